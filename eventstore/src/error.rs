@@ -1,0 +1,47 @@
+//! What can go wrong with the log, by what the caller can do about it.
+
+use crate::Position;
+
+/// Why the log did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// An event within the decision's boundary was recorded since it was loaded: load again, decide again.
+    #[error("an event matching the append condition stands at position {position}")]
+    Conflict {
+        /// The last matching position.
+        position: Position,
+    },
+    /// The command id was used before with another request. Nothing was appended.
+    #[error("the command id was used before for another request")]
+    CommandIdReused,
+    /// The append was to be recorded before an instant that has passed: decide again with the present time.
+    #[error("the clock has passed the instant before which this was to be recorded")]
+    TooLate,
+    /// The draft is not a lawful event (too large, a bad tag, an id used before). The caller's mistake.
+    #[error("not a lawful append: {0}")]
+    Invalid(String),
+    /// The queue is full. Nothing was appended; try again after the given number of seconds.
+    #[error("too many appends are waiting")]
+    Overloaded {
+        /// Seconds to wait before trying again.
+        retry_after_seconds: u32,
+    },
+    /// A write failed in a way that leaves unknown what is on disk. The store acknowledges nothing any more
+    /// until it is opened again; whether this append is in the log is told by its receipt then.
+    #[error("the log has stopped after a failed write: {0}")]
+    Poisoned(String),
+    /// Reading or connecting failed; nothing was changed.
+    #[error("the log cannot be reached: {0}")]
+    Unavailable(String),
+    /// What is stored is not what the log wrote.
+    #[error("the log is damaged at position {position}: {what}")]
+    Damaged {
+        /// The first bad position.
+        position: Position,
+        /// What is wrong there.
+        what: String,
+    },
+    /// A sealed field names a key that was never made: an error, never "erased".
+    #[error("no such data key: {0}")]
+    UnknownKey(String),
+}

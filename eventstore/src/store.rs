@@ -1,0 +1,162 @@
+//! The contract every store keeps.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::vault::WrappedKey;
+use crate::{Condition, Draft, Entry, Position, Query, StoreError, TenantId};
+
+/// Where the present comes from: a value, so that a test can hold it still.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// One atomic append: all of its events or none.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// Whose log.
+    pub tenant: TenantId,
+    /// What to append, in order. May be empty when a refusal is to be remembered by its receipt.
+    pub events: Vec<Draft>,
+    /// What must not have happened since the decision's state was loaded.
+    pub condition: Option<Condition>,
+    /// Fails with [`StoreError::TooLate`] when the events would be recorded at or after this instant.
+    pub recorded_before: Option<DateTime<Utc>>,
+    /// Durable idempotency: remembers the outcome in the same transaction.
+    pub receipt: Option<ReceiptDraft>,
+    /// Data keys to store in the same transaction (a subject's first sealed field).
+    pub new_keys: Vec<WrappedKey>,
+    /// Subjects whose data keys are destroyed, and whose blind tags are deleted, in the same transaction.
+    pub erase_subjects: Vec<Uuid>,
+}
+
+impl Append {
+    /// An append of these events with nothing else to it.
+    #[must_use]
+    pub fn new(tenant: TenantId, events: Vec<Draft>) -> Self {
+        Self {
+            tenant,
+            events,
+            condition: None,
+            recorded_before: None,
+            receipt: None,
+            new_keys: Vec::new(),
+            erase_subjects: Vec::new(),
+        }
+    }
+}
+
+/// What to remember of a command, so that a repeat gets the first answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptDraft {
+    /// The caller's id for the command, unique in the tenant; at most 255 bytes.
+    pub command_id: String,
+    /// SHA-256 of the request: another request under the same id is refused.
+    pub digest: [u8; 32],
+    /// The answer as the caller wants it back (a refusal, or a success without its positions).
+    pub outcome: Vec<u8>,
+}
+
+/// What is remembered of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// SHA-256 of the first request.
+    pub digest: [u8; 32],
+    /// The answer handed over with it.
+    pub outcome: Vec<u8>,
+    /// The position of its first event, or the head at the time when it had none.
+    pub first_position: Position,
+    /// How many events it appended.
+    pub count: u32,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// Events that were appended, durably.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// The position of the first event, or the head when there was none.
+    pub first_position: Position,
+    /// How many were appended; their positions are consecutive.
+    pub count: u32,
+    /// When the log took them.
+    pub recorded_at: DateTime<Utc>,
+}
+
+impl Appended {
+    /// The position of the last event (the head when there was none).
+    #[must_use]
+    pub fn last_position(&self) -> Position {
+        self.first_position + u64::from(self.count.max(1)) - 1
+    }
+}
+
+/// How an append ended well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in the log now.
+    Appended(Appended),
+    /// The same command came before: nothing was appended now, this is what happened then.
+    Repeated(Receipt),
+}
+
+/// Where a tenant's log ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The last position; zero for an empty log.
+    pub position: Position,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    /// RFC 6962 Merkle tree hash over all entries.
+    pub root: [u8; 32],
+}
+
+/// An append-only log per tenant. Both stores pass the same contract suite.
+#[async_trait]
+pub trait EventStore: Send + Sync + 'static {
+    /// Appends atomically and durably; concurrent appends share commits.
+    ///
+    /// Dropping the future neither drops nor splits an append that was accepted into the queue.
+    async fn append(&self, request: Append) -> Result<Outcome, StoreError>;
+
+    /// The entries after a position, in order, at most `limit` of them.
+    async fn read(&self, tenant: TenantId, after: Position, limit: u32) -> Result<Vec<Entry>, StoreError>;
+
+    /// The entries after a position and up to `until` that match a query, in order, at most `limit` of them.
+    async fn read_matching(
+        &self,
+        tenant: TenantId,
+        query: &Query,
+        after: Position,
+        until: Position,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError>;
+
+    /// Where the log ends now.
+    async fn head(&self, tenant: TenantId) -> Result<Head, StoreError>;
+
+    /// The last position recorded at or before an instant; zero when there is none.
+    async fn position_at(&self, tenant: TenantId, known_at: DateTime<Utc>) -> Result<Position, StoreError>;
+
+    /// What is remembered of a command.
+    async fn receipt(&self, tenant: TenantId, command_id: &str) -> Result<Option<Receipt>, StoreError>;
+
+    /// The wrapped data key of a subject. `Ok(None)`: never made. A destroyed key is
+    /// [`WrappedKey::destroyed`].
+    async fn data_key(&self, tenant: TenantId, subject: Uuid) -> Result<Option<WrappedKey>, StoreError>;
+
+    /// The wrapped key of the tenant itself, storing `candidate` when there is none yet; whichever is stored.
+    async fn tenant_key(&self, tenant: TenantId, candidate: Vec<u8>) -> Result<Vec<u8>, StoreError>;
+
+    /// The tenants that have a log.
+    async fn tenants(&self) -> Result<Vec<TenantId>, StoreError>;
+
+    /// A receiver of the head's position, moved after every commit this process makes. Only a wake-up: what
+    /// other processes append is found by looking.
+    fn watch(&self, tenant: TenantId) -> watch::Receiver<Position>;
+
+    /// Accepts no more, finishes what was accepted, and closes.
+    async fn close(&self);
+}
