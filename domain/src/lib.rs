@@ -4,9 +4,20 @@
 //! takes the state, a command and a context and answers with events or a refusal; a fold takes events and
 //! answers with a state. A sales manager could have the rules read aloud to her.
 
+pub mod actor;
+pub mod context;
 pub mod customer;
+pub mod label;
 pub mod owner;
 pub mod personal;
+pub mod pipeline;
+pub mod pool;
+pub mod refusal;
 
+pub use actor::{Actor, Role};
+pub use context::Context;
+pub use label::{Label, Language};
 pub use owner::Owner;
 pub use personal::Personal;
+pub use pipeline::Pipeline;
+pub use refusal::{Refusal, Violation};

@@ -9,13 +9,20 @@
 //!   event that the decision should have seen has been recorded since.
 //! - **Acknowledged means on disk**, and the entry is hashed exactly as it is stored.
 
+mod batch;
 mod error;
 mod event;
+mod instant;
+pub mod ledger;
+mod prepare;
 mod query;
+mod sqlite;
 mod store;
 pub mod vault;
+mod watchers;
 
 pub use error::StoreError;
 pub use event::{Draft, Entry, Envelope, MAX_ENTRY_BYTES, Position, TenantId};
 pub use query::{Condition, Query, QueryItem};
+pub use sqlite::{Options, SqliteStore, WriteGate, WriteTurn};
 pub use store::{Append, Appended, Clock, EventStore, Head, Outcome, Receipt, ReceiptDraft};

@@ -145,7 +145,16 @@ pub trait EventStore: Send + Sync + 'static {
 
     /// The wrapped data key of a subject. `Ok(None)`: never made. A destroyed key is
     /// [`WrappedKey::destroyed`].
-    async fn data_key(&self, tenant: TenantId, subject: Uuid) -> Result<Option<WrappedKey>, StoreError>;
+    async fn data_key(&self, tenant: TenantId, subject: Uuid) -> Result<Option<WrappedKey>, StoreError> {
+        Ok(self.data_keys(tenant, &[subject]).await?.pop())
+    }
+
+    /// The wrapped data keys of those of the subjects that have one, in no particular order.
+    async fn data_keys(&self, tenant: TenantId, subjects: &[Uuid]) -> Result<Vec<WrappedKey>, StoreError>;
+
+    /// How many erasures this tenant's log has seen, by any process: a key read before the last one may be
+    /// destroyed by now.
+    async fn erasures(&self, tenant: TenantId) -> Result<u64, StoreError>;
 
     /// The wrapped key of the tenant itself, storing `candidate` when there is none yet; whichever is stored.
     async fn tenant_key(&self, tenant: TenantId, candidate: Vec<u8>) -> Result<Vec<u8>, StoreError>;

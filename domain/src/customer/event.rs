@@ -30,8 +30,8 @@ pub struct Recorded<E> {
     pub event: E,
 }
 
-/// Something that happened to a customer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Something that happened to a customer. It is read by [`CustomerEvent::decode`], which knows the event type.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum CustomerEvent {
     /// `customer.registered`
@@ -218,6 +218,9 @@ pub struct Moved {
     /// Why: a reason code of the pipeline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why, in words, where the stage asks for no code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_text: Option<Personal<String>>,
     /// Key progress, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Personal<String>>,
@@ -362,10 +365,13 @@ pub struct NextPlan {
     pub text: Personal<String>,
 }
 
+/// The ways in which people speak to a customer.
+pub const CHANNELS: &[&str] = &["phone", "wechat", "visit", "email", "meeting", "content", "other"];
+
 /// Somebody spoke to the customer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FollowedUp {
-    /// How: `phone`, `wechat`, `visit`, `email`, `meeting`, `content`, `other`.
+    /// How: one of [`CHANNELS`].
     pub channel: String,
     /// What was said.
     pub summary: Personal<String>,

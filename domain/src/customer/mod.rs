@@ -1,6 +1,17 @@
 //! One person or company on the way to a deal: one aggregate, one history.
 
+mod allowed;
+pub mod codec;
+pub mod command;
+mod decide;
 pub mod event;
+mod state;
+pub mod tags;
 pub mod timeline;
 
-pub use event::CustomerEvent;
+pub use allowed::{AllowedTransition, allowed_transitions};
+pub use command::Command;
+pub use decide::{NewEvent, decide};
+pub use event::{CustomerEvent, Recorded};
+pub use state::{Customer, LastClaim};
+pub use timeline::Journeys;

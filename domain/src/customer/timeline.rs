@@ -1,7 +1,17 @@
 //! The effective timeline of a journey: moves and their corrections folded into stays.
+//!
+//! A move is what began a stay: a registration, a move, an insertion or a reactivation. A correction refers to a
+//! move or to an earlier correction, so corrections form chains that lead to one move, the *root*. Any record may
+//! be voided by a later correction of it; what is not voided applies to the root, and the last position wins. The
+//! moves that are left stand in the order of (effective instant, position). A move to the stage already held
+//! starts no stay: it is a repeat.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
+
+use super::event::{CustomerEvent, Recorded};
 
 /// One visit to one stage: the half-open interval from `entered_at` to `left_at`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,4 +36,417 @@ pub struct Stay {
     pub entered_position: u64,
     /// Who did it.
     pub entered_by: String,
+}
+
+/// A record of the stage already held: it began no stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repeat {
+    /// The position of the event.
+    pub position: u64,
+    /// When it happened.
+    pub effective_at: DateTime<Utc>,
+    /// Who did it.
+    pub actor: String,
+    /// The event.
+    pub event: Uuid,
+    /// The stage that was held already.
+    pub stage: String,
+}
+
+/// How a move came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoveKind {
+    /// The customer was registered.
+    Registered,
+    /// The customer moved.
+    Moved,
+    /// The move was forgotten, and entered late.
+    Inserted,
+    /// The customer came back, into the next cycle.
+    Reactivated,
+}
+
+/// A move, as recorded or as it stands after its corrections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The event.
+    pub event: Uuid,
+    /// Its position.
+    pub position: u64,
+    /// How it came about.
+    pub kind: MoveKind,
+    /// When it happened.
+    pub effective_at: DateTime<Utc>,
+    /// The stage entered.
+    pub stage: String,
+    /// The sub-status within it.
+    pub sub_status: Option<String>,
+    /// Who recorded it.
+    pub actor: String,
+}
+
+/// What an event did to the timelines of a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// A move in order: the journey's last stay, if there was one, ended, and one more began.
+    Appended {
+        /// The journey.
+        journey: String,
+    },
+    /// A record in order of the stage already held: one more repeat.
+    Repeated {
+        /// The journey.
+        journey: String,
+    },
+    /// A correction, or a move out of order: any stay and any repeat of the journey may differ.
+    Rewritten {
+        /// The journey.
+        journey: String,
+    },
+}
+
+/// The timelines of a customer's journeys. Applying a move in order costs the same however long the history is.
+#[derive(Debug, Clone, Default)]
+pub struct Journeys {
+    /// In the order in which they began.
+    journeys: Vec<Journey>,
+}
+
+impl Journeys {
+    /// Folds one event in. Events come in the order of their positions.
+    pub fn apply(&mut self, recorded: &Recorded<CustomerEvent>) -> Change {
+        if let Some((journey, kind, to, sub_status)) = as_move(&recorded.event) {
+            let made = Move {
+                event: recorded.id,
+                position: recorded.position,
+                kind,
+                effective_at: recorded.effective_at,
+                stage: to.to_owned(),
+                sub_status: sub_status.clone(),
+                actor: recorded.actor.clone(),
+            };
+            let voids = match &recorded.event {
+                CustomerEvent::MoveInserted(inserted) => inserted.also_voids.clone(),
+                _ => Vec::new(),
+            };
+            return self.journey_mut(journey).record(made, voids);
+        }
+        let Some((journey, correction)) = as_correction(recorded) else { return Change::None };
+        self.journey_mut(journey).correct(correction)
+    }
+
+    /// The journeys, by their pipelines' keys, in the order in which they began.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.journeys.iter().map(|journey| journey.key.as_str())
+    }
+
+    /// The stays of a journey, in order.
+    pub fn stays(&self, journey: &str) -> &[Stay] {
+        self.journey(journey).map_or(&[], |journey| &journey.stays)
+    }
+
+    /// The repeats of a journey, in order.
+    pub fn repeats(&self, journey: &str) -> &[Repeat] {
+        self.journey(journey).map_or(&[], |journey| &journey.repeats)
+    }
+
+    /// The last stay of a journey.
+    pub fn current(&self, journey: &str) -> Option<&Stay> {
+        self.stays(journey).last()
+    }
+
+    /// The stay of a journey at an instant, inclusive: the one that the last move up to it began.
+    pub fn stay_at(&self, journey: &str, instant: DateTime<Utc>) -> Option<&Stay> {
+        let stays = self.stays(journey);
+        let later = stays.partition_point(|stay| stay.entered_at <= instant);
+        stays.get(later.checked_sub(1)?)
+    }
+
+    /// When the last move of a journey happened, repeats included.
+    pub fn last_moved_at(&self, journey: &str) -> Option<DateTime<Utc>> {
+        self.journey(journey)?.last.map(|(effective_at, _)| effective_at)
+    }
+
+    /// The moves of a journey that are not voided, after their corrections, in effective order.
+    pub fn moves(&self, journey: &str) -> Vec<Move> {
+        self.journey(journey).map(Journey::effective_moves).unwrap_or_default()
+    }
+
+    /// The journey that the customer is in: of those with a stay, the one moved in last.
+    pub fn primary(&self) -> Option<&str> {
+        let lived = self.journeys.iter().filter(|journey| !journey.stays.is_empty());
+        lived.max_by_key(|journey| journey.last_moved).map(|journey| journey.key.as_str())
+    }
+
+    /// The earliest entry into any journey.
+    pub fn began_at(&self) -> Option<DateTime<Utc>> {
+        self.journeys.iter().filter_map(|journey| Some(journey.stays.first()?.entered_at)).min()
+    }
+
+    /// The journey that a move or a correction belongs to.
+    pub fn journey_of(&self, event: Uuid) -> Option<&str> {
+        let found = self.journeys.iter().find(|journey| journey.root(event).is_some())?;
+        Some(&found.key)
+    }
+
+    /// The move at the root of a move's or a correction's chain.
+    pub fn resolve(&self, event: Uuid) -> Option<Uuid> {
+        self.journeys.iter().find_map(|journey| journey.root(event))
+    }
+
+    /// Who recorded a move or a correction.
+    pub fn recorded_by(&self, event: Uuid) -> Option<&str> {
+        self.journeys.iter().find_map(|journey| journey.recorded_by(event))
+    }
+
+    /// The correction in force that voids a move or a correction.
+    pub fn voided_by(&self, event: Uuid) -> Option<Uuid> {
+        self.journeys.iter().find_map(|journey| journey.voided().get(&event).copied())
+    }
+
+    /// The correction in force because of which a record no longer says what holds: of a move, the last one that
+    /// applies to it; of a correction, the one that voids it or says the same thing anew.
+    pub fn superseded_by(&self, event: Uuid) -> Option<Uuid> {
+        self.journeys.iter().find_map(|journey| journey.superseded_by(event))
+    }
+
+    fn journey(&self, key: &str) -> Option<&Journey> {
+        self.journeys.iter().find(|journey| journey.key == key)
+    }
+
+    fn journey_mut(&mut self, key: &str) -> &mut Journey {
+        let place = self.journeys.iter().position(|journey| journey.key == key).unwrap_or_else(|| {
+            self.journeys.push(Journey { key: key.to_owned(), ..Journey::default() });
+            self.journeys.len() - 1
+        });
+        &mut self.journeys[place]
+    }
+}
+
+/// The journey, kind, target and sub-status of an event that is a move.
+fn as_move(event: &CustomerEvent) -> Option<(&str, MoveKind, &str, &Option<String>)> {
+    match event {
+        CustomerEvent::Registered(e) => Some((&e.pipeline, MoveKind::Registered, &e.stage, &e.sub_status)),
+        CustomerEvent::Moved(e) => Some((&e.journey, MoveKind::Moved, &e.to, &e.sub_status)),
+        CustomerEvent::MoveInserted(e) => Some((&e.journey, MoveKind::Inserted, &e.to, &e.sub_status)),
+        CustomerEvent::Reactivated(e) => Some((&e.journey, MoveKind::Reactivated, &e.to, &None)),
+        _ => None,
+    }
+}
+
+/// The journey and content of an event that is a correction.
+fn as_correction(recorded: &Recorded<CustomerEvent>) -> Option<(&str, Correction)> {
+    let (journey, corrects, says, also_voids) = match &recorded.event {
+        CustomerEvent::MoveVoided(e) => (&e.journey, e.corrects, Says::Void, &e.also_voids),
+        CustomerEvent::MoveTargetCorrected(e) => {
+            let says = Says::Target { stage: e.to.clone(), sub_status: e.sub_status.clone() };
+            (&e.journey, e.corrects, says, &e.also_voids)
+        }
+        CustomerEvent::MoveTimeCorrected(e) => (&e.journey, e.corrects, Says::Time(e.moved_at), &e.also_voids),
+        _ => return None,
+    };
+    let (event, actor, also_voids) = (recorded.id, recorded.actor.clone(), also_voids.clone());
+    Some((journey, Correction { event, actor, corrects: Some(corrects), says, also_voids }))
+}
+
+/// What a correction says of the root of its chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Says {
+    /// It never happened.
+    Void,
+    /// It led elsewhere.
+    Target { stage: String, sub_status: Option<String> },
+    /// It happened at another instant.
+    Time(DateTime<Utc>),
+    /// Nothing: an insertion, which is a move itself, may yet void what followed it.
+    Inserted,
+}
+
+#[derive(Debug, Clone)]
+struct Correction {
+    event: Uuid,
+    actor: String,
+    corrects: Option<Uuid>,
+    says: Says,
+    also_voids: Vec<Uuid>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Journey {
+    key: String,
+    /// Every move as recorded, in the order of positions, voided ones too.
+    recorded: Vec<Move>,
+    /// In the order of positions.
+    corrections: Vec<Correction>,
+    stays: Vec<Stay>,
+    repeats: Vec<Repeat>,
+    /// How often each stage was entered.
+    visits: HashMap<String, u32>,
+    /// Where the last effective move stands in the order.
+    last: Option<(DateTime<Utc>, u64)>,
+    /// The highest position among the effective moves that are not insertions.
+    last_moved: u64,
+}
+
+impl Journey {
+    fn record(&mut self, made: Move, also_voids: Vec<Uuid>) -> Change {
+        let journey = self.key.clone();
+        let in_order = self.last.is_none_or(|last| last < (made.effective_at, made.position));
+        let plain = also_voids.is_empty();
+        if !plain {
+            let (event, actor) = (made.event, made.actor.clone());
+            self.corrections.push(Correction { event, actor, corrects: None, says: Says::Inserted, also_voids });
+        }
+        self.recorded.push(made);
+        if !(in_order && plain) {
+            self.rebuild();
+            return Change::Rewritten { journey };
+        }
+        let made = self.recorded[self.recorded.len() - 1].clone();
+        if self.take(made) { Change::Appended { journey } } else { Change::Repeated { journey } }
+    }
+
+    fn correct(&mut self, correction: Correction) -> Change {
+        self.corrections.push(correction);
+        self.rebuild();
+        Change::Rewritten { journey: self.key.clone() }
+    }
+
+    fn rebuild(&mut self) {
+        self.stays.clear();
+        self.repeats.clear();
+        self.visits.clear();
+        self.last = None;
+        self.last_moved = 0;
+        for made in self.effective_moves() {
+            self.take(made);
+        }
+    }
+
+    /// Adds the next move in effective order. False when it is a repeat.
+    fn take(&mut self, made: Move) -> bool {
+        self.last = Some((made.effective_at, made.position));
+        if made.kind != MoveKind::Inserted {
+            self.last_moved = self.last_moved.max(made.position);
+        }
+        let reactivated = u32::from(made.kind == MoveKind::Reactivated);
+        let cycle = self.stays.last().map_or(1, |last| last.cycle + reactivated);
+        if let Some(last) = self.stays.last_mut() {
+            if last.stage == made.stage && last.cycle == cycle {
+                let Move { event, position, effective_at, stage, actor, .. } = made;
+                self.repeats.push(Repeat { position, effective_at, actor, event, stage });
+                return false;
+            }
+            last.left_at = Some(made.effective_at);
+            last.left_to = Some(made.stage.clone());
+        }
+        let visit = match self.visits.get_mut(&made.stage) {
+            Some(visits) => {
+                *visits += 1;
+                *visits
+            }
+            None => *self.visits.entry(made.stage.clone()).or_insert(1),
+        };
+        self.stays.push(Stay {
+            cycle,
+            stage: made.stage,
+            sub_status: made.sub_status,
+            visit,
+            entered_at: made.effective_at,
+            left_at: None,
+            left_to: None,
+            entered_event: made.event,
+            entered_position: made.position,
+            entered_by: made.actor,
+        });
+        true
+    }
+
+    fn effective_moves(&self) -> Vec<Move> {
+        let mut moves = self.recorded.clone();
+        if !self.corrections.is_empty() {
+            let voided = self.voided();
+            for correction in self.corrections.iter().filter(|c| !voided.contains_key(&c.event)) {
+                let root = correction.corrects.and_then(|corrects| self.root(corrects));
+                let Some(made) = moves.iter_mut().find(|made| Some(made.event) == root) else { continue };
+                match &correction.says {
+                    Says::Target { stage, sub_status } => {
+                        made.stage.clone_from(stage);
+                        made.sub_status.clone_from(sub_status);
+                    }
+                    Says::Time(moved_at) => made.effective_at = *moved_at,
+                    Says::Void | Says::Inserted => {}
+                }
+            }
+            moves.retain(|made| !voided.contains_key(&made.event));
+        }
+        moves.sort_by_key(|made| (made.effective_at, made.position));
+        moves
+    }
+
+    /// Every voided record, with the correction in force that voids it. A correction is in force unless a later
+    /// one in force voids it, so they are gone through from the last to the first.
+    fn voided(&self) -> HashMap<Uuid, Uuid> {
+        let mut voided = HashMap::new();
+        for correction in self.corrections.iter().rev() {
+            if voided.contains_key(&correction.event) {
+                continue;
+            }
+            let target = correction.corrects.filter(|corrects| self.takes_back(correction, *corrects));
+            for record in target.iter().chain(&correction.also_voids) {
+                voided.entry(*record).or_insert(correction.event);
+            }
+        }
+        voided
+    }
+
+    /// Whether the correction undoes the record it refers to: a void does, and so does another stage or instant
+    /// given for a record that was voided before, because it says that it happened after all.
+    fn takes_back(&self, correction: &Correction, corrects: Uuid) -> bool {
+        correction.says == Says::Void || self.correction(corrects).is_some_and(|c| c.says == Says::Void)
+    }
+
+    fn correction(&self, event: Uuid) -> Option<&Correction> {
+        self.corrections.iter().find(|correction| correction.event == event)
+    }
+
+    fn root(&self, event: Uuid) -> Option<Uuid> {
+        let mut event = event;
+        // A chain leads to earlier records only, so it is never longer than there are corrections.
+        for _ in 0..=self.corrections.len() {
+            if self.recorded.iter().any(|made| made.event == event) {
+                return Some(event);
+            }
+            event = self.correction(event)?.corrects?;
+        }
+        None
+    }
+
+    fn recorded_by(&self, event: Uuid) -> Option<&str> {
+        let made = self.recorded.iter().find(|made| made.event == event).map(|made| made.actor.as_str());
+        made.or_else(|| self.correction(event).map(|correction| correction.actor.as_str()))
+    }
+
+    fn superseded_by(&self, event: Uuid) -> Option<Uuid> {
+        let voided = self.voided();
+        if let Some(by) = voided.get(&event) {
+            return Some(*by);
+        }
+        let root = self.root(event)?;
+        let own = self.corrections.iter().position(|c| c.event == event && c.corrects.is_some());
+        let later = &self.corrections[own.map_or(0, |own| own + 1)..];
+        let says_the_same = |correction: &&Correction| {
+            own.is_none_or(|own| {
+                std::mem::discriminant(&self.corrections[own].says) == std::mem::discriminant(&correction.says)
+            })
+        };
+        let applies = |correction: &&Correction| {
+            !voided.contains_key(&correction.event)
+                && matches!(correction.says, Says::Target { .. } | Says::Time(_))
+                && correction.corrects.and_then(|corrects| self.root(corrects)) == Some(root)
+        };
+        later.iter().rev().filter(applies).find(says_the_same).map(|correction| correction.event)
+    }
 }

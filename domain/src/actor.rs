@@ -1,0 +1,74 @@
+//! Who commands: a name, and the roles that say what the name may do.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+/// What an actor may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Works customers: their own, and those in a pool.
+    Rep,
+    /// Leads reps: works every customer.
+    Manager,
+    /// Sets the system up, and may do what a manager may.
+    Admin,
+    /// Reads figures; commands nothing.
+    Analyst,
+    /// Reads everything, the log included; commands nothing.
+    Auditor,
+}
+
+/// Who commands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// As it stands in the log: `rep:li`, `manager:wang`, `admin:root`, `system:<rule>`, `import`.
+    pub name: String,
+    /// What it may do. System actors have none and are trusted by name.
+    pub roles: BTreeSet<Role>,
+}
+
+impl Actor {
+    /// An actor of that name with those roles.
+    pub fn new(name: impl Into<String>, roles: impl IntoIterator<Item = Role>) -> Self {
+        Self { name: name.into(), roles: roles.into_iter().collect() }
+    }
+
+    /// Whether the actor has the role.
+    pub fn is(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// Whether the actor is a rule of the system.
+    pub fn is_system(&self) -> bool {
+        self.name.starts_with("system:")
+    }
+
+    /// Whether the actor may work every customer: managers, admins and the system.
+    pub fn supervises(&self) -> bool {
+        self.is(Role::Manager) || self.is(Role::Admin) || self.is_system()
+    }
+
+    /// Whether the actor may command at all: analysts and auditors only read.
+    pub fn may_command(&self) -> bool {
+        self.supervises() || self.is(Role::Rep)
+    }
+
+    /// The id under which the actor owns customers, if it is a rep: its name without `rep:`.
+    pub fn rep_id(&self) -> Option<&str> {
+        if !self.is(Role::Rep) {
+            return None;
+        }
+        Some(self.name.strip_prefix("rep:").unwrap_or(&self.name))
+    }
+
+    /// How far back the actor may record: reps 7 days, managers 90; none where there is no limit.
+    pub fn backdate_window(&self) -> Option<TimeDelta> {
+        if self.is(Role::Admin) || self.is(Role::Auditor) || self.is_system() {
+            return None;
+        }
+        Some(if self.is(Role::Manager) { TimeDelta::days(90) } else { TimeDelta::days(7) })
+    }
+}

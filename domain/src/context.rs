@@ -1,0 +1,68 @@
+//! What a decision knows besides the customer: time, identity, definitions and counts, all as values.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::actor::Actor;
+use crate::pipeline::Pipeline;
+use crate::pool::Pool;
+
+/// How far ahead of our clock an instant may lie: clocks differ, moves into the future do not exist.
+pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+
+/// The circumstances of a command.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The instant of deciding.
+    pub now: DateTime<Utc>,
+    /// Who commands.
+    pub actor: &'a Actor,
+    /// When it happened, where the command says so; now otherwise.
+    pub effective_at: Option<DateTime<Utc>>,
+    /// The definition in force of each pipeline, by key.
+    pub pipelines: &'a BTreeMap<String, Arc<Pipeline>>,
+    /// How many claims the actor made in the customer's pool on the pool's local date of `now`.
+    pub claims_today: u32,
+    /// Whether things may have happened before the customer's first event.
+    pub allow_before_creation: bool,
+    /// Whether a file of past changes is being read in. Its rows may lie any time back, may repeat a status,
+    /// may come out of order, and ask no permission but the importer's.
+    pub import: bool,
+}
+
+impl<'a> Context<'a> {
+    /// A person's command, effective now.
+    pub fn new(
+        now: DateTime<Utc>,
+        actor: &'a Actor,
+        pipelines: &'a BTreeMap<String, Arc<Pipeline>>,
+    ) -> Self {
+        Self {
+            now,
+            actor,
+            effective_at: None,
+            pipelines,
+            claims_today: 0,
+            allow_before_creation: false,
+            import: false,
+        }
+    }
+
+    /// When it happened.
+    pub fn effective_at(&self) -> DateTime<Utc> {
+        self.effective_at.unwrap_or(self.now)
+    }
+
+    /// The pipeline's definition in force.
+    pub fn pipeline(&self, key: &str) -> Option<&'a Pipeline> {
+        self.pipelines.get(key).map(AsRef::as_ref)
+    }
+
+    /// The pool of that key: the named pipeline's own, else any other pipeline's.
+    pub fn pool(&self, preferred_pipeline: &str, key: &str) -> Option<&'a Pool> {
+        let own = self.pipelines.get(preferred_pipeline).and_then(|pipeline| pipeline.pool(key));
+        own.or_else(|| self.pipelines.values().find_map(|pipeline| pipeline.pool(key)))
+    }
+}

@@ -1,0 +1,111 @@
+//! Where a customer may go from here, and what each move asks for.
+
+use serde_json::{Map, Value, json};
+
+use super::decide::transition;
+use super::state::Customer;
+use crate::pipeline::{EntryForm, Stage};
+use crate::{Context, Label, Pipeline, Violation};
+
+/// One stage that is not the present one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AllowedTransition {
+    /// The stage.
+    pub to: String,
+    /// What it is called.
+    pub name: Label,
+    /// Whether a move there succeeds once its form is filled in.
+    pub allowed: bool,
+    /// What stands in the way.
+    pub violations: Vec<Violation>,
+    /// A JSON Schema of what the move asks for.
+    pub form: Value,
+}
+
+/// Every stage of the pipeline but the present one, in order, judged by the rules that decide the move itself.
+pub fn allowed_transitions(
+    customer: &Customer,
+    pipeline: &Pipeline,
+    context: &Context<'_>,
+) -> Vec<AllowedTransition> {
+    let from = customer.journeys.current(&pipeline.key);
+    let elsewhere = |stage: &&Stage| from.is_none_or(|from| from.stage != stage.id);
+    let judged = |stage: &Stage| {
+        let violations = transition::obstacles(customer, pipeline, from, &stage.id, context);
+        AllowedTransition {
+            to: stage.id.clone(),
+            name: stage.name.clone(),
+            allowed: violations.is_empty(),
+            violations,
+            form: form(pipeline, stage),
+        }
+    };
+    pipeline.stages.iter().filter(elsewhere).map(judged).collect()
+}
+
+/// The JSON Schema (draft 2020-12) of the body of a move to the stage.
+fn form(pipeline: &Pipeline, stage: &Stage) -> Value {
+    let EntryForm { note, next_step, reasons, evidence } = &stage.entry_form;
+    let mut required = vec!["to"];
+    required.extend(note.then_some("note"));
+    required.extend(next_step.then_some("next_step"));
+    required.extend((!reasons.is_empty()).then_some("reason"));
+    required.extend(evidence.iter().any(|kind| kind.required).then_some("evidence"));
+    let mut properties = Map::new();
+    properties.insert("to".to_owned(), json!({ "const": stage.id }));
+    properties.insert("note".to_owned(), text());
+    properties.insert("next_step".to_owned(), text());
+    properties.insert("reason".to_owned(), reason(pipeline, reasons));
+    properties.insert("evidence".to_owned(), documents(stage));
+    properties.insert("effective_at".to_owned(), json!({ "type": "string", "format": "date-time" }));
+    if !stage.sub_statuses.is_empty() {
+        let choices = stage.sub_statuses.iter().map(|sub| choice(&sub.id, &sub.name));
+        properties.insert("sub_status".to_owned(), json!({ "oneOf": choices.collect::<Vec<_>>() }));
+    }
+    json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
+}
+
+fn text() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": super::decide::guard::MAX_TEXT_CHARS })
+}
+
+fn choice(id: &str, name: &Label) -> Value {
+    json!({ "const": id, "title": name.en, "title_zh": name.zh })
+}
+
+fn reason(pipeline: &Pipeline, codes: &[String]) -> Value {
+    if codes.is_empty() {
+        return text();
+    }
+    let named = codes.iter().filter_map(|code| pipeline.reasons.iter().find(|reason| reason.code == *code));
+    json!({ "oneOf": named.map(|reason| choice(&reason.code, &reason.name)).collect::<Vec<_>>() })
+}
+
+fn documents(stage: &Stage) -> Value {
+    let kinds = &stage.entry_form.evidence;
+    let kind = match kinds.is_empty() {
+        true => json!({ "type": "string" }),
+        false => json!({ "oneOf": kinds.iter().map(|kind| choice(&kind.kind, &kind.name)).collect::<Vec<_>>() }),
+    };
+    let demanded = kinds.iter().filter(|kind| kind.required).map(|kind| {
+        json!({ "contains": { "properties": { "kind": { "const": kind.kind } } } })
+    });
+    let demanded: Vec<Value> = demanded.collect();
+    let mut schema = json!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "kind": kind,
+                "reference": { "type": "string", "minLength": 1 },
+                "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
+            },
+            "required": ["kind", "reference"],
+        },
+    });
+    if !demanded.is_empty() {
+        schema["allOf"] = Value::Array(demanded);
+    }
+    schema
+}

@@ -1,0 +1,235 @@
+//! What people and rules ask for. Texts are plain here; the events mark the personal ones.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::event::{ContactKind, Evidence, Money, OnConflict};
+use crate::Owner;
+
+/// A command about one customer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// A new customer.
+    Register(Register),
+    /// Other details.
+    ChangeDetails(ChangeDetails),
+    /// Another stage, because the world changed.
+    Transition(Transition),
+    /// Another record of a move, because the record was wrong.
+    Correct(Correct),
+    /// The next cycle of a lost or dormant customer.
+    Reactivate(Reactivate),
+    /// Something worth writing down.
+    Note(Note),
+    /// A conversation.
+    FollowUp(FollowUp),
+    /// An observation.
+    Signal(Signal),
+    /// A rep takes the customer from its pool.
+    Claim,
+    /// The owner gives the customer back to a pool.
+    Release(Release),
+    /// Another owner.
+    ChangeOwner(ChangeOwner),
+    /// The person is to be forgotten.
+    Erase(Erase),
+}
+
+/// A way to reach a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewContact {
+    /// How the value is to be read.
+    pub kind: ContactKind,
+    /// The number, address or account.
+    pub value: String,
+}
+
+/// A new customer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Register {
+    /// The id that the customer gets.
+    pub customer: Uuid,
+    /// The pipeline's key.
+    pub pipeline: String,
+    /// The first stage; the pipeline's entry stage when absent.
+    pub stage: Option<String>,
+    /// The sub-status within it.
+    pub sub_status: Option<String>,
+    /// What the customer is called.
+    pub name: Option<String>,
+    /// The id in another system.
+    pub external_id: Option<String>,
+    /// Where the lead came from.
+    pub source: Option<String>,
+    /// Through which channel.
+    pub channel: Option<String>,
+    /// Ways to reach it.
+    pub contacts: Vec<NewContact>,
+    /// Labels that are not statuses.
+    pub tags: Vec<String>,
+    /// The value tier.
+    pub tier: Option<String>,
+    /// What the deal may be worth.
+    pub amount: Option<Money>,
+    /// Custom fields.
+    pub fields: Option<BTreeMap<String, serde_json::Value>>,
+    /// Whom it belongs to; the pipeline's default pool when absent.
+    pub owner: Option<Owner>,
+    /// A note.
+    pub note: Option<String>,
+}
+
+/// Other details; what is absent stays as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ChangeDetails {
+    /// The new name.
+    pub name: Option<String>,
+    /// The new source.
+    pub source: Option<String>,
+    /// The new channel.
+    pub channel: Option<String>,
+    /// All contacts, replacing the former ones.
+    pub contacts: Option<Vec<NewContact>>,
+    /// All tags, replacing the former ones.
+    pub tags: Option<Vec<String>>,
+    /// The new value tier.
+    pub tier: Option<String>,
+    /// The new amount.
+    pub amount: Option<Money>,
+    /// All custom fields, replacing the former ones.
+    pub fields: Option<BTreeMap<String, serde_json::Value>>,
+}
+
+/// Another stage.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Transition {
+    /// The stage to enter.
+    pub to: String,
+    /// The journey; the primary one when absent. A pipeline that the customer is not in yet begins a journey.
+    pub pipeline: Option<String>,
+    /// The sub-status within the stage.
+    pub sub_status: Option<String>,
+    /// Why: one of the stage's reason codes, or words where the stage asks for none.
+    pub reason: Option<String>,
+    /// Key progress, in words.
+    pub note: Option<String>,
+    /// What comes next, in words.
+    pub next_step: Option<String>,
+    /// What shows that the stage's criterion is met.
+    pub evidence: Vec<Evidence>,
+}
+
+/// A wrong record, put right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Correct {
+    /// The record: a move, or an earlier correction. An insertion may do without.
+    pub corrects: Option<Uuid>,
+    /// What is right.
+    pub change: Amendment,
+    /// Why.
+    pub reason: String,
+    /// What is to become of moves that no longer fit.
+    pub on_conflict: OnConflict,
+}
+
+/// What a correction says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Amendment {
+    /// It never happened.
+    Void,
+    /// It led to another stage.
+    Target {
+        /// The right stage.
+        to: String,
+        /// The sub-status within it.
+        sub_status: Option<String>,
+    },
+    /// It happened at another instant.
+    Time {
+        /// The right instant.
+        moved_at: DateTime<Utc>,
+    },
+    /// A step was forgotten.
+    Insert {
+        /// The stage entered.
+        to: String,
+        /// The sub-status within it.
+        sub_status: Option<String>,
+        /// When.
+        moved_at: DateTime<Utc>,
+    },
+}
+
+/// The next cycle of a lost or dormant customer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reactivate {
+    /// The stage to begin it in: an open one.
+    pub to: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Something worth writing down.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Note {
+    /// What.
+    pub text: String,
+}
+
+/// A conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FollowUp {
+    /// How: one of [`super::event::CHANNELS`].
+    pub channel: String,
+    /// What was said.
+    pub summary: String,
+    /// Whether its goal was reached.
+    pub goal_reached: Option<bool>,
+    /// What comes next, and when. Nothing is recorded without it.
+    pub next_plan: Option<Plan>,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub text: String,
+}
+
+/// An observation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Signal {
+    /// What, such as `paid` or `logged_in`.
+    pub kind: String,
+    /// Its particulars.
+    pub data: Option<serde_json::Value>,
+}
+
+/// The customer goes back to a pool.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Release {
+    /// Which; the one it was claimed from, or else its pipeline's default pool, when absent.
+    pub pool: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Another owner.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeOwner {
+    /// Who.
+    pub to: Owner,
+    /// Why.
+    pub reason: String,
+}
+
+/// The person is to be forgotten.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Erase {
+    /// On what ground, such as `request`: a word for programs, never text about the person.
+    pub ground: String,
+}

@@ -1,0 +1,70 @@
+//! Decisions: state, command and context in; events or a refusal out. One file a verb.
+
+mod change_details;
+mod change_owner;
+mod claim;
+mod correct;
+mod erase;
+mod follow_up;
+pub(super) mod guard;
+mod note;
+mod reactivate;
+mod register;
+mod release;
+mod signal;
+#[cfg(test)]
+mod spec;
+pub(super) mod transition;
+
+use chrono::{DateTime, Utc};
+
+use super::command::Command;
+use super::event::CustomerEvent;
+use super::state::Customer;
+use crate::refusal::{Code, Refusal};
+use crate::{Context, Label};
+
+/// An event that a decision asks to have recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEvent {
+    /// What happened.
+    pub event: CustomerEvent,
+    /// When it happened.
+    pub effective_at: DateTime<Utc>,
+}
+
+/// Decides a command about a customer; `state` is none while it has no events.
+///
+/// # Errors
+/// The refusal, with every unmet condition.
+pub fn decide(
+    state: Option<&Customer>,
+    command: &Command,
+    context: &Context<'_>,
+) -> Result<Vec<NewEvent>, Refusal> {
+    let known = || {
+        let customer = state.ok_or_else(unknown_customer)?;
+        Refusal::unless_met([guard::not_erased(customer)])?;
+        Ok(customer)
+    };
+    match command {
+        Command::Register(command) => register::decide(state, command, context),
+        Command::ChangeDetails(command) => change_details::decide(known()?, command, context),
+        Command::Transition(command) => transition::decide(known()?, command, context),
+        Command::Correct(command) => correct::decide(known()?, command, context),
+        Command::Reactivate(command) => reactivate::decide(known()?, command, context),
+        Command::Note(command) => note::decide(known()?, command, context),
+        Command::FollowUp(command) => follow_up::decide(known()?, command, context),
+        Command::Signal(command) => signal::decide(known()?, command, context),
+        Command::Claim => claim::decide(known()?, context),
+        Command::Release(command) => release::decide(known()?, command, context),
+        Command::ChangeOwner(command) => change_owner::decide(known()?, command, context),
+        Command::Erase(command) => known().and_then(|_| erase::decide(command, context)),
+    }
+}
+
+fn unknown_customer() -> Refusal {
+    let message = Label::new("没有这个客户。", "There is no such customer.");
+    let how_to_fix = Label::new("请检查客户编号，或先登记客户。", "Check the id, or register the customer first.");
+    Refusal::from_code(Code::UnknownCustomer, "customer_id", message, how_to_fix)
+}

@@ -1,0 +1,98 @@
+//! A rep registers a customer: it enters a pipeline, and belongs to somebody from the start.
+
+use super::{NewEvent, guard};
+use crate::customer::command::{NewContact, Register};
+use crate::customer::event::{Contact, CustomerEvent, Registered};
+use crate::customer::state::Customer;
+use crate::refusal::{Code, Refusal, Violation, require};
+use crate::{Context, Label, Owner, Personal, Pipeline};
+
+fn is_new(state: Option<&Customer>) -> Vec<Violation> {
+    require(state.is_none(), || {
+        Violation::new(
+            Code::CustomerExists,
+            "",
+            Label::new("该客户已登记。", "The customer is registered already."),
+            Label::new("请直接操作该客户。", "Work with that customer."),
+        )
+    })
+}
+
+/// A rep registers for itself or for a pool; a manager for anybody.
+fn may_give_to(owner: &Owner, context: &Context<'_>) -> Vec<Violation> {
+    let own = match owner {
+        Owner::Rep(rep) => context.actor.rep_id() == Some(rep),
+        Owner::Pool(_) => true,
+    };
+    require(own || context.import || context.actor.supervises(), || Violation {
+        field: "owner".to_owned(),
+        ..guard::forbidden_role(
+            Label::new("销售只能把客户登记给自己。", "A rep registers customers for itself only."),
+            Label::new("请登记给自己或公海，或由主管登记。", "Name yourself or a pool, or ask a manager."),
+        )
+    })
+}
+
+pub(super) fn decide(
+    state: Option<&Customer>,
+    command: &Register,
+    context: &Context<'_>,
+) -> Result<Vec<NewEvent>, Refusal> {
+    let pipeline = guard::known_pipeline(context, &command.pipeline)?;
+    let stage = command.stage.as_deref().unwrap_or(&pipeline.entry_stage);
+    let owner = owner(command, pipeline)?;
+    let effective_at = context.effective_at();
+    Refusal::unless_met([
+        is_new(state),
+        guard::may_command(context),
+        guard::in_window(effective_at, "effective_at", context),
+        guard::known_stage(pipeline, stage, "stage"),
+        guard::stage_for_entry(pipeline, stage, "stage", context),
+        guard::known_sub_status(pipeline.stage(stage), command.sub_status.as_deref()),
+        may_give_to(&owner, context),
+        guard::known_owner(context, &pipeline.key, &owner, "owner"),
+        guard::optional_line("name", command.name.as_deref(), guard::MAX_NAME_CHARS),
+        guard::optional_line("external_id", command.external_id.as_deref(), guard::MAX_ID_CHARS),
+        guard::optional_line("source", command.source.as_deref(), guard::MAX_NAME_CHARS),
+        guard::optional_line("channel", command.channel.as_deref(), guard::MAX_NAME_CHARS),
+        guard::contacts(&command.contacts),
+        guard::tags(&command.tags),
+        guard::optional_line("tier", command.tier.as_deref(), guard::MAX_NAME_CHARS),
+        guard::money("amount", command.amount.as_ref()),
+        guard::fields(command.fields.iter().flatten()),
+        guard::optional_text("note", command.note.as_deref()),
+    ])?;
+    let command = command.clone();
+    let event = CustomerEvent::Registered(Registered {
+        customer: command.customer,
+        pipeline: pipeline.key.clone(),
+        pipeline_version: pipeline.version,
+        stage: stage.to_owned(),
+        sub_status: command.sub_status,
+        name: command.name.map(Personal::from),
+        external_id: command.external_id,
+        source: command.source,
+        channel: command.channel,
+        contacts: command.contacts.into_iter().map(contact).collect(),
+        tags: command.tags,
+        tier: command.tier,
+        amount: command.amount,
+        fields: command.fields.map(Personal::from),
+        owner,
+        note: command.note.map(Personal::from),
+    });
+    Ok(vec![NewEvent { event, effective_at }])
+}
+
+fn owner(command: &Register, pipeline: &Pipeline) -> Result<Owner, Refusal> {
+    let default = || pipeline.default_pool().map(|pool| Owner::Pool(pool.key.clone()));
+    command.owner.clone().or_else(default).ok_or_else(|| {
+        let message = Label::new("该管道没有默认公海，请指定归属。", "The pipeline has no default pool.");
+        let how_to_fix = Label::new("请填写归属人。", "Name an owner.");
+        Refusal::from_code(Code::MissingField, "owner", message, how_to_fix)
+    })
+}
+
+pub(super) fn contact(contact: NewContact) -> Contact {
+    Contact { kind: contact.kind, value: Personal::Clear(contact.value) }
+}

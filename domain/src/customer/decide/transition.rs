@@ -1,0 +1,240 @@
+//! A rep moves a customer to another stage, because the world changed.
+
+use super::{NewEvent, guard};
+use crate::customer::command::Transition;
+use crate::customer::event::{CustomerEvent, Moved};
+use crate::customer::state::Customer;
+use crate::customer::timeline::Stay;
+use crate::pipeline::{EntryForm, Stage};
+use crate::refusal::{Code, Refusal, Violation, require};
+use crate::{Context, Label, Personal, Pipeline};
+
+const MAX_EVIDENCE: usize = 10;
+const MAX_REFERENCE_CHARS: usize = 300;
+
+fn elsewhere(from: Option<&Stay>, to: &str, context: &Context<'_>) -> Vec<Violation> {
+    require(context.import || from.is_none_or(|stay| stay.stage != to), || already_in_stage("to"))
+}
+
+pub(super) fn already_in_stage(field: &str) -> Violation {
+    Violation::new(
+        Code::AlreadyInStage,
+        field,
+        Label::new("客户已在该状态。", "The customer is in this stage already."),
+        Label::new("如只需补充说明，请写备注。", "To add information, write a note."),
+    )
+}
+
+/// The pipeline permits the move from where the customer stands.
+fn allowed(pipeline: &Pipeline, from: Option<&Stay>, to: &str) -> Vec<Violation> {
+    let Some(from) = from.filter(|from| from.stage != to) else { return Vec::new() };
+    require(pipeline.stage(to).is_none() || pipeline.allows(&from.stage, to), || {
+        not_allowed(pipeline, &from.stage, to, "to")
+    })
+}
+
+pub(super) fn not_allowed(pipeline: &Pipeline, from: &str, to: &str, field: &str) -> Violation {
+    let allowed = pipeline.allowed_from(from);
+    let (zh, en) = (names(pipeline, &allowed, |name| &name.zh), names(pipeline, &allowed, |name| &name.en));
+    let reactivatable = pipeline.stage(from).is_some_and(|stage| stage.kind.is_reactivatable());
+    let how_to_fix = if reactivatable {
+        Label::new("请使用“重新激活”开始新一轮。", "Reactivate the customer: that begins its next cycle.")
+    } else {
+        Label::new(format!("可变更为：{zh}。"), format!("From here it may move to: {en}."))
+    };
+    let of = |id: &str| pipeline.stage(id).map_or_else(|| Label::same(id), |stage| stage.name.clone());
+    let (left, entered) = (of(from), of(to));
+    let message = Label::new(
+        format!("不允许从“{}”变更为“{}”。", left.zh, entered.zh),
+        format!("A customer in {:?} may not move to {:?}.", left.en, entered.en),
+    );
+    Violation::new(Code::TransitionNotAllowed, field, message, how_to_fix)
+        .with("from", from)
+        .with("to", to)
+        .with("allowed", allowed)
+}
+
+fn names<'a>(pipeline: &'a Pipeline, stages: &[&str], language: impl Fn(&'a Label) -> &'a str) -> String {
+    let named = stages.iter().filter_map(|id| pipeline.stage(id)).map(|stage| language(&stage.name));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// Nothing is recorded behind the back of a later move: that would be a correction.
+pub(super) fn not_before_a_later_move(
+    customer: &Customer,
+    journey: &str,
+    effective_at: chrono::DateTime<chrono::Utc>,
+    context: &Context<'_>,
+) -> Vec<Violation> {
+    let last = customer.journeys.last_moved_at(journey);
+    require(context.import || last.is_none_or(|last| last <= effective_at), || {
+        let moves = customer.journeys.moves(journey);
+        let later = moves.iter().filter(|made| made.effective_at > effective_at);
+        Violation::new(
+            Code::TimelineConflict,
+            "effective_at",
+            Label::new("该时间之后已有状态变更。", "The customer moved after that instant already."),
+            Label::new("遗漏的步骤请用更正（kind=insert）补录。", "Enter a forgotten step as a correction of the kind insert."),
+        )
+        .with("conflicts", later.map(|made| made.event.to_string()).collect::<Vec<_>>())
+    })
+}
+
+fn backdated_with_a_reason(command: &Transition, context: &Context<'_>) -> Vec<Violation> {
+    let backdated = context.effective_at.is_some_and(|at| at < context.now - crate::context::CLOCK_SKEW);
+    let explained = command.reason.is_some() || command.note.is_some();
+    require(!backdated || explained || context.import, || {
+        Violation::new(
+            Code::BackdateReasonRequired,
+            "reason",
+            Label::new("补录过去的变更需要说明原因。", "A change recorded after the fact needs a reason."),
+            Label::new("请填写原因或备注。", "Give a reason or a note."),
+        )
+    })
+}
+
+/// What the stage asks for is there. The past cannot be asked, so an import is not.
+fn form_filled(form: &EntryForm, command: &Transition, context: &Context<'_>) -> Vec<Violation> {
+    if context.import {
+        return Vec::new();
+    }
+    let missing = |code, field: &str, zh, en| {
+        Violation::new(code, field, Label::new(zh, en), Label::new("请补充后再提交。", "Add it and try again."))
+    };
+    let mut unmet = Vec::new();
+    if form.note && command.note.is_none() {
+        unmet.push(missing(Code::NoteRequired, "note", "进入该状态需要备注。", "Entering this stage needs a note."));
+    }
+    if form.next_step && command.next_step.is_none() {
+        unmet.push(missing(Code::NextStepRequired, "next_step", "进入该状态需要下一步计划。", "Entering this stage needs a next step."));
+    }
+    for kind in form.evidence.iter().filter(|kind| kind.required) {
+        if !command.evidence.iter().any(|given| given.kind == kind.kind) {
+            let zh = format!("进入该状态需要凭证：{}。", kind.name.zh);
+            let en = format!("Entering this stage needs evidence: {}.", kind.name.en);
+            let fix = Label::new("请附上凭证的编号或地址。", "Refer to the document by its id or address.");
+            unmet.push(
+                Violation::new(Code::EvidenceRequired, "evidence", Label::new(zh, en), fix)
+                    .with("kind", kind.kind.clone()),
+            );
+        }
+    }
+    unmet.extend(reason_of_the_form(form, command.reason.as_deref()));
+    unmet
+}
+
+fn reason_of_the_form(form: &EntryForm, reason: Option<&str>) -> Vec<Violation> {
+    let known = reason.is_some_and(|reason| form.reasons.iter().any(|code| code == reason));
+    require(form.reasons.is_empty() || known, || {
+        let (code, message) = match reason {
+            None => (Code::ReasonRequired, Label::new("进入该状态需要原因。", "Entering this stage needs a reason.")),
+            Some(_) => (Code::UnknownReason, Label::new("没有这个原因代码。", "There is no such reason code.")),
+        };
+        let codes = form.reasons.join(", ");
+        let fix = Label::new(format!("请选择其一：{codes}。"), format!("Choose one of: {codes}."));
+        Violation::new(code, "reason", message, fix).with("reasons", form.reasons.clone())
+    })
+}
+
+fn evidence_well_formed(stage: Option<&Stage>, command: &Transition) -> Vec<Violation> {
+    let mut unmet = guard::at_most("evidence", command.evidence.len(), MAX_EVIDENCE);
+    for (n, given) in command.evidence.iter().enumerate() {
+        let field = format!("evidence[{n}]");
+        let known = |stage: &Stage| {
+            let kinds = &stage.entry_form.evidence;
+            kinds.is_empty() || kinds.iter().any(|kind| kind.kind == given.kind)
+        };
+        unmet.extend(guard::identifier(&format!("{field}.kind"), &given.kind));
+        unmet.extend(guard::line(&format!("{field}.reference"), &given.reference, MAX_REFERENCE_CHARS));
+        unmet.extend(require(stage.is_none_or(known), || {
+            Violation::new(
+                Code::UnknownEvidence,
+                format!("{field}.kind"),
+                Label::new("该状态不接受此类凭证。", "The stage does not take this kind of evidence."),
+                Label::new("请从状态的凭证列表中选择。", "Choose from the stage's kinds of evidence."),
+            )
+        }));
+        let lower_hex = |digest: &String| {
+            digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        };
+        unmet.extend(require(given.sha256.as_ref().is_none_or(lower_hex), || {
+            Violation::new(
+                Code::InvalidDigest,
+                format!("{field}.sha256"),
+                Label::new("摘要须为64位小写十六进制。", "The digest is 64 lower-case hexadecimal digits."),
+                Label::new("请检查SHA-256摘要。", "Check the SHA-256 digest."),
+            )
+        }));
+    }
+    unmet
+}
+
+/// What stands in the way of a move to a stage, whatever its form would be filled in with.
+pub(in crate::customer) fn obstacles(
+    customer: &Customer,
+    pipeline: &Pipeline,
+    from: Option<&Stay>,
+    to: &str,
+    context: &Context<'_>,
+) -> Vec<Violation> {
+    let entry = match from {
+        Some(_) => Vec::new(),
+        None => guard::stage_for_entry(pipeline, to, "to", context),
+    };
+    let on_the_way = allowed(pipeline, from, to);
+    [
+        guard::not_erased(customer),
+        guard::may_work(customer, context),
+        guard::known_stage(pipeline, to, "to"),
+        elsewhere(from, to, context),
+        on_the_way,
+        entry,
+    ]
+    .concat()
+}
+
+pub(super) fn decide(
+    customer: &Customer,
+    command: &Transition,
+    context: &Context<'_>,
+) -> Result<Vec<NewEvent>, Refusal> {
+    let journey = command.pipeline.as_deref().unwrap_or_else(|| customer.primary());
+    let pipeline = guard::known_pipeline(context, journey)?;
+    let effective_at = guard::instant(context, customer.journeys.current(journey));
+    let from = customer.journeys.stay_at(journey, effective_at);
+    let stage = pipeline.stage(&command.to);
+    let form = stage.map(|stage| form_filled(&stage.entry_form, command, context));
+    Refusal::unless_met([
+        obstacles(customer, pipeline, from, &command.to, context),
+        guard::effective(customer, context),
+        not_before_a_later_move(customer, journey, effective_at, context),
+        backdated_with_a_reason(command, context),
+        guard::known_sub_status(stage, command.sub_status.as_deref()),
+        form.unwrap_or_default(),
+        evidence_well_formed(stage, command),
+        guard::optional_text("reason", command.reason.as_deref()),
+        guard::optional_text("note", command.note.as_deref()),
+        guard::optional_text("next_step", command.next_step.as_deref()),
+    ])?;
+    let command = command.clone();
+    let is_code = |reason: &String| pipeline.reasons.iter().any(|known| known.code == *reason);
+    let (code, words) = match command.reason {
+        Some(reason) if is_code(&reason) => (Some(reason), None),
+        words => (None, words),
+    };
+    let event = CustomerEvent::Moved(Moved {
+        journey: pipeline.key.clone(),
+        pipeline_version: pipeline.version,
+        cycle: from.map_or(1, |stay| stay.cycle),
+        from: from.map(|stay| stay.stage.clone()),
+        direction: from.and_then(|stay| pipeline.direction(&stay.stage, &command.to)),
+        to: command.to,
+        sub_status: command.sub_status,
+        reason: code,
+        reason_text: words.map(Personal::from),
+        note: command.note.map(Personal::from),
+        next_step: command.next_step.map(Personal::from),
+        evidence: command.evidence,
+    });
+    Ok(vec![NewEvent { event, effective_at }])
+}

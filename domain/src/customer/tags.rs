@@ -1,0 +1,63 @@
+//! Tags: what events can be found by, and what the conditions of appends are made of.
+
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use super::event::CustomerEvent;
+
+/// Every event of a customer.
+pub fn customer(customer: Uuid) -> String {
+    format!("customer:{customer}")
+}
+
+/// The registration of a customer with that id in another system.
+pub fn external(external_id: &str) -> String {
+    format!("external:{}", percent_encoded(external_id))
+}
+
+/// The claims of a rep on one date, local to the pool claimed from: the quota is the rep's, whatever the pool.
+pub fn claims(rep: &str, date: NaiveDate) -> String {
+    format!("claims:{}:{date}", percent_encoded(rep))
+}
+
+/// Every event of a pipeline.
+pub fn pipeline(key: &str) -> String {
+    format!("pipeline:{}", percent_encoded(key))
+}
+
+impl CustomerEvent {
+    /// What the event can be found by.
+    pub fn tags(&self, id: Uuid) -> Vec<String> {
+        let mut tags = vec![customer(id)];
+        match self {
+            Self::Registered(event) => tags.extend(event.external_id.as_deref().map(external)),
+            Self::Claimed(event) => tags.push(claims(&event.rep, event.quota_date)),
+            _ => {}
+        }
+        tags
+    }
+}
+
+/// RFC 3986 percent-encoding of all but unreserved characters, so that a tag is printable ASCII without spaces
+/// and its parts cannot run into one another.
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_a_tag_cannot_run_into_one_another() {
+        let date = NaiveDate::from_ymd_opt(2026, 3, 1).unwrap();
+        assert_eq!(claims("公海:b c", date), "claims:%E5%85%AC%E6%B5%B7%3Ab%20c:2026-03-01");
+    }
+}

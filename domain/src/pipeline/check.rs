@@ -1,0 +1,237 @@
+//! Judges a whole definition: what makes it unusable, and what is merely unwise.
+
+use std::collections::BTreeSet;
+
+use super::{Pipeline, Stage, StageType, Transitions};
+use crate::Label;
+use crate::refusal::{Code, Violation, require};
+
+/// What makes the definition unusable.
+pub(super) fn errors(pipeline: &Pipeline) -> Vec<Violation> {
+    [
+        duplicates(pipeline),
+        dangling(pipeline),
+        ends(pipeline),
+        unreachable(pipeline),
+        dead_ends(pipeline),
+        incomplete(pipeline),
+        default_pool(pipeline),
+    ]
+    .concat()
+}
+
+/// What is permitted but unwise.
+pub(super) fn warnings(pipeline: &Pipeline) -> Vec<Violation> {
+    [core_stages(pipeline), similar_names(pipeline), way_back(pipeline), loss_reasons(pipeline)].concat()
+}
+
+fn duplicates(pipeline: &Pipeline) -> Vec<Violation> {
+    let repeated = |list: &str, field: &str, ids: Vec<&str>| {
+        let mut seen = BTreeSet::new();
+        let twice = ids.iter().enumerate().filter(|(_, id)| !seen.insert(**id));
+        let path = |n: usize| format!("{list}[{n}].{field}");
+        twice.map(|(n, id)| (path(n), (*id).to_owned())).collect::<Vec<_>>()
+    };
+    let mut found = repeated("phases", "id", pipeline.phases.iter().map(|phase| phase.id.as_str()).collect());
+    found.extend(repeated("stages", "id", pipeline.stages.iter().map(|stage| stage.id.as_str()).collect()));
+    found.extend(repeated("reasons", "code", pipeline.reasons.iter().map(|reason| reason.code.as_str()).collect()));
+    found.extend(repeated("pools", "key", pipeline.pools.iter().map(|pool| pool.key.as_str()).collect()));
+    for (n, stage) in pipeline.stages.iter().enumerate() {
+        let subs = stage.sub_statuses.iter().map(|sub| sub.id.as_str()).collect();
+        found.extend(repeated(&format!("stages[{n}].sub_statuses"), "id", subs));
+        let kinds = stage.entry_form.evidence.iter().map(|kind| kind.kind.as_str()).collect();
+        found.extend(repeated(&format!("stages[{n}].entry_form.evidence"), "kind", kinds));
+    }
+    let violation = |(path, id): (String, String)| {
+        Violation::new(
+            Code::DuplicateId,
+            path,
+            Label::new(format!("标识“{id}”重复。"), format!("The id {id:?} occurs twice.")),
+            Label::new("每个标识只能使用一次。", "Give each its own id."),
+        )
+    };
+    found.into_iter().map(violation).collect()
+}
+
+fn dangling(pipeline: &Pipeline) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let mut refer = |known: bool, path: String, id: &str| {
+        if !known {
+            found.push(Violation::new(
+                Code::DanglingReference,
+                path,
+                Label::new(format!("“{id}”不存在。"), format!("There is no {id:?}.")),
+                Label::new("请引用已定义的标识。", "Refer to an id that is defined."),
+            ));
+        }
+    };
+    refer(pipeline.stage(&pipeline.entry_stage).is_some(), "entry_stage".to_owned(), &pipeline.entry_stage);
+    for (n, stage) in pipeline.stages.iter().enumerate() {
+        if let Some(phase) = &stage.phase {
+            refer(pipeline.phases.iter().any(|known| known.id == *phase), format!("stages[{n}].phase"), phase);
+        }
+        for (m, code) in stage.entry_form.reasons.iter().enumerate() {
+            let known = pipeline.reasons.iter().any(|reason| reason.code == *code);
+            refer(known, format!("stages[{n}].entry_form.reasons[{m}]"), code);
+        }
+    }
+    if let Transitions::Listed(rules) = &pipeline.transitions {
+        for rule in rules {
+            let path = |end: &str| format!("transitions[{} → {}].{end}", rule.from, rule.to);
+            refer(pipeline.stage(&rule.from).is_some(), path("from"), &rule.from);
+            refer(pipeline.stage(&rule.to).is_some(), path("to"), &rule.to);
+        }
+    }
+    found
+}
+
+fn ends(pipeline: &Pipeline) -> Vec<Violation> {
+    require(pipeline.stages.iter().any(|stage| stage.kind.is_final()), || {
+        Violation::new(
+            Code::NoTerminalStage,
+            "stages",
+            Label::new("没有成交或流失类型的状态。", "No stage has the type won or lost."),
+            Label::new("请至少设置一个结束状态。", "Give one of them such a type."),
+        )
+    })
+}
+
+/// The stages that no path of permitted moves leads to from the entry stage.
+fn unreachable(pipeline: &Pipeline) -> Vec<Violation> {
+    let mut reached = BTreeSet::from([pipeline.entry_stage.as_str()]);
+    let mut waiting = vec![pipeline.entry_stage.as_str()];
+    while let Some(from) = waiting.pop() {
+        let next = pipeline.allowed_from(from).into_iter().filter(|to| reached.insert(to)).collect::<Vec<_>>();
+        waiting.extend(next);
+    }
+    let lonely = pipeline.stages.iter().enumerate().filter(|(_, stage)| !reached.contains(stage.id.as_str()));
+    let violation = |(n, stage): (usize, &Stage)| {
+        Violation::new(
+            Code::UnreachableStage,
+            format!("stages[{n}]"),
+            Label::new(format!("无法到达“{}”。", stage.name.zh), format!("No path leads to {:?}.", stage.name.en)),
+            Label::new("请添加通往该状态的转换。", "Add a transition into it."),
+        )
+    };
+    lonely.map(violation).collect()
+}
+
+/// Stages without a way out, other than those that end a cycle or that a customer is reactivated from.
+fn dead_ends(pipeline: &Pipeline) -> Vec<Violation> {
+    let stuck = |stage: &Stage| {
+        !stage.kind.is_final() && !stage.kind.is_reactivatable() && pipeline.allowed_from(&stage.id).is_empty()
+    };
+    let stages = pipeline.stages.iter().enumerate().filter(|(_, stage)| stuck(stage));
+    let violation = |(n, stage): (usize, &Stage)| {
+        Violation::new(
+            Code::DeadEnd,
+            format!("stages[{n}]"),
+            Label::new(format!("“{}”没有出口。", stage.name.zh), format!("Nothing leads out of {:?}.", stage.name.en)),
+            Label::new("请添加离开该状态的转换。", "Add a transition out of it."),
+        )
+    };
+    stages.map(violation).collect()
+}
+
+/// Every stage says when a customer is in it, and what is to be done there, by whom, until when.
+fn incomplete(pipeline: &Pipeline) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for (n, stage) in pipeline.stages.iter().enumerate() {
+        if stage.entry_criterion.is_none() {
+            found.push(Violation::new(
+                Code::CriterionMissing,
+                format!("stages[{n}].entry_criterion"),
+                Label::new("缺少进入标准（动作与结果）。", "Nothing says when a customer is in this stage."),
+                Label::new("请填写客观的动作与结果。", "Give an objective action and its result."),
+            ));
+        }
+        if stage.next_action.is_none() {
+            found.push(Violation::new(
+                Code::ActionMissing,
+                format!("stages[{n}].next_action"),
+                Label::new("缺少下一步动作、责任人和期限。", "Nothing says what is to be done in this stage."),
+                Label::new("请填写做什么、由谁做、何时完成。", "Say what, by whom, until when."),
+            ));
+        }
+    }
+    found
+}
+
+fn default_pool(pipeline: &Pipeline) -> Vec<Violation> {
+    require(pipeline.pools.iter().filter(|pool| pool.default).count() == 1, || {
+        Violation::new(
+            Code::NoDefaultPool,
+            "pools",
+            Label::new("须有且只有一个默认公海。", "Exactly one pool must be the default."),
+            Label::new("请将一个公海的default设为true。", "Set default to true for one pool."),
+        )
+    })
+}
+
+fn core_stages(pipeline: &Pipeline) -> Vec<Violation> {
+    let core = pipeline.stages.iter().filter(|stage| stage.core).count();
+    require((5..=8).contains(&core), || {
+        Violation::new(
+            Code::CoreStageCount,
+            "stages",
+            Label::new(format!("核心状态有{core}个。"), format!("There are {core} core stages.")),
+            Label::new("五至八个核心状态可覆盖九成情况，其余用子状态或标签。", "Five to eight serve nine cases in ten; use sub-statuses or tags for the rest."),
+        )
+    })
+}
+
+/// Two names are similar when one change of one character makes them equal.
+fn similar_names(pipeline: &Pipeline) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for (n, stage) in pipeline.stages.iter().enumerate() {
+        let similar = |other: &&Stage| one_edit_apart(&stage.name.zh, &other.name.zh) || one_edit_apart(&stage.name.en, &other.name.en);
+        for other in pipeline.stages[..n].iter().filter(similar) {
+            found.push(Violation::new(
+                Code::SimilarNames,
+                format!("stages[{n}].name"),
+                Label::new(
+                    format!("“{}”与“{}”相似。", stage.name.zh, other.name.zh),
+                    format!("{:?} and {:?} are easily confused.", stage.name.en, other.name.en),
+                ),
+                Label::new("请使用区别明显的名称。", "Give them names that differ clearly."),
+            ));
+        }
+    }
+    found
+}
+
+fn one_edit_apart(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
+    let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
+    let head = long.iter().zip(&short).take_while(|(x, y)| x == y).count();
+    let tail = long.iter().rev().zip(short.iter().rev()).take_while(|(x, y)| x == y).count();
+    long.len() - short.len() <= 1 && head + tail + 1 >= long.len()
+}
+
+fn way_back(pipeline: &Pipeline) -> Vec<Violation> {
+    let back = |rule: &super::TransitionRule| pipeline.order(&rule.from) > pipeline.order(&rule.to);
+    let exists = match &pipeline.transitions {
+        Transitions::Any => true,
+        Transitions::Listed(rules) => rules.iter().any(back),
+    };
+    require(exists, || {
+        Violation::new(
+            Code::NoWayBack,
+            "transitions",
+            Label::new("没有回退的转换。", "No transition leads back."),
+            Label::new("客户也会反复，请允许回退。", "Customers change their minds: let some lead back."),
+        )
+    })
+}
+
+fn loss_reasons(pipeline: &Pipeline) -> Vec<Violation> {
+    let silent = |stage: &&Stage| stage.kind == StageType::Lost && stage.entry_form.reasons.is_empty();
+    require(!pipeline.stages.iter().any(|stage| silent(&stage)), || {
+        Violation::new(
+            Code::NoLossReasons,
+            "stages",
+            Label::new("流失状态没有原因代码。", "A lost stage asks for no reason."),
+            Label::new("请设置流失原因，便于日后激活和统计。", "List reasons: they serve reactivation and statistics."),
+        )
+    })
+}

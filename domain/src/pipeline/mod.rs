@@ -1,0 +1,313 @@
+//! A pipeline: the versioned definition of the stages that a customer passes on the way to a deal.
+//!
+//! Versions are immutable: publishing makes a new one. A command is judged by the version in force when it is
+//! given; events of the past are never judged again. Nothing is inferred from a stage's name: its type says what
+//! it means.
+
+mod check;
+pub mod event;
+mod parse;
+pub mod template;
+
+use std::collections::BTreeSet;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+pub use event::PipelineEvent;
+pub use template::{Template, templates};
+
+use crate::Label;
+use crate::customer::event::Direction;
+use crate::pool::{Pool, PoolKind};
+
+/// What sort of journey the pipeline describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PipelineKind {
+    /// From a first contact to a deal and after.
+    Sales,
+    /// From a lead to a customer worth a sales journey.
+    Lead,
+}
+
+/// What a stage means, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageType {
+    /// On the way.
+    Open,
+    /// The deal is made.
+    Won,
+    /// A part of the deal is made.
+    Partial,
+    /// The deal is off, in this cycle.
+    Lost,
+    /// Asleep: nothing happens until the customer is reactivated.
+    Dormant,
+    /// Put off: clocks of promises stand still.
+    Paused,
+    /// After the deal: delivery, service, renewal.
+    AfterSale,
+}
+
+impl StageType {
+    /// Whether a stay in it ends a cycle: it has an age, not a dwell.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Won | Self::Lost)
+    }
+
+    /// Whether a customer in it can be reactivated into the next cycle.
+    pub fn is_reactivatable(self) -> bool {
+        matches!(self, Self::Lost | Self::Dormant)
+    }
+}
+
+/// A group of stages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Stable and opaque.
+    pub id: String,
+    /// What it is called.
+    pub name: Label,
+}
+
+/// When a customer is in a stage: an objective action, and its result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Criterion {
+    /// What was done.
+    pub action: Label,
+    /// What came of it.
+    pub result: Label,
+}
+
+/// What is to be done in a stage, by whom, until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextAction {
+    /// What.
+    pub what: Label,
+    /// The responsible role, such as `rep`, `manager`, `delivery`.
+    pub role: String,
+    /// Until when, counted from entry.
+    pub deadline_seconds: u64,
+}
+
+/// A finer status within a stage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubStatus {
+    /// Stable and opaque, unique in its stage.
+    pub id: String,
+    /// What it is called.
+    pub name: Label,
+}
+
+/// A kind of document that shows that a stage's criterion is met.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceKind {
+    /// Stable and opaque, such as `contract_signed`.
+    pub kind: String,
+    /// What it is called.
+    pub name: Label,
+    /// Whether nobody enters without it.
+    pub required: bool,
+}
+
+/// What a move into a stage asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryForm {
+    /// A note on the key progress.
+    #[serde(default)]
+    pub note: bool,
+    /// What comes next, in words.
+    #[serde(default)]
+    pub next_step: bool,
+    /// One of these reason codes; with none, no reason is asked for.
+    #[serde(default)]
+    pub reasons: Vec<String>,
+    /// The documents that it takes.
+    #[serde(default)]
+    pub evidence: Vec<EvidenceKind>,
+}
+
+/// A stage, which is to say a status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Stable and opaque; names are translations.
+    pub id: String,
+    /// The phase it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// What it means.
+    #[serde(rename = "type")]
+    pub kind: StageType,
+    /// What it is called.
+    pub name: Label,
+    /// The one definition that the whole team uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<Label>,
+    /// When a customer is in it. Only pipelines read from a file of past changes lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry_criterion: Option<Criterion>,
+    /// What is to be done in it. Only pipelines read from a file of past changes lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_action: Option<NextAction>,
+    /// Finer statuses within it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sub_statuses: Vec<SubStatus>,
+    /// The configured probability of winning from here, between 0 and 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability: Option<Decimal>,
+    /// What a move into it asks for.
+    #[serde(default)]
+    pub entry_form: EntryForm,
+    /// Whether it is one of the five to eight that everybody uses.
+    #[serde(default)]
+    pub core: bool,
+    /// How to work a customer in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playbook: Option<Label>,
+}
+
+/// A permitted move.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TransitionRule {
+    /// The stage left.
+    pub from: String,
+    /// The stage entered.
+    pub to: String,
+}
+
+/// Which moves are permitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transitions {
+    /// Every one.
+    Any,
+    /// These, and no others.
+    #[serde(untagged)]
+    Listed(BTreeSet<TransitionRule>),
+}
+
+/// Why something ended: a code that is counted, with its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Stable and opaque, such as `price`.
+    pub code: String,
+    /// What it is called.
+    pub name: Label,
+}
+
+/// One version of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// Names the pipeline in the tenant, and its journeys.
+    pub key: String,
+    /// From 1, without gaps.
+    pub version: u32,
+    /// Sales or lead.
+    pub kind: PipelineKind,
+    /// What it is called.
+    pub name: Label,
+    /// Groups of stages, in order.
+    #[serde(default)]
+    pub phases: Vec<Phase>,
+    /// The stages, in order: what stands later is further on.
+    pub stages: Vec<Stage>,
+    /// Where journeys begin.
+    pub entry_stage: String,
+    /// Which moves are permitted. Reactivation is not among them: it begins a new cycle.
+    pub transitions: Transitions,
+    /// Reason codes that entry forms refer to.
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
+    /// The pools that customers of the pipeline may be in; exactly one is the default.
+    pub pools: Vec<Pool>,
+}
+
+impl Pipeline {
+    /// The pipeline of a file of past changes: every status is a stage whose id is the status text as it stands,
+    /// in the given order, and any move is permitted.
+    ///
+    /// `finals` get the type `won`, all others `open`. The type says no more than that a stay in them is final:
+    /// a file does not tell which ends were good ones, and nothing is inferred from names. Who knows publishes
+    /// the next version with the right types.
+    pub fn any_move(key: &str, statuses: &[String], finals: &[String]) -> Self {
+        let stage = |status: &String| Stage {
+            id: status.clone(),
+            phase: None,
+            kind: if finals.contains(status) { StageType::Won } else { StageType::Open },
+            name: Label::same(status),
+            definition: None,
+            entry_criterion: None,
+            next_action: None,
+            sub_statuses: Vec::new(),
+            probability: None,
+            entry_form: EntryForm::default(),
+            core: false,
+            playbook: None,
+        };
+        Self {
+            key: key.to_owned(),
+            version: 1,
+            kind: PipelineKind::Sales,
+            name: Label::same(key),
+            phases: Vec::new(),
+            stages: statuses.iter().map(stage).collect(),
+            entry_stage: statuses.first().cloned().unwrap_or_default(),
+            transitions: Transitions::Any,
+            reasons: Vec::new(),
+            pools: vec![Pool {
+                key: "customer_pool".to_owned(),
+                kind: PoolKind::CustomerPool,
+                name: Label::new("公海", "Customer pool"),
+                timezone: chrono_tz::Asia::Shanghai,
+                claims_per_day: 3,
+                default: true,
+            }],
+        }
+    }
+
+    /// The stage of that id.
+    pub fn stage(&self, id: &str) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.id == id)
+    }
+
+    /// Where the stage stands in the order, from 0.
+    pub fn order(&self, id: &str) -> Option<usize> {
+        self.stages.iter().position(|stage| stage.id == id)
+    }
+
+    /// The pool of that key.
+    pub fn pool(&self, key: &str) -> Option<&Pool> {
+        self.pools.iter().find(|pool| pool.key == key)
+    }
+
+    /// The pool of customers that nobody owns.
+    pub fn default_pool(&self) -> Option<&Pool> {
+        self.pools.iter().find(|pool| pool.default)
+    }
+
+    /// Whether a move from one stage to another is permitted.
+    pub fn allows(&self, from: &str, to: &str) -> bool {
+        match &self.transitions {
+            Transitions::Any => from != to && self.stage(to).is_some(),
+            Transitions::Listed(rules) => {
+                rules.contains(&TransitionRule { from: from.to_owned(), to: to.to_owned() })
+            }
+        }
+    }
+
+    /// The stages that a customer in `from` may move to, in order.
+    pub fn allowed_from(&self, from: &str) -> Vec<&str> {
+        self.stages.iter().map(|stage| stage.id.as_str()).filter(|to| self.allows(from, to)).collect()
+    }
+
+    /// Which way a move goes; none where any move is permitted, because then the stages have no order.
+    pub fn direction(&self, from: &str, to: &str) -> Option<Direction> {
+        if self.transitions == Transitions::Any {
+            return None;
+        }
+        let (from, to) = (self.order(from)?, self.order(to)?);
+        Some(if from < to { Direction::Forward } else { Direction::Backward })
+    }
+}

@@ -1,0 +1,55 @@
+//! Pools: who owns a customer that no rep owns, and how many a rep may take from there in a day.
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::Label;
+
+/// What sort of pool it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolKind {
+    /// 公海: customers that anybody may claim.
+    CustomerPool,
+    /// 线索池: leads that anybody may claim.
+    LeadPool,
+}
+
+/// A pool as a pipeline defines it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Names the pool in the tenant.
+    pub key: String,
+    /// Customer pool or lead pool.
+    pub kind: PoolKind,
+    /// What it is called.
+    pub name: Label,
+    /// The IANA zone whose local date a claim counts on.
+    pub timezone: Tz,
+    /// How many claims a rep has per local date.
+    pub claims_per_day: u32,
+    /// Whether customers of the pipeline without an owner begin here.
+    pub default: bool,
+}
+
+impl Pool {
+    /// The local date on which a claim made at that instant counts.
+    pub fn quota_date(&self, instant: DateTime<Utc>) -> NaiveDate {
+        instant.with_timezone(&self.timezone).date_naive()
+    }
+
+    /// When the quota is full again: the first instant of the next local date.
+    pub fn next_quota_at(&self, instant: DateTime<Utc>) -> DateTime<Utc> {
+        start_of_day(self.timezone, self.quota_date(instant) + Days::new(1))
+    }
+}
+
+/// The first instant of a local date. Where clocks jump over midnight the day begins after the jump; where they
+/// strike midnight twice, at the first stroke.
+fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
+    let midnight = date.and_time(NaiveTime::MIN);
+    let local = (0..=24 * 4).map(|quarters| midnight + TimeDelta::minutes(15 * quarters));
+    let first = local.filter_map(|time| zone.from_local_datetime(&time).earliest()).next();
+    first.map_or_else(|| midnight.and_utc(), |start| start.with_timezone(&Utc))
+}

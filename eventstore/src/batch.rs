@@ -1,0 +1,221 @@
+//! Decides a batch of one tenant's appends, one after the other, as if each had been committed before the next.
+//!
+//! What the database holds comes in as [`Facts`], gathered in a few statements for the whole batch; what the
+//! batch itself has accepted so far is *staged* and visible to every later request. Nothing here does any I/O.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::ledger::{Frontier, Hash};
+use crate::prepare::{Prepared, Request};
+use crate::vault::WrappedKey;
+use crate::{Appended, Condition, Outcome, Position, QueryItem, Receipt, ReceiptDraft, StoreError, instant};
+
+/// Where a tenant's log ends, as its head row has it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LogHead {
+    /// When the last entry was recorded; `None` for an empty log.
+    pub(crate) recorded_at: Option<DateTime<Utc>>,
+    /// The tree over all entries; its size is the last position.
+    pub(crate) frontier: Frontier,
+    /// How many erasures there were: a reader that cached keys looks here.
+    pub(crate) erasures: u64,
+}
+
+impl LogHead {
+    pub(crate) fn position(&self) -> Position {
+        self.frontier.size()
+    }
+}
+
+/// What the database knows that bears on a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) head: LogHead,
+    /// Of those command ids that the batch names.
+    pub(crate) receipts: HashMap<String, Receipt>,
+    /// By index of the request: the last stored event that its condition forbids.
+    pub(crate) conflicts: HashMap<usize, Position>,
+    /// Those event ids of the batch that are in the log already.
+    pub(crate) taken_ids: HashSet<Uuid>,
+    /// Of those subjects for which the batch brings new keys.
+    pub(crate) keys: HashMap<Uuid, WrappedKey>,
+}
+
+/// A batch under decision; afterwards, what is to be written.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    facts: Facts,
+    now: DateTime<Utc>,
+    now_text: String,
+    by_tag: HashMap<&'a str, Vec<usize>>,
+    staged: Vec<Staged<'a>>,
+    bytes: Vec<u8>,
+    receipts: Vec<(&'a ReceiptDraft, Receipt)>,
+    keys: Vec<&'a WrappedKey>,
+    erased: Vec<Uuid>,
+}
+
+/// An accepted event.
+#[derive(Debug)]
+pub(crate) struct Staged<'a> {
+    pub(crate) event: &'a Prepared,
+    pub(crate) position: Position,
+    pub(crate) leaf: Hash,
+    /// Where its entry ends in [`Batch::bytes`].
+    pub(crate) end: usize,
+}
+
+impl<'a> Batch<'a> {
+    /// Begins a batch. Nothing in it is recorded before what was recorded last, even if the clock went back.
+    pub(crate) fn new(facts: Facts, clock: DateTime<Utc>) -> Self {
+        let clock = instant::truncated(clock);
+        let now = facts.head.recorded_at.map_or(clock, |last| last.max(clock));
+        Self {
+            facts,
+            now,
+            now_text: instant::to_text(now),
+            by_tag: HashMap::new(),
+            staged: Vec::new(),
+            bytes: Vec::new(),
+            receipts: Vec::new(),
+            keys: Vec::new(),
+            erased: Vec::new(),
+        }
+    }
+
+    /// Decides the request with this index and stages what it brings; a refused one leaves no trace.
+    pub(crate) fn decide(&mut self, index: usize, request: &'a Request) -> Result<Outcome, StoreError> {
+        if let Some(draft) = &request.receipt
+            && let Some(receipt) = self.receipt(&draft.command_id)
+        {
+            let same = receipt.digest == draft.digest;
+            return if same { Ok(Outcome::Repeated(receipt)) } else { Err(StoreError::CommandIdReused) };
+        }
+        if request.recorded_before.is_some_and(|bound| self.now >= bound) {
+            return Err(StoreError::TooLate);
+        }
+        if let Some(position) =
+            request.condition.as_ref().and_then(|condition| self.conflict(index, condition))
+        {
+            return Err(StoreError::Conflict { position });
+        }
+        if let Some(event) = request.events.iter().find(|event| self.facts.taken_ids.contains(&event.id)) {
+            return Err(StoreError::Invalid(format!("the event id {} is in the log already", event.id)));
+        }
+        if request.new_keys.iter().any(|key| self.has_other_key(key)) {
+            return Err(StoreError::Conflict { position: self.facts.head.position() });
+        }
+        Ok(Outcome::Appended(self.stage(request)))
+    }
+
+    fn receipt(&self, command_id: &str) -> Option<Receipt> {
+        self.facts.receipts.get(command_id).cloned()
+    }
+
+    /// The last event, staged or stored, that the condition forbids.
+    fn conflict(&self, index: usize, condition: &Condition) -> Option<Position> {
+        let staged =
+            condition.query.items.iter().filter_map(|item| self.last_staged(item, condition.after)).max();
+        staged.or_else(|| self.facts.conflicts.get(&index).copied())
+    }
+
+    fn last_staged(&self, item: &QueryItem, after: Position) -> Option<Position> {
+        let matches = |staged: &&Staged<'_>| {
+            staged.position > after
+                && (item.types.is_empty()
+                    || item.types.iter().any(|wanted| *wanted == staged.event.event_type))
+                && item.tags.iter().all(|tag| staged.event.has_tag(tag))
+        };
+        let last = match item.tags.first() {
+            None => self.staged.iter().rev().find(matches),
+            Some(tag) => {
+                let carrying = self.by_tag.get(tag.as_str())?;
+                carrying.iter().rev().map(|index| &self.staged[*index]).find(matches)
+            }
+        };
+        last.map(|staged| staged.position)
+    }
+
+    /// A subject has one key for ever. Whoever made a second one decided on a state that has passed.
+    fn has_other_key(&self, key: &WrappedKey) -> bool {
+        self.facts.keys.get(&key.subject).is_some_and(|known| known != key)
+    }
+
+    fn stage(&mut self, request: &'a Request) -> Appended {
+        let head = self.facts.head.position();
+        for event in &request.events {
+            self.stage_event(event);
+        }
+        for key in &request.new_keys {
+            if self.facts.keys.insert(key.subject, key.clone()).is_none() {
+                self.keys.push(key);
+            }
+        }
+        self.erased.extend(&request.erase_subjects);
+        let first_position = if request.events.is_empty() { head } else { head + 1 };
+        let count = u32::try_from(request.events.len()).unwrap_or(u32::MAX);
+        if let Some(draft) = &request.receipt {
+            let (digest, outcome) = (draft.digest, draft.outcome.clone());
+            let receipt = Receipt { digest, outcome, first_position, count, recorded_at: self.now };
+            self.facts.receipts.insert(draft.command_id.clone(), receipt.clone());
+            self.receipts.push((draft, receipt));
+        }
+        Appended { first_position, count, recorded_at: self.now }
+    }
+
+    fn stage_event(&mut self, event: &'a Prepared) {
+        let position = self.facts.head.position() + 1;
+        let leaf = event.complete(position, &self.now_text, &mut self.bytes);
+        self.facts.head.frontier.push(leaf);
+        self.facts.head.recorded_at = Some(self.now);
+        self.facts.taken_ids.insert(event.id);
+        for tag in event.tags.iter().chain(&event.blind_tags) {
+            self.by_tag.entry(tag).or_default().push(self.staged.len());
+        }
+        self.staged.push(Staged { event, position, leaf, end: self.bytes.len() });
+    }
+
+    /// The head as it will be; how many erasures happened is advanced by those of this batch.
+    pub(crate) fn head(&self) -> LogHead {
+        let erasures = self.facts.head.erasures + self.erased.len() as u64;
+        LogHead { erasures, ..self.facts.head.clone() }
+    }
+
+    /// The accepted events, at consecutive positions.
+    pub(crate) fn staged(&self) -> &[Staged<'a>] {
+        &self.staged
+    }
+
+    /// The accepted entries one after the other.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// When everything in the batch is recorded.
+    pub(crate) fn recorded_at(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// The outcomes to remember.
+    pub(crate) fn receipts(&self) -> &[(&'a ReceiptDraft, Receipt)] {
+        &self.receipts
+    }
+
+    /// The data keys to store.
+    pub(crate) fn keys(&self) -> &[&'a WrappedKey] {
+        &self.keys
+    }
+
+    /// The subjects to erase.
+    pub(crate) fn erased(&self) -> &[Uuid] {
+        &self.erased
+    }
+
+    /// Whether there is nothing to write at all: every request was refused or repeated.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.staged.is_empty() && self.receipts.is_empty() && self.keys.is_empty() && self.erased.is_empty()
+    }
+}

@@ -1,0 +1,30 @@
+-- The last event each alternative forbids: ?2 is a JSON array of [request, after, tag, [types], [further tags]].
+SELECT request, position
+FROM (
+    SELECT
+        c.value ->> 0 AS request,
+        (
+            SELECT t.position
+            FROM event_tag AS t
+            WHERE t.tenant_id = ?1
+                AND t.tag = c.value ->> 2
+                AND t.position > c.value ->> 1
+                AND (
+                    json_array_length(c.value, '$[3]') = 0
+                    OR t.type IN (SELECT wanted.value FROM json_each(c.value, '$[3]') AS wanted)
+                )
+                AND NOT EXISTS (
+                    SELECT 1
+                    FROM json_each(c.value, '$[4]') AS further
+                    WHERE NOT EXISTS (
+                        SELECT 1
+                        FROM event_tag AS o
+                        WHERE o.tenant_id = ?1 AND o.tag = further.value AND o.position = t.position
+                    )
+                )
+            ORDER BY t.position DESC
+            LIMIT 1
+        ) AS position
+    FROM json_each(?2) AS c
+)
+WHERE position IS NOT NULL

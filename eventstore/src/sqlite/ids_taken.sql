@@ -1,0 +1,4 @@
+-- Which of these event ids are in the log: ?2 is a JSON array of ids in hexadecimal.
+SELECT e.id
+FROM json_each(?2) AS wanted
+JOIN event AS e ON e.tenant_id = ?1 AND e.id = unhex(wanted.value)

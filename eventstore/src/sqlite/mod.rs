@@ -1,0 +1,177 @@
+//! The log in one SQLite file.
+
+mod batcher;
+mod facts;
+mod gate;
+mod open;
+mod read;
+mod row;
+mod write;
+
+use std::fmt::Display;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::watchers::Watchers;
+use crate::{Clock, Position, StoreError};
+use batcher::{Batcher, Job};
+pub use gate::{WriteGate, WriteTurn};
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Where `recorded_at` comes from.
+    pub clock: Clock,
+    /// How many appends may wait for a commit; one more is told [`StoreError::Overloaded`].
+    pub queue: usize,
+    /// How many connections read at the same time.
+    pub read_connections: u32,
+}
+
+impl Options {
+    /// The ordinary settings, with this clock.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self { clock, queue: 4_096, read_connections: 4 }
+    }
+}
+
+/// A log in one SQLite file, which other tables (read models) may share.
+pub struct SqliteStore {
+    file: PathBuf,
+    jobs: mpsc::Sender<Job>,
+    reads: SqlitePool,
+    gate: WriteGate,
+    watchers: Arc<Watchers>,
+    batcher: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// Opens the log in this file (a path or a `sqlite:` URL), creating it where it is missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot be opened, was written by a newer version, or SQLite does not
+    /// confirm write-ahead logging with `synchronous = FULL`.
+    pub async fn open(path_or_url: &str, options: Options) -> Result<Arc<Self>, StoreError> {
+        let file = open::file_of(path_or_url).to_path_buf();
+        let connection = open::writer(&file).await?;
+        let reads = open::readers(&file, options.read_connections).await?;
+        let (jobs, received) = mpsc::channel(options.queue.max(1));
+        let (gate, watchers) = (WriteGate::default(), Arc::new(Watchers::default()));
+        let batcher = Batcher {
+            jobs: received,
+            connection,
+            gate: gate.clone(),
+            clock: options.clock,
+            watchers: Arc::clone(&watchers),
+            poison: None,
+        };
+        let batcher = Mutex::new(Some(tokio::spawn(batcher.run())));
+        let store = Arc::new(Self { file, jobs, reads, gate, watchers, batcher });
+        for (tenant, position) in store.heads().await? {
+            store.watchers.moved(tenant, position);
+        }
+        Ok(store)
+    }
+
+    /// The connections that read; they refuse to write.
+    #[must_use]
+    pub fn read_pool(&self) -> &SqlitePool {
+        &self.reads
+    }
+
+    /// The turn that every writer of this file in this process takes for its transactions.
+    #[must_use]
+    pub fn write_gate(&self) -> WriteGate {
+        self.gate.clone()
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn file(&self) -> &std::path::Path {
+        &self.file
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(batcher::Answer<T>) -> Job) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.try_send(job(answer)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded { retry_after_seconds: 1 },
+            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("the log is closed".to_owned()),
+        })?;
+        answered
+            .await
+            .map_err(|_| StoreError::Poisoned("the writing task ended without an answer".to_owned()))?
+    }
+
+    async fn shut(&self) {
+        // A closed queue means that another close came first; both wait for the end.
+        let _ = self.jobs.send(Job::Close).await;
+        let batcher = self.batcher.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(batcher) = batcher
+            && let Err(error) = batcher.await
+        {
+            tracing::error!(%error, "the writing task did not end well");
+        }
+        self.reads.close().await;
+    }
+}
+
+/// Why a write did not happen, by what is known of the disk afterwards.
+#[derive(Debug)]
+enum Failure {
+    /// Nothing was written.
+    Unchanged(StoreError),
+    /// Nothing was written; another process held the lock.
+    Busy(String),
+    /// Nobody knows what was written.
+    Unknown(String),
+}
+
+impl Failure {
+    fn damaged(position: Position, what: &str) -> Self {
+        Self::Unchanged(StoreError::Damaged { position, what: what.to_owned() })
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Unchanged(error)
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    /// An error before the commit: the transaction is rolled back. The disk is in doubt only when SQLite itself
+    /// found it failing (an input/output error, a damaged file) or the store contradicts itself (a constraint).
+    fn from(error: sqlx::Error) -> Self {
+        const BUSY: [u32; 2] = [5, 6];
+        const HARMLESS: [u32; 4] = [4, 7, 9, 13];
+        let extended = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        match extended.map(|code| code & 0xff) {
+            Some(code) if BUSY.contains(&code) => Self::Busy(error.to_string()),
+            Some(code) if HARMLESS.contains(&code) => Self::Unchanged(unavailable(error)),
+            _ => Self::Unknown(error.to_string()),
+        }
+    }
+}
+
+fn unavailable(error: impl Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+fn hex(id: Uuid) -> String {
+    id.simple().to_string()
+}
+
+fn bytes_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

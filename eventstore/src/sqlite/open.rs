@@ -1,0 +1,97 @@
+//! Opens the database file, and refuses one that would not keep what it acknowledges.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+
+use super::unavailable;
+use crate::StoreError;
+
+/// The layout of the tables that this code reads and writes.
+const SCHEMA_VERSION: i64 = 1;
+const SCHEMA: &str = include_str!("schema.sql");
+/// Another process may hold the write lock for the length of its commit; longer means something is wrong.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Page cache of the writing connection, in KiB (negative: KiB rather than pages).
+const WRITER_CACHE_KIB: &str = "-40960";
+/// Page cache of each reading connection; four of them and the writer's make 64 MiB.
+const READER_CACHE_KIB: &str = "-6144";
+/// Pages of write-ahead log between checkpoints: fewer, larger checkpoints gain half on bulk appends.
+const CHECKPOINT_PAGES: &str = "10000";
+
+/// The file behind a path or a `sqlite:` URL.
+pub(super) fn file_of(path_or_url: &str) -> &Path {
+    let path = path_or_url.strip_prefix("sqlite:").unwrap_or(path_or_url);
+    Path::new(path.strip_prefix("//").unwrap_or(path))
+}
+
+/// The connection that appends. Creates the file and its tables where they are missing.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when the file cannot be opened, was written by a newer version, or SQLite does
+/// not confirm that a commit waits for the disk.
+pub(super) async fn writer(file: &Path) -> Result<SqliteConnection, StoreError> {
+    let options = common(file).create_if_missing(true).pragma("cache_size", WRITER_CACHE_KIB);
+    let mut connection = options.connect().await.map_err(unavailable)?;
+    assert_durable(&mut connection).await?;
+    create_tables(&mut connection).await?;
+    Ok(connection)
+}
+
+/// The connections that read.
+pub(super) async fn readers(file: &Path, count: u32) -> Result<SqlitePool, StoreError> {
+    let options = common(file).pragma("cache_size", READER_CACHE_KIB).pragma("query_only", "on");
+    let pool = SqlitePoolOptions::new().max_connections(count).test_before_acquire(false);
+    pool.connect_with(options).await.map_err(unavailable)
+}
+
+fn common(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("secure_delete", "on")
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .disable_statement_logging()
+}
+
+/// Acknowledged means on disk: what SQLite says of itself counts, not what it was asked to do.
+async fn assert_durable(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let journal: String = pragma(connection, "PRAGMA journal_mode").await?;
+    let synchronous: i64 = pragma(connection, "PRAGMA synchronous").await?;
+    if journal != "wal" || synchronous < 2 {
+        let what =
+            format!("journal_mode is {journal}, synchronous is {synchronous}: wal and 2 (full) are needed");
+        return Err(StoreError::Unavailable(what));
+    }
+    Ok(())
+}
+
+async fn create_tables(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let version: i64 = pragma(connection, "PRAGMA user_version").await?;
+    if version == SCHEMA_VERSION {
+        return Ok(());
+    }
+    if version > SCHEMA_VERSION {
+        let what = format!("the file has layout {version}, this program knows {SCHEMA_VERSION}");
+        return Err(StoreError::Unavailable(what));
+    }
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
+    sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await.map_err(unavailable)?;
+    sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *transaction).await.map_err(unavailable)?;
+    transaction.commit().await.map_err(unavailable)
+}
+
+async fn pragma<T>(connection: &mut SqliteConnection, sql: &'static str) -> Result<T, StoreError>
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite> + Send + Unpin,
+{
+    sqlx::query_scalar(sql).fetch_one(connection).await.map_err(unavailable)
+}

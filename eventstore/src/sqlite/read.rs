@@ -1,0 +1,210 @@
+//! Reads the log: pages, queries, heads, instants, receipts, keys.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{QueryBuilder, Sqlite};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::batcher::Job;
+use super::{Failure, SqliteStore, facts, hex, row, unavailable};
+use crate::batch::LogHead;
+use crate::prepare::Request;
+use crate::vault::WrappedKey;
+use crate::{
+    Append, Entry, EventStore, Head, Outcome, Position, Query, QueryItem, Receipt, StoreError, TenantId,
+    instant,
+};
+
+const PAGE: &str = "SELECT position, recorded_at, entry FROM event \
+    WHERE tenant_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
+const RECEIPT: &str = "SELECT digest, outcome, first_position, count, recorded_at FROM receipt \
+    WHERE tenant_id = ?1 AND command_id = ?2";
+const POSITION_AT: &str = include_str!("position_at.sql");
+const DATA_KEYS: &str = include_str!("data_keys.sql");
+const HEADS: &str = "SELECT tenant_id, position FROM log_head WHERE position > 0 ORDER BY tenant_id";
+
+#[async_trait]
+impl EventStore for SqliteStore {
+    async fn append(&self, request: Append) -> Result<Outcome, StoreError> {
+        let request = Box::new(Request::prepare(request)?);
+        self.ask(|answer| Job::Append(request, answer)).await
+    }
+
+    async fn read(&self, tenant: TenantId, after: Position, limit: u32) -> Result<Vec<Entry>, StoreError> {
+        let rows = sqlx::query(PAGE)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(clamped(after))
+            .bind(limit)
+            .fetch_all(self.read_pool())
+            .await
+            .map_err(unavailable)?;
+        rows.iter().map(row::entry).collect()
+    }
+
+    async fn read_matching(
+        &self,
+        tenant: TenantId,
+        query: &Query,
+        after: Position,
+        until: Position,
+        limit: u32,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let alternatives = alternatives(query);
+        if alternatives.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut sql = matching_sql(tenant, &alternatives, after, until, limit);
+        let rows = sql.build().fetch_all(self.read_pool()).await.map_err(unavailable)?;
+        rows.iter().map(row::entry).collect()
+    }
+
+    async fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {
+        let head = self.log_head(tenant).await?;
+        let recorded_at = head.recorded_at.unwrap_or(DateTime::UNIX_EPOCH);
+        Ok(Head { position: head.position(), recorded_at, root: head.frontier.root() })
+    }
+
+    async fn erasures(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        Ok(self.log_head(tenant).await?.erasures)
+    }
+
+    async fn position_at(&self, tenant: TenantId, known_at: DateTime<Utc>) -> Result<Position, StoreError> {
+        let found: SqliteRow = sqlx::query(POSITION_AT)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(instant::to_micros(known_at))
+            .fetch_one(self.read_pool())
+            .await
+            .map_err(unavailable)?;
+        row::natural(&found, "position")
+    }
+
+    async fn receipt(&self, tenant: TenantId, command_id: &str) -> Result<Option<Receipt>, StoreError> {
+        let found = sqlx::query(RECEIPT)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(command_id)
+            .fetch_optional(self.read_pool())
+            .await
+            .map_err(unavailable)?;
+        found.as_ref().map(row::receipt).transpose()
+    }
+
+    async fn data_keys(&self, tenant: TenantId, subjects: &[Uuid]) -> Result<Vec<WrappedKey>, StoreError> {
+        let wanted: Vec<_> = subjects.iter().copied().map(hex).collect();
+        let rows = sqlx::query(DATA_KEYS)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(serde_json::Value::from(wanted).to_string())
+            .fetch_all(self.read_pool())
+            .await
+            .map_err(unavailable)?;
+        rows.iter().map(row::data_key).collect()
+    }
+
+    async fn tenant_key(&self, tenant: TenantId, candidate: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        self.ask(|answer| Job::TenantKey(tenant, candidate, answer)).await
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        Ok(self.heads().await?.into_iter().map(|(tenant, _)| tenant).collect())
+    }
+
+    fn watch(&self, tenant: TenantId) -> watch::Receiver<Position> {
+        self.watchers.subscribe(tenant)
+    }
+
+    async fn close(&self) {
+        self.shut().await;
+    }
+}
+
+impl SqliteStore {
+    pub(super) async fn heads(&self) -> Result<Vec<(TenantId, Position)>, StoreError> {
+        let rows = sqlx::query(HEADS).fetch_all(self.read_pool()).await.map_err(unavailable)?;
+        rows.iter()
+            .map(|found| Ok((TenantId(row::uuid(found, "tenant_id")?), row::natural(found, "position")?)))
+            .collect()
+    }
+
+    pub(super) async fn log_head(&self, tenant: TenantId) -> Result<LogHead, StoreError> {
+        let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
+        let connection: &mut SqliteConnection = &mut connection;
+        facts::head(connection, tenant).await.map_err(|failure| match failure {
+            Failure::Unchanged(error) => error,
+            Failure::Busy(what) | Failure::Unknown(what) => StoreError::Unavailable(what),
+        })
+    }
+}
+
+/// A query item with types alone is asked for one type at a time: each runs along the type index in the order
+/// of positions and stops at the limit.
+fn alternatives(query: &Query) -> Vec<QueryItem> {
+    let mut alternatives = Vec::new();
+    for item in &query.items {
+        if item.tags.is_empty() && !item.types.is_empty() {
+            let alone = |one: &String| QueryItem { types: vec![one.clone()], tags: Vec::new() };
+            alternatives.extend(item.types.iter().map(alone));
+        } else {
+            alternatives.push(item.clone());
+        }
+    }
+    alternatives
+}
+
+/// The first `limit` positions of each alternative, and of those together the first `limit` entries.
+fn matching_sql(
+    tenant: TenantId,
+    alternatives: &[QueryItem],
+    after: Position,
+    until: Position,
+    limit: u32,
+) -> QueryBuilder<Sqlite> {
+    let range = Range { tenant, after: clamped(after), until: clamped(until), limit };
+    let mut sql = QueryBuilder::new("SELECT position, recorded_at, entry FROM event WHERE tenant_id = ");
+    sql.push_bind(tenant.0.as_bytes().to_vec()).push(" AND position IN (");
+    for (number, item) in alternatives.iter().enumerate() {
+        sql.push(if number == 0 { "SELECT position FROM (" } else { " UNION SELECT position FROM (" });
+        push_alternative(&mut sql, item, &range);
+        sql.push(")");
+    }
+    sql.push(") ORDER BY position LIMIT ").push_bind(limit);
+    sql
+}
+
+/// Which positions are asked for.
+struct Range {
+    tenant: TenantId,
+    after: i64,
+    until: i64,
+    limit: u32,
+}
+
+fn push_alternative(sql: &mut QueryBuilder<Sqlite>, item: &QueryItem, range: &Range) {
+    let tenant = range.tenant.0.as_bytes();
+    sql.push("SELECT m.position FROM ");
+    sql.push(if item.tags.is_empty() { "event" } else { "event_tag" });
+    sql.push(" AS m WHERE m.tenant_id = ").push_bind(tenant.to_vec());
+    let mut tags = item.tags.iter();
+    if let Some(tag) = tags.next() {
+        sql.push(" AND m.tag = ").push_bind(tag.clone());
+    }
+    sql.push(" AND m.position > ").push_bind(range.after).push(" AND m.position <= ").push_bind(range.until);
+    if !item.types.is_empty() {
+        sql.push(" AND m.type IN (");
+        let mut list = sql.separated(", ");
+        item.types.iter().for_each(|wanted| {
+            list.push_bind(wanted.clone());
+        });
+        sql.push(")");
+    }
+    for tag in tags {
+        sql.push(" AND EXISTS (SELECT 1 FROM event_tag AS o WHERE o.tenant_id = ").push_bind(tenant.to_vec());
+        sql.push(" AND o.tag = ").push_bind(tag.clone()).push(" AND o.position = m.position)");
+    }
+    sql.push(" ORDER BY m.position LIMIT ").push_bind(range.limit);
+}
+
+/// Positions beyond SQLite's integers do not exist; asking after them finds nothing.
+fn clamped(position: Position) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,79 @@
+//! Reads rows, and says where the log is damaged when one does not hold what was written.
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use super::unavailable;
+use crate::batch::LogHead;
+use crate::ledger::{Frontier, Hash};
+use crate::vault::WrappedKey;
+use crate::{Entry, Receipt, StoreError, instant};
+
+pub(super) fn natural(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
+    let value: i64 = row.try_get(column).map_err(unavailable)?;
+    u64::try_from(value).map_err(|_| damaged(row, column))
+}
+
+pub(super) fn uuid(row: &SqliteRow, column: &str) -> Result<Uuid, StoreError> {
+    Uuid::from_slice(blob(row, column)?).map_err(|_| damaged(row, column))
+}
+
+pub(super) fn hash(row: &SqliteRow, column: &str) -> Result<Hash, StoreError> {
+    blob(row, column)?.try_into().map_err(|_| damaged(row, column))
+}
+
+pub(super) fn instant(row: &SqliteRow, column: &str) -> Result<DateTime<Utc>, StoreError> {
+    let micros: i64 = row.try_get(column).map_err(unavailable)?;
+    instant::from_micros(micros).ok_or_else(|| damaged(row, column))
+}
+
+pub(super) fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        position: natural(row, "position")?,
+        recorded_at: instant(row, "recorded_at")?,
+        bytes: blob(row, "entry")?.to_vec(),
+    })
+}
+
+pub(super) fn head(row: &SqliteRow) -> Result<LogHead, StoreError> {
+    let recorded_at: Option<i64> = row.try_get("recorded_at").map_err(unavailable)?;
+    let frontier = Frontier::from_bytes(natural(row, "position")?, blob(row, "frontier")?);
+    Ok(LogHead {
+        recorded_at: recorded_at.and_then(instant::from_micros),
+        frontier: frontier.ok_or_else(|| damaged(row, "frontier"))?,
+        erasures: natural(row, "erasures")?,
+    })
+}
+
+pub(super) fn receipt(row: &SqliteRow) -> Result<Receipt, StoreError> {
+    Ok(Receipt {
+        digest: hash(row, "digest")?,
+        outcome: blob(row, "outcome")?.to_vec(),
+        first_position: natural(row, "first_position")?,
+        count: row.try_get("count").map_err(unavailable)?,
+        recorded_at: instant(row, "recorded_at")?,
+    })
+}
+
+pub(super) fn data_key(row: &SqliteRow) -> Result<WrappedKey, StoreError> {
+    Ok(WrappedKey {
+        key_id: uuid(row, "key_id")?,
+        subject: uuid(row, "subject")?,
+        wrapped: blob(row, "wrapped")?.to_vec(),
+        destroyed: row.try_get("destroyed").map_err(unavailable)?,
+    })
+}
+
+fn blob<'r>(row: &'r SqliteRow, column: &str) -> Result<&'r [u8], StoreError> {
+    row.try_get(column).map_err(unavailable)
+}
+
+fn damaged(row: &SqliteRow, column: &str) -> StoreError {
+    let position: i64 = row.try_get("position").unwrap_or_default();
+    StoreError::Damaged {
+        position: position.try_into().unwrap_or_default(),
+        what: format!("unreadable {column}"),
+    }
+}

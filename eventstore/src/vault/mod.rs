@@ -1,0 +1,252 @@
+//! Personal fields: sealed before they are hashed, unreadable once their key is destroyed.
+//!
+//! A document marks what is personal as `{"$personal": value}`. Before the append each such object becomes
+//! `{"$sealed": {ciphertext, commitment, key, nonce}}`, encrypted under the data key of its subject; the log
+//! hashes that. A reader gets `$personal` back, or `{"$erased": true}` once the subject's key was destroyed. An
+//! erasure changes no stored entry, so every proof made before it still holds.
+
+mod keys;
+mod sealing;
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{EventStore, StoreError, TenantId};
+pub use keys::{DataKey, RootKey, TenantKey};
+use sealing::Place;
+
+/// How many subjects' keys are kept unwrapped.
+const CACHED_DATA_KEYS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+/// How many tenants' keys are kept unwrapped.
+const CACHED_TENANT_KEYS: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+
+/// A subject's data key as the database holds it: wrapped by the tenant's key, or destroyed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrappedKey {
+    /// The key's own id, named by everything sealed with it.
+    pub key_id: Uuid,
+    /// Whose personal fields it seals (a customer's id).
+    pub subject: Uuid,
+    /// The wrapped key; empty once destroyed.
+    pub wrapped: Vec<u8>,
+    /// Whether the key was destroyed by an erasure.
+    pub destroyed: bool,
+}
+
+/// What has become of a subject's key.
+#[derive(Clone)]
+pub enum SubjectKey {
+    /// None was made yet: make one with [`Vault::data_key_for_new`] and append it with the first event.
+    Never,
+    /// Seal with this one.
+    Live(DataKey),
+    /// The subject was erased; nothing more is to be sealed for it.
+    Destroyed,
+}
+
+/// One document to open.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// Whose personal fields it holds.
+    pub subject: Uuid,
+    /// The event it is the data of.
+    pub event_id: Uuid,
+    /// The data; its sealed fields are replaced.
+    pub data: &'a mut Value,
+}
+
+/// Seals and opens personal fields, fetching keys from the store as needed.
+///
+/// Unwrapped keys are cached together with the tenant's count of erasures at the time of reading. A cached key
+/// is used only while that count, read from the store at each opening, is still the same: an erasure by any
+/// process is honoured by every opening that begins after it.
+pub struct Vault {
+    store: Arc<dyn EventStore>,
+    root: RootKey,
+    tenants: Mutex<LruCache<TenantId, TenantKey>>,
+    subjects: Mutex<LruCache<(TenantId, Uuid), CachedKey>>,
+}
+
+/// A subject's key as it was when the tenant's log had seen so many erasures.
+#[derive(Clone)]
+struct CachedKey {
+    erasures: u64,
+    key_id: Uuid,
+    /// `None` once destroyed.
+    key: Option<DataKey>,
+}
+
+impl Vault {
+    /// A vault over the keys in this store, the outermost of which is wrapped by `root`.
+    #[must_use]
+    pub fn new(store: Arc<dyn EventStore>, root: RootKey) -> Self {
+        Self {
+            store,
+            root,
+            tenants: Mutex::new(LruCache::new(CACHED_TENANT_KEYS)),
+            subjects: Mutex::new(LruCache::new(CACHED_DATA_KEYS)),
+        }
+    }
+
+    /// Makes the key of a subject that has none, of 32 uniformly random bytes. Append the wrapped form together
+    /// with the first event sealed by it ([`crate::Append::new_keys`]).
+    ///
+    /// # Errors
+    /// When the tenant's key cannot be read or opened.
+    pub async fn data_key_for_new(
+        &self,
+        tenant: TenantId,
+        subject: Uuid,
+        random: [u8; 32],
+        key_id: Uuid,
+    ) -> Result<(DataKey, WrappedKey), StoreError> {
+        let key = DataKey::new(key_id, random);
+        let wrapped = self.tenant_key(tenant).await?.wrap(tenant, subject, &key);
+        Ok((key, WrappedKey { key_id, subject, wrapped, destroyed: false }))
+    }
+
+    /// The key of a subject, for sealing more.
+    ///
+    /// # Errors
+    /// When the store cannot be read or the key does not open.
+    pub async fn data_key(&self, tenant: TenantId, subject: Uuid) -> Result<SubjectKey, StoreError> {
+        let found = self.cached_keys(tenant, &[subject]).await?.remove(&subject);
+        Ok(match found {
+            None => SubjectKey::Never,
+            Some(CachedKey { key: Some(key), .. }) => SubjectKey::Live(key),
+            Some(CachedKey { key: None, .. }) => SubjectKey::Destroyed,
+        })
+    }
+
+    /// Seals every personal field of an event's data. Needs no store: the key is a value.
+    pub fn seal(&self, tenant: TenantId, subject: Uuid, event_id: Uuid, data: &mut Value, key: &DataKey) {
+        sealing::seal(data, Place { tenant, subject, event_id }, key);
+    }
+
+    /// Whether an event's data has personal fields to seal.
+    #[must_use]
+    pub fn is_personal(&self, data: &Value) -> bool {
+        sealing::is_personal(data)
+    }
+
+    /// Opens every sealed field of one event's data.
+    ///
+    /// # Errors
+    /// As [`Self::open_all`].
+    pub async fn open(
+        &self,
+        tenant: TenantId,
+        data: &mut Value,
+        subject: Uuid,
+        event_id: Uuid,
+    ) -> Result<(), StoreError> {
+        self.open_all(tenant, &mut [Opening { subject, event_id, data }]).await
+    }
+
+    /// Opens every sealed field of many events' data, at the cost of one or two reads of the store together;
+    /// none at all when nothing is sealed.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownKey`] when a field names a key that was never made, [`StoreError::Damaged`] when one
+    /// does not open, and whatever reading the store gives.
+    pub async fn open_all(&self, tenant: TenantId, documents: &mut [Opening<'_>]) -> Result<(), StoreError> {
+        let mut subjects: Vec<Uuid> =
+            documents.iter().filter(|each| sealing::is_sealed(each.data)).map(|each| each.subject).collect();
+        if subjects.is_empty() {
+            return Ok(());
+        }
+        subjects.sort_unstable();
+        subjects.dedup();
+        let keys = self.cached_keys(tenant, &subjects).await?;
+        for Opening { subject, event_id, data } in documents {
+            let place = Place { tenant, subject: *subject, event_id: *event_id };
+            match keys.get(subject) {
+                Some(known) => sealing::open(data, place, known.key_id, known.key.as_ref())?,
+                // Without any key, any sealed field names an unknown one.
+                None => sealing::open(data, place, Uuid::nil(), None)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops what is held in memory of a subject's key.
+    pub fn forget(&self, tenant: TenantId, subject: Uuid) {
+        locked(&self.subjects).pop(&(tenant, subject));
+    }
+
+    /// A tag by which a contact detail can be found without being readable ([`TenantKey::blind_tag`]).
+    ///
+    /// # Errors
+    /// When the tenant's key cannot be read or opened.
+    pub async fn blind_tag(&self, tenant: TenantId, kind: &str, value: &str) -> Result<String, StoreError> {
+        Ok(self.tenant_key(tenant).await?.blind_tag(kind, value))
+    }
+
+    /// The keys of those of the subjects that ever had one.
+    async fn cached_keys(
+        &self,
+        tenant: TenantId,
+        subjects: &[Uuid],
+    ) -> Result<HashMap<Uuid, CachedKey>, StoreError> {
+        // Read before the keys: a key read after this count is at least as new as the count says.
+        let erasures = self.store.erasures(tenant).await?;
+        let mut keys = HashMap::with_capacity(subjects.len());
+        let mut missing = Vec::new();
+        {
+            let mut cache = locked(&self.subjects);
+            for subject in subjects {
+                match cache.get(&(tenant, *subject)).filter(|known| known.erasures == erasures) {
+                    Some(known) => {
+                        keys.insert(*subject, known.clone());
+                    }
+                    None => missing.push(*subject),
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(keys);
+        }
+        let tenant_key = self.tenant_key(tenant).await?;
+        for stored in self.store.data_keys(tenant, &missing).await? {
+            let known =
+                CachedKey { erasures, key_id: stored.key_id, key: unwrapped(&tenant_key, tenant, &stored)? };
+            locked(&self.subjects).put((tenant, stored.subject), known.clone());
+            keys.insert(stored.subject, known);
+        }
+        Ok(keys)
+    }
+
+    async fn tenant_key(&self, tenant: TenantId) -> Result<TenantKey, StoreError> {
+        if let Some(key) = locked(&self.tenants).get(&tenant) {
+            return Ok(key.clone());
+        }
+        let candidate = self.root.wrap(tenant, &self.root.first_tenant_key(tenant));
+        let stored = self.store.tenant_key(tenant, candidate).await?;
+        let key = self.root.unwrap(tenant, &stored).map_err(|_| StoreError::Damaged {
+            position: 0,
+            what: format!("the key of tenant {tenant} does not open: is this the right root key?"),
+        })?;
+        locked(&self.tenants).put(tenant, key.clone());
+        Ok(key)
+    }
+}
+
+fn unwrapped(key: &TenantKey, tenant: TenantId, stored: &WrappedKey) -> Result<Option<DataKey>, StoreError> {
+    if stored.destroyed {
+        return Ok(None);
+    }
+    let opened = key.unwrap(tenant, stored.subject, stored.key_id, &stored.wrapped);
+    opened.map(Some).map_err(|_| StoreError::Damaged {
+        position: 0,
+        what: format!("the data key {} of subject {} does not open", stored.key_id, stored.subject),
+    })
+}
+
+fn locked<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
+}
