@@ -1,1 +1,22 @@
-//! x
+//! The Waymark service: commands in, immutable events, answers out.
+//!
+//! This is the only crate that knows the time, chance, the environment and the network. [`app`] is the one
+//! place where a command becomes events; everything else carries requests to it or answers from the read models.
+
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod http;
+pub mod import;
+pub mod installation;
+mod notary;
+pub mod problem;
+pub mod routes;
+mod secrets;
+
+pub use waymark_domain as domain;
+pub use waymark_eventstore as eventstore;
+pub use waymark_projections as projections;

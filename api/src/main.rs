@@ -1,1 +1,5 @@
-fn main(){}
+//! The `waymark` command.
+
+fn main() -> std::process::ExitCode {
+    waymark_api::cli::main()
+}

@@ -72,3 +72,28 @@ impl Actor {
         Some(if self.is(Role::Manager) { TimeDelta::days(90) } else { TimeDelta::days(7) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rep_owns_under_its_name_without_the_prefix_and_others_own_nothing() {
+        assert_eq!(Actor::new("rep:li", [Role::Rep]).rep_id(), Some("li"));
+        assert_eq!(Actor::new("li", [Role::Rep]).rep_id(), Some("li"));
+        assert_eq!(Actor::new("rep:li", [Role::Manager]).rep_id(), None);
+    }
+
+    #[test]
+    fn each_role_commands_and_reaches_back_as_far_as_it_should() {
+        let facts = |actor: Actor| {
+            (actor.may_command(), actor.supervises(), actor.backdate_window().map(|window| window.num_days()))
+        };
+        assert_eq!(facts(Actor::new("rep:li", [Role::Rep])), (true, false, Some(7)));
+        assert_eq!(facts(Actor::new("manager:wang", [Role::Manager])), (true, true, Some(90)));
+        assert_eq!(facts(Actor::new("admin:root", [Role::Admin])), (true, true, None));
+        assert_eq!(facts(Actor::new("analyst:qian", [Role::Analyst])), (false, false, Some(7)));
+        assert_eq!(facts(Actor::new("auditor:sun", [Role::Auditor])), (false, false, None));
+        assert_eq!(facts(Actor::new("system:reclaim-5d", [])), (true, true, None));
+    }
+}

@@ -34,11 +34,7 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// A person's command, effective now.
-    pub fn new(
-        now: DateTime<Utc>,
-        actor: &'a Actor,
-        pipelines: &'a BTreeMap<String, Arc<Pipeline>>,
-    ) -> Self {
+    pub fn new(now: DateTime<Utc>, actor: &'a Actor, pipelines: &'a BTreeMap<String, Arc<Pipeline>>) -> Self {
         Self {
             now,
             actor,

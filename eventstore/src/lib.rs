@@ -10,10 +10,13 @@
 //! - **Acknowledged means on disk**, and the entry is hashed exactly as it is stored.
 
 mod batch;
+#[cfg(test)]
+mod contract;
 mod error;
 mod event;
 mod instant;
 pub mod ledger;
+mod memory;
 mod prepare;
 mod query;
 mod sqlite;
@@ -23,6 +26,7 @@ mod watchers;
 
 pub use error::StoreError;
 pub use event::{Draft, Entry, Envelope, MAX_ENTRY_BYTES, Position, TenantId};
+pub use memory::MemoryStore;
 pub use query::{Condition, Query, QueryItem};
 pub use sqlite::{Options, SqliteStore, WriteGate, WriteTurn};
 pub use store::{Append, Appended, Clock, EventStore, Head, Outcome, Receipt, ReceiptDraft};

@@ -264,3 +264,68 @@ fn is_exact(number: &serde_json::Number) -> bool {
 fn invalid(what: String) -> StoreError {
     StoreError::Invalid(what)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i32>().prop_map(Value::from),
+            proptest::num::f64::NORMAL.prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                proptest::collection::btree_map(any::<String>(), inner, 0..5)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn spliced_bytes_are_those_of_canonicalising_the_whole_document(
+            data in json(),
+            actor in "\\PC{1,20}",
+            via in proptest::option::of(any::<String>()),
+            causation in any::<Option<u128>>(),
+            tags in proptest::collection::vec("[!-~]{1,12}", 0..5),
+            position in 1..=MAX_EXACT_INTEGER,
+            micros in 0..4_102_444_800_000_000_i64,
+        ) {
+            let draft = Draft {
+                id: Uuid::from_u128(1),
+                event_type: "thing.done".into(),
+                type_version: 1,
+                subject: "thing/1".to_owned(),
+                effective_at: DateTime::UNIX_EPOCH,
+                actor,
+                via,
+                origin: Some("import".into()),
+                causation_id: causation.map(Uuid::from_u128),
+                correlation_id: None,
+                tags,
+                blind_tags: Vec::new(),
+                data,
+            };
+            let prepared = Prepared::new(TenantId(Uuid::from_u128(2)), draft).unwrap();
+            let recorded_at = instant::to_text(instant::from_micros(micros).unwrap());
+            let mut bytes = b"what stood there before".to_vec();
+            let start = bytes.len();
+            let leaf = prepared.complete(position, &recorded_at, &mut bytes);
+            let entry = &bytes[start..];
+            let whole: Value = serde_json::from_slice(entry).unwrap();
+            prop_assert_eq!(serde_json_canonicalizer::to_vec(&whole).unwrap(), entry);
+            prop_assert_eq!(leaf, crate::ledger::leaf_hash(entry));
+            prop_assert!(entry.len() <= prepared.prefix.len() + SPLICE_BYTES + prepared.suffix.len());
+        }
+    }
+}

@@ -107,7 +107,7 @@ pub enum Outcome {
 pub struct Head {
     /// The last position; zero for an empty log.
     pub position: Position,
-    /// When it was recorded.
+    /// When it was recorded; 1970-01-01T00:00:00Z for an empty log.
     pub recorded_at: DateTime<Utc>,
     /// RFC 6962 Merkle tree hash over all entries.
     pub root: [u8; 32],

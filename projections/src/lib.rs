@@ -1,1 +1,43 @@
-//! x
+//! The read models: how a projector runs, and one folder a read model (fold, tables, queries).
+//!
+//! A read model is a fold of the log and nothing else: whatever stands in its tables can be thrown away and folded
+//! again, to the byte. Three of them serve: **board** (who stands where), **timeline** (what happened to a
+//! customer) and **dwell** (every move with both times, and the figures made of them). [`Projections`] keeps them
+//! up with the log, and answers from them.
+
+mod ask;
+mod board;
+mod bulk;
+mod checkpoint;
+mod db;
+mod dwell;
+mod error;
+mod fact;
+pub mod figures;
+mod history;
+mod model;
+mod parked;
+mod projections;
+mod projector;
+mod rebuild;
+mod runner;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+pub use ask::{At, Filter};
+pub use board::{
+    BoardQuery, BoardReport, CardReport, ContactReport, CustomerFilter, CustomerList, CustomerReport,
+    JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards,
+};
+pub use dwell::{
+    ActorCount, Clock, CompletedSeconds, DayCount, DwellQuery, DwellReport, Ending, Exit, FlowsReport,
+    HeatmapQuery, HeatmapReport, KaplanMeier, Passage, PathReport, PathsQuery, PathsReport, Quantiles,
+    StageCount, StagePair, StageReport, StandingReport, StayReport, StaysReport, Unit, Window,
+};
+pub use error::ProjectionError;
+pub use parked::Parked;
+pub use projections::{ProjectionStatus, Projections};
+pub use rebuild::Progress;
+pub use timeline::{TimelineItem, TimelineQuery, TimelineReport, TimelineView};

@@ -85,11 +85,14 @@ fn documents(stage: &Stage) -> Value {
     let kinds = &stage.entry_form.evidence;
     let kind = match kinds.is_empty() {
         true => json!({ "type": "string" }),
-        false => json!({ "oneOf": kinds.iter().map(|kind| choice(&kind.kind, &kind.name)).collect::<Vec<_>>() }),
+        false => {
+            json!({ "oneOf": kinds.iter().map(|kind| choice(&kind.kind, &kind.name)).collect::<Vec<_>>() })
+        }
     };
-    let demanded = kinds.iter().filter(|kind| kind.required).map(|kind| {
-        json!({ "contains": { "properties": { "kind": { "const": kind.kind } } } })
-    });
+    let demanded = kinds
+        .iter()
+        .filter(|kind| kind.required)
+        .map(|kind| json!({ "contains": { "properties": { "kind": { "const": kind.kind } } } }));
     let demanded: Vec<Value> = demanded.collect();
     let mut schema = json!({
         "type": "array",
@@ -108,4 +111,62 @@ fn documents(stage: &Stage) -> Value {
         schema["allOf"] = Value::Array(demanded);
     }
     schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::decide::spec::*;
+    use crate::refusal::Code;
+
+    fn listed(spec: &Spec, pipeline: &Pipeline) -> Vec<AllowedTransition> {
+        allowed_transitions(spec.customer.as_ref().unwrap(), pipeline, &spec.context())
+    }
+
+    #[test]
+    fn every_stage_but_the_present_one_is_listed_with_what_stands_in_the_way() {
+        let pipeline = &crate::pipeline::templates()[0].pipeline;
+        let spec = given([registered_by_li()]);
+        let all = listed(&spec, pipeline);
+        assert_eq!(all.len(), 12);
+        let allowed: Vec<&str> =
+            all.iter().filter(|item| item.allowed).map(|item| item.to.as_str()).collect();
+        assert_eq!(allowed, pipeline.allowed_from("new_lead"));
+        let won = all.iter().find(|item| item.to == "won").unwrap();
+        assert_eq!(won.violations[0].code, Code::TransitionNotAllowed.as_str());
+    }
+
+    #[test]
+    fn what_is_listed_as_allowed_is_what_deciding_allows() {
+        let pipeline = &crate::pipeline::templates()[0].pipeline;
+        for item in listed(&given([registered_by_li(), moved("new_lead", "negotiating")]), pipeline) {
+            let reason = item.form["required"]
+                .as_array()
+                .unwrap()
+                .contains(&"reason".into())
+                .then(|| "price".to_owned());
+            let command = crate::customer::command::Transition { reason, ..to(&item.to) };
+            let spec = given([registered_by_li(), moved("new_lead", "negotiating")]);
+            match item.allowed {
+                true => drop(spec.when(command).event()),
+                false => drop(spec.when(command).refuses([Code::TransitionNotAllowed])),
+            }
+        }
+    }
+
+    #[test]
+    fn the_form_of_losing_asks_for_one_of_the_reasons() {
+        let pipeline = &crate::pipeline::templates()[0].pipeline;
+        let all = listed(&given([registered_by_li()]), pipeline);
+        let lost = all.iter().find(|item| item.to == "lost").unwrap();
+        assert!(lost.allowed);
+        assert_eq!(lost.form["required"], json!(["to", "reason"]));
+        assert_eq!(lost.form["properties"]["reason"]["oneOf"][0]["const"], "price");
+    }
+
+    #[test]
+    fn another_reps_customer_may_go_nowhere() {
+        let pipeline = &crate::pipeline::templates()[0].pipeline;
+        assert!(listed(&given([registered_by_li()]).by(zhao()), pipeline).iter().all(|item| !item.allowed));
+    }
 }

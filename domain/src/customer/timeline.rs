@@ -6,6 +6,9 @@
 //! moves that are left stand in the order of (effective instant, position). A move to the stage already held
 //! starts no stay: it is a repeat.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
@@ -244,7 +247,9 @@ fn as_correction(recorded: &Recorded<CustomerEvent>) -> Option<(&str, Correction
             let says = Says::Target { stage: e.to.clone(), sub_status: e.sub_status.clone() };
             (&e.journey, e.corrects, says, &e.also_voids)
         }
-        CustomerEvent::MoveTimeCorrected(e) => (&e.journey, e.corrects, Says::Time(e.moved_at), &e.also_voids),
+        CustomerEvent::MoveTimeCorrected(e) => {
+            (&e.journey, e.corrects, Says::Time(e.moved_at), &e.also_voids)
+        }
         _ => return None,
     };
     let (event, actor, also_voids) = (recorded.id, recorded.actor.clone(), also_voids.clone());
@@ -297,7 +302,13 @@ impl Journey {
         let plain = also_voids.is_empty();
         if !plain {
             let (event, actor) = (made.event, made.actor.clone());
-            self.corrections.push(Correction { event, actor, corrects: None, says: Says::Inserted, also_voids });
+            self.corrections.push(Correction {
+                event,
+                actor,
+                corrects: None,
+                says: Says::Inserted,
+                also_voids,
+            });
         }
         self.recorded.push(made);
         if !(in_order && plain) {
@@ -439,7 +450,8 @@ impl Journey {
         let later = &self.corrections[own.map_or(0, |own| own + 1)..];
         let says_the_same = |correction: &&Correction| {
             own.is_none_or(|own| {
-                std::mem::discriminant(&self.corrections[own].says) == std::mem::discriminant(&correction.says)
+                std::mem::discriminant(&self.corrections[own].says)
+                    == std::mem::discriminant(&correction.says)
             })
         };
         let applies = |correction: &&Correction| {

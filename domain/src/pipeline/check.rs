@@ -34,7 +34,11 @@ fn duplicates(pipeline: &Pipeline) -> Vec<Violation> {
     };
     let mut found = repeated("phases", "id", pipeline.phases.iter().map(|phase| phase.id.as_str()).collect());
     found.extend(repeated("stages", "id", pipeline.stages.iter().map(|stage| stage.id.as_str()).collect()));
-    found.extend(repeated("reasons", "code", pipeline.reasons.iter().map(|reason| reason.code.as_str()).collect()));
+    found.extend(repeated(
+        "reasons",
+        "code",
+        pipeline.reasons.iter().map(|reason| reason.code.as_str()).collect(),
+    ));
     found.extend(repeated("pools", "key", pipeline.pools.iter().map(|pool| pool.key.as_str()).collect()));
     for (n, stage) in pipeline.stages.iter().enumerate() {
         let subs = stage.sub_statuses.iter().map(|sub| sub.id.as_str()).collect();
@@ -68,7 +72,11 @@ fn dangling(pipeline: &Pipeline) -> Vec<Violation> {
     refer(pipeline.stage(&pipeline.entry_stage).is_some(), "entry_stage".to_owned(), &pipeline.entry_stage);
     for (n, stage) in pipeline.stages.iter().enumerate() {
         if let Some(phase) = &stage.phase {
-            refer(pipeline.phases.iter().any(|known| known.id == *phase), format!("stages[{n}].phase"), phase);
+            refer(
+                pipeline.phases.iter().any(|known| known.id == *phase),
+                format!("stages[{n}].phase"),
+                phase,
+            );
         }
         for (m, code) in stage.entry_form.reasons.iter().enumerate() {
             let known = pipeline.reasons.iter().any(|reason| reason.code == *code);
@@ -101,7 +109,8 @@ fn unreachable(pipeline: &Pipeline) -> Vec<Violation> {
     let mut reached = BTreeSet::from([pipeline.entry_stage.as_str()]);
     let mut waiting = vec![pipeline.entry_stage.as_str()];
     while let Some(from) = waiting.pop() {
-        let next = pipeline.allowed_from(from).into_iter().filter(|to| reached.insert(to)).collect::<Vec<_>>();
+        let next =
+            pipeline.allowed_from(from).into_iter().filter(|to| reached.insert(to)).collect::<Vec<_>>();
         waiting.extend(next);
     }
     let lonely = pipeline.stages.iter().enumerate().filter(|(_, stage)| !reached.contains(stage.id.as_str()));
@@ -109,7 +118,10 @@ fn unreachable(pipeline: &Pipeline) -> Vec<Violation> {
         Violation::new(
             Code::UnreachableStage,
             format!("stages[{n}]"),
-            Label::new(format!("无法到达“{}”。", stage.name.zh), format!("No path leads to {:?}.", stage.name.en)),
+            Label::new(
+                format!("无法到达“{}”。", stage.name.zh),
+                format!("No path leads to {:?}.", stage.name.en),
+            ),
             Label::new("请添加通往该状态的转换。", "Add a transition into it."),
         )
     };
@@ -119,14 +131,19 @@ fn unreachable(pipeline: &Pipeline) -> Vec<Violation> {
 /// Stages without a way out, other than those that end a cycle or that a customer is reactivated from.
 fn dead_ends(pipeline: &Pipeline) -> Vec<Violation> {
     let stuck = |stage: &Stage| {
-        !stage.kind.is_final() && !stage.kind.is_reactivatable() && pipeline.allowed_from(&stage.id).is_empty()
+        !stage.kind.is_final()
+            && !stage.kind.is_reactivatable()
+            && pipeline.allowed_from(&stage.id).is_empty()
     };
     let stages = pipeline.stages.iter().enumerate().filter(|(_, stage)| stuck(stage));
     let violation = |(n, stage): (usize, &Stage)| {
         Violation::new(
             Code::DeadEnd,
             format!("stages[{n}]"),
-            Label::new(format!("“{}”没有出口。", stage.name.zh), format!("Nothing leads out of {:?}.", stage.name.en)),
+            Label::new(
+                format!("“{}”没有出口。", stage.name.zh),
+                format!("Nothing leads out of {:?}.", stage.name.en),
+            ),
             Label::new("请添加离开该状态的转换。", "Add a transition out of it."),
         )
     };
@@ -149,7 +166,10 @@ fn incomplete(pipeline: &Pipeline) -> Vec<Violation> {
             found.push(Violation::new(
                 Code::ActionMissing,
                 format!("stages[{n}].next_action"),
-                Label::new("缺少下一步动作、责任人和期限。", "Nothing says what is to be done in this stage."),
+                Label::new(
+                    "缺少下一步动作、责任人和期限。",
+                    "Nothing says what is to be done in this stage.",
+                ),
                 Label::new("请填写做什么、由谁做、何时完成。", "Say what, by whom, until when."),
             ));
         }
@@ -175,7 +195,10 @@ fn core_stages(pipeline: &Pipeline) -> Vec<Violation> {
             Code::CoreStageCount,
             "stages",
             Label::new(format!("核心状态有{core}个。"), format!("There are {core} core stages.")),
-            Label::new("五至八个核心状态可覆盖九成情况，其余用子状态或标签。", "Five to eight serve nine cases in ten; use sub-statuses or tags for the rest."),
+            Label::new(
+                "五至八个核心状态可覆盖九成情况，其余用子状态或标签。",
+                "Five to eight serve nine cases in ten; use sub-statuses or tags for the rest.",
+            ),
         )
     })
 }
@@ -184,7 +207,9 @@ fn core_stages(pipeline: &Pipeline) -> Vec<Violation> {
 fn similar_names(pipeline: &Pipeline) -> Vec<Violation> {
     let mut found = Vec::new();
     for (n, stage) in pipeline.stages.iter().enumerate() {
-        let similar = |other: &&Stage| one_edit_apart(&stage.name.zh, &other.name.zh) || one_edit_apart(&stage.name.en, &other.name.en);
+        let similar = |other: &&Stage| {
+            one_edit_apart(&stage.name.zh, &other.name.zh) || one_edit_apart(&stage.name.en, &other.name.en)
+        };
         for other in pipeline.stages[..n].iter().filter(similar) {
             found.push(Violation::new(
                 Code::SimilarNames,
@@ -201,7 +226,8 @@ fn similar_names(pipeline: &Pipeline) -> Vec<Violation> {
 }
 
 fn one_edit_apart(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
+    let (a, b): (Vec<char>, Vec<char>) =
+        (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
     let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
     let head = long.iter().zip(&short).take_while(|(x, y)| x == y).count();
     let tail = long.iter().rev().zip(short.iter().rev()).take_while(|(x, y)| x == y).count();
@@ -231,7 +257,10 @@ fn loss_reasons(pipeline: &Pipeline) -> Vec<Violation> {
             Code::NoLossReasons,
             "stages",
             Label::new("流失状态没有原因代码。", "A lost stage asks for no reason."),
-            Label::new("请设置流失原因，便于日后激活和统计。", "List reasons: they serve reactivation and statistics."),
+            Label::new(
+                "请设置流失原因，便于日后激活和统计。",
+                "List reasons: they serve reactivation and statistics.",
+            ),
         )
     })
 }

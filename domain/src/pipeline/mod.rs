@@ -8,6 +8,8 @@ mod check;
 pub mod event;
 mod parse;
 pub mod template;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
-    Criterion, EntryForm, EvidenceKind, NextAction, Phase, Pipeline, Reason, Stage, SubStatus, TransitionRule,
-    Transitions, check,
+    Criterion, EntryForm, EvidenceKind, NextAction, Phase, Pipeline, Reason, Stage, SubStatus,
+    TransitionRule, Transitions, check,
 };
 use crate::Label;
 use crate::pool::Pool;
@@ -26,6 +26,16 @@ impl Pipeline {
     /// that cannot be reached, and whatever else makes the definition unusable.
     pub fn parse(key: &str, version: u32, definition: &Value) -> Result<Self, Refusal> {
         pipeline(key, version, definition)
+    }
+
+    /// Whether a text can be a pipeline's key.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_key(key: &str) -> Result<(), Refusal> {
+        let mut unmet = Vec::new();
+        id("key", &Value::String(key.to_owned()), &mut unmet);
+        Refusal::unless_met([unmet])
     }
 
     /// What is permitted but unwise: too many or too few core stages, names that are easily confused, no way
@@ -119,7 +129,8 @@ impl<'a> Object<'a> {
     }
 
     fn finish(self) {
-        let unknown = self.fields.into_iter().flatten().filter(|(name, _)| !self.asked.contains(&name.as_str()));
+        let unknown =
+            self.fields.into_iter().flatten().filter(|(name, _)| !self.asked.contains(&name.as_str()));
         let paths: Vec<String> = unknown.map(|(name, _)| self.path(name)).collect();
         self.unmet.extend(paths.into_iter().map(|path| {
             Violation::new(
@@ -275,14 +286,19 @@ fn probability(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<
     let decimal = value.as_str().and_then(|text| text.parse::<Decimal>().ok());
     let probability = decimal.filter(|p| (Decimal::ZERO..=Decimal::ONE).contains(p));
     if probability.is_none() {
-        unmet.push(ill_formed(path, "0至1的小数文本，如\"0.25\"", "a decimal string from 0 to 1, such as \"0.25\""));
+        unmet.push(ill_formed(
+            path,
+            "0至1的小数文本，如\"0.25\"",
+            "a decimal string from 0 to 1, such as \"0.25\"",
+        ));
     }
     probability
 }
 
 fn stage(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Stage> {
     let mut reader = Object::read(path, value, unmet);
-    let (id, kind, name) = (reader.needed("id", id), reader.needed("type", one_of), reader.needed("name", label));
+    let (id, kind, name) =
+        (reader.needed("id", id), reader.needed("type", one_of), reader.needed("name", label));
     let stage = Stage {
         id: id.unwrap_or_default(),
         phase: reader.optional("phase", self::id),

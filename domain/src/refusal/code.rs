@@ -56,7 +56,7 @@ codes! {
     NotOwned "not-owned" Conflict "客户在公海中" "The customer is in a pool"
     SameOwner "same-owner" Conflict "归属没有变化" "The customer belongs there already"
 
-    UnknownPipeline "unknown-pipeline" Unprocessable "没有这条管道" "There is no such pipeline"
+    UnknownPipeline "unknown-pipeline" Unprocessable "没有这个销售流程" "There is no such pipeline"
     UnknownStage "unknown-stage" Unprocessable "没有这个状态" "There is no such stage"
     UnknownSubStatus "unknown-sub-status" Unprocessable "没有这个子状态" "There is no such sub-status"
     UnknownReason "unknown-reason" Unprocessable "没有这个原因代码" "There is no such reason code"

@@ -45,7 +45,13 @@ pub struct Violation {
 impl Violation {
     /// A violation without particulars.
     pub fn new(code: Code, field: impl Into<String>, message: Label, how_to_fix: Label) -> Self {
-        Self { code: Cow::Borrowed(code.as_str()), field: field.into(), message, how_to_fix, data: Map::new() }
+        Self {
+            code: Cow::Borrowed(code.as_str()),
+            field: field.into(),
+            message,
+            how_to_fix,
+            data: Map::new(),
+        }
     }
 
     /// Adds a particular for programs.
@@ -126,4 +132,49 @@ impl std::error::Error for Refusal {}
 /// The violation, if the condition holds not; the shape of most guards.
 pub(crate) fn require(met: bool, violation: impl FnOnce() -> Violation) -> Vec<Violation> {
     if met { Vec::new() } else { vec![violation()] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violation(code: Code) -> Violation {
+        Violation::new(code, "f", Label::new("错", code.as_str()), Label::same("fix"))
+    }
+
+    #[test]
+    fn the_gravest_sort_leads_and_nothing_is_left_out() {
+        let available_at = "2026-03-01T16:00:00Z";
+        let refusal = Refusal::unless_met([
+            vec![violation(Code::EmptyText)],
+            Vec::new(),
+            vec![
+                violation(Code::ClaimQuotaExhausted).with("available_at", available_at),
+                violation(Code::AlreadyClaimed),
+            ],
+        ]);
+        let refusal = refusal.unwrap_err();
+        assert_eq!((refusal.kind, refusal.code.as_ref()), (Kind::Conflict, "claim-quota-exhausted"));
+        assert_eq!(refusal.available_at(), available_at.parse().ok());
+        assert_eq!(refusal.violations.len(), 3);
+        assert_eq!(Refusal::unless_met([Vec::new(), Vec::new()]), Ok(()));
+    }
+
+    #[test]
+    fn a_refusal_is_stored_and_read_back_whole() {
+        let refusal = Refusal::unless_met([vec![violation(Code::AlreadyInStage).with("n", 1)]]).unwrap_err();
+        let stored = serde_json::to_string(&refusal).unwrap();
+        assert_eq!(serde_json::from_str::<Refusal>(&stored).unwrap(), refusal);
+    }
+
+    #[test]
+    fn codes_are_kebab_case_and_kept_for_ever() {
+        let codes: Vec<String> =
+            Code::ALL.iter().map(|code| format!("{} {:?}", code.as_str(), code.kind())).collect();
+        assert!(Code::ALL.iter().all(|code| Code::parse(code.as_str()) == Some(*code)));
+        assert!(
+            Code::ALL.iter().all(|code| code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
+        );
+        insta::assert_snapshot!(codes.join("\n"));
+    }
 }

@@ -78,3 +78,59 @@ impl Frontier {
         folded.unwrap_or_else(|| Sha256::digest([]).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+
+    /// The test vectors of the reference implementation of RFC 6962.
+    const LEAVES: [&str; 8] =
+        ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
+    const ROOTS: [&str; 9] = [
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+        "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+        "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+        "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+        "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+        "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+        "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+    ];
+
+    fn unhex(text: &str) -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn roots_are_those_published_for_rfc_6962() {
+        let mut frontier = Frontier::default();
+        assert_eq!(frontier.root().to_vec(), unhex(ROOTS[0]));
+        for (leaf, root) in LEAVES.iter().zip(&ROOTS[1..]) {
+            frontier.push(leaf_hash(&unhex(leaf)));
+            assert_eq!(frontier.root().to_vec(), unhex(root));
+        }
+        assert_eq!(BASE64_STANDARD.encode(frontier.root()), "XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=");
+    }
+
+    #[test]
+    fn a_frontier_goes_on_after_being_stored() {
+        let leaves: Vec<Hash> = (0..100_u8).map(|number| leaf_hash(&[number])).collect();
+        let mut stored = Frontier::default();
+        for (size, leaf) in leaves.iter().enumerate() {
+            stored = Frontier::from_bytes(size as u64, &stored.to_bytes()).unwrap();
+            stored.push(*leaf);
+        }
+        assert_eq!(stored.root(), root_of(&leaves));
+    }
+
+    #[test]
+    fn a_frontier_of_another_size_is_not_read() {
+        let mut frontier = Frontier::default();
+        frontier.push([1; 32]);
+        assert_eq!(Frontier::from_bytes(3, &frontier.to_bytes()), None);
+        assert_eq!(Frontier::from_bytes(1, &[0; 31]), None);
+    }
+}

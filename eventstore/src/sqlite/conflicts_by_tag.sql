@@ -1,6 +1,6 @@
 -- The last event each alternative forbids: ?2 is a JSON array of [request, after, tag, [types], [further tags]].
-SELECT request, position
-FROM (
+-- MATERIALIZED asks for each position once, though it is used twice below.
+WITH found AS MATERIALIZED (
     SELECT
         c.value ->> 0 AS request,
         (
@@ -27,4 +27,4 @@ FROM (
         ) AS position
     FROM json_each(?2) AS c
 )
-WHERE position IS NOT NULL
+SELECT request, position FROM found WHERE position IS NOT NULL

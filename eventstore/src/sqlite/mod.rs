@@ -3,9 +3,12 @@
 mod batcher;
 mod facts;
 mod gate;
+mod ledger;
 mod open;
 mod read;
 mod row;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::fmt::Display;
@@ -13,7 +16,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -61,6 +64,14 @@ impl SqliteStore {
     pub async fn open(path_or_url: &str, options: Options) -> Result<Arc<Self>, StoreError> {
         let file = open::file_of(path_or_url).to_path_buf();
         let connection = open::writer(&file).await?;
+        Self::start(file, connection, options).await
+    }
+
+    async fn start(
+        file: PathBuf,
+        connection: SqliteConnection,
+        options: Options,
+    ) -> Result<Arc<Self>, StoreError> {
         let reads = open::readers(&file, options.read_connections).await?;
         let (jobs, received) = mpsc::channel(options.queue.max(1));
         let (gate, watchers) = (WriteGate::default(), Arc::new(Watchers::default()));
@@ -96,6 +107,14 @@ impl SqliteStore {
     #[must_use]
     pub fn file(&self) -> &std::path::Path {
         &self.file
+    }
+
+    /// What SQLite finds when it checks the whole file: `ok`, or the first fault.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file cannot be read.
+    pub async fn integrity(&self) -> Result<String, StoreError> {
+        sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&self.reads).await.map_err(unavailable)
     }
 
     async fn ask<T>(&self, job: impl FnOnce(batcher::Answer<T>) -> Job) -> Result<T, StoreError> {

@@ -3,20 +3,11 @@ WITH RECURSIVE search (low, high) AS (
     SELECT 0, coalesce((SELECT h.position FROM log_head AS h WHERE h.tenant_id = ?1), 0)
     UNION ALL
     SELECT
-        iif(known, middle, low),
-        iif(known, high, middle - 1)
-    FROM (
-        SELECT
-            low,
-            high,
-            (low + high + 1) / 2 AS middle,
-            (
-                SELECT e.recorded_at <= ?2
-                FROM event AS e
-                WHERE e.tenant_id = ?1 AND e.position = (low + high + 1) / 2
-            ) AS known
-        FROM search
-        WHERE low < high
-    )
+        iif(middle.recorded_at <= ?2, middle.position, search.low),
+        iif(middle.recorded_at <= ?2, search.high, middle.position - 1)
+    FROM search
+    CROSS JOIN event AS middle
+        ON middle.tenant_id = ?1 AND middle.position = (search.low + search.high + 1) / 2
+    WHERE search.low < search.high
 )
-SELECT low AS position FROM search WHERE low >= high
+SELECT low AS position FROM search WHERE low = high

@@ -205,6 +205,6 @@ fn push_alternative(sql: &mut QueryBuilder<Sqlite>, item: &QueryItem, range: &Ra
 }
 
 /// Positions beyond SQLite's integers do not exist; asking after them finds nothing.
-fn clamped(position: Position) -> i64 {
+pub(super) fn clamped(position: Position) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }

@@ -20,8 +20,7 @@ const INSERT_KEY: &str =
 const DESTROY_KEY: &str =
     "UPDATE data_key SET wrapped = x'', destroyed = 1 WHERE tenant_id = ?1 AND subject = ?2";
 const DELETE_BLIND_TAGS: &str = "DELETE FROM event_tag WHERE tenant_id = ?1 AND blind_subject = ?2";
-const LEAVES: &str = "SELECT leaf_hash FROM event WHERE tenant_id = ?1 AND position > ?2 AND position <= ?3 \
-    ORDER BY position";
+const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILES: &str = "SELECT tile_index, hashes FROM tile WHERE tenant_id = ?1 AND level = ?2 AND tile_index >= ?3 \
     ORDER BY tile_index LIMIT 256";
 const INSERT_TILE: &str = "INSERT INTO tile (tenant_id, level, tile_index, hashes) VALUES (?1, ?2, ?3, ?4)";

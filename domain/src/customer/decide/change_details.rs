@@ -49,3 +49,34 @@ pub(super) fn decide(
     });
     Ok(vec![NewEvent { event, effective_at: context.effective_at() }])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::decide::spec::*;
+
+    #[test]
+    fn what_is_given_is_set_and_the_rest_stays() {
+        let event = DetailsChanged { tier: Some("A".into()), ..DetailsChanged::default() };
+        let command = ChangeDetails { tier: Some("A".into()), ..ChangeDetails::default() };
+        given([registered_by_li()]).when(command).then([CustomerEvent::DetailsChanged(event)]);
+    }
+
+    #[test]
+    fn a_change_of_nothing_is_refused() {
+        given([registered_by_li()]).when(ChangeDetails::default()).refuses([Code::NothingToChange]);
+    }
+
+    #[test]
+    fn tags_can_be_taken_away() {
+        let command = ChangeDetails { tags: Some(Vec::new()), ..ChangeDetails::default() };
+        given([registered_by_li()]).when(command).event();
+    }
+
+    #[test]
+    fn fields_are_bounded_and_clean() {
+        let fields = [("hobby".to_owned(), "a\u{7}".into()), ("story".to_owned(), "x".repeat(8_001).into())];
+        let command = ChangeDetails { fields: Some(fields.into()), ..ChangeDetails::default() };
+        given([registered_by_li()]).when(command).refuses([Code::ControlCharacter, Code::TextTooLong]);
+    }
+}

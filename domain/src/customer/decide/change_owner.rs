@@ -44,3 +44,43 @@ pub(super) fn decide(
     });
     Ok(vec![NewEvent { event, effective_at: context.now }])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::decide::spec::*;
+
+    fn give_to(owner: Owner) -> ChangeOwner {
+        ChangeOwner { to: owner, reason: "region".to_owned() }
+    }
+
+    fn rep(id: &str) -> Owner {
+        Owner::Rep(id.to_owned())
+    }
+
+    #[test]
+    fn a_rep_hands_its_customer_over() {
+        given([registered_by_li()]).when(give_to(rep("zhao"))).then([CustomerEvent::OwnerChanged(
+            OwnerChanged { from: rep("li"), to: rep("zhao"), reason: Personal::Clear("region".into()) },
+        )]);
+    }
+
+    #[test]
+    fn assigning_from_a_pool_is_no_way_around_the_quota() {
+        given([in_the_pool()]).when(give_to(rep("li"))).refuses([Code::ForbiddenRole]);
+        given([in_the_pool()]).by(wang()).when(give_to(rep("li"))).event();
+    }
+
+    #[test]
+    fn the_new_owner_is_another_one_that_exists() {
+        given([registered_by_li()]).when(give_to(rep("li"))).refuses([Code::SameOwner]);
+        given([registered_by_li()]).when(give_to(Owner::Pool("nowhere".into()))).refuses([Code::UnknownPool]);
+        given([registered_by_li()]).when(give_to(rep(""))).refuses([Code::EmptyText]);
+    }
+
+    #[test]
+    fn another_reps_customer_is_given_away_by_a_manager_only() {
+        given([registered_by_li()]).by(zhao()).when(give_to(rep("zhao"))).refuses([Code::NotOwner]);
+        given([registered_by_li()]).by(wang()).when(give_to(rep("zhao"))).event();
+    }
+}

@@ -36,7 +36,10 @@ fn names_a_record(customer: &Customer, command: &Correct) -> Vec<Violation> {
             Violation::new(
                 Code::UnknownEvent,
                 "corrects",
-                Label::new("该客户没有这条状态变更或更正。", "No move or correction of this customer has this id."),
+                Label::new(
+                    "该客户没有这条状态变更或更正。",
+                    "No move or correction of this customer has this id.",
+                ),
                 Label::new("请使用时间线中的事件编号。", "Take the id from the customer's timeline."),
             )
         }),
@@ -67,7 +70,10 @@ fn still_in_force(customer: &Customer, command: &Correct) -> Vec<Violation> {
             Code::AlreadyVoided,
             "corrects",
             Label::new("该记录已作废。", "The record was voided already."),
-            Label::new("如需恢复，请更正作废它的记录。", "To bring it back, correct the correction that voided it."),
+            Label::new(
+                "如需恢复，请更正作废它的记录。",
+                "To bring it back, correct the correction that voided it.",
+            ),
         )
         .with("voided_by", by.to_string()),
     ]
@@ -107,7 +113,12 @@ fn splits_a_stay(customer: &Customer, command: &Correct, journey: &str) -> Vec<V
     let Amendment::Insert { to, moved_at, .. } = &command.change else { return Vec::new() };
     match customer.journeys.stay_at(journey, *moved_at) {
         Some(stay) => require(stay.stage != *to, || already_in_stage("to")),
-        None => customer.journeys.began_at().map(|at| guard::before_creation("effective_at", at)).into_iter().collect(),
+        None => customer
+            .journeys
+            .began_at()
+            .map(|at| guard::before_creation("effective_at", at))
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -132,7 +143,7 @@ pub(super) fn decide(
     let conflicts = Conflicts::of(customer, command, pipeline, context);
     let also_voids = conflicts.settle(command.on_conflict, context)?;
     let event = proposal(customer, command, pipeline, context, also_voids);
-    Refusal::unless_met([fits(&resulting(customer, &event), &conflicts, journey, pipeline)])?;
+    Refusal::unless_met([fits(&resulting(customer, &event), &conflicts, journey, pipeline, context)])?;
     Ok(vec![event])
 }
 
@@ -154,7 +165,8 @@ fn proposal(
             (CustomerEvent::MoveVoided(event), context.now)
         }
         Amendment::Target { to, sub_status } => {
-            let event = MoveTargetCorrected { journey, corrects, to, sub_status, reason, on_conflict, also_voids };
+            let event =
+                MoveTargetCorrected { journey, corrects, to, sub_status, reason, on_conflict, also_voids };
             (CustomerEvent::MoveTargetCorrected(event), context.now)
         }
         Amendment::Time { moved_at } => {
@@ -219,16 +231,20 @@ impl Conflicts {
         let journey = pipeline.key.as_str();
         let event = proposal(customer, command, pipeline, context, Vec::new());
         let insertion = matches!(command.change, Amendment::Insert { .. });
-        let root = command.corrects.filter(|_| !insertion).and_then(|record| customer.journeys.resolve(record));
+        let root =
+            command.corrects.filter(|_| !insertion).and_then(|record| customer.journeys.resolve(record));
         let own = root.unwrap_or(PROPOSED);
         let before = with_predecessors(customer.journeys.moves(journey));
-        let before: HashMap<Uuid, Option<String>> = before.into_iter().map(|(left, made)| (made.event, left)).collect();
+        let before: HashMap<Uuid, Option<String>> =
+            before.into_iter().map(|(left, made)| (made.event, left)).collect();
         let after = with_predecessors(resulting(customer, &event).moves(journey));
         let differs = |left: &Option<String>, made: &Move| {
             made.event != own && before.get(&made.event).is_some_and(|left_before| left_before != left)
         };
         let first = after.iter().position(|(left, made)| differs(left, made)).unwrap_or(after.len());
-        let following = after[first..].iter().map(|(_, made)| made.event).filter(|event| *event != own).collect();
+        let voidable = |made: &&Move| made.event != own && made.kind != MoveKind::Registered;
+        let following = after[first..].iter().map(|(_, made)| made).filter(voidable);
+        let following = following.map(|made| made.event).collect();
         let conflict = |(left, made): (Option<String>, Move)| Conflict {
             left_before: before.get(&made.event).cloned().flatten(),
             fits: permitted(pipeline, left.as_deref(), &made),
@@ -312,15 +328,240 @@ fn permitted(pipeline: &Pipeline, left: Option<&str>, made: &Move) -> bool {
     }
 }
 
-/// The moves that the correction touches are permitted where they stand in the resulting timeline.
-fn fits(after: &Journeys, conflicts: &Conflicts, journey: &str, pipeline: &Pipeline) -> Vec<Violation> {
+/// The moves that the correction touches are permitted where they stand in the resulting timeline: each from the
+/// stage before it, and one that has none before it as the entry of a journey.
+fn fits(
+    after: &Journeys,
+    conflicts: &Conflicts,
+    journey: &str,
+    pipeline: &Pipeline,
+    context: &Context<'_>,
+) -> Vec<Violation> {
     let touched = |made: &Move| {
-        made.event == conflicts.own || conflicts.moves.iter().any(|conflict| conflict.made.event == made.event)
+        made.event == conflicts.own
+            || conflicts.moves.iter().any(|conflict| conflict.made.event == made.event)
     };
-    let refused = |(left, made): (Option<String>, Move)| {
-        let left = left.filter(|left| touched(&made) && !permitted(pipeline, Some(left), &made))?;
-        let violation = not_allowed(pipeline, &left, &made.stage, "to");
-        Some(if made.event == PROPOSED { violation } else { violation.with("event", made.event.to_string()) })
+    let unmet = |(left, made): (Option<String>, Move)| {
+        let Some(left) = left else { return guard::stage_for_entry(pipeline, &made.stage, "to", context) };
+        require(permitted(pipeline, Some(&left), &made), || {
+            let violation = not_allowed(pipeline, &left, &made.stage, "to");
+            if made.event == PROPOSED { violation } else { violation.with("event", made.event.to_string()) }
+        })
     };
-    with_predecessors(after.moves(journey)).into_iter().filter_map(refused).collect()
+    let moves = with_predecessors(after.moves(journey)).into_iter();
+    moves.filter(|(_, made)| touched(made)).flat_map(unmet).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::Owner;
+    use crate::customer::decide::spec::*;
+
+    const JOURNEY: &str = "helloword-13";
+
+    /// new_lead on day 0, contacted on day 1, need_confirmed on day 2, proposal on day 3; it is day 4.
+    fn story() -> Spec {
+        story_with([])
+    }
+
+    fn story_with<const N: usize>(more: [CustomerEvent; N]) -> Spec {
+        let moves = [
+            registered_by_li(),
+            moved("new_lead", "contacted"),
+            moved("contacted", "need_confirmed"),
+            moved("need_confirmed", "proposal"),
+        ];
+        given(moves.into_iter().chain(more)).at(day(10))
+    }
+
+    fn correct(record: u128, change: Amendment) -> Correct {
+        let reason = "wrong row".to_owned();
+        Correct { corrects: Some(event_id(record)), change, reason, on_conflict: OnConflict::Reject }
+    }
+
+    fn settled(on_conflict: OnConflict, command: Correct) -> Correct {
+        Correct { on_conflict, ..command }
+    }
+
+    fn target(stage: &str) -> Amendment {
+        Amendment::Target { to: stage.to_owned(), sub_status: None }
+    }
+
+    fn insert(stage: &str, moved_at: chrono::DateTime<chrono::Utc>) -> Amendment {
+        Amendment::Insert { to: stage.to_owned(), sub_status: None, moved_at }
+    }
+
+    /// The stages after the correction was recorded.
+    #[track_caller]
+    fn stages_after(command: Correct) -> Vec<String> {
+        let event = story().by(wang()).when(command).event();
+        let customer = story_with([event.event]).customer.unwrap();
+        customer.journeys.stays(JOURNEY).iter().map(|stay| stay.stage.clone()).collect()
+    }
+
+    #[test]
+    fn the_last_move_never_happened() {
+        assert_eq!(stages_after(correct(4, Amendment::Void)), ["new_lead", "contacted", "need_confirmed"]);
+    }
+
+    #[test]
+    fn the_last_move_led_elsewhere() {
+        assert_eq!(
+            stages_after(correct(4, target("postponed"))),
+            ["new_lead", "contacted", "need_confirmed", "postponed"]
+        );
+    }
+
+    #[test]
+    fn correcting_a_registration_is_no_way_past_the_rules_of_entry() {
+        story()
+            .when(settled(OnConflict::Continue, correct(1, target("won"))))
+            .refuses([Code::StageNotForEntry, Code::TransitionNotAllowed]);
+        let only = given([registered_by_li()]).when(correct(1, target("contacted"))).event().event;
+        let customer = given([registered_by_li(), only]).customer.unwrap();
+        assert_eq!(customer.current().map(|stay| stay.stage.as_str()), Some("contacted"));
+    }
+
+    #[test]
+    fn a_corrected_target_must_be_reachable_from_the_stage_before() {
+        story().when(correct(4, target("won"))).refuses([Code::TransitionNotAllowed]);
+    }
+
+    #[test]
+    fn voiding_a_step_that_others_rest_on_is_a_conflict_with_offers() {
+        let refusal = story().when(correct(3, Amendment::Void)).refuses([Code::TimelineConflict]);
+        assert_eq!(refusal.extra["conflicts"][0]["event"], serde_json::json!(event_id(4)));
+        assert_eq!(refusal.extra["conflicts"][0]["from_before"], "need_confirmed");
+        assert_eq!(refusal.extra["conflicts"][0]["from_after"], "contacted");
+        // From contacted to proposal no transition leads, and a rep does not truncate.
+        assert_eq!(refusal.extra["offers"], serde_json::json!(["reject"]));
+        let refusal = story().by(wang()).when(correct(3, Amendment::Void)).refuses([Code::TimelineConflict]);
+        assert_eq!(refusal.extra["offers"], serde_json::json!(["reject", "truncate"]));
+    }
+
+    #[test]
+    fn following_moves_are_read_anew_where_the_pipeline_permits_it() {
+        let back = moved("proposal", "contacted");
+        let command = settled(OnConflict::Continue, correct(4, target("postponed")));
+        let event = story_with([back.clone()]).when(command).event().event;
+        let customer = story_with([back, event]).customer.unwrap();
+        let stages: Vec<_> =
+            customer.journeys.stays(JOURNEY).iter().map(|stay| stay.stage.as_str()).collect();
+        assert_eq!(stages, ["new_lead", "contacted", "need_confirmed", "postponed", "contacted"]);
+    }
+
+    #[test]
+    fn following_moves_are_not_read_anew_against_the_pipeline() {
+        let command = settled(OnConflict::Continue, correct(3, Amendment::Void));
+        story().when(command).refuses([Code::TransitionNotAllowed]);
+    }
+
+    #[test]
+    fn a_manager_voids_what_follows_and_a_rep_does_not() {
+        let command = settled(OnConflict::Truncate, correct(2, Amendment::Void));
+        story().when(command.clone()).refuses([Code::ForbiddenRole]);
+        let event = story().by(wang()).when(command.clone()).event().event;
+        let CustomerEvent::MoveVoided(voided) = &event else { panic!("{event:?}") };
+        assert_eq!(voided.also_voids, [event_id(3), event_id(4)]);
+        assert_eq!(stages_after(command), ["new_lead"]);
+    }
+
+    #[test]
+    fn a_move_happened_at_another_instant_between_its_neighbours() {
+        let command =
+            correct(3, Amendment::Time { moved_at: day(4) - TimeDelta::days(2) - TimeDelta::hours(3) });
+        let event = story().by(wang()).when(command).event();
+        assert_eq!(event.effective_at, day(10), "the correction itself happens now");
+        let customer = story_with([event.event]).customer.unwrap();
+        let contacted = &customer.journeys.stays(JOURNEY)[1];
+        assert_eq!(contacted.left_at, Some(day(2) - TimeDelta::hours(3)));
+    }
+
+    #[test]
+    fn a_move_that_is_carried_past_another_is_a_conflict() {
+        let command = correct(3, Amendment::Time { moved_at: day(5) });
+        story().when(command).refuses([Code::TimelineConflict]);
+    }
+
+    #[test]
+    fn a_new_instant_obeys_the_window_of_the_role() {
+        let late = correct(4, Amendment::Time { moved_at: day(3) - TimeDelta::seconds(1) });
+        story().when(late.clone()).refuses([Code::BackdateWindowExceeded]);
+        story().by(wang()).when(late).event();
+        let ahead = correct(4, Amendment::Time { moved_at: day(11) });
+        story().when(ahead).refuses([Code::EffectiveInFuture]);
+    }
+
+    #[test]
+    fn a_forgotten_step_splits_a_stay() {
+        let command =
+            settled(OnConflict::Continue, correct(4, insert("negotiating", day(3) + TimeDelta::hours(2))));
+        let stages = stages_after(command);
+        assert_eq!(stages, ["new_lead", "contacted", "need_confirmed", "proposal", "negotiating"]);
+        let event = story()
+            .by(wang())
+            .when(correct(4, insert("postponed", day(2) + TimeDelta::hours(2))))
+            .refuses([Code::TimelineConflict]);
+        assert_eq!(event.extra["offers"], serde_json::json!(["reject", "continue", "truncate"]));
+    }
+
+    #[test]
+    fn a_forgotten_step_is_checked_where_it_would_stand() {
+        story()
+            .by(wang())
+            .when(correct(4, insert("won", day(3) + TimeDelta::hours(2))))
+            .refuses([Code::TransitionNotAllowed]);
+        story()
+            .by(wang())
+            .when(correct(4, insert("contacted", day(1) + TimeDelta::hours(2))))
+            .refuses([Code::AlreadyInStage]);
+        story()
+            .by(wang())
+            .when(correct(4, insert("contacted", day(-1))))
+            .refuses([Code::EffectiveBeforeCreation]);
+    }
+
+    #[test]
+    fn reps_correct_their_own_records_and_managers_all() {
+        let assigned = CustomerEvent::OwnerChanged(crate::customer::event::OwnerChanged {
+            from: Owner::Rep("li".into()),
+            to: Owner::Rep("zhao".into()),
+            reason: Personal::Clear("region".into()),
+        });
+        let command = || correct(4, Amendment::Void);
+        story_with([assigned.clone()]).by(zhao()).when(command()).refuses([Code::NotOwnRecord]);
+        story_with([assigned]).by(wang()).when(command()).event();
+        story().by(zhao()).when(command()).refuses([Code::NotOwner, Code::NotOwnRecord]);
+    }
+
+    #[test]
+    fn a_void_can_be_voided() {
+        let void = story().when(correct(4, Amendment::Void)).event().event;
+        story_with([void.clone()]).when(correct(4, target("lost"))).refuses([Code::AlreadyVoided]);
+        let again = story_with([void.clone()]).when(correct(5, Amendment::Void)).event().event;
+        let customer = story_with([void, again]).customer.unwrap();
+        assert_eq!(customer.current().map(|stay| stay.stage.as_str()), Some("proposal"));
+    }
+
+    #[test]
+    fn a_correction_names_a_record_of_the_customer_and_a_reason() {
+        let nameless = Correct { corrects: None, reason: String::new(), ..correct(1, Amendment::Void) };
+        story().when(nameless).refuses([Code::MissingField, Code::EmptyText]);
+        story().when(correct(99, Amendment::Void)).refuses([Code::UnknownEvent]);
+        story().when(correct(1, Amendment::Void)).refuses([Code::RegistrationNotVoidable]);
+    }
+
+    #[test]
+    fn a_correction_touches_neither_owner_nor_clocks() {
+        let before = story().customer.unwrap();
+        let event = story().when(correct(4, Amendment::Void)).event().event;
+        let after = story_with([event]).customer.unwrap();
+        assert_eq!(
+            (before.owner, before.next_plan, before.last_follow_up_at, before.last_claim),
+            (after.owner, after.next_plan, after.last_follow_up_at, after.last_claim)
+        );
+    }
 }

@@ -58,14 +58,65 @@ pub(super) fn decide(
         with_a_next_plan(plan),
         plan.map(|plan| plan_well_formed(plan, context)).unwrap_or_default(),
     ])?;
-    let next_plan = plan.map(|plan| NextPlan { at: plan.at, text: Personal::Clear(plan.text.clone()) });
-    let followed_up = next_plan.map(|next_plan| FollowedUp {
+    let followed_up = |plan: &Plan| FollowedUp {
         channel: command.channel.clone(),
         summary: Personal::Clear(command.summary.clone()),
         goal_reached: command.goal_reached,
-        next_plan,
-    });
+        next_plan: NextPlan { at: plan.at, text: Personal::Clear(plan.text.clone()) },
+    };
     let effective_at = context.effective_at();
-    let event = followed_up.map(|event| NewEvent { event: CustomerEvent::FollowedUp(event), effective_at });
-    Ok(event.into_iter().collect())
+    let event = plan.map(followed_up).map(CustomerEvent::FollowedUp);
+    Ok(event.map(|event| NewEvent { event, effective_at }).into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::customer::decide::spec::*;
+
+    fn call() -> FollowUp {
+        let next_plan = Some(Plan { at: day(12), text: "send the offer".into() });
+        FollowUp { channel: "phone".into(), summary: "wants two".into(), goal_reached: Some(true), next_plan }
+    }
+
+    #[test]
+    fn a_conversation_is_recorded_with_what_comes_next() {
+        given([registered_by_li()]).when(call()).then([CustomerEvent::FollowedUp(FollowedUp {
+            channel: "phone".into(),
+            summary: Personal::Clear("wants two".into()),
+            goal_reached: Some(true),
+            next_plan: NextPlan { at: day(12), text: Personal::Clear("send the offer".into()) },
+        })]);
+    }
+
+    #[test]
+    fn it_cannot_be_submitted_without_the_next_plan() {
+        given([registered_by_li()])
+            .when(FollowUp { next_plan: None, ..call() })
+            .refuses([Code::MissingField]);
+    }
+
+    #[test]
+    fn the_next_plan_lies_after_the_conversation() {
+        let plan = |at| FollowUp { next_plan: Some(Plan { at, text: "call".into() }), ..call() };
+        given([registered_by_li()]).when(plan(day(10))).refuses([Code::NextPlanInPast]);
+        given([registered_by_li()]).when(plan(day(10) + TimeDelta::microseconds(1))).event();
+        given([registered_by_li()]).effective(day(8)).when(plan(day(9))).event();
+    }
+
+    #[test]
+    fn channel_and_summary_are_asked_for() {
+        let wrong = FollowUp { channel: "telepathy".into(), summary: String::new(), ..call() };
+        given([registered_by_li()]).when(wrong).refuses([Code::UnknownChannel, Code::EmptyText]);
+    }
+
+    #[test]
+    fn the_state_keeps_the_next_plan() {
+        let event = given([registered_by_li()]).when(call()).event().event;
+        let customer = given([registered_by_li(), event]).customer.unwrap();
+        assert_eq!(customer.next_plan.map(|plan| plan.at), Some(day(12)));
+        assert_eq!(customer.last_follow_up_at, Some(day(1)));
+    }
 }

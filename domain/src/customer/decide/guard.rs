@@ -27,7 +27,10 @@ pub(super) fn not_erased(customer: &Customer) -> Vec<Violation> {
         Violation::new(
             Code::CustomerErased,
             "",
-            Label::new("客户资料已按要求删除，不再接受任何操作。", "The customer was erased on request and takes no commands."),
+            Label::new(
+                "客户资料已按要求删除，不再接受任何操作。",
+                "The customer was erased on request and takes no commands.",
+            ),
             Label::new("如客户再次联系，请重新登记。", "Register the person anew if they come back."),
         )
     })
@@ -70,7 +73,10 @@ pub(super) fn may_work(customer: &Customer, context: &Context<'_>) -> Vec<Violat
             Code::NotOwner,
             "",
             Label::new("该客户属于其他销售。", "The customer belongs to another rep."),
-            Label::new("请联系其负责人，或由主管转移归属。", "Ask its owner, or have a manager change the owner."),
+            Label::new(
+                "请联系其负责人，或由主管转移归属。",
+                "Ask its owner, or have a manager change the owner.",
+            ),
         )
     })
 }
@@ -114,16 +120,26 @@ pub(super) fn in_window(at: DateTime<Utc>, field: &str, context: &Context<'_>) -
         Violation::new(
             Code::BackdateWindowExceeded,
             field,
-            Label::new(format!("该角色最多可补录{days}天内的变更。"), format!("This role records at most {days} days back.")),
+            Label::new(
+                format!("该角色最多可补录{days}天内的变更。"),
+                format!("This role records at most {days} days back."),
+            ),
             Label::new("请由权限更高的人补录。", "Ask somebody whose role reaches further back."),
         )
         .with("earliest", (context.now - window).to_rfc3339())
     })
 }
 
-fn after_creation(customer: &Customer, at: DateTime<Utc>, field: &str, context: &Context<'_>) -> Vec<Violation> {
+fn after_creation(
+    customer: &Customer,
+    at: DateTime<Utc>,
+    field: &str,
+    context: &Context<'_>,
+) -> Vec<Violation> {
     let Some(began_at) = customer.journeys.began_at() else { return Vec::new() };
-    require(at >= began_at || context.allow_before_creation || context.import, || before_creation(field, began_at))
+    require(at >= began_at || context.allow_before_creation || context.import, || {
+        before_creation(field, began_at)
+    })
 }
 
 pub(super) fn before_creation(field: &str, began_at: DateTime<Utc>) -> Violation {
@@ -151,8 +167,8 @@ pub(super) fn in_range(at: DateTime<Utc>, field: &str) -> Vec<Violation> {
 /// The definition in force of a pipeline.
 pub(super) fn known_pipeline<'a>(context: &Context<'a>, key: &str) -> Result<&'a Pipeline, Refusal> {
     context.pipeline(key).ok_or_else(|| {
-        let message = Label::new(format!("没有管道“{key}”。"), format!("There is no pipeline {key:?}."));
-        let how_to_fix = Label::new("请使用已有管道的标识。", "Use the key of a pipeline that exists.");
+        let message = Label::new(format!("没有销售流程“{key}”。"), format!("There is no pipeline {key:?}."));
+        let how_to_fix = Label::new("请使用已有销售流程的标识。", "Use the key of a pipeline that exists.");
         Refusal::from_code(Code::UnknownPipeline, "pipeline", message, how_to_fix)
     })
 }
@@ -163,7 +179,7 @@ pub(super) fn known_stage(pipeline: &Pipeline, stage: &str, field: &str) -> Vec<
         Violation::new(
             Code::UnknownStage,
             field,
-            Label::new("管道中没有这个状态。", "The pipeline has no such stage."),
+            Label::new("销售流程中没有这个状态。", "The pipeline has no such stage."),
             Label::new("请从状态列表中选择。", "Choose from the pipeline's stages."),
         )
         .with("stages", stages)
@@ -186,7 +202,12 @@ pub(super) fn known_sub_status(stage: Option<&Stage>, sub_status: Option<&str>) 
 
 /// Journeys begin in the entry stage or another open one; only who supervises may begin one further on, lest
 /// registering become a way around the transition rules.
-pub(super) fn stage_for_entry(pipeline: &Pipeline, stage: &str, field: &str, context: &Context<'_>) -> Vec<Violation> {
+pub(super) fn stage_for_entry(
+    pipeline: &Pipeline,
+    stage: &str,
+    field: &str,
+    context: &Context<'_>,
+) -> Vec<Violation> {
     use crate::pipeline::StageType;
     let open = pipeline.stage(stage).is_none_or(|stage| stage.kind == StageType::Open);
     require(open || stage == pipeline.entry_stage || context.import || context.actor.supervises(), || {
@@ -211,7 +232,12 @@ pub(super) fn known_pool(context: &Context<'_>, pipeline: &str, pool: &str, fiel
 }
 
 /// A rep or a pool that can own a customer.
-pub(super) fn known_owner(context: &Context<'_>, pipeline: &str, owner: &Owner, field: &str) -> Vec<Violation> {
+pub(super) fn known_owner(
+    context: &Context<'_>,
+    pipeline: &str,
+    owner: &Owner,
+    field: &str,
+) -> Vec<Violation> {
     match owner {
         Owner::Rep(rep) => line(field, rep, MAX_ID_CHARS),
         Owner::Pool(pool) => known_pool(context, pipeline, pool, field),
@@ -255,7 +281,10 @@ fn within(field: &str, text: &str, max_chars: usize) -> Vec<Violation> {
         Violation::new(
             Code::TextTooLong,
             field,
-            Label::new(format!("内容最多{max_chars}个字符。"), format!("The text has more than {max_chars} characters.")),
+            Label::new(
+                format!("内容最多{max_chars}个字符。"),
+                format!("The text has more than {max_chars} characters."),
+            ),
             Label::new("请缩短内容。", "Shorten it."),
         )
         .with("max_chars", max_chars)
@@ -276,12 +305,16 @@ fn without_controls(field: &str, text: &str, except: impl Fn(char) -> bool) -> V
 /// A word for programs: a small letter, then small letters, digits, `_`, `-` or `.`, 64 in all at most.
 pub(super) fn identifier(field: &str, id: &str) -> Vec<Violation> {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
-    let well_formed = id.len() <= 64 && id.starts_with(|c: char| c.is_ascii_lowercase()) && id.bytes().all(inner);
+    let well_formed =
+        id.len() <= 64 && id.starts_with(|c: char| c.is_ascii_lowercase()) && id.bytes().all(inner);
     require(well_formed, || {
         Violation::new(
             Code::InvalidIdentifier,
             field,
-            Label::new("标识须以小写字母开头，只含小写字母、数字、_、-、.，最多64个字符。", "An identifier is a small letter and then small letters, digits, _, - or ., 64 at most."),
+            Label::new(
+                "标识须以小写字母开头，只含小写字母、数字、_、-、.，最多64个字符。",
+                "An identifier is a small letter and then small letters, digits, _, - or ., 64 at most.",
+            ),
             Label::new("例如 logged_in。", "Write it like logged_in."),
         )
     })
@@ -297,7 +330,10 @@ pub(super) fn money(field: &str, money: Option<&Money>) -> Vec<Violation> {
         Violation::new(
             Code::InvalidMoney,
             format!("{field}.amount"),
-            Label::new("金额须为不小于零、小于一千万亿、最多六位小数的数。", "An amount is from zero to below 10^15, with six decimals at most."),
+            Label::new(
+                "金额须为不小于零、小于一千万亿、最多六位小数的数。",
+                "An amount is from zero to below 10^15, with six decimals at most.",
+            ),
             Label::new("例如 12.30。", "Write it like 12.30."),
         )
     });
@@ -305,7 +341,10 @@ pub(super) fn money(field: &str, money: Option<&Money>) -> Vec<Violation> {
         Violation::new(
             Code::InvalidMoney,
             format!("{field}.currency"),
-            Label::new("货币须为ISO 4217的三个大写字母。", "A currency is three capital letters of ISO 4217."),
+            Label::new(
+                "货币须为ISO 4217的三个大写字母。",
+                "A currency is three capital letters of ISO 4217.",
+            ),
             Label::new("例如 CNY。", "Write it like CNY."),
         )
     });
@@ -314,7 +353,8 @@ pub(super) fn money(field: &str, money: Option<&Money>) -> Vec<Violation> {
 
 /// Labels that are not statuses.
 pub(super) fn tags(tags: &[String]) -> Vec<Violation> {
-    let each = tags.iter().enumerate().flat_map(|(n, tag)| line(&format!("tags[{n}]"), tag, MAX_ID_CHARS / 2));
+    let each =
+        tags.iter().enumerate().flat_map(|(n, tag)| line(&format!("tags[{n}]"), tag, MAX_ID_CHARS / 2));
     [at_most("tags", tags.len(), MAX_TAGS), each.collect()].concat()
 }
 
@@ -378,7 +418,9 @@ fn json_without_controls(field: &str, value: &Value) -> Vec<Violation> {
         Value::Array(items) => items.iter().flat_map(|item| json_without_controls(field, item)).collect(),
         Value::Object(map) => map
             .iter()
-            .flat_map(|(key, item)| [without_controls(field, key, |_| false), json_without_controls(field, item)].concat())
+            .flat_map(|(key, item)| {
+                [without_controls(field, key, |_| false), json_without_controls(field, item)].concat()
+            })
             .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
     }
@@ -389,7 +431,10 @@ fn at_most_bytes(field: &str, bytes: usize, max_bytes: usize) -> Vec<Violation> 
         Violation::new(
             Code::TextTooLong,
             field,
-            Label::new(format!("内容最多{max_bytes}字节。"), format!("The content has more than {max_bytes} bytes.")),
+            Label::new(
+                format!("内容最多{max_bytes}字节。"),
+                format!("The content has more than {max_bytes} bytes."),
+            ),
             Label::new("请减少内容。", "Shorten it."),
         )
         .with("max_bytes", max_bytes)

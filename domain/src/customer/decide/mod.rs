@@ -13,7 +13,7 @@ mod register;
 mod release;
 mod signal;
 #[cfg(test)]
-mod spec;
+pub(super) mod spec;
 pub(super) mod transition;
 
 use chrono::{DateTime, Utc};
@@ -65,6 +65,7 @@ pub fn decide(
 
 fn unknown_customer() -> Refusal {
     let message = Label::new("没有这个客户。", "There is no such customer.");
-    let how_to_fix = Label::new("请检查客户编号，或先登记客户。", "Check the id, or register the customer first.");
+    let how_to_fix =
+        Label::new("请检查客户编号，或先登记客户。", "Check the id, or register the customer first.");
     Refusal::from_code(Code::UnknownCustomer, "customer_id", message, how_to_fix)
 }

@@ -20,3 +20,33 @@ pub(super) fn decide(
     let event = CustomerEvent::Noted(Noted { text: Personal::Clear(command.text.clone()) });
     Ok(vec![NewEvent { event, effective_at: context.effective_at() }])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::decide::spec::*;
+    use crate::refusal::Code;
+
+    fn note(text: &str) -> Note {
+        Note { text: text.to_owned() }
+    }
+
+    #[test]
+    fn a_note_is_personal() {
+        let event = CustomerEvent::Noted(Noted { text: Personal::Clear("likes tea\n喝茶".into()) });
+        given([registered_by_li()]).when(note("likes tea\n喝茶")).then([event]);
+    }
+
+    #[test]
+    fn a_note_has_one_to_4000_characters_and_no_controls() {
+        given([registered_by_li()]).when(note(&"字".repeat(4_000))).event();
+        given([registered_by_li()]).when(note(&"字".repeat(4_001))).refuses([Code::TextTooLong]);
+        given([registered_by_li()]).when(note("  ")).refuses([Code::EmptyText]);
+        given([registered_by_li()]).when(note("a\u{0}b")).refuses([Code::ControlCharacter]);
+    }
+
+    #[test]
+    fn nobody_notes_anything_of_a_customer_that_does_not_exist() {
+        given([]).when(note("hello")).refuses([Code::UnknownCustomer]);
+    }
+}

@@ -16,7 +16,10 @@ fn came_to_rest(pipeline: &Pipeline, from: Option<&Stay>) -> Vec<Violation> {
         Violation::new(
             Code::NotReactivatable,
             "",
-            Label::new("只有流失或休眠的客户可以重新激活。", "Only a lost or dormant customer can be reactivated."),
+            Label::new(
+                "只有流失或休眠的客户可以重新激活。",
+                "Only a lost or dormant customer can be reactivated.",
+            ),
             Label::new("请改用状态变更。", "Move the customer instead."),
         )
     })
@@ -46,9 +49,9 @@ pub(super) fn decide(
     let current = customer.journeys.current(journey);
     let effective_at = guard::instant(context, current);
     Refusal::unless_met([
+        not_before_a_later_move(customer, journey, effective_at, context),
         guard::may_work(customer, context),
         guard::effective(customer, context),
-        not_before_a_later_move(customer, journey, effective_at, context),
         came_to_rest(pipeline, current),
         guard::known_stage(pipeline, &command.to, "to"),
         into_an_open_stage(pipeline, &command.to),
@@ -64,4 +67,49 @@ pub(super) fn decide(
         reason: Personal::Clear(command.reason.clone()),
     });
     Ok(vec![NewEvent { event, effective_at }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::decide::spec::*;
+
+    fn back_to(stage: &str) -> Reactivate {
+        Reactivate { to: stage.to_owned(), reason: "a new budget".to_owned() }
+    }
+
+    #[test]
+    fn a_lost_customer_begins_its_next_cycle() {
+        let story = given([registered_by_li(), moved("new_lead", "lost")]);
+        story.when(back_to("new_lead")).then([CustomerEvent::Reactivated(Reactivated {
+            journey: "helloword-13".into(),
+            pipeline_version: 1,
+            cycle: 2,
+            from: "lost".into(),
+            to: "new_lead".into(),
+            reason: Personal::Clear("a new budget".into()),
+        })]);
+    }
+
+    #[test]
+    fn only_a_lost_or_dormant_customer_is_reactivated() {
+        given([registered_by_li()]).when(back_to("contacted")).refuses([Code::NotReactivatable]);
+        given([registered_by_li(), moved("new_lead", "postponed")])
+            .when(back_to("contacted"))
+            .refuses([Code::NotReactivatable]);
+    }
+
+    #[test]
+    fn a_cycle_does_not_begin_at_its_end_nor_without_a_reason() {
+        let story = || given([registered_by_li(), moved("new_lead", "lost")]);
+        story().when(back_to("won")).refuses([Code::TransitionNotAllowed]);
+        story().when(Reactivate { to: "new_lead".into(), reason: " ".into() }).refuses([Code::EmptyText]);
+    }
+
+    #[test]
+    fn an_ordinary_move_does_not_leave_a_lost_stage() {
+        let refusal = given([registered_by_li(), moved("new_lead", "lost")]).when(to("contacted"));
+        let refusal = refusal.refuses([Code::TransitionNotAllowed]);
+        assert!(refusal.violations[0].how_to_fix.en.contains("Reactivate"));
+    }
 }

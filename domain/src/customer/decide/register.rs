@@ -87,7 +87,7 @@ pub(super) fn decide(
 fn owner(command: &Register, pipeline: &Pipeline) -> Result<Owner, Refusal> {
     let default = || pipeline.default_pool().map(|pool| Owner::Pool(pool.key.clone()));
     command.owner.clone().or_else(default).ok_or_else(|| {
-        let message = Label::new("该管道没有默认公海，请指定归属。", "The pipeline has no default pool.");
+        let message = Label::new("该销售流程没有默认公海，请指定归属。", "The pipeline has no default pool.");
         let how_to_fix = Label::new("请填写归属人。", "Name an owner.");
         Refusal::from_code(Code::MissingField, "owner", message, how_to_fix)
     })
@@ -95,4 +95,75 @@ fn owner(command: &Register, pipeline: &Pipeline) -> Result<Owner, Refusal> {
 
 pub(super) fn contact(contact: NewContact) -> Contact {
     Contact { kind: contact.kind, value: Personal::Clear(contact.value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::decide::spec::*;
+    use crate::customer::event::{ContactKind, Money};
+
+    fn new() -> Register {
+        Register { customer: customer_id(), pipeline: "helloword-13".to_owned(), ..Register::default() }
+    }
+
+    #[test]
+    fn a_customer_without_an_owner_begins_in_the_default_pool_and_the_entry_stage() {
+        given([]).when(new()).then([in_the_pool()]);
+    }
+
+    #[test]
+    fn a_rep_registers_for_itself_but_not_for_another() {
+        given([]).when(Register { owner: Some(Owner::Rep("li".into())), ..new() }).then([registered_by_li()]);
+        let for_zhao = Register { owner: Some(Owner::Rep("zhao".into())), ..new() };
+        given([]).when(for_zhao.clone()).refuses([Code::ForbiddenRole]);
+        given([]).by(wang()).when(for_zhao).event();
+    }
+
+    #[test]
+    fn analysts_and_auditors_register_nobody() {
+        use crate::{Actor, Role};
+        given([]).by(Actor::new("analyst:qian", [Role::Analyst])).when(new()).refuses([Code::ForbiddenRole]);
+        given([]).by(Actor::new("auditor:sun", [Role::Auditor])).when(new()).refuses([Code::ForbiddenRole]);
+    }
+
+    #[test]
+    fn a_rep_does_not_register_past_the_rules_of_transition() {
+        let won = Register { stage: Some("won".into()), ..new() };
+        given([]).when(won.clone()).refuses([Code::StageNotForEntry]);
+        given([]).by(wang()).when(won).event();
+        given([]).when(Register { stage: Some("contacted".into()), ..new() }).event();
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let contact = |kind, value: &str| NewContact { kind, value: value.to_owned() };
+        let wrong = Register {
+            stage: Some("nirvana".into()),
+            name: Some(" ".into()),
+            source: Some("x".repeat(201)),
+            tags: vec!["a\u{0}b".into()],
+            amount: Some(Money { amount: (-1).into(), currency: "rmb".into() }),
+            contacts: vec![contact(ContactKind::Phone, "abc"), contact(ContactKind::Email, "nobody")],
+            owner: Some(Owner::Pool("nowhere".into())),
+            ..new()
+        };
+        given([]).when(wrong).refuses([
+            Code::UnknownStage,
+            Code::UnknownPool,
+            Code::EmptyText,
+            Code::TextTooLong,
+            Code::InvalidContact,
+            Code::InvalidContact,
+            Code::ControlCharacter,
+            Code::InvalidMoney,
+            Code::InvalidMoney,
+        ]);
+    }
+
+    #[test]
+    fn nobody_is_registered_twice_or_in_a_pipeline_that_does_not_exist() {
+        given([in_the_pool()]).when(new()).refuses([Code::CustomerExists]);
+        given([]).when(Register { pipeline: "none".into(), ..new() }).refuses([Code::UnknownPipeline]);
+    }
 }

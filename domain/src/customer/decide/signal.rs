@@ -22,3 +22,24 @@ pub(super) fn decide(
     let event = CustomerEvent::Signalled(Signalled { kind: command.kind.clone(), data });
     Ok(vec![NewEvent { event, effective_at: context.effective_at() }])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::decide::spec::*;
+    use crate::refusal::Code;
+
+    #[test]
+    fn an_observation_is_recorded_at_the_instant_it_was_made() {
+        let paid = Signal { kind: "paid".into(), data: Some(serde_json::json!({ "order": 7 })) };
+        let event = given([registered_by_li()]).effective(day(9)).when(paid).event();
+        assert_eq!(event.effective_at, day(9));
+        assert_eq!(event.event.event_type(), "customer.signalled");
+    }
+
+    #[test]
+    fn its_kind_is_a_word_for_programs() {
+        let signal = Signal { kind: "He paid!".into(), data: None };
+        given([registered_by_li()]).when(signal).refuses([Code::InvalidIdentifier]);
+    }
+}

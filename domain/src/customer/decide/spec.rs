@@ -1,0 +1,237 @@
+//! Given these events, when this command, then those events, or a refusal: the language of the decisions' tests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::{NewEvent, decide};
+use crate::customer::command::{Command, Transition};
+use crate::customer::event::{CustomerEvent, Moved, Recorded, Registered};
+use crate::customer::state::Customer;
+use crate::pipeline::templates;
+use crate::refusal::{Code, Refusal};
+use crate::{Actor, Context, Owner, Pipeline, Role};
+
+/// The instant of a day of the story, which begins with day 0; commands come on day 10 unless they say otherwise.
+pub(in crate::customer) fn day(day: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_000 + day)
+}
+
+/// The id of the n-th event given, from 1.
+pub(in crate::customer) fn event_id(n: u128) -> Uuid {
+    Uuid::from_u128(n)
+}
+
+pub(in crate::customer) fn li() -> Actor {
+    Actor::new("rep:li", [Role::Rep])
+}
+
+pub(in crate::customer) fn zhao() -> Actor {
+    Actor::new("rep:zhao", [Role::Rep])
+}
+
+pub(in crate::customer) fn wang() -> Actor {
+    Actor::new("manager:wang", [Role::Manager])
+}
+
+pub(in crate::customer) fn root() -> Actor {
+    Actor::new("admin:root", [Role::Admin])
+}
+
+pub(in crate::customer) fn customer_id() -> Uuid {
+    Uuid::from_u128(0xC0FFEE)
+}
+
+/// A registration in helloword-13, in the default pool.
+pub(in crate::customer) fn registered() -> Registered {
+    Registered {
+        customer: customer_id(),
+        pipeline: "helloword-13".to_owned(),
+        pipeline_version: 1,
+        stage: "new_lead".to_owned(),
+        sub_status: None,
+        name: None,
+        external_id: None,
+        source: None,
+        channel: None,
+        contacts: Vec::new(),
+        tags: Vec::new(),
+        tier: None,
+        amount: None,
+        fields: None,
+        owner: Owner::Pool("customer_pool".to_owned()),
+        note: None,
+    }
+}
+
+/// A registration that li owns.
+pub(in crate::customer) fn registered_by_li() -> CustomerEvent {
+    CustomerEvent::Registered(Registered { owner: Owner::Rep("li".to_owned()), ..registered() })
+}
+
+/// A registration in the default pool.
+pub(in crate::customer) fn in_the_pool() -> CustomerEvent {
+    CustomerEvent::Registered(registered())
+}
+
+/// A move in helloword-13.
+pub(in crate::customer) fn moved(from: &str, to: &str) -> CustomerEvent {
+    let pipeline = &templates()[0].pipeline;
+    CustomerEvent::Moved(Moved {
+        journey: "helloword-13".to_owned(),
+        pipeline_version: 1,
+        cycle: 1,
+        from: Some(from.to_owned()),
+        to: to.to_owned(),
+        sub_status: None,
+        direction: pipeline.direction(from, to),
+        reason: None,
+        reason_text: None,
+        note: None,
+        next_step: None,
+        evidence: Vec::new(),
+    })
+}
+
+/// The command to move to a stage.
+pub(in crate::customer) fn to(stage: &str) -> Transition {
+    Transition { to: stage.to_owned(), ..Transition::default() }
+}
+
+/// A story so far: the n-th event happened on day n - 1, by li, and was recorded at once.
+pub(in crate::customer) fn given(events: impl IntoIterator<Item = CustomerEvent>) -> Spec {
+    let recorded = (1..).zip(events).map(|(n, event)| Recorded {
+        position: n,
+        id: event_id(n.into()),
+        effective_at: day(n as i64 - 1),
+        recorded_at: day(n as i64 - 1),
+        actor: "rep:li".to_owned(),
+        origin: None,
+        event,
+    });
+    let recorded: Vec<_> = recorded.collect();
+    let pipelines = templates()
+        .iter()
+        .map(|template| (template.key.to_owned(), Arc::new(template.install(template.key))));
+    Spec {
+        customer: Customer::fold(&recorded),
+        pipelines: pipelines.collect(),
+        actor: li(),
+        now: day(10),
+        effective_at: None,
+        claims_today: 0,
+        allow_before_creation: false,
+        import: false,
+    }
+}
+
+/// The circumstances of a command.
+pub(in crate::customer) struct Spec {
+    pub(in crate::customer) customer: Option<Customer>,
+    pipelines: BTreeMap<String, Arc<Pipeline>>,
+    actor: Actor,
+    now: DateTime<Utc>,
+    effective_at: Option<DateTime<Utc>>,
+    claims_today: u32,
+    allow_before_creation: bool,
+    import: bool,
+}
+
+impl Spec {
+    pub(in crate::customer) fn by(self, actor: Actor) -> Self {
+        Self { actor, ..self }
+    }
+
+    pub(in crate::customer) fn at(self, now: DateTime<Utc>) -> Self {
+        Self { now, ..self }
+    }
+
+    pub(in crate::customer) fn effective(self, at: DateTime<Utc>) -> Self {
+        Self { effective_at: Some(at), ..self }
+    }
+
+    pub(in crate::customer) fn after_claims(self, claims_today: u32) -> Self {
+        Self { claims_today, ..self }
+    }
+
+    pub(in crate::customer) fn on_import(self) -> Self {
+        Self { import: true, ..self }
+    }
+
+    pub(in crate::customer) fn before_creation_allowed(self) -> Self {
+        Self { allow_before_creation: true, ..self }
+    }
+
+    pub(in crate::customer) fn with_pipeline(mut self, pipeline: Pipeline) -> Self {
+        self.pipelines.insert(pipeline.key.clone(), Arc::new(pipeline));
+        self
+    }
+
+    pub(in crate::customer) fn context(&self) -> Context<'_> {
+        Context {
+            effective_at: self.effective_at,
+            claims_today: self.claims_today,
+            allow_before_creation: self.allow_before_creation,
+            import: self.import,
+            ..Context::new(self.now, &self.actor, &self.pipelines)
+        }
+    }
+
+    pub(in crate::customer) fn when(self, command: impl Into<Command>) -> Outcome {
+        Outcome(decide(self.customer.as_ref(), &command.into(), &self.context()))
+    }
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub(in crate::customer) struct Outcome(Result<Vec<NewEvent>, Refusal>);
+
+impl Outcome {
+    /// Exactly these events.
+    #[track_caller]
+    pub(in crate::customer) fn then<const N: usize>(self, events: [CustomerEvent; N]) {
+        let decided: Vec<CustomerEvent> = self.events().into_iter().map(|new| new.event).collect();
+        assert_eq!(decided, Vec::from(events));
+    }
+
+    /// The one event, and when it happened.
+    #[track_caller]
+    pub(in crate::customer) fn event(self) -> NewEvent {
+        let mut events = self.events();
+        assert_eq!(events.len(), 1, "one event was expected: {events:?}");
+        events.remove(0)
+    }
+
+    #[track_caller]
+    fn events(self) -> Vec<NewEvent> {
+        self.0.unwrap_or_else(|refusal| panic!("refused: {refusal:?}"))
+    }
+
+    /// A refusal whose violations have exactly these codes; the first is the refusal's own.
+    #[track_caller]
+    pub(in crate::customer) fn refuses<const N: usize>(self, codes: [Code; N]) -> Refusal {
+        let refusal = self.0.expect_err("a refusal was expected");
+        let mut found: Vec<&str> =
+            refusal.violations.iter().map(|violation| violation.code.as_ref()).collect();
+        let mut expected: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+        assert_eq!(refusal.code, expected[0], "{refusal:?}");
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+        refusal
+    }
+}
+
+macro_rules! commands {
+    ($($variant:ident)*) => {
+        $(impl From<crate::customer::command::$variant> for Command {
+            fn from(command: crate::customer::command::$variant) -> Self {
+                Self::$variant(command)
+            }
+        })*
+    };
+}
+
+commands! { Register ChangeDetails Transition Correct Reactivate Note FollowUp Signal Release ChangeOwner Erase }

@@ -1,10 +1,14 @@
 //! A rep moves a customer to another stage, because the world changed.
 
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
 use super::{NewEvent, guard};
+use crate::context::CLOCK_SKEW;
 use crate::customer::command::Transition;
 use crate::customer::event::{CustomerEvent, Moved};
 use crate::customer::state::Customer;
-use crate::customer::timeline::Stay;
+use crate::customer::timeline::{Move, Stay};
 use crate::pipeline::{EntryForm, Stage};
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal, Pipeline};
@@ -63,25 +67,39 @@ fn names<'a>(pipeline: &'a Pipeline, stages: &[&str], language: impl Fn(&'a Labe
 pub(super) fn not_before_a_later_move(
     customer: &Customer,
     journey: &str,
-    effective_at: chrono::DateTime<chrono::Utc>,
+    effective_at: DateTime<Utc>,
     context: &Context<'_>,
 ) -> Vec<Violation> {
+    let before_creation = customer.journeys.began_at().is_some_and(|began_at| effective_at < began_at);
+    let judged_elsewhere = context.import || (before_creation && !context.allow_before_creation);
     let last = customer.journeys.last_moved_at(journey);
-    require(context.import || last.is_none_or(|last| last <= effective_at), || {
+    require(judged_elsewhere || last.is_none_or(|last| last <= effective_at), || {
         let moves = customer.journeys.moves(journey);
         let later = moves.iter().filter(|made| made.effective_at > effective_at);
         Violation::new(
             Code::TimelineConflict,
             "effective_at",
             Label::new("该时间之后已有状态变更。", "The customer moved after that instant already."),
-            Label::new("遗漏的步骤请用更正（kind=insert）补录。", "Enter a forgotten step as a correction of the kind insert."),
+            Label::new(
+                "遗漏的步骤请用更正（kind=insert）补录。",
+                "Enter a forgotten step as a correction of the kind insert.",
+            ),
         )
-        .with("conflicts", later.map(|made| made.event.to_string()).collect::<Vec<_>>())
+        .with("conflicts", later.map(later_move).collect::<Vec<_>>())
+    })
+}
+
+fn later_move(made: &Move) -> Value {
+    json!({
+        "event": made.event,
+        "position": made.position,
+        "effective_at": made.effective_at,
+        "to": made.stage,
     })
 }
 
 fn backdated_with_a_reason(command: &Transition, context: &Context<'_>) -> Vec<Violation> {
-    let backdated = context.effective_at.is_some_and(|at| at < context.now - crate::context::CLOCK_SKEW);
+    let backdated = context.effective_at.is_some_and(|at| at < context.now - CLOCK_SKEW);
     let explained = command.reason.is_some() || command.note.is_some();
     require(!backdated || explained || context.import, || {
         Violation::new(
@@ -99,14 +117,29 @@ fn form_filled(form: &EntryForm, command: &Transition, context: &Context<'_>) ->
         return Vec::new();
     }
     let missing = |code, field: &str, zh, en| {
-        Violation::new(code, field, Label::new(zh, en), Label::new("请补充后再提交。", "Add it and try again."))
+        Violation::new(
+            code,
+            field,
+            Label::new(zh, en),
+            Label::new("请补充后再提交。", "Add it and try again."),
+        )
     };
     let mut unmet = Vec::new();
     if form.note && command.note.is_none() {
-        unmet.push(missing(Code::NoteRequired, "note", "进入该状态需要备注。", "Entering this stage needs a note."));
+        unmet.push(missing(
+            Code::NoteRequired,
+            "note",
+            "进入该状态需要备注。",
+            "Entering this stage needs a note.",
+        ));
     }
     if form.next_step && command.next_step.is_none() {
-        unmet.push(missing(Code::NextStepRequired, "next_step", "进入该状态需要下一步计划。", "Entering this stage needs a next step."));
+        unmet.push(missing(
+            Code::NextStepRequired,
+            "next_step",
+            "进入该状态需要下一步计划。",
+            "Entering this stage needs a next step.",
+        ));
     }
     for kind in form.evidence.iter().filter(|kind| kind.required) {
         if !command.evidence.iter().any(|given| given.kind == kind.kind) {
@@ -127,8 +160,13 @@ fn reason_of_the_form(form: &EntryForm, reason: Option<&str>) -> Vec<Violation> 
     let known = reason.is_some_and(|reason| form.reasons.iter().any(|code| code == reason));
     require(form.reasons.is_empty() || known, || {
         let (code, message) = match reason {
-            None => (Code::ReasonRequired, Label::new("进入该状态需要原因。", "Entering this stage needs a reason.")),
-            Some(_) => (Code::UnknownReason, Label::new("没有这个原因代码。", "There is no such reason code.")),
+            None => (
+                Code::ReasonRequired,
+                Label::new("进入该状态需要原因。", "Entering this stage needs a reason."),
+            ),
+            Some(_) => {
+                (Code::UnknownReason, Label::new("没有这个原因代码。", "There is no such reason code."))
+            }
         };
         let codes = form.reasons.join(", ");
         let fix = Label::new(format!("请选择其一：{codes}。"), format!("Choose one of: {codes}."));
@@ -205,9 +243,9 @@ pub(super) fn decide(
     let stage = pipeline.stage(&command.to);
     let form = stage.map(|stage| form_filled(&stage.entry_form, command, context));
     Refusal::unless_met([
+        not_before_a_later_move(customer, journey, effective_at, context),
         obstacles(customer, pipeline, from, &command.to, context),
         guard::effective(customer, context),
-        not_before_a_later_move(customer, journey, effective_at, context),
         backdated_with_a_reason(command, context),
         guard::known_sub_status(stage, command.sub_status.as_deref()),
         form.unwrap_or_default(),
@@ -237,4 +275,229 @@ pub(super) fn decide(
         evidence: command.evidence,
     });
     Ok(vec![NewEvent { event, effective_at }])
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::customer::decide::spec::*;
+    use crate::customer::event::{Direction, Evidence};
+
+    fn because(stage: &str, reason: &str) -> Transition {
+        Transition { reason: Some(reason.to_owned()), ..to(stage) }
+    }
+
+    #[test]
+    fn a_rep_moves_its_customer_one_step_on() {
+        given([registered_by_li()]).when(to("contacted")).then([moved("new_lead", "contacted")]);
+    }
+
+    #[test]
+    fn going_back_is_a_move_too() {
+        let event = given([registered_by_li(), moved("new_lead", "contacted")]).when(to("new_lead")).event();
+        let CustomerEvent::Moved(moved) = event.event else { panic!("{event:?}") };
+        assert_eq!(moved.direction, Some(Direction::Backward));
+    }
+
+    #[test]
+    fn first_contact_to_won_is_refused_and_the_steps_between_are_named() {
+        let first = Transition { pipeline: Some("landian-6".into()), ..to("first_contact") };
+        let event = given([registered_by_li()]).when(first).event().event;
+        let won = Transition { pipeline: Some("landian-6".into()), ..to("won") };
+        let refusal = given([registered_by_li(), event]).when(won).refuses([Code::TransitionNotAllowed]);
+        assert_eq!(
+            refusal.extra["allowed"],
+            serde_json::json!(["need_confirmed", "paused", "to_reactivate"])
+        );
+    }
+
+    #[test]
+    fn every_template_can_be_walked_in_the_order_of_its_stages() {
+        for (pipeline, walk) in [
+            ("landian-6", vec!["first_contact", "need_confirmed", "quoted", "deciding", "won"]),
+            (
+                "helloword-13",
+                vec![
+                    "new_lead",
+                    "contacted",
+                    "need_confirmed",
+                    "proposal",
+                    "negotiating",
+                    "awaiting_decision",
+                    "won",
+                    "delivered",
+                    "in_service",
+                    "considering_renewal",
+                ],
+            ),
+        ] {
+            let pipeline =
+                crate::pipeline::templates().iter().find(|t| t.key == pipeline).map(|t| &t.pipeline).unwrap();
+            for step in walk.windows(2) {
+                assert!(pipeline.allows(step[0], step[1]), "{} → {}", step[0], step[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn all_violations_are_said_at_once() {
+        let wrong = Transition {
+            sub_status: Some("x".into()),
+            note: Some(String::new()),
+            evidence: vec![Evidence {
+                kind: "Contract".into(),
+                reference: "1".into(),
+                sha256: Some("AB".into()),
+            }],
+            ..to("won")
+        };
+        given([registered_by_li()]).when(wrong).refuses([
+            Code::TransitionNotAllowed,
+            Code::UnknownSubStatus,
+            Code::InvalidIdentifier,
+            Code::UnknownEvidence,
+            Code::InvalidDigest,
+            Code::EmptyText,
+        ]);
+    }
+
+    #[test]
+    fn a_customer_is_not_moved_to_where_it_is() {
+        given([registered_by_li()]).when(to("new_lead")).refuses([Code::AlreadyInStage]);
+        let event = given([registered_by_li()]).on_import().when(to("new_lead")).event().event;
+        assert!(matches!(event, CustomerEvent::Moved(Moved { from: Some(from), .. }) if from == "new_lead"));
+    }
+
+    #[test]
+    fn free_text_is_no_stage() {
+        given([registered_by_li()]).when(to("差不多要定了")).refuses([Code::UnknownStage]);
+    }
+
+    #[test]
+    fn losing_asks_for_one_of_the_reasons() {
+        given([registered_by_li()]).when(to("lost")).refuses([Code::ReasonRequired]);
+        given([registered_by_li()]).when(because("lost", "boredom")).refuses([Code::UnknownReason]);
+        let event = given([registered_by_li()]).when(because("lost", "price")).event().event;
+        assert!(matches!(event, CustomerEvent::Moved(Moved { reason: Some(code), .. }) if code == "price"));
+    }
+
+    #[test]
+    fn a_reason_in_words_is_personal() {
+        let event = given([registered_by_li()]).when(because("contacted", "he called")).event().event;
+        let CustomerEvent::Moved(moved) = event else { panic!("{event:?}") };
+        assert_eq!((moved.reason, moved.reason_text), (None, Some(Personal::Clear("he called".to_owned()))));
+    }
+
+    #[test]
+    fn what_a_stage_demands_must_be_given() {
+        let mut pipeline = crate::pipeline::templates()[0].install("helloword-13");
+        let stage = pipeline.stages.iter_mut().find(|stage| stage.id == "proposal").unwrap();
+        stage.entry_form.note = true;
+        stage.entry_form.next_step = true;
+        stage.entry_form.evidence[0].required = true;
+        let story = || {
+            given([registered_by_li(), moved("new_lead", "need_confirmed")]).with_pipeline(pipeline.clone())
+        };
+        story().when(to("proposal")).refuses([
+            Code::NoteRequired,
+            Code::NextStepRequired,
+            Code::EvidenceRequired,
+        ]);
+        let receipt =
+            Evidence { kind: "quote_receipt_confirmed".into(), reference: "mail-7".into(), sha256: None };
+        let complete = Transition {
+            note: Some("quoted 12".into()),
+            next_step: Some("call on Monday".into()),
+            evidence: vec![receipt],
+            ..to("proposal")
+        };
+        story().when(complete).event();
+    }
+
+    #[test]
+    fn another_reps_customer_is_not_moved_but_one_in_a_pool_is() {
+        given([registered_by_li()]).by(zhao()).when(to("contacted")).refuses([Code::NotOwner]);
+        given([registered_by_li()]).by(wang()).when(to("contacted")).event();
+        given([in_the_pool()]).by(zhao()).when(to("contacted")).event();
+    }
+
+    #[test]
+    fn nothing_happens_in_the_future_beyond_the_skew_of_clocks() {
+        let skew = TimeDelta::minutes(5);
+        let story = || given([registered_by_li()]);
+        story().effective(day(10) + skew).when(to("contacted")).event();
+        story()
+            .effective(day(10) + skew + TimeDelta::microseconds(1))
+            .when(to("contacted"))
+            .refuses([Code::EffectiveInFuture]);
+    }
+
+    #[test]
+    fn a_rep_records_seven_days_back_and_a_manager_ninety() {
+        let tick = TimeDelta::microseconds(1);
+        let late = |actor, now: i64, back: TimeDelta| {
+            given([registered_by_li()])
+                .by(actor)
+                .at(day(now))
+                .effective(day(now) - back)
+                .when(because("contacted", "was ill"))
+        };
+        late(li(), 10, TimeDelta::days(7)).event();
+        late(li(), 10, TimeDelta::days(7) + tick).refuses([Code::BackdateWindowExceeded]);
+        late(wang(), 200, TimeDelta::days(90)).event();
+        late(wang(), 200, TimeDelta::days(90) + tick).refuses([Code::BackdateWindowExceeded]);
+        late(root(), 2000, TimeDelta::days(1999)).event();
+    }
+
+    #[test]
+    fn a_backdated_move_needs_a_reason_or_a_note() {
+        let story = || given([registered_by_li()]).effective(day(9));
+        story().when(to("contacted")).refuses([Code::BackdateReasonRequired]);
+        story().when(Transition { note: Some("was travelling".into()), ..to("contacted") }).event();
+    }
+
+    #[test]
+    fn nothing_happens_before_the_customers_first_event() {
+        let story = || given([registered_by_li()]).at(day(3)).effective(day(0) - TimeDelta::seconds(1));
+        story().when(because("contacted", "late")).refuses([Code::EffectiveBeforeCreation]);
+        story()
+            .before_creation_allowed()
+            .when(because("contacted", "late"))
+            .refuses([Code::TimelineConflict]);
+    }
+
+    #[test]
+    fn a_move_behind_a_later_one_is_a_correction() {
+        let story =
+            given([registered_by_li(), moved("new_lead", "contacted"), moved("contacted", "need_confirmed")]);
+        let early = Transition { note: Some("forgotten".into()), ..to("contacted") };
+        let refusal = story.at(day(4)).effective(day(1) + TimeDelta::hours(1)).when(early);
+        let refusal = refusal.refuses([Code::TimelineConflict, Code::AlreadyInStage]);
+        assert_eq!(refusal.violations.len(), 2);
+    }
+
+    #[test]
+    fn a_move_on_a_server_whose_clock_is_a_little_behind_follows_the_last_one() {
+        let story = given([registered_by_li()]).at(day(0) - TimeDelta::seconds(3));
+        assert_eq!(story.when(to("contacted")).event().effective_at, day(0));
+    }
+
+    #[test]
+    fn another_pipeline_begins_a_journey_there_and_makes_it_the_primary_one() {
+        let first = Transition { pipeline: Some("landian-6".into()), ..to("first_contact") };
+        let event = given([registered_by_li()]).when(first).event().event;
+        assert!(matches!(&event, CustomerEvent::Moved(Moved { from: None, cycle: 1, .. })));
+        let customer = given([registered_by_li(), event]).customer.unwrap();
+        assert_eq!(customer.primary(), "landian-6");
+        assert_eq!(customer.journeys.keys().collect::<Vec<_>>(), ["helloword-13", "landian-6"]);
+    }
+
+    #[test]
+    fn imported_rows_come_late_out_of_order_and_without_forms() {
+        let story = given([registered_by_li(), moved("new_lead", "contacted")]).on_import().at(day(5_000));
+        let event = story.effective(day(0) + TimeDelta::hours(1)).when(to("lost")).event().event;
+        assert!(matches!(event, CustomerEvent::Moved(Moved { from: Some(from), .. }) if from == "new_lead"));
+    }
 }

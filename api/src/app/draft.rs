@@ -1,0 +1,78 @@
+//! From a decided event to a draft for the log: its tags, and its personal fields sealed.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+use waymark_domain::customer::CustomerEvent;
+use waymark_domain::pipeline::PipelineEvent;
+use waymark_eventstore::Draft;
+use waymark_eventstore::vault::DataKey;
+
+use super::pipelines::PIPELINES_TAG;
+use super::{App, AppError, Caller};
+
+impl App {
+    /// The draft of a customer event.
+    pub(crate) fn customer_draft(
+        &self,
+        caller: &Caller,
+        customer: Uuid,
+        event: &CustomerEvent,
+        effective_at: DateTime<Utc>,
+        key: &DataKey,
+        correlation_id: Option<Uuid>,
+    ) -> Result<Draft, AppError> {
+        let id = self.new_id();
+        let mut data = event.to_json().map_err(|error| AppError::Unreadable(error.to_string()))?;
+        self.vault.seal(caller.tenant, customer, id, &mut data, key);
+        Ok(Draft {
+            event_type: Cow::Borrowed(event.event_type()),
+            type_version: event.type_version(),
+            subject: format!("customer/{customer}"),
+            tags: event.tags(customer),
+            correlation_id,
+            ..draft(caller, id, effective_at, data)
+        })
+    }
+
+    /// The draft of a pipeline event.
+    pub(super) fn pipeline_draft(
+        &self,
+        caller: &Caller,
+        key: &str,
+        event: &PipelineEvent,
+        now: DateTime<Utc>,
+    ) -> Result<Draft, AppError> {
+        let data = event.to_json().map_err(|error| AppError::Unreadable(error.to_string()))?;
+        let mut tags = event.tags();
+        tags.push(PIPELINES_TAG.to_owned());
+        Ok(Draft {
+            event_type: Cow::Borrowed(event.event_type()),
+            type_version: event.type_version(),
+            subject: format!("pipeline/{key}"),
+            tags,
+            ..draft(caller, self.new_id(), now, data)
+        })
+    }
+}
+
+/// What every draft takes from its caller.
+fn draft(caller: &Caller, id: Uuid, effective_at: DateTime<Utc>, data: Value) -> Draft {
+    Draft {
+        id,
+        event_type: Cow::Borrowed(""),
+        type_version: 1,
+        subject: String::new(),
+        effective_at,
+        actor: caller.actor.name.clone(),
+        via: caller.via.clone(),
+        origin: caller.origin.map(Cow::Borrowed),
+        causation_id: None,
+        correlation_id: None,
+        tags: Vec::new(),
+        blind_tags: Vec::new(),
+        data,
+    }
+}

@@ -1,0 +1,87 @@
+//! The one place where a command becomes events.
+//!
+//! Load the boundary (a cached fold and the tail of the log), decide, seal what is personal, append under the
+//! condition that nothing of the boundary has changed; on a conflict load again and decide again. The cache is
+//! only ever a speed-up: the condition is what makes an answer right.
+
+mod answer;
+mod boundary;
+mod customer;
+mod draft;
+mod pending;
+mod pipelines;
+mod publish;
+mod register;
+mod remember;
+mod situation;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use waymark_domain::Actor;
+use waymark_eventstore::vault::Vault;
+use waymark_eventstore::{Clock, EventStore, TenantId};
+use waymark_projections::Projections;
+
+pub use answer::{AppError, CommandAnswer, CommandMeta, EventRef};
+pub use pipelines::Pipelines;
+
+use crate::clock::Ids;
+use boundary::Boundaries;
+
+/// What the service is made of. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The log.
+    pub store: Arc<dyn EventStore>,
+    /// The keys of personal fields.
+    pub vault: Arc<Vault>,
+    /// The read models.
+    pub projections: Arc<Projections>,
+    /// The published pipelines.
+    pub pipelines: Arc<Pipelines>,
+    /// The clock.
+    pub clock: Clock,
+    /// New ids.
+    pub ids: Ids,
+    boundaries: Arc<Boundaries>,
+}
+
+/// Who acts, for which tenant, with what power.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Whose data.
+    pub tenant: TenantId,
+    /// Who.
+    pub actor: Actor,
+    /// The credential that acts for the actor, when it is not the actor's own.
+    pub via: Option<String>,
+    /// How the command came in when not from a person: `import`, `rule`.
+    pub origin: Option<&'static str>,
+}
+
+impl App {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn EventStore>,
+        vault: Arc<Vault>,
+        projections: Arc<Projections>,
+        clock: Clock,
+        ids: Ids,
+    ) -> Self {
+        Self {
+            pipelines: Arc::new(Pipelines::new(store.clone(), clock.clone())),
+            boundaries: Arc::new(Boundaries::new(store.clone(), vault.clone())),
+            store,
+            vault,
+            projections,
+            clock,
+            ids,
+        }
+    }
+
+    fn new_id(&self) -> Uuid {
+        (self.ids)()
+    }
+}

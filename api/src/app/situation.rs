@@ -1,0 +1,87 @@
+//! The circumstances of a decision: the time, the pipelines, and a rep's claims of the day.
+
+use chrono::{DateTime, Utc};
+use waymark_domain::customer::{Command, Customer, tags};
+use waymark_domain::pool::Pool;
+use waymark_domain::Context;
+use waymark_eventstore::{Position, Query, QueryItem};
+
+use super::boundary::Boundary;
+use super::pipelines::Latest;
+use super::{App, AppError, Caller};
+
+/// How many claims of one day are read; a quota is far below it.
+const CLAIMS_PAGE: u32 = 1_000;
+
+/// What a decision was made from, beside the customer.
+pub(super) struct Situation {
+    pub(super) now: DateTime<Utc>,
+    pub(super) pipelines: Latest,
+    pub(super) claims: Option<ClaimDay>,
+}
+
+/// A rep's claims of one local date: the second boundary of a claim.
+pub(super) struct ClaimDay {
+    pub(super) query: Query,
+    count: u32,
+    pub(super) ends_at: DateTime<Utc>,
+}
+
+impl Situation {
+    /// The context of a decision.
+    pub(super) fn context<'a>(&'a self, caller: &'a Caller, effective_at: Option<DateTime<Utc>>) -> Context<'a> {
+        Context {
+            effective_at,
+            claims_today: self.claims.as_ref().map_or(0, |claims| claims.count),
+            ..Context::new(self.now, &caller.actor, &self.pipelines)
+        }
+    }
+}
+
+impl App {
+    /// The circumstances of a command on a customer.
+    pub(super) async fn situation(
+        &self,
+        caller: &Caller,
+        boundary: &Boundary,
+        command: &Command,
+    ) -> Result<Situation, AppError> {
+        let now = (self.clock)();
+        let pipelines = self.pipelines.latest(caller.tenant).await?;
+        let claims = match (command, caller.actor.rep_id()) {
+            (Command::Claim, Some(rep)) => {
+                let context = Context::new(now, &caller.actor, &pipelines);
+                match pool_of(&boundary.customer, &context) {
+                    Some(pool) => Some(self.claim_day(caller, pool, rep, now, boundary.position).await?),
+                    None => None,
+                }
+            }
+            _ => None,
+        };
+        Ok(Situation { now, pipelines, claims })
+    }
+
+    /// The rep's claims on the pool's local date, as far as the boundary was read.
+    async fn claim_day(
+        &self,
+        caller: &Caller,
+        pool: &Pool,
+        rep: &str,
+        now: DateTime<Utc>,
+        until: Position,
+    ) -> Result<ClaimDay, AppError> {
+        let tag = tags::claims(rep, pool.quota_date(now));
+        let query = Query { items: vec![QueryItem { types: vec!["customer.claimed".to_owned()], tags: vec![tag] }] };
+        let claims = self.store.read_matching(caller.tenant, &query, 0, until, CLAIMS_PAGE).await?;
+        Ok(ClaimDay {
+            query,
+            count: u32::try_from(claims.len()).unwrap_or(u32::MAX),
+            ends_at: pool.next_quota_at(now),
+        })
+    }
+}
+
+/// The pool that the customer is in, if it is in one that a pipeline defines.
+fn pool_of<'a>(customer: &Customer, context: &Context<'a>) -> Option<&'a Pool> {
+    context.pool(customer.primary(), customer.pool()?)
+}

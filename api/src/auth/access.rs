@@ -1,0 +1,103 @@
+//! Which roles open which route: one table, and no other.
+//!
+//! What a role may do to a single customer is the domain's to decide; a rep passes here with every command on
+//! every customer and is refused there on another rep's. A test holds this table against the served routes, so a
+//! new route does not work until it stands here.
+
+use axum::http::Method;
+
+use crate::domain::Role::{self, Admin, Analyst, Auditor, Manager, Rep};
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody: it shows nothing of any tenant.
+    Public,
+    /// Actors with any of these roles.
+    Roles(&'static [Role]),
+}
+
+/// Everybody of the tenant: names of stages, and customers as they stand.
+const ALL: &[Role] = &[Rep, Manager, Admin, Analyst, Auditor];
+/// Those who work customers.
+const WORK: &[Role] = &[Rep, Manager, Admin];
+/// Those who lead.
+const LEAD: &[Role] = &[Manager, Admin];
+/// Those who watch over the machinery.
+const WATCH: &[Role] = &[Manager, Admin, Auditor];
+/// Those who set the system up.
+const SET_UP: &[Role] = &[Admin];
+
+/// Every route: method, path, who.
+pub const TABLE: &[(&str, &str, Access)] = &[
+    ("GET", "/healthz", Access::Public),
+    ("GET", "/readyz", Access::Public),
+    ("GET", "/metrics", Access::Public),
+    ("GET", "/openapi.json", Access::Public),
+    ("GET", "/v1/templates", Access::Roles(ALL)),
+    ("POST", "/v1/pipelines", Access::Roles(LEAD)),
+    ("GET", "/v1/pipelines", Access::Roles(ALL)),
+    ("GET", "/v1/pipelines/{key}", Access::Roles(ALL)),
+    ("POST", "/v1/customers", Access::Roles(WORK)),
+    ("GET", "/v1/customers", Access::Roles(ALL)),
+    ("GET", "/v1/customers/{id}", Access::Roles(ALL)),
+    ("POST", "/v1/customers/{id}/details", Access::Roles(WORK)),
+    ("GET", "/v1/customers/{id}/allowed-transitions", Access::Roles(ALL)),
+    ("POST", "/v1/customers/{id}/transitions", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/corrections", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/reactivations", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/notes", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/follow-ups", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/signals", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/claims", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/releases", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/owner-changes", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/erasure", Access::Roles(SET_UP)),
+    ("GET", "/v1/customers/{id}/timeline", Access::Roles(ALL)),
+    ("GET", "/v1/customers/{id}/stays", Access::Roles(ALL)),
+    ("GET", "/v1/pools", Access::Roles(ALL)),
+    ("GET", "/v1/pools/{key}/customers", Access::Roles(ALL)),
+    ("GET", "/v1/boards/{pipeline}", Access::Roles(ALL)),
+    ("GET", "/v1/dwell/{pipeline}", Access::Roles(ALL)),
+    ("GET", "/v1/flows/{pipeline}", Access::Roles(ALL)),
+    ("GET", "/v1/paths/{pipeline}", Access::Roles(ALL)),
+    ("GET", "/v1/heatmap", Access::Roles(ALL)),
+    ("GET", "/v1/events", Access::Roles(ALL)),
+    ("POST", "/v1/bulk", Access::Roles(WORK)),
+    ("POST", "/v1/imports", Access::Roles(LEAD)),
+    ("GET", "/v1/imports/{id}", Access::Roles(LEAD)),
+    ("GET", "/v1/projections", Access::Roles(WATCH)),
+    ("POST", "/v1/projections/{name}/rebuild", Access::Roles(SET_UP)),
+    ("POST", "/v1/admin/keys", Access::Roles(SET_UP)),
+    ("GET", "/v1/admin/keys", Access::Roles(SET_UP)),
+    ("DELETE", "/v1/admin/keys/{id}", Access::Roles(SET_UP)),
+    ("POST", "/v1/admin/members", Access::Roles(SET_UP)),
+    ("GET", "/v1/admin/members", Access::Roles(SET_UP)),
+];
+
+/// Who may use the route; none where there is no such route.
+#[must_use]
+pub fn access(method: &Method, path: &str) -> Option<Access> {
+    TABLE.iter().find(|(row, at, _)| *row == method.as_str() && *at == path).map(|(_, _, access)| *access)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALL, Access, TABLE};
+    use crate::domain::Role;
+
+    #[test]
+    fn the_table_of_routes_and_roles_is_as_agreed() {
+        let mark = |access: &Access, role: &Role| match access {
+            Access::Public => '*',
+            Access::Roles(roles) if roles.contains(role) => 'x',
+            Access::Roles(_) => '-',
+        };
+        let rows = TABLE.iter().map(|(method, path, access)| {
+            let marks: String = ALL.iter().map(|role| mark(access, role)).collect();
+            format!("{marks} {method} {path}")
+        });
+        let table = format!("{ALL:?}\n{}", rows.collect::<Vec<_>>().join("\n"));
+        insta::assert_snapshot!("routes_and_roles", table);
+    }
+}

@@ -1,0 +1,137 @@
+//! The middleware that finds out who calls and lets them through, or not.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::access::{Access, access};
+use super::key::KeyText;
+use super::store::{AdminStore, ApiKey, Scope};
+use crate::app::Caller;
+use crate::domain::{Actor, Label, Role};
+use crate::eventstore::TenantId;
+use crate::problem::Problem;
+
+/// The longest name of an actor, in bytes.
+const LONGEST_ACTOR: usize = 200;
+
+/// Who calls, as handlers take it. Present on every route that is not public.
+#[derive(Debug, Clone)]
+pub struct Authority(pub Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for Authority {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::missing_credential)
+    }
+}
+
+/// Lets a request through when its route is public, or its caller has a role that opens it. A method that the
+/// route does not have goes through to be told so; it meets no handler.
+///
+/// # Errors
+/// 401 without a valid key, 403 without the role.
+pub async fn admit(
+    State(admin): State<Arc<AdminStore>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let Some(access) = access_to(&request) else { return Ok(next.run(request).await) };
+    if let Access::Roles(roles) = access {
+        let caller = identify(&admin, request.headers()).await?;
+        if !roles.iter().any(|role| caller.actor.is(*role)) {
+            return Err(Problem::missing_role(roles));
+        }
+        request.extensions_mut().insert(Authority(caller));
+    }
+    Ok(next.run(request).await)
+}
+
+fn access_to(request: &Request) -> Option<Access> {
+    let path = request.extensions().get::<MatchedPath>()?;
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    access(method, path.as_str())
+}
+
+/// Who calls, from the credential and the header `Waymark-Actor`.
+async fn identify(admin: &AdminStore, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let text = bearer(headers)?;
+    let text = KeyText::parse(text).ok_or_else(Problem::bad_credential)?;
+    let key = admin.verify(&text).await?.ok_or_else(Problem::bad_credential)?;
+    match person(headers)? {
+        None => Ok(Caller { tenant: text.tenant, actor: key.actor, via: None, origin: None }),
+        Some(name) => act_as(admin, text.tenant, &key, name).await,
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let value = headers.get(header::AUTHORIZATION).ok_or_else(Problem::missing_credential)?;
+    let (scheme, token) =
+        value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(Problem::bad_credential)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(Problem::missing_credential()) }
+}
+
+/// The person named in `Waymark-Actor`: UTF-8, since people's names are.
+fn person(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut values = headers.get_all("waymark-actor").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let name = std::str::from_utf8(value.as_bytes()).ok().map(str::trim).filter(|name| {
+        !name.is_empty() && name.len() <= LONGEST_ACTOR && !name.chars().any(char::is_control)
+    });
+    match (name, values.next()) {
+        (Some(name), None) => Ok(Some(name.to_owned())),
+        _ => {
+            let expected = Label::new(
+                format!("应为一个人员标识,例如 rep:li,最多 {LONGEST_ACTOR} 字节。"),
+                format!(
+                    "It must name one person, such as rep:li, in at most {LONGEST_ACTOR} bytes of UTF-8."
+                ),
+            );
+            Err(Problem::malformed_header("Waymark-Actor", expected))
+        }
+    }
+}
+
+/// The caller that a front end's key stands for.
+async fn act_as(admin: &AdminStore, tenant: TenantId, key: &ApiKey, name: String) -> Result<Caller, Problem> {
+    if !key.scopes.contains(&Scope::ActAs) {
+        return Err(Problem::missing_scope("act-as"));
+    }
+    let actor = match admin.member(tenant, &name).await? {
+        Some(member) => member.actor,
+        None => Actor::new(name.clone(), [role_of(&name).ok_or_else(|| Problem::unknown_actor(&name))?]),
+    };
+    Ok(Caller { tenant, actor, via: Some(format!("key:{}", key.id)), origin: None })
+}
+
+/// The role that a name's prefix says. An admin must be a member.
+fn role_of(name: &str) -> Option<Role> {
+    let (prefix, _) = name.split_once(':').filter(|(_, rest)| !rest.is_empty())?;
+    match prefix {
+        "rep" => Some(Role::Rep),
+        "manager" => Some(Role::Manager),
+        "analyst" => Some(Role::Analyst),
+        "auditor" => Some(Role::Auditor),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::role_of;
+    use crate::domain::Role;
+
+    #[test]
+    fn a_prefix_says_the_role_but_never_admin() {
+        assert_eq!(role_of("rep:li"), Some(Role::Rep));
+        assert_eq!(role_of("manager:王"), Some(Role::Manager));
+        for name in ["admin:root", "system:reclaim", "li", "rep:", "rep", ":li"] {
+            assert_eq!(role_of(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The text of an API key: `wm_<tenant>_<key id>_<secret>`.
+//!
+//! The secret is 32 random bytes. What is stored is its SHA-256: against a secret of 256 random bits there is
+//! nothing to guess, so a slow password hash would only make every request slow. Tenant and key id stand in the
+//! clear, so that finding the row needs no search and another tenant's row is never looked at.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::eventstore::TenantId;
+
+/// An API key as its owner holds it. Shown once, when it is made; its secret is never printed by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyText {
+    /// Whose data it opens.
+    pub tenant: TenantId,
+    /// Which key it is.
+    pub key_id: Uuid,
+    secret: [u8; 32],
+}
+
+impl KeyText {
+    /// A new key of these random bytes.
+    #[must_use]
+    pub fn new(tenant: TenantId, key_id: Uuid, secret: [u8; 32]) -> Self {
+        Self { tenant, key_id, secret }
+    }
+
+    /// The key in a text, if it is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix("wm_")?.splitn(3, '_');
+        let tenant = simple(parts.next()?)?;
+        let key_id = simple(parts.next()?)?;
+        let secret = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?.try_into().ok()?;
+        Some(Self { tenant: TenantId(tenant), key_id, secret })
+    }
+
+    /// What is stored of the secret.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.secret).into()
+    }
+
+    /// Whether this is the key whose hash is stored, in a time that does not depend on where they differ.
+    #[must_use]
+    pub fn matches(&self, stored: &[u8]) -> bool {
+        let hash = self.hash();
+        let difference = hash.iter().zip(stored).fold(0, |difference, (a, b)| difference | (a ^ b));
+        hash.len() == stored.len() && std::hint::black_box(difference) == 0
+    }
+}
+
+impl fmt::Display for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (tenant, key_id) = (self.tenant.0.as_simple(), self.key_id.as_simple());
+        write!(f, "wm_{tenant}_{key_id}_{}", URL_SAFE_NO_PAD.encode(self.secret))
+    }
+}
+
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyText")
+            .field("tenant", &self.tenant)
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+fn simple(text: &str) -> Option<Uuid> {
+    if text.len() == 32 { Uuid::try_parse(text).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::KeyText;
+    use crate::eventstore::TenantId;
+
+    fn key() -> KeyText {
+        KeyText::new(TenantId(Uuid::from_u128(1)), Uuid::from_u128(2), [255; 32])
+    }
+
+    #[test]
+    fn a_key_comes_back_from_its_text() {
+        let text = key().to_string();
+        assert!(text.starts_with("wm_00000000000000000000000000000001_00000000000000000000000000000002_"));
+        assert_eq!(KeyText::parse(&text), Some(key()));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let text = key().to_string();
+        let (cut, longer) = (&text[..text.len() - 1], format!("{text}A"));
+        for wrong in ["", "wm_", "wm_1_2_3", cut, longer.as_str(), &text[1..], "wm___"] {
+            assert_eq!(KeyText::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_the_same_secret_matches() {
+        assert!(key().matches(&key().hash()));
+        let other = KeyText::new(TenantId(Uuid::from_u128(1)), Uuid::from_u128(2), [254; 32]);
+        assert!(!other.matches(&key().hash()));
+        assert!(!key().matches(&[]));
+    }
+
+    #[test]
+    fn the_secret_is_not_printed_for_debugging() {
+        assert!(!format!("{:?}", key()).contains("255"));
+    }
+}

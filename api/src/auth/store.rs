@@ -1,0 +1,459 @@
+//! Tenants, API keys and members: a few small tables beside the log.
+//!
+//! They are not events: a key is a secret that must be possible to forget, and who may call is a matter of
+//! operation rather than of a customer's history.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use lru::LruCache;
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Row};
+use uuid::Uuid;
+
+use super::key::KeyText;
+use crate::clock::Ids;
+use crate::domain::{Actor, Role};
+use crate::eventstore::{Clock, TenantId};
+use crate::secrets::random_bytes;
+
+const SCHEMA: &str = include_str!("schema.sql");
+/// How many keys and members are remembered between requests.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
+/// How long a key or member changed by another process may go on as it was.
+const FRESH_FOR: TimeDelta = TimeDelta::seconds(5);
+/// Other writers hold the file for the length of a commit.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What an API key may do beside what its actor's roles allow.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Act for the person named in `Waymark-Actor`.
+    ActAs,
+}
+
+/// An API key that is to be made.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// Who acts with it.
+    pub actor: String,
+    /// With which roles.
+    pub roles: BTreeSet<Role>,
+    /// And which scopes.
+    pub scopes: BTreeSet<Scope>,
+}
+
+/// An API key as it is stored: all but its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Which key.
+    pub id: Uuid,
+    /// Who acts with it, with which roles.
+    pub actor: Actor,
+    /// Its scopes.
+    pub scopes: BTreeSet<Scope>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// Since when it is no longer valid.
+    pub revoked_at: Option<DateTime<Utc>>,
+    hash: Vec<u8>,
+}
+
+/// A person of the tenant, with the roles that count when a front end acts for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who, with which roles.
+    pub actor: Actor,
+    /// When they were last set.
+    pub changed_at: DateTime<Utc>,
+}
+
+/// Why the tables could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The database did not do what was asked.
+    #[error("the administration tables: {0}")]
+    Database(#[from] sqlx::Error),
+    /// What is stored there is not what was written.
+    #[error("the administration tables hold an unknown {what}: {word}")]
+    Damaged {
+        /// What was read.
+        what: &'static str,
+        /// The word that is not one.
+        word: String,
+    },
+}
+
+/// Tenants, API keys and members of one database.
+pub struct AdminStore {
+    pool: SqlitePool,
+    clock: Clock,
+    ids: Ids,
+    keys: Remembered<(TenantId, Uuid), ApiKey>,
+    members: Remembered<(TenantId, String), Option<Member>>,
+}
+
+impl AdminStore {
+    /// Opens the tables in a database file, making them where they are missing.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or written.
+    pub async fn open(file: &Path, clock: Clock, ids: Ids) -> Result<Self, AdminError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .disable_statement_logging();
+        let pool = SqlitePoolOptions::new().max_connections(2).test_before_acquire(false);
+        let pool = pool.connect_with(options).await?;
+        sqlx::raw_sql(SCHEMA).execute(&pool).await?;
+        Ok(Self { pool, clock, ids, keys: Remembered::new(), members: Remembered::new() })
+    }
+
+    /// The tenant of that name.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn tenant(&self, name: &str) -> Result<Option<TenantId>, AdminError> {
+        let row = sqlx::query("SELECT tenant_id FROM tenant WHERE name = $1").bind(name);
+        row.fetch_optional(&self.pool).await?.map(|row| id(&row, "tenant_id").map(TenantId)).transpose()
+    }
+
+    /// The tenant of that name, made now if there is none.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn tenant_or_new(&self, name: &str) -> Result<TenantId, AdminError> {
+        if let Some(tenant) = self.tenant(name).await? {
+            return Ok(tenant);
+        }
+        let statement =
+            "INSERT INTO tenant (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        let id = (self.ids)();
+        let insert = sqlx::query(statement).bind(&id.as_bytes()[..]).bind(name).bind(self.now());
+        insert.execute(&self.pool).await?;
+        // Another process may have been first: what is stored counts.
+        self.tenant(name).await?.ok_or_else(|| sqlx::Error::RowNotFound.into())
+    }
+
+    /// Makes a key. Its text is given here and never again.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn create_key(&self, tenant: TenantId, new: NewKey) -> Result<(KeyText, ApiKey), AdminError> {
+        let text = KeyText::new(tenant, (self.ids)(), random_bytes());
+        let created_at = (self.clock)();
+        let key = ApiKey {
+            id: text.key_id,
+            actor: Actor::new(new.actor, new.roles),
+            scopes: new.scopes,
+            created_at,
+            revoked_at: None,
+            hash: text.hash().to_vec(),
+        };
+        let statement = "INSERT INTO api_key (tenant_id, key_id, hash, actor, roles, scopes, created_at) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        sqlx::query(statement)
+            .bind(&tenant.0.as_bytes()[..])
+            .bind(&key.id.as_bytes()[..])
+            .bind(&key.hash)
+            .bind(&key.actor.name)
+            .bind(words(&key.actor.roles))
+            .bind(words(&key.scopes))
+            .bind(created_at.timestamp_micros())
+            .execute(&self.pool)
+            .await?;
+        Ok((text, key))
+    }
+
+    /// The keys of a tenant, oldest first, revoked ones included.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>, AdminError> {
+        let statement = "SELECT key_id, hash, actor, roles, scopes, created_at, revoked_at FROM api_key \
+                         WHERE tenant_id = $1 ORDER BY created_at, key_id";
+        let rows = sqlx::query(statement).bind(&tenant.0.as_bytes()[..]).fetch_all(&self.pool).await?;
+        rows.iter().map(api_key).collect()
+    }
+
+    /// Ends a key's validity, at once in this process and within seconds in others. False: no such key.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn revoke_key(&self, tenant: TenantId, key: Uuid) -> Result<bool, AdminError> {
+        let statement = "UPDATE api_key SET revoked_at = COALESCE(revoked_at, $1) \
+                         WHERE tenant_id = $2 AND key_id = $3";
+        let update = sqlx::query(statement).bind(self.now());
+        let done =
+            update.bind(&tenant.0.as_bytes()[..]).bind(&key.as_bytes()[..]).execute(&self.pool).await?;
+        self.keys.forget(&(tenant, key));
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// The key that this text is, if it is one of ours and not revoked.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn verify(&self, text: &KeyText) -> Result<Option<ApiKey>, AdminError> {
+        let place = (text.tenant, text.key_id);
+        let known = self.keys.get(&place, (self.clock)());
+        let key = match known {
+            Some(key) => Some(key),
+            None => self.key(place.0, place.1).await?,
+        };
+        Ok(key.filter(|key| key.revoked_at.is_none() && text.matches(&key.hash)))
+    }
+
+    async fn key(&self, tenant: TenantId, key: Uuid) -> Result<Option<ApiKey>, AdminError> {
+        let statement = "SELECT key_id, hash, actor, roles, scopes, created_at, revoked_at FROM api_key \
+                         WHERE tenant_id = $1 AND key_id = $2";
+        let query = sqlx::query(statement).bind(&tenant.0.as_bytes()[..]).bind(&key.as_bytes()[..]);
+        let Some(row) = query.fetch_optional(&self.pool).await? else { return Ok(None) };
+        let found = api_key(&row)?;
+        self.keys.put((tenant, key), found.clone(), (self.clock)());
+        Ok(Some(found))
+    }
+
+    /// Sets a person's roles.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn set_member(&self, tenant: TenantId, actor: Actor) -> Result<Member, AdminError> {
+        let changed_at = (self.clock)();
+        let statement = "INSERT INTO member (tenant_id, actor, roles, changed_at) VALUES ($1, $2, $3, $4) \
+                         ON CONFLICT (tenant_id, actor) DO UPDATE SET roles = excluded.roles, \
+                         changed_at = excluded.changed_at";
+        let insert = sqlx::query(statement).bind(&tenant.0.as_bytes()[..]).bind(&actor.name);
+        insert.bind(words(&actor.roles)).bind(changed_at.timestamp_micros()).execute(&self.pool).await?;
+        self.members.forget(&(tenant, actor.name.clone()));
+        Ok(Member { actor, changed_at })
+    }
+
+    /// The members of a tenant, by name.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn members(&self, tenant: TenantId) -> Result<Vec<Member>, AdminError> {
+        let statement = "SELECT actor, roles, changed_at FROM member WHERE tenant_id = $1 ORDER BY actor";
+        let rows = sqlx::query(statement).bind(&tenant.0.as_bytes()[..]).fetch_all(&self.pool).await?;
+        rows.iter().map(member).collect()
+    }
+
+    /// The member of that name.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn member(&self, tenant: TenantId, actor: &str) -> Result<Option<Member>, AdminError> {
+        let place = (tenant, actor.to_owned());
+        if let Some(known) = self.members.get(&place, (self.clock)()) {
+            return Ok(known);
+        }
+        let statement = "SELECT actor, roles, changed_at FROM member WHERE tenant_id = $1 AND actor = $2";
+        let query = sqlx::query(statement).bind(&tenant.0.as_bytes()[..]).bind(actor);
+        let found = query.fetch_optional(&self.pool).await?.map(|row| member(&row)).transpose()?;
+        self.members.put(place, found.clone(), (self.clock)());
+        Ok(found)
+    }
+
+    fn now(&self) -> i64 {
+        (self.clock)().timestamp_micros()
+    }
+}
+
+/// What was read lately, by key.
+struct Remembered<K, V>(Mutex<LruCache<K, (DateTime<Utc>, V)>>);
+
+impl<K: std::hash::Hash + Eq, V: Clone> Remembered<K, V> {
+    fn new() -> Self {
+        Self(Mutex::new(LruCache::new(REMEMBERED)))
+    }
+
+    fn get(&self, key: &K, now: DateTime<Utc>) -> Option<V> {
+        self.entries()
+            .get(key)
+            .filter(|(read_at, _)| now - *read_at < FRESH_FOR)
+            .map(|(_, value)| value.clone())
+    }
+
+    fn put(&self, key: K, value: V, now: DateTime<Utc>) {
+        self.entries().put(key, (now, value));
+    }
+
+    fn forget(&self, key: &K) {
+        self.entries().pop(key);
+    }
+
+    fn entries(&self) -> MutexGuard<'_, LruCache<K, (DateTime<Utc>, V)>> {
+        // Entries are replaced whole, so a panic elsewhere leaves none half written.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn id(row: &SqliteRow, column: &'static str) -> Result<Uuid, AdminError> {
+    let bytes: Vec<u8> = row.try_get(column)?;
+    Uuid::from_slice(&bytes).map_err(|error| AdminError::Damaged { what: column, word: error.to_string() })
+}
+
+fn instant(micros: i64) -> Result<DateTime<Utc>, AdminError> {
+    let damaged = || AdminError::Damaged { what: "instant", word: micros.to_string() };
+    DateTime::from_timestamp_micros(micros).ok_or_else(damaged)
+}
+
+fn api_key(row: &SqliteRow) -> Result<ApiKey, AdminError> {
+    let actor: String = row.try_get("actor")?;
+    let revoked_at: Option<i64> = row.try_get("revoked_at")?;
+    Ok(ApiKey {
+        id: id(row, "key_id")?,
+        actor: Actor::new(actor, from_words("role", row.try_get("roles")?)?),
+        scopes: from_words("scope", row.try_get("scopes")?)?,
+        created_at: instant(row.try_get("created_at")?)?,
+        revoked_at: revoked_at.map(instant).transpose()?,
+        hash: row.try_get("hash")?,
+    })
+}
+
+fn member(row: &SqliteRow) -> Result<Member, AdminError> {
+    let actor: String = row.try_get("actor")?;
+    let roles = from_words("role", row.try_get("roles")?)?;
+    Ok(Member { actor: Actor::new(actor, roles), changed_at: instant(row.try_get("changed_at")?)? })
+}
+
+/// Roles or scopes as the words they are in answers.
+fn words<T: Serialize>(set: &BTreeSet<T>) -> String {
+    let words = set.iter().filter_map(|one| serde_json::to_value(one).ok()?.as_str().map(str::to_owned));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn from_words<T: for<'de> Deserialize<'de> + Ord>(
+    what: &'static str,
+    text: &str,
+) -> Result<BTreeSet<T>, AdminError> {
+    let read = |word: &str| {
+        let value = serde_json::Value::String(word.to_owned());
+        serde_json::from_value(value).map_err(|_| AdminError::Damaged { what, word: word.to_owned() })
+    };
+    text.split_whitespace().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use chrono::{DateTime, TimeDelta};
+    use uuid::Uuid;
+
+    use super::{AdminStore, NewKey, Scope};
+    use crate::auth::KeyText;
+    use crate::domain::{Actor, Role};
+
+    struct Bench {
+        store: AdminStore,
+        seconds: Arc<AtomicU64>,
+        folder: tempfile::TempDir,
+    }
+
+    async fn open(folder: &tempfile::TempDir, seconds: &Arc<AtomicU64>) -> AdminStore {
+        let next = AtomicU64::new(1);
+        let ids = Arc::new(move || Uuid::from_u128(u128::from(next.fetch_add(1, Ordering::Relaxed))));
+        let seconds = seconds.clone();
+        let clock = Arc::new(move || {
+            DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds.load(Ordering::Relaxed).cast_signed())
+        });
+        AdminStore::open(&folder.path().join("w.db"), clock, ids).await.unwrap()
+    }
+
+    async fn bench() -> Bench {
+        let (folder, seconds) = (tempfile::tempdir().unwrap(), Arc::new(AtomicU64::new(0)));
+        Bench { store: open(&folder, &seconds).await, seconds, folder }
+    }
+
+    fn new_key() -> NewKey {
+        NewKey {
+            actor: "rep:li".into(),
+            roles: [Role::Rep, Role::Analyst].into(),
+            scopes: [Scope::ActAs].into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tenant_is_made_once() {
+        let Bench { store, folder: _folder, .. } = bench().await;
+        assert_eq!(store.tenant("default").await.unwrap(), None);
+        let tenant = store.tenant_or_new("default").await.unwrap();
+        assert_eq!(store.tenant_or_new("default").await.unwrap(), tenant);
+        assert_ne!(store.tenant_or_new("other").await.unwrap(), tenant);
+    }
+
+    #[tokio::test]
+    async fn a_key_opens_what_it_was_made_for_and_nothing_once_revoked() {
+        let Bench { store, folder: _folder, .. } = bench().await;
+        let tenant = store.tenant_or_new("default").await.unwrap();
+        let (text, made) = store.create_key(tenant, new_key()).await.unwrap();
+        assert_eq!(store.verify(&text).await.unwrap(), Some(made.clone()));
+        assert_eq!(store.verify(&text).await.unwrap(), Some(made), "from memory");
+        assert!(store.revoke_key(tenant, text.key_id).await.unwrap());
+        assert_eq!(store.verify(&text).await.unwrap(), None);
+        assert!(!store.revoke_key(tenant, Uuid::from_u128(99)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_key_with_another_secret_or_tenant_opens_nothing() {
+        let Bench { store, folder: _folder, .. } = bench().await;
+        let tenant = store.tenant_or_new("default").await.unwrap();
+        let other = store.tenant_or_new("other").await.unwrap();
+        let (text, _) = store.create_key(tenant, new_key()).await.unwrap();
+        let forged = KeyText::new(tenant, text.key_id, [0; 32]);
+        assert_eq!(store.verify(&forged).await.unwrap(), None);
+        let moved = text.to_string().replace(&tenant.0.simple().to_string(), &other.0.simple().to_string());
+        assert_eq!(store.verify(&KeyText::parse(&moved).unwrap()).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_revocation_by_another_process_is_seen_within_seconds() {
+        let Bench { store, seconds, folder } = bench().await;
+        let tenant = store.tenant_or_new("default").await.unwrap();
+        let (text, _) = store.create_key(tenant, new_key()).await.unwrap();
+        assert!(store.verify(&text).await.unwrap().is_some());
+        open(&folder, &seconds).await.revoke_key(tenant, text.key_id).await.unwrap();
+        seconds.fetch_add(5, Ordering::Relaxed);
+        assert_eq!(store.verify(&text).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn the_secret_of_a_key_is_nowhere_in_the_file() {
+        let Bench { store, folder, .. } = bench().await;
+        let tenant = store.tenant_or_new("default").await.unwrap();
+        let (text, _) = store.create_key(tenant, new_key()).await.unwrap();
+        let text = text.to_string();
+        let secret = text.rsplit('_').next().unwrap();
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            assert!(!bytes.windows(20).any(|window| window == &secret.as_bytes()[..20]));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_members_roles_are_those_last_set() {
+        let Bench { store, folder: _folder, .. } = bench().await;
+        let tenant = store.tenant_or_new("default").await.unwrap();
+        assert_eq!(store.member(tenant, "rep:li").await.unwrap(), None);
+        store.set_member(tenant, Actor::new("rep:li", [Role::Rep])).await.unwrap();
+        let set = store.set_member(tenant, Actor::new("rep:li", [Role::Manager])).await.unwrap();
+        assert_eq!(store.member(tenant, "rep:li").await.unwrap(), Some(set.clone()));
+        assert_eq!(store.members(tenant).await.unwrap(), [set]);
+    }
+}

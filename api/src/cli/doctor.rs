@@ -1,0 +1,104 @@
+//! `waymark doctor`: looks for what would keep the service from running well.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Failure, output};
+use crate::config::DatabaseArgs;
+use crate::installation::Installation;
+
+/// Look for what would keep the service from running well.
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The tenant.
+    #[arg(long, default_value = "default")]
+    tenant: String,
+    /// One JSON document instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    ok: bool,
+    detail: String,
+}
+
+impl Doctor {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let mut findings = vec![self.key_file()];
+        match Installation::inspect(&self.database).await {
+            Err(error) => findings.push(Finding { what: "database", ok: false, detail: error.to_string() }),
+            Ok(installation) => {
+                let looked = self.look(&installation, &mut findings).await;
+                installation.leave().await;
+                looked?;
+            }
+        }
+        self.print(&findings)?;
+        let ill = findings.iter().filter(|finding| !finding.ok).count();
+        if ill > 0 { Err(format!("{ill} things need attention").into()) } else { Ok(()) }
+    }
+
+    async fn look(&self, installation: &Installation, findings: &mut Vec<Finding>) -> Result<(), Failure> {
+        let tenant = installation.tenant(&self.tenant).await?;
+        // Opening asserts write-ahead logging and synchronous = FULL.
+        findings.push(Finding {
+            what: "database",
+            ok: true,
+            detail: format!("{}, every commit waits for the disk", self.database.database),
+        });
+        let integrity = installation.store.integrity().await?;
+        findings.push(Finding { what: "integrity", ok: integrity == "ok", detail: integrity });
+        findings.push(match installation.notary.refuse_rollback().await {
+            Ok(()) => Finding { what: "checkpoint", ok: true, detail: "the log reaches what was signed".to_owned() },
+            Err(error) => Finding { what: "checkpoint", ok: false, detail: error.to_string() },
+        });
+        for model in installation.app.projections.status(tenant).await? {
+            let ok = model.paused.is_none() && model.parked == 0;
+            let detail = match model.paused {
+                Some(why) => format!("{}: stopped: {why}", model.name),
+                None => format!("{}: {} behind, {} parked", model.name, model.lag, model.parked),
+            };
+            findings.push(Finding { what: "read model", ok, detail });
+        }
+        Ok(())
+    }
+
+    fn key_file(&self) -> Finding {
+        let path = self.database.key_file();
+        let shown = path.display();
+        let (ok, detail) = match path.metadata() {
+            Err(error) => (false, format!("{shown}: {error}")),
+            Ok(metadata) if readable_by_others(&metadata) => (false, format!("{shown} can be read by others: chmod 600")),
+            Ok(_) => (true, format!("{shown}; keep a copy apart from the database")),
+        };
+        Finding { what: "keys", ok, detail }
+    }
+
+    fn print(&self, findings: &[Finding]) -> Result<(), Failure> {
+        if self.json {
+            return Ok(output::json(&findings)?);
+        }
+        for finding in findings {
+            let mark = if finding.ok { "ok " } else { "ill" };
+            output::say(&format!("{mark} {:10} {}", finding.what, finding.detail));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn readable_by_others(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn readable_by_others(_: &std::fs::Metadata) -> bool {
+    false
+}

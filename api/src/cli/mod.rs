@@ -1,0 +1,104 @@
+//! The command line: one file a sub-command. Tables for people on stdout, `--json` for programs, progress and
+//! complaints on stderr.
+
+mod config;
+mod demo;
+mod doctor;
+mod import;
+mod migrate;
+mod output;
+mod rebuild;
+mod serve;
+mod token;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Keeps where every customer stands on the way to a deal.
+#[derive(Debug, Parser)]
+#[command(name = "waymark", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the HTTP API.
+    Serve(serve::Serve),
+    /// Serve a fresh database filled with a fictitious year of sales.
+    Demo(demo::Demo),
+    /// Import a history of status changes from CSV.
+    Import(import::Import),
+    /// Check the whole log against its own proofs.
+    Verify(verify::Verify),
+    /// Fold the read models anew.
+    Rebuild(rebuild::Rebuild),
+    /// Make API keys.
+    Token(token::Token),
+    /// Prepare the database and stop.
+    Migrate(migrate::Migrate),
+    /// Print the settings in force.
+    Config(config::Config),
+    /// Look for what would keep the service from running well.
+    Doctor(doctor::Doctor),
+}
+
+/// Why a sub-command failed, and with which exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+/// The command did not do what it was asked.
+const FAILED: u8 = 1;
+
+impl<E: std::fmt::Display> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { code: FAILED, message: error.to_string() }
+    }
+}
+
+impl Failure {
+    /// A failure with its own exit code.
+    pub(crate) fn with_code(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_env("WAYMARK_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let done = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(run(cli.command)),
+        Err(error) => Err(error.into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Demo(demo) => demo.run().await,
+        Command::Import(import) => import.run().await,
+        Command::Verify(verify) => verify.run().await,
+        Command::Rebuild(rebuild) => rebuild.run().await,
+        Command::Token(token) => token.run().await,
+        Command::Migrate(migrate) => migrate.run().await,
+        Command::Config(config) => config.run(),
+        Command::Doctor(doctor) => doctor.run().await,
+    }
+}

@@ -1,0 +1,86 @@
+//! `waymark serve`: the HTTP API, until a signal asks it to stop.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use waymark_domain::Role;
+
+use super::{Failure, output};
+use crate::config::{DatabaseArgs, ListenArgs};
+use crate::installation::Installation;
+
+/// Serve the HTTP API.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    listen: ListenArgs,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let installation = Installation::open(&self.database).await?;
+        let tenant = installation.tenant("default").await?;
+        if !installation.has_keys(tenant).await? {
+            let key = installation.create_key(tenant, "admin:first", [Role::Admin].into(), BTreeSet::new()).await?;
+            output::remark("This is the admin key of the tenant `default`. It is shown this once:");
+            output::say(&key);
+        }
+        let listener = bind(self.listen.listen).await?;
+        output::remark(&format!("listening on http://{}", listener.local_addr()?));
+        serve(installation, listener, stop_signal()).await
+    }
+}
+
+/// Takes the address, or says whose it is not.
+pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}").into())
+}
+
+/// Serves until the token is cancelled; then answers what was asked, ends the streams and closes the log.
+pub(super) async fn serve(
+    installation: Installation,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let background = installation.run(stop.clone());
+    let router = installation.router(stop.clone());
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned()).await;
+    stop.cancel();
+    background.await;
+    installation.close().await?;
+    Ok(served?)
+}
+
+/// Cancelled by SIGINT or SIGTERM.
+pub(super) fn stop_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let cancelled = stop.clone();
+    tokio::spawn(async move {
+        if let Err(error) = signalled().await {
+            tracing::error!(%error, "cannot listen for signals; stopping needs a kill");
+            return;
+        }
+        tracing::info!("stopping");
+        cancelled.cancel();
+    });
+    stop
+}
+
+#[cfg(unix)]
+async fn signalled() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn signalled() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

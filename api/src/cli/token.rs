@@ -1,0 +1,80 @@
+//! `waymark token create`: prints a new API key, alone, on stdout.
+
+use clap::{Args, Subcommand, ValueEnum};
+use waymark_domain::Role;
+
+use super::{Failure, output};
+use crate::auth::Scope;
+use crate::config::DatabaseArgs;
+use crate::installation::Installation;
+
+/// Make API keys.
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    #[command(subcommand)]
+    command: TokenCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Make a key and print it, once.
+    Create(Create),
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The tenant.
+    #[arg(long, default_value = "default")]
+    tenant: String,
+    /// Whose key it is, such as rep:li.
+    #[arg(long)]
+    actor: String,
+    /// What the actor may do.
+    #[arg(long = "role", required = true, num_args = 1..)]
+    roles: Vec<RoleArg>,
+    /// What the key may do beyond its actor's roles: act-as lets it act for people.
+    #[arg(long = "scope", num_args = 1..)]
+    scopes: Vec<ScopeArg>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RoleArg {
+    Rep,
+    Manager,
+    Admin,
+    Analyst,
+    Auditor,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ScopeArg {
+    ActAs,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::Rep => Self::Rep,
+            RoleArg::Manager => Self::Manager,
+            RoleArg::Admin => Self::Admin,
+            RoleArg::Analyst => Self::Analyst,
+            RoleArg::Auditor => Self::Auditor,
+        }
+    }
+}
+
+impl Token {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let TokenCommand::Create(create) = self.command;
+        let installation = Installation::open(&create.database).await?;
+        let tenant = installation.tenant(&create.tenant).await?;
+        let roles = create.roles.into_iter().map(Role::from).collect();
+        let scopes = create.scopes.into_iter().map(|ScopeArg::ActAs| Scope::ActAs).collect();
+        let key = installation.create_key(tenant, &create.actor, roles, scopes).await;
+        installation.close().await?;
+        output::say(&key?);
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+//! Time and ids, read here and nowhere else.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use uuid::Uuid;
+use waymark_eventstore::Clock;
+
+/// Where new ids come from: a value, so that a test can name them.
+pub type Ids = Arc<dyn Fn() -> Uuid + Send + Sync>;
+
+/// The system's clock, in whole microseconds.
+#[must_use]
+pub fn system_clock() -> Clock {
+    Arc::new(now)
+}
+
+/// UUIDv7 ids, which sort by the time of their making.
+#[must_use]
+pub fn random_ids() -> Ids {
+    Arc::new(new_id)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where ids are made")]
+fn new_id() -> Uuid {
+    Uuid::now_v7()
+}

@@ -1,0 +1,119 @@
+//! Request bodies: of the right type, not too large, and well-formed.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value};
+
+use super::strict;
+use crate::problem::Problem;
+
+/// The most bytes of an ordinary body.
+pub const BODY_LIMIT: usize = 1024 * 1024;
+/// The most bytes of a file of customers or a stream of commands, read as they arrive.
+pub const STREAM_LIMIT: usize = 1024 * 1024 * 1024;
+
+/// The limit for ordinary bodies.
+pub fn limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(BODY_LIMIT)
+}
+
+/// The JSON document in a request. No body at all is an empty object, so that a command without fields needs
+/// neither body nor content type.
+///
+/// # Errors
+/// 413, 415, or 400 with the place at which the document cannot be read.
+pub async fn json(request: Request) -> Result<Value, Problem> {
+    let content_type = ContentType::of(request.headers());
+    let bytes = Bytes::from_request(request, &()).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::body_too_large(BODY_LIMIT)
+        } else {
+            Problem::broken_body()
+        }
+    })?;
+    if bytes.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
+    match content_type {
+        ContentType::Json => strict::parse(&bytes).map_err(|malformed| Problem::malformed_body(&malformed)),
+        _ => Err(Problem::unsupported_media_type("application/json")),
+    }
+}
+
+/// What a body says that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentType {
+    /// `application/json`.
+    Json,
+    /// `application/x-ndjson` or `application/jsonl`: one JSON document a line.
+    Ndjson,
+    /// `text/csv`.
+    Csv,
+    /// Anything else, or nothing.
+    Other,
+}
+
+impl ContentType {
+    /// What these headers say. A character set other than UTF-8 makes it something else.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+            return Self::Other;
+        };
+        let mut parts = value.split(';').map(|part| part.trim().to_ascii_lowercase());
+        let media_type = parts.next().unwrap_or_default();
+        let utf8 = parts
+            .filter_map(|parameter| {
+                parameter.strip_prefix("charset=").map(|set| set.trim_matches('"').to_owned())
+            })
+            .all(|charset| charset == "utf-8" || charset == "utf8");
+        match media_type.as_str() {
+            _ if !utf8 => Self::Other,
+            "application/json" => Self::Json,
+            "application/x-ndjson" | "application/jsonl" => Self::Ndjson,
+            "text/csv" => Self::Csv,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A streamed body of a certain type.
+///
+/// # Errors
+/// 415 when it is of another.
+pub fn stream(request: Request, wanted: ContentType, name: &str) -> Result<Body, Problem> {
+    if ContentType::of(request.headers()) == wanted {
+        Ok(request.into_body())
+    } else {
+        Err(Problem::unsupported_media_type(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, header};
+
+    use super::ContentType;
+
+    fn content_type(value: &'static str) -> ContentType {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
+        ContentType::of(&headers)
+    }
+
+    #[test]
+    fn a_content_type_is_read_without_regard_to_case_and_parameters() {
+        assert_eq!(content_type("application/json"), ContentType::Json);
+        assert_eq!(content_type("Application/JSON; charset=UTF-8"), ContentType::Json);
+        assert_eq!(content_type("text/csv; charset=\"utf-8\"; header=present"), ContentType::Csv);
+        assert_eq!(content_type("application/x-ndjson"), ContentType::Ndjson);
+    }
+
+    #[test]
+    fn another_character_set_is_another_type() {
+        assert_eq!(content_type("application/json; charset=gb2312"), ContentType::Other);
+        assert_eq!(content_type("text/plain"), ContentType::Other);
+        assert_eq!(ContentType::of(&HeaderMap::new()), ContentType::Other);
+    }
+}

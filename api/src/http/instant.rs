@@ -1,0 +1,59 @@
+//! Instants as clients write them.
+
+use chrono::{DateTime, Datelike, SubsecRound, Utc};
+use serde::{Deserialize, Deserializer, de::Error};
+use utoipa::ToSchema;
+
+/// An RFC 3339 instant with any offset, within the years 1970 to 9999; finer digits than microseconds are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2026-03-01T09:30:00+08:00")]
+pub struct Instant(pub DateTime<Utc>);
+
+impl Instant {
+    /// The instant in a text, if it is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let instant = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc).trunc_subsecs(6);
+        (1970..=9999).contains(&instant.year()).then_some(Self(instant))
+    }
+}
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            D::Error::custom("expected an RFC 3339 instant with an offset, between 1970 and 9999")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Instant;
+
+    #[test]
+    fn an_instant_may_have_any_offset() {
+        let east = Instant::parse("2026-03-01T09:30:00+08:00");
+        assert_eq!(east, Instant::parse("2026-03-01T01:30:00Z"));
+        assert!(east.is_some());
+    }
+
+    #[test]
+    fn what_is_no_instant_or_out_of_range_is_refused() {
+        for text in [
+            "",
+            "now",
+            "2026-03-01",
+            "2026-03-01T09:30:00",
+            "2026-13-01T00:00:00Z",
+            "2026-02-30T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "10000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-01:00",
+            "2026-03-01T25:00:00Z",
+            "1772323200",
+        ] {
+            assert_eq!(Instant::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Metrics: one recorder for the process, and what is measured of each request.
+
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Begins to record. Called early, so that nothing measured before the first request is lost; calling it again
+/// changes nothing.
+pub fn start() {
+    recorder();
+}
+
+/// Everything recorded, in the text format of Prometheus.
+#[must_use]
+pub fn render() -> String {
+    recorder().map(PrometheusHandle::render).unwrap_or_default()
+}
+
+/// None where another recorder was installed before, as a program that embeds the service may have done.
+fn recorder() -> Option<&'static PrometheusHandle> {
+    let install = || {
+        let installed = PrometheusBuilder::new().install_recorder();
+        installed.inspect_err(|error| tracing::warn!(%error, "metrics go elsewhere")).ok()
+    };
+    RECORDER.get_or_init(install).as_ref()
+}
+
+/// Counts the requests of each route by status, and the time until their answer begins.
+pub async fn requests(request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let response = next.run(request).await;
+    if let Some(route) = route {
+        let labels = [
+            ("method", method.to_string()),
+            ("route", route.as_str().to_owned()),
+            ("status", response.status().as_str().to_owned()),
+        ];
+        metrics::counter!("waymark_http_requests_total", &labels).increment(1);
+        metrics::histogram!("waymark_http_request_seconds", &labels).record(began.elapsed());
+    }
+    response
+}

@@ -1,0 +1,29 @@
+//! HTTP: how requests are read and answers written, whatever they are about.
+
+pub mod answer;
+pub mod body;
+pub mod command;
+pub mod instant;
+pub mod language;
+pub mod measure;
+pub mod moment;
+pub mod openapi;
+pub mod page;
+pub mod path;
+pub mod query;
+mod router;
+pub mod strict;
+pub mod trace;
+
+pub use command::Command;
+pub use instant::Instant;
+pub use moment::{Freshness, Moment};
+pub use page::Page;
+pub use path::{Id, Key};
+pub use query::Query;
+pub use router::router;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

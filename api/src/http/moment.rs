@@ -1,0 +1,106 @@
+//! The two times of a read, and how fresh it must be.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::Instant;
+use crate::app::Caller;
+use crate::domain::Label;
+use crate::eventstore::Position;
+use crate::problem::Problem;
+use crate::projections::At;
+use crate::routes::Site;
+
+/// How long a read waits for its read model unless told otherwise.
+const USUAL_WAIT: Duration = Duration::from_secs(2);
+/// How long it waits at most.
+const LONGEST_WAIT_MS: u64 = 60_000;
+
+/// How far the read model must have come.
+#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Freshness {
+    /// Waits until the read model has reached this position: the `position` of a command's answer.
+    min_position: Option<Position>,
+    /// How long to wait, in milliseconds: 2000 unless given, 60000 at most.
+    #[param(maximum = 60000)]
+    wait_ms: Option<u64>,
+}
+
+/// Which instant of the business, and which state of knowledge.
+#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Moment {
+    /// The business instant asked about; now when absent.
+    effective_at: Option<Instant>,
+    /// Only what was recorded by this instant; everything when absent.
+    known_at: Option<Instant>,
+    /// Only what was recorded up to this position, instead of `known_at`.
+    known_position: Option<Position>,
+    /// Waits until the read model has reached this position: the `position` of a command's answer.
+    min_position: Option<Position>,
+    /// How long to wait, in milliseconds: 2000 unless given, 60000 at most.
+    #[param(maximum = 60000)]
+    wait_ms: Option<u64>,
+}
+
+impl Freshness {
+    /// Waits for a read model.
+    ///
+    /// # Errors
+    /// 503 with the position reached when that takes too long.
+    pub async fn wait(&self, site: &Site, caller: &Caller, projection: &str) -> Result<(), Problem> {
+        if self.wait_ms.is_some_and(|wait| wait > LONGEST_WAIT_MS) {
+            let message = Label::new(
+                format!("最多 {LONGEST_WAIT_MS} 毫秒。"),
+                format!("It is at most {LONGEST_WAIT_MS} milliseconds."),
+            );
+            return Err(Problem::invalid_value("wait_ms", message));
+        }
+        let Some(position) = self.min_position else { return Ok(()) };
+        let wait = self.wait_ms.map_or(USUAL_WAIT, Duration::from_millis);
+        site.app.projections.wait_for(caller.tenant, projection, position, wait).await?;
+        Ok(())
+    }
+}
+
+impl Moment {
+    /// Whether the present is asked about, with all that is known.
+    #[must_use]
+    pub fn is_now(&self) -> bool {
+        self.effective_at.is_none() && self.known_at.is_none() && self.known_position.is_none()
+    }
+
+    /// The two times as the read models take them, once the read model is fresh enough.
+    ///
+    /// # Errors
+    /// 422 when the state of knowledge is named in both ways; 503 when the read model is behind.
+    pub async fn at(&self, site: &Site, caller: &Caller, projection: &str) -> Result<At, Problem> {
+        let Self { min_position, wait_ms, .. } = *self;
+        Freshness { min_position, wait_ms }.wait(site, caller, projection).await?;
+        let now = (site.app.clock)();
+        let effective_at = self.effective_at.map_or(now, |instant| instant.0);
+        let store = &site.app.store;
+        match (self.known_at, self.known_position) {
+            (None, None) => Ok(At { effective_at, known_at: now, known_position: None }),
+            (Some(known_at), None) => {
+                let known_position = Some(store.position_at(caller.tenant, known_at.0).await?);
+                Ok(At { effective_at, known_at: known_at.0, known_position })
+            }
+            (None, Some(position)) => {
+                let entries = store.read(caller.tenant, position.saturating_sub(1), 1).await?;
+                let known_at = entries.first().map_or(now, |entry| entry.recorded_at);
+                Ok(At { effective_at, known_at, known_position: Some(position) })
+            }
+            (Some(_), Some(_)) => {
+                let message = Label::new(
+                    "known_at 与 known_position 只能给出一个。",
+                    "Give either known_at or known_position, not both.",
+                );
+                Err(Problem::invalid_value("known_position", message))
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The variable parts of a path.
+
+use std::collections::HashMap;
+
+use axum::RequestPartsExt;
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use uuid::Uuid;
+
+use crate::domain::Label;
+use crate::problem::Problem;
+
+/// The id in a path: `{id}`.
+#[derive(Debug, Clone, Copy)]
+pub struct Id(pub Uuid);
+
+/// The key in a path: `{key}`, `{pipeline}` or `{name}`, whichever stands there.
+#[derive(Debug, Clone)]
+pub struct Key(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let (name, text) = variable(parts).await?;
+        let hyphenated = text.len() == 36;
+        Uuid::try_parse(&text).ok().filter(|_| hyphenated).map(Self).ok_or_else(|| {
+            let expected = Label::new("应为带连字符的 UUID。", "It must be a UUID with hyphens.");
+            Problem::malformed_path(&name, expected)
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        variable(parts).await.map(|(_, text)| Self(text))
+    }
+}
+
+/// The one variable of the path, decoded.
+async fn variable(parts: &mut Parts) -> Result<(String, String), Problem> {
+    let parameters = parts.extract::<RawPathParams>().await.map_err(|_| not_utf8())?;
+    let found: HashMap<String, String> =
+        parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    found.into_iter().next().ok_or_else(Problem::no_such_path)
+}
+
+fn not_utf8() -> Problem {
+    let expected = Label::new("路径必须是 UTF-8。", "The path must be UTF-8, percent-encoded.");
+    Problem::malformed_path("path", expected)
+}

@@ -1,0 +1,168 @@
+//! Query strings, read as strictly as bodies.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::strict::{self, Fault, FaultKind, Source};
+use crate::domain::Label;
+use crate::problem::Problem;
+
+/// The parameters of a query string, read as up to four groups that endpoints share (such as a filter, the two
+/// times and a page). A parameter that none of the groups knows is refused by name.
+#[derive(Debug)]
+pub struct Query<A, B = Nothing, C = Nothing, D = Nothing>(pub A, pub B, pub C, pub D);
+
+/// No parameters.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Nothing {}
+
+impl<A, B, C, D, S> FromRequestParts<S> for Query<A, B, C, D>
+where
+    A: DeserializeOwned,
+    B: DeserializeOwned,
+    C: DeserializeOwned,
+    D: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let given = parameters(parts.uri.query().unwrap_or_default())?;
+        let faults =
+            [faults_of::<A>(&given), faults_of::<B>(&given), faults_of::<C>(&given), faults_of::<D>(&given)];
+        let disowned = |name: &String| faults.iter().all(|of| of.iter().any(|fault| is_unknown(fault, name)));
+        let unknown = given.keys().filter(|name| disowned(name));
+        let unknown = unknown.map(|name| Fault { field: name.clone(), kind: FaultKind::Unknown });
+        let wrong = faults.iter().flatten().filter(|fault| fault.kind != FaultKind::Unknown).cloned();
+        let told: Vec<Fault> = unknown.chain(wrong).collect();
+        if !told.is_empty() {
+            return Err(Problem::faulty_fields(&told, Source::Query));
+        }
+        let [a, b, c, d] = faults.map(|faults| known_part(&given, &faults));
+        Ok(Self(group(&a)?, group(&b)?, group(&c)?, group(&d)?))
+    }
+}
+
+/// What a group has against the parameters. What it does not know may be another's.
+fn faults_of<T: DeserializeOwned>(given: &Map<String, Value>) -> Vec<Fault> {
+    strict::read::<T>(&Value::Object(given.clone()), Source::Query).err().unwrap_or_default()
+}
+
+/// The parameters that a group knows.
+fn known_part(given: &Map<String, Value>, faults: &[Fault]) -> Value {
+    let known = given.iter().filter(|(name, _)| !faults.iter().any(|fault| is_unknown(fault, name)));
+    Value::Object(known.map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+fn group<T: DeserializeOwned>(known: &Value) -> Result<T, Problem> {
+    strict::read(known, Source::Query).map_err(|faults| Problem::faulty_fields(&faults, Source::Query))
+}
+
+fn is_unknown(fault: &Fault, name: &str) -> bool {
+    fault.kind == FaultKind::Unknown && fault.field == name
+}
+
+/// The parameters of a query string as an object of texts.
+fn parameters(query: &str) -> Result<Map<String, Value>, Problem> {
+    let mut object = Map::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = decoded(name, name)?;
+        let value = decoded(&name, value)?;
+        if object.insert(name.clone(), Value::String(value)).is_some() {
+            return Err(Problem::malformed_query(
+                &name,
+                Label::new(
+                    format!("参数 {name} 出现了两次。"),
+                    format!("The parameter {name} is given twice."),
+                ),
+            ));
+        }
+    }
+    Ok(object)
+}
+
+/// Percent-decodes a part of a query string, which must be UTF-8 then.
+fn decoded(parameter: &str, text: &str) -> Result<String, Problem> {
+    percent_decoded(text).ok_or_else(|| {
+        Problem::malformed_query(
+            parameter,
+            Label::new(
+                "百分号编码不正确,或不是 UTF-8。",
+                "The percent-encoding is wrong, or it is not UTF-8.",
+            ),
+        )
+    })
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => digit(bytes.next()?)? << 4 | digit(bytes.next()?)?,
+            plain => plain,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::FromRequestParts;
+    use axum::http::Request;
+    use serde::Deserialize;
+
+    use super::Query;
+    use crate::problem::Problem;
+
+    #[derive(Debug, Deserialize)]
+    struct Filter {
+        owner: Option<String>,
+        tag: Option<String>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Page {
+        limit: Option<u32>,
+    }
+
+    async fn read(query: &str) -> Result<Query<Filter, Page>, Problem> {
+        let (mut parts, ()) = Request::get(format!("/x?{query}")).body(()).unwrap().into_parts();
+        Query::from_request_parts(&mut parts, &()).await
+    }
+
+    #[tokio::test]
+    async fn every_group_takes_its_own_parameters() {
+        let Query(filter, page, ..) = read("owner=l%C3%AC&limit=5&tag=a+b").await.unwrap();
+        assert_eq!((filter.owner.as_deref(), filter.tag.as_deref()), (Some("lì"), Some("a b")));
+        assert_eq!(page.limit, Some(5));
+        assert!(read("").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_parameter_that_no_group_knows_is_refused() {
+        assert_eq!(read("owner=li&ownr=li").await.unwrap_err().code(), "unknown-parameter");
+    }
+
+    #[tokio::test]
+    async fn a_value_of_the_wrong_type_is_refused() {
+        assert_eq!(read("limit=many").await.unwrap_err().code(), "invalid-value");
+        assert_eq!(read("limit=-1").await.unwrap_err().code(), "invalid-value");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_decoded_or_is_given_twice_is_refused() {
+        for query in ["owner=%ff", "owner=%4", "owner=%zz", "limit=1&limit=2"] {
+            assert_eq!(read(query).await.unwrap_err().code(), "malformed-query", "{query}");
+        }
+    }
+}

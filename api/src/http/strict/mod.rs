@@ -1,0 +1,13 @@
+//! Reading what clients send, strictly: every field is known, of the right type and named when it is not.
+//!
+//! Bodies and query strings go through the same two steps. [`json::parse`] (or the query string's own decoder)
+//! makes a JSON value, refusing what has no single meaning: bad UTF-8, bad syntax, a key given twice. Then
+//! [`reader::read`] makes the typed value, and tells *all* unknown fields at once together with the first field
+//! that is missing or wrong, each by its path (`contacts[0].value`).
+
+pub mod json;
+pub mod path;
+pub mod reader;
+
+pub use json::{Malformed, parse};
+pub use reader::{Fault, FaultKind, Source, read};

@@ -1,0 +1,434 @@
+//! A JSON value to a typed one, naming every unknown field and the field that is missing or wrong.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IntoDeserializer,
+    MapAccess, SeqAccess, Unexpected, Visitor,
+};
+use serde::forward_to_deserialize_any;
+use serde_json::Value;
+
+use super::path::Path;
+
+/// Where the value was written, which decides whether `"5"` may be a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// A JSON document: a number is a number.
+    Body,
+    /// A query string: everything arrives as text.
+    Query,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The field's path.
+    pub field: String,
+    /// What is wrong.
+    pub kind: FaultKind,
+}
+
+/// The ways in which a field can be wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    /// No such field.
+    Unknown,
+    /// It must be given.
+    Missing,
+    /// It must be one of a few words.
+    NotOneOf(&'static [&'static str]),
+    /// Its value cannot be: the reader's own words.
+    Invalid(String),
+}
+
+/// Reads a value of type `T`.
+///
+/// # Errors
+/// All unknown fields, then the first that is missing or invalid.
+pub fn read<T: DeserializeOwned>(value: &Value, source: Source) -> Result<T, Vec<Fault>> {
+    let unknown = RefCell::new(Vec::new());
+    let result = T::deserialize(Reader { value, path: &Path::Root, source, unknown: &unknown });
+    let mut faults: Vec<Fault> =
+        unknown.into_inner().into_iter().map(|field| Fault { field, kind: FaultKind::Unknown }).collect();
+    match result {
+        Ok(value) if faults.is_empty() => return Ok(value),
+        Ok(_) => {}
+        Err(trouble) => faults.push(trouble.located(&Path::Root).into_fault()),
+    }
+    Err(faults)
+}
+
+/// A fault on its way up from where it arose; the first place that it passes is the innermost.
+#[derive(Debug)]
+struct Trouble {
+    at: Option<String>,
+    kind: FaultKind,
+    /// The missing member of the object at `at`.
+    member: Option<&'static str>,
+}
+
+impl Trouble {
+    fn of(kind: FaultKind) -> Self {
+        Self { at: None, kind, member: None }
+    }
+
+    fn located(mut self, path: &Path<'_>) -> Self {
+        self.at.get_or_insert_with(|| path.to_string());
+        self
+    }
+
+    fn into_fault(self) -> Fault {
+        let at = self.at.unwrap_or_else(|| Path::Root.to_string());
+        let field = match self.member {
+            None => at,
+            Some(member) if at == "$" => member.to_owned(),
+            Some(member) => format!("{at}.{member}"),
+        };
+        Fault { field, kind: self.kind }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.kind)
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+impl Error for Trouble {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::of(FaultKind::Invalid(message.to_string()))
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::of(FaultKind::Invalid(format!("expected {expected}, found {found}")))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(found, expected)
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::of(FaultKind::NotOneOf(expected))
+    }
+
+    fn missing_field(member: &'static str) -> Self {
+        Self { at: None, kind: FaultKind::Missing, member: Some(member) }
+    }
+}
+
+/// One value with its place.
+struct Reader<'de, 'p> {
+    value: &'de Value,
+    path: &'p Path<'p>,
+    source: Source,
+    unknown: &'p RefCell<Vec<String>>,
+}
+
+impl<'de> Reader<'de, '_> {
+    fn wrong(&self, expected: &dyn Expected) -> Trouble {
+        let found = match self.value {
+            Value::Null => Unexpected::Other("null"),
+            Value::Bool(value) => Unexpected::Bool(*value),
+            Value::Number(_) => Unexpected::Other("a number"),
+            Value::String(text) => Unexpected::Str(text),
+            Value::Array(_) => Unexpected::Seq,
+            Value::Object(_) => Unexpected::Map,
+        };
+        Trouble::invalid_type(found, expected).located(self.path)
+    }
+
+    fn text(&self) -> Option<&'de str> {
+        self.value.as_str()
+    }
+
+    /// Reads a number or a truth value: in a query string it is the text of one.
+    fn scalar<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+        let parsed;
+        let value = match (self.source, self.text()) {
+            (Source::Query, Some(text)) => {
+                parsed = serde_json::from_str::<Value>(text).ok();
+                match &parsed {
+                    Some(value @ (Value::Number(_) | Value::Bool(_))) => value,
+                    _ => return Err(self.wrong(&visitor)),
+                }
+            }
+            _ => self.value,
+        };
+        match value {
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(value), _, _) => visitor.visit_u64(value),
+                (_, Some(value), _) => visitor.visit_i64(value),
+                (_, _, Some(value)) => visitor.visit_f64(value),
+                (None, None, None) => Err(self.wrong(&visitor)),
+            },
+            _ => Err(self.wrong(&visitor)),
+        }
+        .map_err(|trouble: Trouble| trouble.located(self.path))
+    }
+}
+
+macro_rules! scalars {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+            self.scalar(visitor)
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for Reader<'de, '_> {
+    type Error = Trouble;
+
+    scalars! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8
+        deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+        let path = self.path;
+        match self.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(_) | Value::Number(_) => self.scalar(visitor),
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(items) => visitor.visit_seq(Items { items: items.iter().enumerate(), of: self }),
+            Value::Object(members) => {
+                visitor.visit_map(Members { members: members.iter(), value: None, of: self })
+            }
+        }
+        .map_err(|trouble| trouble.located(path))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+        match self.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Trouble> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Trouble> {
+        match self.text() {
+            Some(word) => visitor.visit_enum(Word(word)).map_err(|trouble| trouble.located(self.path)),
+            None => Err(self.wrong(&"a word")),
+        }
+    }
+
+    /// An object: a struct that could be read from an array as well would have two spellings.
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+        if self.value.is_object() { self.deserialize_any(visitor) } else { Err(self.wrong(&visitor)) }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Trouble> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+        self.unknown.borrow_mut().push(self.path.to_string());
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        i128 u128 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct identifier
+    }
+}
+
+/// A word that names a variant without content.
+struct Word<'de>(&'de str);
+
+impl<'de> EnumAccess<'de> for Word<'de> {
+    type Error = Trouble;
+    type Variant = Unit;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Unit), Trouble> {
+        let word: StrDeserializer<'de, Trouble> = self.0.into_deserializer();
+        Ok((seed.deserialize(word)?, Unit))
+    }
+}
+
+/// The content of such a variant: none.
+struct Unit;
+
+impl<'de> serde::de::VariantAccess<'de> for Unit {
+    type Error = Trouble;
+
+    fn unit_variant(self) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, _: S) -> Result<S::Value, Trouble> {
+        Err(Trouble::custom("a word alone does not say enough"))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Trouble> {
+        Err(Trouble::invalid_type(Unexpected::UnitVariant, &visitor))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Trouble> {
+        Err(Trouble::invalid_type(Unexpected::UnitVariant, &visitor))
+    }
+}
+
+/// The elements of an array.
+struct Items<'de, 'p> {
+    items: std::iter::Enumerate<std::slice::Iter<'de, Value>>,
+    of: Reader<'de, 'p>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'de, '_> {
+    type Error = Trouble;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Trouble> {
+        let Some((index, value)) = self.items.next() else { return Ok(None) };
+        let path = Path::Item(self.of.path, index);
+        let reader = Reader { value, path: &path, source: self.of.source, unknown: self.of.unknown };
+        seed.deserialize(reader).map(Some).map_err(|trouble| trouble.located(&path))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+/// The members of an object.
+struct Members<'de, 'p> {
+    members: serde_json::map::Iter<'de>,
+    value: Option<(&'de str, &'de Value)>,
+    of: Reader<'de, 'p>,
+}
+
+impl<'de> MapAccess<'de> for Members<'de, '_> {
+    type Error = Trouble;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Trouble> {
+        let Some((name, value)) = self.members.next() else { return Ok(None) };
+        self.value = Some((name, value));
+        let key: StrDeserializer<'_, Trouble> = name.as_str().into_deserializer();
+        seed.deserialize(key).map(Some).map_err(|trouble| trouble.located(&Path::Field(self.of.path, name)))
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Trouble> {
+        let Some((name, value)) = self.value.take() else {
+            return Err(Trouble::custom("a value was asked for before its name"));
+        };
+        let path = Path::Field(self.of.path, name);
+        let reader = Reader { value, path: &path, source: self.of.source, unknown: self.of.unknown };
+        seed.deserialize(reader).map_err(|trouble| trouble.located(&path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::{Fault, FaultKind, Source, read};
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Contact {
+        kind: Kind,
+        value: String,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "snake_case")]
+    enum Kind {
+        Phone,
+        Email,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Sample {
+        name: Option<String>,
+        #[serde(default)]
+        contacts: Vec<Contact>,
+        #[serde(default)]
+        size: u32,
+        #[serde(default)]
+        any: serde_json::Value,
+    }
+
+    fn fault(field: &str, kind: FaultKind) -> Fault {
+        Fault { field: field.to_owned(), kind }
+    }
+
+    #[test]
+    fn all_unknown_fields_are_named_at_once_with_what_is_missing() {
+        let faults = read::<Sample>(
+            &json!({"nmae": "x", "contacts": [{"kind": "phone", "vaule": "1"}], "colour": "red"}),
+            Source::Body,
+        )
+        .unwrap_err();
+        assert_eq!(
+            faults,
+            [
+                fault("colour", FaultKind::Unknown),
+                fault("contacts[0].vaule", FaultKind::Unknown),
+                fault("contacts[0].value", FaultKind::Missing),
+            ]
+            .to_vec()
+        );
+    }
+
+    #[test]
+    fn a_wrong_word_names_the_words_that_are_right() {
+        let faults =
+            read::<Sample>(&json!({"contacts": [{"kind": "fax", "value": "1"}]}), Source::Body).unwrap_err();
+        assert_eq!(faults, [fault("contacts[0].kind", FaultKind::NotOneOf(&["phone", "email"]))]);
+    }
+
+    #[test]
+    fn a_wrong_type_names_the_field() {
+        for value in [json!("5"), json!(-1), json!(1.5), json!(4_294_967_296_u64), json!([]), json!(null)] {
+            let faults = read::<Sample>(&json!({"size": value}), Source::Body).unwrap_err();
+            assert_eq!(faults[0].field, "size", "{faults:?}");
+            assert!(matches!(faults[0].kind, FaultKind::Invalid(_)));
+        }
+    }
+
+    #[test]
+    fn free_content_is_read_as_it_stands() {
+        let free = json!({"a": [1, {"b": null}]});
+        let sample: Sample = read(&json!({"any": free}), Source::Body).unwrap();
+        assert_eq!(sample.any, free);
+    }
+
+    #[test]
+    fn a_query_string_holds_numbers_as_text() {
+        assert_eq!(read::<Sample>(&json!({"size": "7"}), Source::Query).unwrap().size, 7);
+        let faults = read::<Sample>(&json!({"size": "seven"}), Source::Query).unwrap_err();
+        assert_eq!(faults[0].field, "size");
+    }
+
+    #[test]
+    fn a_document_of_another_shape_is_refused_as_a_whole() {
+        for value in [json!([]), json!("x"), json!(null), json!(1)] {
+            assert_eq!(read::<Sample>(&value, Source::Body).unwrap_err()[0].field, "$");
+        }
+    }
+}

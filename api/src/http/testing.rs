@@ -1,0 +1,170 @@
+//! A whole service on a fresh database, for tests: requests go in and answers come out without a network.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::app::App;
+use crate::auth::store::Scope;
+use crate::auth::{AdminStore, NewKey};
+use crate::clock::random_ids;
+use crate::domain::Role;
+use crate::eventstore::vault::{RootKey, Vault};
+use crate::eventstore::{Options, SqliteStore, TenantId};
+use crate::projections::Projections;
+
+/// The service, and the means to look at it from outside.
+pub(crate) struct Bench {
+    router: Router,
+    app: App,
+    admin: Arc<AdminStore>,
+    tenant: TenantId,
+    pub(crate) stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+/// A request being put together.
+pub(crate) struct Call<'a> {
+    bench: &'a Bench,
+    request: axum::http::request::Builder,
+    body: Body,
+}
+
+/// When the tests take place.
+fn clock() -> DateTime<Utc> {
+    "2026-03-02T08:00:00Z".parse().unwrap()
+}
+
+impl Bench {
+    /// A service with one tenant and no pipeline.
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("w.db");
+        let clock = Arc::new(clock);
+        let store = SqliteStore::open(file.to_str().unwrap(), Options::new(clock.clone())).await.unwrap();
+        let vault = Arc::new(Vault::new(store.clone(), RootKey([7; 32])));
+        let projections =
+            Projections::open(&file, store.clone(), vault.clone(), store.write_gate()).await.unwrap();
+        let admin = Arc::new(AdminStore::open(&file, clock.clone(), random_ids()).await.unwrap());
+        let tenant = admin.tenant_or_new("default").await.unwrap();
+        let app = App::new(store, vault, projections, clock, random_ids());
+        let stop = CancellationToken::new();
+        let router = super::router(app.clone(), admin.clone(), stop.clone());
+        Self { router, app, admin, tenant, stop, _folder: folder }
+    }
+
+    /// A service with the pipeline `landian-6`.
+    pub(crate) async fn with_pipeline() -> (Self, String) {
+        let bench = Self::new().await;
+        let admin = bench.key("admin:root", &[Role::Admin]).await;
+        let created =
+            bench.post(&admin, "/v1/pipelines", &json!({"key": "landian-6", "template": "landian-6"})).await;
+        assert_eq!(created.status, 201, "{}", created.text);
+        (bench, admin)
+    }
+
+    /// A key of this actor with these roles.
+    pub(crate) async fn key(&self, actor: &str, roles: &[Role]) -> String {
+        self.key_with(actor, roles, BTreeSet::new()).await
+    }
+
+    /// A key with scopes.
+    pub(crate) async fn key_with(&self, actor: &str, roles: &[Role], scopes: BTreeSet<Scope>) -> String {
+        let new = NewKey { actor: actor.to_owned(), roles: roles.iter().copied().collect(), scopes };
+        self.admin.create_key(self.tenant, new).await.unwrap().0.to_string()
+    }
+
+    /// Folds everything that happened.
+    pub(crate) async fn catch_up(&self) {
+        self.app.projections.catch_up(self.tenant, |_, _| {}).await.unwrap();
+    }
+
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call<'_> {
+        Call { bench: self, request: Request::builder().method(method).uri(path), body: Body::empty() }
+    }
+
+    pub(crate) async fn get(&self, key: &str, path: &str) -> Answer {
+        self.call(Method::GET, path).key(key).send().await
+    }
+
+    pub(crate) async fn post(&self, key: &str, path: &str, body: &Value) -> Answer {
+        self.call(Method::POST, path).key(key).json(body).send().await
+    }
+
+    /// Registers a customer and answers its id.
+    pub(crate) async fn register(&self, key: &str, body: &Value) -> String {
+        let answer = self.post(key, "/v1/customers", body).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Call<'_> {
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.request = self.request.header(name, value.as_ref());
+        self
+    }
+
+    pub(crate) fn key(self, key: &str) -> Self {
+        self.header("authorization", format!("Bearer {key}"))
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    pub(crate) fn body(self, content_type: &str, body: impl Into<Body>) -> Self {
+        let call = self.header("content-type", content_type);
+        Self { body: body.into(), ..call }
+    }
+
+    pub(crate) async fn respond(self) -> axum::response::Response {
+        let request = self.request.body(self.body).unwrap();
+        self.bench.router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let (head, body) = self.respond().await.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Answer { status: head.status, headers: head.headers, text }
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Insists on a problem document of this status and code, and answers it.
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let document = self.json();
+        assert_eq!(document["code"], code, "{}", self.text);
+        assert_eq!(document["status"], status);
+        assert_eq!(document["trace_id"], self.header("trace-id"));
+        assert_eq!(document["type"], format!("urn:waymark:problem:{code}"));
+        document
+    }
+}

@@ -1,0 +1,407 @@
+//! What every request may count on, whatever it asks for.
+
+use axum::http::Method;
+use futures::StreamExt as _;
+use serde_json::{Value, json};
+
+use super::testing::Bench;
+use crate::auth::access::TABLE;
+use crate::auth::store::Scope;
+use crate::domain::Role;
+
+#[tokio::test]
+async fn every_error_of_the_framework_is_a_problem_document() {
+    let (bench, key) = Bench::with_pipeline().await;
+    bench.get(&key, "/nowhere").await.problem(404, "no-such-path");
+    bench.get(&key, "/v1/customers/").await.problem(404, "no-such-path");
+    let wrong_method = bench.call(Method::DELETE, "/v1/customers").key(&key).send().await;
+    wrong_method.problem(405, "method-not-allowed");
+    let allowed = wrong_method.header("allow");
+    assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
+    bench.get(&key, "/v1/customers/not-a-uuid").await.problem(400, "malformed-path");
+    bench.get(&key, "/v1/customers?limit=0").await.problem(422, "invalid-value");
+    bench.get(&key, "/v1/pipelines/%ff").await.problem(400, "malformed-path");
+}
+
+#[tokio::test]
+async fn a_body_is_judged_by_type_size_syntax_and_fields_in_that_order() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let send = |content_type: &'static str, body: Vec<u8>| {
+        bench.call(Method::POST, "/v1/customers").key(&key).body(content_type, body).send()
+    };
+    send("text/plain", b"{}".to_vec()).await.problem(415, "unsupported-media-type");
+    send("application/json", vec![b' '; 1024 * 1024 + 1]).await.problem(413, "body-too-large");
+    let malformed =
+        send("application/json", b"{\"pipeline\": oops}".to_vec()).await.problem(400, "malformed-body");
+    assert_eq!(malformed["violations"][0]["field"], "pipeline");
+    send("application/json", b"\xff\xfe".to_vec()).await.problem(400, "malformed-body");
+    let unknown = send("application/json", br#"{"pipelin":"x","colour":"red"}"#.to_vec()).await;
+    let fields = unknown.problem(422, "unknown-field")["violations"].clone();
+    let fields: Vec<&Value> =
+        fields.as_array().unwrap().iter().map(|violation| &violation["field"]).collect();
+    assert_eq!(fields, ["colour", "pipelin", "pipeline"]);
+    let wrong =
+        send("application/json", br#"{"pipeline":"x","contacts":[{"kind":"fax","value":"1"}]}"#.to_vec());
+    assert_eq!(wrong.await.problem(422, "invalid-value")["violations"][0]["field"], "contacts[0].kind");
+}
+
+#[tokio::test]
+async fn problems_speak_the_readers_language() {
+    let bench = Bench::new().await;
+    let zh = bench.call(Method::GET, "/nowhere").header("accept-language", "zh-CN,en;q=0.5").send().await;
+    assert_eq!(zh.problem(404, "no-such-path")["title"], "没有这个路径");
+    assert_eq!(zh.header("content-language"), "zh");
+    let en = bench.call(Method::GET, "/nowhere").header("accept-language", "en").send().await;
+    assert_eq!(en.problem(404, "no-such-path")["title"], "There is nothing at this path");
+}
+
+#[tokio::test]
+async fn a_trace_id_that_the_client_sends_is_kept() {
+    let bench = Bench::new().await;
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let answer = bench.call(Method::GET, "/healthz").header("traceparent", parent).send().await;
+    assert_eq!(answer.header("trace-id"), "4bf92f3577b34da6a3ce929d0e0e4736");
+}
+
+#[tokio::test]
+async fn without_a_valid_key_nothing_is_shown() {
+    let bench = Bench::new().await;
+    let none = bench.call(Method::GET, "/v1/pipelines").send().await;
+    none.problem(401, "missing-credential");
+    assert!(none.header("www-authenticate").starts_with("Bearer"));
+    let basic = bench.call(Method::GET, "/v1/pipelines").header("authorization", "Basic eDp5").send().await;
+    basic.problem(401, "missing-credential");
+    for key in ["", "wm_1_2_3", "nonsense"] {
+        bench.get(key, "/v1/pipelines").await.problem(401, "bad-credential");
+    }
+    let ours = bench.key("rep:li", &[Role::Rep]).await;
+    let forged = format!("{}A", &ours[..ours.len() - 1]);
+    let forged = if forged == ours { format!("{}Q", &ours[..ours.len() - 1]) } else { forged };
+    bench.get(&forged, "/v1/pipelines").await.problem(401, "bad-credential");
+}
+
+#[tokio::test]
+async fn a_route_opens_to_the_roles_of_the_table_and_names_them_to_others() {
+    let bench = Bench::new().await;
+    let rep = bench.key("rep:li", &[Role::Rep]).await;
+    assert_eq!(bench.get(&rep, "/v1/pipelines").await.status, 200);
+    let refused = bench.get(&rep, "/v1/admin/keys").await.problem(403, "missing-role");
+    assert_eq!(refused["roles_needed"], json!(["admin"]));
+}
+
+#[tokio::test]
+async fn every_route_stands_in_the_table_and_every_row_is_a_route() {
+    let bench = Bench::new().await;
+    let document = bench.call(Method::GET, "/openapi.json").send().await.json();
+    let mut served: Vec<String> = vec!["GET /openapi.json".to_owned()];
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        served.extend(
+            operations.as_object().unwrap().keys().map(|method| format!("{} {path}", method.to_uppercase())),
+        );
+    }
+    let mut classified: Vec<String> =
+        TABLE.iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    served.sort();
+    classified.sort();
+    assert_eq!(served, classified);
+}
+
+#[tokio::test]
+async fn the_description_of_the_service_is_as_agreed() {
+    let bench = Bench::new().await;
+    let mut document = bench.call(Method::GET, "/openapi.json").send().await.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    document["info"]["version"] = json!("[version]");
+    insta::assert_json_snapshot!("openapi", document);
+}
+
+#[tokio::test]
+async fn a_front_end_acts_for_its_people_with_their_roles() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let front = bench.key_with("system:front", &[Role::Admin], [Scope::ActAs].into()).await;
+    let acting = |name: &'static str, path: &'static str| {
+        bench.call(Method::GET, path).key(&front).header("waymark-actor", name).send()
+    };
+    assert_eq!(acting("rep:李", "/v1/pipelines").await.status, 200);
+    acting("rep:li", "/v1/admin/keys").await.problem(403, "missing-role");
+    acting("admin:root", "/v1/admin/keys").await.problem(403, "unknown-actor");
+    bench.post(&admin, "/v1/admin/members", &json!({"actor": "admin:root", "roles": ["admin"]})).await;
+    assert_eq!(acting("admin:root", "/v1/admin/keys").await.status, 200);
+    let bad = bench.call(Method::GET, "/v1/pipelines").key(&front).header("waymark-actor", b"\xff");
+    bad.send().await.problem(400, "malformed-header");
+    let plain = bench.call(Method::GET, "/v1/pipelines").key(&admin).header("waymark-actor", "rep:li");
+    plain.send().await.problem(403, "missing-scope");
+}
+
+#[tokio::test]
+async fn the_entry_names_both_the_person_and_the_key_that_acted() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let front = bench.key_with("front", &[Role::Rep], [Scope::ActAs].into()).await;
+    let registered = bench
+        .call(Method::POST, "/v1/customers")
+        .key(&front)
+        .header("waymark-actor", "rep:li")
+        .json(&json!({"pipeline": "landian-6"}));
+    assert_eq!(registered.send().await.status, 201);
+    let events = bench.get(&admin, "/v1/events?type=customer.registered").await.json();
+    assert_eq!(events["items"][0]["actor"], "rep:li");
+    assert!(events["items"][0]["via"].as_str().unwrap().starts_with("key:"));
+}
+
+#[tokio::test]
+async fn a_command_answers_with_position_version_and_etag() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let body = json!({"pipeline": "landian-6", "name": "海港食品"});
+    let answer = bench.post(&key, "/v1/customers", &body).await;
+    let accepted = answer.json();
+    assert_eq!((answer.header("etag"), answer.header("waymark-position")), ("\"1\"", "2"));
+    assert_eq!((&accepted["version"], &accepted["position"]), (&json!(1), &json!(2)));
+    assert_eq!(accepted["events"][0]["type"], "customer.registered");
+    let path = format!("/v1/customers/{}/notes", accepted["id"].as_str().unwrap());
+    let stale =
+        bench.call(Method::POST, &path).key(&key).header("if-match", "\"9\"").json(&json!({"text": "x"}));
+    let stale = stale.send().await;
+    assert_eq!(stale.problem(412, "version-mismatch")["version"], 1);
+    assert_eq!(stale.header("etag"), "\"1\"");
+}
+
+#[tokio::test]
+async fn a_key_given_again_gets_the_first_answer_and_another_body_is_refused() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let send = |body: Value| {
+        bench
+            .call(Method::POST, "/v1/customers")
+            .key(&key)
+            .header("idempotency-key", "\"k-1\"")
+            .json(&body)
+            .send()
+    };
+    let first = send(json!({"pipeline": "landian-6", "name": "甲"})).await;
+    let second = send(json!({"name": "甲", "pipeline": "landian-6"})).await;
+    assert_eq!((first.status.as_u16(), first.json()), (second.status.as_u16(), second.json()));
+    send(json!({"pipeline": "landian-6", "name": "乙"})).await.problem(422, "idempotency-key-reused");
+}
+
+#[tokio::test]
+async fn a_read_waits_for_a_position_and_says_how_far_it_got() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let id = bench.register(&key, &json!({"pipeline": "landian-6", "name": "甲"})).await;
+    let path = format!("/v1/customers/{id}?min_position=2&wait_ms=1");
+    let behind = bench.get(&key, &path).await;
+    assert_eq!(behind.problem(503, "projection-behind")["position"], 0);
+    bench.catch_up().await;
+    let read = bench.get(&key, &path).await;
+    assert_eq!(read.status, 200, "{}", read.text);
+    assert_eq!((read.header("etag"), read.header("waymark-position")), ("\"1\"", "2"));
+    assert_eq!(read.json()["name"], "甲");
+    bench.get(&key, "/v1/customers?wait_ms=99999999").await.problem(422, "invalid-value");
+}
+
+#[tokio::test]
+async fn an_analyst_sees_figures_and_no_people() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let body = json!({
+        "pipeline": "landian-6", "name": "张伟", "contacts": [{"kind": "phone", "value": "+8613800138000"}]
+    });
+    let id = bench.register(&admin, &body).await;
+    bench.catch_up().await;
+    let analyst = bench.key("analyst:sun", &[Role::Analyst]).await;
+    for path in [
+        format!("/v1/customers/{id}"),
+        "/v1/customers".to_owned(),
+        format!("/v1/customers/{id}/timeline"),
+        "/v1/boards/landian-6".to_owned(),
+        "/v1/events".to_owned(),
+    ] {
+        let answer = bench.get(&analyst, &path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        assert!(!answer.text.contains("张伟") && !answer.text.contains("138001"), "{path}: {}", answer.text);
+    }
+    bench.get(&analyst, "/v1/customers?q=x").await.problem(422, "invalid-value");
+    let rep = bench.key("rep:li", &[Role::Rep]).await;
+    let pool = bench.get(&rep, &format!("/v1/customers/{id}")).await.json();
+    assert_eq!((&pool["name"], &pool["contacts"][0]["value"]), (&json!("张伟"), &json!("+86138****8000")));
+}
+
+#[tokio::test]
+async fn both_times_are_echoed_and_only_one_state_of_knowledge_is_named() {
+    let (bench, key) = Bench::with_pipeline().await;
+    bench.register(&key, &json!({"pipeline": "landian-6"})).await;
+    bench.catch_up().await;
+    let read = |query: &'static str| bench.get(&key, query);
+    let then = "/v1/boards/landian-6?effective_at=2026-03-02T16:00:00%2B08:00&known_position=2";
+    let board = read(then).await.json();
+    assert_eq!((&board["effective_at"], &board["total"]), (&json!("2026-03-02T08:00:00Z"), &json!(1)));
+    assert_eq!(board["known_at"], "2026-03-02T08:00:00Z");
+    let before = read("/v1/boards/landian-6?known_position=1").await.json();
+    assert_eq!(before["total"], 0);
+    let both = "/v1/boards/landian-6?known_position=1&known_at=2026-03-02T08:00:00Z";
+    read(both).await.problem(422, "invalid-value");
+    read("/v1/boards/landian-6?known_at=yesterday").await.problem(422, "invalid-value");
+}
+
+#[tokio::test]
+async fn figures_are_served_for_every_kind_of_question() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;
+    bench.catch_up().await;
+    for path in [
+        "/v1/templates",
+        "/v1/pipelines",
+        "/v1/pipelines/landian-6?version=1",
+        "/v1/pools",
+        "/v1/dwell/landian-6?unit=customer&clock=owned&curve=true",
+        "/v1/flows/landian-6?owner=rep:li&from=2026-01-01T00:00:00Z",
+        "/v1/paths/landian-6?ending=won&limit=1000",
+        "/v1/heatmap?zone=Asia/Shanghai",
+        "/v1/projections",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ] {
+        let answer = bench.get(&key, path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    }
+    for path in ["stays", "timeline?view=both", "allowed-transitions"] {
+        let answer = bench.get(&key, &format!("/v1/customers/{id}/{path}")).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    }
+    let pool = bench.get(&key, "/v1/pools").await.json()["items"][0]["key"].as_str().unwrap().to_owned();
+    let customers = bench.get(&key, &format!("/v1/pools/{pool}/customers")).await.json();
+    assert_eq!(customers["items"][0]["id"], id);
+    bench.get(&key, "/v1/dwell/landian-6?clock=business").await.problem(422, "invalid-value");
+    bench.get(&key, "/v1/dwell/nothing").await.problem(404, "not-found");
+    bench.get(&key, "/v1/dwell/landian-6?clokc=owned").await.problem(422, "unknown-parameter");
+}
+
+#[tokio::test]
+async fn a_stream_gives_the_past_then_ends_with_the_service() {
+    let (bench, key) = Bench::with_pipeline().await;
+    bench.register(&key, &json!({"pipeline": "landian-6", "name": "甲"})).await;
+    let opened = bench
+        .call(Method::GET, "/v1/events")
+        .key(&key)
+        .header("accept", "text/event-stream")
+        .header("last-event-id", "1")
+        .respond()
+        .await;
+    assert_eq!(opened.headers()["content-type"], "text/event-stream");
+    let mut stream = opened.into_body().into_data_stream();
+    let first = String::from_utf8(stream.next().await.unwrap().unwrap().to_vec()).unwrap();
+    assert!(first.contains("id: 2") && first.contains("customer.registered"), "{first}");
+    assert!(first.contains(r#""$personal":"甲""#), "{first}");
+    bench.stop.cancel();
+    assert!(stream.next().await.is_none());
+    let bad = bench.call(Method::GET, "/v1/events").key(&key).header("accept", "text/event-stream");
+    bad.header("last-event-id", "last").send().await.problem(400, "malformed-header");
+}
+
+#[tokio::test]
+async fn pages_of_the_log_lead_to_its_head() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;
+    bench.register(&key, &json!({"pipeline": "landian-6"})).await;
+    let first = bench.get(&key, "/v1/events?limit=2").await.json();
+    assert_eq!((&first["next_after"], &first["head"]), (&json!(2), &json!(3)));
+    let rest = bench.get(&key, "/v1/events?limit=2&after=2").await.json();
+    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next_after"]), (1, &json!(3)));
+    let mine = bench.get(&key, &format!("/v1/events?customer={id}")).await.json();
+    assert_eq!((mine["items"].as_array().unwrap().len(), &mine["next_after"]), (1, &json!(3)));
+}
+
+#[tokio::test]
+async fn each_line_of_a_bulk_request_is_answered_as_the_single_call_would_be() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;
+    let lines = [
+        json!({"command": "register", "body": {"pipeline": "landian-6", "external_id": "a"}}).to_string(),
+        json!({"command": "note", "customer_id": id, "body": {"text": "one"}, "idempotency_key": "n"})
+            .to_string(),
+        json!({"command": "note", "customer_id": id, "body": {"text": "one"}, "idempotency_key": "n"})
+            .to_string(),
+        json!({"command": "register", "body": {"pipeline": "landian-6", "external_id": "a"}}).to_string(),
+        String::new(),
+        "{oops".to_owned(),
+        json!({"command": "transition", "customer_id": id, "body": {"to": "nowhere"}}).to_string(),
+    ];
+    let send = |query: &'static str| {
+        let body = lines.join("\n");
+        bench.call(Method::POST, query).key(&key).body("application/x-ndjson", body).send()
+    };
+    let rehearsed = replies(&send("/v1/bulk?dry_run=true").await.text);
+    assert_eq!(rehearsed[0]["result"]["would_record"], json!(["customer.registered"]));
+    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 2, "a rehearsal records nothing");
+    let carried_out = replies(&send("/v1/bulk").await.text);
+    let statuses: Vec<_> =
+        carried_out.iter().map(|reply| (reply["line"].clone(), reply["status"].clone())).collect();
+    let expected = [(1, 201), (2, 200), (3, 200), (4, 409), (6, 400), (7, 422)];
+    assert_eq!(statuses, expected.map(|(line, status)| (json!(line), json!(status))));
+    assert_eq!(carried_out[1]["result"], carried_out[2]["result"]);
+    send("/v1/bulk?atomic=true").await.problem(422, "invalid-value");
+    let json = bench.call(Method::POST, "/v1/bulk").key(&key).json(&json!({})).send().await;
+    json.problem(415, "unsupported-media-type");
+}
+
+fn replies(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_file_is_imported_whole_or_not_at_all() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let path = "/v1/imports?pipeline=past&case=id&status=state&time=at&final=Won";
+    let send = |query: String, csv: &'static str| {
+        bench.call(Method::POST, &query).key(&key).body("text/csv", csv).send()
+    };
+    let bad = send(path.to_owned(), "id,state,at\na,New,2025-01-01T00:00:00Z\na,Won,someday\n").await;
+    assert_eq!(bad.problem(422, "bad-rows")["violations"][0]["line"], 3);
+    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 1);
+    send(path.replace("case=id", "case=nobody"), "id,state,at\na,New,2025-01-01T00:00:00Z\n")
+        .await
+        .problem(422, "invalid-value");
+    send(format!("{path}&colour=red"), "id\n").await.problem(422, "unknown-parameter");
+    let done =
+        send(path.to_owned(), "id,state,at\na,New,2025-01-01T00:00:00Z\na,Won,2025-01-02T00:00:00Z\n").await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    let done = done.json();
+    assert_eq!((&done["state"], &done["report"]["cases"]), (&json!("done"), &json!(1)));
+    let found = bench.get(&key, &format!("/v1/imports/{}", done["id"].as_str().unwrap())).await.json();
+    assert_eq!(found, done);
+}
+
+#[tokio::test]
+async fn a_key_made_over_http_opens_until_it_is_revoked() {
+    let bench = Bench::new().await;
+    let admin = bench.key("admin:root", &[Role::Admin]).await;
+    let made = bench.post(&admin, "/v1/admin/keys", &json!({"actor": "rep:li", "roles": ["rep"]})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let made = made.json();
+    let key = made["key"].as_str().unwrap();
+    assert_eq!(bench.get(key, "/v1/pipelines").await.status, 200);
+    let listed = bench.get(&admin, "/v1/admin/keys").await;
+    assert!(!listed.text.contains(key.rsplit('_').next().unwrap()));
+    let path = format!("/v1/admin/keys/{}", made["id"].as_str().unwrap());
+    assert_eq!(bench.call(Method::DELETE, &path).key(&admin).send().await.status, 204);
+    bench.get(key, "/v1/pipelines").await.problem(401, "bad-credential");
+    for body in [
+        json!({"actor": "", "roles": ["rep"]}),
+        json!({"actor": "rep:x", "roles": []}),
+        json!({"actor": "rep:x", "roles": ["boss"]}),
+    ] {
+        bench.post(&admin, "/v1/admin/keys", &body).await.problem(422, "invalid-value");
+    }
+}
+
+#[tokio::test]
+async fn the_documentation_page_comes_from_the_program_itself() {
+    let bench = Bench::new().await;
+    let page = bench.call(Method::GET, "/docs/").send().await;
+    assert_eq!(page.status, 200);
+    assert!(!page.text.contains("//"), "{}", page.text);
+    let script = bench.call(Method::GET, "/docs/swagger-initializer.js").send().await;
+    assert!(
+        script.text.contains("/openapi.json") && script.text.contains("\"validatorUrl\": \"none\""),
+        "{}",
+        script.text
+    );
+}

@@ -1,0 +1,169 @@
+//! One installation: a database, its keys, and everything that is built on them. Every sub-command opens one.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use waymark_domain::{Actor, Role};
+use waymark_eventstore::vault::{RootKey, Vault};
+use waymark_eventstore::{Clock, EventStore as _, Options, SqliteStore, TenantId};
+use waymark_projections::Projections;
+
+use crate::app::{App, Caller};
+use crate::auth::{AdminStore, NewKey, Scope};
+use crate::clock::{random_ids, system_clock};
+use crate::config::DatabaseArgs;
+use crate::notary::Notary;
+use crate::secrets::Secrets;
+
+/// Why an installation could not be opened or used. The text is for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct InstallationError(String);
+
+/// An open installation.
+pub struct Installation {
+    /// The service.
+    pub app: App,
+    /// The log, by its engine.
+    pub store: Arc<SqliteStore>,
+    admin: Arc<AdminStore>,
+    /// Who signs the log's heads.
+    pub notary: Arc<Notary>,
+}
+
+impl Installation {
+    /// Opens the database, making it where it is missing.
+    ///
+    /// # Errors
+    /// When a file cannot be opened, a key is missing, or the log ends before its last signed checkpoint.
+    pub async fn open(args: &DatabaseArgs) -> Result<Self, InstallationError> {
+        let installation = Self::inspect(args).await?;
+        installation.notary.refuse_rollback().await.map_err(said)?;
+        Ok(installation)
+    }
+
+    /// Opens the database to look into it, even where it ends before its last signed checkpoint.
+    ///
+    /// # Errors
+    /// When a file cannot be opened, or a key is missing.
+    pub async fn inspect(args: &DatabaseArgs) -> Result<Self, InstallationError> {
+        Self::open_with(args, system_clock()).await
+    }
+
+    /// Opens the database with a clock of the caller's.
+    ///
+    /// # Errors
+    /// As [`Self::inspect`].
+    pub async fn open_with(args: &DatabaseArgs, clock: Clock) -> Result<Self, InstallationError> {
+        let file = args.file();
+        let secrets = Secrets::open(&args.key_file(), file).map_err(said)?;
+        let path = file.to_str().ok_or_else(|| said("the database's path is not UTF-8"))?;
+        let store = SqliteStore::open(path, Options::new(clock.clone())).await.map_err(said)?;
+        let notary = Notary::new(store.clone(), &secrets, args.checkpoint_file());
+        let vault = Arc::new(Vault::new(store.clone(), RootKey(secrets.root_key)));
+        let projections = Projections::open(file, store.clone(), vault.clone(), store.write_gate());
+        let projections = projections.await.map_err(said)?;
+        let ids = random_ids();
+        let admin = AdminStore::open(file, clock.clone(), ids.clone()).await.map_err(said)?;
+        let app = App::new(store.clone(), vault, projections, clock, ids);
+        Ok(Self { app, store, admin: Arc::new(admin), notary: Arc::new(notary) })
+    }
+
+    /// The tenant of that name, made when it is new.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn tenant(&self, name: &str) -> Result<TenantId, InstallationError> {
+        self.admin.tenant_or_new(name).await.map_err(said)
+    }
+
+    /// Whether anybody can call yet.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn has_keys(&self, tenant: TenantId) -> Result<bool, InstallationError> {
+        Ok(!self.admin.keys(tenant).await.map_err(said)?.is_empty())
+    }
+
+    /// Makes an API key and answers its text, which is not kept.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn create_key(
+        &self,
+        tenant: TenantId,
+        actor: &str,
+        roles: BTreeSet<Role>,
+        scopes: BTreeSet<Scope>,
+    ) -> Result<String, InstallationError> {
+        let new = NewKey { actor: actor.to_owned(), roles, scopes };
+        let (text, _) = self.admin.create_key(tenant, new).await.map_err(said)?;
+        Ok(text.to_string())
+    }
+
+    /// The caller that the command line is.
+    #[must_use]
+    pub fn system_caller(&self, tenant: TenantId, name: &str) -> Caller {
+        Caller { tenant, actor: Actor::new(name, [Role::Admin]), via: None, origin: None }
+    }
+
+    /// Folds everything of a tenant that is not folded yet.
+    ///
+    /// # Errors
+    /// When a read model cannot go on.
+    pub async fn catch_up(
+        &self,
+        tenant: TenantId,
+        progress: impl Fn(u64, u64) + Send + Sync + 'static,
+    ) -> Result<(), InstallationError> {
+        self.app.projections.catch_up(tenant, progress).await.map_err(said)
+    }
+
+    /// The HTTP service.
+    #[must_use]
+    pub fn router(&self, stop: CancellationToken) -> axum::Router {
+        crate::http::router(self.app.clone(), self.admin.clone(), stop)
+    }
+
+    /// Keeps the read models up and the log's head signed, until the token is cancelled.
+    pub fn run(&self, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+        let projections = self.app.projections.clone();
+        let notary = self.notary.clone();
+        let tasks = (
+            tokio::spawn({
+                let stop = stop.clone();
+                async move { projections.run(stop.cancelled_owned()).await }
+            }),
+            tokio::spawn(async move { notary.run(stop).await }),
+        );
+        async move {
+            for ended in [tasks.0.await, tasks.1.await] {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a background task did not end well");
+                }
+            }
+        }
+    }
+
+    /// Signs the heads and closes the log, once everything accepted is on disk.
+    ///
+    /// # Errors
+    /// When a head cannot be signed.
+    pub async fn close(self) -> Result<(), InstallationError> {
+        let signed = self.notary.sign_heads().await;
+        self.leave().await;
+        signed.map_err(said)
+    }
+
+    /// Closes the log without signing anything.
+    pub async fn leave(self) {
+        self.app.projections.close().await;
+        self.store.close().await;
+    }
+}
+
+fn said(error: impl std::fmt::Display) -> InstallationError {
+    InstallationError(error.to_string())
+}

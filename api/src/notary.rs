@@ -1,0 +1,169 @@
+//! Signs the log's heads, inside the database and outside it.
+//!
+//! The copy outside is what makes a rolled-back database visible: a log that ends before the last checkpoint signed
+//! is not served. The signature's name is the log's own (`waymark/<tenant>`), as C2SP's tlog-checkpoint wants it.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use waymark_eventstore::ledger::{BadNote, Checkpoint, LedgerStore as _, Signer, Trust};
+use waymark_eventstore::{EventStore as _, Position, SqliteStore, StoreError, TenantId};
+
+use crate::secrets::Secrets;
+
+/// How often heads that moved are signed while the service runs.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Signs heads, and remembers outside the database what was signed.
+pub struct Notary {
+    store: Arc<SqliteStore>,
+    seed: [u8; 32],
+    file: PathBuf,
+}
+
+/// Why heads could not be signed, or must not be served.
+#[derive(Debug, thiserror::Error)]
+pub enum NotaryError {
+    /// The log failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file beside the database cannot be read or written.
+    #[error("the checkpoint file {path}: {why}")]
+    File {
+        /// Which file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// A note in the file does not prove anything.
+    #[error("the checkpoint file {path}: {source}")]
+    BadNote {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: BadNote,
+    },
+    /// The database is older than what was signed.
+    #[error(
+        "the log of tenant {tenant} ends at {found}, but {signed} was signed: the database was rolled back; \
+         put the newer one back, or look into it with `waymark verify`"
+    )]
+    RolledBack {
+        /// Whose log.
+        tenant: TenantId,
+        /// The size that was signed.
+        signed: Position,
+        /// The size that is there.
+        found: Position,
+    },
+}
+
+/// The notes of all tenants, as the file holds them.
+type Notes = BTreeMap<Uuid, String>;
+
+impl Notary {
+    /// A notary with the installation's key.
+    #[must_use]
+    pub fn new(store: Arc<SqliteStore>, secrets: &Secrets, file: PathBuf) -> Self {
+        Self { store, seed: secrets.signing_seed, file }
+    }
+
+    /// What a tenant's log is to be checked against: the key, and the note outside the database.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn trust(&self, tenant: TenantId) -> Result<Trust, NotaryError> {
+        let notes = self.read()?.remove(&tenant.0).into_iter().collect();
+        Ok(Trust { verifier: Some(self.signer(tenant).verifier()), notes })
+    }
+
+    /// Refuses a database that ends before what was signed.
+    ///
+    /// # Errors
+    /// [`NotaryError::RolledBack`]; or the file or the log cannot be read.
+    pub async fn refuse_rollback(&self) -> Result<(), NotaryError> {
+        for (tenant, note) in self.read()? {
+            let tenant = TenantId(tenant);
+            let signed = self.signer(tenant).verifier().open(&note).map_err(|source| self.bad_note(source))?.size;
+            let found = self.store.head(tenant).await?.position;
+            if found < signed {
+                return Err(NotaryError::RolledBack { tenant, signed, found });
+            }
+        }
+        Ok(())
+    }
+
+    /// Signs every head that moved since it was last signed.
+    ///
+    /// # Errors
+    /// When the log or the file cannot be read or written.
+    pub async fn sign_heads(&self) -> Result<(), NotaryError> {
+        let mut notes = self.read()?;
+        let mut moved = false;
+        for tenant in self.store.tenants().await? {
+            let head = self.store.head(tenant).await?;
+            let signer = self.signer(tenant);
+            let known = notes.get(&tenant.0).and_then(|note| signer.verifier().open(note).ok());
+            if head.position == 0 || known.is_some_and(|known| known.size >= head.position) {
+                continue;
+            }
+            let checkpoint = Checkpoint { origin: origin(tenant), size: head.position, root: head.root };
+            let note = signer.sign(&checkpoint);
+            self.store.save_checkpoint(tenant, head.position, &note).await?;
+            notes.insert(tenant.0, note);
+            moved = true;
+        }
+        if moved { self.write(&notes) } else { Ok(()) }
+    }
+
+    /// Signs from time to time until the token is cancelled.
+    pub async fn run(&self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+            if let Err(error) = self.sign_heads().await {
+                tracing::error!(%error, "the log's heads were not signed");
+            }
+        }
+    }
+
+    fn signer(&self, tenant: TenantId) -> Signer {
+        Signer::new(&origin(tenant), &self.seed)
+    }
+
+    fn read(&self) -> Result<Notes, NotaryError> {
+        match std::fs::read(&self.file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| self.fault(error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Notes::new()),
+            Err(error) => Err(self.fault(error)),
+        }
+    }
+
+    /// Replaces the file whole: a crash leaves the old one or the new one.
+    fn write(&self, notes: &Notes) -> Result<(), NotaryError> {
+        let mut name = self.file.clone().into_os_string();
+        name.push(format!(".{}", std::process::id()));
+        let fresh = PathBuf::from(name);
+        let written = std::fs::File::create(&fresh).and_then(|mut out| {
+            serde_json::to_writer_pretty(&mut out, notes)?;
+            out.write_all(b"\n")?;
+            out.sync_all()
+        });
+        written.and_then(|()| std::fs::rename(&fresh, &self.file)).map_err(|error| self.fault(error))
+    }
+
+    fn fault(&self, why: impl std::fmt::Display) -> NotaryError {
+        NotaryError::File { path: self.file.display().to_string(), why: why.to_string() }
+    }
+
+    fn bad_note(&self, source: BadNote) -> NotaryError {
+        NotaryError::BadNote { path: self.file.display().to_string(), source }
+    }
+}
+
+fn origin(tenant: TenantId) -> String {
+    format!("waymark/{tenant}")
+}

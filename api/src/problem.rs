@@ -1,0 +1,530 @@
+//! What a client is told when a request is not carried out: RFC 9457 problem documents, in Chinese or English.
+//!
+//! # Which error type goes where
+//!
+//! - **[`Refusal`](crate::domain::Refusal)** (domain): a business rule said no. It is a *result*: stored with the command's receipt, so
+//!   that a retry reads the same, and carries its texts in both languages.
+//! - **[`StoreError`](crate::eventstore::StoreError)** (eventstore): the log did not do what was asked. Nobody outside learns its words.
+//! - **[`AppError`](crate::app::AppError)** (app): everything a command can end in; it wraps the two above and adds what only the
+//!   write path can know (no such customer, another version, the key used before).
+//! - **[`Problem`]** (here): what HTTP says. Handlers return `Result<_, Problem>` and use `?`. Everything above
+//!   becomes a `Problem` in this file and nowhere else; what only HTTP can know (a malformed body, a missing
+//!   credential, a wrong method) is made here directly, by constructors named after what the client did.
+//!
+//! A `Problem` does not know the request: language, path and trace id are added by [`render::problems`], the
+//! one middleware through which every answer leaves. Answers that the framework made itself (405, 413, a panic)
+//! are turned into problem documents there too, so there is no second kind of error.
+//!
+//! Faults of our own are logged once, there; what a client did wrong is not a fault and is not logged as one.
+
+use std::borrow::Cow;
+
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+
+use crate::domain::refusal::{Code, Violation};
+use crate::domain::{Label, Role};
+use crate::eventstore::Position;
+use crate::http::strict::{Fault, FaultKind, Malformed, Source};
+
+mod conversions;
+pub mod document;
+pub mod render;
+
+/// Why a request was not carried out.
+#[derive(Debug, Clone)]
+pub struct Problem(Box<Parts>);
+
+/// The parts of a problem that do not depend on who asked in which language.
+#[derive(Debug, Clone)]
+struct Parts {
+    status: StatusCode,
+    code: Cow<'static, str>,
+    title: Label,
+    detail: Label,
+    violations: Vec<Violation>,
+    extra: Map<String, Value>,
+    headers: HeaderMap,
+    /// What is written to our own log, and to nobody else.
+    cause: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, title: Label, detail: Label) -> Self {
+        Self(Box::new(Parts {
+            status,
+            code: code.into(),
+            title,
+            detail,
+            violations: Vec::new(),
+            extra: Map::new(),
+            headers: HeaderMap::new(),
+            cause: None,
+        }))
+    }
+
+    /// The status it is answered with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    fn with_header(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        if let Ok(value) = value.try_into() {
+            self.0.headers.insert(name, value);
+        }
+        self
+    }
+
+    fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.0.extra.insert(key.to_owned(), value.into());
+        self
+    }
+
+    fn with_violation(mut self, field: &str, message: Label, how_to_fix: Label) -> Self {
+        let code = self.0.code.clone();
+        self.0.violations.push(Violation {
+            code,
+            field: field.to_owned(),
+            message,
+            how_to_fix,
+            data: Map::new(),
+        });
+        self
+    }
+
+    fn because(mut self, cause: impl Into<String>) -> Self {
+        self.0.cause = Some(cause.into());
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The status, with the problem as an extension: [`render::problems`] writes the document.
+    fn into_response(self) -> Response {
+        let mut response = self.0.status.into_response();
+        response.headers_mut().extend(self.0.headers.clone());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// What the client sent cannot be read.
+impl Problem {
+    /// The body is not a JSON document.
+    #[must_use]
+    pub fn malformed_body(malformed: &Malformed) -> Self {
+        let Malformed { path, place, what } = malformed;
+        let place_en =
+            place.map_or(String::new(), |(line, column)| format!(", line {line}, column {column}"));
+        let place_zh = place.map_or(String::new(), |(line, column)| format!(",第 {line} 行第 {column} 列"));
+        let message = Label::new(
+            format!("请求正文不是有效的 JSON(位置 {path}{place_zh}):{what}"),
+            format!("The body is not valid JSON at {path}{place_en}: {what}."),
+        );
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed-body",
+            Label::new("请求正文无法解析", "The body cannot be read"),
+            message.clone(),
+        )
+        .with_violation(
+            path,
+            message,
+            Label::new("请发送有效的 JSON。", "Send one valid JSON document."),
+        )
+    }
+
+    /// The body broke off before its end.
+    #[must_use]
+    pub fn broken_body() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "broken-body",
+            Label::new("请求正文不完整", "The body broke off"),
+            Label::new("连接在正文结束前中断。", "The connection ended before the body did."),
+        )
+    }
+
+    /// Fields of a body, or parameters of a query string, are unknown, missing or wrong.
+    #[must_use]
+    pub fn faulty_fields(faults: &[Fault], source: Source) -> Self {
+        let violations: Vec<Violation> = faults.iter().map(|fault| fault_violation(fault, source)).collect();
+        let first = violations.first();
+        let detail = first.map_or_else(|| Label::same(""), |violation| violation.message.clone());
+        let code = first.map_or(Cow::Borrowed("invalid-value"), |violation| violation.code.clone());
+        let title = Label::new("字段有误", "A field is unknown, missing or wrong");
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, title, detail);
+        problem.0.violations = violations;
+        problem
+    }
+
+    /// A field that must be given in this case is not.
+    #[must_use]
+    pub fn missing_field(field: &str) -> Self {
+        let fault = Fault { field: field.to_owned(), kind: FaultKind::Missing };
+        Self::faulty_fields(&[fault], Source::Body)
+    }
+
+    /// A parameter that must be given in this case is not.
+    #[must_use]
+    pub fn missing_parameter(parameter: &str) -> Self {
+        let fault = Fault { field: parameter.to_owned(), kind: FaultKind::Missing };
+        Self::faulty_fields(&[fault], Source::Query)
+    }
+
+    /// A field has a value that cannot be.
+    #[must_use]
+    pub fn invalid_value(field: &str, message: Label) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-value",
+            Label::new("字段值不正确", "A value is not well-formed"),
+            message.clone(),
+        )
+        .with_violation(
+            field,
+            message,
+            Label::new("请改正该字段的值。", "Correct the value of this field."),
+        )
+    }
+
+    /// The query string is not well-formed.
+    #[must_use]
+    pub fn malformed_query(parameter: &str, message: Label) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed-query",
+            Label::new("查询参数无法解析", "The query string cannot be read"),
+            message.clone(),
+        )
+        .with_violation(
+            parameter,
+            message,
+            Label::new("请改正查询参数。", "Correct the query string."),
+        )
+    }
+
+    /// A part of the path is not of the form that stands there.
+    #[must_use]
+    pub fn malformed_path(parameter: &str, expected: Label) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed-path",
+            Label::new("路径格式不正确", "A part of the path is not well-formed"),
+            expected.clone(),
+        )
+        .with_violation(parameter, expected, Label::new("请改正路径。", "Correct the path."))
+    }
+
+    /// A header is not of the form that it must have.
+    #[must_use]
+    pub fn malformed_header(header: &str, expected: Label) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed-header",
+            Label::new("请求头格式不正确", "A header is not well-formed"),
+            expected.clone(),
+        )
+        .with_violation(header, expected, Label::new("请改正请求头。", "Correct the header."))
+    }
+
+    /// The body is of another type than can be read here.
+    #[must_use]
+    pub fn unsupported_media_type(expected: &str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            Label::new("不支持的内容类型", "The content type is not supported"),
+            Label::new(
+                format!("此处只接受 Content-Type: {expected}。"),
+                format!("Here a body must have Content-Type: {expected}."),
+            ),
+        )
+        .with_header(header::ACCEPT, expected)
+    }
+
+    /// The body is larger than is read here.
+    #[must_use]
+    pub fn body_too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body-too-large",
+            Label::new("请求正文过大", "The body is too large"),
+            Label::new(
+                format!("此处的正文最多 {limit} 字节。"),
+                format!("Here a body has at most {limit} bytes."),
+            ),
+        )
+        .with("limit_bytes", limit)
+    }
+
+    /// There is nothing at this path.
+    #[must_use]
+    pub fn no_such_path() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no-such-path",
+            Label::new("没有这个路径", "There is nothing at this path"),
+            Label::new("全部接口见 /openapi.json。", "All endpoints are listed in /openapi.json."),
+        )
+    }
+
+    /// There is something at this path, but not for this method. The framework sets `Allow`.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            Label::new("不支持此方法", "The method is not allowed here"),
+            Label::new("允许的方法见 Allow 响应头。", "The header Allow lists the methods that are."),
+        )
+    }
+
+    /// There is no such thing, or it is not this tenant's: the two cannot be told apart.
+    #[must_use]
+    pub fn not_found(what: &str, id: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            Label::new("未找到", "Not found"),
+            Label::new(format!("没有这个 {what}:{id}。"), format!("There is no {what} {id}.")),
+        )
+    }
+}
+
+impl Problem {
+    /// A customer of this id in another system exists; told before anything is recorded.
+    #[must_use]
+    pub fn external_id_taken() -> Self {
+        let message = Label::new(
+            "已有客户使用这个 external_id。",
+            "A customer with this external_id is registered already.",
+        );
+        let title = Code::CustomerExists.title();
+        Self::new(StatusCode::CONFLICT, Code::CustomerExists.as_str(), title, message.clone()).with_violation(
+            "external_id",
+            message,
+            Label::new("换一个 external_id。", "Use another external_id."),
+        )
+    }
+}
+
+/// Who the client is does not suffice.
+impl Problem {
+    /// No credential was sent, or one of another scheme.
+    #[must_use]
+    pub fn missing_credential() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "missing-credential",
+            Label::new("需要身份凭证", "A credential is needed"),
+            Label::new("请发送 Authorization: Bearer <API 密钥>。", "Send Authorization: Bearer <API key>."),
+        )
+        .with_header(header::WWW_AUTHENTICATE, r#"Bearer realm="waymark""#)
+    }
+
+    /// The credential is not one of ours, or not any more.
+    #[must_use]
+    pub fn bad_credential() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "bad-credential",
+            Label::new("身份凭证无效", "The credential is not valid"),
+            Label::new("API 密钥不存在、已撤销或有误。", "The API key is unknown, revoked or mistyped."),
+        )
+        .with_header(header::WWW_AUTHENTICATE, r#"Bearer realm="waymark", error="invalid_token""#)
+    }
+
+    /// The actor's roles do not open this route.
+    #[must_use]
+    pub fn missing_role(needed: &[Role]) -> Self {
+        let names: Vec<Value> = needed.iter().map(|role| serde_json::json!(role)).collect();
+        let list = names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "missing-role",
+            Label::new("角色无权访问", "The role does not open this"),
+            Label::new(
+                format!("需要以下角色之一:{list}。"),
+                format!("One of these roles is needed: {list}."),
+            ),
+        )
+        .with("roles_needed", names)
+    }
+
+    /// The key may not act for other people.
+    #[must_use]
+    pub fn missing_scope(scope: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "missing-scope",
+            Label::new("凭证缺少权限范围", "The credential lacks a scope"),
+            Label::new(
+                format!("请求头 Waymark-Actor 需要权限范围 {scope}。"),
+                format!("The header Waymark-Actor needs a key with the scope {scope}."),
+            ),
+        )
+        .with("scope_needed", scope)
+    }
+}
+
+impl Problem {
+    /// The person in `Waymark-Actor` is no member, and the name's prefix is no role that needs no membership.
+    #[must_use]
+    pub fn unknown_actor(name: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "unknown-actor",
+            Label::new("没有这个人员", "There is no such person"),
+            Label::new(
+                format!("{name} 不是成员,其前缀也不是可直接使用的角色。"),
+                format!("{name} is no member, and its prefix is no role that may be used without being one."),
+            ),
+        )
+    }
+}
+
+/// It cannot be done now.
+impl Problem {
+    /// The read model has not reached the position that the client waits for.
+    #[must_use]
+    pub fn projection_behind(reached: Position) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "projection-behind",
+            Label::new("读模型尚未更新到所需位置", "The read model is behind"),
+            Label::new(
+                format!("读模型目前到达位置 {reached},请稍后重试。"),
+                format!("The read model has reached position {reached}; try again in a moment."),
+            ),
+        )
+        .with("position", reached)
+        .with_header(header::RETRY_AFTER, "1")
+        .with_header(HeaderName::from_static("waymark-position"), reached.to_string())
+    }
+
+    /// A fault of our own. The cause goes to our log; the client gets the trace id to ask with.
+    #[must_use]
+    pub fn internal(cause: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal-error",
+            Label::new("服务内部错误", "An error of our own"),
+            Label::new(
+                "服务出错,请求是否生效不确定;可用相同的 Idempotency-Key 重试。",
+                "Something went wrong on our side. Retry with the same Idempotency-Key.",
+            ),
+        )
+        .because(cause)
+    }
+
+    /// The service is stopping and takes nothing new.
+    #[must_use]
+    pub fn stopping() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "stopping",
+            Label::new("服务正在停止", "The service is stopping"),
+            Label::new("请稍后在其他节点重试。", "Try again in a moment, or on another node."),
+        )
+        .with_header(header::RETRY_AFTER, "1")
+    }
+
+    fn overloaded(retry_after_seconds: u32) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            Label::new("服务繁忙", "Too much at once"),
+            Label::new("等待写入的请求过多,请稍后重试。", "Too many writes are waiting; try again later."),
+        )
+        .with_header(header::RETRY_AFTER, retry_after_seconds.to_string())
+    }
+
+    fn unavailable(cause: String) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            Label::new("服务暂不可用", "The service is not available"),
+            Label::new(
+                "日志暂时无法写入或读取,请稍后重试。",
+                "The log cannot be written or read at the moment; try again later.",
+            ),
+        )
+        .with_header(header::RETRY_AFTER, "5")
+        .because(cause)
+    }
+}
+
+impl Problem {
+    fn version_mismatch(current: u64) -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "version-mismatch",
+            Label::new("版本已变化", "The version has changed"),
+            Label::new(
+                format!("当前版本是 {current},与 If-Match 不符。"),
+                format!("The version is {current}, which is not the one in If-Match."),
+            ),
+        )
+        .with("version", current)
+        .with_violation(
+            "If-Match",
+            Label::new("版本不符。", "The version is another one."),
+            Label::new("重新读取后再提交。", "Read again, then decide again."),
+        )
+        .with_header(header::ETAG, format!("\"{current}\""))
+    }
+}
+
+/// One faulty field as a violation.
+fn fault_violation(fault: &Fault, source: Source) -> Violation {
+    let field = &fault.field;
+    let (what_zh, what_en) = match source {
+        Source::Body => ("字段", "field"),
+        Source::Query => ("参数", "parameter"),
+    };
+    let (code, message, fix) = match &fault.kind {
+        FaultKind::Unknown => (
+            match source {
+                Source::Body => "unknown-field",
+                Source::Query => "unknown-parameter",
+            },
+            Label::new(format!("未知{what_zh}:{field}。"), format!("There is no {what_en} {field}.")),
+            Label::new("请检查拼写,或删去它。", "Check the spelling, or leave it out."),
+        ),
+        FaultKind::Missing => (
+            match source {
+                Source::Body => "missing-field",
+                Source::Query => "missing-parameter",
+            },
+            Label::new(format!("缺少{what_zh}:{field}。"), format!("The {what_en} {field} is missing.")),
+            Label::new("请补上它。", "Add it."),
+        ),
+        FaultKind::NotOneOf(words) => {
+            let words = words.join(", ");
+            (
+                "invalid-value",
+                Label::new(
+                    format!("{field} 的值不在可选范围内。"),
+                    format!("{field} is none of the words it may be."),
+                ),
+                Label::new(format!("可选值:{words}。"), format!("Use one of: {words}.")),
+            )
+        }
+        FaultKind::Invalid(why) => (
+            "invalid-value",
+            Label::new(format!("{field} 的值不正确:{why}。"), format!("{field} is not valid: {why}.")),
+            Label::new("请改正该值。", "Correct the value."),
+        ),
+    };
+    Violation { code: Cow::Borrowed(code), field: field.clone(), message, how_to_fix: fix, data: Map::new() }
+}

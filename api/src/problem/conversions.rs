@@ -1,0 +1,181 @@
+//! From the errors of other layers to problems: the one place where they meet HTTP.
+
+use std::io::ErrorKind;
+
+use axum::http::{StatusCode, header};
+use serde_json::Map;
+
+use super::Problem;
+use crate::app::AppError;
+use crate::auth::AdminError;
+use crate::domain::Label;
+use crate::domain::refusal::{Kind, Refusal, Violation};
+use crate::eventstore::StoreError;
+use crate::http::body::STREAM_LIMIT;
+use crate::import::{BadRow, ImportError};
+use crate::projections::ProjectionError;
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal.kind {
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::Forbidden => StatusCode::FORBIDDEN,
+            Kind::Conflict => StatusCode::CONFLICT,
+            Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let mut problem = Self::new(status, refusal.code, refusal.title, refusal.detail);
+        problem.0.violations = refusal.violations;
+        problem.0.extra = refusal.extra;
+        problem
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::CommandIdReused => AppError::KeyReused.into(),
+            StoreError::Overloaded { retry_after_seconds } => Self::overloaded(retry_after_seconds),
+            StoreError::Conflict { .. } | StoreError::TooLate => AppError::Contention.into(),
+            StoreError::Invalid(what) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "entry-not-lawful",
+                Label::new("内容无法写入日志", "The log does not take this"),
+                Label::new(
+                    format!("事件不符合日志的限制:{what}。"),
+                    format!("The event breaks a limit: {what}."),
+                ),
+            ),
+            StoreError::Poisoned(_) | StoreError::Unavailable(_) => Self::unavailable(error.to_string()),
+            StoreError::Damaged { .. } | StoreError::UnknownKey(_) => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<AdminError> for Problem {
+    fn from(error: AdminError) -> Self {
+        Self::internal(error.to_string())
+    }
+}
+
+impl From<AppError> for Problem {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Refused(refusal) => (*refusal).into(),
+            AppError::NotFound { what, id } => Self::not_found(what, &id),
+            AppError::VersionMismatch { current } => Self::version_mismatch(current),
+            AppError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                Label::new("Idempotency-Key 已用于其他请求", "The Idempotency-Key was used before"),
+                Label::new(
+                    "此 Idempotency-Key 已用于另一个请求,请换一个。",
+                    "This Idempotency-Key came with another request before; choose a new one.",
+                ),
+            )
+            .with_violation(
+                "Idempotency-Key",
+                Label::new("键已用于内容不同的请求。", "The key belongs to a request with other content."),
+                Label::new("为新的请求生成新的键。", "Make a new key for each new request."),
+            ),
+            AppError::Contention => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "contention",
+                Label::new("并发修改过多", "Others kept changing the same thing"),
+                Label::new("请稍后重试,没有任何内容被写入。", "Nothing was written; try again in a moment."),
+            )
+            .with_header(header::RETRY_AFTER, "1"),
+            AppError::Store(error) => error.into(),
+            AppError::Unreadable(what) => Self::internal(what),
+        }
+    }
+}
+
+impl From<ProjectionError> for Problem {
+    fn from(error: ProjectionError) -> Self {
+        match error {
+            ProjectionError::Behind { position } => Self::projection_behind(position),
+            ProjectionError::Store(error) => error.into(),
+            ProjectionError::UnknownProjection(name) => Self::not_found("projection", &name),
+            ProjectionError::NotParked(position) => Self::not_found("parked event", &position.to_string()),
+            ProjectionError::BadCursor => {
+                let message =
+                    Label::new("不是本接口给出的游标。", "This is not a cursor that was given out here.");
+                Self::invalid_value("cursor", message)
+            }
+            ProjectionError::Database(_) | ProjectionError::Paused { .. } | ProjectionError::Fenced => {
+                Self::unavailable(error.to_string())
+            }
+            ProjectionError::Poison { .. } => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<ImportError> for Problem {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::NotCsv { line, why } => Self::malformed_csv(line, &why),
+            ImportError::NoColumn { parameter, column, found } => {
+                let found = found.join(", ");
+                let message = Label::new(
+                    format!("文件没有列“{column}”;现有列:{found}。"),
+                    format!("The file has no column {column}; it has: {found}."),
+                );
+                Self::invalid_value(parameter, message)
+            }
+            ImportError::Empty => Self::malformed_csv(1, "there are no rows"),
+            ImportError::BadParameter { parameter, message } => Self::invalid_value(parameter, message),
+            ImportError::BadRows { rows, total } => Self::bad_rows(rows, total),
+            ImportError::Io(error) if error.kind() == ErrorKind::FileTooLarge => {
+                Self::body_too_large(STREAM_LIMIT)
+            }
+            ImportError::Io(error) => Self::broken_body().because(error.to_string()),
+            ImportError::App(error) => error.into(),
+        }
+    }
+}
+
+impl Problem {
+    fn malformed_csv(line: u64, why: &str) -> Self {
+        let message = Label::new(
+            format!("第 {line} 行不是有效的 CSV:{why}。"),
+            format!("Line {line} is not valid CSV: {why}."),
+        );
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed-body",
+            Label::new("请求正文无法解析", "The body cannot be read"),
+            message.clone(),
+        )
+        .with("line", line)
+        .with_violation(
+            &format!("line {line}"),
+            message,
+            Label::new("请发送 UTF-8 编码的 CSV。", "Send CSV in UTF-8."),
+        )
+    }
+
+    fn bad_rows(rows: Vec<BadRow>, total: u64) -> Self {
+        let first = rows.first().map_or(0, |row| row.line);
+        let mut problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "bad-rows",
+            Label::new("文件中有无效的行", "Rows of the file are bad"),
+            Label::new(
+                format!("共有 {total} 行无效,第一处在第 {first} 行;没有导入任何内容。"),
+                format!("{total} rows are bad, the first on line {first}. Nothing of the file was imported."),
+            ),
+        )
+        .with("bad_rows", total);
+        problem.0.violations = rows.into_iter().map(bad_row).collect();
+        problem
+    }
+}
+
+fn bad_row(row: BadRow) -> Violation {
+    let how_to_fix = Label::new(
+        "改正该行,或用 skip_bad=true 跳过。",
+        "Correct the row, or leave it out with skip_bad=true.",
+    );
+    Violation { code: row.code.into(), field: row.field, message: row.message, how_to_fix, data: Map::new() }
+        .with("line", row.line)
+}

@@ -1,0 +1,92 @@
+//! The problem document as it goes over the wire.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::Problem;
+use crate::domain::{Language, Violation};
+
+/// Why a request was not carried out (RFC 9457, `application/problem+json`).
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ProblemDocument {
+    /// Names the kind of problem: `urn:waymark:problem:` and the code.
+    #[schema(example = "urn:waymark:problem:claim-quota-exhausted")]
+    pub r#type: String,
+    /// What the code says in general, in the language asked for.
+    #[schema(example = "Today's claims are used up")]
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 409)]
+    pub status: u16,
+    /// What is wrong in this case.
+    pub detail: String,
+    /// The path that was asked for.
+    #[schema(example = "/v1/customers/01930000-0000-7000-8000-000000000000/claims")]
+    pub instance: String,
+    /// Stable, kebab-case: what programs decide by.
+    #[schema(example = "claim-quota-exhausted")]
+    pub code: String,
+    /// All unmet conditions at once.
+    pub violations: Vec<ViolationDocument>,
+    /// Names this request in our log; also in the header `Trace-Id`.
+    #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
+    pub trace_id: String,
+    /// Particulars for programs, such as `available_at`, `version` or `conflicts`.
+    #[serde(flatten)]
+    #[schema(additional_properties)]
+    pub extra: Map<String, Value>,
+}
+
+/// One unmet condition.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ViolationDocument {
+    /// Stable, kebab-case.
+    #[schema(example = "note-required")]
+    pub code: String,
+    /// The field that it is about, as a JSON path; empty for the whole.
+    #[schema(example = "note")]
+    pub field: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub how_to_fix: String,
+    /// Particulars for programs, such as `allowed`.
+    #[serde(flatten)]
+    #[schema(additional_properties)]
+    pub data: Map<String, Value>,
+}
+
+impl ViolationDocument {
+    /// The violation in one language.
+    #[must_use]
+    pub fn of(violation: &Violation, language: Language) -> Self {
+        Self {
+            code: violation.code.to_string(),
+            field: violation.field.clone(),
+            message: violation.message.text(language).to_owned(),
+            how_to_fix: violation.how_to_fix.text(language).to_owned(),
+            data: violation.data.clone(),
+        }
+    }
+}
+
+impl Problem {
+    /// The document for one reader of one request.
+    #[must_use]
+    pub fn document(&self, language: Language, instance: &str, trace_id: &str) -> ProblemDocument {
+        let parts = &self.0;
+        let violations = parts.violations.iter().map(|violation| ViolationDocument::of(violation, language));
+        ProblemDocument {
+            r#type: format!("urn:waymark:problem:{}", parts.code),
+            title: parts.title.text(language).to_owned(),
+            status: parts.status.as_u16(),
+            detail: parts.detail.text(language).to_owned(),
+            instance: instance.to_owned(),
+            code: parts.code.to_string(),
+            violations: violations.collect(),
+            trace_id: trace_id.to_owned(),
+            extra: parts.extra.clone(),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The one way out: every answer passes here, and every error leaves as a problem document.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use tracing::Instrument;
+
+use super::Problem;
+use crate::clock::Ids;
+use crate::domain::Language;
+use crate::http::language::negotiate;
+use crate::http::trace::TraceId;
+
+const TRACE_ID: HeaderName = HeaderName::from_static("trace-id");
+
+/// Gives the request its trace id and language, catches panics, and writes problem documents.
+pub async fn problems(State(ids): State<Ids>, mut request: Request, next: Next) -> Response {
+    let trace_id = TraceId::of(request.headers(), &ids);
+    let language = negotiate(request.headers());
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    request.extensions_mut().insert(trace_id.clone());
+    request.extensions_mut().insert(Reader { language, trace_id: trace_id.clone() });
+
+    let span = tracing::info_span!("request", %trace_id, %method, path);
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
+    let response =
+        answer.unwrap_or_else(|panic| Problem::internal(panic_text(panic.as_ref())).into_response());
+
+    let mut response = match problem_of(&response) {
+        Some(problem) => {
+            span.in_scope(|| log(&problem));
+            written(&problem, response, language, &path, &trace_id)
+        }
+        None => response,
+    };
+    if let Ok(value) = HeaderValue::try_from(trace_id.to_string()) {
+        response.headers_mut().insert(TRACE_ID, value);
+    }
+    response
+}
+
+/// For whom a problem is to be written where it is not the whole answer: a line of a bulk reply.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// The language asked for.
+    pub language: Language,
+    /// The request's trace id.
+    pub trace_id: TraceId,
+}
+
+/// The problem in an answer: our own, or the one that stands for an error the framework made.
+fn problem_of(response: &Response) -> Option<Problem> {
+    if let Some(problem) = response.extensions().get::<Problem>() {
+        return Some(problem.clone());
+    }
+    match response.status() {
+        status if !status.is_client_error() && !status.is_server_error() => None,
+        StatusCode::NOT_FOUND => Some(Problem::no_such_path()),
+        StatusCode::METHOD_NOT_ALLOWED => Some(Problem::method_not_allowed()),
+        status if status.is_client_error() => Some(Problem::broken_body()),
+        status => Some(Problem::internal(format!("a handler answered {status} without saying why"))),
+    }
+}
+
+/// The document in place of the body, keeping headers such as `Allow` and `Retry-After`.
+fn written(
+    problem: &Problem,
+    response: Response,
+    language: Language,
+    path: &str,
+    trace_id: &TraceId,
+) -> Response {
+    let document = problem.document(language, path, &trace_id.to_string());
+    let mut written = (problem.status(), Json(document)).into_response();
+    let (head, _) = response.into_parts();
+    for (name, value) in &head.headers {
+        if *name != header::CONTENT_LENGTH && *name != header::CONTENT_TYPE {
+            written.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    let headers = written.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    let tag = match language {
+        Language::Zh => "zh",
+        Language::En => "en",
+    };
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(tag));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
+    written
+}
+
+/// Our own faults are logged here, once; what clients do wrong is told to them alone.
+fn log(problem: &Problem) {
+    if let Some(cause) = &problem.0.cause {
+        tracing::error!(code = problem.code(), status = problem.status().as_u16(), cause, "request failed");
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without words".to_owned())
+}

@@ -1,0 +1,78 @@
+//! Recording a conversation.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::auth::Authority;
+use crate::domain::customer::command::{self, Command as DomainCommand};
+use crate::http::answer::Accepted;
+use crate::http::{Command, Id, Instant};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+use crate::routes::order::{Order, carry_out};
+
+/// A conversation with the customer.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "channel": "phone", "summary": "Asked for two references", "goal_reached": true,
+    "next_plan": {"at": "2026-03-04T02:00:00Z", "text": "Visit with the engineer"}
+}))]
+pub(crate) struct FollowUp {
+    /// How: `phone`, `wechat`, `visit`, `email`, `meeting`, `content` or `other`.
+    channel: String,
+    /// What was said.
+    summary: String,
+    /// Whether its goal was reached.
+    goal_reached: Option<bool>,
+    /// What comes next, and when. Nothing is recorded without it.
+    #[schema(required = true)]
+    next_plan: Option<NextPlan>,
+    /// When it took place; now when absent.
+    effective_at: Option<Instant>,
+}
+
+/// What is to be done next.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub(crate) struct NextPlan {
+    /// When.
+    at: Instant,
+    /// What.
+    text: String,
+}
+
+impl From<FollowUp> for Order {
+    fn from(body: FollowUp) -> Self {
+        let follow_up = command::FollowUp {
+            channel: body.channel,
+            summary: body.summary,
+            goal_reached: body.goal_reached,
+            next_plan: body.next_plan.map(|plan| command::Plan { at: plan.at.0, text: plan.text }),
+        };
+        Self {
+            command: DomainCommand::FollowUp(follow_up),
+            effective_at: body.effective_at.map(|instant| instant.0),
+        }
+    }
+}
+
+/// Record a follow-up
+///
+/// A conversation with its next plan: without one it cannot be submitted.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/follow-ups", tag = "activity", request_body = FollowUp,
+    params(("id" = Uuid, Path, description = "The customer.")),
+    responses(
+        (status = 200, description = "Recorded.", body = Accepted),
+        (status = 422, description = "The channel is unknown, the summary is empty, or the next plan is missing or past.", body = ProblemDocument),
+    )
+)]
+pub(crate) async fn follow_up(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(customer): Id,
+    command: Command<FollowUp>,
+) -> Result<Accepted, Problem> {
+    carry_out(&site, &caller, customer, command).await
+}

@@ -1,0 +1,85 @@
+//! Setting a tenant up: API keys and members.
+
+mod keys;
+mod members;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+use crate::domain::{Actor, Label, Role};
+use crate::problem::Problem;
+
+/// The longest name of an actor, in characters.
+const LONGEST_NAME: usize = 100;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new()
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(members::set, members::list))
+}
+
+/// The roles there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleName {
+    /// Works customers: their own, and those in a pool.
+    Rep,
+    /// Leads reps: works every customer.
+    Manager,
+    /// Sets the system up, and may do what a manager may.
+    Admin,
+    /// Reads figures; commands nothing.
+    Analyst,
+    /// Reads everything, the log included; commands nothing.
+    Auditor,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Rep => Self::Rep,
+            RoleName::Manager => Self::Manager,
+            RoleName::Admin => Self::Admin,
+            RoleName::Analyst => Self::Analyst,
+            RoleName::Auditor => Self::Auditor,
+        }
+    }
+}
+
+impl From<&Role> for RoleName {
+    fn from(role: &Role) -> Self {
+        match role {
+            Role::Rep => Self::Rep,
+            Role::Manager => Self::Manager,
+            Role::Admin => Self::Admin,
+            Role::Analyst => Self::Analyst,
+            Role::Auditor => Self::Auditor,
+        }
+    }
+}
+
+/// An actor of that name with those roles, when both can be.
+fn actor(name: &str, roles: &BTreeSet<RoleName>) -> Result<Actor, Problem> {
+    let name_fits = !name.trim().is_empty()
+        && name.chars().count() <= LONGEST_NAME
+        && !name.chars().any(char::is_control)
+        && !name.starts_with("system:");
+    if !name_fits {
+        let message = Label::new(
+            format!("应为 1 至 {LONGEST_NAME} 个字符,例如 rep:li,且不以 system: 开头。"),
+            format!("It must be 1 to {LONGEST_NAME} characters, such as rep:li, and not begin with system:."),
+        );
+        return Err(Problem::invalid_value("actor", message));
+    }
+    if roles.is_empty() {
+        let message = Label::new("至少需要一个角色。", "At least one role is needed.");
+        return Err(Problem::invalid_value("roles", message));
+    }
+    Ok(Actor::new(name, roles.iter().map(|role| Role::from(*role))))
+}

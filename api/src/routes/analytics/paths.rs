@@ -1,0 +1,66 @@
+//! Along which paths customers go.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::auth::Authority;
+use crate::domain::Label;
+use crate::http::answer::Reading;
+use crate::http::{Key, Moment, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{Ending, PathsQuery, PathsReport};
+use crate::routes::Site;
+use crate::routes::filter::{Between, Who};
+
+/// Paths are short, and a long tail of them is what one looks for: more fit into an answer than of other lists.
+const MOST: u32 = 100_000;
+
+/// Which paths.
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// How many, the most frequent first: 50 unless given.
+    #[serde(default = "fifty")]
+    #[param(minimum = 1, maximum = 100000)]
+    limit: u32,
+    /// How they end: `any`, `won` or `lost`.
+    #[serde(default)]
+    #[param(inline)]
+    ending: Ending,
+}
+
+fn fifty() -> u32 {
+    50
+}
+
+/// Read the paths
+///
+/// The sequences of stages that journeys took, with their share and median duration.
+#[utoipa::path(
+    get, path = "/v1/paths/{pipeline}", tag = "analytics",
+    params(("pipeline" = String, Path, description = "The pipeline."), Which, Between, Who, Moment),
+    responses(
+        (status = 200, description = "The most frequent paths.", body = PathsReport),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn paths(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(key): Key,
+    Query(Which { limit, ending }, between, who, moment): Query<Which, Between, Who, Moment>,
+) -> Result<Reading<PathsReport>, Problem> {
+    let pipeline = site.app.pipelines.find(caller.tenant, &key, None).await?;
+    if !(1..=MOST).contains(&limit) {
+        let message =
+            Label::new(format!("应在 1 至 {MOST} 之间。"), format!("It must be between 1 and {MOST}."));
+        return Err(Problem::invalid_value("limit", message));
+    }
+    let at = moment.at(&site, &caller, "dwell").await?;
+    let (window, filter) = (between.into(), who.into());
+    let query = PathsQuery { at, window, filter, ending, limit: limit as usize };
+    let report = site.app.projections.paths(caller.tenant, &pipeline, &query).await?;
+    Ok(Reading { position: report.position, body: report })
+}

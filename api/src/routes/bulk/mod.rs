@@ -1,0 +1,97 @@
+//! Many commands in one request, a line each.
+
+mod batch;
+mod line;
+mod lines;
+mod task;
+
+use std::convert::Infallible;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures::stream::{self, StreamExt as _};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+use crate::app::Caller;
+use crate::auth::Authority;
+use crate::domain::Label;
+use crate::http::Query;
+use crate::http::body::{self, ContentType};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::problem::render::Reader;
+use line::{BulkLine, LineReply};
+
+/// How many lines are taken up at a time.
+const AT_A_TIME: usize = 64;
+const NDJSON: &str = "application/x-ndjson";
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new().routes(routes!(bulk))
+}
+
+/// How the lines are carried out.
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Manner {
+    /// Judges every line against the present state, and records nothing.
+    #[serde(default)]
+    dry_run: bool,
+    /// All lines or none. Lines stand for themselves here, so it must be `false` or absent.
+    #[serde(default)]
+    atomic: bool,
+}
+
+/// Who asks, and how: the same for every line.
+#[derive(Clone)]
+struct Sender {
+    site: Site,
+    caller: Caller,
+    reader: Reader,
+    dry_run: bool,
+}
+
+/// Carry out many commands
+///
+/// A command a line, answered a line each, in order, while lines still arrive; each stands for itself and has the
+/// status that the single call would have had. Give lines an `idempotency_key` to be able to send them again.
+/// Blank lines are passed over.
+#[utoipa::path(
+    post, path = "/v1/bulk", tag = "bulk",
+    params(Manner),
+    request_body(content = BulkLine, content_type = "application/x-ndjson"),
+    responses(
+        (status = 200, description = "A reply for each line.", body = LineReply, content_type = "application/x-ndjson"),
+        (status = 415, description = "The body is not `application/x-ndjson`.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn bulk(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Query(manner, ..): Query<Manner>,
+    Extension(reader): Extension<Reader>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if manner.atomic {
+        let message = Label::new(
+            "各行独立执行,不支持 atomic=true。",
+            "Lines stand for themselves: atomic=true is not offered.",
+        );
+        return Err(Problem::invalid_value("atomic", message));
+    }
+    let body = body::stream(request, ContentType::Ndjson, NDJSON)?;
+    let sender = Sender { site, caller, reader, dry_run: manner.dry_run };
+    let replies = lines::lines(body).ready_chunks(AT_A_TIME).then(move |lines| {
+        let sender = sender.clone();
+        async move { batch::carry_out(&sender, lines).await }
+    });
+    let replies = replies.flat_map(stream::iter).map(|reply| Ok::<_, Infallible>(reply.ndjson()));
+    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(replies)).into_response())
+}

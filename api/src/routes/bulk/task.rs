@@ -1,0 +1,122 @@
+//! What a line asks for, carried out or rehearsed.
+
+use axum::http::{Method, StatusCode};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Sender;
+use super::line::{BulkLine, LineResult, Verb};
+use crate::app::CommandMeta;
+use crate::domain::Context;
+use crate::domain::customer::command::Register;
+use crate::domain::customer::{Command, NewEvent, decide, tags};
+use crate::eventstore;
+use crate::http::answer::Accepted;
+use crate::http::command::{digest, read_body};
+use crate::problem::Problem;
+use crate::routes::activity::{follow_up::FollowUp, note::Note, signal::Signal};
+use crate::routes::customers::register::NewCustomer;
+use crate::routes::order::Order;
+use crate::routes::ownership::{change_owner::OwnerChange, claim::Claim, release::Release};
+use crate::routes::status::{correct::Correction, reactivate::Reactivation, transition::Move};
+
+/// What a line asks for, with everything that the single call has.
+pub(super) struct Task {
+    meta: CommandMeta,
+    what: What,
+}
+
+enum What {
+    Register { register: Box<Register>, effective_at: Option<DateTime<Utc>> },
+    Order { customer: Uuid, order: Box<Order> },
+}
+
+impl Task {
+    /// Reads the line's body as the single call reads its own.
+    pub(super) fn of(sender: &Sender, line: &BulkLine) -> Result<Self, Problem> {
+        let path = match (line.customer_id, line.command.segment()) {
+            (Some(customer), Some(segment)) => format!("/v1/customers/{customer}/{segment}"),
+            _ => "/v1/customers".to_owned(),
+        };
+        let meta = CommandMeta {
+            idempotency_key: line.idempotency_key.clone(),
+            digest: digest(&Method::POST, &path, &line.body),
+            if_match: None,
+            correlation_id: Some(sender.reader.trace_id.as_uuid()),
+        };
+        let what = match line.customer_id {
+            Some(customer) => What::Order { customer, order: Box::new(order(line.command, &line.body)?) },
+            None => {
+                let body: NewCustomer = read_body(&line.body)?;
+                let effective_at = body.effective_at.map(|instant| instant.0);
+                What::Register { register: Box::new(body.into()), effective_at }
+            }
+        };
+        Ok(Self { meta, what })
+    }
+
+    pub(super) async fn carry_out(self, sender: &Sender) -> Result<(StatusCode, LineResult), Problem> {
+        let Sender { site, caller, .. } = sender;
+        let answer = match self.what {
+            What::Register { register, effective_at } => {
+                site.app.register(caller, &self.meta, *register, effective_at).await?
+            }
+            What::Order { customer, order } => {
+                site.app.customer(caller, &self.meta, customer, &order.command, order.effective_at).await?
+            }
+        };
+        let accepted = Accepted::from(answer);
+        Ok((accepted.status(), LineResult::Accepted(accepted)))
+    }
+
+    /// What the line would record, judged against the present state.
+    pub(super) async fn rehearse(self, sender: &Sender) -> Result<(StatusCode, LineResult), Problem> {
+        let (status, events) = match self.what {
+            What::Register { register, effective_at } => {
+                (StatusCode::CREATED, rehearse_registration(sender, *register, effective_at).await?)
+            }
+            What::Order { customer, order } => {
+                let rehearsed =
+                    sender.site.app.rehearse(&sender.caller, customer, &order.command, order.effective_at);
+                (StatusCode::OK, rehearsed.await?)
+            }
+        };
+        let would_record = events.iter().map(|new| new.event.event_type()).collect();
+        Ok((status, LineResult::Rehearsed { would_record }))
+    }
+}
+
+fn order(verb: Verb, body: &Value) -> Result<Order, Problem> {
+    Ok(match verb {
+        Verb::Register => return Err(Problem::missing_field("customer_id")),
+        Verb::Transition => read_body::<Move>(body)?.into(),
+        Verb::Correction => read_body::<Correction>(body)?.order()?,
+        Verb::Reactivation => read_body::<Reactivation>(body)?.into(),
+        Verb::Note => read_body::<Note>(body)?.into(),
+        Verb::FollowUp => read_body::<FollowUp>(body)?.into(),
+        Verb::Signal => read_body::<Signal>(body)?.into(),
+        Verb::Claim => read_body::<Claim>(body)?.into(),
+        Verb::Release => read_body::<Release>(body)?.into(),
+        Verb::OwnerChange => read_body::<OwnerChange>(body)?.into(),
+    })
+}
+
+async fn rehearse_registration(
+    sender: &Sender,
+    register: Register,
+    effective_at: Option<DateTime<Utc>>,
+) -> Result<Vec<NewEvent>, Problem> {
+    let Sender { site, caller, .. } = sender;
+    let register = Register { customer: (site.app.ids)(), ..register };
+    if let Some(external_id) = &register.external_id {
+        let query = eventstore::Query::tag(tags::external(external_id));
+        let head = site.app.store.head(caller.tenant).await?.position;
+        if !site.app.store.read_matching(caller.tenant, &query, 0, head, 1).await?.is_empty() {
+            return Err(Problem::external_id_taken());
+        }
+    }
+    let pipelines = site.app.pipelines.latest(caller.tenant).await?;
+    let context = Context { effective_at, ..Context::new((site.app.clock)(), &caller.actor, &pipelines) };
+    Ok(decide(None, &Command::Register(register), &context)?)
+}

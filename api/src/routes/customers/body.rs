@@ -1,0 +1,177 @@
+//! What customers are described with.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::domain::Owner;
+use crate::domain::customer::command::NewContact;
+use crate::domain::customer::event::{ContactKind, Money};
+
+/// A way to reach a customer.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub struct Contact {
+    /// How the value is to be read.
+    kind: Kind,
+    /// The number, address or account.
+    #[schema(example = "+8613800138000")]
+    value: String,
+}
+
+/// The kinds of contact.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    /// A telephone number.
+    Phone,
+    /// An e-mail address.
+    Email,
+    /// A WeChat account.
+    Wechat,
+}
+
+impl From<Contact> for NewContact {
+    fn from(contact: Contact) -> Self {
+        let kind = match contact.kind {
+            Kind::Phone => ContactKind::Phone,
+            Kind::Email => ContactKind::Email,
+            Kind::Wechat => ContactKind::Wechat,
+        };
+        Self { kind, value: contact.value }
+    }
+}
+
+/// An amount of money.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub struct Amount {
+    /// The amount: a decimal as text, never a float.
+    #[serde(deserialize_with = "decimal")]
+    #[schema(value_type = String, example = "128000.00")]
+    amount: Decimal,
+    /// The ISO 4217 code.
+    #[schema(example = "CNY")]
+    currency: String,
+}
+
+impl From<Amount> for Money {
+    fn from(amount: Amount) -> Self {
+        Self { amount: amount.amount, currency: amount.currency }
+    }
+}
+
+fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Decimal::from_str_exact(&text)
+        .map_err(|_| de::Error::custom("expected a decimal number as text, such as \"12.30\""))
+}
+
+/// Custom fields, by name.
+pub(crate) type Fields = BTreeMap<String, Value>;
+
+/// Who owns a customer: `{"kind":"rep","id":"li"}`, or in short `rep:li` or `pool:customer_pool`.
+#[derive(Debug, Clone, ToSchema)]
+#[schema(value_type = Object, example = json!({"kind": "rep", "id": "li"}))]
+pub(crate) struct OwnerName(pub Owner);
+
+impl OwnerName {
+    /// The owner in a text: `rep:li`, `pool:customer_pool`, or the bare id of a rep.
+    #[must_use]
+    pub(crate) fn parse(text: &str) -> Self {
+        Self(match text.split_once(':') {
+            Some(("pool", key)) => Owner::Pool(key.to_owned()),
+            Some(("rep", id)) => Owner::Rep(id.to_owned()),
+            _ => Owner::Rep(text.to_owned()),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for OwnerName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EitherForm)
+    }
+}
+
+struct EitherForm;
+
+/// The long form of an owner.
+#[derive(Deserialize)]
+struct Named {
+    kind: OwnerKind,
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OwnerKind {
+    Rep,
+    Pool,
+}
+
+impl<'de> Visitor<'de> for EitherForm {
+    type Value = OwnerName;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an owner such as {\"kind\":\"rep\",\"id\":\"li\"} or \"rep:li\"")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<OwnerName, E> {
+        Ok(OwnerName::parse(text))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<OwnerName, A::Error> {
+        let Named { kind, id } = Named::deserialize(de::value::MapAccessDeserializer::new(members))?;
+        Ok(OwnerName(match kind {
+            OwnerKind::Rep => Owner::Rep(id),
+            OwnerKind::Pool => Owner::Pool(id),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Amount, OwnerName};
+    use crate::domain::Owner;
+    use crate::http::strict::{Fault, Source, read};
+
+    fn owner(value: &Value) -> Result<Owner, Vec<Fault>> {
+        read::<OwnerName>(value, Source::Body).map(|name| name.0)
+    }
+
+    #[test]
+    fn an_owner_has_a_long_and_a_short_form() {
+        let li = Owner::Rep("li".to_owned());
+        for form in [json!({"kind": "rep", "id": "li"}), json!("rep:li"), json!("li")] {
+            assert_eq!(owner(&form).unwrap(), li, "{form}");
+        }
+        let pool = Owner::Pool("customer_pool".to_owned());
+        for form in [json!({"kind": "pool", "id": "customer_pool"}), json!("pool:customer_pool")] {
+            assert_eq!(owner(&form).unwrap(), pool, "{form}");
+        }
+    }
+
+    #[test]
+    fn a_fault_within_an_owner_is_named() {
+        assert_eq!(owner(&json!({"kind": "team", "id": "x"})).unwrap_err()[0].field, "kind");
+        assert_eq!(owner(&json!({"kind": "rep", "id": "x", "nmae": 1})).unwrap_err()[0].field, "nmae");
+        assert_eq!(owner(&json!({"kind": "rep"})).unwrap_err()[0].field, "id");
+        assert!(owner(&json!(5)).is_err());
+    }
+
+    #[test]
+    fn an_amount_is_a_decimal_as_text() {
+        let amount =
+            |value: Value| read::<Amount>(&json!({"amount": value, "currency": "CNY"}), Source::Body);
+        assert_eq!(amount(json!("12.30")).unwrap().amount.to_string(), "12.30");
+        for value in
+            [json!(12.3), json!(12), json!("12,30"), json!("1e3"), json!("NaN"), json!(""), json!(null)]
+        {
+            assert_eq!(amount(value.clone()).unwrap_err()[0].field, "amount", "{value}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Forgetting a person.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::auth::Authority;
+use crate::domain::customer::command::{Command as DomainCommand, Erase};
+use crate::http::answer::Accepted;
+use crate::http::{Command, Id};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+use crate::routes::order::{Order, carry_out};
+
+/// Why the person is to be forgotten.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"ground": "request"}))]
+pub(crate) struct Erasure {
+    /// On what ground: a word for programs, never text about the person.
+    #[serde(default = "request")]
+    ground: String,
+}
+
+fn request() -> String {
+    "request".to_owned()
+}
+
+impl From<Erasure> for Order {
+    fn from(erasure: Erasure) -> Self {
+        Self::now(DomainCommand::Erase(Erase { ground: erasure.ground }))
+    }
+}
+
+/// Erase a person
+///
+/// Destroys the key of the person's names, contacts and texts. Not a byte of the log changes, so every proof
+/// made before still verifies; nobody can read those fields any more, and the read models drop them.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/erasure", tag = "audit", request_body = Erasure,
+    params(("id" = Uuid, Path, description = "The customer.")),
+    responses(
+        (status = 200, description = "Erased.", body = Accepted),
+        (status = 409, description = "The customer was erased already.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn erase(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(customer): Id,
+    command: Command<Erasure>,
+) -> Result<Accepted, Problem> {
+    carry_out(&site, &caller, customer, command).await
+}

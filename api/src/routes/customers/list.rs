@@ -1,0 +1,92 @@
+//! Finding customers.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::body::OwnerName;
+use super::names::Names;
+use crate::app::Caller;
+use crate::auth::Authority;
+use crate::auth::sight::{reads_people, shown_to};
+use crate::domain::{Label, Language};
+use crate::http::answer::Reading;
+use crate::http::language::Wanted;
+use crate::http::{Freshness, Page, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{CustomerFilter, CustomerList};
+use crate::routes::Site;
+
+/// Which customers. All that are given must hold.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Sought {
+    /// The id in another system.
+    external_id: Option<String>,
+    /// Whose they are: `rep:li` or `pool:customer_pool`.
+    #[param(value_type = Option<String>, example = "rep:li")]
+    owner: Option<String>,
+    /// The stage they stand in.
+    stage: Option<String>,
+    /// A label they carry.
+    tag: Option<String>,
+    /// A part of the name, or of the id in another system.
+    q: Option<String>,
+}
+
+impl From<Sought> for CustomerFilter {
+    fn from(sought: Sought) -> Self {
+        Self {
+            external_id: sought.external_id,
+            owner: sought.owner.map(|owner| OwnerName::parse(&owner).0),
+            stage: sought.stage,
+            tag: sought.tag,
+            q: sought.q,
+        }
+    }
+}
+
+/// List customers
+///
+/// In the order of their registration.
+#[utoipa::path(
+    get, path = "/v1/customers", tag = "customers",
+    params(Sought, Page, Freshness),
+    responses(
+        (status = 200, description = "A page of customers.", body = CustomerList),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn list(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Wanted(language): Wanted,
+    Query(sought, page, freshness, _): Query<Sought, Page, Freshness>,
+) -> Result<Reading<CustomerList>, Problem> {
+    freshness.wait(&site, &caller, "board").await?;
+    if sought.q.is_some() && !reads_people(&caller.actor) {
+        let message = Label::new("此角色不能按姓名搜索。", "This role may not search by name.");
+        return Err(Problem::invalid_value("q", message));
+    }
+    find(&site, &caller, language, &sought.into(), &page).await
+}
+
+/// A page of customers as the caller may read them.
+pub(in crate::routes) async fn find(
+    site: &Site,
+    caller: &Caller,
+    language: Language,
+    filter: &CustomerFilter,
+    page: &Page,
+) -> Result<Reading<CustomerList>, Problem> {
+    let limit = page.limit()?;
+    let names = Names::new(site, caller, language).await?;
+    let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
+    let now = (site.app.clock)();
+    let projections = &site.app.projections;
+    let found = projections.customers(caller.tenant, filter, page.cursor(), limit, now, &stage_name).await?;
+    let (CustomerList { items, next_cursor }, position) = found;
+    let items = items.into_iter().map(|customer| shown_to(&caller.actor, customer)).collect();
+    Ok(Reading { position, body: CustomerList { items, next_cursor } })
+}

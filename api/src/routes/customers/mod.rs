@@ -1,0 +1,22 @@
+//! Customers: registered, described, found, forgotten.
+
+pub(super) mod body;
+pub(super) mod change_details;
+mod erase;
+pub(super) mod list;
+pub(super) mod names;
+mod read;
+pub(super) mod register;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new()
+        .routes(routes!(register::register, list::list))
+        .routes(routes!(read::read))
+        .routes(routes!(change_details::change_details))
+        .routes(routes!(erase::erase))
+}

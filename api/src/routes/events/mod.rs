@@ -1,0 +1,100 @@
+//! The log as clients read it: page by page, or as it grows.
+
+mod list;
+mod readable;
+mod stream;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::Site;
+use crate::auth::Authority;
+use crate::domain::Label;
+use crate::domain::customer::tags;
+use crate::eventstore::{self, Position, QueryItem};
+use crate::http::command::single;
+use crate::http::{Query, page};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use list::EventList;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new().routes(routes!(events))
+}
+
+/// Which events.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Only events after this position.
+    after: Option<Position>,
+    /// How many at most: 50 unless given, 500 at most. A stream has no end and takes none.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// Only these types, separated by commas.
+    #[param(example = "customer.moved,customer.reactivated")]
+    r#type: Option<String>,
+    /// Only what happened to this customer.
+    customer: Option<Uuid>,
+}
+
+impl Wanted {
+    /// The same as a query of the log.
+    fn query(&self) -> eventstore::Query {
+        let types = self.r#type.iter().flat_map(|types| types.split(','));
+        let types = types.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
+        let tags = self.customer.iter().map(|customer| tags::customer(*customer));
+        eventstore::Query { items: vec![QueryItem { types: types.collect(), tags: tags.collect() }] }
+    }
+}
+
+/// Read the log
+///
+/// The entries as they are stored (CloudEvents 1.0), with personal fields opened for callers who may read them.
+/// With `Accept: text/event-stream` they come as server-sent events, from `after` or `Last-Event-ID` on and then
+/// as they happen: `id` is the position, a comment every 15 seconds keeps the connection open.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "log",
+    params(
+        Wanted,
+        ("Last-Event-ID" = Option<Position>, Header, description = "Resumes a stream after this position."),
+    ),
+    responses(
+        (status = 200, description = "A page of the log, or the stream.", content(
+            (EventList = "application/json"), (String = "text/event-stream"),
+        )),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn events(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    headers: HeaderMap,
+    Query(wanted, ..): Query<Wanted>,
+) -> Result<Response, Problem> {
+    let limit = page::limit(wanted.limit)?;
+    if wants_stream(&headers) {
+        let after = last_event_id(&headers)?.or(wanted.after).unwrap_or(0);
+        return Ok(stream::stream(site, caller, wanted.query(), after).into_response());
+    }
+    Ok(list::list(&site, &caller, &wanted, limit).await?.into_response())
+}
+
+fn wants_stream(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|range| range.trim().starts_with("text/event-stream"))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
+    let Some(text) = single(headers, "Last-Event-ID")? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| {
+        let expected = Label::new("应为一个位置,例如 42。", "It must be a position, such as 42.");
+        Problem::malformed_header("Last-Event-ID", expected)
+    })
+}

@@ -1,0 +1,13 @@
+//! History: what happened to a customer, when it happened, and when we learned it.
+
+mod stays;
+mod timeline;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new().routes(routes!(timeline::timeline)).routes(routes!(stays::stays))
+}

@@ -1,0 +1,17 @@
+//! Imports: files of past changes, and how far their reading has come.
+
+mod progress;
+mod registry;
+mod start;
+mod upload;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+
+pub use registry::Imports;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new().routes(routes!(start::start)).routes(routes!(progress::progress))
+}

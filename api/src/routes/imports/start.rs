@@ -1,0 +1,129 @@
+//! Importing a file.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use utoipa::IntoParams;
+
+use super::progress::{ImportReply, path};
+use super::registry::Standing;
+use super::upload;
+use crate::app::Caller;
+use crate::auth::Authority;
+use crate::http::Query;
+use crate::http::body::{self, ContentType};
+use crate::import::{self, Mapping};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::problem::render::Reader;
+use crate::routes::Site;
+
+/// Which column of the file is what.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Columns {
+    /// The pipeline's key. A new key makes a pipeline of the file's statuses, any move allowed.
+    pipeline: String,
+    /// The column that names the customer; it becomes the `external_id`.
+    case: String,
+    /// The column with the status.
+    status: String,
+    /// The column with the instant of the change.
+    time: String,
+    /// The column with the person who made it.
+    actor: Option<String>,
+    /// Statuses in which a new pipeline ends, separated by commas.
+    r#final: Option<String>,
+    /// Whether bad rows are left out instead of refusing the file.
+    #[serde(default)]
+    skip_bad: bool,
+}
+
+impl From<Columns> for Mapping {
+    fn from(columns: Columns) -> Self {
+        let finals = columns.r#final.iter().flat_map(|finals| finals.split(','));
+        let finals = finals.map(str::trim).filter(|status| !status.is_empty()).map(str::to_owned);
+        Self {
+            pipeline: columns.pipeline,
+            case: columns.case,
+            status: columns.status,
+            time: columns.time,
+            actor: columns.actor,
+            finals: finals.collect(),
+            skip_bad: columns.skip_bad,
+        }
+    }
+}
+
+/// Import a file of past changes
+///
+/// CSV in UTF-8, plain or gzip. A bad row is named by its line, and nothing of the file is imported unless bad
+/// rows are to be left out. The answer comes when the import is done; with `Prefer: respond-async` (RFC 7240) it
+/// comes as soon as the file has arrived, and `Location` tells how far the import has come. Sending the same file
+/// again imports what is missing and nothing twice.
+#[utoipa::path(
+    post, path = "/v1/imports", tag = "bulk",
+    params(Columns, ("Prefer" = Option<String>, Header, description = "`respond-async` to be answered early.")),
+    request_body(content = String, content_type = "text/csv"),
+    responses(
+        (status = 200, description = "Imported.", body = ImportReply),
+        (status = 202, description = "Being imported; see `Location`.", body = ImportReply),
+        (status = 422, description = "Rows are bad, or a column is missing. Nothing was imported.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn start(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Query(columns, ..): Query<Columns>,
+    Extension(reader): Extension<Reader>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let early = prefers_early(request.headers());
+    let body = body::stream(request, ContentType::Csv, "text/csv")?;
+    let id = (site.app.ids)();
+    let mut standing = begin(&site, caller.clone(), columns.into(), upload::reader(body));
+    site.imports.remember(caller.tenant, id, standing.clone());
+    let enough = |standing: &Standing| if early { standing.has_read() } else { standing.has_ended() };
+    let standing =
+        standing.wait_for(enough).await.map_err(|error| Problem::internal(error.to_string()))?.clone();
+    match standing {
+        Standing::Failed(problem) => Err(problem),
+        Standing::Done(_) => Ok(Json(ImportReply::of(id, standing, &reader)).into_response()),
+        Standing::Running(_) => {
+            let location = HeaderValue::try_from(path(id)).ok().map(|path| (header::LOCATION, path));
+            let headers: HeaderMap = location.into_iter().collect();
+            Ok((StatusCode::ACCEPTED, headers, Json(ImportReply::of(id, standing, &reader))).into_response())
+        }
+    }
+}
+
+fn prefers_early(headers: &HeaderMap) -> bool {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    preferences.flat_map(|value| value.split([',', ';'])).any(|one| one.trim() == "respond-async")
+}
+
+/// Imports on a thread that may block. It goes on when the client goes away.
+fn begin(
+    site: &Site,
+    caller: Caller,
+    mapping: Mapping,
+    source: impl std::io::Read + Send + 'static,
+) -> watch::Receiver<Standing> {
+    let (tell, told) = watch::channel(Standing::begun());
+    let (app, runtime) = (site.app.clone(), Handle::current());
+    tokio::task::spawn_blocking(move || {
+        let progress = |progress| {
+            tell.send_replace(Standing::Running(progress));
+        };
+        let ended = runtime.block_on(import::run(&app, &caller, source, &mapping, &progress));
+        tell.send_replace(match ended {
+            Ok(report) => Standing::Done(report),
+            Err(error) => Standing::Failed(error.into()),
+        });
+    });
+    told
+}

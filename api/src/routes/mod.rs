@@ -1,0 +1,66 @@
+//! What can be asked of the service: a folder a noun, a file a verb.
+
+#![expect(unused_qualifications, reason = "utoipa spells out the trait of each entry in `params(…)`")]
+
+mod activity;
+mod admin;
+mod analytics;
+mod boards;
+mod bulk;
+mod customers;
+mod events;
+mod filter;
+mod history;
+mod imports;
+mod operations;
+mod order;
+mod ownership;
+mod pipelines;
+mod projections;
+mod status;
+mod templates;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+use crate::auth::AdminStore;
+pub use imports::Imports;
+
+/// What handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Site {
+    /// The write path and everything behind it.
+    pub app: App,
+    /// Keys and members.
+    pub admin: Arc<AdminStore>,
+    /// Cancelled when the service is to stop: streams end on it.
+    pub stop: CancellationToken,
+    /// Files being imported.
+    pub imports: Arc<Imports>,
+}
+
+/// Every route, with its description.
+pub fn router() -> OpenApiRouter<Site> {
+    [
+        operations::router(),
+        templates::router(),
+        pipelines::router(),
+        customers::router(),
+        status::router(),
+        activity::router(),
+        ownership::router(),
+        history::router(),
+        boards::router(),
+        analytics::router(),
+        events::router(),
+        bulk::router(),
+        imports::router(),
+        projections::router(),
+        admin::router(),
+    ]
+    .into_iter()
+    .fold(OpenApiRouter::new(), OpenApiRouter::merge)
+}

@@ -1,0 +1,45 @@
+//! Alive and ready.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// How the service is.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `alive` or `ready`.
+    #[schema(example = "ready")]
+    status: &'static str,
+}
+
+/// Tell that the process lives
+#[utoipa::path(
+    get, path = "/healthz", tag = "operations", security(()),
+    responses((status = 200, description = "It does.", body = Health))
+)]
+pub(super) async fn alive() -> Json<Health> {
+    Json(Health { status: "alive" })
+}
+
+/// Tell whether requests are served
+///
+/// Ready means that the log can be read and the service is not stopping.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations", security(()),
+    responses(
+        (status = 200, description = "They are.", body = Health),
+        (status = 503, description = "Not now.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn ready(State(site): State<Site>) -> Result<Json<Health>, Problem> {
+    if site.stop.is_cancelled() {
+        return Err(Problem::stopping());
+    }
+    site.app.store.tenants().await?;
+    Ok(Json(Health { status: "ready" }))
+}

@@ -1,0 +1,46 @@
+//! A command on a customer as HTTP carries it: a body of its own shape, and when it happened.
+//!
+//! The single calls and the lines of a bulk request read the same bodies and make the same commands of them.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::app::Caller;
+use crate::domain::customer;
+use crate::http::Command;
+use crate::http::answer::Accepted;
+use crate::problem::Problem;
+
+use super::Site;
+
+/// A domain command, with the instant at which it happened where the client says so.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    /// What is asked for.
+    pub command: customer::Command,
+    /// When it happened; now when absent.
+    pub effective_at: Option<DateTime<Utc>>,
+}
+
+impl Order {
+    /// A command that happens now.
+    #[must_use]
+    pub(super) fn now(command: customer::Command) -> Self {
+        Self { command, effective_at: None }
+    }
+}
+
+/// Carries a body out as a command on one customer.
+///
+/// # Errors
+/// Whatever the command ends in but success.
+pub(super) async fn carry_out<T: Into<Order>>(
+    site: &Site,
+    caller: &Caller,
+    customer: Uuid,
+    command: Command<T>,
+) -> Result<Accepted, Problem> {
+    let Order { command: what, effective_at } = command.body.into();
+    let answer = site.app.customer(caller, &command.meta, customer, &what, effective_at).await?;
+    Ok(answer.into())
+}

@@ -1,0 +1,109 @@
+//! Pools, and who is in them.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::auth::Authority;
+use crate::domain::pool::{Pool, PoolKind};
+use crate::domain::{Language, Owner};
+use crate::http::answer::{List, Reading};
+use crate::http::language::Wanted;
+use crate::http::{Freshness, Key, Page, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{CustomerFilter, CustomerList};
+use crate::routes::Site;
+use crate::routes::customers::list::find;
+
+/// A pool.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct PoolReply {
+    /// Names the pool.
+    #[schema(example = "customer_pool")]
+    key: String,
+    /// `customer_pool` or `lead_pool`.
+    #[schema(value_type = String, example = "customer_pool")]
+    kind: PoolKind,
+    /// What it is called, in the language asked for.
+    name: String,
+    /// The IANA zone whose local date a claim counts on.
+    #[schema(example = "Asia/Shanghai")]
+    timezone: String,
+    /// How many claims a rep has per local date.
+    #[schema(example = 3)]
+    claims_per_day: u32,
+    /// The pipelines whose customers begin here unless an owner is given.
+    default_of: Vec<String>,
+    /// How many customers are in it.
+    customers: u64,
+}
+
+impl PoolReply {
+    fn of(pool: &Pool, language: Language, customers: u64) -> Self {
+        Self {
+            key: pool.key.clone(),
+            kind: pool.kind,
+            name: pool.name.text(language).to_owned(),
+            timezone: pool.timezone.name().to_owned(),
+            claims_per_day: pool.claims_per_day,
+            default_of: Vec::new(),
+            customers,
+        }
+    }
+}
+
+/// List the pools
+#[utoipa::path(
+    get, path = "/v1/pools", tag = "ownership",
+    params(Freshness),
+    responses((status = 200, description = "Every pool of every pipeline.", body = List<PoolReply>))
+)]
+pub(super) async fn list(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Wanted(language): Wanted,
+    Query(freshness, ..): Query<Freshness>,
+) -> Result<Reading<List<PoolReply>>, Problem> {
+    freshness.wait(&site, &caller, "board").await?;
+    let (counts, position) = site.app.projections.pools(caller.tenant).await?;
+    let pipelines = site.app.pipelines.latest(caller.tenant).await?;
+    let mut pools: BTreeMap<&str, PoolReply> = BTreeMap::new();
+    for pipeline in pipelines.values() {
+        for pool in &pipeline.pools {
+            let customers = counts.get(&pool.key).copied().unwrap_or(0);
+            let reply = pools.entry(&pool.key).or_insert_with(|| PoolReply::of(pool, language, customers));
+            reply.default_of.extend(pool.default.then(|| pipeline.key.clone()));
+        }
+    }
+    Ok(Reading { position, body: List::whole(pools.into_values().collect()) })
+}
+
+/// List the customers of a pool
+///
+/// Contacts are masked for reps until the customer is claimed.
+#[utoipa::path(
+    get, path = "/v1/pools/{key}/customers", tag = "ownership",
+    params(("key" = String, Path, description = "The pool."), Page, Freshness),
+    responses(
+        (status = 200, description = "A page of customers.", body = CustomerList),
+        (status = 404, description = "There is no such pool.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn customers(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(key): Key,
+    Wanted(language): Wanted,
+    Query(page, freshness, ..): Query<Page, Freshness>,
+) -> Result<Reading<CustomerList>, Problem> {
+    freshness.wait(&site, &caller, "board").await?;
+    let pipelines = site.app.pipelines.latest(caller.tenant).await?;
+    if !pipelines.values().any(|pipeline| pipeline.pool(&key).is_some()) {
+        return Err(Problem::not_found("pool", &key));
+    }
+    let filter = CustomerFilter { owner: Some(Owner::Pool(key)), ..CustomerFilter::default() };
+    find(&site, &caller, language, &filter, &page).await
+}

@@ -1,0 +1,27 @@
+//! Listing the read models.
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::auth::Authority;
+use crate::http::Query;
+use crate::http::answer::List;
+use crate::http::query::Nothing;
+use crate::problem::Problem;
+use crate::projections::ProjectionStatus;
+use crate::routes::Site;
+
+/// List the read models
+///
+/// How far each has come, what is parked, and whether it is being rebuilt.
+#[utoipa::path(
+    get, path = "/v1/projections", tag = "operations",
+    responses((status = 200, description = "Every read model.", body = List<ProjectionStatus>))
+)]
+pub(super) async fn list(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    _: Query<Nothing>,
+) -> Result<Json<List<ProjectionStatus>>, Problem> {
+    Ok(Json(List::whole(site.app.projections.status(caller.tenant).await?)))
+}

@@ -1,0 +1,13 @@
+//! The read models as operators see them.
+
+mod list;
+mod rebuild;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(rebuild::rebuild))
+}

@@ -1,0 +1,49 @@
+//! Rebuilding a read model.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::app::Caller;
+use crate::auth::Authority;
+use crate::http::Key;
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::ProjectionStatus;
+use crate::routes::Site;
+
+/// Rebuild a read model
+///
+/// From the first event, while the present rows go on serving; then the new ones take over. `GET /v1/projections`
+/// shows how far it has come as `rebuilding`. A rebuild that meets an event it cannot fold changes nothing.
+#[utoipa::path(
+    post, path = "/v1/projections/{name}/rebuild", tag = "operations",
+    params(("name" = String, Path, description = "The read model: `board`, `timeline` or `dwell`.")),
+    responses(
+        (status = 202, description = "Begun; how it stood before.", body = ProjectionStatus),
+        (status = 404, description = "There is no such read model.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn rebuild(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(name): Key,
+) -> Result<(StatusCode, Json<ProjectionStatus>), Problem> {
+    let all = site.app.projections.status(caller.tenant).await?;
+    let before = all.into_iter().find(|status| status.name == name);
+    let before = before.ok_or_else(|| Problem::not_found("projection", &name))?;
+    tokio::spawn(run(site, caller, name));
+    Ok((StatusCode::ACCEPTED, Json(before)))
+}
+
+/// Goes on when the client goes away, and ends with the service: what was not switched is begun anew next time.
+async fn run(site: Site, caller: Caller, name: String) {
+    let rebuilt = site.app.projections.rebuild(caller.tenant, &name, &|_, _| {});
+    tokio::select! {
+        outcome = rebuilt => match outcome {
+            Ok(()) => tracing::info!(projection = name, "rebuilt"),
+            Err(error) => tracing::error!(projection = name, %error, "the rebuild changed nothing"),
+        },
+        () = site.stop.cancelled() => {}
+    }
+}

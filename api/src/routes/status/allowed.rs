@@ -1,0 +1,92 @@
+//! Where a customer may go from here.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::auth::Authority;
+use crate::domain::customer::{AllowedTransition, allowed_transitions};
+use crate::domain::{Context, Language};
+use crate::http::answer::Versioned;
+use crate::http::language::Wanted;
+use crate::http::{Id, Query};
+use crate::problem::Problem;
+use crate::problem::document::{ProblemDocument, ViolationDocument};
+use crate::routes::Site;
+
+/// Which journey.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// The pipeline's key; the primary journey's when absent.
+    pipeline: Option<String>,
+}
+
+/// The stages that are not the present one.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct AllowedTransitionsReply {
+    /// Every stage of the pipeline but the present one, in order.
+    items: Vec<TransitionReply>,
+}
+
+/// One stage, and what stands in the way.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct TransitionReply {
+    /// The stage.
+    #[schema(example = "need_confirmed")]
+    to: String,
+    /// What it is called, in the language asked for.
+    name: String,
+    /// Whether a move there succeeds once its form is filled in.
+    allowed: bool,
+    /// What stands in the way.
+    violations: Vec<ViolationDocument>,
+    /// A JSON Schema of what the move asks for.
+    form: Value,
+    /// Who would have to approve; null where nobody has to.
+    approval: Option<String>,
+}
+
+impl TransitionReply {
+    fn of(transition: AllowedTransition, language: Language) -> Self {
+        let violations = transition.violations.iter();
+        Self {
+            to: transition.to,
+            name: transition.name.text(language).to_owned(),
+            allowed: transition.allowed,
+            violations: violations.map(|violation| ViolationDocument::of(violation, language)).collect(),
+            form: transition.form,
+            approval: None,
+        }
+    }
+}
+
+/// List where a customer may go
+///
+/// Judged by the rules that decide the move itself, as the log stands now.
+#[utoipa::path(
+    get, path = "/v1/customers/{id}/allowed-transitions", tag = "status",
+    params(("id" = Uuid, Path, description = "The customer."), Which),
+    responses(
+        (status = 200, description = "Every stage but the present one.", body = AllowedTransitionsReply),
+        (status = 404, description = "There is no such customer or pipeline.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn allowed(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(id): Id,
+    Wanted(language): Wanted,
+    Query(which, ..): Query<Which>,
+) -> Result<Versioned<Json<AllowedTransitionsReply>>, Problem> {
+    let customer = site.app.customer_state(&caller, id).await?;
+    let key = which.pipeline.as_deref().unwrap_or(customer.primary());
+    let pipelines = site.app.pipelines.latest(caller.tenant).await?;
+    let pipeline = pipelines.get(key).ok_or_else(|| Problem::not_found("pipeline", key))?;
+    let context = Context::new((site.app.clock)(), &caller.actor, &pipelines);
+    let items = allowed_transitions(&customer, pipeline, &context).into_iter();
+    let items = items.map(|transition| TransitionReply::of(transition, language)).collect();
+    Ok(Versioned { version: customer.version, body: Json(AllowedTransitionsReply { items }) })
+}

@@ -1,0 +1,196 @@
+//! Putting a wrong record right.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::auth::Authority;
+use crate::domain::Label;
+use crate::domain::customer::command::{Amendment, Command as DomainCommand, Correct};
+use crate::domain::customer::event::OnConflict;
+use crate::http::answer::Accepted;
+use crate::http::{Command, Id, Instant};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+use crate::routes::order::{Order, carry_out};
+
+/// A correction of a record.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "corrects": "01930000-0000-7000-8000-000000000000", "kind": "target", "to": "quoted",
+    "reason": "The wrong stage was chosen"
+}))]
+pub(crate) struct Correction {
+    /// The event that is corrected: a move, or an earlier correction. An insertion may do without.
+    corrects: Option<Uuid>,
+    /// `void`: it never happened. `target`: it led to another stage. `time`: it happened at another instant.
+    /// `insert`: a step was forgotten.
+    kind: Kind,
+    /// The right stage, for `target` and `insert`.
+    to: Option<String>,
+    /// The sub-status within it.
+    sub_status: Option<String>,
+    /// The right instant, for `time` and `insert`.
+    effective_at: Option<Instant>,
+    /// Why.
+    reason: String,
+    /// What becomes of later moves that no longer fit.
+    #[serde(default)]
+    on_conflict: Settlement,
+}
+
+/// The kinds of correction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    /// It never happened.
+    Void,
+    /// It led to another stage.
+    Target,
+    /// It happened at another instant.
+    Time,
+    /// A step was forgotten.
+    Insert,
+}
+
+/// How a conflict with later moves is settled.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Settlement {
+    /// The correction is refused, and the conflicting moves are listed.
+    #[default]
+    Reject,
+    /// The following move is re-read as leaving the corrected stage, where the pipeline allows that.
+    Continue,
+    /// The following moves are voided with it.
+    Truncate,
+}
+
+impl From<Settlement> for OnConflict {
+    fn from(settlement: Settlement) -> Self {
+        match settlement {
+            Settlement::Reject => Self::Reject,
+            Settlement::Continue => Self::Continue,
+            Settlement::Truncate => Self::Truncate,
+        }
+    }
+}
+
+impl Correction {
+    /// The command. What each kind needs beside its reason is asked for here, and what it has no use for is
+    /// refused, so that nothing is silently lost.
+    ///
+    /// # Errors
+    /// 422 naming the field.
+    pub(crate) fn order(self) -> Result<Order, Problem> {
+        let moved_at = self.effective_at.map(|instant| instant.0);
+        let idle = |given: bool, field: &'static str| given.then_some(field);
+        let (to, sub_status) = (self.to, self.sub_status);
+        let useless = match self.kind {
+            Kind::Void => idle(to.is_some(), "to").or(idle(moved_at.is_some(), "effective_at")),
+            Kind::Target => idle(moved_at.is_some(), "effective_at"),
+            Kind::Time => idle(to.is_some(), "to"),
+            Kind::Insert => None,
+        };
+        let useless = match self.kind {
+            Kind::Void | Kind::Time => useless.or(idle(sub_status.is_some(), "sub_status")),
+            Kind::Target | Kind::Insert => useless,
+        };
+        if let Some(field) = useless {
+            return Err(unused(field));
+        }
+        if self.corrects.is_none() && self.kind != Kind::Insert {
+            return Err(Problem::missing_field("corrects"));
+        }
+        let change = match self.kind {
+            Kind::Void => Amendment::Void,
+            Kind::Target => Amendment::Target { to: needed(to, "to")?, sub_status },
+            Kind::Time => Amendment::Time { moved_at: needed(moved_at, "effective_at")? },
+            Kind::Insert => Amendment::Insert {
+                to: needed(to, "to")?,
+                sub_status,
+                moved_at: needed(moved_at, "effective_at")?,
+            },
+        };
+        let on_conflict = self.on_conflict.into();
+        let correct = Correct { corrects: self.corrects, change, reason: self.reason, on_conflict };
+        Ok(Order::now(DomainCommand::Correct(correct)))
+    }
+}
+
+fn needed<T>(value: Option<T>, field: &str) -> Result<T, Problem> {
+    value.ok_or_else(|| Problem::missing_field(field))
+}
+
+fn unused(field: &str) -> Problem {
+    let message = Label::new("这种更正不使用此字段。", "This kind of correction has no use for the field.");
+    Problem::invalid_value(field, message)
+}
+
+/// Correct a record
+///
+/// The record was wrong, or a step was forgotten. Nothing is deleted: the former story stays readable with
+/// `known_at`, and the timeline shows which record superseded which.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/corrections", tag = "status", request_body = Correction,
+    params(("id" = Uuid, Path, description = "The customer.")),
+    responses(
+        (status = 200, description = "Corrected.", body = Accepted),
+        (status = 409, description = "Later moves no longer fit: they are listed, with the ways of settling it.", body = ProblemDocument),
+        (status = 422, description = "There is no such record, or a field is missing or wrong.", body = ProblemDocument),
+    )
+)]
+pub(crate) async fn correct(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(customer): Id,
+    command: Command<Correction>,
+) -> Result<Accepted, Problem> {
+    let Command { body, meta } = command;
+    carry_out(&site, &caller, customer, Command { body: body.order()?, meta }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Correction;
+    use crate::http::command::read_body;
+    use crate::problem::Problem;
+    use crate::routes::order::Order;
+
+    const MOVE: &str = "01930000-0000-7000-8000-000000000000";
+
+    fn order(body: &Value) -> Result<Order, Problem> {
+        read_body::<Correction>(body)?.order()
+    }
+
+    #[test]
+    fn each_kind_takes_what_it_needs() {
+        for body in [
+            json!({"corrects": MOVE, "kind": "void", "reason": "x"}),
+            json!({"corrects": MOVE, "kind": "target", "to": "quoted", "reason": "x", "on_conflict": "continue"}),
+            json!({"corrects": MOVE, "kind": "time", "effective_at": "2026-01-01T00:00:00Z", "reason": "x"}),
+            json!({"kind": "insert", "to": "quoted", "effective_at": "2026-01-01T00:00:00Z", "reason": "x"}),
+        ] {
+            assert!(order(&body).is_ok(), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_a_kind_needs_or_has_no_use_for_is_named() {
+        for (code, body) in [
+            ("missing-field", json!({"kind": "void", "reason": "x"})),
+            ("missing-field", json!({"corrects": MOVE, "kind": "target", "reason": "x"})),
+            ("missing-field", json!({"corrects": MOVE, "kind": "time", "reason": "x"})),
+            ("missing-field", json!({"kind": "insert", "to": "quoted", "reason": "x"})),
+            ("missing-field", json!({"corrects": MOVE, "kind": "void"})),
+            ("invalid-value", json!({"corrects": MOVE, "kind": "void", "to": "quoted", "reason": "x"})),
+            ("invalid-value", json!({"corrects": MOVE, "kind": "undo", "reason": "x"})),
+        ] {
+            assert_eq!(order(&body).unwrap_err().code(), code, "{body}");
+        }
+    }
+}

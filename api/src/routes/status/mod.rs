@@ -1,0 +1,19 @@
+//! Statuses: where a customer stands, may go, went, and did not go.
+
+mod allowed;
+pub(super) mod correct;
+pub(super) mod reactivate;
+pub(super) mod transition;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new()
+        .routes(routes!(allowed::allowed))
+        .routes(routes!(transition::transition))
+        .routes(routes!(correct::correct))
+        .routes(routes!(reactivate::reactivate))
+}

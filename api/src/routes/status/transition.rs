@@ -1,0 +1,97 @@
+//! Moving a customer to another stage.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::auth::Authority;
+use crate::domain::customer::command::{self, Command as DomainCommand};
+use crate::domain::customer::event;
+use crate::http::answer::Accepted;
+use crate::http::{Command, Id, Instant};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+use crate::routes::order::{Order, carry_out};
+
+/// A move.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "to": "need_confirmed", "note": "Budget and decision maker are known", "next_step": "Send the quotation on Friday"
+}))]
+pub(crate) struct Move {
+    /// The stage to enter.
+    to: String,
+    /// The journey; the primary one when absent. A pipeline that the customer is not in yet begins a journey.
+    pipeline: Option<String>,
+    /// The sub-status within the stage.
+    sub_status: Option<String>,
+    /// Why: one of the stage's reason codes, or words where the stage asks for none.
+    reason: Option<String>,
+    /// Key progress, in words.
+    note: Option<String>,
+    /// What comes next, in words.
+    next_step: Option<String>,
+    /// What shows that the stage's entry criterion is met.
+    #[serde(default)]
+    evidence: Vec<Evidence>,
+    /// When it happened; now when absent.
+    effective_at: Option<Instant>,
+}
+
+/// A document by reference.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub(crate) struct Evidence {
+    /// Which demand of the stage it meets.
+    #[schema(example = "quote_receipt_confirmed")]
+    kind: String,
+    /// The document's id or address.
+    reference: String,
+    /// SHA-256 of the document, in lower-case hexadecimal.
+    sha256: Option<String>,
+}
+
+impl From<Move> for Order {
+    fn from(body: Move) -> Self {
+        let evidence = body.evidence.into_iter().map(|document| event::Evidence {
+            kind: document.kind,
+            reference: document.reference,
+            sha256: document.sha256,
+        });
+        let transition = command::Transition {
+            to: body.to,
+            pipeline: body.pipeline,
+            sub_status: body.sub_status,
+            reason: body.reason,
+            note: body.note,
+            next_step: body.next_step,
+            evidence: evidence.collect(),
+        };
+        Self {
+            command: DomainCommand::Transition(transition),
+            effective_at: body.effective_at.map(|instant| instant.0),
+        }
+    }
+}
+
+/// Move a customer to another stage
+///
+/// The world changed. Where the record was wrong instead, send a correction.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/transitions", tag = "status", request_body = Move,
+    params(("id" = Uuid, Path, description = "The customer.")),
+    responses(
+        (status = 200, description = "Moved.", body = Accepted),
+        (status = 409, description = "The customer is in this stage already, or later moves conflict.", body = ProblemDocument),
+        (status = 412, description = "The version is not the one in `If-Match`.", body = ProblemDocument),
+        (status = 422, description = "The pipeline does not allow it, or something that the stage asks for is missing: all of it at once.", body = ProblemDocument),
+    )
+)]
+pub(crate) async fn transition(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(customer): Id,
+    command: Command<Move>,
+) -> Result<Accepted, Problem> {
+    carry_out(&site, &caller, customer, command).await
+}

@@ -1,0 +1,151 @@
+//! What must not be in the database: the root key of personal fields and the log's signing key.
+//!
+//! They stand in a file of their own beside the database (or come from the environment), so that a copy of the
+//! database alone neither reads a name nor forges a checkpoint.
+
+use std::io::Write;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use serde::{Deserialize, Serialize};
+
+/// The two secrets of an installation.
+#[derive(Clone)]
+pub struct Secrets {
+    /// Wraps the tenants' keys.
+    pub root_key: [u8; 32],
+    /// Signs checkpoints (Ed25519 seed).
+    pub signing_seed: [u8; 32],
+}
+
+/// The key file: base64 of 32 bytes each.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    root_key: String,
+    signing_key: String,
+}
+
+/// Why there are no secrets.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// The file cannot be read or made.
+    #[error("the key file {path}: {source}")]
+    File {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is there but is not one of ours.
+    #[error("the key file {path} is not two base64 keys of 32 bytes: {why}")]
+    Format {
+        /// Which file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// The database was made with keys that are gone.
+    #[error("the database {database} has no key file {path}; put it back: without it nothing personal can be read")]
+    Lost {
+        /// Which database.
+        database: String,
+        /// Which file.
+        path: String,
+    },
+}
+
+/// Fresh random bytes from the operating system.
+///
+/// # Panics
+/// When the operating system has no randomness, where going on would make guessable keys.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a guessable key is worse than a crash")]
+pub fn random_bytes() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    SysRng.try_fill_bytes(&mut bytes).expect("the operating system gives randomness");
+    bytes
+}
+
+impl Secrets {
+    /// Reads the key file, or makes it when both it and the database are new.
+    ///
+    /// # Errors
+    /// When the file cannot be read, made or understood, or is missing beside an existing database.
+    pub fn open(path: &Path, database: &Path) -> Result<Self, SecretsError> {
+        let shown = || path.display().to_string();
+        let file = |source| SecretsError::File { path: shown(), source };
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text).map_err(|why| SecretsError::Format { path: shown(), why }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if database.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+                    return Err(SecretsError::Lost { database: database.display().to_string(), path: shown() });
+                }
+                let secrets = Self { root_key: random_bytes(), signing_seed: random_bytes() };
+                secrets.write(path).map_err(file)?;
+                Ok(secrets)
+            }
+            Err(error) => Err(file(error)),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let file: KeyFile = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let key = |name: &str, text: &str| {
+            let bytes = STANDARD.decode(text).map_err(|error| format!("{name}: {error}"))?;
+            <[u8; 32]>::try_from(bytes).map_err(|bytes| format!("{name}: {} bytes", bytes.len()))
+        };
+        Ok(Self { root_key: key("root_key", &file.root_key)?, signing_seed: key("signing_key", &file.signing_key)? })
+    }
+
+    /// Writes the file for its owner's eyes only, and on disk before the first key is used.
+    fn write(&self, path: &Path) -> std::io::Result<()> {
+        let file =
+            KeyFile { root_key: STANDARD.encode(self.root_key), signing_key: STANDARD.encode(self.signing_seed) };
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut out = options.open(path)?;
+        serde_json::to_writer_pretty(&mut out, &file)?;
+        out.write_all(b"\n")?;
+        out.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_made_once_are_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (keys, database) = (folder.path().join("w.keys"), folder.path().join("w.db"));
+        let made = Secrets::open(&keys, &database).unwrap();
+        std::fs::write(&database, "something").unwrap();
+        let read = Secrets::open(&keys, &database).unwrap();
+        assert_eq!((made.root_key, made.signing_seed), (read.root_key, read.signing_seed));
+    }
+
+    #[test]
+    fn a_database_whose_keys_are_lost_is_not_given_new_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let (keys, database) = (folder.path().join("w.keys"), folder.path().join("w.db"));
+        std::fs::write(&database, "something").unwrap();
+        assert!(matches!(Secrets::open(&keys, &database), Err(SecretsError::Lost { .. })));
+        assert!(!keys.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_reads_the_key_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let keys = folder.path().join("w.keys");
+        Secrets::open(&keys, &folder.path().join("w.db")).unwrap();
+        assert_eq!(keys.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,337 @@
+//! What timelines say of moves and their corrections.
+
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+use super::*;
+use crate::Personal;
+use crate::customer::event::{
+    MoveInserted, MoveTargetCorrected, MoveTimeCorrected, MoveVoided, Moved, OnConflict, Reactivated,
+};
+
+const JOURNEY: &str = "j";
+
+fn hour(hour: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::hours(hour)
+}
+
+fn id(n: u64) -> Uuid {
+    Uuid::from_u128(n.into())
+}
+
+fn why() -> Personal<String> {
+    Personal::Clear("why".to_owned())
+}
+
+/// The event of that position, which is also its id.
+fn at(position: u64, effective_at: DateTime<Utc>, event: CustomerEvent) -> Recorded<CustomerEvent> {
+    let actor = "rep:li".to_owned();
+    Recorded {
+        position,
+        id: id(position),
+        effective_at,
+        recorded_at: hour(1_000),
+        actor,
+        origin: None,
+        event,
+    }
+}
+
+fn to(stage: &str) -> CustomerEvent {
+    CustomerEvent::Moved(Moved {
+        journey: JOURNEY.into(),
+        pipeline_version: 1,
+        cycle: 1,
+        from: None,
+        to: stage.into(),
+        sub_status: None,
+        direction: None,
+        reason: None,
+        reason_text: None,
+        note: None,
+        next_step: None,
+        evidence: Vec::new(),
+    })
+}
+
+fn void(corrects: u64) -> CustomerEvent {
+    void_with(corrects, [])
+}
+
+fn void_with<const N: usize>(corrects: u64, also_voids: [u64; N]) -> CustomerEvent {
+    CustomerEvent::MoveVoided(MoveVoided {
+        journey: JOURNEY.into(),
+        corrects: id(corrects),
+        reason: why(),
+        on_conflict: OnConflict::Truncate,
+        also_voids: also_voids.map(id).to_vec(),
+    })
+}
+
+fn target(corrects: u64, stage: &str) -> CustomerEvent {
+    CustomerEvent::MoveTargetCorrected(MoveTargetCorrected {
+        journey: JOURNEY.into(),
+        corrects: id(corrects),
+        to: stage.into(),
+        sub_status: None,
+        reason: why(),
+        on_conflict: OnConflict::Reject,
+        also_voids: Vec::new(),
+    })
+}
+
+fn time(corrects: u64, moved_at: DateTime<Utc>) -> CustomerEvent {
+    CustomerEvent::MoveTimeCorrected(MoveTimeCorrected {
+        journey: JOURNEY.into(),
+        corrects: id(corrects),
+        moved_at,
+        reason: why(),
+        on_conflict: OnConflict::Reject,
+        also_voids: Vec::new(),
+    })
+}
+
+fn inserted(stage: &str) -> CustomerEvent {
+    CustomerEvent::MoveInserted(MoveInserted {
+        journey: JOURNEY.into(),
+        pipeline_version: 1,
+        corrects: None,
+        cycle: 1,
+        from: "A".into(),
+        to: stage.into(),
+        sub_status: None,
+        reason: why(),
+        on_conflict: OnConflict::Truncate,
+        also_voids: vec![id(2)],
+    })
+}
+
+fn fold(events: &[Recorded<CustomerEvent>]) -> Journeys {
+    let mut journeys = Journeys::default();
+    for event in events {
+        journeys.apply(event);
+    }
+    journeys
+}
+
+/// The timeline in short: `A0 B2` is A from hour 0 and B from hour 2.
+fn story(journeys: &Journeys) -> String {
+    let stays = journeys.stays(JOURNEY).iter();
+    let short = stays.map(|stay| format!("{}{}", stay.stage, (stay.entered_at - hour(0)).num_hours()));
+    short.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_stay_ends_where_the_next_begins() {
+    let journeys = fold(&[at(1, hour(0), to("A")), at(2, hour(2), to("B")), at(3, hour(5), to("A"))]);
+    let stays = journeys.stays(JOURNEY);
+    assert_eq!(story(&journeys), "A0 B2 A5");
+    assert_eq!((stays[0].left_at, stays[0].left_to.as_deref()), (Some(hour(2)), Some("B")));
+    assert_eq!((stays[2].visit, stays[2].left_at), (2, None));
+}
+
+#[test]
+fn of_two_moves_at_one_instant_the_later_position_holds_and_the_earlier_lasted_no_time() {
+    let journeys = fold(&[at(1, hour(0), to("A")), at(2, hour(1), to("B")), at(3, hour(1), to("A"))]);
+    assert_eq!(story(&journeys), "A0 B1 A1");
+    assert_eq!(journeys.stays(JOURNEY)[1].left_at, Some(hour(1)));
+    assert_eq!(journeys.stay_at(JOURNEY, hour(1)).map(|stay| stay.stage.as_str()), Some("A"));
+}
+
+#[test]
+fn the_stay_at_an_instant_includes_the_move_of_that_instant() {
+    let journeys = fold(&[at(1, hour(1), to("A")), at(2, hour(3), to("B"))]);
+    let stage = |instant| journeys.stay_at(JOURNEY, instant).map(|stay| stay.stage.as_str());
+    assert_eq!(stage(hour(1) - TimeDelta::microseconds(1)), None);
+    assert_eq!(stage(hour(1)), Some("A"));
+    assert_eq!(stage(hour(3) - TimeDelta::microseconds(1)), Some("A"));
+    assert_eq!(stage(hour(3)), Some("B"));
+}
+
+#[test]
+fn each_event_says_what_it_did() {
+    let mut journeys = Journeys::default();
+    let journey = || JOURNEY.to_owned();
+    let appended = Change::Appended { journey: journey() };
+    assert_eq!(journeys.apply(&at(1, hour(0), to("A"))), appended);
+    assert_eq!(journeys.apply(&at(2, hour(1), to("A"))), Change::Repeated { journey: journey() });
+    assert_eq!(journeys.apply(&at(3, hour(3), to("B"))), appended);
+    assert_eq!(journeys.apply(&at(4, hour(2), to("C"))), Change::Rewritten { journey: journey() });
+    assert_eq!(journeys.apply(&at(5, hour(9), void(4))), Change::Rewritten { journey: journey() });
+    assert_eq!(journeys.apply(&at(6, hour(9), to("C"))), appended);
+    let noted = CustomerEvent::Noted(crate::customer::event::Noted { text: why() });
+    assert_eq!(journeys.apply(&at(7, hour(9), noted)), Change::None);
+}
+
+#[test]
+fn a_repeat_becomes_a_stay_when_a_step_comes_between() {
+    let events = [at(1, hour(0), to("A")), at(2, hour(4), to("A")), at(3, hour(2), to("B"))];
+    assert_eq!(fold(&events[..2]).repeats(JOURNEY).iter().map(|r| r.position).collect::<Vec<_>>(), [2]);
+    let journeys = fold(&events);
+    assert_eq!(story(&journeys), "A0 B2 A4");
+    assert!(journeys.repeats(JOURNEY).is_empty());
+}
+
+#[test]
+fn the_last_correction_of_a_chain_holds() {
+    let events = [
+        at(1, hour(0), to("A")),
+        at(2, hour(2), to("B")),
+        at(3, hour(9), target(2, "C")),
+        at(4, hour(9), target(3, "D")),
+        at(5, hour(9), time(2, hour(1))),
+    ];
+    assert_eq!(story(&fold(&events[..3])), "A0 C2");
+    assert_eq!(story(&fold(&events[..4])), "A0 D2");
+    let journeys = fold(&events);
+    assert_eq!(story(&journeys), "A0 D1");
+    assert_eq!([4, 5, 3].map(|n| journeys.resolve(id(n))), [Some(id(2)); 3]);
+    assert_eq!(journeys.superseded_by(id(2)), Some(id(5)));
+    assert_eq!(journeys.superseded_by(id(3)), Some(id(4)));
+    assert_eq!(journeys.superseded_by(id(4)), None);
+    assert_eq!(journeys.superseded_by(id(1)), None);
+}
+
+#[test]
+fn a_voided_correction_leaves_the_move_as_it_was_before() {
+    let mut events = vec![
+        at(1, hour(0), to("A")),
+        at(2, hour(2), to("B")),
+        at(3, hour(9), target(2, "C")),
+        at(4, hour(9), void(3)),
+    ];
+    assert_eq!(story(&fold(&events)), "A0 B2");
+    assert_eq!(fold(&events).superseded_by(id(3)), Some(id(4)));
+    events.push(at(5, hour(9), void(4)));
+    assert_eq!(story(&fold(&events)), "A0 C2");
+    assert_eq!(fold(&events).superseded_by(id(3)), None);
+}
+
+#[test]
+fn a_voided_void_brings_the_move_back_and_so_does_another_target_for_it() {
+    let events = [at(1, hour(0), to("A")), at(2, hour(2), to("B")), at(3, hour(9), void(2))];
+    assert_eq!(story(&fold(&events)), "A0");
+    let with = |event| fold(&[events.as_slice(), &[at(4, hour(9), event)]].concat());
+    assert_eq!(story(&with(void(3))), "A0 B2");
+    assert_eq!(story(&with(target(3, "C"))), "A0 C2");
+}
+
+#[test]
+fn a_correction_voids_what_it_names_besides_as_long_as_it_stands() {
+    let mut events = vec![
+        at(1, hour(0), to("A")),
+        at(2, hour(2), to("B")),
+        at(3, hour(4), to("C")),
+        at(4, hour(9), void_with(2, [3])),
+    ];
+    assert_eq!(story(&fold(&events)), "A0");
+    assert_eq!(fold(&events).superseded_by(id(3)), Some(id(4)));
+    events.push(at(5, hour(9), void(4)));
+    assert_eq!(story(&fold(&events)), "A0 B2 C4");
+}
+
+#[test]
+fn an_insertion_that_voids_what_followed_gives_it_back_when_voided_itself() {
+    let mut events = vec![at(1, hour(0), to("A")), at(2, hour(4), to("B")), at(3, hour(2), inserted("X"))];
+    assert_eq!(story(&fold(&events)), "A0 X2");
+    events.push(at(4, hour(9), void(3)));
+    assert_eq!(story(&fold(&events)), "A0 B4");
+}
+
+#[test]
+fn reactivation_begins_the_next_cycle_wherever_it_stands() {
+    let reactivated = CustomerEvent::Reactivated(Reactivated {
+        journey: JOURNEY.into(),
+        pipeline_version: 1,
+        cycle: 2,
+        from: "L".into(),
+        to: "A".into(),
+        reason: why(),
+    });
+    let mut events = vec![
+        at(1, hour(0), to("A")),
+        at(2, hour(1), to("L")),
+        at(3, hour(2), reactivated),
+        at(4, hour(3), to("B")),
+    ];
+    let cycles = |events: &[_]| fold(events).stays(JOURNEY).iter().map(|stay| stay.cycle).collect::<Vec<_>>();
+    assert_eq!(cycles(&events), [1, 1, 2, 2]);
+    events.push(at(5, hour(9), void(3)));
+    assert_eq!(cycles(&events), [1, 1, 1]);
+}
+
+/// Moves at distinct instants, in the order of recording, as (hour, stage).
+fn moves() -> impl Strategy<Value = Vec<(i64, String)>> {
+    let stage = prop::sample::select(vec!["A", "B", "C"]).prop_map(str::to_owned);
+    prop::collection::btree_map(0..200_i64, stage, 1..20)
+        .prop_map(|moves| moves.into_iter().collect::<Vec<_>>())
+        .prop_shuffle()
+}
+
+fn recorded(moves: &[(i64, String)]) -> Vec<Recorded<CustomerEvent>> {
+    (1..).zip(moves).map(|(position, (h, stage))| at(position, hour(*h), to(stage))).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_recording_is_no_matter(moves in moves()) {
+        let mut in_order = moves.clone();
+        in_order.sort_unstable();
+        prop_assert_eq!(story(&fold(&recorded(&moves))), story(&fold(&recorded(&in_order))));
+    }
+
+    #[test]
+    fn the_stays_fill_the_time_from_the_first_entry_to_now(moves in moves()) {
+        let journeys = fold(&recorded(&moves));
+        let now = hour(500);
+        let dwell = |stay: &Stay| stay.left_at.unwrap_or(now) - stay.entered_at;
+        let total: TimeDelta = journeys.stays(JOURNEY).iter().map(dwell).sum();
+        prop_assert_eq!(Some(now - total), journeys.began_at());
+    }
+
+    #[test]
+    fn a_voided_move_leaves_the_timeline_as_if_it_had_never_been(moves in moves(), pick in any::<prop::sample::Index>()) {
+        let picked = pick.index(moves.len());
+        let mut events = recorded(&moves);
+        let without: Vec<_> = events.iter().filter(|event| event.position != picked as u64 + 1).cloned().collect();
+        events.push(at(100, hour(900), void(picked as u64 + 1)));
+        let (voided, never) = (fold(&events), fold(&without));
+        prop_assert_eq!(voided.stays(JOURNEY), never.stays(JOURNEY));
+        prop_assert_eq!(voided.repeats(JOURNEY), never.repeats(JOURNEY));
+    }
+
+    #[test]
+    fn what_was_known_before_corrections_stays_known(
+        moves in moves(),
+        corrections in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, 0..200_i64), 1..6),
+    ) {
+        let mut events = recorded(&moves);
+        let before = events.len();
+        for (pick, kind, h) in corrections {
+            let record = events[pick.index(events.len())].position;
+            let event = match kind {
+                0 => void(record),
+                1 => target(record, "Z"),
+                _ => time(record, hour(h)),
+            };
+            events.push(at(events.len() as u64 + 1, hour(900), event));
+        }
+        // The fold up to a position is a function of what stood there then.
+        let mut live = Journeys::default();
+        let mut known = Vec::new();
+        for event in &events {
+            live.apply(event);
+            known.push(live.stays(JOURNEY).to_vec());
+        }
+        for (n, stays) in known.iter().enumerate() {
+            let replayed = fold(&events[..=n]);
+            prop_assert_eq!(replayed.stays(JOURNEY), stays.as_slice());
+        }
+        // Voiding every correction, the last first, brings back what was known before them.
+        for position in (before..events.len()).rev().map(|n| n as u64 + 1) {
+            events.push(at(events.len() as u64 + 1, hour(901), void(position)));
+        }
+        let restored = fold(&events);
+        prop_assert_eq!(restored.stays(JOURNEY), known[before - 1].as_slice());
+    }
+}

@@ -1,0 +1,250 @@
+//! Keys, sealed fields, and what an erasure takes away.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Bench, OTHER, TENANT, appended, conflict_at, contract};
+use crate::vault::{Opening, RootKey, SubjectKey, Vault, WrappedKey};
+use crate::{Append, Entry, EventStore, Query, StoreError};
+
+contract!(
+    a_new_key_is_stored_with_its_append,
+    a_refused_append_stores_no_key,
+    a_subject_gets_no_second_key,
+    the_same_key_again_is_harmless,
+    an_erasure_destroys_the_key_and_changes_no_entry,
+    an_erasure_deletes_the_blind_tags_of_its_subject_only,
+    an_erasure_is_counted,
+    an_erased_subject_gets_no_new_key,
+    keys_are_kept_by_tenant,
+    the_first_tenant_key_stays,
+    a_sealed_field_is_unreadable_in_the_log_and_opens_for_readers,
+    an_erasure_is_honoured_at_once_though_the_key_was_cached,
+    an_erasure_by_another_vault_is_honoured,
+    many_documents_of_many_subjects_open_together,
+    an_unknown_key_is_an_error_and_never_erased,
+    a_field_moved_to_another_place_does_not_open,
+    a_wrong_root_key_opens_nothing,
+    blind_tags_differ_by_tenant_kind_and_value,
+);
+
+const LI: Uuid = Uuid::from_u128(0x11);
+const WANG: Uuid = Uuid::from_u128(0x22);
+
+fn key(subject: Uuid, number: u8) -> WrappedKey {
+    let key_id = Uuid::from_u128(u128::from(number));
+    WrappedKey { key_id, subject, wrapped: vec![number; 60], destroyed: false }
+}
+
+fn with_key(bench: &Bench, key: WrappedKey) -> Append {
+    Append { new_keys: vec![key], ..Append::new(TENANT, vec![bench.event("e", &[])]) }
+}
+
+fn erasure(bench: &Bench, subject: Uuid) -> Append {
+    Append { erase_subjects: vec![subject], ..Append::new(TENANT, vec![bench.event("erased", &[])]) }
+}
+
+fn vault(bench: &Bench) -> Vault {
+    let store: Arc<dyn EventStore> = bench.store.clone();
+    Vault::new(store, RootKey([7; 32]))
+}
+
+/// Appends an event of this subject with a sealed name, under a new key.
+async fn sealed_event(bench: &Bench, vault: &Vault, subject: Uuid, name: &str) -> Entry {
+    let random = [subject.as_bytes()[15]; 32];
+    let key_id = Uuid::from_u128(subject.as_u128() + 0x1000);
+    let (key, wrapped) = vault.data_key_for_new(TENANT, subject, random, key_id).await.unwrap();
+    let mut event = bench.event("registered", &["a"]);
+    event.data =
+        json!({ "name": { "$personal": name }, "phones": [{ "$personal": { "e164": "+86" } }], "n": 1 });
+    vault.seal(TENANT, subject, event.id, &mut event.data, &key);
+    let request = Append { new_keys: vec![wrapped], ..Append::new(TENANT, vec![event]) };
+    let position = appended(bench.store.append(request).await).first_position;
+    bench.store.read(TENANT, position - 1, 1).await.unwrap().remove(0)
+}
+
+fn data(entry: &Entry) -> Value {
+    serde_json::from_str(entry.envelope().unwrap().data.get()).unwrap()
+}
+
+async fn opened(vault: &Vault, subject: Uuid, entry: &Entry) -> Result<Value, StoreError> {
+    let mut data = data(entry);
+    vault.open(TENANT, &mut data, subject, entry.envelope().unwrap().id).await?;
+    Ok(data)
+}
+
+async fn a_new_key_is_stored_with_its_append(bench: Bench) {
+    assert_eq!(bench.store.data_key(TENANT, LI).await.unwrap(), None);
+    appended(bench.store.append(with_key(&bench, key(LI, 1))).await);
+    assert_eq!(bench.store.data_key(TENANT, LI).await.unwrap(), Some(key(LI, 1)));
+}
+
+async fn a_refused_append_stores_no_key(bench: Bench) {
+    bench.tagged(&["a"]).await;
+    let request = Append { condition: Some(Query::tag("a").none_after(0)), ..with_key(&bench, key(LI, 1)) };
+    assert!(bench.store.append(request).await.is_err());
+    assert_eq!(bench.store.data_key(TENANT, LI).await.unwrap(), None);
+}
+
+async fn a_subject_gets_no_second_key(bench: Bench) {
+    appended(bench.store.append(with_key(&bench, key(LI, 1))).await);
+    assert_eq!(conflict_at(&bench.store.append(with_key(&bench, key(LI, 2))).await), 1);
+    assert_eq!(bench.store.data_key(TENANT, LI).await.unwrap(), Some(key(LI, 1)));
+}
+
+async fn the_same_key_again_is_harmless(bench: Bench) {
+    appended(bench.store.append(with_key(&bench, key(LI, 1))).await);
+    appended(bench.store.append(with_key(&bench, key(LI, 1))).await);
+}
+
+async fn an_erasure_destroys_the_key_and_changes_no_entry(bench: Bench) {
+    appended(bench.store.append(with_key(&bench, key(LI, 1))).await);
+    let (before, root) = (bench.all().await, bench.store.head(TENANT).await.unwrap().root);
+    let nothing_appended = Append { events: Vec::new(), ..erasure(&bench, LI) };
+    appended(bench.store.append(nothing_appended).await);
+    let destroyed = bench.store.data_key(TENANT, LI).await.unwrap().unwrap();
+    assert!(destroyed.destroyed && destroyed.wrapped.is_empty());
+    assert_eq!(bench.all().await, before);
+    assert_eq!(bench.store.head(TENANT).await.unwrap().root, root);
+}
+
+async fn an_erasure_deletes_the_blind_tags_of_its_subject_only(bench: Bench) {
+    for subject in [LI, WANG] {
+        let mut event = bench.event("e", &["a"]);
+        event.subject = format!("customer/{subject}");
+        event.blind_tags = vec!["phone:x".to_owned()];
+        bench.put(vec![event]).await;
+    }
+    appended(bench.store.append(erasure(&bench, LI)).await);
+    assert_eq!(bench.matching(&Query::tag("phone:x")).await, [2]);
+    assert_eq!(bench.matching(&Query::tag("a")).await, [1, 2]);
+}
+
+async fn an_erasure_is_counted(bench: Bench) {
+    assert_eq!(bench.store.erasures(TENANT).await.unwrap(), 0);
+    appended(bench.store.append(erasure(&bench, LI)).await);
+    bench.tagged(&[]).await;
+    assert_eq!(bench.store.erasures(TENANT).await.unwrap(), 1);
+    assert_eq!(bench.store.erasures(OTHER).await.unwrap(), 0);
+}
+
+async fn an_erased_subject_gets_no_new_key(bench: Bench) {
+    appended(bench.store.append(with_key(&bench, key(LI, 1))).await);
+    appended(bench.store.append(erasure(&bench, LI)).await);
+    for number in [1, 2] {
+        conflict_at(&bench.store.append(with_key(&bench, key(LI, number))).await);
+    }
+}
+
+async fn keys_are_kept_by_tenant(bench: Bench) {
+    appended(bench.store.append(with_key(&bench, key(LI, 1))).await);
+    assert_eq!(bench.store.data_key(OTHER, LI).await.unwrap(), None);
+    appended(bench.store.append(Append { tenant: OTHER, ..with_key(&bench, key(LI, 2)) }).await);
+    appended(bench.store.append(erasure(&bench, LI)).await);
+    assert_eq!(bench.store.data_key(OTHER, LI).await.unwrap(), Some(key(LI, 2)));
+}
+
+async fn the_first_tenant_key_stays(bench: Bench) {
+    assert_eq!(bench.store.tenant_key(TENANT, vec![1]).await.unwrap(), [1]);
+    assert_eq!(bench.store.tenant_key(TENANT, vec![2]).await.unwrap(), [1]);
+    assert_eq!(bench.store.tenant_key(OTHER, vec![3]).await.unwrap(), [3]);
+}
+
+async fn a_sealed_field_is_unreadable_in_the_log_and_opens_for_readers(bench: Bench) {
+    let vault = vault(&bench);
+    let entry = sealed_event(&bench, &vault, LI, "李雷").await;
+    let text = String::from_utf8(entry.bytes.clone()).unwrap();
+    assert!(!text.contains("李雷") && !text.contains("$personal") && text.contains("$sealed"));
+    let expected =
+        json!({ "name": { "$personal": "李雷" }, "phones": [{ "$personal": { "e164": "+86" } }], "n": 1 });
+    assert_eq!(opened(&vault, LI, &entry).await.unwrap(), expected);
+    assert!(matches!(vault.data_key(TENANT, LI).await.unwrap(), SubjectKey::Live(_)));
+    assert!(matches!(vault.data_key(TENANT, WANG).await.unwrap(), SubjectKey::Never));
+}
+
+async fn an_erasure_is_honoured_at_once_though_the_key_was_cached(bench: Bench) {
+    let vault = vault(&bench);
+    let entry = sealed_event(&bench, &vault, LI, "李雷").await;
+    opened(&vault, LI, &entry).await.unwrap();
+    appended(bench.store.append(erasure(&bench, LI)).await);
+    let erased = json!({ "name": { "$erased": true }, "phones": [{ "$erased": true }], "n": 1 });
+    assert_eq!(opened(&vault, LI, &entry).await.unwrap(), erased);
+    assert!(matches!(vault.data_key(TENANT, LI).await.unwrap(), SubjectKey::Destroyed));
+}
+
+async fn an_erasure_by_another_vault_is_honoured(bench: Bench) {
+    let (mine, theirs) = (vault(&bench), vault(&bench));
+    let entry = sealed_event(&bench, &mine, LI, "李雷").await;
+    let other = sealed_event(&bench, &mine, WANG, "王芳").await;
+    opened(&mine, LI, &entry).await.unwrap();
+    appended(bench.store.append(erasure(&bench, LI)).await);
+    theirs.forget(TENANT, LI);
+    assert_eq!(opened(&mine, LI, &entry).await.unwrap()["name"], json!({ "$erased": true }));
+    assert_eq!(opened(&mine, WANG, &other).await.unwrap()["name"], json!({ "$personal": "王芳" }));
+}
+
+async fn many_documents_of_many_subjects_open_together(bench: Bench) {
+    let vault = vault(&bench);
+    let li = sealed_event(&bench, &vault, LI, "李雷").await;
+    let wang = sealed_event(&bench, &vault, WANG, "王芳").await;
+    let fresh = self::vault(&bench);
+    let (mut first, mut second, mut plain) = (data(&li), data(&wang), json!({ "n": [1] }));
+    let mut openings = [
+        Opening { subject: LI, event_id: li.envelope().unwrap().id, data: &mut first },
+        Opening { subject: WANG, event_id: wang.envelope().unwrap().id, data: &mut second },
+        Opening { subject: LI, event_id: Uuid::nil(), data: &mut plain },
+    ];
+    fresh.open_all(TENANT, &mut openings).await.unwrap();
+    assert_eq!(first["name"], json!({ "$personal": "李雷" }));
+    assert_eq!(second["name"], json!({ "$personal": "王芳" }));
+    assert_eq!(plain, json!({ "n": [1] }));
+}
+
+async fn an_unknown_key_is_an_error_and_never_erased(bench: Bench) {
+    let vault = vault(&bench);
+    let entry = sealed_event(&bench, &vault, LI, "李雷").await;
+    let never_keyed = opened(&vault, WANG, &entry).await;
+    assert!(matches!(never_keyed, Err(StoreError::UnknownKey(_))), "{never_keyed:?}");
+    sealed_event(&bench, &vault, WANG, "王芳").await;
+    let other_key = opened(&vault, WANG, &entry).await;
+    assert!(matches!(other_key, Err(StoreError::UnknownKey(_))), "{other_key:?}");
+}
+
+async fn a_field_moved_to_another_place_does_not_open(bench: Bench) {
+    let vault = vault(&bench);
+    let entry = sealed_event(&bench, &vault, LI, "李雷").await;
+    let id = entry.envelope().unwrap().id;
+    let original = data(&entry);
+    let renamed = json!({ "other": original["name"] });
+    let mut cut = original.clone();
+    cut["name"]["$sealed"]["ciphertext"] = json!("AAAA");
+    let mut recommitted = original.clone();
+    recommitted["name"]["$sealed"]["commitment"] = json!("AAAA");
+    for (mut moved, event_id) in [(original, Uuid::nil()), (renamed, id), (cut, id), (recommitted, id)] {
+        let outcome = vault.open(TENANT, &mut moved, LI, event_id).await;
+        assert!(matches!(outcome, Err(StoreError::Damaged { .. })), "{outcome:?}");
+    }
+}
+
+async fn a_wrong_root_key_opens_nothing(bench: Bench) {
+    let entry = sealed_event(&bench, &vault(&bench), LI, "李雷").await;
+    let wrong = Vault::new(bench.store.clone(), RootKey([8; 32]));
+    assert!(matches!(opened(&wrong, LI, &entry).await, Err(StoreError::Damaged { .. })));
+}
+
+async fn blind_tags_differ_by_tenant_kind_and_value(bench: Bench) {
+    let vault = vault(&bench);
+    let tag = vault.blind_tag(TENANT, "phone", "+8613800000000").await.unwrap();
+    assert_eq!(tag, self::vault(&bench).blind_tag(TENANT, "phone", "+8613800000000").await.unwrap());
+    assert!(tag.starts_with("phone:") && !tag.contains("138"));
+    for (tenant, kind, value) in [
+        (OTHER, "phone", "+8613800000000"),
+        (TENANT, "email", "+8613800000000"),
+        (TENANT, "phone", "+8613800000001"),
+    ] {
+        let other = vault.blind_tag(tenant, kind, value).await.unwrap();
+        assert_ne!(other.split_once(':').unwrap().1, tag.split_once(':').unwrap().1);
+    }
+}

@@ -1,0 +1,207 @@
+//! Signed statements of a log's size and root: C2SP tlog-checkpoint in a C2SP signed-note, by Ed25519.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest, Sha256};
+
+use super::Hash;
+
+/// The signature type of Ed25519 in a key id.
+const ED25519: u8 = 0x01;
+
+/// What a log was at some moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Which log: a name without a line break, the same for its whole life.
+    pub origin: String,
+    /// How many entries it had.
+    pub size: u64,
+    /// The RFC 6962 tree hash over them.
+    pub root: Hash,
+}
+
+/// Why a note proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadNote {
+    /// It is not a checkpoint in a signed note.
+    #[error("not a signed checkpoint")]
+    Malformed,
+    /// None of its signatures is by the expected key.
+    #[error("not signed by the expected key")]
+    UnknownKey,
+    /// The signature by the expected key is wrong.
+    #[error("the signature does not verify")]
+    WrongSignature,
+}
+
+/// Signs checkpoints under a name.
+pub struct Signer {
+    name: String,
+    key: SigningKey,
+}
+
+/// Checks what a [`Signer`] of the same name and key signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verifier {
+    name: String,
+    key: VerifyingKey,
+}
+
+impl Checkpoint {
+    /// The note's text: origin, size and root in base64, a line each.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, BASE64_STANDARD.encode(self.root))
+    }
+
+    /// Reads a note's text. Extension lines, which the format allows, are left alone.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut lines = text.strip_suffix('\n')?.split('\n');
+        let origin = lines.next().filter(|origin| !origin.is_empty())?;
+        let size = lines.next()?;
+        let root = BASE64_STANDARD.decode(lines.next()?).ok()?;
+        let canonical = size == "0" || !size.starts_with(['0', '+']);
+        Some(Self {
+            origin: origin.to_owned(),
+            size: size.parse().ok().filter(|_| canonical)?,
+            root: root.try_into().ok()?,
+        })
+    }
+}
+
+impl Signer {
+    /// A signer of this name (without spaces or `+`) from 32 secret bytes.
+    #[must_use]
+    pub fn new(name: &str, secret: &[u8; 32]) -> Self {
+        Self { name: name.to_owned(), key: SigningKey::from_bytes(secret) }
+    }
+
+    /// The signed note over a checkpoint.
+    #[must_use]
+    pub fn sign(&self, checkpoint: &Checkpoint) -> String {
+        let text = checkpoint.to_text();
+        let signature = self.key.sign(text.as_bytes()).to_bytes();
+        let signed = [self.verifier().key_id().as_slice(), &signature].concat();
+        format!("{text}\n\u{2014} {} {}\n", self.name, BASE64_STANDARD.encode(signed))
+    }
+
+    /// What others need to check the signatures.
+    #[must_use]
+    pub fn verifier(&self) -> Verifier {
+        Verifier { name: self.name.clone(), key: self.key.verifying_key() }
+    }
+}
+
+impl Verifier {
+    /// The verifier key in the form `name+hash+key` of the signed-note specification.
+    #[must_use]
+    pub fn to_vkey(&self) -> String {
+        let id = u32::from_be_bytes(self.key_id());
+        let key = [&[ED25519], self.key.as_bytes().as_slice()].concat();
+        format!("{}+{id:08x}+{}", self.name, BASE64_STANDARD.encode(key))
+    }
+
+    /// Reads a verifier key; `None` when it is not one or its hash does not fit.
+    #[must_use]
+    pub fn from_vkey(vkey: &str) -> Option<Self> {
+        let mut parts = vkey.splitn(3, '+');
+        let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
+        let key = BASE64_STANDARD.decode(key).ok()?;
+        let key: &[u8; 32] = key.strip_prefix(&[ED25519])?.try_into().ok()?;
+        let verifier = Self { name: name.to_owned(), key: VerifyingKey::from_bytes(key).ok()? };
+        (format!("{:08x}", u32::from_be_bytes(verifier.key_id())) == id).then_some(verifier)
+    }
+
+    /// Checks a signed note and reads the checkpoint in it.
+    ///
+    /// # Errors
+    /// [`BadNote`]: signatures by other keys are passed over, as the format demands.
+    pub fn open(&self, note: &str) -> Result<Checkpoint, BadNote> {
+        let (text, signatures) = note.rsplit_once("\n\n").ok_or(BadNote::Malformed)?;
+        let text = format!("{text}\n");
+        let checkpoint = Checkpoint::from_text(&text).ok_or(BadNote::Malformed)?;
+        let signature = self.own_signature(signatures)?;
+        let verified = self.key.verify_strict(text.as_bytes(), &signature);
+        verified.map(|()| checkpoint).map_err(|_| BadNote::WrongSignature)
+    }
+
+    fn own_signature(&self, lines: &str) -> Result<Signature, BadNote> {
+        for line in lines.lines() {
+            let line = line.strip_prefix("\u{2014} ").ok_or(BadNote::Malformed)?;
+            let (name, signed) = line.split_once(' ').ok_or(BadNote::Malformed)?;
+            let signed = BASE64_STANDARD.decode(signed).map_err(|_| BadNote::Malformed)?;
+            if let Some(signature) = signed.strip_prefix(&self.key_id())
+                && name == self.name
+            {
+                return Signature::from_slice(signature).map_err(|_| BadNote::WrongSignature);
+            }
+        }
+        Err(BadNote::UnknownKey)
+    }
+
+    /// `SHA-256(name || 0x0A || type || public key)[..4]`.
+    fn key_id(&self) -> [u8; 4] {
+        let hash = Sha256::new()
+            .chain_update(&self.name)
+            .chain_update([b'\n', ED25519])
+            .chain_update(self.key.as_bytes())
+            .finalize();
+        let mut id = [0; 4];
+        id.copy_from_slice(&hash[..4]);
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signed_note::{Note, StandardVerifier, VerifierList};
+
+    fn checkpoint() -> Checkpoint {
+        Checkpoint { origin: "waymark.example/tenant".to_owned(), size: 8, root: [9; 32] }
+    }
+
+    #[test]
+    fn another_implementation_accepts_our_notes_and_keys() {
+        let signer = Signer::new("waymark.example/log", &[1; 32]);
+        let note = Note::from_bytes(signer.sign(&checkpoint()).as_bytes()).unwrap();
+        let verifier = StandardVerifier::new(&signer.verifier().to_vkey()).unwrap();
+        let (verified, _) = note.verify(&VerifierList::new(vec![Box::new(verifier)])).unwrap();
+        assert_eq!(verified.len(), 1);
+        let text = String::from_utf8(note.text().to_vec()).unwrap();
+        assert_eq!(Checkpoint::from_text(&text), Some(checkpoint()));
+    }
+
+    #[test]
+    fn a_signature_by_somebody_else_beside_ours_is_passed_over() {
+        let ours = Signer::new("ours", &[1; 32]);
+        let theirs = Signer::new("theirs", &[2; 32]).sign(&checkpoint());
+        let note = format!("{theirs}{}", ours.sign(&checkpoint()).rsplit_once("\n\n").unwrap().1);
+        assert_eq!(ours.verifier().open(&note), Ok(checkpoint()));
+        assert_eq!(ours.verifier().open(&theirs), Err(BadNote::UnknownKey));
+    }
+
+    #[test]
+    fn a_verifier_key_is_read_back_and_its_hash_checked() {
+        let verifier = Signer::new("waymark.example/log", &[1; 32]).verifier();
+        let vkey = verifier.to_vkey();
+        assert_eq!(Verifier::from_vkey(&vkey), Some(verifier));
+        assert_eq!(Verifier::from_vkey(&vkey.replacen("waymark", "waypark", 1)), None);
+        assert_eq!(Verifier::from_vkey("name"), None);
+    }
+
+    #[test]
+    fn every_changed_byte_of_the_text_is_noticed() {
+        let signer = Signer::new("waymark.example/log", &[1; 32]);
+        let note = signer.sign(&checkpoint());
+        let text_length = note.find("\n\n").unwrap();
+        for at in 0..text_length {
+            let mut changed = note.clone().into_bytes();
+            changed[at] ^= 1;
+            let changed = String::from_utf8(changed).unwrap();
+            assert!(signer.verifier().open(&changed).is_err(), "byte {at}");
+        }
+    }
+}

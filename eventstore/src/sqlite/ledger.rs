@@ -1,0 +1,129 @@
+//! Lays the stored parts of the log open for proof.
+
+use async_trait::async_trait;
+use sqlx::Row;
+
+use super::batcher::Job;
+use super::read::clamped;
+use super::{SqliteStore, row, unavailable};
+use crate::ledger::{Hash, LedgerStore, Record, StoredHead, TagRecord, Tile};
+use crate::{Position, StoreError, TenantId};
+
+const RECORDS: &str = "SELECT position, id, type, recorded_at, leaf_hash, entry FROM event \
+    WHERE tenant_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
+const TAGS: &str = "SELECT position, type, tag FROM event_tag \
+    WHERE tenant_id = ?1 AND position > ?2 AND position <= ?3 AND blind_subject IS NULL";
+const LEAVES: &str = include_str!("leaf_hashes.sql");
+const TILE: &str = "SELECT hashes FROM tile WHERE tenant_id = ?1 AND level = ?2 AND tile_index = ?3";
+const HEAD: &str =
+    "SELECT position, recorded_at, frontier, root, erasures FROM log_head WHERE tenant_id = ?1";
+const LATEST_CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE tenant_id = ?1 ORDER BY size DESC LIMIT 1";
+
+#[async_trait]
+impl LedgerStore for SqliteStore {
+    async fn records(
+        &self,
+        tenant: TenantId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<Record>, StoreError> {
+        let rows = sqlx::query(RECORDS)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(clamped(after))
+            .bind(limit)
+            .fetch_all(self.read_pool())
+            .await
+            .map_err(unavailable)?;
+        rows.iter()
+            .map(|found| {
+                Ok(Record {
+                    entry: row::entry(found)?,
+                    id: row::uuid(found, "id")?,
+                    event_type: found.try_get("type").map_err(unavailable)?,
+                    leaf: row::hash(found, "leaf_hash")?,
+                })
+            })
+            .collect()
+    }
+
+    async fn tags(
+        &self,
+        tenant: TenantId,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<TagRecord>, StoreError> {
+        let rows = sqlx::query(TAGS)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(clamped(after))
+            .bind(clamped(until))
+            .fetch_all(self.read_pool())
+            .await
+            .map_err(unavailable)?;
+        rows.iter()
+            .map(|found| {
+                Ok(TagRecord {
+                    position: row::natural(found, "position")?,
+                    event_type: found.try_get("type").map_err(unavailable)?,
+                    tag: found.try_get("tag").map_err(unavailable)?,
+                })
+            })
+            .collect()
+    }
+
+    async fn leaf_hashes(
+        &self,
+        tenant: TenantId,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<Hash>, StoreError> {
+        let rows = sqlx::query(LEAVES)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(clamped(after))
+            .bind(clamped(until))
+            .fetch_all(self.read_pool())
+            .await
+            .map_err(unavailable)?;
+        rows.iter().map(|found| row::hash(found, "leaf_hash")).collect()
+    }
+
+    async fn tile(&self, tenant: TenantId, level: u8, index: u64) -> Result<Option<Tile>, StoreError> {
+        let found = sqlx::query(TILE)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(level)
+            .bind(clamped(index))
+            .fetch_optional(self.read_pool())
+            .await
+            .map_err(unavailable)?;
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let tile = Tile::from_bytes(level, index, found.try_get("hashes").map_err(unavailable)?);
+        let first = (index << (8 * u32::from(level) + 8)) + 1;
+        let cut =
+            || StoreError::Damaged { position: first, what: format!("tile {index} of level {level} is cut") };
+        tile.map(Some).ok_or_else(cut)
+    }
+
+    async fn stored_head(&self, tenant: TenantId) -> Result<Option<StoredHead>, StoreError> {
+        let found = sqlx::query(HEAD)
+            .bind(tenant.0.as_bytes().as_slice())
+            .fetch_optional(self.read_pool())
+            .await
+            .map_err(unavailable)?;
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        let head = row::head(&found)?;
+        let root = row::hash(&found, "root")?;
+        Ok(Some(StoredHead { frontier: head.frontier, root, recorded_at: head.recorded_at }))
+    }
+
+    async fn save_checkpoint(&self, tenant: TenantId, size: u64, note: &str) -> Result<(), StoreError> {
+        self.ask(|answer| Job::Checkpoint { tenant, size, note: note.to_owned(), answer }).await
+    }
+
+    async fn latest_checkpoint(&self, tenant: TenantId) -> Result<Option<String>, StoreError> {
+        let latest = sqlx::query_scalar(LATEST_CHECKPOINT).bind(tenant.0.as_bytes().as_slice());
+        latest.fetch_optional(self.read_pool()).await.map_err(unavailable)
+    }
+}

@@ -1,0 +1,91 @@
+//! What every question to a read model has in common.
+
+use chrono::{DateTime, Utc};
+use waymark_domain::Owner;
+use waymark_eventstore::{Position, TenantId};
+
+use crate::checkpoint::{self, Which};
+use crate::db::{Db, Session};
+use crate::error::Result;
+use crate::figures::Micros;
+
+/// The two times of a question: which business instant, and which state of knowledge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At {
+    /// The business instant asked about.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge, as it is echoed in the reply.
+    pub known_at: DateTime<Utc>,
+    /// The last position that counts as known; none for all there is.
+    pub known_position: Option<Position>,
+}
+
+impl At {
+    /// What is known now about an instant.
+    #[must_use]
+    pub fn known_now(effective_at: DateTime<Utc>) -> Self {
+        Self { effective_at, known_at: effective_at, known_position: None }
+    }
+
+    pub(crate) fn micros(&self) -> Micros {
+        self.effective_at.timestamp_micros()
+    }
+}
+
+/// Which customers count. All that are set must hold, for the customer as it was at the instant asked about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Whose they are.
+    pub owner: Option<Owner>,
+    /// Where the lead came from.
+    pub source: Option<String>,
+    /// Through which channel.
+    pub channel: Option<String>,
+    /// A label they carry.
+    pub tag: Option<String>,
+    /// The value tier.
+    pub tier: Option<String>,
+    /// The pipeline version under which they last moved.
+    pub version: Option<u32>,
+}
+
+impl Filter {
+    /// Whether every customer passes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A consistent view of one read model's rows in service.
+pub(crate) struct View {
+    pub(crate) session: Session,
+    pub(crate) tenant: TenantId,
+    pub(crate) generation: u32,
+    /// How far the read model has come.
+    pub(crate) position: Position,
+}
+
+impl View {
+    /// Opens the view. A tenant for whom nothing was folded yet has one without rows.
+    pub(crate) async fn open(db: &Db, which: Which) -> Result<Self> {
+        let mut session = db.read().await?;
+        let serving = checkpoint::serving(&mut session, which).await?;
+        let (generation, position) = serving.map_or((0, 0), |row| (row.generation, row.position));
+        Ok(Self { session, tenant: which.tenant, generation, position })
+    }
+
+    /// The same moment's view of another read model.
+    pub(crate) async fn turn_to(&mut self, projection: &'static str) -> Result<()> {
+        let which = Which { tenant: self.tenant, projection };
+        let serving = checkpoint::serving(&mut self.session, which).await?;
+        self.generation = serving.map_or(0, |row| row.generation);
+        self.position = self.position.min(serving.map_or(0, |row| row.position));
+        Ok(())
+    }
+
+    /// The last position that counts.
+    pub(crate) fn known(&self, at: &At) -> Position {
+        at.known_position.map_or(self.position, |known| known.min(self.position))
+    }
+}

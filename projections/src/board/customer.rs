@@ -1,0 +1,360 @@
+//! A customer as it is now: the state that the board's fold keeps, and its rows.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+use waymark_domain::customer::event::{Contact, CustomerEvent, Money, Recorded};
+use waymark_domain::customer::timeline::Journeys;
+use waymark_domain::{Owner, Personal};
+
+use crate::db::{Row, Value, values};
+use crate::error::{ProjectionError, Result};
+use crate::figures::Micros;
+use crate::history::{Effect, Tail, place, placed};
+use crate::model::Scope;
+
+/// A way to reach a customer, readable.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct ClearContact {
+    pub(super) kind: waymark_domain::customer::event::ContactKind,
+    pub(super) value: String,
+}
+
+/// What boards and filters look at: its changes are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Traits {
+    pub(super) owner: Owner,
+    pub(super) tier: Option<String>,
+    pub(super) amount: Option<Money>,
+    pub(super) source: Option<String>,
+    pub(super) channel: Option<String>,
+    pub(super) tags: Vec<String>,
+}
+
+/// A customer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Customer {
+    pub(super) id: Uuid,
+    pub(super) created_position: u64,
+    pub(super) version: u64,
+    pub(super) external_id: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) contacts: Vec<ClearContact>,
+    pub(super) fields: Option<BTreeMap<String, serde_json::Value>>,
+    pub(super) traits: Traits,
+    pub(super) owned_since: DateTime<Utc>,
+    pub(super) next: Option<(DateTime<Utc>, Option<String>)>,
+    pub(super) erased: bool,
+    pub(super) cards: BTreeMap<String, Card>,
+}
+
+/// Where a journey stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Card {
+    pub(super) pipeline_version: u32,
+    pub(super) cycle: u32,
+    pub(super) stage: String,
+    pub(super) sub_status: Option<String>,
+    pub(super) entered_at: Micros,
+    pub(super) last_at: Micros,
+    pub(super) last_position: u64,
+    pub(super) moved_position: u64,
+}
+
+impl Customer {
+    /// The customer that a registration makes; none of any other event.
+    pub(super) fn registered(id: Uuid, event: &Recorded<CustomerEvent>) -> Option<Self> {
+        let CustomerEvent::Registered(e) = &event.event else { return None };
+        Some(Self {
+            id,
+            created_position: event.position,
+            version: 0,
+            external_id: e.external_id.clone(),
+            name: clear(&e.name),
+            contacts: readable(&e.contacts),
+            fields: clear(&e.fields),
+            traits: Traits {
+                owner: e.owner.clone(),
+                tier: e.tier.clone(),
+                amount: e.amount.clone(),
+                source: e.source.clone(),
+                channel: e.channel.clone(),
+                tags: e.tags.clone(),
+            },
+            owned_since: event.effective_at,
+            next: None,
+            erased: false,
+            cards: BTreeMap::new(),
+        })
+    }
+
+    /// Folds one event in. The journey is named when it has to be folded anew from the log.
+    pub(super) fn apply<'a>(&mut self, event: &'a Recorded<CustomerEvent>) -> Option<&'a str> {
+        self.version += 1;
+        match &event.event {
+            CustomerEvent::DetailsChanged(e) => self.set_details(e),
+            CustomerEvent::FollowedUp(e) => {
+                self.next = Some((e.next_plan.at, e.next_plan.text.clear().cloned()));
+            }
+            CustomerEvent::Claimed(e) => self.set_owner(Owner::Rep(e.rep.clone()), event.effective_at),
+            CustomerEvent::Released(e) => self.set_owner(Owner::Pool(e.pool.clone()), event.effective_at),
+            CustomerEvent::OwnerChanged(e) => self.set_owner(e.to.clone(), event.effective_at),
+            CustomerEvent::Erased(_) => self.erase(),
+            _ => {}
+        }
+        self.move_card(event)
+    }
+
+    fn set_owner(&mut self, owner: Owner, since: DateTime<Utc>) {
+        self.traits.owner = owner;
+        self.owned_since = since;
+    }
+
+    fn set_details(&mut self, e: &waymark_domain::customer::event::DetailsChanged) {
+        fn set<T: Clone>(held: &mut Option<T>, new: &Option<T>) {
+            if new.is_some() {
+                held.clone_from(new);
+            }
+        }
+        if e.name.is_some() {
+            self.name = clear(&e.name);
+        }
+        if e.fields.is_some() {
+            self.fields = clear(&e.fields);
+        }
+        if let Some(contacts) = &e.contacts {
+            self.contacts = readable(contacts);
+        }
+        if let Some(tags) = &e.tags {
+            self.traits.tags.clone_from(tags);
+        }
+        set(&mut self.traits.source, &e.source);
+        set(&mut self.traits.channel, &e.channel);
+        set(&mut self.traits.tier, &e.tier);
+        set(&mut self.traits.amount, &e.amount);
+    }
+
+    fn erase(&mut self) {
+        self.erased = true;
+        self.name = None;
+        self.contacts.clear();
+        self.fields = None;
+        self.next = self.next.take().map(|(at, _)| (at, None));
+    }
+
+    fn move_card<'a>(&mut self, event: &'a Recorded<CustomerEvent>) -> Option<&'a str> {
+        let (journey, kind, pipeline_version, stage, sub_status) = match Effect::of(&event.event) {
+            Effect::None => return None,
+            Effect::Rewrite { journey } => return Some(journey),
+            Effect::Move { journey, kind, pipeline_version, stage, sub_status } => {
+                (journey, kind, pipeline_version, stage, sub_status)
+            }
+        };
+        let at = event.effective_at.timestamp_micros();
+        let held = self.cards.get_mut(journey);
+        let tail = held.as_ref().map(|card| card.tail());
+        let (cycle, repeat) = place(tail.as_ref(), kind, stage);
+        let moved = if kind == waymark_domain::customer::timeline::MoveKind::Inserted {
+            held.as_ref().map_or(0, |card| card.moved_position)
+        } else {
+            event.position
+        };
+        match held {
+            Some(card) if at < card.last_at => {
+                card.pipeline_version = pipeline_version;
+                return Some(journey);
+            }
+            Some(card) if repeat => {
+                card.pipeline_version = pipeline_version;
+                (card.last_at, card.last_position, card.moved_position) = (at, event.position, moved);
+            }
+            _ => {
+                let card = Card {
+                    pipeline_version,
+                    cycle,
+                    stage: stage.to_owned(),
+                    sub_status: sub_status.map(str::to_owned),
+                    entered_at: at,
+                    last_at: at,
+                    last_position: event.position,
+                    moved_position: moved,
+                };
+                self.cards.insert(journey.to_owned(), card);
+            }
+        }
+        None
+    }
+
+    /// Puts a journey's card where its timeline says, or away when all of its moves are voided.
+    pub(super) fn put_card(&mut self, journey: &str, journeys: &Journeys) {
+        let moves = placed(journeys.moves(journey));
+        let stay = moves.iter().rev().find(|made| !made.repeat);
+        let (Some(last), Some(stay)) = (moves.last(), stay) else {
+            self.cards.remove(journey);
+            return;
+        };
+        let moved = moves.iter().filter(|made| !made.inserted).map(|made| made.position);
+        let card = Card {
+            pipeline_version: self.cards.get(journey).map_or(1, |card| card.pipeline_version),
+            cycle: stay.cycle,
+            stage: stay.stage.clone(),
+            sub_status: stay.sub_status.clone(),
+            entered_at: stay.at,
+            last_at: last.at,
+            last_position: last.position,
+            moved_position: moved.max().unwrap_or(0),
+        };
+        self.cards.insert(journey.to_owned(), card);
+    }
+
+    /// The journey that the customer is in: the one moved in last.
+    pub(super) fn primary(&self) -> Option<&str> {
+        let latest = self.cards.iter().max_by_key(|(_, card)| card.moved_position);
+        latest.map(|(pipeline, _)| pipeline.as_str())
+    }
+
+    /// The pipeline version under which the customer last moved.
+    pub(super) fn pipeline_version(&self) -> u32 {
+        self.primary().and_then(|primary| self.cards.get(primary)).map_or(0, |card| card.pipeline_version)
+    }
+}
+
+impl Card {
+    fn tail(&self) -> Tail {
+        Tail { at: self.last_at, position: self.last_position, stage: self.stage.clone(), cycle: self.cycle }
+    }
+}
+
+fn clear<T: Clone>(personal: &Option<Personal<T>>) -> Option<T> {
+    personal.as_ref().and_then(Personal::clear).cloned()
+}
+
+fn readable(contacts: &[Contact]) -> Vec<ClearContact> {
+    let clear =
+        |contact: &Contact| Some(ClearContact { kind: contact.kind, value: contact.value.clear()?.clone() });
+    contacts.iter().filter_map(clear).collect()
+}
+
+/// The words under which owners stand in the tables.
+pub(super) fn owner_columns(owner: &Owner) -> (&'static str, &str) {
+    match owner {
+        Owner::Rep(rep) => ("rep", rep),
+        Owner::Pool(pool) => ("pool", pool),
+    }
+}
+
+/// The owner of two columns.
+pub(super) fn owner_of(kind: &str, id: String) -> Owner {
+    if kind == "rep" { Owner::Rep(id) } else { Owner::Pool(id) }
+}
+
+/// The money of two columns.
+pub(super) fn money_of(amount: Option<String>, currency: Option<String>) -> Option<Money> {
+    let amount: Decimal = amount?.parse().ok()?;
+    Some(Money { amount, currency: currency? })
+}
+
+pub(super) fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| ProjectionError::Database(error.to_string()))
+}
+
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| ProjectionError::Database(error.to_string()))
+}
+
+impl Customer {
+    /// Reads a row of `customers_among.sql`; the cards come from their own rows.
+    pub(super) fn read(row: &Row) -> Result<Self> {
+        let next_at = row.opt_int(16)?.map(crate::history::instant);
+        let next_text = row.opt_text(17)?;
+        Ok(Self {
+            id: row.uuid(0)?,
+            created_position: row.position(1)?,
+            version: row.position(2)?,
+            external_id: row.opt_text(3)?,
+            name: row.opt_text(4)?,
+            contacts: from_json(row.str(5)?)?,
+            fields: row.opt_text(6)?.as_deref().map(from_json).transpose()?,
+            traits: Traits {
+                owner: owner_of(row.str(7)?, row.text(8)?),
+                tier: row.opt_text(10)?,
+                amount: money_of(row.opt_text(11)?, row.opt_text(12)?),
+                source: row.opt_text(13)?,
+                channel: row.opt_text(14)?,
+                tags: from_json(row.str(15)?)?,
+            },
+            owned_since: crate::history::instant(row.int(9)?),
+            next: next_at.map(|at| (at, next_text)),
+            erased: row.flag(18)?,
+            cards: BTreeMap::new(),
+        })
+    }
+
+    /// The row of [`super::CUSTOMERS`].
+    pub(super) fn row(&self, scope: &Scope<'_>) -> Result<Vec<Value>> {
+        let (owner_kind, owner_id) = owner_columns(&self.traits.owner);
+        let money = self.traits.amount.as_ref();
+        let next = self.next.as_ref();
+        Ok(values![
+            scope.tenant.0,
+            scope.generation,
+            self.id,
+            self.created_position,
+            self.version,
+            self.external_id.clone(),
+            self.name.clone(),
+            to_json(&self.contacts)?,
+            self.fields.as_ref().map(to_json).transpose()?,
+            owner_kind,
+            owner_id,
+            self.owned_since.timestamp_micros(),
+            self.traits.tier.clone(),
+            money.map(|money| money.amount.to_string()),
+            money.map(|money| money.currency.clone()),
+            self.traits.source.clone(),
+            self.traits.channel.clone(),
+            to_json(&self.traits.tags)?,
+            next.map(|(at, _)| at.timestamp_micros()),
+            next.and_then(|(_, text)| text.clone()),
+            self.erased,
+        ]
+        .into())
+    }
+}
+
+impl Card {
+    /// Reads a row of `cards_among.sql` from its pipeline on.
+    pub(super) fn read(row: &Row) -> Result<(String, Self)> {
+        let card = Self {
+            pipeline_version: row.number(2)?,
+            cycle: row.number(3)?,
+            stage: row.text(4)?,
+            sub_status: row.opt_text(5)?,
+            entered_at: row.int(6)?,
+            last_at: row.int(7)?,
+            last_position: row.position(8)?,
+            moved_position: row.position(9)?,
+        };
+        Ok((row.text(1)?, card))
+    }
+
+    /// The row of [`super::CARDS`].
+    pub(super) fn row(&self, scope: &Scope<'_>, customer: Uuid, pipeline: &str) -> [Value; 12] {
+        values![
+            scope.tenant.0,
+            scope.generation,
+            customer,
+            pipeline,
+            self.pipeline_version,
+            self.cycle,
+            self.stage.as_str(),
+            self.sub_status.clone(),
+            self.entered_at,
+            self.last_at,
+            self.last_position,
+            self.moved_position,
+        ]
+    }
+}

@@ -1,0 +1,2 @@
+DELETE FROM board_card
+WHERE tenant_id = $1 AND generation = $2 AND customer = $3 AND pipeline = $4

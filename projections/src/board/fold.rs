@@ -1,0 +1,137 @@
+//! The fold: a page's events into customers, cards and what they were like.
+
+use std::collections::{BTreeSet, HashMap};
+
+use uuid::Uuid;
+
+use super::customer::{Card, Customer, owner_columns, to_json};
+use super::{CARDS, CARDS_AMONG, CUSTOMERS, CUSTOMERS_AMONG, DROP_CARD, DROP_TAG, PASTS, TAGS};
+use crate::bulk::rows_among;
+use crate::db::{Session, Value, values};
+use crate::error::Result;
+use crate::fact::Fact;
+use crate::history;
+use crate::model::{Scope, Writes};
+
+/// A customer under work.
+struct Work {
+    before: Option<Customer>,
+    now: Option<Customer>,
+}
+
+/// Folds the facts of a page.
+pub(super) async fn fold(scope: &Scope<'_>, facts: &[Fact]) -> Result<Writes> {
+    let mut order: Vec<Uuid> = facts.iter().map(|fact| fact.customer).collect();
+    order.sort_unstable();
+    order.dedup();
+    let mut session = scope.db.read().await?;
+    let mut works = load(scope, &mut session, &order).await?;
+    let mut pasts = Vec::new();
+    for fact in facts {
+        let Some(work) = works.get_mut(&fact.customer) else { continue };
+        work.apply(fact, scope, &mut pasts).await?;
+    }
+    let mut writes = Writes::default();
+    let (mut customers, mut cards, mut tags) = (Vec::new(), Vec::new(), Vec::new());
+    for id in order {
+        let Some(work) = works.remove(&id) else { continue };
+        let Some(now) = &work.now else { continue };
+        customers.extend(now.row(scope)?);
+        for (pipeline, card) in &now.cards {
+            if work.before.as_ref().and_then(|before| before.cards.get(pipeline)) != Some(card) {
+                cards.extend(card.row(scope, id, pipeline));
+            }
+        }
+        work.drop_what_went(scope, &mut writes);
+        for tag in work.new_tags() {
+            tags.extend(values![scope.tenant.0, scope.generation, tag.as_str(), id]);
+        }
+    }
+    writes.rows = vec![(&CUSTOMERS, customers), (&CARDS, cards), (&TAGS, tags), (&PASTS, pasts)];
+    Ok(writes)
+}
+
+async fn load(scope: &Scope<'_>, session: &mut Session, ids: &[Uuid]) -> Result<HashMap<Uuid, Work>> {
+    let head = values![scope.tenant.0, scope.generation];
+    let keys: Vec<Value> = ids.iter().copied().map(Value::from).collect();
+    let mut customers = HashMap::with_capacity(ids.len());
+    for row in rows_among(session, CUSTOMERS_AMONG, &head, &keys).await? {
+        let customer = Customer::read(&row)?;
+        customers.insert(customer.id, customer);
+    }
+    for row in rows_among(session, CARDS_AMONG, &head, &keys).await? {
+        let (pipeline, card) = Card::read(&row)?;
+        if let Some(customer) = customers.get_mut(&row.uuid(0)?) {
+            customer.cards.insert(pipeline, card);
+        }
+    }
+    let work = |id: &Uuid| {
+        let before = customers.remove(id);
+        let now = before.clone();
+        (*id, Work { before, now })
+    };
+    Ok(ids.iter().map(work).collect())
+}
+
+impl Work {
+    async fn apply(&mut self, fact: &Fact, scope: &Scope<'_>, pasts: &mut Vec<Value>) -> Result<()> {
+        if self.now.is_none() {
+            self.now = Customer::registered(fact.customer, &fact.event);
+        }
+        // What is said of a customer that was never registered concerns nobody.
+        let Some(customer) = &mut self.now else { return Ok(()) };
+        let (traits, version) = (customer.traits.clone(), customer.pipeline_version());
+        if let Some(journey) = customer.apply(&fact.event) {
+            let events =
+                history::events(scope.store, scope.tenant, fact.customer, fact.event.position).await?;
+            customer.put_card(journey, &history::journeys(&events));
+        }
+        let changed =
+            customer.version == 1 || customer.traits != traits || customer.pipeline_version() != version;
+        if changed {
+            pasts.extend(past(scope, customer, fact)?);
+        }
+        Ok(())
+    }
+
+    fn drop_what_went(&self, scope: &Scope<'_>, writes: &mut Writes) {
+        let (Some(before), Some(now)) = (&self.before, &self.now) else { return };
+        let (tenant, generation) = (scope.tenant.0, scope.generation);
+        for pipeline in before.cards.keys().filter(|pipeline| !now.cards.contains_key(*pipeline)) {
+            let values = values![tenant, generation, now.id, pipeline.as_str()];
+            writes.statements.push((DROP_CARD, values.into()));
+        }
+        for tag in before.traits.tags.iter().filter(|tag| !now.traits.tags.contains(tag)) {
+            let values = values![tenant, generation, tag.as_str(), now.id];
+            writes.statements.push((DROP_TAG, values.into()));
+        }
+    }
+
+    fn new_tags(&self) -> BTreeSet<&String> {
+        let before = self.before.iter().flat_map(|before| &before.traits.tags).collect::<BTreeSet<_>>();
+        let now = self.now.iter().flat_map(|now| &now.traits.tags);
+        now.filter(|tag| !before.contains(tag)).collect()
+    }
+}
+
+fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 14]> {
+    let traits = &customer.traits;
+    let (owner_kind, owner_id) = owner_columns(&traits.owner);
+    let money = traits.amount.as_ref();
+    Ok(values![
+        scope.tenant.0,
+        scope.generation,
+        customer.id,
+        fact.event.position,
+        fact.event.effective_at.timestamp_micros(),
+        owner_kind,
+        owner_id,
+        traits.tier.clone(),
+        money.map(|money| money.amount.to_string()),
+        money.map(|money| money.currency.clone()),
+        traits.source.clone(),
+        traits.channel.clone(),
+        to_json(&traits.tags)?,
+        customer.pipeline_version(),
+    ])
+}

@@ -1,0 +1,315 @@
+//! Customers as they are now: one, or a list of them.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use waymark_domain::Owner;
+use waymark_domain::customer::event::{ContactKind, Money};
+
+use super::customer::{Card, ClearContact, Customer, owner_columns};
+use super::{CARDS_AMONG, CUSTOMERS_AMONG, LIST, POOLS};
+use crate::ask::View;
+use crate::bulk::rows_among;
+use crate::db::{Value, values};
+use crate::error::{ProjectionError, Result};
+use crate::figures::seconds;
+use crate::history::instant;
+
+/// Which customers a list shows. All that are set must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomerFilter {
+    /// The id in another system, exactly.
+    pub external_id: Option<String>,
+    /// Whose they are.
+    pub owner: Option<Owner>,
+    /// The stage that one of their journeys stands in.
+    pub stage: Option<String>,
+    /// A label they carry.
+    pub tag: Option<String>,
+    /// A part of the name or of the id in another system; ASCII letters match in either case.
+    pub q: Option<String>,
+}
+
+/// An amount of money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MoneyReport {
+    /// The decimal amount.
+    #[schema(example = "12.30")]
+    pub amount: String,
+    /// The ISO 4217 code.
+    #[schema(example = "CNY")]
+    pub currency: String,
+}
+
+/// Who a customer belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OwnerReport {
+    /// `rep` or `pool`.
+    pub kind: String,
+    /// The rep's name, or the pool's key.
+    pub id: String,
+}
+
+/// Where a journey stands.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct JourneyReport {
+    /// The pipeline's key.
+    pub pipeline: String,
+    /// The version under which it last moved.
+    pub pipeline_version: u32,
+    /// Whether it is the journey that the customer is in: the one moved in last.
+    pub primary: bool,
+    /// The cycle, from 1.
+    pub cycle: u32,
+    /// The stage.
+    pub stage: String,
+    /// What the stage is called; its id where no pipeline says.
+    pub stage_name: String,
+    /// The sub-status within it.
+    pub sub_status: Option<String>,
+    /// When the stay began.
+    pub entered_at: DateTime<Utc>,
+    /// How long it has lasted.
+    pub age_seconds: f64,
+}
+
+/// A way to reach a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ContactReport {
+    /// `phone`, `email` or `wechat`.
+    #[schema(value_type = String)]
+    pub kind: ContactKind,
+    /// The number, address or account.
+    pub value: String,
+}
+
+/// What is planned next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NextAction {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What; null once the customer is erased.
+    pub text: Option<String>,
+}
+
+/// A customer as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct CustomerReport {
+    /// The customer's id.
+    pub id: Uuid,
+    /// How many events it has.
+    pub version: u64,
+    /// What it is called; null when never given, or erased.
+    pub name: Option<String>,
+    /// The id in another system.
+    pub external_id: Option<String>,
+    /// Who it belongs to.
+    pub owner: OwnerReport,
+    /// Since when.
+    pub owned_since: DateTime<Utc>,
+    /// Where its journeys stand.
+    pub journeys: Vec<JourneyReport>,
+    /// Ways to reach it.
+    pub contacts: Vec<ContactReport>,
+    /// Labels.
+    pub tags: Vec<String>,
+    /// The value tier.
+    pub tier: Option<String>,
+    /// What the deal may be worth.
+    pub amount: Option<MoneyReport>,
+    /// Where the lead came from.
+    pub source: Option<String>,
+    /// Through which channel.
+    pub channel: Option<String>,
+    /// Custom fields.
+    #[schema(value_type = Option<Object>)]
+    pub fields: Option<BTreeMap<String, serde_json::Value>>,
+    /// What is planned next.
+    pub next_action: Option<NextAction>,
+    /// How long it stays with its owner unless something is done; null where no rule takes it away.
+    pub remaining_ownership_seconds: Option<f64>,
+    /// The customer that it was merged into.
+    pub merged_into: Option<Uuid>,
+    /// Whether its personal fields were erased.
+    pub erased: bool,
+}
+
+/// A page of customers.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct CustomerList {
+    /// The customers, in the order of their registration.
+    pub items: Vec<CustomerReport>,
+    /// Where the next page begins; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// What a stage of a pipeline is called.
+pub(crate) type StageNames<'a> = &'a (dyn Fn(&str, &str) -> Option<String> + Sync);
+
+/// One customer.
+pub(crate) async fn customer(
+    view: &mut View,
+    id: Uuid,
+    now: DateTime<Utc>,
+    names: StageNames<'_>,
+) -> Result<Option<CustomerReport>> {
+    let head = values![view.tenant.0, view.generation];
+    let rows = rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
+    let customers = rows.iter().map(Customer::read).collect::<Result<Vec<_>>>()?;
+    Ok(with_cards(view, customers).await?.pop().map(|customer| report(customer, now, names)))
+}
+
+/// A page of customers.
+pub(crate) async fn customers(
+    view: &mut View,
+    filter: &CustomerFilter,
+    cursor: Option<&str>,
+    limit: u32,
+    now: DateTime<Utc>,
+    names: StageNames<'_>,
+) -> Result<CustomerList> {
+    let after: u64 = cursor.map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
+    let (sql, values) = select(view, filter, after, limit);
+    let rows = view.session.rows_made(sql, &values).await?;
+    let customers = rows.iter().map(Customer::read).collect::<Result<Vec<_>>>()?;
+    let last = customers.last().filter(|_| customers.len() == limit as usize);
+    let next_cursor = last.map(|last| last.created_position.to_string());
+    let customers = with_cards(view, customers).await?;
+    let items = customers.into_iter().map(|customer| report(customer, now, names)).collect();
+    Ok(CustomerList { items, next_cursor })
+}
+
+/// How many customers each pool holds, by the pool's key.
+pub(crate) async fn pools(view: &mut View) -> Result<BTreeMap<String, u64>> {
+    let rows = view.session.rows(POOLS, &values![view.tenant.0, view.generation]).await?;
+    rows.iter().map(|row| Ok((row.text(0)?, row.position(1)?))).collect()
+}
+
+fn select(view: &View, filter: &CustomerFilter, after: u64, limit: u32) -> (String, Vec<Value>) {
+    let mut sql = LIST.to_owned();
+    let mut values: Vec<Value> = values![view.tenant.0, view.generation, after].into();
+    let mut and = |condition: &str, bound: &[&str]| {
+        let mut condition = condition.to_owned();
+        for value in bound {
+            values.push((*value).into());
+            condition = condition.replacen('?', &format!("${}", values.len()), 1);
+        }
+        sql.push_str(" AND ");
+        sql.push_str(&condition);
+    };
+    if let Some(external_id) = &filter.external_id {
+        and("c.external_id = ?", &[external_id]);
+    }
+    if let Some(owner) = &filter.owner {
+        let (kind, id) = owner_columns(owner);
+        and("c.owner_kind = ? AND c.owner_id = ?", &[kind, id]);
+    }
+    if let Some(stage) = &filter.stage {
+        and(
+            "EXISTS (SELECT 1 FROM board_card k WHERE k.tenant_id = $1 AND k.generation = $2 \
+             AND k.customer = c.customer AND k.stage = ?)",
+            &[stage],
+        );
+    }
+    if let Some(tag) = &filter.tag {
+        and(
+            "EXISTS (SELECT 1 FROM board_tag t WHERE t.tenant_id = $1 AND t.generation = $2 \
+             AND t.tag = ? AND t.customer = c.customer)",
+            &[tag],
+        );
+    }
+    if let Some(q) = &filter.q {
+        let pattern = format!("%{}%", escaped(&q.to_ascii_lowercase()));
+        and(
+            "(lower(c.name) LIKE ? ESCAPE '!' OR lower(c.external_id) LIKE ? ESCAPE '!')",
+            &[&pattern, &pattern],
+        );
+    }
+    values.push(limit.into());
+    sql.push_str(&format!(" ORDER BY c.created_position LIMIT ${}", values.len()));
+    (sql, values)
+}
+
+/// The text with what LIKE would take for a wildcard marked as meant.
+fn escaped(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
+
+async fn with_cards(view: &mut View, mut customers: Vec<Customer>) -> Result<Vec<Customer>> {
+    let head = values![view.tenant.0, view.generation];
+    let ids: Vec<Value> = customers.iter().map(|customer| customer.id.into()).collect();
+    for row in rows_among(&mut view.session, CARDS_AMONG, &head, &ids).await? {
+        let id = row.uuid(0)?;
+        let (pipeline, card) = Card::read(&row)?;
+        if let Some(customer) = customers.iter_mut().find(|customer| customer.id == id) {
+            customer.cards.insert(pipeline, card);
+        }
+    }
+    Ok(customers)
+}
+
+fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> CustomerReport {
+    let primary = customer.primary().map(str::to_owned);
+    let now = now.timestamp_micros();
+    let journey = |(pipeline, card): (String, Card)| JourneyReport {
+        pipeline_version: card.pipeline_version,
+        primary: primary.as_deref() == Some(pipeline.as_str()),
+        cycle: card.cycle,
+        stage_name: names(&pipeline, &card.stage).unwrap_or_else(|| card.stage.clone()),
+        stage: card.stage,
+        sub_status: card.sub_status,
+        entered_at: instant(card.entered_at),
+        age_seconds: seconds(now - card.entered_at),
+        pipeline,
+    };
+    let contact = |ClearContact { kind, value }| ContactReport { kind, value };
+    let traits = customer.traits;
+    CustomerReport {
+        id: customer.id,
+        version: customer.version,
+        name: customer.name,
+        external_id: customer.external_id,
+        owner: OwnerReport::of(&traits.owner),
+        owned_since: customer.owned_since,
+        journeys: customer.cards.into_iter().map(journey).collect(),
+        contacts: customer.contacts.into_iter().map(contact).collect(),
+        tags: traits.tags,
+        tier: traits.tier,
+        amount: traits.amount.as_ref().map(MoneyReport::of),
+        source: traits.source,
+        channel: traits.channel,
+        fields: customer.fields,
+        next_action: customer.next.map(|(at, text)| NextAction { at, text }),
+        remaining_ownership_seconds: None,
+        merged_into: None,
+        erased: customer.erased,
+    }
+}
+
+impl OwnerReport {
+    pub(super) fn of(owner: &Owner) -> Self {
+        let (kind, id) = owner_columns(owner);
+        Self { kind: kind.to_owned(), id: id.to_owned() }
+    }
+}
+
+impl MoneyReport {
+    pub(super) fn of(money: &Money) -> Self {
+        Self { amount: money.amount.to_string(), currency: money.currency.clone() }
+    }
+}
+
+impl CustomerReport {
+    /// Hides all but the last four characters of telephone numbers: what is shown of a customer in a pool until
+    /// somebody claims it.
+    pub fn mask_phones(&mut self) {
+        for contact in self.contacts.iter_mut().filter(|contact| contact.kind == ContactKind::Phone) {
+            let hidden = contact.value.chars().count().saturating_sub(4);
+            let shown: String = contact.value.chars().skip(hidden).collect();
+            contact.value = "*".repeat(hidden) + &shown;
+        }
+    }
+}

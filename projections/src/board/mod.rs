@@ -1,0 +1,138 @@
+//! **board**: who stands where. Customers as they are now, the card of each journey, and what customers were
+//! like at any instant.
+
+mod cards;
+mod customer;
+mod fold;
+mod list;
+pub(crate) mod past;
+
+use async_trait::async_trait;
+
+use crate::bulk::Table;
+use crate::error::Result;
+use crate::fact::Fact;
+use crate::model::{Memory, ReadModel, Scope, Writes};
+
+pub(crate) use cards::board;
+pub use cards::{BoardQuery, BoardReport, CardReport, StageCards};
+pub use list::{
+    ContactReport, CustomerFilter, CustomerList, CustomerReport, JourneyReport, MoneyReport, NextAction,
+    OwnerReport,
+};
+pub(crate) use list::{customer, customers, pools};
+
+/// The name of the read model.
+pub(crate) const NAME: &str = "board";
+
+pub(crate) const CUSTOMERS_AMONG: &str = include_str!("customers_among.sql");
+pub(crate) const CARDS_AMONG: &str = include_str!("cards_among.sql");
+pub(crate) const DROP_CARD: &str = include_str!("drop_card.sql");
+pub(crate) const DROP_TAG: &str = include_str!("drop_tag.sql");
+pub(crate) const PASTS_PAGE: &str = include_str!("pasts.sql");
+pub(crate) const CARDS_OF: &str = include_str!("cards_of.sql");
+pub(crate) const LIST: &str = include_str!("list.sql");
+pub(crate) const POOLS: &str = include_str!("pools.sql");
+
+pub(crate) static CUSTOMERS: Table = Table {
+    name: "board_customer",
+    columns: &[
+        "tenant_id",
+        "generation",
+        "customer",
+        "created_position",
+        "version",
+        "external_id",
+        "name",
+        "contacts",
+        "fields",
+        "owner_kind",
+        "owner_id",
+        "owned_since",
+        "tier",
+        "amount",
+        "currency",
+        "source",
+        "channel",
+        "tags",
+        "next_at",
+        "next_text",
+        "erased",
+    ],
+    replace_by: 3,
+};
+
+pub(crate) static CARDS: Table = Table {
+    name: "board_card",
+    columns: &[
+        "tenant_id",
+        "generation",
+        "customer",
+        "pipeline",
+        "pipeline_version",
+        "cycle",
+        "stage",
+        "sub_status",
+        "entered_at",
+        "last_at",
+        "last_position",
+        "moved_position",
+    ],
+    replace_by: 4,
+};
+
+pub(crate) static TAGS: Table =
+    Table { name: "board_tag", columns: &["tenant_id", "generation", "tag", "customer"], replace_by: 0 };
+
+pub(crate) static PASTS: Table = Table {
+    name: "board_past",
+    columns: &[
+        "tenant_id",
+        "generation",
+        "customer",
+        "position",
+        "effective_at",
+        "owner_kind",
+        "owner_id",
+        "tier",
+        "amount",
+        "currency",
+        "source",
+        "channel",
+        "tags",
+        "version",
+    ],
+    replace_by: 0,
+};
+
+static TABLES: &[&Table] = &[&CUSTOMERS, &CARDS, &TAGS, &PASTS];
+
+/// The read model.
+pub(crate) struct Board;
+
+#[async_trait]
+impl ReadModel for Board {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn schema(&self) -> &'static str {
+        include_str!("schema.sql")
+    }
+
+    fn tables(&self) -> &'static [&'static Table] {
+        TABLES
+    }
+
+    fn opens(&self, event_type: &str) -> bool {
+        matches!(event_type, "customer.registered" | "customer.details_changed" | "customer.followed_up")
+    }
+
+    async fn fold(&self, scope: &Scope<'_>, _memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
+        fold::fold(scope, facts).await
+    }
+}

@@ -1,0 +1,80 @@
+-- Customers as they are now. Personal fields stand here in clear and are emptied by an erasure.
+CREATE TABLE IF NOT EXISTS board_customer (
+    tenant_id        BLOB    NOT NULL,
+    generation       INTEGER NOT NULL,
+    customer         BLOB    NOT NULL,
+    created_position INTEGER NOT NULL,
+    version          INTEGER NOT NULL,
+    external_id      TEXT,
+    name             TEXT,
+    contacts         TEXT    NOT NULL,
+    fields           TEXT,
+    owner_kind       TEXT    NOT NULL,
+    owner_id         TEXT    NOT NULL,
+    owned_since      INTEGER NOT NULL,
+    tier             TEXT,
+    amount           TEXT,
+    currency         TEXT,
+    source           TEXT,
+    channel          TEXT,
+    tags             TEXT    NOT NULL,
+    next_at          INTEGER,
+    next_text        TEXT,
+    erased           INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, generation, customer)
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS board_customer_created
+    ON board_customer (tenant_id, generation, created_position);
+CREATE INDEX IF NOT EXISTS board_customer_external
+    ON board_customer (tenant_id, generation, external_id);
+CREATE INDEX IF NOT EXISTS board_customer_owner
+    ON board_customer (tenant_id, generation, owner_kind, owner_id, created_position);
+
+CREATE TABLE IF NOT EXISTS board_tag (
+    tenant_id  BLOB    NOT NULL,
+    generation INTEGER NOT NULL,
+    tag        TEXT    NOT NULL,
+    customer   BLOB    NOT NULL,
+    PRIMARY KEY (tenant_id, generation, tag, customer)
+) WITHOUT ROWID;
+
+-- Where each journey stands now.
+CREATE TABLE IF NOT EXISTS board_card (
+    tenant_id        BLOB    NOT NULL,
+    generation       INTEGER NOT NULL,
+    customer         BLOB    NOT NULL,
+    pipeline         TEXT    NOT NULL,
+    pipeline_version INTEGER NOT NULL,
+    cycle            INTEGER NOT NULL,
+    stage            TEXT    NOT NULL,
+    sub_status       TEXT,
+    entered_at       INTEGER NOT NULL,
+    -- The last record, which may be a repeat, and the last one that was not entered late.
+    last_at          INTEGER NOT NULL,
+    last_position    INTEGER NOT NULL,
+    moved_position   INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, generation, customer, pipeline)
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS board_card_stage
+    ON board_card (tenant_id, generation, pipeline, stage, entered_at, customer);
+
+-- What customers were like: one row a change of what boards and filters look at, never personal.
+CREATE TABLE IF NOT EXISTS board_past (
+    tenant_id    BLOB    NOT NULL,
+    generation   INTEGER NOT NULL,
+    customer     BLOB    NOT NULL,
+    position     INTEGER NOT NULL,
+    effective_at INTEGER NOT NULL,
+    owner_kind   TEXT    NOT NULL,
+    owner_id     TEXT    NOT NULL,
+    tier         TEXT,
+    amount       TEXT,
+    currency     TEXT,
+    source       TEXT,
+    channel      TEXT,
+    tags         TEXT    NOT NULL,
+    version      INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, generation, customer, position)
+) WITHOUT ROWID;

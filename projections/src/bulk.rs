@@ -1,0 +1,80 @@
+//! Writing and finding many rows with few statements.
+
+use crate::db::{Row, Session, Value};
+use crate::error::Result;
+
+/// Sizes of multi-row statements: few, so that few prepared texts are kept.
+const SIZES: [usize; 3] = [100, 10, 1];
+
+/// A table that is written in bulk. The first columns are its primary key.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    pub(crate) columns: &'static [&'static str],
+    /// How many of the columns are the key. A row whose key is there replaces the former one; zero for tables
+    /// into which only new keys go.
+    pub(crate) replace_by: usize,
+}
+
+impl Table {
+    /// Writes rows, given as their values one after the other.
+    pub(crate) async fn write(&self, session: &mut Session, values: &[Value]) -> Result<()> {
+        let width = self.columns.len();
+        let mut rest = values;
+        for size in SIZES {
+            while rest.len() >= size * width {
+                let (now, later) = rest.split_at(size * width);
+                session.execute_made(self.insert(size), now).await?;
+                rest = later;
+            }
+        }
+        Ok(())
+    }
+
+    /// The statement that deletes the rows of a tenant's generation.
+    pub(crate) fn delete(&self) -> String {
+        format!("DELETE FROM {} WHERE tenant_id = $1 AND generation = $2", self.name)
+    }
+
+    /// The statement that writes so many rows.
+    pub(crate) fn insert(&self, rows: usize) -> String {
+        let width = self.columns.len();
+        let tuple = |row: usize| {
+            let binds: Vec<String> = (1..=width).map(|column| format!("${}", row * width + column)).collect();
+            format!("({})", binds.join(","))
+        };
+        let tuples: Vec<String> = (0..rows).map(tuple).collect();
+        let insert =
+            format!("INSERT INTO {} ({}) VALUES {}", self.name, self.columns.join(","), tuples.join(","));
+        if self.replace_by == 0 {
+            return insert;
+        }
+        let (key, rest) = self.columns.split_at(self.replace_by);
+        let sets: Vec<String> = rest.iter().map(|column| format!("{column}=excluded.{column}")).collect();
+        format!("{insert} ON CONFLICT ({}) DO UPDATE SET {}", key.join(","), sets.join(","))
+    }
+}
+
+/// The rows whose key is among `keys`: `sql` ends where the list of keys is to stand, and the binds before it are
+/// `head`.
+pub(crate) async fn rows_among(
+    session: &mut Session,
+    sql: &str,
+    head: &[Value],
+    keys: &[Value],
+) -> Result<Vec<Row>> {
+    let mut rows = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(SIZES[0]) {
+        let mut values = [head, keys].concat();
+        // A short list is filled up with its first key, so that one prepared text serves all.
+        values.resize(head.len() + SIZES[0], keys[0].clone());
+        rows.extend(session.rows_made(among(sql, head.len()), &values).await?);
+    }
+    Ok(rows)
+}
+
+/// The statement of [`rows_among`].
+pub(crate) fn among(sql: &str, before: usize) -> String {
+    let binds: Vec<String> = (1..=SIZES[0]).map(|bind| format!("${}", before + bind)).collect();
+    format!("{sql} ({})", binds.join(","))
+}

@@ -1,0 +1,123 @@
+//! How far a read model has come, in which generation of its rows, and who may move it.
+//!
+//! The fence: whoever folds has taken a *seat* by raising the epoch; a step commits only while epoch and position
+//! are those of its seat. A stale worker therefore writes nothing, whatever clocks and pauses do.
+
+use waymark_eventstore::{Position, TenantId};
+
+use crate::db::{Db, Session, values};
+use crate::error::{ProjectionError, Result};
+
+pub(crate) const SERVING: &str = include_str!("checkpoint/serving.sql");
+pub(crate) const ALL: &str = include_str!("checkpoint/all.sql");
+pub(crate) const CREATE: &str = include_str!("checkpoint/create.sql");
+pub(crate) const SERVE_FIRST: &str = include_str!("checkpoint/serve_first.sql");
+pub(crate) const CLAIM: &str = include_str!("checkpoint/claim.sql");
+pub(crate) const ADVANCE: &str = include_str!("checkpoint/advance.sql");
+pub(crate) const SWITCH: &str = include_str!("checkpoint/switch.sql");
+pub(crate) const DROP: &str = include_str!("checkpoint/drop.sql");
+
+/// One read model of one tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Which {
+    pub(crate) tenant: TenantId,
+    pub(crate) projection: &'static str,
+}
+
+/// A checkpoint row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Checkpoint {
+    pub(crate) generation: u32,
+    pub(crate) position: Position,
+    pub(crate) epoch: u64,
+    pub(crate) fold_version: u32,
+}
+
+/// The right to move a checkpoint, until somebody else takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) which: Which,
+    pub(crate) generation: u32,
+    pub(crate) epoch: u64,
+    pub(crate) position: Position,
+}
+
+/// The generation that answers queries; none before the first step.
+pub(crate) async fn serving(session: &mut Session, which: Which) -> Result<Option<Checkpoint>> {
+    let row = session.row(SERVING, &values![which.tenant.0, which.projection]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Every generation there is.
+pub(crate) async fn all(session: &mut Session, which: Which) -> Result<Vec<Checkpoint>> {
+    let rows = session.rows(ALL, &values![which.tenant.0, which.projection]).await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &crate::db::Row) -> Result<Checkpoint> {
+    Ok(Checkpoint {
+        generation: row.number(0)?,
+        position: row.position(1)?,
+        epoch: row.position(2)?,
+        fold_version: row.number(3)?,
+    })
+}
+
+/// Takes the seat of the serving generation, making the first one where there is none.
+pub(crate) async fn take_seat(db: &Db, which: Which, fold_version: u32) -> Result<Seat> {
+    let mut session = db.write().await?;
+    let seat = match serving(&mut session, which).await? {
+        Some(checkpoint) => claim(&mut session, which, checkpoint).await?,
+        None => {
+            let generation = next_generation(&mut session, which).await?;
+            let serve = values![which.tenant.0, which.projection, generation];
+            session.execute(SERVE_FIRST, &serve).await?;
+            create(&mut session, which, generation, fold_version).await?
+        }
+    };
+    session.commit().await?;
+    Ok(seat)
+}
+
+/// Takes the seat of a new generation, which serves nobody yet.
+pub(crate) async fn new_generation(db: &Db, which: Which, fold_version: u32) -> Result<Seat> {
+    let mut session = db.write().await?;
+    let generation = next_generation(&mut session, which).await?;
+    let seat = create(&mut session, which, generation, fold_version).await?;
+    session.commit().await?;
+    Ok(seat)
+}
+
+async fn next_generation(session: &mut Session, which: Which) -> Result<u32> {
+    Ok(all(session, which).await?.last().map_or(1, |last| last.generation + 1))
+}
+
+async fn create(session: &mut Session, which: Which, generation: u32, fold_version: u32) -> Result<Seat> {
+    let values = values![which.tenant.0, which.projection, generation, fold_version];
+    session.execute(CREATE, &values).await?;
+    Ok(Seat { which, generation, epoch: 1, position: 0 })
+}
+
+async fn claim(session: &mut Session, which: Which, checkpoint: Checkpoint) -> Result<Seat> {
+    let Checkpoint { generation, epoch, position, .. } = checkpoint;
+    let values = values![which.tenant.0, which.projection, generation, epoch];
+    match session.execute(CLAIM, &values).await? {
+        1 => Ok(Seat { which, generation, epoch: epoch + 1, position }),
+        _ => Err(ProjectionError::Fenced),
+    }
+}
+
+impl Seat {
+    /// Moves the checkpoint within a step's transaction.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Fenced`] when somebody else has taken the seat; the step is then rolled back.
+    pub(crate) async fn advance(&self, session: &mut Session, to: Position) -> Result<()> {
+        let Which { tenant, projection } = self.which;
+        let values = values![tenant.0, projection, self.generation, self.epoch, self.position, to];
+        match session.execute(ADVANCE, &values).await? {
+            1 => Ok(()),
+            _ => Err(ProjectionError::Fenced),
+        }
+    }
+}

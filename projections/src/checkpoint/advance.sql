@@ -1,0 +1,3 @@
+UPDATE projection_checkpoint
+SET position = $6
+WHERE tenant_id = $1 AND projection = $2 AND generation = $3 AND epoch = $4 AND position = $5

@@ -1,0 +1,2 @@
+INSERT INTO projection_checkpoint (tenant_id, projection, generation, fold_version, position, epoch)
+VALUES ($1, $2, $3, $4, 0, 1)

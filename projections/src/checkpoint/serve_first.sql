@@ -1,0 +1,2 @@
+INSERT INTO projection_serving (tenant_id, projection, generation)
+VALUES ($1, $2, $3)

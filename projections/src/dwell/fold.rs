@@ -1,0 +1,214 @@
+//! The fold: moves and corrections into rows that say what was known when.
+
+use uuid::Uuid;
+use waymark_eventstore::Position;
+
+use super::{CLOSE, KNOWN, MOVES, TAIL};
+use crate::db::{Row, Session, Value, values};
+use crate::error::Result;
+use crate::fact::Fact;
+use crate::figures::Micros;
+use crate::history::{self, Effect, Placed, Tail, place, placed};
+use crate::model::{Memory, Scope, Writes};
+
+/// A row of the table that is known now, with the position since when.
+struct Live {
+    placed: Placed,
+    since: Position,
+}
+
+/// The page's rows, each in the final form that the page gives it.
+struct Pending {
+    journey: String,
+    customer: Uuid,
+    placed: Placed,
+    since: Position,
+    until: Option<Position>,
+}
+
+/// Folds the facts of a page.
+pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
+    let mut page = Page { scope, session: scope.db.read().await?, pending: Vec::new(), closed: Vec::new() };
+    for fact in facts {
+        let journey = match Effect::of(&fact.event.event) {
+            Effect::None => continue,
+            Effect::Rewrite { journey } | Effect::Move { journey, .. } => journey,
+        };
+        let key = (journey.to_owned(), fact.customer);
+        if !page.append(memory, &key, fact).await? {
+            page.rewrite(memory, key, fact).await?;
+        }
+    }
+    Ok(page.writes())
+}
+
+struct Page<'a> {
+    scope: &'a Scope<'a>,
+    session: Session,
+    pending: Vec<Pending>,
+    closed: Vec<(&'static str, Vec<Value>)>,
+}
+
+impl Page<'_> {
+    /// A move in order is one more row. False when the event is anything else.
+    async fn append(&mut self, memory: &mut Memory, key: &(String, Uuid), fact: &Fact) -> Result<bool> {
+        let Effect::Move { kind, stage, sub_status, .. } = Effect::of(&fact.event.event) else {
+            return Ok(false);
+        };
+        let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
+        let tail = match memory.tails.get(key) {
+            Some(tail) => Some(tail.clone()),
+            None => self.stored_tail(key).await?,
+        };
+        if tail.as_ref().is_some_and(|tail| tail.at > at) {
+            return Ok(false);
+        }
+        let (cycle, repeat) = place(tail.as_ref(), kind, stage);
+        memory.tails.put(key.clone(), Tail { at, position, stage: stage.to_owned(), cycle });
+        let placed = Placed {
+            position,
+            event: fact.event.id,
+            at,
+            stage: stage.to_owned(),
+            sub_status: sub_status.map(str::to_owned),
+            actor: fact.event.actor.clone(),
+            cycle,
+            repeat,
+            inserted: false,
+        };
+        self.add(key, placed, position);
+        Ok(true)
+    }
+
+    /// The end of a journey that this worker has not met: in the tables, or nowhere.
+    async fn stored_tail(&mut self, key: &(String, Uuid)) -> Result<Option<Tail>> {
+        let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
+        let row = self.session.row(TAIL, &values![tenant, generation, key.0.as_str(), key.1]).await?;
+        row.map(|row| {
+            Ok(Tail {
+                at: row.int(0)?,
+                position: row.position(1)?,
+                stage: row.text(2)?,
+                cycle: row.number(3)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// A correction, or a move out of order: folds the journey anew from the log, and writes what differs.
+    async fn rewrite(&mut self, memory: &mut Memory, key: (String, Uuid), fact: &Fact) -> Result<()> {
+        let position = fact.event.position;
+        let events = history::events(self.scope.store, self.scope.tenant, fact.customer, position).await?;
+        let now = placed(history::journeys(&events).moves(&key.0));
+        let mut before = self.live(&key).await?;
+        for placed in &now {
+            match before.iter().position(|live| same_row(&live.placed, placed)) {
+                Some(unchanged) => drop(before.swap_remove(unchanged)),
+                None => self.add(&key, placed.clone(), position),
+            }
+        }
+        for gone in before {
+            self.close(&key, &gone, position);
+        }
+        match now.last() {
+            Some(last) => drop(memory.tails.put(key, last.tail())),
+            None => drop(memory.tails.pop(&key)),
+        }
+        Ok(())
+    }
+
+    /// The journey as known before this event: the stored rows, with what the page has done so far.
+    async fn live(&mut self, key: &(String, Uuid)) -> Result<Vec<Live>> {
+        let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
+        let values = values![tenant, generation, key.0.as_str(), key.1, Micros::MAX];
+        let rows = self.session.rows(KNOWN, &values).await?;
+        let stored: Vec<Live> = rows
+            .iter()
+            .map(|row| Ok(Live { placed: read(row)?, since: row.position(2)? }))
+            .collect::<Result<_>>()?;
+        let closed = |live: &Live| {
+            let name = close_values(self.scope, key, live);
+            self.closed.iter().any(|(_, values)| values.starts_with(&name))
+        };
+        let mut live: Vec<Live> = stored.into_iter().filter(|live| !closed(live)).collect();
+        let mine = self.pending.iter().filter(|row| row.until.is_none() && is_of(row, key));
+        live.extend(mine.map(|row| Live { placed: row.placed.clone(), since: row.since }));
+        Ok(live)
+    }
+
+    fn add(&mut self, key: &(String, Uuid), placed: Placed, since: Position) {
+        let (journey, customer) = key.clone();
+        self.pending.push(Pending { journey, customer, placed, since, until: None });
+    }
+
+    fn close(&mut self, key: &(String, Uuid), gone: &Live, until: Position) {
+        let mine = self.pending.iter_mut().find(|row| {
+            row.until.is_none() && row.since == gone.since && is_of(row, key) && row.placed == gone.placed
+        });
+        match mine {
+            Some(row) => row.until = Some(until),
+            None => {
+                let mut values = close_values(self.scope, key, gone);
+                values.push(until.into());
+                self.closed.push((CLOSE, values));
+            }
+        }
+    }
+
+    fn writes(self) -> Writes {
+        let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
+        let mut rows = Vec::with_capacity(self.pending.len() * MOVES.columns.len());
+        for row in self.pending {
+            let Placed { position, event, at, stage, sub_status, actor, cycle, repeat, .. } = row.placed;
+            rows.extend(values![
+                tenant,
+                generation,
+                row.journey,
+                row.customer,
+                at,
+                position,
+                row.since,
+                row.until,
+                event,
+                stage,
+                sub_status,
+                cycle,
+                repeat,
+                actor
+            ]);
+        }
+        Writes { statements: self.closed, rows: vec![(&MOVES, rows)] }
+    }
+}
+
+/// Whether two accounts of a move make the same row. How it came about makes no difference.
+fn same_row(a: &Placed, b: &Placed) -> bool {
+    let blind = |placed: &Placed| Placed { inserted: false, ..placed.clone() };
+    blind(a) == blind(b)
+}
+
+fn is_of(row: &Pending, key: &(String, Uuid)) -> bool {
+    row.customer == key.1 && row.journey == key.0
+}
+
+/// The key of a stored row: the first binds of the closing statement.
+fn close_values(scope: &Scope<'_>, key: &(String, Uuid), live: &Live) -> Vec<Value> {
+    let Live { placed, since } = live;
+    values![scope.tenant.0, scope.generation, key.0.as_str(), key.1, placed.at, placed.position, *since]
+        .into()
+}
+
+/// Reads a row of the statement `known.sql`.
+pub(super) fn read(row: &Row) -> Result<Placed> {
+    Ok(Placed {
+        at: row.int(0)?,
+        position: row.position(1)?,
+        event: row.uuid(3)?,
+        stage: row.text(4)?,
+        sub_status: row.opt_text(5)?,
+        cycle: row.number(6)?,
+        repeat: row.flag(7)?,
+        actor: row.text(8)?,
+        inserted: false,
+    })
+}

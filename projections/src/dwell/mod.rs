@@ -1,0 +1,92 @@
+//! **dwell**: every move of every journey with both times, and the figures made of them.
+//!
+//! The table holds moves rather than stays: a move in order adds one row and changes none, because where a stay
+//! ends is told by the next move. Stays, flows, paths and the week's heat map for any pair of instants are folds
+//! of the rows that were known then ([`crate::figures`]).
+
+mod fold;
+mod load;
+mod report;
+mod stays;
+
+use async_trait::async_trait;
+
+use crate::bulk::Table;
+use crate::error::Result;
+use crate::fact::Fact;
+use crate::model::{Memory, ReadModel, Scope, Writes};
+
+pub(crate) use load::load;
+pub use report::dwell::{
+    Clock, CompletedSeconds, DwellQuery, DwellReport, Exit, KaplanMeier, StageReport, Unit,
+};
+pub use report::flows::{ActorCount, DayCount, FlowsReport, Passage, Quantiles, StageCount, StagePair};
+pub use report::heatmap::{HeatmapQuery, HeatmapReport};
+pub use report::paths::{Ending, PathReport, PathsQuery, PathsReport};
+pub(crate) use report::standing::standing;
+pub use report::{Window, standing::StandingReport};
+pub(crate) use report::{dwell::dwell, flows::flows, heatmap::heatmap, paths::paths};
+pub(crate) use stays::stays;
+pub use stays::{StayReport, StaysReport};
+
+/// The name of the read model.
+pub(crate) const NAME: &str = "dwell";
+
+pub(crate) const TAIL: &str = include_str!("tail.sql");
+pub(crate) const CLOSE: &str = include_str!("close.sql");
+pub(crate) const KNOWN: &str = include_str!("known.sql");
+pub(crate) const PAGE: &str = include_str!("page.sql");
+pub(crate) const NEXT_JOURNEY: &str = include_str!("next_journey.sql");
+
+pub(crate) static MOVES: Table = Table {
+    name: "dwell_move",
+    columns: &[
+        "tenant_id",
+        "generation",
+        "journey",
+        "customer",
+        "effective_at",
+        "position",
+        "known_from",
+        "known_until",
+        "event",
+        "stage",
+        "sub_status",
+        "cycle",
+        "repeats",
+        "actor",
+    ],
+    replace_by: 0,
+};
+
+static TABLES: &[&Table] = &[&MOVES];
+
+/// The read model.
+pub(crate) struct Dwell;
+
+#[async_trait]
+impl ReadModel for Dwell {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn schema(&self) -> &'static str {
+        include_str!("schema.sql")
+    }
+
+    fn tables(&self) -> &'static [&'static Table] {
+        TABLES
+    }
+
+    fn opens(&self, _event_type: &str) -> bool {
+        false
+    }
+
+    async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
+        fold::fold(scope, memory, facts).await
+    }
+}

@@ -1,0 +1,308 @@
+//! How long customers stay in each stage of a pipeline.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waymark_domain::Pipeline;
+use waymark_domain::pipeline::StageType;
+use waymark_eventstore::Position;
+
+use super::{Window, in_order, is_final, selected};
+use crate::ask::{At, Filter, View};
+use crate::board::past;
+use crate::error::Result;
+use crate::figures::dwell::{Lengths, Question, StageDwell, dwell as figures};
+use crate::figures::flows::flows;
+use crate::figures::survival::Curve;
+use crate::figures::{self, Histories, Micros, quantile, seconds};
+
+use super::flows::Quantiles;
+
+/// What counts as one subject.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Every stay.
+    #[default]
+    Stay,
+    /// Every customer once a stage, by its first stay there.
+    Customer,
+}
+
+/// Which time passes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// Every second.
+    #[default]
+    Calendar,
+    /// Not while the journey was paused explicitly.
+    Active,
+    /// Only while the customer belonged to a rep, not to a pool.
+    Owned,
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct DwellQuery {
+    /// The two times.
+    pub at: At,
+    /// Stays that ended before it are left out; those that began before it come under observation at its beginning.
+    pub window: Window,
+    /// Which customers.
+    pub filter: Filter,
+    /// The unit.
+    pub unit: Unit,
+    /// The clock.
+    pub clock: Clock,
+    /// Up to where the restricted mean goes.
+    pub horizon_seconds: u64,
+    /// Whether the survival curves are wanted.
+    pub curve: bool,
+}
+
+/// Dwell time by stage.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct DwellReport {
+    /// The pipeline's key.
+    pub pipeline: String,
+    /// The business instant asked about: open stays are cut off here.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about.
+    pub known_at: DateTime<Utc>,
+    /// How far the read model had come.
+    pub position: Position,
+    /// What counts as one subject.
+    pub unit: Unit,
+    /// Which time passes.
+    pub clock: Clock,
+    /// The stages, in the pipeline's order.
+    pub stages: Vec<StageReport>,
+    /// What the reader should know about the figures.
+    pub notes: Vec<String>,
+}
+
+/// Dwell time in one stage. Figures that do not exist are null.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StageReport {
+    /// The stage.
+    pub stage: String,
+    /// Its type; null for a stage that the pipeline no longer has.
+    #[serde(rename = "type")]
+    #[schema(value_type = Option<String>)]
+    pub kind: Option<StageType>,
+    /// Stays: completed, open and final ones.
+    pub visits: usize,
+    /// Stays that ended.
+    pub completed: usize,
+    /// Last stays, still going on.
+    pub open: usize,
+    /// Last stays in a stage of type won or lost.
+    #[serde(rename = "final")]
+    pub finals: usize,
+    /// Stays that ended at the instant they began.
+    pub zero_stays: usize,
+    /// Customers that were ever here.
+    pub customers: usize,
+    /// Visits beyond a customer's first.
+    pub reentries: usize,
+    /// Customers with more than one visit.
+    pub customers_with_reentry: usize,
+    /// Records that named the stage, repeats included.
+    pub events: usize,
+    /// Records that named the stage while it was held already.
+    pub repeats: usize,
+    /// The lengths of the stays that ended: they alone under-estimate how long stays last.
+    pub completed_seconds: Option<CompletedSeconds>,
+    /// How long stays last, the open ones included.
+    pub kaplan_meier: KaplanMeier,
+    /// Where they go.
+    pub exits: Vec<Exit>,
+    /// From a journey's first record to its first stay here, in seconds.
+    pub first_passage: Option<Quantiles>,
+    /// The median age of open stays, in seconds.
+    pub open_median_age_seconds: Option<f64>,
+}
+
+/// A sample of lengths in seconds; `_disc` are quantiles that occur in the sample.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[expect(missing_docs, reason = "each is the figure of its name")]
+pub struct CompletedSeconds {
+    pub mean: f64,
+    pub min: f64,
+    pub max: f64,
+    pub total: f64,
+    pub p50: f64,
+    pub p90: f64,
+    pub p95: f64,
+    pub p50_disc: f64,
+    pub p90_disc: f64,
+    pub p95_disc: f64,
+}
+
+/// The Kaplan–Meier estimate, in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct KaplanMeier {
+    /// Stays under observation.
+    pub subjects: usize,
+    /// Those that ended.
+    pub events: usize,
+    /// When half have left; null when fewer ever did.
+    pub median: Option<f64>,
+    /// The lower 95% limit of the median.
+    pub median_low: Option<f64>,
+    /// The upper one.
+    pub median_high: Option<f64>,
+    /// When three quarters have left.
+    pub p75: Option<f64>,
+    /// When nine tenths have left.
+    pub p90: Option<f64>,
+    /// The mean of what lasts at most the horizon.
+    pub restricted_mean: Option<f64>,
+    /// The horizon.
+    pub horizon_seconds: u64,
+    /// `[age, survival, low, high, at_risk]` by age, with the log-log 95% band; only when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub curve: Option<Vec<(f64, f64, f64, f64, usize)>>,
+}
+
+/// A way out of a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Exit {
+    /// The stage entered.
+    pub to: String,
+    /// How many went this way.
+    pub count: usize,
+    /// The share that goes this way by the end of observation (Aalen–Johansen).
+    pub cumulative_incidence: f64,
+    /// The share that goes this way within the horizon.
+    pub cumulative_incidence_at_horizon: f64,
+}
+
+/// Dwell time by stage.
+pub(crate) async fn dwell(view: &mut View, pipeline: &Pipeline, query: &DwellQuery) -> Result<DwellReport> {
+    let owned = query.clock == Clock::Owned;
+    let (histories, pasts) = selected(view, &pipeline.key, &query.at, &query.filter, owned).await?;
+    let horizon = Micros::try_from(query.horizon_seconds).unwrap_or(Micros::MAX / 1_000_000);
+    let question = Question {
+        from: query.window.begin(),
+        until: query.window.end(&query.at),
+        unit: match query.unit {
+            Unit::Stay => figures::dwell::Unit::Stay,
+            Unit::Customer => figures::dwell::Unit::Customer,
+        },
+        horizon: horizon.saturating_mul(1_000_000),
+    };
+    let finals = is_final(&histories, pipeline);
+    let is_final = |stage: u32| finals[stage as usize];
+    let stages = match pasts.filter(|_| owned) {
+        None => figures(&histories, &question, is_final, |_, from, to| to - from),
+        Some(pasts) => figures(&histories, &question, is_final, |journey, from, to| {
+            pasts.get(&histories.customer(journey)).map_or(0, |past| past::owned(past, from, to))
+        }),
+    };
+    let passages = flows(&histories, question.until, is_final).first_passage;
+    let report = |(stage, number): (String, Option<u32>)| {
+        let empty = StageDwell::empty();
+        let figures = number.map_or(&empty, |number| &stages[number as usize]);
+        let passage = number.and_then(|number| passages.get(&number));
+        let kind = pipeline.stage(&stage).map(|stage| stage.kind);
+        StageReport::of(stage, kind, figures, passage.map(Vec::as_slice), &histories, query, &question)
+    };
+    let At { effective_at, known_at, .. } = query.at;
+    Ok(DwellReport {
+        pipeline: pipeline.key.clone(),
+        effective_at,
+        known_at,
+        position: view.position,
+        unit: query.unit,
+        clock: query.clock,
+        stages: in_order(&histories, pipeline).into_iter().map(report).collect(),
+        notes: notes(query),
+    })
+}
+
+fn notes(query: &DwellQuery) -> Vec<String> {
+    let mut notes = Vec::new();
+    if query.unit == Unit::Stay {
+        notes.push("Repeated stays of one customer are correlated: the bands are too narrow where reentries are many; unit=customer counts each customer once.".to_owned());
+    }
+    if query.clock == Clock::Active {
+        notes.push(
+            "No event pauses a journey explicitly, so that the active clock equals the calendar.".to_owned(),
+        );
+    }
+    notes
+}
+
+impl StageReport {
+    fn of(
+        stage: String,
+        kind: Option<StageType>,
+        figures: &StageDwell,
+        passage: Option<&[f64]>,
+        histories: &Histories,
+        query: &DwellQuery,
+        question: &Question,
+    ) -> Self {
+        let exits = figures.exits.iter().map(|(to, incidence)| Exit {
+            to: histories.stages.text(*to).to_owned(),
+            count: incidence.count,
+            cumulative_incidence: incidence.ultimate,
+            cumulative_incidence_at_horizon: incidence.by_horizon,
+        });
+        let mut exits: Vec<Exit> = exits.collect();
+        exits.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.to.cmp(&b.to)));
+        let mut ages: Vec<f64> =
+            figures.standing_since.iter().map(|&since| seconds(question.until - since)).collect();
+        ages.reverse();
+        Self {
+            stage,
+            kind,
+            visits: figures.visits,
+            completed: figures.completed,
+            open: figures.open,
+            finals: figures.finals,
+            zero_stays: figures.zero_stays,
+            customers: figures.customers,
+            reentries: figures.reentries,
+            customers_with_reentry: figures.customers_with_reentry,
+            events: figures.visits + figures.repeats,
+            repeats: figures.repeats,
+            completed_seconds: figures.lengths.map(CompletedSeconds::from),
+            kaplan_meier: KaplanMeier::of(&figures.curve, query, question.horizon),
+            exits,
+            first_passage: passage.and_then(Quantiles::of),
+            open_median_age_seconds: quantile::continuous(&ages, 0.5),
+        }
+    }
+}
+
+impl From<Lengths> for CompletedSeconds {
+    fn from(lengths: Lengths) -> Self {
+        let Lengths { mean, min, max, total, continuous, discrete } = lengths;
+        let ([p50, p90, p95], [p50_disc, p90_disc, p95_disc]) = (continuous, discrete);
+        Self { mean, min, max, total, p50, p90, p95, p50_disc, p90_disc, p95_disc }
+    }
+}
+
+impl KaplanMeier {
+    fn of(curve: &Curve, query: &DwellQuery, horizon: Micros) -> Self {
+        let (median_low, median_high) = curve.median_limits();
+        let steps = curve.steps.iter();
+        Self {
+            subjects: curve.subjects,
+            events: curve.events,
+            median: curve.reaches(0.5),
+            median_low,
+            median_high,
+            p75: curve.reaches(0.25),
+            p90: curve.reaches(0.1),
+            restricted_mean: (curve.subjects > 0).then(|| curve.restricted_mean(horizon)),
+            horizon_seconds: query.horizon_seconds,
+            curve: query
+                .curve
+                .then(|| steps.map(|s| (seconds(s.at), s.survival, s.low, s.high, s.at_risk)).collect()),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! When in the week moves are made.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use utoipa::ToSchema;
+use waymark_eventstore::Position;
+
+use super::{Window, selected};
+use crate::ask::{At, Filter, View};
+use crate::error::Result;
+use crate::figures::heatmap::heatmap as figures;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct HeatmapQuery {
+    /// The two times.
+    pub at: At,
+    /// Which records.
+    pub window: Window,
+    /// Which customers.
+    pub filter: Filter,
+    /// In whose weekdays and hours.
+    pub zone: Tz,
+}
+
+/// Records of moves by weekday and hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HeatmapReport {
+    /// The pipeline's key.
+    pub pipeline: String,
+    /// The business instant asked about.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about.
+    pub known_at: DateTime<Utc>,
+    /// How far the read model had come.
+    pub position: Position,
+    /// The IANA time zone of weekdays and hours.
+    pub zone: String,
+    /// Seven rows, Monday first, of 24 hours.
+    pub weekdays: Vec<Vec<u64>>,
+}
+
+/// Records of moves by weekday and hour, repeats included.
+pub(crate) async fn heatmap(view: &mut View, pipeline: &str, query: &HeatmapQuery) -> Result<HeatmapReport> {
+    let (histories, _) = selected(view, pipeline, &query.at, &query.filter, false).await?;
+    let week = figures(&histories, query.window.begin(), query.window.end(&query.at), query.zone);
+    Ok(HeatmapReport {
+        pipeline: pipeline.to_owned(),
+        effective_at: query.at.effective_at,
+        known_at: query.at.known_at,
+        position: view.position,
+        zone: query.zone.name().to_owned(),
+        weekdays: week.iter().map(|hours| hours.to_vec()).collect(),
+    })
+}

@@ -1,0 +1,91 @@
+//! The figures as they are served.
+
+pub(super) mod dwell;
+pub(super) mod flows;
+pub(super) mod heatmap;
+pub(super) mod paths;
+pub(super) mod standing;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use waymark_domain::Pipeline;
+
+use crate::ask::{At, Filter, View};
+use crate::board::past::{self, Pasts};
+use crate::error::Result;
+use crate::figures::{Histories, Micros};
+
+use super::load;
+
+/// A window of business time, both ends inclusive.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Its beginning.
+    pub from: Option<DateTime<Utc>>,
+    /// Its end; the instant asked about where that is earlier.
+    pub to: Option<DateTime<Utc>>,
+}
+
+impl Window {
+    fn begin(&self) -> Option<Micros> {
+        self.from.map(|from| from.timestamp_micros())
+    }
+
+    fn end(&self, at: &At) -> Micros {
+        self.to.map_or(at.micros(), |to| to.timestamp_micros().min(at.micros()))
+    }
+
+    fn holds(&self, instant: Micros) -> bool {
+        self.begin().is_none_or(|begin| instant >= begin)
+            && self.to.is_none_or(|to| instant <= to.timestamp_micros())
+    }
+}
+
+/// The journeys of a pipeline that pass a filter, with the customers' pasts where the filter or the clock needs
+/// them.
+async fn selected(
+    view: &mut View,
+    pipeline: &str,
+    at: &At,
+    filter: &Filter,
+    pasts_wanted: bool,
+) -> Result<(Histories, Option<Pasts>)> {
+    let known = view.known(at);
+    let histories = load(view, pipeline, known).await?;
+    if filter.is_empty() && !pasts_wanted {
+        return Ok((histories, None));
+    }
+    view.turn_to(crate::board::NAME).await?;
+    let pasts = past::load(view, known).await?;
+    let kept = histories.keep(|customer, _| {
+        filter.is_empty() || pasts.get(&customer).is_some_and(|past| past::passes(past, at.micros(), filter))
+    });
+    Ok((kept, Some(pasts)))
+}
+
+/// The stages in the order in which they are shown: the pipeline's, then what else was met, by code points. With
+/// each its number in the histories, where it was met at all.
+fn in_order(histories: &Histories, pipeline: &Pipeline) -> Vec<(String, Option<u32>)> {
+    let mut stages: Vec<(String, Option<u32>)> =
+        pipeline.stages.iter().map(|stage| (stage.id.clone(), histories.stages.find(&stage.id))).collect();
+    let known: HashMap<&str, ()> = pipeline.stages.iter().map(|stage| (stage.id.as_str(), ())).collect();
+    let numbers = 0..u32::try_from(histories.stages.len()).unwrap_or(u32::MAX);
+    let mut others: Vec<(String, Option<u32>)> = numbers
+        .map(|number| (histories.stages.text(number).to_owned(), Some(number)))
+        .filter(|(stage, _)| !known.contains_key(stage.as_str()))
+        .collect();
+    others.sort_unstable();
+    stages.extend(others);
+    stages
+}
+
+/// Whether a stage's last stays are final, by the stage's type.
+fn is_final(histories: &Histories, pipeline: &Pipeline) -> Vec<bool> {
+    let numbers = 0..u32::try_from(histories.stages.len()).unwrap_or(u32::MAX);
+    numbers
+        .map(|number| {
+            pipeline.stage(histories.stages.text(number)).is_some_and(|stage| stage.kind.is_final())
+        })
+        .collect()
+}

@@ -1,0 +1,107 @@
+//! The ways customers go through a pipeline.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waymark_domain::Pipeline;
+use waymark_domain::pipeline::StageType;
+use waymark_eventstore::Position;
+
+use super::flows::began_in;
+use super::{Window, selected};
+use crate::ask::{At, Filter, View};
+use crate::error::Result;
+use crate::figures::paths::paths as figures;
+
+/// Which journeys count, by the type of the stage they stand in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// All.
+    #[default]
+    Any,
+    /// Those in a stage of type won.
+    Won,
+    /// Those in a stage of type lost.
+    Lost,
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct PathsQuery {
+    /// The two times.
+    pub at: At,
+    /// The journeys that began in it.
+    pub window: Window,
+    /// Which customers.
+    pub filter: Filter,
+    /// Which journeys, by where they stand.
+    pub ending: Ending,
+    /// How many paths at most.
+    pub limit: usize,
+}
+
+/// A sequence of stages that journeys went through.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct PathReport {
+    /// The stages, in order.
+    pub stages: Vec<String>,
+    /// How many journeys.
+    pub count: usize,
+    /// Their share of all journeys counted.
+    pub share: f64,
+    /// The median time from the first record to the beginning of the last stay.
+    pub median_seconds: f64,
+}
+
+/// The paths through a pipeline, most frequent first.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct PathsReport {
+    /// The pipeline's key.
+    pub pipeline: String,
+    /// The business instant asked about.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about.
+    pub known_at: DateTime<Utc>,
+    /// How far the read model had come.
+    pub position: Position,
+    /// Which journeys count.
+    pub ending: Ending,
+    /// How many different paths there are.
+    pub distinct: usize,
+    /// How many journeys.
+    pub journeys: usize,
+    /// The paths; ties in the order of their stage ids.
+    pub paths: Vec<PathReport>,
+}
+
+/// The paths of the journeys that began in a window (all, without one), at most `limit` of them.
+pub(crate) async fn paths(view: &mut View, pipeline: &Pipeline, query: &PathsQuery) -> Result<PathsReport> {
+    let PathsQuery { at, window, filter, ending, limit } = query;
+    let (histories, _) = selected(view, &pipeline.key, at, filter, false).await?;
+    let histories = began_in(histories, window);
+    let kind = |stage: u32| pipeline.stage(histories.stages.text(stage)).map(|stage| stage.kind);
+    let paths = figures(&histories, at.micros(), |stage| match ending {
+        Ending::Any => true,
+        Ending::Won => kind(stage) == Some(StageType::Won),
+        Ending::Lost => kind(stage) == Some(StageType::Lost),
+    });
+    let journeys: usize = paths.iter().map(|path| path.count).sum();
+    let distinct = paths.len();
+    let paths = paths.into_iter().take(*limit).map(|path| PathReport {
+        stages: path.stages.iter().map(|&stage| histories.stages.text(stage).to_owned()).collect(),
+        count: path.count,
+        share: path.count as f64 / journeys as f64,
+        median_seconds: path.median_seconds,
+    });
+    Ok(PathsReport {
+        pipeline: pipeline.key.clone(),
+        effective_at: at.effective_at,
+        known_at: at.known_at,
+        position: view.position,
+        ending: *ending,
+        distinct,
+        journeys,
+        paths: paths.collect(),
+    })
+}

@@ -1,0 +1,37 @@
+-- The moves of every journey as they were known: a row is a move (registration, move, insertion, reactivation)
+-- with the instant and stage that hold for it from one position of the log to another. A correction closes the
+-- rows it changes (known_until) and adds the new ones; nothing else ever changes a row. For a known position p
+-- the rows with known_from <= p and (known_until is null or known_until > p), in the order of (effective_at,
+-- position), are the journey; a stay ends where the next move that is not a repeat begins.
+CREATE TABLE IF NOT EXISTS dwell_move (
+    tenant_id    BLOB    NOT NULL,
+    generation   INTEGER NOT NULL,
+    journey      TEXT    NOT NULL,
+    customer     BLOB    NOT NULL,
+    effective_at INTEGER NOT NULL,
+    position     INTEGER NOT NULL,
+    known_from   INTEGER NOT NULL,
+    known_until  INTEGER,
+    event        BLOB    NOT NULL,
+    stage        TEXT    NOT NULL,
+    sub_status   TEXT,
+    cycle        INTEGER NOT NULL,
+    repeats      INTEGER NOT NULL,
+    actor        TEXT    NOT NULL,
+    PRIMARY KEY (tenant_id, generation, journey, customer, effective_at, position, known_from)
+) WITHOUT ROWID;
+
+-- For people who write SQL: the stays as they are known now.
+CREATE VIEW IF NOT EXISTS stay AS
+SELECT m.tenant_id, m.journey, m.customer, m.cycle, m.stage, m.sub_status,
+       m.effective_at AS entered_at,
+       lead(m.effective_at) OVER journey AS left_at,
+       lead(m.stage) OVER journey AS left_to,
+       m.event AS entered_event, m.position AS entered_position, m.actor AS entered_by
+FROM dwell_move m
+JOIN projection_serving s
+  ON s.tenant_id = m.tenant_id AND s.projection = 'dwell' AND s.generation = m.generation
+WHERE m.known_until IS NULL AND m.repeats = 0
+WINDOW journey AS (
+    PARTITION BY m.tenant_id, m.journey, m.customer ORDER BY m.effective_at, m.position
+);

@@ -1,0 +1,101 @@
+//! The stays of one customer.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use waymark_eventstore::Position;
+
+use super::{KNOWN, NEXT_JOURNEY, fold};
+use crate::ask::{At, View};
+use crate::db::values;
+use crate::error::Result;
+use crate::figures::seconds;
+use crate::history::{Placed, instant};
+
+/// One stay of a customer.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StayReport {
+    /// The journey, by its pipeline's key.
+    pub journey: String,
+    /// The cycle of the journey, from 1.
+    pub cycle: u32,
+    /// The stage.
+    pub stage: String,
+    /// The sub-status at entry.
+    pub sub_status: Option<String>,
+    /// Which visit to this stage in this journey, from 1.
+    pub visit: u32,
+    /// When it began.
+    pub entered_at: DateTime<Utc>,
+    /// When the next stay began; null for the last.
+    pub left_at: Option<DateTime<Utc>>,
+    /// How long it lasted, or has lasted at the instant asked about.
+    pub seconds: f64,
+    /// Whether it is the last.
+    pub open: bool,
+    /// The stage of the next stay.
+    pub left_to: Option<String>,
+    /// Who recorded the move that began it.
+    pub entered_by: String,
+    /// The event that began it, whatever corrected that since.
+    pub entered_event: Uuid,
+}
+
+/// The stays of a customer, journey by journey, each in order.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StaysReport {
+    /// The business instant asked about.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about.
+    pub known_at: DateTime<Utc>,
+    /// How far the read model had come.
+    pub position: Position,
+    /// The stays.
+    pub items: Vec<StayReport>,
+}
+
+/// The stays of a customer at an instant, as known then.
+pub(crate) async fn stays(view: &mut View, customer: Uuid, at: &At) -> Result<StaysReport> {
+    let (tenant, generation, known) = (view.tenant.0, view.generation, view.known(at));
+    let (mut items, mut journey) = (Vec::new(), String::new());
+    while let Some(next) =
+        view.session.row(NEXT_JOURNEY, &values![tenant, generation, journey.as_str()]).await?
+    {
+        journey = next.text(0)?;
+        let values = values![tenant, generation, journey.as_str(), customer, known];
+        let rows = view.session.rows(KNOWN, &values).await?;
+        let placed: Vec<Placed> = rows.iter().map(fold::read).collect::<Result<_>>()?;
+        items.extend(of_journey(&journey, placed, at));
+    }
+    let At { effective_at, known_at, .. } = *at;
+    Ok(StaysReport { effective_at, known_at, position: view.position, items })
+}
+
+fn of_journey(journey: &str, placed: Vec<Placed>, at: &At) -> Vec<StayReport> {
+    let mut stays: Vec<StayReport> = Vec::new();
+    for made in placed.into_iter().filter(|made| !made.repeat && made.at <= at.micros()) {
+        if let Some(last) = stays.last_mut() {
+            last.left_at = Some(instant(made.at));
+            last.left_to = Some(made.stage.clone());
+            last.seconds = seconds(made.at - last.entered_at.timestamp_micros());
+            last.open = false;
+        }
+        let earlier = stays.iter().filter(|stay| stay.stage == made.stage).count();
+        stays.push(StayReport {
+            journey: journey.to_owned(),
+            cycle: made.cycle,
+            stage: made.stage,
+            sub_status: made.sub_status,
+            visit: u32::try_from(earlier).unwrap_or(u32::MAX).saturating_add(1),
+            entered_at: instant(made.at),
+            left_at: None,
+            seconds: seconds(at.micros() - made.at),
+            open: true,
+            left_to: None,
+            entered_by: made.actor,
+            entered_event: made.event,
+        });
+    }
+    stays
+}

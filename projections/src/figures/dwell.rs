@@ -1,0 +1,200 @@
+//! How long stays last, stage by stage.
+
+use super::history::visits;
+use super::incidence::{Incidence, aalen_johansen};
+use super::survival::{Curve, Subject, kaplan_meier};
+use super::{Histories, Micros, quantile, seconds};
+
+/// What counts as one subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unit {
+    /// Every stay. Stays of one customer are correlated.
+    #[default]
+    Stay,
+    /// Every customer once a stage, by its first stay there.
+    Customer,
+}
+
+/// What is asked of the stays.
+#[derive(Debug, Clone, Copy)]
+pub struct Question {
+    /// Stays that ended before are left out, those that began before enter the risk set late.
+    pub from: Option<Micros>,
+    /// The instant at which open stays are cut off.
+    pub until: Micros,
+    /// The unit.
+    pub unit: Unit,
+    /// Up to where the restricted mean goes.
+    pub horizon: Micros,
+}
+
+/// The dwell figures of one stage.
+#[derive(Debug, Clone)]
+pub struct StageDwell {
+    /// Stays.
+    pub visits: usize,
+    /// Stays that ended.
+    pub completed: usize,
+    /// Last stays in a stage that is not final.
+    pub open: usize,
+    /// Last stays in a final stage.
+    pub finals: usize,
+    /// Stays that ended at the instant they began.
+    pub zero_stays: usize,
+    /// Customers that were ever here.
+    pub customers: usize,
+    /// Visits beyond the first, summed over customers.
+    pub reentries: usize,
+    /// Customers with more than one visit.
+    pub customers_with_reentry: usize,
+    /// Records that named the stage while it was held.
+    pub repeats: usize,
+    /// Lengths of the stays that ended.
+    pub lengths: Option<Lengths>,
+    /// How long stays last, open ones included.
+    pub curve: Curve,
+    /// Where they go, by stage number.
+    pub exits: Vec<(u32, Incidence)>,
+    /// When open stays began, sorted.
+    pub standing_since: Vec<Micros>,
+}
+
+impl StageDwell {
+    /// Of a stage that nobody was in.
+    #[must_use]
+    pub fn empty() -> Self {
+        Tally::default().finish(0)
+    }
+}
+
+/// Moments and quantiles of a sample of lengths, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lengths {
+    /// The mean.
+    pub mean: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+    /// The sum.
+    pub total: f64,
+    /// The interpolated quantiles at 0.5, 0.9 and 0.95.
+    pub continuous: [f64; 3],
+    /// The discrete quantiles at the same places.
+    pub discrete: [f64; 3],
+}
+
+impl Lengths {
+    /// Of a sample in any order; none of an empty one.
+    #[must_use]
+    pub fn of(mut sample: Vec<Micros>) -> Option<Self> {
+        const PLACES: [f64; 3] = [0.5, 0.9, 0.95];
+        sample.sort_unstable();
+        // The sum is taken over integers, so that it does not depend on the order.
+        let total = sample.iter().map(|&length| i128::from(length)).sum::<i128>() as f64 / 1e6;
+        let sorted: Vec<f64> = sample.into_iter().map(seconds).collect();
+        Some(Self {
+            mean: total / sorted.len() as f64,
+            min: *sorted.first()?,
+            max: *sorted.last()?,
+            total,
+            continuous: PLACES.map(|p| quantile::continuous(&sorted, p).unwrap_or_default()),
+            discrete: PLACES.map(|p| quantile::discrete(&sorted, p).unwrap_or_default()),
+        })
+    }
+}
+
+#[derive(Default, Clone)]
+struct Tally {
+    visits: usize,
+    open: usize,
+    finals: usize,
+    zero_stays: usize,
+    customers: usize,
+    reentries: usize,
+    customers_with_reentry: usize,
+    repeats: usize,
+    lengths: Vec<Micros>,
+    subjects: Vec<Subject>,
+    standing_since: Vec<Micros>,
+}
+
+/// The dwell figures of every stage, by stage number.
+///
+/// `is_final` tells the stages of type won and lost. `elapsed(journey, from, to)` is the clock: how much time
+/// passed on it between two instants of a journey.
+#[must_use]
+pub fn dwell(
+    histories: &Histories,
+    question: &Question,
+    is_final: impl Fn(u32) -> bool,
+    elapsed: impl Fn(usize, Micros, Micros) -> Micros,
+) -> Vec<StageDwell> {
+    let mut tallies = vec![Tally::default(); histories.stages.len()];
+    let within = |at: Micros| question.from.is_none_or(|from| at >= from);
+    for (journey, records) in histories.journeys(question.until) {
+        for record in records.iter().filter(|record| record.repeat && within(record.at)) {
+            tallies[record.stage as usize].repeats += 1;
+        }
+        let mut seen: Vec<(u32, usize)> = Vec::new();
+        for visit in visits(records) {
+            if question.unit == Unit::Customer && visit.visit > 1 {
+                continue;
+            }
+            if visit.left.is_some_and(|(left, _)| !within(left)) {
+                continue;
+            }
+            let tally = &mut tallies[visit.stage as usize];
+            let age = |at| elapsed(journey, visit.entered, at);
+            let entry = question.from.map_or(0, |from| age(from.max(visit.entered)));
+            let exit = age(visit.left.map_or(question.until, |(left, _)| left));
+            tally.visits += 1;
+            match visit.left {
+                Some((left, _)) => {
+                    tally.lengths.push(exit);
+                    tally.zero_stays += usize::from(left == visit.entered);
+                }
+                None if is_final(visit.stage) => tally.finals += 1,
+                None => {
+                    tally.open += 1;
+                    tally.standing_since.push(visit.entered);
+                }
+            }
+            if entry == 0 || entry < exit {
+                tally.subjects.push(Subject { entry, exit, cause: visit.left.map(|(_, to)| to) });
+            }
+            match seen.iter_mut().find(|(stage, _)| *stage == visit.stage) {
+                Some((_, visits)) => *visits += 1,
+                None => seen.push((visit.stage, 1)),
+            }
+        }
+        for (stage, visits) in seen {
+            let tally = &mut tallies[stage as usize];
+            tally.customers += 1;
+            tally.reentries += visits - 1;
+            tally.customers_with_reentry += usize::from(visits > 1);
+        }
+    }
+    tallies.into_iter().map(|tally| tally.finish(question.horizon)).collect()
+}
+
+impl Tally {
+    fn finish(mut self, horizon: Micros) -> StageDwell {
+        self.standing_since.sort_unstable();
+        StageDwell {
+            visits: self.visits,
+            completed: self.lengths.len(),
+            open: self.open,
+            finals: self.finals,
+            zero_stays: self.zero_stays,
+            customers: self.customers,
+            reentries: self.reentries,
+            customers_with_reentry: self.customers_with_reentry,
+            repeats: self.repeats,
+            lengths: Lengths::of(self.lengths),
+            curve: kaplan_meier(&self.subjects),
+            exits: aalen_johansen(&self.subjects, horizon).into_iter().collect(),
+            standing_since: self.standing_since,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Many journeys in compact memory: the input of every figure.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use uuid::Uuid;
+
+use super::Micros;
+
+/// Texts that recur (stages, actors), each kept once and named by a small number.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    texts: Vec<String>,
+    index: HashMap<String, u32>,
+}
+
+impl Names {
+    /// The number of a text, new or known.
+    pub fn intern(&mut self, text: &str) -> u32 {
+        if let Some(&known) = self.index.get(text) {
+            return known;
+        }
+        let id = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        self.texts.push(text.to_owned());
+        self.index.insert(text.to_owned(), id);
+        id
+    }
+
+    /// The text of a number that [`Names::intern`] gave.
+    #[must_use]
+    pub fn text(&self, id: u32) -> &str {
+        &self.texts[id as usize]
+    }
+
+    /// The number of a text, if it is known.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<u32> {
+        self.index.get(text).copied()
+    }
+
+    /// How many texts there are; their numbers are `0..len`.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether there is no text at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+}
+
+/// One record of a journey: a move (registration, insertion, reactivation) as it counts after corrections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// When it happened.
+    pub at: Micros,
+    /// The stage it names ([`Histories::stages`]).
+    pub stage: u32,
+    /// Who did it ([`Histories::actors`]).
+    pub actor: u32,
+    /// The cycle of the journey it belongs to, from 1.
+    pub cycle: u32,
+    /// Whether the stage was already held, so that no stay began.
+    pub repeat: bool,
+}
+
+/// One stay as seen at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visit {
+    /// The stage.
+    pub stage: u32,
+    /// The cycle of the journey.
+    pub cycle: u32,
+    /// Which visit to this stage in this journey, from 1.
+    pub visit: u32,
+    /// When it began.
+    pub entered: Micros,
+    /// When the next stay began, and in which stage; none for the last.
+    pub left: Option<(Micros, u32)>,
+}
+
+/// The records of many journeys, each journey's in effective order.
+#[derive(Debug, Clone, Default)]
+pub struct Histories {
+    /// The stages met.
+    pub stages: Names,
+    /// The actors met.
+    pub actors: Names,
+    customers: Vec<Uuid>,
+    starts: Vec<usize>,
+    records: Vec<Record>,
+}
+
+impl Histories {
+    /// Adds a record to the journey of `customer`. Records of one journey come one after the other, in order of
+    /// (instant, position).
+    pub fn push(&mut self, customer: Uuid, record: Record) {
+        if self.customers.last() != Some(&customer) {
+            self.customers.push(customer);
+            self.starts.push(self.records.len());
+        }
+        self.records.push(record);
+    }
+
+    /// How many journeys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.customers.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.customers.is_empty()
+    }
+
+    /// The customer of the journey with this number.
+    #[must_use]
+    pub fn customer(&self, journey: usize) -> Uuid {
+        self.customers[journey]
+    }
+
+    /// The records of one journey up to and including an instant.
+    #[must_use]
+    pub fn until(&self, journey: usize, until: Micros) -> &[Record] {
+        let all = &self.records[self.span(journey)];
+        &all[..all.partition_point(|record| record.at <= until)]
+    }
+
+    /// The records of every journey up to and including an instant, empty where the journey began later.
+    pub fn journeys(&self, until: Micros) -> impl Iterator<Item = (usize, &[Record])> {
+        (0..self.len()).map(move |journey| (journey, self.until(journey, until)))
+    }
+
+    /// The journeys that pass a test, with the numbers of stages and actors unchanged.
+    #[must_use]
+    pub fn keep(&self, mut test: impl FnMut(Uuid, &[Record]) -> bool) -> Self {
+        let mut kept = Self { stages: self.stages.clone(), actors: self.actors.clone(), ..Self::default() };
+        for journey in 0..self.len() {
+            let records = &self.records[self.span(journey)];
+            if test(self.customers[journey], records) {
+                kept.customers.push(self.customers[journey]);
+                kept.starts.push(kept.records.len());
+                kept.records.extend_from_slice(records);
+            }
+        }
+        kept
+    }
+
+    fn span(&self, journey: usize) -> Range<usize> {
+        let end = self.starts.get(journey + 1).copied().unwrap_or(self.records.len());
+        self.starts[journey]..end
+    }
+}
+
+/// The stays that a journey's records make, in order.
+#[must_use]
+pub fn visits(records: &[Record]) -> Vec<Visit> {
+    let mut visits: Vec<Visit> = Vec::with_capacity(records.len());
+    for record in records.iter().filter(|record| !record.repeat) {
+        if let Some(previous) = visits.last_mut() {
+            previous.left = Some((record.at, record.stage));
+        }
+        let earlier = visits.iter().filter(|visit| visit.stage == record.stage).count();
+        visits.push(Visit {
+            stage: record.stage,
+            cycle: record.cycle,
+            visit: u32::try_from(earlier).unwrap_or(u32::MAX).saturating_add(1),
+            entered: record.at,
+            left: None,
+        });
+    }
+    visits
+}

@@ -1,0 +1,30 @@
+//! The figures, pure: what the stays of many journeys say, to the last digit.
+//!
+//! Everything here is a function of its arguments and sums in a fixed order, so that the same histories always
+//! give the same bytes. Instants are integer microseconds since 1970 (UTC); what leaves this module is in
+//! seconds. The rules are those of the project's semantics: a record whose stage is already held is a *repeat*
+//! and starts no stay, a stay ends at the instant the next one begins, the last stay of a journey is censored.
+
+pub mod dwell;
+pub mod flows;
+pub mod heatmap;
+pub mod history;
+pub mod incidence;
+pub mod paths;
+pub mod quantile;
+pub mod standing;
+pub mod survival;
+
+#[cfg(test)]
+mod oracle;
+
+pub use history::{Histories, Names, Record, Visit};
+
+/// Microseconds: since 1970 for an instant, of length for a span.
+pub type Micros = i64;
+
+/// A span in seconds.
+#[must_use]
+pub fn seconds(span: Micros) -> f64 {
+    span as f64 / 1e6
+}

@@ -1,0 +1,47 @@
+//! The ways customers go: sequences of stages.
+
+use std::collections::HashMap;
+
+use super::history::visits;
+use super::{Histories, Micros, quantile, seconds};
+
+/// Journeys that went through the same stages in the same order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Path {
+    /// The stages, by number.
+    pub stages: Vec<u32>,
+    /// How many journeys.
+    pub count: usize,
+    /// The median time from the first record to the beginning of the last stay, in seconds.
+    pub median_seconds: f64,
+}
+
+/// All distinct paths at an instant, most frequent first; ties in the order of their stage ids by code points.
+///
+/// `ends` says which journeys count, by the stage they stand in.
+#[must_use]
+pub fn paths(histories: &Histories, until: Micros, ends: impl Fn(u32) -> bool) -> Vec<Path> {
+    let mut spans: HashMap<Vec<u32>, Vec<Micros>> = HashMap::new();
+    for (_, records) in histories.journeys(until) {
+        let visits = visits(records);
+        let (Some(first), Some(last)) = (visits.first(), visits.last()) else { continue };
+        if ends(last.stage) {
+            let stages = visits.iter().map(|visit| visit.stage).collect();
+            spans.entry(stages).or_default().push(last.entered - first.entered);
+        }
+    }
+    let mut paths: Vec<Path> = spans
+        .into_iter()
+        .map(|(stages, mut spans)| {
+            spans.sort_unstable();
+            let sorted: Vec<f64> = spans.iter().copied().map(seconds).collect();
+            let median_seconds = quantile::continuous(&sorted, 0.5).unwrap_or_default();
+            Path { stages, count: sorted.len(), median_seconds }
+        })
+        .collect();
+    let texts = |path: &Path| -> Vec<&str> {
+        path.stages.iter().map(|&stage| histories.stages.text(stage)).collect()
+    };
+    paths.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| texts(a).cmp(&texts(b))));
+    paths
+}

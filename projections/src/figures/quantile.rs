@@ -1,0 +1,53 @@
+//! Quantiles of a sorted sample.
+
+/// The continuous quantile by linear interpolation between order statistics: Hyndman and Fan's type 7, the
+/// `percentile_cont` of SQL. `None` of an empty sample.
+///
+/// `sorted` is in ascending order, `p` within 0..=1.
+#[must_use]
+pub fn continuous(sorted: &[f64], p: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    let place = p * last as f64;
+    let below = (place.floor() as usize).min(last);
+    let above = (below + 1).min(last);
+    let share = place - below as f64;
+    Some(sorted[below] + (sorted[above] - sorted[below]) * share)
+}
+
+/// The discrete quantile: the first value whose share of the sample reaches `p`, the `percentile_disc` of SQL.
+/// `None` of an empty sample.
+#[must_use]
+pub fn discrete(sorted: &[f64], p: f64) -> Option<f64> {
+    let last = sorted.len().checked_sub(1)?;
+    // A product such as 0.95 * 20 may land a hair above the whole number that it is.
+    let rank = (p * sorted.len() as f64 - 1e-9).ceil().max(1.0) as usize;
+    Some(sorted[(rank - 1).min(last)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_sample_has_no_quantile() {
+        assert_eq!(continuous(&[], 0.5), None);
+        assert_eq!(discrete(&[], 0.5), None);
+    }
+
+    #[test]
+    fn the_continuous_quantile_interpolates_and_the_discrete_one_does_not() {
+        let sample = [1.0, 2.0, 3.0, 10.0];
+        assert_eq!(continuous(&sample, 0.5), Some(2.5));
+        assert_eq!(discrete(&sample, 0.5), Some(2.0));
+        assert_eq!(discrete(&sample, 0.51), Some(3.0));
+        assert_eq!(continuous(&sample, 1.0), Some(10.0));
+        assert_eq!(discrete(&sample, 0.0), Some(1.0));
+    }
+
+    #[test]
+    fn a_product_that_is_a_whole_number_is_not_rounded_up() {
+        let sample: Vec<f64> = (1..=20).map(f64::from).collect();
+        assert_eq!(discrete(&sample, 0.95), Some(19.0));
+        assert_eq!(discrete(&sample, 0.90), Some(18.0));
+    }
+}

@@ -1,0 +1,84 @@
+//! What a read model is: tables, and a fold that fills them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lru::LruCache;
+use uuid::Uuid;
+use waymark_eventstore::{EventStore, TenantId};
+
+use crate::bulk::Table;
+use crate::db::{Db, Session, Value};
+use crate::error::Result;
+use crate::fact::Fact;
+use crate::history::Tail;
+use crate::{board, dwell, timeline};
+
+/// A read model: a pure fold of the log into tables.
+///
+/// A fold looks only at the facts of its page, at the rows of its own generation and at the log up to the page's
+/// end. What it writes must not depend on where pages begin and end, so that a rebuild gives the same rows.
+#[async_trait]
+pub(crate) trait ReadModel: Send + Sync {
+    /// Names it to operators, and in its checkpoint.
+    fn name(&self) -> &'static str;
+    /// Counts up when the fold or the tables change: rows of another version are rebuilt.
+    fn version(&self) -> u32;
+    /// Makes its tables where they are missing.
+    fn schema(&self) -> &'static str;
+    /// Its tables, each with `tenant_id` and `generation` first.
+    fn tables(&self) -> &'static [&'static Table];
+    /// Whether the fold reads personal fields of this type of event.
+    fn opens(&self, event_type: &str) -> bool;
+    /// Folds facts, in order, into what is to be written.
+    async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Fact]) -> Result<Writes>;
+}
+
+/// Every read model.
+pub(crate) fn all() -> [Arc<dyn ReadModel>; 3] {
+    [Arc::new(board::Board), Arc::new(timeline::Timeline), Arc::new(dwell::Dwell)]
+}
+
+/// Where a fold takes place.
+pub(crate) struct Scope<'a> {
+    pub(crate) tenant: TenantId,
+    pub(crate) generation: u32,
+    pub(crate) db: &'a Db,
+    pub(crate) store: &'a dyn EventStore,
+}
+
+/// What a fold wants changed, all in one transaction with its checkpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Writes {
+    /// First these, in order.
+    pub(crate) statements: Vec<(&'static str, Vec<Value>)>,
+    /// Then these rows.
+    pub(crate) rows: Vec<(&'static Table, Vec<Value>)>,
+}
+
+impl Writes {
+    pub(crate) async fn apply(&self, session: &mut Session) -> Result<()> {
+        for (sql, values) in &self.statements {
+            session.execute(sql, values).await?;
+        }
+        for (table, values) in &self.rows {
+            table.write(session, values).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a worker remembers between steps, only to spare reading it again. Forgotten whenever a step fails.
+pub(crate) struct Memory {
+    /// Where journeys end.
+    pub(crate) tails: LruCache<(String, Uuid), Tail>,
+}
+
+/// How many journeys' ends are remembered: some hundred bytes each.
+const TAILS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(49_999);
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { tails: LruCache::new(TAILS) }
+    }
+}

@@ -1,0 +1,90 @@
+//! Events set aside: what could not be folded, and what waits behind it.
+//!
+//! A bad event must not stop everybody's read models, and what follows it for the same customer must not be
+//! folded as if it had not happened. So it parks its subject: the event and all later ones of that subject wait
+//! in order until an operator has them retried or skips the bad one with a reason.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use waymark_eventstore::Position;
+
+use crate::checkpoint::Which;
+use crate::db::{Session, values};
+use crate::error::{ProjectionError, Result};
+
+pub(crate) const INSERT: &str = include_str!("parked/insert.sql");
+pub(crate) const LIST: &str = include_str!("parked/list.sql");
+pub(crate) const REMOVE: &str = include_str!("parked/remove.sql");
+pub(crate) const REMOVE_ALL: &str = include_str!("parked/remove_all.sql");
+pub(crate) const SKIP: &str = include_str!("parked/skip.sql");
+
+/// An event set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Parked {
+    /// Its place in the log.
+    pub position: Position,
+    /// What it is about, such as `customer/0190…`: later events of the same subject wait behind it.
+    pub subject: String,
+    /// The event type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Why it could not be folded, or what it waits for.
+    pub cause: String,
+    /// Why an operator let it be skipped; null while it is parked.
+    pub skipped: Option<String>,
+}
+
+/// All events set aside, skipped ones included, in order.
+pub(crate) async fn list(session: &mut Session, which: Which) -> Result<Vec<Parked>> {
+    let rows = session.rows(LIST, &values![which.tenant.0, which.projection]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Parked {
+                position: row.position(0)?,
+                subject: row.text(1)?,
+                event_type: row.text(2)?,
+                cause: row.text(3)?,
+                skipped: row.opt_text(4)?,
+            })
+        })
+        .collect()
+}
+
+/// Sets an event aside.
+pub(crate) async fn park(session: &mut Session, which: Which, parked: &Parked) -> Result<()> {
+    let values = values![
+        which.tenant.0,
+        which.projection,
+        parked.position,
+        parked.subject.as_str(),
+        parked.event_type.as_str(),
+        parked.cause.as_str()
+    ];
+    session.execute(INSERT, &values).await?;
+    Ok(())
+}
+
+/// Takes an event back: it has been folded.
+pub(crate) async fn release(session: &mut Session, which: Which, position: Position) -> Result<()> {
+    session.execute(REMOVE, &values![which.tenant.0, which.projection, position]).await?;
+    Ok(())
+}
+
+/// Takes back everything up to a position: a rebuild has folded it.
+pub(crate) async fn release_until(session: &mut Session, which: Which, position: Position) -> Result<()> {
+    session.execute(REMOVE_ALL, &values![which.tenant.0, which.projection, position]).await?;
+    Ok(())
+}
+
+/// Marks a parked event as one that is never to be folded.
+pub(crate) async fn skip(
+    session: &mut Session,
+    which: Which,
+    position: Position,
+    reason: &str,
+) -> Result<()> {
+    match session.execute(SKIP, &values![which.tenant.0, which.projection, position, reason]).await? {
+        1 => Ok(()),
+        _ => Err(ProjectionError::NotParked(position)),
+    }
+}

@@ -1,0 +1,562 @@
+//! The read models as the service sees them: kept up, waited for, looked after, and asked.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::task::JoinSet;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use waymark_domain::Pipeline;
+use waymark_eventstore::vault::Vault;
+use waymark_eventstore::{EventStore, Position, TenantId, WriteGate};
+
+use crate::ask::{At, Filter, View};
+use crate::board::{self, BoardQuery, BoardReport, CustomerFilter, CustomerList, CustomerReport};
+use crate::checkpoint::{self, Which};
+use crate::db::Db;
+use crate::dwell::{
+    self, DwellQuery, DwellReport, FlowsReport, HeatmapQuery, HeatmapReport, PathsQuery, PathsReport,
+    StandingReport, StaysReport, Window,
+};
+use crate::error::{ProjectionError, Result};
+use crate::model::{self, ReadModel};
+use crate::parked::{self, Parked};
+use crate::projector::{Engine, Poison, Worker};
+use crate::rebuild::{Building, Progress};
+use crate::timeline::{self, TimelineQuery, TimelineReport};
+
+/// Entries a step takes when a read model catches up.
+const BULK_PAGE: u32 = 5_000;
+/// How often the progress of other processes is looked at.
+const POLL: Duration = Duration::from_millis(25);
+
+/// The state of one read model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ProjectionStatus {
+    /// Its name: `board`, `timeline` or `dwell`.
+    pub name: String,
+    /// The version of its fold.
+    pub version: u32,
+    /// Which generation of its rows serves.
+    pub generation: u32,
+    /// How far it has come.
+    pub position: Position,
+    /// Where the log ends.
+    pub head: Position,
+    /// How many positions it is behind.
+    pub lag: u64,
+    /// How many events are set aside, without the skipped ones.
+    pub parked: usize,
+    /// Why it has stopped; null while it goes on.
+    pub paused: Option<String>,
+    /// How far a rebuild has come; null when there is none.
+    pub rebuilding: Option<Position>,
+}
+
+/// The place of the one worker that this process has for a read model of a tenant.
+#[derive(Default)]
+struct Slot {
+    worker: Option<Worker>,
+    /// Where another process stood when it had taken the seat.
+    yielded_at: Option<Position>,
+}
+
+/// All read models.
+pub struct Projections {
+    engine: Engine,
+    models: [Arc<dyn ReadModel>; 3],
+    slots: Mutex<HashMap<Which, Arc<AsyncMutex<Slot>>>>,
+    paused: Mutex<HashMap<Which, String>>,
+}
+
+impl Projections {
+    /// Opens the read models in a database file, making the tables that are missing. `gate` is the log's
+    /// ([`waymark_eventstore::SqliteStore::write_gate`]) where both share a file.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the file cannot be opened.
+    pub async fn open(
+        path: &Path,
+        store: Arc<dyn EventStore>,
+        vault: Arc<Vault>,
+        gate: WriteGate,
+    ) -> Result<Arc<Self>> {
+        let db = Db::open(path, gate).await?;
+        Ok(Arc::new(Self {
+            engine: Engine::new(db, store, vault),
+            models: model::all(),
+            slots: Mutex::default(),
+            paused: Mutex::default(),
+        }))
+    }
+
+    /// Closes the database's connections.
+    pub async fn close(&self) {
+        self.engine.db.close().await;
+    }
+
+    /// The names of the read models.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.models.iter().map(|model| model.name()).collect()
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn models(&self) -> [Arc<dyn ReadModel>; 3] {
+        self.models.clone()
+    }
+
+    fn model(&self, name: &str) -> Result<&Arc<dyn ReadModel>> {
+        let found = self.models.iter().find(|model| model.name() == name);
+        found.ok_or_else(|| ProjectionError::UnknownProjection(name.to_owned()))
+    }
+
+    fn slot(&self, which: Which) -> Arc<AsyncMutex<Slot>> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(which).or_default())
+    }
+
+    /// Takes one page. Answers how many entries it had; none at the head, or while another process does the work.
+    pub(crate) async fn advance(
+        &self,
+        model: &Arc<dyn ReadModel>,
+        which: Which,
+        limit: u32,
+    ) -> Result<usize> {
+        let slot = self.slot(which);
+        let mut slot = slot.lock().await;
+        if slot.worker.is_none() && !self.may_take(which, &mut slot).await? {
+            return Ok(0);
+        }
+        let mut worker = match slot.worker.take() {
+            Some(worker) => worker,
+            None => Worker::new(checkpoint::take_seat(&self.engine.db, which, model.version()).await?),
+        };
+        let before = worker.seat.position;
+        let step = worker.step(&self.engine, &**model, limit, Poison::Parks).await;
+        self.note(which, &step);
+        match step {
+            Ok(taken) => {
+                self.engine.moved(which, worker.seat.position);
+                measure(&self.engine, which, worker.seat.position, taken);
+                slot.worker = Some(worker);
+                Ok(taken)
+            }
+            Err(error) => {
+                slot.yielded_at = matches!(error, ProjectionError::Fenced).then_some(before);
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether to take a seat that was lost: not while its new holder is seen to get on.
+    async fn may_take(&self, which: Which, slot: &mut Slot) -> Result<bool> {
+        let Some(seen) = slot.yielded_at else { return Ok(true) };
+        let now = self.position(which).await?;
+        slot.yielded_at = (now != seen).then_some(now);
+        Ok(slot.yielded_at.is_none())
+    }
+
+    fn note(&self, which: Which, step: &Result<usize>) {
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        match step {
+            Err(error @ ProjectionError::Paused { .. }) => {
+                let cause = error.to_string();
+                if paused.insert(which, cause.clone()).as_ref() != Some(&cause) {
+                    tracing::error!(%cause, tenant = %which.tenant, projection = which.projection, "paused");
+                }
+            }
+            Err(_) => {}
+            Ok(_) => drop(paused.remove(&which)),
+        }
+    }
+
+    /// Brings every read model of a tenant up to where the log ends now. `progress` is told the position that all
+    /// have reached, and the head.
+    ///
+    /// # Errors
+    /// When a read model pauses, or the log or the database fails.
+    pub async fn catch_up(
+        self: &Arc<Self>,
+        tenant: TenantId,
+        progress: impl Fn(u64, u64) + Send + Sync + 'static,
+    ) -> Result<()> {
+        let head = self.engine.store.head(tenant).await?.position;
+        let progress = Arc::new(progress);
+        let mut tasks = JoinSet::new();
+        for model in self.models() {
+            let (projections, progress) = (Arc::clone(self), Arc::clone(&progress));
+            tasks.spawn(async move { projections.catch_up_one(&model, tenant, head, &*progress).await });
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = tasks.join_next().await {
+            let ended = ended.unwrap_or_else(|error| Err(ProjectionError::Database(error.to_string())));
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+
+    async fn catch_up_one(
+        &self,
+        model: &Arc<dyn ReadModel>,
+        tenant: TenantId,
+        head: Position,
+        progress: &(impl Fn(u64, u64) + Sync),
+    ) -> Result<()> {
+        let which = Which { tenant, projection: model.name() };
+        loop {
+            let taken = match self.advance(model, which, BULK_PAGE).await {
+                Ok(taken) => taken,
+                Err(ProjectionError::Fenced) => 0,
+                Err(error) => return Err(error),
+            };
+            let mut least = head;
+            for model in &self.models {
+                least = least.min(*self.engine.progress(Which { tenant, projection: model.name() }).borrow());
+            }
+            progress(least, head);
+            if self.position(which).await? >= head {
+                return Ok(());
+            }
+            if taken == 0 {
+                tokio::time::sleep(POLL).await;
+            }
+        }
+    }
+
+    async fn position(&self, which: Which) -> Result<Position> {
+        let serving = checkpoint::serving(&mut self.engine.db.read().await?, which).await?;
+        Ok(serving.map_or(0, |row| row.position))
+    }
+
+    /// Waits until a read model has reached a position. Sound because positions are a completed prefix: what
+    /// stands at `position` stands in every answer from then on.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Behind`] with the position reached when that takes longer than `timeout`.
+    pub async fn wait_for(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        position: Position,
+        timeout: Duration,
+    ) -> Result<Position> {
+        let which = Which { tenant, projection: self.model(name)?.name() };
+        let mut moved = self.engine.progress(which);
+        let reached = async {
+            loop {
+                moved.borrow_and_update();
+                let now = self.position(which).await?;
+                if now >= position {
+                    return Ok(now);
+                }
+                // Another process may move it, too: then nothing is heard, and looking finds it.
+                let _ = tokio::time::timeout(POLL, moved.changed()).await;
+            }
+        };
+        match tokio::time::timeout(timeout, reached).await {
+            Ok(reached) => reached,
+            Err(_) => Err(ProjectionError::Behind { position: self.position(which).await? }),
+        }
+    }
+
+    /// The state of every read model of a tenant.
+    ///
+    /// # Errors
+    /// When the log or the database fails.
+    pub async fn status(&self, tenant: TenantId) -> Result<Vec<ProjectionStatus>> {
+        let head = self.engine.store.head(tenant).await?.position;
+        let mut session = self.engine.db.read().await?;
+        let mut all = Vec::with_capacity(self.models.len());
+        for model in &self.models {
+            let which = Which { tenant, projection: model.name() };
+            let serving = checkpoint::serving(&mut session, which).await?;
+            let (generation, position) = serving.map_or((0, 0), |row| (row.generation, row.position));
+            let others = checkpoint::all(&mut session, which).await?;
+            let building = others.iter().rfind(|row| row.generation > generation);
+            let parked = parked::list(&mut session, which).await?;
+            let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner).get(&which).cloned();
+            all.push(ProjectionStatus {
+                name: model.name().to_owned(),
+                version: serving.map_or(model.version(), |row| row.fold_version),
+                generation,
+                position,
+                head,
+                lag: head.saturating_sub(position),
+                parked: parked.iter().filter(|item| item.skipped.is_none()).count(),
+                paused,
+                rebuilding: building.map(|row| row.position),
+            });
+        }
+        Ok(all)
+    }
+
+    pub(crate) async fn is_outdated(&self, model: &Arc<dyn ReadModel>, tenant: TenantId) -> Result<bool> {
+        let which = Which { tenant, projection: model.name() };
+        let serving = checkpoint::serving(&mut self.engine.db.read().await?, which).await?;
+        Ok(serving.is_some_and(|row| row.fold_version != model.version()))
+    }
+
+    /// Rebuilds a read model from the first event, strictly, while the present rows go on serving; then switches.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Poison`] at the first event that cannot be folded and was not skipped: then nothing
+    /// changes. [`ProjectionError::Fenced`] when another rebuild began meanwhile.
+    pub async fn rebuild(&self, tenant: TenantId, name: &str, progress: Progress<'_>) -> Result<()> {
+        let model = self.model(name)?;
+        let which = Which { tenant, projection: model.name() };
+        let mut building = Building::begin(&self.engine, &**model, which).await?;
+        if let Err(error) = building.fill(progress).await {
+            building.abandon().await?;
+            return Err(error);
+        }
+        // No step of this process comes between the last page and the switch.
+        let slot = self.slot(which);
+        let mut slot = slot.lock().await;
+        let seat = building.switch().await?;
+        self.engine.moved(which, seat.position);
+        *slot = Slot { worker: Some(Worker::new(seat)), yielded_at: None };
+        Ok(())
+    }
+
+    /// The events that a read model has set aside, skipped ones included, in order.
+    ///
+    /// # Errors
+    /// When there is no such read model, or the database fails.
+    pub async fn parked(&self, tenant: TenantId, name: &str) -> Result<Vec<Parked>> {
+        let which = Which { tenant, projection: self.model(name)?.name() };
+        parked::list(&mut self.engine.db.read().await?, which).await
+    }
+
+    /// Folds what is set aside, subject by subject, as far as it can be folded now. Answers how many events were
+    /// folded.
+    ///
+    /// # Errors
+    /// When there is no such read model, or the log or the database fails.
+    pub async fn retry(&self, tenant: TenantId, name: &str) -> Result<usize> {
+        let model = self.model(name)?;
+        let which = Which { tenant, projection: model.name() };
+        let slot = self.slot(which);
+        let mut slot = slot.lock().await;
+        let mut worker = match slot.worker.take() {
+            Some(worker) => worker,
+            None => Worker::new(checkpoint::take_seat(&self.engine.db, which, model.version()).await?),
+        };
+        let mut by_subject: BTreeMap<String, Vec<Parked>> = BTreeMap::new();
+        for item in self.parked(tenant, name).await?.into_iter().filter(|item| item.skipped.is_none()) {
+            by_subject.entry(item.subject.clone()).or_default().push(item);
+        }
+        let mut folded = 0;
+        for items in by_subject.values() {
+            folded += worker.retry(&self.engine, &**model, items).await?;
+        }
+        slot.worker = Some(worker);
+        Ok(folded)
+    }
+
+    /// Lets a parked event be skipped for ever, for a reason, and folds what waited behind it.
+    ///
+    /// # Errors
+    /// [`ProjectionError::NotParked`] when nothing is parked there.
+    pub async fn skip(
+        &self,
+        tenant: TenantId,
+        name: &str,
+        position: Position,
+        reason: &str,
+    ) -> Result<usize> {
+        let which = Which { tenant, projection: self.model(name)?.name() };
+        let mut session = self.engine.db.write().await?;
+        parked::skip(&mut session, which, position, reason).await?;
+        session.commit().await?;
+        self.retry(tenant, name).await
+    }
+
+    /// Every row of a read model in service, as text and in order: equal folds give equal lines.
+    ///
+    /// # Errors
+    /// When there is no such read model, or the database fails.
+    pub async fn dump(&self, tenant: TenantId, name: &str) -> Result<Vec<String>> {
+        let model = self.model(name)?;
+        let mut view = self.view(tenant, model.name()).await?;
+        let mut lines = Vec::new();
+        for table in model.tables() {
+            lines.extend(view.session.dump(table, tenant, view.generation).await?);
+        }
+        Ok(lines)
+    }
+
+    async fn view(&self, tenant: TenantId, projection: &'static str) -> Result<View> {
+        View::open(&self.engine.db, Which { tenant, projection }).await
+    }
+}
+
+fn measure(engine: &Engine, which: Which, position: Position, taken: usize) {
+    let head = *engine.store.watch(which.tenant).borrow();
+    metrics::counter!("waymark_projection_events_total", "projection" => which.projection)
+        .increment(taken as u64);
+    metrics::gauge!("waymark_projection_position", "projection" => which.projection).set(position as f64);
+    metrics::gauge!("waymark_projection_lag", "projection" => which.projection)
+        .set(head.saturating_sub(position) as f64);
+}
+
+/// The questions. Each answers from one consistent view, and says how far that had come.
+impl Projections {
+    /// A customer as it is now. `stage_name(pipeline, stage)` says what a stage is called.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customer(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        now: DateTime<Utc>,
+        stage_name: &(dyn Fn(&str, &str) -> Option<String> + Sync),
+    ) -> Result<(Option<CustomerReport>, Position)> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        let customer = board::customer(&mut view, id, now, stage_name).await?;
+        Ok((customer, view.position))
+    }
+
+    /// A page of customers, in the order of their registration.
+    ///
+    /// # Errors
+    /// [`ProjectionError::BadCursor`], or when the database fails.
+    pub async fn customers(
+        &self,
+        tenant: TenantId,
+        filter: &CustomerFilter,
+        cursor: Option<&str>,
+        limit: u32,
+        now: DateTime<Utc>,
+        stage_name: &(dyn Fn(&str, &str) -> Option<String> + Sync),
+    ) -> Result<(CustomerList, Position)> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        let list = board::customers(&mut view, filter, cursor, limit, now, stage_name).await?;
+        Ok((list, view.position))
+    }
+
+    /// How many customers each pool holds, by the pool's key. Its customers are those of [`Self::customers`] with
+    /// the pool as owner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pools(&self, tenant: TenantId) -> Result<(BTreeMap<String, u64>, Position)> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        Ok((board::pools(&mut view).await?, view.position))
+    }
+
+    /// The board of a pipeline. `stage_name(stage)` says what a stage is called.
+    ///
+    /// # Errors
+    /// [`ProjectionError::BadCursor`], or when the database fails.
+    pub async fn board(
+        &self,
+        tenant: TenantId,
+        pipeline: &Pipeline,
+        query: &BoardQuery,
+        stage_name: &(dyn Fn(&str) -> Option<String> + Sync),
+    ) -> Result<BoardReport> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        board::board(&mut view, pipeline, query, stage_name).await
+    }
+
+    /// A page of a customer's timeline.
+    ///
+    /// # Errors
+    /// [`ProjectionError::BadCursor`], or when the log or the database fails.
+    pub async fn timeline(&self, tenant: TenantId, query: &TimelineQuery) -> Result<TimelineReport> {
+        let mut view = self.view(tenant, timeline::NAME).await?;
+        timeline::timeline(&mut view, &*self.engine.store, &self.engine.vault, query).await
+    }
+
+    /// The stays of a customer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stays(&self, tenant: TenantId, customer: Uuid, at: &At) -> Result<StaysReport> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        dwell::stays(&mut view, customer, at).await
+    }
+
+    /// Dwell time by stage.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn dwell(
+        &self,
+        tenant: TenantId,
+        pipeline: &Pipeline,
+        query: &DwellQuery,
+    ) -> Result<DwellReport> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        dwell::dwell(&mut view, pipeline, query).await
+    }
+
+    /// The flows of the journeys that began in a window (all, without one).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn flows(
+        &self,
+        tenant: TenantId,
+        pipeline: &Pipeline,
+        at: &At,
+        window: &Window,
+        filter: &Filter,
+    ) -> Result<FlowsReport> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        dwell::flows(&mut view, pipeline, at, window, filter).await
+    }
+
+    /// The paths of the journeys that began in a window (all, without one), at most `limit` of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn paths(
+        &self,
+        tenant: TenantId,
+        pipeline: &Pipeline,
+        query: &PathsQuery,
+    ) -> Result<PathsReport> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        dwell::paths(&mut view, pipeline, query).await
+    }
+
+    /// Records of moves by weekday and hour.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn heatmap(
+        &self,
+        tenant: TenantId,
+        pipeline: &str,
+        query: &HeatmapQuery,
+    ) -> Result<HeatmapReport> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        dwell::heatmap(&mut view, pipeline, query).await
+    }
+
+    /// How many journeys stood in each stage at an instant.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn standing(
+        &self,
+        tenant: TenantId,
+        pipeline: &Pipeline,
+        at: &At,
+        filter: &Filter,
+    ) -> Result<StandingReport> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        dwell::standing(&mut view, pipeline, at, filter).await
+    }
+}

@@ -1,0 +1,199 @@
+//! A projector's step: read what the log has more, fold it, write it, and move the checkpoint, all or nothing.
+//!
+//! Reading, decoding and folding happen before the write transaction begins, so that the writers' turn is held
+//! only while writing. That is sound because the checkpoint moves only if epoch and position are still those of
+//! the worker's seat: nobody else can have changed the rows that the fold looked at.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+use waymark_eventstore::vault::Vault;
+use waymark_eventstore::{Entry, EventStore, Position};
+
+use crate::checkpoint::{Seat, Which};
+use crate::db::Db;
+use crate::error::{ProjectionError, Result};
+use crate::fact::{Fact, Reading, assert_gapless, read_all};
+use crate::model::{Memory, ReadModel, Scope, Writes};
+use crate::parked::{self, Parked};
+
+/// What all projectors work with.
+pub(crate) struct Engine {
+    pub(crate) db: Db,
+    pub(crate) store: Arc<dyn EventStore>,
+    pub(crate) vault: Arc<Vault>,
+    progress: Mutex<HashMap<Which, watch::Sender<Position>>>,
+}
+
+impl Engine {
+    pub(crate) fn new(db: Db, store: Arc<dyn EventStore>, vault: Arc<Vault>) -> Self {
+        Self { db, store, vault, progress: Mutex::default() }
+    }
+
+    /// A receiver of the position in service, moved after every step of this process.
+    pub(crate) fn progress(&self, which: Which) -> watch::Receiver<Position> {
+        self.senders().entry(which).or_default().subscribe()
+    }
+
+    pub(crate) fn moved(&self, which: Which, position: Position) {
+        self.senders().entry(which).or_default().send_replace(position);
+    }
+
+    fn senders(&self) -> std::sync::MutexGuard<'_, HashMap<Which, watch::Sender<Position>>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is done about an event that cannot be folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Poison {
+    /// It is set aside, with what follows it for the same subject.
+    Parks,
+    /// The step fails.
+    Fails,
+}
+
+/// A seat, and what its holder remembers.
+pub(crate) struct Worker {
+    pub(crate) seat: Seat,
+    memory: Memory,
+}
+
+impl Worker {
+    pub(crate) fn new(seat: Seat) -> Self {
+        Self { seat, memory: Memory::default() }
+    }
+
+    /// Takes one page of the log. Answers how many entries it had; none at the head.
+    ///
+    /// # Errors
+    /// After any error nothing of the page is written and the worker is to be thrown away.
+    pub(crate) async fn step(
+        &mut self,
+        engine: &Engine,
+        model: &dyn ReadModel,
+        limit: u32,
+        poison: Poison,
+    ) -> Result<usize> {
+        let Which { tenant, .. } = self.seat.which;
+        let entries = engine.store.read(tenant, self.seat.position, limit).await?;
+        let Some(last) = entries.last().map(|entry| entry.position) else { return Ok(0) };
+        assert_gapless(self.seat.position, &entries)?;
+        let (facts, aside) = self.sort(engine, model, &entries, poison).await?;
+        let writes = self.fold(engine, model, &facts).await?;
+        let mut session = engine.db.write().await?;
+        self.seat.advance(&mut session, last).await?;
+        writes.apply(&mut session).await?;
+        for parked in &aside {
+            parked::park(&mut session, self.seat.which, parked).await?;
+        }
+        session.commit().await?;
+        self.seat.position = last;
+        Ok(entries.len())
+    }
+
+    /// Separates what is to be folded from what is set aside.
+    async fn sort(
+        &self,
+        engine: &Engine,
+        model: &dyn ReadModel,
+        entries: &[Entry],
+        poison: Poison,
+    ) -> Result<(Vec<Fact>, Vec<Parked>)> {
+        let Which { tenant, .. } = self.seat.which;
+        let known = parked::list(&mut engine.db.read().await?, self.seat.which).await?;
+        let skipped: HashSet<Position> =
+            known.iter().filter(|item| item.skipped.is_some()).map(|item| item.position).collect();
+        let waiting = known.into_iter().filter(|item| item.skipped.is_none() && poison == Poison::Parks);
+        let mut behind: HashMap<String, Position> = HashMap::new();
+        for item in waiting {
+            behind.entry(item.subject).or_insert(item.position);
+        }
+        let readings = read_all(tenant, entries, &engine.vault, |event_type| model.opens(event_type)).await?;
+        let (mut facts, mut aside) = (Vec::with_capacity(readings.len()), Vec::new());
+        for (reading, entry) in readings.into_iter().zip(entries) {
+            let position = entry.position;
+            if skipped.contains(&position) {
+                continue;
+            }
+            match reading {
+                Reading::Other => {}
+                Reading::Fact(fact) => {
+                    let subject = format!("customer/{}", fact.customer);
+                    match behind.get(&subject) {
+                        None => facts.push(*fact),
+                        Some(first) => aside.push(Parked {
+                            position,
+                            subject,
+                            event_type: fact.event.event.event_type().to_owned(),
+                            cause: format!("waits behind position {first}"),
+                            skipped: None,
+                        }),
+                    }
+                }
+                Reading::Poison { cause, .. } if poison == Poison::Fails => {
+                    return Err(ProjectionError::Poison { position, cause });
+                }
+                Reading::Poison { subject, event_type, cause } => {
+                    tracing::error!(%subject, position, %cause, projection = model.name(), "event parked");
+                    behind.entry(subject.clone()).or_insert(position);
+                    aside.push(Parked { position, subject, event_type, cause, skipped: None });
+                }
+            }
+        }
+        Ok((facts, aside))
+    }
+
+    /// What the next page would write.
+    #[cfg(test)]
+    pub(crate) async fn page(
+        &mut self,
+        engine: &Engine,
+        model: &dyn ReadModel,
+        limit: u32,
+    ) -> Result<Writes> {
+        let entries = engine.store.read(self.seat.which.tenant, self.seat.position, limit).await?;
+        let (facts, _) = self.sort(engine, model, &entries, Poison::Parks).await?;
+        self.fold(engine, model, &facts).await
+    }
+
+    async fn fold(&mut self, engine: &Engine, model: &dyn ReadModel, facts: &[Fact]) -> Result<Writes> {
+        let scope = Scope {
+            tenant: self.seat.which.tenant,
+            generation: self.seat.generation,
+            db: &engine.db,
+            store: &*engine.store,
+        };
+        model.fold(&scope, &mut self.memory, facts).await
+    }
+
+    /// Folds what is parked of one subject, in order, up to the first event that still cannot be folded. Answers
+    /// how many events were folded.
+    pub(crate) async fn retry(
+        &mut self,
+        engine: &Engine,
+        model: &dyn ReadModel,
+        items: &[Parked],
+    ) -> Result<usize> {
+        let Which { tenant, .. } = self.seat.which;
+        let mut facts = Vec::new();
+        for item in items {
+            let entries = engine.store.read(tenant, item.position - 1, 1).await?;
+            let readings = read_all(tenant, &entries, &engine.vault, |name| model.opens(name)).await?;
+            match readings.into_iter().next() {
+                Some(Reading::Fact(fact)) => facts.push(*fact),
+                _ => break,
+            }
+        }
+        let writes = self.fold(engine, model, &facts).await?;
+        let mut session = engine.db.write().await?;
+        self.seat.advance(&mut session, self.seat.position).await?;
+        writes.apply(&mut session).await?;
+        for fact in &facts {
+            parked::release(&mut session, self.seat.which, fact.event.position).await?;
+        }
+        session.commit().await?;
+        Ok(facts.len())
+    }
+}

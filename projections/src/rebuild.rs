@@ -1,0 +1,106 @@
+//! Rebuilding: new rows fill beside those in service, which go on serving until one row switches over.
+
+use crate::checkpoint::{self, Seat, Which};
+use crate::db::values;
+use crate::error::Result;
+use crate::model::ReadModel;
+use crate::parked;
+use crate::projector::{Engine, Poison, Worker};
+
+/// Entries a step takes: large, because nothing waits for it.
+const PAGE: u32 = 5_000;
+
+/// Told how far a long work has come: positions done, positions in all.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
+
+/// A generation being built.
+pub(crate) struct Building<'a> {
+    engine: &'a Engine,
+    model: &'a dyn ReadModel,
+    worker: Worker,
+}
+
+impl<'a> Building<'a> {
+    /// Begins a new generation, and drops what an interrupted rebuild left behind.
+    pub(crate) async fn begin(engine: &'a Engine, model: &'a dyn ReadModel, which: Which) -> Result<Self> {
+        let mut session = engine.db.read().await?;
+        let serving = checkpoint::serving(&mut session, which).await?.map(|row| row.generation);
+        let all = checkpoint::all(&mut session, which).await?;
+        drop(session);
+        for left in all.iter().map(|row| row.generation).filter(|&row| Some(row) != serving) {
+            drop_generation(engine, model, which, left).await?;
+        }
+        let seat = checkpoint::new_generation(&engine.db, which, model.version()).await?;
+        Ok(Self { engine, model, worker: Worker::new(seat) })
+    }
+
+    /// Folds the log from its beginning up to its head, strictly: the first bad event ends it.
+    pub(crate) async fn fill(&mut self, progress: Progress<'_>) -> Result<()> {
+        let tenant = self.worker.seat.which.tenant;
+        loop {
+            let head = self.engine.store.head(tenant).await?.position;
+            let taken = self.worker.step(self.engine, self.model, PAGE, Poison::Fails).await?;
+            progress(self.worker.seat.position, head.max(self.worker.seat.position));
+            if taken < PAGE as usize {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts the new rows into service once they are as far as the old ones, and drops those.
+    pub(crate) async fn switch(mut self) -> Result<Seat> {
+        let which = self.worker.seat.which;
+        loop {
+            let mut session = self.engine.db.write().await?;
+            let old = checkpoint::serving(&mut session, which).await?;
+            if old.is_some_and(|old| old.position > self.worker.seat.position) {
+                drop(session);
+                self.worker.step(self.engine, self.model, PAGE, Poison::Fails).await?;
+                continue;
+            }
+            let Seat { generation, position, .. } = self.worker.seat;
+            match old {
+                Some(old) => {
+                    let values = values![which.tenant.0, which.projection, old.generation, generation];
+                    session.execute(checkpoint::SWITCH, &values).await?;
+                }
+                None => {
+                    let values = values![which.tenant.0, which.projection, generation];
+                    session.execute(checkpoint::SERVE_FIRST, &values).await?;
+                }
+            }
+            parked::release_until(&mut session, which, position).await?;
+            session.commit().await?;
+            if let Some(old) = old {
+                drop_generation(self.engine, self.model, which, old.generation).await?;
+            }
+            return Ok(self.worker.seat);
+        }
+    }
+
+    /// Gives the rebuild up: what it wrote is dropped, what serves goes on serving.
+    pub(crate) async fn abandon(self) -> Result<()> {
+        let Seat { which, generation, .. } = self.worker.seat;
+        drop_generation(self.engine, self.model, which, generation).await
+    }
+}
+
+/// Drops the rows of a generation that does not serve. Its checkpoint goes first, so that whoever still works on
+/// it is fenced.
+async fn drop_generation(
+    engine: &Engine,
+    model: &dyn ReadModel,
+    which: Which,
+    generation: u32,
+) -> Result<()> {
+    let mut session = engine.db.write().await?;
+    let values = values![which.tenant.0, which.projection, generation];
+    session.execute(checkpoint::DROP, &values).await?;
+    session.commit().await?;
+    for table in model.tables() {
+        let mut session = engine.db.write().await?;
+        session.execute_made(table.delete(), &values![which.tenant.0, generation]).await?;
+        session.commit().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Runs the projectors: one task each, fair to all tenants, awake when the log moves.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use waymark_eventstore::TenantId;
+
+use crate::checkpoint::Which;
+use crate::error::{ProjectionError, Result};
+use crate::model::ReadModel;
+use crate::projections::Projections;
+
+/// Entries a step takes when it keeps up; bounded, so that no tenant makes the others wait for long.
+const PAGE: u32 = 1_000;
+/// How often the log is looked at when nothing wakes the projectors: what other processes append is found so.
+const POLL: Duration = Duration::from_millis(200);
+
+impl Projections {
+    /// Keeps every read model up with the log until `shutdown` is done, then finishes the steps under way.
+    pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for model in self.models() {
+            let projections = Arc::clone(&self);
+            tasks.spawn(drive(projections, model, stopped.clone()));
+        }
+        shutdown.await;
+        stop.send_replace(true);
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Keeps one read model up with every tenant's log.
+async fn drive(projections: Arc<Projections>, model: Arc<dyn ReadModel>, mut stop: watch::Receiver<bool>) {
+    let awake = Arc::new(Notify::new());
+    let mut wakers = JoinSet::new();
+    let mut known: HashSet<TenantId> = HashSet::new();
+    while !*stop.borrow() {
+        let tenants = match projections.engine().store.tenants().await {
+            Ok(tenants) => tenants,
+            Err(error) => {
+                tracing::error!(%error, "the tenants cannot be listed");
+                Vec::new()
+            }
+        };
+        for &tenant in tenants.iter().filter(|tenant| known.insert(**tenant)) {
+            wakers.spawn(wake(projections.engine().store.watch(tenant), Arc::clone(&awake)));
+            refresh(&projections, &model, tenant).await;
+        }
+        while round(&projections, &model, &tenants).await && !*stop.borrow() {}
+        tokio::select! {
+            () = awake.notified() => {}
+            () = tokio::time::sleep(POLL) => {}
+            // A closed channel is a stop as well.
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// One page of every tenant. Whether anything was taken.
+async fn round(projections: &Projections, model: &Arc<dyn ReadModel>, tenants: &[TenantId]) -> bool {
+    let mut taken = 0;
+    for &tenant in tenants {
+        let which = Which { tenant, projection: model.name() };
+        match projections.advance(model, which, PAGE).await {
+            Ok(count) => taken += count,
+            // Somebody else does the work, or the cause stands in the status until it is gone.
+            Err(ProjectionError::Fenced | ProjectionError::Paused { .. }) => {}
+            Err(error) => tracing::error!(%error, %tenant, projection = model.name(), "a step failed"),
+        }
+    }
+    taken > 0
+}
+
+/// Rebuilds rows that another version of the fold has made.
+async fn refresh(projections: &Projections, model: &Arc<dyn ReadModel>, tenant: TenantId) {
+    let outdated: Result<bool> = projections.is_outdated(model, tenant).await;
+    if !matches!(outdated, Ok(true)) {
+        return;
+    }
+    if let Err(error) = projections.rebuild(tenant, model.name(), &|_, _| {}).await {
+        tracing::error!(%error, %tenant, projection = model.name(), "the rebuild for a new version failed");
+    }
+}
+
+/// Wakes a projector whenever the log of a tenant moves.
+async fn wake(mut log: watch::Receiver<u64>, awake: Arc<Notify>) {
+    while log.changed().await.is_ok() {
+        awake.notify_one();
+    }
+}

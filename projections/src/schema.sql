@@ -1,0 +1,31 @@
+-- Which generation of its rows a read model answers from: switching this one row puts a rebuild into service.
+CREATE TABLE IF NOT EXISTS projection_serving (
+    tenant_id  BLOB    NOT NULL,
+    projection TEXT    NOT NULL,
+    generation INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, projection)
+) WITHOUT ROWID;
+
+-- How far each generation has come. A step moves the position only where epoch and position are what it knew.
+CREATE TABLE IF NOT EXISTS projection_checkpoint (
+    tenant_id    BLOB    NOT NULL,
+    projection   TEXT    NOT NULL,
+    generation   INTEGER NOT NULL,
+    fold_version INTEGER NOT NULL,
+    position     INTEGER NOT NULL,
+    epoch        INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, projection, generation)
+) WITHOUT ROWID;
+
+-- Events that could not be folded, and those of the same key that wait behind them.
+CREATE TABLE IF NOT EXISTS projection_parked (
+    tenant_id  BLOB    NOT NULL,
+    projection TEXT    NOT NULL,
+    position   INTEGER NOT NULL,
+    subject    TEXT    NOT NULL,
+    event_type TEXT    NOT NULL,
+    cause      TEXT    NOT NULL,
+    -- Why an operator let it be skipped; null while it is parked.
+    skipped    TEXT,
+    PRIMARY KEY (tenant_id, projection, position)
+) WITHOUT ROWID;

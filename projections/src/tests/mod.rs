@@ -1,0 +1,10 @@
+//! What holds of every read model, whatever it shows.
+
+mod bitemporal;
+mod fence;
+mod parked;
+mod rebuild;
+mod statements;
+mod views;
+mod waiting;
+mod world;

@@ -1,0 +1,77 @@
+use uuid::Uuid;
+
+use super::world::{MODELS, TENANT, World, hour};
+use crate::ProjectionError;
+
+const LI: Uuid = Uuid::from_u128(1);
+const WU: Uuid = Uuid::from_u128(2);
+
+#[tokio::test]
+async fn a_bad_event_parks_its_customer_and_nobody_else() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    world.register(WU, hour(0)).await;
+    let bad = world.append_poison(LI).await;
+    let (_, behind) = world.move_to(LI, hour(2), "quoted").await;
+    world.move_to(WU, hour(2), "won").await;
+    let projections = world.projections("p").await;
+    for name in MODELS {
+        projections.steps(name, 2).await;
+        let parked = projections.parked(TENANT, name).await.unwrap();
+        let positions: Vec<u64> = parked.iter().map(|item| item.position).collect();
+        assert_eq!(positions, [bad, behind], "{name}");
+        assert!(parked[1].cause.contains(&bad.to_string()), "{parked:?}");
+    }
+    let dwell = projections.dump(TENANT, "dwell").await.unwrap();
+    assert_eq!(dwell.len(), 3, "two registrations and the other's move: {dwell:#?}");
+    for status in projections.status(TENANT).await.unwrap() {
+        assert_eq!((status.lag, status.parked), (0, 2));
+    }
+}
+
+#[tokio::test]
+async fn skipping_the_bad_event_folds_what_waited_behind_it() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    let bad = world.append_poison(LI).await;
+    world.move_to(LI, hour(2), "quoted").await;
+    world.move_to(LI, hour(3), "won").await;
+    let projections = world.projections("p").await;
+    for name in MODELS {
+        projections.steps(name, 1).await;
+        assert_eq!(projections.retry(TENANT, name).await.unwrap(), 0, "{name}: it is still bad");
+        assert_eq!(projections.skip(TENANT, name, bad, "made by hand").await.unwrap(), 2, "{name}");
+        let parked = projections.parked(TENANT, name).await.unwrap();
+        assert_eq!(parked.len(), 1);
+        assert_eq!(parked[0].skipped.as_deref(), Some("made by hand"));
+        let again = projections.skip(TENANT, name, bad, "twice").await.unwrap_err();
+        assert!(matches!(again, ProjectionError::NotParked(position) if position == bad));
+    }
+    let live = projections.dumps().await;
+    for name in MODELS {
+        projections.rebuild(TENANT, name, &|_, _| {}).await.unwrap();
+    }
+    assert_eq!(projections.dumps().await, live);
+}
+
+#[tokio::test]
+async fn an_event_of_a_newer_program_pauses_and_is_never_skipped() {
+    for (event_type, version) in [("customer.moved", 99), ("customer.teleported", 1)] {
+        let world = World::new();
+        world.register(LI, hour(0)).await;
+        let newer = world.append_raw(LI, event_type, version, serde_json::json!({})).await;
+        world.register(WU, hour(0)).await;
+        let projections = world.projections("p").await;
+        projections.step("dwell", 1).await.unwrap();
+        let paused = projections.step("dwell", 10).await.unwrap_err();
+        assert!(
+            matches!(&paused, ProjectionError::Paused { position, .. } if *position == newer),
+            "{paused}"
+        );
+        let status = projections.status(TENANT).await.unwrap();
+        let dwell = status.iter().find(|status| status.name == "dwell").unwrap();
+        assert_eq!(dwell.position, newer - 1);
+        assert!(dwell.paused.as_ref().unwrap().contains(event_type), "{dwell:?}");
+        assert!(projections.parked(TENANT, "dwell").await.unwrap().is_empty());
+    }
+}

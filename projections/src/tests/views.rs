@@ -1,0 +1,216 @@
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+use waymark_domain::customer::event::{CustomerEvent, Erased};
+
+use super::world::{MODELS, TENANT, World, claimed, hour, pipeline, retarget, retime, void};
+use crate::{At, BoardQuery, CustomerFilter, Filter, Projections, TimelineItem, TimelineQuery, TimelineView};
+
+const LI: Uuid = Uuid::from_u128(1);
+
+async fn folded(world: &World) -> std::sync::Arc<Projections> {
+    let projections = world.projections("p").await;
+    for name in MODELS {
+        projections.steps(name, 3).await;
+    }
+    projections
+}
+
+async fn told(projections: &Projections, view: TimelineView, known: u64) -> Vec<TimelineItem> {
+    let at = At { effective_at: hour(1_000), known_at: hour(1_000), known_position: Some(known) };
+    let query = TimelineQuery { customer: LI, at, view, cursor: None, limit: 100, personal: true };
+    projections.timeline(TENANT, &query).await.unwrap().items
+}
+
+#[tokio::test]
+async fn the_three_views_tell_what_holds_what_was_recorded_and_both() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    let (quoted, _) = world.move_to(LI, hour(1), "quoted").await;
+    let (won, _) = world.move_to(LI, hour(2), "won").await;
+    let (retargeted, _) = world.append(LI, hour(1), retarget(quoted, "lost")).await;
+    let (retimed, _) = world.append(LI, hour(3), retime(won, hour(3))).await;
+    let projections = folded(&world).await;
+
+    let effective = told(&projections, TimelineView::Effective, 9).await;
+    let story: Vec<_> = effective
+        .iter()
+        .map(|item| (item.stage_from.as_deref(), item.stage_to.as_deref(), item.effective_at))
+        .collect();
+    let expected = [
+        (None, Some("new"), hour(0)),
+        (Some("new"), Some("lost"), hour(1)),
+        (Some("lost"), Some("won"), hour(3)),
+    ];
+    assert_eq!(story, expected);
+    assert_eq!(effective[1].superseded_by, Some(retargeted));
+    assert_eq!(effective[1].note.as_deref(), Some("moved on"));
+    assert_eq!(effective[0].data["name"], format!("Name {LI}"));
+
+    let recorded = told(&projections, TimelineView::Recorded, 9).await;
+    let positions: Vec<u64> = recorded.iter().map(|item| item.position).collect();
+    assert_eq!(positions, [1, 2, 3, 4, 5]);
+    assert_eq!(recorded[1].stage_to.as_deref(), Some("quoted"));
+    assert_eq!((recorded[4].id, recorded[4].corrects), (retimed, Some(won)));
+
+    assert_eq!(told(&projections, TimelineView::Both, 9).await.len(), 5);
+    // Before the corrections nothing was superseded.
+    let then = told(&projections, TimelineView::Both, 3).await;
+    assert_eq!(then.len(), 3);
+    assert!(then.iter().all(|item| item.superseded_by.is_none()));
+}
+
+#[tokio::test]
+async fn a_voided_correction_supersedes_no_more() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    let (quoted, _) = world.move_to(LI, hour(1), "quoted").await;
+    let (correction, _) = world.append(LI, hour(1), void(quoted)).await;
+    let projections = folded(&world).await;
+    assert_eq!(told(&projections, TimelineView::Effective, 9).await.len(), 1);
+    world.append(LI, hour(1), void(correction)).await;
+    projections.steps("timeline", 3).await;
+    assert_eq!(told(&projections, TimelineView::Effective, 9).await.len(), 2);
+    assert_eq!(told(&projections, TimelineView::Effective, 3).await.len(), 1, "as it was known then");
+}
+
+#[tokio::test]
+async fn a_timeline_is_read_page_by_page() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    for number in 1..8 {
+        world.move_to(LI, hour(number % 3), ["quoted", "won"][number as usize % 2]).await;
+    }
+    let projections = folded(&world).await;
+    let whole = told(&projections, TimelineView::Both, 99).await;
+    let (mut paged, mut cursor) = (Vec::new(), None);
+    loop {
+        let at = At::known_now(hour(1_000));
+        let view = TimelineView::Both;
+        let query = TimelineQuery { customer: LI, at, view, cursor, limit: 3, personal: true };
+        let page = projections.timeline(TENANT, &query).await.unwrap();
+        paged.extend(page.items);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(paged, whole);
+}
+
+#[tokio::test]
+async fn an_erasure_leaves_nothing_readable_in_any_table() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    world.move_to(LI, hour(1), "quoted").await;
+    let projections = folded(&world).await;
+    let readable = |dumps: &[Vec<String>]| {
+        dumps.iter().flatten().any(|line| line.contains("Name") || line.contains("13800138000"))
+    };
+    assert!(readable(&projections.dumps().await));
+    world.append(LI, hour(2), CustomerEvent::Erased(Erased { ground: "request".to_owned() })).await;
+    for name in MODELS {
+        projections.steps(name, 3).await;
+    }
+    assert!(!readable(&projections.dumps().await));
+    let (customer, _) = projections.customer(TENANT, LI, hour(5), &|_, _| None).await.unwrap();
+    let customer = customer.unwrap();
+    assert!(customer.erased && customer.name.is_none() && customer.contacts.is_empty());
+    let told = told(&projections, TimelineView::Recorded, 9).await;
+    assert_eq!(told[1].note, None);
+    assert_eq!(told[1].data["note"]["$erased"], true);
+}
+
+#[tokio::test]
+async fn a_customer_is_shown_as_it_is_now() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    world.move_to(LI, hour(1), "quoted").await;
+    world.append(LI, hour(2), claimed()).await;
+    let projections = folded(&world).await;
+    let names = |pipeline: &str, stage: &str| Some(format!("{pipeline}/{stage}"));
+    let (customer, position) = projections.customer(TENANT, LI, hour(3), &names).await.unwrap();
+    let mut customer = customer.unwrap();
+    assert_eq!((customer.version, position), (3, 3));
+    assert_eq!((customer.owner.kind.as_str(), customer.owner.id.as_str()), ("rep", "li"));
+    let journey = &customer.journeys[0];
+    assert_eq!((journey.stage_name.as_str(), journey.age_seconds), ("sales/quoted", 7_200.0));
+    assert!(journey.primary);
+    customer.mask_phones();
+    assert_eq!(customer.contacts[0].value, "*******8000");
+    let (none, _) = projections.customer(TENANT, Uuid::nil(), hour(3), &names).await.unwrap();
+    assert!(none.is_none());
+}
+
+#[tokio::test]
+async fn lists_are_filtered_and_read_page_by_page() {
+    let world = World::new();
+    let ids: Vec<Uuid> = (1..8).map(Uuid::from_u128).collect();
+    for &id in &ids {
+        world.register(id, hour(0)).await;
+    }
+    world.move_to(ids[2], hour(1), "quoted").await;
+    let projections = folded(&world).await;
+    let all = |filter: CustomerFilter, limit| {
+        let projections = projections.clone();
+        async move {
+            let (mut found, mut cursor) = (Vec::new(), None::<String>);
+            loop {
+                let (page, _) = projections
+                    .customers(TENANT, &filter, cursor.as_deref(), limit, hour(2), &|_, _| None)
+                    .await
+                    .unwrap();
+                found.extend(page.items.into_iter().map(|item| item.id));
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    return found;
+                }
+            }
+        }
+    };
+    assert_eq!(all(CustomerFilter::default(), 3).await, ids);
+    let stage = CustomerFilter { stage: Some("quoted".into()), ..CustomerFilter::default() };
+    assert_eq!(all(stage, 10).await, [ids[2]]);
+    let external = CustomerFilter { external_id: Some("x-4".into()), ..CustomerFilter::default() };
+    assert_eq!(all(external, 10).await, [ids[3]]);
+    let q = CustomerFilter { q: Some("NAME 0000".into()), ..CustomerFilter::default() };
+    assert_eq!(all(q, 2).await.len(), 7);
+    let wildcard = CustomerFilter { q: Some("%".into()), ..CustomerFilter::default() };
+    assert!(all(wildcard, 10).await.is_empty());
+    let tag = CustomerFilter { tag: Some("b".into()), ..CustomerFilter::default() };
+    assert!(all(tag, 10).await.is_empty());
+    let (pools, _) = projections.pools(TENANT).await.unwrap();
+    assert_eq!(pools["customer_pool"], 7);
+}
+
+#[tokio::test]
+async fn a_board_counts_everybody_and_hands_out_cards_page_by_page() {
+    let world = World::new();
+    for number in 1..=7 {
+        world.register(Uuid::from_u128(number), hour(number as i64 % 3)).await;
+    }
+    world.move_to(LI, hour(5), "won").await;
+    let projections = folded(&world).await;
+    let mut query = BoardQuery {
+        at: At::known_now(hour(10)),
+        now: true,
+        filter: Filter::default(),
+        stage: None,
+        cursor: None,
+        limit: 4,
+    };
+    let board = projections.board(TENANT, &pipeline(), &query, &|_| None).await.unwrap();
+    assert_eq!((board.total, board.stages[0].count, board.stages[2].count), (7, 6, 1));
+    assert_eq!(board.stages[0].amounts[0].amount, "63.00");
+    assert_eq!(board.stages[2].share, Some(1.0 / 7.0));
+    let mut seen: BTreeSet<Uuid> = board.stages[0].cards.iter().map(|card| card.customer_id).collect();
+    query.stage = Some("new".to_owned());
+    query.cursor = board.stages[0].next_cursor.clone();
+    let rest = projections.board(TENANT, &pipeline(), &query, &|_| None).await.unwrap();
+    seen.extend(rest.stages[0].cards.iter().map(|card| card.customer_id));
+    assert_eq!((seen.len(), &rest.stages[0].next_cursor), (6, &None));
+
+    let before = BoardQuery { at: At::known_now(hour(1)), now: false, stage: None, cursor: None, ..query };
+    let board = projections.board(TENANT, &pipeline(), &before, &|_| None).await.unwrap();
+    assert_eq!((board.total, board.not_started), (5, 2));
+}

@@ -1,0 +1,394 @@
+//! A log, read models over it in a file of their own, and histories made by chance from a seed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::value::to_raw_value;
+use tempfile::TempDir;
+use uuid::Uuid;
+use waymark_domain::customer::event::*;
+use waymark_domain::customer::tags;
+use waymark_domain::{Owner, Personal, Pipeline};
+use waymark_eventstore::vault::{RootKey, SubjectKey, Vault};
+use waymark_eventstore::{Append, Draft, EventStore, MemoryStore, Outcome, Position, TenantId, WriteGate};
+
+use crate::Projections;
+use crate::checkpoint::Which;
+use crate::error::Result;
+
+pub(crate) const TENANT: TenantId = TenantId(Uuid::from_u128(7));
+pub(crate) const PIPELINE: &str = "sales";
+pub(crate) const STAGES: [&str; 4] = ["new", "quoted", "won", "lost"];
+pub(crate) const MODELS: [&str; 3] = ["board", "timeline", "dwell"];
+
+pub(crate) fn hour(hour: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::hours(hour)
+}
+
+pub(crate) fn pipeline() -> Pipeline {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+    Pipeline::any_move(PIPELINE, &texts(&STAGES), &texts(&["won", "lost"]))
+}
+
+/// A log with its vault.
+pub(crate) struct World {
+    directory: TempDir,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) vault: Arc<Vault>,
+    ids: AtomicI64,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let ticks = AtomicI64::new(0);
+        let clock = Arc::new(move || hour(10_000 + ticks.fetch_add(1, Ordering::Relaxed)));
+        let store = MemoryStore::new(clock);
+        let vault = Arc::new(Vault::new(store.clone(), RootKey([7; 32])));
+        Self { directory: TempDir::new().unwrap(), store, vault, ids: AtomicI64::new(1) }
+    }
+
+    /// Read models in a file of that name; the same name is the same file.
+    pub(crate) async fn projections(&self, name: &str) -> Arc<Projections> {
+        let path: PathBuf = self.directory.path().join(name);
+        let gate = WriteGate::default();
+        Projections::open(&path, self.store.clone(), self.vault.clone(), gate).await.unwrap()
+    }
+
+    fn draft(&self, customer: Uuid, at: DateTime<Utc>, event_type: &'static str) -> Draft {
+        let number = self.ids.fetch_add(1, Ordering::Relaxed);
+        Draft {
+            id: Uuid::from_u128(number.cast_unsigned().into()),
+            event_type: event_type.into(),
+            type_version: 1,
+            subject: format!("customer/{customer}"),
+            effective_at: at,
+            actor: format!("rep:{}", ["li", "wang"][number as usize % 2]),
+            via: None,
+            origin: None,
+            causation_id: None,
+            correlation_id: None,
+            tags: vec![tags::customer(customer)],
+            blind_tags: Vec::new(),
+            data: serde_json::Value::Null,
+        }
+    }
+
+    /// Appends an event, its personal fields sealed. Answers its id and position.
+    pub(crate) async fn append(
+        &self,
+        customer: Uuid,
+        at: DateTime<Utc>,
+        event: CustomerEvent,
+    ) -> (Uuid, Position) {
+        let mut draft = self.draft(customer, at, event.event_type());
+        draft.data = event.to_json().unwrap();
+        let mut append = Append::new(TENANT, Vec::new());
+        if matches!(event, CustomerEvent::Erased(_)) {
+            append.erase_subjects.push(customer);
+        } else if self.vault.is_personal(&draft.data) {
+            let key = match self.vault.data_key(TENANT, customer).await.unwrap() {
+                SubjectKey::Live(key) => key,
+                SubjectKey::Never => {
+                    let id = Uuid::from_u128(customer.as_u128() << 64);
+                    let made = self.vault.data_key_for_new(TENANT, customer, [9; 32], id).await.unwrap();
+                    append.new_keys.push(made.1);
+                    made.0
+                }
+                SubjectKey::Destroyed => panic!("an erased customer takes no more events"),
+            };
+            self.vault.seal(TENANT, customer, draft.id, &mut draft.data, &key);
+        }
+        let id = draft.id;
+        append.events.push(draft);
+        (id, self.commit(append).await)
+    }
+
+    /// Appends an event whose data is what is given, of that version.
+    pub(crate) async fn append_raw(
+        &self,
+        customer: Uuid,
+        event_type: &'static str,
+        version: u32,
+        data: serde_json::Value,
+    ) -> Position {
+        let mut draft = self.draft(customer, hour(1), event_type);
+        (draft.type_version, draft.data) = (version, data);
+        self.commit(Append::new(TENANT, vec![draft])).await
+    }
+
+    async fn commit(&self, append: Append) -> Position {
+        match self.store.append(append).await.unwrap() {
+            Outcome::Appended(appended) => appended.last_position(),
+            Outcome::Repeated(_) => panic!("nothing was sent twice"),
+        }
+    }
+
+    pub(crate) async fn head(&self) -> Position {
+        self.store.head(TENANT).await.unwrap().position
+    }
+
+    /// Appends an event that no program can read as what it says it is.
+    pub(crate) async fn append_poison(&self, customer: Uuid) -> Position {
+        self.append_raw(customer, "customer.moved", 1, serde_json::json!({ "to": 1 })).await
+    }
+
+    pub(crate) async fn register(&self, customer: Uuid, at: DateTime<Utc>) -> (Uuid, Position) {
+        self.append(customer, at, registered(customer, "new")).await
+    }
+
+    pub(crate) async fn move_to(&self, customer: Uuid, at: DateTime<Utc>, to: &str) -> (Uuid, Position) {
+        self.append(customer, at, moved(to)).await
+    }
+}
+
+pub(crate) fn registered(customer: Uuid, stage: &str) -> CustomerEvent {
+    let contact = Contact { kind: ContactKind::Phone, value: "13800138000".to_owned().into() };
+    CustomerEvent::Registered(Registered {
+        customer,
+        pipeline: PIPELINE.to_owned(),
+        pipeline_version: 1,
+        stage: stage.to_owned(),
+        sub_status: None,
+        name: Some(format!("Name {customer}").into()),
+        external_id: Some(format!("x-{}", customer.as_u128())),
+        source: Some("fair".to_owned()),
+        channel: None,
+        contacts: vec![contact],
+        tags: vec!["a".to_owned()],
+        tier: None,
+        amount: Some(Money { amount: "10.50".parse().unwrap(), currency: "CNY".to_owned() }),
+        fields: Some(Personal::Clear(BTreeMap::from([("k".to_owned(), 1.into())]))),
+        owner: Owner::Pool("customer_pool".to_owned()),
+        note: Some("first".to_owned().into()),
+    })
+}
+
+pub(crate) fn moved(to: &str) -> CustomerEvent {
+    CustomerEvent::Moved(Moved {
+        journey: PIPELINE.to_owned(),
+        pipeline_version: 1,
+        cycle: 1,
+        from: None,
+        to: to.to_owned(),
+        sub_status: None,
+        direction: None,
+        reason: None,
+        reason_text: None,
+        note: Some("moved on".to_owned().into()),
+        next_step: None,
+        evidence: Vec::new(),
+    })
+}
+
+pub(crate) fn void(corrects: Uuid) -> CustomerEvent {
+    CustomerEvent::MoveVoided(MoveVoided {
+        journey: PIPELINE.to_owned(),
+        corrects,
+        reason: "wrong".to_owned().into(),
+        on_conflict: OnConflict::Continue,
+        also_voids: Vec::new(),
+    })
+}
+
+pub(crate) fn retarget(corrects: Uuid, to: &str) -> CustomerEvent {
+    CustomerEvent::MoveTargetCorrected(MoveTargetCorrected {
+        journey: PIPELINE.to_owned(),
+        corrects,
+        to: to.to_owned(),
+        sub_status: None,
+        reason: "meant another".to_owned().into(),
+        on_conflict: OnConflict::Continue,
+        also_voids: Vec::new(),
+    })
+}
+
+pub(crate) fn retime(corrects: Uuid, moved_at: DateTime<Utc>) -> CustomerEvent {
+    CustomerEvent::MoveTimeCorrected(MoveTimeCorrected {
+        journey: PIPELINE.to_owned(),
+        corrects,
+        moved_at,
+        reason: "earlier".to_owned().into(),
+        on_conflict: OnConflict::Continue,
+        also_voids: Vec::new(),
+    })
+}
+
+/// Small numbers from a seed (a linear congruential generator: Knuth's MMIX).
+pub(crate) struct Chance(u64);
+
+impl Chance {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(2).wrapping_add(1))
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
+}
+
+/// A history under way: what the next event may refer to.
+#[derive(Default)]
+pub(crate) struct History {
+    customers: Vec<Uuid>,
+    records: Vec<(Uuid, Uuid)>,
+    erased: Vec<Uuid>,
+}
+
+impl History {
+    pub(crate) fn customers(&self) -> &[Uuid] {
+        &self.customers
+    }
+
+    /// Appends one more event of any kind that the read models fold.
+    pub(crate) async fn go_on(&mut self, world: &World, chance: &mut Chance) {
+        let fresh = self.customers.len() < 3 || chance.below(15) == 0;
+        if fresh {
+            let customer = Uuid::from_u128(1_000 + self.customers.len() as u128);
+            let (id, _) = world.register(customer, hour(chance.below(40) as i64)).await;
+            self.customers.push(customer);
+            self.records.push((customer, id));
+            return;
+        }
+        let customer = self.customers[chance.below(self.customers.len())];
+        if self.erased.contains(&customer) {
+            return;
+        }
+        // Few instants, so that many are equal and many lie before what is known.
+        let at = hour(chance.below(60) as i64);
+        let stage = STAGES[chance.below(STAGES.len())];
+        let (corrected, record) = self.records[chance.below(self.records.len())];
+        let correctable = !self.erased.contains(&corrected);
+        let (customer, event) = match chance.below(16) {
+            0 if correctable => (corrected, void(record)),
+            1 | 2 if correctable => (corrected, retarget(record, stage)),
+            3 if correctable => (corrected, retime(record, at)),
+            4 => (customer, inserted(stage, if chance.below(2) == 0 { vec![record] } else { Vec::new() })),
+            5 => (customer, reactivated(stage)),
+            6 => (customer, claimed()),
+            7 => (customer, released()),
+            8 => (customer, details(chance)),
+            9 => (customer, followed_up(at)),
+            10 if chance.below(4) == 0 => {
+                (customer, CustomerEvent::Erased(Erased { ground: "request".into() }))
+            }
+            11 => (customer, moved_elsewhere(stage)),
+            _ => (customer, moved(stage)),
+        };
+        if matches!(event, CustomerEvent::Erased(_)) {
+            self.erased.push(customer);
+        }
+        let refers = matches!(event.event_type().strip_prefix("customer.move"), Some(_));
+        let (id, _) = world.append(customer, at, event).await;
+        if refers {
+            self.records.push((customer, id));
+        }
+    }
+}
+
+fn inserted(to: &str, also_voids: Vec<Uuid>) -> CustomerEvent {
+    CustomerEvent::MoveInserted(MoveInserted {
+        journey: PIPELINE.to_owned(),
+        pipeline_version: 2,
+        corrects: None,
+        cycle: 1,
+        from: "new".to_owned(),
+        to: to.to_owned(),
+        sub_status: None,
+        reason: "forgotten".to_owned().into(),
+        on_conflict: OnConflict::Truncate,
+        also_voids,
+    })
+}
+
+fn reactivated(to: &str) -> CustomerEvent {
+    CustomerEvent::Reactivated(Reactivated {
+        journey: PIPELINE.to_owned(),
+        pipeline_version: 1,
+        cycle: 2,
+        from: "lost".to_owned(),
+        to: to.to_owned(),
+        reason: "called".to_owned().into(),
+    })
+}
+
+fn moved_elsewhere(to: &str) -> CustomerEvent {
+    let CustomerEvent::Moved(mut event) = moved(to) else { unreachable!("a move is a move") };
+    event.journey = "service".to_owned();
+    CustomerEvent::Moved(event)
+}
+
+pub(crate) fn claimed() -> CustomerEvent {
+    CustomerEvent::Claimed(Claimed {
+        rep: "li".to_owned(),
+        pool: "customer_pool".to_owned(),
+        quota_date: hour(0).date_naive(),
+    })
+}
+
+fn released() -> CustomerEvent {
+    CustomerEvent::Released(Released {
+        rep: "li".to_owned(),
+        pool: "customer_pool".to_owned(),
+        reason: "no time".to_owned().into(),
+    })
+}
+
+fn details(chance: &mut Chance) -> CustomerEvent {
+    let tags = ["a", "b", "c"].into_iter().filter(|_| chance.below(2) == 0).map(str::to_owned).collect();
+    CustomerEvent::DetailsChanged(DetailsChanged {
+        name: Some(format!("Renamed {}", chance.below(100)).into()),
+        tags: Some(tags),
+        tier: Some("gold".to_owned()),
+        ..DetailsChanged::default()
+    })
+}
+
+fn followed_up(at: DateTime<Utc>) -> CustomerEvent {
+    CustomerEvent::FollowedUp(FollowedUp {
+        channel: "phone".to_owned(),
+        summary: "spoke".to_owned().into(),
+        goal_reached: None,
+        next_plan: NextPlan { at, text: "call again".to_owned().into() },
+    })
+}
+
+/// The customer's events as recorded, up to a position.
+pub(crate) async fn events(world: &World, customer: Uuid, until: Position) -> Vec<Recorded<CustomerEvent>> {
+    let mut events = Vec::new();
+    for entry in world.store.read(TENANT, 0, 100_000).await.unwrap() {
+        let envelope = entry.envelope().unwrap();
+        if entry.position > until || envelope.subject != format!("customer/{customer}") {
+            continue;
+        }
+        let data = to_raw_value(envelope.data).unwrap();
+        let event = CustomerEvent::decode(&envelope.event_type, 1, &data).unwrap().unwrap();
+        events.push(crate::fact::recorded(&envelope, event));
+    }
+    events
+}
+
+impl Projections {
+    /// One step of one read model.
+    pub(crate) async fn step(&self, name: &str, limit: u32) -> Result<usize> {
+        let model = self.models().into_iter().find(|model| model.name() == name).unwrap();
+        let which = Which { tenant: TENANT, projection: model.name() };
+        self.advance(&model, which, limit).await
+    }
+
+    /// Steps until the head, page by page.
+    pub(crate) async fn steps(&self, name: &str, limit: u32) {
+        while self.step(name, limit).await.unwrap() > 0 {}
+    }
+
+    pub(crate) async fn dumps(&self) -> Vec<Vec<String>> {
+        let mut dumps = Vec::new();
+        for name in MODELS {
+            dumps.push(self.dump(TENANT, name).await.unwrap());
+        }
+        dumps
+    }
+}

@@ -1,0 +1,116 @@
+//! The fold: one row an event; a correction closes the rows it bears on and writes them anew.
+
+use uuid::Uuid;
+use waymark_eventstore::Position;
+
+use super::row::Line;
+use super::{CLOSE, KNOWN, ROWS};
+use crate::db::{Session, Value, values};
+use crate::error::Result;
+use crate::fact::Fact;
+use crate::history::{self, Effect};
+use crate::model::{Scope, Writes};
+
+/// A row that the page adds, in the final form that the page gives it.
+struct Pending {
+    customer: Uuid,
+    line: Line,
+    until: Option<Position>,
+}
+
+/// Folds the facts of a page.
+pub(super) async fn fold(scope: &Scope<'_>, facts: &[Fact]) -> Result<Writes> {
+    let mut page = Page { scope, session: scope.db.read().await?, pending: Vec::new(), closed: Vec::new() };
+    for fact in facts {
+        let line = Line::of(fact);
+        page.pending.push(Pending { customer: fact.customer, line, until: None });
+        if let Effect::Rewrite { journey } = Effect::of(&fact.event.event) {
+            page.rewrite(fact.customer, journey, fact.event.position).await?;
+        }
+    }
+    Ok(page.writes())
+}
+
+struct Page<'a> {
+    scope: &'a Scope<'a>,
+    session: Session,
+    pending: Vec<Pending>,
+    closed: Vec<(&'static str, Vec<Value>)>,
+}
+
+impl Page<'_> {
+    /// Gives every record of a journey the standing that it has from this position on.
+    async fn rewrite(&mut self, customer: Uuid, journey: &str, position: Position) -> Result<()> {
+        let events = history::events(self.scope.store, self.scope.tenant, customer, position).await?;
+        let journeys = history::journeys(&events);
+        let moves = journeys.moves(journey);
+        for line in self.live(customer).await? {
+            if line.journey.as_deref() != Some(journey) {
+                continue;
+            }
+            let standing = line.standing_in(&journeys, &moves);
+            if standing == line.standing {
+                continue;
+            }
+            if line.known_from == position {
+                self.replace(customer, &line, Line { standing, ..line.clone() });
+                continue;
+            }
+            self.close(customer, &line, position);
+            let line = Line { standing, known_from: position, ..line };
+            self.pending.push(Pending { customer, line, until: None });
+        }
+        Ok(())
+    }
+
+    /// The customer's rows as known so far: the stored ones, with what the page has done.
+    async fn live(&mut self, customer: Uuid) -> Result<Vec<Line>> {
+        let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
+        let rows = self.session.rows(KNOWN, &values![tenant, generation, customer, i64::MAX]).await?;
+        let mut live = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let line = Line::read(row)?;
+            let key = key(self.scope, customer, &line);
+            if !self.closed.iter().any(|(_, values)| values.starts_with(&key)) {
+                live.push(line);
+            }
+        }
+        let mine = self.pending.iter().filter(|row| row.customer == customer && row.until.is_none());
+        live.extend(mine.map(|row| row.line.clone()));
+        Ok(live)
+    }
+
+    fn pending_mut(&mut self, customer: Uuid, line: &Line) -> Option<&mut Pending> {
+        let same = |row: &&mut Pending| row.customer == customer && row.until.is_none() && row.line == *line;
+        self.pending.iter_mut().find(same)
+    }
+
+    fn replace(&mut self, customer: Uuid, line: &Line, by: Line) {
+        if let Some(row) = self.pending_mut(customer, line) {
+            row.line = by;
+        }
+    }
+
+    fn close(&mut self, customer: Uuid, line: &Line, until: Position) {
+        if let Some(row) = self.pending_mut(customer, line) {
+            row.until = Some(until);
+            return;
+        }
+        let mut values = key(self.scope, customer, line).to_vec();
+        values.push(until.into());
+        self.closed.push((CLOSE, values));
+    }
+
+    fn writes(self) -> Writes {
+        let mut rows = Vec::with_capacity(self.pending.len() * ROWS.columns.len());
+        for Pending { customer, line, until } in self.pending {
+            rows.extend(line.row(self.scope, customer, until));
+        }
+        Writes { statements: self.closed, rows: vec![(&ROWS, rows)] }
+    }
+}
+
+/// The key of a stored row: the first binds of the closing statement.
+fn key(scope: &Scope<'_>, customer: Uuid, line: &Line) -> [Value; 5] {
+    values![scope.tenant.0, scope.generation, customer, line.position, line.known_from]
+}

@@ -1,0 +1,82 @@
+//! **timeline**: every event of a customer, with what corrections have made of it.
+//!
+//! The rows hold what orders and filters need. What people wrote is read from the log for the page shown and
+//! opened there, so that an erasure needs no purge here.
+
+mod fold;
+mod report;
+mod row;
+
+use async_trait::async_trait;
+
+use crate::bulk::Table;
+use crate::error::Result;
+use crate::fact::Fact;
+use crate::model::{Memory, ReadModel, Scope, Writes};
+
+pub(crate) use report::timeline;
+pub use report::{TimelineItem, TimelineQuery, TimelineReport, TimelineView};
+
+/// The name of the read model.
+pub(crate) const NAME: &str = "timeline";
+
+pub(crate) const KNOWN: &str = include_str!("known.sql");
+pub(crate) const CLOSE: &str = include_str!("close.sql");
+
+pub(crate) static ROWS: Table = Table {
+    name: "timeline_row",
+    columns: &[
+        "tenant_id",
+        "generation",
+        "customer",
+        "position",
+        "known_from",
+        "known_until",
+        "event",
+        "event_type",
+        "effective_at",
+        "recorded_at",
+        "actor",
+        "journey",
+        "stage_from",
+        "stage_to",
+        "corrects",
+        "now_at",
+        "now_stage",
+        "superseded_by",
+        "voided",
+    ],
+    replace_by: 0,
+};
+
+static TABLES: &[&Table] = &[&ROWS];
+
+/// The read model.
+pub(crate) struct Timeline;
+
+#[async_trait]
+impl ReadModel for Timeline {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn schema(&self) -> &'static str {
+        include_str!("schema.sql")
+    }
+
+    fn tables(&self) -> &'static [&'static Table] {
+        TABLES
+    }
+
+    fn opens(&self, _event_type: &str) -> bool {
+        false
+    }
+
+    async fn fold(&self, scope: &Scope<'_>, _memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
+        fold::fold(scope, facts).await
+    }
+}

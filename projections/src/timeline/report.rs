@@ -1,0 +1,263 @@
+//! A customer's timeline as it is served.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use waymark_domain::customer::tags;
+use waymark_eventstore::vault::{Opening, Vault};
+use waymark_eventstore::{EventStore, Position, Query};
+
+use super::KNOWN;
+use super::row::Line;
+use crate::ask::{At, View};
+use crate::db::values;
+use crate::error::{ProjectionError, Result};
+use crate::figures::Micros;
+use crate::history::instant;
+
+/// Entries read at a time.
+const PAGE: u32 = 500;
+
+/// Which story is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TimelineView {
+    /// What happened, as far as is known: corrected moves as corrected, without voided ones and corrections.
+    #[default]
+    Effective,
+    /// What was recorded, in the order of recording.
+    Recorded,
+    /// Everything in the order in which it happened, with what superseded what.
+    Both,
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct TimelineQuery {
+    /// The customer.
+    pub customer: Uuid,
+    /// The two times.
+    pub at: At,
+    /// Which story.
+    pub view: TimelineView,
+    /// Where to begin: a `next_cursor` of an earlier answer.
+    pub cursor: Option<String>,
+    /// How many items at most.
+    pub limit: usize,
+    /// Whether the reader may read personal fields; else they stay sealed.
+    pub personal: bool,
+}
+
+/// An event of a customer.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct TimelineItem {
+    /// Its place in the log.
+    pub position: Position,
+    /// The event's id.
+    pub id: Uuid,
+    /// The event type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// When it happened; in the views effective and both, as corrected.
+    pub effective_at: DateTime<Utc>,
+    /// When we learned it.
+    pub recorded_at: DateTime<Utc>,
+    /// Who recorded it.
+    pub actor: String,
+    /// The journey that it bears on.
+    pub journey: Option<String>,
+    /// The stage left.
+    pub stage_from: Option<String>,
+    /// The stage entered; in the views effective and both, as corrected.
+    pub stage_to: Option<String>,
+    /// What was written down with it.
+    pub note: Option<String>,
+    /// The event that it corrects.
+    pub corrects: Option<Uuid>,
+    /// The correction because of which it no longer says what holds.
+    pub superseded_by: Option<Uuid>,
+    /// The event's content, readable where it may be read.
+    #[schema(value_type = Object)]
+    pub data: serde_json::Value,
+}
+
+/// A page of a customer's timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct TimelineReport {
+    /// The business instant asked about.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about.
+    pub known_at: DateTime<Utc>,
+    /// How far the read model had come.
+    pub position: Position,
+    /// Which story.
+    pub view: TimelineView,
+    /// The events, newest last.
+    pub items: Vec<TimelineItem>,
+    /// Where the next page begins; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// A page of a customer's timeline.
+pub(crate) async fn timeline(
+    view: &mut View,
+    store: &dyn EventStore,
+    vault: &Vault,
+    query: &TimelineQuery,
+) -> Result<TimelineReport> {
+    let (tenant, generation, known) = (view.tenant.0, view.generation, view.known(&query.at));
+    let rows = view.session.rows(KNOWN, &values![tenant, generation, query.customer, known]).await?;
+    let lines = rows.iter().map(Line::read).collect::<Result<Vec<_>>>()?;
+    let told = told(lines, query);
+    let begin = match &query.cursor {
+        Some(cursor) => {
+            let after = read_cursor(cursor)?;
+            told.partition_point(|line| place(line, query.view) <= after)
+        }
+        None => 0,
+    };
+    let shown = &told[begin..told.len().min(begin.saturating_add(query.limit))];
+    let more = begin + shown.len() < told.len();
+    let next = shown.last().filter(|_| more).map(|last| place(last, query.view));
+    let At { effective_at, known_at, .. } = query.at;
+    Ok(TimelineReport {
+        effective_at,
+        known_at,
+        position: view.position,
+        view: query.view,
+        items: items(view, store, vault, query, shown).await?,
+        next_cursor: next.map(|(at, position)| format!("{at}.{position}")),
+    })
+}
+
+/// The lines of a view, in its order.
+fn told(mut lines: Vec<Line>, query: &TimelineQuery) -> Vec<Line> {
+    let effective = query.view == TimelineView::Effective;
+    lines.retain(|line| {
+        place(line, TimelineView::Both).0 <= query.at.micros()
+            && !(effective && (line.standing.voided || line.is_correction()))
+    });
+    lines.sort_by_key(|line| place(line, query.view));
+    if effective {
+        connect(&mut lines);
+    }
+    lines
+}
+
+/// In the effective story each move leaves the stage that the move before it entered, whatever was thought when
+/// it was recorded.
+fn connect(lines: &mut [Line]) {
+    let mut held: Vec<(String, String)> = Vec::new();
+    for line in lines {
+        let (Some(journey), Some(stage)) = (line.journey.clone(), line.stage().map(str::to_owned)) else {
+            continue;
+        };
+        match held.iter_mut().find(|(of, _)| *of == journey) {
+            Some((_, before)) => line.stage_from = Some(std::mem::replace(before, stage)),
+            None => {
+                line.stage_from = None;
+                held.push((journey, stage));
+            }
+        }
+    }
+}
+
+/// Where a line stands in a view.
+fn place(line: &Line, view: TimelineView) -> (Micros, Position) {
+    match view {
+        TimelineView::Recorded => (line.recorded_at, line.position),
+        TimelineView::Effective | TimelineView::Both => (line.at(), line.position),
+    }
+}
+
+fn read_cursor(cursor: &str) -> Result<(Micros, Position)> {
+    let (at, position) = cursor.split_once('.').ok_or(ProjectionError::BadCursor)?;
+    let at = at.parse().map_err(|_| ProjectionError::BadCursor)?;
+    Ok((at, position.parse().map_err(|_| ProjectionError::BadCursor)?))
+}
+
+async fn items(
+    view: &View,
+    store: &dyn EventStore,
+    vault: &Vault,
+    query: &TimelineQuery,
+    shown: &[Line],
+) -> Result<Vec<TimelineItem>> {
+    let mut data = contents(view, store, query.customer, shown).await?;
+    if query.personal {
+        let open = |(data, line): (_, &Line)| Opening { subject: query.customer, event_id: line.event, data };
+        let mut openings: Vec<Opening<'_>> = data.iter_mut().zip(shown).map(open).collect();
+        vault.open_all(view.tenant, &mut openings).await?;
+    }
+    let recorded = query.view == TimelineView::Recorded;
+    let item = |(line, mut data): (&Line, serde_json::Value)| {
+        uncover(&mut data);
+        TimelineItem {
+            position: line.position,
+            id: line.event,
+            event_type: line.event_type.clone(),
+            effective_at: instant(if recorded { line.effective_at } else { line.at() }),
+            recorded_at: instant(line.recorded_at),
+            actor: line.actor.clone(),
+            journey: line.journey.clone(),
+            stage_from: line.stage_from.clone(),
+            stage_to: if recorded { line.stage_to.clone() } else { line.stage().map(str::to_owned) },
+            note: note(&data),
+            corrects: line.corrects,
+            superseded_by: line.standing.superseded_by,
+            data,
+        }
+    };
+    Ok(shown.iter().zip(data).map(item).collect())
+}
+
+/// The contents of the events shown, from the log: personal text is kept nowhere else.
+async fn contents(
+    view: &View,
+    store: &dyn EventStore,
+    customer: Uuid,
+    shown: &[Line],
+) -> Result<Vec<serde_json::Value>> {
+    let mut contents = vec![serde_json::Value::Null; shown.len()];
+    let mut wanted: Vec<(Position, usize)> =
+        shown.iter().enumerate().map(|(index, line)| (line.position, index)).collect();
+    wanted.sort_unstable();
+    let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else { return Ok(contents) };
+    let (mut after, until) = (first.0 - 1, last.0);
+    let query = Query::tag(tags::customer(customer));
+    while after < until {
+        let page = store.read_matching(view.tenant, &query, after, until, PAGE).await?;
+        for entry in &page {
+            let Ok(found) = wanted.binary_search_by_key(&entry.position, |(position, _)| *position) else {
+                continue;
+            };
+            let damaged = |error: serde_json::Error| ProjectionError::Paused {
+                position: entry.position,
+                cause: error.to_string(),
+            };
+            let envelope = entry.envelope().map_err(damaged)?;
+            contents[wanted[found].1] = serde_json::from_str(envelope.data.get()).map_err(damaged)?;
+        }
+        after = page.last().filter(|_| page.len() == PAGE as usize).map_or(until, |last| last.position);
+    }
+    Ok(contents)
+}
+
+/// Replaces each `{"$personal": value}` by the value.
+fn uncover(data: &mut serde_json::Value) {
+    match data {
+        serde_json::Value::Object(map) => match map.remove("$personal") {
+            Some(value) => *data = value,
+            None => map.values_mut().for_each(uncover),
+        },
+        serde_json::Value::Array(values) => values.iter_mut().for_each(uncover),
+        _ => {}
+    }
+}
+
+/// What was written down with an event, whichever field of it holds that.
+fn note(data: &serde_json::Value) -> Option<String> {
+    let field = |name: &str| data.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+    ["note", "text", "summary", "reason"].into_iter().find_map(field)
+}

@@ -1,0 +1,156 @@
+//! One row of the timeline: an event, and what has become of it.
+
+use uuid::Uuid;
+use waymark_domain::customer::event::CustomerEvent;
+use waymark_domain::customer::timeline::{Journeys, Move};
+use waymark_eventstore::Position;
+
+use crate::db::{Row, Value, values};
+use crate::error::Result;
+use crate::fact::Fact;
+use crate::figures::Micros;
+use crate::model::Scope;
+
+/// An event, and what has become of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) position: Position,
+    pub(super) known_from: Position,
+    pub(super) event: Uuid,
+    pub(super) event_type: String,
+    pub(super) effective_at: Micros,
+    pub(super) recorded_at: Micros,
+    pub(super) actor: String,
+    pub(super) journey: Option<String>,
+    pub(super) stage_from: Option<String>,
+    pub(super) stage_to: Option<String>,
+    pub(super) corrects: Option<Uuid>,
+    pub(super) standing: Standing,
+}
+
+/// What corrections have made of an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) now_at: Option<Micros>,
+    pub(super) now_stage: Option<String>,
+    pub(super) superseded_by: Option<Uuid>,
+    pub(super) voided: bool,
+}
+
+/// What an event says of stages: its journey, the stage left, the stage entered, the event corrected.
+type Says<'a> = (Option<&'a str>, Option<&'a str>, Option<&'a str>, Option<Uuid>);
+
+fn says(event: &CustomerEvent) -> Says<'_> {
+    match event {
+        CustomerEvent::Registered(e) => (Some(&e.pipeline), None, Some(&e.stage), None),
+        CustomerEvent::Moved(e) => (Some(&e.journey), e.from.as_deref(), Some(&e.to), None),
+        CustomerEvent::Reactivated(e) => (Some(&e.journey), Some(&e.from), Some(&e.to), None),
+        CustomerEvent::MoveInserted(e) => (Some(&e.journey), Some(&e.from), Some(&e.to), e.corrects),
+        CustomerEvent::MoveTargetCorrected(e) => (Some(&e.journey), None, Some(&e.to), Some(e.corrects)),
+        CustomerEvent::MoveTimeCorrected(e) => (Some(&e.journey), None, None, Some(e.corrects)),
+        CustomerEvent::MoveVoided(e) => (Some(&e.journey), None, None, Some(e.corrects)),
+        _ => (None, None, None, None),
+    }
+}
+
+impl Line {
+    /// The row of an event that nothing has corrected yet.
+    pub(super) fn of(fact: &Fact) -> Self {
+        let event = &fact.event;
+        let (journey, stage_from, stage_to, corrects) = says(&event.event);
+        Self {
+            position: event.position,
+            known_from: event.position,
+            event: event.id,
+            event_type: event.event.event_type().to_owned(),
+            effective_at: event.effective_at.timestamp_micros(),
+            recorded_at: event.recorded_at.timestamp_micros(),
+            actor: event.actor.clone(),
+            journey: journey.map(str::to_owned),
+            stage_from: stage_from.map(str::to_owned),
+            stage_to: stage_to.map(str::to_owned),
+            corrects,
+            standing: Standing::default(),
+        }
+    }
+
+    /// Whether it says that a move was recorded wrongly, and is no move itself.
+    pub(super) fn is_correction(&self) -> bool {
+        matches!(
+            self.event_type.as_str(),
+            "customer.move_voided" | "customer.move_target_corrected" | "customer.move_time_corrected"
+        )
+    }
+
+    /// What the journeys make of it, given the moves of its journey after corrections.
+    pub(super) fn standing_in(&self, journeys: &Journeys, moves: &[Move]) -> Standing {
+        let made = moves.iter().find(|made| made.event == self.event);
+        let now_at = made.map(|made| made.effective_at.timestamp_micros());
+        let now_stage = made.map(|made| made.stage.clone());
+        Standing {
+            now_at: now_at.filter(|&at| at != self.effective_at),
+            now_stage: now_stage.filter(|stage| Some(stage) != self.stage_to.as_ref()),
+            superseded_by: journeys.superseded_by(self.event),
+            voided: journeys.voided_by(self.event).is_some(),
+        }
+    }
+
+    /// When it happened, as far as is known.
+    pub(super) fn at(&self) -> Micros {
+        self.standing.now_at.unwrap_or(self.effective_at)
+    }
+
+    /// The stage it led to, as far as is known.
+    pub(super) fn stage(&self) -> Option<&str> {
+        self.standing.now_stage.as_deref().or(self.stage_to.as_deref())
+    }
+
+    /// Reads a row of `known.sql`.
+    pub(super) fn read(row: &Row) -> Result<Self> {
+        Ok(Self {
+            position: row.position(0)?,
+            known_from: row.position(1)?,
+            event: row.uuid(2)?,
+            event_type: row.text(3)?,
+            effective_at: row.int(4)?,
+            recorded_at: row.int(5)?,
+            actor: row.text(6)?,
+            journey: row.opt_text(7)?,
+            stage_from: row.opt_text(8)?,
+            stage_to: row.opt_text(9)?,
+            corrects: row.opt_uuid(10)?,
+            standing: Standing {
+                now_at: row.opt_int(11)?,
+                now_stage: row.opt_text(12)?,
+                superseded_by: row.opt_uuid(13)?,
+                voided: row.flag(14)?,
+            },
+        })
+    }
+
+    /// The row of [`super::ROWS`].
+    pub(super) fn row(self, scope: &Scope<'_>, customer: Uuid, known_until: Option<Position>) -> [Value; 19] {
+        let Standing { now_at, now_stage, superseded_by, voided } = self.standing;
+        values![
+            scope.tenant.0,
+            scope.generation,
+            customer,
+            self.position,
+            self.known_from,
+            known_until,
+            self.event,
+            self.event_type,
+            self.effective_at,
+            self.recorded_at,
+            self.actor,
+            self.journey,
+            self.stage_from,
+            self.stage_to,
+            self.corrects,
+            now_at,
+            now_stage,
+            superseded_by,
+            voided,
+        ]
+    }
+}

@@ -1,0 +1,25 @@
+-- Every event of every customer as it was known: a correction closes the rows whose meaning it changes
+-- (known_until) and adds them anew. No personal text stands here; it stays sealed in the log.
+CREATE TABLE IF NOT EXISTS timeline_row (
+    tenant_id     BLOB    NOT NULL,
+    generation    INTEGER NOT NULL,
+    customer      BLOB    NOT NULL,
+    position      INTEGER NOT NULL,
+    known_from    INTEGER NOT NULL,
+    known_until   INTEGER,
+    event         BLOB    NOT NULL,
+    event_type    TEXT    NOT NULL,
+    effective_at  INTEGER NOT NULL,
+    recorded_at   INTEGER NOT NULL,
+    actor         TEXT    NOT NULL,
+    journey       TEXT,
+    stage_from    TEXT,
+    stage_to      TEXT,
+    corrects      BLOB,
+    -- What holds of a move after its corrections; null where nothing corrected it.
+    now_at        INTEGER,
+    now_stage     TEXT,
+    superseded_by BLOB,
+    voided        INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, generation, customer, position, known_from)
+) WITHOUT ROWID;

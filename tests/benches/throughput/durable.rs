@@ -1,0 +1,140 @@
+//! The plainest durable insert there is, in its forms: the floors' database.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Instant;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite, SqlitePool, TypeInfo, ValueRef};
+use tokio::sync::{mpsc, oneshot};
+
+/// Rows of one VALUES list.
+const ROWS_PER_STATEMENT: usize = 100;
+/// How many wait for the group committer at most.
+const WAITING: usize = 4096;
+
+/// One connection with the promises that the service makes too: WAL, and synchronous=FULL.
+pub(crate) async fn open(file: &Path) -> SqlitePool {
+    let options = SqliteConnectOptions::from_str(&format!("sqlite:{}", file.display()))
+        .expect("a path is a database")
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("wal_autocheckpoint", "10000");
+    let pool =
+        SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(options).await;
+    let pool = pool.expect("the database opens");
+    let table = "CREATE TABLE IF NOT EXISTS bare (position INTEGER PRIMARY KEY, entry BLOB NOT NULL)";
+    sqlx::query(table).execute(&pool).await.expect("a table");
+    pool
+}
+
+/// One transaction, on disk when it returns, for one row.
+pub(crate) async fn append_alone(pool: &SqlitePool, entry: &[u8]) {
+    let mut transaction = pool.begin().await.expect("a transaction");
+    let insert = sqlx::query("INSERT INTO bare (entry) VALUES ($1)").bind(entry);
+    insert.execute(&mut *transaction).await.expect("a row");
+    transaction.commit().await.expect("on disk");
+}
+
+/// Rows in one transaction by VALUES lists.
+pub(crate) async fn append_many(pool: &SqlitePool, entries: &[Vec<u8>]) {
+    let mut transaction = pool.begin().await.expect("a transaction");
+    for rows in entries.chunks(ROWS_PER_STATEMENT) {
+        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO bare (entry) ");
+        insert.push_values(rows, |mut row, entry| {
+            row.push_bind(entry.as_slice());
+        });
+        insert.build().execute(&mut *transaction).await.expect("rows");
+    }
+    transaction.commit().await.expect("on disk");
+}
+
+/// Rows that wait together are committed together; nothing is decided, tagged or hashed.
+#[derive(Debug, Clone)]
+pub(crate) struct GroupCommitter(mpsc::Sender<(Vec<u8>, oneshot::Sender<()>)>);
+
+impl GroupCommitter {
+    pub(crate) fn start(pool: SqlitePool) -> Self {
+        let (sender, mut waiting) = mpsc::channel::<(Vec<u8>, oneshot::Sender<()>)>(WAITING);
+        tokio::spawn(async move {
+            let mut batch = Vec::new();
+            while waiting.recv_many(&mut batch, WAITING).await > 0 {
+                let (entries, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+                append_many(&pool, &entries).await;
+                for answer in answers {
+                    // Who gave up waiting is not told.
+                    answer.send(()).ok();
+                }
+            }
+        });
+        Self(sender)
+    }
+
+    pub(crate) async fn append(&self, entry: Vec<u8>) {
+        let (answer, committed) = oneshot::channel();
+        self.0.send((entry, answer)).await.expect("the committer runs");
+        committed.await.expect("the committer answers");
+    }
+}
+
+/// A value of a column.
+enum Cell {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+/// Reads a whole table and inserts its rows in bulk into the same table of a fresh file; gives how many rows there
+/// were and the seconds that inserting them took.
+pub(crate) async fn copy_table(from: &Path, table: &str, into: &Path) -> (usize, f64) {
+    let source = open(from).await;
+    let rows = rows(&source, table).await;
+    let target = open(into).await;
+    let schema: String = sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE name = $1")
+        .bind(table)
+        .fetch_one(&source)
+        .await
+        .expect("the table's statement");
+    sqlx::query(AssertSqlSafe(schema)).execute(&target).await.expect("the same table");
+    let started = Instant::now();
+    let mut transaction = target.begin().await.expect("a transaction");
+    for rows in rows.chunks(ROWS_PER_STATEMENT) {
+        let mut insert = QueryBuilder::<Sqlite>::new(format!("INSERT INTO {table} "));
+        insert.push_values(rows, |mut list, row| {
+            for cell in row {
+                match cell {
+                    Cell::Null => list.push_bind(None::<i64>),
+                    Cell::Integer(value) => list.push_bind(*value),
+                    Cell::Real(value) => list.push_bind(*value),
+                    Cell::Text(value) => list.push_bind(value.as_str()),
+                    Cell::Blob(value) => list.push_bind(value.as_slice()),
+                };
+            }
+        });
+        insert.build().execute(&mut *transaction).await.expect("rows");
+    }
+    transaction.commit().await.expect("on disk");
+    (rows.len(), started.elapsed().as_secs_f64())
+}
+
+async fn rows(pool: &SqlitePool, table: &str) -> Vec<Vec<Cell>> {
+    let select = AssertSqlSafe(format!("SELECT * FROM {table}"));
+    let rows = sqlx::query(select).fetch_all(pool).await.expect("the table can be read");
+    rows.iter().map(|row| (0..row.len()).map(|column| cell(row, column)).collect()).collect()
+}
+
+fn cell(row: &SqliteRow, column: usize) -> Cell {
+    let raw = row.try_get_raw(column).expect("the column is there");
+    match raw.type_info().name() {
+        "NULL" => Cell::Null,
+        "INTEGER" | "BOOLEAN" => Cell::Integer(row.get(column)),
+        "REAL" => Cell::Real(row.get(column)),
+        "TEXT" => Cell::Text(row.get(column)),
+        _ => Cell::Blob(row.get(column)),
+    }
+}

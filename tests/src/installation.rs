@@ -1,0 +1,129 @@
+//! A database in a directory of its own, and the command line pointed at it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::Server;
+use crate::binary::waymark;
+
+/// A fresh place to put a Waymark database, gone when dropped.
+#[derive(Debug)]
+pub struct Installation {
+    directory: tempfile::TempDir,
+}
+
+/// What a run of the program left behind.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; -1 when it was ended by a signal.
+    pub code: i32,
+    /// What it said to programs.
+    pub stdout: String,
+    /// What it said to people.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Insists that it succeeded, and gives what it printed.
+    #[track_caller]
+    #[must_use]
+    pub fn succeeded(self) -> String {
+        assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self.stdout
+    }
+
+    /// Both streams, for a search.
+    #[must_use]
+    pub fn said(&self) -> String {
+        format!("{}\n{}", self.stdout, self.stderr)
+    }
+}
+
+impl Default for Installation {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Installation {
+    /// An empty directory; the first command creates the database.
+    #[must_use]
+    pub fn new() -> Self {
+        let directory = tempfile::Builder::new().prefix("waymark-").tempdir();
+        Self { directory: directory.unwrap_or_else(|error| panic!("no temporary directory: {error}")) }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The SQLite file.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.directory().join("waymark.db")
+    }
+
+    /// The database as `--database` takes it.
+    #[must_use]
+    pub fn database(&self) -> String {
+        format!("sqlite:{}", self.file().display())
+    }
+
+    /// The program with these arguments, in this directory and on this database.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(waymark());
+        command.current_dir(self.directory()).args(arguments).args(["--database", &self.database()]);
+        command.env_remove("WAYMARK_DATABASE").env_remove("WAYMARK_LISTEN");
+        command
+    }
+
+    /// Runs the program to its end.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let output = self.command(arguments).output();
+        let output = output.unwrap_or_else(|error| panic!("waymark cannot be started: {error}"));
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// A new API key of this actor with these roles.
+    #[must_use]
+    pub fn key(&self, actor: &str, roles: &[&str]) -> String {
+        let mut arguments = vec!["token", "create", "--actor", actor];
+        arguments.extend(roles.iter().flat_map(|role| ["--role", role]));
+        self.run(&arguments).succeeded().trim().to_owned()
+    }
+
+    /// Imports a CSV file with the columns of the shared data into a pipeline of this key.
+    #[must_use]
+    pub fn import(&self, pipeline: &str, csv: &Path, finals: &[&str]) -> Ran {
+        let file = csv.display().to_string();
+        let columns = ["--case", "case_id", "--status", "status", "--time", "timestamp", "--actor", "actor"];
+        let mut arguments = vec!["import", "--pipeline", pipeline, "--csv", &file];
+        arguments.extend(columns);
+        arguments.extend(finals.iter().flat_map(|stage| ["--final", stage]));
+        self.run(&arguments)
+    }
+
+    /// `waymark verify --json`: the exit code and the report.
+    #[must_use]
+    pub fn verify(&self) -> (i32, Value) {
+        let ran = self.run(&["verify", "--json"]);
+        let report = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| Value::String(ran.said()));
+        (ran.code, report)
+    }
+
+    /// Starts the server on a free loopback port and waits until it answers.
+    #[must_use]
+    pub fn serve(&self) -> Server {
+        Server::start(self)
+    }
+}

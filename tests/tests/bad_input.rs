@@ -1,0 +1,539 @@
+//! Malformed requests over all routes: refused by name, never with a 5xx, and without leaving a trace in the log.
+
+#![cfg(test)]
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use waymark_tests::{Answer, Call, Client, Team};
+
+/// A well-formed id that is nobody's.
+const STRANGER: &str = "01900000-0000-7000-8000-000000000000";
+
+/// One malformed request.
+struct Bad {
+    name: String,
+    call: Call,
+    /// The statuses that are right.
+    statuses: Vec<u16>,
+    /// What the problem document has to name: a field, a parameter, a header.
+    names: &'static str,
+}
+
+/// The table under construction.
+struct Table {
+    rows: Vec<Bad>,
+    client: Client,
+    customer: String,
+    moved: String,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_malformed_request_is_answered_with_a_fault_of_ours_or_leaves_a_trace() {
+    let team = Team::on("landian-6").await;
+    let mut table = Table::new(&team).await;
+    table.bodies_that_are_no_documents();
+    table.fields_of_the_wrong_kind();
+    table.fields_that_are_missing_or_unknown();
+    table.values_that_cannot_be();
+    table.instants_that_are_none();
+    table.ids_that_lead_nowhere();
+    table.pipelines_that_cannot_be();
+    table.queries();
+    table.headers();
+    table.bulk_and_imports();
+    table.routes_and_methods(&team);
+    let count = table.rows.len();
+    assert!(count >= 150, "only {count} rows");
+
+    let before = team.admin().head().await;
+    let mut wrong = Vec::new();
+    for Bad { name, call, statuses, names } in table.rows {
+        let answer = call.send().await;
+        if let Err(why) = judge(&answer, &statuses, names) {
+            wrong.push(format!(
+                "{name} ({}): {why}: {}",
+                answer.name,
+                answer.text.chars().take(400).collect::<String>()
+            ));
+        }
+    }
+    println!("{count} malformed requests");
+    assert!(wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+    assert_eq!(team.admin().head().await, before, "a refused request was recorded");
+}
+
+/// Whether the answer is a problem document with one of the statuses that names what is wrong.
+fn judge(answer: &Answer, statuses: &[u16], names: &str) -> Result<(), String> {
+    if !statuses.contains(&answer.status) {
+        return Err(format!("{} instead of {statuses:?}", answer.status));
+    }
+    if answer.header("content-type") != "application/problem+json" {
+        return Err(format!("content type {:?}", answer.header("content-type")));
+    }
+    for field in ["type", "title", "detail", "code", "trace_id"] {
+        if answer.body[field].as_str().is_none_or(str::is_empty) {
+            return Err(format!("no {field}"));
+        }
+    }
+    if answer.body["status"] != json!(answer.status) {
+        return Err("the status is not the status".to_owned());
+    }
+    let violations = answer.body["violations"].as_array().cloned().unwrap_or_default();
+    let fields: Vec<&str> = violations.iter().filter_map(|violation| violation["field"].as_str()).collect();
+    let detail = answer.body["detail"].as_str().unwrap_or_default();
+    let named = fields.iter().any(|field| field.contains(names)) || detail.contains(names);
+    if named { Ok(()) } else { Err(format!("{names:?} is not named")) }
+}
+
+impl Table {
+    async fn new(team: &Team) -> Self {
+        let client = team.admin();
+        let customer = client.register(team.customer("Harbour Foods")).await;
+        let events = client.get(&format!("/v1/events?customer={customer}")).await.expect(200).items();
+        let moved = events[0]["id"].as_str().expect("an event has an id").to_owned();
+        Self { rows: Vec::new(), client, customer, moved }
+    }
+
+    fn add(&mut self, name: impl Into<String>, call: Call, statuses: &[u16], names: &'static str) {
+        self.rows.push(Bad { name: name.into(), call, statuses: statuses.to_vec(), names });
+    }
+
+    fn path(&self, what: &str) -> String {
+        format!("/v1/customers/{}/{what}", self.customer)
+    }
+
+    /// A command on the customer with this JSON body.
+    fn command(&mut self, what: &str, body: &Value, statuses: &[u16], names: &'static str) {
+        let call = self.client.call(Method::POST, &self.path(what)).json(body);
+        self.add(format!("{what} {body:.60}"), call, statuses, names);
+    }
+
+    /// A registration with one field set.
+    fn register(&mut self, field: &'static str, value: Value, statuses: &[u16]) {
+        let name = format!("{field}={value:.60}");
+        let mut body = json!({"pipeline": "landian-6", "name": "A"});
+        body[field] = value;
+        let call = self.client.call(Method::POST, "/v1/customers").json(&body);
+        self.add(name, call, statuses, field);
+    }
+
+    fn get(&mut self, path: &str, statuses: &[u16], names: &'static str) {
+        let call = self.client.call(Method::GET, path);
+        self.add(path, call, statuses, names);
+    }
+
+    /// Every route that takes a JSON body.
+    fn posts(&self) -> Vec<String> {
+        let commands = [
+            "details",
+            "transitions",
+            "corrections",
+            "reactivations",
+            "notes",
+            "follow-ups",
+            "signals",
+            "releases",
+            "owner-changes",
+            "erasure",
+        ];
+        let mut posts: Vec<String> = commands.iter().map(|what| self.path(what)).collect();
+        posts.extend(["/v1/customers".to_owned(), "/v1/pipelines".to_owned()]);
+        posts
+    }
+
+    fn bodies_that_are_no_documents(&mut self) {
+        let json_type = "application/json";
+        let bodies: [(&str, &str, Vec<u8>, &[u16]); 8] = [
+            ("half a document", json_type, br#"{"text": "#.to_vec(), &[400]),
+            ("not UTF-8", json_type, b"{\"text\": \"\xff\xfe\"}".to_vec(), &[400]),
+            ("nothing", json_type, Vec::new(), &[400]),
+            ("a list", json_type, b"[]".to_vec(), &[400, 422]),
+            ("a text", json_type, b"\"text\"".to_vec(), &[400, 422]),
+            ("nested without end", json_type, "[".repeat(200_000).into_bytes(), &[400]),
+            ("XML", "application/xml", b"<note/>".to_vec(), &[415]),
+            ("two documents", json_type, b"{} {}".to_vec(), &[400]),
+        ];
+        for path in self.posts() {
+            for (name, content_type, body, statuses) in &bodies {
+                let call = self.client.call(Method::POST, &path).bytes(content_type, body.clone());
+                self.add(format!("{name} to {path}"), call, statuses, "");
+            }
+        }
+        let twice = br#"{"text": "one", "text": "two"}"#.to_vec();
+        let call = self.client.call(Method::POST, &self.path("notes")).bytes(json_type, twice);
+        self.add("a field twice", call, &[400, 422], "text");
+        let call = self.client.call(Method::POST, &self.path("notes")).bytes("", b"{}".to_vec());
+        self.add("no content type", call, &[415], "");
+        let huge = format!(r#"{{"text": "{}"}}"#, "x".repeat(3 << 20)).into_bytes();
+        let call = self.client.call(Method::POST, &self.path("notes")).bytes(json_type, huge);
+        self.add("three mebibytes", call, &[413], "");
+    }
+
+    fn fields_of_the_wrong_kind(&mut self) {
+        let wrong = [json!(7), json!(true), json!(["a"]), json!({"a": 1}), Value::Null];
+        for value in &wrong {
+            self.command("notes", &json!({"text": value}), &[422], "text");
+            self.command("transitions", &json!({"to": value}), &[422], "to");
+            self.command("releases", &json!({"reason": value}), &[422], "reason");
+        }
+        for value in [json!(7), json!("yes"), json!(["a"])] {
+            self.command("owner-changes", &json!({"to": value, "reason": "handover"}), &[422], "to");
+            self.register("owner", value.clone(), &[422]);
+            self.register("amount", value.clone(), &[422]);
+            self.command(
+                "follow-ups",
+                &json!({"channel": "phone", "summary": "x", "next_plan": value}),
+                &[422],
+                "next_plan",
+            );
+        }
+        for field in ["name", "external_id", "source", "channel", "tier", "stage", "pipeline"] {
+            self.register(field, json!({"no": "text"}), &[422]);
+        }
+        self.register("tags", json!("vip"), &[422]);
+        self.register("tags", json!([1, 2]), &[422]);
+        self.register("contacts", json!({"kind": "phone"}), &[422]);
+        self.register("contacts", json!([{"kind": "pigeon", "value": "coo"}]), &[422]);
+        self.register("contacts", json!([{"kind": "phone"}]), &[422]);
+        self.register("fields", json!("text"), &[422]);
+    }
+
+    fn fields_that_are_missing_or_unknown(&mut self) {
+        let missing: [(&str, Value, &'static str); 9] = [
+            ("transitions", json!({"note": "x"}), "to"),
+            ("corrections", json!({"corrects": self.moved, "reason": "x"}), "kind"),
+            ("corrections", json!({"kind": "void", "reason": "x"}), "corrects"),
+            ("corrections", json!({"kind": "void", "corrects": self.moved}), "reason"),
+            ("corrections", json!({"kind": "target", "corrects": self.moved, "reason": "x"}), "to"),
+            ("reactivations", json!({"reason": "x"}), "to"),
+            ("notes", json!({}), "text"),
+            (
+                "follow-ups",
+                json!({"summary": "x", "next_plan": {"at": "2999-01-01T00:00:00Z", "text": "x"}}),
+                "channel",
+            ),
+            ("follow-ups", json!({"channel": "phone", "summary": "x"}), "next_plan"),
+        ];
+        for (what, body, names) in missing {
+            self.command(what, &body, &[422], names);
+        }
+        self.command("owner-changes", &json!({"reason": "x"}), &[422], "to");
+        self.command("releases", &json!({}), &[422], "reason");
+        let call = self.client.call(Method::POST, "/v1/customers").json(&json!({"name": "A"}));
+        self.add("no pipeline", call, &[422], "pipeline");
+        for path in self.posts() {
+            let call = self.client.call(Method::POST, &path).json(&json!({"nmae": "a slip of the keys"}));
+            self.add(format!("an unknown field to {path}"), call, &[422], "nmae");
+        }
+        let body = json!({"channel": "phone", "summary": "x", "next_plan": {"at": "2999-01-01T00:00:00Z", "txt": "x"}});
+        self.command("follow-ups", &body, &[422], "next_plan.txt");
+        self.register("amount", json!({"amount": "1", "currency": "CNY", "cents": 0}), &[422]);
+    }
+
+    fn values_that_cannot_be(&mut self) {
+        for text in
+            ["".to_owned(), "   ".to_owned(), "x".repeat(100_000), "a\u{0}b".to_owned(), "a\u{7}b".to_owned()]
+        {
+            self.command("notes", &json!({"text": text}), &[422], "text");
+            self.register("name", json!(text), &[422]);
+        }
+        for amount in ["1e400", "NaN", "-5", "1.23456789", "12,50", "", "99999999999999999999999999999999"] {
+            self.register("amount", json!({"amount": amount, "currency": "CNY"}), &[422]);
+        }
+        for currency in ["", "cny", "RENMINBI", "C1Y", "¥"] {
+            self.register("amount", json!({"amount": "12.30", "currency": currency}), &[422]);
+        }
+        self.register("stage", json!("almost_signed"), &[422]);
+        self.register("stage", json!("差不多要定了"), &[422]);
+        self.register("pipeline", json!("no-such-pipeline"), &[422]);
+        self.register("owner", json!({"kind": "pool", "id": "no-such-pool"}), &[422]);
+        self.register("owner", json!({"kind": "king", "id": "li"}), &[422]);
+        self.register("owner", json!({"kind": "rep", "id": ""}), &[422]);
+        self.register("tags", json!(vec!["t"; 10_000]), &[422]);
+        self.register("external_id", json!("x".repeat(10_000)), &[422]);
+        self.command("transitions", &json!({"to": "almost_signed"}), &[422], "to");
+        self.command("transitions", &json!({"to": "差不多要定了"}), &[422], "to");
+        self.command("transitions", &json!({"to": "won"}), &[422], "to");
+        self.command(
+            "transitions",
+            &json!({"to": "need_confirmed", "pipeline": "nowhere"}),
+            &[422],
+            "pipeline",
+        );
+        self.command(
+            "transitions",
+            &json!({"to": "need_confirmed", "sub_status": "nowhere"}),
+            &[422],
+            "sub_status",
+        );
+        let evidence = json!([{"kind": "hearsay", "reference": "x"}]);
+        self.command(
+            "transitions",
+            &json!({"to": "need_confirmed", "evidence": evidence}),
+            &[422],
+            "evidence",
+        );
+        let next = json!({"at": "2999-01-01T00:00:00Z", "text": "ring"});
+        self.command(
+            "follow-ups",
+            &json!({"channel": "smoke", "summary": "x", "next_plan": next}),
+            &[422],
+            "channel",
+        );
+        self.command(
+            "follow-ups",
+            &json!({"channel": "phone", "summary": "", "next_plan": next}),
+            &[422],
+            "summary",
+        );
+        let past = json!({"at": "2001-01-01T00:00:00Z", "text": "ring"});
+        self.command(
+            "follow-ups",
+            &json!({"channel": "phone", "summary": "x", "next_plan": past}),
+            &[422],
+            "next_plan.at",
+        );
+        self.command(
+            "corrections",
+            &json!({"kind": "wish", "corrects": self.moved, "reason": "x"}),
+            &[422],
+            "kind",
+        );
+        let odd = json!({"kind": "void", "corrects": self.moved, "reason": "x", "on_conflict": "shrug"});
+        self.command("corrections", &odd, &[422], "on_conflict");
+        self.command("reactivations", &json!({"to": "need_confirmed", "reason": "x"}), &[409, 422], "");
+        self.command("releases", &json!({"reason": "x", "pool": "no-such-pool"}), &[409, 422], "");
+        self.command("details", &json!({}), &[422], "");
+    }
+
+    fn instants_that_are_none(&mut self) {
+        let instants = [
+            json!("yesterday"),
+            json!(""),
+            json!("2024-02-30T00:00:00Z"),
+            json!("2024-01-01"),
+            json!("2024-01-01T00:00:00"),
+            json!("2024-01-01T25:00:00Z"),
+            json!("+10000-01-01T00:00:00Z"),
+            json!("1969-12-31T23:59:59Z"),
+            json!("2999-01-01T00:00:00Z"),
+            json!(1_704_067_200),
+            json!(1.7e300),
+            json!({"year": 2024}),
+        ];
+        for instant in &instants {
+            let body =
+                json!({"to": "need_confirmed", "note": "x", "next_step": "x", "effective_at": instant});
+            self.command("transitions", &body, &[422], "effective_at");
+            self.register("effective_at", instant.clone(), &[422]);
+        }
+        for instant in ["yesterday", "2024-02-30T00:00:00Z", "1969-12-31T23:59:59Z", "12345"] {
+            for page in ["boards/landian-6", "dwell/landian-6", "flows/landian-6", "paths/landian-6"] {
+                self.get(&format!("/v1/{page}?effective_at={instant}"), &[422], "effective_at");
+                self.get(&format!("/v1/{page}?known_at={instant}"), &[422], "known_at");
+            }
+        }
+    }
+
+    fn ids_that_lead_nowhere(&mut self) {
+        for id in ["7", "not-an-id", "%00", "%FF", "..%2F..%2Fetc", "0"] {
+            self.get(&format!("/v1/customers/{id}"), &[400, 404, 422], "");
+        }
+        self.get(&format!("/v1/customers/{STRANGER}"), &[404], "");
+        self.get(&format!("/v1/customers/{STRANGER}/timeline"), &[404], "");
+        self.get(&format!("/v1/customers/{STRANGER}/stays"), &[404], "");
+        self.get(&format!("/v1/customers/{STRANGER}/allowed-transitions"), &[404], "");
+        for (what, body) in
+            [("notes", json!({"text": "x"})), ("claims", json!({})), ("erasure", json!({"ground": "x"}))]
+        {
+            let call =
+                self.client.call(Method::POST, &format!("/v1/customers/{STRANGER}/{what}")).json(&body);
+            self.add(format!("{what} of a stranger"), call, &[404], "");
+        }
+        for page in ["boards", "dwell", "flows", "paths", "pipelines"] {
+            self.get(&format!("/v1/{page}/no-such-pipeline"), &[404], "");
+        }
+        self.get("/v1/pools/no-such-pool/customers", &[404], "");
+        self.get("/v1/pipelines/landian-6?version=99", &[404, 422], "");
+        self.get(&format!("/v1/imports/{STRANGER}"), &[404], "");
+        for corrects in [json!(STRANGER), json!("not-an-id"), json!(7)] {
+            let body = json!({"kind": "void", "corrects": corrects, "reason": "x"});
+            self.command("corrections", &body, &[422], "corrects");
+        }
+        let call = self.client.call(Method::POST, "/v1/projections/no-such-projection/rebuild");
+        self.add("an unknown projection", call, &[404], "");
+    }
+
+    fn pipelines_that_cannot_be(&mut self) {
+        let bodies: [(Value, &[u16], &'static str); 9] = [
+            (json!({"key": "p"}), &[422], ""),
+            (json!({"key": "p", "template": "no-such-template"}), &[422], "template"),
+            (json!({"key": "", "template": "landian-6"}), &[422], "key"),
+            (json!({"key": "a b/c", "template": "landian-6"}), &[422], "key"),
+            (json!({"key": "landian-6", "template": "landian-6"}), &[409], ""),
+            (json!({"key": "p", "definition": {}}), &[422], "stages"),
+            (json!({"key": "p", "definition": {"stages": "many"}}), &[422], "stages"),
+            (json!({"key": "p", "definition": {"colour": "red"}}), &[422], "colour"),
+            (json!({"key": "p", "template": "landian-6", "definition": {}}), &[422], ""),
+        ];
+        for (body, statuses, names) in bodies {
+            let call = self.client.call(Method::POST, "/v1/pipelines").json(&body);
+            self.add(format!("pipeline {body}"), call, statuses, names);
+        }
+    }
+
+    fn queries(&mut self) {
+        let queries: [(&str, &'static str); 18] = [
+            ("/v1/customers?limit=0", "limit"),
+            ("/v1/customers?limit=501", "limit"),
+            ("/v1/customers?limit=-1", "limit"),
+            ("/v1/customers?limit=many", "limit"),
+            ("/v1/customers?limit=99999999999999999999", "limit"),
+            ("/v1/customers?cursor=nonsense", "cursor"),
+            ("/v1/customers?ownr=li", "ownr"),
+            ("/v1/customers?min_position=-1", "min_position"),
+            ("/v1/customers?wait_ms=soon", "wait_ms"),
+            ("/v1/events?after=-1", "after"),
+            ("/v1/events?after=first", "after"),
+            ("/v1/events?customer=li", "customer"),
+            ("/v1/events?typ=x", "typ"),
+            ("/v1/dwell/landian-6?unit=team", "unit"),
+            ("/v1/dwell/landian-6?clock=sundial", "clock"),
+            ("/v1/dwell/landian-6?horizon_seconds=-1", "horizon_seconds"),
+            ("/v1/dwell/landian-6?curve=perhaps", "curve"),
+            ("/v1/paths/landian-6?ending=happy", "ending"),
+        ];
+        for (path, names) in queries {
+            self.get(path, &[400, 422], names);
+        }
+        let timeline = format!("{}?view=sideways", self.path("timeline"));
+        self.get(&timeline, &[422], "view");
+        self.get("/v1/customers?q=%FF%FE", &[400, 422], "q");
+        self.get("/v1/boards/landian-6?known_at=2024-01-01T00:00:00Z&known_position=3", &[400, 422], "known");
+        self.get("/v1/boards/landian-6?known_position=999999", &[400, 422], "known_position");
+        self.get("/v1/customers?limit=5&limit=6", &[400, 422], "limit");
+        // Nobody was told of such a position, so the read model cannot be said to be at fault for lacking it.
+        self.get("/v1/customers?min_position=999999&wait_ms=0", &[422, 503], "");
+    }
+
+    fn headers(&mut self) {
+        let note = json!({"text": "x"});
+        let path = self.path("notes");
+        let with = |name: &str, value: &[u8]| {
+            self.client.call(Method::POST, &path).raw_header(name, value).json(&note)
+        };
+        let rows = [
+            ("If-Match: a word", with("If-Match", b"\"new\""), vec![400, 412, 422], "If-Match"),
+            ("If-Match: another version", with("If-Match", b"\"99\""), vec![412], ""),
+            ("Idempotency-Key: empty", with("Idempotency-Key", b""), vec![400, 422], "Idempotency-Key"),
+            (
+                "Idempotency-Key: too long",
+                with("Idempotency-Key", &[b'k'; 4000]),
+                vec![400, 422],
+                "Idempotency-Key",
+            ),
+            (
+                "Idempotency-Key: not text",
+                with("Idempotency-Key", b"\xff\xfe"),
+                vec![400, 422],
+                "Idempotency-Key",
+            ),
+            ("Waymark-Actor without the scope", with("Waymark-Actor", b"rep:li"), vec![403], ""),
+        ];
+        for (name, call, statuses, names) in rows {
+            self.add(name, call, &statuses, names);
+        }
+        let call = self.client.call(Method::GET, "/v1/events").header("Accept", "text/event-stream");
+        self.add(
+            "Last-Event-ID: no position",
+            call.header("Last-Event-ID", "yesterday"),
+            &[400, 422],
+            "Last-Event-ID",
+        );
+    }
+
+    fn bulk_and_imports(&mut self) {
+        let post = |path: &str, content_type: &str, body: &[u8]| {
+            self.client.call(Method::POST, path).bytes(content_type, body.to_vec())
+        };
+        let csv = "/v1/imports?pipeline=p&case=case_id&status=status&time=timestamp";
+        let good = "case_id,status,timestamp\nA,New,2024-01-01T00:00:00Z\n";
+        let rows = [
+            ("bulk as JSON", post("/v1/bulk", "application/json", b"{}"), vec![415], ""),
+            (
+                "bulk with an odd switch",
+                post("/v1/bulk?atomic=perhaps", "application/x-ndjson", b"{}\n"),
+                vec![422],
+                "atomic",
+            ),
+            ("an import as JSON", post(csv, "application/json", b"{}"), vec![415], ""),
+            ("an import of nothing", post(csv, "text/csv", b""), vec![400, 422], ""),
+            (
+                "an import without a mapping",
+                post("/v1/imports", "text/csv", good.as_bytes()),
+                vec![422],
+                "pipeline",
+            ),
+            (
+                "an import without its column",
+                post(&csv.replace("status=status", "status=state"), "text/csv", good.as_bytes()),
+                vec![422],
+                "state",
+            ),
+            ("a bad row", post(csv, "text/csv", format!("{good}A,Won,soon\n").as_bytes()), vec![422], "3"),
+            (
+                "not UTF-8",
+                post(csv, "text/csv", b"case_id,status,timestamp\n\xff,\xfe,x\n"),
+                vec![400, 422],
+                "",
+            ),
+        ];
+        for (name, call, statuses, names) in rows {
+            self.add(name, call, &statuses, names);
+        }
+    }
+
+    fn routes_and_methods(&mut self, team: &Team) {
+        for path in ["/", "/v1", "/v1/nothing", "/v2/customers", "/v1/customers/x/y/z", "/V1/customers"] {
+            self.get(path, &[404, 405], "");
+        }
+        let wrong = [
+            (Method::DELETE, "/v1/customers"),
+            (Method::PUT, "/v1/pipelines"),
+            (Method::POST, "/v1/boards/landian-6"),
+            (Method::PATCH, "/v1/events"),
+            (Method::POST, "/healthz"),
+        ];
+        for (method, path) in wrong {
+            let name = format!("{method} {path}");
+            let call = self.client.call(method, path);
+            self.add(name, call, &[405], "");
+        }
+        let anon = team.server.anon();
+        for path in ["/v1/customers", "/v1/events", "/v1/boards/landian-6", "/v1/pools", "/v1/admin/keys"] {
+            self.add(format!("nobody: {path}"), anon.call(Method::GET, path), &[401], "");
+        }
+        let key = self.client.key().unwrap_or_default().to_owned();
+        let forged = [
+            format!("{key}x"),
+            key.replace("wm_", "wx_"),
+            key.chars().rev().collect(),
+            "wm__".to_owned(),
+            "x".repeat(20_000),
+        ];
+        for key in forged {
+            let call = team.server.with_key(&key).call(Method::GET, "/v1/customers");
+            self.add("a forged key", call, &[401, 431], "");
+        }
+        let call = anon.call(Method::GET, "/v1/customers").header("Authorization", "Basic bGk6bGk=");
+        self.add("another scheme", call, &[401], "");
+        let analyst = team.analyst("sun");
+        let call = analyst.call(Method::POST, &self.path("notes")).json(&json!({"text": "x"}));
+        self.add("an analyst writes", call, &[403], "");
+        let call = team
+            .rep("li")
+            .call(Method::POST, "/v1/pipelines")
+            .json(&json!({"key": "p", "template": "landian-6"}));
+        self.add("a rep makes a pipeline", call, &[403], "");
+    }
+}

@@ -1,0 +1,102 @@
+//! A file with a mistake in it: the line is named, and nothing of the file is imported.
+
+#![cfg(test)]
+
+use std::path::PathBuf;
+
+use waymark_tests::{Installation, Ran};
+
+const HEADER: &str = "case_id,status,timestamp,actor,note\n";
+const GOOD: &str = "A,New,2024-01-01T00:00:00.000Z,ann,\nB,New,2024-01-01T06:00:00.000Z,bob,\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_row_is_named_by_its_line_and_nothing_is_imported() {
+    let bad_rows = [
+        ("an instant that is none", "A,Quoted,last tuesday,ann,\n"),
+        ("an instant without a zone", "A,Quoted,2024-01-02 00:00:00,ann,\n"),
+        ("a thirteenth month", "A,Quoted,2024-13-02T00:00:00Z,ann,\n"),
+        ("an empty status", "A,,2024-01-02T00:00:00.000Z,ann,\n"),
+        ("an empty case", ",Quoted,2024-01-02T00:00:00.000Z,ann,\n"),
+        ("a column too few", "A,Quoted,2024-01-02T00:00:00.000Z\n"),
+        ("a column too many", "A,Quoted,2024-01-02T00:00:00.000Z,ann,,surplus\n"),
+        ("a control character", "A,Quo\u{0}ted,2024-01-02T00:00:00.000Z,ann,\n"),
+    ];
+    for (name, row) in bad_rows {
+        let installation = Installation::new();
+        let ran = import(&installation, &format!("{HEADER}{GOOD}{row}"), &[]);
+        assert_ne!(ran.code, 0, "{name}: {}", ran.said());
+        assert!(ran.stderr.contains("line 4"), "{name}: {}", ran.said());
+        assert_eq!(events(&installation).await, 0, "{name} left something behind");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_not_utf_8_are_named_by_their_line() {
+    let installation = Installation::new();
+    let file = installation.directory().join("bad.csv");
+    let mut bytes = format!("{HEADER}{GOOD}").into_bytes();
+    bytes.extend(b"A,Qu\xffoted,2024-01-02T00:00:00.000Z,ann,\n");
+    std::fs::write(&file, bytes).expect("the file can be written");
+    let ran = installation.import("history", &file, &[]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains("line 4"), "{}", ran.said());
+    assert_eq!(events(&installation).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn skipping_bad_rows_imports_the_others_and_says_which_were_left_out() {
+    let installation = Installation::new();
+    let ran = import(
+        &installation,
+        &format!("{HEADER}{GOOD}A,Quoted,last tuesday,ann,\nA,Won,2024-01-04T00:00:00.000Z,ann,\n"),
+        &["--skip-bad"],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    assert!(ran.said().contains("line 4"), "{}", ran.said());
+    assert_eq!(events(&installation).await, 3 + 1, "three rows, and the pipeline made from them");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_column_is_named() {
+    let installation = Installation::new();
+    let ran = import(&installation, "case_id,state,timestamp,actor\nA,New,2024-01-01T00:00:00Z,ann\n", &[]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains("status"), "{}", ran.said());
+    assert_eq!(events(&installation).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_file_is_named_and_no_file_is_made() {
+    let installation = Installation::new();
+    let ran = installation.import("history", &PathBuf::from("nowhere.csv"), &[]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains("nowhere.csv"), "{}", ran.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gzipped_file_cut_short_imports_nothing() {
+    use std::io::Write;
+    let installation = Installation::new();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(format!("{HEADER}{}", GOOD.repeat(2000)).as_bytes()).expect("it can be packed");
+    let packed = packed.finish().expect("it can be packed");
+    let file = installation.directory().join("cut.csv.gz");
+    std::fs::write(&file, &packed[..packed.len() / 2]).expect("the file can be written");
+    let ran = installation.import("history", &file, &[]);
+    assert_ne!(ran.code, 0, "{}", ran.said());
+    assert_eq!(events(&installation).await, 0);
+}
+
+fn import(installation: &Installation, csv: &str, more: &[&str]) -> Ran {
+    std::fs::write(installation.directory().join("history.csv"), csv).expect("the file can be written");
+    let mut arguments = vec!["import", "--pipeline", "history", "--csv", "history.csv"];
+    arguments.extend(["--case", "case_id", "--status", "status", "--time", "timestamp", "--actor", "actor"]);
+    arguments.extend(more);
+    installation.run(&arguments)
+}
+
+/// How many events the log holds.
+async fn events(installation: &Installation) -> u64 {
+    let server = installation.serve();
+    server.admin().head().await
+}

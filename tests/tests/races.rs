@@ -1,0 +1,142 @@
+//! Many clients at the same thing in the same moment: exactly the right number of them win.
+
+#![cfg(test)]
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::Barrier;
+use waymark_tests::{Answer, Call, Team};
+
+const CROWD: usize = 64;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn of_64_clients_moving_one_customer_with_the_same_version_one_wins() {
+    let team = Team::on("landian-6").await;
+    let manager = team.manager("wang");
+    let customer = manager.register(team.customer("Harbour Foods")).await;
+    let before = team.admin().head().await;
+
+    let body = json!({"to": "need_confirmed", "note": "budget known", "next_step": "send a proposal"});
+    let calls = (0..CROWD).map(|_| {
+        manager
+            .call(Method::POST, &format!("/v1/customers/{customer}/transitions"))
+            .header("If-Match", "\"1\"")
+            .json(&body)
+    });
+    let answers = all_at_once(calls).await;
+
+    assert_eq!(with_status(&answers, 200).len(), 1, "{:?}", statuses(&answers));
+    let losers = with_status(&answers, 412);
+    assert_eq!(losers.len(), CROWD - 1, "{:?}", statuses(&answers));
+    assert!(losers.iter().all(|answer| answer.body["code"] == "version-mismatch"));
+    assert_eq!(team.admin().head().await, before + 1);
+    assert_eq!(manager.customer(&customer).await.number_at("/version"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn of_64_reps_claiming_one_customer_one_wins_and_the_others_lose_nothing() {
+    let team = Team::on("landian-6").await;
+    let customer = team.admin().register(team.customer("Harbour Foods")).await;
+    let before = team.admin().head().await;
+    let reps: Vec<_> = (0..CROWD).map(|number| team.rep(&format!("rep{number}"))).collect();
+
+    let claims = reps
+        .iter()
+        .map(|rep| rep.call(Method::POST, &format!("/v1/customers/{customer}/claims")).json(&json!({})));
+    let answers = all_at_once(claims).await;
+
+    assert_eq!(with_status(&answers, 200).len(), 1, "{:?}", statuses(&answers));
+    let losers = with_status(&answers, 409);
+    assert_eq!(losers.len(), CROWD - 1, "{:?}", statuses(&answers));
+    assert!(losers.iter().all(|answer| answer.codes().contains(&"already-claimed".to_owned())));
+    assert_eq!(team.admin().head().await, before + 1);
+
+    let winner = answers.iter().position(|answer| answer.status == 200).unwrap_or_default();
+    let loser = &reps[(winner + 1) % CROWD];
+    for number in 0..3 {
+        let other = team.admin().register(team.customer(&format!("Quayside {number}"))).await;
+        let claimed = loser.command(&other, "claims", json!({})).await;
+        assert_eq!(claimed.status, 200, "a lost race must not use up the day's claims: {}", claimed.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn ten_claims_of_one_rep_in_parallel_are_cut_at_the_quota_of_three() {
+    let team = Team::on("landian-6").await;
+    let mut customers = Vec::new();
+    for number in 0..10 {
+        customers.push(team.admin().register(team.customer(&format!("Customer {number}"))).await);
+    }
+    let rep = team.rep("li");
+
+    let claims = customers
+        .iter()
+        .map(|customer| rep.call(Method::POST, &format!("/v1/customers/{customer}/claims")).json(&json!({})));
+    let answers = all_at_once(claims).await;
+
+    assert_eq!(with_status(&answers, 200).len(), 3, "{:?}", statuses(&answers));
+    let refused = with_status(&answers, 409);
+    assert_eq!(refused.len(), 7, "{:?}", statuses(&answers));
+    for answer in refused {
+        assert_eq!(answer.body["code"], "claim-quota-exhausted");
+        assert!(answer.body["available_at"].is_string(), "{}", answer.text);
+    }
+    let owned = owned_by(&team, "li").await;
+    assert_eq!(owned.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn different_customers_moved_at_once_all_move() {
+    let team = Team::on("landian-6").await;
+    let manager = team.manager("wang");
+    let mut customers = Vec::new();
+    for number in 0..CROWD {
+        customers.push(manager.register(team.customer(&format!("Customer {number}"))).await);
+    }
+    let body = json!({"to": "need_confirmed", "note": "budget known", "next_step": "send a proposal"});
+
+    let moves = customers.iter().map(|customer| {
+        manager
+            .call(Method::POST, &format!("/v1/customers/{customer}/transitions"))
+            .header("If-Match", "\"1\"")
+            .json(&body)
+    });
+    let answers = all_at_once(moves).await;
+
+    assert_eq!(with_status(&answers, 200).len(), CROWD, "{:?}", statuses(&answers));
+    let mut positions: Vec<u64> = answers.iter().map(|answer| answer.number_at("/position")).collect();
+    positions.sort_unstable();
+    positions.dedup();
+    assert_eq!(positions.len(), CROWD, "two moves were told the same position");
+}
+
+/// Sends every call in the same moment.
+async fn all_at_once(calls: impl Iterator<Item = Call>) -> Vec<Answer> {
+    let calls: Vec<Call> = calls.collect();
+    let start = Arc::new(Barrier::new(calls.len()));
+    let tasks = calls.into_iter().map(|call| {
+        let start = Arc::clone(&start);
+        tokio::spawn(async move {
+            start.wait().await;
+            call.send().await
+        })
+    });
+    join_all(tasks).await.into_iter().map(|answer| answer.expect("the caller's task ended")).collect()
+}
+
+fn with_status(answers: &[Answer], status: u16) -> Vec<&Answer> {
+    answers.iter().filter(|answer| answer.status == status).collect()
+}
+
+fn statuses(answers: &[Answer]) -> Vec<u16> {
+    answers.iter().map(|answer| answer.status).collect()
+}
+
+async fn owned_by(team: &Team, rep: &str) -> Vec<Value> {
+    let head = team.admin().head().await;
+    let list = format!("/v1/customers?owner=rep:{rep}&min_position={head}&wait_ms=20000");
+    team.admin().get(&list).await.expect(200).items()
+}

@@ -1,0 +1,197 @@
+//! Somebody edits the database file behind the service's back: `verify` says so, and where.
+
+#![cfg(test)]
+
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use waymark_tests::Installation;
+
+/// Exit codes of `waymark verify`.
+const SOUND: i32 = 0;
+const TAMPERED: i32 = 1;
+const FORKED: i32 = 2;
+const BAD_SIGNATURE: i32 = 3;
+const INCOMPLETE: i32 = 4;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_untouched_log_is_sound() {
+    let installation = history().await;
+    let (code, report) = installation.verify();
+    assert_eq!(code, SOUND, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_changed_byte_of_one_entry_is_found_at_its_position() {
+    for position in [1, 7, 20] {
+        let installation = history().await;
+        let change = format!(
+            "UPDATE event SET entry = CAST(replace(CAST(entry AS TEXT), '\"actor\":\"', '\"actor\":\"x') AS BLOB)
+             WHERE position = {position}"
+        );
+        tamper(&installation, &change).await;
+        assert_tampered_at(&installation, position);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_entry_with_its_hash_recomputed_row_by_row_is_still_found() {
+    // An intruder who knows how leaves are hashed can make one row consistent; the root over all rows betrays it.
+    let installation = history().await;
+    let copy = "UPDATE event SET (entry, leaf_hash) =
+                    (SELECT other.entry, other.leaf_hash FROM event other WHERE other.position = 6)
+                WHERE position = 7";
+    tamper(&installation, copy).await;
+    assert_tampered_at(&installation, 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_row_is_found_at_its_position() {
+    for position in [1, 9] {
+        let installation = history().await;
+        tamper(&installation, &format!("DELETE FROM event WHERE position = {position}")).await;
+        assert_tampered_at(&installation, position);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_tail_is_found() {
+    let installation = history().await;
+    tamper(&installation, "DELETE FROM event WHERE position = (SELECT max(position) FROM event)").await;
+    let (code, report) = installation.verify();
+    assert_eq!(code, TAMPERED, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_rows_in_exchanged_places_are_found_at_the_first_of_them() {
+    let installation = history().await;
+    let steps = [
+        "UPDATE event SET position = 1000000 WHERE position = 5",
+        "UPDATE event SET position = 5 WHERE position = 8",
+        "UPDATE event SET position = 8 WHERE position = 1000000",
+    ];
+    for step in steps {
+        tamper(&installation, step).await;
+    }
+    assert_tampered_at(&installation, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moved_instant_of_recording_is_found() {
+    let installation = history().await;
+    tamper(&installation, "UPDATE event SET recorded_at = recorded_at - 3600000000 WHERE position = 6").await;
+    assert_tampered_at(&installation, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_taken_from_the_index_is_found() {
+    let installation = history().await;
+    tamper(&installation, "DELETE FROM event_tag WHERE position = 4 AND tag LIKE 'customer:%'").await;
+    assert_tampered_at(&installation, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_rolled_back_to_an_earlier_copy_is_incomplete_and_is_not_served() {
+    let installation = history().await;
+    let copy = read(&installation.file());
+    write(&installation, 5).await;
+    assert_eq!(installation.verify().0, SOUND);
+
+    std::fs::write(installation.file(), copy).expect("the database can be replaced");
+    let (code, report) = installation.verify();
+    assert_eq!(code, INCOMPLETE, "{report}");
+    let refused = installation.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_ne!(refused.code, 0);
+    assert!(refused.stderr.contains("rolled back"), "{}", refused.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_past_that_was_lived_otherwise_after_a_roll_back_is_a_fork() {
+    let installation = history().await;
+    let copy = read(&installation.file());
+    write(&installation, 5).await;
+    let signed = read(&installation.directory().join("waymark.db.checkpoint"));
+
+    // The intruder puts the old copy back, hides what was signed since, and goes on differently.
+    std::fs::write(installation.file(), copy).expect("the database can be replaced");
+    std::fs::remove_file(installation.directory().join("waymark.db.checkpoint")).expect("it can be hidden");
+    write(&installation, 8).await;
+    assert_eq!(
+        installation.verify().0,
+        SOUND,
+        "without what was signed the new story cannot be told from the old"
+    );
+
+    std::fs::write(installation.directory().join("waymark.db.checkpoint"), signed)
+        .expect("an auditor has kept it");
+    let (code, report) = installation.verify();
+    assert_eq!(code, FORKED, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_signed_by_somebody_else_is_a_bad_signature() {
+    let installation = history().await;
+    assert_eq!(installation.verify().0, SOUND);
+    let forge = "UPDATE checkpoint SET note = replace(note, substr(note, -12, 4), 'AAAA')";
+    tamper(&installation, forge).await;
+    let (code, report) = installation.verify();
+    assert_eq!(code, BAD_SIGNATURE, "{report}");
+}
+
+/// A log of more than twenty events, closed properly.
+async fn history() -> Installation {
+    let installation = Installation::new();
+    let server = installation.serve();
+    assert_eq!(server.admin().create_pipeline("landian-6").await.status, 201);
+    assert_eq!(server.stop(), 0);
+    write(&installation, 20).await;
+    installation
+}
+
+/// Registers a customer and writes so many notes about it.
+async fn write(installation: &Installation, notes: usize) {
+    let server = installation.serve();
+    let admin = server.admin();
+    let customer = admin.register(json!({"pipeline": "landian-6", "name": "Harbour Foods"})).await;
+    for number in 0..notes {
+        let noted = admin.command(&customer, "notes", json!({"text": format!("note {number}")})).await;
+        assert_eq!(noted.status, 200, "{}", noted.text);
+    }
+    assert_eq!(server.stop(), 0);
+}
+
+fn read(file: &std::path::Path) -> Vec<u8> {
+    std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// Runs a statement on the file, as an intruder with a database tool would.
+async fn tamper(installation: &Installation, statement: &str) {
+    let mut database = SqliteConnection::connect(&installation.database()).await.expect("the database opens");
+    sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut database).await.expect("the switch is there");
+    let done =
+        sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut database).await.expect(statement);
+    assert!(done.rows_affected() > 0, "nothing was tampered with by {statement}");
+    database.close().await.expect("the database closes");
+}
+
+#[track_caller]
+fn assert_tampered_at(installation: &Installation, position: u64) {
+    let (code, report) = installation.verify();
+    assert_eq!(code, TAMPERED, "{report}");
+    let found = positions(&report);
+    assert!(found.contains(&position), "position {position} is not named in {report}");
+}
+
+/// Every number under a key that speaks of a position.
+fn positions(report: &Value) -> Vec<u64> {
+    match report {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| match value.as_u64() {
+                Some(number) if name.contains("position") => vec![number],
+                _ => positions(value),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(positions).collect(),
+        _ => Vec::new(),
+    }
+}
