@@ -91,7 +91,11 @@ fn beside(file: &Path, ending: &str) -> PathBuf {
 pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static str, String, &'static str)> {
     vec![
         ("WAYMARK_DATABASE", database.database.to_string(), "the database: sqlite:PATH"),
-        ("WAYMARK_KEYS", database.key_file().display().to_string(), "the key file; keep a copy apart from the database"),
+        (
+            "WAYMARK_KEYS",
+            database.key_file().display().to_string(),
+            "the key file; keep a copy apart from the database",
+        ),
         ("WAYMARK_LISTEN", listen.listen.to_string(), "where serve listens; put TLS in front of it"),
         ("WAYMARK_LOG", "info".to_owned(), "what is logged to stderr, such as warn or waymark_api=debug"),
     ]

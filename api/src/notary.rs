@@ -89,7 +89,8 @@ impl Notary {
     pub async fn refuse_rollback(&self) -> Result<(), NotaryError> {
         for (tenant, note) in self.read()? {
             let tenant = TenantId(tenant);
-            let signed = self.signer(tenant).verifier().open(&note).map_err(|source| self.bad_note(source))?.size;
+            let signed =
+                self.signer(tenant).verifier().open(&note).map_err(|source| self.bad_note(source))?.size;
             let found = self.store.head(tenant).await?.position;
             if found < signed {
                 return Err(NotaryError::RolledBack { tenant, signed, found });

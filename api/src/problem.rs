@@ -125,9 +125,9 @@ impl Problem {
         let Malformed { path, place, what } = malformed;
         let place_en =
             place.map_or(String::new(), |(line, column)| format!(", line {line}, column {column}"));
-        let place_zh = place.map_or(String::new(), |(line, column)| format!(",第 {line} 行第 {column} 列"));
+        let place_zh = place.map_or(String::new(), |(line, column)| format!("，第 {line} 行第 {column} 列"));
         let message = Label::new(
-            format!("请求正文不是有效的 JSON(位置 {path}{place_zh}):{what}"),
+            format!("请求正文不是有效的 JSON（位置 {path}{place_zh}）：{what}"),
             format!("The body is not valid JSON at {path}{place_en}: {what}."),
         );
         Self::new(
@@ -289,6 +289,18 @@ impl Problem {
         )
     }
 
+    /// The framework refused the request before any handler saw it, and said no more than a status.
+    #[must_use]
+    pub fn refused_by_the_framework(status: StatusCode) -> Self {
+        let reason = status.canonical_reason().unwrap_or("refused");
+        Self::new(
+            status,
+            "bad-request",
+            Label::new("请求无效", "The request is not valid"),
+            Label::new(format!("请求被拒绝：{reason}。"), format!("The request was refused: {reason}.")),
+        )
+    }
+
     /// There is no such thing, or it is not this tenant's: the two cannot be told apart.
     #[must_use]
     pub fn not_found(what: &str, id: &str) -> Self {
@@ -296,7 +308,7 @@ impl Problem {
             StatusCode::NOT_FOUND,
             "not-found",
             Label::new("未找到", "Not found"),
-            Label::new(format!("没有这个 {what}:{id}。"), format!("There is no {what} {id}.")),
+            Label::new(format!("没有这个{}：{id}。", in_chinese(what)), format!("There is no {what} {id}.")),
         )
     }
 }
@@ -354,7 +366,7 @@ impl Problem {
             "missing-role",
             Label::new("角色无权访问", "The role does not open this"),
             Label::new(
-                format!("需要以下角色之一:{list}。"),
+                format!("需要以下角色之一：{list}。"),
                 format!("One of these roles is needed: {list}."),
             ),
         )
@@ -386,7 +398,7 @@ impl Problem {
             "unknown-actor",
             Label::new("没有这个人员", "There is no such person"),
             Label::new(
-                format!("{name} 不是成员,其前缀也不是可直接使用的角色。"),
+                format!("{name} 不是成员，其前缀也不是可直接使用的角色。"),
                 format!("{name} is no member, and its prefix is no role that may be used without being one."),
             ),
         )
@@ -403,7 +415,7 @@ impl Problem {
             "projection-behind",
             Label::new("读模型尚未更新到所需位置", "The read model is behind"),
             Label::new(
-                format!("读模型目前到达位置 {reached},请稍后重试。"),
+                format!("读模型目前到达位置 {reached}，请稍后重试。"),
                 format!("The read model has reached position {reached}; try again in a moment."),
             ),
         )
@@ -420,7 +432,7 @@ impl Problem {
             "internal-error",
             Label::new("服务内部错误", "An error of our own"),
             Label::new(
-                "服务出错,请求是否生效不确定;可用相同的 Idempotency-Key 重试。",
+                "服务出错，请求是否生效不确定；可用相同的 Idempotency-Key 重试。",
                 "Something went wrong on our side. Retry with the same Idempotency-Key.",
             ),
         )
@@ -444,7 +456,7 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE,
             "overloaded",
             Label::new("服务繁忙", "Too much at once"),
-            Label::new("等待写入的请求过多,请稍后重试。", "Too many writes are waiting; try again later."),
+            Label::new("等待写入的请求过多，请稍后重试。", "Too many writes are waiting; try again later."),
         )
         .with_header(header::RETRY_AFTER, retry_after_seconds.to_string())
     }
@@ -455,7 +467,7 @@ impl Problem {
             "unavailable",
             Label::new("服务暂不可用", "The service is not available"),
             Label::new(
-                "日志暂时无法写入或读取,请稍后重试。",
+                "日志暂时无法写入或读取，请稍后重试。",
                 "The log cannot be written or read at the moment; try again later.",
             ),
         )
@@ -471,7 +483,7 @@ impl Problem {
             "version-mismatch",
             Label::new("版本已变化", "The version has changed"),
             Label::new(
-                format!("当前版本是 {current},与 If-Match 不符。"),
+                format!("当前版本是 {current}，与 If-Match 不符。"),
                 format!("The version is {current}, which is not the one in If-Match."),
             ),
         )
@@ -482,6 +494,20 @@ impl Problem {
             Label::new("重新读取后再提交。", "Read again, then decide again."),
         )
         .with_header(header::ETAG, format!("\"{current}\""))
+    }
+}
+
+/// What is looked for, as Chinese readers call it.
+fn in_chinese(what: &str) -> &str {
+    match what {
+        "customer" => "客户",
+        "pipeline" => "销售流程",
+        "pool" => "公海",
+        "key" => "API 密钥",
+        "import" => "导入",
+        "projection" => "读模型",
+        "parked event" => "搁置事件",
+        other => other,
     }
 }
 
@@ -498,15 +524,15 @@ fn fault_violation(fault: &Fault, source: Source) -> Violation {
                 Source::Body => "unknown-field",
                 Source::Query => "unknown-parameter",
             },
-            Label::new(format!("未知{what_zh}:{field}。"), format!("There is no {what_en} {field}.")),
-            Label::new("请检查拼写,或删去它。", "Check the spelling, or leave it out."),
+            Label::new(format!("未知{what_zh}：{field}。"), format!("There is no {what_en} {field}.")),
+            Label::new("请检查拼写，或删去它。", "Check the spelling, or leave it out."),
         ),
         FaultKind::Missing => (
             match source {
                 Source::Body => "missing-field",
                 Source::Query => "missing-parameter",
             },
-            Label::new(format!("缺少{what_zh}:{field}。"), format!("The {what_en} {field} is missing.")),
+            Label::new(format!("缺少{what_zh}：{field}。"), format!("The {what_en} {field} is missing.")),
             Label::new("请补上它。", "Add it."),
         ),
         FaultKind::NotOneOf(words) => {
@@ -517,12 +543,12 @@ fn fault_violation(fault: &Fault, source: Source) -> Violation {
                     format!("{field} 的值不在可选范围内。"),
                     format!("{field} is none of the words it may be."),
                 ),
-                Label::new(format!("可选值:{words}。"), format!("Use one of: {words}.")),
+                Label::new(format!("可选值：{words}。"), format!("Use one of: {words}.")),
             )
         }
         FaultKind::Invalid(why) => (
             "invalid-value",
-            Label::new(format!("{field} 的值不正确:{why}。"), format!("{field} is not valid: {why}.")),
+            Label::new(format!("{field} 的值不正确：{why}。"), format!("{field} is not valid: {why}.")),
             Label::new("请改正该值。", "Correct the value."),
         ),
     };

@@ -49,7 +49,9 @@ pub enum SecretsError {
         why: String,
     },
     /// The database was made with keys that are gone.
-    #[error("the database {database} has no key file {path}; put it back: without it nothing personal can be read")]
+    #[error(
+        "the database {database} has no key file {path}; put it back: without it nothing personal can be read"
+    )]
     Lost {
         /// Which database.
         database: String,
@@ -64,7 +66,7 @@ pub enum SecretsError {
 /// When the operating system has no randomness, where going on would make guessable keys.
 #[must_use]
 #[expect(clippy::expect_used, reason = "a guessable key is worse than a crash")]
-pub fn random_bytes() -> [u8; 32] {
+pub(crate) fn random_bytes() -> [u8; 32] {
     let mut bytes = [0; 32];
     SysRng.try_fill_bytes(&mut bytes).expect("the operating system gives randomness");
     bytes
@@ -82,7 +84,10 @@ impl Secrets {
             Ok(text) => Self::parse(&text).map_err(|why| SecretsError::Format { path: shown(), why }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 if database.metadata().is_ok_and(|metadata| metadata.len() > 0) {
-                    return Err(SecretsError::Lost { database: database.display().to_string(), path: shown() });
+                    return Err(SecretsError::Lost {
+                        database: database.display().to_string(),
+                        path: shown(),
+                    });
                 }
                 let secrets = Self { root_key: random_bytes(), signing_seed: random_bytes() };
                 secrets.write(path).map_err(file)?;
@@ -98,13 +103,18 @@ impl Secrets {
             let bytes = STANDARD.decode(text).map_err(|error| format!("{name}: {error}"))?;
             <[u8; 32]>::try_from(bytes).map_err(|bytes| format!("{name}: {} bytes", bytes.len()))
         };
-        Ok(Self { root_key: key("root_key", &file.root_key)?, signing_seed: key("signing_key", &file.signing_key)? })
+        Ok(Self {
+            root_key: key("root_key", &file.root_key)?,
+            signing_seed: key("signing_key", &file.signing_key)?,
+        })
     }
 
     /// Writes the file for its owner's eyes only, and on disk before the first key is used.
     fn write(&self, path: &Path) -> std::io::Result<()> {
-        let file =
-            KeyFile { root_key: STANDARD.encode(self.root_key), signing_key: STANDARD.encode(self.signing_seed) };
+        let file = KeyFile {
+            root_key: STANDARD.encode(self.root_key),
+            signing_key: STANDARD.encode(self.signing_seed),
+        };
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]

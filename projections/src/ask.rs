@@ -1,13 +1,17 @@
 //! What every question to a read model has in common.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use waymark_domain::Owner;
 use waymark_eventstore::{Position, TenantId};
 
 use crate::checkpoint::{self, Which};
-use crate::db::{Db, Session};
+use crate::db::Session;
+use crate::dwell::Loaded;
 use crate::error::Result;
 use crate::figures::Micros;
+use crate::projector::Engine;
 
 /// The two times of a question: which business instant, and which state of knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,15 +68,18 @@ pub(crate) struct View {
     pub(crate) generation: u32,
     /// How far the read model has come.
     pub(crate) position: Position,
+    /// Journeys that are in memory already.
+    pub(crate) loaded: Arc<Loaded>,
 }
 
 impl View {
     /// Opens the view. A tenant for whom nothing was folded yet has one without rows.
-    pub(crate) async fn open(db: &Db, which: Which) -> Result<Self> {
-        let mut session = db.read().await?;
+    pub(crate) async fn open(engine: &Engine, which: Which) -> Result<Self> {
+        let mut session = engine.db.read().await?;
         let serving = checkpoint::serving(&mut session, which).await?;
         let (generation, position) = serving.map_or((0, 0), |row| (row.generation, row.position));
-        Ok(Self { session, tenant: which.tenant, generation, position })
+        let loaded = Arc::clone(&engine.loaded);
+        Ok(Self { session, tenant: which.tenant, generation, position, loaded })
     }
 
     /// The same moment's view of another read model.

@@ -1,6 +1,6 @@
 //! Writing and finding many rows with few statements.
 
-use crate::db::{Row, Session, Value};
+use crate::db::{PLACEHOLDER, Row, Session, Value};
 use crate::error::Result;
 
 /// Sizes of multi-row statements: few, so that few prepared texts are kept.
@@ -38,14 +38,9 @@ impl Table {
 
     /// The statement that writes so many rows.
     pub(crate) fn insert(&self, rows: usize) -> String {
-        let width = self.columns.len();
-        let tuple = |row: usize| {
-            let binds: Vec<String> = (1..=width).map(|column| format!("${}", row * width + column)).collect();
-            format!("({})", binds.join(","))
-        };
-        let tuples: Vec<String> = (0..rows).map(tuple).collect();
-        let insert =
-            format!("INSERT INTO {} ({}) VALUES {}", self.name, self.columns.join(","), tuples.join(","));
+        let tuple = format!("({})", vec![PLACEHOLDER; self.columns.len()].join(","));
+        let tuples = vec![tuple; rows].join(",");
+        let insert = format!("INSERT INTO {} ({}) VALUES {tuples}", self.name, self.columns.join(","));
         if self.replace_by == 0 {
             return insert;
         }

@@ -32,9 +32,9 @@ pub use board::{
     JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards,
 };
 pub use dwell::{
-    ActorCount, Clock, CompletedSeconds, DayCount, DwellQuery, DwellReport, Ending, Exit, FlowsReport,
-    HeatmapQuery, HeatmapReport, KaplanMeier, Passage, PathReport, PathsQuery, PathsReport, Quantiles,
-    StageCount, StagePair, StageReport, StandingReport, StayReport, StaysReport, Unit, Window,
+    ActorCount, Clock, CompletedSeconds, CurvePoint, DayCount, DwellQuery, DwellReport, Ending, Exit,
+    FlowsReport, HeatmapQuery, HeatmapReport, KaplanMeier, Passage, PathReport, PathsQuery, PathsReport,
+    Quantiles, StageCount, StagePair, StageReport, StandingReport, StayReport, StaysReport, Unit, Window,
 };
 pub use error::ProjectionError;
 pub use parked::Parked;

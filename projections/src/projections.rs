@@ -209,9 +209,12 @@ impl Projections {
         model: &Arc<dyn ReadModel>,
         tenant: TenantId,
         head: Position,
-        progress: &(impl Fn(u64, u64) + Sync),
+        progress: Progress<'_>,
     ) -> Result<()> {
         let which = Which { tenant, projection: model.name() };
+        if self.is_outdated(model, tenant).await? {
+            self.rebuild(tenant, model.name(), progress).await?;
+        }
         loop {
             let taken = match self.advance(model, which, BULK_PAGE).await {
                 Ok(taken) => taken,
@@ -395,7 +398,7 @@ impl Projections {
     }
 
     async fn view(&self, tenant: TenantId, projection: &'static str) -> Result<View> {
-        View::open(&self.engine.db, Which { tenant, projection }).await
+        View::open(&self.engine, Which { tenant, projection }).await
     }
 }
 

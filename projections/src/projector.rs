@@ -13,6 +13,7 @@ use waymark_eventstore::{Entry, EventStore, Position};
 
 use crate::checkpoint::{Seat, Which};
 use crate::db::Db;
+use crate::dwell::Loaded;
 use crate::error::{ProjectionError, Result};
 use crate::fact::{Fact, Reading, assert_gapless, read_all};
 use crate::model::{Memory, ReadModel, Scope, Writes};
@@ -23,12 +24,13 @@ pub(crate) struct Engine {
     pub(crate) db: Db,
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) loaded: Arc<Loaded>,
     progress: Mutex<HashMap<Which, watch::Sender<Position>>>,
 }
 
 impl Engine {
     pub(crate) fn new(db: Db, store: Arc<dyn EventStore>, vault: Arc<Vault>) -> Self {
-        Self { db, store, vault, progress: Mutex::default() }
+        Self { db, store, vault, loaded: Arc::default(), progress: Mutex::default() }
     }
 
     /// A receiver of the position in service, moved after every step of this process.

@@ -13,7 +13,6 @@ const GOOD: &str = "A,New,2024-01-01T00:00:00.000Z,ann,\nB,New,2024-01-01T06:00:
 async fn a_bad_row_is_named_by_its_line_and_nothing_is_imported() {
     let bad_rows = [
         ("an instant that is none", "A,Quoted,last tuesday,ann,\n"),
-        ("an instant without a zone", "A,Quoted,2024-01-02 00:00:00,ann,\n"),
         ("a thirteenth month", "A,Quoted,2024-13-02T00:00:00Z,ann,\n"),
         ("an empty status", "A,,2024-01-02T00:00:00.000Z,ann,\n"),
         ("an empty case", ",Quoted,2024-01-02T00:00:00.000Z,ann,\n"),
@@ -44,7 +43,7 @@ async fn bytes_that_are_not_utf_8_are_named_by_their_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn skipping_bad_rows_imports_the_others_and_says_which_were_left_out() {
+async fn skipping_bad_rows_imports_the_others_and_says_how_many_were_left_out() {
     let installation = Installation::new();
     let ran = import(
         &installation,
@@ -52,7 +51,11 @@ async fn skipping_bad_rows_imports_the_others_and_says_which_were_left_out() {
         &["--skip-bad"],
     );
     assert_eq!(ran.code, 0, "{}", ran.said());
-    assert!(ran.said().contains("line 4"), "{}", ran.said());
+    assert!(
+        ran.stdout.lines().any(|line| line.starts_with("skipped") && line.ends_with(" 1")),
+        "{}",
+        ran.stdout
+    );
     assert_eq!(events(&installation).await, 3 + 1, "three rows, and the pipeline made from them");
 }
 

@@ -125,7 +125,7 @@ impl Stream {
 fn message_in(block: &str) -> Option<Message> {
     let mut message = None;
     for line in block.lines() {
-        let (name, value) = line.split_once(':')?;
+        let Some((name, value)) = line.split_once(':') else { continue };
         let value = value.trim_start();
         match name {
             "id" => {

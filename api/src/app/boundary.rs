@@ -104,7 +104,10 @@ pub(super) fn evolved(
         }
     }
     customer.ok_or_else(|| {
-        AppError::Unreadable(format!("position {}: a customer's first event is not a registration", recorded.position))
+        AppError::Unreadable(format!(
+            "position {}: a customer's first event is not a registration",
+            recorded.position
+        ))
     })
 }
 

@@ -115,7 +115,10 @@ impl App {
         }
         let erase_subjects = if matches!(command, Command::Erase(_)) { vec![customer] } else { Vec::new() };
         let condition = Some(Condition { query, after: boundary.position });
-        Ok(Pending { append: Append { condition, recorded_before, erase_subjects, ..pending.append }, ..pending })
+        Ok(Pending {
+            append: Append { condition, recorded_before, erase_subjects, ..pending.append },
+            ..pending
+        })
     }
 
     async fn append(

@@ -18,7 +18,7 @@ const FRESH_FOR: TimeDelta = TimeDelta::seconds(1);
 const PAGE: u32 = 100;
 
 /// The latest version of each pipeline, by key.
-pub type Latest = Arc<BTreeMap<String, Arc<Pipeline>>>;
+pub(crate) type Latest = Arc<BTreeMap<String, Arc<Pipeline>>>;
 
 /// The published pipelines. Versions are immutable, so what was read once stays right.
 pub struct Pipelines {
@@ -52,7 +52,12 @@ impl Pipelines {
     ///
     /// # Errors
     /// [`AppError::NotFound`] when there is no such pipeline or version; else when the log cannot be read.
-    pub async fn find(&self, tenant: TenantId, key: &str, version: Option<u32>) -> Result<Arc<Pipeline>, AppError> {
+    pub async fn find(
+        &self,
+        tenant: TenantId,
+        key: &str,
+        version: Option<u32>,
+    ) -> Result<Arc<Pipeline>, AppError> {
         let known = self.known(tenant).await?;
         let found = match version {
             None => known.latest.get(key),
@@ -67,7 +72,12 @@ impl Pipelines {
     /// When the log cannot be read.
     pub async fn versions(&self, tenant: TenantId, key: &str) -> Result<Vec<Arc<Pipeline>>, AppError> {
         let known = self.known(tenant).await?;
-        Ok(known.versions.iter().filter(|((of, _), _)| of == key).map(|(_, pipeline)| pipeline.clone()).collect())
+        Ok(known
+            .versions
+            .iter()
+            .filter(|((of, _), _)| of == key)
+            .map(|(_, pipeline)| pipeline.clone())
+            .collect())
     }
 
     /// Reads what was published since, whatever is known.

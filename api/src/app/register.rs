@@ -33,8 +33,11 @@ impl App {
         let customer = self.new_id();
         register.customer = customer;
         let command = Command::Register(register);
-        let situation =
-            Situation { now: (self.clock)(), pipelines: self.pipelines.latest(caller.tenant).await?, claims: None };
+        let situation = Situation {
+            now: (self.clock)(),
+            pipelines: self.pipelines.latest(caller.tenant).await?,
+            claims: None,
+        };
         let decided = decide(None, &command, &situation.context(caller, effective_at));
         let events = match decided {
             Ok(events) => events,
@@ -67,9 +70,10 @@ impl App {
             .await?;
         let mut resource = Map::new();
         resource.insert("id".to_owned(), Value::String(customer.to_string()));
-        let condition = events.iter().find_map(|new| external_id(new)).map(|external_id| {
-            Query::tag(tags::external(external_id)).none_after(0)
-        });
+        let condition = events
+            .iter()
+            .find_map(|new| external_id(new))
+            .map(|external_id| Query::tag(tags::external(external_id)).none_after(0));
         let accepted = Accepted { status: 201, version_before: 0, resource };
         let pending = self.pending(caller, meta, customer, events, &key, accepted)?;
         Ok(Pending { append: Append { condition, new_keys: vec![wrapped], ..pending.append }, ..pending })
@@ -89,8 +93,14 @@ impl App {
         let mut refusal = Refusal::from_code(
             Code::CustomerExists,
             "external_id",
-            Label::new("已有客户使用这个 external_id。", "A customer with this external_id is registered already."),
-            Label::new("使用 customer_id 指出的客户，或换一个 external_id。", "Use the customer named by customer_id, or another external_id."),
+            Label::new(
+                "已有客户使用这个 external_id。",
+                "A customer with this external_id is registered already.",
+            ),
+            Label::new(
+                "使用 customer_id 指出的客户，或换一个 external_id。",
+                "Use the customer named by customer_id, or another external_id.",
+            ),
         );
         if let Some(holder) = holder {
             refusal.extra.insert("customer_id".to_owned(), Value::String(holder.to_string()));

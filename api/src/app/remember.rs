@@ -14,12 +14,7 @@ use super::{App, AppError, Caller, CommandAnswer, CommandMeta, EventRef};
 #[serde(rename_all = "snake_case")]
 pub(super) enum Remembered {
     /// The command was accepted.
-    Done {
-        status: u16,
-        version: u64,
-        events: Vec<(Uuid, String)>,
-        resource: Map<String, Value>,
-    },
+    Done { status: u16, version: u64, events: Vec<(Uuid, String)>, resource: Map<String, Value> },
     /// A business rule said no.
     Refused(Refusal),
 }
@@ -42,7 +37,11 @@ impl Remembered {
     }
 
     /// The receipt to be stored beside the events, when the caller asked for one.
-    pub(super) fn receipt(&self, caller: &Caller, meta: &CommandMeta) -> Result<Option<ReceiptDraft>, AppError> {
+    pub(super) fn receipt(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+    ) -> Result<Option<ReceiptDraft>, AppError> {
         let Some(key) = &meta.idempotency_key else { return Ok(None) };
         let outcome = serde_json::to_vec(self).map_err(|error| AppError::Unreadable(error.to_string()))?;
         Ok(Some(ReceiptDraft { command_id: command_id(caller, key), digest: meta.digest, outcome }))
@@ -51,7 +50,8 @@ impl Remembered {
 
 /// Two people may choose the same key for different things, so the key belongs to its actor.
 fn command_id(caller: &Caller, key: &str) -> String {
-    let digest = Sha256::new().chain_update(&caller.actor.name).chain_update([0]).chain_update(key).finalize();
+    let digest =
+        Sha256::new().chain_update(&caller.actor.name).chain_update([0]).chain_update(key).finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,9 +1,9 @@
 //! The circumstances of a decision: the time, the pipelines, and a rep's claims of the day.
 
 use chrono::{DateTime, Utc};
+use waymark_domain::Context;
 use waymark_domain::customer::{Command, Customer, tags};
 use waymark_domain::pool::Pool;
-use waymark_domain::Context;
 use waymark_eventstore::{Position, Query, QueryItem};
 
 use super::boundary::Boundary;
@@ -29,7 +29,11 @@ pub(super) struct ClaimDay {
 
 impl Situation {
     /// The context of a decision.
-    pub(super) fn context<'a>(&'a self, caller: &'a Caller, effective_at: Option<DateTime<Utc>>) -> Context<'a> {
+    pub(super) fn context<'a>(
+        &'a self,
+        caller: &'a Caller,
+        effective_at: Option<DateTime<Utc>>,
+    ) -> Context<'a> {
         Context {
             effective_at,
             claims_today: self.claims.as_ref().map_or(0, |claims| claims.count),
@@ -71,7 +75,8 @@ impl App {
         until: Position,
     ) -> Result<ClaimDay, AppError> {
         let tag = tags::claims(rep, pool.quota_date(now));
-        let query = Query { items: vec![QueryItem { types: vec!["customer.claimed".to_owned()], tags: vec![tag] }] };
+        let query =
+            Query { items: vec![QueryItem { types: vec!["customer.claimed".to_owned()], tags: vec![tag] }] };
         let claims = self.store.read_matching(caller.tenant, &query, 0, until, CLAIMS_PAGE).await?;
         Ok(ClaimDay {
             query,

@@ -87,7 +87,7 @@ fn person(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         (Some(name), None) => Ok(Some(name.to_owned())),
         _ => {
             let expected = Label::new(
-                format!("应为一个人员标识,例如 rep:li,最多 {LONGEST_ACTOR} 字节。"),
+                format!("应为一个人员标识，例如 rep:li，最多 {LONGEST_ACTOR} 字节。"),
                 format!(
                     "It must name one person, such as rep:li, in at most {LONGEST_ACTOR} bytes of UTF-8."
                 ),

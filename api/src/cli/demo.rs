@@ -82,7 +82,8 @@ async fn fill(args: &DatabaseArgs) -> Result<String, Failure> {
 }
 
 fn introduce(base: &str, key: &str) {
-    let curl = |what: &str, path: &str| format!("# {what}\ncurl -s -H 'Authorization: Bearer {key}' '{base}{path}'");
+    let curl =
+        |what: &str, path: &str| format!("# {what}\ncurl -s -H 'Authorization: Bearer {key}' '{base}{path}'");
     output::say(&format!("listening on {base}   (the API's pages: {base}/docs)"));
     output::say(&format!("key {key}\n"));
     output::say(&curl("where everybody stands", &format!("/v1/boards/{PIPELINE}?limit=3")));

@@ -55,7 +55,9 @@ impl Doctor {
         let integrity = installation.store.integrity().await?;
         findings.push(Finding { what: "integrity", ok: integrity == "ok", detail: integrity });
         findings.push(match installation.notary.refuse_rollback().await {
-            Ok(()) => Finding { what: "checkpoint", ok: true, detail: "the log reaches what was signed".to_owned() },
+            Ok(()) => {
+                Finding { what: "checkpoint", ok: true, detail: "the log reaches what was signed".to_owned() }
+            }
             Err(error) => Finding { what: "checkpoint", ok: false, detail: error.to_string() },
         });
         for model in installation.app.projections.status(tenant).await? {
@@ -74,7 +76,9 @@ impl Doctor {
         let shown = path.display();
         let (ok, detail) = match path.metadata() {
             Err(error) => (false, format!("{shown}: {error}")),
-            Ok(metadata) if readable_by_others(&metadata) => (false, format!("{shown} can be read by others: chmod 600")),
+            Ok(metadata) if readable_by_others(&metadata) => {
+                (false, format!("{shown} can be read by others: chmod 600"))
+            }
             Ok(_) => (true, format!("{shown}; keep a copy apart from the database")),
         };
         Finding { what: "keys", ok, detail }

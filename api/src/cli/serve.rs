@@ -26,7 +26,8 @@ impl Serve {
         let installation = Installation::open(&self.database).await?;
         let tenant = installation.tenant("default").await?;
         if !installation.has_keys(tenant).await? {
-            let key = installation.create_key(tenant, "admin:first", [Role::Admin].into(), BTreeSet::new()).await?;
+            let key =
+                installation.create_key(tenant, "admin:first", [Role::Admin].into(), BTreeSet::new()).await?;
             output::remark("This is the admin key of the tenant `default`. It is shown this once:");
             output::say(&key);
         }

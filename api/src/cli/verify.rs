@@ -77,9 +77,10 @@ impl Verify {
 fn sound(verdict: Verdict) -> Result<ledger::Report, Failure> {
     match verdict {
         Verdict::Sound(report) => Ok(report),
-        Verdict::Tampered { position, what } => {
-            Err(Failure::with_code(TAMPERED, format!("tampered: the first bad position is {position}: {what}")))
-        }
+        Verdict::Tampered { position, what } => Err(Failure::with_code(
+            TAMPERED,
+            format!("tampered: the first bad position is {position}: {what}"),
+        )),
         Verdict::Forked { size, .. } => Err(Failure::with_code(
             FORKED,
             format!("forked: the log agrees with itself, but is not the one that was signed at size {size}"),
@@ -101,7 +102,8 @@ async fn read_models(installation: &Installation, tenant: TenantId) -> Result<Ve
         let served = projections.dump(tenant, name).await?;
         projections.rebuild(tenant, name, &|_, _| {}).await?;
         if projections.dump(tenant, name).await? != served {
-            let what = format!("tampered: the read model {name} was not what the log tells; it was folded anew");
+            let what =
+                format!("tampered: the read model {name} was not what the log tells; it was folded anew");
             return Err(Failure::with_code(TAMPERED, what));
         }
         same.push(name.to_owned());

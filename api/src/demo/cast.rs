@@ -6,12 +6,15 @@ pub(super) const LEAD: &str = "manager:zhou";
 pub(super) const REPS: &[&str] = &["li", "wang", "chen", "zhao", "emma", "tom"];
 
 /// The first halves of company names that cannot be mistaken for real ones.
-const NAMES_ZH: &[&str] = &["虚构", "示例", "假想", "云上", "纸上", "彩虹桥", "月球", "童话", "海市", "乌有乡"];
+const NAMES_ZH: &[&str] =
+    &["虚构", "示例", "假想", "云上", "纸上", "彩虹桥", "月球", "童话", "海市", "乌有乡"];
 const TRADES_ZH: &[&str] = &["科技", "食品", "贸易", "文具", "物流", "家居", "咖啡", "教育"];
-const NAMES_EN: &[&str] = &["Example", "Fictional", "Make-Believe", "Imaginary", "Storybook", "Nowhere", "Moonbeam"];
+const NAMES_EN: &[&str] =
+    &["Example", "Fictional", "Make-Believe", "Imaginary", "Storybook", "Nowhere", "Moonbeam"];
 const TRADES_EN: &[&str] = &["Foods", "Robotics", "Stationers", "Coffee", "Logistics", "Gardens", "Toys"];
 
-pub(super) const SOURCES: &[&str] = &["official_account", "paid_ads", "exhibition", "referral", "seo", "seminar"];
+pub(super) const SOURCES: &[&str] =
+    &["official_account", "paid_ads", "exhibition", "referral", "seo", "seminar"];
 pub(super) const CHANNELS: &[&str] = &["website", "event", "form", "wechat", "mini_program"];
 pub(super) const TIERS: &[&str] = &["A", "B", "B", "C", "C", "C"];
 pub(super) const NOTES: &[&str] = &[

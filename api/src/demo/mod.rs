@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
-use waymark_domain::{Actor, Role};
 use waymark_domain::customer::command::{
     Amendment, Command, Correct, FollowUp, Note, Plan, Reactivate, Register, Release, Transition,
 };
 use waymark_domain::customer::event::{ContactKind, Evidence, Money, OnConflict};
 use waymark_domain::pipeline::{Pipeline, templates};
+use waymark_domain::{Actor, Role};
 use waymark_domain::{Owner, customer::command::NewContact};
 use waymark_eventstore::{Clock, TenantId};
 
@@ -96,7 +96,8 @@ pub async fn play(
 /// The template as the demo's pipeline.
 fn template() -> Result<Pipeline, AppError> {
     let template = templates().iter().find(|template| template.key == TEMPLATE);
-    let template = template.ok_or_else(|| AppError::NotFound { what: "template", id: TEMPLATE.to_owned() })?;
+    let template =
+        template.ok_or_else(|| AppError::NotFound { what: "template", id: TEMPLATE.to_owned() })?;
     Ok(template.install(PIPELINE))
 }
 

@@ -1,8 +1,9 @@
 //! Request bodies: of the right type, not too large, and well-formed.
 
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use futures::StreamExt as _;
 use serde_json::{Map, Value};
 
 use super::strict;
@@ -13,32 +14,41 @@ pub const BODY_LIMIT: usize = 1024 * 1024;
 /// The most bytes of a file of customers or a stream of commands, read as they arrive.
 pub const STREAM_LIMIT: usize = 1024 * 1024 * 1024;
 
-/// The limit for ordinary bodies.
-pub fn limit() -> DefaultBodyLimit {
-    DefaultBodyLimit::max(BODY_LIMIT)
-}
+/// How much of a body that is too large is read all the same and dropped: a client that is still writing would
+/// see its connection break instead of the answer.
+const DRAIN_LIMIT: usize = 16 * BODY_LIMIT;
 
-/// The JSON document in a request. No body at all is an empty object, so that a command without fields needs
-/// neither body nor content type.
+/// The JSON document in a request. No body at all, and no word of its type, is an empty object: a command without
+/// fields needs neither.
 ///
 /// # Errors
 /// 413, 415, or 400 with the place at which the document cannot be read.
 pub async fn json(request: Request) -> Result<Value, Problem> {
+    let typed = request.headers().contains_key(header::CONTENT_TYPE);
     let content_type = ContentType::of(request.headers());
-    let bytes = Bytes::from_request(request, &()).await.map_err(|rejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Problem::body_too_large(BODY_LIMIT)
-        } else {
-            Problem::broken_body()
-        }
-    })?;
-    if bytes.is_empty() {
+    let bytes = collected(request.into_body()).await?;
+    if bytes.is_empty() && !typed {
         return Ok(Value::Object(Map::new()));
     }
     match content_type {
         ContentType::Json => strict::parse(&bytes).map_err(|malformed| Problem::malformed_body(&malformed)),
         _ => Err(Problem::unsupported_media_type("application/json")),
     }
+}
+
+async fn collected(body: Body) -> Result<Vec<u8>, Problem> {
+    let mut chunks = body.into_data_stream();
+    let (mut bytes, mut arrived) = (Vec::new(), 0_usize);
+    while arrived <= DRAIN_LIMIT
+        && let Some(chunk) = chunks.next().await
+    {
+        let chunk = chunk.map_err(|_| Problem::broken_body())?;
+        arrived += chunk.len();
+        if arrived <= BODY_LIMIT {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    if arrived > BODY_LIMIT { Err(Problem::body_too_large(BODY_LIMIT)) } else { Ok(bytes) }
 }
 
 /// What a body says that it is.

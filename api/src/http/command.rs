@@ -65,7 +65,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 
 fn malformed_key(field: &str) -> Problem {
     let expected = Label::new(
-        format!("应为 1 至 {LONGEST_KEY} 个可见 ASCII 字符,可加引号。"),
+        format!("应为 1 至 {LONGEST_KEY} 个可见 ASCII 字符，可加引号。"),
         format!("It must be 1 to {LONGEST_KEY} visible ASCII characters, quoted or bare."),
     );
     Problem::malformed_header(field, expected)
@@ -106,7 +106,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let digits = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit());
     let version = digits.then(|| bare.parse().ok()).flatten();
     version.map(Some).ok_or_else(|| {
-        let expected = Label::new("应为一个版本,例如 \"7\"。", "It must be one version, such as \"7\".");
+        let expected = Label::new("应为一个版本，例如 \"7\"。", "It must be one version, such as \"7\".");
         Problem::malformed_header("If-Match", expected)
     })
 }

@@ -76,7 +76,7 @@ impl Moment {
     /// The two times as the read models take them, once the read model is fresh enough.
     ///
     /// # Errors
-    /// 422 when the state of knowledge is named in both ways; 503 when the read model is behind.
+    /// 422 when the state of knowledge is named in both ways or lies ahead of the log; 503 when the read model is behind.
     pub async fn at(&self, site: &Site, caller: &Caller, projection: &str) -> Result<At, Problem> {
         let Self { min_position, wait_ms, .. } = *self;
         Freshness { min_position, wait_ms }.wait(site, caller, projection).await?;
@@ -90,6 +90,11 @@ impl Moment {
                 Ok(At { effective_at, known_at: known_at.0, known_position })
             }
             (None, Some(position)) => {
+                if position > store.head(caller.tenant).await?.position {
+                    let message =
+                        Label::new("日志还没有到这个位置。", "The log has not come to this position.");
+                    return Err(Problem::invalid_value("known_position", message));
+                }
                 let entries = store.read(caller.tenant, position.saturating_sub(1), 1).await?;
                 let known_at = entries.first().map_or(now, |entry| entry.recorded_at);
                 Ok(At { effective_at, known_at, known_position: Some(position) })

@@ -91,7 +91,7 @@ fn decoded(parameter: &str, text: &str) -> Result<String, Problem> {
         Problem::malformed_query(
             parameter,
             Label::new(
-                "百分号编码不正确,或不是 UTF-8。",
+                "百分号编码不正确，或不是 UTF-8。",
                 "The percent-encoding is wrong, or it is not UTF-8.",
             ),
         )

@@ -10,7 +10,7 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{body, measure, openapi};
+use super::{measure, openapi};
 use crate::app::App;
 use crate::auth::AdminStore;
 use crate::auth::admit::admit;
@@ -21,7 +21,7 @@ use crate::routes::{self, Site};
 /// The whole service. Streams end when `stop` is cancelled.
 ///
 /// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission,
-/// the body limit, the handler.
+/// the handler.
 pub fn router(app: App, admin: Arc<AdminStore>, stop: CancellationToken) -> Router {
     measure::start();
     let ids = app.ids.clone();
@@ -36,7 +36,6 @@ pub fn router(app: App, admin: Arc<AdminStore>, stop: CancellationToken) -> Rout
         .route_layer(from_fn(measure::requests))
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(body::limit())
         .layer(from_fn_with_state(ids, problems))
 }
 

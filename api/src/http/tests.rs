@@ -30,6 +30,9 @@ async fn a_body_is_judged_by_type_size_syntax_and_fields_in_that_order() {
         bench.call(Method::POST, "/v1/customers").key(&key).body(content_type, body).send()
     };
     send("text/plain", b"{}".to_vec()).await.problem(415, "unsupported-media-type");
+    send("application/json", Vec::new()).await.problem(400, "malformed-body");
+    let bare = bench.call(Method::POST, "/v1/customers").key(&key).send().await;
+    assert_eq!(bare.problem(422, "missing-field")["violations"][0]["field"], "pipeline");
     send("application/json", vec![b' '; 1024 * 1024 + 1]).await.problem(413, "body-too-large");
     let malformed =
         send("application/json", b"{\"pipeline\": oops}".to_vec()).await.problem(400, "malformed-body");
@@ -237,6 +240,7 @@ async fn both_times_are_echoed_and_only_one_state_of_knowledge_is_named() {
     assert_eq!(before["total"], 0);
     let both = "/v1/boards/landian-6?known_position=1&known_at=2026-03-02T08:00:00Z";
     read(both).await.problem(422, "invalid-value");
+    read("/v1/boards/landian-6?known_position=3").await.problem(422, "invalid-value");
     read("/v1/boards/landian-6?known_at=yesterday").await.problem(422, "invalid-value");
 }
 
@@ -272,6 +276,69 @@ async fn figures_are_served_for_every_kind_of_question() {
     bench.get(&key, "/v1/dwell/landian-6?clock=business").await.problem(422, "invalid-value");
     bench.get(&key, "/v1/dwell/nothing").await.problem(404, "not-found");
     bench.get(&key, "/v1/dwell/landian-6?clokc=owned").await.problem(422, "unknown-parameter");
+}
+
+#[tokio::test]
+async fn absurd_numbers_and_texts_are_no_fault_of_ours() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;
+    bench.catch_up().await;
+    let (most, long) = (u64::MAX.to_string(), "x".repeat(5_000));
+    for path in [
+        format!("/v1/events?after={most}"),
+        format!("/v1/events?type={long}"),
+        format!("/v1/boards/landian-6?known_position={most}"),
+        format!("/v1/paths/landian-6?version={most}"),
+        format!("/v1/customers/{id}/timeline?known_position={most}&cursor={long}"),
+        "/v1/boards/landian-6?effective_at=9999-12-31T23:59:59Z".to_owned(),
+        "/v1/boards/landian-6?effective_at=1970-01-01T00:00:00Z&known_at=1970-01-01T00:00:00Z".to_owned(),
+        format!("/v1/dwell/landian-6?horizon_seconds={most}&curve=true"),
+        format!("/v1/dwell/landian-6?version={}&owner=&tag=%00", u32::MAX),
+        "/v1/customers?cursor=-1".to_owned(),
+        format!("/v1/customers?cursor={most}"),
+        format!("/v1/customers?q={long}&stage=%27%22%25"),
+        "/v1/boards/landian-6?stage=quoted&cursor=a.b".to_owned(),
+        "/v1/flows/landian-6?from=9999-01-01T00:00:00Z&to=1970-01-01T00:00:00Z".to_owned(),
+        format!("/v1/pipelines/{long}"),
+        "/v1/pools/%00/customers".to_owned(),
+    ] {
+        let answer = bench.get(&key, &path).await;
+        assert!(answer.status.as_u16() < 500, "{path}: {}", answer.text);
+    }
+    let behind = bench.get(&key, &format!("/v1/customers?min_position={most}&wait_ms=0")).await;
+    behind.problem(503, "projection-behind");
+    for (what, body) in [
+        ("notes", json!({"text": long})),
+        ("notes", json!({"text": "a\u{0}b"})),
+        ("notes", json!({"text": "x", "effective_at": "9999-12-31T23:59:59Z"})),
+        ("transitions", json!({"to": long, "evidence": [{"kind": "", "reference": ""}]})),
+        ("details", json!({"amount": {"amount": "99999999999999999999999999999", "currency": "XXXX"}})),
+        ("details", json!({"fields": {"deep": vec![vec![1; 100]; 100]}})),
+        ("signals", json!({"kind": "x", "data": "y".repeat(100_000)})),
+        ("corrections", json!({"kind": "void", "corrects": id, "reason": "x"})),
+        ("releases", json!({"pool": "nowhere", "reason": "x"})),
+        ("owner-changes", json!({"to": {"kind": "pool", "id": "\u{7}"}, "reason": "x"})),
+    ] {
+        let answer = bench.post(&key, &format!("/v1/customers/{id}/{what}"), &body).await;
+        assert!(answer.status.is_client_error() || answer.status == 200, "{what} {body}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn what_a_read_model_set_aside_is_listed_retried_and_skipped() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let parked = bench.get(&key, "/v1/projections/board/parked").await;
+    assert_eq!(parked.json()["items"], json!([]), "{}", parked.text);
+    let retried = bench.post(&key, "/v1/projections/board/retries", &json!({})).await;
+    assert_eq!(retried.json(), json!({"folded": 0}));
+    for (status, code, body) in [
+        (404, "not-found", json!({"position": 1, "reason": "a broken file"})),
+        (422, "invalid-value", json!({"position": 1, "reason": " "})),
+        (422, "missing-field", json!({"position": 1})),
+    ] {
+        bench.post(&key, "/v1/projections/board/skips", &body).await.problem(status, code);
+    }
+    bench.get(&key, "/v1/projections/nothing/parked").await.problem(404, "not-found");
 }
 
 #[tokio::test]
@@ -353,8 +420,12 @@ async fn a_file_is_imported_whole_or_not_at_all() {
     let send = |query: String, csv: &'static str| {
         bench.call(Method::POST, &query).key(&key).body("text/csv", csv).send()
     };
-    let bad = send(path.to_owned(), "id,state,at\na,New,2025-01-01T00:00:00Z\na,Won,someday\n").await;
-    assert_eq!(bad.problem(422, "bad-rows")["violations"][0]["line"], 3);
+    let bad = send(
+        path.to_owned(),
+        "id,state,at\na,New,2025-01-01T00:00:00Z\na,Won,2025-01-02T00:00:00Z\nb,New,someday\n",
+    )
+    .await;
+    assert_eq!(bad.problem(422, "bad-rows")["violations"][0]["line"], 4);
     assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 1);
     send(path.replace("case=id", "case=nobody"), "id,state,at\na,New,2025-01-01T00:00:00Z\n")
         .await

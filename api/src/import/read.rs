@@ -99,7 +99,8 @@ fn read_csv(
     let mut texts = Texts::default();
     let mut by_case: HashMap<Arc<str>, usize> = HashMap::new();
     let mut seen: HashMap<Arc<str>, ()> = HashMap::new();
-    let mut file = File { cases: Vec::new(), statuses: Vec::new(), rows: 0, bad: Vec::new(), digest: [0; 32] };
+    let mut file =
+        File { cases: Vec::new(), statuses: Vec::new(), rows: 0, bad: Vec::new(), digest: [0; 32] };
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(not_csv)? {
         file.rows += 1;
@@ -193,13 +194,8 @@ impl Columns {
             None | Some("") => "",
             Some(_) => named("actor", self.actor.unwrap_or_default())?,
         };
-        let row = Row {
-            line,
-            status: texts.keep(status),
-            at,
-            actor: texts.keep(actor),
-            note: self.note(record),
-        };
+        let row =
+            Row { line, status: texts.keep(status), at, actor: texts.keep(actor), note: self.note(record) };
         Ok((texts.keep(case), row))
     }
 
@@ -243,7 +239,10 @@ fn name_fault(text: &str) -> Option<(&'static str, Label)> {
     if text.chars().count() > MAX_NAME {
         return Some((
             "text-too-long",
-            Label::new(format!("超过 {MAX_NAME} 个字符。"), format!("It is longer than {MAX_NAME} characters.")),
+            Label::new(
+                format!("超过 {MAX_NAME} 个字符。"),
+                format!("It is longer than {MAX_NAME} characters."),
+            ),
         ));
     }
     if text.chars().any(char::is_control) {
@@ -259,7 +258,8 @@ fn instant(text: &str) -> Option<DateTime<Utc>> {
         .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").map(|local| local.and_utc()))
         .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(|local| local.and_utc()))
         .or_else(|_| {
-            NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(chrono::NaiveTime::MIN).and_utc())
+            NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                .map(|date| date.and_time(chrono::NaiveTime::MIN).and_utc())
         });
     parsed.ok().map(|instant| instant.trunc_subsecs(6))
 }
@@ -308,10 +308,20 @@ mod tests {
 
     #[test]
     fn a_bad_row_is_known_by_its_line_and_column() {
-        let file = read_text("case,status,time,who\n\"A\nB\",New,2024-01-01,x\nA,New,yesterday,x\nA,,2024-01-01,x\n").unwrap();
+        let file = read_text(
+            "case,status,time,who\n\"A\nB\",New,2024-01-01,x\nA,New,yesterday,x\nA,,2024-01-01,x\n",
+        )
+        .unwrap();
         let bad: Vec<(u64, &str, &str)> =
             file.bad.iter().map(|bad| (bad.line, bad.field.as_str(), bad.code.as_str())).collect();
-        assert_eq!(bad, [(2, "case", "control-character"), (4, "time", "invalid-instant"), (5, "status", "missing-field")]);
+        assert_eq!(
+            bad,
+            [
+                (2, "case", "control-character"),
+                (4, "time", "invalid-instant"),
+                (5, "status", "missing-field")
+            ]
+        );
     }
 
     #[test]
@@ -325,7 +335,9 @@ mod tests {
     #[test]
     fn a_missing_column_is_named_with_those_there_are() {
         let error = read_text("case,state,time,who\n").unwrap_err();
-        assert!(matches!(error, ImportError::NoColumn { parameter: "status", ref found, .. } if found.len() == 4));
+        assert!(
+            matches!(error, ImportError::NoColumn { parameter: "status", ref found, .. } if found.len() == 4)
+        );
     }
 
     #[test]

@@ -140,12 +140,18 @@ impl Import {
             format!("已有客户使用 external_id“{}”。", case.id),
             format!("A customer with the external_id {:?} is registered already.", case.id),
         );
-        Ok(Some(BadRow { line: first.line, field: "case".to_owned(), code: "customer-exists".to_owned(), message }))
+        Ok(Some(BadRow {
+            line: first.line,
+            field: "case".to_owned(),
+            code: "customer-exists".to_owned(),
+            message,
+        }))
     }
 
     /// Decides the rows of a case one after the other, as if they were commands.
     fn decide(&self, case: &Case) -> Decided {
-        let mut decided = Decided { events: Vec::with_capacity(case.rows.len()), bad: Vec::new(), repeats: 0 };
+        let mut decided =
+            Decided { events: Vec::with_capacity(case.rows.len()), bad: Vec::new(), repeats: 0 };
         let mut customer: Option<Customer> = None;
         for row in &case.rows {
             let actor = actor(row);
@@ -241,7 +247,10 @@ impl Import {
             match self.app.store.append(append.clone()).await {
                 Ok(Outcome::Repeated(_)) => return Ok(Written::Before),
                 Ok(Outcome::Appended(appended)) => {
-                    return Ok(Written::Now { events: appended.count.into(), position: appended.last_position() });
+                    return Ok(Written::Now {
+                        events: appended.count.into(),
+                        position: appended.last_position(),
+                    });
                 }
                 // Other writers are before us in the queue; the import has all the time it needs.
                 Err(StoreError::Overloaded { .. }) => tokio::task::yield_now().await,
@@ -273,7 +282,11 @@ impl App {
         let (key, wrapped) =
             self.vault.data_key_for_new(caller.tenant, customer, random, (self.ids)()).await?;
         let via = Some(caller.via.clone().unwrap_or_else(|| caller.actor.name.clone()));
-        let mut append = Append { receipt: Some(receipt), new_keys: vec![wrapped], ..Append::new(caller.tenant, Vec::new()) };
+        let mut append = Append {
+            receipt: Some(receipt),
+            new_keys: vec![wrapped],
+            ..Append::new(caller.tenant, Vec::new())
+        };
         for (mut new, actor) in events {
             if let CustomerEvent::Registered(registered) = &mut new.event {
                 registered.customer = customer;
@@ -281,7 +294,14 @@ impl App {
                     registered.external_id.as_deref().map(|id| Query::tag(tags::external(id)).none_after(0));
             }
             let by = Caller { actor: Actor::new(&*actor, []), via: via.clone(), ..caller.clone() };
-            append.events.push(self.customer_draft(&by, customer, &new.event, new.effective_at, &key, None)?);
+            append.events.push(self.customer_draft(
+                &by,
+                customer,
+                &new.event,
+                new.effective_at,
+                &key,
+                None,
+            )?);
         }
         Ok(append)
     }

@@ -41,7 +41,7 @@ impl From<StoreError> for Problem {
                 "entry-not-lawful",
                 Label::new("内容无法写入日志", "The log does not take this"),
                 Label::new(
-                    format!("事件不符合日志的限制:{what}。"),
+                    format!("事件不符合日志的限制：{what}。"),
                     format!("The event breaks a limit: {what}."),
                 ),
             ),
@@ -68,7 +68,7 @@ impl From<AppError> for Problem {
                 "idempotency-key-reused",
                 Label::new("Idempotency-Key 已用于其他请求", "The Idempotency-Key was used before"),
                 Label::new(
-                    "此 Idempotency-Key 已用于另一个请求,请换一个。",
+                    "此 Idempotency-Key 已用于另一个请求，请换一个。",
                     "This Idempotency-Key came with another request before; choose a new one.",
                 ),
             )
@@ -81,7 +81,7 @@ impl From<AppError> for Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "contention",
                 Label::new("并发修改过多", "Others kept changing the same thing"),
-                Label::new("请稍后重试,没有任何内容被写入。", "Nothing was written; try again in a moment."),
+                Label::new("请稍后重试，没有任何内容被写入。", "Nothing was written; try again in a moment."),
             )
             .with_header(header::RETRY_AFTER, "1"),
             AppError::Store(error) => error.into(),
@@ -117,7 +117,7 @@ impl From<ImportError> for Problem {
             ImportError::NoColumn { parameter, column, found } => {
                 let found = found.join(", ");
                 let message = Label::new(
-                    format!("文件没有列“{column}”;现有列:{found}。"),
+                    format!("文件没有列“{column}”；现有列：{found}。"),
                     format!("The file has no column {column}; it has: {found}."),
                 );
                 Self::invalid_value(parameter, message)
@@ -137,7 +137,7 @@ impl From<ImportError> for Problem {
 impl Problem {
     fn malformed_csv(line: u64, why: &str) -> Self {
         let message = Label::new(
-            format!("第 {line} 行不是有效的 CSV:{why}。"),
+            format!("第 {line} 行不是有效的 CSV：{why}。"),
             format!("Line {line} is not valid CSV: {why}."),
         );
         Self::new(
@@ -161,7 +161,7 @@ impl Problem {
             "bad-rows",
             Label::new("文件中有无效的行", "Rows of the file are bad"),
             Label::new(
-                format!("共有 {total} 行无效,第一处在第 {first} 行;没有导入任何内容。"),
+                format!("共有 {total} 行无效，第一处在第 {first} 行；没有导入任何内容。"),
                 format!("{total} rows are bad, the first on line {first}. Nothing of the file was imported."),
             ),
         )
@@ -173,7 +173,7 @@ impl Problem {
 
 fn bad_row(row: BadRow) -> Violation {
     let how_to_fix = Label::new(
-        "改正该行,或用 skip_bad=true 跳过。",
+        "改正该行，或用 skip_bad=true 跳过。",
         "Correct the row, or leave it out with skip_bad=true.",
     );
     Violation { code: row.code.into(), field: row.field, message: row.message, how_to_fix, data: Map::new() }

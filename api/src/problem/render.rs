@@ -65,7 +65,7 @@ fn problem_of(response: &Response) -> Option<Problem> {
         status if !status.is_client_error() && !status.is_server_error() => None,
         StatusCode::NOT_FOUND => Some(Problem::no_such_path()),
         StatusCode::METHOD_NOT_ALLOWED => Some(Problem::method_not_allowed()),
-        status if status.is_client_error() => Some(Problem::broken_body()),
+        status if status.is_client_error() => Some(Problem::refused_by_the_framework(status)),
         status => Some(Problem::internal(format!("a handler answered {status} without saying why"))),
     }
 }
@@ -108,4 +108,47 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without words".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::http::{Request, StatusCode};
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+    use uuid::Uuid;
+
+    use super::problems;
+    use crate::clock::Ids;
+
+    async fn answer(path: &str) -> (StatusCode, serde_json::Value) {
+        let ids: Ids = Arc::new(|| Uuid::from_u128(7));
+        let router: Router = Router::new()
+            .route("/panic", get(async || -> &'static str { panic!("the secret of Li") }))
+            .route("/bare", get(async || StatusCode::IM_A_TEAPOT))
+            .layer(from_fn_with_state(ids, problems));
+        let response = router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        let status = response.status();
+        let bytes = to_bytes(response.into_body(), 100_000).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_tells_nothing_of_its_cause() {
+        let (status, document) = answer("/panic").await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(document["code"], "internal-error");
+        assert_eq!(document["trace_id"], "00000000000000000000000000000007");
+        assert!(!document.to_string().contains("secret"));
+    }
+
+    #[tokio::test]
+    async fn a_bare_error_of_the_framework_is_a_problem_of_its_own_status() {
+        let (status, document) = answer("/bare").await;
+        assert_eq!((status, &document["status"]), (StatusCode::IM_A_TEAPOT, &serde_json::json!(418)));
+    }
 }

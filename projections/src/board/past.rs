@@ -40,7 +40,7 @@ pub(crate) async fn load(view: &mut View, known: Position) -> Result<Pasts> {
     loop {
         let values = values![view.tenant.0, view.generation, after.0, after.1, ROWS];
         let rows = view.session.rows(PASTS_PAGE, &values).await?;
-        for row in rows.iter() {
+        for row in &rows {
             after = (row.uuid(0)?, row.position(1)?);
             if after.1 > known {
                 continue;

@@ -155,7 +155,12 @@ impl Page<'_> {
         }
     }
 
-    fn writes(self) -> Writes {
+    fn writes(mut self) -> Writes {
+        // In the order of the key, so that rows of one leaf of the table are written together.
+        self.pending.sort_by(|a, b| {
+            let key = |row: &Pending| (row.customer, row.placed.at, row.placed.position, row.since);
+            a.journey.cmp(&b.journey).then_with(|| key(a).cmp(&key(b)))
+        });
         let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
         let mut rows = Vec::with_capacity(self.pending.len() * MOVES.columns.len());
         for row in self.pending {

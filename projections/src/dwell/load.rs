@@ -1,42 +1,126 @@
 //! Reads a pipeline's journeys, as known at a position, into compact memory.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use uuid::Uuid;
-use waymark_eventstore::Position;
+use waymark_eventstore::{Position, TenantId};
 
-use super::PAGE;
+use super::JOURNEYS;
 use crate::ask::View;
-use crate::db::{Value, values};
-use crate::error::Result;
-use crate::figures::{Histories, Record};
+use crate::db::values;
+use crate::error::{ProjectionError, Result};
+use crate::figures::{Histories, Micros, Record};
 
-/// Rows read at a time.
-const ROWS: u32 = 5_000;
+/// Journeys read at a time.
+const ROWS: u32 = 1_000;
+/// How many records are held in memory at most, of all pipelines together: 24 bytes each.
+const HELD_RECORDS: usize = 1_000_000;
+
+/// The journeys of pipelines as they were last asked for: a dashboard asks for dwell, flows and paths of the same
+/// state of knowledge one after the other.
+#[derive(Default)]
+pub(crate) struct Loaded(Mutex<HashMap<(TenantId, String), Held>>);
+
+struct Held {
+    generation: u32,
+    known: Position,
+    histories: Arc<Histories>,
+}
+
+impl Loaded {
+    fn get(&self, view: &View, pipeline: &str, known: Position) -> Option<Arc<Histories>> {
+        let held = self.lock();
+        let held = held.get(&(view.tenant, pipeline.to_owned()))?;
+        let same = held.generation == view.generation && held.known == known;
+        same.then(|| Arc::clone(&held.histories))
+    }
+
+    fn put(&self, view: &View, pipeline: &str, known: Position, histories: &Arc<Histories>) {
+        let mut held = self.lock();
+        held.remove(&(view.tenant, pipeline.to_owned()));
+        let records: usize = held.values().map(|held| held.histories.records()).sum();
+        if records + histories.records() > HELD_RECORDS {
+            held.clear();
+        }
+        let one = Held { generation: view.generation, known, histories: Arc::clone(histories) };
+        held.insert((view.tenant, pipeline.to_owned()), one);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(TenantId, String), Held>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The journeys of a pipeline as they were known at a position, each in effective order.
-pub(crate) async fn load(view: &mut View, pipeline: &str, known: Position) -> Result<Histories> {
+pub(crate) async fn load(view: &mut View, pipeline: &str, known: Position) -> Result<Arc<Histories>> {
+    let loaded = Arc::clone(&view.loaded);
+    if let Some(held) = loaded.get(view, pipeline, known) {
+        return Ok(held);
+    }
     let mut histories = Histories::default();
-    let mut after = values![Uuid::nil(), i64::MIN, 0_i64, 0_i64];
+    let mut after = Uuid::nil();
     loop {
-        let mut values: Vec<Value> = values![view.tenant.0, view.generation, pipeline].into();
-        values.extend(after);
-        values.push(ROWS.into());
-        let rows = view.session.rows(PAGE, &values).await?;
+        let values = values![view.tenant.0, view.generation, pipeline, after, known, ROWS];
+        let rows = view.session.rows(JOURNEYS, &values).await?;
         for row in &rows {
-            let known_until = row.opt_int(4)?.map(i64::cast_unsigned);
-            if row.position(3)? > known || known_until.is_some_and(|until| until <= known) {
-                continue;
-            }
-            let stage = histories.stages.intern(row.str(5)?);
-            let actor = histories.actors.intern(row.str(8)?);
-            let record =
-                Record { at: row.int(1)?, stage, actor, cycle: row.number(6)?, repeat: row.flag(7)? };
-            histories.push(row.uuid(0)?, record);
+            after = row.uuid(0)?;
+            read(&mut histories, after, row.str(1)?)?;
         }
-        match rows.last() {
-            Some(last) if rows.len() == ROWS as usize => {
-                after = values![last.uuid(0)?, last.int(1)?, last.int(2)?, last.int(3)?];
-            }
-            _ => return Ok(histories),
+        if rows.len() < ROWS as usize {
+            let histories = Arc::new(histories);
+            loaded.put(view, pipeline, known, &histories);
+            return Ok(histories);
         }
+    }
+}
+
+/// Adds the moves of one journey, in the form that `journeys.sql` gives them.
+fn read(histories: &mut Histories, customer: Uuid, moves: &str) -> Result<()> {
+    let mut rest = moves;
+    while !rest.is_empty() {
+        let at = number::<Micros>(&mut rest)?;
+        let cycle = number(&mut rest)?;
+        let repeat = number::<u8>(&mut rest)? != 0;
+        let stage = histories.stages.intern(text(&mut rest)?);
+        let actor = histories.actors.intern(text(&mut rest)?);
+        histories.push(customer, Record { at, stage, actor, cycle, repeat });
+    }
+    Ok(())
+}
+
+fn number<T: std::str::FromStr>(rest: &mut &str) -> Result<T> {
+    let (number, after) = rest.split_once(' ').ok_or_else(unreadable)?;
+    *rest = after;
+    number.parse().map_err(|_| unreadable())
+}
+
+fn text<'a>(rest: &mut &'a str) -> Result<&'a str> {
+    let length: usize = number(rest)?;
+    let (text, after) = rest.split_at_checked(length).ok_or_else(unreadable)?;
+    *rest = after.strip_prefix(' ').ok_or_else(unreadable)?;
+    Ok(text)
+}
+
+fn unreadable() -> ProjectionError {
+    ProjectionError::Database(
+        "the moves of a journey are not in the form that they were asked for".to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_and_actors_may_hold_anything() {
+        let mut histories = Histories::default();
+        read(&mut histories, Uuid::nil(), "5 1 0 5 报 | 0  -7 2 1 1 3 9 rep:a b c ").unwrap();
+        let records = histories.until(0, Micros::MAX);
+        assert_eq!((records.len(), records[1].at, records[1].cycle, records[1].repeat), (2, -7, 2, true));
+        assert_eq!(histories.stages.text(records[0].stage), "报 |");
+        assert_eq!(histories.actors.text(records[0].actor), "");
+        assert_eq!(histories.stages.text(records[1].stage), "3");
+        assert_eq!(histories.actors.text(records[1].actor), "rep:a b c");
     }
 }

@@ -16,9 +16,9 @@ use crate::error::Result;
 use crate::fact::Fact;
 use crate::model::{Memory, ReadModel, Scope, Writes};
 
-pub(crate) use load::load;
+pub(crate) use load::{Loaded, load};
 pub use report::dwell::{
-    Clock, CompletedSeconds, DwellQuery, DwellReport, Exit, KaplanMeier, StageReport, Unit,
+    Clock, CompletedSeconds, CurvePoint, DwellQuery, DwellReport, Exit, KaplanMeier, StageReport, Unit,
 };
 pub use report::flows::{ActorCount, DayCount, FlowsReport, Passage, Quantiles, StageCount, StagePair};
 pub use report::heatmap::{HeatmapQuery, HeatmapReport};
@@ -35,7 +35,7 @@ pub(crate) const NAME: &str = "dwell";
 pub(crate) const TAIL: &str = include_str!("tail.sql");
 pub(crate) const CLOSE: &str = include_str!("close.sql");
 pub(crate) const KNOWN: &str = include_str!("known.sql");
-pub(crate) const PAGE: &str = include_str!("page.sql");
+pub(crate) const JOURNEYS: &str = include_str!("journeys.sql");
 pub(crate) const NEXT_JOURNEY: &str = include_str!("next_journey.sql");
 
 pub(crate) static MOVES: Table = Table {

@@ -116,6 +116,12 @@ impl Histories {
         self.customers.is_empty()
     }
 
+    /// How many records the journeys have together.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.records.len()
+    }
+
     /// The customer of the journey with this number.
     #[must_use]
     pub fn customer(&self, journey: usize) -> Uuid {

@@ -18,17 +18,20 @@ pub struct Path {
 
 /// All distinct paths at an instant, most frequent first; ties in the order of their stage ids by code points.
 ///
-/// `ends` says which journeys count, by the stage they stand in.
+/// `end` tells the stages that a path leads to: journeys that reached one count, as far as their first stay in one.
+/// Without it every journey counts, whole.
 #[must_use]
-pub fn paths(histories: &Histories, until: Micros, ends: impl Fn(u32) -> bool) -> Vec<Path> {
+pub fn paths(histories: &Histories, until: Micros, end: Option<&dyn Fn(u32) -> bool>) -> Vec<Path> {
     let mut spans: HashMap<Vec<u32>, Vec<Micros>> = HashMap::new();
     for (_, records) in histories.journeys(until) {
-        let visits = visits(records);
-        let (Some(first), Some(last)) = (visits.first(), visits.last()) else { continue };
-        if ends(last.stage) {
-            let stages = visits.iter().map(|visit| visit.stage).collect();
-            spans.entry(stages).or_default().push(last.entered - first.entered);
+        let mut visits = visits(records);
+        if let Some(end) = end {
+            let reached = visits.iter().position(|visit| end(visit.stage));
+            visits.truncate(reached.map_or(0, |last| last + 1));
         }
+        let (Some(first), Some(last)) = (visits.first(), visits.last()) else { continue };
+        let stages = visits.iter().map(|visit| visit.stage).collect();
+        spans.entry(stages).or_default().push(last.entered - first.entered);
     }
     let mut paths: Vec<Path> = spans
         .into_iter()

@@ -25,7 +25,7 @@ fn binds(sql: &str) -> Vec<Value> {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         digits.parse::<usize>().ok()
     });
-    vec![Value::Null; highest.max().unwrap_or(0)]
+    vec![Value::Null; highest.max().unwrap_or(0) + sql.matches(crate::db::PLACEHOLDER).count()]
 }
 
 #[tokio::test]

@@ -281,7 +281,7 @@ impl History {
         if matches!(event, CustomerEvent::Erased(_)) {
             self.erased.push(customer);
         }
-        let refers = matches!(event.event_type().strip_prefix("customer.move"), Some(_));
+        let refers = event.event_type().starts_with("customer.move");
         let (id, _) = world.append(customer, at, event).await;
         if refers {
             self.records.push((customer, id));

@@ -203,7 +203,7 @@ async fn items(
             journey: line.journey.clone(),
             stage_from: line.stage_from.clone(),
             stage_to: if recorded { line.stage_to.clone() } else { line.stage().map(str::to_owned) },
-            note: note(&data),
+            note: note(&line.event_type, &data),
             corrects: line.corrects,
             superseded_by: line.standing.superseded_by,
             data,
@@ -257,7 +257,9 @@ fn uncover(data: &mut serde_json::Value) {
 }
 
 /// What was written down with an event, whichever field of it holds that.
-fn note(data: &serde_json::Value) -> Option<String> {
+fn note(event_type: &str, data: &serde_json::Value) -> Option<String> {
     let field = |name: &str| data.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
-    ["note", "text", "summary", "reason"].into_iter().find_map(field)
+    // The reason of a move is a code; everywhere else it is words.
+    let words = if event_type == "customer.moved" { "reason_text" } else { "reason" };
+    ["note", "text", "summary", words].into_iter().find_map(field)
 }

@@ -72,7 +72,7 @@ fn actor(name: &str, roles: &BTreeSet<RoleName>) -> Result<Actor, Problem> {
         && !name.starts_with("system:");
     if !name_fits {
         let message = Label::new(
-            format!("应为 1 至 {LONGEST_NAME} 个字符,例如 rep:li,且不以 system: 开头。"),
+            format!("应为 1 至 {LONGEST_NAME} 个字符，例如 rep:li，且不以 system: 开头。"),
             format!("It must be 1 to {LONGEST_NAME} characters, such as rep:li, and not begin with system:."),
         );
         return Err(Problem::invalid_value("actor", message));

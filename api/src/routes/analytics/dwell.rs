@@ -65,7 +65,7 @@ impl ClockName {
             Self::Owned => Ok(Clock::Owned),
             Self::Business => {
                 let message = Label::new(
-                    "尚未配置工作日历,无法按工作时间计算。",
+                    "尚未配置工作日历，无法按工作时间计算。",
                     "No calendar of working hours is configured, so none can be counted.",
                 );
                 Err(Problem::invalid_value("clock", message))

@@ -55,7 +55,7 @@ pub(super) async fn heatmap(
 fn zone(name: Option<&str>) -> Result<Tz, Problem> {
     name.map_or(Ok(Tz::UTC), str::parse).map_err(|_| {
         let message = Label::new(
-            "应为 IANA 时区,例如 Asia/Shanghai。",
+            "应为 IANA 时区，例如 Asia/Shanghai。",
             "It must be an IANA zone, such as Asia/Shanghai.",
         );
         Problem::invalid_value("zone", message)

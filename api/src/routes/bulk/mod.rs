@@ -81,7 +81,7 @@ pub(super) async fn bulk(
 ) -> Result<Response, Problem> {
     if manner.atomic {
         let message = Label::new(
-            "各行独立执行,不支持 atomic=true。",
+            "各行独立执行，不支持 atomic=true。",
             "Lines stand for themselves: atomic=true is not offered.",
         );
         return Err(Problem::invalid_value("atomic", message));

@@ -78,14 +78,19 @@ pub(crate) type Fields = BTreeMap<String, Value>;
 pub(crate) struct OwnerName(pub Owner);
 
 impl OwnerName {
-    /// The owner in a text: `rep:li`, `pool:customer_pool`, or the bare id of a rep.
+    /// The owner in the text of a filter: `rep:li`, `pool:customer_pool`, or the bare id of a rep.
     #[must_use]
     pub(crate) fn parse(text: &str) -> Self {
-        Self(match text.split_once(':') {
-            Some(("pool", key)) => Owner::Pool(key.to_owned()),
-            Some(("rep", id)) => Owner::Rep(id.to_owned()),
-            _ => Owner::Rep(text.to_owned()),
-        })
+        Self::named(text).unwrap_or_else(|| Self(Owner::Rep(text.to_owned())))
+    }
+
+    /// The owner in a text that says which kind it is.
+    fn named(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("pool", key) => Some(Self(Owner::Pool(key.to_owned()))),
+            ("rep", id) => Some(Self(Owner::Rep(id.to_owned()))),
+            _ => None,
+        }
     }
 }
 
@@ -118,8 +123,8 @@ impl<'de> Visitor<'de> for EitherForm {
         f.write_str("an owner such as {\"kind\":\"rep\",\"id\":\"li\"} or \"rep:li\"")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<OwnerName, E> {
-        Ok(OwnerName::parse(text))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<OwnerName, E> {
+        OwnerName::named(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<OwnerName, A::Error> {
@@ -144,15 +149,16 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_has_a_long_and_a_short_form() {
+    fn an_owner_has_a_long_and_a_short_form_and_is_never_guessed() {
         let li = Owner::Rep("li".to_owned());
-        for form in [json!({"kind": "rep", "id": "li"}), json!("rep:li"), json!("li")] {
+        for form in [json!({"kind": "rep", "id": "li"}), json!("rep:li")] {
             assert_eq!(owner(&form).unwrap(), li, "{form}");
         }
         let pool = Owner::Pool("customer_pool".to_owned());
         for form in [json!({"kind": "pool", "id": "customer_pool"}), json!("pool:customer_pool")] {
             assert_eq!(owner(&form).unwrap(), pool, "{form}");
         }
+        assert_eq!(OwnerName::parse("li").0, li);
     }
 
     #[test]
@@ -160,7 +166,9 @@ mod tests {
         assert_eq!(owner(&json!({"kind": "team", "id": "x"})).unwrap_err()[0].field, "kind");
         assert_eq!(owner(&json!({"kind": "rep", "id": "x", "nmae": 1})).unwrap_err()[0].field, "nmae");
         assert_eq!(owner(&json!({"kind": "rep"})).unwrap_err()[0].field, "id");
-        assert!(owner(&json!(5)).is_err());
+        for value in [json!(5), json!("li"), json!("king:li"), json!([]), json!(null)] {
+            assert_eq!(owner(&value).unwrap_err()[0].field, "$", "{value}");
+        }
     }
 
     #[test]

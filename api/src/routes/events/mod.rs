@@ -94,7 +94,7 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
     let Some(text) = single(headers, "Last-Event-ID")? else { return Ok(None) };
     text.parse().map(Some).map_err(|_| {
-        let expected = Label::new("应为一个位置,例如 42。", "It must be a position, such as 42.");
+        let expected = Label::new("应为一个位置，例如 42。", "It must be a position, such as 42.");
         Problem::malformed_header("Last-Event-ID", expected)
     })
 }

@@ -30,6 +30,13 @@ pub(super) struct NewPipeline {
 
 impl NewPipeline {
     fn pipeline(&self) -> Result<Pipeline, Problem> {
+        if !self.key.chars().all(|sign| sign.is_alphanumeric() || "-_.".contains(sign)) {
+            let message = Label::new(
+                "只能使用字母、数字和 - _ .，因为它是路径的一部分。",
+                "Only letters, digits and - _ . can be used, since it stands in paths.",
+            );
+            return Err(Problem::invalid_value("key", message));
+        }
         match (&self.template, &self.definition) {
             (Some(template), None) => from_template(&self.key, template),
             (None, Some(definition)) => Ok(Pipeline::parse(&self.key, 1, definition)?),
@@ -49,7 +56,7 @@ impl NewPipeline {
 fn from_template(key: &str, template: &str) -> Result<Pipeline, Problem> {
     let found = templates().iter().find(|known| known.key == template).ok_or_else(|| {
         let known = templates().iter().map(|template| template.key).collect::<Vec<_>>().join(", ");
-        let message = Label::new(format!("可用模板:{known}。"), format!("The templates are: {known}."));
+        let message = Label::new(format!("可用模板：{known}。"), format!("The templates are: {known}."));
         Problem::invalid_value("template", message)
     })?;
     let definition =

@@ -1,6 +1,7 @@
 //! The read models as operators see them.
 
 mod list;
+mod parked;
 mod rebuild;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -9,5 +10,10 @@ use utoipa_axum::routes;
 use super::Site;
 
 pub(super) fn router() -> OpenApiRouter<Site> {
-    OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(rebuild::rebuild))
+    OpenApiRouter::new()
+        .routes(routes!(list::list))
+        .routes(routes!(rebuild::rebuild))
+        .routes(routes!(parked::list))
+        .routes(routes!(parked::retry))
+        .routes(routes!(parked::skip))
 }

@@ -163,8 +163,12 @@ pub struct KaplanMeier {
     pub horizon_seconds: u64,
     /// `[age, survival, low, high, at_risk]` by age, with the log-log 95% band; only when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub curve: Option<Vec<(f64, f64, f64, f64, usize)>>,
+    #[schema(value_type = Option<Vec<Vec<f64>>>)]
+    pub curve: Option<Vec<CurvePoint>>,
 }
+
+/// `[age, survival, low, high, at_risk]`.
+pub type CurvePoint = (f64, f64, f64, f64, usize);
 
 /// A way out of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

@@ -1,6 +1,7 @@
 //! How customers move through a pipeline.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -156,11 +157,11 @@ pub(crate) async fn flows(
 }
 
 /// The journeys whose first record lies in the window.
-pub(super) fn began_in(histories: Histories, window: &Window) -> Histories {
+pub(super) fn began_in(histories: Arc<Histories>, window: &Window) -> Arc<Histories> {
     if *window == Window::default() {
         return histories;
     }
-    histories.keep(|_, records| records.first().is_some_and(|first| window.holds(first.at)))
+    Arc::new(histories.keep(|_, records| records.first().is_some_and(|first| window.holds(first.at))))
 }
 
 fn report(

@@ -7,6 +7,7 @@ pub(super) mod paths;
 pub(super) mod standing;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use waymark_domain::Pipeline;
@@ -50,7 +51,7 @@ async fn selected(
     at: &At,
     filter: &Filter,
     pasts_wanted: bool,
-) -> Result<(Histories, Option<Pasts>)> {
+) -> Result<(Arc<Histories>, Option<Pasts>)> {
     let known = view.known(at);
     let histories = load(view, pipeline, known).await?;
     if filter.is_empty() && !pasts_wanted {
@@ -58,10 +59,12 @@ async fn selected(
     }
     view.turn_to(crate::board::NAME).await?;
     let pasts = past::load(view, known).await?;
-    let kept = histories.keep(|customer, _| {
-        filter.is_empty() || pasts.get(&customer).is_some_and(|past| past::passes(past, at.micros(), filter))
-    });
-    Ok((kept, Some(pasts)))
+    if filter.is_empty() {
+        return Ok((histories, Some(pasts)));
+    }
+    let kept = histories
+        .keep(|customer, _| pasts.get(&customer).is_some_and(|past| past::passes(past, at.micros(), filter)));
+    Ok((Arc::new(kept), Some(pasts)))
 }
 
 /// The stages in the order in which they are shown: the pipeline's, then what else was met, by code points. With

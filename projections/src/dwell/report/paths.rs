@@ -13,16 +13,16 @@ use crate::ask::{At, Filter, View};
 use crate::error::Result;
 use crate::figures::paths::paths as figures;
 
-/// Which journeys count, by the type of the stage they stand in.
+/// Where the paths lead: which journeys count, and how far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// All.
+    /// Every journey, to where it stands.
     #[default]
     Any,
-    /// Those in a stage of type won.
+    /// Those that were ever won, to their first stage of type won.
     Won,
-    /// Those in a stage of type lost.
+    /// Those that were ever lost, to their first stage of type lost.
     Lost,
 }
 
@@ -35,7 +35,7 @@ pub struct PathsQuery {
     pub window: Window,
     /// Which customers.
     pub filter: Filter,
-    /// Which journeys, by where they stand.
+    /// Where they lead.
     pub ending: Ending,
     /// How many paths at most.
     pub limit: usize,
@@ -81,11 +81,13 @@ pub(crate) async fn paths(view: &mut View, pipeline: &Pipeline, query: &PathsQue
     let (histories, _) = selected(view, &pipeline.key, at, filter, false).await?;
     let histories = began_in(histories, window);
     let kind = |stage: u32| pipeline.stage(histories.stages.text(stage)).map(|stage| stage.kind);
-    let paths = figures(&histories, at.micros(), |stage| match ending {
-        Ending::Any => true,
-        Ending::Won => kind(stage) == Some(StageType::Won),
-        Ending::Lost => kind(stage) == Some(StageType::Lost),
-    });
+    let wanted = match ending {
+        Ending::Any => None,
+        Ending::Won => Some(StageType::Won),
+        Ending::Lost => Some(StageType::Lost),
+    };
+    let leads_there = |stage: u32| kind(stage) == wanted;
+    let paths = figures(&histories, at.micros(), wanted.is_some().then_some(&leads_there));
     let journeys: usize = paths.iter().map(|path| path.count).sum();
     let distinct = paths.len();
     let paths = paths.into_iter().take(*limit).map(|path| PathReport {

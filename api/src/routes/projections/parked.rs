@@ -1,0 +1,105 @@
+//! What a read model has set aside.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::auth::Authority;
+use crate::domain::Label;
+use crate::eventstore::Position;
+use crate::http::answer::List;
+use crate::http::query::Nothing;
+use crate::http::{Command, Key, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::Parked;
+use crate::routes::Site;
+
+/// Nothing: the request says it all.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[schema(example = json!({}))]
+pub(super) struct Retry {}
+
+/// An event that is to be left out.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"position": 42, "reason": "Written by a broken import"}))]
+pub(super) struct Skip {
+    /// The event's position.
+    #[schema(value_type = u64)]
+    position: Position,
+    /// Why it may be left out.
+    reason: String,
+}
+
+/// What was folded that had been set aside.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub(super) struct Folded {
+    /// How many events.
+    folded: usize,
+}
+
+/// List what a read model set aside
+///
+/// Events that could not be folded, and what waits behind them for the same customer.
+#[utoipa::path(
+    get, path = "/v1/projections/{name}/parked", tag = "operations",
+    params(("name" = String, Path, description = "The read model.")),
+    responses(
+        (status = 200, description = "Everything set aside, skipped events included.", body = List<Parked>),
+        (status = 404, description = "There is no such read model.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn list(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(name): Key,
+    _: Query<Nothing>,
+) -> Result<Json<List<Parked>>, Problem> {
+    Ok(Json(List::whole(site.app.projections.parked(caller.tenant, &name).await?)))
+}
+
+/// Fold again what was set aside
+///
+/// As far as it can be folded now.
+#[utoipa::path(
+    post, path = "/v1/projections/{name}/retries", tag = "operations", request_body = Retry,
+    params(("name" = String, Path, description = "The read model.")),
+    responses(
+        (status = 200, description = "Tried.", body = Folded),
+        (status = 404, description = "There is no such read model.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn retry(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(name): Key,
+    _: Command<Retry>,
+) -> Result<Json<Folded>, Problem> {
+    Ok(Json(Folded { folded: site.app.projections.retry(caller.tenant, &name).await? }))
+}
+
+/// Leave an event out of a read model
+///
+/// What waits behind it is folded. The event stays in the log.
+#[utoipa::path(
+    post, path = "/v1/projections/{name}/skips", tag = "operations", request_body = Skip,
+    params(("name" = String, Path, description = "The read model.")),
+    responses(
+        (status = 200, description = "Left out.", body = Folded),
+        (status = 404, description = "There is no such read model, or nothing is parked there.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn skip(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(name): Key,
+    Command { body, .. }: Command<Skip>,
+) -> Result<Json<Folded>, Problem> {
+    if body.reason.trim().is_empty() {
+        let message = Label::new("请说明原因。", "Say why.");
+        return Err(Problem::invalid_value("reason", message));
+    }
+    let folded = site.app.projections.skip(caller.tenant, &name, body.position, &body.reason).await?;
+    Ok(Json(Folded { folded }))
+}
