@@ -159,6 +159,7 @@ impl Installation {
 
     /// Closes the log without signing anything.
     pub async fn leave(self) {
+        self.admin.close().await;
         self.app.projections.close().await;
         self.store.close().await;
     }

@@ -176,7 +176,7 @@ impl Table {
             self.command("transitions", &json!({"to": value}), &[422], "to");
             self.command("releases", &json!({"reason": value}), &[422], "reason");
         }
-        for value in [json!(7), json!("yes"), json!(["a"])] {
+        for value in [json!(7), json!(true), json!(["a"])] {
             self.command("owner-changes", &json!({"to": value, "reason": "handover"}), &[422], "to");
             self.register("owner", value.clone(), &[422]);
             self.register("amount", value.clone(), &[422]);
@@ -266,7 +266,7 @@ impl Table {
             &[422],
             "sub_status",
         );
-        let evidence = json!([{"kind": "hearsay", "reference": "x"}]);
+        let evidence = json!([{"kind": "hear say", "reference": "x"}]);
         self.command(
             "transitions",
             &json!({"to": "need_confirmed", "evidence": evidence}),
@@ -369,9 +369,9 @@ impl Table {
             (json!({"key": "p"}), &[422], ""),
             (json!({"key": "p", "template": "no-such-template"}), &[422], "template"),
             (json!({"key": "", "template": "landian-6"}), &[422], "key"),
-            (json!({"key": "a b/c", "template": "landian-6"}), &[422], "key"),
+            (json!({"key": "a\u{0}b", "template": "landian-6"}), &[422], "key"),
             (json!({"key": "landian-6", "template": "landian-6"}), &[409], ""),
-            (json!({"key": "p", "definition": {}}), &[422], "stages"),
+            (json!({"key": "p", "definition": {}}), &[422], "entry_stage"),
             (json!({"key": "p", "definition": {"stages": "many"}}), &[422], "stages"),
             (json!({"key": "p", "definition": {"colour": "red"}}), &[422], "colour"),
             (json!({"key": "p", "template": "landian-6", "definition": {}}), &[422], ""),

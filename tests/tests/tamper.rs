@@ -92,11 +92,11 @@ async fn a_tag_taken_from_the_index_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_rolled_back_to_an_earlier_copy_is_incomplete_and_is_not_served() {
     let installation = history().await;
-    let copy = read(&installation.file());
+    let copy = copy_of(&installation).await;
     write(&installation, 5).await;
     assert_eq!(installation.verify().0, SOUND);
 
-    std::fs::write(installation.file(), copy).expect("the database can be replaced");
+    put_back(&installation, &copy).await;
     let (code, report) = installation.verify();
     assert_eq!(code, INCOMPLETE, "{report}");
     let refused = installation.run(&["serve", "--listen", "127.0.0.1:0"]);
@@ -107,13 +107,14 @@ async fn a_database_rolled_back_to_an_earlier_copy_is_incomplete_and_is_not_serv
 #[tokio::test(flavor = "multi_thread")]
 async fn a_past_that_was_lived_otherwise_after_a_roll_back_is_a_fork() {
     let installation = history().await;
-    let copy = read(&installation.file());
+    let checkpoint = installation.directory().join("waymark.db.checkpoint");
+    let copy = copy_of(&installation).await;
     write(&installation, 5).await;
-    let signed = read(&installation.directory().join("waymark.db.checkpoint"));
+    let signed = std::fs::read(&checkpoint).expect("an auditor keeps it");
 
     // The intruder puts the old copy back, hides what was signed since, and goes on differently.
-    std::fs::write(installation.file(), copy).expect("the database can be replaced");
-    std::fs::remove_file(installation.directory().join("waymark.db.checkpoint")).expect("it can be hidden");
+    put_back(&installation, &copy).await;
+    std::fs::remove_file(&checkpoint).expect("it can be hidden");
     write(&installation, 8).await;
     assert_eq!(
         installation.verify().0,
@@ -121,8 +122,7 @@ async fn a_past_that_was_lived_otherwise_after_a_roll_back_is_a_fork() {
         "without what was signed the new story cannot be told from the old"
     );
 
-    std::fs::write(installation.directory().join("waymark.db.checkpoint"), signed)
-        .expect("an auditor has kept it");
+    std::fs::write(&checkpoint, signed).expect("the auditor brings it back");
     let (code, report) = installation.verify();
     assert_eq!(code, FORKED, "{report}");
 }
@@ -159,8 +159,22 @@ async fn write(installation: &Installation, notes: usize) {
     assert_eq!(server.stop(), 0);
 }
 
-fn read(file: &std::path::Path) -> Vec<u8> {
-    std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+/// The database as one file, with nothing left in its write-ahead log.
+async fn copy_of(installation: &Installation) -> Vec<u8> {
+    fold_in(installation).await;
+    std::fs::read(installation.file()).expect("the database can be read")
+}
+
+async fn put_back(installation: &Installation, copy: &[u8]) {
+    fold_in(installation).await;
+    std::fs::write(installation.file(), copy).expect("the database can be replaced");
+}
+
+async fn fold_in(installation: &Installation) {
+    let mut database = SqliteConnection::connect(&installation.database()).await.expect("the database opens");
+    let fold = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut database).await;
+    fold.expect("nobody else has it open");
+    database.close().await.expect("the database closes");
 }
 
 /// Runs a statement on the file, as an intruder with a database tool would.

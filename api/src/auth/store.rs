@@ -268,6 +268,11 @@ impl AdminStore {
         Ok(found)
     }
 
+    /// Closes the connections. The last one to be closed lets SQLite tidy its files up.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     fn now(&self) -> i64 {
         (self.clock)().timestamp_micros()
     }

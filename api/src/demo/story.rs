@@ -131,11 +131,19 @@ impl Script {
         }
     }
 
-    /// Leaves the way: forgotten, postponed or lost, and sometimes back again.
+    /// Leaves the way: forgotten, sold in part, postponed or lost, and sometimes back again.
     fn stray(&mut self, index: usize, stage: &str) {
         let sold = WAY.iter().position(|(name, _, _)| *name == "won").is_some_and(|won| index >= won);
         if sold || self.odds(25) {
             return; // Stays where it is: a stuck deal, or a customer that is served.
+        }
+        if matches!(stage, "negotiating" | "awaiting_decision") && self.odds(40) {
+            self.act(Act::Move { to: "partially_won" });
+            self.stay(15);
+            if self.odds(60) {
+                self.act(Act::Move { to: "won" });
+            }
+            return;
         }
         if self.odds(30) && stage != "new_lead" {
             self.act(Act::Move { to: "postponed" });
@@ -208,6 +216,7 @@ mod tests {
         let (_, scenes) = year("2026-06-01T00:00:00Z".parse().unwrap());
         let reached = |stage| scenes.iter().any(|scene| scene.act == Act::Move { to: stage });
         assert!(WAY.iter().skip(1).all(|(stage, _, _)| reached(stage)) && reached(END));
+        assert!(["partially_won", "postponed", "lost"].into_iter().all(reached));
         assert!(scenes.iter().any(|scene| matches!(scene.act, Act::Correct { .. })));
         assert!(scenes.iter().any(|scene| matches!(scene.act, Act::Reactivate { .. })));
         assert!(scenes.windows(2).all(|pair| pair[0].at <= pair[1].at));

@@ -1,3 +1,5 @@
+//! Stays at every known position equal the fold of the log up to there.
+
 use super::world::{
     Chance, History, MODELS, PIPELINE, STAGES, TENANT, World, events, hour, moved, pipeline, retarget, void,
 };

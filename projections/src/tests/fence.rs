@@ -1,3 +1,5 @@
+//! One worker at a time, whatever leases and clocks do.
+
 use uuid::Uuid;
 
 use super::world::{MODELS, TENANT, World, hour};

@@ -1,3 +1,5 @@
+//! A bad event sets its customer aside, and nobody else.
+
 use uuid::Uuid;
 
 use super::world::{MODELS, TENANT, World, hour};

@@ -1,3 +1,5 @@
+//! Folding anew gives the same rows, byte for byte.
+
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
 use crate::ProjectionError;
 

@@ -1,3 +1,5 @@
+//! Every statement prepares, and names its tenant.
+
 use std::path::{Path, PathBuf};
 
 use super::world::World;

@@ -1,3 +1,5 @@
+//! What the read models answer.
+
 use std::collections::BTreeSet;
 
 use uuid::Uuid;

@@ -1,3 +1,5 @@
+//! Waiting for a position, and what is told when it takes too long.
+
 use std::time::Duration;
 
 use uuid::Uuid;
