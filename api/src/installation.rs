@@ -122,7 +122,6 @@ impl Installation {
     }
 
     /// The HTTP service.
-    #[must_use]
     pub fn router(&self, stop: CancellationToken) -> axum::Router {
         crate::http::router(self.app.clone(), self.admin.clone(), stop)
     }
