@@ -314,6 +314,17 @@ impl Problem {
 }
 
 impl Problem {
+    /// A line among others that are carried out together or not at all, and another of them was refused.
+    #[must_use]
+    pub fn not_carried_out(refused_line: u64) -> Self {
+        let title = Label::new("未执行", "Not carried out");
+        let detail = Label::new(
+            format!("第 {refused_line} 行被拒绝，所以所有行都未执行。"),
+            format!("Line {refused_line} was refused, so that no line was carried out."),
+        );
+        Self::new(StatusCode::CONFLICT, "not-carried-out", title, detail)
+    }
+
     /// A customer of this id in another system exists; told before anything is recorded.
     #[must_use]
     pub fn external_id_taken() -> Self {

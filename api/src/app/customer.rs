@@ -81,7 +81,8 @@ impl App {
         Ok(self.load(caller, customer).await?.customer)
     }
 
-    async fn load(&self, caller: &Caller, customer: Uuid) -> Result<Boundary, AppError> {
+    /// The boundary as the log tells it now.
+    pub(super) async fn load(&self, caller: &Caller, customer: Uuid) -> Result<Boundary, AppError> {
         let boundary = self.boundaries.load(caller.tenant, customer).await?;
         boundary.ok_or_else(|| AppError::NotFound { what: "customer", id: customer.to_string() })
     }

@@ -5,6 +5,7 @@
 //! only ever a speed-up: the condition is what makes an answer right.
 
 mod answer;
+mod atomic;
 mod boundary;
 mod customer;
 mod draft;
@@ -24,6 +25,7 @@ use waymark_eventstore::{Clock, EventStore, TenantId};
 use waymark_projections::Projections;
 
 pub use answer::{AppError, CommandAnswer, CommandMeta, EventRef};
+pub use atomic::{Step, Stopped};
 pub use pipelines::Pipelines;
 
 use crate::clock::Ids;

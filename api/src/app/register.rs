@@ -12,7 +12,6 @@ use waymark_eventstore::{Append, Outcome, Position, Query, StoreError};
 use super::boundary::decode;
 use super::pending::{Accepted, Pending};
 use super::remember::{replay, store_error};
-use super::situation::Situation;
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
 
 impl App {
@@ -33,11 +32,7 @@ impl App {
         let customer = self.new_id();
         register.customer = customer;
         let command = Command::Register(register);
-        let situation = Situation {
-            now: (self.clock)(),
-            pipelines: self.pipelines.latest(caller.tenant).await?,
-            claims: None,
-        };
+        let situation = self.bare_situation(caller).await?;
         let decided = decide(None, &command, &situation.context(caller, effective_at));
         let events = match decided {
             Ok(events) => events,
@@ -80,7 +75,11 @@ impl App {
     }
 
     /// The refusal for an id in another system that a customer has already, naming that customer.
-    async fn external_id_taken(&self, caller: &Caller, position: Position) -> Result<Refusal, AppError> {
+    pub(super) async fn external_id_taken(
+        &self,
+        caller: &Caller,
+        position: Position,
+    ) -> Result<Refusal, AppError> {
         let entries = self.store.read(caller.tenant, position.saturating_sub(1), 1).await?;
         let holder = match entries.first() {
             Some(entry) => decode(entry)?,
@@ -90,26 +89,32 @@ impl App {
             CustomerEvent::Registered(registered) => Some(registered.customer),
             _ => None,
         });
-        let mut refusal = Refusal::from_code(
-            Code::CustomerExists,
-            "external_id",
-            Label::new(
-                "已有客户使用这个 external_id。",
-                "A customer with this external_id is registered already.",
-            ),
-            Label::new(
-                "使用 customer_id 指出的客户，或换一个 external_id。",
-                "Use the customer named by customer_id, or another external_id.",
-            ),
-        );
-        if let Some(holder) = holder {
-            refusal.extra.insert("customer_id".to_owned(), Value::String(holder.to_string()));
-        }
-        Ok(refusal)
+        Ok(external_id_refusal(holder))
     }
 }
 
-fn external_id(new: &NewEvent) -> Option<&str> {
+/// The refusal, naming the customer that has the id where it is known.
+pub(super) fn external_id_refusal(holder: Option<Uuid>) -> Refusal {
+    let mut refusal = Refusal::from_code(
+        Code::CustomerExists,
+        "external_id",
+        Label::new(
+            "已有客户使用这个 external_id。",
+            "A customer with this external_id is registered already.",
+        ),
+        Label::new(
+            "使用 customer_id 指出的客户，或换一个 external_id。",
+            "Use the customer named by customer_id, or another external_id.",
+        ),
+    );
+    if let Some(holder) = holder {
+        refusal.extra.insert("customer_id".to_owned(), Value::String(holder.to_string()));
+    }
+    refusal
+}
+
+/// The id in another system that an event registers a customer under.
+pub(super) fn external_id(new: &NewEvent) -> Option<&str> {
     match &new.event {
         CustomerEvent::Registered(registered) => registered.external_id.as_deref(),
         _ => None,

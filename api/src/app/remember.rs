@@ -42,10 +42,19 @@ impl Remembered {
         caller: &Caller,
         meta: &CommandMeta,
     ) -> Result<Option<ReceiptDraft>, AppError> {
-        let Some(key) = &meta.idempotency_key else { return Ok(None) };
-        let outcome = serde_json::to_vec(self).map_err(|error| AppError::Unreadable(error.to_string()))?;
-        Ok(Some(ReceiptDraft { command_id: command_id(caller, key), digest: meta.digest, outcome }))
+        receipt(self, caller, meta)
     }
+}
+
+/// The receipt of an outcome, when the caller asked for one.
+pub(super) fn receipt(
+    outcome: &impl Serialize,
+    caller: &Caller,
+    meta: &CommandMeta,
+) -> Result<Option<ReceiptDraft>, AppError> {
+    let Some(key) = &meta.idempotency_key else { return Ok(None) };
+    let outcome = serde_json::to_vec(outcome).map_err(|error| AppError::Unreadable(error.to_string()))?;
+    Ok(Some(ReceiptDraft { command_id: command_id(caller, key), digest: meta.digest, outcome }))
 }
 
 /// Two people may choose the same key for different things, so the key belongs to its actor.
@@ -62,11 +71,19 @@ impl App {
         caller: &Caller,
         meta: &CommandMeta,
     ) -> Result<Option<CommandAnswer>, AppError> {
+        self.first_receipt(caller, meta).await?.map(|receipt| replay(&receipt)).transpose()
+    }
+
+    /// The receipt of the first request with this idempotency key.
+    pub(super) async fn first_receipt(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+    ) -> Result<Option<Receipt>, AppError> {
         let Some(key) = &meta.idempotency_key else { return Ok(None) };
         match self.store.receipt(caller.tenant, &command_id(caller, key)).await? {
-            None => Ok(None),
             Some(receipt) if receipt.digest != meta.digest => Err(AppError::KeyReused),
-            Some(receipt) => replay(&receipt).map(Some),
+            known => Ok(known),
         }
     }
 

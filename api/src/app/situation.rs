@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use waymark_domain::Context;
 use waymark_domain::customer::{Command, Customer, tags};
 use waymark_domain::pool::Pool;
-use waymark_eventstore::{Position, Query, QueryItem};
+use waymark_eventstore::{Draft, Position, Query, QueryItem};
 
 use super::boundary::Boundary;
 use super::pipelines::Latest;
@@ -42,7 +42,24 @@ impl Situation {
     }
 }
 
+impl ClaimDay {
+    /// Counts the claims of the day among drafts that are about to be appended.
+    pub(super) fn count_staged(&mut self, drafts: &[Draft]) {
+        let staged = drafts.iter().filter(|draft| self.query.matches(&draft.event_type, &draft.tags)).count();
+        self.count = self.count.saturating_add(u32::try_from(staged).unwrap_or(u32::MAX));
+    }
+}
+
 impl App {
+    /// The circumstances of a registration, which has no boundary.
+    pub(super) async fn bare_situation(&self, caller: &Caller) -> Result<Situation, AppError> {
+        Ok(Situation {
+            now: (self.clock)(),
+            pipelines: self.pipelines.latest(caller.tenant).await?,
+            claims: None,
+        })
+    }
+
     /// The circumstances of a command on a customer.
     pub(super) async fn situation(
         &self,

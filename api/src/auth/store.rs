@@ -444,7 +444,7 @@ mod tests {
         let tenant = store.tenant_or_new("default").await.unwrap();
         let (text, _) = store.create_key(tenant, new_key()).await.unwrap();
         let text = text.to_string();
-        let secret = text.rsplit('_').next().unwrap();
+        let secret = text.splitn(4, '_').last().unwrap();
         for file in std::fs::read_dir(folder.path()).unwrap() {
             let bytes = std::fs::read(file.unwrap().path()).unwrap();
             assert!(!bytes.windows(20).any(|window| window == &secret.as_bytes()[..20]));

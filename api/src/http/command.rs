@@ -58,7 +58,10 @@ pub fn digest(method: &Method, path: &str, body: &Value) -> [u8; 32] {
 }
 
 /// The header `Idempotency-Key`, quoted (a structured field string) or bare.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+///
+/// # Errors
+/// When it is no key.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(text) = single(headers, "Idempotency-Key")? else { return Ok(None) };
     parse_key(&text).map(Some).ok_or_else(|| malformed_key("Idempotency-Key"))
 }

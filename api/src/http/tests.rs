@@ -404,9 +404,48 @@ async fn each_line_of_a_bulk_request_is_answered_as_the_single_call_would_be() {
     let expected = [(1, 201), (2, 200), (3, 200), (4, 409), (6, 400), (7, 422)];
     assert_eq!(statuses, expected.map(|(line, status)| (json!(line), json!(status))));
     assert_eq!(carried_out[1]["result"], carried_out[2]["result"]);
-    send("/v1/bulk?atomic=true").await.problem(422, "invalid-value");
     let json = bench.call(Method::POST, "/v1/bulk").key(&key).json(&json!({})).send().await;
     json.problem(415, "unsupported-media-type");
+}
+
+#[tokio::test]
+async fn atomic_lines_are_carried_out_together_or_not_at_all() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;
+    let transition = |to: &str| {
+        let body = json!({"to": to, "note": "asked for an offer", "next_step": "write it", "reason": "met"});
+        json!({"command": "transition", "customer_id": id, "body": body}).to_string()
+    };
+    let register =
+        json!({"command": "register", "body": {"pipeline": "landian-6", "external_id": "a"}}).to_string();
+    let send = |query: &'static str, lines: Vec<String>| {
+        bench.call(Method::POST, query).key(&key).body("application/x-ndjson", lines.join("\n")).send()
+    };
+    let statuses = |text: &str| -> Vec<u64> {
+        replies(text).iter().map(|reply| reply["status"].as_u64().unwrap()).collect()
+    };
+
+    let refused =
+        vec![register.clone(), transition("need_confirmed"), transition("nowhere"), register.clone()];
+    let answered = send("/v1/bulk?atomic=true", refused).await.text;
+    assert_eq!(statuses(&answered), [409, 409, 422, 409], "{answered}");
+    assert_eq!(replies(&answered)[0]["problem"]["code"], "not-carried-out");
+    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 2, "nothing was carried out");
+
+    let twice = send("/v1/bulk?atomic=true", vec![register.clone(), register.clone()]).await.text;
+    assert_eq!(statuses(&twice), [409, 409]);
+    assert_eq!(replies(&twice)[1]["problem"]["code"], "customer-exists");
+
+    let lawful = vec![register, transition("need_confirmed"), transition("first_contact")];
+    let rehearsed = send("/v1/bulk?atomic=true&dry_run=true", lawful.clone()).await.text;
+    assert_eq!(replies(&rehearsed)[2]["result"]["would_record"], json!(["customer.moved"]), "{rehearsed}");
+    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 2, "a rehearsal records nothing");
+
+    let done = send("/v1/bulk?atomic=true", lawful).await.text;
+    assert_eq!(statuses(&done), [201, 200, 200], "the second move stands on the first: {done}");
+    let positions: Vec<_> = replies(&done).iter().map(|reply| reply["result"]["position"].clone()).collect();
+    assert_eq!(positions, [3, 4, 5]);
+    assert_eq!(replies(&done)[2]["result"]["version"], 3);
 }
 
 fn replies(text: &str) -> Vec<Value> {

@@ -1,5 +1,6 @@
 //! Many commands in one request, a line each.
 
+mod atomic;
 mod batch;
 mod line;
 mod lines;
@@ -21,9 +22,9 @@ use utoipa_axum::routes;
 use super::Site;
 use crate::app::Caller;
 use crate::auth::Authority;
-use crate::domain::Label;
 use crate::http::Query;
 use crate::http::body::{self, ContentType};
+use crate::http::command::idempotency_key;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::problem::render::Reader;
@@ -44,7 +45,8 @@ pub(super) struct Manner {
     /// Judges every line against the present state, and records nothing.
     #[serde(default)]
     dry_run: bool,
-    /// All lines or none. Lines stand for themselves here, so it must be `false` or absent.
+    /// All lines or none, in one commit: at most 500, none with a key of its own; the request's `Idempotency-Key`
+    /// makes the whole safe to send again.
     #[serde(default)]
     atomic: bool,
 }
@@ -62,7 +64,8 @@ struct Sender {
 ///
 /// A command a line, answered a line each, in order, while lines still arrive; each stands for itself and has the
 /// status that the single call would have had. Give lines an `idempotency_key` to be able to send them again.
-/// Blank lines are passed over.
+/// Blank lines are passed over. With `atomic` every line is judged on what the ones before it leave behind; when
+/// one is refused none is carried out, and the others are answered 409 `not-carried-out`.
 #[utoipa::path(
     post, path = "/v1/bulk", tag = "bulk",
     params(Manner),
@@ -79,15 +82,14 @@ pub(super) async fn bulk(
     Extension(reader): Extension<Reader>,
     request: Request,
 ) -> Result<Response, Problem> {
-    if manner.atomic {
-        let message = Label::new(
-            "各行独立执行，不支持 atomic=true。",
-            "Lines stand for themselves: atomic=true is not offered.",
-        );
-        return Err(Problem::invalid_value("atomic", message));
-    }
+    let idempotency_key = idempotency_key(request.headers())?;
     let body = body::stream(request, ContentType::Ndjson, NDJSON)?;
     let sender = Sender { site, caller, reader, dry_run: manner.dry_run };
+    if manner.atomic {
+        let replies = atomic::carry_out(&sender, idempotency_key, body).await?;
+        let replies: Vec<u8> = replies.iter().flat_map(LineReply::ndjson).collect();
+        return Ok(([(header::CONTENT_TYPE, NDJSON)], replies).into_response());
+    }
     let replies = lines::lines(body).ready_chunks(AT_A_TIME).then(move |lines| {
         let sender = sender.clone();
         async move { batch::carry_out(&sender, lines).await }

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::Sender;
 use super::line::{BulkLine, LineResult, Verb};
-use crate::app::CommandMeta;
-use crate::domain::Context;
+use crate::app::{CommandMeta, Step};
 use crate::domain::customer::command::Register;
 use crate::domain::customer::{Command, NewEvent, decide, tags};
+use crate::domain::{Context, Label};
 use crate::eventstore;
 use crate::http::answer::Accepted;
 use crate::http::command::{digest, read_body};
@@ -54,6 +54,27 @@ impl Task {
             }
         };
         Ok(Self { meta, what })
+    }
+
+    /// The line as a step among others. It has no idempotency key of its own: the request has one.
+    pub(super) fn step(self, sender: &Sender) -> Result<Step, Problem> {
+        if self.meta.idempotency_key.is_some() {
+            let message = Label::new(
+                "atomic=true 时请用请求头 Idempotency-Key。",
+                "With atomic=true the request itself has the key: send the header Idempotency-Key.",
+            );
+            return Err(Problem::invalid_value("idempotency_key", message));
+        }
+        Ok(match self.what {
+            What::Register { register, effective_at } => {
+                let customer = (sender.site.app.ids)();
+                let register = Register { customer, ..*register };
+                Step { customer, command: Command::Register(register), effective_at }
+            }
+            What::Order { customer, order } => {
+                Step { customer, command: order.command, effective_at: order.effective_at }
+            }
+        })
     }
 
     pub(super) async fn carry_out(self, sender: &Sender) -> Result<(StatusCode, LineResult), Problem> {
