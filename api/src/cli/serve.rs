@@ -66,8 +66,9 @@ pub(super) fn stop_signal() -> CancellationToken {
             tracing::error!(%error, "cannot listen for signals; stopping needs a kill");
             return;
         }
-        tracing::info!("stopping");
+        // First the stop, then the word about it: nobody may be reading our stderr any more.
         cancelled.cancel();
+        tracing::info!("stopping");
     });
     stop
 }

@@ -73,13 +73,21 @@ impl Moment {
         self.effective_at.is_none() && self.known_at.is_none() && self.known_position.is_none()
     }
 
+    /// Waits for a read model.
+    ///
+    /// # Errors
+    /// 503 with the position reached when that takes too long.
+    pub async fn wait(&self, site: &Site, caller: &Caller, projection: &str) -> Result<(), Problem> {
+        let Self { min_position, wait_ms, .. } = *self;
+        Freshness { min_position, wait_ms }.wait(site, caller, projection).await
+    }
+
     /// The two times as the read models take them, once the read model is fresh enough.
     ///
     /// # Errors
     /// 422 when the state of knowledge is named in both ways or lies ahead of the log; 503 when the read model is behind.
     pub async fn at(&self, site: &Site, caller: &Caller, projection: &str) -> Result<At, Problem> {
-        let Self { min_position, wait_ms, .. } = *self;
-        Freshness { min_position, wait_ms }.wait(site, caller, projection).await?;
+        self.wait(site, caller, projection).await?;
         let now = (site.app.clock)();
         let effective_at = self.effective_at.map_or(now, |instant| instant.0);
         let store = &site.app.store;

@@ -50,6 +50,10 @@ pub(super) async fn read(
             Label::new("使用 cursor 时必须给出 stage。", "A cursor belongs to one stage: give stage, too.");
         return Err(Problem::invalid_value("cursor", message));
     }
+    if !moment.is_now() {
+        // A board of the past is made of both read models.
+        moment.wait(&site, &caller, "dwell").await?;
+    }
     let at = moment.at(&site, &caller, "board").await?;
     let cursor = page.cursor().map(str::to_owned);
     let query = BoardQuery { at, now: moment.is_now(), filter: who.into(), stage, cursor, limit };
