@@ -261,6 +261,7 @@ impl Projections {
                 if now >= position {
                     return Ok(now);
                 }
+                self.engine.hurry(which.projection);
                 // Another process may move it, too: then nothing is heard, and looking finds it.
                 let _ = tokio::time::timeout(POLL, moved.changed()).await;
             }

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{Entry, EventStore, Position};
 
@@ -26,11 +26,12 @@ pub(crate) struct Engine {
     pub(crate) vault: Arc<Vault>,
     pub(crate) loaded: Arc<Loaded>,
     progress: Mutex<HashMap<Which, watch::Sender<Position>>>,
+    hurry: Mutex<HashMap<&'static str, Arc<Notify>>>,
 }
 
 impl Engine {
     pub(crate) fn new(db: Db, store: Arc<dyn EventStore>, vault: Arc<Vault>) -> Self {
-        Self { db, store, vault, loaded: Arc::default(), progress: Mutex::default() }
+        Self { db, store, vault, loaded: Arc::default(), progress: Mutex::default(), hurry: Mutex::default() }
     }
 
     /// A receiver of the position in service, moved after every step of this process.
@@ -40,6 +41,21 @@ impl Engine {
 
     pub(crate) fn moved(&self, which: Which, position: Position) {
         self.senders().entry(which).or_default().send_replace(position);
+    }
+
+    /// Tells the projector of a read model that somebody waits for it.
+    pub(crate) fn hurry(&self, projection: &'static str) {
+        self.bell(projection).notify_one();
+    }
+
+    /// Waits until somebody waits.
+    pub(crate) async fn hurried(&self, projection: &'static str) {
+        self.bell(projection).notified().await;
+    }
+
+    fn bell(&self, projection: &'static str) -> Arc<Notify> {
+        let mut bells = self.hurry.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(bells.entry(projection).or_default())
     }
 
     fn senders(&self) -> std::sync::MutexGuard<'_, HashMap<Which, watch::Sender<Position>>> {

@@ -18,6 +18,9 @@ use crate::projections::Projections;
 const PAGE: u32 = 1_000;
 /// How often the log is looked at when nothing wakes the projectors: what other processes append is found so.
 const POLL: Duration = Duration::from_millis(200);
+/// How long a projector that keeps up lets events gather after a step, unless somebody waits for them: a step over
+/// many costs little more than a step over one, and the log's own writers have the disk meanwhile.
+const REST: Duration = Duration::from_millis(50);
 
 impl Projections {
     /// Keeps every read model up with the log until `shutdown` is done, then finishes the steps under way.
@@ -51,7 +54,19 @@ async fn drive(projections: Arc<Projections>, model: Arc<dyn ReadModel>, mut sto
             wakers.spawn(wake(projections.engine().store.watch(tenant), Arc::clone(&awake)));
             refresh(&projections, &model, tenant).await;
         }
-        while round(&projections, &model, &tenants).await && !*stop.borrow() {}
+        loop {
+            let pace = round(&projections, &model, &tenants).await;
+            if *stop.borrow() || pace == Pace::Idle {
+                break;
+            }
+            if pace == Pace::Following {
+                tokio::select! {
+                    () = tokio::time::sleep(REST) => {}
+                    () = projections.engine().hurried(model.name()) => {}
+                    _ = stop.changed() => {}
+                }
+            }
+        }
         tokio::select! {
             () = awake.notified() => {}
             () = tokio::time::sleep(POLL) => {}
@@ -61,19 +76,32 @@ async fn drive(projections: Arc<Projections>, model: Arc<dyn ReadModel>, mut sto
     }
 }
 
-/// One page of every tenant. Whether anything was taken.
-async fn round(projections: &Projections, model: &Arc<dyn ReadModel>, tenants: &[TenantId]) -> bool {
-    let mut taken = 0;
+/// How a round went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Pace {
+    /// There was nothing.
+    Idle,
+    /// There was something, and it was all there was.
+    Following,
+    /// There is more.
+    Behind,
+}
+
+/// One page of every tenant.
+async fn round(projections: &Projections, model: &Arc<dyn ReadModel>, tenants: &[TenantId]) -> Pace {
+    let mut pace = Pace::Idle;
     for &tenant in tenants {
         let which = Which { tenant, projection: model.name() };
         match projections.advance(model, which, PAGE).await {
-            Ok(count) => taken += count,
+            Ok(0) => {}
+            Ok(taken) if taken < PAGE as usize => pace = pace.max(Pace::Following),
+            Ok(_) => pace = Pace::Behind,
             // Somebody else does the work, or the cause stands in the status until it is gone.
             Err(ProjectionError::Fenced | ProjectionError::Paused { .. }) => {}
             Err(error) => tracing::error!(%error, %tenant, projection = model.name(), "a step failed"),
         }
     }
-    taken > 0
+    pace
 }
 
 /// Rebuilds rows that another version of the fold has made.

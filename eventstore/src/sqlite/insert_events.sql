@@ -1,12 +1,12 @@
--- The events of a batch. ?3: JSON array of [type, offset, length]; ?4, ?5, ?6: ids, leaf hashes and entries, each
--- kind concatenated. ?2 is the position before the first, ?7 the instant of recording.
+-- The events of a batch. Binds: the tenant, the position before the first, the ids (each kind concatenated), the
+-- instant of recording, the leaf hashes, the entries, and a JSON array of [type, offset, length].
 INSERT INTO event (tenant_id, position, id, type, recorded_at, leaf_hash, entry)
 SELECT
-    ?1,
-    ?2 + 1 + e.key,
-    substr(?4, 1 + 16 * e.key, 16),
+    ?,
+    ? + 1 + e.key,
+    substr(?, 1 + 16 * e.key, 16),
     e.value ->> 0,
-    ?7,
-    substr(?5, 1 + 32 * e.key, 32),
-    substr(?6, 1 + (e.value ->> 1), e.value ->> 2)
-FROM json_each(?3) AS e
+    ?,
+    substr(?, 1 + 32 * e.key, 32),
+    substr(?, 1 + (e.value ->> 1), e.value ->> 2)
+FROM json_each(?) AS e;

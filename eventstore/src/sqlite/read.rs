@@ -22,7 +22,7 @@ const PAGE: &str = "SELECT position, recorded_at, entry FROM event \
 const RECEIPT: &str = "SELECT digest, outcome, first_position, count, recorded_at FROM receipt \
     WHERE tenant_id = ?1 AND command_id = ?2";
 const POSITION_AT: &str = include_str!("position_at.sql");
-const DATA_KEYS: &str = include_str!("data_keys.sql");
+const DATA_KEYS: &str = include_str!("keys_known.sql");
 const HEADS: &str = "SELECT tenant_id, position FROM log_head WHERE position > 0 ORDER BY tenant_id";
 
 #[async_trait]
@@ -91,10 +91,9 @@ impl EventStore for SqliteStore {
     }
 
     async fn data_keys(&self, tenant: TenantId, subjects: &[Uuid]) -> Result<Vec<WrappedKey>, StoreError> {
-        let wanted: Vec<_> = subjects.iter().copied().map(hex).collect();
         let rows = sqlx::query(DATA_KEYS)
+            .bind(facts::list(subjects.iter().copied().map(hex)))
             .bind(tenant.0.as_bytes().as_slice())
-            .bind(serde_json::Value::from(wanted).to_string())
             .fetch_all(self.read_pool())
             .await
             .map_err(unavailable)?;

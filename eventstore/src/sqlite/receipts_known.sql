@@ -1,5 +1,5 @@
--- The receipts of these command ids: ?2 is a JSON array of them.
+-- The receipts of some command ids. Binds: a JSON array of them, the tenant.
 -- CROSS JOIN keeps the short list outermost: one look-up each, never a walk over the table.
-SELECT r.command_id, r.digest, r.outcome, r.first_position, r.count, r.recorded_at
-FROM json_each(?2) AS wanted
-CROSS JOIN receipt AS r ON r.tenant_id = ?1 AND r.command_id = wanted.value
+SELECT 'receipt' AS fact, r.command_id, r.digest, r.outcome, r.first_position, r.count, r.recorded_at
+FROM json_each(?) AS wanted
+CROSS JOIN receipt AS r ON r.tenant_id = ? AND r.command_id = wanted.value;

@@ -359,7 +359,7 @@ async fn no_statement_of_the_append_walks_over_a_table() {
     let statements = [
         include_str!("receipts_known.sql"),
         include_str!("ids_taken.sql"),
-        include_str!("data_keys.sql"),
+        include_str!("keys_known.sql"),
         include_str!("conflicts_by_tag.sql"),
         include_str!("conflicts_by_type.sql"),
         include_str!("leaf_hashes.sql"),

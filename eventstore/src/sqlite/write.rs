@@ -1,22 +1,23 @@
-//! Writes what a batch accepted: one statement a table, however large the batch.
+//! Writes what a batch accepted.
 
-use serde_json::json;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::{Failure, bytes_hex, hex, row};
+use super::{Failure, bytes_hex, facts::list, hex, row};
 use crate::batch::Batch;
 use crate::ledger::{Hash, TILE_WIDTH, Tile, completed_leaf_tiles};
 use crate::{Position, TenantId, instant};
 
-const INSERT_EVENT: &str = "INSERT INTO event (tenant_id, position, id, type, recorded_at, leaf_hash, entry) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const INSERT_EVENTS: &str = include_str!("insert_events.sql");
-const INSERT_TAGS: &str = include_str!("insert_tags.sql");
-const INSERT_RECEIPTS: &str = include_str!("insert_receipts.sql");
-const INSERT_KEY: &str =
-    "INSERT INTO data_key (tenant_id, subject, key_id, wrapped, destroyed) VALUES (?1, ?2, ?3, ?4, 0)";
+/// One statement a table, however large the batch, and all of them sent at once: one way to the database's thread
+/// and back. Binds are consumed in the order of the statements.
+const WRITE: &str = concat!(
+    include_str!("insert_events.sql"),
+    include_str!("insert_tags.sql"),
+    include_str!("insert_receipts.sql"),
+    include_str!("insert_keys.sql"),
+    include_str!("put_head.sql"),
+);
 const DESTROY_KEY: &str =
     "UPDATE data_key SET wrapped = x'', destroyed = 1 WHERE tenant_id = ?1 AND subject = ?2";
 const DELETE_BLIND_TAGS: &str = "DELETE FROM event_tag WHERE tenant_id = ?1 AND blind_subject = ?2";
@@ -24,10 +25,6 @@ const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILES: &str = "SELECT tile_index, hashes FROM tile WHERE tenant_id = ?1 AND level = ?2 AND tile_index >= ?3 \
     ORDER BY tile_index LIMIT 256";
 const INSERT_TILE: &str = "INSERT INTO tile (tenant_id, level, tile_index, hashes) VALUES (?1, ?2, ?3, ?4)";
-const PUT_HEAD: &str = "INSERT INTO log_head (tenant_id, position, recorded_at, frontier, root, erasures) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-    ON CONFLICT (tenant_id) DO UPDATE SET position = excluded.position, recorded_at = excluded.recorded_at, \
-        frontier = excluded.frontier, root = excluded.root, erasures = excluded.erasures";
 
 /// Writes one tenant's part of a batch. The caller holds the write lock and commits.
 pub(super) async fn write(
@@ -35,77 +32,60 @@ pub(super) async fn write(
     tenant: TenantId,
     batch: &Batch<'_>,
 ) -> Result<(), Failure> {
-    write_events(connection, tenant, batch).await?;
-    write_tags(connection, tenant, batch).await?;
-    write_tiles(connection, tenant, batch).await?;
-    write_receipts(connection, tenant, batch).await?;
-    write_keys(connection, tenant, batch).await?;
-    erase(connection, tenant, batch.erased()).await?;
-    write_head(connection, tenant, batch).await
-}
-
-async fn write_events(
-    connection: &mut SqliteConnection,
-    tenant: TenantId,
-    batch: &Batch<'_>,
-) -> Result<(), Failure> {
-    let staged = batch.staged();
-    let Some(first) = staged.first() else {
-        return Ok(());
-    };
+    let (staged, head) = (batch.staged(), batch.head());
+    let before = head.position() - staged.len() as u64;
     let recorded_at = instant::to_micros(batch.recorded_at());
-    if staged.len() == 1 {
-        sqlx::query(INSERT_EVENT)
-            .bind(tenant.0.as_bytes().as_slice())
-            .bind(first.position.cast_signed())
-            .bind(first.event.id.as_bytes().as_slice())
-            .bind(first.event.event_type.as_ref())
-            .bind(recorded_at)
-            .bind(first.leaf.as_slice())
-            .bind(batch.bytes())
-            .execute(connection)
-            .await?;
-        return Ok(());
-    }
-    let mut list = Vec::with_capacity(staged.len());
-    let mut start = 0;
-    for event in staged {
-        list.push(json!([event.event.event_type, start, event.end - start]));
-        start = event.end;
-    }
-    sqlx::query(INSERT_EVENTS)
-        .bind(tenant.0.as_bytes().as_slice())
-        .bind((first.position - 1).cast_signed())
-        .bind(serde_json::Value::from(list).to_string())
+    let id = tenant.0.as_bytes().as_slice();
+    let events = sqlx::query(WRITE)
+        .bind(id)
+        .bind(before.cast_signed())
         .bind(staged.iter().flat_map(|event| *event.event.id.as_bytes()).collect::<Vec<u8>>())
+        .bind(recorded_at)
         .bind(staged.iter().flat_map(|event| event.leaf).collect::<Vec<u8>>())
         .bind(batch.bytes())
-        .bind(recorded_at)
-        .execute(connection)
+        .bind(events(batch));
+    let lists = events.bind(id).bind(tags(batch)).bind(id).bind(recorded_at).bind(receipts(batch));
+    let keys = lists.bind(id).bind(keys(batch));
+    keys.bind(id)
+        .bind(head.position().cast_signed())
+        .bind(head.recorded_at.map(instant::to_micros))
+        .bind(head.frontier.to_bytes())
+        .bind(head.frontier.root().as_slice())
+        .bind(head.erasures.cast_signed())
+        .execute(&mut *connection)
         .await?;
-    Ok(())
+    write_tiles(connection, tenant, batch, before).await?;
+    erase(connection, tenant, batch.erased()).await
 }
 
-async fn write_tags(
-    connection: &mut SqliteConnection,
-    tenant: TenantId,
-    batch: &Batch<'_>,
-) -> Result<(), Failure> {
-    let mut list = Vec::new();
-    for staged in batch.staged() {
+/// `[type, offset, length]` of each entry.
+fn events(batch: &Batch<'_>) -> String {
+    let starts = std::iter::once(0).chain(batch.staged().iter().map(|event| event.end));
+    let entries = batch.staged().iter().zip(starts);
+    list(entries.map(|(event, start)| (&event.event.event_type, start, event.end - start)))
+}
+
+/// `[position, type, tag, blind subject]` of each tag.
+fn tags(batch: &Batch<'_>) -> String {
+    list(batch.staged().iter().flat_map(|staged| {
         let event = staged.event;
-        list.extend(event.tags.iter().map(|tag| json!([staged.position, event.event_type, tag, null])));
-        let subject = event.blind_subject.map(hex);
-        list.extend(
-            event.blind_tags.iter().map(|tag| json!([staged.position, event.event_type, tag, subject])),
-        );
-    }
-    if list.is_empty() {
-        return Ok(());
-    }
-    let list = serde_json::Value::from(list).to_string();
-    sqlx::query(INSERT_TAGS).bind(tenant.0.as_bytes().as_slice()).bind(list).execute(connection).await?;
-    Ok(())
+        let open = event.tags.iter().map(|tag| (tag, None));
+        let blind = event.blind_tags.iter().map(|tag| (tag, event.blind_subject.map(hex)));
+        open.chain(blind).map(|(tag, subject)| (staged.position, &event.event_type, tag, subject))
+    }))
+}
+
+/// `[command id, digest, outcome, first position, count]` of each receipt.
+fn receipts(batch: &Batch<'_>) -> String {
+    list(batch.receipts().iter().map(|(draft, receipt)| {
+        let (digest, outcome) = (bytes_hex(&receipt.digest), bytes_hex(&receipt.outcome));
+        (&draft.command_id, digest, outcome, receipt.first_position, receipt.count)
+    }))
+}
+
+/// `[subject, key id, wrapped key]` of each key.
+fn keys(batch: &Batch<'_>) -> String {
+    list(batch.keys().iter().map(|key| (hex(key.subject), hex(key.key_id), bytes_hex(&key.wrapped))))
 }
 
 /// Stores the tiles that the batch completed: of leaves, of their roots, and so on upward.
@@ -113,9 +93,9 @@ async fn write_tiles(
     connection: &mut SqliteConnection,
     tenant: TenantId,
     batch: &Batch<'_>,
+    old_size: u64,
 ) -> Result<(), Failure> {
-    let new_size = batch.head().position();
-    let old_size = new_size - batch.staged().len() as u64;
+    let new_size = old_size + batch.staged().len() as u64;
     if old_size / TILE_WIDTH == new_size / TILE_WIDTH {
         return Ok(());
     }
@@ -182,48 +162,6 @@ async fn insert_tile(
     Ok(())
 }
 
-async fn write_receipts(
-    connection: &mut SqliteConnection,
-    tenant: TenantId,
-    batch: &Batch<'_>,
-) -> Result<(), Failure> {
-    if batch.receipts().is_empty() {
-        return Ok(());
-    }
-    let list: Vec<_> = batch
-        .receipts()
-        .iter()
-        .map(|(draft, receipt)| {
-            let (digest, outcome) = (bytes_hex(&receipt.digest), bytes_hex(&receipt.outcome));
-            json!([draft.command_id, digest, outcome, receipt.first_position, receipt.count])
-        })
-        .collect();
-    sqlx::query(INSERT_RECEIPTS)
-        .bind(tenant.0.as_bytes().as_slice())
-        .bind(serde_json::Value::from(list).to_string())
-        .bind(instant::to_micros(batch.recorded_at()))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn write_keys(
-    connection: &mut SqliteConnection,
-    tenant: TenantId,
-    batch: &Batch<'_>,
-) -> Result<(), Failure> {
-    for key in batch.keys() {
-        sqlx::query(INSERT_KEY)
-            .bind(tenant.0.as_bytes().as_slice())
-            .bind(key.subject.as_bytes().as_slice())
-            .bind(key.key_id.as_bytes().as_slice())
-            .bind(key.wrapped.as_slice())
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
-}
-
 async fn erase(
     connection: &mut SqliteConnection,
     tenant: TenantId,
@@ -238,26 +176,5 @@ async fn erase(
                 .await?;
         }
     }
-    Ok(())
-}
-
-async fn write_head(
-    connection: &mut SqliteConnection,
-    tenant: TenantId,
-    batch: &Batch<'_>,
-) -> Result<(), Failure> {
-    if batch.staged().is_empty() && batch.erased().is_empty() {
-        return Ok(());
-    }
-    let head = batch.head();
-    sqlx::query(PUT_HEAD)
-        .bind(tenant.0.as_bytes().as_slice())
-        .bind(head.position().cast_signed())
-        .bind(head.recorded_at.map(instant::to_micros))
-        .bind(head.frontier.to_bytes())
-        .bind(head.frontier.root().as_slice())
-        .bind(head.erasures.cast_signed())
-        .execute(connection)
-        .await?;
     Ok(())
 }
