@@ -71,6 +71,12 @@ impl DatabaseArgs {
         self.keys.clone().unwrap_or_else(|| beside(self.file(), "keys"))
     }
 
+    /// The file of the read models, which can be thrown away: they are folded again from the log.
+    #[must_use]
+    pub fn views_file(&self) -> PathBuf {
+        beside(self.file(), "views")
+    }
+
     /// The file that holds the last signed checkpoint outside the database.
     #[must_use]
     pub fn checkpoint_file(&self) -> PathBuf {

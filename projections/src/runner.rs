@@ -20,7 +20,7 @@ const PAGE: u32 = 1_000;
 const POLL: Duration = Duration::from_millis(200);
 /// How long a projector that keeps up lets events gather after a step, unless somebody waits for them: a step over
 /// many costs little more than a step over one, and the log's own writers have the disk meanwhile.
-const REST: Duration = Duration::from_millis(50);
+const REST: Duration = Duration::from_millis(200);
 
 impl Projections {
     /// Keeps every read model up with the log until `shutdown` is done, then finishes the steps under way.

@@ -71,6 +71,14 @@ impl Boundaries {
         Ok(Some(boundary))
     }
 
+    /// Lets go of a boundary that is about to be folded on: whoever holds it alone need not copy a long history.
+    pub(super) fn release(&self, tenant: TenantId, customer: Uuid, position: Position) {
+        let mut kept = self.kept();
+        if kept.peek(&(tenant, customer)).is_some_and(|known| known.position == position) {
+            kept.pop(&(tenant, customer));
+        }
+    }
+
     /// Remembers a boundary, unless a later one is known already.
     pub(super) fn keep(&self, tenant: TenantId, customer: Uuid, boundary: Boundary) {
         let mut kept = self.kept();

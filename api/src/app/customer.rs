@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::Map;
 use uuid::Uuid;
-use waymark_domain::customer::{Command, Customer, NewEvent, decide, tags};
+use waymark_domain::customer::{Command, Customer, CustomerEvent, NewEvent, Recorded, decide, tags};
 use waymark_eventstore::{Append, Appended, Condition, Outcome, Query, StoreError};
 
 use super::boundary::{Boundary, evolved};
@@ -48,7 +48,7 @@ impl App {
                 Err(AppError::Refused(_) | AppError::VersionMismatch { .. }) if !fresh => continue,
                 Err(AppError::Refused(refusal)) => return self.refuse(caller, meta, *refusal).await,
                 Err(error) => return Err(error),
-                Ok(append) => match self.append(caller, customer, &boundary, append).await {
+                Ok(pending) => match self.append(caller, customer, boundary, pending).await {
                     Err(AppError::Store(StoreError::Conflict { .. } | StoreError::TooLate)) => continue,
                     done => return done,
                 },
@@ -126,17 +126,20 @@ impl App {
         &self,
         caller: &Caller,
         customer: Uuid,
-        boundary: &Boundary,
+        boundary: Boundary,
         pending: Pending,
     ) -> Result<CommandAnswer, AppError> {
-        let erases = !pending.append.erase_subjects.is_empty();
-        match self.store.append(pending.append.clone()).await.map_err(store_error)? {
+        let Pending { append, remembered, recorded } = pending;
+        let erases = !append.erase_subjects.is_empty();
+        match self.store.append(append).await.map_err(store_error)? {
             Outcome::Repeated(receipt) => replay(&receipt),
-            Outcome::Appended(appended) if erases => {
-                self.forget(caller, customer);
-                pending.remembered.answer(appended.first_position, false)
+            Outcome::Appended(appended) => {
+                match erases {
+                    true => self.forget(caller, customer),
+                    false => self.follow(caller, customer, boundary, recorded, &appended)?,
+                }
+                remembered.answer(appended.first_position, false)
             }
-            Outcome::Appended(appended) => self.follow(caller, customer, boundary, pending, &appended),
         }
     }
 
@@ -145,20 +148,20 @@ impl App {
         &self,
         caller: &Caller,
         customer: Uuid,
-        boundary: &Boundary,
-        pending: Pending,
+        boundary: Boundary,
+        recorded: Vec<Recorded<CustomerEvent>>,
         appended: &Appended,
-    ) -> Result<CommandAnswer, AppError> {
-        let mut folded = boundary.customer.clone();
-        for (mut recorded, position) in pending.recorded.into_iter().zip(appended.first_position..) {
+    ) -> Result<(), AppError> {
+        self.boundaries.release(caller.tenant, customer, boundary.position);
+        let mut folded = boundary.customer;
+        for (mut recorded, position) in recorded.into_iter().zip(appended.first_position..) {
             recorded.position = position;
             recorded.recorded_at = appended.recorded_at;
             folded = evolved(Some(folded), &recorded)?;
         }
-        let followed =
-            Boundary { customer: folded, position: appended.last_position(), key: boundary.key.clone() };
+        let followed = Boundary { customer: folded, position: appended.last_position(), key: boundary.key };
         self.boundaries.keep(caller.tenant, customer, followed);
-        pending.remembered.answer(appended.first_position, false)
+        Ok(())
     }
 
     /// The clear texts of an erased customer must not outlive its key.

@@ -2,6 +2,7 @@
 //! rows of the same size by group commit.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures::future::join_all;
@@ -55,14 +56,17 @@ async fn conditional_appends(installation: &Installation, each: usize) -> (f64, 
     let file = installation.directory().join("store.db").display().to_string();
     let store = SqliteStore::open(&file, Options::new(Arc::new(now))).await.expect("the log opens");
     let tenant = TenantId(Uuid::from_u128(1));
+    // In the order of making, as the service's are (UUID version 7).
+    let made = Arc::new(AtomicU64::new(1));
     let started = Instant::now();
     let tasks = (0..TASKS).map(|task| {
+        let made = Arc::clone(&made);
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             let tag = format!("customer:{}", Uuid::from_u128(task as u128));
             let mut seen = 0;
-            for number in 0..each {
-                let id = Uuid::from_u128((task as u128) << 64 | number as u128 | 1 << 127);
+            for _ in 0..each {
+                let id = Uuid::from_u128(u128::from(made.fetch_add(1, Ordering::Relaxed)) << 64);
                 let mut append = Append::new(tenant, vec![draft(id, &tag)]);
                 append.condition = Some(Query::tag(tag.clone()).none_after(seen));
                 let Outcome::Appended(appended) =
