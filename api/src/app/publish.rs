@@ -27,7 +27,13 @@ impl App {
         let (key, version) = (pipeline.key.clone(), pipeline.version);
         let mut resource = Map::new();
         resource.insert("key".to_owned(), Value::String(key.clone()));
-        let event = PipelineEvent::Published(Published { pipeline });
+        let event = PipelineEvent::Published(Published {
+            pipeline,
+            effective_from: None,
+            base: None,
+            map: Vec::new(),
+            team: None,
+        });
         let draft = self.pipeline_draft(caller, &key, &event, (self.clock)())?;
         let remembered = Remembered::Done {
             status: 201,

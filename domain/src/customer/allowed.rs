@@ -45,7 +45,7 @@ pub fn allowed_transitions(
 
 /// The JSON Schema (draft 2020-12) of the body of a move to the stage.
 fn form(pipeline: &Pipeline, stage: &Stage) -> Value {
-    let EntryForm { note, next_step, reasons, evidence } = &stage.entry_form;
+    let EntryForm { note, next_step, reasons, evidence, .. } = &stage.entry_form;
     let mut required = vec!["to"];
     required.extend(note.then_some("note"));
     required.extend(next_step.then_some("next_step"));
