@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::decide::transition;
+use super::decide::{migrate, transition};
 use super::state::Customer;
 use crate::pipeline::{EntryForm, Stage};
 use crate::{Context, Label, Pipeline, Violation};
@@ -28,6 +28,9 @@ pub fn allowed_transitions(
     pipeline: &Pipeline,
     context: &Context<'_>,
 ) -> Vec<AllowedTransition> {
+    // Judged as the move itself would be: in the definition in force, where the customer may have to be placed first.
+    let settled = migrate::settled(customer, &pipeline.key, context).ok().flatten();
+    let customer = settled.as_ref().map_or(customer, |(_, settled)| settled);
     let from = customer.journeys.current(&pipeline.key);
     let elsewhere = |stage: &&Stage| from.is_none_or(|from| from.stage != stage.id);
     let judged = |stage: &Stage| {

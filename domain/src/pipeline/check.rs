@@ -2,6 +2,7 @@
 
 pub(super) mod automations;
 mod names;
+pub(super) mod publication;
 
 use std::collections::BTreeSet;
 

@@ -8,6 +8,7 @@ pub mod automation;
 mod check;
 pub mod event;
 mod parse;
+mod schema;
 pub mod template;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use automation::Automation;
 pub use event::PipelineEvent;
+pub use schema::schema;
 pub use template::{Template, templates};
 
 use crate::Label;

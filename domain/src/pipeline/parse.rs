@@ -3,6 +3,7 @@
 
 mod automation;
 mod pool;
+mod version;
 
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
@@ -54,6 +55,11 @@ pub(super) fn pipeline(key: &str, version: u32, definition: &Value) -> Result<Pi
     let mut unmet = Vec::new();
     let mut reader = Object::read("", definition, &mut unmet);
     reader.known(&["key", "version"]);
+    for list in ["stages", "pools"] {
+        if reader.fields.is_some() && !reader.has(list) {
+            reader.missing(list);
+        }
+    }
     let key_given = Value::String(key.to_owned());
     let read = Pipeline {
         key: id("key", &key_given, reader.unmet).unwrap_or_default(),

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use super::check::publication::{Affected, Proposal};
+
 use super::Pipeline;
 use super::automation::{Condition, Facts};
 
@@ -62,7 +64,7 @@ pub struct SplitRule {
 }
 
 /// A team that tries a version before everybody else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pilot {
     /// The team's id.
     pub id: String,
@@ -148,6 +150,17 @@ pub enum MappingKind {
     Retire,
     /// Somebody chose.
     Manual,
+}
+
+/// Who is in a stage, or was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Occupants {
+    /// How many stand there.
+    pub standing: u64,
+    /// How many stood there in a cycle that has not ended, and stand elsewhere now.
+    pub passed: u64,
+    /// Some of those who stand there.
+    pub sample: Vec<Uuid>,
 }
 
 impl Mapping {
@@ -256,6 +269,18 @@ impl Versions {
             None => Landing::Stays,
             Some(kind) => Landing::Goes { to: place.to, sub_status: place.sub_status, kind },
         }
+    }
+
+    /// Whether the versions on the way say something of a stage, or the one in force does not have it: whether those
+    /// who stand in it have to be looked at.
+    pub fn concerns(&self, stage: &str, entered_under: u32, in_force: u32) -> bool {
+        if entered_under == in_force {
+            return false;
+        }
+        let there = self.version(in_force).is_some_and(|known| known.pipeline.stage(stage).is_some());
+        let (back, forward) = self.route(entered_under, in_force);
+        let mut steps = back.into_iter().chain(forward).flatten();
+        !there || steps.any(|step| step.from == stage && step.mapping != Mapping::Same)
     }
 
     /// The maps to go through from one version to another: back out of pilots, then on towards it.
