@@ -10,7 +10,7 @@ use waymark_eventstore::vault::{RootKey, Vault};
 use waymark_eventstore::{Clock, EventStore as _, Options, SqliteStore, TenantId, WriteGate};
 use waymark_projections::Projections;
 
-use crate::app::{App, Caller};
+use crate::app::{App, Caller, Migrator};
 use crate::auth::{AdminStore, NewKey, Scope};
 use crate::clock::{random_ids, system_clock};
 use crate::config::DatabaseArgs;
@@ -127,19 +127,24 @@ impl Installation {
         crate::http::router(self.app.clone(), self.admin.clone(), stop)
     }
 
-    /// Keeps the read models up and the log's head signed, until the token is cancelled.
+    /// Keeps the read models up, the log's head signed and customers in the versions in force, until the token is cancelled.
     pub fn run(&self, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
         let projections = self.app.projections.clone();
         let notary = self.notary.clone();
+        let migrator = Migrator::new(self.app.clone());
         let tasks = (
             tokio::spawn({
                 let stop = stop.clone();
                 async move { projections.run(stop.cancelled_owned()).await }
             }),
-            tokio::spawn(async move { notary.run(stop).await }),
+            tokio::spawn({
+                let stop = stop.clone();
+                async move { notary.run(stop).await }
+            }),
+            tokio::spawn(async move { migrator.run(stop).await }),
         );
         async move {
-            for ended in [tasks.0.await, tasks.1.await] {
+            for ended in [tasks.0.await, tasks.1.await, tasks.2.await] {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a background task did not end well");
                 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::actor::Actor;
 use crate::pipeline::Pipeline;
+use crate::pipeline::version::Versions;
 use crate::pool::Pool;
 
 /// How far ahead of our clock an instant may lie: clocks differ, moves into the future do not exist.
@@ -23,6 +24,9 @@ pub struct Context<'a> {
     pub effective_at: Option<DateTime<Utc>>,
     /// The definition in force of each pipeline, by key.
     pub pipelines: &'a BTreeMap<String, Arc<Pipeline>>,
+    /// Every version of each pipeline, by key: what leads from stages of earlier versions to those in force. None
+    /// where nothing can be of another version, as in a file being read in.
+    pub versions: Option<&'a BTreeMap<String, Arc<Versions>>>,
     /// How many claims the actor made in the customer's pool on the pool's local date of `now`.
     pub claims_today: u32,
     /// Whether things may have happened before the customer's first event.
@@ -40,6 +44,7 @@ impl<'a> Context<'a> {
             actor,
             effective_at: None,
             pipelines,
+            versions: None,
             claims_today: 0,
             allow_before_creation: false,
             import: false,
@@ -54,6 +59,11 @@ impl<'a> Context<'a> {
     /// The pipeline's definition in force.
     pub fn pipeline(&self, key: &str) -> Option<&'a Pipeline> {
         self.pipelines.get(key).map(AsRef::as_ref)
+    }
+
+    /// Every version of the pipeline.
+    pub fn versions(&self, key: &str) -> Option<&'a Versions> {
+        self.versions?.get(key).map(AsRef::as_ref)
     }
 
     /// The pool of that key: the named pipeline's own, else any other pipeline's.

@@ -1,10 +1,13 @@
 //! Pools: who owns a customer that no rep owns, and how many a rep may take from there in a day.
 
+pub mod rules;
+
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::Label;
+use rules::PoolRules;
 
 /// What sort of pool it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,9 @@ pub struct Pool {
     pub claims_per_day: u32,
     /// Whether customers of the pipeline without an owner begin here.
     pub default: bool,
+    /// When customers come back to it, and who may take them out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<PoolRules>,
 }
 
 impl Pool {

@@ -28,7 +28,7 @@ pub(crate) enum Effect<'a> {
         stage: &'a str,
         sub_status: Option<&'a str>,
     },
-    /// A correction: anything in the journey may differ.
+    /// A correction, or another label for a stay: anything in the journey may differ.
     Rewrite { journey: &'a str },
 }
 
@@ -64,6 +64,7 @@ impl<'a> Effect<'a> {
                 sub_status: None,
             },
             CustomerEvent::MoveInserted(e) => Self::Rewrite { journey: &e.journey },
+            CustomerEvent::StageMigrated(e) => Self::Rewrite { journey: &e.journey },
             CustomerEvent::MoveVoided(e) => Self::Rewrite { journey: &e.journey },
             CustomerEvent::MoveTargetCorrected(e) => Self::Rewrite { journey: &e.journey },
             CustomerEvent::MoveTimeCorrected(e) => Self::Rewrite { journey: &e.journey },
@@ -101,6 +102,7 @@ pub(crate) struct Placed {
     pub(crate) cycle: u32,
     pub(crate) repeat: bool,
     pub(crate) inserted: bool,
+    pub(crate) version: u32,
 }
 
 impl Placed {
@@ -127,6 +129,7 @@ pub(crate) fn placed(moves: Vec<Move>) -> Vec<Placed> {
                 cycle,
                 repeat,
                 inserted: made.kind == MoveKind::Inserted,
+                version: made.pipeline_version,
             };
             tail = Some(placed.tail());
             placed

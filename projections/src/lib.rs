@@ -28,7 +28,7 @@ mod timeline;
 
 pub use ask::{At, Filter};
 pub use board::{
-    BoardQuery, BoardReport, CardReport, ContactReport, CustomerFilter, CustomerList, CustomerReport,
+    BoardQuery, BoardReport, CardReport, ContactReport, CustomerFilter, CustomerList, CustomerReport, Group,
     JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards,
 };
 pub use dwell::{

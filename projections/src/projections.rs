@@ -12,11 +12,12 @@ use tokio::task::JoinSet;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Pipeline;
+use waymark_domain::pipeline::version::Occupants;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId, WriteGate};
 
 use crate::ask::{At, Filter, View};
-use crate::board::{self, BoardQuery, BoardReport, CustomerFilter, CustomerList, CustomerReport};
+use crate::board::{self, BoardQuery, BoardReport, CustomerFilter, CustomerList, CustomerReport, Group};
 use crate::checkpoint::{self, Which};
 use crate::db::Db;
 use crate::dwell::{
@@ -456,6 +457,44 @@ impl Projections {
     pub async fn pools(&self, tenant: TenantId) -> Result<(BTreeMap<String, u64>, Position)> {
         let mut view = self.view(tenant, board::NAME).await?;
         Ok((board::pools(&mut view).await?, view.position))
+    }
+
+    /// Who stands in each stage of a pipeline, or stood there in a cycle that has not ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn occupants(
+        &self,
+        tenant: TenantId,
+        pipeline: &Pipeline,
+    ) -> Result<(BTreeMap<String, Occupants>, Position)> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        Ok((dwell::occupants(&mut view, pipeline).await?, view.position))
+    }
+
+    /// The customers of a pipeline, counted by stage and by the version that the stage is of.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn groups(&self, tenant: TenantId, pipeline: &str) -> Result<(Vec<Group>, Position)> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        Ok((board::groups(&mut view, pipeline).await?, view.position))
+    }
+
+    /// The customers of such a group after one of them, at most `limit`, in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn of_group(
+        &self,
+        tenant: TenantId,
+        pipeline: &str,
+        group: &Group,
+        after: Uuid,
+        limit: u32,
+    ) -> Result<Vec<Uuid>> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        board::of_group(&mut view, pipeline, group, after, limit).await
     }
 
     /// The board of a pipeline. `stage_name(stage)` says what a stage is called.

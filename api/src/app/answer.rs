@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 use waymark_domain::refusal::Refusal;
 use waymark_eventstore::{Position, StoreError};
+use waymark_projections::ProjectionError;
 
 /// What comes with a command beside its body.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +18,8 @@ pub struct CommandMeta {
     pub if_match: Option<u64>,
     /// Ties together what follows from one request.
     pub correlation_id: Option<Uuid>,
+    /// The event because of which a rule commands.
+    pub causation_id: Option<Uuid>,
 }
 
 /// One event that a command appended.
@@ -77,6 +80,9 @@ pub enum AppError {
     /// The log did not do what was asked.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A read model cannot answer, or not yet.
+    #[error(transparent)]
+    Projection(#[from] ProjectionError),
     /// What stands in the log cannot be read by this version of the service.
     #[error("the log cannot be read: {0}")]
     Unreadable(String),

@@ -119,7 +119,11 @@ impl App {
         order: &Step,
         staged: &mut Staged,
     ) -> Result<(), AppError> {
-        let situation = self.bare_situation(caller).await?;
+        let owner = match &order.command {
+            Command::Register(register) => register.owner.as_ref(),
+            _ => None,
+        };
+        let situation = self.bare_situation(caller, owner).await?;
         let events = decide(None, &order.command, &situation.context(caller, order.effective_at))?;
         if let Some(external_id) = events.iter().find_map(external_id) {
             let query = Query::tag(tags::external(external_id));

@@ -11,7 +11,7 @@ use waymark_eventstore::Draft;
 use waymark_eventstore::vault::DataKey;
 
 use super::pipelines::PIPELINES_TAG;
-use super::{App, AppError, Caller};
+use super::{App, AppError, Caller, CommandMeta};
 
 impl App {
     /// The draft of a customer event.
@@ -22,7 +22,7 @@ impl App {
         event: &CustomerEvent,
         effective_at: DateTime<Utc>,
         key: &DataKey,
-        correlation_id: Option<Uuid>,
+        meta: &CommandMeta,
     ) -> Result<Draft, AppError> {
         let id = self.new_id();
         let mut data = event.to_json().map_err(|error| AppError::Unreadable(error.to_string()))?;
@@ -32,7 +32,8 @@ impl App {
             type_version: event.type_version(),
             subject: format!("customer/{customer}"),
             tags: event.tags(customer),
-            correlation_id,
+            causation_id: meta.causation_id,
+            correlation_id: meta.correlation_id,
             ..draft(caller, id, effective_at, data)
         })
     }

@@ -36,9 +36,7 @@ impl App {
     ) -> Result<Pending, AppError> {
         let drafts = events
             .iter()
-            .map(|new| {
-                self.customer_draft(caller, customer, &new.event, new.effective_at, key, meta.correlation_id)
-            })
+            .map(|new| self.customer_draft(caller, customer, &new.event, new.effective_at, key, meta))
             .collect::<Result<Vec<_>, _>>()?;
         let remembered = Remembered::Done {
             status: accepted.status,

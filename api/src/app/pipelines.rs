@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::RwLock;
+use waymark_domain::pipeline::version::{Publication, Versions};
 use waymark_domain::pipeline::{Pipeline, PipelineEvent};
 use waymark_eventstore::{Clock, EventStore, Position, Query, TenantId};
 
@@ -17,8 +18,10 @@ const FRESH_FOR: TimeDelta = TimeDelta::seconds(1);
 /// How many entries are read at a time.
 const PAGE: u32 = 100;
 
-/// The latest version of each pipeline, by key.
+/// The version in force of each pipeline, by key.
 pub(crate) type Latest = Arc<BTreeMap<String, Arc<Pipeline>>>;
+/// Every version of each pipeline, by key.
+pub(crate) type AllVersions = Arc<BTreeMap<String, Arc<Versions>>>;
 
 /// The published pipelines. Versions are immutable, so what was read once stays right.
 pub struct Pipelines {
@@ -27,12 +30,26 @@ pub struct Pipelines {
     tenants: RwLock<HashMap<TenantId, Known>>,
 }
 
+/// What is in force for one team, and what there is.
+#[derive(Debug, Clone)]
+pub(crate) struct InForce {
+    /// The version in force of each pipeline.
+    pub(crate) pipelines: Latest,
+    /// Every version of each.
+    pub(crate) versions: AllVersions,
+}
+
 #[derive(Clone)]
 struct Known {
     read_to: Position,
     read_at: DateTime<Utc>,
+    /// When the last of them was recorded: what takes force at once is in force from then on, whatever our clock says.
+    newest: DateTime<Utc>,
+    /// What is in force for those of no team.
     latest: Latest,
-    versions: Arc<BTreeMap<(String, u32), Arc<Pipeline>>>,
+    /// When that changes next.
+    next_change: Option<DateTime<Utc>>,
+    versions: AllVersions,
 }
 
 impl Pipelines {
@@ -40,7 +57,7 @@ impl Pipelines {
         Self { store, clock, tenants: RwLock::new(HashMap::new()) }
     }
 
-    /// The latest version of every pipeline of a tenant.
+    /// The version in force of every pipeline of a tenant, for customers of no team.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -48,7 +65,20 @@ impl Pipelines {
         Ok(self.known(tenant).await?.latest)
     }
 
-    /// A pipeline: its latest version, or the one asked for.
+    /// The versions in force for a team's customers, beside all versions.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn in_force(&self, tenant: TenantId, team: Option<&str>) -> Result<InForce, AppError> {
+        let known = self.known(tenant).await?;
+        let pipelines = match team {
+            None => known.latest.clone(),
+            Some(_) => Arc::new(known.in_force(team, (self.clock)())),
+        };
+        Ok(InForce { pipelines, versions: known.versions })
+    }
+
+    /// A pipeline: the version in force for customers of no team, or the one asked for.
     ///
     /// # Errors
     /// [`AppError::NotFound`] when there is no such pipeline or version; else when the log cannot be read.
@@ -60,24 +90,22 @@ impl Pipelines {
     ) -> Result<Arc<Pipeline>, AppError> {
         let known = self.known(tenant).await?;
         let found = match version {
-            None => known.latest.get(key),
-            Some(version) => known.versions.get(&(key.to_owned(), version)),
+            None => known.latest.get(key).cloned(),
+            Some(version) => {
+                let versions = known.versions.get(key);
+                versions.and_then(|versions| Some(versions.version(version)?.pipeline.clone()))
+            }
         };
-        found.cloned().ok_or_else(|| AppError::NotFound { what: "pipeline", id: key.to_owned() })
+        found.ok_or_else(|| no_such_pipeline(key))
     }
 
-    /// The versions of a pipeline, oldest first.
+    /// Every version of a pipeline.
     ///
     /// # Errors
-    /// When the log cannot be read.
-    pub async fn versions(&self, tenant: TenantId, key: &str) -> Result<Vec<Arc<Pipeline>>, AppError> {
+    /// [`AppError::NotFound`] when there is no such pipeline; else when the log cannot be read.
+    pub async fn versions(&self, tenant: TenantId, key: &str) -> Result<Arc<Versions>, AppError> {
         let known = self.known(tenant).await?;
-        Ok(known
-            .versions
-            .iter()
-            .filter(|((of, _), _)| of == key)
-            .map(|(_, pipeline)| pipeline.clone())
-            .collect())
+        known.versions.get(key).cloned().ok_or_else(|| no_such_pipeline(key))
     }
 
     /// Reads what was published since, whatever is known.
@@ -89,6 +117,7 @@ impl Pipelines {
         let now = (self.clock)();
         if let Some(known) = self.tenants.read().await.get(&tenant)
             && now - known.read_at < FRESH_FOR
+            && known.next_change.is_none_or(|change| now < change)
         {
             return Ok(known.clone());
         }
@@ -112,9 +141,14 @@ impl Pipelines {
         }
         known.read_to = head;
         known.read_at = (self.clock)();
+        known.settle();
         tenants.insert(tenant, known.clone());
         Ok(known)
     }
+}
+
+fn no_such_pipeline(key: &str) -> AppError {
+    AppError::NotFound { what: "pipeline", id: key.to_owned() }
 }
 
 impl Known {
@@ -122,9 +156,27 @@ impl Known {
         Self {
             read_to: 0,
             read_at: DateTime::<Utc>::MIN_UTC,
+            newest: DateTime::<Utc>::MIN_UTC,
             latest: Arc::default(),
+            next_change: None,
             versions: Arc::default(),
         }
+    }
+
+    /// What is in force for a team at an instant.
+    fn in_force(&self, team: Option<&str>, at: DateTime<Utc>) -> BTreeMap<String, Arc<Pipeline>> {
+        let at = at.max(self.newest);
+        let each = self.versions.iter();
+        each.filter_map(|(key, versions)| Some((key.clone(), versions.in_force(team, at)?.pipeline.clone())))
+            .collect()
+    }
+
+    /// Works out what is in force now, and until when.
+    fn settle(&mut self) {
+        let now = self.read_at.max(self.newest);
+        self.latest = Arc::new(self.in_force(None, now));
+        let changes = self.versions.values().flat_map(|versions| versions.changes());
+        self.next_change = changes.filter(|change| *change > now).min();
     }
 
     fn learn(&mut self, entry: &waymark_eventstore::Entry) -> Result<(), AppError> {
@@ -133,9 +185,21 @@ impl Known {
         let event = PipelineEvent::decode(&envelope.event_type, envelope.type_version, envelope.data)
             .map_err(|error| unreadable(error.to_string()))?;
         if let Some(PipelineEvent::Published(published)) = event {
-            let pipeline = Arc::new(published.pipeline);
-            Arc::make_mut(&mut self.latest).insert(pipeline.key.clone(), pipeline.clone());
-            Arc::make_mut(&mut self.versions).insert((pipeline.key.clone(), pipeline.version), pipeline);
+            let starts = published.team.as_ref().and_then(|pilot| pilot.from).or(published.effective_from);
+            let publication = Publication {
+                pipeline: Arc::new(published.pipeline),
+                base: published.base,
+                map: published.map,
+                team: published.team,
+                in_force_from: starts.unwrap_or(entry.recorded_at),
+                event: envelope.id,
+                published_at: entry.recorded_at,
+                published_by: envelope.actor.into_owned(),
+            };
+            let key = publication.pipeline.key.clone();
+            let versions = Arc::make_mut(&mut self.versions).entry(key).or_default();
+            Arc::make_mut(versions).add(publication);
+            self.newest = self.newest.max(entry.recorded_at);
         }
         self.read_to = entry.position;
         Ok(())

@@ -1,14 +1,65 @@
-//! Publishing a pipeline.
+//! Publishing a pipeline, and its next versions.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use waymark_domain::pipeline::event::Published;
+use waymark_domain::pipeline::version::{MappingKind, Occupants, Pilot, Proposal, StageMapping};
 use waymark_domain::pipeline::{Pipeline, PipelineEvent};
-use waymark_domain::refusal::{Code, Refusal};
+use waymark_domain::refusal::{Code, Refusal, Violation};
 use waymark_domain::{Label, customer::tags};
-use waymark_eventstore::{Append, Outcome, Query, StoreError};
+use waymark_eventstore::{Append, Outcome, Position, Query, StoreError, TenantId};
 
 use super::remember::{Remembered, replay, store_error};
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
+
+/// How long a publication waits for the read model that says who is in which stage.
+const OCCUPANTS_WITHIN: Duration = Duration::from_secs(10);
+/// How often a publication is judged again because another came before it.
+const ATTEMPTS: u32 = 8;
+/// The most versions that a pipeline has.
+const MOST_VERSIONS: u32 = 65_535;
+
+/// The next version of a pipeline, as it is asked for.
+#[derive(Debug, Clone)]
+pub struct NewVersion {
+    /// The definition, as a client gives it.
+    pub definition: Value,
+    /// From when it is to be in force; at once when absent.
+    pub effective_from: Option<DateTime<Utc>>,
+    /// Where customers in stages of the version before go.
+    pub map: Vec<StageMapping>,
+    /// The team that alone it is for.
+    pub team: Option<Pilot>,
+}
+
+/// What the version would do, or does, to the customers of a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AffectedStage {
+    /// The stage of the version before.
+    pub stage: String,
+    /// Who is in it, or was.
+    pub occupants: Occupants,
+    /// How they go; none where nothing is said and the stage is gone.
+    pub kind: Option<MappingKind>,
+    /// Where they go: several for a split.
+    pub to: Vec<String>,
+}
+
+/// What a version would do.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// The definition, where it is one.
+    pub pipeline: Option<Pipeline>,
+    /// The version that the map leads from.
+    pub base: u32,
+    /// What would break.
+    pub violations: Vec<Violation>,
+    /// Whom it concerns, stage by stage.
+    pub affected: Vec<AffectedStage>,
+}
 
 impl App {
     /// Publishes the first version of a pipeline.
@@ -24,10 +75,128 @@ impl App {
         if let Some(answer) = self.remembered(caller, meta).await? {
             return Ok(answer);
         }
-        let (key, version) = (pipeline.key.clone(), pipeline.version);
-        let mut resource = Map::new();
+        let key = pipeline.key.clone();
+        let published = Published { pipeline, effective_from: None, base: None, map: Vec::new(), team: None };
+        match self.append_version(caller, meta, published, 0, Map::new()).await {
+            Err(AppError::Store(StoreError::Conflict { .. })) => {
+                self.refuse(caller, meta, exists(&key)).await
+            }
+            done => done,
+        }
+    }
+
+    /// Publishes the next version of a pipeline.
+    ///
+    /// # Errors
+    /// When it is refused (nothing is changed then), there is no such pipeline, or the log cannot take it.
+    pub async fn publish_version(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+        key: &str,
+        new: &NewVersion,
+    ) -> Result<CommandAnswer, AppError> {
+        if let Some(answer) = self.remembered(caller, meta).await? {
+            return Ok(answer);
+        }
+        for _ in 0..ATTEMPTS {
+            let head = self.store.head(caller.tenant).await?.position;
+            let preview = self.preview_version(caller, key, new).await?;
+            let refused = Refusal::unless_met([preview.violations]).err();
+            if let Some(refusal) = refused {
+                return self.refuse(caller, meta, refusal).await;
+            }
+            let Some(pipeline) = preview.pipeline else { return Err(AppError::Contention) };
+            let published = Published {
+                pipeline,
+                effective_from: new.effective_from,
+                base: Some(preview.base),
+                map: new.map.clone(),
+                team: new.team.clone(),
+            };
+            let mut resource = Map::new();
+            let customers: u64 = preview.affected.iter().map(|stage| stage.occupants.standing).sum();
+            resource.insert("customers".to_owned(), customers.into());
+            match self.append_version(caller, meta, published, head, resource).await {
+                Err(AppError::Store(StoreError::Conflict { .. })) => {}
+                done => return done,
+            }
+        }
+        Err(AppError::Contention)
+    }
+
+    /// What a next version would do, and what would break, without publishing it.
+    ///
+    /// # Errors
+    /// When there is no such pipeline, or the log or a read model cannot be read.
+    pub async fn preview_version(
+        &self,
+        caller: &Caller,
+        key: &str,
+        new: &NewVersion,
+    ) -> Result<Preview, AppError> {
+        self.pipelines.refresh(caller.tenant).await?;
+        let versions = self.pipelines.versions(caller.tenant, key).await?;
+        let missing = || AppError::NotFound { what: "pipeline", id: key.to_owned() };
+        let base = versions.base_of_next().ok_or_else(missing)?;
+        let next = versions.all().len().saturating_add(1);
+        let next = u32::try_from(next).unwrap_or(u32::MAX);
+        let none = |violations| Preview {
+            pipeline: None,
+            base: base.pipeline.version,
+            violations,
+            affected: Vec::new(),
+        };
+        if next > MOST_VERSIONS {
+            return Ok(none(vec![too_many_versions()]));
+        }
+        let pipeline = match Pipeline::parse(key, next, &new.definition) {
+            Ok(pipeline) => pipeline,
+            Err(refusal) => return Ok(none(refusal.violations)),
+        };
+        let occupants = self.occupants(caller.tenant, &base.pipeline).await?;
+        let proposal = Proposal {
+            base,
+            pipeline: &pipeline,
+            map: &new.map,
+            effective_from: new.effective_from,
+            team: new.team.as_ref(),
+            occupants: &occupants,
+            now: (self.clock)(),
+        };
+        let affected = proposal.affected().into_iter().map(|stage| AffectedStage {
+            stage: stage.stage.to_owned(),
+            occupants: stage.occupants,
+            kind: stage.kind,
+            to: stage.to.into_iter().map(str::to_owned).collect(),
+        });
+        let (violations, affected) = (proposal.violations(), affected.collect());
+        Ok(Preview { base: base.pipeline.version, violations, affected, pipeline: Some(pipeline) })
+    }
+
+    /// Who is in which stage, as of now.
+    async fn occupants(
+        &self,
+        tenant: TenantId,
+        pipeline: &Pipeline,
+    ) -> Result<BTreeMap<String, Occupants>, AppError> {
+        let head = self.store.head(tenant).await?.position;
+        self.projections.wait_for(tenant, "dwell", head, OCCUPANTS_WITHIN).await?;
+        Ok(self.projections.occupants(tenant, pipeline).await?.0)
+    }
+
+    /// Appends a version, unless anything was published of the pipeline after a position.
+    async fn append_version(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+        published: Published,
+        after: Position,
+        mut resource: Map<String, Value>,
+    ) -> Result<CommandAnswer, AppError> {
+        let (key, version) = (published.pipeline.key.clone(), published.pipeline.version);
         resource.insert("key".to_owned(), Value::String(key.clone()));
-        let event = PipelineEvent::Published(Published { pipeline });
+        let event = PipelineEvent::Published(published);
         let draft = self.pipeline_draft(caller, &key, &event, (self.clock)())?;
         let remembered = Remembered::Done {
             status: 201,
@@ -36,7 +205,7 @@ impl App {
             resource,
         };
         let append = Append {
-            condition: Some(Query::tag(tags::pipeline(&key)).none_after(0)),
+            condition: Some(Query::tag(tags::pipeline(&key)).none_after(after)),
             receipt: remembered.receipt(caller, meta)?,
             ..Append::new(caller.tenant, vec![draft])
         };
@@ -46,7 +215,6 @@ impl App {
                 self.pipelines.refresh(caller.tenant).await?;
                 remembered.answer(appended.first_position, false)
             }
-            Err(StoreError::Conflict { .. }) => self.refuse(caller, meta, exists(&key)).await,
             Err(error) => Err(store_error(error)),
         }
     }
@@ -58,5 +226,14 @@ fn exists(key: &str) -> Refusal {
         "key",
         Label::new(format!("已有销售流程“{key}”。"), format!("There is a pipeline “{key}” already.")),
         Label::new("换一个 key，或读取现有流程。", "Choose another key, or read the one there is."),
+    )
+}
+
+fn too_many_versions() -> Violation {
+    Violation::new(
+        Code::TooManyItems,
+        "definition",
+        Label::new("该流程的版本已达上限。", "The pipeline has as many versions as it can have."),
+        Label::new("请新建一个流程。", "Make a new pipeline."),
     )
 }

@@ -31,8 +31,8 @@ impl App {
         }
         let customer = self.new_id();
         register.customer = customer;
+        let situation = self.bare_situation(caller, register.owner.as_ref()).await?;
         let command = Command::Register(register);
-        let situation = self.bare_situation(caller).await?;
         let decided = decide(None, &command, &situation.context(caller, effective_at));
         let events = match decided {
             Ok(events) => events,

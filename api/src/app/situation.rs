@@ -1,13 +1,13 @@
 //! The circumstances of a decision: the time, the pipelines, and a rep's claims of the day.
 
 use chrono::{DateTime, Utc};
-use waymark_domain::Context;
 use waymark_domain::customer::{Command, Customer, tags};
 use waymark_domain::pool::Pool;
+use waymark_domain::{Context, Owner};
 use waymark_eventstore::{Draft, Position, Query, QueryItem};
 
 use super::boundary::Boundary;
-use super::pipelines::Latest;
+use super::pipelines::{AllVersions, InForce, Latest};
 use super::{App, AppError, Caller};
 
 /// How many claims of one day are read; a quota is far below it.
@@ -17,6 +17,7 @@ const CLAIMS_PAGE: u32 = 1_000;
 pub(super) struct Situation {
     pub(super) now: DateTime<Utc>,
     pub(super) pipelines: Latest,
+    pub(super) versions: AllVersions,
     pub(super) claims: Option<ClaimDay>,
 }
 
@@ -36,6 +37,7 @@ impl Situation {
     ) -> Context<'a> {
         Context {
             effective_at,
+            versions: Some(&self.versions),
             claims_today: self.claims.as_ref().map_or(0, |claims| claims.count),
             ..Context::new(self.now, &caller.actor, &self.pipelines)
         }
@@ -51,13 +53,16 @@ impl ClaimDay {
 }
 
 impl App {
-    /// The circumstances of a registration, which has no boundary.
-    pub(super) async fn bare_situation(&self, caller: &Caller) -> Result<Situation, AppError> {
-        Ok(Situation {
-            now: (self.clock)(),
-            pipelines: self.pipelines.latest(caller.tenant).await?,
-            claims: None,
-        })
+    /// The circumstances of a registration, which has no boundary, for the one who is to be its owner.
+    pub(super) async fn bare_situation(
+        &self,
+        caller: &Caller,
+        owner: Option<&Owner>,
+    ) -> Result<Situation, AppError> {
+        let now = (self.clock)();
+        let team = owner.and_then(|owner| self.team_of(caller.tenant, owner));
+        let InForce { pipelines, versions } = self.pipelines.in_force(caller.tenant, team.as_deref()).await?;
+        Ok(Situation { now, pipelines, versions, claims: None })
     }
 
     /// The circumstances of a command on a customer.
@@ -68,7 +73,8 @@ impl App {
         command: &Command,
     ) -> Result<Situation, AppError> {
         let now = (self.clock)();
-        let pipelines = self.pipelines.latest(caller.tenant).await?;
+        let team = self.team_of(caller.tenant, &boundary.customer.owner);
+        let InForce { pipelines, versions } = self.pipelines.in_force(caller.tenant, team.as_deref()).await?;
         let claims = match (command, caller.actor.rep_id()) {
             (Command::Claim, Some(rep)) => {
                 let context = Context::new(now, &caller.actor, &pipelines);
@@ -79,7 +85,7 @@ impl App {
             }
             _ => None,
         };
-        Ok(Situation { now, pipelines, claims })
+        Ok(Situation { now, pipelines, versions, claims })
     }
 
     /// The rep's claims on the pool's local date, as far as the boundary was read.

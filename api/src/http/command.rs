@@ -36,7 +36,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Command<T> {
         let path = request.uri().path().to_owned();
         let body = body::json(request).await?;
         let digest = digest(&method, &path, &body);
-        let meta = CommandMeta { idempotency_key, digest, if_match, correlation_id };
+        let meta = CommandMeta { idempotency_key, digest, if_match, correlation_id, causation_id: None };
         Ok(Self { body: read_body(&body)?, meta })
     }
 }

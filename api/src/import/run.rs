@@ -300,7 +300,7 @@ impl App {
                 &new.event,
                 new.effective_at,
                 &key,
-                None,
+                &CommandMeta::default(),
             )?);
         }
         Ok(append)

@@ -85,6 +85,7 @@ impl From<AppError> for Problem {
             )
             .with_header(header::RETRY_AFTER, "1"),
             AppError::Store(error) => error.into(),
+            AppError::Projection(error) => error.into(),
             AppError::Unreadable(what) => Self::internal(what),
         }
     }

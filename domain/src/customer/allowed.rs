@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::decide::transition;
+use super::decide::{migrate, transition};
 use super::state::Customer;
 use crate::pipeline::{EntryForm, Stage};
 use crate::{Context, Label, Pipeline, Violation};
@@ -28,6 +28,9 @@ pub fn allowed_transitions(
     pipeline: &Pipeline,
     context: &Context<'_>,
 ) -> Vec<AllowedTransition> {
+    // Judged as the move itself would be: in the definition in force, where the customer may have to be placed first.
+    let settled = migrate::settled(customer, &pipeline.key, context).ok().flatten();
+    let customer = settled.as_ref().map_or(customer, |(_, settled)| settled);
     let from = customer.journeys.current(&pipeline.key);
     let elsewhere = |stage: &&Stage| from.is_none_or(|from| from.stage != stage.id);
     let judged = |stage: &Stage| {
@@ -45,7 +48,7 @@ pub fn allowed_transitions(
 
 /// The JSON Schema (draft 2020-12) of the body of a move to the stage.
 fn form(pipeline: &Pipeline, stage: &Stage) -> Value {
-    let EntryForm { note, next_step, reasons, evidence } = &stage.entry_form;
+    let EntryForm { note, next_step, reasons, evidence, .. } = &stage.entry_form;
     let mut required = vec!["to"];
     required.extend(note.then_some("note"));
     required.extend(next_step.then_some("next_step"));

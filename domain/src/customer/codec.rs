@@ -160,6 +160,7 @@ customer_types! {
     MoveTimeCorrected "customer.move_time_corrected" 1 []
     MoveInserted "customer.move_inserted" 1 []
     Reactivated "customer.reactivated" 1 []
+    StageMigrated "customer.stage_migrated" 1 []
     Noted "customer.noted" 1 []
     FollowedUp "customer.followed_up" 1 []
     Signalled "customer.signalled" 1 []

@@ -21,6 +21,8 @@ pub enum Command {
     Correct(Correct),
     /// The next cycle of a lost or dormant customer.
     Reactivate(Reactivate),
+    /// Its place in the definition in force.
+    Migrate(Migrate),
     /// Something worth writing down.
     Note(Note),
     /// A conversation.
@@ -119,6 +121,8 @@ pub struct Transition {
     pub next_step: Option<String>,
     /// What shows that the stage's criterion is met.
     pub evidence: Vec<Evidence>,
+    /// The definition that whoever commands has seen; another one in force is refused.
+    pub expected_pipeline_version: Option<u32>,
 }
 
 /// A wrong record, put right.
@@ -169,6 +173,15 @@ pub struct Reactivate {
     pub to: String,
     /// Why.
     pub reason: String,
+}
+
+/// A customer's place in the definition in force.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Migrate {
+    /// The journey; the primary one when absent.
+    pub pipeline: Option<String>,
+    /// The stage, where somebody chooses; what the definition says, when absent.
+    pub to: Option<String>,
 }
 
 /// Something worth writing down.

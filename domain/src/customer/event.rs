@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::pipeline::version::MappingKind;
 use crate::{Owner, Personal};
 
 /// An event with what the log knows about it: what folds are made of.
@@ -50,6 +51,8 @@ pub enum CustomerEvent {
     MoveInserted(MoveInserted),
     /// `customer.reactivated`
     Reactivated(Reactivated),
+    /// `customer.stage_migrated`
+    StageMigrated(StageMigrated),
     /// `customer.noted`
     Noted(Noted),
     /// `customer.followed_up`
@@ -347,6 +350,27 @@ pub struct Reactivated {
     pub to: String,
     /// Why.
     pub reason: Personal<String>,
+}
+
+/// Another version of the pipeline took force: the stay that the customer is in has another label. It is no move:
+/// the stay continues, no rule is asked and no clock begins anew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageMigrated {
+    /// The journey, by its pipeline's key.
+    pub journey: String,
+    /// The definition under which the stay had its old label.
+    pub from_version: u32,
+    /// The definition that took force.
+    pub pipeline_version: u32,
+    /// The stage in the old definition.
+    pub from: String,
+    /// The stage in the new one.
+    pub to: String,
+    /// The sub-status within it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_status: Option<String>,
+    /// How the new stage was found.
+    pub kind: MappingKind,
 }
 
 /// Somebody wrote something down.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::event::{CustomerEvent, NextPlan, Recorded};
+use super::event::{CustomerEvent, DetailsChanged, NextPlan, Recorded};
 use super::timeline::{Journeys, Stay};
 use crate::Owner;
 
@@ -26,6 +26,14 @@ pub struct Customer {
     pub last_follow_up_at: Option<DateTime<Utc>>,
     /// The last claim.
     pub last_claim: Option<LastClaim>,
+    /// The value tier.
+    pub tier: Option<String>,
+    /// Labels that are not statuses.
+    pub tags: Vec<String>,
+    /// Where the lead came from.
+    pub source: Option<String>,
+    /// Through which channel.
+    pub channel: Option<String>,
     /// Whether the person was erased.
     pub erased: bool,
 }
@@ -56,6 +64,10 @@ impl Customer {
             next_plan: None,
             last_follow_up_at: None,
             last_claim: None,
+            tier: registered.tier.clone(),
+            tags: registered.tags.clone(),
+            source: registered.source.clone(),
+            channel: registered.channel.clone(),
             erased: false,
         };
         customer.evolve(first);
@@ -86,15 +98,30 @@ impl Customer {
             CustomerEvent::Released(event) => self.owner = Owner::Pool(event.pool.clone()),
             CustomerEvent::OwnerChanged(event) => self.owner = event.to.clone(),
             CustomerEvent::Erased(_) => self.erased = true,
-            CustomerEvent::DetailsChanged(_)
-            | CustomerEvent::Moved(_)
+            CustomerEvent::DetailsChanged(event) => self.change_details(event),
+            CustomerEvent::Moved(_)
             | CustomerEvent::MoveVoided(_)
             | CustomerEvent::MoveTargetCorrected(_)
             | CustomerEvent::MoveTimeCorrected(_)
             | CustomerEvent::MoveInserted(_)
             | CustomerEvent::Reactivated(_)
+            | CustomerEvent::StageMigrated(_)
             | CustomerEvent::Noted(_)
             | CustomerEvent::Signalled(_) => {}
+        }
+    }
+
+    fn change_details(&mut self, event: &DetailsChanged) {
+        let set = |held: &mut Option<String>, new: &Option<String>| {
+            if new.is_some() {
+                held.clone_from(new);
+            }
+        };
+        set(&mut self.tier, &event.tier);
+        set(&mut self.source, &event.source);
+        set(&mut self.channel, &event.channel);
+        if let Some(tags) = &event.tags {
+            self.tags.clone_from(tags);
         }
     }
 

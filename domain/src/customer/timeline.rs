@@ -4,7 +4,8 @@
 //! move or to an earlier correction, so corrections form chains that lead to one move, the *root*. Any record may
 //! be voided by a later correction of it; what is not voided applies to the root, and the last position wins. The
 //! moves that are left stand in the order of (effective instant, position). A move to the stage already held
-//! starts no stay: it is a repeat.
+//! starts no stay: it is a repeat. A migration to another definition gives the last stay another label, and is
+//! neither a move nor a correction.
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,8 @@ pub struct Stay {
     pub entered_position: u64,
     /// Who did it.
     pub entered_by: String,
+    /// The definition that its label is of.
+    pub pipeline_version: u32,
 }
 
 /// A record of the stage already held: it began no stay.
@@ -86,6 +89,8 @@ pub struct Move {
     pub sub_status: Option<String>,
     /// Who recorded it.
     pub actor: String,
+    /// The definition that the stage is of.
+    pub pipeline_version: u32,
 }
 
 /// What an event did to the timelines of a customer.
@@ -120,7 +125,16 @@ pub struct Journeys {
 impl Journeys {
     /// Folds one event in. Events come in the order of their positions.
     pub fn apply(&mut self, recorded: &Recorded<CustomerEvent>) -> Change {
-        if let Some((journey, kind, to, sub_status)) = as_move(&recorded.event) {
+        if let CustomerEvent::StageMigrated(event) = &recorded.event {
+            return self.journey_mut(&event.journey).relabel(Relabelling {
+                position: recorded.position,
+                from: event.from.clone(),
+                to: event.to.clone(),
+                sub_status: event.sub_status.clone(),
+                pipeline_version: event.pipeline_version,
+            });
+        }
+        if let Some((journey, pipeline_version, kind, to, sub_status)) = as_move(&recorded.event) {
             let made = Move {
                 event: recorded.id,
                 position: recorded.position,
@@ -129,6 +143,7 @@ impl Journeys {
                 stage: to.to_owned(),
                 sub_status: sub_status.clone(),
                 actor: recorded.actor.clone(),
+                pipeline_version,
             };
             let voids = match &recorded.event {
                 CustomerEvent::MoveInserted(inserted) => inserted.also_voids.clone(),
@@ -228,15 +243,21 @@ impl Journeys {
     }
 }
 
-/// The journey, kind, target and sub-status of an event that is a move.
-fn as_move(event: &CustomerEvent) -> Option<(&str, MoveKind, &str, &Option<String>)> {
-    match event {
-        CustomerEvent::Registered(e) => Some((&e.pipeline, MoveKind::Registered, &e.stage, &e.sub_status)),
-        CustomerEvent::Moved(e) => Some((&e.journey, MoveKind::Moved, &e.to, &e.sub_status)),
-        CustomerEvent::MoveInserted(e) => Some((&e.journey, MoveKind::Inserted, &e.to, &e.sub_status)),
-        CustomerEvent::Reactivated(e) => Some((&e.journey, MoveKind::Reactivated, &e.to, &None)),
-        _ => None,
-    }
+/// The journey, definition, kind, target and sub-status of an event that is a move.
+fn as_move(event: &CustomerEvent) -> Option<(&str, u32, MoveKind, &str, &Option<String>)> {
+    Some(match event {
+        CustomerEvent::Registered(e) => {
+            (&e.pipeline, e.pipeline_version, MoveKind::Registered, &e.stage, &e.sub_status)
+        }
+        CustomerEvent::Moved(e) => (&e.journey, e.pipeline_version, MoveKind::Moved, &e.to, &e.sub_status),
+        CustomerEvent::MoveInserted(e) => {
+            (&e.journey, e.pipeline_version, MoveKind::Inserted, &e.to, &e.sub_status)
+        }
+        CustomerEvent::Reactivated(e) => {
+            (&e.journey, e.pipeline_version, MoveKind::Reactivated, &e.to, &None)
+        }
+        _ => return None,
+    })
 }
 
 /// The journey and content of an event that is a correction.
@@ -278,6 +299,35 @@ struct Correction {
     also_voids: Vec<Uuid>,
 }
 
+/// Another label for the stay that was the last one when it was recorded.
+#[derive(Debug, Clone)]
+struct Relabelling {
+    position: u64,
+    from: String,
+    to: String,
+    sub_status: Option<String>,
+    pipeline_version: u32,
+}
+
+impl Relabelling {
+    /// Renames the last stay that these moves in effective order make, looking only at what was recorded before:
+    /// the move that began it, with the repeats that follow. What is recorded later has the new definition already.
+    fn apply(&self, moves: &mut [Move]) {
+        let known = moves.iter_mut().rev().filter(|made| made.position < self.position);
+        for made in known {
+            if made.stage != self.from {
+                break;
+            }
+            made.stage.clone_from(&self.to);
+            made.sub_status.clone_from(&self.sub_status);
+            made.pipeline_version = self.pipeline_version;
+            if made.kind == MoveKind::Reactivated {
+                break;
+            }
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 struct Journey {
     key: String,
@@ -285,6 +335,8 @@ struct Journey {
     recorded: Vec<Move>,
     /// In the order of positions.
     corrections: Vec<Correction>,
+    /// In the order of positions.
+    relabellings: Vec<Relabelling>,
     stays: Vec<Stay>,
     repeats: Vec<Repeat>,
     /// How often each stage was entered.
@@ -321,6 +373,12 @@ impl Journey {
 
     fn correct(&mut self, correction: Correction) -> Change {
         self.corrections.push(correction);
+        self.rebuild();
+        Change::Rewritten { journey: self.key.clone() }
+    }
+
+    fn relabel(&mut self, relabelling: Relabelling) -> Change {
+        self.relabellings.push(relabelling);
         self.rebuild();
         Change::Rewritten { journey: self.key.clone() }
     }
@@ -371,6 +429,7 @@ impl Journey {
             entered_event: made.event,
             entered_position: made.position,
             entered_by: made.actor,
+            pipeline_version: made.pipeline_version,
         });
         true
     }
@@ -394,6 +453,9 @@ impl Journey {
             moves.retain(|made| !voided.contains_key(&made.event));
         }
         moves.sort_by_key(|made| (made.effective_at, made.position));
+        for relabelling in &self.relabellings {
+            relabelling.apply(&mut moves);
+        }
         moves
     }
 

@@ -1,8 +1,12 @@
 //! Judges a whole definition: what makes it unusable, and what is merely unwise.
 
+pub(super) mod automations;
+mod names;
+pub(super) mod publication;
+
 use std::collections::BTreeSet;
 
-use super::{Pipeline, Stage, StageType, Transitions};
+use super::{Pipeline, Stage, StageType, TransitionRule, Transitions};
 use crate::Label;
 use crate::refusal::{Code, Violation, require};
 
@@ -16,13 +20,15 @@ pub(super) fn errors(pipeline: &Pipeline) -> Vec<Violation> {
         dead_ends(pipeline),
         incomplete(pipeline),
         default_pool(pipeline),
+        automations::automations(pipeline),
     ]
     .concat()
 }
 
 /// What is permitted but unwise.
 pub(super) fn warnings(pipeline: &Pipeline) -> Vec<Violation> {
-    [core_stages(pipeline), similar_names(pipeline), way_back(pipeline), loss_reasons(pipeline)].concat()
+    [core_stages(pipeline), names::similar_names(pipeline), way_back(pipeline), loss_reasons(pipeline)]
+        .concat()
 }
 
 fn duplicates(pipeline: &Pipeline) -> Vec<Violation> {
@@ -40,6 +46,12 @@ fn duplicates(pipeline: &Pipeline) -> Vec<Violation> {
         pipeline.reasons.iter().map(|reason| reason.code.as_str()).collect(),
     ));
     found.extend(repeated("pools", "key", pipeline.pools.iter().map(|pool| pool.key.as_str()).collect()));
+    found.extend(repeated(
+        "automations",
+        "id",
+        pipeline.automations.iter().map(|automation| automation.id.as_str()).collect(),
+    ));
+    found.extend(repeated_transitions(pipeline));
     for (n, stage) in pipeline.stages.iter().enumerate() {
         let subs = stage.sub_statuses.iter().map(|sub| sub.id.as_str()).collect();
         found.extend(repeated(&format!("stages[{n}].sub_statuses"), "id", subs));
@@ -57,16 +69,32 @@ fn duplicates(pipeline: &Pipeline) -> Vec<Violation> {
     found.into_iter().map(violation).collect()
 }
 
+/// Moves that are listed twice with different settings.
+fn repeated_transitions(pipeline: &Pipeline) -> Vec<(String, String)> {
+    let Transitions::Listed(rules) = &pipeline.transitions else { return Vec::new() };
+    let twice = rules.windows(2).filter(|pair| pair[0].from == pair[1].from && pair[0].to == pair[1].to);
+    twice.map(|pair| (transition_path(&pair[1]), format!("{} → {}", pair[1].from, pair[1].to))).collect()
+}
+
+fn transition_path(rule: &TransitionRule) -> String {
+    format!("transitions[{} → {}]", rule.from, rule.to)
+}
+
+/// A reference that leads nowhere.
+pub(super) fn dangling_reference(path: String, id: &str) -> Violation {
+    Violation::new(
+        Code::DanglingReference,
+        path,
+        Label::new(format!("“{id}”不存在。"), format!("There is no {id:?}.")),
+        Label::new("请引用已定义的标识。", "Refer to an id that is defined."),
+    )
+}
+
 fn dangling(pipeline: &Pipeline) -> Vec<Violation> {
     let mut found = Vec::new();
     let mut refer = |known: bool, path: String, id: &str| {
         if !known {
-            found.push(Violation::new(
-                Code::DanglingReference,
-                path,
-                Label::new(format!("“{id}”不存在。"), format!("There is no {id:?}.")),
-                Label::new("请引用已定义的标识。", "Refer to an id that is defined."),
-            ));
+            found.push(dangling_reference(path, id));
         }
     };
     refer(pipeline.stage(&pipeline.entry_stage).is_some(), "entry_stage".to_owned(), &pipeline.entry_stage);
@@ -85,7 +113,7 @@ fn dangling(pipeline: &Pipeline) -> Vec<Violation> {
     }
     if let Transitions::Listed(rules) = &pipeline.transitions {
         for rule in rules {
-            let path = |end: &str| format!("transitions[{} → {}].{end}", rule.from, rule.to);
+            let path = |end: &str| format!("{}.{end}", transition_path(rule));
             refer(pipeline.stage(&rule.from).is_some(), path("from"), &rule.from);
             refer(pipeline.stage(&rule.to).is_some(), path("to"), &rule.to);
         }
@@ -203,39 +231,8 @@ fn core_stages(pipeline: &Pipeline) -> Vec<Violation> {
     })
 }
 
-/// Two names are similar when one change of one character makes them equal.
-fn similar_names(pipeline: &Pipeline) -> Vec<Violation> {
-    let mut found = Vec::new();
-    for (n, stage) in pipeline.stages.iter().enumerate() {
-        let similar = |other: &&Stage| {
-            one_edit_apart(&stage.name.zh, &other.name.zh) || one_edit_apart(&stage.name.en, &other.name.en)
-        };
-        for other in pipeline.stages[..n].iter().filter(similar) {
-            found.push(Violation::new(
-                Code::SimilarNames,
-                format!("stages[{n}].name"),
-                Label::new(
-                    format!("“{}”与“{}”相似。", stage.name.zh, other.name.zh),
-                    format!("{:?} and {:?} are easily confused.", stage.name.en, other.name.en),
-                ),
-                Label::new("请使用区别明显的名称。", "Give them names that differ clearly."),
-            ));
-        }
-    }
-    found
-}
-
-fn one_edit_apart(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) =
-        (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
-    let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
-    let head = long.iter().zip(&short).take_while(|(x, y)| x == y).count();
-    let tail = long.iter().rev().zip(short.iter().rev()).take_while(|(x, y)| x == y).count();
-    long.len() - short.len() <= 1 && head + tail + 1 >= long.len()
-}
-
 fn way_back(pipeline: &Pipeline) -> Vec<Violation> {
-    let back = |rule: &super::TransitionRule| pipeline.order(&rule.from) > pipeline.order(&rule.to);
+    let back = |rule: &TransitionRule| pipeline.order(&rule.from) > pipeline.order(&rule.to);
     let exists = match &pipeline.transitions {
         Transitions::Any => true,
         Transitions::Listed(rules) => rules.iter().any(back),

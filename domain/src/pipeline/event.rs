@@ -1,9 +1,11 @@
 //! What can happen to a pipeline.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Pipeline;
+use super::version::{Pilot, StageMapping};
 use crate::customer::codec::{CodecError, EventType};
 use crate::customer::tags;
 
@@ -14,14 +16,29 @@ pub enum PipelineEvent {
     Published(Published),
 }
 
-/// A version of a pipeline came into force.
+/// A version of a pipeline was published. It takes force at `effective_from`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Published {
     /// The whole definition, with its key and version.
     pub pipeline: Pipeline,
+    /// From when it is in force; from its publication on, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_from: Option<DateTime<Utc>>,
+    /// The version that `map` leads from: the one for everybody that was published last before. None: the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<u32>,
+    /// Where customers in stages of the base go. A stage that is not listed keeps its id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub map: Vec<StageMapping>,
+    /// The team that alone it is for; for everybody when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<Pilot>,
 }
 
-static PUBLISHED: EventType = EventType { name: "pipeline.published", version: 1, upcasters: &[] };
+// Version 2 adds what may be absent. A program that knows version 1 alone would let pass what it cannot read, such
+// as an approval, and is therefore to stop instead.
+static PUBLISHED: EventType =
+    EventType { name: "pipeline.published", version: 2, upcasters: &[|unchanged| unchanged] };
 
 /// The types of pipeline events.
 pub(crate) static TYPES: &[&EventType] = &[&PUBLISHED];

@@ -4,22 +4,26 @@
 //! given; events of the past are never judged again. Nothing is inferred from a stage's name: its type says what
 //! it means.
 
+pub mod automation;
 mod check;
 pub mod event;
 mod parse;
+mod schema;
 pub mod template;
 #[cfg(test)]
 mod tests;
-
-use std::collections::BTreeSet;
+pub mod version;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+pub use automation::Automation;
 pub use event::PipelineEvent;
+pub use schema::schema;
 pub use template::{Template, templates};
 
 use crate::Label;
+use crate::actor::Role;
 use crate::customer::event::Direction;
 use crate::pool::{Pool, PoolKind};
 
@@ -129,6 +133,21 @@ pub struct EntryForm {
     /// The documents that it takes.
     #[serde(default)]
     pub evidence: Vec<EvidenceKind>,
+    /// What must be known of the customer: each one of [`CUSTOMER_FIELDS`], or a custom field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+    /// How many follow-ups must have been recorded since the customer entered the stage that it leaves.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub min_follow_ups: u32,
+}
+
+/// What entry forms call the parts of a customer that are not custom fields. A custom field is called by its name.
+pub const CUSTOMER_FIELDS: &[&str] =
+    &["name", "external_id", "contacts", "source", "channel", "tags", "tier", "amount"];
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A stage, which is to say a status.
@@ -168,15 +187,51 @@ pub struct Stage {
     /// How to work a customer in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub playbook: Option<Label>,
+    /// After how long in it a customer counts as stagnant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stagnant_after_seconds: Option<u64>,
 }
 
-/// A permitted move.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A permitted move, and what it asks for beyond the form of the stage entered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransitionRule {
     /// The stage left.
     pub from: String,
     /// The stage entered.
     pub to: String,
+    /// Who must approve; nobody when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+    /// Customer fields that must be known, as in [`EntryForm::fields`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+    /// How many follow-ups must have been recorded since the stage left was entered. The greater of this and the
+    /// entry form's holds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub min_follow_ups: u32,
+}
+
+/// An approval that a move needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The roles of which any may approve; never whoever asks.
+    pub roles: Vec<Role>,
+    /// When an approved move happened.
+    #[serde(default)]
+    pub effective: ApprovedAt,
+    /// How long a request waits before it expires.
+    pub expires_seconds: u64,
+}
+
+/// When an approved move happened in the business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovedAt {
+    /// When it was asked for: the request's own instant.
+    #[default]
+    Request,
+    /// When it was approved.
+    Approval,
 }
 
 /// Which moves are permitted.
@@ -187,7 +242,7 @@ pub enum Transitions {
     Any,
     /// These, and no others.
     #[serde(untagged)]
-    Listed(BTreeSet<TransitionRule>),
+    Listed(Vec<TransitionRule>),
 }
 
 /// Why something ended: a code that is counted, with its text.
@@ -224,6 +279,9 @@ pub struct Pipeline {
     pub reasons: Vec<Reason>,
     /// The pools that customers of the pipeline may be in; exactly one is the default.
     pub pools: Vec<Pool>,
+    /// What happens by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub automations: Vec<Automation>,
 }
 
 impl Pipeline {
@@ -247,6 +305,7 @@ impl Pipeline {
             entry_form: EntryForm::default(),
             core: false,
             playbook: None,
+            stagnant_after_seconds: None,
         };
         Self {
             key: key.to_owned(),
@@ -265,7 +324,9 @@ impl Pipeline {
                 timezone: chrono_tz::Asia::Shanghai,
                 claims_per_day: 3,
                 default: true,
+                rules: None,
             }],
+            automations: Vec::new(),
         }
     }
 
@@ -293,10 +354,14 @@ impl Pipeline {
     pub fn allows(&self, from: &str, to: &str) -> bool {
         match &self.transitions {
             Transitions::Any => from != to && self.stage(to).is_some(),
-            Transitions::Listed(rules) => {
-                rules.contains(&TransitionRule { from: from.to_owned(), to: to.to_owned() })
-            }
+            Transitions::Listed(_) => self.transition(from, to).is_some(),
         }
+    }
+
+    /// The rule that permits a move, with what it asks for; none where every move is permitted or this one is not.
+    pub fn transition(&self, from: &str, to: &str) -> Option<&TransitionRule> {
+        let Transitions::Listed(rules) = &self.transitions else { return None };
+        rules.iter().find(|rule| rule.from == from && rule.to == to)
     }
 
     /// The stages that a customer in `from` may move to, in order.

@@ -1,21 +1,27 @@
 //! Reads a definition strictly: every field that is unknown, missing or ill-formed is named by its path, all of
 //! them at once.
 
+mod automation;
+mod pool;
+mod version;
+
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
-    Criterion, EntryForm, EvidenceKind, NextAction, Phase, Pipeline, Reason, Stage, SubStatus,
+    Approval, Criterion, EntryForm, EvidenceKind, NextAction, Phase, Pipeline, Reason, Stage, SubStatus,
     TransitionRule, Transitions, check,
 };
 use crate::Label;
-use crate::pool::Pool;
 use crate::refusal::{Code, Refusal, Violation};
 
 const MAX_TEXT_CHARS: usize = 1_000;
 const MAX_ID_CHARS: usize = 64;
 const MAX_ITEMS: usize = 200;
+const MAX_TRANSITIONS: usize = 1_000;
+/// The longest span of time, in seconds: ten years.
+const MAX_SECONDS: u64 = 10 * 366 * 86_400;
 
 impl Pipeline {
     /// Reads a definition, such as a client sends it: a pipeline without `key` and `version`, which are given
@@ -49,6 +55,11 @@ pub(super) fn pipeline(key: &str, version: u32, definition: &Value) -> Result<Pi
     let mut unmet = Vec::new();
     let mut reader = Object::read("", definition, &mut unmet);
     reader.known(&["key", "version"]);
+    for list in ["stages", "pools"] {
+        if reader.fields.is_some() && !reader.has(list) {
+            reader.missing(list);
+        }
+    }
     let key_given = Value::String(key.to_owned());
     let read = Pipeline {
         key: id("key", &key_given, reader.unmet).unwrap_or_default(),
@@ -60,7 +71,8 @@ pub(super) fn pipeline(key: &str, version: u32, definition: &Value) -> Result<Pi
         entry_stage: reader.needed("entry_stage", id).unwrap_or_default(),
         transitions: reader.needed("transitions", transitions).unwrap_or(Transitions::Any),
         reasons: reader.list("reasons", reason),
-        pools: reader.list("pools", pool),
+        pools: reader.list("pools", pool::pool),
+        automations: reader.list("automations", automation::automation),
     };
     reader.finish();
     if unmet.is_empty() {
@@ -110,16 +122,24 @@ impl<'a> Object<'a> {
     }
 
     fn needed<T>(&mut self, field: &'static str, read: Read<T>) -> Option<T> {
-        if self.value(field).is_none() && self.fields.is_some() {
-            let path = self.path(field);
-            self.unmet.push(Violation::new(
-                Code::MissingField,
-                path,
-                Label::new("缺少该字段。", "The field is missing."),
-                Label::new("请补充该字段。", "Add it."),
-            ));
+        if self.fields.is_some() && !self.has(field) {
+            self.missing(field);
         }
         self.optional(field, read)
+    }
+
+    fn has(&self, field: &str) -> bool {
+        self.fields.and_then(|fields| fields.get(field)).is_some_and(|value| !value.is_null())
+    }
+
+    fn missing(&mut self, field: &str) {
+        let path = self.path(field);
+        self.unmet.push(Violation::new(
+            Code::MissingField,
+            path,
+            Label::new("缺少该字段。", "The field is missing."),
+            Label::new("请补充该字段。", "Add it."),
+        ));
     }
 
     fn list<T>(&mut self, field: &'static str, read: Read<T>) -> Vec<T> {
@@ -153,8 +173,19 @@ fn ill_formed(path: &str, zh: &str, en: &str) -> Violation {
 }
 
 fn list<T>(path: &str, value: &Value, unmet: &mut Vec<Violation>, read: Read<T>) -> Vec<T> {
-    let Some(items) = value.as_array().filter(|items| items.len() <= MAX_ITEMS) else {
-        unmet.push(ill_formed(path, "最多200项的列表", "a list of 200 items at most"));
+    at_most(MAX_ITEMS, path, value, unmet, read)
+}
+
+fn at_most<T>(
+    max_items: usize,
+    path: &str,
+    value: &Value,
+    unmet: &mut Vec<Violation>,
+    read: Read<T>,
+) -> Vec<T> {
+    let Some(items) = value.as_array().filter(|items| items.len() <= max_items) else {
+        let (zh, en) = (format!("最多{max_items}项的列表"), format!("a list of {max_items} items at most"));
+        unmet.push(ill_formed(path, &zh, &en));
         return Vec::new();
     };
     let items = items.iter().enumerate();
@@ -246,6 +277,8 @@ fn entry_form(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<E
         next_step: reader.optional("next_step", truth).unwrap_or_default(),
         reasons: reader.list("reasons", id),
         evidence: reader.list("evidence", evidence),
+        fields: reader.list("fields", id),
+        min_follow_ups: reader.optional("min_follow_ups", claims).unwrap_or_default(),
     };
     reader.finish();
     Some(form)
@@ -267,11 +300,38 @@ fn next_action(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<
 }
 
 fn seconds(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<u64> {
-    let seconds = value.as_u64().filter(|seconds| (1..=10 * 366 * 86_400).contains(seconds));
+    let seconds = value.as_u64().filter(|seconds| (1..=MAX_SECONDS).contains(seconds));
     if seconds.is_none() {
         unmet.push(ill_formed(path, "1秒至10年的秒数", "seconds, from one to ten years of them"));
     }
     seconds
+}
+
+/// Seconds that may be none.
+fn count(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<u64> {
+    if value.as_u64() == Some(0) { Some(0) } else { seconds(path, value, unmet) }
+}
+
+/// Seconds before (negative) or after an instant.
+fn signed_seconds(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<i64> {
+    let seconds = value.as_i64().filter(|seconds| seconds.unsigned_abs() <= MAX_SECONDS);
+    if seconds.is_none() {
+        unmet.push(ill_formed(
+            path,
+            "正负十年以内的秒数",
+            "seconds, at most ten years of them, negative for before",
+        ));
+    }
+    seconds
+}
+
+/// A number of things, from one to a million.
+fn number_of(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<u32> {
+    let number = value.as_u64().filter(|number| (1..=1_000_000).contains(number));
+    if number.is_none() {
+        unmet.push(ill_formed(path, "1至1000000的整数", "a whole number from 1 to 1,000,000"));
+    }
+    number.and_then(|number| number.try_into().ok())
 }
 
 fn claims(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<u32> {
@@ -312,6 +372,7 @@ fn stage(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Stage>
         entry_form: reader.optional("entry_form", entry_form).unwrap_or_default(),
         core: reader.optional("core", truth).unwrap_or_default(),
         playbook: reader.optional("playbook", label),
+        stagnant_after_seconds: reader.optional("stagnant_after_seconds", seconds),
     };
     reader.finish();
     Some(stage)
@@ -325,22 +386,30 @@ fn transitions(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<
         unmet.push(ill_formed(path, "\"any\"或转换列表", "\"any\" or a list of transitions"));
         return None;
     }
-    Some(Transitions::Listed(list(path, value, unmet, transition).into_iter().collect()))
+    let mut rules = at_most(MAX_TRANSITIONS, path, value, unmet, transition);
+    rules.sort_by(|a, b| (&a.from, &a.to).cmp(&(&b.from, &b.to)));
+    rules.dedup();
+    Some(Transitions::Listed(rules))
 }
 
 fn transition(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<TransitionRule> {
     let mut reader = Object::read(path, value, unmet);
     let (from, to) = (reader.needed("from", id), reader.needed("to", id));
+    let approval = reader.optional("approval", approval);
+    let fields = reader.list("fields", id);
+    let min_follow_ups = reader.optional("min_follow_ups", claims).unwrap_or_default();
     reader.finish();
-    Some(TransitionRule { from: from?, to: to? })
+    Some(TransitionRule { from: from?, to: to?, approval, fields, min_follow_ups })
 }
 
-fn pool(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Pool> {
+fn approval(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Approval> {
     let mut reader = Object::read(path, value, unmet);
-    let (key, kind) = (reader.needed("key", id), reader.needed("kind", one_of));
-    let (name, timezone) = (reader.needed("name", label), reader.needed("timezone", one_of));
-    let claims_per_day = reader.optional("claims_per_day", claims).unwrap_or(3);
-    let default = reader.optional("default", truth).unwrap_or_default();
+    let roles = reader.list("roles", one_of);
+    if roles.is_empty() {
+        reader.missing("roles");
+    }
+    let effective = reader.optional("effective", one_of).unwrap_or_default();
+    let expires_seconds = reader.needed("expires_seconds", seconds);
     reader.finish();
-    Some(Pool { key: key?, kind: kind?, name: name?, timezone: timezone?, claims_per_day, default })
+    Some(Approval { roles, effective, expires_seconds: expires_seconds? })
 }

@@ -20,12 +20,18 @@ impl Template {
     }
 }
 
-const SOURCES: [(&str, &str); 2] = [
+const SOURCES: [(&str, &str); 8] = [
     ("helloword-13", include_str!("templates/helloword-13.json")),
     ("landian-6", include_str!("templates/landian-6.json")),
+    ("bajun-5", include_str!("templates/bajun-5.json")),
+    ("ecommerce-6", include_str!("templates/ecommerce-6.json")),
+    ("education", include_str!("templates/education.json")),
+    ("lifecycle-5", include_str!("templates/lifecycle-5.json")),
+    ("activity-5", include_str!("templates/activity-5.json")),
+    ("funnel-5", include_str!("templates/funnel-5.json")),
 ];
 
-/// Every template, in the order of its key.
+/// Every template, the most detailed first, then by the sort of business.
 pub fn templates() -> &'static [Template] {
     static TEMPLATES: LazyLock<Vec<Template>> =
         LazyLock::new(|| SOURCES.iter().map(|(key, source)| read(key, source)).collect());

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Pipeline, StageType, Transitions, templates};
+use super::automation::{Boundary, Trigger, What};
+use super::{Automation, Pipeline, StageType, Transitions, templates};
 use crate::refusal::Code;
 
 fn definition() -> Value {
@@ -74,8 +75,205 @@ fn the_templates_have_the_stages_of_their_sources() {
         ]
     );
     assert_eq!(stages(1), ["初次接触", "需求确认", "已报价", "决策中", "成交", "暂停", "待激活"]);
+    let five = [
+        ["潜在客户", "意向客户", "成交客户", "休眠客户", "流失客户"],
+        ["潜在客户", "意向客户", "成交客户", "休眠客户", "流失客户"],
+        ["潜在客户", "意向客户", "跟进客户", "成交客户", "忠诚客户"],
+        ["潜在客户", "新客户", "活跃客户", "沉睡客户", "流失客户"],
+        ["线索", "意向", "沟通", "成交", "流失"],
+    ];
+    assert_eq!([2, 4, 5, 6, 7].map(stages), five);
+    assert_eq!(stages(3), ["网站访问", "注册用户", "加购", "首单", "复购", "流失"]);
     assert_eq!(templates()[0].pipeline.phases.len(), 4);
     assert_eq!(templates()[1].pipeline.stages.iter().filter(|stage| stage.core).count(), 6);
+}
+
+/// The automation of that id, in the template of that key.
+fn automation(template: &str, id: &str) -> Automation {
+    let template = templates().iter().find(|known| known.key == template).expect(template);
+    template.pipeline.automations.iter().find(|known| known.id == id).expect(id).clone()
+}
+
+const HOUR: u64 = 3_600;
+const DAY: u64 = 24 * HOUR;
+
+#[test]
+fn the_numbers_of_the_sources_stand_in_the_delays_of_the_automations() {
+    use Boundary::{Exceeded, Reached};
+    for (template, id, seconds, boundary) in [
+        ("helloword-13", "negotiation_reminder", 3 * DAY, Reached),
+        ("helloword-13", "satisfaction_visit", 7 * DAY, Reached),
+        ("landian-6", "wecom_on_day_two", 48 * HOUR, Reached),
+        ("landian-6", "comparing_prices_reminder", 3 * DAY, Reached),
+        ("landian-6", "quoted_without_update", 3 * DAY, Reached),
+        ("landian-6", "deciding_without_update", 3 * DAY, Reached),
+        ("landian-6", "silent_without_intent", 7 * DAY, Exceeded),
+        ("bajun-5", "dormant_after_30_days", 30 * DAY, Exceeded),
+        ("bajun-5", "mail_unread", 7 * DAY, Reached),
+        ("ecommerce-6", "low_activity", 15 * DAY, Exceeded),
+        ("ecommerce-6", "mail_unread", 7 * DAY, Reached),
+        ("education", "dormant_after_30_days", 30 * DAY, Exceeded),
+    ] {
+        let delay = automation(template, id).delay.expect("a delay");
+        assert_eq!((delay.seconds, delay.boundary), (seconds, boundary), "{template}/{id}");
+    }
+}
+
+#[test]
+fn tasks_are_due_when_the_sources_say() {
+    for (template, id, task, due) in [
+        ("helloword-13", "recontact_in_three_days", "contact_again", 3 * DAY),
+        ("landian-6", "send_material", "send_material", 24 * HOUR),
+        ("landian-6", "call_back_about_quote", "call_back", 48 * HOUR),
+        ("funnel-5", "return_visit", "return_visit", 3 * DAY),
+    ] {
+        let found = automation(template, id).actions.into_iter().find_map(|action| match action.what {
+            What::CreateTask { task: known, due_seconds, .. } if known == task => due_seconds,
+            _ => None,
+        });
+        assert_eq!(found, Some(due), "{template}/{id}");
+    }
+}
+
+#[test]
+fn what_happens_by_itself_leads_where_the_sources_say() {
+    let moves = |template, id| {
+        let actions = automation(template, id).actions.into_iter();
+        actions.filter_map(|action| match action.what {
+            What::Move { to, .. } => Some(to),
+            What::SetSubStatus { sub_status } => Some(sub_status),
+            What::MoveToPool { pool } => Some(pool),
+            What::StartProcess { process, .. } => Some(process),
+            What::Remind { role, .. } => Some(role),
+            _ => None,
+        })
+    };
+    for (template, id, expected) in [
+        ("landian-6", "quoted_without_update", vec!["to_reactivate", "rep"]),
+        ("landian-6", "deciding_without_update", vec!["supervisor"]),
+        ("landian-6", "silent_without_intent", vec!["paused", "dormant_pool"]),
+        ("bajun-5", "paid_is_won", vec!["won"]),
+        ("bajun-5", "dormant_after_30_days", vec!["dormant", "rep"]),
+        ("ecommerce-6", "low_activity", vec!["low_activity", "marketing"]),
+        ("education", "expires_in_30_days", vec!["expiring_in_30_days"]),
+        ("education", "left_for_price", vec!["left_for_price"]),
+        ("lifecycle-5", "after_the_deal", vec!["signing", "collection", "delivery"]),
+        ("funnel-5", "signing_and_collection", vec!["signing", "collection"]),
+    ] {
+        assert_eq!(moves(template, id).collect::<Vec<_>>(), expected, "{template}/{id}");
+    }
+    let Trigger::FieldDate { offset_seconds, field, .. } =
+        automation("education", "expires_in_30_days").trigger
+    else {
+        panic!("the end of a contract is a date")
+    };
+    assert_eq!((field.as_str(), offset_seconds), ("contract_end", -30 * DAY.cast_signed()));
+}
+
+#[test]
+fn the_pools_of_the_templates_take_customers_back_after_five_and_seven_days() {
+    for template in templates() {
+        let pool = template.pipeline.default_pool().expect("a pool");
+        let rules = pool.rules.as_ref().expect("rules");
+        let clock = |id: &str| rules.reclaim.iter().find(|clock| clock.id == id).map(|clock| clock.seconds);
+        assert_eq!((clock("no_update"), clock("no_visit")), (Some(5 * DAY), Some(7 * DAY)));
+        let first = rules.first_contact.expect("a first contact");
+        assert_eq!((first.within_seconds, pool.claims_per_day), (48 * HOUR, 3));
+    }
+}
+
+#[test]
+fn completing_a_follow_up_and_a_deal_asks_for_what_the_sources_say() {
+    let funnel = &templates().iter().find(|known| known.key == "funnel-5").unwrap().pipeline;
+    assert_eq!(funnel.transition("talking", "won").unwrap().min_follow_ups, 1);
+    let evidence = &funnel.stage("won").unwrap().entry_form.evidence;
+    let required: Vec<&str> =
+        evidence.iter().filter(|kind| kind.required).map(|kind| kind.kind.as_str()).collect();
+    assert_eq!(required, ["order_contract", "invoice_information_confirmed"]);
+}
+
+#[test]
+fn an_automation_that_refers_to_nothing_or_does_nothing_is_named_by_its_path() {
+    let label = json!({"zh": "字", "en": "text"});
+    let automation = |trigger: Value, action: Value| json!({"id": "a", "name": label, "trigger": trigger, "actions": [action]});
+    let entered = json!({"kind": "stage_entered", "stages": ["quoted"]});
+    let action = |what: Value| {
+        let mut action = what;
+        action["text"] = label.clone();
+        action
+    };
+    for (trigger, what, code, field) in [
+        (
+            json!({"kind": "stage_entered", "stages": ["none"]}),
+            json!({"kind": "set_tag", "tag": "x"}),
+            Code::DanglingReference,
+            "automations[0].trigger.stages[0]",
+        ),
+        (
+            json!({"kind": "stage_idle"}),
+            json!({"kind": "set_tag", "tag": "x"}),
+            Code::InvalidValue,
+            "automations[0].trigger.stages",
+        ),
+        (
+            entered.clone(),
+            json!({"kind": "move", "to": "none"}),
+            Code::DanglingReference,
+            "automations[0].actions[0].to",
+        ),
+        (
+            json!({"kind": "stage_entered", "stages": ["first_contact"]}),
+            json!({"kind": "move", "to": "won"}),
+            Code::InvalidValue,
+            "automations[0].actions[0].to",
+        ),
+        (
+            entered.clone(),
+            json!({"kind": "move_to_pool", "pool": "none"}),
+            Code::DanglingReference,
+            "automations[0].actions[0].pool",
+        ),
+        (
+            entered.clone(),
+            json!({"kind": "set_sub_status", "sub_status": "none"}),
+            Code::DanglingReference,
+            "automations[0].actions[0].sub_status",
+        ),
+        (
+            json!({"kind": "whenever"}),
+            json!({"kind": "set_tag", "tag": "x"}),
+            Code::InvalidValue,
+            "automations[0].trigger.kind",
+        ),
+        (
+            entered.clone(),
+            json!({"kind": "create_task", "role": "rep"}),
+            Code::MissingField,
+            "automations[0].actions[0].task",
+        ),
+    ] {
+        let found = refused(|d| d["automations"] = json!([automation(trigger, action(what))]));
+        assert!(found.contains(&one(code, field)[0]), "{field}: {found:?}");
+    }
+    let found = refused(|d| {
+        d["automations"] = json!([{"id": "a", "name": label, "trigger": entered, "actions": []}]);
+    });
+    assert_eq!(found, one(Code::InvalidValue, "automations[0].actions"));
+}
+
+#[test]
+fn a_move_with_settings_is_listed_once_and_an_approval_names_who_may_give_it() {
+    let found = refused(|d| {
+        let rule = json!({"from": "quoted", "to": "won", "min_follow_ups": 1});
+        d["transitions"].as_array_mut().unwrap().push(rule);
+    });
+    assert_eq!(found, one(Code::DuplicateId, "transitions[quoted → won]"));
+    let found = refused(|d| d["transitions"][0]["approval"] = json!({"effective": "whenever"}));
+    let fields: Vec<&str> = found.iter().map(|(_, field)| field.as_str()).collect();
+    assert_eq!(
+        fields,
+        ["roles", "effective", "expires_seconds"].map(|f| format!("transitions[0].approval.{f}"))
+    );
 }
 
 #[test]

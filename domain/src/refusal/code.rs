@@ -54,6 +54,9 @@ codes! {
     AlreadyClaimed "already-claimed" Conflict "客户已被领取" "The customer was claimed already"
     ClaimQuotaExhausted "claim-quota-exhausted" Conflict "今日领取次数已用完" "Today's claims are used up"
     NotOwned "not-owned" Conflict "客户在公海中" "The customer is in a pool"
+    PipelineVersionChanged "pipeline-version-changed" Conflict "销售流程版本已变更" "Another version of the pipeline is in force"
+    NothingToMigrate "nothing-to-migrate" Conflict "客户已在当前版本中" "The customer has its place in the version in force"
+    MigrationUndecided "migration-undecided" Conflict "客户在新版本中的状态待选择" "Somebody has to choose the customer's stage in the new version"
     SameOwner "same-owner" Conflict "归属没有变化" "The customer belongs there already"
 
     UnknownPipeline "unknown-pipeline" Unprocessable "没有这个销售流程" "There is no such pipeline"
@@ -99,6 +102,8 @@ codes! {
     NoDefaultPool "no-default-pool" Unprocessable "需要一个默认公海" "Exactly one pool is the default"
     CriterionMissing "criterion-missing" Unprocessable "缺少进入标准" "A stage has no entry criterion"
     ActionMissing "action-missing" Unprocessable "缺少下一步动作" "A stage has no next action"
+    StageMapMissing "stage-map-missing" Unprocessable "缺少状态映射" "Nothing says where the customers of a stage go"
+    EffectiveFromTooEarly "effective-from-too-early" Unprocessable "生效时间过早" "The version would take force too early"
     CoreStageCount "core-stage-count" Unprocessable "核心状态应为5至8个" "Five to eight core stages serve best"
     SimilarNames "similar-names" Unprocessable "状态名称过于相似" "Two stages have similar names"
     NoWayBack "no-way-back" Unprocessable "没有回退路径" "No transition leads back"

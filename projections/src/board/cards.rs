@@ -1,6 +1,6 @@
 //! The board of a pipeline: who stands in each stage, now or at any other pair of instants.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -100,6 +100,8 @@ pub struct BoardReport {
     pub known_at: DateTime<Utc>,
     /// How far the read model had come.
     pub position: Position,
+    /// The pipeline versions that the stages of those who stand here are of, in order.
+    pub versions: Vec<u32>,
     /// How many stand anywhere on it.
     pub total: usize,
     /// Journeys known by then whose first move is later.
@@ -120,6 +122,7 @@ struct Place {
 #[derive(Default)]
 struct Places {
     by_stage: HashMap<String, Vec<Place>>,
+    versions: BTreeSet<u32>,
     not_started: usize,
 }
 
@@ -160,6 +163,7 @@ pub(crate) async fn board(
         effective_at: query.at.effective_at,
         known_at: query.at.known_at,
         position: view.position,
+        versions: std::mem::take(&mut places.versions).into_iter().collect(),
         total,
         not_started: places.not_started,
         stages,
@@ -190,6 +194,7 @@ async fn places_now(view: &mut View, pipeline: &Pipeline, query: &BoardQuery) ->
             }
             let past = past_of(row)?;
             if past::passes(std::slice::from_ref(&past), Micros::MAX, &query.filter) {
+                places.versions.insert(past.version);
                 places.by_stage.entry(row.text(1)?).or_default().push(Place {
                     customer: row.uuid(0)?,
                     entered: row.int(2)?,
@@ -241,6 +246,7 @@ async fn places_then(view: &mut View, pipeline: &Pipeline, query: &BoardQuery) -
         // A backdated journey may have begun before anything was known of the customer's owner.
         let then = past::at(past, until).or(past.first());
         let Some(then) = then else { continue };
+        places.versions.insert(stay.version.into());
         let stage = histories.stages.text(stay.stage).to_owned();
         places.by_stage.entry(stage).or_default().push(Place {
             customer,

@@ -197,7 +197,7 @@ impl Customer {
         };
         let moved = moves.iter().filter(|made| !made.inserted).map(|made| made.position);
         let card = Card {
-            pipeline_version: self.cards.get(journey).map_or(1, |card| card.pipeline_version),
+            pipeline_version: stay.version,
             cycle: stay.cycle,
             stage: stay.stage.clone(),
             sub_status: stay.sub_status.clone(),
@@ -215,7 +215,7 @@ impl Customer {
         latest.map(|(pipeline, _)| pipeline.as_str())
     }
 
-    /// The pipeline version under which the customer last moved.
+    /// The pipeline version that the customer's stage is of.
     pub(super) fn pipeline_version(&self) -> u32 {
         self.primary().and_then(|primary| self.cards.get(primary)).map_or(0, |card| card.pipeline_version)
     }

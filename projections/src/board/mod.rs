@@ -4,6 +4,7 @@
 mod cards;
 mod customer;
 mod fold;
+mod groups;
 mod list;
 pub(crate) mod past;
 
@@ -16,6 +17,8 @@ use crate::model::{Memory, ReadModel, Scope, Writes};
 
 pub(crate) use cards::board;
 pub use cards::{BoardQuery, BoardReport, CardReport, StageCards};
+pub use groups::Group;
+pub(crate) use groups::{groups, of_group};
 pub use list::{
     ContactReport, CustomerFilter, CustomerList, CustomerReport, JourneyReport, MoneyReport, NextAction,
     OwnerReport,
@@ -32,6 +35,8 @@ pub(crate) const DROP_TAG: &str = include_str!("drop_tag.sql");
 pub(crate) const PASTS_PAGE: &str = include_str!("pasts.sql");
 pub(crate) const CARDS_OF: &str = include_str!("cards_of.sql");
 pub(crate) const LIST: &str = include_str!("list.sql");
+pub(crate) const GROUPS: &str = include_str!("groups.sql");
+pub(crate) const OF_GROUP: &str = include_str!("of_group.sql");
 pub(crate) const POOLS: &str = include_str!("pools.sql");
 
 pub(crate) static CUSTOMERS: Table = Table {
@@ -117,7 +122,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn schema(&self) -> &'static str {

@@ -52,7 +52,8 @@ struct Page<'a> {
 impl Page<'_> {
     /// A move in order is one more row. False when the event is anything else.
     async fn append(&mut self, memory: &mut Memory, key: &(String, Uuid), fact: &Fact) -> Result<bool> {
-        let Effect::Move { kind, stage, sub_status, .. } = Effect::of(&fact.event.event) else {
+        let Effect::Move { kind, stage, sub_status, pipeline_version, .. } = Effect::of(&fact.event.event)
+        else {
             return Ok(false);
         };
         let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
@@ -75,6 +76,7 @@ impl Page<'_> {
             cycle,
             repeat,
             inserted: false,
+            version: pipeline_version,
         };
         self.add(key, placed, position);
         Ok(true)
@@ -164,7 +166,8 @@ impl Page<'_> {
         let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
         let mut rows = Vec::with_capacity(self.pending.len() * MOVES.columns.len());
         for row in self.pending {
-            let Placed { position, event, at, stage, sub_status, actor, cycle, repeat, .. } = row.placed;
+            let Placed { position, event, at, stage, sub_status, actor, cycle, repeat, version, .. } =
+                row.placed;
             rows.extend(values![
                 tenant,
                 generation,
@@ -179,7 +182,8 @@ impl Page<'_> {
                 sub_status,
                 cycle,
                 repeat,
-                actor
+                actor,
+                version
             ]);
         }
         Writes { statements: self.closed, rows: vec![(&MOVES, rows)] }
@@ -215,5 +219,6 @@ pub(super) fn read(row: &Row) -> Result<Placed> {
         repeat: row.flag(7)?,
         actor: row.text(8)?,
         inserted: false,
+        version: row.number(9)?,
     })
 }

@@ -82,9 +82,10 @@ fn read(histories: &mut Histories, customer: Uuid, moves: &str) -> Result<()> {
         let at = number::<Micros>(&mut rest)?;
         let cycle = number(&mut rest)?;
         let repeat = number::<u8>(&mut rest)? != 0;
+        let version = number(&mut rest)?;
         let stage = histories.stages.intern(text(&mut rest)?);
         let actor = histories.actors.intern(text(&mut rest)?);
-        histories.push(customer, Record { at, stage, actor, cycle, repeat });
+        histories.push(customer, Record { at, stage, actor, cycle, repeat, version });
     }
     Ok(())
 }
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn stages_and_actors_may_hold_anything() {
         let mut histories = Histories::default();
-        read(&mut histories, Uuid::nil(), "5 1 0 5 报 | 0  -7 2 1 1 3 9 rep:a b c ").unwrap();
+        read(&mut histories, Uuid::nil(), "5 1 0 1 5 报 | 0  -7 2 1 2 1 3 9 rep:a b c ").unwrap();
         let records = histories.until(0, Micros::MAX);
         assert_eq!((records.len(), records[1].at, records[1].cycle, records[1].repeat), (2, -7, 2, true));
         assert_eq!(histories.stages.text(records[0].stage), "报 |");

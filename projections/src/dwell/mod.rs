@@ -6,6 +6,7 @@
 
 mod fold;
 mod load;
+mod occupants;
 mod report;
 mod stays;
 
@@ -17,6 +18,7 @@ use crate::fact::Fact;
 use crate::model::{Memory, ReadModel, Scope, Writes};
 
 pub(crate) use load::{Loaded, load};
+pub(crate) use occupants::occupants;
 pub use report::dwell::{
     Clock, CompletedSeconds, CurvePoint, DwellQuery, DwellReport, Exit, KaplanMeier, StageReport, Unit,
 };
@@ -55,6 +57,7 @@ pub(crate) static MOVES: Table = Table {
         "cycle",
         "repeats",
         "actor",
+        "version",
     ],
     replace_by: 0,
 };
@@ -71,7 +74,7 @@ impl ReadModel for Dwell {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn schema(&self) -> &'static str {

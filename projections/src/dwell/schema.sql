@@ -18,16 +18,19 @@ CREATE TABLE IF NOT EXISTS dwell_move (
     cycle        INTEGER NOT NULL,
     repeats      INTEGER NOT NULL,
     actor        TEXT    NOT NULL,
+    -- The pipeline version that the stage is of.
+    version      INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, generation, journey, customer, effective_at, position, known_from)
 ) WITHOUT ROWID;
 
 -- For people who write SQL: the stays as they are known now.
-CREATE VIEW IF NOT EXISTS stay AS
+DROP VIEW IF EXISTS stay;
+CREATE VIEW stay AS
 SELECT m.tenant_id, m.journey, m.customer, m.cycle, m.stage, m.sub_status,
        m.effective_at AS entered_at,
        lead(m.effective_at) OVER journey AS left_at,
        lead(m.stage) OVER journey AS left_to,
-       m.event AS entered_event, m.position AS entered_position, m.actor AS entered_by
+       m.event AS entered_event, m.position AS entered_position, m.actor AS entered_by, m.version
 FROM dwell_move m
 JOIN projection_serving s
   ON s.tenant_id = m.tenant_id AND s.projection = 'dwell' AND s.generation = m.generation

@@ -1,6 +1,6 @@
 //! Many journeys in compact memory: the input of every figure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use uuid::Uuid;
@@ -64,6 +64,8 @@ pub struct Record {
     pub cycle: u32,
     /// Whether the stage was already held, so that no stay began.
     pub repeat: bool,
+    /// The pipeline version that the stage is of.
+    pub version: u16,
 }
 
 /// One stay as seen at an instant.
@@ -138,6 +140,13 @@ impl Histories {
     /// The records of every journey up to and including an instant, empty where the journey began later.
     pub fn journeys(&self, until: Micros) -> impl Iterator<Item = (usize, &[Record])> {
         (0..self.len()).map(move |journey| (journey, self.until(journey, until)))
+    }
+
+    /// The pipeline versions that records up to and including an instant are of, in order.
+    #[must_use]
+    pub fn versions(&self, until: Micros) -> Vec<u32> {
+        let met = self.records.iter().filter(|record| record.at <= until).map(|record| record.version);
+        met.collect::<BTreeSet<u16>>().into_iter().map(u32::from).collect()
     }
 
     /// The journeys that pass a test, with the numbers of stages and actors unchanged.

@@ -51,7 +51,10 @@ fn histories(csv: &[u8]) -> Histories {
         let mut held = None;
         for (at, stage, actor) in rows {
             let repeat = held.replace(stage) == Some(stage);
-            histories.push(Uuid::from_u128(number as u128), Record { at, stage, actor, cycle: 1, repeat });
+            histories.push(
+                Uuid::from_u128(number as u128),
+                Record { at, stage, actor, cycle: 1, repeat, version: 1 },
+            );
         }
     }
     histories

@@ -262,7 +262,7 @@ impl History {
         let stage = STAGES[chance.below(STAGES.len())];
         let (corrected, record) = self.records[chance.below(self.records.len())];
         let correctable = !self.erased.contains(&corrected);
-        let (customer, event) = match chance.below(16) {
+        let (customer, event) = match chance.below(18) {
             0 if correctable => (corrected, void(record)),
             1 | 2 if correctable => (corrected, retarget(record, stage)),
             3 if correctable => (corrected, retime(record, at)),
@@ -276,6 +276,7 @@ impl History {
                 (customer, CustomerEvent::Erased(Erased { ground: "request".into() }))
             }
             11 => (customer, moved_elsewhere(stage)),
+            12 | 13 => (customer, migrated(STAGES[chance.below(STAGES.len())], stage)),
             _ => (customer, moved(stage)),
         };
         if matches!(event, CustomerEvent::Erased(_)) {
@@ -312,6 +313,19 @@ fn reactivated(to: &str) -> CustomerEvent {
         from: "lost".to_owned(),
         to: to.to_owned(),
         reason: "called".to_owned().into(),
+    })
+}
+
+/// Another version with another label for whoever is in a stage. It may concern nobody.
+pub(crate) fn migrated(from: &str, to: &str) -> CustomerEvent {
+    CustomerEvent::StageMigrated(StageMigrated {
+        journey: PIPELINE.to_owned(),
+        from_version: 1,
+        pipeline_version: 3,
+        from: from.to_owned(),
+        to: to.to_owned(),
+        sub_status: None,
+        kind: waymark_domain::pipeline::version::MappingKind::Merge,
     })
 }
 

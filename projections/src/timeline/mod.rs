@@ -61,7 +61,7 @@ impl ReadModel for Timeline {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn schema(&self) -> &'static str {

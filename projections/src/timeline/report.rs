@@ -149,7 +149,8 @@ fn told(mut lines: Vec<Line>, query: &TimelineQuery) -> Vec<Line> {
 /// it was recorded.
 fn connect(lines: &mut [Line]) {
     let mut held: Vec<(String, String)> = Vec::new();
-    for line in lines {
+    // A migration says what the label was; the stay has the new one in this story already.
+    for line in lines.iter_mut().filter(|line| !line.is_migration()) {
         let (Some(journey), Some(stage)) = (line.journey.clone(), line.stage().map(str::to_owned)) else {
             continue;
         };

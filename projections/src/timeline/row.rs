@@ -45,6 +45,7 @@ fn says(event: &CustomerEvent) -> Says<'_> {
         CustomerEvent::Registered(e) => (Some(&e.pipeline), None, Some(&e.stage), None),
         CustomerEvent::Moved(e) => (Some(&e.journey), e.from.as_deref(), Some(&e.to), None),
         CustomerEvent::Reactivated(e) => (Some(&e.journey), Some(&e.from), Some(&e.to), None),
+        CustomerEvent::StageMigrated(e) => (Some(&e.journey), Some(&e.from), Some(&e.to), None),
         CustomerEvent::MoveInserted(e) => (Some(&e.journey), Some(&e.from), Some(&e.to), e.corrects),
         CustomerEvent::MoveTargetCorrected(e) => (Some(&e.journey), None, Some(&e.to), Some(e.corrects)),
         CustomerEvent::MoveTimeCorrected(e) => (Some(&e.journey), None, None, Some(e.corrects)),
@@ -80,6 +81,11 @@ impl Line {
             self.event_type.as_str(),
             "customer.move_voided" | "customer.move_target_corrected" | "customer.move_time_corrected"
         )
+    }
+
+    /// Whether it gave a stay another label, and is no move.
+    pub(super) fn is_migration(&self) -> bool {
+        self.event_type == "customer.stage_migrated"
     }
 
     /// What the journeys make of it, given the moves of its journey after corrections.

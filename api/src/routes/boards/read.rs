@@ -14,6 +14,7 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::{BoardQuery, BoardReport};
 use crate::routes::Site;
+use crate::routes::customers::names::Names;
 use crate::routes::filter::Who;
 
 /// Whose cards.
@@ -57,7 +58,8 @@ pub(super) async fn read(
     let at = moment.at(&site, &caller, "board").await?;
     let cursor = page.cursor().map(str::to_owned);
     let query = BoardQuery { at, now: moment.is_now(), filter: who.into(), stage, cursor, limit };
-    let name = |stage: &str| pipeline.stage(stage).map(|stage| stage.name.text(language).to_owned());
+    let names = Names::new(&site, &caller, language).await?;
+    let name = |stage: &str| names.stage(&key, stage);
     let mut report = site.app.projections.board(caller.tenant, &pipeline, &query, &name).await?;
     if !reads_people(&caller.actor) {
         report.stages.iter_mut().flat_map(|stage| &mut stage.cards).for_each(|card| card.name = None);

@@ -52,6 +52,7 @@ pub(super) async fn carry_out(
         digest: digest.finalize().into(),
         if_match: None,
         correlation_id: Some(sender.reader.trace_id.as_uuid()),
+        causation_id: None,
     };
     let outcome = match steps {
         Ok(steps) => all(sender, &meta, &steps).await,

@@ -44,6 +44,7 @@ impl Task {
             digest: digest(&Method::POST, &path, &line.body),
             if_match: None,
             correlation_id: Some(sender.reader.trace_id.as_uuid()),
+            causation_id: None,
         };
         let what = match line.customer_id {
             Some(customer) => What::Order { customer, order: Box::new(order(line.command, &line.body)?) },

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::app::Caller;
+use crate::app::{Caller, InForce};
+use crate::domain::pipeline::version::Versions;
 use crate::domain::{Language, Pipeline};
 use crate::problem::Problem;
 use crate::routes::Site;
@@ -11,6 +12,7 @@ use crate::routes::Site;
 /// The names of all stages of a tenant, in one language.
 pub(in crate::routes) struct Names {
     pipelines: Arc<BTreeMap<String, Arc<Pipeline>>>,
+    versions: Arc<BTreeMap<String, Arc<Versions>>>,
     language: Language,
 }
 
@@ -21,12 +23,18 @@ impl Names {
         caller: &Caller,
         language: Language,
     ) -> Result<Self, Problem> {
-        Ok(Self { pipelines: site.app.pipelines.latest(caller.tenant).await?, language })
+        let InForce { pipelines, versions } = site.app.pipelines.in_force(caller.tenant, None).await?;
+        Ok(Self { pipelines, versions, language })
     }
 
-    /// What a stage is called; none where the latest version has no such stage.
+    /// What a stage is called: by the version in force, else by the last that had it; none where none ever had.
     pub(in crate::routes) fn stage(&self, pipeline: &str, stage: &str) -> Option<String> {
-        let found = self.pipelines.get(pipeline)?.stage(stage)?;
+        let current = self.pipelines.get(pipeline).and_then(|pipeline| pipeline.stage(stage));
+        let former = || {
+            let versions = self.versions.get(pipeline)?.all().iter().rev();
+            versions.filter_map(|known| known.pipeline.stage(stage)).next()
+        };
+        let found = current.or_else(former)?;
         Some(found.name.text(self.language).to_owned())
     }
 }

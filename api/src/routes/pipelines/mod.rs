@@ -2,7 +2,10 @@
 
 mod create;
 mod list;
+mod migrations;
 mod read;
+mod schema;
+mod versions;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -10,5 +13,10 @@ use utoipa_axum::routes;
 use super::Site;
 
 pub(super) fn router() -> OpenApiRouter<Site> {
-    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(read::read))
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(read::read))
+        .routes(routes!(versions::publish, versions::list))
+        .routes(routes!(migrations::status))
+        .routes(routes!(schema::read))
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::InForce;
 use crate::auth::Authority;
 use crate::domain::customer::{AllowedTransition, allowed_transitions};
 use crate::domain::{Context, Language};
@@ -83,9 +84,11 @@ pub(super) async fn allowed(
 ) -> Result<Versioned<Json<AllowedTransitionsReply>>, Problem> {
     let customer = site.app.customer_state(&caller, id).await?;
     let key = which.pipeline.as_deref().unwrap_or(customer.primary());
-    let pipelines = site.app.pipelines.latest(caller.tenant).await?;
+    let team = site.app.team_of(caller.tenant, &customer.owner);
+    let InForce { pipelines, versions } = site.app.pipelines.in_force(caller.tenant, team.as_deref()).await?;
     let pipeline = pipelines.get(key).ok_or_else(|| Problem::not_found("pipeline", key))?;
-    let context = Context::new((site.app.clock)(), &caller.actor, &pipelines);
+    let now = (site.app.clock)();
+    let context = Context { versions: Some(&versions), ..Context::new(now, &caller.actor, &pipelines) };
     let items = allowed_transitions(&customer, pipeline, &context).into_iter();
     let items = items.map(|transition| TransitionReply::of(transition, language)).collect();
     Ok(Versioned { version: customer.version, body: Json(AllowedTransitionsReply { items }) })

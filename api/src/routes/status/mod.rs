@@ -2,6 +2,7 @@
 
 mod allowed;
 pub(super) mod correct;
+mod migrate;
 pub(super) mod reactivate;
 pub(super) mod transition;
 
@@ -16,4 +17,5 @@ pub(super) fn router() -> OpenApiRouter<Site> {
         .routes(routes!(transition::transition))
         .routes(routes!(correct::correct))
         .routes(routes!(reactivate::reactivate))
+        .routes(routes!(migrate::migrate))
 }

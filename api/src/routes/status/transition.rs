@@ -35,6 +35,8 @@ pub(crate) struct Move {
     /// What shows that the stage's entry criterion is met.
     #[serde(default)]
     evidence: Vec<Evidence>,
+    /// The pipeline version that the caller has seen. When another is in force the move is refused with 409.
+    expected_pipeline_version: Option<u32>,
     /// When it happened; now when absent.
     effective_at: Option<Instant>,
 }
@@ -66,6 +68,7 @@ impl From<Move> for Order {
             note: body.note,
             next_step: body.next_step,
             evidence: evidence.collect(),
+            expected_pipeline_version: body.expected_pipeline_version,
         };
         Self {
             command: DomainCommand::Transition(transition),

@@ -322,6 +322,10 @@ fn with_predecessors(moves: Vec<Move>) -> Vec<(Option<String>, Move)> {
 /// repeat leaves none either.
 fn permitted(pipeline: &Pipeline, left: Option<&str>, made: &Move) -> bool {
     let Some(left) = left.filter(|left| *left != made.stage) else { return true };
+    // A stage of an earlier definition: what was permitted then is not judged by the one in force.
+    if pipeline.stage(left).is_none() || pipeline.stage(&made.stage).is_none() {
+        return true;
+    }
     match made.kind {
         MoveKind::Reactivated => pipeline.stage(left).is_some_and(|stage| stage.kind.is_reactivatable()),
         MoveKind::Registered | MoveKind::Moved | MoveKind::Inserted => pipeline.allows(left, &made.stage),

@@ -7,6 +7,7 @@ mod correct;
 mod erase;
 mod follow_up;
 pub(super) mod guard;
+pub(super) mod migrate;
 mod note;
 mod reactivate;
 mod register;
@@ -47,12 +48,16 @@ pub fn decide(
         Refusal::unless_met([guard::not_erased(customer)])?;
         Ok(customer)
     };
+    if let Some(decided) = state.and_then(|customer| migrate::first(customer, command, context)) {
+        return decided;
+    }
     match command {
         Command::Register(command) => register::decide(state, command, context),
         Command::ChangeDetails(command) => change_details::decide(known()?, command, context),
         Command::Transition(command) => transition::decide(known()?, command, context),
         Command::Correct(command) => correct::decide(known()?, command, context),
         Command::Reactivate(command) => reactivate::decide(known()?, command, context),
+        Command::Migrate(command) => migrate::decide(known()?, command, context),
         Command::Note(command) => note::decide(known()?, command, context),
         Command::FollowUp(command) => follow_up::decide(known()?, command, context),
         Command::Signal(command) => signal::decide(known()?, command, context),

@@ -234,4 +234,4 @@ macro_rules! commands {
     };
 }
 
-commands! { Register ChangeDetails Transition Correct Reactivate Note FollowUp Signal Release ChangeOwner Erase }
+commands! { Register ChangeDetails Transition Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner Erase }

@@ -63,6 +63,24 @@ fn names<'a>(pipeline: &'a Pipeline, stages: &[&str], language: impl Fn(&'a Labe
     named.collect::<Vec<_>>().join(", ")
 }
 
+/// The definition in force is the one that whoever commands has seen.
+fn expected_version(pipeline: &Pipeline, command: &Transition) -> Vec<Violation> {
+    let expected = command.expected_pipeline_version;
+    require(expected.is_none_or(|expected| expected == pipeline.version), || {
+        let current = pipeline.version;
+        Violation::new(
+            Code::PipelineVersionChanged,
+            "expected_pipeline_version",
+            Label::new(
+                format!("销售流程已是第{current}版。"),
+                format!("The pipeline is at version {current} now."),
+            ),
+            Label::new("请读取新版本后再提交。", "Read the version in force, and decide by it."),
+        )
+        .with("current", current)
+    })
+}
+
 /// Nothing is recorded behind the back of a later move: that would be a correction.
 pub(super) fn not_before_a_later_move(
     customer: &Customer,
@@ -243,6 +261,7 @@ pub(super) fn decide(
     let stage = pipeline.stage(&command.to);
     let form = stage.map(|stage| form_filled(&stage.entry_form, command, context));
     Refusal::unless_met([
+        expected_version(pipeline, command),
         not_before_a_later_move(customer, journey, effective_at, context),
         obstacles(customer, pipeline, from, &command.to, context),
         guard::effective(customer, context),

@@ -76,6 +76,8 @@ pub struct DwellReport {
     pub unit: Unit,
     /// Which time passes.
     pub clock: Clock,
+    /// The pipeline versions that the stays are of, in order.
+    pub versions: Vec<u32>,
     /// The stages, in the pipeline's order.
     pub stages: Vec<StageReport>,
     /// What the reader should know about the figures.
@@ -221,6 +223,7 @@ pub(crate) async fn dwell(view: &mut View, pipeline: &Pipeline, query: &DwellQue
         position: view.position,
         unit: query.unit,
         clock: query.clock,
+        versions: histories.versions(query.at.micros()),
         stages: in_order(&histories, pipeline).into_iter().map(report).collect(),
         notes: notes(query),
     })

@@ -94,6 +94,8 @@ pub struct FlowsReport {
     pub known_at: DateTime<Utc>,
     /// How far the read model had come.
     pub position: Position,
+    /// The pipeline versions that the records are of, in order.
+    pub versions: Vec<u32>,
     /// Journeys that had begun.
     pub journeys: usize,
     /// Their records, repeats included.
@@ -207,6 +209,7 @@ fn report(
         effective_at: at.effective_at,
         known_at: at.known_at,
         position,
+        versions: histories.versions(at.micros()),
         journeys: flows.journeys,
         events: flows.events,
         transitions: pairs(flows.transitions),

@@ -65,6 +65,8 @@ pub struct PathsReport {
     pub known_at: DateTime<Utc>,
     /// How far the read model had come.
     pub position: Position,
+    /// The pipeline versions that the records are of, in order.
+    pub versions: Vec<u32>,
     /// Which journeys count.
     pub ending: Ending,
     /// How many different paths there are.
@@ -101,6 +103,7 @@ pub(crate) async fn paths(view: &mut View, pipeline: &Pipeline, query: &PathsQue
         effective_at: at.effective_at,
         known_at: at.known_at,
         position: view.position,
+        versions: histories.versions(at.micros()),
         ending: *ending,
         distinct,
         journeys,

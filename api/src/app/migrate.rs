@@ -1,0 +1,222 @@
+//! After another version of a pipeline took force: every customer whom it concerns gets its place in it.
+//!
+//! The read model says who may be concerned, the log decides. Each customer is a command of its own under the
+//! condition of its own history, so the work can stop and begin again anywhere: who has a place is found to have it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use waymark_domain::Actor;
+use waymark_domain::customer::Command;
+use waymark_domain::customer::command::Migrate;
+use waymark_domain::pipeline::version::{Publication, Versions};
+use waymark_domain::refusal::Code;
+use waymark_eventstore::{Position, TenantId};
+use waymark_projections::Group;
+
+use super::{App, AppError, Caller, CommandMeta};
+
+/// How many customers are read at a time.
+const BATCH: u32 = 500;
+/// How many of them are under way at once: their appends are committed together.
+const AT_ONCE: usize = 64;
+/// How many waiting customers are named of each group.
+const SAMPLE: u32 = 20;
+/// How often the migrator looks whether another version took force.
+const EVERY: Duration = Duration::from_millis(500);
+/// How often it looks again at pipelines that it is done with: corrections and other owners may bring customers back
+/// to stages of earlier versions.
+const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(1);
+
+/// Customers who stand in a stage of another version than the one in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remaining {
+    /// The stage, its version, and how many there are.
+    pub group: Group,
+    /// Some of them.
+    pub sample: Vec<Uuid>,
+}
+
+/// How far a pipeline's customers have come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationStatus {
+    /// The version in force for everybody.
+    pub version: u32,
+    /// Those who are still to be moved, or wait for somebody to choose.
+    pub remaining: Vec<Remaining>,
+    /// How far the read model had come that says so.
+    pub position: Position,
+}
+
+/// The versions that are in force for anybody at an instant: the one for everybody, and the pilots under way.
+fn in_force(versions: &Versions, at: DateTime<Utc>) -> BTreeSet<u32> {
+    let teams = versions.all().iter().filter_map(|known| Some(known.team.as_ref()?.id.as_str()));
+    let everybody = std::iter::once(None);
+    let found = everybody.chain(teams.map(Some)).filter_map(|team| versions.in_force(team, at));
+    found.map(|publication| publication.pipeline.version).collect()
+}
+
+impl App {
+    /// How far the customers of a pipeline have come to their places in the version in force.
+    ///
+    /// # Errors
+    /// When there is no such pipeline, or the log or a read model cannot be read.
+    pub async fn migration_status(&self, tenant: TenantId, key: &str) -> Result<MigrationStatus, AppError> {
+        let versions = self.pipelines.versions(tenant, key).await?;
+        let version = self.pipelines.find(tenant, key, None).await?.version;
+        let active = in_force(&versions, (self.clock)());
+        let (groups, position) = self.projections.groups(tenant, key).await?;
+        let mut remaining = Vec::new();
+        for group in groups {
+            let foreign = !active.contains(&group.version) || group.version == version;
+            if foreign && versions.concerns(&group.stage, group.version, version) {
+                let sample = self.projections.of_group(tenant, key, &group, Uuid::nil(), SAMPLE).await?;
+                remaining.push(Remaining { group, sample });
+            }
+        }
+        Ok(MigrationStatus { version, remaining, position })
+    }
+
+    /// Gives every customer of a pipeline its place in the version in force for it, batch by batch. Answers how many
+    /// were moved.
+    async fn migrate(&self, tenant: TenantId, key: &str, versions: &Versions) -> Result<u64, AppError> {
+        let active = in_force(versions, (self.clock)());
+        let (groups, _) = self.projections.groups(tenant, key).await?;
+        let concerned = |group: &Group| {
+            active.iter().any(|version| versions.concerns(&group.stage, group.version, *version))
+        };
+        let mut moved = 0;
+        for group in groups.iter().filter(|group| concerned(group)) {
+            let mut after = Uuid::nil();
+            loop {
+                let batch = self.projections.of_group(tenant, key, group, after, BATCH).await?;
+                let Some(last) = batch.last() else { break };
+                after = *last;
+                moved += self.migrate_batch(tenant, key, versions, &batch).await?;
+            }
+        }
+        Ok(moved)
+    }
+
+    async fn migrate_batch(
+        &self,
+        tenant: TenantId,
+        key: &str,
+        versions: &Versions,
+        customers: &[Uuid],
+    ) -> Result<u64, AppError> {
+        let causation_id = versions.all().last().map(|publication| publication.event);
+        let mut moved = 0;
+        for some in customers.chunks(AT_ONCE) {
+            let mut tasks = JoinSet::new();
+            for &customer in some {
+                let (app, key) = (self.clone(), key.to_owned());
+                tasks.spawn(async move { app.migrate_one(tenant, key, customer, causation_id).await });
+            }
+            while let Some(ended) = tasks.join_next().await {
+                moved += u64::from(ended.map_err(|error| AppError::Unreadable(error.to_string()))??);
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Whether the customer was moved: not when it has its place already, or waits for somebody to choose.
+    async fn migrate_one(
+        &self,
+        tenant: TenantId,
+        key: String,
+        customer: Uuid,
+        causation_id: Option<Uuid>,
+    ) -> Result<bool, AppError> {
+        let actor = Actor::new("system:migration", []);
+        let caller = Caller { tenant, actor, via: None, origin: Some("rule") };
+        let meta = CommandMeta { causation_id, ..CommandMeta::default() };
+        let command = Command::Migrate(Migrate { pipeline: Some(key), to: None });
+        let settled = [Code::NothingToMigrate, Code::MigrationUndecided, Code::CustomerErased];
+        match self.customer(&caller, &meta, customer, &command, None).await {
+            Ok(_) => Ok(true),
+            Err(AppError::Refused(refusal)) if settled.iter().any(|code| refusal.code == code.as_str()) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What the migrator was done with: the versions in force, and when it looked.
+type Done = (BTreeMap<String, BTreeSet<u32>>, DateTime<Utc>);
+
+/// Watches which versions are in force, and moves customers when others take force.
+pub struct Migrator {
+    app: App,
+    done: HashMap<TenantId, Done>,
+}
+
+impl Migrator {
+    /// A migrator that has looked at nothing yet.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self { app, done: HashMap::new() }
+    }
+
+    /// Works until the token is cancelled.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+            let tenants = match self.app.store.tenants().await {
+                Ok(tenants) => tenants,
+                Err(error) => {
+                    tracing::error!(%error, "the tenants cannot be listed");
+                    continue;
+                }
+            };
+            for tenant in tenants {
+                let Some(looked) = stop.run_until_cancelled(self.look(tenant)).await else { return };
+                if let Err(error) = looked {
+                    tracing::error!(%error, %tenant, "customers could not be brought to a new version");
+                }
+            }
+        }
+    }
+
+    /// Moves a tenant's customers, if other versions are in force than when it was last done.
+    ///
+    /// # Errors
+    /// When the log or a read model cannot be read or written. What is not done is done the next time.
+    pub async fn look(&mut self, tenant: TenantId) -> Result<(), AppError> {
+        let known = self.app.pipelines.in_force(tenant, None).await?.versions;
+        let now = (self.app.clock)();
+        let several = known.iter().filter(|(_, versions)| versions.all().len() > 1);
+        let signature: BTreeMap<String, BTreeSet<u32>> =
+            several.map(|(key, versions)| (key.clone(), in_force(versions, now))).collect();
+        let done = self.done.get(&tenant);
+        let same = done.is_some_and(|(before, at)| *before == signature && now - *at < AGAIN_AFTER);
+        if signature.is_empty() || same {
+            return Ok(());
+        }
+        // Who moved before the version took force is found once the read model has come that far.
+        let newest = self.app.store.head(tenant).await?.position;
+        let (_, read) = self.app.projections.groups(tenant, "").await?;
+        for key in signature.keys() {
+            let Some(versions) = known.get(key) else { continue };
+            let moved = self.app.migrate(tenant, key, &Arc::clone(versions)).await?;
+            if moved > 0 {
+                tracing::info!(%tenant, pipeline = %key, moved, "customers have their places in the new version");
+            }
+        }
+        if read >= newest {
+            self.done.insert(tenant, (signature, now));
+        }
+        Ok(())
+    }
+}
+
+/// The definition, when it is in force for anybody at an instant.
+#[must_use]
+pub(crate) fn is_in_force(versions: &Versions, publication: &Publication, at: DateTime<Utc>) -> bool {
+    in_force(versions, at).contains(&publication.pipeline.version)
+}

@@ -1,0 +1,72 @@
+//! How far customers have come to their places in a new version.
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::Remaining;
+use crate::auth::Authority;
+use crate::http::answer::Reading;
+use crate::http::query::Nothing;
+use crate::http::{Key, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// Customers in a stage of an earlier version.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct RemainingReply {
+    /// The stage.
+    stage: String,
+    /// The version that it is of.
+    version: u32,
+    /// How many there are.
+    count: u64,
+    /// Some of them.
+    sample: Vec<Uuid>,
+}
+
+/// How far a pipeline's customers have come.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct MigrationReply {
+    /// The pipeline.
+    pipeline: String,
+    /// The version in force for everybody.
+    version: u32,
+    /// How many are still to be moved, or wait for a manager to choose their stage.
+    remaining: u64,
+    /// They, by the stage they stand in.
+    items: Vec<RemainingReply>,
+}
+
+/// Read how far customers have come to the version in force
+///
+/// Customers get their places by themselves, in batches. What remains after that waits for a manager to choose: no
+/// rule of a split holds for it.
+#[utoipa::path(
+    get, path = "/v1/pipelines/{key}/migrations", tag = "pipelines",
+    params(("key" = String, Path, description = "The pipeline.")),
+    responses(
+        (status = 200, description = "What remains.", body = MigrationReply),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn status(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(key): Key,
+    _: Query<Nothing>,
+) -> Result<Reading<MigrationReply>, Problem> {
+    let status = site.app.migration_status(caller.tenant, &key).await?;
+    let item = |remaining: Remaining| RemainingReply {
+        stage: remaining.group.stage,
+        version: remaining.group.version,
+        count: remaining.group.count,
+        sample: remaining.sample,
+    };
+    let items: Vec<RemainingReply> = status.remaining.into_iter().map(item).collect();
+    let remaining = items.iter().map(|item| item.count).sum();
+    let body = MigrationReply { pipeline: key, version: status.version, remaining, items };
+    Ok(Reading { position: status.position, body })
+}

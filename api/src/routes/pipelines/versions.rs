@@ -1,0 +1,231 @@
+//! The versions of a pipeline: publishing the next one, trying it out first, and listing them.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::{AffectedStage, NewVersion, Preview, is_in_force};
+use crate::auth::Authority;
+use crate::domain::Language;
+use crate::domain::pipeline::version::{MappingKind, Pilot, Publication, StageMapping};
+use crate::http::answer::{Accepted, List};
+use crate::http::language::Wanted;
+use crate::http::query::Nothing;
+use crate::http::{Command, Instant, Key, Query};
+use crate::problem::Problem;
+use crate::problem::document::{ProblemDocument, ViolationDocument};
+use crate::routes::Site;
+
+/// The next version of a pipeline.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "definition": {"kind": "sales"}, "effective_from": "2026-03-01T00:00:00+08:00",
+    "map": [{"from": "paused", "kind": "retire", "to": "to_reactivate"}], "dry_run": true
+}))]
+pub(super) struct NextVersion {
+    /// The definition, whole: of the shape that `GET /v1/pipeline-schema` tells.
+    #[schema(value_type = Object)]
+    definition: Value,
+    /// From when it is in force; at once when absent.
+    effective_from: Option<Instant>,
+    /// Where customers go, stage by stage: `{from, kind, to?, sub_status?, into?, otherwise?}` with the kinds `same`,
+    /// `rename`, `merge`, `split` and `retire`. Needed for every stage that goes and has, or had in open cycles,
+    /// customers. A split has `into`, a list of `{to, when?}`; for whom no condition holds goes to `otherwise`, or
+    /// without it waits until a manager chooses.
+    #[schema(value_type = Option<Vec<Object>>)]
+    map: Option<Value>,
+    /// The team that tries it: an id, or `{id, from?, until?, back?}`, where `back` is a map for when it ends.
+    #[schema(value_type = Option<Object>)]
+    team: Option<Value>,
+    /// Only tell whom it would concern and what would break.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl NextVersion {
+    fn read(&self) -> Result<NewVersion, Problem> {
+        let map = self.map.as_ref().map(StageMapping::parse_all).transpose()?;
+        let team = self.team.as_ref().map(Pilot::parse).transpose()?;
+        Ok(NewVersion {
+            definition: self.definition.clone(),
+            effective_from: self.effective_from.map(|instant| instant.0),
+            map: map.unwrap_or_default(),
+            team,
+        })
+    }
+}
+
+/// What the version does to the customers of one stage.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct AffectedReply {
+    /// The stage of the version before.
+    stage: String,
+    /// How many stand in it.
+    standing: u64,
+    /// How many stood in it in a cycle that has not ended, and stand elsewhere now.
+    passed: u64,
+    /// `rename`, `merge`, `split` or `retire`; null where nothing is said and the stage is gone.
+    #[schema(value_type = Option<String>)]
+    kind: Option<MappingKind>,
+    /// Where those who stand in it go: several for a split.
+    to: Vec<String>,
+    /// Some of those who stand in it.
+    sample: Vec<Uuid>,
+}
+
+impl From<AffectedStage> for AffectedReply {
+    fn from(affected: AffectedStage) -> Self {
+        Self {
+            stage: affected.stage,
+            standing: affected.occupants.standing,
+            passed: affected.occupants.passed,
+            kind: affected.kind,
+            to: affected.to,
+            sample: affected.occupants.sample,
+        }
+    }
+}
+
+/// What a version would do.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct PreviewReply {
+    /// Always true: nothing was published.
+    dry_run: bool,
+    /// The pipeline.
+    pipeline: String,
+    /// The number that the version would have; null where the definition is not usable.
+    version: Option<u32>,
+    /// The version that the map leads from.
+    base: u32,
+    /// What would break: with any of these the version is refused.
+    violations: Vec<ViolationDocument>,
+    /// What is permitted but unwise.
+    warnings: Vec<ViolationDocument>,
+    /// Whom it concerns, stage by stage.
+    affected: Vec<AffectedReply>,
+    /// How many customers would get another stage.
+    customers: u64,
+}
+
+impl PreviewReply {
+    fn of(key: String, preview: Preview, language: Language) -> Self {
+        let documents = |violations: &[crate::domain::Violation]| {
+            violations.iter().map(|violation| ViolationDocument::of(violation, language)).collect()
+        };
+        let warnings = preview.pipeline.as_ref().map(|pipeline| pipeline.warnings()).unwrap_or_default();
+        Self {
+            dry_run: true,
+            pipeline: key,
+            version: preview.pipeline.as_ref().map(|pipeline| pipeline.version),
+            base: preview.base,
+            violations: documents(&preview.violations),
+            warnings: documents(&warnings),
+            customers: preview.affected.iter().map(|stage| stage.occupants.standing).sum(),
+            affected: preview.affected.into_iter().map(AffectedReply::from).collect(),
+        }
+    }
+}
+
+/// Publish the next version of a pipeline
+///
+/// Versions are immutable. When the version takes force, customers in stages that it maps get their new stage by
+/// themselves: their stay continues, and nothing counts as a move. The reply lists as `warnings` what is permitted
+/// but unwise. With `dry_run` nothing is published: the reply tells whom it would concern and what would break.
+#[utoipa::path(
+    post, path = "/v1/pipelines/{key}/versions", tag = "pipelines", request_body = NextVersion,
+    params(("key" = String, Path, description = "The pipeline.")),
+    responses(
+        (status = 200, description = "A dry run: what would happen.", body = PreviewReply),
+        (status = 201, description = "Published.", body = Accepted),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+        (status = 422, description = "Not usable, or customers would have no place to go: every reason at once.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn publish(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(key): Key,
+    Wanted(language): Wanted,
+    command: Command<NextVersion>,
+) -> Result<Response, Problem> {
+    let new = command.body.read()?;
+    if command.body.dry_run {
+        let preview = site.app.preview_version(&caller, &key, &new).await?;
+        return Ok((StatusCode::OK, Json(PreviewReply::of(key, preview, language))).into_response());
+    }
+    let mut accepted: Accepted = site.app.publish_version(&caller, &command.meta, &key, &new).await?.into();
+    let version = u32::try_from(accepted.version).ok();
+    let pipeline = site.app.pipelines.find(caller.tenant, &key, version).await?;
+    let warnings = pipeline.warnings();
+    let warnings: Vec<_> = warnings.iter().map(|warning| ViolationDocument::of(warning, language)).collect();
+    accepted.resource.insert("warnings".to_owned(), serde_json::to_value(warnings).unwrap_or_default());
+    Ok(accepted.into_response())
+}
+
+/// One version of a pipeline in short.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct VersionReply {
+    /// Its number.
+    version: u32,
+    /// The version that its map leads from; null for the first.
+    base: Option<u32>,
+    /// From when it is in force.
+    effective_from: DateTime<Utc>,
+    /// Whether it is in force now: for everybody, or for its team.
+    in_force: bool,
+    /// The team that alone it is for; null where it is for everybody.
+    #[schema(value_type = Option<Object>)]
+    team: Option<Pilot>,
+    /// Where customers in stages of the base go.
+    #[schema(value_type = Vec<Object>)]
+    map: Vec<StageMapping>,
+    /// The ids of its stages, in order.
+    stages: Vec<String>,
+    /// When it was published.
+    published_at: DateTime<Utc>,
+    /// Who published it.
+    published_by: String,
+}
+
+impl VersionReply {
+    fn of(publication: &Publication, in_force: bool) -> Self {
+        Self {
+            version: publication.pipeline.version,
+            base: publication.base,
+            effective_from: publication.in_force_from,
+            in_force,
+            team: publication.team.clone(),
+            map: publication.map.clone(),
+            stages: publication.pipeline.stages.iter().map(|stage| stage.id.clone()).collect(),
+            published_at: publication.published_at,
+            published_by: publication.published_by.clone(),
+        }
+    }
+}
+
+/// List the versions of a pipeline
+#[utoipa::path(
+    get, path = "/v1/pipelines/{key}/versions", tag = "pipelines",
+    params(("key" = String, Path, description = "The pipeline.")),
+    responses(
+        (status = 200, description = "Every version, oldest first.", body = List<VersionReply>),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn list(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(key): Key,
+    _: Query<Nothing>,
+) -> Result<Json<List<VersionReply>>, Problem> {
+    let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
+    let now = (site.app.clock)();
+    let reply = |known: &Publication| VersionReply::of(known, is_in_force(&versions, known, now));
+    Ok(Json(List::whole(versions.all().iter().map(reply).collect())))
+}

@@ -1,0 +1,52 @@
+//! Choosing a customer's stage in a new version of its pipeline.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::auth::Authority;
+use crate::domain::customer::command::{self, Command as DomainCommand};
+use crate::http::answer::Accepted;
+use crate::http::{Command, Id};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+use crate::routes::order::{Order, carry_out};
+
+/// A customer's stage in the version in force.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"to": "quoted"}))]
+pub(super) struct Placement {
+    /// The stage of the version in force.
+    to: String,
+    /// The journey; the primary one when absent.
+    pipeline: Option<String>,
+}
+
+impl From<Placement> for Order {
+    fn from(body: Placement) -> Self {
+        Self::now(DomainCommand::Migrate(command::Migrate { pipeline: body.pipeline, to: Some(body.to) }))
+    }
+}
+
+/// Choose a customer's stage in a new version
+///
+/// For customers for whom the version's map decides nothing. The stay continues under its new label: it is no move.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/migrations", tag = "status", request_body = Placement,
+    params(("id" = Uuid, Path, description = "The customer.")),
+    responses(
+        (status = 200, description = "Placed.", body = Accepted),
+        (status = 403, description = "This takes a manager.", body = ProblemDocument),
+        (status = 409, description = "The customer has its place in the version in force.", body = ProblemDocument),
+        (status = 422, description = "There is no such stage.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn migrate(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(customer): Id,
+    command: Command<Placement>,
+) -> Result<Accepted, Problem> {
+    carry_out(&site, &caller, customer, command).await
+}

@@ -1,0 +1,125 @@
+//! What automations, pool rules and entry forms refer to.
+
+use super::dangling_reference;
+use crate::Label;
+use crate::pipeline::automation::{Automation, Condition, Trigger, What};
+use crate::pipeline::{Pipeline, Stage};
+use crate::refusal::{Code, Violation};
+
+/// Everything in the automations that leads nowhere or can never happen.
+pub(super) fn automations(pipeline: &Pipeline) -> Vec<Violation> {
+    let each = pipeline.automations.iter().enumerate();
+    each.flat_map(|(n, automation)| of_one(pipeline, automation, &format!("automations[{n}]"))).collect()
+}
+
+fn of_one(pipeline: &Pipeline, automation: &Automation, path: &str) -> Vec<Violation> {
+    let mut found = Vec::new();
+    let stages = automation.trigger.stages();
+    for (n, stage) in stages.iter().enumerate() {
+        if pipeline.stage(stage).is_none() {
+            found.push(dangling_reference(format!("{path}.trigger.stages[{n}]"), stage));
+        }
+    }
+    if matches!(automation.trigger, Trigger::StageIdle { .. }) && stages.is_empty() {
+        let how_to_fix =
+            Label::new("请列出停留计时的状态。", "List the stages in which idleness is measured.");
+        found.push(invalid(format!("{path}.trigger.stages"), "缺少状态。", "No stage is named.", how_to_fix));
+    }
+    if automation.actions.is_empty() {
+        let how_to_fix = Label::new("请添加动作，或删除该自动化。", "Add an action, or leave it out.");
+        found.push(invalid(format!("{path}.actions"), "没有动作。", "It does nothing.", how_to_fix));
+    }
+    if let Some(condition) = &automation.condition {
+        found.extend(condition_refers(pipeline, condition, stages, &format!("{path}.condition")));
+    }
+    for (n, action) in automation.actions.iter().enumerate() {
+        found.extend(action_refers(pipeline, &action.what, stages, &format!("{path}.actions[{n}]")));
+    }
+    found
+}
+
+fn invalid(path: String, zh: &str, en: &str, how_to_fix: Label) -> Violation {
+    Violation::new(Code::InvalidValue, path, Label::new(zh, en), how_to_fix)
+}
+
+/// The stages that a trigger is bound to; all of them, where it names none.
+fn bound<'a>(pipeline: &'a Pipeline, stages: &[String]) -> Vec<&'a Stage> {
+    pipeline.stages.iter().filter(|stage| stages.is_empty() || stages.contains(&stage.id)).collect()
+}
+
+pub(in crate::pipeline) fn condition_refers(
+    pipeline: &Pipeline,
+    condition: &Condition,
+    stages: &[String],
+    path: &str,
+) -> Vec<Violation> {
+    let bound = bound(pipeline, stages);
+    let mut found = Vec::new();
+    for (n, sub_status) in condition.sub_statuses.iter().enumerate() {
+        if !bound.iter().any(|stage| has_sub_status(stage, sub_status)) {
+            found.push(dangling_reference(format!("{path}.sub_statuses[{n}]"), sub_status));
+        }
+    }
+    for (n, reason) in condition.reasons.iter().enumerate() {
+        if !pipeline.reasons.iter().any(|known| known.code == *reason) {
+            found.push(dangling_reference(format!("{path}.reasons[{n}]"), reason));
+        }
+    }
+    found
+}
+
+fn has_sub_status(stage: &Stage, sub_status: &str) -> bool {
+    stage.sub_statuses.iter().any(|known| known.id == sub_status)
+}
+
+fn action_refers(pipeline: &Pipeline, what: &What, stages: &[String], path: &str) -> Vec<Violation> {
+    match what {
+        What::Move { to, sub_status, reason } => {
+            moves(pipeline, (to, sub_status.as_deref(), reason.as_deref()), stages, path)
+        }
+        What::SetSubStatus { sub_status } => {
+            let known = bound(pipeline, stages).iter().any(|stage| has_sub_status(stage, sub_status));
+            refer(known, format!("{path}.sub_status"), sub_status)
+        }
+        What::MoveToPool { pool } => refer(pipeline.pool(pool).is_some(), format!("{path}.pool"), pool),
+        What::CreateTask { .. }
+        | What::Remind { .. }
+        | What::SetTag { .. }
+        | What::SetNextContact { .. }
+        | What::StartProcess { .. } => Vec::new(),
+    }
+}
+
+fn refer(known: bool, path: String, id: &str) -> Vec<Violation> {
+    if known { Vec::new() } else { vec![dangling_reference(path, id)] }
+}
+
+fn moves(
+    pipeline: &Pipeline,
+    (to, sub_status, reason): (&str, Option<&str>, Option<&str>),
+    stages: &[String],
+    path: &str,
+) -> Vec<Violation> {
+    let Some(entered) = pipeline.stage(to) else { return refer(false, format!("{path}.to"), to) };
+    let mut found = Vec::new();
+    if let Some(sub_status) = sub_status {
+        found.extend(refer(has_sub_status(entered, sub_status), format!("{path}.sub_status"), sub_status));
+    }
+    if let Some(reason) = reason {
+        let known = pipeline.reasons.iter().any(|known| known.code == reason);
+        found.extend(refer(known, format!("{path}.reason"), reason));
+    }
+    if !bound(pipeline, stages).iter().any(|stage| pipeline.allows(&stage.id, to)) {
+        let how_to_fix = Label::new(
+            "请添加相应的转换，或换一个目标状态。",
+            "Add such a transition, or choose another stage.",
+        );
+        found.push(invalid(
+            format!("{path}.to"),
+            "触发状态都不允许变更到该状态。",
+            "None of its stages may be left for this one.",
+            how_to_fix,
+        ));
+    }
+    found
+}

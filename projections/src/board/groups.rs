@@ -1,0 +1,42 @@
+//! Who stands in which stage of which version: those whom another version of the pipeline may concern.
+
+use uuid::Uuid;
+
+use super::{GROUPS, OF_GROUP};
+use crate::ask::View;
+use crate::db::values;
+use crate::error::Result;
+
+/// The customers of a pipeline whose stage is of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The stage.
+    pub stage: String,
+    /// The version that it is of.
+    pub version: u32,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// The groups of a pipeline, in order.
+pub(crate) async fn groups(view: &mut View, pipeline: &str) -> Result<Vec<Group>> {
+    let rows = view.session.rows(GROUPS, &values![view.tenant.0, view.generation, pipeline]).await?;
+    let group = |row: &crate::db::Row| {
+        Ok(Group { stage: row.text(0)?, version: row.number(1)?, count: row.number(2)?.into() })
+    };
+    rows.iter().map(group).collect()
+}
+
+/// The customers of a group after one of them, at most `limit`, in order.
+pub(crate) async fn of_group(
+    view: &mut View,
+    pipeline: &str,
+    group: &Group,
+    after: Uuid,
+    limit: u32,
+) -> Result<Vec<Uuid>> {
+    let (tenant, generation) = (view.tenant.0, view.generation);
+    let values = values![tenant, generation, pipeline, group.stage.as_str(), group.version, after, limit];
+    let rows = view.session.rows(OF_GROUP, &values).await?;
+    rows.iter().map(|row| row.uuid(0)).collect()
+}
