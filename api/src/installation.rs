@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use waymark_domain::{Actor, Role};
 use waymark_eventstore::vault::{RootKey, Vault};
-use waymark_eventstore::{Clock, EventStore as _, Options, SqliteStore, TenantId, WriteGate};
+use waymark_eventstore::{Clock, EventStore as _, Options, SqliteStore, TenantId};
 use waymark_projections::Projections;
 
 use crate::app::{App, Caller, Migrator};
@@ -64,7 +64,7 @@ impl Installation {
         let notary = Notary::new(store.clone(), &secrets, args.checkpoint_file());
         let vault = Arc::new(Vault::new(store.clone(), RootKey(secrets.root_key)));
         let views = args.views_file();
-        let projections = Projections::open(&views, store.clone(), vault.clone(), WriteGate::default());
+        let projections = Projections::open(&views, store.clone(), vault.clone());
         let projections = projections.await.map_err(said)?;
         let ids = random_ids();
         let admin = AdminStore::open(file, clock.clone(), ids.clone()).await.map_err(said)?;

@@ -28,5 +28,5 @@ pub use error::StoreError;
 pub use event::{Draft, Entry, Envelope, MAX_ENTRY_BYTES, Position, TenantId};
 pub use memory::MemoryStore;
 pub use query::{Condition, Query, QueryItem};
-pub use sqlite::{Options, SqliteStore, WriteGate, WriteTurn};
+pub use sqlite::{Options, SqliteStore};
 pub use store::{Append, Appended, Clock, EventStore, Head, Outcome, Receipt, ReceiptDraft};

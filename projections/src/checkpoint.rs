@@ -8,6 +8,7 @@ use waymark_eventstore::{Position, TenantId};
 use crate::db::{Db, Session, values};
 use crate::error::{ProjectionError, Result};
 
+pub(crate) const TENANTS: &str = include_str!("checkpoint/tenants.sql");
 pub(crate) const SERVING: &str = include_str!("checkpoint/serving.sql");
 pub(crate) const ALL: &str = include_str!("checkpoint/all.sql");
 pub(crate) const CREATE: &str = include_str!("checkpoint/create.sql");
@@ -16,6 +17,7 @@ pub(crate) const CLAIM: &str = include_str!("checkpoint/claim.sql");
 pub(crate) const ADVANCE: &str = include_str!("checkpoint/advance.sql");
 pub(crate) const SWITCH: &str = include_str!("checkpoint/switch.sql");
 pub(crate) const DROP: &str = include_str!("checkpoint/drop.sql");
+pub(crate) const WITHDRAW: &str = include_str!("checkpoint/withdraw.sql");
 
 /// One read model of one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +33,8 @@ pub(crate) struct Checkpoint {
     pub(crate) position: Position,
     pub(crate) epoch: u64,
     pub(crate) fold_version: u32,
+    /// When the entry at the position was recorded, in microseconds; zero before the first.
+    pub(crate) recorded_at: i64,
 }
 
 /// The right to move a checkpoint, until somebody else takes it.
@@ -40,6 +44,13 @@ pub(crate) struct Seat {
     pub(crate) generation: u32,
     pub(crate) epoch: u64,
     pub(crate) position: Position,
+    pub(crate) recorded_at: i64,
+}
+
+/// Whose read models there are.
+pub(crate) async fn tenants(db: &Db) -> Result<Vec<TenantId>> {
+    let rows = db.read().await?.rows(TENANTS, &[]).await?;
+    rows.iter().map(|row| Ok(TenantId(row.uuid(0)?))).collect()
 }
 
 /// The generation that answers queries; none before the first step.
@@ -60,6 +71,7 @@ fn read(row: &crate::db::Row) -> Result<Checkpoint> {
         position: row.position(1)?,
         epoch: row.position(2)?,
         fold_version: row.number(3)?,
+        recorded_at: row.int(4)?,
     })
 }
 
@@ -95,14 +107,14 @@ async fn next_generation(session: &mut Session, which: Which) -> Result<u32> {
 async fn create(session: &mut Session, which: Which, generation: u32, fold_version: u32) -> Result<Seat> {
     let values = values![which.tenant.0, which.projection, generation, fold_version];
     session.execute(CREATE, &values).await?;
-    Ok(Seat { which, generation, epoch: 1, position: 0 })
+    Ok(Seat { which, generation, epoch: 1, position: 0, recorded_at: 0 })
 }
 
 async fn claim(session: &mut Session, which: Which, checkpoint: Checkpoint) -> Result<Seat> {
-    let Checkpoint { generation, epoch, position, .. } = checkpoint;
+    let Checkpoint { generation, epoch, position, recorded_at, .. } = checkpoint;
     let values = values![which.tenant.0, which.projection, generation, epoch];
     match session.execute(CLAIM, &values).await? {
-        1 => Ok(Seat { which, generation, epoch: epoch + 1, position }),
+        1 => Ok(Seat { which, generation, epoch: epoch + 1, position, recorded_at }),
         _ => Err(ProjectionError::Fenced),
     }
 }
@@ -112,9 +124,10 @@ impl Seat {
     ///
     /// # Errors
     /// [`ProjectionError::Fenced`] when somebody else has taken the seat; the step is then rolled back.
-    pub(crate) async fn advance(&self, session: &mut Session, to: Position) -> Result<()> {
+    pub(crate) async fn advance(&self, session: &mut Session, to: &Self) -> Result<()> {
         let Which { tenant, projection } = self.which;
-        let values = values![tenant.0, projection, self.generation, self.epoch, self.position, to];
+        let place = values![tenant.0, projection, self.generation, self.epoch, self.position];
+        let values = [&place[..], &values![to.position, to.recorded_at]].concat();
         match session.execute(ADVANCE, &values).await? {
             1 => Ok(()),
             _ => Err(ProjectionError::Fenced),

@@ -1,8 +1,9 @@
 //! The database of the read models, and the only place that knows which engine it is.
 //!
 //! Read models write portable statements (`$1` binds, no function of one engine) and speak of [`Value`]s and
-//! [`Row`]s. Their tables live beside the log, but on connections of their own: a projector's commit need not
-//! wait for the disk, because the log is the truth and a lost tail is folded again.
+//! [`Row`]s. Their tables live in a file of their own beside the log's: what they write neither waits for the log's
+//! writers nor is waited for by them, and a projector's commit need not wait for the disk, because the log is the
+//! truth and a lost tail is folded again.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Row as _, Sqlite, Transaction};
 use uuid::Uuid;
-use waymark_eventstore::{TenantId, WriteGate, WriteTurn};
+use waymark_eventstore::TenantId;
 
 use crate::bulk::Table;
 use crate::error::{ProjectionError, Result};
@@ -30,7 +31,6 @@ const READERS: u32 = 4;
 pub(crate) struct Db {
     readers: SqlitePool,
     writer: SqlitePool,
-    gate: WriteGate,
 }
 
 /// A bind of a statement made of many rows. SQLite takes `$1` for a name, and a name is searched for among all
@@ -47,12 +47,11 @@ pub(crate) enum Value {
 }
 
 impl Db {
-    /// Opens the database at a path and creates the tables that are missing. `gate` is the log's: the writers of
-    /// one process take turns.
+    /// Opens the database at a path and creates the tables that are missing.
     ///
     /// # Errors
     /// [`ProjectionError::Database`] when the file cannot be opened.
-    pub(crate) async fn open(path: &Path, gate: WriteGate) -> Result<Self> {
+    pub(crate) async fn open(path: &Path) -> Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -68,7 +67,7 @@ impl Db {
         let db = {
             let many = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
             let reading = options.pragma("cache_size", "-4096").pragma("query_only", "on");
-            Self { readers: many.connect_lazy_with(reading), writer, gate }
+            Self { readers: many.connect_lazy_with(reading), writer }
         };
         crate::schema::create(&db).await?;
         Ok(db)
@@ -76,20 +75,18 @@ impl Db {
 
     /// A consistent view of the tables as they are now.
     pub(crate) async fn read(&self) -> Result<Session> {
-        Ok(Session { transaction: self.readers.begin().await?, _turn: None })
+        Ok(Session { transaction: self.readers.begin().await? })
     }
 
-    /// A transaction that writes. It takes its turn among the writers of this process and is rolled back unless
-    /// [`Session::commit`] is called.
+    /// A transaction that writes. There is one connection for it, so that the writers of this process take turns; it
+    /// is rolled back unless [`Session::commit`] is called.
     pub(crate) async fn write(&self) -> Result<Session> {
-        let turn = self.gate.turn().await;
         let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Session { transaction, _turn: Some(turn) })
+        Ok(Session { transaction })
     }
 
     /// Runs a script of statements outside any transaction of ours.
     pub(crate) async fn script(&self, script: &'static str) -> Result<()> {
-        let _turn = self.gate.turn().await;
         sqlx::raw_sql(script).execute(&self.writer).await?;
         Ok(())
     }
@@ -104,7 +101,6 @@ impl Db {
 /// A transaction.
 pub(crate) struct Session {
     transaction: Transaction<'static, Sqlite>,
-    _turn: Option<WriteTurn>,
 }
 
 impl Session {

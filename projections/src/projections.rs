@@ -14,7 +14,7 @@ use uuid::Uuid;
 use waymark_domain::Pipeline;
 use waymark_domain::pipeline::version::Occupants;
 use waymark_eventstore::vault::Vault;
-use waymark_eventstore::{EventStore, Position, TenantId, WriteGate};
+use waymark_eventstore::{EventStore, Position, TenantId};
 
 use crate::ask::{At, Filter, View};
 use crate::board::{self, BoardQuery, BoardReport, CustomerFilter, CustomerList, CustomerReport, Group};
@@ -28,7 +28,7 @@ use crate::error::{ProjectionError, Result};
 use crate::model::{self, ReadModel};
 use crate::parked::{self, Parked};
 use crate::projector::{Engine, Poison, Worker};
-use crate::rebuild::{Building, Progress};
+use crate::rebuild::{self, Building, Progress};
 use crate::timeline::{self, TimelineQuery, TimelineReport};
 
 /// Entries a step takes when a read model catches up.
@@ -76,24 +76,20 @@ pub struct Projections {
 }
 
 impl Projections {
-    /// Opens the read models in a database file, making the tables that are missing. `gate` is the log's
-    /// ([`waymark_eventstore::SqliteStore::write_gate`]) where both share a file.
+    /// Opens the read models in a database file of their own, making the tables that are missing. What was folded
+    /// from another log than this one is dropped: it will be folded anew.
     ///
     /// # Errors
-    /// [`ProjectionError::Database`] when the file cannot be opened.
-    pub async fn open(
-        path: &Path,
-        store: Arc<dyn EventStore>,
-        vault: Arc<Vault>,
-        gate: WriteGate,
-    ) -> Result<Arc<Self>> {
-        let db = Db::open(path, gate).await?;
-        Ok(Arc::new(Self {
-            engine: Engine::new(db, store, vault),
-            models: model::all(),
-            slots: Mutex::default(),
-            paused: Mutex::default(),
-        }))
+    /// [`ProjectionError::Database`] when the file cannot be opened, errors of the log.
+    pub async fn open(path: &Path, store: Arc<dyn EventStore>, vault: Arc<Vault>) -> Result<Arc<Self>> {
+        let engine = Engine::new(Db::open(path).await?, store, vault);
+        let models = model::all();
+        for tenant in checkpoint::tenants(&engine.db).await? {
+            for model in &models {
+                rebuild::drop_foreign(&engine, &**model, Which { tenant, projection: model.name() }).await?;
+            }
+        }
+        Ok(Arc::new(Self { engine, models, slots: Mutex::default(), paused: Mutex::default() }))
     }
 
     /// Closes the database's connections.

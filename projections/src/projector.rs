@@ -96,18 +96,20 @@ impl Worker {
     ) -> Result<usize> {
         let Which { tenant, .. } = self.seat.which;
         let entries = engine.store.read(tenant, self.seat.position, limit).await?;
-        let Some(last) = entries.last().map(|entry| entry.position) else { return Ok(0) };
+        let Some(last) = entries.last() else { return Ok(0) };
+        let reached =
+            Seat { position: last.position, recorded_at: last.recorded_at.timestamp_micros(), ..self.seat };
         assert_gapless(self.seat.position, &entries)?;
         let (facts, aside) = self.sort(engine, model, &entries, poison).await?;
         let writes = self.fold(engine, model, &facts).await?;
         let mut session = engine.db.write().await?;
-        self.seat.advance(&mut session, last).await?;
+        self.seat.advance(&mut session, &reached).await?;
         writes.apply(&mut session).await?;
         for parked in &aside {
             parked::park(&mut session, self.seat.which, parked).await?;
         }
         session.commit().await?;
-        self.seat.position = last;
+        self.seat = reached;
         Ok(entries.len())
     }
 
@@ -206,7 +208,7 @@ impl Worker {
         }
         let writes = self.fold(engine, model, &facts).await?;
         let mut session = engine.db.write().await?;
-        self.seat.advance(&mut session, self.seat.position).await?;
+        self.seat.advance(&mut session, &self.seat).await?;
         writes.apply(&mut session).await?;
         for fact in &facts {
             parked::release(&mut session, self.seat.which, fact.event.position).await?;

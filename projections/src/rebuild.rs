@@ -1,5 +1,7 @@
 //! Rebuilding: new rows fill beside those in service, which go on serving until one row switches over.
 
+use waymark_eventstore::Entry;
+
 use crate::checkpoint::{self, Seat, Which};
 use crate::db::values;
 use crate::error::Result;
@@ -83,6 +85,33 @@ impl<'a> Building<'a> {
         let Seat { which, generation, .. } = self.worker.seat;
         drop_generation(self.engine, self.model, which, generation).await
     }
+}
+
+/// Drops whatever was folded from another log than this one: the log's file was put back from a copy, or replaced,
+/// and the read models stand in a file of their own.
+pub(crate) async fn drop_foreign(
+    engine: &Engine,
+    model: &dyn ReadModel,
+    which: Which,
+) -> Result<()> {
+    let all = checkpoint::all(&mut engine.db.read().await?, which).await?;
+    for found in all.iter().filter(|found| found.position > 0) {
+        let entries = engine.store.read(which.tenant, found.position - 1, 1).await?;
+        let folded = |entry: &Entry| {
+            (entry.position, entry.recorded_at.timestamp_micros()) == (found.position, found.recorded_at)
+        };
+        if entries.first().is_some_and(folded) {
+            continue;
+        }
+        tracing::warn!(tenant = %which.tenant, projection = which.projection, position = found.position,
+            "folded from another log: folding anew");
+        let mut session = engine.db.write().await?;
+        let values = values![which.tenant.0, which.projection, found.generation];
+        session.execute(checkpoint::WITHDRAW, &values).await?;
+        session.commit().await?;
+        drop_generation(engine, model, which, found.generation).await?;
+    }
+    Ok(())
 }
 
 /// Drops the rows of a generation that does not serve. Its checkpoint goes first, so that whoever still works on

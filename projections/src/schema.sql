@@ -6,13 +6,15 @@ CREATE TABLE IF NOT EXISTS projection_serving (
     PRIMARY KEY (tenant_id, projection)
 ) WITHOUT ROWID;
 
--- How far each generation has come. A step moves the position only where epoch and position are what it knew.
+-- How far each generation has come. A step moves the position only where epoch and position are what it knew. When
+-- the entry at the position was recorded tells the log that was folded from any other one.
 CREATE TABLE IF NOT EXISTS projection_checkpoint (
     tenant_id    BLOB    NOT NULL,
     projection   TEXT    NOT NULL,
     generation   INTEGER NOT NULL,
     fold_version INTEGER NOT NULL,
     position     INTEGER NOT NULL,
+    recorded_at  INTEGER NOT NULL,
     epoch        INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, projection, generation)
 ) WITHOUT ROWID;

@@ -58,8 +58,8 @@ impl Bench {
         let clock = Arc::new(clock);
         let store = SqliteStore::open(file.to_str().unwrap(), Options::new(clock.clone())).await.unwrap();
         let vault = Arc::new(Vault::new(store.clone(), RootKey([7; 32])));
-        let projections =
-            Projections::open(&file, store.clone(), vault.clone(), store.write_gate()).await.unwrap();
+        let views = folder.path().join("w.db.views");
+        let projections = Projections::open(&views, store.clone(), vault.clone()).await.unwrap();
         let admin = Arc::new(AdminStore::open(&file, clock.clone(), random_ids()).await.unwrap());
         let tenant = admin.tenant_or_new("default").await.unwrap();
         let app = App::new(store, vault, projections, clock, random_ids());

@@ -10,7 +10,6 @@ use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::gate::WriteGate;
 use super::{Failure, facts, write};
 use crate::batch::Batch;
 use crate::prepare::Request;
@@ -35,7 +34,6 @@ pub(super) enum Job {
 pub(super) struct Batcher {
     pub(super) jobs: mpsc::Receiver<Job>,
     pub(super) connection: SqliteConnection,
-    pub(super) gate: WriteGate,
     pub(super) clock: Clock,
     pub(super) watchers: Arc<Watchers>,
     /// Why nothing is acknowledged any more.
@@ -106,7 +104,6 @@ impl Batcher {
 
     async fn commit(&mut self, requests: &[Request]) -> Result<Vec<Result<Outcome, StoreError>>, Failure> {
         self.check_poison()?;
-        let _turn = self.gate.turn().await;
         let started = Instant::now();
         let mut attempt = 1;
         let outcomes = loop {
@@ -160,7 +157,6 @@ impl Batcher {
 
     async fn tenant_key(&mut self, tenant: TenantId, candidate: &[u8]) -> Result<Vec<u8>, Failure> {
         self.check_poison()?;
-        let _turn = self.gate.turn().await;
         sqlx::query(
             "INSERT INTO tenant_key (tenant_id, wrapped) VALUES (?1, ?2) ON CONFLICT (tenant_id) DO NOTHING",
         )
@@ -175,7 +171,6 @@ impl Batcher {
 
     async fn save_checkpoint(&mut self, tenant: TenantId, size: u64, note: &str) -> Result<(), Failure> {
         self.check_poison()?;
-        let _turn = self.gate.turn().await;
         sqlx::query("INSERT OR REPLACE INTO checkpoint (tenant_id, size, note) VALUES (?1, ?2, ?3)")
             .bind(tenant.0.as_bytes().as_slice())
             .bind(size.cast_signed())

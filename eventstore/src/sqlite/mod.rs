@@ -2,7 +2,6 @@
 
 mod batcher;
 mod facts;
-mod gate;
 mod ledger;
 mod open;
 mod read;
@@ -24,7 +23,6 @@ use uuid::Uuid;
 use crate::watchers::Watchers;
 use crate::{Clock, Position, StoreError};
 use batcher::{Batcher, Job};
-pub use gate::{WriteGate, WriteTurn};
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -50,7 +48,6 @@ pub struct SqliteStore {
     file: PathBuf,
     jobs: mpsc::Sender<Job>,
     reads: SqlitePool,
-    gate: WriteGate,
     watchers: Arc<Watchers>,
     batcher: Mutex<Option<JoinHandle<()>>>,
 }
@@ -74,17 +71,16 @@ impl SqliteStore {
     ) -> Result<Arc<Self>, StoreError> {
         let reads = open::readers(&file, options.read_connections).await?;
         let (jobs, received) = mpsc::channel(options.queue.max(1));
-        let (gate, watchers) = (WriteGate::default(), Arc::new(Watchers::default()));
+        let watchers = Arc::new(Watchers::default());
         let batcher = Batcher {
             jobs: received,
             connection,
-            gate: gate.clone(),
             clock: options.clock,
             watchers: Arc::clone(&watchers),
             poison: None,
         };
         let batcher = Mutex::new(Some(tokio::spawn(batcher.run())));
-        let store = Arc::new(Self { file, jobs, reads, gate, watchers, batcher });
+        let store = Arc::new(Self { file, jobs, reads, watchers, batcher });
         for (tenant, position) in store.heads().await? {
             store.watchers.moved(tenant, position);
         }
@@ -95,12 +91,6 @@ impl SqliteStore {
     #[must_use]
     pub fn read_pool(&self) -> &SqlitePool {
         &self.reads
-    }
-
-    /// The turn that every writer of this file in this process takes for its transactions.
-    #[must_use]
-    pub fn write_gate(&self) -> WriteGate {
-        self.gate.clone()
     }
 
     /// The database file.

@@ -55,9 +55,8 @@ async fn connect(file: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(file).connect().await.unwrap()
 }
 
-/// Queues these appends while the writer is held up, so that they share a batch; the outcomes in their order.
+/// Queues these appends before the writer gets to run, so that they share a batch; the outcomes in their order.
 async fn together(store: &Arc<SqliteStore>, requests: Vec<Append>) -> Vec<Result<Outcome, StoreError>> {
-    let turn = store.write_gate().turn().await;
     let mut waiting: Vec<_> = requests.into_iter().map(|request| store.append(request)).collect();
     for append in &mut waiting {
         std::future::poll_fn(|context| {
@@ -66,7 +65,6 @@ async fn together(store: &Arc<SqliteStore>, requests: Vec<Append>) -> Vec<Result
         })
         .await;
     }
-    drop(turn);
     let mut outcomes = Vec::new();
     for append in waiting {
         outcomes.push(append.await);
@@ -129,7 +127,6 @@ async fn a_full_queue_refuses_and_the_rest_goes_through() {
     let file = File::new();
     let options = Options { queue: 2, ..Options::new(Arc::new(new_year)) };
     let store = SqliteStore::open(file.path().to_str().unwrap(), options).await.unwrap();
-    let turn = store.write_gate().turn().await;
     let mut accepted = Vec::new();
     let refused = loop {
         let mut append = store.append(file.append(&[]));
@@ -139,7 +136,6 @@ async fn a_full_queue_refuses_and_the_rest_goes_through() {
         }
     };
     assert!(matches!(refused, Err(StoreError::Overloaded { retry_after_seconds: 1 })), "{refused:?}");
-    drop(turn);
     let count = accepted.len() as u64;
     assert!(count >= 2);
     for append in accepted {

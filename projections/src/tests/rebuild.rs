@@ -1,7 +1,9 @@
 //! Folding anew gives the same rows, byte for byte.
 
+use uuid::Uuid;
+
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
-use crate::ProjectionError;
+use crate::{ProjectionError, Projections};
 
 /// Folds a random history as it is made, in pages of random sizes, reopening the read models now and then.
 async fn lived(seed: u64, events: usize) -> (World, History) {
@@ -59,7 +61,7 @@ async fn page_boundaries_make_no_difference() {
 #[tokio::test]
 async fn a_rebuild_says_how_far_it_is_and_leaves_one_generation() {
     let world = World::new();
-    let customer = uuid::Uuid::from_u128(1);
+    let customer = Uuid::from_u128(1);
     world.register(customer, hour(0)).await;
     let projections = world.projections("p").await;
     projections.steps("dwell", 10).await;
@@ -79,7 +81,7 @@ async fn a_rebuild_says_how_far_it_is_and_leaves_one_generation() {
 #[tokio::test]
 async fn a_rebuild_is_strict_and_the_former_rows_go_on_serving() {
     let world = World::new();
-    let customer = uuid::Uuid::from_u128(1);
+    let customer = Uuid::from_u128(1);
     world.register(customer, hour(0)).await;
     let bad = world.append_poison(customer).await;
     let projections = world.projections("p").await;
@@ -91,4 +93,29 @@ async fn a_rebuild_is_strict_and_the_former_rows_go_on_serving() {
     projections.skip(TENANT, "dwell", bad, "made by hand").await.unwrap();
     projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
     assert_eq!(projections.dump(TENANT, "dwell").await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn what_was_folded_from_another_log_is_folded_anew() {
+    let (first, second) = (World::new(), World::recorded_from(20_000));
+    let customer = Uuid::from_u128(1);
+    first.register(customer, hour(0)).await;
+    first.move_to(customer, hour(1), "quoted").await;
+    let path = first.path("p");
+    let opened = |world: &World| Projections::open(&path, world.store.clone(), world.vault.clone());
+    // A log put back from a copy ends before what was folded; the first one, brought back, goes on.
+    second.register(customer, hour(0)).await;
+    for world in [&first, &second, &first] {
+        let projections = opened(world).await.unwrap();
+        assert!(projections.status(TENANT).await.unwrap().iter().all(|status| status.position == 0));
+        projections.catch_up(TENANT, |_, _| {}).await.unwrap();
+        let fresh = world.projections("fresh").await;
+        fresh.catch_up(TENANT, |_, _| {}).await.unwrap();
+        assert_eq!(projections.dumps().await, fresh.dumps().await);
+        fresh.close().await;
+        projections.close().await;
+    }
+    let again = opened(&first).await.unwrap();
+    let head = first.head().await;
+    assert!(again.status(TENANT).await.unwrap().iter().all(|status| status.position == head));
 }

@@ -13,7 +13,7 @@ use waymark_domain::customer::event::*;
 use waymark_domain::customer::tags;
 use waymark_domain::{Owner, Personal, Pipeline};
 use waymark_eventstore::vault::{RootKey, SubjectKey, Vault};
-use waymark_eventstore::{Append, Draft, EventStore, MemoryStore, Outcome, Position, TenantId, WriteGate};
+use waymark_eventstore::{Append, Draft, EventStore, MemoryStore, Outcome, Position, TenantId};
 
 use crate::Projections;
 use crate::checkpoint::Which;
@@ -43,18 +43,26 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::recorded_from(10_000)
+    }
+
+    /// A world whose log begins in that hour.
+    pub(crate) fn recorded_from(begin: i64) -> Self {
         let ticks = AtomicI64::new(0);
-        let clock = Arc::new(move || hour(10_000 + ticks.fetch_add(1, Ordering::Relaxed)));
+        let clock = Arc::new(move || hour(begin + ticks.fetch_add(1, Ordering::Relaxed)));
         let store = MemoryStore::new(clock);
         let vault = Arc::new(Vault::new(store.clone(), RootKey([7; 32])));
         Self { directory: TempDir::new().unwrap(), store, vault, ids: AtomicI64::new(1) }
     }
 
+    /// The file of that name.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
     /// Read models in a file of that name; the same name is the same file.
     pub(crate) async fn projections(&self, name: &str) -> Arc<Projections> {
-        let path: PathBuf = self.directory.path().join(name);
-        let gate = WriteGate::default();
-        Projections::open(&path, self.store.clone(), self.vault.clone(), gate).await.unwrap()
+        Projections::open(&self.path(name), self.store.clone(), self.vault.clone()).await.unwrap()
     }
 
     fn draft(&self, customer: Uuid, at: DateTime<Utc>, event_type: &'static str) -> Draft {
