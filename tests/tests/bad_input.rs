@@ -38,6 +38,7 @@ async fn no_malformed_request_is_answered_with_a_fault_of_ours_or_leaves_a_trace
     table.instants_that_are_none();
     table.ids_that_lead_nowhere();
     table.pipelines_that_cannot_be();
+    table.versions_that_cannot_be();
     table.queries();
     table.headers();
     table.bulk_and_imports();
@@ -135,9 +136,12 @@ impl Table {
             "releases",
             "owner-changes",
             "erasure",
+            "migrations",
         ];
         let mut posts: Vec<String> = commands.iter().map(|what| self.path(what)).collect();
-        posts.extend(["/v1/customers".to_owned(), "/v1/pipelines".to_owned()]);
+        posts.extend(
+            ["/v1/customers", "/v1/pipelines", "/v1/pipelines/landian-6/versions"].map(str::to_owned),
+        );
         posts
     }
 
@@ -380,6 +384,47 @@ impl Table {
             let call = self.client.call(Method::POST, "/v1/pipelines").json(&body);
             self.add(format!("pipeline {body}"), call, statuses, names);
         }
+    }
+
+    fn versions_that_cannot_be(&mut self) {
+        let rows: [(Value, &'static str); 13] = [
+            (json!({}), "definition"),
+            (json!({"definition": 7}), "definition"),
+            (json!({"definition": {}, "maps": []}), "maps"),
+            (json!({"definition": {"kind": "sales"}}), "stages"),
+            (json!({"definition": {"kind": "sales", "surprise": 1}}), "surprise"),
+            (json!({"definition": {}, "effective_from": "soon"}), "effective_from"),
+            (json!({"definition": {}, "map": {}}), "map"),
+            (json!({"definition": {}, "map": [{"from": "quoted"}]}), "map[0].kind"),
+            (json!({"definition": {}, "map": [{"from": "quoted", "kind": "vanish"}]}), "map[0].kind"),
+            (json!({"definition": {}, "map": [{"from": "quoted", "kind": "retire"}]}), "map[0].to"),
+            (json!({"definition": {}, "team": {"until": "2026-01-01T00:00:00Z"}}), "team.id"),
+            (json!({"definition": {}, "team": {"id": "north", "until": "tomorrow"}}), "team.until"),
+            (json!({"definition": {}, "dry_run": "yes"}), "dry_run"),
+        ];
+        for (body, names) in rows {
+            let path = "/v1/pipelines/landian-6/versions";
+            let call = self.client.call(Method::POST, path).json(&body);
+            self.add(format!("version {body}"), call, &[422], names);
+        }
+        let unknown = json!({"definition": {}});
+        let call = self.client.call(Method::POST, "/v1/pipelines/nothing/versions").json(&unknown);
+        self.add("a version of nothing", call, &[404], "");
+        self.get("/v1/pipelines/nothing/versions", &[404], "");
+        self.get("/v1/pipelines/nothing/migrations", &[404], "");
+        self.get("/v1/pipelines/landian-6?version=first", &[400, 422], "version");
+        self.get("/v1/pipeline-schema?version=1", &[400, 422], "version");
+        self.command("migrations", &json!({}), &[422], "to");
+        self.command("migrations", &json!({"to": 7}), &[422], "to");
+        self.command("migrations", &json!({"to": "quoted", "pipeline": "none"}), &[422], "pipeline");
+        self.command(
+            "transitions",
+            &json!({"to": "need_confirmed", "expected_pipeline_version": -1}),
+            &[422],
+            "expected_pipeline_version",
+        );
+        let expected = json!({"to": "need_confirmed", "expected_pipeline_version": 9});
+        self.command("transitions", &expected, &[409], "expected_pipeline_version");
     }
 
     fn queries(&mut self) {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use waymark_tests::{Client, Installation, Team};
+use waymark_tests::{Client, Installation, Server, Team};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn helloword_13_has_its_thirteen_statuses_in_four_phases() {
@@ -49,7 +49,7 @@ async fn every_stage_of_every_template_says_in_both_languages_what_it_is_and_wha
     let installation = Installation::new();
     let server = installation.serve();
     let templates = server.admin().get("/v1/templates").await.expect(200).items();
-    assert!(templates.len() >= 2, "{templates:#?}");
+    assert_eq!(templates.len(), 8, "{templates:#?}");
     for template in &templates {
         let key = text(&template["key"]);
         let created = server.admin().post("/v1/pipelines", json!({"key": key, "template": key})).await;
@@ -76,6 +76,142 @@ async fn every_stage_of_every_template_says_in_both_languages_what_it_is_and_wha
             );
         }
     }
+}
+
+/// Walks a fresh customer of an installed template through these stages.
+async fn walk(server: &Server, key: &str, stages: &[&str]) {
+    let admin = server.admin();
+    let fields =
+        json!({"needs": "less paper", "contract_end": "2027-01-31", "postponed_until": "2027-01-01"});
+    let first = json!({
+        "pipeline": key, "name": "Harbour Foods", "stage": stages[0], "source": "fair", "tier": "A",
+        "amount": {"amount": "1000", "currency": "CNY"}, "fields": fields,
+        "contacts": [{"kind": "phone", "value": "13800138000"}],
+    });
+    let customer = admin.register(first).await;
+    assert_eq!(admin.customer(&customer).await.at("/fields/needs"), "less paper");
+    for step in stages.windows(2) {
+        let spoken = json!({
+            "channel": "phone", "summary": "spoke", "goal_reached": true,
+            "next_plan": {"at": "2099-01-01T00:00:00Z", "text": "call again"},
+        });
+        let spoken = admin.command(&customer, "follow-ups", spoken).await;
+        assert_eq!(spoken.status, 200, "{}", spoken.text);
+        let allowed = admin.get(&format!("/v1/customers/{customer}/allowed-transitions")).await.expect(200);
+        let found = allowed.items().into_iter().find(|item| item["to"] == step[1]).expect("another stage");
+        if found["allowed"] != json!(true) {
+            // From a stage that ends or suspends a cycle the way on is the next cycle.
+            let back =
+                admin.command(&customer, "reactivations", json!({"to": step[1], "reason": "called"})).await;
+            assert_eq!(back.status, 200, "{key}: {} → {}: {}", step[0], step[1], back.text);
+            continue;
+        }
+        let mut body = json!({"to": step[1], "note": "on it goes", "next_step": "call on Friday"});
+        let form = &found["form"]["properties"];
+        if let Some(reason) = form["reason"]["oneOf"][0]["const"].as_str() {
+            body["reason"] = json!(reason);
+        }
+        if let Some(sub_status) = form["sub_status"]["oneOf"][0]["const"].as_str() {
+            body["sub_status"] = json!(sub_status);
+        }
+        let kinds = list(&form["evidence"]["items"]["properties"]["kind"]["oneOf"]);
+        let evidence = kinds.iter().map(|kind| json!({"kind": kind["const"], "reference": "doc-1"}));
+        body["evidence"] = evidence.collect();
+        let moved = admin.command(&customer, "transitions", body).await;
+        assert_eq!(moved.status, 200, "{key}: {} → {}: {}", step[0], step[1], moved.text);
+        assert_eq!(admin.customer(&customer).await.at("/journeys/0/stage"), step[1]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_walks_through_every_stage_of_every_template() {
+    let installation = Installation::new();
+    let server = installation.serve();
+    let walks: [(&str, &[&str]); 8] = [
+        (
+            "helloword-13",
+            &[
+                "new_lead",
+                "contacted",
+                "need_confirmed",
+                "proposal",
+                "negotiating",
+                "awaiting_decision",
+                "partially_won",
+                "postponed",
+                "lost",
+                "new_lead",
+                "contacted",
+                "need_confirmed",
+                "proposal",
+                "negotiating",
+                "won",
+                "delivered",
+                "in_service",
+                "considering_renewal",
+            ],
+        ),
+        (
+            "landian-6",
+            &[
+                "first_contact",
+                "need_confirmed",
+                "quoted",
+                "paused",
+                "deciding",
+                "to_reactivate",
+                "quoted",
+                "deciding",
+                "won",
+            ],
+        ),
+        ("bajun-5", &["potential", "intent", "won", "dormant", "intent", "churned", "potential"]),
+        (
+            "ecommerce-6",
+            &["visited", "registered", "cart", "first_order", "repurchase", "churned", "visited"],
+        ),
+        ("education", &["potential", "intent", "won", "dormant", "intent", "churned", "intent"]),
+        ("lifecycle-5", &["potential", "intent", "following", "won", "loyal"]),
+        (
+            "activity-5",
+            &["potential", "new_customer", "active", "sleeping", "active", "churned", "potential"],
+        ),
+        ("funnel-5", &["lead", "intent", "talking", "won", "talking", "lost", "lead"]),
+    ];
+    for (key, stages) in walks {
+        let created = server.admin().create_pipeline(key).await.expect(201);
+        let pipeline = published(&server.admin(), key).await;
+        assert!(
+            list(&pipeline["stages"]).iter().all(|stage| stages.contains(&text(&stage["id"]))),
+            "{key}: the walk leaves a stage out"
+        );
+        assert!(!list(&pipeline["automations"]).is_empty(), "{key}: nothing happens by itself");
+        assert!(!list(&pipeline["reasons"]).is_empty() && pipeline["pools"][0]["rules"].is_object(), "{key}");
+        let warnings = list(created.at("/warnings"));
+        assert!(warnings.iter().all(|warning| warning["code"] == "similar-names"), "{key}: {warnings:?}");
+        walk(&server, key, stages).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_of_the_funnel_needs_the_contract_and_the_invoice_information() {
+    let team = Team::on("funnel-5").await;
+    let admin = team.admin();
+    let customer = admin.register(json!({"pipeline": "funnel-5", "stage": "talking"})).await;
+    let spoken = json!({
+        "channel": "visit", "summary": "agreed", "next_plan": {"at": "2099-01-01T00:00:00Z", "text": "sign"},
+    });
+    assert_eq!(admin.command(&customer, "follow-ups", spoken).await.status, 200);
+    let contract = json!({"kind": "order_contract", "reference": "doc-1"});
+    let invoice = json!({"kind": "invoice_information_confirmed", "reference": "doc-2"});
+    for (evidence, missing) in [(json!([]), 2), (json!([contract]), 1), (json!([invoice]), 1)] {
+        let refused =
+            admin.command(&customer, "transitions", json!({"to": "won", "evidence": evidence})).await;
+        let codes = refused.refused(422, "evidence-required").codes();
+        assert_eq!(codes.len(), 1 + missing, "the problem and each missing document: {codes:?}");
+    }
+    let won = json!({"to": "won", "evidence": [contract, invoice]});
+    assert_eq!(admin.command(&customer, "transitions", won).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ mod doctor;
 mod import;
 mod migrate;
 mod output;
+mod pipeline;
 mod rebuild;
 mod serve;
 mod token;
@@ -39,6 +40,8 @@ enum Command {
     Rebuild(rebuild::Rebuild),
     /// Make API keys.
     Token(token::Token),
+    /// Check and publish pipelines.
+    Pipeline(pipeline::PipelineArgs),
     /// Prepare the database and stop.
     Migrate(migrate::Migrate),
     /// Print the settings in force.
@@ -97,6 +100,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Verify(verify) => verify.run().await,
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Token(token) => token.run().await,
+        Command::Pipeline(pipeline) => pipeline.run().await,
         Command::Migrate(migrate) => migrate.run().await,
         Command::Config(config) => config.run(),
         Command::Doctor(doctor) => doctor.run().await,

@@ -162,12 +162,8 @@ impl Customer {
             event.position
         };
         match held {
-            Some(card) if at < card.last_at => {
-                card.pipeline_version = pipeline_version;
-                return Some(journey);
-            }
+            Some(card) if at < card.last_at => return Some(journey),
             Some(card) if repeat => {
-                card.pipeline_version = pipeline_version;
                 (card.last_at, card.last_position, card.moved_position) = (at, event.position, moved);
             }
             _ => {

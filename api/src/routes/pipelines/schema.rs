@@ -4,6 +4,8 @@ use axum::Json;
 use serde_json::Value;
 
 use crate::domain::pipeline::schema;
+use crate::http::Query;
+use crate::http::query::Nothing;
 
 /// Read the JSON Schema of a definition
 ///
@@ -13,6 +15,6 @@ use crate::domain::pipeline::schema;
     get, path = "/v1/pipeline-schema", tag = "pipelines",
     responses((status = 200, description = "The schema.", body = Object))
 )]
-pub(super) async fn read() -> Json<&'static Value> {
+pub(super) async fn read(_: Query<Nothing>) -> Json<&'static Value> {
     Json(schema())
 }

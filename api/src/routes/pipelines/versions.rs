@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::app::{AffectedStage, NewVersion, Preview, is_in_force};
 use crate::auth::Authority;
-use crate::domain::Language;
 use crate::domain::pipeline::version::{MappingKind, Pilot, Publication, StageMapping};
+use crate::domain::{Language, Pipeline};
 use crate::http::answer::{Accepted, List};
 use crate::http::language::Wanted;
 use crate::http::query::Nothing;
@@ -118,7 +118,7 @@ impl PreviewReply {
         let documents = |violations: &[crate::domain::Violation]| {
             violations.iter().map(|violation| ViolationDocument::of(violation, language)).collect()
         };
-        let warnings = preview.pipeline.as_ref().map(|pipeline| pipeline.warnings()).unwrap_or_default();
+        let warnings = preview.pipeline.as_ref().map(Pipeline::warnings).unwrap_or_default();
         Self {
             dry_run: true,
             pipeline: key,

@@ -178,3 +178,198 @@ pub(super) fn decide(
     ])?;
     Ok(vec![situation.event(to.clone(), None, MappingKind::Manual)])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::customer::command::{Amendment, Reactivate, Transition};
+    use crate::customer::event::{OnConflict, Registered};
+    use crate::pipeline::templates;
+    use crate::pipeline::version::{Publication, StageMapping};
+
+    use crate::customer::decide::spec::*;
+
+    fn publication(pipeline: Pipeline, map: &serde_json::Value) -> Publication {
+        let version = pipeline.version;
+        Publication {
+            pipeline: Arc::new(pipeline),
+            base: version.checked_sub(1).filter(|base| *base > 0),
+            map: StageMapping::parse_all(map).unwrap(),
+            team: None,
+            in_force_from: day(i64::from(version) - 1),
+            event: Uuid::from_u128(version.into()),
+            published_at: day(0),
+            published_by: "manager:wang".to_owned(),
+        }
+    }
+
+    /// helloword-13 without its postponed stage, in force from day 1, with a map.
+    fn without_postponed(map: &serde_json::Value) -> Versions {
+        let first = templates()[0].pipeline.clone();
+        let mut second = Pipeline { version: 2, ..first.clone() };
+        second.stages.retain(|stage| stage.id != "postponed");
+        let mut versions = Versions::default();
+        versions.add(publication(first, &json!([])));
+        versions.add(publication(second, map));
+        versions
+    }
+
+    fn retired() -> Versions {
+        without_postponed(&json!([{"from": "postponed", "kind": "retire", "to": "contacted"}]))
+    }
+
+    fn postponed() -> Spec {
+        given([registered_by_li(), moved("new_lead", "postponed")])
+    }
+
+    fn by_itself() -> Migrate {
+        Migrate::default()
+    }
+
+    fn by_hand(to: &str) -> Migrate {
+        Migrate { to: Some(to.to_owned()), ..Migrate::default() }
+    }
+
+    fn migrated(to: &str, kind: MappingKind) -> CustomerEvent {
+        CustomerEvent::StageMigrated(StageMigrated {
+            journey: "helloword-13".into(),
+            from_version: 1,
+            pipeline_version: 2,
+            from: "postponed".into(),
+            to: to.into(),
+            sub_status: None,
+            kind,
+        })
+    }
+
+    #[test]
+    fn a_customer_goes_where_the_map_says_when_the_version_took_force_or_its_stay_began() {
+        let new = postponed().with_versions(retired()).when(by_itself()).event();
+        assert_eq!(new.event, migrated("contacted", MappingKind::Retire));
+        // The stay began on day 1, when the version took force.
+        assert_eq!(new.effective_at, day(1));
+    }
+
+    #[test]
+    fn a_migration_asks_no_rule_and_needs_no_owner_and_is_no_move() {
+        let story =
+            given([registered_by_li(), moved("new_lead", "postponed"), migrated("won", MappingKind::Retire)]);
+        let customer = story.customer.unwrap();
+        let stays = customer.journeys.stays("helloword-13");
+        assert_eq!(stays.iter().map(|stay| stay.stage.as_str()).collect::<Vec<_>>(), ["new_lead", "won"]);
+        let stay = &stays[1];
+        assert_eq!((stay.entered_at, stay.entered_event, stay.pipeline_version), (day(1), event_id(2), 2));
+        assert_eq!(customer.journeys.last_moved_at("helloword-13"), Some(day(1)));
+    }
+
+    #[test]
+    fn who_has_a_place_in_the_version_in_force_is_left_alone() {
+        given([registered_by_li()])
+            .with_versions(retired())
+            .when(by_itself())
+            .refuses([Code::NothingToMigrate]);
+        let done = given([
+            registered_by_li(),
+            moved("new_lead", "postponed"),
+            migrated("contacted", MappingKind::Retire),
+        ]);
+        done.with_versions(retired()).when(by_itself()).refuses([Code::NothingToMigrate]);
+    }
+
+    #[test]
+    fn a_command_that_comes_first_finds_the_customer_its_place_on_the_way() {
+        let outcome = postponed().with_versions(retired()).when(to("need_confirmed"));
+        let CustomerEvent::Moved(mut expected) = moved("contacted", "need_confirmed") else { panic!() };
+        expected.pipeline_version = 2;
+        outcome.then([migrated("contacted", MappingKind::Retire), CustomerEvent::Moved(expected)]);
+    }
+
+    #[test]
+    fn a_command_is_judged_by_the_version_in_force_and_by_the_new_place() {
+        // From postponed this was permitted, from contacted it is not.
+        postponed().with_versions(retired()).when(to("negotiating")).refuses([Code::TransitionNotAllowed]);
+        postponed().with_versions(retired()).when(to("postponed")).refuses([Code::UnknownStage]);
+    }
+
+    #[test]
+    fn a_move_by_another_version_than_the_one_seen_is_refused() {
+        let seen = |version| Transition { expected_pipeline_version: Some(version), ..to("contacted") };
+        let refused = given([registered_by_li()]).with_versions(retired()).when(seen(1));
+        assert_eq!(refused.refuses([Code::PipelineVersionChanged]).extra["current"], 2);
+        drop(given([registered_by_li()]).with_versions(retired()).when(seen(2)).event());
+    }
+
+    #[test]
+    fn what_the_map_does_not_decide_waits_for_a_manager() {
+        let nothing_said = || postponed().with_versions(without_postponed(&json!([])));
+        nothing_said().when(by_itself()).refuses([Code::MigrationUndecided]);
+        nothing_said().when(to("contacted")).refuses([Code::MigrationUndecided]);
+        nothing_said().when(by_hand("contacted")).refuses([Code::ForbiddenRole]);
+        nothing_said().by(wang()).when(by_hand("nowhere")).refuses([Code::UnknownStage]);
+        nothing_said()
+            .by(wang())
+            .when(by_hand("contacted"))
+            .then([migrated("contacted", MappingKind::Manual)]);
+        postponed()
+            .with_versions(retired())
+            .by(wang())
+            .when(by_hand("contacted"))
+            .refuses([Code::NothingToMigrate]);
+    }
+
+    #[test]
+    fn a_split_looks_at_what_is_known_of_the_customer() {
+        let map = json!([{"from": "postponed", "kind": "split", "into": [
+            {"to": "negotiating", "when": {"tiers": ["A"]}}, {"to": "contacted", "when": {"owned": true}},
+        ]}]);
+        let tier = |tier: &str| {
+            let registered = Registered {
+                tier: Some(tier.to_owned()),
+                owner: Owner::Rep("li".to_owned()),
+                ..registered()
+            };
+            let story = given([CustomerEvent::Registered(registered), moved("new_lead", "postponed")]);
+            story.with_versions(without_postponed(&map)).when(by_itself())
+        };
+        tier("A").then([migrated("negotiating", MappingKind::Split)]);
+        tier("B").then([migrated("contacted", MappingKind::Split)]);
+    }
+
+    #[test]
+    fn reactivations_and_corrections_find_the_place_first_too() {
+        let lost = without_lost();
+        let back = Reactivate { to: "new_lead".into(), reason: "called".into() };
+        let story = || given([registered_by_li(), moved("new_lead", "lost")]);
+        // The lost stage became the postponed one, which nobody is reactivated from.
+        story().with_versions(lost.clone()).when(back).refuses([Code::NotReactivatable]);
+        let void = Correct {
+            corrects: Some(event_id(2)),
+            change: Amendment::Void,
+            reason: "a mistake".into(),
+            on_conflict: OnConflict::Reject,
+        };
+        let events = story().with_versions(lost).when(void);
+        let [first, second] = events_of(events);
+        assert!(matches!(first, CustomerEvent::StageMigrated(_)), "{first:?}");
+        assert!(matches!(second, CustomerEvent::MoveVoided(_)), "{second:?}");
+    }
+
+    fn without_lost() -> Versions {
+        let first = templates()[0].pipeline.clone();
+        let mut second = Pipeline { version: 2, ..first.clone() };
+        second.stages.retain(|stage| stage.id != "lost");
+        let mut versions = Versions::default();
+        versions.add(publication(first, &json!([])));
+        versions.add(publication(second, &json!([{"from": "lost", "kind": "merge", "to": "postponed"}])));
+        versions
+    }
+
+    fn events_of(outcome: Outcome) -> [CustomerEvent; 2] {
+        let events: Vec<CustomerEvent> = outcome.events().into_iter().map(|new| new.event).collect();
+        events.try_into().expect("two events")
+    }
+}

@@ -11,6 +11,7 @@ use crate::customer::command::{Command, Transition};
 use crate::customer::event::{CustomerEvent, Moved, Recorded, Registered};
 use crate::customer::state::Customer;
 use crate::pipeline::templates;
+use crate::pipeline::version::Versions;
 use crate::refusal::{Code, Refusal};
 use crate::{Actor, Context, Owner, Pipeline, Role};
 
@@ -118,6 +119,7 @@ pub(in crate::customer) fn given(events: impl IntoIterator<Item = CustomerEvent>
     Spec {
         customer: Customer::fold(&recorded),
         pipelines: pipelines.collect(),
+        versions: BTreeMap::new(),
         actor: li(),
         now: day(10),
         effective_at: None,
@@ -131,6 +133,7 @@ pub(in crate::customer) fn given(events: impl IntoIterator<Item = CustomerEvent>
 pub(in crate::customer) struct Spec {
     pub(in crate::customer) customer: Option<Customer>,
     pipelines: BTreeMap<String, Arc<Pipeline>>,
+    versions: BTreeMap<String, Arc<Versions>>,
     actor: Actor,
     now: DateTime<Utc>,
     effective_at: Option<DateTime<Utc>>,
@@ -169,9 +172,18 @@ impl Spec {
         self
     }
 
+    /// Every version of a pipeline; the last for everybody is in force.
+    pub(in crate::customer) fn with_versions(mut self, versions: Versions) -> Self {
+        let in_force = versions.in_force(None, self.now).map(|known| known.pipeline.clone()).unwrap();
+        self.versions.insert(in_force.key.clone(), Arc::new(versions));
+        self.pipelines.insert(in_force.key.clone(), in_force);
+        self
+    }
+
     pub(in crate::customer) fn context(&self) -> Context<'_> {
         Context {
             effective_at: self.effective_at,
+            versions: Some(&self.versions),
             claims_today: self.claims_today,
             allow_before_creation: self.allow_before_creation,
             import: self.import,
@@ -205,7 +217,7 @@ impl Outcome {
     }
 
     #[track_caller]
-    fn events(self) -> Vec<NewEvent> {
+    pub(in crate::customer) fn events(self) -> Vec<NewEvent> {
         self.0.unwrap_or_else(|refusal| panic!("refused: {refusal:?}"))
     }
 

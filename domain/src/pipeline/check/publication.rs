@@ -253,7 +253,7 @@ mod tests {
 
     /// The codes and fields of what breaks when `a, b, c` become `a, d`, with customers in the stages named.
     fn broken(
-        map: serde_json::Value,
+        map: &serde_json::Value,
         team: Option<serde_json::Value>,
         standing: &[&str],
     ) -> Vec<(String, String)> {
@@ -268,7 +268,7 @@ mod tests {
             published_by: "manager:wang".to_owned(),
         };
         let next = pipeline(2, &["a", "d"]);
-        let map = StageMapping::parse_all(&map).unwrap();
+        let map = StageMapping::parse_all(map).unwrap();
         let team = team.map(|team| Pilot::parse(&team).unwrap());
         let one = Occupants { standing: 1, ..Occupants::default() };
         let occupants = standing.iter().map(|&stage| (stage.to_owned(), one.clone())).collect();
@@ -290,9 +290,9 @@ mod tests {
 
     #[test]
     fn a_stage_that_goes_needs_a_map_only_where_somebody_is_or_was_in_it() {
-        assert_eq!(broken(json!([]), None, &["a"]), []);
-        assert_eq!(broken(json!([]), None, &["a", "b"]), pairs(&[(Code::StageMapMissing, "map")]));
-        assert_eq!(broken(json!([{"from": "b", "kind": "retire", "to": "d"}]), None, &["b"]), []);
+        assert_eq!(broken(&json!([]), None, &["a"]), []);
+        assert_eq!(broken(&json!([]), None, &["a", "b"]), pairs(&[(Code::StageMapMissing, "map")]));
+        assert_eq!(broken(&json!([{"from": "b", "kind": "retire", "to": "d"}]), None, &["b"]), []);
     }
 
     #[test]
@@ -312,7 +312,7 @@ mod tests {
             (Code::DanglingReference, "map[3].otherwise"),
             (Code::DanglingReference, "map[4].into[0].when.sub_statuses[0]"),
         ]);
-        assert_eq!(broken(map, None, &[]), expected);
+        assert_eq!(broken(&map, None, &[]), expected);
     }
 
     #[test]
@@ -320,16 +320,16 @@ mod tests {
         let team = |until: &str, back| json!({"id": "north", "until": until, "back": back});
         let late = "1970-02-01T00:00:00Z";
         assert_eq!(
-            broken(json!([]), Some(team(late, json!([]))), &[]),
+            broken(&json!([]), Some(team(late, json!([]))), &[]),
             pairs(&[(Code::StageMapMissing, "team.back")])
         );
         let back = json!([{"from": "d", "kind": "merge", "to": "a"}]);
-        assert_eq!(broken(json!([]), Some(team(late, back.clone())), &[]), []);
+        assert_eq!(broken(&json!([]), Some(team(late, back.clone())), &[]), []);
         assert_eq!(
-            broken(json!([]), Some(team("1970-01-02T00:00:00Z", back)), &[]),
+            broken(&json!([]), Some(team("1970-01-02T00:00:00Z", back)), &[]),
             pairs(&[(Code::EffectiveFromTooEarly, "team.until")])
         );
-        assert_eq!(broken(json!([]), Some(json!("north")), &[]), []);
+        assert_eq!(broken(&json!([]), Some(json!("north")), &[]), []);
     }
 
     #[test]
