@@ -1,9 +1,11 @@
 //! What a decision needs to know of a customer: a fold of its events.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::event::{CustomerEvent, NextPlan, Recorded};
+use super::event::{CustomerEvent, NextPlan, Recorded, TransitionRequested};
 use super::timeline::{Journeys, Stay};
 use crate::Owner;
 
@@ -26,8 +28,27 @@ pub struct Customer {
     pub last_follow_up_at: Option<DateTime<Utc>>,
     /// The last claim.
     pub last_claim: Option<LastClaim>,
+    /// What is known of it, by the names of [`CUSTOMER_FIELDS`].
+    pub known: BTreeSet<&'static str>,
+    /// When it was spoken to.
+    pub follow_ups: Vec<DateTime<Utc>>,
+    /// The requests for moves that nobody has settled, by their ids.
+    pub requests: BTreeMap<Uuid, OpenRequest>,
+    /// The reason codes of the moves that had one, by the ids of their events.
+    pub reasons: BTreeMap<Uuid, String>,
     /// Whether the person was erased.
     pub erased: bool,
+}
+
+/// A request for a move, waiting for approval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenRequest {
+    /// Who asks.
+    pub by: String,
+    /// When the move would have happened.
+    pub effective_at: DateTime<Utc>,
+    /// What is asked for. Its texts are not kept, only that they were given.
+    pub asked: TransitionRequested,
 }
 
 /// A claim that was made.
@@ -56,6 +77,10 @@ impl Customer {
             next_plan: None,
             last_follow_up_at: None,
             last_claim: None,
+            known: BTreeSet::new(),
+            follow_ups: Vec::new(),
+            requests: BTreeMap::new(),
+            reasons: BTreeMap::new(),
             erased: false,
         };
         customer.evolve(first);
@@ -70,8 +95,43 @@ impl Customer {
         self.version += 1;
         self.journeys.apply(recorded);
         match &recorded.event {
-            CustomerEvent::Registered(event) => self.owner = event.owner.clone(),
+            CustomerEvent::Registered(event) => {
+                self.owner = event.owner.clone();
+                self.know("name", event.name.is_some());
+                self.know("external_id", event.external_id.is_some());
+                self.know("contacts", !event.contacts.is_empty());
+                self.know("source", event.source.is_some());
+                self.know("channel", event.channel.is_some());
+                self.know("tags", !event.tags.is_empty());
+                self.know("tier", event.tier.is_some());
+                self.know("amount", event.amount.is_some());
+            }
+            CustomerEvent::DetailsChanged(event) => {
+                self.know("name", event.name.is_some() || self.known.contains("name"));
+                self.know("source", event.source.is_some() || self.known.contains("source"));
+                self.know("channel", event.channel.is_some() || self.known.contains("channel"));
+                self.know("tier", event.tier.is_some() || self.known.contains("tier"));
+                self.know("amount", event.amount.is_some() || self.known.contains("amount"));
+                if let Some(contacts) = &event.contacts {
+                    self.know("contacts", !contacts.is_empty());
+                }
+                if let Some(tags) = &event.tags {
+                    self.know("tags", !tags.is_empty());
+                }
+            }
+            CustomerEvent::Moved(event) => {
+                self.reasons.extend(event.reason.clone().map(|reason| (recorded.id, reason)));
+            }
+            CustomerEvent::TransitionRequested(event) => {
+                let (by, effective_at) = (recorded.actor.clone(), recorded.effective_at);
+                self.requests.insert(recorded.id, OpenRequest { by, effective_at, asked: event.untold() });
+            }
+            CustomerEvent::TransitionApproved(event) => drop(self.requests.remove(&event.request)),
+            CustomerEvent::TransitionRejected(event) => drop(self.requests.remove(&event.request)),
+            CustomerEvent::TransitionWithdrawn(event) => drop(self.requests.remove(&event.request)),
+            CustomerEvent::TransitionExpired(event) => drop(self.requests.remove(&event.request)),
             CustomerEvent::FollowedUp(event) => {
+                self.follow_ups.push(recorded.effective_at);
                 self.next_plan = Some(event.next_plan.clone());
                 self.last_follow_up_at = self.last_follow_up_at.max(Some(recorded.effective_at));
             }
@@ -86,9 +146,7 @@ impl Customer {
             CustomerEvent::Released(event) => self.owner = Owner::Pool(event.pool.clone()),
             CustomerEvent::OwnerChanged(event) => self.owner = event.to.clone(),
             CustomerEvent::Erased(_) => self.erased = true,
-            CustomerEvent::DetailsChanged(_)
-            | CustomerEvent::Moved(_)
-            | CustomerEvent::MoveVoided(_)
+            CustomerEvent::MoveVoided(_)
             | CustomerEvent::MoveTargetCorrected(_)
             | CustomerEvent::MoveTimeCorrected(_)
             | CustomerEvent::MoveInserted(_)
@@ -96,6 +154,25 @@ impl Customer {
             | CustomerEvent::Noted(_)
             | CustomerEvent::Signalled(_) => {}
         }
+    }
+
+    fn know(&mut self, field: &'static str, known: bool) {
+        if known {
+            self.known.insert(field);
+        } else {
+            self.known.remove(field);
+        }
+    }
+
+    /// How many follow-ups there were since an instant.
+    pub fn follow_ups_since(&self, instant: DateTime<Utc>) -> usize {
+        self.follow_ups.iter().filter(|at| **at >= instant).count()
+    }
+
+    /// The reason code with which the customer came to where it stands in a journey.
+    pub fn reason_of_standing(&self, journey: &str) -> Option<&str> {
+        let entered = self.journeys.current(journey)?.entered_event;
+        self.reasons.get(&entered).map(String::as_str)
     }
 
     /// The journey that commands mean when they name none.

@@ -92,6 +92,8 @@ pub(in crate::customer) fn moved(from: &str, to: &str) -> CustomerEvent {
         note: None,
         next_step: None,
         evidence: Vec::new(),
+        approval: None,
+        overrides: Vec::new(),
     })
 }
 
@@ -205,7 +207,7 @@ impl Outcome {
     }
 
     #[track_caller]
-    fn events(self) -> Vec<NewEvent> {
+    pub(in crate::customer) fn events(self) -> Vec<NewEvent> {
         self.0.unwrap_or_else(|refusal| panic!("refused: {refusal:?}"))
     }
 
@@ -234,4 +236,4 @@ macro_rules! commands {
     };
 }
 
-commands! { Register ChangeDetails Transition Correct Reactivate Note FollowUp Signal Release ChangeOwner Erase }
+commands! { Register ChangeDetails Transition Override Settle Correct Reactivate Note FollowUp Signal Release ChangeOwner Erase }
