@@ -89,11 +89,7 @@ impl<'a> Building<'a> {
 
 /// Drops whatever was folded from another log than this one: the log's file was put back from a copy, or replaced,
 /// and the read models stand in a file of their own.
-pub(crate) async fn drop_foreign(
-    engine: &Engine,
-    model: &dyn ReadModel,
-    which: Which,
-) -> Result<()> {
+pub(crate) async fn drop_foreign(engine: &Engine, model: &dyn ReadModel, which: Which) -> Result<()> {
     let all = checkpoint::all(&mut engine.db.read().await?, which).await?;
     for found in all.iter().filter(|found| found.position > 0) {
         let entries = engine.store.read(which.tenant, found.position - 1, 1).await?;

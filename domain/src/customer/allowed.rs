@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::decide::{migrate, transition};
 use super::state::Customer;
-use crate::pipeline::{EntryForm, Stage};
+use crate::pipeline::{Approval, EntryForm, Stage};
 use crate::{Context, Label, Pipeline, Violation};
 
 /// One stage that is not the present one.
@@ -20,6 +20,8 @@ pub struct AllowedTransition {
     pub violations: Vec<Violation>,
     /// A JSON Schema of what the move asks for.
     pub form: Value,
+    /// Who must approve, where the move needs it.
+    pub approval: Option<Approval>,
 }
 
 /// Every stage of the pipeline but the present one, in order, judged by the rules that decide the move itself.
@@ -41,6 +43,7 @@ pub fn allowed_transitions(
             allowed: violations.is_empty(),
             violations,
             form: form(pipeline, stage),
+            approval: transition::approval(pipeline, from, &stage.id, context).cloned(),
         }
     };
     pipeline.stages.iter().filter(elsewhere).map(judged).collect()

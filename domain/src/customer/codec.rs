@@ -154,7 +154,12 @@ macro_rules! customer_types {
 customer_types! {
     Registered "customer.registered" 1 []
     DetailsChanged "customer.details_changed" 1 []
-    Moved "customer.moved" 1 []
+    Moved "customer.moved" 2 [unchanged]
+    TransitionRequested "customer.transition_requested" 1 []
+    TransitionApproved "customer.transition_approved" 1 []
+    TransitionRejected "customer.transition_rejected" 1 []
+    TransitionWithdrawn "customer.transition_withdrawn" 1 []
+    TransitionExpired "customer.transition_expired" 1 []
     MoveVoided "customer.move_voided" 1 []
     MoveTargetCorrected "customer.move_target_corrected" 1 []
     MoveTimeCorrected "customer.move_time_corrected" 1 []
@@ -168,6 +173,11 @@ customer_types! {
     Released "customer.released" 1 []
     OwnerChanged "customer.owner_changed" 1 []
     Erased "customer.erased" 1 []
+}
+
+/// From a version whose successor only has further fields that may be absent.
+fn unchanged(data: Value) -> Value {
+    data
 }
 
 impl CustomerEvent {

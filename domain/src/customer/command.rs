@@ -17,6 +17,10 @@ pub enum Command {
     ChangeDetails(ChangeDetails),
     /// Another stage, because the world changed.
     Transition(Transition),
+    /// Another stage although conditions are unmet.
+    Override(Override),
+    /// What becomes of a request for a move.
+    Settle(Settle),
     /// Another record of a move, because the record was wrong.
     Correct(Correct),
     /// The next cycle of a lost or dormant customer.
@@ -123,6 +127,43 @@ pub struct Transition {
     pub evidence: Vec<Evidence>,
     /// The definition that whoever commands has seen; another one in force is refused.
     pub expected_pipeline_version: Option<u32>,
+}
+
+/// Another stage although conditions are unmet: by whom may, with a reason, flagged for ever.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Override {
+    /// The stage to enter.
+    pub to: String,
+    /// The journey; the primary one when absent.
+    pub pipeline: Option<String>,
+    /// The sub-status within the stage.
+    pub sub_status: Option<String>,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What becomes of a request for a move.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settle {
+    /// The request.
+    pub request: Uuid,
+    /// What becomes of it.
+    pub decision: Decision,
+    /// What is said about it.
+    pub note: Option<String>,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The move takes place.
+    Approve,
+    /// It does not.
+    Reject,
+    /// Whoever made the request takes it back.
+    Withdraw,
+    /// Nobody decided in time.
+    Expire,
 }
 
 /// A wrong record, put right.

@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::actor::Role;
+use crate::pipeline::ApprovedAt;
 use crate::pipeline::version::MappingKind;
 use crate::{Owner, Personal};
 
@@ -41,6 +43,16 @@ pub enum CustomerEvent {
     DetailsChanged(DetailsChanged),
     /// `customer.moved`
     Moved(Moved),
+    /// `customer.transition_requested`
+    TransitionRequested(TransitionRequested),
+    /// `customer.transition_approved`
+    TransitionApproved(TransitionApproved),
+    /// `customer.transition_rejected`
+    TransitionRejected(TransitionRejected),
+    /// `customer.transition_withdrawn`
+    TransitionWithdrawn(TransitionWithdrawn),
+    /// `customer.transition_expired`
+    TransitionExpired(TransitionExpired),
     /// `customer.move_voided`
     MoveVoided(MoveVoided),
     /// `customer.move_target_corrected`
@@ -233,6 +245,99 @@ pub struct Moved {
     /// What shows that the entry criterion is met.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+    /// The request that was approved, where the move needed it. Its texts stand there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Uuid>,
+    /// The codes of the conditions that an override passed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
+}
+
+/// Somebody asked for a move that needs approval. The customer stays where it is. The request is known by the id of
+/// this event, and what it asks for happened at the event's own `effective_at`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransitionRequested {
+    /// The journey, by its pipeline's key.
+    pub journey: String,
+    /// The definition in force.
+    pub pipeline_version: u32,
+    /// The stage that the customer is in.
+    pub from: String,
+    /// The stage asked for.
+    pub to: String,
+    /// The sub-status within it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub_status: Option<String>,
+    /// Why: a reason code of the pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why, in words, where the stage asks for no code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_text: Option<Personal<String>>,
+    /// Key progress, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Personal<String>>,
+    /// What comes next, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<Personal<String>>,
+    /// What shows that the entry criterion is met.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+    /// The roles of which any may approve.
+    pub roles: Vec<Role>,
+    /// When the move will have happened, once approved.
+    pub effective: ApprovedAt,
+    /// When the request expires.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl TransitionRequested {
+    /// The request without its texts, but not without the fact that they were given.
+    pub fn untold(&self) -> Self {
+        let sealed = |text: &Option<Personal<String>>| text.as_ref().map(|_| Personal::Sealed);
+        Self {
+            reason_text: sealed(&self.reason_text),
+            note: sealed(&self.note),
+            next_step: sealed(&self.next_step),
+            ..self.clone()
+        }
+    }
+}
+
+/// Somebody approved a request. The move follows in the same breath.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransitionApproved {
+    /// The request.
+    pub request: Uuid,
+    /// What was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Personal<String>>,
+}
+
+/// Somebody rejected a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransitionRejected {
+    /// The request.
+    pub request: Uuid,
+    /// What was said.
+    pub note: Personal<String>,
+}
+
+/// Whoever made a request took it back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransitionWithdrawn {
+    /// The request.
+    pub request: Uuid,
+    /// What was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Personal<String>>,
+}
+
+/// Nobody decided a request in time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransitionExpired {
+    /// The request.
+    pub request: Uuid,
 }
 
 /// What became of a move that followed a corrected one and no longer fits.

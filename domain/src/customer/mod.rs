@@ -13,5 +13,5 @@ pub use allowed::{AllowedTransition, allowed_transitions};
 pub use command::Command;
 pub use decide::{NewEvent, decide};
 pub use event::{CustomerEvent, Recorded};
-pub use state::{Customer, LastClaim};
+pub use state::{Customer, LastClaim, OpenRequest};
 pub use timeline::Journeys;

@@ -1,9 +1,11 @@
 //! What a decision needs to know of a customer: a fold of its events.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::event::{CustomerEvent, DetailsChanged, NextPlan, Recorded};
+use super::event::{CustomerEvent, DetailsChanged, NextPlan, Recorded, TransitionRequested};
 use super::timeline::{Journeys, Stay};
 use crate::Owner;
 
@@ -34,8 +36,31 @@ pub struct Customer {
     pub source: Option<String>,
     /// Through which channel.
     pub channel: Option<String>,
+    /// Whether its name is known.
+    pub has_name: bool,
+    /// Whether a way to reach it is known.
+    pub has_contacts: bool,
+    /// Whether it is known what the deal may be worth.
+    pub has_amount: bool,
+    /// When it was spoken to.
+    pub follow_ups: Vec<DateTime<Utc>>,
+    /// The requests for moves that nobody has settled, by their ids.
+    pub requests: BTreeMap<Uuid, OpenRequest>,
+    /// The reason codes of the moves that had one, by the ids of their events.
+    pub reasons: BTreeMap<Uuid, String>,
     /// Whether the person was erased.
     pub erased: bool,
+}
+
+/// A request for a move, waiting for approval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenRequest {
+    /// Who asks.
+    pub by: String,
+    /// When the move would have happened.
+    pub effective_at: DateTime<Utc>,
+    /// What is asked for. Its texts are not kept, only that they were given.
+    pub asked: TransitionRequested,
 }
 
 /// A claim that was made.
@@ -68,6 +93,12 @@ impl Customer {
             tags: registered.tags.clone(),
             source: registered.source.clone(),
             channel: registered.channel.clone(),
+            has_name: registered.name.is_some(),
+            has_contacts: !registered.contacts.is_empty(),
+            has_amount: registered.amount.is_some(),
+            follow_ups: Vec::new(),
+            requests: BTreeMap::new(),
+            reasons: BTreeMap::new(),
             erased: false,
         };
         customer.evolve(first);
@@ -83,7 +114,20 @@ impl Customer {
         self.journeys.apply(recorded);
         match &recorded.event {
             CustomerEvent::Registered(event) => self.owner = event.owner.clone(),
+            CustomerEvent::DetailsChanged(event) => self.change_details(event),
+            CustomerEvent::Moved(event) => {
+                self.reasons.extend(event.reason.clone().map(|reason| (recorded.id, reason)));
+            }
+            CustomerEvent::TransitionRequested(event) => {
+                let (by, effective_at) = (recorded.actor.clone(), recorded.effective_at);
+                self.requests.insert(recorded.id, OpenRequest { by, effective_at, asked: event.untold() });
+            }
+            CustomerEvent::TransitionApproved(event) => drop(self.requests.remove(&event.request)),
+            CustomerEvent::TransitionRejected(event) => drop(self.requests.remove(&event.request)),
+            CustomerEvent::TransitionWithdrawn(event) => drop(self.requests.remove(&event.request)),
+            CustomerEvent::TransitionExpired(event) => drop(self.requests.remove(&event.request)),
             CustomerEvent::FollowedUp(event) => {
+                self.follow_ups.push(recorded.effective_at);
                 self.next_plan = Some(event.next_plan.clone());
                 self.last_follow_up_at = self.last_follow_up_at.max(Some(recorded.effective_at));
             }
@@ -98,9 +142,7 @@ impl Customer {
             CustomerEvent::Released(event) => self.owner = Owner::Pool(event.pool.clone()),
             CustomerEvent::OwnerChanged(event) => self.owner = event.to.clone(),
             CustomerEvent::Erased(_) => self.erased = true,
-            CustomerEvent::DetailsChanged(event) => self.change_details(event),
-            CustomerEvent::Moved(_)
-            | CustomerEvent::MoveVoided(_)
+            CustomerEvent::MoveVoided(_)
             | CustomerEvent::MoveTargetCorrected(_)
             | CustomerEvent::MoveTimeCorrected(_)
             | CustomerEvent::MoveInserted(_)
@@ -123,6 +165,37 @@ impl Customer {
         if let Some(tags) = &event.tags {
             self.tags.clone_from(tags);
         }
+        self.has_name |= event.name.is_some();
+        self.has_amount |= event.amount.is_some();
+        if let Some(contacts) = &event.contacts {
+            self.has_contacts = !contacts.is_empty();
+        }
+    }
+
+    /// Whether something of a customer is known, by its name among the fields that stages ask for.
+    pub fn knows(&self, field: &str) -> bool {
+        match field {
+            "name" => self.has_name,
+            "external_id" => self.external_id.is_some(),
+            "contacts" => self.has_contacts,
+            "source" => self.source.is_some(),
+            "channel" => self.channel.is_some(),
+            "tags" => !self.tags.is_empty(),
+            "tier" => self.tier.is_some(),
+            "amount" => self.has_amount,
+            _ => false,
+        }
+    }
+
+    /// How many follow-ups there were since an instant.
+    pub fn follow_ups_since(&self, instant: DateTime<Utc>) -> usize {
+        self.follow_ups.iter().filter(|at| **at >= instant).count()
+    }
+
+    /// The reason code with which the customer came to where it stands in a journey.
+    pub fn reason_of_standing(&self, journey: &str) -> Option<&str> {
+        let entered = self.journeys.current(journey)?.entered_event;
+        self.reasons.get(&entered).map(String::as_str)
     }
 
     /// The journey that commands mean when they name none.

@@ -40,9 +40,13 @@ macro_rules! codes {
 
 codes! {
     UnknownCustomer "unknown-customer" NotFound "没有这个客户" "There is no such customer"
+    UnknownApproval "unknown-approval" NotFound "没有这个审批申请" "There is no such request for approval"
 
     ForbiddenRole "forbidden-role" Forbidden "角色无权执行" "The role does not permit this"
     NotOwner "not-owner" Forbidden "客户属于其他销售" "The customer belongs to another rep"
+    NotApprover "not-approver" Forbidden "无权审批" "The role does not approve this move"
+    OwnRequest "own-request" Forbidden "不能审批自己的申请" "Nobody approves a request of their own"
+    NotOwnRequest "not-own-request" Forbidden "只能撤回自己的申请" "Only one's own requests may be withdrawn"
     NotOwnRecord "not-own-record" Forbidden "只能更正自己的记录" "Only one's own records may be corrected"
 
     CustomerExists "customer-exists" Conflict "客户已存在" "The customer exists already"
@@ -51,6 +55,11 @@ codes! {
     AlreadyInStage "already-in-stage" Conflict "客户已在该状态" "The customer is in this stage already"
     TimelineConflict "timeline-conflict" Conflict "与后续变更冲突" "The change does not fit what follows it"
     AlreadyVoided "already-voided" Conflict "该记录已作废" "The record was voided already"
+    ApprovalPending "approval-pending" Conflict "已有待审批的申请" "The same move is waiting for approval already"
+    ApprovalSettled "approval-settled" Conflict "申请已处理" "The request was settled already"
+    ApprovalExpired "approval-expired" Conflict "申请已过期" "The request has expired"
+    ApprovalOutdated "approval-outdated" Conflict "客户状态已变化" "The customer is no longer where the request began"
+    NothingToOverride "nothing-to-override" Conflict "无需特批" "Nothing stands in the way of the move"
     AlreadyClaimed "already-claimed" Conflict "客户已被领取" "The customer was claimed already"
     ClaimQuotaExhausted "claim-quota-exhausted" Conflict "今日领取次数已用完" "Today's claims are used up"
     NotOwned "not-owned" Conflict "客户在公海中" "The customer is in a pool"
@@ -79,6 +88,9 @@ codes! {
     NoteRequired "note-required" Unprocessable "需要填写备注" "A note is required"
     NextStepRequired "next-step-required" Unprocessable "需要填写下一步计划" "A next step is required"
     ReasonRequired "reason-required" Unprocessable "需要填写原因" "A reason is required"
+    FieldRequired "field-required" Unprocessable "需要补充客户资料" "Something must be known of the customer first"
+    FollowUpsRequired "follow-ups-required" Unprocessable "需要先有跟进记录" "Follow-ups are required first"
+    ApprovalRequired "approval-required" Unprocessable "需要审批" "The move needs approval"
     EvidenceRequired "evidence-required" Unprocessable "需要提供凭证" "Evidence is required"
     NextPlanInPast "next-plan-in-past" Unprocessable "下次计划时间已过" "The next plan lies in the past"
     NothingToChange "nothing-to-change" Unprocessable "没有要修改的内容" "Nothing is to be changed"

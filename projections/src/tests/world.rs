@@ -188,6 +188,8 @@ pub(crate) fn moved(to: &str) -> CustomerEvent {
         note: Some("moved on".to_owned().into()),
         next_step: None,
         evidence: Vec::new(),
+        approval: None,
+        overrides: Vec::new(),
     })
 }
 

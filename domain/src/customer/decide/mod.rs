@@ -6,12 +6,14 @@ mod claim;
 mod correct;
 mod erase;
 mod follow_up;
+mod force;
 pub(super) mod guard;
 pub(super) mod migrate;
 mod note;
 mod reactivate;
 mod register;
 mod release;
+mod settle;
 mod signal;
 #[cfg(test)]
 pub(super) mod spec;
@@ -55,6 +57,8 @@ pub fn decide(
         Command::Register(command) => register::decide(state, command, context),
         Command::ChangeDetails(command) => change_details::decide(known()?, command, context),
         Command::Transition(command) => transition::decide(known()?, command, context),
+        Command::Override(command) => force::decide(known()?, command, context),
+        Command::Settle(command) => settle::decide(known()?, command, context),
         Command::Correct(command) => correct::decide(known()?, command, context),
         Command::Reactivate(command) => reactivate::decide(known()?, command, context),
         Command::Migrate(command) => migrate::decide(known()?, command, context),

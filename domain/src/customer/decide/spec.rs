@@ -93,6 +93,8 @@ pub(in crate::customer) fn moved(from: &str, to: &str) -> CustomerEvent {
         note: None,
         next_step: None,
         evidence: Vec::new(),
+        approval: None,
+        overrides: Vec::new(),
     })
 }
 
@@ -246,4 +248,7 @@ macro_rules! commands {
     };
 }
 
-commands! { Register ChangeDetails Transition Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner Erase }
+commands! {
+    Register ChangeDetails Transition Override Settle Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner
+    Erase
+}

@@ -1,22 +1,26 @@
 //! A rep moves a customer to another stage, because the world changed.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::{NewEvent, guard};
 use crate::context::CLOCK_SKEW;
 use crate::customer::command::Transition;
-use crate::customer::event::{CustomerEvent, Moved};
+use crate::customer::event::{CustomerEvent, Evidence, Moved, TransitionRequested};
 use crate::customer::state::Customer;
 use crate::customer::timeline::{Move, Stay};
-use crate::pipeline::{EntryForm, Stage};
+use crate::pipeline::{Approval, EntryForm, Stage};
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal, Pipeline};
 
 const MAX_EVIDENCE: usize = 10;
+/// The longest that a request waits: ten years.
+const MAX_WAIT: u64 = 315_360_000;
 const MAX_REFERENCE_CHARS: usize = 300;
 
-fn elsewhere(from: Option<&Stay>, to: &str, context: &Context<'_>) -> Vec<Violation> {
+pub(super) fn elsewhere(from: Option<&Stay>, to: &str, context: &Context<'_>) -> Vec<Violation> {
     require(context.import || from.is_none_or(|stay| stay.stage != to), || already_in_stage("to"))
 }
 
@@ -30,7 +34,7 @@ pub(super) fn already_in_stage(field: &str) -> Violation {
 }
 
 /// The pipeline permits the move from where the customer stands.
-fn allowed(pipeline: &Pipeline, from: Option<&Stay>, to: &str) -> Vec<Violation> {
+pub(super) fn allowed(pipeline: &Pipeline, from: Option<&Stay>, to: &str) -> Vec<Violation> {
     let Some(from) = from.filter(|from| from.stage != to) else { return Vec::new() };
     require(pipeline.stage(to).is_none() || pipeline.allows(&from.stage, to), || {
         not_allowed(pipeline, &from.stage, to, "to")
@@ -129,11 +133,144 @@ fn backdated_with_a_reason(command: &Transition, context: &Context<'_>) -> Vec<V
     })
 }
 
-/// What the stage asks for is there. The past cannot be asked, so an import is not.
-fn form_filled(form: &EntryForm, command: &Transition, context: &Context<'_>) -> Vec<Violation> {
-    if context.import {
-        return Vec::new();
+/// What was given with a move.
+pub(super) struct Form<'a> {
+    pub(super) reason: Option<&'a str>,
+    pub(super) note: bool,
+    pub(super) next_step: bool,
+    pub(super) evidence: &'a [Evidence],
+}
+
+impl<'a> Form<'a> {
+    fn of(command: &'a Transition) -> Self {
+        Self {
+            reason: command.reason.as_deref(),
+            note: command.note.is_some(),
+            next_step: command.next_step.is_some(),
+            evidence: &command.evidence,
+        }
     }
+
+    /// What was given with a request.
+    pub(super) fn of_request(asked: &'a TransitionRequested) -> Self {
+        Self {
+            reason: asked.reason.as_deref(),
+            note: asked.note.is_some(),
+            next_step: asked.next_step.is_some(),
+            evidence: &asked.evidence,
+        }
+    }
+}
+
+/// What stage and transition ask for is there. The past cannot be asked, so an import is not.
+pub(super) fn unmet_form(
+    customer: &Customer,
+    pipeline: &Pipeline,
+    from: Option<&Stay>,
+    to: &str,
+    given: &Form<'_>,
+    context: &Context<'_>,
+) -> Vec<Violation> {
+    let Some(stage) = pipeline.stage(to).filter(|_| !context.import) else { return Vec::new() };
+    let rule = from.and_then(|from| pipeline.transition(&from.stage, to));
+    let fields = stage.entry_form.fields.iter().chain(rule.iter().flat_map(|rule| &rule.fields));
+    let follow_ups = stage.entry_form.min_follow_ups.max(rule.map_or(0, |rule| rule.min_follow_ups));
+    [
+        form_filled(&stage.entry_form, given),
+        fields_known(customer, fields),
+        followed_up(customer, from, follow_ups),
+    ]
+    .concat()
+}
+
+/// What the stage asks to be known of the customer is known.
+fn fields_known<'a>(customer: &Customer, fields: impl Iterator<Item = &'a String>) -> Vec<Violation> {
+    let missing: BTreeSet<&str> = fields.map(String::as_str).filter(|field| !customer.knows(field)).collect();
+    let unmet = |field: &str| {
+        Violation::new(
+            Code::FieldRequired,
+            field,
+            Label::new(
+                format!("需要先填写客户资料“{field}”。"),
+                format!("The customer's {field:?} must be known first."),
+            ),
+            Label::new("请在客户资料中补充。", "Add it to the customer's details."),
+        )
+    };
+    missing.into_iter().map(unmet).collect()
+}
+
+/// There were follow-ups enough since the customer entered the stage that it leaves.
+fn followed_up(customer: &Customer, from: Option<&Stay>, wanted: u32) -> Vec<Violation> {
+    let since = from.map_or(DateTime::<Utc>::MIN_UTC, |stay| stay.entered_at);
+    let recorded = customer.follow_ups_since(since);
+    require(recorded >= wanted as usize, || {
+        Violation::new(
+            Code::FollowUpsRequired,
+            "",
+            Label::new(
+                format!("进入该状态前至少需要{wanted}条跟进记录，现有{recorded}条。"),
+                format!(
+                    "The move needs {wanted} follow-ups since the stage was entered; there are {recorded}."
+                ),
+            ),
+            Label::new("请先记录跟进。", "Record a follow-up first."),
+        )
+        .with("required", wanted)
+        .with("recorded", recorded)
+    })
+}
+
+/// The approval that a move from where the customer stands needs. The past is not asked for any.
+pub(in crate::customer) fn approval<'a>(
+    pipeline: &'a Pipeline,
+    from: Option<&Stay>,
+    to: &str,
+    context: &Context<'_>,
+) -> Option<&'a Approval> {
+    let rule = pipeline.transition(&from?.stage, to).filter(|_| !context.import)?;
+    rule.approval.as_ref()
+}
+
+/// Nobody waits for the same approval already.
+fn not_asked_yet(customer: &Customer, journey: &str, to: &str, context: &Context<'_>) -> Vec<Violation> {
+    let same = customer.requests.iter().find(|(_, open)| {
+        open.asked.journey == journey && open.asked.to == to && context.now < open.asked.expires_at
+    });
+    let Some((id, _)) = same else { return Vec::new() };
+    vec![
+        Violation::new(
+            Code::ApprovalPending,
+            "to",
+            Label::new("同一变更正在等待审批。", "The same move is waiting for approval already."),
+            Label::new("请等待审批，或先撤回申请。", "Wait for the decision, or withdraw the request first."),
+        )
+        .with("approval", id.to_string()),
+    ]
+}
+
+/// What an override may pass over.
+pub(super) fn waivable(
+    customer: &Customer,
+    pipeline: &Pipeline,
+    from: Option<&Stay>,
+    to: &str,
+    given: &Form<'_>,
+    context: &Context<'_>,
+) -> Vec<Violation> {
+    let unapproved = require(approval(pipeline, from, to, context).is_none(), || {
+        Violation::new(
+            Code::ApprovalRequired,
+            "to",
+            Label::new("该变更需要审批。", "The move needs approval."),
+            Label::new("请提交审批。", "Ask for approval."),
+        )
+    });
+    [allowed(pipeline, from, to), unmet_form(customer, pipeline, from, to, given, context), unapproved]
+        .concat()
+}
+
+fn form_filled(form: &EntryForm, given: &Form<'_>) -> Vec<Violation> {
     let missing = |code, field: &str, zh, en| {
         Violation::new(
             code,
@@ -143,7 +280,7 @@ fn form_filled(form: &EntryForm, command: &Transition, context: &Context<'_>) ->
         )
     };
     let mut unmet = Vec::new();
-    if form.note && command.note.is_none() {
+    if form.note && !given.note {
         unmet.push(missing(
             Code::NoteRequired,
             "note",
@@ -151,7 +288,7 @@ fn form_filled(form: &EntryForm, command: &Transition, context: &Context<'_>) ->
             "Entering this stage needs a note.",
         ));
     }
-    if form.next_step && command.next_step.is_none() {
+    if form.next_step && !given.next_step {
         unmet.push(missing(
             Code::NextStepRequired,
             "next_step",
@@ -160,7 +297,7 @@ fn form_filled(form: &EntryForm, command: &Transition, context: &Context<'_>) ->
         ));
     }
     for kind in form.evidence.iter().filter(|kind| kind.required) {
-        if !command.evidence.iter().any(|given| given.kind == kind.kind) {
+        if !given.evidence.iter().any(|document| document.kind == kind.kind) {
             let zh = format!("进入该状态需要凭证：{}。", kind.name.zh);
             let en = format!("Entering this stage needs evidence: {}.", kind.name.en);
             let fix = Label::new("请附上凭证的编号或地址。", "Refer to the document by its id or address.");
@@ -170,7 +307,7 @@ fn form_filled(form: &EntryForm, command: &Transition, context: &Context<'_>) ->
             );
         }
     }
-    unmet.extend(reason_of_the_form(form, command.reason.as_deref()));
+    unmet.extend(reason_of_the_form(form, given.reason));
     unmet
 }
 
@@ -259,7 +396,8 @@ pub(super) fn decide(
     let effective_at = guard::instant(context, customer.journeys.current(journey));
     let from = customer.journeys.stay_at(journey, effective_at);
     let stage = pipeline.stage(&command.to);
-    let form = stage.map(|stage| form_filled(&stage.entry_form, command, context));
+    let needs = approval(pipeline, from, &command.to, context);
+    let asked = needs.map(|_| not_asked_yet(customer, journey, &command.to, context));
     Refusal::unless_met([
         expected_version(pipeline, command),
         not_before_a_later_move(customer, journey, effective_at, context),
@@ -267,7 +405,8 @@ pub(super) fn decide(
         guard::effective(customer, context),
         backdated_with_a_reason(command, context),
         guard::known_sub_status(stage, command.sub_status.as_deref()),
-        form.unwrap_or_default(),
+        unmet_form(customer, pipeline, from, &command.to, &Form::of(command), context),
+        asked.unwrap_or_default(),
         evidence_well_formed(stage, command),
         guard::optional_text("reason", command.reason.as_deref()),
         guard::optional_text("note", command.note.as_deref()),
@@ -279,6 +418,25 @@ pub(super) fn decide(
         Some(reason) if is_code(&reason) => (Some(reason), None),
         words => (None, words),
     };
+    if let Some((approval, from)) = needs.zip(from) {
+        let event = CustomerEvent::TransitionRequested(TransitionRequested {
+            journey: pipeline.key.clone(),
+            pipeline_version: pipeline.version,
+            from: from.stage.clone(),
+            to: command.to,
+            sub_status: command.sub_status,
+            reason: code,
+            reason_text: words.map(Personal::from),
+            note: command.note.map(Personal::from),
+            next_step: command.next_step.map(Personal::from),
+            evidence: command.evidence,
+            roles: approval.roles.clone(),
+            effective: approval.effective,
+            expires_at: context.now
+                + TimeDelta::seconds(approval.expires_seconds.min(MAX_WAIT).cast_signed()),
+        });
+        return Ok(vec![NewEvent { event, effective_at }]);
+    }
     let event = CustomerEvent::Moved(Moved {
         journey: pipeline.key.clone(),
         pipeline_version: pipeline.version,
@@ -292,17 +450,17 @@ pub(super) fn decide(
         note: command.note.map(Personal::from),
         next_step: command.next_step.map(Personal::from),
         evidence: command.evidence,
+        approval: None,
+        overrides: Vec::new(),
     });
     Ok(vec![NewEvent { event, effective_at }])
 }
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
     use crate::customer::decide::spec::*;
-    use crate::customer::event::{Direction, Evidence};
+    use crate::customer::event::Direction;
 
     fn because(stage: &str, reason: &str) -> Transition {
         Transition { reason: Some(reason.to_owned()), ..to(stage) }

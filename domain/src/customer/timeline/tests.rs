@@ -51,6 +51,8 @@ fn to(stage: &str) -> CustomerEvent {
         note: None,
         next_step: None,
         evidence: Vec::new(),
+        approval: None,
+        overrides: Vec::new(),
     })
 }
 

@@ -1,0 +1,349 @@
+//! A request for a move is approved, rejected, taken back, or expires.
+
+use chrono::{DateTime, Utc};
+
+use super::transition::{self, Form};
+use super::{NewEvent, guard};
+use crate::customer::command::{Decision, Settle};
+use crate::customer::event::{
+    CustomerEvent, Moved, TransitionApproved, TransitionExpired, TransitionRejected, TransitionWithdrawn,
+};
+use crate::customer::state::{Customer, OpenRequest};
+use crate::pipeline::ApprovedAt;
+use crate::refusal::{Code, Refusal, Violation, require};
+use crate::{Context, Label, Personal};
+
+fn in_time(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
+    let expires_at = request.asked.expires_at;
+    require(context.now < expires_at, || {
+        Violation::new(
+            Code::ApprovalExpired,
+            "",
+            Label::new("申请已超过审批期限。", "Nobody settled the request in time."),
+            Label::new("请重新提交状态变更。", "Ask for the move again."),
+        )
+        .with("expired_at", expires_at.to_rfc3339())
+    })
+}
+
+fn by_an_approver(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
+    let roles = &request.asked.roles;
+    let may = roles.iter().any(|role| context.actor.is(*role));
+    require(may, || {
+        Violation::new(
+            Code::NotApprover,
+            "",
+            Label::new("该角色不能审批此变更。", "This role does not approve this move."),
+            Label::new("请由有审批权限的人处理。", "Ask somebody with one of the roles that approve it."),
+        )
+        .with("roles", serde_json::json!(roles))
+    })
+}
+
+fn by_somebody_else(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
+    require(context.actor.name != request.by, || {
+        Violation::new(
+            Code::OwnRequest,
+            "",
+            Label::new("申请人不能审批自己的申请。", "Whoever asks does not approve."),
+            Label::new("请由另一位审批人处理。", "Have somebody else approve it."),
+        )
+    })
+}
+
+fn by_whoever_asked(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
+    require(context.actor.name == request.by || context.actor.supervises(), || {
+        Violation::new(
+            Code::NotOwnRequest,
+            "",
+            Label::new("只有申请人可以撤回。", "Only whoever made the request takes it back."),
+            Label::new(
+                "请由申请人撤回，或由审批人驳回。",
+                "Have its author withdraw it, or an approver reject it.",
+            ),
+        )
+    })
+}
+
+fn by_the_clock(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
+    let due = context.actor.is_system() && context.now >= request.asked.expires_at;
+    require(due, || {
+        guard::forbidden_role(
+            Label::new("申请到期由系统处理。", "Requests expire by themselves, when their time has come."),
+            Label::new("如不再需要，请撤回申请。", "Withdraw the request if it is not needed any more."),
+        )
+    })
+}
+
+/// The customer is still where the request began.
+fn still_there(customer: &Customer, request: &OpenRequest) -> Vec<Violation> {
+    let stage = customer.journeys.current(&request.asked.journey).map(|stay| stay.stage.as_str());
+    require(stage == Some(request.asked.from.as_str()), || {
+        Violation::new(
+            Code::ApprovalOutdated,
+            "",
+            Label::new("申请提交后客户状态已变化。", "The customer has moved since the request was made."),
+            Label::new(
+                "请驳回此申请，并按当前状态重新提交。",
+                "Reject it, and ask anew from where the customer is.",
+            ),
+        )
+        .with("stage", stage)
+    })
+}
+
+fn explained(command: &Settle) -> Vec<Violation> {
+    require(command.note.is_some(), || {
+        Violation::new(
+            Code::NoteRequired,
+            "note",
+            Label::new("驳回需要说明原因。", "A rejection says why."),
+            Label::new("请填写备注。", "Add a note."),
+        )
+    })
+}
+
+pub(super) fn decide(
+    customer: &Customer,
+    command: &Settle,
+    context: &Context<'_>,
+) -> Result<Vec<NewEvent>, Refusal> {
+    let request = customer.requests.get(&command.request).ok_or_else(|| {
+        let message = Label::new("没有待处理的此申请。", "No such request is waiting.");
+        let how_to_fix = Label::new(
+            "它可能已被处理；请查看审批列表。",
+            "It may be settled already: look at the approvals.",
+        );
+        Refusal::from_code(Code::ApprovalSettled, "", message, how_to_fix)
+    })?;
+    let text = guard::optional_text("note", command.note.as_deref());
+    let (id, note) = (command.request, command.note.clone().map(Personal::from));
+    let now = |event| vec![NewEvent { event, effective_at: context.now }];
+    match command.decision {
+        Decision::Approve => approve(customer, request, command, context),
+        Decision::Reject => {
+            let by = [by_an_approver(request, context), by_somebody_else(request, context)].concat();
+            Refusal::unless_met([in_time(request, context), by, explained(command), text])?;
+            let note = note.unwrap_or_else(|| Personal::from(String::new()));
+            Ok(now(CustomerEvent::TransitionRejected(TransitionRejected { request: id, note })))
+        }
+        Decision::Withdraw => {
+            Refusal::unless_met([by_whoever_asked(request, context), text])?;
+            Ok(now(CustomerEvent::TransitionWithdrawn(TransitionWithdrawn { request: id, note })))
+        }
+        Decision::Expire => {
+            Refusal::unless_met([by_the_clock(request, context)])?;
+            let event = CustomerEvent::TransitionExpired(TransitionExpired { request: id });
+            Ok(vec![NewEvent { event, effective_at: request.asked.expires_at }])
+        }
+    }
+}
+
+/// Everything that the move would be asked now is asked: the world may have changed since the request.
+fn approve(
+    customer: &Customer,
+    request: &OpenRequest,
+    command: &Settle,
+    context: &Context<'_>,
+) -> Result<Vec<NewEvent>, Refusal> {
+    let asked = &request.asked;
+    let pipeline = guard::known_pipeline(context, &asked.journey)?;
+    let from = customer.journeys.current(&asked.journey);
+    let effective_at = moved_at(request, customer, context);
+    Refusal::unless_met([
+        in_time(request, context),
+        by_an_approver(request, context),
+        by_somebody_else(request, context),
+        still_there(customer, request),
+        guard::optional_text("note", command.note.as_deref()),
+        guard::known_stage(pipeline, &asked.to, "to"),
+        transition::allowed(pipeline, from, &asked.to),
+        transition::not_before_a_later_move(customer, &asked.journey, effective_at, context),
+        transition::unmet_form(customer, pipeline, from, &asked.to, &Form::of_request(asked), context),
+    ])?;
+    let approved = CustomerEvent::TransitionApproved(TransitionApproved {
+        request: command.request,
+        note: command.note.clone().map(Personal::from),
+    });
+    let moved = CustomerEvent::Moved(Moved {
+        journey: asked.journey.clone(),
+        pipeline_version: pipeline.version,
+        cycle: from.map_or(1, |stay| stay.cycle),
+        from: Some(asked.from.clone()),
+        to: asked.to.clone(),
+        sub_status: asked.sub_status.clone(),
+        direction: pipeline.direction(&asked.from, &asked.to),
+        reason: asked.reason.clone(),
+        reason_text: None,
+        note: None,
+        next_step: None,
+        evidence: asked.evidence.clone(),
+        approval: Some(command.request),
+        overrides: Vec::new(),
+    });
+    Ok(vec![NewEvent { event: approved, effective_at: context.now }, NewEvent { event: moved, effective_at }])
+}
+
+fn moved_at(request: &OpenRequest, customer: &Customer, context: &Context<'_>) -> DateTime<Utc> {
+    match request.asked.effective {
+        ApprovedAt::Request => request.effective_at,
+        ApprovedAt::Approval => guard::instant(context, customer.journeys.current(&request.asked.journey)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::Pipeline;
+    use crate::actor::Role;
+    use crate::customer::decide::spec::*;
+    use crate::customer::event::TransitionRequested;
+    use crate::pipeline::{Approval, TransitionRule, Transitions, templates};
+
+    /// helloword-13, where a manager approves that a lead counts as contacted.
+    fn guarded(effective: ApprovedAt) -> Pipeline {
+        let mut pipeline = templates()[0].install("helloword-13");
+        let Transitions::Listed(rules) = &mut pipeline.transitions else {
+            unreachable!("it lists its moves")
+        };
+        let approval = Approval { roles: vec![Role::Manager], effective, expires_seconds: 86_400 };
+        let approves =
+            |rule: &&mut TransitionRule| (rule.from.as_str(), rule.to.as_str()) == ("new_lead", "contacted");
+        rules.iter_mut().find(approves).unwrap().approval = Some(approval);
+        pipeline
+    }
+
+    /// As the event of day 1 asks.
+    fn requested(effective: ApprovedAt) -> CustomerEvent {
+        CustomerEvent::TransitionRequested(TransitionRequested {
+            journey: "helloword-13".to_owned(),
+            pipeline_version: 1,
+            from: "new_lead".to_owned(),
+            to: "contacted".to_owned(),
+            sub_status: None,
+            reason: None,
+            reason_text: None,
+            note: None,
+            next_step: None,
+            evidence: Vec::new(),
+            roles: vec![Role::Manager],
+            effective,
+            expires_at: day(2),
+        })
+    }
+
+    /// Li asked on day 1; it is half a day later.
+    fn asked(effective: ApprovedAt) -> Spec {
+        given([registered_by_li(), requested(effective)])
+            .with_pipeline(guarded(effective))
+            .at(day(1) + TimeDelta::hours(12))
+    }
+
+    fn settle(decision: Decision) -> Settle {
+        Settle { request: event_id(2), decision, note: Some("so be it".to_owned()) }
+    }
+
+    #[test]
+    fn a_move_that_needs_approval_becomes_a_request_and_the_customer_stays() {
+        let spec = given([registered_by_li()]).with_pipeline(guarded(ApprovedAt::Request)).at(day(1));
+        let event = spec.when(to("contacted")).event();
+        assert_eq!(event.effective_at, day(1));
+        assert_eq!(event.event, requested(ApprovedAt::Request));
+    }
+
+    #[test]
+    fn the_same_move_is_not_asked_for_twice_until_the_request_expires() {
+        asked(ApprovedAt::Request).when(to("contacted")).refuses([Code::ApprovalPending]);
+        asked(ApprovedAt::Request).at(day(2)).when(to("contacted")).event();
+    }
+
+    #[test]
+    fn an_approved_move_happened_when_it_was_asked_for_or_when_it_was_approved() {
+        for (effective, at) in
+            [(ApprovedAt::Request, day(1)), (ApprovedAt::Approval, day(1) + TimeDelta::hours(12))]
+        {
+            let events = asked(effective).by(wang()).when(settle(Decision::Approve)).events();
+            let [approved, moved] = &events[..] else { panic!("{events:?}") };
+            assert_eq!(approved.event.event_type(), "customer.transition_approved");
+            let CustomerEvent::Moved(made) = &moved.event else { panic!("{moved:?}") };
+            assert_eq!((made.to.as_str(), made.approval), ("contacted", Some(event_id(2))));
+            assert_eq!(moved.effective_at, at);
+        }
+    }
+
+    #[test]
+    fn nobody_approves_a_request_of_their_own_nor_without_the_role() {
+        let spec = || asked(ApprovedAt::Request);
+        spec().when(settle(Decision::Approve)).refuses([Code::NotApprover, Code::OwnRequest]);
+        spec().by(zhao()).when(settle(Decision::Approve)).refuses([Code::NotApprover]);
+        let li_as_manager = crate::Actor::new("rep:li", [Role::Manager]);
+        spec().by(li_as_manager).when(settle(Decision::Approve)).refuses([Code::OwnRequest]);
+    }
+
+    #[test]
+    fn guards_are_asked_anew_when_it_is_approved() {
+        let mut stricter = guarded(ApprovedAt::Request);
+        let contacted = stricter.stages.iter_mut().find(|stage| stage.id == "contacted").unwrap();
+        contacted.entry_form.note = true;
+        contacted.entry_form.fields = vec!["amount".to_owned()];
+        contacted.entry_form.min_follow_ups = 1;
+        let spec = asked(ApprovedAt::Request).with_pipeline(stricter).by(wang());
+        let unmet = [Code::NoteRequired, Code::FieldRequired, Code::FollowUpsRequired];
+        spec.when(settle(Decision::Approve)).refuses(unmet);
+    }
+
+    #[test]
+    fn a_customer_that_has_moved_meanwhile_is_not_moved_by_an_old_request() {
+        let story = [registered_by_li(), requested(ApprovedAt::Approval), moved("new_lead", "lost")];
+        let spec = given(story)
+            .with_pipeline(guarded(ApprovedAt::Approval))
+            .at(day(2) - TimeDelta::hours(1))
+            .by(wang());
+        let unmet = [Code::ApprovalOutdated, Code::TimelineConflict, Code::TransitionNotAllowed];
+        spec.when(settle(Decision::Approve)).refuses(unmet);
+    }
+
+    #[test]
+    fn a_rejection_says_why_and_settles_the_request() {
+        let silent = Settle { note: None, ..settle(Decision::Reject) };
+        asked(ApprovedAt::Request).by(wang()).when(silent).refuses([Code::NoteRequired]);
+        let rejected = asked(ApprovedAt::Request).by(wang()).when(settle(Decision::Reject)).event().event;
+        let story = [registered_by_li(), requested(ApprovedAt::Request), rejected];
+        given(story).by(wang()).when(settle(Decision::Approve)).refuses([Code::ApprovalSettled]);
+    }
+
+    #[test]
+    fn whoever_asked_may_take_it_back() {
+        let event = asked(ApprovedAt::Request).when(settle(Decision::Withdraw)).event().event;
+        assert_eq!(event.event_type(), "customer.transition_withdrawn");
+        asked(ApprovedAt::Request).by(zhao()).when(settle(Decision::Withdraw)).refuses([Code::NotOwnRequest]);
+    }
+
+    #[test]
+    fn a_request_expires_at_its_instant_and_not_a_moment_before() {
+        let moment = TimeDelta::microseconds(1);
+        let system = || crate::Actor::new("system:approval-expiry", []);
+        let spec = || asked(ApprovedAt::Request).by(system());
+        spec().at(day(2) - moment).when(settle(Decision::Expire)).refuses([Code::ForbiddenRole]);
+        let expired = spec().at(day(5)).when(settle(Decision::Expire)).event();
+        assert_eq!(expired.effective_at, day(2));
+        let late = || asked(ApprovedAt::Request).by(wang()).at(day(2));
+        late().when(settle(Decision::Approve)).refuses([Code::ApprovalExpired]);
+        late().at(day(2) - moment).when(settle(Decision::Approve)).events();
+    }
+
+    #[test]
+    fn an_unknown_request_is_said_to_be_settled() {
+        let other = Settle { request: Uuid::nil(), ..settle(Decision::Approve) };
+        asked(ApprovedAt::Request).by(wang()).when(other).refuses([Code::ApprovalSettled]);
+    }
+
+    #[test]
+    fn an_import_of_the_past_asks_nobody() {
+        let spec = given([registered_by_li()]).with_pipeline(guarded(ApprovedAt::Request)).on_import();
+        assert!(matches!(spec.when(to("contacted")).event().event, CustomerEvent::Moved(_)));
+    }
+}
