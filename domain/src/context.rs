@@ -1,16 +1,20 @@
 //! What a decision knows besides the customer: time, identity, definitions and counts, all as values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::actor::Actor;
+use crate::field::Fields;
 use crate::pipeline::Pipeline;
 use crate::pool::Pool;
 
 /// How far ahead of our clock an instant may lie: clocks differ, moves into the future do not exist.
 pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+
+static NOBODY: BTreeSet<String> = BTreeSet::new();
+static NOTHING_DECLARED: Fields = Fields::new();
 
 /// The circumstances of a command.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +27,10 @@ pub struct Context<'a> {
     pub effective_at: Option<DateTime<Utc>>,
     /// The definition in force of each pipeline, by key.
     pub pipelines: &'a BTreeMap<String, Arc<Pipeline>>,
+    /// The reps whom the actor stands in for.
+    pub stands_in_for: &'a BTreeSet<String>,
+    /// The fields that the tenant has declared.
+    pub fields: &'a Fields,
     /// How many claims the actor made in the customer's pool on the pool's local date of `now`.
     pub claims_today: u32,
     /// Whether things may have happened before the customer's first event.
@@ -40,6 +48,8 @@ impl<'a> Context<'a> {
             actor,
             effective_at: None,
             pipelines,
+            stands_in_for: &NOBODY,
+            fields: &NOTHING_DECLARED,
             claims_today: 0,
             allow_before_creation: false,
             import: false,

@@ -7,8 +7,11 @@
 mod answer;
 mod atomic;
 mod boundary;
+mod company;
 mod customer;
 mod draft;
+mod identity;
+mod merge;
 mod pending;
 mod pipelines;
 mod publish;
@@ -26,7 +29,10 @@ use waymark_projections::Projections;
 
 pub use answer::{AppError, CommandAnswer, CommandMeta, EventRef};
 pub use atomic::{Step, Stopped};
+pub use company::Companies;
+pub use merge::Joining;
 pub use pipelines::Pipelines;
+pub use register::OnKnown;
 
 use crate::clock::Ids;
 use boundary::Boundaries;
@@ -42,6 +48,8 @@ pub struct App {
     pub projections: Arc<Projections>,
     /// The published pipelines.
     pub pipelines: Arc<Pipelines>,
+    /// What tenants have set up.
+    pub companies: Arc<Companies>,
     /// The clock.
     pub clock: Clock,
     /// New ids.
@@ -74,6 +82,7 @@ impl App {
     ) -> Self {
         Self {
             pipelines: Arc::new(Pipelines::new(store.clone(), clock.clone())),
+            companies: Arc::new(Companies::new(store.clone(), clock.clone())),
             boundaries: Arc::new(Boundaries::new(store.clone(), vault.clone())),
             store,
             vault,

@@ -1,7 +1,11 @@
 //! The circumstances of a decision: the time, the pipelines, and a rep's claims of the day.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use waymark_domain::Context;
+use waymark_domain::company::Company;
 use waymark_domain::customer::{Command, Customer, tags};
 use waymark_domain::pool::Pool;
 use waymark_eventstore::{Draft, Position, Query, QueryItem};
@@ -14,14 +18,16 @@ use super::{App, AppError, Caller};
 const CLAIMS_PAGE: u32 = 1_000;
 
 /// What a decision was made from, beside the customer.
-pub(super) struct Situation {
+pub(crate) struct Situation {
     pub(super) now: DateTime<Utc>,
     pub(super) pipelines: Latest,
     pub(super) claims: Option<ClaimDay>,
+    company: Arc<Company>,
+    stands_in_for: BTreeSet<String>,
 }
 
 /// A rep's claims of one local date: the second boundary of a claim.
-pub(super) struct ClaimDay {
+pub(crate) struct ClaimDay {
     pub(super) query: Query,
     count: u32,
     pub(super) ends_at: DateTime<Utc>,
@@ -29,13 +35,15 @@ pub(super) struct ClaimDay {
 
 impl Situation {
     /// The context of a decision.
-    pub(super) fn context<'a>(
+    pub(crate) fn context<'a>(
         &'a self,
         caller: &'a Caller,
         effective_at: Option<DateTime<Utc>>,
     ) -> Context<'a> {
         Context {
             effective_at,
+            stands_in_for: &self.stands_in_for,
+            fields: &self.company.fields,
             claims_today: self.claims.as_ref().map_or(0, |claims| claims.count),
             ..Context::new(self.now, &caller.actor, &self.pipelines)
         }
@@ -52,12 +60,13 @@ impl ClaimDay {
 
 impl App {
     /// The circumstances of a registration, which has no boundary.
-    pub(super) async fn bare_situation(&self, caller: &Caller) -> Result<Situation, AppError> {
-        Ok(Situation {
-            now: (self.clock)(),
-            pipelines: self.pipelines.latest(caller.tenant).await?,
-            claims: None,
-        })
+    pub(crate) async fn bare_situation(&self, caller: &Caller) -> Result<Situation, AppError> {
+        let now = (self.clock)();
+        let company = self.companies.now(caller.tenant).await?;
+        let rep = caller.actor.rep_id();
+        let stands_in_for = rep.map(|rep| company.people.stands_in_for(rep, now)).unwrap_or_default();
+        let pipelines = self.pipelines.latest(caller.tenant).await?;
+        Ok(Situation { now, pipelines, claims: None, company, stands_in_for })
     }
 
     /// The circumstances of a command on a customer.
@@ -67,11 +76,11 @@ impl App {
         boundary: &Boundary,
         command: &Command,
     ) -> Result<Situation, AppError> {
-        let now = (self.clock)();
-        let pipelines = self.pipelines.latest(caller.tenant).await?;
+        let bare = self.bare_situation(caller).await?;
+        let (now, pipelines) = (bare.now, &bare.pipelines);
         let claims = match (command, caller.actor.rep_id()) {
             (Command::Claim, Some(rep)) => {
-                let context = Context::new(now, &caller.actor, &pipelines);
+                let context = Context::new(now, &caller.actor, pipelines);
                 match pool_of(&boundary.customer, &context) {
                     Some(pool) => Some(self.claim_day(caller, pool, rep, now, boundary.position).await?),
                     None => None,
@@ -79,7 +88,7 @@ impl App {
             }
             _ => None,
         };
-        Ok(Situation { now, pipelines, claims })
+        Ok(Situation { claims, ..bare })
     }
 
     /// The rep's claims on the pool's local date, as far as the boundary was read.

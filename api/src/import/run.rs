@@ -294,14 +294,8 @@ impl App {
                     registered.external_id.as_deref().map(|id| Query::tag(tags::external(id)).none_after(0));
             }
             let by = Caller { actor: Actor::new(&*actor, []), via: via.clone(), ..caller.clone() };
-            append.events.push(self.customer_draft(
-                &by,
-                customer,
-                &new.event,
-                new.effective_at,
-                &key,
-                None,
-            )?);
+            let draft = self.customer_draft(&by, customer, &new.event, new.effective_at, &key, None);
+            append.events.push(draft.await?);
         }
         Ok(append)
     }

@@ -45,6 +45,7 @@ pub(crate) static ROWS: Table = Table {
         "now_stage",
         "superseded_by",
         "voided",
+        "other",
     ],
     replace_by: 0,
 };
@@ -61,7 +62,7 @@ impl ReadModel for Timeline {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn schema(&self) -> &'static str {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Authority;
+use crate::domain::Language;
 use crate::domain::customer::{AllowedTransition, allowed_transitions};
-use crate::domain::{Context, Language};
 use crate::http::answer::Versioned;
 use crate::http::language::Wanted;
 use crate::http::{Id, Query};
@@ -85,7 +85,8 @@ pub(super) async fn allowed(
     let key = which.pipeline.as_deref().unwrap_or(customer.primary());
     let pipelines = site.app.pipelines.latest(caller.tenant).await?;
     let pipeline = pipelines.get(key).ok_or_else(|| Problem::not_found("pipeline", key))?;
-    let context = Context::new((site.app.clock)(), &caller.actor, &pipelines);
+    let situation = site.app.bare_situation(&caller).await?;
+    let context = situation.context(&caller, None);
     let items = allowed_transitions(&customer, pipeline, &context).into_iter();
     let items = items.map(|transition| TransitionReply::of(transition, language)).collect();
     Ok(Versioned { version: customer.version, body: Json(AllowedTransitionsReply { items }) })

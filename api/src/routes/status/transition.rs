@@ -1,6 +1,7 @@
 //! Moving a customer to another stage.
 
 use axum::extract::State;
+use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -12,6 +13,7 @@ use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
+use crate::routes::customers::body::Amount;
 use crate::routes::order::{Order, carry_out};
 
 /// A move.
@@ -35,6 +37,11 @@ pub(crate) struct Move {
     /// What shows that the stage's entry criterion is met.
     #[serde(default)]
     evidence: Vec<Evidence>,
+    /// Until which day the deal is put off: into a paused stage only, and over once the customer leaves it.
+    #[schema(example = "2026-03-01")]
+    postponed_until: Option<NaiveDate>,
+    /// How much is won: into a won or partly won stage only.
+    won_amount: Option<Amount>,
     /// When it happened; now when absent.
     effective_at: Option<Instant>,
 }
@@ -66,6 +73,8 @@ impl From<Move> for Order {
             note: body.note,
             next_step: body.next_step,
             evidence: evidence.collect(),
+            postponed_until: body.postponed_until,
+            won_amount: body.won_amount.map(Into::into),
         };
         Self {
             command: DomainCommand::Transition(transition),

@@ -1,6 +1,6 @@
 //! Given these events, when this command, then those events, or a refusal: the language of the decisions' tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,6 +10,7 @@ use super::{NewEvent, decide};
 use crate::customer::command::{Command, Transition};
 use crate::customer::event::{CustomerEvent, Moved, Recorded, Registered};
 use crate::customer::state::Customer;
+use crate::field::{Field, Fields};
 use crate::pipeline::templates;
 use crate::refusal::{Code, Refusal};
 use crate::{Actor, Context, Owner, Pipeline, Role};
@@ -63,6 +64,7 @@ pub(in crate::customer) fn registered() -> Registered {
         fields: None,
         owner: Owner::Pool("customer_pool".to_owned()),
         note: None,
+        profile: None,
     }
 }
 
@@ -124,6 +126,8 @@ pub(in crate::customer) fn given(events: impl IntoIterator<Item = CustomerEvent>
         claims_today: 0,
         allow_before_creation: false,
         import: false,
+        stands_in_for: BTreeSet::new(),
+        fields: Fields::new(),
     }
 }
 
@@ -137,6 +141,8 @@ pub(in crate::customer) struct Spec {
     claims_today: u32,
     allow_before_creation: bool,
     import: bool,
+    stands_in_for: BTreeSet<String>,
+    fields: Fields,
 }
 
 impl Spec {
@@ -154,6 +160,15 @@ impl Spec {
 
     pub(in crate::customer) fn after_claims(self, claims_today: u32) -> Self {
         Self { claims_today, ..self }
+    }
+
+    pub(in crate::customer) fn standing_in_for(self, rep: &str) -> Self {
+        Self { stands_in_for: [rep.to_owned()].into(), ..self }
+    }
+
+    pub(in crate::customer) fn with_field(mut self, field: Field) -> Self {
+        self.fields.insert(field.key.clone(), field);
+        self
     }
 
     pub(in crate::customer) fn on_import(self) -> Self {
@@ -175,6 +190,8 @@ impl Spec {
             claims_today: self.claims_today,
             allow_before_creation: self.allow_before_creation,
             import: self.import,
+            stands_in_for: &self.stands_in_for,
+            fields: &self.fields,
             ..Context::new(self.now, &self.actor, &self.pipelines)
         }
     }
@@ -202,6 +219,13 @@ impl Outcome {
         let mut events = self.events();
         assert_eq!(events.len(), 1, "one event was expected: {events:?}");
         events.remove(0)
+    }
+
+    /// The two events.
+    #[track_caller]
+    pub(in crate::customer) fn both(self) -> [CustomerEvent; 2] {
+        let events: Vec<CustomerEvent> = self.events().into_iter().map(|new| new.event).collect();
+        events.try_into().unwrap_or_else(|events| panic!("two events were expected: {events:?}"))
     }
 
     #[track_caller]
@@ -234,4 +258,4 @@ macro_rules! commands {
     };
 }
 
-commands! { Register ChangeDetails Transition Correct Reactivate Note FollowUp Signal Release ChangeOwner Erase }
+commands! { Register ChangeDetails Transition Correct Reactivate Note FollowUp Signal Release ChangeOwner Erase Touch AddDocument }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{NewEvent, guard};
+use super::{NewEvent, deal, guard};
 use crate::context::CLOCK_SKEW;
 use crate::customer::command::Transition;
 use crate::customer::event::{CustomerEvent, Moved};
@@ -222,6 +222,7 @@ pub(in crate::customer) fn obstacles(
     let on_the_way = allowed(pipeline, from, to);
     [
         guard::not_erased(customer),
+        guard::not_merged(customer),
         guard::may_work(customer, context),
         guard::known_stage(pipeline, to, "to"),
         elsewhere(from, to, context),
@@ -253,7 +254,9 @@ pub(super) fn decide(
         guard::optional_text("reason", command.reason.as_deref()),
         guard::optional_text("note", command.note.as_deref()),
         guard::optional_text("next_step", command.next_step.as_deref()),
+        deal::well_formed(stage, command, effective_at),
     ])?;
+    let details = deal::details(customer, command, stage, effective_at);
     let command = command.clone();
     let is_code = |reason: &String| pipeline.reasons.iter().any(|known| known.code == *reason);
     let (code, words) = match command.reason {
@@ -274,7 +277,7 @@ pub(super) fn decide(
         next_step: command.next_step.map(Personal::from),
         evidence: command.evidence,
     });
-    Ok(vec![NewEvent { event, effective_at }])
+    Ok([Some(NewEvent { event, effective_at }), details].into_iter().flatten().collect())
 }
 
 #[cfg(test)]
