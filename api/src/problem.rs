@@ -24,7 +24,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use crate::domain::refusal::{Code, Violation};
+use crate::domain::refusal::Violation;
 use crate::domain::{Label, Role};
 use crate::eventstore::Position;
 use crate::http::strict::{Fault, FaultKind, Malformed, Source};
@@ -323,21 +323,6 @@ impl Problem {
             format!("Line {refused_line} was refused, so that no line was carried out."),
         );
         Self::new(StatusCode::CONFLICT, "not-carried-out", title, detail)
-    }
-
-    /// A customer of this id in another system exists; told before anything is recorded.
-    #[must_use]
-    pub fn external_id_taken() -> Self {
-        let message = Label::new(
-            "已有客户使用这个 external_id。",
-            "A customer with this external_id is registered already.",
-        );
-        let title = Code::CustomerExists.title();
-        Self::new(StatusCode::CONFLICT, Code::CustomerExists.as_str(), title, message.clone()).with_violation(
-            "external_id",
-            message,
-            Label::new("换一个 external_id。", "Use another external_id."),
-        )
     }
 }
 

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 pub enum Role {
     /// Works customers: their own, and those in a pool.
     Rep,
-    /// Leads reps: works every customer.
+    /// Leads a team: works every customer, merges them, and hands them over.
+    Supervisor,
+    /// Leads the sales: works every customer, and publishes pipelines.
     Manager,
     /// Sets the system up, and may do what a manager may.
     Admin,
@@ -46,9 +48,9 @@ impl Actor {
         self.name.starts_with("system:")
     }
 
-    /// Whether the actor may work every customer: managers, admins and the system.
+    /// Whether the actor may work every customer: supervisors, managers, admins and the system.
     pub fn supervises(&self) -> bool {
-        self.is(Role::Manager) || self.is(Role::Admin) || self.is_system()
+        self.is(Role::Supervisor) || self.is(Role::Manager) || self.is(Role::Admin) || self.is_system()
     }
 
     /// Whether the actor may command at all: analysts and auditors only read.
@@ -64,12 +66,13 @@ impl Actor {
         Some(self.name.strip_prefix("rep:").unwrap_or(&self.name))
     }
 
-    /// How far back the actor may record: reps 7 days, managers 90; none where there is no limit.
+    /// How far back the actor may record: reps 7 days, supervisors and managers 90; none where there is no limit.
     pub fn backdate_window(&self) -> Option<TimeDelta> {
         if self.is(Role::Admin) || self.is(Role::Auditor) || self.is_system() {
             return None;
         }
-        Some(if self.is(Role::Manager) { TimeDelta::days(90) } else { TimeDelta::days(7) })
+        let leads = self.is(Role::Supervisor) || self.is(Role::Manager);
+        Some(if leads { TimeDelta::days(90) } else { TimeDelta::days(7) })
     }
 }
 
@@ -90,6 +93,7 @@ mod tests {
             (actor.may_command(), actor.supervises(), actor.backdate_window().map(|window| window.num_days()))
         };
         assert_eq!(facts(Actor::new("rep:li", [Role::Rep])), (true, false, Some(7)));
+        assert_eq!(facts(Actor::new("supervisor:zhou", [Role::Supervisor])), (true, true, Some(90)));
         assert_eq!(facts(Actor::new("manager:wang", [Role::Manager])), (true, true, Some(90)));
         assert_eq!(facts(Actor::new("admin:root", [Role::Admin])), (true, true, None));
         assert_eq!(facts(Actor::new("analyst:qian", [Role::Analyst])), (false, false, Some(7)));

@@ -1,17 +1,21 @@
 //! What a decision knows besides the customer: time, identity, definitions and counts, all as values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::actor::Actor;
+use crate::field::Fields;
 use crate::pipeline::Pipeline;
 use crate::pipeline::version::Versions;
 use crate::pool::Pool;
 
 /// How far ahead of our clock an instant may lie: clocks differ, moves into the future do not exist.
 pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+
+static NOBODY: BTreeSet<String> = BTreeSet::new();
+static NOTHING_DECLARED: Fields = Fields::new();
 
 /// The circumstances of a command.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +31,10 @@ pub struct Context<'a> {
     /// Every version of each pipeline, by key: what leads from stages of earlier versions to those in force. None
     /// where nothing can be of another version, as in a file being read in.
     pub versions: Option<&'a BTreeMap<String, Arc<Versions>>>,
+    /// The reps whom the actor stands in for.
+    pub stands_in_for: &'a BTreeSet<String>,
+    /// The fields that the tenant has declared.
+    pub fields: &'a Fields,
     /// How many claims the actor made in the customer's pool on the pool's local date of `now`.
     pub claims_today: u32,
     /// Whether things may have happened before the customer's first event.
@@ -45,6 +53,8 @@ impl<'a> Context<'a> {
             effective_at: None,
             pipelines,
             versions: None,
+            stands_in_for: &NOBODY,
+            fields: &NOTHING_DECLARED,
             claims_today: 0,
             allow_before_creation: false,
             import: false,

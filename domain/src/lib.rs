@@ -10,10 +10,15 @@
 )]
 
 pub mod actor;
+pub mod company;
 pub mod context;
 pub mod customer;
+pub mod field;
+pub mod identity;
 pub mod label;
+pub mod money;
 pub mod owner;
+pub mod people;
 pub mod personal;
 pub mod pipeline;
 pub mod pool;

@@ -1,5 +1,6 @@
 //! What every question to a read model has in common.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -41,6 +42,8 @@ impl At {
 pub struct Filter {
     /// Whose they are.
     pub owner: Option<Owner>,
+    /// Whose they are: any of these reps.
+    pub reps: Option<BTreeSet<String>>,
     /// Where the lead came from.
     pub source: Option<String>,
     /// Through which channel.

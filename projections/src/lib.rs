@@ -28,13 +28,15 @@ mod timeline;
 
 pub use ask::{At, Filter};
 pub use board::{
-    BoardQuery, BoardReport, CardReport, ContactReport, CustomerFilter, CustomerList, CustomerReport, Group,
-    JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards,
+    BoardQuery, BoardReport, CardReport, ChannelIdReport, ContactReport, ContractReport, ConvertedReport,
+    CustomerFilter, CustomerList, CustomerReport, DocumentReport, Group, JourneyReport, MoneyReport,
+    NextAction, OwnerReport, StageCards, SuspectReport, SuspectsReport, TouchReport,
 };
 pub use dwell::{
-    ActorCount, Clock, CompletedSeconds, CurvePoint, DayCount, DwellQuery, DwellReport, Ending, Exit,
-    FlowsReport, HeatmapQuery, HeatmapReport, KaplanMeier, Passage, PathReport, PathsQuery, PathsReport,
-    Quantiles, StageCount, StagePair, StageReport, StandingReport, StayReport, StaysReport, Unit, Window,
+    ActorCount, Censored, Clock, CompletedSeconds, CurvePoint, DayCount, DwellQuery, DwellReport, Ending,
+    Exit, FlowsReport, HeatmapQuery, HeatmapReport, KaplanMeier, Passage, PathReport, PathsQuery,
+    PathsReport, Quantiles, StageCount, StagePair, StageReport, StandingReport, StayReport, StaysReport,
+    Unit, Window,
 };
 pub use error::ProjectionError;
 pub use parked::Parked;

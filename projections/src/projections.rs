@@ -17,7 +17,9 @@ use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
 use crate::ask::{At, Filter, View};
-use crate::board::{self, BoardQuery, BoardReport, CustomerFilter, CustomerList, CustomerReport, Group};
+use crate::board::{
+    self, BoardQuery, BoardReport, CustomerFilter, CustomerList, CustomerReport, Group, SuspectsReport,
+};
 use crate::checkpoint::{self, Which};
 use crate::db::Db;
 use crate::dwell::{
@@ -425,6 +427,15 @@ impl Projections {
         let mut view = self.view(tenant, board::NAME).await?;
         let customer = board::customer(&mut view, id, now, stage_name).await?;
         Ok((customer, view.position))
+    }
+
+    /// Who may be the same as a customer, the surest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn suspects(&self, tenant: TenantId, id: Uuid, limit: usize) -> Result<SuspectsReport> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        board::suspects(&mut view, id, limit).await
     }
 
     /// A page of customers, in the order of their registration.

@@ -35,6 +35,8 @@ async fn no_malformed_request_is_answered_with_a_fault_of_ours_or_leaves_a_trace
     table.fields_of_the_wrong_kind();
     table.fields_that_are_missing_or_unknown();
     table.values_that_cannot_be();
+    table.facts_of_customers_that_cannot_be();
+    table.merges_and_people_that_cannot_be();
     table.instants_that_are_none();
     table.ids_that_lead_nowhere();
     table.pipelines_that_cannot_be();
@@ -137,11 +139,16 @@ impl Table {
             "owner-changes",
             "erasure",
             "migrations",
+            "documents",
+            "merges",
+            "unmerges",
         ];
         let mut posts: Vec<String> = commands.iter().map(|what| self.path(what)).collect();
         posts.extend(
             ["/v1/customers", "/v1/pipelines", "/v1/pipelines/landian-6/versions"].map(str::to_owned),
         );
+        let set_up = ["handovers", "deputies", "admin/teams", "admin/fields", "admin/rates"];
+        posts.extend(set_up.iter().map(|what| format!("/v1/{what}")));
         posts
     }
 
@@ -308,6 +315,114 @@ impl Table {
         self.command("reactivations", &json!({"to": "need_confirmed", "reason": "x"}), &[409, 422], "");
         self.command("releases", &json!({"reason": "x", "pool": "no-such-pool"}), &[409, 422], "");
         self.command("details", &json!({}), &[422], "");
+    }
+
+    /// A body to a path of the tenant's own.
+    fn send(&mut self, path: &str, body: &Value, names: &'static str) {
+        let call = self.client.call(Method::POST, path).json(body);
+        self.add(format!("{path} {body:.60}"), call, &[422], names);
+    }
+
+    fn facts_of_customers_that_cannot_be(&mut self) {
+        for code in ["914403001922038217", "91440300192203821O", "9144", ""] {
+            self.register("credit_code", json!(code), &[422]);
+        }
+        self.register("channel_ids", json!([{"channel": "website"}]), &[422]);
+        self.register("channel_ids", json!([{"channel": "", "id": "x"}]), &[422]);
+        self.register("contract", json!({}), &[422]);
+        self.register("contract", json!({"starts_on": "2026-02-01", "ends_on": "2026-01-01"}), &[422]);
+        for day in [
+            json!("2026-02-30"),
+            json!("1066-10-14"),
+            json!("soon"),
+            json!(20_260_201),
+            json!("+10000-01-01"),
+        ] {
+            self.register("delivered_on", day.clone(), &[422]);
+            self.register("postponed_until", day, &[422]);
+        }
+        for (amount, currency) in [("1.001", "CNY"), ("0.5", "JPY"), ("1", "DEM"), ("1", "XXX")] {
+            self.register("amount", json!({"amount": amount, "currency": currency}), &[422]);
+        }
+        for satisfaction in [json!(11), json!(-1), json!(7.5), json!("9"), json!(300)] {
+            self.command("details", &json!({"satisfaction": satisfaction}), &[422], "satisfaction");
+        }
+        self.command("details", &json!({"clear": ["name"]}), &[422], "clear[0]");
+        self.command("details", &json!({"clear": ["region"], "region": "north"}), &[422], "clear[0]");
+        let put_off = json!({"to": "need_confirmed", "postponed_until": "2099-01-01"});
+        self.command("transitions", &put_off, &[422], "postponed_until");
+        let won = json!({"to": "need_confirmed", "won_amount": {"amount": "1", "currency": "CNY"}});
+        self.command("transitions", &won, &[422], "won_amount");
+        let document = |field: &str, value: &str| {
+            let mut body = json!({"kind": "contract", "reference": "x", "sha256": "0f".repeat(32)});
+            body[field] = json!(value);
+            body
+        };
+        self.command("documents", &document("kind", "The Contract"), &[422], "kind");
+        self.command("documents", &document("reference", ""), &[422], "reference");
+        self.command("documents", &document("sha256", "0F"), &[422], "sha256");
+    }
+
+    fn merges_and_people_that_cannot_be(&mut self) {
+        let own = self.customer.clone();
+        self.command("merges", &json!({"absorbed": own}), &[422], "absorbed");
+        self.command("merges", &json!({"absorbed": STRANGER}), &[404], STRANGER);
+        self.command("merges", &json!({"absorbed": "x"}), &[422], "absorbed");
+        self.command(
+            "merges",
+            &json!({"absorbed": STRANGER, "stage_policy": "best"}),
+            &[422],
+            "stage_policy",
+        );
+        self.command("unmerges", &json!({"absorbed": STRANGER, "reason": "x"}), &[404], STRANGER);
+        self.command("unmerges", &json!({"absorbed": own}), &[422], "reason");
+        self.send("/v1/leads", &json!({"pipeline": "landian-6", "colour": "red"}), "colour");
+        self.send("/v1/leads", &json!("a lead"), "");
+        self.send("/v1/leads", &Value::Array(vec![json!({}); 501]), "$");
+        self.get(&format!("/v1/customers/{STRANGER}/duplicates"), &[404], STRANGER);
+        self.get(&format!("/v1/customers/{}/duplicates?limit=0", self.customer), &[422], "limit");
+        for path in ["boards/landian-6", "dwell/landian-6", "flows/landian-6", "paths/landian-6", "customers"]
+        {
+            self.get(&format!("/v1/{path}?team=nobodys"), &[422], "team");
+        }
+        self.get("/v1/boards/landian-6?currency=DEM", &[422], "currency");
+        self.get("/v1/boards/landian-6?rate_date=soon", &[422], "rate_date");
+        self.get("/v1/admin/rates?date=2026-02-30", &[422], "date");
+        let name = json!({"zh": "北区", "en": "North"});
+        self.send("/v1/admin/teams", &json!({"key": "North Team", "name": name}), "key");
+        self.send("/v1/admin/teams", &json!({"key": "north", "name": {"zh": "北区", "en": ""}}), "name.en");
+        self.send(
+            "/v1/admin/teams",
+            &json!({"key": "north", "name": name, "members": ["li\u{0}"]}),
+            "members",
+        );
+        self.send("/v1/admin/fields", &json!({"key": "size", "name": name, "type": "colour"}), "type");
+        self.send("/v1/admin/fields", &json!({"key": "size", "name": name, "type": "choice"}), "options");
+        self.send(
+            "/v1/admin/fields",
+            &json!({"key": "size", "name": name, "type": "text", "many": true}),
+            "options",
+        );
+        let rates = |base: &str, code: &str, rate: Value| json!({"date": "2026-01-02", "base": base, "rates": {code: rate}});
+        self.send("/v1/admin/rates", &rates("DEM", "USD", json!("7.1")), "base");
+        self.send("/v1/admin/rates", &rates("CNY", "usd", json!("7.1")), "rates.usd");
+        self.send("/v1/admin/rates", &rates("CNY", "USD", json!("7,1")), "rates.USD");
+        self.send("/v1/admin/rates", &rates("CNY", "USD", json!("0")), "rates.USD");
+        self.send("/v1/admin/rates", &rates("CNY", "USD", json!(7.1)), "rates");
+        let leave = |rep: &str, until: &str| json!({"rep": rep, "deputy": "zhao", "from": "2026-01-01T00:00:00Z", "until": until});
+        self.send("/v1/deputies", &leave("zhao", "2099-01-01T00:00:00Z"), "deputy");
+        self.send("/v1/deputies", &leave("li", "2020-01-01T00:00:00Z"), "until");
+        let over =
+            |from: &str, to: &str, occasion: &str| json!({"from": from, "to": to, "occasion": occasion});
+        self.send("/v1/handovers", &over("rep:li", "rep:li", "resign"), "to");
+        self.send("/v1/handovers", &over("rep:li", "zhao", "resign"), "to");
+        self.send("/v1/handovers", &over("rep:li", "rep:zhao", "holiday"), "occasion");
+        for (path, names) in [("admin/teams/nobodys", "key"), ("admin/fields/nothing", "key")] {
+            let call = self.client.call(Method::DELETE, &format!("/v1/{path}"));
+            self.add(format!("DELETE {path}"), call, &[422], names);
+        }
+        let call = self.client.call(Method::DELETE, &format!("/v1/deputies/{STRANGER}"));
+        self.add("DELETE a deputy", call, &[422], "id");
     }
 
     fn instants_that_are_none(&mut self) {

@@ -11,6 +11,7 @@ use waymark_eventstore::vault::DataKey;
 use waymark_eventstore::{Append, Condition, Outcome, Position, Query, Receipt, StoreError};
 
 use super::boundary::{Boundary, evolved};
+use super::identity::{self, KeyTag, refuse_known};
 use super::pending::Accepted;
 use super::register::external_id;
 use super::remember::{Remembered, receipt, store_error};
@@ -48,7 +49,22 @@ struct Staged {
     query: Query,
     customers: HashMap<Uuid, (Arc<Customer>, DataKey)>,
     external_ids: HashSet<String>,
+    keys: HashMap<String, Uuid>,
     head: Position,
+}
+
+impl Staged {
+    /// Takes keys for a customer, unless a step before this one took them for another.
+    fn take_keys(&mut self, customer: Uuid, keys: Vec<KeyTag>) -> Result<(), AppError> {
+        self.query.items.extend(identity::query(&keys).items);
+        for key in keys {
+            let holder = *self.keys.entry(key.tag.clone()).or_insert(customer);
+            if holder != customer {
+                refuse_known(&[key.of(holder)])?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl App {
@@ -100,6 +116,7 @@ impl App {
             query: Query::default(),
             customers: HashMap::new(),
             external_ids: HashSet::new(),
+            keys: HashMap::new(),
             head: head.position,
         };
         for (step, order) in steps.iter().enumerate() {
@@ -125,17 +142,16 @@ impl App {
         };
         let situation = self.bare_situation(caller, owner).await?;
         let events = decide(None, &order.command, &situation.context(caller, order.effective_at))?;
+        let keys = self.all_key_tags(caller.tenant, &events).await?;
+        let (known, _) = self.known_already(caller, &events, &keys).await?;
+        super::register::refuse_registration(&known)?;
         if let Some(external_id) = events.iter().find_map(external_id) {
-            let query = Query::tag(tags::external(external_id));
-            let holders = self.store.read_matching(caller.tenant, &query, 0, staged.head, 1).await?;
-            if let Some(holder) = holders.first() {
-                return Err(self.external_id_taken(caller, holder.position).await?.into());
-            }
             if !staged.external_ids.insert(external_id.to_owned()) {
                 return Err(super::register::external_id_refusal(None).into());
             }
-            staged.query.items.extend(query.items);
+            staged.query.items.extend(Query::tag(tags::external(external_id)).items);
         }
+        staged.take_keys(order.customer, keys)?;
         let random = crate::secrets::random_bytes();
         let (key, wrapped) =
             self.vault.data_key_for_new(caller.tenant, order.customer, random, self.new_id()).await?;
@@ -143,7 +159,7 @@ impl App {
         let mut resource = Map::new();
         resource.insert("id".to_owned(), Value::String(order.customer.to_string()));
         let accepted = Accepted { status: 201, version_before: 0, resource };
-        self.add(caller, meta, order.customer, None, events, key, accepted, staged)
+        self.add(caller, meta, order.customer, None, events, key, accepted, staged).await
     }
 
     async fn stage_order(
@@ -171,17 +187,21 @@ impl App {
         }
         let context = situation.context(caller, order.effective_at);
         let events = decide(Some(&boundary.customer), &order.command, &context)?;
+        let keys = self.all_key_tags(caller.tenant, &events).await?;
+        let (known, _) = self.known_by(caller, &keys, Some(order.customer)).await?;
+        refuse_known(&known)?;
+        staged.take_keys(order.customer, keys)?;
         let key = key.ok_or_else(|| {
             AppError::Unreadable(format!("customer {} has no data key, yet was not erased", order.customer))
         })?;
         let version_before = boundary.customer.version;
         let accepted = Accepted { status: 200, version_before, resource: Map::new() };
-        self.add(caller, meta, order.customer, Some(boundary.customer), events, key, accepted, staged)
+        self.add(caller, meta, order.customer, Some(boundary.customer), events, key, accepted, staged).await
     }
 
     /// Adds a step's events to the append, and folds them for the steps that follow.
     #[expect(clippy::too_many_arguments, reason = "what a step comes to, once, at its end")]
-    fn add(
+    async fn add(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
@@ -193,7 +213,7 @@ impl App {
         staged: &mut Staged,
     ) -> Result<(), AppError> {
         let unremembered = CommandMeta { idempotency_key: None, ..meta.clone() };
-        let pending = self.pending(caller, &unremembered, customer, &events, &key, accepted)?;
+        let pending = self.pending(caller, &unremembered, customer, &events, &key, accepted).await?;
         let first = staged.head + staged.append.events.len() as u64 + 1;
         for (mut recorded, position) in pending.recorded.into_iter().zip(first..) {
             recorded.position = position;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 use waymark_domain::customer::{Command, Customer, CustomerEvent, NewEvent, Recorded, decide, tags};
 use waymark_eventstore::{Append, Appended, Condition, Outcome, Query, StoreError};
 
 use super::boundary::{Boundary, evolved};
+use super::identity::{self, refuse_known};
 use super::pending::{Accepted, Pending};
 use super::remember::{replay, store_error};
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
@@ -106,15 +107,30 @@ impl App {
         let key = boundary.key.as_ref().ok_or_else(|| {
             AppError::Unreadable(format!("customer {customer} was not erased, yet its data key is gone"))
         })?;
-        let accepted = Accepted { status: 200, version_before: current, resource: Map::new() };
-        let pending = self.pending(caller, meta, customer, &events, key, accepted)?;
+        let mut resource = Map::new();
+        if matches!(command, Command::Touch(_)) {
+            resource.insert("id".to_owned(), Value::String(customer.to_string()));
+        }
+        let accepted = Accepted { status: 200, version_before: current, resource };
+        let mut pending = self.pending(caller, meta, customer, &events, key, accepted).await?;
         let mut query = Query::tag(tags::customer(customer));
+        let keys = self.all_key_tags(caller.tenant, &events).await?;
+        if !keys.is_empty() {
+            let (known, _) = self.known_by(caller, &keys, Some(customer)).await?;
+            refuse_known(&known)?;
+            query = query.or(identity::query(&keys));
+        }
         let mut recorded_before = None;
         if let Some(claims) = situation.claims {
             query = query.or(claims.query);
             recorded_before = Some(claims.ends_at);
         }
-        let erase_subjects = if matches!(command, Command::Erase(_)) { vec![customer] } else { Vec::new() };
+        let mut erase_subjects = Vec::new();
+        if let Command::Erase(erase) = command {
+            let absorbed = self.erase_absorbed(caller, meta, &boundary.customer, erase, &mut pending).await?;
+            query = absorbed.iter().fold(query, |query, id| query.or(Query::tag(tags::customer(*id))));
+            erase_subjects = [vec![customer], absorbed].concat();
+        }
         let condition = Some(Condition { query, after: boundary.position });
         Ok(Pending {
             append: Append { condition, recorded_before, erase_subjects, ..pending.append },
@@ -130,13 +146,13 @@ impl App {
         pending: Pending,
     ) -> Result<CommandAnswer, AppError> {
         let Pending { append, remembered, recorded } = pending;
-        let erases = !append.erase_subjects.is_empty();
+        let erased = append.erase_subjects.clone();
         match self.store.append(append).await.map_err(store_error)? {
             Outcome::Repeated(receipt) => replay(&receipt),
             Outcome::Appended(appended) => {
-                match erases {
-                    true => self.forget(caller, customer),
-                    false => self.follow(caller, customer, boundary, recorded, &appended)?,
+                match erased.is_empty() {
+                    true => self.follow(caller, customer, boundary, recorded, &appended)?,
+                    false => erased.into_iter().for_each(|one| self.forget(caller, one)),
                 }
                 remembered.answer(appended.first_position, false)
             }

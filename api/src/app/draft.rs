@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
-use waymark_domain::customer::CustomerEvent;
+use waymark_domain::company::CompanyEvent;
+use waymark_domain::customer::{CustomerEvent, tags};
 use waymark_domain::pipeline::PipelineEvent;
 use waymark_eventstore::Draft;
 use waymark_eventstore::vault::DataKey;
@@ -15,7 +16,7 @@ use super::{App, AppError, Caller, CommandMeta};
 
 impl App {
     /// The draft of a customer event.
-    pub(crate) fn customer_draft(
+    pub(crate) async fn customer_draft(
         &self,
         caller: &Caller,
         customer: Uuid,
@@ -27,11 +28,13 @@ impl App {
         let id = self.new_id();
         let mut data = event.to_json().map_err(|error| AppError::Unreadable(error.to_string()))?;
         self.vault.seal(caller.tenant, customer, id, &mut data, key);
+        let keys = self.key_tags(caller.tenant, event).await?;
         Ok(Draft {
             event_type: Cow::Borrowed(event.event_type()),
             type_version: event.type_version(),
             subject: format!("customer/{customer}"),
             tags: event.tags(customer),
+            blind_tags: keys.into_iter().map(|key| key.tag).collect(),
             causation_id: meta.causation_id,
             correlation_id: meta.correlation_id,
             ..draft(caller, id, effective_at, data)
@@ -54,6 +57,25 @@ impl App {
             type_version: event.type_version(),
             subject: format!("pipeline/{key}"),
             tags,
+            ..draft(caller, self.new_id(), now, data)
+        })
+    }
+}
+
+impl App {
+    /// The draft of an event about what a tenant has set up.
+    pub(super) fn company_draft(
+        &self,
+        caller: &Caller,
+        event: &CompanyEvent,
+        now: DateTime<Utc>,
+    ) -> Result<Draft, AppError> {
+        let data = event.to_json().map_err(|error| AppError::Unreadable(error.to_string()))?;
+        Ok(Draft {
+            event_type: Cow::Borrowed(event.event_type()),
+            type_version: event.type_version(),
+            subject: "company/settings".to_owned(),
+            tags: vec![tags::COMPANY.to_owned()],
             ..draft(caller, self.new_id(), now, data)
         })
     }

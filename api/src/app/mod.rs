@@ -7,8 +7,11 @@
 mod answer;
 mod atomic;
 mod boundary;
+mod company;
 mod customer;
 mod draft;
+mod identity;
+mod merge;
 mod migrate;
 mod pending;
 mod pipelines;
@@ -20,18 +23,21 @@ mod situation;
 use std::sync::Arc;
 
 use uuid::Uuid;
-use waymark_domain::{Actor, Owner};
+use waymark_domain::Actor;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{Clock, EventStore, TenantId};
 use waymark_projections::Projections;
 
 pub use answer::{AppError, CommandAnswer, CommandMeta, EventRef};
 pub use atomic::{Step, Stopped};
+pub use company::Companies;
+pub use merge::Joining;
 pub(crate) use migrate::is_in_force;
 pub use migrate::{MigrationStatus, Migrator, Remaining};
 pub(crate) use pipelines::InForce;
 pub use pipelines::Pipelines;
 pub use publish::{AffectedStage, NewVersion, Preview};
+pub use register::OnKnown;
 
 use crate::clock::Ids;
 use boundary::Boundaries;
@@ -47,16 +53,14 @@ pub struct App {
     pub projections: Arc<Projections>,
     /// The published pipelines.
     pub pipelines: Arc<Pipelines>,
+    /// What tenants have set up.
+    pub companies: Arc<Companies>,
     /// The clock.
     pub clock: Clock,
     /// New ids.
     pub ids: Ids,
-    teams: TeamOf,
     boundaries: Arc<Boundaries>,
 }
-
-/// The team that the customers of an owner belong to; none where the owner is in no team.
-pub type TeamOf = Arc<dyn Fn(TenantId, &Owner) -> Option<String> + Send + Sync>;
 
 /// Who acts, for which tenant, with what power.
 #[derive(Debug, Clone)]
@@ -83,7 +87,7 @@ impl App {
     ) -> Self {
         Self {
             pipelines: Arc::new(Pipelines::new(store.clone(), clock.clone())),
-            teams: Arc::new(|_, _| None),
+            companies: Arc::new(Companies::new(store.clone(), clock.clone())),
             boundaries: Arc::new(Boundaries::new(store.clone(), vault.clone())),
             store,
             vault,
@@ -91,17 +95,6 @@ impl App {
             clock,
             ids,
         }
-    }
-
-    /// The same service with teams: versions that are published for a team are in force for its customers.
-    #[must_use]
-    pub fn with_teams(self, teams: TeamOf) -> Self {
-        Self { teams, ..self }
-    }
-
-    /// The team of a customer: its owner's.
-    pub(crate) fn team_of(&self, tenant: TenantId, owner: &Owner) -> Option<String> {
-        (self.teams)(tenant, owner)
     }
 
     fn new_id(&self) -> Uuid {

@@ -25,7 +25,7 @@ pub(super) struct Accepted {
 
 impl App {
     /// Seals the events, and prepares their receipt and the answer.
-    pub(super) fn pending(
+    pub(super) async fn pending(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
@@ -34,10 +34,11 @@ impl App {
         key: &DataKey,
         accepted: Accepted,
     ) -> Result<Pending, AppError> {
-        let drafts = events
-            .iter()
-            .map(|new| self.customer_draft(caller, customer, &new.event, new.effective_at, key, meta))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut drafts = Vec::with_capacity(events.len());
+        for new in events {
+            drafts
+                .push(self.customer_draft(caller, customer, &new.event, new.effective_at, key, meta).await?);
+        }
         let remembered = Remembered::Done {
             status: accepted.status,
             version: accepted.version_before + events.len() as u64,

@@ -3,16 +3,28 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
-use waymark_domain::customer::command::Register;
+use waymark_domain::customer::command::{Register, Touch};
 use waymark_domain::customer::{Command, CustomerEvent, NewEvent, decide, tags};
 use waymark_domain::refusal::Code;
 use waymark_domain::{Label, Refusal};
 use waymark_eventstore::{Append, Outcome, Position, Query, StoreError};
 
-use super::boundary::decode;
+use super::identity::{self, KeyTag, Known, refuse_known};
 use super::pending::{Accepted, Pending};
 use super::remember::{replay, store_error};
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
+
+/// How often a registration is tried again because somebody else's keys changed meanwhile.
+const ATTEMPTS: u32 = 64;
+
+/// What is to happen when the customer is known already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnKnown {
+    /// The registration is refused, naming the customer.
+    Refuse,
+    /// The known customer's history takes the lead's source instead.
+    Touch,
+}
 
 impl App {
     /// Registers a customer under a new id.
@@ -23,8 +35,23 @@ impl App {
         &self,
         caller: &Caller,
         meta: &CommandMeta,
+        register: Register,
+        effective_at: Option<DateTime<Utc>>,
+    ) -> Result<CommandAnswer, AppError> {
+        self.take_in(caller, meta, register, effective_at, OnKnown::Refuse).await
+    }
+
+    /// Registers a customer under a new id, unless it is known already: then what `on_known` says.
+    ///
+    /// # Errors
+    /// As [`Self::register`].
+    pub async fn take_in(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
         mut register: Register,
         effective_at: Option<DateTime<Utc>>,
+        on_known: OnKnown,
     ) -> Result<CommandAnswer, AppError> {
         if let Some(answer) = self.remembered(caller, meta).await? {
             return Ok(answer);
@@ -32,32 +59,88 @@ impl App {
         let customer = self.new_id();
         register.customer = customer;
         let situation = self.bare_situation(caller, register.owner.as_ref()).await?;
-        let command = Command::Register(register);
+        let command = Command::Register(register.clone());
         let decided = decide(None, &command, &situation.context(caller, effective_at));
         let events = match decided {
             Ok(events) => events,
             Err(refusal) => return self.refuse(caller, meta, refusal).await,
         };
-        let registration = self.registration(caller, meta, customer, &events).await?;
-        let external = registration.append.condition.is_some();
-        match self.store.append(registration.append).await {
-            Ok(Outcome::Repeated(receipt)) => replay(&receipt),
-            Ok(Outcome::Appended(appended)) => registration.remembered.answer(appended.first_position, false),
-            Err(StoreError::Conflict { position }) if external => {
-                let refusal = self.external_id_taken(caller, position).await?;
-                self.refuse(caller, meta, refusal).await
+        let keys = self.all_key_tags(caller.tenant, &events).await?;
+        // The first try believes that nobody has any of the keys; only who meets them reads the log.
+        let mut read_to = 0;
+        for _ in 0..ATTEMPTS {
+            let registration = self.registration(caller, meta, customer, &events, &keys, read_to).await?;
+            match self.store.append(registration.append).await {
+                Ok(Outcome::Repeated(receipt)) => return replay(&receipt),
+                Ok(Outcome::Appended(appended)) => {
+                    return registration.remembered.answer(appended.first_position, false);
+                }
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(store_error(error)),
             }
-            Err(error) => Err(store_error(error)),
+            let (known, head) = self.known_already(caller, &events, &keys).await?;
+            let Some(first) = known.first() else {
+                read_to = head;
+                continue;
+            };
+            if on_known == OnKnown::Touch {
+                let touch = Command::Touch(touch(register, &known));
+                return self.customer(caller, meta, first.customer, &touch, effective_at).await;
+            }
+            return match refuse_registration(&known) {
+                Err(AppError::Refused(refusal)) => self.refuse(caller, meta, *refusal).await,
+                Err(error) => Err(error),
+                Ok(()) => Err(AppError::Contention),
+            };
         }
+        Err(AppError::Contention)
+    }
+
+    /// Who has the external id or any of the keys of a registration, and up to where the log was read.
+    pub(super) async fn known_already(
+        &self,
+        caller: &Caller,
+        events: &[NewEvent],
+        keys: &[KeyTag],
+    ) -> Result<(Vec<Known>, Position), AppError> {
+        let (mut known, head) = self.known_by(caller, keys, None).await?;
+        if let Some(external_id) = events.iter().find_map(external_id)
+            && let Some(holder) = self.known_by_external_id(caller, external_id, head).await?
+        {
+            known.insert(0, holder);
+        }
+        Ok((known, head))
+    }
+
+    /// What registering a customer would record.
+    ///
+    /// # Errors
+    /// The refusal that it would get.
+    pub async fn rehearse_registration(
+        &self,
+        caller: &Caller,
+        register: Register,
+        effective_at: Option<DateTime<Utc>>,
+    ) -> Result<Vec<NewEvent>, AppError> {
+        let situation = self.bare_situation(caller, register.owner.as_ref()).await?;
+        let command = Command::Register(Register { customer: self.new_id(), ..register });
+        let events = decide(None, &command, &situation.context(caller, effective_at))?;
+        let keys = self.all_key_tags(caller.tenant, &events).await?;
+        let (known, _) = self.known_already(caller, &events, &keys).await?;
+        refuse_registration(&known)?;
+        Ok(events)
     }
 
     /// Everything that registering a customer appends, with further events of its history when there are any.
+    /// Nobody else may have taken its keys after `read_to`.
     pub(crate) async fn registration(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
         customer: Uuid,
         events: &[NewEvent],
+        keys: &[KeyTag],
+        read_to: Position,
     ) -> Result<Pending, AppError> {
         let (key, wrapped) = self
             .vault
@@ -65,32 +148,31 @@ impl App {
             .await?;
         let mut resource = Map::new();
         resource.insert("id".to_owned(), Value::String(customer.to_string()));
-        let condition = events
-            .iter()
-            .find_map(|new| external_id(new))
-            .map(|external_id| Query::tag(tags::external(external_id)).none_after(0));
+        let external = events.iter().find_map(external_id).map(|id| Query::tag(tags::external(id)));
+        let query = external.unwrap_or_default().or(identity::query(keys));
+        let condition = (!query.items.is_empty()).then(|| query.none_after(read_to));
         let accepted = Accepted { status: 201, version_before: 0, resource };
-        let pending = self.pending(caller, meta, customer, events, &key, accepted)?;
+        let pending = self.pending(caller, meta, customer, events, &key, accepted).await?;
         Ok(Pending { append: Append { condition, new_keys: vec![wrapped], ..pending.append }, ..pending })
     }
+}
 
-    /// The refusal for an id in another system that a customer has already, naming that customer.
-    pub(super) async fn external_id_taken(
-        &self,
-        caller: &Caller,
-        position: Position,
-    ) -> Result<Refusal, AppError> {
-        let entries = self.store.read(caller.tenant, position.saturating_sub(1), 1).await?;
-        let holder = match entries.first() {
-            Some(entry) => decode(entry)?,
-            None => None,
-        };
-        let holder = holder.and_then(|recorded| match recorded.event {
-            CustomerEvent::Registered(registered) => Some(registered.customer),
-            _ => None,
-        });
-        Ok(external_id_refusal(holder))
+/// The refusal to register somebody who is known; none where nobody is. The external id, which a program chose, comes
+/// before what people have.
+pub(super) fn refuse_registration(known: &[Known]) -> Result<(), AppError> {
+    match known.first() {
+        Some(first) if first.recognised_by == "external_id" => {
+            Err(external_id_refusal(Some(first.customer)).into())
+        }
+        _ => refuse_known(known),
     }
+}
+
+/// What a lead says about a customer who is known.
+fn touch(register: Register, known: &[Known]) -> Touch {
+    let mut recognised_by: Vec<String> = known.iter().map(|one| one.recognised_by.to_owned()).collect();
+    recognised_by.dedup();
+    Touch { source: register.source, channel: register.channel, recognised_by, note: register.note }
 }
 
 /// The refusal, naming the customer that has the id where it is known.

@@ -1,6 +1,10 @@
 //! The circumstances of a decision: the time, the pipelines, and a rep's claims of the day.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
+use waymark_domain::company::Company;
 use waymark_domain::customer::{Command, Customer, tags};
 use waymark_domain::pool::Pool;
 use waymark_domain::{Context, Owner};
@@ -14,15 +18,17 @@ use super::{App, AppError, Caller};
 const CLAIMS_PAGE: u32 = 1_000;
 
 /// What a decision was made from, beside the customer.
-pub(super) struct Situation {
+pub(crate) struct Situation {
     pub(super) now: DateTime<Utc>,
     pub(super) pipelines: Latest,
     pub(super) versions: AllVersions,
     pub(super) claims: Option<ClaimDay>,
+    company: Arc<Company>,
+    stands_in_for: BTreeSet<String>,
 }
 
 /// A rep's claims of one local date: the second boundary of a claim.
-pub(super) struct ClaimDay {
+pub(crate) struct ClaimDay {
     pub(super) query: Query,
     count: u32,
     pub(super) ends_at: DateTime<Utc>,
@@ -30,7 +36,7 @@ pub(super) struct ClaimDay {
 
 impl Situation {
     /// The context of a decision.
-    pub(super) fn context<'a>(
+    pub(crate) fn context<'a>(
         &'a self,
         caller: &'a Caller,
         effective_at: Option<DateTime<Utc>>,
@@ -38,6 +44,8 @@ impl Situation {
         Context {
             effective_at,
             versions: Some(&self.versions),
+            stands_in_for: &self.stands_in_for,
+            fields: &self.company.fields,
             claims_today: self.claims.as_ref().map_or(0, |claims| claims.count),
             ..Context::new(self.now, &caller.actor, &self.pipelines)
         }
@@ -53,16 +61,19 @@ impl ClaimDay {
 }
 
 impl App {
-    /// The circumstances of a registration, which has no boundary, for the one who is to be its owner.
-    pub(super) async fn bare_situation(
+    /// The circumstances of a command about a customer of this owner, whatever its own history.
+    pub(crate) async fn bare_situation(
         &self,
         caller: &Caller,
         owner: Option<&Owner>,
     ) -> Result<Situation, AppError> {
         let now = (self.clock)();
-        let team = owner.and_then(|owner| self.team_of(caller.tenant, owner));
+        let company = self.companies.now(caller.tenant).await?;
+        let rep = caller.actor.rep_id();
+        let stands_in_for = rep.map(|rep| company.people.stands_in_for(rep, now)).unwrap_or_default();
+        let team = owner.and_then(|owner| team_of(&company, owner));
         let InForce { pipelines, versions } = self.pipelines.in_force(caller.tenant, team.as_deref()).await?;
-        Ok(Situation { now, pipelines, versions, claims: None })
+        Ok(Situation { now, pipelines, versions, claims: None, company, stands_in_for })
     }
 
     /// The circumstances of a command on a customer.
@@ -72,12 +83,11 @@ impl App {
         boundary: &Boundary,
         command: &Command,
     ) -> Result<Situation, AppError> {
-        let now = (self.clock)();
-        let team = self.team_of(caller.tenant, &boundary.customer.owner);
-        let InForce { pipelines, versions } = self.pipelines.in_force(caller.tenant, team.as_deref()).await?;
+        let bare = self.bare_situation(caller, Some(&boundary.customer.owner)).await?;
+        let (now, pipelines) = (bare.now, &bare.pipelines);
         let claims = match (command, caller.actor.rep_id()) {
             (Command::Claim, Some(rep)) => {
-                let context = Context::new(now, &caller.actor, &pipelines);
+                let context = Context::new(now, &caller.actor, pipelines);
                 match pool_of(&boundary.customer, &context) {
                     Some(pool) => Some(self.claim_day(caller, pool, rep, now, boundary.position).await?),
                     None => None,
@@ -85,7 +95,7 @@ impl App {
             }
             _ => None,
         };
-        Ok(Situation { now, pipelines, versions, claims })
+        Ok(Situation { claims, ..bare })
     }
 
     /// The rep's claims on the pool's local date, as far as the boundary was read.
@@ -112,4 +122,10 @@ impl App {
 /// The pool that the customer is in, if it is in one that a pipeline defines.
 fn pool_of<'a>(customer: &Customer, context: &Context<'a>) -> Option<&'a Pool> {
     context.pool(customer.primary(), customer.pool()?)
+}
+
+/// The team that an owner's customers belong to: a version published for it is in force for them.
+fn team_of(company: &Company, owner: &Owner) -> Option<String> {
+    let Owner::Rep(rep) = owner else { return None };
+    company.people.team_of(rep).map(|team| team.key.clone())
 }

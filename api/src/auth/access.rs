@@ -6,7 +6,7 @@
 
 use axum::http::Method;
 
-use crate::domain::Role::{self, Admin, Analyst, Auditor, Manager, Rep};
+use crate::domain::Role::{self, Admin, Analyst, Auditor, Manager, Rep, Supervisor};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +18,9 @@ pub enum Access {
 }
 
 /// Everybody of the tenant: names of stages, and customers as they stand.
-const ALL: &[Role] = &[Rep, Manager, Admin, Analyst, Auditor];
+const ALL: &[Role] = &[Rep, Supervisor, Manager, Admin, Analyst, Auditor];
 /// Those who work customers.
-const WORK: &[Role] = &[Rep, Manager, Admin];
+const WORK: &[Role] = &[Rep, Supervisor, Manager, Admin];
 /// Those who lead.
 const LEAD: &[Role] = &[Manager, Admin];
 /// Those who watch over the machinery.
@@ -46,6 +46,11 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/customers", Access::Roles(ALL)),
     ("GET", "/v1/customers/{id}", Access::Roles(ALL)),
     ("POST", "/v1/customers/{id}/details", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/documents", Access::Roles(WORK)),
+    ("GET", "/v1/customers/{id}/duplicates", Access::Roles(ALL)),
+    ("POST", "/v1/customers/{id}/merges", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/unmerges", Access::Roles(WORK)),
+    ("POST", "/v1/leads", Access::Roles(WORK)),
     ("GET", "/v1/customers/{id}/allowed-transitions", Access::Roles(ALL)),
     ("POST", "/v1/customers/{id}/transitions", Access::Roles(WORK)),
     ("POST", "/v1/customers/{id}/corrections", Access::Roles(WORK)),
@@ -57,6 +62,10 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/customers/{id}/claims", Access::Roles(WORK)),
     ("POST", "/v1/customers/{id}/releases", Access::Roles(WORK)),
     ("POST", "/v1/customers/{id}/owner-changes", Access::Roles(WORK)),
+    ("POST", "/v1/handovers", Access::Roles(WORK)),
+    ("POST", "/v1/deputies", Access::Roles(WORK)),
+    ("GET", "/v1/deputies", Access::Roles(ALL)),
+    ("DELETE", "/v1/deputies/{id}", Access::Roles(WORK)),
     ("POST", "/v1/customers/{id}/erasure", Access::Roles(SET_UP)),
     ("GET", "/v1/customers/{id}/timeline", Access::Roles(ALL)),
     ("GET", "/v1/customers/{id}/stays", Access::Roles(ALL)),
@@ -81,6 +90,14 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("DELETE", "/v1/admin/keys/{id}", Access::Roles(SET_UP)),
     ("POST", "/v1/admin/members", Access::Roles(SET_UP)),
     ("GET", "/v1/admin/members", Access::Roles(SET_UP)),
+    ("POST", "/v1/admin/teams", Access::Roles(LEAD)),
+    ("GET", "/v1/admin/teams", Access::Roles(ALL)),
+    ("DELETE", "/v1/admin/teams/{key}", Access::Roles(LEAD)),
+    ("POST", "/v1/admin/fields", Access::Roles(SET_UP)),
+    ("GET", "/v1/admin/fields", Access::Roles(ALL)),
+    ("DELETE", "/v1/admin/fields/{key}", Access::Roles(SET_UP)),
+    ("POST", "/v1/admin/rates", Access::Roles(SET_UP)),
+    ("GET", "/v1/admin/rates", Access::Roles(ALL)),
 ];
 
 /// Who may use the route; none where there is no such route.

@@ -114,6 +114,7 @@ fn role_of(name: &str) -> Option<Role> {
     let (prefix, _) = name.split_once(':').filter(|(_, rest)| !rest.is_empty())?;
     match prefix {
         "rep" => Some(Role::Rep),
+        "supervisor" => Some(Role::Supervisor),
         "manager" => Some(Role::Manager),
         "analyst" => Some(Role::Analyst),
         "auditor" => Some(Role::Auditor),

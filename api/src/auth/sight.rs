@@ -9,7 +9,9 @@ use crate::projections::{ContactReport, CustomerReport};
 /// Whether personal fields may be read at all.
 #[must_use]
 pub fn reads_people(actor: &Actor) -> bool {
-    [Role::Rep, Role::Manager, Role::Admin, Role::Auditor].iter().any(|role| actor.is(*role))
+    [Role::Rep, Role::Supervisor, Role::Manager, Role::Admin, Role::Auditor]
+        .iter()
+        .any(|role| actor.is(*role))
 }
 
 /// Whether contacts may be read before a claim.
@@ -24,6 +26,12 @@ pub fn shown_to(actor: &Actor, mut customer: CustomerReport) -> CustomerReport {
         customer.name = None;
         customer.contacts.clear();
         customer.fields = None;
+        customer.credit_code = None;
+        customer.channel_ids.clear();
+        for document in &mut customer.documents {
+            document.name = None;
+            document.reference = None;
+        }
         customer.next_action = customer.next_action.map(|mut next| {
             next.text = None;
             next
@@ -31,6 +39,7 @@ pub fn shown_to(actor: &Actor, mut customer: CustomerReport) -> CustomerReport {
     }
     if customer.owner.kind == "pool" && !reads_pools(actor) {
         customer.contacts.iter_mut().for_each(mask);
+        customer.channel_ids.clear();
     }
     customer
 }

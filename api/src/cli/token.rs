@@ -42,6 +42,7 @@ struct Create {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum RoleArg {
     Rep,
+    Supervisor,
     Manager,
     Admin,
     Analyst,
@@ -57,6 +58,7 @@ impl From<RoleArg> for Role {
     fn from(role: RoleArg) -> Self {
         match role {
             RoleArg::Rep => Self::Rep,
+            RoleArg::Supervisor => Self::Supervisor,
             RoleArg::Manager => Self::Manager,
             RoleArg::Admin => Self::Admin,
             RoleArg::Analyst => Self::Analyst,

@@ -294,14 +294,9 @@ impl App {
                     registered.external_id.as_deref().map(|id| Query::tag(tags::external(id)).none_after(0));
             }
             let by = Caller { actor: Actor::new(&*actor, []), via: via.clone(), ..caller.clone() };
-            append.events.push(self.customer_draft(
-                &by,
-                customer,
-                &new.event,
-                new.effective_at,
-                &key,
-                &CommandMeta::default(),
-            )?);
+            let meta = CommandMeta::default();
+            let draft = self.customer_draft(&by, customer, &new.event, new.effective_at, &key, &meta);
+            append.events.push(draft.await?);
         }
         Ok(append)
     }

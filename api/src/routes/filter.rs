@@ -1,11 +1,18 @@
 //! What every figure takes: which customers count, and which window of time.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::Site;
 use super::customers::body::OwnerName;
+use crate::app::Caller;
+use crate::domain::Label;
+use crate::domain::refusal::{Code, Refusal};
 use crate::http::Instant;
-use crate::projections::{Filter, Window};
+use crate::problem::Problem;
+use crate::projections::{At, Filter, Window};
 
 /// Which customers count. All that are given must hold.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -14,6 +21,9 @@ pub(super) struct Who {
     /// Whose customers: `rep:li` or `pool:customer_pool`.
     #[param(example = "rep:li")]
     owner: Option<String>,
+    /// The team whose reps' customers: as it was at the instant asked about.
+    #[param(example = "north")]
+    team: Option<String>,
     /// Where the lead came from.
     source: Option<String>,
     /// Through which channel.
@@ -26,15 +36,54 @@ pub(super) struct Who {
     version: Option<u32>,
 }
 
-impl From<Who> for Filter {
-    fn from(who: Who) -> Self {
-        Self {
+impl Who {
+    /// The filter, with the team of the instant asked about.
+    ///
+    /// # Errors
+    /// 422 when there was no such team then.
+    pub(super) async fn filter(self, site: &Site, caller: &Caller, at: &At) -> Result<Filter, Problem> {
+        let who = self;
+        let reps = match &who.team {
+            Some(team) => Some(reps(site, caller, team, at).await?),
+            None => None,
+        };
+        Ok(Filter {
             owner: who.owner.map(|owner| OwnerName::parse(&owner).0),
+            reps,
             source: who.source,
             channel: who.channel,
             tag: who.tag,
             tier: who.tier,
             version: who.version,
+        })
+    }
+}
+
+/// The reps of a team at an instant, as known then.
+///
+/// # Errors
+/// 422 when there was no such team then.
+pub(super) async fn reps(
+    site: &Site,
+    caller: &Caller,
+    team: &str,
+    at: &At,
+) -> Result<BTreeSet<String>, Problem> {
+    let company = site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
+    match company.people.teams.get(team) {
+        Some(team) => Ok(team.members.clone()),
+        None => {
+            let known: Vec<&str> = company.people.teams.keys().map(String::as_str).collect();
+            Err(Refusal::from_code(
+                Code::UnknownTeam,
+                "team",
+                Label::new(format!("没有团队“{team}”。"), format!("There is no team {team:?}.")),
+                Label::new(
+                    format!("现有团队：{}。", known.join("、")),
+                    format!("The teams are: {}.", known.join(", ")),
+                ),
+            )
+            .into())
         }
     }
 }

@@ -8,10 +8,14 @@ mod analytics;
 mod boards;
 mod bulk;
 mod customers;
+mod deputies;
+mod duplicates;
 mod events;
 mod filter;
+mod handovers;
 mod history;
 mod imports;
+mod leads;
 mod operations;
 mod order;
 mod ownership;
@@ -49,9 +53,13 @@ pub fn router() -> OpenApiRouter<Site> {
         templates::router(),
         pipelines::router(),
         customers::router(),
+        leads::router(),
+        duplicates::router(),
         status::router(),
         activity::router(),
         ownership::router(),
+        handovers::router(),
+        deputies::router(),
         history::router(),
         boards::router(),
         analytics::router(),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::decide::{migrate, transition};
 use super::state::Customer;
-use crate::pipeline::{Approval, EntryForm, Stage};
+use crate::pipeline::{Approval, EntryForm, Stage, StageType};
 use crate::{Context, Label, Pipeline, Violation};
 
 /// One stage that is not the present one.
@@ -64,6 +64,12 @@ fn form(pipeline: &Pipeline, stage: &Stage) -> Value {
     properties.insert("reason".to_owned(), reason(pipeline, reasons));
     properties.insert("evidence".to_owned(), documents(stage));
     properties.insert("effective_at".to_owned(), json!({ "type": "string", "format": "date-time" }));
+    if stage.kind == StageType::Paused {
+        properties.insert("postponed_until".to_owned(), json!({ "type": "string", "format": "date" }));
+    }
+    if matches!(stage.kind, StageType::Won | StageType::Partial) {
+        properties.insert("won_amount".to_owned(), money());
+    }
     if !stage.sub_statuses.is_empty() {
         let choices = stage.sub_statuses.iter().map(|sub| choice(&sub.id, &sub.name));
         properties.insert("sub_status".to_owned(), json!({ "oneOf": choices.collect::<Vec<_>>() }));
@@ -73,6 +79,14 @@ fn form(pipeline: &Pipeline, stage: &Stage) -> Value {
 
 fn text() -> Value {
     json!({ "type": "string", "minLength": 1, "maxLength": super::decide::guard::MAX_TEXT_CHARS })
+}
+
+fn money() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "type": "object", "additionalProperties": false, "required": ["amount", "currency"],
+        "properties": { "amount": text, "currency": text }
+    })
 }
 
 fn choice(id: &str, name: &Label) -> Value {

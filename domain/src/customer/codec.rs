@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::event::{self, CustomerEvent};
-use crate::pipeline;
+use crate::{company, pipeline};
 
 /// Brings the data of one version to the shape of the next.
 pub type Upcaster = fn(Value) -> Value;
@@ -90,7 +90,8 @@ impl EventType {
 
 /// Every event type of the product.
 pub fn event_types() -> impl Iterator<Item = &'static EventType> {
-    TYPES.iter().copied().chain(pipeline::event::TYPES.iter().copied())
+    let others = pipeline::event::TYPES.iter().chain(company::event::TYPES);
+    TYPES.iter().chain(others).copied()
 }
 
 /// Checks, when the program starts, that every type can read every version that it ever wrote.
@@ -152,8 +153,8 @@ macro_rules! customer_types {
 }
 
 customer_types! {
-    Registered "customer.registered" 1 []
-    DetailsChanged "customer.details_changed" 1 []
+    Registered "customer.registered" 2 [unchanged]
+    DetailsChanged "customer.details_changed" 2 [unchanged]
     Moved "customer.moved" 2 [unchanged]
     TransitionRequested "customer.transition_requested" 1 []
     TransitionApproved "customer.transition_approved" 1 []
@@ -171,8 +172,13 @@ customer_types! {
     Signalled "customer.signalled" 1 []
     Claimed "customer.claimed" 1 []
     Released "customer.released" 1 []
-    OwnerChanged "customer.owner_changed" 1 []
+    OwnerChanged "customer.owner_changed" 2 [unchanged]
     Erased "customer.erased" 1 []
+    LeadTouched "customer.lead_touched" 1 []
+    Absorbed "customer.absorbed" 1 []
+    MergedInto "customer.merged_into" 1 []
+    Unmerged "customer.unmerged" 1 []
+    DocumentAdded "customer.document_added" 1 []
 }
 
 /// From a version whose successor only has further fields that may be absent.
@@ -200,6 +206,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::company::CompanyEvent;
     use crate::pipeline::PipelineEvent;
 
     fn golden_folder() -> PathBuf {
@@ -214,6 +221,10 @@ mod tests {
     fn rewritten(name: &str, version: u32, data: &RawValue) -> Value {
         if let Some(event) = CustomerEvent::decode(name, version, data).unwrap() {
             assert_eq!((event.event_type(), event.type_version()), (name, event.described().version));
+            return event.to_json().unwrap();
+        }
+        if let Some(event) = CompanyEvent::decode(name, version, data).unwrap() {
+            assert_eq!((event.event_type(), event.type_version()), (name, version));
             return event.to_json().unwrap();
         }
         let event = PipelineEvent::decode(name, version, data).unwrap().expect("a known type");

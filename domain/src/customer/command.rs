@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::event::{ContactKind, Evidence, Money, OnConflict};
+use super::event::{ContactKind, Contract, Evidence, Money, Occasion, OnConflict, StagePolicy};
 use crate::Owner;
 
 /// A command about one customer.
@@ -41,6 +41,10 @@ pub enum Command {
     ChangeOwner(ChangeOwner),
     /// The person is to be forgotten.
     Erase(Erase),
+    /// Somebody who is a customer already came in as a lead again.
+    Touch(Touch),
+    /// A document, by reference.
+    AddDocument(AddDocument),
 }
 
 /// A way to reach a customer.
@@ -85,6 +89,35 @@ pub struct Register {
     pub owner: Option<Owner>,
     /// A note.
     pub note: Option<String>,
+    /// What else is known.
+    pub profile: NewProfile,
+}
+
+/// What is known of a customer beside its name and contacts; what is absent is not said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NewProfile {
+    /// The unified social credit code.
+    pub credit_code: Option<String>,
+    /// All ids that channels know the person by: channel and id.
+    pub channel_ids: Option<Vec<(String, String)>>,
+    /// The line of business.
+    pub industry: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The kind of service.
+    pub service_type: Option<String>,
+    /// The contract's days.
+    pub contract: Option<Contract>,
+    /// The day of delivery.
+    pub delivered_on: Option<NaiveDate>,
+    /// The day until which the deal is put off.
+    pub postponed_until: Option<NaiveDate>,
+    /// What has been won so far.
+    pub won_amount: Option<Money>,
+    /// How satisfied the customer is, from 0 to 10.
+    pub satisfaction: Option<u8>,
+    /// What is to be taken away, by name.
+    pub clear: Vec<String>,
 }
 
 /// Other details; what is absent stays as it is.
@@ -106,6 +139,8 @@ pub struct ChangeDetails {
     pub amount: Option<Money>,
     /// All custom fields, replacing the former ones.
     pub fields: Option<BTreeMap<String, serde_json::Value>>,
+    /// What else is to be set or taken away.
+    pub profile: NewProfile,
 }
 
 /// Another stage.
@@ -127,6 +162,10 @@ pub struct Transition {
     pub evidence: Vec<Evidence>,
     /// The definition that whoever commands has seen; another one in force is refused.
     pub expected_pipeline_version: Option<u32>,
+    /// Until which day the deal is put off; into a paused stage only.
+    pub postponed_until: Option<NaiveDate>,
+    /// How much is won; into a won or partly won stage only.
+    pub won_amount: Option<Money>,
 }
 
 /// Another stage although conditions are unmet: by whom may, with a reason, flagged for ever.
@@ -277,8 +316,10 @@ pub struct Release {
 pub struct ChangeOwner {
     /// Who.
     pub to: Owner,
-    /// Why.
+    /// Why; where it is the word of an occasion, that too.
     pub reason: String,
+    /// On what occasion.
+    pub occasion: Option<Occasion>,
 }
 
 /// The person is to be forgotten.
@@ -286,4 +327,52 @@ pub struct ChangeOwner {
 pub struct Erase {
     /// On what ground, such as `request`: a word for programs, never text about the person.
     pub ground: String,
+}
+
+/// Somebody who is a customer already came in as a lead again.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Touch {
+    /// Where the lead came from this time.
+    pub source: Option<String>,
+    /// Through which channel.
+    pub channel: Option<String>,
+    /// By which kinds of key the customer was recognised.
+    pub recognised_by: Vec<String>,
+    /// What the lead said.
+    pub note: Option<String>,
+}
+
+/// Two customers are one. A command on the survivor; the other one's state comes with the decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merge {
+    /// The customer that is taken in.
+    pub absorbed: Uuid,
+    /// How the survivor's stage is found.
+    pub stage_policy: StagePolicy,
+    /// Why, in words.
+    pub reason: Option<String>,
+}
+
+/// Two merged customers are two after all. A command on the survivor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unmerge {
+    /// The customer that was taken in.
+    pub absorbed: Uuid,
+    /// Why.
+    pub reason: String,
+}
+
+/// A document, by reference: where it is kept is not our business.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AddDocument {
+    /// The id that it gets.
+    pub id: Uuid,
+    /// What sort, such as `contract`.
+    pub kind: String,
+    /// What it is called.
+    pub name: Option<String>,
+    /// Its id or address where it is kept.
+    pub reference: String,
+    /// SHA-256 of its content, in lower-case hexadecimal.
+    pub sha256: String,
 }

@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::actor::Role;
+use crate::identity::Key;
 use crate::pipeline::ApprovedAt;
 use crate::pipeline::version::MappingKind;
 use crate::{Owner, Personal};
@@ -79,6 +80,16 @@ pub enum CustomerEvent {
     OwnerChanged(OwnerChanged),
     /// `customer.erased`
     Erased(Erased),
+    /// `customer.lead_touched`
+    LeadTouched(LeadTouched),
+    /// `customer.absorbed`
+    Absorbed(Absorbed),
+    /// `customer.merged_into`
+    MergedInto(MergedInto),
+    /// `customer.unmerged`
+    Unmerged(Unmerged),
+    /// `customer.document_added`
+    DocumentAdded(DocumentAdded),
 }
 
 /// A way to reach a customer.
@@ -110,6 +121,77 @@ pub struct Money {
     /// The ISO 4217 code, such as `CNY`.
     pub currency: String,
 }
+
+/// The id that a channel (a website, a mini-program, a shop) knows the person by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelId {
+    /// The channel, as the tenant names it.
+    pub channel: String,
+    /// The id within it.
+    pub id: Personal<String>,
+}
+
+/// The days on which a contract begins and ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contract {
+    /// The first day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_on: Option<NaiveDate>,
+    /// The last day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_on: Option<NaiveDate>,
+}
+
+/// What is known of a customer beside its name and contacts; what is absent is not said.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// The unified social credit code (统一社会信用代码), which for a sole trader is a person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit_code: Option<Personal<String>>,
+    /// All ids that channels know the person by, replacing the former ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_ids: Option<Vec<ChannelId>>,
+    /// The line of business.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub industry: Option<String>,
+    /// The region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The kind of service that the customer is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_type: Option<String>,
+    /// The contract's days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Contract>,
+    /// The day of delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_on: Option<NaiveDate>,
+    /// The day until which the deal is put off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postponed_until: Option<NaiveDate>,
+    /// What has been won so far, of a deal won in part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub won_amount: Option<Money>,
+    /// How satisfied the customer said to be, from 0 to 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub satisfaction: Option<u8>,
+    /// The names of what was taken away, such as `postponed_until`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cleared: Vec<String>,
+}
+
+/// What of a profile can be taken away.
+pub const CLEARABLE: &[&str] = &[
+    "credit_code",
+    "industry",
+    "region",
+    "service_type",
+    "contract",
+    "delivered_on",
+    "postponed_until",
+    "won_amount",
+    "satisfaction",
+];
 
 /// A customer entered a pipeline for the first time. It is also the entry into its first stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -157,6 +239,9 @@ pub struct Registered {
     /// A note (an imported row's other columns).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Personal<String>>,
+    /// What else is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
 }
 
 /// Details were set; what is absent stays as it was.
@@ -186,6 +271,9 @@ pub struct DetailsChanged {
     /// All custom fields, replacing the former ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Personal<BTreeMap<String, serde_json::Value>>>,
+    /// What else was set or taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
 }
 
 /// Which way a move went along the pipeline's order of stages.
@@ -529,7 +617,7 @@ pub struct Claimed {
     /// From which pool.
     pub pool: String,
     /// The pool's local date on which the claim counts against the quota.
-    pub quota_date: chrono::NaiveDate,
+    pub quota_date: NaiveDate,
 }
 
 /// A rep gave the customer back.
@@ -543,6 +631,36 @@ pub struct Released {
     pub reason: Personal<String>,
 }
 
+/// On what occasion a customer is given to somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Occasion {
+    /// Between colleagues.
+    Handover,
+    /// The owner is away.
+    Leave,
+    /// The owner has left the company.
+    Resign,
+    /// Regions were divided anew.
+    Region,
+    /// A rule did it.
+    Auto,
+}
+
+impl Occasion {
+    /// The occasion of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "handover" => Some(Self::Handover),
+            "leave" => Some(Self::Leave),
+            "resign" => Some(Self::Resign),
+            "region" => Some(Self::Region),
+            "auto" => Some(Self::Auto),
+            _ => None,
+        }
+    }
+}
+
 /// The customer was given to somebody else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OwnerChanged {
@@ -552,6 +670,12 @@ pub struct OwnerChanged {
     pub to: Owner,
     /// Why.
     pub reason: Personal<String>,
+    /// On what occasion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occasion: Option<Occasion>,
+    /// Until when the new owner is not blamed for what the former one left undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_until: Option<DateTime<Utc>>,
 }
 
 /// The person asked to be forgotten: the key of the personal fields was destroyed with this event.
@@ -559,4 +683,96 @@ pub struct OwnerChanged {
 pub struct Erased {
     /// On what ground, such as `request`; never free text about the person.
     pub ground: String,
+}
+
+/// Somebody who is a customer already came in as a lead again: another source, another day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeadTouched {
+    /// Where the lead came from this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Through which channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// By which kinds of key the customer was recognised, such as `phone`.
+    pub recognised_by: Vec<String>,
+    /// What the lead said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Personal<String>>,
+}
+
+/// How the stage of a merged customer is found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StagePolicy {
+    /// It stays where the survivor stands.
+    #[default]
+    Survivor,
+    /// The stage that is further on; what is lost, dormant or paused is behind what is not.
+    Furthest,
+    /// The stage that was entered last.
+    LatestEffective,
+}
+
+/// The survivor of a merge took another customer in. Where that gave it another stage, a move follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Absorbed {
+    /// The customer that was taken in.
+    pub absorbed: Uuid,
+    /// How the stage was found.
+    pub stage_policy: StagePolicy,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Personal<String>>,
+}
+
+/// The customer turned out to be another one, which goes on in its place. Its stream ends here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MergedInto {
+    /// The customer that goes on.
+    pub survivor: Uuid,
+    /// How that one's stage was found.
+    pub stage_policy: StagePolicy,
+}
+
+/// A merge was undone: the two are two again. It stands in both streams; what happened since stays with the
+/// survivor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unmerged {
+    /// The customer that had gone on.
+    pub survivor: Uuid,
+    /// The customer that goes on by itself again.
+    pub absorbed: Uuid,
+    /// Why.
+    pub reason: Personal<String>,
+}
+
+/// A document was added, by reference. Who did it and when is the event's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DocumentAdded {
+    /// The document's id.
+    pub document: Uuid,
+    /// What sort, such as `contract`.
+    pub kind: String,
+    /// What it is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Personal<String>>,
+    /// Its id or address where it is kept.
+    pub reference: Personal<String>,
+    /// SHA-256 of its content, in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+impl CustomerEvent {
+    /// The exact keys that the event gives the customer, from what of it is readable.
+    pub fn keys(&self) -> Vec<Key> {
+        let (contacts, profile) = match self {
+            Self::Registered(event) => (event.contacts.as_slice(), &event.profile),
+            Self::DetailsChanged(event) => (event.contacts.as_deref().unwrap_or_default(), &event.profile),
+            _ => return Vec::new(),
+        };
+        let code = profile.as_ref().and_then(|profile| profile.credit_code.as_ref());
+        let ids = profile.as_ref().and_then(|profile| profile.channel_ids.as_deref()).unwrap_or_default();
+        Key::all(contacts.iter().map(|contact| (contact.kind, contact.value.clear())), code, ids)
+    }
 }

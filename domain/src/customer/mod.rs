@@ -11,7 +11,7 @@ pub mod timeline;
 
 pub use allowed::{AllowedTransition, allowed_transitions};
 pub use command::Command;
-pub use decide::{NewEvent, decide};
+pub use decide::{MergeEvents, NewEvent, decide, merge, unmerge};
 pub use event::{CustomerEvent, Recorded};
 pub use state::{Customer, LastClaim, OpenRequest};
 pub use timeline::Journeys;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::event::{CustomerEvent, DetailsChanged, NextPlan, Recorded, TransitionRequested};
+use super::event::{CustomerEvent, DetailsChanged, NextPlan, Profile, Recorded, TransitionRequested};
 use super::timeline::{Journeys, Stay};
 use crate::Owner;
+use crate::identity::KeyKind;
 
 /// A customer as its decisions see it. Personal values are not kept.
 #[derive(Debug, Clone)]
@@ -50,6 +51,26 @@ pub struct Customer {
     pub reasons: BTreeMap<Uuid, String>,
     /// Whether the person was erased.
     pub erased: bool,
+    /// The customer that it was merged into.
+    pub merged_into: Option<Uuid>,
+    /// The customers that were merged into it.
+    pub absorbed: Vec<Uuid>,
+    /// Where what it is recognised by was said last.
+    pub keyed_at: KeyedAt,
+    /// The day until which the deal is put off.
+    pub postponed_until: Option<NaiveDate>,
+}
+
+/// The positions of the events that said last what a customer is recognised by: a key of an earlier event is no
+/// longer the customer's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyedAt {
+    /// Its contacts.
+    pub contacts: u64,
+    /// Its credit code.
+    pub credit_code: u64,
+    /// Its ids in channels.
+    pub channel_ids: u64,
 }
 
 /// A request for a move, waiting for approval.
@@ -100,6 +121,10 @@ impl Customer {
             requests: BTreeMap::new(),
             reasons: BTreeMap::new(),
             erased: false,
+            merged_into: None,
+            absorbed: Vec::new(),
+            keyed_at: KeyedAt::default(),
+            postponed_until: None,
         };
         customer.evolve(first);
         for event in events {
@@ -113,8 +138,18 @@ impl Customer {
         self.version += 1;
         self.journeys.apply(recorded);
         match &recorded.event {
-            CustomerEvent::Registered(event) => self.owner = event.owner.clone(),
-            CustomerEvent::DetailsChanged(event) => self.change_details(event),
+            CustomerEvent::Registered(event) => {
+                self.owner = event.owner.clone();
+                self.keyed_at.contacts = recorded.position;
+                self.learn(event.profile.as_ref(), recorded.position);
+            }
+            CustomerEvent::DetailsChanged(event) => {
+                self.change_details(event);
+                if event.contacts.is_some() {
+                    self.keyed_at.contacts = recorded.position;
+                }
+                self.learn(event.profile.as_ref(), recorded.position);
+            }
             CustomerEvent::Moved(event) => {
                 self.reasons.extend(event.reason.clone().map(|reason| (recorded.id, reason)));
             }
@@ -142,7 +177,13 @@ impl Customer {
             CustomerEvent::Released(event) => self.owner = Owner::Pool(event.pool.clone()),
             CustomerEvent::OwnerChanged(event) => self.owner = event.to.clone(),
             CustomerEvent::Erased(_) => self.erased = true,
-            CustomerEvent::MoveVoided(_)
+            CustomerEvent::Absorbed(event) => self.absorbed.push(event.absorbed),
+            CustomerEvent::MergedInto(event) => self.merged_into = Some(event.survivor),
+            CustomerEvent::Unmerged(event) if event.absorbed == self.id => self.merged_into = None,
+            CustomerEvent::Unmerged(event) => self.absorbed.retain(|id| *id != event.absorbed),
+            CustomerEvent::LeadTouched(_)
+            | CustomerEvent::DocumentAdded(_)
+            | CustomerEvent::MoveVoided(_)
             | CustomerEvent::MoveTargetCorrected(_)
             | CustomerEvent::MoveTimeCorrected(_)
             | CustomerEvent::MoveInserted(_)
@@ -196,6 +237,30 @@ impl Customer {
     pub fn reason_of_standing(&self, journey: &str) -> Option<&str> {
         let entered = self.journeys.current(journey)?.entered_event;
         self.reasons.get(&entered).map(String::as_str)
+    }
+
+    fn learn(&mut self, profile: Option<&Profile>, position: u64) {
+        let Some(profile) = profile else { return };
+        let cleared = |name: &str| profile.cleared.iter().any(|cleared| cleared == name);
+        if profile.credit_code.is_some() || cleared("credit_code") {
+            self.keyed_at.credit_code = position;
+        }
+        if profile.channel_ids.is_some() {
+            self.keyed_at.channel_ids = position;
+        }
+        if profile.postponed_until.is_some() || cleared("postponed_until") {
+            self.postponed_until = profile.postponed_until;
+        }
+    }
+
+    /// Whether a key of this kind that the event at a position gave is still the customer's.
+    pub fn holds_key(&self, kind: KeyKind, position: u64) -> bool {
+        let said_last = match kind {
+            KeyKind::Phone | KeyKind::Email | KeyKind::Wechat => self.keyed_at.contacts,
+            KeyKind::CreditCode => self.keyed_at.credit_code,
+            KeyKind::ChannelId => self.keyed_at.channel_ids,
+        };
+        !self.erased && said_last == position
     }
 
     /// The journey that commands mean when they name none.

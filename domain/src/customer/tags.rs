@@ -5,6 +5,9 @@ use uuid::Uuid;
 
 use super::event::CustomerEvent;
 
+/// Every event about what a tenant has set up for itself.
+pub const COMPANY: &str = "company";
+
 /// Every event of a customer.
 pub fn customer(customer: Uuid) -> String {
     format!("customer:{customer}")

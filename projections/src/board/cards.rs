@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -62,6 +62,21 @@ pub struct CardReport {
     pub flags: Vec<String>,
 }
 
+/// Amounts of several currencies in one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ConvertedReport {
+    /// The sum: a decimal, rounded to the currency's minor units.
+    #[schema(example = "819.99")]
+    pub amount: String,
+    /// The ISO 4217 code.
+    #[schema(example = "CNY")]
+    pub currency: String,
+    /// The day whose rates were taken.
+    pub rate_date: NaiveDate,
+    /// The currencies without a rate on that day: they are not in the sum.
+    pub without_rate: Vec<String>,
+}
+
 /// One stage of a board.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct StageCards {
@@ -79,6 +94,8 @@ pub struct StageCards {
     pub share: Option<f64>,
     /// What their deals may be worth, by currency.
     pub amounts: Vec<MoneyReport>,
+    /// The same in one currency, by the rates of a day; null where there are none.
+    pub converted: Option<ConvertedReport>,
     /// The median time since entry.
     pub median_age_seconds: Option<f64>,
     /// The first cards, oldest stay first.
@@ -151,6 +168,7 @@ pub(crate) async fn board(
             count: here.len(),
             share: (total > 0).then(|| here.len() as f64 / total as f64),
             amounts: amounts(&here),
+            converted: None,
             median_age_seconds: median_age(&here, query.at.micros()),
             cards,
             next_cursor,
@@ -222,6 +240,7 @@ fn past_of(row: &Row) -> Result<past::Past> {
         source: row.opt_text(10)?,
         channel: row.opt_text(11)?,
         tags: from_json(row.str(12)?)?,
+        merged: false,
     })
 }
 
@@ -245,7 +264,7 @@ async fn places_then(view: &mut View, pipeline: &Pipeline, query: &BoardQuery) -
         };
         // A backdated journey may have begun before anything was known of the customer's owner.
         let then = past::at(past, until).or(past.first());
-        let Some(then) = then else { continue };
+        let Some(then) = then.filter(|then| !then.merged) else { continue };
         places.versions.insert(stay.version.into());
         let stage = histories.stages.text(stay.stage).to_owned();
         places.by_stage.entry(stage).or_default().push(Place {

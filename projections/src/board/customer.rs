@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
-use waymark_domain::customer::event::{Contact, CustomerEvent, Money, Recorded};
+use waymark_domain::customer::event::{
+    ChannelId, Contact, ContactKind, Contract, CustomerEvent, DocumentAdded, LeadTouched, Money, Profile,
+    Recorded,
+};
 use waymark_domain::customer::timeline::Journeys;
-use waymark_domain::{Owner, Personal};
+use waymark_domain::{Owner, Personal, identity};
 
 use crate::db::{Row, Value, values};
 use crate::error::{ProjectionError, Result};
@@ -18,7 +21,7 @@ use crate::model::Scope;
 /// A way to reach a customer, readable.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct ClearContact {
-    pub(super) kind: waymark_domain::customer::event::ContactKind,
+    pub(super) kind: ContactKind,
     pub(super) value: String,
 }
 
@@ -31,7 +34,49 @@ pub(super) struct Traits {
     pub(super) source: Option<String>,
     pub(super) channel: Option<String>,
     pub(super) tags: Vec<String>,
+    pub(super) merged: bool,
 }
+
+/// What else is known of a customer, readable.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct ClearProfile {
+    pub(super) credit_code: Option<String>,
+    pub(super) channel_ids: Vec<(String, String)>,
+    pub(super) industry: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) service_type: Option<String>,
+    pub(super) contract: Option<Contract>,
+    pub(super) delivered_on: Option<NaiveDate>,
+    pub(super) postponed_until: Option<NaiveDate>,
+    pub(super) won_amount: Option<Money>,
+    pub(super) satisfaction: Option<u8>,
+}
+
+/// A time at which the customer came in as a lead again.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Touch {
+    pub(super) at: Micros,
+    pub(super) source: Option<String>,
+    pub(super) channel: Option<String>,
+}
+
+/// A document by reference.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Document {
+    pub(super) id: Uuid,
+    pub(super) kind: String,
+    pub(super) name: Option<String>,
+    pub(super) reference: Option<String>,
+    pub(super) sha256: String,
+    pub(super) by: String,
+    pub(super) at: Micros,
+}
+
+/// How many documents of one customer are shown: the latest ones. The log has them all.
+const DOCUMENTS: usize = 200;
+/// How many touches of one customer are shown: the latest ones. The log has them all.
+const TOUCHES: usize = 100;
 
 /// A customer.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +92,11 @@ pub(super) struct Customer {
     pub(super) owned_since: DateTime<Utc>,
     pub(super) next: Option<(DateTime<Utc>, Option<String>)>,
     pub(super) erased: bool,
+    pub(super) profile: ClearProfile,
+    pub(super) touches: Vec<Touch>,
+    pub(super) merged_into: Option<Uuid>,
+    pub(super) documents: Vec<Document>,
+    pub(super) grace_until: Option<Micros>,
     pub(super) cards: BTreeMap<String, Card>,
 }
 
@@ -67,7 +117,7 @@ impl Customer {
     /// The customer that a registration makes; none of any other event.
     pub(super) fn registered(id: Uuid, event: &Recorded<CustomerEvent>) -> Option<Self> {
         let CustomerEvent::Registered(e) = &event.event else { return None };
-        Some(Self {
+        let mut customer = Self {
             id,
             created_position: event.position,
             version: 0,
@@ -82,12 +132,20 @@ impl Customer {
                 source: e.source.clone(),
                 channel: e.channel.clone(),
                 tags: e.tags.clone(),
+                merged: false,
             },
             owned_since: event.effective_at,
             next: None,
             erased: false,
+            profile: ClearProfile::default(),
+            touches: Vec::new(),
+            merged_into: None,
+            documents: Vec::new(),
+            grace_until: None,
             cards: BTreeMap::new(),
-        })
+        };
+        customer.profile.learn(e.profile.as_ref());
+        Some(customer)
     }
 
     /// Folds one event in. The journey is named when it has to be folded anew from the log.
@@ -100,15 +158,63 @@ impl Customer {
             }
             CustomerEvent::Claimed(e) => self.set_owner(Owner::Rep(e.rep.clone()), event.effective_at),
             CustomerEvent::Released(e) => self.set_owner(Owner::Pool(e.pool.clone()), event.effective_at),
-            CustomerEvent::OwnerChanged(e) => self.set_owner(e.to.clone(), event.effective_at),
+            CustomerEvent::OwnerChanged(e) => {
+                self.set_owner(e.to.clone(), event.effective_at);
+                self.grace_until = e.grace_until.map(|until| until.timestamp_micros());
+            }
+            CustomerEvent::DocumentAdded(e) => self.add_document(e, event),
             CustomerEvent::Erased(_) => self.erase(),
+            CustomerEvent::LeadTouched(e) => self.touch(e, event.effective_at),
+            CustomerEvent::MergedInto(e) => self.merge_into(Some(e.survivor)),
+            CustomerEvent::Unmerged(e) if e.absorbed == self.id => self.merge_into(None),
             _ => {}
         }
         self.move_card(event)
     }
 
+    fn merge_into(&mut self, survivor: Option<Uuid>) {
+        self.merged_into = survivor;
+        self.traits.merged = survivor.is_some();
+    }
+
+    fn touch(&mut self, e: &LeadTouched, at: DateTime<Utc>) {
+        self.touches.push(Touch {
+            at: at.timestamp_micros(),
+            source: e.source.clone(),
+            channel: e.channel.clone(),
+        });
+        let surplus = self.touches.len().saturating_sub(TOUCHES);
+        self.touches.drain(..surplus);
+    }
+
+    fn add_document(&mut self, e: &DocumentAdded, event: &Recorded<CustomerEvent>) {
+        self.documents.push(Document {
+            id: e.document,
+            kind: e.kind.clone(),
+            name: clear(&e.name),
+            reference: e.reference.clear().cloned(),
+            sha256: e.sha256.clone(),
+            by: event.actor.clone(),
+            at: event.recorded_at.timestamp_micros(),
+        });
+        let surplus = self.documents.len().saturating_sub(DOCUMENTS);
+        self.documents.drain(..surplus);
+    }
+
+    /// What the customer looks like to somebody who seeks duplicates.
+    pub(super) fn evidence(&self) -> identity::Evidence {
+        let emails = self.contacts.iter().filter(|contact| contact.kind == ContactKind::Email);
+        identity::Evidence::of(self.name.as_deref(), emails.map(|contact| contact.value.as_str()))
+    }
+
+    /// The marks that it is found by.
+    pub(super) fn grams(&self) -> Vec<String> {
+        identity::grams(&self.evidence())
+    }
+
     fn set_owner(&mut self, owner: Owner, since: DateTime<Utc>) {
         self.traits.owner = owner;
+        self.grace_until = None;
         self.owned_since = since;
     }
 
@@ -134,6 +240,7 @@ impl Customer {
         set(&mut self.traits.channel, &e.channel);
         set(&mut self.traits.tier, &e.tier);
         set(&mut self.traits.amount, &e.amount);
+        self.profile.learn(e.profile.as_ref());
     }
 
     fn erase(&mut self) {
@@ -141,6 +248,11 @@ impl Customer {
         self.name = None;
         self.contacts.clear();
         self.fields = None;
+        self.profile.credit_code = None;
+        self.profile.channel_ids.clear();
+        for document in &mut self.documents {
+            (document.name, document.reference) = (None, None);
+        }
         self.next = self.next.take().map(|(at, _)| (at, None));
     }
 
@@ -217,6 +329,31 @@ impl Customer {
     }
 }
 
+impl ClearProfile {
+    /// Sets what an event says, and takes away what it clears.
+    fn learn(&mut self, said: Option<&Profile>) {
+        fn set<T: Clone>(held: &mut Option<T>, name: &str, said: &Profile, new: &Option<T>) {
+            if new.is_some() || said.cleared.iter().any(|cleared| cleared == name) {
+                held.clone_from(new);
+            }
+        }
+        let Some(said) = said else { return };
+        set(&mut self.credit_code, "credit_code", said, &clear(&said.credit_code));
+        set(&mut self.industry, "industry", said, &said.industry);
+        set(&mut self.region, "region", said, &said.region);
+        set(&mut self.service_type, "service_type", said, &said.service_type);
+        set(&mut self.contract, "contract", said, &said.contract);
+        set(&mut self.delivered_on, "delivered_on", said, &said.delivered_on);
+        set(&mut self.postponed_until, "postponed_until", said, &said.postponed_until);
+        set(&mut self.won_amount, "won_amount", said, &said.won_amount);
+        set(&mut self.satisfaction, "satisfaction", said, &said.satisfaction);
+        if let Some(ids) = &said.channel_ids {
+            let clear = |held: &ChannelId| Some((held.channel.clone(), held.id.clear()?.clone()));
+            self.channel_ids = ids.iter().filter_map(clear).collect();
+        }
+    }
+}
+
 impl Card {
     fn tail(&self) -> Tail {
         Tail { at: self.last_at, position: self.last_position, stage: self.stage.clone(), cycle: self.cycle }
@@ -280,10 +417,16 @@ impl Customer {
                 source: row.opt_text(13)?,
                 channel: row.opt_text(14)?,
                 tags: from_json(row.str(15)?)?,
+                merged: row.opt_uuid(21)?.is_some(),
             },
             owned_since: crate::history::instant(row.int(9)?),
             next: next_at.map(|at| (at, next_text)),
             erased: row.flag(18)?,
+            profile: from_json(row.str(19)?)?,
+            touches: from_json(row.str(20)?)?,
+            merged_into: row.opt_uuid(21)?,
+            documents: from_json(row.str(22)?)?,
+            grace_until: row.opt_int(23)?,
             cards: BTreeMap::new(),
         })
     }
@@ -315,6 +458,14 @@ impl Customer {
             next.map(|(at, _)| at.timestamp_micros()),
             next.and_then(|(_, text)| text.clone()),
             self.erased,
+            to_json(&self.profile)?,
+            self.profile.industry.clone(),
+            self.profile.region.clone(),
+            self.profile.service_type.clone(),
+            to_json(&self.touches)?,
+            self.merged_into,
+            to_json(&self.documents)?,
+            self.grace_until,
         ]
         .into())
     }

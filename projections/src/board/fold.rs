@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 use super::customer::{Card, Customer, owner_columns, to_json};
-use super::{CARDS, CARDS_AMONG, CUSTOMERS, CUSTOMERS_AMONG, DROP_CARD, DROP_TAG, PASTS, TAGS};
+use super::{
+    CARDS, CARDS_AMONG, CUSTOMERS, CUSTOMERS_AMONG, DROP_CARD, DROP_GRAM, DROP_TAG, GRAMS, PASTS, TAGS,
+};
 use crate::bulk::rows_among;
 use crate::db::{Session, Value, values};
 use crate::error::Result;
@@ -32,7 +34,7 @@ pub(super) async fn fold(scope: &Scope<'_>, facts: &[Fact]) -> Result<Writes> {
         work.apply(fact, scope, &mut pasts).await?;
     }
     let mut writes = Writes::default();
-    let (mut customers, mut cards, mut tags) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut customers, mut cards, mut tags, mut grams) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for id in order {
         let Some(work) = works.remove(&id) else { continue };
         let Some(now) = &work.now else { continue };
@@ -46,8 +48,12 @@ pub(super) async fn fold(scope: &Scope<'_>, facts: &[Fact]) -> Result<Writes> {
         for tag in work.new_tags() {
             tags.extend(values![scope.tenant.0, scope.generation, tag.as_str(), id]);
         }
+        for gram in work.change_grams(scope, &mut writes) {
+            grams.extend(values![scope.tenant.0, scope.generation, gram, id]);
+        }
     }
-    writes.rows = vec![(&CUSTOMERS, customers), (&CARDS, cards), (&TAGS, tags), (&PASTS, pasts)];
+    writes.rows =
+        vec![(&CUSTOMERS, customers), (&CARDS, cards), (&TAGS, tags), (&GRAMS, grams), (&PASTS, pasts)];
     Ok(writes)
 }
 
@@ -107,6 +113,23 @@ impl Work {
         }
     }
 
+    /// Drops the marks that no longer hold, and answers with the new ones.
+    fn change_grams(&self, scope: &Scope<'_>, writes: &mut Writes) -> Vec<String> {
+        let Some(now) = &self.now else { return Vec::new() };
+        let same = |before: &Customer| before.name == now.name && before.contacts == now.contacts;
+        if self.before.as_ref().is_some_and(same) {
+            return Vec::new();
+        }
+        let before = self.before.as_ref().map(Customer::grams).unwrap_or_default();
+        let mut now_held = now.grams();
+        for gone in before.iter().filter(|gram| !now_held.contains(gram)) {
+            let values = values![scope.tenant.0, scope.generation, gone.as_str(), now.id];
+            writes.statements.push((DROP_GRAM, values.into()));
+        }
+        now_held.retain(|gram| !before.contains(gram));
+        now_held
+    }
+
     fn new_tags(&self) -> BTreeSet<&String> {
         let before = self.before.iter().flat_map(|before| &before.traits.tags).collect::<BTreeSet<_>>();
         let now = self.now.iter().flat_map(|now| &now.traits.tags);
@@ -114,7 +137,7 @@ impl Work {
     }
 }
 
-fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 14]> {
+fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 15]> {
     let traits = &customer.traits;
     let (owner_kind, owner_id) = owner_columns(&traits.owner);
     let money = traits.amount.as_ref();
@@ -133,5 +156,6 @@ fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 1
         traits.channel.clone(),
         to_json(&traits.tags)?,
         customer.pipeline_version(),
+        traits.merged,
     ])
 }

@@ -1,15 +1,15 @@
 //! Customers as they are now: one, or a list of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Owner;
-use waymark_domain::customer::event::{ContactKind, Money};
+use waymark_domain::customer::event::{ContactKind, Contract, Money};
 
-use super::customer::{Card, ClearContact, Customer, owner_columns};
+use super::customer::{Card, ClearContact, Customer, Document, Touch, owner_columns};
 use super::{CARDS_AMONG, CUSTOMERS_AMONG, LIST, POOLS};
 use crate::ask::View;
 use crate::bulk::rows_among;
@@ -29,6 +29,20 @@ pub struct CustomerFilter {
     pub stage: Option<String>,
     /// A label they carry.
     pub tag: Option<String>,
+    /// The line of business.
+    pub industry: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The kind of service.
+    pub service_type: Option<String>,
+    /// The value tier.
+    pub tier: Option<String>,
+    /// Where the lead came from.
+    pub source: Option<String>,
+    /// Through which channel.
+    pub channel: Option<String>,
+    /// Whose they are: any of these reps.
+    pub reps: Option<BTreeSet<String>>,
     /// A part of the name or of the id in another system; ASCII letters match in either case.
     pub q: Option<String>,
 }
@@ -86,6 +100,54 @@ pub struct ContactReport {
     pub value: String,
 }
 
+/// An id that a channel knows the person by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChannelIdReport {
+    /// The channel.
+    pub channel: String,
+    /// The id within it.
+    pub id: String,
+}
+
+/// The days of a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ContractReport {
+    /// The first day.
+    pub starts_on: Option<NaiveDate>,
+    /// The last day.
+    pub ends_on: Option<NaiveDate>,
+}
+
+/// A document by reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DocumentReport {
+    /// The document's id.
+    pub id: Uuid,
+    /// What sort.
+    pub kind: String,
+    /// What it is called.
+    pub name: Option<String>,
+    /// Its id or address where it is kept; null once the customer is erased.
+    pub reference: Option<String>,
+    /// SHA-256 of its content.
+    pub sha256: String,
+    /// Who added it.
+    pub uploaded_by: String,
+    /// When.
+    pub uploaded_at: DateTime<Utc>,
+}
+
+/// A time at which the customer came in as a lead again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TouchReport {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Where the lead came from.
+    pub source: Option<String>,
+    /// Through which channel.
+    pub channel: Option<String>,
+}
+
 /// What is planned next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NextAction {
@@ -110,6 +172,8 @@ pub struct CustomerReport {
     pub owner: OwnerReport,
     /// Since when.
     pub owned_since: DateTime<Utc>,
+    /// Until when the owner is not blamed for what the former one left undone.
+    pub grace_until: Option<DateTime<Utc>>,
     /// Where its journeys stand.
     pub journeys: Vec<JourneyReport>,
     /// Ways to reach it.
@@ -131,6 +195,30 @@ pub struct CustomerReport {
     pub next_action: Option<NextAction>,
     /// How long it stays with its owner unless something is done; null where no rule takes it away.
     pub remaining_ownership_seconds: Option<f64>,
+    /// The unified social credit code.
+    pub credit_code: Option<String>,
+    /// The ids that channels know the person by.
+    pub channel_ids: Vec<ChannelIdReport>,
+    /// The line of business.
+    pub industry: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The kind of service that the customer is in.
+    pub service_type: Option<String>,
+    /// The contract's days.
+    pub contract: Option<ContractReport>,
+    /// The day of delivery.
+    pub delivered_on: Option<NaiveDate>,
+    /// The day until which the deal is put off.
+    pub postponed_until: Option<NaiveDate>,
+    /// What has been won so far.
+    pub won_amount: Option<MoneyReport>,
+    /// How satisfied the customer is, from 0 to 10.
+    pub satisfaction: Option<u8>,
+    /// Documents by reference, the latest two hundred.
+    pub documents: Vec<DocumentReport>,
+    /// When and from where it came in as a lead again, the latest hundred.
+    pub touches: Vec<TouchReport>,
     /// The customer that it was merged into.
     pub merged_into: Option<Uuid>,
     /// Whether its personal fields were erased.
@@ -221,6 +309,26 @@ fn select(view: &View, filter: &CustomerFilter, after: u64, limit: u32) -> (Stri
             &[tag],
         );
     }
+    let columns = [
+        ("c.industry = ?", &filter.industry),
+        ("c.region = ?", &filter.region),
+        ("c.service_type = ?", &filter.service_type),
+        ("c.tier = ?", &filter.tier),
+        ("c.source = ?", &filter.source),
+        ("c.channel = ?", &filter.channel),
+    ];
+    for (condition, wanted) in columns {
+        if let Some(wanted) = wanted {
+            and(condition, &[wanted]);
+        }
+    }
+    if let Some(reps) = &filter.reps {
+        // Nobody's customers are asked for when nobody is named.
+        let places = vec!["?"; reps.len()].join(",");
+        let condition = format!("c.owner_kind = 'rep' AND c.owner_id IN ({places})");
+        let condition = if reps.is_empty() { "1 = 0".to_owned() } else { condition };
+        and(&condition, &reps.iter().map(String::as_str).collect::<Vec<_>>());
+    }
     if let Some(q) = &filter.q {
         let pattern = format!("%{}%", escaped(&q.to_ascii_lowercase()));
         and(
@@ -266,7 +374,9 @@ fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> Cust
         pipeline,
     };
     let contact = |ClearContact { kind, value }| ContactReport { kind, value };
-    let traits = customer.traits;
+    let (traits, profile) = (customer.traits, customer.profile);
+    let touch =
+        |touch: Touch| TouchReport { at: instant(touch.at), source: touch.source, channel: touch.channel };
     CustomerReport {
         id: customer.id,
         version: customer.version,
@@ -274,6 +384,7 @@ fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> Cust
         external_id: customer.external_id,
         owner: OwnerReport::of(&traits.owner),
         owned_since: customer.owned_since,
+        grace_until: customer.grace_until.map(instant),
         journeys: customer.cards.into_iter().map(journey).collect(),
         contacts: customer.contacts.into_iter().map(contact).collect(),
         tags: traits.tags,
@@ -284,8 +395,40 @@ fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> Cust
         fields: customer.fields,
         next_action: customer.next.map(|(at, text)| NextAction { at, text }),
         remaining_ownership_seconds: None,
-        merged_into: None,
+        credit_code: profile.credit_code,
+        channel_ids: profile
+            .channel_ids
+            .into_iter()
+            .map(|(channel, id)| ChannelIdReport { channel, id })
+            .collect(),
+        industry: profile.industry,
+        region: profile.region,
+        service_type: profile.service_type,
+        contract: profile
+            .contract
+            .map(|Contract { starts_on, ends_on }| ContractReport { starts_on, ends_on }),
+        delivered_on: profile.delivered_on,
+        postponed_until: profile.postponed_until,
+        won_amount: profile.won_amount.as_ref().map(MoneyReport::of),
+        satisfaction: profile.satisfaction,
+        documents: customer.documents.into_iter().map(DocumentReport::of).collect(),
+        touches: customer.touches.into_iter().map(touch).collect(),
+        merged_into: customer.merged_into,
         erased: customer.erased,
+    }
+}
+
+impl DocumentReport {
+    fn of(document: Document) -> Self {
+        Self {
+            id: document.id,
+            kind: document.kind,
+            name: document.name,
+            reference: document.reference,
+            sha256: document.sha256,
+            uploaded_by: document.by,
+            uploaded_at: instant(document.at),
+        }
     }
 }
 

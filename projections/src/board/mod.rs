@@ -1,6 +1,7 @@
 //! **board**: who stands where. Customers as they are now, the card of each journey, and what customers were
 //! like at any instant.
 
+mod alike;
 mod cards;
 mod customer;
 mod fold;
@@ -15,13 +16,15 @@ use crate::error::Result;
 use crate::fact::Fact;
 use crate::model::{Memory, ReadModel, Scope, Writes};
 
+pub(crate) use alike::suspects;
+pub use alike::{SuspectReport, SuspectsReport};
 pub(crate) use cards::board;
-pub use cards::{BoardQuery, BoardReport, CardReport, StageCards};
+pub use cards::{BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards};
 pub use groups::Group;
 pub(crate) use groups::{groups, of_group};
 pub use list::{
-    ContactReport, CustomerFilter, CustomerList, CustomerReport, JourneyReport, MoneyReport, NextAction,
-    OwnerReport,
+    ChannelIdReport, ContactReport, ContractReport, CustomerFilter, CustomerList, CustomerReport,
+    DocumentReport, JourneyReport, MoneyReport, NextAction, OwnerReport, TouchReport,
 };
 pub(crate) use list::{customer, customers, pools};
 
@@ -31,6 +34,8 @@ pub(crate) const NAME: &str = "board";
 pub(crate) const CUSTOMERS_AMONG: &str = include_str!("customers_among.sql");
 pub(crate) const CARDS_AMONG: &str = include_str!("cards_among.sql");
 pub(crate) const DROP_CARD: &str = include_str!("drop_card.sql");
+pub(crate) const ALIKE: &str = include_str!("alike.sql");
+pub(crate) const DROP_GRAM: &str = include_str!("drop_gram.sql");
 pub(crate) const DROP_TAG: &str = include_str!("drop_tag.sql");
 pub(crate) const PASTS_PAGE: &str = include_str!("pasts.sql");
 pub(crate) const CARDS_OF: &str = include_str!("cards_of.sql");
@@ -63,6 +68,14 @@ pub(crate) static CUSTOMERS: Table = Table {
         "next_at",
         "next_text",
         "erased",
+        "profile",
+        "industry",
+        "region",
+        "service_type",
+        "touches",
+        "merged_into",
+        "documents",
+        "grace_until",
     ],
     replace_by: 3,
 };
@@ -89,6 +102,10 @@ pub(crate) static CARDS: Table = Table {
 pub(crate) static TAGS: Table =
     Table { name: "board_tag", columns: &["tenant_id", "generation", "tag", "customer"], replace_by: 0 };
 
+/// What customers are found by that look alike.
+pub(crate) static GRAMS: Table =
+    Table { name: "board_gram", columns: &["tenant_id", "generation", "gram", "customer"], replace_by: 0 };
+
 pub(crate) static PASTS: Table = Table {
     name: "board_past",
     columns: &[
@@ -106,11 +123,12 @@ pub(crate) static PASTS: Table = Table {
         "channel",
         "tags",
         "version",
+        "merged",
     ],
     replace_by: 0,
 };
 
-static TABLES: &[&Table] = &[&CUSTOMERS, &CARDS, &TAGS, &PASTS];
+static TABLES: &[&Table] = &[&CUSTOMERS, &CARDS, &TAGS, &GRAMS, &PASTS];
 
 /// The read model.
 pub(crate) struct Board;
@@ -134,7 +152,13 @@ impl ReadModel for Board {
     }
 
     fn opens(&self, event_type: &str) -> bool {
-        matches!(event_type, "customer.registered" | "customer.details_changed" | "customer.followed_up")
+        matches!(
+            event_type,
+            "customer.registered"
+                | "customer.details_changed"
+                | "customer.followed_up"
+                | "customer.document_added"
+        )
     }
 
     async fn fold(&self, scope: &Scope<'_>, _memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {

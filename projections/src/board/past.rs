@@ -1,6 +1,6 @@
 //! What customers were like: owner, amount and labels at any instant, as known at any position.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 use waymark_domain::Owner;
@@ -28,6 +28,8 @@ pub(crate) struct Past {
     pub(crate) channel: Option<String>,
     pub(crate) tags: Vec<String>,
     pub(crate) version: u32,
+    /// Whether another customer went on in its place.
+    pub(crate) merged: bool,
 }
 
 /// Every customer's pasts in the order of (instant, position).
@@ -54,6 +56,7 @@ pub(crate) async fn load(view: &mut View, known: Position) -> Result<Pasts> {
                 channel: row.opt_text(9)?,
                 tags: from_json(row.str(10)?)?,
                 version: row.number(11)?,
+                merged: row.flag(12)?,
             });
         }
         if rows.len() < ROWS as usize {
@@ -78,7 +81,12 @@ pub(crate) fn passes(past: &[Past], instant: Micros, filter: &Filter) -> bool {
         wanted.as_ref().is_none_or(|wanted| held == Some(wanted))
     }
     let Some(then) = at(past, instant) else { return false };
+    let of_a_rep = |reps: &BTreeSet<String>| match &then.owner {
+        Owner::Rep(rep) => reps.contains(rep),
+        Owner::Pool(_) => false,
+    };
     is(&filter.owner, Some(&then.owner))
+        && filter.reps.as_ref().is_none_or(of_a_rep)
         && is(&filter.source, then.source.as_ref())
         && is(&filter.channel, then.channel.as_ref())
         && is(&filter.tier, then.tier.as_ref())

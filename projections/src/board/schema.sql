@@ -21,6 +21,17 @@ CREATE TABLE IF NOT EXISTS board_customer (
     next_at          INTEGER,
     next_text        TEXT,
     erased           INTEGER NOT NULL,
+    -- What else is known, as JSON; what lists filter by stands in columns of its own.
+    profile          TEXT    NOT NULL,
+    industry         TEXT,
+    region           TEXT,
+    service_type     TEXT,
+    -- When and from where the customer came in as a lead again, as JSON.
+    touches          TEXT    NOT NULL,
+    merged_into      BLOB,
+    -- Documents by reference, as JSON.
+    documents        TEXT    NOT NULL,
+    grace_until      INTEGER,
     PRIMARY KEY (tenant_id, generation, customer)
 ) WITHOUT ROWID;
 
@@ -37,6 +48,16 @@ CREATE TABLE IF NOT EXISTS board_tag (
     tag        TEXT    NOT NULL,
     customer   BLOB    NOT NULL,
     PRIMARY KEY (tenant_id, generation, tag, customer)
+) WITHOUT ROWID;
+
+-- What customers that look alike are found by: pairs of signs and words of names, and domains. Personal; an erasure
+-- takes them away.
+CREATE TABLE IF NOT EXISTS board_gram (
+    tenant_id  BLOB    NOT NULL,
+    generation INTEGER NOT NULL,
+    gram       TEXT    NOT NULL,
+    customer   BLOB    NOT NULL,
+    PRIMARY KEY (tenant_id, generation, gram, customer)
 ) WITHOUT ROWID;
 
 -- Where each journey stands now.
@@ -76,5 +97,6 @@ CREATE TABLE IF NOT EXISTS board_past (
     channel      TEXT,
     tags         TEXT    NOT NULL,
     version      INTEGER NOT NULL,
+    merged       INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer, position)
 ) WITHOUT ROWID;

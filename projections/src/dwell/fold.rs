@@ -1,13 +1,14 @@
 //! The fold: moves and corrections into rows that say what was known when.
 
 use uuid::Uuid;
+use waymark_domain::customer::CustomerEvent;
 use waymark_eventstore::Position;
 
-use super::{CLOSE, KNOWN, MOVES, TAIL};
+use super::{CLOSE, END_ROWS, KNOWN, MOVES, TAIL};
 use crate::db::{Row, Session, Value, values};
 use crate::error::Result;
 use crate::fact::Fact;
-use crate::figures::Micros;
+use crate::figures::{End, Micros};
 use crate::history::{self, Effect, Placed, Tail, place, placed};
 use crate::model::{Memory, Scope, Writes};
 
@@ -29,7 +30,12 @@ struct Pending {
 /// Folds the facts of a page.
 pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
     let mut page = Page { scope, session: scope.db.read().await?, pending: Vec::new(), closed: Vec::new() };
+    let mut ends = Vec::new();
     for fact in facts {
+        if let Some(end) = End::of(fact) {
+            let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
+            ends.extend(values![scope.tenant.0, scope.generation, fact.customer, position, at, end.as_str()]);
+        }
         let journey = match Effect::of(&fact.event.event) {
             Effect::None => continue,
             Effect::Rewrite { journey } | Effect::Move { journey, .. } => journey,
@@ -39,7 +45,21 @@ pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Memory, facts: &[Fact])
             page.rewrite(memory, key, fact).await?;
         }
     }
-    Ok(page.writes())
+    let mut writes = page.writes();
+    writes.rows.push((&END_ROWS, ends));
+    Ok(writes)
+}
+
+impl End {
+    /// What an event says of the customer's observation.
+    fn of(fact: &Fact) -> Option<Self> {
+        match &fact.event.event {
+            CustomerEvent::MergedInto(_) => Some(Self::Merged),
+            CustomerEvent::Unmerged(event) if event.absorbed == fact.customer => Some(Self::Unmerged),
+            CustomerEvent::Erased(_) => Some(Self::Erased),
+            _ => None,
+        }
+    }
 }
 
 struct Page<'a> {

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 use waymark_eventstore::{Position, TenantId};
 
-use super::JOURNEYS;
+use super::{ENDS, JOURNEYS};
 use crate::ask::View;
 use crate::db::values;
 use crate::error::{ProjectionError, Result};
-use crate::figures::{Histories, Micros, Record};
+use crate::figures::{End, Histories, Micros, Record};
 
 /// Journeys read at a time.
 const ROWS: u32 = 1_000;
@@ -59,6 +59,11 @@ pub(crate) async fn load(view: &mut View, pipeline: &str, known: Position) -> Re
         return Ok(held);
     }
     let mut histories = Histories::default();
+    for row in view.session.rows(ENDS, &values![view.tenant.0, view.generation, known]).await? {
+        if let Some(end) = End::parse(row.str(2)?) {
+            histories.end(row.uuid(0)?, row.int(1)?, end);
+        }
+    }
     let mut after = Uuid::nil();
     loop {
         let values = values![view.tenant.0, view.generation, pipeline, after, known, ROWS];

@@ -20,7 +20,8 @@ use crate::model::{Memory, ReadModel, Scope, Writes};
 pub(crate) use load::{Loaded, load};
 pub(crate) use occupants::occupants;
 pub use report::dwell::{
-    Clock, CompletedSeconds, CurvePoint, DwellQuery, DwellReport, Exit, KaplanMeier, StageReport, Unit,
+    Censored, Clock, CompletedSeconds, CurvePoint, DwellQuery, DwellReport, Exit, KaplanMeier, StageReport,
+    Unit,
 };
 pub use report::flows::{ActorCount, DayCount, FlowsReport, Passage, Quantiles, StageCount, StagePair};
 pub use report::heatmap::{HeatmapQuery, HeatmapReport};
@@ -37,6 +38,8 @@ pub(crate) const NAME: &str = "dwell";
 pub(crate) const TAIL: &str = include_str!("tail.sql");
 pub(crate) const CLOSE: &str = include_str!("close.sql");
 pub(crate) const KNOWN: &str = include_str!("known.sql");
+pub(crate) const ENDS: &str = include_str!("ends.sql");
+pub(crate) const ENDS_OF: &str = include_str!("ends_of.sql");
 pub(crate) const JOURNEYS: &str = include_str!("journeys.sql");
 pub(crate) const NEXT_JOURNEY: &str = include_str!("next_journey.sql");
 
@@ -62,7 +65,13 @@ pub(crate) static MOVES: Table = Table {
     replace_by: 0,
 };
 
-static TABLES: &[&Table] = &[&MOVES];
+pub(crate) static END_ROWS: Table = Table {
+    name: "dwell_end",
+    columns: &["tenant_id", "generation", "customer", "position", "effective_at", "reason"],
+    replace_by: 0,
+};
+
+static TABLES: &[&Table] = &[&MOVES, &END_ROWS];
 
 /// The read model.
 pub(crate) struct Dwell;

@@ -23,6 +23,18 @@ CREATE TABLE IF NOT EXISTS dwell_move (
     PRIMARY KEY (tenant_id, generation, journey, customer, effective_at, position, known_from)
 ) WITHOUT ROWID;
 
+-- Where the observation of a customer ended (merged, erased) or went on (unmerged): a stay that was open then is
+-- cut off at that instant.
+CREATE TABLE IF NOT EXISTS dwell_end (
+    tenant_id    BLOB    NOT NULL,
+    generation   INTEGER NOT NULL,
+    customer     BLOB    NOT NULL,
+    position     INTEGER NOT NULL,
+    effective_at INTEGER NOT NULL,
+    reason       TEXT    NOT NULL,
+    PRIMARY KEY (tenant_id, generation, customer, position)
+) WITHOUT ROWID;
+
 -- For people who write SQL: the stays as they are known now.
 DROP VIEW IF EXISTS stay;
 CREATE VIEW stay AS

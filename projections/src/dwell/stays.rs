@@ -6,11 +6,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_eventstore::Position;
 
-use super::{KNOWN, NEXT_JOURNEY, fold};
+use super::{ENDS_OF, KNOWN, NEXT_JOURNEY, fold};
 use crate::ask::{At, View};
 use crate::db::values;
 use crate::error::Result;
-use crate::figures::seconds;
+use crate::figures::history::ended;
+use crate::figures::{End, Micros, seconds};
 use crate::history::{Placed, instant};
 
 /// One stay of a customer.
@@ -34,6 +35,10 @@ pub struct StayReport {
     pub seconds: f64,
     /// Whether it is the last.
     pub open: bool,
+    /// Why its observation ended, at `censored_at`, before another stay began: `merged` or `erased`.
+    pub censored: Option<String>,
+    /// When its observation ended.
+    pub censored_at: Option<DateTime<Utc>>,
     /// The stage of the next stay.
     pub left_to: Option<String>,
     /// Who recorded the move that began it.
@@ -58,6 +63,11 @@ pub struct StaysReport {
 /// The stays of a customer at an instant, as known then.
 pub(crate) async fn stays(view: &mut View, customer: Uuid, at: &At) -> Result<StaysReport> {
     let (tenant, generation, known) = (view.tenant.0, view.generation, view.known(at));
+    let rows = view.session.rows(ENDS_OF, &values![tenant, generation, customer, known]).await?;
+    let ends = rows.iter().map(|row| Ok((row.int(0)?, End::parse(row.str(1)?))));
+    let ends: Vec<(Micros, Option<End>)> = ends.collect::<Result<_>>()?;
+    let ends: Vec<(Micros, End)> = ends.into_iter().filter_map(|(at, end)| Some((at, end?))).collect();
+    let end = ended(&ends, at.micros());
     let (mut items, mut journey) = (Vec::new(), String::new());
     while let Some(next) =
         view.session.row(NEXT_JOURNEY, &values![tenant, generation, journey.as_str()]).await?
@@ -66,10 +76,24 @@ pub(crate) async fn stays(view: &mut View, customer: Uuid, at: &At) -> Result<St
         let values = values![tenant, generation, journey.as_str(), customer, known];
         let rows = view.session.rows(KNOWN, &values).await?;
         let placed: Vec<Placed> = rows.iter().map(fold::read).collect::<Result<_>>()?;
-        items.extend(of_journey(&journey, placed, at));
+        let mut stays = of_journey(&journey, placed, at);
+        if let (Some(last), Some(end)) = (stays.last_mut(), end) {
+            last.censor(end);
+        }
+        items.extend(stays);
     }
     let At { effective_at, known_at, .. } = *at;
     Ok(StaysReport { effective_at, known_at, position: view.position, items })
+}
+
+impl StayReport {
+    /// Cuts the last stay off where the customer's observation ended.
+    fn censor(&mut self, (at, end): (Micros, End)) {
+        self.seconds = seconds((at - self.entered_at.timestamp_micros()).max(0));
+        self.open = false;
+        self.censored = Some(end.as_str().to_owned());
+        self.censored_at = Some(instant(at));
+    }
 }
 
 fn of_journey(journey: &str, placed: Vec<Placed>, at: &At) -> Vec<StayReport> {
@@ -92,6 +116,8 @@ fn of_journey(journey: &str, placed: Vec<Placed>, at: &At) -> Vec<StayReport> {
             left_at: None,
             seconds: seconds(at.micros() - made.at),
             open: true,
+            censored: None,
+            censored_at: None,
             left_to: None,
             entered_by: made.actor,
             entered_event: made.event,

@@ -1,6 +1,8 @@
 //! How long stays last, stage by stage.
 
-use super::history::visits;
+use std::collections::BTreeMap;
+
+use super::history::{End, visits};
 use super::incidence::{Incidence, aalen_johansen};
 use super::survival::{Curve, Subject, kaplan_meier};
 use super::{Histories, Micros, quantile, seconds};
@@ -55,7 +57,9 @@ pub struct StageDwell {
     pub curve: Curve,
     /// Where they go, by stage number.
     pub exits: Vec<(u32, Incidence)>,
-    /// When open stays began, sorted.
+    /// Of the open stays, those whose observation ended early, by the reason.
+    pub censored: Vec<(End, usize)>,
+    /// When open stays began whose observation goes on, sorted.
     pub standing_since: Vec<Micros>,
 }
 
@@ -117,6 +121,7 @@ struct Tally {
     lengths: Vec<Micros>,
     subjects: Vec<Subject>,
     standing_since: Vec<Micros>,
+    censored: BTreeMap<End, usize>,
 }
 
 /// The dwell figures of every stage, by stage number.
@@ -136,18 +141,21 @@ pub fn dwell(
         for record in records.iter().filter(|record| record.repeat && within(record.at)) {
             tallies[record.stage as usize].repeats += 1;
         }
+        let ended = histories.ended(journey, question.until);
+        let last_seen = ended.map_or(question.until, |(at, _)| at);
         let mut seen: Vec<(u32, usize)> = Vec::new();
         for visit in visits(records) {
             if question.unit == Unit::Customer && visit.visit > 1 {
                 continue;
             }
-            if visit.left.is_some_and(|(left, _)| !within(left)) {
+            let observed_until = visit.left.map_or(last_seen.max(visit.entered), |(left, _)| left);
+            if (visit.left.is_some() || ended.is_some()) && !within(observed_until) {
                 continue;
             }
             let tally = &mut tallies[visit.stage as usize];
             let age = |at| elapsed(journey, visit.entered, at);
             let entry = question.from.map_or(0, |from| age(from.max(visit.entered)));
-            let exit = age(visit.left.map_or(question.until, |(left, _)| left));
+            let exit = age(observed_until);
             tally.visits += 1;
             match visit.left {
                 Some((left, _)) => {
@@ -157,7 +165,10 @@ pub fn dwell(
                 None if is_final(visit.stage) => tally.finals += 1,
                 None => {
                     tally.open += 1;
-                    tally.standing_since.push(visit.entered);
+                    match ended {
+                        Some((_, end)) => *tally.censored.entry(end).or_default() += 1,
+                        None => tally.standing_since.push(visit.entered),
+                    }
                 }
             }
             if entry == 0 || entry < exit {
@@ -194,6 +205,7 @@ impl Tally {
             lengths: Lengths::of(self.lengths),
             curve: kaplan_meier(&self.subjects),
             exits: aalen_johansen(&self.subjects, horizon).into_iter().collect(),
+            censored: self.censored.into_iter().collect(),
             standing_since: self.standing_since,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -68,6 +69,42 @@ pub struct Record {
     pub version: u16,
 }
 
+/// What became of the observation of a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// Another customer went on in its place.
+    Merged,
+    /// It went on by itself again.
+    Unmerged,
+    /// The person was forgotten.
+    Erased,
+}
+
+impl End {
+    /// The word under which it stands in the tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Merged => "merged",
+            Self::Unmerged => "unmerged",
+            Self::Erased => "erased",
+        }
+    }
+
+    /// The end of that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Merged, Self::Unmerged, Self::Erased].into_iter().find(|end| end.as_str() == word)
+    }
+}
+
+/// Where observation ended, of ends in the order in which they were recorded, as seen at an instant: none while it
+/// goes on.
+#[must_use]
+pub fn ended(ends: &[(Micros, End)], until: Micros) -> Option<(Micros, End)> {
+    ends.iter().rev().find(|(at, _)| *at <= until).copied().filter(|(_, end)| *end != End::Unmerged)
+}
+
 /// One stay as seen at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Visit {
@@ -93,6 +130,7 @@ pub struct Histories {
     customers: Vec<Uuid>,
     starts: Vec<usize>,
     records: Vec<Record>,
+    ends: Arc<HashMap<Uuid, Vec<(Micros, End)>>>,
 }
 
 impl Histories {
@@ -104,6 +142,17 @@ impl Histories {
             self.starts.push(self.records.len());
         }
         self.records.push(record);
+    }
+
+    /// Adds where a customer's observation ended or went on, in the order of recording.
+    pub fn end(&mut self, customer: Uuid, at: Micros, end: End) {
+        Arc::make_mut(&mut self.ends).entry(customer).or_default().push((at, end));
+    }
+
+    /// Where the observation of a journey had ended by an instant, and why.
+    #[must_use]
+    pub fn ended(&self, journey: usize, until: Micros) -> Option<(Micros, End)> {
+        ended(self.ends.get(&self.customers[journey])?, until)
     }
 
     /// How many journeys there are.
@@ -152,7 +201,8 @@ impl Histories {
     /// The journeys that pass a test, with the numbers of stages and actors unchanged.
     #[must_use]
     pub fn keep(&self, mut test: impl FnMut(Uuid, &[Record]) -> bool) -> Self {
-        let mut kept = Self { stages: self.stages.clone(), actors: self.actors.clone(), ..Self::default() };
+        let (stages, actors, ends) = (self.stages.clone(), self.actors.clone(), self.ends.clone());
+        let mut kept = Self { stages, actors, ends, ..Self::default() };
         for journey in 0..self.len() {
             let records = &self.records[self.span(journey)];
             if test(self.customers[journey], records) {

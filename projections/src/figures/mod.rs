@@ -18,7 +18,7 @@ pub mod survival;
 #[cfg(test)]
 mod oracle;
 
-pub use history::{Histories, Names, Record, Visit};
+pub use history::{End, Histories, Names, Record, Visit};
 
 /// Microseconds: since 1970 for an instant, of length for a span.
 pub type Micros = i64;

@@ -1,6 +1,6 @@
 //! Where everybody stands at an instant.
 
-use super::{Histories, Micros};
+use super::{End, Histories, Micros};
 
 /// How many journeys stand in each stage at an instant (inclusive), and how many had not begun.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,7 +15,11 @@ pub struct Standing {
 #[must_use]
 pub fn standing(histories: &Histories, until: Micros) -> Standing {
     let mut standing = Standing { counts: vec![0; histories.stages.len()], not_started: 0 };
-    for (_, records) in histories.journeys(until) {
+    for (journey, records) in histories.journeys(until) {
+        // Who was merged stands where the survivor stands, and is counted there.
+        if histories.ended(journey, until).is_some_and(|(_, end)| end == End::Merged) {
+            continue;
+        }
         match records.last() {
             Some(last) => standing.counts[last.stage as usize] += 1,
             None => standing.not_started += 1,

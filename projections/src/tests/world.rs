@@ -171,6 +171,7 @@ pub(crate) fn registered(customer: Uuid, stage: &str) -> CustomerEvent {
         fields: Some(Personal::Clear(BTreeMap::from([("k".to_owned(), 1.into())]))),
         owner: Owner::Pool("customer_pool".to_owned()),
         note: Some("first".to_owned().into()),
+        profile: None,
     })
 }
 

@@ -45,6 +45,7 @@ pub(crate) static ROWS: Table = Table {
         "now_stage",
         "superseded_by",
         "voided",
+        "other",
     ],
     replace_by: 0,
 };

@@ -56,6 +56,8 @@ pub struct TimelineItem {
     pub position: Position,
     /// The event's id.
     pub id: Uuid,
+    /// The customer in whose stream it stands: the one asked about, or one that was merged into it.
+    pub origin: Uuid,
     /// The event type.
     #[serde(rename = "type")]
     pub event_type: String,
@@ -106,20 +108,18 @@ pub(crate) async fn timeline(
     vault: &Vault,
     query: &TimelineQuery,
 ) -> Result<TimelineReport> {
-    let (tenant, generation, known) = (view.tenant.0, view.generation, view.known(&query.at));
-    let rows = view.session.rows(KNOWN, &values![tenant, generation, query.customer, known]).await?;
-    let lines = rows.iter().map(Line::read).collect::<Result<Vec<_>>>()?;
+    let lines = streams(view, query).await?;
     let told = told(lines, query);
     let begin = match &query.cursor {
         Some(cursor) => {
             let after = read_cursor(cursor)?;
-            told.partition_point(|line| place(line, query.view) <= after)
+            told.partition_point(|(_, line)| place(line, query.view) <= after)
         }
         None => 0,
     };
     let shown = &told[begin..told.len().min(begin.saturating_add(query.limit))];
     let more = begin + shown.len() < told.len();
-    let next = shown.last().filter(|_| more).map(|last| place(last, query.view));
+    let next = shown.last().filter(|_| more).map(|(_, last)| place(last, query.view));
     let At { effective_at, known_at, .. } = query.at;
     Ok(TimelineReport {
         effective_at,
@@ -131,14 +131,48 @@ pub(crate) async fn timeline(
     })
 }
 
+/// A line, and the customer in whose stream it stands.
+type Told = (Uuid, Line);
+
+/// The lines of a customer, and of those that were merged into it by the instant asked about, and into those.
+async fn streams(view: &mut View, query: &TimelineQuery) -> Result<Vec<Told>> {
+    let (tenant, generation, known) = (view.tenant.0, view.generation, view.known(&query.at));
+    let (mut all, mut open, mut seen) = (Vec::new(), vec![query.customer], vec![query.customer]);
+    while let Some(origin) = open.pop() {
+        let rows = view.session.rows(KNOWN, &values![tenant, generation, origin, known]).await?;
+        let lines = rows.iter().map(Line::read).collect::<Result<Vec<_>>>()?;
+        for absorbed in absorbed(&lines, query.at.micros()) {
+            if !seen.contains(&absorbed) {
+                seen.push(absorbed);
+                open.push(absorbed);
+            }
+        }
+        all.extend(lines.into_iter().map(|line| (origin, line)));
+    }
+    Ok(all)
+}
+
+/// Whom a customer's lines, in the order of positions, say to be merged into it at an instant.
+fn absorbed(lines: &[Line], until: Micros) -> Vec<Uuid> {
+    let mut absorbed = Vec::new();
+    for line in lines.iter().filter(|line| line.effective_at <= until) {
+        match (line.event_type.as_str(), line.other) {
+            ("customer.absorbed", Some(other)) => absorbed.push(other),
+            ("customer.unmerged", Some(other)) => absorbed.retain(|one| *one != other),
+            _ => {}
+        }
+    }
+    absorbed
+}
+
 /// The lines of a view, in its order.
-fn told(mut lines: Vec<Line>, query: &TimelineQuery) -> Vec<Line> {
+fn told(mut lines: Vec<Told>, query: &TimelineQuery) -> Vec<Told> {
     let effective = query.view == TimelineView::Effective;
-    lines.retain(|line| {
+    lines.retain(|(_, line)| {
         place(line, TimelineView::Both).0 <= query.at.micros()
             && !(effective && (line.standing.voided || line.is_correction()))
     });
-    lines.sort_by_key(|line| place(line, query.view));
+    lines.sort_by_key(|(_, line)| place(line, query.view));
     if effective {
         connect(&mut lines);
     }
@@ -147,13 +181,14 @@ fn told(mut lines: Vec<Line>, query: &TimelineQuery) -> Vec<Line> {
 
 /// In the effective story each move leaves the stage that the move before it entered, whatever was thought when
 /// it was recorded.
-fn connect(lines: &mut [Line]) {
-    let mut held: Vec<(String, String)> = Vec::new();
+fn connect(lines: &mut [Told]) {
+    let mut held: Vec<((Uuid, String), String)> = Vec::new();
     // A migration says what the label was; the stay has the new one in this story already.
-    for line in lines.iter_mut().filter(|line| !line.is_migration()) {
+    for (origin, line) in lines.iter_mut().filter(|(_, line)| !line.is_migration()) {
         let (Some(journey), Some(stage)) = (line.journey.clone(), line.stage().map(str::to_owned)) else {
             continue;
         };
+        let journey = (*origin, journey);
         match held.iter_mut().find(|(of, _)| *of == journey) {
             Some((_, before)) => line.stage_from = Some(std::mem::replace(before, stage)),
             None => {
@@ -183,20 +218,22 @@ async fn items(
     store: &dyn EventStore,
     vault: &Vault,
     query: &TimelineQuery,
-    shown: &[Line],
+    shown: &[Told],
 ) -> Result<Vec<TimelineItem>> {
-    let mut data = contents(view, store, query.customer, shown).await?;
+    let mut data = contents(view, store, shown).await?;
     if query.personal {
-        let open = |(data, line): (_, &Line)| Opening { subject: query.customer, event_id: line.event, data };
+        let open =
+            |(data, (origin, line)): (_, &Told)| Opening { subject: *origin, event_id: line.event, data };
         let mut openings: Vec<Opening<'_>> = data.iter_mut().zip(shown).map(open).collect();
         vault.open_all(view.tenant, &mut openings).await?;
     }
     let recorded = query.view == TimelineView::Recorded;
-    let item = |(line, mut data): (&Line, serde_json::Value)| {
+    let item = |((origin, line), mut data): (&Told, serde_json::Value)| {
         uncover(&mut data);
         TimelineItem {
             position: line.position,
             id: line.event,
+            origin: *origin,
             event_type: line.event_type.clone(),
             effective_at: instant(if recorded { line.effective_at } else { line.at() }),
             recorded_at: instant(line.recorded_at),
@@ -214,19 +251,18 @@ async fn items(
 }
 
 /// The contents of the events shown, from the log: personal text is kept nowhere else.
-async fn contents(
-    view: &View,
-    store: &dyn EventStore,
-    customer: Uuid,
-    shown: &[Line],
-) -> Result<Vec<serde_json::Value>> {
+async fn contents(view: &View, store: &dyn EventStore, shown: &[Told]) -> Result<Vec<serde_json::Value>> {
     let mut contents = vec![serde_json::Value::Null; shown.len()];
     let mut wanted: Vec<(Position, usize)> =
-        shown.iter().enumerate().map(|(index, line)| (line.position, index)).collect();
+        shown.iter().enumerate().map(|(index, (_, line))| (line.position, index)).collect();
     wanted.sort_unstable();
     let (Some(first), Some(last)) = (wanted.first(), wanted.last()) else { return Ok(contents) };
     let (mut after, until) = (first.0 - 1, last.0);
-    let query = Query::tag(tags::customer(customer));
+    let mut origins: Vec<Uuid> = shown.iter().map(|(origin, _)| *origin).collect();
+    origins.sort_unstable();
+    origins.dedup();
+    let query = origins.into_iter().map(|origin| Query::tag(tags::customer(origin)));
+    let query = query.fold(Query::default(), Query::or);
     while after < until {
         let page = store.read_matching(view.tenant, &query, after, until, PAGE).await?;
         for entry in &page {

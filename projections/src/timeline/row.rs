@@ -25,6 +25,7 @@ pub(super) struct Line {
     pub(super) stage_from: Option<String>,
     pub(super) stage_to: Option<String>,
     pub(super) corrects: Option<Uuid>,
+    pub(super) other: Option<Uuid>,
     pub(super) standing: Standing,
 }
 
@@ -54,6 +55,17 @@ fn says(event: &CustomerEvent) -> Says<'_> {
     }
 }
 
+/// The other customer that an event is about.
+fn other_of(fact: &Fact) -> Option<Uuid> {
+    match &fact.event.event {
+        CustomerEvent::Absorbed(e) => Some(e.absorbed),
+        CustomerEvent::MergedInto(e) => Some(e.survivor),
+        CustomerEvent::Unmerged(e) if e.absorbed == fact.customer => Some(e.survivor),
+        CustomerEvent::Unmerged(e) => Some(e.absorbed),
+        _ => None,
+    }
+}
+
 impl Line {
     /// The row of an event that nothing has corrected yet.
     pub(super) fn of(fact: &Fact) -> Self {
@@ -71,6 +83,7 @@ impl Line {
             stage_from: stage_from.map(str::to_owned),
             stage_to: stage_to.map(str::to_owned),
             corrects,
+            other: other_of(fact),
             standing: Standing::default(),
         }
     }
@@ -125,6 +138,7 @@ impl Line {
             stage_from: row.opt_text(8)?,
             stage_to: row.opt_text(9)?,
             corrects: row.opt_uuid(10)?,
+            other: row.opt_uuid(15)?,
             standing: Standing {
                 now_at: row.opt_int(11)?,
                 now_stage: row.opt_text(12)?,
@@ -135,7 +149,7 @@ impl Line {
     }
 
     /// The row of [`super::ROWS`].
-    pub(super) fn row(self, scope: &Scope<'_>, customer: Uuid, known_until: Option<Position>) -> [Value; 19] {
+    pub(super) fn row(self, scope: &Scope<'_>, customer: Uuid, known_until: Option<Position>) -> [Value; 20] {
         let Standing { now_at, now_stage, superseded_by, voided } = self.standing;
         values![
             scope.tenant.0,
@@ -157,6 +171,7 @@ impl Line {
             now_stage,
             superseded_by,
             voided,
+            self.other,
         ]
     }
 }

@@ -21,5 +21,7 @@ CREATE TABLE IF NOT EXISTS timeline_row (
     now_stage     TEXT,
     superseded_by BLOB,
     voided        INTEGER NOT NULL,
+    -- The other customer of a merge, or of its undoing.
+    other         BLOB,
     PRIMARY KEY (tenant_id, generation, customer, position, known_from)
 ) WITHOUT ROWID;

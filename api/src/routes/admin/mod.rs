@@ -1,7 +1,10 @@
-//! Setting a tenant up: API keys and members.
+//! Setting a tenant up: API keys, members, teams, custom fields and rates.
 
+mod fields;
 mod keys;
 mod members;
+mod rates;
+mod teams;
 
 use std::collections::BTreeSet;
 
@@ -22,6 +25,36 @@ pub(super) fn router() -> OpenApiRouter<Site> {
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::revoke))
         .routes(routes!(members::set, members::list))
+        .routes(routes!(teams::set, teams::list))
+        .routes(routes!(teams::dissolve))
+        .routes(routes!(fields::declare, fields::list))
+        .routes(routes!(fields::withdraw))
+        .routes(routes!(rates::set, rates::list))
+}
+
+/// A body that says nothing.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Empty {}
+
+/// A name in both languages.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+pub(super) struct Names {
+    /// 中文.
+    zh: String,
+    /// English.
+    en: String,
+}
+
+impl From<Names> for Label {
+    fn from(names: Names) -> Self {
+        Self { zh: names.zh, en: names.en }
+    }
+}
+
+impl From<&Label> for Names {
+    fn from(label: &Label) -> Self {
+        Self { zh: label.zh.clone(), en: label.en.clone() }
+    }
 }
 
 /// The roles there are.
@@ -30,7 +63,9 @@ pub(super) fn router() -> OpenApiRouter<Site> {
 pub enum RoleName {
     /// Works customers: their own, and those in a pool.
     Rep,
-    /// Leads reps: works every customer.
+    /// Leads a team: works every customer, merges them, and hands them over.
+    Supervisor,
+    /// Leads the sales: works every customer, and publishes pipelines.
     Manager,
     /// Sets the system up, and may do what a manager may.
     Admin,
@@ -44,6 +79,7 @@ impl From<RoleName> for Role {
     fn from(name: RoleName) -> Self {
         match name {
             RoleName::Rep => Self::Rep,
+            RoleName::Supervisor => Self::Supervisor,
             RoleName::Manager => Self::Manager,
             RoleName::Admin => Self::Admin,
             RoleName::Analyst => Self::Analyst,
@@ -56,6 +92,7 @@ impl From<&Role> for RoleName {
     fn from(role: &Role) -> Self {
         match role {
             Role::Rep => Self::Rep,
+            Role::Supervisor => Self::Supervisor,
             Role::Manager => Self::Manager,
             Role::Admin => Self::Admin,
             Role::Analyst => Self::Analyst,

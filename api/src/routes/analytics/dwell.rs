@@ -100,7 +100,7 @@ pub(super) async fn dwell(
         return Err(Problem::invalid_value("horizon_seconds", message));
     }
     let at = moment.at(&site, &caller, "dwell").await?;
-    let (window, filter) = (between.into(), who.into());
+    let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
     let query = DwellQuery { at, window, filter, unit, clock, horizon_seconds, curve };
     let report = site.app.projections.dwell(caller.tenant, &pipeline, &query).await?;
     Ok(Reading { position: report.position, body: report })

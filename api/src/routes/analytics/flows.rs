@@ -30,7 +30,7 @@ pub(super) async fn flows(
 ) -> Result<Reading<FlowsReport>, Problem> {
     let pipeline = site.app.pipelines.find(caller.tenant, &key, None).await?;
     let at = moment.at(&site, &caller, "dwell").await?;
-    let (window, filter) = (between.into(), who.into());
+    let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
     let report = site.app.projections.flows(caller.tenant, &pipeline, &at, &window, &filter).await?;
     Ok(Reading { position: report.position, body: report })
 }

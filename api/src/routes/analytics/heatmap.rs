@@ -46,7 +46,7 @@ pub(super) async fn heatmap(
     let zone = zone(which.zone.as_deref())?;
     let pipeline = pipeline(&site, &caller, which.pipeline).await?;
     let at = moment.at(&site, &caller, "dwell").await?;
-    let (window, filter) = (between.into(), who.into());
+    let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
     let query = HeatmapQuery { at, window, filter, zone };
     let report = site.app.projections.heatmap(caller.tenant, &pipeline, &query).await?;
     Ok(Reading { position: report.position, body: report })

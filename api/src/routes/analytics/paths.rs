@@ -59,7 +59,7 @@ pub(super) async fn paths(
         return Err(Problem::invalid_value("limit", message));
     }
     let at = moment.at(&site, &caller, "dwell").await?;
-    let (window, filter) = (between.into(), who.into());
+    let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
     let query = PathsQuery { at, window, filter, ending, limit: limit as usize };
     let report = site.app.projections.paths(caller.tenant, &pipeline, &query).await?;
     Ok(Reading { position: report.position, body: report })

@@ -1,18 +1,22 @@
 //! Reading a board.
 
 use axum::extract::State;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::sight::reads_people;
 use crate::domain::Label;
+use crate::domain::customer::event::Money;
+use crate::domain::money::decimals;
 use crate::http::answer::Reading;
 use crate::http::language::Wanted;
 use crate::http::{Key, Moment, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{BoardQuery, BoardReport};
+use crate::projections::{At, BoardQuery, BoardReport, ConvertedReport};
 use crate::routes::Site;
 use crate::routes::customers::names::Names;
 use crate::routes::filter::Who;
@@ -23,6 +27,12 @@ use crate::routes::filter::Who;
 pub(super) struct Shown {
     /// Only this stage's cards; the other stages come without cards. A `cursor` needs it.
     stage: Option<String>,
+    /// The currency to convert the stages' amounts into: the base of the rates when absent.
+    #[param(example = "CNY")]
+    currency: Option<String>,
+    /// The day whose rates to take, or the last before it that has any: the day asked about when absent.
+    #[param(example = "2026-11-02")]
+    rate_date: Option<NaiveDate>,
 }
 
 /// Read a board
@@ -42,10 +52,11 @@ pub(super) async fn read(
     Authority(caller): Authority,
     Key(key): Key,
     Wanted(language): Wanted,
-    Query(Shown { stage }, who, moment, page): Query<Shown, Who, Moment, Page>,
+    Query(shown, who, moment, page): Query<Shown, Who, Moment, Page>,
 ) -> Result<Reading<BoardReport>, Problem> {
     let pipeline = site.app.pipelines.find(caller.tenant, &key, None).await?;
     let limit = page.limit()? as usize;
+    let stage = shown.stage.clone();
     if page.cursor().is_some() && stage.is_none() {
         let message =
             Label::new("使用 cursor 时必须给出 stage。", "A cursor belongs to one stage: give stage, too.");
@@ -57,12 +68,55 @@ pub(super) async fn read(
     }
     let at = moment.at(&site, &caller, "board").await?;
     let cursor = page.cursor().map(str::to_owned);
-    let query = BoardQuery { at, now: moment.is_now(), filter: who.into(), stage, cursor, limit };
+    let filter = who.filter(&site, &caller, &at).await?;
+    let query = BoardQuery { at, now: moment.is_now(), filter, stage, cursor, limit };
     let names = Names::new(&site, &caller, language).await?;
     let name = |stage: &str| names.stage(&key, stage);
     let mut report = site.app.projections.board(caller.tenant, &pipeline, &query, &name).await?;
+    convert(&site, &caller, &shown, &at, &mut report).await?;
     if !reads_people(&caller.actor) {
         report.stages.iter_mut().flat_map(|stage| &mut stage.cards).for_each(|card| card.name = None);
     }
     Ok(Reading { position: report.position, body: report })
+}
+
+/// Adds what the amounts of each stage come to in one currency.
+async fn convert(
+    site: &Site,
+    caller: &Caller,
+    shown: &Shown,
+    at: &At,
+    report: &mut BoardReport,
+) -> Result<(), Problem> {
+    let company = site.app.companies.then(caller.tenant, DateTime::<Utc>::MAX_UTC, at.known_position).await?;
+    let date = shown.rate_date.unwrap_or_else(|| at.effective_at.date_naive());
+    if shown.currency.as_deref().is_some_and(|currency| decimals(currency).is_none()) {
+        let message =
+            Label::new("应为 ISO 4217 中现行的货币代码。", "It must be an active currency of ISO 4217.");
+        return Err(Problem::invalid_value("currency", message));
+    }
+    let Some(rates) = company.rates_on(date) else {
+        if shown.rate_date.is_none() && shown.currency.is_none() {
+            return Ok(());
+        }
+        let message = Label::new(
+            format!("{date} 及之前没有汇率。"),
+            format!("There are no rates of {date} or of any day before."),
+        );
+        return Err(Problem::invalid_value("rate_date", message));
+    };
+    let currency = shown.currency.as_deref().unwrap_or(&rates.base);
+    for stage in &mut report.stages {
+        let money = stage.amounts.iter().filter_map(|sum| {
+            Some(Money { amount: sum.amount.parse().ok()?, currency: sum.currency.clone() })
+        });
+        let money: Vec<Money> = money.collect();
+        stage.converted = rates.total(&money, currency).map(|total| ConvertedReport {
+            amount: total.amount.to_string(),
+            currency: currency.to_owned(),
+            rate_date: rates.date,
+            without_rate: total.without_rate,
+        });
+    }
+    Ok(())
 }

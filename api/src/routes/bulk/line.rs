@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Sender;
 use crate::domain::Label;
+use crate::domain::identity::{Key, KeyKind, credit_code};
 use crate::http::answer::Accepted;
 use crate::http::command::{parse_key, read_body};
 use crate::http::strict;
@@ -58,6 +59,8 @@ pub(super) enum Verb {
     Release,
     /// `POST /v1/customers/{id}/owner-changes`
     OwnerChange,
+    /// `POST /v1/customers/{id}/merges`; not with `atomic=true`
+    Merge,
 }
 
 impl Verb {
@@ -74,6 +77,7 @@ impl Verb {
             Self::Claim => "claims",
             Self::Release => "releases",
             Self::OwnerChange => "owner-changes",
+            Self::Merge => "merges",
         })
     }
 }
@@ -119,7 +123,23 @@ impl BulkLine {
         let key = self.idempotency_key.as_ref().map(|key| format!("key:{key}"));
         let customer = self.customer_id.map(|customer| format!("customer:{customer}"));
         let external = external_id.map(|id| format!("external:{id}"));
-        [claims, key, customer, external].into_iter().flatten().collect()
+        let absorbed = self.body.get("absorbed").and_then(Value::as_str);
+        let absorbed = absorbed.map(|id| format!("customer:{}", id.to_ascii_lowercase()));
+        let keys = self.keys().into_iter().map(|key| format!("{}:{}", key.kind.as_str(), key.value));
+        [claims, key, customer, external, absorbed].into_iter().flatten().chain(keys).collect()
+    }
+
+    /// By what a registration's customer may be known to another line.
+    fn keys(&self) -> Vec<Key> {
+        let contacts = self.body.get("contacts").and_then(Value::as_array).into_iter().flatten();
+        let contact = |contact: &Value| {
+            let kind = serde_json::from_value(contact.get("kind")?.clone()).ok()?;
+            Key::of_contact(kind, contact.get("value")?.as_str()?, String::new())
+        };
+        let code =
+            self.body.get("credit_code").and_then(Value::as_str).and_then(|code| credit_code(code).ok());
+        let code = code.map(|value| Key { kind: KeyKind::CreditCode, value, field: String::new() });
+        contacts.filter_map(contact).chain(code).collect()
     }
 }
 

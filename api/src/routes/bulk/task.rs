@@ -7,16 +7,16 @@ use uuid::Uuid;
 
 use super::Sender;
 use super::line::{BulkLine, LineResult, Verb};
-use crate::app::{CommandMeta, Step};
+use crate::app::{CommandMeta, Joining, Step};
+use crate::domain::Label;
+use crate::domain::customer::Command;
 use crate::domain::customer::command::Register;
-use crate::domain::customer::{Command, NewEvent, decide, tags};
-use crate::domain::{Context, Label};
-use crate::eventstore;
 use crate::http::answer::Accepted;
 use crate::http::command::{digest, read_body};
 use crate::problem::Problem;
 use crate::routes::activity::{follow_up::FollowUp, note::Note, signal::Signal};
 use crate::routes::customers::register::NewCustomer;
+use crate::routes::duplicates::merge::Merging;
 use crate::routes::order::Order;
 use crate::routes::ownership::{change_owner::OwnerChange, claim::Claim, release::Release};
 use crate::routes::status::{correct::Correction, reactivate::Reactivation, transition::Move};
@@ -30,6 +30,7 @@ pub(super) struct Task {
 enum What {
     Register { register: Box<Register>, effective_at: Option<DateTime<Utc>> },
     Order { customer: Uuid, order: Box<Order> },
+    Join { survivor: Uuid, joining: Joining },
 }
 
 impl Task {
@@ -47,6 +48,9 @@ impl Task {
             causation_id: None,
         };
         let what = match line.customer_id {
+            Some(survivor) if line.command == Verb::Merge => {
+                What::Join { survivor, joining: read_body::<Merging>(&line.body)?.into() }
+            }
             Some(customer) => What::Order { customer, order: Box::new(order(line.command, &line.body)?) },
             None => {
                 let body: NewCustomer = read_body(&line.body)?;
@@ -75,6 +79,13 @@ impl Task {
             What::Order { customer, order } => {
                 Step { customer, command: order.command, effective_at: order.effective_at }
             }
+            What::Join { .. } => {
+                let message = Label::new(
+                    "合并本身就是原子的；请在没有 atomic=true 的请求中发送。",
+                    "A merge is all or nothing by itself: send it in a request without atomic=true.",
+                );
+                return Err(Problem::invalid_value("command", message));
+            }
         })
     }
 
@@ -87,6 +98,7 @@ impl Task {
             What::Order { customer, order } => {
                 site.app.customer(caller, &self.meta, customer, &order.command, order.effective_at).await?
             }
+            What::Join { survivor, joining } => site.app.join(caller, &self.meta, survivor, &joining).await?,
         };
         let accepted = Accepted::from(answer);
         Ok((accepted.status(), LineResult::Accepted(accepted)))
@@ -96,11 +108,17 @@ impl Task {
     pub(super) async fn rehearse(self, sender: &Sender) -> Result<(StatusCode, LineResult), Problem> {
         let (status, events) = match self.what {
             What::Register { register, effective_at } => {
-                (StatusCode::CREATED, rehearse_registration(sender, *register, effective_at).await?)
+                let Sender { site, caller, .. } = sender;
+                let events = site.app.rehearse_registration(caller, *register, effective_at).await?;
+                (StatusCode::CREATED, events)
             }
             What::Order { customer, order } => {
                 let rehearsed =
                     sender.site.app.rehearse(&sender.caller, customer, &order.command, order.effective_at);
+                (StatusCode::OK, rehearsed.await?)
+            }
+            What::Join { survivor, joining } => {
+                let rehearsed = sender.site.app.rehearse_joining(&sender.caller, survivor, &joining);
                 (StatusCode::OK, rehearsed.await?)
             }
         };
@@ -111,7 +129,7 @@ impl Task {
 
 fn order(verb: Verb, body: &Value) -> Result<Order, Problem> {
     Ok(match verb {
-        Verb::Register => return Err(Problem::missing_field("customer_id")),
+        Verb::Register | Verb::Merge => return Err(Problem::missing_field("customer_id")),
         Verb::Transition => read_body::<Move>(body)?.into(),
         Verb::Correction => read_body::<Correction>(body)?.order()?,
         Verb::Reactivation => read_body::<Reactivation>(body)?.into(),
@@ -122,23 +140,4 @@ fn order(verb: Verb, body: &Value) -> Result<Order, Problem> {
         Verb::Release => read_body::<Release>(body)?.into(),
         Verb::OwnerChange => read_body::<OwnerChange>(body)?.into(),
     })
-}
-
-async fn rehearse_registration(
-    sender: &Sender,
-    register: Register,
-    effective_at: Option<DateTime<Utc>>,
-) -> Result<Vec<NewEvent>, Problem> {
-    let Sender { site, caller, .. } = sender;
-    let register = Register { customer: (site.app.ids)(), ..register };
-    if let Some(external_id) = &register.external_id {
-        let query = eventstore::Query::tag(tags::external(external_id));
-        let head = site.app.store.head(caller.tenant).await?.position;
-        if !site.app.store.read_matching(caller.tenant, &query, 0, head, 1).await?.is_empty() {
-            return Err(Problem::external_id_taken());
-        }
-    }
-    let pipelines = site.app.pipelines.latest(caller.tenant).await?;
-    let context = Context { effective_at, ..Context::new((site.app.clock)(), &caller.actor, &pipelines) };
-    Ok(decide(None, &Command::Register(register), &context)?)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::domain::Owner;
 use crate::domain::customer::command::NewContact;
-use crate::domain::customer::event::{ContactKind, Money};
+use crate::domain::customer::event::{ContactKind, Contract, Money};
 
 /// A way to reach a customer.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -67,6 +68,39 @@ fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Err
     let text = String::deserialize(deserializer)?;
     Decimal::from_str_exact(&text)
         .map_err(|_| de::Error::custom("expected a decimal number as text, such as \"12.30\""))
+}
+
+/// The id that a channel knows the person by.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+pub(crate) struct ChannelId {
+    /// The channel, as you name it.
+    #[schema(example = "mini_program")]
+    channel: String,
+    /// The id within it. Personal: unreadable once the customer is erased.
+    #[schema(example = "o6_bmjrPTlm6")]
+    id: String,
+}
+
+/// The days of a contract: either, or both.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+pub struct ContractDays {
+    /// The first day.
+    #[schema(example = "2026-01-01")]
+    starts_on: Option<NaiveDate>,
+    /// The last day.
+    #[schema(example = "2026-12-31")]
+    ends_on: Option<NaiveDate>,
+}
+
+impl From<ContractDays> for Contract {
+    fn from(days: ContractDays) -> Self {
+        Self { starts_on: days.starts_on, ends_on: days.ends_on }
+    }
+}
+
+/// The ids of channels as a command has them.
+pub(super) fn channel_ids(ids: Option<Vec<ChannelId>>) -> Option<Vec<(String, String)>> {
+    ids.map(|ids| ids.into_iter().map(|held| (held.channel, held.id)).collect())
 }
 
 /// Custom fields, by name.

@@ -15,8 +15,9 @@ use crate::http::language::Wanted;
 use crate::http::{Freshness, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{CustomerFilter, CustomerList};
+use crate::projections::{At, CustomerFilter, CustomerList};
 use crate::routes::Site;
+use crate::routes::filter::reps;
 
 /// Which customers. All that are given must hold.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -27,10 +28,25 @@ pub(super) struct Sought {
     /// Whose they are: `rep:li` or `pool:customer_pool`.
     #[param(value_type = Option<String>, example = "rep:li")]
     owner: Option<String>,
+    /// The team whose reps' customers.
+    #[param(example = "north")]
+    team: Option<String>,
     /// The stage they stand in.
     stage: Option<String>,
     /// A label they carry.
     tag: Option<String>,
+    /// The line of business.
+    industry: Option<String>,
+    /// The region.
+    region: Option<String>,
+    /// The kind of service.
+    service_type: Option<String>,
+    /// The value tier.
+    tier: Option<String>,
+    /// Where the lead came from.
+    source: Option<String>,
+    /// Through which channel.
+    channel: Option<String>,
     /// A part of the name, or of the id in another system.
     q: Option<String>,
 }
@@ -42,6 +58,13 @@ impl From<Sought> for CustomerFilter {
             owner: sought.owner.map(|owner| OwnerName::parse(&owner).0),
             stage: sought.stage,
             tag: sought.tag,
+            industry: sought.industry,
+            region: sought.region,
+            service_type: sought.service_type,
+            tier: sought.tier,
+            source: sought.source,
+            channel: sought.channel,
+            reps: None,
             q: sought.q,
         }
     }
@@ -49,7 +72,7 @@ impl From<Sought> for CustomerFilter {
 
 /// List customers
 ///
-/// In the order of their registration.
+/// In the order of their registration. Merged customers are left out: their survivors are here.
 #[utoipa::path(
     get, path = "/v1/customers", tag = "customers",
     params(Sought, Page, Freshness),
@@ -69,7 +92,12 @@ pub(super) async fn list(
         let message = Label::new("此角色不能按姓名搜索。", "This role may not search by name.");
         return Err(Problem::invalid_value("q", message));
     }
-    find(&site, &caller, language, &sought.into(), &page).await
+    let reps = match &sought.team {
+        Some(team) => Some(reps(&site, &caller, team, &At::known_now((site.app.clock)())).await?),
+        None => None,
+    };
+    let filter = CustomerFilter { reps, ..sought.into() };
+    find(&site, &caller, language, &filter, &page).await
 }
 
 /// A page of customers as the caller may read them.

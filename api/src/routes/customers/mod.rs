@@ -2,8 +2,10 @@
 
 pub(super) mod body;
 pub(super) mod change_details;
+mod documents;
 mod erase;
 pub(super) mod list;
+pub(super) mod merged;
 pub(super) mod names;
 mod read;
 pub(super) mod register;
@@ -18,5 +20,6 @@ pub(super) fn router() -> OpenApiRouter<Site> {
         .routes(routes!(register::register, list::list))
         .routes(routes!(read::read))
         .routes(routes!(change_details::change_details))
+        .routes(routes!(documents::add))
         .routes(routes!(erase::erase))
 }

@@ -1,7 +1,9 @@
 //! Reading one customer.
 
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
 
+use super::merged::gone_on;
 use super::names::Names;
 use crate::auth::Authority;
 use crate::auth::sight::shown_to;
@@ -16,12 +18,13 @@ use crate::routes::Site;
 
 /// Read a customer
 ///
-/// As it is now. Its past is in its timeline and its stays.
+/// As it is now. Its past is in its timeline and its stays. A merged customer is found where it goes on.
 #[utoipa::path(
     get, path = "/v1/customers/{id}", tag = "customers",
     params(("id" = Uuid, Path, description = "The customer."), Freshness),
     responses(
         (status = 200, description = "The customer.", body = CustomerReport),
+        (status = 308, description = "The customer was merged: `Location` names the one that goes on."),
         (status = 404, description = "There is no such customer.", body = ProblemDocument),
         (status = 503, description = "The read model is behind `min_position`.", body = ProblemDocument),
     )
@@ -31,8 +34,9 @@ pub(super) async fn read(
     Authority(caller): Authority,
     Id(id): Id,
     Wanted(language): Wanted,
+    OriginalUri(uri): OriginalUri,
     Query(freshness, ..): Query<Freshness, Nothing>,
-) -> Result<Versioned<Reading<CustomerReport>>, Problem> {
+) -> Result<Response, Problem> {
     freshness.wait(&site, &caller, "board").await?;
     let names = Names::new(&site, &caller, language).await?;
     let now = (site.app.clock)();
@@ -42,6 +46,10 @@ pub(super) async fn read(
         .customer(caller.tenant, id, now, &|pipeline, stage| names.stage(pipeline, stage))
         .await?;
     let customer = found.ok_or_else(|| Problem::not_found("customer", &id.to_string()))?;
+    if customer.merged_into.is_some() {
+        return gone_on(&site, &caller, id, "", &uri).await;
+    }
     let version = customer.version;
-    Ok(Versioned { version, body: Reading { position, body: shown_to(&caller.actor, customer) } })
+    let body = Reading { position, body: shown_to(&caller.actor, customer) };
+    Ok(Versioned { version, body }.into_response())
 }

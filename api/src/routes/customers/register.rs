@@ -1,12 +1,13 @@
 //! Registering a customer.
 
 use axum::extract::State;
+use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::body::{Amount, Contact, Fields, OwnerName};
+use super::body::{Amount, ChannelId, Contact, ContractDays, Fields, OwnerName, channel_ids};
 use crate::auth::Authority;
-use crate::domain::customer::command::Register;
+use crate::domain::customer::command::{NewProfile, Register};
 use crate::http::answer::Accepted;
 use crate::http::{Command, Instant};
 use crate::problem::Problem;
@@ -52,6 +53,25 @@ pub struct NewCustomer {
     /// Custom fields.
     #[schema(value_type = Option<Object>)]
     fields: Option<Fields>,
+    /// The unified social credit code (统一社会信用代码), with its check digit.
+    #[schema(example = "91330100799655058B")]
+    credit_code: Option<String>,
+    /// The ids that channels know the person by.
+    channel_ids: Option<Vec<ChannelId>>,
+    /// The line of business.
+    industry: Option<String>,
+    /// The region.
+    region: Option<String>,
+    /// The kind of service that the customer is in.
+    service_type: Option<String>,
+    /// The contract's days.
+    contract: Option<ContractDays>,
+    /// The day of delivery.
+    #[schema(example = "2026-02-01")]
+    delivered_on: Option<NaiveDate>,
+    /// The day until which the deal is put off.
+    #[schema(example = "2026-03-01")]
+    postponed_until: Option<NaiveDate>,
     /// When the customer entered; now when absent.
     pub(crate) effective_at: Option<Instant>,
 }
@@ -74,6 +94,17 @@ impl From<NewCustomer> for Register {
             fields: body.fields,
             owner: body.owner.map(|owner| owner.0),
             note: body.note,
+            profile: NewProfile {
+                credit_code: body.credit_code,
+                channel_ids: channel_ids(body.channel_ids),
+                industry: body.industry,
+                region: body.region,
+                service_type: body.service_type,
+                contract: body.contract.map(Into::into),
+                delivered_on: body.delivered_on,
+                postponed_until: body.postponed_until,
+                ..NewProfile::default()
+            },
             ..Self::default()
         }
     }
@@ -81,12 +112,14 @@ impl From<NewCustomer> for Register {
 
 /// Register a customer
 ///
-/// The customer enters the pipeline's first stage, in the default pool unless an owner is given.
+/// The customer enters the pipeline's first stage, in the default pool unless an owner is given. Nobody is registered
+/// twice: telephone (E.164; Chinese mobile numbers also without country code), e-mail, WeChat id, credit code and
+/// channel ids are compared with every customer's.
 #[utoipa::path(
     post, path = "/v1/customers", tag = "customers", request_body = NewCustomer,
     responses(
         (status = 201, description = "Registered; `id` names the customer.", body = Accepted),
-        (status = 409, description = "A customer of that external id exists.", body = ProblemDocument),
+        (status = 409, description = "`customer-exists` by its external id, or `duplicate-customer` by a contact, credit code or channel id; `customer_id` names it.", body = ProblemDocument),
         (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
     )
 )]

@@ -1,6 +1,7 @@
 //! A customer's timeline.
 
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -12,6 +13,7 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::{TimelineQuery, TimelineReport, TimelineView};
 use crate::routes::Site;
+use crate::routes::customers::merged::gone_on;
 
 /// Which story.
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
@@ -26,12 +28,14 @@ pub(super) struct Story {
 
 /// Read a customer's timeline
 ///
-/// Newest last. A record that a correction replaced carries `superseded_by`.
+/// Newest last. A record that a correction replaced carries `superseded_by`. What happened to customers that were
+/// merged into this one is told with it: `origin` says whose it was.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/timeline", tag = "history",
     params(("id" = Uuid, Path, description = "The customer."), Story, Moment, Page),
     responses(
         (status = 200, description = "A page of the timeline.", body = TimelineReport),
+        (status = 308, description = "The customer was merged: `Location` names the timeline that goes on."),
         (status = 404, description = "There is no such customer.", body = ProblemDocument),
     )
 )]
@@ -39,14 +43,17 @@ pub(super) async fn timeline(
     State(site): State<Site>,
     Authority(caller): Authority,
     Id(customer): Id,
+    OriginalUri(uri): OriginalUri,
     Query(Story { view }, moment, page, _): Query<Story, Moment, Page>,
-) -> Result<Reading<TimelineReport>, Problem> {
+) -> Result<Response, Problem> {
     let limit = page.limit()? as usize;
-    site.app.customer_state(&caller, customer).await?;
+    if site.app.customer_state(&caller, customer).await?.merged_into.is_some() {
+        return gone_on(&site, &caller, customer, "/timeline", &uri).await;
+    }
     let at = moment.at(&site, &caller, "timeline").await?;
     let cursor = page.cursor().map(str::to_owned);
     let personal = reads_people(&caller.actor);
     let query = TimelineQuery { customer, at, view, cursor, limit, personal };
     let report = site.app.projections.timeline(caller.tenant, &query).await?;
-    Ok(Reading { position: report.position, body: report })
+    Ok(Reading { position: report.position, body: report }.into_response())
 }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::auth::Authority;
 use crate::domain::customer::command::{self, Command as DomainCommand};
+use crate::domain::customer::event::Occasion;
 use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
@@ -20,19 +21,67 @@ use crate::routes::order::{Order, carry_out};
 pub(crate) struct OwnerChange {
     /// Who.
     to: OwnerName,
-    /// Why.
+    /// Why. Where it is the word of an occasion, it is that occasion, too.
     reason: String,
+    /// On what occasion.
+    #[schema(inline)]
+    occasion: Option<OccasionName>,
+}
+
+/// The occasions on which customers change hands.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::routes) enum OccasionName {
+    /// Between colleagues.
+    Handover,
+    /// The owner is away.
+    Leave,
+    /// The owner has left the company.
+    Resign,
+    /// Regions were divided anew.
+    Region,
+    /// A rule did it.
+    Auto,
+}
+
+impl OccasionName {
+    /// The word.
+    pub(in crate::routes) fn as_str(self) -> &'static str {
+        match self {
+            Self::Handover => "handover",
+            Self::Leave => "leave",
+            Self::Resign => "resign",
+            Self::Region => "region",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+impl From<OccasionName> for Occasion {
+    fn from(name: OccasionName) -> Self {
+        match name {
+            OccasionName::Handover => Self::Handover,
+            OccasionName::Leave => Self::Leave,
+            OccasionName::Resign => Self::Resign,
+            OccasionName::Region => Self::Region,
+            OccasionName::Auto => Self::Auto,
+        }
+    }
 }
 
 impl From<OwnerChange> for Order {
     fn from(body: OwnerChange) -> Self {
-        Self::now(DomainCommand::ChangeOwner(command::ChangeOwner { to: body.to.0, reason: body.reason }))
+        Self::now(DomainCommand::ChangeOwner(command::ChangeOwner {
+            to: body.to.0,
+            reason: body.reason,
+            occasion: body.occasion.map(Into::into),
+        }))
     }
 }
 
 /// Change a customer's owner
 ///
-/// Stage, notes and plans stay as they are.
+/// Stage, notes and plans stay as they are. Between reps, the new owner has two days of grace.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/owner-changes", tag = "ownership", request_body = OwnerChange,
     params(("id" = Uuid, Path, description = "The customer.")),

@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::InForce;
 use crate::auth::Authority;
+use crate::domain::Language;
 use crate::domain::customer::{AllowedTransition, allowed_transitions};
-use crate::domain::{Context, Language};
 use crate::http::answer::Versioned;
 use crate::http::language::Wanted;
 use crate::http::{Id, Query};
@@ -84,11 +83,9 @@ pub(super) async fn allowed(
 ) -> Result<Versioned<Json<AllowedTransitionsReply>>, Problem> {
     let customer = site.app.customer_state(&caller, id).await?;
     let key = which.pipeline.as_deref().unwrap_or(customer.primary());
-    let team = site.app.team_of(caller.tenant, &customer.owner);
-    let InForce { pipelines, versions } = site.app.pipelines.in_force(caller.tenant, team.as_deref()).await?;
-    let pipeline = pipelines.get(key).ok_or_else(|| Problem::not_found("pipeline", key))?;
-    let now = (site.app.clock)();
-    let context = Context { versions: Some(&versions), ..Context::new(now, &caller.actor, &pipelines) };
+    let situation = site.app.bare_situation(&caller, Some(&customer.owner)).await?;
+    let context = situation.context(&caller, None);
+    let pipeline = context.pipeline(key).ok_or_else(|| Problem::not_found("pipeline", key))?;
     let items = allowed_transitions(&customer, pipeline, &context).into_iter();
     let items = items.map(|transition| TransitionReply::of(transition, language)).collect();
     Ok(Versioned { version: customer.version, body: Json(AllowedTransitionsReply { items }) })

@@ -1,6 +1,7 @@
 //! Moving a customer to another stage.
 
 use axum::extract::State;
+use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -12,6 +13,7 @@ use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
+use crate::routes::customers::body::Amount;
 use crate::routes::order::{Order, carry_out};
 
 /// A move.
@@ -37,6 +39,11 @@ pub(crate) struct Move {
     evidence: Vec<Evidence>,
     /// The pipeline version that the caller has seen. When another is in force the move is refused with 409.
     expected_pipeline_version: Option<u32>,
+    /// Until which day the deal is put off: into a paused stage only, and over once the customer leaves it.
+    #[schema(example = "2026-03-01")]
+    postponed_until: Option<NaiveDate>,
+    /// How much is won: into a won or partly won stage only.
+    won_amount: Option<Amount>,
     /// When it happened; now when absent.
     effective_at: Option<Instant>,
 }
@@ -69,6 +76,8 @@ impl From<Move> for Order {
             next_step: body.next_step,
             evidence: evidence.collect(),
             expected_pipeline_version: body.expected_pipeline_version,
+            postponed_until: body.postponed_until,
+            won_amount: body.won_amount.map(Into::into),
         };
         Self {
             command: DomainCommand::Transition(transition),

@@ -1,6 +1,6 @@
 //! A rep changes what is known of a customer; its stage and owner stay as they are.
 
-use super::{NewEvent, guard, register};
+use super::{NewEvent, guard, profile, register};
 use crate::customer::command::ChangeDetails;
 use crate::customer::event::{CustomerEvent, DetailsChanged};
 use crate::customer::state::Customer;
@@ -34,7 +34,8 @@ pub(super) fn decide(
         guard::tags(command.tags.as_deref().unwrap_or_default()),
         guard::optional_line("tier", command.tier.as_deref(), guard::MAX_NAME_CHARS),
         guard::money("amount", command.amount.as_ref()),
-        guard::fields(command.fields.iter().flatten()),
+        guard::fields(command.fields.as_ref(), context),
+        profile::well_formed(&command.profile),
     ])?;
     let command = command.clone();
     let event = CustomerEvent::DetailsChanged(DetailsChanged {
@@ -46,6 +47,7 @@ pub(super) fn decide(
         tier: command.tier,
         amount: command.amount,
         fields: command.fields.map(Personal::from),
+        profile: profile::event(command.profile),
     });
     Ok(vec![NewEvent { event, effective_at: context.effective_at() }])
 }
@@ -54,6 +56,7 @@ pub(super) fn decide(
 mod tests {
     use super::*;
     use crate::customer::decide::spec::*;
+    use crate::field::{Field, FieldType};
 
     #[test]
     fn what_is_given_is_set_and_the_rest_stays() {
@@ -71,6 +74,21 @@ mod tests {
     fn tags_can_be_taken_away() {
         let command = ChangeDetails { tags: Some(Vec::new()), ..ChangeDetails::default() };
         given([registered_by_li()]).when(command).event();
+    }
+
+    #[test]
+    fn declared_fields_are_checked_and_others_refused_by_name() {
+        let name = Label::new("采购量", "Volume");
+        let volume = Field { key: "volume".to_owned(), name, kind: FieldType::Integer };
+        let set = |fields: [(&str, serde_json::Value); 1]| {
+            let fields = fields.map(|(key, value)| (key.to_owned(), value)).into();
+            let command = ChangeDetails { fields: Some(fields), ..ChangeDetails::default() };
+            given([registered_by_li()]).with_field(volume.clone()).when(command)
+        };
+        set([("volume", 12.into())]).event();
+        set([("volume", "12".into())]).refuses([Code::InvalidValue]);
+        let refusal = set([("colour", "red".into())]).refuses([Code::UnknownField]);
+        assert_eq!(refusal.extra["declared"], serde_json::json!(["volume"]));
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! A customer is given to somebody else: a hand-over, an assignment, a return. Its stage stays as it is.
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::{NewEvent, guard};
 use crate::customer::command::ChangeOwner;
-use crate::customer::event::{CustomerEvent, OwnerChanged};
+use crate::customer::event::{CustomerEvent, Occasion, OwnerChanged};
 use crate::customer::state::Customer;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Owner, Personal};
 
+/// How long a new owner is not blamed for what the former one left undone.
+const GRACE: TimeDelta = TimeDelta::days(2);
+
 /// A rep hands over what it owns. Taking from a pool is a claim, which counts; only who supervises assigns.
 fn may_give_away(customer: &Customer, context: &Context<'_>) -> Vec<Violation> {
     match &customer.owner {
-        Owner::Rep(_) => guard::may_work(customer, context),
+        Owner::Rep(_) => guard::may_give_up(customer, context),
         Owner::Pool(_) => guard::supervises(context, ""),
     }
 }
@@ -24,6 +29,12 @@ fn to_somebody_else(customer: &Customer, to: &Owner) -> Vec<Violation> {
             Label::new("请选择其他归属。", "Name another owner."),
         )
     })
+}
+
+/// A new owner has some days before the clocks of follow-ups count against it.
+fn grace(customer: &Customer, to: &Owner, context: &Context<'_>) -> Option<DateTime<Utc>> {
+    let between_reps = matches!((&customer.owner, to), (Owner::Rep(_), Owner::Rep(_)));
+    between_reps.then(|| context.now + GRACE)
 }
 
 pub(super) fn decide(
@@ -41,17 +52,23 @@ pub(super) fn decide(
         from: customer.owner.clone(),
         to: command.to.clone(),
         reason: Personal::Clear(command.reason.clone()),
+        occasion: command.occasion.or_else(|| Occasion::parse(&command.reason)),
+        grace_until: grace(customer, &command.to, context),
     });
     Ok(vec![NewEvent { event, effective_at: context.now }])
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{prop_assert_eq, proptest};
+
     use super::*;
+    use crate::customer::command::Release;
     use crate::customer::decide::spec::*;
+    use crate::customer::event::{FollowedUp, NextPlan};
 
     fn give_to(owner: Owner) -> ChangeOwner {
-        ChangeOwner { to: owner, reason: "region".to_owned() }
+        ChangeOwner { to: owner, reason: "region".to_owned(), occasion: None }
     }
 
     fn rep(id: &str) -> Owner {
@@ -61,7 +78,13 @@ mod tests {
     #[test]
     fn a_rep_hands_its_customer_over() {
         given([registered_by_li()]).when(give_to(rep("zhao"))).then([CustomerEvent::OwnerChanged(
-            OwnerChanged { from: rep("li"), to: rep("zhao"), reason: Personal::Clear("region".into()) },
+            OwnerChanged {
+                from: rep("li"),
+                to: rep("zhao"),
+                reason: Personal::Clear("region".into()),
+                occasion: Some(Occasion::Region),
+                grace_until: Some(day(12)),
+            },
         )]);
     }
 
@@ -76,6 +99,55 @@ mod tests {
         given([registered_by_li()]).when(give_to(rep("li"))).refuses([Code::SameOwner]);
         given([registered_by_li()]).when(give_to(Owner::Pool("nowhere".into()))).refuses([Code::UnknownPool]);
         given([registered_by_li()]).when(give_to(rep(""))).refuses([Code::EmptyText]);
+    }
+
+    #[test]
+    fn a_deputy_works_the_customers_and_gives_none_of_them_away() {
+        let story = || given([registered_by_li()]).by(zhao()).standing_in_for("li");
+        story().when(to("contacted")).event();
+        story().when(give_to(rep("zhao"))).refuses([Code::NotOwner]);
+        let release = Release { reason: "no time".to_owned(), ..Release::default() };
+        story().when(release).refuses([Code::NotOwner]);
+    }
+
+    proptest! {
+        /// Whatever happened before: who owns a customer next makes no difference to where it stands, to what is
+        /// planned, nor to what is in its history.
+        #[test]
+        fn a_change_of_owner_touches_neither_stage_nor_plan_nor_history(
+            moves in proptest::collection::vec(0..3_usize, 0..12),
+            to_pool: bool,
+        ) {
+            let plan = |n: usize| CustomerEvent::FollowedUp(FollowedUp {
+                channel: "phone".to_owned(),
+                summary: Personal::Clear("talked".to_owned()),
+                goal_reached: None,
+                next_plan: NextPlan { at: day(50 + n as i64), text: Personal::Clear("call".to_owned()) },
+            });
+            let stages = ["new_lead", "contacted", "need_confirmed"];
+            let mut held = "new_lead";
+            let mut events = vec![registered_by_li()];
+            for (n, stage) in moves.into_iter().enumerate() {
+                if stages[stage] == held {
+                    events.push(plan(n));
+                } else {
+                    events.push(moved(held, stages[stage]));
+                    held = stages[stage];
+                }
+            }
+            let owner = if to_pool { Owner::Pool("customer_pool".to_owned()) } else { rep("zhao") };
+            let change = given(events.clone()).by(wang()).at(day(40)).when(give_to(owner.clone())).event().event;
+            let before = given(events.clone()).customer.unwrap();
+            let after = given(events.into_iter().chain([change])).customer.unwrap();
+            prop_assert_eq!(after.owner, owner);
+            prop_assert_eq!(after.next_plan, before.next_plan);
+            prop_assert_eq!(after.last_follow_up_at, before.last_follow_up_at);
+            for journey in before.journeys.keys() {
+                prop_assert_eq!(after.journeys.stays(journey), before.journeys.stays(journey));
+                prop_assert_eq!(after.journeys.moves(journey), before.journeys.moves(journey));
+            }
+            prop_assert_eq!(after.version, before.version + 1);
+        }
     }
 
     #[test]

@@ -534,6 +534,8 @@ mod tests {
             from: Owner::Rep("li".into()),
             to: Owner::Rep("zhao".into()),
             reason: Personal::Clear("region".into()),
+            occasion: None,
+            grace_until: None,
         });
         let command = || correct(4, Amendment::Void);
         story_with([assigned.clone()]).by(zhao()).when(command()).refuses([Code::NotOwnRecord]);

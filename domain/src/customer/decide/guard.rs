@@ -1,5 +1,7 @@
 //! Conditions that several decisions share. Each answers with what is unmet.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Datelike, Utc};
 use serde_json::Value;
 
@@ -10,7 +12,7 @@ use crate::customer::state::Customer;
 use crate::customer::timeline::Stay;
 use crate::pipeline::{Pipeline, Stage};
 use crate::refusal::{Code, Refusal, Violation, require};
-use crate::{Context, Label, Owner};
+use crate::{Context, Label, Owner, field, identity};
 
 /// Free text: notes, summaries, reasons.
 pub(crate) const MAX_TEXT_CHARS: usize = 4_000;
@@ -34,6 +36,23 @@ pub(super) fn not_erased(customer: &Customer) -> Vec<Violation> {
             Label::new("如客户再次联系，请重新登记。", "Register the person anew if they come back."),
         )
     })
+}
+
+/// A merged customer's stream has ended: its survivor takes the commands.
+pub(super) fn not_merged(customer: &Customer) -> Vec<Violation> {
+    let Some(survivor) = customer.merged_into else { return Vec::new() };
+    vec![
+        Violation::new(
+            Code::Merged,
+            "",
+            Label::new("该客户已合并到另一个客户。", "The customer was merged into another one."),
+            Label::new(
+                "请操作 merged_into 指出的客户，或先撤销合并。",
+                "Work with the customer named by merged_into, or undo the merge first.",
+            ),
+        )
+        .with("merged_into", survivor.to_string()),
+    ]
 }
 
 /// Analysts and auditors read; the others command.
@@ -61,24 +80,36 @@ pub(super) fn forbidden_role(message: Label, how_to_fix: Label) -> Violation {
     Violation::new(Code::ForbiddenRole, "", message, how_to_fix)
 }
 
-/// A rep works its own customers and those in a pool; another rep's only a manager may touch.
+/// A rep works its own customers, those in a pool and those of whom it stands in for; another rep's only who leads may
+/// touch.
 pub(super) fn may_work(customer: &Customer, context: &Context<'_>) -> Vec<Violation> {
     if context.import || context.actor.supervises() {
         return Vec::new();
     }
     let Some(rep) = context.actor.rep_id() else { return may_command(context) };
     let Owner::Rep(owner) = &customer.owner else { return Vec::new() };
-    require(owner == rep, || {
-        Violation::new(
-            Code::NotOwner,
-            "",
-            Label::new("该客户属于其他销售。", "The customer belongs to another rep."),
-            Label::new(
-                "请联系其负责人，或由主管转移归属。",
-                "Ask its owner, or have a manager change the owner.",
-            ),
-        )
-    })
+    require(owner == rep || context.stands_in_for.contains(owner), not_owner)
+}
+
+/// What a deputy may not do: to give the customer away is its owner's, or of those who lead.
+pub(super) fn may_give_up(customer: &Customer, context: &Context<'_>) -> Vec<Violation> {
+    let stands_in = match &customer.owner {
+        Owner::Rep(owner) => context.stands_in_for.contains(owner) && context.actor.rep_id() != Some(owner),
+        Owner::Pool(_) => false,
+    };
+    if stands_in && !context.actor.supervises() { vec![not_owner()] } else { may_work(customer, context) }
+}
+
+fn not_owner() -> Violation {
+    Violation::new(
+        Code::NotOwner,
+        "",
+        Label::new("该客户属于其他销售。", "The customer belongs to another rep."),
+        Label::new(
+            "请联系其负责人，或由主管转移归属。",
+            "Ask its owner, or have a manager change the owner.",
+        ),
+    )
 }
 
 /// When a command happened: now, unless it says otherwise. Servers' clocks differ a little, so now is never
@@ -325,7 +356,8 @@ pub(super) fn money(field: &str, money: Option<&Money>) -> Vec<Violation> {
     let Some(money) = money else { return Vec::new() };
     let limit = rust_decimal::Decimal::from(1_000_000_000_000_000_u64);
     let amount_sane = !money.amount.is_sign_negative() && money.amount < limit && money.amount.scale() <= 6;
-    let currency_shaped = money.currency.len() == 3 && money.currency.bytes().all(|b| b.is_ascii_uppercase());
+    let decimals = crate::money::decimals(&money.currency);
+    let fine_enough = decimals.is_none_or(|decimals| money.amount.normalize().scale() <= decimals);
     let amount = require(amount_sane, || {
         Violation::new(
             Code::InvalidMoney,
@@ -337,18 +369,29 @@ pub(super) fn money(field: &str, money: Option<&Money>) -> Vec<Violation> {
             Label::new("例如 12.30。", "Write it like 12.30."),
         )
     });
-    let currency = require(currency_shaped, || {
+    let currency = require(decimals.is_some(), || {
         Violation::new(
             Code::InvalidMoney,
             format!("{field}.currency"),
-            Label::new(
-                "货币须为ISO 4217的三个大写字母。",
-                "A currency is three capital letters of ISO 4217.",
-            ),
+            Label::new("货币须为ISO 4217中现行的货币代码。", "A currency is an active code of ISO 4217."),
             Label::new("例如 CNY。", "Write it like CNY."),
         )
     });
-    [amount, currency].concat()
+    let minor_units = require(fine_enough, || {
+        let decimals = decimals.unwrap_or_default();
+        let currency = &money.currency;
+        Violation::new(
+            Code::InvalidMoney,
+            format!("{field}.amount"),
+            Label::new(
+                format!("{currency} 的金额最多{decimals}位小数。"),
+                format!("An amount in {currency} has at most {decimals} decimals."),
+            ),
+            Label::new("请按货币的最小单位填写。", "Give it in the currency's minor units."),
+        )
+        .with("decimals", decimals)
+    });
+    [amount, currency, minor_units].concat()
 }
 
 /// Labels that are not statuses.
@@ -371,6 +414,8 @@ fn contact(field: &str, contact: &NewContact) -> Vec<Violation> {
     }
     let value = contact.value.as_str();
     let plausible = match contact.kind {
+        ContactKind::Phone if identity::phone(value).is_some() => true,
+        ContactKind::Email if identity::email(value).is_some() => true,
         ContactKind::Phone => {
             value.bytes().filter(u8::is_ascii_digit).count() >= 3
                 && value.chars().all(|c| c.is_ascii_digit() || "+-() .#*/x".contains(c))
@@ -392,8 +437,9 @@ fn contact(field: &str, contact: &NewContact) -> Vec<Violation> {
 }
 
 /// Custom fields: bounded, with named keys and without control characters.
-pub(super) fn fields<'a>(fields: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Vec<Violation> {
-    let mut unmet = Vec::new();
+pub(super) fn fields(fields: Option<&BTreeMap<String, Value>>, context: &Context<'_>) -> Vec<Violation> {
+    let Some(fields) = fields else { return Vec::new() };
+    let mut unmet = field::values(context.fields, fields);
     let mut bytes = 0;
     for (key, value) in fields {
         bytes += key.len() + value.to_string().len();

@@ -4,12 +4,16 @@ mod change_details;
 mod change_owner;
 mod claim;
 mod correct;
+mod deal;
+mod document;
 mod erase;
 mod follow_up;
 mod force;
 pub(super) mod guard;
+mod merge;
 pub(super) mod migrate;
 mod note;
+mod profile;
 mod reactivate;
 mod register;
 mod release;
@@ -17,7 +21,10 @@ mod settle;
 mod signal;
 #[cfg(test)]
 pub(super) mod spec;
+mod touch;
 pub(super) mod transition;
+
+pub use merge::{MergeEvents, merge, unmerge};
 
 use chrono::{DateTime, Utc};
 
@@ -47,7 +54,7 @@ pub fn decide(
 ) -> Result<Vec<NewEvent>, Refusal> {
     let known = || {
         let customer = state.ok_or_else(unknown_customer)?;
-        Refusal::unless_met([guard::not_erased(customer)])?;
+        Refusal::unless_met([guard::not_erased(customer), guard::not_merged(customer)])?;
         Ok(customer)
     };
     if let Some(decided) = state.and_then(|customer| migrate::first(customer, command, context)) {
@@ -69,6 +76,8 @@ pub fn decide(
         Command::Release(command) => release::decide(known()?, command, context),
         Command::ChangeOwner(command) => change_owner::decide(known()?, command, context),
         Command::Erase(command) => known().and_then(|_| erase::decide(command, context)),
+        Command::AddDocument(command) => document::decide(known()?, command, context),
+        Command::Touch(command) => known().and_then(|_| touch::decide(command, context)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A rep registers a customer: it enters a pipeline, and belongs to somebody from the start.
 
-use super::{NewEvent, guard};
+use super::{NewEvent, guard, profile};
 use crate::customer::command::{NewContact, Register};
 use crate::customer::event::{Contact, CustomerEvent, Registered};
 use crate::customer::state::Customer;
@@ -59,8 +59,9 @@ pub(super) fn decide(
         guard::tags(&command.tags),
         guard::optional_line("tier", command.tier.as_deref(), guard::MAX_NAME_CHARS),
         guard::money("amount", command.amount.as_ref()),
-        guard::fields(command.fields.iter().flatten()),
+        guard::fields(command.fields.as_ref(), context),
         guard::optional_text("note", command.note.as_deref()),
+        profile::well_formed(&command.profile),
     ])?;
     let command = command.clone();
     let event = CustomerEvent::Registered(Registered {
@@ -80,6 +81,7 @@ pub(super) fn decide(
         fields: command.fields.map(Personal::from),
         owner,
         note: command.note.map(Personal::from),
+        profile: profile::event(command.profile),
     });
     Ok(vec![NewEvent { event, effective_at }])
 }

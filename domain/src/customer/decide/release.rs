@@ -27,7 +27,7 @@ pub(super) fn decide(
         Owner::Pool(_) => Err(vec![not_owned()]),
     };
     Refusal::unless_met([
-        guard::may_work(customer, context),
+        guard::may_give_up(customer, context),
         owner.clone().err().unwrap_or_default(),
         guard::known_pool(context, customer.primary(), &pool, "pool"),
         guard::text("reason", &command.reason),

@@ -1,6 +1,6 @@
 //! Given these events, when this command, then those events, or a refusal: the language of the decisions' tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,6 +10,7 @@ use super::{NewEvent, decide};
 use crate::customer::command::{Command, Transition};
 use crate::customer::event::{CustomerEvent, Moved, Recorded, Registered};
 use crate::customer::state::Customer;
+use crate::field::{Field, Fields};
 use crate::pipeline::templates;
 use crate::pipeline::version::Versions;
 use crate::refusal::{Code, Refusal};
@@ -64,6 +65,7 @@ pub(in crate::customer) fn registered() -> Registered {
         fields: None,
         owner: Owner::Pool("customer_pool".to_owned()),
         note: None,
+        profile: None,
     }
 }
 
@@ -128,6 +130,8 @@ pub(in crate::customer) fn given(events: impl IntoIterator<Item = CustomerEvent>
         claims_today: 0,
         allow_before_creation: false,
         import: false,
+        stands_in_for: BTreeSet::new(),
+        fields: Fields::new(),
     }
 }
 
@@ -142,6 +146,8 @@ pub(in crate::customer) struct Spec {
     claims_today: u32,
     allow_before_creation: bool,
     import: bool,
+    stands_in_for: BTreeSet<String>,
+    fields: Fields,
 }
 
 impl Spec {
@@ -159,6 +165,15 @@ impl Spec {
 
     pub(in crate::customer) fn after_claims(self, claims_today: u32) -> Self {
         Self { claims_today, ..self }
+    }
+
+    pub(in crate::customer) fn standing_in_for(self, rep: &str) -> Self {
+        Self { stands_in_for: [rep.to_owned()].into(), ..self }
+    }
+
+    pub(in crate::customer) fn with_field(mut self, field: Field) -> Self {
+        self.fields.insert(field.key.clone(), field);
+        self
     }
 
     pub(in crate::customer) fn on_import(self) -> Self {
@@ -189,6 +204,8 @@ impl Spec {
             claims_today: self.claims_today,
             allow_before_creation: self.allow_before_creation,
             import: self.import,
+            stands_in_for: &self.stands_in_for,
+            fields: &self.fields,
             ..Context::new(self.now, &self.actor, &self.pipelines)
         }
     }
@@ -216,6 +233,13 @@ impl Outcome {
         let mut events = self.events();
         assert_eq!(events.len(), 1, "one event was expected: {events:?}");
         events.remove(0)
+    }
+
+    /// The two events.
+    #[track_caller]
+    pub(in crate::customer) fn both(self) -> [CustomerEvent; 2] {
+        let events: Vec<CustomerEvent> = self.events().into_iter().map(|new| new.event).collect();
+        events.try_into().unwrap_or_else(|events| panic!("two events were expected: {events:?}"))
     }
 
     #[track_caller]
@@ -250,5 +274,5 @@ macro_rules! commands {
 
 commands! {
     Register ChangeDetails Transition Override Settle Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner
-    Erase
+    Erase Touch AddDocument
 }

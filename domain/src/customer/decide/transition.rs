@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::{NewEvent, guard};
+use super::{NewEvent, deal, guard};
 use crate::context::CLOCK_SKEW;
 use crate::customer::command::Transition;
 use crate::customer::event::{CustomerEvent, Evidence, Moved, TransitionRequested};
@@ -377,6 +377,7 @@ pub(in crate::customer) fn obstacles(
     let on_the_way = allowed(pipeline, from, to);
     [
         guard::not_erased(customer),
+        guard::not_merged(customer),
         guard::may_work(customer, context),
         guard::known_stage(pipeline, to, "to"),
         elsewhere(from, to, context),
@@ -411,7 +412,9 @@ pub(super) fn decide(
         guard::optional_text("reason", command.reason.as_deref()),
         guard::optional_text("note", command.note.as_deref()),
         guard::optional_text("next_step", command.next_step.as_deref()),
+        deal::well_formed(stage, command, effective_at),
     ])?;
+    let details = deal::details(customer, command, stage, effective_at);
     let command = command.clone();
     let is_code = |reason: &String| pipeline.reasons.iter().any(|known| known.code == *reason);
     let (code, words) = match command.reason {
@@ -453,7 +456,7 @@ pub(super) fn decide(
         approval: None,
         overrides: Vec::new(),
     });
-    Ok(vec![NewEvent { event, effective_at }])
+    Ok([Some(NewEvent { event, effective_at }), details].into_iter().flatten().collect())
 }
 
 #[cfg(test)]

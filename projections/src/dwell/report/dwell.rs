@@ -118,6 +118,8 @@ pub struct StageReport {
     pub completed_seconds: Option<CompletedSeconds>,
     /// How long stays last, the open ones included.
     pub kaplan_meier: KaplanMeier,
+    /// Of the open stays, those whose observation ended early.
+    pub censored: Vec<Censored>,
     /// Where they go.
     pub exits: Vec<Exit>,
     /// From a journey's first record to its first stay here, in seconds.
@@ -171,6 +173,16 @@ pub struct KaplanMeier {
 
 /// `[age, survival, low, high, at_risk]`.
 pub type CurvePoint = (f64, f64, f64, f64, usize);
+
+/// Stays whose observation ended early: they count as long as they were seen, and as no exit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Censored {
+    /// Why: `merged` or `erased`.
+    #[schema(example = "merged")]
+    pub reason: String,
+    /// How many.
+    pub count: usize,
+}
 
 /// A way out of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -278,6 +290,11 @@ impl StageReport {
             repeats: figures.repeats,
             completed_seconds: figures.lengths.map(CompletedSeconds::from),
             kaplan_meier: KaplanMeier::of(&figures.curve, query, question.horizon),
+            censored: figures
+                .censored
+                .iter()
+                .map(|(end, count)| Censored { reason: end.as_str().to_owned(), count: *count })
+                .collect(),
             exits,
             first_passage: passage.and_then(Quantiles::of),
             open_median_age_seconds: quantile::continuous(&ages, 0.5),

@@ -1,0 +1,168 @@
+//! What tenants have set up for themselves, folded from the log: people, declared fields, rates.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value};
+use tokio::sync::RwLock;
+use waymark_domain::company::{Company, CompanyCommand, CompanyEvent, decide};
+use waymark_domain::customer::tags;
+use waymark_eventstore::{Append, Clock, EventStore, Outcome, Position, Query, StoreError, TenantId};
+
+use super::remember::{Remembered, replay, store_error};
+use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
+
+/// How long another process's change may go unnoticed.
+const FRESH_FOR: TimeDelta = TimeDelta::seconds(1);
+/// How many entries are read at a time.
+const PAGE: u32 = 500;
+/// How often a command is decided again because others changed what it was decided on.
+const ATTEMPTS: u32 = 64;
+
+/// What tenants have set up.
+pub struct Companies {
+    store: Arc<dyn EventStore>,
+    clock: Clock,
+    tenants: RwLock<HashMap<TenantId, Known>>,
+}
+
+#[derive(Clone)]
+struct Known {
+    read_to: Position,
+    read_at: DateTime<Utc>,
+    now: Arc<Company>,
+    history: Arc<Vec<(Position, DateTime<Utc>, CompanyEvent)>>,
+}
+
+impl Companies {
+    pub(super) fn new(store: Arc<dyn EventStore>, clock: Clock) -> Self {
+        Self { store, clock, tenants: RwLock::new(HashMap::new()) }
+    }
+
+    /// What a tenant has set up.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn now(&self, tenant: TenantId) -> Result<Arc<Company>, AppError> {
+        Ok(self.known(tenant).await?.now)
+    }
+
+    /// What a tenant had set up at an instant, as known at a position (all that is known, when none is given).
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn then(
+        &self,
+        tenant: TenantId,
+        effective_at: DateTime<Utc>,
+        known: Option<Position>,
+    ) -> Result<Company, AppError> {
+        let history = self.known(tenant).await?.history;
+        let mut company = Company::default();
+        for (position, at, event) in history.iter() {
+            if *at <= effective_at && known.is_none_or(|known| *position <= known) {
+                company.evolve(event);
+            }
+        }
+        Ok(company)
+    }
+
+    async fn known(&self, tenant: TenantId) -> Result<Known, AppError> {
+        let now = (self.clock)();
+        if let Some(known) = self.tenants.read().await.get(&tenant)
+            && now - known.read_at < FRESH_FOR
+        {
+            return Ok(known.clone());
+        }
+        self.read_on(tenant).await
+    }
+
+    async fn read_on(&self, tenant: TenantId) -> Result<Known, AppError> {
+        // One reader at a time: the others find its work done.
+        let mut tenants = self.tenants.write().await;
+        let mut known = tenants.get(&tenant).cloned().unwrap_or_else(Known::nothing);
+        let head = self.store.head(tenant).await?.position;
+        let query = Query::tag(tags::COMPANY);
+        loop {
+            let page = self.store.read_matching(tenant, &query, known.read_to, head, PAGE).await?;
+            for entry in &page {
+                known.learn(entry)?;
+            }
+            if page.len() < PAGE as usize {
+                break;
+            }
+        }
+        known.read_to = head;
+        known.read_at = (self.clock)();
+        tenants.insert(tenant, known.clone());
+        Ok(known)
+    }
+}
+
+impl Known {
+    fn nothing() -> Self {
+        Self { read_to: 0, read_at: DateTime::<Utc>::MIN_UTC, now: Arc::default(), history: Arc::default() }
+    }
+
+    fn learn(&mut self, entry: &waymark_eventstore::Entry) -> Result<(), AppError> {
+        let unreadable = |why: String| AppError::Unreadable(format!("position {}: {why}", entry.position));
+        let envelope = entry.envelope().map_err(|error| unreadable(error.to_string()))?;
+        let event = CompanyEvent::decode(&envelope.event_type, envelope.type_version, envelope.data)
+            .map_err(|error| unreadable(error.to_string()))?;
+        if let Some(event) = event {
+            Arc::make_mut(&mut self.now).evolve(&event);
+            Arc::make_mut(&mut self.history).push((entry.position, envelope.effective_at, event));
+        }
+        self.read_to = entry.position;
+        Ok(())
+    }
+}
+
+impl App {
+    /// Carries out a command about what the tenant has set up. `resource` is what the answer says beside its events.
+    ///
+    /// # Errors
+    /// When it is refused (nothing is changed then), or the log cannot take it.
+    pub async fn set_up(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+        command: &CompanyCommand,
+        resource: Map<String, Value>,
+    ) -> Result<CommandAnswer, AppError> {
+        if let Some(answer) = self.remembered(caller, meta).await? {
+            return Ok(answer);
+        }
+        for _ in 0..ATTEMPTS {
+            let known = self.companies.read_on(caller.tenant).await?;
+            let now = (self.clock)();
+            let event = match decide(&known.now, command, &caller.actor, now) {
+                Ok(event) => event,
+                Err(refusal) => return self.refuse(caller, meta, refusal).await,
+            };
+            let draft = self.company_draft(caller, &event, now)?;
+            let remembered = Remembered::Done {
+                status: 200,
+                version: known.now.version + 1,
+                events: vec![(draft.id, event.event_type().to_owned())],
+                resource: resource.clone(),
+            };
+            let append = Append {
+                condition: Some(Query::tag(tags::COMPANY).none_after(known.read_to)),
+                receipt: remembered.receipt(caller, meta)?,
+                ..Append::new(caller.tenant, vec![draft])
+            };
+            match self.store.append(append).await {
+                Ok(Outcome::Repeated(receipt)) => return replay(&receipt),
+                Ok(Outcome::Appended(appended)) => {
+                    self.companies.read_on(caller.tenant).await?;
+                    return remembered.answer(appended.first_position, false);
+                }
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(store_error(error)),
+            }
+        }
+        Err(AppError::Contention)
+    }
+}

@@ -1,0 +1,171 @@
+//! Custom fields: declared, listed, withdrawn.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::Names;
+use crate::auth::Authority;
+use crate::domain::Label;
+use crate::domain::company::CompanyCommand;
+use crate::domain::field::{Choice, Field, FieldType};
+use crate::http::answer::{Accepted, List};
+use crate::http::query::Nothing;
+use crate::http::{Command, Key, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// A field that customers are described with.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+#[schema(example = json!({
+    "key": "size", "name": {"zh": "规模", "en": "Size"}, "type": "choice",
+    "options": [{"id": "small", "name": {"zh": "小", "en": "Small"}}, {"id": "large", "name": {"zh": "大", "en": "Large"}}]
+}))]
+pub(super) struct FieldBody {
+    /// The name in `fields` of a customer.
+    key: String,
+    /// What it is called.
+    name: Names,
+    /// What values it takes.
+    #[schema(inline)]
+    r#type: TypeName,
+    /// The options of a choice.
+    #[serde(default)]
+    options: Vec<OptionBody>,
+    /// Whether several options may be chosen.
+    #[serde(default)]
+    many: bool,
+}
+
+/// An option of a choice.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+pub(super) struct OptionBody {
+    /// What a value says.
+    id: String,
+    /// What it is called.
+    name: Names,
+}
+
+/// The types there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum TypeName {
+    /// A text of up to 2000 characters.
+    Text,
+    /// A number, or a decimal as text.
+    Number,
+    /// A whole number.
+    Integer,
+    /// An amount with its currency.
+    Money,
+    /// A day.
+    Date,
+    /// An instant.
+    Instant,
+    /// True or false.
+    Boolean,
+    /// One or several of the options.
+    Choice,
+}
+
+impl FieldBody {
+    fn field(self) -> Result<Field, Problem> {
+        if self.r#type != TypeName::Choice && (!self.options.is_empty() || self.many) {
+            let message = Label::new("只有 choice 类型有选项。", "Only the type choice has options.");
+            return Err(Problem::invalid_value("options", message));
+        }
+        let kind = match self.r#type {
+            TypeName::Text => FieldType::Text,
+            TypeName::Number => FieldType::Number,
+            TypeName::Integer => FieldType::Integer,
+            TypeName::Money => FieldType::Money,
+            TypeName::Date => FieldType::Date,
+            TypeName::Instant => FieldType::Instant,
+            TypeName::Boolean => FieldType::Boolean,
+            TypeName::Choice => {
+                let choice = |option: OptionBody| Choice { id: option.id, name: option.name.into() };
+                FieldType::Choice { options: self.options.into_iter().map(choice).collect(), many: self.many }
+            }
+        };
+        Ok(Field { key: self.key, name: self.name.into(), kind })
+    }
+
+    fn of(field: &Field) -> Self {
+        let r#type = match &field.kind {
+            FieldType::Text => TypeName::Text,
+            FieldType::Number => TypeName::Number,
+            FieldType::Integer => TypeName::Integer,
+            FieldType::Money => TypeName::Money,
+            FieldType::Date => TypeName::Date,
+            FieldType::Instant => TypeName::Instant,
+            FieldType::Boolean => TypeName::Boolean,
+            FieldType::Choice { .. } => TypeName::Choice,
+        };
+        let (options, many) = match &field.kind {
+            FieldType::Choice { options, many } => (options.as_slice(), *many),
+            _ => (&[][..], false),
+        };
+        let option = |option: &Choice| OptionBody { id: option.id.clone(), name: Names::from(&option.name) };
+        let options = options.iter().map(option).collect();
+        Self { key: field.key.clone(), name: Names::from(&field.name), r#type, options, many }
+    }
+}
+
+/// Declare a custom field
+///
+/// New, or declared anew: names and options may change, the type may not. From the first declaration on, customers
+/// take declared fields only, each by its type; before that, `fields` is kept as it is sent.
+#[utoipa::path(
+    post, path = "/v1/admin/fields", tag = "admin", request_body = FieldBody,
+    responses(
+        (status = 200, description = "Declared.", body = Accepted),
+        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn declare(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Command { body, meta }: Command<FieldBody>,
+) -> Result<Accepted, Problem> {
+    let field = body.field()?;
+    let mut resource = Map::new();
+    resource.insert("key".to_owned(), Value::String(field.key.clone()));
+    Ok(site.app.set_up(&caller, &meta, &CompanyCommand::DeclareField(field), resource).await?.into())
+}
+
+/// List the custom fields
+#[utoipa::path(
+    get, path = "/v1/admin/fields", tag = "admin",
+    responses((status = 200, description = "Every declared field, by key.", body = List<FieldBody>))
+)]
+pub(super) async fn list(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    _: Query<Nothing>,
+) -> Result<Json<List<FieldBody>>, Problem> {
+    let company = site.app.companies.now(caller.tenant).await?;
+    Ok(Json(List::whole(company.fields.values().map(FieldBody::of).collect())))
+}
+
+/// Withdraw a custom field
+///
+/// It takes no more values; those there are stay readable.
+#[utoipa::path(
+    delete, path = "/v1/admin/fields/{key}", tag = "admin",
+    params(("key" = String, Path, description = "The field.")),
+    responses(
+        (status = 200, description = "Withdrawn.", body = Accepted),
+        (status = 422, description = "There is no such field.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn withdraw(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(key): Key,
+    Command { meta, .. }: Command<super::Empty>,
+) -> Result<Accepted, Problem> {
+    Ok(site.app.set_up(&caller, &meta, &CompanyCommand::WithdrawField(key), Map::new()).await?.into())
+}

@@ -1,0 +1,111 @@
+//! Teams: who belongs together, and who leads them.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::Names;
+use crate::auth::Authority;
+use crate::domain::company::CompanyCommand;
+use crate::domain::people::Team;
+use crate::http::answer::{Accepted, List};
+use crate::http::query::Nothing;
+use crate::http::{Command, Key, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// A team as it is to be.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "key": "north", "name": {"zh": "北区", "en": "North"}, "supervisors": ["supervisor:wang"], "members": ["li", "zhao"]
+}))]
+pub(super) struct TeamBody {
+    /// Names it: what the filter `team` takes.
+    key: String,
+    /// What it is called.
+    name: Names,
+    /// Who leads it, by actor name.
+    #[serde(default)]
+    supervisors: BTreeSet<String>,
+    /// Its reps, by the name under which they own customers.
+    #[serde(default)]
+    members: BTreeSet<String>,
+}
+
+/// A team.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct TeamReply {
+    /// Names it.
+    key: String,
+    /// What it is called.
+    name: Names,
+    /// Who leads it.
+    supervisors: BTreeSet<String>,
+    /// Its reps.
+    members: BTreeSet<String>,
+}
+
+/// Set a team
+///
+/// New, or changed as a whole. Figures of the past keep the team of then.
+#[utoipa::path(
+    post, path = "/v1/admin/teams", tag = "admin", request_body = TeamBody,
+    responses(
+        (status = 200, description = "Set.", body = Accepted),
+        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn set(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Command { body, meta }: Command<TeamBody>,
+) -> Result<Accepted, Problem> {
+    let TeamBody { key, name, supervisors, members } = body;
+    let mut resource = Map::new();
+    resource.insert("key".to_owned(), Value::String(key.clone()));
+    let team = Team { key, name: name.into(), supervisors, members };
+    Ok(site.app.set_up(&caller, &meta, &CompanyCommand::SetTeam(team), resource).await?.into())
+}
+
+/// List the teams
+#[utoipa::path(
+    get, path = "/v1/admin/teams", tag = "admin",
+    responses((status = 200, description = "Every team, by key.", body = List<TeamReply>))
+)]
+pub(super) async fn list(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    _: Query<Nothing>,
+) -> Result<Json<List<TeamReply>>, Problem> {
+    let company = site.app.companies.now(caller.tenant).await?;
+    let reply = |team: &Team| TeamReply {
+        key: team.key.clone(),
+        name: Names::from(&team.name),
+        supervisors: team.supervisors.clone(),
+        members: team.members.clone(),
+    };
+    Ok(Json(List::whole(company.people.teams.values().map(reply).collect())))
+}
+
+/// Dissolve a team
+#[utoipa::path(
+    delete, path = "/v1/admin/teams/{key}", tag = "admin",
+    params(("key" = String, Path, description = "The team.")),
+    responses(
+        (status = 200, description = "Dissolved.", body = Accepted),
+        (status = 422, description = "There is no such team.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn dissolve(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(key): Key,
+    Command { meta, .. }: Command<super::Empty>,
+) -> Result<Accepted, Problem> {
+    Ok(site.app.set_up(&caller, &meta, &CompanyCommand::DissolveTeam(key), Map::new()).await?.into())
+}

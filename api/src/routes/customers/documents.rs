@@ -1,0 +1,53 @@
+//! Documents of a customer, by reference.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::auth::Authority;
+use crate::domain::customer::command::{AddDocument, Command as DomainCommand};
+use crate::http::answer::Accepted;
+use crate::http::{Command, Id};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// A document that is kept elsewhere.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "kind": "contract", "name": "Contract of March", "reference": "dms-17",
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+}))]
+pub(super) struct NewDocument {
+    /// What sort: a word for programs.
+    kind: String,
+    /// What it is called.
+    name: Option<String>,
+    /// Its id or address where it is kept.
+    reference: String,
+    /// SHA-256 of its content, in lower-case hexadecimal.
+    sha256: String,
+}
+
+/// Add a document
+///
+/// By reference: the document itself stays where it is kept, and its digest tells whether it is still the same.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/documents", tag = "customers", request_body = NewDocument,
+    params(("id" = Uuid, Path, description = "The customer.")),
+    responses(
+        (status = 200, description = "Added; it is among `documents` of the customer.", body = Accepted),
+        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn add(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(customer): Id,
+    Command { body, meta }: Command<NewDocument>,
+) -> Result<Accepted, Problem> {
+    let NewDocument { kind, name, reference, sha256 } = body;
+    let document = AddDocument { id: (site.app.ids)(), kind, name, reference, sha256 };
+    let command = DomainCommand::AddDocument(document);
+    Ok(site.app.customer(&caller, &meta, customer, &command, None).await?.into())
+}

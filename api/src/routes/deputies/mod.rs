@@ -1,0 +1,12 @@
+//! Deputies: who stands in for whom while somebody is away.
+
+mod arrange;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new().routes(routes!(arrange::appoint, arrange::list)).routes(routes!(arrange::dismiss))
+}

@@ -1,0 +1,78 @@
+//! Merging two customers that are one.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::Joining;
+use crate::auth::Authority;
+use crate::domain::customer::command::Merge;
+use crate::domain::customer::event::StagePolicy;
+use crate::http::answer::Accepted;
+use crate::http::{Command, Id};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// A customer that turned out to be this one.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"absorbed": "01930000-0000-7000-8000-000000000000", "stage_policy": "furthest"}))]
+pub(crate) struct Merging {
+    /// Who is taken in. Its stream ends, and its cycles end unfinished, which is not lost.
+    absorbed: Uuid,
+    /// How the survivor's stage is found: it stays (`survivor`), or it is the one further on (`furthest`), or the
+    /// one entered last (`latest_effective`).
+    #[serde(default)]
+    #[schema(inline)]
+    stage_policy: Policy,
+    /// Why, in words.
+    reason: Option<String>,
+}
+
+/// How the survivor's stage is found.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Policy {
+    /// It stays.
+    #[default]
+    Survivor,
+    /// The one further on.
+    Furthest,
+    /// The one entered last.
+    LatestEffective,
+}
+
+impl From<Merging> for Joining {
+    fn from(body: Merging) -> Self {
+        let stage_policy = match body.stage_policy {
+            Policy::Survivor => StagePolicy::Survivor,
+            Policy::Furthest => StagePolicy::Furthest,
+            Policy::LatestEffective => StagePolicy::LatestEffective,
+        };
+        Self::Merge(Merge { absorbed: body.absorbed, stage_policy, reason: body.reason })
+    }
+}
+
+/// Merge a customer into this one
+///
+/// Both streams tell it and neither is rewritten: boards of earlier instants show both. Customers of different owners
+/// are merged by a supervisor or manager.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/merges", tag = "customers", request_body = Merging,
+    params(("id" = Uuid, Path, description = "The customer that goes on.")),
+    responses(
+        (status = 200, description = "Merged.", body = Accepted),
+        (status = 403, description = "The two have different owners.", body = ProblemDocument),
+        (status = 409, description = "`merged`: one of the two was merged before.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn merge(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(customer): Id,
+    command: Command<Merging>,
+) -> Result<Accepted, Problem> {
+    let answer = site.app.join(&caller, &command.meta, customer, &command.body.into()).await?;
+    Ok(answer.into())
+}

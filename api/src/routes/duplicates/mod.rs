@@ -1,0 +1,17 @@
+//! Customers that are one: suspected, merged, and parted again.
+
+mod list;
+pub(super) mod merge;
+pub(super) mod unmerge;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list))
+        .routes(routes!(merge::merge))
+        .routes(routes!(unmerge::unmerge))
+}

@@ -1,0 +1,52 @@
+//! Parting two customers that were merged and are two after all.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::Joining;
+use crate::auth::Authority;
+use crate::domain::customer::command::Unmerge;
+use crate::http::answer::Accepted;
+use crate::http::{Command, Id};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// A customer that is another one after all.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"absorbed": "01930000-0000-7000-8000-000000000000", "reason": "two brothers"}))]
+pub(crate) struct Parting {
+    /// Who had been taken in.
+    absorbed: Uuid,
+    /// Why.
+    reason: String,
+}
+
+impl From<Parting> for Joining {
+    fn from(body: Parting) -> Self {
+        Self::Unmerge(Unmerge { absorbed: body.absorbed, reason: body.reason })
+    }
+}
+
+/// Undo a merge
+///
+/// The customer goes on where it stood. What happened since the merge stays with this one.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/unmerges", tag = "customers", request_body = Parting,
+    params(("id" = Uuid, Path, description = "The customer that the other was merged into.")),
+    responses(
+        (status = 200, description = "Two again.", body = Accepted),
+        (status = 409, description = "`not-merged`: that customer was not merged into this one.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn unmerge(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(customer): Id,
+    command: Command<Parting>,
+) -> Result<Accepted, Problem> {
+    let answer = site.app.join(&caller, &command.meta, customer, &command.body.into()).await?;
+    Ok(answer.into())
+}

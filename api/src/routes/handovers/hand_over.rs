@@ -1,0 +1,189 @@
+//! A rep's customers go to another rep, or to a pool: all of them, or those of a filter.
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::{Caller, CommandMeta};
+use crate::auth::Authority;
+use crate::auth::sight::reads_people;
+use crate::domain::Label;
+use crate::domain::customer::Command as DomainCommand;
+use crate::domain::customer::command::ChangeOwner;
+use crate::domain::customer::event::Occasion;
+use crate::http::Command;
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::problem::render::Reader;
+use crate::projections::{CustomerFilter, CustomerReport};
+use crate::routes::Site;
+use crate::routes::customers::body::OwnerName;
+use crate::routes::ownership::change_owner::OccasionName;
+
+/// The most customers of one request.
+const MOST: u32 = 500;
+/// How long the list may take to catch up with the log.
+const WAIT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Which customers go where.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"from": "rep:li", "to": "rep:zhao", "occasion": "resign", "dry_run": true}))]
+pub(super) struct HandOver {
+    /// Whose customers.
+    from: OwnerName,
+    /// Who gets them.
+    to: OwnerName,
+    /// On what occasion.
+    #[schema(inline)]
+    occasion: OccasionName,
+    /// Why, in words; the occasion when absent.
+    reason: Option<String>,
+    /// Which of them; all when absent.
+    #[serde(default)]
+    filter: Chosen,
+    /// Tell what would be done, and do nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Which of the customers. All that are given must hold.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+pub(super) struct Chosen {
+    /// The stage they stand in.
+    stage: Option<String>,
+    /// A label they carry.
+    tag: Option<String>,
+    /// The value tier.
+    tier: Option<String>,
+    /// The region.
+    region: Option<String>,
+    /// The line of business.
+    industry: Option<String>,
+}
+
+/// What became of the customers.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct HandOverReply {
+    /// Whether it was a rehearsal.
+    dry_run: bool,
+    /// How many were handed over, or would be.
+    handed_over: usize,
+    /// How many were not.
+    refused: usize,
+    /// One a customer, in the order of registration, at most 500.
+    items: Vec<HandOverItem>,
+    /// Whether there are more: send the request again, and those that went are no longer among them.
+    more: bool,
+}
+
+/// What became of one customer.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct HandOverItem {
+    /// Which.
+    customer_id: Uuid,
+    /// What it is called.
+    name: Option<String>,
+    /// The status that the single owner change would have had.
+    #[schema(example = 200)]
+    status: u16,
+    /// Why it was not handed over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<ProblemDocument>,
+}
+
+/// Hand customers over
+///
+/// Stage, plans, notes and history stay with each customer; the new owner has two days of grace. Each customer is
+/// judged by itself, as by a single owner change. For leave that ends, name a deputy instead.
+#[utoipa::path(
+    post, path = "/v1/handovers", tag = "ownership", request_body = HandOver,
+    responses(
+        (status = 200, description = "What became of each.", body = HandOverReply),
+        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn hand_over(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Extension(reader): Extension<Reader>,
+    Command { body, meta }: Command<HandOver>,
+) -> Result<Json<HandOverReply>, Problem> {
+    if body.from.0 == body.to.0 {
+        let message = Label::new("两者相同。", "They are the same.");
+        return Err(Problem::invalid_value("to", message));
+    }
+    let (customers, more) = chosen(&site, &caller, &body).await?;
+    let occasion = Occasion::from(body.occasion);
+    let reason = body.reason.clone().unwrap_or_else(|| body.occasion.as_str().to_owned());
+    let command =
+        DomainCommand::ChangeOwner(ChangeOwner { to: body.to.0.clone(), reason, occasion: Some(occasion) });
+    let mut items = Vec::with_capacity(customers.len());
+    for customer in customers {
+        let outcome = one(&site, &caller, &meta, &customer, &command, &body).await;
+        items.push(HandOverItem::of(&caller, &reader, customer, outcome));
+    }
+    let refused = items.iter().filter(|item| item.problem.is_some()).count();
+    let handed_over = items.len() - refused;
+    Ok(Json(HandOverReply { dry_run: body.dry_run, handed_over, refused, items, more }))
+}
+
+/// The customers meant, and whether there are more than one request takes.
+async fn chosen(
+    site: &Site,
+    caller: &Caller,
+    body: &HandOver,
+) -> Result<(Vec<CustomerReport>, bool), Problem> {
+    let projections = &site.app.projections;
+    let head = site.app.store.head(caller.tenant).await?.position;
+    projections.wait_for(caller.tenant, "board", head, WAIT).await?;
+    let Chosen { stage, tag, tier, region, industry } = body.filter.clone();
+    let owner = Some(body.from.0.clone());
+    let filter = CustomerFilter { owner, stage, tag, tier, region, industry, ..CustomerFilter::default() };
+    let now = (site.app.clock)();
+    let names = |_: &str, _: &str| None;
+    let (list, _) = projections.customers(caller.tenant, &filter, None, MOST, now, &names).await?;
+    Ok((list.items, list.next_cursor.is_some()))
+}
+
+async fn one(
+    site: &Site,
+    caller: &Caller,
+    meta: &CommandMeta,
+    customer: &CustomerReport,
+    command: &DomainCommand,
+    body: &HandOver,
+) -> Result<(), Problem> {
+    // Somebody else may have given it away since the list was made.
+    let still = site.app.customer_state(caller, customer.id).await?.owner == body.from.0;
+    if !still {
+        let message = Label::new("归属已改变。", "It belongs to somebody else by now.");
+        return Err(Problem::invalid_value("from", message));
+    }
+    if body.dry_run {
+        site.app.rehearse(caller, customer.id, command, None).await?;
+        return Ok(());
+    }
+    let meta = CommandMeta {
+        idempotency_key: meta.idempotency_key.as_ref().map(|key| format!("{key}#{}", customer.id)),
+        if_match: None,
+        ..meta.clone()
+    };
+    site.app.customer(caller, &meta, customer.id, command, None).await?;
+    Ok(())
+}
+
+impl HandOverItem {
+    fn of(caller: &Caller, reader: &Reader, customer: CustomerReport, outcome: Result<(), Problem>) -> Self {
+        let problem = outcome
+            .err()
+            .map(|problem| problem.document(reader.language, "/v1/handovers", &reader.trace_id.to_string()));
+        Self {
+            customer_id: customer.id,
+            name: customer.name.filter(|_| reads_people(&caller.actor)),
+            status: problem.as_ref().map_or(200, |problem| problem.status),
+            problem,
+        }
+    }
+}

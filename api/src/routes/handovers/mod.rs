@@ -1,0 +1,12 @@
+//! Handing many customers over at once.
+
+mod hand_over;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new().routes(routes!(hand_over::hand_over))
+}

@@ -1,0 +1,12 @@
+//! Leads: people who come in by themselves, from a website, an event, a form, WeChat or a mini-program.
+
+mod take_in;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new().routes(routes!(take_in::take_in))
+}

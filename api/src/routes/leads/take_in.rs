@@ -1,0 +1,151 @@
+//! Taking leads in: who is new becomes a customer, who is known is found again.
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::app::{Caller, CommandMeta, OnKnown};
+use crate::auth::Authority;
+use crate::domain::Label;
+use crate::http::Command;
+use crate::http::answer::Accepted;
+use crate::http::command::{digest, read_body};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::problem::render::Reader;
+use crate::routes::Site;
+use crate::routes::customers::register::NewCustomer;
+
+/// The most leads of one request.
+const MOST: usize = 500;
+
+/// What became of a lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Fate {
+    /// It is a new customer.
+    Created,
+    /// It is a customer who was known; its history has the further source.
+    Duplicate,
+    /// It was not taken.
+    Refused,
+}
+
+/// What became of one of the leads.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct LeadReply {
+    /// Which, from 0.
+    index: usize,
+    /// What became of it.
+    #[schema(inline)]
+    outcome: Fate,
+    /// The status that it would have had by itself: 201, 200, or that of the problem.
+    #[schema(example = 201)]
+    status: u16,
+    /// The customer, new or known.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    customer_id: Option<Value>,
+    /// What was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Accepted>,
+    /// Why it was not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<ProblemDocument>,
+}
+
+/// What became of the leads, in their order.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct LeadReplies {
+    /// One a lead.
+    items: Vec<LeadReply>,
+}
+
+/// Take leads in
+///
+/// One, or an array of up to 500. Each is read like a registration. A lead whose telephone, e-mail, WeChat id, credit
+/// code, channel id or external id is a customer's already makes no second customer: its source, channel and note are
+/// added to that customer's history, and the answer says `duplicate` with the customer's id.
+#[utoipa::path(
+    post, path = "/v1/leads", tag = "customers", request_body = NewCustomer,
+    responses(
+        (status = 200, description = "What became of each; of a single lead: it was known.", body = LeadReplies),
+        (status = 201, description = "The single lead is a new customer.", body = LeadReplies),
+        (status = 422, description = "The single lead was not taken, or there are too many.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn take_in(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Extension(reader): Extension<Reader>,
+    Command { body, meta }: Command<Value>,
+) -> Result<Response, Problem> {
+    let Value::Array(leads) = body else {
+        let (status, reply) = taken(0, one(&site, &caller, &meta, 0, &body).await?);
+        return Ok((status, Json(LeadReplies { items: vec![reply] })).into_response());
+    };
+    if leads.len() > MOST {
+        let message = Label::new(
+            format!("一次最多 {MOST} 条线索；请分批发送。"),
+            format!("A request takes at most {MOST} leads: send them in parts."),
+        );
+        return Err(Problem::invalid_value("$", message));
+    }
+    // One after the other: two leads of one person make one customer, and the first one makes it.
+    let mut items = Vec::with_capacity(leads.len());
+    for (index, lead) in leads.iter().enumerate() {
+        items.push(match one(&site, &caller, &meta, index, lead).await {
+            Ok(accepted) => taken(index, accepted).1,
+            Err(problem) => refused(index, &problem, &reader),
+        });
+    }
+    Ok(Json(LeadReplies { items }).into_response())
+}
+
+async fn one(
+    site: &Site,
+    caller: &Caller,
+    meta: &CommandMeta,
+    index: usize,
+    lead: &Value,
+) -> Result<Accepted, Problem> {
+    let meta = CommandMeta {
+        idempotency_key: meta.idempotency_key.as_ref().map(|key| format!("{key}#{index}")),
+        digest: digest(&Method::POST, "/v1/leads", lead),
+        ..meta.clone()
+    };
+    let body: NewCustomer = read_body(lead)?;
+    let effective_at = body.effective_at.map(|instant| instant.0);
+    let answer = site.app.take_in(caller, &meta, body.into(), effective_at, OnKnown::Touch).await?;
+    Ok(answer.into())
+}
+
+fn taken(index: usize, accepted: Accepted) -> (StatusCode, LeadReply) {
+    let status = accepted.status();
+    let outcome = if status == StatusCode::CREATED { Fate::Created } else { Fate::Duplicate };
+    let customer_id = accepted.resource.get("id").cloned();
+    let reply = LeadReply {
+        index,
+        outcome,
+        status: status.as_u16(),
+        customer_id,
+        result: Some(accepted),
+        problem: None,
+    };
+    (status, reply)
+}
+
+fn refused(index: usize, problem: &Problem, reader: &Reader) -> LeadReply {
+    let document = problem.document(reader.language, "/v1/leads", &reader.trace_id.to_string());
+    LeadReply {
+        index,
+        outcome: Fate::Refused,
+        status: document.status,
+        customer_id: None,
+        result: None,
+        problem: Some(document),
+    }
+}

@@ -1,0 +1,387 @@
+//! What a tenant sets up for itself: its people, the fields it describes customers with, and its rates.
+//!
+//! One small aggregate with a history of its own in the log, so that an auditor sees who changed what, and a
+//! question about the past is answered with the teams of then.
+
+pub mod event;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use crate::actor::Role;
+use crate::field::{Field, Fields};
+use crate::money::{Rates, decimals};
+use crate::people::{Deputy, People, Team};
+use crate::refusal::{Code, Refusal, Violation, require};
+use crate::{Actor, Label, field, people};
+pub use event::CompanyEvent;
+use event::{
+    DeputyAppointed, DeputyDismissed, FieldDeclared, FieldWithdrawn, RatesSet, RolesSet, TeamDissolved,
+    TeamSet,
+};
+
+const MAX_LINE_CHARS: usize = 100;
+const MAX_CURRENCIES: usize = 200;
+
+/// What a tenant has set up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Company {
+    /// How many events it has.
+    pub version: u64,
+    /// Who works here.
+    pub people: People,
+    /// The declared fields.
+    pub fields: Fields,
+    /// The rates, by day.
+    pub rates: BTreeMap<NaiveDate, Rates>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CompanyCommand {
+    /// A team as it is to be, new or changed.
+    SetTeam(Team),
+    /// A team is no more.
+    DissolveTeam(String),
+    /// The roles of a member: actor name, roles.
+    SetRoles(String, BTreeSet<Role>),
+    /// Somebody stands in for a rep.
+    AppointDeputy(Deputy),
+    /// That ends, or does not begin.
+    DismissDeputy(Uuid),
+    /// A field is declared, or declared anew.
+    DeclareField(Field),
+    /// A declaration is withdrawn.
+    WithdrawField(String),
+    /// The rates of a day.
+    SetRates(Rates),
+}
+
+impl Company {
+    /// Folds the next event in.
+    pub fn evolve(&mut self, event: &CompanyEvent) {
+        self.version += 1;
+        match event {
+            CompanyEvent::TeamSet(event) => {
+                self.people.teams.insert(event.team.key.clone(), event.team.clone());
+            }
+            CompanyEvent::TeamDissolved(event) => drop(self.people.teams.remove(&event.key)),
+            CompanyEvent::RolesSet(event) => {
+                self.people.members.insert(event.actor.clone(), event.roles.clone());
+            }
+            CompanyEvent::DeputyAppointed(event) => {
+                self.people.deputies.insert(event.deputy.id, event.deputy.clone());
+            }
+            CompanyEvent::DeputyDismissed(event) => drop(self.people.deputies.remove(&event.id)),
+            CompanyEvent::FieldDeclared(event) => {
+                self.fields.insert(event.field.key.clone(), event.field.clone());
+            }
+            CompanyEvent::FieldWithdrawn(event) => drop(self.fields.remove(&event.key)),
+            CompanyEvent::RatesSet(event) => {
+                self.rates.insert(event.rates.date, event.rates.clone());
+            }
+        }
+    }
+
+    /// The rates in force on a day: those of the last day that has any.
+    pub fn rates_on(&self, date: NaiveDate) -> Option<&Rates> {
+        self.rates.range(..=date).next_back().map(|(_, rates)| rates)
+    }
+}
+
+/// Decides a command about what the tenant has set up.
+///
+/// # Errors
+/// The refusal, with every unmet condition.
+pub fn decide(
+    company: &Company,
+    command: &CompanyCommand,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Result<CompanyEvent, Refusal> {
+    let known = |there: bool, field: &str| require(there, || unknown(field));
+    let (unmet, event) = match command.clone() {
+        CompanyCommand::SetTeam(team) => (people::team(&team), CompanyEvent::TeamSet(TeamSet { team })),
+        CompanyCommand::DissolveTeam(key) => (
+            known(company.people.teams.contains_key(&key), "key"),
+            CompanyEvent::TeamDissolved(TeamDissolved { key }),
+        ),
+        CompanyCommand::SetRoles(actor, roles) => {
+            (line("actor", &actor), CompanyEvent::RolesSet(RolesSet { actor, roles }))
+        }
+        CompanyCommand::AppointDeputy(deputy) => (
+            people::deputy(&company.people, &deputy, actor, now),
+            CompanyEvent::DeputyAppointed(DeputyAppointed { deputy }),
+        ),
+        CompanyCommand::DismissDeputy(id) => {
+            (may_dismiss(company, id, actor), CompanyEvent::DeputyDismissed(DeputyDismissed { id }))
+        }
+        CompanyCommand::DeclareField(field) => (
+            field::declaration(&company.fields, &field),
+            CompanyEvent::FieldDeclared(FieldDeclared { field }),
+        ),
+        CompanyCommand::WithdrawField(key) => (
+            known(company.fields.contains_key(&key), "key"),
+            CompanyEvent::FieldWithdrawn(FieldWithdrawn { key }),
+        ),
+        CompanyCommand::SetRates(rates) => {
+            (lawful_rates(&rates, now), CompanyEvent::RatesSet(RatesSet { rates }))
+        }
+    };
+    Refusal::unless_met([unmet])?;
+    Ok(event)
+}
+
+fn unknown(field: &str) -> Violation {
+    Violation::new(
+        Code::UnknownKey,
+        field,
+        Label::new("没有这一项。", "There is none of that key."),
+        Label::new("请使用列表中的标识。", "Use a key of the list."),
+    )
+}
+
+/// Whoever could have made an arrangement for leave can end it.
+fn may_dismiss(company: &Company, id: Uuid, actor: &Actor) -> Vec<Violation> {
+    let Some(deputy) = company.people.deputies.get(&id) else { return vec![unknown("id")] };
+    let own = actor.rep_id() == Some(deputy.rep.as_str());
+    require(own || actor.supervises(), || {
+        Violation::new(
+            Code::ForbiddenRole,
+            "id",
+            Label::new("只能取消自己的代理安排。", "A rep ends its own arrangements only."),
+            Label::new("请由主管取消。", "Ask a supervisor or a manager."),
+        )
+    })
+}
+
+fn lawful_rates(rates: &Rates, now: DateTime<Utc>) -> Vec<Violation> {
+    let mut unmet = currency("base", &rates.base);
+    unmet.extend(require(!rates.rates.is_empty() && rates.rates.len() <= MAX_CURRENCIES, || {
+        Violation::new(
+            Code::TooManyItems,
+            "rates",
+            Label::new(
+                format!("应有1至{MAX_CURRENCIES}个汇率。"),
+                format!("There are 1 to {MAX_CURRENCIES} rates."),
+            ),
+            Label::new("请填写汇率。", "Give the rates."),
+        )
+    }));
+    for (code, rate) in &rates.rates {
+        let field = format!("rates.{code}");
+        unmet.extend(currency(&field, code));
+        let sane = rate.is_sign_positive() && !rate.is_zero() && *code != rates.base;
+        unmet.extend(require(sane, || {
+            Violation::new(
+                Code::InvalidValue,
+                field,
+                Label::new("汇率须大于零，且不含本位币。", "A rate is above zero, and the base has none."),
+                Label::new(
+                    "填写1单位该货币折合的本位币金额。",
+                    "Say what one unit of the currency costs in the base.",
+                ),
+            )
+        }));
+    }
+    // A rate of tomorrow is not known today; a day's difference is left for the zones east of us.
+    let latest = now.date_naive() + chrono::Days::new(1);
+    unmet.extend(require(rates.date <= latest, || {
+        Violation::new(
+            Code::EffectiveInFuture,
+            "date",
+            Label::new("汇率日期不能在未来。", "A rate of a day to come is not known."),
+            Label::new("请填写汇率的日期。", "Give the day of the rates."),
+        )
+    }));
+    unmet
+}
+
+fn currency(field: &str, code: &str) -> Vec<Violation> {
+    require(decimals(code).is_some(), || {
+        Violation::new(
+            Code::InvalidMoney,
+            field,
+            Label::new(
+                format!("ISO 4217 中没有货币“{code}”。"),
+                format!("ISO 4217 has no currency {code:?}."),
+            ),
+            Label::new("例如 CNY。", "Write it like CNY."),
+        )
+    })
+}
+
+/// A word that names something: small letters, digits, `_`, `-`, `.`, beginning with a letter.
+pub(crate) fn key(field: &str, key: &str) -> Vec<Violation> {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
+    let shaped =
+        key.len() <= 64 && key.starts_with(|c: char| c.is_ascii_lowercase()) && key.bytes().all(inner);
+    require(shaped, || {
+        Violation::new(
+            Code::InvalidIdentifier,
+            field,
+            Label::new(
+                "标识须以小写字母开头，只含小写字母、数字、_、-、.，最多64个字符。",
+                "A key is a small letter and then small letters, digits, _, - or ., 64 at most.",
+            ),
+            Label::new("例如 north_team。", "Write it like north_team."),
+        )
+    })
+}
+
+/// A name in both languages.
+pub(crate) fn label(field: &str, label: &Label) -> Vec<Violation> {
+    [line(&format!("{field}.zh"), &label.zh), line(&format!("{field}.en"), &label.en)].concat()
+}
+
+/// A text of one line that must be there.
+pub(crate) fn line(field: &str, text: &str) -> Vec<Violation> {
+    let lawful = !text.trim().is_empty()
+        && text.chars().count() <= MAX_LINE_CHARS
+        && !text.chars().any(char::is_control);
+    require(lawful, || {
+        Violation::new(
+            Code::InvalidValue,
+            field,
+            Label::new(
+                format!("应为1至{MAX_LINE_CHARS}个字符的一行文字。"),
+                format!("It must be one line of 1 to {MAX_LINE_CHARS} characters."),
+            ),
+            Label::new("请改正该字段。", "Correct it."),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+    }
+
+    fn wang() -> Actor {
+        Actor::new("supervisor:wang", [Role::Supervisor])
+    }
+
+    fn li() -> Actor {
+        Actor::new("rep:li", [Role::Rep])
+    }
+
+    fn north() -> Team {
+        Team {
+            key: "north".to_owned(),
+            name: Label::new("北区", "North"),
+            supervisors: ["supervisor:wang".to_owned()].into(),
+            members: ["li".to_owned(), "zhao".to_owned()].into(),
+        }
+    }
+
+    fn leave(from: i64, until: i64) -> Deputy {
+        Deputy {
+            id: Uuid::from_u128(1),
+            rep: "li".to_owned(),
+            deputy: "zhao".to_owned(),
+            from: now() + TimeDelta::days(from),
+            until: now() + TimeDelta::days(until),
+        }
+    }
+
+    fn after(commands: impl IntoIterator<Item = CompanyCommand>) -> Company {
+        let mut company = Company::default();
+        for command in commands {
+            company.evolve(&decide(&company, &command, &wang(), now()).unwrap());
+        }
+        company
+    }
+
+    #[track_caller]
+    fn refused(company: &Company, command: &CompanyCommand, actor: &Actor) -> Vec<(String, String)> {
+        let refusal = decide(company, command, actor, now()).unwrap_err();
+        refusal.violations.into_iter().map(|one| (one.code.into_owned(), one.field)).collect()
+    }
+
+    #[test]
+    fn a_team_is_set_changed_and_dissolved() {
+        let company = after([CompanyCommand::SetTeam(north())]);
+        assert_eq!(company.people.led_by("supervisor:wang").count(), 1);
+        let smaller = Team { members: ["li".to_owned()].into(), ..north() };
+        let company = after([CompanyCommand::SetTeam(north()), CompanyCommand::SetTeam(smaller)]);
+        assert_eq!(company.people.teams["north"].members.len(), 1);
+        let gone =
+            after([CompanyCommand::SetTeam(north()), CompanyCommand::DissolveTeam("north".to_owned())]);
+        assert!(gone.people.teams.is_empty());
+        let unknown = refused(&gone, &CompanyCommand::DissolveTeam("north".to_owned()), &wang());
+        assert_eq!(unknown, [("unknown-key".to_owned(), "key".to_owned())]);
+    }
+
+    #[test]
+    fn a_deputy_stands_in_for_the_interval_its_end_excluded() {
+        let company = after([CompanyCommand::AppointDeputy(leave(1, 3))]);
+        let stands_in = |days: i64, tick: i64| {
+            let at = now() + TimeDelta::days(days) + TimeDelta::microseconds(tick);
+            company.people.stands_in_for("zhao", at).contains("li")
+        };
+        assert!(!stands_in(1, -1) && stands_in(1, 0) && stands_in(3, -1) && !stands_in(3, 0));
+        assert!(company.people.stands_in_for("chen", now() + TimeDelta::days(2)).is_empty());
+    }
+
+    #[test]
+    fn a_rep_arranges_its_own_leave_and_no_others() {
+        let company = Company::default();
+        assert!(decide(&company, &CompanyCommand::AppointDeputy(leave(0, 3)), &li(), now()).is_ok());
+        let zhao = Actor::new("rep:zhao", [Role::Rep]);
+        let refusal = refused(&company, &CompanyCommand::AppointDeputy(leave(0, 3)), &zhao);
+        assert_eq!(refusal, [("forbidden-role".to_owned(), "rep".to_owned())]);
+        let company = after([CompanyCommand::AppointDeputy(leave(0, 3))]);
+        let dismiss = CompanyCommand::DismissDeputy(Uuid::from_u128(1));
+        assert_eq!(refused(&company, &dismiss, &zhao)[0].0, "forbidden-role");
+        assert!(decide(&company, &dismiss, &li(), now()).is_ok());
+    }
+
+    #[test]
+    fn leave_that_cannot_be_is_refused() {
+        let company = Company::default();
+        for (deputy, field) in [
+            (leave(3, 3), "until"),
+            (leave(-3, -1), "until"),
+            (Deputy { deputy: "li".to_owned(), ..leave(0, 3) }, "deputy"),
+            (Deputy { deputy: " ".to_owned(), ..leave(0, 3) }, "deputy"),
+        ] {
+            assert_eq!(refused(&company, &CompanyCommand::AppointDeputy(deputy), &wang())[0].1, field);
+        }
+        let company = after([CompanyCommand::AppointDeputy(leave(0, 3))]);
+        let back =
+            Deputy { id: Uuid::from_u128(2), rep: "zhao".to_owned(), deputy: "li".to_owned(), ..leave(1, 2) };
+        assert_eq!(refused(&company, &CompanyCommand::AppointDeputy(back), &wang())[0].1, "deputy");
+    }
+
+    #[test]
+    fn the_rates_of_a_day_hold_until_the_next_ones() {
+        let rates = |day: &str, usd: &str| {
+            let rates = [("USD".to_owned(), usd.parse().unwrap())].into();
+            CompanyCommand::SetRates(Rates { date: day.parse().unwrap(), base: "CNY".to_owned(), rates })
+        };
+        let company = after([rates("2024-01-01", "7.10"), rates("2024-02-01", "7.20")]);
+        let on = |day: &str| company.rates_on(day.parse().unwrap()).map(|rates| rates.date.to_string());
+        assert_eq!(on("2023-12-31"), None);
+        assert_eq!(on("2024-01-31").as_deref(), Some("2024-01-01"));
+        assert_eq!(on("2024-02-01").as_deref(), Some("2024-02-01"));
+    }
+
+    #[test]
+    fn rates_that_cannot_be_are_refused_by_name() {
+        let rates = [("USD", "0"), ("DEM", "1"), ("CNY", "1")];
+        let rates = rates.map(|(code, rate)| (code.to_owned(), rate.parse().unwrap())).into();
+        let wrong = Rates { date: "2999-01-01".parse().unwrap(), base: "CNY".to_owned(), rates };
+        let fields: Vec<String> = refused(&Company::default(), &CompanyCommand::SetRates(wrong), &wang())
+            .into_iter()
+            .map(|(_, field)| field)
+            .collect();
+        assert_eq!(fields, ["rates.CNY", "rates.DEM", "rates.USD", "date"]);
+    }
+}

@@ -1,0 +1,78 @@
+//! A document is added to a customer, by reference.
+
+use super::{NewEvent, guard};
+use crate::customer::command::AddDocument;
+use crate::customer::event::{CustomerEvent, DocumentAdded};
+use crate::customer::state::Customer;
+use crate::refusal::{Code, Refusal, Violation, require};
+use crate::{Context, Label, Personal};
+
+const MAX_REFERENCE_CHARS: usize = 300;
+
+fn digest(sha256: &str) -> Vec<Violation> {
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    require(sha256.len() == 64 && sha256.bytes().all(hex), || {
+        Violation::new(
+            Code::InvalidDigest,
+            "sha256",
+            Label::new("摘要须为64位小写十六进制。", "The digest is 64 lower-case hexadecimal digits."),
+            Label::new("请检查SHA-256摘要。", "Check the SHA-256 digest."),
+        )
+    })
+}
+
+pub(super) fn decide(
+    customer: &Customer,
+    command: &AddDocument,
+    context: &Context<'_>,
+) -> Result<Vec<NewEvent>, Refusal> {
+    Refusal::unless_met([
+        guard::may_work(customer, context),
+        guard::identifier("kind", &command.kind),
+        guard::optional_line("name", command.name.as_deref(), guard::MAX_NAME_CHARS),
+        guard::line("reference", &command.reference, MAX_REFERENCE_CHARS),
+        digest(&command.sha256),
+    ])?;
+    let command = command.clone();
+    let event = CustomerEvent::DocumentAdded(DocumentAdded {
+        document: command.id,
+        kind: command.kind,
+        name: command.name.map(Personal::from),
+        reference: Personal::Clear(command.reference),
+        sha256: command.sha256,
+    });
+    Ok(vec![NewEvent { event, effective_at: context.now }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::decide::spec::*;
+
+    fn contract() -> AddDocument {
+        AddDocument {
+            kind: "contract".to_owned(),
+            reference: "dms-17".to_owned(),
+            sha256: "0f".repeat(32),
+            ..AddDocument::default()
+        }
+    }
+
+    #[test]
+    fn a_document_is_added_by_who_works_the_customer() {
+        given([registered_by_li()]).when(contract()).event();
+        given([registered_by_li()]).by(zhao()).when(contract()).refuses([Code::NotOwner]);
+    }
+
+    #[test]
+    fn a_document_says_where_it_is_and_what_it_holds() {
+        let wrong = AddDocument {
+            kind: "The Contract".to_owned(),
+            reference: String::new(),
+            sha256: "0F".repeat(32),
+            ..contract()
+        };
+        let codes = [Code::InvalidIdentifier, Code::EmptyText, Code::InvalidDigest];
+        given([registered_by_li()]).when(wrong).refuses(codes);
+    }
+}

@@ -1,0 +1,265 @@
+//! What is known of a customer beside its name and contacts: checked, and made part of an event.
+
+use chrono::NaiveDate;
+
+use super::guard;
+use crate::customer::command::NewProfile;
+use crate::customer::event::{CLEARABLE, ChannelId, Contract, Profile};
+use crate::identity::{CreditCodeFault, credit_code};
+use crate::refusal::{Code, Violation, require};
+use crate::{Label, Personal};
+
+const MAX_CHANNEL_IDS: usize = 10;
+const HIGHEST_SATISFACTION: u8 = 10;
+
+/// What is wrong with a profile.
+pub(super) fn well_formed(profile: &NewProfile) -> Vec<Violation> {
+    let channel_ids = profile.channel_ids.as_deref().unwrap_or_default();
+    let each = channel_ids.iter().enumerate().flat_map(|(n, (channel, id))| {
+        let field = format!("channel_ids[{n}]");
+        [
+            guard::line(&format!("{field}.channel"), channel, guard::MAX_ID_CHARS),
+            guard::line(&format!("{field}.id"), id, guard::MAX_ID_CHARS),
+        ]
+        .concat()
+    });
+    [
+        profile.credit_code.as_deref().map(lawful_code).unwrap_or_default(),
+        guard::at_most("channel_ids", channel_ids.len(), MAX_CHANNEL_IDS),
+        each.collect(),
+        guard::optional_line("industry", profile.industry.as_deref(), guard::MAX_NAME_CHARS),
+        guard::optional_line("region", profile.region.as_deref(), guard::MAX_NAME_CHARS),
+        guard::optional_line("service_type", profile.service_type.as_deref(), guard::MAX_NAME_CHARS),
+        guard::money("won_amount", profile.won_amount.as_ref()),
+        in_the_scale(profile.satisfaction),
+        in_order(profile.contract),
+        days_of_this_era(profile),
+        known_names(profile),
+    ]
+    .concat()
+}
+
+/// The profile as an event has it; none where nothing is said.
+pub(super) fn event(profile: NewProfile) -> Option<Profile> {
+    if profile == NewProfile::default() {
+        return None;
+    }
+    let channel_id = |(channel, id): (String, String)| ChannelId { channel, id: Personal::Clear(id) };
+    let code = profile.credit_code.map(|code| credit_code(&code).unwrap_or(code));
+    Some(Profile {
+        credit_code: code.map(Personal::Clear),
+        channel_ids: profile.channel_ids.map(|ids| ids.into_iter().map(channel_id).collect()),
+        industry: profile.industry,
+        region: profile.region,
+        service_type: profile.service_type,
+        contract: profile.contract,
+        delivered_on: profile.delivered_on,
+        postponed_until: profile.postponed_until,
+        won_amount: profile.won_amount,
+        satisfaction: profile.satisfaction,
+        cleared: profile.clear,
+    })
+}
+
+fn lawful_code(code: &str) -> Vec<Violation> {
+    let Err(fault) = credit_code(code) else { return Vec::new() };
+    let message = match fault {
+        CreditCodeFault::Length => {
+            Label::new("统一社会信用代码应为18位。", "A unified social credit code has eighteen signs.")
+        }
+        CreditCodeFault::Sign(sign) => Label::new(
+            format!("统一社会信用代码不含字符“{sign}”。"),
+            format!("A unified social credit code has no sign {sign:?}."),
+        ),
+        CreditCodeFault::CheckDigit => Label::new(
+            "统一社会信用代码的校验位不符。",
+            "The check digit of the unified social credit code does not fit.",
+        ),
+    };
+    let how_to_fix = Label::new("请按营业执照核对。", "Compare it with the business licence.");
+    vec![Violation::new(Code::InvalidCreditCode, "credit_code", message, how_to_fix)]
+}
+
+fn in_the_scale(satisfaction: Option<u8>) -> Vec<Violation> {
+    require(satisfaction.is_none_or(|score| score <= HIGHEST_SATISFACTION), || {
+        Violation::new(
+            Code::InvalidValue,
+            "satisfaction",
+            Label::new("满意度应为0至10的整数。", "Satisfaction is a whole number from 0 to 10."),
+            Label::new("请填写0至10。", "Give a number from 0 to 10."),
+        )
+    })
+}
+
+fn in_order(contract: Option<Contract>) -> Vec<Violation> {
+    let days = contract.and_then(|contract| contract.starts_on.zip(contract.ends_on));
+    let ordered = require(days.is_none_or(|(starts, ends)| starts <= ends), || {
+        Violation::new(
+            Code::InvalidPeriod,
+            "contract.ends_on",
+            Label::new("合同结束日期早于开始日期。", "The contract ends before it begins."),
+            Label::new("请检查两个日期。", "Check both days."),
+        )
+    });
+    let said = require(contract.is_none_or(|contract| contract != Contract::default()), || {
+        Violation::new(
+            Code::MissingField,
+            "contract",
+            Label::new("合同没有日期。", "The contract has neither day."),
+            Label::new("请填写 starts_on 或 ends_on。", "Give starts_on, ends_on or both."),
+        )
+    });
+    [ordered, said].concat()
+}
+
+fn days_of_this_era(profile: &NewProfile) -> Vec<Violation> {
+    use chrono::Datelike;
+    let contract = profile.contract.unwrap_or_default();
+    let days: [(&str, Option<NaiveDate>); 4] = [
+        ("contract.starts_on", contract.starts_on),
+        ("contract.ends_on", contract.ends_on),
+        ("delivered_on", profile.delivered_on),
+        ("postponed_until", profile.postponed_until),
+    ];
+    let strange =
+        days.into_iter().filter(|(_, day)| day.is_some_and(|day| !(1970..=9999).contains(&day.year())));
+    strange
+        .map(|(field, _)| {
+            Violation::new(
+                Code::EffectiveOutOfRange,
+                field,
+                Label::new("日期须在1970年至9999年之间。", "The day must lie in the years 1970 to 9999."),
+                Label::new("请检查年份。", "Check the year."),
+            )
+        })
+        .collect()
+}
+
+fn known_names(profile: &NewProfile) -> Vec<Violation> {
+    let unknown = profile.clear.iter().enumerate().filter(|(_, name)| !CLEARABLE.contains(&name.as_str()));
+    let mut unmet: Vec<Violation> = unknown
+        .map(|(n, _)| {
+            Violation::new(
+                Code::InvalidValue,
+                format!("clear[{n}]"),
+                Label::new("没有可清除的这一项。", "There is nothing of that name to clear."),
+                Label::new(
+                    format!("可清除：{}。", CLEARABLE.join("、")),
+                    format!("These can be cleared: {}.", CLEARABLE.join(", ")),
+                ),
+            )
+        })
+        .collect();
+    unmet.extend(guard::at_most("clear", profile.clear.len(), CLEARABLE.len()));
+    for (n, name) in profile.clear.iter().enumerate() {
+        unmet.extend(require(!is_set(profile, name), || {
+            Violation::new(
+                Code::InvalidValue,
+                format!("clear[{n}]"),
+                Label::new("同一项不能既设置又清除。", "The same thing cannot be set and cleared at once."),
+                Label::new("请只保留其一。", "Keep one of the two."),
+            )
+        }));
+    }
+    unmet
+}
+
+fn is_set(profile: &NewProfile, name: &str) -> bool {
+    match name {
+        "credit_code" => profile.credit_code.is_some(),
+        "industry" => profile.industry.is_some(),
+        "region" => profile.region.is_some(),
+        "service_type" => profile.service_type.is_some(),
+        "contract" => profile.contract.is_some(),
+        "delivered_on" => profile.delivered_on.is_some(),
+        "postponed_until" => profile.postponed_until.is_some(),
+        "won_amount" => profile.won_amount.is_some(),
+        "satisfaction" => profile.satisfaction.is_some(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::command::ChangeDetails;
+    use crate::customer::decide::spec::*;
+    use crate::customer::event::CustomerEvent;
+
+    fn change(profile: NewProfile) -> ChangeDetails {
+        ChangeDetails { profile, ..ChangeDetails::default() }
+    }
+
+    fn day_of(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_said_is_set_in_its_one_form() {
+        let profile = NewProfile {
+            credit_code: Some("9133 0100 7996 5505 8b".to_owned()),
+            postponed_until: Some(day_of("2026-12-01")),
+            ..NewProfile::default()
+        };
+        let event = given([registered_by_li()]).when(change(profile)).event().event;
+        let CustomerEvent::DetailsChanged(details) = event else { panic!("{event:?}") };
+        let set = details.profile.unwrap();
+        assert_eq!(set.credit_code, Some(Personal::Clear("91330100799655058B".to_owned())));
+        assert_eq!(set.postponed_until, Some(day_of("2026-12-01")));
+    }
+
+    #[test]
+    fn details_move_nobody() {
+        let profile = NewProfile { postponed_until: Some(day_of("2026-12-01")), ..NewProfile::default() };
+        let event = given([registered_by_li()]).when(change(profile)).event().event;
+        let customer = given([registered_by_li(), event]).customer.unwrap();
+        assert_eq!(customer.current().map(|stay| stay.stage.as_str()), Some("new_lead"));
+        assert_eq!(customer.postponed_until, Some(day_of("2026-12-01")));
+    }
+
+    #[test]
+    fn every_wrong_value_is_named() {
+        let contract =
+            Contract { starts_on: Some(day_of("2026-05-02")), ends_on: Some(day_of("2026-05-01")) };
+        let profile = NewProfile {
+            credit_code: Some("914403001922038217".to_owned()),
+            channel_ids: Some(vec![("website".to_owned(), String::new())]),
+            contract: Some(contract),
+            satisfaction: Some(11),
+            delivered_on: Some(day_of("1066-10-14")),
+            clear: vec!["name".to_owned(), "satisfaction".to_owned()],
+            ..NewProfile::default()
+        };
+        let refusal = given([registered_by_li()]).when(change(profile)).refuses([
+            Code::InvalidCreditCode,
+            Code::EmptyText,
+            Code::InvalidPeriod,
+            Code::InvalidValue,
+            Code::EffectiveOutOfRange,
+            Code::InvalidValue,
+            Code::InvalidValue,
+        ]);
+        let fields: Vec<&str> = refusal.violations.iter().map(|violation| violation.field.as_str()).collect();
+        assert_eq!(
+            fields,
+            [
+                "credit_code",
+                "channel_ids[0].id",
+                "satisfaction",
+                "contract.ends_on",
+                "delivered_on",
+                "clear[0]",
+                "clear[1]"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_set_can_be_taken_away() {
+        let set = NewProfile { postponed_until: Some(day_of("2026-12-01")), ..NewProfile::default() };
+        let set = given([registered_by_li()]).when(change(set)).event().event;
+        let clear = NewProfile { clear: vec!["postponed_until".to_owned()], ..NewProfile::default() };
+        let cleared = given([registered_by_li(), set.clone()]).when(change(clear)).event().event;
+        assert_eq!(given([registered_by_li(), set, cleared]).customer.unwrap().postponed_until, None);
+    }
+}

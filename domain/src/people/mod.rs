@@ -1,0 +1,145 @@
+//! Who works here: teams and their supervisors, members' roles, and deputies for those on leave.
+//!
+//! A deputy stands in for a rep: for that time it works the rep's customers, and they stay the rep's. To give them
+//! to somebody else for good is a hand-over, which changes their owner.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::actor::Role;
+use crate::refusal::{Code, Violation, require};
+use crate::{Actor, Label};
+
+const MAX_PEOPLE: usize = 500;
+
+/// A team.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Team {
+    /// Names it.
+    pub key: String,
+    /// What it is called.
+    pub name: Label,
+    /// Who leads it, by actor name such as `supervisor:wang`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub supervisors: BTreeSet<String>,
+    /// Its reps, by the name under which they own customers, such as `li`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub members: BTreeSet<String>,
+}
+
+/// Somebody who stands in for a rep for a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deputy {
+    /// Names the arrangement.
+    pub id: Uuid,
+    /// Who is away.
+    pub rep: String,
+    /// Who stands in.
+    pub deputy: String,
+    /// From when.
+    pub from: DateTime<Utc>,
+    /// Until when; not included.
+    pub until: DateTime<Utc>,
+}
+
+/// Everybody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct People {
+    /// The teams, by key.
+    pub teams: BTreeMap<String, Team>,
+    /// The roles of members, by actor name.
+    pub members: BTreeMap<String, BTreeSet<Role>>,
+    /// The arrangements for leave, by id.
+    pub deputies: BTreeMap<Uuid, Deputy>,
+}
+
+impl People {
+    /// The reps whom a rep stands in for at an instant.
+    pub fn stands_in_for(&self, rep: &str, at: DateTime<Utc>) -> BTreeSet<String> {
+        let now = self.deputies.values().filter(|one| one.deputy == rep && one.from <= at && at < one.until);
+        now.map(|one| one.rep.clone()).collect()
+    }
+
+    /// The team that a rep belongs to: the first by key of those that list it as a member.
+    pub fn team_of(&self, rep: &str) -> Option<&Team> {
+        self.teams.values().find(|team| team.members.contains(rep))
+    }
+
+    /// The teams that a person leads.
+    pub fn led_by<'a>(&'a self, actor: &'a str) -> impl Iterator<Item = &'a Team> {
+        self.teams.values().filter(move |team| team.supervisors.contains(actor))
+    }
+}
+
+/// What is wrong with a team.
+pub(crate) fn team(team: &Team) -> Vec<Violation> {
+    let supervisors = team.supervisors.iter().flat_map(|name| named("supervisors", name));
+    let members = team.members.iter().flat_map(|name| named("members", name));
+    [
+        crate::company::key("key", &team.key),
+        crate::company::label("name", &team.name),
+        supervisors.collect(),
+        members.collect(),
+        not_too_many("supervisors", team.supervisors.len()),
+        not_too_many("members", team.members.len()),
+    ]
+    .concat()
+}
+
+/// What is wrong with an arrangement for leave.
+pub(crate) fn deputy(people: &People, deputy: &Deputy, actor: &Actor, now: DateTime<Utc>) -> Vec<Violation> {
+    let own = actor.rep_id() == Some(deputy.rep.as_str());
+    let permitted = require(own || actor.supervises(), || {
+        Violation::new(
+            Code::ForbiddenRole,
+            "rep",
+            Label::new("只能为自己安排代理人。", "A rep names a deputy for itself only."),
+            Label::new("请由主管安排。", "Ask a supervisor or a manager."),
+        )
+    });
+    let two = require(deputy.rep != deputy.deputy, || {
+        Violation::new(
+            Code::InvalidValue,
+            "deputy",
+            Label::new("代理人不能是本人。", "Nobody stands in for themselves."),
+            Label::new("请填写另一个人。", "Name somebody else."),
+        )
+    });
+    let ordered = require(deputy.from < deputy.until && deputy.until > now, || {
+        Violation::new(
+            Code::InvalidPeriod,
+            "until",
+            Label::new("结束时间须晚于开始时间和现在。", "It must end after it begins, and after now."),
+            Label::new("请检查起止时间。", "Check both instants."),
+        )
+    });
+    let in_turn = people.stands_in_for(&deputy.rep, deputy.from).contains(&deputy.deputy);
+    let not_in_turn = require(!in_turn, || {
+        Violation::new(
+            Code::InvalidValue,
+            "deputy",
+            Label::new("两人不能互为代理。", "Two people do not stand in for each other at once."),
+            Label::new("请填写另一个人。", "Name somebody else."),
+        )
+    });
+    [permitted, named("rep", &deputy.rep), named("deputy", &deputy.deputy), two, ordered, not_in_turn]
+        .concat()
+}
+
+fn named(field: &str, name: &str) -> Vec<Violation> {
+    crate::company::line(field, name)
+}
+
+fn not_too_many(field: &str, count: usize) -> Vec<Violation> {
+    require(count <= MAX_PEOPLE, || {
+        Violation::new(
+            Code::TooManyItems,
+            field,
+            Label::new(format!("最多{MAX_PEOPLE}人。"), format!("There are more than {MAX_PEOPLE} people.")),
+            Label::new("请分成多个团队。", "Make several teams of them."),
+        )
+    })
+}

@@ -1,0 +1,180 @@
+//! What is known of customers: declared fields, money in every currency, and the facts of a deal.
+
+#![cfg(test)]
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use waymark_tests::{Client, Team};
+
+async fn declare(admin: &Client, key: &str, kind: &str, more: Value) {
+    let mut body = json!({"key": key, "name": {"zh": key, "en": key}, "type": kind});
+    for (name, value) in more.as_object().into_iter().flatten() {
+        body[name] = value.clone();
+    }
+    let _ = admin.post("/v1/admin/fields", body).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn declared_fields_are_checked_by_type_and_read_back_and_others_refused_by_name() {
+    let team = Team::on("landian-6").await;
+    let (li, admin) = (team.rep("li"), team.admin());
+    let mut free = team.customer_of("li", "Pier Nine");
+    free["fields"] = json!({"anything": {"goes": [1, 2.5]}});
+    let early = li.register(free).await;
+    assert_eq!(li.customer(&early).await.at("/fields"), &json!({"anything": {"goes": [1, 2.5]}}));
+
+    declare(&admin, "headcount", "integer", json!({})).await;
+    declare(&admin, "budget", "money", json!({})).await;
+    declare(&admin, "fiscal_year", "date", json!({})).await;
+    let size = |id: &str| json!({"id": id, "name": {"zh": id, "en": id}});
+    declare(&admin, "needs", "choice", json!({"many": true, "options": [size("cold"), size("dry")]})).await;
+    let listed = li.get("/v1/admin/fields").await.expect(200).items();
+    assert_eq!(
+        listed.iter().map(|field| field["key"].clone()).collect::<Vec<_>>(),
+        ["budget", "fiscal_year", "headcount", "needs"]
+    );
+
+    let profile = json!({
+        "headcount": 120, "budget": {"amount": "1200", "currency": "JPY"}, "fiscal_year": "2026-04-01",
+        "needs": ["cold", "dry"]
+    });
+    let mut body = team.customer_of("li", "Harbour Foods");
+    body["fields"] = profile.clone();
+    let id = li.register(body.clone()).await;
+    assert_eq!(li.customer(&id).await.at("/fields"), &profile);
+    for (field, value) in [
+        ("headcount", json!("120")),
+        ("budget", json!({"amount": "1200.5", "currency": "JPY"})),
+        ("fiscal_year", json!("2026-02-30")),
+        ("needs", json!(["cold", "hot"])),
+    ] {
+        body["fields"] = json!({field: value});
+        let refused = li.post("/v1/customers", body.clone()).await.refused(422, "invalid-value");
+        assert_eq!(refused.text_at("/violations/0/field"), format!("fields.{field}"));
+    }
+    let unknown =
+        li.command(&id, "details", json!({"fields": {"colour": "red"}})).await.refused(422, "unknown-field");
+    assert_eq!(unknown.at("/declared"), &json!(["budget", "fiscal_year", "headcount", "needs"]));
+    let changed = json!({"key": "budget", "name": {"zh": "预算", "en": "Budget"}, "type": "text"});
+    let _ = admin.post("/v1/admin/fields", changed).await.refused(422, "field-type-fixed");
+    assert_eq!(admin.call(Method::DELETE, "/v1/admin/fields/needs").send().await.status, 200);
+    assert_eq!(li.customer(&id).await.at("/fields/needs"), &json!(["cold", "dry"]), "what is there stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_facts_of_a_deal_are_kept_changed_cleared_and_listed_by_and_move_nobody() {
+    let team = Team::on("helloword-13").await;
+    let li = team.rep("li");
+    let mut body = team.customer_of("li", "Harbour Foods");
+    body["industry"] = json!("food");
+    body["region"] = json!("south");
+    body["tier"] = json!("A");
+    body["service_type"] = json!("complaint");
+    let id = li.register(body).await;
+    let facts = json!({
+        "contract": {"starts_on": "2026-01-01", "ends_on": "2026-12-31"}, "delivered_on": "2026-02-01",
+        "postponed_until": "2026-03-01", "won_amount": {"amount": "400.00", "currency": "CNY"}, "satisfaction": 9
+    });
+    let _ = li.command(&id, "details", facts.clone()).await.expect(200);
+    let shown = li.customer(&id).await;
+    for (field, value) in facts.as_object().into_iter().flatten() {
+        assert_eq!(shown.at(&format!("/{field}")), value, "{field}");
+    }
+    assert_eq!(shown.at("/journeys/0/stage"), "new_lead");
+    for filter in ["industry=food", "region=south", "tier=A", "service_type=complaint"] {
+        let found = li.get(&format!("/v1/customers?{filter}")).await.expect(200).items();
+        assert_eq!(found.len(), 1, "{filter}");
+        let other = filter.split('=').next().unwrap_or_default();
+        assert_eq!(li.get(&format!("/v1/customers?{other}=elsewhere")).await.expect(200).items().len(), 0);
+    }
+    let _ = li.command(&id, "details", json!({"clear": ["postponed_until", "contract"]})).await.expect(200);
+    let shown = li.customer(&id).await;
+    assert!(shown.at("/postponed_until").is_null() && shown.at("/contract").is_null());
+    assert_eq!(shown.at("/satisfaction"), 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amounts_are_in_any_currency_and_totals_in_each_and_converted_by_the_rates_of_a_day() {
+    let team = Team::on("landian-6").await;
+    let (wang, admin) = (team.manager("wang"), team.admin());
+    for (amount, currency) in [("100.00", "USD"), ("2000", "JPY"), ("9.99", "CNY"), ("1.234", "KWD")] {
+        let mut body = team.customer(&format!("Customer in {currency}"));
+        body["amount"] = json!({"amount": amount, "currency": currency});
+        wang.register(body).await;
+    }
+    for (amount, currency, field) in
+        [("1.5", "JPY", "amount.amount"), ("1.001", "CNY", "amount.amount"), ("1", "DEM", "amount.currency")]
+    {
+        let mut body = team.customer("X");
+        body["amount"] = json!({"amount": amount, "currency": currency});
+        let refused = wang.post("/v1/customers", body).await.refused(422, "invalid-money");
+        assert_eq!(refused.text_at("/violations/0/field"), field);
+    }
+    let table =
+        |day: &str, usd: &str| json!({"date": day, "base": "CNY", "rates": {"USD": usd, "JPY": "0.05"}});
+    let _ = admin.post("/v1/admin/rates", table("2026-01-02", "7.00")).await.expect(200);
+    let _ = admin.post("/v1/admin/rates", table("2026-02-02", "7.10")).await.expect(200);
+    let board = async |query: &str| {
+        let head = wang.head().await;
+        let path = format!("/v1/boards/landian-6?{query}&min_position={head}&wait_ms=20000");
+        wang.get(&path).await.expect(200)
+    };
+    let latest = board("").await;
+    assert_eq!(
+        latest.at("/stages/0/amounts").as_array().map(Vec::len),
+        Some(4),
+        "every currency has its own total"
+    );
+    assert_eq!(
+        latest.at("/stages/0/converted"),
+        &json!({"amount": "819.99", "currency": "CNY", "rate_date": "2026-02-02", "without_rate": ["KWD"]})
+    );
+    let then = board("rate_date=2026-01-31").await;
+    assert_eq!(then.at("/stages/0/converted/amount"), "809.99");
+    let in_dollars = board("currency=USD&rate_date=2026-02-02").await;
+    assert_eq!(in_dollars.at("/stages/0/converted/amount"), "115.49");
+    let _ = wang.get("/v1/boards/landian-6?currency=DEM").await.refused(422, "invalid-value");
+    let _ = wang.get("/v1/boards/landian-6?rate_date=2025-01-01").await.refused(422, "invalid-value");
+    let one = wang.get("/v1/admin/rates?date=2026-01-31").await.expect(200).items();
+    assert_eq!(one[0]["rates"]["USD"], "7.00");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_is_put_off_until_a_day_or_won_in_part_by_the_move_itself() {
+    let team = Team::on("helloword-13").await;
+    let wang = team.manager("wang");
+    let id = wang.register(team.customer_of("li", "Harbour Foods")).await;
+    let put_off = json!({"to": "postponed", "postponed_until": "2099-03-01"});
+    let moved = wang.command(&id, "transitions", put_off).await.expect(200);
+    assert_eq!(moved.text_at("/events/0/type"), "customer.moved");
+    assert_eq!(wang.customer(&id).await.at("/postponed_until"), "2099-03-01");
+    let back = json!({"to": "negotiating"});
+    assert_eq!(wang.command(&id, "transitions", back).await.status, 200);
+    assert!(wang.customer(&id).await.at("/postponed_until").is_null(), "it is no longer put off");
+    let amount = json!({"amount": "400.00", "currency": "CNY"});
+    let wrong = json!({"to": "contacted", "won_amount": amount});
+    let refused = wang.command(&id, "transitions", wrong).await.refused(422, "invalid-value");
+    assert_eq!(refused.text_at("/violations/0/field"), "won_amount");
+    let part = json!({"to": "partially_won", "won_amount": amount});
+    assert_eq!(wang.command(&id, "transitions", part).await.status, 200);
+    assert_eq!(wang.customer(&id).await.at("/won_amount"), &amount);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_are_kept_by_reference_with_who_added_them_and_forgotten_with_the_person() {
+    let team = Team::on("landian-6").await;
+    let li = team.rep("li");
+    let id = li.register(team.customer_of("li", "Harbour Foods")).await;
+    let sha256 = "0f".repeat(32);
+    let contract =
+        json!({"kind": "contract", "name": "Contract of March", "reference": "dms-17", "sha256": sha256});
+    assert_eq!(li.command(&id, "documents", contract).await.status, 200);
+    let shown = li.customer(&id).await;
+    assert_eq!(shown.at("/documents/0/reference"), "dms-17");
+    assert_eq!(shown.at("/documents/0/uploaded_by"), "rep:li");
+    assert_eq!(shown.text_at("/documents/0/sha256"), sha256);
+    assert!(shown.at("/documents/0/uploaded_at").is_string());
+    assert_eq!(team.admin().command(&id, "erasure", json!({})).await.status, 200);
+    let forgotten = li.customer(&id).await;
+    assert!(forgotten.at("/documents/0/reference").is_null() && !forgotten.text.contains("March"));
+}

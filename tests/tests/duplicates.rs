@@ -1,0 +1,369 @@
+//! The same person or company once: recognised at the door, touched again, merged, parted, forgotten together.
+
+#![cfg(test)]
+
+use futures::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+use waymark_tests::{Answer, Client, Team};
+
+const PHONE: &str = "+8613800138000";
+
+fn phone(value: &str) -> Value {
+    json!([{"kind": "phone", "value": value}])
+}
+
+fn with(team: &Team, field: &str, value: Value) -> Value {
+    let mut body = team.customer("Harbour Foods");
+    body[field] = value;
+    body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_known_by_an_exact_key_is_refused_naming_the_known_customer() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    let mut body = team.customer("Harbour Foods");
+    body["contacts"] = json!([
+        {"kind": "phone", "value": "138 0013 8000"},
+        {"kind": "email", "value": "Li.Wei@Harbour.example"},
+        {"kind": "wechat", "value": "harbour_li"},
+    ]);
+    body["credit_code"] = json!("91330100799655058B");
+    body["channel_ids"] = json!([{"channel": "mini_program", "id": "o6_bmj"}]);
+    let known = wang.register(body).await;
+
+    for (field, value, named, by) in [
+        ("contacts", phone("+86 138-0013-8000"), "contacts[0].value", "phone"),
+        ("contacts", phone("１３８００１３８０００"), "contacts[0].value", "phone"),
+        (
+            "contacts",
+            json!([{"kind": "email", "value": "li.wei@harbour.EXAMPLE"}]),
+            "contacts[0].value",
+            "email",
+        ),
+        ("contacts", json!([{"kind": "wechat", "value": "Harbour_Li"}]), "contacts[0].value", "wechat"),
+        ("credit_code", json!("9133 0100 7996 5505 8b"), "credit_code", "credit_code"),
+        (
+            "channel_ids",
+            json!([{"channel": "mini_program", "id": "o6_bmj"}]),
+            "channel_ids[0].id",
+            "channel_id",
+        ),
+    ] {
+        let refused = wang.post("/v1/customers", with(&team, field, value)).await;
+        let refused = refused.refused(409, "duplicate-customer");
+        assert_eq!(refused.text_at("/customer_id"), known);
+        assert_eq!(refused.text_at("/violations/0/field"), named);
+        assert_eq!(refused.text_at("/recognised_by"), by);
+    }
+    wang.register(with(&team, "contacts", phone("+8613900139000"))).await;
+    wang.register(with(&team, "channel_ids", json!([{"channel": "website", "id": "o6_bmj"}]))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn of_32_registrations_of_one_telephone_at_once_one_wins() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    let forms = ["13800138000", "+8613800138000", "138 0013 8000", "0086-138-0013-8000"];
+    let calls = (0..32).map(|n| {
+        let body = with(&team, "contacts", phone(forms[n % forms.len()]));
+        wang.call(Method::POST, "/v1/customers").json(&body).send()
+    });
+    let answers: Vec<Answer> = join_all(calls).await;
+    let won: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 201).collect();
+    assert_eq!(won.len(), 1, "{:?}", answers.iter().map(|answer| answer.status).collect::<Vec<_>>());
+    let winner = won[0].text_at("/id");
+    for answer in answers.into_iter().filter(|answer| answer.status != 201) {
+        assert_eq!(answer.refused(409, "duplicate-customer").text_at("/customer_id"), winner);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_was_given_up_is_free_and_one_that_another_has_is_not_taken() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    let first = wang.register(with(&team, "contacts", phone(PHONE))).await;
+    let second = wang.register(team.customer("Pier Nine")).await;
+
+    let taken = wang.command(&second, "details", json!({"contacts": phone("13800138000")})).await;
+    assert_eq!(taken.refused(409, "duplicate-customer").text_at("/customer_id"), first);
+    let again = wang.command(&first, "details", json!({"contacts": phone("138 0013 8000")})).await;
+    assert_eq!(again.status, 200, "one's own number is no duplicate: {}", again.text);
+
+    let _ = wang.command(&first, "details", json!({"contacts": phone("+8613900139000")})).await.expect(200);
+    assert_eq!(wang.command(&second, "details", json!({"contacts": phone(PHONE)})).await.status, 200);
+    let taken = wang.post("/v1/customers", with(&team, "contacts", phone(PHONE))).await;
+    assert_eq!(taken.refused(409, "duplicate-customer").text_at("/customer_id"), second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_persons_lead_is_a_further_source_and_no_second_customer() {
+    let team = Team::on("landian-6").await;
+    let (li, chen) = (team.rep("li"), team.rep("chen"));
+    let mut known = team.customer_of("li", "Harbour Foods");
+    known["contacts"] = phone(PHONE);
+    known["external_id"] = json!("erp-7");
+    known["source"] = json!("seo");
+    let known = li.register(known).await;
+    let before = li.customer(&known).await;
+
+    let mut lead = with(&team, "contacts", phone("13800138000"));
+    lead["source"] = json!("exhibition");
+    lead["channel"] = json!("form");
+    lead["note"] = json!("asked for a sample");
+    let taken = chen.post("/v1/leads", lead.clone()).await.expect(200);
+    assert_eq!(taken.text_at("/items/0/outcome"), "duplicate");
+    assert_eq!(taken.text_at("/items/0/customer_id"), known);
+    assert_eq!(taken.text_at("/items/0/result/events/0/type"), "customer.lead_touched");
+
+    let mut fresh = with(&team, "contacts", phone("13900139000"));
+    fresh["source"] = json!("seminar");
+    let by_id = with(&team, "external_id", json!("erp-7"));
+    let wrong = json!({"pipeline": "landian-6", "name": "A", "colour": "red"});
+    let body = json!([lead, fresh, fresh, by_id, wrong]);
+    let call = || chen.call(Method::POST, "/v1/leads").header("Idempotency-Key", "fair").json(&body).send();
+    let many = call().await.expect(200);
+    let outcomes: Vec<Value> = many.items().iter().map(|item| item["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["duplicate", "created", "duplicate", "duplicate", "refused"]);
+    assert_eq!(many.at("/items/1/customer_id"), many.at("/items/2/customer_id"));
+    assert_eq!(many.text_at("/items/4/problem/violations/0/field"), "colour");
+    let head = li.head().await;
+    assert_eq!(call().await.expect(200).items()[..4], many.items()[..4], "a retry is answered alike");
+    assert_eq!(li.head().await, head);
+
+    let after = li.customer(&known).await;
+    for field in ["owner", "source", "journeys/0/stage", "name"] {
+        assert_eq!(after.at(&format!("/{field}")), before.at(&format!("/{field}")), "{field}");
+    }
+    let sources = after.at("/touches").as_array().cloned().unwrap_or_default();
+    assert_eq!(sources.len(), 3);
+    assert_eq!(
+        (sources[0]["source"].as_str(), sources[0]["channel"].as_str()),
+        (Some("exhibition"), Some("form"))
+    );
+    let told = li.get(&format!("/v1/customers/{known}/timeline")).await.expect(200).items();
+    let touched =
+        told.iter().find(|item| item["type"] == "customer.lead_touched").cloned().unwrap_or_default();
+    assert_eq!(
+        (touched["note"].as_str(), touched["actor"].as_str()),
+        (Some("asked for a sample"), Some("rep:chen"))
+    );
+    assert_eq!(touched["data"]["recognised_by"], json!(["phone"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_bulk_and_a_step_of_an_atomic_one_recognise_people_too() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    let line = |value: &str| {
+        json!({"command": "register", "body": with(&team, "contacts", phone(value))}).to_string()
+    };
+    let lines = format!("{}\n{}\n", line("13800138000"), line("+86 138 0013 8000"));
+    let send = |query: &str| {
+        let path = format!("/v1/bulk{query}");
+        wang.call(Method::POST, &path).bytes("application/x-ndjson", lines.clone()).send()
+    };
+    let statuses = |answer: &Answer| -> Vec<u64> {
+        let lines = answer.text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter_map(|line| line["status"].as_u64()).collect()
+    };
+    let together = send("?atomic=true").await;
+    assert!(together.text.contains("duplicate-customer"), "{}", together.text);
+    assert_eq!(wang.get("/v1/customers").await.expect(200).items().len(), 0);
+    assert_eq!(statuses(&send("").await), [201, 409]);
+    assert_eq!(statuses(&send("?dry_run=true").await), [409, 409]);
+    assert_eq!(statuses(&send("?atomic=true&dry_run=true").await)[0], 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_person_may_come_back_as_somebody_new() {
+    let team = Team::on("landian-6").await;
+    let admin = team.admin();
+    let first = admin.register(with(&team, "contacts", phone(PHONE))).await;
+    assert_eq!(admin.command(&first, "erasure", json!({})).await.status, 200);
+    let second = admin.register(with(&team, "contacts", phone(PHONE))).await;
+    assert_ne!(first, second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_alike_is_suspected_with_a_score_and_reasons() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    let first = wang.register(team.customer("深圳市海港食品有限公司 Harbour Foods Ltd.")).await;
+    let same = wang.register(team.customer("海港食品（深圳）股份有限公司")).await;
+    let slip = wang.register(team.customer("Habrour Foods Inc")).await;
+    let _other = wang.register(team.customer("海洋渔业有限公司")).await;
+    let suspects = async |id: &str| {
+        let head = wang.head().await;
+        let path = format!("/v1/customers/{id}/duplicates?min_position={head}&wait_ms=20000");
+        wang.get(&path).await.expect(200).items()
+    };
+    let found = suspects(&first).await;
+    let ids: Vec<&str> = found.iter().filter_map(|item| item["customer_id"].as_str()).collect();
+    assert_eq!(ids, [same.as_str(), slip.as_str()]);
+    assert_eq!(found[0]["score"].as_f64(), Some(0.95));
+    assert_eq!(found[0]["reasons"], json!(["same_company_name"]));
+    assert_eq!(found[1]["reasons"], json!(["similar_company_name"]));
+
+    assert_eq!(wang.command(&first, "merges", json!({"absorbed": same})).await.status, 200);
+    let left = suspects(&first).await;
+    assert_eq!(left.len(), 1, "who was merged is no suspect any more: {left:?}");
+    let analyst = team.analyst("qian").get(&format!("/v1/customers/{slip}/duplicates")).await.expect(200);
+    assert!(analyst.items()[0]["name"].is_null());
+}
+
+/// Two customers of li's, the second one further on; both registered two moments apart.
+async fn two(team: &Team) -> (Client, String, String) {
+    let li = team.rep("li");
+    let mut body = team.customer_of("li", "Harbour Foods");
+    body["contacts"] = phone(PHONE);
+    let survivor = li.register(body).await;
+    let absorbed = li.register(team.customer_of("li", "Harbor Foods")).await;
+    let moved = json!({"to": "need_confirmed", "note": "budget known", "next_step": "send a proposal"});
+    assert_eq!(li.command(&absorbed, "transitions", moved).await.status, 200);
+    (li, survivor, absorbed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_merged_customers_are_one_from_then_on_and_were_two_before() {
+    let team = Team::on("landian-6").await;
+    let (li, survivor, absorbed) = two(&team).await;
+    let before = li.head().await;
+    let merged = json!({"absorbed": absorbed, "stage_policy": "furthest", "reason": "one company"});
+    let answer = li.command(&survivor, "merges", merged).await.expect(200);
+    let types: Vec<&str> = answer
+        .at("/events")
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|event| event["type"].as_str())
+        .collect();
+    assert_eq!(types, ["customer.absorbed", "customer.moved", "customer.merged_into"]);
+
+    let shown = li.customer(&survivor).await;
+    assert_eq!(shown.at("/journeys/0/stage"), "need_confirmed");
+    assert!(shown.at("/merged_into").is_null());
+    let found = li.customer(&absorbed).await;
+    assert_eq!(found.text_at("/id"), survivor, "a merged customer is found where it goes on");
+    let refused = li.command(&absorbed, "notes", json!({"text": "hello"})).await.refused(409, "merged");
+    assert_eq!(refused.text_at("/merged_into"), survivor);
+    assert_eq!(li.get("/v1/customers").await.expect(200).items().len(), 1);
+
+    let board = async |query: &str| {
+        let head = li.head().await;
+        let path = format!("/v1/boards/landian-6?{query}&min_position={head}&wait_ms=20000");
+        li.get(&path).await.expect(200).number_at("/total")
+    };
+    assert_eq!(board("").await, 1);
+    assert_eq!(board(&format!("known_position={before}")).await, 2, "the board before the merge shows both");
+    assert_eq!(board("effective_at=2099-01-01T00:00:00Z").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_survivors_timeline_tells_both_stories_and_whose_each_was() {
+    let team = Team::on("landian-6").await;
+    let (li, survivor, absorbed) = two(&team).await;
+    let merged = json!({"absorbed": absorbed, "stage_policy": "survivor"});
+    let _ = li.command(&survivor, "merges", merged).await.expect(200);
+    let read = async || {
+        let head = li.head().await;
+        let path = format!("/v1/customers/{survivor}/timeline?view=both&min_position={head}&wait_ms=20000");
+        li.get(&path).await.expect(200).items()
+    };
+    let told = read().await;
+    let origins = |of: &str| told.iter().filter(|item| item["origin"] == of).count();
+    assert_eq!((origins(&survivor), origins(&absorbed)), (2, 3));
+    let theirs = told.iter().find(|item| item["origin"] == absorbed.as_str()).cloned().unwrap_or_default();
+    assert_eq!(theirs["data"]["name"], "Harbor Foods", "what was written of the other is readable");
+    let moved = told.iter().find(|item| item["type"] == "customer.moved").cloned().unwrap_or_default();
+    assert_eq!(
+        (moved["stage_from"].as_str(), moved["stage_to"].as_str()),
+        (Some("first_contact"), Some("need_confirmed"))
+    );
+
+    let back = json!({"absorbed": absorbed, "reason": "two brothers"});
+    let _ = li.command(&survivor, "unmerges", back.clone()).await.expect(200);
+    assert!(read().await.iter().all(|item| item["origin"] == survivor.as_str()));
+    assert_eq!(li.customer(&absorbed).await.text_at("/journeys/0/stage"), "need_confirmed");
+    assert_eq!(li.command(&absorbed, "notes", json!({"text": "back"})).await.status, 200);
+    let _ = li.command(&survivor, "unmerges", back).await.refused(409, "not-merged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merged_and_erased_customers_are_cut_off_and_not_lost() {
+    let team = Team::on("landian-6").await;
+    let (li, survivor, absorbed) = two(&team).await;
+    let forgotten = li.register(team.customer_of("li", "Pier Nine")).await;
+    let _ = li.command(&survivor, "merges", json!({"absorbed": absorbed})).await.expect(200);
+    let _ = team.admin().command(&forgotten, "erasure", json!({})).await.expect(200);
+    let head = li.head().await;
+    let path =
+        format!("/v1/dwell/landian-6?effective_at=2099-01-01T00:00:00Z&min_position={head}&wait_ms=20000");
+    let dwell = li.get(&path).await.expect(200);
+    let stages = dwell.at("/stages").as_array().cloned().unwrap_or_default();
+    let stage = |id: &str| stages.iter().find(|stage| stage["stage"] == id).cloned().unwrap_or_default();
+    let (contact, confirmed) = (stage("first_contact"), stage("need_confirmed"));
+    assert_eq!(contact["censored"], json!([{"reason": "erased", "count": 1}]));
+    assert_eq!(confirmed["censored"], json!([{"reason": "merged", "count": 1}]));
+    assert_eq!((confirmed["visits"].as_u64(), confirmed["open"].as_u64()), (Some(1), Some(1)));
+    assert_eq!(confirmed["exits"], json!([]), "a merge is no exit");
+    assert_eq!(confirmed["kaplan_meier"]["events"], 0);
+    assert!(confirmed["open_median_age_seconds"].is_null(), "nobody is waiting there any more");
+
+    let stays = li.get(&format!("/v1/customers/{absorbed}/stays")).await.expect(200).items();
+    let last = stays.last().cloned().unwrap_or_default();
+    assert_eq!((last["censored"].as_str(), last["open"].as_bool()), (Some("merged"), Some(false)));
+    assert!(
+        last["seconds"].as_f64().is_some_and(|seconds| seconds < 3_600.0),
+        "seen until the merge only: {last}"
+    );
+    assert_eq!(stage("lost")["visits"].as_u64().unwrap_or_default(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_of_two_reps_are_merged_by_who_leads_them() {
+    let team = Team::on("landian-6").await;
+    let (li, wang) = (team.rep("li"), team.manager("wang"));
+    let survivor = li.register(team.customer_of("li", "Harbour Foods")).await;
+    let absorbed = team.rep("chen").register(team.customer_of("chen", "Harbor Foods")).await;
+    let body = json!({"absorbed": absorbed, "stage_policy": "latest_effective"});
+    let _ = li.command(&survivor, "merges", body.clone()).await.refused(403, "forbidden-role");
+    assert_eq!(wang.command(&survivor, "merges", body.clone()).await.status, 200);
+    let _ = wang.command(&survivor, "merges", body).await.refused(409, "merged");
+    let _ =
+        wang.command(&survivor, "merges", json!({"absorbed": survivor})).await.refused(422, "same-customer");
+
+    let third = wang.register(team.customer("Pier Nine")).await;
+    let line = json!({"command": "merge", "customer_id": third, "body": {"absorbed": survivor}});
+    let bulk =
+        wang.call(Method::POST, "/v1/bulk").bytes("application/x-ndjson", line.to_string()).send().await;
+    assert!(bulk.text.contains("\"status\":200"), "{}", bulk.text);
+    assert_eq!(wang.customer(&absorbed).await.text_at("/id"), third, "a chain of merges leads to its end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forgetting_a_person_forgets_all_records_that_were_merged() {
+    let team = Team::on("landian-6").await;
+    let (li, survivor, absorbed) = two(&team).await;
+    let _ = li.command(&survivor, "merges", json!({"absorbed": absorbed})).await.expect(200);
+    let erased = team.admin().command(&survivor, "erasure", json!({})).await.expect(200);
+    assert_eq!(erased.at("/events").as_array().map(Vec::len), Some(2));
+    let told = li.get(&format!("/v1/customers/{survivor}/timeline?view=both")).await.expect(200);
+    assert!(!told.text.contains("Harbor Foods") && !told.text.contains("Harbour Foods"), "{}", told.text);
+    let (code, said) = team.installation.verify();
+    assert_eq!(code, 0, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn two_merges_of_each_other_at_once_leave_one_customer() {
+    let team = Team::on("landian-6").await;
+    let (li, one, other) = two(&team).await;
+    let (a, b) = tokio::join!(
+        li.command(&one, "merges", json!({"absorbed": other})),
+        li.command(&other, "merges", json!({"absorbed": one})),
+    );
+    let mut statuses = [a.status, b.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409], "{}\n{}", a.text, b.text);
+}
