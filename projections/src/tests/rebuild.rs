@@ -92,3 +92,22 @@ async fn a_rebuild_is_strict_and_the_former_rows_go_on_serving() {
     projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
     assert_eq!(projections.dump(TENANT, "dwell").await.unwrap(), before);
 }
+
+#[tokio::test]
+async fn a_table_of_an_earlier_program_gets_its_new_column_and_its_rows_go_on_serving() {
+    let world = World::new();
+    let customer = uuid::Uuid::from_u128(1);
+    world.register(customer, hour(0)).await;
+    world.move_to(customer, hour(1), "quoted").await;
+    let projections = world.projections("p").await;
+    projections.steps("dwell", 10).await;
+    let before = projections.dump(TENANT, "dwell").await.unwrap();
+    let older = "DROP VIEW stay; ALTER TABLE dwell_move DROP COLUMN version";
+    projections.engine().db.script(older).await.unwrap();
+    projections.close().await;
+    let projections = world.projections("p").await;
+    // Everything was of version 1 then, which is what the new column says.
+    assert_eq!(projections.dump(TENANT, "dwell").await.unwrap(), before);
+    projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
+    assert_eq!(projections.dump(TENANT, "dwell").await.unwrap(), before);
+}
