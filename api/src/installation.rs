@@ -127,7 +127,8 @@ impl Installation {
         crate::http::router(self.app.clone(), self.admin.clone(), stop)
     }
 
-    /// Keeps the read models up, the log's head signed and customers in the versions in force, until the token is cancelled.
+    /// Keeps the read models up, the log's head signed, customers in the versions in force, and requests from waiting
+    /// beyond their time, until the token is cancelled.
     pub fn run(&self, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
         let projections = self.app.projections.clone();
         let notary = self.notary.clone();
@@ -141,10 +142,14 @@ impl Installation {
                 let stop = stop.clone();
                 async move { notary.run(stop).await }
             }),
-            tokio::spawn(async move { migrator.run(stop).await }),
+            tokio::spawn({
+                let stop = stop.clone();
+                async move { migrator.run(stop).await }
+            }),
+            tokio::spawn(self.app.clone().watch_requests(stop)),
         );
         async move {
-            for ended in [tasks.0.await, tasks.1.await, tasks.2.await] {
+            for ended in [tasks.0.await, tasks.1.await, tasks.2.await, tasks.3.await] {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a background task did not end well");
                 }

@@ -23,6 +23,8 @@ use crate::error::{ProjectionError, Result};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Rows that the driver's thread hands over at a time: fewer switches between threads.
 const ROW_BUFFER: usize = 1_000;
+/// Every view, then every table.
+const EVERYTHING: &str = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY type DESC";
 /// Connections that answer queries.
 const READERS: u32 = 4;
 
@@ -89,6 +91,21 @@ impl Db {
     pub(crate) async fn script(&self, script: &'static str) -> Result<()> {
         sqlx::raw_sql(script).execute(&self.writer).await?;
         Ok(())
+    }
+
+    /// The layout that the tables were made in; zero in a new file.
+    pub(crate) async fn layout(&self) -> Result<i64> {
+        Ok(sqlx::query_scalar("PRAGMA user_version").fetch_one(&self.writer).await?)
+    }
+
+    /// Drops every table and view, and notes the layout of those that will be made.
+    pub(crate) async fn empty(&self, layout: i64) -> Result<()> {
+        let mut session = self.write().await?;
+        for row in session.rows(EVERYTHING, &[]).await? {
+            session.execute_made(format!("DROP {} IF EXISTS {}", row.str(0)?, row.str(1)?), &[]).await?;
+        }
+        session.execute_made(format!("PRAGMA user_version = {layout}"), &[]).await?;
+        session.commit().await
     }
 
     /// Finishes what runs and closes the connections.

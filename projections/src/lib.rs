@@ -28,9 +28,10 @@ mod timeline;
 
 pub use ask::{At, Filter};
 pub use board::{
-    BoardQuery, BoardReport, CardReport, ChannelIdReport, ContactReport, ContractReport, ConvertedReport,
-    CustomerFilter, CustomerList, CustomerReport, DocumentReport, Group, JourneyReport, MoneyReport,
-    NextAction, OwnerReport, StageCards, SuspectReport, SuspectsReport, TouchReport,
+    ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CardReport, ChannelIdReport, ContactReport,
+    ContractReport, ConvertedReport, CustomerFilter, CustomerList, CustomerReport, DocumentReport, Group,
+    JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards, SuspectReport, SuspectsReport,
+    TouchReport,
 };
 pub use dwell::{
     ActorCount, Censored, Clock, CompletedSeconds, CurvePoint, DayCount, DwellQuery, DwellReport, Ending,

@@ -18,7 +18,8 @@ use waymark_eventstore::{EventStore, Position, TenantId};
 
 use crate::ask::{At, Filter, View};
 use crate::board::{
-    self, BoardQuery, BoardReport, CustomerFilter, CustomerList, CustomerReport, Group, SuspectsReport,
+    self, ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CustomerFilter, CustomerList,
+    CustomerReport, Group, SuspectsReport,
 };
 use crate::checkpoint::{self, Which};
 use crate::db::Db;
@@ -464,6 +465,35 @@ impl Projections {
     pub async fn pools(&self, tenant: TenantId) -> Result<(BTreeMap<String, u64>, Position)> {
         let mut view = self.view(tenant, board::NAME).await?;
         Ok((board::pools(&mut view).await?, view.position))
+    }
+
+    /// The requests for moves after a position, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn approvals(
+        &self,
+        tenant: TenantId,
+        filter: &ApprovalFilter,
+        after: Position,
+        limit: u32,
+    ) -> Result<(Vec<ApprovalReport>, Position)> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        Ok((board::approvals(&mut view, filter, after, limit).await?, view.position))
+    }
+
+    /// The requests that nobody settled in time, each with its customer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn approvals_due(
+        &self,
+        tenant: TenantId,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<(Uuid, Uuid)>> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        board::due(&mut view, now, limit).await
     }
 
     /// Who stands in each stage of a pipeline, or stood there in a cycle that has not ended.

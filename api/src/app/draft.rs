@@ -33,7 +33,7 @@ impl App {
             event_type: Cow::Borrowed(event.event_type()),
             type_version: event.type_version(),
             subject: format!("customer/{customer}"),
-            tags: event.tags(customer),
+            tags: event.tags(customer, id),
             blind_tags: keys.into_iter().map(|key| key.tag).collect(),
             causation_id: meta.causation_id,
             correlation_id: meta.correlation_id,

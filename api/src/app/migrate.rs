@@ -220,3 +220,111 @@ impl Migrator {
 pub(crate) fn is_in_force(versions: &Versions, publication: &Publication, at: DateTime<Utc>) -> bool {
     in_force(versions, at).contains(&publication.pipeline.version)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::http::testing::Bench;
+
+    fn label(text: &str) -> Value {
+        json!({"zh": format!("{text}（中）"), "en": text})
+    }
+
+    /// A pipeline of these open stages, in which any move is permitted.
+    fn definition(open: &[&str]) -> Value {
+        let stage = |id: &str, kind: &str| {
+            json!({
+                "id": id, "type": kind, "name": label(id),
+                "entry_criterion": {"action": label("asked"), "result": label("answered")},
+                "next_action": {"what": label("ring"), "role": "rep", "deadline_seconds": 86_400},
+            })
+        };
+        let mut stages: Vec<Value> = open.iter().map(|id| stage(id, "open")).collect();
+        stages.push(stage("signed", "won"));
+        let pool = json!({
+            "key": "pool", "kind": "customer_pool", "name": label("pool"), "timezone": "Asia/Shanghai",
+            "default": true,
+        });
+        json!({
+            "kind": "sales", "name": label("ours"), "entry_stage": open[0], "stages": stages,
+            "transitions": "any", "pools": [pool],
+        })
+    }
+
+    async fn stage(bench: &Bench, key: &str, customer: &str) -> Value {
+        let answer = bench.get(key, &format!("/v1/customers/{customer}")).await;
+        answer.json()["journeys"][0]["stage"].clone()
+    }
+
+    async fn moves_by(bench: &Bench, key: &str, customer: &str, version: u32) -> u16 {
+        let path = format!("/v1/customers/{customer}/transitions");
+        let body = json!({"to": "asked", "expected_pipeline_version": version});
+        bench.post(key, &path, &body).await.status.as_u16()
+    }
+
+    #[tokio::test]
+    async fn a_teams_customers_are_in_its_pilot_while_it_lasts_and_come_back_when_it_ends() {
+        let bench = Bench::new().await;
+        let admin = bench.key("admin:root", &[crate::domain::Role::Admin]).await;
+        let north = json!({"key": "north", "name": {"zh": "北区", "en": "North"}, "members": ["li"]});
+        assert_eq!(bench.post(&admin, "/v1/admin/teams", &north).await.status, 200);
+        let body = json!({"key": "ours", "definition": definition(&["asked", "waiting"])});
+        assert_eq!(bench.post(&admin, "/v1/pipelines", &body).await.status, 201);
+        let of =
+            |rep: &str| json!({"pipeline": "ours", "stage": "waiting", "owner": {"kind": "rep", "id": rep}});
+        let mine = bench.register(&admin, &of("li")).await;
+        let other = bench.register(&admin, &of("zhao")).await;
+        bench.catch_up().await;
+        let pilot = json!({
+            "definition": definition(&["asked", "tried"]),
+            "map": [{"from": "waiting", "kind": "rename", "to": "tried"}],
+            "team": {
+                "id": "north", "from": "2026-03-03T08:00:00Z", "until": "2026-03-17T08:00:00Z",
+                "back": [{"from": "tried", "kind": "rename", "to": "waiting"}],
+            },
+        });
+        let published = bench.post(&admin, "/v1/pipelines/ours/versions", &pilot).await;
+        assert_eq!(published.status, 201, "{}", published.text);
+
+        bench.migrate().await;
+        assert_eq!(stage(&bench, &admin, &mine).await, "waiting", "the pilot has not begun");
+        bench.later(24);
+        bench.migrate().await;
+        assert_eq!(stage(&bench, &admin, &mine).await, "tried");
+        assert_eq!(stage(&bench, &admin, &other).await, "waiting", "the pilot is not for everybody");
+        assert_eq!(moves_by(&bench, &admin, &mine, 1).await, 409);
+        assert_eq!(moves_by(&bench, &admin, &other, 2).await, 409);
+        assert_eq!(moves_by(&bench, &admin, &other, 1).await, 200);
+
+        bench.later(14 * 24 - 1);
+        bench.migrate().await;
+        assert_eq!(stage(&bench, &admin, &mine).await, "tried", "the last hour of the pilot");
+        bench.later(1);
+        bench.migrate().await;
+        assert_eq!(stage(&bench, &admin, &mine).await, "waiting");
+        assert_eq!(moves_by(&bench, &admin, &mine, 1).await, 200);
+    }
+
+    #[tokio::test]
+    async fn looking_again_moves_nobody_twice() {
+        let bench = Bench::new().await;
+        let admin = bench.key("admin:root", &[crate::domain::Role::Admin]).await;
+        let body = json!({"key": "ours", "definition": definition(&["asked", "waiting"])});
+        assert_eq!(bench.post(&admin, "/v1/pipelines", &body).await.status, 201);
+        let customer = bench.register(&admin, &json!({"pipeline": "ours", "stage": "waiting"})).await;
+        bench.catch_up().await;
+        let next = json!({
+            "definition": definition(&["asked"]),
+            "map": [{"from": "waiting", "kind": "retire", "to": "asked"}],
+        });
+        assert_eq!(bench.post(&admin, "/v1/pipelines/ours/versions", &next).await.status, 201);
+        for _ in 0..3 {
+            bench.migrate().await;
+        }
+        assert_eq!(stage(&bench, &admin, &customer).await, "asked");
+        let events = bench.get(&admin, &format!("/v1/events?customer={customer}")).await.json();
+        let types: Vec<&Value> = events["items"].as_array().unwrap().iter().map(|e| &e["type"]).collect();
+        assert_eq!(types, ["customer.registered", "customer.stage_migrated"]);
+    }
+}

@@ -5,6 +5,7 @@
 //! only ever a speed-up: the condition is what makes an answer right.
 
 mod answer;
+mod approvals;
 mod atomic;
 mod boundary;
 mod company;

@@ -1,6 +1,6 @@
 //! Decided, but not yet in the log.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use waymark_domain::customer::{CustomerEvent, NewEvent, Recorded};
 use waymark_eventstore::vault::DataKey;
@@ -39,11 +39,18 @@ impl App {
             drafts
                 .push(self.customer_draft(caller, customer, &new.event, new.effective_at, key, meta).await?);
         }
+        let mut resource = accepted.resource;
+        for (draft, new) in drafts.iter().zip(events) {
+            if let CustomerEvent::TransitionRequested(asked) = &new.event {
+                let approval = json!({"id": draft.id, "status": "requested", "expires_at": asked.expires_at});
+                resource.insert("approval".to_owned(), approval);
+            }
+        }
         let remembered = Remembered::Done {
             status: accepted.status,
             version: accepted.version_before + events.len() as u64,
             events: drafts.iter().map(|draft| (draft.id, draft.event_type.clone().into_owned())).collect(),
-            resource: accepted.resource,
+            resource,
         };
         let receipt = remembered.receipt(caller, meta)?;
         let recorded = drafts.iter().zip(events).map(|(draft, new)| unrecorded(draft, new)).collect();

@@ -2,22 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::app::App;
+use crate::app::{App, Migrator};
 use crate::auth::store::Scope;
 use crate::auth::{AdminStore, NewKey};
 use crate::clock::random_ids;
 use crate::domain::Role;
 use crate::eventstore::vault::{RootKey, Vault};
-use crate::eventstore::{Options, SqliteStore, TenantId};
+use crate::eventstore::{Clock, Options, SqliteStore, TenantId};
 use crate::projections::Projections;
 
 /// The service, and the means to look at it from outside.
@@ -27,6 +28,8 @@ pub(crate) struct Bench {
     admin: Arc<AdminStore>,
     tenant: TenantId,
     pub(crate) stop: CancellationToken,
+    /// Hours since the tests began.
+    hours: Arc<AtomicI64>,
     _folder: tempfile::TempDir,
 }
 
@@ -55,7 +58,9 @@ impl Bench {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("w.db");
-        let clock = Arc::new(clock);
+        let hours = Arc::new(AtomicI64::new(0));
+        let passed = hours.clone();
+        let clock: Clock = Arc::new(move || clock() + TimeDelta::hours(passed.load(Ordering::Relaxed)));
         let store = SqliteStore::open(file.to_str().unwrap(), Options::new(clock.clone())).await.unwrap();
         let vault = Arc::new(Vault::new(store.clone(), RootKey([7; 32])));
         let views = folder.path().join("w.db.views");
@@ -65,7 +70,19 @@ impl Bench {
         let app = App::new(store, vault, projections, clock, random_ids());
         let stop = CancellationToken::new();
         let router = super::router(app.clone(), admin.clone(), stop.clone());
-        Self { router, app, admin, tenant, stop, _folder: folder }
+        Self { router, app, admin, tenant, stop, hours, _folder: folder }
+    }
+
+    /// Lets hours pass.
+    pub(crate) fn later(&self, hours: i64) {
+        self.hours.fetch_add(hours, Ordering::Relaxed);
+    }
+
+    /// Brings customers to the versions in force.
+    pub(crate) async fn migrate(&self) {
+        self.catch_up().await;
+        Migrator::new(self.app.clone()).look(self.tenant).await.unwrap();
+        self.catch_up().await;
     }
 
     /// A service with the pipeline `landian-6`.

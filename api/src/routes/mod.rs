@@ -5,6 +5,7 @@
 mod activity;
 mod admin;
 mod analytics;
+mod approvals;
 mod boards;
 mod bulk;
 mod customers;
@@ -56,6 +57,7 @@ pub fn router() -> OpenApiRouter<Site> {
         leads::router(),
         duplicates::router(),
         status::router(),
+        approvals::router(),
         activity::router(),
         ownership::router(),
         handovers::router(),

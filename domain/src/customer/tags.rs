@@ -23,17 +23,23 @@ pub fn claims(rep: &str, date: NaiveDate) -> String {
     format!("claims:{}:{date}", percent_encoded(rep))
 }
 
+/// The request for a move with that id.
+pub fn approval(request: Uuid) -> String {
+    format!("approval:{request}")
+}
+
 /// Every event of a pipeline.
 pub fn pipeline(key: &str) -> String {
     format!("pipeline:{}", percent_encoded(key))
 }
 
 impl CustomerEvent {
-    /// What the event can be found by.
-    pub fn tags(&self, id: Uuid) -> Vec<String> {
+    /// What the event can be found by: an event of that customer, known by its own id.
+    pub fn tags(&self, id: Uuid, event: Uuid) -> Vec<String> {
         let mut tags = vec![customer(id)];
         match self {
             Self::Registered(event) => tags.extend(event.external_id.as_deref().map(external)),
+            Self::TransitionRequested(_) => tags.push(approval(event)),
             Self::Claimed(event) => tags.push(claims(&event.rep, event.quota_date)),
             _ => {}
         }

@@ -274,7 +274,8 @@ fn as_correction(recorded: &Recorded<CustomerEvent>) -> Option<(&str, Correction
         _ => return None,
     };
     let (event, actor, also_voids) = (recorded.id, recorded.actor.clone(), also_voids.clone());
-    Some((journey, Correction { event, actor, corrects: Some(corrects), says, also_voids }))
+    let position = recorded.position;
+    Some((journey, Correction { event, position, actor, corrects: Some(corrects), says, also_voids }))
 }
 
 /// What a correction says of the root of its chain.
@@ -293,6 +294,7 @@ enum Says {
 #[derive(Debug, Clone)]
 struct Correction {
     event: Uuid,
+    position: u64,
     actor: String,
     corrects: Option<Uuid>,
     says: Says,
@@ -311,11 +313,16 @@ struct Relabelling {
 
 impl Relabelling {
     /// Renames the last stay that these moves in effective order make, looking only at what was recorded before:
-    /// the move that began it, with the repeats that follow. What is recorded later has the new definition already.
-    fn apply(&self, moves: &mut [Move]) {
+    /// the move that began it, with the repeats that follow. What is recorded or corrected later has its label of the
+    /// new definition already.
+    fn apply(&self, moves: &mut [Move], corrected_at: &HashMap<Uuid, u64>) {
         let known = moves.iter_mut().rev().filter(|made| made.position < self.position);
         for made in known {
-            if made.stage != self.from {
+            let corrected_later = corrected_at.get(&made.event).is_some_and(|at| *at > self.position);
+            if corrected_later {
+                made.pipeline_version = self.pipeline_version;
+            }
+            if corrected_later || made.stage != self.from {
                 break;
             }
             made.stage.clone_from(&self.to);
@@ -356,6 +363,7 @@ impl Journey {
             let (event, actor) = (made.event, made.actor.clone());
             self.corrections.push(Correction {
                 event,
+                position: made.position,
                 actor,
                 corrects: None,
                 says: Says::Inserted,
@@ -436,6 +444,7 @@ impl Journey {
 
     fn effective_moves(&self) -> Vec<Move> {
         let mut moves = self.recorded.clone();
+        let mut corrected_at = HashMap::new();
         if !self.corrections.is_empty() {
             let voided = self.voided();
             for correction in self.corrections.iter().filter(|c| !voided.contains_key(&c.event)) {
@@ -445,6 +454,7 @@ impl Journey {
                     Says::Target { stage, sub_status } => {
                         made.stage.clone_from(stage);
                         made.sub_status.clone_from(sub_status);
+                        corrected_at.insert(made.event, correction.position);
                     }
                     Says::Time(moved_at) => made.effective_at = *moved_at,
                     Says::Void | Says::Inserted => {}
@@ -454,7 +464,7 @@ impl Journey {
         }
         moves.sort_by_key(|made| (made.effective_at, made.position));
         for relabelling in &self.relabellings {
-            relabelling.apply(&mut moves);
+            relabelling.apply(&mut moves, &corrected_at);
         }
         moves
     }

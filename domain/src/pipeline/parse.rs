@@ -53,6 +53,9 @@ impl Pipeline {
 
 pub(super) fn pipeline(key: &str, version: u32, definition: &Value) -> Result<Pipeline, Refusal> {
     let mut unmet = Vec::new();
+    if !definition.is_object() {
+        Refusal::unless_met([vec![ill_formed("definition", "一个对象", "an object")]])?;
+    }
     let mut reader = Object::read("", definition, &mut unmet);
     reader.known(&["key", "version"]);
     for list in ["stages", "pools"] {

@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use uuid::Uuid;
 
+use super::approvals;
 use super::customer::{Card, Customer, owner_columns, to_json};
 use super::{
-    CARDS, CARDS_AMONG, CUSTOMERS, CUSTOMERS_AMONG, DROP_CARD, DROP_GRAM, DROP_TAG, GRAMS, PASTS, TAGS,
+    APPROVALS, CARDS, CARDS_AMONG, CUSTOMERS, CUSTOMERS_AMONG, DROP_CARD, DROP_GRAM, DROP_TAG, GRAMS, PASTS,
+    TAGS,
 };
 use crate::bulk::rows_among;
 use crate::db::{Session, Value, values};
@@ -28,6 +30,7 @@ pub(super) async fn fold(scope: &Scope<'_>, facts: &[Fact]) -> Result<Writes> {
     order.dedup();
     let mut session = scope.db.read().await?;
     let mut works = load(scope, &mut session, &order).await?;
+    let approvals = approvals::fold(scope, &mut session, facts).await?;
     let mut pasts = Vec::new();
     for fact in facts {
         let Some(work) = works.get_mut(&fact.customer) else { continue };
@@ -52,8 +55,14 @@ pub(super) async fn fold(scope: &Scope<'_>, facts: &[Fact]) -> Result<Writes> {
             grams.extend(values![scope.tenant.0, scope.generation, gram, id]);
         }
     }
-    writes.rows =
-        vec![(&CUSTOMERS, customers), (&CARDS, cards), (&TAGS, tags), (&GRAMS, grams), (&PASTS, pasts)];
+    writes.rows = vec![
+        (&CUSTOMERS, customers),
+        (&CARDS, cards),
+        (&TAGS, tags),
+        (&GRAMS, grams),
+        (&PASTS, pasts),
+        (&APPROVALS, approvals),
+    ];
     Ok(writes)
 }
 

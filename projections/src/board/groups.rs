@@ -1,4 +1,5 @@
-//! Who stands in which stage of which version: those whom another version of the pipeline may concern.
+//! Who stands in which stage of which version: those whom another version of the pipeline may concern. Erased
+//! customers take no commands, so they are not among them.
 
 use uuid::Uuid;
 

@@ -2,6 +2,7 @@
 //! like at any instant.
 
 mod alike;
+mod approvals;
 mod cards;
 mod customer;
 mod fold;
@@ -18,6 +19,8 @@ use crate::model::{Memory, ReadModel, Scope, Writes};
 
 pub(crate) use alike::suspects;
 pub use alike::{SuspectReport, SuspectsReport};
+pub use approvals::{ApprovalFilter, ApprovalReport};
+pub(crate) use approvals::{approvals, due};
 pub(crate) use cards::board;
 pub use cards::{BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards};
 pub use groups::Group;
@@ -43,6 +46,9 @@ pub(crate) const LIST: &str = include_str!("list.sql");
 pub(crate) const GROUPS: &str = include_str!("groups.sql");
 pub(crate) const OF_GROUP: &str = include_str!("of_group.sql");
 pub(crate) const POOLS: &str = include_str!("pools.sql");
+pub(crate) const APPROVALS_AMONG: &str = include_str!("approvals_among.sql");
+pub(crate) const APPROVALS_PAGE: &str = include_str!("approvals_page.sql");
+pub(crate) const APPROVALS_DUE: &str = include_str!("approvals_due.sql");
 
 pub(crate) static CUSTOMERS: Table = Table {
     name: "board_customer",
@@ -128,7 +134,30 @@ pub(crate) static PASTS: Table = Table {
     replace_by: 0,
 };
 
-static TABLES: &[&Table] = &[&CUSTOMERS, &CARDS, &TAGS, &GRAMS, &PASTS];
+pub(crate) static APPROVALS: Table = Table {
+    name: "board_approval",
+    columns: &[
+        "tenant_id",
+        "generation",
+        "approval",
+        "customer",
+        "pipeline",
+        "stage_from",
+        "stage_to",
+        "status",
+        "requested_by",
+        "requested_at",
+        "effective_at",
+        "expires_at",
+        "roles",
+        "settled_by",
+        "settled_at",
+        "position",
+    ],
+    replace_by: 3,
+};
+
+static TABLES: &[&Table] = &[&CUSTOMERS, &CARDS, &TAGS, &GRAMS, &PASTS, &APPROVALS];
 
 /// The read model.
 pub(crate) struct Board;

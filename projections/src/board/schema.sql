@@ -100,3 +100,27 @@ CREATE TABLE IF NOT EXISTS board_past (
     merged       INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer, position)
 ) WITHOUT ROWID;
+
+-- Requests for moves that need approval. No texts: they stay sealed in the log.
+CREATE TABLE IF NOT EXISTS board_approval (
+    tenant_id    BLOB    NOT NULL,
+    generation   INTEGER NOT NULL,
+    approval     BLOB    NOT NULL,
+    customer     BLOB    NOT NULL,
+    pipeline     TEXT    NOT NULL,
+    stage_from   TEXT    NOT NULL,
+    stage_to     TEXT    NOT NULL,
+    status       TEXT    NOT NULL,
+    requested_by TEXT    NOT NULL,
+    requested_at INTEGER NOT NULL,
+    effective_at INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    roles        TEXT    NOT NULL,
+    settled_by   TEXT,
+    settled_at   INTEGER,
+    position     INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, generation, approval)
+) WITHOUT ROWID;
+
+CREATE INDEX IF NOT EXISTS board_approval_position ON board_approval (tenant_id, generation, position);
+CREATE INDEX IF NOT EXISTS board_approval_status ON board_approval (tenant_id, generation, status, expires_at);

@@ -119,3 +119,20 @@ async fn what_was_folded_from_another_log_is_folded_anew() {
     let head = first.head().await;
     assert!(again.status(TENANT).await.unwrap().iter().all(|status| status.position == head));
 }
+
+#[tokio::test]
+async fn tables_of_another_layout_are_made_anew() {
+    let world = World::new();
+    let customer = Uuid::from_u128(1);
+    world.register(customer, hour(0)).await;
+    let projections = world.projections("p").await;
+    projections.catch_up(TENANT, |_, _| {}).await.unwrap();
+    let before = projections.dumps().await;
+    let older = "DROP VIEW stay; ALTER TABLE dwell_move DROP COLUMN version; PRAGMA user_version = 0";
+    projections.engine().db.script(older).await.unwrap();
+    projections.close().await;
+    let projections = world.projections("p").await;
+    assert!(projections.status(TENANT).await.unwrap().iter().all(|status| status.position == 0));
+    projections.catch_up(TENANT, |_, _| {}).await.unwrap();
+    assert_eq!(projections.dumps().await, before);
+}

@@ -7,8 +7,9 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Authority;
-use crate::domain::Language;
 use crate::domain::customer::{AllowedTransition, allowed_transitions};
+use crate::domain::pipeline::{Approval, ApprovedAt};
+use crate::domain::{Language, Role};
 use crate::http::answer::Versioned;
 use crate::http::language::Wanted;
 use crate::http::{Id, Query};
@@ -46,7 +47,28 @@ pub(super) struct TransitionReply {
     /// A JSON Schema of what the move asks for.
     form: Value,
     /// Who would have to approve; null where nobody has to.
-    approval: Option<String>,
+    approval: Option<ApprovalReply>,
+}
+
+/// Who must approve a move, and what follows.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct ApprovalReply {
+    /// The roles of which any may approve; never whoever asks.
+    #[schema(value_type = Vec<String>, example = json!(["manager"]))]
+    roles: Vec<Role>,
+    /// When an approved move happened: at the `request` or at the `approval`.
+    #[schema(value_type = String, example = "request")]
+    effective: ApprovedAt,
+    /// How long a request waits before it expires.
+    #[schema(example = 172800)]
+    expires_seconds: u64,
+}
+
+impl From<Approval> for ApprovalReply {
+    fn from(approval: Approval) -> Self {
+        let Approval { roles, effective, expires_seconds } = approval;
+        Self { roles, effective, expires_seconds }
+    }
 }
 
 impl TransitionReply {
@@ -58,7 +80,7 @@ impl TransitionReply {
             allowed: transition.allowed,
             violations: violations.map(|violation| ViolationDocument::of(violation, language)).collect(),
             form: transition.form,
-            approval: None,
+            approval: transition.approval.map(Into::into),
         }
     }
 }

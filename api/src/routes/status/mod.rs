@@ -2,6 +2,7 @@
 
 mod allowed;
 pub(super) mod correct;
+pub(super) mod force;
 mod migrate;
 pub(super) mod reactivate;
 pub(super) mod transition;
@@ -15,6 +16,7 @@ pub(super) fn router() -> OpenApiRouter<Site> {
     OpenApiRouter::new()
         .routes(routes!(allowed::allowed))
         .routes(routes!(transition::transition))
+        .routes(routes!(force::force))
         .routes(routes!(correct::correct))
         .routes(routes!(reactivate::reactivate))
         .routes(routes!(migrate::migrate))

@@ -7,7 +7,9 @@ use super::*;
 use crate::Personal;
 use crate::customer::event::{
     MoveInserted, MoveTargetCorrected, MoveTimeCorrected, MoveVoided, Moved, OnConflict, Reactivated,
+    StageMigrated,
 };
+use crate::pipeline::version::MappingKind;
 
 const JOURNEY: &str = "j";
 
@@ -138,6 +140,59 @@ fn of_two_moves_at_one_instant_the_later_position_holds_and_the_earlier_lasted_n
     assert_eq!(story(&journeys), "A0 B1 A1");
     assert_eq!(journeys.stays(JOURNEY)[1].left_at, Some(hour(1)));
     assert_eq!(journeys.stay_at(JOURNEY, hour(1)).map(|stay| stay.stage.as_str()), Some("A"));
+}
+
+/// Another definition, in which one stage has become another.
+fn relabelled(version: u32, from: &str, to: &str) -> CustomerEvent {
+    CustomerEvent::StageMigrated(StageMigrated {
+        journey: JOURNEY.into(),
+        from_version: 1,
+        pipeline_version: version,
+        from: from.into(),
+        to: to.into(),
+        sub_status: None,
+        kind: MappingKind::Rename,
+    })
+}
+
+#[test]
+fn a_migration_relabels_the_last_stay_with_its_repeats_and_no_other() {
+    let mut events = vec![at(1, hour(0), to("A")), at(2, hour(1), to("B")), at(3, hour(2), to("A"))];
+    events.extend([at(4, hour(3), to("A")), at(5, hour(9), relabelled(2, "A", "X"))]);
+    let journeys = fold(&events);
+    assert_eq!(story(&journeys), "A0 B1 X2");
+    assert_eq!((journeys.repeats(JOURNEY).len(), journeys.stays(JOURNEY)[2].pipeline_version), (1, 2));
+    assert_eq!(journeys.stays(JOURNEY)[2].entered_event, id(3), "the stay is the same");
+    events.push(at(6, hour(10), relabelled(3, "X", "Y")));
+    assert_eq!(story(&fold(&events)), "A0 B1 Y2");
+    events.push(at(7, hour(11), to("B")));
+    assert_eq!(story(&fold(&events)), "A0 B1 Y2 B11");
+}
+
+#[test]
+fn two_stages_that_become_one_make_one_stay_that_continues() {
+    let events = [at(1, hour(0), to("A")), at(2, hour(1), to("B")), at(3, hour(9), relabelled(2, "B", "A"))];
+    let journeys = fold(&events);
+    assert_eq!(story(&journeys), "A0");
+    assert_eq!(journeys.repeats(JOURNEY).len(), 1);
+}
+
+#[test]
+fn what_is_recorded_after_a_migration_has_its_label_already() {
+    let moved = [at(1, hour(0), to("A")), at(2, hour(2), to("B")), at(3, hour(9), relabelled(2, "B", "X"))];
+    let with = |event| {
+        let mut events = moved.to_vec();
+        events.push(event);
+        fold(&events)
+    };
+    // Entered late, before the migration took force: the stay that it splits keeps its new label.
+    assert_eq!(story(&with(at(4, hour(5), to("C")))), "A0 X2 C5");
+    // Corrected later, to a stage that has the name of the old one.
+    let corrected = with(at(4, hour(10), target(2, "B")));
+    assert_eq!(story(&corrected), "A0 B2");
+    assert_eq!(corrected.stays(JOURNEY)[1].pipeline_version, 2);
+    // Voided: the stay before it is the last one, with the label that it had.
+    assert_eq!(story(&with(at(4, hour(10), void(2)))), "A0");
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! Requests for moves: whose they are, and their end when nobody settles them.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use waymark_domain::Actor;
+use waymark_domain::customer::command::{Decision, Settle};
+use waymark_domain::customer::{Command, tags};
+use waymark_eventstore::{Query, TenantId};
+
+use super::{App, AppError, Caller, CommandMeta};
+
+/// How often it is looked for requests that have expired.
+const EVERY: Duration = Duration::from_secs(5);
+/// How many requests are ended at a time.
+const BATCH: u32 = 500;
+
+impl App {
+    /// The customer that a request is about.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], or when the log cannot be read.
+    pub async fn customer_of_request(&self, tenant: TenantId, request: Uuid) -> Result<Uuid, AppError> {
+        let head = self.store.head(tenant).await?.position;
+        let query = Query::tag(tags::approval(request));
+        let found = self.store.read_matching(tenant, &query, 0, head, 1).await?;
+        let unknown = || AppError::NotFound { what: "approval", id: request.to_string() };
+        let entry = found.first().ok_or_else(unknown)?;
+        let envelope = entry.envelope().map_err(|error| AppError::Unreadable(error.to_string()))?;
+        let customer = envelope.subject.strip_prefix("customer/").and_then(|id| id.parse().ok());
+        customer.ok_or_else(unknown)
+    }
+
+    /// Ends the requests of a tenant that nobody settled in time, and answers how many. Each ends at its own
+    /// instant, however late it is noticed.
+    ///
+    /// # Errors
+    /// When the log or the read model fails.
+    pub async fn expire_requests(&self, tenant: TenantId) -> Result<usize, AppError> {
+        let actor = Actor::new("system:approval-expiry", []);
+        let caller = Caller { tenant, actor, via: None, origin: Some("rule") };
+        let due = self.projections.approvals_due(tenant, (self.clock)(), BATCH).await?;
+        let mut ended = 0;
+        for (request, customer) in due {
+            let settle = Settle { request, decision: Decision::Expire, note: None };
+            let meta = CommandMeta { causation_id: Some(request), ..CommandMeta::default() };
+            match self.customer(&caller, &meta, customer, &Command::Settle(settle), None).await {
+                Ok(_) => ended += 1,
+                // Somebody settled it since the read model saw it.
+                Err(AppError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Ends requests when their time has come, until the token is cancelled.
+    pub async fn watch_requests(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+            let tenants = self.store.tenants().await.unwrap_or_else(|error| {
+                tracing::error!(%error, "the tenants cannot be listed");
+                Vec::new()
+            });
+            for tenant in tenants {
+                if let Err(error) = self.expire_requests(tenant).await {
+                    tracing::error!(%error, %tenant, "requests for approval could not be ended");
+                }
+            }
+        }
+    }
+}

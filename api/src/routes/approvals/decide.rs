@@ -1,0 +1,69 @@
+//! Settling a request.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::auth::Authority;
+use crate::domain::customer::command::{self, Command as DomainCommand};
+use crate::http::answer::Accepted;
+use crate::http::{Command, Id};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"decision": "approve", "note": "The discount is agreed"}))]
+pub(super) struct DecisionBody {
+    /// `approve`, `reject`, or `withdraw` by whoever made the request.
+    decision: Decision,
+    /// What is said about it. A rejection needs it.
+    note: Option<String>,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Decision {
+    Approve,
+    Reject,
+    Withdraw,
+}
+
+impl From<Decision> for command::Decision {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Approve => Self::Approve,
+            Decision::Reject => Self::Reject,
+            Decision::Withdraw => Self::Withdraw,
+        }
+    }
+}
+
+/// Settle a request for a move
+///
+/// Everything that the move would be asked now is asked again. Nobody approves a request of their own.
+#[utoipa::path(
+    post, path = "/v1/approvals/{id}/decisions", tag = "approvals", request_body = DecisionBody,
+    params(("id" = Uuid, Path, description = "The request.")),
+    responses(
+        (status = 200, description = "Settled; when approved, the customer has moved.", body = Accepted),
+        (status = 403, description = "The caller may not settle it.", body = ProblemDocument),
+        (status = 404, description = "There is no such request.", body = ProblemDocument),
+        (status = 409, description = "It is settled already, has expired, or the customer has moved since.", body = ProblemDocument),
+        (status = 422, description = "The move is not possible any more.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn decide(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(request): Id,
+    command: Command<DecisionBody>,
+) -> Result<Accepted, Problem> {
+    let customer = site.app.customer_of_request(caller.tenant, request).await?;
+    let DecisionBody { decision, note } = command.body;
+    let settle = command::Settle { request, decision: decision.into(), note };
+    let what = DomainCommand::Settle(settle);
+    Ok(site.app.customer(&caller, &command.meta, customer, &what, None).await?.into())
+}

@@ -1,0 +1,82 @@
+//! Who waits for whose approval.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::auth::Authority;
+use crate::http::answer::{List, Reading};
+use crate::http::{Freshness, Page, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{ApprovalFilter, ApprovalReport, ProjectionError};
+use crate::routes::Site;
+
+/// Which requests are wanted.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Sought {
+    /// Those with this status; of any status when absent.
+    status: Option<Status>,
+    /// Those about this customer.
+    customer: Option<Uuid>,
+    /// Those in this pipeline.
+    pipeline: Option<String>,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Requested,
+    Approved,
+    Rejected,
+    Withdrawn,
+    Expired,
+}
+
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// List requests for approval
+///
+/// Oldest first.
+#[utoipa::path(
+    get, path = "/v1/approvals", tag = "approvals",
+    params(Sought, Page, Freshness),
+    responses(
+        (status = 200, description = "A page of requests.", body = List<ApprovalReport>),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn list(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Query(sought, page, freshness, _): Query<Sought, Page, Freshness>,
+) -> Result<Reading<List<ApprovalReport>>, Problem> {
+    freshness.wait(&site, &caller, "board").await?;
+    let limit = page.limit()?;
+    let filter = ApprovalFilter {
+        status: sought.status.map(|status| status.name().to_owned()),
+        customer: sought.customer,
+        pipeline: sought.pipeline,
+    };
+    let after = page.cursor().map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
+    let (mut items, position) =
+        site.app.projections.approvals(caller.tenant, &filter, after, limit + 1).await?;
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let last = items.last().filter(|_| more);
+    let next_cursor = last.map(|item| item.position.to_string());
+    Ok(Reading { position, body: List { items, next_cursor } })
+}

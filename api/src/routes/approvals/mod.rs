@@ -1,0 +1,13 @@
+//! Approvals: requests for moves that somebody else has to agree to.
+
+mod decide;
+mod list;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(decide::decide))
+}

@@ -1,0 +1,62 @@
+//! Moving a customer although conditions are unmet.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::auth::Authority;
+use crate::domain::customer::command::{self, Command as DomainCommand};
+use crate::http::answer::Accepted;
+use crate::http::{Command, Id, Instant};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+use crate::routes::order::{Order, carry_out};
+
+/// A move that passes over what stands in its way.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"to": "won", "reason": "Signed at the fair, the steps between took place on the spot"}))]
+pub(crate) struct Override {
+    /// The stage to enter.
+    to: String,
+    /// The journey; the primary one when absent.
+    pipeline: Option<String>,
+    /// The sub-status within the stage.
+    sub_status: Option<String>,
+    /// Why, in words.
+    reason: String,
+    /// When it happened; now when absent.
+    effective_at: Option<Instant>,
+}
+
+impl From<Override> for Order {
+    fn from(body: Override) -> Self {
+        let Override { to, pipeline, sub_status, reason, effective_at } = body;
+        let command = command::Override { to, pipeline, sub_status, reason };
+        Self {
+            command: DomainCommand::Override(command),
+            effective_at: effective_at.map(|instant| instant.0),
+        }
+    }
+}
+
+/// Move a customer although conditions are unmet
+///
+/// For those who lead. The event names every condition that was passed over, for ever.
+#[utoipa::path(
+    post, path = "/v1/customers/{id}/overrides", tag = "status", request_body = Override,
+    params(("id" = Uuid, Path, description = "The customer.")),
+    responses(
+        (status = 200, description = "Moved.", body = Accepted),
+        (status = 409, description = "Nothing stands in the way, the customer is in this stage already, or later moves conflict.", body = ProblemDocument),
+        (status = 422, description = "There is no such stage, or the reason is missing.", body = ProblemDocument),
+    )
+)]
+pub(crate) async fn force(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(customer): Id,
+    command: Command<Override>,
+) -> Result<Accepted, Problem> {
+    carry_out(&site, &caller, customer, command).await
+}
