@@ -63,10 +63,13 @@ impl Db {
             .pragma("wal_autocheckpoint", "10000")
             .row_buffer_size(ROW_BUFFER)
             .disable_statement_logging();
-        let one = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
+        // No task renews connections: one that runs while the pool is closed may never end.
+        let pool =
+            || SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
+        let one = pool().max_connections(1);
         let writer = one.connect_with(options.clone().pragma("cache_size", "-16384")).await?;
         let db = {
-            let many = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
+            let many = pool().max_connections(READERS);
             let reading = options.pragma("cache_size", "-4096").pragma("query_only", "on");
             Self { readers: many.connect_lazy_with(reading), writer, gate }
         };
@@ -125,6 +128,12 @@ impl Session {
     pub(crate) async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
         let query = sqlx::query_with(sql, arguments(values)?);
         Ok(query.execute(&mut *self.transaction).await?.rows_affected())
+    }
+
+    /// Runs a script of statements.
+    pub(crate) async fn script(&mut self, script: &'static str) -> Result<()> {
+        sqlx::raw_sql(script).execute(&mut *self.transaction).await?;
+        Ok(())
     }
 
     /// Runs a statement whose text was made here, of names that stand in the code.

@@ -24,6 +24,9 @@ pub(crate) trait ReadModel: Send + Sync {
     fn name(&self) -> &'static str;
     /// Counts up when the fold or the tables change: rows of another version are rebuilt.
     fn version(&self) -> u32;
+    /// The version in which columns of its tables changed last: tables of an earlier one are dropped at start and folded
+    /// anew. A change of the fold alone leaves this as it is, so that the old rows serve meanwhile.
+    fn shaped_in(&self) -> u32;
     /// Makes its tables where they are missing.
     fn schema(&self) -> &'static str;
     /// Its tables, each with `tenant_id` and `generation` first.

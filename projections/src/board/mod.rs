@@ -138,6 +138,10 @@ impl ReadModel for Board {
         2
     }
 
+    fn shaped_in(&self) -> u32 {
+        2
+    }
+
     fn schema(&self) -> &'static str {
         include_str!("schema.sql")
     }

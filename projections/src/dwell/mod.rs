@@ -83,6 +83,10 @@ impl ReadModel for Dwell {
         2
     }
 
+    fn shaped_in(&self) -> u32 {
+        2
+    }
+
     fn schema(&self) -> &'static str {
         include_str!("schema.sql")
     }

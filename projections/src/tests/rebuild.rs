@@ -92,3 +92,29 @@ async fn a_rebuild_is_strict_and_the_former_rows_go_on_serving() {
     projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
     assert_eq!(projections.dump(TENANT, "dwell").await.unwrap(), before);
 }
+
+#[tokio::test]
+async fn tables_with_columns_of_another_time_are_made_and_folded_anew() {
+    let (world, _) = lived(3, 60).await;
+    let projections = world.projections("live").await;
+    let before = projections.dumps().await;
+    let mut session = projections.engine().db.write().await.unwrap();
+    for sql in [
+        "UPDATE projection_checkpoint SET fold_version = 1",
+        "DROP TABLE board_customer",
+        "CREATE TABLE board_customer (tenant_id BLOB NOT NULL, generation INTEGER NOT NULL)",
+    ] {
+        session.execute(sql, &[]).await.unwrap();
+    }
+    session.commit().await.unwrap();
+    projections.close().await;
+
+    let projections = world.projections("live").await;
+    for name in MODELS {
+        projections.steps(name, 50).await;
+    }
+    assert_eq!(projections.dumps().await, before);
+    projections.close().await;
+    let again = world.projections("live").await;
+    assert_eq!(again.dumps().await, before, "once is enough");
+}
