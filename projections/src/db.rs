@@ -64,10 +64,13 @@ impl Db {
             .pragma("wal_autocheckpoint", "10000")
             .row_buffer_size(ROW_BUFFER)
             .disable_statement_logging();
-        let one = SqlitePoolOptions::new().max_connections(1).test_before_acquire(false);
+        // No task renews connections: one that runs while the pool is closed may never end.
+        let pool =
+            || SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
+        let one = pool().max_connections(1);
         let writer = one.connect_with(options.clone().pragma("cache_size", "-16384")).await?;
         let db = {
-            let many = SqlitePoolOptions::new().max_connections(READERS).test_before_acquire(false);
+            let many = pool().max_connections(READERS);
             let reading = options.pragma("cache_size", "-4096").pragma("query_only", "on");
             Self { readers: many.connect_lazy_with(reading), writer }
         };

@@ -138,6 +138,7 @@ impl Table {
             "releases",
             "owner-changes",
             "erasure",
+            "overrides",
             "migrations",
             "documents",
             "merges",

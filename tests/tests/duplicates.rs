@@ -367,3 +367,51 @@ async fn two_merges_of_each_other_at_once_leave_one_customer() {
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409], "{}\n{}", a.text, b.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rebuilt_read_models_tell_the_same_of_merges_and_touches() {
+    let team = Team::on("landian-6").await;
+    let (li, survivor, absorbed) = two(&team).await;
+    let _ = li.post("/v1/leads", with(&team, "contacts", phone(PHONE))).await.expect(200);
+    let _ = li.command(&survivor, "merges", json!({"absorbed": absorbed})).await.expect(200);
+    let head = li.head().await;
+    let fixed =
+        format!("effective_at=2099-01-01T00:00:00Z&known_position={head}&min_position={head}&wait_ms=20000");
+    let read = async || {
+        let mut told = Vec::new();
+        for path in [
+            format!("/v1/boards/landian-6?{fixed}"),
+            format!("/v1/dwell/landian-6?{fixed}"),
+            format!("/v1/customers/{survivor}/timeline?{fixed}"),
+            format!("/v1/customers/{absorbed}/stays?{fixed}"),
+        ] {
+            told.push(li.get(&path).await.expect(200).body);
+        }
+        told.push(li.customer(&survivor).await.at("/touches").clone());
+        told
+    };
+    let before = read().await;
+    for name in ["board", "timeline", "dwell"] {
+        let rebuilt = team.admin().post(&format!("/v1/projections/{name}/rebuild"), json!({})).await;
+        assert!((200..300).contains(&rebuilt.status), "{}", rebuilt.text);
+    }
+    assert_eq!(read().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn of_ten_customers_given_one_number_at_once_one_has_it() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    let mut customers = Vec::new();
+    for number in 0..10 {
+        customers.push(wang.register(team.customer(&format!("Customer {number}"))).await);
+    }
+    let body = json!({"contacts": phone(PHONE)});
+    let calls = customers.iter().map(|customer| wang.command(customer, "details", body.clone()));
+    let answers: Vec<Answer> = join_all(calls).await;
+    let winner = answers.iter().position(|answer| answer.status == 200).unwrap_or_default();
+    for (number, answer) in answers.into_iter().enumerate().filter(|(number, _)| *number != winner) {
+        let refused = answer.refused(409, "duplicate-customer");
+        assert_eq!(refused.text_at("/customer_id"), customers[winner], "customer {number}");
+    }
+}

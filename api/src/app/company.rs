@@ -57,15 +57,19 @@ impl Companies {
         tenant: TenantId,
         effective_at: DateTime<Utc>,
         known: Option<Position>,
-    ) -> Result<Company, AppError> {
-        let history = self.known(tenant).await?.history;
-        let mut company = Company::default();
-        for (position, at, event) in history.iter() {
-            if *at <= effective_at && known.is_none_or(|known| *position <= known) {
-                company.evolve(event);
-            }
+    ) -> Result<Arc<Company>, AppError> {
+        let Known { history, now, .. } = self.known(tenant).await?;
+        let counts = |(position, at, _): &(Position, DateTime<Utc>, CompanyEvent)| {
+            *at <= effective_at && known.is_none_or(|known| *position <= known)
+        };
+        if history.iter().all(counts) {
+            return Ok(now);
         }
-        Ok(company)
+        let mut company = Company::default();
+        for (_, _, event) in history.iter().filter(|one| counts(one)) {
+            company.evolve(event);
+        }
+        Ok(Arc::new(company))
     }
 
     async fn known(&self, tenant: TenantId) -> Result<Known, AppError> {

@@ -87,6 +87,33 @@ impl App {
         }
     }
 
+    /// What a request of many commands was answered with the first time.
+    ///
+    /// # Errors
+    /// When the key came with another request, or the log cannot be read.
+    pub async fn recalled(&self, caller: &Caller, meta: &CommandMeta) -> Result<Option<Value>, AppError> {
+        let Some(receipt) = self.first_receipt(caller, meta).await? else { return Ok(None) };
+        let reply = serde_json::from_slice(&receipt.outcome);
+        reply.map(Some).map_err(|error| AppError::Unreadable(error.to_string()))
+    }
+
+    /// Keeps what a request of many commands is answered with, when the caller asked for that by a key.
+    ///
+    /// # Errors
+    /// When the log cannot take it.
+    pub async fn keep_reply(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+        reply: &Value,
+    ) -> Result<(), AppError> {
+        if let Some(receipt) = receipt(reply, caller, meta)? {
+            let append = Append { receipt: Some(receipt), ..Append::new(caller.tenant, Vec::new()) };
+            self.store.append(append).await.map_err(store_error)?;
+        }
+        Ok(())
+    }
+
     /// Keeps a refusal, so that a retry is refused alike. Answers with it, or with the first answer when the
     /// same command was carried out meanwhile.
     pub(super) async fn refuse(

@@ -116,8 +116,9 @@ impl AdminStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
             .disable_statement_logging();
+        // No task renews connections: one that runs while the pool is closed may never end.
         let pool = SqlitePoolOptions::new().max_connections(2).test_before_acquire(false);
-        let pool = pool.connect_with(options).await?;
+        let pool = pool.idle_timeout(None).max_lifetime(None).connect_with(options).await?;
         sqlx::raw_sql(SCHEMA).execute(&pool).await?;
         Ok(Self { pool, clock, ids, keys: Remembered::new(), members: Remembered::new() })
     }

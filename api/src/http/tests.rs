@@ -227,6 +227,35 @@ async fn an_analyst_sees_figures_and_no_people() {
 }
 
 #[tokio::test]
+async fn a_reader_of_a_merged_customer_is_sent_on_with_the_same_question() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let survivor = bench.register(&admin, &json!({"pipeline": "landian-6"})).await;
+    let absorbed = bench.register(&admin, &json!({"pipeline": "landian-6", "external_id": "erp-7"})).await;
+    let (path, body) = (format!("/v1/customers/{survivor}/merges"), json!({"absorbed": absorbed}));
+    assert_eq!(bench.post(&admin, &path, &body).await.status, 200);
+    bench.catch_up().await;
+    for (path, to) in [
+        (format!("/v1/customers/{absorbed}?wait_ms=10"), format!("/v1/customers/{survivor}?wait_ms=10")),
+        (
+            format!("/v1/customers/{absorbed}/timeline?view=both"),
+            format!("/v1/customers/{survivor}/timeline?view=both"),
+        ),
+    ] {
+        let answer = bench.get(&admin, &path).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location")),
+            (308, to.as_str()),
+            "{}",
+            answer.text
+        );
+    }
+    let listed = bench.get(&admin, "/v1/customers").await.json();
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
+    let sought = bench.get(&admin, "/v1/customers?external_id=erp-7").await.json();
+    assert_eq!(sought["items"][0]["merged_into"], survivor);
+}
+
+#[tokio::test]
 async fn both_times_are_echoed_and_only_one_state_of_knowledge_is_named() {
     let (bench, key) = Bench::with_pipeline().await;
     bench.register(&key, &json!({"pipeline": "landian-6"})).await;

@@ -371,6 +371,12 @@ pub struct TransitionRequested {
     /// What shows that the entry criterion is met.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+    /// The day until which the deal is to be put off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postponed_until: Option<NaiveDate>,
+    /// How much is won.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub won_amount: Option<Money>,
     /// The roles of which any may approve.
     pub roles: Vec<Role>,
     /// When the move will have happened, once approved.

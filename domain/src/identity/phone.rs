@@ -66,14 +66,12 @@ mod tests {
             "138-0013-8000",
             "+8613800138000",
             "+86 138-0013-8000",
-            "(+86)13800138000".trim_start_matches('(').trim_end_matches(')'),
             "008613800138000",
             "86 13800138000",
             "１３８００１３８０００",
             "＋８６　１３８ ００１３ ８０００",
         ] {
-            let text = text.replace("+86)", "+86");
-            assert_eq!(phone(&text).as_deref(), Some("+8613800138000"), "{text}");
+            assert_eq!(phone(text).as_deref(), Some("+8613800138000"), "{text}");
         }
     }
 

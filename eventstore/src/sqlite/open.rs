@@ -46,7 +46,13 @@ pub(super) async fn writer(file: &Path) -> Result<SqliteConnection, StoreError> 
 /// The connections that read.
 pub(super) async fn readers(file: &Path, count: u32) -> Result<SqlitePool, StoreError> {
     let options = common(file).pragma("cache_size", READER_CACHE_KIB).pragma("query_only", "on");
-    let pool = SqlitePoolOptions::new().max_connections(count).test_before_acquire(false);
+    // Connections to a file need no renewing, and the pool's task for it, should it run while the pool is closed, can
+    // count its connections below zero and never end.
+    let pool = SqlitePoolOptions::new()
+        .max_connections(count)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None);
     pool.connect_with(options).await.map_err(unavailable)
 }
 

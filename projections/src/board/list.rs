@@ -21,7 +21,7 @@ use crate::history::instant;
 /// Which customers a list shows. All that are set must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CustomerFilter {
-    /// The id in another system, exactly.
+    /// The id in another system, exactly. Only with it are merged customers listed, too.
     pub external_id: Option<String>,
     /// Whose they are.
     pub owner: Option<Owner>,
@@ -288,8 +288,10 @@ fn select(view: &View, filter: &CustomerFilter, after: u64, limit: u32) -> (Stri
         sql.push_str(" AND ");
         sql.push_str(&condition);
     };
-    if let Some(external_id) = &filter.external_id {
-        and("c.external_id = ?", &[external_id]);
+    match &filter.external_id {
+        // Whoever looks a customer up by its id elsewhere is to learn where it goes on.
+        Some(external_id) => and("c.external_id = ?", &[external_id]),
+        None => and("c.merged_into IS NULL", &[]),
     }
     if let Some(owner) = &filter.owner {
         let (kind, id) = owner_columns(owner);

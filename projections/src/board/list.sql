@@ -3,4 +3,4 @@ SELECT c.customer, c.created_position, c.version, c.external_id, c.name, c.conta
        c.next_text, c.erased, c.profile, c.touches, c.merged_into,
        c.documents, c.grace_until
 FROM board_customer c
-WHERE c.tenant_id = $1 AND c.generation = $2 AND c.created_position > $3 AND c.merged_into IS NULL
+WHERE c.tenant_id = $1 AND c.generation = $2 AND c.created_position > $3

@@ -1,5 +1,7 @@
 //! The fold: moves and corrections into rows that say what was known when.
 
+use std::collections::HashSet;
+
 use uuid::Uuid;
 use waymark_domain::customer::CustomerEvent;
 use waymark_eventstore::Position;
@@ -29,7 +31,13 @@ struct Pending {
 
 /// Folds the facts of a page.
 pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
-    let mut page = Page { scope, session: scope.db.read().await?, pending: Vec::new(), closed: Vec::new() };
+    let mut page = Page {
+        scope,
+        session: scope.db.read().await?,
+        pending: Vec::new(),
+        closed: Vec::new(),
+        emptied: HashSet::new(),
+    };
     let mut ends = Vec::new();
     for fact in facts {
         if let Some(end) = End::of(fact) {
@@ -67,6 +75,8 @@ struct Page<'a> {
     session: Session,
     pending: Vec<Pending>,
     closed: Vec<(&'static str, Vec<Value>)>,
+    /// Journeys all of whose moves the page took away: what is stored of them holds no longer.
+    emptied: HashSet<(String, Uuid)>,
 }
 
 impl Page<'_> {
@@ -79,6 +89,7 @@ impl Page<'_> {
         let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
         let tail = match memory.tails.get(key) {
             Some(tail) => Some(tail.clone()),
+            None if self.emptied.contains(key) => None,
             None => self.stored_tail(key).await?,
         };
         if tail.as_ref().is_some_and(|tail| tail.at > at) {
@@ -134,7 +145,10 @@ impl Page<'_> {
         }
         match now.last() {
             Some(last) => drop(memory.tails.put(key, last.tail())),
-            None => drop(memory.tails.pop(&key)),
+            None => {
+                memory.tails.pop(&key);
+                self.emptied.insert(key);
+            }
         }
         Ok(())
     }

@@ -210,3 +210,50 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::Record;
+    use super::*;
+
+    /// One stay that ends after seven days, and one whose customer is merged after five and, perhaps, parted again
+    /// after eight.
+    fn two_stays(parted: bool, until: Micros) -> StageDwell {
+        let mut histories = Histories::default();
+        let (waiting, next) = (histories.stages.intern("waiting"), histories.stages.intern("next"));
+        let actor = histories.actors.intern("rep:li");
+        let (left, merged) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let record = |at, stage| Record { at, stage, actor, cycle: 1, repeat: false, version: 1 };
+        histories.push(left, record(0, waiting));
+        histories.push(left, record(7, next));
+        histories.push(merged, record(0, waiting));
+        histories.end(merged, 5, End::Merged);
+        if parted {
+            histories.end(merged, 8, End::Unmerged);
+        }
+        let question = Question { from: None, until, unit: Unit::Stay, horizon: 100 };
+        dwell(&histories, &question, |_| false, |_, from, to| to - from).swap_remove(waiting as usize)
+    }
+
+    #[test]
+    fn a_stay_is_seen_until_its_customer_was_merged_and_no_longer() {
+        let stage = two_stays(false, 10);
+        assert_eq!((stage.visits, stage.completed, stage.open), (2, 1, 1));
+        assert_eq!(stage.censored, [(End::Merged, 1)]);
+        assert!(stage.standing_since.is_empty());
+        assert_eq!((stage.curve.subjects, stage.curve.steps[0].at_risk), (2, 1));
+    }
+
+    #[test]
+    fn before_the_merge_and_after_it_was_undone_nothing_is_cut_off() {
+        for (parted, until) in [(false, 4), (true, 10)] {
+            let stage = two_stays(parted, until);
+            assert!(stage.censored.is_empty(), "until {until}");
+            assert!(stage.standing_since.contains(&0));
+        }
+        assert_eq!(two_stays(true, 10).curve.steps[0].at_risk, 2);
+        assert_eq!(two_stays(true, 7).censored, [(End::Merged, 1)], "as it stood before it was undone");
+    }
+}

@@ -288,6 +288,7 @@ impl History {
             }
             11 => (customer, moved_elsewhere(stage)),
             12 | 13 => (customer, migrated(STAGES[chance.below(STAGES.len())], stage)),
+            14 => (customer, touched(chance)),
             _ => (customer, moved(stage)),
         };
         if matches!(event, CustomerEvent::Erased(_)) {
@@ -368,7 +369,40 @@ fn details(chance: &mut Chance) -> CustomerEvent {
         name: Some(format!("Renamed {}", chance.below(100)).into()),
         tags: Some(tags),
         tier: Some("gold".to_owned()),
+        profile: (chance.below(2) == 0).then(|| profile(chance)),
         ..DetailsChanged::default()
+    })
+}
+
+/// What is set one time is taken away another.
+fn profile(chance: &mut Chance) -> Profile {
+    let day = hour(chance.below(1_000) as i64).date_naive();
+    let cleared = if chance.below(3) == 0 { vec!["region".to_owned()] } else { Vec::new() };
+    Profile {
+        credit_code: Some("91330100799655058B".to_owned().into()),
+        region: cleared.is_empty().then(|| "south".to_owned()),
+        postponed_until: Some(day),
+        cleared,
+        ..Profile::default()
+    }
+}
+
+/// A lead that is a customer already, or a document of one.
+fn touched(chance: &mut Chance) -> CustomerEvent {
+    if chance.below(2) == 0 {
+        return CustomerEvent::LeadTouched(LeadTouched {
+            source: Some("exhibition".to_owned()),
+            channel: None,
+            recognised_by: vec!["phone".to_owned()],
+            note: Some("asked for a sample".to_owned().into()),
+        });
+    }
+    CustomerEvent::DocumentAdded(DocumentAdded {
+        document: Uuid::from_u128(chance.below(1_000) as u128),
+        kind: "contract".to_owned(),
+        name: Some("Contract".to_owned().into()),
+        reference: "dms-17".to_owned().into(),
+        sha256: "0f".repeat(32),
     })
 }
 

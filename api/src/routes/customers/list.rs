@@ -72,7 +72,8 @@ impl From<Sought> for CustomerFilter {
 
 /// List customers
 ///
-/// In the order of their registration. Merged customers are left out: their survivors are here.
+/// In the order of their registration. Merged customers are left out, their survivors being here, unless they
+/// are looked up by `external_id`: then `merged_into` says where they go on.
 #[utoipa::path(
     get, path = "/v1/customers", tag = "customers",
     params(Sought, Page, Freshness),

@@ -3,10 +3,11 @@
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::{Caller, CommandMeta};
+use crate::app::{AppError, Caller, CommandMeta};
 use crate::auth::Authority;
 use crate::auth::sight::reads_people;
 use crate::domain::Label;
@@ -109,10 +110,13 @@ pub(super) async fn hand_over(
     Authority(caller): Authority,
     Extension(reader): Extension<Reader>,
     Command { body, meta }: Command<HandOver>,
-) -> Result<Json<HandOverReply>, Problem> {
+) -> Result<Json<Value>, Problem> {
     if body.from.0 == body.to.0 {
         let message = Label::new("两者相同。", "They are the same.");
         return Err(Problem::invalid_value("to", message));
+    }
+    if let Some(first) = site.app.recalled(&caller, &meta).await? {
+        return Ok(Json(first));
     }
     let (customers, more) = chosen(&site, &caller, &body).await?;
     let occasion = Occasion::from(body.occasion);
@@ -126,7 +130,10 @@ pub(super) async fn hand_over(
     }
     let refused = items.iter().filter(|item| item.problem.is_some()).count();
     let handed_over = items.len() - refused;
-    Ok(Json(HandOverReply { dry_run: body.dry_run, handed_over, refused, items, more }))
+    let reply = HandOverReply { dry_run: body.dry_run, handed_over, refused, items, more };
+    let reply = serde_json::to_value(reply).map_err(|error| AppError::Unreadable(error.to_string()))?;
+    site.app.keep_reply(&caller, &meta, &reply).await?;
+    Ok(Json(reply))
 }
 
 /// The customers meant, and whether there are more than one request takes.

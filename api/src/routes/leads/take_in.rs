@@ -115,6 +115,7 @@ async fn one(
     let meta = CommandMeta {
         idempotency_key: meta.idempotency_key.as_ref().map(|key| format!("{key}#{index}")),
         digest: digest(&Method::POST, "/v1/leads", lead),
+        if_match: None,
         ..meta.clone()
     };
     let body: NewCustomer = read_body(lead)?;

@@ -1,8 +1,8 @@
 //! Whoever may moves a customer although conditions are unmet. The event says which, for ever.
 
 use super::transition::{self, Form};
-use super::{NewEvent, guard};
-use crate::customer::command::Override;
+use super::{NewEvent, deal, guard};
+use crate::customer::command::{Override, Transition};
 use crate::customer::event::{CustomerEvent, Moved};
 use crate::customer::state::Customer;
 use crate::refusal::{Code, Refusal, Violation, require};
@@ -61,7 +61,8 @@ pub(super) fn decide(
         approval: None,
         overrides,
     });
-    Ok(vec![NewEvent { event, effective_at }])
+    let details = deal::details(customer, &Transition::default(), stage, effective_at);
+    Ok([Some(NewEvent { event, effective_at }), details].into_iter().flatten().collect())
 }
 
 #[cfg(test)]

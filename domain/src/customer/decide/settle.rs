@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::transition::{self, Form};
-use super::{NewEvent, guard};
-use crate::customer::command::{Decision, Settle};
+use super::{NewEvent, deal, guard};
+use crate::customer::command::{Decision, Settle, Transition};
 use crate::customer::event::{
     CustomerEvent, Moved, TransitionApproved, TransitionExpired, TransitionRejected, TransitionWithdrawn,
 };
@@ -181,7 +181,15 @@ fn approve(
         approval: Some(command.request),
         overrides: Vec::new(),
     });
-    Ok(vec![NewEvent { event: approved, effective_at: context.now }, NewEvent { event: moved, effective_at }])
+    let facts = Transition {
+        postponed_until: asked.postponed_until,
+        won_amount: asked.won_amount.clone(),
+        ..Transition::default()
+    };
+    let details = deal::details(customer, &facts, pipeline.stage(&asked.to), effective_at);
+    let approved = NewEvent { event: approved, effective_at: context.now };
+    let moved = NewEvent { event: moved, effective_at };
+    Ok([Some(approved), Some(moved), details].into_iter().flatten().collect())
 }
 
 fn moved_at(request: &OpenRequest, customer: &Customer, context: &Context<'_>) -> DateTime<Utc> {
@@ -229,6 +237,8 @@ mod tests {
             note: None,
             next_step: None,
             evidence: Vec::new(),
+            postponed_until: None,
+            won_amount: None,
             roles: vec![Role::Manager],
             effective,
             expires_at: day(2),

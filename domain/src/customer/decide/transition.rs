@@ -433,6 +433,8 @@ pub(super) fn decide(
             note: command.note.map(Personal::from),
             next_step: command.next_step.map(Personal::from),
             evidence: command.evidence,
+            postponed_until: command.postponed_until,
+            won_amount: command.won_amount,
             roles: approval.roles.clone(),
             effective: approval.effective,
             expires_at: context.now
