@@ -151,12 +151,17 @@ macro_rules! customer_types {
     };
 }
 
+/// What brings data up to a version that only adds what may be absent.
+fn unchanged(data: Value) -> Value {
+    data
+}
+
 customer_types! {
     Registered "customer.registered" 1 []
     DetailsChanged "customer.details_changed" 1 []
     Moved "customer.moved" 1 []
     MoveVoided "customer.move_voided" 1 []
-    MoveTargetCorrected "customer.move_target_corrected" 1 []
+    MoveTargetCorrected "customer.move_target_corrected" 2 [unchanged]
     MoveTimeCorrected "customer.move_time_corrected" 1 []
     MoveInserted "customer.move_inserted" 1 []
     Reactivated "customer.reactivated" 1 []
