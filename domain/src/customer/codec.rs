@@ -152,6 +152,11 @@ macro_rules! customer_types {
     };
 }
 
+/// What brings data up to a version that only adds what may be absent.
+fn unchanged(data: Value) -> Value {
+    data
+}
+
 customer_types! {
     Registered "customer.registered" 2 [unchanged]
     DetailsChanged "customer.details_changed" 2 [unchanged]
@@ -162,7 +167,7 @@ customer_types! {
     TransitionWithdrawn "customer.transition_withdrawn" 1 []
     TransitionExpired "customer.transition_expired" 1 []
     MoveVoided "customer.move_voided" 1 []
-    MoveTargetCorrected "customer.move_target_corrected" 1 []
+    MoveTargetCorrected "customer.move_target_corrected" 2 [unchanged]
     MoveTimeCorrected "customer.move_time_corrected" 1 []
     MoveInserted "customer.move_inserted" 1 []
     Reactivated "customer.reactivated" 1 []

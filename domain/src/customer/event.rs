@@ -471,6 +471,9 @@ pub struct MoveTargetCorrected {
     pub journey: String,
     /// The event that is corrected.
     pub corrects: Uuid,
+    /// The definition that the right stage is of; that of the move, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline_version: Option<u32>,
     /// The right stage.
     pub to: String,
     /// The sub-status within it.

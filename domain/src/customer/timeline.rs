@@ -265,7 +265,8 @@ fn as_correction(recorded: &Recorded<CustomerEvent>) -> Option<(&str, Correction
     let (journey, corrects, says, also_voids) = match &recorded.event {
         CustomerEvent::MoveVoided(e) => (&e.journey, e.corrects, Says::Void, &e.also_voids),
         CustomerEvent::MoveTargetCorrected(e) => {
-            let says = Says::Target { stage: e.to.clone(), sub_status: e.sub_status.clone() };
+            let (stage, sub_status) = (e.to.clone(), e.sub_status.clone());
+            let says = Says::Target { stage, sub_status, pipeline_version: e.pipeline_version };
             (&e.journey, e.corrects, says, &e.also_voids)
         }
         CustomerEvent::MoveTimeCorrected(e) => {
@@ -284,7 +285,7 @@ enum Says {
     /// It never happened.
     Void,
     /// It led elsewhere.
-    Target { stage: String, sub_status: Option<String> },
+    Target { stage: String, sub_status: Option<String>, pipeline_version: Option<u32> },
     /// It happened at another instant.
     Time(DateTime<Utc>),
     /// Nothing: an insertion, which is a move itself, may yet void what followed it.
@@ -320,7 +321,7 @@ impl Relabelling {
         for made in known {
             let corrected_later = corrected_at.get(&made.event).is_some_and(|at| *at > self.position);
             if corrected_later {
-                made.pipeline_version = self.pipeline_version;
+                made.pipeline_version = made.pipeline_version.max(self.pipeline_version);
             }
             if corrected_later || made.stage != self.from {
                 break;
@@ -451,7 +452,8 @@ impl Journey {
                 let root = correction.corrects.and_then(|corrects| self.root(corrects));
                 let Some(made) = moves.iter_mut().find(|made| Some(made.event) == root) else { continue };
                 match &correction.says {
-                    Says::Target { stage, sub_status } => {
+                    Says::Target { stage, sub_status, pipeline_version } => {
+                        made.pipeline_version = pipeline_version.unwrap_or(made.pipeline_version);
                         made.stage.clone_from(stage);
                         made.sub_status.clone_from(sub_status);
                         corrected_at.insert(made.event, correction.position);

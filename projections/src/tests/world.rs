@@ -208,6 +208,7 @@ pub(crate) fn retarget(corrects: Uuid, to: &str) -> CustomerEvent {
     CustomerEvent::MoveTargetCorrected(MoveTargetCorrected {
         journey: PIPELINE.to_owned(),
         corrects,
+        pipeline_version: Some(1 + u32::from(to == "quoted")),
         to: to.to_owned(),
         sub_status: None,
         reason: "meant another".to_owned().into(),

@@ -165,8 +165,17 @@ fn proposal(
             (CustomerEvent::MoveVoided(event), context.now)
         }
         Amendment::Target { to, sub_status } => {
-            let event =
-                MoveTargetCorrected { journey, corrects, to, sub_status, reason, on_conflict, also_voids };
+            let pipeline_version = Some(pipeline.version);
+            let event = MoveTargetCorrected {
+                journey,
+                corrects,
+                pipeline_version,
+                to,
+                sub_status,
+                reason,
+                on_conflict,
+                also_voids,
+            };
             (CustomerEvent::MoveTargetCorrected(event), context.now)
         }
         Amendment::Time { moved_at } => {

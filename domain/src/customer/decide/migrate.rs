@@ -358,6 +358,28 @@ mod tests {
         assert!(matches!(second, CustomerEvent::MoveVoided(_)), "{second:?}");
     }
 
+    #[test]
+    fn a_stage_corrected_under_the_version_in_force_is_not_mapped_again() {
+        let first = templates()[0].pipeline.clone();
+        let second = Pipeline { version: 2, ..first.clone() };
+        let map = json!([{"from": "contacted", "kind": "split", "into": [{"to": "proposal"}]}]);
+        let mut versions = Versions::default();
+        versions.add(publication(first, &json!([])));
+        versions.add(publication(second, &map));
+        let story = || given([registered_by_li(), moved("new_lead", "need_confirmed")]);
+        let right = Correct {
+            corrects: Some(event_id(2)),
+            change: Amendment::Target { to: "contacted".into(), sub_status: None },
+            reason: "meant the other".into(),
+            on_conflict: OnConflict::Reject,
+        };
+        let corrected = story().with_versions(versions.clone()).when(right).event().event;
+        let CustomerEvent::MoveTargetCorrected(said) = &corrected else { panic!("{corrected:?}") };
+        assert_eq!(said.pipeline_version, Some(2));
+        let after = given([registered_by_li(), moved("new_lead", "need_confirmed"), corrected]);
+        after.with_versions(versions).when(by_itself()).refuses([Code::NothingToMigrate]);
+    }
+
     fn without_lost() -> Versions {
         let first = templates()[0].pipeline.clone();
         let mut second = Pipeline { version: 2, ..first.clone() };

@@ -76,6 +76,7 @@ fn target(corrects: u64, stage: &str) -> CustomerEvent {
     CustomerEvent::MoveTargetCorrected(MoveTargetCorrected {
         journey: JOURNEY.into(),
         corrects: id(corrects),
+        pipeline_version: None,
         to: stage.into(),
         sub_status: None,
         reason: why(),
