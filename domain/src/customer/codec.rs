@@ -186,11 +186,6 @@ customer_types! {
     DocumentAdded "customer.document_added" 1 []
 }
 
-/// From a version whose successor only has further fields that may be absent.
-fn unchanged(data: Value) -> Value {
-    data
-}
-
 impl CustomerEvent {
     /// The event type, as it stands in the log.
     pub fn event_type(&self) -> &'static str {

@@ -242,6 +242,9 @@ pub struct Registered {
     /// What else is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
+    /// The names of the custom fields that have a value: names are no personal data, values are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub field_names: Vec<String>,
 }
 
 /// Details were set; what is absent stays as it was.
@@ -274,6 +277,9 @@ pub struct DetailsChanged {
     /// What else was set or taken away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
+    /// The names of all custom fields that have a value, where these were replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field_names: Option<Vec<String>>,
 }
 
 /// Which way a move went along the pipeline's order of stages.

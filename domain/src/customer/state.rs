@@ -1,6 +1,6 @@
 //! What a decision needs to know of a customer: a fold of its events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
@@ -43,6 +43,10 @@ pub struct Customer {
     pub has_contacts: bool,
     /// Whether it is known what the deal may be worth.
     pub has_amount: bool,
+    /// What is known beside, by the names of [`crate::pipeline::CUSTOMER_FIELDS`].
+    pub facts: BTreeSet<&'static str>,
+    /// The names of the custom fields that have a value.
+    pub fields: BTreeSet<String>,
     /// When it was spoken to.
     pub follow_ups: Vec<DateTime<Utc>>,
     /// The requests for moves that nobody has settled, by their ids.
@@ -117,6 +121,8 @@ impl Customer {
             has_name: registered.name.is_some(),
             has_contacts: !registered.contacts.is_empty(),
             has_amount: registered.amount.is_some(),
+            facts: BTreeSet::new(),
+            fields: registered.field_names.iter().cloned().collect(),
             follow_ups: Vec::new(),
             requests: BTreeMap::new(),
             reasons: BTreeMap::new(),
@@ -206,6 +212,9 @@ impl Customer {
         if let Some(tags) = &event.tags {
             self.tags.clone_from(tags);
         }
+        if let Some(names) = &event.field_names {
+            self.fields = names.iter().cloned().collect();
+        }
         self.has_name |= event.name.is_some();
         self.has_amount |= event.amount.is_some();
         if let Some(contacts) = &event.contacts {
@@ -213,7 +222,8 @@ impl Customer {
         }
     }
 
-    /// Whether something of a customer is known, by its name among the fields that stages ask for.
+    /// Whether something of a customer is known, by its name among the fields that stages ask for: one of
+    /// [`crate::pipeline::CUSTOMER_FIELDS`], or a custom field.
     pub fn knows(&self, field: &str) -> bool {
         match field {
             "name" => self.has_name,
@@ -224,7 +234,7 @@ impl Customer {
             "tags" => !self.tags.is_empty(),
             "tier" => self.tier.is_some(),
             "amount" => self.has_amount,
-            _ => false,
+            other => self.facts.contains(other) || self.fields.contains(other),
         }
     }
 
@@ -241,6 +251,26 @@ impl Customer {
 
     fn learn(&mut self, profile: Option<&Profile>, position: u64) {
         let Some(profile) = profile else { return };
+        let Profile { contract, .. } = profile;
+        for (name, said) in [
+            ("credit_code", profile.credit_code.is_some()),
+            ("industry", profile.industry.is_some()),
+            ("region", profile.region.is_some()),
+            ("service_type", profile.service_type.is_some()),
+            ("contract", contract.is_some()),
+            ("contract_end", contract.is_some_and(|contract| contract.ends_on.is_some())),
+            ("delivered_on", profile.delivered_on.is_some()),
+            ("postponed_until", profile.postponed_until.is_some()),
+            ("won_amount", profile.won_amount.is_some()),
+            ("satisfaction", profile.satisfaction.is_some()),
+        ] {
+            let whole = name.strip_suffix("_end").unwrap_or(name);
+            if profile.cleared.iter().any(|cleared| cleared == whole) {
+                self.facts.remove(name);
+            } else if said {
+                self.facts.insert(name);
+            }
+        }
         let cleared = |name: &str| profile.cleared.iter().any(|cleared| cleared == name);
         if profile.credit_code.is_some() || cleared("credit_code") {
             self.keyed_at.credit_code = position;

@@ -142,8 +142,26 @@ pub struct EntryForm {
 }
 
 /// What entry forms call the parts of a customer that are not custom fields. A custom field is called by its name.
-pub const CUSTOMER_FIELDS: &[&str] =
-    &["name", "external_id", "contacts", "source", "channel", "tags", "tier", "amount"];
+pub const CUSTOMER_FIELDS: &[&str] = &[
+    "name",
+    "external_id",
+    "contacts",
+    "source",
+    "channel",
+    "tags",
+    "tier",
+    "amount",
+    "credit_code",
+    "industry",
+    "region",
+    "service_type",
+    "contract",
+    "contract_end",
+    "delivered_on",
+    "postponed_until",
+    "won_amount",
+    "satisfaction",
+];
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
 fn is_zero(number: &u32) -> bool {

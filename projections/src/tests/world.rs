@@ -172,6 +172,7 @@ pub(crate) fn registered(customer: Uuid, stage: &str) -> CustomerEvent {
         owner: Owner::Pool("customer_pool".to_owned()),
         note: Some("first".to_owned().into()),
         profile: None,
+        field_names: Vec::new(),
     })
 }
 

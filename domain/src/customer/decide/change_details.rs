@@ -38,6 +38,7 @@ pub(super) fn decide(
         profile::well_formed(&command.profile),
     ])?;
     let command = command.clone();
+    let field_names = command.fields.as_ref().map(register::named);
     let event = CustomerEvent::DetailsChanged(DetailsChanged {
         name: command.name.map(Personal::from),
         source: command.source,
@@ -48,6 +49,7 @@ pub(super) fn decide(
         amount: command.amount,
         fields: command.fields.map(Personal::from),
         profile: profile::event(command.profile),
+        field_names,
     });
     Ok(vec![NewEvent { event, effective_at: context.effective_at() }])
 }

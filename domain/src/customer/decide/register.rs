@@ -1,5 +1,7 @@
 //! A rep registers a customer: it enters a pipeline, and belongs to somebody from the start.
 
+use std::collections::BTreeMap;
+
 use super::{NewEvent, guard, profile};
 use crate::customer::command::{NewContact, Register};
 use crate::customer::event::{Contact, CustomerEvent, Registered};
@@ -64,6 +66,7 @@ pub(super) fn decide(
         profile::well_formed(&command.profile),
     ])?;
     let command = command.clone();
+    let field_names = command.fields.as_ref().map(named).unwrap_or_default();
     let event = CustomerEvent::Registered(Registered {
         customer: command.customer,
         pipeline: pipeline.key.clone(),
@@ -82,6 +85,7 @@ pub(super) fn decide(
         owner,
         note: command.note.map(Personal::from),
         profile: profile::event(command.profile),
+        field_names,
     });
     Ok(vec![NewEvent { event, effective_at }])
 }
@@ -93,6 +97,11 @@ fn owner(command: &Register, pipeline: &Pipeline) -> Result<Owner, Refusal> {
         let how_to_fix = Label::new("请填写归属人。", "Name an owner.");
         Refusal::from_code(Code::MissingField, "owner", message, how_to_fix)
     })
+}
+
+/// The names of the fields that have a value.
+pub(super) fn named(fields: &BTreeMap<String, serde_json::Value>) -> Vec<String> {
+    fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect()
 }
 
 pub(super) fn contact(contact: NewContact) -> Contact {

@@ -66,6 +66,7 @@ pub(in crate::customer) fn registered() -> Registered {
         owner: Owner::Pool("customer_pool".to_owned()),
         note: None,
         profile: None,
+        field_names: Vec::new(),
     }
 }
 

@@ -139,6 +139,8 @@ pub(super) struct Form<'a> {
     pub(super) note: bool,
     pub(super) next_step: bool,
     pub(super) evidence: &'a [Evidence],
+    /// What the move itself says of the deal, by the names of fields.
+    pub(super) facts: [Option<&'static str>; 2],
 }
 
 impl<'a> Form<'a> {
@@ -148,6 +150,7 @@ impl<'a> Form<'a> {
             note: command.note.is_some(),
             next_step: command.next_step.is_some(),
             evidence: &command.evidence,
+            facts: facts(command.postponed_until.is_some(), command.won_amount.is_some()),
         }
     }
 
@@ -158,8 +161,13 @@ impl<'a> Form<'a> {
             note: asked.note.is_some(),
             next_step: asked.next_step.is_some(),
             evidence: &asked.evidence,
+            facts: facts(asked.postponed_until.is_some(), asked.won_amount.is_some()),
         }
     }
+}
+
+fn facts(put_off: bool, won: bool) -> [Option<&'static str>; 2] {
+    [put_off.then_some("postponed_until"), won.then_some("won_amount")]
 }
 
 /// What stage and transition ask for is there. The past cannot be asked, so an import is not.
@@ -177,7 +185,7 @@ pub(super) fn unmet_form(
     let follow_ups = stage.entry_form.min_follow_ups.max(rule.map_or(0, |rule| rule.min_follow_ups));
     [
         form_filled(&stage.entry_form, given),
-        fields_known(customer, fields),
+        fields_known(customer, fields.filter(|field| !given.facts.contains(&Some(field.as_str())))),
         followed_up(customer, from, follow_ups),
     ]
     .concat()
