@@ -36,6 +36,8 @@ use crate::timeline::{self, TimelineQuery, TimelineReport};
 
 /// Entries a step takes when a read model catches up.
 const BULK_PAGE: u32 = 5_000;
+/// How long a reader who names no position waits for what was written before.
+const MOMENT: Duration = Duration::from_millis(100);
 /// How often the progress of other processes is looked at.
 const POLL: Duration = Duration::from_millis(25);
 
@@ -269,6 +271,23 @@ impl Projections {
         match tokio::time::timeout(timeout, reached).await {
             Ok(reached) => reached,
             Err(_) => Err(ProjectionError::Behind { position: self.position(which).await? }),
+        }
+    }
+
+    /// Gives a read model a moment to take in what this process has appended so far, so that who reads straight after
+    /// writing mostly finds it there. Who must find it waits for the position instead.
+    ///
+    /// # Errors
+    /// When there is no such read model, or the database fails.
+    pub async fn freshen(&self, tenant: TenantId, name: &str) -> Result<()> {
+        let which = Which { tenant, projection: self.model(name)?.name() };
+        let head = *self.engine.store.watch(tenant).borrow();
+        if *self.engine.progress(which).borrow() >= head {
+            return Ok(());
+        }
+        match self.wait_for(tenant, name, head, MOMENT).await {
+            Ok(_) | Err(ProjectionError::Behind { .. }) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

@@ -86,7 +86,7 @@ async fn walk(server: &Server, key: &str, stages: &[&str]) {
     let first = json!({
         "pipeline": key, "name": "Harbour Foods", "stage": stages[0], "source": "fair", "tier": "A",
         "amount": {"amount": "1000", "currency": "CNY"}, "fields": fields,
-        "contacts": [{"kind": "phone", "value": "13800138000"}],
+        "contacts": [{"kind": "email", "value": format!("harbour@{key}.example")}],
     });
     let customer = admin.register(first).await;
     assert_eq!(admin.customer(&customer).await.at("/fields/needs"), "less paper");

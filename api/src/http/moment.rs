@@ -59,7 +59,9 @@ impl Freshness {
             );
             return Err(Problem::invalid_value("wait_ms", message));
         }
-        let Some(position) = self.min_position else { return Ok(()) };
+        let Some(position) = self.min_position else {
+            return Ok(site.app.projections.freshen(caller.tenant, projection).await?);
+        };
         let wait = self.wait_ms.map_or(USUAL_WAIT, Duration::from_millis);
         site.app.projections.wait_for(caller.tenant, projection, position, wait).await?;
         Ok(())

@@ -24,6 +24,9 @@ pub struct AllowedTransition {
     pub approval: Option<Approval>,
 }
 
+/// What a stage may ask to be known of a customer that a move can bring along.
+const IN_THE_FORM: [&str; 2] = ["postponed_until", "won_amount"];
+
 /// Every stage of the pipeline but the present one, in order, judged by the rules that decide the move itself.
 pub fn allowed_transitions(
     customer: &Customer,
@@ -36,13 +39,15 @@ pub fn allowed_transitions(
     let from = customer.journeys.current(&pipeline.key);
     let elsewhere = |stage: &&Stage| from.is_none_or(|from| from.stage != stage.id);
     let judged = |stage: &Stage| {
-        let violations = transition::obstacles(customer, pipeline, from, &stage.id, context);
+        let standing = transition::unmet_standing(customer, pipeline, from, stage, &IN_THE_FORM.map(Some));
+        let obstacles = transition::obstacles(customer, pipeline, from, &stage.id, context);
+        let violations = [obstacles, standing].concat();
         AllowedTransition {
             to: stage.id.clone(),
             name: stage.name.clone(),
             allowed: violations.is_empty(),
             violations,
-            form: form(pipeline, stage),
+            form: form(customer, pipeline, stage),
             approval: transition::approval(pipeline, from, &stage.id, context).cloned(),
         }
     };
@@ -50,9 +55,12 @@ pub fn allowed_transitions(
 }
 
 /// The JSON Schema (draft 2020-12) of the body of a move to the stage.
-fn form(pipeline: &Pipeline, stage: &Stage) -> Value {
-    let EntryForm { note, next_step, reasons, evidence, .. } = &stage.entry_form;
+fn form(customer: &Customer, pipeline: &Pipeline, stage: &Stage) -> Value {
+    let EntryForm { note, next_step, reasons, evidence, fields, .. } = &stage.entry_form;
     let mut required = vec!["to"];
+    required.extend(
+        IN_THE_FORM.iter().filter(|name| fields.iter().any(|field| field == *name) && !customer.knows(name)),
+    );
     required.extend(note.then_some("note"));
     required.extend(next_step.then_some("next_step"));
     required.extend((!reasons.is_empty()).then_some("reason"));
@@ -165,10 +173,12 @@ mod tests {
                 .unwrap()
                 .contains(&"reason".into())
                 .then(|| "price".to_owned());
-            let command = crate::customer::command::Transition { reason, ..to(&item.to) };
+            let put_off = item.form["required"].as_array().unwrap().contains(&"postponed_until".into());
+            let postponed_until = put_off.then(|| day(30).date_naive());
+            let command = crate::customer::command::Transition { reason, postponed_until, ..to(&item.to) };
             let spec = given([registered_by_li(), moved("new_lead", "negotiating")]);
             match item.allowed {
-                true => drop(spec.when(command).event()),
+                true => drop(spec.when(command).events()),
                 false => drop(spec.when(command).refuses([Code::TransitionNotAllowed])),
             }
         }

@@ -180,15 +180,24 @@ pub(super) fn unmet_form(
     context: &Context<'_>,
 ) -> Vec<Violation> {
     let Some(stage) = pipeline.stage(to).filter(|_| !context.import) else { return Vec::new() };
-    let rule = from.and_then(|from| pipeline.transition(&from.stage, to));
+    [form_filled(&stage.entry_form, given), unmet_standing(customer, pipeline, from, stage, &given.facts)]
+        .concat()
+}
+
+/// What must stand of the customer itself, whatever the form would be filled in with, but for the facts that the move
+/// brings.
+pub(in crate::customer) fn unmet_standing(
+    customer: &Customer,
+    pipeline: &Pipeline,
+    from: Option<&Stay>,
+    stage: &Stage,
+    brought: &[Option<&'static str>],
+) -> Vec<Violation> {
+    let rule = from.and_then(|from| pipeline.transition(&from.stage, &stage.id));
     let fields = stage.entry_form.fields.iter().chain(rule.iter().flat_map(|rule| &rule.fields));
     let follow_ups = stage.entry_form.min_follow_ups.max(rule.map_or(0, |rule| rule.min_follow_ups));
-    [
-        form_filled(&stage.entry_form, given),
-        fields_known(customer, fields.filter(|field| !given.facts.contains(&Some(field.as_str())))),
-        followed_up(customer, from, follow_ups),
-    ]
-    .concat()
+    let fields = fields.filter(|field| !brought.contains(&Some(field.as_str())));
+    [fields_known(customer, fields), followed_up(customer, from, follow_ups)].concat()
 }
 
 /// What the stage asks to be known of the customer is known.
