@@ -93,11 +93,10 @@ async fn round(projections: &Projections, model: &Arc<dyn ReadModel>, tenants: &
     for &tenant in tenants {
         let which = Which { tenant, projection: model.name() };
         match projections.advance(model, which, PAGE).await {
-            Ok(0) => {}
-            Ok(taken) if taken < PAGE as usize => pace = pace.max(Pace::Following),
-            Ok(_) => pace = Pace::Behind,
-            // Somebody else does the work, or the cause stands in the status until it is gone.
-            Err(ProjectionError::Fenced | ProjectionError::Paused { .. }) => {}
+            Ok(taken) if taken == PAGE as usize => pace = Pace::Behind,
+            Ok(taken) if taken > 0 => pace = pace.max(Pace::Following),
+            // Nothing was there, somebody else does the work, or the cause stands in the status until it is gone.
+            Ok(_) | Err(ProjectionError::Fenced | ProjectionError::Paused { .. }) => {}
             Err(error) => tracing::error!(%error, %tenant, projection = model.name(), "a step failed"),
         }
     }

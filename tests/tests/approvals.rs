@@ -240,3 +240,22 @@ async fn who_leads_may_override_and_it_shows_for_ever() {
         .expect(404),
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reason_for_losing_is_asked_for_and_shown_again_at_the_reactivation() {
+    let team = team(86_400).await;
+    let li = team.rep("li");
+    let customer = li.register(team.customer_of("li", "Harbour Foods")).await;
+    drop(li.command(&customer, "transitions", json!({"to": "gone"})).await.refused(422, "reason-required"));
+    drop(li.command(&customer, "transitions", json!({"to": "gone", "reason": "price"})).await.expect(200));
+    let choices = li.get(&format!("/v1/customers/{customer}/allowed-transitions")).await.expect(200);
+    assert_eq!(
+        (choices.text_at("/reason"), choices.text_at("/reason_name")),
+        ("price".to_owned(), "price".to_owned())
+    );
+    let back =
+        li.command(&customer, "reactivations", json!({"to": "asked", "reason": "budget is back"})).await;
+    assert_eq!(back.expect(200).at("/previous_reason"), "price");
+    let choices = li.get(&format!("/v1/customers/{customer}/allowed-transitions")).await.expect(200);
+    assert_eq!(choices.at("/reason"), &Value::Null);
+}

@@ -111,6 +111,11 @@ impl App {
         if matches!(command, Command::Touch(_)) {
             resource.insert("id".to_owned(), Value::String(customer.to_string()));
         }
+        if matches!(command, Command::Reactivate(_)) {
+            let state = &boundary.customer;
+            let previous = state.reason_of_standing(state.primary()).map(str::to_owned);
+            resource.insert("previous_reason".to_owned(), previous.into());
+        }
         let accepted = Accepted { status: 200, version_before: current, resource };
         let mut pending = self.pending(caller, meta, customer, &events, key, accepted).await?;
         let mut query = Query::tag(tags::customer(customer));

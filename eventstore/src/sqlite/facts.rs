@@ -84,11 +84,14 @@ fn learn(facts: &mut Facts, found: &SqliteRow) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Request, position after which, tag, types, further tags.
+type ByTag<'a> = (usize, Position, &'a String, &'a [String], &'a [String]);
+
 /// The alternatives of all conditions: those with tags are looked up by the tag index, those with types alone by
 /// the type index; those with neither match every event, so the head itself answers them.
 #[derive(Default)]
 struct Conditions<'a> {
-    by_tag: Vec<(usize, Position, &'a String, &'a [String], &'a [String])>,
+    by_tag: Vec<ByTag<'a>>,
     by_type: Vec<(usize, Position, &'a [String])>,
     unbounded: Vec<(usize, Position)>,
 }

@@ -30,6 +30,12 @@ pub(super) struct Which {
 pub(super) struct AllowedTransitionsReply {
     /// Every stage of the pipeline but the present one, in order.
     items: Vec<TransitionReply>,
+    /// The reason code with which the customer came to where it stands, such as why it was lost; null where there is
+    /// none.
+    #[schema(example = "price")]
+    reason: Option<String>,
+    /// What that reason is called, in the language asked for.
+    reason_name: Option<String>,
 }
 
 /// One stage, and what stands in the way.
@@ -110,5 +116,9 @@ pub(super) async fn allowed(
     let pipeline = context.pipeline(key).ok_or_else(|| Problem::not_found("pipeline", key))?;
     let items = allowed_transitions(&customer, pipeline, &context).into_iter();
     let items = items.map(|transition| TransitionReply::of(transition, language)).collect();
-    Ok(Versioned { version: customer.version, body: Json(AllowedTransitionsReply { items }) })
+    let reason = customer.reason_of_standing(key).map(str::to_owned);
+    let named = pipeline.reasons.iter().find(|known| Some(&known.code) == reason.as_ref());
+    let reason_name = named.map(|known| known.name.text(language).to_owned());
+    let body = Json(AllowedTransitionsReply { items, reason, reason_name });
+    Ok(Versioned { version: customer.version, body })
 }

@@ -115,7 +115,7 @@ pub struct StageReport {
     /// Records that named the stage while it was held already.
     pub repeats: usize,
     /// The lengths of the stays that ended: they alone under-estimate how long stays last.
-    pub completed_seconds: Option<CompletedSeconds>,
+    pub completed_seconds: CompletedSeconds,
     /// How long stays last, the open ones included.
     pub kaplan_meier: KaplanMeier,
     /// Of the open stays, those whose observation ended early.
@@ -128,20 +128,21 @@ pub struct StageReport {
     pub open_median_age_seconds: Option<f64>,
 }
 
-/// A sample of lengths in seconds; `_disc` are quantiles that occur in the sample.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+/// A sample of lengths in seconds; `_disc` are quantiles that occur in the sample. All but the total are null where
+/// the sample is empty.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
 #[expect(missing_docs, reason = "each is the figure of its name")]
 pub struct CompletedSeconds {
-    pub mean: f64,
-    pub min: f64,
-    pub max: f64,
+    pub mean: Option<f64>,
+    pub min: Option<f64>,
+    pub max: Option<f64>,
     pub total: f64,
-    pub p50: f64,
-    pub p90: f64,
-    pub p95: f64,
-    pub p50_disc: f64,
-    pub p90_disc: f64,
-    pub p95_disc: f64,
+    pub p50: Option<f64>,
+    pub p90: Option<f64>,
+    pub p95: Option<f64>,
+    pub p50_disc: Option<f64>,
+    pub p90_disc: Option<f64>,
+    pub p95_disc: Option<f64>,
 }
 
 /// The Kaplan–Meier estimate, in seconds.
@@ -288,7 +289,7 @@ impl StageReport {
             customers_with_reentry: figures.customers_with_reentry,
             events: figures.visits + figures.repeats,
             repeats: figures.repeats,
-            completed_seconds: figures.lengths.map(CompletedSeconds::from),
+            completed_seconds: figures.lengths.map(CompletedSeconds::from).unwrap_or_default(),
             kaplan_meier: KaplanMeier::of(&figures.curve, query, question.horizon),
             censored: figures
                 .censored
@@ -305,7 +306,8 @@ impl StageReport {
 impl From<Lengths> for CompletedSeconds {
     fn from(lengths: Lengths) -> Self {
         let Lengths { mean, min, max, total, continuous, discrete } = lengths;
-        let ([p50, p90, p95], [p50_disc, p90_disc, p95_disc]) = (continuous, discrete);
+        let ([p50, p90, p95], [p50_disc, p90_disc, p95_disc]) = (continuous.map(Some), discrete.map(Some));
+        let (mean, min, max) = (Some(mean), Some(min), Some(max));
         Self { mean, min, max, total, p50, p90, p95, p50_disc, p90_disc, p95_disc }
     }
 }
