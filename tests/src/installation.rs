@@ -65,6 +65,12 @@ impl Installation {
         self.directory().join("waymark.db")
     }
 
+    /// The file of the read models.
+    #[must_use]
+    pub fn views_file(&self) -> PathBuf {
+        self.directory().join("waymark.db.views")
+    }
+
     /// The database as `--database` takes it.
     #[must_use]
     pub fn database(&self) -> String {

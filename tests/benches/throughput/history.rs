@@ -49,7 +49,7 @@ async fn rebuild(installation: &Installation, table: &mut Table) {
     let seconds = started.elapsed().as_secs_f64();
     let _report = rebuilt.succeeded();
     let copy = installation.directory().join("copy.db");
-    let (moves, bare) = durable::copy_table(&installation.file(), "dwell_move", &copy).await;
+    let (moves, bare) = durable::copy_table(&installation.views_file(), "dwell_move", &copy).await;
     let (ours, floor) = (moves as f64 / seconds, moves as f64 / bare);
     table.rate("rebuild of dwell, with reading the log", ours, format!("{moves} moves in {seconds:.1} s"));
     table.rate("floor: raw bulk insert of the same rows", floor, format!("{bare:.2} s"));
