@@ -18,10 +18,6 @@ use std::process::ExitCode;
 
 use table::Table;
 
-/// As in the service, so that the floors are no worse off.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How much to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Size {
