@@ -12,6 +12,7 @@ use crate::checkpoint::Which;
 use crate::db::{Session, values};
 use crate::error::{ProjectionError, Result};
 
+pub(crate) const FORGET: &str = include_str!("parked/forget.sql");
 pub(crate) const INSERT: &str = include_str!("parked/insert.sql");
 pub(crate) const LIST: &str = include_str!("parked/list.sql");
 pub(crate) const REMOVE: &str = include_str!("parked/remove.sql");
@@ -73,6 +74,12 @@ pub(crate) async fn release(session: &mut Session, which: Which, position: Posit
 /// Takes back everything up to a position: a rebuild has folded it.
 pub(crate) async fn release_until(session: &mut Session, which: Which, position: Position) -> Result<()> {
     session.execute(REMOVE_ALL, &values![which.tenant.0, which.projection, position]).await?;
+    Ok(())
+}
+
+/// Forgets everything that was set aside, skipped ones included: the positions are those of another log.
+pub(crate) async fn forget(session: &mut Session, which: Which) -> Result<()> {
+    session.execute(FORGET, &values![which.tenant.0, which.projection]).await?;
     Ok(())
 }
 

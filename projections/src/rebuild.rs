@@ -104,6 +104,7 @@ pub(crate) async fn drop_foreign(engine: &Engine, model: &dyn ReadModel, which: 
         let mut session = engine.db.write().await?;
         let values = values![which.tenant.0, which.projection, found.generation];
         session.execute(checkpoint::WITHDRAW, &values).await?;
+        parked::forget(&mut session, which).await?;
         session.commit().await?;
         drop_generation(engine, model, which, found.generation).await?;
     }

@@ -1,0 +1,2 @@
+DELETE FROM projection_parked
+WHERE tenant_id = $1 AND projection = $2
