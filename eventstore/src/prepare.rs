@@ -152,11 +152,12 @@ impl Prepared {
             typeversion: draft.type_version,
             via: draft.via.as_deref(),
         };
-        let mut prefix = canonical(&before)?;
+        let plain = is_plain(&draft.data);
+        let mut prefix = canonical(&before, plain)?;
         // Both halves are whole objects, `{…}`: the first ends and the second begins with a comma instead.
         prefix.pop();
         prefix.push(b',');
-        let mut suffix = canonical(&after)?;
+        let mut suffix = canonical(&after, true)?;
         suffix[0] = b',';
         let size = prefix.len() + SPLICE_BYTES + suffix.len();
         if size > MAX_ENTRY_BYTES {
@@ -186,8 +187,23 @@ impl Prepared {
     }
 }
 
-fn canonical(half: &impl Serialize) -> Result<Vec<u8>, StoreError> {
-    serde_json_canonicalizer::to_vec(half).map_err(|error| invalid(error.to_string()))
+/// A half in RFC 8785 form. A plain one is written as it stands, which costs a fifth of sorting it anew.
+fn canonical(half: &impl Serialize, plain: bool) -> Result<Vec<u8>, StoreError> {
+    let written = if plain { serde_json::to_vec(half) } else { serde_json_canonicalizer::to_vec(half) };
+    written.map_err(|error| invalid(error.to_string()))
+}
+
+/// Whether the ordinary writer gives the canonical form: names are ASCII and in order (so that bytes and UTF-16 units
+/// order them alike), and no number is a fraction. Strings are escaped alike by both.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+        Value::Number(number) => !number.is_f64(),
+        Value::Array(values) => values.iter().all(is_plain),
+        Value::Object(fields) => {
+            fields.keys().is_sorted() && fields.iter().all(|(name, value)| name.is_ascii() && is_plain(value))
+        }
+    }
 }
 
 fn sorted(mut tags: Vec<String>) -> Vec<String> {

@@ -61,6 +61,8 @@ impl Db {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("secure_delete", "on")
+            // What a statement might have to undo is kept in memory, not in a file beside the database.
+            .pragma("temp_store", "memory")
             .pragma("wal_autocheckpoint", "10000")
             .row_buffer_size(ROW_BUFFER)
             .disable_statement_logging();

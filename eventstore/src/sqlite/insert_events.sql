@@ -1,6 +1,6 @@
 -- The events of a batch. Binds: the tenant, the position before the first, the ids (each kind concatenated), the
 -- instant of recording, the leaf hashes, the entries, and a JSON array of [type, offset, length].
-INSERT INTO event (tenant_id, position, id, type, recorded_at, leaf_hash, entry)
+INSERT OR ROLLBACK INTO event (tenant_id, position, id, type, recorded_at, leaf_hash, entry)
 SELECT
     ?,
     ? + 1 + e.key,
