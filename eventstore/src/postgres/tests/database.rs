@@ -1,7 +1,6 @@
 //! Databases that last as long as a test.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
@@ -37,30 +36,50 @@ pub(crate) enum Kind {
     Secured,
 }
 
-/// A database of one test's own.
+/// A database that is one test's own as long as it lasts.
+///
+/// Making one takes a second or two of a server that fsyncs, emptying one hardly anything. So they stay on the server,
+/// numbered, as many as there are tests at once; whoever holds a number's lock has the database.
 pub(crate) struct Database {
     admin: String,
     name: String,
     kind: Kind,
+    /// The connection that holds the lock.
+    _claim: PgConnection,
 }
 
 impl Database {
     /// `None`, after saying so, where there is no server.
     pub(crate) async fn create(kind: Kind) -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let Some(admin) = setting("WAYMARK_TEST_POSTGRES") else {
             assert!(setting("WAYMARK_TESTS_STRICT").is_none(), "no PostgreSQL: see tests/postgres");
             eprintln!("skipped: no PostgreSQL");
             return None;
         };
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("waymark_test_{}_{number}", std::process::id());
-        // One that was left behind by a process that was killed, and had the same number.
-        sql(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-        sql(&admin, &format!("CREATE DATABASE {name}")).await;
-        let database = Self { admin, name, kind };
+        let mut claim = PgConnection::connect(&admin).await.unwrap();
+        let number = claimed(&mut claim).await;
+        let database = Self { admin, name: format!("waymark_test_{number}"), kind, _claim: claim };
+        database.empty().await;
         database.furnish().await;
         Some(database)
+    }
+
+    /// Makes the database, or takes everything out of it that an earlier test left there.
+    async fn empty(&self) {
+        let Self { admin, name, .. } = self;
+        let mut connection = PgConnection::connect(admin).await.unwrap();
+        let known = sqlx::query_scalar("SELECT count(*) = 1 FROM pg_database WHERE datname = $1").bind(name);
+        let known: bool = known.fetch_one(&mut connection).await.unwrap();
+        if !known {
+            sql(admin, &format!("CREATE DATABASE {name}")).await;
+            return;
+        }
+        sql(admin, &format!("ALTER DATABASE {name} RESET ALL")).await;
+        let strangers = format!("FROM pg_stat_activity WHERE datname = '{name}'");
+        sql(admin, &format!("SELECT pg_terminate_backend(pid) {strangers}")).await;
+        until(&mut connection, &format!("SELECT count(*) = 0 {strangers}")).await;
+        self.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC")
+            .await;
     }
 
     async fn furnish(&self) {
@@ -130,25 +149,26 @@ impl Database {
 
     /// Asks until the answer is yes.
     pub(crate) async fn until(&self, question: &str) {
-        let mut connection = self.connect().await;
-        let mut yes = false;
-        while !yes {
-            let asked = sqlx::query_scalar(AssertSqlSafe(question.to_owned()));
-            yes = asked.fetch_one(&mut connection).await.unwrap();
-        }
+        until(&mut self.connect().await, question).await;
     }
 }
 
-impl Drop for Database {
-    fn drop(&mut self) {
-        let (admin, name) = (self.admin.clone(), self.name.clone());
-        // On a thread of its own: a runtime can be neither blocked nor started within another.
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(sql(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
-        });
-        // A database that stays behind is a nuisance, not a failure of what was tested.
-        let _ = dropping.join();
+/// The lowest number that nobody has.
+async fn claimed(connection: &mut PgConnection) -> i32 {
+    for number in 0.. {
+        let claim = sqlx::query_scalar::<_, bool>("SELECT pg_try_advisory_lock(7, $1)").bind(number);
+        if claim.fetch_one(&mut *connection).await.unwrap() {
+            return number;
+        }
+    }
+    unreachable!("there are more numbers than connections")
+}
+
+async fn until(connection: &mut PgConnection, question: &str) {
+    let mut yes = false;
+    while !yes {
+        let asked = sqlx::query_scalar(AssertSqlSafe(question.to_owned()));
+        yes = asked.fetch_one(&mut *connection).await.unwrap();
     }
 }
 
