@@ -121,7 +121,10 @@ async fn no_hot_statement_touches_two_parts_of_a_table() {
     let Some(bench) = filled(Kind::Partitioned).await else { return };
     each_plan(&bench, |context, steps| {
         let mut touched: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for word in steps.iter().flat_map(|step| step.split_whitespace()) {
+        // A plan made for any tenant lists every part that an update could concern; what it touches is what it scans.
+        let scans = steps.iter().filter(|step| !step.trim_start().starts_with("Update on"));
+        let scans = scans.filter(|step| !step.trim_start().starts_with("Delete on"));
+        for word in scans.flat_map(|step| step.split_whitespace()) {
             // Indexes are named after the part and what they are over.
             if let Some((table, part)) = word.split_once("_part") {
                 touched.entry(table).or_default().insert(&part[..1]);

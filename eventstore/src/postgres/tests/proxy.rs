@@ -83,7 +83,7 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, weather: &Atom
     loop {
         let Ok(read @ 1..) = from.read(&mut buffer).await else { return };
         let said = &buffer[..read];
-        let commit = said.windows(6).any(|word| word == b"COMMIT");
+        let commit = said.windows(7).any(|word| word == b"COMMIT\0");
         let present = weather.load(Ordering::SeqCst);
         let bad = commit && present != Weather::Fine as u8;
         if bad {
