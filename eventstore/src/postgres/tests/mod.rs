@@ -8,5 +8,6 @@ mod plans;
 mod proxy;
 mod races;
 mod security;
+mod tampering;
 
 pub(crate) use database::{Database, Kind};
