@@ -34,10 +34,13 @@ pub(super) struct Shard {
     hints: Hints,
 }
 
+/// An append, and who waits for it.
+type Asked = (Request, Answer<Outcome>);
+
 /// Appends that were taken from the queue together.
 #[derive(Default)]
 struct Waiting {
-    requests: Vec<(Request, Answer<Outcome>)>,
+    requests: Vec<Asked>,
     events: usize,
     erases: bool,
 }
@@ -102,7 +105,7 @@ impl Shard {
         None
     }
 
-    async fn commit(&mut self, tenant: TenantId, waiting: Vec<(Request, Answer<Outcome>)>) {
+    async fn commit(&mut self, tenant: TenantId, waiting: Vec<Asked>) {
         let requests: Vec<&Request> = waiting.iter().map(|(request, _)| request).collect();
         let done = self.writer.append(tenant, &requests).await;
         if let Ok(done) = &done {
@@ -139,8 +142,8 @@ impl Waiting {
     }
 
     /// Each tenant's requests, in the order of arrival.
-    fn by_tenant(self) -> Vec<(TenantId, Vec<(Request, Answer<Outcome>)>)> {
-        let mut groups: Vec<(TenantId, Vec<_>)> = Vec::new();
+    fn by_tenant(self) -> Vec<(TenantId, Vec<Asked>)> {
+        let mut groups: Vec<(TenantId, Vec<Asked>)> = Vec::new();
         for (request, answer) in self.requests {
             let tenant = request.tenant;
             match groups.iter_mut().find(|(known, _)| *known == tenant) {

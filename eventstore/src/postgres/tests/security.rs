@@ -1,5 +1,6 @@
 //! Row-level security: the second wall between tenants, should a statement ever forget the first.
 
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
 
@@ -39,7 +40,7 @@ async fn refusal(role: &mut PgConnection, sql: &str) -> String {
     let naming = format!("SET LOCAL app.tenant = '{TENANT}'");
     sqlx::raw_sql(AssertSqlSafe(naming)).execute(&mut *transaction).await.unwrap();
     let error = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *transaction).await.unwrap_err();
-    let state = error.as_database_error().and_then(|error| error.code()).unwrap().into_owned();
+    let state = error.as_database_error().and_then(DatabaseError::code).unwrap().into_owned();
     transaction.rollback().await.unwrap();
     state
 }
