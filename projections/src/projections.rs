@@ -687,6 +687,22 @@ impl Projections {
         work::due(&mut view, now, after, limit).await
     }
 
+    /// What is due in a journey until an instant: how much of each rule, and the first of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn due_in(
+        &self,
+        tenant: TenantId,
+        journey: &str,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<(BTreeMap<String, u64>, Vec<DueRule>, Position)> {
+        let mut view = self.view(tenant, work::NAME).await?;
+        let (counts, due) = work::due_in(&mut view, journey, until, limit).await?;
+        Ok((counts, due, view.position))
+    }
+
     /// When something is due next, after an instant.
     ///
     /// # Errors
@@ -737,10 +753,10 @@ impl Projections {
         let mut view = self.view(tenant, work::NAME).await?;
         let mut items = work::reminders(&mut view, inbox, limit).await?;
         let position = view.position;
-        let ids: Vec<Uuid> = items.iter().map(|item| item.customer_id).collect();
+        let ids: Vec<Uuid> = items.iter().filter_map(|item| item.customer_id).collect();
         let names = work::names(&mut view, &ids).await?;
         for item in &mut items {
-            item.customer_name = names.get(&item.customer_id).cloned();
+            item.customer_name = item.customer_id.and_then(|id| names.get(&id).cloned());
         }
         Ok((items, position))
     }

@@ -70,6 +70,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/reminders", Access::Roles(ALL)),
     ("GET", "/v1/worklists/{list}", Access::Roles(ALL)),
     ("GET", "/v1/automations", Access::Roles(ALL)),
+    ("POST", "/v1/automations/dry-runs", Access::Roles(ALL)),
     ("POST", "/v1/handovers", Access::Roles(WORK)),
     ("POST", "/v1/deputies", Access::Roles(WORK)),
     ("GET", "/v1/deputies", Access::Roles(ALL)),

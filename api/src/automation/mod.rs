@@ -37,6 +37,9 @@ const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(1);
 /// How long a run of reclaims is: so many customers go back to a pool in it, and no more.
 const RUN: TimeDelta = TimeDelta::minutes(10);
 
+/// How often the calendar is looked at.
+const CALENDAR_EVERY: TimeDelta = TimeDelta::seconds(20);
+
 /// How many customers went back to a pool in a run.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
@@ -50,6 +53,8 @@ pub struct Ticker {
     /// What was looked at, and until when it is left alone.
     settled: HashMap<TenantId, HashMap<DueRule, DateTime<Utc>>>,
     taken: HashMap<(TenantId, String), Taken>,
+    /// When the calendar was looked at last.
+    calendar: HashMap<TenantId, DateTime<Utc>>,
 }
 
 /// What came of a rule.
@@ -63,7 +68,7 @@ impl Ticker {
     /// A ticker that has looked at nothing yet.
     #[must_use]
     pub fn new(app: App) -> Self {
-        Self { app, settled: HashMap::new(), taken: HashMap::new() }
+        Self { app, settled: HashMap::new(), taken: HashMap::new(), calendar: HashMap::new() }
     }
 
     /// Carries out what is due in a tenant, in the order in which it is due. Answers how many rules acted.
@@ -72,6 +77,10 @@ impl Ticker {
     /// When the log or the read model fails.
     pub async fn look(&mut self, tenant: TenantId) -> Result<usize, AppError> {
         let now = (self.app.clock)();
+        if self.calendar.get(&tenant).is_none_or(|at| now < *at || now - *at >= CALENDAR_EVERY) {
+            self.app.set_off_by_calendar(tenant).await?;
+            self.calendar.insert(tenant, now);
+        }
         let settled = self.settled.remove(&tenant).unwrap_or_default();
         let (mut kept, mut acted, mut after) = (HashMap::new(), 0, None::<DueRule>);
         loop {

@@ -405,3 +405,57 @@ async fn a_restart_repeats_nothing_and_skips_nothing() {
     let created = events_of_type(&bench, &auditor, "customer.task_created").await.len();
     assert_eq!(created, 4, "call_back, once for each customer");
 }
+
+#[tokio::test]
+async fn every_month_the_manager_is_reminded_of_the_stagnant_once_and_finds_them_listed() {
+    let (bench, li, wang) = sales("helloword-13").await;
+    customer_of_li(&bench, &li, "helloword-13").await;
+    bench.tick().await;
+    let reminded = async || {
+        let found = read(&bench, &wang, "/v1/reminders?role=manager").await;
+        found["items"].as_array().unwrap().clone()
+    };
+    assert_eq!(reminded().await.len(), 0, "the rule came within the month: it begins with the next");
+    // April begins in Shanghai at 16:00 UTC on the last of March; it is the second of March, 08:00 UTC.
+    bench.later(24 * 29 + 7);
+    bench.tick().await;
+    assert_eq!(reminded().await.len(), 0);
+    bench.later(1);
+    for _ in 0..3 {
+        bench.tick().await;
+    }
+    let april = reminded().await;
+    assert_eq!(april.len(), 1, "{april:?}");
+    assert_eq!(
+        (&april[0]["rule"], &april[0]["customer_id"]),
+        (&json!("monthly_stagnant_review"), &Value::Null)
+    );
+    assert_eq!(
+        (&april[0]["at"], &april[0]["journey"]),
+        (&json!("2026-03-31T16:00:00Z"), &json!("helloword-13"))
+    );
+    bench.later(24);
+    let stagnant = read(&bench, &wang, "/v1/worklists/stalled").await;
+    assert_eq!(stagnant["total"], 1, "thirty days in its stage");
+    bench.later(24 * 60);
+    bench.tick().await;
+    assert_eq!(reminded().await.len(), 2, "a month in which nobody looked is not made up for");
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_would_be_done_and_does_nothing() {
+    let (bench, li, wang) = sales("landian-6").await;
+    let customer = customer_of_li(&bench, &li, "landian-6").await;
+    move_to(&bench, &li, &customer, "quoted").await;
+    bench.tick().await;
+    let run = async |body: Value| bench.post(&wang, "/v1/automations/dry-runs", &body).await;
+    let now = run(json!({"pipeline": "landian-6"})).await.json();
+    assert_eq!(now["items"], json!([]), "{now}");
+    let later = run(json!({"pipeline": "landian-6", "until": "2026-03-05T08:00:00Z"})).await.json();
+    assert_eq!(later["rules"]["quoted_without_update"], 1, "{later}");
+    assert_eq!(later["rules"]["wecom_on_day_two"], 1);
+    assert_eq!(later["rules"]["reclaim:no_update"], Value::Null, "due on the seventh");
+    assert_eq!(stage(&bench, &li, &customer).await, "quoted");
+    run(json!({"pipeline": "none"})).await.problem(404, "not-found");
+    run(json!({})).await.problem(422, "missing-field");
+}

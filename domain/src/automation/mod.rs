@@ -5,12 +5,14 @@
 //! is no longer on it.
 
 mod agenda;
+mod calendar;
 mod clock;
 mod pools;
 #[cfg(test)]
 mod tests;
 
 pub use agenda::{Deadline, Due, Rules, agenda};
+pub use calendar::scheduled;
 pub use clock::reached;
 pub use pools::{pool_of, remaining};
 

@@ -397,6 +397,58 @@ fn a_deal_goes_on_to_signing_payment_and_delivery_as_tasks() {
 }
 
 #[test]
+fn talking_creates_the_return_visit_and_sets_the_next_contact() {
+    let story = Story::of("funnel-5", "intent").moved(60, "intent", "talking");
+    strikes_at(&story, "return_visit", t(60));
+    let customer = story.acted("return_visit", t(61)).customer();
+    assert_eq!(customer.next_plan.as_ref().unwrap().at, t(60 + 3 * DAY));
+    assert!(customer.work.tasks.values().any(|task| task.created.task == "return_visit"));
+}
+
+#[test]
+fn a_won_customer_of_the_funnel_goes_on_to_signing_and_collection() {
+    let story = Story::of("funnel-5", "talking").moved(60, "talking", "won");
+    strikes_at(&story, "signing_and_collection", t(60));
+    let done = story.types("signing_and_collection", t(60));
+    assert_eq!(
+        done,
+        ["automation_ran", "process_started", "task_created", "process_started", "task_created"]
+    );
+}
+
+#[test]
+fn seven_days_without_update_are_told_to_the_supervisor() {
+    let story = Story::of("funnel-5", "talking");
+    strikes_at(&story, "long_without_update", t(7 * DAY));
+    let events = story.act("long_without_update", story.cause("long_without_update"), t(8 * DAY)).unwrap();
+    assert!(
+        events
+            .iter()
+            .any(|new| matches!(&new.event, CustomerEvent::Reminded(told) if told.role == "supervisor"))
+    );
+    assert_eq!(story.then(6 * DAY, note()).due("long_without_update"), Some(t(13 * DAY)));
+}
+
+#[test]
+fn the_questionnaire_is_a_task_thirty_days_after_the_deal() {
+    let story = Story::of("lifecycle-5", "following").moved(60, "following", "won");
+    strikes_at(&story, "questionnaire", t(60 + 30 * DAY));
+    assert_eq!(story.types("questionnaire", t(60 + 30 * DAY)), ["automation_ran", "task_created"]);
+}
+
+#[test]
+fn satisfaction_and_repeated_purchase_make_a_loyal_customer() {
+    let level = |meets: &[&str]| {
+        let meets = meets.iter().map(|id| (*id).to_owned()).collect();
+        CustomerEvent::Signalled(Signalled { kind: "satisfaction".to_owned(), data: None, meets })
+    };
+    let tags = DetailsChanged { tags: Some(vec!["repeat_purchase".to_owned()]), ..DetailsChanged::default() };
+    let story = Story::of("lifecycle-5", "won").then(10, CustomerEvent::DetailsChanged(tags));
+    strikes_at(&story.clone().then(60, level(&["becomes_loyal"])), "becomes_loyal", t(60));
+    assert_eq!(story.then(60, level(&[])).due("becomes_loyal"), None, "satisfaction was not high");
+}
+
+#[test]
 fn high_value_customers_begin_their_own_process_and_others_do_not() {
     let tier = |tier: &str| {
         CustomerEvent::DetailsChanged(DetailsChanged {

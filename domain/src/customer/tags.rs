@@ -38,6 +38,11 @@ pub fn strikes(rep: &str) -> String {
     format!("strikes:{}", percent_encoded(rep))
 }
 
+/// What the calendar set off for a rule in the period that begins on that day.
+pub fn schedule(pipeline: &str, rule: &str, period: NaiveDate) -> String {
+    format!("schedule:{}:{}:{period}", percent_encoded(pipeline), percent_encoded(rule))
+}
+
 /// Every event of a pipeline.
 pub fn pipeline(key: &str) -> String {
     format!("pipeline:{}", percent_encoded(key))

@@ -9,10 +9,11 @@ use waymark_domain::customer::event::CustomerEvent;
 use waymark_domain::customer::timeline::MoveKind;
 use waymark_domain::customer::work::{Task, TaskState};
 use waymark_domain::pipeline::automation::{Activity, Outlet};
+use waymark_domain::pipeline::event::{Message, Scheduled};
 use waymark_domain::{Label, Owner};
 use waymark_eventstore::Position;
 
-use super::definitions::Definitions;
+use super::definitions::{Definitions, Said};
 use super::{
     CUSTOMERS, DEADLINES, DROP_DEADLINES, DROP_STANDINGS, IN_JOURNEY, REMINDERS, RUN, Remembered, STANDINGS,
     TASKS,
@@ -28,12 +29,15 @@ const BATCH: u32 = 500;
 
 /// Folds the facts of a page.
 pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Fact]) -> Result<Writes> {
-    let published = memory.definitions.read_on(scope).await?;
+    let news = memory.definitions.read_on(scope).await?;
     let mut page = Page { scope, rows: Rows::default(), touched: BTreeMap::new() };
     for fact in facts {
         page.take(memory, fact).await?;
     }
-    for key in &published {
+    for (said, event) in &news.scheduled {
+        page.rows.scheduled(scope, *said, event);
+    }
+    for key in &news.published {
         page.touch_all_in(memory, key).await?;
     }
     let Page { rows, touched, .. } = page;
@@ -175,8 +179,34 @@ impl Rows {
         }
         if let CustomerEvent::Reminded(e) = &fact.event.event {
             let message = (&e.text, e.role.as_str(), e.channels.as_slice());
-            self.reminder(scope, customer, fact, (&e.rule, e.cause, 0), message);
+            let about = (Some(customer), customer.primary());
+            self.reminder(scope, Said::of(fact), about, (&e.rule, e.cause, 0), message);
         }
+    }
+
+    /// What the calendar reminds of.
+    fn scheduled(&mut self, scope: &Scope<'_>, said: Said, event: &Scheduled) {
+        for (n, message) in (0..).zip(&event.reminders) {
+            let Message { text, role, channels } = message;
+            self.reminder(
+                scope,
+                said,
+                (None, event.pipeline.as_str()),
+                (&event.rule, said.id, n),
+                (text, role, channels),
+            );
+        }
+        self.runs.extend(values![
+            scope.tenant.0,
+            scope.generation,
+            said.position,
+            None::<Uuid>,
+            event.rule.as_str(),
+            said.id,
+            event.pipeline.as_str(),
+            said.at.timestamp_micros(),
+            None::<String>,
+        ]);
     }
 
     /// What rules that only tell say of an entry. Histories that are read in tell nobody.
@@ -188,14 +218,15 @@ impl Rows {
         if kind == MoveKind::Inserted || fact.event.origin.as_deref() == Some("import") {
             return;
         }
-        let Some(pipeline) = definitions.version(journey, pipeline_version) else { return };
+        let before = fact.event.position;
+        let Some(pipeline) = definitions.version(journey, pipeline_version, before) else { return };
         let mut n = 0;
         for automation in &pipeline.automations {
             let before = n;
             for (text, role, channels) in automation.told_of(stage) {
                 let channels = if channels.is_empty() { &[Outlet::Workbench] } else { channels };
                 let why = (automation.id.as_str(), fact.event.id, n);
-                self.reminder(scope, customer, fact, why, (text, role, channels));
+                self.reminder(scope, Said::of(fact), (Some(customer), journey), why, (text, role, channels));
                 n += 1;
             }
             if n > before {
@@ -217,29 +248,30 @@ impl Rows {
     fn reminder(
         &mut self,
         scope: &Scope<'_>,
-        customer: &Customer,
-        fact: &Fact,
+        said: Said,
+        (customer, journey): (Option<&Customer>, &str),
         (rule, cause, n): (&str, Uuid, u32),
         (text, role, channels): (&Label, &str, &[Outlet]),
     ) {
-        let (kind, owner) = parts(&customer.owner);
+        let owner = customer.map(|customer| parts(&customer.owner));
         let channels = channels.iter().map(|channel| channel.as_str()).collect::<Vec<_>>().join(" ");
         self.reminders.extend(values![
             scope.tenant.0,
             scope.generation,
-            fact.event.position,
+            said.position,
             n,
-            fact.event.id,
-            fact.customer,
-            kind,
-            owner,
+            said.id,
+            customer.map(|customer| customer.id),
+            journey,
+            owner.map(|(kind, _)| kind),
+            owner.map(|(_, id)| id),
             role,
             text.zh.as_str(),
             text.en.as_str(),
             channels,
             rule,
             cause,
-            fact.event.effective_at.timestamp_micros(),
+            said.at.timestamp_micros(),
         ]);
     }
 
@@ -335,5 +367,11 @@ fn parts(owner: &Owner) -> (&'static str, &str) {
     match owner {
         Owner::Rep(rep) => ("rep", rep),
         Owner::Pool(pool) => ("pool", pool),
+    }
+}
+
+impl Said {
+    fn of(fact: &Fact) -> Self {
+        Self { position: fact.event.position, id: fact.event.id, at: fact.event.effective_at }
     }
 }

@@ -25,7 +25,7 @@ pub use report::{
     WaitingReport,
 };
 pub(crate) use report::{
-    contacts, due, names, next_due, reclaim_at, reminders, rules, skips, standing, tasks,
+    contacts, due, due_in, names, next_due, reclaim_at, reminders, rules, skips, standing, tasks,
 };
 
 /// The name of the read model.
@@ -35,6 +35,8 @@ pub(crate) const DROP_DEADLINES: &str = include_str!("drop_deadlines.sql");
 pub(crate) const DROP_STANDINGS: &str = include_str!("drop_standings.sql");
 pub(crate) const IN_JOURNEY: &str = include_str!("in_journey.sql");
 pub(crate) const DUE: &str = include_str!("due.sql");
+pub(crate) const DUE_IN: &str = include_str!("due_in.sql");
+pub(crate) const DUE_BY_RULE: &str = include_str!("due_by_rule.sql");
 pub(crate) const NEXT_DUE: &str = include_str!("next_due.sql");
 pub(crate) const RECLAIM_OF: &str = include_str!("reclaim_of.sql");
 pub(crate) const ARMED: &str = include_str!("armed.sql");
@@ -122,6 +124,7 @@ pub(crate) static REMINDERS: Table = Table {
         "n",
         "reminder",
         "customer",
+        "journey",
         "owner_kind",
         "owner_id",
         "role",

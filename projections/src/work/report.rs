@@ -10,8 +10,8 @@ use waymark_domain::Label;
 use waymark_eventstore::Position;
 
 use super::{
-    ARMED, CONTACTS, DUE, NAMES_AMONG, NEXT_DUE, RECLAIM_OF, REMINDERS_PAGE, RUNS, SKIPS, STANDING,
-    TASKS_PAGE,
+    ARMED, CONTACTS, DUE, DUE_BY_RULE, DUE_IN, NAMES_AMONG, NEXT_DUE, RECLAIM_OF, REMINDERS_PAGE, RUNS,
+    SKIPS, STANDING, TASKS_PAGE,
 };
 use crate::ask::View;
 use crate::board::OwnerReport;
@@ -99,18 +99,20 @@ pub struct ReminderReport {
     pub position: Position,
     /// Which of those that the event tells, from 0.
     pub n: u32,
-    /// The customer that it is about.
-    pub customer_id: Uuid,
+    /// The customer that it is about; null where the calendar reminds of a pipeline as a whole.
+    pub customer_id: Option<Uuid>,
     /// What the customer is called; null where nobody said.
     pub customer_name: Option<String>,
+    /// The journey, by its pipeline's key.
+    pub journey: String,
     /// Of what.
     #[schema(value_type = Object, example = json!({"zh": "请跟进", "en": "Follow up"}))]
     pub text: Label,
     /// Who is reminded.
     #[schema(example = "rep")]
     pub role: String,
-    /// Whom the customer belonged to.
-    pub owner: OwnerReport,
+    /// Whom the customer belonged to; null where it is about none.
+    pub owner: Option<OwnerReport>,
     /// Through which channels.
     #[schema(example = json!(["workbench"]))]
     pub channels: Vec<String>,
@@ -223,15 +225,30 @@ pub(crate) async fn due(
     });
     let values = values![view.tenant.0, view.generation, now.timestamp_micros(), at, customer, rule, limit];
     let rows = view.session.rows(DUE, &values).await?;
-    let read = |row: &Row| {
-        Ok(DueRule {
-            customer: row.uuid(0)?,
-            rule: row.text(1)?,
-            cause: row.uuid(2)?,
-            due_at: instant(row.int(3)?),
-        })
-    };
-    rows.iter().map(read).collect()
+    rows.iter().map(due_rule).collect()
+}
+
+fn due_rule(row: &Row) -> Result<DueRule> {
+    Ok(DueRule {
+        customer: row.uuid(0)?,
+        rule: row.text(1)?,
+        cause: row.uuid(2)?,
+        due_at: instant(row.int(3)?),
+    })
+}
+
+/// What is due in a journey until an instant: how much of each rule, and the first of it.
+pub(crate) async fn due_in(
+    view: &mut View,
+    journey: &str,
+    until: DateTime<Utc>,
+    limit: u32,
+) -> Result<(BTreeMap<String, u64>, Vec<DueRule>)> {
+    let head = values![view.tenant.0, view.generation, until.timestamp_micros(), journey];
+    let counted = view.session.rows(DUE_BY_RULE, &head).await?;
+    let counts = counted.iter().map(|row| Ok((row.text(0)?, row.position(1)?))).collect::<Result<_>>()?;
+    let rows = view.session.rows(DUE_IN, &[&head[..], &values![limit]].concat()).await?;
+    Ok((counts, rows.iter().map(due_rule).collect::<Result<_>>()?))
 }
 
 /// When something is due next, after an instant.
@@ -316,9 +333,10 @@ pub(crate) async fn reminders(view: &mut View, inbox: &Inbox, limit: u32) -> Res
         Ok(ReminderReport {
             position: row.position(0)?,
             id: row.uuid(1)?,
-            customer_id: row.uuid(2)?,
+            customer_id: row.opt_uuid(2)?,
             customer_name: None,
-            owner: owner(row.text(3)?, row.text(4)?),
+            journey: row.text(13)?,
+            owner: row.opt_text(3)?.zip(row.opt_text(4)?).map(|(kind, id)| owner(kind, id)),
             role: row.text(5)?,
             text: Label::new(row.text(6)?, row.text(7)?),
             channels: row.str(8)?.split_whitespace().map(str::to_owned).collect(),

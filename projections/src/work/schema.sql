@@ -50,7 +50,8 @@ CREATE TABLE IF NOT EXISTS work_run (
     tenant_id  BLOB   NOT NULL,
     generation BIGINT NOT NULL,
     position   BIGINT NOT NULL,
-    customer   BLOB   NOT NULL,
+    -- Null where the calendar set the rule off for a pipeline as a whole.
+    customer   BLOB,
     rule       TEXT   NOT NULL,
     cause      BLOB   NOT NULL,
     journey    TEXT   NOT NULL,
@@ -91,10 +92,12 @@ CREATE TABLE IF NOT EXISTS work_reminder (
     -- An event may tell several.
     n          BIGINT NOT NULL,
     reminder   BLOB   NOT NULL,
-    customer   BLOB   NOT NULL,
+    -- Null where the calendar reminds of a pipeline as a whole.
+    customer   BLOB,
+    journey    TEXT   NOT NULL,
     -- Whose the customer was.
-    owner_kind TEXT   NOT NULL,
-    owner_id   TEXT   NOT NULL,
+    owner_kind TEXT,
+    owner_id   TEXT,
     role       TEXT   NOT NULL,
     text_zh    TEXT   NOT NULL,
     text_en    TEXT   NOT NULL,

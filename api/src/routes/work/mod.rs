@@ -2,6 +2,7 @@
 
 mod automations;
 mod complete;
+mod dry_run;
 mod reminders;
 mod tasks;
 mod worklists;
@@ -20,6 +21,7 @@ pub(super) fn router() -> OpenApiRouter<Site> {
         .routes(routes!(reminders::reminders))
         .routes(routes!(worklists::worklist))
         .routes(routes!(automations::automations))
+        .routes(routes!(dry_run::dry_run))
 }
 
 /// A customer's name, for those who may read people.

@@ -40,6 +40,7 @@ pub(super) fn decide(
 mod tests {
     use super::*;
     use crate::customer::decide::spec::*;
+    use crate::customer::event::Registered;
     use crate::refusal::Code;
 
     #[test]
@@ -48,6 +49,26 @@ mod tests {
         let event = given([registered_by_li()]).effective(day(9)).when(paid).event();
         assert_eq!(event.effective_at, day(9));
         assert_eq!(event.event.event_type(), "customer.signalled");
+    }
+
+    #[test]
+    fn it_names_the_rules_whose_particulars_it_has() {
+        let rules = |level: &str| {
+            let data = Some(serde_json::json!({ "level": level, "by": "mail" }));
+            let told = Registered {
+                pipeline: "lifecycle-5".into(),
+                stage: "won".into(),
+                owner: crate::Owner::Rep("li".into()),
+                ..registered()
+            };
+            let signal = Signal { kind: "satisfaction".into(), data };
+            match given([CustomerEvent::Registered(told)]).when(signal).event().event {
+                CustomerEvent::Signalled(signalled) => signalled.meets,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(rules("high"), ["becomes_loyal"]);
+        assert_eq!(rules("low"), Vec::<String>::new());
     }
 
     #[test]
