@@ -32,13 +32,15 @@ async fn a_deadline_that_backdated_records_put_into_the_past_is_met_at_once_as_o
     let mut registered = team.customer_of("li", "Harbour Foods");
     registered["effective_at"] = json!(instant(begun));
     let customer = wang.register(registered).await;
-    let quoted = json!({"to": "quoted", "note": "entered late", "next_step": "call",
-        "effective_at": instant(begun + Duration::hours(1))});
-    wang.command(&customer, "transitions", quoted).await.expect(200);
+    for (stage, hours) in [("need_confirmed", 0), ("quoted", 1)] {
+        let moved = json!({"to": stage, "note": "entered late", "next_step": "call",
+            "effective_at": instant(begun + Duration::hours(hours) + Duration::minutes(1))});
+        wang.command(&customer, "transitions", moved).await.expect(200);
+    }
     let path = format!("/v1/customers/{customer}");
     let found = until(&wang, &path, |found| found["journeys"][0]["stage"] == "to_reactivate").await;
     let entered: DateTime<Utc> = found["journeys"][0]["entered_at"].as_str().unwrap().parse().unwrap();
-    let due = begun + Duration::hours(1) + Duration::days(3);
+    let due = begun + Duration::hours(1) + Duration::minutes(1) + Duration::days(3);
     assert_eq!(instant(entered), instant(due));
     let timeline = format!("/v1/customers/{customer}/timeline?view=recorded");
     let acts = until(&wang, &timeline, |found| found["items"].as_array().unwrap().len() >= 4).await;

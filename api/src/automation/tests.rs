@@ -32,6 +32,21 @@ async fn move_to(bench: &Bench, key: &str, customer: &str, stage: &str) -> Value
     command(bench, key, customer, "transitions", &body).await
 }
 
+/// To `quoted`, by the way that the pipeline permits. Answers the last move.
+async fn quote(bench: &Bench, key: &str, customer: &str) -> Value {
+    move_to(bench, key, customer, "need_confirmed").await;
+    move_to(bench, key, customer, "quoted").await
+}
+
+/// A pipeline's definition, as it is taken for another version.
+async fn definition(bench: &Bench, key: &str, pipeline: &str) -> Value {
+    let mut found = read(bench, key, &format!("/v1/pipelines/{pipeline}")).await;
+    for own in ["key", "version"] {
+        found.as_object_mut().unwrap().remove(own);
+    }
+    found
+}
+
 async fn read(bench: &Bench, key: &str, path: &str) -> Value {
     let answer = bench.get(key, path).await;
     assert_eq!(answer.status, 200, "{path}: {}", answer.text);
@@ -53,7 +68,7 @@ async fn quoted_and_silent_for_three_days_the_customer_goes_back_by_itself_and_o
     let (bench, li, _) = sales("landian-6").await;
     let admin = bench.key("admin:two", &[Role::Admin]).await;
     let customer = customer_of_li(&bench, &li, "landian-6").await;
-    move_to(&bench, &li, &customer, "quoted").await;
+    quote(&bench, &li, &customer).await;
     bench.tick().await;
     bench.later(71);
     bench.tick().await;
@@ -64,7 +79,7 @@ async fn quoted_and_silent_for_three_days_the_customer_goes_back_by_itself_and_o
     let moves = events_of_type(&bench, &admin, "customer.moved").await;
     let last = moves.last().unwrap();
     assert_eq!(last["actor"], "system:quoted_without_update");
-    assert_eq!(last["time"], "2026-03-05T08:00:00Z", "as of the deadline, however late it is processed");
+    assert_eq!(last["time"], "2026-03-05T08:00:00.000000Z", "as of the deadline, however late it is processed");
     assert_eq!(last["origin"], "rule");
     for _ in 0..3 {
         bench.tick().await;
@@ -76,7 +91,7 @@ async fn quoted_and_silent_for_three_days_the_customer_goes_back_by_itself_and_o
 async fn an_answer_recorded_before_the_late_worker_comes_stops_the_move() {
     let (bench, li, _) = sales("landian-6").await;
     let customer = customer_of_li(&bench, &li, "landian-6").await;
-    move_to(&bench, &li, &customer, "quoted").await;
+    quote(&bench, &li, &customer).await;
     bench.tick().await;
     bench.later(100);
     command(&bench, &li, &customer, "notes", &json!({"text": "they answered this morning"})).await;
@@ -88,7 +103,7 @@ async fn an_answer_recorded_before_the_late_worker_comes_stops_the_move() {
 async fn entering_a_stage_creates_one_task_which_is_completed_once() {
     let (bench, li, wang) = sales("landian-6").await;
     let customer = customer_of_li(&bench, &li, "landian-6").await;
-    move_to(&bench, &li, &customer, "quoted").await;
+    quote(&bench, &li, &customer).await;
     for _ in 0..3 {
         bench.tick().await;
     }
@@ -137,7 +152,7 @@ async fn tasks_are_paged_in_the_order_in_which_they_are_due_and_become_overdue()
 async fn voiding_a_move_cancels_the_tasks_that_it_created() {
     let (bench, li, _) = sales("landian-6").await;
     let customer = customer_of_li(&bench, &li, "landian-6").await;
-    let moved = move_to(&bench, &li, &customer, "quoted").await;
+    let moved = quote(&bench, &li, &customer).await;
     bench.tick().await;
     let void = json!({"corrects": moved["events"][0]["id"], "kind": "void", "reason": "wrong customer"});
     command(&bench, &li, &customer, "corrections", &void).await;
@@ -147,17 +162,17 @@ async fn voiding_a_move_cancels_the_tasks_that_it_created() {
     assert_eq!(call.unwrap()["state"], "cancelled");
     bench.later(24 * 4);
     bench.tick().await;
-    assert_eq!(stage(&bench, &li, &customer).await, "first_contact", "no timer of the voided move is left");
+    assert_eq!(stage(&bench, &li, &customer).await, "need_confirmed", "no timer of the voided move is left");
 }
 
 #[tokio::test]
 async fn saving_a_change_tells_the_team_and_day_two_reminds_the_owner() {
     let (bench, li, wang) = sales("landian-6").await;
     let customer = customer_of_li(&bench, &li, "landian-6").await;
-    move_to(&bench, &li, &customer, "quoted").await;
+    quote(&bench, &li, &customer).await;
     bench.catch_up().await;
     let told = read(&bench, &wang, &format!("/v1/reminders?role=team&customer={customer}")).await;
-    assert_eq!(told["items"].as_array().unwrap().len(), 2, "registered and moved: {told}");
+    assert_eq!(told["items"].as_array().unwrap().len(), 3, "registered and moved twice: {told}");
     assert_eq!(told["items"][0]["channels"], json!(["workbench"]));
     bench.later(48);
     bench.tick().await;
@@ -186,15 +201,15 @@ async fn a_payment_wins_the_customer_and_what_the_rules_did_is_shown() {
     assert_eq!((&rule("paid_is_won")["ran"], &rule("paid_is_won")["armed"]), (&json!(1), &json!(0)));
     assert_eq!(rule("tell_the_team")["ran"], 2);
     assert!(rule("dormant_after_30_days")["armed"] == 1, "{rules}");
-    bench.get(&wang, "/v1/automations").await.problem(422, "missing-field");
+    bench.get(&wang, "/v1/automations").await.problem(422, "missing-parameter");
     bench.get(&wang, "/v1/automations?pipeline=none").await.problem(404, "not-found");
 }
 
 #[tokio::test]
 async fn a_move_that_a_rule_may_not_make_is_shown_as_skipped_and_not_tried_again() {
     let (bench, li, wang) = sales("bajun-5").await;
-    let definition = read(&bench, &wang, "/v1/pipelines/bajun-5").await["definition"].clone();
-    let mut definition = definition;
+    bench.catch_up().await;
+    let mut definition = definition(&bench, &wang, "bajun-5").await;
     for stage in definition["stages"].as_array_mut().unwrap() {
         if stage["id"] == "won" {
             stage["entry_form"]["fields"] = json!(["contract"]);
@@ -220,9 +235,9 @@ async fn a_move_that_a_rule_may_not_make_is_shown_as_skipped_and_not_tried_again
 async fn a_version_with_another_delay_gives_everybody_another_deadline() {
     let (bench, li, wang) = sales("landian-6").await;
     let customer = customer_of_li(&bench, &li, "landian-6").await;
-    move_to(&bench, &li, &customer, "quoted").await;
+    quote(&bench, &li, &customer).await;
     bench.tick().await;
-    let mut definition = read(&bench, &wang, "/v1/pipelines/landian-6").await["definition"].clone();
+    let mut definition = definition(&bench, &wang, "landian-6").await;
     for automation in definition["automations"].as_array_mut().unwrap() {
         if automation["id"] == "quoted_without_update" {
             automation["delay"]["seconds"] = json!(86_400);
@@ -279,7 +294,8 @@ async fn five_days_without_update_take_a_customer_back_after_two_warnings() {
 #[tokio::test]
 async fn a_run_takes_back_no_more_than_the_pool_allows() {
     let (bench, li, wang) = sales("bajun-5").await;
-    let mut definition = read(&bench, &wang, "/v1/pipelines/bajun-5").await["definition"].clone();
+    bench.catch_up().await;
+    let mut definition = definition(&bench, &wang, "bajun-5").await;
     definition["pools"][0]["rules"]["reclaims_per_run"] = json!(2);
     let published =
         bench.post(&wang, "/v1/pipelines/bajun-5/versions", &json!({"definition": definition})).await;
@@ -391,7 +407,7 @@ async fn a_restart_repeats_nothing_and_skips_nothing() {
     let auditor = bench.key("auditor:sun", &[Role::Auditor]).await;
     for _ in 0..4 {
         let customer = customer_of_li(&bench, &li, "landian-6").await;
-        move_to(&bench, &li, &customer, "quoted").await;
+        quote(&bench, &li, &customer).await;
     }
     bench.later(24 * 3);
     // Two tickers at once, as on two nodes, then a third that knows nothing of them.
@@ -446,7 +462,7 @@ async fn every_month_the_manager_is_reminded_of_the_stagnant_once_and_finds_them
 async fn a_dry_run_tells_what_would_be_done_and_does_nothing() {
     let (bench, li, wang) = sales("landian-6").await;
     let customer = customer_of_li(&bench, &li, "landian-6").await;
-    move_to(&bench, &li, &customer, "quoted").await;
+    quote(&bench, &li, &customer).await;
     bench.tick().await;
     let run = async |body: Value| bench.post(&wang, "/v1/automations/dry-runs", &body).await;
     let now = run(json!({"pipeline": "landian-6"})).await.json();
