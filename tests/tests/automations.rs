@@ -35,7 +35,8 @@ async fn a_deadline_that_backdated_records_put_into_the_past_is_met_at_once_as_o
     for (stage, hours) in [("need_confirmed", 0), ("quoted", 1)] {
         let moved = json!({"to": stage, "note": "entered late", "next_step": "call",
             "effective_at": instant(begun + Duration::hours(hours) + Duration::minutes(1))});
-        wang.command(&customer, "transitions", moved).await.expect(200);
+        let moved = wang.command(&customer, "transitions", moved).await;
+        assert_eq!(moved.status, 200, "{}", moved.text);
     }
     let path = format!("/v1/customers/{customer}");
     let found = until(&wang, &path, |found| found["journeys"][0]["stage"] == "to_reactivate").await;

@@ -79,7 +79,10 @@ async fn quoted_and_silent_for_three_days_the_customer_goes_back_by_itself_and_o
     let moves = events_of_type(&bench, &admin, "customer.moved").await;
     let last = moves.last().unwrap();
     assert_eq!(last["actor"], "system:quoted_without_update");
-    assert_eq!(last["time"], "2026-03-05T08:00:00.000000Z", "as of the deadline, however late it is processed");
+    assert_eq!(
+        last["time"], "2026-03-05T08:00:00.000000Z",
+        "as of the deadline, however late it is processed"
+    );
     assert_eq!(last["origin"], "rule");
     for _ in 0..3 {
         bench.tick().await;
