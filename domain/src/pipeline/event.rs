@@ -13,6 +13,7 @@ use crate::customer::tags;
 
 /// Something that happened to a pipeline.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time is read or written, and taken apart at once")]
 pub enum PipelineEvent {
     /// `pipeline.published`
     Published(Published),
