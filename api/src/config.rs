@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Where the database is and which keys go with it.
 #[derive(Debug, Clone, Args)]
@@ -23,6 +23,19 @@ pub struct ListenArgs {
     /// Address and port; port 0 takes a free one.
     #[arg(long, env = "WAYMARK_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Whether this process carries out what rules are due to do. Off while something is looked into; others that
+    /// serve the same database go on.
+    #[arg(long, env = "WAYMARK_AUTOMATIONS", value_enum, default_value_t = Automations::On)]
+    pub automations: Automations,
+}
+
+/// Whether rules act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Automations {
+    /// They do.
+    On,
+    /// They wait.
+    Off,
 }
 
 /// A database by its URL.
@@ -103,6 +116,11 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
             "the key file; keep a copy apart from the database",
         ),
         ("WAYMARK_LISTEN", listen.listen.to_string(), "where serve listens; put TLS in front of it"),
+        (
+            "WAYMARK_AUTOMATIONS",
+            if listen.automations == Automations::On { "on" } else { "off" }.to_owned(),
+            "whether this process lets rules act: on or off",
+        ),
         ("WAYMARK_LOG", "info".to_owned(), "what is logged to stderr, such as warn or waymark_api=debug"),
     ]
 }

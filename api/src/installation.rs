@@ -12,8 +12,9 @@ use waymark_projections::Projections;
 
 use crate::app::{App, Caller, Migrator};
 use crate::auth::{AdminStore, NewKey, Scope};
+use crate::automation::Ticker;
 use crate::clock::{random_ids, system_clock};
-use crate::config::DatabaseArgs;
+use crate::config::{Automations, DatabaseArgs};
 use crate::notary::Notary;
 use crate::secrets::Secrets;
 
@@ -127,9 +128,9 @@ impl Installation {
         crate::http::router(self.app.clone(), self.admin.clone(), stop)
     }
 
-    /// Keeps the read models up, the log's head signed, customers in the versions in force, and requests from waiting
-    /// beyond their time, until the token is cancelled.
-    pub fn run(&self, stop: CancellationToken) -> impl Future<Output = ()> + use<> {
+    /// Keeps the read models up, the log's head signed, customers in the versions in force, requests from waiting
+    /// beyond their time, and rules acting, until the token is cancelled.
+    pub fn run(&self, stop: CancellationToken, automations: Automations) -> impl Future<Output = ()> + use<> {
         let projections = self.app.projections.clone();
         let notary = self.notary.clone();
         let migrator = Migrator::new(self.app.clone());
@@ -146,10 +147,18 @@ impl Installation {
                 let stop = stop.clone();
                 async move { migrator.run(stop).await }
             }),
-            tokio::spawn(self.app.clone().watch_requests(stop)),
+            tokio::spawn(self.app.clone().watch_requests(stop.clone())),
+            tokio::spawn({
+                let ticker = Ticker::new(self.app.clone());
+                async move {
+                    if automations == Automations::On {
+                        ticker.run(stop).await;
+                    }
+                }
+            }),
         );
         async move {
-            for ended in [tasks.0.await, tasks.1.await, tasks.2.await, tasks.3.await] {
+            for ended in [tasks.0.await, tasks.1.await, tasks.2.await, tasks.3.await, tasks.4.await] {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a background task did not end well");
                 }

@@ -23,6 +23,20 @@ pub enum Role {
     Auditor,
 }
 
+impl Role {
+    /// The role's word, as definitions and answers have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rep => "rep",
+            Self::Supervisor => "supervisor",
+            Self::Manager => "manager",
+            Self::Admin => "admin",
+            Self::Analyst => "analyst",
+            Self::Auditor => "auditor",
+        }
+    }
+}
+
 /// Who commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {

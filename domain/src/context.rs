@@ -37,6 +37,8 @@ pub struct Context<'a> {
     pub fields: &'a Fields,
     /// How many claims the actor made in the customer's pool on the pool's local date of `now`.
     pub claims_today: u32,
+    /// When first contacts after the actor's claims were missed, in order.
+    pub strikes: &'a [DateTime<Utc>],
     /// Whether things may have happened before the customer's first event.
     pub allow_before_creation: bool,
     /// Whether a file of past changes is being read in. Its rows may lie any time back, may repeat a status,
@@ -56,6 +58,7 @@ impl<'a> Context<'a> {
             stands_in_for: &NOBODY,
             fields: &NOTHING_DECLARED,
             claims_today: 0,
+            strikes: &[],
             allow_before_creation: false,
             import: false,
         }

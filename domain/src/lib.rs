@@ -10,6 +10,7 @@
 )]
 
 pub mod actor;
+pub mod automation;
 pub mod company;
 pub mod context;
 pub mod customer;

@@ -65,6 +65,7 @@ impl<'a> Effect<'a> {
             },
             CustomerEvent::MoveInserted(e) => Self::Rewrite { journey: &e.journey },
             CustomerEvent::StageMigrated(e) => Self::Rewrite { journey: &e.journey },
+            CustomerEvent::SubStatusSet(e) => Self::Rewrite { journey: &e.journey },
             CustomerEvent::MoveVoided(e) => Self::Rewrite { journey: &e.journey },
             CustomerEvent::MoveTargetCorrected(e) => Self::Rewrite { journey: &e.journey },
             CustomerEvent::MoveTimeCorrected(e) => Self::Rewrite { journey: &e.journey },

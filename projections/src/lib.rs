@@ -1,8 +1,9 @@
 //! The read models: how a projector runs, and one folder a read model (fold, tables, queries).
 //!
 //! A read model is a fold of the log and nothing else: whatever stands in its tables can be thrown away and folded
-//! again, to the byte. Three of them serve: **board** (who stands where), **timeline** (what happened to a
-//! customer) and **dwell** (every move with both times, and the figures made of them). [`Projections`] keeps them
+//! again, to the byte. Four of them serve: **board** (who stands where), **timeline** (what happened to a
+//! customer), **dwell** (every move with both times, and the figures made of them) and **work** (what is to be done, by
+//! people and by rules). [`Projections`] keeps them
 //! up with the log, and answers from them.
 
 mod ask;
@@ -25,6 +26,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod work;
 
 pub use ask::{At, Filter};
 pub use board::{
@@ -44,3 +46,7 @@ pub use parked::Parked;
 pub use projections::{ProjectionStatus, Projections};
 pub use rebuild::Progress;
 pub use timeline::{TimelineItem, TimelineQuery, TimelineReport, TimelineView};
+pub use work::{
+    DueRule, Inbox, ReminderReport, RuleReport, SkipReport, StandingFilter, TaskFilter, TaskReport,
+    WaitingReport,
+};

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lru::LruCache;
 use uuid::Uuid;
-use waymark_eventstore::{EventStore, TenantId};
+use waymark_eventstore::{EventStore, Position, TenantId};
 
 use crate::bulk::Table;
 use crate::db::{Db, Session, Value};
 use crate::error::Result;
 use crate::fact::Fact;
 use crate::history::Tail;
-use crate::{board, dwell, timeline};
+use crate::{board, dwell, timeline, work};
 
 /// A read model: a pure fold of the log into tables.
 ///
@@ -35,14 +35,18 @@ pub(crate) trait ReadModel: Send + Sync {
 }
 
 /// Every read model.
-pub(crate) fn all() -> [Arc<dyn ReadModel>; 3] {
-    [Arc::new(board::Board), Arc::new(timeline::Timeline), Arc::new(dwell::Dwell)]
+pub(crate) fn all() -> [Arc<dyn ReadModel>; 4] {
+    [Arc::new(board::Board), Arc::new(timeline::Timeline), Arc::new(dwell::Dwell), Arc::new(work::Work)]
 }
 
 /// Where a fold takes place.
 pub(crate) struct Scope<'a> {
     pub(crate) tenant: TenantId,
     pub(crate) generation: u32,
+    /// The page lies after this position
+    pub(crate) after: Position,
+    /// and ends here.
+    pub(crate) reached: Position,
     pub(crate) db: &'a Db,
     pub(crate) store: &'a dyn EventStore,
 }
@@ -72,6 +76,8 @@ impl Writes {
 pub(crate) struct Memory {
     /// Where journeys end.
     pub(crate) tails: LruCache<(String, Uuid), Tail>,
+    /// What the work model remembers.
+    pub(crate) work: work::Remembered,
 }
 
 /// How many journeys' ends are remembered: some hundred bytes each.
@@ -79,6 +85,6 @@ const TAILS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { tails: LruCache::new(TAILS) }
+        Self { tails: LruCache::new(TAILS), work: work::Remembered::default() }
     }
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::task::JoinSet;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -33,6 +33,10 @@ use crate::parked::{self, Parked};
 use crate::projector::{Engine, Poison, Worker};
 use crate::rebuild::{self, Building, Progress};
 use crate::timeline::{self, TimelineQuery, TimelineReport};
+use crate::work::{
+    self, DueRule, Inbox, ReminderReport, RuleReport, SkipReport, StandingFilter, TaskFilter, TaskReport,
+    WaitingReport,
+};
 
 /// Entries a step takes when a read model catches up.
 const BULK_PAGE: u32 = 5_000;
@@ -44,7 +48,7 @@ const POLL: Duration = Duration::from_millis(25);
 /// The state of one read model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ProjectionStatus {
-    /// Its name: `board`, `timeline` or `dwell`.
+    /// Its name: `board`, `timeline`, `dwell` or `work`.
     pub name: String,
     /// The version of its fold.
     pub version: u32,
@@ -75,7 +79,7 @@ struct Slot {
 /// All read models.
 pub struct Projections {
     engine: Engine,
-    models: [Arc<dyn ReadModel>; 3],
+    models: [Arc<dyn ReadModel>; 4],
     slots: Mutex<HashMap<Which, Arc<AsyncMutex<Slot>>>>,
     paused: Mutex<HashMap<Which, String>>,
 }
@@ -112,7 +116,7 @@ impl Projections {
         &self.engine
     }
 
-    pub(crate) fn models(&self) -> [Arc<dyn ReadModel>; 3] {
+    pub(crate) fn models(&self) -> [Arc<dyn ReadModel>; 4] {
         self.models.clone()
     }
 
@@ -446,7 +450,13 @@ impl Projections {
     ) -> Result<(Option<CustomerReport>, Position)> {
         let mut view = self.view(tenant, board::NAME).await?;
         let customer = board::customer(&mut view, id, now, stage_name).await?;
-        Ok((customer, view.position))
+        let position = view.position;
+        let Some(mut customer) = customer else { return Ok((None, position)) };
+        view.turn_to(work::NAME).await?;
+        let ends = work::reclaim_at(&mut view, id).await?;
+        customer.remaining_ownership_seconds =
+            ends.map(|ends| (ends - now).max(TimeDelta::zero()).num_milliseconds() as f64 / 1_000.0);
+        Ok((Some(customer), position))
     }
 
     /// Who may be the same as a customer, the surest first.
@@ -658,4 +668,155 @@ impl Projections {
         let mut view = self.view(tenant, dwell::NAME).await?;
         dwell::standing(&mut view, pipeline, at, filter).await
     }
+}
+
+/// The questions about what is to be done.
+impl Projections {
+    /// What rules may be due, the earliest first, after one of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn due(
+        &self,
+        tenant: TenantId,
+        now: DateTime<Utc>,
+        after: Option<&DueRule>,
+        limit: u32,
+    ) -> Result<Vec<DueRule>> {
+        let mut view = self.view(tenant, work::NAME).await?;
+        work::due(&mut view, now, after, limit).await
+    }
+
+    /// What is due in a journey until an instant: how much of each rule, and the first of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn due_in(
+        &self,
+        tenant: TenantId,
+        journey: &str,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<(BTreeMap<String, u64>, Vec<DueRule>, Position)> {
+        let mut view = self.view(tenant, work::NAME).await?;
+        let (counts, due) = work::due_in(&mut view, journey, until, limit).await?;
+        Ok((counts, due, view.position))
+    }
+
+    /// When something is due next, after an instant.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_due(&self, tenant: TenantId, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+        let mut view = self.view(tenant, work::NAME).await?;
+        work::next_due(&mut view, now).await
+    }
+
+    /// A receiver of how far this process has folded what is to be done.
+    pub fn work_progress(&self, tenant: TenantId) -> watch::Receiver<Position> {
+        self.engine.progress(Which { tenant, projection: work::NAME })
+    }
+
+    /// Tasks in the order in which they are due, after one of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tasks(
+        &self,
+        tenant: TenantId,
+        filter: &TaskFilter,
+        after: Option<(DateTime<Utc>, Uuid)>,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<(Vec<TaskReport>, Position)> {
+        let mut view = self.view(tenant, work::NAME).await?;
+        let mut items = work::tasks(&mut view, filter, after, now, limit).await?;
+        let position = view.position;
+        let ids: Vec<Uuid> = items.iter().map(|item| item.customer_id).collect();
+        let names = work::names(&mut view, &ids).await?;
+        for item in &mut items {
+            item.customer_name = names.get(&item.customer_id).cloned();
+        }
+        Ok((items, position))
+    }
+
+    /// Reminders, the newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reminders(
+        &self,
+        tenant: TenantId,
+        inbox: &Inbox,
+        limit: u32,
+    ) -> Result<(Vec<ReminderReport>, Position)> {
+        let mut view = self.view(tenant, work::NAME).await?;
+        let mut items = work::reminders(&mut view, inbox, limit).await?;
+        let position = view.position;
+        let ids: Vec<Uuid> = items.iter().filter_map(|item| item.customer_id).collect();
+        let names = work::names(&mut view, &ids).await?;
+        for item in &mut items {
+            item.customer_name = item.customer_id.and_then(|id| names.get(&id).cloned());
+        }
+        Ok((items, position))
+    }
+
+    /// What each rule of a journey has done and will do, and the last refusals.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rules(
+        &self,
+        tenant: TenantId,
+        journey: &str,
+        skips: u32,
+    ) -> Result<(BTreeMap<String, RuleReport>, Vec<SkipReport>, Position)> {
+        let mut view = self.view(tenant, work::NAME).await?;
+        let rules = work::rules(&mut view, journey).await?;
+        let skipped = work::skips(&mut view, journey, skips).await?;
+        Ok((rules, skipped, view.position))
+    }
+
+    /// Customers to be contacted from one instant up to another, which is not included.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn contacts(
+        &self,
+        tenant: TenantId,
+        from: Option<DateTime<Utc>>,
+        until: DateTime<Utc>,
+        owner: Option<&str>,
+        limit: u32,
+    ) -> Result<(Vec<WaitingReport>, Position)> {
+        let mut view = self.view(tenant, work::NAME).await?;
+        let items = work::contacts(&mut view, from, until, owner, limit).await?;
+        let position = view.position;
+        Ok((named(&mut view, items).await?, position))
+    }
+
+    /// Customers who have stood in a stage for long, the longest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn long_standing(
+        &self,
+        tenant: TenantId,
+        filter: &StandingFilter,
+        limit: u32,
+    ) -> Result<(Vec<WaitingReport>, Position)> {
+        let mut view = self.view(tenant, work::NAME).await?;
+        let items = work::standing(&mut view, filter, limit).await?;
+        let position = view.position;
+        Ok((named(&mut view, items).await?, position))
+    }
+}
+
+async fn named(view: &mut View, mut items: Vec<WaitingReport>) -> Result<Vec<WaitingReport>> {
+    let ids: Vec<Uuid> = items.iter().map(|item| item.customer_id).collect();
+    let names = work::names(view, &ids).await?;
+    for item in &mut items {
+        item.customer_name = names.get(&item.customer_id).cloned();
+    }
+    Ok(items)
 }

@@ -101,7 +101,7 @@ impl Worker {
             Seat { position: last.position, recorded_at: last.recorded_at.timestamp_micros(), ..self.seat };
         assert_gapless(self.seat.position, &entries)?;
         let (facts, aside) = self.sort(engine, model, &entries, poison).await?;
-        let writes = self.fold(engine, model, &facts).await?;
+        let writes = self.fold(engine, model, &facts, last.position).await?;
         let mut session = engine.db.write().await?;
         self.seat.advance(&mut session, &reached).await?;
         writes.apply(&mut session).await?;
@@ -175,13 +175,22 @@ impl Worker {
     ) -> Result<Writes> {
         let entries = engine.store.read(self.seat.which.tenant, self.seat.position, limit).await?;
         let (facts, _) = self.sort(engine, model, &entries, Poison::Parks).await?;
-        self.fold(engine, model, &facts).await
+        let reached = entries.last().map_or(self.seat.position, |last| last.position);
+        self.fold(engine, model, &facts, reached).await
     }
 
-    async fn fold(&mut self, engine: &Engine, model: &dyn ReadModel, facts: &[Fact]) -> Result<Writes> {
+    async fn fold(
+        &mut self,
+        engine: &Engine,
+        model: &dyn ReadModel,
+        facts: &[Fact],
+        reached: Position,
+    ) -> Result<Writes> {
         let scope = Scope {
             tenant: self.seat.which.tenant,
             generation: self.seat.generation,
+            after: self.seat.position,
+            reached,
             db: &engine.db,
             store: &*engine.store,
         };
@@ -206,7 +215,7 @@ impl Worker {
                 _ => break,
             }
         }
-        let writes = self.fold(engine, model, &facts).await?;
+        let writes = self.fold(engine, model, &facts, self.seat.position).await?;
         let mut session = engine.db.write().await?;
         self.seat.advance(&mut session, &self.seat).await?;
         writes.apply(&mut session).await?;

@@ -83,6 +83,8 @@ impl Installation {
         let mut command = Command::new(waymark());
         command.current_dir(self.directory()).args(arguments).args(["--database", &self.database()]);
         command.env_remove("WAYMARK_DATABASE").env_remove("WAYMARK_LISTEN");
+        // What rules do by themselves comes between what a story does: stories of rules ask for it.
+        command.env("WAYMARK_AUTOMATIONS", "off");
         command
     }
 
@@ -124,9 +126,15 @@ impl Installation {
         (ran.code, ran.said())
     }
 
-    /// Starts the server on a free loopback port and waits until it answers.
+    /// Starts the server on a free loopback port and waits until it answers. Rules do not act.
     #[must_use]
     pub fn serve(&self) -> Server {
-        Server::start(self)
+        Server::start(self, "off")
+    }
+
+    /// The same, and rules act.
+    #[must_use]
+    pub fn serve_with_rules(&self) -> Server {
+        Server::start(self, "on")
     }
 }

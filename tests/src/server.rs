@@ -17,9 +17,13 @@ pub struct Server {
 
 impl Server {
     /// Starts `waymark serve` and returns once it has printed its address.
-    pub(crate) fn start(installation: &Installation) -> Self {
+    pub(crate) fn start(installation: &Installation, automations: &str) -> Self {
         let key = installation.key("admin:root", &["admin"]);
-        let mut server = Self::launch(installation, &["serve", "--listen", "127.0.0.1:0"], 1);
+        let mut server = Self::launch(
+            installation,
+            &["serve", "--listen", "127.0.0.1:0", "--automations", automations],
+            1,
+        );
         server.admin_key = Some(key);
         server
     }

@@ -25,6 +25,15 @@ impl Team {
         Self { installation, server, pipeline: template.to_owned() }
     }
 
+    /// A fresh team that works by this template, whose rules act.
+    pub async fn with_rules(template: &str) -> Self {
+        let installation = Installation::new();
+        let server = installation.serve_with_rules();
+        let created = server.admin().create_pipeline(template).await;
+        assert_eq!(created.status, 201, "{}", created.text);
+        Self { installation, server, pipeline: template.to_owned() }
+    }
+
     /// A sales rep, by name (`li` is the actor `rep:li`).
     #[must_use]
     pub fn rep(&self, name: &str) -> Client {

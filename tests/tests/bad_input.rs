@@ -474,6 +474,14 @@ impl Table {
             self.get(&format!("/v1/{page}/no-such-pipeline"), &[404], "");
         }
         self.get("/v1/pools/no-such-pool/customers", &[404], "");
+        self.get("/v1/worklists/no-such-list", &[404], "");
+        self.get("/v1/worklists/push?pipeline=no-such-pipeline", &[404], "");
+        self.get("/v1/automations?pipeline=no-such-pipeline", &[404], "");
+        for (id, statuses) in [(STRANGER, [404]), ("not-an-id", [400])] {
+            let call =
+                self.client.call(Method::POST, &format!("/v1/tasks/{id}/completions")).json(&json!({}));
+            self.add(format!("completion of the task {id}"), call, &statuses, "");
+        }
         self.get("/v1/pipelines/landian-6?version=99", &[404, 422], "");
         self.get(&format!("/v1/imports/{STRANGER}"), &[404], "");
         for corrects in [json!(STRANGER), json!("not-an-id"), json!(7)] {
@@ -544,7 +552,7 @@ impl Table {
     }
 
     fn queries(&mut self) {
-        let queries: [(&str, &'static str); 18] = [
+        let queries: [(&str, &'static str); 31] = [
             ("/v1/customers?limit=0", "limit"),
             ("/v1/customers?limit=501", "limit"),
             ("/v1/customers?limit=-1", "limit"),
@@ -563,6 +571,19 @@ impl Table {
             ("/v1/dwell/landian-6?horizon_seconds=-1", "horizon_seconds"),
             ("/v1/dwell/landian-6?curve=perhaps", "curve"),
             ("/v1/paths/landian-6?ending=happy", "ending"),
+            ("/v1/tasks?state=late", "state"),
+            ("/v1/tasks?limit=0", "limit"),
+            ("/v1/tasks?cursor=nonsense", "cursor"),
+            ("/v1/tasks?customer=li", "customer"),
+            ("/v1/tasks?due_before=soon", "due_before"),
+            ("/v1/tasks?due=today", "due"),
+            ("/v1/reminders?cursor=7", "cursor"),
+            ("/v1/reminders?cursor=99999999999999999999.0", "cursor"),
+            ("/v1/reminders?customer=li", "customer"),
+            ("/v1/worklists/today?timezone=Mars", "timezone"),
+            ("/v1/worklists/push?limit=501", "limit"),
+            ("/v1/worklists/stalled?suppress_if_next_action_within=-1", "suppress_if_next_action_within"),
+            ("/v1/automations", "pipeline"),
         ];
         for (path, names) in queries {
             self.get(path, &[400, 422], names);

@@ -22,10 +22,27 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`], or when the log cannot be read.
     pub async fn customer_of_request(&self, tenant: TenantId, request: Uuid) -> Result<Uuid, AppError> {
+        self.customer_of(tenant, tags::approval(request), "approval", request).await
+    }
+
+    /// The customer that a task is about.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], or when the log cannot be read.
+    pub async fn customer_of_task(&self, tenant: TenantId, task: Uuid) -> Result<Uuid, AppError> {
+        self.customer_of(tenant, tags::task(task), "task", task).await
+    }
+
+    async fn customer_of(
+        &self,
+        tenant: TenantId,
+        tag: String,
+        what: &'static str,
+        id: Uuid,
+    ) -> Result<Uuid, AppError> {
         let head = self.store.head(tenant).await?.position;
-        let query = Query::tag(tags::approval(request));
-        let found = self.store.read_matching(tenant, &query, 0, head, 1).await?;
-        let unknown = || AppError::NotFound { what: "approval", id: request.to_string() };
+        let found = self.store.read_matching(tenant, &Query::tag(tag), 0, head, 1).await?;
+        let unknown = || AppError::NotFound { what, id: id.to_string() };
         let entry = found.first().ok_or_else(unknown)?;
         let envelope = entry.envelope().map_err(|error| AppError::Unreadable(error.to_string()))?;
         let customer = envelope.subject.strip_prefix("customer/").and_then(|id| id.parse().ok());

@@ -19,6 +19,7 @@ mod pipelines;
 mod publish;
 mod register;
 mod remember;
+mod schedule;
 mod situation;
 
 use std::sync::Arc;

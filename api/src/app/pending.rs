@@ -48,7 +48,8 @@ impl App {
         }
         let remembered = Remembered::Done {
             status: accepted.status,
-            version: accepted.version_before + events.len() as u64,
+            version: accepted.version_before
+                + events.iter().filter(|new| new.event.changes_customer()).count() as u64,
             events: drafts.iter().map(|draft| (draft.id, draft.event_type.clone().into_owned())).collect(),
             resource,
         };

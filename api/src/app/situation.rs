@@ -31,6 +31,8 @@ pub(crate) struct Situation {
 pub(crate) struct ClaimDay {
     pub(super) query: Query,
     count: u32,
+    /// When first contacts after the rep's claims were missed.
+    strikes: Vec<DateTime<Utc>>,
     pub(super) ends_at: DateTime<Utc>,
 }
 
@@ -47,6 +49,7 @@ impl Situation {
             stands_in_for: &self.stands_in_for,
             fields: &self.company.fields,
             claims_today: self.claims.as_ref().map_or(0, |claims| claims.count),
+            strikes: self.claims.as_ref().map_or(&[], |claims| &claims.strikes),
             ..Context::new(self.now, &caller.actor, &self.pipelines)
         }
     }
@@ -111,8 +114,11 @@ impl App {
         let query =
             Query { items: vec![QueryItem { types: vec!["customer.claimed".to_owned()], tags: vec![tag] }] };
         let claims = self.store.read_matching(caller.tenant, &query, 0, until, CLAIMS_PAGE).await?;
+        let missed = Query::tag(tags::strikes(rep));
+        let strikes = self.store.read_matching(caller.tenant, &missed, 0, until, CLAIMS_PAGE).await?;
         Ok(ClaimDay {
             query,
+            strikes: strikes.iter().map(|entry| entry.recorded_at).collect(),
             count: u32::try_from(claims.len()).unwrap_or(u32::MAX),
             ends_at: pool.next_quota_at(now),
         })

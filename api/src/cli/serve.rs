@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use waymark_domain::Role;
 
 use super::{Failure, output};
-use crate::config::{DatabaseArgs, ListenArgs};
+use crate::config::{Automations, DatabaseArgs, ListenArgs};
 use crate::installation::Installation;
 
 /// Serve the HTTP API.
@@ -33,7 +33,7 @@ impl Serve {
         }
         let listener = bind(self.listen.listen).await?;
         output::remark(&format!("listening on http://{}", listener.local_addr()?));
-        serve(installation, listener, stop_signal()).await
+        serve(installation, listener, stop_signal(), self.listen.automations).await
     }
 }
 
@@ -47,8 +47,9 @@ pub(super) async fn serve(
     installation: Installation,
     listener: TcpListener,
     stop: CancellationToken,
+    automations: Automations,
 ) -> Result<(), Failure> {
-    let background = installation.run(stop.clone());
+    let background = installation.run(stop.clone(), automations);
     let router = installation.router(stop.clone());
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned()).await;
     stop.cancel();

@@ -18,6 +18,7 @@ const PROBLEM: &str = "application/problem+json";
     (name = "customers", description = "Registered, described, found."),
     (name = "status", description = "Where a customer stands, may go, went, and did not go."),
     (name = "activity", description = "Notes, conversations, observations."),
+    (name = "work", description = "Tasks, reminders, lists of who waits, and the rules that make them."),
     (name = "ownership", description = "Whose a customer is: a rep's, or a pool's. It never changes a stage."),
     (name = "history", description = "What happened, when it happened, and when we learned it."),
     (name = "analytics", description = "Figures for any instant and any state of knowledge."),

@@ -15,6 +15,7 @@ use tower::ServiceExt as _;
 use crate::app::{App, Migrator};
 use crate::auth::store::Scope;
 use crate::auth::{AdminStore, NewKey};
+use crate::automation::Ticker;
 use crate::clock::random_ids;
 use crate::domain::Role;
 use crate::eventstore::vault::{RootKey, Vault};
@@ -76,6 +77,25 @@ impl Bench {
     /// Lets hours pass.
     pub(crate) fn later(&self, hours: i64) {
         self.hours.fetch_add(hours, Ordering::Relaxed);
+    }
+
+    /// A ticker that has looked at nothing yet.
+    pub(crate) fn ticker(&self) -> Ticker {
+        Ticker::new(self.app.clone())
+    }
+
+    /// Lets a ticker look, after everything was folded.
+    pub(crate) async fn look(&self, ticker: &mut Ticker) -> usize {
+        self.catch_up().await;
+        ticker.look(self.tenant).await.unwrap()
+    }
+
+    /// Lets rules do what is due.
+    pub(crate) async fn tick(&self) -> usize {
+        self.catch_up().await;
+        let acted = Ticker::new(self.app.clone()).look(self.tenant).await.unwrap();
+        self.catch_up().await;
+        acted
     }
 
     /// Brings customers to the versions in force.

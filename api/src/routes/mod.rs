@@ -24,6 +24,7 @@ mod pipelines;
 mod projections;
 mod status;
 mod templates;
+mod work;
 
 use std::sync::Arc;
 
@@ -59,6 +60,7 @@ pub fn router() -> OpenApiRouter<Site> {
         status::router(),
         approvals::router(),
         activity::router(),
+        work::router(),
         ownership::router(),
         handovers::router(),
         deputies::router(),

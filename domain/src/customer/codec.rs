@@ -174,7 +174,7 @@ customer_types! {
     StageMigrated "customer.stage_migrated" 1 []
     Noted "customer.noted" 1 []
     FollowedUp "customer.followed_up" 1 []
-    Signalled "customer.signalled" 1 []
+    Signalled "customer.signalled" 2 [unchanged]
     Claimed "customer.claimed" 1 []
     Released "customer.released" 1 []
     OwnerChanged "customer.owner_changed" 2 [unchanged]
@@ -184,6 +184,17 @@ customer_types! {
     MergedInto "customer.merged_into" 1 []
     Unmerged "customer.unmerged" 1 []
     DocumentAdded "customer.document_added" 1 []
+    AutomationRan "customer.automation_ran" 1 []
+    AutomationSkipped "customer.automation_skipped" 1 []
+    TaskCreated "customer.task_created" 1 []
+    TaskCompleted "customer.task_completed" 1 []
+    TaskCancelled "customer.task_cancelled" 1 []
+    Reminded "customer.reminded" 1 []
+    ProcessStarted "customer.process_started" 1 []
+    SubStatusSet "customer.sub_status_set" 1 []
+    NextContactSet "customer.next_contact_set" 1 []
+    FirstContactMissed "customer.first_contact_missed" 1 []
+    ReclaimSkipped "customer.reclaim_skipped" 1 []
 }
 
 impl CustomerEvent {

@@ -45,6 +45,10 @@ pub enum Command {
     Touch(Touch),
     /// A document, by reference.
     AddDocument(AddDocument),
+    /// A rule does what is due.
+    Act(Act),
+    /// A task is done.
+    CompleteTask(CompleteTask),
 }
 
 /// A way to reach a customer.
@@ -375,4 +379,22 @@ pub struct AddDocument {
     pub reference: String,
     /// SHA-256 of its content, in lower-case hexadecimal.
     pub sha256: String,
+}
+
+/// A rule does what is due. What that is, the agenda says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Act {
+    /// The rule.
+    pub rule: String,
+    /// The event that set it off.
+    pub cause: Uuid,
+}
+
+/// A task is done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CompleteTask {
+    /// Which.
+    pub task: Uuid,
+    /// What is said about it.
+    pub note: Option<String>,
 }

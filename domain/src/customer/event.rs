@@ -12,8 +12,9 @@ use uuid::Uuid;
 use crate::actor::Role;
 use crate::identity::Key;
 use crate::pipeline::ApprovedAt;
+use crate::pipeline::automation::Outlet;
 use crate::pipeline::version::MappingKind;
-use crate::{Owner, Personal};
+use crate::{Label, Owner, Personal};
 
 /// An event with what the log knows about it: what folds are made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +91,28 @@ pub enum CustomerEvent {
     Unmerged(Unmerged),
     /// `customer.document_added`
     DocumentAdded(DocumentAdded),
+    /// `customer.automation_ran`
+    AutomationRan(AutomationRan),
+    /// `customer.automation_skipped`
+    AutomationSkipped(AutomationSkipped),
+    /// `customer.task_created`
+    TaskCreated(TaskCreated),
+    /// `customer.task_completed`
+    TaskCompleted(TaskCompleted),
+    /// `customer.task_cancelled`
+    TaskCancelled(TaskCancelled),
+    /// `customer.reminded`
+    Reminded(Reminded),
+    /// `customer.process_started`
+    ProcessStarted(ProcessStarted),
+    /// `customer.sub_status_set`
+    SubStatusSet(SubStatusSet),
+    /// `customer.next_contact_set`
+    NextContactSet(NextContactSet),
+    /// `customer.first_contact_missed`
+    FirstContactMissed(FirstContactMissed),
+    /// `customer.reclaim_skipped`
+    ReclaimSkipped(ReclaimSkipped),
 }
 
 /// A way to reach a customer.
@@ -622,6 +645,9 @@ pub struct Signalled {
     /// Its particulars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Personal<serde_json::Value>>,
+    /// The automations, by id, that ask for particulars which it has: they are sealed later, rules are not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub meets: Vec<String>,
 }
 
 /// A rep took the customer from a pool.
@@ -778,7 +804,180 @@ pub struct DocumentAdded {
     pub sha256: String,
 }
 
+/// A rule acted. What it did follows in the same breath.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AutomationRan {
+    /// The rule: the id of an automation, or `reclaim:<id>`, `warn:<id>:<seconds>`, `first_contact` of a pool.
+    pub rule: String,
+    /// The journey, by its pipeline's key.
+    pub journey: String,
+    /// The definition in force.
+    pub pipeline_version: u32,
+    /// The event that set it off. A rule acts once for a cause.
+    pub cause: Uuid,
+    /// When it was due, to the microsecond.
+    pub due_at: DateTime<Utc>,
+    /// The rules whose acts led to the cause, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<String>,
+}
+
+/// A rule was due and did nothing: what it would have done was refused. It is not tried again for this cause.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AutomationSkipped {
+    /// The rule.
+    pub rule: String,
+    /// The journey, by its pipeline's key.
+    pub journey: String,
+    /// The definition in force.
+    pub pipeline_version: u32,
+    /// The event that set it off.
+    pub cause: Uuid,
+    /// When it was due.
+    pub due_at: DateTime<Utc>,
+    /// The codes of the refusal, or `automation-loop`, `automation-depth`.
+    pub reasons: Vec<String>,
+}
+
+/// There is something to be done about the customer. The task is known by the id of this event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskCreated {
+    /// Names what it is to programs, such as `call_back`.
+    pub task: String,
+    /// What is to be done.
+    pub title: Label,
+    /// Whose it is: `rep` is the owner, whoever that is.
+    pub role: String,
+    /// Until when.
+    pub due_at: DateTime<Utc>,
+    /// The rule that created it.
+    pub rule: String,
+    /// The event that set the rule off.
+    pub cause: Uuid,
+    /// The journey and the stage that it belongs to.
+    pub journey: String,
+    /// The stage in which it was created.
+    pub stage: String,
+    /// The process that it leads to, where it begins one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+}
+
+/// A task is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskCompleted {
+    /// The task.
+    pub task: Uuid,
+    /// What is said about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Personal<String>>,
+}
+
+/// A task is void: what had set it off never happened so.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskCancelled {
+    /// The task.
+    pub task: Uuid,
+    /// `voided`: its cause never happened; `corrected`: its cause led elsewhere.
+    pub reason: String,
+}
+
+/// Somebody is reminded of the customer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reminded {
+    /// Of what.
+    pub text: Label,
+    /// Who: `rep` is the owner, `supervisor` who leads the owner's team, `team` both and the colleagues.
+    pub role: String,
+    /// Through which channels.
+    pub channels: Vec<Outlet>,
+    /// The rule that reminds.
+    pub rule: String,
+    /// The event that set the rule off.
+    pub cause: Uuid,
+}
+
+/// A process outside the pipeline began, such as signing. A task for whoever is responsible follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProcessStarted {
+    /// Names the process, such as `signing`.
+    pub process: String,
+    /// What is to be done.
+    pub text: Label,
+    /// Who is responsible.
+    pub role: String,
+    /// The rule that started it.
+    pub rule: String,
+    /// The event that set the rule off.
+    pub cause: Uuid,
+}
+
+/// The stay that the customer is in has another sub-status. It is no move: no clock begins anew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubStatusSet {
+    /// The journey, by its pipeline's key.
+    pub journey: String,
+    /// The definition that the sub-status is of.
+    pub pipeline_version: u32,
+    /// The stage.
+    pub stage: String,
+    /// The sub-status within it.
+    pub sub_status: String,
+}
+
+/// The time of the next contact was set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NextContactSet {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What for.
+    pub text: Label,
+}
+
+/// A claimant made no contact in time. It counts against the rep, not against the customer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FirstContactMissed {
+    /// Who claimed.
+    pub rep: String,
+    /// From which pool.
+    pub pool: String,
+    /// When.
+    pub claimed_at: DateTime<Utc>,
+    /// The follow-up that was recorded too late to count, though it is said to have happened in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded_late: Option<Uuid>,
+}
+
+/// A customer was due to go back to a pool and stays, because something was recorded before anybody acted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReclaimSkipped {
+    /// The rule.
+    pub rule: String,
+    /// The pool.
+    pub pool: String,
+    /// When it was due.
+    pub deadline: DateTime<Utc>,
+    /// What was recorded after that.
+    pub because: Uuid,
+}
+
 impl CustomerEvent {
+    /// Whether the customer is another one after it, so that its version counts up. What rules note about themselves and
+    /// whom they remind changes nothing that anybody decides on.
+    pub fn changes_customer(&self) -> bool {
+        !matches!(
+            self,
+            Self::AutomationRan(_)
+                | Self::AutomationSkipped(_)
+                | Self::TaskCreated(_)
+                | Self::TaskCancelled(_)
+                | Self::Reminded(_)
+                | Self::ProcessStarted(_)
+                | Self::FirstContactMissed(_)
+                | Self::ReclaimSkipped(_)
+        )
+    }
+
     /// The exact keys that the event gives the customer, from what of it is readable.
     pub fn keys(&self) -> Vec<Key> {
         let (contacts, profile) = match self {

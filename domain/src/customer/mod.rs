@@ -8,6 +8,7 @@ pub mod event;
 mod state;
 pub mod tags;
 pub mod timeline;
+pub mod work;
 
 pub use allowed::{AllowedTransition, allowed_transitions};
 pub use command::Command;

@@ -7,15 +7,16 @@ use uuid::Uuid;
 
 use super::event::{CustomerEvent, DetailsChanged, NextPlan, Profile, Recorded, TransitionRequested};
 use super::timeline::{Journeys, Stay};
-use crate::Owner;
+use super::work::Work;
 use crate::identity::KeyKind;
+use crate::{Owner, Personal};
 
 /// A customer as its decisions see it. Personal values are not kept.
 #[derive(Debug, Clone)]
 pub struct Customer {
     /// Its id.
     pub id: Uuid,
-    /// The number of its events.
+    /// The number of its events, without those that change nothing of it.
     pub version: u64,
     /// Whom it belongs to.
     pub owner: Owner,
@@ -63,6 +64,8 @@ pub struct Customer {
     pub keyed_at: KeyedAt,
     /// The day until which the deal is put off.
     pub postponed_until: Option<NaiveDate>,
+    /// What clocks look at, what rules have done, and what is to be done.
+    pub work: Work,
 }
 
 /// The positions of the events that said last what a customer is recognised by: a key of an earlier event is no
@@ -131,6 +134,7 @@ impl Customer {
             absorbed: Vec::new(),
             keyed_at: KeyedAt::default(),
             postponed_until: None,
+            work: Work::default(),
         };
         customer.evolve(first);
         for event in events {
@@ -141,8 +145,9 @@ impl Customer {
 
     /// Folds the next event in.
     pub fn evolve(&mut self, recorded: &Recorded<CustomerEvent>) {
-        self.version += 1;
+        self.version += u64::from(recorded.event.changes_customer());
         self.journeys.apply(recorded);
+        self.work.evolve(&self.owner, recorded);
         match &recorded.event {
             CustomerEvent::Registered(event) => {
                 self.owner = event.owner.clone();
@@ -172,6 +177,10 @@ impl Customer {
                 self.next_plan = Some(event.next_plan.clone());
                 self.last_follow_up_at = self.last_follow_up_at.max(Some(recorded.effective_at));
             }
+            CustomerEvent::NextContactSet(event) => {
+                let text = Personal::Clear(event.text.zh.clone());
+                self.next_plan = Some(NextPlan { at: event.at, text });
+            }
             CustomerEvent::Claimed(event) => {
                 self.owner = Owner::Rep(event.rep.clone());
                 self.last_claim = Some(LastClaim {
@@ -196,7 +205,17 @@ impl Customer {
             | CustomerEvent::Reactivated(_)
             | CustomerEvent::StageMigrated(_)
             | CustomerEvent::Noted(_)
-            | CustomerEvent::Signalled(_) => {}
+            | CustomerEvent::Signalled(_)
+            | CustomerEvent::AutomationRan(_)
+            | CustomerEvent::AutomationSkipped(_)
+            | CustomerEvent::TaskCreated(_)
+            | CustomerEvent::TaskCompleted(_)
+            | CustomerEvent::TaskCancelled(_)
+            | CustomerEvent::Reminded(_)
+            | CustomerEvent::ProcessStarted(_)
+            | CustomerEvent::SubStatusSet(_)
+            | CustomerEvent::FirstContactMissed(_)
+            | CustomerEvent::ReclaimSkipped(_) => {}
         }
     }
 

@@ -28,6 +28,21 @@ pub fn approval(request: Uuid) -> String {
     format!("approval:{request}")
 }
 
+/// The task with that id.
+pub fn task(task: Uuid) -> String {
+    format!("task:{task}")
+}
+
+/// The first contacts that a rep missed.
+pub fn strikes(rep: &str) -> String {
+    format!("strikes:{}", percent_encoded(rep))
+}
+
+/// What the calendar set off for a rule in the period that begins on that day.
+pub fn schedule(pipeline: &str, rule: &str, period: NaiveDate) -> String {
+    format!("schedule:{}:{}:{period}", percent_encoded(pipeline), percent_encoded(rule))
+}
+
 /// Every event of a pipeline.
 pub fn pipeline(key: &str) -> String {
     format!("pipeline:{}", percent_encoded(key))
@@ -40,6 +55,8 @@ impl CustomerEvent {
         match self {
             Self::Registered(event) => tags.extend(event.external_id.as_deref().map(external)),
             Self::TransitionRequested(_) => tags.push(approval(event)),
+            Self::TaskCreated(_) => tags.push(task(event)),
+            Self::FirstContactMissed(event) => tags.push(strikes(&event.rep)),
             Self::Claimed(event) => tags.push(claims(&event.rep, event.quota_date)),
             _ => {}
         }

@@ -24,7 +24,7 @@ pub struct Stay {
     pub cycle: u32,
     /// The stage.
     pub stage: String,
-    /// The sub-status at entry.
+    /// The sub-status: the one at entry, or the last one set since.
     pub sub_status: Option<String>,
     /// Which visit to this stage in this journey, from 1.
     pub visit: u32,
@@ -131,6 +131,15 @@ impl Journeys {
                 from: event.from.clone(),
                 to: event.to.clone(),
                 sub_status: event.sub_status.clone(),
+                pipeline_version: event.pipeline_version,
+            });
+        }
+        if let CustomerEvent::SubStatusSet(event) = &recorded.event {
+            return self.journey_mut(&event.journey).relabel(Relabelling {
+                position: recorded.position,
+                from: event.stage.clone(),
+                to: event.stage.clone(),
+                sub_status: Some(event.sub_status.clone()),
                 pipeline_version: event.pipeline_version,
             });
         }

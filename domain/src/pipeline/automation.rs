@@ -346,8 +346,40 @@ pub enum Outlet {
     Feishu,
 }
 
+impl Outlet {
+    /// The channel's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Workbench => "workbench",
+            Self::Wecom => "wecom",
+            Self::Dingtalk => "dingtalk",
+            Self::Feishu => "feishu",
+        }
+    }
+}
+
 fn yes() -> bool {
     true
+}
+
+impl Automation {
+    /// Whether it does nothing but tell of an entry at once. The log says that already, so nothing is recorded for it:
+    /// who is told is a fold of the moves.
+    pub fn only_tells(&self) -> bool {
+        let reminds = |action: &Action| matches!(action.what, What::Remind { .. });
+        let at_entry = matches!(self.trigger, Trigger::StageEntered { .. });
+        at_entry && self.delay.is_none() && self.condition.is_none() && self.actions.iter().all(reminds)
+    }
+
+    /// The messages of an entry into a stage, if it only tells: text, role and channels.
+    pub fn told_of(&self, stage: &str) -> impl Iterator<Item = (&Label, &str, &[Outlet])> {
+        let stages = self.trigger.stages();
+        let tells = self.only_tells() && (stages.is_empty() || stages.iter().any(|named| named == stage));
+        self.actions.iter().filter(move |_| tells).filter_map(|action| match &action.what {
+            What::Remind { role, channels } => Some((&action.text, role.as_str(), channels.as_slice())),
+            _ => None,
+        })
+    }
 }
 
 impl Trigger {

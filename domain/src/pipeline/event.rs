@@ -1,19 +1,50 @@
 //! What can happen to a pipeline.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Pipeline;
+use super::automation::Outlet;
 use super::version::{Pilot, StageMapping};
+use crate::Label;
 use crate::customer::codec::{CodecError, EventType};
 use crate::customer::tags;
 
 /// Something that happened to a pipeline.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one at a time is read or written, and taken apart at once")]
 pub enum PipelineEvent {
     /// `pipeline.published`
     Published(Published),
+    /// `pipeline.scheduled`
+    Scheduled(Scheduled),
+}
+
+/// The calendar set a rule off, once for a period. Whom it reminds is told here; whom it is about, the lists say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scheduled {
+    /// The pipeline.
+    pub pipeline: String,
+    /// The definition in force.
+    pub pipeline_version: u32,
+    /// The rule.
+    pub rule: String,
+    /// The first local day of the period.
+    pub period: NaiveDate,
+    /// Who is reminded of what.
+    pub reminders: Vec<Message>,
+}
+
+/// A message to a role.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Of what.
+    pub text: Label,
+    /// Who.
+    pub role: String,
+    /// Through which channels.
+    pub channels: Vec<Outlet>,
 }
 
 /// A version of a pipeline was published. It takes force at `effective_from`.
@@ -40,13 +71,16 @@ pub struct Published {
 static PUBLISHED: EventType =
     EventType { name: "pipeline.published", version: 2, upcasters: &[|unchanged| unchanged] };
 
+static SCHEDULED: EventType = EventType { name: "pipeline.scheduled", version: 1, upcasters: &[] };
+
 /// The types of pipeline events.
-pub(crate) static TYPES: &[&EventType] = &[&PUBLISHED];
+pub(crate) static TYPES: &[&EventType] = &[&PUBLISHED, &SCHEDULED];
 
 impl PipelineEvent {
     fn described(&self) -> &'static EventType {
         match self {
             Self::Published(_) => &PUBLISHED,
+            Self::Scheduled(_) => &SCHEDULED,
         }
     }
 
@@ -67,6 +101,7 @@ impl PipelineEvent {
     pub fn to_json(&self) -> Result<serde_json::Value, CodecError> {
         match self {
             Self::Published(event) => self.described().write(event),
+            Self::Scheduled(event) => self.described().write(event),
         }
     }
 
@@ -75,16 +110,19 @@ impl PipelineEvent {
     /// # Errors
     /// When the version is newer than this program knows, or the data has not the type's shape.
     pub fn decode(event_type: &str, version: u32, data: &RawValue) -> Result<Option<Self>, CodecError> {
-        if event_type != PUBLISHED.name {
-            return Ok(None);
-        }
-        Ok(Some(Self::Published(PUBLISHED.read(version, data)?)))
+        Ok(match event_type {
+            name if name == PUBLISHED.name => Some(Self::Published(PUBLISHED.read(version, data)?)),
+            name if name == SCHEDULED.name => Some(Self::Scheduled(SCHEDULED.read(version, data)?)),
+            _ => None,
+        })
     }
 
-    /// What the event can be found by: `pipeline:<key>`.
+    /// What the event can be found by: `pipeline:<key>`, or `schedule:<key>:<rule>:<period>`: what the calendar does is no
+    /// business of those who publish.
     pub fn tags(&self) -> Vec<String> {
         match self {
             Self::Published(event) => vec![tags::pipeline(&event.pipeline.key)],
+            Self::Scheduled(event) => vec![tags::schedule(&event.pipeline, &event.rule, event.period)],
         }
     }
 }

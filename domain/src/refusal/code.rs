@@ -40,6 +40,7 @@ macro_rules! codes {
 
 codes! {
     UnknownCustomer "unknown-customer" NotFound "没有这个客户" "There is no such customer"
+    UnknownTask "unknown-task" NotFound "没有这个任务" "There is no such task"
     UnknownApproval "unknown-approval" NotFound "没有这个审批申请" "There is no such request for approval"
 
     ForbiddenRole "forbidden-role" Forbidden "角色无权执行" "The role does not permit this"
@@ -65,6 +66,12 @@ codes! {
     NothingToOverride "nothing-to-override" Conflict "无需特批" "Nothing stands in the way of the move"
     AlreadyClaimed "already-claimed" Conflict "客户已被领取" "The customer was claimed already"
     ClaimQuotaExhausted "claim-quota-exhausted" Conflict "今日领取次数已用完" "Today's claims are used up"
+    ClaimBlocked "claim-blocked" Conflict "原负责人暂不能领取" "The former owner may not claim the customer yet"
+    ClaimProtected "claim-protected" Conflict "新客户保护期内" "A new customer cannot be claimed yet"
+    ClaimRepeated "claim-repeated" Conflict "领取同一客户次数过多" "The same customer was claimed too often"
+    ClaimBanned "claim-banned" Conflict "暂停领取" "The rep may not claim for some time"
+    NotDue "not-due" Conflict "尚未到期" "Nothing of this is due"
+    TaskClosed "task-closed" Conflict "任务已结束" "The task is closed already"
     NotOwned "not-owned" Conflict "客户在公海中" "The customer is in a pool"
     PipelineVersionChanged "pipeline-version-changed" Conflict "销售流程版本已变更" "Another version of the pipeline is in force"
     NothingToMigrate "nothing-to-migrate" Conflict "客户已在当前版本中" "The customer has its place in the version in force"

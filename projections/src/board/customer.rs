@@ -150,11 +150,19 @@ impl Customer {
 
     /// Folds one event in. The journey is named when it has to be folded anew from the log.
     pub(super) fn apply<'a>(&mut self, event: &'a Recorded<CustomerEvent>) -> Option<&'a str> {
-        self.version += 1;
+        self.version += u64::from(event.event.changes_customer());
         match &event.event {
             CustomerEvent::DetailsChanged(e) => self.set_details(e),
             CustomerEvent::FollowedUp(e) => {
                 self.next = Some((e.next_plan.at, e.next_plan.text.clear().cloned()));
+            }
+            CustomerEvent::NextContactSet(e) => {
+                let text = if e.text.zh == e.text.en {
+                    e.text.zh.clone()
+                } else {
+                    format!("{} {}", e.text.zh, e.text.en)
+                };
+                self.next = Some((e.at, Some(text)));
             }
             CustomerEvent::Claimed(e) => self.set_owner(Owner::Rep(e.rep.clone()), event.effective_at),
             CustomerEvent::Released(e) => self.set_owner(Owner::Pool(e.pool.clone()), event.effective_at),

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 use serde_json::value::to_raw_value;
 use tempfile::TempDir;
 use uuid::Uuid;
 use waymark_domain::customer::event::*;
 use waymark_domain::customer::tags;
-use waymark_domain::{Owner, Personal, Pipeline};
+use waymark_domain::pipeline::PipelineEvent;
+use waymark_domain::pipeline::automation::Outlet;
+use waymark_domain::pipeline::event::Published;
+use waymark_domain::{Label, Owner, Personal, Pipeline};
 use waymark_eventstore::vault::{RootKey, SubjectKey, Vault};
 use waymark_eventstore::{Append, Draft, EventStore, MemoryStore, Outcome, Position, TenantId};
 
@@ -22,7 +26,7 @@ use crate::error::Result;
 pub(crate) const TENANT: TenantId = TenantId(Uuid::from_u128(7));
 pub(crate) const PIPELINE: &str = "sales";
 pub(crate) const STAGES: [&str; 4] = ["new", "quoted", "won", "lost"];
-pub(crate) const MODELS: [&str; 3] = ["board", "timeline", "dwell"];
+pub(crate) const MODELS: [&str; 4] = ["board", "timeline", "dwell", "work"];
 
 pub(crate) fn hour(hour: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::hours(hour)
@@ -132,6 +136,29 @@ impl World {
             Outcome::Appended(appended) => appended.last_position(),
             Outcome::Repeated(_) => panic!("nothing was sent twice"),
         }
+    }
+
+    /// Publishes a version with rules: so many days of silence in a stage, and a message at every entry.
+    pub(crate) async fn publish(&self, version: u32, days: u64) {
+        let automations = json!([
+            {"id": "silent", "name": {"zh": "沉默", "en": "Silent"},
+             "trigger": {"kind": "stage_idle", "stages": ["new", "quoted"], "reset_by": ["update"]},
+             "delay": {"seconds": days * 86_400},
+             "actions": [{"kind": "move", "to": "lost", "text": {"zh": "沉默", "en": "Silent"}}]},
+            {"id": "told", "name": {"zh": "通知", "en": "Told"}, "trigger": {"kind": "stage_entered"},
+             "actions": [{"kind": "remind", "role": "team", "text": {"zh": "变更", "en": "Changed"}}]},
+        ]);
+        let automations = serde_json::from_value(automations).unwrap();
+        let pipeline = Pipeline { version, automations, ..pipeline() };
+        let base = version.checked_sub(1).filter(|base| *base > 0);
+        let published = Published { pipeline, effective_from: None, base, map: Vec::new(), team: None };
+        let event = PipelineEvent::Published(published);
+        let mut draft = self.draft(Uuid::nil(), hour(0), event.event_type());
+        draft.type_version = event.type_version();
+        draft.subject = format!("pipeline/{PIPELINE}");
+        draft.tags = vec!["pipelines".to_owned()];
+        draft.data = event.to_json().unwrap();
+        self.commit(Append::new(TENANT, vec![draft])).await;
     }
 
     pub(crate) async fn head(&self) -> Position {
@@ -249,6 +276,7 @@ pub(crate) struct History {
     customers: Vec<Uuid>,
     records: Vec<(Uuid, Uuid)>,
     erased: Vec<Uuid>,
+    published: u32,
 }
 
 impl History {
@@ -268,6 +296,11 @@ impl History {
         }
         let customer = self.customers[chance.below(self.customers.len())];
         if self.erased.contains(&customer) {
+            return;
+        }
+        if chance.below(20) == 0 {
+            world.publish(self.published + 1, chance.below(3) as u64 + 1).await;
+            self.published += 1;
             return;
         }
         // Few instants, so that many are equal and many lie before what is known.
@@ -291,6 +324,7 @@ impl History {
             11 => (customer, moved_elsewhere(stage)),
             12 | 13 => (customer, migrated(STAGES[chance.below(STAGES.len())], stage)),
             14 => (customer, touched(chance)),
+            15 => (customer, worked(chance, record, stage)),
             _ => (customer, moved(stage)),
         };
         if matches!(event, CustomerEvent::Erased(_)) {
@@ -328,6 +362,45 @@ fn reactivated(to: &str) -> CustomerEvent {
         to: to.to_owned(),
         reason: "called".to_owned().into(),
     })
+}
+
+/// Something that a rule did.
+fn worked(chance: &mut Chance, cause: Uuid, stage: &str) -> CustomerEvent {
+    let (rule, text) = ("silent".to_owned(), Label::new("请联系", "Call"));
+    match chance.below(4) {
+        0 => CustomerEvent::AutomationRan(AutomationRan {
+            rule,
+            journey: PIPELINE.to_owned(),
+            pipeline_version: 1,
+            cause,
+            due_at: hour(3),
+            chain: Vec::new(),
+        }),
+        1 => CustomerEvent::TaskCreated(TaskCreated {
+            task: "call".to_owned(),
+            title: text,
+            role: "rep".to_owned(),
+            due_at: hour(9),
+            rule,
+            cause,
+            journey: PIPELINE.to_owned(),
+            stage: stage.to_owned(),
+            process: None,
+        }),
+        2 => CustomerEvent::Reminded(Reminded {
+            text,
+            role: "rep".to_owned(),
+            channels: vec![Outlet::Workbench],
+            rule,
+            cause,
+        }),
+        _ => CustomerEvent::SubStatusSet(SubStatusSet {
+            journey: PIPELINE.to_owned(),
+            pipeline_version: 1,
+            stage: stage.to_owned(),
+            sub_status: "comparing".to_owned(),
+        }),
+    }
 }
 
 /// Another version with another label for whoever is in a stage. It may concern nobody.

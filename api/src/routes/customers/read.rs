@@ -38,6 +38,7 @@ pub(super) async fn read(
     Query(freshness, ..): Query<Freshness, Nothing>,
 ) -> Result<Response, Problem> {
     freshness.wait(&site, &caller, "board").await?;
+    freshness.wait(&site, &caller, "work").await?;
     let names = Names::new(&site, &caller, language).await?;
     let now = (site.app.clock)();
     let (found, position) = site

@@ -1,11 +1,14 @@
 //! A rep claims a customer from the pool.
 
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
 use super::{NewEvent, guard};
 use crate::customer::event::{Claimed, CustomerEvent};
 use crate::customer::state::Customer;
 use crate::pool::Pool;
+use crate::pool::rules::{FirstContact, PoolRules};
 use crate::refusal::{Code, Refusal, Violation, require};
-use crate::{Context, Label};
+use crate::{Context, Label, Role};
 
 fn by_a_rep(context: &Context<'_>) -> Vec<Violation> {
     require(context.actor.rep_id().is_some(), || {
@@ -27,6 +30,132 @@ fn still_in_a_pool(customer: &Customer) -> Vec<Violation> {
     })
 }
 
+/// The pool names the roles that claim, or none.
+fn eligible(rules: Option<&PoolRules>, context: &Context<'_>) -> Vec<Violation> {
+    let named = rules.filter(|rules| !rules.claimant_roles.is_empty() && context.actor.rep_id().is_some());
+    let Some(rules) = named else { return Vec::new() };
+    let named = |role: &Role| rules.claimant_roles.iter().any(|name| name == role.as_str());
+    require(context.actor.roles.iter().any(named), || {
+        guard::forbidden_role(
+            Label::new("该角色不能从这个公海领取。", "This role does not claim from this pool."),
+            Label::new("请由有领取资格的销售领取。", "Have a rep claim who may."),
+        )
+        .with("roles", rules.claimant_roles.clone())
+    })
+}
+
+/// Something that is over at an instant.
+fn not_before(
+    code: Code,
+    available_at: DateTime<Utc>,
+    message: Label,
+    how_to_fix: Label,
+    context: &Context<'_>,
+) -> Vec<Violation> {
+    require(context.now >= available_at, || {
+        let available_at = available_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        Violation::new(code, "", message, how_to_fix).with("available_at", available_at)
+    })
+}
+
+/// Whoever lost or released the customer stands back for a time, lest it go round in a circle.
+fn not_its_former_owner(
+    customer: &Customer,
+    rep: &str,
+    rules: &PoolRules,
+    context: &Context<'_>,
+) -> Vec<Violation> {
+    let lost = customer.work.losses.iter().rev().find(|loss| loss.rep == rep);
+    let Some((loss, seconds)) = lost.zip(rules.previous_owner_blocked_seconds) else { return Vec::new() };
+    let Some(free_at) = later(loss.at, seconds) else { return Vec::new() };
+    not_before(
+        Code::ClaimBlocked,
+        free_at,
+        Label::new("原负责人在保护期内不能领回。", "Its former owner may not claim it back so soon."),
+        Label::new("请等保护期结束，或由主管分配。", "Wait until then, or have a manager assign it."),
+        context,
+    )
+}
+
+fn not_new(customer: &Customer, rules: &PoolRules, context: &Context<'_>) -> Vec<Violation> {
+    let began_at = customer.journeys.began_at();
+    let Some((began_at, seconds)) = began_at.zip(rules.new_protected_seconds) else { return Vec::new() };
+    let Some(free_at) = later(began_at, seconds) else { return Vec::new() };
+    not_before(
+        Code::ClaimProtected,
+        free_at,
+        Label::new("新客户在保护期内不能领取。", "A new customer cannot be claimed yet."),
+        Label::new("请等保护期结束。", "Wait until then."),
+        context,
+    )
+}
+
+/// The same customer is not claimed over and over by the same rep. The place is free again when the earliest of the
+/// claims that count is so long ago.
+fn not_again_and_again(
+    customer: &Customer,
+    rep: &str,
+    rules: &PoolRules,
+    context: &Context<'_>,
+) -> Vec<Violation> {
+    let Some(limit) = rules.repeated_claims else { return Vec::new() };
+    let mine: Vec<_> = customer.work.claims.iter().filter(|claim| claim.rep == rep).collect();
+    let place = mine.len().checked_sub(limit.max as usize).and_then(|first| mine.get(first));
+    let Some(free_at) = place.and_then(|claim| later(claim.at, limit.within_seconds)) else {
+        return Vec::new();
+    };
+    not_before(
+        Code::ClaimRepeated,
+        free_at,
+        Label::new(
+            format!("同一客户最多领取{}次。", limit.max),
+            format!("The same customer is claimed {} times at most.", limit.max),
+        ),
+        Label::new("请领取其他客户，或等待。", "Claim another customer, or wait."),
+        context,
+    )
+}
+
+/// Every so many first contacts missed, the rep may not claim for a time.
+fn not_banned(rules: &PoolRules, context: &Context<'_>) -> Vec<Violation> {
+    let Some(FirstContact { strikes: Some(strikes), ban_seconds: Some(seconds), .. }) = rules.first_contact
+    else {
+        return Vec::new();
+    };
+    let full =
+        context.strikes.len().checked_rem(strikes as usize).map_or(0, |rest| context.strikes.len() - rest);
+    let last = full.checked_sub(1).and_then(|place| context.strikes.get(place));
+    let Some(free_at) = last.and_then(|at| later(*at, seconds)) else { return Vec::new() };
+    not_before(
+        Code::ClaimBanned,
+        free_at,
+        Label::new(
+            format!("首次联系超时满{strikes}次，暂停领取。"),
+            format!("{strikes} first contacts were missed: no claims for some time."),
+        ),
+        Label::new("请先跟进已领取的客户。", "Look after the customers claimed already."),
+        context,
+    )
+}
+
+fn later(at: DateTime<Utc>, seconds: u64) -> Option<DateTime<Utc>> {
+    at.checked_add_signed(TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?)
+}
+
+/// What the pool's rules say of this rep and this customer.
+fn by_the_rules(customer: &Customer, pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation> {
+    let Some((rules, rep)) = pool.and_then(|pool| pool.rules.as_ref()).zip(context.actor.rep_id()) else {
+        return Vec::new();
+    };
+    [
+        not_its_former_owner(customer, rep, rules, context),
+        not_new(customer, rules, context),
+        not_again_and_again(customer, rep, rules, context),
+        not_banned(rules, context),
+    ]
+    .concat()
+}
+
 /// Counted on the pool's local date of recording, whatever the rep's own zone is.
 fn within_the_quota(pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation> {
     let Some(pool) = pool.filter(|pool| context.claims_today >= pool.claims_per_day) else {
@@ -44,7 +173,7 @@ fn within_the_quota(pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation
             Label::new("请在公海的次日零点后再领取。", "Claim again after the pool's next midnight."),
         )
         .with("limit", limit)
-        .with("available_at", available_at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
+        .with("available_at", available_at.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
     ]
 }
 
@@ -60,6 +189,8 @@ pub(super) fn decide(customer: &Customer, context: &Context<'_>) -> Result<Vec<N
         still_in_a_pool(customer),
         pool_defined(customer, context),
         within_the_quota(pool, context),
+        eligible(pool.and_then(|pool| pool.rules.as_ref()), context),
+        by_the_rules(customer, pool, context),
     ])?;
     let claimed = context.actor.rep_id().zip(pool).map(|(rep, pool)| Claimed {
         rep: rep.to_owned(),
@@ -73,12 +204,13 @@ pub(super) fn decide(customer: &Customer, context: &Context<'_>) -> Result<Vec<N
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Utc};
     use chrono_tz::Tz;
 
     use super::*;
+    use crate::Personal;
     use crate::customer::command::Command;
     use crate::customer::decide::spec::*;
+    use crate::customer::event::Released;
 
     fn claimed() -> CustomerEvent {
         let quota_date = day(10).with_timezone(&chrono_tz::Asia::Shanghai).date_naive();
@@ -102,13 +234,77 @@ mod tests {
         let refusal =
             given([in_the_pool()]).after_claims(3).when(Command::Claim).refuses([Code::ClaimQuotaExhausted]);
         // Midnight in Shanghai is 16:00 UTC.
-        assert_eq!(refusal.available_at(), Some(day(10) + chrono::TimeDelta::hours(16)));
+        assert_eq!(refusal.available_at(), Some(day(10) + TimeDelta::hours(16)));
     }
 
     #[test]
     fn a_claim_cannot_be_backdated_into_yesterdays_quota() {
         let event = given([in_the_pool()]).effective(day(5)).when(Command::Claim).event();
         assert_eq!((event.effective_at, event.event), (day(10), claimed()));
+    }
+
+    /// In the pool, after li had it and lost it on day 2.
+    fn lost_by_li() -> [CustomerEvent; 3] {
+        let released = CustomerEvent::Released(Released {
+            rep: "li".into(),
+            pool: "customer_pool".into(),
+            reason: Personal::Sealed,
+        });
+        [in_the_pool(), claimed(), released]
+    }
+
+    #[test]
+    fn whoever_lost_a_customer_may_claim_it_again_after_seven_days_and_others_at_once() {
+        let free_at = day(2 + 7);
+        let tick = TimeDelta::microseconds(1);
+        let refusal =
+            given(lost_by_li()).at(free_at - tick).when(Command::Claim).refuses([Code::ClaimBlocked]);
+        assert_eq!(refusal.available_at(), Some(free_at));
+        given(lost_by_li()).at(free_at).when(Command::Claim).event();
+        given(lost_by_li()).at(day(3)).by(zhao()).when(Command::Claim).event();
+    }
+
+    #[test]
+    fn the_same_customer_is_claimed_twice_in_ninety_days() {
+        let [first, claim, release] = lost_by_li();
+        let twice = [first, claim.clone(), release.clone(), claim, release];
+        // The first claim was on day 1; the block of the last release ends on day 11.
+        let tick = TimeDelta::microseconds(1);
+        let free_at = day(1 + 90);
+        let refusal =
+            given(twice.clone()).at(free_at - tick).when(Command::Claim).refuses([Code::ClaimRepeated]);
+        assert_eq!(refusal.available_at(), Some(free_at));
+        given(twice).at(free_at).when(Command::Claim).event();
+    }
+
+    #[test]
+    fn three_missed_first_contacts_ban_for_seven_days_and_a_fourth_does_not_ban_again() {
+        let tick = TimeDelta::microseconds(1);
+        let strikes = vec![day(1), day(2), day(5)];
+        let banned = |strikes: Vec<DateTime<Utc>>, now| given([in_the_pool()]).after_strikes(strikes).at(now);
+        banned(strikes[..2].to_vec(), day(6)).when(Command::Claim).event();
+        let refusal =
+            banned(strikes.clone(), day(12) - tick).when(Command::Claim).refuses([Code::ClaimBanned]);
+        assert_eq!(refusal.available_at(), Some(day(12)));
+        banned(strikes.clone(), day(12)).when(Command::Claim).event();
+        banned([strikes, vec![day(13)]].concat(), day(13)).when(Command::Claim).event();
+    }
+
+    #[test]
+    fn new_customers_are_protected_and_roles_are_named_by_the_pool() {
+        let ruled = |change: fn(&mut PoolRules)| {
+            let mut pipeline = crate::pipeline::templates()[0].install("helloword-13");
+            change(pipeline.pools[0].rules.as_mut().unwrap());
+            given([in_the_pool()]).with_pipeline(pipeline)
+        };
+        let protected = |now| ruled(|rules| rules.new_protected_seconds = Some(86_400)).at(now);
+        let tick = TimeDelta::microseconds(1);
+        let refusal = protected(day(1) - tick).when(Command::Claim).refuses([Code::ClaimProtected]);
+        assert_eq!(refusal.available_at(), Some(day(1)));
+        protected(day(1)).when(Command::Claim).event();
+        ruled(|rules| rules.claimant_roles = vec!["supervisor".into()])
+            .when(Command::Claim)
+            .refuses([Code::ForbiddenRole]);
     }
 
     #[test]

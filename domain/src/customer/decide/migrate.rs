@@ -108,7 +108,7 @@ pub(super) fn first(
 ) -> Option<Result<Vec<NewEvent>, Refusal>> {
     let journey = match command {
         Command::Transition(command) => command.pipeline.as_deref().unwrap_or(customer.primary()),
-        Command::Reactivate(_) => customer.primary(),
+        Command::Reactivate(_) | Command::Act(_) => customer.primary(),
         Command::Correct(Correct { corrects, .. }) => {
             let named = corrects.and_then(|record| customer.journeys.journey_of(record));
             named.unwrap_or(customer.primary())

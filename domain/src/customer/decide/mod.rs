@@ -1,5 +1,6 @@
 //! Decisions: state, command and context in; events or a refusal out. One file a verb.
 
+mod act;
 mod change_details;
 mod change_owner;
 mod claim;
@@ -21,6 +22,7 @@ mod settle;
 mod signal;
 #[cfg(test)]
 pub(super) mod spec;
+mod task;
 mod touch;
 pub(super) mod transition;
 
@@ -77,6 +79,8 @@ pub fn decide(
         Command::ChangeOwner(command) => change_owner::decide(known()?, command, context),
         Command::Erase(command) => known().and_then(|_| erase::decide(command, context)),
         Command::AddDocument(command) => document::decide(known()?, command, context),
+        Command::Act(command) => act::decide(known()?, command, context),
+        Command::CompleteTask(command) => task::decide(known()?, command, context),
         Command::Touch(command) => known().and_then(|_| touch::decide(command, context)),
     }
 }

@@ -129,6 +129,7 @@ pub(in crate::customer) fn given(events: impl IntoIterator<Item = CustomerEvent>
         now: day(10),
         effective_at: None,
         claims_today: 0,
+        strikes: Vec::new(),
         allow_before_creation: false,
         import: false,
         stands_in_for: BTreeSet::new(),
@@ -145,6 +146,7 @@ pub(in crate::customer) struct Spec {
     now: DateTime<Utc>,
     effective_at: Option<DateTime<Utc>>,
     claims_today: u32,
+    strikes: Vec<DateTime<Utc>>,
     allow_before_creation: bool,
     import: bool,
     stands_in_for: BTreeSet<String>,
@@ -166,6 +168,11 @@ impl Spec {
 
     pub(in crate::customer) fn after_claims(self, claims_today: u32) -> Self {
         Self { claims_today, ..self }
+    }
+
+    /// The claimant missed first contacts at these instants.
+    pub(in crate::customer) fn after_strikes(self, strikes: Vec<DateTime<Utc>>) -> Self {
+        Self { strikes, ..self }
     }
 
     pub(in crate::customer) fn standing_in_for(self, rep: &str) -> Self {
@@ -203,6 +210,7 @@ impl Spec {
             effective_at: self.effective_at,
             versions: Some(&self.versions),
             claims_today: self.claims_today,
+            strikes: &self.strikes,
             allow_before_creation: self.allow_before_creation,
             import: self.import,
             stands_in_for: &self.stands_in_for,
@@ -275,5 +283,5 @@ macro_rules! commands {
 
 commands! {
     Register ChangeDetails Transition Override Settle Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner
-    Erase Touch AddDocument
+    Erase Touch AddDocument Act CompleteTask
 }

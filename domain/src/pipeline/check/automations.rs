@@ -6,6 +6,9 @@ use crate::pipeline::automation::{Automation, Condition, Trigger, What};
 use crate::pipeline::{Pipeline, Stage};
 use crate::refusal::{Code, Violation};
 
+/// The dates that rules can see: those of custom fields are sealed.
+const DATES: &[&str] = &["contract_end", "delivered_on", "postponed_until"];
+
 /// Everything in the automations that leads nowhere or can never happen.
 pub(super) fn automations(pipeline: &Pipeline) -> Vec<Violation> {
     let each = pipeline.automations.iter().enumerate();
@@ -24,6 +27,16 @@ fn of_one(pipeline: &Pipeline, automation: &Automation, path: &str) -> Vec<Viola
         let how_to_fix =
             Label::new("请列出停留计时的状态。", "List the stages in which idleness is measured.");
         found.push(invalid(format!("{path}.trigger.stages"), "缺少状态。", "No stage is named.", how_to_fix));
+    }
+    if let Trigger::FieldDate { field, .. } = &automation.trigger
+        && !DATES.contains(&field.as_str())
+    {
+        let how_to_fix = Label::new(
+            "请使用 contract_end、delivered_on 或 postponed_until。",
+            "Use contract_end, delivered_on or postponed_until.",
+        );
+        let (zh, en) = ("规则看不到这个日期。", "Rules cannot see this date.");
+        found.push(invalid(format!("{path}.trigger.field"), zh, en, how_to_fix));
     }
     if automation.actions.is_empty() {
         let how_to_fix = Label::new("请添加动作，或删除该自动化。", "Add an action, or leave it out.");

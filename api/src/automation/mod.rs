@@ -1,0 +1,228 @@
+//! The ticker: carries out what rules are due to do, tenant by tenant, by ordinary commands.
+//!
+//! The read model says what may be due; the decision asks again, on the customer's own history and under the condition
+//! of it. So the ticker may stop and begin again anywhere, any number of them may run, and whatever one of them has
+//! done the others find done.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use waymark_domain::Actor;
+use waymark_domain::automation::pool_of;
+use waymark_domain::customer::Command;
+use waymark_domain::customer::command::Act;
+use waymark_eventstore::TenantId;
+use waymark_projections::DueRule;
+
+use crate::app::{App, AppError, Caller, CommandMeta};
+
+/// How many due rules are read at a time.
+const BATCH: u32 = 500;
+/// How many customers are under way at once: their appends are committed together.
+const AT_ONCE: usize = 16;
+/// How often the ticker looks when nothing wakes it.
+const EVERY: Duration = Duration::from_secs(1);
+/// After how long a rule that was refused or done is looked at again, if the read model still has it due: it may have
+/// been due under another version of the pipeline.
+const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(1);
+/// How long a run of reclaims is: so many customers go back to a pool in it, and no more.
+const RUN: TimeDelta = TimeDelta::minutes(10);
+
+/// How often the calendar is looked at.
+const CALENDAR_EVERY: TimeDelta = TimeDelta::seconds(20);
+
+/// How many customers went back to a pool in a run.
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    began_at: DateTime<Utc>,
+    count: u32,
+}
+
+/// Carries out what is due.
+pub struct Ticker {
+    app: App,
+    /// What was looked at, and until when it is left alone.
+    settled: HashMap<TenantId, HashMap<DueRule, DateTime<Utc>>>,
+    taken: HashMap<(TenantId, String), Taken>,
+    /// When the calendar was looked at last.
+    calendar: HashMap<TenantId, DateTime<Utc>>,
+}
+
+/// What came of a rule.
+enum Ended {
+    Acted,
+    /// It was not due after all, or somebody else did it.
+    Settled,
+}
+
+impl Ticker {
+    /// A ticker that has looked at nothing yet.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        Self { app, settled: HashMap::new(), taken: HashMap::new(), calendar: HashMap::new() }
+    }
+
+    /// Carries out what is due in a tenant, in the order in which it is due. Answers how many rules acted.
+    ///
+    /// # Errors
+    /// When the log or the read model fails.
+    pub async fn look(&mut self, tenant: TenantId) -> Result<usize, AppError> {
+        let now = (self.app.clock)();
+        if self.calendar.get(&tenant).is_none_or(|at| now < *at || now - *at >= CALENDAR_EVERY) {
+            self.app.set_off_by_calendar(tenant).await?;
+            self.calendar.insert(tenant, now);
+        }
+        let settled = self.settled.remove(&tenant).unwrap_or_default();
+        let (mut kept, mut acted, mut after) = (HashMap::new(), 0, None::<DueRule>);
+        loop {
+            let page = self.app.projections.due(tenant, now, after.as_ref(), BATCH).await?;
+            let mut by_customer: BTreeMap<Uuid, Vec<DueRule>> = BTreeMap::new();
+            for due in &page {
+                match settled.get(due) {
+                    Some(until) if now < *until => drop(kept.insert(due.clone(), *until)),
+                    _ => match self.waits(tenant, due, now).await? {
+                        Some(until) => drop(kept.insert(due.clone(), until)),
+                        None => by_customer.entry(due.customer).or_default().push(due.clone()),
+                    },
+                }
+            }
+            let done = self.carry_out(tenant, by_customer).await?;
+            acted += done.iter().filter(|(_, ended)| matches!(ended, Ended::Acted)).count();
+            kept.extend(done.into_iter().map(|(due, _)| (due, now + AGAIN_AFTER)));
+            match page.last() {
+                Some(last) if page.len() == BATCH as usize => after = Some(last.clone()),
+                _ => break,
+            }
+        }
+        self.settled.insert(tenant, kept);
+        Ok(acted)
+    }
+
+    /// Until when a customer has to wait that would go back to its pool, where as many as may have gone in this run,
+    /// lest a restart empty a team's hands.
+    async fn waits(
+        &mut self,
+        tenant: TenantId,
+        due: &DueRule,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, AppError> {
+        if !due.rule.starts_with("reclaim:") {
+            return Ok(None);
+        }
+        let customer = self.app.customer_state(&caller(tenant, due), due.customer).await?;
+        let in_force = self.app.pipelines.latest(tenant).await?;
+        let pool = in_force.get(customer.primary()).and_then(|pipeline| pool_of(&customer, pipeline));
+        let limit = pool.and_then(|pool| pool.rules.as_ref()?.reclaims_per_run);
+        let Some((pool, limit)) = pool.zip(limit) else { return Ok(None) };
+        let fresh = Taken { began_at: now, count: 0 };
+        let taken = self.taken.entry((tenant, pool.key.clone())).or_insert(fresh);
+        if now - taken.began_at >= RUN {
+            *taken = fresh;
+        }
+        taken.count = taken.count.saturating_add(1);
+        if taken.count == limit.saturating_add(1) {
+            tracing::warn!(%tenant, pool = %pool.key, limit, "more customers are due back than one run takes");
+        }
+        Ok((taken.count > limit).then_some(taken.began_at + RUN))
+    }
+
+    /// Carries out rules, those of one customer in order.
+    async fn carry_out(
+        &self,
+        tenant: TenantId,
+        by_customer: BTreeMap<Uuid, Vec<DueRule>>,
+    ) -> Result<Vec<(DueRule, Ended)>, AppError> {
+        let mut all = Vec::new();
+        let mut waiting = by_customer.into_values();
+        loop {
+            let mut tasks = JoinSet::new();
+            for rules in waiting.by_ref().take(AT_ONCE) {
+                let app = self.app.clone();
+                tasks.spawn(async move { of_one_customer(&app, tenant, rules).await });
+            }
+            if tasks.is_empty() {
+                return Ok(all);
+            }
+            while let Some(ended) = tasks.join_next().await {
+                all.extend(ended.map_err(|error| AppError::Unreadable(error.to_string()))?);
+            }
+        }
+    }
+
+    /// Carries out what is due, whenever it is, until the token is cancelled.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let awake = Arc::new(Notify::new());
+        let mut wakers = JoinSet::new();
+        let mut known = HashMap::new();
+        while !stop.is_cancelled() {
+            let tenants = self.app.store.tenants().await.unwrap_or_else(|error| {
+                tracing::error!(%error, "the tenants cannot be listed");
+                Vec::new()
+            });
+            let mut rest = EVERY;
+            for tenant in tenants {
+                known.entry(tenant).or_insert_with(|| {
+                    wakers.spawn(wake(self.app.projections.work_progress(tenant), Arc::clone(&awake)));
+                });
+                if let Err(error) = self.look(tenant).await {
+                    tracing::error!(%error, %tenant, "what is due could not be carried out");
+                }
+                rest = rest.min(self.until_next(tenant).await);
+            }
+            tokio::select! {
+                () = awake.notified() => {}
+                () = tokio::time::sleep(rest) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// How long nothing will be due, as far as is known.
+    async fn until_next(&self, tenant: TenantId) -> Duration {
+        let now = (self.app.clock)();
+        let next = self.app.projections.next_due(tenant, now).await.ok().flatten();
+        next.and_then(|next| (next - now).to_std().ok()).unwrap_or(EVERY)
+    }
+}
+
+fn caller(tenant: TenantId, due: &DueRule) -> Caller {
+    let actor = Actor::new(format!("system:{}", due.rule), []);
+    Caller { tenant, actor, via: None, origin: Some("rule") }
+}
+
+/// What one customer's rules do, one after the other. What fails is left for the next look.
+async fn of_one_customer(app: &App, tenant: TenantId, rules: Vec<DueRule>) -> Vec<(DueRule, Ended)> {
+    let mut ended = Vec::with_capacity(rules.len());
+    for due in rules {
+        let command = Command::Act(Act { rule: due.rule.clone(), cause: due.cause });
+        let meta = CommandMeta {
+            causation_id: Some(due.cause),
+            correlation_id: Some(due.cause),
+            ..CommandMeta::default()
+        };
+        match app.customer(&caller(tenant, &due), &meta, due.customer, &command, None).await {
+            Ok(_) => ended.push((due, Ended::Acted)),
+            Err(AppError::Refused(_) | AppError::NotFound { .. }) => ended.push((due, Ended::Settled)),
+            Err(error) => {
+                tracing::error!(%error, %tenant, customer = %due.customer, rule = %due.rule, "a rule could not act");
+            }
+        }
+    }
+    ended
+}
+
+/// Wakes the ticker whenever what is to be done was folded on.
+async fn wake(mut progress: watch::Receiver<u64>, awake: Arc<Notify>) {
+    while progress.changed().await.is_ok() {
+        awake.notify_one();
+    }
+}

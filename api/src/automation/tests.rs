@@ -1,0 +1,480 @@
+//! The whole service with a clock that can be moved: rules act when their time has come, once, and never again.
+
+use serde_json::{Value, json};
+
+use crate::domain::Role;
+use crate::http::testing::Bench;
+
+/// A service with a pipeline of a template, and the keys of a rep and of a manager.
+async fn sales(template: &str) -> (Bench, String, String) {
+    let bench = Bench::new().await;
+    let admin = bench.key("admin:root", &[Role::Admin]).await;
+    let created = bench.post(&admin, "/v1/pipelines", &json!({"key": template, "template": template})).await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    let li = bench.key("rep:li", &[Role::Rep]).await;
+    let wang = bench.key("manager:wang", &[Role::Manager]).await;
+    (bench, li, wang)
+}
+
+async fn customer_of_li(bench: &Bench, key: &str, pipeline: &str) -> String {
+    let owner = json!({"kind": "rep", "id": "li"});
+    bench.register(key, &json!({"pipeline": pipeline, "name": "Harbour", "owner": owner})).await
+}
+
+async fn command(bench: &Bench, key: &str, customer: &str, what: &str, body: &Value) -> Value {
+    let answer = bench.post(key, &format!("/v1/customers/{customer}/{what}"), body).await;
+    assert!(answer.status.is_success(), "{what}: {}", answer.text);
+    answer.json()
+}
+
+async fn move_to(bench: &Bench, key: &str, customer: &str, stage: &str) -> Value {
+    let body = json!({"to": stage, "note": "went on", "next_step": "call"});
+    command(bench, key, customer, "transitions", &body).await
+}
+
+/// To `quoted`, by the way that the pipeline permits. Answers the last move.
+async fn quote(bench: &Bench, key: &str, customer: &str) -> Value {
+    move_to(bench, key, customer, "need_confirmed").await;
+    move_to(bench, key, customer, "quoted").await
+}
+
+/// A pipeline's definition, as it is taken for another version.
+async fn definition(bench: &Bench, key: &str, pipeline: &str) -> Value {
+    let mut found = read(bench, key, &format!("/v1/pipelines/{pipeline}")).await;
+    for own in ["key", "version"] {
+        found.as_object_mut().unwrap().remove(own);
+    }
+    found
+}
+
+async fn read(bench: &Bench, key: &str, path: &str) -> Value {
+    let answer = bench.get(key, path).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    answer.json()
+}
+
+async fn stage(bench: &Bench, key: &str, customer: &str) -> String {
+    let found = read(bench, key, &format!("/v1/customers/{customer}")).await;
+    found["journeys"][0]["stage"].as_str().unwrap().to_owned()
+}
+
+async fn events_of_type(bench: &Bench, key: &str, event_type: &str) -> Vec<Value> {
+    let found = read(bench, key, &format!("/v1/events?after=0&limit=500&type={event_type}")).await;
+    found["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn quoted_and_silent_for_three_days_the_customer_goes_back_by_itself_and_only_once() {
+    let (bench, li, _) = sales("landian-6").await;
+    let admin = bench.key("admin:two", &[Role::Admin]).await;
+    let customer = customer_of_li(&bench, &li, "landian-6").await;
+    quote(&bench, &li, &customer).await;
+    bench.tick().await;
+    bench.later(71);
+    bench.tick().await;
+    assert_eq!(stage(&bench, &li, &customer).await, "quoted");
+    bench.later(30);
+    assert!(bench.tick().await > 0);
+    assert_eq!(stage(&bench, &li, &customer).await, "to_reactivate");
+    let moves = events_of_type(&bench, &admin, "customer.moved").await;
+    let last = moves.last().unwrap();
+    assert_eq!(last["actor"], "system:quoted_without_update");
+    assert_eq!(
+        last["time"], "2026-03-05T08:00:00.000000Z",
+        "as of the deadline, however late it is processed"
+    );
+    assert_eq!(last["origin"], "rule");
+    for _ in 0..3 {
+        bench.tick().await;
+    }
+    assert_eq!(events_of_type(&bench, &admin, "customer.moved").await.len(), moves.len());
+}
+
+#[tokio::test]
+async fn an_answer_recorded_before_the_late_worker_comes_stops_the_move() {
+    let (bench, li, _) = sales("landian-6").await;
+    let customer = customer_of_li(&bench, &li, "landian-6").await;
+    quote(&bench, &li, &customer).await;
+    bench.tick().await;
+    bench.later(100);
+    command(&bench, &li, &customer, "notes", &json!({"text": "they answered this morning"})).await;
+    bench.tick().await;
+    assert_eq!(stage(&bench, &li, &customer).await, "quoted");
+}
+
+#[tokio::test]
+async fn entering_a_stage_creates_one_task_which_is_completed_once() {
+    let (bench, li, wang) = sales("landian-6").await;
+    let customer = customer_of_li(&bench, &li, "landian-6").await;
+    quote(&bench, &li, &customer).await;
+    for _ in 0..3 {
+        bench.tick().await;
+    }
+    let open =
+        read(&bench, &li, &format!("/v1/tasks?customer={customer}&state=open&owner=li&role=rep")).await;
+    let named =
+        |name: &str| open["items"].as_array().unwrap().iter().filter(|task| task["task"] == name).count();
+    assert_eq!((named("call_back"), named("send_material")), (1, 0), "{open}");
+    let task = &open["items"][0];
+    assert_eq!(task["due_at"], "2026-03-04T08:00:00Z");
+    assert_eq!(task["customer_name"], "Harbour");
+    assert_eq!(task["overdue"], false);
+    let id = task["id"].as_str().unwrap();
+    let path = format!("/v1/tasks/{id}/completions");
+    bench.post(&li, &path, &json!({"note": "they decide next week"})).await.json();
+    bench.post(&li, &path, &json!({})).await.problem(409, "task-closed");
+    bench.catch_up().await;
+    let done = read(&bench, &wang, "/v1/tasks?state=done").await;
+    assert_eq!(done["items"][0]["id"], id);
+    let unknown = "/v1/tasks/01930000-0000-7000-8000-000000000000/completions";
+    bench.post(&li, unknown, &json!({})).await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn tasks_are_paged_in_the_order_in_which_they_are_due_and_become_overdue() {
+    let (bench, li, _) = sales("landian-6").await;
+    for _ in 0..3 {
+        customer_of_li(&bench, &li, "landian-6").await;
+    }
+    bench.tick().await;
+    let first = read(&bench, &li, "/v1/tasks?limit=2&state=open").await;
+    assert_eq!(first["items"].as_array().unwrap().len(), 2);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = read(&bench, &li, &format!("/v1/tasks?limit=2&state=open&cursor={cursor}")).await;
+    assert_eq!(second["items"].as_array().unwrap().len(), 1);
+    assert_eq!(second["next_cursor"], Value::Null);
+    assert_eq!(read(&bench, &li, "/v1/tasks?state=overdue").await["items"], json!([]));
+    bench.later(25);
+    let overdue = read(&bench, &li, "/v1/tasks?state=overdue").await;
+    assert_eq!(overdue["items"].as_array().unwrap().len(), 3);
+    assert_eq!(overdue["items"][0]["overdue"], true);
+    bench.get(&li, "/v1/tasks?cursor=nonsense").await.problem(422, "invalid-value");
+}
+
+#[tokio::test]
+async fn voiding_a_move_cancels_the_tasks_that_it_created() {
+    let (bench, li, _) = sales("landian-6").await;
+    let customer = customer_of_li(&bench, &li, "landian-6").await;
+    let moved = quote(&bench, &li, &customer).await;
+    bench.tick().await;
+    let void = json!({"corrects": moved["events"][0]["id"], "kind": "void", "reason": "wrong customer"});
+    command(&bench, &li, &customer, "corrections", &void).await;
+    bench.tick().await;
+    let tasks = read(&bench, &li, &format!("/v1/tasks?customer={customer}")).await;
+    let call = tasks["items"].as_array().unwrap().iter().find(|task| task["task"] == "call_back").cloned();
+    assert_eq!(call.unwrap()["state"], "cancelled");
+    bench.later(24 * 4);
+    bench.tick().await;
+    assert_eq!(stage(&bench, &li, &customer).await, "need_confirmed", "no timer of the voided move is left");
+}
+
+#[tokio::test]
+async fn saving_a_change_tells_the_team_and_day_two_reminds_the_owner() {
+    let (bench, li, wang) = sales("landian-6").await;
+    let customer = customer_of_li(&bench, &li, "landian-6").await;
+    quote(&bench, &li, &customer).await;
+    bench.catch_up().await;
+    let told = read(&bench, &wang, &format!("/v1/reminders?role=team&customer={customer}")).await;
+    assert_eq!(told["items"].as_array().unwrap().len(), 3, "registered and moved twice: {told}");
+    assert_eq!(told["items"][0]["channels"], json!(["workbench"]));
+    bench.later(48);
+    bench.tick().await;
+    let day_two = read(&bench, &li, "/v1/reminders?owner=li&role=rep").await;
+    let wecom =
+        day_two["items"].as_array().unwrap().iter().find(|one| one["rule"] == "wecom_on_day_two").cloned();
+    let wecom = wecom.expect("day two");
+    assert_eq!((&wecom["channels"], &wecom["at"]), (&json!(["wecom"]), &json!("2026-03-04T08:00:00Z")));
+    let first = read(&bench, &li, "/v1/reminders?limit=1").await;
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let next = read(&bench, &li, &format!("/v1/reminders?limit=1&cursor={cursor}")).await;
+    assert_ne!(first["items"][0], next["items"][0]);
+}
+
+#[tokio::test]
+async fn a_payment_wins_the_customer_and_what_the_rules_did_is_shown() {
+    let (bench, li, wang) = sales("bajun-5").await;
+    let customer = customer_of_li(&bench, &li, "bajun-5").await;
+    command(&bench, &li, &customer, "signals", &json!({"kind": "paid"})).await;
+    bench.tick().await;
+    assert_eq!(stage(&bench, &li, &customer).await, "won");
+    let rules = read(&bench, &wang, "/v1/automations?pipeline=bajun-5").await;
+    let rule = |id: &str| {
+        rules["items"].as_array().unwrap().iter().find(|rule| rule["rule"] == id).cloned().unwrap()
+    };
+    assert_eq!((&rule("paid_is_won")["ran"], &rule("paid_is_won")["armed"]), (&json!(1), &json!(0)));
+    assert_eq!(rule("tell_the_team")["ran"], 2);
+    assert!(rule("dormant_after_30_days")["armed"] == 1, "{rules}");
+    bench.get(&wang, "/v1/automations").await.problem(422, "missing-parameter");
+    bench.get(&wang, "/v1/automations?pipeline=none").await.problem(404, "not-found");
+}
+
+#[tokio::test]
+async fn a_move_that_a_rule_may_not_make_is_shown_as_skipped_and_not_tried_again() {
+    let (bench, li, wang) = sales("bajun-5").await;
+    bench.catch_up().await;
+    let mut definition = definition(&bench, &wang, "bajun-5").await;
+    for stage in definition["stages"].as_array_mut().unwrap() {
+        if stage["id"] == "won" {
+            stage["entry_form"]["fields"] = json!(["contract"]);
+        }
+    }
+    let published =
+        bench.post(&wang, "/v1/pipelines/bajun-5/versions", &json!({"definition": definition})).await;
+    assert!(published.status.is_success(), "{}", published.text);
+    let customer = customer_of_li(&bench, &li, "bajun-5").await;
+    command(&bench, &li, &customer, "signals", &json!({"kind": "paid"})).await;
+    bench.tick().await;
+    assert_eq!(stage(&bench, &li, &customer).await, "potential");
+    let rules = read(&bench, &wang, "/v1/automations?pipeline=bajun-5").await;
+    assert_eq!(rules["skipped"][0]["rule"], "paid_is_won");
+    assert_eq!(rules["skipped"][0]["reasons"], json!(["field-required"]));
+    bench.later(24);
+    bench.tick().await;
+    let rules = read(&bench, &wang, "/v1/automations?pipeline=bajun-5").await;
+    assert_eq!(rules["skipped"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_version_with_another_delay_gives_everybody_another_deadline() {
+    let (bench, li, wang) = sales("landian-6").await;
+    let customer = customer_of_li(&bench, &li, "landian-6").await;
+    quote(&bench, &li, &customer).await;
+    bench.tick().await;
+    let mut definition = definition(&bench, &wang, "landian-6").await;
+    for automation in definition["automations"].as_array_mut().unwrap() {
+        if automation["id"] == "quoted_without_update" {
+            automation["delay"]["seconds"] = json!(86_400);
+        }
+    }
+    bench.later(12);
+    let published =
+        bench.post(&wang, "/v1/pipelines/landian-6/versions", &json!({"definition": definition})).await;
+    assert!(published.status.is_success(), "{}", published.text);
+    bench.later(11);
+    bench.tick().await;
+    assert_eq!(stage(&bench, &li, &customer).await, "quoted");
+    bench.later(2);
+    bench.tick().await;
+    assert_eq!(stage(&bench, &li, &customer).await, "to_reactivate");
+}
+
+#[tokio::test]
+async fn five_days_without_update_take_a_customer_back_after_two_warnings() {
+    let (bench, li, wang) = sales("bajun-5").await;
+    let customer = customer_of_li(&bench, &li, "bajun-5").await;
+    bench.catch_up().await;
+    let fresh = read(&bench, &li, &format!("/v1/customers/{customer}")).await;
+    assert_eq!(fresh["remaining_ownership_seconds"], 432_000.0);
+    bench.later(72);
+    bench.tick().await;
+    bench.later(24);
+    bench.tick().await;
+    let warned = read(&bench, &li, "/v1/reminders?owner=li&role=rep").await;
+    let warnings = warned["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["rule"].as_str().unwrap().starts_with("warn:no_update:"));
+    assert_eq!(warnings.count(), 2);
+    bench.later(23);
+    bench.tick().await;
+    let last = read(&bench, &li, &format!("/v1/customers/{customer}")).await;
+    assert_eq!(last["remaining_ownership_seconds"], 3_600.0);
+    bench.later(1);
+    bench.tick().await;
+    let taken = read(&bench, &wang, &format!("/v1/customers/{customer}")).await;
+    assert_eq!(taken["owner"], json!({"kind": "pool", "id": "customer_pool"}));
+    assert_eq!(taken["remaining_ownership_seconds"], Value::Null);
+    assert_eq!(taken["journeys"][0]["stage"], "potential", "the stage is not touched");
+    // Its former owner stands back for seven days; a colleague takes it.
+    let claims = format!("/v1/customers/{customer}/claims");
+    let refused = bench.post(&li, &claims, &json!({})).await.problem(409, "claim-blocked");
+    assert!(refused.to_string().contains("2026-03-14T08:00:00Z"), "{refused}");
+    let zhao = bench.key("rep:zhao", &[Role::Rep]).await;
+    assert_eq!(bench.post(&zhao, &claims, &json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_run_takes_back_no_more_than_the_pool_allows() {
+    let (bench, li, wang) = sales("bajun-5").await;
+    bench.catch_up().await;
+    let mut definition = definition(&bench, &wang, "bajun-5").await;
+    definition["pools"][0]["rules"]["reclaims_per_run"] = json!(2);
+    let published =
+        bench.post(&wang, "/v1/pipelines/bajun-5/versions", &json!({"definition": definition})).await;
+    assert!(published.status.is_success(), "{}", published.text);
+    for _ in 0..5 {
+        customer_of_li(&bench, &li, "bajun-5").await;
+    }
+    bench.later(24 * 30);
+    let mut ticker = bench.ticker();
+    let owned = async || {
+        bench.catch_up().await;
+        read(&bench, &wang, "/v1/customers?owner=rep:li").await["items"].as_array().unwrap().len()
+    };
+    bench.look(&mut ticker).await;
+    assert_eq!(owned().await, 3);
+    bench.look(&mut ticker).await;
+    assert_eq!(owned().await, 3, "still the same run");
+    bench.later(1);
+    bench.look(&mut ticker).await;
+    assert_eq!(owned().await, 1);
+}
+
+#[tokio::test]
+async fn three_missed_first_contacts_ban_the_rep_from_claiming() {
+    let (bench, li, wang) = sales("bajun-5").await;
+    let mut pool = Vec::new();
+    for _ in 0..4 {
+        pool.push(bench.register(&wang, &json!({"pipeline": "bajun-5", "name": "Pool"})).await);
+    }
+    for customer in &pool[..3] {
+        command(&bench, &li, customer, "claims", &json!({})).await;
+    }
+    bench.later(50);
+    bench.tick().await;
+    let claims = format!("/v1/customers/{}/claims", pool[3]);
+    assert_eq!(events_of_type(&bench, &wang, "customer.first_contact_missed").await.len(), 0);
+    bench.later(1);
+    bench.tick().await;
+    assert_eq!(events_of_type(&bench, &wang, "customer.first_contact_missed").await.len(), 3);
+    bench.post(&li, &claims, &json!({})).await.problem(409, "claim-banned");
+    bench.later(24 * 7);
+    assert_eq!(bench.post(&li, &claims, &json!({})).await.status, 200);
+}
+
+#[tokio::test]
+async fn whoever_called_in_time_has_no_strike() {
+    let (bench, li, wang) = sales("bajun-5").await;
+    let customer = bench.register(&wang, &json!({"pipeline": "bajun-5", "name": "Pool"})).await;
+    command(&bench, &li, &customer, "claims", &json!({})).await;
+    bench.later(48);
+    let called = json!({"channel": "phone", "summary": "spoke",
+        "next_plan": {"at": "2026-03-20T08:00:00Z", "text": "call again"}});
+    command(&bench, &li, &customer, "follow-ups", &called).await;
+    bench.later(5);
+    bench.tick().await;
+    assert_eq!(events_of_type(&bench, &wang, "customer.first_contact_missed").await.len(), 0);
+}
+
+#[tokio::test]
+async fn the_lists_of_work_are_by_three_different_clocks() {
+    let (bench, li, wang) = sales("landian-6").await;
+    let today = customer_of_li(&bench, &li, "landian-6").await;
+    let overdue = customer_of_li(&bench, &li, "landian-6").await;
+    let plan = |at: &str| json!({"channel": "phone", "summary": "spoke", "next_plan": {"at": at, "text": "call again"}});
+    command(&bench, &li, &today, "follow-ups", &plan("2026-03-03T10:00:00Z")).await;
+    command(&bench, &li, &overdue, "follow-ups", &plan("2026-03-02T20:00:00Z")).await;
+    bench.later(24);
+    bench.catch_up().await;
+    let ids = async |path: &str| {
+        let found = read(&bench, &li, path).await;
+        let items = found["items"].as_array().unwrap().clone();
+        items.iter().map(|item| item["customer_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // It is 08:00 UTC on the third; 20:00 UTC on the second is the third in Shanghai, and not in London.
+    assert_eq!(ids("/v1/worklists/today?owner=li").await, [overdue.clone(), today.clone()]);
+    assert_eq!(
+        ids("/v1/worklists/today?owner=li&timezone=Europe/London").await,
+        std::slice::from_ref(&today)
+    );
+    assert_eq!(ids("/v1/worklists/overdue?owner=li").await, std::slice::from_ref(&overdue));
+    assert_eq!(ids("/v1/worklists/overdue?owner=zhao").await, Vec::<String>::new());
+    command(&bench, &li, &today, "details", &json!({"tier": "VIP"})).await;
+    bench.catch_up().await;
+    let push = ids("/v1/worklists/push?pipeline=landian-6").await;
+    assert_eq!(push, std::slice::from_ref(&today), "a day is longer than the stage aims at");
+    for wrong in ["/v1/worklists/nonsense", "/v1/worklists/push?pipeline=none"] {
+        bench.get(&li, wrong).await.problem(404, "not-found");
+    }
+    bench.get(&li, "/v1/worklists/today?timezone=Mars").await.problem(422, "invalid-value");
+    bench.later(24 * 30);
+    let stalled = ids("/v1/worklists/stalled").await;
+    assert_eq!(stalled.len(), 2, "thirty days in the first stage");
+    let silent = ids("/v1/worklists/supervise").await;
+    assert_eq!(silent.len(), 2);
+    assert!(ids("/v1/worklists/give-up").await.is_empty(), "not yet twice as long");
+    bench.later(24 * 31);
+    assert_eq!(ids("/v1/worklists/give-up").await.len(), 2);
+    let one = read(&bench, &wang, "/v1/worklists/stalled?limit=1").await;
+    assert_eq!((one["items"].as_array().unwrap().len(), one["total"].as_u64()), (1, Some(2)));
+    assert!(
+        one["items"][0]["since_stage_entry_seconds"].as_f64()
+            > one["items"][0]["since_last_activity_seconds"].as_f64()
+    );
+}
+
+#[tokio::test]
+async fn a_restart_repeats_nothing_and_skips_nothing() {
+    let (bench, li, _) = sales("landian-6").await;
+    let auditor = bench.key("auditor:sun", &[Role::Auditor]).await;
+    for _ in 0..4 {
+        let customer = customer_of_li(&bench, &li, "landian-6").await;
+        quote(&bench, &li, &customer).await;
+    }
+    bench.later(24 * 3);
+    // Two tickers at once, as on two nodes, then a third that knows nothing of them.
+    bench.catch_up().await;
+    let (mut one, mut other) = (bench.ticker(), bench.ticker());
+    tokio::join!(bench.look(&mut one), bench.look(&mut other));
+    bench.tick().await;
+    let moved = events_of_type(&bench, &auditor, "customer.moved").await;
+    let by_rule = moved.iter().filter(|event| event["actor"] == "system:quoted_without_update").count();
+    assert_eq!(by_rule, 4);
+    let created = events_of_type(&bench, &auditor, "customer.task_created").await.len();
+    assert_eq!(created, 4, "call_back, once for each customer");
+}
+
+#[tokio::test]
+async fn every_month_the_manager_is_reminded_of_the_stagnant_once_and_finds_them_listed() {
+    let (bench, li, wang) = sales("helloword-13").await;
+    customer_of_li(&bench, &li, "helloword-13").await;
+    bench.tick().await;
+    let reminded = async || {
+        let found = read(&bench, &wang, "/v1/reminders?role=manager").await;
+        found["items"].as_array().unwrap().clone()
+    };
+    assert_eq!(reminded().await.len(), 0, "the rule came within the month: it begins with the next");
+    // April begins in Shanghai at 16:00 UTC on the last of March; it is the second of March, 08:00 UTC.
+    bench.later(24 * 29 + 7);
+    bench.tick().await;
+    assert_eq!(reminded().await.len(), 0);
+    bench.later(1);
+    for _ in 0..3 {
+        bench.tick().await;
+    }
+    let april = reminded().await;
+    assert_eq!(april.len(), 1, "{april:?}");
+    assert_eq!(
+        (&april[0]["rule"], &april[0]["customer_id"]),
+        (&json!("monthly_stagnant_review"), &Value::Null)
+    );
+    assert_eq!(
+        (&april[0]["at"], &april[0]["journey"]),
+        (&json!("2026-03-31T16:00:00Z"), &json!("helloword-13"))
+    );
+    bench.later(24);
+    let stagnant = read(&bench, &wang, "/v1/worklists/stalled").await;
+    assert_eq!(stagnant["total"], 1, "thirty days in its stage");
+    bench.later(24 * 60);
+    bench.tick().await;
+    assert_eq!(reminded().await.len(), 2, "a month in which nobody looked is not made up for");
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_would_be_done_and_does_nothing() {
+    let (bench, li, wang) = sales("landian-6").await;
+    let customer = customer_of_li(&bench, &li, "landian-6").await;
+    quote(&bench, &li, &customer).await;
+    bench.tick().await;
+    let run = async |body: Value| bench.post(&wang, "/v1/automations/dry-runs", &body).await;
+    let now = run(json!({"pipeline": "landian-6"})).await.json();
+    assert_eq!(now["items"], json!([]), "{now}");
+    let later = run(json!({"pipeline": "landian-6", "until": "2026-03-05T08:00:00Z"})).await.json();
+    assert_eq!(later["rules"]["quoted_without_update"], 1, "{later}");
+    assert_eq!(later["rules"]["wecom_on_day_two"], 1);
+    assert_eq!(later["rules"]["reclaim:no_update"], Value::Null, "due on the seventh");
+    assert_eq!(stage(&bench, &li, &customer).await, "quoted");
+    run(json!({"pipeline": "none"})).await.problem(404, "not-found");
+    run(json!({})).await.problem(422, "missing-field");
+}

@@ -1,0 +1,96 @@
+//! The rules of a pipeline: what they will do, what they did, and what they were refused.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::auth::Authority;
+use crate::domain::Label;
+use crate::http::answer::Reading;
+use crate::http::{Freshness, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{RuleReport, SkipReport};
+use crate::routes::Site;
+
+/// How many refusals are shown.
+const SKIPS: u32 = 50;
+
+/// Whose rules are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Of {
+    /// The pipeline's key.
+    #[param(example = "landian-6")]
+    pipeline: String,
+}
+
+/// The rules of a pipeline.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Rules {
+    /// The pipeline's key.
+    pipeline: String,
+    /// The version in force, of which the names are.
+    pipeline_version: u32,
+    /// Each rule.
+    items: Vec<Rule>,
+    /// The last that were due and refused.
+    skipped: Vec<SkipReport>,
+}
+
+/// A rule.
+#[derive(Debug, Serialize, ToSchema)]
+struct Rule {
+    /// The automation's id, or `reclaim:<id>`, `warn:<id>:<seconds>`, `first_contact` of a pool.
+    #[schema(example = "quoted_without_update")]
+    rule: String,
+    /// What it is called; null where the version in force has no such rule.
+    #[schema(value_type = Option<Object>)]
+    name: Option<Label>,
+    /// What it did and will do.
+    #[serde(flatten)]
+    report: RuleReport,
+}
+
+/// Show what rules do
+///
+/// Deadlines are as things stand: an answer, a move or a correction takes them away or puts them off.
+#[utoipa::path(
+    get, path = "/v1/automations", tag = "work",
+    params(Of, Freshness),
+    responses(
+        (status = 200, description = "The rules.", body = Rules),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+        (status = 422, description = "A parameter is missing, unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn automations(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Query(of, freshness, ..): Query<Of, Freshness>,
+) -> Result<Reading<Rules>, Problem> {
+    freshness.wait(&site, &caller, "work").await?;
+    let pipeline = site.app.pipelines.find(caller.tenant, &of.pipeline, None).await?;
+    let (mut reports, skipped, position) =
+        site.app.projections.rules(caller.tenant, &of.pipeline, SKIPS).await?;
+    let mut items: Vec<Rule> = pipeline
+        .automations
+        .iter()
+        .map(|automation| Rule {
+            rule: automation.id.clone(),
+            name: Some(automation.name.clone()),
+            report: reports.remove(&automation.id).unwrap_or_default(),
+        })
+        .collect();
+    let clocks =
+        pipeline.pools.iter().filter_map(|pool| pool.rules.as_ref()).flat_map(|rules| &rules.reclaim);
+    let named = |rule: &str| {
+        let id = rule.strip_prefix("reclaim:").or(rule.strip_prefix("warn:"))?.split(':').next()?;
+        clocks.clone().find(|clock| clock.id == id).map(|clock| clock.name.clone())
+    };
+    // A cancelled task is a rule of its own, once: it says nothing about the pipeline.
+    let others = reports.into_iter().filter(|(rule, _)| !rule.starts_with("cancel:"));
+    items.extend(others.map(|(rule, report)| Rule { name: named(&rule), rule, report }));
+    let (key, pipeline_version) = (pipeline.key.clone(), pipeline.version);
+    Ok(Reading { position, body: Rules { pipeline: key, pipeline_version, items, skipped } })
+}

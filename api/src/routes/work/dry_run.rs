@@ -1,0 +1,87 @@
+//! What rules would do until an instant, if nothing happened meanwhile.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::auth::Authority;
+use crate::http::answer::Reading;
+use crate::http::query::Nothing;
+use crate::http::{Command, Freshness, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// How many deadlines are shown.
+const SHOWN: u32 = 500;
+
+/// Until when, and in which pipeline.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"pipeline": "landian-6", "until": "2026-04-01T00:00:00Z"}))]
+pub(super) struct DryRunBody {
+    /// The pipeline's key.
+    pipeline: String,
+    /// The instant up to which rules would act, included; now when absent.
+    until: Option<DateTime<Utc>>,
+}
+
+/// What would be done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DryRun {
+    /// The pipeline's key.
+    pipeline: String,
+    /// Up to which instant.
+    until: DateTime<Utc>,
+    /// How often each rule would act, among all.
+    rules: BTreeMap<String, u64>,
+    /// The first of the deadlines, at most 500, in the order in which they are due.
+    items: Vec<WouldAct>,
+}
+
+/// A rule that would act.
+#[derive(Debug, Serialize, ToSchema)]
+struct WouldAct {
+    /// The rule.
+    rule: String,
+    /// The customer.
+    customer_id: Uuid,
+    /// The event that set it off.
+    cause: Uuid,
+    /// When it is due.
+    due_at: DateTime<Utc>,
+}
+
+/// Show what rules would do
+///
+/// Nothing is done. As things stand: what people do meanwhile, and what rules set off in one another, is not foreseen.
+#[utoipa::path(
+    post, path = "/v1/automations/dry-runs", tag = "work", request_body = DryRunBody, params(Freshness),
+    responses(
+        (status = 200, description = "What is due until then.", body = DryRun),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+        (status = 422, description = "A field is missing, unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn dry_run(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Query(freshness, ..): Query<Freshness, Nothing>,
+    command: Command<DryRunBody>,
+) -> Result<Reading<DryRun>, Problem> {
+    freshness.wait(&site, &caller, "work").await?;
+    let DryRunBody { pipeline, until } = command.body;
+    drop(site.app.pipelines.find(caller.tenant, &pipeline, None).await?);
+    let until = until.unwrap_or_else(|| (site.app.clock)());
+    let (rules, due, position) = site.app.projections.due_in(caller.tenant, &pipeline, until, SHOWN).await?;
+    let items = due.into_iter().map(|one| WouldAct {
+        rule: one.rule,
+        customer_id: one.customer,
+        cause: one.cause,
+        due_at: one.due_at,
+    });
+    Ok(Reading { position, body: DryRun { pipeline, until, rules, items: items.collect() } })
+}

@@ -1,0 +1,105 @@
+//! What is to be done about customers.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::name_for;
+use crate::auth::Authority;
+use crate::http::answer::{List, Reading};
+use crate::http::{Freshness, Page, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{ProjectionError, TaskFilter, TaskReport};
+use crate::routes::Site;
+
+/// Which tasks are wanted.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Sought {
+    /// About customers of this rep.
+    owner: Option<String>,
+    /// Of this role: `rep` is the owner.
+    role: Option<String>,
+    /// About this customer.
+    customer: Option<Uuid>,
+    /// In this state; in any when absent.
+    state: Option<Wanted>,
+    /// Due before this instant.
+    due_before: Option<DateTime<Utc>>,
+    /// Due at or after this instant.
+    due_after: Option<DateTime<Utc>>,
+}
+
+/// What became of a task; `overdue` is open beyond its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = TaskState)]
+enum Wanted {
+    Open,
+    Done,
+    Cancelled,
+    Overdue,
+}
+
+/// List tasks
+///
+/// In the order in which they are due. Tasks of a merged or erased customer wait for nobody and are not among the open.
+#[utoipa::path(
+    get, path = "/v1/tasks", tag = "work",
+    params(Sought, Page, Freshness),
+    responses(
+        (status = 200, description = "A page of tasks.", body = List<TaskReport>),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn tasks(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Query(sought, page, freshness, _): Query<Sought, Page, Freshness>,
+) -> Result<Reading<List<TaskReport>>, Problem> {
+    freshness.wait(&site, &caller, "work").await?;
+    let limit = page.limit()?;
+    let now = (site.app.clock)();
+    let overdue = sought.state == Some(Wanted::Overdue);
+    let state = sought.state.map(|state| match state {
+        Wanted::Open | Wanted::Overdue => "open",
+        Wanted::Done => "done",
+        Wanted::Cancelled => "cancelled",
+    });
+    let until = match (sought.due_before, overdue) {
+        (Some(before), true) => Some(before.min(now)),
+        (None, true) => Some(now),
+        (before, false) => before,
+    };
+    let filter = TaskFilter {
+        owner: sought.owner,
+        role: sought.role,
+        customer: sought.customer,
+        state: state.map(str::to_owned),
+        due_from: sought.due_after,
+        due_until: until,
+    };
+    let after = page.cursor().map(place).transpose()?;
+    let (mut items, position) =
+        site.app.projections.tasks(caller.tenant, &filter, after, now, limit + 1).await?;
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let last = items.last().filter(|_| more);
+    let next_cursor = last.map(|item| format!("{}.{}", item.due_at.timestamp_micros(), item.id));
+    for item in &mut items {
+        item.customer_name = name_for(&caller.actor, item.customer_name.take());
+    }
+    Ok(Reading { position, body: List { items, next_cursor } })
+}
+
+/// Where the page before ended.
+fn place(cursor: &str) -> Result<(DateTime<Utc>, Uuid), ProjectionError> {
+    let read = || {
+        let (at, id) = cursor.split_once('.')?;
+        Some((DateTime::from_timestamp_micros(at.parse().ok()?)?, id.parse().ok()?))
+    };
+    read().ok_or(ProjectionError::BadCursor)
+}

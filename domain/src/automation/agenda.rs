@@ -1,0 +1,297 @@
+//! What is due about one customer, and when.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use uuid::Uuid;
+
+use super::{clock, pools};
+use crate::customer::Customer;
+use crate::customer::timeline::{MoveKind, Stay};
+use crate::customer::work::{Happened, Record, TaskState};
+use crate::pipeline::Pipeline;
+use crate::pipeline::automation::{Activity, Automation, Facts, Trigger};
+use crate::pipeline::version::Versions;
+use crate::pool::Pool;
+use crate::pool::rules::{FirstContact, Reclaim};
+use crate::{Label, Owner};
+
+/// The definition in force of a pipeline, and the versions that tell since when a rule has been there.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// The definition.
+    pub pipeline: &'a Pipeline,
+    /// Every version. None: the rules have always been there.
+    pub versions: Option<&'a Versions>,
+}
+
+/// Something that is to be done by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deadline<'a> {
+    /// The rule: the id of an automation, or of a pool's rule. It acts once for a cause.
+    pub rule: String,
+    /// What the rule is called.
+    pub name: Label,
+    /// The journey, by its pipeline's key.
+    pub journey: String,
+    /// The event that set it off.
+    pub cause: Uuid,
+    /// When it is due.
+    pub due_at: DateTime<Utc>,
+    /// What is to be done.
+    pub due: Due<'a>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Due<'a> {
+    /// What an automation says; the stage is the one that it was set off in.
+    Automation(&'a Automation, String),
+    /// The customer goes back to its pool.
+    Reclaim(&'a Pool, &'a Reclaim),
+    /// Its owner is warned, so many seconds before that.
+    Warning(&'a Reclaim, u64),
+    /// It was due to go back, and something was recorded before anybody acted.
+    Overtaken(&'a Pool, &'a Reclaim, DateTime<Utc>),
+    /// Its claimant has made no contact.
+    FirstContact(&'a Pool, FirstContact),
+    /// A task whose cause is void, and why.
+    CancelTask(Uuid, &'static str),
+}
+
+impl Rules<'_> {
+    /// Since when there has been such a rule. Versions that leave it out in between do not begin it anew.
+    pub(super) fn since(&self, has: impl Fn(&Pipeline) -> bool) -> DateTime<Utc> {
+        let all = self.versions.map(Versions::all).unwrap_or_default().iter();
+        let with = all.filter(|known| has(&known.pipeline)).map(|known| known.in_force_from);
+        with.min().unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
+}
+
+/// Everything that is to be done by itself about a customer, in the order in which it is due, as things stand. Past
+/// instants are among it: what is due and was not done.
+pub fn agenda<'a>(customer: &Customer, rules: impl Fn(&str) -> Option<Rules<'a>>) -> Vec<Deadline<'a>> {
+    if customer.erased || customer.merged_into.is_some() {
+        return Vec::new();
+    }
+    let mut found = void_tasks(customer);
+    for journey in customer.journeys.keys() {
+        let Some(rules) = rules(journey) else { continue };
+        for automation in rules.pipeline.automations.iter().filter(|one| !one.only_tells()) {
+            let one = OfOne { customer, journey, rules, automation };
+            found.extend(one.deadlines());
+        }
+    }
+    if let Some(rules) = rules(customer.primary()) {
+        found.extend(pools::deadlines(customer, rules));
+    }
+    found.retain(|deadline| !customer.work.has_acted(&deadline.rule, deadline.cause));
+    found.sort_by(|a, b| (a.due_at, &a.rule, a.cause).cmp(&(b.due_at, &b.rule, b.cause)));
+    found
+}
+
+/// Open tasks whose cause never happened, or led elsewhere.
+fn void_tasks(customer: &Customer) -> Vec<Deadline<'static>> {
+    let open = customer.work.tasks.iter().filter(|(_, task)| task.state == TaskState::Open);
+    let void = open.filter_map(|(id, task)| {
+        let created = &task.created;
+        let why = if let Some(by) = customer.journeys.voided_by(created.cause) {
+            (by, "voided")
+        } else {
+            let stays = customer.journeys.stays(&created.journey);
+            let stay = stays.iter().find(|stay| stay.entered_event == created.cause)?;
+            let by = customer.journeys.superseded_by(created.cause)?;
+            if stay.stage == created.stage {
+                return None;
+            }
+            (by, "corrected")
+        };
+        Some(Deadline {
+            rule: format!("cancel:{id}"),
+            name: created.title.clone(),
+            journey: created.journey.clone(),
+            cause: why.0,
+            due_at: customer.journeys.began_at()?,
+            due: Due::CancelTask(*id, why.1),
+        })
+    });
+    void.collect()
+}
+
+/// One automation and one journey of a customer.
+struct OfOne<'a, 'c> {
+    customer: &'c Customer,
+    journey: &'c str,
+    rules: Rules<'a>,
+    automation: &'a Automation,
+}
+
+impl<'a> OfOne<'a, '_> {
+    fn deadlines(&self) -> Vec<Deadline<'a>> {
+        match &self.automation.trigger {
+            Trigger::StageEntered { stages } => self.entered(stages),
+            Trigger::StageIdle { stages, reset_by } => self.idle(stages, reset_by).into_iter().collect(),
+            Trigger::FieldDate { field, offset_seconds, stages } => {
+                self.dated(field, *offset_seconds, stages).into_iter().collect()
+            }
+            Trigger::Signal { signal, data, stages } => self.signalled(signal, !data.is_empty(), stages),
+            // The calendar is the pipeline's, not the customer's.
+            Trigger::Schedule { .. } => Vec::new(),
+        }
+    }
+
+    fn stays(&self) -> &[Stay] {
+        self.customer.journeys.stays(self.journey)
+    }
+
+    fn since(&self) -> DateTime<Utc> {
+        self.rules.since(|pipeline| pipeline.automations.iter().any(|known| known.id == self.automation.id))
+    }
+
+    /// The stay that the customer is in, if it is in one of these stages.
+    fn standing(&self, stages: &[String]) -> Option<&Stay> {
+        self.stays().last().filter(|stay| in_one_of(&stay.stage, stages))
+    }
+
+    fn entered(&self, stages: &[String]) -> Vec<Deadline<'a>> {
+        self.standing(stages).and_then(|stay| self.entry(stay)).into_iter().collect()
+    }
+
+    fn entry(&self, stay: &Stay) -> Option<Deadline<'a>> {
+        let record = self.customer.work.record(stay.entered_event)?;
+        let inserted = || {
+            let moves = self.customer.journeys.moves(self.journey);
+            moves.iter().any(|made| made.event == stay.entered_event && made.kind == MoveKind::Inserted)
+        };
+        if record.imported || self.customer.work.has_acted(&self.automation.id, stay.entered_event) {
+            return None;
+        }
+        let due_at = clock::due(stay.entered_at, self.automation.delay, self.stays(), self.rules.pipeline)?;
+        let since = self.since();
+        if (record.recorded_at < since && due_at < since) || inserted() {
+            return None;
+        }
+        let cause = Happened {
+            effective_at: stay.entered_at,
+            recorded_at: record.recorded_at,
+            event: stay.entered_event,
+        };
+        self.unless_called_off(cause, due_at, stay)
+    }
+
+    fn idle(&self, stages: &[String], reset_by: &[Activity]) -> Option<Deadline<'a>> {
+        let stay = self.standing(stages)?;
+        let record = self.customer.work.record(stay.entered_event)?;
+        let entered = Happened {
+            effective_at: if record.imported {
+                stay.entered_at.max(record.recorded_at)
+            } else {
+                stay.entered_at
+            },
+            recorded_at: record.recorded_at,
+            event: stay.entered_event,
+        };
+        let [latest, _] = latest(self.customer, self.journey, reset_by);
+        let base = latest.filter(|reset| reset.effective_at > entered.effective_at).unwrap_or(entered);
+        let due_at = clock::due(base.effective_at, self.automation.delay, self.stays(), self.rules.pipeline)?;
+        let since = self.since();
+        let due_at = if base.recorded_at < since { due_at.max(since) } else { due_at };
+        self.unless_called_off(base, due_at, stay)
+    }
+
+    fn dated(&self, field: &str, offset_seconds: i64, stages: &[String]) -> Option<Deadline<'a>> {
+        let stay = self.standing(stages)?;
+        let (date, told) = self.customer.work.date(field)?;
+        let zone = self.rules.pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
+        let base = clock::on_day(date, zone, offset_seconds)?;
+        let due_at = clock::due(base, self.automation.delay, self.stays(), self.rules.pipeline)?;
+        if told.recorded_at < self.since() && due_at < self.since() {
+            return None;
+        }
+        let due_at = due_at.max(stay.entered_at);
+        self.unless_called_off(told, due_at, stay)
+    }
+
+    fn signalled(&self, kind: &str, particular: bool, stages: &[String]) -> Vec<Deadline<'a>> {
+        let Some(stay) = self.standing(stages) else { return Vec::new() };
+        let since = self.since();
+        let after_entry = |at: DateTime<Utc>, position: u64| {
+            stages.is_empty() || (stay.entered_at, stay.entered_position) < (at, position)
+        };
+        let seen = self.customer.work.signals.iter().filter(|seen| {
+            seen.kind == kind
+                && (!particular || seen.meets.contains(&self.automation.id))
+                && after_entry(seen.at.effective_at, seen.position)
+        });
+        let due = seen.filter_map(|seen| {
+            let due_at =
+                clock::due(seen.at.effective_at, self.automation.delay, self.stays(), self.rules.pipeline)?;
+            if seen.at.recorded_at < since && due_at < since {
+                return None;
+            }
+            self.unless_called_off(seen.at, due_at, stay)
+        });
+        due.collect()
+    }
+
+    /// The deadline, unless something happened since its cause that calls it off, or its condition does not hold.
+    fn unless_called_off(&self, cause: Happened, due_at: DateTime<Utc>, stay: &Stay) -> Option<Deadline<'a>> {
+        let [latest, _] = latest(self.customer, self.journey, &self.automation.cancelled_by);
+        if latest.is_some_and(|at| at.effective_at >= cause.effective_at && at.event != cause.event) {
+            return None;
+        }
+        let mut due_at = due_at;
+        if let Some(condition) = &self.automation.condition {
+            let facts = Facts {
+                sub_status: stay.sub_status.as_deref(),
+                tier: self.customer.tier.as_deref(),
+                tags: &self.customer.tags,
+                source: self.customer.source.as_deref(),
+                channel: self.customer.channel.as_deref(),
+                reason: self.customer.reasons.get(&stay.entered_event).map(String::as_str),
+                owned: matches!(self.customer.owner, Owner::Rep(_)),
+                next_contact_planned: planned_after(self.customer, due_at),
+            };
+            if !condition.holds(&facts) {
+                return None;
+            }
+            // A condition that came to hold later is acted on from then on.
+            due_at = self.customer.work.facts_changed_at().map_or(due_at, |changed| due_at.max(changed));
+        }
+        Some(Deadline {
+            rule: self.automation.id.clone(),
+            name: self.automation.name.clone(),
+            journey: self.journey.to_owned(),
+            cause: cause.event,
+            due_at,
+            due: Due::Automation(self.automation, stay.stage.clone()),
+        })
+    }
+}
+
+/// Whether the next contact lies after an instant.
+pub(super) fn planned_after(customer: &Customer, instant: DateTime<Utc>) -> bool {
+    customer.next_plan.as_ref().is_some_and(|plan| plan.at > instant)
+}
+
+fn in_one_of(stage: &str, stages: &[String]) -> bool {
+    stages.is_empty() || stages.iter().any(|named| named == stage)
+}
+
+/// The last two things among these activities, the last one first. Of moves count those of people, as they stand
+/// after corrections, and no late entries.
+pub(super) fn latest(customer: &Customer, journey: &str, activities: &[Activity]) -> [Option<Happened>; 2] {
+    let mut all: Vec<Happened> =
+        activities.iter().flat_map(|activity| customer.work.last(activity)).collect();
+    if activities.iter().any(|activity| matches!(activity, Activity::Move | Activity::Update)) {
+        let moves = customer.journeys.moves(journey);
+        all.extend(moves.iter().filter(|made| made.kind != MoveKind::Inserted).filter_map(|made| {
+            let record = customer.work.record(made.event).filter(|record| !record.by_rule)?;
+            let Record { recorded_at, .. } = record;
+            Some(Happened { effective_at: made.effective_at, recorded_at, event: made.event })
+        }));
+    }
+    all.sort_by_key(|at| std::cmp::Reverse((at.effective_at, at.recorded_at, at.event)));
+    all.dedup_by_key(|at| at.event);
+    let mut all = all.into_iter();
+    [all.next(), all.next()]
+}

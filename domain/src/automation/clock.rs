@@ -1,0 +1,61 @@
+//! When a wait is over, to the microsecond.
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use crate::customer::timeline::Stay;
+use crate::pipeline::automation::{Boundary, Delay, Ticking};
+use crate::pipeline::{Pipeline, StageType};
+use crate::pool::start_of_day;
+
+/// The first instant at which a wait counts as over: the end itself, or the smallest unit of time after it.
+pub fn reached(end: DateTime<Utc>, boundary: Boundary) -> DateTime<Utc> {
+    match boundary {
+        Boundary::Reached => end,
+        Boundary::Exceeded => end.checked_add_signed(TimeDelta::microseconds(1)).unwrap_or(end),
+    }
+}
+
+/// So many seconds after an instant; none beyond the calendar.
+pub(super) fn after(base: DateTime<Utc>, seconds: u64) -> Option<DateTime<Utc>> {
+    base.checked_add_signed(TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?)
+}
+
+/// When the delay of a rule is over that counts from `base`, for a customer with these stays. None while the clock
+/// stands still, and for working hours, which nobody has defined.
+pub(super) fn due(
+    base: DateTime<Utc>,
+    delay: Option<Delay>,
+    stays: &[Stay],
+    pipeline: &Pipeline,
+) -> Option<DateTime<Utc>> {
+    let Some(delay) = delay else { return Some(base) };
+    let end = match delay.clock {
+        Ticking::Calendar => after(base, delay.seconds)?,
+        Ticking::Active => active(base, delay.seconds, stays, pipeline)?,
+        Ticking::Business => return None,
+    };
+    Some(reached(end, delay.boundary))
+}
+
+/// The end of so many seconds, not counting the time in paused stages.
+fn active(base: DateTime<Utc>, seconds: u64, stays: &[Stay], pipeline: &Pipeline) -> Option<DateTime<Utc>> {
+    let mut end = after(base, seconds)?;
+    for stay in stays {
+        let paused = pipeline.stage(&stay.stage).is_some_and(|stage| stage.kind == StageType::Paused);
+        let from = stay.entered_at.max(base);
+        if !paused || from >= end {
+            continue;
+        }
+        let until = stay.left_at?;
+        if until > from {
+            end = end.checked_add_signed(until - from)?;
+        }
+    }
+    Some(end)
+}
+
+/// The first instant of a local date, and so many seconds after it, or before.
+pub(super) fn on_day(date: NaiveDate, zone: Tz, offset_seconds: i64) -> Option<DateTime<Utc>> {
+    start_of_day(zone, date).checked_add_signed(TimeDelta::try_seconds(offset_seconds)?)
+}

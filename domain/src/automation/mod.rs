@@ -1,0 +1,20 @@
+//! What follows by itself: from a customer, the definitions in force and the time, what is due, and when.
+//!
+//! Nothing here acts. The decision `Act` asks the same agenda again when a deadline has come, on the state of that
+//! moment, so whatever happened meanwhile counts: a customer that left the stage, answered, was corrected or merged
+//! is no longer on it.
+
+mod agenda;
+mod calendar;
+mod clock;
+mod pools;
+#[cfg(test)]
+mod tests;
+
+pub use agenda::{Deadline, Due, Rules, agenda};
+pub use calendar::scheduled;
+pub use clock::reached;
+pub use pools::{pool_of, remaining};
+
+/// How many rules may follow from one another.
+pub const MAX_DEPTH: usize = 8;

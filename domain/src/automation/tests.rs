@@ -1,0 +1,737 @@
+//! Given a history, what is due when: every number at its boundary.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::{Due, Rules, agenda};
+use crate::customer::event::{
+    AutomationRan, Claimed, CustomerEvent, DetailsChanged, FollowedUp, MoveTargetCorrected,
+    MoveTimeCorrected, MoveVoided, Moved, NextPlan, Noted, OnConflict, OwnerChanged, Profile, Recorded,
+    Registered, Signalled,
+};
+use crate::customer::{Command, Customer, NewEvent, command, decide};
+use crate::pipeline::{Pipeline, templates};
+use crate::refusal::Code;
+use crate::{Actor, Context, Owner, Personal};
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// 2026-03-02 at 09:00 in Shanghai, and so many seconds after it.
+fn t(seconds: i64) -> DateTime<Utc> {
+    at("2026-03-02T01:00:00Z") + TimeDelta::seconds(seconds)
+}
+
+const DAY: i64 = 86_400;
+
+/// A history in the making.
+#[derive(Clone)]
+struct Story {
+    pipeline: Pipeline,
+    events: Vec<Recorded<CustomerEvent>>,
+}
+
+impl Story {
+    fn of(template: &str, stage: &str) -> Self {
+        let found = templates().iter().find(|known| known.key == template).unwrap();
+        let pipeline = found.install(template);
+        let registered = Registered {
+            customer: Uuid::from_u128(7),
+            pipeline: template.to_owned(),
+            pipeline_version: 1,
+            stage: stage.to_owned(),
+            sub_status: None,
+            name: None,
+            external_id: None,
+            source: None,
+            channel: None,
+            contacts: Vec::new(),
+            tags: Vec::new(),
+            tier: None,
+            amount: None,
+            fields: None,
+            owner: Owner::Rep("li".to_owned()),
+            note: None,
+            profile: None,
+            field_names: Vec::new(),
+        };
+        let story = Self { pipeline, events: Vec::new() };
+        story.then(0, CustomerEvent::Registered(registered))
+    }
+
+    fn then(self, seconds: i64, event: CustomerEvent) -> Self {
+        self.learned(seconds, seconds, "rep:li", event)
+    }
+
+    fn learned(mut self, happened: i64, recorded: i64, actor: &str, event: CustomerEvent) -> Self {
+        let position = self.events.len() as u64 + 1;
+        let origin = match actor {
+            "import" => Some("import".to_owned()),
+            actor if actor.starts_with("system:") => Some("rule".to_owned()),
+            _ => None,
+        };
+        self.events.push(Recorded {
+            position,
+            id: Uuid::from_u128(position.into()),
+            effective_at: t(happened),
+            recorded_at: t(recorded),
+            actor: actor.to_owned(),
+            origin,
+            event,
+        });
+        self
+    }
+
+    fn move_event(
+        &self,
+        from: &str,
+        to: &str,
+        sub_status: Option<&str>,
+        reason: Option<&str>,
+    ) -> CustomerEvent {
+        CustomerEvent::Moved(Moved {
+            journey: self.pipeline.key.clone(),
+            pipeline_version: 1,
+            cycle: 1,
+            from: Some(from.to_owned()),
+            to: to.to_owned(),
+            sub_status: sub_status.map(str::to_owned),
+            direction: None,
+            reason: reason.map(str::to_owned),
+            reason_text: None,
+            note: None,
+            next_step: None,
+            evidence: Vec::new(),
+            approval: None,
+            overrides: Vec::new(),
+        })
+    }
+
+    fn moved(self, seconds: i64, from: &str, to: &str) -> Self {
+        let event = self.move_event(from, to, None, None);
+        self.then(seconds, event)
+    }
+
+    fn follow_up(self, seconds: i64) -> Self {
+        self.then(seconds, follow_up("phone"))
+    }
+
+    fn customer(&self) -> Customer {
+        Customer::fold(&self.events).unwrap()
+    }
+
+    /// When a rule is due; none where it is not.
+    fn due(&self, rule: &str) -> Option<DateTime<Utc>> {
+        let rules = |_: &str| Some(Rules { pipeline: &self.pipeline, versions: None });
+        agenda(&self.customer(), rules).into_iter().find(|one| one.rule == rule).map(|one| one.due_at)
+    }
+
+    fn cause(&self, rule: &str) -> Uuid {
+        let rules = |_: &str| Some(Rules { pipeline: &self.pipeline, versions: None });
+        agenda(&self.customer(), rules).into_iter().find(|one| one.rule == rule).expect(rule).cause
+    }
+
+    /// What comes of a rule that is asked to act at an instant.
+    fn act(&self, rule: &str, cause: Uuid, now: DateTime<Utc>) -> Result<Vec<NewEvent>, Code> {
+        let actor = Actor::new(format!("system:{rule}"), []);
+        let pipelines =
+            BTreeMap::from([(self.pipeline.key.clone(), std::sync::Arc::new(self.pipeline.clone()))]);
+        let context = Context::new(now, &actor, &pipelines);
+        let command = Command::Act(command::Act { rule: rule.to_owned(), cause });
+        decide(Some(&self.customer()), &command, &context)
+            .map_err(|refusal| Code::parse(&refusal.code).expect("a known code"))
+    }
+
+    /// The story with what a rule did.
+    fn acted(mut self, rule: &str, now: DateTime<Utc>) -> Self {
+        let cause = self.cause(rule);
+        for new in self.act(rule, cause, now).unwrap() {
+            let position = self.events.len() as u64 + 1;
+            self.events.push(Recorded {
+                position,
+                id: Uuid::from_u128(position.into()),
+                effective_at: new.effective_at,
+                recorded_at: now,
+                actor: format!("system:{rule}"),
+                origin: Some("rule".to_owned()),
+                event: new.event,
+            });
+        }
+        self
+    }
+
+    fn types(&self, rule: &str, now: DateTime<Utc>) -> Vec<&'static str> {
+        let events = self.act(rule, self.cause(rule), now).unwrap();
+        events.iter().map(|new| new.event.event_type().trim_start_matches("customer.")).collect()
+    }
+}
+
+fn follow_up(channel: &str) -> CustomerEvent {
+    CustomerEvent::FollowedUp(FollowedUp {
+        channel: channel.to_owned(),
+        summary: Personal::Sealed,
+        goal_reached: None,
+        next_plan: NextPlan { at: t(400 * DAY), text: Personal::Sealed },
+    })
+}
+
+fn signal(kind: &str) -> CustomerEvent {
+    CustomerEvent::Signalled(Signalled { kind: kind.to_owned(), data: None, meets: Vec::new() })
+}
+
+fn note() -> CustomerEvent {
+    CustomerEvent::Noted(Noted { text: Personal::Sealed })
+}
+
+fn details(profile: Profile) -> CustomerEvent {
+    CustomerEvent::DetailsChanged(DetailsChanged { profile: Some(profile), ..DetailsChanged::default() })
+}
+
+const TICK: TimeDelta = TimeDelta::microseconds(1);
+
+/// A rule does nothing one unit before its instant, and acts at it and after it, as of it.
+#[track_caller]
+fn strikes_at(story: &Story, rule: &str, instant: DateTime<Utc>) {
+    assert_eq!(story.due(rule), Some(instant), "{rule}");
+    let cause = story.cause(rule);
+    assert_eq!(story.act(rule, cause, instant - TICK), Err(Code::NotDue), "{rule} before");
+    for now in [instant, instant + TimeDelta::days(40)] {
+        let events = story.act(rule, cause, now).unwrap_or_else(|code| panic!("{rule}: {code:?}"));
+        assert!(!events.is_empty(), "{rule} does nothing");
+        assert!(events.iter().all(|new| new.effective_at == instant), "{rule}: {events:?}");
+    }
+}
+
+#[test]
+fn quoted_and_silent_for_three_days_is_moved_back_at_the_instant() {
+    let story = Story::of("landian-6", "first_contact").moved(100, "first_contact", "quoted");
+    strikes_at(&story, "quoted_without_update", t(100 + 3 * DAY));
+    let done = ["automation_ran", "moved", "reminded"];
+    assert_eq!(story.types("quoted_without_update", t(5 * DAY)), done);
+}
+
+#[test]
+fn any_change_by_a_person_begins_the_wait_anew_and_a_rules_does_not() {
+    let story = Story::of("landian-6", "first_contact").moved(100, "first_contact", "quoted");
+    let noted = story.clone().then(2 * DAY, note());
+    assert_eq!(noted.due("quoted_without_update"), Some(t(5 * DAY)));
+    let tags = DetailsChanged { tags: Some(vec!["x".to_owned()]), ..DetailsChanged::default() };
+    let tagged = story.clone().then(2 * DAY, CustomerEvent::DetailsChanged(tags));
+    assert_eq!(tagged.due("quoted_without_update"), Some(t(100 + 3 * DAY)));
+    let by_rule = story.learned(2 * DAY, 2 * DAY, "system:x", details(Profile::default()));
+    assert_eq!(by_rule.due("quoted_without_update"), Some(t(100 + 3 * DAY)));
+}
+
+#[test]
+fn what_was_recorded_between_the_deadline_and_its_processing_calls_the_rule_off() {
+    let story = Story::of("landian-6", "first_contact").moved(0, "first_contact", "quoted");
+    let cause = story.cause("quoted_without_update");
+    let answered = story.then(4 * DAY, note());
+    assert_eq!(answered.act("quoted_without_update", cause, t(4 * DAY + 60)), Err(Code::NotDue));
+    assert_eq!(answered.due("quoted_without_update"), Some(t(7 * DAY)));
+}
+
+#[test]
+fn more_than_seven_days_strikes_one_microsecond_after_seven_days() {
+    let story = Story::of("landian-6", "first_contact");
+    strikes_at(&story, "silent_without_intent", t(7 * DAY) + TICK);
+    let done = story.types("silent_without_intent", t(8 * DAY));
+    assert_eq!(done, ["automation_ran", "moved", "owner_changed"]);
+}
+
+#[test]
+fn a_customer_with_clear_intent_is_not_paused() {
+    let tags = DetailsChanged { tags: Some(vec!["clear_intent".to_owned()]), ..DetailsChanged::default() };
+    let story = Story::of("landian-6", "first_contact").then(60, CustomerEvent::DetailsChanged(tags));
+    assert_eq!(story.due("silent_without_intent"), None);
+}
+
+#[test]
+fn comparing_prices_is_reminded_of_after_three_days_and_only_then() {
+    let story = Story::of("landian-6", "first_contact");
+    let comparing = story.move_event("first_contact", "quoted", Some("comparing_prices"), None);
+    let comparing = story.clone().then(0, comparing);
+    strikes_at(&comparing, "comparing_prices_reminder", t(3 * DAY));
+    assert_eq!(story.moved(0, "first_contact", "quoted").due("comparing_prices_reminder"), None);
+}
+
+#[test]
+fn a_deciding_customer_goes_to_the_supervisor_after_three_days() {
+    let story = Story::of("landian-6", "first_contact").moved(0, "first_contact", "deciding");
+    strikes_at(&story, "deciding_without_update", t(3 * DAY));
+    let events =
+        story.act("deciding_without_update", story.cause("deciding_without_update"), t(9 * DAY)).unwrap();
+    let told = events.iter().find_map(|new| match &new.event {
+        CustomerEvent::Reminded(reminded) => Some(reminded.role.as_str()),
+        _ => None,
+    });
+    assert_eq!(told, Some("supervisor"));
+}
+
+#[test]
+fn day_two_after_the_quote_has_a_message_unless_somebody_called() {
+    let story = Story::of("landian-6", "first_contact").moved(0, "first_contact", "quoted");
+    strikes_at(&story, "wecom_on_day_two", t(2 * DAY));
+    strikes_at(&story, "call_back_about_quote", t(0));
+    assert_eq!(story.clone().follow_up(DAY).due("wecom_on_day_two"), None);
+    assert_eq!(story.moved(DAY, "quoted", "deciding").due("wecom_on_day_two"), None);
+}
+
+#[test]
+fn dormant_comes_after_more_than_thirty_days_or_three_months_by_template() {
+    let bajun = Story::of("bajun-5", "intent");
+    strikes_at(&bajun, "dormant_after_30_days", t(30 * DAY) + TICK);
+    let shop = Story::of("ecommerce-6", "registered");
+    strikes_at(&shop, "three_months_without_order", t(90 * DAY) + TICK);
+    let activity = Story::of("activity-5", "potential");
+    strikes_at(&activity, "falls_asleep", t(90 * DAY) + TICK);
+}
+
+#[test]
+fn more_than_fifteen_days_without_login_is_low_activity() {
+    let story = Story::of("ecommerce-6", "registered").then(DAY, signal("logged_in"));
+    strikes_at(&story, "low_activity", t(16 * DAY) + TICK);
+    let acted = story.acted("low_activity", t(20 * DAY));
+    let customer = acted.customer();
+    assert_eq!(customer.current().unwrap().sub_status.as_deref(), Some("low_activity"));
+    assert_eq!(customer.current().unwrap().visit, 1, "it is no move");
+}
+
+#[test]
+fn a_payment_wins_the_customer_at_once_and_only_once() {
+    let story = Story::of("bajun-5", "intent").then(DAY, signal("paid"));
+    strikes_at(&story, "paid_is_won", t(DAY));
+    let won = story.acted("paid_is_won", t(DAY + 5));
+    assert_eq!(won.customer().current().unwrap().stage, "won");
+    assert_eq!(won.due("paid_is_won"), None);
+}
+
+#[test]
+fn a_signal_that_brought_the_customer_to_a_stage_sets_nothing_off_there() {
+    let story = Story::of("ecommerce-6", "cart").then(DAY, signal("paid")).acted("pays_first", t(DAY + 1));
+    assert_eq!(story.customer().current().unwrap().stage, "first_order");
+    assert_eq!(story.due("pays_again"), None);
+    let again = story.then(2 * DAY, signal("paid"));
+    assert_eq!(again.due("pays_again"), Some(t(2 * DAY)));
+}
+
+#[test]
+fn mail_unread_for_seven_days_is_told_unless_it_was_opened() {
+    let story = Story::of("bajun-5", "intent").then(DAY, signal("mail_sent"));
+    strikes_at(&story, "mail_unread", t(8 * DAY));
+    assert_eq!(story.then(3 * DAY, signal("mail_opened")).due("mail_unread"), None);
+}
+
+#[test]
+fn the_satisfaction_visit_comes_seven_days_after_delivery_not_after_the_deal() {
+    let won = Story::of("helloword-13", "negotiating").moved(DAY, "negotiating", "won");
+    assert_eq!(won.due("satisfaction_visit"), None);
+    let delivered = won.moved(20 * DAY, "won", "delivered");
+    strikes_at(&delivered, "satisfaction_visit", t(27 * DAY));
+}
+
+#[test]
+fn negotiating_sets_a_task_and_the_next_contact_in_three_days() {
+    let story = Story::of("helloword-13", "new_lead").moved(60, "new_lead", "negotiating");
+    strikes_at(&story, "recontact_in_three_days", t(60));
+    let acted = story.acted("recontact_in_three_days", t(61));
+    let customer = acted.customer();
+    assert_eq!(customer.next_plan.as_ref().unwrap().at, t(60 + 3 * DAY));
+    let task = customer.work.tasks.values().next().unwrap();
+    assert_eq!((task.created.task.as_str(), task.created.due_at), ("contact_again", t(60 + 3 * DAY)));
+    assert_eq!(acted.due("recontact_in_three_days"), None, "one task for one entry");
+}
+
+#[test]
+fn a_postponed_customer_wakes_at_the_first_instant_of_its_day_in_the_pools_zone() {
+    let date = chrono::NaiveDate::from_ymd_opt(2026, 4, 1).unwrap();
+    let profile = Profile { postponed_until: Some(date), ..Profile::default() };
+    let story =
+        Story::of("helloword-13", "new_lead").moved(60, "new_lead", "postponed").then(60, details(profile));
+    strikes_at(&story, "wake_up_postponed", at("2026-03-31T16:00:00Z"));
+    assert_eq!(story.moved(5 * DAY, "postponed", "contacted").due("wake_up_postponed"), None);
+}
+
+#[test]
+fn renewal_begins_thirty_days_before_the_contract_ends() {
+    let ends_on = chrono::NaiveDate::from_ymd_opt(2026, 6, 30);
+    let contract = crate::customer::event::Contract { starts_on: None, ends_on };
+    let profile = Profile { contract: Some(contract), ..Profile::default() };
+    let story = Story::of("education", "won").then(60, details(profile));
+    strikes_at(&story, "expires_in_30_days", at("2026-05-30T16:00:00Z"));
+    assert_eq!(story.due("expired"), None, "its condition is the sub-status that the first rule sets");
+    let expiring = story.acted("expires_in_30_days", at("2026-06-01T00:00:00Z"));
+    strikes_at(&expiring, "expired", at("2026-06-29T16:00:00Z"));
+    let renewed = expiring.then(91 * DAY, signal("renewed")).acted("renewed", t(92 * DAY));
+    assert_eq!(renewed.due("expired"), None);
+}
+
+#[test]
+fn a_lost_customer_is_split_by_its_reason() {
+    for (reason, rule, sub_status) in [
+        ("price", "left_for_price", "left_for_price"),
+        ("service", "left_for_service", "left_for_service"),
+        ("no_need", "left_otherwise", "left_otherwise"),
+    ] {
+        let story = Story::of("education", "intent");
+        let lost = story.move_event("intent", "churned", None, Some(reason));
+        let story = story.then(60, lost);
+        strikes_at(&story, rule, t(60));
+        let acted = story.acted(rule, t(61));
+        assert_eq!(acted.customer().current().unwrap().sub_status.as_deref(), Some(sub_status));
+    }
+}
+
+#[test]
+fn a_deal_goes_on_to_signing_payment_and_delivery_as_tasks() {
+    let story =
+        Story::of("lifecycle-5", "following").moved(60, "following", "won").acted("after_the_deal", t(61));
+    let customer = story.customer();
+    let processes: Vec<_> =
+        customer.work.tasks.values().filter_map(|task| task.created.process.as_deref()).collect();
+    assert_eq!(processes.len(), 3);
+    assert!(["signing", "collection", "delivery"].iter().all(|process| processes.contains(process)));
+}
+
+#[test]
+fn talking_creates_the_return_visit_and_sets_the_next_contact() {
+    let story = Story::of("funnel-5", "intent").moved(60, "intent", "talking");
+    strikes_at(&story, "return_visit", t(60));
+    let customer = story.acted("return_visit", t(61)).customer();
+    assert_eq!(customer.next_plan.as_ref().unwrap().at, t(60 + 3 * DAY));
+    assert!(customer.work.tasks.values().any(|task| task.created.task == "return_visit"));
+}
+
+#[test]
+fn a_won_customer_of_the_funnel_goes_on_to_signing_and_collection() {
+    let story = Story::of("funnel-5", "talking").moved(60, "talking", "won");
+    strikes_at(&story, "signing_and_collection", t(60));
+    let done = story.types("signing_and_collection", t(60));
+    assert_eq!(
+        done,
+        ["automation_ran", "process_started", "task_created", "process_started", "task_created"]
+    );
+}
+
+#[test]
+fn seven_days_without_update_are_told_to_the_supervisor() {
+    let story = Story::of("funnel-5", "talking");
+    strikes_at(&story, "long_without_update", t(7 * DAY));
+    let events = story.act("long_without_update", story.cause("long_without_update"), t(8 * DAY)).unwrap();
+    assert!(
+        events
+            .iter()
+            .any(|new| matches!(&new.event, CustomerEvent::Reminded(told) if told.role == "supervisor"))
+    );
+    assert_eq!(story.then(6 * DAY, note()).due("long_without_update"), Some(t(13 * DAY)));
+}
+
+#[test]
+fn the_questionnaire_is_a_task_thirty_days_after_the_deal() {
+    let story = Story::of("lifecycle-5", "following").moved(60, "following", "won");
+    strikes_at(&story, "questionnaire", t(60 + 30 * DAY));
+    assert_eq!(story.types("questionnaire", t(60 + 30 * DAY)), ["automation_ran", "task_created"]);
+}
+
+#[test]
+fn satisfaction_and_repeated_purchase_make_a_loyal_customer() {
+    let level = |meets: &[&str]| {
+        let meets = meets.iter().map(|id| (*id).to_owned()).collect();
+        CustomerEvent::Signalled(Signalled { kind: "satisfaction".to_owned(), data: None, meets })
+    };
+    let tags = DetailsChanged { tags: Some(vec!["repeat_purchase".to_owned()]), ..DetailsChanged::default() };
+    let story = Story::of("lifecycle-5", "won").then(10, CustomerEvent::DetailsChanged(tags));
+    strikes_at(&story.clone().then(60, level(&["becomes_loyal"])), "becomes_loyal", t(60));
+    assert_eq!(story.then(60, level(&[])).due("becomes_loyal"), None, "satisfaction was not high");
+}
+
+#[test]
+fn high_value_customers_begin_their_own_process_and_others_do_not() {
+    let tier = |tier: &str| {
+        CustomerEvent::DetailsChanged(DetailsChanged {
+            tier: Some(tier.to_owned()),
+            ..DetailsChanged::default()
+        })
+    };
+    let high = Story::of("bajun-5", "intent").then(10, tier("VIP")).moved(60, "intent", "won");
+    strikes_at(&high, "dedicated_service", t(60));
+    let low = Story::of("bajun-5", "intent").then(10, tier("C")).moved(60, "intent", "won");
+    assert_eq!(low.due("dedicated_service"), None);
+    // Raised later: from then on.
+    assert_eq!(low.then(5 * DAY, tier("A")).due("dedicated_service"), Some(t(5 * DAY)));
+}
+
+#[test]
+fn what_only_tells_of_an_entry_is_no_deadline() {
+    let story = Story::of("landian-6", "first_contact").moved(1, "first_contact", "quoted");
+    assert_eq!(story.due("tell_the_team"), None);
+    let told = story.pipeline.automations.iter().flat_map(|automation| automation.told_of("quoted"));
+    assert_eq!(told.map(|(_, role, _)| role).collect::<Vec<_>>(), ["team"]);
+}
+
+#[test]
+fn an_import_sets_nothing_off_at_entry_and_begins_waits_when_it_was_read_in() {
+    let story = Story::of("landian-6", "first_contact");
+    let event = story.move_event("first_contact", "quoted", None, None);
+    let story = story.learned(DAY, 50 * DAY, "import", event);
+    assert_eq!(story.due("call_back_about_quote"), None);
+    assert_eq!(story.due("quoted_without_update"), Some(t(53 * DAY)));
+}
+
+fn void(event: u128) -> CustomerEvent {
+    CustomerEvent::MoveVoided(MoveVoided {
+        journey: "landian-6".into(),
+        corrects: Uuid::from_u128(event),
+        reason: Personal::Sealed,
+        on_conflict: OnConflict::Reject,
+        also_voids: Vec::new(),
+    })
+}
+
+#[test]
+fn voiding_a_move_cancels_its_tasks_and_its_timers() {
+    let story = Story::of("landian-6", "first_contact")
+        .moved(60, "first_contact", "quoted")
+        .acted("call_back_about_quote", t(61));
+    let task = *story.customer().work.tasks.keys().next().unwrap();
+    let voided = story.then(DAY, void(2));
+    assert_eq!(voided.due("quoted_without_update"), None);
+    let rule = format!("cancel:{task}");
+    let events = voided.act(&rule, voided.cause(&rule), t(DAY + 1)).unwrap();
+    assert!(
+        events
+            .iter()
+            .any(|new| matches!(&new.event, CustomerEvent::TaskCancelled(gone) if gone.task == task))
+    );
+}
+
+#[test]
+fn a_corrected_target_cancels_the_old_stages_tasks_and_creates_the_right_ones() {
+    let story = Story::of("landian-6", "first_contact")
+        .moved(60, "first_contact", "quoted")
+        .acted("call_back_about_quote", t(61));
+    let task = *story.customer().work.tasks.keys().next().unwrap();
+    let corrected = story.then(
+        DAY,
+        CustomerEvent::MoveTargetCorrected(MoveTargetCorrected {
+            journey: "landian-6".into(),
+            corrects: Uuid::from_u128(2),
+            pipeline_version: None,
+            to: "need_confirmed".into(),
+            sub_status: None,
+            reason: Personal::Sealed,
+            on_conflict: OnConflict::Reject,
+            also_voids: Vec::new(),
+        }),
+    );
+    assert!(corrected.due(&format!("cancel:{task}")).is_some());
+    assert_eq!(corrected.due("submit_proposal"), Some(t(60)), "due in the past, and created nonetheless");
+}
+
+#[test]
+fn a_corrected_time_moves_the_deadline_and_is_no_activity() {
+    let story = Story::of("landian-6", "first_contact").moved(2 * DAY, "first_contact", "quoted");
+    let corrected = story.then(
+        3 * DAY,
+        CustomerEvent::MoveTimeCorrected(MoveTimeCorrected {
+            journey: "landian-6".into(),
+            corrects: Uuid::from_u128(2),
+            moved_at: t(DAY),
+            reason: Personal::Sealed,
+            on_conflict: OnConflict::Reject,
+            also_voids: Vec::new(),
+        }),
+    );
+    assert_eq!(corrected.due("quoted_without_update"), Some(t(4 * DAY)));
+}
+
+#[test]
+fn nothing_is_due_for_a_merged_or_erased_customer() {
+    let erased = CustomerEvent::Erased(crate::customer::event::Erased { ground: "request".into() });
+    let merged = CustomerEvent::MergedInto(crate::customer::event::MergedInto {
+        survivor: Uuid::from_u128(8),
+        stage_policy: crate::customer::event::StagePolicy::Survivor,
+    });
+    for end in [erased, merged] {
+        let story = Story::of("landian-6", "first_contact").then(60, end);
+        let rules = |_: &str| Some(Rules { pipeline: &story.pipeline, versions: None });
+        assert_eq!(agenda(&story.customer(), rules).len(), 0);
+    }
+}
+
+#[test]
+fn a_move_that_is_refused_is_recorded_as_skipped_and_not_tried_again() {
+    let mut story = Story::of("bajun-5", "intent").then(DAY, signal("paid"));
+    let won = story.pipeline.stages.iter_mut().find(|stage| stage.id == "won").unwrap();
+    won.entry_form.fields = vec!["contract".to_owned()];
+    let skipped = story.acted("paid_is_won", t(DAY));
+    let last = &skipped.events.last().unwrap().event;
+    assert!(
+        matches!(last, CustomerEvent::AutomationSkipped(skip) if skip.reasons == ["field-required"]),
+        "{last:?}"
+    );
+    assert_eq!(skipped.due("paid_is_won"), None);
+}
+
+#[test]
+fn a_rule_does_not_act_twice_in_one_chain_and_no_chain_is_longer_than_eight() {
+    let story = Story::of("landian-6", "first_contact");
+    let ran = |chain: Vec<String>| {
+        CustomerEvent::AutomationRan(AutomationRan {
+            rule: "quoted_without_update".into(),
+            journey: "landian-6".into(),
+            pipeline_version: 1,
+            cause: Uuid::from_u128(1),
+            due_at: t(60),
+            chain,
+        })
+    };
+    let actor = "system:quoted_without_update";
+    let reason = |chain: Vec<String>, rule: &str| {
+        let event = story.move_event("first_contact", "quoted", None, None);
+        let story = story.clone().learned(60, 60, actor, ran(chain)).learned(60, 60, actor, event);
+        let events = story.act(rule, story.cause(rule), t(9 * DAY)).unwrap();
+        match &events[0].event {
+            CustomerEvent::AutomationSkipped(skipped) => skipped.reasons.clone(),
+            _ => Vec::new(),
+        }
+    };
+    assert_eq!(reason(Vec::new(), "quoted_without_update"), ["automation-loop"]);
+    assert!(reason(Vec::new(), "call_back_about_quote").is_empty());
+    let chain = |length: usize| (0..length).map(|n| format!("r{n}")).collect::<Vec<_>>();
+    assert!(reason(chain(6), "call_back_about_quote").is_empty(), "the eighth");
+    assert_eq!(reason(chain(7), "call_back_about_quote"), ["automation-depth"], "the ninth");
+}
+
+#[test]
+fn five_days_without_update_and_seven_without_visit_are_two_clocks() {
+    let story = Story::of("bajun-5", "intent");
+    strikes_at(&story, "reclaim:no_update", t(5 * DAY));
+    strikes_at(&story, "reclaim:no_visit", t(7 * DAY));
+    let noted = story.then(4 * DAY, note());
+    strikes_at(&noted, "reclaim:no_update", t(9 * DAY));
+    strikes_at(&noted, "reclaim:no_visit", t(7 * DAY));
+    let called = noted.follow_up(6 * DAY);
+    strikes_at(&called, "reclaim:no_visit", t(13 * DAY));
+    let taken = called.acted("reclaim:no_update", t(30 * DAY));
+    assert_eq!(taken.customer().owner, Owner::Pool("customer_pool".into()));
+    assert_eq!(taken.due("reclaim:no_visit"), None);
+}
+
+#[test]
+fn a_pool_may_say_more_than_and_local_days() {
+    let mut story = Story::of("bajun-5", "intent");
+    let rules = story.pipeline.pools[0].rules.as_mut().unwrap();
+    rules.reclaim[1].boundary = crate::pipeline::automation::Boundary::Exceeded;
+    strikes_at(&story, "reclaim:no_visit", t(7 * DAY) + TICK);
+    let rules = story.pipeline.pools[0].rules.as_mut().unwrap();
+    rules.reclaim[0].unit = crate::pool::rules::ReclaimUnit::LocalDay;
+    // 2026-03-07 at nine in Shanghai reaches into that day, which ends at 16:00 UTC.
+    strikes_at(&story, "reclaim:no_update", at("2026-03-07T16:00:00Z"));
+}
+
+#[test]
+fn the_owner_is_warned_two_days_and_one_day_before() {
+    let story = Story::of("bajun-5", "intent");
+    strikes_at(&story, "warn:no_update:172800", t(3 * DAY));
+    strikes_at(&story, "warn:no_update:86400", t(4 * DAY));
+}
+
+#[test]
+fn won_lost_and_paused_customers_are_not_taken_back() {
+    for (template, stage) in [("bajun-5", "won"), ("helloword-13", "postponed"), ("bajun-5", "churned")] {
+        assert_eq!(Story::of(template, stage).due("reclaim:no_update"), None, "{stage}");
+    }
+}
+
+#[test]
+fn a_new_owner_has_the_whole_time_and_a_grace_for_visits() {
+    let change = CustomerEvent::OwnerChanged(OwnerChanged {
+        from: Owner::Rep("li".into()),
+        to: Owner::Rep("zhao".into()),
+        reason: Personal::Sealed,
+        occasion: None,
+        grace_until: None,
+    });
+    let story = Story::of("bajun-5", "intent").then(4 * DAY, change);
+    strikes_at(&story, "reclaim:no_update", t(9 * DAY));
+    strikes_at(&story, "reclaim:no_visit", t(13 * DAY));
+}
+
+#[test]
+fn a_reclaim_that_somebody_forestalled_is_recorded() {
+    let story = Story::of("bajun-5", "intent").then(6 * DAY, note());
+    let rules = |_: &str| Some(Rules { pipeline: &story.pipeline, versions: None });
+    let overtaken =
+        agenda(&story.customer(), rules).into_iter().find(|one| matches!(one.due, Due::Overtaken(..)));
+    let overtaken = overtaken.expect("it was due a day before");
+    let events = story.act(&overtaken.rule, overtaken.cause, t(6 * DAY + 1)).unwrap();
+    assert!(
+        matches!(&events[0].event, CustomerEvent::ReclaimSkipped(skipped) if skipped.deadline == t(5 * DAY))
+    );
+}
+
+fn claimed() -> CustomerEvent {
+    let quota_date = t(0).date_naive();
+    CustomerEvent::Claimed(Claimed { rep: "li".into(), pool: "customer_pool".into(), quota_date })
+}
+
+/// In the pool, and claimed by li at 100.
+fn claim() -> Story {
+    let mut story = Story::of("bajun-5", "intent");
+    if let CustomerEvent::Registered(registered) = &mut story.events[0].event {
+        registered.owner = Owner::Pool("customer_pool".into());
+    }
+    story.then(100, claimed())
+}
+
+#[test]
+fn the_first_contact_is_missed_48_hours_and_the_grace_after_the_claim() {
+    let hours = |hours: i64| 100 + hours * 3_600;
+    strikes_at(&claim(), "first_contact", t(hours(50)) + TICK);
+    // At the last instant, and recorded at the last instant.
+    let in_time = claim().learned(hours(48), hours(50), "rep:li", follow_up("phone"));
+    assert_eq!(in_time.due("first_contact"), None);
+    let too_late = claim().learned(hours(48) + 1, hours(49), "rep:li", follow_up("phone"));
+    assert!(too_late.due("first_contact").is_some());
+    let recorded_late = claim().learned(hours(48), hours(50) + 1, "rep:li", follow_up("phone"));
+    let cause = recorded_late.cause("first_contact");
+    let events = recorded_late.act("first_contact", cause, t(hours(60))).unwrap();
+    let late = events.iter().find_map(|new| match &new.event {
+        CustomerEvent::FirstContactMissed(missed) => missed.recorded_late,
+        _ => None,
+    });
+    assert_eq!(late, Some(Uuid::from_u128(3)), "shown as recorded late");
+    // Content sent out, or somebody else's call, is no contact.
+    let content = claim().learned(hours(1), hours(1), "rep:li", follow_up("content"));
+    assert!(content.due("first_contact").is_some());
+    let other = claim().learned(hours(1), hours(1), "rep:zhao", follow_up("phone"));
+    assert!(other.due("first_contact").is_some());
+}
+
+#[test]
+fn every_automation_of_every_template_has_a_trigger_that_can_be_told() {
+    for template in templates() {
+        for automation in &template.pipeline.automations {
+            if let crate::pipeline::automation::Trigger::FieldDate { field, .. } = &automation.trigger {
+                let dates = ["contract_end", "delivered_on", "postponed_until"];
+                assert!(dates.contains(&field.as_str()), "{} {field}", template.key);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_task_is_created_once_on_any_number_of_replays() {
+    let story = Story::of("landian-6", "first_contact");
+    let cause = story.cause("send_material");
+    let acted = story.acted("send_material", t(1));
+    for _ in 0..3 {
+        assert_eq!(acted.act("send_material", cause, t(9)), Err(Code::NotDue));
+    }
+    let created = acted.events.iter().filter(|known| matches!(known.event, CustomerEvent::TaskCreated(_)));
+    assert_eq!(created.count(), 1);
+}

@@ -1,0 +1,337 @@
+//! What the clocks of rules look at, what rules have done, and what is to be done: a fold beside the timelines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use super::event::{CustomerEvent, DetailsChanged, Profile, Recorded, TaskCreated};
+use crate::Owner;
+use crate::pipeline::automation::Activity;
+
+/// How many signals of one kind are kept for rules that have not acted on them yet.
+const SIGNALS_KEPT: usize = 8;
+/// The channels by which somebody is really spoken to.
+const REAL_CHANNELS: &[&str] = &["phone", "wechat", "visit", "email", "meeting"];
+
+/// What rules need to know of a customer.
+#[derive(Debug, Clone, Default)]
+pub struct Work {
+    /// The tasks, done and cancelled ones too, by the ids of the events that created them.
+    pub tasks: BTreeMap<Uuid, Task>,
+    /// How the customer came to its owner.
+    pub owned: Option<Owned>,
+    /// The claims, in order.
+    pub claims: Vec<Claim>,
+    /// Who lost or released the customer, in order.
+    pub losses: Vec<Loss>,
+    /// The conversations of the claimant since the last claim.
+    pub contacts: Vec<Contacted>,
+    /// The signals that rules may act on, in order.
+    pub signals: Vec<SignalSeen>,
+    acted: BTreeSet<(Uuid, String)>,
+    chains: BTreeMap<Uuid, Vec<String>>,
+    running: Option<(String, Vec<String>)>,
+    records: BTreeMap<Uuid, Record>,
+    last: BTreeMap<Activity, [Option<Happened>; 2]>,
+    dates: BTreeMap<&'static str, (NaiveDate, Happened)>,
+    facts_changed_at: Option<DateTime<Utc>>,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// As it was created.
+    pub created: TaskCreated,
+    /// What became of it.
+    pub state: TaskState,
+}
+
+/// What became of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskState {
+    /// It waits.
+    Open,
+    /// It is done.
+    Done,
+    /// Its cause was void.
+    Cancelled,
+}
+
+/// Something that happened, as clocks look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Happened {
+    /// When.
+    pub effective_at: DateTime<Utc>,
+    /// When we learned it.
+    pub recorded_at: DateTime<Utc>,
+    /// The event.
+    pub event: Uuid,
+}
+
+/// How a move was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// When we learned it.
+    pub recorded_at: DateTime<Utc>,
+    /// Whether it was read in from a file of past changes.
+    pub imported: bool,
+    /// Whether a rule made it.
+    pub by_rule: bool,
+}
+
+/// How a customer came to its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owned {
+    /// The event that gave it.
+    pub by: Happened,
+    /// Whether another rep had it before.
+    pub handed_over: bool,
+}
+
+/// A claim that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Who claimed.
+    pub rep: String,
+    /// From which pool.
+    pub pool: String,
+    /// The event.
+    pub event: Uuid,
+    /// When it was recorded.
+    pub at: DateTime<Utc>,
+}
+
+/// A rep whose customer went to a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// Who had it.
+    pub rep: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A conversation of the claimant, by a channel through which people speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contacted {
+    /// The follow-up.
+    pub event: Uuid,
+    /// When it took place.
+    pub effective_at: DateTime<Utc>,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// A signal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignalSeen {
+    /// Its kind.
+    pub kind: String,
+    /// The automations whose particulars it has.
+    pub meets: Vec<String>,
+    /// Its place in the log.
+    pub position: u64,
+    /// When it happened.
+    pub at: Happened,
+}
+
+impl Work {
+    /// Folds the next event in, while the customer still belongs to `owner`.
+    pub(super) fn evolve(&mut self, owner: &Owner, recorded: &Recorded<CustomerEvent>) {
+        let at = Happened {
+            effective_at: recorded.effective_at,
+            recorded_at: recorded.recorded_at,
+            event: recorded.id,
+        };
+        let by_rule = recorded.origin.as_deref() == Some("rule");
+        let follows = by_rule && self.running.as_ref().is_some_and(|(actor, _)| *actor == recorded.actor);
+        if !follows {
+            self.running = None;
+        }
+        self.learn(owner, recorded, at, by_rule);
+        self.keep_move(recorded, at, by_rule);
+        match &recorded.event {
+            CustomerEvent::AutomationRan(event) => {
+                self.acted.insert((event.cause, event.rule.clone()));
+                let chain = [event.chain.clone(), vec![event.rule.clone()]].concat();
+                self.running = Some((recorded.actor.clone(), chain));
+            }
+            CustomerEvent::AutomationSkipped(event) => {
+                self.acted.insert((event.cause, event.rule.clone()));
+            }
+            CustomerEvent::ReclaimSkipped(event) => {
+                self.acted.insert((event.because, event.rule.clone()));
+            }
+            CustomerEvent::TaskCreated(event) => {
+                self.tasks.insert(recorded.id, Task { created: event.clone(), state: TaskState::Open });
+            }
+            CustomerEvent::TaskCompleted(event) => self.settle(event.task, TaskState::Done),
+            CustomerEvent::TaskCancelled(event) => self.settle(event.task, TaskState::Cancelled),
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, task: Uuid, state: TaskState) {
+        if let Some(task) = self.tasks.get_mut(&task) {
+            task.state = state;
+        }
+    }
+
+    fn learn(&mut self, owner: &Owner, recorded: &Recorded<CustomerEvent>, at: Happened, by_rule: bool) {
+        match &recorded.event {
+            CustomerEvent::Registered(event) => {
+                self.learn_dates(event.profile.as_ref(), at);
+                self.own(&event.owner, None, at, recorded.origin.as_deref() == Some("import"));
+            }
+            CustomerEvent::DetailsChanged(event) => {
+                self.learn_dates(event.profile.as_ref(), at);
+                self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
+                let tags_alone = DetailsChanged { tags: event.tags.clone(), ..DetailsChanged::default() };
+                if !by_rule && *event != tags_alone {
+                    self.happened(Activity::Update, at);
+                }
+            }
+            CustomerEvent::Noted(_) => {
+                self.happened(Activity::Note, at);
+                self.happened(Activity::Update, at);
+            }
+            CustomerEvent::FollowedUp(event) => {
+                self.happened(Activity::FollowUp, at);
+                self.happened(Activity::Update, at);
+                let claimant = self.claims.last().is_some_and(|claim| is_rep(&recorded.actor, &claim.rep));
+                if claimant && REAL_CHANNELS.contains(&event.channel.as_str()) {
+                    let Happened { effective_at, recorded_at, event } = at;
+                    self.contacts.push(Contacted { event, effective_at, recorded_at });
+                }
+            }
+            CustomerEvent::Signalled(event) => {
+                self.happened(Activity::Signal(event.kind.clone()), at);
+                if !by_rule {
+                    self.happened(Activity::Update, at);
+                }
+                self.keep_signal(SignalSeen {
+                    kind: event.kind.clone(),
+                    meets: event.meets.clone(),
+                    position: recorded.position,
+                    at,
+                });
+            }
+            CustomerEvent::SubStatusSet(_) => {
+                self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
+            }
+            CustomerEvent::Claimed(event) => {
+                self.contacts.clear();
+                let (rep, pool) = (event.rep.clone(), event.pool.clone());
+                self.claims.push(Claim { rep, pool, event: recorded.id, at: recorded.recorded_at });
+                self.own(&Owner::Rep(event.rep.clone()), Some(owner), at, false);
+            }
+            CustomerEvent::Released(event) => {
+                self.own(&Owner::Pool(event.pool.clone()), Some(owner), at, false);
+            }
+            CustomerEvent::OwnerChanged(event) => self.own(&event.to, Some(&event.from), at, false),
+            _ => {}
+        }
+    }
+
+    /// Becoming the owner, in whatever way, begins the clocks: by a file of the past, when it was read in.
+    fn own(&mut self, to: &Owner, from: Option<&Owner>, at: Happened, imported: bool) {
+        if let (Some(Owner::Rep(rep)), Owner::Pool(_)) = (from, to) {
+            self.losses.push(Loss { rep: rep.clone(), at: at.effective_at });
+        }
+        let since = if imported { at.recorded_at } else { at.effective_at };
+        let owned = Owned {
+            by: Happened { effective_at: since, ..at },
+            handed_over: matches!(from, Some(Owner::Rep(_))),
+        };
+        self.owned = matches!(to, Owner::Rep(_)).then_some(owned);
+        self.facts_changed_at = from.map(|_| at.effective_at).max(self.facts_changed_at);
+    }
+
+    fn learn_dates(&mut self, profile: Option<&Profile>, at: Happened) {
+        let Some(profile) = profile else { return };
+        for (name, whole, date) in [
+            ("contract_end", "contract", profile.contract.and_then(|contract| contract.ends_on)),
+            ("delivered_on", "delivered_on", profile.delivered_on),
+            ("postponed_until", "postponed_until", profile.postponed_until),
+        ] {
+            if let Some(date) = date {
+                self.dates.insert(name, (date, at));
+            } else if profile.cleared.iter().any(|cleared| cleared == whole) {
+                self.dates.remove(name);
+            }
+        }
+    }
+
+    fn keep_move(&mut self, recorded: &Recorded<CustomerEvent>, at: Happened, by_rule: bool) {
+        let moved = matches!(
+            recorded.event,
+            CustomerEvent::Registered(_)
+                | CustomerEvent::Moved(_)
+                | CustomerEvent::MoveInserted(_)
+                | CustomerEvent::Reactivated(_)
+        );
+        if !moved {
+            return;
+        }
+        let imported = recorded.origin.as_deref() == Some("import");
+        self.records.insert(at.event, Record { recorded_at: at.recorded_at, imported, by_rule });
+        if let Some((_, chain)) = self.running.clone().filter(|_| by_rule) {
+            self.chains.insert(at.event, chain);
+        }
+    }
+
+    fn keep_signal(&mut self, seen: SignalSeen) {
+        let same = self.signals.iter().filter(|known| known.kind == seen.kind).count();
+        if same >= SIGNALS_KEPT
+            && let Some(oldest) = self.signals.iter().position(|known| known.kind == seen.kind)
+        {
+            self.signals.remove(oldest);
+        }
+        self.signals.push(seen);
+    }
+
+    fn happened(&mut self, activity: Activity, at: Happened) {
+        let [latest, before] = self.last.entry(activity).or_default();
+        if latest.is_none_or(|known| known.effective_at <= at.effective_at) {
+            (*before, *latest) = (*latest, Some(at));
+        } else if before.is_none_or(|known| known.effective_at <= at.effective_at) {
+            *before = Some(at);
+        }
+    }
+
+    /// The last two times that an activity other than a move happened, the last one first.
+    pub fn last(&self, activity: &Activity) -> impl Iterator<Item = Happened> + use<> {
+        self.last.get(activity).copied().unwrap_or_default().into_iter().flatten()
+    }
+
+    /// How a move was recorded.
+    pub fn record(&self, event: Uuid) -> Option<Record> {
+        self.records.get(&event).copied()
+    }
+
+    /// A date that is known of the customer, and the event that told it: `contract_end`, `delivered_on` or
+    /// `postponed_until`.
+    pub fn date(&self, field: &str) -> Option<(NaiveDate, Happened)> {
+        self.dates.get(field).copied()
+    }
+
+    /// Whether a rule has acted for a cause.
+    pub fn has_acted(&self, rule: &str, cause: Uuid) -> bool {
+        self.acted.contains(&(cause, rule.to_owned()))
+    }
+
+    /// The rules whose acts led to an event, the first one first.
+    pub fn chain(&self, event: Uuid) -> &[String] {
+        self.chains.get(&event).map_or(&[], Vec::as_slice)
+    }
+
+    /// When something last changed that conditions look at, moves and conversations apart.
+    pub fn facts_changed_at(&self) -> Option<DateTime<Utc>> {
+        self.facts_changed_at
+    }
+}
+
+/// Whether an actor is the rep of that id.
+fn is_rep(actor: &str, rep: &str) -> bool {
+    actor.strip_prefix("rep:").unwrap_or(actor) == rep
+}

@@ -1,0 +1,377 @@
+//! The fold: each customer that a page touches is written as it stands then, its deadlines anew.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+use waymark_domain::automation::{Deadline, agenda};
+use waymark_domain::customer::Customer;
+use waymark_domain::customer::event::CustomerEvent;
+use waymark_domain::customer::timeline::MoveKind;
+use waymark_domain::customer::work::{Task, TaskState};
+use waymark_domain::pipeline::automation::{Activity, Outlet};
+use waymark_domain::pipeline::event::{Message, Scheduled};
+use waymark_domain::{Label, Owner};
+use waymark_eventstore::Position;
+
+use super::definitions::{Definitions, Said};
+use super::{
+    CUSTOMERS, DEADLINES, DROP_DEADLINES, DROP_STANDINGS, IN_JOURNEY, REMINDERS, RUN, Remembered, STANDINGS,
+    TASKS,
+};
+use crate::db::{Value, values};
+use crate::error::Result;
+use crate::fact::Fact;
+use crate::history::{self, Effect};
+use crate::model::{Scope, Writes};
+
+/// How many customers of a pipeline are read at a time when another version was published.
+const BATCH: u32 = 500;
+
+/// Folds the facts of a page.
+pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Fact]) -> Result<Writes> {
+    let news = memory.definitions.read_on(scope).await?;
+    let mut page = Page { scope, rows: Rows::default(), touched: BTreeMap::new() };
+    for fact in facts {
+        page.take(memory, fact).await?;
+    }
+    for (said, event) in &news.scheduled {
+        page.rows.scheduled(scope, *said, event);
+    }
+    for key in &news.published {
+        page.touch_all_in(memory, key).await?;
+    }
+    let Page { rows, touched, .. } = page;
+    let mut writes = Writes::default();
+    let mut rows = rows;
+    for (id, customer) in touched {
+        for drop in [DROP_DEADLINES, DROP_STANDINGS] {
+            writes.statements.push((drop, values![scope.tenant.0, scope.generation, id].to_vec()));
+        }
+        rows.customer(scope, &customer, &memory.definitions);
+        memory.customers.put(id, customer);
+    }
+    rows.write(&mut writes);
+    Ok(writes)
+}
+
+struct Page<'a> {
+    scope: &'a Scope<'a>,
+    rows: Rows,
+    touched: BTreeMap<Uuid, Customer>,
+}
+
+impl Page<'_> {
+    async fn take(&mut self, memory: &mut Remembered, fact: &Fact) -> Result<()> {
+        let before = fact.event.position.saturating_sub(1);
+        let known = match self.touched.remove(&fact.customer) {
+            Some(customer) => Some(customer),
+            None => self.load(memory, fact.customer, before, &fact.event.event).await?,
+        };
+        let customer = match known {
+            Some(mut customer) => {
+                customer.evolve(&fact.event);
+                Some(customer)
+            }
+            None => Customer::fold([&fact.event]),
+        };
+        let Some(customer) = customer else { return Ok(()) };
+        self.rows.happened(self.scope, &customer, fact);
+        self.rows.told(self.scope, &customer, fact, &memory.definitions);
+        self.touched.insert(fact.customer, customer);
+        Ok(())
+    }
+
+    /// The customer as it was up to a position.
+    async fn load(
+        &self,
+        memory: &mut Remembered,
+        id: Uuid,
+        until: Position,
+        next: &CustomerEvent,
+    ) -> Result<Option<Customer>> {
+        if let Some(customer) = memory.customers.pop(&id) {
+            return Ok(Some(customer));
+        }
+        if matches!(next, CustomerEvent::Registered(_)) {
+            return Ok(None);
+        }
+        let events = history::events(self.scope.store, self.scope.tenant, id, until).await?;
+        Ok(Customer::fold(&events))
+    }
+
+    /// Another version of a pipeline was published: everybody in it has another agenda.
+    async fn touch_all_in(&mut self, memory: &mut Remembered, journey: &str) -> Result<()> {
+        let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
+        let mut session = self.scope.db.read().await?;
+        let mut after = Uuid::nil();
+        loop {
+            let values = values![tenant, generation, journey, after, BATCH];
+            let rows = session.rows(IN_JOURNEY, &values).await?;
+            let ids = rows.iter().map(|row| row.uuid(0)).collect::<Result<Vec<_>>>()?;
+            for id in &ids {
+                if self.touched.contains_key(id) {
+                    continue;
+                }
+                let known = match memory.customers.pop(id) {
+                    Some(customer) => Some(customer),
+                    None => {
+                        let events =
+                            history::events(self.scope.store, self.scope.tenant, *id, self.scope.reached)
+                                .await?;
+                        Customer::fold(&events)
+                    }
+                };
+                self.touched.extend(known.map(|customer| (*id, customer)));
+            }
+            match ids.last() {
+                Some(last) if ids.len() == BATCH as usize => after = *last,
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+/// The rows that a page writes, by table.
+#[derive(Default)]
+struct Rows {
+    customers: Vec<Value>,
+    standings: Vec<Value>,
+    deadlines: Vec<Value>,
+    runs: Vec<Value>,
+    tasks: Vec<Value>,
+    reminders: Vec<Value>,
+}
+
+impl Rows {
+    fn write(self, writes: &mut Writes) {
+        writes.rows = vec![
+            (&CUSTOMERS, self.customers),
+            (&STANDINGS, self.standings),
+            (&DEADLINES, self.deadlines),
+            (&RUN, self.runs),
+            (&TASKS, self.tasks),
+            (&REMINDERS, self.reminders),
+        ];
+    }
+
+    /// What an event adds for good.
+    fn happened(&mut self, scope: &Scope<'_>, customer: &Customer, fact: &Fact) {
+        let (tenant, generation, position) = (scope.tenant.0, scope.generation, fact.event.position);
+        let run = match &fact.event.event {
+            CustomerEvent::AutomationRan(e) => Some((&e.rule, e.cause, &e.journey, e.due_at, None)),
+            CustomerEvent::AutomationSkipped(e) => {
+                Some((&e.rule, e.cause, &e.journey, e.due_at, Some(e.reasons.join(" "))))
+            }
+            _ => None,
+        };
+        if let Some((rule, cause, journey, due_at, skipped)) = run {
+            self.runs.extend(values![
+                tenant,
+                generation,
+                position,
+                fact.customer,
+                rule.as_str(),
+                cause,
+                journey.as_str(),
+                due_at.timestamp_micros(),
+                skipped,
+            ]);
+        }
+        if let CustomerEvent::Reminded(e) = &fact.event.event {
+            let message = (&e.text, e.role.as_str(), e.channels.as_slice());
+            let about = (Some(customer), customer.primary());
+            self.reminder(scope, Said::of(fact), about, (&e.rule, e.cause, 0), message);
+        }
+    }
+
+    /// What the calendar reminds of.
+    fn scheduled(&mut self, scope: &Scope<'_>, said: Said, event: &Scheduled) {
+        for (n, message) in (0..).zip(&event.reminders) {
+            let Message { text, role, channels } = message;
+            self.reminder(
+                scope,
+                said,
+                (None, event.pipeline.as_str()),
+                (&event.rule, said.id, n),
+                (text, role, channels),
+            );
+        }
+        self.runs.extend(values![
+            scope.tenant.0,
+            scope.generation,
+            said.position,
+            None::<Uuid>,
+            event.rule.as_str(),
+            said.id,
+            event.pipeline.as_str(),
+            said.at.timestamp_micros(),
+            None::<String>,
+        ]);
+    }
+
+    /// What rules that only tell say of an entry. Histories that are read in tell nobody.
+    fn told(&mut self, scope: &Scope<'_>, customer: &Customer, fact: &Fact, definitions: &Definitions) {
+        let Effect::Move { journey, kind, pipeline_version, stage, .. } = Effect::of(&fact.event.event)
+        else {
+            return;
+        };
+        if kind == MoveKind::Inserted || fact.event.origin.as_deref() == Some("import") {
+            return;
+        }
+        let before = fact.event.position;
+        let Some(pipeline) = definitions.version(journey, pipeline_version, before) else { return };
+        let mut n = 0;
+        for automation in &pipeline.automations {
+            let before = n;
+            for (text, role, channels) in automation.told_of(stage) {
+                let channels = if channels.is_empty() { &[Outlet::Workbench] } else { channels };
+                let why = (automation.id.as_str(), fact.event.id, n);
+                self.reminder(scope, Said::of(fact), (Some(customer), journey), why, (text, role, channels));
+                n += 1;
+            }
+            if n > before {
+                self.runs.extend(values![
+                    scope.tenant.0,
+                    scope.generation,
+                    fact.event.position,
+                    fact.customer,
+                    automation.id.as_str(),
+                    fact.event.id,
+                    journey,
+                    fact.event.effective_at.timestamp_micros(),
+                    None::<String>,
+                ]);
+            }
+        }
+    }
+
+    fn reminder(
+        &mut self,
+        scope: &Scope<'_>,
+        said: Said,
+        (customer, journey): (Option<&Customer>, &str),
+        (rule, cause, n): (&str, Uuid, u32),
+        (text, role, channels): (&Label, &str, &[Outlet]),
+    ) {
+        let owner = customer.map(|customer| parts(&customer.owner));
+        let channels = channels.iter().map(|channel| channel.as_str()).collect::<Vec<_>>().join(" ");
+        self.reminders.extend(values![
+            scope.tenant.0,
+            scope.generation,
+            said.position,
+            n,
+            said.id,
+            customer.map(|customer| customer.id),
+            journey,
+            owner.map(|(kind, _)| kind),
+            owner.map(|(_, id)| id),
+            role,
+            text.zh.as_str(),
+            text.en.as_str(),
+            channels,
+            rule,
+            cause,
+            said.at.timestamp_micros(),
+        ]);
+    }
+
+    /// The customer as it stands at the end of the page.
+    fn customer(&mut self, scope: &Scope<'_>, customer: &Customer, definitions: &Definitions) {
+        let (tenant, generation) = (scope.tenant.0, scope.generation);
+        let (kind, owner) = parts(&customer.owner);
+        let last = customer.work.last(&Activity::Update).next();
+        self.customers.extend(values![
+            tenant,
+            generation,
+            customer.id,
+            kind,
+            owner,
+            customer.tier.clone(),
+            customer.next_plan.as_ref().map(|plan| plan.at.timestamp_micros()),
+            last.map(|at| at.effective_at.timestamp_micros()),
+            customer.journeys.began_at().unwrap_or_default().timestamp_micros(),
+            customer.erased || customer.merged_into.is_some(),
+        ]);
+        for journey in customer.journeys.keys() {
+            self.standing(scope, customer, journey);
+        }
+        for (id, task) in &customer.work.tasks {
+            self.task(scope, customer.id, *id, task);
+        }
+        for ((rule, cause), (journey, due_at)) in deadlines(customer, definitions) {
+            self.deadlines.extend(values![tenant, generation, customer.id, rule, cause, journey, due_at]);
+        }
+    }
+
+    fn standing(&mut self, scope: &Scope<'_>, customer: &Customer, journey: &str) {
+        let stays = customer.journeys.stays(journey);
+        let Some(current) = stays.last() else { return };
+        let went_back = stays.iter().any(|stay| stay.cycle == current.cycle && stay.visit > 1);
+        self.standings.extend(values![
+            scope.tenant.0,
+            scope.generation,
+            customer.id,
+            journey,
+            current.stage.as_str(),
+            current.entered_at.timestamp_micros(),
+            went_back,
+        ]);
+    }
+
+    fn task(&mut self, scope: &Scope<'_>, customer: Uuid, id: Uuid, task: &Task) {
+        let created = &task.created;
+        let state = match task.state {
+            TaskState::Open => "open",
+            TaskState::Done => "done",
+            TaskState::Cancelled => "cancelled",
+        };
+        self.tasks.extend(values![
+            scope.tenant.0,
+            scope.generation,
+            id,
+            customer,
+            created.task.as_str(),
+            created.title.zh.as_str(),
+            created.title.en.as_str(),
+            created.role.as_str(),
+            created.due_at.timestamp_micros(),
+            created.rule.as_str(),
+            created.cause,
+            created.journey.as_str(),
+            created.stage.as_str(),
+            created.process.clone(),
+            state,
+        ]);
+    }
+}
+
+/// The earliest deadline of each rule and cause, under whichever version it is.
+fn deadlines(customer: &Customer, definitions: &Definitions) -> BTreeMap<(String, Uuid), (String, i64)> {
+    let most = customer.journeys.keys().map(|key| definitions.rules(key).len()).max().unwrap_or(0);
+    let mut found: BTreeMap<(String, Uuid), (String, i64)> = BTreeMap::new();
+    for place in 0..most.max(1) {
+        let rules = |key: &str| {
+            let all = definitions.rules(key);
+            all.get(place).or(all.last()).copied()
+        };
+        for Deadline { rule, cause, journey, due_at, .. } in agenda(customer, rules) {
+            let due_at = due_at.timestamp_micros();
+            let known = found.entry((rule, cause)).or_insert((journey, due_at));
+            known.1 = known.1.min(due_at);
+        }
+    }
+    found
+}
+
+fn parts(owner: &Owner) -> (&'static str, &str) {
+    match owner {
+        Owner::Rep(rep) => ("rep", rep),
+        Owner::Pool(pool) => ("pool", pool),
+    }
+}
+
+impl Said {
+    fn of(fact: &Fact) -> Self {
+        Self { position: fact.event.position, id: fact.event.id, at: fact.event.effective_at }
+    }
+}

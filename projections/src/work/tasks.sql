@@ -1,0 +1,12 @@
+SELECT t.task, t.customer, t.name, t.title_zh, t.title_en, t.role, t.due_at, t.rule, t.cause, t.journey, t.stage,
+       t.process, t.state, c.owner_kind, c.owner_id, c.closed
+FROM work_task t
+JOIN work_customer c ON c.tenant_id = $1 AND c.generation = $2 AND c.customer = t.customer
+WHERE t.tenant_id = $1 AND t.generation = $2
+  AND (t.due_at > $3 OR (t.due_at = $3 AND t.task > $4))
+  AND ($5 IS NULL OR t.state = $5) AND ($6 IS NULL OR t.role = $6) AND ($7 IS NULL OR t.customer = $7)
+  AND ($8 IS NULL OR (c.owner_kind = 'rep' AND c.owner_id = $8))
+  AND t.due_at >= $9 AND t.due_at < $10
+  AND (t.state <> 'open' OR c.closed = 0)
+ORDER BY t.due_at, t.task
+LIMIT $11
