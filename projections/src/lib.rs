@@ -9,19 +9,21 @@ mod ask;
 mod board;
 mod bulk;
 mod checkpoint;
-mod db;
+pub mod db;
 mod dwell;
 mod error;
 mod fact;
 pub mod figures;
 mod history;
 mod model;
+mod nodes;
 mod parked;
 mod projections;
 mod projector;
 mod rebuild;
 mod runner;
 mod schema;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -40,6 +42,7 @@ pub use dwell::{
     Unit, Window,
 };
 pub use error::ProjectionError;
+pub use nodes::Node;
 pub use parked::Parked;
 pub use projections::{ProjectionStatus, Projections};
 pub use rebuild::Progress;
