@@ -30,6 +30,10 @@ pub enum StoreError {
     /// until it is opened again; whether this append is in the log is told by its receipt then.
     #[error("the log has stopped after a failed write: {0}")]
     Poisoned(String),
+    /// The database took a commit and its answer was lost, and the log could not be asked since. Whether this append is
+    /// in the log is told by its receipt: the same command, sent again, is answered rightly either way.
+    #[error("it is not known whether this was recorded: {0}")]
+    InDoubt(String),
     /// Reading or connecting failed; nothing was changed.
     #[error("the log cannot be reached: {0}")]
     Unavailable(String),

@@ -1,4 +1,4 @@
-//! Wakes readers of a tenant's log after each commit of this process.
+//! Wakes readers of a tenant's log when its head has moved.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,11 @@ pub(crate) struct Watchers(Mutex<HashMap<TenantId, watch::Sender<Position>>>);
 impl Watchers {
     pub(crate) fn subscribe(&self, tenant: TenantId) -> watch::Receiver<Position> {
         self.lock().entry(tenant).or_default().subscribe()
+    }
+
+    /// The tenants whose head somebody waits for.
+    pub(crate) fn watched(&self) -> Vec<TenantId> {
+        self.lock().iter().filter(|(_, head)| head.receiver_count() > 0).map(|(tenant, _)| *tenant).collect()
     }
 
     /// Tells the readers that the head stands at `position` at least.

@@ -1,0 +1,162 @@
+//! Gathers what the database knows that bears on a batch.
+
+use serde::Serialize;
+use sqlx::postgres::{PgConnection, PgRow};
+use uuid::Uuid;
+
+use super::failure::Failure;
+use super::row;
+use crate::batch::{Facts, LogHead};
+use crate::ledger::Frontier;
+use crate::prepare::Request;
+use crate::{Condition, Position, QueryItem, TenantId};
+
+const LOCK_HEAD: &str = include_str!("lock_head.sql");
+const FIRST_HEAD: &str = include_str!("first_head.sql");
+const FACTS: &str = include_str!("facts.sql");
+
+/// Locks the tenant's log to the end of the transaction and says where it ends. Waits for whoever has it.
+pub(super) async fn lock_head(connection: &mut PgConnection, tenant: TenantId) -> Result<LogHead, Failure> {
+    if let Some(found) = locked(connection, tenant).await? {
+        return Ok(row::head(&found)?);
+    }
+    let empty = Frontier::default();
+    sqlx::query(FIRST_HEAD)
+        .bind(tenant.0)
+        .bind(empty.to_bytes())
+        .bind(empty.root().as_slice())
+        .execute(&mut *connection)
+        .await?;
+    let found = locked(connection, tenant).await?;
+    let found = found.ok_or_else(|| Failure::damaged(0, "the head cannot be made"))?;
+    Ok(row::head(&found)?)
+}
+
+async fn locked(connection: &mut PgConnection, tenant: TenantId) -> Result<Option<PgRow>, Failure> {
+    Ok(sqlx::query(LOCK_HEAD).bind(tenant.0).fetch_optional(connection).await?)
+}
+
+/// Gathers the facts for these requests of one tenant. The caller has locked the head.
+pub(super) async fn gather(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    head: LogHead,
+    requests: &[&Request],
+) -> Result<Facts, Failure> {
+    let asked = Asked::of(requests, head.position());
+    let mut facts = Facts { head, ..Facts::default() };
+    asked.learn_unbounded(&mut facts);
+    if asked.nothing() {
+        return Ok(facts);
+    }
+    let rows = sqlx::query(FACTS)
+        .bind(tenant.0)
+        .bind(&asked.command_ids)
+        .bind(&asked.event_ids)
+        .bind(&asked.subjects)
+        .bind(list(&asked.by_tag))
+        .bind(list(&asked.by_type))
+        .fetch_all(connection)
+        .await?;
+    for found in &rows {
+        learn(&mut facts, found)?;
+    }
+    Ok(facts)
+}
+
+fn learn(facts: &mut Facts, found: &PgRow) -> Result<(), Failure> {
+    match row::get(found, "fact")? {
+        "receipt" => drop(facts.receipts.insert(row::get(found, "command_id")?, row::receipt(found)?)),
+        "id" => drop(facts.taken_ids.insert(row::get(found, "id")?)),
+        "key" => {
+            let key = row::data_key(found)?;
+            facts.keys.insert(key.subject, key);
+        }
+        _ => {
+            let request = usize::try_from(row::natural(found, "number")?).unwrap_or(usize::MAX);
+            let position = row::natural(found, "position")?;
+            let known = facts.conflicts.entry(request).or_default();
+            *known = position.max(*known);
+        }
+    }
+    Ok(())
+}
+
+/// A list that a statement takes apart with `jsonb_to_recordset`.
+pub(super) fn list<T: Serialize>(items: &[T]) -> String {
+    // Strings and numbers in sequences always have a JSON form.
+    serde_json::to_string(items).unwrap_or_default()
+}
+
+/// An alternative of a condition, looked up by its first tag.
+#[derive(Serialize)]
+struct ByTag<'a> {
+    request: usize,
+    after: Position,
+    tag: &'a str,
+    types: &'a [String],
+    further: &'a [String],
+}
+
+/// An alternative of a condition that names no tag, looked up by one of its types.
+#[derive(Serialize)]
+struct ByType<'a> {
+    request: usize,
+    after: Position,
+    #[serde(rename = "type")]
+    event_type: &'a str,
+}
+
+/// What a batch asks of the database. Conditions that have seen the whole log ask nothing; those on every event are
+/// answered by the head itself.
+#[derive(Default)]
+struct Asked<'a> {
+    command_ids: Vec<&'a str>,
+    event_ids: Vec<Uuid>,
+    subjects: Vec<Uuid>,
+    by_tag: Vec<ByTag<'a>>,
+    by_type: Vec<ByType<'a>>,
+    unbounded: Vec<usize>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(requests: &[&'a Request], head: Position) -> Self {
+        let mut asked = Self::default();
+        for (number, request) in requests.iter().enumerate() {
+            asked.command_ids.extend(request.receipt.iter().map(|receipt| receipt.command_id.as_str()));
+            asked.event_ids.extend(request.events.iter().map(|event| event.id));
+            asked.subjects.extend(request.new_keys.iter().map(|key| key.subject));
+            if let Some(Condition { query, after }) = &request.condition
+                && *after < head
+            {
+                query.items.iter().for_each(|item| asked.ask(number, *after, item));
+            }
+        }
+        asked
+    }
+
+    fn ask(&mut self, request: usize, after: Position, item: &'a QueryItem) {
+        let QueryItem { types, tags } = item;
+        match tags.split_first() {
+            Some((tag, further)) => self.by_tag.push(ByTag { request, after, tag, types, further }),
+            None if types.is_empty() => self.unbounded.push(request),
+            None => {
+                let by_type = |event_type: &'a String| ByType { request, after, event_type };
+                self.by_type.extend(types.iter().map(by_type));
+            }
+        }
+    }
+
+    fn nothing(&self) -> bool {
+        self.command_ids.is_empty()
+            && self.event_ids.is_empty()
+            && self.subjects.is_empty()
+            && self.by_tag.is_empty()
+            && self.by_type.is_empty()
+    }
+
+    fn learn_unbounded(&self, facts: &mut Facts) {
+        let head = facts.head.position();
+        facts.conflicts.extend(self.unbounded.iter().map(|request| (*request, head)));
+    }
+}

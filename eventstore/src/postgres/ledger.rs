@@ -1,0 +1,99 @@
+//! Lays the stored parts of the log open for proof.
+
+use async_trait::async_trait;
+use sqlx::postgres::PgRow;
+
+use super::read::clamped;
+use super::shard::Job;
+use super::{PostgresStore, row};
+use crate::ledger::{Hash, LedgerStore, Record, StoredHead, TagRecord, Tile};
+use crate::{Position, StoreError, TenantId};
+
+const RECORDS: &str = include_str!("records.sql");
+const TAGS: &str = include_str!("tags.sql");
+const LEAVES: &str = include_str!("leaf_hashes.sql");
+const TILE: &str = include_str!("tile.sql");
+const HEAD: &str = include_str!("head.sql");
+const LATEST_CHECKPOINT: &str = include_str!("latest_checkpoint.sql");
+
+#[async_trait]
+impl LedgerStore for PostgresStore {
+    async fn records(
+        &self,
+        tenant: TenantId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Vec<Record>, StoreError> {
+        let statement = || sqlx::query(RECORDS).bind(tenant.0).bind(clamped(after)).bind(i64::from(limit));
+        self.reads.rows(tenant, statement).await?.iter().map(record).collect()
+    }
+
+    async fn tags(
+        &self,
+        tenant: TenantId,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<TagRecord>, StoreError> {
+        let statement = || sqlx::query(TAGS).bind(tenant.0).bind(clamped(after)).bind(clamped(until));
+        self.reads.rows(tenant, statement).await?.iter().map(tag).collect()
+    }
+
+    async fn leaf_hashes(
+        &self,
+        tenant: TenantId,
+        after: Position,
+        until: Position,
+    ) -> Result<Vec<Hash>, StoreError> {
+        let statement = || sqlx::query(LEAVES).bind(tenant.0).bind(clamped(after)).bind(clamped(until));
+        let rows = self.reads.rows(tenant, statement).await?;
+        rows.iter().map(|found| row::hash(found, "leaf_hash")).collect()
+    }
+
+    async fn tile(&self, tenant: TenantId, level: u8, index: u64) -> Result<Option<Tile>, StoreError> {
+        let statement = || sqlx::query(TILE).bind(tenant.0).bind(i64::from(level)).bind(clamped(index));
+        let Some(found) = self.reads.row(tenant, statement).await? else {
+            return Ok(None);
+        };
+        let tile = Tile::from_bytes(level, index, row::get(&found, "hashes")?);
+        let first = (index << (8 * u32::from(level) + 8)) + 1;
+        let cut =
+            || StoreError::Damaged { position: first, what: format!("tile {index} of level {level} is cut") };
+        tile.map(Some).ok_or_else(cut)
+    }
+
+    async fn stored_head(&self, tenant: TenantId) -> Result<Option<StoredHead>, StoreError> {
+        let Some(found) = self.reads.row(tenant, || sqlx::query(HEAD).bind(tenant.0)).await? else {
+            return Ok(None);
+        };
+        let head = row::head(&found)?;
+        let root = row::hash(&found, "root")?;
+        Ok(Some(StoredHead { frontier: head.frontier, root, recorded_at: head.recorded_at }))
+    }
+
+    async fn save_checkpoint(&self, tenant: TenantId, size: u64, note: &str) -> Result<(), StoreError> {
+        let note = note.to_owned();
+        self.ask(tenant, |answer| Job::Checkpoint { tenant, size, note, answer }).await
+    }
+
+    async fn latest_checkpoint(&self, tenant: TenantId) -> Result<Option<String>, StoreError> {
+        let found = self.reads.row(tenant, || sqlx::query(LATEST_CHECKPOINT).bind(tenant.0)).await?;
+        found.map(|found| row::get(&found, "note")).transpose()
+    }
+}
+
+fn record(found: &PgRow) -> Result<Record, StoreError> {
+    Ok(Record {
+        entry: row::entry(found)?,
+        id: row::get(found, "id")?,
+        event_type: row::get(found, "type")?,
+        leaf: row::hash(found, "leaf_hash")?,
+    })
+}
+
+fn tag(found: &PgRow) -> Result<TagRecord, StoreError> {
+    Ok(TagRecord {
+        position: row::natural(found, "position")?,
+        event_type: row::get(found, "type")?,
+        tag: row::get(found, "tag")?,
+    })
+}

@@ -1,0 +1,106 @@
+//! Wakes this process's watchers when another process appended.
+//!
+//! Looking every so often is what finds everything. `NOTIFY` between the processes makes it sooner: sent beside the
+//! appends, never in them, and merged, since a server takes one lock for all of a database's notifications.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::read::Reads;
+use super::{Options, StoreError};
+use crate::watchers::Watchers;
+
+const CHANNEL: &str = "waymark_log";
+const NOTIFY: &str = "NOTIFY waymark_log";
+/// So much time passes between two notifications of one process.
+const BETWEEN_HINTS: Duration = Duration::from_millis(20);
+/// So much time passes before a channel that broke is opened again.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(5);
+
+/// Where a commit leaves word that a log has moved.
+#[derive(Clone, Default)]
+pub(super) struct Hints(Arc<Notify>);
+
+impl Hints {
+    pub(super) fn moved(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// What looks after the other processes.
+pub(super) struct Lookout {
+    reads: Reads,
+    watchers: Arc<Watchers>,
+    hints: Hints,
+}
+
+impl Lookout {
+    pub(super) fn new(reads: Reads, watchers: Arc<Watchers>, hints: Hints) -> Self {
+        Self { reads, watchers, hints }
+    }
+
+    /// Starts the tasks; they run until they are aborted.
+    pub(super) fn start(self, url: &str, options: &Options) -> Vec<JoinHandle<()>> {
+        let heard = Arc::new(Notify::new());
+        let mut tasks = Vec::new();
+        if options.hints {
+            tasks.push(tokio::spawn(listen(url.to_owned(), Arc::clone(&heard))));
+            tasks.push(tokio::spawn(tell(self.hints, self.reads.clone())));
+        }
+        tasks.push(tokio::spawn(look(self.reads, self.watchers, heard, options.look_every)));
+        tasks
+    }
+}
+
+async fn look(reads: Reads, watchers: Arc<Watchers>, heard: Arc<Notify>, every: Duration) {
+    loop {
+        // Too late and told to look come to the same.
+        let _ = tokio::time::timeout(every, heard.notified()).await;
+        if let Err(error) = look_once(&reads, &watchers).await {
+            tracing::warn!(%error, "looking for what other processes appended failed");
+        }
+    }
+}
+
+async fn look_once(reads: &Reads, watchers: &Watchers) -> Result<(), StoreError> {
+    let watched = watchers.watched();
+    if watched.is_empty() {
+        return Ok(());
+    }
+    for (tenant, position) in reads.heads_of(&watched).await? {
+        watchers.moved(tenant, position);
+    }
+    Ok(())
+}
+
+async fn tell(hints: Hints, reads: Reads) {
+    loop {
+        hints.0.notified().await;
+        if let Err(error) = sqlx::raw_sql(NOTIFY).execute(reads.pool()).await {
+            tracing::warn!(%error, "telling other processes of an append failed");
+        }
+        tokio::time::sleep(BETWEEN_HINTS).await;
+    }
+}
+
+async fn listen(url: String, heard: Arc<Notify>) {
+    loop {
+        if let Err(error) = hear(&url, &heard).await {
+            tracing::warn!(%error, "hearing of other processes' appends failed: looking finds them");
+        }
+        tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+    }
+}
+
+async fn hear(url: &str, heard: &Notify) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect(url).await?;
+    listener.listen(CHANNEL).await?;
+    loop {
+        listener.recv().await?;
+        heard.notify_one();
+    }
+}

@@ -1,0 +1,13 @@
+-- For people who write SQL: instants as timestamps, the entry as JSON. Whoever asks sees what they may see.
+CREATE OR REPLACE VIEW event_readable WITH (security_invoker = true) AS
+SELECT
+    e.tenant_id AS tenant,
+    e.position,
+    e.id,
+    e.type,
+    timestamptz 'epoch' + e.recorded_at * interval '1 microsecond' AS recorded_at,
+    (convert_from(e.entry, 'UTF8')::jsonb ->> 'time')::timestamptz AS effective_at,
+    convert_from(e.entry, 'UTF8')::jsonb ->> 'subject' AS subject,
+    convert_from(e.entry, 'UTF8')::jsonb ->> 'actor' AS actor,
+    convert_from(e.entry, 'UTF8')::jsonb -> 'data' AS data
+FROM event AS e;

@@ -1,0 +1,3 @@
+INSERT INTO log_layout (tenant_id, version)
+VALUES ('00000000-0000-0000-0000-000000000000', 1)
+ON CONFLICT (tenant_id) DO NOTHING;

@@ -1,0 +1,184 @@
+//! The log in PostgreSQL, for any number of processes at once.
+//!
+//! A tenant's head row, locked to the commit, orders its appends whoever makes them. Every statement stands in a
+//! `.sql` file beside the code and asks for one tenant by `tenant_id = $1`, so that the same statements run on a
+//! database whose tables are distributed by tenant.
+
+mod connect;
+mod facts;
+mod failure;
+mod ledger;
+mod lookout;
+mod read;
+mod retry;
+mod row;
+mod schema;
+mod scope;
+mod shard;
+#[cfg(test)]
+pub(crate) mod tests;
+mod write;
+mod writer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::watchers::Watchers;
+use crate::{Clock, StoreError, TenantId};
+use connect::Server;
+use failure::unavailable;
+use lookout::{Hints, Lookout};
+use read::Reads;
+pub use schema::{migrate, secure};
+use shard::{Answer, Job, Shard};
+use writer::Writer;
+
+/// How a store is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Where `recorded_at` comes from.
+    pub clock: Clock,
+    /// How many appends may wait for a commit in each shard; one more is told [`StoreError::Overloaded`].
+    pub queue: usize,
+    /// How many connections read at the same time.
+    pub read_connections: u32,
+    /// Over how many writing tasks, each with a connection of its own, the tenants are spread.
+    pub shards: usize,
+    /// How often this process looks for what others appended to the logs it watches.
+    pub look_every: Duration,
+    /// Whether processes wake each other by `NOTIFY`. Only a hint, and of no use behind a transaction pooler:
+    /// looking finds everything, later.
+    pub hints: bool,
+    /// How long a write tries to reach the database and to be decided before its callers are told that it could
+    /// not; as long again goes into finding out what became of a commit whose answer was lost.
+    pub patience: Duration,
+}
+
+impl Options {
+    /// The ordinary settings, with this clock.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            queue: 4_096,
+            read_connections: 8,
+            shards: 8,
+            look_every: Duration::from_millis(250),
+            hints: true,
+            patience: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A log in PostgreSQL, which other tables (read models) may share.
+pub struct PostgresStore {
+    shards: Vec<mpsc::Sender<Job>>,
+    reads: Reads,
+    watchers: Arc<Watchers>,
+    /// The writing tasks, which end when told to close.
+    writing: Mutex<Vec<JoinHandle<()>>>,
+    /// The tasks that look after other processes, which end when aborted.
+    looking: Vec<JoinHandle<()>>,
+}
+
+impl PostgresStore {
+    /// Opens the log in the database that a `postgres://` URL names, creating its tables where they are missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot be reached, was written by a newer version, or does not confirm
+    /// that a commit waits for the disk.
+    pub async fn open(url: &str, options: Options) -> Result<Arc<Self>, StoreError> {
+        let server = Server::new(url)?;
+        let surroundings = schema::prepare(&server).await?;
+        let reads = Reads::new(&server, options.read_connections, surroundings.row_security);
+        let watchers = Arc::new(Watchers::default());
+        for (tenant, position) in reads.heads().await? {
+            watchers.moved(tenant, position);
+        }
+        let hints = Hints::default();
+        let mut shards = Vec::new();
+        let mut writing = Vec::new();
+        for _ in 0..options.shards.max(1) {
+            let (jobs, received) = mpsc::channel(options.queue.max(1));
+            let writer = Writer::new(server.clone(), surroundings.durability, &options);
+            let shard = Shard::new(received, writer, Arc::clone(&watchers), hints.clone());
+            shards.push(jobs);
+            writing.push(tokio::spawn(shard.run()));
+        }
+        let lookout = Lookout::new(reads.clone(), Arc::clone(&watchers), hints);
+        let looking = lookout.start(url, &options);
+        Ok(Arc::new(Self { shards, reads, watchers, writing: Mutex::new(writing), looking }))
+    }
+
+    /// The connections that read. Where row-level security holds for this role, a transaction on them names its
+    /// tenant first, by `SET LOCAL app.tenant`.
+    #[must_use]
+    pub fn read_pool(&self) -> &PgPool {
+        self.reads.pool()
+    }
+
+    /// Whether each tenant's log has as many entries as its head says: `ok`, or the first fault. That the entries
+    /// are those that were written is told by [`crate::ledger::verify`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be read.
+    pub async fn integrity(&self) -> Result<String, StoreError> {
+        for (tenant, _) in self.reads.heads().await? {
+            if let Some(fault) = self.reads.structural_fault(tenant).await? {
+                return Ok(fault);
+            }
+        }
+        Ok("ok".to_owned())
+    }
+
+    async fn ask<T>(
+        &self,
+        tenant: TenantId,
+        job: impl FnOnce(Answer<T>) -> Job,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.shard_of(tenant).try_send(job(answer)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded { retry_after_seconds: 1 },
+            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("the log is closed".to_owned()),
+        })?;
+        answered
+            .await
+            .map_err(|_| StoreError::InDoubt("the writing task ended without an answer".to_owned()))?
+    }
+
+    /// All of a tenant's appends wait in one queue, so that they share commits.
+    fn shard_of(&self, tenant: TenantId) -> &mpsc::Sender<Job> {
+        let number = tenant.0.as_u128() % self.shards.len() as u128;
+        &self.shards[usize::try_from(number).unwrap_or_default()]
+    }
+
+    async fn shut(&self) {
+        for jobs in &self.shards {
+            // A closed queue means that another close came first; both wait for the end.
+            let _ = jobs.send(Job::Close).await;
+        }
+        let writing = std::mem::take(&mut *self.writing.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in writing {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a writing task did not end well");
+            }
+        }
+        self.stop_looking();
+        self.reads.pool().close().await;
+    }
+
+    fn stop_looking(&self) {
+        self.looking.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Drop for PostgresStore {
+    /// The writing tasks end by themselves when nobody can ask them any more; the looking ones would look for ever.
+    fn drop(&mut self) {
+        self.stop_looking();
+    }
+}

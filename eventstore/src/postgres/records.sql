@@ -1,0 +1,6 @@
+-- The entries after a position with what their rows repeat of them. Binds: the tenant, the position, how many.
+SELECT position, id, type, recorded_at, leaf_hash, entry
+FROM event
+WHERE tenant_id = $1 AND position > $2
+ORDER BY position
+LIMIT $3

@@ -1,0 +1,135 @@
+//! Makes the tables, checks their layout, and gives an ordinary role what it needs.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
+
+use super::connect::Server;
+use super::failure::unavailable;
+use super::scope::{Durability, SYSTEM};
+use crate::StoreError;
+
+/// The layout of the tables that this code reads and writes.
+const LAYOUT: i64 = 1;
+/// Each is sent by itself: an index is made in a statement of its own, and data never together with tables.
+const MIGRATIONS: [&str; 5] = [
+    include_str!("migrations/0001_tables.sql"),
+    include_str!("migrations/0002_event_by_type.sql"),
+    include_str!("migrations/0003_event_tag_by_blind_subject.sql"),
+    include_str!("migrations/0004_event_readable.sql"),
+    include_str!("migrations/0005_layout.sql"),
+];
+const GRANTS: &str = include_str!("grants.sql");
+const LAYOUT_KNOWN: &str = include_str!("layout.sql");
+/// Processes that start together make the tables one after the other. Any number would do; this one spells "waymark".
+const MIGRATION_LOCK: i64 = 0x0077_6179_6d61_726b;
+
+/// What a store needs to know of the database it works in.
+pub(super) struct Surroundings {
+    pub(super) durability: Durability,
+    /// Whether row-level security holds for the role that asks.
+    pub(super) row_security: bool,
+}
+
+/// Makes the log's tables in the database that a URL names, or brings them to this program's layout. Does nothing
+/// where they are; any number of processes may do it at once.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when the database cannot be reached, the role may not make tables, or they have a newer
+/// layout.
+pub async fn migrate(url: &str) -> Result<(), StoreError> {
+    let mut connection = Server::new(url)?.connect().await.map_err(unavailable)?;
+    create_tables(&mut connection).await?;
+    connection.close().await.map_err(unavailable)
+}
+
+/// Lets an ordinary role, which owns nothing, read and append to the log, and sets up row-level security, so that it
+/// sees the rows of one tenant at a time. The URL is the owner's. A store that was open meanwhile is to be opened
+/// again.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when the database cannot be reached or refuses.
+pub async fn secure(url: &str, role: &str) -> Result<(), StoreError> {
+    let mut connection = Server::new(url)?.connect().await.map_err(unavailable)?;
+    let name = format!("\"{}\"", role.replace('"', "\"\""));
+    let grants = GRANTS.replace(":\"role\"", &name);
+    // Sent as one message, it holds as a whole or not at all.
+    sqlx::raw_sql(AssertSqlSafe(grants)).execute(&mut connection).await.map_err(unavailable)?;
+    connection.close().await.map_err(unavailable)
+}
+
+/// Makes the tables where they are missing, and refuses a database that would not keep what it acknowledges.
+pub(super) async fn prepare(server: &Server) -> Result<Surroundings, StoreError> {
+    let mut connection = server.connect().await.map_err(unavailable)?;
+    let durability = assert_durable(&mut connection).await?;
+    create_tables(&mut connection).await?;
+    let row_security = sqlx::query_scalar("SELECT row_security_active('event')")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(unavailable)?;
+    connection.close().await.map_err(unavailable)?;
+    Ok(Surroundings { durability, row_security })
+}
+
+/// Acknowledged means on disk: what the server says of itself counts.
+async fn assert_durable(connection: &mut PgConnection) -> Result<Durability, StoreError> {
+    if setting(connection, "SHOW synchronous_commit").await? == "remote_apply" {
+        return Ok(Durability::Replicas);
+    }
+    sqlx::raw_sql("SET synchronous_commit = 'on'").execute(&mut *connection).await.map_err(unavailable)?;
+    let synchronous = setting(connection, "SHOW synchronous_commit").await?;
+    let fsync = setting(connection, "SHOW fsync").await?;
+    if synchronous != "on" || fsync != "on" {
+        let what = format!("synchronous_commit is {synchronous}, fsync is {fsync}: both have to be on");
+        return Err(StoreError::Unavailable(what));
+    }
+    Ok(Durability::Disk)
+}
+
+async fn setting(connection: &mut PgConnection, show: &'static str) -> Result<String, StoreError> {
+    sqlx::query_scalar(show).fetch_one(connection).await.map_err(unavailable)
+}
+
+async fn create_tables(connection: &mut PgConnection) -> Result<(), StoreError> {
+    if is_current(connection).await? {
+        return Ok(());
+    }
+    lock(connection, "SELECT pg_advisory_lock($1)").await?;
+    let made = make_tables(connection).await;
+    lock(connection, "SELECT pg_advisory_unlock($1)").await?;
+    made
+}
+
+/// Each migration may have been done before: by another process, or by one that did not reach the end.
+async fn make_tables(connection: &mut PgConnection) -> Result<(), StoreError> {
+    if is_current(connection).await? {
+        return Ok(());
+    }
+    for migration in MIGRATIONS {
+        sqlx::raw_sql(migration).execute(&mut *connection).await.map_err(unavailable)?;
+    }
+    Ok(())
+}
+
+/// Whether the tables are there, in this program's layout.
+async fn is_current(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let there: bool = sqlx::query_scalar("SELECT to_regclass('log_layout') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(unavailable)?;
+    if !there {
+        return Ok(false);
+    }
+    let found = sqlx::query_scalar(LAYOUT_KNOWN).bind(SYSTEM.0).fetch_optional(connection).await;
+    let layout: Option<i64> = found.map_err(unavailable)?;
+    if layout.is_some_and(|layout| layout > LAYOUT) {
+        let layout = layout.unwrap_or_default();
+        let what = format!("the database has layout {layout}, this program knows {LAYOUT}");
+        return Err(StoreError::Unavailable(what));
+    }
+    Ok(layout == Some(LAYOUT))
+}
+
+async fn lock(connection: &mut PgConnection, sql: &'static str) -> Result<(), StoreError> {
+    sqlx::query(sql).bind(MIGRATION_LOCK).execute(connection).await.map_err(unavailable)?;
+    Ok(())
+}

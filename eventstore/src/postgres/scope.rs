@@ -1,0 +1,44 @@
+//! Begins transactions that say whose rows they are about.
+//!
+//! Row-level security, where an owner has set it up, lets a transaction see and write the rows of the tenant that it
+//! named by `SET LOCAL app.tenant`, and no others. The statement travels with `BEGIN`, so a write pays nothing for it.
+//! `SET LOCAL` ends with the transaction: no pooler hands one tenant's setting to the next.
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+use uuid::Uuid;
+
+use crate::TenantId;
+
+/// Rows of the whole installation, and questions about all tenants, are the system's own.
+pub(super) const SYSTEM: TenantId = TenantId(Uuid::nil());
+
+/// How a server keeps what it acknowledged.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Durability {
+    /// A commit waits for the server's disk.
+    Disk,
+    /// A commit waits until the standbys show it, which includes their disks: left as it was set up.
+    Replicas,
+}
+
+/// Read committed, whatever the database's default: the head's lock is what orders the appends, and after waiting for
+/// it the facts must be looked up as they are then. A transaction left behind by a process that vanished gives the
+/// lock back after half a minute.
+pub(super) fn writing(tenant: TenantId, durability: Durability) -> SqlStr {
+    let durability = match durability {
+        Durability::Disk => "; SET LOCAL synchronous_commit = 'on'",
+        Durability::Replicas => "",
+    };
+    AssertSqlSafe(format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL app.tenant = '{tenant}'; \
+         SET LOCAL idle_in_transaction_session_timeout = '30s'{durability}"
+    ))
+    .into_sql_str()
+}
+
+pub(super) fn reading(tenant: TenantId) -> SqlStr {
+    AssertSqlSafe(format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL app.tenant = '{tenant}'"
+    ))
+    .into_sql_str()
+}

@@ -1,0 +1,269 @@
+//! Writes what a batch accepted.
+//!
+//! Lists go in as arrays, taken apart beside the tenant's own head row: one text and one way to the server for a batch
+//! of any size, and a distributed engine still sees that all of it belongs to one tenant.
+
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::failure::Failure;
+use super::row;
+use crate::batch::{Batch, Staged};
+use crate::ledger::{Hash, TILE_WIDTH, Tile, completed_leaf_tiles};
+use crate::{Position, TenantId, instant};
+
+const INSERT_EVENT: &str = include_str!("insert_event.sql");
+const INSERT_EVENTS: &str = include_str!("insert_events.sql");
+const INSERT_TAG: &str = include_str!("insert_tag.sql");
+const INSERT_TAGS: &str = include_str!("insert_tags.sql");
+const INSERT_RECEIPT: &str = include_str!("insert_receipt.sql");
+const INSERT_RECEIPTS: &str = include_str!("insert_receipts.sql");
+const INSERT_KEYS: &str = include_str!("insert_keys.sql");
+const PUT_HEAD: &str = include_str!("put_head.sql");
+const DESTROY_KEYS: &str = include_str!("destroy_keys.sql");
+const DELETE_BLIND_TAGS: &str = include_str!("delete_blind_tags.sql");
+const LEAVES: &str = include_str!("leaf_hashes.sql");
+const TILES: &str = include_str!("tiles.sql");
+const INSERT_TILE: &str = include_str!("insert_tile.sql");
+
+/// Writes what the batch accepted for this tenant. The caller has locked the head and commits.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    batch: &Batch<'_>,
+) -> Result<(), Failure> {
+    insert_events(connection, tenant, batch).await?;
+    insert_tags(connection, tenant, batch).await?;
+    insert_receipts(connection, tenant, batch).await?;
+    insert_keys(connection, tenant, batch).await?;
+    write_tiles(connection, tenant, batch).await?;
+    erase(connection, tenant, batch.erased()).await?;
+    put_head(connection, tenant, batch).await
+}
+
+async fn insert_events(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    batch: &Batch<'_>,
+) -> Result<(), Failure> {
+    let recorded_at = instant::to_micros(batch.recorded_at());
+    match batch.staged() {
+        [] => {}
+        [one] => {
+            sqlx::query(INSERT_EVENT)
+                .bind(tenant.0)
+                .bind(one.position.cast_signed())
+                .bind(one.event.id)
+                .bind(one.event.event_type.as_ref())
+                .bind(recorded_at)
+                .bind(one.leaf.as_slice())
+                .bind(batch.bytes())
+                .execute(connection)
+                .await?;
+        }
+        many => {
+            let of = |event: &Staged<'_>| event.position.cast_signed();
+            sqlx::query(INSERT_EVENTS)
+                .bind(tenant.0)
+                .bind(recorded_at)
+                .bind(many.iter().map(of).collect::<Vec<_>>())
+                .bind(many.iter().map(|event| event.event.id).collect::<Vec<_>>())
+                .bind(many.iter().map(|event| event.event.event_type.as_ref()).collect::<Vec<&str>>())
+                .bind(many.iter().map(|event| event.leaf.as_slice()).collect::<Vec<_>>())
+                .bind(entries(batch))
+                .execute(connection)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+fn entries<'b>(batch: &'b Batch<'_>) -> Vec<&'b [u8]> {
+    let starts = std::iter::once(0).chain(batch.staged().iter().map(|event| event.end));
+    batch.staged().iter().zip(starts).map(|(event, start)| &batch.bytes()[start..event.end]).collect()
+}
+
+async fn insert_tags(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    batch: &Batch<'_>,
+) -> Result<(), Failure> {
+    let mut tags: Vec<&str> = Vec::new();
+    let mut positions = Vec::new();
+    let mut types: Vec<&str> = Vec::new();
+    let mut subjects = Vec::new();
+    for staged in batch.staged() {
+        let event = staged.event;
+        let open = event.tags.iter().map(|tag| (tag, None));
+        for (tag, subject) in open.chain(event.blind_tags.iter().map(|tag| (tag, event.blind_subject))) {
+            tags.push(tag);
+            positions.push(staged.position.cast_signed());
+            types.push(&event.event_type);
+            subjects.push(subject);
+        }
+    }
+    let query = match tags.len() {
+        0 => return Ok(()),
+        1 => sqlx::query(INSERT_TAG)
+            .bind(tenant.0)
+            .bind(tags[0])
+            .bind(positions[0])
+            .bind(types[0])
+            .bind(subjects[0]),
+        _ => sqlx::query(INSERT_TAGS).bind(tenant.0).bind(tags).bind(positions).bind(types).bind(subjects),
+    };
+    query.execute(connection).await?;
+    Ok(())
+}
+
+async fn insert_receipts(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    batch: &Batch<'_>,
+) -> Result<(), Failure> {
+    let recorded_at = instant::to_micros(batch.recorded_at());
+    let receipts = batch.receipts();
+    let query = match receipts {
+        [] => return Ok(()),
+        [(draft, receipt)] => sqlx::query(INSERT_RECEIPT)
+            .bind(tenant.0)
+            .bind(draft.command_id.as_str())
+            .bind(receipt.digest.as_slice())
+            .bind(receipt.outcome.as_slice())
+            .bind(receipt.first_position.cast_signed())
+            .bind(i64::from(receipt.count))
+            .bind(recorded_at),
+        many => {
+            let ids: Vec<&str> = many.iter().map(|(draft, _)| draft.command_id.as_str()).collect();
+            let digests: Vec<&[u8]> = many.iter().map(|(_, receipt)| receipt.digest.as_slice()).collect();
+            let outcomes: Vec<&[u8]> = many.iter().map(|(_, receipt)| receipt.outcome.as_slice()).collect();
+            let positions: Vec<i64> =
+                many.iter().map(|(_, receipt)| receipt.first_position.cast_signed()).collect();
+            let counts: Vec<i64> = many.iter().map(|(_, receipt)| i64::from(receipt.count)).collect();
+            let query = sqlx::query(INSERT_RECEIPTS).bind(tenant.0).bind(recorded_at).bind(ids);
+            query.bind(digests).bind(outcomes).bind(positions).bind(counts)
+        }
+    };
+    query.execute(connection).await?;
+    Ok(())
+}
+
+async fn insert_keys(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    batch: &Batch<'_>,
+) -> Result<(), Failure> {
+    let keys = batch.keys();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(INSERT_KEYS)
+        .bind(tenant.0)
+        .bind(keys.iter().map(|key| key.subject).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.key_id).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.wrapped.as_slice()).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn put_head(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    batch: &Batch<'_>,
+) -> Result<(), Failure> {
+    let head = batch.head();
+    sqlx::query(PUT_HEAD)
+        .bind(tenant.0)
+        .bind(head.position().cast_signed())
+        .bind(head.recorded_at.map(instant::to_micros))
+        .bind(head.frontier.to_bytes())
+        .bind(head.frontier.root().as_slice())
+        .bind(head.erasures.cast_signed())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Stores the tiles that the batch completed: of leaves, of their roots, and so on upward.
+async fn write_tiles(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    batch: &Batch<'_>,
+) -> Result<(), Failure> {
+    let new_size = batch.head().position();
+    let old_size = new_size - batch.staged().len() as u64;
+    if old_size / TILE_WIDTH == new_size / TILE_WIDTH {
+        return Ok(());
+    }
+    let mut leaves = stored_leaves(connection, tenant, old_size - old_size % TILE_WIDTH, old_size).await?;
+    leaves.extend(batch.staged().iter().map(|event| event.leaf));
+    for leaf_tile in completed_leaf_tiles(old_size, &leaves) {
+        let mut tile = leaf_tile;
+        insert_tile(connection, tenant, &tile).await?;
+        while tile.completes_parent() {
+            tile = parent(connection, tenant, &tile).await?;
+            insert_tile(connection, tenant, &tile).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn stored_leaves(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    after: Position,
+    until: Position,
+) -> Result<Vec<Hash>, Failure> {
+    if after == until {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query(LEAVES)
+        .bind(tenant.0)
+        .bind(after.cast_signed())
+        .bind(until.cast_signed())
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|found| Ok(row::hash(found, "leaf_hash")?)).collect()
+}
+
+/// The tile above one that is the last of its 256, all of them stored.
+async fn parent(connection: &mut PgConnection, tenant: TenantId, last: &Tile) -> Result<Tile, Failure> {
+    let first = last.index + 1 - TILE_WIDTH;
+    let rows = sqlx::query(TILES)
+        .bind(tenant.0)
+        .bind(i64::from(last.level))
+        .bind(first.cast_signed())
+        .fetch_all(connection)
+        .await?;
+    let mut hashes = Vec::with_capacity(rows.len());
+    for (index, found) in (first..).zip(&rows) {
+        let tile = Tile::from_bytes(last.level, index, row::get(found, "hashes")?);
+        let tile = tile.filter(|_| row::natural(found, "tile_index").is_ok_and(|stored| stored == index));
+        hashes.push(
+            tile.ok_or_else(|| Failure::damaged(index * TILE_WIDTH, "a tile is missing or cut"))?.root(),
+        );
+    }
+    Ok(Tile { level: last.level + 1, index: last.index / TILE_WIDTH, hashes })
+}
+
+async fn insert_tile(connection: &mut PgConnection, tenant: TenantId, tile: &Tile) -> Result<(), Failure> {
+    sqlx::query(INSERT_TILE)
+        .bind(tenant.0)
+        .bind(i64::from(tile.level))
+        .bind(tile.index.cast_signed())
+        .bind(tile.to_bytes())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn erase(connection: &mut PgConnection, tenant: TenantId, subjects: &[Uuid]) -> Result<(), Failure> {
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    for sql in [DESTROY_KEYS, DELETE_BLIND_TAGS] {
+        sqlx::query(sql).bind(tenant.0).bind(subjects).execute(&mut *connection).await?;
+    }
+    Ok(())
+}

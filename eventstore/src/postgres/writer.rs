@@ -1,0 +1,308 @@
+//! Commits batches, whatever happens to the connection meanwhile.
+//!
+//! One loop around every write: what lost against another transaction is begun anew; a connection that is gone is made
+//! anew; and when the answer to a `COMMIT` did not arrive, the log itself is asked, before anything else, whether the
+//! batch is in it. So nobody is refused what happened, and nothing happens twice.
+
+use std::time::{Duration, Instant};
+
+use sqlx::Connection;
+use sqlx::postgres::{PgConnection, PgTransaction};
+use tokio::time::timeout;
+
+use super::connect::Server;
+use super::failure::Failure;
+use super::retry::Retry;
+use super::scope::{self, Durability};
+use super::{Options, facts, row, write};
+use crate::batch::Batch;
+use crate::ledger::Hash;
+use crate::prepare::Request;
+use crate::{Clock, Outcome, Position, Receipt, StoreError, TenantId};
+
+const RECEIPT: &str = include_str!("receipt.sql");
+const INSERT_TENANT_KEY: &str = include_str!("insert_tenant_key.sql");
+const TENANT_KEY: &str = include_str!("tenant_key.sql");
+const SAVE_CHECKPOINT: &str = include_str!("save_checkpoint.sql");
+
+/// A connection that appends, made when it is first needed.
+pub(super) struct Writer {
+    server: Server,
+    durability: Durability,
+    clock: Clock,
+    patience: Duration,
+    connection: Option<PgConnection>,
+}
+
+/// How the requests of a batch ended, in their order, and what the log gained.
+pub(super) struct Done {
+    pub(super) outcomes: Vec<Result<Outcome, StoreError>>,
+    /// Where the log ends now.
+    pub(super) position: Position,
+    /// How many events were appended.
+    pub(super) events: u64,
+    witness: Witness,
+}
+
+/// What is in the log if, and only if, the batch is.
+enum Witness {
+    /// The last entry, whose hash covers its id, its position and the instant.
+    Entry(Position, Hash),
+    Receipt(String, Receipt),
+    /// Keys or erasures alone: doing them twice is doing them once.
+    Needless,
+}
+
+impl Writer {
+    pub(super) fn new(server: Server, durability: Durability, options: &Options) -> Self {
+        let (clock, patience) = (options.clock.clone(), options.patience);
+        Self { server, durability, clock, patience, connection: None }
+    }
+
+    /// Decides these requests of one tenant, one after the other, and commits what they bring.
+    ///
+    /// # Errors
+    /// [`StoreError::InDoubt`] when it could not be found out what became of the commit; otherwise nothing was written.
+    pub(super) async fn append(
+        &mut self,
+        tenant: TenantId,
+        requests: &[&Request],
+    ) -> Result<Done, StoreError> {
+        let started = Instant::now();
+        let mut retry = self.retry(requests);
+        // Filled while a commit is under way: what it would have been.
+        let mut doubtful = None;
+        loop {
+            let was_doubtful = doubtful.is_some();
+            let attempt = self.append_once(tenant, requests, &mut doubtful);
+            let failure = match timeout(retry.left(), attempt).await {
+                Ok(Ok(done)) => {
+                    metrics::histogram!("waymark_commit_seconds")
+                        .record(started.elapsed().as_secs_f64());
+                    return Ok(done);
+                }
+                Ok(Err(failure)) => failure,
+                Err(_) => Failure::Lost("the database does not answer".to_owned()),
+            };
+            if doubtful.is_some() && !was_doubtful {
+                retry.extend(self.patience);
+            }
+            self.recover(failure, &mut retry, doubtful.is_some()).await?;
+        }
+    }
+
+    async fn append_once(
+        &mut self,
+        tenant: TenantId,
+        requests: &[&Request],
+        doubtful: &mut Option<Done>,
+    ) -> Result<Done, Failure> {
+        let clock = self.clock.clone();
+        let mut transaction = self.begin(tenant).await?;
+        // With the lock in hand the transaction in doubt has ended, one way or the other.
+        match decide(&mut transaction, tenant, requests, &clock, doubtful).await {
+            Ok(Decision::Write(done)) => {
+                *doubtful = Some(done);
+                match transaction.commit().await.map_err(Failure::at_commit) {
+                    Err(failure @ Failure::InDoubt(_)) => return Err(failure),
+                    Err(failure) => {
+                        *doubtful = None;
+                        return Err(failure);
+                    }
+                    Ok(()) => {}
+                }
+                doubtful.take().ok_or_else(|| Failure::Lost("the commit lost its outcome".to_owned()))
+            }
+            Ok(Decision::Leave(done)) => {
+                rollback(transaction).await;
+                Ok(done)
+            }
+            Err(failure) => {
+                rollback(transaction).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// The key of a tenant: the candidate, unless there is one.
+    pub(super) async fn tenant_key(
+        &mut self,
+        tenant: TenantId,
+        candidate: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        let mut retry = Retry::new(self.patience, 0);
+        loop {
+            let attempt = self.tenant_key_once(tenant, candidate);
+            match timeout(retry.left(), attempt).await.unwrap_or_else(|_| Err(silence())) {
+                Ok(stored) => return Ok(stored),
+                Err(failure) => self.recover(failure, &mut retry, false).await?,
+            }
+        }
+    }
+
+    async fn tenant_key_once(&mut self, tenant: TenantId, candidate: &[u8]) -> Result<Vec<u8>, Failure> {
+        let mut transaction = self.begin(tenant).await?;
+        let insert = sqlx::query(INSERT_TENANT_KEY).bind(tenant.0).bind(candidate);
+        insert.execute(&mut *transaction).await?;
+        let stored = sqlx::query_scalar(TENANT_KEY).bind(tenant.0).fetch_one(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(stored)
+    }
+
+    /// Keeps a signed note.
+    pub(super) async fn save_checkpoint(
+        &mut self,
+        tenant: TenantId,
+        size: u64,
+        note: &str,
+    ) -> Result<(), StoreError> {
+        let mut retry = Retry::new(self.patience, size);
+        loop {
+            let attempt = self.save_checkpoint_once(tenant, size, note);
+            match timeout(retry.left(), attempt).await.unwrap_or_else(|_| Err(silence())) {
+                Ok(()) => return Ok(()),
+                Err(failure) => self.recover(failure, &mut retry, false).await?,
+            }
+        }
+    }
+
+    async fn save_checkpoint_once(
+        &mut self,
+        tenant: TenantId,
+        size: u64,
+        note: &str,
+    ) -> Result<(), Failure> {
+        let mut transaction = self.begin(tenant).await?;
+        let save = sqlx::query(SAVE_CHECKPOINT).bind(tenant.0).bind(size.cast_signed()).bind(note);
+        save.execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    pub(super) async fn close(self) {
+        if let Some(connection) = self.connection
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "closing a connection of the log failed");
+        }
+    }
+
+    async fn begin(&mut self, tenant: TenantId) -> Result<PgTransaction<'_>, Failure> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            // Whatever keeps a connection from being made may pass: nothing was asked of it yet.
+            None => self.server.connect().await.map_err(|error| Failure::Lost(error.to_string()))?,
+        };
+        let connection = self.connection.insert(connection);
+        Ok(connection.begin_with(scope::writing(tenant, self.durability)).await?)
+    }
+
+    /// Gets ready for another attempt, or says what the callers are to be told.
+    async fn recover(
+        &mut self,
+        failure: Failure,
+        retry: &mut Retry,
+        in_doubt: bool,
+    ) -> Result<(), StoreError> {
+        let what = match failure {
+            Failure::Unchanged(error) if !in_doubt => return Err(error),
+            Failure::Unchanged(error) => error.to_string(),
+            Failure::Again(what) => what,
+            Failure::Lost(what) | Failure::InDoubt(what) => {
+                self.connection = None;
+                what
+            }
+        };
+        metrics::counter!("waymark_append_retries_total").increment(1);
+        match (retry.again().await, in_doubt) {
+            (true, _) => Ok(()),
+            (false, false) => Err(StoreError::Unavailable(what)),
+            (false, true) => {
+                tracing::error!(%what, "what became of a commit could not be found out");
+                Err(StoreError::InDoubt(what))
+            }
+        }
+    }
+
+    /// Ids differ from one process to the next, and so do the pauses of processes that failed together.
+    fn retry(&self, requests: &[&Request]) -> Retry {
+        let id = requests.iter().flat_map(|request| &request.events).next().map(|event| event.id.as_u128());
+        let (high, low) = id.map_or((0, 0), |id| ((id >> 64) as u64, id as u64));
+        Retry::new(self.patience, high ^ low)
+    }
+}
+
+fn silence() -> Failure {
+    Failure::Lost("the database does not answer".to_owned())
+}
+
+/// At once, since an abandoned transaction holds the tenant's lock. Where it fails the connection is gone, and the
+/// transaction with it.
+async fn rollback(transaction: PgTransaction<'_>) {
+    if let Err(error) = transaction.rollback().await {
+        tracing::debug!(%error, "rolling back failed");
+    }
+}
+
+enum Decision {
+    /// Written, to be committed.
+    Write(Done),
+    /// Nothing to commit.
+    Leave(Done),
+}
+
+async fn decide(
+    transaction: &mut PgTransaction<'_>,
+    tenant: TenantId,
+    requests: &[&Request],
+    clock: &Clock,
+    doubtful: &mut Option<Done>,
+) -> Result<Decision, Failure> {
+    let head = facts::lock_head(transaction, tenant).await?;
+    if let Some(done) = doubtful
+        && is_in_the_log(transaction, tenant, &done.witness).await?
+    {
+        return Ok(Decision::Leave(doubtful.take().ok_or_else(silence)?));
+    }
+    *doubtful = None;
+    let facts = facts::gather(transaction, tenant, head, requests).await?;
+    let mut batch = Batch::new(facts, clock());
+    let outcomes = requests.iter().enumerate().map(|(number, request)| batch.decide(number, request)).collect();
+    let done = Done {
+        outcomes,
+        position: batch.head().position(),
+        events: batch.staged().len() as u64,
+        witness: witness(&batch),
+    };
+    if batch.is_empty() {
+        return Ok(Decision::Leave(done));
+    }
+    write::write(transaction, tenant, &batch).await?;
+    Ok(Decision::Write(done))
+}
+
+fn witness(batch: &Batch<'_>) -> Witness {
+    match (batch.staged().last(), batch.receipts().last()) {
+        (Some(event), _) => Witness::Entry(event.position, event.leaf),
+        (None, Some((draft, receipt))) => Witness::Receipt(draft.command_id.clone(), receipt.clone()),
+        (None, None) => Witness::Needless,
+    }
+}
+
+async fn is_in_the_log(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    witness: &Witness,
+) -> Result<bool, Failure> {
+    match witness {
+        Witness::Entry(position, leaf) => {
+            let stored = write::stored_leaves(connection, tenant, position - 1, *position).await?;
+            Ok(stored.first() == Some(leaf))
+        }
+        Witness::Receipt(command_id, receipt) => {
+            let found = sqlx::query(RECEIPT).bind(tenant.0).bind(command_id);
+            let found = found.fetch_optional(connection).await?;
+            Ok(found.as_ref().map(row::receipt).transpose()?.as_ref() == Some(receipt))
+        }
+        Witness::Needless => Ok(false),
+    }
+}
