@@ -45,7 +45,9 @@ impl From<StoreError> for Problem {
                     format!("The event breaks a limit: {what}."),
                 ),
             ),
-            StoreError::Poisoned(_) | StoreError::InDoubt(_) | StoreError::Unavailable(_) => Self::unavailable(error.to_string()),
+            StoreError::Poisoned(_) | StoreError::InDoubt(_) | StoreError::Unavailable(_) => {
+                Self::unavailable(error.to_string())
+            }
             StoreError::Damaged { .. } | StoreError::UnknownKey(_) => Self::internal(error.to_string()),
         }
     }
@@ -53,7 +55,10 @@ impl From<StoreError> for Problem {
 
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
-        Self::internal(error.to_string())
+        match error {
+            AdminError::Database(_) => Self::unavailable(error.to_string()),
+            AdminError::Damaged { .. } => Self::internal(error.to_string()),
+        }
     }
 }
 

@@ -135,11 +135,7 @@ impl PostgresStore {
         Ok("ok".to_owned())
     }
 
-    async fn ask<T>(
-        &self,
-        tenant: TenantId,
-        job: impl FnOnce(Answer<T>) -> Job,
-    ) -> Result<T, StoreError> {
+    async fn ask<T>(&self, tenant: TenantId, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.shard_of(tenant).try_send(job(answer)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => StoreError::Overloaded { retry_after_seconds: 1 },

@@ -167,11 +167,7 @@ async fn insert_keys(
     Ok(())
 }
 
-async fn put_head(
-    connection: &mut PgConnection,
-    tenant: TenantId,
-    batch: &Batch<'_>,
-) -> Result<(), Failure> {
+async fn put_head(connection: &mut PgConnection, tenant: TenantId, batch: &Batch<'_>) -> Result<(), Failure> {
     let head = batch.head();
     sqlx::query(PUT_HEAD)
         .bind(tenant.0)

@@ -77,8 +77,7 @@ impl Writer {
             let attempt = self.append_once(tenant, requests, &mut doubtful);
             let failure = match timeout(retry.left(), attempt).await {
                 Ok(Ok(done)) => {
-                    metrics::histogram!("waymark_commit_seconds")
-                        .record(started.elapsed().as_secs_f64());
+                    metrics::histogram!("waymark_commit_seconds").record(started.elapsed().as_secs_f64());
                     return Ok(done);
                 }
                 Ok(Err(failure)) => failure,
@@ -166,12 +165,7 @@ impl Writer {
         }
     }
 
-    async fn save_checkpoint_once(
-        &mut self,
-        tenant: TenantId,
-        size: u64,
-        note: &str,
-    ) -> Result<(), Failure> {
+    async fn save_checkpoint_once(&mut self, tenant: TenantId, size: u64, note: &str) -> Result<(), Failure> {
         let mut transaction = self.begin(tenant).await?;
         let save = sqlx::query(SAVE_CHECKPOINT).bind(tenant.0).bind(size.cast_signed()).bind(note);
         save.execute(&mut *transaction).await?;
@@ -266,7 +260,8 @@ async fn decide(
     *doubtful = None;
     let facts = facts::gather(transaction, tenant, head, requests).await?;
     let mut batch = Batch::new(facts, clock());
-    let outcomes = requests.iter().enumerate().map(|(number, request)| batch.decide(number, request)).collect();
+    let outcomes =
+        requests.iter().enumerate().map(|(number, request)| batch.decide(number, request)).collect();
     let done = Done {
         outcomes,
         position: batch.head().position(),

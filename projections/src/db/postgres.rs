@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const STATEMENTS: usize = 400;
 /// The setting of the URL that forbids prepared statements, for poolers that cannot carry them.
 const WITHOUT_STATEMENTS: &str = "statement-cache-capacity";
+/// A process that was halted within a step gives the row it holds back after a moment, so that another node goes on.
+const LAZY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off; \
+                    SET LOCAL idle_in_transaction_session_timeout = '5s'";
 /// Taken while tables are made, so that processes that start together do not make them twice: a lock of one
 /// transaction, of the migrator alone.
 const MAKING: &str = "SELECT pg_advisory_xact_lock(7951437)";
@@ -93,7 +96,7 @@ impl Schema {
     pub(super) async fn write(&self, tenant: TenantId) -> Result<Transaction<'static, Postgres>> {
         let begin = match self.commit {
             Commit::Durable => "BEGIN ISOLATION LEVEL READ COMMITTED",
-            Commit::Lazy => "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off",
+            Commit::Lazy => LAZY,
         };
         self.begin(begin, tenant).await
     }
