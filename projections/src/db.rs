@@ -20,7 +20,7 @@ use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction, TypeInfo as _
 use uuid::Uuid;
 use waymark_eventstore::TenantId;
 
-pub use dialect::{Dialect, tables_in};
+pub use dialect::{Dialect, tables_in, views_in};
 
 use crate::error::{ProjectionError, Result};
 
@@ -94,6 +94,18 @@ impl Db {
         match self {
             Self::Sqlite(files) => files.prepare(scripts).await,
             Self::Postgres(schema) => schema.prepare(scripts).await,
+        }
+    }
+
+    /// Gives an ordinary role, which owns nothing, what it needs of the tables of scripts, and sets up row-level security:
+    /// such a role sees and writes the rows of that tenant alone which its transaction has named. For the owner.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the database refuses; a file of SQLite has no roles.
+    pub async fn secure(&self, role: &str, scripts: &[&'static str]) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Err(ProjectionError::Database("a file of SQLite has no roles".to_owned())),
+            Self::Postgres(schema) => schema.secure(role, scripts).await,
         }
     }
 

@@ -46,4 +46,5 @@ pub use nodes::Node;
 pub use parked::Parked;
 pub use projections::{ProjectionStatus, Projections};
 pub use rebuild::Progress;
+pub use schema::{contract, migrate, secure, tables};
 pub use timeline::{TimelineItem, TimelineQuery, TimelineReport, TimelineView};

@@ -157,3 +157,68 @@ fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     value ^ (value >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+
+    fn nodes(id: u128, seconds: &Arc<AtomicI64>) -> Nodes {
+        let seconds = Arc::clone(seconds);
+        let clock: Clock =
+            Arc::new(move || DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds.load(Ordering::Relaxed)));
+        Nodes::new(Node { id: Uuid::from_u128(id), clock }, 3)
+    }
+
+    fn see(who: &Nodes, whom: u128, skill: i64) {
+        let changed_at = Some((who.node.clock)());
+        who.sightings().insert(Uuid::from_u128(whom), Sighting { beat: 1, skill, changed_at });
+    }
+
+    #[test]
+    fn every_tenant_is_one_nodes_and_every_node_has_its_share() {
+        let seconds = Arc::new(AtomicI64::new(0));
+        let all = [1, 2, 3].map(|id| nodes(id, &seconds));
+        for (who, whom) in all.iter().flat_map(|who| [1, 2, 3].map(|whom| (who, whom))) {
+            see(who, whom, 3);
+        }
+        let mut shares = [0; 3];
+        for tenant in 0..300 {
+            let tenant = TenantId(Uuid::from_u128(tenant));
+            let owners: Vec<usize> = (0..3).filter(|&node| all[node].is_mine(tenant)).collect();
+            assert_eq!(owners.len(), 1, "{tenant}");
+            shares[owners[0]] += 1;
+        }
+        assert!(shares.iter().all(|share| *share > 60), "{shares:?}");
+    }
+
+    #[test]
+    fn a_silent_nodes_tenants_are_the_others_and_nobody_elses_move() {
+        let seconds = Arc::new(AtomicI64::new(0));
+        let all = [1, 2].map(|id| nodes(id, &seconds));
+        for who in &all {
+            [1, 2, 3].map(|whom| see(who, whom, 3));
+        }
+        let tenants = (0..100).map(|tenant| TenantId(Uuid::from_u128(tenant)));
+        let before: Vec<(TenantId, bool)> = tenants.map(|tenant| (tenant, all[0].is_mine(tenant))).collect();
+        seconds.store(3, Ordering::Relaxed);
+        for who in &all {
+            [1, 2].map(|whom| see(who, whom, 3));
+        }
+        for (tenant, was_mine) in before {
+            assert!(all[0].is_mine(tenant) || !was_mine, "{tenant} moved though its node lives");
+            assert_ne!(all[0].is_mine(tenant), all[1].is_mine(tenant), "{tenant}");
+        }
+    }
+
+    #[test]
+    fn the_work_is_theirs_who_know_the_newest_folds() {
+        let me = nodes(1, &Arc::new(AtomicI64::new(0)));
+        see(&me, 2, 4);
+        assert!((0..50).all(|tenant| !me.is_mine(TenantId(Uuid::from_u128(tenant)))));
+        see(&me, 2, 2);
+        assert!((0..50).all(|tenant| me.is_mine(TenantId(Uuid::from_u128(tenant)))));
+    }
+}

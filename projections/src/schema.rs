@@ -3,7 +3,7 @@
 //! Everything in them is a fold of the log. `tenant_id` stands first in every key and every predicate, so that
 //! the same tables can be spread over many machines by tenant.
 
-use crate::db::Db;
+use crate::db::{Commit, Db, tables_in};
 use crate::error::Result;
 use crate::model;
 
@@ -21,6 +21,51 @@ const OWN: &str = include_str!("schema.sql");
 /// other while one takes the other's place, each on its own tables.
 pub(crate) fn name() -> String {
     format!("{PREFIX}{LAYOUT}")
+}
+
+/// The tables on PostgreSQL, with their schema.
+#[must_use]
+pub fn tables() -> Vec<String> {
+    let scripts = scripts();
+    let tables = scripts.iter().flat_map(|script| tables_in(script));
+    tables.map(|table| format!("{}.{table}", name())).collect()
+}
+
+/// Makes this program's tables in a PostgreSQL database. The URL is their owner's.
+///
+/// # Errors
+/// [`crate::ProjectionError::Database`] when they cannot be made.
+pub async fn migrate(url: &str) -> Result<()> {
+    let db = Db::postgres(url, &name(), Commit::Lazy, 1).await?;
+    create(&db).await?;
+    db.close().await;
+    Ok(())
+}
+
+/// Gives an ordinary role what it needs of the tables, one tenant at a time. The URL is their owner's.
+///
+/// # Errors
+/// [`crate::ProjectionError::Database`] when the database refuses.
+pub async fn secure(url: &str, role: &str) -> Result<()> {
+    let db = Db::postgres(url, &name(), Commit::Lazy, 1).await?;
+    db.secure(role, &scripts()).await?;
+    db.close().await;
+    Ok(())
+}
+
+/// Drops the tables of programs of other layouts, and answers in which schemas they stood. None of those programs may
+/// run any more.
+///
+/// # Errors
+/// [`crate::ProjectionError::Database`] when the database refuses.
+pub async fn contract(url: &str) -> Result<Vec<String>> {
+    let db = Db::postgres(url, &name(), Commit::Lazy, 1).await?;
+    let dropped = match &db {
+        Db::Postgres(schema) => schema.drop_others(PREFIX).await,
+        Db::Sqlite(_) => Ok(Vec::new()),
+    };
+    db.close().await;
+    dropped
 }
 
 /// Makes the tables that are missing.

@@ -18,13 +18,13 @@ use crate::clock::Ids;
 use crate::domain::{Actor, Role};
 use crate::eventstore::{Clock, TenantId};
 use crate::projections::ProjectionError;
-use crate::projections::db::{Commit, Db, Row, SYSTEM, Value, values};
+use crate::projections::db::{Commit, Db, Row, SYSTEM, Value, tables_in, values};
 use crate::secrets::random_bytes;
 
 /// The tables, in SQLite's words.
-pub(crate) const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA: &str = include_str!("schema.sql");
 /// The schema that the tables stand in on PostgreSQL.
-pub(crate) const ADMIN_SCHEMA: &str = "admin";
+const ADMIN_SCHEMA: &str = "admin";
 /// Connections to PostgreSQL: keys and members are remembered, so few requests ask for them.
 const CONNECTIONS: u32 = 4;
 
@@ -107,6 +107,23 @@ pub enum AdminError {
         /// The word that is not one.
         word: String,
     },
+}
+
+/// The tables on PostgreSQL, with their schema.
+#[must_use]
+pub fn tables() -> Vec<String> {
+    tables_in(SCHEMA).into_iter().map(|table| format!("{ADMIN_SCHEMA}.{table}")).collect()
+}
+
+/// Gives an ordinary role what it needs of the tables, one tenant at a time. The URL is the owner's.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn secure(url: &str, role: &str) -> Result<(), AdminError> {
+    let db = Db::postgres(url, ADMIN_SCHEMA, Commit::Durable, 1).await?;
+    db.secure(role, &[SCHEMA]).await?;
+    db.close().await;
+    Ok(())
 }
 
 /// Tenants, API keys and members of one database.

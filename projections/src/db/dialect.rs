@@ -67,6 +67,13 @@ pub fn tables_in(schema: &str) -> Vec<&str> {
     made.filter_map(|rest| rest.split([' ', '(']).next()).collect()
 }
 
+/// The views that a schema makes.
+#[must_use]
+pub fn views_in(schema: &str) -> Vec<&str> {
+    let made = schema.lines().filter_map(|line| line.strip_prefix("CREATE VIEW "));
+    made.filter_map(|rest| rest.split(' ').next()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

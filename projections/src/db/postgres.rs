@@ -13,7 +13,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Encode, Row as _,
 use uuid::Uuid;
 use waymark_eventstore::TenantId;
 
-use super::dialect::{Dialect, tables_in};
+use super::dialect::{Dialect, tables_in, views_in};
 use super::{Commit, SYSTEM, Value};
 use crate::error::{ProjectionError, Result};
 
@@ -30,6 +30,11 @@ const LAZY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_
 /// transaction, of the migrator alone.
 const MAKING: &str = "SELECT pg_advisory_xact_lock(7951437)";
 const TABLES: &str = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = $1";
+
+const SCHEMAS: &str = "SELECT nspname::text FROM pg_catalog.pg_namespace \
+                       WHERE starts_with(nspname::text, $1) AND nspname::text <> $2 ORDER BY nspname";
+/// A transaction that names nobody sees nothing.
+const OWN_TENANT: &str = "tenant_id = nullif(current_setting('app.tenant', true), '')::uuid";
 
 /// The connections to one schema.
 #[derive(Debug, Clone)]
@@ -80,6 +85,39 @@ impl Schema {
         let there = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<String>>>()?;
         let wanted = scripts.iter().flat_map(|script| tables_in(script));
         Ok(wanted.into_iter().all(|table| there.iter().any(|name| name == table)))
+    }
+
+    /// What a role may do, and the second wall between tenants, in one transaction.
+    pub(super) async fn secure(&self, role: &str, scripts: &[&'static str]) -> Result<()> {
+        let (schema, role) = (&self.name, format!("\"{}\"", role.replace('"', "\"\"")));
+        let mut statements = vec![format!("GRANT USAGE ON SCHEMA {schema} TO {role}")];
+        for table in scripts.iter().flat_map(|script| tables_in(script)) {
+            statements.push(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}"));
+            statements.push(format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"));
+            statements.push(format!("DROP POLICY IF EXISTS tenant_alone ON {table}"));
+            statements.push(format!("CREATE POLICY tenant_alone ON {table} USING ({OWN_TENANT})"));
+        }
+        for view in scripts.iter().flat_map(|script| views_in(script)) {
+            statements.push(format!("GRANT SELECT ON {view} TO {role}"));
+            // Otherwise it would be its owner who asks, and who sees everything.
+            statements.push(format!("ALTER VIEW {view} SET (security_invoker = true)"));
+        }
+        let mut transaction = self.write(SYSTEM).await?;
+        for statement in statements {
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Drops every other schema whose name begins so. Answers which.
+    pub(crate) async fn drop_others(&self, prefix: &str) -> Result<Vec<String>> {
+        let rows = sqlx::query(SCHEMAS).bind(prefix).bind(&self.name).fetch_all(&self.pool).await?;
+        let others = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<String>>>()?;
+        for other in &others {
+            let drop = format!("DROP SCHEMA \"{}\" CASCADE", other.replace('"', "\"\""));
+            sqlx::raw_sql(AssertSqlSafe(drop)).execute(&self.pool).await?;
+        }
+        Ok(others)
     }
 
     /// All queries of a view see one moment.

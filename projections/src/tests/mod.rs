@@ -2,6 +2,7 @@
 
 mod bitemporal;
 mod engine;
+mod engines;
 mod fence;
 mod parked;
 mod rebuild;
