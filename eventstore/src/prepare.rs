@@ -200,6 +200,9 @@ fn check_attributes(draft: &Draft) -> Result<(), StoreError> {
     if draft.event_type.is_empty() || draft.subject.is_empty() || draft.actor.is_empty() {
         return Err(invalid("type, subject and actor may not be empty".to_owned()));
     }
+    if draft.event_type.contains('\0') {
+        return Err(invalid("a type has no zero byte in it".to_owned()));
+    }
     if draft.type_version == 0 {
         return Err(invalid("type versions begin at 1".to_owned()));
     }

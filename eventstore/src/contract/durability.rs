@@ -90,7 +90,7 @@ async fn closing_finishes_what_was_accepted(mut bench: Bench) {
     }
     bench.store.close().await;
     drop(accepted);
-    if bench.folder.is_some() {
+    if bench.survives() {
         bench.reopen().await;
         assert_eq!(bench.head().await, 20);
     }

@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::ledger::LedgerStore;
+use crate::postgres::tests::{Database, Kind};
 use crate::{
     Append, Appended, Clock, Condition, Draft, Entry, MemoryStore, Options, Outcome, Position, Query,
     ReceiptDraft, SqliteStore, StoreError, TenantId,
@@ -36,9 +37,28 @@ macro_rules! contract {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $rule() { super::$rule($crate::contract::Bench::sqlite().await).await; })+
         }
+        $crate::contract::contract_on_postgres!(postgres, Plain, $($rule),+);
+        $crate::contract::contract_on_postgres!(partitioned, Partitioned, $($rule),+);
+        $crate::contract::contract_on_postgres!(secured, Secured, $($rule),+);
     };
 }
 use contract;
+
+/// Names rules as tests on a database of one kind, when there is a server.
+macro_rules! contract_on_postgres {
+    ($name:ident, $kind:ident, $($rule:ident),+) => {
+        mod $name {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() {
+                let kind = $crate::postgres::tests::Kind::$kind;
+                if let Some(bench) = $crate::contract::Bench::postgres(kind).await {
+                    super::$rule(bench).await;
+                }
+            })+
+        }
+    };
+}
+use contract_on_postgres;
 
 pub(crate) const TENANT: TenantId = TenantId(Uuid::from_u128(0xa));
 pub(crate) const OTHER: TenantId = TenantId(Uuid::from_u128(0xb));
@@ -48,8 +68,14 @@ pub(crate) struct Bench {
     pub(crate) store: Arc<dyn LedgerStore>,
     clock: Arc<Mutex<DateTime<Utc>>>,
     ids: AtomicU64,
-    /// The folder of a store that can be opened again.
-    folder: Option<TempDir>,
+    home: Home,
+}
+
+/// Where a store keeps what it has.
+enum Home {
+    Nowhere,
+    Folder(TempDir),
+    Database(Database),
 }
 
 /// 2026-01-01T00:00:00Z.
@@ -60,22 +86,48 @@ pub(crate) fn new_year() -> DateTime<Utc> {
 impl Bench {
     pub(crate) fn memory() -> Self {
         let clock = Arc::new(Mutex::new(new_year()));
-        Self { store: MemoryStore::new(clock_of(&clock)), clock, ids: AtomicU64::new(1), folder: None }
+        let store = MemoryStore::new(clock_of(&clock));
+        Self { store, clock, ids: AtomicU64::new(1), home: Home::Nowhere }
     }
 
     pub(crate) async fn sqlite() -> Self {
         let clock = Arc::new(Mutex::new(new_year()));
         let folder = tempfile::tempdir().unwrap();
         let store = open_sqlite(&folder, &clock).await;
-        Self { store, clock, ids: AtomicU64::new(1), folder: Some(folder) }
+        Self { store, clock, ids: AtomicU64::new(1), home: Home::Folder(folder) }
+    }
+
+    /// `None` where there is no server.
+    pub(crate) async fn postgres(kind: Kind) -> Option<Self> {
+        let database = Database::create(kind).await?;
+        let clock = Arc::new(Mutex::new(new_year()));
+        let store = database.open(clock_of(&clock)).await;
+        Some(Self { store, clock, ids: AtomicU64::new(1), home: Home::Database(database) })
+    }
+
+    /// The database of a store that has one.
+    pub(crate) fn database(&self) -> &Database {
+        match &self.home {
+            Home::Database(database) => database,
+            Home::Nowhere | Home::Folder(_) => panic!("the store is not in a database"),
+        }
     }
 
     /// Closes the store and opens it again; a store in memory just goes on.
     pub(crate) async fn reopen(&mut self) {
-        if let Some(folder) = &self.folder {
+        if self.survives() {
             self.store.close().await;
-            self.store = open_sqlite(folder, &self.clock).await;
         }
+        match &self.home {
+            Home::Nowhere => {}
+            Home::Folder(folder) => self.store = open_sqlite(folder, &self.clock).await,
+            Home::Database(database) => self.store = database.open(clock_of(&self.clock)).await,
+        }
+    }
+
+    /// Whether what was appended is still there after closing and opening again.
+    pub(crate) fn survives(&self) -> bool {
+        !matches!(self.home, Home::Nowhere)
     }
 
     pub(crate) fn set_clock(&self, now: DateTime<Utc>) {

@@ -66,7 +66,11 @@ pub(super) async fn gather(
 
 fn learn(facts: &mut Facts, found: &PgRow) -> Result<(), Failure> {
     match row::get(found, "fact")? {
-        "receipt" => drop(facts.receipts.insert(row::get(found, "command_id")?, row::receipt(found)?)),
+        "receipt" => {
+            // Of the batch's own ids, which are texts.
+            let command_id = String::from_utf8_lossy(row::get(found, "command_id")?).into_owned();
+            facts.receipts.insert(command_id, row::receipt(found)?);
+        }
         "id" => drop(facts.taken_ids.insert(row::get(found, "id")?)),
         "key" => {
             let key = row::data_key(found)?;
@@ -86,6 +90,11 @@ fn learn(facts: &mut Facts, found: &PgRow) -> Result<(), Failure> {
 pub(super) fn list<T: Serialize>(items: &[T]) -> String {
     // Strings and numbers in sequences always have a JSON form.
     serde_json::to_string(items).unwrap_or_default()
+}
+
+/// No event has a tag with a zero byte in it, and the database does not take such a text.
+pub(super) fn can_match(item: &QueryItem) -> bool {
+    item.tags.iter().all(|tag| !tag.contains('\0'))
 }
 
 /// An alternative of a condition, looked up by its first tag.
@@ -111,7 +120,7 @@ struct ByType<'a> {
 /// answered by the head itself.
 #[derive(Default)]
 struct Asked<'a> {
-    command_ids: Vec<&'a str>,
+    command_ids: Vec<&'a [u8]>,
     event_ids: Vec<Uuid>,
     subjects: Vec<Uuid>,
     by_tag: Vec<ByTag<'a>>,
@@ -123,13 +132,14 @@ impl<'a> Asked<'a> {
     fn of(requests: &[&'a Request], head: Position) -> Self {
         let mut asked = Self::default();
         for (number, request) in requests.iter().enumerate() {
-            asked.command_ids.extend(request.receipt.iter().map(|receipt| receipt.command_id.as_str()));
+            asked.command_ids.extend(request.receipt.iter().map(|receipt| receipt.command_id.as_bytes()));
             asked.event_ids.extend(request.events.iter().map(|event| event.id));
             asked.subjects.extend(request.new_keys.iter().map(|key| key.subject));
             if let Some(Condition { query, after }) = &request.condition
                 && *after < head
             {
-                query.items.iter().for_each(|item| asked.ask(number, *after, item));
+                let askable = query.items.iter().filter(|item| can_match(item));
+                askable.for_each(|item| asked.ask(number, *after, item));
             }
         }
         asked

@@ -181,7 +181,7 @@ impl EventStore for PostgresStore {
     }
 
     async fn receipt(&self, tenant: TenantId, command_id: &str) -> Result<Option<Receipt>, StoreError> {
-        let statement = || sqlx::query(RECEIPT).bind(tenant.0).bind(command_id);
+        let statement = || sqlx::query(RECEIPT).bind(tenant.0).bind(command_id.as_bytes());
         self.reads.row(tenant, statement).await?.as_ref().map(row::receipt).transpose()
     }
 
@@ -241,7 +241,7 @@ struct ByTag<'a> {
 fn alternatives(query: &Query) -> (Vec<ByTag<'_>>, Vec<&str>) {
     let mut by_tag = Vec::new();
     let mut by_type = Vec::new();
-    for QueryItem { types, tags } in &query.items {
+    for QueryItem { types, tags } in query.items.iter().filter(|item| facts::can_match(item)) {
         match tags.split_first() {
             Some((tag, further)) => by_tag.push(ByTag { tag, types, further }),
             None => by_type.extend(types.iter().map(String::as_str)),

@@ -11,7 +11,7 @@ use crate::StoreError;
 /// The layout of the tables that this code reads and writes.
 const LAYOUT: i64 = 1;
 /// Each is sent by itself: an index is made in a statement of its own, and data never together with tables.
-const MIGRATIONS: [&str; 5] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_tables.sql"),
     include_str!("migrations/0002_event_by_type.sql"),
     include_str!("migrations/0003_event_tag_by_blind_subject.sql"),

@@ -127,14 +127,14 @@ async fn insert_receipts(
         [] => return Ok(()),
         [(draft, receipt)] => sqlx::query(INSERT_RECEIPT)
             .bind(tenant.0)
-            .bind(draft.command_id.as_str())
+            .bind(draft.command_id.as_bytes())
             .bind(receipt.digest.as_slice())
             .bind(receipt.outcome.as_slice())
             .bind(receipt.first_position.cast_signed())
             .bind(i64::from(receipt.count))
             .bind(recorded_at),
         many => {
-            let ids: Vec<&str> = many.iter().map(|(draft, _)| draft.command_id.as_str()).collect();
+            let ids: Vec<&[u8]> = many.iter().map(|(draft, _)| draft.command_id.as_bytes()).collect();
             let digests: Vec<&[u8]> = many.iter().map(|(_, receipt)| receipt.digest.as_slice()).collect();
             let outcomes: Vec<&[u8]> = many.iter().map(|(_, receipt)| receipt.outcome.as_slice()).collect();
             let positions: Vec<i64> =

@@ -294,7 +294,7 @@ async fn is_in_the_log(
             Ok(stored.first() == Some(leaf))
         }
         Witness::Receipt(command_id, receipt) => {
-            let found = sqlx::query(RECEIPT).bind(tenant.0).bind(command_id);
+            let found = sqlx::query(RECEIPT).bind(tenant.0).bind(command_id.as_bytes());
             let found = found.fetch_optional(connection).await?;
             Ok(found.as_ref().map(row::receipt).transpose()?.as_ref() == Some(receipt))
         }

@@ -37,15 +37,15 @@ CREATE TABLE IF NOT EXISTS event_tag (
     PRIMARY KEY (tenant_id, tag, position)
 );
 
--- The outcome of each command that asked to be remembered.
+-- The outcome of each command that asked to be remembered. Its id is the caller's, and may hold what no text can.
 CREATE TABLE IF NOT EXISTS receipt (
-    tenant_id      uuid             NOT NULL,
-    command_id     text COLLATE "C" NOT NULL,
-    digest         bytea            NOT NULL,
-    outcome        bytea            NOT NULL,
-    first_position bigint           NOT NULL,
-    count          bigint           NOT NULL,
-    recorded_at    bigint           NOT NULL,
+    tenant_id      uuid   NOT NULL,
+    command_id     bytea  NOT NULL,
+    digest         bytea  NOT NULL,
+    outcome        bytea  NOT NULL,
+    first_position bigint NOT NULL,
+    count          bigint NOT NULL,
+    recorded_at    bigint NOT NULL,
     PRIMARY KEY (tenant_id, command_id)
 );
 

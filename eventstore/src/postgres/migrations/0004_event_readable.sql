@@ -6,8 +6,8 @@ SELECT
     e.id,
     e.type,
     timestamptz 'epoch' + e.recorded_at * interval '1 microsecond' AS recorded_at,
-    (convert_from(e.entry, 'UTF8')::jsonb ->> 'time')::timestamptz AS effective_at,
-    convert_from(e.entry, 'UTF8')::jsonb ->> 'subject' AS subject,
-    convert_from(e.entry, 'UTF8')::jsonb ->> 'actor' AS actor,
-    convert_from(e.entry, 'UTF8')::jsonb -> 'data' AS data
+    (convert_from(e.entry, 'UTF8')::json ->> 'time')::timestamptz AS effective_at,
+    convert_from(e.entry, 'UTF8')::json ->> 'subject' AS subject,
+    convert_from(e.entry, 'UTF8')::json ->> 'actor' AS actor,
+    convert_from(e.entry, 'UTF8')::json -> 'data' AS data
 FROM event AS e;
