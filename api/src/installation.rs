@@ -2,19 +2,21 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use waymark_domain::{Actor, Role};
 use waymark_eventstore::vault::{RootKey, Vault};
-use waymark_eventstore::{Clock, EventStore as _, Options, SqliteStore, TenantId};
-use waymark_projections::Projections;
+use waymark_eventstore::{Clock, Options, PostgresStore, SqliteStore, TenantId, postgres};
+use waymark_projections::{Node, Projections};
 
 use crate::app::{App, Caller, Migrator};
 use crate::auth::{AdminStore, NewKey, Scope};
 use crate::automation::Ticker;
 use crate::clock::{random_ids, system_clock};
-use crate::config::{Automations, DatabaseArgs};
+use crate::config::{Automations, Database, DatabaseArgs, views_file};
+use crate::log::Log;
 use crate::notary::Notary;
 use crate::secrets::Secrets;
 
@@ -27,8 +29,8 @@ pub struct InstallationError(String);
 pub struct Installation {
     /// The service.
     pub app: App,
-    /// The log, by its engine.
-    pub store: Arc<SqliteStore>,
+    /// The log, on either engine.
+    pub store: Arc<dyn Log>,
     admin: Arc<AdminStore>,
     /// Who signs the log's heads.
     pub notary: Arc<Notary>,
@@ -58,18 +60,56 @@ impl Installation {
     /// # Errors
     /// As [`Self::inspect`].
     pub async fn open_with(args: &DatabaseArgs, clock: Clock) -> Result<Self, InstallationError> {
-        let file = args.file();
-        let secrets = Secrets::open(&args.key_file(), file).map_err(said)?;
+        match &args.database {
+            Database::Sqlite(file) => Self::on_sqlite(args, file, clock).await,
+            Database::Postgres(url) => Self::on_postgres(args, url, clock).await,
+        }
+    }
+
+    async fn on_sqlite(args: &DatabaseArgs, file: &Path, clock: Clock) -> Result<Self, InstallationError> {
+        let is_new = !file.metadata().is_ok_and(|metadata| metadata.len() > 0);
+        let secrets = Secrets::open(&args.key_file(), &args.database, is_new).map_err(said)?;
         let path = file.to_str().ok_or_else(|| said("the database's path is not UTF-8"))?;
         let store = SqliteStore::open(path, Options::new(clock.clone())).await.map_err(said)?;
-        let notary = Notary::new(store.clone(), &secrets, args.checkpoint_file());
+        let admin = AdminStore::open(file, clock.clone(), random_ids()).await.map_err(said)?;
         let vault = Arc::new(Vault::new(store.clone(), RootKey(secrets.root_key)));
-        let views = args.views_file();
-        let projections = Projections::open(&views, store.clone(), vault.clone());
+        let views = views_file(file);
+        let projections = Projections::open(&views, store.clone(), vault.clone()).await.map_err(said)?;
+        Self::of(args, store, admin, &secrets, vault, projections, clock).await
+    }
+
+    async fn on_postgres(args: &DatabaseArgs, url: &str, clock: Clock) -> Result<Self, InstallationError> {
+        // The keys first: whoever comes with those of another database is to change nothing.
+        let admin = AdminStore::connect(url, clock.clone(), random_ids()).await.map_err(said)?;
+        let is_new = admin.fingerprint().await.map_err(said)?.is_none();
+        let secrets = Secrets::open(&args.key_file(), &args.database, is_new).map_err(said)?;
+        let options = postgres::Options::new(clock.clone());
+        let store = PostgresStore::open(url, options).await.map_err(said)?;
+        let vault = Arc::new(Vault::new(store.clone(), RootKey(secrets.root_key)));
+        let node = Node { id: random_ids()(), clock: clock.clone() };
+        let projections = Projections::connect(url, node, store.clone(), vault.clone());
         let projections = projections.await.map_err(said)?;
-        let ids = random_ids();
-        let admin = AdminStore::open(file, clock.clone(), ids.clone()).await.map_err(said)?;
-        let app = App::new(store.clone(), vault, projections, clock, ids);
+        Self::of(args, store, admin, &secrets, vault, projections, clock).await
+    }
+
+    async fn of(
+        args: &DatabaseArgs,
+        store: Arc<dyn Log>,
+        admin: AdminStore,
+        secrets: &Secrets,
+        vault: Arc<Vault>,
+        projections: Arc<Projections>,
+        clock: Clock,
+    ) -> Result<Self, InstallationError> {
+        if admin.keep_fingerprint(&secrets.fingerprint()).await.map_err(said)? != secrets.fingerprint() {
+            return Err(said(format!(
+                "the key file {} is not that of {}: name the right one with --keys",
+                args.key_file().display(),
+                args.database
+            )));
+        }
+        let notary = Notary::new(store.clone(), secrets, args.checkpoint_file());
+        let app = App::new(store.clone(), vault, projections, clock, random_ids());
         Ok(Self { app, store, admin: Arc::new(admin), notary: Arc::new(notary) })
     }
 

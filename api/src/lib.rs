@@ -13,6 +13,7 @@ pub mod demo;
 pub mod http;
 pub mod import;
 pub mod installation;
+pub mod log;
 mod notary;
 pub mod problem;
 pub mod routes;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use waymark_eventstore::ledger::{BadNote, Checkpoint, LedgerStore as _, Signer, Trust};
-use waymark_eventstore::{EventStore as _, Position, SqliteStore, StoreError, TenantId};
+use waymark_eventstore::ledger::{BadNote, Checkpoint, LedgerStore, Signer, Trust};
+use waymark_eventstore::{Position, StoreError, TenantId};
 
 use crate::secrets::Secrets;
 
@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// Signs heads, and remembers outside the database what was signed.
 pub struct Notary {
-    store: Arc<SqliteStore>,
+    store: Arc<dyn LedgerStore>,
     seed: [u8; 32],
     file: PathBuf,
 }
@@ -69,7 +69,7 @@ type Notes = BTreeMap<Uuid, String>;
 impl Notary {
     /// A notary with the installation's key.
     #[must_use]
-    pub fn new(store: Arc<SqliteStore>, secrets: &Secrets, file: PathBuf) -> Self {
+    pub fn new(store: Arc<dyn LedgerStore>, secrets: &Secrets, file: PathBuf) -> Self {
         Self { store, seed: secrets.signing_seed, file }
     }
 

@@ -11,6 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::config::Database;
 
 /// The two secrets of an installation.
 #[derive(Clone)]
@@ -77,17 +80,14 @@ impl Secrets {
     ///
     /// # Errors
     /// When the file cannot be read, made or understood, or is missing beside an existing database.
-    pub fn open(path: &Path, database: &Path) -> Result<Self, SecretsError> {
+    pub fn open(path: &Path, database: &Database, is_new: bool) -> Result<Self, SecretsError> {
         let shown = || path.display().to_string();
         let file = |source| SecretsError::File { path: shown(), source };
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&text).map_err(|why| SecretsError::Format { path: shown(), why }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if database.metadata().is_ok_and(|metadata| metadata.len() > 0) {
-                    return Err(SecretsError::Lost {
-                        database: database.display().to_string(),
-                        path: shown(),
-                    });
+                if !is_new {
+                    return Err(SecretsError::Lost { database: database.to_string(), path: shown() });
                 }
                 let secrets = Self { root_key: random_bytes(), signing_seed: random_bytes() };
                 secrets.write(path).map_err(file)?;
@@ -95,6 +95,16 @@ impl Secrets {
             }
             Err(error) => Err(file(error)),
         }
+    }
+
+    /// By what a database knows its keys again: it tells nothing of them.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let digest = Sha256::new_with_prefix("waymark keys")
+            .chain_update(self.root_key)
+            .chain_update(self.signing_seed)
+            .finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -130,22 +140,33 @@ impl Secrets {
 mod tests {
     use super::*;
 
+    fn database() -> Database {
+        Database::Sqlite("w.db".into())
+    }
+
     #[test]
     fn keys_made_once_are_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        let (keys, database) = (folder.path().join("w.keys"), folder.path().join("w.db"));
-        let made = Secrets::open(&keys, &database).unwrap();
-        std::fs::write(&database, "something").unwrap();
-        let read = Secrets::open(&keys, &database).unwrap();
+        let keys = folder.path().join("w.keys");
+        let made = Secrets::open(&keys, &database(), true).unwrap();
+        let read = Secrets::open(&keys, &database(), false).unwrap();
         assert_eq!((made.root_key, made.signing_seed), (read.root_key, read.signing_seed));
+        assert_eq!(made.fingerprint(), read.fingerprint());
+    }
+
+    #[test]
+    fn other_keys_have_another_fingerprint() {
+        let folder = tempfile::tempdir().unwrap();
+        let made =
+            ["a", "b"].map(|name| Secrets::open(&folder.path().join(name), &database(), true).unwrap());
+        assert_ne!(made[0].fingerprint(), made[1].fingerprint());
     }
 
     #[test]
     fn a_database_whose_keys_are_lost_is_not_given_new_ones() {
         let folder = tempfile::tempdir().unwrap();
-        let (keys, database) = (folder.path().join("w.keys"), folder.path().join("w.db"));
-        std::fs::write(&database, "something").unwrap();
-        assert!(matches!(Secrets::open(&keys, &database), Err(SecretsError::Lost { .. })));
+        let keys = folder.path().join("w.keys");
+        assert!(matches!(Secrets::open(&keys, &database(), false), Err(SecretsError::Lost { .. })));
         assert!(!keys.exists());
     }
 
@@ -155,7 +176,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("w.keys");
-        Secrets::open(&keys, &folder.path().join("w.db")).unwrap();
+        Secrets::open(&keys, &database(), true).unwrap();
         assert_eq!(keys.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -78,7 +78,7 @@ pub(crate) struct View {
 impl View {
     /// Opens the view. A tenant for whom nothing was folded yet has one without rows.
     pub(crate) async fn open(engine: &Engine, which: Which) -> Result<Self> {
-        let mut session = engine.db.read().await?;
+        let mut session = engine.db.read(which.tenant).await?;
         let serving = checkpoint::serving(&mut session, which).await?;
         let (generation, position) = serving.map_or((0, 0), |row| (row.generation, row.position));
         let loaded = Arc::clone(&engine.loaded);

@@ -1,6 +1,8 @@
 //! Writing and finding many rows with few statements.
 
-use crate::db::{PLACEHOLDER, Row, Session, Value};
+use waymark_eventstore::TenantId;
+
+use crate::db::{Dialect, Row, Session, Value, values};
 use crate::error::Result;
 
 /// Sizes of multi-row statements: few, so that few prepared texts are kept.
@@ -24,11 +26,33 @@ impl Table {
         for size in SIZES {
             while rest.len() >= size * width {
                 let (now, later) = rest.split_at(size * width);
-                session.execute_made(self.insert(size), now).await?;
+                session.execute_made(self.insert(size, session.dialect()), now).await?;
                 rest = later;
             }
         }
         Ok(())
+    }
+
+    /// Every row of a generation as text, without tenant and generation, in the order of the texts: the same rows give
+    /// the same lines on either engine.
+    pub(crate) async fn dump(
+        &self,
+        session: &mut Session,
+        tenant: TenantId,
+        generation: u32,
+    ) -> Result<Vec<String>> {
+        let columns = &self.columns[2..];
+        let (name, list) = (self.name, columns.join(","));
+        let sql = format!("SELECT {list} FROM {name} WHERE tenant_id = $1 AND generation = $2");
+        let line = |row: &Row| {
+            let literals: Vec<String> =
+                (0..columns.len()).map(|column| row.literal(column)).collect::<Result<_>>()?;
+            Ok(format!("{name} {}", literals.join(" ")))
+        };
+        let rows = session.rows_made(sql, &values![tenant.0, generation]).await?;
+        let mut lines = rows.iter().map(line).collect::<Result<Vec<String>>>()?;
+        lines.sort();
+        Ok(lines)
     }
 
     /// The statement that deletes the rows of a tenant's generation.
@@ -37,10 +61,16 @@ impl Table {
     }
 
     /// The statement that writes so many rows.
-    pub(crate) fn insert(&self, rows: usize) -> String {
-        let tuple = format!("({})", vec![PLACEHOLDER; self.columns.len()].join(","));
-        let tuples = vec![tuple; rows].join(",");
-        let insert = format!("INSERT INTO {} ({}) VALUES {tuples}", self.name, self.columns.join(","));
+    pub(crate) fn insert(&self, rows: usize, dialect: Dialect) -> String {
+        let width = self.columns.len();
+        let tuple = |row: usize| {
+            let binds: Vec<String> =
+                (1..=width).map(|column| dialect.placeholder(row * width + column)).collect();
+            format!("({})", binds.join(","))
+        };
+        let tuples: Vec<String> = (0..rows).map(tuple).collect();
+        let (columns, tuples) = (self.columns.join(","), tuples.join(","));
+        let insert = format!("INSERT INTO {} ({columns}) VALUES {tuples}", self.name);
         if self.replace_by == 0 {
             return insert;
         }

@@ -1,249 +1,356 @@
-//! The database of the read models, and the only place that knows which engine it is.
+//! A database of tables, on either engine, and the only place that knows which one it is.
 //!
-//! Read models write portable statements (`$1` binds, no function of one engine) and speak of [`Value`]s and
-//! [`Row`]s. Their tables live in a file of their own beside the log's: what they write neither waits for the log's
-//! writers nor is waited for by them, and a projector's commit need not wait for the disk, because the log is the
-//! truth and a lost tail is folded again.
+//! Statements are one text for both (`$1` binds, nothing that one engine alone has) and speak of [`Value`]s and
+//! [`Row`]s. On SQLite the tables of the read models stand in a file of their own beside the log's: what they write
+//! neither waits for the log's writers nor is waited for by them. On PostgreSQL they stand in a schema of their own in
+//! the log's database. Either way they can be thrown away and folded anew.
+//!
+//! Nothing here keeps state in a session of PostgreSQL: what a transaction needs is said with its `BEGIN`, in the same
+//! round trip, so that connections may come from a pooler that hands them out by the transaction.
+
+mod dialect;
+mod postgres;
+mod sqlite;
 
 use std::path::Path;
-use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
-    SqliteSynchronous,
-};
-use sqlx::{Arguments, AssertSqlSafe, ConnectOptions, Row as _, Sqlite, Transaction};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction, TypeInfo as _, ValueRef as _};
 use uuid::Uuid;
 use waymark_eventstore::TenantId;
 
-use crate::bulk::Table;
+pub use dialect::{Dialect, tables_in, views_in};
+
 use crate::error::{ProjectionError, Result};
 
-/// Another process may hold the write lock for the length of its commit; longer means something is wrong.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Rows that the driver's thread hands over at a time: fewer switches between threads.
-const ROW_BUFFER: usize = 1_000;
-/// Every view, then every table.
-const EVERYTHING: &str = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY type DESC";
-/// Connections that answer queries.
-const READERS: u32 = 4;
+/// The tenant to whom rows belong that are everybody's: nodes, names of tenants, fingerprints.
+pub const SYSTEM: TenantId = TenantId(Uuid::nil());
 
-/// The read models' tables.
-#[derive(Debug, Clone)]
-pub(crate) struct Db {
-    readers: SqlitePool,
-    writer: SqlitePool,
+/// What a commit waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    /// The disk: what was committed is kept.
+    Durable,
+    /// Nothing: a crash may lose the last commits, which are made again from the log.
+    Lazy,
 }
 
-/// A bind of a statement made of many rows. SQLite takes `$1` for a name, and a name is searched for among all
-/// names of the statement at every bind: with two thousand of them that costs more than the insert.
-pub(crate) const PLACEHOLDER: &str = "?";
+/// A database of tables.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// One file.
+    Sqlite(sqlite::Files),
+    /// One schema.
+    Postgres(postgres::Schema),
+}
 
 /// A bound value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
+    /// None, of whichever type is wanted there.
     Null,
+    /// A number, a position, microseconds, or a flag as 0 or 1.
     Int(i64),
+    /// A text.
     Text(String),
+    /// An id.
     Uuid(Uuid),
+    /// Bytes.
+    Bytes(Vec<u8>),
 }
 
 impl Db {
-    /// Opens the database at a path and creates the tables that are missing.
+    /// Opens a SQLite file, making it where it is missing.
     ///
     /// # Errors
     /// [`ProjectionError::Database`] when the file cannot be opened.
-    pub(crate) async fn open(path: &Path) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(BUSY_TIMEOUT)
-            .pragma("secure_delete", "on")
-            // What a statement might have to undo is kept in memory, not in a file beside the database.
-            .pragma("temp_store", "memory")
-            .pragma("wal_autocheckpoint", "10000")
-            .row_buffer_size(ROW_BUFFER)
-            .disable_statement_logging();
-        // No task renews connections: one that runs while the pool is closed may never end.
-        let pool =
-            || SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
-        let one = pool().max_connections(1);
-        let writer = one.connect_with(options.clone().pragma("cache_size", "-16384")).await?;
-        let db = {
-            let many = pool().max_connections(READERS);
-            let reading = options.pragma("cache_size", "-4096").pragma("query_only", "on");
-            Self { readers: many.connect_lazy_with(reading), writer }
-        };
-        crate::schema::create(&db).await?;
-        Ok(db)
+    pub async fn sqlite(path: &Path, commit: Commit) -> Result<Self> {
+        Ok(Self::Sqlite(sqlite::Files::open(path, commit).await?))
     }
 
-    /// A consistent view of the tables as they are now.
-    pub(crate) async fn read(&self) -> Result<Session> {
-        Ok(Session { transaction: self.readers.begin().await? })
+    /// Connects to a schema of a PostgreSQL database, which [`Self::prepare`] makes where it is missing.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the URL is none, or nobody answers there.
+    pub async fn postgres(url: &str, schema: &str, commit: Commit, connections: u32) -> Result<Self> {
+        Ok(Self::Postgres(postgres::Schema::connect(url, schema, commit, connections).await?))
     }
 
-    /// A transaction that writes. There is one connection for it, so that the writers of this process take turns; it
-    /// is rolled back unless [`Session::commit`] is called.
-    pub(crate) async fn write(&self) -> Result<Session> {
-        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(Session { transaction })
-    }
-
-    /// Runs a script of statements outside any transaction of ours.
-    pub(crate) async fn script(&self, script: &'static str) -> Result<()> {
-        sqlx::raw_sql(script).execute(&self.writer).await?;
-        Ok(())
-    }
-
-    /// The layout that the tables were made in; zero in a new file.
-    pub(crate) async fn layout(&self) -> Result<i64> {
-        Ok(sqlx::query_scalar("PRAGMA user_version").fetch_one(&self.writer).await?)
-    }
-
-    /// Drops every table and view, and notes the layout of those that will be made.
-    pub(crate) async fn empty(&self, layout: i64) -> Result<()> {
-        let mut session = self.write().await?;
-        for row in session.rows(EVERYTHING, &[]).await? {
-            session.execute_made(format!("DROP {} IF EXISTS {}", row.str(0)?, row.str(1)?), &[]).await?;
+    /// Which SQL is spoken.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
         }
-        session.execute_made(format!("PRAGMA user_version = {layout}"), &[]).await?;
-        session.commit().await
+    }
+
+    /// Makes the tables of scripts in SQLite's words where they are missing.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when they cannot be made.
+    pub async fn prepare(&self, scripts: &[&'static str]) -> Result<()> {
+        match self {
+            Self::Sqlite(files) => files.prepare(scripts).await,
+            Self::Postgres(schema) => schema.prepare(scripts).await,
+        }
+    }
+
+    /// Gives an ordinary role, which owns nothing, what it needs of the tables of scripts, and sets up row-level security:
+    /// such a role sees and writes the rows of that tenant alone which its transaction has named. For the owner.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the database refuses; a file of SQLite has no roles.
+    pub async fn secure(&self, role: &str, scripts: &[&'static str]) -> Result<()> {
+        match self {
+            Self::Sqlite(_) => Err(ProjectionError::Database("a file of SQLite has no roles".to_owned())),
+            Self::Postgres(schema) => schema.secure(role, scripts).await,
+        }
+    }
+
+    /// A consistent view of a tenant's rows as they are now.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the database cannot be reached.
+    pub async fn read(&self, tenant: TenantId) -> Result<Session> {
+        match self {
+            Self::Sqlite(files) => Ok(Session::Sqlite(files.read().await?)),
+            Self::Postgres(schema) => Ok(Session::Postgres(schema.read(tenant).await?)),
+        }
+    }
+
+    /// A transaction that writes rows of a tenant. It is rolled back unless [`Session::commit`] is called.
+    ///
+    /// On SQLite there is one connection for it, so that the writers of this process take turns.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the database cannot be reached.
+    pub async fn write(&self, tenant: TenantId) -> Result<Session> {
+        match self {
+            Self::Sqlite(files) => Ok(Session::Sqlite(files.write().await?)),
+            Self::Postgres(schema) => Ok(Session::Postgres(schema.write(tenant).await?)),
+        }
     }
 
     /// Finishes what runs and closes the connections.
-    pub(crate) async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(files) => files.close().await,
+            Self::Postgres(schema) => schema.close().await,
+        }
     }
 }
 
 /// A transaction.
-pub(crate) struct Session {
-    transaction: Transaction<'static, Sqlite>,
+#[derive(Debug)]
+pub enum Session {
+    /// On a SQLite file.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On a PostgreSQL schema.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// One text for both engines: the arguments and the connection are the engine's own, the call is the same.
+macro_rules! on {
+    ($session:expr, $values:expr, |$arguments:ident, $connection:ident| $call:expr) => {
+        match $session {
+            Session::Sqlite(transaction) => {
+                let ($arguments, $connection) = (sqlite::arguments($values)?, &mut **transaction);
+                $call
+            }
+            Session::Postgres(transaction) => {
+                let ($arguments, $connection) = (postgres::arguments($values)?, &mut **transaction);
+                $call
+            }
+        }
+    };
 }
 
 impl Session {
+    /// Which SQL is spoken.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
     /// The rows a query gives.
-    pub(crate) async fn rows(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
-        let query = sqlx::query_with(sql, arguments(values)?);
-        let rows = query.fetch_all(&mut *self.transaction).await?;
-        Ok(rows.into_iter().map(Row).collect())
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the database refuses it.
+    pub async fn rows(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
+        Ok(on!(self, values, |arguments, connection| {
+            let rows = sqlx::query_with(sql, arguments).fetch_all(connection).await?;
+            rows.into_iter().map(Row::from).collect()
+        }))
     }
 
     /// The first row a query gives.
-    pub(crate) async fn row(&mut self, sql: &'static str, values: &[Value]) -> Result<Option<Row>> {
-        let query = sqlx::query_with(sql, arguments(values)?);
-        Ok(query.fetch_optional(&mut *self.transaction).await?.map(Row))
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the database refuses it.
+    pub async fn row(&mut self, sql: &'static str, values: &[Value]) -> Result<Option<Row>> {
+        Ok(on!(self, values, |arguments, connection| {
+            sqlx::query_with(sql, arguments).fetch_optional(connection).await?.map(Row::from)
+        }))
     }
 
     /// Runs a statement and says how many rows it changed.
-    pub(crate) async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
-        let query = sqlx::query_with(sql, arguments(values)?);
-        Ok(query.execute(&mut *self.transaction).await?.rows_affected())
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the database refuses it.
+    pub async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
+        Ok(on!(self, values, |arguments, connection| {
+            sqlx::query_with(sql, arguments).execute(connection).await?.rows_affected()
+        }))
     }
 
     /// Runs a statement whose text was made here, of names that stand in the code.
     pub(crate) async fn execute_made(&mut self, sql: String, values: &[Value]) -> Result<u64> {
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
-        Ok(query.execute(&mut *self.transaction).await?.rows_affected())
+        Ok(on!(self, values, |arguments, connection| {
+            sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?.rows_affected()
+        }))
     }
 
     /// The rows of a query whose text was made here, of names that stand in the code.
     pub(crate) async fn rows_made(&mut self, sql: String, values: &[Value]) -> Result<Vec<Row>> {
-        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(values)?);
-        let rows = query.fetch_all(&mut *self.transaction).await?;
-        Ok(rows.into_iter().map(Row).collect())
-    }
-
-    /// Every row of a generation as text, in the order of all columns, without tenant and generation.
-    pub(crate) async fn dump(
-        &mut self,
-        table: &Table,
-        tenant: TenantId,
-        generation: u32,
-    ) -> Result<Vec<String>> {
-        let columns = &table.columns[2..];
-        let quoted: Vec<String> = columns.iter().map(|column| format!("quote({column})")).collect();
-        let sql = format!(
-            "SELECT {} FROM {} WHERE tenant_id = $1 AND generation = $2 ORDER BY {}",
-            quoted.join("||' '||"),
-            table.name,
-            columns.join(",")
-        );
-        let rows = self.rows_made(sql, &values![tenant.0, generation]).await?;
-        rows.iter().map(|row| Ok(format!("{} {}", table.name, row.str(0)?))).collect()
+        Ok(on!(self, values, |arguments, connection| {
+            let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
+            rows.into_iter().map(Row::from).collect()
+        }))
     }
 
     /// Keeps what was written.
-    pub(crate) async fn commit(self) -> Result<()> {
-        Ok(self.transaction.commit().await?)
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when that did not become sure.
+    pub async fn commit(self) -> Result<()> {
+        match self {
+            Self::Sqlite(transaction) => Ok(transaction.commit().await?),
+            Self::Postgres(transaction) => Ok(transaction.commit().await?),
+        }
     }
-}
-
-fn arguments(values: &[Value]) -> Result<SqliteArguments> {
-    let mut arguments = SqliteArguments::default();
-    arguments.reserve(values.len(), 0);
-    for value in values {
-        let added = match value {
-            Value::Null => arguments.add(None::<i64>),
-            Value::Int(value) => arguments.add(*value),
-            Value::Text(value) => arguments.add(value.as_str()),
-            Value::Uuid(value) => arguments.add(value.as_bytes().as_slice()),
-        };
-        added.map_err(|error| ProjectionError::Database(error.to_string()))?;
-    }
-    Ok(arguments)
 }
 
 /// A row, read by the place of its columns.
-pub(crate) struct Row(SqliteRow);
+#[derive(Debug)]
+pub enum Row {
+    /// Of SQLite.
+    Sqlite(SqliteRow),
+    /// Of PostgreSQL.
+    Postgres(PgRow),
+}
 
+impl From<SqliteRow> for Row {
+    fn from(row: SqliteRow) -> Self {
+        Self::Sqlite(row)
+    }
+}
+
+impl From<PgRow> for Row {
+    fn from(row: PgRow) -> Self {
+        Self::Postgres(row)
+    }
+}
+
+/// A column of a type that both drivers read the same way.
+macro_rules! column {
+    ($row:expr, $column:expr) => {
+        match $row {
+            Row::Sqlite(row) => Ok(row.try_get($column)?),
+            Row::Postgres(row) => Ok(row.try_get($column)?),
+        }
+    };
+}
+
+/// Each fails with [`ProjectionError::Database`] when the column is not there or holds something else.
+#[expect(clippy::missing_errors_doc, reason = "said once, above")]
 impl Row {
-    pub(crate) fn int(&self, column: usize) -> Result<i64> {
-        Ok(self.0.try_get(column)?)
+    /// A number.
+    pub fn int(&self, column: usize) -> Result<i64> {
+        column!(self, column)
     }
 
-    pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>> {
-        Ok(self.0.try_get(column)?)
+    /// A number, or none.
+    pub fn opt_int(&self, column: usize) -> Result<Option<i64>> {
+        column!(self, column)
     }
 
-    pub(crate) fn position(&self, column: usize) -> Result<u64> {
+    /// A position, a count or an epoch.
+    pub fn position(&self, column: usize) -> Result<u64> {
         Ok(self.int(column)?.cast_unsigned())
     }
 
-    pub(crate) fn number(&self, column: usize) -> Result<u32> {
+    /// A small number.
+    pub fn number(&self, column: usize) -> Result<u32> {
         u32::try_from(self.int(column)?).map_err(|error| ProjectionError::Database(error.to_string()))
     }
 
-    pub(crate) fn flag(&self, column: usize) -> Result<bool> {
+    /// A flag.
+    pub fn flag(&self, column: usize) -> Result<bool> {
         Ok(self.int(column)? != 0)
     }
 
-    pub(crate) fn text(&self, column: usize) -> Result<String> {
-        Ok(self.0.try_get(column)?)
+    /// A text.
+    pub fn text(&self, column: usize) -> Result<String> {
+        column!(self, column)
     }
 
     /// The text without a copy of it.
-    pub(crate) fn str(&self, column: usize) -> Result<&str> {
-        Ok(self.0.try_get(column)?)
+    pub fn str(&self, column: usize) -> Result<&str> {
+        column!(self, column)
     }
 
-    pub(crate) fn opt_text(&self, column: usize) -> Result<Option<String>> {
-        Ok(self.0.try_get(column)?)
+    /// A text, or none.
+    pub fn opt_text(&self, column: usize) -> Result<Option<String>> {
+        column!(self, column)
     }
 
-    pub(crate) fn uuid(&self, column: usize) -> Result<Uuid> {
-        let bytes: &[u8] = self.0.try_get(column)?;
-        Uuid::from_slice(bytes).map_err(|error| ProjectionError::Database(error.to_string()))
+    /// Bytes.
+    pub fn bytes(&self, column: usize) -> Result<Vec<u8>> {
+        column!(self, column)
     }
 
-    pub(crate) fn opt_uuid(&self, column: usize) -> Result<Option<Uuid>> {
-        let bytes: Option<&[u8]> = self.0.try_get(column)?;
-        let uuid = bytes.map(Uuid::from_slice).transpose();
-        uuid.map_err(|error| ProjectionError::Database(error.to_string()))
+    /// An id.
+    pub fn uuid(&self, column: usize) -> Result<Uuid> {
+        let missing = || ProjectionError::Database(format!("column {column} is null, not an id"));
+        self.opt_uuid(column)?.ok_or_else(missing)
+    }
+
+    /// An id, or none.
+    pub fn opt_uuid(&self, column: usize) -> Result<Option<Uuid>> {
+        let uuid = match self {
+            Self::Sqlite(row) => row.try_get::<Option<&[u8]>, _>(column)?.map(Uuid::from_slice),
+            // The sixteen bytes, as PostgreSQL sends them.
+            Self::Postgres(row) => match row.try_get_raw(column)? {
+                raw if raw.is_null() => None,
+                raw => Some(raw.as_bytes().map_err(sqlx::Error::Decode).map(Uuid::from_slice)?),
+            },
+        };
+        uuid.transpose().map_err(|error| ProjectionError::Database(error.to_string()))
+    }
+
+    /// The column as a literal, whatever its type: the same text on both engines.
+    pub(crate) fn literal(&self, column: usize) -> Result<String> {
+        let (null, kind) = match self {
+            Self::Sqlite(row) => {
+                let raw = row.try_get_raw(column)?;
+                (raw.is_null(), raw.type_info().name().to_owned())
+            }
+            Self::Postgres(row) => {
+                let raw = row.try_get_raw(column)?;
+                (raw.is_null(), raw.type_info().name().to_owned())
+            }
+        };
+        Ok(match kind.as_str() {
+            _ if null => "NULL".to_owned(),
+            "INTEGER" | "INT8" => self.int(column)?.to_string(),
+            "BLOB" | "UUID" => format!("X'{:X}'", self.uuid(column)?.as_simple()),
+            _ => format!("'{}'", self.str(column)?.replace('\'', "''")),
+        })
     }
 }
 
@@ -289,6 +396,12 @@ impl From<Uuid> for Value {
     }
 }
 
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(value)
+    }
+}
+
 impl<T: Into<Self>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
@@ -296,7 +409,8 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 }
 
 /// The values of a statement, each converted.
+#[macro_export]
 macro_rules! values {
     ($($value:expr),* $(,)?) => { [$($crate::db::Value::from($value)),*] };
 }
-pub(crate) use values;
+pub use values;

@@ -8,8 +8,8 @@ pub enum ProjectionError {
     /// The log could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The read model's database failed; what was not committed is folded again.
-    #[error("the read models' database failed: {0}")]
+    /// The database failed; what a read model had not committed is folded again.
+    #[error("the database failed: {0}")]
     Database(String),
     /// No read model has that name.
     #[error("there is no projection named {0}")]

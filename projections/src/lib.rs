@@ -10,19 +10,21 @@ mod ask;
 mod board;
 mod bulk;
 mod checkpoint;
-mod db;
+pub mod db;
 mod dwell;
 mod error;
 mod fact;
 pub mod figures;
 mod history;
 mod model;
+mod nodes;
 mod parked;
 mod projections;
 mod projector;
 mod rebuild;
 mod runner;
 mod schema;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -42,9 +44,11 @@ pub use dwell::{
     Unit, Window,
 };
 pub use error::ProjectionError;
+pub use nodes::Node;
 pub use parked::Parked;
 pub use projections::{ProjectionStatus, Projections};
 pub use rebuild::Progress;
+pub use schema::{contract, migrate, secure, tables};
 pub use timeline::{TimelineItem, TimelineQuery, TimelineReport, TimelineView};
 pub use work::{
     DueRule, Inbox, ReminderReport, RuleReport, SkipReport, StandingFilter, TaskFilter, TaskReport,

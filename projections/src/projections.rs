@@ -22,16 +22,18 @@ use crate::board::{
     CustomerReport, Group, SuspectsReport,
 };
 use crate::checkpoint::{self, Which};
-use crate::db::Db;
+use crate::db::{Commit, Db};
 use crate::dwell::{
     self, DwellQuery, DwellReport, FlowsReport, HeatmapQuery, HeatmapReport, PathsQuery, PathsReport,
     StandingReport, StaysReport, Window,
 };
 use crate::error::{ProjectionError, Result};
 use crate::model::{self, ReadModel};
+use crate::nodes::{self, Node, Nodes};
 use crate::parked::{self, Parked};
 use crate::projector::{Engine, Poison, Worker};
 use crate::rebuild::{self, Building, Progress};
+use crate::schema;
 use crate::timeline::{self, TimelineQuery, TimelineReport};
 use crate::work::{
     self, DueRule, Inbox, ReminderReport, RuleReport, SkipReport, StandingFilter, TaskFilter, TaskReport,
@@ -42,6 +44,8 @@ use crate::work::{
 const BULK_PAGE: u32 = 5_000;
 /// How long a reader who names no position waits for what was written before.
 const MOMENT: Duration = Duration::from_millis(100);
+/// Connections to PostgreSQL for the read models, of projectors and of readers together.
+const CONNECTIONS: u32 = 16;
 /// How often the progress of other processes is looked at.
 const POLL: Duration = Duration::from_millis(25);
 
@@ -91,13 +95,44 @@ impl Projections {
     /// # Errors
     /// [`ProjectionError::Database`] when the file cannot be opened, errors of the log.
     pub async fn open(path: &Path, store: Arc<dyn EventStore>, vault: Arc<Vault>) -> Result<Arc<Self>> {
-        let engine = Engine::new(Db::open(path).await?, store, vault);
+        let db = Db::sqlite(path, Commit::Lazy).await?;
+        schema::create(&db).await?;
+        let engine = Engine::new(db, store, vault, None);
         let models = model::all();
         for tenant in checkpoint::tenants(&engine.db).await? {
             for model in &models {
                 rebuild::drop_foreign(&engine, &**model, Which { tenant, projection: model.name() }).await?;
             }
         }
+        Ok(Arc::new(Self { engine, models, slots: Mutex::default(), paused: Mutex::default() }))
+    }
+
+    /// Opens the read models in a schema of their own of a PostgreSQL database, making the tables that are missing.
+    /// The work is shared with every other node that does the same.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when nobody answers at the URL, or the tables cannot be made.
+    pub async fn connect(
+        url: &str,
+        node: Node,
+        store: Arc<dyn EventStore>,
+        vault: Arc<Vault>,
+    ) -> Result<Arc<Self>> {
+        let db = Db::postgres(url, &schema::name(), Commit::Lazy, CONNECTIONS).await?;
+        Self::shared(db, node, store, vault).await
+    }
+
+    /// As [`Self::connect`], in any schema.
+    pub(crate) async fn shared(
+        db: Db,
+        node: Node,
+        store: Arc<dyn EventStore>,
+        vault: Arc<Vault>,
+    ) -> Result<Arc<Self>> {
+        schema::create(&db).await?;
+        let models = model::all();
+        let skill = models.iter().map(|model| i64::from(model.version())).sum();
+        let engine = Engine::new(db, store, vault, Some(Nodes::new(node, skill)));
         Ok(Arc::new(Self { engine, models, slots: Mutex::default(), paused: Mutex::default() }))
     }
 
@@ -139,12 +174,14 @@ impl Projections {
     ) -> Result<usize> {
         let slot = self.slot(which);
         let mut slot = slot.lock().await;
-        if slot.worker.is_none() && !self.may_take(which, &mut slot).await? {
+        if slot.worker.is_none() && !self.may_take(model, which, &mut slot).await? {
             return Ok(0);
         }
         let mut worker = match slot.worker.take() {
             Some(worker) => worker,
-            None => Worker::new(checkpoint::take_seat(&self.engine.db, which, model.version()).await?),
+            None => Worker::new(
+                checkpoint::take_seat(&self.engine.db, which, model.version(), self.engine.node()).await?,
+            ),
         };
         let before = worker.seat.position;
         let step = worker.step(&self.engine, &**model, limit, Poison::Parks).await;
@@ -163,8 +200,20 @@ impl Projections {
         }
     }
 
-    /// Whether to take a seat that was lost: not while its new holder is seen to get on.
-    async fn may_take(&self, which: Which, slot: &mut Slot) -> Result<bool> {
+    /// Whether to take a seat: not while its holder is seen to get on or known to live, nor to fold by an older version
+    /// what a newer one has folded.
+    async fn may_take(&self, model: &Arc<dyn ReadModel>, which: Which, slot: &mut Slot) -> Result<bool> {
+        if let Some(nodes) = &self.engine.nodes {
+            rebuild::drop_foreign(&self.engine, &**model, which).await?;
+            let serving = checkpoint::serving(&mut self.engine.db.read(which.tenant).await?, which).await?;
+            let Some(serving) = serving else { return Ok(true) };
+            if serving.fold_version > model.version() {
+                return Ok(false);
+            }
+            if nodes.is_other_alive(&self.engine.db, serving.owner).await? {
+                return Ok(false);
+            }
+        }
         let Some(seen) = slot.yielded_at else { return Ok(true) };
         let now = self.position(which).await?;
         slot.yielded_at = (now != seen).then_some(now);
@@ -242,7 +291,7 @@ impl Projections {
     }
 
     async fn position(&self, which: Which) -> Result<Position> {
-        let serving = checkpoint::serving(&mut self.engine.db.read().await?, which).await?;
+        let serving = checkpoint::serving(&mut self.engine.db.read(which.tenant).await?, which).await?;
         Ok(serving.map_or(0, |row| row.position))
     }
 
@@ -265,9 +314,10 @@ impl Projections {
                 moved.borrow_and_update();
                 let now = self.position(which).await?;
                 if now >= position {
+                    self.engine.seen(which, now);
                     return Ok(now);
                 }
-                self.engine.hurry(which.projection);
+                self.engine.hurry(which);
                 // Another process may move it, too: then nothing is heard, and looking finds it.
                 let _ = tokio::time::timeout(POLL, moved.changed()).await;
             }
@@ -301,7 +351,7 @@ impl Projections {
     /// When the log or the database fails.
     pub async fn status(&self, tenant: TenantId) -> Result<Vec<ProjectionStatus>> {
         let head = self.engine.store.head(tenant).await?.position;
-        let mut session = self.engine.db.read().await?;
+        let mut session = self.engine.db.read(tenant).await?;
         let mut all = Vec::with_capacity(self.models.len());
         for model in &self.models {
             let which = Which { tenant, projection: model.name() };
@@ -328,8 +378,28 @@ impl Projections {
 
     pub(crate) async fn is_outdated(&self, model: &Arc<dyn ReadModel>, tenant: TenantId) -> Result<bool> {
         let which = Which { tenant, projection: model.name() };
-        let serving = checkpoint::serving(&mut self.engine.db.read().await?, which).await?;
-        Ok(serving.is_some_and(|row| row.fold_version != model.version()))
+        let serving = checkpoint::serving(&mut self.engine.db.read(which.tenant).await?, which).await?;
+        // Among nodes, the newer program's rows stay: it is taking the older one's place.
+        let newer = |row: u32| self.engine.nodes.is_some() && row > model.version();
+        Ok(serving.is_some_and(|row| row.fold_version != model.version() && !newer(row.fold_version)))
+    }
+
+    /// Whether this process holds the seat of a read model.
+    pub(crate) fn is_seated(&self, which: Which) -> bool {
+        // While a step is under way somebody else has the lock.
+        self.slot(which).try_lock().map_or(true, |slot| slot.worker.is_some())
+    }
+
+    /// Leaves the seat of a read model to another node.
+    pub(crate) async fn yield_seat(&self, which: Which) -> Result<()> {
+        let slot = self.slot(which);
+        let mut slot = slot.lock().await;
+        if slot.worker.take().is_some() {
+            let mut session = self.engine.db.write(which.tenant).await?;
+            nodes::release(&mut session, which, self.engine.node()).await?;
+            session.commit().await?;
+        }
+        Ok(())
     }
 
     /// Rebuilds a read model from the first event, strictly, while the present rows go on serving; then switches.
@@ -360,7 +430,7 @@ impl Projections {
     /// When there is no such read model, or the database fails.
     pub async fn parked(&self, tenant: TenantId, name: &str) -> Result<Vec<Parked>> {
         let which = Which { tenant, projection: self.model(name)?.name() };
-        parked::list(&mut self.engine.db.read().await?, which).await
+        parked::list(&mut self.engine.db.read(tenant).await?, which).await
     }
 
     /// Folds what is set aside, subject by subject, as far as it can be folded now. Answers how many events were
@@ -375,7 +445,9 @@ impl Projections {
         let mut slot = slot.lock().await;
         let mut worker = match slot.worker.take() {
             Some(worker) => worker,
-            None => Worker::new(checkpoint::take_seat(&self.engine.db, which, model.version()).await?),
+            None => Worker::new(
+                checkpoint::take_seat(&self.engine.db, which, model.version(), self.engine.node()).await?,
+            ),
         };
         let mut by_subject: BTreeMap<String, Vec<Parked>> = BTreeMap::new();
         for item in self.parked(tenant, name).await?.into_iter().filter(|item| item.skipped.is_none()) {
@@ -401,7 +473,7 @@ impl Projections {
         reason: &str,
     ) -> Result<usize> {
         let which = Which { tenant, projection: self.model(name)?.name() };
-        let mut session = self.engine.db.write().await?;
+        let mut session = self.engine.db.write(tenant).await?;
         parked::skip(&mut session, which, position, reason).await?;
         session.commit().await?;
         self.retry(tenant, name).await
@@ -416,7 +488,7 @@ impl Projections {
         let mut view = self.view(tenant, model.name()).await?;
         let mut lines = Vec::new();
         for table in model.tables() {
-            lines.extend(view.session.dump(table, tenant, view.generation).await?);
+            lines.extend(table.dump(&mut view.session, tenant, view.generation).await?);
         }
         Ok(lines)
     }

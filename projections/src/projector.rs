@@ -7,7 +7,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
+use uuid::Uuid;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{Entry, EventStore, Position};
 
@@ -17,6 +18,7 @@ use crate::dwell::Loaded;
 use crate::error::{ProjectionError, Result};
 use crate::fact::{Fact, Reading, assert_gapless, read_all};
 use crate::model::{Memory, ReadModel, Scope, Writes};
+use crate::nodes::Nodes;
 use crate::parked::{self, Parked};
 
 /// What all projectors work with.
@@ -25,13 +27,30 @@ pub(crate) struct Engine {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) loaded: Arc<Loaded>,
+    /// The processes that share the work; none where this one is alone.
+    pub(crate) nodes: Option<Nodes>,
     progress: Mutex<HashMap<Which, watch::Sender<Position>>>,
     hurry: Mutex<HashMap<&'static str, Arc<Notify>>>,
+    calls: Mutex<Option<mpsc::UnboundedSender<Which>>>,
 }
 
 impl Engine {
-    pub(crate) fn new(db: Db, store: Arc<dyn EventStore>, vault: Arc<Vault>) -> Self {
-        Self { db, store, vault, loaded: Arc::default(), progress: Mutex::default(), hurry: Mutex::default() }
+    pub(crate) fn new(db: Db, store: Arc<dyn EventStore>, vault: Arc<Vault>, nodes: Option<Nodes>) -> Self {
+        Self {
+            db,
+            store,
+            vault,
+            loaded: Arc::default(),
+            nodes,
+            progress: Mutex::default(),
+            hurry: Mutex::default(),
+            calls: Mutex::default(),
+        }
+    }
+
+    /// Who this process is to those that it shares the work with.
+    pub(crate) fn node(&self) -> Option<Uuid> {
+        self.nodes.as_ref().map(Nodes::me)
     }
 
     /// A receiver of the position in service, moved after every step of this process.
@@ -43,9 +62,31 @@ impl Engine {
         self.senders().entry(which).or_default().send_replace(position);
     }
 
+    /// Notes how far another process was seen to have come.
+    pub(crate) fn seen(&self, which: Which, position: Position) {
+        let mut senders = self.senders();
+        senders.entry(which).or_default().send_if_modified(|known| {
+            let forward = position > *known;
+            *known = position.max(*known);
+            forward
+        });
+    }
+
     /// Tells the projector of a read model that somebody waits for it.
-    pub(crate) fn hurry(&self, projection: &'static str) {
-        self.bell(projection).notify_one();
+    pub(crate) fn hurry(&self, which: Which) {
+        self.bell(which.projection).notify_one();
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(calls) = &*calls {
+            // Nobody listens any more once the projectors have stopped.
+            calls.send(which).ok();
+        }
+    }
+
+    /// Every read model that somebody waits for, from now on.
+    pub(crate) fn calls(&self) -> mpsc::UnboundedReceiver<Which> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.calls.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
     }
 
     /// Waits until somebody waits.
@@ -102,7 +143,7 @@ impl Worker {
         assert_gapless(self.seat.position, &entries)?;
         let (facts, aside) = self.sort(engine, model, &entries, poison).await?;
         let writes = self.fold(engine, model, &facts, last.position).await?;
-        let mut session = engine.db.write().await?;
+        let mut session = engine.db.write(tenant).await?;
         self.seat.advance(&mut session, &reached).await?;
         writes.apply(&mut session).await?;
         for parked in &aside {
@@ -122,7 +163,7 @@ impl Worker {
         poison: Poison,
     ) -> Result<(Vec<Fact>, Vec<Parked>)> {
         let Which { tenant, .. } = self.seat.which;
-        let known = parked::list(&mut engine.db.read().await?, self.seat.which).await?;
+        let known = parked::list(&mut engine.db.read(tenant).await?, self.seat.which).await?;
         let skipped: HashSet<Position> =
             known.iter().filter(|item| item.skipped.is_some()).map(|item| item.position).collect();
         let waiting = known.into_iter().filter(|item| item.skipped.is_none() && poison == Poison::Parks);
@@ -216,7 +257,7 @@ impl Worker {
             }
         }
         let writes = self.fold(engine, model, &facts, self.seat.position).await?;
-        let mut session = engine.db.write().await?;
+        let mut session = engine.db.write(tenant).await?;
         self.seat.advance(&mut session, &self.seat).await?;
         writes.apply(&mut session).await?;
         for fact in &facts {

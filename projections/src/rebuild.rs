@@ -2,9 +2,9 @@
 
 use waymark_eventstore::Entry;
 
-use crate::checkpoint::{self, Seat, Which};
-use crate::db::values;
-use crate::error::Result;
+use crate::checkpoint::{self, Checkpoint, Seat, Which};
+use crate::db::{Session, values};
+use crate::error::{ProjectionError, Result};
 use crate::model::ReadModel;
 use crate::parked;
 use crate::projector::{Engine, Poison, Worker};
@@ -25,14 +25,14 @@ pub(crate) struct Building<'a> {
 impl<'a> Building<'a> {
     /// Begins a new generation, and drops what an interrupted rebuild left behind.
     pub(crate) async fn begin(engine: &'a Engine, model: &'a dyn ReadModel, which: Which) -> Result<Self> {
-        let mut session = engine.db.read().await?;
+        let mut session = engine.db.read(which.tenant).await?;
         let serving = checkpoint::serving(&mut session, which).await?.map(|row| row.generation);
         let all = checkpoint::all(&mut session, which).await?;
         drop(session);
         for left in all.iter().map(|row| row.generation).filter(|&row| Some(row) != serving) {
             drop_generation(engine, model, which, left).await?;
         }
-        let seat = checkpoint::new_generation(&engine.db, which, model.version()).await?;
+        let seat = checkpoint::new_generation(&engine.db, which, model.version(), engine.node()).await?;
         Ok(Self { engine, model, worker: Worker::new(seat) })
     }
 
@@ -53,23 +53,26 @@ impl<'a> Building<'a> {
     pub(crate) async fn switch(mut self) -> Result<Seat> {
         let which = self.worker.seat.which;
         loop {
-            let mut session = self.engine.db.write().await?;
-            let old = checkpoint::serving(&mut session, which).await?;
+            let mut session = self.engine.db.write(which.tenant).await?;
+            let old = fenced(&mut session, which).await?;
             if old.is_some_and(|old| old.position > self.worker.seat.position) {
                 drop(session);
                 self.worker.step(self.engine, self.model, PAGE, Poison::Fails).await?;
                 continue;
             }
             let Seat { generation, position, .. } = self.worker.seat;
-            match old {
+            let switched = match old {
                 Some(old) => {
                     let values = values![which.tenant.0, which.projection, old.generation, generation];
-                    session.execute(checkpoint::SWITCH, &values).await?;
+                    session.execute(checkpoint::SWITCH, &values).await?
                 }
                 None => {
                     let values = values![which.tenant.0, which.projection, generation];
-                    session.execute(checkpoint::SERVE_FIRST, &values).await?;
+                    session.execute(checkpoint::SERVE_FIRST, &values).await?
                 }
+            };
+            if switched != 1 {
+                return Err(ProjectionError::Fenced);
             }
             parked::release_until(&mut session, which, position).await?;
             session.commit().await?;
@@ -87,10 +90,20 @@ impl<'a> Building<'a> {
     }
 }
 
+/// The generation in service, as the last step on it has left it: its seat is taken from whoever works on it, so that
+/// it goes no further unless this transaction is rolled back.
+async fn fenced(session: &mut Session, which: Which) -> Result<Option<Checkpoint>> {
+    let Some(serving) = checkpoint::serving(session, which).await? else { return Ok(None) };
+    session
+        .execute(checkpoint::FENCE, &values![which.tenant.0, which.projection, serving.generation])
+        .await?;
+    checkpoint::serving(session, which).await
+}
+
 /// Drops whatever was folded from another log than this one: the log's file was put back from a copy, or replaced,
 /// and the read models stand in a file of their own.
 pub(crate) async fn drop_foreign(engine: &Engine, model: &dyn ReadModel, which: Which) -> Result<()> {
-    let all = checkpoint::all(&mut engine.db.read().await?, which).await?;
+    let all = checkpoint::all(&mut engine.db.read(which.tenant).await?, which).await?;
     for found in all.iter().filter(|found| found.position > 0) {
         let entries = engine.store.read(which.tenant, found.position - 1, 1).await?;
         let folded = |entry: &Entry| {
@@ -101,7 +114,7 @@ pub(crate) async fn drop_foreign(engine: &Engine, model: &dyn ReadModel, which: 
         }
         tracing::warn!(tenant = %which.tenant, projection = which.projection, position = found.position,
             "folded from another log: folding anew");
-        let mut session = engine.db.write().await?;
+        let mut session = engine.db.write(which.tenant).await?;
         let values = values![which.tenant.0, which.projection, found.generation];
         session.execute(checkpoint::WITHDRAW, &values).await?;
         parked::forget(&mut session, which).await?;
@@ -119,12 +132,12 @@ async fn drop_generation(
     which: Which,
     generation: u32,
 ) -> Result<()> {
-    let mut session = engine.db.write().await?;
+    let mut session = engine.db.write(which.tenant).await?;
     let values = values![which.tenant.0, which.projection, generation];
     session.execute(checkpoint::DROP, &values).await?;
     session.commit().await?;
     for table in model.tables() {
-        let mut session = engine.db.write().await?;
+        let mut session = engine.db.write(which.tenant).await?;
         session.execute_made(table.delete(), &values![which.tenant.0, generation]).await?;
         session.commit().await?;
     }

@@ -13,18 +13,22 @@ use crate::checkpoint::Which;
 use crate::error::{ProjectionError, Result};
 use crate::model::ReadModel;
 use crate::projections::Projections;
+use crate::shared;
 
 /// Entries a step takes when it keeps up; bounded, so that no tenant makes the others wait for long.
-const PAGE: u32 = 1_000;
+pub(crate) const PAGE: u32 = 1_000;
 /// How often the log is looked at when nothing wakes the projectors: what other processes append is found so.
 const POLL: Duration = Duration::from_millis(200);
 /// How long a projector that keeps up lets events gather after a step, unless somebody waits for them: a step over
 /// many costs little more than a step over one, and the log's own writers have the disk meanwhile.
-const REST: Duration = Duration::from_millis(200);
+pub(crate) const REST: Duration = Duration::from_millis(200);
 
 impl Projections {
     /// Keeps every read model up with the log until `shutdown` is done, then finishes the steps under way.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
+        if self.engine().nodes.is_some() {
+            return shared::run(self, shutdown).await;
+        }
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for model in self.models() {

@@ -16,7 +16,20 @@ CREATE TABLE IF NOT EXISTS projection_checkpoint (
     position     INTEGER NOT NULL,
     recorded_at  INTEGER NOT NULL,
     epoch        INTEGER NOT NULL,
+    -- The node that took the seat last; null where processes do not share the work.
+    owner        BLOB,
     PRIMARY KEY (tenant_id, projection, generation)
+) WITHOUT ROWID;
+
+-- The processes that share the work, under the system's tenant. A node lives while its beat goes on.
+CREATE TABLE IF NOT EXISTS projection_node (
+    tenant_id BLOB    NOT NULL,
+    node      BLOB    NOT NULL,
+    beat      INTEGER NOT NULL,
+    seen_at   INTEGER NOT NULL,
+    -- Grows with the versions of the folds: those that know the newest do the work.
+    skill     INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, node)
 ) WITHOUT ROWID;
 
 -- Events that could not be folded, and those of the same key that wait behind them.

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Server;
 use crate::binary::waymark;
+use crate::postgres::Database;
+use crate::{Server, setting};
 
 /// A fresh place to put a Waymark database, gone when dropped.
 #[derive(Debug)]
 pub struct Installation {
     directory: tempfile::TempDir,
+    postgres: Option<Database>,
 }
 
 /// What a run of the program left behind.
@@ -39,6 +41,11 @@ impl Ran {
     }
 }
 
+fn directory() -> tempfile::TempDir {
+    let directory = tempfile::Builder::new().prefix("waymark-").tempdir();
+    directory.unwrap_or_else(|error| panic!("no temporary directory: {error}"))
+}
+
 impl Default for Installation {
     fn default() -> Self {
         Self::new()
@@ -46,11 +53,33 @@ impl Default for Installation {
 }
 
 impl Installation {
-    /// An empty directory; the first command creates the database.
+    /// An empty directory; the first command creates the database. With `WAYMARK_TEST_ENGINE=postgres` the database is
+    /// a fresh one on the server that `WAYMARK_TEST_POSTGRES` names.
     #[must_use]
     pub fn new() -> Self {
-        let directory = tempfile::Builder::new().prefix("waymark-").tempdir();
-        Self { directory: directory.unwrap_or_else(|error| panic!("no temporary directory: {error}")) }
+        if setting("WAYMARK_TEST_ENGINE").as_deref() == Some("postgres") {
+            let missing = "WAYMARK_TEST_ENGINE is postgres, WAYMARK_TEST_POSTGRES names no server";
+            return Self::on_postgres().unwrap_or_else(|| panic!("{missing}"));
+        }
+        Self::on_sqlite()
+    }
+
+    /// An empty directory for a SQLite file, whatever the other tests run on.
+    #[must_use]
+    pub fn on_sqlite() -> Self {
+        Self { directory: directory(), postgres: None }
+    }
+
+    /// A fresh PostgreSQL database, and an empty directory for the keys; `None` without a server.
+    #[must_use]
+    pub fn on_postgres() -> Option<Self> {
+        Some(Self { directory: directory(), postgres: Some(Database::new()?) })
+    }
+
+    /// The PostgreSQL database, where it is one.
+    #[must_use]
+    pub fn postgres(&self) -> Option<&Database> {
+        self.postgres.as_ref()
     }
 
     /// The directory.
@@ -74,7 +103,17 @@ impl Installation {
     /// The database as `--database` takes it.
     #[must_use]
     pub fn database(&self) -> String {
-        format!("sqlite:{}", self.file().display())
+        match &self.postgres {
+            Some(database) => database.url(),
+            None => format!("sqlite:{}", self.file().display()),
+        }
+    }
+
+    /// The file that holds the last signed checkpoint.
+    #[must_use]
+    pub fn checkpoint_file(&self) -> PathBuf {
+        let name = if self.postgres.is_some() { "waymark.checkpoint" } else { "waymark.db.checkpoint" };
+        self.directory().join(name)
     }
 
     /// The program with these arguments, in this directory and on this database.

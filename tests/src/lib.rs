@@ -15,14 +15,18 @@ mod data;
 mod installation;
 pub mod load;
 pub mod oracle;
+mod postgres;
 mod server;
 mod setting;
 mod team;
+mod writer;
 
 pub use answer::Answer;
 pub use client::{Call, Client};
 pub use data::{DataSet, shared_data};
 pub use installation::{Installation, Ran};
+pub use postgres::Database;
 pub use server::Server;
 pub use setting::{now, repository, setting};
 pub use team::Team;
+pub use writer::{Writer, assert_nothing_lost_or_doubled};

@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use serde_json::json;
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 use waymark_tests::{Installation, Team};
 
 const NAME: &str = "Zhang Weiming of Pier Nine";
@@ -101,11 +101,16 @@ async fn neither_reps_nor_analysts_nor_auditors_may_erase() {
     assert_eq!(team.admin().customer(&customer).await.at("/name"), NAME);
 }
 
-/// The entries as they stand on disk.
+/// The entries as they stand in the database.
 async fn entries(installation: &Installation) -> Vec<Vec<u8>> {
-    let mut database = SqliteConnection::connect(&installation.database()).await.expect("the database opens");
-    let rows = sqlx::query("SELECT entry FROM event ORDER BY tenant_id, position").fetch_all(&mut database);
-    rows.await.expect("the log can be read").iter().map(|row| row.get(0)).collect()
+    const ENTRIES: &str = "SELECT entry FROM event ORDER BY tenant_id, position";
+    let url = installation.database();
+    if installation.postgres().is_some() {
+        let mut database = PgConnection::connect(&url).await.expect("the database opens");
+        return sqlx::query_scalar(ENTRIES).fetch_all(&mut database).await.expect("the log can be read");
+    }
+    let mut database = SqliteConnection::connect(&url).await.expect("the database opens");
+    sqlx::query_scalar(ENTRIES).fetch_all(&mut database).await.expect("the log can be read")
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

@@ -137,14 +137,36 @@ async fn a_checkpoint_signed_by_somebody_else_is_a_bad_signature() {
     assert_eq!(code, BAD_SIGNATURE, "{report}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_database_administrator_changes_on_postgres_is_found_at_its_position() {
+    let changes = [
+        ("UPDATE event SET entry = set_byte(entry, 40, get_byte(entry, 40) # 1) WHERE position = 7", 7),
+        ("DELETE FROM event WHERE position = 9", 9),
+        ("UPDATE event SET recorded_at = recorded_at - 3600000000 WHERE position = 6", 6),
+        ("DELETE FROM event_tag WHERE position = 4 AND tag LIKE 'customer:%'", 4),
+    ];
+    for (change, position) in changes {
+        let Some(installation) = Installation::on_postgres() else { return };
+        fill(&installation).await;
+        assert_eq!(installation.verify().0, SOUND);
+        let database = installation.postgres().expect("it is on PostgreSQL");
+        assert!(database.execute(change) > 0, "nothing was tampered with by {change}");
+        assert_tampered_at(&installation, position);
+    }
+}
+
 /// A log of more than twenty events, closed properly.
 async fn history() -> Installation {
-    let installation = Installation::new();
+    let installation = Installation::on_sqlite();
+    fill(&installation).await;
+    installation
+}
+
+async fn fill(installation: &Installation) {
     let server = installation.serve();
     assert_eq!(server.admin().create_pipeline("landian-6").await.status, 201);
     assert_eq!(server.stop(), 0);
-    write(&installation, 20).await;
-    installation
+    write(installation, 20).await;
 }
 
 /// Registers a customer and writes so many notes about it.

@@ -1,28 +1,39 @@
 -- Who may call. Instants are microseconds since 1970-01-01T00:00:00Z; roles and scopes are words with a space
 -- between them.
 
-CREATE TABLE IF NOT EXISTS tenant (
-    tenant_id  BLOB   NOT NULL PRIMARY KEY,
-    name       TEXT   NOT NULL UNIQUE,
-    created_at BIGINT NOT NULL
+-- What tenants are called. A name is everybody's, so it stands under the system's tenant: there a key can hold that no
+-- two tenants have the same one, wherever the tenants' own rows are kept.
+CREATE TABLE IF NOT EXISTS tenant_name (
+    tenant_id  BLOB    NOT NULL,
+    name       TEXT    NOT NULL,
+    tenant     BLOB    NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, name)
 );
 
 CREATE TABLE IF NOT EXISTS api_key (
-    tenant_id  BLOB   NOT NULL,
-    key_id     BLOB   NOT NULL,
-    hash       BLOB   NOT NULL,
-    actor      TEXT   NOT NULL,
-    roles      TEXT   NOT NULL,
-    scopes     TEXT   NOT NULL,
-    created_at BIGINT NOT NULL,
-    revoked_at BIGINT,
+    tenant_id  BLOB    NOT NULL,
+    key_id     BLOB    NOT NULL,
+    hash       BYTEA   NOT NULL,
+    actor      TEXT    NOT NULL,
+    roles      TEXT    NOT NULL,
+    scopes     TEXT    NOT NULL,
+    created_at INTEGER NOT NULL,
+    revoked_at INTEGER,
     PRIMARY KEY (tenant_id, key_id)
 );
 
 CREATE TABLE IF NOT EXISTS member (
-    tenant_id  BLOB   NOT NULL,
-    actor      TEXT   NOT NULL,
-    roles      TEXT   NOT NULL,
-    changed_at BIGINT NOT NULL,
+    tenant_id  BLOB    NOT NULL,
+    actor      TEXT    NOT NULL,
+    roles      TEXT    NOT NULL,
+    changed_at INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, actor)
+);
+
+-- By what the key file of this database is known, under the system's tenant. It tells nothing of the keys.
+CREATE TABLE IF NOT EXISTS key_fingerprint (
+    tenant_id   BLOB NOT NULL,
+    fingerprint TEXT NOT NULL,
+    PRIMARY KEY (tenant_id)
 );

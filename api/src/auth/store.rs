@@ -7,30 +7,45 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lru::LruCache;
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Row};
 use uuid::Uuid;
 
 use super::key::KeyText;
 use crate::clock::Ids;
 use crate::domain::{Actor, Role};
 use crate::eventstore::{Clock, TenantId};
+use crate::projections::ProjectionError;
+use crate::projections::db::{Commit, Db, Row, SYSTEM, Value, tables_in, values};
 use crate::secrets::random_bytes;
 
+/// The tables, in SQLite's words.
 const SCHEMA: &str = include_str!("schema.sql");
+/// The schema that the tables stand in on PostgreSQL.
+const ADMIN_SCHEMA: &str = "admin";
+/// Connections to PostgreSQL: keys and members are remembered, so few requests ask for them.
+const CONNECTIONS: u32 = 4;
+
+const FORMER: &str = include_str!("former.sql");
+const HAS_FORMER: &str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tenant'";
+const FINGERPRINT: &str = include_str!("store/fingerprint.sql");
+const INSERT_KEY: &str = include_str!("store/insert_key.sql");
+const INSERT_TENANT: &str = include_str!("store/insert_tenant.sql");
+const KEEP_FINGERPRINT: &str = include_str!("store/keep_fingerprint.sql");
+const KEY: &str = include_str!("store/key.sql");
+const KEYS: &str = include_str!("store/keys.sql");
+const MEMBER: &str = include_str!("store/member.sql");
+const MEMBERS: &str = include_str!("store/members.sql");
+const REVOKE_KEY: &str = include_str!("store/revoke_key.sql");
+const SET_MEMBER: &str = include_str!("store/set_member.sql");
+const TENANT: &str = include_str!("store/tenant.sql");
+
 /// How many keys and members are remembered between requests.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 /// How long a key or member changed by another process may go on as it was.
 const FRESH_FOR: TimeDelta = TimeDelta::seconds(5);
-/// Other writers hold the file for the length of a commit.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What an API key may do beside what its actor's roles allow.
 #[derive(
@@ -83,7 +98,7 @@ pub struct Member {
 pub enum AdminError {
     /// The database did not do what was asked.
     #[error("the administration tables: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] ProjectionError),
     /// What is stored there is not what was written.
     #[error("the administration tables hold an unknown {what}: {word}")]
     Damaged {
@@ -94,9 +109,26 @@ pub enum AdminError {
     },
 }
 
+/// The tables on PostgreSQL, with their schema.
+#[must_use]
+pub fn tables() -> Vec<String> {
+    tables_in(SCHEMA).into_iter().map(|table| format!("{ADMIN_SCHEMA}.{table}")).collect()
+}
+
+/// Gives an ordinary role what it needs of the tables, one tenant at a time. The URL is the owner's.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn secure(url: &str, role: &str) -> Result<(), AdminError> {
+    let db = Db::postgres(url, ADMIN_SCHEMA, Commit::Durable, 1).await?;
+    db.secure(role, &[SCHEMA]).await?;
+    db.close().await;
+    Ok(())
+}
+
 /// Tenants, API keys and members of one database.
 pub struct AdminStore {
-    pool: SqlitePool,
+    db: Db,
     clock: Clock,
     ids: Ids,
     keys: Remembered<(TenantId, Uuid), ApiKey>,
@@ -104,23 +136,31 @@ pub struct AdminStore {
 }
 
 impl AdminStore {
-    /// Opens the tables in a database file, making them where they are missing.
+    /// Opens the tables in a SQLite file, making them where they are missing.
     ///
     /// # Errors
     /// When the file cannot be opened or written.
     pub async fn open(file: &Path, clock: Clock, ids: Ids) -> Result<Self, AdminError> {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT)
-            .disable_statement_logging();
-        // No task renews connections: one that runs while the pool is closed may never end.
-        let pool = SqlitePoolOptions::new().max_connections(2).test_before_acquire(false);
-        let pool = pool.idle_timeout(None).max_lifetime(None).connect_with(options).await?;
-        sqlx::raw_sql(SCHEMA).execute(&pool).await?;
-        Ok(Self { pool, clock, ids, keys: Remembered::new(), members: Remembered::new() })
+        let db = Db::sqlite(file, Commit::Durable).await?;
+        db.prepare(&[SCHEMA]).await?;
+        if db.read(SYSTEM).await?.row(HAS_FORMER, &[]).await?.is_some() {
+            db.prepare(&[FORMER]).await?;
+        }
+        Ok(Self::over(db, clock, ids))
+    }
+
+    /// Opens the tables in a schema of their own of a PostgreSQL database, making them where they are missing.
+    ///
+    /// # Errors
+    /// When nobody answers at the URL, or the tables cannot be made.
+    pub async fn connect(url: &str, clock: Clock, ids: Ids) -> Result<Self, AdminError> {
+        let db = Db::postgres(url, ADMIN_SCHEMA, Commit::Durable, CONNECTIONS).await?;
+        db.prepare(&[SCHEMA]).await?;
+        Ok(Self::over(db, clock, ids))
+    }
+
+    fn over(db: Db, clock: Clock, ids: Ids) -> Self {
+        Self { db, clock, ids, keys: Remembered::new(), members: Remembered::new() }
     }
 
     /// The tenant of that name.
@@ -128,8 +168,8 @@ impl AdminStore {
     /// # Errors
     /// When the table cannot be read.
     pub async fn tenant(&self, name: &str) -> Result<Option<TenantId>, AdminError> {
-        let row = sqlx::query("SELECT tenant_id FROM tenant WHERE name = $1").bind(name);
-        row.fetch_optional(&self.pool).await?.map(|row| id(&row, "tenant_id").map(TenantId)).transpose()
+        let row = self.db.read(SYSTEM).await?.row(TENANT, &values![SYSTEM.0, name]).await?;
+        Ok(row.map(|row| row.uuid(0).map(TenantId)).transpose()?)
     }
 
     /// The tenant of that name, made now if there is none.
@@ -140,13 +180,31 @@ impl AdminStore {
         if let Some(tenant) = self.tenant(name).await? {
             return Ok(tenant);
         }
-        let statement =
-            "INSERT INTO tenant (tenant_id, name, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        let id = (self.ids)();
-        let insert = sqlx::query(statement).bind(&id.as_bytes()[..]).bind(name).bind(self.now());
-        insert.execute(&self.pool).await?;
+        self.write(SYSTEM, INSERT_TENANT, &values![SYSTEM.0, name, (self.ids)(), self.now()]).await?;
         // Another process may have been first: what is stored counts.
-        self.tenant(name).await?.ok_or_else(|| sqlx::Error::RowNotFound.into())
+        let damaged = || AdminError::Damaged { what: "tenant", word: name.to_owned() };
+        self.tenant(name).await?.ok_or_else(damaged)
+    }
+
+    /// By what the key file of this database is known; none before it was used first.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn fingerprint(&self) -> Result<Option<String>, AdminError> {
+        let row = self.db.read(SYSTEM).await?.row(FINGERPRINT, &values![SYSTEM.0]).await?;
+        Ok(row.map(|row| row.text(0)).transpose()?)
+    }
+
+    /// Keeps the fingerprint of the key file that is used first. Answers which one is kept.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn keep_fingerprint(&self, fingerprint: &str) -> Result<String, AdminError> {
+        if let Some(kept) = self.fingerprint().await? {
+            return Ok(kept);
+        }
+        self.write(SYSTEM, KEEP_FINGERPRINT, &values![SYSTEM.0, fingerprint]).await?;
+        Ok(self.fingerprint().await?.unwrap_or_default())
     }
 
     /// Makes a key. Its text is given here and never again.
@@ -164,18 +222,16 @@ impl AdminStore {
             revoked_at: None,
             hash: text.hash().to_vec(),
         };
-        let statement = "INSERT INTO api_key (tenant_id, key_id, hash, actor, roles, scopes, created_at) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7)";
-        sqlx::query(statement)
-            .bind(&tenant.0.as_bytes()[..])
-            .bind(&key.id.as_bytes()[..])
-            .bind(&key.hash)
-            .bind(&key.actor.name)
-            .bind(words(&key.actor.roles))
-            .bind(words(&key.scopes))
-            .bind(created_at.timestamp_micros())
-            .execute(&self.pool)
-            .await?;
+        let values = values![
+            tenant.0,
+            key.id,
+            key.hash.clone(),
+            key.actor.name.as_str(),
+            words(&key.actor.roles),
+            words(&key.scopes),
+            created_at.timestamp_micros()
+        ];
+        self.write(tenant, INSERT_KEY, &values).await?;
         Ok((text, key))
     }
 
@@ -184,9 +240,7 @@ impl AdminStore {
     /// # Errors
     /// When the table cannot be read.
     pub async fn keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>, AdminError> {
-        let statement = "SELECT key_id, hash, actor, roles, scopes, created_at, revoked_at FROM api_key \
-                         WHERE tenant_id = $1 ORDER BY created_at, key_id";
-        let rows = sqlx::query(statement).bind(&tenant.0.as_bytes()[..]).fetch_all(&self.pool).await?;
+        let rows = self.db.read(tenant).await?.rows(KEYS, &values![tenant.0]).await?;
         rows.iter().map(api_key).collect()
     }
 
@@ -195,13 +249,9 @@ impl AdminStore {
     /// # Errors
     /// When the table cannot be written.
     pub async fn revoke_key(&self, tenant: TenantId, key: Uuid) -> Result<bool, AdminError> {
-        let statement = "UPDATE api_key SET revoked_at = COALESCE(revoked_at, $1) \
-                         WHERE tenant_id = $2 AND key_id = $3";
-        let update = sqlx::query(statement).bind(self.now());
-        let done =
-            update.bind(&tenant.0.as_bytes()[..]).bind(&key.as_bytes()[..]).execute(&self.pool).await?;
+        let revoked = self.write(tenant, REVOKE_KEY, &values![tenant.0, key, self.now()]).await?;
         self.keys.forget(&(tenant, key));
-        Ok(done.rows_affected() > 0)
+        Ok(revoked > 0)
     }
 
     /// The key that this text is, if it is one of ours and not revoked.
@@ -219,10 +269,8 @@ impl AdminStore {
     }
 
     async fn key(&self, tenant: TenantId, key: Uuid) -> Result<Option<ApiKey>, AdminError> {
-        let statement = "SELECT key_id, hash, actor, roles, scopes, created_at, revoked_at FROM api_key \
-                         WHERE tenant_id = $1 AND key_id = $2";
-        let query = sqlx::query(statement).bind(&tenant.0.as_bytes()[..]).bind(&key.as_bytes()[..]);
-        let Some(row) = query.fetch_optional(&self.pool).await? else { return Ok(None) };
+        let row = self.db.read(tenant).await?.row(KEY, &values![tenant.0, key]).await?;
+        let Some(row) = row else { return Ok(None) };
         let found = api_key(&row)?;
         self.keys.put((tenant, key), found.clone(), (self.clock)());
         Ok(Some(found))
@@ -234,11 +282,9 @@ impl AdminStore {
     /// When the table cannot be written.
     pub async fn set_member(&self, tenant: TenantId, actor: Actor) -> Result<Member, AdminError> {
         let changed_at = (self.clock)();
-        let statement = "INSERT INTO member (tenant_id, actor, roles, changed_at) VALUES ($1, $2, $3, $4) \
-                         ON CONFLICT (tenant_id, actor) DO UPDATE SET roles = excluded.roles, \
-                         changed_at = excluded.changed_at";
-        let insert = sqlx::query(statement).bind(&tenant.0.as_bytes()[..]).bind(&actor.name);
-        insert.bind(words(&actor.roles)).bind(changed_at.timestamp_micros()).execute(&self.pool).await?;
+        let (name, roles) = (actor.name.as_str(), words(&actor.roles));
+        let values = values![tenant.0, name, roles, changed_at.timestamp_micros()];
+        self.write(tenant, SET_MEMBER, &values).await?;
         self.members.forget(&(tenant, actor.name.clone()));
         Ok(Member { actor, changed_at })
     }
@@ -248,8 +294,7 @@ impl AdminStore {
     /// # Errors
     /// When the table cannot be read.
     pub async fn members(&self, tenant: TenantId) -> Result<Vec<Member>, AdminError> {
-        let statement = "SELECT actor, roles, changed_at FROM member WHERE tenant_id = $1 ORDER BY actor";
-        let rows = sqlx::query(statement).bind(&tenant.0.as_bytes()[..]).fetch_all(&self.pool).await?;
+        let rows = self.db.read(tenant).await?.rows(MEMBERS, &values![tenant.0]).await?;
         rows.iter().map(member).collect()
     }
 
@@ -262,16 +307,22 @@ impl AdminStore {
         if let Some(known) = self.members.get(&place, (self.clock)()) {
             return Ok(known);
         }
-        let statement = "SELECT actor, roles, changed_at FROM member WHERE tenant_id = $1 AND actor = $2";
-        let query = sqlx::query(statement).bind(&tenant.0.as_bytes()[..]).bind(actor);
-        let found = query.fetch_optional(&self.pool).await?.map(|row| member(&row)).transpose()?;
+        let row = self.db.read(tenant).await?.row(MEMBER, &values![tenant.0, actor]).await?;
+        let found = row.map(|row| member(&row)).transpose()?;
         self.members.put(place, found.clone(), (self.clock)());
         Ok(found)
     }
 
+    async fn write(&self, tenant: TenantId, sql: &'static str, values: &[Value]) -> Result<u64, AdminError> {
+        let mut session = self.db.write(tenant).await?;
+        let changed = session.execute(sql, values).await?;
+        session.commit().await?;
+        Ok(changed)
+    }
+
     /// Closes the connections. The last one to be closed lets SQLite tidy its files up.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.db.close().await;
     }
 
     fn now(&self) -> i64 {
@@ -308,33 +359,25 @@ impl<K: std::hash::Hash + Eq, V: Clone> Remembered<K, V> {
     }
 }
 
-fn id(row: &SqliteRow, column: &'static str) -> Result<Uuid, AdminError> {
-    let bytes: Vec<u8> = row.try_get(column)?;
-    Uuid::from_slice(&bytes).map_err(|error| AdminError::Damaged { what: column, word: error.to_string() })
-}
-
 fn instant(micros: i64) -> Result<DateTime<Utc>, AdminError> {
     let damaged = || AdminError::Damaged { what: "instant", word: micros.to_string() };
     DateTime::from_timestamp_micros(micros).ok_or_else(damaged)
 }
 
-fn api_key(row: &SqliteRow) -> Result<ApiKey, AdminError> {
-    let actor: String = row.try_get("actor")?;
-    let revoked_at: Option<i64> = row.try_get("revoked_at")?;
+fn api_key(row: &Row) -> Result<ApiKey, AdminError> {
     Ok(ApiKey {
-        id: id(row, "key_id")?,
-        actor: Actor::new(actor, from_words("role", row.try_get("roles")?)?),
-        scopes: from_words("scope", row.try_get("scopes")?)?,
-        created_at: instant(row.try_get("created_at")?)?,
-        revoked_at: revoked_at.map(instant).transpose()?,
-        hash: row.try_get("hash")?,
+        id: row.uuid(0)?,
+        hash: row.bytes(1)?,
+        actor: Actor::new(row.text(2)?, from_words("role", row.str(3)?)?),
+        scopes: from_words("scope", row.str(4)?)?,
+        created_at: instant(row.int(5)?)?,
+        revoked_at: row.opt_int(6)?.map(instant).transpose()?,
     })
 }
 
-fn member(row: &SqliteRow) -> Result<Member, AdminError> {
-    let actor: String = row.try_get("actor")?;
-    let roles = from_words("role", row.try_get("roles")?)?;
-    Ok(Member { actor: Actor::new(actor, roles), changed_at: instant(row.try_get("changed_at")?)? })
+fn member(row: &Row) -> Result<Member, AdminError> {
+    let roles = from_words("role", row.str(1)?)?;
+    Ok(Member { actor: Actor::new(row.text(0)?, roles), changed_at: instant(row.int(2)?)? })
 }
 
 /// Roles or scopes as the words they are in answers.

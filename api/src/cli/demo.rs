@@ -16,7 +16,7 @@ use crate::installation::Installation;
 /// Serve a fresh database filled with a fictitious year of sales.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// Where to put the database: `sqlite:PATH` of a file that is not there yet [default: a temporary one].
+    /// Where to put the database: `sqlite:PATH` of a file that is not there yet, or `postgres://…` of an empty database [default: a temporary one].
     #[arg(long)]
     database: Option<Database>,
     #[command(flatten)]
@@ -48,11 +48,13 @@ impl Demo {
     }
 
     fn place(&self) -> Result<(Database, Option<Scratch>), Failure> {
-        if let Some(Database::Sqlite(file)) = &self.database {
-            if file.exists() {
+        match &self.database {
+            Some(Database::Sqlite(file)) if file.exists() => {
                 return Err(format!("{} is there already; the demo wants a fresh one", file.display()).into());
             }
-            return Ok((Database::Sqlite(file.clone()), None));
+            // That nothing was appended yet is looked at once it is open.
+            Some(database) => return Ok((database.clone(), None)),
+            None => {}
         }
         let folder = std::env::temp_dir().join(format!("waymark-demo-{}", crate::clock::random_ids()()));
         std::fs::create_dir_all(&folder)?;
@@ -66,6 +68,10 @@ async fn fill(args: &DatabaseArgs) -> Result<String, Failure> {
     let clock = StageClock::at(until);
     let installation = Installation::open_with(args, clock.clock()).await?;
     let tenant = installation.tenant("default").await?;
+    if installation.store.head(tenant).await?.position > 0 {
+        installation.leave().await;
+        return Err(format!("{} holds something already; the demo wants a fresh one", args.database).into());
+    }
     let bar = output::bar();
     bar.set_message("playing");
     let played = demo::play(&installation.app, &clock, tenant, until, &output::moving(&bar)).await?;

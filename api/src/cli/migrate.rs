@@ -1,22 +1,121 @@
 //! `waymark migrate`: prepares the database, as every sub-command does by itself, and stops.
+//!
+//! On PostgreSQL it does what a service's own role had better not be allowed to: it makes tables, spreads them over a
+//! cluster, gives an ordinary role what it needs and no more, and drops what former versions left.
+//!
+//! Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 the database cannot be distributed.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Row as _};
+use waymark_eventstore::postgres;
 
 use super::{Failure, output};
-use crate::config::DatabaseArgs;
+use crate::auth::store::{self, AdminStore};
+use crate::clock::{random_ids, system_clock};
+use crate::config::{Database, DatabaseArgs};
 use crate::installation::Installation;
+
+/// The command line is wrong.
+const MISUSED: u8 = 2;
+/// The database has nothing to distribute with.
+const NO_CLUSTER: u8 = 3;
+/// The log's tables. The first is what all others are kept beside: a tenant's rows of every table on one node.
+const LOG: [&str; 9] = [
+    "log_head",
+    "event",
+    "event_tag",
+    "receipt",
+    "data_key",
+    "tenant_key",
+    "tile",
+    "checkpoint",
+    "log_layout",
+];
+const HAS_CITUS: &str = "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus'";
+const IS_DISTRIBUTED: &str = "SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = $1::regclass";
+const DISTRIBUTE: &str = "SELECT create_distributed_table($1::regclass, 'tenant_id', colocate_with => $2)";
 
 /// Prepare the database and stop.
 #[derive(Debug, Args)]
 pub(super) struct Migrate {
     #[command(flatten)]
     database: DatabaseArgs,
+    /// The database as the owner of its tables reaches it, where the service's own role may not make tables
+    /// [default: the database].
+    #[arg(long, env = "WAYMARK_MIGRATE_URL")]
+    migrate_url: Option<Database>,
+    /// Spread the tables over a cluster, each tenant's rows on one node.
+    #[arg(long, value_enum)]
+    distribute: Option<Cluster>,
+    /// Give this role what the service needs and no more, and let it see one tenant at a time.
+    #[arg(long, value_name = "ROLE")]
+    secure: Option<String>,
+    /// Drop the read models' tables of other versions of this program, once none of them runs any more.
+    #[arg(long)]
+    contract: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Cluster {
+    Citus,
 }
 
 impl Migrate {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        Installation::open(&self.database).await?.close().await?;
+        match self.migrate_url.as_ref().unwrap_or(&self.database.database) {
+            Database::Postgres(url) => self.on_postgres(url).await?,
+            Database::Sqlite(_) if self.distribute.is_some() || self.secure.is_some() || self.contract => {
+                let what =
+                    "--distribute, --secure and --contract are for PostgreSQL: name a postgres:// database";
+                return Err(Failure::with_code(MISUSED, what));
+            }
+            Database::Sqlite(_) => Installation::open(&self.database).await?.close().await?,
+        }
         output::say(&format!("{} is ready", self.database.database));
         Ok(())
     }
+
+    async fn on_postgres(&self, url: &str) -> Result<(), Failure> {
+        postgres::migrate(url).await?;
+        AdminStore::connect(url, system_clock(), random_ids()).await?.close().await;
+        waymark_projections::migrate(url).await?;
+        if self.distribute.is_some() {
+            distribute(url).await?;
+        }
+        if let Some(role) = &self.secure {
+            postgres::secure(url, role).await?;
+            store::secure(url, role).await?;
+            waymark_projections::secure(url, role).await?;
+        }
+        if self.contract {
+            for dropped in waymark_projections::contract(url).await? {
+                output::say(&format!("{dropped} dropped"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Spreads every table by its tenant; those that are spread already stay as they are.
+async fn distribute(url: &str) -> Result<(), Failure> {
+    let mut database = PgConnection::connect(url).await?;
+    if sqlx::query(HAS_CITUS).fetch_optional(&mut database).await?.is_none() {
+        let what = "this database has no extension citus, so nothing was distributed: run `CREATE EXTENSION citus` \
+                    on a server that has it, or leave --distribute away";
+        return Err(Failure::with_code(NO_CLUSTER, what));
+    }
+    let tables =
+        LOG.into_iter().map(str::to_owned).chain(store::tables()).chain(waymark_projections::tables());
+    for table in tables {
+        let known = sqlx::query(IS_DISTRIBUTED).bind(&table).fetch_optional(&mut database).await?;
+        if known.is_some() {
+            continue;
+        }
+        let beside = if table == LOG[0] { "none" } else { LOG[0] };
+        let done = sqlx::query(DISTRIBUTE).bind(&table).bind(beside).fetch_one(&mut database).await?;
+        tracing::debug!(%table, columns = done.len(), "distributed");
+        output::say(&format!("{table} distributed"));
+    }
+    Ok(database.close().await?)
 }

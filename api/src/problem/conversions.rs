@@ -55,7 +55,10 @@ impl From<StoreError> for Problem {
 
 impl From<AdminError> for Problem {
     fn from(error: AdminError) -> Self {
-        Self::internal(error.to_string())
+        match error {
+            AdminError::Database(_) => Self::unavailable(error.to_string()),
+            AdminError::Damaged { .. } => Self::internal(error.to_string()),
+        }
     }
 }
 

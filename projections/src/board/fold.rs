@@ -28,7 +28,7 @@ pub(super) async fn fold(scope: &Scope<'_>, facts: &[Fact]) -> Result<Writes> {
     let mut order: Vec<Uuid> = facts.iter().map(|fact| fact.customer).collect();
     order.sort_unstable();
     order.dedup();
-    let mut session = scope.db.read().await?;
+    let mut session = scope.db.read(scope.tenant).await?;
     let mut works = load(scope, &mut session, &order).await?;
     let approvals = approvals::fold(scope, &mut session, facts).await?;
     let mut pasts = Vec::new();

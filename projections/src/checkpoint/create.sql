@@ -1,2 +1,4 @@
-INSERT INTO projection_checkpoint (tenant_id, projection, generation, fold_version, position, recorded_at, epoch)
-VALUES ($1, $2, $3, $4, 0, 0, 1)
+INSERT INTO projection_checkpoint
+       (tenant_id, projection, generation, fold_version, position, recorded_at, epoch, owner)
+VALUES ($1, $2, $3, $4, 0, 0, 1, $5)
+ON CONFLICT DO NOTHING

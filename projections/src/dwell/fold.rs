@@ -33,7 +33,7 @@ struct Pending {
 pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
     let mut page = Page {
         scope,
-        session: scope.db.read().await?,
+        session: scope.db.read(scope.tenant).await?,
         pending: Vec::new(),
         closed: Vec::new(),
         emptied: HashSet::new(),

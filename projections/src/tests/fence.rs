@@ -18,8 +18,10 @@ async fn a_stale_worker_writes_nothing() {
         let model = projections.models().into_iter().find(|model| model.name() == name).unwrap();
         let which = Which { tenant: TENANT, projection: model.name() };
         let engine = projections.engine();
-        let mut stale = Worker::new(take_seat(&engine.db, which, model.version()).await.unwrap());
-        let mut holder = Worker::new(take_seat(&engine.db, which, model.version()).await.unwrap());
+        let mut stale =
+            Worker::new(take_seat(&engine.db, which, model.version(), engine.node()).await.unwrap());
+        let mut holder =
+            Worker::new(take_seat(&engine.db, which, model.version(), engine.node()).await.unwrap());
         holder.step(engine, &*model, 10, Poison::Parks).await.unwrap();
         let before = projections.dump(TENANT, name).await.unwrap();
         let refused = stale.step(engine, &*model, 10, Poison::Parks).await.unwrap_err();
@@ -37,14 +39,14 @@ async fn without_the_fence_a_stale_worker_would_count_an_event_twice() {
     let engine = projections.engine();
     let model = projections.models().into_iter().find(|model| model.name() == "board").unwrap();
     let which = Which { tenant: TENANT, projection: model.name() };
-    let mut stale = Worker::new(take_seat(&engine.db, which, model.version()).await.unwrap());
+    let mut stale = Worker::new(take_seat(&engine.db, which, model.version(), engine.node()).await.unwrap());
     world.move_to(LI, hour(1), "quoted").await;
-    let mut holder = Worker::new(take_seat(&engine.db, which, model.version()).await.unwrap());
+    let mut holder = Worker::new(take_seat(&engine.db, which, model.version(), engine.node()).await.unwrap());
     holder.step(engine, &*model, 10, Poison::Parks).await.unwrap();
     let before = projections.dump(TENANT, "board").await.unwrap();
 
     let writes = stale.page(engine, &*model, 10).await.unwrap();
-    let mut session = engine.db.write().await.unwrap();
+    let mut session = engine.db.write(TENANT).await.unwrap();
     writes.apply(&mut session).await.unwrap();
     session.commit().await.unwrap();
     assert_ne!(projections.dump(TENANT, "board").await.unwrap(), before, "the version counts the move twice");

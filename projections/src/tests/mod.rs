@@ -1,6 +1,8 @@
 //! What holds of every read model, whatever it shows.
 
 mod bitemporal;
+mod engine;
+mod engines;
 mod fence;
 mod parked;
 mod rebuild;

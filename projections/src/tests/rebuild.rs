@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
+use crate::db::Db;
 use crate::{ProjectionError, Projections};
 
 /// Folds a random history as it is made, in pages of random sizes, reopening the read models now and then.
@@ -115,7 +116,7 @@ async fn what_was_folded_from_another_log_is_folded_anew() {
         assert_eq!(projections.dumps().await, fresh.dumps().await);
         fresh.close().await;
         let skip = "INSERT INTO projection_parked VALUES (x'00000000000000000000000000000007', 'board', 1, '', '', '', 'no')";
-        projections.engine().db.script(skip).await.unwrap();
+        script(&projections, skip).await;
         projections.close().await;
     }
     let again = opened(&first).await.unwrap();
@@ -128,18 +129,26 @@ async fn what_was_folded_from_another_log_is_folded_anew() {
     assert!(again.status(TENANT).await.unwrap().iter().all(|status| status.position == head));
 }
 
+/// Runs statements on the file of the read models.
+async fn script(projections: &Projections, script: &'static str) {
+    let Db::Sqlite(file) = &projections.engine().db else { panic!("not a file") };
+    file.script(script).await.unwrap();
+}
+
 #[tokio::test]
 async fn tables_of_another_layout_are_made_anew() {
     let world = World::new();
     let customer = Uuid::from_u128(1);
     world.register(customer, hour(0)).await;
-    let projections = world.projections("p").await;
+    let path = world.path("p");
+    let opened = || Projections::open(&path, world.store.clone(), world.vault.clone());
+    let projections = opened().await.unwrap();
     projections.catch_up(TENANT, |_, _| {}).await.unwrap();
     let before = projections.dumps().await;
     let older = "DROP VIEW stay; ALTER TABLE dwell_move DROP COLUMN version; PRAGMA user_version = 0";
-    projections.engine().db.script(older).await.unwrap();
+    script(&projections, older).await;
     projections.close().await;
-    let projections = world.projections("p").await;
+    let projections = opened().await.unwrap();
     assert!(projections.status(TENANT).await.unwrap().iter().all(|status| status.position == 0));
     projections.catch_up(TENANT, |_, _| {}).await.unwrap();
     assert_eq!(projections.dumps().await, before);

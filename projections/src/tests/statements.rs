@@ -1,11 +1,12 @@
-//! Every statement prepares, and names its tenant.
+//! Every statement prepares on both engines, and names its tenant.
 
 use std::path::{Path, PathBuf};
 
-use super::world::World;
+use super::world::{TENANT, World};
+use crate::Projections;
 use crate::bulk::among;
-use crate::db::Value;
-use crate::model;
+use crate::db::{Dialect, Value, tables_in};
+use crate::{model, schema};
 
 fn statement_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -27,13 +28,11 @@ fn binds(sql: &str) -> Vec<Value> {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         digits.parse::<usize>().ok()
     });
-    vec![Value::Null; highest.max().unwrap_or(0) + sql.matches(crate::db::PLACEHOLDER).count()]
+    vec![Value::Null; highest.max().unwrap_or(0) + sql.matches('?').count()]
 }
 
-#[tokio::test]
-async fn every_statement_prepares_and_names_its_tenant() {
-    let world = World::new();
-    let projections = world.projections("p").await;
+/// Every statement there is, by name.
+fn statements(dialect: Dialect) -> Vec<(String, String)> {
     let mut statements: Vec<(String, String)> = Vec::new();
     for path in statement_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
         let sql = std::fs::read_to_string(&path).unwrap();
@@ -43,16 +42,57 @@ async fn every_statement_prepares_and_names_its_tenant() {
     assert!(statements.len() > 20);
     for table in model::all().iter().flat_map(|model| model.tables()) {
         assert_eq!(table.columns[..2], ["tenant_id", "generation"], "{}", table.name);
-        statements.push((table.name.to_owned(), table.insert(3)));
+        statements.push((table.name.to_owned(), table.insert(3, dialect)));
         statements.push((table.name.to_owned(), table.delete()));
     }
-    for (name, sql) in statements {
-        let mut session = projections.engine().db.read().await.unwrap();
+    statements
+}
+
+async fn assert_all_prepare(projections: &Projections) {
+    let dialect = projections.engine().db.dialect();
+    for (name, sql) in statements(dialect) {
+        let mut session = projections.engine().db.write(TENANT).await.unwrap();
         let explained = session.rows_made(format!("EXPLAIN {sql}"), &binds(&sql)).await;
         assert!(explained.is_ok(), "{name}: {:?}", explained.err());
-        // Which tenants there are is asked once, when the read models are opened.
+    }
+}
+
+#[tokio::test]
+async fn every_statement_prepares_on_sqlite() {
+    let world = World::new();
+    let path = world.path("p");
+    assert_all_prepare(&Projections::open(&path, world.store.clone(), world.vault.clone()).await.unwrap())
+        .await;
+}
+
+#[tokio::test]
+async fn every_statement_prepares_on_postgres() {
+    let world = World::new();
+    let Some(projections) = world.node("p", 1).await else { return };
+    assert_all_prepare(&projections).await;
+}
+
+#[test]
+fn every_statement_names_its_tenant() {
+    for (name, sql) in statements(Dialect::Postgres) {
+        // Which tenants there are is asked once, when the read models in a file of their own are opened.
         let asks_for_tenants = name.ends_with("checkpoint/tenants.sql");
         let names_tenant = asks_for_tenants || sql.contains("tenant_id = $1") || sql.contains("(tenant_id,");
         assert!(names_tenant, "{name} does not begin with its tenant");
+    }
+}
+
+#[test]
+fn the_tables_on_postgres_are_those_of_the_snapshot() {
+    let said: Vec<String> = schema::scripts()
+        .iter()
+        .flat_map(|script| Dialect::Postgres.statements(script))
+        .map(|statement| statement + ";\n")
+        .collect();
+    insta::assert_snapshot!(said.join("\n"));
+    for table in schema::scripts().iter().flat_map(|script| tables_in(script)) {
+        let made = said.iter().find(|statement| statement.contains(&format!("EXISTS {table} ("))).unwrap();
+        let key = made.split("PRIMARY KEY (").nth(1).unwrap();
+        assert!(key.starts_with("tenant_id,"), "the key of {table} does not begin with its tenant");
     }
 }

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use serde_json::value::to_raw_value;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 use waymark_domain::customer::event::*;
 use waymark_domain::customer::tags;
@@ -17,11 +18,13 @@ use waymark_domain::pipeline::automation::Outlet;
 use waymark_domain::pipeline::event::Published;
 use waymark_domain::{Label, Owner, Personal, Pipeline};
 use waymark_eventstore::vault::{RootKey, SubjectKey, Vault};
-use waymark_eventstore::{Append, Draft, EventStore, MemoryStore, Outcome, Position, TenantId};
+use waymark_eventstore::{Append, Clock, Draft, EventStore, MemoryStore, Outcome, Position, TenantId};
 
-use crate::Projections;
+use super::engine::{Database, is_postgres};
 use crate::checkpoint::Which;
+use crate::db::{Commit, Db};
 use crate::error::Result;
+use crate::{Node, Projections};
 
 pub(crate) const TENANT: TenantId = TenantId(Uuid::from_u128(7));
 pub(crate) const PIPELINE: &str = "sales";
@@ -40,6 +43,10 @@ pub(crate) fn pipeline() -> Pipeline {
 /// A log with its vault.
 pub(crate) struct World {
     directory: TempDir,
+    /// The PostgreSQL database, once it was asked for.
+    pub(crate) database: OnceCell<Option<Database>>,
+    /// What nodes take for the time.
+    pub(crate) time: Clock,
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) vault: Arc<Vault>,
     ids: AtomicI64,
@@ -56,7 +63,9 @@ impl World {
         let clock = Arc::new(move || hour(begin + ticks.fetch_add(1, Ordering::Relaxed)));
         let store = MemoryStore::new(clock);
         let vault = Arc::new(Vault::new(store.clone(), RootKey([7; 32])));
-        Self { directory: TempDir::new().unwrap(), store, vault, ids: AtomicI64::new(1) }
+        let time = Arc::new(crate::tests::engine::now);
+        let (directory, database) = (TempDir::new().unwrap(), OnceCell::new());
+        Self { directory, database, time, store, vault, ids: AtomicI64::new(1) }
     }
 
     /// The file of that name.
@@ -64,9 +73,25 @@ impl World {
         self.directory.path().join(name)
     }
 
-    /// Read models in a file of that name; the same name is the same file.
+    /// Read models in a file (or schema) of that name; the same name is the same file.
     pub(crate) async fn projections(&self, name: &str) -> Arc<Projections> {
-        Projections::open(&self.path(name), self.store.clone(), self.vault.clone()).await.unwrap()
+        if !is_postgres() {
+            return Projections::open(&self.path(name), self.store.clone(), self.vault.clone())
+                .await
+                .unwrap();
+        }
+        self.node(name, self.ids.fetch_add(1, Ordering::Relaxed))
+            .await
+            .expect("WAYMARK_TEST_POSTGRES names it")
+    }
+
+    /// A node of that number over the read models in a PostgreSQL schema of that name; `None` without a server.
+    pub(crate) async fn node(&self, name: &str, number: i64) -> Option<Arc<Projections>> {
+        let database = self.database.get_or_init(Database::new).await.as_ref()?;
+        let schema = format!("s_{}", name.replace(' ', "_"));
+        let db = Db::postgres(&database.url, &schema, Commit::Lazy, 6).await.unwrap();
+        let node = Node { id: Uuid::from_u128(number.cast_unsigned().into()), clock: self.time.clone() };
+        Some(Projections::shared(db, node, self.store.clone(), self.vault.clone()).await.unwrap())
     }
 
     fn draft(&self, customer: Uuid, at: DateTime<Utc>, event_type: &'static str) -> Draft {

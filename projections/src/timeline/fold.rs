@@ -20,7 +20,8 @@ struct Pending {
 
 /// Folds the facts of a page.
 pub(super) async fn fold(scope: &Scope<'_>, facts: &[Fact]) -> Result<Writes> {
-    let mut page = Page { scope, session: scope.db.read().await?, pending: Vec::new(), closed: Vec::new() };
+    let mut page =
+        Page { scope, session: scope.db.read(scope.tenant).await?, pending: Vec::new(), closed: Vec::new() };
     for fact in facts {
         let line = Line::of(fact);
         page.pending.push(Pending { customer: fact.customer, line, until: None });

@@ -102,7 +102,7 @@ impl Page<'_> {
     /// Another version of a pipeline was published: everybody in it has another agenda.
     async fn touch_all_in(&mut self, memory: &mut Remembered, journey: &str) -> Result<()> {
         let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
-        let mut session = self.scope.db.read().await?;
+        let mut session = self.scope.db.read(self.scope.tenant).await?;
         let mut after = Uuid::nil();
         loop {
             let values = values![tenant, generation, journey, after, BATCH];

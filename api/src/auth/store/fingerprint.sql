@@ -1,0 +1,3 @@
+SELECT fingerprint
+FROM key_fingerprint
+WHERE tenant_id = $1

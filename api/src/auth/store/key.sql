@@ -1,0 +1,3 @@
+SELECT key_id, hash, actor, roles, scopes, created_at, revoked_at
+FROM api_key
+WHERE tenant_id = $1 AND key_id = $2

@@ -1,0 +1,3 @@
+SELECT actor, roles, changed_at
+FROM member
+WHERE tenant_id = $1 AND actor = $2

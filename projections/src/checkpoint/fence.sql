@@ -1,0 +1,3 @@
+UPDATE projection_checkpoint
+SET epoch = epoch + 1
+WHERE tenant_id = $1 AND projection = $2 AND generation = $3

@@ -1,0 +1,213 @@
+//! A schema of a PostgreSQL database.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{
+    PgArgumentBuffer, PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgTypeInfo, Postgres,
+};
+use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Encode, Row as _, Transaction, Type};
+use uuid::Uuid;
+use waymark_eventstore::TenantId;
+
+use super::dialect::{Dialect, tables_in, views_in};
+use super::{Commit, SYSTEM, Value};
+use crate::error::{ProjectionError, Result};
+
+/// How long a caller waits for a connection while the database starts or all are in use.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Prepared statements kept by each connection: every statement of every read model in every chunk size.
+const STATEMENTS: usize = 400;
+/// The setting of the URL that forbids prepared statements, for poolers that cannot carry them.
+const WITHOUT_STATEMENTS: &str = "statement-cache-capacity";
+/// A process that was halted within a step gives the row it holds back after a moment, so that another node goes on.
+const LAZY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off; \
+                    SET LOCAL idle_in_transaction_session_timeout = '5s'";
+/// Taken while tables are made, so that processes that start together do not make them twice: a lock of one
+/// transaction, of the migrator alone.
+const MAKING: &str = "SELECT pg_advisory_xact_lock(7951437)";
+const TABLES: &str = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = $1";
+
+const SCHEMAS: &str = "SELECT nspname::text FROM pg_catalog.pg_namespace \
+                       WHERE starts_with(nspname::text, $1) AND nspname::text <> $2 ORDER BY nspname";
+/// A transaction that names nobody sees nothing.
+const OWN_TENANT: &str = "tenant_id = nullif(current_setting('app.tenant', true), '')::uuid";
+
+/// The connections to one schema.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    pool: PgPool,
+    name: String,
+    commit: Commit,
+    connections: u32,
+}
+
+impl Schema {
+    pub(super) async fn connect(url: &str, name: &str, commit: Commit, connections: u32) -> Result<Self> {
+        let mut options = PgConnectOptions::from_str(url)?.disable_statement_logging();
+        if !url.contains(WITHOUT_STATEMENTS) {
+            options = options.statement_cache_capacity(STATEMENTS);
+        }
+        // A connection is tried when a transaction begins on it, which is the first thing that happens to it.
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool, name: name.to_owned(), commit, connections })
+    }
+
+    /// Makes what is missing, in one transaction. A role that may not make tables finds that nothing is missing.
+    pub(super) async fn prepare(&self, scripts: &[&'static str]) -> Result<()> {
+        if self.is_complete(scripts).await? {
+            return Ok(());
+        }
+        let mut transaction = self.write(SYSTEM).await?;
+        sqlx::raw_sql(MAKING).execute(&mut *transaction).await?;
+        let make = format!("CREATE SCHEMA IF NOT EXISTS {}", self.name);
+        sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut *transaction).await?;
+        for script in scripts {
+            for statement in Dialect::Postgres.statements(script) {
+                sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn is_complete(&self, scripts: &[&'static str]) -> Result<bool> {
+        let rows = sqlx::query(TABLES).bind(&self.name).fetch_all(&self.pool).await?;
+        let there = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<String>>>()?;
+        let wanted = scripts.iter().flat_map(|script| tables_in(script));
+        Ok(wanted.into_iter().all(|table| there.iter().any(|name| name == table)))
+    }
+
+    /// What a role may do, and the second wall between tenants, in one transaction.
+    pub(super) async fn secure(&self, role: &str, scripts: &[&'static str]) -> Result<()> {
+        let (schema, role) = (&self.name, format!("\"{}\"", role.replace('"', "\"\"")));
+        let mut statements = vec![format!("GRANT USAGE ON SCHEMA {schema} TO {role}")];
+        for table in scripts.iter().flat_map(|script| tables_in(script)) {
+            statements.push(format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {role}"));
+            statements.push(format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"));
+            statements.push(format!("DROP POLICY IF EXISTS tenant_alone ON {table}"));
+            statements.push(format!("CREATE POLICY tenant_alone ON {table} USING ({OWN_TENANT})"));
+        }
+        for view in scripts.iter().flat_map(|script| views_in(script)) {
+            statements.push(format!("GRANT SELECT ON {view} TO {role}"));
+            // Otherwise it would be its owner who asks, and who sees everything.
+            statements.push(format!("ALTER VIEW {view} SET (security_invoker = true)"));
+        }
+        let mut transaction = self.write(SYSTEM).await?;
+        for statement in statements {
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Drops every other schema whose name begins so. Answers which.
+    pub(crate) async fn drop_others(&self, prefix: &str) -> Result<Vec<String>> {
+        let rows = sqlx::query(SCHEMAS).bind(prefix).bind(&self.name).fetch_all(&self.pool).await?;
+        let others = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<String>>>()?;
+        for other in &others {
+            let drop = format!("DROP SCHEMA \"{}\" CASCADE", other.replace('"', "\"\""));
+            sqlx::raw_sql(AssertSqlSafe(drop)).execute(&self.pool).await?;
+        }
+        Ok(others)
+    }
+
+    /// All queries of a view see one moment.
+    pub(super) async fn read(&self, tenant: TenantId) -> Result<Transaction<'static, Postgres>> {
+        self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", tenant).await
+    }
+
+    /// Read committed, whatever the database's default: a step's first statement takes the row that it moves, and what
+    /// the next ones see is what the last holder of that row left.
+    ///
+    /// A commit of read models does not wait for the disk. The log is the truth: it is on disk before a projector sees
+    /// it, and what a crash takes from the tail of the read models, it takes together with the checkpoint that says how
+    /// far they had come.
+    pub(super) async fn write(&self, tenant: TenantId) -> Result<Transaction<'static, Postgres>> {
+        let begin = match self.commit {
+            Commit::Durable => "BEGIN ISOLATION LEVEL READ COMMITTED",
+            Commit::Lazy => LAZY,
+        };
+        self.begin(begin, tenant).await
+    }
+
+    /// One round trip: the transaction, where its tables are, and whose rows it may see.
+    async fn begin(&self, begin: &str, tenant: TenantId) -> Result<Transaction<'static, Postgres>> {
+        let (schema, tenant) = (&self.name, tenant.0);
+        let begin = format!("{begin}; SET LOCAL search_path = {schema}; SET LOCAL app.tenant = '{tenant}'");
+        // After the database was away, every connection that the pool still holds is found to be dead here.
+        for _ in 0..self.connections {
+            match self.pool.begin_with(AssertSqlSafe(begin.clone())).await {
+                Err(sqlx::Error::Io(_)) => {}
+                Err(sqlx::Error::Database(error)) if is_shutdown(error.code().as_deref()) => {}
+                other => return Ok(other?),
+            }
+        }
+        Ok(self.pool.begin_with(AssertSqlSafe(begin)).await?)
+    }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Whether the server has ended this connection, by its SQLSTATE: shut down by an operator, or after a crash.
+fn is_shutdown(code: Option<&str>) -> bool {
+    matches!(code, Some("57P01" | "57P02"))
+}
+
+/// An id as PostgreSQL's `uuid`, whose binary form is its sixteen bytes.
+struct Id(Uuid);
+
+impl Type<Postgres> for Id {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(2950))
+    }
+}
+
+impl Encode<'_, Postgres> for Id {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> std::result::Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+}
+
+/// Null of no type: the server takes the one that is wanted there. A typed null would be prepared with its type, and
+/// the same text is prepared once for all values.
+struct Untyped;
+
+impl Type<Postgres> for Untyped {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(Oid(0))
+    }
+}
+
+impl Encode<'_, Postgres> for Untyped {
+    fn encode_by_ref(&self, _: &mut PgArgumentBuffer) -> std::result::Result<IsNull, BoxDynError> {
+        Ok(IsNull::Yes)
+    }
+}
+
+pub(super) fn arguments(values: &[Value]) -> Result<PgArguments> {
+    let mut arguments = PgArguments::default();
+    arguments.reserve(values.len(), 0);
+    for value in values {
+        let added = match value {
+            Value::Null => arguments.add(Untyped),
+            Value::Int(value) => arguments.add(*value),
+            Value::Text(value) => arguments.add(value.as_str()),
+            Value::Uuid(value) => arguments.add(Id(*value)),
+            Value::Bytes(value) => arguments.add(value.as_slice()),
+        };
+        added.map_err(|error| ProjectionError::Database(error.to_string()))?;
+    }
+    Ok(arguments)
+}

@@ -1,0 +1,118 @@
+//! A SQLite file.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Row as _, Sqlite, Transaction};
+
+use super::{Commit, Value};
+use crate::error::{ProjectionError, Result};
+
+/// Another process may hold the write lock for the length of its commit; longer means something is wrong.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Rows that the driver's thread hands over at a time: fewer switches between threads.
+const ROW_BUFFER: usize = 1_000;
+/// Every view, then every table.
+const EVERYTHING: &str = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY type DESC";
+/// Connections that answer queries.
+const READERS: u32 = 4;
+
+/// The connections to one file.
+#[derive(Debug, Clone)]
+pub struct Files {
+    readers: SqlitePool,
+    writer: SqlitePool,
+}
+
+impl Files {
+    pub(super) async fn open(path: &Path, commit: Commit) -> Result<Self> {
+        let synchronous = match commit {
+            Commit::Durable => SqliteSynchronous::Full,
+            Commit::Lazy => SqliteSynchronous::Normal,
+        };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(synchronous)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("secure_delete", "on")
+            // What a statement might have to undo is kept in memory, not in a file beside the database.
+            .pragma("temp_store", "memory")
+            .pragma("wal_autocheckpoint", "10000")
+            .row_buffer_size(ROW_BUFFER)
+            .disable_statement_logging();
+        // No task renews connections: one that runs while the pool is closed may never end.
+        let pool =
+            || SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
+        let one = pool().max_connections(1);
+        let writer = one.connect_with(options.clone().pragma("cache_size", "-8192")).await?;
+        let many = pool().max_connections(READERS);
+        let reading = options.pragma("cache_size", "-2048").pragma("query_only", "on");
+        Ok(Self { readers: many.connect_lazy_with(reading), writer })
+    }
+
+    pub(super) async fn prepare(&self, scripts: &[&'static str]) -> Result<()> {
+        for script in scripts {
+            self.script(script).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a script of statements outside any transaction of ours.
+    pub(crate) async fn script(&self, script: &'static str) -> Result<()> {
+        sqlx::raw_sql(script).execute(&self.writer).await?;
+        Ok(())
+    }
+
+    pub(super) async fn read(&self) -> Result<Transaction<'static, Sqlite>> {
+        Ok(self.readers.begin().await?)
+    }
+
+    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// The layout that the tables were made in; zero in a new file.
+    pub(crate) async fn layout(&self) -> Result<i64> {
+        Ok(sqlx::query_scalar("PRAGMA user_version").fetch_one(&self.writer).await?)
+    }
+
+    /// Drops every table and view, and notes the layout of those that will be made.
+    pub(crate) async fn empty(&self, layout: i64) -> Result<()> {
+        let mut transaction = self.write().await?;
+        for row in sqlx::query(EVERYTHING).fetch_all(&mut *transaction).await? {
+            let (kind, name): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+            let drop = format!("DROP {kind} IF EXISTS {name}");
+            sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *transaction).await?;
+        }
+        let note = format!("PRAGMA user_version = {layout}");
+        sqlx::raw_sql(AssertSqlSafe(note)).execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+pub(super) fn arguments(values: &[Value]) -> Result<SqliteArguments> {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(values.len(), 0);
+    for value in values {
+        let added = match value {
+            Value::Null => arguments.add(None::<i64>),
+            Value::Int(value) => arguments.add(*value),
+            Value::Text(value) => arguments.add(value.as_str()),
+            Value::Uuid(value) => arguments.add(value.as_bytes().as_slice()),
+            Value::Bytes(value) => arguments.add(value.as_slice()),
+        };
+        added.map_err(|error| ProjectionError::Database(error.to_string()))?;
+    }
+    Ok(arguments)
+}

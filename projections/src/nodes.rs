@@ -1,0 +1,224 @@
+//! The processes that share one database and the work on its read models.
+//!
+//! A node lives while its *beat*, a counter in its row, goes on. Others judge that by their own clocks alone: they note
+//! when they saw the beat change last. So clocks need not agree, and a seat needs no renewing of its own: whoever holds
+//! one holds it while the node lives. When the judgement is wrong, because a node was only slow, its seat is taken all
+//! the same and the fence of the checkpoint ([`crate::checkpoint`]) keeps it from writing.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+use waymark_eventstore::{Clock, TenantId};
+
+use crate::checkpoint::Which;
+use crate::db::{Db, SYSTEM, Session, values};
+use crate::error::Result;
+
+pub(crate) const BEAT: &str = include_str!("nodes/beat.sql");
+pub(crate) const LEAVE: &str = include_str!("nodes/leave.sql");
+pub(crate) const LOOK: &str = include_str!("nodes/look.sql");
+pub(crate) const RELEASE: &str = include_str!("nodes/release.sql");
+
+/// A node whose beat did not change for so long is dead.
+const SILENCE: TimeDelta = TimeDelta::seconds(3);
+/// A row that was written so long before it is seen first is a dead node's, without waiting for its silence: clocks
+/// that differ by more make a live node lose seats, never rows.
+const FORGOTTEN: TimeDelta = TimeDelta::minutes(1);
+
+/// A process among those that share a database.
+#[derive(Clone)]
+pub struct Node {
+    /// Its name among them, of this run of the process alone.
+    pub id: Uuid,
+    /// Its time.
+    pub clock: Clock,
+}
+
+/// The nodes as this one sees them.
+pub(crate) struct Nodes {
+    node: Node,
+    skill: i64,
+    seen: Mutex<HashMap<Uuid, Sighting>>,
+}
+
+/// What was seen of another node.
+#[derive(Debug, Clone, Copy)]
+struct Sighting {
+    beat: i64,
+    skill: i64,
+    /// When its beat was seen to change; none for a row that was old when it was seen first.
+    changed_at: Option<DateTime<Utc>>,
+}
+
+impl Nodes {
+    pub(crate) fn new(node: Node, skill: i64) -> Self {
+        Self { node, skill, seen: Mutex::default() }
+    }
+
+    pub(crate) fn me(&self) -> Uuid {
+        self.node.id
+    }
+
+    /// Tells the others that this node lives, and looks for them. Rows of the dead are taken away.
+    pub(crate) async fn beat(&self, db: &Db, beat: i64) -> Result<()> {
+        let mut session = db.write(SYSTEM).await?;
+        let now = (self.node.clock)().timestamp_micros();
+        session.execute(BEAT, &values![SYSTEM.0, self.node.id, beat, now, self.skill]).await?;
+        for dead in self.look(&mut session).await? {
+            session.execute(LEAVE, &values![SYSTEM.0, dead]).await?;
+        }
+        session.commit().await
+    }
+
+    /// Takes this node's row away, so that the others need not wait for its silence.
+    pub(crate) async fn leave(&self, db: &Db) -> Result<()> {
+        let mut session = db.write(SYSTEM).await?;
+        session.execute(LEAVE, &values![SYSTEM.0, self.node.id]).await?;
+        session.commit().await
+    }
+
+    /// Notes every node's beat. Answers those that have been dead for long.
+    async fn look(&self, session: &mut Session) -> Result<Vec<Uuid>> {
+        let rows = session.rows(LOOK, &values![SYSTEM.0]).await?;
+        let now = (self.node.clock)();
+        let mut seen = self.sightings();
+        let known = std::mem::take(&mut *seen);
+        let mut dead = Vec::new();
+        for row in rows {
+            let (node, beat, seen_at, skill) = (row.uuid(0)?, row.int(1)?, row.int(2)?, row.int(3)?);
+            let written_long_ago =
+                now.timestamp_micros() - seen_at > FORGOTTEN.num_microseconds().unwrap_or(0);
+            let changed_at = match known.get(&node) {
+                Some(known) if known.beat == beat => known.changed_at,
+                Some(_) => Some(now),
+                None => (!written_long_ago).then_some(now),
+            };
+            let lives = changed_at.is_some_and(|changed_at| now - changed_at < SILENCE);
+            if written_long_ago && !lives && node != self.node.id {
+                dead.push(node);
+            }
+            seen.insert(node, Sighting { beat, skill, changed_at });
+        }
+        Ok(dead)
+    }
+
+    /// Whether a seat's owner is another node that lives.
+    pub(crate) async fn is_other_alive(&self, db: &Db, owner: Option<Uuid>) -> Result<bool> {
+        let Some(owner) = owner.filter(|owner| *owner != self.node.id) else { return Ok(false) };
+        if self.lives(owner) {
+            return Ok(true);
+        }
+        // It may have come since the last look, or gone on.
+        self.look(&mut db.read(SYSTEM).await?).await?;
+        Ok(self.lives(owner))
+    }
+
+    fn lives(&self, node: Uuid) -> bool {
+        let now = (self.node.clock)();
+        let seen = self.sightings().get(&node).and_then(|sighting| sighting.changed_at);
+        seen.is_some_and(|changed_at| now - changed_at < SILENCE)
+    }
+
+    /// Whether the work on a tenant's read models is this node's: of all that live and know the newest folds, every
+    /// node finds the same one by itself (rendezvous hashing), and few tenants move when a node comes or goes.
+    pub(crate) fn is_mine(&self, tenant: TenantId) -> bool {
+        let now = (self.node.clock)();
+        let seen = self.sightings();
+        let lives = |sighting: &Sighting| sighting.changed_at.is_some_and(|at| now - at < SILENCE);
+        let others = seen.iter().filter(|(node, sighting)| **node != self.node.id && lives(sighting));
+        let best = others.map(|(node, sighting)| (sighting.skill, weight(tenant, *node), *node)).max();
+        best.is_none_or(|best| best < (self.skill, weight(tenant, self.node.id), self.node.id))
+    }
+
+    fn sightings(&self) -> MutexGuard<'_, HashMap<Uuid, Sighting>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says that nobody holds the seat of a read model, if this node did.
+pub(crate) async fn release(session: &mut Session, which: Which, node: Option<Uuid>) -> Result<()> {
+    session.execute(RELEASE, &values![which.tenant.0, which.projection, node]).await?;
+    Ok(())
+}
+
+/// How much a node is for a tenant: evenly spread, and the same in every build of the program.
+fn weight(tenant: TenantId, node: Uuid) -> u64 {
+    let halves = |id: Uuid| id.as_u64_pair();
+    let ((a, b), (c, d)) = (halves(tenant.0), halves(node));
+    [a, b, c, d].into_iter().fold(0, |mixed, part| mix(mixed ^ part))
+}
+
+/// The finaliser of splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use super::*;
+
+    fn nodes(id: u128, seconds: &Arc<AtomicI64>) -> Nodes {
+        let seconds = Arc::clone(seconds);
+        let clock: Clock =
+            Arc::new(move || DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds.load(Ordering::Relaxed)));
+        Nodes::new(Node { id: Uuid::from_u128(id), clock }, 3)
+    }
+
+    fn see(who: &Nodes, whom: u128, skill: i64) {
+        let changed_at = Some((who.node.clock)());
+        who.sightings().insert(Uuid::from_u128(whom), Sighting { beat: 1, skill, changed_at });
+    }
+
+    #[test]
+    fn every_tenant_is_one_nodes_and_every_node_has_its_share() {
+        let seconds = Arc::new(AtomicI64::new(0));
+        let all = [1, 2, 3].map(|id| nodes(id, &seconds));
+        for (who, whom) in all.iter().flat_map(|who| [1, 2, 3].map(|whom| (who, whom))) {
+            see(who, whom, 3);
+        }
+        let mut shares = [0; 3];
+        for tenant in 0..300 {
+            let tenant = TenantId(Uuid::from_u128(tenant));
+            let owners: Vec<usize> = (0..3).filter(|&node| all[node].is_mine(tenant)).collect();
+            assert_eq!(owners.len(), 1, "{tenant}");
+            shares[owners[0]] += 1;
+        }
+        assert!(shares.iter().all(|share| *share > 60), "{shares:?}");
+    }
+
+    #[test]
+    fn a_silent_nodes_tenants_are_the_others_and_nobody_elses_move() {
+        let seconds = Arc::new(AtomicI64::new(0));
+        let all = [1, 2].map(|id| nodes(id, &seconds));
+        for who in &all {
+            [1, 2, 3].map(|whom| see(who, whom, 3));
+        }
+        let tenants = (0..100).map(|tenant| TenantId(Uuid::from_u128(tenant)));
+        let before: Vec<(TenantId, bool)> = tenants.map(|tenant| (tenant, all[0].is_mine(tenant))).collect();
+        seconds.store(3, Ordering::Relaxed);
+        for who in &all {
+            [1, 2].map(|whom| see(who, whom, 3));
+        }
+        for (tenant, was_mine) in before {
+            assert!(all[0].is_mine(tenant) || !was_mine, "{tenant} moved though its node lives");
+            assert_ne!(all[0].is_mine(tenant), all[1].is_mine(tenant), "{tenant}");
+        }
+    }
+
+    #[test]
+    fn the_work_is_theirs_who_know_the_newest_folds() {
+        let me = nodes(1, &Arc::new(AtomicI64::new(0)));
+        see(&me, 2, 4);
+        assert!((0..50).all(|tenant| !me.is_mine(TenantId(Uuid::from_u128(tenant)))));
+        see(&me, 2, 2);
+        assert!((0..50).all(|tenant| me.is_mine(TenantId(Uuid::from_u128(tenant)))));
+    }
+}

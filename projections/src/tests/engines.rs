@@ -1,0 +1,175 @@
+//! What holds on PostgreSQL: the same rows as on SQLite, nodes that share the work, tenants apart, and indexes used.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+use waymark_eventstore::TenantId;
+
+use super::world::{Chance, History, MODELS, TENANT, World, hour};
+use crate::db::{Commit, Db, values};
+use crate::nodes::{Node, Nodes};
+use crate::{Projections, board, dwell, schema, timeline};
+
+const LI: Uuid = Uuid::from_u128(1);
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn both_engines_fold_the_same_log_into_the_same_rows() {
+    for seed in [3, 4] {
+        let (world, mut chance, mut history) = (World::new(), Chance::new(seed), History::default());
+        for _ in 0..150 {
+            history.go_on(&world, &mut chance).await;
+        }
+        let Some(postgres) = world.node("p", 1).await else { return };
+        let sqlite =
+            Projections::open(&world.path("p"), world.store.clone(), world.vault.clone()).await.unwrap();
+        for name in MODELS {
+            postgres.steps(name, 17).await;
+            sqlite.steps(name, 40).await;
+        }
+        assert_eq!(postgres.dumps().await, sqlite.dumps().await, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_dies_is_replaced_and_one_that_leaves_at_once() {
+    let world = World::new();
+    let Some(first) = world.node("p", 1).await else { return };
+    let second = world.node("p", 2).await.unwrap();
+    let (_, position) = world.register(LI, hour(0)).await;
+    let dying = tokio::spawn(first.clone().run(std::future::pending()));
+    assert!(first.wait_for(TENANT, "board", position, LONG).await.unwrap() >= position);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let leaving = tokio::spawn(second.clone().run(async move { drop(stopped.await) }));
+
+    // As a power cut would: nothing is said to anybody.
+    dying.abort();
+    let (_, position) = world.move_to(LI, hour(1), "quoted").await;
+    for name in MODELS {
+        assert!(second.wait_for(TENANT, name, position, LONG).await.unwrap() >= position);
+    }
+
+    stop.send(()).unwrap();
+    leaving.await.unwrap();
+    let third = world.node("p", 3).await.unwrap();
+    let (_, position) = world.move_to(LI, hour(2), "won").await;
+    third.catch_up(TENANT, |_, _| {}).await.unwrap();
+    assert!(third.status(TENANT).await.unwrap().iter().all(|status| status.position == position));
+    let alone = world.node("alone", 4).await.unwrap();
+    alone.catch_up(TENANT, |_, _| {}).await.unwrap();
+    assert_eq!(third.dumps().await, alone.dumps().await);
+}
+
+#[tokio::test]
+async fn a_seat_is_left_alone_while_its_holder_lives() {
+    let world = World::new();
+    let Some(holder) = world.node("p", 1).await else { return };
+    world.register(LI, hour(0)).await;
+    let engine = holder.engine();
+    engine.nodes.as_ref().unwrap().beat(&engine.db, 1).await.unwrap();
+    holder.steps("board", 10).await;
+    let other = world.node("p", 2).await.unwrap();
+    world.move_to(LI, hour(1), "quoted").await;
+    assert_eq!(other.step("board", 10).await.unwrap(), 0, "its holder lives");
+    engine.nodes.as_ref().unwrap().leave(&engine.db).await.unwrap();
+    assert_eq!(other.step("board", 10).await.unwrap(), 1, "its holder has left");
+}
+
+#[tokio::test]
+async fn a_beat_is_what_tells_that_a_node_lives() {
+    let world = World::new();
+    let Some(projections) = world.node("p", 1).await else { return };
+    let db = &projections.engine().db;
+    let seconds = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0));
+    let passed = seconds.clone();
+    let clock: waymark_eventstore::Clock = std::sync::Arc::new(move || {
+        hour(0) + chrono::TimeDelta::seconds(passed.load(std::sync::atomic::Ordering::Relaxed))
+    });
+    let [one, other] = [1, 2].map(|id| Nodes::new(Node { id: Uuid::from_u128(id), clock: clock.clone() }, 3));
+    one.beat(db, 1).await.unwrap();
+    assert!(other.is_other_alive(db, Some(one.me())).await.unwrap());
+    seconds.store(3, std::sync::atomic::Ordering::Relaxed);
+    assert!(!other.is_other_alive(db, Some(one.me())).await.unwrap(), "three seconds of silence");
+    one.beat(db, 2).await.unwrap();
+    assert!(other.is_other_alive(db, Some(one.me())).await.unwrap(), "it was only slow");
+    assert!(!one.is_other_alive(db, Some(one.me())).await.unwrap(), "oneself is nobody else");
+    assert!(!one.is_other_alive(db, None).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_ordinary_role_sees_the_rows_of_the_tenant_it_names_and_makes_no_tables() {
+    let world = World::new();
+    let Some(projections) = world.node("p", 1).await else { return };
+    world.register(LI, hour(0)).await;
+    projections.steps("board", 10).await;
+    let database = world.database.get().unwrap().as_ref().unwrap();
+    let role = format!("waymark_ordinary_{}", std::process::id());
+    database.script(&format!("CREATE ROLE {role} LOGIN")).await;
+    projections.engine().db.secure(&role, &schema::scripts()).await.unwrap();
+    let url = database.url.replacen("postgres@", &format!("{role}@"), 1);
+    let db = Db::postgres(&url, "s_p", Commit::Lazy, 2).await.unwrap();
+    schema::create(&db).await.unwrap();
+
+    let count = "SELECT count(*) FROM board_customer WHERE tenant_id = $1";
+    let seen = |row: Option<crate::db::Row>| row.unwrap().int(0).unwrap();
+    let mut session = db.read(TENANT).await.unwrap();
+    assert_eq!(seen(session.row(count, &values![TENANT.0]).await.unwrap()), 1);
+    let mut session = db.read(TenantId(Uuid::from_u128(8))).await.unwrap();
+    assert_eq!(seen(session.row(count, &values![TENANT.0]).await.unwrap()), 0, "another tenant was named");
+    let mut session = db.read(TenantId(Uuid::from_u128(8))).await.unwrap();
+    let all = session.row("SELECT count(*) FROM stay", &[]).await.unwrap();
+    assert_eq!(seen(all), 0, "views show no more than their tables");
+    let mut session = db.write(TENANT).await.unwrap();
+    assert!(session.execute("DROP TABLE board_customer", &[]).await.is_err());
+
+    db.close().await;
+    projections.close().await;
+    database.script(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+}
+
+/// Many rows of this tenant and of others, so that a wrong plan would be dearer than the right one.
+const MANY: &str = "
+    SET search_path = s_p;
+    INSERT INTO dwell_move SELECT t.id, 1, 'sales', md5(n::text)::uuid, n, n, n, NULL, md5(n::text)::uuid, 'new', NULL,
+        1, 0, 'rep:li', 1
+    FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
+        generate_series(1, 20000) n;
+    INSERT INTO timeline_row SELECT t.id, 1, md5((n / 10)::text)::uuid, n, n, NULL, md5(n::text)::uuid, 'moved', n, n, 'rep:li',
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL
+    FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
+        generate_series(1, 20000) n;
+    INSERT INTO board_customer SELECT t.id, 1, md5(n::text)::uuid, n, 1, 'x-' || n, NULL, '[]', NULL, 'rep', 'li', n, NULL,
+        NULL, NULL, NULL, NULL, '[]', NULL, NULL, 0, '{}', NULL, NULL, NULL, '[]', NULL, '[]', NULL
+    FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
+        generate_series(1, 20000) n;
+    INSERT INTO board_card SELECT t.id, 1, md5(n::text)::uuid, 'sales', 1, 1, 'new', NULL, n, n, n, n
+    FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
+        generate_series(1, 20000) n;
+    ANALYZE dwell_move; ANALYZE timeline_row; ANALYZE board_customer; ANALYZE board_card;";
+
+#[tokio::test]
+async fn hot_statements_read_by_index_and_never_a_whole_table() {
+    let world = World::new();
+    let Some(projections) = world.node("p", 1).await else { return };
+    world.database.get().unwrap().as_ref().unwrap().script(MANY).await;
+    let tenant = TENANT.0;
+    let list = format!("{} AND c.merged_into IS NULL ORDER BY c.created_position LIMIT $4", board::LIST);
+    let among = |sql: &str| crate::bulk::among(sql, 2);
+    let keys = [&values![tenant, 1_i64][..], &vec![LI.into(); 100]].concat();
+    let hot = [
+        (list, values![tenant, 1_i64, 0_i64, 50_i64].to_vec()),
+        (among(board::CUSTOMERS_AMONG), keys.clone()),
+        (among(board::CARDS_AMONG), keys),
+        (timeline::KNOWN.to_owned(), values![tenant, 1_i64, LI, i64::MAX].to_vec()),
+        (dwell::KNOWN.to_owned(), values![tenant, 1_i64, "sales", LI, i64::MAX].to_vec()),
+        (dwell::TAIL.to_owned(), values![tenant, 1_i64, "sales", LI].to_vec()),
+        (dwell::JOURNEYS.to_owned(), values![tenant, 1_i64, "sales", LI, i64::MAX, 1_000_i64].to_vec()),
+        (dwell::NEXT_JOURNEY.to_owned(), values![tenant, 1_i64, ""].to_vec()),
+    ];
+    for (sql, values) in hot {
+        let mut session = projections.engine().db.read(TENANT).await.unwrap();
+        let plan = session.rows_made(format!("EXPLAIN {sql}"), &values).await.unwrap();
+        let plan: Vec<String> = plan.iter().map(|row| row.text(0).unwrap()).collect();
+        assert!(!plan.iter().any(|line| line.contains("Seq Scan")), "{sql}\n{}", plan.join("\n"));
+    }
+}

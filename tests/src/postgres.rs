@@ -1,0 +1,70 @@
+//! A PostgreSQL database of a test's own.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::setting;
+
+/// A database on the server that `WAYMARK_TEST_POSTGRES` names, gone when dropped.
+#[derive(Debug)]
+pub struct Database {
+    server: String,
+    name: String,
+}
+
+impl Database {
+    /// A fresh database; `None` where there is no server, after saying so. With `WAYMARK_TESTS_STRICT=1` that is a
+    /// failure.
+    #[must_use]
+    #[expect(clippy::print_stderr, reason = "a skipped test says that it was skipped")]
+    pub fn new() -> Option<Self> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let Some(server) = setting("WAYMARK_TEST_POSTGRES") else {
+            assert!(setting("WAYMARK_TESTS_STRICT").is_none(), "WAYMARK_TEST_POSTGRES names no server");
+            eprintln!("skipped: no PostgreSQL");
+            return None;
+        };
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("waymark_test_{}_{number}", std::process::id());
+        run(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        run(&server, &format!("CREATE DATABASE {name}"));
+        Some(Self { server, name })
+    }
+
+    /// Its URL, as `--database` takes it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let server = self.server.rsplit_once('/').map_or(self.server.as_str(), |(server, _)| server);
+        format!("{server}/{}", self.name)
+    }
+
+    /// Runs a statement in it, as somebody with a database tool would. Answers how many rows it changed.
+    #[must_use]
+    pub fn execute(&self, statement: &str) -> u64 {
+        run(&self.url(), statement)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        run(&self.server, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+    }
+}
+
+/// In a thread of its own: a test may be within a runtime, which cannot be waited for.
+fn run(url: &str, statement: &str) -> u64 {
+    let (url, statement) = (url.to_owned(), statement.to_owned());
+    let run = async move {
+        let mut connection = PgConnection::connect(&url).await?;
+        let done = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await?;
+        connection.close().await?;
+        Ok::<_, sqlx::Error>(done.rows_affected())
+    };
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let done = runtime.map_err(sqlx::Error::Io).and_then(|runtime| runtime.block_on(run));
+        done.unwrap_or_else(|error| panic!("the test's database: {error}"))
+    });
+    thread.join().unwrap_or_else(|_| panic!("the test's database could not be used"))
+}

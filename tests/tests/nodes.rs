@@ -1,0 +1,95 @@
+//! Several servers on one PostgreSQL database: any of them may be killed at any moment, and whoever asks another one
+//! finds everything.
+//!
+//! `WAYMARK_NODE_KILLS` sets how often (20 unless told).
+
+#![cfg(test)]
+
+use std::sync::{Arc, Mutex};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::watch;
+use waymark_tests::{Client, Installation, Server, Writer, assert_nothing_lost_or_doubled, setting};
+
+const NODES: usize = 3;
+const WRITERS: usize = 12;
+const KILLS: usize = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_servers_share_a_database_and_any_of_them_may_be_killed() {
+    let Some(installation) = Installation::on_postgres() else { return };
+    let kills = setting("WAYMARK_NODE_KILLS").map_or(KILLS, |text| text.parse().expect("a number of kills"));
+    let mut chance = StdRng::seed_from_u64(7);
+    let writers = Writer::hire(&installation, WRITERS).await;
+    let key = installation.key("manager:wang", &["manager"]);
+    let mut servers: Vec<Server> = (0..NODES).map(|_| start(&installation)).collect();
+    let addresses = Arc::new(Mutex::new(clients(&servers, &key)));
+    let (answered, mut progress) = watch::channel(0_u64);
+    let (stop, stopped) = watch::channel(false);
+    let tasks: Vec<_> = writers
+        .into_iter()
+        .enumerate()
+        .map(|(number, writer)| {
+            let (addresses, answered) = (Arc::clone(&addresses), answered.clone());
+            tokio::spawn(write(writer, number, addresses, answered, stopped.clone()))
+        })
+        .collect();
+
+    for kill in 1..=kills {
+        let enough = *progress.borrow() + chance.random_range(20..=120);
+        progress.wait_for(|count| *count >= enough).await.expect("the writers are at work");
+        let victim = chance.random_range(0..NODES);
+        servers.remove(victim).kill();
+        servers.insert(victim, start(&installation));
+        *addresses.lock().expect("no writer panicked") = clients(&servers, &key);
+        println!("kill {kill} of {kills}: {} answers so far", *progress.borrow());
+    }
+    stop.send_replace(true);
+    let mut writers = Vec::new();
+    for task in tasks {
+        writers.push(task.await.expect("a writer ends when told"));
+    }
+
+    let events = servers[0].with_key(&key).events_after(0).await;
+    assert_nothing_lost_or_doubled(&events, &writers);
+    for server in &servers {
+        // Whichever node folds it: each serves what was written, to whoever waits for the position.
+        let board = format!("/v1/boards/helloword-13?min_position={}&wait_ms=20000", events.len());
+        let answer = server.with_key(&key).get(&board).await.expect(200);
+        assert_eq!(answer.number_at("/position"), events.len() as u64);
+    }
+    for server in servers {
+        assert_eq!(server.stop(), 0);
+    }
+    let (code, report) = installation.verify();
+    assert_eq!(code, 0, "the log, or read models that are not what a rebuild gives: {report}");
+}
+
+fn start(installation: &Installation) -> Server {
+    Server::launch(installation, &["serve", "--listen", "127.0.0.1:0"], 1)
+}
+
+fn clients(servers: &[Server], key: &str) -> Vec<Client> {
+    servers.iter().map(|server| server.with_key(key)).collect()
+}
+
+/// Writes to one server after another until told to stop and everything sent was answered.
+async fn write(
+    mut writer: Writer,
+    mut turn: usize,
+    addresses: Arc<Mutex<Vec<Client>>>,
+    answered: watch::Sender<u64>,
+    stopped: watch::Receiver<bool>,
+) -> Writer {
+    while writer.unanswered || !*stopped.borrow() {
+        turn += 1;
+        let client = addresses.lock().expect("nobody panicked")[turn % NODES].clone();
+        match writer.send(&client).await {
+            Ok(answer) => answered.send_modify(|count| *count += u64::from(answer)),
+            // The server was killed: the command goes to the next one, under the same key.
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+    writer
+}
