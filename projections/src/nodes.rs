@@ -107,10 +107,7 @@ impl Nodes {
     /// Whether a seat's owner is another node that lives.
     pub(crate) async fn is_other_alive(&self, db: &Db, owner: Option<Uuid>) -> Result<bool> {
         let Some(owner) = owner.filter(|owner| *owner != self.node.id) else { return Ok(false) };
-        if self.lives(owner) {
-            return Ok(true);
-        }
-        // It may have come since the last look, or gone on.
+        // It may have come since the last look, gone on, or left.
         self.look(&mut db.read(SYSTEM).await?).await?;
         Ok(self.lives(owner))
     }
@@ -199,13 +196,13 @@ mod tests {
         let seconds = Arc::new(AtomicI64::new(0));
         let all = [1, 2].map(|id| nodes(id, &seconds));
         for who in &all {
-            [1, 2, 3].map(|whom| see(who, whom, 3));
+            (1..=3).for_each(|whom| see(who, whom, 3));
         }
         let tenants = (0..100).map(|tenant| TenantId(Uuid::from_u128(tenant)));
         let before: Vec<(TenantId, bool)> = tenants.map(|tenant| (tenant, all[0].is_mine(tenant))).collect();
         seconds.store(3, Ordering::Relaxed);
         for who in &all {
-            [1, 2].map(|whom| see(who, whom, 3));
+            (1..=2).for_each(|whom| see(who, whom, 3));
         }
         for (tenant, was_mine) in before {
             assert!(all[0].is_mine(tenant) || !was_mine, "{tenant} moved though its node lives");

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use waymark_eventstore::TenantId;
 
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
-use crate::db::{Commit, Db, values};
+use crate::db::{Commit, Db, Value, values};
 use crate::nodes::{Node, Nodes};
 use crate::{Projections, board, dwell, schema, timeline};
 
@@ -96,6 +96,11 @@ async fn a_beat_is_what_tells_that_a_node_lives() {
     assert!(!one.is_other_alive(db, None).await.unwrap());
 }
 
+/// What a query counts in a transaction that names this tenant.
+async fn count(db: &Db, named: TenantId, sql: &'static str, values: &[Value]) -> i64 {
+    db.read(named).await.unwrap().row(sql, values).await.unwrap().unwrap().int(0).unwrap()
+}
+
 #[tokio::test]
 async fn an_ordinary_role_sees_the_rows_of_the_tenant_it_names_and_makes_no_tables() {
     let world = World::new();
@@ -107,20 +112,20 @@ async fn an_ordinary_role_sees_the_rows_of_the_tenant_it_names_and_makes_no_tabl
     database.script(&format!("CREATE ROLE {role} LOGIN")).await;
     projections.engine().db.secure(&role, &schema::scripts()).await.unwrap();
     let url = database.url.replacen("postgres@", &format!("{role}@"), 1);
-    let db = Db::postgres(&url, "s_p", Commit::Lazy, 2).await.unwrap();
+    let db = Db::postgres(&url, "s_p", Commit::Lazy, 6).await.unwrap();
     schema::create(&db).await.unwrap();
 
-    let count = "SELECT count(*) FROM board_customer WHERE tenant_id = $1";
-    let seen = |row: Option<crate::db::Row>| row.unwrap().int(0).unwrap();
-    let mut session = db.read(TENANT).await.unwrap();
-    assert_eq!(seen(session.row(count, &values![TENANT.0]).await.unwrap()), 1);
-    let mut session = db.read(TenantId(Uuid::from_u128(8))).await.unwrap();
-    assert_eq!(seen(session.row(count, &values![TENANT.0]).await.unwrap()), 0, "another tenant was named");
-    let mut session = db.read(TenantId(Uuid::from_u128(8))).await.unwrap();
-    let all = session.row("SELECT count(*) FROM stay", &[]).await.unwrap();
-    assert_eq!(seen(all), 0, "views show no more than their tables");
-    let mut session = db.write(TENANT).await.unwrap();
-    assert!(session.execute("DROP TABLE board_customer", &[]).await.is_err());
+    let customers = "SELECT count(*) FROM board_customer WHERE tenant_id = $1";
+    let other = TenantId(Uuid::from_u128(8));
+    assert_eq!(count(&db, TENANT, customers, &values![TENANT.0]).await, 1);
+    assert_eq!(count(&db, other, customers, &values![TENANT.0]).await, 0, "another tenant was named");
+    assert_eq!(
+        count(&db, other, "SELECT count(*) FROM stay", &[]).await,
+        0,
+        "views show no more than their tables"
+    );
+    let dropped = db.write(TENANT).await.unwrap().execute("DROP TABLE board_customer", &[]).await;
+    assert!(dropped.is_err());
 
     db.close().await;
     projections.close().await;

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
+
 use super::world::{TENANT, World};
 use crate::Projections;
 use crate::bulk::among;
-use crate::db::{Dialect, Value, tables_in};
+use crate::db::{Dialect, Session, Value, tables_in};
 use crate::{model, schema};
 
 fn statement_files(folder: &Path) -> Vec<PathBuf> {
@@ -52,6 +54,12 @@ async fn assert_all_prepare(projections: &Projections) {
     let dialect = projections.engine().db.dialect();
     for (name, sql) in statements(dialect) {
         let mut session = projections.engine().db.write(TENANT).await.unwrap();
+        // Explained, a statement may have binds whose types PostgreSQL cannot tell.
+        if let Session::Postgres(transaction) = &mut session {
+            let sql = AssertSqlSafe(sql.clone()).into_sql_str();
+            let prepared = (&mut **transaction).prepare(sql).await;
+            assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
+        }
         let explained = session.rows_made(format!("EXPLAIN {sql}"), &binds(&sql)).await;
         assert!(explained.is_ok(), "{name}: {:?}", explained.err());
     }
