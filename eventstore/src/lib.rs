@@ -30,5 +30,5 @@ pub use event::{Draft, Entry, Envelope, MAX_ENTRY_BYTES, Position, TenantId};
 pub use memory::MemoryStore;
 pub use postgres::PostgresStore;
 pub use query::{Condition, Query, QueryItem};
-pub use sqlite::{Options, SqliteStore};
+pub use sqlite::{Options, SqliteStore, backup};
 pub use store::{Append, Appended, Clock, EventStore, Head, Outcome, Receipt, ReceiptDraft};

@@ -83,6 +83,22 @@ impl Client {
         self.get("/v1/events?after=0&limit=1").await.expect(200).number_at("/head")
     }
 
+    /// The answers to some questions (each path with a query), once everything acknowledged before is in the read models;
+    /// without the moment of asking.
+    pub async fn settled(&self, paths: &[String]) -> Vec<Value> {
+        let head = self.head().await;
+        let mut answers = Vec::new();
+        for path in paths {
+            let answer = self.get(&format!("{path}&min_position={head}&wait_ms=20000")).await.expect(200);
+            let mut body = answer.body;
+            if let Some(body) = body.as_object_mut() {
+                body.remove("known_at");
+            }
+            answers.push(body);
+        }
+        answers
+    }
+
     /// Every event after a position, by pages.
     pub async fn events_after(&self, mut after: u64) -> Vec<Value> {
         let mut events = Vec::new();

@@ -1,6 +1,7 @@
 //! The command line: one file a sub-command. Tables for people on stdout, `--json` for programs, progress and
 //! complaints on stderr.
 
+mod backup;
 mod config;
 mod demo;
 mod doctor;
@@ -36,6 +37,8 @@ enum Command {
     Import(import::Import),
     /// Check the whole log against its own proofs.
     Verify(verify::Verify),
+    /// Copy the log into a file while it is being written to.
+    Backup(backup::Backup),
     /// Fold the read models anew.
     Rebuild(rebuild::Rebuild),
     /// Make API keys.
@@ -98,6 +101,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(demo) => demo.run().await,
         Command::Import(import) => import.run().await,
         Command::Verify(verify) => verify.run().await,
+        Command::Backup(backup) => backup.run().await,
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Token(token) => token.run().await,
         Command::Pipeline(pipeline) => pipeline.run().await,

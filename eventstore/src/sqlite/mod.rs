@@ -1,5 +1,6 @@
 //! The log in one SQLite file.
 
+mod backup;
 mod batcher;
 mod facts;
 mod ledger;
@@ -22,6 +23,7 @@ use uuid::Uuid;
 
 use crate::watchers::Watchers;
 use crate::{Clock, Position, StoreError};
+pub use backup::backup;
 use batcher::{Batcher, Job};
 
 /// How a store is opened.

@@ -58,6 +58,11 @@ pub(super) async fn readers(file: &Path, count: u32) -> Result<SqlitePool, Store
     pool.connect_with(options).await.map_err(unavailable)
 }
 
+/// A connection to a file that is there, without any write-ahead log of its own making.
+pub(super) fn existing(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_TIMEOUT).disable_statement_logging()
+}
+
 fn common(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
