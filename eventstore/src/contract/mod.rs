@@ -5,6 +5,7 @@ mod concurrency;
 mod conditions;
 mod durability;
 mod erasure;
+mod moving;
 mod proofs;
 mod queries;
 mod random;

@@ -9,6 +9,7 @@ mod facts;
 mod failure;
 mod ledger;
 mod lookout;
+mod moving;
 mod read;
 mod retry;
 mod row;

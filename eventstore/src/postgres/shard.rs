@@ -10,9 +10,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::lookout::Hints;
 use super::writer::{Done, Writer};
+use crate::moving::Arrival;
 use crate::prepare::Request;
 use crate::watchers::Watchers;
-use crate::{Outcome, StoreError, TenantId};
+use crate::{Outcome, Position, StoreError, TenantId};
 
 /// A batch takes no more requests once it holds this many events: it bounds memory and the time others wait.
 const MAX_BATCH_EVENTS: usize = 2_000;
@@ -23,6 +24,7 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Job {
     Append(Box<Request>, Answer<Outcome>),
     TenantKey(TenantId, Vec<u8>, Answer<Vec<u8>>),
+    Adopt(TenantId, Box<Arrival>, Answer<()>),
     Checkpoint { tenant: TenantId, size: u64, note: String, answer: Answer<()> },
     Close,
 }
@@ -67,6 +69,10 @@ impl Shard {
                 // A caller that has gone away is answered by the log itself.
                 Job::TenantKey(tenant, candidate, answer) => {
                     let _ = answer.send(self.writer.tenant_key(tenant, &candidate).await);
+                }
+                Job::Adopt(tenant, arrival, answer) => {
+                    let adopted = self.writer.adopt(tenant, &arrival).await;
+                    let _ = answer.send(adopted.map(|position| self.moved(tenant, position)));
                 }
                 Job::Checkpoint { tenant, size, note, answer } => {
                     let _ = answer.send(self.writer.save_checkpoint(tenant, size, &note).await);
@@ -126,6 +132,11 @@ impl Shard {
         if done.events > 0 {
             self.hints.moved();
         }
+    }
+
+    fn moved(&self, tenant: TenantId, position: Position) {
+        self.watchers.moved(tenant, position);
+        self.hints.moved();
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use super::row;
-use crate::batch::{Batch, Staged};
+use crate::batch::{Batch, LogHead, Staged};
 use crate::ledger::{Hash, TILE_WIDTH, Tile, completed_leaf_tiles};
 use crate::{Position, TenantId, instant};
 
@@ -36,9 +36,11 @@ pub(super) async fn write(
     insert_tags(connection, tenant, batch).await?;
     insert_receipts(connection, tenant, batch).await?;
     insert_keys(connection, tenant, batch).await?;
-    write_tiles(connection, tenant, batch).await?;
+    let leaves: Vec<Hash> = batch.staged().iter().map(|event| event.leaf).collect();
+    let head = batch.head();
+    write_tiles(connection, tenant, head.position() - leaves.len() as u64, &leaves).await?;
     erase(connection, tenant, batch.erased()).await?;
-    put_head(connection, tenant, batch).await
+    put_head(connection, tenant, &head).await
 }
 
 async fn insert_events(
@@ -167,8 +169,12 @@ async fn insert_keys(
     Ok(())
 }
 
-async fn put_head(connection: &mut PgConnection, tenant: TenantId, batch: &Batch<'_>) -> Result<(), Failure> {
-    let head = batch.head();
+/// Writes where the log ends now.
+pub(super) async fn put_head(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    head: &LogHead,
+) -> Result<(), Failure> {
     sqlx::query(PUT_HEAD)
         .bind(tenant.0)
         .bind(head.position().cast_signed())
@@ -181,19 +187,19 @@ async fn put_head(connection: &mut PgConnection, tenant: TenantId, batch: &Batch
     Ok(())
 }
 
-/// Stores the tiles that the batch completed: of leaves, of their roots, and so on upward.
-async fn write_tiles(
+/// Stores the tiles that new leaves completed: of leaves, of their roots, and so on upward.
+pub(super) async fn write_tiles(
     connection: &mut PgConnection,
     tenant: TenantId,
-    batch: &Batch<'_>,
+    old_size: u64,
+    new: &[Hash],
 ) -> Result<(), Failure> {
-    let new_size = batch.head().position();
-    let old_size = new_size - batch.staged().len() as u64;
+    let new_size = old_size + new.len() as u64;
     if old_size / TILE_WIDTH == new_size / TILE_WIDTH {
         return Ok(());
     }
     let mut leaves = stored_leaves(connection, tenant, old_size - old_size % TILE_WIDTH, old_size).await?;
-    leaves.extend(batch.staged().iter().map(|event| event.leaf));
+    leaves.extend(new);
     for leaf_tile in completed_leaf_tiles(old_size, &leaves) {
         let mut tile = leaf_tile;
         insert_tile(connection, tenant, &tile).await?;
@@ -254,7 +260,11 @@ async fn insert_tile(connection: &mut PgConnection, tenant: TenantId, tile: &Til
     Ok(())
 }
 
-async fn erase(connection: &mut PgConnection, tenant: TenantId, subjects: &[Uuid]) -> Result<(), Failure> {
+pub(super) async fn erase(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    subjects: &[Uuid],
+) -> Result<(), Failure> {
     if subjects.is_empty() {
         return Ok(());
     }

@@ -14,9 +14,10 @@ use super::connect::Server;
 use super::failure::Failure;
 use super::retry::Retry;
 use super::scope::{self, Durability};
-use super::{Options, facts, row, write};
+use super::{Options, facts, moving, row, write};
 use crate::batch::Batch;
 use crate::ledger::Hash;
+use crate::moving::Arrival;
 use crate::prepare::Request;
 use crate::{Clock, Outcome, Position, Receipt, StoreError, TenantId};
 
@@ -170,6 +171,52 @@ impl Writer {
         let save = sqlx::query(SAVE_CHECKPOINT).bind(tenant.0).bind(size.cast_signed()).bind(note);
         save.execute(&mut *transaction).await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// Takes what comes from another store, and says where the log ends then.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] when it is meant for another log.
+    pub(super) async fn adopt(
+        &mut self,
+        tenant: TenantId,
+        arrival: &Arrival,
+    ) -> Result<Position, StoreError> {
+        let mut retry = Retry::new(self.patience, arrival.parcel.onto);
+        let mut again = false;
+        loop {
+            let attempt = self.adopt_once(tenant, arrival, again);
+            match timeout(retry.left(), attempt).await.unwrap_or_else(|_| Err(silence())) {
+                Ok(position) => return Ok(position),
+                Err(failure) => self.recover(failure, &mut retry, false).await?,
+            }
+            again = true;
+        }
+    }
+
+    async fn adopt_once(
+        &mut self,
+        tenant: TenantId,
+        arrival: &Arrival,
+        again: bool,
+    ) -> Result<Position, Failure> {
+        let mut transaction = self.begin(tenant).await?;
+        let head = facts::lock_head(&mut transaction, tenant).await?;
+        // A commit whose answer was lost brought it: with the lock in hand that one has ended.
+        if again && moving::has_arrived(&mut transaction, tenant, &head, arrival).await? {
+            rollback(transaction).await;
+            return Ok(head.position());
+        }
+        match moving::adopt(&mut transaction, tenant, &head, arrival).await {
+            Ok(grown) => {
+                transaction.commit().await?;
+                Ok(grown.position())
+            }
+            Err(failure) => {
+                rollback(transaction).await;
+                Err(failure)
+            }
+        }
     }
 
     pub(super) async fn close(self) {

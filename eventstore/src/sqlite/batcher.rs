@@ -10,8 +10,9 @@ use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Failure, facts, write};
+use super::{Failure, facts, moving, write};
 use crate::batch::Batch;
+use crate::moving::Arrival;
 use crate::prepare::Request;
 use crate::watchers::Watchers;
 use crate::{Clock, Outcome, StoreError, TenantId};
@@ -27,6 +28,7 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Job {
     Append(Box<Request>, Answer<Outcome>),
     TenantKey(TenantId, Vec<u8>, Answer<Vec<u8>>),
+    Adopt(TenantId, Box<Arrival>, Answer<()>),
     Checkpoint { tenant: TenantId, size: u64, note: String, answer: Answer<()> },
     Close,
 }
@@ -59,6 +61,10 @@ impl Batcher {
                 Job::Append(request, answer) => next = self.append(*request, answer).await,
                 Job::TenantKey(tenant, candidate, answer) => {
                     let outcome = self.tenant_key(tenant, &candidate).await;
+                    self.answer_one(answer, outcome);
+                }
+                Job::Adopt(tenant, arrival, answer) => {
+                    let outcome = self.adopt(tenant, &arrival).await;
                     self.answer_one(answer, outcome);
                 }
                 Job::Checkpoint { tenant, size, note, answer } => {
@@ -167,6 +173,16 @@ impl Batcher {
         let stored = sqlx::query_scalar("SELECT wrapped FROM tenant_key WHERE tenant_id = ?1")
             .bind(tenant.0.as_bytes().as_slice());
         Ok(stored.fetch_one(&mut self.connection).await?)
+    }
+
+    /// Takes what comes from another store, in a transaction of its own.
+    async fn adopt(&mut self, tenant: TenantId, arrival: &Arrival) -> Result<(), Failure> {
+        self.check_poison()?;
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let head = moving::adopt(&mut transaction, tenant, arrival).await?;
+        transaction.commit().await.map_err(|error| Failure::Unknown(error.to_string()))?;
+        self.watchers.moved(tenant, head.position());
+        Ok(())
     }
 
     async fn save_checkpoint(&mut self, tenant: TenantId, size: u64, note: &str) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ mod backup;
 mod batcher;
 mod facts;
 mod ledger;
+mod moving;
 mod open;
 mod read;
 mod row;

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::{Failure, bytes_hex, facts::list, hex, row};
-use crate::batch::Batch;
+use crate::batch::{Batch, LogHead};
 use crate::ledger::{Hash, TILE_WIDTH, Tile, completed_leaf_tiles};
 use crate::{Position, TenantId, instant};
 
@@ -18,6 +18,7 @@ const WRITE: &str = concat!(
     include_str!("insert_keys.sql"),
     include_str!("put_head.sql"),
 );
+const PUT_HEAD: &str = include_str!("put_head.sql");
 const DESTROY_KEY: &str =
     "UPDATE data_key SET wrapped = x'', destroyed = 1 WHERE tenant_id = ?1 AND subject = ?2";
 const DELETE_BLIND_TAGS: &str = "DELETE FROM event_tag WHERE tenant_id = ?1 AND blind_subject = ?2";
@@ -54,7 +55,8 @@ pub(super) async fn write(
         .bind(head.erasures.cast_signed())
         .execute(&mut *connection)
         .await?;
-    write_tiles(connection, tenant, batch, before).await?;
+    let leaves: Vec<Hash> = staged.iter().map(|event| event.leaf).collect();
+    write_tiles(connection, tenant, before, &leaves).await?;
     erase(connection, tenant, batch.erased()).await
 }
 
@@ -88,19 +90,19 @@ fn keys(batch: &Batch<'_>) -> String {
     list(batch.keys().iter().map(|key| (hex(key.subject), hex(key.key_id), bytes_hex(&key.wrapped))))
 }
 
-/// Stores the tiles that the batch completed: of leaves, of their roots, and so on upward.
-async fn write_tiles(
+/// Stores the tiles that new leaves completed: of leaves, of their roots, and so on upward.
+pub(super) async fn write_tiles(
     connection: &mut SqliteConnection,
     tenant: TenantId,
-    batch: &Batch<'_>,
     old_size: u64,
+    new: &[Hash],
 ) -> Result<(), Failure> {
-    let new_size = old_size + batch.staged().len() as u64;
+    let new_size = old_size + new.len() as u64;
     if old_size / TILE_WIDTH == new_size / TILE_WIDTH {
         return Ok(());
     }
     let mut leaves = stored_leaves(connection, tenant, old_size - old_size % TILE_WIDTH, old_size).await?;
-    leaves.extend(batch.staged().iter().map(|event| event.leaf));
+    leaves.extend(new);
     for leaf_tile in completed_leaf_tiles(old_size, &leaves) {
         let mut tile = leaf_tile;
         insert_tile(connection, tenant, &tile).await?;
@@ -162,7 +164,25 @@ async fn insert_tile(
     Ok(())
 }
 
-async fn erase(
+/// Writes where the log ends now.
+pub(super) async fn put_head(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+    head: &LogHead,
+) -> Result<(), Failure> {
+    sqlx::query(PUT_HEAD)
+        .bind(tenant.0.as_bytes().as_slice())
+        .bind(head.position().cast_signed())
+        .bind(head.recorded_at.map(instant::to_micros))
+        .bind(head.frontier.to_bytes())
+        .bind(head.frontier.root().as_slice())
+        .bind(head.erasures.cast_signed())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn erase(
     connection: &mut SqliteConnection,
     tenant: TenantId,
     subjects: &[Uuid],

@@ -1,0 +1,6 @@
+-- The blind tags after one. Binds: the tenant, the subject, the tag and the position of that one, how many at most.
+SELECT blind_subject, tag, position, type
+FROM event_tag
+WHERE tenant_id = $1 AND blind_subject IS NOT NULL AND (blind_subject, tag, position) > ($2, $3, $4)
+ORDER BY blind_subject, tag, position
+LIMIT $5

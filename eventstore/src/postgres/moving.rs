@@ -1,0 +1,197 @@
+//! Lays open what moves to another store beside the entries, and takes what comes from one.
+
+use async_trait::async_trait;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::failure::Failure;
+use super::read::clamped;
+use super::shard::Job;
+use super::{PostgresStore, row, write};
+use crate::batch::LogHead;
+use crate::moving::{Arrival, BlindTag, Movable, Parcel};
+use crate::vault::WrappedKey;
+use crate::{Receipt, StoreError, TenantId, instant};
+
+const BLIND_TAGS: &str = include_str!("blind_tags.sql");
+const RECEIPTS: &str = include_str!("receipts.sql");
+const KEYS: &str = include_str!("keys.sql");
+const CHECKPOINTS: &str = include_str!("checkpoints.sql");
+const TENANT_KEY: &str = include_str!("tenant_key.sql");
+const ADOPT_EVENTS: &str = include_str!("adopt_events.sql");
+const ADOPT_TAGS: &str = include_str!("adopt_tags.sql");
+const ADOPT_RECEIPTS: &str = include_str!("adopt_receipts.sql");
+const ADOPT_KEYS: &str = include_str!("adopt_keys.sql");
+
+#[async_trait]
+impl Movable for PostgresStore {
+    async fn blind_tags(
+        &self,
+        tenant: TenantId,
+        after: &BlindTag,
+        limit: u32,
+    ) -> Result<Vec<BlindTag>, StoreError> {
+        let statement = || {
+            let place = sqlx::query(BLIND_TAGS).bind(tenant.0).bind(after.subject).bind(after.tag.as_str());
+            place.bind(clamped(after.position)).bind(i64::from(limit))
+        };
+        let rows = self.reads.rows(tenant, statement).await?;
+        rows.iter()
+            .map(|found| {
+                Ok(BlindTag {
+                    subject: row::get(found, "blind_subject")?,
+                    tag: row::get(found, "tag")?,
+                    position: row::natural(found, "position")?,
+                    event_type: row::get(found, "type")?,
+                })
+            })
+            .collect()
+    }
+
+    async fn receipts(
+        &self,
+        tenant: TenantId,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<(String, Receipt)>, StoreError> {
+        let statement = || sqlx::query(RECEIPTS).bind(tenant.0).bind(after.as_bytes()).bind(i64::from(limit));
+        let rows = self.reads.rows(tenant, statement).await?;
+        rows.iter()
+            .map(|found| {
+                let command_id = String::from_utf8(row::get(found, "command_id")?);
+                let damaged =
+                    |_| StoreError::Damaged { position: 0, what: "unreadable command_id".to_owned() };
+                Ok((command_id.map_err(damaged)?, row::receipt(found)?))
+            })
+            .collect()
+    }
+
+    async fn keys(&self, tenant: TenantId, after: Uuid, limit: u32) -> Result<Vec<WrappedKey>, StoreError> {
+        let statement = || sqlx::query(KEYS).bind(tenant.0).bind(after).bind(i64::from(limit));
+        self.reads.rows(tenant, statement).await?.iter().map(row::data_key).collect()
+    }
+
+    async fn checkpoints(&self, tenant: TenantId) -> Result<Vec<(u64, String)>, StoreError> {
+        let rows = self.reads.rows(tenant, || sqlx::query(CHECKPOINTS).bind(tenant.0)).await?;
+        rows.iter().map(|found| Ok((row::natural(found, "size")?, row::get(found, "note")?))).collect()
+    }
+
+    async fn stored_tenant_key(&self, tenant: TenantId) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.reads.row(tenant, || sqlx::query(TENANT_KEY).bind(tenant.0)).await?;
+        found.map(|found| row::get(&found, "wrapped")).transpose()
+    }
+
+    async fn adopt(&self, tenant: TenantId, parcel: Parcel) -> Result<(), StoreError> {
+        let arrival = Box::new(Arrival::read(parcel)?);
+        self.ask(tenant, |answer| Job::Adopt(tenant, arrival, answer)).await
+    }
+}
+
+/// Writes a parcel that goes onto this log, and says where the log ends then. The caller has locked the head and commits.
+pub(super) async fn adopt(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    head: &LogHead,
+    arrival: &Arrival,
+) -> Result<LogHead, Failure> {
+    let grown = arrival.onto(head)?;
+    adopt_entries(connection, tenant, arrival).await?;
+    adopt_receipts(connection, tenant, arrival).await?;
+    adopt_keys(connection, tenant, arrival).await?;
+    write::erase(connection, tenant, &arrival.erased()).await?;
+    write::write_tiles(connection, tenant, head.position(), &arrival.leaves()).await?;
+    write::put_head(connection, tenant, &grown).await?;
+    Ok(grown)
+}
+
+/// Whether these entries are in the log, because an earlier attempt brought them.
+pub(super) async fn has_arrived(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    head: &LogHead,
+    arrival: &Arrival,
+) -> Result<bool, Failure> {
+    let (Some(entry), Some(label)) = (arrival.parcel.entries.last(), arrival.labels.last()) else {
+        return Ok(false);
+    };
+    if head.position() != entry.position {
+        return Ok(false);
+    }
+    let stored = write::stored_leaves(connection, tenant, entry.position - 1, entry.position).await?;
+    Ok(stored.first() == Some(&label.leaf))
+}
+
+async fn adopt_entries(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    arrival: &Arrival,
+) -> Result<(), Failure> {
+    let (entries, labels) = (&arrival.parcel.entries, &arrival.labels);
+    if !entries.is_empty() {
+        sqlx::query(ADOPT_EVENTS)
+            .bind(tenant.0)
+            .bind(entries.iter().map(|entry| entry.position.cast_signed()).collect::<Vec<_>>())
+            .bind(labels.iter().map(|label| label.id).collect::<Vec<_>>())
+            .bind(labels.iter().map(|label| label.event_type.as_str()).collect::<Vec<_>>())
+            .bind(entries.iter().map(|entry| instant::to_micros(entry.recorded_at)).collect::<Vec<_>>())
+            .bind(labels.iter().map(|label| label.leaf.as_slice()).collect::<Vec<_>>())
+            .bind(entries.iter().map(|entry| entry.bytes.as_slice()).collect::<Vec<_>>())
+            .execute(&mut *connection)
+            .await?;
+    }
+    let tags: Vec<_> = arrival.tags().collect();
+    if !tags.is_empty() {
+        sqlx::query(ADOPT_TAGS)
+            .bind(tenant.0)
+            .bind(tags.iter().map(|(_, _, tag, _)| *tag).collect::<Vec<_>>())
+            .bind(tags.iter().map(|(position, ..)| position.cast_signed()).collect::<Vec<_>>())
+            .bind(tags.iter().map(|(_, event_type, ..)| *event_type).collect::<Vec<_>>())
+            .bind(tags.iter().map(|(_, _, _, subject)| *subject).collect::<Vec<_>>())
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn adopt_receipts(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    arrival: &Arrival,
+) -> Result<(), Failure> {
+    let receipts = &arrival.parcel.receipts;
+    if receipts.is_empty() {
+        return Ok(());
+    }
+    let each = || receipts.iter().map(|(_, receipt)| receipt);
+    sqlx::query(ADOPT_RECEIPTS)
+        .bind(tenant.0)
+        .bind(receipts.iter().map(|(command_id, _)| command_id.as_bytes()).collect::<Vec<_>>())
+        .bind(each().map(|receipt| receipt.digest.as_slice()).collect::<Vec<_>>())
+        .bind(each().map(|receipt| receipt.outcome.as_slice()).collect::<Vec<_>>())
+        .bind(each().map(|receipt| receipt.first_position.cast_signed()).collect::<Vec<_>>())
+        .bind(each().map(|receipt| i64::from(receipt.count)).collect::<Vec<_>>())
+        .bind(each().map(|receipt| instant::to_micros(receipt.recorded_at)).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn adopt_keys(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    arrival: &Arrival,
+) -> Result<(), Failure> {
+    let keys = &arrival.parcel.keys;
+    if keys.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(ADOPT_KEYS)
+        .bind(tenant.0)
+        .bind(keys.iter().map(|key| key.subject).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.key_id).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.wrapped.as_slice()).collect::<Vec<_>>())
+        .bind(keys.iter().map(|key| key.destroyed).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
