@@ -121,6 +121,11 @@ impl Installation {
         self.admin.tenant_or_new(name).await.map_err(said)
     }
 
+    /// Tenants, keys and members.
+    pub(crate) fn admin(&self) -> &AdminStore {
+        &self.admin
+    }
+
     /// Whether anybody can call yet.
     ///
     /// # Errors

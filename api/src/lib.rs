@@ -14,6 +14,7 @@ pub mod http;
 pub mod import;
 pub mod installation;
 pub mod log;
+mod moving;
 mod notary;
 pub mod problem;
 pub mod routes;

@@ -1,12 +1,11 @@
 //! The log on either engine, as an installation holds it.
 
 use async_trait::async_trait;
-use waymark_eventstore::ledger::LedgerStore;
-use waymark_eventstore::{PostgresStore, SqliteStore, StoreError};
+use waymark_eventstore::{Movable, PostgresStore, SqliteStore, StoreError};
 
-/// A log that can be written, proved, and asked whether the engine finds it whole.
+/// A log that can be written, proved, moved, and asked whether the engine finds it whole.
 #[async_trait]
-pub trait Log: LedgerStore {
+pub trait Log: Movable {
     /// `ok`, or the first fault that the engine finds.
     ///
     /// # Errors

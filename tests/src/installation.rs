@@ -76,6 +76,12 @@ impl Installation {
         Some(Self { directory: directory(), postgres: Some(Database::new()?) })
     }
 
+    /// A fresh database on the PostgreSQL server with this URL of an administrator, and an empty directory for the keys.
+    #[must_use]
+    pub fn on_server(url: &str) -> Self {
+        Self { directory: directory(), postgres: Some(Database::on(url)) }
+    }
+
     /// The PostgreSQL database, where it is one.
     #[must_use]
     pub fn postgres(&self) -> Option<&Database> {
@@ -119,8 +125,16 @@ impl Installation {
     /// The program with these arguments, in this directory and on this database.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.program_command(arguments);
+        command.args(["--database", &self.database()]);
+        command
+    }
+
+    /// The program with these arguments, in this directory.
+    #[must_use]
+    pub fn program_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(waymark());
-        command.current_dir(self.directory()).args(arguments).args(["--database", &self.database()]);
+        command.current_dir(self.directory()).args(arguments);
         command.env_remove("WAYMARK_DATABASE").env_remove("WAYMARK_LISTEN");
         // What rules do by themselves comes between what a story does: stories of rules ask for it.
         command.env("WAYMARK_AUTOMATIONS", "off");
@@ -130,7 +144,17 @@ impl Installation {
     /// Runs the program to its end.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output();
+        Self::end(self.command(arguments))
+    }
+
+    /// Runs the program, which is told its databases by the arguments, to its end.
+    #[must_use]
+    pub fn program(&self, arguments: &[&str]) -> Ran {
+        Self::end(self.program_command(arguments))
+    }
+
+    fn end(mut command: Command) -> Ran {
+        let output = command.output();
         let output = output.unwrap_or_else(|error| panic!("waymark cannot be started: {error}"));
         Ran {
             code: output.status.code().unwrap_or(-1),

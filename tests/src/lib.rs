@@ -11,6 +11,7 @@
 mod answer;
 mod binary;
 mod client;
+mod cluster;
 mod data;
 mod installation;
 pub mod load;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use answer::Answer;
 pub use client::{Call, Client};
+pub use cluster::Cluster;
 pub use data::{DataSet, shared_data};
 pub use installation::{Installation, Ran};
 pub use postgres::Database;

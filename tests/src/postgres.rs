@@ -19,17 +19,22 @@ impl Database {
     #[must_use]
     #[expect(clippy::print_stderr, reason = "a skipped test says that it was skipped")]
     pub fn new() -> Option<Self> {
-        static MADE: AtomicU32 = AtomicU32::new(0);
         let Some(server) = setting("WAYMARK_TEST_POSTGRES") else {
             assert!(setting("WAYMARK_TESTS_STRICT").is_none(), "WAYMARK_TEST_POSTGRES names no server");
             eprintln!("skipped: no PostgreSQL");
             return None;
         };
+        Some(Self::on(&server))
+    }
+
+    /// A fresh database on the server with this URL of an administrator.
+    pub(crate) fn on(server: &str) -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("waymark_test_{}_{number}", std::process::id());
-        run(&server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-        run(&server, &format!("CREATE DATABASE {name}"));
-        Some(Self { server, name })
+        run(server, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        run(server, &format!("CREATE DATABASE {name}"));
+        Self { server: server.to_owned(), name }
     }
 
     /// Its URL, as `--database` takes it.
@@ -37,6 +42,13 @@ impl Database {
     pub fn url(&self) -> String {
         let server = self.server.rsplit_once('/').map_or(self.server.as_str(), |(server, _)| server);
         format!("{server}/{}", self.name)
+    }
+
+    /// How many entries are in the log; none before its tables are made.
+    #[must_use]
+    pub fn count_events(&self) -> u64 {
+        let made = "SELECT 1 FROM pg_catalog.pg_class WHERE oid = to_regclass('event')";
+        if self.execute(made) == 0 { 0 } else { self.execute("SELECT position FROM event") }
     }
 
     /// Runs a statement in it, as somebody with a database tool would. Answers how many rows it changed.

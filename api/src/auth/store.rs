@@ -30,6 +30,7 @@ const CONNECTIONS: u32 = 4;
 
 const FORMER: &str = include_str!("former.sql");
 const HAS_FORMER: &str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tenant'";
+const ADOPT_KEY: &str = include_str!("store/adopt_key.sql");
 const FINGERPRINT: &str = include_str!("store/fingerprint.sql");
 const INSERT_KEY: &str = include_str!("store/insert_key.sql");
 const INSERT_TENANT: &str = include_str!("store/insert_tenant.sql");
@@ -41,6 +42,7 @@ const MEMBERS: &str = include_str!("store/members.sql");
 const REVOKE_KEY: &str = include_str!("store/revoke_key.sql");
 const SET_MEMBER: &str = include_str!("store/set_member.sql");
 const TENANT: &str = include_str!("store/tenant.sql");
+const TENANTS: &str = include_str!("store/tenants.sql");
 
 /// How many keys and members are remembered between requests.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
@@ -184,6 +186,49 @@ impl AdminStore {
         // Another process may have been first: what is stored counts.
         let damaged = || AdminError::Damaged { what: "tenant", word: name.to_owned() };
         self.tenant(name).await?.ok_or_else(damaged)
+    }
+
+    /// The tenants by name.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub(crate) async fn tenants(&self) -> Result<Vec<(String, TenantId)>, AdminError> {
+        let rows = self.db.read(SYSTEM).await?.rows(TENANTS, &values![SYSTEM.0]).await?;
+        rows.iter().map(|row| Ok((row.text(0)?, TenantId(row.uuid(1)?)))).collect()
+    }
+
+    /// Gives a tenant's keys, members and name to another installation, the name last: from then on it can be called
+    /// there. Answers how many keys and members that were; giving them again changes nothing.
+    ///
+    /// # Errors
+    /// When a table cannot be read or written.
+    pub(crate) async fn hand_over(&self, name: &str, tenant: TenantId, to: &Self) -> Result<u64, AdminError> {
+        let (keys, members) = (self.keys(tenant).await?, self.members(tenant).await?);
+        for key in &keys {
+            let values = values![
+                tenant.0,
+                key.id,
+                key.hash.clone(),
+                key.actor.name.as_str(),
+                words(&key.actor.roles),
+                words(&key.scopes),
+                key.created_at.timestamp_micros(),
+                key.revoked_at.map(|instant| instant.timestamp_micros())
+            ];
+            to.write(tenant, ADOPT_KEY, &values).await?;
+        }
+        for Member { actor, changed_at } in &members {
+            let (who, roles) = (actor.name.as_str(), words(&actor.roles));
+            to.write(tenant, SET_MEMBER, &values![tenant.0, who, roles, changed_at.timestamp_micros()])
+                .await?;
+        }
+        for row in self.db.read(SYSTEM).await?.rows(TENANTS, &values![SYSTEM.0]).await? {
+            if row.str(0)? == name {
+                let values = values![SYSTEM.0, name, tenant.0, row.int(2)?];
+                to.write(SYSTEM, INSERT_TENANT, &values).await?;
+            }
+        }
+        Ok((keys.len() + members.len()) as u64)
     }
 
     /// By what the key file of this database is known; none before it was used first.

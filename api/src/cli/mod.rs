@@ -3,6 +3,7 @@
 
 mod backup;
 mod config;
+mod copy;
 mod demo;
 mod doctor;
 mod import;
@@ -39,6 +40,8 @@ enum Command {
     Verify(verify::Verify),
     /// Copy the log into a file while it is being written to.
     Backup(backup::Backup),
+    /// Move tenants to another database, of either engine.
+    Copy(copy::Copy),
     /// Fold the read models anew.
     Rebuild(rebuild::Rebuild),
     /// Make API keys.
@@ -102,6 +105,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Import(import) => import.run().await,
         Command::Verify(verify) => verify.run().await,
         Command::Backup(backup) => backup.run().await,
+        Command::Copy(copy) => copy.run().await,
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Token(token) => token.run().await,
         Command::Pipeline(pipeline) => pipeline.run().await,

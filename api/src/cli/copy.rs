@@ -1,0 +1,156 @@
+//! `waymark copy`: moves tenants from one database to another, of either engine; run again, it goes on.
+//!
+//! Exit codes: 0 everything arrived and was compared, 1 failed, 2 the command line is wrong, 3 the target holds something
+//! else, 4 what arrived is not what was sent (or the source was written to meanwhile).
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use waymark_eventstore::TenantId;
+
+use super::{Failure, output};
+use crate::config::{Database, DatabaseArgs};
+use crate::installation::Installation;
+use crate::moving::{Move, MoveError, Moved};
+
+const MISUSED: u8 = 2;
+const OCCUPIED: u8 = 3;
+const DIFFERS: u8 = 4;
+
+/// Move tenants to another database, of either engine.
+#[derive(Debug, Args)]
+pub(super) struct Copy {
+    /// The database to copy from. Stop what writes to it.
+    #[arg(long)]
+    from: Database,
+    /// The database to copy to.
+    #[arg(long)]
+    to: Database,
+    /// The key file, which is that of both [default: that of the source].
+    #[arg(long, env = "WAYMARK_KEYS")]
+    keys: Option<PathBuf>,
+    /// One tenant; all of them when absent.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// How many entries go in one transaction.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    page: u32,
+    /// One JSON document instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Copy {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        if self.from == self.to {
+            return Err(Failure::with_code(MISUSED, "--from and --to are one database"));
+        }
+        let from = DatabaseArgs { database: self.from.clone(), keys: self.keys.clone() };
+        let keys = from.key_file();
+        if let Database::Sqlite(file) = &self.from
+            && !file.exists()
+        {
+            return Err(Failure::with_code(MISUSED, format!("there is no database {}", file.display())));
+        }
+        if !keys.exists() {
+            let what =
+                format!("there is no key file {}: name that of the source with --keys", keys.display());
+            return Err(Failure::with_code(MISUSED, what));
+        }
+        let to = DatabaseArgs { database: self.to.clone(), keys: Some(keys.clone()) };
+        let source = Installation::inspect(&from).await?;
+        let target = match Installation::inspect(&to).await {
+            Ok(target) => target,
+            Err(error) => {
+                source.leave().await;
+                return Err(error.into());
+            }
+        };
+        let copied = self.copy(&source, &target).await;
+        source.leave().await;
+        match copied {
+            // The target's heads are signed, also outside it.
+            Ok(answer) => {
+                target.close().await?;
+                self.tell(&answer, &keys)
+            }
+            Err(failure) => {
+                target.leave().await;
+                Err(failure)
+            }
+        }
+    }
+
+    async fn copy(&self, from: &Installation, to: &Installation) -> Result<Vec<(String, Moved)>, Failure> {
+        let bar = output::bar();
+        let mut answer = Vec::new();
+        for (name, tenant) in self.tenants(from).await? {
+            bar.set_message(name.clone());
+            let one = Move { from, to, name: &name, tenant, page: self.page };
+            let moved = one.run(&output::moving(&bar)).await;
+            let moved = moved.inspect_err(|_| bar.finish_and_clear()).map_err(failure)?;
+            answer.push((name, moved));
+        }
+        bar.finish_and_clear();
+        Ok(answer)
+    }
+
+    async fn tenants(&self, from: &Installation) -> Result<Vec<(String, TenantId)>, Failure> {
+        let mut tenants = from.admin().tenants().await?;
+        if let Some(name) = &self.tenant {
+            tenants.retain(|(known, _)| known == name);
+            if tenants.is_empty() {
+                return Err(Failure::with_code(MISUSED, format!("the source has no tenant {name}")));
+            }
+        }
+        Ok(tenants)
+    }
+
+    fn tell(&self, tenants: &[(String, Moved)], keys: &std::path::Path) -> Result<(), Failure> {
+        if self.json {
+            let tenants: Vec<Value> = tenants.iter().map(|(name, moved)| document(name, moved)).collect();
+            return Ok(output::json(&json!({"to": self.to.to_string(), "tenants": tenants}))?);
+        }
+        for (name, moved) in tenants {
+            output::table(&[
+                ("tenant", name.clone()),
+                ("entries", format!("{}, of them {} were there before", moved.entries, moved.known)),
+                ("root", hex(&moved.root)),
+                ("receipts", moved.receipts.to_string()),
+                ("keys", moved.keys.to_string()),
+                ("blind tags", moved.blind_tags.to_string()),
+                ("checkpoints", moved.checkpoints.to_string()),
+                ("callers", moved.callers.to_string()),
+                ("read models", "the same rows".to_owned()),
+            ]);
+        }
+        let own = DatabaseArgs { database: self.to.clone(), keys: None }.key_file();
+        let (keys, own) = (keys.display(), own.display());
+        output::remark(&format!(
+            "serve {} with the same keys: --keys {keys}, or copy them to {own}",
+            self.to
+        ));
+        Ok(())
+    }
+}
+
+fn document(name: &str, moved: &Moved) -> Value {
+    json!({
+        "name": name, "entries": moved.entries, "known_before": moved.known, "root": hex(&moved.root),
+        "receipts": moved.receipts, "keys": moved.keys, "blind_tags": moved.blind_tags,
+        "checkpoints": moved.checkpoints, "callers": moved.callers,
+    })
+}
+
+fn failure(error: MoveError) -> Failure {
+    match error {
+        MoveError::Occupied(_) => Failure::with_code(OCCUPIED, error.to_string()),
+        MoveError::Differs(_) => Failure::with_code(DIFFERS, error.to_string()),
+        error => error.into(),
+    }
+}
+
+fn hex(root: &[u8; 32]) -> String {
+    root.iter().map(|byte| format!("{byte:02x}")).collect()
+}
