@@ -2,7 +2,7 @@ SELECT c.customer, c.stage, c.entered_at, c.last_at, c.pipeline_version, k.owner
        k.amount, k.currency, k.source, k.channel, k.tags
 FROM board_card c
 JOIN board_customer k
-  ON k.tenant_id = c.tenant_id AND k.generation = c.generation AND k.customer = c.customer
+  ON k.tenant_id = $1 AND k.generation = c.generation AND k.customer = c.customer
 WHERE c.tenant_id = $1 AND c.generation = $2 AND c.pipeline = $3 AND k.merged_into IS NULL
   AND (c.stage, c.entered_at, c.customer) > ($4, $5, $6)
 ORDER BY c.stage, c.entered_at, c.customer

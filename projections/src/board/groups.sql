@@ -1,7 +1,7 @@
 SELECT c.stage, c.pipeline_version, count(*)
 FROM board_card c
 JOIN board_customer k
-  ON k.tenant_id = c.tenant_id AND k.generation = c.generation AND k.customer = c.customer
+  ON k.tenant_id = $1 AND k.generation = c.generation AND k.customer = c.customer
 WHERE c.tenant_id = $1 AND c.generation = $2 AND c.pipeline = $3 AND k.erased = 0
 GROUP BY c.stage, c.pipeline_version
 ORDER BY c.stage, c.pipeline_version

@@ -13,11 +13,21 @@ use std::path::{Path, PathBuf};
 use waymark_tests::repository;
 
 /// Where statements are kept, one a file.
-const STATEMENTS: [&str; 1] = ["eventstore/src/postgres"];
+const STATEMENTS: [&str; 9] = [
+    "api/src/auth/store",
+    "eventstore/src/postgres",
+    "projections/src/board",
+    "projections/src/checkpoint",
+    "projections/src/dwell",
+    "projections/src/nodes",
+    "projections/src/parked",
+    "projections/src/timeline",
+    "projections/src/work",
+];
 /// Where tables are made, in the order of the files' names.
 const MIGRATIONS: [&str; 1] = ["eventstore/src/postgres/migrations"];
-/// Applied by hand or by `waymark migrate`, by the owner: neither a statement of the service nor a table.
-const OWNERS: [&str; 1] = ["grants.sql"];
+/// Applied by hand or by `waymark migrate`, by the owner, or made into tables by the program: no statements of the service.
+const OWNERS: [&str; 2] = ["grants.sql", "schema.sql"];
 
 /// The `.sql` files in a folder, without its subfolders.
 fn files(folder: &str) -> Vec<PathBuf> {
