@@ -56,7 +56,7 @@ async fn a_restored_backup_answers_what_the_database_answered() {
     let then = now().to_rfc3339_opts(SecondsFormat::Micros, true);
     let paths = [
         format!("/v1/boards/landian-6?effective_at={then}"),
-        format!("/v1/customers/{customer}/timeline?limit=50"),
+        format!("/v1/customers/{customer}/timeline?limit=50&effective_at={then}"),
     ];
     let expected = server.with_key(&key).settled(&paths).await;
     let _said = installation.run(&["backup", "copy.db", "--json"]).succeeded();

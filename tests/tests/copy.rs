@@ -138,8 +138,8 @@ impl Story {
         let paths = [
             format!("/v1/boards/helloword-13?effective_at={then}"),
             format!("/v1/dwell/helloword-13?effective_at={then}"),
-            format!("/v1/customers/{customer}/timeline?limit=50"),
-            "/v1/customers?limit=50".to_owned(),
+            format!("/v1/customers/{customer}/timeline?limit=50&effective_at={then}"),
+            format!("/v1/customers?limit=50&effective_at={then}"),
         ];
         let answers = server.with_key(&self.key).settled(&paths).await;
         assert_eq!(server.stop(), 0);
