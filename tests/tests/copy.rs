@@ -139,7 +139,7 @@ impl Story {
             format!("/v1/boards/helloword-13?effective_at={then}"),
             format!("/v1/dwell/helloword-13?effective_at={then}"),
             format!("/v1/customers/{customer}/timeline?limit=50&effective_at={then}"),
-            format!("/v1/customers?limit=50&effective_at={then}"),
+            format!("/v1/flows/helloword-13?effective_at={then}"),
         ];
         let answers = server.with_key(&self.key).settled(&paths).await;
         assert_eq!(server.stop(), 0);

@@ -6,9 +6,7 @@ use super::{Bench, OTHER, TENANT, appended, receipt};
 use crate::ledger::{LedgerStore, Trust, Verdict, verify};
 use crate::postgres::tests::{Database, Kind};
 use crate::vault::WrappedKey;
-use crate::{
-    Append, BlindTag, Draft, Movable, Options, Parcel, Position, SqliteStore, StoreError,
-};
+use crate::{Append, BlindTag, Draft, Movable, Options, Parcel, Position, SqliteStore, StoreError};
 use std::sync::Arc;
 
 /// Two stores, and what keeps them there.
