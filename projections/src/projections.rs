@@ -410,7 +410,7 @@ impl Projections {
     pub async fn rebuild(&self, tenant: TenantId, name: &str, progress: Progress<'_>) -> Result<()> {
         let model = self.model(name)?;
         let which = Which { tenant, projection: model.name() };
-        let mut building = Building::begin(&self.engine, &**model, which).await?;
+        let mut building = Building::begin(&self.engine, Arc::clone(model), which).await?;
         if let Err(error) = building.fill(progress).await {
             building.abandon().await?;
             return Err(error);

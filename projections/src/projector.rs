@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, mpsc, watch};
 use uuid::Uuid;
 use waymark_eventstore::vault::Vault;
-use waymark_eventstore::{Entry, EventStore, Position};
+use waymark_eventstore::{EventStore, Position, TenantId};
 
 use crate::checkpoint::{Seat, Which};
 use crate::db::Db;
@@ -113,6 +113,48 @@ pub(crate) enum Poison {
     Fails,
 }
 
+/// Consecutive entries of the log, read and decoded.
+pub(crate) struct Page {
+    readings: Vec<Reading>,
+    last: Option<Last>,
+}
+
+/// Where a page ends.
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    position: Position,
+    recorded_at: i64,
+}
+
+impl Page {
+    /// Reads what follows a position, with what a read model wants opened.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Paused`] where an entry is missing or of a newer program; errors of the log.
+    pub(crate) async fn read(
+        store: &dyn EventStore,
+        vault: &Vault,
+        model: &dyn ReadModel,
+        tenant: TenantId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Self> {
+        let entries = store.read(tenant, after, limit).await?;
+        assert_gapless(after, &entries)?;
+        let last = entries.last().map(|entry| Last {
+            position: entry.position,
+            recorded_at: entry.recorded_at.timestamp_micros(),
+        });
+        let readings = read_all(tenant, &entries, vault, |event_type| model.opens(event_type)).await?;
+        Ok(Self { readings, last })
+    }
+
+    /// The last position; none for a page after the head.
+    pub(crate) fn end(&self) -> Option<Position> {
+        self.last.map(|last| last.position)
+    }
+}
+
 /// A seat, and what its holder remembers.
 pub(crate) struct Worker {
     pub(crate) seat: Seat,
@@ -136,14 +178,29 @@ impl Worker {
         poison: Poison,
     ) -> Result<usize> {
         let Which { tenant, .. } = self.seat.which;
-        let entries = engine.store.read(tenant, self.seat.position, limit).await?;
-        let Some(last) = entries.last() else { return Ok(0) };
-        let reached =
-            Seat { position: last.position, recorded_at: last.recorded_at.timestamp_micros(), ..self.seat };
-        assert_gapless(self.seat.position, &entries)?;
-        let (facts, aside) = self.sort(engine, model, &entries, poison).await?;
+        let page =
+            Page::read(&*engine.store, &engine.vault, model, tenant, self.seat.position, limit).await?;
+        self.take(engine, model, page, poison).await
+    }
+
+    /// Takes a page that was read after the worker's position. Answers how many entries it had.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub(crate) async fn take(
+        &mut self,
+        engine: &Engine,
+        model: &dyn ReadModel,
+        page: Page,
+        poison: Poison,
+    ) -> Result<usize> {
+        let Some(last) = page.last else { return Ok(0) };
+        let taken = page.readings.len();
+        let reached = Seat { position: last.position, recorded_at: last.recorded_at, ..self.seat };
+        let (facts, aside) = self.sort(engine, model, page, poison).await?;
         let writes = self.fold(engine, model, &facts, last.position).await?;
-        let mut session = engine.db.write(tenant).await?;
+        drop(facts);
+        let mut session = engine.db.write(self.seat.which.tenant).await?;
         self.seat.advance(&mut session, &reached).await?;
         writes.apply(&mut session).await?;
         for parked in &aside {
@@ -151,7 +208,7 @@ impl Worker {
         }
         session.commit().await?;
         self.seat = reached;
-        Ok(entries.len())
+        Ok(taken)
     }
 
     /// Separates what is to be folded from what is set aside.
@@ -159,7 +216,7 @@ impl Worker {
         &self,
         engine: &Engine,
         model: &dyn ReadModel,
-        entries: &[Entry],
+        page: Page,
         poison: Poison,
     ) -> Result<(Vec<Fact>, Vec<Parked>)> {
         let Which { tenant, .. } = self.seat.which;
@@ -171,10 +228,8 @@ impl Worker {
         for item in waiting {
             behind.entry(item.subject).or_insert(item.position);
         }
-        let readings = read_all(tenant, entries, &engine.vault, |event_type| model.opens(event_type)).await?;
-        let (mut facts, mut aside) = (Vec::with_capacity(readings.len()), Vec::new());
-        for (reading, entry) in readings.into_iter().zip(entries) {
-            let position = entry.position;
+        let (mut facts, mut aside) = (Vec::with_capacity(page.readings.len()), Vec::new());
+        for (position, reading) in (self.seat.position + 1..).zip(page.readings) {
             if skipped.contains(&position) {
                 continue;
             }
@@ -214,9 +269,10 @@ impl Worker {
         model: &dyn ReadModel,
         limit: u32,
     ) -> Result<Writes> {
-        let entries = engine.store.read(self.seat.which.tenant, self.seat.position, limit).await?;
-        let (facts, _) = self.sort(engine, model, &entries, Poison::Parks).await?;
-        let reached = entries.last().map_or(self.seat.position, |last| last.position);
+        let Seat { which: Which { tenant, .. }, position, .. } = self.seat;
+        let page = Page::read(&*engine.store, &engine.vault, model, tenant, position, limit).await?;
+        let reached = page.end().unwrap_or(position);
+        let (facts, _) = self.sort(engine, model, page, Poison::Parks).await?;
         self.fold(engine, model, &facts, reached).await
     }
 

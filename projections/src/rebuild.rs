@@ -1,16 +1,20 @@
 //! Rebuilding: new rows fill beside those in service, which go on serving until one row switches over.
 
-use waymark_eventstore::Entry;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use waymark_eventstore::{Entry, Position};
 
 use crate::checkpoint::{self, Checkpoint, Seat, Which};
 use crate::db::{Session, values};
 use crate::error::{ProjectionError, Result};
 use crate::model::ReadModel;
 use crate::parked;
-use crate::projector::{Engine, Poison, Worker};
+use crate::projector::{Engine, Page, Poison, Worker};
 
-/// Entries a step takes: large, because nothing waits for it.
-const PAGE: u32 = 5_000;
+/// Entries a step takes: large, because nothing waits for it, and because rows of one page go into the tables in the
+/// order of their keys.
+const PAGE: u32 = 10_000;
 
 /// Told how far a long work has come: positions done, positions in all.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
@@ -18,35 +22,48 @@ pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
 /// A generation being built.
 pub(crate) struct Building<'a> {
     engine: &'a Engine,
-    model: &'a dyn ReadModel,
+    model: Arc<dyn ReadModel>,
     worker: Worker,
 }
 
 impl<'a> Building<'a> {
     /// Begins a new generation, and drops what an interrupted rebuild left behind.
-    pub(crate) async fn begin(engine: &'a Engine, model: &'a dyn ReadModel, which: Which) -> Result<Self> {
+    pub(crate) async fn begin(engine: &'a Engine, model: Arc<dyn ReadModel>, which: Which) -> Result<Self> {
         let mut session = engine.db.read(which.tenant).await?;
         let serving = checkpoint::serving(&mut session, which).await?.map(|row| row.generation);
         let all = checkpoint::all(&mut session, which).await?;
         drop(session);
         for left in all.iter().map(|row| row.generation).filter(|&row| Some(row) != serving) {
-            drop_generation(engine, model, which, left).await?;
+            drop_generation(engine, &*model, which, left).await?;
         }
         let seat = checkpoint::new_generation(&engine.db, which, model.version(), engine.node()).await?;
         Ok(Self { engine, model, worker: Worker::new(seat) })
     }
 
-    /// Folds the log from its beginning up to its head, strictly: the first bad event ends it.
+    /// Folds the log from its beginning up to its head, strictly: the first bad event ends it. While one page is folded
+    /// and written, the next is read and decoded.
     pub(crate) async fn fill(&mut self, progress: Progress<'_>) -> Result<()> {
         let tenant = self.worker.seat.which.tenant;
+        let mut ahead = self.read_ahead(self.worker.seat.position);
         loop {
-            let head = self.engine.store.head(tenant).await?.position;
-            let taken = self.worker.step(self.engine, self.model, PAGE, Poison::Fails).await?;
-            progress(self.worker.seat.position, head.max(self.worker.seat.position));
-            if taken < PAGE as usize {
-                return Ok(());
+            let page = ahead.await.map_err(|error| ProjectionError::Database(error.to_string()))??;
+            let Some(end) = page.end() else { return Ok(()) };
+            ahead = self.read_ahead(end);
+            if let Err(error) = self.worker.take(self.engine, &*self.model, page, Poison::Fails).await {
+                ahead.abort();
+                return Err(error);
             }
+            let head = self.engine.store.head(tenant).await?.position;
+            progress(end, head.max(end));
         }
+    }
+
+    /// Reads and decodes what follows a position, on another core.
+    fn read_ahead(&self, after: Position) -> JoinHandle<Result<Page>> {
+        let tenant = self.worker.seat.which.tenant;
+        let (store, vault) = (Arc::clone(&self.engine.store), Arc::clone(&self.engine.vault));
+        let model = Arc::clone(&self.model);
+        tokio::spawn(async move { Page::read(&*store, &vault, &*model, tenant, after, PAGE).await })
     }
 
     /// Puts the new rows into service once they are as far as the old ones, and drops those.
@@ -57,7 +74,7 @@ impl<'a> Building<'a> {
             let old = fenced(&mut session, which).await?;
             if old.is_some_and(|old| old.position > self.worker.seat.position) {
                 drop(session);
-                self.worker.step(self.engine, self.model, PAGE, Poison::Fails).await?;
+                self.worker.step(self.engine, &*self.model, PAGE, Poison::Fails).await?;
                 continue;
             }
             let Seat { generation, position, .. } = self.worker.seat;
@@ -77,7 +94,7 @@ impl<'a> Building<'a> {
             parked::release_until(&mut session, which, position).await?;
             session.commit().await?;
             if let Some(old) = old {
-                drop_generation(self.engine, self.model, which, old.generation).await?;
+                drop_generation(self.engine, &*self.model, which, old.generation).await?;
             }
             return Ok(self.worker.seat);
         }
@@ -86,7 +103,7 @@ impl<'a> Building<'a> {
     /// Gives the rebuild up: what it wrote is dropped, what serves goes on serving.
     pub(crate) async fn abandon(self) -> Result<()> {
         let Seat { which, generation, .. } = self.worker.seat;
-        drop_generation(self.engine, self.model, which, generation).await
+        drop_generation(self.engine, &*self.model, which, generation).await
     }
 }
 

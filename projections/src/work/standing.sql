@@ -4,6 +4,6 @@ FROM work_standing s
 JOIN work_customer c
   ON c.tenant_id = $1 AND c.generation = $2 AND c.customer = s.customer AND c.closed = 0
 WHERE s.tenant_id = $1 AND s.generation = $2 AND s.journey = $3 AND s.stage = $4 AND s.entered_at <= $5
-  AND ($6 IS NULL OR (c.owner_kind = 'rep' AND c.owner_id = $6))
+  AND ((c.owner_kind = 'rep' AND c.owner_id = $6) OR $6 IS NULL)
 ORDER BY s.entered_at, s.customer
 LIMIT $7

@@ -4,8 +4,8 @@ FROM work_task t
 JOIN work_customer c ON c.tenant_id = $1 AND c.generation = $2 AND c.customer = t.customer
 WHERE t.tenant_id = $1 AND t.generation = $2
   AND (t.due_at > $3 OR (t.due_at = $3 AND t.task > $4))
-  AND ($5 IS NULL OR t.state = $5) AND ($6 IS NULL OR t.role = $6) AND ($7 IS NULL OR t.customer = $7)
-  AND ($8 IS NULL OR (c.owner_kind = 'rep' AND c.owner_id = $8))
+  AND (t.state = $5 OR $5 IS NULL) AND (t.role = $6 OR $6 IS NULL) AND (t.customer = $7 OR $7 IS NULL)
+  AND ((c.owner_kind = 'rep' AND c.owner_id = $8) OR $8 IS NULL)
   AND t.due_at >= $9 AND t.due_at < $10
   AND (t.state <> 'open' OR c.closed = 0)
 ORDER BY t.due_at, t.task

@@ -140,8 +140,8 @@ impl Lint {
         }
         let narrowed: BTreeSet<String> = conditions.into_iter().filter_map(narrows).collect();
         for table in &tables {
-            let qualified = narrowed.contains(&format!("{table}.{TENANT}"));
-            if !qualified && !(tables.len() == 1 && narrowed.contains(TENANT)) {
+            let alone = tables.len() == 1 && narrowed.contains(TENANT);
+            if !alone && !narrowed.contains(&format!("{table}.{TENANT}")) {
                 self.fault(format!("{table} without {TENANT} = {BIND}"));
             }
         }
