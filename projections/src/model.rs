@@ -81,7 +81,7 @@ pub(crate) struct Memory {
 }
 
 /// How many journeys' ends are remembered: some hundred bytes each.
-const TAILS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(49_999);
+const TAILS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(19_999);
 
 impl Default for Memory {
     fn default() -> Self {

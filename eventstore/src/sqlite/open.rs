@@ -22,7 +22,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// the file's pages anyway.
 const WRITER_CACHE_KIB: &str = "-8192";
 /// Page cache of each reading connection, which is emptied whenever somebody has written.
-const READER_CACHE_KIB: &str = "-2048";
+const READER_CACHE_KIB: &str = "-1024";
 /// Pages of write-ahead log between checkpoints: fewer, larger checkpoints gain half on bulk appends.
 const CHECKPOINT_PAGES: &str = "10000";
 

@@ -52,7 +52,7 @@ impl Files {
         let one = pool().max_connections(1);
         let writer = one.connect_with(options.clone().pragma("cache_size", "-8192")).await?;
         let many = pool().max_connections(READERS);
-        let reading = options.pragma("cache_size", "-2048").pragma("query_only", "on");
+        let reading = options.pragma("cache_size", "-1024").pragma("query_only", "on");
         Ok(Self { readers: many.connect_lazy_with(reading), writer })
     }
 
