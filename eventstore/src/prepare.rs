@@ -187,7 +187,7 @@ impl Prepared {
     }
 }
 
-/// A half in RFC 8785 form. A plain one is written as it stands, which costs a fifth of sorting it anew.
+/// A half in RFC 8785 form. A plain one is written as it stands, which spares sorting it anew.
 fn canonical(half: &impl Serialize, plain: bool) -> Result<Vec<u8>, StoreError> {
     let written = if plain { serde_json::to_vec(half) } else { serde_json_canonicalizer::to_vec(half) };
     written.map_err(|error| invalid(error.to_string()))
