@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Pipeline;
@@ -308,23 +309,23 @@ impl Projections {
         timeout: Duration,
     ) -> Result<Position> {
         let which = Which { tenant, projection: self.model(name)?.name() };
+        let deadline = Instant::now() + timeout;
         let mut moved = self.engine.progress(which);
-        let reached = async {
-            loop {
-                moved.borrow_and_update();
-                let now = self.position(which).await?;
-                if now >= position {
-                    self.engine.seen(which, now);
-                    return Ok(now);
-                }
-                self.engine.hurry(which);
-                // Another process may move it, too: then nothing is heard, and looking finds it.
-                let _ = tokio::time::timeout(POLL, moved.changed()).await;
+        loop {
+            moved.borrow_and_update();
+            let now = self.position(which).await?;
+            if now >= position {
+                self.engine.seen(which, now);
+                return Ok(now);
             }
-        };
-        match tokio::time::timeout(timeout, reached).await {
-            Ok(reached) => reached,
-            Err(_) => Err(ProjectionError::Behind { position: self.position(which).await? }),
+            // The time limits the waiting, not the looking: what is there is found however short the wait is.
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(ProjectionError::Behind { position: now });
+            }
+            self.engine.hurry(which);
+            // Another process may move it, too: then nothing is heard, and looking finds it.
+            let _ = tokio::time::timeout(POLL.min(left), moved.changed()).await;
         }
     }
 

@@ -36,6 +36,8 @@ async fn waiting_in_vain_says_how_far_it_has_come() {
     let (_, position) = world.register(LI, hour(0)).await;
     let projections = world.projections("p").await;
     projections.steps("board", 10).await;
+    // What is there is found, however short the wait.
+    assert_eq!(projections.wait_for(TENANT, "board", position, Duration::ZERO).await.unwrap(), position);
     let refused = projections.wait_for(TENANT, "board", position + 1, Duration::ZERO).await.unwrap_err();
     assert!(matches!(refused, ProjectionError::Behind { position: reached } if reached == position));
     let refused = projections.wait_for(TENANT, "weather", 0, Duration::ZERO).await.unwrap_err();
