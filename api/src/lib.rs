@@ -9,6 +9,7 @@ pub mod automation;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod console;
 pub mod demo;
 pub mod http;
 pub mod import;

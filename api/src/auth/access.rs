@@ -34,6 +34,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/readyz", Access::Public),
     ("GET", "/metrics", Access::Public),
     ("GET", "/openapi.json", Access::Public),
+    ("GET", "/v1/me", Access::Roles(ALL)),
     ("GET", "/v1/templates", Access::Roles(ALL)),
     ("POST", "/v1/pipelines", Access::Roles(LEAD)),
     ("GET", "/v1/pipelines", Access::Roles(ALL)),

@@ -14,6 +14,7 @@ use super::{measure, openapi};
 use crate::app::App;
 use crate::auth::AdminStore;
 use crate::auth::admit::admit;
+use crate::console;
 use crate::problem::Problem;
 use crate::problem::render::problems;
 use crate::routes::{self, Site};
@@ -21,14 +22,14 @@ use crate::routes::{self, Site};
 /// The whole service. Streams end when `stop` is cancelled.
 ///
 /// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission,
-/// the handler.
+/// the handler. The console's pages stand beside, and ask the API like everybody.
 pub fn router(app: App, admin: Arc<AdminStore>, stop: CancellationToken) -> Router {
     measure::start();
     let ids = app.ids.clone();
     let site = Site { app, admin: admin.clone(), stop, imports: Arc::default() };
     let (router, document) = routes::router().split_for_parts();
     let document: Arc<str> = openapi::complete(document).into();
-    router
+    let api = router
         .route("/openapi.json", get(move || std::future::ready(described(&document))))
         .with_state(site)
         .merge(docs())
@@ -36,7 +37,8 @@ pub fn router(app: App, admin: Arc<AdminStore>, stop: CancellationToken) -> Rout
         .route_layer(from_fn(measure::requests))
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(from_fn_with_state(ids, problems))
+        .layer(from_fn_with_state(ids.clone(), problems));
+    console::router(api.clone(), ids).merge(api)
 }
 
 fn described(document: &Arc<str>) -> impl IntoResponse + use<> {

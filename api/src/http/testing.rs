@@ -165,6 +165,24 @@ impl Call<'_> {
         self.body("application/json", body.to_string())
     }
 
+    /// The fields of a form, as a browser sends them.
+    pub(crate) fn form(self, fields: &[(&str, &str)]) -> Self {
+        let escape = |text: &str| -> String {
+            text.bytes()
+                .map(|byte| {
+                    if byte.is_ascii_alphanumeric() {
+                        char::from(byte).to_string()
+                    } else {
+                        format!("%{byte:02X}")
+                    }
+                })
+                .collect()
+        };
+        let pairs: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
+        self.body("application/x-www-form-urlencoded", pairs.join("&"))
+    }
+
     pub(crate) fn body(self, content_type: &str, body: impl Into<Body>) -> Self {
         let call = self.header("content-type", content_type);
         Self { body: body.into(), ..call }

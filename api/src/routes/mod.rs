@@ -17,6 +17,7 @@ mod handovers;
 mod history;
 mod imports;
 mod leads;
+mod me;
 mod operations;
 mod order;
 mod ownership;
@@ -52,6 +53,7 @@ pub struct Site {
 pub fn router() -> OpenApiRouter<Site> {
     [
         operations::router(),
+        me::router(),
         templates::router(),
         pipelines::router(),
         customers::router(),

@@ -1,0 +1,110 @@
+//! A survival curve: the share still there after a time, with its 95% band.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::{at, step};
+use crate::console::words::Words;
+
+const WIDTH: f64 = 300.0;
+const HEIGHT: f64 = 150.0;
+const LEFT: f64 = 34.0;
+const BOTTOM: f64 = 22.0;
+const TOP: f64 = 6.0;
+
+/// One step of the curve.
+#[derive(Clone, Copy)]
+struct Step {
+    x: f64,
+    survival: f64,
+    low: f64,
+    high: f64,
+}
+
+/// The curve of `[age, survival, low, high, at_risk]` by age, up to `until` seconds.
+pub(in super::super) fn survival(words: Words, title: &str, curve: &Value, until: f64) -> Markup {
+    let until = until.max(1.0);
+    let x = |seconds: f64| LEFT + (WIDTH - LEFT - 8.0) * seconds / until;
+    let y = |share: f64| TOP + (HEIGHT - BOTTOM - TOP) * (1.0 - share);
+    let steps = thinned(curve, until, x);
+    let step = step(until);
+    let ticks = (0..=5_u8).map(|n| f64::from(n) * step).take_while(|tick| *tick <= until);
+    html! {
+        svg.chart viewBox={ "0 0 " (at(WIDTH)) " " (at(HEIGHT)) } role="img" aria-label=(title) {
+            @for share in [0.0, 0.5, 1.0] {
+                line.grid x1=(at(LEFT)) x2=(at(WIDTH - 8.0)) y1=(at(y(share))) y2=(at(y(share))) {}
+                text.tick x=(at(LEFT - 5.0)) y=(at(y(share) + 4.0)) text-anchor="end" { (format!("{:.0}%", share * 100.0)) }
+            }
+            @for tick in ticks {
+                text.tick x=(at(x(tick))) y=(at(HEIGHT - 7.0)) text-anchor="middle" { (words.lasting(tick)) }
+            }
+            path.band d=(band(&steps, x(0.0), x(until), y)) {}
+            path.curve d={ (line(&steps, x(0.0), x(until), y, |step| step.survival)) } {}
+        }
+    }
+}
+
+/// At most one step a pixel column: the last one, which is what is seen from there on.
+fn thinned(curve: &Value, until: f64, x: impl Fn(f64) -> f64) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for point in curve.as_array().into_iter().flatten() {
+        let figure = |place: usize| point[place].as_f64().unwrap_or_default();
+        if figure(0) > until {
+            break;
+        }
+        let step = Step { x: x(figure(0)), survival: figure(1), low: figure(2), high: figure(3) };
+        match steps.last_mut() {
+            Some(last) if last.x.floor() == step.x.floor() => *last = step,
+            _ => steps.push(step),
+        }
+    }
+    steps
+}
+
+/// A staircase down from one.
+fn line(steps: &[Step], from: f64, to: f64, y: impl Fn(f64) -> f64, of: impl Fn(&Step) -> f64) -> String {
+    let mut path = format!("M{} {}", at(from), at(y(1.0)));
+    for step in steps {
+        path.push_str(&format!("H{}V{}", at(step.x), at(y(of(step)))));
+    }
+    path.push_str(&format!("H{}", at(to)));
+    path
+}
+
+/// The room between both limits: along the upper one, and back along the lower.
+fn band(steps: &[Step], from: f64, to: f64, y: impl Fn(f64) -> f64 + Copy) -> String {
+    let mut path = line(steps, from, to, y, |step| step.high);
+    let lows: Vec<f64> = std::iter::once(1.0).chain(steps.iter().map(|step| step.low)).collect();
+    for (step, before) in steps.iter().zip(&lows).rev() {
+        path.push_str(&format!("V{}H{}", at(y(step.low)), at(step.x)));
+        path.push_str(&format!("V{}", at(y(*before))));
+    }
+    path.push('Z');
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Tz;
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Language;
+
+    const WORDS: Words = Words { language: Language::En, zone: Tz::UTC };
+
+    #[test]
+    fn the_curve_steps_down_at_each_age_and_not_before() {
+        let curve = json!([[100.0, 0.5, 0.2, 0.8, 2], [200.0, 0.0, 0.0, 0.0, 1]]);
+        let drawn = survival(WORDS, "t", &curve, 200.0).into_string();
+        assert!(drawn.contains("d=\"M34 6H163V67H292V128H292\""), "{drawn}");
+    }
+
+    #[test]
+    fn a_curve_of_many_steps_is_drawn_with_few() {
+        let curve: Vec<Value> =
+            (0..50_000).map(|n| json!([f64::from(n), 1.0 - f64::from(n) / 50_000.0, 0.0, 1.0, 1])).collect();
+        let steps = thinned(&Value::Array(curve), 50_000.0, |seconds| 258.0 * seconds / 50_000.0);
+        assert!(steps.len() <= 259, "{}", steps.len());
+    }
+}

@@ -1,0 +1,243 @@
+//! Forms: the fields that a JSON Schema asks for, and the body of a command from the fields as they come back.
+//!
+//! A field's name is its path in the body, with its kind where it is no text: `next_plan.at:instant`. So a form that
+//! comes back needs no schema to be read.
+
+use std::collections::HashMap;
+
+use maud::{Markup, html};
+use serde_json::{Map, Value};
+
+use super::words::Words;
+
+/// The fields of a form as they came back.
+pub(super) type Fields = HashMap<String, String>;
+
+/// Fields that go with a command rather than into its body.
+pub(super) const VERSION: &str = "version";
+pub(super) const ONCE: &str = "once";
+
+/// The fields that a schema asks for, those it requires first, filled in with what was sent before.
+pub(super) fn fields(words: Words, schema: &Value, filled: &Fields) -> Markup {
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let properties = schema["properties"].as_object();
+    let named = properties.into_iter().flatten();
+    let (must, may): (Vec<_>, Vec<_>) = named.partition(|(name, _)| required.contains(&name.as_str()));
+    html! {
+        @for (name, property) in must { (field(words, name, property, true, filled)) }
+        @for (name, property) in may { (field(words, name, property, false, filled)) }
+    }
+}
+
+fn field(words: Words, name: &str, schema: &Value, required: bool, filled: &Fields) -> Markup {
+    if let Some(fixed) = schema["const"].as_str() {
+        return html! { input type="hidden" name=(name) value=(fixed); };
+    }
+    let told = |name: &str| filled.get(name).map_or("", String::as_str);
+    let caption = caption(words, name);
+    if let Some(choices) = schema["oneOf"].as_array() {
+        return select(words, name, &caption, choices, required, told(name));
+    }
+    match schema["type"].as_str() {
+        Some("object") => html! {
+            fieldset {
+                legend { (caption) }
+                @for (inner, property) in schema["properties"].as_object().into_iter().flatten() {
+                    (field(words, &format!("{name}.{inner}"), property, false, filled))
+                }
+            }
+        },
+        Some("array") => html! {
+            fieldset {
+                legend { (caption) }
+                @for (inner, property) in schema["items"]["properties"].as_object().into_iter().flatten() {
+                    (field(words, &format!("{name}[].{inner}"), property, false, filled))
+                }
+            }
+        },
+        Some("integer" | "number") => {
+            let name = format!("{name}:number");
+            html! { label { (caption) input type="number" name=(name) value=(told(&name)) required[required]; } }
+        }
+        Some("boolean") => {
+            let name = format!("{name}:flag");
+            html! {
+                label { (caption)
+                    select name=(name) {
+                        option value="" { "—" }
+                        option value="true" selected[told(&name) == "true"] { (words.say("是", "Yes")) }
+                        option value="false" selected[told(&name) == "false"] { (words.say("否", "No")) }
+                    }
+                }
+            }
+        }
+        _ => match (schema["format"].as_str(), schema["maxLength"].as_u64()) {
+            (Some("date-time"), _) => {
+                let name = format!("{name}:instant");
+                html! { label { (caption) input type="datetime-local" name=(name) value=(told(&name)) required[required]; } }
+            }
+            (Some("date"), _) => {
+                html! { label { (caption) input type="date" name=(name) value=(told(name)) required[required]; } }
+            }
+            (_, Some(200..)) => {
+                html! { label.wide { (caption) textarea name=(name) rows="2" required[required] { (told(name)) } } }
+            }
+            _ => html! { label { (caption) input name=(name) value=(told(name)) required[required]; } },
+        },
+    }
+}
+
+fn select(words: Words, name: &str, caption: &str, choices: &[Value], required: bool, told: &str) -> Markup {
+    let title = |choice: &Value| {
+        let own = if words.say("zh", "en") == "zh" { choice["title_zh"].as_str() } else { None };
+        own.or_else(|| choice["title"].as_str())
+            .or_else(|| choice["const"].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    html! {
+        label { (caption)
+            select name=(name) required[required] {
+                option value="" { "—" }
+                @for choice in choices {
+                    @let value = choice["const"].as_str().unwrap_or_default();
+                    option value=(value) selected[told == value] { (title(choice)) }
+                }
+            }
+        }
+    }
+}
+
+/// What a field is called: by the last part of its path.
+fn caption(words: Words, name: &str) -> String {
+    const CAPTIONS: &[(&str, &str, &str)] = &[
+        ("amount", "金额", "Amount"),
+        ("channel", "方式", "Channel"),
+        ("contract", "合同", "Contract"),
+        ("currency", "币种", "Currency"),
+        ("delivered_on", "交付日期", "Delivered on"),
+        ("effective_at", "发生时间", "When it happened"),
+        ("ends_on", "结束日期", "Ends on"),
+        ("evidence", "凭证", "Evidence"),
+        ("goal_reached", "目标达成", "Goal reached"),
+        ("kind", "种类", "Kind"),
+        ("next_step", "下一步", "Next step"),
+        ("note", "备注", "Note"),
+        ("postponed_until", "延期至", "Postponed until"),
+        ("reason", "原因", "Reason"),
+        ("reference", "编号或链接", "Reference"),
+        ("satisfaction", "满意度", "Satisfaction"),
+        ("sha256", "SHA-256", "SHA-256"),
+        ("starts_on", "开始日期", "Starts on"),
+        ("sub_status", "子状态", "Sub-status"),
+        ("won_amount", "成交金额", "Won amount"),
+    ];
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let known = CAPTIONS.iter().find(|(known, ..)| *known == last);
+    known.map_or_else(|| last.replace('_', " "), |(_, zh, en)| words.say(zh, en).to_owned())
+}
+
+/// The body of a command from the fields of a form. What was left empty is not in it.
+pub(super) fn body(words: Words, fields: &Fields) -> Value {
+    let mut body = Map::new();
+    let mut given: Vec<(&String, &String)> = fields
+        .iter()
+        .filter(|(name, value)| !value.trim().is_empty() && *name != VERSION && *name != ONCE)
+        .collect();
+    given.sort_unstable();
+    for (name, value) in given {
+        let (path, kind) = name.split_once(':').unwrap_or((name, ""));
+        let value = match kind {
+            "instant" => Value::String(words.instant(value)),
+            "flag" => Value::Bool(value == "true"),
+            "number" => value.parse::<i64>().map_or_else(|_| Value::String(value.clone()), Value::from),
+            _ => Value::String(value.clone()),
+        };
+        put(&mut body, path, value);
+    }
+    Value::Object(body)
+}
+
+/// Puts a value at its path: `a.b` is a field of an object, `a[].b` one of the first object of a list.
+fn put(body: &mut Map<String, Value>, path: &str, value: Value) {
+    let Some((first, rest)) = path.split_once('.') else {
+        body.insert(path.to_owned(), value);
+        return;
+    };
+    let (name, is_list) = first.strip_suffix("[]").map_or((first, false), |name| (name, true));
+    let empty =
+        || if is_list { Value::Array(vec![Value::Object(Map::new())]) } else { Value::Object(Map::new()) };
+    let inner = match body.entry(name).or_insert_with(empty) {
+        Value::Object(inner) => Some(inner),
+        Value::Array(list) => list.first_mut().and_then(Value::as_object_mut),
+        _ => None,
+    };
+    if let Some(inner) = inner {
+        put(inner, rest, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Tz;
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::Language;
+
+    const WORDS: Words = Words { language: Language::Zh, zone: Tz::Asia__Shanghai };
+
+    #[test]
+    fn what_comes_back_is_the_body_of_the_command() {
+        let fields = [
+            ("to", "won"),
+            ("note", "签了"),
+            ("next_step", " "),
+            ("won_amount.amount", "1200.50"),
+            ("won_amount.currency", "CNY"),
+            ("evidence[].kind", "contract_signed"),
+            ("evidence[].reference", "doc-1"),
+            ("effective_at:instant", "2026-03-02T09:00"),
+            ("goal_reached:flag", "false"),
+            ("satisfaction:number", "5"),
+            (VERSION, "3"),
+            (ONCE, "k"),
+        ];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let expected = json!({
+            "to": "won", "note": "签了", "won_amount": {"amount": "1200.50", "currency": "CNY"},
+            "evidence": [{"kind": "contract_signed", "reference": "doc-1"}],
+            "effective_at": "2026-03-02T09:00:00+08:00", "goal_reached": false, "satisfaction": 5
+        });
+        assert_eq!(body(WORDS, &fields), expected);
+    }
+
+    #[test]
+    fn a_schema_is_shown_as_fields_that_come_back_to_what_it_asks_for() {
+        let schema = json!({
+            "required": ["to", "reason"],
+            "properties": {
+                "to": {"const": "lost"},
+                "reason": {"oneOf": [{"const": "price", "title": "Too expensive", "title_zh": "价格过高"}]},
+                "note": {"type": "string", "maxLength": 4000},
+                "postponed_until": {"type": "string", "format": "date"},
+                "won_amount": {"type": "object", "properties": {"amount": {"type": "string"}}},
+                "evidence": {"type": "array", "items": {"properties": {"reference": {"type": "string"}}}}
+            }
+        });
+        let filled = [("note".to_owned(), "<预算>".to_owned())].into();
+        let shown = fields(WORDS, &schema, &filled).into_string();
+        for part in [
+            r#"<input type="hidden" name="to" value="lost">"#,
+            r#"<select name="reason" required>"#,
+            r#"<option value="price">价格过高</option>"#,
+            r#"<textarea name="note" rows="2">&lt;预算&gt;</textarea>"#,
+            r#"<input type="date" name="postponed_until" value="">"#,
+            r#"name="won_amount.amount""#,
+            r#"name="evidence[].reference""#,
+        ] {
+            assert!(shown.contains(part), "{part} is not in {shown}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What every page has around it: the way about, who looks, and how a problem is told.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use maud::{DOCTYPE, Markup, html};
+use serde_json::Value;
+
+use super::Console;
+use super::address::encoded;
+use super::gateway::{Precautions, Trouble};
+use super::visitor::{Visitor, to_sign_in};
+use super::words::Words;
+use crate::domain::Language;
+
+/// Which part of the console a page is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Board,
+    Work,
+    Customers,
+    Figures,
+}
+
+/// Who looks, and what there is to look at: what the frame of a page shows.
+pub(super) struct Frame {
+    console: Console,
+    visitor: Visitor,
+    pub(super) words: Words,
+    me: Value,
+    pipelines: Value,
+    /// Where the page is, to come back to.
+    here: String,
+}
+
+impl FromRequestParts<Console> for Frame {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
+        let visitor = Visitor::from_request_parts(parts, console).await?;
+        // A form's address is none to come back to.
+        let here = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
+        let here = here.map_or("/console", |here| here.as_str()).to_owned();
+        let words = Words::from(&visitor);
+        let (me, pipelines) = tokio::join!(
+            console.api.get(&visitor, "/v1/me"),
+            console.api.get(&visitor, "/v1/pipelines")
+        );
+        match (me, pipelines) {
+            (Ok(me), Ok(pipelines)) => {
+                Ok(Self { console: console.clone(), visitor, words, me, pipelines, here })
+            }
+            (Err(trouble), _) | (_, Err(trouble)) if trouble.is_signed_out() => Err(to_sign_in(&here)),
+            (Err(trouble), _) | (_, Err(trouble)) => {
+                let page =
+                    bare(words, words.say("出错了", "Something went wrong"), &problem(words, &trouble));
+                Err((trouble.status, page).into_response())
+            }
+        }
+    }
+}
+
+impl Frame {
+    /// Asks the API for what the page shows.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Trouble> {
+        self.console.api.get(&self.visitor, path).await
+    }
+
+    /// Sends a command to the API.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        precautions: &Precautions,
+        body: &Value,
+    ) -> Result<Value, Trouble> {
+        self.console.api.post(&self.visitor, path, precautions, body).await
+    }
+
+    /// Distinguishes a form from the next one, so that sending it twice does it once.
+    pub(super) fn once(&self) -> String {
+        (self.console.ids)().to_string()
+    }
+
+    /// The keys of the pipelines there are.
+    pub(super) fn pipelines(&self) -> impl Iterator<Item = &str> {
+        self.pipelines["items"].as_array().into_iter().flatten().filter_map(|one| one["key"].as_str())
+    }
+
+    /// Whether whoever looks has one of these roles.
+    pub(super) fn has_role(&self, roles: &[&str]) -> bool {
+        let held = self.me["roles"].as_array();
+        held.is_some_and(|held| held.iter().filter_map(Value::as_str).any(|role| roles.contains(&role)))
+    }
+
+    /// Whether whoever looks works customers, rather than only reads.
+    pub(super) fn works(&self) -> bool {
+        self.has_role(&["rep", "supervisor", "manager", "admin"])
+    }
+
+    /// The id under which whoever looks owns customers, if a rep.
+    pub(super) fn rep(&self) -> Option<&str> {
+        let name = self.me["actor"].as_str().filter(|_| self.has_role(&["rep"]))?;
+        Some(name.strip_prefix("rep:").unwrap_or(name))
+    }
+
+    /// A page.
+    pub(super) fn page(&self, part: Part, pipeline: Option<&str>, title: &str, body: &Markup) -> Response {
+        let words = self.words;
+        let chosen = pipeline.or_else(|| self.pipelines().next());
+        let link = |to: Part, name: &str, path: Option<String>| {
+            html! {
+                @if let Some(path) = path {
+                    a href=(path) aria-current=[(to == part).then_some("page")] { (name) }
+                }
+            }
+        };
+        let of = |folder: &str| chosen.map(|key| format!("/console/{folder}/{}", encoded(key)));
+        let content = html! {
+            header.bar {
+                a.brand href="/console" { "Waymark" }
+                nav {
+                    (link(Part::Board, words.say("看板", "Board"), of("boards")))
+                    (link(Part::Work, words.say("工作", "Work"), Some("/console/work".to_owned())))
+                    (link(Part::Customers, words.say("客户", "Customers"), Some("/console/customers".to_owned())))
+                    (link(Part::Figures, words.say("分析", "Figures"), of("figures")))
+                }
+                div.who {
+                    span title=(words.zone.name()) { (self.me["actor"].as_str().unwrap_or_default()) }
+                    (self.other_language())
+                    form method="post" action="/console/sign-out" {
+                        button.quiet { (words.say("退出", "Sign out")) }
+                    }
+                }
+            }
+            @if self.pipelines().count() > 1 && matches!(part, Part::Board | Part::Figures) {
+                nav.tabs aria-label=(words.say("管道", "Pipelines")) {
+                    @for key in self.pipelines() {
+                        @let folder = if part == Part::Board { "boards" } else { "figures" };
+                        a href={ "/console/" (folder) "/" (encoded(key)) }
+                            aria-current=[(Some(key) == chosen).then_some("page")] { (key) }
+                    }
+                }
+            }
+            main { (body) }
+        };
+        document(words, title, &content).into_response()
+    }
+
+    /// A page that tells a problem.
+    pub(super) fn trouble(&self, part: Part, trouble: &Trouble) -> Response {
+        if trouble.is_signed_out() {
+            return to_sign_in(&self.here);
+        }
+        let title = self.words.say("出错了", "Something went wrong");
+        let body = html! {
+            h1 { (title) }
+            (problem(self.words, trouble))
+        };
+        let mut page = self.page(part, None, title, &body);
+        *page.status_mut() = trouble.status;
+        page
+    }
+
+    fn other_language(&self) -> Markup {
+        let (code, name) = match self.words.language {
+            Language::Zh => ("en", "English"),
+            Language::En => ("zh", "中文"),
+        };
+        html! { a lang=(code) href={ "/console/language/" (code) "?next=" (encoded(&self.here)) } { (name) } }
+    }
+}
+
+/// A page without the way about, for those who are not signed in.
+pub(super) fn bare(words: Words, title: &str, body: &Markup) -> Html<String> {
+    document(words, title, &html! { main.narrow { (body) } })
+}
+
+fn document(words: Words, title: &str, content: &Markup) -> Html<String> {
+    let page = html! {
+        (DOCTYPE)
+        html lang=(words.say("zh-CN", "en")) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Waymark" }
+                link rel="stylesheet" href="/console/style.css";
+                link rel="icon" href="data:,";
+            }
+            body { (content) }
+        }
+    };
+    Html(page.into_string())
+}
+
+/// A problem document, for people: what is wrong, and how to mend each part of it.
+pub(super) fn problem(words: Words, trouble: &Trouble) -> Markup {
+    let Trouble { status, problem } = trouble;
+    let title = problem["title"].as_str().unwrap_or_else(|| words.say("未找到", "Not found"));
+    let violations = problem["violations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    html! {
+        section.problem role="alert" {
+            h2 { (title) }
+            @if let Some(detail) = problem["detail"].as_str() { p { (detail) } }
+            @if !violations.is_empty() {
+                ul {
+                    @for violation in violations {
+                        li {
+                            (violation["message"].as_str().unwrap_or_default()) " "
+                            em { (violation["how_to_fix"].as_str().unwrap_or_default()) }
+                        }
+                    }
+                }
+            }
+            @if *status == StatusCode::PRECONDITION_FAILED {
+                p { (words.say("客户已被他人更改：下面是现在的情况。", "Somebody has changed the customer meanwhile: below is how it stands now.")) }
+            }
+        }
+    }
+}

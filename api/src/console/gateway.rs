@@ -1,0 +1,97 @@
+//! The API as the pages ask it: the same routes, without a network between.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, StatusCode, header};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::visitor::Visitor;
+use crate::domain::Language;
+
+/// The largest answer that a page is made of, in bytes.
+const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
+
+/// The way to the API.
+#[derive(Clone)]
+pub(super) struct Gateway(Router);
+
+/// An answer that is not a success: the problem document of the API.
+#[derive(Debug, Clone)]
+pub(super) struct Trouble {
+    pub(super) status: StatusCode,
+    pub(super) problem: Value,
+}
+
+/// What accompanies a command: against doing it twice, and against doing it to what somebody else has changed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Precautions {
+    pub(super) key: Option<String>,
+    pub(super) version: Option<String>,
+}
+
+impl Gateway {
+    pub(super) fn new(api: Router) -> Self {
+        Self(api)
+    }
+
+    /// Asks for what a page shows.
+    pub(super) async fn get(&self, visitor: &Visitor, path: &str) -> Result<Value, Trouble> {
+        self.send(visitor, Method::GET, path, &Precautions::default(), Body::empty()).await
+    }
+
+    /// Sends a command.
+    pub(super) async fn post(
+        &self,
+        visitor: &Visitor,
+        path: &str,
+        precautions: &Precautions,
+        body: &Value,
+    ) -> Result<Value, Trouble> {
+        self.send(visitor, Method::POST, path, precautions, Body::from(body.to_string())).await
+    }
+
+    async fn send(
+        &self,
+        visitor: &Visitor,
+        method: Method,
+        path: &str,
+        precautions: &Precautions,
+        body: Body,
+    ) -> Result<Value, Trouble> {
+        let language = match visitor.language {
+            Language::Zh => "zh",
+            Language::En => "en",
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", visitor.key))
+            .header(header::ACCEPT_LANGUAGE, language)
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(key) = &precautions.key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(version) = &precautions.version {
+            request = request.header(header::IF_MATCH, format!("\"{version}\""));
+        }
+        let request = request.body(body).map_err(|_| Trouble::unreadable())?;
+        let answer = self.0.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        let status = answer.status();
+        let bytes = to_bytes(answer.into_body(), LARGEST_ANSWER).await.map_err(|_| Trouble::unreadable())?;
+        let value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if status.is_success() { Ok(value) } else { Err(Trouble { status, problem: value }) }
+    }
+}
+
+impl Trouble {
+    /// A question that cannot be put to the API: its address is none.
+    fn unreadable() -> Self {
+        Self { status: StatusCode::NOT_FOUND, problem: Value::Null }
+    }
+
+    /// Whether the key opens nothing any more.
+    pub(super) fn is_signed_out(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+}

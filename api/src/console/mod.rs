@@ -1,0 +1,78 @@
+//! The console: pages for people, made on the server.
+//!
+//! It is a client of the API and nothing else: each page asks the routes that any program asks, in process, with the
+//! key of whoever looks. What a role may not read or do over HTTP, it may not here, and no rule is written twice.
+//! The pages need no script, and load nothing from another host.
+
+mod address;
+mod charts;
+mod form;
+mod frame;
+mod gateway;
+mod pages;
+mod visitor;
+mod words;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::clock::Ids;
+use crate::http::measure;
+use gateway::Gateway;
+
+/// What pages may load: a style sheet and pictures of their own, nothing else, and no script at all.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
+                      frame-ancestors 'none'; base-uri 'none'";
+
+/// What pages work with.
+#[derive(Clone)]
+struct Console {
+    api: Gateway,
+    ids: Ids,
+}
+
+/// The pages, in front of the API's routes.
+pub(crate) fn router(api: Router, ids: Ids) -> Router {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/console") }))
+        .route("/console", get(pages::home))
+        .route("/console/sign-in", get(pages::sign_in::show).post(pages::sign_in::enter))
+        .route("/console/sign-out", post(pages::sign_in::leave))
+        .route("/console/language/{language}", get(pages::sign_in::speak))
+        .route("/console/boards/{pipeline}", get(pages::board::show))
+        .route("/console/figures/{pipeline}", get(pages::figures::show))
+        .route("/console/work", get(pages::work::show))
+        .route("/console/tasks/{id}", post(pages::work::complete))
+        .route("/console/customers", get(pages::customers::show))
+        .route("/console/customers/{id}", get(pages::customer::show))
+        .route("/console/customers/{id}/{act}", post(pages::customer::act))
+        .route("/console/style.css", get(style))
+        .route("/console/{*rest}", get(pages::nowhere))
+        .with_state(Console { api: Gateway::new(api), ids })
+        .route_layer(from_fn(guarded))
+        .route_layer(from_fn(measure::requests))
+        .layer(CatchPanicLayer::new())
+}
+
+async fn style() -> impl IntoResponse {
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")];
+    (headers, include_str!("style.css"))
+}
+
+/// Pages are for one person, and in no other site's frame.
+async fn guarded(request: axum::extract::Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! The pages as a browser gets them.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::domain::Role;
+use crate::http::testing::{Answer, Bench};
+
+struct Browser<'a> {
+    bench: &'a Bench,
+    cookies: String,
+}
+
+impl Browser<'_> {
+    async fn get(&self, path: &str) -> Answer {
+        self.bench.call(Method::GET, path).header("cookie", &self.cookies).send().await
+    }
+
+    async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let call = self.bench.call(Method::POST, path).header("cookie", &self.cookies);
+        call.header("sec-fetch-site", "same-origin").form(form).send().await
+    }
+}
+
+fn signed_in<'a>(bench: &'a Bench, key: &str) -> Browser<'a> {
+    Browser { bench, cookies: format!("waymark_key={key}; waymark_language=zh") }
+}
+
+#[tokio::test]
+async fn a_key_opens_the_pages_and_a_wrong_one_is_told_so() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let anybody = Browser { bench: &bench, cookies: String::new() };
+    let sent_on = anybody.get("/console/boards/landian-6?tier=A").await;
+    assert_eq!(sent_on.status, 303);
+    let next = "/console/sign-in?next=%2Fconsole%2Fboards%2Flandian-6%3Ftier%3DA";
+    assert_eq!(sent_on.header("location"), next);
+    let asked = anybody.get(next).await;
+    assert!(asked.text.contains(r#"name="next" value="/console/boards/landian-6?tier=A""#), "{}", asked.text);
+    let wrong = anybody.post("/console/sign-in", &[("key", "wm_nonsense")]).await;
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.text.contains("role=\"alert\""), "{}", wrong.text);
+    let form = [("key", key.as_str()), ("zone", "Europe/Berlin"), ("next", "//evil.test")];
+    let entered = anybody.post("/console/sign-in", &form).await;
+    assert_eq!((entered.status.as_u16(), entered.header("location")), (303, "/console"));
+    let cookies: Vec<&str> =
+        entered.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()).collect();
+    assert!(
+        cookies[0].contains("HttpOnly; SameSite=Strict") && cookies[1].contains("Europe/Berlin"),
+        "{cookies:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_page_is_there_for_every_role_and_tells_of_no_script() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let id = bench
+        .register(&admin, &json!({"pipeline": "landian-6", "name": "海港<食品>", "owner": "rep:li"}))
+        .await;
+    bench.catch_up().await;
+    for role in [Role::Rep, Role::Supervisor, Role::Manager, Role::Admin, Role::Analyst, Role::Auditor] {
+        let key = bench.key(&format!("{}:x", role.as_str()), &[role]).await;
+        let browser = signed_in(&bench, &key);
+        for path in [
+            "/console/boards/landian-6".to_owned(),
+            "/console/boards/landian-6?effective_at=2026-03-01T08:00&known_at=2026-03-01T08:00".to_owned(),
+            "/console/figures/landian-6".to_owned(),
+            "/console/work".to_owned(),
+            "/console/work?list=give-up".to_owned(),
+            "/console/customers".to_owned(),
+            format!("/console/customers/{id}"),
+        ] {
+            let page = browser.get(&path).await;
+            assert_eq!(page.status, 200, "{role:?} {path}: {}", page.text);
+            assert!(page.header("content-type").starts_with("text/html"), "{path}");
+            assert!(page.header("content-security-policy").starts_with("default-src 'none'"), "{path}");
+            assert!(!page.text.contains("<script") && !page.text.contains("style=\""), "{path}");
+            assert!(!page.text.contains("海港<食品>"), "{path} shows a name as it was typed");
+            if role == Role::Analyst {
+                assert!(!page.text.contains("海港"), "{path} shows an analyst a name");
+            }
+        }
+    }
+    let home = signed_in(&bench, &admin).get("/console").await;
+    assert_eq!(home.header("location"), "/console/boards/landian-6");
+}
+
+#[tokio::test]
+async fn a_rep_moves_a_customer_by_the_form_of_the_page() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let id = bench
+        .register(&admin, &json!({"pipeline": "landian-6", "name": "海港食品", "owner": "rep:li"}))
+        .await;
+    bench.catch_up().await;
+    let key = bench.key("rep:li", &[Role::Rep]).await;
+    let browser = signed_in(&bench, &key);
+    let page = browser.get(&format!("/console/customers/{id}")).await;
+    assert!(page.text.contains("需求确认") && page.text.contains("从这里不能到"), "{}", page.text);
+    let path = format!("/console/customers/{id}/transitions");
+    let form = [
+        ("version", "1"),
+        ("once", "a"),
+        ("to", "need_confirmed"),
+        ("note", "要三台"),
+        ("next_step", "发方案"),
+    ];
+    let done = browser.post(&path, &form).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    assert_eq!(
+        browser.post(&path, &form).await.header("location"),
+        done.header("location"),
+        "sent twice, done once"
+    );
+    bench.catch_up().await;
+    let after = browser.get(done.header("location")).await;
+    assert!(after.text.contains("要三台"), "{}", after.text);
+    assert_eq!(customer(&bench, &admin, &id).await["version"], 2);
+}
+
+#[tokio::test]
+async fn what_is_refused_is_told_beside_what_was_typed_and_changes_nothing() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let id = bench
+        .register(&admin, &json!({"pipeline": "landian-6", "name": "海港食品", "owner": "rep:li"}))
+        .await;
+    bench.catch_up().await;
+    let browser = signed_in(&bench, &admin);
+    let path = format!("/console/customers/{id}/follow-ups");
+    let form = [("version", "1"), ("once", "b"), ("channel", "phone"), ("summary", "问了价格")];
+    let refused = browser.post(&path, &form).await;
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused.text.contains("role=\"alert\"") && refused.text.contains(">问了价格</textarea>"),
+        "{}",
+        refused.text
+    );
+    let outdated =
+        browser.post(&format!("/console/customers/{id}/notes"), &[("version", "9"), ("text", "x")]).await;
+    assert_eq!(outdated.status, 412);
+    assert_eq!(
+        browser.post(&format!("/console/customers/{id}/erasure"), &[("reason", "x")]).await.status,
+        404
+    );
+    assert_eq!(customer(&bench, &admin, &id).await["version"], 1);
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_does_nothing() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let id = bench.register(&admin, &json!({"pipeline": "landian-6"})).await;
+    let call = bench.call(Method::POST, &format!("/console/customers/{id}/notes"));
+    let call = call.header("cookie", format!("waymark_key={admin}")).header("sec-fetch-site", "cross-site");
+    assert_eq!(call.form(&[("text", "x")]).send().await.status, 403);
+    bench.catch_up().await;
+    assert_eq!(customer(&bench, &admin, &id).await["version"], 1);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_on_a_page() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let browser = signed_in(&bench, &admin);
+    for path in [
+        "/console/boards/nowhere",
+        "/console/figures/%E6%97%A0",
+        "/console/customers/01970000-0000-7000-8000-000000000001",
+        "/console/customers/x",
+        "/console/nowhere",
+    ] {
+        let page = browser.get(path).await;
+        assert!([404, 400].contains(&page.status.as_u16()), "{path}: {}", page.status);
+        assert!(page.header("content-type").starts_with("text/html"), "{path}: {}", page.text);
+    }
+    let wrong = browser.get("/console/boards/landian-6?effective_at=yesterday").await;
+    assert!(wrong.status.is_client_error() && wrong.text.contains("effective_at"), "{}", wrong.text);
+}
+
+async fn customer(bench: &Bench, key: &str, id: &str) -> Value {
+    bench.get(key, &format!("/v1/customers/{id}")).await.json()
+}

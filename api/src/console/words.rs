@@ -1,0 +1,222 @@
+//! How pages say things: in the reader's language and zone.
+
+use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use serde_json::Value;
+
+use super::visitor::{Anybody, Visitor};
+use crate::domain::Language;
+
+/// The reader's language and zone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words {
+    pub(super) language: Language,
+    pub(super) zone: Tz,
+}
+
+impl From<&Visitor> for Words {
+    fn from(visitor: &Visitor) -> Self {
+        Self { language: visitor.language, zone: visitor.zone }
+    }
+}
+
+impl From<Anybody> for Words {
+    fn from(anybody: Anybody) -> Self {
+        Self { language: anybody.language, zone: anybody.zone }
+    }
+}
+
+impl Words {
+    /// One of two texts.
+    pub(super) fn say<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+        match self.language {
+            Language::Zh => zh,
+            Language::En => en,
+        }
+    }
+
+    /// A text of a definition, `{"zh", "en"}`; a plain one as it stands.
+    pub(super) fn label(self, label: &Value) -> &str {
+        let own = label[self.say("zh", "en")].as_str();
+        own.or_else(|| label.as_str()).unwrap_or_default()
+    }
+
+    /// An instant, to the minute, in the reader's zone.
+    pub(super) fn moment(self, instant: &Value) -> String {
+        read(instant).map_or_else(String::new, |instant| {
+            instant.with_timezone(&self.zone).format("%Y-%m-%d %H:%M").to_string()
+        })
+    }
+
+    /// What was put into a field for date and time, as the API takes it. Where clocks were put back the first of both
+    /// instants is meant; what is no time of that zone is handed on as it is, for the API to refuse by name.
+    pub(super) fn instant(self, field: &str) -> String {
+        let local = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+            .iter()
+            .find_map(|shape| NaiveDateTime::parse_from_str(field, shape).ok());
+        let instant = local.and_then(|local| self.zone.from_local_datetime(&local).earliest());
+        instant.map_or_else(|| field.to_owned(), |instant| instant.to_rfc3339())
+    }
+
+    /// A length of time in its two largest units.
+    pub(super) fn lasting(self, seconds: f64) -> String {
+        const UNITS: [(u64, &str, &str); 4] =
+            [(86_400, "天", "d"), (3_600, "小时", "h"), (60, "分", "min"), (1, "秒", "s")];
+        let mut rest = seconds.max(0.0).round() as u64;
+        let mut parts = Vec::new();
+        for (size, zh, en) in UNITS {
+            if rest >= size && parts.len() < 2 {
+                let space = self.say("", " ");
+                parts.push(format!("{}{space}{}", rest / size, self.say(zh, en)));
+            } else if !parts.is_empty() {
+                break;
+            }
+            rest %= size;
+        }
+        if parts.is_empty() { self.say("0秒", "0 s").to_owned() } else { parts.join(self.say("", " ")) }
+    }
+
+    /// A share of one in hundredths.
+    pub(super) fn share(self, share: f64) -> String {
+        format!("{:.1}%", share * 100.0)
+    }
+
+    /// Money, with the thousands marked.
+    pub(super) fn money(self, money: &Value) -> String {
+        let amount = money["amount"].as_str().unwrap_or_default();
+        let (sign, digits) = amount.strip_prefix('-').map_or(("", amount), |digits| ("-", digits));
+        let (whole, decimals) = digits.split_once('.').map_or((digits, ""), |(whole, rest)| (whole, rest));
+        let mut grouped = String::new();
+        for (place, digit) in whole.chars().enumerate() {
+            if place > 0 && (whole.len() - place).is_multiple_of(3) {
+                grouped.push(',');
+            }
+            grouped.push(digit);
+        }
+        let point = if decimals.is_empty() { "" } else { "." };
+        format!("{} {sign}{grouped}{point}{decimals}", money["currency"].as_str().unwrap_or_default())
+    }
+
+    /// An owner: a rep, or a pool.
+    pub(super) fn owner(self, owner: &Value) -> String {
+        let id = owner["id"].as_str().unwrap_or_default();
+        if owner["kind"] == "pool" { format!("{} {id}", self.say("公海", "Pool")) } else { id.to_owned() }
+    }
+
+    /// What kind of stage it is.
+    pub(super) fn stage_type(self, kind: &str) -> &str {
+        match kind {
+            "open" => self.say("进行中", "Open"),
+            "won" => self.say("成交", "Won"),
+            "partial" => self.say("部分成交", "Partially won"),
+            "lost" => self.say("未成交", "Lost"),
+            "dormant" => self.say("休眠", "Dormant"),
+            "paused" => self.say("暂停", "Paused"),
+            "after_sale" => self.say("售后", "After sale"),
+            _ => "",
+        }
+    }
+
+    /// A mark on a card.
+    pub(super) fn flag<'a>(self, flag: &'a str) -> &'a str {
+        match flag {
+            "in_pool" => self.say("公海", "in pool"),
+            "overdue_follow_up" => self.say("逾期", "overdue"),
+            "erased" => self.say("已删除", "erased"),
+            other => other,
+        }
+    }
+
+    /// What happened, by the type of the event.
+    pub(super) fn event<'a>(self, event_type: &'a str) -> &'a str {
+        let known = EVENTS.iter().find(|(known, ..)| *known == event_type);
+        known.map_or(event_type, |(_, zh, en)| self.say(zh, en))
+    }
+}
+
+/// What can happen to a customer, in a word or two.
+const EVENTS: &[(&str, &str, &str)] = &[
+    ("customer.absorbed", "合并了另一客户", "Absorbed another"),
+    ("customer.automation_ran", "规则执行", "Rule acted"),
+    ("customer.automation_skipped", "规则跳过", "Rule stood back"),
+    ("customer.claimed", "领取", "Claimed"),
+    ("customer.details_changed", "修改资料", "Details changed"),
+    ("customer.document_added", "上传凭证", "Document added"),
+    ("customer.erased", "个人信息已删除", "Erased"),
+    ("customer.first_contact_missed", "首次联系超时", "First contact missed"),
+    ("customer.followed_up", "跟进", "Follow-up"),
+    ("customer.lead_touched", "再次来访", "Came in again"),
+    ("customer.merged_into", "并入另一客户", "Merged into another"),
+    ("customer.move_inserted", "更正：补录", "Correction: inserted"),
+    ("customer.move_target_corrected", "更正：状态", "Correction: stage"),
+    ("customer.move_time_corrected", "更正：时间", "Correction: time"),
+    ("customer.move_voided", "更正：撤销", "Correction: voided"),
+    ("customer.moved", "变更状态", "Moved"),
+    ("customer.next_contact_set", "安排下次联系", "Next contact set"),
+    ("customer.noted", "备注", "Note"),
+    ("customer.owner_changed", "变更归属", "Owner changed"),
+    ("customer.process_started", "启动流程", "Process started"),
+    ("customer.reactivated", "重新激活", "Reactivated"),
+    ("customer.reclaim_skipped", "未收回", "Not reclaimed"),
+    ("customer.registered", "登记", "Registered"),
+    ("customer.released", "退回公海", "Released"),
+    ("customer.reminded", "提醒", "Reminder"),
+    ("customer.signalled", "行为信号", "Signal"),
+    ("customer.stage_migrated", "状态迁移", "Migrated"),
+    ("customer.sub_status_set", "变更子状态", "Sub-status set"),
+    ("customer.task_cancelled", "任务取消", "Task cancelled"),
+    ("customer.task_completed", "任务完成", "Task completed"),
+    ("customer.task_created", "新任务", "Task created"),
+    ("customer.transition_approved", "审批通过", "Move approved"),
+    ("customer.transition_expired", "审批过期", "Request expired"),
+    ("customer.transition_rejected", "审批驳回", "Move rejected"),
+    ("customer.transition_requested", "申请变更", "Move requested"),
+    ("customer.transition_withdrawn", "撤回申请", "Request withdrawn"),
+    ("customer.unmerged", "解除合并", "Unmerged"),
+];
+
+/// An instant of the API's answers.
+pub(super) fn read(instant: &Value) -> Option<DateTime<Utc>> {
+    instant.as_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ZH: Words = Words { language: Language::Zh, zone: Tz::Asia__Shanghai };
+    const EN: Words = Words { language: Language::En, zone: Tz::Europe__Berlin };
+
+    #[test]
+    fn a_length_of_time_is_told_in_its_two_largest_units() {
+        for (seconds, zh, en) in [
+            (0.0, "0秒", "0 s"),
+            (59.6, "1分", "1 min"),
+            (3_600.0, "1小时", "1 h"),
+            (86_399.0, "23小时59分", "23 h 59 min"),
+            (90_061.0, "1天1小时", "1 d 1 h"),
+            (86_460.0, "1天", "1 d"),
+        ] {
+            assert_eq!((ZH.lasting(seconds).as_str(), EN.lasting(seconds).as_str()), (zh, en));
+        }
+    }
+
+    #[test]
+    fn money_is_grouped_and_never_rounded() {
+        let money = |amount: &str| ZH.money(&json!({"amount": amount, "currency": "CNY"}));
+        assert_eq!(money("1234567.50"), "CNY 1,234,567.50");
+        assert_eq!(money("-999"), "CNY -999");
+        assert_eq!(money("100000000000000000000"), "CNY 100,000,000,000,000,000,000");
+    }
+
+    #[test]
+    fn times_are_of_the_readers_zone_both_ways() {
+        assert_eq!(ZH.moment(&json!("2026-11-25T03:12:20.746199Z")), "2026-11-25 11:12");
+        assert_eq!(ZH.instant("2026-11-25T11:12"), "2026-11-25T11:12:00+08:00");
+        // The hour that comes twice is the first one; the one that never comes is for the API to refuse.
+        assert_eq!(EN.instant("2026-10-25T02:30"), "2026-10-25T02:30:00+02:00");
+        assert_eq!(EN.instant("2026-03-29T02:30"), "2026-03-29T02:30");
+    }
+}

@@ -1,0 +1,61 @@
+//! Who asks: what a front end shows in its corner, and goes by in what it offers.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::Site;
+use super::admin::RoleName;
+use crate::auth::Authority;
+use crate::problem::Problem;
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new().routes(routes!(me))
+}
+
+/// Whoever asks.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({
+    "tenant": "01970000-0000-7000-8000-000000000001", "actor": "rep:li", "roles": ["rep"], "via": null, "teams": ["north"]
+}))]
+struct Me {
+    /// The tenant.
+    tenant: Uuid,
+    /// The person, as the log names it.
+    actor: String,
+    /// What it may do.
+    roles: BTreeSet<RoleName>,
+    /// The key that acts for the person; null where the person's own key was sent.
+    via: Option<String>,
+    /// The teams that the person is in or leads, by key.
+    teams: BTreeSet<String>,
+}
+
+/// Tell who asks
+///
+/// The tenant, person and roles that the credential names, together with the header `Waymark-Actor`.
+#[utoipa::path(
+    get, path = "/v1/me", tag = "operations",
+    responses((status = 200, description = "Whoever asks.", body = Me))
+)]
+async fn me(State(site): State<Site>, Authority(caller): Authority) -> Result<Json<Me>, Problem> {
+    let company = site.app.companies.now(caller.tenant).await?;
+    let actor = &caller.actor;
+    let teams = company.people.teams.values().filter(|team| {
+        let is_member = actor.rep_id().is_some_and(|rep| team.members.contains(rep));
+        is_member || team.supervisors.contains(&actor.name)
+    });
+    Ok(Json(Me {
+        tenant: caller.tenant.0,
+        actor: actor.name.clone(),
+        roles: actor.roles.iter().map(RoleName::from).collect(),
+        via: caller.via.clone(),
+        teams: teams.map(|team| team.key.clone()).collect(),
+    }))
+}
