@@ -113,6 +113,7 @@ fn select(words: Words, name: &str, caption: &str, choices: &[Value], required: 
 fn caption(words: Words, name: &str) -> String {
     const CAPTIONS: &[(&str, &str, &str)] = &[
         ("amount", "金额", "Amount"),
+        ("at", "何时", "When"),
         ("channel", "方式", "Channel"),
         ("contract", "合同", "Contract"),
         ("currency", "币种", "Currency"),
@@ -122,6 +123,7 @@ fn caption(words: Words, name: &str) -> String {
         ("evidence", "凭证", "Evidence"),
         ("goal_reached", "目标达成", "Goal reached"),
         ("kind", "种类", "Kind"),
+        ("next_plan", "下一步计划", "Next plan"),
         ("next_step", "下一步", "Next step"),
         ("note", "备注", "Note"),
         ("postponed_until", "延期至", "Postponed until"),
@@ -131,6 +133,9 @@ fn caption(words: Words, name: &str) -> String {
         ("sha256", "SHA-256", "SHA-256"),
         ("starts_on", "开始日期", "Starts on"),
         ("sub_status", "子状态", "Sub-status"),
+        ("summary", "谈了什么", "What was said"),
+        ("text", "内容", "Text"),
+        ("to", "到", "To"),
         ("won_amount", "成交金额", "Won amount"),
     ];
     let last = name.rsplit('.').next().unwrap_or(name);

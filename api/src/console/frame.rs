@@ -43,10 +43,8 @@ impl FromRequestParts<Console> for Frame {
         let here = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
         let here = here.map_or("/console", |here| here.as_str()).to_owned();
         let words = Words::from(&visitor);
-        let (me, pipelines) = tokio::join!(
-            console.api.get(&visitor, "/v1/me"),
-            console.api.get(&visitor, "/v1/pipelines")
-        );
+        let (me, pipelines) =
+            tokio::join!(console.api.get(&visitor, "/v1/me"), console.api.get(&visitor, "/v1/pipelines"));
         match (me, pipelines) {
             (Ok(me), Ok(pipelines)) => {
                 Ok(Self { console: console.clone(), visitor, words, me, pipelines, here })

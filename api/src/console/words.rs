@@ -97,6 +97,15 @@ impl Words {
         format!("{} {sign}{grouped}{point}{decimals}", money["currency"].as_str().unwrap_or_default())
     }
 
+    /// Who holds a customer, where there is little room: a rep by name, of pools only that it is one.
+    pub(super) fn holder(self, owner: &Value) -> &str {
+        if owner["kind"] == "pool" {
+            self.say("公海", "Pool")
+        } else {
+            owner["id"].as_str().unwrap_or_default()
+        }
+    }
+
     /// An owner: a rep, or a pool.
     pub(super) fn owner(self, owner: &Value) -> String {
         let id = owner["id"].as_str().unwrap_or_default();
@@ -118,9 +127,8 @@ impl Words {
     }
 
     /// A mark on a card.
-    pub(super) fn flag<'a>(self, flag: &'a str) -> &'a str {
+    pub(super) fn flag(self, flag: &str) -> &str {
         match flag {
-            "in_pool" => self.say("公海", "in pool"),
             "overdue_follow_up" => self.say("逾期", "overdue"),
             "erased" => self.say("已删除", "erased"),
             other => other,
@@ -128,7 +136,7 @@ impl Words {
     }
 
     /// What happened, by the type of the event.
-    pub(super) fn event<'a>(self, event_type: &'a str) -> &'a str {
+    pub(super) fn event(self, event_type: &str) -> &str {
         let known = EVENTS.iter().find(|(known, ..)| *known == event_type);
         known.map_or(event_type, |(_, zh, en)| self.say(zh, en))
     }

@@ -68,6 +68,6 @@ mod tests {
 
     #[test]
     fn coordinates_are_short() {
-        assert_eq!((at(3.0), at(3.14), at(-0.5)), ("3".to_owned(), "3.1".to_owned(), "-0.5".to_owned()));
+        assert_eq!((at(3.0), at(3.24), at(-0.5)), ("3".to_owned(), "3.2".to_owned(), "-0.5".to_owned()));
     }
 }

@@ -71,12 +71,15 @@ fn card(words: Words, card: &Value) -> Markup {
         a.card href={ "/console/customers/" (id) } {
             strong { @if let Some(name) = card["name"].as_str() { (name) } @else { (id) } }
             span.line {
-                span { (words.owner(&card["owner"])) }
+                span title=(text(&card["owner"]["id"])) { (words.holder(&card["owner"])) }
                 span title=(words.moment(&card["entered_at"])) { (words.lasting(figure(&card["age_seconds"]))) }
             }
             @if card["amount"].is_object() { span.money { (words.money(&card["amount"])) } }
-            @for flag in card["flags"].as_array().into_iter().flatten() {
-                span.flag data-flag=(text(flag)) { (words.flag(text(flag))) }
+            span.flags {
+                // Whose it is stands above.
+                @for flag in card["flags"].as_array().into_iter().flatten().filter(|flag| **flag != "in_pool") {
+                    span.flag data-flag=(text(flag)) { (words.flag(text(flag))) }
+                }
             }
         }
     }

@@ -339,7 +339,11 @@ fn story(words: Words, sheet: &Sheet, asked: &Asked) -> Markup {
                 }
             }
             ol.timeline {
-                @for item in items(&sheet.timeline).iter().rev() { (happening(words, sheet, item)) }
+                // That a rule acted is told by what it did; whoever wants the record as it is sees both.
+                @for item in items(&sheet.timeline).iter().rev()
+                    .filter(|item| view == "recorded" || item["type"] != "customer.automation_ran") {
+                    (happening(words, sheet, item))
+                }
             }
         }
     }

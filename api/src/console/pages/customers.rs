@@ -51,7 +51,7 @@ pub(in super::super) async fn show(frame: Frame, asked: Asked) -> Response {
                             } }
                             td { (text(&journey["stage_name"])) }
                             td { (words.lasting(figure(&journey["age_seconds"]))) }
-                            td { (words.owner(&customer["owner"])) }
+                            td title=(text(&customer["owner"]["id"])) { (words.holder(&customer["owner"])) }
                             td { (text(&customer["tier"])) }
                             td.number { @if customer["amount"].is_object() { (words.money(&customer["amount"])) } }
                             td { (words.moment(&customer["next_action"]["at"])) }

@@ -104,7 +104,7 @@ fn customer(words: Words, entry: &Value) -> Markup {
         a.card href={ "/console/customers/" (text(&entry["customer_id"])) } {
             strong { (entry["customer_name"].as_str().unwrap_or(text(&entry["customer_id"]))) }
             span.line {
-                span { (words.owner(&entry["owner"])) }
+                span title=(text(&entry["owner"]["id"])) { (words.holder(&entry["owner"])) }
                 @if let Some(since) = entry["since_last_activity_seconds"].as_f64() {
                     span { (words.say("未联系", "silent for")) " " (words.lasting(since)) }
                 }
