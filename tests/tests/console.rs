@@ -30,14 +30,12 @@ async fn every_link_of_every_page_leads_somewhere() {
     let team = Team::on(PIPELINE).await;
     let li = team.rep("li");
     let mine = li.register(team.customer_of("li", "港口食品 Harbour Foods")).await;
-    li.command(
-        &mine,
-        "transitions",
-        json!({"to": "need_confirmed", "note": "by May", "next_step": "send a proposal"}),
-    )
-    .await
-    .expect(200);
-    li.command(&mine, "notes", json!({"text": "asked twice"})).await.expect(200);
+    for (what, body) in [
+        ("transitions", json!({"to": "need_confirmed", "note": "by May", "next_step": "send a proposal"})),
+        ("notes", json!({"text": "asked twice"})),
+    ] {
+        assert_eq!(li.command(&mine, what, body).await.status, 200);
+    }
     let admin = team.admin();
     // Whatever the pages are made of has taken everything in.
     let folded = ["boards/landian-6?limit=1", "dwell/landian-6?unit=stay", "tasks?limit=1"]
