@@ -11,6 +11,7 @@
 
 pub mod actor;
 pub mod automation;
+pub mod calendar;
 pub mod company;
 pub mod context;
 pub mod customer;

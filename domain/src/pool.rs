@@ -2,11 +2,12 @@
 
 pub mod rules;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::Label;
+use crate::calendar::first_stroke;
 use rules::PoolRules;
 
 /// What sort of pool it is.
@@ -54,8 +55,5 @@ impl Pool {
 /// The first instant of a local date. Where clocks jump over midnight the day begins after the jump; where they
 /// strike midnight twice, at the first stroke.
 pub(crate) fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
-    let midnight = date.and_time(NaiveTime::MIN);
-    let local = (0..=24 * 4).map(|quarters| midnight + TimeDelta::minutes(15 * quarters));
-    let first = local.filter_map(|time| zone.from_local_datetime(&time).earliest()).next();
-    first.map_or_else(|| midnight.and_utc(), |start| start.with_timezone(&Utc))
+    first_stroke(zone, date.and_time(NaiveTime::MIN))
 }

@@ -38,10 +38,10 @@ pub use board::{
     TouchReport,
 };
 pub use dwell::{
-    ActorCount, Censored, Clock, CompletedSeconds, CurvePoint, DayCount, DwellQuery, DwellReport, Ending,
-    Exit, FlowsReport, HeatmapQuery, HeatmapReport, KaplanMeier, Passage, PathReport, PathsQuery,
-    PathsReport, Quantiles, StageCount, StagePair, StageReport, StandingReport, StayReport, StaysReport,
-    Unit, Window,
+    ActorCount, CalendarReport, Censored, Clock, CompletedSeconds, CurvePoint, DayCount, DwellQuery,
+    DwellReport, Ending, Exit, FlowsReport, HeatmapQuery, HeatmapReport, KaplanMeier, Passage, PathReport,
+    PathsQuery, PathsReport, Quantiles, StageCount, StagePair, StageReport, StandingReport, StayReport,
+    StaysReport, Unit, Window,
 };
 pub use error::ProjectionError;
 pub use nodes::Node;

@@ -148,7 +148,8 @@ impl Table {
         posts.extend(
             ["/v1/customers", "/v1/pipelines", "/v1/pipelines/landian-6/versions"].map(str::to_owned),
         );
-        let set_up = ["handovers", "deputies", "admin/teams", "admin/fields", "admin/rates"];
+        let set_up =
+            ["handovers", "deputies", "admin/teams", "admin/fields", "admin/rates", "admin/calendars"];
         posts.extend(set_up.iter().map(|what| format!("/v1/{what}")));
         posts
     }
@@ -404,6 +405,14 @@ impl Table {
             &json!({"key": "size", "name": name, "type": "text", "many": true}),
             "options",
         );
+        let calendar = |zone: &str, day: &str, from: &str| {
+            let name = json!({"zh": "办公", "en": "Office"});
+            json!({"key": "office", "name": name, "timezone": zone, "weekly": {day: [{"from": from, "to": "18:00"}]}})
+        };
+        self.send("/v1/admin/calendars", &calendar("Mars/Base", "mon", "09:00"), "timezone");
+        self.send("/v1/admin/calendars", &calendar("UTC", "monday", "09:00"), "weekly.monday");
+        self.send("/v1/admin/calendars", &calendar("UTC", "mon", "9 Uhr"), "weekly.mon[0].from");
+        self.send("/v1/admin/calendars", &calendar("UTC", "mon", "19:00"), "weekly.mon");
         let rates = |base: &str, code: &str, rate: Value| json!({"date": "2026-01-02", "base": base, "rates": {code: rate}});
         self.send("/v1/admin/rates", &rates("DEM", "USD", json!("7.1")), "base");
         self.send("/v1/admin/rates", &rates("CNY", "usd", json!("7.1")), "rates.usd");

@@ -108,6 +108,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("DELETE", "/v1/admin/fields/{key}", Access::Roles(SET_UP)),
     ("POST", "/v1/admin/rates", Access::Roles(SET_UP)),
     ("GET", "/v1/admin/rates", Access::Roles(ALL)),
+    ("POST", "/v1/admin/calendars", Access::Roles(SET_UP)),
+    ("GET", "/v1/admin/calendars", Access::Roles(ALL)),
 ];
 
 /// Who may use the route; none where there is no such route.

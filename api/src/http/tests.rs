@@ -308,6 +308,47 @@ async fn figures_are_served_for_every_kind_of_question() {
 }
 
 #[tokio::test]
+async fn working_hours_go_by_the_calendar_that_was_known_then() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;
+    bench.later(24);
+    let moved = json!({"to": "need_confirmed", "note": "三台", "next_step": "报价"});
+    assert_eq!(bench.post(&key, &format!("/v1/customers/{id}/transitions"), &moved).await.status, 200);
+    let set = async |to: &str| {
+        let (name, hours) = (json!({"zh": "办公", "en": "Office"}), json!([{"from": "09:00", "to": to}]));
+        let weekly = json!({"mon": hours, "tue": hours});
+        let body = json!({"key": "office", "name": name, "timezone": "Asia/Shanghai", "weekly": weekly});
+        bench.post(&key, "/v1/admin/calendars", &body).await.json()["position"].as_u64().unwrap()
+    };
+    let known = set("18:00").await;
+    set("17:00").await;
+    bench.catch_up().await;
+    let worked = async |query: String| {
+        let report = bench.get(&key, &format!("/v1/dwell/landian-6?clock=business{query}")).await.json();
+        let stage =
+            report["stages"].as_array().unwrap().iter().find(|stage| stage["stage"] == "first_contact");
+        (
+            report["calendar"]["version"].clone(),
+            stage.unwrap()["completed_seconds"]["total"].as_f64().unwrap() / 3_600.0,
+        )
+    };
+    // From Monday 16:00 in Shanghai to Tuesday 16:00.
+    assert_eq!(worked(String::new()).await, (json!(2), 8.0));
+    assert_eq!(worked(format!("&calendar=office&known_position={known}")).await, (json!(1), 9.0));
+    let listed = bench.get(&key, "/v1/admin/calendars").await.json();
+    assert_eq!(
+        (&listed["items"][0]["version"], &listed["items"][0]["weekly"]["mon"][0]["to"]),
+        (&json!(2), &json!("17:00"))
+    );
+    for query in ["clock=business&calendar=works", "clock=owned&calendar=office"] {
+        let refused = bench.get(&key, &format!("/v1/dwell/landian-6?{query}")).await;
+        assert_eq!(refused.problem(422, "invalid-value")["violations"][0]["field"], "calendar");
+    }
+    let far = bench.get(&key, "/v1/dwell/landian-6?clock=business&effective_at=9999-12-31T23:59:59Z").await;
+    assert_eq!(far.problem(422, "invalid-value")["violations"][0]["field"], "effective_at");
+}
+
+#[tokio::test]
 async fn absurd_numbers_and_texts_are_no_fault_of_ours() {
     let (bench, key) = Bench::with_pipeline().await;
     let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::actor::Role;
+use crate::calendar::Calendar;
 use crate::customer::codec::{CodecError, EventType};
 use crate::field::Field;
 use crate::money::Rates;
@@ -70,6 +71,13 @@ pub struct RatesSet {
     pub rates: Rates,
 }
 
+/// A working calendar is as it is from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalendarSet {
+    /// The whole calendar.
+    pub calendar: Calendar,
+}
+
 macro_rules! company_types {
     ($($variant:ident $name:literal $version:literal)*) => {
         /// Something that happened to what a tenant has set up.
@@ -121,6 +129,7 @@ company_types! {
     FieldDeclared "field.declared" 1
     FieldWithdrawn "field.withdrawn" 1
     RatesSet "rates.set" 1
+    CalendarSet "calendar.set" 1
 }
 
 impl CompanyEvent {

@@ -1,4 +1,4 @@
-//! What a tenant sets up for itself: its people, the fields it describes customers with, and its rates.
+//! What a tenant sets up for itself: its people, the fields it describes customers with, its rates and its working hours.
 //!
 //! One small aggregate with a history of its own in the log, so that an auditor sees who changed what, and a
 //! question about the past is answered with the teams of then.
@@ -11,6 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::actor::Role;
+use crate::calendar::{self, Calendar};
 use crate::field::{Field, Fields};
 use crate::money::{Rates, decimals};
 use crate::people::{Deputy, People, Team};
@@ -18,8 +19,8 @@ use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Actor, Label, field, people};
 pub use event::CompanyEvent;
 use event::{
-    DeputyAppointed, DeputyDismissed, FieldDeclared, FieldWithdrawn, RatesSet, RolesSet, TeamDissolved,
-    TeamSet,
+    CalendarSet, DeputyAppointed, DeputyDismissed, FieldDeclared, FieldWithdrawn, RatesSet, RolesSet,
+    TeamDissolved, TeamSet,
 };
 
 const MAX_LINE_CHARS: usize = 100;
@@ -36,6 +37,8 @@ pub struct Company {
     pub fields: Fields,
     /// The rates, by day.
     pub rates: BTreeMap<NaiveDate, Rates>,
+    /// The working calendars by key, each with how often it was set: its version.
+    pub calendars: BTreeMap<String, (u32, Calendar)>,
 }
 
 /// What is asked for.
@@ -57,6 +60,8 @@ pub enum CompanyCommand {
     WithdrawField(String),
     /// The rates of a day.
     SetRates(Rates),
+    /// A working calendar as it is to be, new or changed.
+    SetCalendar(Calendar),
 }
 
 impl Company {
@@ -81,6 +86,10 @@ impl Company {
             CompanyEvent::FieldWithdrawn(event) => drop(self.fields.remove(&event.key)),
             CompanyEvent::RatesSet(event) => {
                 self.rates.insert(event.rates.date, event.rates.clone());
+            }
+            CompanyEvent::CalendarSet(event) => {
+                let before = self.calendars.get(&event.calendar.key).map_or(0, |(version, _)| *version);
+                self.calendars.insert(event.calendar.key.clone(), (before + 1, event.calendar.clone()));
             }
         }
     }
@@ -128,6 +137,9 @@ pub fn decide(
         ),
         CompanyCommand::SetRates(rates) => {
             (lawful_rates(&rates, now), CompanyEvent::RatesSet(RatesSet { rates }))
+        }
+        CompanyCommand::SetCalendar(calendar) => {
+            (calendar::unlawful(&calendar), CompanyEvent::CalendarSet(CalendarSet { calendar }))
         }
     };
     Refusal::unless_met([unmet])?;

@@ -20,8 +20,8 @@ use crate::model::{Memory, ReadModel, Scope, Writes};
 pub(crate) use load::{Loaded, load};
 pub(crate) use occupants::occupants;
 pub use report::dwell::{
-    Censored, Clock, CompletedSeconds, CurvePoint, DwellQuery, DwellReport, Exit, KaplanMeier, StageReport,
-    Unit,
+    CalendarReport, Censored, Clock, CompletedSeconds, CurvePoint, DwellQuery, DwellReport, Exit,
+    KaplanMeier, StageReport, Unit,
 };
 pub use report::flows::{ActorCount, DayCount, FlowsReport, Passage, Quantiles, StageCount, StagePair};
 pub use report::heatmap::{HeatmapQuery, HeatmapReport};

@@ -167,6 +167,12 @@ impl Histories {
         self.customers.is_empty()
     }
 
+    /// When the first of them began; none when there is none.
+    #[must_use]
+    pub fn began_at(&self) -> Option<Micros> {
+        self.records.iter().map(|record| record.at).min()
+    }
+
     /// How many records the journeys have together.
     #[must_use]
     pub fn records(&self) -> usize {

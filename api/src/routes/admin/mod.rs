@@ -1,5 +1,6 @@
-//! Setting a tenant up: API keys, members, teams, custom fields and rates.
+//! Setting a tenant up: API keys, members, teams, custom fields, rates and working calendars.
 
+mod calendars;
 mod fields;
 mod keys;
 mod members;
@@ -30,6 +31,7 @@ pub(super) fn router() -> OpenApiRouter<Site> {
         .routes(routes!(fields::declare, fields::list))
         .routes(routes!(fields::withdraw))
         .routes(routes!(rates::set, rates::list))
+        .routes(routes!(calendars::set, calendars::list))
 }
 
 /// A body that says nothing.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waymark_domain::Pipeline;
+use waymark_domain::calendar::Calendar;
 use waymark_domain::pipeline::StageType;
 use waymark_eventstore::Position;
 
@@ -15,6 +16,7 @@ use crate::figures::dwell::{Lengths, Question, StageDwell, dwell as figures};
 use crate::figures::flows::flows;
 use crate::figures::survival::Curve;
 use crate::figures::{self, Histories, Micros, quantile, seconds};
+use crate::history::instant;
 
 use super::flows::Quantiles;
 
@@ -38,8 +40,22 @@ pub enum Clock {
     Calendar,
     /// Not while the journey was paused explicitly.
     Active,
+    /// Only in the working hours of a calendar.
+    Business,
     /// Only while the customer belonged to a rep, not to a pool.
     Owned,
+}
+
+/// The working calendar that a figure was counted by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CalendarReport {
+    /// The calendar.
+    pub key: String,
+    /// How often it had been set by then.
+    pub version: u32,
+    /// The zone whose wall time its hours are.
+    #[schema(example = "Asia/Shanghai")]
+    pub timezone: String,
 }
 
 /// What is asked.
@@ -55,6 +71,8 @@ pub struct DwellQuery {
     pub unit: Unit,
     /// The clock.
     pub clock: Clock,
+    /// The working hours, with their version, for [`Clock::Business`].
+    pub calendar: Option<(u32, Calendar)>,
     /// Up to where the restricted mean goes.
     pub horizon_seconds: u64,
     /// Whether the survival curves are wanted.
@@ -76,6 +94,8 @@ pub struct DwellReport {
     pub unit: Unit,
     /// Which time passes.
     pub clock: Clock,
+    /// Whose working hours, where they are counted.
+    pub calendar: Option<CalendarReport>,
     /// The pipeline versions that the stays are of, in order.
     pub versions: Vec<u32>,
     /// The stages, in the pipeline's order.
@@ -214,12 +234,18 @@ pub(crate) async fn dwell(view: &mut View, pipeline: &Pipeline, query: &DwellQue
     };
     let finals = is_final(&histories, pipeline);
     let is_final = |stage: u32| finals[stage as usize];
-    let stages = match pasts.filter(|_| owned) {
-        None => figures(&histories, &question, is_final, |_, from, to| to - from),
-        Some(pasts) => figures(&histories, &question, is_final, |journey, from, to| {
+    let working = query.calendar.as_ref().filter(|_| query.clock == Clock::Business);
+    let working = working.and_then(|(_, calendar)| {
+        let first = instant(histories.began_at()?);
+        Some(calendar.working_time(first, instant(question.until)))
+    });
+    let stages = figures(&histories, &question, is_final, |journey, from, to| match (&working, &pasts) {
+        (Some(working), _) => working.between(from, to),
+        (None, Some(pasts)) if owned => {
             pasts.get(&histories.customer(journey)).map_or(0, |past| past::owned(past, from, to))
-        }),
-    };
+        }
+        _ => to - from,
+    });
     let passages = flows(&histories, question.until, is_final).first_passage;
     let report = |(stage, number): (String, Option<u32>)| {
         let empty = StageDwell::empty();
@@ -236,6 +262,7 @@ pub(crate) async fn dwell(view: &mut View, pipeline: &Pipeline, query: &DwellQue
         position: view.position,
         unit: query.unit,
         clock: query.clock,
+        calendar: query.calendar.as_ref().map(CalendarReport::of),
         versions: histories.versions(query.at.micros()),
         stages: in_order(&histories, pipeline).into_iter().map(report).collect(),
         notes: notes(query),
@@ -253,6 +280,12 @@ fn notes(query: &DwellQuery) -> Vec<String> {
         );
     }
     notes
+}
+
+impl CalendarReport {
+    fn of((version, calendar): &(u32, Calendar)) -> Self {
+        Self { key: calendar.key.clone(), version: *version, timezone: calendar.timezone.name().to_owned() }
+    }
 }
 
 impl StageReport {

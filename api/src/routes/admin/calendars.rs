@@ -1,0 +1,176 @@
+//! Working calendars: set, listed.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::Names;
+use crate::auth::Authority;
+use crate::domain::Label;
+use crate::domain::calendar::{Calendar, Hours, WallTime, Weekday};
+use crate::domain::company::CompanyCommand;
+use crate::http::answer::{Accepted, List};
+use crate::http::query::Nothing;
+use crate::http::{Command, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// When a tenant works.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "key": "office", "name": {"zh": "办公时间", "en": "Office hours"}, "timezone": "Asia/Shanghai",
+    "weekly": {"mon": [{"from": "09:00", "to": "12:00"}, {"from": "13:30", "to": "18:00"}]},
+    "days": {"2026-10-01": [], "2026-10-10": [{"from": "09:00", "to": "18:00"}]}
+}))]
+pub(super) struct CalendarBody {
+    /// Names it.
+    key: String,
+    /// What it is called.
+    name: Names,
+    /// The IANA zone whose wall time the hours are.
+    timezone: String,
+    /// The hours of each weekday, `mon` to `sun`; none on a day that is not named.
+    weekly: BTreeMap<String, Vec<Span>>,
+    /// Days that differ: a holiday has no hours, a Saturday that works in its stead has its own.
+    #[serde(default)]
+    days: BTreeMap<NaiveDate, Vec<Span>>,
+}
+
+/// A span of working time within a day, its end excluded.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+pub(super) struct Span {
+    /// When it begins: `HH:MM`.
+    #[schema(example = "09:00")]
+    from: String,
+    /// When it ends: `24:00` at the latest.
+    #[schema(example = "18:00")]
+    to: String,
+}
+
+/// A working calendar as it is now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct CalendarAnswer {
+    /// Names it.
+    key: String,
+    /// How often it was set.
+    version: u32,
+    /// What it is called.
+    name: Names,
+    /// The IANA zone whose wall time the hours are.
+    timezone: String,
+    /// The hours of each weekday.
+    weekly: BTreeMap<String, Vec<Span>>,
+    /// Days that differ.
+    days: BTreeMap<NaiveDate, Vec<Span>>,
+}
+
+impl CalendarBody {
+    fn calendar(self) -> Result<Calendar, Problem> {
+        let timezone: Tz = self.timezone.parse().map_err(|_| {
+            let message = Label::new(
+                "应为 IANA 时区，例如 Asia/Shanghai。",
+                "It must be an IANA zone, such as Asia/Shanghai.",
+            );
+            Problem::invalid_value("timezone", message)
+        })?;
+        let weekly = self.weekly.into_iter().map(|(name, spans)| {
+            let field = format!("weekly.{name}");
+            Ok((weekday(&name, &field)?, hours(&field, spans)?))
+        });
+        let days =
+            self.days.into_iter().map(|(date, spans)| Ok((date, hours(&format!("days.{date}"), spans)?)));
+        Ok(Calendar {
+            key: self.key,
+            name: self.name.into(),
+            timezone,
+            weekly: weekly.collect::<Result<_, Problem>>()?,
+            days: days.collect::<Result<_, Problem>>()?,
+        })
+    }
+}
+
+fn weekday(name: &str, field: &str) -> Result<Weekday, Problem> {
+    serde_json::from_value(Value::String(name.to_owned())).map_err(|_| {
+        let message = Label::new(
+            "应为 mon、tue、wed、thu、fri、sat 或 sun。",
+            "It is mon, tue, wed, thu, fri, sat or sun.",
+        );
+        Problem::invalid_value(field, message)
+    })
+}
+
+fn hours(field: &str, spans: Vec<Span>) -> Result<Vec<Hours>, Problem> {
+    let time = |n: usize, end: &str, text: String| {
+        WallTime::try_from(text).map_err(|_| {
+            let message = Label::new(
+                "应为 HH:MM，从 00:00 到 24:00。",
+                "A time of day is written HH:MM, from 00:00 to 24:00.",
+            );
+            Problem::invalid_value(&format!("{field}[{n}].{end}"), message)
+        })
+    };
+    let read = |(n, span): (usize, Span)| {
+        Ok(Hours { from: time(n, "from", span.from)?, to: time(n, "to", span.to)? })
+    };
+    spans.into_iter().enumerate().map(read).collect()
+}
+
+impl CalendarAnswer {
+    fn of((version, calendar): &(u32, Calendar)) -> Self {
+        let spans = |hours: &Vec<Hours>| {
+            let span = |hours: &Hours| Span { from: hours.from.to_string(), to: hours.to.to_string() };
+            hours.iter().map(span).collect::<Vec<Span>>()
+        };
+        let weekly = calendar.weekly.iter().map(|(day, hours)| (day.as_str().to_owned(), spans(hours)));
+        Self {
+            key: calendar.key.clone(),
+            version: *version,
+            name: Names::from(&calendar.name),
+            timezone: calendar.timezone.name().to_owned(),
+            weekly: weekly.collect(),
+            days: calendar.days.iter().map(|(date, hours)| (*date, spans(hours))).collect(),
+        }
+    }
+}
+
+/// Set a working calendar
+///
+/// New, or changed as a whole: that is its next version. Figures of the past go by the version that was known then.
+#[utoipa::path(
+    post, path = "/v1/admin/calendars", tag = "admin", request_body = CalendarBody,
+    responses(
+        (status = 200, description = "Set.", body = Accepted),
+        (status = 422, description = "A zone, a day or a span is wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn set(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Command { body, meta }: Command<CalendarBody>,
+) -> Result<Accepted, Problem> {
+    let calendar = body.calendar()?;
+    let mut resource = Map::new();
+    resource.insert("key".to_owned(), Value::String(calendar.key.clone()));
+    Ok(site.app.set_up(&caller, &meta, &CompanyCommand::SetCalendar(calendar), resource).await?.into())
+}
+
+/// List the working calendars
+#[utoipa::path(
+    get, path = "/v1/admin/calendars", tag = "admin",
+    responses((status = 200, description = "Every calendar as it is now, by key.", body = List<CalendarAnswer>))
+)]
+pub(super) async fn list(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    _: Query<Nothing>,
+) -> Result<Json<List<CalendarAnswer>>, Problem> {
+    let company = site.app.companies.now(caller.tenant).await?;
+    Ok(Json(List::whole(company.calendars.values().map(CalendarAnswer::of).collect())))
+}
