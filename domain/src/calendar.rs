@@ -177,12 +177,12 @@ impl WorkingTime {
 
 /// The first instant at which clocks of a zone show a time; where they jump over it, the first after the jump.
 pub(crate) fn first_stroke(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
-    stroke(zone, local, |found| found.earliest())
+    stroke(zone, local, chrono::MappedLocalTime::earliest)
 }
 
 /// The last one.
 fn last_stroke(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
-    stroke(zone, local, |found| found.latest())
+    stroke(zone, local, chrono::MappedLocalTime::latest)
 }
 
 /// Jumps are of quarters of an hour, and of a day at most.
