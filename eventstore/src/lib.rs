@@ -21,6 +21,7 @@ mod moving;
 pub mod postgres;
 mod prepare;
 mod query;
+mod queue;
 mod sqlite;
 mod store;
 pub mod vault;

@@ -28,6 +28,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod turns;
 mod work;
 
 pub use ask::{At, Filter};

@@ -210,6 +210,33 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_dead_nodes_tenants_are_taken_by_its_fourth_missing_beat() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let db = Db::sqlite(&folder.path().join("views"), crate::db::Commit::Lazy).await.unwrap();
+        crate::schema::create(&db).await.unwrap();
+        let seconds = Arc::new(AtomicI64::new(0));
+        let [dying, other] = [1, 2].map(|id| nodes(id, &seconds));
+        let tenants = || (0..50).map(|tenant| TenantId(Uuid::from_u128(tenant)));
+        for beat in 1..=5 {
+            seconds.fetch_add(1, Ordering::Relaxed);
+            other.beat(&db, beat).await.unwrap();
+            // At the worst moment for the other: right after it looked.
+            dying.beat(&db, beat).await.unwrap();
+        }
+        let left = tenants().filter(|tenant| !other.is_mine(*tenant)).count();
+        assert!(left > 10, "the dying node had its share");
+        let mut beats = 0;
+        while tenants().any(|tenant| !other.is_mine(tenant)) {
+            beats += 1;
+            assert!(beats <= 4, "its tenants still wait");
+            seconds.fetch_add(1, Ordering::Relaxed);
+            other.beat(&db, 5 + beats).await.unwrap();
+        }
+        assert_eq!(beats, 4, "a node that is slow by three beats keeps its tenants");
+        assert!(!other.is_other_alive(&db, Some(dying.me())).await.unwrap(), "and its seats may be taken");
+    }
+
     #[test]
     fn the_work_is_theirs_who_know_the_newest_folds() {
         let me = nodes(1, &Arc::new(AtomicI64::new(0)));

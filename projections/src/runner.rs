@@ -124,3 +124,39 @@ async fn wake(mut log: watch::Receiver<u64>, awake: Arc<Notify>) {
         awake.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::tests::world::World;
+
+    #[tokio::test]
+    async fn a_round_gives_every_tenant_one_page_however_much_one_of_them_has() {
+        let world = World::new();
+        let tenants: Vec<TenantId> = (1..=12).map(|number| TenantId(Uuid::from_u128(number))).collect();
+        let moved = json!({"journey": "sales", "pipeline_version": 1, "cycle": 1, "to": "quoted"});
+        for (number, &tenant) in tenants.iter().enumerate() {
+            let (count, data) = match number {
+                0 => (2 * PAGE as usize, &moved),
+                1 => (30, &json!({"to": 1})),
+                _ => (1, &moved),
+            };
+            let events = vec![("customer.moved", data.clone()); count];
+            world.append_all(tenant, Uuid::from_u128(1), events).await;
+        }
+        let projections = world.projections("p").await;
+        for model in projections.models() {
+            assert_eq!(round(&projections, &model, &tenants).await, Pace::Behind);
+        }
+        for (number, &tenant) in tenants.iter().enumerate() {
+            let left = if number == 0 { u64::from(PAGE) } else { 0 };
+            let parked = if number == 1 { 30 } else { 0 };
+            for status in projections.status(tenant).await.unwrap() {
+                assert_eq!((status.lag, status.parked), (left, parked), "{number}: {}", status.name);
+            }
+        }
+    }
+}

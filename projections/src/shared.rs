@@ -1,16 +1,16 @@
 //! Runs the projectors of many tenants on one of several nodes: a few workers take turns, a page at a time.
 //!
-//! What is ready stands in a queue. A worker takes the first, folds one page of it, and puts it back at the end when
-//! there is more: a long backlog or an error of one tenant costs the others nothing but its turns. A tenant without news
-//! costs a place in a table: its log's watch wakes it. Which tenants are this node's is told by [`crate::nodes`].
+//! Whose turn it is, is told by [`crate::turns`]: a long backlog or an error of one tenant costs the others nothing but
+//! its turns. A tenant without news costs a place in a table: its log's watch wakes it. Which tenants are this node's is
+//! told by [`crate::nodes`].
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use waymark_eventstore::TenantId;
 
 use crate::checkpoint::Which;
@@ -19,9 +19,8 @@ use crate::model::ReadModel;
 use crate::nodes::Nodes;
 use crate::projections::Projections;
 use crate::runner::{PAGE, REST};
+use crate::turns::{Ended, Turns};
 
-/// Steps under way at once.
-const WORKERS: usize = 4;
 /// How often a node tells that it lives, and looks which tenants are its own.
 const BEAT: Duration = Duration::from_secs(1);
 /// After so many beats every tenant gets a turn, whatever its watch says.
@@ -41,8 +40,8 @@ pub(crate) async fn run(projections: Arc<Projections>, shutdown: impl Future<Out
             _ = beats.tick() => shift.beat().await,
             Some(tenant) = shift.news.recv() => shift.enqueue_tenant(tenant),
             Some(which) = shift.calls.recv() => shift.hurry(which),
-            Some(ended) = shift.steps.join_next() => shift.ended(ended),
-            Some(Ok(which)) = shift.rests.join_next() => shift.rested(which),
+            Some(ended) = shift.steps.join_next_with_id() => shift.ended(ended),
+            Some(Ok(which)) = shift.rests.join_next() => shift.turns.rested(which),
         }
     }
     shift.leave().await;
@@ -58,13 +57,11 @@ struct Shift {
     heard: mpsc::UnboundedSender<TenantId>,
     news: mpsc::UnboundedReceiver<TenantId>,
     calls: mpsc::UnboundedReceiver<Which>,
-    ready: VecDeque<Which>,
-    queued: HashSet<Which>,
-    steps: JoinSet<(Which, Result<usize>)>,
-    /// What is being folded, and whether there was news meanwhile.
-    running: HashMap<Which, bool>,
+    turns: Turns,
+    steps: JoinSet<Result<usize>>,
+    /// What each step is of.
+    under_way: HashMap<Id, Which>,
     rests: JoinSet<Which>,
-    resting: HashSet<Which>,
 }
 
 impl Shift {
@@ -79,82 +76,65 @@ impl Shift {
             heard,
             news,
             calls,
-            ready: VecDeque::new(),
-            queued: HashSet::new(),
+            turns: Turns::default(),
             steps: JoinSet::new(),
-            running: HashMap::new(),
+            under_way: HashMap::new(),
             rests: JoinSet::new(),
-            resting: HashSet::new(),
         }
     }
 
     fn begin_steps(&mut self) {
-        while self.steps.len() < WORKERS {
-            let Some(which) = self.ready.pop_front() else { return };
-            self.queued.remove(&which);
-            self.running.insert(which, false);
+        while let Some(which) = self.turns.begin() {
             let projections = Arc::clone(&self.projections);
-            self.steps.spawn(async move { (which, step(&projections, which).await) });
+            let step = self.steps.spawn(async move { step(&projections, which).await });
+            self.under_way.insert(step.id(), which);
         }
     }
 
     fn enqueue(&mut self, which: Which) {
-        if !self.mine.contains_key(&which.tenant) {
-            return;
-        }
-        if let Some(news) = self.running.get_mut(&which) {
-            *news = true;
-        } else if self.queued.insert(which) {
-            self.ready.push_back(which);
+        if self.mine.contains_key(&which.tenant) {
+            self.turns.enqueue(which);
         }
     }
 
     /// There is news: whatever of the tenant does not rest has it at its turn.
     fn enqueue_tenant(&mut self, tenant: TenantId) {
-        for which in self.all_of(tenant) {
-            if !self.resting.contains(&which) {
-                self.enqueue(which);
-            }
+        if self.mine.contains_key(&tenant) {
+            self.all_of(tenant).into_iter().for_each(|which| self.turns.news(which));
         }
     }
 
     /// Somebody waits: no rest for it.
     fn hurry(&mut self, which: Which) {
-        self.resting.remove(&which);
-        self.enqueue(which);
-    }
-
-    fn rested(&mut self, which: Which) {
-        if self.resting.remove(&which) {
-            self.enqueue(which);
+        if self.mine.contains_key(&which.tenant) {
+            self.turns.hurry(which);
         }
     }
 
-    fn ended(&mut self, ended: std::result::Result<(Which, Result<usize>), tokio::task::JoinError>) {
-        let (which, step) = match ended {
-            Ok(ended) => ended,
-            Err(error) => {
-                // Which one it was is not told; all of them get a turn at the next sweep.
-                tracing::error!(%error, "a step did not end well");
-                return;
-            }
+    fn ended(&mut self, step: std::result::Result<(Id, Result<usize>), JoinError>) {
+        let (id, step) = match step {
+            Ok((id, step)) => (id, step),
+            Err(error) => (error.id(), Err(ProjectionError::Database(error.to_string()))),
         };
-        let news = self.running.remove(&which).unwrap_or(false);
-        match step {
-            Ok(taken) if taken == PAGE as usize => self.enqueue(which),
-            Ok(taken) if taken > 0 || news => {
-                // What keeps up lets events gather: a step over many costs little more than a step over one.
-                self.resting.insert(which);
-                self.rests.spawn(async move {
-                    tokio::time::sleep(REST).await;
-                    which
-                });
-            }
-            // Nothing was there, another node does the work, or the cause stands in the status until it is gone.
-            Ok(_) | Err(ProjectionError::Fenced | ProjectionError::Paused { .. }) => {}
+        let Some(which) = self.under_way.remove(&id) else { return };
+        let ended = match step {
+            // Left to another node meanwhile.
+            _ if !self.mine.contains_key(&which.tenant) => Ended::Failed,
+            Ok(taken) if taken == PAGE as usize => Ended::Behind,
+            Ok(0) => Ended::Idle,
+            Ok(_) => Ended::Following,
+            // Another node does the work, or the cause stands in the status until it is gone.
+            Err(ProjectionError::Fenced | ProjectionError::Paused { .. }) => Ended::Failed,
             Err(error) => {
                 tracing::error!(%error, tenant = %which.tenant, projection = which.projection, "a step failed");
+                Ended::Failed
             }
+        };
+        if self.turns.ended(which, ended) {
+            self.rests.spawn(async move {
+                tokio::time::sleep(REST).await;
+                which
+            });
         }
     }
 
@@ -245,4 +225,62 @@ async fn step(projections: &Projections, which: Which) -> Result<usize> {
         projections.rebuild(which.tenant, which.projection, &|_, _| {}).await?;
     }
     projections.advance(model, which, PAGE).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::tests::world::{MODELS, World};
+    use crate::turns::WORKERS;
+
+    const BACKLOGGED: TenantId = TenantId(Uuid::from_u128(21));
+    const POISONED: TenantId = TenantId(Uuid::from_u128(22));
+    const CUSTOMER: Uuid = Uuid::from_u128(1);
+
+    fn others() -> impl Iterator<Item = TenantId> {
+        (1..=20).map(|number| TenantId(Uuid::from_u128(number)))
+    }
+
+    async fn is_at_head(projections: &Projections, tenant: TenantId) -> bool {
+        projections.status(tenant).await.unwrap().iter().all(|status| status.lag == 0)
+    }
+
+    #[tokio::test]
+    async fn a_backlog_and_a_parked_customer_keep_nobody_waiting_beyond_a_fixed_number_of_steps() {
+        let world = World::new();
+        let moved = json!({"journey": "sales", "pipeline_version": 1, "cycle": 1, "to": "quoted"});
+        let backlog = vec![("customer.moved", moved.clone()); 3 * PAGE as usize + 1];
+        world.append_all(BACKLOGGED, CUSTOMER, backlog).await;
+        let poison = ("customer.moved", json!({"to": 1}));
+        let behind = vec![("customer.moved", moved.clone()); 30];
+        world.append_all(POISONED, CUSTOMER, [vec![poison], behind].concat()).await;
+        for tenant in others() {
+            world.append_all(tenant, CUSTOMER, vec![("customer.moved", moved.clone())]).await;
+        }
+        let projections = world.projections("p").await;
+        let mut shift = Shift::new(projections.clone());
+        // The two stand first in the queue, as they would after a restart.
+        let tenants: Vec<TenantId> = [BACKLOGGED, POISONED].into_iter().chain(others()).collect();
+        for &tenant in &tenants {
+            shift.take_on(tenant);
+            shift.enqueue_tenant(tenant);
+        }
+        let bound = tenants.len() * MODELS.len() + WORKERS;
+        for _ in 0..bound {
+            shift.begin_steps();
+            let ended = shift.steps.join_next_with_id().await.expect("there is more to do");
+            shift.ended(ended);
+        }
+        for tenant in others() {
+            assert!(is_at_head(&projections, tenant).await, "{tenant} still waits after {bound} steps");
+        }
+        assert!(!is_at_head(&projections, BACKLOGGED).await, "the backlog was no backlog");
+        for status in projections.status(POISONED).await.unwrap() {
+            assert_eq!((status.lag, status.parked), (0, 31), "{}", status.name);
+        }
+        shift.leave().await;
+    }
 }

@@ -5,14 +5,19 @@
 use std::path::Path;
 
 use chrono::SecondsFormat;
+use reqwest::Method;
 use serde_json::{Value, json};
 use waymark_tests::{Installation, Writer, now};
 
 const WRITERS: usize = 6;
 const ROUNDS: usize = 40;
 
+/// The command line is wrong.
+const MISUSED: i32 = 2;
 /// The target holds something else.
 const OCCUPIED: i32 = 3;
+/// What arrived is not what was sent.
+const DIFFERS: i32 = 4;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_to_postgres_killed_in_the_middle_goes_on_and_the_way_back_ends_where_it_began() {
@@ -78,6 +83,54 @@ async fn a_target_that_holds_another_log_is_refused_and_left_alone() {
     let refused = source_copy(&source, &parted, &keys);
     assert_eq!(refused.0, OCCUPIED, "{}", refused.1);
     assert_eq!(parted.verify().0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_tenant_of_several_moves_from_postgres_to_postgres_by_its_name_and_then_the_others() {
+    let Some(source) = Installation::on_postgres() else { return };
+    let Some(target) = Installation::on_postgres() else { return };
+    let mut tales = Vec::new();
+    for tenant in ["default", "north", "south"] {
+        tales.push(Tale::tell(&source, tenant).await);
+    }
+    let keys = keys_of(&source);
+
+    let (code, said) = copy_with(&source, &target, &keys, &["--tenant", "nobody"]);
+    assert_eq!(code, MISUSED, "{said}");
+    assert!(said.contains("nobody"), "{said}");
+    let north = copied(&copy_with(&source, &target, &keys, &["--tenant", "north"]));
+    assert_eq!(north, [("north".to_owned(), tales[1].head, 0)]);
+    assert_eq!(Some(tales[1].head), target.postgres().map(waymark_tests::Database::count_events));
+
+    let all = copied(&copy_with(&source, &target, &keys, &[]));
+    let expected = tales.iter().map(|tale| {
+        let known = if tale.tenant == "north" { tale.head } else { 0 };
+        (tale.tenant.clone(), tale.head, known)
+    });
+    assert_eq!(all, expected.collect::<Vec<_>>());
+    std::fs::copy(&keys, target.directory().join("waymark.keys")).expect("keys can be copied");
+    for tale in &tales {
+        // By the callers' own keys, which came along.
+        assert_eq!(tale.answers(&target).await, tale.answers(&source).await, "{}", tale.tenant);
+    }
+    assert_eq!(target.verify().0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrived_otherwise_than_it_was_sent_is_told_and_nobody_may_call_it() {
+    let Some(target) = Installation::on_postgres() else { return };
+    let source = Installation::on_sqlite();
+    let tale = Tale::tell(&source, "default").await;
+    let keys = keys_of(&source);
+    let arrived = copied(&copy_with(&source, &target, &keys, &[]));
+    assert_eq!(arrived, [("default".to_owned(), tale.head, 0)]);
+
+    // Somebody changes at the target what is remembered of a command. It is no part of the hashed log.
+    let database = target.postgres().expect("the target is on PostgreSQL");
+    assert_eq!(database.execute("UPDATE receipt SET outcome = '\\x7b7d'"), 1);
+    let (code, said) = copy_with(&source, &target, &keys, &[]);
+    assert_eq!(code, DIFFERS, "{said}");
+    assert!(said.contains("receipts") && said.contains("default"), "{said}");
 }
 
 #[test]
@@ -147,8 +200,69 @@ impl Story {
     }
 }
 
+/// What a tenant of several has: a customer that was moved by a command with a receipt.
+struct Tale {
+    tenant: String,
+    key: String,
+    customer: String,
+    head: u64,
+}
+
+impl Tale {
+    async fn tell(installation: &Installation, tenant: &str) -> Self {
+        let arguments = ["token", "create", "--tenant", tenant, "--actor", "admin:root", "--role", "admin"];
+        let key = installation.run(&arguments).succeeded().trim().to_owned();
+        let server = installation.serve();
+        let client = server.with_key(&key);
+        assert_eq!(client.create_pipeline("helloword-13").await.status, 201);
+        let body = json!({"pipeline": "helloword-13", "name": format!("Customer of {tenant}")});
+        let customer = client.register(body).await;
+        let path = format!("/v1/customers/{customer}/transitions");
+        let body = json!({"to": "contacted", "note": tenant, "next_step": "call again"});
+        let moved = client.call(Method::POST, &path).header("Idempotency-Key", tenant).json(&body);
+        moved.send().await.expect(200);
+        let head = client.head().await;
+        assert_eq!(server.stop(), 0);
+        Self { tenant: tenant.to_owned(), key, customer, head }
+    }
+
+    /// What the installation answers of it to its own caller.
+    async fn answers(&self, installation: &Installation) -> Vec<Value> {
+        let server = installation.serve();
+        let then = "2036-01-01T00:00:00Z";
+        let timeline = format!("/v1/customers/{}/timeline?limit=50&effective_at={then}", self.customer);
+        let board = format!("/v1/boards/helloword-13?effective_at={then}");
+        let answers = server.with_key(&self.key).settled(&[timeline, board]).await;
+        assert_eq!(server.stop(), 0);
+        answers
+    }
+}
+
 fn keys_of(installation: &Installation) -> std::path::PathBuf {
-    installation.directory().join("waymark.db.keys")
+    let name = if installation.postgres().is_some() { "waymark.keys" } else { "waymark.db.keys" };
+    installation.directory().join(name)
+}
+
+/// The name of each tenant that a copy answered, its entries, and how many of them were there before.
+fn copied((code, said): &(i32, String)) -> Vec<(String, u64, u64)> {
+    assert_eq!(*code, 0, "{said}");
+    let document = said.find('{').zip(said.rfind('}')).map(|(from, to)| &said[from..=to]);
+    let answer: Value = serde_json::from_str(document.unwrap_or(said)).expect("a JSON document");
+    let tenants = answer["tenants"].as_array().expect("a list of tenants");
+    let number = |tenant: &Value, name: &str| tenant[name].as_u64().expect("a number");
+    let one = |tenant: &Value| {
+        let name = tenant["name"].as_str().expect("a name").to_owned();
+        (name, number(tenant, "entries"), number(tenant, "known_before"))
+    };
+    tenants.iter().map(one).collect()
+}
+
+/// The exit code of a copy with further arguments, and what it said.
+fn copy_with(source: &Installation, target: &Installation, keys: &Path, further: &[&str]) -> (i32, String) {
+    let arguments = arguments(source, target, keys, "100");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(further.iter().copied()).collect();
+    let ran = target.program(&arguments);
+    (ran.code, ran.said())
 }
 
 fn arguments(source: &Installation, target: &Installation, keys: &Path, page: &str) -> Vec<String> {
@@ -160,9 +274,7 @@ fn arguments(source: &Installation, target: &Installation, keys: &Path, page: &s
 
 /// The exit code, and what it said.
 fn source_copy(source: &Installation, target: &Installation, keys: &Path) -> (i32, String) {
-    let arguments = arguments(source, target, keys, "100");
-    let ran = target.program(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    (ran.code, ran.said())
+    copy_with(source, target, keys, &[])
 }
 
 fn copy(source: &Installation, target: &Installation, keys: &Path) -> Value {

@@ -41,6 +41,7 @@ macro_rules! contract {
         $crate::contract::contract_on_postgres!(postgres, Plain, $($rule),+);
         $crate::contract::contract_on_postgres!(partitioned, Partitioned, $($rule),+);
         $crate::contract::contract_on_postgres!(secured, Secured, $($rule),+);
+        $crate::contract::contract_on_postgres!(citus, Citus, $($rule),+);
     };
 }
 use contract;

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 
 use super::read::clamped;
-use super::shard::Job;
 use super::{PostgresStore, row};
 use crate::ledger::{Hash, LedgerStore, Record, StoredHead, TagRecord, Tile};
+use crate::queue::Job;
 use crate::{Position, StoreError, TenantId};
 
 const RECORDS: &str = include_str!("records.sql");

@@ -25,9 +25,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::PgPool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::queue::{self, Answer, Job, Queue};
 use crate::watchers::Watchers;
 use crate::{Clock, StoreError, TenantId};
 use connect::Server;
@@ -35,7 +36,7 @@ use failure::unavailable;
 use lookout::{Hints, Lookout};
 use read::Reads;
 pub use schema::{migrate, secure};
-use shard::{Answer, Job, Shard};
+use shard::Shard;
 use writer::Writer;
 
 /// How a store is opened.
@@ -104,7 +105,7 @@ impl PostgresStore {
         let mut shards = Vec::new();
         let mut writing = Vec::new();
         for _ in 0..options.shards.max(1) {
-            let (jobs, received) = mpsc::channel(options.queue.max(1));
+            let (jobs, received) = Queue::new(options.queue);
             let writer = Writer::new(server.clone(), surroundings.durability, &options);
             let shard = Shard::new(received, writer, Arc::clone(&watchers), hints.clone());
             shards.push(jobs);
@@ -137,14 +138,7 @@ impl PostgresStore {
     }
 
     async fn ask<T>(&self, tenant: TenantId, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.shard_of(tenant).try_send(job(answer)).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded { retry_after_seconds: 1 },
-            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("the log is closed".to_owned()),
-        })?;
-        answered
-            .await
-            .map_err(|_| StoreError::InDoubt("the writing task ended without an answer".to_owned()))?
+        queue::ask(self.shard_of(tenant), StoreError::InDoubt, job).await
     }
 
     /// All of a tenant's appends wait in one queue, so that they share commits.

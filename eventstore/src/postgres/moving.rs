@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use super::read::clamped;
-use super::shard::Job;
 use super::{PostgresStore, row, write};
 use crate::batch::LogHead;
 use crate::moving::{Arrival, BlindTag, Movable, Parcel};
+use crate::queue::Job;
 use crate::vault::WrappedKey;
 use crate::{Receipt, StoreError, TenantId, instant};
 

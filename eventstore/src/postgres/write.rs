@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::row;
 use crate::batch::{Batch, LogHead, Staged};
-use crate::ledger::{Hash, TILE_WIDTH, Tile, completed_leaf_tiles};
+use crate::ledger::{GrownLevel, Hash, Tile, grown_levels};
 use crate::{Position, TenantId, instant};
 
 const INSERT_EVENT: &str = include_str!("insert_event.sql");
@@ -194,21 +194,38 @@ pub(super) async fn write_tiles(
     old_size: u64,
     new: &[Hash],
 ) -> Result<(), Failure> {
-    let new_size = old_size + new.len() as u64;
-    if old_size / TILE_WIDTH == new_size / TILE_WIDTH {
-        return Ok(());
-    }
-    let mut leaves = stored_leaves(connection, tenant, old_size - old_size % TILE_WIDTH, old_size).await?;
-    leaves.extend(new);
-    for leaf_tile in completed_leaf_tiles(old_size, &leaves) {
-        let mut tile = leaf_tile;
-        insert_tile(connection, tenant, &tile).await?;
-        while tile.completes_parent() {
-            tile = parent(connection, tenant, &tile).await?;
-            insert_tile(connection, tenant, &tile).await?;
+    let mut new = new.to_vec();
+    for grown in grown_levels(old_size, old_size + new.len() as u64) {
+        let known = known_hashes(connection, tenant, &grown).await?;
+        let tiles = known.and_then(|known| grown.tiles(known, &new));
+        let tiles = tiles.ok_or_else(|| Failure::damaged(old_size, "a tile is missing or cut"))?;
+        for tile in &tiles {
+            insert_tile(connection, tenant, tile).await?;
         }
+        new = tiles.iter().map(Tile::root).collect();
     }
     Ok(())
+}
+
+/// What stands in the unfinished tile of a level: leaf hashes, or roots of tiles. `None` where one is missing.
+async fn known_hashes(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    grown: &GrownLevel,
+) -> Result<Option<Vec<Hash>>, Failure> {
+    let Some(below) = grown.level.checked_sub(1) else {
+        return Ok(Some(stored_leaves(connection, tenant, grown.known.start, grown.known.end).await?));
+    };
+    let rows = sqlx::query(TILES)
+        .bind(tenant.0)
+        .bind(i64::from(below))
+        .bind(grown.known.start.cast_signed())
+        .fetch_all(connection)
+        .await?;
+    let stored =
+        rows.iter().map(|found| Ok((row::natural(found, "tile_index")?, row::get(found, "hashes")?)));
+    let stored = stored.collect::<Result<Vec<(u64, &[u8])>, Failure>>()?;
+    Ok(grown.roots(stored))
 }
 
 pub(super) async fn stored_leaves(
@@ -227,26 +244,6 @@ pub(super) async fn stored_leaves(
         .fetch_all(connection)
         .await?;
     rows.iter().map(|found| Ok(row::hash(found, "leaf_hash")?)).collect()
-}
-
-/// The tile above one that is the last of its 256, all of them stored.
-async fn parent(connection: &mut PgConnection, tenant: TenantId, last: &Tile) -> Result<Tile, Failure> {
-    let first = last.index + 1 - TILE_WIDTH;
-    let rows = sqlx::query(TILES)
-        .bind(tenant.0)
-        .bind(i64::from(last.level))
-        .bind(first.cast_signed())
-        .fetch_all(connection)
-        .await?;
-    let mut hashes = Vec::with_capacity(rows.len());
-    for (index, found) in (first..).zip(&rows) {
-        let tile = Tile::from_bytes(last.level, index, row::get(found, "hashes")?);
-        let tile = tile.filter(|_| row::natural(found, "tile_index").is_ok_and(|stored| stored == index));
-        hashes.push(
-            tile.ok_or_else(|| Failure::damaged(index * TILE_WIDTH, "a tile is missing or cut"))?.root(),
-        );
-    }
-    Ok(Tile { level: last.level + 1, index: last.index / TILE_WIDTH, hashes })
 }
 
 async fn insert_tile(connection: &mut PgConnection, tenant: TenantId, tile: &Tile) -> Result<(), Failure> {

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use sqlx::Row;
 
-use super::batcher::Job;
 use super::read::clamped;
 use super::{SqliteStore, row, unavailable};
 use crate::ledger::{Hash, LedgerStore, Record, StoredHead, TagRecord, Tile};
+use crate::queue::Job;
 use crate::{Position, StoreError, TenantId};
 
 const RECORDS: &str = "SELECT position, id, type, recorded_at, leaf_hash, entry FROM event \

@@ -18,14 +18,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::queue::{self, Answer, Job, Queue};
 use crate::watchers::Watchers;
 use crate::{Clock, Position, StoreError};
 pub use backup::backup;
-use batcher::{Batcher, Job};
+use batcher::Batcher;
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -73,7 +74,7 @@ impl SqliteStore {
         options: Options,
     ) -> Result<Arc<Self>, StoreError> {
         let reads = open::readers(&file, options.read_connections).await?;
-        let (jobs, received) = mpsc::channel(options.queue.max(1));
+        let (jobs, received) = Queue::new(options.queue);
         let watchers = Arc::new(Watchers::default());
         let batcher = Batcher {
             jobs: received,
@@ -110,15 +111,8 @@ impl SqliteStore {
         sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&self.reads).await.map_err(unavailable)
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(batcher::Answer<T>) -> Job) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.jobs.try_send(job(answer)).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded { retry_after_seconds: 1 },
-            mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("the log is closed".to_owned()),
-        })?;
-        answered
-            .await
-            .map_err(|_| StoreError::Poisoned("the writing task ended without an answer".to_owned()))?
+    async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
+        queue::ask(&self.jobs, StoreError::Poisoned, job).await
     }
 
     async fn shut(&self) {

@@ -5,12 +5,12 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::batcher::Job;
 use super::facts::{self, list};
 use super::read::clamped;
 use super::{Failure, SqliteStore, bytes_hex, hex, row, unavailable, write};
 use crate::batch::LogHead;
 use crate::moving::{Arrival, BlindTag, Movable, Parcel};
+use crate::queue::Job;
 use crate::vault::WrappedKey;
 use crate::{Receipt, StoreError, TenantId, instant};
 

@@ -7,10 +7,10 @@ use sqlx::{QueryBuilder, Sqlite};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::batcher::Job;
 use super::{Failure, SqliteStore, facts, hex, row, unavailable};
 use crate::batch::LogHead;
 use crate::prepare::Request;
+use crate::queue::Job;
 use crate::vault::WrappedKey;
 use crate::{
     Append, Entry, EventStore, Head, Outcome, Position, Query, QueryItem, Receipt, StoreError, TenantId,

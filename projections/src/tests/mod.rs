@@ -9,4 +9,4 @@ mod rebuild;
 mod statements;
 mod views;
 mod waiting;
-mod world;
+pub(crate) mod world;

@@ -156,6 +156,18 @@ impl World {
         self.commit(Append::new(TENANT, vec![draft])).await
     }
 
+    /// Appends events of a customer of any tenant, each of that type and with that data.
+    pub(crate) async fn append_all(
+        &self,
+        tenant: TenantId,
+        customer: Uuid,
+        events: Vec<(&'static str, serde_json::Value)>,
+    ) {
+        let draft = |(event_type, data)| Draft { data, ..self.draft(customer, hour(1), event_type) };
+        let events = events.into_iter().map(draft).collect();
+        self.store.append(Append::new(tenant, events)).await.unwrap();
+    }
+
     async fn commit(&self, append: Append) -> Position {
         match self.store.append(append).await.unwrap() {
             Outcome::Appended(appended) => appended.last_position(),

@@ -1,7 +1,6 @@
 //! Servers of the same kind as ours that do less: what the same HTTP stack gives when there is nothing to decide.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -9,10 +8,9 @@ use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::Value;
-use sqlx::SqlitePool;
 use tokio::net::TcpListener;
 
-use crate::durable::{self, GroupCommitter};
+use crate::durable::{Bare, GroupCommitter};
 
 /// The argument that makes this program a floor's server instead of the benchmark.
 pub(crate) const FLAG: &str = "--floor";
@@ -35,7 +33,7 @@ pub(crate) struct Floor {
 
 impl Floor {
     /// Starts this program again as the server of a floor.
-    pub(crate) fn start(kind: &str, database: &Path) -> Self {
+    pub(crate) fn start(kind: &str, database: &str) -> Self {
         let program = std::env::current_exe().expect("this program is a file");
         let mut child = Command::new(program)
             .args([FLAG, kind])
@@ -65,9 +63,9 @@ impl Drop for Floor {
 #[expect(clippy::print_stdout, reason = "the parent process reads the address from here")]
 pub(crate) async fn serve(kind: &str, database: &str) {
     let router = match kind {
-        ALONE => Router::new().route("/", post(alone)).with_state(durable::open(Path::new(database)).await),
+        ALONE => Router::new().route("/", post(alone)).with_state(Bare::open(database).await),
         GROUPED => {
-            let committer = GroupCommitter::start(durable::open(Path::new(database)).await);
+            let committer = GroupCommitter::start(Bare::open(database).await);
             Router::new().route("/", post(grouped)).with_state(Arc::new(committer))
         }
         _ => Router::new().route("/", post(echo)),
@@ -77,8 +75,8 @@ pub(crate) async fn serve(kind: &str, database: &str) {
     axum::serve(listener, router).await.expect("it serves");
 }
 
-async fn alone(State(pool): State<SqlitePool>, Json(body): Json<Value>) -> Json<Value> {
-    durable::append_alone(&pool, &entry(&body)).await;
+async fn alone(State(bare): State<Bare>, Json(body): Json<Value>) -> Json<Value> {
+    bare.append_alone(&entry(&body)).await;
     Json(body)
 }
 

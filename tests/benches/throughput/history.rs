@@ -8,33 +8,41 @@ use std::time::Instant;
 use reqwest::Method;
 use waymark_tests::{Installation, shared_data};
 
-use crate::{Size, Table, durable, replay};
+use crate::durable::{self, Bare};
+use crate::engine::Engine;
+use crate::{Size, Table, replay};
 
 /// Rows of the history that is made up when the shared data are absent, or when there is little time.
 const MADE_UP_ROWS: usize = 20_000;
 /// Peak memory of the server, at most.
 const MEBIBYTES: f64 = 200.0;
 
-pub(crate) async fn measure(size: Size, table: &mut Table) {
-    table.section("a history: import, replay, rebuild, memory");
-    let installation = Installation::new();
+pub(crate) async fn measure(engine: Engine, size: Size, table: &mut Table) {
+    table.section(&format!("a history on {}: import, replay, rebuild, memory", engine.name()));
+    let installation = engine.installation();
     let csv = history(size, &installation);
     let rows = rows(&csv);
-    import(&installation, &csv, &rows, table).await;
-    replay::measure(&installation.file(), table).await;
-    rebuild(&installation, table).await;
-    memory(&csv, rows.len(), table).await;
+    import(engine, &installation, &csv, &rows, table).await;
+    replay::measure(engine, &installation, table).await;
+    rebuild(engine, &installation, table).await;
+    memory(engine, &csv, rows.len(), table).await;
 }
 
 /// Imports by the command line, beside a plain insert of the same rows in one transaction.
-async fn import(installation: &Installation, csv: &Path, rows: &[Vec<u8>], table: &mut Table) {
+async fn import(
+    engine: Engine,
+    installation: &Installation,
+    csv: &Path,
+    rows: &[Vec<u8>],
+    table: &mut Table,
+) {
     let started = Instant::now();
     let imported = installation.import("history", csv, &[]);
     let seconds = started.elapsed().as_secs_f64();
     let _report = imported.succeeded();
-    let bare = durable::open(&installation.directory().join("plain.db")).await;
+    let bare = Bare::open(&engine.floor_database(installation, "plain.db")).await;
     let started = Instant::now();
-    durable::append_many(&bare, rows).await;
+    bare.append_many(0, rows).await;
     let plain = started.elapsed().as_secs_f64();
     let remark = format!("{} rows in {seconds:.1} s: decided, sealed, hashed, fully projected", rows.len());
     table.rate("import", rows.len() as f64 / seconds, remark);
@@ -43,13 +51,12 @@ async fn import(installation: &Installation, csv: &Path, rows: &[Vec<u8>], table
 }
 
 /// Rebuilds the dwell read model by the command line, beside a bulk insert of the rows that it writes.
-async fn rebuild(installation: &Installation, table: &mut Table) {
+async fn rebuild(engine: Engine, installation: &Installation, table: &mut Table) {
     let started = Instant::now();
     let rebuilt = installation.run(&["rebuild", "dwell"]);
     let seconds = started.elapsed().as_secs_f64();
     let _report = rebuilt.succeeded();
-    let copy = installation.directory().join("copy.db");
-    let (moves, bare) = durable::copy_table(&installation.views_file(), "dwell_move", &copy).await;
+    let (moves, bare) = durable::copy_table(engine, installation, "dwell_move").await;
     let (ours, floor) = (moves as f64 / seconds, moves as f64 / bare);
     table.rate("rebuild of dwell, with reading the log", ours, format!("{moves} moves in {seconds:.1} s"));
     table.rate("floor: raw bulk insert of the same rows", floor, format!("{bare:.2} s"));
@@ -57,8 +64,8 @@ async fn rebuild(installation: &Installation, table: &mut Table) {
 }
 
 /// The most memory that the server ever held: it imports the history itself, projects it, and answers every report.
-async fn memory(csv: &Path, rows: usize, table: &mut Table) {
-    let installation = Installation::new();
+async fn memory(engine: Engine, csv: &Path, rows: usize, table: &mut Table) {
+    let installation = engine.installation();
     let server = installation.serve();
     let admin = server.admin();
     let mapping = "pipeline=history&case=case_id&status=status&time=timestamp&actor=actor";

@@ -1,21 +1,30 @@
 //! How fast, beside how fast it could be: every figure stands next to its floors from the same run.
 //!
 //! `cargo bench -p waymark-tests --bench throughput` is small enough for every change; `-- --full` takes minutes
-//! and gives the figures worth quoting. Loops are closed, every commit is on disk before its answer, and what the
-//! floors leave out is said where they are.
+//! and gives the figures worth quoting. `-- --engine postgres` (or `WAYMARK_TEST_ENGINE=postgres`) keeps everything, the
+//! floors' rows too, on the server that `WAYMARK_TEST_POSTGRES` names; names of sections measure those alone. Loops are
+//! closed unless they are said to be paced, every commit is on disk before its answer, and what the floors leave out is
+//! said where they are.
 
 #![expect(clippy::expect_used, reason = "a benchmark ends where its setting is broken")]
 
 mod commands;
+mod cpu;
 mod durable;
+mod engine;
+mod failover;
+mod fairness;
 mod floors;
 mod history;
+mod insert;
+mod lag;
 mod replay;
 mod store;
 mod table;
 
 use std::process::ExitCode;
 
+use engine::Engine;
 use table::Table;
 
 /// How much to do.
@@ -40,24 +49,45 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let size = if arguments.iter().any(|argument| argument == "--full") { Size::Full } else { Size::Small };
-    let wanted: Vec<&str> =
-        arguments.iter().map(String::as_str).filter(|argument| !argument.starts_with('-')).collect();
-    runtime.block_on(run(size, &wanted));
+    let engine = Engine::of(&arguments);
+    let mut words = arguments.iter().map(String::as_str);
+    let mut wanted = Vec::new();
+    while let Some(word) = words.next() {
+        match word {
+            engine::FLAG => drop(words.next()),
+            flag if flag.starts_with('-') => {}
+            section => wanted.push(section),
+        }
+    }
+    runtime.block_on(run(engine, size, &wanted));
     ExitCode::SUCCESS
 }
 
 /// Measures the wanted sections; all of them when none is named.
-async fn run(size: Size, wanted: &[&str]) {
+async fn run(engine: Engine, size: Size, wanted: &[&str]) {
     let wants = |section: &str| wanted.is_empty() || wanted.contains(&section);
     let mut table = Table::new();
     if wants("commands") {
-        commands::measure(size, &mut table).await;
+        commands::measure(engine, size, &mut table).await;
     }
     if wants("store") {
-        store::measure(size, &mut table).await;
+        store::measure(engine, size, &mut table).await;
+    }
+    if wants("lag") {
+        lag::measure(engine, size, &mut table).await;
+    }
+    if wants("fairness") {
+        fairness::measure(engine, size, &mut table).await;
+    }
+    if wants("failover") && engine == Engine::Postgres {
+        failover::measure(size, &mut table).await;
+    }
+    // What it compares was decided once; it is measured again when it is asked for.
+    if wanted.contains(&"insert") && engine == Engine::Postgres {
+        insert::measure(size, &mut table).await;
     }
     if wants("history") {
-        history::measure(size, &mut table).await;
+        history::measure(engine, size, &mut table).await;
     }
     table.print();
 }

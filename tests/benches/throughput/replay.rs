@@ -1,23 +1,23 @@
 //! Fold-only replay: read, decode and fold the stays of a whole log in memory, beside a bare sequential read.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use waymark_api::domain::customer::CustomerEvent;
 use waymark_api::domain::customer::event::Recorded;
 use waymark_api::domain::customer::timeline::Journeys;
-use waymark_api::eventstore::{Entry, EventStore, Options, SqliteStore, TenantId};
-use waymark_tests::now;
+use waymark_api::eventstore::{Entry, EventStore, TenantId};
+use waymark_tests::Installation;
 
-use crate::{Table, durable};
+use crate::Table;
+use crate::durable::Bare;
+use crate::engine::Engine;
 
 const PAGE: u32 = 1_000;
 
-pub(crate) async fn measure(database: &Path, table: &mut Table) {
-    let (bare_entries, bare_seconds) = bare_read(database).await;
-    let (entries, stays, seconds) = replay(database).await;
+pub(crate) async fn measure(engine: Engine, installation: &Installation, table: &mut Table) {
+    let (bare_entries, bare_seconds) = bare_read(installation).await;
+    let (entries, stays, seconds) = replay(engine, installation).await;
     assert_eq!(entries, bare_entries);
     let (ours, bare) = (entries as f64 / seconds, bare_entries as f64 / bare_seconds);
     table.rate("replay: read, decode, fold the stays", ours, format!("{entries} events, {stays} stays"));
@@ -26,19 +26,12 @@ pub(crate) async fn measure(database: &Path, table: &mut Table) {
 }
 
 /// The entries alone, by the same pages.
-async fn bare_read(database: &Path) -> (usize, f64) {
-    let pool = durable::open(database).await;
+async fn bare_read(installation: &Installation) -> (usize, f64) {
+    let database = Bare::connect(&installation.database()).await;
     let started = Instant::now();
-    let (mut position, mut entries, mut bytes) = (0_i64, 0, 0);
+    let (mut position, mut entries, mut bytes) = (0, 0, 0);
     loop {
-        let page: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-            "SELECT position, entry FROM event WHERE position > $1 ORDER BY tenant_id, position LIMIT $2",
-        )
-        .bind(position)
-        .bind(PAGE)
-        .fetch_all(&pool)
-        .await
-        .expect("the log can be read");
+        let page = database.entries(position, PAGE).await;
         let Some((last, _)) = page.last() else { break };
         position = *last;
         entries += page.len();
@@ -48,9 +41,8 @@ async fn bare_read(database: &Path) -> (usize, f64) {
     (entries, started.elapsed().as_secs_f64())
 }
 
-async fn replay(database: &Path) -> (usize, usize, f64) {
-    let store = SqliteStore::open(&database.display().to_string(), Options::new(Arc::new(now))).await;
-    let store = store.expect("the log opens");
+async fn replay(engine: Engine, installation: &Installation) -> (usize, usize, f64) {
+    let store = engine.log(installation).await;
     let tenants = store.tenants().await.expect("the tenants are known");
     let started = Instant::now();
     let (mut entries, mut stays) = (0, 0);

@@ -2,6 +2,13 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+use std::time::Duration;
+
+use crate::cpu::Used;
+
+/// Of all processors' time, so much is all of it: the rest goes into waiting for the disk between batches.
+const ALL_THERE_IS: f64 = 0.9;
+
 /// Rows of name, value and remark.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -34,6 +41,26 @@ impl Table {
         let ratio = ours / floor;
         let verdict = if ratio >= target { "reached" } else { "MISSED" };
         self.rows.push([name.to_owned(), format!("{ratio:.2}x"), format!("target {target}x: {verdict}")]);
+    }
+
+    /// How a figure compares with its floor, where the machine may give no more: then it is bound by that.
+    pub(crate) fn ratio_or_bound(&mut self, name: &str, ours: f64, floor: f64, target: f64, used: Used) {
+        let ratio = ours / floor;
+        let verdict = match () {
+            () if ratio >= target => "reached",
+            () if used.share() >= ALL_THERE_IS => "bound by CPU",
+            () if used.share_of_everybody() >= ALL_THERE_IS => "MISSED, while others used the CPU",
+            () => "MISSED",
+        };
+        let remark = format!("target {target}x: {verdict} ({used})");
+        self.rows.push([name.to_owned(), format!("{ratio:.2}x"), remark]);
+    }
+
+    /// A time that is to stay under another.
+    pub(crate) fn within(&mut self, name: &str, time: Duration, target: Duration, remark: &str) {
+        let verdict = if time < target { "reached" } else { "MISSED" };
+        let remark = format!("{remark}; target under {target:.1?}: {verdict}");
+        self.rows.push([name.to_owned(), format!("{time:.3?}"), remark]);
     }
 
     pub(crate) fn print(&self) {

@@ -34,12 +34,16 @@ pub(crate) enum Kind {
     /// The store works as a role that owns nothing, under row-level security; transactions are of repeatable reads
     /// unless told otherwise.
     Secured,
+    /// Every table is distributed by tenant over a Citus cluster, and a statement that concerns more than one of its
+    /// parts fails.
+    Citus,
 }
 
 /// A database that is one test's own as long as it lasts.
 ///
 /// Making one takes a second or two of a server that fsyncs, emptying one hardly anything. So they stay on the server,
-/// numbered, as many as there are tests at once; whoever holds a number's lock has the database.
+/// numbered, as many as there are tests at once; whoever holds a number's lock has the database. On a cluster they are
+/// schemas of the one database that has the extension.
 pub(crate) struct Database {
     admin: String,
     name: String,
@@ -51,6 +55,9 @@ pub(crate) struct Database {
 impl Database {
     /// `None`, after saying so, where there is no server.
     pub(crate) async fn create(kind: Kind) -> Option<Self> {
+        if kind == Kind::Citus {
+            return Self::on_cluster().await;
+        }
         let Some(admin) = setting("WAYMARK_TEST_POSTGRES") else {
             assert!(setting("WAYMARK_TESTS_STRICT").is_none(), "no PostgreSQL: see tests/postgres");
             eprintln!("skipped: no PostgreSQL");
@@ -60,6 +67,20 @@ impl Database {
         let number = claimed(&mut claim).await;
         let database = Self { admin, name: format!("waymark_test_{number}"), kind, _claim: claim };
         database.empty().await;
+        database.furnish().await;
+        Some(database)
+    }
+
+    /// A schema on a cluster, which nobody has to have: without one the tests say so, whatever is forbidden to skip.
+    async fn on_cluster() -> Option<Self> {
+        let Some(admin) = setting("WAYMARK_TEST_CITUS_URL") else {
+            eprintln!("skipped: WAYMARK_TEST_CITUS_URL is not set");
+            return None;
+        };
+        let mut claim = PgConnection::connect(&admin).await.unwrap();
+        let name = format!("waymark_test_{}", claimed(&mut claim).await);
+        sql(&admin, &format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}")).await;
+        let database = Self { admin, name, kind: Kind::Citus, _claim: claim };
         database.furnish().await;
         Some(database)
     }
@@ -102,6 +123,15 @@ impl Database {
                 migrate(&self.owner_url()).await.unwrap();
                 secure(&self.owner_url(), ROLE).await.unwrap();
             }
+            Kind::Citus => {
+                migrate(&self.owner_url()).await.unwrap();
+                for table in TABLES {
+                    let beside = if table == TABLES[0] { "none" } else { TABLES[0] };
+                    let distribute = "SELECT create_distributed_table";
+                    self.sql(&format!("{distribute}('{table}', 'tenant_id', colocate_with => '{beside}')"))
+                        .await;
+                }
+            }
         }
     }
 
@@ -112,6 +142,10 @@ impl Database {
 
     /// As the owner of the tables.
     pub(crate) fn owner_url(&self) -> String {
+        if self.kind == Kind::Citus {
+            let sign = if self.admin.contains('?') { '&' } else { '?' };
+            return format!("{}{sign}options=-c%20search_path%3D{},public", self.admin, self.name);
+        }
         let (server, _) = self.admin.rsplit_once('/').unwrap();
         format!("{server}/{}", self.name)
     }
@@ -119,11 +153,14 @@ impl Database {
     /// As who the store works.
     pub(crate) fn url(&self) -> String {
         let url = self.owner_url();
-        if self.kind != Kind::Secured {
-            return url;
+        match self.kind {
+            Kind::Plain | Kind::Partitioned => url,
+            Kind::Secured => {
+                let (_, server) = url.rsplit_once('@').unwrap();
+                format!("postgres://{ROLE}:test@{server}")
+            }
+            Kind::Citus => url + "%20-c%20citus.multi_task_query_log_level%3Derror",
         }
-        let (_, server) = url.rsplit_once('@').unwrap();
-        format!("postgres://{ROLE}:test@{server}")
     }
 
     pub(crate) async fn open(&self, clock: Clock) -> Arc<PostgresStore> {

@@ -146,3 +146,15 @@ async fn the_plans_hold_for_a_role_under_row_level_security() {
         assert!(!walks, "{name}:\n{}", steps.join("\n"));
     }
 }
+
+#[tokio::test]
+async fn every_hot_statement_is_one_task_of_a_cluster() {
+    let Some(bench) = filled(Kind::Citus).await else { return };
+    let mut connection = bench.database().connect().await;
+    for (name, sql) in HOT {
+        let steps = plan(&mut connection, sql, "force_custom_plan").await.join("\n");
+        let routed = steps.contains("Citus Adaptive") && steps.contains("Task Count: 1");
+        let gathered = steps.contains("pull to coordinator") || steps.contains("Distributed Subplan");
+        assert!(routed && !gathered, "{name}:\n{steps}");
+    }
+}

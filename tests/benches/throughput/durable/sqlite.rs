@@ -1,5 +1,6 @@
-//! The plainest durable insert there is, in its forms: the floors' database.
+//! Bare rows in a SQLite file.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Instant;
@@ -8,15 +9,13 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, QueryBuilder, Row, Sqlite, SqlitePool, TypeInfo, ValueRef};
-use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 /// Rows of one VALUES list.
 const ROWS_PER_STATEMENT: usize = 100;
-/// How many wait for the group committer at most.
-const WAITING: usize = 4096;
 
 /// One connection with the promises that the service makes too: WAL, and synchronous=FULL.
-pub(crate) async fn open(file: &Path) -> SqlitePool {
+pub(super) async fn connect(file: &Path) -> SqlitePool {
     let options = SqliteConnectOptions::from_str(&format!("sqlite:{}", file.display()))
         .expect("a path is a database")
         .create_if_missing(true)
@@ -25,14 +24,16 @@ pub(crate) async fn open(file: &Path) -> SqlitePool {
         .pragma("wal_autocheckpoint", "10000");
     let pool =
         SqlitePoolOptions::new().max_connections(1).test_before_acquire(false).connect_with(options).await;
-    let pool = pool.expect("the database opens");
+    pool.expect("the database opens")
+}
+
+pub(super) async fn make_table(pool: &SqlitePool) {
     let table = "CREATE TABLE IF NOT EXISTS bare (position INTEGER PRIMARY KEY, entry BLOB NOT NULL)";
-    sqlx::query(table).execute(&pool).await.expect("a table");
-    pool
+    sqlx::query(table).execute(pool).await.expect("a table");
 }
 
 /// One transaction, on disk when it returns, for one row.
-pub(crate) async fn append_alone(pool: &SqlitePool, entry: &[u8]) {
+pub(super) async fn append_alone(pool: &SqlitePool, entry: &[u8]) {
     let mut transaction = pool.begin().await.expect("a transaction");
     let insert = sqlx::query("INSERT INTO bare (entry) VALUES ($1)").bind(entry);
     insert.execute(&mut *transaction).await.expect("a row");
@@ -40,7 +41,7 @@ pub(crate) async fn append_alone(pool: &SqlitePool, entry: &[u8]) {
 }
 
 /// Rows in one transaction by VALUES lists.
-pub(crate) async fn append_many(pool: &SqlitePool, entries: &[Vec<u8>]) {
+pub(super) async fn append_many(pool: &SqlitePool, entries: &[Vec<u8>]) {
     let mut transaction = pool.begin().await.expect("a transaction");
     for rows in entries.chunks(ROWS_PER_STATEMENT) {
         let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO bare (entry) ");
@@ -52,34 +53,6 @@ pub(crate) async fn append_many(pool: &SqlitePool, entries: &[Vec<u8>]) {
     transaction.commit().await.expect("on disk");
 }
 
-/// Rows that wait together are committed together; nothing is decided, tagged or hashed.
-#[derive(Debug, Clone)]
-pub(crate) struct GroupCommitter(mpsc::Sender<(Vec<u8>, oneshot::Sender<()>)>);
-
-impl GroupCommitter {
-    pub(crate) fn start(pool: SqlitePool) -> Self {
-        let (sender, mut waiting) = mpsc::channel::<(Vec<u8>, oneshot::Sender<()>)>(WAITING);
-        tokio::spawn(async move {
-            let mut batch = Vec::new();
-            while waiting.recv_many(&mut batch, WAITING).await > 0 {
-                let (entries, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-                append_many(&pool, &entries).await;
-                for answer in answers {
-                    // Who gave up waiting is not told.
-                    answer.send(()).ok();
-                }
-            }
-        });
-        Self(sender)
-    }
-
-    pub(crate) async fn append(&self, entry: Vec<u8>) {
-        let (answer, committed) = oneshot::channel();
-        self.0.send((entry, answer)).await.expect("the committer runs");
-        committed.await.expect("the committer answers");
-    }
-}
-
 /// A value of a column.
 enum Cell {
     Null,
@@ -89,12 +62,20 @@ enum Cell {
     Blob(Vec<u8>),
 }
 
-/// Reads a whole table and inserts its rows in bulk into the same table of a fresh file; gives how many rows there
-/// were and the seconds that inserting them took.
-pub(crate) async fn copy_table(from: &Path, table: &str, into: &Path) -> (usize, f64) {
-    let source = open(from).await;
+pub(super) async fn positions(pool: &SqlitePool, table: &str, models: i64) -> HashMap<Uuid, u64> {
+    let select =
+        format!("SELECT tenant_id, min(position) FROM {table} GROUP BY tenant_id HAVING count(*) = {models}");
+    let rows: Vec<(Vec<u8>, i64)> =
+        sqlx::query_as(AssertSqlSafe(select)).fetch_all(pool).await.expect("positions can be read");
+    let tenant = |id: Vec<u8>| Uuid::from_slice(&id).expect("an id has sixteen bytes");
+    rows.into_iter().map(|(id, position)| (tenant(id), position.cast_unsigned())).collect()
+}
+
+/// Into the same table of a fresh file.
+pub(super) async fn copy_table(from: &Path, table: &str, into: &Path) -> (usize, f64) {
+    let source = connect(from).await;
     let rows = rows(&source, table).await;
-    let target = open(into).await;
+    let target = connect(into).await;
     let schema: String = sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE name = $1")
         .bind(table)
         .fetch_one(&source)

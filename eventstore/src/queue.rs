@@ -1,0 +1,189 @@
+//! What the tasks that write are asked to do, and how what waits together is taken together.
+//!
+//! There is no timer. While one batch is being committed the next one gathers in the queue by itself, so a lonely append
+//! waits for nothing and a crowd shares its commit.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::moving::Arrival;
+use crate::prepare::Request;
+use crate::{Outcome, StoreError, TenantId};
+
+/// A batch takes no more requests once it holds this many events: it bounds memory and the time others wait.
+const MAX_BATCH_EVENTS: usize = 2_000;
+
+/// Where an answer goes. A caller that has gone away is answered by the log itself.
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// An append, and who waits for it.
+pub(crate) type Asked = (Request, Answer<Outcome>);
+
+/// Everything that writes to the log's tables comes this way.
+pub(crate) enum Job {
+    Append(Box<Request>, Answer<Outcome>),
+    TenantKey(TenantId, Vec<u8>, Answer<Vec<u8>>),
+    Adopt(TenantId, Box<Arrival>, Answer<()>),
+    Checkpoint { tenant: TenantId, size: u64, note: String, answer: Answer<()> },
+    Close,
+}
+
+/// What waits for one writing task.
+pub(crate) struct Queue {
+    jobs: mpsc::Receiver<Job>,
+    /// Taken out already, and not to be shared with what was taken before it.
+    next: Option<Job>,
+}
+
+/// Appends that were taken from the queue together.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    requests: Vec<Asked>,
+    events: usize,
+    erases: bool,
+}
+
+impl Queue {
+    /// A queue of this length, and the way into it.
+    pub(crate) fn new(length: usize) -> (mpsc::Sender<Job>, Self) {
+        let (sender, jobs) = mpsc::channel(length.max(1));
+        (sender, Self { jobs, next: None })
+    }
+
+    /// The first in the queue; `None` once it is closed and empty.
+    pub(crate) async fn next(&mut self) -> Option<Job> {
+        match self.next.take() {
+            Some(job) => Some(job),
+            None => self.jobs.recv().await,
+        }
+    }
+
+    /// This append, and those that wait behind it up to the first job that must not share.
+    pub(crate) async fn gather(&mut self, first: Request, answer: Answer<Outcome>) -> Waiting {
+        let mut waiting = Waiting::default();
+        waiting.push(first, answer);
+        if !waiting.is_full() {
+            // The tasks answered a moment ago get to run first: their next appends belong into this batch.
+            tokio::task::yield_now().await;
+        }
+        while !waiting.is_full() {
+            match self.jobs.try_recv() {
+                Ok(Job::Append(request, answer)) if request.erase_subjects.is_empty() => {
+                    waiting.push(*request, answer);
+                }
+                Ok(other) => {
+                    self.next = Some(other);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        metrics::gauge!("waymark_append_queue_depth").set(self.jobs.len() as f64);
+        waiting
+    }
+
+    /// What was accepted before is still received, nothing is accepted any more.
+    pub(crate) fn close(&mut self) {
+        self.jobs.close();
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, request: Request, answer: Answer<Outcome>) {
+        self.events += request.events.len().max(1);
+        self.erases |= !request.erase_subjects.is_empty();
+        self.requests.push((request, answer));
+    }
+
+    /// An erasure shares with nobody: the stored tags it deletes must not be seen by requests behind it.
+    fn is_full(&self) -> bool {
+        self.erases || self.events >= MAX_BATCH_EVENTS
+    }
+
+    /// Each tenant's requests, in the order of arrival.
+    pub(crate) fn by_tenant(self) -> Vec<(TenantId, Vec<Asked>)> {
+        let mut groups: Vec<(TenantId, Vec<Asked>)> = Vec::new();
+        for (request, answer) in self.requests {
+            let tenant = request.tenant;
+            match groups.iter_mut().find(|(known, _)| *known == tenant) {
+                Some((_, group)) => group.push((request, answer)),
+                None => groups.push((tenant, vec![(request, answer)])),
+            }
+        }
+        groups
+    }
+}
+
+/// Asks a writing task, and waits for its answer.
+///
+/// # Errors
+/// [`StoreError::Overloaded`] when the queue is full; what `lost` makes of a task that ended without an answer; what the
+/// task answers.
+pub(crate) async fn ask<T>(
+    jobs: &mpsc::Sender<Job>,
+    lost: fn(String) -> StoreError,
+    job: impl FnOnce(Answer<T>) -> Job,
+) -> Result<T, StoreError> {
+    let (answer, answered) = oneshot::channel();
+    jobs.try_send(job(answer)).map_err(|refused| match refused {
+        mpsc::error::TrySendError::Full(_) => StoreError::Overloaded { retry_after_seconds: 1 },
+        mpsc::error::TrySendError::Closed(_) => StoreError::Unavailable("the log is closed".to_owned()),
+    })?;
+    answered.await.map_err(|_| lost("the writing task ended without an answer".to_owned()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::Append;
+
+    fn append(tenant: u128, erases: bool) -> Job {
+        let mut append = Append::new(TenantId(Uuid::from_u128(tenant)), Vec::new());
+        append.erase_subjects.extend(erases.then(|| Uuid::from_u128(9)));
+        Job::Append(Box::new(Request::prepare(append).unwrap()), oneshot::channel().0)
+    }
+
+    /// The tenants of each batch that the queue gives, with how many appends each has; other jobs are batches of none.
+    async fn batches(jobs: Vec<Job>) -> Vec<Vec<(u128, usize)>> {
+        let (sender, mut queue) = Queue::new(jobs.len());
+        for job in jobs {
+            assert!(sender.try_send(job).is_ok());
+        }
+        drop(sender);
+        let mut batches = Vec::new();
+        while let Some(job) = queue.next().await {
+            let Job::Append(request, answer) = job else {
+                batches.push(Vec::new());
+                continue;
+            };
+            let groups = queue.gather(*request, answer).await.by_tenant();
+            batches.push(groups.iter().map(|(tenant, group)| (tenant.0.as_u128(), group.len())).collect());
+        }
+        batches
+    }
+
+    #[tokio::test]
+    async fn what_waits_together_is_taken_together_and_grouped_by_tenant() {
+        let jobs = [1, 2, 1].map(|tenant| append(tenant, false)).into();
+        assert_eq!(batches(jobs).await, [vec![(1, 2), (2, 1)]]);
+    }
+
+    #[tokio::test]
+    async fn an_erasure_shares_with_nobody_and_nothing_overtakes_it() {
+        let jobs = vec![append(1, false), append(1, true), append(1, false), append(2, false)];
+        assert_eq!(batches(jobs).await, [vec![(1, 1)], vec![(1, 1)], vec![(1, 1), (2, 1)]]);
+    }
+
+    #[tokio::test]
+    async fn another_job_ends_a_batch_and_keeps_its_place() {
+        let jobs = vec![append(1, false), Job::Close, append(1, false)];
+        assert_eq!(batches(jobs).await, [vec![(1, 1)], Vec::new(), vec![(1, 1)]]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_ends_where_it_is_large_enough() {
+        let jobs = (0..MAX_BATCH_EVENTS + 1).map(|_| append(1, false)).collect();
+        assert_eq!(batches(jobs).await, [vec![(1, MAX_BATCH_EVENTS)], vec![(1, 1)]]);
+    }
+}
