@@ -60,7 +60,7 @@ impl Staged {
         for key in keys {
             let holder = *self.keys.entry(key.tag.clone()).or_insert(customer);
             if holder != customer {
-                refuse_known(&[key.of(holder)])?;
+                refuse_known(&[key.of(holder, true)])?;
             }
         }
         Ok(())
@@ -178,6 +178,7 @@ impl App {
             }
         };
         let boundary = Boundary { customer, position: staged.head, key: key.clone() };
+        self.seen(caller, &boundary.customer).await?;
         let mut situation = self.situation(caller, &boundary, &order.command).await?;
         if let Some(claims) = &mut situation.claims {
             claims.count_staged(&staged.append.events);

@@ -37,6 +37,16 @@ pub(super) struct Traits {
     pub(super) merged: bool,
 }
 
+/// Everything of a customer of which the past is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Aspects {
+    traits: Traits,
+    version: u32,
+    industry: Option<String>,
+    region: Option<String>,
+    postponed_until: Option<NaiveDate>,
+}
+
 /// What else is known of a customer, readable.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
@@ -329,6 +339,18 @@ impl Customer {
     pub(super) fn primary(&self) -> Option<&str> {
         let latest = self.cards.iter().max_by_key(|(_, card)| card.moved_position);
         latest.map(|(pipeline, _)| pipeline.as_str())
+    }
+
+    /// What boards, filters and clocks look at: a change of it is kept.
+    pub(super) fn aspects(&self) -> Aspects {
+        let ClearProfile { industry, region, postponed_until, .. } = &self.profile;
+        Aspects {
+            traits: self.traits.clone(),
+            version: self.pipeline_version(),
+            industry: industry.clone(),
+            region: region.clone(),
+            postponed_until: *postponed_until,
+        }
     }
 
     /// The pipeline version that the customer's stage is of.

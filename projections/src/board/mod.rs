@@ -9,6 +9,7 @@ mod fold;
 mod groups;
 mod list;
 pub(crate) mod past;
+mod seen;
 
 use async_trait::async_trait;
 
@@ -30,6 +31,7 @@ pub use list::{
     DocumentReport, JourneyReport, MoneyReport, NextAction, OwnerReport, TouchReport,
 };
 pub(crate) use list::{customer, customers, pools};
+pub(crate) use seen::seen;
 
 /// The name of the read model.
 pub(crate) const NAME: &str = "board";
@@ -42,6 +44,7 @@ pub(crate) const DROP_GRAM: &str = include_str!("drop_gram.sql");
 pub(crate) const DROP_TAG: &str = include_str!("drop_tag.sql");
 pub(crate) const PASTS_PAGE: &str = include_str!("pasts.sql");
 pub(crate) const CARDS_OF: &str = include_str!("cards_of.sql");
+pub(crate) const SEEN: &str = include_str!("seen.sql");
 pub(crate) const LIST: &str = include_str!("list.sql");
 pub(crate) const GROUPS: &str = include_str!("groups.sql");
 pub(crate) const OF_GROUP: &str = include_str!("of_group.sql");
@@ -130,6 +133,9 @@ pub(crate) static PASTS: Table = Table {
         "tags",
         "version",
         "merged",
+        "industry",
+        "region",
+        "postponed_until",
     ],
     replace_by: 0,
 };
@@ -169,7 +175,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn schema(&self) -> &'static str {

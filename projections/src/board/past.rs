@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::NaiveDate;
 use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::customer::event::Money;
@@ -28,6 +29,10 @@ pub(crate) struct Past {
     pub(crate) channel: Option<String>,
     pub(crate) tags: Vec<String>,
     pub(crate) version: u32,
+    pub(crate) industry: Option<String>,
+    pub(crate) region: Option<String>,
+    /// The local day until which the deal was put off.
+    pub(crate) postponed_until: Option<NaiveDate>,
     /// Whether another customer went on in its place.
     pub(crate) merged: bool,
 }
@@ -57,6 +62,9 @@ pub(crate) async fn load(view: &mut View, known: Position) -> Result<Pasts> {
                 tags: from_json(row.str(10)?)?,
                 version: row.number(11)?,
                 merged: row.flag(12)?,
+                industry: row.opt_text(13)?,
+                region: row.opt_text(14)?,
+                postponed_until: row.opt_text(15)?.and_then(|day| day.parse().ok()),
             });
         }
         if rows.len() < ROWS as usize {
@@ -90,6 +98,8 @@ pub(crate) fn passes(past: &[Past], instant: Micros, filter: &Filter) -> bool {
         && is(&filter.source, then.source.as_ref())
         && is(&filter.channel, then.channel.as_ref())
         && is(&filter.tier, then.tier.as_ref())
+        && is(&filter.industry, then.industry.as_ref())
+        && is(&filter.region, then.region.as_ref())
         && is(&filter.version, Some(&then.version))
         && filter.tag.as_ref().is_none_or(|tag| then.tags.contains(tag))
 }

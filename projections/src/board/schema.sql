@@ -98,6 +98,10 @@ CREATE TABLE IF NOT EXISTS board_past (
     tags         TEXT    NOT NULL,
     version      INTEGER NOT NULL,
     merged       INTEGER NOT NULL,
+    industry     TEXT,
+    region       TEXT,
+    -- The local day until which the deal was put off, as YYYY-MM-DD.
+    postponed_until TEXT,
     PRIMARY KEY (tenant_id, generation, customer, position)
 ) WITHOUT ROWID;
 

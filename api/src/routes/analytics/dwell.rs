@@ -99,6 +99,8 @@ pub(super) async fn dwell(
         let message = Label::new("应大于 0。", "It must be more than nothing.");
         return Err(Problem::invalid_value("horizon_seconds", message));
     }
+    // Who counts is told by the customers' own read model.
+    moment.wait(&site, &caller, "board").await?;
     let at = moment.at(&site, &caller, "dwell").await?;
     let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
     let query = DwellQuery { at, window, filter, unit, clock, horizon_seconds, curve };

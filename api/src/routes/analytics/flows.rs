@@ -29,6 +29,8 @@ pub(super) async fn flows(
     Query(between, who, moment, ..): Query<Between, Who, Moment>,
 ) -> Result<Reading<FlowsReport>, Problem> {
     let pipeline = site.app.pipelines.find(caller.tenant, &key, None).await?;
+    // Who counts is told by the customers' own read model.
+    moment.wait(&site, &caller, "board").await?;
     let at = moment.at(&site, &caller, "dwell").await?;
     let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
     let report = site.app.projections.flows(caller.tenant, &pipeline, &at, &window, &filter).await?;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use waymark_domain::Pipeline;
+use waymark_domain::people::Sight;
 
 use crate::ask::{At, Filter, View};
 use crate::board::past::{self, Pasts};
@@ -53,11 +54,17 @@ async fn selected(
     pasts_wanted: bool,
 ) -> Result<(Arc<Histories>, Option<Pasts>)> {
     let known = view.known(at);
-    let histories = load(view, pipeline, known).await?;
-    if filter.is_empty() && !pasts_wanted {
+    let mut histories = load(view, pipeline, known).await?;
+    if filter.is_empty() && filter.sight == Sight::Everything && !pasts_wanted {
         return Ok((histories, None));
     }
     view.turn_to(crate::board::NAME).await?;
+    if let Some(seen) = crate::board::seen(view, &filter.sight).await? {
+        histories = Arc::new(histories.keep(|customer, _| seen.contains(&customer)));
+    }
+    if filter.is_empty() && !pasts_wanted {
+        return Ok((histories, None));
+    }
     let pasts = past::load(view, known).await?;
     if filter.is_empty() {
         return Ok((histories, Some(pasts)));
