@@ -173,7 +173,7 @@ customer_types! {
     Reactivated "customer.reactivated" 1 []
     StageMigrated "customer.stage_migrated" 1 []
     Noted "customer.noted" 1 []
-    FollowedUp "customer.followed_up" 1 []
+    FollowedUp "customer.followed_up" 2 [unchanged]
     Signalled "customer.signalled" 2 [unchanged]
     Claimed "customer.claimed" 1 []
     Released "customer.released" 1 []

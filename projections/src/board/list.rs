@@ -7,10 +7,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Owner;
-use waymark_domain::customer::event::{ContactKind, Contract, Money};
+use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money};
 use waymark_domain::people::Sight;
 
-use super::customer::{Card, ClearContact, Customer, Document, Touch, owner_columns};
+use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch, owner_columns};
 use super::{CARDS_AMONG, CUSTOMERS_AMONG, LIST, POOLS};
 use crate::ask::{View, sight_values};
 use crate::bulk::rows_among;
@@ -140,6 +140,24 @@ pub struct DocumentReport {
     pub uploaded_at: DateTime<Utc>,
 }
 
+/// Something to read that was sent to the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ContentReport {
+    /// The follow-up with which it was recorded.
+    pub event: Uuid,
+    /// `industry_report`, `white_paper`, `case_study` or `other`.
+    #[schema(value_type = String, example = "industry_report")]
+    pub kind: ContentKind,
+    /// What it is called; null once the customer is erased.
+    pub title: Option<String>,
+    /// Its id or address where it is kept.
+    pub document: Option<String>,
+    /// Who sent it.
+    pub sent_by: String,
+    /// When.
+    pub sent_at: DateTime<Utc>,
+}
+
 /// A time at which the customer came in as a lead again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TouchReport {
@@ -220,6 +238,8 @@ pub struct CustomerReport {
     pub satisfaction: Option<u8>,
     /// Documents by reference, the latest two hundred.
     pub documents: Vec<DocumentReport>,
+    /// What was sent to it to read, the latest hundred.
+    pub contents: Vec<ContentReport>,
     /// When and from where it came in as a lead again, the latest hundred.
     pub touches: Vec<TouchReport>,
     /// The customer that it was merged into.
@@ -427,6 +447,7 @@ fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> Cust
         won_amount: profile.won_amount.as_ref().map(MoneyReport::of),
         satisfaction: profile.satisfaction,
         documents: customer.documents.into_iter().map(DocumentReport::of).collect(),
+        contents: customer.contents.into_iter().map(ContentReport::of).collect(),
         touches: customer.touches.into_iter().map(touch).collect(),
         merged_into: customer.merged_into,
         erased: customer.erased,
@@ -443,6 +464,19 @@ impl DocumentReport {
             sha256: document.sha256,
             uploaded_by: document.by,
             uploaded_at: instant(document.at),
+        }
+    }
+}
+
+impl ContentReport {
+    fn of(sent: Sent) -> Self {
+        Self {
+            event: sent.event,
+            kind: sent.kind,
+            title: sent.title,
+            document: sent.document,
+            sent_by: sent.by,
+            sent_at: instant(sent.at),
         }
     }
 }

@@ -27,8 +27,8 @@ pub use cards::{BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards
 pub use groups::Group;
 pub(crate) use groups::{groups, of_group};
 pub use list::{
-    ChannelIdReport, ContactReport, ContractReport, CustomerFilter, CustomerList, CustomerReport,
-    DocumentReport, JourneyReport, MoneyReport, NextAction, OwnerReport, TouchReport,
+    ChannelIdReport, ContactReport, ContentReport, ContractReport, CustomerFilter, CustomerList,
+    CustomerReport, DocumentReport, JourneyReport, MoneyReport, NextAction, OwnerReport, TouchReport,
 };
 pub(crate) use list::{customer, customers, pools};
 pub(crate) use seen::seen;
@@ -85,6 +85,7 @@ pub(crate) static CUSTOMERS: Table = Table {
         "merged_into",
         "documents",
         "grace_until",
+        "contents",
     ],
     replace_by: 3,
 };

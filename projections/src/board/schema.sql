@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS board_customer (
     -- Documents by reference, as JSON.
     documents        TEXT    NOT NULL,
     grace_until      INTEGER,
+    -- What was sent to the customer, as JSON.
+    contents         TEXT    NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer)
 ) WITHOUT ROWID;
 
