@@ -34,8 +34,8 @@ pub use ask::{At, Filter};
 pub use board::{
     ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CardReport, ChannelIdReport, ContactReport,
     ContentReport, ContractReport, ConvertedReport, CustomerFilter, CustomerList, CustomerReport,
-    DocumentReport, Group, JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards, SuspectReport,
-    SuspectsReport, TouchReport,
+    DocumentReport, Group, Held, JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards,
+    SuspectReport, SuspectsReport, TouchReport,
 };
 pub use dwell::{
     ActorCount, Censored, Clock, CompletedSeconds, CurvePoint, DayCount, DwellQuery, DwellReport, Ending,

@@ -21,7 +21,7 @@ use waymark_eventstore::{EventStore, Position, TenantId};
 use crate::ask::{At, Filter, View};
 use crate::board::{
     self, ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CustomerFilter, CustomerList,
-    CustomerReport, Group, SuspectsReport,
+    CustomerReport, Group, Held, SuspectsReport,
 };
 use crate::checkpoint::{self, Which};
 use crate::db::{Commit, Db};
@@ -648,6 +648,15 @@ impl Projections {
     ) -> Result<Vec<Uuid>> {
         let mut view = self.view(tenant, board::NAME).await?;
         board::of_group(&mut view, pipeline, group, after, limit, sight).await
+    }
+
+    /// The customers that a rep owns, each with where it stands.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn held(&self, tenant: TenantId, rep: &str) -> Result<Vec<Held>> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        board::held(&mut view, rep).await
     }
 
     /// The board of a pipeline. `stage_name(stage)` says what a stage is called.

@@ -182,6 +182,8 @@ impl App {
         let mut situation = self.situation(caller, &boundary, &order.command).await?;
         if let Some(claims) = &mut situation.claims {
             claims.count_staged(&staged.append.events);
+            let others = staged.customers.iter().map(|(id, (customer, _))| (id, customer));
+            claims.hold_staged(&situation.versions, others);
             staged.query.items.extend(claims.query.items.iter().cloned());
             let earliest = staged.append.recorded_before.map_or(claims.ends_at, |at| at.min(claims.ends_at));
             staged.append.recorded_before = Some(earliest);

@@ -63,6 +63,11 @@ impl StageType {
         matches!(self, Self::Won | Self::Lost)
     }
 
+    /// Whether a customer in it takes one of its owner's places: a deal that is made or off frees the place.
+    pub fn takes_a_place(self) -> bool {
+        !matches!(self, Self::Won | Self::Lost | Self::AfterSale)
+    }
+
     /// Whether a customer in it can be reactivated into the next cycle.
     pub fn is_reactivatable(self) -> bool {
         matches!(self, Self::Lost | Self::Dormant)

@@ -222,6 +222,12 @@ impl Versions {
         self.publications.iter().find(|publication| publication.pipeline.version == version)
     }
 
+    /// What a stage meant in a version; where that version is not known or has no such stage, in the last one that has.
+    pub fn kind_of(&self, version: u32, stage: &str) -> Option<StageType> {
+        let of = |known: &Publication| known.pipeline.stage(stage).map(|stage| stage.kind);
+        self.version(version).and_then(of).or_else(|| self.publications.iter().rev().find_map(of))
+    }
+
     /// The version in force for a team's customers, or for those of no team: a pilot of the team while it lasts,
     /// else the latest for everybody.
     pub fn in_force(&self, team: Option<&str>, at: DateTime<Utc>) -> Option<&Publication> {

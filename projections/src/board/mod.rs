@@ -7,6 +7,7 @@ mod cards;
 mod customer;
 mod fold;
 mod groups;
+mod held;
 mod list;
 pub(crate) mod past;
 mod seen;
@@ -26,6 +27,8 @@ pub(crate) use cards::board;
 pub use cards::{BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards};
 pub use groups::Group;
 pub(crate) use groups::{groups, of_group};
+pub use held::Held;
+pub(crate) use held::held;
 pub use list::{
     ChannelIdReport, ContactReport, ContentReport, ContractReport, CustomerFilter, CustomerList,
     CustomerReport, DocumentReport, JourneyReport, MoneyReport, NextAction, OwnerReport, TouchReport,
@@ -47,6 +50,7 @@ pub(crate) const CARDS_OF: &str = include_str!("cards_of.sql");
 pub(crate) const SEEN: &str = include_str!("seen.sql");
 pub(crate) const LIST: &str = include_str!("list.sql");
 pub(crate) const GROUPS: &str = include_str!("groups.sql");
+pub(crate) const HELD: &str = include_str!("held.sql");
 pub(crate) const OF_GROUP: &str = include_str!("of_group.sql");
 pub(crate) const POOLS: &str = include_str!("pools.sql");
 pub(crate) const APPROVALS_AMONG: &str = include_str!("approvals_among.sql");
