@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 pub use super::check::publication::{Affected, Proposal};
 
-use super::Pipeline;
+use super::{Pipeline, StageType};
 use super::automation::{Condition, Facts};
 
 /// Where customers in one stage of the version before go.
