@@ -53,7 +53,7 @@ impl Pool {
 
 /// The first instant of a local date. Where clocks jump over midnight the day begins after the jump; where they
 /// strike midnight twice, at the first stroke.
-pub(crate) fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
+pub fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
     let midnight = date.and_time(NaiveTime::MIN);
     let local = (0..=24 * 4).map(|quarters| midnight + TimeDelta::minutes(15 * quarters));
     let first = local.filter_map(|time| zone.from_local_datetime(&time).earliest()).next();

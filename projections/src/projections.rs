@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Pipeline;
 use waymark_domain::people::Sight;
-use waymark_domain::pipeline::version::Occupants;
+use waymark_domain::pipeline::version::{Occupants, Versions};
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
@@ -692,7 +692,7 @@ impl Projections {
         dwell::stays(&mut view, customer, at).await
     }
 
-    /// Dwell time by stage.
+    /// Dwell time by stage. What a stage means is told by the version that a stay is of.
     ///
     /// # Errors
     /// When the database fails.
@@ -700,10 +700,11 @@ impl Projections {
         &self,
         tenant: TenantId,
         pipeline: &Pipeline,
+        versions: &Versions,
         query: &DwellQuery,
     ) -> Result<DwellReport> {
         let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::dwell(&mut view, pipeline, query).await
+        dwell::dwell(&mut view, pipeline, versions, query).await
     }
 
     /// The flows of the journeys that began in a window (all, without one).
@@ -714,12 +715,13 @@ impl Projections {
         &self,
         tenant: TenantId,
         pipeline: &Pipeline,
+        versions: &Versions,
         at: &At,
         window: &Window,
         filter: &Filter,
     ) -> Result<FlowsReport> {
         let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::flows(&mut view, pipeline, at, window, filter).await
+        dwell::flows(&mut view, pipeline, versions, at, window, filter).await
     }
 
     /// The paths of the journeys that began in a window (all, without one), at most `limit` of them.
@@ -730,10 +732,11 @@ impl Projections {
         &self,
         tenant: TenantId,
         pipeline: &Pipeline,
+        versions: &Versions,
         query: &PathsQuery,
     ) -> Result<PathsReport> {
         let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::paths(&mut view, pipeline, query).await
+        dwell::paths(&mut view, pipeline, versions, query).await
     }
 
     /// Records of moves by weekday and hour.

@@ -235,3 +235,29 @@ async fn a_report_that_was_sent_is_listed_told_in_the_timeline_and_forgotten_wit
     assert!(!forgotten.text.contains("Cold chains"), "{}", forgotten.text);
     assert_eq!(forgotten.text_at("/contents/0/kind"), "industry_report");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_for_which_a_deal_is_put_off_does_not_count_on_the_active_clock() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    let at = |days: i64| waymark_tests::now() - chrono::Duration::days(days);
+    let mut body = team.customer_of("li", "Harbour Foods");
+    body["effective_at"] = json!(at(10));
+    let customer = wang.register(body).await;
+    let put_off = json!({"postponed_until": at(4).date_naive(), "effective_at": at(8)});
+    let _ = wang.command(&customer, "details", put_off).await.expect(200);
+    let moved = json!({"to": "need_confirmed", "note": "late", "next_step": "s", "effective_at": at(2)});
+    let _ = wang.command(&customer, "transitions", moved).await.expect(200);
+    let total = async |clock: &str| {
+        let head = wang.head().await;
+        let path = format!("/v1/dwell/landian-6?clock={clock}&min_position={head}&wait_ms=20000");
+        let answer = wang.get(&path).await.expect(200);
+        assert!(!answer.text.contains("equals the calendar"), "{}", answer.text);
+        answer.at("/stages/0/completed_seconds/total").as_f64().unwrap_or_default()
+    };
+    let (calendar, active) = (total("calendar").await, total("active").await);
+    let paused = calendar - active;
+    assert!((calendar - 8.0 * 86_400.0).abs() < 60.0, "{calendar}");
+    // Between eight days ago and the midnight of Shanghai with which the day of four days ago begins.
+    assert!((3.0 * 86_400.0 - 60.0..4.0 * 86_400.0 + 8.0 * 3_600.0).contains(&paused), "{paused}");
+}

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 pub use super::check::publication::{Affected, Proposal};
 
-use super::{Pipeline, StageType};
 use super::automation::{Condition, Facts};
+use super::{Pipeline, StageType};
 
 /// Where customers in one stage of the version before go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -45,7 +45,8 @@ enum ClockName {
     /// Every second.
     #[default]
     Calendar,
-    /// Not while the journey was paused explicitly.
+    /// Not while the deal was put off: from when that was said until the day begins in the zone of the pipeline's default
+    /// pool, or until it is taken back.
     Active,
     /// Only in working hours. Refused as long as the tenant has no calendar.
     Business,
@@ -104,6 +105,7 @@ pub(super) async fn dwell(
     let at = moment.at(&site, &caller, "dwell").await?;
     let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
     let query = DwellQuery { at, window, filter, unit, clock, horizon_seconds, curve };
-    let report = site.app.projections.dwell(caller.tenant, &pipeline, &query).await?;
+    let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
+    let report = site.app.projections.dwell(caller.tenant, &pipeline, &versions, &query).await?;
     Ok(Reading { position: report.position, body: report })
 }

@@ -33,6 +33,8 @@ pub(super) async fn flows(
     moment.wait(&site, &caller, "board").await?;
     let at = moment.at(&site, &caller, "dwell").await?;
     let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
-    let report = site.app.projections.flows(caller.tenant, &pipeline, &at, &window, &filter).await?;
+    let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
+    let projections = &site.app.projections;
+    let report = projections.flows(caller.tenant, &pipeline, &versions, &at, &window, &filter).await?;
     Ok(Reading { position: report.position, body: report })
 }

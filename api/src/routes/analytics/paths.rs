@@ -63,6 +63,7 @@ pub(super) async fn paths(
     let at = moment.at(&site, &caller, "dwell").await?;
     let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
     let query = PathsQuery { at, window, filter, ending, limit: limit as usize };
-    let report = site.app.projections.paths(caller.tenant, &pipeline, &query).await?;
+    let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
+    let report = site.app.projections.paths(caller.tenant, &pipeline, &versions, &query).await?;
     Ok(Reading { position: report.position, body: report })
 }
