@@ -54,6 +54,6 @@ impl Pool {
 
 /// The first instant of a local date. Where clocks jump over midnight the day begins after the jump; where they
 /// strike midnight twice, at the first stroke.
-pub(crate) fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
+pub fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
     first_stroke(zone, date.and_time(NaiveTime::MIN))
 }

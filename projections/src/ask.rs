@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use waymark_domain::Owner;
+use waymark_domain::people::Sight;
 use waymark_eventstore::{Position, TenantId};
 
 use crate::checkpoint::{self, Which};
-use crate::db::Session;
+use crate::db::{Session, Value};
 use crate::dwell::Loaded;
 use crate::error::Result;
 use crate::figures::Micros;
@@ -52,15 +53,37 @@ pub struct Filter {
     pub tag: Option<String>,
     /// The value tier.
     pub tier: Option<String>,
+    /// The line of business.
+    pub industry: Option<String>,
+    /// The region.
+    pub region: Option<String>,
     /// The pipeline version under which they last moved.
     pub version: Option<u32>,
+    /// Which customers whoever asks sees now: of the past, too, nothing is told of others.
+    pub sight: Sight,
 }
 
 impl Filter {
-    /// Whether every customer passes.
+    /// Whether every customer that is seen passes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        *self == Self { sight: self.sight.clone(), ..Self::default() }
+    }
+}
+
+/// What stands around each name of a sight where a statement looks for one: no name has it.
+const AROUND: &str = "\n";
+
+/// What a statement binds of a sight: its regions, its owners, and what stands around each of them; nothing where everything
+/// is seen. A name is in such a list when replacing it changes the list, on either engine.
+pub(crate) fn sight_values(sight: &Sight) -> [Value; 3] {
+    let list = |names: &BTreeSet<String>| {
+        let each = names.iter().map(|name| format!("{name}{AROUND}"));
+        Value::Text(std::iter::once(AROUND.to_owned()).chain(each).collect())
+    };
+    match sight {
+        Sight::Everything => [Value::Null, Value::Null, Value::Null],
+        Sight::Within { regions, owners } => [list(regions), list(owners), AROUND.into()],
     }
 }
 

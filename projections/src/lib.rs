@@ -34,9 +34,9 @@ mod work;
 pub use ask::{At, Filter};
 pub use board::{
     ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CardReport, ChannelIdReport, ContactReport,
-    ContractReport, ConvertedReport, CustomerFilter, CustomerList, CustomerReport, DocumentReport, Group,
-    JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards, SuspectReport, SuspectsReport,
-    TouchReport,
+    ContentReport, ContractReport, ConvertedReport, CustomerFilter, CustomerList, CustomerReport,
+    DocumentReport, Group, Held, JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards,
+    SuspectReport, SuspectsReport, TouchReport,
 };
 pub use dwell::{
     ActorCount, CalendarReport, Censored, Clock, CompletedSeconds, CurvePoint, DayCount, DwellQuery,

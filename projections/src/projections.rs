@@ -13,14 +13,15 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Pipeline;
-use waymark_domain::pipeline::version::Occupants;
+use waymark_domain::people::Sight;
+use waymark_domain::pipeline::version::{Occupants, Versions};
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
 use crate::ask::{At, Filter, View};
 use crate::board::{
     self, ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CustomerFilter, CustomerList,
-    CustomerReport, Group, SuspectsReport,
+    CustomerReport, Group, Held, SuspectsReport,
 };
 use crate::checkpoint::{self, Which};
 use crate::db::{Commit, Db};
@@ -510,7 +511,7 @@ fn measure(engine: &Engine, which: Which, position: Position, taken: usize) {
 
 /// The questions. Each answers from one consistent view, and says how far that had come.
 impl Projections {
-    /// A customer as it is now. `stage_name(pipeline, stage)` says what a stage is called.
+    /// A customer as it is now, if it is seen. `stage_name(pipeline, stage)` says what a stage is called.
     ///
     /// # Errors
     /// When the database fails.
@@ -518,11 +519,12 @@ impl Projections {
         &self,
         tenant: TenantId,
         id: Uuid,
+        sight: &Sight,
         now: DateTime<Utc>,
         stage_name: &(dyn Fn(&str, &str) -> Option<String> + Sync),
     ) -> Result<(Option<CustomerReport>, Position)> {
         let mut view = self.view(tenant, board::NAME).await?;
-        let customer = board::customer(&mut view, id, now, stage_name).await?;
+        let customer = board::customer(&mut view, id, sight, now, stage_name).await?;
         let position = view.position;
         let Some(mut customer) = customer else { return Ok((None, position)) };
         view.turn_to(work::NAME).await?;
@@ -536,9 +538,15 @@ impl Projections {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn suspects(&self, tenant: TenantId, id: Uuid, limit: usize) -> Result<SuspectsReport> {
+    pub async fn suspects(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        limit: usize,
+        sight: &Sight,
+    ) -> Result<SuspectsReport> {
         let mut view = self.view(tenant, board::NAME).await?;
-        board::suspects(&mut view, id, limit).await
+        board::suspects(&mut view, id, limit, sight).await
     }
 
     /// A page of customers, in the order of their registration.
@@ -559,14 +567,14 @@ impl Projections {
         Ok((list, view.position))
     }
 
-    /// How many customers each pool holds, by the pool's key. Its customers are those of [`Self::customers`] with
+    /// How many customers each pool holds that are seen, by the pool's key. Its customers are those of [`Self::customers`] with
     /// the pool as owner.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn pools(&self, tenant: TenantId) -> Result<(BTreeMap<String, u64>, Position)> {
+    pub async fn pools(&self, tenant: TenantId, sight: &Sight) -> Result<(BTreeMap<String, u64>, Position)> {
         let mut view = self.view(tenant, board::NAME).await?;
-        Ok((board::pools(&mut view).await?, view.position))
+        Ok((board::pools(&mut view, sight).await?, view.position))
     }
 
     /// The requests for moves after a position, oldest first.
@@ -615,9 +623,14 @@ impl Projections {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn groups(&self, tenant: TenantId, pipeline: &str) -> Result<(Vec<Group>, Position)> {
+    pub async fn groups(
+        &self,
+        tenant: TenantId,
+        pipeline: &str,
+        sight: &Sight,
+    ) -> Result<(Vec<Group>, Position)> {
         let mut view = self.view(tenant, board::NAME).await?;
-        Ok((board::groups(&mut view, pipeline).await?, view.position))
+        Ok((board::groups(&mut view, pipeline, sight).await?, view.position))
     }
 
     /// The customers of such a group after one of them, at most `limit`, in order.
@@ -631,9 +644,19 @@ impl Projections {
         group: &Group,
         after: Uuid,
         limit: u32,
+        sight: &Sight,
     ) -> Result<Vec<Uuid>> {
         let mut view = self.view(tenant, board::NAME).await?;
-        board::of_group(&mut view, pipeline, group, after, limit).await
+        board::of_group(&mut view, pipeline, group, after, limit, sight).await
+    }
+
+    /// The customers that a rep owns, each with where it stands.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn held(&self, tenant: TenantId, rep: &str) -> Result<Vec<Held>> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        board::held(&mut view, rep).await
     }
 
     /// The board of a pipeline. `stage_name(stage)` says what a stage is called.
@@ -669,7 +692,7 @@ impl Projections {
         dwell::stays(&mut view, customer, at).await
     }
 
-    /// Dwell time by stage.
+    /// Dwell time by stage. What a stage means is told by the version that a stay is of.
     ///
     /// # Errors
     /// When the database fails.
@@ -677,10 +700,11 @@ impl Projections {
         &self,
         tenant: TenantId,
         pipeline: &Pipeline,
+        versions: &Versions,
         query: &DwellQuery,
     ) -> Result<DwellReport> {
         let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::dwell(&mut view, pipeline, query).await
+        dwell::dwell(&mut view, pipeline, versions, query).await
     }
 
     /// The flows of the journeys that began in a window (all, without one).
@@ -691,12 +715,13 @@ impl Projections {
         &self,
         tenant: TenantId,
         pipeline: &Pipeline,
+        versions: &Versions,
         at: &At,
         window: &Window,
         filter: &Filter,
     ) -> Result<FlowsReport> {
         let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::flows(&mut view, pipeline, at, window, filter).await
+        dwell::flows(&mut view, pipeline, versions, at, window, filter).await
     }
 
     /// The paths of the journeys that began in a window (all, without one), at most `limit` of them.
@@ -707,10 +732,11 @@ impl Projections {
         &self,
         tenant: TenantId,
         pipeline: &Pipeline,
+        versions: &Versions,
         query: &PathsQuery,
     ) -> Result<PathsReport> {
         let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::paths(&mut view, pipeline, query).await
+        dwell::paths(&mut view, pipeline, versions, query).await
     }
 
     /// Records of moves by weekday and hour.
@@ -770,9 +796,10 @@ impl Projections {
         journey: &str,
         until: DateTime<Utc>,
         limit: u32,
+        sight: &Sight,
     ) -> Result<(BTreeMap<String, u64>, Vec<DueRule>, Position)> {
         let mut view = self.view(tenant, work::NAME).await?;
-        let (counts, due) = work::due_in(&mut view, journey, until, limit).await?;
+        let (counts, due) = work::due_in(&mut view, journey, until, limit, sight).await?;
         Ok((counts, due, view.position))
     }
 
@@ -843,10 +870,11 @@ impl Projections {
         tenant: TenantId,
         journey: &str,
         skips: u32,
+        sight: &Sight,
     ) -> Result<(BTreeMap<String, RuleReport>, Vec<SkipReport>, Position)> {
         let mut view = self.view(tenant, work::NAME).await?;
-        let rules = work::rules(&mut view, journey).await?;
-        let skipped = work::skips(&mut view, journey, skips).await?;
+        let rules = work::rules(&mut view, journey, sight).await?;
+        let skipped = work::skips(&mut view, journey, skips, sight).await?;
         Ok((rules, skipped, view.position))
     }
 
@@ -861,9 +889,10 @@ impl Projections {
         until: DateTime<Utc>,
         owner: Option<&str>,
         limit: u32,
+        sight: &Sight,
     ) -> Result<(Vec<WaitingReport>, Position)> {
         let mut view = self.view(tenant, work::NAME).await?;
-        let items = work::contacts(&mut view, from, until, owner, limit).await?;
+        let items = work::contacts(&mut view, from, until, owner, limit, sight).await?;
         let position = view.position;
         Ok((named(&mut view, items).await?, position))
     }

@@ -178,3 +178,86 @@ async fn documents_are_kept_by_reference_with_who_added_them_and_forgotten_with_
     let forgotten = li.customer(&id).await;
     assert!(forgotten.at("/documents/0/reference").is_null() && !forgotten.text.contains("March"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_was_sent_is_listed_told_in_the_timeline_and_forgotten_with_the_person() {
+    let team = Team::on("landian-6").await;
+    let li = team.rep("li");
+    let customer = li.register(team.customer_of("li", "Harbour Foods")).await;
+    let sent = |channel: &str, kind: &str| {
+        json!({
+            "channel": channel, "summary": "sent the report",
+            "next_plan": {"at": "2099-01-01T00:00:00Z", "text": "ask what she thinks of it"},
+            "content": {"kind": kind, "title": "Cold chains 2026", "document": "library/7.pdf"},
+        })
+    };
+    let answer = li.command(&customer, "follow-ups", sent("content", "industry_report")).await.expect(200);
+    let _ = li
+        .command(&customer, "follow-ups", sent("phone", "industry_report"))
+        .await
+        .refused(422, "invalid-value");
+    let _ = li.command(&customer, "follow-ups", sent("content", "poem")).await.refused(422, "invalid-value");
+    let mut nameless = sent("content", "white_paper");
+    nameless["content"]["title"] = json!("");
+    let refused = li.command(&customer, "follow-ups", nameless).await.refused(422, "empty-text");
+    assert_eq!(refused.text_at("/violations/0/field"), "content.title");
+    let line =
+        json!({"command": "follow_up", "customer_id": customer, "body": sent("content", "case_study")});
+    let bulk = li.call(reqwest::Method::POST, "/v1/bulk");
+    let told = bulk.bytes("application/x-ndjson", line.to_string()).send().await.expect(200).text;
+    assert!(told.contains("\"status\":200"), "{told}");
+
+    let read = li.customer(&customer).await;
+    let kinds: Vec<&str> = read
+        .at("/contents")
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|sent| sent["kind"].as_str())
+        .collect();
+    assert_eq!(kinds, ["industry_report", "case_study"]);
+    assert_eq!(read.text_at("/contents/0/title"), "Cold chains 2026");
+    assert_eq!(read.text_at("/contents/0/document"), "library/7.pdf");
+    assert_eq!(read.text_at("/contents/0/sent_by"), "rep:li");
+    assert_eq!(read.text_at("/contents/0/event"), answer.text_at("/events/0/id"));
+    let head = li.head().await;
+    let timeline =
+        li.get(&format!("/v1/customers/{customer}/timeline?min_position={head}&wait_ms=20000")).await;
+    let items = timeline.expect(200).items();
+    let told = items.iter().find(|item| item["type"] == "customer.followed_up").cloned().unwrap_or_default();
+    assert_eq!(told["data"]["content"]["title"], "Cold chains 2026", "{told}");
+    let unread = team.analyst("qian").customer(&customer).await;
+    assert!(unread.at("/contents/0/title").is_null() && unread.at("/contents/0/document").is_null());
+
+    let erased = team.admin().command(&customer, "erasure", json!({"ground": "request"})).await;
+    assert_eq!(erased.status, 200, "{}", erased.text);
+    let forgotten = team.admin().customer(&customer).await;
+    assert!(!forgotten.text.contains("Cold chains"), "{}", forgotten.text);
+    assert_eq!(forgotten.text_at("/contents/0/kind"), "industry_report");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_for_which_a_deal_is_put_off_does_not_count_on_the_active_clock() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    let at = |days: i64| waymark_tests::now() - chrono::Duration::days(days);
+    let mut body = team.customer_of("li", "Harbour Foods");
+    body["effective_at"] = json!(at(10));
+    let customer = wang.register(body).await;
+    let put_off = json!({"postponed_until": at(4).date_naive(), "effective_at": at(8)});
+    let _ = wang.command(&customer, "details", put_off).await.expect(200);
+    let moved = json!({"to": "need_confirmed", "note": "late", "next_step": "s", "effective_at": at(2)});
+    let _ = wang.command(&customer, "transitions", moved).await.expect(200);
+    let total = async |clock: &str| {
+        let head = wang.head().await;
+        let path = format!("/v1/dwell/landian-6?clock={clock}&min_position={head}&wait_ms=20000");
+        let answer = wang.get(&path).await.expect(200);
+        assert!(!answer.text.contains("equals the calendar"), "{}", answer.text);
+        answer.at("/stages/0/completed_seconds/total").as_f64().unwrap_or_default()
+    };
+    let (calendar, active) = (total("calendar").await, total("active").await);
+    let paused = calendar - active;
+    assert!((calendar - 8.0 * 86_400.0).abs() < 60.0, "{calendar}");
+    // Between eight days ago and the midnight of Shanghai with which the day of four days ago begins.
+    assert!((3.0 * 86_400.0 - 60.0..4.0 * 86_400.0 + 8.0 * 3_600.0).contains(&paused), "{paused}");
+}

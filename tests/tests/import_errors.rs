@@ -60,6 +60,33 @@ async fn skipping_bad_rows_imports_the_others_and_says_how_many_were_left_out() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_left_out_are_named_with_line_column_and_cause_up_to_a_thousand() {
+    let installation = Installation::new();
+    let bad = "A,Quoted,last tuesday,ann,\n".repeat(999);
+    let more = ",Quoted,2024-01-02T00:00:00Z,ann,\nA,,2024-01-02T00:00:00Z,ann,\n";
+    let csv = format!("{HEADER}{GOOD}{bad}{more}");
+    let ran = import(&installation, &csv, &["--skip-bad"]);
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    let named = ran.stderr.lines().filter(|line| line.trim_start().starts_with("line ")).count();
+    assert_eq!(named, 1_000, "{}", ran.stderr);
+    assert!(ran.stderr.contains("1001 bad rows were left out"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("  line 4: time "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("  line 1003: case It is empty. (missing-field)"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("… and 1 more"), "{}", ran.stderr);
+
+    let installation = Installation::new();
+    let ran = import(&installation, &csv, &["--skip-bad", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).expect("one JSON document");
+    assert_eq!(
+        (&report["skipped"], report["bad_rows"].as_array().map(Vec::len)),
+        (&1001.into(), Some(1_000))
+    );
+    assert_eq!(report["bad_rows"][999]["line"], 1003);
+    assert_eq!(report["bad_rows"][999]["field"], "case");
+    assert_eq!(report["bad_rows"][0]["code"], "invalid-instant");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_column_is_named() {
     let installation = Installation::new();
     let ran = import(&installation, "case_id,state,timestamp,actor\nA,New,2024-01-01T00:00:00Z,ann\n", &[]);

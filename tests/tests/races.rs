@@ -63,6 +63,78 @@ async fn of_64_reps_claiming_one_customer_one_wins_and_the_others_lose_nothing()
     }
 }
 
+/// A team by the template `landian-6`, whose pool lets a rep own so many open customers and claim ten a day.
+async fn capped(cap: u32) -> Team {
+    let mut team = Team::on("landian-6").await;
+    let mut definition = team.admin().get("/v1/pipelines/landian-6").await.expect(200).body;
+    let fields = ["kind", "name", "phases", "stages", "entry_stage", "transitions", "reasons", "pools"];
+    definition
+        .as_object_mut()
+        .into_iter()
+        .for_each(|all| all.retain(|name, _| fields.contains(&name.as_str())));
+    definition["pools"][0]["rules"]["holding_cap"] = json!(cap);
+    definition["pools"][0]["claims_per_day"] = json!(10);
+    let created =
+        team.admin().post("/v1/pipelines", json!({"key": "capped", "definition": definition})).await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    team.pipeline = "capped".to_owned();
+    team
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn of_claims_in_parallel_only_the_last_free_place_is_taken() {
+    let team = capped(3).await;
+    let (admin, rep) = (team.admin(), team.rep("li"));
+    for number in 0..2 {
+        admin.register(team.customer_of("li", &format!("Owned {number}"))).await;
+    }
+    let mut pool = Vec::new();
+    for number in 0..8 {
+        pool.push(admin.register(team.customer(&format!("Pool {number}"))).await);
+    }
+    let claims = pool
+        .iter()
+        .map(|customer| rep.call(Method::POST, &format!("/v1/customers/{customer}/claims")).json(&json!({})));
+    let answers = all_at_once(claims).await;
+    assert_eq!(with_status(&answers, 200).len(), 1, "{:?}", statuses(&answers));
+    for refused in with_status(&answers, 409) {
+        assert_eq!(refused.body["code"], "holding-cap-reached", "{}", refused.text);
+        assert_eq!((&refused.body["limit"], &refused.body["held"]), (&json!(3), &json!(3)));
+    }
+    let mine = answers.iter().position(|answer| answer.status == 200).unwrap_or_default();
+    let others: Vec<&String> =
+        pool.iter().enumerate().filter(|(place, _)| *place != mine).map(|(_, id)| id).collect();
+
+    // A release frees the place, in one commit with the claim as well.
+    let lines = [
+        json!({"command": "release", "customer_id": pool[mine], "body": {"reason": "no time"}}),
+        json!({"command": "claim", "customer_id": others[0], "body": {}}),
+        json!({"command": "claim", "customer_id": others[1], "body": {}}),
+    ];
+    let bulk = async |lines: &[Value]| {
+        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let call = rep.call(Method::POST, "/v1/bulk?atomic=true").bytes("application/x-ndjson", lines);
+        let replies = call.send().await.expect(200).text;
+        let each = replies.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        each.filter_map(|reply| reply["status"].as_u64()).collect::<Vec<_>>()
+    };
+    assert_eq!(bulk(&lines).await, [409, 409, 409], "the second claim is one too many");
+    assert_eq!(bulk(&lines[..2]).await, [200, 200]);
+    let full = rep.command(others[1], "claims", json!({})).await;
+    let _ = full.refused(409, "holding-cap-reached");
+
+    // A deal that is made frees it, too.
+    for stage in ["need_confirmed", "quoted", "won"] {
+        let moved = json!({"to": stage, "note": "n", "next_step": "s"});
+        let forced = json!({"to": stage, "reason": "signed on the spot"});
+        let answer = rep.command(others[0], "transitions", moved).await;
+        if answer.status != 200 {
+            assert_eq!(admin.command(others[0], "overrides", forced).await.status, 200, "{}", answer.text);
+        }
+    }
+    assert_eq!(rep.command(others[1], "claims", json!({})).await.status, 200);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn ten_claims_of_one_rep_in_parallel_are_cut_at_the_quota_of_three() {
     let team = Team::on("landian-6").await;

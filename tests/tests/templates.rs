@@ -301,3 +301,28 @@ fn list(value: &Value) -> &[Value] {
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interest_is_recorded_with_evidence_and_the_form_asks_for_it() {
+    let team = Team::on("landian-6").await;
+    let li = team.rep("li");
+    let customer = li.register(team.customer_of("li", "Harbour Foods")).await;
+    let choices = li.get(&format!("/v1/customers/{customer}/allowed-transitions")).await.expect(200).items();
+    let choice = choices.iter().find(|choice| choice["to"] == "need_confirmed").cloned().unwrap_or_default();
+    assert_eq!(choice["form"]["allOf"][0]["if"]["properties"]["sub_status"]["const"], "interested");
+    let interested = |evidence: Value| {
+        json!({"to": "need_confirmed", "sub_status": "interested", "note": "wants two", "next_step": "propose",
+            "evidence": evidence})
+    };
+    let refused =
+        li.command(&customer, "transitions", interested(json!([]))).await.refused(422, "evidence-required");
+    assert!(refused.text.contains("intent_stated"), "{}", refused.text);
+    let said = json!([{"kind": "intent_stated", "reference": "mail of 3 March"}]);
+    assert_eq!(li.command(&customer, "transitions", interested(said)).await.status, 200);
+    let read = li.customer(&customer).await;
+    assert_eq!(read.text_at("/journeys/0/sub_status"), "interested");
+    let mut registration = team.customer_of("li", "Pier Nine");
+    registration["stage"] = json!("need_confirmed");
+    registration["sub_status"] = json!("interested");
+    let _ = li.post("/v1/customers", registration).await.refused(422, "evidence-required");
+}

@@ -17,36 +17,39 @@ const EVERY: Duration = Duration::from_secs(5);
 const BATCH: u32 = 500;
 
 impl App {
-    /// The customer that a request is about.
+    /// The customer that a request is about, if the caller sees it.
     ///
     /// # Errors
     /// [`AppError::NotFound`], or when the log cannot be read.
-    pub async fn customer_of_request(&self, tenant: TenantId, request: Uuid) -> Result<Uuid, AppError> {
-        self.customer_of(tenant, tags::approval(request), "approval", request).await
+    pub async fn customer_of_request(&self, caller: &Caller, request: Uuid) -> Result<Uuid, AppError> {
+        self.customer_of(caller, tags::approval(request), "approval", request).await
     }
 
-    /// The customer that a task is about.
+    /// The customer that a task is about, if the caller sees it.
     ///
     /// # Errors
     /// [`AppError::NotFound`], or when the log cannot be read.
-    pub async fn customer_of_task(&self, tenant: TenantId, task: Uuid) -> Result<Uuid, AppError> {
-        self.customer_of(tenant, tags::task(task), "task", task).await
+    pub async fn customer_of_task(&self, caller: &Caller, task: Uuid) -> Result<Uuid, AppError> {
+        self.customer_of(caller, tags::task(task), "task", task).await
     }
 
     async fn customer_of(
         &self,
-        tenant: TenantId,
+        caller: &Caller,
         tag: String,
         what: &'static str,
         id: Uuid,
     ) -> Result<Uuid, AppError> {
-        let head = self.store.head(tenant).await?.position;
-        let found = self.store.read_matching(tenant, &Query::tag(tag), 0, head, 1).await?;
+        let head = self.store.head(caller.tenant).await?.position;
+        let found = self.store.read_matching(caller.tenant, &Query::tag(tag), 0, head, 1).await?;
         let unknown = || AppError::NotFound { what, id: id.to_string() };
         let entry = found.first().ok_or_else(unknown)?;
         let envelope = entry.envelope().map_err(|error| AppError::Unreadable(error.to_string()))?;
         let customer = envelope.subject.strip_prefix("customer/").and_then(|id| id.parse().ok());
-        customer.ok_or_else(unknown)
+        let customer = customer.ok_or_else(unknown)?;
+        // What is about a customer that is not seen is not there either.
+        let state = self.load(caller, customer).await?.customer;
+        if self.is_seen(caller, &state).await? { Ok(customer) } else { Err(unknown()) }
     }
 
     /// Ends the requests of a tenant that nobody settled in time, and answers how many. Each ends at its own

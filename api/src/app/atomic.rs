@@ -60,7 +60,7 @@ impl Staged {
         for key in keys {
             let holder = *self.keys.entry(key.tag.clone()).or_insert(customer);
             if holder != customer {
-                refuse_known(&[key.of(holder)])?;
+                refuse_known(&[key.of(holder, true)])?;
             }
         }
         Ok(())
@@ -178,9 +178,12 @@ impl App {
             }
         };
         let boundary = Boundary { customer, position: staged.head, key: key.clone() };
+        self.seen(caller, &boundary.customer).await?;
         let mut situation = self.situation(caller, &boundary, &order.command).await?;
         if let Some(claims) = &mut situation.claims {
             claims.count_staged(&staged.append.events);
+            let others = staged.customers.iter().map(|(id, (customer, _))| (id, customer));
+            claims.hold_staged(&situation.versions, others);
             staged.query.items.extend(claims.query.items.iter().cloned());
             let earliest = staged.append.recorded_before.map_or(claims.ends_at, |at| at.min(claims.ends_at));
             staged.append.recorded_before = Some(earliest);

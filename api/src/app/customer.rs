@@ -46,7 +46,11 @@ impl App {
             let decided = self.decide(caller, meta, customer, &boundary, command, effective_at).await;
             match decided {
                 // What was last seen is enough to accept on, since the condition guards it, but not to refuse on.
-                Err(AppError::Refused(_) | AppError::VersionMismatch { .. }) if !fresh => continue,
+                Err(AppError::Refused(_) | AppError::VersionMismatch { .. } | AppError::NotFound { .. })
+                    if !fresh =>
+                {
+                    continue;
+                }
                 Err(AppError::Refused(refusal)) => return self.refuse(caller, meta, *refusal).await,
                 Err(error) => return Err(error),
                 Ok(pending) => match self.append(caller, customer, boundary, pending).await {
@@ -69,20 +73,27 @@ impl App {
         command: &Command,
         effective_at: Option<DateTime<Utc>>,
     ) -> Result<Vec<NewEvent>, AppError> {
-        let boundary = self.load(caller, customer).await?;
+        let boundary = self.load_seen(caller, customer).await?;
         let situation = self.situation(caller, &boundary, command).await?;
         Ok(decide(Some(&boundary.customer), command, &situation.context(caller, effective_at))?)
     }
 
-    /// A customer as the log tells it now.
+    /// A customer as the log tells it now, if the caller sees it.
     ///
     /// # Errors
     /// [`AppError::NotFound`], or when the log cannot be read.
     pub async fn customer_state(&self, caller: &Caller, customer: Uuid) -> Result<Arc<Customer>, AppError> {
-        Ok(self.load(caller, customer).await?.customer)
+        Ok(self.load_seen(caller, customer).await?.customer)
     }
 
-    /// The boundary as the log tells it now.
+    /// The boundary as the log tells it now, of a customer that the caller sees.
+    pub(super) async fn load_seen(&self, caller: &Caller, customer: Uuid) -> Result<Boundary, AppError> {
+        let boundary = self.load(caller, customer).await?;
+        self.seen(caller, &boundary.customer).await?;
+        Ok(boundary)
+    }
+
+    /// The boundary as the log tells it now, whoever sees the customer.
     pub(super) async fn load(&self, caller: &Caller, customer: Uuid) -> Result<Boundary, AppError> {
         let boundary = self.boundaries.load(caller.tenant, customer).await?;
         boundary.ok_or_else(|| AppError::NotFound { what: "customer", id: customer.to_string() })
@@ -99,6 +110,11 @@ impl App {
         effective_at: Option<DateTime<Utc>>,
     ) -> Result<Pending, AppError> {
         let current = boundary.customer.version;
+        let seen = self.is_seen(caller, &boundary.customer).await?;
+        // Whoever brings a lead in need not see the customer that it turns out to be.
+        if !seen && !matches!(command, Command::Touch(_)) {
+            return Err(AppError::NotFound { what: "customer", id: customer.to_string() });
+        }
         if meta.if_match.is_some_and(|wanted| wanted != current) {
             return Err(AppError::VersionMismatch { current });
         }
@@ -108,7 +124,7 @@ impl App {
             AppError::Unreadable(format!("customer {customer} was not erased, yet its data key is gone"))
         })?;
         let mut resource = Map::new();
-        if matches!(command, Command::Touch(_)) {
+        if seen && matches!(command, Command::Touch(_)) {
             resource.insert("id".to_owned(), Value::String(customer.to_string()));
         }
         if matches!(command, Command::Reactivate(_)) {

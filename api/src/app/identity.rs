@@ -31,8 +31,8 @@ pub(crate) struct KeyTag {
 
 impl KeyTag {
     /// The key as one that a customer has already.
-    pub(super) fn of(self, customer: Uuid) -> Known {
-        Known { customer, recognised_by: self.kind.as_str(), field: self.field }
+    pub(super) fn of(self, customer: Uuid, seen: bool) -> Known {
+        Known { customer, seen, recognised_by: self.kind.as_str(), field: self.field }
     }
 }
 
@@ -41,6 +41,8 @@ impl KeyTag {
 pub(super) struct Known {
     /// Who; of merged customers the one that goes on.
     pub(super) customer: Uuid,
+    /// Whether the caller sees it: of others only that they are there is told.
+    pub(super) seen: bool,
     /// By which kind of key: a [`KeyKind`], or `external_id`.
     pub(super) recognised_by: &'static str,
     field: String,
@@ -89,9 +91,10 @@ impl App {
         let head = self.store.head(caller.tenant).await?.position;
         let mut known = Vec::new();
         for key in keys {
-            if let Some(customer) = self.holder(caller, key, head).await?.filter(|id| Some(*id) != other_than)
-            {
-                known.push(key.clone().of(customer));
+            let holder = self.holder(caller, key, head).await?;
+            if let Some(customer) = holder.filter(|customer| Some(customer.id) != other_than) {
+                let seen = self.is_seen(caller, &customer).await?;
+                known.push(key.clone().of(customer.id, seen));
             }
         }
         Ok((known, head))
@@ -109,12 +112,19 @@ impl App {
         let Some(entry) = entries.first() else { return Ok(None) };
         let Some(recorded) = decode(entry)? else { return Ok(None) };
         let CustomerEvent::Registered(registered) = recorded.event else { return Ok(None) };
-        let customer = self.survivor(caller, registered.customer).await?.id;
-        Ok(Some(Known { customer, recognised_by: "external_id", field: "external_id".to_owned() }))
+        let customer = self.survivor(caller, registered.customer).await?;
+        let seen = self.is_seen(caller, &customer).await?;
+        let field = "external_id".to_owned();
+        Ok(Some(Known { customer: customer.id, seen, recognised_by: "external_id", field }))
     }
 
     /// The customer that has a key: it said so in an event, and has said nothing else since.
-    async fn holder(&self, caller: &Caller, key: &KeyTag, head: Position) -> Result<Option<Uuid>, AppError> {
+    async fn holder(
+        &self,
+        caller: &Caller,
+        key: &KeyTag,
+        head: Position,
+    ) -> Result<Option<Arc<Customer>>, AppError> {
         let query = Query::tag(key.tag.clone());
         let mut after = 0;
         loop {
@@ -125,7 +135,7 @@ impl App {
                 let Some(customer) = subject else { continue };
                 let state = self.load(caller, customer).await?.customer;
                 if state.holds_key(key.kind, entry.position) {
-                    return Ok(Some(self.survivor(caller, customer).await?.id));
+                    return Ok(Some(self.survivor(caller, customer).await?));
                 }
                 after = entry.position;
             }
@@ -158,20 +168,30 @@ pub(super) fn refuse_known(known: &[Known]) -> Result<(), AppError> {
 
 fn violation(known: &Known) -> Violation {
     let word = |language| word(known.recognised_by).text(language).to_owned();
-    Violation::new(
-        Code::DuplicateCustomer,
-        known.field.clone(),
-        Label::new(
-            format!("已有客户使用这个{}。", word(Language::Zh)),
-            format!("Another customer has this {} already.", word(Language::En)),
-        ),
-        Label::new(
-            "使用 customer_id 指出的客户；线索请发送到 /v1/leads。",
-            "Use the customer named by customer_id; send leads to /v1/leads.",
-        ),
-    )
+    let message = Label::new(
+        format!("已有客户使用这个{}。", word(Language::Zh)),
+        format!("Another customer has this {} already.", word(Language::En)),
+    );
+    let told = |how_to_fix| {
+        Violation::new(Code::DuplicateCustomer, known.field.clone(), message, how_to_fix)
+            .with("recognised_by", known.recognised_by)
+    };
+    if !known.seen {
+        return told(elsewhere());
+    }
+    told(Label::new(
+        "使用 customer_id 指出的客户；线索请发送到 /v1/leads。",
+        "Use the customer named by customer_id; send leads to /v1/leads.",
+    ))
     .with("customer_id", known.customer.to_string())
-    .with("recognised_by", known.recognised_by)
+}
+
+/// The way out for somebody who does not see the customer that is known.
+pub(super) fn elsewhere() -> Label {
+    Label::new(
+        "该客户属于其他区域；请联系主管，线索请发送到 /v1/leads。",
+        "The customer is another region's: ask a manager; send leads to /v1/leads.",
+    )
 }
 
 fn word(recognised_by: &str) -> Label {

@@ -51,8 +51,8 @@ impl App {
             return Ok(answer);
         }
         for _ in 0..ATTEMPTS {
-            let ours = self.load(caller, survivor).await?;
-            let theirs = self.load(caller, joining.absorbed()).await?;
+            let ours = self.load_seen(caller, survivor).await?;
+            let theirs = self.load_seen(caller, joining.absorbed()).await?;
             let current = ours.customer.version;
             if meta.if_match.is_some_and(|wanted| wanted != current) {
                 return Err(AppError::VersionMismatch { current });
@@ -84,8 +84,8 @@ impl App {
         survivor: Uuid,
         joining: &Joining,
     ) -> Result<Vec<NewEvent>, AppError> {
-        let ours = self.load(caller, survivor).await?.customer;
-        let theirs = self.load(caller, joining.absorbed()).await?.customer;
+        let ours = self.load_seen(caller, survivor).await?.customer;
+        let theirs = self.load_seen(caller, joining.absorbed()).await?.customer;
         let events = self.joined(caller, &ours, &theirs, joining).await?;
         Ok([events.survivor, events.absorbed].concat())
     }

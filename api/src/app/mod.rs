@@ -20,6 +20,7 @@ mod publish;
 mod register;
 mod remember;
 mod schedule;
+mod sight;
 mod situation;
 
 use std::sync::Arc;

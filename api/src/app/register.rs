@@ -162,7 +162,7 @@ impl App {
 pub(super) fn refuse_registration(known: &[Known]) -> Result<(), AppError> {
     match known.first() {
         Some(first) if first.recognised_by == "external_id" => {
-            Err(external_id_refusal(Some(first.customer)).into())
+            Err(external_id_refusal(Some((first.customer, first.seen))).into())
         }
         _ => refuse_known(known),
     }
@@ -175,8 +175,15 @@ fn touch(register: Register, known: &[Known]) -> Touch {
     Touch { source: register.source, channel: register.channel, recognised_by, note: register.note }
 }
 
-/// The refusal, naming the customer that has the id where it is known.
-pub(super) fn external_id_refusal(holder: Option<Uuid>) -> Refusal {
+/// The refusal, naming the customer that has the id where it is known, and seen by whoever asks.
+pub(super) fn external_id_refusal(holder: Option<(Uuid, bool)>) -> Refusal {
+    let how_to_fix = match holder {
+        Some((_, false)) => identity::elsewhere(),
+        _ => Label::new(
+            "使用 customer_id 指出的客户，或换一个 external_id。",
+            "Use the customer named by customer_id, or another external_id.",
+        ),
+    };
     let mut refusal = Refusal::from_code(
         Code::CustomerExists,
         "external_id",
@@ -184,12 +191,9 @@ pub(super) fn external_id_refusal(holder: Option<Uuid>) -> Refusal {
             "已有客户使用这个 external_id。",
             "A customer with this external_id is registered already.",
         ),
-        Label::new(
-            "使用 customer_id 指出的客户，或换一个 external_id。",
-            "Use the customer named by customer_id, or another external_id.",
-        ),
+        how_to_fix,
     );
-    if let Some(holder) = holder {
+    if let Some((holder, true)) = holder {
         refusal.extra.insert("customer_id".to_owned(), Value::String(holder.to_string()));
     }
     refusal

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 use waymark_domain::company::Company;
 use waymark_domain::customer::{Command, Customer, tags};
+use waymark_domain::pipeline::StageType;
 use waymark_domain::pool::Pool;
 use waymark_domain::{Context, Owner};
 use waymark_eventstore::{Draft, Position, Query, QueryItem};
@@ -16,6 +19,9 @@ use super::{App, AppError, Caller};
 
 /// How many claims of one day are read; a quota is far below it.
 const CLAIMS_PAGE: u32 = 1_000;
+
+/// How long a claim waits for the read model that says what the rep owns.
+const HELD_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a decision was made from, beside the customer.
 pub(crate) struct Situation {
@@ -34,6 +40,9 @@ pub(crate) struct ClaimDay {
     /// When first contacts after the rep's claims were missed.
     strikes: Vec<DateTime<Utc>>,
     pub(super) ends_at: DateTime<Utc>,
+    /// The open customers that the rep owns, where the pool limits their number.
+    held: Option<BTreeSet<Uuid>>,
+    rep: String,
 }
 
 impl Situation {
@@ -49,6 +58,7 @@ impl Situation {
             stands_in_for: &self.stands_in_for,
             fields: &self.company.fields,
             claims_today: self.claims.as_ref().map_or(0, |claims| claims.count),
+            holds: self.claims.as_ref().map_or(0, ClaimDay::holds),
             strikes: self.claims.as_ref().map_or(&[], |claims| &claims.strikes),
             ..Context::new(self.now, &caller.actor, &self.pipelines)
         }
@@ -56,6 +66,31 @@ impl Situation {
 }
 
 impl ClaimDay {
+    fn holds(&self) -> u32 {
+        let held = self.held.as_ref().map_or(0, BTreeSet::len);
+        u32::try_from(held).unwrap_or(u32::MAX)
+    }
+
+    /// Counts what the rep owns as it will be once customers are what they are about to become.
+    pub(super) fn hold_staged<'a>(
+        &mut self,
+        versions: &AllVersions,
+        staged: impl Iterator<Item = (&'a Uuid, &'a Arc<Customer>)>,
+    ) {
+        let Some(held) = &mut self.held else { return };
+        for (id, customer) in staged {
+            let owned = matches!(&customer.owner, Owner::Rep(rep) if *rep == self.rep);
+            let there = !customer.erased && customer.merged_into.is_none();
+            let open = customer.current().is_some_and(|stay| {
+                takes_a_place(versions, customer.primary(), stay.pipeline_version, &stay.stage)
+            });
+            match owned && there && open {
+                true => held.insert(*id),
+                false => held.remove(id),
+            };
+        }
+    }
+
     /// Counts the claims of the day among drafts that are about to be appended.
     pub(super) fn count_staged(&mut self, drafts: &[Draft]) {
         let staged = drafts.iter().filter(|draft| self.query.matches(&draft.event_type, &draft.tags)).count();
@@ -92,7 +127,13 @@ impl App {
             (Command::Claim, Some(rep)) => {
                 let context = Context::new(now, &caller.actor, pipelines);
                 match pool_of(&boundary.customer, &context) {
-                    Some(pool) => Some(self.claim_day(caller, pool, rep, now, boundary.position).await?),
+                    Some(pool) => {
+                        let mut day = self.claim_day(caller, pool, rep, now, boundary.position).await?;
+                        if pool.rules.as_ref().is_some_and(|rules| rules.holding_cap.is_some()) {
+                            day.held = Some(self.held(caller, rep, boundary.position, &bare.versions).await?);
+                        }
+                        Some(day)
+                    }
                     None => None,
                 }
             }
@@ -121,8 +162,31 @@ impl App {
             strikes: strikes.iter().map(|entry| entry.recorded_at).collect(),
             count: u32::try_from(claims.len()).unwrap_or(u32::MAX),
             ends_at: pool.next_quota_at(now),
+            held: None,
+            rep: rep.to_owned(),
         })
     }
+
+    /// The open customers that a rep owns, as the log tells it up to a position or beyond. The rep's claims are part of the
+    /// append's condition, so a claim at the same moment is counted when this one is decided again.
+    async fn held(
+        &self,
+        caller: &Caller,
+        rep: &str,
+        position: Position,
+        versions: &AllVersions,
+    ) -> Result<BTreeSet<Uuid>, AppError> {
+        self.projections.wait_for(caller.tenant, "board", position, HELD_WITHIN).await?;
+        let held = self.projections.held(caller.tenant, rep).await?.into_iter();
+        let open = held.filter(|one| takes_a_place(versions, &one.pipeline, one.version, &one.stage));
+        Ok(open.map(|one| one.customer).collect())
+    }
+}
+
+/// Whether a customer that stands there takes one of its owner's places; what no version tells of does.
+fn takes_a_place(versions: &AllVersions, pipeline: &str, version: u32, stage: &str) -> bool {
+    let kind = versions.get(pipeline).and_then(|versions| versions.kind_of(version, stage));
+    kind.is_none_or(StageType::takes_a_place)
 }
 
 /// The pool that the customer is in, if it is in one that a pipeline defines.

@@ -32,6 +32,10 @@ pub fn shown_to(actor: &Actor, mut customer: CustomerReport) -> CustomerReport {
             document.name = None;
             document.reference = None;
         }
+        for sent in &mut customer.contents {
+            sent.title = None;
+            sent.document = None;
+        }
         customer.next_action = customer.next_action.map(|mut next| {
             next.text = None;
             next

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{Failure, output};
 use crate::config::DatabaseArgs;
-use crate::import::{self, ImportError, Mapping, Phase, Progress, Report};
+use crate::import::{self, BadRow, ImportError, Mapping, Phase, Progress, Report};
 use crate::installation::Installation;
 
 /// The file has bad rows.
@@ -87,6 +87,13 @@ impl Import {
     }
 
     fn print(&self, report: &Report) -> Result<(), Failure> {
+        if report.skipped > 0 {
+            output::remark(&format!(
+                "{} bad rows were left out{}",
+                report.skipped,
+                listed(&report.bad_rows, report.skipped)
+            ));
+        }
         if self.json {
             return Ok(output::json(report)?);
         }
@@ -116,13 +123,20 @@ fn show(bar: &indicatif::ProgressBar, progress: Progress) {
 
 fn failure(error: ImportError) -> Failure {
     let ImportError::BadRows { rows, total } = error else { return error.into() };
-    let mut message = format!("{total} bad rows; nothing was imported");
-    for row in &rows {
-        message.push_str(&format!("\n  line {}: {} {} ({})", row.line, row.field, row.message.en, row.code));
+    let rows = listed(&rows, total);
+    let message =
+        format!("{total} bad rows; nothing was imported{rows}\nmend them, or leave them out with --skip-bad");
+    Failure::with_code(BAD_ROWS, message)
+}
+
+/// A line a bad row (its line in the file, its column and what is wrong), and how many more there are.
+fn listed(rows: &[BadRow], total: u64) -> String {
+    let mut list = String::new();
+    for row in rows {
+        list.push_str(&format!("\n  line {}: {} {} ({})", row.line, row.field, row.message.en, row.code));
     }
     if total > rows.len() as u64 {
-        message.push_str(&format!("\n  … and {} more", total - rows.len() as u64));
+        list.push_str(&format!("\n  … and {} more", total - rows.len() as u64));
     }
-    message.push_str("\nmend them, or leave them out with --skip-bad");
-    Failure::with_code(BAD_ROWS, message)
+    list
 }

@@ -223,6 +223,7 @@ fn follow_up(scene: &Scene) -> Command {
         channel: cast::pick(&["phone", "wechat", "visit"], scene.dice).to_owned(),
         summary: cast::pick(cast::NOTES, scene.dice / 5).to_owned(),
         goal_reached: Some(!scene.dice.is_multiple_of(3)),
+        content: None,
         next_plan: Some(Plan {
             at: scene.at + chrono::TimeDelta::days(i64::from(scene.dice % 6) + 1),
             text: cast::pick(cast::NEXT_STEPS, scene.dice / 3).to_owned(),

@@ -57,7 +57,7 @@ pub enum Phase {
 }
 
 /// A row that cannot be imported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct BadRow {
     /// The line of the file on which the row begins, from 1; the header is line 1.
     pub line: u64,
@@ -66,6 +66,7 @@ pub struct BadRow {
     /// A stable code.
     pub code: String,
     /// What is wrong.
+    #[schema(value_type = Object, example = json!({"zh": "不能为空。", "en": "It is empty."}))]
     pub message: Label,
 }
 
@@ -88,6 +89,8 @@ pub struct Report {
     pub repeats: u64,
     /// Rows left out because they were bad.
     pub skipped: u64,
+    /// The first thousand of them, in the order of the file.
+    pub bad_rows: Vec<BadRow>,
     /// The position of the log afterwards.
     pub position: u64,
 }

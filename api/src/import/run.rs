@@ -21,8 +21,10 @@ use super::read::{self, Case, File, Row};
 use super::{BadRow, ImportError, Mapping, Phase, Progress, Report};
 use crate::app::{App, AppError, Caller, CommandMeta};
 
-/// How many bad rows are named.
+/// How many bad rows are named where they refuse a file.
 const NAMED_BAD_ROWS: usize = 100;
+/// How many bad rows are named where they were left out.
+const NAMED_SKIPPED_ROWS: usize = 1_000;
 /// How many cases are on their way to the log at a time.
 const IN_FLIGHT: usize = 64;
 /// The actor of rows that name nobody.
@@ -76,6 +78,7 @@ pub async fn run(
         rows: file.rows,
         repeats,
         skipped: file.bad.len() as u64,
+        bad_rows: file.bad.iter().take(NAMED_SKIPPED_ROWS).cloned().collect(),
         ..Report::default()
     };
     import.write(file, progress, &mut report).await?;

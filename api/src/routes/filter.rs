@@ -32,12 +32,16 @@ pub(super) struct Who {
     tag: Option<String>,
     /// The value tier.
     tier: Option<String>,
+    /// The line of business.
+    industry: Option<String>,
+    /// The region.
+    region: Option<String>,
     /// The pipeline version under which they last moved.
     version: Option<u32>,
 }
 
 impl Who {
-    /// The filter, with the team of the instant asked about.
+    /// The filter, with the team of the instant asked about, and what the caller sees now.
     ///
     /// # Errors
     /// 422 when there was no such team then.
@@ -54,7 +58,10 @@ impl Who {
             channel: who.channel,
             tag: who.tag,
             tier: who.tier,
+            industry: who.industry,
+            region: who.region,
             version: who.version,
+            sight: site.app.sight(caller).await?,
         })
     }
 }

@@ -174,6 +174,7 @@ fn follow_up(channel: &str) -> CustomerEvent {
         channel: channel.to_owned(),
         summary: Personal::Sealed,
         goal_reached: None,
+        content: None,
         next_plan: NextPlan { at: t(400 * DAY), text: Personal::Sealed },
     })
 }

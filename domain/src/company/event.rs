@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::actor::Role;
 use crate::calendar::Calendar;
-use crate::customer::codec::{CodecError, EventType};
+use crate::customer::codec::{CodecError, EventType, unchanged};
 use crate::field::Field;
 use crate::money::Rates;
 use crate::people::{Deputy, Team};
@@ -79,7 +79,7 @@ pub struct CalendarSet {
 }
 
 macro_rules! company_types {
-    ($($variant:ident $name:literal $version:literal)*) => {
+    ($($variant:ident $name:literal $version:literal [$($upcaster:path),*])*) => {
         /// Something that happened to what a tenant has set up.
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum CompanyEvent {
@@ -88,7 +88,7 @@ macro_rules! company_types {
 
         /// The types of these events.
         pub(crate) static TYPES: &[&EventType] =
-            &[$(&EventType { name: $name, version: $version, upcasters: &[] }),*];
+            &[$(&EventType { name: $name, version: $version, upcasters: &[$($upcaster),*] }),*];
 
         /// The place of each variant's type in [`TYPES`].
         enum Place { $($variant),* }
@@ -121,15 +121,15 @@ macro_rules! company_types {
 }
 
 company_types! {
-    TeamSet "team.set" 1
-    TeamDissolved "team.dissolved" 1
-    RolesSet "member.roles_set" 1
-    DeputyAppointed "deputy.appointed" 1
-    DeputyDismissed "deputy.dismissed" 1
-    FieldDeclared "field.declared" 1
-    FieldWithdrawn "field.withdrawn" 1
-    RatesSet "rates.set" 1
-    CalendarSet "calendar.set" 1
+    TeamSet "team.set" 2 [unchanged]
+    TeamDissolved "team.dissolved" 1 []
+    RolesSet "member.roles_set" 1 []
+    DeputyAppointed "deputy.appointed" 1 []
+    DeputyDismissed "deputy.dismissed" 1 []
+    FieldDeclared "field.declared" 1 []
+    FieldWithdrawn "field.withdrawn" 1 []
+    RatesSet "rates.set" 1 []
+    CalendarSet "calendar.set" 1 []
 }
 
 impl CompanyEvent {

@@ -250,16 +250,20 @@ pub(crate) fn label(field: &str, label: &Label) -> Vec<Violation> {
 
 /// A text of one line that must be there.
 pub(crate) fn line(field: &str, text: &str) -> Vec<Violation> {
-    let lawful = !text.trim().is_empty()
-        && text.chars().count() <= MAX_LINE_CHARS
-        && !text.chars().any(char::is_control);
+    line_of(field, text, MAX_LINE_CHARS)
+}
+
+/// A text of one line of so many characters at most.
+pub(crate) fn line_of(field: &str, text: &str, max_chars: usize) -> Vec<Violation> {
+    let lawful =
+        !text.trim().is_empty() && text.chars().count() <= max_chars && !text.chars().any(char::is_control);
     require(lawful, || {
         Violation::new(
             Code::InvalidValue,
             field,
             Label::new(
-                format!("应为1至{MAX_LINE_CHARS}个字符的一行文字。"),
-                format!("It must be one line of 1 to {MAX_LINE_CHARS} characters."),
+                format!("应为1至{max_chars}个字符的一行文字。"),
+                format!("It must be one line of 1 to {max_chars} characters."),
             ),
             Label::new("请改正该字段。", "Correct it."),
         )
@@ -290,6 +294,7 @@ mod tests {
             name: Label::new("北区", "North"),
             supervisors: ["supervisor:wang".to_owned()].into(),
             members: ["li".to_owned(), "zhao".to_owned()].into(),
+            regions: BTreeSet::new(),
         }
     }
 
@@ -329,6 +334,23 @@ mod tests {
         assert!(gone.people.teams.is_empty());
         let unknown = refused(&gone, &CompanyCommand::DissolveTeam("north".to_owned()), &wang());
         assert_eq!(unknown, [("unknown-key".to_owned(), "key".to_owned())]);
+    }
+
+    #[test]
+    fn the_regions_of_a_team_are_lines_and_not_too_many() {
+        let of = |regions: Vec<String>| {
+            let team = Team { regions: regions.into_iter().collect(), ..north() };
+            decide(&Company::default(), &CompanyCommand::SetTeam(team), &wang(), now())
+        };
+        let codes = |regions| -> Vec<String> {
+            of(regions).unwrap_err().violations.into_iter().map(|one| one.code.into_owned()).collect()
+        };
+        assert!(of(vec!["北京".to_owned(), "x".repeat(200)]).is_ok());
+        assert_eq!(codes(vec![" ".to_owned()]), ["invalid-value"]);
+        assert_eq!(codes(vec!["a\nb".to_owned(), "x".repeat(201)]), ["invalid-value", "invalid-value"]);
+        let many = |count: usize| (0..count).map(|number| format!("r{number}")).collect::<Vec<_>>();
+        assert!(of(many(200)).is_ok());
+        assert_eq!(codes(many(201)), ["too-many-items"]);
     }
 
     #[test]

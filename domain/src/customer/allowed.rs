@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::decide::{migrate, transition};
 use super::state::Customer;
-use crate::pipeline::{Approval, EntryForm, Stage, StageType};
+use crate::pipeline::{Approval, EntryForm, EvidenceKind, Stage, StageType};
 use crate::{Context, Label, Pipeline, Violation};
 
 /// One stage that is not the present one.
@@ -57,6 +57,14 @@ pub fn allowed_transitions(
 /// The JSON Schema (draft 2020-12) of the body of a move to the stage.
 fn form(customer: &Customer, pipeline: &Pipeline, stage: &Stage) -> Value {
     let EntryForm { note, next_step, reasons, evidence, fields, .. } = &stage.entry_form;
+    let finer = stage.sub_statuses.iter();
+    let asking = finer.filter_map(|sub| Some((&sub.id, demanded(&sub.evidence)?))).map(|(id, demanded)| {
+        json!({
+            "if": { "properties": { "sub_status": { "const": id } }, "required": ["sub_status"] },
+            "then": { "properties": { "evidence": { "allOf": demanded } }, "required": ["evidence"] },
+        })
+    });
+    let asking: Vec<Value> = asking.collect();
     let mut required = vec!["to"];
     required.extend(
         IN_THE_FORM.iter().filter(|name| fields.iter().any(|field| field == *name) && !customer.knows(name)),
@@ -82,7 +90,21 @@ fn form(customer: &Customer, pipeline: &Pipeline, stage: &Stage) -> Value {
         let choices = stage.sub_statuses.iter().map(|sub| choice(&sub.id, &sub.name));
         properties.insert("sub_status".to_owned(), json!({ "oneOf": choices.collect::<Vec<_>>() }));
     }
-    json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
+    let mut form = json!({
+        "type": "object", "additionalProperties": false, "properties": properties, "required": required
+    });
+    if !asking.is_empty() {
+        form["allOf"] = Value::Array(asking);
+    }
+    form
+}
+
+/// That each required document is there; none where none is.
+fn demanded(kinds: &[EvidenceKind]) -> Option<Vec<Value>> {
+    let required = kinds.iter().filter(|kind| kind.required);
+    let demanded =
+        required.map(|kind| json!({ "contains": { "properties": { "kind": { "const": kind.kind } } } }));
+    Some(demanded.collect()).filter(|demanded: &Vec<Value>| !demanded.is_empty())
 }
 
 fn text() -> Value {
@@ -110,18 +132,21 @@ fn reason(pipeline: &Pipeline, codes: &[String]) -> Value {
 }
 
 fn documents(stage: &Stage) -> Value {
-    let kinds = &stage.entry_form.evidence;
+    let own = &stage.entry_form.evidence;
+    let finer = stage.sub_statuses.iter().flat_map(|sub| &sub.evidence);
+    let mut kinds: Vec<&EvidenceKind> = Vec::new();
+    for kind in own.iter().chain(finer) {
+        // Two sub-statuses may take the same kind.
+        if !kinds.iter().any(|known| known.kind == kind.kind) {
+            kinds.push(kind);
+        }
+    }
     let kind = match kinds.is_empty() {
         true => json!({ "type": "string" }),
         false => {
             json!({ "oneOf": kinds.iter().map(|kind| choice(&kind.kind, &kind.name)).collect::<Vec<_>>() })
         }
     };
-    let demanded = kinds
-        .iter()
-        .filter(|kind| kind.required)
-        .map(|kind| json!({ "contains": { "properties": { "kind": { "const": kind.kind } } } }));
-    let demanded: Vec<Value> = demanded.collect();
     let mut schema = json!({
         "type": "array",
         "items": {
@@ -135,7 +160,7 @@ fn documents(stage: &Stage) -> Value {
             "required": ["kind", "reference"],
         },
     });
-    if !demanded.is_empty() {
+    if let Some(demanded) = demanded(own) {
         schema["allOf"] = Value::Array(demanded);
     }
     schema
@@ -145,6 +170,7 @@ fn documents(stage: &Stage) -> Value {
 mod tests {
     use super::*;
     use crate::customer::decide::spec::*;
+    use crate::customer::event::{CustomerEvent, Registered};
     use crate::refusal::Code;
 
     fn listed(spec: &Spec, pipeline: &Pipeline) -> Vec<AllowedTransition> {
@@ -192,6 +218,28 @@ mod tests {
         assert!(lost.allowed);
         assert_eq!(lost.form["required"], json!(["to", "reason"]));
         assert_eq!(lost.form["properties"]["reason"]["oneOf"][0]["const"], "price");
+    }
+
+    #[test]
+    fn the_form_asks_for_the_evidence_of_a_sub_status_where_that_is_chosen() {
+        let pipeline = &crate::pipeline::templates()[1].pipeline;
+        let CustomerEvent::Registered(registered) = registered_by_li() else { panic!("a registration") };
+        let first = Registered { pipeline: "landian-6".into(), stage: "first_contact".into(), ..registered };
+        let all = listed(&given([CustomerEvent::Registered(first)]), pipeline);
+        let form = &all.iter().find(|item| item.to == "need_confirmed").unwrap().form;
+        assert!(
+            !form["required"].as_array().unwrap().contains(&"evidence".into()),
+            "only with the sub-status"
+        );
+        let asked = &form["allOf"][0];
+        assert_eq!(asked["if"]["properties"]["sub_status"]["const"], "interested");
+        assert_eq!(asked["then"]["required"], json!(["evidence"]));
+        let kind = &asked["then"]["properties"]["evidence"]["allOf"][0]["contains"]["properties"]["kind"];
+        assert_eq!(kind["const"], "intent_stated");
+        assert_eq!(
+            form["properties"]["evidence"]["items"]["properties"]["kind"]["oneOf"][0]["const"],
+            "intent_stated"
+        );
     }
 
     #[test]

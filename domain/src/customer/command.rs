@@ -286,6 +286,19 @@ pub struct FollowUp {
     pub goal_reached: Option<bool>,
     /// What comes next, and when. Nothing is recorded without it.
     pub next_plan: Option<Plan>,
+    /// What was sent, through the channel `content`.
+    pub content: Option<NewContent>,
+}
+
+/// Something to read that was sent to a customer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewContent {
+    /// What sort.
+    pub kind: super::event::ContentKind,
+    /// What it is called.
+    pub title: String,
+    /// Its id or address where it is kept.
+    pub document: Option<String>,
 }
 
 /// What is to be done next.

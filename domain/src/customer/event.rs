@@ -635,6 +635,35 @@ pub struct FollowedUp {
     pub goal_reached: Option<bool>,
     /// What comes next.
     pub next_plan: NextPlan,
+    /// What was sent to the customer. Since version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+}
+
+/// Something to read that was sent to a customer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Content {
+    /// What sort.
+    pub kind: ContentKind,
+    /// What it is called.
+    pub title: Personal<String>,
+    /// Its id or address where it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Personal<String>>,
+}
+
+/// What sort of thing to read it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentKind {
+    /// 行业报告
+    IndustryReport,
+    /// 白皮书
+    WhitePaper,
+    /// 案例
+    CaseStudy,
+    /// Anything else.
+    Other,
 }
 
 /// Something was observed about the customer: a payment, a login, a mail opened.

@@ -32,6 +32,8 @@ pub struct Customer {
     pub last_claim: Option<LastClaim>,
     /// The value tier.
     pub tier: Option<String>,
+    /// The region, by which teams see it or not.
+    pub region: Option<String>,
     /// Labels that are not statuses.
     pub tags: Vec<String>,
     /// Where the lead came from.
@@ -118,6 +120,7 @@ impl Customer {
             last_follow_up_at: None,
             last_claim: None,
             tier: registered.tier.clone(),
+            region: None,
             tags: registered.tags.clone(),
             source: registered.source.clone(),
             channel: registered.channel.clone(),
@@ -296,6 +299,9 @@ impl Customer {
         }
         if profile.channel_ids.is_some() {
             self.keyed_at.channel_ids = position;
+        }
+        if profile.region.is_some() || cleared("region") {
+            self.region.clone_from(&profile.region);
         }
         if profile.postponed_until.is_some() || cleared("postponed_until") {
             self.postponed_until = profile.postponed_until;

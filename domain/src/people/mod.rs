@@ -3,6 +3,8 @@
 //! A deputy stands in for a rep: for that time it works the rep's customers, and they stay the rep's. To give them
 //! to somebody else for good is a hand-over, which changes their owner.
 
+mod sight;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
@@ -13,7 +15,12 @@ use crate::actor::Role;
 use crate::refusal::{Code, Violation, require};
 use crate::{Actor, Label};
 
+pub use sight::{Sight, may_be_narrowed};
+
 const MAX_PEOPLE: usize = 500;
+const MAX_REGIONS: usize = 200;
+/// As long as the region of a customer may be.
+const MAX_REGION_CHARS: usize = 200;
 
 /// A team.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +35,9 @@ pub struct Team {
     /// Its reps, by the name under which they own customers, such as `li`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub members: BTreeSet<String>,
+    /// The regions whose customers its people see; all, where none is named. Since version 2.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub regions: BTreeSet<String>,
 }
 
 /// Somebody who stands in for a rep for a time.
@@ -85,8 +95,25 @@ pub(crate) fn team(team: &Team) -> Vec<Violation> {
         members.collect(),
         not_too_many("supervisors", team.supervisors.len()),
         not_too_many("members", team.members.len()),
+        regions(&team.regions),
     ]
     .concat()
+}
+
+fn regions(regions: &BTreeSet<String>) -> Vec<Violation> {
+    let few = require(regions.len() <= MAX_REGIONS, || {
+        Violation::new(
+            Code::TooManyItems,
+            "regions",
+            Label::new(
+                format!("最多{MAX_REGIONS}个区域。"),
+                format!("There are more than {MAX_REGIONS} regions."),
+            ),
+            Label::new("请分成多个团队。", "Make several teams of them."),
+        )
+    });
+    let each = regions.iter().flat_map(|name| crate::company::line_of("regions", name, MAX_REGION_CHARS));
+    few.into_iter().chain(each).collect()
 }
 
 /// What is wrong with an arrangement for leave.

@@ -57,6 +57,16 @@ fn duplicates(pipeline: &Pipeline) -> Vec<Violation> {
         found.extend(repeated(&format!("stages[{n}].sub_statuses"), "id", subs));
         let kinds = stage.entry_form.evidence.iter().map(|kind| kind.kind.as_str()).collect();
         found.extend(repeated(&format!("stages[{n}].entry_form.evidence"), "kind", kinds));
+        for (m, finer) in stage.sub_statuses.iter().enumerate() {
+            let own = stage.entry_form.evidence.len();
+            let kinds = stage.evidence(Some(&finer.id)).map(|kind| kind.kind.as_str()).collect();
+            let path = format!("stages[{n}].sub_statuses[{m}].evidence");
+            found.extend(repeated(&path, "kind", kinds).into_iter().filter_map(|(at, kind)| {
+                // Counted from the sub-status's own; the stage's are told of above.
+                let place = at.strip_prefix(&format!("{path}["))?.split(']').next()?.parse::<usize>().ok()?;
+                Some((format!("{path}[{}].kind", place.checked_sub(own)?), kind))
+            }));
+        }
     }
     let violation = |(path, id): (String, String)| {
         Violation::new(

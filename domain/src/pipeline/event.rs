@@ -68,8 +68,12 @@ pub struct Published {
 
 // Version 2 adds what may be absent. A program that knows version 1 alone would let pass what it cannot read, such
 // as an approval, and is therefore to stop instead.
-static PUBLISHED: EventType =
-    EventType { name: "pipeline.published", version: 2, upcasters: &[|unchanged| unchanged] };
+// The same is true of version 3, in which a sub-status may ask for evidence.
+static PUBLISHED: EventType = EventType {
+    name: "pipeline.published",
+    version: 3,
+    upcasters: &[|unchanged| unchanged, |unchanged| unchanged],
+};
 
 static SCHEDULED: EventType = EventType { name: "pipeline.scheduled", version: 1, upcasters: &[] };
 

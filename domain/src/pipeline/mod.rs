@@ -63,6 +63,11 @@ impl StageType {
         matches!(self, Self::Won | Self::Lost)
     }
 
+    /// Whether a customer in it takes one of its owner's places: a deal that is made or off frees the place.
+    pub fn takes_a_place(self) -> bool {
+        !matches!(self, Self::Won | Self::Lost | Self::AfterSale)
+    }
+
     /// Whether a customer in it can be reactivated into the next cycle.
     pub fn is_reactivatable(self) -> bool {
         matches!(self, Self::Lost | Self::Dormant)
@@ -105,6 +110,9 @@ pub struct SubStatus {
     pub id: String,
     /// What it is called.
     pub name: Label,
+    /// The documents that a move into it takes, beside those of the stage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceKind>,
 }
 
 /// A kind of document that shows that a stage's criterion is met.
@@ -208,6 +216,19 @@ pub struct Stage {
     /// After how long in it a customer counts as stagnant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stagnant_after_seconds: Option<u64>,
+}
+
+impl Stage {
+    /// The sub-status of that id.
+    pub fn sub_status(&self, id: &str) -> Option<&SubStatus> {
+        self.sub_statuses.iter().find(|known| known.id == id)
+    }
+
+    /// The documents that a move into the stage, and into this sub-status of it, takes.
+    pub fn evidence<'a>(&'a self, sub_status: Option<&str>) -> impl Iterator<Item = &'a EvidenceKind> {
+        let finer = sub_status.and_then(|id| self.sub_status(id));
+        self.entry_form.evidence.iter().chain(finer.into_iter().flat_map(|finer| &finer.evidence))
+    }
 }
 
 /// A permitted move, and what it asks for beyond the form of the stage entered.

@@ -261,8 +261,9 @@ fn reason(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Reaso
 fn sub_status(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<SubStatus> {
     let mut reader = Object::read(path, value, unmet);
     let (id, name) = (reader.needed("id", id), reader.needed("name", label));
+    let evidence = reader.list("evidence", evidence);
     reader.finish();
-    Some(SubStatus { id: id?, name: name? })
+    Some(SubStatus { id: id?, name: name?, evidence })
 }
 
 fn evidence(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<EvidenceKind> {

@@ -393,3 +393,48 @@ fn the_pipeline_of_a_file_permits_any_move_and_ends_where_told() {
         pipeline
     );
 }
+
+#[test]
+fn a_sub_status_that_asks_for_evidence_is_read_and_refused_where_it_cannot_be_met() {
+    let interested = |change: fn(&mut Value)| {
+        refused(|definition| {
+            let stage = definition["stages"].as_array_mut().unwrap();
+            let stage = stage.iter_mut().find(|stage| stage["id"] == "need_confirmed").unwrap();
+            change(&mut stage["sub_statuses"][0]);
+        })
+    };
+    let twice = interested(|sub| {
+        let kind = sub["evidence"][0].clone();
+        sub["evidence"].as_array_mut().unwrap().push(kind);
+    });
+    assert_eq!(twice, one(Code::DuplicateId, "stages[1].sub_statuses[0].evidence[1].kind"));
+    let unknown = interested(|sub| sub["evidence"][0]["proof"] = json!(true));
+    assert_eq!(unknown, one(Code::UnknownField, "stages[1].sub_statuses[0].evidence[0].proof"));
+    let by_rule = refused(|definition| {
+        let action = json!({
+            "kind": "set_sub_status", "sub_status": "interested", "text": {"zh": "有意向", "en": "Interested"}
+        });
+        let entered = json!({"kind": "stage_entered", "stages": ["need_confirmed"]});
+        let rules = definition["automations"].as_array_mut().unwrap();
+        rules.clear();
+        rules.push(json!({
+            "id": "guess", "name": {"zh": "猜测", "en": "Guess"}, "trigger": entered, "actions": [action]
+        }));
+    });
+    assert_eq!(by_rule, one(Code::InvalidValue, "automations[0].actions[0].sub_status"));
+}
+
+#[test]
+fn landian_6_names_what_its_source_names_and_interest_is_shown_by_evidence() {
+    let pipeline = &templates().iter().find(|template| template.key == "landian-6").unwrap().pipeline;
+    let stage = |id: &str| pipeline.stage(id).unwrap();
+    assert_eq!(
+        (stage("to_reactivate").name.zh.as_str(), stage("to_reactivate").kind),
+        ("待激活", StageType::Dormant)
+    );
+    assert_eq!(stage("quoted").sub_status("comparing_prices").unwrap().name.zh, "正在比价");
+    assert_eq!(pipeline.pool("dormant_pool").unwrap().name.zh, "休眠池");
+    let interested = stage("need_confirmed").sub_status("interested").unwrap();
+    assert_eq!(interested.name.zh, "有意向");
+    assert!(interested.evidence.iter().any(|kind| kind.required));
+}

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 pub use super::check::publication::{Affected, Proposal};
 
-use super::Pipeline;
 use super::automation::{Condition, Facts};
+use super::{Pipeline, StageType};
 
 /// Where customers in one stage of the version before go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,6 +220,12 @@ impl Versions {
     /// The version of that number.
     pub fn version(&self, version: u32) -> Option<&Publication> {
         self.publications.iter().find(|publication| publication.pipeline.version == version)
+    }
+
+    /// What a stage meant in a version; where that version is not known or has no such stage, in the last one that has.
+    pub fn kind_of(&self, version: u32, stage: &str) -> Option<StageType> {
+        let of = |known: &Publication| known.pipeline.stage(stage).map(|stage| stage.kind);
+        self.version(version).and_then(of).or_else(|| self.publications.iter().rev().find_map(of))
     }
 
     /// The version in force for a team's customers, or for those of no team: a pilot of the team while it lasts,

@@ -4,12 +4,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::identity::{Reason, grams, suspicion};
+use waymark_domain::people::Sight;
 use waymark_eventstore::Position;
 
 use super::customer::Customer;
 use super::list::OwnerReport;
 use super::{ALIKE, CUSTOMERS_AMONG};
-use crate::ask::View;
+use crate::ask::{View, sight_values};
 use crate::bulk::rows_among;
 use crate::db::{Value, values};
 use crate::error::Result;
@@ -47,7 +48,12 @@ pub struct SuspectsReport {
 
 /// Who may be the same as a customer, the surest first. Exact keys are not looked at: nobody is registered twice
 /// under one.
-pub(crate) async fn suspects(view: &mut View, id: Uuid, limit: usize) -> Result<SuspectsReport> {
+pub(crate) async fn suspects(
+    view: &mut View,
+    id: Uuid,
+    limit: usize,
+    sight: &Sight,
+) -> Result<SuspectsReport> {
     let head = values![view.tenant.0, view.generation];
     let rows = rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
     let mut report = SuspectsReport { position: view.position, items: Vec::new() };
@@ -56,7 +62,7 @@ pub(crate) async fn suspects(view: &mut View, id: Uuid, limit: usize) -> Result<
     let mut marks: Vec<Value> = grams(&evidence).into_iter().map(Value::from).collect();
     let Some(first) = marks.first().cloned() else { return Ok(report) };
     marks.resize(MARKS, first);
-    let values = [&head[..], &marks, &[COMPARED.into()]].concat();
+    let values = [&head[..], &marks, &[COMPARED.into()], &sight_values(sight)].concat();
     let rows = view.session.rows(ALIKE, &values).await?;
     let mut ids: Vec<Value> = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -67,9 +73,6 @@ pub(crate) async fn suspects(view: &mut View, id: Uuid, limit: usize) -> Result<
     }
     for row in rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &ids).await? {
         let other = Customer::read(&row)?;
-        if other.erased || other.merged_into.is_some() {
-            continue;
-        }
         if let Some(found) = suspicion(&evidence, &other.evidence()) {
             report.items.push(SuspectReport {
                 customer_id: other.id,

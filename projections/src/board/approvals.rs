@@ -7,10 +7,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::customer::event::CustomerEvent;
+use waymark_domain::people::Sight;
 use waymark_eventstore::Position;
 
 use super::{APPROVALS_AMONG, APPROVALS_DUE, APPROVALS_PAGE};
-use crate::ask::View;
+use crate::ask::{View, sight_values};
 use crate::bulk::rows_among;
 use crate::db::{Row, Session, Value, values};
 use crate::error::Result;
@@ -63,6 +64,8 @@ pub struct ApprovalFilter {
     pub customer: Option<Uuid>,
     /// Those in this pipeline.
     pub pipeline: Option<String>,
+    /// Which customers whoever asks sees.
+    pub sight: Sight,
 }
 
 /// The request that an event settles, and how.
@@ -173,7 +176,8 @@ pub(crate) async fn approvals(
     let (status, customer, pipeline) =
         (text(&filter.status), Value::from(filter.customer), text(&filter.pipeline));
     let head = values![view.tenant.0, view.generation, after];
-    let values = [&head[..], &[status, customer, pipeline], &values![limit]].concat();
+    let values =
+        [&head[..], &[status, customer, pipeline], &values![limit], &sight_values(&filter.sight)].concat();
     view.session.rows(APPROVALS_PAGE, &values).await?.iter().map(read).collect()
 }
 

@@ -14,8 +14,8 @@ use waymark_eventstore::Position;
 
 use super::customer::{Customer, from_json, money_of, owner_of};
 use super::list::{MoneyReport, OwnerReport};
-use super::{CARDS_OF, CUSTOMERS_AMONG, past};
-use crate::ask::{At, Filter, View};
+use super::{CARDS_OF, CUSTOMERS_AMONG, past, seen};
+use crate::ask::{At, Filter, View, sight_values};
 use crate::bulk::rows_among;
 use crate::db::{Row, Value, values};
 use crate::dwell;
@@ -205,6 +205,7 @@ async fn places_now(view: &mut View, pipeline: &Pipeline, query: &BoardQuery) ->
         let mut values: Vec<Value> = values![view.tenant.0, view.generation, pipeline.key.as_str()].into();
         values.extend(after);
         values.push(ROWS.into());
+        values.extend(sight_values(&query.filter.sight));
         let rows = view.session.rows(CARDS_OF, &values).await?;
         for row in &rows {
             if row.int(3)? > query.at.micros() {
@@ -240,6 +241,9 @@ fn past_of(row: &Row) -> Result<past::Past> {
         source: row.opt_text(10)?,
         channel: row.opt_text(11)?,
         tags: from_json(row.str(12)?)?,
+        industry: row.opt_text(13)?,
+        region: row.opt_text(14)?,
+        postponed_until: None,
         merged: false,
     })
 }
@@ -248,12 +252,16 @@ fn past_of(row: &Row) -> Result<past::Past> {
 async fn places_then(view: &mut View, pipeline: &Pipeline, query: &BoardQuery) -> Result<Places> {
     let known = view.known(&query.at);
     let pasts = past::load(view, known).await?;
+    let seen = seen(view, &query.filter.sight).await?;
     view.turn_to(dwell::NAME).await?;
     let histories = dwell::load(view, &pipeline.key, known).await?;
     let until = query.at.micros();
     let mut places = Places::default();
     for (journey, records) in histories.journeys(until) {
         let customer = histories.customer(journey);
+        if seen.as_ref().is_some_and(|seen| !seen.contains(&customer)) {
+            continue;
+        }
         let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
         if !query.filter.is_empty() && !past::passes(past, until, &query.filter) {
             continue;

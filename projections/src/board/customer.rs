@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 use waymark_domain::customer::event::{
-    ChannelId, Contact, ContactKind, Contract, CustomerEvent, DocumentAdded, LeadTouched, Money, Profile,
-    Recorded,
+    ChannelId, Contact, ContactKind, ContentKind, Contract, CustomerEvent, DocumentAdded, FollowedUp,
+    LeadTouched, Money, Profile, Recorded,
 };
 use waymark_domain::customer::timeline::Journeys;
 use waymark_domain::{Owner, Personal, identity};
@@ -35,6 +35,16 @@ pub(super) struct Traits {
     pub(super) channel: Option<String>,
     pub(super) tags: Vec<String>,
     pub(super) merged: bool,
+}
+
+/// Everything of a customer of which the past is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Aspects {
+    traits: Traits,
+    version: u32,
+    industry: Option<String>,
+    region: Option<String>,
+    postponed_until: Option<NaiveDate>,
 }
 
 /// What else is known of a customer, readable.
@@ -73,6 +83,19 @@ pub(super) struct Document {
     pub(super) at: Micros,
 }
 
+/// Something to read that was sent to the customer.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Sent {
+    pub(super) event: Uuid,
+    pub(super) kind: ContentKind,
+    pub(super) title: Option<String>,
+    pub(super) document: Option<String>,
+    pub(super) by: String,
+    pub(super) at: Micros,
+}
+
+/// How many of the things sent to one customer are shown: the latest ones. The log has them all.
+const CONTENTS: usize = 100;
 /// How many documents of one customer are shown: the latest ones. The log has them all.
 const DOCUMENTS: usize = 200;
 /// How many touches of one customer are shown: the latest ones. The log has them all.
@@ -97,6 +120,7 @@ pub(super) struct Customer {
     pub(super) merged_into: Option<Uuid>,
     pub(super) documents: Vec<Document>,
     pub(super) grace_until: Option<Micros>,
+    pub(super) contents: Vec<Sent>,
     pub(super) cards: BTreeMap<String, Card>,
 }
 
@@ -142,6 +166,7 @@ impl Customer {
             merged_into: None,
             documents: Vec::new(),
             grace_until: None,
+            contents: Vec::new(),
             cards: BTreeMap::new(),
         };
         customer.profile.learn(e.profile.as_ref());
@@ -155,6 +180,7 @@ impl Customer {
             CustomerEvent::DetailsChanged(e) => self.set_details(e),
             CustomerEvent::FollowedUp(e) => {
                 self.next = Some((e.next_plan.at, e.next_plan.text.clear().cloned()));
+                self.send(e, event);
             }
             CustomerEvent::NextContactSet(e) => {
                 let text = if e.text.zh == e.text.en {
@@ -193,6 +219,20 @@ impl Customer {
         });
         let surplus = self.touches.len().saturating_sub(TOUCHES);
         self.touches.drain(..surplus);
+    }
+
+    fn send(&mut self, e: &FollowedUp, event: &Recorded<CustomerEvent>) {
+        let Some(content) = &e.content else { return };
+        self.contents.push(Sent {
+            event: event.id,
+            kind: content.kind,
+            title: content.title.clear().cloned(),
+            document: clear(&content.document),
+            by: event.actor.clone(),
+            at: event.effective_at.timestamp_micros(),
+        });
+        let surplus = self.contents.len().saturating_sub(CONTENTS);
+        self.contents.drain(..surplus);
     }
 
     fn add_document(&mut self, e: &DocumentAdded, event: &Recorded<CustomerEvent>) {
@@ -260,6 +300,9 @@ impl Customer {
         self.profile.channel_ids.clear();
         for document in &mut self.documents {
             (document.name, document.reference) = (None, None);
+        }
+        for sent in &mut self.contents {
+            (sent.title, sent.document) = (None, None);
         }
         self.next = self.next.take().map(|(at, _)| (at, None));
     }
@@ -329,6 +372,18 @@ impl Customer {
     pub(super) fn primary(&self) -> Option<&str> {
         let latest = self.cards.iter().max_by_key(|(_, card)| card.moved_position);
         latest.map(|(pipeline, _)| pipeline.as_str())
+    }
+
+    /// What boards, filters and clocks look at: a change of it is kept.
+    pub(super) fn aspects(&self) -> Aspects {
+        let ClearProfile { industry, region, postponed_until, .. } = &self.profile;
+        Aspects {
+            traits: self.traits.clone(),
+            version: self.pipeline_version(),
+            industry: industry.clone(),
+            region: region.clone(),
+            postponed_until: *postponed_until,
+        }
     }
 
     /// The pipeline version that the customer's stage is of.
@@ -435,6 +490,7 @@ impl Customer {
             merged_into: row.opt_uuid(21)?,
             documents: from_json(row.str(22)?)?,
             grace_until: row.opt_int(23)?,
+            contents: from_json(row.str(24)?)?,
             cards: BTreeMap::new(),
         })
     }
@@ -474,6 +530,7 @@ impl Customer {
             self.merged_into,
             to_json(&self.documents)?,
             self.grace_until,
+            to_json(&self.contents)?,
         ]
         .into())
     }

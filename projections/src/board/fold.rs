@@ -95,15 +95,13 @@ impl Work {
         }
         // What is said of a customer that was never registered concerns nobody.
         let Some(customer) = &mut self.now else { return Ok(()) };
-        let (traits, version) = (customer.traits.clone(), customer.pipeline_version());
+        let before = customer.aspects();
         if let Some(journey) = customer.apply(&fact.event) {
             let events =
                 history::events(scope.store, scope.tenant, fact.customer, fact.event.position).await?;
             customer.put_card(journey, &history::journeys(&events));
         }
-        let changed =
-            customer.version == 1 || customer.traits != traits || customer.pipeline_version() != version;
-        if changed {
+        if customer.version == 1 || customer.aspects() != before {
             pasts.extend(past(scope, customer, fact)?);
         }
         Ok(())
@@ -146,7 +144,7 @@ impl Work {
     }
 }
 
-fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 15]> {
+fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 18]> {
     let traits = &customer.traits;
     let (owner_kind, owner_id) = owner_columns(&traits.owner);
     let money = traits.amount.as_ref();
@@ -166,5 +164,8 @@ fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 1
         to_json(&traits.tags)?,
         customer.pipeline_version(),
         traits.merged,
+        customer.profile.industry.clone(),
+        customer.profile.region.clone(),
+        customer.profile.postponed_until.map(|day| day.to_string()),
     ])
 }

@@ -2,9 +2,10 @@
 //! customers take no commands, so they are not among them.
 
 use uuid::Uuid;
+use waymark_domain::people::Sight;
 
 use super::{GROUPS, OF_GROUP};
-use crate::ask::View;
+use crate::ask::{View, sight_values};
 use crate::db::values;
 use crate::error::Result;
 
@@ -20,8 +21,9 @@ pub struct Group {
 }
 
 /// The groups of a pipeline, in order.
-pub(crate) async fn groups(view: &mut View, pipeline: &str) -> Result<Vec<Group>> {
-    let rows = view.session.rows(GROUPS, &values![view.tenant.0, view.generation, pipeline]).await?;
+pub(crate) async fn groups(view: &mut View, pipeline: &str, sight: &Sight) -> Result<Vec<Group>> {
+    let head = values![view.tenant.0, view.generation, pipeline];
+    let rows = view.session.rows(GROUPS, &[&head[..], &sight_values(sight)].concat()).await?;
     let group = |row: &crate::db::Row| {
         Ok(Group { stage: row.text(0)?, version: row.number(1)?, count: row.number(2)?.into() })
     };
@@ -35,9 +37,10 @@ pub(crate) async fn of_group(
     group: &Group,
     after: Uuid,
     limit: u32,
+    sight: &Sight,
 ) -> Result<Vec<Uuid>> {
     let (tenant, generation) = (view.tenant.0, view.generation);
     let values = values![tenant, generation, pipeline, group.stage.as_str(), group.version, after, limit];
-    let rows = view.session.rows(OF_GROUP, &values).await?;
+    let rows = view.session.rows(OF_GROUP, &[&values[..], &sight_values(sight)].concat()).await?;
     rows.iter().map(|row| row.uuid(0)).collect()
 }

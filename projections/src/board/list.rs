@@ -7,11 +7,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Owner;
-use waymark_domain::customer::event::{ContactKind, Contract, Money};
+use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money};
+use waymark_domain::people::Sight;
 
-use super::customer::{Card, ClearContact, Customer, Document, Touch, owner_columns};
+use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch, owner_columns};
 use super::{CARDS_AMONG, CUSTOMERS_AMONG, LIST, POOLS};
-use crate::ask::View;
+use crate::ask::{View, sight_values};
 use crate::bulk::rows_among;
 use crate::db::{Value, values};
 use crate::error::{ProjectionError, Result};
@@ -45,6 +46,8 @@ pub struct CustomerFilter {
     pub reps: Option<BTreeSet<String>>,
     /// A part of the name or of the id in another system; ASCII letters match in either case.
     pub q: Option<String>,
+    /// Which customers whoever asks sees.
+    pub sight: Sight,
 }
 
 /// An amount of money.
@@ -137,6 +140,24 @@ pub struct DocumentReport {
     pub uploaded_at: DateTime<Utc>,
 }
 
+/// Something to read that was sent to the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ContentReport {
+    /// The follow-up with which it was recorded.
+    pub event: Uuid,
+    /// `industry_report`, `white_paper`, `case_study` or `other`.
+    #[schema(value_type = String, example = "industry_report")]
+    pub kind: ContentKind,
+    /// What it is called; null once the customer is erased.
+    pub title: Option<String>,
+    /// Its id or address where it is kept.
+    pub document: Option<String>,
+    /// Who sent it.
+    pub sent_by: String,
+    /// When.
+    pub sent_at: DateTime<Utc>,
+}
+
 /// A time at which the customer came in as a lead again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TouchReport {
@@ -217,6 +238,8 @@ pub struct CustomerReport {
     pub satisfaction: Option<u8>,
     /// Documents by reference, the latest two hundred.
     pub documents: Vec<DocumentReport>,
+    /// What was sent to it to read, the latest hundred.
+    pub contents: Vec<ContentReport>,
     /// When and from where it came in as a lead again, the latest hundred.
     pub touches: Vec<TouchReport>,
     /// The customer that it was merged into.
@@ -237,16 +260,18 @@ pub struct CustomerList {
 /// What a stage of a pipeline is called.
 pub(crate) type StageNames<'a> = &'a (dyn Fn(&str, &str) -> Option<String> + Sync);
 
-/// One customer.
+/// One customer, if it is seen.
 pub(crate) async fn customer(
     view: &mut View,
     id: Uuid,
+    sight: &Sight,
     now: DateTime<Utc>,
     names: StageNames<'_>,
 ) -> Result<Option<CustomerReport>> {
     let head = values![view.tenant.0, view.generation];
     let rows = rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
-    let customers = rows.iter().map(Customer::read).collect::<Result<Vec<_>>>()?;
+    let mut customers = rows.iter().map(Customer::read).collect::<Result<Vec<_>>>()?;
+    customers.retain(|customer| sight.sees(customer.profile.region.as_deref(), &customer.traits.owner));
     Ok(with_cards(view, customers).await?.pop().map(|customer| report(customer, now, names)))
 }
 
@@ -270,9 +295,10 @@ pub(crate) async fn customers(
     Ok(CustomerList { items, next_cursor })
 }
 
-/// How many customers each pool holds, by the pool's key.
-pub(crate) async fn pools(view: &mut View) -> Result<BTreeMap<String, u64>> {
-    let rows = view.session.rows(POOLS, &values![view.tenant.0, view.generation]).await?;
+/// How many customers each pool holds that are seen, by the pool's key.
+pub(crate) async fn pools(view: &mut View, sight: &Sight) -> Result<BTreeMap<String, u64>> {
+    let head = values![view.tenant.0, view.generation];
+    let rows = view.session.rows(POOLS, &[&head[..], &sight_values(sight)].concat()).await?;
     rows.iter().map(|row| Ok((row.text(0)?, row.position(1)?))).collect()
 }
 
@@ -330,6 +356,13 @@ fn select(view: &View, filter: &CustomerFilter, after: u64, limit: u32) -> (Stri
         let condition = format!("c.owner_kind = 'rep' AND c.owner_id IN ({places})");
         let condition = if reps.is_empty() { "1 = 0".to_owned() } else { condition };
         and(&condition, &reps.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    if let [Value::Text(regions), Value::Text(owners), Value::Text(around)] = &sight_values(&filter.sight) {
+        and(
+            "(replace(?, ? || c.region || ?, '') <> ? OR c.region IS NULL \
+             OR (c.owner_kind = 'rep' AND replace(?, ? || c.owner_id || ?, '') <> ?))",
+            &[regions, around, around, regions, owners, around, around, owners],
+        );
     }
     if let Some(q) = &filter.q {
         let pattern = format!("%{}%", escaped(&q.to_ascii_lowercase()));
@@ -414,6 +447,7 @@ fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> Cust
         won_amount: profile.won_amount.as_ref().map(MoneyReport::of),
         satisfaction: profile.satisfaction,
         documents: customer.documents.into_iter().map(DocumentReport::of).collect(),
+        contents: customer.contents.into_iter().map(ContentReport::of).collect(),
         touches: customer.touches.into_iter().map(touch).collect(),
         merged_into: customer.merged_into,
         erased: customer.erased,
@@ -430,6 +464,19 @@ impl DocumentReport {
             sha256: document.sha256,
             uploaded_by: document.by,
             uploaded_at: instant(document.at),
+        }
+    }
+}
+
+impl ContentReport {
+    fn of(sent: Sent) -> Self {
+        Self {
+            event: sent.event,
+            kind: sent.kind,
+            title: sent.title,
+            document: sent.document,
+            sent_by: sent.by,
+            sent_at: instant(sent.at),
         }
     }
 }

@@ -7,8 +7,10 @@ mod cards;
 mod customer;
 mod fold;
 mod groups;
+mod held;
 mod list;
 pub(crate) mod past;
+mod seen;
 
 use async_trait::async_trait;
 
@@ -25,11 +27,14 @@ pub(crate) use cards::board;
 pub use cards::{BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards};
 pub use groups::Group;
 pub(crate) use groups::{groups, of_group};
+pub use held::Held;
+pub(crate) use held::held;
 pub use list::{
-    ChannelIdReport, ContactReport, ContractReport, CustomerFilter, CustomerList, CustomerReport,
-    DocumentReport, JourneyReport, MoneyReport, NextAction, OwnerReport, TouchReport,
+    ChannelIdReport, ContactReport, ContentReport, ContractReport, CustomerFilter, CustomerList,
+    CustomerReport, DocumentReport, JourneyReport, MoneyReport, NextAction, OwnerReport, TouchReport,
 };
 pub(crate) use list::{customer, customers, pools};
+pub(crate) use seen::seen;
 
 /// The name of the read model.
 pub(crate) const NAME: &str = "board";
@@ -42,8 +47,10 @@ pub(crate) const DROP_GRAM: &str = include_str!("drop_gram.sql");
 pub(crate) const DROP_TAG: &str = include_str!("drop_tag.sql");
 pub(crate) const PASTS_PAGE: &str = include_str!("pasts.sql");
 pub(crate) const CARDS_OF: &str = include_str!("cards_of.sql");
+pub(crate) const SEEN: &str = include_str!("seen.sql");
 pub(crate) const LIST: &str = include_str!("list.sql");
 pub(crate) const GROUPS: &str = include_str!("groups.sql");
+pub(crate) const HELD: &str = include_str!("held.sql");
 pub(crate) const OF_GROUP: &str = include_str!("of_group.sql");
 pub(crate) const POOLS: &str = include_str!("pools.sql");
 pub(crate) const APPROVALS_AMONG: &str = include_str!("approvals_among.sql");
@@ -82,6 +89,7 @@ pub(crate) static CUSTOMERS: Table = Table {
         "merged_into",
         "documents",
         "grace_until",
+        "contents",
     ],
     replace_by: 3,
 };
@@ -130,6 +138,9 @@ pub(crate) static PASTS: Table = Table {
         "tags",
         "version",
         "merged",
+        "industry",
+        "region",
+        "postponed_until",
     ],
     replace_by: 0,
 };
@@ -169,7 +180,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn schema(&self) -> &'static str {

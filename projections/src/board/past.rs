@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::NaiveDate;
 use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::customer::event::Money;
@@ -28,6 +29,10 @@ pub(crate) struct Past {
     pub(crate) channel: Option<String>,
     pub(crate) tags: Vec<String>,
     pub(crate) version: u32,
+    pub(crate) industry: Option<String>,
+    pub(crate) region: Option<String>,
+    /// The local day until which the deal was put off.
+    pub(crate) postponed_until: Option<NaiveDate>,
     /// Whether another customer went on in its place.
     pub(crate) merged: bool,
 }
@@ -57,6 +62,9 @@ pub(crate) async fn load(view: &mut View, known: Position) -> Result<Pasts> {
                 tags: from_json(row.str(10)?)?,
                 version: row.number(11)?,
                 merged: row.flag(12)?,
+                industry: row.opt_text(13)?,
+                region: row.opt_text(14)?,
+                postponed_until: row.opt_text(15)?.and_then(|day| day.parse().ok()),
             });
         }
         if rows.len() < ROWS as usize {
@@ -90,6 +98,8 @@ pub(crate) fn passes(past: &[Past], instant: Micros, filter: &Filter) -> bool {
         && is(&filter.source, then.source.as_ref())
         && is(&filter.channel, then.channel.as_ref())
         && is(&filter.tier, then.tier.as_ref())
+        && is(&filter.industry, then.industry.as_ref())
+        && is(&filter.region, then.region.as_ref())
         && is(&filter.version, Some(&then.version))
         && filter.tag.as_ref().is_none_or(|tag| then.tags.contains(tag))
 }
@@ -99,4 +109,84 @@ pub(crate) fn owned(past: &[Past], from: Micros, to: Micros) -> Micros {
     let ends = past.iter().skip(1).map(|next| next.since).chain([Micros::MAX]);
     let held = past.iter().zip(ends).filter(|(past, _)| matches!(past.owner, Owner::Rep(_)));
     held.map(|(past, end)| (end.min(to) - past.since.max(from)).max(0)).sum()
+}
+
+/// How much of the time between two instants the deal was put off: from when that was said until the day begins
+/// (`day_begins`), or until another day was said, or none.
+pub(crate) fn paused(
+    past: &[Past],
+    from: Micros,
+    to: Micros,
+    day_begins: impl Fn(NaiveDate) -> Micros,
+) -> Micros {
+    let ends = past.iter().skip(1).map(|next| next.since).chain([Micros::MAX]);
+    let held = past.iter().zip(ends).filter_map(|(past, end)| {
+        let until = end.min(day_begins(past.postponed_until?)).min(to);
+        Some((until - past.since.max(from)).max(0))
+    });
+    held.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A past from an instant on, in which the deal is put off until so many days after the first of January 1970.
+    fn since(since: Micros, until: Option<u64>) -> Past {
+        let day = |days| NaiveDate::default() + chrono::Days::new(days);
+        Past {
+            since,
+            owner: Owner::Rep("li".to_owned()),
+            tier: None,
+            amount: None,
+            source: None,
+            channel: None,
+            tags: Vec::new(),
+            version: 1,
+            industry: None,
+            region: None,
+            postponed_until: until.map(day),
+            merged: false,
+        }
+    }
+
+    /// Days begin every hundred instants.
+    fn begins(day: NaiveDate) -> Micros {
+        (day - NaiveDate::default()).num_days() * 100
+    }
+
+    #[test]
+    fn a_deal_is_put_off_from_when_that_was_said_until_its_day_begins_and_no_longer() {
+        let past = [since(0, None), since(130, Some(3))];
+        for (from, to, paused) in [
+            (0, 130, 0),
+            (0, 131, 1),
+            (0, 299, 169),
+            (0, 300, 170),
+            (0, 400, 170),
+            (200, 250, 50),
+            (310, 400, 0),
+        ] {
+            assert_eq!(super::paused(&past, from, to, begins), paused, "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn another_day_or_none_ends_the_pause_and_other_changes_do_not() {
+        let cleared = [since(0, Some(9)), since(50, None)];
+        assert_eq!(paused(&cleared, 0, 1_000, begins), 50);
+        let put_off_further = [since(0, Some(1)), since(50, Some(2)), since(60, Some(2))];
+        assert_eq!(paused(&put_off_further, 0, 1_000, begins), 200);
+        let already_over = [since(150, Some(1))];
+        assert_eq!(paused(&already_over, 0, 1_000, begins), 0);
+    }
+
+    #[test]
+    fn parts_of_a_time_are_paused_as_long_as_the_whole() {
+        let past = [since(0, Some(2)), since(90, Some(1)), since(95, None), since(210, Some(4))];
+        for cut in (0..=500).step_by(7) {
+            let parts = paused(&past, 0, cut, begins) + paused(&past, cut, 500, begins);
+            assert_eq!(parts, paused(&past, 0, 500, begins), "cut at {cut}");
+        }
+    }
 }

@@ -32,6 +32,8 @@ CREATE TABLE IF NOT EXISTS board_customer (
     -- Documents by reference, as JSON.
     documents        TEXT    NOT NULL,
     grace_until      INTEGER,
+    -- What was sent to the customer, as JSON.
+    contents         TEXT    NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer)
 ) WITHOUT ROWID;
 
@@ -98,6 +100,10 @@ CREATE TABLE IF NOT EXISTS board_past (
     tags         TEXT    NOT NULL,
     version      INTEGER NOT NULL,
     merged       INTEGER NOT NULL,
+    industry     TEXT,
+    region       TEXT,
+    -- The local day until which the deal was put off, as YYYY-MM-DD.
+    postponed_until TEXT,
     PRIMARY KEY (tenant_id, generation, customer, position)
 ) WITHOUT ROWID;
 

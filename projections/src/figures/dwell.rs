@@ -126,13 +126,13 @@ struct Tally {
 
 /// The dwell figures of every stage, by stage number.
 ///
-/// `is_final` tells the stages of type won and lost. `elapsed(journey, from, to)` is the clock: how much time
+/// `is_final(stage, version)` tells the stages of type won and lost in the version that a stay is of. `elapsed(journey, from, to)` is the clock: how much time
 /// passed on it between two instants of a journey.
 #[must_use]
 pub fn dwell(
     histories: &Histories,
     question: &Question,
-    is_final: impl Fn(u32) -> bool,
+    is_final: impl Fn(u32, u16) -> bool,
     elapsed: impl Fn(usize, Micros, Micros) -> Micros,
 ) -> Vec<StageDwell> {
     let mut tallies = vec![Tally::default(); histories.stages.len()];
@@ -162,7 +162,7 @@ pub fn dwell(
                     tally.lengths.push(exit);
                     tally.zero_stays += usize::from(left == visit.entered);
                 }
-                None if is_final(visit.stage) => tally.finals += 1,
+                None if is_final(visit.stage, visit.version) => tally.finals += 1,
                 None => {
                     tally.open += 1;
                     match ended {
@@ -234,7 +234,7 @@ mod tests {
             histories.end(merged, 8, End::Unmerged);
         }
         let question = Question { from: None, until, unit: Unit::Stay, horizon: 100 };
-        dwell(&histories, &question, |_| false, |_, from, to| to - from).swap_remove(waiting as usize)
+        dwell(&histories, &question, |_, _| false, |_, from, to| to - from).swap_remove(waiting as usize)
     }
 
     #[test]

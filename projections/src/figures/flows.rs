@@ -38,9 +38,10 @@ pub struct Flows {
     pub open_ages: Vec<f64>,
 }
 
-/// Folds the journeys at an instant. `is_final` tells the stages of type won and lost.
+/// Folds the journeys at an instant. `is_final(stage, version)` tells the stages of type won and lost in the version that
+/// a record is of.
 #[must_use]
-pub fn flows(histories: &Histories, until: Micros, is_final: impl Fn(u32) -> bool) -> Flows {
+pub fn flows(histories: &Histories, until: Micros, is_final: impl Fn(u32, u16) -> bool) -> Flows {
     let mut flows = Flows::default();
     for (_, records) in histories.journeys(until) {
         let (Some(first), Some(last)) = (records.first(), records.last()) else { continue };
@@ -49,7 +50,7 @@ pub fn flows(histories: &Histories, until: Micros, is_final: impl Fn(u32) -> boo
         flows.add_stays(records);
         *flows.end.entry(last.stage).or_default() += 1;
         flows.durations.push(seconds(last.at - first.at));
-        if !is_final(last.stage) {
+        if !is_final(last.stage, last.version) {
             flows.open_ages.push(seconds(until - first.at));
         }
     }

@@ -114,6 +114,8 @@ pub struct Visit {
     pub cycle: u32,
     /// Which visit to this stage in this journey, from 1.
     pub visit: u32,
+    /// The pipeline version that the stage is of.
+    pub version: u16,
     /// When it began.
     pub entered: Micros,
     /// When the next stay began, and in which stage; none for the last.
@@ -239,6 +241,7 @@ pub fn visits(records: &[Record]) -> Vec<Visit> {
             stage: record.stage,
             cycle: record.cycle,
             visit: u32::try_from(earlier).unwrap_or(u32::MAX).saturating_add(1),
+            version: record.version,
             entered: record.at,
             left: None,
         });

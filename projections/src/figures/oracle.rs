@@ -148,7 +148,7 @@ fn agrees_with(set: &str, csv: &str, oracle: &str) {
         .iter()
         .filter_map(|name| histories.stages.find(name.as_str().unwrap()))
         .collect();
-    let is_final = |stage: u32| finals.contains(&stage);
+    let is_final = |stage: u32, _: u16| finals.contains(&stage);
     let mut differences = Differences::default();
 
     let question = Question { from: None, until, unit: Unit::Stay, horizon: 30 * DAY };

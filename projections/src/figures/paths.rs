@@ -18,15 +18,15 @@ pub struct Path {
 
 /// All distinct paths at an instant, most frequent first; ties in the order of their stage ids by code points.
 ///
-/// `end` tells the stages that a path leads to: journeys that reached one count, as far as their first stay in one.
+/// `end(stage, version)` tells the stages that a path leads to: journeys that reached one count, as far as their first stay in one.
 /// Without it every journey counts, whole.
 #[must_use]
-pub fn paths(histories: &Histories, until: Micros, end: Option<&dyn Fn(u32) -> bool>) -> Vec<Path> {
+pub fn paths(histories: &Histories, until: Micros, end: Option<&dyn Fn(u32, u16) -> bool>) -> Vec<Path> {
     let mut spans: HashMap<Vec<u32>, Vec<Micros>> = HashMap::new();
     for (_, records) in histories.journeys(until) {
         let mut visits = visits(records);
         if let Some(end) = end {
-            let reached = visits.iter().position(|visit| end(visit.stage));
+            let reached = visits.iter().position(|visit| end(visit.stage, visit.version));
             visits.truncate(reached.map_or(0, |last| last + 1));
         }
         let (Some(first), Some(last)) = (visits.first(), visits.last()) else { continue };

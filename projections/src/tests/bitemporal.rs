@@ -6,6 +6,7 @@ use super::world::{
 use crate::history::journeys;
 use crate::{At, BoardQuery, Filter};
 use uuid::Uuid;
+use waymark_domain::pipeline::version::Versions;
 
 fn known(position: u64) -> At {
     At { effective_at: hour(1_000), known_at: hour(20_000), known_position: Some(position) }
@@ -132,7 +133,14 @@ async fn a_backdated_move_to_the_stage_already_held_is_a_repeat() {
     let projections = world.projections("p").await;
     projections.steps("dwell", 10).await;
     let flows = projections
-        .flows(TENANT, &pipeline(), &known(9), &crate::Window::default(), &Filter::default())
+        .flows(
+            TENANT,
+            &pipeline(),
+            &Versions::default(),
+            &known(9),
+            &crate::Window::default(),
+            &Filter::default(),
+        )
         .await
         .unwrap();
     assert_eq!((flows.pipeline.as_str(), flows.events), (PIPELINE, 3));

@@ -1,6 +1,7 @@
 //! What holds of every read model, whatever it shows.
 
 mod bitemporal;
+mod clocks;
 mod engine;
 mod engines;
 mod fence;

@@ -3,10 +3,15 @@
 use std::collections::BTreeSet;
 
 use uuid::Uuid;
-use waymark_domain::customer::event::{CustomerEvent, Erased};
+use waymark_domain::Owner;
+use waymark_domain::customer::event::{CustomerEvent, Erased, Profile, Registered};
+use waymark_domain::people::Sight;
 
-use super::world::{MODELS, TENANT, World, claimed, hour, pipeline, retarget, retime, void};
-use crate::{At, BoardQuery, CustomerFilter, Filter, Projections, TimelineItem, TimelineQuery, TimelineView};
+use super::world::{MODELS, TENANT, World, claimed, hour, pipeline, registered, retarget, retime, void};
+use crate::{
+    At, BoardQuery, CustomerFilter, Filter, Inbox, Projections, StandingFilter, TimelineItem, TimelineQuery,
+    TimelineView,
+};
 
 const LI: Uuid = Uuid::from_u128(1);
 
@@ -115,7 +120,8 @@ async fn an_erasure_leaves_nothing_readable_in_any_table() {
         projections.steps(name, 3).await;
     }
     assert!(!readable(&projections.dumps().await));
-    let (customer, _) = projections.customer(TENANT, LI, hour(5), &|_, _| None).await.unwrap();
+    let (customer, _) =
+        projections.customer(TENANT, LI, &Sight::Everything, hour(5), &|_, _| None).await.unwrap();
     let customer = customer.unwrap();
     assert!(customer.erased && customer.name.is_none() && customer.contacts.is_empty());
     let told = told(&projections, TimelineView::Recorded, 9).await;
@@ -131,7 +137,8 @@ async fn a_customer_is_shown_as_it_is_now() {
     world.append(LI, hour(2), claimed()).await;
     let projections = folded(&world).await;
     let names = |pipeline: &str, stage: &str| Some(format!("{pipeline}/{stage}"));
-    let (customer, position) = projections.customer(TENANT, LI, hour(3), &names).await.unwrap();
+    let (customer, position) =
+        projections.customer(TENANT, LI, &Sight::Everything, hour(3), &names).await.unwrap();
     let mut customer = customer.unwrap();
     assert_eq!((customer.version, position), (3, 3));
     assert_eq!((customer.owner.kind.as_str(), customer.owner.id.as_str()), ("rep", "li"));
@@ -140,7 +147,8 @@ async fn a_customer_is_shown_as_it_is_now() {
     assert!(journey.primary);
     customer.mask_phones();
     assert_eq!(customer.contacts[0].value, "*******8000");
-    let (none, _) = projections.customer(TENANT, Uuid::nil(), hour(3), &names).await.unwrap();
+    let (none, _) =
+        projections.customer(TENANT, Uuid::nil(), &Sight::Everything, hour(3), &names).await.unwrap();
     assert!(none.is_none());
 }
 
@@ -181,8 +189,77 @@ async fn lists_are_filtered_and_read_page_by_page() {
     assert!(all(wildcard, 10).await.is_empty());
     let tag = CustomerFilter { tag: Some("b".into()), ..CustomerFilter::default() };
     assert!(all(tag, 10).await.is_empty());
-    let (pools, _) = projections.pools(TENANT).await.unwrap();
+    let (pools, _) = projections.pools(TENANT, &Sight::Everything).await.unwrap();
     assert_eq!(pools["customer_pool"], 7);
+}
+
+/// A registration in a region, for an owner.
+fn registered_in(id: Uuid, region: Option<&str>, owner: &Owner) -> CustomerEvent {
+    let CustomerEvent::Registered(registered) = registered(id, "new") else { panic!("a registration") };
+    let profile = Profile { region: region.map(str::to_owned), ..Profile::default() };
+    CustomerEvent::Registered(Registered { owner: owner.clone(), profile: Some(profile), ..registered })
+}
+
+#[tokio::test]
+async fn what_statements_find_within_a_sight_is_what_the_rule_says_whatever_the_names_look_like() {
+    let world = World::new();
+    let names = ["a", "ab", "b", "%", "_", "a|b", "'", "A", "北京", "北"];
+    let mut rows: Vec<(Uuid, Option<&str>, Owner)> = Vec::new();
+    for region in names.iter().copied().map(Some).chain([None]) {
+        for owner in [Owner::Rep("a".into()), Owner::Rep("%".into()), Owner::Pool("a".into())] {
+            let id = Uuid::from_u128(100 + rows.len() as u128);
+            world.append(id, hour(0), registered_in(id, region, &owner)).await;
+            rows.push((id, region, owner));
+        }
+    }
+    let projections = folded(&world).await;
+    let set = |names: &[&str]| -> BTreeSet<String> { names.iter().map(|name| (*name).to_owned()).collect() };
+    let mut sights = vec![Sight::Everything];
+    for regions in [&["a"][..], &["ab", "%"], &["_", "北"], &["a|b", "'"], &["ghost"], &["b", "A", "北京"]]
+    {
+        for owners in [&[][..], &["a"], &["%", "b"]] {
+            sights.push(Sight::Within { regions: set(regions), owners: set(owners) });
+        }
+    }
+    for sight in sights {
+        let expected: BTreeSet<Uuid> =
+            rows.iter().filter(|(_, region, owner)| sight.sees(*region, owner)).map(|(id, ..)| *id).collect();
+        let filter = CustomerFilter { sight: sight.clone(), ..CustomerFilter::default() };
+        let (page, _) =
+            projections.customers(TENANT, &filter, None, 500, hour(2), &|_, _| None).await.unwrap();
+        let listed: BTreeSet<Uuid> = page.items.iter().map(|item| item.id).collect();
+        assert_eq!(listed, expected, "{sight:?}");
+        let (pools, _) = projections.pools(TENANT, &sight).await.unwrap();
+        let in_pool = page.items.iter().filter(|item| item.owner.kind == "pool").count() as u64;
+        assert_eq!(pools.get("a").copied().unwrap_or(0), in_pool, "{sight:?}");
+        let inbox = Inbox { sight: sight.clone(), ..Inbox::default() };
+        assert!(projections.reminders(TENANT, &inbox, 9).await.unwrap().0.is_empty());
+        let filter = StandingFilter {
+            journey: "sales".into(),
+            stage: "new".into(),
+            entered_until: hour(1),
+            owner: None,
+            sight: sight.clone(),
+        };
+        let (standing, _) = projections.long_standing(TENANT, &filter, 500).await.unwrap();
+        assert_eq!(standing.iter().map(|one| one.customer_id).collect::<BTreeSet<_>>(), expected);
+        for now in [true, false] {
+            let mut query = BoardQuery {
+                at: At::known_now(hour(1)),
+                now,
+                filter: Filter { sight: sight.clone(), ..Filter::default() },
+                stage: None,
+                cursor: None,
+                limit: 0,
+            };
+            let board = projections.board(TENANT, &pipeline(), &query, &|_| None).await.unwrap();
+            assert_eq!(board.total, expected.len(), "{sight:?}, now: {now}");
+            query.filter.region = Some("%".to_owned());
+            let board = projections.board(TENANT, &pipeline(), &query, &|_| None).await.unwrap();
+            let there = rows.iter().filter(|(id, region, _)| *region == Some("%") && expected.contains(id));
+            assert_eq!(board.total, there.count(), "{sight:?}, now: {now}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -523,6 +523,7 @@ fn followed_up(at: DateTime<Utc>) -> CustomerEvent {
         channel: "phone".to_owned(),
         summary: "spoke".to_owned().into(),
         goal_reached: None,
+        content: None,
         next_plan: NextPlan { at, text: "call again".to_owned().into() },
     })
 }

@@ -287,6 +287,7 @@ impl Rows {
             kind,
             owner,
             customer.tier.clone(),
+            customer.region.clone(),
             customer.next_plan.as_ref().map(|plan| plan.at.timestamp_micros()),
             last.map(|at| at.effective_at.timestamp_micros()),
             customer.journeys.began_at().unwrap_or_default().timestamp_micros(),

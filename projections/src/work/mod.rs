@@ -57,6 +57,7 @@ pub(crate) static CUSTOMERS: Table = Table {
         "owner_kind",
         "owner_id",
         "tier",
+        "region",
         "next_at",
         "last_activity_at",
         "created_at",
@@ -165,7 +166,7 @@ impl ReadModel for Work {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn schema(&self) -> &'static str {

@@ -1,7 +1,12 @@
-SELECT position, reminder, customer, owner_kind, owner_id, role, text_zh, text_en, channels, rule, cause, at, n, journey
-FROM work_reminder
-WHERE tenant_id = $1 AND generation = $2 AND (position < $3 OR (position = $3 AND n < $8))
-  AND (role = $4 OR $4 IS NULL) AND ((owner_kind = 'rep' AND owner_id = $5) OR $5 IS NULL)
-  AND (customer = $6 OR $6 IS NULL)
-ORDER BY position DESC, n DESC
+SELECT r.position, r.reminder, r.customer, r.owner_kind, r.owner_id, r.role, r.text_zh, r.text_en, r.channels, r.rule,
+       r.cause, r.at, r.n, r.journey
+FROM work_reminder r
+LEFT JOIN work_customer c
+  ON c.tenant_id = $1 AND c.generation = $2 AND c.customer = r.customer
+WHERE r.tenant_id = $1 AND r.generation = $2 AND (r.position < $3 OR (r.position = $3 AND r.n < $8))
+  AND (r.role = $4 OR $4 IS NULL) AND ((r.owner_kind = 'rep' AND r.owner_id = $5) OR $5 IS NULL)
+  AND (r.customer = $6 OR $6 IS NULL)
+  AND (replace($9, $11 || c.region || $11, '') <> $9 OR c.region IS NULL
+       OR (c.owner_kind = 'rep' AND replace($10, $11 || c.owner_id || $11, '') <> $10) OR $9 IS NULL)
+ORDER BY r.position DESC, r.n DESC
 LIMIT $7

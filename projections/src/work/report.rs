@@ -7,13 +7,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Label;
+use waymark_domain::people::Sight;
 use waymark_eventstore::Position;
 
 use super::{
     ARMED, CONTACTS, DUE, DUE_BY_RULE, DUE_IN, NAMES_AMONG, NEXT_DUE, RECLAIM_OF, REMINDERS_PAGE, RUNS,
     SKIPS, STANDING, TASKS_PAGE,
 };
-use crate::ask::View;
+use crate::ask::{View, sight_values};
 use crate::board::OwnerReport;
 use crate::bulk::rows_among;
 use crate::db::{Row, values};
@@ -88,6 +89,8 @@ pub struct TaskFilter {
     pub due_from: Option<DateTime<Utc>>,
     /// Due before this instant.
     pub due_until: Option<DateTime<Utc>>,
+    /// Which customers whoever asks sees.
+    pub sight: Sight,
 }
 
 /// A reminder.
@@ -135,6 +138,8 @@ pub struct Inbox {
     pub customer: Option<Uuid>,
     /// Those before this place: a position, and which of those that it tells.
     pub before: Option<(Position, u32)>,
+    /// Which customers whoever asks sees.
+    pub sight: Sight,
 }
 
 /// What a rule has done, and will do.
@@ -207,6 +212,8 @@ pub struct StandingFilter {
     pub entered_until: DateTime<Utc>,
     /// Of this rep.
     pub owner: Option<String>,
+    /// Which customers whoever asks sees.
+    pub sight: Sight,
 }
 
 fn micros(at: Option<DateTime<Utc>>, otherwise: Micros) -> Micros {
@@ -243,8 +250,10 @@ pub(crate) async fn due_in(
     journey: &str,
     until: DateTime<Utc>,
     limit: u32,
+    sight: &Sight,
 ) -> Result<(BTreeMap<String, u64>, Vec<DueRule>)> {
     let head = values![view.tenant.0, view.generation, until.timestamp_micros(), journey];
+    let head = [&head[..], &sight_values(sight)].concat();
     let counted = view.session.rows(DUE_BY_RULE, &head).await?;
     let counts = counted.iter().map(|row| Ok((row.text(0)?, row.position(1)?))).collect::<Result<_>>()?;
     let rows = view.session.rows(DUE_IN, &[&head[..], &values![limit]].concat()).await?;
@@ -290,6 +299,7 @@ pub(crate) async fn tasks(
         micros(filter.due_until, i64::MAX),
         limit,
     ];
+    let values = [&values[..], &sight_values(&filter.sight)].concat();
     let rows = view.session.rows(TASKS_PAGE, &values).await?;
     let read = |row: &Row| {
         let due_at = instant(row.int(6)?);
@@ -328,6 +338,7 @@ pub(crate) async fn reminders(view: &mut View, inbox: &Inbox, limit: u32) -> Res
         limit,
         n,
     ];
+    let values = [&values[..], &sight_values(&inbox.sight)].concat();
     let rows = view.session.rows(REMINDERS_PAGE, &values).await?;
     let read = |row: &Row| {
         Ok(ReminderReport {
@@ -350,8 +361,13 @@ pub(crate) async fn reminders(view: &mut View, inbox: &Inbox, limit: u32) -> Res
 }
 
 /// What each rule of a journey has done and will do.
-pub(crate) async fn rules(view: &mut View, journey: &str) -> Result<BTreeMap<String, RuleReport>> {
+pub(crate) async fn rules(
+    view: &mut View,
+    journey: &str,
+    sight: &Sight,
+) -> Result<BTreeMap<String, RuleReport>> {
     let values = values![view.tenant.0, view.generation, journey];
+    let values = [&values[..], &sight_values(sight)].concat();
     let mut found: BTreeMap<String, RuleReport> = BTreeMap::new();
     for row in view.session.rows(ARMED, &values).await? {
         let rule = found.entry(row.text(0)?).or_default();
@@ -368,8 +384,14 @@ pub(crate) async fn rules(view: &mut View, journey: &str) -> Result<BTreeMap<Str
 }
 
 /// What rules of a journey were refused, the newest first.
-pub(crate) async fn skips(view: &mut View, journey: &str, limit: u32) -> Result<Vec<SkipReport>> {
-    let rows = view.session.rows(SKIPS, &values![view.tenant.0, view.generation, journey, limit]).await?;
+pub(crate) async fn skips(
+    view: &mut View,
+    journey: &str,
+    limit: u32,
+    sight: &Sight,
+) -> Result<Vec<SkipReport>> {
+    let values = values![view.tenant.0, view.generation, journey, limit];
+    let rows = view.session.rows(SKIPS, &[&values[..], &sight_values(sight)].concat()).await?;
     let read = |row: &Row| {
         Ok(SkipReport {
             customer_id: row.uuid(0)?,
@@ -406,6 +428,7 @@ pub(crate) async fn contacts(
     until: DateTime<Utc>,
     owner: Option<&str>,
     limit: u32,
+    sight: &Sight,
 ) -> Result<Vec<WaitingReport>> {
     let values = values![
         view.tenant.0,
@@ -415,6 +438,7 @@ pub(crate) async fn contacts(
         owner.map(str::to_owned),
         limit,
     ];
+    let values = [&values[..], &sight_values(sight)].concat();
     view.session.rows(CONTACTS, &values).await?.iter().map(waiting).collect()
 }
 
@@ -433,6 +457,7 @@ pub(crate) async fn standing(
         filter.owner.clone(),
         limit,
     ];
+    let values = [&values[..], &sight_values(&filter.sight)].concat();
     let read = |row: &Row| {
         Ok(WaitingReport {
             pipeline: Some(row.text(7)?),

@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS work_customer (
     owner_kind       TEXT    NOT NULL,
     owner_id         TEXT    NOT NULL,
     tier             TEXT,
+    region           TEXT,
     next_at          BIGINT,
     last_activity_at BIGINT,
     created_at       BIGINT  NOT NULL,

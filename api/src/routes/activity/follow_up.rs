@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::auth::Authority;
 use crate::domain::customer::command::{self, Command as DomainCommand};
+use crate::domain::customer::event::ContentKind;
 use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
@@ -29,8 +30,51 @@ pub(crate) struct FollowUp {
     /// What comes next, and when. Nothing is recorded without it.
     #[schema(required = true)]
     next_plan: Option<NextPlan>,
+    /// What was sent to the customer; with the channel `content`.
+    content: Option<Content>,
     /// When it took place; now when absent.
     effective_at: Option<Instant>,
+}
+
+/// Something to read that was sent.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(as = NewContent)]
+pub(crate) struct Content {
+    /// What sort.
+    #[schema(inline)]
+    kind: Kind,
+    /// What it is called. Personal: unreadable once the customer is erased.
+    #[schema(example = "Cold chains 2026")]
+    title: String,
+    /// Its id or address where it is kept.
+    document: Option<String>,
+}
+
+/// What sort of thing to read it is.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ContentKind)]
+enum Kind {
+    /// 行业报告
+    IndustryReport,
+    /// 白皮书
+    WhitePaper,
+    /// 案例
+    CaseStudy,
+    /// Anything else.
+    Other,
+}
+
+impl From<Content> for command::NewContent {
+    fn from(body: Content) -> Self {
+        let kind = match body.kind {
+            Kind::IndustryReport => ContentKind::IndustryReport,
+            Kind::WhitePaper => ContentKind::WhitePaper,
+            Kind::CaseStudy => ContentKind::CaseStudy,
+            Kind::Other => ContentKind::Other,
+        };
+        Self { kind, title: body.title, document: body.document }
+    }
 }
 
 /// What is to be done next.
@@ -49,6 +93,7 @@ impl From<FollowUp> for Order {
             summary: body.summary,
             goal_reached: body.goal_reached,
             next_plan: body.next_plan.map(|plan| command::Plan { at: plan.at.0, text: plan.text }),
+            content: body.content.map(Into::into),
         };
         Self {
             command: DomainCommand::FollowUp(follow_up),
@@ -59,7 +104,9 @@ impl From<FollowUp> for Order {
 
 /// Record a follow-up
 ///
-/// A conversation with its next plan: without one it cannot be submitted.
+/// A conversation with its next plan: without one it cannot be submitted. Material that was sent is a follow-up of the channel
+/// `content`, and `content` says what it was: it counts as an update and as a follow-up, and not as a first contact, which is
+/// to be spoken.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/follow-ups", tag = "activity", request_body = FollowUp,
     params(("id" = Uuid, Path, description = "The customer.")),

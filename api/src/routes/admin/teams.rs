@@ -22,7 +22,8 @@ use crate::routes::Site;
 /// A team as it is to be.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
-    "key": "north", "name": {"zh": "北区", "en": "North"}, "supervisors": ["supervisor:wang"], "members": ["li", "zhao"]
+    "key": "north", "name": {"zh": "北区", "en": "North"}, "supervisors": ["supervisor:wang"], "members": ["li", "zhao"],
+    "regions": ["北京", "天津"]
 }))]
 pub(super) struct TeamBody {
     /// Names it: what the filter `team` takes.
@@ -35,6 +36,9 @@ pub(super) struct TeamBody {
     /// Its reps, by the name under which they own customers.
     #[serde(default)]
     members: BTreeSet<String>,
+    /// The regions that its reps and supervisors see, as customers have them; every region, where none is named.
+    #[serde(default)]
+    regions: BTreeSet<String>,
 }
 
 /// A team.
@@ -48,11 +52,15 @@ pub(super) struct TeamReply {
     supervisors: BTreeSet<String>,
     /// Its reps.
     members: BTreeSet<String>,
+    /// The regions that they see; every region, where none is named.
+    regions: BTreeSet<String>,
 }
 
 /// Set a team
 ///
-/// New, or changed as a whole. Figures of the past keep the team of then.
+/// New, or changed as a whole. Figures of the past keep the team of then. A team that names regions narrows what its reps
+/// and supervisors see to the customers of those regions, those without a region, those they own or stand in for, and
+/// those whose owner is in a team that they lead; others are for them not there.
 #[utoipa::path(
     post, path = "/v1/admin/teams", tag = "admin", request_body = TeamBody,
     responses(
@@ -65,10 +73,10 @@ pub(super) async fn set(
     Authority(caller): Authority,
     Command { body, meta }: Command<TeamBody>,
 ) -> Result<Accepted, Problem> {
-    let TeamBody { key, name, supervisors, members } = body;
+    let TeamBody { key, name, supervisors, members, regions } = body;
     let mut resource = Map::new();
     resource.insert("key".to_owned(), Value::String(key.clone()));
-    let team = Team { key, name: name.into(), supervisors, members };
+    let team = Team { key, name: name.into(), supervisors, members, regions };
     Ok(site.app.set_up(&caller, &meta, &CompanyCommand::SetTeam(team), resource).await?.into())
 }
 
@@ -88,6 +96,7 @@ pub(super) async fn list(
         name: Names::from(&team.name),
         supervisors: team.supervisors.clone(),
         members: team.members.clone(),
+        regions: team.regions.clone(),
     };
     Ok(Json(List::whole(company.people.teams.values().map(reply).collect())))
 }

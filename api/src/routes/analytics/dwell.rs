@@ -116,10 +116,13 @@ pub(super) async fn dwell(
         let message = Label::new("应大于 0。", "It must be more than nothing.");
         return Err(Problem::invalid_value("horizon_seconds", message));
     }
+    // Who counts is told by the customers' own read model.
+    moment.wait(&site, &caller, "board").await?;
     let at = moment.at(&site, &caller, "dwell").await?;
     let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
     let calendar = calendar(&site, &caller, clock, named.as_deref(), &at).await?;
     let query = DwellQuery { at, window, filter, unit, clock, calendar, horizon_seconds, curve };
-    let report = site.app.projections.dwell(caller.tenant, &pipeline, &query).await?;
+    let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
+    let report = site.app.projections.dwell(caller.tenant, &pipeline, &versions, &query).await?;
     Ok(Reading { position: report.position, body: report })
 }

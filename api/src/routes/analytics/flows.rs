@@ -29,8 +29,12 @@ pub(super) async fn flows(
     Query(between, who, moment, ..): Query<Between, Who, Moment>,
 ) -> Result<Reading<FlowsReport>, Problem> {
     let pipeline = site.app.pipelines.find(caller.tenant, &key, None).await?;
+    // Who counts is told by the customers' own read model.
+    moment.wait(&site, &caller, "board").await?;
     let at = moment.at(&site, &caller, "dwell").await?;
     let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
-    let report = site.app.projections.flows(caller.tenant, &pipeline, &at, &window, &filter).await?;
+    let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
+    let projections = &site.app.projections;
+    let report = projections.flows(caller.tenant, &pipeline, &versions, &at, &window, &filter).await?;
     Ok(Reading { position: report.position, body: report })
 }

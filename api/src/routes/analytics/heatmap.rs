@@ -45,6 +45,8 @@ pub(super) async fn heatmap(
 ) -> Result<Reading<HeatmapReport>, Problem> {
     let zone = zone(which.zone.as_deref())?;
     let pipeline = pipeline(&site, &caller, which.pipeline).await?;
+    // Who counts is told by the customers' own read model.
+    moment.wait(&site, &caller, "board").await?;
     let at = moment.at(&site, &caller, "dwell").await?;
     let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
     let query = HeatmapQuery { at, window, filter, zone };

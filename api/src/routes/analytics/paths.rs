@@ -58,9 +58,12 @@ pub(super) async fn paths(
             Label::new(format!("应在 1 至 {MOST} 之间。"), format!("It must be between 1 and {MOST}."));
         return Err(Problem::invalid_value("limit", message));
     }
+    // Who counts is told by the customers' own read model.
+    moment.wait(&site, &caller, "board").await?;
     let at = moment.at(&site, &caller, "dwell").await?;
     let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
     let query = PathsQuery { at, window, filter, ending, limit: limit as usize };
-    let report = site.app.projections.paths(caller.tenant, &pipeline, &query).await?;
+    let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
+    let report = site.app.projections.paths(caller.tenant, &pipeline, &versions, &query).await?;
     Ok(Reading { position: report.position, body: report })
 }

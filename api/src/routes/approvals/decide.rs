@@ -61,7 +61,7 @@ pub(super) async fn decide(
     Id(request): Id,
     command: Command<DecisionBody>,
 ) -> Result<Accepted, Problem> {
-    let customer = site.app.customer_of_request(caller.tenant, request).await?;
+    let customer = site.app.customer_of_request(&caller, request).await?;
     let DecisionBody { decision, note } = command.body;
     let settle = command::Settle { request, decision: decision.into(), note };
     let what = DomainCommand::Settle(settle);

@@ -64,8 +64,8 @@ impl From<Sought> for CustomerFilter {
             tier: sought.tier,
             source: sought.source,
             channel: sought.channel,
-            reps: None,
             q: sought.q,
+            ..Self::default()
         }
     }
 }
@@ -114,7 +114,8 @@ pub(in crate::routes) async fn find(
     let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
     let now = (site.app.clock)();
     let projections = &site.app.projections;
-    let found = projections.customers(caller.tenant, filter, page.cursor(), limit, now, &stage_name).await?;
+    let filter = CustomerFilter { sight: site.app.sight(caller).await?, ..filter.clone() };
+    let found = projections.customers(caller.tenant, &filter, page.cursor(), limit, now, &stage_name).await?;
     let (CustomerList { items, next_cursor }, position) = found;
     let items = items.into_iter().map(|customer| shown_to(&caller.actor, customer)).collect();
     Ok(Reading { position, body: CustomerList { items, next_cursor } })

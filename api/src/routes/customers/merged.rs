@@ -20,7 +20,11 @@ pub(in crate::routes) async fn gone_on(
     what: &str,
     uri: &Uri,
 ) -> Result<Response, Problem> {
-    let survivor = site.app.survivor(caller, customer).await?.id;
+    let survivor = site.app.survivor(caller, customer).await?;
+    if !site.app.is_seen(caller, &survivor).await? {
+        return Err(Problem::not_found("customer", &customer.to_string()));
+    }
+    let survivor = survivor.id;
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     Ok(Redirect::permanent(&format!("/v1/customers/{survivor}{what}{query}")).into_response())
 }

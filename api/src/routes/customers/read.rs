@@ -41,10 +41,11 @@ pub(super) async fn read(
     freshness.wait(&site, &caller, "work").await?;
     let names = Names::new(&site, &caller, language).await?;
     let now = (site.app.clock)();
+    let sight = site.app.sight(&caller).await?;
     let (found, position) = site
         .app
         .projections
-        .customer(caller.tenant, id, now, &|pipeline, stage| names.stage(pipeline, stage))
+        .customer(caller.tenant, id, &sight, now, &|pipeline, stage| names.stage(pipeline, stage))
         .await?;
     let customer = found.ok_or_else(|| Problem::not_found("customer", &id.to_string()))?;
     if customer.merged_into.is_some() {

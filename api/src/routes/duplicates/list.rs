@@ -53,7 +53,8 @@ pub(super) async fn list(
     }
     site.app.customer_state(&caller, customer).await?;
     freshness.wait(&site, &caller, "board").await?;
-    let mut report = site.app.projections.suspects(caller.tenant, customer, limit).await?;
+    let sight = site.app.sight(&caller).await?;
+    let mut report = site.app.projections.suspects(caller.tenant, customer, limit, &sight).await?;
     if !reads_people(&caller.actor) {
         report.items.iter_mut().for_each(|item| item.name = None);
     }

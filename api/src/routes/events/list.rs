@@ -6,11 +6,15 @@ use utoipa::ToSchema;
 
 use super::Wanted;
 use super::readable::readable;
+use super::sight::Looker;
 use crate::app::Caller;
 use crate::eventstore::Position;
 use crate::http::answer::Reading;
 use crate::problem::Problem;
 use crate::routes::Site;
+
+/// How many pages of the log one request looks at.
+const LOOKS: u32 = 20;
 
 /// A page of the log.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -30,15 +34,27 @@ pub(super) async fn list(
     wanted: &Wanted,
     limit: u32,
 ) -> Result<Reading<EventList>, Problem> {
-    let after = wanted.after.unwrap_or(0);
+    let mut next_after = wanted.after.unwrap_or(0);
     let head = site.app.store.head(caller.tenant).await?.position;
-    let entries = site.app.store.read_matching(caller.tenant, &wanted.query(), after, head, limit).await?;
-    let full = entries.len() == limit as usize;
-    // A page that is not full has looked at everything up to the head.
-    let next_after = entries.last().filter(|_| full).map_or(head.max(after), |last| last.position);
-    let mut items = Vec::with_capacity(entries.len());
-    for entry in &entries {
-        items.push(readable(site, caller, entry).await?);
+    let mut looker = Looker::new(site, caller).await?;
+    let mut items = Vec::new();
+    // Entries that are not seen make room for others, as far as one request goes.
+    for _ in 0..LOOKS {
+        let left = limit - u32::try_from(items.len()).unwrap_or(limit);
+        let query = wanted.query();
+        let entries = site.app.store.read_matching(caller.tenant, &query, next_after, head, left).await?;
+        let full = entries.len() == left as usize;
+        // A page that is not full has looked at everything up to the head.
+        next_after = entries.last().filter(|_| full).map_or(head.max(next_after), |last| last.position);
+        for entry in &entries {
+            let document = readable(site, caller, entry).await?;
+            if looker.sees(site, caller, &document).await? {
+                items.push(document);
+            }
+        }
+        if !full || items.len() == limit as usize {
+            break;
+        }
     }
     Ok(Reading { position: head, body: EventList { items, next_after, head } })
 }

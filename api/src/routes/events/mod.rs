@@ -2,6 +2,7 @@
 
 mod list;
 mod readable;
+mod sight;
 mod stream;
 
 use axum::extract::State;
@@ -58,7 +59,9 @@ impl Wanted {
 ///
 /// The entries as they are stored (CloudEvents 1.0), with personal fields opened for callers who may read them.
 /// With `Accept: text/event-stream` they come as server-sent events, from `after` or `Last-Event-ID` on and then
-/// as they happen: `id` is the position, a comment every 15 seconds keeps the connection open.
+/// as they happen: `id` is the position, a comment every 15 seconds keeps the connection open. What happened to customers that
+/// the caller does not see is left out: a page may then have fewer items than asked for before the log ends, and the next one
+/// goes on at `next_after`.
 #[utoipa::path(
     get, path = "/v1/events", tag = "log",
     params(

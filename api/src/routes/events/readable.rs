@@ -26,6 +26,7 @@ pub(super) async fn readable(site: &Site, caller: &Caller, entry: &Entry) -> Res
     Ok(document)
 }
 
-fn customer_of(subject: &str) -> Option<Uuid> {
+/// The customer that a subject names.
+pub(super) fn customer_of(subject: &str) -> Option<Uuid> {
     Uuid::try_parse(subject.strip_prefix("customer/")?).ok()
 }

@@ -9,6 +9,7 @@ use futures::stream::{self, Stream, StreamExt as _};
 use tokio::sync::watch;
 
 use super::readable::readable;
+use super::sight::Looker;
 use crate::app::Caller;
 use crate::eventstore::{Position, Query};
 use crate::problem::Problem;
@@ -60,8 +61,9 @@ impl Follower {
             }
             self.grown.mark_unchanged();
             match self.read().await {
-                Ok(()) if self.waiting.is_empty() => self.sleep().await,
-                Ok(()) => {}
+                // Everything up to the end may have been somebody else's.
+                Ok(true) if self.waiting.is_empty() => self.sleep().await,
+                Ok(_) => {}
                 Err(problem) => {
                     tracing::error!(code = problem.code(), "an event stream ends early");
                     return None;
@@ -79,20 +81,26 @@ impl Follower {
         }
     }
 
-    async fn read(&mut self) -> Result<(), Problem> {
+    /// Reads a page, and says whether it reached the end of the log.
+    async fn read(&mut self) -> Result<bool, Problem> {
         let store = &self.site.app.store;
         let head = store.head(self.caller.tenant).await?.position;
         if head <= self.after {
-            return Ok(());
+            return Ok(true);
         }
         let entries = store.read_matching(self.caller.tenant, &self.query, self.after, head, PAGE).await?;
+        // Regions and teams change while a stream lasts.
+        let mut looker = Looker::new(&self.site, &self.caller).await?;
         for entry in &entries {
             let document = readable(&self.site, &self.caller, entry).await?;
+            if !looker.sees(&self.site, &self.caller, &document).await? {
+                continue;
+            }
             self.waiting
                 .push_back(Event::default().id(entry.position.to_string()).data(document.to_string()));
         }
         let full = entries.len() == PAGE as usize;
         self.after = entries.last().filter(|_| full).map_or(head, |last| last.position);
-        Ok(())
+        Ok(!full)
     }
 }

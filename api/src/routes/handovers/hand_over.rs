@@ -147,7 +147,9 @@ async fn chosen(
     projections.wait_for(caller.tenant, "board", head, WAIT).await?;
     let Chosen { stage, tag, tier, region, industry } = body.filter.clone();
     let owner = Some(body.from.0.clone());
-    let filter = CustomerFilter { owner, stage, tag, tier, region, industry, ..CustomerFilter::default() };
+    let sight = site.app.sight(caller).await?;
+    let filter =
+        CustomerFilter { owner, stage, tag, tier, region, industry, sight, ..CustomerFilter::default() };
     let now = (site.app.clock)();
     let names = |_: &str, _: &str| None;
     let (list, _) = projections.customers(caller.tenant, &filter, None, MOST, now, &names).await?;

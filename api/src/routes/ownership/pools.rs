@@ -68,7 +68,8 @@ pub(super) async fn list(
     Query(freshness, ..): Query<Freshness>,
 ) -> Result<Reading<List<PoolReply>>, Problem> {
     freshness.wait(&site, &caller, "board").await?;
-    let (counts, position) = site.app.projections.pools(caller.tenant).await?;
+    let (counts, position) =
+        site.app.projections.pools(caller.tenant, &site.app.sight(&caller).await?).await?;
     let pipelines = site.app.pipelines.latest(caller.tenant).await?;
     let mut pools: BTreeMap<&str, PoolReply> = BTreeMap::new();
     for pipeline in pipelines.values() {

@@ -58,7 +58,7 @@ pub(super) async fn status(
     Key(key): Key,
     _: Query<Nothing>,
 ) -> Result<Reading<MigrationReply>, Problem> {
-    let status = site.app.migration_status(caller.tenant, &key).await?;
+    let status = site.app.migration_status(&caller, &key).await?;
     let item = |remaining: Remaining| RemainingReply {
         stage: remaining.group.stage,
         version: remaining.group.version,

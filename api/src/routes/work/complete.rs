@@ -39,7 +39,7 @@ pub(super) async fn complete(
     Id(task): Id,
     command: Command<CompletionBody>,
 ) -> Result<Accepted, Problem> {
-    let customer = site.app.customer_of_task(caller.tenant, task).await?;
+    let customer = site.app.customer_of_task(&caller, task).await?;
     let what = DomainCommand::CompleteTask(CompleteTask { task, note: command.body.note });
     Ok(site.app.customer(&caller, &command.meta, customer, &what, None).await?.into())
 }

@@ -76,7 +76,9 @@ pub(super) async fn dry_run(
     let DryRunBody { pipeline, until } = command.body;
     drop(site.app.pipelines.find(caller.tenant, &pipeline, None).await?);
     let until = until.unwrap_or_else(|| (site.app.clock)());
-    let (rules, due, position) = site.app.projections.due_in(caller.tenant, &pipeline, until, SHOWN).await?;
+    let sight = site.app.sight(&caller).await?;
+    let (rules, due, position) =
+        site.app.projections.due_in(caller.tenant, &pipeline, until, SHOWN, &sight).await?;
     let items = due.into_iter().map(|one| WouldAct {
         rule: one.rule,
         customer_id: one.customer,

@@ -45,7 +45,8 @@ pub(super) async fn reminders(
     freshness.wait(&site, &caller, "work").await?;
     let limit = page.limit()?;
     let before = page.cursor().map(place).transpose()?;
-    let inbox = Inbox { role: sought.role, owner: sought.owner, customer: sought.customer, before };
+    let sight = site.app.sight(&caller).await?;
+    let inbox = Inbox { role: sought.role, owner: sought.owner, customer: sought.customer, before, sight };
     let (mut items, position) = site.app.projections.reminders(caller.tenant, &inbox, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);

@@ -81,6 +81,7 @@ pub(super) async fn tasks(
         state: state.map(str::to_owned),
         due_from: sought.due_after,
         due_until: until,
+        sight: site.app.sight(&caller).await?,
     };
     let after = page.cursor().map(place).transpose()?;
     let (mut items, position) =

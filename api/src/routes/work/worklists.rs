@@ -200,8 +200,8 @@ async fn planned(
     from: Option<DateTime<Utc>>,
     until: DateTime<Utc>,
 ) -> Result<(Vec<WaitingReport>, Position), AppError> {
-    let owner = asked.owner.as_deref();
-    Ok(site.app.projections.contacts(caller.tenant, from, until, owner, LOOKED_AT).await?)
+    let (owner, sight) = (asked.owner.as_deref(), site.app.sight(caller).await?);
+    Ok(site.app.projections.contacts(caller.tenant, from, until, owner, LOOKED_AT, &sight).await?)
 }
 
 /// Those who stand somewhere for too long, by the measure of the list.
@@ -225,13 +225,15 @@ async fn standing(
             stage: stage.id.clone(),
             entered_until: now - measure,
             owner: asked.owner.clone(),
+            sight: site.app.sight(caller).await?,
         };
         let (items, reached) = site.app.projections.long_standing(caller.tenant, &filter, LOOKED_AT).await?;
         position = position.min(reached);
         found.extend(items.into_iter().filter(|one| belongs(one, list, measure, &tiers, now)));
     }
     if position == Position::MAX {
-        (_, position) = site.app.projections.contacts(caller.tenant, Some(now), now, None, 1).await?;
+        let sight = site.app.sight(caller).await?;
+        (_, position) = site.app.projections.contacts(caller.tenant, Some(now), now, None, 1, &sight).await?;
     }
     found.sort_by_key(|one| (one.entered_at, one.customer_id));
     Ok((found, position))

@@ -260,7 +260,10 @@ impl Acting<'_> {
     fn sub_status(&self, state: &Customer, sub_status: &str) -> Result<CustomerEvent, Refusal> {
         let journey = &self.deadline.journey;
         let stage = state.journeys.current(journey).and_then(|stay| self.pipeline.stage(&stay.stage));
-        Refusal::unless_met([guard::known_sub_status(stage, Some(sub_status))])?;
+        Refusal::unless_met([
+            guard::known_sub_status(stage, Some(sub_status)),
+            guard::sub_status_without_evidence(stage, Some(sub_status), self.context),
+        ])?;
         Ok(CustomerEvent::SubStatusSet(SubStatusSet {
             journey: journey.clone(),
             pipeline_version: self.pipeline.version,

@@ -111,44 +111,45 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever happened before: who owns a customer next makes no difference to where it stands, to what is
-        /// planned, nor to what is in its history.
-        #[test]
-        fn a_change_of_owner_touches_neither_stage_nor_plan_nor_history(
-            moves in proptest::collection::vec(0..3_usize, 0..12),
-            to_pool: bool,
-        ) {
-            let plan = |n: usize| CustomerEvent::FollowedUp(FollowedUp {
-                channel: "phone".to_owned(),
-                summary: Personal::Clear("talked".to_owned()),
-                goal_reached: None,
-                next_plan: NextPlan { at: day(50 + n as i64), text: Personal::Clear("call".to_owned()) },
-            });
-            let stages = ["new_lead", "contacted", "need_confirmed"];
-            let mut held = "new_lead";
-            let mut events = vec![registered_by_li()];
-            for (n, stage) in moves.into_iter().enumerate() {
-                if stages[stage] == held {
-                    events.push(plan(n));
-                } else {
-                    events.push(moved(held, stages[stage]));
-                    held = stages[stage];
+            /// Whatever happened before: who owns a customer next makes no difference to where it stands, to what is
+            /// planned, nor to what is in its history.
+            #[test]
+            fn a_change_of_owner_touches_neither_stage_nor_plan_nor_history(
+                moves in proptest::collection::vec(0..3_usize, 0..12),
+                to_pool: bool,
+            ) {
+                let plan = |n: usize| CustomerEvent::FollowedUp(FollowedUp {
+                    channel: "phone".to_owned(),
+                    summary: Personal::Clear("talked".to_owned()),
+                    goal_reached: None,
+                    content: None,
+    next_plan: NextPlan { at: day(50 + n as i64), text: Personal::Clear("call".to_owned()) },
+                });
+                let stages = ["new_lead", "contacted", "need_confirmed"];
+                let mut held = "new_lead";
+                let mut events = vec![registered_by_li()];
+                for (n, stage) in moves.into_iter().enumerate() {
+                    if stages[stage] == held {
+                        events.push(plan(n));
+                    } else {
+                        events.push(moved(held, stages[stage]));
+                        held = stages[stage];
+                    }
                 }
+                let owner = if to_pool { Owner::Pool("customer_pool".to_owned()) } else { rep("zhao") };
+                let change = given(events.clone()).by(wang()).at(day(40)).when(give_to(owner.clone())).event().event;
+                let before = given(events.clone()).customer.unwrap();
+                let after = given(events.into_iter().chain([change])).customer.unwrap();
+                prop_assert_eq!(after.owner, owner);
+                prop_assert_eq!(after.next_plan, before.next_plan);
+                prop_assert_eq!(after.last_follow_up_at, before.last_follow_up_at);
+                for journey in before.journeys.keys() {
+                    prop_assert_eq!(after.journeys.stays(journey), before.journeys.stays(journey));
+                    prop_assert_eq!(after.journeys.moves(journey), before.journeys.moves(journey));
+                }
+                prop_assert_eq!(after.version, before.version + 1);
             }
-            let owner = if to_pool { Owner::Pool("customer_pool".to_owned()) } else { rep("zhao") };
-            let change = given(events.clone()).by(wang()).at(day(40)).when(give_to(owner.clone())).event().event;
-            let before = given(events.clone()).customer.unwrap();
-            let after = given(events.into_iter().chain([change])).customer.unwrap();
-            prop_assert_eq!(after.owner, owner);
-            prop_assert_eq!(after.next_plan, before.next_plan);
-            prop_assert_eq!(after.last_follow_up_at, before.last_follow_up_at);
-            for journey in before.journeys.keys() {
-                prop_assert_eq!(after.journeys.stays(journey), before.journeys.stays(journey));
-                prop_assert_eq!(after.journeys.moves(journey), before.journeys.moves(journey));
-            }
-            prop_assert_eq!(after.version, before.version + 1);
         }
-    }
 
     #[test]
     fn another_reps_customer_is_given_away_by_a_manager_only() {

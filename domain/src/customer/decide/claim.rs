@@ -177,6 +177,26 @@ fn within_the_quota(pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation
     ]
 }
 
+/// What a rep holds is looked after: beyond so many open customers nobody claims more.
+fn within_the_cap(pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation> {
+    let cap = pool.and_then(|pool| pool.rules.as_ref()?.holding_cap);
+    let Some(cap) = cap.filter(|cap| context.holds >= *cap) else { return Vec::new() };
+    let held = context.holds;
+    vec![
+        Violation::new(
+            Code::HoldingCapReached,
+            "",
+            Label::new(
+                format!("已持有{held}个进行中的客户，上限为{cap}个。"),
+                format!("You own {held} open customers; {cap} are the most."),
+            ),
+            Label::new("请先成交、标记流失或释放一些客户。", "Win, lose or release some of them first."),
+        )
+        .with("limit", cap)
+        .with("held", held),
+    ]
+}
+
 fn pool_defined(customer: &Customer, context: &Context<'_>) -> Vec<Violation> {
     let Some(key) = customer.pool() else { return Vec::new() };
     guard::known_pool(context, customer.primary(), key, "")
@@ -189,6 +209,7 @@ pub(super) fn decide(customer: &Customer, context: &Context<'_>) -> Result<Vec<N
         still_in_a_pool(customer),
         pool_defined(customer, context),
         within_the_quota(pool, context),
+        within_the_cap(pool, context),
         eligible(pool.and_then(|pool| pool.rules.as_ref()), context),
         by_the_rules(customer, pool, context),
     ])?;
@@ -305,6 +326,26 @@ mod tests {
         ruled(|rules| rules.claimant_roles = vec!["supervisor".into()])
             .when(Command::Claim)
             .refuses([Code::ForbiddenRole]);
+    }
+
+    #[test]
+    fn the_last_free_place_is_taken_and_no_more() {
+        let capped = |held: u32| {
+            let mut pipeline = crate::pipeline::templates()[0].install("helloword-13");
+            pipeline.pools[0].rules.as_mut().unwrap().holding_cap = Some(5);
+            given([in_the_pool()]).with_pipeline(pipeline).holding(held)
+        };
+        capped(4).when(Command::Claim).then([claimed()]);
+        let refusal = capped(5).when(Command::Claim).refuses([Code::HoldingCapReached]);
+        assert_eq!((&refusal.extra["limit"], &refusal.extra["held"]), (&5.into(), &5.into()));
+        given([in_the_pool()]).holding(1_000).when(Command::Claim).then([claimed()]);
+    }
+
+    #[test]
+    fn deals_made_or_off_take_no_place() {
+        use crate::pipeline::StageType::*;
+        let taking = [Open, Won, Partial, Lost, Dormant, Paused, AfterSale].map(|kind| kind.takes_a_place());
+        assert_eq!(taking, [true, false, true, false, true, true, false]);
     }
 
     #[test]

@@ -2,10 +2,14 @@
 
 use super::{NewEvent, guard};
 use crate::customer::command::{FollowUp, Plan};
-use crate::customer::event::{CHANNELS, CustomerEvent, FollowedUp, NextPlan};
+use crate::customer::event::{CHANNELS, Content, CustomerEvent, FollowedUp, NextPlan};
 use crate::customer::state::Customer;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal};
+
+/// The channel of what is sent to be read.
+const SENDING: &str = "content";
+const MAX_REFERENCE_CHARS: usize = 300;
 
 fn through_a_known_channel(channel: &str) -> Vec<Violation> {
     require(CHANNELS.contains(&channel), || {
@@ -44,6 +48,31 @@ fn plan_well_formed(plan: &Plan, context: &Context<'_>) -> Vec<Violation> {
     [out_of_range, ahead, guard::text("next_plan.text", &plan.text)].concat()
 }
 
+/// What was sent is named, and it was sent: nothing is handed over on the telephone.
+fn content_well_formed(command: &FollowUp) -> Vec<Violation> {
+    let Some(content) = &command.content else { return Vec::new() };
+    let sent = require(command.channel == SENDING, || {
+        Violation::new(
+            Code::InvalidValue,
+            "channel",
+            Label::new(
+                "发送的内容须用 content 渠道记录。",
+                "What was sent is recorded with the channel content.",
+            ),
+            Label::new(
+                "请将 channel 设为 content，或去掉 content。",
+                "Set the channel to content, or leave content out.",
+            ),
+        )
+    });
+    [
+        sent,
+        guard::line("content.title", &content.title, guard::MAX_NAME_CHARS),
+        guard::optional_line("content.document", content.document.as_deref(), MAX_REFERENCE_CHARS),
+    ]
+    .concat()
+}
+
 pub(super) fn decide(
     customer: &Customer,
     command: &FollowUp,
@@ -57,12 +86,19 @@ pub(super) fn decide(
         guard::text("summary", &command.summary),
         with_a_next_plan(plan),
         plan.map(|plan| plan_well_formed(plan, context)).unwrap_or_default(),
+        content_well_formed(command),
     ])?;
+    let content = command.content.clone().map(|sent| Content {
+        kind: sent.kind,
+        title: Personal::Clear(sent.title),
+        document: sent.document.map(Personal::Clear),
+    });
     let followed_up = |plan: &Plan| FollowedUp {
         channel: command.channel.clone(),
         summary: Personal::Clear(command.summary.clone()),
         goal_reached: command.goal_reached,
         next_plan: NextPlan { at: plan.at, text: Personal::Clear(plan.text.clone()) },
+        content: content.clone(),
     };
     let effective_at = context.effective_at();
     let event = plan.map(followed_up).map(CustomerEvent::FollowedUp);
@@ -74,11 +110,20 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::customer::command::NewContent;
     use crate::customer::decide::spec::*;
+    use crate::customer::event::{Claimed, ContentKind};
+    use crate::pipeline::automation::Activity;
 
     fn call() -> FollowUp {
         let next_plan = Some(Plan { at: day(12), text: "send the offer".into() });
-        FollowUp { channel: "phone".into(), summary: "wants two".into(), goal_reached: Some(true), next_plan }
+        FollowUp {
+            channel: "phone".into(),
+            summary: "wants two".into(),
+            goal_reached: Some(true),
+            next_plan,
+            content: None,
+        }
     }
 
     #[test]
@@ -88,7 +133,58 @@ mod tests {
             summary: Personal::Clear("wants two".into()),
             goal_reached: Some(true),
             next_plan: NextPlan { at: day(12), text: Personal::Clear("send the offer".into()) },
+            content: None,
         })]);
+    }
+
+    fn report() -> FollowUp {
+        let content = NewContent {
+            kind: ContentKind::IndustryReport,
+            title: "Cold chains".into(),
+            document: Some("library/7".into()),
+        };
+        FollowUp { channel: "content".into(), content: Some(content), ..call() }
+    }
+
+    #[test]
+    fn what_was_sent_is_recorded_with_its_kind_title_and_document() {
+        let event = given([registered_by_li()]).when(report()).event().event;
+        let CustomerEvent::FollowedUp(sent) = event else { panic!("{event:?}") };
+        let content = sent.content.unwrap();
+        assert_eq!(content.kind, ContentKind::IndustryReport);
+        assert_eq!(content.title.clear().unwrap(), "Cold chains");
+        assert_eq!(content.document.unwrap().clear().unwrap(), "library/7");
+    }
+
+    #[test]
+    fn content_is_sent_and_has_a_title() {
+        given([registered_by_li()])
+            .when(FollowUp { channel: "phone".into(), ..report() })
+            .refuses([Code::InvalidValue]);
+        let mut nameless = report();
+        nameless.content = nameless.content.map(|content| NewContent {
+            title: " ".into(),
+            document: Some("a\nb".into()),
+            ..content
+        });
+        given([registered_by_li()]).when(nameless).refuses([Code::EmptyText, Code::ControlCharacter]);
+    }
+
+    #[test]
+    fn content_sent_counts_for_clocks_of_updates_and_follow_ups_but_is_no_first_contact() {
+        let claimed = CustomerEvent::Claimed(Claimed {
+            rep: "li".into(),
+            pool: "customer_pool".into(),
+            quota_date: day(1).date_naive(),
+        });
+        let sent = given([in_the_pool(), claimed.clone()]).when(report()).event().event;
+        let called = given([in_the_pool(), claimed.clone()]).when(call()).event().event;
+        let work = |event| given([in_the_pool(), claimed.clone(), event]).customer.unwrap().work;
+        for activity in [Activity::Update, Activity::FollowUp] {
+            let last = work(sent.clone()).last(&activity).next().map(|at| at.effective_at);
+            assert_eq!(last, Some(day(2)), "{activity:?}");
+        }
+        assert_eq!((work(sent).contacts.len(), work(called).contacts.len()), (0, 1));
     }
 
     #[test]

@@ -30,7 +30,14 @@ pub(super) fn decide(
     let effective_at = guard::instant(context, customer.journeys.current(journey));
     let from = customer.journeys.stay_at(journey, effective_at);
     let stage = pipeline.stage(&command.to);
-    let given = Form { reason: None, note: true, next_step: false, evidence: &[], facts: [None; 2] };
+    let given = Form {
+        sub_status: command.sub_status.as_deref(),
+        reason: None,
+        note: true,
+        next_step: false,
+        evidence: &[],
+        facts: [None; 2],
+    };
     let passed_over = transition::waivable(customer, pipeline, from, &command.to, &given, context);
     Refusal::unless_met([
         guard::supervises(context, ""),

@@ -10,7 +10,7 @@ use crate::customer::command::NewContact;
 use crate::customer::event::{ContactKind, Money};
 use crate::customer::state::Customer;
 use crate::customer::timeline::Stay;
-use crate::pipeline::{Pipeline, Stage};
+use crate::pipeline::{EvidenceKind, Pipeline, Stage};
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Owner, field, identity};
 
@@ -229,6 +229,31 @@ pub(super) fn known_sub_status(stage: Option<&Stage>, sub_status: Option<&str>) 
         )
         .with("sub_statuses", known)
     })
+}
+
+/// A document that a stage or sub-status asks for and nobody has shown.
+pub(super) fn without_evidence(kind: &EvidenceKind, field: &str) -> Violation {
+    Violation::new(
+        Code::EvidenceRequired,
+        field,
+        Label::new(
+            format!("进入该状态需要凭证：{}。", kind.name.zh),
+            format!("Entering this stage needs evidence: {}.", kind.name.en),
+        ),
+        Label::new("请附上凭证的编号或地址。", "Refer to the document by its id or address."),
+    )
+    .with("kind", kind.kind.clone())
+}
+
+/// Who has no documents to show (a registration, a rule) sets no sub-status that asks for some.
+pub(super) fn sub_status_without_evidence(
+    stage: Option<&Stage>,
+    sub_status: Option<&str>,
+    context: &Context<'_>,
+) -> Vec<Violation> {
+    let finer = stage.zip(sub_status).and_then(|(stage, id)| stage.sub_status(id));
+    let asked = finer.into_iter().flat_map(|finer| &finer.evidence).filter(|kind| kind.required);
+    asked.filter(|_| !context.import).map(|kind| without_evidence(kind, "sub_status")).collect()
 }
 
 /// Journeys begin in the entry stage or another open one; only who supervises may begin one further on, lest

@@ -51,6 +51,7 @@ pub(super) fn decide(
         guard::known_stage(pipeline, stage, "stage"),
         guard::stage_for_entry(pipeline, stage, "stage", context),
         guard::known_sub_status(pipeline.stage(stage), command.sub_status.as_deref()),
+        guard::sub_status_without_evidence(pipeline.stage(stage), command.sub_status.as_deref(), context),
         may_give_to(&owner, context),
         guard::known_owner(context, &pipeline.key, &owner, "owner"),
         guard::optional_line("name", command.name.as_deref(), guard::MAX_NAME_CHARS),

@@ -129,6 +129,7 @@ pub(in crate::customer) fn given(events: impl IntoIterator<Item = CustomerEvent>
         now: day(10),
         effective_at: None,
         claims_today: 0,
+        holds: 0,
         strikes: Vec::new(),
         allow_before_creation: false,
         import: false,
@@ -146,6 +147,7 @@ pub(in crate::customer) struct Spec {
     now: DateTime<Utc>,
     effective_at: Option<DateTime<Utc>>,
     claims_today: u32,
+    holds: u32,
     strikes: Vec<DateTime<Utc>>,
     allow_before_creation: bool,
     import: bool,
@@ -168,6 +170,11 @@ impl Spec {
 
     pub(in crate::customer) fn after_claims(self, claims_today: u32) -> Self {
         Self { claims_today, ..self }
+    }
+
+    /// The actor owns so many open customers.
+    pub(in crate::customer) fn holding(self, holds: u32) -> Self {
+        Self { holds, ..self }
     }
 
     /// The claimant missed first contacts at these instants.
@@ -210,6 +217,7 @@ impl Spec {
             effective_at: self.effective_at,
             versions: Some(&self.versions),
             claims_today: self.claims_today,
+            holds: self.holds,
             strikes: &self.strikes,
             allow_before_creation: self.allow_before_creation,
             import: self.import,

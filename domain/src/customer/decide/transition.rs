@@ -135,6 +135,7 @@ fn backdated_with_a_reason(command: &Transition, context: &Context<'_>) -> Vec<V
 
 /// What was given with a move.
 pub(super) struct Form<'a> {
+    pub(super) sub_status: Option<&'a str>,
     pub(super) reason: Option<&'a str>,
     pub(super) note: bool,
     pub(super) next_step: bool,
@@ -146,6 +147,7 @@ pub(super) struct Form<'a> {
 impl<'a> Form<'a> {
     fn of(command: &'a Transition) -> Self {
         Self {
+            sub_status: command.sub_status.as_deref(),
             reason: command.reason.as_deref(),
             note: command.note.is_some(),
             next_step: command.next_step.is_some(),
@@ -157,6 +159,7 @@ impl<'a> Form<'a> {
     /// What was given with a request.
     pub(super) fn of_request(asked: &'a TransitionRequested) -> Self {
         Self {
+            sub_status: asked.sub_status.as_deref(),
             reason: asked.reason.as_deref(),
             note: asked.note.is_some(),
             next_step: asked.next_step.is_some(),
@@ -180,8 +183,7 @@ pub(super) fn unmet_form(
     context: &Context<'_>,
 ) -> Vec<Violation> {
     let Some(stage) = pipeline.stage(to).filter(|_| !context.import) else { return Vec::new() };
-    [form_filled(&stage.entry_form, given), unmet_standing(customer, pipeline, from, stage, &given.facts)]
-        .concat()
+    [form_filled(stage, given), unmet_standing(customer, pipeline, from, stage, &given.facts)].concat()
 }
 
 /// What must stand of the customer itself, whatever the form would be filled in with, but for the facts that the move
@@ -287,7 +289,8 @@ pub(super) fn waivable(
         .concat()
 }
 
-fn form_filled(form: &EntryForm, given: &Form<'_>) -> Vec<Violation> {
+fn form_filled(stage: &Stage, given: &Form<'_>) -> Vec<Violation> {
+    let form = &stage.entry_form;
     let missing = |code, field: &str, zh, en| {
         Violation::new(
             code,
@@ -313,15 +316,9 @@ fn form_filled(form: &EntryForm, given: &Form<'_>) -> Vec<Violation> {
             "Entering this stage needs a next step.",
         ));
     }
-    for kind in form.evidence.iter().filter(|kind| kind.required) {
+    for kind in stage.evidence(given.sub_status).filter(|kind| kind.required) {
         if !given.evidence.iter().any(|document| document.kind == kind.kind) {
-            let zh = format!("进入该状态需要凭证：{}。", kind.name.zh);
-            let en = format!("Entering this stage needs evidence: {}.", kind.name.en);
-            let fix = Label::new("请附上凭证的编号或地址。", "Refer to the document by its id or address.");
-            unmet.push(
-                Violation::new(Code::EvidenceRequired, "evidence", Label::new(zh, en), fix)
-                    .with("kind", kind.kind.clone()),
-            );
+            unmet.push(guard::without_evidence(kind, "evidence"));
         }
     }
     unmet.extend(reason_of_the_form(form, given.reason));
@@ -351,8 +348,8 @@ fn evidence_well_formed(stage: Option<&Stage>, command: &Transition) -> Vec<Viol
     for (n, given) in command.evidence.iter().enumerate() {
         let field = format!("evidence[{n}]");
         let known = |stage: &Stage| {
-            let kinds = &stage.entry_form.evidence;
-            kinds.is_empty() || kinds.iter().any(|kind| kind.kind == given.kind)
+            let mut kinds = stage.evidence(command.sub_status.as_deref()).peekable();
+            kinds.peek().is_none() || kinds.any(|kind| kind.kind == given.kind)
         };
         unmet.extend(guard::identifier(&format!("{field}.kind"), &given.kind));
         unmet.extend(guard::line(&format!("{field}.reference"), &given.reference, MAX_REFERENCE_CHARS));
@@ -613,6 +610,36 @@ mod tests {
             ..to("proposal")
         };
         story().when(complete).event();
+    }
+
+    #[test]
+    fn a_sub_status_that_asks_for_evidence_is_not_entered_without_it() {
+        let first = Transition { pipeline: Some("landian-6".into()), ..to("first_contact") };
+        let event = given([registered_by_li()]).when(first).event().event;
+        let story = || given([registered_by_li(), event.clone()]);
+        let interested = |evidence: Vec<Evidence>| Transition {
+            sub_status: Some("interested".into()),
+            evidence,
+            ..to("need_confirmed")
+        };
+        let said =
+            |kind: &str| Evidence { kind: kind.into(), reference: "call of Monday".into(), sha256: None };
+        let refusal = story().when(interested(Vec::new())).refuses([Code::EvidenceRequired]);
+        assert_eq!(refusal.violations[0].extra["kind"], "intent_stated");
+        story()
+            .when(interested(vec![said("hearsay")]))
+            .refuses([Code::EvidenceRequired, Code::UnknownEvidence]);
+        let moved = story().when(interested(vec![said("intent_stated")])).event().event;
+        let CustomerEvent::Moved(moved) = moved else { panic!("{moved:?}") };
+        assert_eq!((moved.sub_status.as_deref(), moved.evidence.len()), (Some("interested"), 1));
+        story().when(to("need_confirmed")).event();
+        let registration = crate::customer::command::Register {
+            pipeline: "landian-6".into(),
+            stage: Some("need_confirmed".into()),
+            sub_status: Some("interested".into()),
+            ..Default::default()
+        };
+        given([]).when(registration).refuses([Code::EvidenceRequired]);
     }
 
     #[test]

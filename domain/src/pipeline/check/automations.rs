@@ -85,14 +85,38 @@ fn has_sub_status(stage: &Stage, sub_status: &str) -> bool {
     stage.sub_statuses.iter().any(|known| known.id == sub_status)
 }
 
+fn finer_needs_evidence(stage: &Stage, sub_status: &str) -> bool {
+    stage.sub_status(sub_status).is_some_and(|finer| finer.evidence.iter().any(|kind| kind.required))
+}
+
+/// A rule has no documents to show, so it would be refused for ever.
+fn needs_evidence(path: String) -> Violation {
+    let how_to_fix =
+        Label::new("请改用不需要凭证的子状态。", "Choose a sub-status that asks for no evidence.");
+    invalid(
+        path,
+        "该子状态需要凭证，规则无法提供。",
+        "It needs evidence, which a rule does not have.",
+        how_to_fix,
+    )
+}
+
 fn action_refers(pipeline: &Pipeline, what: &What, stages: &[String], path: &str) -> Vec<Violation> {
     match what {
         What::Move { to, sub_status, reason } => {
             moves(pipeline, (to, sub_status.as_deref(), reason.as_deref()), stages, path)
         }
         What::SetSubStatus { sub_status } => {
-            let known = bound(pipeline, stages).iter().any(|stage| has_sub_status(stage, sub_status));
-            refer(known, format!("{path}.sub_status"), sub_status)
+            let bound = bound(pipeline, stages);
+            let known = bound.iter().any(|stage| has_sub_status(stage, sub_status));
+            let open = bound
+                .iter()
+                .any(|stage| has_sub_status(stage, sub_status) && !finer_needs_evidence(stage, sub_status));
+            let path = format!("{path}.sub_status");
+            if known && !open {
+                return vec![needs_evidence(path)];
+            }
+            refer(known, path, sub_status)
         }
         What::MoveToPool { pool } => refer(pipeline.pool(pool).is_some(), format!("{path}.pool"), pool),
         What::CreateTask { .. }
@@ -116,7 +140,11 @@ fn moves(
     let Some(entered) = pipeline.stage(to) else { return refer(false, format!("{path}.to"), to) };
     let mut found = Vec::new();
     if let Some(sub_status) = sub_status {
-        found.extend(refer(has_sub_status(entered, sub_status), format!("{path}.sub_status"), sub_status));
+        let path = format!("{path}.sub_status");
+        match finer_needs_evidence(entered, sub_status) {
+            true => found.push(needs_evidence(path)),
+            false => found.extend(refer(has_sub_status(entered, sub_status), path, sub_status)),
+        }
     }
     if let Some(reason) = reason {
         let known = pipeline.reasons.iter().any(|known| known.code == reason);

@@ -1,14 +1,17 @@
 //! How long customers stay in each stage of a pipeline.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waymark_domain::Pipeline;
 use waymark_domain::calendar::Calendar;
 use waymark_domain::pipeline::StageType;
+use waymark_domain::pipeline::version::Versions;
+use waymark_domain::pool::start_of_day;
 use waymark_eventstore::Position;
 
-use super::{Window, in_order, is_final, selected};
+use super::{Kinds, Window, in_order, selected};
 use crate::ask::{At, Filter, View};
 use crate::board::past;
 use crate::error::Result;
@@ -38,7 +41,8 @@ pub enum Clock {
     /// Every second.
     #[default]
     Calendar,
-    /// Not while the journey was paused explicitly.
+    /// Not while the deal was put off: from when that was said until its day begins in the zone of the pipeline's default
+    /// pool, or until it is taken back.
     Active,
     /// Only in the working hours of a calendar.
     Business,
@@ -109,7 +113,8 @@ pub struct DwellReport {
 pub struct StageReport {
     /// The stage.
     pub stage: String,
-    /// Its type; null for a stage that the pipeline no longer has.
+    /// Its type, by the version in force, else by the last that had it. Whether a stay is final is told by the version that
+    /// the stay is of.
     #[serde(rename = "type")]
     #[schema(value_type = Option<String>)]
     pub kind: Option<StageType>,
@@ -119,7 +124,7 @@ pub struct StageReport {
     pub completed: usize,
     /// Last stays, still going on.
     pub open: usize,
-    /// Last stays in a stage of type won or lost.
+    /// Last stays in a stage that is of type won or lost in their version.
     #[serde(rename = "final")]
     pub finals: usize,
     /// Stays that ended at the instant they began.
@@ -219,9 +224,14 @@ pub struct Exit {
 }
 
 /// Dwell time by stage.
-pub(crate) async fn dwell(view: &mut View, pipeline: &Pipeline, query: &DwellQuery) -> Result<DwellReport> {
-    let owned = query.clock == Clock::Owned;
-    let (histories, pasts) = selected(view, &pipeline.key, &query.at, &query.filter, owned).await?;
+pub(crate) async fn dwell(
+    view: &mut View,
+    pipeline: &Pipeline,
+    versions: &Versions,
+    query: &DwellQuery,
+) -> Result<DwellReport> {
+    let by_pasts = matches!(query.clock, Clock::Active | Clock::Owned);
+    let (histories, pasts) = selected(view, &pipeline.key, &query.at, &query.filter, by_pasts).await?;
     let horizon = Micros::try_from(query.horizon_seconds).unwrap_or(Micros::MAX / 1_000_000);
     let question = Question {
         from: query.window.begin(),
@@ -232,19 +242,21 @@ pub(crate) async fn dwell(view: &mut View, pipeline: &Pipeline, query: &DwellQue
         },
         horizon: horizon.saturating_mul(1_000_000),
     };
-    let finals = is_final(&histories, pipeline);
-    let is_final = |stage: u32| finals[stage as usize];
-    let working = query.calendar.as_ref().filter(|_| query.clock == Clock::Business);
-    let working = working.and_then(|(_, calendar)| {
+    let kinds = Kinds::of(&histories, pipeline, versions);
+    let is_final = |stage, version| kinds.is_final(stage, version);
+    let zone = pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
+    let day_begins = |day| start_of_day(zone, day).timestamp_micros();
+    let pasts = pasts.unwrap_or_default();
+    let past_of = |journey| pasts.get(&histories.customer(journey)).map_or(&[][..], Vec::as_slice);
+    let working = query.calendar.as_ref().and_then(|(_, calendar)| {
         let first = instant(histories.began_at()?);
         Some(calendar.working_time(first, instant(question.until)))
     });
-    let stages = figures(&histories, &question, is_final, |journey, from, to| match (&working, &pasts) {
-        (Some(working), _) => working.between(from, to),
-        (None, Some(pasts)) if owned => {
-            pasts.get(&histories.customer(journey)).map_or(0, |past| past::owned(past, from, to))
-        }
-        _ => to - from,
+    let stages = figures(&histories, &question, is_final, |journey, from, to| match query.clock {
+        Clock::Calendar => to - from,
+        Clock::Business => working.as_ref().map_or(0, |working| working.between(from, to)),
+        Clock::Owned => past::owned(past_of(journey), from, to),
+        Clock::Active => to - from - past::paused(past_of(journey), from, to, day_begins),
     });
     let passages = flows(&histories, question.until, is_final).first_passage;
     let report = |(stage, number): (String, Option<u32>)| {
@@ -252,6 +264,7 @@ pub(crate) async fn dwell(view: &mut View, pipeline: &Pipeline, query: &DwellQue
         let figures = number.map_or(&empty, |number| &stages[number as usize]);
         let passage = number.and_then(|number| passages.get(&number));
         let kind = pipeline.stage(&stage).map(|stage| stage.kind);
+        let kind = kind.or_else(|| versions.kind_of(pipeline.version, &stage));
         StageReport::of(stage, kind, figures, passage.map(Vec::as_slice), &histories, query, &question)
     };
     let At { effective_at, known_at, .. } = query.at;
@@ -273,11 +286,6 @@ fn notes(query: &DwellQuery) -> Vec<String> {
     let mut notes = Vec::new();
     if query.unit == Unit::Stay {
         notes.push("Repeated stays of one customer are correlated: the bands are too narrow where reentries are many; unit=customer counts each customer once.".to_owned());
-    }
-    if query.clock == Clock::Active {
-        notes.push(
-            "No event pauses a journey explicitly, so that the active clock equals the calendar.".to_owned(),
-        );
     }
     notes
 }

@@ -7,9 +7,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use waymark_domain::Pipeline;
+use waymark_domain::pipeline::version::Versions;
 use waymark_eventstore::Position;
 
-use super::{Window, is_final, selected};
+use super::{Kinds, Window, selected};
 use crate::ask::{At, Filter, View};
 use crate::error::Result;
 use crate::figures::flows::{Flows, flows as figures};
@@ -147,14 +148,15 @@ impl Quantiles {
 pub(crate) async fn flows(
     view: &mut View,
     pipeline: &Pipeline,
+    versions: &Versions,
     at: &At,
     window: &Window,
     filter: &Filter,
 ) -> Result<FlowsReport> {
     let (histories, _) = selected(view, &pipeline.key, at, filter, false).await?;
     let histories = began_in(histories, window);
-    let finals = is_final(&histories, pipeline);
-    let flows = figures(&histories, at.micros(), |stage| finals[stage as usize]);
+    let kinds = Kinds::of(&histories, pipeline, versions);
+    let flows = figures(&histories, at.micros(), |stage, version| kinds.is_final(stage, version));
     Ok(report(pipeline, &histories, flows, at, view.position))
 }
 

@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use waymark_domain::Pipeline;
+use waymark_domain::people::Sight;
+use waymark_domain::pipeline::StageType;
+use waymark_domain::pipeline::version::Versions;
 
 use crate::ask::{At, Filter, View};
 use crate::board::past::{self, Pasts};
@@ -53,11 +56,17 @@ async fn selected(
     pasts_wanted: bool,
 ) -> Result<(Arc<Histories>, Option<Pasts>)> {
     let known = view.known(at);
-    let histories = load(view, pipeline, known).await?;
-    if filter.is_empty() && !pasts_wanted {
+    let mut histories = load(view, pipeline, known).await?;
+    if filter.is_empty() && filter.sight == Sight::Everything && !pasts_wanted {
         return Ok((histories, None));
     }
     view.turn_to(crate::board::NAME).await?;
+    if let Some(seen) = crate::board::seen(view, &filter.sight).await? {
+        histories = Arc::new(histories.keep(|customer, _| seen.contains(&customer)));
+    }
+    if filter.is_empty() && !pasts_wanted {
+        return Ok((histories, None));
+    }
     let pasts = past::load(view, known).await?;
     if filter.is_empty() {
         return Ok((histories, Some(pasts)));
@@ -83,12 +92,32 @@ fn in_order(histories: &Histories, pipeline: &Pipeline) -> Vec<(String, Option<u
     stages
 }
 
-/// Whether a stage's last stays are final, by the stage's type.
-fn is_final(histories: &Histories, pipeline: &Pipeline) -> Vec<bool> {
-    let numbers = 0..u32::try_from(histories.stages.len()).unwrap_or(u32::MAX);
-    numbers
-        .map(|number| {
-            pipeline.stage(histories.stages.text(number)).is_some_and(|stage| stage.kind.is_final())
-        })
-        .collect()
+/// What the stages of histories mean, each in the version that a record is of: what was final when a customer came there
+/// stays final, whatever a later version makes of the stage.
+struct Kinds(HashMap<(u32, u16), StageType>);
+
+impl Kinds {
+    fn of(histories: &Histories, pipeline: &Pipeline, versions: &Versions) -> Self {
+        let numbers = 0..u32::try_from(histories.stages.len()).unwrap_or(u32::MAX);
+        let met = histories.versions(Micros::MAX);
+        let kind = |(number, version): (u32, u32)| {
+            let kind = kind_of(pipeline, versions, version, histories.stages.text(number))?;
+            Some(((number, u16::try_from(version).ok()?), kind))
+        };
+        let each = numbers.flat_map(|number| met.iter().map(move |version| (number, *version)));
+        Self(each.filter_map(kind).collect())
+    }
+
+    fn get(&self, stage: u32, version: u16) -> Option<StageType> {
+        self.0.get(&(stage, version)).copied()
+    }
+
+    fn is_final(&self, stage: u32, version: u16) -> bool {
+        self.get(stage, version).is_some_and(StageType::is_final)
+    }
+}
+
+/// What a stage meant in a version. A pipeline of which no version is known means what its definition says.
+fn kind_of(pipeline: &Pipeline, versions: &Versions, version: u32, stage: &str) -> Option<StageType> {
+    versions.kind_of(version, stage).or_else(|| pipeline.stage(stage).map(|stage| stage.kind))
 }

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waymark_domain::Pipeline;
 use waymark_domain::pipeline::StageType;
+use waymark_domain::pipeline::version::Versions;
 use waymark_eventstore::Position;
 
 use super::flows::began_in;
-use super::{Window, selected};
+use super::{Kinds, Window, selected};
 use crate::ask::{At, Filter, View};
 use crate::error::Result;
 use crate::figures::paths::paths as figures;
@@ -78,17 +79,22 @@ pub struct PathsReport {
 }
 
 /// The paths of the journeys that began in a window (all, without one), at most `limit` of them.
-pub(crate) async fn paths(view: &mut View, pipeline: &Pipeline, query: &PathsQuery) -> Result<PathsReport> {
+pub(crate) async fn paths(
+    view: &mut View,
+    pipeline: &Pipeline,
+    versions: &Versions,
+    query: &PathsQuery,
+) -> Result<PathsReport> {
     let PathsQuery { at, window, filter, ending, limit } = query;
     let (histories, _) = selected(view, &pipeline.key, at, filter, false).await?;
     let histories = began_in(histories, window);
-    let kind = |stage: u32| pipeline.stage(histories.stages.text(stage)).map(|stage| stage.kind);
+    let kinds = Kinds::of(&histories, pipeline, versions);
     let wanted = match ending {
         Ending::Any => None,
         Ending::Won => Some(StageType::Won),
         Ending::Lost => Some(StageType::Lost),
     };
-    let leads_there = |stage: u32| kind(stage) == wanted;
+    let leads_there = |stage, version| kinds.get(stage, version) == wanted;
     let paths = figures(&histories, at.micros(), wanted.is_some().then_some(&leads_there));
     let journeys: usize = paths.iter().map(|path| path.count).sum();
     let distinct = paths.len();
