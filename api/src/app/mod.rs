@@ -10,6 +10,7 @@ mod atomic;
 mod boundary;
 mod company;
 mod customer;
+mod document;
 mod draft;
 mod identity;
 mod merge;

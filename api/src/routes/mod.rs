@@ -22,8 +22,10 @@ mod order;
 mod ownership;
 mod pipelines;
 mod projections;
+mod robots;
 mod status;
 mod templates;
+mod webhooks;
 mod work;
 
 use std::sync::Arc;
@@ -33,6 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use crate::auth::AdminStore;
+use crate::outbound::Outbound;
 pub use imports::Imports;
 
 /// What handlers work with. Cheap to clone.
@@ -42,6 +45,8 @@ pub struct Site {
     pub app: App,
     /// Keys and members.
     pub admin: Arc<AdminStore>,
+    /// Messages to the outside.
+    pub outbound: Arc<Outbound>,
     /// Cancelled when the service is to stop: streams end on it.
     pub stop: CancellationToken,
     /// Files being imported.
@@ -71,7 +76,9 @@ pub fn router() -> OpenApiRouter<Site> {
         bulk::router(),
         imports::router(),
         projections::router(),
+        webhooks::router(),
         admin::router(),
+        robots::router(),
     ]
     .into_iter()
     .fold(OpenApiRouter::new(), OpenApiRouter::merge)
