@@ -56,13 +56,11 @@ impl Target {
         };
         let authority = uri.authority()?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = match authority.port() {
-            Some(port) => Some(port.as_u16()).filter(|port| *port != 0)?,
-            // A colon without a number is no port.
-            None if authority.as_str().ends_with(':') => return None,
-            None => usual,
+        let port = match authority.as_str().strip_prefix(authority.host())? {
+            "" => usual,
+            after => after.strip_prefix(':')?.parse().ok().filter(|port| *port != 0)?,
         };
-        if host.is_empty() || authority.as_str().contains('@') {
+        if host.is_empty() {
             return None;
         }
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();

@@ -24,8 +24,9 @@ const RENEW_AFTER: TimeDelta = TimeDelta::seconds(3);
 /// How long a message stays in hand: longer than an attempt takes, and up before the receiver is free for another process,
 /// which then finds it in its place.
 const IN_HAND: TimeDelta = TimeDelta::seconds(16);
-/// How many attempts are made before the receiver is looked at anew: its keys may have changed meanwhile.
+/// How many attempts are made, and for how long, before the receiver is looked at anew: its keys may have changed meanwhile.
 const IN_A_ROW: usize = 50;
+const TURN: TimeDelta = TimeDelta::seconds(30);
 /// How many messages for a robot are looked at, and from how many on they are told in one.
 const ROBOT_BATCH: u32 = 50;
 const DIGEST_FROM: usize = 4;
@@ -78,9 +79,12 @@ impl Outbound {
         stop: &CancellationToken,
     ) -> Result<usize, OutboundError> {
         let batch = if endpoint.kind.is_robot() { ROBOT_BATCH } else { 1 };
-        let mut made = 0;
+        let (began_at, mut made) = (held_at, 0);
         while made < IN_A_ROW && !stop.is_cancelled() {
             let now = (self.app.clock)();
+            if now - began_at >= TURN {
+                break;
+            }
             if now - held_at >= RENEW_AFTER {
                 if !self.store.hold(tenant, endpoint.id, self.node, now, now + LEASE).await? {
                     break;

@@ -12,6 +12,7 @@ use crate::eventstore::Position;
 /// What kind of receiver it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ReceiverKind)]
 pub enum Kind {
     /// A program, by Standard Webhooks.
     Webhook,
@@ -130,6 +131,7 @@ pub fn language_word(language: Language) -> &'static str {
 /// What has become of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = DeliveryState)]
 pub enum State {
     /// It waits for its first attempt.
     Pending,

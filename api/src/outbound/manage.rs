@@ -175,7 +175,10 @@ impl Outbound {
         if self.store.endpoints(tenant).await?.len() >= MOST_RECEIVERS {
             return Err(Rejected::TooMany);
         }
-        Ok(self.store.add(tenant, endpoint).await?)
+        self.store.add(tenant, endpoint).await?;
+        let (id, kind, by) = (endpoint.id, endpoint.kind.as_str(), endpoint.created_by.as_str());
+        tracing::info!(%tenant, endpoint = %id, kind, by, "a receiver of messages was set up");
+        Ok(())
     }
 
     /// The webhooks or the robots of a tenant, oldest first.

@@ -112,9 +112,7 @@ impl Outbound {
 
 /// The events that a webhook wants, as a query of the log.
 pub(super) fn wanted(endpoint: &Endpoint) -> Query {
-    let item =
-        QueryItem { types: endpoint.types.iter().cloned().collect(), tags: Vec::new().into_iter().collect() };
-    Query { items: vec![item] }
+    Query { items: vec![QueryItem { types: endpoint.types.clone(), tags: Vec::new() }] }
 }
 
 /// The message for an event; none where it tells of the past.

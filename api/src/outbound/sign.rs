@@ -62,7 +62,7 @@ mod tests {
         let key = WebhookKey::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let body = br#"{"type":"customer.stage_changed"}"#;
         let signature = webhook(key.bytes(), "msg_1", 1_700_000_000, body);
-        assert_eq!(signature, "v1,B0kb3XVbLFJL+0kkazacDUCJ2P0Dbl50A0RefOgkgs7k=");
+        assert_eq!(signature, "v1,B0kb3XVbLFJL+0kkazacDUCJ2P0Dbl50A0RefOkgs7k=");
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub(super) struct NewRobotBody {
 /// Set a robot up
 ///
 /// It says what people are reminded of from now on: of reminders with its channel, those of its member, or else of its team,
-/// or else, as the default, those for whom there is no other.
+/// or else, as the default, those for whom there is no other. A retry sets up another robot.
 #[utoipa::path(
     post, path = "/v1/admin/robots", tag = "admin", request_body = NewRobotBody,
     responses(

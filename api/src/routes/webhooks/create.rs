@@ -50,7 +50,8 @@ pub(super) struct NewWebhookReply {
 ///
 /// It is sent what happens from now on, an event a request, signed by Standard Webhooks v1: `webhook-id` (the event's
 /// id, the same at each attempt), `webhook-timestamp` and `webhook-signature`. The body is `{type, timestamp, data}`
-/// around the entry of the log. Imported histories are not sent.
+/// around the entry of the log. Imported histories are not sent. A retry sets up another webhook: the first one's key was
+/// not kept to be repeated.
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "webhooks", request_body = NewWebhookBody,
     responses(
