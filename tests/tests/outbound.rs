@@ -414,7 +414,7 @@ async fn a_private_address_is_refused_when_the_connection_is_made() {
     let admin = server.admin();
     let _ = admin.create_pipeline("landian-6").await.expect(201);
     let refused = admin.post("/v1/webhooks", json!({"url": "https://127.0.0.1/hook"})).await;
-    assert!(refused.refused(422, "invalid-value").text.contains("private"));
+    assert!(refused.refused(422, "invalid-value").text.contains("WAYMARK_PRIVATE_ADDRESSES"));
     let port = scene.receiver.address.rsplit(':').next().expect("a port");
     let url = format!("https://localhost:{port}/hook");
     let webhook = admin.post("/v1/webhooks", json!({"url": url})).await.expect(201).text_at("/id");
