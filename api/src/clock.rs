@@ -1,10 +1,13 @@
-//! Time and ids, read here and nowhere else.
+//! Time, ids and chance, read here and nowhere else (keys are made where secrets are).
 
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
+use rand::RngExt as _;
 use uuid::Uuid;
 use waymark_eventstore::Clock;
+
+use crate::outbound::Chance;
 
 /// Where new ids come from: a value, so that a test can name them.
 pub type Ids = Arc<dyn Fn() -> Uuid + Send + Sync>;
@@ -19,6 +22,12 @@ pub fn system_clock() -> Clock {
 #[must_use]
 pub fn random_ids() -> Ids {
     Arc::new(new_id)
+}
+
+/// Numbers below the one that is asked for, by chance.
+#[must_use]
+pub fn chance() -> Chance {
+    Arc::new(|below| rand::rng().random_range(0..below.max(1)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]

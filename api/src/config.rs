@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
+use crate::outbound::client::Target;
+
 /// Where the database is and which keys go with it.
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseArgs {
@@ -27,6 +29,73 @@ pub struct ListenArgs {
     /// serve the same database go on.
     #[arg(long, env = "WAYMARK_AUTOMATIONS", value_enum, default_value_t = Automations::On)]
     pub automations: Automations,
+    /// Messages to the outside.
+    #[command(flatten)]
+    pub outbound: OutboundArgs,
+}
+
+/// How messages leave.
+#[derive(Debug, Clone, Args)]
+pub struct OutboundArgs {
+    /// Whether this process sends webhooks and robots' messages. Off, they are queued by others, or when it is on again.
+    #[arg(long, env = "WAYMARK_OUTBOUND", value_enum, default_value_t = Sending::On)]
+    pub outbound: Sending,
+    /// Whether webhooks may lead to private and loopback addresses, and without encryption. Whoever administers a tenant
+    /// could reach what only this machine reaches.
+    #[arg(long, env = "WAYMARK_PRIVATE_ADDRESSES", value_enum, default_value_t = PrivateAddresses::Refuse)]
+    pub private_addresses: PrivateAddresses,
+    /// Where the robots of WeCom are.
+    #[arg(long, env = "WAYMARK_WECOM_URL", default_value = WECOM, value_parser = base_url)]
+    pub wecom_url: String,
+    /// Where the robots of DingTalk are.
+    #[arg(long, env = "WAYMARK_DINGTALK_URL", default_value = DINGTALK, value_parser = base_url)]
+    pub dingtalk_url: String,
+    /// Where the robots of Feishu are.
+    #[arg(long, env = "WAYMARK_FEISHU_URL", default_value = FEISHU, value_parser = base_url)]
+    pub feishu_url: String,
+}
+
+/// Where the platforms have their robots, unless told.
+const WECOM: &str = "https://qyapi.weixin.qq.com/cgi-bin";
+const DINGTALK: &str = "https://oapi.dingtalk.com";
+const FEISHU: &str = "https://open.feishu.cn/open-apis/bot/v2";
+
+impl Default for OutboundArgs {
+    fn default() -> Self {
+        Self {
+            outbound: Sending::On,
+            private_addresses: PrivateAddresses::Refuse,
+            wecom_url: WECOM.to_owned(),
+            dingtalk_url: DINGTALK.to_owned(),
+            feishu_url: FEISHU.to_owned(),
+        }
+    }
+}
+
+/// Whether messages are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sending {
+    /// They are.
+    On,
+    /// They wait.
+    Off,
+}
+
+/// Whether webhooks may lead to private addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PrivateAddresses {
+    /// They may not.
+    Refuse,
+    /// They may.
+    Allow,
+}
+
+/// An address that others are made of by adding to its path.
+fn base_url(url: &str) -> Result<String, String> {
+    match Target::parse(url) {
+        Some(_) if !url.contains('?') => Ok(url.to_owned()),
+        _ => Err(format!("{url:?} is no http or https address to which a path can be added")),
+    }
 }
 
 /// Whether rules act.
@@ -138,6 +207,23 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
             if listen.automations == Automations::On { "on" } else { "off" }.to_owned(),
             "whether this process lets rules act: on or off",
         ),
+        (
+            "WAYMARK_OUTBOUND",
+            if listen.outbound.outbound == Sending::On { "on" } else { "off" }.to_owned(),
+            "whether this process sends webhooks and robots' messages: on or off",
+        ),
+        (
+            "WAYMARK_PRIVATE_ADDRESSES",
+            match listen.outbound.private_addresses {
+                PrivateAddresses::Refuse => "refuse",
+                PrivateAddresses::Allow => "allow",
+            }
+            .to_owned(),
+            "whether webhooks may lead to private and loopback addresses, and by plain HTTP: refuse or allow",
+        ),
+        ("WAYMARK_WECOM_URL", listen.outbound.wecom_url.clone(), "where the robots of WeCom are"),
+        ("WAYMARK_DINGTALK_URL", listen.outbound.dingtalk_url.clone(), "where the robots of DingTalk are"),
+        ("WAYMARK_FEISHU_URL", listen.outbound.feishu_url.clone(), "where the robots of Feishu are"),
         ("WAYMARK_LOG", "info".to_owned(), "what is logged to stderr, such as warn or waymark_api=debug"),
     ]
 }
@@ -161,6 +247,14 @@ mod tests {
         assert!("postgres:w".parse::<Database>().is_err());
         assert!("w.db".parse::<Database>().is_err());
         assert!("sqlite:".parse::<Database>().is_err());
+    }
+
+    #[test]
+    fn a_platform_is_an_address_to_which_a_path_can_be_added() {
+        assert_eq!(base_url("http://127.0.0.1:9000/robots"), Ok("http://127.0.0.1:9000/robots".to_owned()));
+        for url in ["", "robots.example.cn", "https://example.cn/?x=1", "ftp://example.cn"] {
+            assert!(base_url(url).is_err(), "{url}");
+        }
     }
 
     #[test]

@@ -14,10 +14,12 @@ use waymark_projections::{Node, Projections};
 use crate::app::{App, Caller, Migrator};
 use crate::auth::{AdminStore, NewKey, Scope};
 use crate::automation::Ticker;
-use crate::clock::{random_ids, system_clock};
-use crate::config::{Automations, Database, DatabaseArgs, views_file};
+use crate::clock::{chance, random_ids, system_clock};
+use crate::config::{Automations, Database, DatabaseArgs, OutboundArgs, Sending, views_file};
 use crate::log::Log;
 use crate::notary::Notary;
+use crate::outbound::client::Client;
+use crate::outbound::{Dispatcher, Outbound, OutboundStore};
 use crate::secrets::Secrets;
 
 /// Why an installation could not be opened or used. The text is for the operator.
@@ -32,6 +34,7 @@ pub struct Installation {
     /// The log, on either engine.
     pub store: Arc<dyn Log>,
     admin: Arc<AdminStore>,
+    messages: Arc<OutboundStore>,
     /// Who signs the log's heads.
     pub notary: Arc<Notary>,
 }
@@ -72,10 +75,11 @@ impl Installation {
         let path = file.to_str().ok_or_else(|| said("the database's path is not UTF-8"))?;
         let store = SqliteStore::open(path, Options::new(clock.clone())).await.map_err(said)?;
         let admin = AdminStore::open(file, clock.clone(), random_ids()).await.map_err(said)?;
+        let messages = OutboundStore::open(file).await.map_err(said)?;
         let vault = Arc::new(Vault::new(store.clone(), RootKey(secrets.root_key)));
         let views = views_file(file);
         let projections = Projections::open(&views, store.clone(), vault.clone()).await.map_err(said)?;
-        Self::of(args, store, admin, &secrets, vault, projections, clock).await
+        Self::of(args, store, (admin, messages), &secrets, vault, projections, clock).await
     }
 
     async fn on_postgres(args: &DatabaseArgs, url: &str, clock: Clock) -> Result<Self, InstallationError> {
@@ -85,17 +89,18 @@ impl Installation {
         let secrets = Secrets::open(&args.key_file(), &args.database, is_new).map_err(said)?;
         let options = postgres::Options::new(clock.clone());
         let store = PostgresStore::open(url, options).await.map_err(said)?;
+        let messages = OutboundStore::connect(url).await.map_err(said)?;
         let vault = Arc::new(Vault::new(store.clone(), RootKey(secrets.root_key)));
         let node = Node { id: random_ids()(), clock: clock.clone() };
         let projections = Projections::connect(url, node, store.clone(), vault.clone());
         let projections = projections.await.map_err(said)?;
-        Self::of(args, store, admin, &secrets, vault, projections, clock).await
+        Self::of(args, store, (admin, messages), &secrets, vault, projections, clock).await
     }
 
     async fn of(
         args: &DatabaseArgs,
         store: Arc<dyn Log>,
-        admin: AdminStore,
+        (admin, messages): (AdminStore, OutboundStore),
         secrets: &Secrets,
         vault: Arc<Vault>,
         projections: Arc<Projections>,
@@ -110,7 +115,13 @@ impl Installation {
         }
         let notary = Notary::new(store.clone(), secrets, args.checkpoint_file());
         let app = App::new(store.clone(), vault, projections, clock, random_ids());
-        Ok(Self { app, store, admin: Arc::new(admin), notary: Arc::new(notary) })
+        Ok(Self {
+            app,
+            store,
+            admin: Arc::new(admin),
+            messages: Arc::new(messages),
+            notary: Arc::new(notary),
+        })
     }
 
     /// The tenant of that name, made when it is new.
@@ -168,14 +179,29 @@ impl Installation {
         self.app.projections.catch_up(tenant, progress).await.map_err(said)
     }
 
+    /// What carries messages to the outside.
+    ///
+    /// # Errors
+    /// When no secure connection could be made from here.
+    pub fn outbound(&self, settings: &OutboundArgs) -> Result<Arc<Outbound>, InstallationError> {
+        let client = Client::new().map_err(said)?;
+        let (app, store) = (self.app.clone(), self.messages.clone());
+        Ok(Arc::new(Outbound::new(app, store, settings.clone(), client, chance())))
+    }
+
     /// The HTTP service.
-    pub fn router(&self, stop: CancellationToken) -> axum::Router {
-        crate::http::router(self.app.clone(), self.admin.clone(), stop)
+    pub fn router(&self, outbound: Arc<Outbound>, stop: CancellationToken) -> axum::Router {
+        crate::http::router(self.app.clone(), self.admin.clone(), outbound, stop)
     }
 
     /// Keeps the read models up, the log's head signed, customers in the versions in force, requests from waiting
-    /// beyond their time, and rules acting, until the token is cancelled.
-    pub fn run(&self, stop: CancellationToken, automations: Automations) -> impl Future<Output = ()> + use<> {
+    /// beyond their time, rules acting, and messages on their way, until the token is cancelled.
+    pub fn run(
+        &self,
+        stop: CancellationToken,
+        automations: Automations,
+        outbound: Arc<Outbound>,
+    ) -> impl Future<Output = ()> + use<> {
         let projections = self.app.projections.clone();
         let notary = self.notary.clone();
         let migrator = Migrator::new(self.app.clone());
@@ -194,16 +220,22 @@ impl Installation {
             }),
             tokio::spawn(self.app.clone().watch_requests(stop.clone())),
             tokio::spawn({
-                let ticker = Ticker::new(self.app.clone());
+                let (ticker, stop) = (Ticker::new(self.app.clone()), stop.clone());
                 async move {
                     if automations == Automations::On {
                         ticker.run(stop).await;
                     }
                 }
             }),
+            tokio::spawn(async move {
+                if outbound.settings().outbound == Sending::On {
+                    Dispatcher::new(outbound).run(stop).await;
+                }
+            }),
         );
         async move {
-            for ended in [tasks.0.await, tasks.1.await, tasks.2.await, tasks.3.await, tasks.4.await] {
+            let ended = tokio::join!(tasks.0, tasks.1, tasks.2, tasks.3, tasks.4, tasks.5);
+            for ended in [ended.0, ended.1, ended.2, ended.3, ended.4, ended.5] {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a background task did not end well");
                 }
@@ -224,6 +256,7 @@ impl Installation {
     /// Closes the log without signing anything.
     pub async fn leave(self) {
         self.admin.close().await;
+        self.messages.close().await;
         self.app.projections.close().await;
         self.store.close().await;
     }

@@ -326,6 +326,38 @@ impl Problem {
     }
 }
 
+/// Receivers of messages.
+impl Problem {
+    /// Nothing is sent to the receiver any more.
+    #[must_use]
+    pub fn switched_off() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "switched-off",
+            Label::new("接收端已停用", "The receiver is switched off"),
+            Label::new(
+                "该 webhook 已停用；请先调用 enable 重新启用。",
+                "The webhook is switched off: switch it on with enable first.",
+            ),
+        )
+    }
+
+    /// The tenant has as many receivers as it may have.
+    #[must_use]
+    pub fn too_many_receivers(most: usize) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "too-many-receivers",
+            Label::new("接收端过多", "There are too many receivers"),
+            Label::new(
+                format!("webhook 与机器人合计最多 {most} 个；请先删除不用的。"),
+                format!("There may be {most} webhooks and robots in all: take away one that is not needed."),
+            ),
+        )
+        .with("limit", most)
+    }
+}
+
 /// Who the client is does not suffice.
 impl Problem {
     /// No credential was sent, or one of another scheme.
@@ -503,6 +535,8 @@ fn in_chinese(what: &str) -> &str {
         "import" => "导入",
         "projection" => "读模型",
         "parked event" => "搁置事件",
+        "robot" => "机器人",
+        "message of event" => "该事件的消息",
         other => other,
     }
 }

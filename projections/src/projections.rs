@@ -853,11 +853,25 @@ impl Projections {
         let mut view = self.view(tenant, work::NAME).await?;
         let mut items = work::reminders(&mut view, inbox, limit).await?;
         let position = view.position;
-        let ids: Vec<Uuid> = items.iter().filter_map(|item| item.customer_id).collect();
-        let names = work::names(&mut view, &ids).await?;
-        for item in &mut items {
-            item.customer_name = item.customer_id.and_then(|id| names.get(&id).cloned());
-        }
+        work::name(&mut view, &mut items).await?;
+        Ok((items, position))
+    }
+
+    /// Reminders after a position, in the order of the log, and how far the read model has come: what is told of an event
+    /// is told whole from there on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reminders_after(
+        &self,
+        tenant: TenantId,
+        after: Position,
+        limit: u32,
+    ) -> Result<(Vec<ReminderReport>, Position)> {
+        let mut view = self.view(tenant, work::NAME).await?;
+        let mut items = work::reminders_after(&mut view, after, limit).await?;
+        let position = view.position;
+        work::name(&mut view, &mut items).await?;
         Ok((items, position))
     }
 

@@ -37,6 +37,7 @@ async fn no_malformed_request_is_answered_with_a_fault_of_ours_or_leaves_a_trace
     table.values_that_cannot_be();
     table.facts_of_customers_that_cannot_be();
     table.merges_and_people_that_cannot_be();
+    table.receivers_that_cannot_be();
     table.instants_that_are_none();
     table.ids_that_lead_nowhere();
     table.pipelines_that_cannot_be();
@@ -148,8 +149,16 @@ impl Table {
         posts.extend(
             ["/v1/customers", "/v1/pipelines", "/v1/pipelines/landian-6/versions"].map(str::to_owned),
         );
-        let set_up =
-            ["handovers", "deputies", "admin/teams", "admin/fields", "admin/rates", "admin/calendars"];
+        let set_up = [
+            "handovers",
+            "deputies",
+            "admin/teams",
+            "admin/fields",
+            "admin/rates",
+            "admin/calendars",
+            "admin/robots",
+            "webhooks",
+        ];
         posts.extend(set_up.iter().map(|what| format!("/v1/{what}")));
         posts
     }
@@ -433,6 +442,46 @@ impl Table {
         }
         let call = self.client.call(Method::DELETE, &format!("/v1/deputies/{STRANGER}"));
         self.add("DELETE a deputy", call, &[422], "id");
+    }
+
+    fn receivers_that_cannot_be(&mut self) {
+        let webhooks = [
+            (json!({}), "url"),
+            (json!({"url": 7}), "url"),
+            (json!({"url": "ftp://erp.example.cn/"}), "url"),
+            (json!({"url": "http://erp.example.cn/"}), "url"),
+            (json!({"url": "https://10.0.0.1/"}), "url"),
+            (json!({"url": "https://erp.example.cn/", "types": ["customer.movd"]}), "types"),
+            (json!({"url": "https://erp.example.cn/", "types": "customer.moved"}), "types"),
+            (json!({"url": "https://erp.example.cn/", "secret": "mine"}), "secret"),
+        ];
+        for (body, names) in &webhooks {
+            self.send("/v1/webhooks", body, names);
+        }
+        let robots = [
+            (json!({"key": "k"}), "kind"),
+            (json!({"kind": "sms", "key": "k"}), "kind"),
+            (json!({"kind": "wecom"}), "key"),
+            (json!({"kind": "dingtalk"}), "token"),
+            (json!({"kind": "feishu", "token": "a b"}), "token"),
+            (json!({"kind": "wecom", "key": "k", "team": "no-such-team"}), "team"),
+        ];
+        for (body, names) in &robots {
+            self.send("/v1/admin/robots", body, names);
+        }
+        for receivers in ["webhooks", "admin/robots"] {
+            self.get(&format!("/v1/{receivers}/{STRANGER}/deliveries"), &[404], STRANGER);
+            self.get(&format!("/v1/{receivers}/{STRANGER}/deliveries?state=lost"), &[422], "state");
+            self.get(&format!("/v1/{receivers}/not-an-id/deliveries"), &[400], "id");
+            let replay = self.client.call(Method::POST, &format!("/v1/{receivers}/{STRANGER}/replay"));
+            self.add(format!("a replay of no {receivers}"), replay, &[404], STRANGER);
+            let removal = self.client.call(Method::DELETE, &format!("/v1/{receivers}/{STRANGER}"));
+            self.add(format!("a removal of no {receivers}"), removal, &[404], STRANGER);
+        }
+        for what in ["rotate", "enable"] {
+            let call = self.client.call(Method::POST, &format!("/v1/webhooks/{STRANGER}/{what}"));
+            self.add(format!("{what} of no webhook"), call, &[404], STRANGER);
+        }
     }
 
     fn instants_that_are_none(&mut self) {

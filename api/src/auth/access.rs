@@ -95,6 +95,13 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/projections/{name}/parked", Access::Roles(WATCH)),
     ("POST", "/v1/projections/{name}/retries", Access::Roles(SET_UP)),
     ("POST", "/v1/projections/{name}/skips", Access::Roles(SET_UP)),
+    ("POST", "/v1/webhooks", Access::Roles(SET_UP)),
+    ("GET", "/v1/webhooks", Access::Roles(SET_UP)),
+    ("DELETE", "/v1/webhooks/{id}", Access::Roles(SET_UP)),
+    ("POST", "/v1/webhooks/{id}/rotate", Access::Roles(SET_UP)),
+    ("POST", "/v1/webhooks/{id}/enable", Access::Roles(SET_UP)),
+    ("GET", "/v1/webhooks/{id}/deliveries", Access::Roles(SET_UP)),
+    ("POST", "/v1/webhooks/{id}/replay", Access::Roles(SET_UP)),
     ("POST", "/v1/admin/keys", Access::Roles(SET_UP)),
     ("GET", "/v1/admin/keys", Access::Roles(SET_UP)),
     ("DELETE", "/v1/admin/keys/{id}", Access::Roles(SET_UP)),
@@ -110,6 +117,11 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/admin/rates", Access::Roles(ALL)),
     ("POST", "/v1/admin/calendars", Access::Roles(SET_UP)),
     ("GET", "/v1/admin/calendars", Access::Roles(ALL)),
+    ("POST", "/v1/admin/robots", Access::Roles(SET_UP)),
+    ("GET", "/v1/admin/robots", Access::Roles(SET_UP)),
+    ("DELETE", "/v1/admin/robots/{id}", Access::Roles(SET_UP)),
+    ("GET", "/v1/admin/robots/{id}/deliveries", Access::Roles(SET_UP)),
+    ("POST", "/v1/admin/robots/{id}/replay", Access::Roles(SET_UP)),
 ];
 
 /// Who may use the route; none where there is no such route.

@@ -44,7 +44,7 @@ impl Demo {
         let key = fill(&args).await?;
         let installation = Installation::open(&args).await?;
         introduce(&format!("http://{}", listener.local_addr()?), &key);
-        serve(installation, listener, stop, self.listen.automations).await
+        serve(installation, listener, stop, &self.listen).await
     }
 
     fn place(&self) -> Result<(Database, Option<Scratch>), Failure> {

@@ -15,6 +15,8 @@ use crate::auth::store::{self, AdminStore};
 use crate::clock::{random_ids, system_clock};
 use crate::config::{Database, DatabaseArgs};
 use crate::installation::Installation;
+use crate::outbound::OutboundStore;
+use crate::outbound::store as messages;
 
 /// The command line is wrong.
 const MISUSED: u8 = 2;
@@ -79,6 +81,7 @@ impl Migrate {
     async fn on_postgres(&self, url: &str) -> Result<(), Failure> {
         postgres::migrate(url).await?;
         AdminStore::connect(url, system_clock(), random_ids()).await?.close().await;
+        OutboundStore::connect(url).await?.close().await;
         waymark_projections::migrate(url).await?;
         if self.distribute.is_some() {
             distribute(url).await?;
@@ -86,6 +89,7 @@ impl Migrate {
         if let Some(role) = &self.secure {
             postgres::secure(url, role).await?;
             store::secure(url, role).await?;
+            messages::secure(url, role).await?;
             waymark_projections::secure(url, role).await?;
         }
         if self.contract {
@@ -105,8 +109,8 @@ async fn distribute(url: &str) -> Result<(), Failure> {
                     on a server that has it, or leave --distribute away";
         return Err(Failure::with_code(NO_CLUSTER, what));
     }
-    let tables =
-        LOG.into_iter().map(str::to_owned).chain(store::tables()).chain(waymark_projections::tables());
+    let beside = store::tables().into_iter().chain(messages::tables()).chain(waymark_projections::tables());
+    let tables = LOG.into_iter().map(str::to_owned).chain(beside);
     for table in tables {
         let known = sqlx::query(IS_DISTRIBUTED).bind(&table).fetch_optional(&mut database).await?;
         if known.is_some() {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use waymark_domain::Role;
 
 use super::{Failure, output};
-use crate::config::{Automations, DatabaseArgs, ListenArgs};
+use crate::config::{DatabaseArgs, ListenArgs};
 use crate::installation::Installation;
 
 /// Serve the HTTP API.
@@ -33,7 +33,7 @@ impl Serve {
         }
         let listener = bind(self.listen.listen).await?;
         output::remark(&format!("listening on http://{}", listener.local_addr()?));
-        serve(installation, listener, stop_signal(), self.listen.automations).await
+        serve(installation, listener, stop_signal(), &self.listen).await
     }
 }
 
@@ -47,10 +47,11 @@ pub(super) async fn serve(
     installation: Installation,
     listener: TcpListener,
     stop: CancellationToken,
-    automations: Automations,
+    listen: &ListenArgs,
 ) -> Result<(), Failure> {
-    let background = installation.run(stop.clone(), automations);
-    let router = installation.router(stop.clone());
+    let outbound = installation.outbound(&listen.outbound)?;
+    let background = installation.run(stop.clone(), listen.automations, outbound.clone());
+    let router = installation.router(outbound, stop.clone());
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned()).await;
     stop.cancel();
     background.await;

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::auth::AdminStore;
 use crate::auth::admit::admit;
 use crate::console;
+use crate::outbound::Outbound;
 use crate::problem::Problem;
 use crate::problem::render::problems;
 use crate::routes::{self, Site};
@@ -23,10 +24,10 @@ use crate::routes::{self, Site};
 ///
 /// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission,
 /// the handler. The console's pages stand beside, and ask the API like everybody.
-pub fn router(app: App, admin: Arc<AdminStore>, stop: CancellationToken) -> Router {
+pub fn router(app: App, admin: Arc<AdminStore>, outbound: Arc<Outbound>, stop: CancellationToken) -> Router {
     measure::start();
     let ids = app.ids.clone();
-    let site = Site { app, admin: admin.clone(), stop, imports: Arc::default() };
+    let site = Site { app, admin: admin.clone(), outbound, stop, imports: Arc::default() };
     let (router, document) = routes::router().split_for_parts();
     let document: Arc<str> = openapi::complete(document).into();
     let api = router

@@ -17,9 +17,12 @@ use crate::auth::store::Scope;
 use crate::auth::{AdminStore, NewKey};
 use crate::automation::Ticker;
 use crate::clock::random_ids;
+use crate::config::OutboundArgs;
 use crate::domain::Role;
 use crate::eventstore::vault::{RootKey, Vault};
 use crate::eventstore::{Clock, Options, SqliteStore, TenantId};
+use crate::outbound::client::Client;
+use crate::outbound::{Outbound, OutboundStore};
 use crate::projections::Projections;
 
 /// The service, and the means to look at it from outside.
@@ -27,11 +30,13 @@ pub(crate) struct Bench {
     router: Router,
     app: App,
     admin: Arc<AdminStore>,
+    pub(crate) outbound: Arc<Outbound>,
+    messages: Arc<OutboundStore>,
     tenant: TenantId,
     pub(crate) stop: CancellationToken,
-    /// Hours since the tests began.
-    hours: Arc<AtomicI64>,
-    _folder: tempfile::TempDir,
+    /// Seconds since the tests began.
+    seconds: Arc<AtomicI64>,
+    folder: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -57,11 +62,16 @@ fn clock() -> DateTime<Utc> {
 impl Bench {
     /// A service with one tenant and no pipeline.
     pub(crate) async fn new() -> Self {
+        Self::with(OutboundArgs::default()).await
+    }
+
+    /// The same, which sends messages by these settings.
+    pub(crate) async fn with(settings: OutboundArgs) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("w.db");
-        let hours = Arc::new(AtomicI64::new(0));
-        let passed = hours.clone();
-        let clock: Clock = Arc::new(move || clock() + TimeDelta::hours(passed.load(Ordering::Relaxed)));
+        let seconds = Arc::new(AtomicI64::new(0));
+        let passed = seconds.clone();
+        let clock: Clock = Arc::new(move || clock() + TimeDelta::seconds(passed.load(Ordering::Relaxed)));
         let store = SqliteStore::open(file.to_str().unwrap(), Options::new(clock.clone())).await.unwrap();
         let vault = Arc::new(Vault::new(store.clone(), RootKey([7; 32])));
         let views = folder.path().join("w.db.views");
@@ -70,13 +80,50 @@ impl Bench {
         let tenant = admin.tenant_or_new("default").await.unwrap();
         let app = App::new(store, vault, projections, clock, random_ids());
         let stop = CancellationToken::new();
-        let router = super::router(app.clone(), admin.clone(), stop.clone());
-        Self { router, app, admin, tenant, stop, hours, _folder: folder }
+        let messages = Arc::new(OutboundStore::open(&file).await.unwrap());
+        let client = Client::new().unwrap();
+        let outbound =
+            Arc::new(Outbound::new(app.clone(), messages.clone(), settings, client, Arc::new(|_| 0)));
+        let router = super::router(app.clone(), admin.clone(), outbound.clone(), stop.clone());
+        Self { router, app, admin, outbound, messages, tenant, stop, seconds, folder }
     }
 
     /// Lets hours pass.
     pub(crate) fn later(&self, hours: i64) {
-        self.hours.fetch_add(hours, Ordering::Relaxed);
+        self.later_by(hours * 3_600);
+    }
+
+    /// Lets seconds pass.
+    pub(crate) fn later_by(&self, seconds: i64) {
+        self.seconds.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// Another process that carries messages of the same database.
+    pub(crate) fn another_outbound(&self) -> Arc<Outbound> {
+        let (settings, client) = (self.outbound.settings().clone(), Client::new().unwrap());
+        let store = self.messages.clone();
+        Arc::new(Outbound::new(self.app.clone(), store, settings, client, Arc::new(|_| 0)))
+    }
+
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.app.clock)()
+    }
+
+    /// Whether these bytes stand in any file of the database.
+    pub(crate) fn files_contain(&self, bytes: &[u8]) -> bool {
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
+        let holds = |text: Vec<u8>| text.windows(bytes.len()).any(|window| window == bytes);
+        files.into_iter().any(|file| holds(std::fs::read(file.unwrap().path()).unwrap()))
+    }
+
+    /// Lets messages leave that are due. Answers how many attempts were made.
+    pub(crate) async fn send(&self) -> usize {
+        self.catch_up().await;
+        self.outbound.look(self.tenant, &self.stop).await.unwrap()
     }
 
     /// A ticker that has looked at nothing yet.

@@ -13,6 +13,7 @@ use crate::domain::refusal::{Kind, Refusal, Violation};
 use crate::eventstore::StoreError;
 use crate::http::body::STREAM_LIMIT;
 use crate::import::{BadRow, ImportError};
+use crate::outbound::{MOST_RECEIVERS, OutboundError, Rejected};
 use crate::projections::ProjectionError;
 
 impl From<Refusal> for Problem {
@@ -59,6 +60,57 @@ impl From<AdminError> for Problem {
             AdminError::Database(_) => Self::unavailable(error.to_string()),
             AdminError::Damaged { .. } => Self::internal(error.to_string()),
         }
+    }
+}
+
+impl From<OutboundError> for Problem {
+    fn from(error: OutboundError) -> Self {
+        match error {
+            OutboundError::Database(_) => Self::unavailable(error.to_string()),
+            OutboundError::Store(error) => error.into(),
+            OutboundError::App(error) => error.into(),
+            OutboundError::Damaged { .. } => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<Rejected> for Problem {
+    fn from(rejected: Rejected) -> Self {
+        let (field, message) = match rejected {
+            Rejected::Failed(error) => return error.into(),
+            Rejected::TooMany => return Self::too_many_receivers(MOST_RECEIVERS),
+            Rejected::Address => (
+                "url",
+                Label::new(
+                    "应为 https 地址，不含用户名和 # 片段，例如 https://erp.example.cn/hooks；域名用 Punycode。",
+                    "It must be an https address without user or fragment, such as https://erp.example.cn/hooks, its name in \
+                     ASCII.",
+                ),
+            ),
+            Rejected::Unencrypted => (
+                "url",
+                Label::new(
+                    "应为 https 地址；只有允许内网地址的部署才接受 http。",
+                    "It must be an https address; http is taken only where the operator permits private addresses.",
+                ),
+            ),
+            Rejected::Private => (
+                "url",
+                Label::new(
+                    "不允许内网或本机地址；可由运维人员以 WAYMARK_PRIVATE_ADDRESSES=allow 放开。",
+                    "Private and loopback addresses are not permitted, unless the operator sets \
+                     WAYMARK_PRIVATE_ADDRESSES=allow.",
+                ),
+            ),
+            Rejected::UnknownType(name) => (
+                "types",
+                Label::new(
+                    format!("没有事件类型 {name}；全部类型见 docs/events.md。"),
+                    format!("There is no event type {name}; docs/events.md lists them all."),
+                ),
+            ),
+        };
+        Self::invalid_value(field, message)
     }
 }
 

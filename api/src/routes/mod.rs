@@ -23,8 +23,10 @@ mod order;
 mod ownership;
 mod pipelines;
 mod projections;
+mod robots;
 mod status;
 mod templates;
+mod webhooks;
 mod work;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use crate::auth::AdminStore;
+use crate::outbound::Outbound;
 pub use imports::Imports;
 
 /// What handlers work with. Cheap to clone.
@@ -43,6 +46,8 @@ pub struct Site {
     pub app: App,
     /// Keys and members.
     pub admin: Arc<AdminStore>,
+    /// Messages to the outside.
+    pub outbound: Arc<Outbound>,
     /// Cancelled when the service is to stop: streams end on it.
     pub stop: CancellationToken,
     /// Files being imported.
@@ -73,7 +78,9 @@ pub fn router() -> OpenApiRouter<Site> {
         bulk::router(),
         imports::router(),
         projections::router(),
+        webhooks::router(),
         admin::router(),
+        robots::router(),
     ]
     .into_iter()
     .fold(OpenApiRouter::new(), OpenApiRouter::merge)

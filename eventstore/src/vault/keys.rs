@@ -69,6 +69,22 @@ impl TenantKey {
         Ok(DataKey { id, bytes })
     }
 
+    /// Seals a secret of the tenant's own for the place where it is kept.
+    pub(super) fn seal_secret(&self, tenant: TenantId, place: Uuid, secret: &[u8]) -> Vec<u8> {
+        let (nonce, ciphertext) = encrypt(&self.0, &secret_aad(tenant, place), secret);
+        [nonce.as_slice(), &ciphertext].concat()
+    }
+
+    pub(super) fn open_secret(
+        &self,
+        tenant: TenantId,
+        place: Uuid,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, NotOpened> {
+        let (nonce, ciphertext) = sealed.split_at_checked(NONCE_BYTES).ok_or(NotOpened)?;
+        decrypt(&self.0, &secret_aad(tenant, place), nonce, ciphertext)
+    }
+
     /// A tag by which a contact detail can be found without being readable: `kind:` and a keyed hash of the
     /// value in base64url. The caller normalises the value first.
     #[must_use]
@@ -116,6 +132,10 @@ pub(super) fn aad(parts: &[&[u8]]) -> Vec<u8> {
 
 fn data_key_aad(tenant: TenantId, subject: Uuid, id: Uuid) -> Vec<u8> {
     aad(&[b"data key", tenant.0.as_bytes(), subject.as_bytes(), id.as_bytes()])
+}
+
+fn secret_aad(tenant: TenantId, place: Uuid) -> Vec<u8> {
+    aad(&[b"secret", tenant.0.as_bytes(), place.as_bytes()])
 }
 
 fn mac(key: &[u8; 32], label: &str, parts: &[&[u8]]) -> [u8; 32] {

@@ -187,6 +187,38 @@ impl Vault {
         Ok(self.tenant_key(tenant).await?.blind_tag(kind, value))
     }
 
+    /// Seals a secret of the tenant's own, such as the key of a robot, under the tenant's key. It opens again only for
+    /// the place (an id) that it was sealed for.
+    ///
+    /// # Errors
+    /// When the tenant's key cannot be read or opened.
+    pub async fn seal_secret(
+        &self,
+        tenant: TenantId,
+        place: Uuid,
+        secret: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        Ok(self.tenant_key(tenant).await?.seal_secret(tenant, place, secret))
+    }
+
+    /// The secret that [`Self::seal_secret`] sealed for this place.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when these are not its bytes, or were sealed for another place; when the tenant's key
+    /// cannot be read or opened.
+    pub async fn open_secret(
+        &self,
+        tenant: TenantId,
+        place: Uuid,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        let opened = self.tenant_key(tenant).await?.open_secret(tenant, place, sealed);
+        opened.map_err(|_| StoreError::Damaged {
+            position: 0,
+            what: format!("the secret kept for {place} does not open"),
+        })
+    }
+
     /// The keys of those of the subjects that ever had one.
     async fn cached_keys(
         &self,

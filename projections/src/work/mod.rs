@@ -25,7 +25,8 @@ pub use report::{
     WaitingReport,
 };
 pub(crate) use report::{
-    contacts, due, due_in, names, next_due, reclaim_at, reminders, rules, skips, standing, tasks,
+    contacts, due, due_in, name, names, next_due, reclaim_at, reminders, reminders_after, rules, skips,
+    standing, tasks,
 };
 
 /// The name of the read model.
@@ -44,6 +45,7 @@ pub(crate) const RUNS: &str = include_str!("runs.sql");
 pub(crate) const SKIPS: &str = include_str!("skips.sql");
 pub(crate) const TASKS_PAGE: &str = include_str!("tasks.sql");
 pub(crate) const REMINDERS_PAGE: &str = include_str!("reminders.sql");
+pub(crate) const REMINDERS_AFTER: &str = include_str!("reminders_after.sql");
 pub(crate) const CONTACTS: &str = include_str!("contacts.sql");
 pub(crate) const STANDING: &str = include_str!("standing.sql");
 pub(crate) const NAMES_AMONG: &str = include_str!("names_among.sql");

@@ -11,8 +11,8 @@ use waymark_domain::people::Sight;
 use waymark_eventstore::Position;
 
 use super::{
-    ARMED, CONTACTS, DUE, DUE_BY_RULE, DUE_IN, NAMES_AMONG, NEXT_DUE, RECLAIM_OF, REMINDERS_PAGE, RUNS,
-    SKIPS, STANDING, TASKS_PAGE,
+    ARMED, CONTACTS, DUE, DUE_BY_RULE, DUE_IN, NAMES_AMONG, NEXT_DUE, RECLAIM_OF, REMINDERS_AFTER,
+    REMINDERS_PAGE, RUNS, SKIPS, STANDING, TASKS_PAGE,
 };
 use crate::ask::{View, sight_values};
 use crate::board::OwnerReport;
@@ -339,25 +339,35 @@ pub(crate) async fn reminders(view: &mut View, inbox: &Inbox, limit: u32) -> Res
         n,
     ];
     let values = [&values[..], &sight_values(&inbox.sight)].concat();
-    let rows = view.session.rows(REMINDERS_PAGE, &values).await?;
-    let read = |row: &Row| {
-        Ok(ReminderReport {
-            position: row.position(0)?,
-            id: row.uuid(1)?,
-            customer_id: row.opt_uuid(2)?,
-            customer_name: None,
-            journey: row.text(13)?,
-            owner: row.opt_text(3)?.zip(row.opt_text(4)?).map(|(kind, id)| owner(kind, id)),
-            role: row.text(5)?,
-            text: Label::new(row.text(6)?, row.text(7)?),
-            channels: row.str(8)?.split_whitespace().map(str::to_owned).collect(),
-            rule: row.text(9)?,
-            cause: row.uuid(10)?,
-            at: instant(row.int(11)?),
-            n: row.number(12)?,
-        })
-    };
-    rows.iter().map(read).collect()
+    view.session.rows(REMINDERS_PAGE, &values).await?.iter().map(reminder).collect()
+}
+
+/// Reminders after a position, in the order of the log.
+pub(crate) async fn reminders_after(
+    view: &mut View,
+    after: Position,
+    limit: u32,
+) -> Result<Vec<ReminderReport>> {
+    let values = values![view.tenant.0, view.generation, after, limit];
+    view.session.rows(REMINDERS_AFTER, &values).await?.iter().map(reminder).collect()
+}
+
+fn reminder(row: &Row) -> Result<ReminderReport> {
+    Ok(ReminderReport {
+        position: row.position(0)?,
+        id: row.uuid(1)?,
+        customer_id: row.opt_uuid(2)?,
+        customer_name: None,
+        journey: row.text(13)?,
+        owner: row.opt_text(3)?.zip(row.opt_text(4)?).map(|(kind, id)| owner(kind, id)),
+        role: row.text(5)?,
+        text: Label::new(row.text(6)?, row.text(7)?),
+        channels: row.str(8)?.split_whitespace().map(str::to_owned).collect(),
+        rule: row.text(9)?,
+        cause: row.uuid(10)?,
+        at: instant(row.int(11)?),
+        n: row.number(12)?,
+    })
 }
 
 /// What each rule of a journey has done and will do.
@@ -481,4 +491,14 @@ pub(crate) async fn names(view: &mut View, ids: &[Uuid]) -> Result<BTreeMap<Uuid
         rows_among(&mut view.session, NAMES_AMONG, &values![view.tenant.0, view.generation], &keys).await?;
     let named = rows.iter().map(|row| Ok((row.uuid(0)?, row.opt_text(1)?))).collect::<Result<Vec<_>>>()?;
     Ok(named.into_iter().filter_map(|(id, name)| Some((id, name?))).collect())
+}
+
+/// Says what the customers of reminders are called.
+pub(crate) async fn name(view: &mut View, reminders: &mut [ReminderReport]) -> Result<()> {
+    let ids: Vec<Uuid> = reminders.iter().filter_map(|reminder| reminder.customer_id).collect();
+    let names = names(view, &ids).await?;
+    for reminder in reminders {
+        reminder.customer_name = reminder.customer_id.and_then(|id| names.get(&id).cloned());
+    }
+    Ok(())
 }

@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use waymark_tests::repository;
 
 /// Where statements are kept, one a file.
-const STATEMENTS: [&str; 9] = [
+const STATEMENTS: [&str; 10] = [
     "api/src/auth/store",
+    "api/src/outbound/store",
     "eventstore/src/postgres",
     "projections/src/board",
     "projections/src/checkpoint",

@@ -5,12 +5,10 @@ use std::collections::HashMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::app::{AppError, Caller};
+use crate::app::{AppError, Caller, customer_of};
 use crate::domain::people::Sight;
 use crate::problem::Problem;
 use crate::routes::Site;
-
-use super::readable::customer_of;
 
 /// Looks customers up, each once. What is seen is judged by what each customer is now, as everywhere else.
 pub(super) struct Looker {

@@ -625,7 +625,7 @@ mod tests {
         let said =
             |kind: &str| Evidence { kind: kind.into(), reference: "call of Monday".into(), sha256: None };
         let refusal = story().when(interested(Vec::new())).refuses([Code::EvidenceRequired]);
-        assert_eq!(refusal.violations[0].extra["kind"], "intent_stated");
+        assert_eq!(refusal.violations[0].data["kind"], "intent_stated");
         story()
             .when(interested(vec![said("hearsay")]))
             .refuses([Code::EvidenceRequired, Code::UnknownEvidence]);

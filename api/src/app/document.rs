@@ -1,0 +1,34 @@
+//! An entry of the log as a document for readers.
+
+use serde_json::Value;
+use uuid::Uuid;
+use waymark_eventstore::{Entry, TenantId};
+
+use super::{App, AppError};
+
+impl App {
+    /// The entry as it is stored, with its personal fields opened where they may be read. Otherwise they stay sealed,
+    /// which is how the log has them.
+    ///
+    /// # Errors
+    /// When the entry is damaged, or a key cannot be read.
+    pub async fn document(&self, tenant: TenantId, entry: &Entry, opened: bool) -> Result<Value, AppError> {
+        let damaged =
+            |error: serde_json::Error| AppError::Unreadable(format!("position {}: {error}", entry.position));
+        let mut document: Value = serde_json::from_slice(&entry.bytes).map_err(damaged)?;
+        if !opened {
+            return Ok(document);
+        }
+        let subject = document.get("subject").and_then(Value::as_str).and_then(customer_of);
+        let id = document.get("id").and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
+        if let (Some(subject), Some(id), Some(data)) = (subject, id, document.get_mut("data")) {
+            self.vault.open(tenant, data, subject, id).await?;
+        }
+        Ok(document)
+    }
+}
+
+/// The customer that a subject names.
+pub(crate) fn customer_of(subject: &str) -> Option<Uuid> {
+    Uuid::try_parse(subject.strip_prefix("customer/")?).ok()
+}

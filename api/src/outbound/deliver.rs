@@ -1,0 +1,369 @@
+//! Takes what is due for one receiver in hand, sends it, and records what came of it.
+
+use std::sync::PoisonError;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::bucket::Bucket;
+use super::client::{Reach, Reply, SendError, Target};
+use super::endpoint::{Delivery, Endpoint, Kind, State};
+use super::queue::count;
+use super::schedule::{MOST_JITTER, retry_after, wait_after};
+use super::secret::{RobotSecret, WebhookKey};
+use super::store::Outcome;
+use super::text::{self, Message};
+use super::{Outbound, OutboundError, robot, sign};
+use crate::config::PrivateAddresses;
+use crate::eventstore::TenantId;
+
+/// How long a receiver stays in one process's hands without a further word from it.
+const LEASE: TimeDelta = TimeDelta::seconds(20);
+/// How much of it may pass before the next attempt needs another word.
+const RENEW_AFTER: TimeDelta = TimeDelta::seconds(3);
+/// How long a message stays in hand: longer than an attempt takes, and up before the receiver is free for another process,
+/// which then finds it in its place.
+const IN_HAND: TimeDelta = TimeDelta::seconds(16);
+/// How many attempts are made, and for how long, before the receiver is looked at anew: its keys may have changed meanwhile.
+const IN_A_ROW: usize = 50;
+const TURN: TimeDelta = TimeDelta::seconds(30);
+/// How many messages for a robot are looked at, and from how many on they are told in one.
+const ROBOT_BATCH: u32 = 50;
+const DIGEST_FROM: usize = 4;
+/// Gone for good (RFC 9110, section 15.5.11).
+const GONE: u16 = 410;
+
+/// What a receiver made of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Answer {
+    Taken(u16),
+    Refused { status: Option<u16>, error: String, wait: Option<TimeDelta> },
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Made,
+    /// Nothing can be sent there at present.
+    Waits,
+}
+
+impl Outbound {
+    /// Speaks to a receiver until nothing is due, or the token is cancelled; the attempt under way is finished first.
+    /// Answers how many attempts were made. Where another process speaks to it, none is.
+    ///
+    /// # Errors
+    /// When the tables fail. What was in hand then is tried again when its time is up.
+    pub async fn deliver(
+        &self,
+        tenant: TenantId,
+        endpoint: &Endpoint,
+        stop: &CancellationToken,
+    ) -> Result<usize, OutboundError> {
+        let now = (self.app.clock)();
+        if self.rate_wait(tenant, endpoint, now) > TimeDelta::zero()
+            || !self.store.hold(tenant, endpoint.id, self.node, now, now + LEASE).await?
+        {
+            return Ok(0);
+        }
+        let made = self.speak(tenant, endpoint, now, stop).await;
+        self.store.let_go(tenant, endpoint.id, self.node).await?;
+        made
+    }
+
+    async fn speak(
+        &self,
+        tenant: TenantId,
+        endpoint: &Endpoint,
+        mut held_at: DateTime<Utc>,
+        stop: &CancellationToken,
+    ) -> Result<usize, OutboundError> {
+        let batch = if endpoint.kind.is_robot() { ROBOT_BATCH } else { 1 };
+        let (began_at, mut made) = (held_at, 0);
+        while made < IN_A_ROW && !stop.is_cancelled() {
+            let now = (self.app.clock)();
+            if now - began_at >= TURN {
+                break;
+            }
+            if now - held_at >= RENEW_AFTER {
+                if !self.store.hold(tenant, endpoint.id, self.node, now, now + LEASE).await? {
+                    break;
+                }
+                held_at = now;
+            }
+            let due = self.store.due(tenant, endpoint.id, now, batch).await?;
+            if due.is_empty() {
+                break;
+            }
+            let turn = match endpoint.kind {
+                Kind::Webhook => self.call_webhook(tenant, endpoint, &due, now).await?,
+                _ => self.call_robot(tenant, endpoint, &due, now).await?,
+            };
+            match turn {
+                Turn::Made => made += 1,
+                Turn::Waits => break,
+            }
+        }
+        Ok(made)
+    }
+
+    async fn call_webhook(
+        &self,
+        tenant: TenantId,
+        endpoint: &Endpoint,
+        due: &[Delivery],
+        now: DateTime<Utc>,
+    ) -> Result<Turn, OutboundError> {
+        // A crash from here on leaves the message in hand: it is due again when its time is up.
+        let claimed = self.store.claim(tenant, due, now, now + IN_HAND).await?;
+        let Some(message) = claimed.first() else { return Ok(Turn::Waits) };
+        let answer = match self.post_event(tenant, endpoint, message, now).await {
+            Ok(answer) => answer,
+            Err(error) => unmade(&error, endpoint),
+        };
+        // A crash here leaves a receiver that heard it and a row that does not know: it hears it again, under the same id.
+        self.settle(tenant, endpoint, claimed, &answer).await?;
+        Ok(Turn::Made)
+    }
+
+    async fn post_event(
+        &self,
+        tenant: TenantId,
+        endpoint: &Endpoint,
+        message: &Delivery,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, OutboundError> {
+        let body = self.payload(tenant, endpoint, message).await?;
+        let (id, timestamp) = (message.event_id.to_string(), now.timestamp());
+        let mut signatures = Vec::with_capacity(2);
+        for key in self.webhook_keys(tenant, endpoint, now).await? {
+            signatures.push(sign::webhook(key.bytes(), &id, timestamp, &body));
+        }
+        let headers = [
+            ("webhook-id", id),
+            ("webhook-timestamp", timestamp.to_string()),
+            ("webhook-signature", signatures.join(" ")),
+        ];
+        let Some(target) = endpoint.url.as_deref().and_then(Target::parse) else {
+            return Ok(unanswered(SendError::Address));
+        };
+        let reach = match self.settings.private_addresses {
+            PrivateAddresses::Refuse => Reach::Public,
+            PrivateAddresses::Allow => Reach::Anywhere,
+        };
+        Ok(match self.client.post(&target, reach, &headers, body).await {
+            Ok(reply) if (200..300).contains(&reply.status) => Answer::Taken(reply.status),
+            Ok(reply) => refused(&reply, now),
+            Err(error) => unanswered(error),
+        })
+    }
+
+    /// The keys that sign at an instant, the newest first.
+    async fn webhook_keys(
+        &self,
+        tenant: TenantId,
+        endpoint: &Endpoint,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<WebhookKey>, OutboundError> {
+        let former = endpoint.former.as_ref().filter(|(_, until)| now < *until).map(|(sealed, _)| sealed);
+        let mut keys = Vec::with_capacity(2);
+        for sealed in std::iter::once(&endpoint.secret).chain(former) {
+            let bytes = self.app.vault.open_secret(tenant, endpoint.id, sealed).await?;
+            keys.push(WebhookKey::from_bytes(bytes));
+        }
+        Ok(keys)
+    }
+
+    async fn call_robot(
+        &self,
+        tenant: TenantId,
+        endpoint: &Endpoint,
+        due: &[Delivery],
+        now: DateTime<Utc>,
+    ) -> Result<Turn, OutboundError> {
+        if self.rate_wait(tenant, endpoint, now) > TimeDelta::zero() {
+            return Ok(Turn::Waits);
+        }
+        let due = if due.len() < DIGEST_FROM { &due[..1] } else { due };
+        let Some(mut told) = self.told(tenant, endpoint, due).await? else { return Ok(Turn::Waits) };
+        let texts: Vec<Vec<Message>> =
+            due.iter().map(|message| told.remove(&message.position).unwrap_or_default()).collect();
+        let (said, count) = compose(&texts, endpoint);
+        let claimed = self.store.claim(tenant, &due[..count], now, now + IN_HAND).await?;
+        if claimed.len() < count {
+            // Somebody replayed one of them at this moment: what is in hand is tried when its time is up.
+            return Ok(Turn::Waits);
+        }
+        self.with_buckets(tenant, endpoint, |buckets| buckets.iter_mut().for_each(|bucket| bucket.take(now)));
+        let answer = match self.post_text(tenant, endpoint, &said, now).await {
+            Ok(answer) => answer,
+            Err(error) => unmade(&error, endpoint),
+        };
+        self.settle(tenant, endpoint, claimed, &answer).await?;
+        Ok(Turn::Made)
+    }
+
+    async fn post_text(
+        &self,
+        tenant: TenantId,
+        endpoint: &Endpoint,
+        said: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, OutboundError> {
+        if said.is_empty() {
+            return Ok(Answer::Refused {
+                status: None,
+                error: "the read model has no such reminder".to_owned(),
+                wait: None,
+            });
+        }
+        let sealed = self.app.vault.open_secret(tenant, endpoint.id, &endpoint.secret).await?;
+        let secret: RobotSecret = serde_json::from_slice(&sealed)
+            .map_err(|error| OutboundError::Damaged { what: "secret", word: error.to_string() })?;
+        let called = robot::call(endpoint.kind, &self.settings, &secret, now.timestamp_millis(), said);
+        let called = called.and_then(|call| Some((Target::parse(&call.url)?, call.body)));
+        let Some((target, body)) = called else { return Ok(unanswered(SendError::Address)) };
+        // The operator named the platform's address, so it is not looked at.
+        let reply = self.client.post(&target, Reach::Anywhere, &[], body.to_string().into_bytes()).await;
+        Ok(match reply {
+            Ok(reply) if (200..300).contains(&reply.status) => {
+                match robot::refusal(endpoint.kind, &reply.body) {
+                    None => Answer::Taken(reply.status),
+                    Some(error) => {
+                        let wait = reply.retry_after.as_deref().and_then(|value| retry_after(value, now));
+                        Answer::Refused { status: Some(reply.status), error, wait }
+                    }
+                }
+            }
+            Ok(reply) => refused(&reply, now),
+            Err(error) => unanswered(error),
+        })
+    }
+
+    /// How long a robot's rate keeps us waiting; a webhook's never does.
+    fn rate_wait(&self, tenant: TenantId, endpoint: &Endpoint, now: DateTime<Utc>) -> TimeDelta {
+        self.with_buckets(tenant, endpoint, |buckets| {
+            buckets.iter().map(|bucket| bucket.wait(now)).max().unwrap_or_default()
+        })
+    }
+
+    fn with_buckets<T>(
+        &self,
+        tenant: TenantId,
+        endpoint: &Endpoint,
+        look: impl FnOnce(&mut [Bucket]) -> T,
+    ) -> T {
+        let mut all = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || endpoint.kind.rates().into_iter().map(Bucket::new).collect();
+        look(all.entry((tenant, endpoint.id)).or_insert_with(fresh))
+    }
+
+    /// Records what came of an attempt.
+    async fn settle(
+        &self,
+        tenant: TenantId,
+        endpoint: &Endpoint,
+        messages: Vec<Delivery>,
+        answer: &Answer,
+    ) -> Result<(), OutboundError> {
+        let now = (self.app.clock)();
+        let gone =
+            endpoint.kind == Kind::Webhook && matches!(answer, Answer::Refused { status: Some(GONE), .. });
+        let outcomes: Vec<(Delivery, Outcome)> = messages
+            .into_iter()
+            .map(|message| {
+                let jitter = (self.chance)(MOST_JITTER + 1);
+                let outcome = outcome(answer, message.attempts, jitter, gone, now);
+                (message, outcome)
+            })
+            .collect();
+        let why = gone.then_some((endpoint.id, "the receiver answered 410: it is gone"));
+        self.store.record(tenant, &outcomes, why, now).await?;
+        for (message, outcome) in &outcomes {
+            count(endpoint.kind, outcome.state.as_str(), 1);
+            if let Some(error) = &outcome.error {
+                let (endpoint, position) = (endpoint.id, message.position);
+                let state = outcome.state.as_str();
+                tracing::debug!(%tenant, %endpoint, position, state, error, "a message was not taken");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What has become of a message after so many attempts.
+fn outcome(answer: &Answer, attempts: u32, jitter: u32, gone: bool, now: DateTime<Utc>) -> Outcome {
+    match answer {
+        Answer::Taken(status) => {
+            Outcome { state: State::Delivered, next_at: None, status: Some(*status), error: None }
+        }
+        Answer::Refused { status, error, wait } => {
+            let next_at = wait_after(attempts, jitter, *wait).filter(|_| !gone).map(|wait| now + wait);
+            let state = if next_at.is_some() { State::Failed } else { State::Dead };
+            Outcome { state, next_at, status: *status, error: Some(error.clone()) }
+        }
+    }
+}
+
+/// The text for a robot, and how many of the messages it tells: one in full, or as many as have room.
+fn compose(messages: &[Vec<Message>], endpoint: &Endpoint) -> (String, usize) {
+    let most = endpoint.kind.longest_text();
+    let flat: Vec<Message> = messages.iter().flatten().cloned().collect();
+    match (flat.as_slice(), messages.len()) {
+        ([], _) => (String::new(), 1),
+        ([only], 1) => (text::cut(&text::single(only, endpoint.language), most).into_owned(), 1),
+        (all, _) => {
+            let (said, told) = text::digest(all, endpoint.language, most);
+            // A message is told when all of its reminders are; what is told of the next one is told again with the rest.
+            let mut left = told;
+            let whole = messages.iter().take_while(|parts| {
+                let fits = parts.len() <= left;
+                left = left.saturating_sub(parts.len());
+                fits
+            });
+            (said, whole.count().max(1))
+        }
+    }
+}
+
+fn refused(reply: &Reply, now: DateTime<Utc>) -> Answer {
+    let wait = reply.retry_after.as_deref().and_then(|value| retry_after(value, now));
+    Answer::Refused { status: Some(reply.status), error: format!("status {}", reply.status), wait }
+}
+
+fn unanswered(error: SendError) -> Answer {
+    Answer::Refused { status: None, error: error.to_string(), wait: None }
+}
+
+/// The message could not be made: that is our fault, and it is tried again like any other.
+fn unmade(error: &OutboundError, endpoint: &Endpoint) -> Answer {
+    tracing::error!(%error, endpoint = %endpoint.id, "a message could not be made");
+    Answer::Refused { status: None, error: "the message could not be made".to_owned(), wait: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused_with(status: u16) -> Answer {
+        Answer::Refused { status: Some(status), error: format!("status {status}"), wait: None }
+    }
+
+    #[test]
+    fn only_what_was_taken_is_delivered_and_the_tenth_failure_is_the_last() {
+        let now = DateTime::UNIX_EPOCH;
+        assert_eq!(outcome(&Answer::Taken(204), 1, 0, false, now).state, State::Delivered);
+        let first = outcome(&refused_with(500), 1, 0, false, now);
+        assert_eq!((first.state, first.next_at), (State::Failed, Some(now + TimeDelta::seconds(5))));
+        let ninth = outcome(&refused_with(500), 9, 0, false, now);
+        assert_eq!((ninth.state, ninth.next_at), (State::Failed, Some(now + TimeDelta::hours(24))));
+        let tenth = outcome(&refused_with(500), 10, 0, false, now);
+        assert_eq!((tenth.state, tenth.next_at, tenth.status), (State::Dead, None, Some(500)));
+    }
+
+    #[test]
+    fn nothing_is_tried_again_where_the_receiver_is_gone() {
+        let gone = outcome(&refused_with(410), 1, 0, true, DateTime::UNIX_EPOCH);
+        assert_eq!((gone.state, gone.next_at), (State::Dead, None));
+    }
+}

@@ -1,0 +1,233 @@
+//! Looks after the messages of every tenant while the service runs.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::endpoint::Endpoint;
+use super::{Outbound, OutboundError};
+use crate::eventstore::{Position, TenantId};
+
+/// How often every tenant is looked at when nothing wakes us.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long what comes in is left to gather: one look takes it all.
+const GATHER: Duration = Duration::from_millis(50);
+/// How many receivers are spoken to at once, and how many of one tenant: one that does not answer takes its time, and
+/// holds up nobody else.
+const AT_ONCE: usize = 64;
+const OF_ONE_TENANT: usize = 8;
+/// How long it is remembered what was delivered, and how often it is forgotten.
+const REMEMBERED: TimeDelta = TimeDelta::days(30);
+const FORGET_EVERY: TimeDelta = TimeDelta::hours(1);
+/// How long a tenant without receivers is left alone.
+const QUIET_FOR: TimeDelta = TimeDelta::seconds(1);
+
+/// Looks after messages.
+pub struct Dispatcher {
+    outbound: Arc<Outbound>,
+    wakers: JoinSet<()>,
+    awake: Arc<Awake>,
+    known: HashSet<TenantId>,
+    /// Until when a tenant without receivers is left alone.
+    quiet: HashMap<TenantId, DateTime<Utc>>,
+    /// When what was delivered was last forgotten.
+    forgotten: HashMap<TenantId, DateTime<Utc>>,
+    /// Whom we speak to.
+    talks: JoinSet<Talk>,
+    spoken_to: HashSet<(TenantId, Uuid)>,
+}
+
+/// A talk that is over.
+struct Talk {
+    place: (TenantId, Uuid),
+    /// Whether anything was sent: then more may be due.
+    went_on: bool,
+}
+
+/// Whose log grew, and that one did.
+#[derive(Default)]
+struct Awake {
+    tenants: Mutex<HashSet<TenantId>>,
+    notify: Notify,
+}
+
+impl Awake {
+    fn wake(&self, tenant: TenantId) {
+        self.tenants().insert(tenant);
+        self.notify.notify_one();
+    }
+
+    fn tenants(&self) -> MutexGuard<'_, HashSet<TenantId>> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Outbound {
+    /// Queues what there is for a tenant's receivers and sends what is due, one receiver after the other. Answers how many
+    /// attempts were made.
+    ///
+    /// # Errors
+    /// When the log, the read models or the tables fail.
+    pub async fn look(&self, tenant: TenantId, stop: &CancellationToken) -> Result<usize, OutboundError> {
+        let endpoints = self.store.endpoints(tenant).await?;
+        self.queue(tenant, &endpoints).await?;
+        let mut made = 0;
+        for endpoint in self.due(tenant, endpoints).await? {
+            made += self.deliver(tenant, &endpoint, stop).await?;
+        }
+        Ok(made)
+    }
+
+    /// The receivers for which something is due.
+    async fn due(&self, tenant: TenantId, endpoints: Vec<Endpoint>) -> Result<Vec<Endpoint>, OutboundError> {
+        let waiting = self.store.waiting(tenant, (self.app.clock)()).await?;
+        let live = |endpoint: &Endpoint| endpoint.disabled.is_none() && waiting.contains(&endpoint.id);
+        Ok(endpoints.into_iter().filter(live).collect())
+    }
+}
+
+impl Dispatcher {
+    /// One that has looked at nothing yet.
+    #[must_use]
+    pub fn new(outbound: Arc<Outbound>) -> Self {
+        Self {
+            outbound,
+            wakers: JoinSet::new(),
+            awake: Arc::default(),
+            known: HashSet::new(),
+            quiet: HashMap::new(),
+            forgotten: HashMap::new(),
+            talks: JoinSet::new(),
+            spoken_to: HashSet::new(),
+        }
+    }
+
+    /// Carries messages until the token is cancelled; the attempts under way are finished then.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            for tenant in self.tenants().await {
+                if let Err(error) = self.look(tenant, &stop).await {
+                    tracing::error!(%error, %tenant, "messages could not be looked after");
+                }
+            }
+            let rest = self.until_next().await;
+            let all = tokio::time::sleep(rest);
+            tokio::pin!(all);
+            loop {
+                tokio::select! {
+                    () = &mut all => break,
+                    () = stop.cancelled() => break,
+                    Some(ended) = self.talks.join_next() => self.ended(ended),
+                    () = self.awake.notify.notified() => {
+                        tokio::time::sleep(GATHER).await;
+                        let grown: Vec<TenantId> = self.awake.tenants().drain().collect();
+                        for tenant in grown {
+                            if let Err(error) = self.look(tenant, &stop).await {
+                                tracing::error!(%error, %tenant, "messages could not be looked after");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        while self.talks.join_next().await.is_some() {}
+    }
+
+    async fn tenants(&mut self) -> Vec<TenantId> {
+        let tenants = self.outbound.app.store.tenants().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the tenants cannot be listed");
+            Vec::new()
+        });
+        for tenant in &tenants {
+            if self.known.insert(*tenant) {
+                let app = &self.outbound.app;
+                for grown in [app.store.watch(*tenant), app.projections.work_progress(*tenant)] {
+                    self.wakers.spawn(wake(grown, *tenant, Arc::clone(&self.awake)));
+                }
+            }
+        }
+        tenants
+    }
+
+    /// Queues what there is for a tenant's receivers, and begins to speak to those for whom something is due.
+    async fn look(&mut self, tenant: TenantId, stop: &CancellationToken) -> Result<(), OutboundError> {
+        let now = (self.outbound.app.clock)();
+        if self.quiet.get(&tenant).is_some_and(|until| now < *until) {
+            return Ok(());
+        }
+        let endpoints = self.outbound.store.endpoints(tenant).await?;
+        if endpoints.is_empty() {
+            self.quiet.insert(tenant, now + QUIET_FOR);
+            return Ok(());
+        }
+        self.quiet.remove(&tenant);
+        self.outbound.queue(tenant, &endpoints).await?;
+        for endpoint in self.outbound.due(tenant, endpoints).await? {
+            self.speak_to(tenant, endpoint, stop);
+        }
+        if self.forgotten.get(&tenant).is_none_or(|at| now - *at >= FORGET_EVERY) {
+            self.outbound.store.forget(tenant, now - REMEMBERED).await?;
+            self.forgotten.insert(tenant, now);
+        }
+        Ok(())
+    }
+
+    fn speak_to(&mut self, tenant: TenantId, endpoint: Endpoint, stop: &CancellationToken) {
+        let of_tenant = self.spoken_to.iter().filter(|(whose, _)| *whose == tenant).count();
+        let place = (tenant, endpoint.id);
+        if self.spoken_to.len() >= AT_ONCE || of_tenant >= OF_ONE_TENANT || !self.spoken_to.insert(place) {
+            return;
+        }
+        let (outbound, stop) = (Arc::clone(&self.outbound), stop.clone());
+        self.talks.spawn(async move {
+            let made = outbound.deliver(tenant, &endpoint, &stop).await;
+            let went_on = made.as_ref().is_ok_and(|made| *made > 0);
+            if let Err(error) = made {
+                tracing::error!(%error, %tenant, endpoint = %endpoint.id, "messages could not be delivered");
+            }
+            Talk { place, went_on }
+        });
+    }
+
+    /// A talk is over: where something was sent, more may be due there, or wait for its turn.
+    fn ended(&mut self, ended: Result<Talk, JoinError>) {
+        match ended {
+            Ok(Talk { place, went_on }) => {
+                self.spoken_to.remove(&place);
+                if went_on {
+                    self.awake.wake(place.0);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "a talk with a receiver did not end well");
+                // Which one it was cannot be told: each may be begun again, and is held by whoever holds it.
+                self.spoken_to.clear();
+            }
+        }
+    }
+
+    /// How long nothing will be due, as far as is known.
+    async fn until_next(&self) -> Duration {
+        let now = (self.outbound.app.clock)();
+        let mut rest = EVERY;
+        for tenant in self.known.iter().filter(|tenant| !self.quiet.contains_key(tenant)) {
+            let next = self.outbound.store.next(*tenant, now).await.ok().flatten();
+            let until = next.and_then(|next| (next - now).to_std().ok());
+            rest = rest.min(until.unwrap_or(EVERY));
+        }
+        rest.max(GATHER)
+    }
+}
+
+/// Tells whenever a tenant's log grew, or its reminders were folded on.
+async fn wake(mut grown: watch::Receiver<Position>, tenant: TenantId, awake: Arc<Awake>) {
+    while grown.changed().await.is_ok() {
+        awake.wake(tenant);
+    }
+}

@@ -1,0 +1,88 @@
+//! Messages to the outside: webhooks for programs, robots for chat groups.
+//!
+//! What is told is in the log already; here it is only carried. Each receiver has a cursor: up to there the log was looked
+//! through for it ([`queue`]), and whatever concerns it has one row, written together with the moved cursor. Rows that are
+//! due are taken in hand, sent, and what came of it is recorded ([`deliver`]). A new receiver begins at the end of the
+//! log, and a cursor is a position, so neither a file of the past nor a rebuilt read model sends anything again.
+//!
+//! What a crash leaves: before the row is written, a cursor that has not moved, so the event is looked at again; after the
+//! row is taken in hand, a row that is due again when its time is up. Whether the receiver heard the attempt that was under
+//! way nobody knows, so it may hear it again: at least once, under the same id.
+
+pub mod bucket;
+pub mod client;
+mod deliver;
+mod dispatcher;
+pub mod endpoint;
+pub mod guard;
+mod manage;
+mod message;
+mod queue;
+mod replay;
+pub mod robot;
+pub mod route;
+pub mod schedule;
+pub mod secret;
+pub mod sign;
+pub mod store;
+#[cfg(test)]
+mod tests;
+pub mod text;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::config::OutboundArgs;
+use crate::eventstore::TenantId;
+use bucket::Bucket;
+use client::Client;
+pub use dispatcher::Dispatcher;
+pub use manage::{MOST_RECEIVERS, NewRobot, NewWebhook, Rejected};
+pub use replay::Wanted;
+pub use store::{OutboundError, OutboundStore};
+
+/// Where chance comes from: a number below the given one.
+pub type Chance = Arc<dyn Fn(u32) -> u32 + Send + Sync>;
+
+/// Everything that messages are carried with.
+pub struct Outbound {
+    app: App,
+    store: Arc<OutboundStore>,
+    settings: OutboundArgs,
+    client: Client,
+    /// Names this process to the others that serve the same database.
+    node: Uuid,
+    chance: Chance,
+    /// How fast each robot was spoken to by this process, which holds it alone while it does.
+    buckets: Mutex<HashMap<(TenantId, Uuid), Vec<Bucket>>>,
+}
+
+impl Outbound {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        app: App,
+        store: Arc<OutboundStore>,
+        settings: OutboundArgs,
+        client: Client,
+        chance: Chance,
+    ) -> Self {
+        let node = (app.ids)();
+        Self { app, store, settings, client, node, chance, buckets: Mutex::default() }
+    }
+
+    /// The tables of receivers and messages.
+    #[must_use]
+    pub fn store(&self) -> &OutboundStore {
+        &self.store
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &OutboundArgs {
+        &self.settings
+    }
+}

@@ -1,0 +1,3 @@
+SELECT MIN(next_at)
+FROM delivery
+WHERE tenant_id = $1 AND next_at > $2

@@ -1,0 +1,2 @@
+DELETE FROM endpoint
+WHERE tenant_id = $1 AND endpoint_id = $2

@@ -1,0 +1,176 @@
+//! A robot is set up.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::list::RobotReply;
+use crate::app::Caller;
+use crate::auth::Authority;
+use crate::domain::{Label, Language};
+use crate::http::Command;
+use crate::outbound::NewRobot;
+use crate::outbound::endpoint::Kind;
+use crate::outbound::secret::RobotSecret;
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+use crate::routes::webhooks::description;
+
+/// The longest key, token, secret or name, in characters.
+const LONGEST: usize = 200;
+
+/// The platforms whose groups have robots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Platform {
+    /// WeCom (企业微信).
+    Wecom,
+    /// DingTalk (钉钉).
+    Dingtalk,
+    /// Feishu (飞书).
+    Feishu,
+}
+
+/// The languages that robots speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Tongue {
+    /// 中文.
+    #[default]
+    Zh,
+    /// English.
+    En,
+}
+
+/// A robot to be set up.
+#[derive(Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"kind": "wecom", "key": "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa", "member": "li"}))]
+pub(super) struct NewRobotBody {
+    /// Of which platform. The robot carries the reminders with this channel.
+    kind: Platform,
+    /// WeCom: the `key` of its address.
+    key: Option<String>,
+    /// DingTalk: the `access_token` of its address. Feishu: the last part of its address.
+    token: Option<String>,
+    /// DingTalk and Feishu: what signs, where the robot was set up to ask for it.
+    secret: Option<String>,
+    /// Carries this person's reminders, by the name under which customers are owned, such as `li`.
+    member: Option<String>,
+    /// Carries this team's reminders. A robot of nobody is the default.
+    team: Option<String>,
+    /// The language of its texts: Chinese unless told.
+    #[serde(default)]
+    language: Tongue,
+    /// What it is for.
+    description: Option<String>,
+    /// Whether customers are named to the group. Otherwise they are told by id.
+    #[serde(default)]
+    include_personal: bool,
+}
+
+/// Set a robot up
+///
+/// It says what people are reminded of from now on: of reminders with its channel, those of its member, or else of its team,
+/// or else, as the default, those for whom there is no other. A retry sets up another robot.
+#[utoipa::path(
+    post, path = "/v1/admin/robots", tag = "admin", request_body = NewRobotBody,
+    responses(
+        (status = 201, description = "Set up. Its token and secret are not shown again.", body = RobotReply),
+        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn create(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Command { body, .. }: Command<NewRobotBody>,
+) -> Result<(StatusCode, Json<RobotReply>), Problem> {
+    let new = read(&site, &caller, body).await?;
+    let robot = site.outbound.add_robot(caller.tenant, &caller.actor.name, new).await?;
+    Ok((StatusCode::CREATED, Json(robot.into())))
+}
+
+async fn read(site: &Site, caller: &Caller, body: NewRobotBody) -> Result<NewRobot, Problem> {
+    let secret = credentials(&body)?;
+    let member = body.member.as_deref().map(|name| word("member", name)).transpose()?;
+    if let Some(key) = &body.team {
+        known_team(site, caller, key).await?;
+        if member.is_some() {
+            let message = Label::new("请只给出 member 或 team 之一。", "Name a member or a team, not both.");
+            return Err(Problem::invalid_value("team", message));
+        }
+    }
+    Ok(NewRobot {
+        kind: body.kind.into(),
+        secret,
+        member,
+        team: body.team,
+        language: match body.language {
+            Tongue::Zh => Language::Zh,
+            Tongue::En => Language::En,
+        },
+        description: description(body.description)?,
+        include_personal: body.include_personal,
+    })
+}
+
+fn credentials(body: &NewRobotBody) -> Result<RobotSecret, Problem> {
+    let (wanted, given, other, stray) = match body.kind {
+        Platform::Wecom => ("key", &body.key, "token", &body.token),
+        Platform::Dingtalk | Platform::Feishu => ("token", &body.token, "key", &body.key),
+    };
+    if stray.is_some() {
+        let message = Label::new(
+            format!("该平台的机器人使用 {wanted}，而不是 {other}。"),
+            format!("A robot of this platform has a {wanted} and no {other}."),
+        );
+        return Err(Problem::invalid_value(other, message));
+    }
+    let Some(token) = given else { return Err(Problem::missing_field(wanted)) };
+    if body.kind == Platform::Wecom && body.secret.is_some() {
+        let message = Label::new("企业微信机器人没有签名密钥。", "A robot of WeCom signs nothing.");
+        return Err(Problem::invalid_value("secret", message));
+    }
+    let secret = body.secret.as_deref().map(|secret| word("secret", secret)).transpose()?;
+    Ok(RobotSecret { token: word(wanted, token)?, secret })
+}
+
+/// A text without blanks and control characters, of a length that can be.
+fn word(field: &str, text: &str) -> Result<String, Problem> {
+    let count = text.chars().count();
+    let fits =
+        (1..=LONGEST).contains(&count) && !text.chars().any(|sign| sign.is_whitespace() || sign.is_control());
+    if fits {
+        return Ok(text.to_owned());
+    }
+    let message = Label::new(
+        format!("应为 1 至 {LONGEST} 个字符，且不含空白。"),
+        format!("It must be 1 to {LONGEST} characters without blanks."),
+    );
+    Err(Problem::invalid_value(field, message))
+}
+
+async fn known_team(site: &Site, caller: &Caller, key: &str) -> Result<(), Problem> {
+    let company = site.app.companies.now(caller.tenant).await?;
+    if company.people.teams.contains_key(key) {
+        return Ok(());
+    }
+    let known = company.people.teams.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let message = Label::new(
+        format!("没有这个团队；现有团队：{known}。"),
+        format!("There is no such team; there are: {known}."),
+    );
+    Err(Problem::invalid_value("team", message))
+}
+
+impl From<Platform> for Kind {
+    fn from(platform: Platform) -> Self {
+        match platform {
+            Platform::Wecom => Self::Wecom,
+            Platform::Dingtalk => Self::Dingtalk,
+            Platform::Feishu => Self::Feishu,
+        }
+    }
+}

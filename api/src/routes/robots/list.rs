@@ -1,0 +1,95 @@
+//! The robots there are, and taking one away.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::auth::Authority;
+use crate::http::answer::List;
+use crate::http::query::Nothing;
+use crate::http::{Id, Query};
+use crate::outbound::endpoint::{Endpoint, Kind, language_word};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+use crate::routes::webhooks::{ROBOT, found};
+
+/// A robot, without its token and secret.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct RobotReply {
+    /// Names it.
+    id: Uuid,
+    /// Of which platform.
+    kind: Kind,
+    /// Whose reminders it carries; null where it is a team's, or the default.
+    member: Option<String>,
+    /// Which team's reminders it carries; null where it is a person's, or the default.
+    team: Option<String>,
+    /// The language of its texts: `zh` or `en`.
+    #[schema(example = "zh")]
+    language: &'static str,
+    /// What it is for; null where nobody said.
+    description: Option<String>,
+    /// Whether customers are named to the group.
+    include_personal: bool,
+    /// When it was set up.
+    created_at: DateTime<Utc>,
+    /// By whom.
+    #[schema(example = "admin:root")]
+    created_by: String,
+}
+
+impl From<Endpoint> for RobotReply {
+    fn from(endpoint: Endpoint) -> Self {
+        Self {
+            id: endpoint.id,
+            kind: endpoint.kind,
+            member: endpoint.member,
+            team: endpoint.team,
+            language: language_word(endpoint.language),
+            description: endpoint.description,
+            include_personal: endpoint.include_personal,
+            created_at: endpoint.created_at,
+            created_by: endpoint.created_by,
+        }
+    }
+}
+
+/// List the robots
+#[utoipa::path(
+    get, path = "/v1/admin/robots", tag = "admin",
+    responses((status = 200, description = "Every robot, the oldest first.", body = List<RobotReply>))
+)]
+pub(super) async fn list(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    _: Query<Nothing>,
+) -> Result<Json<List<RobotReply>>, Problem> {
+    let robots = site.outbound.receivers(caller.tenant, true).await?;
+    Ok(Json(List::whole(robots.into_iter().map(RobotReply::from).collect())))
+}
+
+/// Take a robot away
+///
+/// Its token, its secret and what was on its way are forgotten.
+#[utoipa::path(
+    delete, path = "/v1/admin/robots/{id}", tag = "admin",
+    params(("id" = Uuid, Path, description = "The robot.")),
+    responses(
+        (status = 204, description = "Taken away."),
+        (status = 404, description = "There is no such robot.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn remove(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    let robot = found(&site, caller.tenant, id, ROBOT).await?;
+    site.outbound.store().remove(caller.tenant, robot.id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,18 @@
+//! Robots of chat groups, which say what people are reminded of.
+
+mod create;
+mod list;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Site;
+use super::webhooks::{deliveries, replay};
+
+pub(super) fn router() -> OpenApiRouter<Site> {
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(list::remove))
+        .routes(routes!(deliveries::of_robot))
+        .routes(routes!(replay::of_robot))
+}

@@ -1,0 +1,78 @@
+//! Another key for a webhook, and switching one on again.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::list::WebhookReply;
+use super::{WEBHOOK, found};
+use crate::auth::Authority;
+use crate::http::{Command, Id};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// A body that says nothing.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Empty {}
+
+/// Another key of a webhook.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct RotatedReply {
+    /// The new key. It is shown here only.
+    #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    secret: String,
+    /// Until when the former key signs beside it.
+    both_keys_until: Option<DateTime<Utc>>,
+}
+
+/// Give a webhook another key
+///
+/// For a day both keys sign, so that the receiver can change over without missing anything. A key that was replaced
+/// before that signs no more.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/rotate", tag = "webhooks",
+    params(("id" = Uuid, Path, description = "The webhook.")),
+    responses(
+        (status = 200, description = "`secret` is shown this once.", body = RotatedReply),
+        (status = 404, description = "There is no such webhook.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn rotate(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(id): Id,
+    _: Command<Empty>,
+) -> Result<Json<RotatedReply>, Problem> {
+    let webhook = found(&site, caller.tenant, id, WEBHOOK).await?;
+    let key = site.outbound.rotate(caller.tenant, &webhook).await?;
+    let now = found(&site, caller.tenant, id, WEBHOOK).await?;
+    Ok(Json(RotatedReply { secret: key.text(), both_keys_until: now.former.map(|(_, until)| until) }))
+}
+
+/// Switch a webhook on again
+///
+/// One that answered 410 was switched off. It is sent what was on its way then and what happens from now on; what happened
+/// in between can be sent by a replay of positions. One that is on stays as it is.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/enable", tag = "webhooks",
+    params(("id" = Uuid, Path, description = "The webhook.")),
+    responses(
+        (status = 200, description = "It is on.", body = WebhookReply),
+        (status = 404, description = "There is no such webhook.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn enable(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(id): Id,
+    _: Command<Empty>,
+) -> Result<(StatusCode, Json<WebhookReply>), Problem> {
+    let webhook = found(&site, caller.tenant, id, WEBHOOK).await?;
+    site.outbound.enable(caller.tenant, webhook.id).await?;
+    let now = found(&site, caller.tenant, id, WEBHOOK).await?;
+    Ok((StatusCode::OK, Json(now.into())))
+}

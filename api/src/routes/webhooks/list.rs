@@ -1,0 +1,101 @@
+//! The webhooks there are, and taking one away.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{WEBHOOK, found};
+use crate::auth::Authority;
+use crate::http::answer::List;
+use crate::http::query::Nothing;
+use crate::http::{Id, Query};
+use crate::outbound::endpoint::Endpoint;
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// A webhook, without its keys.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct WebhookReply {
+    /// Names it.
+    id: Uuid,
+    /// Where it is.
+    url: String,
+    /// Which types of event it is told; all of them where none is named.
+    types: Vec<String>,
+    /// What it is for; null where nobody said.
+    description: Option<String>,
+    /// Whether personal fields are sent in clear.
+    include_personal: bool,
+    /// When it was set up.
+    created_at: DateTime<Utc>,
+    /// By whom.
+    #[schema(example = "admin:root")]
+    created_by: String,
+    /// Since when nothing is sent there; null where it is.
+    disabled_at: Option<DateTime<Utc>>,
+    /// Why nothing is sent there; null where it is.
+    disabled_because: Option<String>,
+    /// Until when the key before the last rotation signs as well; null where there is none.
+    both_keys_until: Option<DateTime<Utc>>,
+    /// Up to which position the log was looked through for it.
+    position: u64,
+}
+
+impl From<Endpoint> for WebhookReply {
+    fn from(endpoint: Endpoint) -> Self {
+        let (disabled_at, disabled_because) = endpoint.disabled.unzip();
+        Self {
+            id: endpoint.id,
+            url: endpoint.url.unwrap_or_default(),
+            types: endpoint.types,
+            description: endpoint.description,
+            include_personal: endpoint.include_personal,
+            created_at: endpoint.created_at,
+            created_by: endpoint.created_by,
+            disabled_at,
+            disabled_because,
+            both_keys_until: endpoint.former.map(|(_, until)| until),
+            position: endpoint.cursor,
+        }
+    }
+}
+
+/// List the webhooks
+#[utoipa::path(
+    get, path = "/v1/webhooks", tag = "webhooks",
+    responses((status = 200, description = "Every webhook, the oldest first.", body = List<WebhookReply>))
+)]
+pub(super) async fn list(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    _: Query<Nothing>,
+) -> Result<Json<List<WebhookReply>>, Problem> {
+    let webhooks = site.outbound.receivers(caller.tenant, false).await?;
+    Ok(Json(List::whole(webhooks.into_iter().map(WebhookReply::from).collect())))
+}
+
+/// Take a webhook away
+///
+/// Its keys and what was on its way there are forgotten.
+#[utoipa::path(
+    delete, path = "/v1/webhooks/{id}", tag = "webhooks",
+    params(("id" = Uuid, Path, description = "The webhook.")),
+    responses(
+        (status = 204, description = "Taken away."),
+        (status = 404, description = "There is no such webhook.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn remove(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    let webhook = found(&site, caller.tenant, id, WEBHOOK).await?;
+    site.outbound.store().remove(caller.tenant, webhook.id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

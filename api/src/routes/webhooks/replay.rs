@@ -1,0 +1,153 @@
+//! Messages are sent again.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{ROBOT, WEBHOOK, found};
+use crate::auth::Authority;
+use crate::domain::Label;
+use crate::eventstore::Position;
+use crate::http::{Command, Id};
+use crate::outbound::Wanted;
+use crate::outbound::endpoint::Endpoint;
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::routes::Site;
+
+/// The most positions of one replay.
+const MOST_POSITIONS: u64 = 10_000;
+
+/// What is to be sent again: one event, the events between two positions, or, where nothing is named, every dead letter.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[schema(example = json!({"from_position": 100, "to_position": 200}))]
+pub(super) struct ReplayBody {
+    /// The message of this event.
+    event_id: Option<Uuid>,
+    /// What the webhook is told of the events from this position on, whether it was sent before or not.
+    from_position: Option<Position>,
+    /// Up to this one, included; at most 10,000 positions in all.
+    to_position: Option<Position>,
+}
+
+/// What is to be sent to a robot again: one event's message, or, where none is named, every dead letter.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[schema(example = json!({}))]
+pub(in crate::routes) struct RobotReplayBody {
+    /// The message of this event.
+    event_id: Option<Uuid>,
+}
+
+/// How much is sent again.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub(in crate::routes) struct ReplayReply {
+    /// How many messages were queued.
+    queued: u64,
+}
+
+/// Send a webhook's messages again
+///
+/// As if no attempt had been made. The receiver knows them again by `webhook-id`.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/replay", tag = "webhooks", request_body = ReplayBody,
+    params(("id" = Uuid, Path, description = "The webhook.")),
+    responses(
+        (status = 200, description = "Queued.", body = ReplayReply),
+        (status = 404, description = "There is no such webhook, or no message of that event.", body = ProblemDocument),
+        (status = 409, description = "The webhook is switched off.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn of_webhook(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(id): Id,
+    Command { body, .. }: Command<ReplayBody>,
+) -> Result<Json<ReplayReply>, Problem> {
+    let wanted = wanted(&body)?;
+    let webhook = found(&site, caller.tenant, id, WEBHOOK).await?;
+    let wanted = match wanted {
+        Wanted::Positions(from, to) => {
+            let head = site.app.store.head(caller.tenant).await?.position;
+            Wanted::Positions(from.min(head.saturating_add(1)), to.min(head))
+        }
+        other => other,
+    };
+    replay(&site, caller.tenant, &webhook, wanted).await
+}
+
+/// Send a robot's messages again
+///
+/// As if no attempt had been made.
+#[utoipa::path(
+    post, path = "/v1/admin/robots/{id}/replay", tag = "admin", request_body = RobotReplayBody,
+    params(("id" = Uuid, Path, description = "The robot.")),
+    responses(
+        (status = 200, description = "Queued.", body = ReplayReply),
+        (status = 404, description = "There is no such robot, or no message of that event.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(in crate::routes) async fn of_robot(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Id(id): Id,
+    Command { body, .. }: Command<RobotReplayBody>,
+) -> Result<Json<ReplayReply>, Problem> {
+    let robot = found(&site, caller.tenant, id, ROBOT).await?;
+    replay(&site, caller.tenant, &robot, body.event_id.map_or(Wanted::Dead, Wanted::Event)).await
+}
+
+async fn replay(
+    site: &Site,
+    tenant: crate::eventstore::TenantId,
+    endpoint: &Endpoint,
+    wanted: Wanted,
+) -> Result<Json<ReplayReply>, Problem> {
+    if endpoint.disabled.is_some() {
+        return Err(Problem::switched_off());
+    }
+    let queued = site.outbound.replay(tenant, endpoint, wanted).await?;
+    match wanted {
+        Wanted::Event(event) if queued == 0 => {
+            Err(Problem::not_found("message of event", &event.to_string()))
+        }
+        _ => Ok(Json(ReplayReply { queued })),
+    }
+}
+
+fn wanted(body: &ReplayBody) -> Result<Wanted, Problem> {
+    match (body.event_id, body.from_position, body.to_position) {
+        (None, None, None) => Ok(Wanted::Dead),
+        (Some(event), None, None) => Ok(Wanted::Event(event)),
+        (None, Some(from), Some(to)) => positions(from, to),
+        (None, Some(_), None) => Err(Problem::missing_field("to_position")),
+        (None, None, Some(_)) => Err(Problem::missing_field("from_position")),
+        (Some(_), ..) => {
+            let message = Label::new(
+                "请只给出 event_id，或只给出位置区间。",
+                "Name the event or the positions, not both.",
+            );
+            Err(Problem::invalid_value("event_id", message))
+        }
+    }
+}
+
+fn positions(from: Position, to: Position) -> Result<Wanted, Problem> {
+    if from == 0 {
+        let message = Label::new("位置从 1 开始。", "Positions begin with 1.");
+        return Err(Problem::invalid_value("from_position", message));
+    }
+    if to < from || to - from >= MOST_POSITIONS {
+        let message = Label::new(
+            format!("不能小于 from_position，且一次最多 {MOST_POSITIONS} 个位置。"),
+            format!(
+                "It must not be before from_position, and {MOST_POSITIONS} positions at most are replayed at once."
+            ),
+        );
+        return Err(Problem::invalid_value("to_position", message));
+    }
+    Ok(Wanted::Positions(from, to))
+}
