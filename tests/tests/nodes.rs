@@ -82,7 +82,8 @@ async fn wait_for_the_read_models(client: &Client) {
     let head = client.head().await;
     for page in ["boards", "dwell"] {
         let path = format!("/v1/{page}/helloword-13?min_position={head}&wait_ms=20000");
-        client.get(&path).await.expect(200);
+        let answer = client.get(&path).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
     }
 }
 
