@@ -241,6 +241,8 @@ fn past_of(row: &Row) -> Result<past::Past> {
         channel: row.opt_text(11)?,
         tags: from_json(row.str(12)?)?,
         merged: false,
+        contract_end: None,
+        won: None,
     })
 }
 

@@ -338,6 +338,11 @@ impl Customer {
 }
 
 impl ClearProfile {
+    /// When the contract ends, and what a deal won in part has brought: their changes are kept beside the traits'.
+    pub(super) fn deal(&self) -> (Option<NaiveDate>, Option<Money>) {
+        (self.contract.and_then(|contract| contract.ends_on), self.won_amount.clone())
+    }
+
     /// Sets what an event says, and takes away what it clears.
     fn learn(&mut self, said: Option<&Profile>) {
         fn set<T: Clone>(held: &mut Option<T>, name: &str, said: &Profile, new: &Option<T>) {

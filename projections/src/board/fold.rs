@@ -96,13 +96,16 @@ impl Work {
         // What is said of a customer that was never registered concerns nobody.
         let Some(customer) = &mut self.now else { return Ok(()) };
         let (traits, version) = (customer.traits.clone(), customer.pipeline_version());
+        let deal = customer.profile.deal();
         if let Some(journey) = customer.apply(&fact.event) {
             let events =
                 history::events(scope.store, scope.tenant, fact.customer, fact.event.position).await?;
             customer.put_card(journey, &history::journeys(&events));
         }
-        let changed =
-            customer.version == 1 || customer.traits != traits || customer.pipeline_version() != version;
+        let changed = customer.version == 1
+            || customer.traits != traits
+            || customer.pipeline_version() != version
+            || customer.profile.deal() != deal;
         if changed {
             pasts.extend(past(scope, customer, fact)?);
         }
@@ -146,10 +149,11 @@ impl Work {
     }
 }
 
-fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 15]> {
+fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 18]> {
     let traits = &customer.traits;
     let (owner_kind, owner_id) = owner_columns(&traits.owner);
     let money = traits.amount.as_ref();
+    let (contract_end, won) = customer.profile.deal();
     Ok(values![
         scope.tenant.0,
         scope.generation,
@@ -166,5 +170,8 @@ fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 1
         to_json(&traits.tags)?,
         customer.pipeline_version(),
         traits.merged,
+        contract_end.map(|day| day.to_string()),
+        won.as_ref().map(|money| money.amount.to_string()),
+        won.map(|money| money.currency),
     ])
 }

@@ -130,6 +130,9 @@ pub(crate) static PASTS: Table = Table {
         "tags",
         "version",
         "merged",
+        "contract_end",
+        "won_amount",
+        "won_currency",
     ],
     replace_by: 0,
 };
@@ -169,7 +172,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn schema(&self) -> &'static str {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::NaiveDate;
 use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::customer::event::Money;
@@ -30,6 +31,10 @@ pub(crate) struct Past {
     pub(crate) version: u32,
     /// Whether another customer went on in its place.
     pub(crate) merged: bool,
+    /// The last day of the contract.
+    pub(crate) contract_end: Option<NaiveDate>,
+    /// What a deal won in part has brought.
+    pub(crate) won: Option<Money>,
 }
 
 /// Every customer's pasts in the order of (instant, position).
@@ -57,6 +62,8 @@ pub(crate) async fn load(view: &mut View, known: Position) -> Result<Pasts> {
                 tags: from_json(row.str(10)?)?,
                 version: row.number(11)?,
                 merged: row.flag(12)?,
+                contract_end: row.opt_text(13)?.and_then(|day| day.parse().ok()),
+                won: money_of(row.opt_text(14)?, row.opt_text(15)?),
             });
         }
         if rows.len() < ROWS as usize {

@@ -98,6 +98,10 @@ CREATE TABLE IF NOT EXISTS board_past (
     tags         TEXT    NOT NULL,
     version      INTEGER NOT NULL,
     merged       INTEGER NOT NULL,
+    -- The last day of the contract, as YYYY-MM-DD, and what a deal won in part has brought.
+    contract_end TEXT,
+    won_amount   TEXT,
+    won_currency TEXT,
     PRIMARY KEY (tenant_id, generation, customer, position)
 ) WITHOUT ROWID;
 
