@@ -162,7 +162,7 @@ pub(super) fn conversion(ground: &Ground<'_>) -> ConversionReport {
         horizon_seconds: ground.query.horizon_seconds,
         recent_from: instant(from),
         recent_to: instant(to),
-        stages: converted(ground, compared),
+        stages: converted(ground, &compared),
     }
 }
 
@@ -185,7 +185,7 @@ fn places(ground: &Ground<'_>) -> Vec<Option<usize>> {
     numbers.map(|number| pipeline.order(stages.text(number)).filter(|_| ordered)).collect()
 }
 
-fn converted(ground: &Ground<'_>, compared: Vec<Compared>) -> Vec<StageConversion> {
+fn converted(ground: &Ground<'_>, compared: &[Compared]) -> Vec<StageConversion> {
     let working = |kind| matches!(kind, Some(StageType::Open | StageType::Partial));
     let shown = in_order(&ground.histories, &ground.definition.pipeline);
     let shown: Vec<(String, Option<u32>)> =
