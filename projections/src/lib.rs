@@ -22,6 +22,7 @@ mod parked;
 mod projections;
 mod projector;
 mod rebuild;
+mod reports;
 mod runner;
 mod schema;
 mod shared;
@@ -45,10 +46,24 @@ pub use dwell::{
     StaysReport, Unit, Window,
 };
 pub use error::ProjectionError;
+pub use figures::credit::Attribution;
 pub use nodes::Node;
 pub use parked::Parked;
 pub use projections::{ProjectionStatus, Projections};
 pub use rebuild::Progress;
+pub use reports::ShareReport;
+pub use reports::latency::{
+    ActorDelays, DelayReport, ForecastEffect, LateChange, LatencyQuery, LatencyReport, LeftOut, StageDelays,
+    StageThenNow,
+};
+pub use reports::page::{Page, Pages};
+pub use reports::pilots::{CycleTime, DifferenceReport, PilotComparison, PilotQuery, PilotSide};
+pub use reports::quality::{
+    ActorCorrections, ActorNotes, ChangesReport, Conflict, ConflictKind, ConversionReport, CorrectionsReport,
+    Definition, LeakReport, Neglected, NotesReport, OverrideReport, QualityQuery, QualityReport, Side,
+    StageConversion, StageCorrections, StageUsage, Suggestion, UsageReport,
+};
+pub use reports::reps::{RepFigures, RepLine, RepsQuery, RepsReport, SlowestStage};
 pub use schema::{contract, migrate, secure, tables};
 pub use timeline::{TimelineItem, TimelineQuery, TimelineReport, TimelineView};
 pub use work::{

@@ -35,6 +35,13 @@ use crate::nodes::{self, Node, Nodes};
 use crate::parked::{self, Parked};
 use crate::projector::{Engine, Poison, Worker};
 use crate::rebuild::{self, Building, Progress};
+use crate::reports::{
+    self,
+    latency::{LatencyQuery, LatencyReport},
+    pilots::{PilotComparison, PilotQuery},
+    quality::{Definition, QualityQuery, QualityReport},
+    reps::{RepsQuery, RepsReport},
+};
 use crate::schema;
 use crate::timeline::{self, TimelineQuery, TimelineReport};
 use crate::work::{
@@ -766,6 +773,66 @@ impl Projections {
     ) -> Result<StandingReport> {
         let mut view = self.view(tenant, dwell::NAME).await?;
         dwell::standing(&mut view, pipeline, at, filter).await
+    }
+}
+
+/// The reports, each of several read models as of one moment.
+impl Projections {
+    /// How long after the fact people record a pipeline's changes.
+    ///
+    /// # Errors
+    /// [`ProjectionError::BadCursor`], or when the database fails.
+    pub async fn latency(
+        &self,
+        tenant: TenantId,
+        pipeline: &Pipeline,
+        query: &LatencyQuery,
+    ) -> Result<LatencyReport> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        reports::latency::latency(&mut view, pipeline, query).await
+    }
+
+    /// How well the record of a pipeline is kept. `others` are the tenant's other pipelines.
+    ///
+    /// # Errors
+    /// [`ProjectionError::BadCursor`], or when the database fails.
+    pub async fn quality(
+        &self,
+        tenant: TenantId,
+        pipeline: &Definition,
+        others: &[Definition],
+        query: &QualityQuery,
+    ) -> Result<QualityReport> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        reports::quality::quality(&mut view, pipeline, others, query).await
+    }
+
+    /// A pilot of a pipeline beside everybody else.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pilot(
+        &self,
+        tenant: TenantId,
+        pipeline: &Definition,
+        query: &PilotQuery,
+    ) -> Result<PilotComparison> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        reports::pilots::pilot(&mut view, pipeline, query).await
+    }
+
+    /// What each rep does in these pipelines, and what comes of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reps(
+        &self,
+        tenant: TenantId,
+        pipelines: &[Definition],
+        query: &RepsQuery,
+    ) -> Result<RepsReport> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        reports::reps::reps(&mut view, pipelines, query).await
     }
 }
 

@@ -43,6 +43,7 @@ async fn no_malformed_request_is_answered_with_a_fault_of_ours_or_leaves_a_trace
     table.pipelines_that_cannot_be();
     table.versions_that_cannot_be();
     table.queries();
+    table.reports();
     table.headers();
     table.bulk_and_imports();
     table.routes_and_methods(&team);
@@ -610,7 +611,7 @@ impl Table {
     }
 
     fn queries(&mut self) {
-        let queries: [(&str, &'static str); 31] = [
+        let queries: &[(&str, &'static str)] = &[
             ("/v1/customers?limit=0", "limit"),
             ("/v1/customers?limit=501", "limit"),
             ("/v1/customers?limit=-1", "limit"),
@@ -642,6 +643,32 @@ impl Table {
             ("/v1/worklists/push?limit=501", "limit"),
             ("/v1/worklists/stalled?suppress_if_next_action_within=-1", "suppress_if_next_action_within"),
             ("/v1/automations", "pipeline"),
+            ("/v1/latency/landian-6?sla_seconds=-1", "sla_seconds"),
+            ("/v1/latency/landian-6?sla_seconds=99999999999", "sla_seconds"),
+            ("/v1/latency/landian-6?limit=501", "limit"),
+            ("/v1/latency/landian-6?cursor=1.2.3.x", "cursor"),
+            (
+                "/v1/latency/landian-6?cursor=-9223372036854775808.2.3.01900000000070008000000000000000",
+                "cursor",
+            ),
+            ("/v1/latency/landian-6?from=2024-02-01T00:00:00Z&to=2024-01-01T00:00:00Z", "to"),
+            ("/v1/latency/landian-6?team=nobody", "team"),
+            ("/v1/latency/landian-6?sla=5", "sla"),
+            ("/v1/quality/landian-6?silent_days=0", "silent_days"),
+            ("/v1/quality/landian-6?horizon_days=3651", "horizon_days"),
+            ("/v1/quality/landian-6?list=everything", "list"),
+            ("/v1/quality/landian-6?cursor=1.01900000000070008000000000000000.0", "list"),
+            ("/v1/quality/landian-6?list=stagnant&cursor=nonsense", "cursor"),
+            ("/v1/quality/landian-6?limit=0", "limit"),
+            ("/v1/quality/landian-6?from=yesterday", "from"),
+            ("/v1/quality/landian-6?silence=5", "silence"),
+            ("/v1/reps?attribution=whoever", "attribution"),
+            ("/v1/reps?compare=next", "compare"),
+            ("/v1/reps?compare=previous", "from"),
+            ("/v1/reps?team=nobody", "team"),
+            ("/v1/reps?from=2024-02-01T00:00:00Z&to=2024-01-01T00:00:00Z", "to"),
+            ("/v1/reps?rep=li", "rep"),
+            ("/v1/reps?silent_days=-1", "silent_days"),
         ];
         for (path, names) in queries {
             self.get(path, &[400, 422], names);
@@ -654,6 +681,20 @@ impl Table {
         self.get("/v1/customers?limit=5&limit=6", &[400, 422], "limit");
         // Nobody was told of such a position, so the read model cannot be said to be at fault for lacking it.
         self.get("/v1/customers?min_position=999999&wait_ms=0", &[422, 503], "");
+    }
+
+    fn reports(&mut self) {
+        for path in [
+            "/v1/latency/nowhere",
+            "/v1/quality/nowhere",
+            "/v1/reps?pipeline=nowhere",
+            "/v1/pilots/landian-6@1",
+            "/v1/pilots/landian-6@x",
+            "/v1/pilots/landian-6",
+            "/v1/pilots/@",
+        ] {
+            self.get(path, &[404], "");
+        }
     }
 
     fn headers(&mut self) {

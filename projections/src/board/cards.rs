@@ -245,6 +245,8 @@ fn past_of(row: &Row) -> Result<past::Past> {
         region: row.opt_text(14)?,
         postponed_until: None,
         merged: false,
+        contract_end: None,
+        won: None,
     })
 }
 

@@ -45,6 +45,7 @@ pub(super) struct Aspects {
     industry: Option<String>,
     region: Option<String>,
     postponed_until: Option<NaiveDate>,
+    deal: (Option<NaiveDate>, Option<Money>),
 }
 
 /// What else is known of a customer, readable.
@@ -383,6 +384,7 @@ impl Customer {
             industry: industry.clone(),
             region: region.clone(),
             postponed_until: *postponed_until,
+            deal: self.profile.deal(),
         }
     }
 
@@ -393,6 +395,11 @@ impl Customer {
 }
 
 impl ClearProfile {
+    /// When the contract ends, and what a deal won in part has brought: their changes are kept beside the traits'.
+    pub(super) fn deal(&self) -> (Option<NaiveDate>, Option<Money>) {
+        (self.contract.and_then(|contract| contract.ends_on), self.won_amount.clone())
+    }
+
     /// Sets what an event says, and takes away what it clears.
     fn learn(&mut self, said: Option<&Profile>) {
         fn set<T: Clone>(held: &mut Option<T>, name: &str, said: &Profile, new: &Option<T>) {

@@ -144,10 +144,11 @@ impl Work {
     }
 }
 
-fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 18]> {
+fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 21]> {
     let traits = &customer.traits;
     let (owner_kind, owner_id) = owner_columns(&traits.owner);
     let money = traits.amount.as_ref();
+    let (contract_end, won) = customer.profile.deal();
     Ok(values![
         scope.tenant.0,
         scope.generation,
@@ -167,5 +168,8 @@ fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 1
         customer.profile.industry.clone(),
         customer.profile.region.clone(),
         customer.profile.postponed_until.map(|day| day.to_string()),
+        contract_end.map(|day| day.to_string()),
+        won.as_ref().map(|money| money.amount.to_string()),
+        won.map(|money| money.currency),
     ])
 }

@@ -482,14 +482,14 @@ impl ContentReport {
 }
 
 impl OwnerReport {
-    pub(super) fn of(owner: &Owner) -> Self {
+    pub(crate) fn of(owner: &Owner) -> Self {
         let (kind, id) = owner_columns(owner);
         Self { kind: kind.to_owned(), id: id.to_owned() }
     }
 }
 
 impl MoneyReport {
-    pub(super) fn of(money: &Money) -> Self {
+    pub(crate) fn of(money: &Money) -> Self {
         Self { amount: money.amount.to_string(), currency: money.currency.clone() }
     }
 }

@@ -141,6 +141,9 @@ pub(crate) static PASTS: Table = Table {
         "industry",
         "region",
         "postponed_until",
+        "contract_end",
+        "won_amount",
+        "won_currency",
     ],
     replace_by: 0,
 };

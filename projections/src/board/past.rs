@@ -35,6 +35,10 @@ pub(crate) struct Past {
     pub(crate) postponed_until: Option<NaiveDate>,
     /// Whether another customer went on in its place.
     pub(crate) merged: bool,
+    /// The last day of the contract.
+    pub(crate) contract_end: Option<NaiveDate>,
+    /// What a deal won in part has brought.
+    pub(crate) won: Option<Money>,
 }
 
 /// Every customer's pasts in the order of (instant, position).
@@ -65,6 +69,8 @@ pub(crate) async fn load(view: &mut View, known: Position) -> Result<Pasts> {
                 industry: row.opt_text(13)?,
                 region: row.opt_text(14)?,
                 postponed_until: row.opt_text(15)?.and_then(|day| day.parse().ok()),
+                contract_end: row.opt_text(16)?.and_then(|day| day.parse().ok()),
+                won: money_of(row.opt_text(17)?, row.opt_text(18)?),
             });
         }
         if rows.len() < ROWS as usize {
@@ -147,6 +153,8 @@ mod tests {
             region: None,
             postponed_until: until.map(day),
             merged: false,
+            contract_end: None,
+            won: None,
         }
     }
 

@@ -104,6 +104,10 @@ CREATE TABLE IF NOT EXISTS board_past (
     region       TEXT,
     -- The local day until which the deal was put off, as YYYY-MM-DD.
     postponed_until TEXT,
+    -- The last day of the contract, as YYYY-MM-DD, and what a deal won in part has brought.
+    contract_end TEXT,
+    won_amount   TEXT,
+    won_currency TEXT,
     PRIMARY KEY (tenant_id, generation, customer, position)
 ) WITHOUT ROWID;
 

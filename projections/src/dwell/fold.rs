@@ -1,15 +1,16 @@
 //! The fold: moves and corrections into rows that say what was known when.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
-use waymark_domain::customer::CustomerEvent;
+use waymark_domain::customer::event::{CustomerEvent, Recorded};
 use waymark_eventstore::Position;
 
 use super::{CLOSE, END_ROWS, KNOWN, MOVES, TAIL};
 use crate::db::{Row, Session, Value, values};
 use crate::error::Result;
 use crate::fact::Fact;
+use crate::figures::history::{By, How, Kind};
 use crate::figures::{End, Micros};
 use crate::history::{self, Effect, Placed, Tail, place, placed};
 use crate::model::{Memory, Scope, Writes};
@@ -25,6 +26,7 @@ struct Pending {
     journey: String,
     customer: Uuid,
     placed: Placed,
+    how: How,
     since: Position,
     until: Option<Position>,
 }
@@ -109,7 +111,7 @@ impl Page<'_> {
             inserted: false,
             version: pipeline_version,
         };
-        self.add(key, placed, position);
+        self.add(key, placed, how(&fact.event), position);
         Ok(true)
     }
 
@@ -133,11 +135,15 @@ impl Page<'_> {
         let position = fact.event.position;
         let events = history::events(self.scope.store, self.scope.tenant, fact.customer, position).await?;
         let now = placed(history::journeys(&events).moves(&key.0));
+        let made: HashMap<Uuid, How> = events.iter().map(|event| (event.id, how(event))).collect();
         let mut before = self.live(&key).await?;
         for placed in &now {
             match before.iter().position(|live| same_row(&live.placed, placed)) {
                 Some(unchanged) => drop(before.swap_remove(unchanged)),
-                None => self.add(&key, placed.clone(), position),
+                None => {
+                    let how = made.get(&placed.event).copied().unwrap_or_default();
+                    self.add(&key, placed.clone(), how, position);
+                }
             }
         }
         for gone in before {
@@ -172,9 +178,9 @@ impl Page<'_> {
         Ok(live)
     }
 
-    fn add(&mut self, key: &(String, Uuid), placed: Placed, since: Position) {
+    fn add(&mut self, key: &(String, Uuid), placed: Placed, how: How, since: Position) {
         let (journey, customer) = key.clone();
-        self.pending.push(Pending { journey, customer, placed, since, until: None });
+        self.pending.push(Pending { journey, customer, placed, how, since, until: None });
     }
 
     fn close(&mut self, key: &(String, Uuid), gone: &Live, until: Position) {
@@ -202,6 +208,7 @@ impl Page<'_> {
         for row in self.pending {
             let Placed { position, event, at, stage, sub_status, actor, cycle, repeat, version, .. } =
                 row.placed;
+            let How { recorded, by, kind, noted } = row.how;
             rows.extend(values![
                 tenant,
                 generation,
@@ -217,11 +224,31 @@ impl Page<'_> {
                 cycle,
                 repeat,
                 actor,
-                version
+                version,
+                recorded,
+                by.as_str(),
+                kind.as_str(),
+                noted,
             ]);
         }
         Writes { statements: self.closed, rows: vec![(&MOVES, rows)] }
     }
+}
+
+/// How an event came to be recorded, and whether it says why: a note, or a reason in words where no note was asked for.
+/// The texts of a move that was approved stand in its request.
+fn how(event: &Recorded<CustomerEvent>) -> How {
+    let (kind, noted) = match &event.event {
+        CustomerEvent::Registered(e) => (Kind::Registered, e.note.is_some()),
+        CustomerEvent::Moved(e) => {
+            (Kind::Moved, e.note.is_some() || e.reason_text.is_some() || e.approval.is_some())
+        }
+        CustomerEvent::MoveInserted(_) => (Kind::Inserted, true),
+        CustomerEvent::Reactivated(_) => (Kind::Reactivated, true),
+        _ => (Kind::Moved, false),
+    };
+    let recorded = event.recorded_at.timestamp_micros();
+    How { recorded, by: By::of(event.origin.as_deref()), kind, noted }
 }
 
 /// Whether two accounts of a move make the same row. How it came about makes no difference.

@@ -10,11 +10,12 @@ use super::{ENDS, JOURNEYS};
 use crate::ask::View;
 use crate::db::values;
 use crate::error::{ProjectionError, Result};
+use crate::figures::history::{By, How, Kind};
 use crate::figures::{End, Histories, Micros, Record};
 
 /// Journeys read at a time.
 const ROWS: u32 = 1_000;
-/// How many records are held in memory at most, of all pipelines together: 24 bytes each.
+/// How many records are held in memory at most, of all pipelines together: 40 bytes each.
 const HELD_RECORDS: usize = 1_000_000;
 
 /// The journeys of pipelines as they were last asked for: a dashboard asks for dwell, flows and paths of the same
@@ -58,6 +59,13 @@ pub(crate) async fn load(view: &mut View, pipeline: &str, known: Position) -> Re
     if let Some(held) = loaded.get(view, pipeline, known) {
         return Ok(held);
     }
+    let histories = Arc::new(fetch(view, pipeline, known).await?);
+    loaded.put(view, pipeline, known, &histories);
+    Ok(histories)
+}
+
+/// The journeys of a pipeline as they were known at a position, read for this once.
+pub(crate) async fn fetch(view: &mut View, pipeline: &str, known: Position) -> Result<Histories> {
     let mut histories = Histories::default();
     for row in view.session.rows(ENDS, &values![view.tenant.0, view.generation, known]).await? {
         if let Some(end) = End::parse(row.str(2)?) {
@@ -73,8 +81,6 @@ pub(crate) async fn load(view: &mut View, pipeline: &str, known: Position) -> Re
             read(&mut histories, after, row.str(1)?)?;
         }
         if rows.len() < ROWS as usize {
-            let histories = Arc::new(histories);
-            loaded.put(view, pipeline, known, &histories);
             return Ok(histories);
         }
     }
@@ -88,17 +94,28 @@ fn read(histories: &mut Histories, customer: Uuid, moves: &str) -> Result<()> {
         let cycle = number(&mut rest)?;
         let repeat = number::<u8>(&mut rest)? != 0;
         let version = number(&mut rest)?;
+        let how = How {
+            recorded: number::<Micros>(&mut rest)?,
+            by: By::parse(word(&mut rest)?).ok_or_else(unreadable)?,
+            kind: Kind::parse(word(&mut rest)?).ok_or_else(unreadable)?,
+            noted: number::<u8>(&mut rest)? != 0,
+        };
         let stage = histories.stages.intern(text(&mut rest)?);
         let actor = histories.actors.intern(text(&mut rest)?);
-        histories.push(customer, Record { at, stage, actor, cycle, repeat, version });
+        histories.push(customer, Record { at, stage, actor, cycle, repeat, version, how });
     }
     Ok(())
 }
 
 fn number<T: std::str::FromStr>(rest: &mut &str) -> Result<T> {
-    let (number, after) = rest.split_once(' ').ok_or_else(unreadable)?;
+    word(rest)?.parse().map_err(|_| unreadable())
+}
+
+/// What stands before the next space.
+fn word<'a>(rest: &mut &'a str) -> Result<&'a str> {
+    let (word, after) = rest.split_once(' ').ok_or_else(unreadable)?;
     *rest = after;
-    number.parse().map_err(|_| unreadable())
+    Ok(word)
 }
 
 fn text<'a>(rest: &mut &'a str) -> Result<&'a str> {
@@ -121,12 +138,19 @@ mod tests {
     #[test]
     fn stages_and_actors_may_hold_anything() {
         let mut histories = Histories::default();
-        read(&mut histories, Uuid::nil(), "5 1 0 1 5 报 | 0  -7 2 1 2 1 3 9 rep:a b c ").unwrap();
+        read(
+            &mut histories,
+            Uuid::nil(),
+            "5 1 0 1 9 rule moved 1 5 报 | 0  -7 2 1 2 0 import registered 0 1 3 9 rep:a b c ",
+        )
+        .unwrap();
         let records = histories.until(0, Micros::MAX);
         assert_eq!((records.len(), records[1].at, records[1].cycle, records[1].repeat), (2, -7, 2, true));
         assert_eq!(histories.stages.text(records[0].stage), "报 |");
         assert_eq!(histories.actors.text(records[0].actor), "");
         assert_eq!(histories.stages.text(records[1].stage), "3");
         assert_eq!(histories.actors.text(records[1].actor), "rep:a b c");
+        assert_eq!(records[0].how, How { recorded: 9, by: By::Rule, kind: Kind::Moved, noted: true });
+        assert_eq!(records[1].how, How { recorded: 0, by: By::Import, kind: Kind::Registered, noted: false });
     }
 }

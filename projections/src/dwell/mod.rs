@@ -6,6 +6,7 @@
 
 mod fold;
 mod load;
+mod moves;
 mod occupants;
 mod report;
 mod stays;
@@ -17,7 +18,8 @@ use crate::error::Result;
 use crate::fact::Fact;
 use crate::model::{Memory, ReadModel, Scope, Writes};
 
-pub(crate) use load::{Loaded, load};
+pub(crate) use load::{Loaded, fetch, load};
+pub(crate) use moves::{known_then, moves_of};
 pub(crate) use occupants::occupants;
 pub use report::dwell::{
     CalendarReport, Censored, Clock, CompletedSeconds, CurvePoint, DwellQuery, DwellReport, Exit,
@@ -25,6 +27,7 @@ pub use report::dwell::{
 };
 pub use report::flows::{ActorCount, DayCount, FlowsReport, Passage, Quantiles, StageCount, StagePair};
 pub use report::heatmap::{HeatmapQuery, HeatmapReport};
+pub(crate) use report::in_order;
 pub use report::paths::{Ending, PathReport, PathsQuery, PathsReport};
 pub(crate) use report::standing::standing;
 pub use report::{Window, standing::StandingReport};
@@ -37,6 +40,7 @@ pub(crate) const NAME: &str = "dwell";
 
 pub(crate) const TAIL: &str = include_str!("tail.sql");
 pub(crate) const CLOSE: &str = include_str!("close.sql");
+pub(crate) const ENDED_SINCE: &str = include_str!("ended_since.sql");
 pub(crate) const KNOWN: &str = include_str!("known.sql");
 pub(crate) const ENDS: &str = include_str!("ends.sql");
 pub(crate) const ENDS_OF: &str = include_str!("ends_of.sql");
@@ -61,6 +65,10 @@ pub(crate) static MOVES: Table = Table {
         "repeats",
         "actor",
         "version",
+        "recorded_at",
+        "made_by",
+        "kind",
+        "noted",
     ],
     replace_by: 0,
 };
@@ -83,7 +91,7 @@ impl ReadModel for Dwell {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn schema(&self) -> &'static str {

@@ -20,6 +20,14 @@ CREATE TABLE IF NOT EXISTS dwell_move (
     actor        TEXT    NOT NULL,
     -- The pipeline version that the stage is of.
     version      INTEGER NOT NULL,
+    -- When the log took it, whatever corrected it since.
+    recorded_at  INTEGER NOT NULL,
+    -- person, rule or import.
+    made_by      TEXT    NOT NULL,
+    -- registered, moved, inserted or reactivated.
+    kind         TEXT    NOT NULL,
+    -- Whether anything was written down with it.
+    noted        INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, generation, journey, customer, effective_at, position, known_from)
 ) WITHOUT ROWID;
 

@@ -216,6 +216,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::super::Record;
+    use super::super::history::How;
     use super::*;
 
     /// One stay that ends after seven days, and one whose customer is merged after five and, perhaps, parted again
@@ -225,7 +226,8 @@ mod tests {
         let (waiting, next) = (histories.stages.intern("waiting"), histories.stages.intern("next"));
         let actor = histories.actors.intern("rep:li");
         let (left, merged) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let record = |at, stage| Record { at, stage, actor, cycle: 1, repeat: false, version: 1 };
+        let record =
+            |at, stage| Record { at, stage, actor, cycle: 1, repeat: false, version: 1, how: How::default() };
         histories.push(left, record(0, waiting));
         histories.push(left, record(7, next));
         histories.push(merged, record(0, waiting));

@@ -67,6 +67,95 @@ pub struct Record {
     pub repeat: bool,
     /// The pipeline version that the stage is of.
     pub version: u16,
+    /// How it came to be recorded.
+    pub how: How,
+}
+
+/// Whose doing a record is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum By {
+    /// Somebody's own command.
+    #[default]
+    Person,
+    /// A rule's.
+    Rule,
+    /// Read in from a file of the past.
+    Import,
+}
+
+impl By {
+    /// Of an event's origin.
+    #[must_use]
+    pub fn of(origin: Option<&str>) -> Self {
+        match origin {
+            Some("rule") => Self::Rule,
+            Some("import") => Self::Import,
+            _ => Self::Person,
+        }
+    }
+
+    /// The word under which it stands in the tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Rule => "rule",
+            Self::Import => "import",
+        }
+    }
+
+    /// What that word means.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Person, Self::Rule, Self::Import].into_iter().find(|by| by.as_str() == word)
+    }
+}
+
+/// How a record's move came about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// The customer was registered.
+    Registered,
+    /// The customer moved.
+    #[default]
+    Moved,
+    /// The move was forgotten, and entered late.
+    Inserted,
+    /// The customer came back, into the next cycle.
+    Reactivated,
+}
+
+impl Kind {
+    /// The word under which it stands in the tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Moved => "moved",
+            Self::Inserted => "inserted",
+            Self::Reactivated => "reactivated",
+        }
+    }
+
+    /// What that word means.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Registered, Self::Moved, Self::Inserted, Self::Reactivated];
+        all.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// How a record came to be recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct How {
+    /// When the log took it.
+    pub recorded: Micros,
+    /// Whose doing it is.
+    pub by: By,
+    /// How the move came about.
+    pub kind: Kind,
+    /// Whether anything was written down with it.
+    pub noted: bool,
 }
 
 /// What became of the observation of a customer.
@@ -217,6 +306,20 @@ impl Histories {
                 kept.customers.push(self.customers[journey]);
                 kept.starts.push(kept.records.len());
                 kept.records.extend_from_slice(records);
+            }
+        }
+        kept
+    }
+
+    /// The journeys without what was recorded after an instant, with the numbers of stages and actors unchanged.
+    #[must_use]
+    pub fn recorded_by(&self, instant: Micros) -> Self {
+        let (stages, actors, ends) = (self.stages.clone(), self.actors.clone(), self.ends.clone());
+        let mut kept = Self { stages, actors, ends, ..Self::default() };
+        for journey in 0..self.len() {
+            let records = self.records[self.span(journey)].iter();
+            for record in records.filter(|record| record.how.recorded <= instant) {
+                kept.push(self.customers[journey], *record);
             }
         }
         kept

@@ -5,12 +5,19 @@
 //! seconds. The rules are those of the project's semantics: a record whose stage is already held is a *repeat*
 //! and starts no stay, a stay ends at the instant the next one begins, the last stay of a journey is censored.
 
+pub mod conversion;
+pub mod credit;
+pub mod cycles;
 pub mod dwell;
 pub mod flows;
+pub mod health;
 pub mod heatmap;
 pub mod history;
 pub mod incidence;
+pub mod lateness;
+pub mod logrank;
 pub mod paths;
+pub mod proportion;
 pub mod quantile;
 pub mod standing;
 pub mod survival;

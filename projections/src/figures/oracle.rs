@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::dwell::{Question, StageDwell, Unit, dwell};
 use super::flows::flows;
 use super::heatmap::heatmap;
+use super::history::How;
 use super::paths::paths;
 use super::standing::standing;
 use super::{Histories, Micros, Record, quantile};
@@ -53,7 +54,7 @@ fn histories(csv: &[u8]) -> Histories {
             let repeat = held.replace(stage) == Some(stage);
             histories.push(
                 Uuid::from_u128(number as u128),
-                Record { at, stage, actor, cycle: 1, repeat, version: 1 },
+                Record { at, stage, actor, cycle: 1, repeat, version: 1, how: How::default() },
             );
         }
     }

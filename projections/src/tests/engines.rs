@@ -8,6 +8,7 @@ use waymark_eventstore::TenantId;
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
 use crate::db::{Commit, Db, Value, values};
 use crate::nodes::{Node, Nodes};
+use crate::timeline::deeds;
 use crate::{Projections, board, dwell, schema, timeline};
 
 const LI: Uuid = Uuid::from_u128(1);
@@ -136,11 +137,12 @@ async fn an_ordinary_role_sees_the_rows_of_the_tenant_it_names_and_makes_no_tabl
 const MANY: &str = "
     SET search_path = s_p;
     INSERT INTO dwell_move SELECT t.id, 1, 'sales', md5(n::text)::uuid, n, n, n, NULL, md5(n::text)::uuid, 'new', NULL,
-        1, 0, 'rep:li', 1
+        1, 0, 'rep:li', 1, n, 'person', 'moved', 1
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO timeline_row SELECT t.id, 1, md5((n / 10)::text)::uuid, n, n, NULL, md5(n::text)::uuid, 'moved', n, n, 'rep:li',
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 'person',
+        CASE n % 50 WHEN 0 THEN 'correction' WHEN 1 THEN 'follow_up' END, NULL, NULL, NULL, NULL, NULL, NULL
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO board_customer SELECT t.id, 1, md5(n::text)::uuid, n, 1, 'x-' || n, NULL, '[]', NULL, 'rep', 'li', n, NULL,
@@ -167,6 +169,10 @@ fn hot() -> Vec<(String, Vec<Value>)> {
         (dwell::TAIL.to_owned(), values![tenant, 1_i64, "sales", LI].to_vec()),
         (dwell::JOURNEYS.to_owned(), values![tenant, 1_i64, "sales", LI, i64::MAX, 1_000_i64].to_vec()),
         (dwell::NEXT_JOURNEY.to_owned(), values![tenant, 1_i64, ""].to_vec()),
+        (deeds::CORRECTIONS.to_owned(), values![tenant, 1_i64, "sales", i64::MAX].to_vec()),
+        (deeds::ACTIVITIES.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),
+        (deeds::PLANS.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),
+        (deeds::REP_DEEDS.to_owned(), values![tenant, 1_i64, i64::MAX, 0_i64, 1_000_i64].to_vec()),
     ]
 }
 

@@ -1,10 +1,13 @@
 //! The fold: one row an event; a correction closes the rows it bears on and writes them anew.
 
 use uuid::Uuid;
+use waymark_domain::customer::event::CustomerEvent;
+use waymark_domain::customer::timeline::Journeys;
 use waymark_eventstore::Position;
 
+use super::deed::Deed;
 use super::row::Line;
-use super::{CLOSE, KNOWN, ROWS};
+use super::{CLOSE, FORGET, KNOWN, ROWS};
 use crate::db::{Session, Value, values};
 use crate::error::Result;
 use crate::fact::Fact;
@@ -28,6 +31,9 @@ pub(super) async fn fold(scope: &Scope<'_>, facts: &[Fact]) -> Result<Writes> {
         if let Effect::Rewrite { journey } = Effect::of(&fact.event.event) {
             page.rewrite(fact.customer, journey, fact.event.position).await?;
         }
+        if matches!(fact.event.event, CustomerEvent::Erased(_)) {
+            page.forget(fact.customer);
+        }
     }
     Ok(page.writes())
 }
@@ -45,6 +51,8 @@ impl Page<'_> {
         let events = history::events(self.scope.store, self.scope.tenant, customer, position).await?;
         let journeys = history::journeys(&events);
         let moves = journeys.moves(journey);
+        let live = self.live(customer).await?;
+        self.refer(customer, &live, &journeys, position);
         for line in self.live(customer).await? {
             if line.journey.as_deref() != Some(journey) {
                 continue;
@@ -62,6 +70,34 @@ impl Page<'_> {
             self.pending.push(Pending { customer, line, until: None });
         }
         Ok(())
+    }
+
+    /// Lets a correction say what it is about: the stage that was recorded, by whom, and when that happened as far as is
+    /// known with it.
+    fn refer(&mut self, customer: Uuid, live: &[Line], journeys: &Journeys, position: Position) {
+        let Some(line) = live.iter().find(|line| line.position == position && line.is_correction()) else {
+            return;
+        };
+        let root = line.corrects.and_then(|corrects| journeys.resolve(corrects));
+        let Some(root) = live.iter().find(|line| Some(line.event) == root) else { return };
+        let moves = root.journey.as_deref().map(|journey| journeys.moves(journey)).unwrap_or_default();
+        let standing = root.standing_in(journeys, &moves);
+        let deed = Deed {
+            whom: Some(root.actor.clone()),
+            about_stage: root.stage_to.clone(),
+            about_at: Some(standing.now_at.unwrap_or_else(|| root.at())),
+            ..line.deed.clone()
+        };
+        self.replace(customer, line, Line { deed, ..line.clone() });
+    }
+
+    /// Takes away how long the texts of a customer were.
+    fn forget(&mut self, customer: Uuid) {
+        for row in self.pending.iter_mut().filter(|row| row.customer == customer) {
+            row.line.deed.chars = None;
+        }
+        let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
+        self.closed.push((FORGET, values![tenant, generation, customer].to_vec()));
     }
 
     /// The customer's rows as known so far: the stored ones, with what the page has done.

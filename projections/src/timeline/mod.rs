@@ -1,8 +1,10 @@
 //! **timeline**: every event of a customer, with what corrections have made of it.
 //!
-//! The rows hold what orders and filters need. What people wrote is read from the log for the page shown and
-//! opened there, so that an erasure needs no purge here.
+//! The rows hold what orders and filters need, and what reports count. What people wrote is read from the log for the
+//! page shown and opened there; all that an erasure takes away here is how long it was.
 
+mod deed;
+pub(crate) mod deeds;
 mod fold;
 mod report;
 mod row;
@@ -22,6 +24,7 @@ pub(crate) const NAME: &str = "timeline";
 
 pub(crate) const KNOWN: &str = include_str!("known.sql");
 pub(crate) const CLOSE: &str = include_str!("close.sql");
+pub(crate) const FORGET: &str = include_str!("forget.sql");
 
 pub(crate) static ROWS: Table = Table {
     name: "timeline_row",
@@ -46,6 +49,14 @@ pub(crate) static ROWS: Table = Table {
         "superseded_by",
         "voided",
         "other",
+        "made_by",
+        "deed",
+        "whom",
+        "about_stage",
+        "about_at",
+        "next_at",
+        "chars",
+        "overrides",
     ],
     replace_by: 0,
 };
@@ -62,7 +73,7 @@ impl ReadModel for Timeline {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn schema(&self) -> &'static str {
@@ -73,8 +84,9 @@ impl ReadModel for Timeline {
         TABLES
     }
 
-    fn opens(&self, _event_type: &str) -> bool {
-        false
+    /// Only to count the characters of what was written.
+    fn opens(&self, event_type: &str) -> bool {
+        event_type == "customer.followed_up"
     }
 
     async fn fold(&self, scope: &Scope<'_>, _memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {

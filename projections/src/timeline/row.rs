@@ -5,10 +5,12 @@ use waymark_domain::customer::event::CustomerEvent;
 use waymark_domain::customer::timeline::{Journeys, Move};
 use waymark_eventstore::Position;
 
+use super::deed::{self, Deed, VOIDED};
 use crate::db::{Row, Value, values};
 use crate::error::Result;
 use crate::fact::Fact;
 use crate::figures::Micros;
+use crate::figures::history::By;
 use crate::model::Scope;
 
 /// An event, and what has become of it.
@@ -26,6 +28,8 @@ pub(super) struct Line {
     pub(super) stage_to: Option<String>,
     pub(super) corrects: Option<Uuid>,
     pub(super) other: Option<Uuid>,
+    pub(super) made_by: By,
+    pub(super) deed: Deed,
     pub(super) standing: Standing,
 }
 
@@ -84,8 +88,20 @@ impl Line {
             stage_to: stage_to.map(str::to_owned),
             corrects,
             other: other_of(fact),
+            made_by: By::of(event.origin.as_deref()),
+            deed: Deed::of(fact),
             standing: Standing::default(),
         }
+    }
+
+    /// What the line says of the deed: a person's move that was voided is one that the journeys no longer show.
+    fn deed_word(&self) -> Option<&'static str> {
+        let is_move = matches!(
+            self.event_type.as_str(),
+            "customer.registered" | "customer.moved" | "customer.reactivated"
+        );
+        let voided = self.standing.voided && is_move && self.made_by == By::Person;
+        self.deed.word.or(voided.then_some(VOIDED))
     }
 
     /// Whether it says that a move was recorded wrongly, and is no move itself.
@@ -139,6 +155,16 @@ impl Line {
             stage_to: row.opt_text(9)?,
             corrects: row.opt_uuid(10)?,
             other: row.opt_uuid(15)?,
+            made_by: By::parse(row.str(16)?).unwrap_or_default(),
+            deed: Deed {
+                word: row.opt_text(17)?.as_deref().and_then(deed::kept),
+                whom: row.opt_text(18)?,
+                about_stage: row.opt_text(19)?,
+                about_at: row.opt_int(20)?,
+                next_at: row.opt_int(21)?,
+                chars: row.opt_int(22)?,
+                overrides: row.opt_text(23)?,
+            },
             standing: Standing {
                 now_at: row.opt_int(11)?,
                 now_stage: row.opt_text(12)?,
@@ -149,7 +175,8 @@ impl Line {
     }
 
     /// The row of [`super::ROWS`].
-    pub(super) fn row(self, scope: &Scope<'_>, customer: Uuid, known_until: Option<Position>) -> [Value; 20] {
+    pub(super) fn row(self, scope: &Scope<'_>, customer: Uuid, known_until: Option<Position>) -> [Value; 28] {
+        let deed = self.deed_word();
         let Standing { now_at, now_stage, superseded_by, voided } = self.standing;
         values![
             scope.tenant.0,
@@ -172,6 +199,14 @@ impl Line {
             superseded_by,
             voided,
             self.other,
+            self.made_by.as_str(),
+            deed,
+            self.deed.whom,
+            self.deed.about_stage,
+            self.deed.about_at,
+            self.deed.next_at,
+            self.deed.chars,
+            self.deed.overrides,
         ]
     }
 }

@@ -1,14 +1,27 @@
-//! Figures: how long, from where to where, along which paths, when.
+//! Figures: how long, from where to where, along which paths, when; and reports about the record, reps and pilots.
 
 mod dwell;
 mod flows;
 mod heatmap;
+mod latency;
 mod paths;
+mod pilots;
+mod quality;
+mod reps;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Site;
+use super::filter::Between;
+use crate::app::Caller;
+use crate::domain::Label;
+use crate::http::Moment;
+use crate::problem::Problem;
+use crate::projections::{At, Definition, Window};
+
+/// The most days that a parameter may say.
+const MOST_DAYS: u32 = 3650;
 
 pub(super) fn router() -> OpenApiRouter<Site> {
     OpenApiRouter::new()
@@ -16,4 +29,46 @@ pub(super) fn router() -> OpenApiRouter<Site> {
         .routes(routes!(flows::flows))
         .routes(routes!(paths::paths))
         .routes(routes!(heatmap::heatmap))
+        .routes(routes!(latency::latency))
+        .routes(routes!(quality::quality))
+        .routes(routes!(reps::reps))
+        .routes(routes!(pilots::pilot))
+}
+
+/// The two times, once every read model that a report looks at is fresh enough.
+async fn of_all(moment: &Moment, site: &Site, caller: &Caller) -> Result<At, Problem> {
+    for model in ["board", "timeline"] {
+        moment.wait(site, caller, model).await?;
+    }
+    moment.at(site, caller, "dwell").await
+}
+
+/// A pipeline with all of its versions.
+async fn definition(site: &Site, caller: &Caller, key: &str) -> Result<Definition, Problem> {
+    let pipeline = site.app.pipelines.find(caller.tenant, key, None).await?;
+    let versions = site.app.pipelines.versions(caller.tenant, key).await?;
+    Ok(Definition { pipeline, versions })
+}
+
+/// A number of days, at most ten years, in seconds.
+fn days(parameter: &str, given: Option<u32>, usual: u32) -> Result<u64, Problem> {
+    let days = given.unwrap_or(usual);
+    if !(1..=MOST_DAYS).contains(&days) {
+        let message = Label::new(
+            format!("应在 1 至 {MOST_DAYS} 天之间。"),
+            format!("It must be between 1 and {MOST_DAYS} days."),
+        );
+        return Err(Problem::invalid_value(parameter, message));
+    }
+    Ok(u64::from(days) * 24 * 60 * 60)
+}
+
+/// A window whose end is not before its beginning.
+fn in_order(between: Between) -> Result<Window, Problem> {
+    let window = Window::from(between);
+    if window.from.zip(window.to).is_some_and(|(from, to)| to < from) {
+        let message = Label::new("结束时间早于开始时间。", "The end is before the beginning.");
+        return Err(Problem::invalid_value("to", message));
+    }
+    Ok(window)
 }

@@ -1,13 +1,17 @@
 //! Listing pipelines.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::State;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Authority;
 use crate::domain::Pipeline;
 use crate::domain::pipeline::PipelineKind;
+use crate::domain::pipeline::version::Publication;
 use crate::http::Query;
 use crate::http::answer::List;
 use crate::http::language::Wanted;
@@ -31,6 +35,39 @@ pub(super) struct PipelineSummary {
     name: String,
     /// The ids of its stages, in order.
     stages: Vec<String>,
+    /// The versions that a team tries or has tried, oldest first.
+    pilots: Vec<PilotSummary>,
+}
+
+/// A version that one team tries for a period.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct PilotSummary {
+    /// Names the pilot: the pipeline and the version, as `GET /v1/pilots/{id}` takes it.
+    #[schema(example = "landian-6@2")]
+    id: String,
+    /// The version.
+    version: u32,
+    /// The team.
+    team: String,
+    /// From when it is tried.
+    from: DateTime<Utc>,
+    /// Until when, exclusive; null for without end.
+    until: Option<DateTime<Utc>>,
+}
+
+impl PilotSummary {
+    /// The pilot that a published version is; none of versions for everybody.
+    fn of(publication: &Publication) -> Option<Self> {
+        let team = publication.team.as_ref()?;
+        let pipeline = &publication.pipeline;
+        Some(Self {
+            id: format!("{}@{}", pipeline.key, pipeline.version),
+            version: pipeline.version,
+            team: team.id.clone(),
+            from: publication.in_force_from,
+            until: team.until,
+        })
+    }
 }
 
 /// List the pipelines
@@ -45,7 +82,13 @@ pub(super) async fn list(
     _: Query<Nothing>,
 ) -> Result<Json<List<PipelineSummary>>, Problem> {
     let latest = site.app.pipelines.latest(caller.tenant).await?;
-    let summary = |pipeline: &Pipeline| PipelineSummary {
+    let mut pilots = HashMap::new();
+    for key in latest.keys() {
+        let versions = site.app.pipelines.versions(caller.tenant, key).await?;
+        pilots.insert(key.clone(), versions.all().iter().filter_map(PilotSummary::of).collect::<Vec<_>>());
+    }
+    let mut summary = |pipeline: &Pipeline| PipelineSummary {
+        pilots: pilots.remove(&pipeline.key).unwrap_or_default(),
         key: pipeline.key.clone(),
         version: pipeline.version,
         kind: pipeline.kind,

@@ -32,11 +32,11 @@ pub struct Window {
 }
 
 impl Window {
-    fn begin(&self) -> Option<Micros> {
+    pub(crate) fn begin(&self) -> Option<Micros> {
         self.from.map(|from| from.timestamp_micros())
     }
 
-    fn end(&self, at: &At) -> Micros {
+    pub(crate) fn end(&self, at: &At) -> Micros {
         self.to.map_or(at.micros(), |to| to.timestamp_micros().min(at.micros()))
     }
 
@@ -78,7 +78,7 @@ async fn selected(
 
 /// The stages in the order in which they are shown: the pipeline's, then what else was met, by code points. With
 /// each its number in the histories, where it was met at all.
-fn in_order(histories: &Histories, pipeline: &Pipeline) -> Vec<(String, Option<u32>)> {
+pub(crate) fn in_order(histories: &Histories, pipeline: &Pipeline) -> Vec<(String, Option<u32>)> {
     let mut stages: Vec<(String, Option<u32>)> =
         pipeline.stages.iter().map(|stage| (stage.id.clone(), histories.stages.find(&stage.id))).collect();
     let known: HashMap<&str, ()> = pipeline.stages.iter().map(|stage| (stage.id.as_str(), ())).collect();

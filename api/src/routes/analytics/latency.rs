@@ -1,0 +1,79 @@
+//! How long after the fact changes are recorded.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{in_order, of_all};
+use crate::auth::Authority;
+use crate::auth::sight::reads_people;
+use crate::domain::Label;
+use crate::http::answer::Reading;
+use crate::http::{Key, Moment, Query, page};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{LatencyQuery, LatencyReport, Window};
+use crate::routes::Site;
+use crate::routes::filter::{Between, Who};
+
+/// A change is to be recorded within a day unless told otherwise.
+const DAY: u64 = 24 * 60 * 60;
+/// The longest that may be asked about: a hundred years.
+const LONGEST: u64 = 100 * 366 * DAY;
+
+/// What is late, and which page of the late changes.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Measure {
+    /// How late a change may be recorded, in seconds: 86400 unless given. Exactly that is in time.
+    #[param(maximum = 3162240000u64)]
+    sla_seconds: Option<u64>,
+    /// How many late changes at most: 50 unless given, 500 at most.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Read how late changes are recorded
+///
+/// The instant of recording less the instant at which it happened, of what people recorded in the window: quantiles by
+/// linear interpolation, the share later than permitted with Wilson's interval, by who recorded it and by stage, and the
+/// late ones listed. Imports, rules and migrations are counted apart, corrections stand in a line of their own. `forecast`
+/// sets what was known at the end of the window beside what is known of it now.
+#[utoipa::path(
+    get, path = "/v1/latency/{pipeline}", tag = "analytics",
+    params(("pipeline" = String, Path, description = "The pipeline."), Measure, Between, Who, Moment),
+    responses(
+        (status = 200, description = "The delays, in seconds.", body = LatencyReport),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn latency(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(key): Key,
+    Query(measure, between, who, moment): Query<Measure, Between, Who, Moment>,
+) -> Result<Reading<LatencyReport>, Problem> {
+    let pipeline = site.app.pipelines.find(caller.tenant, &key, None).await?;
+    let sla_seconds = measure.sla_seconds.unwrap_or(DAY);
+    if sla_seconds > LONGEST {
+        let message = Label::new(format!("最多 {LONGEST} 秒。"), format!("It is at most {LONGEST} seconds."));
+        return Err(Problem::invalid_value("sla_seconds", message));
+    }
+    let limit = page::limit(measure.limit)? as usize;
+    let window: Window = in_order(between)?;
+    let at = of_all(&moment, &site, &caller).await?;
+    let filter = who.filter(&site, &caller, &at).await?;
+    let end: DateTime<Utc> = window.to.map_or(at.effective_at, |to| to.min(at.effective_at));
+    let known_then = site.app.store.position_at(caller.tenant, end).await?;
+    let cursor = measure.cursor;
+    let query = LatencyQuery { at, window, filter, sla_seconds, known_then, cursor, limit };
+    let mut report = site.app.projections.latency(caller.tenant, &pipeline, &query).await?;
+    if !reads_people(&caller.actor) {
+        report.items.iter_mut().for_each(|late| late.customer_name = None);
+    }
+    Ok(Reading { position: report.position, body: report })
+}

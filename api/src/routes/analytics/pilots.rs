@@ -1,0 +1,143 @@
+//! What a pilot brings.
+
+use axum::extract::State;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{days, definition, of_all};
+use crate::auth::Authority;
+use crate::domain::pipeline::version::Pilot;
+use crate::http::answer::Reading;
+use crate::http::{Key, Moment, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{At, PilotComparison, PilotQuery};
+use crate::routes::Site;
+
+/// More than so many days of silence is a leak, unless told otherwise.
+const SILENT_DAYS: u32 = 7;
+/// Deals are looked for within so many days of a cycle's beginning, unless told otherwise: a pilot's two weeks.
+const HORIZON_DAYS: u32 = 14;
+
+/// By which measures.
+#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Measure {
+    /// A customer leaks after more than so many days without activity: 7 unless given.
+    #[param(minimum = 1, maximum = 3650)]
+    silent_days: Option<u32>,
+    /// Deals are looked for within so many days of a cycle's beginning: 14 unless given.
+    #[param(minimum = 1, maximum = 3650)]
+    horizon_days: Option<u32>,
+}
+
+/// A pilot and what it brings.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct PilotReply {
+    /// Names the pilot.
+    #[schema(example = "landian-6@2")]
+    id: String,
+    /// The pipeline.
+    pipeline: String,
+    /// The version that is tried.
+    version: u32,
+    /// The team that tries it.
+    team: String,
+    /// From when.
+    from: DateTime<Utc>,
+    /// Until when, exclusive; null for without end.
+    until: Option<DateTime<Utc>>,
+    /// The business instant asked about.
+    effective_at: DateTime<Utc>,
+    /// The reps of the team at the instant at which the pilot is judged, in order.
+    members: Vec<String>,
+    /// The figures.
+    #[serde(flatten)]
+    comparison: PilotComparison,
+}
+
+/// Read what a pilot brings
+///
+/// A pilot is a version of a pipeline that was published for a team; its id is `{pipeline}@{version}`. The customers of the
+/// team's reps are set beside those of all other reps, over the pilot's period up to the instant asked about: the leak rate,
+/// how long deals take (Kaplan–Meier with delayed entry, and the log-rank test), and the win rate, each with 95% intervals;
+/// differences with Newcombe's.
+#[utoipa::path(
+    get, path = "/v1/pilots/{id}", tag = "analytics",
+    params(("id" = String, Path, description = "The pilot.", example = "landian-6@2"), Measure, Moment),
+    responses(
+        (status = 200, description = "The comparison; null where a figure does not exist.", body = PilotReply),
+        (status = 404, description = "There is no such pilot.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn pilot(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(id): Key,
+    Query(measure, moment, ..): Query<Measure, Moment>,
+) -> Result<Reading<PilotReply>, Problem> {
+    let unknown = || Problem::not_found("pilot", &id);
+    let (key, version) = read_id(&id).ok_or_else(unknown)?;
+    let definition = definition(&site, &caller, key).await?;
+    let published = definition.versions.version(version).ok_or_else(unknown)?;
+    let pilot = published.team.clone().ok_or_else(unknown)?;
+    let from = published.in_force_from;
+    let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
+    let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
+    let asked = of_all(&moment, &site, &caller).await?;
+    let at = At { effective_at: judged_at(&pilot, asked.effective_at), ..asked };
+    let company = site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
+    let team = company.people.teams.get(&pilot.id).map(|team| team.members.clone()).unwrap_or_default();
+    let query = PilotQuery { at, from, team, silence_seconds, horizon_seconds };
+    let comparison = site.app.projections.pilot(caller.tenant, &definition, &query).await?;
+    let body = PilotReply {
+        pipeline: key.to_owned(),
+        version,
+        team: pilot.id,
+        from,
+        until: pilot.until,
+        effective_at: asked.effective_at,
+        members: query.team.into_iter().collect(),
+        comparison,
+        id,
+    };
+    Ok(Reading { position: body.comparison.position, body })
+}
+
+/// A pipeline's key and a version's number, of `{pipeline}@{version}`.
+fn read_id(id: &str) -> Option<(&str, u32)> {
+    let (key, version) = id.rsplit_once('@')?;
+    let canonical = |version: &u32| version.to_string() == id[key.len() + 1..];
+    Some((key, version.parse().ok().filter(canonical)?))
+}
+
+/// A pilot is judged at the last instant at which it is in force, or now if that is still to come.
+fn judged_at(pilot: &Pilot, now: DateTime<Utc>) -> DateTime<Utc> {
+    let last = pilot.until.and_then(|until| until.checked_sub_signed(TimeDelta::microseconds(1)));
+    last.map_or(now, |last| last.min(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pilot_is_named_by_its_pipeline_and_version_in_one_way_only() {
+        assert_eq!(read_id("sales@2"), Some(("sales", 2)));
+        assert_eq!(read_id("a@b@10"), Some(("a@b", 10)));
+        for wrong in ["sales", "sales@", "sales@02", "sales@+2", "sales@-1", "sales@99999999999"] {
+            assert_eq!(read_id(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn it_is_judged_just_before_its_end_or_now() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let until = |until| Pilot { until, ..Pilot::default() };
+        assert_eq!(judged_at(&until(None), now), now);
+        assert_eq!(judged_at(&until(Some(now + TimeDelta::days(1))), now), now);
+        assert_eq!(judged_at(&until(Some(now)), now), now - TimeDelta::microseconds(1));
+    }
+}

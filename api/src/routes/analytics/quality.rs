@@ -1,0 +1,119 @@
+//! How well the record of a pipeline is kept.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{days, definition, in_order, of_all};
+use crate::app::Caller;
+use crate::auth::Authority;
+use crate::auth::sight::reads_people;
+use crate::http::answer::Reading;
+use crate::http::{Key, Moment, Query, page};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{Definition, Pages, QualityQuery, QualityReport};
+use crate::routes::Site;
+use crate::routes::filter::{Between, Who};
+
+/// More than so many days of silence is too long, unless told otherwise.
+const SILENT_DAYS: u32 = 7;
+/// Customers are to go on from a stage within so many days, unless told otherwise.
+const HORIZON_DAYS: u32 = 30;
+
+/// The lists of the report.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ListName {
+    /// Moves for which conditions were passed over.
+    Overrides,
+    /// Open customers who leak.
+    Leaking,
+    /// Open customers who stand still.
+    Stagnant,
+    /// Contradictions.
+    Conflicts,
+}
+
+impl ListName {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Overrides => "overrides",
+            Self::Leaking => "leaking",
+            Self::Stagnant => "stagnant",
+            Self::Conflicts => "conflicts",
+        }
+    }
+}
+
+/// By which measures, and which page of which list.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Measure {
+    /// More than so many days without activity is too long: 7 unless given.
+    #[param(minimum = 1, maximum = 3650)]
+    silent_days: Option<u32>,
+    /// Customers are to go on from a stage within so many days: 30 unless given.
+    #[param(minimum = 1, maximum = 3650)]
+    horizon_days: Option<u32>,
+    /// The list that the cursor is of: the others come without items then.
+    #[param(inline)]
+    list: Option<ListName>,
+    /// The `next_cursor` of that list's page before. Needs `list`.
+    cursor: Option<String>,
+    /// How many items of each list at most: 50 unless given, 500 at most.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+}
+
+/// Read how well the record is kept
+///
+/// Overrides, corrections for each hundred changes, moves without a word, the share of automatic changes, the use of stages,
+/// stages from which fewer go on than used to (a one-sided two-proportion test with Benjamini and Hochberg's rate of false
+/// discoveries over the stages), open customers who leak or stand still, the health of the funnel, and contradictions.
+/// Shares come with Wilson's 95% interval.
+#[utoipa::path(
+    get, path = "/v1/quality/{pipeline}", tag = "analytics",
+    params(("pipeline" = String, Path, description = "The pipeline."), Measure, Between, Who, Moment),
+    responses(
+        (status = 200, description = "The report; null where a figure does not exist.", body = QualityReport),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn quality(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(key): Key,
+    Query(measure, between, who, moment): Query<Measure, Between, Who, Moment>,
+) -> Result<Reading<QualityReport>, Problem> {
+    let definition = definition(&site, &caller, &key).await?;
+    let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
+    let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
+    if measure.cursor.is_some() && measure.list.is_none() {
+        return Err(Problem::missing_parameter("list"));
+    }
+    let list = measure.list.map(|list| list.as_str().to_owned());
+    let pages = Pages { list, cursor: measure.cursor, limit: page::limit(measure.limit)? as usize };
+    let window = in_order(between)?;
+    let at = of_all(&moment, &site, &caller).await?;
+    let filter = who.filter(&site, &caller, &at).await?;
+    let query = QualityQuery { at, window, filter, pages, silence_seconds, horizon_seconds };
+    let others = others(&site, &caller, &key).await?;
+    let projections = &site.app.projections;
+    let mut report = projections.quality(caller.tenant, &definition, &others, &query).await?;
+    if !reads_people(&caller.actor) {
+        report.unname();
+    }
+    Ok(Reading { position: report.position, body: report })
+}
+
+/// The tenant's other pipelines.
+async fn others(site: &Site, caller: &Caller, key: &str) -> Result<Vec<Definition>, Problem> {
+    let latest = site.app.pipelines.latest(caller.tenant).await?;
+    let mut others = Vec::new();
+    for other in latest.keys().filter(|other| *other != key) {
+        others.push(definition(site, caller, other).await?);
+    }
+    Ok(others)
+}

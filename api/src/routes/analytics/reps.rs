@@ -1,0 +1,101 @@
+//! What each rep does, and what comes of it.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{days, definition, in_order, of_all};
+use crate::app::Caller;
+use crate::auth::Authority;
+use crate::http::answer::Reading;
+use crate::http::page::Page;
+use crate::http::{Moment, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{Attribution, Definition, RepsQuery, RepsReport};
+use crate::routes::Site;
+use crate::routes::filter::{self, Between};
+
+/// More than so many days of silence is too long, unless told otherwise.
+const SILENT_DAYS: u32 = 7;
+
+/// What is set beside the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Comparison {
+    /// The window of the same length that ends just before it begins.
+    Previous,
+}
+
+/// Whose figures, and how they are made.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Measure {
+    /// Only what happened in this pipeline; in all when absent.
+    pipeline: Option<String>,
+    /// Only the reps of this team, as it was at the instant asked about.
+    #[param(example = "north")]
+    team: Option<String>,
+    /// To whom deals are credited: `owner_at_entry` of the cycle, `owner_at_conversion` (unless given), or everybody who
+    /// owned the customer in between, by `time_share`.
+    #[serde(default)]
+    #[param(inline)]
+    attribution: Attribution,
+    /// `previous` sets the window of the same length before beside it. Needs `from`.
+    #[param(inline)]
+    compare: Option<Comparison>,
+    /// A customer is sat on after more than so many days without activity: 7 unless given.
+    #[param(minimum = 1, maximum = 3650)]
+    silent_days: Option<u32>,
+}
+
+/// Read the reps' figures
+///
+/// By rep, from the intervals in which it owned a customer: new customers, deals and what they were worth by currency, the
+/// win rate with Wilson's interval, conversations, how often and how long their records are, the stage in which its
+/// customers stay longest (Kaplan–Meier with delayed entry), claims, releases, reclaims, customers revived and sat on.
+#[utoipa::path(
+    get, path = "/v1/reps", tag = "analytics",
+    params(Measure, Between, Page, Moment),
+    responses(
+        (status = 200, description = "The reps, in the order of their names.", body = RepsReport),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn reps(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Query(measure, between, page, moment): Query<Measure, Between, Page, Moment>,
+) -> Result<Reading<RepsReport>, Problem> {
+    let definitions = definitions(&site, &caller, measure.pipeline.as_deref()).await?;
+    let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
+    let limit = page.limit()? as usize;
+    let window = in_order(between)?;
+    let compare = measure.compare == Some(Comparison::Previous);
+    if compare && window.from.is_none() {
+        return Err(Problem::missing_parameter("from"));
+    }
+    let at = of_all(&moment, &site, &caller).await?;
+    let reps = match &measure.team {
+        Some(team) => Some(filter::reps(&site, &caller, team, &at).await?),
+        None => None,
+    };
+    let (attribution, after) = (measure.attribution, page.cursor().map(str::to_owned));
+    let query = RepsQuery { at, window, reps, attribution, compare, silence_seconds, after, limit };
+    let report = site.app.projections.reps(caller.tenant, &definitions, &query).await?;
+    Ok(Reading { position: report.position, body: report })
+}
+
+/// The pipeline that was named, or all of them.
+async fn definitions(site: &Site, caller: &Caller, named: Option<&str>) -> Result<Vec<Definition>, Problem> {
+    if let Some(key) = named {
+        return Ok(vec![definition(site, caller, key).await?]);
+    }
+    let latest = site.app.pipelines.latest(caller.tenant).await?;
+    let mut all = Vec::new();
+    for key in latest.keys() {
+        all.push(definition(site, caller, key).await?);
+    }
+    Ok(all)
+}

@@ -1,0 +1,131 @@
+//! The passes of a journey, from entry to an end: the unit of conversion.
+
+use waymark_domain::pipeline::StageType;
+
+use super::history::visits;
+use super::{Micros, Record, Visit};
+
+/// What each stage means, by its number; none for a stage that no definition has.
+pub type Kinds = [Option<StageType>];
+
+/// One pass of a journey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cycle {
+    /// Which, from 1.
+    pub cycle: u32,
+    /// When it began.
+    pub began: Micros,
+    /// Its stays, in order; there is at least one.
+    pub visits: Vec<Visit>,
+}
+
+/// How a cycle ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// In a deal: when it was first won.
+    Won(Micros),
+    /// Without one: when it was lost.
+    Lost(Micros),
+}
+
+impl Outcome {
+    /// When.
+    #[must_use]
+    pub fn at(self) -> Micros {
+        match self {
+            Self::Won(at) | Self::Lost(at) => at,
+        }
+    }
+}
+
+/// The cycles that a journey's records make, in order.
+#[must_use]
+pub fn cycles(records: &[Record]) -> Vec<Cycle> {
+    let mut cycles: Vec<Cycle> = Vec::new();
+    for visit in visits(records) {
+        match cycles.last_mut() {
+            Some(last) if last.cycle == visit.cycle => last.visits.push(visit),
+            _ => cycles.push(Cycle { cycle: visit.cycle, began: visit.entered, visits: vec![visit] }),
+        }
+    }
+    cycles
+}
+
+fn kind(kinds: &Kinds, stage: u32) -> Option<StageType> {
+    kinds.get(stage as usize).copied().flatten()
+}
+
+impl Cycle {
+    /// How it ended, if it has. A cycle that was won stays won whatever followed; one that went back from lost is open.
+    #[must_use]
+    pub fn outcome(&self, kinds: &Kinds) -> Option<Outcome> {
+        let is = |visit: &&Visit, wanted| kind(kinds, visit.stage) == Some(wanted);
+        if let Some(won) = self.visits.iter().find(|visit| is(visit, StageType::Won)) {
+            return Some(Outcome::Won(won.entered));
+        }
+        let last = self.visits.last()?;
+        is(&last, StageType::Lost).then_some(Outcome::Lost(last.entered))
+    }
+
+    /// The stay in which it stands, or stood last.
+    #[must_use]
+    pub fn last(&self) -> Option<&Visit> {
+        self.visits.last()
+    }
+
+    /// When it first entered a stage.
+    #[must_use]
+    pub fn first_entry(&self, stage: u32) -> Option<Micros> {
+        self.visits.iter().find(|visit| visit.stage == stage).map(|visit| visit.entered)
+    }
+
+    /// Whether it was ever in a stage that is neither the entry stage nor an end.
+    #[must_use]
+    pub fn used_an_intermediate(&self, entry: Option<u32>, kinds: &Kinds) -> bool {
+        self.visits.iter().any(|visit| {
+            Some(visit.stage) != entry && !kind(kinds, visit.stage).is_some_and(StageType::is_final)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::How;
+    use super::*;
+
+    const KINDS: [Option<StageType>; 4] =
+        [Some(StageType::Open), Some(StageType::Open), Some(StageType::Won), Some(StageType::Lost)];
+
+    fn journey(records: &[(Micros, u32, u32)]) -> Vec<Cycle> {
+        let record = |(at, stage, cycle): &(Micros, u32, u32)| Record {
+            at: *at,
+            stage: *stage,
+            actor: 0,
+            cycle: *cycle,
+            repeat: false,
+            version: 1,
+            how: How::default(),
+        };
+        cycles(&records.iter().map(record).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn lost_and_won_later_is_one_lost_cycle_and_one_won() {
+        let found = journey(&[(1, 0, 1), (2, 3, 1), (5, 0, 2), (9, 2, 2)]);
+        let outcomes: Vec<_> = found.iter().map(|cycle| cycle.outcome(&KINDS)).collect();
+        assert_eq!(outcomes, [Some(Outcome::Lost(2)), Some(Outcome::Won(9))]);
+        assert_eq!(found[1].began, 5);
+    }
+
+    #[test]
+    fn what_went_back_from_lost_is_open_and_what_was_won_stays_won() {
+        assert_eq!(journey(&[(1, 0, 1), (2, 3, 1), (3, 0, 1)])[0].outcome(&KINDS), None);
+        assert_eq!(journey(&[(1, 2, 1), (2, 3, 1)])[0].outcome(&KINDS), Some(Outcome::Won(1)));
+    }
+
+    #[test]
+    fn from_the_entry_straight_to_an_end_nothing_lies_between() {
+        assert!(!journey(&[(1, 0, 1), (2, 2, 1)])[0].used_an_intermediate(Some(0), &KINDS));
+        assert!(journey(&[(1, 0, 1), (2, 1, 1), (3, 2, 1)])[0].used_an_intermediate(Some(0), &KINDS));
+    }
+}

@@ -1,0 +1,107 @@
+//! Reports that look at more than one read model at once: how well the record is kept, what reps do, what pilots bring.
+
+pub(crate) mod latency;
+pub(crate) mod page;
+pub(crate) mod pilots;
+pub(crate) mod quality;
+pub(crate) mod reps;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use waymark_eventstore::Position;
+
+use crate::ask::{At, Filter, View};
+use crate::board::past::{self, Pasts};
+use crate::dwell::Window;
+use crate::error::Result;
+use crate::figures::proportion::{self, SMALL};
+use crate::figures::{Histories, Micros};
+use crate::{board, dwell, timeline, work};
+
+/// A share with its 95% interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct ShareReport {
+    /// The share, from 0 to 1.
+    pub share: f64,
+    /// The lower end of Wilson's 95% interval.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// Whether it rests on fewer than 20: then the interval is all that it says.
+    pub small: bool,
+}
+
+impl ShareReport {
+    /// Of successes among trials; none without trials.
+    pub(crate) fn of(successes: f64, trials: f64) -> Option<Self> {
+        let share = proportion::wilson(successes, trials)?;
+        Some(Self { share: share.share, low: share.low, high: share.high, small: trials < SMALL })
+    }
+
+    /// Of counts.
+    pub(crate) fn of_counts(successes: usize, trials: usize) -> Option<Self> {
+        Self::of(successes as f64, trials as f64)
+    }
+}
+
+/// The last position that counts in every read model that reports look at. Afterwards the view is at that moment.
+async fn known(view: &mut View, at: &At) -> Result<Position> {
+    for model in [timeline::NAME, board::NAME, dwell::NAME] {
+        view.turn_to(model).await?;
+    }
+    Ok(view.known(at))
+}
+
+/// What customers were like, as known at a position.
+async fn pasts(view: &mut View, known: Position) -> Result<Pasts> {
+    view.turn_to(board::NAME).await?;
+    past::load(view, known).await
+}
+
+/// The journeys of a pipeline whose customers pass a filter at the instant asked about.
+async fn journeys(
+    view: &mut View,
+    pipeline: &str,
+    at: &At,
+    known: Position,
+    filter: &Filter,
+) -> Result<Arc<Histories>> {
+    view.turn_to(dwell::NAME).await?;
+    let histories = dwell::load(view, pipeline, known).await?;
+    if filter.is_empty() {
+        return Ok(histories);
+    }
+    let pasts = pasts(view, known).await?;
+    Ok(Arc::new(kept(&histories, &pasts, at, filter)))
+}
+
+fn kept(histories: &Histories, pasts: &Pasts, at: &At, filter: &Filter) -> Histories {
+    histories
+        .keep(|customer, _| pasts.get(&customer).is_some_and(|past| past::passes(past, at.micros(), filter)))
+}
+
+/// What customers are called, of those who have a name that is known.
+async fn names(view: &mut View, ids: &[Uuid]) -> Result<HashMap<Uuid, String>> {
+    Ok(work::names(view, ids).await?.into_iter().collect())
+}
+
+/// A window in microseconds, both ends inclusive; its end is no later than the instant asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    from: Micros,
+    to: Micros,
+}
+
+impl Span {
+    fn of(window: &Window, at: &At) -> Self {
+        Self { from: window.begin().unwrap_or(Micros::MIN), to: window.end(at) }
+    }
+
+    fn holds(&self, instant: Micros) -> bool {
+        self.from <= instant && instant <= self.to
+    }
+}

@@ -1,0 +1,239 @@
+//! What a pilot brings: a version of a pipeline that one team tries for a period, beside everybody else in that period.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use waymark_domain::Owner;
+use waymark_eventstore::Position;
+
+use super::page::Pages;
+use super::quality::{Definition, Ground, QualityQuery, open};
+use super::reps::owners;
+use super::{ShareReport, known, pasts};
+use crate::ask::{At, Filter, View};
+use crate::dwell::Window;
+use crate::error::Result;
+use crate::figures::Micros;
+use crate::figures::credit::owner_at;
+use crate::figures::cycles::{Outcome, cycles};
+use crate::figures::incidence::aalen_johansen;
+use crate::figures::logrank::log_rank;
+use crate::figures::proportion::{difference, normal_beyond, two_proportions};
+use crate::figures::survival::{Subject, kaplan_meier};
+
+/// The cause of a cycle that was won, among the ends of cycles.
+const WON: u32 = 0;
+/// The cause of one that was lost.
+const LOST: u32 = 1;
+
+/// What is asked about a pilot.
+#[derive(Debug, Clone)]
+pub struct PilotQuery {
+    /// The two times: the instant is that at which the pilot is judged, its end at the latest.
+    pub at: At,
+    /// When it began.
+    pub from: DateTime<Utc>,
+    /// The reps of its team then.
+    pub team: BTreeSet<String>,
+    /// More than so many seconds without activity is too long.
+    pub silence_seconds: u64,
+    /// Within so many seconds of its beginning a cycle is looked for a deal.
+    pub horizon_seconds: u64,
+}
+
+/// How long deals take.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct CycleTime {
+    /// Cycles under observation in the period. One that began before it is observed from the age it had when the period began.
+    pub subjects: usize,
+    /// Those that ended in the period, won or lost.
+    pub events: usize,
+    /// The Kaplan–Meier median of the time from entry to the end; null where half of them have not ended.
+    pub median_seconds: Option<f64>,
+    /// The lower 95% limit of the median.
+    pub median_low_seconds: Option<f64>,
+    /// The upper one.
+    pub median_high_seconds: Option<f64>,
+    /// The mean time as far as it lies within the horizon.
+    pub restricted_mean_seconds: f64,
+}
+
+/// One side of the comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct PilotSide {
+    /// Customers in open stages when the pilot is judged.
+    pub open: usize,
+    /// Those without a contact ahead and without activity for longer than is permitted.
+    pub leaking: usize,
+    /// Their share: the leak rate.
+    pub leak_rate: Option<ShareReport>,
+    /// How long deals take.
+    pub cycle_time: CycleTime,
+    /// Cycles won in the period.
+    pub won: usize,
+    /// Cycles lost in it.
+    pub lost: usize,
+    /// Won among won and lost.
+    pub conversion: Option<ShareReport>,
+    /// The share of cycles that are won within the horizon of their beginning, with losing as the competing end
+    /// (Aalen–Johansen); null without cycles.
+    pub won_within_horizon: Option<f64>,
+}
+
+/// How far two shares lie apart.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct DifferenceReport {
+    /// The pilot's share less the rest's.
+    pub difference: f64,
+    /// The lower end of the 95% interval of the difference (Newcombe's method 10).
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// The two-sided p value of the pooled two-proportion test; null where all or none succeeded.
+    pub p_value: Option<f64>,
+}
+
+/// A pilot beside everybody else.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct PilotComparison {
+    /// The business instant at which it is judged.
+    pub judged_at: DateTime<Utc>,
+    /// The instant of knowledge asked about.
+    pub known_at: DateTime<Utc>,
+    /// How far the read models had come.
+    pub position: Position,
+    /// More than so many seconds without activity is too long.
+    pub silence_seconds: u64,
+    /// Up to here restricted means go, and within this deals are looked for.
+    pub horizon_seconds: u64,
+    /// Customers of the team's reps: owned by them when the pilot is judged (leaks), or when their cycle began, at the
+    /// earliest when the pilot did (cycles).
+    pub pilot: PilotSide,
+    /// Customers of all other reps. Those in pools are on neither side.
+    pub rest: PilotSide,
+    /// How the leak rates differ.
+    pub leak_rate: Option<DifferenceReport>,
+    /// How the conversions differ.
+    pub conversion: Option<DifferenceReport>,
+    /// The two-sided p value of the log-rank test of the cycle times; null where they cannot be told apart.
+    pub cycle_time_p_value: Option<f64>,
+}
+
+/// A side in the making.
+#[derive(Default)]
+struct Gathered {
+    open: usize,
+    leaking: usize,
+    subjects: Vec<Subject>,
+}
+
+/// The comparison of a pilot of a pipeline.
+pub(crate) async fn pilot(
+    view: &mut View,
+    definition: &Definition,
+    query: &PilotQuery,
+) -> Result<PilotComparison> {
+    let known = known(view, &query.at).await?;
+    let position = view.position;
+    let pasts = Arc::new(pasts(view, known).await?);
+    let asked = QualityQuery {
+        at: query.at,
+        window: Window { from: Some(query.from), to: None },
+        filter: Filter::default(),
+        pages: Pages::default(),
+        silence_seconds: query.silence_seconds,
+        horizon_seconds: query.horizon_seconds,
+    };
+    let ground = Ground::read(view, definition, &asked, known, pasts).await?;
+    let mut sides = [Gathered::default(), Gathered::default()];
+    for one in open::open(view, &ground).await? {
+        let Some(Owner::Rep(rep)) = ground.past(one.customer).map(|past| &past.owner) else { continue };
+        let side = &mut sides[usize::from(!query.team.contains(rep))];
+        side.open += 1;
+        side.leaking += usize::from(one.health.leaking);
+    }
+    gather(&mut sides, &ground, &query.team);
+    let horizon = i64::try_from(query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+    let cycle_time_p_value = log_rank(&sides[0].subjects, &sides[1].subjects);
+    let [pilot, rest] = sides.map(|side| side.report(horizon));
+    let leaks = |side: &PilotSide| (side.leaking as f64, side.open as f64);
+    let wins = |side: &PilotSide| (side.won as f64, (side.won + side.lost) as f64);
+    Ok(PilotComparison {
+        judged_at: query.at.effective_at,
+        known_at: query.at.known_at,
+        position,
+        silence_seconds: query.silence_seconds,
+        horizon_seconds: query.horizon_seconds,
+        leak_rate: apart(leaks(&pilot), leaks(&rest)),
+        conversion: apart(wins(&pilot), wins(&rest)),
+        cycle_time_p_value,
+        pilot,
+        rest,
+    })
+}
+
+/// The cycles that were under way in the period, each from the age it had when it came under observation.
+fn gather(sides: &mut [Gathered; 2], ground: &Ground<'_>, team: &BTreeSet<String>) {
+    let (from, to) = (ground.span.from, ground.span.to);
+    for (journey, records) in ground.histories.journeys(to) {
+        let Some(past) = ground.pasts.get(&ground.histories.customer(journey)) else { continue };
+        let owners = owners(past);
+        let watched = ground.histories.ended(journey, to).map_or(to, |(at, _)| at.min(to));
+        for cycle in cycles(records) {
+            let outcome = cycle.outcome(&ground.kinds);
+            let end = outcome.map_or(watched, Outcome::at);
+            let seen = cycle.began.max(from);
+            if end < seen || end > to {
+                continue;
+            }
+            let Some(rep) = owner_at(&owners, seen).flatten() else { continue };
+            let cause = outcome.map(|outcome| match outcome {
+                Outcome::Won(_) => WON,
+                Outcome::Lost(_) => LOST,
+            });
+            let subject = Subject { entry: seen - cycle.began, exit: end - cycle.began, cause };
+            // An age at which a cycle both came under observation and ended says nothing of how long it took.
+            if subject.exit > subject.entry || subject.entry == 0 {
+                sides[usize::from(!team.contains(rep))].subjects.push(subject);
+            }
+        }
+    }
+}
+
+impl Gathered {
+    fn report(self, horizon: Micros) -> PilotSide {
+        let Self { open, leaking, subjects } = self;
+        let curve = kaplan_meier(&subjects);
+        let (low, high) = curve.median_limits();
+        let ended = |cause| subjects.iter().filter(|subject| subject.cause == Some(cause)).count();
+        let (won, lost) = (ended(WON), ended(LOST));
+        let incidence = aalen_johansen(&subjects, horizon).get(&WON).copied().unwrap_or_default();
+        PilotSide {
+            open,
+            leaking,
+            leak_rate: ShareReport::of_counts(leaking, open),
+            cycle_time: CycleTime {
+                subjects: curve.subjects,
+                events: curve.events,
+                median_seconds: curve.reaches(0.5),
+                median_low_seconds: low,
+                median_high_seconds: high,
+                restricted_mean_seconds: curve.restricted_mean(horizon),
+            },
+            won,
+            lost,
+            conversion: ShareReport::of_counts(won, won + lost),
+            won_within_horizon: (!subjects.is_empty()).then_some(incidence.by_horizon),
+        }
+    }
+}
+
+/// How far two shares, each of successes and trials, lie apart.
+fn apart(pilot: (f64, f64), rest: (f64, f64)) -> Option<DifferenceReport> {
+    let found = difference(pilot, rest)?;
+    let p_value = two_proportions(pilot, rest).map(normal_beyond);
+    Some(DifferenceReport { difference: found.share, low: found.low, high: found.high, p_value })
+}

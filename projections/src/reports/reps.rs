@@ -1,0 +1,490 @@
+//! What each rep does with customers, and what comes of it. What belongs to a rep is told by the intervals in which it owned
+//! a customer.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use waymark_domain::Owner;
+use waymark_domain::customer::event::Money;
+use waymark_domain::money::decimals;
+use waymark_domain::pipeline::StageType;
+use waymark_eventstore::Position;
+
+use super::page::Pages;
+use super::quality::{Definition, Ground, QualityQuery, open};
+use super::{ShareReport, Span, known, pasts};
+use crate::ask::{At, Filter, View};
+use crate::board::MoneyReport;
+use crate::board::past::{self, Past, Pasts};
+use crate::dwell::Window;
+use crate::error::Result;
+use crate::figures::credit::{Attribution, Credit, credit, held, owner_at};
+use crate::figures::cycles::{Outcome, cycles};
+use crate::figures::history::{By, visits};
+use crate::figures::survival::{Subject, kaplan_meier};
+use crate::figures::{Micros, Record, seconds};
+use crate::timeline::deeds;
+
+/// Thirty days: the month of frequencies.
+const MONTH: f64 = 30.0 * 86_400.0;
+/// Up to here the mean stay of a rep's customers goes: ninety days.
+const HORIZON: Micros = 90 * 86_400 * 1_000_000;
+
+/// What is asked about reps.
+#[derive(Debug, Clone)]
+pub struct RepsQuery {
+    /// The two times.
+    pub at: At,
+    /// When what is counted happened.
+    pub window: Window,
+    /// Only these reps; everybody when none are given.
+    pub reps: Option<BTreeSet<String>>,
+    /// To whom deals are credited.
+    pub attribution: Attribution,
+    /// Whether the window of the same length before is wanted beside. The window has a beginning then.
+    pub compare: bool,
+    /// More than so many seconds without activity is too long.
+    pub silence_seconds: u64,
+    /// The rep after whom the page begins.
+    pub after: Option<String>,
+    /// How many reps at most.
+    pub limit: usize,
+}
+
+/// The stage in which a rep's customers stay longest.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SlowestStage {
+    /// The pipeline.
+    pub pipeline: String,
+    /// The stage.
+    pub stage: String,
+    /// Stays in it while the customer was the rep's.
+    pub stays: usize,
+    /// The Kaplan–Meier median of the stay; null where half of them have not left.
+    pub median_seconds: Option<f64>,
+    /// The mean stay as far as it lies within ninety days, by Kaplan–Meier: by it stages are compared.
+    pub restricted_mean_seconds: f64,
+}
+
+/// What a rep did in a window, and what came of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct RepFigures {
+    /// Journeys that began in the window, of customers that were the rep's then.
+    pub new_customers: usize,
+    /// Deals won in the window that are credited to the rep: a fraction where credit is shared by time.
+    pub won: f64,
+    /// Cycles lost in the window, credited alike.
+    pub lost: f64,
+    /// What the deals were worth when they were won, by currency, credited alike: what a deal won in part has brought where
+    /// that is known, else the amount.
+    pub won_amounts: Vec<MoneyReport>,
+    /// Won among won and lost.
+    pub conversion: Option<ShareReport>,
+    /// Conversations that the rep recorded.
+    pub follow_ups: usize,
+    /// Conversations for each customer and each thirty days that the rep owned it in the window; null where it owned none.
+    pub follow_ups_per_customer_month: Option<f64>,
+    /// How long the records of the conversations are on average, in characters. Those of erased customers are not known.
+    pub average_follow_up_chars: Option<f64>,
+    /// Where the rep's customers stay longest.
+    pub slowest_stage: Option<SlowestStage>,
+    /// Customers that the rep took from a pool.
+    pub claims: usize,
+    /// Customers that it gave back.
+    pub releases: usize,
+    /// Customers that a pool's clock took from it.
+    pub reclaims: usize,
+    /// Claims after which it made no contact in time.
+    pub missed_first_contacts: usize,
+    /// Customers that it took from a pool after another rep had had them, and that went on in its hands.
+    pub revived: usize,
+    /// Those of them that were won in its hands.
+    pub revived_won: usize,
+    /// Its customers in open stages at the end of the window.
+    pub open_customers: usize,
+    /// Those of them whose next contact is overdue.
+    pub overdue: usize,
+    /// Those of them without a contact ahead and without activity for longer than is permitted: what it sits on.
+    pub sat_on: usize,
+}
+
+/// One rep.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RepLine {
+    /// The rep, as owners are named.
+    #[schema(example = "li")]
+    pub rep: String,
+    /// The window's figures.
+    #[serde(flatten)]
+    pub figures: RepFigures,
+    /// The figures of the window of the same length before; null unless asked for.
+    pub previous: Option<RepFigures>,
+}
+
+/// What each rep does, and what comes of it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RepsReport {
+    /// The pipelines looked at.
+    pub pipelines: Vec<String>,
+    /// The business instant asked about.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about.
+    pub known_at: DateTime<Utc>,
+    /// How far the read models had come.
+    pub position: Position,
+    /// From when on what happened counts; null for all.
+    pub from: Option<DateTime<Utc>>,
+    /// Until when, inclusive.
+    pub to: DateTime<Utc>,
+    /// The window before, where it was asked for: its beginning.
+    pub previous_from: Option<DateTime<Utc>>,
+    /// Its end, inclusive.
+    pub previous_to: Option<DateTime<Utc>>,
+    /// To whom deals are credited.
+    pub attribution: Attribution,
+    /// `snapshot_win_rate`: won among the cycles that ended in the window, won or lost.
+    #[schema(example = "snapshot_win_rate")]
+    pub definition: &'static str,
+    /// The reps, in the order of their names.
+    pub items: Vec<RepLine>,
+    /// Where the next reps begin; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// The figures of one rep in the making.
+#[derive(Default)]
+struct Tally {
+    figures: RepFigures,
+    amounts: BTreeMap<String, Decimal>,
+    chars: (u64, u64),
+    owned_seconds: f64,
+    stays: HashMap<(usize, String), Vec<Subject>>,
+}
+
+/// The owners of a customer since each instant; none for a pool. Once merged it is nobody's.
+pub(crate) type Owners<'a> = Vec<(Micros, Option<&'a str>)>;
+
+pub(crate) fn owners(past: &[Past]) -> Owners<'_> {
+    past.iter().map(|past| (past.since, rep_of(past))).collect()
+}
+
+fn rep_of(past: &Past) -> Option<&str> {
+    match &past.owner {
+        Owner::Rep(rep) if !past.merged => Some(rep.as_str()),
+        Owner::Rep(_) | Owner::Pool(_) => None,
+    }
+}
+
+/// What every rep did.
+pub(crate) async fn reps(
+    view: &mut View,
+    definitions: &[Definition],
+    query: &RepsQuery,
+) -> Result<RepsReport> {
+    let known = known(view, &query.at).await?;
+    let position = view.position;
+    let pasts = Arc::new(pasts(view, known).await?);
+    let mut now = figures(view, definitions, query, (query.at, query.window), known, &pasts).await?;
+    let before = query.compare.then(|| window_before(query)).flatten();
+    let previous = match before {
+        Some((at, window)) => figures(view, definitions, query, (at, window), known, &pasts).await?,
+        None => BTreeMap::new(),
+    };
+    let names: BTreeSet<String> = now.keys().chain(previous.keys()).cloned().collect();
+    let named = query.reps.clone().unwrap_or(names);
+    let after = |rep: &&String| query.after.as_ref().is_none_or(|after| *rep > after);
+    let rest: Vec<&String> = named.iter().filter(after).collect();
+    let shown = &rest[..rest.len().min(query.limit)];
+    let line = |rep: &&String| RepLine {
+        rep: (*rep).clone(),
+        figures: now.remove(*rep).unwrap_or_default(),
+        previous: before.map(|_| previous.get(*rep).cloned().unwrap_or_default()),
+    };
+    let end = query.window.end(&query.at);
+    Ok(RepsReport {
+        pipelines: definitions.iter().map(|definition| definition.pipeline.key.clone()).collect(),
+        effective_at: query.at.effective_at,
+        known_at: query.at.known_at,
+        position,
+        from: query.window.from,
+        to: crate::history::instant(end),
+        previous_from: before.and_then(|(_, window)| window.from),
+        previous_to: before.and_then(|(_, window)| window.to),
+        attribution: query.attribution,
+        definition: "snapshot_win_rate",
+        next_cursor: shown.last().filter(|_| shown.len() < rest.len()).map(|last| (*last).clone()),
+        items: shown.iter().map(line).collect(),
+    })
+}
+
+/// The window of the same length that ends just before the window begins, and the instant at its end.
+fn window_before(query: &RepsQuery) -> Option<(At, Window)> {
+    let from = query.window.from?;
+    let end = crate::history::instant(query.window.end(&query.at));
+    let to = from.checked_sub_signed(TimeDelta::microseconds(1))?;
+    let begin = to.checked_sub_signed(end - from)?;
+    Some((At { effective_at: to, ..query.at }, Window { from: Some(begin), to: Some(to) }))
+}
+
+/// The figures of every rep in a window.
+async fn figures(
+    view: &mut View,
+    definitions: &[Definition],
+    query: &RepsQuery,
+    (at, window): (At, Window),
+    known: Position,
+    pasts: &Arc<Pasts>,
+) -> Result<BTreeMap<String, RepFigures>> {
+    let span = Span::of(&window, &at);
+    // What stands at the end of the window is seen from there.
+    let at = At { effective_at: crate::history::instant(span.to), ..at };
+    let asked = QualityQuery {
+        at,
+        window,
+        filter: Filter::default(),
+        pages: Pages::default(),
+        silence_seconds: query.silence_seconds,
+        horizon_seconds: 0,
+    };
+    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+    let mut customers: HashMap<Uuid, Micros> = HashMap::new();
+    let mut revived: HashMap<(Uuid, String), bool> = HashMap::new();
+    for (number, definition) in definitions.iter().enumerate() {
+        let ground = Ground::read(view, definition, &asked, known, Arc::clone(pasts)).await?;
+        for (journey, records) in ground.histories.journeys(span.to) {
+            let customer = ground.histories.customer(journey);
+            let (Some(first), Some(past)) = (records.first(), pasts.get(&customer)) else { continue };
+            let began = customers.entry(customer).or_insert(first.at);
+            *began = first.at.min(*began);
+            let owners = owners(past);
+            tally_journey(&mut tallies, &ground, records, &owners, past, query.attribution);
+            tally_stays(&mut tallies, (number, &ground), records, &owners);
+            revive(&mut revived, (&ground, customer), records, &owners);
+        }
+        tally_open(&mut tallies, &open::open(view, &ground).await?, &ground);
+    }
+    tally_owned(&mut tallies, &customers, pasts, span);
+    tally_deeds(&mut tallies, view, known, span, &customers.keys().copied().collect()).await?;
+    for ((_, rep), won) in revived {
+        let figures = &mut tallies.entry(rep).or_default().figures;
+        figures.revived += 1;
+        figures.revived_won += usize::from(won);
+    }
+    let wanted = |rep: &String| query.reps.as_ref().is_none_or(|reps| reps.contains(rep));
+    let tallies = tallies.into_iter().filter(|(rep, _)| wanted(rep));
+    Ok(tallies.map(|(rep, tally)| (rep, tally.figures(definitions))).collect())
+}
+
+/// New customers, and the deals that are credited.
+fn tally_journey(
+    tallies: &mut BTreeMap<String, Tally>,
+    ground: &Ground<'_>,
+    records: &[Record],
+    owners: &Owners<'_>,
+    past: &[Past],
+    attribution: Attribution,
+) {
+    let first = records.first().filter(|first| ground.span.holds(first.at));
+    if let Some(rep) = first.and_then(|first| owner_at(owners, first.at).flatten()) {
+        tallies.entry(rep.to_owned()).or_default().figures.new_customers += 1;
+    }
+    for cycle in cycles(records) {
+        let Some(outcome) = cycle.outcome(&ground.kinds).filter(|end| ground.span.holds(end.at())) else {
+            continue;
+        };
+        for part in credit(owners, (cycle.began, outcome.at()), attribution) {
+            let tally = tallies.entry(part.owner.to_owned()).or_default();
+            match outcome {
+                Outcome::Lost(_) => tally.figures.lost += part.share(),
+                Outcome::Won(at) => {
+                    tally.figures.won += part.share();
+                    tally.earn(past::at(past, at).or(past.first()), &part);
+                }
+            }
+        }
+    }
+}
+
+/// The stays of the window while the customer was a rep's: seen from when it became the rep's, until it left the stage, or
+/// the rep, or the window ended.
+fn tally_stays(
+    tallies: &mut BTreeMap<String, Tally>,
+    (number, ground): (usize, &Ground<'_>),
+    records: &[Record],
+    owners: &Owners<'_>,
+) {
+    let ends = owners.iter().skip(1).map(|(since, _)| *since).chain([Micros::MAX]);
+    let intervals: Vec<(Micros, Micros, &str)> = owners
+        .iter()
+        .enumerate()
+        .zip(ends)
+        .filter_map(|((n, (since, owner)), end)| {
+            let since = if n == 0 { Micros::MIN } else { *since };
+            owner.map(|owner| (since, end, owner))
+        })
+        .collect();
+    for visit in visits(records) {
+        if ground.kind(visit.stage).is_some_and(StageType::is_final) {
+            continue;
+        }
+        let stage = ground.histories.stages.text(visit.stage);
+        let left = visit.left.map(|(at, _)| at).filter(|at| *at <= ground.span.to);
+        let until = left.unwrap_or(ground.span.to);
+        for (since, end, owner) in &intervals {
+            let seen = visit.entered.max(*since).max(ground.span.from);
+            let gone = until.min(*end);
+            if gone <= seen {
+                continue;
+            }
+            let cause = left.filter(|left| left <= end).map(|_| 0);
+            let subject = Subject { entry: seen - visit.entered, exit: gone - visit.entered, cause };
+            let stays = &mut tallies.entry((*owner).to_owned()).or_default().stays;
+            stays.entry((number, stage.to_owned())).or_default().push(subject);
+        }
+    }
+}
+
+/// Customers that a rep took from a pool in the window after another had had them, and that people moved on in its hands.
+fn revive(
+    revived: &mut HashMap<(Uuid, String), bool>,
+    (ground, customer): (&Ground<'_>, Uuid),
+    records: &[Record],
+    owners: &Owners<'_>,
+) {
+    for (n, (since, owner)) in owners.iter().enumerate().skip(1) {
+        let (Some(rep), None) = (owner, owners[n - 1].1) else { continue };
+        let had_another =
+            owners[..n].iter().any(|(_, earlier)| earlier.is_some_and(|earlier| earlier != *rep));
+        if !had_another || !ground.span.holds(*since) {
+            continue;
+        }
+        let end = owners[n..].iter().find(|(_, later)| later != owner).map_or(Micros::MAX, |(at, _)| *at);
+        let steps = records.iter().filter(|record| {
+            (*since..end).contains(&record.at) && record.how.by == By::Person && !record.repeat
+        });
+        let on: Vec<StageType> =
+            steps.filter_map(|record| ground.kind(record.stage)).filter(goes_on).collect();
+        if !on.is_empty() {
+            let won = on.contains(&StageType::Won);
+            *revived.entry((customer, (*rep).to_owned())).or_default() |= won;
+        }
+    }
+}
+
+fn goes_on(kind: &StageType) -> bool {
+    matches!(kind, StageType::Open | StageType::Partial | StageType::Won | StageType::AfterSale)
+}
+
+fn tally_open(tallies: &mut BTreeMap<String, Tally>, open: &[open::Open], ground: &Ground<'_>) {
+    for one in open {
+        let Some(Owner::Rep(rep)) = ground.past(one.customer).map(|past| &past.owner) else { continue };
+        let figures = &mut tallies.entry(rep.clone()).or_default().figures;
+        figures.open_customers += 1;
+        figures.overdue += usize::from(one.facts.next_at.is_some_and(|next| next < ground.until()));
+        figures.sat_on += usize::from(one.health.leaking);
+    }
+}
+
+/// How long customers were whose in the window, from their first record on.
+fn tally_owned(
+    tallies: &mut BTreeMap<String, Tally>,
+    customers: &HashMap<Uuid, Micros>,
+    pasts: &Pasts,
+    span: Span,
+) {
+    let mut ids: Vec<&Uuid> = customers.keys().collect();
+    ids.sort_unstable();
+    for id in ids {
+        let Some(past) = pasts.get(id) else { continue };
+        for (rep, time) in held(&owners(past), customers[id].max(span.from), span.to) {
+            tallies.entry(rep.to_owned()).or_default().owned_seconds += seconds(time);
+        }
+    }
+}
+
+async fn tally_deeds(
+    tallies: &mut BTreeMap<String, Tally>,
+    view: &mut View,
+    known: Position,
+    span: Span,
+    customers: &HashSet<Uuid>,
+) -> Result<()> {
+    let deeds = deeds::rep_deeds(view, known, (span.from, span.to)).await?;
+    for one in deeds.into_iter().filter(|one| customers.contains(&one.customer)) {
+        let tally = tallies.entry(one.rep).or_default();
+        let count = usize::try_from(one.count).unwrap_or(usize::MAX);
+        match one.deed.as_str() {
+            "follow_up" => {
+                tally.figures.follow_ups += count;
+                tally.chars.0 += one.measured;
+                tally.chars.1 += one.chars;
+            }
+            "claim" => tally.figures.claims += count,
+            "release" => tally.figures.releases += count,
+            "reclaim" => tally.figures.reclaims += count,
+            _ => tally.figures.missed_first_contacts += count,
+        }
+    }
+    Ok(())
+}
+
+impl Tally {
+    /// Adds a part of what a deal was worth.
+    fn earn(&mut self, past: Option<&Past>, part: &Credit<&str>) {
+        let Some(Money { amount, currency }) =
+            past.and_then(|past| past.won.as_ref().or(past.amount.as_ref()))
+        else {
+            return;
+        };
+        let share = amount
+            .checked_mul(Decimal::from(part.part))
+            .and_then(|shared| shared.checked_div(Decimal::from(part.whole)))
+            .unwrap_or_default();
+        let share = if part.part == part.whole { *amount } else { share };
+        let sum = self.amounts.entry(currency.clone()).or_default();
+        *sum = sum.saturating_add(share);
+    }
+
+    fn figures(self, definitions: &[Definition]) -> RepFigures {
+        let Self { mut figures, amounts, chars: (measured, chars), owned_seconds, stays } = self;
+        figures.slowest_stage = slowest(stays, definitions);
+        let money = |(currency, amount): (String, Decimal)| MoneyReport {
+            amount: amount.round_dp(decimals(&currency).unwrap_or(2)).to_string(),
+            currency,
+        };
+        figures.won_amounts = amounts.into_iter().map(money).collect();
+        figures.conversion = ShareReport::of(figures.won, figures.won + figures.lost);
+        figures.average_follow_up_chars = (measured > 0).then(|| chars as f64 / measured as f64);
+        figures.follow_ups_per_customer_month =
+            (owned_seconds > 0.0).then(|| figures.follow_ups as f64 / (owned_seconds / MONTH));
+        figures
+    }
+}
+
+/// The stage of the longest mean stay: of two alike the earlier one.
+fn slowest(
+    stays: HashMap<(usize, String), Vec<Subject>>,
+    definitions: &[Definition],
+) -> Option<SlowestStage> {
+    let mut all: Vec<SlowestStage> = Vec::with_capacity(stays.len());
+    for ((number, stage), subjects) in stays {
+        let curve = kaplan_meier(&subjects);
+        all.push(SlowestStage {
+            pipeline: definitions.get(number)?.pipeline.key.clone(),
+            stage,
+            stays: subjects.len(),
+            median_seconds: curve.reaches(0.5),
+            restricted_mean_seconds: curve.restricted_mean(HORIZON),
+        });
+    }
+    let order = |a: &SlowestStage, b: &SlowestStage| {
+        let mean = a.restricted_mean_seconds.total_cmp(&b.restricted_mean_seconds);
+        mean.then_with(|| (&b.pipeline, &b.stage).cmp(&(&a.pipeline, &a.stage)))
+    };
+    all.into_iter().max_by(order)
+}

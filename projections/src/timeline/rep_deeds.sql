@@ -1,0 +1,5 @@
+SELECT customer, deed, actor, coalesce(whom, ''), count(*), count(chars), CAST(coalesce(sum(chars), 0) AS BIGINT)
+FROM timeline_row
+WHERE tenant_id = $1 AND generation = $2 AND deed IN ('follow_up', 'claim', 'release', 'reclaim', 'missed')
+  AND known_from <= $3 AND effective_at >= $4 AND effective_at <= $5
+GROUP BY customer, deed, actor, coalesce(whom, '')
