@@ -41,7 +41,7 @@ impl Projections {
     }
 }
 
-/// Keeps one read model up with every tenant's log.
+/// Keeps one read model up with every tenant's log, round by round; a tenant that is new has its page in the next one.
 async fn drive(projections: Arc<Projections>, model: Arc<dyn ReadModel>, mut stop: watch::Receiver<bool>) {
     let awake = Arc::new(Notify::new());
     let mut wakers = JoinSet::new();
@@ -58,24 +58,19 @@ async fn drive(projections: Arc<Projections>, model: Arc<dyn ReadModel>, mut sto
             wakers.spawn(wake(projections.engine().store.watch(tenant), Arc::clone(&awake)));
             refresh(&projections, &model, tenant).await;
         }
-        loop {
-            let pace = round(&projections, &model, &tenants).await;
-            if *stop.borrow() || pace == Pace::Idle {
-                break;
-            }
-            if pace == Pace::Following {
-                tokio::select! {
-                    () = tokio::time::sleep(REST) => {}
-                    () = projections.engine().hurried(model.name()) => {}
-                    _ = stop.changed() => {}
-                }
-            }
-        }
-        tokio::select! {
-            () = awake.notified() => {}
-            () = tokio::time::sleep(POLL) => {}
-            // A closed channel is a stop as well.
-            _ = stop.changed() => {}
+        // A closed channel is a stop as well.
+        match round(&projections, &model, &tenants).await {
+            Pace::Behind => {}
+            Pace::Following => tokio::select! {
+                () = tokio::time::sleep(REST) => {}
+                () = projections.engine().hurried(model.name()) => {}
+                _ = stop.changed() => {}
+            },
+            Pace::Idle => tokio::select! {
+                () = awake.notified() => {}
+                () = tokio::time::sleep(POLL) => {}
+                _ = stop.changed() => {}
+            },
         }
     }
 }
@@ -131,7 +126,35 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::tests::world::World;
+    use crate::tests::world::{TENANT, World};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_new_tenant_is_folded_while_another_is_never_idle() {
+        let world = World::new();
+        let moved = json!({"journey": "sales", "pipeline_version": 1, "cycle": 1, "to": "quoted"});
+        let append = async |tenant| {
+            world.append_all(tenant, Uuid::from_u128(1), vec![("customer.moved", moved.clone())]).await;
+        };
+        append(TENANT).await;
+        let projections = world.projections("p").await;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(projections.clone().run(async move { drop(stopped.await) }));
+        projections.wait_for(TENANT, "dwell", 1, Duration::from_secs(60)).await.unwrap();
+        let new = TenantId(Uuid::from_u128(8));
+        append(new).await;
+        let busy = async {
+            loop {
+                append(TENANT).await;
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = busy => {}
+            reached = projections.wait_for(new, "dwell", 1, Duration::from_secs(60)) => assert_eq!(reached.unwrap(), 1),
+        }
+        stop.send(()).unwrap();
+        running.await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_round_gives_every_tenant_one_page_however_much_one_of_them_has() {
