@@ -38,8 +38,7 @@ async fn moved(client: &Client, customer: &str, to: &str, ago: Duration) -> Stri
 /// The line of a list whose field has this value.
 #[track_caller]
 fn line<'a>(list: &'a Value, field: &str, value: &str) -> &'a Value {
-    let lines = list.as_array().into_iter().flatten();
-    let found = lines.into_iter().find(|line| line[field] == value);
+    let found = list.as_array().into_iter().flatten().find(|line| line[field] == value);
     found.unwrap_or_else(|| panic!("no {field} {value} in {list}"))
 }
 
@@ -289,7 +288,7 @@ async fn open_customers_who_leak_stand_still_or_should_be_lost_are_found() {
     // A page at a time, of one list.
     let first = read(&wang, "/v1/quality/helloword-13?list=leaking&limit=1").await;
     let cursor = first.text_at("/leaking/next_cursor");
-    assert!(listed(&first, "stagnant").is_empty() && first.at("/stagnant/total") == &json!(2));
+    assert!(listed(&first, "stagnant").is_empty() && *first.at("/stagnant/total") == json!(2));
     let next = read(&wang, &format!("/v1/quality/helloword-13?list=leaking&limit=1&cursor={cursor}")).await;
     assert_eq!(listed(&next, "leaking"), customers[2..3]);
     assert_eq!(next.at("/leaking/next_cursor"), &Value::Null);
