@@ -66,7 +66,8 @@ async fn of_64_reps_claiming_one_customer_one_wins_and_the_others_lose_nothing()
 /// A team by the template `landian-6`, whose pool lets a rep own so many open customers and claim ten a day.
 async fn capped(cap: u32) -> Team {
     let mut team = Team::on("landian-6").await;
-    let mut definition = team.admin().get("/v1/pipelines/landian-6").await.expect(200).body;
+    let read = team.admin().get("/v1/pipelines/landian-6").await.expect(200).body;
+    let mut definition = read.get("definition").cloned().unwrap_or(read);
     let fields = ["kind", "name", "phases", "stages", "entry_stage", "transitions", "reasons", "pools"];
     definition
         .as_object_mut()

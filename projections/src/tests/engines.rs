@@ -146,7 +146,7 @@ const MANY: &str = "
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO board_customer SELECT t.id, 1, md5(n::text)::uuid, n, 1, 'x-' || n, NULL, '[]', NULL, 'rep', 'li', n, NULL,
-        NULL, NULL, NULL, NULL, '[]', NULL, NULL, 0, '{}', NULL, NULL, NULL, '[]', NULL, '[]', NULL
+        NULL, NULL, NULL, NULL, '[]', NULL, NULL, 0, '{}', NULL, NULL, NULL, '[]', NULL, '[]', NULL, '[]'
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO board_card SELECT t.id, 1, md5(n::text)::uuid, 'sales', 1, 1, 'new', NULL, n, n, n, n
@@ -203,8 +203,10 @@ async fn hot_statements_read_by_index_and_never_a_whole_table_on_sqlite() {
     let projections =
         Projections::open(&world.path("p"), world.store.clone(), world.vault.clone()).await.unwrap();
     for (sql, plan) in plans(&projections, "EXPLAIN QUERY PLAN", 3).await {
-        // A scan by an index is a walk over all of it, too.
-        let walks = plan.iter().any(|step| step.starts_with("SCAN") && step != "SCAN CONSTANT ROW");
+        // A scan by an index is a walk over all of it, too. What a part of the statement has made is no table.
+        let made = |name: &str| plan.iter().any(|step| step.strip_prefix("CO-ROUTINE ") == Some(name));
+        let scanned = plan.iter().filter_map(|step| step.strip_prefix("SCAN "));
+        let walks = scanned.filter(|name| *name != "CONSTANT ROW").any(|name| !made(name));
         assert!(!walks, "{sql}\n{}", plan.join("\n"));
         let searches = plan.iter().filter(|step| step.starts_with("SEARCH"));
         let by_tenant = searches.clone().all(|step| step.contains("tenant_id=?"));

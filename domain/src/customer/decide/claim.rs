@@ -343,8 +343,8 @@ mod tests {
 
     #[test]
     fn deals_made_or_off_take_no_place() {
-        use crate::pipeline::StageType::*;
-        let taking = [Open, Won, Partial, Lost, Dormant, Paused, AfterSale].map(|kind| kind.takes_a_place());
+        use crate::pipeline::StageType::{self, AfterSale, Dormant, Lost, Open, Partial, Paused, Won};
+        let taking = [Open, Won, Partial, Lost, Dormant, Paused, AfterSale].map(StageType::takes_a_place);
         assert_eq!(taking, [true, false, true, false, true, true, false]);
     }
 
