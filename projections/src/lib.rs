@@ -37,7 +37,7 @@ pub use board::{
     ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CardReport, ChannelIdReport, ContactReport,
     ContentReport, ContractReport, ConvertedReport, CustomerFilter, CustomerList, CustomerReport,
     DocumentReport, Group, Held, JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards,
-    SuspectReport, SuspectsReport, TouchReport,
+    SuspectQuery, SuspectQueue, SuspectReport, SuspectedReport, SuspectsReport, TouchReport,
 };
 pub use dwell::{
     ActorCount, CalendarReport, Censored, Clock, CompletedSeconds, CurvePoint, DayCount, DwellQuery,

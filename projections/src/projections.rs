@@ -21,7 +21,7 @@ use waymark_eventstore::{EventStore, Position, TenantId};
 use crate::ask::{At, Filter, View};
 use crate::board::{
     self, ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CustomerFilter, CustomerList,
-    CustomerReport, Group, Held, SuspectsReport,
+    CustomerReport, Group, Held, SuspectQuery, SuspectQueue, SuspectsReport,
 };
 use crate::checkpoint::{self, Which};
 use crate::db::{Commit, Db};
@@ -554,6 +554,20 @@ impl Projections {
     ) -> Result<SuspectsReport> {
         let mut view = self.view(tenant, board::NAME).await?;
         board::suspects(&mut view, id, limit, sight).await
+    }
+
+    /// A page of the tenant's queue of suspects: who may have been registered twice.
+    ///
+    /// # Errors
+    /// [`ProjectionError::BadCursor`], or when the database fails.
+    pub async fn suspect_queue(
+        &self,
+        tenant: TenantId,
+        query: &SuspectQuery,
+        sight: &Sight,
+    ) -> Result<SuspectQueue> {
+        let mut view = self.view(tenant, board::NAME).await?;
+        board::queue(&mut view, query, sight).await
     }
 
     /// A page of customers, in the order of their registration.

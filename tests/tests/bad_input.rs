@@ -449,12 +449,12 @@ impl Table {
         let webhooks = [
             (json!({}), "url"),
             (json!({"url": 7}), "url"),
-            (json!({"url": "ftp://erp.example.cn/"}), "url"),
-            (json!({"url": "http://erp.example.cn/"}), "url"),
+            (json!({"url": "ftp://erp.example/"}), "url"),
+            (json!({"url": "http://erp.example/"}), "url"),
             (json!({"url": "https://10.0.0.1/"}), "url"),
-            (json!({"url": "https://erp.example.cn/", "types": ["customer.movd"]}), "types"),
-            (json!({"url": "https://erp.example.cn/", "types": "customer.moved"}), "types"),
-            (json!({"url": "https://erp.example.cn/", "secret": "mine"}), "secret"),
+            (json!({"url": "https://erp.example/", "types": ["customer.movd"]}), "types"),
+            (json!({"url": "https://erp.example/", "types": "customer.moved"}), "types"),
+            (json!({"url": "https://erp.example/", "secret": "mine"}), "secret"),
         ];
         for (body, names) in &webhooks {
             self.send("/v1/webhooks", body, names);
@@ -626,6 +626,8 @@ impl Table {
             ("/v1/events?customer=li", "customer"),
             ("/v1/events?typ=x", "typ"),
             ("/v1/dwell/landian-6?unit=team", "unit"),
+            ("/v1/duplicates?min_score=2", "min_score"),
+            ("/v1/duplicates?cursor=x", "cursor"),
             ("/v1/dwell/landian-6?clock=sundial", "clock"),
             ("/v1/dwell/landian-6?horizon_seconds=-1", "horizon_seconds"),
             ("/v1/dwell/landian-6?curve=perhaps", "curve"),

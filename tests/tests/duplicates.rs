@@ -206,7 +206,32 @@ async fn who_looks_alike_is_suspected_with_a_score_and_reasons() {
     assert_eq!(found[0]["reasons"], json!(["same_company_name"]));
     assert_eq!(found[1]["reasons"], json!(["similar_company_name"]));
 
+    // The queue of all has each pair once, under the one that came later.
+    let queue = async |query: &str| {
+        let head = wang.head().await;
+        let path = format!("/v1/duplicates?min_position={head}&wait_ms=20000{query}");
+        wang.get(&path).await.expect(200).body
+    };
+    let pairs = |page: &Value| -> Vec<(String, Vec<String>)> {
+        let text = |value: &Value| value["customer_id"].as_str().unwrap_or_default().to_owned();
+        let suspects = |item: &Value| item["suspects"].as_array().into_iter().flatten().map(text).collect();
+        page["items"].as_array().into_iter().flatten().map(|item| (text(item), suspects(item))).collect()
+    };
+    let (of_same, of_slip) = ((same.clone(), vec![first.clone()]), (slip.clone(), vec![first.clone()]));
+    let whole = queue("").await;
+    assert_eq!(
+        (pairs(&whole), &whole["next_cursor"]),
+        (vec![of_same.clone(), of_slip.clone()], &Value::Null)
+    );
+    let page = queue("&limit=1").await;
+    assert_eq!(pairs(&page), [of_same.clone()]);
+    let next = format!("&limit=1&cursor={}", page["next_cursor"].as_str().unwrap_or_default());
+    assert_eq!(pairs(&queue(&next).await), [of_slip]);
+    assert_eq!(pairs(&queue("&min_score=0.95").await), [of_same]);
+    assert_eq!(pairs(&queue("&owner=rep:li").await), []);
+
     assert_eq!(wang.command(&first, "merges", json!({"absorbed": same})).await.status, 200);
+    assert_eq!(pairs(&queue("").await).len(), 1, "who was merged stands in no queue");
     let left = suspects(&first).await;
     assert_eq!(left.len(), 1, "who was merged is no suspect any more: {left:?}");
     let analyst = team.analyst("qian").get(&format!("/v1/customers/{slip}/duplicates")).await.expect(200);

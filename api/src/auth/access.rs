@@ -49,6 +49,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/customers/{id}/details", Access::Roles(WORK)),
     ("POST", "/v1/customers/{id}/documents", Access::Roles(WORK)),
     ("GET", "/v1/customers/{id}/duplicates", Access::Roles(ALL)),
+    ("GET", "/v1/duplicates", Access::Roles(ALL)),
     ("POST", "/v1/customers/{id}/merges", Access::Roles(WORK)),
     ("POST", "/v1/customers/{id}/unmerges", Access::Roles(WORK)),
     ("POST", "/v1/leads", Access::Roles(WORK)),

@@ -16,7 +16,7 @@ mod words;
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -38,7 +38,6 @@ struct Console {
 /// The pages, in front of the API's routes.
 pub(crate) fn router(api: Router, ids: Ids) -> Router {
     Router::new()
-        .route("/", get(|| async { Redirect::to("/console") }))
         .route("/console", get(pages::home))
         .route("/console/sign-in", get(pages::sign_in::show).post(pages::sign_in::enter))
         .route("/console/sign-out", post(pages::sign_in::leave))

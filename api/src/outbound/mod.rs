@@ -1,8 +1,8 @@
 //! Messages to the outside: webhooks for programs, robots for chat groups.
 //!
 //! What is told is in the log already; here it is only carried. Each receiver has a cursor: up to there the log was looked
-//! through for it ([`queue`]), and whatever concerns it has one row, written together with the moved cursor. Rows that are
-//! due are taken in hand, sent, and what came of it is recorded ([`deliver`]). A new receiver begins at the end of the
+//! through for it (`queue.rs`), and whatever concerns it has one row, written together with the moved cursor. Rows that are
+//! due are taken in hand, sent, and what came of it is recorded (`deliver.rs`). A new receiver begins at the end of the
 //! log, and a cursor is a position, so neither a file of the past nor a rebuilt read model sends anything again.
 //!
 //! What a crash leaves: before the row is written, a cursor that has not moved, so the event is looked at again; after the

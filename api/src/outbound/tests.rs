@@ -540,7 +540,7 @@ async fn private_addresses_are_refused_unless_the_operator_permits_them() {
 async fn receivers_that_cannot_be_are_refused_by_the_field_that_is_wrong() {
     let (bench, admin) = Bench::with_pipeline().await;
     let webhook = |field: &str, value: Value| {
-        let mut body = json!({"url": "https://erp.example.cn/"});
+        let mut body = json!({"url": "https://erp.example/"});
         body[field] = value;
         ("/v1/webhooks", body)
     };
@@ -566,7 +566,7 @@ async fn receivers_that_cannot_be_are_refused_by_the_field_that_is_wrong() {
         assert_eq!(refused.status, 422, "{body}: {}", refused.text);
         assert_eq!(refused.json()["violations"][0]["field"], field, "{body}");
     }
-    let made = bench.post(&admin, "/v1/webhooks", &json!({"url": "https://erp.example.cn/"})).await.json();
+    let made = bench.post(&admin, "/v1/webhooks", &json!({"url": "https://erp.example/"})).await.json();
     let path = format!("/v1/webhooks/{}", made["id"].as_str().unwrap());
     for (body, field) in [
         (json!({"from_position": 1}), "to_position"),
@@ -597,7 +597,7 @@ async fn receivers_that_cannot_be_are_refused_by_the_field_that_is_wrong() {
 async fn a_tenant_has_a_limited_number_of_receivers() {
     let (bench, admin) = Bench::with_pipeline().await;
     for _ in 0..super::MOST_RECEIVERS {
-        let made = bench.post(&admin, "/v1/webhooks", &json!({"url": "https://erp.example.cn/"})).await;
+        let made = bench.post(&admin, "/v1/webhooks", &json!({"url": "https://erp.example/"})).await;
         assert_eq!(made.status, 201);
     }
     let robot = json!({"kind": "wecom", "key": "k"});

@@ -82,8 +82,8 @@ impl From<Rejected> for Problem {
             Rejected::Address => (
                 "url",
                 Label::new(
-                    "应为 https 地址，不含用户名和 # 片段，例如 https://erp.example.cn/hooks；域名用 Punycode。",
-                    "It must be an https address without user or fragment, such as https://erp.example.cn/hooks, its name in \
+                    "应为 https 地址，不含用户名和 # 片段，例如 https://erp.example/hooks；域名用 Punycode。",
+                    "It must be an https address without user or fragment, such as https://erp.example/hooks, its name in \
                      ASCII.",
                 ),
             ),

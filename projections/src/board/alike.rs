@@ -3,20 +3,23 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use waymark_domain::Owner;
 use waymark_domain::identity::{Reason, grams, suspicion};
 use waymark_domain::people::Sight;
 use waymark_eventstore::Position;
 
 use super::customer::Customer;
 use super::list::OwnerReport;
-use super::{ALIKE, CUSTOMERS_AMONG};
+use super::{ALIKE, CUSTOMERS_AMONG, REGISTERED_AFTER};
 use crate::ask::{View, sight_values};
 use crate::bulk::rows_among;
 use crate::db::{Value, values};
-use crate::error::Result;
+use crate::error::{ProjectionError, Result};
 
 /// How many customers that share a mark are compared.
 const COMPARED: u32 = 500;
+/// How many customers a page of the queue looks at.
+const LOOKED_AT: u32 = 200;
 /// How many marks the statement takes.
 const MARKS: usize = 24;
 
@@ -46,6 +49,43 @@ pub struct SuspectsReport {
     pub items: Vec<SuspectReport>,
 }
 
+/// A customer, and those registered before it that may be the same.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SuspectedReport {
+    /// Who.
+    pub customer_id: Uuid,
+    /// What it is called.
+    pub name: Option<String>,
+    /// Whose it is.
+    pub owner: OwnerReport,
+    /// Who was there before, the surest first.
+    pub suspects: Vec<SuspectReport>,
+}
+
+/// A page of the queue of suspects.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SuspectQueue {
+    /// How far the read model had come.
+    pub position: Position,
+    /// Customers in the order of their registration. There may be none on a page that is not the last.
+    pub items: Vec<SuspectedReport>,
+    /// Where the next page begins; null on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// What is asked of the queue.
+#[derive(Debug, Clone)]
+pub struct SuspectQuery {
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// How many customers at most.
+    pub limit: usize,
+    /// Suspects less sure than this are left out.
+    pub least: f64,
+    /// Whose customers, the later ones of each pair.
+    pub owner: Option<Owner>,
+}
+
 /// Who may be the same as a customer, the surest first. Exact keys are not looked at: nobody is registered twice
 /// under one.
 pub(crate) async fn suspects(
@@ -56,34 +96,79 @@ pub(crate) async fn suspects(
 ) -> Result<SuspectsReport> {
     let head = values![view.tenant.0, view.generation];
     let rows = rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
-    let mut report = SuspectsReport { position: view.position, items: Vec::new() };
-    let Some(sought) = rows.first().map(Customer::read).transpose()? else { return Ok(report) };
+    let sought = rows.first().map(Customer::read).transpose()?;
+    let mut items = match &sought {
+        Some(sought) => alike(view, sought, sight).await?.into_iter().map(|(_, suspect)| suspect).collect(),
+        None => Vec::new(),
+    };
+    items.truncate(limit);
+    Ok(SuspectsReport { position: view.position, items })
+}
+
+/// Who may have been registered twice, customer by customer. A page looks at so many customers, whatever it finds.
+pub(crate) async fn queue(view: &mut View, query: &SuspectQuery, sight: &Sight) -> Result<SuspectQueue> {
+    let after = query.cursor.as_deref().map_or(Ok(0), str::parse::<Position>);
+    let after = after.map_err(|_| ProjectionError::BadCursor)?;
+    let head = values![view.tenant.0, view.generation];
+    let values = [&head[..], &values![after, LOOKED_AT], &sight_values(sight)].concat();
+    let rows = view.session.rows(REGISTERED_AFTER, &values).await?;
+    let mut page = SuspectQueue { position: view.position, items: Vec::new(), next_cursor: None };
+    for (place, row) in rows.iter().enumerate() {
+        let found = rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &[row.uuid(0)?.into()]).await?;
+        let Some(later) = found.first().map(Customer::read).transpose()? else { continue };
+        if query.owner.as_ref().is_some_and(|owner| *owner != later.traits.owner) {
+            continue;
+        }
+        let suspects = alike(view, &later, sight).await?;
+        let suspects = suspects
+            .into_iter()
+            .filter(|(created, suspect)| *created < later.created_position && suspect.score >= query.least);
+        let suspects: Vec<SuspectReport> = suspects.map(|(_, suspect)| suspect).collect();
+        if !suspects.is_empty() {
+            let owner = OwnerReport::of(&later.traits.owner);
+            page.items.push(SuspectedReport { customer_id: later.id, name: later.name, owner, suspects });
+        }
+        if page.items.len() == query.limit && place + 1 < rows.len() {
+            page.next_cursor = Some(row.position(1)?.to_string());
+            return Ok(page);
+        }
+    }
+    if let Some(last) = rows.last().filter(|_| rows.len() == LOOKED_AT as usize) {
+        page.next_cursor = Some(last.position(1)?.to_string());
+    }
+    Ok(page)
+}
+
+/// Who may be the same, the surest first, each with where it was registered.
+async fn alike(view: &mut View, sought: &Customer, sight: &Sight) -> Result<Vec<(Position, SuspectReport)>> {
+    let head = values![view.tenant.0, view.generation];
     let evidence = sought.evidence();
     let mut marks: Vec<Value> = grams(&evidence).into_iter().map(Value::from).collect();
-    let Some(first) = marks.first().cloned() else { return Ok(report) };
+    let Some(first) = marks.first().cloned() else { return Ok(Vec::new()) };
     marks.resize(MARKS, first);
     let values = [&head[..], &marks, &[COMPARED.into()], &sight_values(sight)].concat();
     let rows = view.session.rows(ALIKE, &values).await?;
     let mut ids: Vec<Value> = Vec::with_capacity(rows.len());
     for row in &rows {
         let other = row.uuid(0)?;
-        if other != id {
+        if other != sought.id {
             ids.push(other.into());
         }
     }
+    let mut found = Vec::new();
     for row in rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &ids).await? {
         let other = Customer::read(&row)?;
-        if let Some(found) = suspicion(&evidence, &other.evidence()) {
-            report.items.push(SuspectReport {
+        if let Some(suspicion) = suspicion(&evidence, &other.evidence()) {
+            let suspect = SuspectReport {
                 customer_id: other.id,
                 owner: OwnerReport::of(&other.traits.owner),
                 name: other.name,
-                score: found.score,
-                reasons: found.reasons.into_iter().map(Reason::as_str).map(str::to_owned).collect(),
-            });
+                score: suspicion.score,
+                reasons: suspicion.reasons.into_iter().map(Reason::as_str).map(str::to_owned).collect(),
+            };
+            found.push((other.created_position, suspect));
         }
     }
-    report.items.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.customer_id.cmp(&b.customer_id)));
-    report.items.truncate(limit);
-    Ok(report)
+    found.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score).then(a.customer_id.cmp(&b.customer_id)));
+    Ok(found)
 }

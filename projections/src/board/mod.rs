@@ -19,8 +19,8 @@ use crate::error::Result;
 use crate::fact::Fact;
 use crate::model::{Memory, ReadModel, Scope, Writes};
 
-pub(crate) use alike::suspects;
-pub use alike::{SuspectReport, SuspectsReport};
+pub use alike::{SuspectQuery, SuspectQueue, SuspectReport, SuspectedReport, SuspectsReport};
+pub(crate) use alike::{queue, suspects};
 pub use approvals::{ApprovalFilter, ApprovalReport};
 pub(crate) use approvals::{approvals, due};
 pub(crate) use cards::board;
@@ -43,6 +43,7 @@ pub(crate) const CUSTOMERS_AMONG: &str = include_str!("customers_among.sql");
 pub(crate) const CARDS_AMONG: &str = include_str!("cards_among.sql");
 pub(crate) const DROP_CARD: &str = include_str!("drop_card.sql");
 pub(crate) const ALIKE: &str = include_str!("alike.sql");
+pub(crate) const REGISTERED_AFTER: &str = include_str!("registered_after.sql");
 pub(crate) const DROP_GRAM: &str = include_str!("drop_gram.sql");
 pub(crate) const DROP_TAG: &str = include_str!("drop_tag.sql");
 pub(crate) const PASTS_PAGE: &str = include_str!("pasts.sql");

@@ -2,6 +2,7 @@
 
 mod list;
 pub(super) mod merge;
+mod queue;
 pub(super) mod unmerge;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -12,6 +13,7 @@ use super::Site;
 pub(super) fn router() -> OpenApiRouter<Site> {
     OpenApiRouter::new()
         .routes(routes!(list::list))
+        .routes(routes!(queue::queue))
         .routes(routes!(merge::merge))
         .routes(routes!(unmerge::unmerge))
 }

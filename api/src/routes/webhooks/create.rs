@@ -20,7 +20,7 @@ use crate::routes::Site;
 /// A webhook to be set up.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
-    "url": "https://erp.example.cn/hooks/waymark", "types": ["customer.moved"], "description": "orders"
+    "url": "https://erp.example/hooks/waymark", "types": ["customer.moved"], "description": "orders"
 }))]
 pub(super) struct NewWebhookBody {
     /// Where it is: an `https` address.

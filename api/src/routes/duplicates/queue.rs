@@ -1,0 +1,69 @@
+//! The queue of suspects: who may have been registered twice.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::auth::Authority;
+use crate::auth::sight::reads_people;
+use crate::domain::Label;
+use crate::http::answer::Reading;
+use crate::http::{Freshness, Page, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{SuspectQuery, SuspectQueue};
+use crate::routes::Site;
+use crate::routes::customers::body::OwnerName;
+
+/// Which suspects.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Only as sure as this or surer, from 0 to 1: all unless given.
+    #[param(minimum = 0, maximum = 1, example = 0.8)]
+    min_score: Option<f64>,
+    /// Whose customers, the later ones of each pair: `rep:li` or `pool:customer_pool`.
+    #[param(example = "rep:li")]
+    owner: Option<String>,
+}
+
+/// List who may have been registered twice
+///
+/// Customer by customer in the order of registration, each with those registered before it that look alike: a pair is
+/// listed once, under the later one. Merged and forgotten customers are not in it. A page looks at a bounded number of
+/// customers, so it may be empty and yet have a next one. Nothing is done about them: merge those that are one.
+#[utoipa::path(
+    get, path = "/v1/duplicates", tag = "customers",
+    params(Which, Freshness, Page),
+    responses(
+        (status = 200, description = "A page of the queue.", body = SuspectQueue),
+        (status = 422, description = "A parameter is wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn queue(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Query(which, freshness, page, ..): Query<Which, Freshness, Page>,
+) -> Result<Reading<SuspectQueue>, Problem> {
+    let least = which.min_score.unwrap_or_default();
+    if !(0.0..=1.0).contains(&least) {
+        let message = Label::new("应在 0 与 1 之间。", "It must be between 0 and 1.");
+        return Err(Problem::invalid_value("min_score", message));
+    }
+    let query = SuspectQuery {
+        cursor: page.cursor().map(str::to_owned),
+        limit: page.limit()? as usize,
+        least,
+        owner: which.owner.map(|owner| OwnerName::parse(&owner).0),
+    };
+    freshness.wait(&site, &caller, "board").await?;
+    let sight = site.app.sight(&caller).await?;
+    let mut queue = site.app.projections.suspect_queue(caller.tenant, &query, &sight).await?;
+    if !reads_people(&caller.actor) {
+        for item in &mut queue.items {
+            item.name = None;
+            item.suspects.iter_mut().for_each(|suspect| suspect.name = None);
+        }
+    }
+    Ok(Reading { position: queue.position, body: queue })
+}
