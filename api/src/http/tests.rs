@@ -559,7 +559,9 @@ async fn a_key_made_over_http_opens_until_it_is_revoked() {
     let key = made["key"].as_str().unwrap();
     assert_eq!(bench.get(key, "/v1/pipelines").await.status, 200);
     let listed = bench.get(&admin, "/v1/admin/keys").await;
-    assert!(!listed.text.contains(key.rsplit('_').next().unwrap()));
+    // The secret may hold the sign that parts it from the rest.
+    let secret = key.splitn(4, '_').last().unwrap();
+    assert!(secret.len() > 40 && !listed.text.contains(secret));
     let path = format!("/v1/admin/keys/{}", made["id"].as_str().unwrap());
     assert_eq!(bench.call(Method::DELETE, &path).key(&admin).send().await.status, 204);
     bench.get(key, "/v1/pipelines").await.problem(401, "bad-credential");
