@@ -117,8 +117,11 @@ impl Shift {
             Err(error) => (error.id(), Err(ProjectionError::Database(error.to_string()))),
         };
         let Some(which) = self.under_way.remove(&id) else { return };
+        if !self.mine.contains_key(&which.tenant) {
+            // Left to another node while this step began: it may have taken the seat after that.
+            self.leave_seat(which);
+        }
         let ended = match step {
-            // Left to another node meanwhile.
             _ if !self.mine.contains_key(&which.tenant) => Ended::Failed,
             Ok(taken) if taken == PAGE as usize => Ended::Behind,
             Ok(0) => Ended::Idle,
@@ -195,13 +198,20 @@ impl Shift {
             waker.abort();
         }
         for which in self.all_of(tenant) {
-            let projections = Arc::clone(&self.projections);
-            self.wakers.spawn(async move {
-                if let Err(error) = projections.yield_seat(which).await {
-                    tracing::error!(%error, %tenant, projection = which.projection, "a seat was not left");
-                }
-            });
+            // A turn more would take the seat again, and then nobody would fold.
+            self.turns.forget(which);
+            self.leave_seat(which);
         }
+    }
+
+    fn leave_seat(&mut self, which: Which) {
+        let projections = Arc::clone(&self.projections);
+        self.wakers.spawn(async move {
+            if let Err(error) = projections.yield_seat(which).await {
+                let Which { tenant, projection } = which;
+                tracing::error!(%error, %tenant, projection, "a seat was not left");
+            }
+        });
     }
 
     async fn leave(mut self) {
@@ -246,6 +256,23 @@ mod tests {
 
     async fn is_at_head(projections: &Projections, tenant: TenantId) -> bool {
         projections.status(tenant).await.unwrap().iter().all(|status| status.lag == 0)
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_over_has_no_turn_any_more_whether_it_was_ready_or_rested() {
+        let world = World::new();
+        let projections = world.projections("p").await;
+        let mut shift = Shift::new(projections.clone());
+        shift.take_on(BACKLOGGED);
+        shift.enqueue_tenant(BACKLOGGED);
+        let rests = shift.turns.begin().expect("all of it is ready");
+        assert!(shift.turns.ended(rests, Ended::Following), "it rests");
+        shift.hand_over(BACKLOGGED);
+        shift.turns.rested(rests);
+        shift.hurry(rests);
+        shift.enqueue_tenant(BACKLOGGED);
+        assert_eq!(shift.turns.begin(), None);
+        shift.leave().await;
     }
 
     #[tokio::test]

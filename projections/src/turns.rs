@@ -65,6 +65,14 @@ impl Turns {
         }
     }
 
+    /// It is another node's from now on: nothing of it is left but the turn that may be under way.
+    pub(crate) fn forget(&mut self, which: Which) {
+        self.resting.remove(&which);
+        if self.queued.remove(&which) {
+            self.ready.retain(|ready| *ready != which);
+        }
+    }
+
     /// The next to have a turn; none while all workers are busy or nothing is ready.
     pub(crate) fn begin(&mut self) -> Option<Which> {
         if self.running.len() >= WORKERS {

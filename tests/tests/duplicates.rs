@@ -224,7 +224,7 @@ async fn who_looks_alike_is_suspected_with_a_score_and_reasons() {
         (vec![of_same.clone(), of_slip.clone()], &Value::Null)
     );
     let page = queue("&limit=1").await;
-    assert_eq!(pairs(&page), [of_same.clone()]);
+    assert_eq!(pairs(&page), std::slice::from_ref(&of_same));
     let next = format!("&limit=1&cursor={}", page["next_cursor"].as_str().unwrap_or_default());
     assert_eq!(pairs(&queue(&next).await), [of_slip]);
     assert_eq!(pairs(&queue("&min_score=0.95").await), [of_same]);
