@@ -69,6 +69,12 @@ impl Filter {
     pub fn is_empty(&self) -> bool {
         *self == Self { sight: self.sight.clone(), ..Self::default() }
     }
+
+    /// Whether nobody is left out, by the filter or by what whoever asks sees.
+    #[must_use]
+    pub fn is_everybody(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What stands around each name of a sight where a statement looks for one: no name has it.

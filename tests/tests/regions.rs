@@ -177,6 +177,33 @@ async fn figures_of_who_has_a_region_are_those_of_the_customers_seen_and_take_re
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn reports_count_and_name_no_customers_of_another_region() {
+    let company = Company::new().await;
+    let Company { wang, li, zhou, .. } = &company;
+    let all: BTreeSet<&str> = company.customers.iter().map(|(name, _)| *name).collect();
+    for (client, seen) in [(li, of_li()), (zhou, of_zhou()), (wang, all.clone())] {
+        // Registered three days late, so that each of them is in the list.
+        let late = read(client, "/v1/latency/landian-6?limit=500").await;
+        assert_eq!(company.names(late.items().iter().map(|item| &item["customer_id"])), seen);
+        assert_eq!(late.number_at("/changes/count"), seen.len() as u64);
+        let stages = late.at("/forecast/stages").as_array().cloned().unwrap_or_default();
+        let now: u64 = stages.iter().filter_map(|stage| stage["known_now"].as_u64()).sum();
+        assert_eq!(now, seen.len() as u64);
+
+        let quality = read(client, "/v1/quality/landian-6?silent_days=1&limit=500").await;
+        let leaking = quality.at("/leaking/items").as_array().cloned().unwrap_or_default();
+        assert_eq!(company.names(leaking.iter().map(|item| &item["customer_id"])), seen);
+        assert_eq!(quality.number_at("/leak/open"), seen.len() as u64);
+
+        let of_chen =
+            seen.iter().filter(|name| **name == "like a wildcard" || name.ends_with("of chen")).count();
+        let reps = read(client, "/v1/reps").await.items();
+        let chen = reps.iter().find(|rep| rep["rep"] == "chen").cloned().unwrap_or_default();
+        assert_eq!(chen["new_customers"], json!(of_chen), "{chen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_customer_of_another_region_is_answered_for_like_one_that_is_not_there() {
     let company = Company::new().await;
     let Company { li, .. } = &company;

@@ -1,6 +1,7 @@
 //! The board of a pipeline: who stands in each stage, now or at any other pair of instants.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -14,7 +15,7 @@ use waymark_eventstore::Position;
 
 use super::customer::{Customer, from_json, money_of, owner_of};
 use super::list::{MoneyReport, OwnerReport};
-use super::{CARDS_OF, CUSTOMERS_AMONG, past, seen};
+use super::{Among, CARDS_OF, CUSTOMERS_AMONG, past};
 use crate::ask::{At, Filter, View, sight_values};
 use crate::bulk::rows_among;
 use crate::db::{Row, Value, values};
@@ -253,21 +254,18 @@ fn past_of(row: &Row) -> Result<past::Past> {
 /// Where everybody stood, from the moves known then and what customers were like.
 async fn places_then(view: &mut View, pipeline: &Pipeline, query: &BoardQuery) -> Result<Places> {
     let known = view.known(&query.at);
-    let pasts = past::load(view, known).await?;
-    let seen = seen(view, &query.filter.sight).await?;
+    let pasts = Arc::new(past::load(view, known).await?);
+    let until = query.at.micros();
+    let among = Among::of(view, &query.filter, until, known, Some(Arc::clone(&pasts))).await?;
     view.turn_to(dwell::NAME).await?;
     let histories = dwell::load(view, &pipeline.key, known).await?;
-    let until = query.at.micros();
     let mut places = Places::default();
     for (journey, records) in histories.journeys(until) {
         let customer = histories.customer(journey);
-        if seen.as_ref().is_some_and(|seen| !seen.contains(&customer)) {
+        if !among.holds(customer) {
             continue;
         }
         let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
-        if !query.filter.is_empty() && !past::passes(past, until, &query.filter) {
-            continue;
-        }
         let Some(stay) = records.iter().rev().find(|record| !record.repeat) else {
             places.not_started += 1;
             continue;

@@ -2,6 +2,7 @@
 //! like at any instant.
 
 mod alike;
+mod among;
 mod approvals;
 mod cards;
 mod customer;
@@ -21,6 +22,7 @@ use crate::model::{Memory, ReadModel, Scope, Writes};
 
 pub use alike::{SuspectQuery, SuspectQueue, SuspectReport, SuspectedReport, SuspectsReport};
 pub(crate) use alike::{queue, suspects};
+pub(crate) use among::Among;
 pub use approvals::{ApprovalFilter, ApprovalReport};
 pub(crate) use approvals::{approvals, due};
 pub(crate) use cards::board;
@@ -34,7 +36,7 @@ pub use list::{
     CustomerReport, DocumentReport, JourneyReport, MoneyReport, NextAction, OwnerReport, TouchReport,
 };
 pub(crate) use list::{customer, customers, pools};
-pub(crate) use seen::seen;
+use seen::seen;
 
 /// The name of the read model.
 pub(crate) const NAME: &str = "board";

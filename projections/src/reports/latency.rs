@@ -335,7 +335,7 @@ async fn forecast(
 ) -> Result<ForecastEffect> {
     let known_then = query.known_then.min(now.1);
     let mut histories = dwell::known_then(view, &pipeline.key, now, (at, known_then)).await?;
-    if !query.filter.is_empty() {
+    if !query.filter.is_everybody() {
         let customers: HashSet<Uuid> = (0..now.0.len()).map(|journey| now.0.customer(journey)).collect();
         histories = histories.keep(|customer, _| customers.contains(&customer));
     }

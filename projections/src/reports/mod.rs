@@ -15,6 +15,7 @@ use uuid::Uuid;
 use waymark_eventstore::Position;
 
 use crate::ask::{At, Filter, View};
+use crate::board::Among;
 use crate::board::past::{self, Pasts};
 use crate::dwell::Window;
 use crate::error::Result;
@@ -72,16 +73,7 @@ async fn journeys(
 ) -> Result<Arc<Histories>> {
     view.turn_to(dwell::NAME).await?;
     let histories = dwell::load(view, pipeline, known).await?;
-    if filter.is_empty() {
-        return Ok(histories);
-    }
-    let pasts = pasts(view, known).await?;
-    Ok(Arc::new(kept(&histories, &pasts, at, filter)))
-}
-
-fn kept(histories: &Histories, pasts: &Pasts, at: &At, filter: &Filter) -> Histories {
-    histories
-        .keep(|customer, _| pasts.get(&customer).is_some_and(|past| past::passes(past, at.micros(), filter)))
+    Ok(Among::of(view, filter, at.micros(), known, None).await?.keep(histories))
 }
 
 /// What customers are called, of those who have a name that is known.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use waymark_domain::Owner;
+use waymark_domain::people::Sight;
 use waymark_eventstore::Position;
 
 use super::page::Pages;
@@ -38,6 +39,8 @@ pub struct PilotQuery {
     pub from: DateTime<Utc>,
     /// The reps of its team then.
     pub team: BTreeSet<String>,
+    /// Which customers whoever asks sees now: others count on neither side.
+    pub sight: Sight,
     /// More than so many seconds without activity is too long.
     pub silence_seconds: u64,
     /// Within so many seconds of its beginning a cycle is looked for a deal.
@@ -142,7 +145,7 @@ pub(crate) async fn pilot(
     let asked = QualityQuery {
         at: query.at,
         window: Window { from: Some(query.from), to: None },
-        filter: Filter::default(),
+        filter: Filter { sight: query.sight.clone(), ..Filter::default() },
         pages: Pages::default(),
         silence_seconds: query.silence_seconds,
         horizon_seconds: query.horizon_seconds,

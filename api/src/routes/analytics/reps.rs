@@ -82,7 +82,8 @@ pub(super) async fn reps(
         None => None,
     };
     let (attribution, after) = (measure.attribution, page.cursor().map(str::to_owned));
-    let query = RepsQuery { at, window, reps, attribution, compare, silence_seconds, after, limit };
+    let sight = site.app.sight(&caller).await?;
+    let query = RepsQuery { at, window, reps, sight, attribution, compare, silence_seconds, after, limit };
     let report = site.app.projections.reps(caller.tenant, &definitions, &query).await?;
     Ok(Reading { position: report.position, body: report })
 }

@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use waymark_domain::Pipeline;
-use waymark_domain::people::Sight;
 use waymark_domain::pipeline::StageType;
 use waymark_domain::pipeline::version::Versions;
 
 use crate::ask::{At, Filter, View};
 use crate::board::past::{self, Pasts};
+use crate::board::{self, Among};
 use crate::error::Result;
 use crate::figures::{Histories, Micros};
 
@@ -54,26 +54,17 @@ async fn selected(
     at: &At,
     filter: &Filter,
     pasts_wanted: bool,
-) -> Result<(Arc<Histories>, Option<Pasts>)> {
+) -> Result<(Arc<Histories>, Option<Arc<Pasts>>)> {
     let known = view.known(at);
-    let mut histories = load(view, pipeline, known).await?;
-    if filter.is_empty() && filter.sight == Sight::Everything && !pasts_wanted {
-        return Ok((histories, None));
-    }
-    view.turn_to(crate::board::NAME).await?;
-    if let Some(seen) = crate::board::seen(view, &filter.sight).await? {
-        histories = Arc::new(histories.keep(|customer, _| seen.contains(&customer)));
-    }
-    if filter.is_empty() && !pasts_wanted {
-        return Ok((histories, None));
-    }
-    let pasts = past::load(view, known).await?;
-    if filter.is_empty() {
-        return Ok((histories, Some(pasts)));
-    }
-    let kept = histories
-        .keep(|customer, _| pasts.get(&customer).is_some_and(|past| past::passes(past, at.micros(), filter)));
-    Ok((Arc::new(kept), Some(pasts)))
+    let histories = load(view, pipeline, known).await?;
+    let pasts = if pasts_wanted {
+        view.turn_to(board::NAME).await?;
+        Some(Arc::new(past::load(view, known).await?))
+    } else {
+        None
+    };
+    let among = Among::of(view, filter, at.micros(), known, pasts).await?;
+    Ok((among.keep(histories), among.into_pasts()))
 }
 
 /// The stages in the order in which they are shown: the pipeline's, then what else was met, by code points. With

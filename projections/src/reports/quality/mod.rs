@@ -18,10 +18,10 @@ use waymark_domain::pipeline::version::Versions;
 use waymark_eventstore::Position;
 
 use super::page::{Page, Pages};
-use super::{Span, kept, known, names, pasts};
+use super::{Span, known, names, pasts};
 use crate::ask::{At, Filter, View};
-use crate::board::OwnerReport;
 use crate::board::past::{self, Past, Pasts};
+use crate::board::{Among, OwnerReport};
 use crate::dwell::{self, Window};
 use crate::error::Result;
 use crate::figures::{Histories, Micros};
@@ -126,6 +126,7 @@ pub(crate) struct Ground<'a> {
     known: Position,
     pub(crate) histories: Arc<Histories>,
     pub(crate) pasts: Arc<Pasts>,
+    among: Among,
     pub(crate) kinds: Vec<Option<StageType>>,
 }
 
@@ -140,10 +141,11 @@ impl<'a> Ground<'a> {
     ) -> Result<Self> {
         view.turn_to(dwell::NAME).await?;
         let all = dwell::load(view, &definition.pipeline.key, known).await?;
-        let filter = &query.filter;
-        let histories = if filter.is_empty() { all } else { Arc::new(kept(&all, &pasts, &query.at, filter)) };
+        let (until, at_hand) = (query.at.micros(), Some(Arc::clone(&pasts)));
+        let among = Among::of(view, &query.filter, until, known, at_hand).await?;
+        let histories = among.keep(all);
         let (kinds, span) = (definition.kinds(&histories), Span::of(&query.window, &query.at));
-        Ok(Self { definition, query, span, known, histories, pasts, kinds })
+        Ok(Self { definition, query, span, known, histories, pasts, among, kinds })
     }
 
     fn key(&self) -> &str {
@@ -168,11 +170,9 @@ impl<'a> Ground<'a> {
         self.past(customer).map(|past| OwnerReport::of(&past.owner))
     }
 
-    /// Whether a customer passes the filter.
+    /// Whether a customer passes the filter, and is seen.
     fn counts(&self, customer: Uuid) -> bool {
-        let filter = &self.query.filter;
-        filter.is_empty()
-            || self.pasts.get(&customer).is_some_and(|past| past::passes(past, self.until(), filter))
+        self.among.holds(customer)
     }
 }
 
