@@ -27,11 +27,11 @@ pub use report::dwell::{
 };
 pub use report::flows::{ActorCount, DayCount, FlowsReport, Passage, Quantiles, StageCount, StagePair};
 pub use report::heatmap::{HeatmapQuery, HeatmapReport};
-pub(crate) use report::in_order;
 pub use report::paths::{Ending, PathReport, PathsQuery, PathsReport};
 pub(crate) use report::standing::standing;
 pub use report::{Window, standing::StandingReport};
 pub(crate) use report::{dwell::dwell, flows::flows, heatmap::heatmap, paths::paths};
+pub(crate) use report::{in_order, kind_now};
 pub(crate) use stays::stays;
 pub use stays::{StayReport, StaysReport};
 

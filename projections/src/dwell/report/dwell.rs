@@ -11,7 +11,7 @@ use waymark_domain::pipeline::version::Versions;
 use waymark_domain::pool::start_of_day;
 use waymark_eventstore::Position;
 
-use super::{Kinds, Window, in_order, selected};
+use super::{Kinds, Window, in_order, kind_now, selected};
 use crate::ask::{At, Filter, View};
 use crate::board::past;
 use crate::error::Result;
@@ -263,8 +263,7 @@ pub(crate) async fn dwell(
         let empty = StageDwell::empty();
         let figures = number.map_or(&empty, |number| &stages[number as usize]);
         let passage = number.and_then(|number| passages.get(&number));
-        let kind = pipeline.stage(&stage).map(|stage| stage.kind);
-        let kind = kind.or_else(|| versions.kind_of(pipeline.version, &stage));
+        let kind = kind_now(pipeline, versions, &stage);
         StageReport::of(stage, kind, figures, passage.map(Vec::as_slice), &histories, query, &question)
     };
     let At { effective_at, known_at, .. } = query.at;

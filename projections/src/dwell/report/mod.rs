@@ -108,6 +108,12 @@ impl Kinds {
     }
 }
 
+/// What a stage means now: as this version says, or the last one that has it.
+pub(crate) fn kind_now(pipeline: &Pipeline, versions: &Versions, stage: &str) -> Option<StageType> {
+    let kind = pipeline.stage(stage).map(|stage| stage.kind);
+    kind.or_else(|| versions.kind_of(pipeline.version, stage))
+}
+
 /// What a stage meant in a version. A pipeline of which no version is known means what its definition says.
 fn kind_of(pipeline: &Pipeline, versions: &Versions, version: u32, stage: &str) -> Option<StageType> {
     versions.kind_of(version, stage).or_else(|| pipeline.stage(stage).map(|stage| stage.kind))

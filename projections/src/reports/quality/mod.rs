@@ -22,7 +22,7 @@ use super::{Span, known, names, pasts};
 use crate::ask::{At, Filter, View};
 use crate::board::past::{self, Past, Pasts};
 use crate::board::{Among, OwnerReport};
-use crate::dwell::{self, Window};
+use crate::dwell::{self, Window, kind_now};
 use crate::error::Result;
 use crate::figures::{Histories, Micros};
 use crate::history::instant;
@@ -47,9 +47,7 @@ pub struct Definition {
 impl Definition {
     /// What a stage means: as the version in force says, or the last one that has it.
     pub(crate) fn kind(&self, stage: &str) -> Option<StageType> {
-        let latest = self.pipeline.stage(stage).map(|stage| stage.kind);
-        let all = self.versions.all().iter().rev();
-        latest.or_else(|| all.filter_map(|known| known.pipeline.stage(stage)).map(|stage| stage.kind).next())
+        kind_now(&self.pipeline, &self.versions, stage)
     }
 
     /// What each stage of histories means.
