@@ -21,6 +21,21 @@ pub enum Language {
     En,
 }
 
+impl Language {
+    /// Its tag (BCP 47).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Zh => "zh",
+            Self::En => "en",
+        }
+    }
+
+    /// The language of a tag.
+    pub fn parse(tag: &str) -> Option<Self> {
+        [Self::Zh, Self::En].into_iter().find(|language| language.as_str() == tag)
+    }
+}
+
 impl Label {
     /// A label of its Chinese and its English text.
     pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {

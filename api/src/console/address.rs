@@ -1,20 +1,9 @@
 //! Addresses of pages and of the API's routes.
 
-use std::fmt::Write as _;
+pub(super) use crate::http::query::percent_encoded as encoded;
 
-/// A text as a part of an address (RFC 3986, section 2.3: all but the unreserved characters are escaped).
-pub(super) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
+/// Where one comes back to whose page has no address: after a form.
+pub(super) const HOME: &str = "/console";
 
 /// A path with the parameters that have a value.
 pub(super) fn with_query<'a>(
@@ -28,8 +17,8 @@ pub(super) fn with_query<'a>(
 
 /// The page to go on to, if it is one of this console: an address that somebody made up leads nowhere else.
 pub(super) fn own(next: Option<&str>) -> &str {
-    let is_own = |next: &&str| *next == "/console" || next.starts_with("/console/");
-    next.filter(is_own).unwrap_or("/console")
+    let is_own = |next: &&str| *next == HOME || next.starts_with("/console/");
+    next.filter(is_own).unwrap_or(HOME)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 use super::words::Words;
+use crate::domain::Language;
 
 /// The fields of a form as they came back.
 pub(super) type Fields = HashMap<String, String>;
@@ -90,7 +91,7 @@ fn field(words: Words, name: &str, schema: &Value, required: bool, filled: &Fiel
 
 fn select(words: Words, name: &str, caption: &str, choices: &[Value], required: bool, told: &str) -> Markup {
     let title = |choice: &Value| {
-        let own = if words.say("zh", "en") == "zh" { choice["title_zh"].as_str() } else { None };
+        let own = choice["title_zh"].as_str().filter(|_| words.language == Language::Zh);
         own.or_else(|| choice["title"].as_str())
             .or_else(|| choice["const"].as_str())
             .unwrap_or_default()
@@ -189,7 +190,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::Language;
 
     const WORDS: Words = Words { language: Language::Zh, zone: Tz::Asia__Shanghai };
 

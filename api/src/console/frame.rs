@@ -1,15 +1,15 @@
 //! What every page has around it: the way about, who looks, and how a problem is told.
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
 use super::Console;
-use super::address::encoded;
-use super::gateway::{Precautions, Trouble};
+use super::address::{HOME, encoded};
+use super::gateway::Trouble;
 use super::visitor::{Visitor, to_sign_in};
 use super::words::Words;
 use crate::domain::Language;
@@ -39,9 +39,14 @@ impl FromRequestParts<Console> for Frame {
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
         let visitor = Visitor::from_request_parts(parts, console).await?;
-        // A form's address is none to come back to.
-        let here = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
-        let here = here.map_or("/console", |here| here.as_str()).to_owned();
+        let here = parts.uri.path_and_query().map_or(HOME, |here| here.as_str());
+        Self::of(console, visitor, here.to_owned()).await
+    }
+}
+
+impl Frame {
+    /// What the frame of the page at an address shows, to come back to.
+    pub(super) async fn of(console: &Console, visitor: Visitor, here: String) -> Result<Self, Response> {
         let words = Words::from(&visitor);
         let (me, pipelines) =
             tokio::join!(console.api.get(&visitor, "/v1/me"), console.api.get(&visitor, "/v1/pipelines"));
@@ -57,22 +62,10 @@ impl FromRequestParts<Console> for Frame {
             }
         }
     }
-}
 
-impl Frame {
     /// Asks the API for what the page shows.
     pub(super) async fn get(&self, path: &str) -> Result<Value, Trouble> {
         self.console.api.get(&self.visitor, path).await
-    }
-
-    /// Sends a command to the API.
-    pub(super) async fn post(
-        &self,
-        path: &str,
-        precautions: &Precautions,
-        body: &Value,
-    ) -> Result<Value, Trouble> {
-        self.console.api.post(&self.visitor, path, precautions, body).await
     }
 
     /// Distinguishes a form from the next one, so that sending it twice does it once.
@@ -161,10 +154,11 @@ impl Frame {
     }
 
     fn other_language(&self) -> Markup {
-        let (code, name) = match self.words.language {
-            Language::Zh => ("en", "English"),
-            Language::En => ("zh", "中文"),
+        let (other, name) = match self.words.language {
+            Language::Zh => (Language::En, "English"),
+            Language::En => (Language::Zh, "中文"),
         };
+        let code = other.as_str();
         html! { a lang=(code) href={ "/console/language/" (code) "?next=" (encoded(&self.here)) } { (name) } }
     }
 }

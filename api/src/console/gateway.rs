@@ -7,7 +7,6 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::visitor::Visitor;
-use crate::domain::Language;
 
 /// The largest answer that a page is made of, in bytes.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
@@ -59,15 +58,11 @@ impl Gateway {
         precautions: &Precautions,
         body: Body,
     ) -> Result<Value, Trouble> {
-        let language = match visitor.language {
-            Language::Zh => "zh",
-            Language::En => "en",
-        };
         let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {}", visitor.key))
-            .header(header::ACCEPT_LANGUAGE, language)
+            .header(header::ACCEPT_LANGUAGE, visitor.language.as_str())
             .header(header::CONTENT_TYPE, "application/json");
         if let Some(key) = &precautions.key {
             request = request.header("idempotency-key", key);

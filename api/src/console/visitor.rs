@@ -56,11 +56,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Anybody {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let language = match cookie(&parts.headers, LANGUAGE) {
-            Some("zh") => Language::Zh,
-            Some("en") => Language::En,
-            _ => negotiate(&parts.headers),
-        };
+        let language = cookie(&parts.headers, LANGUAGE).and_then(Language::parse);
+        let language = language.unwrap_or_else(|| negotiate(&parts.headers));
         let zone = cookie(&parts.headers, ZONE).and_then(|zone| zone.parse().ok());
         Ok(Self { language, zone: zone.unwrap_or(Tz::Asia__Shanghai) })
     }

@@ -37,7 +37,7 @@ impl Words {
 
     /// A text of a definition, `{"zh", "en"}`; a plain one as it stands.
     pub(super) fn label(self, label: &Value) -> &str {
-        let own = label[self.say("zh", "en")].as_str();
+        let own = label[self.language.as_str()].as_str();
         own.or_else(|| label.as_str()).unwrap_or_default()
     }
 

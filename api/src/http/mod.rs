@@ -14,6 +14,7 @@ pub mod query;
 mod router;
 pub mod strict;
 pub mod trace;
+mod zone;
 
 pub use command::Command;
 pub use instant::Instant;
@@ -22,6 +23,7 @@ pub use page::Page;
 pub use path::{Id, Key};
 pub use query::Query;
 pub use router::router;
+pub use zone::zone;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,5 +1,7 @@
 //! Query strings, read as strictly as bodies.
 
+use std::fmt::Write as _;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::Deserialize;
@@ -96,6 +98,21 @@ fn decoded(parameter: &str, text: &str) -> Result<String, Problem> {
             ),
         )
     })
+}
+
+/// A text as a part of an address (RFC 3986, section 2.3): all but the unreserved characters escaped.
+#[must_use]
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::query::percent_encoded;
 use crate::app::{App, Migrator};
 use crate::auth::store::Scope;
 use crate::auth::{AdminStore, NewKey};
@@ -214,19 +215,9 @@ impl Call<'_> {
 
     /// The fields of a form, as a browser sends them.
     pub(crate) fn form(self, fields: &[(&str, &str)]) -> Self {
-        let escape = |text: &str| -> String {
-            text.bytes()
-                .map(|byte| {
-                    if byte.is_ascii_alphanumeric() {
-                        char::from(byte).to_string()
-                    } else {
-                        format!("%{byte:02X}")
-                    }
-                })
-                .collect()
-        };
-        let pairs: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
+        let pair =
+            |(name, value): &(&str, &str)| format!("{}={}", percent_encoded(name), percent_encoded(value));
+        let pairs: Vec<String> = fields.iter().map(pair).collect();
         self.body("application/x-www-form-urlencoded", pairs.join("&"))
     }
 

@@ -117,10 +117,8 @@ impl Outbound {
         // A crash from here on leaves the message in hand: it is due again when its time is up.
         let claimed = self.store.claim(tenant, due, now, now + IN_HAND).await?;
         let Some(message) = claimed.first() else { return Ok(Turn::Waits) };
-        let answer = match self.post_event(tenant, endpoint, message, now).await {
-            Ok(answer) => answer,
-            Err(error) => unmade(&error, endpoint),
-        };
+        let answer = self.post_event(tenant, endpoint, message, now).await;
+        let answer = answer.unwrap_or_else(|error| unmade(&error, endpoint));
         // A crash here leaves a receiver that heard it and a row that does not know: it hears it again, under the same id.
         self.settle(tenant, endpoint, claimed, &answer).await?;
         Ok(Turn::Made)
@@ -195,10 +193,8 @@ impl Outbound {
             return Ok(Turn::Waits);
         }
         self.with_buckets(tenant, endpoint, |buckets| buckets.iter_mut().for_each(|bucket| bucket.take(now)));
-        let answer = match self.post_text(tenant, endpoint, &said, now).await {
-            Ok(answer) => answer,
-            Err(error) => unmade(&error, endpoint),
-        };
+        let answer = self.post_text(tenant, endpoint, &said, now).await;
+        let answer = answer.unwrap_or_else(|error| unmade(&error, endpoint));
         self.settle(tenant, endpoint, claimed, &answer).await?;
         Ok(Turn::Made)
     }

@@ -109,25 +109,6 @@ pub struct Endpoint {
     pub cursor: Position,
 }
 
-/// A language by its word.
-#[must_use]
-pub fn language_of(word: &str) -> Option<Language> {
-    match word {
-        "zh" => Some(Language::Zh),
-        "en" => Some(Language::En),
-        _ => None,
-    }
-}
-
-/// The word for a language.
-#[must_use]
-pub fn language_word(language: Language) -> &'static str {
-    match language {
-        Language::Zh => "zh",
-        Language::En => "en",
-    }
-}
-
 /// What has become of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -209,7 +190,7 @@ mod tests {
         for state in [State::Pending, State::Delivered, State::Failed, State::Dead] {
             assert_eq!(State::of(state.as_str()), Some(state));
         }
-        assert_eq!((Kind::of("sms"), State::of("lost"), language_of("fr")), (None, None, None));
+        assert_eq!((Kind::of("sms"), State::of("lost"), Language::parse("fr")), (None, None, None));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::endpoint::Kind;
 use super::secret::RobotSecret;
 use super::sign;
 use crate::config::OutboundArgs;
+use crate::http::query::percent_encoded;
 
 /// A call of a robot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub fn call(
     millis: i64,
     text: &str,
 ) -> Option<Call> {
-    let token = sign::percent_encoded(&robot.token);
+    let token = percent_encoded(&robot.token);
     let plain = json!({"msgtype": "text", "text": {"content": text}});
     match kind {
         Kind::Webhook => None,
@@ -34,7 +35,7 @@ pub fn call(
         }
         Kind::Dingtalk => {
             let signed = robot.secret.as_ref().map(|secret| {
-                let sign = sign::percent_encoded(&sign::dingtalk(secret, millis));
+                let sign = percent_encoded(&sign::dingtalk(secret, millis));
                 format!("&timestamp={millis}&sign={sign}")
             });
             let url = format!(

@@ -30,15 +30,6 @@ pub fn feishu(secret: &str, seconds: i64) -> String {
     STANDARD.encode(hmac(format!("{seconds}\n{secret}").as_bytes(), &[]))
 }
 
-/// A text as a value of a query string: everything but letters, digits and `-_.~` percent-encoded.
-#[must_use]
-pub fn percent_encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
 /// HMAC-SHA256 (RFC 2104). The key is fitted to the block here, so that no length of it can fail.
 fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut block = [0; BLOCK];
@@ -55,6 +46,7 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::query::percent_encoded;
     use crate::outbound::secret::WebhookKey;
 
     #[test]

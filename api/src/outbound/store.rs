@@ -9,7 +9,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::endpoint::{Delivery, Endpoint, Kind, State, language_of, language_word};
+use super::endpoint::{Delivery, Endpoint, Kind, State};
 use crate::domain::Language;
 use crate::eventstore::{Position, StoreError, TenantId};
 use crate::projections::ProjectionError;
@@ -167,7 +167,7 @@ impl OutboundStore {
             endpoint.types.join(" "),
             endpoint.member.clone(),
             endpoint.team.clone(),
-            language_word(endpoint.language),
+            endpoint.language.as_str(),
             endpoint.secret.clone(),
             endpoint.created_at.timestamp_micros(),
             endpoint.created_by.as_str(),
@@ -487,7 +487,7 @@ fn endpoint(row: &Row) -> Result<Endpoint> {
         Some(at) => Some((instant(at)?, row.opt_text(15)?.unwrap_or_default())),
         None => None,
     };
-    let language: Option<Language> = language_of(row.str(8)?);
+    let language = Language::parse(row.str(8)?);
     Ok(Endpoint {
         id: row.uuid(0)?,
         kind: Kind::of(kind).ok_or_else(|| damaged("kind", kind))?,

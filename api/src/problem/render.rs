@@ -88,11 +88,7 @@ fn written(
     }
     let headers = written.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    let tag = match language {
-        Language::Zh => "zh",
-        Language::En => "en",
-    };
-    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(tag));
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.as_str()));
     headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
     written
 }

@@ -1,17 +1,18 @@
 //! One customer: where they stand, what can be done, what happened.
 
 use axum::Form;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::super::address::{encoded, with_query};
+use super::super::Console;
+use super::super::address::{HOME, encoded, with_query};
 use super::super::form::{Fields, ONCE, VERSION, body, fields};
 use super::super::frame::{Frame, Part, problem};
 use super::super::gateway::{Precautions, Trouble};
-use super::super::visitor::Asked;
+use super::super::visitor::{Asked, Visitor};
 use super::super::words::Words;
 use super::customers::primary;
 use super::{figure, items, text};
@@ -52,7 +53,8 @@ pub(in super::super) async fn show(frame: Frame, Path(id): Path<String>, asked: 
 
 /// Carries out what a form of the page asks for, and shows the customer again.
 pub(in super::super) async fn act(
-    frame: Frame,
+    State(console): State<Console>,
+    visitor: Visitor,
     Path((id, act)): Path<(String, String)>,
     Form(fields): Form<Fields>,
 ) -> Response {
@@ -61,8 +63,8 @@ pub(in super::super) async fn act(
     }
     let precautions = Precautions { key: fields.get(ONCE).cloned(), version: fields.get(VERSION).cloned() };
     let path = format!("/v1/customers/{}/{act}", encoded(&id));
-    let sent = body(frame.words, &fields);
-    match frame.post(&path, &precautions, &sent).await {
+    let sent = body(Words::from(&visitor), &fields);
+    match console.api.post(&visitor, &path, &precautions, &sent).await {
         Ok(done) => {
             let position = done["position"].to_string();
             let here = format!("/console/customers/{}", encoded(&id));
@@ -70,7 +72,10 @@ pub(in super::super) async fn act(
         }
         Err(trouble) => {
             let refused = Refused { act, fields, trouble };
-            page(&frame, &id, &Asked::default(), Some(&refused)).await
+            match Frame::of(&console, visitor, HOME.to_owned()).await {
+                Ok(frame) => page(&frame, &id, &Asked::default(), Some(&refused)).await,
+                Err(response) => response,
+            }
         }
     }
 }

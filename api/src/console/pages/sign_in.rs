@@ -14,6 +14,7 @@ use super::super::frame::{bare, problem};
 use super::super::gateway::Trouble;
 use super::super::visitor::{Anybody, Asked, KEY, LANGUAGE, Visitor, ZONE, is_own};
 use super::super::words::Words;
+use crate::domain::Language;
 
 /// How long a browser keeps the language and the zone, in seconds: a year.
 const KEPT: u32 = 31_536_000;
@@ -65,7 +66,7 @@ pub(in super::super) async fn leave(_: Visitor) -> Response {
 
 /// Goes on in another language.
 pub(in super::super) async fn speak(Path(language): Path<String>, asked: Asked) -> Response {
-    let language = if language == "zh" { "zh" } else { "en" };
+    let language = Language::parse(&language).unwrap_or_default().as_str();
     let cookie = format!("{LANGUAGE}={language}; Path=/console; SameSite=Strict; Max-Age={KEPT}");
     with_cookies(Redirect::to(own(asked.get("next"))).into_response(), [cookie])
 }

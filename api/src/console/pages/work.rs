@@ -1,16 +1,17 @@
 //! What is to be done: six lists, tasks, and what was reminded of.
 
 use axum::Form;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::super::address::{encoded, with_query};
+use super::super::Console;
+use super::super::address::{HOME, encoded, with_query};
 use super::super::form::{Fields, ONCE, body};
 use super::super::frame::{Frame, Part};
 use super::super::gateway::Precautions;
-use super::super::visitor::Asked;
+use super::super::visitor::{Asked, Visitor};
 use super::super::words::{Words, read};
 use super::{figure, items, text};
 
@@ -86,16 +87,20 @@ pub(in super::super) async fn show(frame: Frame, asked: Asked) -> Response {
 
 /// Completes a task, and shows the work that is left.
 pub(in super::super) async fn complete(
-    frame: Frame,
+    State(console): State<Console>,
+    visitor: Visitor,
     Path(task): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Response {
     let precautions = Precautions { key: fields.get(ONCE).cloned(), version: None };
     let path = format!("/v1/tasks/{}/completions", encoded(&task));
-    let sent = body(frame.words, &fields);
-    match frame.post(&path, &precautions, &sent).await {
+    let sent = body(Words::from(&visitor), &fields);
+    match console.api.post(&visitor, &path, &precautions, &sent).await {
         Ok(_) => Redirect::to("/console/work").into_response(),
-        Err(trouble) => frame.trouble(Part::Work, &trouble),
+        Err(trouble) => match Frame::of(&console, visitor, HOME.to_owned()).await {
+            Ok(frame) => frame.trouble(Part::Work, &trouble),
+            Err(response) => response,
+        },
     }
 }
 

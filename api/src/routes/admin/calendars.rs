@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -17,7 +16,7 @@ use crate::domain::calendar::{Calendar, Hours, WallTime, Weekday};
 use crate::domain::company::CompanyCommand;
 use crate::http::answer::{Accepted, List};
 use crate::http::query::Nothing;
-use crate::http::{Command, Query};
+use crate::http::{Command, Query, zone};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -73,13 +72,7 @@ pub(super) struct CalendarAnswer {
 
 impl CalendarBody {
     fn calendar(self) -> Result<Calendar, Problem> {
-        let timezone: Tz = self.timezone.parse().map_err(|_| {
-            let message = Label::new(
-                "应为 IANA 时区，例如 Asia/Shanghai。",
-                "It must be an IANA zone, such as Asia/Shanghai.",
-            );
-            Problem::invalid_value("timezone", message)
-        })?;
+        let timezone = zone("timezone", &self.timezone)?;
         let weekly = self.weekly.into_iter().map(|(name, spans)| {
             let field = format!("weekly.{name}");
             Ok((weekday(&name, &field)?, hours(&field, spans)?))

@@ -7,9 +7,8 @@ use utoipa::IntoParams;
 
 use crate::app::Caller;
 use crate::auth::Authority;
-use crate::domain::Label;
 use crate::http::answer::Reading;
-use crate::http::{Moment, Query};
+use crate::http::{Moment, Query, zone};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::{HeatmapQuery, HeatmapReport};
@@ -43,7 +42,7 @@ pub(super) async fn heatmap(
     Authority(caller): Authority,
     Query(which, between, who, moment): Query<Which, Between, Who, Moment>,
 ) -> Result<Reading<HeatmapReport>, Problem> {
-    let zone = zone(which.zone.as_deref())?;
+    let zone = which.zone.as_deref().map_or(Ok(Tz::UTC), |name| zone("zone", name))?;
     let pipeline = pipeline(&site, &caller, which.pipeline).await?;
     // Who counts is told by the customers' own read model.
     moment.wait(&site, &caller, "board").await?;
@@ -52,16 +51,6 @@ pub(super) async fn heatmap(
     let query = HeatmapQuery { at, window, filter, zone };
     let report = site.app.projections.heatmap(caller.tenant, &pipeline, &query).await?;
     Ok(Reading { position: report.position, body: report })
-}
-
-fn zone(name: Option<&str>) -> Result<Tz, Problem> {
-    name.map_or(Ok(Tz::UTC), str::parse).map_err(|_| {
-        let message = Label::new(
-            "应为 IANA 时区，例如 Asia/Shanghai。",
-            "It must be an IANA zone, such as Asia/Shanghai.",
-        );
-        Problem::invalid_value("zone", message)
-    })
 }
 
 /// The pipeline that was named, or the only one there is.

@@ -12,7 +12,7 @@ use crate::auth::Authority;
 use crate::http::answer::List;
 use crate::http::query::Nothing;
 use crate::http::{Id, Query};
-use crate::outbound::endpoint::{Endpoint, Kind, language_word};
+use crate::outbound::endpoint::{Endpoint, Kind};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -50,7 +50,7 @@ impl From<Endpoint> for RobotReply {
             kind: endpoint.kind,
             member: endpoint.member,
             team: endpoint.team,
-            language: language_word(endpoint.language),
+            language: endpoint.language.as_str(),
             description: endpoint.description,
             include_personal: endpoint.include_personal,
             created_at: endpoint.created_at,
