@@ -61,10 +61,19 @@ impl Queue {
     pub(crate) async fn gather(&mut self, first: Request, answer: Answer<Outcome>) -> Waiting {
         let mut waiting = Waiting::default();
         waiting.push(first, answer);
-        if !waiting.is_full() {
-            // The tasks answered a moment ago get to run first: their next appends belong into this batch.
+        let mut known = 0;
+        // The tasks answered a moment ago get to run first, as long as that brings more: their next appends belong into
+        // this batch.
+        while known < waiting.requests.len() && !waiting.is_full() && self.next.is_none() {
+            known = waiting.requests.len();
             tokio::task::yield_now().await;
+            self.take_what_waits(&mut waiting);
         }
+        metrics::gauge!("waymark_append_queue_depth").set(self.jobs.len() as f64);
+        waiting
+    }
+
+    fn take_what_waits(&mut self, waiting: &mut Waiting) {
         while !waiting.is_full() {
             match self.jobs.try_recv() {
                 Ok(Job::Append(request, answer)) if request.erase_subjects.is_empty() => {
@@ -72,13 +81,11 @@ impl Queue {
                 }
                 Ok(other) => {
                     self.next = Some(other);
-                    break;
+                    return;
                 }
-                Err(_) => break,
+                Err(_) => return,
             }
         }
-        metrics::gauge!("waymark_append_queue_depth").set(self.jobs.len() as f64);
-        waiting
     }
 
     /// What was accepted before is still received, nothing is accepted any more.

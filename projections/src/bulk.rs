@@ -1,4 +1,7 @@
-//! Writing and finding many rows with few statements.
+//! Writing, finding and dropping many rows with few statements.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use waymark_eventstore::TenantId;
 
@@ -26,7 +29,9 @@ impl Table {
         for size in SIZES {
             while rest.len() >= size * width {
                 let (now, later) = rest.split_at(size * width);
-                session.execute_made(self.insert(size, session.dialect()), now).await?;
+                let dialect = session.dialect();
+                let sql = made((self.name, size, dialect), || self.insert(size, dialect));
+                session.execute_made(sql, now).await?;
                 rest = later;
             }
         }
@@ -49,7 +54,7 @@ impl Table {
                 (0..columns.len()).map(|column| row.literal(column)).collect::<Result<_>>()?;
             Ok(format!("{name} {}", literals.join(" ")))
         };
-        let rows = session.rows_made(sql, &values![tenant.0, generation]).await?;
+        let rows = session.rows_made(sql.into(), &values![tenant.0, generation]).await?;
         let mut lines = rows.iter().map(line).collect::<Result<Vec<String>>>()?;
         lines.sort();
         Ok(lines)
@@ -80,26 +85,62 @@ impl Table {
     }
 }
 
+/// Keys whose rows go, and by which statement: it ends where the list of keys is to stand, the binds before it are `head`.
+#[derive(Debug)]
+pub(crate) struct Removal {
+    pub(crate) sql: &'static str,
+    pub(crate) head: [Value; 2],
+    pub(crate) keys: Vec<Value>,
+}
+
+impl Removal {
+    pub(crate) async fn apply(&self, session: &mut Session) -> Result<()> {
+        for (sql, values) in lists(self.sql, &self.head, &self.keys) {
+            session.execute_made(sql, &values).await?;
+        }
+        Ok(())
+    }
+}
+
 /// The rows whose key is among `keys`: `sql` ends where the list of keys is to stand, and the binds before it are
 /// `head`.
 pub(crate) async fn rows_among(
     session: &mut Session,
-    sql: &str,
+    sql: &'static str,
     head: &[Value],
     keys: &[Value],
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::with_capacity(keys.len());
-    for keys in keys.chunks(SIZES[0]) {
-        let mut values = [head, keys].concat();
-        // A short list is filled up with its first key, so that one prepared text serves all.
-        values.resize(head.len() + SIZES[0], keys[0].clone());
-        rows.extend(session.rows_made(among(sql, head.len()), &values).await?);
+    for (sql, values) in lists(sql, head, keys) {
+        rows.extend(session.rows_made(sql, &values).await?);
     }
     Ok(rows)
 }
 
-/// The statement of [`rows_among`].
-pub(crate) fn among(sql: &str, before: usize) -> String {
-    let binds: Vec<String> = (1..=SIZES[0]).map(|bind| format!("${}", before + bind)).collect();
+/// The statements for a list of keys, with their binds.
+fn lists(sql: &'static str, head: &[Value], keys: &[Value]) -> impl Iterator<Item = (Arc<str>, Vec<Value>)> {
+    let before = head.len();
+    keys.chunks(SIZES[0]).map(move |keys| {
+        let size = SIZES.into_iter().rfind(|size| *size >= keys.len()).unwrap_or(SIZES[0]);
+        let mut values = [head, keys].concat();
+        // A short list is filled up with its first key, so that few prepared texts serve all.
+        values.resize(before + size, keys[0].clone());
+        (made((sql, size, Dialect::Postgres), || among(sql, before, size)), values)
+    })
+}
+
+/// A statement with a list of so many keys; its text is the same for both engines.
+pub(crate) fn among(sql: &str, before: usize, keys: usize) -> String {
+    let binds: Vec<String> = (1..=keys).map(|bind| format!("${}", before + bind)).collect();
     format!("{sql} ({})", binds.join(","))
+}
+
+/// What a text is made of: a table or the beginning of a statement, how many rows or keys, and for whom.
+type Recipe = (&'static str, usize, Dialect);
+
+/// A text that is made once: there are few, and some are long.
+fn made(recipe: Recipe, make: impl FnOnce() -> String) -> Arc<str> {
+    static TEXTS: LazyLock<Mutex<HashMap<Recipe, Arc<str>>>> = LazyLock::new(Mutex::default);
+    let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(texts.entry(recipe).or_insert_with(|| make().into()))
 }

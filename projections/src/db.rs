@@ -13,6 +13,7 @@ mod postgres;
 mod sqlite;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
@@ -209,14 +210,14 @@ impl Session {
     }
 
     /// Runs a statement whose text was made here, of names that stand in the code.
-    pub(crate) async fn execute_made(&mut self, sql: String, values: &[Value]) -> Result<u64> {
+    pub(crate) async fn execute_made(&mut self, sql: Arc<str>, values: &[Value]) -> Result<u64> {
         Ok(on!(self, values, |arguments, connection| {
             sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?.rows_affected()
         }))
     }
 
     /// The rows of a query whose text was made here, of names that stand in the code.
-    pub(crate) async fn rows_made(&mut self, sql: String, values: &[Value]) -> Result<Vec<Row>> {
+    pub(crate) async fn rows_made(&mut self, sql: Arc<str>, values: &[Value]) -> Result<Vec<Row>> {
         Ok(on!(self, values, |arguments, connection| {
             let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
             rows.into_iter().map(Row::from).collect()

@@ -1,6 +1,7 @@
 //! Entries of the log, read for folding.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
@@ -20,14 +21,31 @@ pub(crate) struct Fact {
 }
 
 /// What an entry is to a projector.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Reading {
     /// To be folded.
-    Fact(Box<Fact>),
+    Fact(Arc<Fact>),
     /// Of no concern to customers' read models.
     Other,
     /// Unreadable: parks its subject.
     Poison { subject: String, event_type: String, cause: String },
+}
+
+/// An entry as it stands in the log, and with its personal fields opened where somebody wanted that.
+#[derive(Debug)]
+pub(crate) struct Readings {
+    sealed: Reading,
+    opened: Option<(String, Reading)>,
+}
+
+impl Readings {
+    /// As a read model wants it, which opens some types of events.
+    pub(crate) fn of(&self, opens: impl Fn(&str) -> bool) -> Reading {
+        match &self.opened {
+            Some((event_type, opened)) if opens(event_type) => opened.clone(),
+            _ => self.sealed.clone(),
+        }
+    }
 }
 
 /// The customer that a subject names.
@@ -35,7 +53,7 @@ pub(crate) fn customer_of(subject: &str) -> Option<Uuid> {
     subject.strip_prefix("customer/")?.parse().ok()
 }
 
-/// Reads entries, with the personal fields opened of those types of event that `opens` names.
+/// Reads entries, also with the personal fields opened of those types of event that `opens` names.
 ///
 /// # Errors
 /// [`ProjectionError::Paused`] for an entry of a newer program or a damaged one, which nobody may skip; errors of
@@ -45,7 +63,7 @@ pub(crate) async fn read_all(
     entries: &[Entry],
     vault: &Vault,
     opens: impl Fn(&str) -> bool,
-) -> Result<Vec<Reading>> {
+) -> Result<Vec<Readings>> {
     let mut envelopes = Vec::with_capacity(entries.len());
     for entry in entries {
         let paused = |error: serde_json::Error| ProjectionError::Paused {
@@ -55,7 +73,12 @@ pub(crate) async fn read_all(
         envelopes.push(entry.envelope().map_err(paused)?);
     }
     let mut opened = open(tenant, &envelopes, vault, opens).await?;
-    envelopes.iter().map(|envelope| read(envelope, opened.remove(&envelope.position))).collect()
+    let readings = |envelope: &Envelope<'_>| {
+        let opened = opened.remove(&envelope.position).map(|opened| read(envelope, Some(opened)));
+        let opened = opened.transpose()?.map(|opened| (envelope.event_type.to_string(), opened));
+        Ok(Readings { sealed: read(envelope, None)?, opened })
+    };
+    envelopes.iter().map(readings).collect()
 }
 
 /// The data of an event with its personal fields readable, or why it is not.
@@ -119,7 +142,7 @@ fn read(envelope: &Envelope<'_>, opened: Option<Opened>) -> Result<Reading> {
             cause: format!("{} is an event type that this program does not know", envelope.event_type),
         }),
         Ok(None) => Ok(Reading::Other),
-        Ok(Some(event)) => Ok(Reading::Fact(Box::new(Fact { customer, event: recorded(envelope, event) }))),
+        Ok(Some(event)) => Ok(Reading::Fact(Arc::new(Fact { customer, event: recorded(envelope, event) }))),
         Err(newer @ CodecError::NewerVersion { .. }) => {
             Err(ProjectionError::Paused { position: envelope.position, cause: newer.to_string() })
         }

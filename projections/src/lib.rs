@@ -18,6 +18,7 @@ pub mod figures;
 mod history;
 mod model;
 mod nodes;
+mod pages;
 mod parked;
 mod projections;
 mod projector;

@@ -7,7 +7,7 @@ use lru::LruCache;
 use uuid::Uuid;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
-use crate::bulk::Table;
+use crate::bulk::{Removal, Table};
 use crate::db::{Db, Session, Value};
 use crate::error::Result;
 use crate::fact::Fact;
@@ -31,7 +31,7 @@ pub(crate) trait ReadModel: Send + Sync {
     /// Whether the fold reads personal fields of this type of event.
     fn opens(&self, event_type: &str) -> bool;
     /// Folds facts, in order, into what is to be written.
-    async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Fact]) -> Result<Writes>;
+    async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes>;
 }
 
 /// Every read model.
@@ -56,7 +56,9 @@ pub(crate) struct Scope<'a> {
 pub(crate) struct Writes {
     /// First these, in order.
     pub(crate) statements: Vec<(&'static str, Vec<Value>)>,
-    /// Then these rows.
+    /// Then these rows go
+    pub(crate) removals: Vec<Removal>,
+    /// and these come.
     pub(crate) rows: Vec<(&'static Table, Vec<Value>)>,
 }
 
@@ -64,6 +66,9 @@ impl Writes {
     pub(crate) async fn apply(&self, session: &mut Session) -> Result<()> {
         for (sql, values) in &self.statements {
             session.execute(sql, values).await?;
+        }
+        for removal in &self.removals {
+            removal.apply(session).await?;
         }
         for (table, values) in &self.rows {
             table.write(session, values).await?;

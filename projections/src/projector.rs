@@ -6,19 +6,22 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
 use uuid::Uuid;
 use waymark_eventstore::vault::Vault;
-use waymark_eventstore::{EventStore, Position, TenantId};
+use waymark_eventstore::{EventStore, Position};
 
 use crate::checkpoint::{Seat, Which};
 use crate::db::Db;
 use crate::dwell::Loaded;
 use crate::error::{ProjectionError, Result};
-use crate::fact::{Fact, Reading, assert_gapless, read_all};
+use crate::fact::{Fact, Reading, read_all};
 use crate::model::{Memory, ReadModel, Scope, Writes};
 use crate::nodes::Nodes;
+use crate::pages::{Page, Pages};
 use crate::parked::{self, Parked};
 
 /// What all projectors work with.
@@ -26,18 +29,27 @@ pub(crate) struct Engine {
     pub(crate) db: Db,
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) pages: Arc<Pages>,
     pub(crate) loaded: Arc<Loaded>,
     /// The processes that share the work; none where this one is alone.
     pub(crate) nodes: Option<Nodes>,
     progress: Mutex<HashMap<Which, watch::Sender<Position>>>,
     hurry: Mutex<HashMap<&'static str, Arc<Notify>>>,
     calls: Mutex<Option<mpsc::UnboundedSender<Which>>>,
+    /// What the ends of rests are counted from.
+    began: Instant,
 }
+
+/// How long a projector that keeps up lets events gather after a step, at most and unless somebody waits for them: a step
+/// over many costs little more than a step over one, and the log's own writers have the disk meanwhile.
+const REST: Duration = Duration::from_millis(400);
 
 impl Engine {
     pub(crate) fn new(db: Db, store: Arc<dyn EventStore>, vault: Arc<Vault>, nodes: Option<Nodes>) -> Self {
+        let pages = Arc::new(Pages::new(Arc::clone(&store), Arc::clone(&vault)));
         Self {
             db,
+            pages,
             store,
             vault,
             loaded: Arc::default(),
@@ -45,7 +57,15 @@ impl Engine {
             progress: Mutex::default(),
             hurry: Mutex::default(),
             calls: Mutex::default(),
+            began: Instant::now(),
         }
+    }
+
+    /// When a projector that has taken a step now is to look again. All read models look at the same time, so that they
+    /// take the same pages.
+    pub(crate) fn rest_until(&self) -> Instant {
+        let rests = self.began.elapsed().as_millis() / REST.as_millis() + 1;
+        self.began + REST * u32::try_from(rests).unwrap_or(u32::MAX)
     }
 
     /// Who this process is to those that it shares the work with.
@@ -113,48 +133,6 @@ pub(crate) enum Poison {
     Fails,
 }
 
-/// Consecutive entries of the log, read and decoded.
-pub(crate) struct Page {
-    readings: Vec<Reading>,
-    last: Option<Last>,
-}
-
-/// Where a page ends.
-#[derive(Debug, Clone, Copy)]
-struct Last {
-    position: Position,
-    recorded_at: i64,
-}
-
-impl Page {
-    /// Reads what follows a position, with what a read model wants opened.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Paused`] where an entry is missing or of a newer program; errors of the log.
-    pub(crate) async fn read(
-        store: &dyn EventStore,
-        vault: &Vault,
-        model: &dyn ReadModel,
-        tenant: TenantId,
-        after: Position,
-        limit: u32,
-    ) -> Result<Self> {
-        let entries = store.read(tenant, after, limit).await?;
-        assert_gapless(after, &entries)?;
-        let last = entries.last().map(|entry| Last {
-            position: entry.position,
-            recorded_at: entry.recorded_at.timestamp_micros(),
-        });
-        let readings = read_all(tenant, &entries, vault, |event_type| model.opens(event_type)).await?;
-        Ok(Self { readings, last })
-    }
-
-    /// The last position; none for a page after the head.
-    pub(crate) fn end(&self) -> Option<Position> {
-        self.last.map(|last| last.position)
-    }
-}
-
 /// A seat, and what its holder remembers.
 pub(crate) struct Worker {
     pub(crate) seat: Seat,
@@ -178,9 +156,8 @@ impl Worker {
         poison: Poison,
     ) -> Result<usize> {
         let Which { tenant, .. } = self.seat.which;
-        let page =
-            Page::read(&*engine.store, &engine.vault, model, tenant, self.seat.position, limit).await?;
-        self.take(engine, model, page, poison).await
+        let page = engine.pages.read(tenant, self.seat.position, limit).await?;
+        self.take(engine, model, &page, poison).await
     }
 
     /// Takes a page that was read after the worker's position. Answers how many entries it had.
@@ -191,11 +168,11 @@ impl Worker {
         &mut self,
         engine: &Engine,
         model: &dyn ReadModel,
-        page: Page,
+        page: &Page,
         poison: Poison,
     ) -> Result<usize> {
-        let Some(last) = page.last else { return Ok(0) };
-        let taken = page.readings.len();
+        let Some(last) = page.last() else { return Ok(0) };
+        let taken = page.readings().len();
         let reached = Seat { position: last.position, recorded_at: last.recorded_at, ..self.seat };
         let (facts, aside) = self.sort(engine, model, page, poison).await?;
         let writes = self.fold(engine, model, &facts, last.position).await?;
@@ -216,9 +193,9 @@ impl Worker {
         &self,
         engine: &Engine,
         model: &dyn ReadModel,
-        page: Page,
+        page: &Page,
         poison: Poison,
-    ) -> Result<(Vec<Fact>, Vec<Parked>)> {
+    ) -> Result<(Vec<Arc<Fact>>, Vec<Parked>)> {
         let Which { tenant, .. } = self.seat.which;
         let known = parked::list(&mut engine.db.read(tenant).await?, self.seat.which).await?;
         let skipped: HashSet<Position> =
@@ -228,17 +205,17 @@ impl Worker {
         for item in waiting {
             behind.entry(item.subject).or_insert(item.position);
         }
-        let (mut facts, mut aside) = (Vec::with_capacity(page.readings.len()), Vec::new());
-        for (position, reading) in (self.seat.position + 1..).zip(page.readings) {
+        let (mut facts, mut aside) = (Vec::with_capacity(page.readings().len()), Vec::new());
+        for (position, reading) in (self.seat.position + 1..).zip(page.readings()) {
             if skipped.contains(&position) {
                 continue;
             }
-            match reading {
+            match reading.of(|event_type| model.opens(event_type)) {
                 Reading::Other => {}
                 Reading::Fact(fact) => {
                     let subject = format!("customer/{}", fact.customer);
                     match behind.get(&subject) {
-                        None => facts.push(*fact),
+                        None => facts.push(fact),
                         Some(first) => aside.push(Parked {
                             position,
                             subject,
@@ -270,9 +247,9 @@ impl Worker {
         limit: u32,
     ) -> Result<Writes> {
         let Seat { which: Which { tenant, .. }, position, .. } = self.seat;
-        let page = Page::read(&*engine.store, &engine.vault, model, tenant, position, limit).await?;
-        let reached = page.end().unwrap_or(position);
-        let (facts, _) = self.sort(engine, model, page, Poison::Parks).await?;
+        let page = engine.pages.read(tenant, position, limit).await?;
+        let reached = page.last().map_or(position, |last| last.position);
+        let (facts, _) = self.sort(engine, model, &page, Poison::Parks).await?;
         self.fold(engine, model, &facts, reached).await
     }
 
@@ -280,7 +257,7 @@ impl Worker {
         &mut self,
         engine: &Engine,
         model: &dyn ReadModel,
-        facts: &[Fact],
+        facts: &[Arc<Fact>],
         reached: Position,
     ) -> Result<Writes> {
         let scope = Scope {
@@ -307,8 +284,8 @@ impl Worker {
         for item in items {
             let entries = engine.store.read(tenant, item.position - 1, 1).await?;
             let readings = read_all(tenant, &entries, &engine.vault, |name| model.opens(name)).await?;
-            match readings.into_iter().next() {
-                Some(Reading::Fact(fact)) => facts.push(*fact),
+            match readings.first().map(|readings| readings.of(|name| model.opens(name))) {
+                Some(Reading::Fact(fact)) => facts.push(fact),
                 _ => break,
             }
         }

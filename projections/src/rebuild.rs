@@ -9,8 +9,9 @@ use crate::checkpoint::{self, Checkpoint, Seat, Which};
 use crate::db::{Session, values};
 use crate::error::{ProjectionError, Result};
 use crate::model::ReadModel;
+use crate::pages::Page;
 use crate::parked;
-use crate::projector::{Engine, Page, Poison, Worker};
+use crate::projector::{Engine, Poison, Worker};
 
 /// Entries a step takes: large, because nothing waits for it, and because rows of one page go into the tables in the
 /// order of their keys.
@@ -47,23 +48,21 @@ impl<'a> Building<'a> {
         let mut ahead = self.read_ahead(self.worker.seat.position);
         loop {
             let page = ahead.await.map_err(|error| ProjectionError::Database(error.to_string()))??;
-            let Some(end) = page.end() else { return Ok(()) };
-            ahead = self.read_ahead(end);
-            if let Err(error) = self.worker.take(self.engine, &*self.model, page, Poison::Fails).await {
+            let Some(last) = page.last() else { return Ok(()) };
+            ahead = self.read_ahead(last.position);
+            if let Err(error) = self.worker.take(self.engine, &*self.model, &page, Poison::Fails).await {
                 ahead.abort();
                 return Err(error);
             }
             let head = self.engine.store.head(tenant).await?.position;
-            progress(end, head.max(end));
+            progress(last.position, head.max(last.position));
         }
     }
 
     /// Reads and decodes what follows a position, on another core.
-    fn read_ahead(&self, after: Position) -> JoinHandle<Result<Page>> {
-        let tenant = self.worker.seat.which.tenant;
-        let (store, vault) = (Arc::clone(&self.engine.store), Arc::clone(&self.engine.vault));
-        let model = Arc::clone(&self.model);
-        tokio::spawn(async move { Page::read(&*store, &vault, &*model, tenant, after, PAGE).await })
+    fn read_ahead(&self, after: Position) -> JoinHandle<Result<Arc<Page>>> {
+        let (tenant, pages) = (self.worker.seat.which.tenant, Arc::clone(&self.engine.pages));
+        tokio::spawn(async move { pages.read(tenant, after, PAGE).await })
     }
 
     /// Puts the new rows into service once they are as far as the old ones, and drops those.
@@ -155,7 +154,7 @@ async fn drop_generation(
     session.commit().await?;
     for table in model.tables() {
         let mut session = engine.db.write(which.tenant).await?;
-        session.execute_made(table.delete(), &values![which.tenant.0, generation]).await?;
+        session.execute_made(table.delete().into(), &values![which.tenant.0, generation]).await?;
         session.commit().await?;
     }
     Ok(())

@@ -16,12 +16,9 @@ use crate::projections::Projections;
 use crate::shared;
 
 /// Entries a step takes when it keeps up; bounded, so that no tenant makes the others wait for long.
-pub(crate) const PAGE: u32 = 1_000;
+pub(crate) const PAGE: u32 = 4_000;
 /// How often the log is looked at when nothing wakes the projectors: what other processes append is found so.
 const POLL: Duration = Duration::from_millis(200);
-/// How long a projector that keeps up lets events gather after a step, unless somebody waits for them: a step over
-/// many costs little more than a step over one, and the log's own writers have the disk meanwhile.
-pub(crate) const REST: Duration = Duration::from_millis(200);
 
 impl Projections {
     /// Keeps every read model up with the log until `shutdown` is done, then finishes the steps under way.
@@ -62,7 +59,7 @@ async fn drive(projections: Arc<Projections>, model: Arc<dyn ReadModel>, mut sto
         match round(&projections, &model, &tenants).await {
             Pace::Behind => {}
             Pace::Following => tokio::select! {
-                () = tokio::time::sleep(REST) => {}
+                () = tokio::time::sleep_until(projections.engine().rest_until()) => {}
                 () = projections.engine().hurried(model.name()) => {}
                 _ = stop.changed() => {}
             },

@@ -18,7 +18,7 @@ use crate::error::{ProjectionError, Result};
 use crate::model::ReadModel;
 use crate::nodes::Nodes;
 use crate::projections::Projections;
-use crate::runner::{PAGE, REST};
+use crate::runner::PAGE;
 use crate::turns::{Ended, Turns};
 
 /// How often a node tells that it lives, and looks which tenants are its own.
@@ -134,8 +134,9 @@ impl Shift {
             }
         };
         if self.turns.ended(which, ended) {
+            let until = self.projections.engine().rest_until();
             self.rests.spawn(async move {
-                tokio::time::sleep(REST).await;
+                tokio::time::sleep_until(until).await;
                 which
             });
         }
@@ -279,8 +280,11 @@ mod tests {
     async fn a_backlog_and_a_parked_customer_keep_nobody_waiting_beyond_a_fixed_number_of_steps() {
         let world = World::new();
         let moved = json!({"journey": "sales", "pipeline_version": 1, "cycle": 1, "to": "quoted"});
-        let backlog = vec![("customer.moved", moved.clone()); 3 * PAGE as usize + 1];
-        world.append_all(BACKLOGGED, CUSTOMER, backlog).await;
+        let customers = 60;
+        for customer in 1..=customers {
+            let backlog = vec![("customer.moved", moved.clone()); 3 * PAGE as usize / customers + 1];
+            world.append_all(BACKLOGGED, Uuid::from_u128(customer as u128), backlog).await;
+        }
         let poison = ("customer.moved", json!({"to": 1}));
         let behind = vec![("customer.moved", moved.clone()); 30];
         world.append_all(POISONED, CUSTOMER, [vec![poison], behind].concat()).await;

@@ -1,6 +1,7 @@
 //! Requests for moves that need approval, and what became of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -80,7 +81,11 @@ fn settled(event: &CustomerEvent) -> Option<(Uuid, &'static str)> {
 }
 
 /// The rows that a page's facts write.
-pub(super) async fn fold(scope: &Scope<'_>, session: &mut Session, facts: &[Fact]) -> Result<Vec<Value>> {
+pub(super) async fn fold(
+    scope: &Scope<'_>,
+    session: &mut Session,
+    facts: &[Arc<Fact>],
+) -> Result<Vec<Value>> {
     let (tenant, generation) = (scope.tenant.0, scope.generation);
     let wanted: Vec<Value> =
         facts.iter().filter_map(|fact| settled(&fact.event.event)).map(|(id, _)| id.into()).collect();

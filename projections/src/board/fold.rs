@@ -1,6 +1,7 @@
 //! The fold: a page's events into customers, cards and what they were like.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -24,7 +25,7 @@ struct Work {
 }
 
 /// Folds the facts of a page.
-pub(super) async fn fold(scope: &Scope<'_>, facts: &[Fact]) -> Result<Writes> {
+pub(super) async fn fold(scope: &Scope<'_>, facts: &[Arc<Fact>]) -> Result<Writes> {
     let mut order: Vec<Uuid> = facts.iter().map(|fact| fact.customer).collect();
     order.sort_unstable();
     order.dedup();

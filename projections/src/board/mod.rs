@@ -13,6 +13,8 @@ mod list;
 pub(crate) mod past;
 mod seen;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::bulk::Table;
@@ -207,7 +209,7 @@ impl ReadModel for Board {
         )
     }
 
-    async fn fold(&self, scope: &Scope<'_>, _memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
+    async fn fold(&self, scope: &Scope<'_>, _memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {
         fold::fold(scope, facts).await
     }
 }

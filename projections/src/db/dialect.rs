@@ -1,7 +1,7 @@
 //! Where the two engines' words differ: types of columns, and the binds of statements made of many rows.
 
 /// Which SQL is spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// SQLite's.
     Sqlite,

@@ -1,6 +1,7 @@
 //! The fold: moves and corrections into rows that say what was known when.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use uuid::Uuid;
 use waymark_domain::customer::event::{CustomerEvent, Recorded};
@@ -32,7 +33,7 @@ struct Pending {
 }
 
 /// Folds the facts of a page.
-pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
+pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {
     let mut page = Page {
         scope,
         session: scope.db.read(scope.tenant).await?,
@@ -231,7 +232,7 @@ impl Page<'_> {
                 noted,
             ]);
         }
-        Writes { statements: self.closed, rows: vec![(&MOVES, rows)] }
+        Writes { statements: self.closed, rows: vec![(&MOVES, rows)], ..Writes::default() }
     }
 }
 

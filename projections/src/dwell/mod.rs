@@ -11,6 +11,8 @@ mod occupants;
 mod report;
 mod stays;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::bulk::Table;
@@ -106,7 +108,7 @@ impl ReadModel for Dwell {
         false
     }
 
-    async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
+    async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {
         fold::fold(scope, memory, facts).await
     }
 }

@@ -158,7 +158,7 @@ const MANY: &str = "
 fn hot() -> Vec<(String, Vec<Value>)> {
     let tenant = TENANT.0;
     let list = format!("{} AND c.merged_into IS NULL ORDER BY c.created_position LIMIT $4", board::LIST);
-    let among = |sql: &str| crate::bulk::among(sql, 2);
+    let among = |sql: &str| crate::bulk::among(sql, 2, 100);
     let keys = [&values![tenant, 1_i64][..], &vec![LI.into(); 100]].concat();
     vec![
         (list, values![tenant, 1_i64, 0_i64, 50_i64].to_vec()),
@@ -181,7 +181,7 @@ async fn plans(projections: &Projections, explain: &str, column: usize) -> Vec<(
     let mut plans = Vec::new();
     for (sql, values) in hot() {
         let mut session = projections.engine().db.read(TENANT).await.unwrap();
-        let plan = session.rows_made(format!("{explain} {sql}"), &values).await.unwrap();
+        let plan = session.rows_made(format!("{explain} {sql}").into(), &values).await.unwrap();
         plans.push((sql, plan.iter().map(|row| row.text(column).unwrap()).collect()));
     }
     plans

@@ -1,5 +1,7 @@
 //! The fold: one row an event; a correction closes the rows it bears on and writes them anew.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 use waymark_domain::customer::event::CustomerEvent;
 use waymark_domain::customer::timeline::Journeys;
@@ -22,7 +24,7 @@ struct Pending {
 }
 
 /// Folds the facts of a page.
-pub(super) async fn fold(scope: &Scope<'_>, facts: &[Fact]) -> Result<Writes> {
+pub(super) async fn fold(scope: &Scope<'_>, facts: &[Arc<Fact>]) -> Result<Writes> {
     let mut page =
         Page { scope, session: scope.db.read(scope.tenant).await?, pending: Vec::new(), closed: Vec::new() };
     for fact in facts {
@@ -145,7 +147,7 @@ impl Page<'_> {
         for Pending { customer, line, until } in self.pending {
             rows.extend(line.row(self.scope, customer, until));
         }
-        Writes { statements: self.closed, rows: vec![(&ROWS, rows)] }
+        Writes { statements: self.closed, rows: vec![(&ROWS, rows)], ..Writes::default() }
     }
 }
 

@@ -9,6 +9,8 @@ mod fold;
 mod report;
 mod row;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::bulk::Table;
@@ -89,7 +91,7 @@ impl ReadModel for Timeline {
         event_type == "customer.followed_up"
     }
 
-    async fn fold(&self, scope: &Scope<'_>, _memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
+    async fn fold(&self, scope: &Scope<'_>, _memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {
         fold::fold(scope, facts).await
     }
 }

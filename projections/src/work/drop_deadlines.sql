@@ -1,1 +1,1 @@
-DELETE FROM work_deadline WHERE tenant_id = $1 AND generation = $2 AND customer = $3
+DELETE FROM work_deadline WHERE tenant_id = $1 AND generation = $2 AND customer IN

@@ -1,6 +1,7 @@
 //! The fold: each customer that a page touches is written as it stands then, its deadlines anew.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use uuid::Uuid;
 use waymark_domain::automation::{Deadline, agenda};
@@ -18,6 +19,7 @@ use super::{
     CUSTOMERS, DEADLINES, DROP_DEADLINES, DROP_STANDINGS, IN_JOURNEY, REMINDERS, RUN, Remembered, STANDINGS,
     TASKS,
 };
+use crate::bulk::Removal;
 use crate::db::{Value, values};
 use crate::error::Result;
 use crate::fact::Fact;
@@ -28,7 +30,7 @@ use crate::model::{Scope, Writes};
 const BATCH: u32 = 500;
 
 /// Folds the facts of a page.
-pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Fact]) -> Result<Writes> {
+pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Arc<Fact>]) -> Result<Writes> {
     let news = memory.definitions.read_on(scope).await?;
     let mut page = Page { scope, rows: Rows::default(), touched: BTreeMap::new() };
     for fact in facts {
@@ -43,10 +45,11 @@ pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Fa
     let Page { rows, touched, .. } = page;
     let mut writes = Writes::default();
     let mut rows = rows;
+    for sql in [DROP_DEADLINES, DROP_STANDINGS] {
+        let keys = touched.keys().copied().map(Value::from).collect();
+        writes.removals.push(Removal { sql, head: values![scope.tenant.0, scope.generation], keys });
+    }
     for (id, customer) in touched {
-        for drop in [DROP_DEADLINES, DROP_STANDINGS] {
-            writes.statements.push((drop, values![scope.tenant.0, scope.generation, id].to_vec()));
-        }
         rows.customer(scope, &customer, &memory.definitions);
         memory.customers.put(id, customer);
     }

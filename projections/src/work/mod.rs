@@ -9,6 +9,8 @@ mod definitions;
 mod fold;
 mod report;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use lru::LruCache;
 use uuid::Uuid;
@@ -147,7 +149,7 @@ static TABLES: &[&Table] = &[&CUSTOMERS, &STANDINGS, &DEADLINES, &RUN, &TASKS, &
 pub(crate) struct Work;
 
 /// How many folded customers are remembered: some kilobytes each.
-const CUSTOMERS_KEPT: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(999);
+const CUSTOMERS_KEPT: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(3_999);
 
 /// What the fold remembers between pages.
 pub(crate) struct Remembered {
@@ -183,7 +185,7 @@ impl ReadModel for Work {
         false
     }
 
-    async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Fact]) -> Result<Writes> {
+    async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {
         fold::fold(scope, &mut memory.work, facts).await
     }
 }
