@@ -643,6 +643,13 @@ impl Table {
             ("/v1/reminders?customer=li", "customer"),
             ("/v1/worklists/today?timezone=Mars", "timezone"),
             ("/v1/worklists/push?limit=501", "limit"),
+            ("/v1/worklists/push?cursor=nonsense", "cursor"),
+            ("/v1/worklists/today?cursor=9223372036854775807.1.01900000000070008000000000000000.", "cursor"),
+            (
+                "/v1/worklists/stalled?cursor=1.-9223372036854775808.01900000000070008000000000000000.x",
+                "cursor",
+            ),
+            ("/v1/worklists/stalled?cursor=1.1.01900000000070008000000000000000", "cursor"),
             ("/v1/worklists/stalled?suppress_if_next_action_within=-1", "suppress_if_next_action_within"),
             ("/v1/automations", "pipeline"),
             ("/v1/latency/landian-6?sla_seconds=-1", "sla_seconds"),

@@ -398,6 +398,15 @@ async fn the_lists_of_work_are_by_three_different_clocks() {
     assert_eq!(ids("/v1/worklists/give-up").await.len(), 2);
     let one = read(&bench, &wang, "/v1/worklists/stalled?limit=1").await;
     assert_eq!((one["items"].as_array().unwrap().len(), one["total"].as_u64()), (1, Some(2)));
+    let two = format!("/v1/worklists/stalled?limit=1&cursor={}", one["next_cursor"].as_str().unwrap());
+    bench.later(1);
+    let two = read(&bench, &wang, &two).await;
+    assert_eq!(two["effective_at"], one["effective_at"], "all pages are of one instant");
+    let first_of = |page: &Value| page["items"][0]["customer_id"].as_str().unwrap().to_owned();
+    assert_eq!([first_of(&one), first_of(&two)][..], stalled);
+    assert_eq!((&two["next_cursor"], &two["total"]), (&Value::Null, &json!(2)));
+    let far = read(&bench, &wang, "/v1/worklists/stalled?suppress_if_next_action_within=4294967295").await;
+    assert_eq!(far["total"], 2, "both were to be contacted long ago");
     assert!(
         one["items"][0]["since_stage_entry_seconds"].as_f64()
             > one["items"][0]["since_last_activity_seconds"].as_f64()
@@ -477,4 +486,25 @@ async fn a_dry_run_tells_what_would_be_done_and_does_nothing() {
     assert_eq!(stage(&bench, &li, &customer).await, "quoted");
     run(json!({"pipeline": "none"})).await.problem(404, "not-found");
     run(json!({})).await.problem(422, "missing-field");
+}
+
+#[tokio::test]
+async fn who_came_in_as_a_lead_again_is_on_todays_list_until_somebody_follows_up() {
+    let (bench, li, wang) = sales("landian-6").await;
+    let contacts = json!([{"kind": "phone", "value": "+8613800138000"}]);
+    let owner = json!({"kind": "rep", "id": "li"});
+    let known = json!({"pipeline": "landian-6", "name": "Harbour", "contacts": contacts, "owner": owner});
+    let customer = bench.register(&li, &known).await;
+    let lead = json!({"pipeline": "landian-6", "contacts": contacts, "source": "fair"});
+    assert_eq!(bench.post(&wang, "/v1/leads", &lead).await.status, 200);
+    bench.later(48);
+    bench.catch_up().await;
+    let today = read(&bench, &li, "/v1/worklists/today?owner=li").await;
+    assert_eq!((today["total"].as_u64(), &today["items"][0]["customer_id"]), (Some(1), &json!(customer)));
+    assert!(today["items"][0]["touched_again_at"].is_string(), "{today}");
+    let spoke = json!({"channel": "phone", "summary": "spoke",
+        "next_plan": {"at": "2026-03-20T08:00:00Z", "text": "call again"}});
+    command(&bench, &li, &customer, "follow-ups", &spoke).await;
+    bench.catch_up().await;
+    assert_eq!(read(&bench, &li, "/v1/worklists/today?owner=li").await["total"], 0);
 }

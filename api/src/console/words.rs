@@ -129,6 +129,7 @@ impl Words {
     /// A mark on a card.
     pub(super) fn flag(self, flag: &str) -> &str {
         match flag {
+            "touched_again" => self.say("再次来访", "came in again"),
             "overdue_follow_up" => self.say("逾期", "overdue"),
             "erased" => self.say("已删除", "erased"),
             other => other,

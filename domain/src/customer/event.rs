@@ -784,6 +784,24 @@ pub enum StagePolicy {
     LatestEffective,
 }
 
+impl LeadTouched {
+    /// What the owner is told.
+    pub fn told(&self) -> Label {
+        let from = [self.source.as_deref(), self.channel.as_deref()];
+        let from: Vec<&str> = from.into_iter().flatten().collect();
+        if from.is_empty() {
+            return Label::new(
+                "老客户再次来访，请尽快联系。",
+                "A known customer came in again: get in touch.",
+            );
+        }
+        Label::new(
+            format!("老客户再次来访（来源：{}），请尽快联系。", from.join("，")),
+            format!("A known customer came in again (from {}): get in touch.", from.join(", ")),
+        )
+    }
+}
+
 /// The survivor of a merge took another customer in. Where that gave it another stage, a move follows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Absorbed {
@@ -991,8 +1009,8 @@ pub struct ReclaimSkipped {
 }
 
 impl CustomerEvent {
-    /// Whether the customer is another one after it, so that its version counts up. What rules note about themselves and
-    /// whom they remind changes nothing that anybody decides on.
+    /// Whether the customer is another one after it, so that its version counts up. What rules note about themselves,
+    /// whom they remind and who looked changes nothing that anybody decides on.
     pub fn changes_customer(&self) -> bool {
         !matches!(
             self,

@@ -26,6 +26,8 @@ pub struct Customer {
     pub external_id: Option<String>,
     /// What is to be done next, as the last follow-up says.
     pub next_plan: Option<NextPlan>,
+    /// When it last came in as a lead again, unless somebody has followed up since.
+    pub touched_at: Option<DateTime<Utc>>,
     /// When somebody last spoke to it.
     pub last_follow_up_at: Option<DateTime<Utc>>,
     /// The last claim.
@@ -119,6 +121,7 @@ impl Customer {
             next_plan: None,
             last_follow_up_at: None,
             last_claim: None,
+            touched_at: None,
             tier: registered.tier.clone(),
             region: None,
             tags: registered.tags.clone(),
@@ -182,6 +185,7 @@ impl Customer {
             }
             CustomerEvent::NextContactSet(event) => {
                 let text = Personal::Clear(event.text.zh.clone());
+                self.touched_at = self.touched_at.filter(|at| *at > recorded.effective_at);
                 self.next_plan = Some(NextPlan { at: event.at, text });
             }
             CustomerEvent::Claimed(event) => {
@@ -199,8 +203,10 @@ impl Customer {
             CustomerEvent::MergedInto(event) => self.merged_into = Some(event.survivor),
             CustomerEvent::Unmerged(event) if event.absorbed == self.id => self.merged_into = None,
             CustomerEvent::Unmerged(event) => self.absorbed.retain(|id| *id != event.absorbed),
-            CustomerEvent::LeadTouched(_)
-            | CustomerEvent::DocumentAdded(_)
+            CustomerEvent::LeadTouched(_) => {
+                self.touched_at = self.touched_at.max(Some(recorded.effective_at));
+            }
+            CustomerEvent::DocumentAdded(_)
             | CustomerEvent::MoveVoided(_)
             | CustomerEvent::MoveTargetCorrected(_)
             | CustomerEvent::MoveTimeCorrected(_)

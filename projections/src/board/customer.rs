@@ -70,6 +70,9 @@ pub(super) struct Touch {
     pub(super) at: Micros,
     pub(super) source: Option<String>,
     pub(super) channel: Option<String>,
+    /// Whether somebody has spoken to the customer since.
+    #[serde(default)]
+    pub(super) answered: bool,
 }
 
 /// A document by reference.
@@ -182,6 +185,7 @@ impl Customer {
             CustomerEvent::FollowedUp(e) => {
                 self.next = Some((e.next_plan.at, e.next_plan.text.clear().cloned()));
                 self.send(e, event);
+                self.answer_touches(event.effective_at.timestamp_micros());
             }
             CustomerEvent::NextContactSet(e) => {
                 let text = if e.text.zh == e.text.en {
@@ -217,9 +221,21 @@ impl Customer {
             at: at.timestamp_micros(),
             source: e.source.clone(),
             channel: e.channel.clone(),
+            answered: false,
         });
         let surplus = self.touches.len().saturating_sub(TOUCHES);
         self.touches.drain(..surplus);
+    }
+
+    fn answer_touches(&mut self, spoken_at: Micros) {
+        for touch in self.touches.iter_mut().filter(|touch| touch.at <= spoken_at) {
+            touch.answered = true;
+        }
+    }
+
+    /// Whether the customer came in as a lead again and nobody has spoken to it since.
+    pub(super) fn waits_for_an_answer(&self) -> bool {
+        !self.erased && self.touches.iter().any(|touch| !touch.answered)
     }
 
     fn send(&mut self, e: &FollowedUp, event: &Recorded<CustomerEvent>) {

@@ -167,6 +167,8 @@ pub struct TouchReport {
     pub source: Option<String>,
     /// Through which channel.
     pub channel: Option<String>,
+    /// Whether somebody has followed up since.
+    pub answered: bool,
 }
 
 /// What is planned next.
@@ -410,8 +412,12 @@ fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> Cust
     };
     let contact = |ClearContact { kind, value }| ContactReport { kind, value };
     let (traits, profile) = (customer.traits, customer.profile);
-    let touch =
-        |touch: Touch| TouchReport { at: instant(touch.at), source: touch.source, channel: touch.channel };
+    let touch = |Touch { at, source, channel, answered }: Touch| TouchReport {
+        at: instant(at),
+        source,
+        channel,
+        answered,
+    };
     CustomerReport {
         id: customer.id,
         version: customer.version,

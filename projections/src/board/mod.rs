@@ -186,7 +186,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn schema(&self) -> &'static str {
