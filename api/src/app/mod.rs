@@ -23,6 +23,7 @@ mod remember;
 mod schedule;
 mod sight;
 mod situation;
+mod view;
 
 use std::sync::Arc;
 

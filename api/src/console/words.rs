@@ -149,6 +149,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("customer.automation_ran", "规则执行", "Rule acted"),
     ("customer.automation_skipped", "规则跳过", "Rule stood back"),
     ("customer.claimed", "领取", "Claimed"),
+    ("customer.viewed", "查看", "Looked at"),
     ("customer.details_changed", "修改资料", "Details changed"),
     ("customer.document_added", "上传凭证", "Document added"),
     ("customer.erased", "个人信息已删除", "Erased"),

@@ -176,6 +176,7 @@ customer_types! {
     FollowedUp "customer.followed_up" 2 [unchanged]
     Signalled "customer.signalled" 2 [unchanged]
     Claimed "customer.claimed" 1 []
+    Viewed "customer.viewed" 1 []
     Released "customer.released" 1 []
     OwnerChanged "customer.owner_changed" 2 [unchanged]
     Erased "customer.erased" 1 []

@@ -35,6 +35,8 @@ pub enum Command {
     Signal(Signal),
     /// A rep takes the customer from its pool.
     Claim,
+    /// A rep looks at the customer.
+    View,
     /// The owner gives the customer back to a pool.
     Release(Release),
     /// Another owner.

@@ -75,6 +75,8 @@ pub enum CustomerEvent {
     Signalled(Signalled),
     /// `customer.claimed`
     Claimed(Claimed),
+    /// `customer.viewed`
+    Viewed(Viewed),
     /// `customer.released`
     Released(Released),
     /// `customer.owner_changed`
@@ -690,6 +692,17 @@ pub struct Claimed {
     pub quota_date: NaiveDate,
 }
 
+/// A rep looked at the customer while it was in a pool that limits that. Once for a rep and a date.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Viewed {
+    /// Who (an actor name without prefix, as in [`Owner::Rep`]).
+    pub rep: String,
+    /// In which pool.
+    pub pool: String,
+    /// The pool's local date on which the view counts against the limit.
+    pub quota_date: NaiveDate,
+}
+
 /// A rep gave the customer back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Released {
@@ -771,19 +784,6 @@ pub struct LeadTouched {
     pub note: Option<Personal<String>>,
 }
 
-/// How the stage of a merged customer is found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StagePolicy {
-    /// It stays where the survivor stands.
-    #[default]
-    Survivor,
-    /// The stage that is further on; what is lost, dormant or paused is behind what is not.
-    Furthest,
-    /// The stage that was entered last.
-    LatestEffective,
-}
-
 impl LeadTouched {
     /// What the owner is told.
     pub fn told(&self) -> Label {
@@ -800,6 +800,19 @@ impl LeadTouched {
             format!("A known customer came in again (from {}): get in touch.", from.join(", ")),
         )
     }
+}
+
+/// How the stage of a merged customer is found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StagePolicy {
+    /// It stays where the survivor stands.
+    #[default]
+    Survivor,
+    /// The stage that is further on; what is lost, dormant or paused is behind what is not.
+    Furthest,
+    /// The stage that was entered last.
+    LatestEffective,
 }
 
 /// The survivor of a merge took another customer in. Where that gave it another stage, a move follows.
@@ -1014,7 +1027,8 @@ impl CustomerEvent {
     pub fn changes_customer(&self) -> bool {
         !matches!(
             self,
-            Self::AutomationRan(_)
+            Self::Viewed(_)
+                | Self::AutomationRan(_)
                 | Self::AutomationSkipped(_)
                 | Self::TaskCreated(_)
                 | Self::TaskCancelled(_)

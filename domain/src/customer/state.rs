@@ -32,6 +32,8 @@ pub struct Customer {
     pub last_follow_up_at: Option<DateTime<Utc>>,
     /// The last claim.
     pub last_claim: Option<LastClaim>,
+    /// The last pool that each rep looked at it in, and the pool's local date of that.
+    pub views: BTreeMap<String, (String, NaiveDate)>,
     /// The value tier.
     pub tier: Option<String>,
     /// The region, by which teams see it or not.
@@ -119,9 +121,10 @@ impl Customer {
             journeys: Journeys::default(),
             external_id: registered.external_id.clone(),
             next_plan: None,
+            touched_at: None,
             last_follow_up_at: None,
             last_claim: None,
-            touched_at: None,
+            views: BTreeMap::new(),
             tier: registered.tier.clone(),
             region: None,
             tags: registered.tags.clone(),
@@ -182,10 +185,10 @@ impl Customer {
                 self.follow_ups.push(recorded.effective_at);
                 self.next_plan = Some(event.next_plan.clone());
                 self.last_follow_up_at = self.last_follow_up_at.max(Some(recorded.effective_at));
+                self.touched_at = self.touched_at.filter(|at| *at > recorded.effective_at);
             }
             CustomerEvent::NextContactSet(event) => {
                 let text = Personal::Clear(event.text.zh.clone());
-                self.touched_at = self.touched_at.filter(|at| *at > recorded.effective_at);
                 self.next_plan = Some(NextPlan { at: event.at, text });
             }
             CustomerEvent::Claimed(event) => {
@@ -195,6 +198,9 @@ impl Customer {
                     pool: event.pool.clone(),
                     at: recorded.recorded_at,
                 });
+            }
+            CustomerEvent::Viewed(event) => {
+                self.views.insert(event.rep.clone(), (event.pool.clone(), event.quota_date));
             }
             CustomerEvent::Released(event) => self.owner = Owner::Pool(event.pool.clone()),
             CustomerEvent::OwnerChanged(event) => self.owner = event.to.clone(),

@@ -66,6 +66,7 @@ codes! {
     NothingToOverride "nothing-to-override" Conflict "无需特批" "Nothing stands in the way of the move"
     AlreadyClaimed "already-claimed" Conflict "客户已被领取" "The customer was claimed already"
     ClaimQuotaExhausted "claim-quota-exhausted" Conflict "今日领取次数已用完" "Today's claims are used up"
+    ViewQuotaExhausted "view-quota-exhausted" Conflict "今日查看次数已用完" "Today's views of the pool are used up"
     ClaimBlocked "claim-blocked" Conflict "原负责人暂不能领取" "The former owner may not claim the customer yet"
     ClaimProtected "claim-protected" Conflict "新客户保护期内" "A new customer cannot be claimed yet"
     ClaimRepeated "claim-repeated" Conflict "领取同一客户次数过多" "The same customer was claimed too often"
