@@ -145,6 +145,8 @@ impl Table {
             "documents",
             "merges",
             "unmerges",
+            "distinctions",
+            "distinction-withdrawals",
         ];
         let mut posts: Vec<String> = commands.iter().map(|what| self.path(what)).collect();
         posts.extend(
@@ -388,6 +390,12 @@ impl Table {
         );
         self.command("unmerges", &json!({"absorbed": STRANGER, "reason": "x"}), &[404], STRANGER);
         self.command("unmerges", &json!({"absorbed": own}), &[422], "reason");
+        for what in ["distinctions", "distinction-withdrawals"] {
+            self.command(what, &json!({"other": own, "reason": "x"}), &[422, 409], "other");
+            self.command(what, &json!({"other": STRANGER, "reason": "x"}), &[404], STRANGER);
+            self.command(what, &json!({"other": "x", "reason": "x"}), &[422], "other");
+            self.command(what, &json!({"other": own}), &[422], "reason");
+        }
         self.send("/v1/leads", &json!({"pipeline": "landian-6", "colour": "red"}), "colour");
         self.send("/v1/leads", &json!("a lead"), "");
         self.send("/v1/leads", &Value::Array(vec![json!({}); 501]), "$");

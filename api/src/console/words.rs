@@ -182,6 +182,8 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("customer.transition_rejected", "审批驳回", "Move rejected"),
     ("customer.transition_requested", "申请变更", "Move requested"),
     ("customer.transition_withdrawn", "撤回申请", "Request withdrawn"),
+    ("customer.distinguished", "确认为两个客户", "Told apart from another"),
+    ("customer.distinction_withdrawn", "撤回两个客户的确认", "No longer told apart"),
     ("customer.unmerged", "解除合并", "Unmerged"),
 ];
 

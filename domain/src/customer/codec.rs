@@ -184,6 +184,8 @@ customer_types! {
     Absorbed "customer.absorbed" 1 []
     MergedInto "customer.merged_into" 1 []
     Unmerged "customer.unmerged" 1 []
+    Distinguished "customer.distinguished" 1 []
+    DistinctionWithdrawn "customer.distinction_withdrawn" 1 []
     DocumentAdded "customer.document_added" 1 []
     AutomationRan "customer.automation_ran" 1 []
     AutomationSkipped "customer.automation_skipped" 1 []

@@ -381,6 +381,24 @@ pub struct Unmerge {
     pub reason: String,
 }
 
+/// Two customers that look alike are two. A command on both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distinguish {
+    /// The other one.
+    pub other: Uuid,
+    /// Why.
+    pub reason: String,
+}
+
+/// Two customers that were said to be two may be one after all. A command on both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconsider {
+    /// The other one.
+    pub other: Uuid,
+    /// Why.
+    pub reason: String,
+}
+
 /// A document, by reference: where it is kept is not our business.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AddDocument {

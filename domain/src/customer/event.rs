@@ -91,6 +91,10 @@ pub enum CustomerEvent {
     MergedInto(MergedInto),
     /// `customer.unmerged`
     Unmerged(Unmerged),
+    /// `customer.distinguished`
+    Distinguished(Distinguished),
+    /// `customer.distinction_withdrawn`
+    DistinctionWithdrawn(DistinctionWithdrawn),
     /// `customer.document_added`
     DocumentAdded(DocumentAdded),
     /// `customer.automation_ran`
@@ -844,6 +848,24 @@ pub struct Unmerged {
     pub survivor: Uuid,
     /// The customer that goes on by itself again.
     pub absorbed: Uuid,
+    /// Why.
+    pub reason: Personal<String>,
+}
+
+/// Somebody made sure that this customer and another, who look alike, are two. It stands in both streams.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Distinguished {
+    /// The other one.
+    pub other: Uuid,
+    /// Why.
+    pub reason: Personal<String>,
+}
+
+/// That this customer and another are two is no longer said: they may be suspected again. It stands in both streams.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DistinctionWithdrawn {
+    /// The other one.
+    pub other: Uuid,
     /// Why.
     pub reason: Personal<String>,
 }

@@ -66,6 +66,8 @@ pub struct Customer {
     pub merged_into: Option<Uuid>,
     /// The customers that were merged into it.
     pub absorbed: Vec<Uuid>,
+    /// The customers that it was told apart from, and where in the log.
+    pub distinct_from: BTreeMap<Uuid, u64>,
     /// Where what it is recognised by was said last.
     pub keyed_at: KeyedAt,
     /// The day until which the deal is put off.
@@ -78,6 +80,8 @@ pub struct Customer {
 /// longer the customer's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyedAt {
+    /// Its name.
+    pub name: u64,
     /// Its contacts.
     pub contacts: u64,
     /// Its credit code.
@@ -141,6 +145,7 @@ impl Customer {
             erased: false,
             merged_into: None,
             absorbed: Vec::new(),
+            distinct_from: BTreeMap::new(),
             keyed_at: KeyedAt::default(),
             postponed_until: None,
             work: Work::default(),
@@ -160,11 +165,15 @@ impl Customer {
         match &recorded.event {
             CustomerEvent::Registered(event) => {
                 self.owner = event.owner.clone();
+                self.keyed_at.name = recorded.position;
                 self.keyed_at.contacts = recorded.position;
                 self.learn(event.profile.as_ref(), recorded.position);
             }
             CustomerEvent::DetailsChanged(event) => {
                 self.change_details(event);
+                if event.name.is_some() {
+                    self.keyed_at.name = recorded.position;
+                }
                 if event.contacts.is_some() {
                     self.keyed_at.contacts = recorded.position;
                 }
@@ -205,8 +214,18 @@ impl Customer {
             CustomerEvent::Released(event) => self.owner = Owner::Pool(event.pool.clone()),
             CustomerEvent::OwnerChanged(event) => self.owner = event.to.clone(),
             CustomerEvent::Erased(_) => self.erased = true,
-            CustomerEvent::Absorbed(event) => self.absorbed.push(event.absorbed),
-            CustomerEvent::MergedInto(event) => self.merged_into = Some(event.survivor),
+            CustomerEvent::Absorbed(event) => {
+                self.distinct_from.remove(&event.absorbed);
+                self.absorbed.push(event.absorbed);
+            }
+            CustomerEvent::MergedInto(event) => {
+                self.distinct_from.remove(&event.survivor);
+                self.merged_into = Some(event.survivor);
+            }
+            CustomerEvent::Distinguished(event) => {
+                self.distinct_from.insert(event.other, recorded.position);
+            }
+            CustomerEvent::DistinctionWithdrawn(event) => drop(self.distinct_from.remove(&event.other)),
             CustomerEvent::Unmerged(event) if event.absorbed == self.id => self.merged_into = None,
             CustomerEvent::Unmerged(event) => self.absorbed.retain(|id| *id != event.absorbed),
             CustomerEvent::LeadTouched(_) => {
@@ -328,6 +347,11 @@ impl Customer {
             KeyKind::ChannelId => self.keyed_at.channel_ids,
         };
         !self.erased && said_last == position
+    }
+
+    /// Where what anybody looking for duplicates goes by was said last: its name, or a contact.
+    pub fn looks_since(&self) -> u64 {
+        self.keyed_at.name.max(self.keyed_at.contacts)
     }
 
     /// The journey that commands mean when they name none.

@@ -244,6 +244,8 @@ pub struct CustomerReport {
     pub contents: Vec<ContentReport>,
     /// When and from where it came in as a lead again, the latest hundred.
     pub touches: Vec<TouchReport>,
+    /// The customers that it was told apart from: who looks like it, and is not.
+    pub distinct_from: Vec<Uuid>,
     /// The customer that it was merged into.
     pub merged_into: Option<Uuid>,
     /// Whether its personal fields were erased.
@@ -455,6 +457,7 @@ fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> Cust
         documents: customer.documents.into_iter().map(DocumentReport::of).collect(),
         contents: customer.contents.into_iter().map(ContentReport::of).collect(),
         touches: customer.touches.into_iter().map(touch).collect(),
+        distinct_from: customer.distinct_from.into_keys().collect(),
         merged_into: customer.merged_into,
         erased: customer.erased,
     }

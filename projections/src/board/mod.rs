@@ -93,6 +93,8 @@ pub(crate) static CUSTOMERS: Table = Table {
         "documents",
         "grace_until",
         "contents",
+        "distinct_from",
+        "looks_since",
     ],
     replace_by: 3,
 };
@@ -186,7 +188,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn schema(&self) -> &'static str {

@@ -2,7 +2,9 @@
 -- contact puts in the span waits for that.
 SELECT w.customer, w.owner_kind, w.owner_id, w.tier, w.next_at, w.last_activity_at, w.created_at, w.touched_at, w.due_at
 FROM (
-    SELECT * FROM (
+    SELECT p.customer, p.owner_kind, p.owner_id, p.tier, p.next_at, p.last_activity_at, p.created_at, p.touched_at,
+           p.due_at
+    FROM (
         SELECT c.customer, c.owner_kind, c.owner_id, c.tier, c.next_at, c.last_activity_at, c.created_at, c.touched_at,
                c.next_at AS due_at
         FROM work_customer c
@@ -15,9 +17,11 @@ FROM (
                OR (c.owner_kind = 'rep' AND replace($10, $11 || c.owner_id || $11, '') <> $10) OR $9 IS NULL)
         ORDER BY c.next_at, c.customer
         LIMIT $14
-    ) planned
+    ) p
     UNION ALL
-    SELECT * FROM (
+    SELECT t.customer, t.owner_kind, t.owner_id, t.tier, t.next_at, t.last_activity_at, t.created_at, t.touched_at,
+           t.due_at
+    FROM (
         SELECT c.customer, c.owner_kind, c.owner_id, c.tier, c.next_at, c.last_activity_at, c.created_at, c.touched_at,
                c.touched_at AS due_at
         FROM work_customer c
@@ -30,7 +34,7 @@ FROM (
                OR (c.owner_kind = 'rep' AND replace($10, $11 || c.owner_id || $11, '') <> $10) OR $9 IS NULL)
         ORDER BY c.touched_at, c.customer
         LIMIT $14
-    ) touched
+    ) t
 ) w
 ORDER BY w.due_at, w.customer
 LIMIT $14

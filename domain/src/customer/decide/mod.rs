@@ -6,6 +6,7 @@ mod change_owner;
 mod claim;
 mod correct;
 mod deal;
+mod distinguish;
 mod document;
 mod erase;
 mod follow_up;
@@ -27,7 +28,8 @@ mod touch;
 pub(super) mod transition;
 mod view;
 
-pub use merge::{MergeEvents, merge, unmerge};
+pub use distinguish::{distinguish, reconsider};
+pub use merge::{PairEvents, merge, unmerge};
 pub use view::is_counted;
 
 use chrono::{DateTime, Utc};
