@@ -37,7 +37,7 @@ pub struct Step {
 #[derive(Debug, Clone)]
 pub enum Asked {
     /// Something of one customer.
-    Command(Command),
+    Command(Box<Command>),
     /// Something of that customer and another.
     Join(Joining),
 }
@@ -150,11 +150,13 @@ impl App {
         };
         for (step, order) in steps.iter().enumerate() {
             let added = match &order.what {
-                Asked::Command(command @ Command::Register(register)) => {
-                    let owner = register.owner.as_ref();
-                    self.stage_registration(caller, meta, order, command, owner, &mut staged).await
-                }
-                Asked::Command(command) => self.stage_order(caller, meta, order, command, &mut staged).await,
+                Asked::Command(command) => match command.as_ref() {
+                    Command::Register(register) => {
+                        let owner = register.owner.as_ref();
+                        self.stage_registration(caller, meta, order, command, owner, &mut staged).await
+                    }
+                    _ => self.stage_order(caller, meta, order, command, &mut staged).await,
+                },
                 Asked::Join(joining) => {
                     self.stage_joining(caller, meta, order.customer, joining, &mut staged).await
                 }

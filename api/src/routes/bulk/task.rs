@@ -77,11 +77,13 @@ impl Task {
             What::Register { register, effective_at } => {
                 let customer = (sender.site.app.ids)();
                 let register = Register { customer, ..*register };
-                Step { customer, what: Asked::Command(Command::Register(register)), effective_at }
+                Step { customer, what: Asked::Command(Box::new(Command::Register(register))), effective_at }
             }
-            What::Order { customer, order } => {
-                Step { customer, what: Asked::Command(order.command), effective_at: order.effective_at }
-            }
+            What::Order { customer, order } => Step {
+                customer,
+                what: Asked::Command(Box::new(order.command)),
+                effective_at: order.effective_at,
+            },
             What::Join { survivor, joining } => {
                 Step { customer: survivor, what: Asked::Join(joining), effective_at: None }
             }

@@ -129,16 +129,16 @@ mod tests {
     fn apart(ours: &Spec, theirs: &Customer) -> Result<PairEvents, Vec<String>> {
         let command = Distinguish { other: theirs.id, reason: "two branches".to_owned() };
         let decided = distinguish(ours.customer.as_ref().unwrap(), theirs, &command, &ours.context());
-        decided.map_err(codes)
+        decided.map_err(|refusal| codes(&refusal))
     }
 
     fn again(ours: &Spec, theirs: &Customer) -> Result<PairEvents, Vec<String>> {
         let command = Reconsider { other: theirs.id, reason: "one legal seat".to_owned() };
         let decided = reconsider(ours.customer.as_ref().unwrap(), theirs, &command, &ours.context());
-        decided.map_err(codes)
+        decided.map_err(|refusal| codes(&refusal))
     }
 
-    fn codes(refusal: Refusal) -> Vec<String> {
+    fn codes(refusal: &Refusal) -> Vec<String> {
         assert!(refusal.violations.iter().all(|violation| violation.field != "absorbed"));
         refusal.violations.iter().map(|violation| violation.code.to_string()).collect()
     }
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(again(&back, &other("li", [])), Err(vec!["not-distinguished".to_owned()]));
         let command = Reconsider { other: OTHER, reason: " ".to_owned() };
         let empty = reconsider(ours.customer.as_ref().unwrap(), &theirs, &command, &ours.context());
-        assert_eq!(codes(empty.unwrap_err()), ["empty-text"]);
+        assert_eq!(codes(&empty.unwrap_err()), ["empty-text"]);
         let merged = CustomerEvent::MergedInto(MergedInto {
             survivor: customer_id(),
             stage_policy: StagePolicy::Survivor,
