@@ -37,6 +37,8 @@ pub struct Context<'a> {
     pub fields: &'a Fields,
     /// How many claims the actor made in the customer's pool on the pool's local date of `now`.
     pub claims_today: u32,
+    /// How many customers the actor looked at in the customer's pool on the pool's local date of `now`.
+    pub views_today: u32,
     /// How many open customers the actor owns, where the pool limits that.
     pub holds: u32,
     /// When first contacts after the actor's claims were missed, in order.
@@ -60,6 +62,7 @@ impl<'a> Context<'a> {
             stands_in_for: &NOBODY,
             fields: &NOTHING_DECLARED,
             claims_today: 0,
+            views_today: 0,
             holds: 0,
             strikes: &[],
             allow_before_creation: false,

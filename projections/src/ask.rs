@@ -77,8 +77,8 @@ impl Filter {
     }
 }
 
-/// What stands around each name of a sight where a statement looks for one: no name has it.
-const AROUND: &str = "\n";
+/// What stands around each name of a list where a statement looks for one: no name has it.
+pub(crate) const AROUND: &str = "\n";
 
 /// What a statement binds of a sight: its regions, its owners, and what stands around each of them; nothing where everything
 /// is seen. A name is in such a list when replacing it changes the list, on either engine.

@@ -68,6 +68,6 @@ pub use reports::reps::{RepFigures, RepLine, RepsQuery, RepsReport, SlowestStage
 pub use schema::{contract, migrate, secure, tables};
 pub use timeline::{TimelineItem, TimelineQuery, TimelineReport, TimelineView};
 pub use work::{
-    DueRule, Inbox, ReminderReport, RuleReport, SkipReport, StandingFilter, TaskFilter, TaskReport,
-    WaitingReport,
+    DueRule, Expecting, Inbox, Place, ReminderReport, RuleReport, SkipReport, StandingFilter, TaskFilter,
+    TaskReport, WaitingReport, Whose,
 };

@@ -45,8 +45,8 @@ use crate::reports::{
 use crate::schema;
 use crate::timeline::{self, TimelineQuery, TimelineReport};
 use crate::work::{
-    self, DueRule, Inbox, ReminderReport, RuleReport, SkipReport, StandingFilter, TaskFilter, TaskReport,
-    WaitingReport,
+    self, DueRule, Expecting, Inbox, Place, ReminderReport, RuleReport, SkipReport, StandingFilter,
+    TaskFilter, TaskReport, WaitingReport,
 };
 
 /// Entries a step takes when a read model catches up.
@@ -973,39 +973,72 @@ impl Projections {
         Ok((rules, skipped, view.position))
     }
 
-    /// Customers to be contacted from one instant up to another, which is not included.
+    /// Customers to be contacted, page by page, and how many there are on all pages.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn contacts(
         &self,
         tenant: TenantId,
-        from: Option<DateTime<Utc>>,
-        until: DateTime<Utc>,
-        owner: Option<&str>,
+        expecting: &Expecting,
+        after: Option<&Place>,
         limit: u32,
-        sight: &Sight,
-    ) -> Result<(Vec<WaitingReport>, Position)> {
+    ) -> Result<WorkPage> {
         let mut view = self.view(tenant, work::NAME).await?;
-        let items = work::contacts(&mut view, from, until, owner, limit, sight).await?;
-        let position = view.position;
-        Ok((named(&mut view, items).await?, position))
+        let total = work::contacts_counted(&mut view, expecting).await?;
+        let found = work::contacts(&mut view, expecting, after, limit.saturating_add(1)).await?;
+        WorkPage::of(&mut view, found, limit, total).await
     }
 
-    /// Customers who have stood in a stage for long, the longest first.
+    /// Customers who have stood for long in any of some stages, page by page, the longest first, and how many there are on
+    /// all pages. Each stage is asked for as many as the page has room for, so none is left out, however many there are.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn long_standing(
         &self,
         tenant: TenantId,
-        filter: &StandingFilter,
+        stages: &[StandingFilter],
+        after: Option<&Place>,
         limit: u32,
-    ) -> Result<(Vec<WaitingReport>, Position)> {
+    ) -> Result<WorkPage> {
         let mut view = self.view(tenant, work::NAME).await?;
-        let items = work::standing(&mut view, filter, limit).await?;
+        let (mut found, mut total) = (Vec::new(), 0);
+        for stage in stages {
+            total += work::standing_counted(&mut view, stage).await?;
+            found.extend(work::standing(&mut view, stage, after, limit.saturating_add(1)).await?);
+        }
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        WorkPage::of(&mut view, found, limit, total).await
+    }
+}
+
+/// A page of a list of work.
+#[derive(Debug)]
+pub struct WorkPage {
+    /// Who is on it.
+    pub items: Vec<WaitingReport>,
+    /// The place of the last one, where more follow.
+    pub next: Option<Place>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// How far the read model had come.
+    pub position: Position,
+}
+
+impl WorkPage {
+    async fn of(
+        view: &mut View,
+        mut found: Vec<(Place, WaitingReport)>,
+        limit: u32,
+        total: u64,
+    ) -> Result<Self> {
+        let more = found.len() > limit as usize;
+        found.truncate(limit as usize);
+        let next = found.last().filter(|_| more).map(|(place, _)| place.clone());
         let position = view.position;
-        Ok((named(&mut view, items).await?, position))
+        let items = named(view, found.into_iter().map(|(_, item)| item).collect()).await?;
+        Ok(Self { items, next, total, position })
     }
 }
 

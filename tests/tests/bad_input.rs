@@ -145,6 +145,8 @@ impl Table {
             "documents",
             "merges",
             "unmerges",
+            "distinctions",
+            "distinction-withdrawals",
         ];
         let mut posts: Vec<String> = commands.iter().map(|what| self.path(what)).collect();
         posts.extend(
@@ -388,6 +390,12 @@ impl Table {
         );
         self.command("unmerges", &json!({"absorbed": STRANGER, "reason": "x"}), &[404], STRANGER);
         self.command("unmerges", &json!({"absorbed": own}), &[422], "reason");
+        for what in ["distinctions", "distinction-withdrawals"] {
+            self.command(what, &json!({"other": own, "reason": "x"}), &[422, 409], "other");
+            self.command(what, &json!({"other": STRANGER, "reason": "x"}), &[404], STRANGER);
+            self.command(what, &json!({"other": "x", "reason": "x"}), &[422], "other");
+            self.command(what, &json!({"other": own}), &[422], "reason");
+        }
         self.send("/v1/leads", &json!({"pipeline": "landian-6", "colour": "red"}), "colour");
         self.send("/v1/leads", &json!("a lead"), "");
         self.send("/v1/leads", &Value::Array(vec![json!({}); 501]), "$");
@@ -643,6 +651,13 @@ impl Table {
             ("/v1/reminders?customer=li", "customer"),
             ("/v1/worklists/today?timezone=Mars", "timezone"),
             ("/v1/worklists/push?limit=501", "limit"),
+            ("/v1/worklists/push?cursor=nonsense", "cursor"),
+            ("/v1/worklists/today?cursor=9223372036854775807.1.01900000000070008000000000000000.", "cursor"),
+            (
+                "/v1/worklists/stalled?cursor=1.-9223372036854775808.01900000000070008000000000000000.x",
+                "cursor",
+            ),
+            ("/v1/worklists/stalled?cursor=1.1.01900000000070008000000000000000", "cursor"),
             ("/v1/worklists/stalled?suppress_if_next_action_within=-1", "suppress_if_next_action_within"),
             ("/v1/automations", "pipeline"),
             ("/v1/latency/landian-6?sla_seconds=-1", "sla_seconds"),

@@ -286,6 +286,64 @@ async fn two_merged_customers_are_one_from_then_on_and_were_two_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_merge_among_lines_that_belong_together_is_carried_out_with_all_of_them_or_not_at_all() {
+    let team = Team::on("landian-6").await;
+    let (li, survivor, absorbed) = two(&team).await;
+    let third = li.register(team.customer_of("li", "Quayside")).await;
+    let line = |command: &str, customer: &str, body: Value| {
+        json!({"command": command, "customer_id": customer, "body": body}).to_string()
+    };
+    let send = async |flags: &str, lines: &[String]| {
+        let call = li.call(Method::POST, &format!("/v1/bulk?atomic=true{flags}"));
+        let answer = call.bytes("application/x-ndjson", lines.join("\n")).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let replies = answer.text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        replies.collect::<Vec<Value>>()
+    };
+    let statuses = |replies: &[Value]| replies.iter().map(|one| one["status"].as_u64()).collect::<Vec<_>>();
+    let merge = line("merge", &survivor, json!({"absorbed": absorbed, "stage_policy": "furthest"}));
+    let before = line("note", &absorbed, json!({"text": "the same person"}));
+    let after = line("merge", &third, json!({"absorbed": survivor}));
+    let head = li.head().await;
+
+    // What the merge makes impossible stops them all; so does a merge that is itself refused.
+    let late = line("note", &absorbed, json!({"text": "too late"}));
+    let stopped = send("", &[before.clone(), merge.clone(), late]).await;
+    assert_eq!(stopped[2]["problem"]["code"], "merged", "{stopped:?}");
+    assert_ne!(stopped[1]["status"], 200);
+    let itself = line("merge", &survivor, json!({"absorbed": survivor}));
+    let stopped = send("", &[before.clone(), itself]).await;
+    assert_eq!(stopped[1]["problem"]["code"], "same-customer");
+    let nobody = line("merge", &survivor, json!({"absorbed": "01930000-0000-7000-8000-000000000000"}));
+    assert_eq!(send("", &[before.clone(), nobody]).await[1]["status"], 404);
+    assert_eq!(li.head().await, head, "nothing of them was carried out");
+
+    // The second merge is one of what the first leaves.
+    let lines = [before, merge, after];
+    let would = send("&dry_run=true", &lines).await;
+    assert_eq!(statuses(&would), [Some(200); 3]);
+    assert_eq!(
+        would[1]["result"]["would_record"],
+        json!(["customer.absorbed", "customer.moved", "customer.merged_into"])
+    );
+    assert_eq!(li.head().await, head);
+    let done = send("", &lines).await;
+    assert_eq!(statuses(&done), [Some(200); 3], "{done:?}");
+    let types = |reply: &Value| {
+        let events = reply["result"]["events"].as_array().cloned().unwrap_or_default();
+        events.iter().map(|event| event["type"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(types(&done[1]), ["customer.absorbed", "customer.moved", "customer.merged_into"]);
+    assert_eq!(done[2]["result"]["events"][1]["position"], head + 6);
+    assert_eq!(li.head().await, head + 6);
+    for gone in [&survivor, &absorbed] {
+        let note = li.command(gone, "notes", json!({"text": "x"})).await.refused(409, "merged");
+        assert!(note.text.contains("merged_into"), "{}", note.text);
+    }
+    assert_eq!(team.installation.verify().0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_survivors_timeline_tells_both_stories_and_whose_each_was() {
     let team = Team::on("landian-6").await;
     let (li, survivor, absorbed) = two(&team).await;
@@ -439,4 +497,74 @@ async fn of_ten_customers_given_one_number_at_once_one_has_it() {
         let refused = answer.refused(409, "duplicate-customer");
         assert_eq!(refused.text_at("/customer_id"), customers[winner], "customer {number}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pair_that_was_told_apart_is_suspected_no_longer() {
+    let team = Team::on("landian-6").await;
+    let (li, one, other) = two(&team).await;
+    let fresh = async |path: &str| {
+        let head = li.head().await;
+        li.get(&format!("{path}?min_position={head}&wait_ms=20000")).await.expect(200).items()
+    };
+    let suspected = async || {
+        let of_each = [
+            fresh(&format!("/v1/customers/{one}/duplicates")).await.len(),
+            fresh(&format!("/v1/customers/{other}/duplicates")).await.len(),
+            fresh("/v1/duplicates").await.len(),
+        ];
+        assert!(of_each.iter().all(|count| *count == of_each[0]), "{of_each:?}");
+        of_each[0] == 1
+    };
+    assert!(suspected().await);
+    let two_of_them = json!({"other": other, "reason": "two branches"});
+    assert_eq!(
+        team.rep("chen")
+            .command(&one, "distinctions", two_of_them.clone())
+            .await
+            .refused(403, "not-owner")
+            .status,
+        403
+    );
+    let told = li.command(&one, "distinctions", two_of_them.clone()).await.expect(200);
+    let types: Vec<Value> =
+        told.at("/events").as_array().into_iter().flatten().map(|one| one["type"].clone()).collect();
+    assert_eq!(types, ["customer.distinguished", "customer.distinguished"]);
+    assert!(!suspected().await);
+    assert_eq!(li.customer(&other).await.at("/distinct_from"), &json!([one]));
+    let twice = json!({"other": one, "reason": "again"});
+    let twice = li.command(&other, "distinctions", twice).await.refused(409, "already-distinguished");
+    assert_eq!(twice.text_at("/violations/0/field"), "other");
+
+    // Another name that only resembles changes nothing; one that is the same to the letter does.
+    let _ = li.command(&other, "details", json!({"name": "Harbor Foodz"})).await.expect(200);
+    assert!(!suspected().await);
+    let _ = li.command(&other, "details", json!({"name": "Harbour Foods"})).await.expect(200);
+    assert!(suspected().await);
+    let line = json!({"command": "distinction", "customer_id": other, "body": {"other": one, "reason": "a namesake"}});
+    for query in ["?dry_run=true", "?atomic=true&dry_run=true", "?atomic=true"] {
+        let call = li
+            .call(Method::POST, &format!("/v1/bulk{query}"))
+            .bytes("application/x-ndjson", line.to_string());
+        let reply: Value = serde_json::from_str(call.send().await.expect(200).text.trim()).expect("a line");
+        assert_eq!(reply["status"], 200, "{reply}");
+    }
+    assert!(!suspected().await);
+    let told = fresh(&format!("/v1/customers/{other}/timeline")).await;
+    let told = told.iter().find(|item| item["type"] == "customer.distinguished").expect("a row").clone();
+    assert_eq!(told["data"]["reason"], "two branches");
+
+    // It can be taken back; a merge does so by itself.
+    let back = json!({"other": other, "reason": "one seat"});
+    let _ = li.command(&one, "distinction-withdrawals", back.clone()).await.expect(200);
+    assert!(suspected().await);
+    let _ = li.command(&one, "distinction-withdrawals", back).await.refused(409, "not-distinguished");
+    let _ = li.command(&one, "distinctions", two_of_them).await.expect(200);
+    let _ = li.command(&one, "merges", json!({"absorbed": other})).await.expect(200);
+    let parted = json!({"absorbed": other, "reason": "two after all"});
+    let _ = li.command(&one, "unmerges", parted).await.expect(200);
+    assert!(suspected().await);
+    assert_eq!(li.customer(&one).await.at("/distinct_from"), &json!([]));
+    let itself = json!({"other": one, "reason": "x"});
+    let _ = li.command(&one, "distinctions", itself).await.refused(422, "same-customer");
 }

@@ -424,3 +424,81 @@ async fn a_private_address_is_refused_when_the_connection_is_made() {
     assert!(failed[0]["last_error"].as_str().is_some_and(|why| why.contains("private")), "{failed:?}");
     assert!(scene.receiver.heard.borrow().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_is_told_once_that_a_known_lead_came_in_again() {
+    let scene = Scene::new(&[]).await;
+    let (server, admin) = scene.serve(&[]);
+    let _ = admin.create_pipeline("landian-6").await.expect(201);
+    for (key, member, language) in [("li", "li", "en"), ("zhao", "zhao", "zh"), ("others", "", "zh")] {
+        let mut robot = json!({"kind": "wecom", "key": key, "language": language, "include_personal": true});
+        if !member.is_empty() {
+            robot["member"] = json!(member);
+        }
+        let _ = admin.post("/v1/admin/robots", robot).await.expect(201);
+    }
+    let (_, secret) = scene.webhook(&admin, &["customer.lead_touched"]).await;
+    let contacts = json!([{"kind": "phone", "value": "+8613800138000"}]);
+    let lead = |source: &str| json!({"pipeline": "landian-6", "contacts": contacts, "source": source});
+    let owner = json!({"kind": "rep", "id": "li"});
+    let body =
+        json!({"pipeline": "landian-6", "name": "Harbour Foods", "contacts": contacts, "owner": owner});
+    let customer = admin.register(body).await;
+
+    let touched = admin.post("/v1/leads", lead("exhibition")).await.expect(200);
+    let touch = touched.text_at("/items/0/result/events/0/id");
+    let heard = scene.receiver.until(|heard| heard.len() == 2).await;
+    let hook = heard.iter().find(|one| one.path == "/hook").expect("the webhook");
+    assert!(verified(hook, &secret) && hook.json()["data"]["id"] == touch.as_str());
+    let robot = heard.iter().find(|one| one.path != "/hook").expect("the robot");
+    assert_eq!((robot.path.as_str(), robot.query.as_str()), ("/wecom/webhook/send", "key=li"));
+    let text = robot.json()["text"]["content"].as_str().expect("a text").to_owned();
+    assert!(text.starts_with("[Reminder] A known customer came in again (from exhibition)"), "{text}");
+    assert!(text.contains("Customer: Harbour Foods") && text.contains("Owner: li"), "{text}");
+
+    // In the product itself: in the owner's inbox, and on the card until somebody follows up.
+    let fresh = async |path: &str| {
+        let head = admin.head().await;
+        let sign = if path.contains('?') { '&' } else { '?' };
+        admin.get(&format!("{path}{sign}min_position={head}&wait_ms=20000")).await.expect(200)
+    };
+    let inbox = async || {
+        let told = fresh("/v1/reminders?owner=li").await.items().into_iter();
+        told.filter(|one| one["rule"] == "lead_touched").collect::<Vec<_>>()
+    };
+    let told = inbox().await;
+    assert_eq!((told.len(), told[0]["cause"].as_str()), (1, Some(touch.as_str())));
+    assert_eq!(told[0]["text"]["zh"], "老客户再次来访（来源：exhibition），请尽快联系。");
+    let flags = async || fresh("/v1/boards/landian-6").await.at("/stages/0/cards/0/flags").clone();
+    assert_eq!(flags().await, json!(["touched_again"]));
+    let spoke = json!({"channel": "phone", "summary": "spoke",
+        "next_plan": {"at": (now() + Duration::days(3)).to_rfc3339(), "text": "send the offer"}});
+    let _ = admin.command(&customer, "follow-ups", spoke).await.expect(200);
+    assert_eq!(flags().await, json!([]));
+    assert_eq!(admin.customer(&customer).await.at("/touches/0/answered"), true);
+
+    // What is folded anew, and whoever is started again, tells nothing a second time.
+    for name in ["work", "board"] {
+        let rebuilt = admin.post(&format!("/v1/projections/{name}/rebuild"), json!({})).await;
+        assert!((200..300).contains(&rebuilt.status), "{}", rebuilt.text);
+    }
+    assert_eq!(inbox().await, told);
+    assert_eq!(server.stop(), 0);
+    let (server, admin) = scene.serve(&[]);
+    let _ = admin.post("/v1/leads", lead("seminar")).await.expect(200);
+    let heard = scene.receiver.until(|heard| heard.len() == 4).await;
+    for path in ["/hook", "/wecom/webhook/send"] {
+        let of_path: Vec<&Heard> = heard.iter().filter(|one| one.path == path).collect();
+        assert_eq!(of_path.len(), 2, "{path}");
+        assert!(path == "/hook" || of_path[1].body.contains("from seminar"), "{}", of_path[1].body);
+    }
+
+    // Of a customer in a pool the default robot tells, for whoever leads.
+    let released = json!({"to": {"kind": "pool", "id": "customer_pool"}, "reason": "nobody has time"});
+    let _ = admin.command(&customer, "owner-changes", released).await.expect(200);
+    let _ = admin.post("/v1/leads", lead("fair")).await.expect(200);
+    let heard = scene.receiver.until(|heard| heard.len() == 6).await;
+    assert!(heard.iter().any(|one| one.query == "key=others" && one.body.contains("fair")), "{heard:?}");
+    assert_eq!(server.stop(), 0);
+    assert_eq!(scene.receiver.heard.borrow().len(), 6);
+}

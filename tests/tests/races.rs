@@ -186,6 +186,52 @@ async fn different_customers_moved_at_once_all_move() {
     assert_eq!(positions.len(), CROWD, "two moves were told the same position");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn twelve_looks_of_one_rep_in_parallel_are_cut_at_the_limit_and_a_restart_forgets_none() {
+    let team = Team::on("landian-6").await;
+    let mut few = team.admin().get("/v1/pipelines/landian-6").await.expect(200).body;
+    for own in ["key", "version"] {
+        few.as_object_mut().and_then(|few| few.remove(own));
+    }
+    few["pools"][0]["rules"]["views_per_day"] = json!(5);
+    few["pools"][0]["key"] = json!("guarded_pool");
+    let body = json!({"key": "guarded", "definition": few});
+    let _ = team.admin().post("/v1/pipelines", body).await.expect(201);
+    let mut customers = Vec::new();
+    for number in 0..12 {
+        let body = json!({"pipeline": "guarded", "name": format!("Customer {number}")});
+        customers.push(team.admin().register(body).await);
+    }
+    let (rep, head) = (team.rep("li"), team.admin().head().await);
+    let fresh = |customer: &str| format!("/v1/customers/{customer}?min_position={head}&wait_ms=20000");
+
+    let looks = customers.iter().map(|customer| rep.call(Method::GET, &fresh(customer)));
+    let answers = all_at_once(looks).await;
+    assert_eq!(with_status(&answers, 200).len(), 5, "{:?}", statuses(&answers));
+    let refused = with_status(&answers, 409);
+    assert_eq!(refused.len(), 7, "{:?}", statuses(&answers));
+    for answer in refused {
+        assert_eq!(answer.body["code"], "view-quota-exhausted");
+        assert!(answer.body["available_at"].is_string(), "{}", answer.text);
+    }
+    assert_eq!(team.admin().head().await, head + 5);
+
+    // The same customer many times at once is one look, and a power cut forgets none.
+    let zhao = team.rep("zhao");
+    let same = (0..12).map(|_| zhao.call(Method::GET, &fresh(&customers[0])));
+    assert_eq!(with_status(&all_at_once(same).await, 200).len(), 12);
+    assert_eq!(team.admin().head().await, head + 6);
+    let key = rep.key().unwrap_or_default().to_owned();
+    let Team { installation, server, .. } = team;
+    server.kill();
+    let server = installation.serve();
+    let again = server.with_key(&key);
+    for (customer, answer) in customers.iter().zip(&answers) {
+        assert_eq!(again.get(&fresh(customer)).await.status, answer.status);
+    }
+    assert_eq!(server.admin().head().await, head + 6);
+}
+
 /// Sends every call in the same moment.
 async fn all_at_once(calls: impl Iterator<Item = Call>) -> Vec<Answer> {
     let calls: Vec<Call> = calls.collect();

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
-use waymark_domain::customer::{Command, Customer, NewEvent, decide, tags};
+use waymark_domain::Owner;
+use waymark_domain::customer::{Command, Customer, NewEvent, Recorded, decide, tags};
 use waymark_eventstore::vault::DataKey;
 use waymark_eventstore::{Append, Condition, Outcome, Position, Query, Receipt, StoreError};
 
 use super::boundary::{Boundary, evolved};
-use super::identity::{self, KeyTag, refuse_known};
+use super::identity::{self, KeyTag, Known, refuse_known};
+use super::merge::Joining;
 use super::pending::Accepted;
 use super::register::external_id;
 use super::remember::{Remembered, receipt, store_error};
@@ -26,9 +28,18 @@ pub struct Step {
     /// On which customer; a registration gives it a new id.
     pub customer: Uuid,
     /// What is asked for.
-    pub command: Command,
+    pub what: Asked,
     /// When it happened; now when absent.
     pub effective_at: Option<DateTime<Utc>>,
+}
+
+/// What a step asks for.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    /// Something of one customer.
+    Command(Box<Command>),
+    /// Something of that customer and another.
+    Join(Joining),
 }
 
 /// The step that stopped them all, and why.
@@ -54,11 +65,29 @@ struct Staged {
 }
 
 impl Staged {
+    /// The customer that goes on in the place of one, as the steps so far leave it.
+    fn survivor(&self, customer: Uuid) -> Uuid {
+        let mut survivor = customer;
+        while let Some(next) = self.customers.get(&survivor).and_then(|(state, _)| state.merged_into) {
+            survivor = next;
+        }
+        survivor
+    }
+
+    /// Who is known already, as the steps so far leave it.
+    fn known_now(&self, known: Vec<Known>) -> impl Iterator<Item = Known> {
+        known.into_iter().map(|mut one| {
+            one.customer = self.survivor(one.customer);
+            one
+        })
+    }
+
     /// Takes keys for a customer, unless a step before this one took them for another.
     fn take_keys(&mut self, customer: Uuid, keys: Vec<KeyTag>) -> Result<(), AppError> {
         self.query.items.extend(identity::query(&keys).items);
         for key in keys {
             let holder = *self.keys.entry(key.tag.clone()).or_insert(customer);
+            let holder = self.survivor(holder);
             if holder != customer {
                 refuse_known(&[key.of(holder, true)])?;
             }
@@ -120,9 +149,17 @@ impl App {
             head: head.position,
         };
         for (step, order) in steps.iter().enumerate() {
-            let added = match &order.command {
-                Command::Register(_) => self.stage_registration(caller, meta, order, &mut staged).await,
-                _ => self.stage_order(caller, meta, order, &mut staged).await,
+            let added = match &order.what {
+                Asked::Command(command) => match command.as_ref() {
+                    Command::Register(register) => {
+                        let owner = register.owner.as_ref();
+                        self.stage_registration(caller, meta, order, command, owner, &mut staged).await
+                    }
+                    _ => self.stage_order(caller, meta, order, command, &mut staged).await,
+                },
+                Asked::Join(joining) => {
+                    self.stage_joining(caller, meta, order.customer, joining, &mut staged).await
+                }
             };
             added.map_err(|error| Stopped { step, error })?;
         }
@@ -134,16 +171,15 @@ impl App {
         caller: &Caller,
         meta: &CommandMeta,
         order: &Step,
+        command: &Command,
+        owner: Option<&Owner>,
         staged: &mut Staged,
     ) -> Result<(), AppError> {
-        let owner = match &order.command {
-            Command::Register(register) => register.owner.as_ref(),
-            _ => None,
-        };
         let situation = self.bare_situation(caller, owner).await?;
-        let events = decide(None, &order.command, &situation.context(caller, order.effective_at))?;
+        let events = decide(None, command, &situation.context(caller, order.effective_at))?;
         let keys = self.all_key_tags(caller.tenant, &events).await?;
         let (known, _) = self.known_already(caller, &events, &keys).await?;
+        let known: Vec<Known> = staged.known_now(known).collect();
         super::register::refuse_registration(&known)?;
         if let Some(external_id) = events.iter().find_map(external_id) {
             if !staged.external_ids.insert(external_id.to_owned()) {
@@ -167,19 +203,11 @@ impl App {
         caller: &Caller,
         meta: &CommandMeta,
         order: &Step,
+        command: &Command,
         staged: &mut Staged,
     ) -> Result<(), AppError> {
-        let (customer, key) = match staged.customers.get(&order.customer) {
-            Some((customer, key)) => (customer.clone(), Some(key.clone())),
-            None => {
-                let boundary = self.load(caller, order.customer).await?;
-                staged.query.items.extend(Query::tag(tags::customer(order.customer)).items);
-                (boundary.customer, boundary.key)
-            }
-        };
-        let boundary = Boundary { customer, position: staged.head, key: key.clone() };
-        self.seen(caller, &boundary.customer).await?;
-        let mut situation = self.situation(caller, &boundary, &order.command).await?;
+        let boundary = self.staged_boundary(caller, order.customer, staged).await?;
+        let mut situation = self.situation(caller, &boundary, command).await?;
         if let Some(claims) = &mut situation.claims {
             claims.count_staged(&staged.append.events);
             let others = staged.customers.iter().map(|(id, (customer, _))| (id, customer));
@@ -189,17 +217,69 @@ impl App {
             staged.append.recorded_before = Some(earliest);
         }
         let context = situation.context(caller, order.effective_at);
-        let events = decide(Some(&boundary.customer), &order.command, &context)?;
+        let events = decide(Some(&boundary.customer), command, &context)?;
         let keys = self.all_key_tags(caller.tenant, &events).await?;
         let (known, _) = self.known_by(caller, &keys, Some(order.customer)).await?;
-        refuse_known(&known)?;
+        let others = staged.known_now(known).filter(|known| known.customer != order.customer);
+        refuse_known(&others.collect::<Vec<_>>())?;
         staged.take_keys(order.customer, keys)?;
-        let key = key.ok_or_else(|| {
+        let key = boundary.key.ok_or_else(|| {
             AppError::Unreadable(format!("customer {} has no data key, yet was not erased", order.customer))
         })?;
         let version_before = boundary.customer.version;
         let accepted = Accepted { status: 200, version_before, resource: Map::new() };
         self.add(caller, meta, order.customer, Some(boundary.customer), events, key, accepted, staged).await
+    }
+
+    /// A customer that the caller sees, as the steps so far leave it.
+    async fn staged_boundary(
+        &self,
+        caller: &Caller,
+        customer: Uuid,
+        staged: &mut Staged,
+    ) -> Result<Boundary, AppError> {
+        let (state, key) = match staged.customers.get(&customer) {
+            Some((state, key)) => (state.clone(), Some(key.clone())),
+            None => {
+                let boundary = self.load(caller, customer).await?;
+                staged.query.items.extend(Query::tag(tags::customer(customer)).items);
+                (boundary.customer, boundary.key)
+            }
+        };
+        self.seen(caller, &state).await?;
+        Ok(Boundary { customer: state, position: staged.head, key })
+    }
+
+    async fn stage_joining(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+        customer: Uuid,
+        joining: &Joining,
+        staged: &mut Staged,
+    ) -> Result<(), AppError> {
+        let ours = self.staged_boundary(caller, customer, staged).await?;
+        let theirs = self.staged_boundary(caller, joining.other(), staged).await?;
+        let events = self.joined(caller, &ours.customer, &theirs.customer, joining).await?;
+        let unremembered = CommandMeta { idempotency_key: None, ..meta.clone() };
+        let mut both = self.pending_on(caller, &unremembered, &ours, &events.one).await?;
+        let other = self.pending_on(caller, &unremembered, &theirs, &events.other).await?;
+        let first = staged.head + staged.append.events.len() as u64 + 1;
+        let next = first + events.one.len() as u64;
+        for (boundary, recorded, first) in [(ours, &both.recorded, first), (theirs, &other.recorded, next)] {
+            let Boundary { customer: mut state, key, .. } = boundary;
+            for (one, position) in recorded.iter().zip(first..) {
+                state = evolved(Some(state), &Recorded { position, ..one.clone() })?;
+            }
+            if let Some(key) = key {
+                staged.customers.insert(state.id, (state, key));
+            }
+        }
+        both.add(other);
+        staged.append.events.extend(both.append.events);
+        staged.answers.push(both.remembered);
+        staged.decided.push([events.one, events.other].concat());
+        Ok(())
     }
 
     /// Adds a step's events to the append, and folds them for the steps that follow.

@@ -100,7 +100,7 @@ impl App {
     }
 
     /// Decides, and prepares what is to be appended.
-    async fn decide(
+    pub(super) async fn decide(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
@@ -146,6 +146,10 @@ impl App {
             query = query.or(claims.query);
             recorded_before = Some(claims.ends_at);
         }
+        if let Some(views) = situation.views {
+            query = query.or(views.query);
+            recorded_before = Some(views.ends_at);
+        }
         let mut erase_subjects = Vec::new();
         if let Command::Erase(erase) = command {
             let absorbed = self.erase_absorbed(caller, meta, &boundary.customer, erase, &mut pending).await?;
@@ -159,7 +163,7 @@ impl App {
         })
     }
 
-    async fn append(
+    pub(super) async fn append(
         &self,
         caller: &Caller,
         customer: Uuid,

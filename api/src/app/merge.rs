@@ -1,12 +1,14 @@
-//! Merging two customers, and undoing it: events in both streams, in one append.
+//! Merging two customers, telling them apart, and undoing either: events in both streams, in one append.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
-use waymark_domain::customer::command::{Erase, Merge, Unmerge};
+use waymark_domain::customer::command::{Distinguish, Erase, Merge, Reconsider, Unmerge};
 use waymark_domain::customer::event::Erased;
-use waymark_domain::customer::{Customer, CustomerEvent, MergeEvents, NewEvent, merge, tags, unmerge};
+use waymark_domain::customer::{
+    Customer, CustomerEvent, NewEvent, PairEvents, distinguish, merge, reconsider, tags, unmerge,
+};
 use waymark_eventstore::{Append, Condition, Outcome, Query, StoreError};
 
 use super::boundary::Boundary;
@@ -24,19 +26,25 @@ pub enum Joining {
     Merge(Merge),
     /// They become two again.
     Unmerge(Unmerge),
+    /// They look alike, and are two.
+    Distinguish(Distinguish),
+    /// They may be one after all.
+    Reconsider(Reconsider),
 }
 
 impl Joining {
-    fn absorbed(&self) -> Uuid {
+    pub(super) fn other(&self) -> Uuid {
         match self {
             Self::Merge(merge) => merge.absorbed,
             Self::Unmerge(unmerge) => unmerge.absorbed,
+            Self::Distinguish(distinguish) => distinguish.other,
+            Self::Reconsider(reconsider) => reconsider.other,
         }
     }
 }
 
 impl App {
-    /// Merges another customer into one, or undoes that: both streams tell it, or neither.
+    /// Merges another customer into one, tells the two apart, or undoes either: both streams tell it, or neither.
     ///
     /// # Errors
     /// When it is refused (nothing is changed then), or the log cannot take it.
@@ -52,7 +60,7 @@ impl App {
         }
         for _ in 0..ATTEMPTS {
             let ours = self.load_seen(caller, survivor).await?;
-            let theirs = self.load_seen(caller, joining.absorbed()).await?;
+            let theirs = self.load_seen(caller, joining.other()).await?;
             let current = ours.customer.version;
             if meta.if_match.is_some_and(|wanted| wanted != current) {
                 return Err(AppError::VersionMismatch { current });
@@ -85,23 +93,25 @@ impl App {
         joining: &Joining,
     ) -> Result<Vec<NewEvent>, AppError> {
         let ours = self.load_seen(caller, survivor).await?.customer;
-        let theirs = self.load_seen(caller, joining.absorbed()).await?.customer;
+        let theirs = self.load_seen(caller, joining.other()).await?.customer;
         let events = self.joined(caller, &ours, &theirs, joining).await?;
-        Ok([events.survivor, events.absorbed].concat())
+        Ok([events.one, events.other].concat())
     }
 
-    async fn joined(
+    pub(super) async fn joined(
         &self,
         caller: &Caller,
         ours: &Arc<Customer>,
         theirs: &Arc<Customer>,
         joining: &Joining,
-    ) -> Result<MergeEvents, AppError> {
+    ) -> Result<PairEvents, AppError> {
         let situation = self.bare_situation(caller, Some(&ours.owner)).await?;
         let context = situation.context(caller, None);
         Ok(match joining {
             Joining::Merge(command) => merge(ours, theirs, command, &context)?,
             Joining::Unmerge(command) => unmerge(ours, theirs, command, &context)?,
+            Joining::Distinguish(command) => distinguish(ours, theirs, command, &context)?,
+            Joining::Reconsider(command) => reconsider(ours, theirs, command, &context)?,
         })
     }
 
@@ -111,11 +121,11 @@ impl App {
         meta: &CommandMeta,
         ours: &Boundary,
         theirs: &Boundary,
-        events: MergeEvents,
+        events: PairEvents,
     ) -> Result<Pending, AppError> {
         let unremembered = CommandMeta { idempotency_key: None, ..meta.clone() };
-        let mut both = self.pending_on(caller, &unremembered, ours, &events.survivor).await?;
-        let other = self.pending_on(caller, &unremembered, theirs, &events.absorbed).await?;
+        let mut both = self.pending_on(caller, &unremembered, ours, &events.one).await?;
+        let other = self.pending_on(caller, &unremembered, theirs, &events.other).await?;
         both.add(other);
         let (ours_id, theirs_id) = (ours.customer.id, theirs.customer.id);
         let query = Query::tag(tags::customer(ours_id)).or(Query::tag(tags::customer(theirs_id)));
@@ -124,7 +134,7 @@ impl App {
         Ok(both)
     }
 
-    async fn pending_on(
+    pub(super) async fn pending_on(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
@@ -185,7 +195,7 @@ impl App {
 
 impl Pending {
     /// Adds another customer's events to the same append. The answer's version stays the first customer's.
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         let Append { events, .. } = other.append;
         self.append.events.extend(events);
         if let (Remembered::Done { events: ours, .. }, Remembered::Done { events: theirs, .. }) =

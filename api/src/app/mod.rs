@@ -23,6 +23,7 @@ mod remember;
 mod schedule;
 mod sight;
 mod situation;
+mod view;
 
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ use waymark_eventstore::{Clock, EventStore, TenantId};
 use waymark_projections::Projections;
 
 pub use answer::{AppError, CommandAnswer, CommandMeta, EventRef};
-pub use atomic::{Step, Stopped};
+pub use atomic::{Asked, Step, Stopped};
 pub use company::Companies;
 pub(crate) use document::customer_of;
 pub use merge::Joining;

@@ -20,6 +20,9 @@ use super::{App, AppError, Caller};
 /// How many claims of one day are read; a quota is far below it.
 const CLAIMS_PAGE: u32 = 1_000;
 
+/// How many views are read at a time.
+const VIEWS_PAGE: u32 = 1_000;
+
 /// How long a claim waits for the read model that says what the rep owns.
 const HELD_WITHIN: Duration = Duration::from_secs(10);
 
@@ -29,6 +32,7 @@ pub(crate) struct Situation {
     pub(super) pipelines: Latest,
     pub(super) versions: AllVersions,
     pub(super) claims: Option<ClaimDay>,
+    pub(super) views: Option<ViewDay>,
     company: Arc<Company>,
     stands_in_for: BTreeSet<String>,
 }
@@ -45,6 +49,13 @@ pub(crate) struct ClaimDay {
     rep: String,
 }
 
+/// A rep's views of a pool's customers on one local date: the second boundary of a look.
+pub(crate) struct ViewDay {
+    pub(super) query: Query,
+    count: u32,
+    pub(super) ends_at: DateTime<Utc>,
+}
+
 impl Situation {
     /// The context of a decision.
     pub(crate) fn context<'a>(
@@ -58,6 +69,7 @@ impl Situation {
             stands_in_for: &self.stands_in_for,
             fields: &self.company.fields,
             claims_today: self.claims.as_ref().map_or(0, |claims| claims.count),
+            views_today: self.views.as_ref().map_or(0, |views| views.count),
             holds: self.claims.as_ref().map_or(0, ClaimDay::holds),
             strikes: self.claims.as_ref().map_or(&[], |claims| &claims.strikes),
             ..Context::new(self.now, &caller.actor, &self.pipelines)
@@ -111,7 +123,7 @@ impl App {
         let stands_in_for = rep.map(|rep| company.people.stands_in_for(rep, now)).unwrap_or_default();
         let team = owner.and_then(|owner| team_of(&company, owner));
         let InForce { pipelines, versions } = self.pipelines.in_force(caller.tenant, team.as_deref()).await?;
-        Ok(Situation { now, pipelines, versions, claims: None, company, stands_in_for })
+        Ok(Situation { now, pipelines, versions, claims: None, views: None, company, stands_in_for })
     }
 
     /// The circumstances of a command on a customer.
@@ -139,7 +151,17 @@ impl App {
             }
             _ => None,
         };
-        Ok(Situation { claims, ..bare })
+        let views = match (command, caller.actor.rep_id()) {
+            (Command::View, Some(rep)) => {
+                let context = Context::new(now, &caller.actor, pipelines);
+                match pool_of(&boundary.customer, &context) {
+                    Some(pool) => self.view_day(caller, pool, rep, now, boundary.position).await?,
+                    None => None,
+                }
+            }
+            _ => None,
+        };
+        Ok(Situation { claims, views, ..bare })
     }
 
     /// The rep's claims on the pool's local date, as far as the boundary was read.
@@ -165,6 +187,35 @@ impl App {
             held: None,
             rep: rep.to_owned(),
         })
+    }
+
+    /// The rep's views of the pool's customers on the pool's local date, as far as the boundary was read; none where the
+    /// pool does not limit them.
+    async fn view_day(
+        &self,
+        caller: &Caller,
+        pool: &Pool,
+        rep: &str,
+        now: DateTime<Utc>,
+        until: Position,
+    ) -> Result<Option<ViewDay>, AppError> {
+        let Some(limit) = pool.rules.as_ref().and_then(|rules| rules.views_per_day) else { return Ok(None) };
+        let tag = tags::views(&pool.key, rep, pool.quota_date(now));
+        let query =
+            Query { items: vec![QueryItem { types: vec!["customer.viewed".to_owned()], tags: vec![tag] }] };
+        // Beyond the limit it does not matter how many there are.
+        let page = limit.clamp(1, VIEWS_PAGE);
+        let (mut count, mut after) = (0, 0);
+        while count < limit {
+            let views = self.store.read_matching(caller.tenant, &query, after, until, page).await?;
+            let Some(last) = views.last() else { break };
+            after = last.position;
+            count = count.saturating_add(u32::try_from(views.len()).unwrap_or(u32::MAX));
+            if views.len() < page as usize {
+                break;
+            }
+        }
+        Ok(Some(ViewDay { query, count, ends_at: pool.next_quota_at(now) }))
     }
 
     /// The open customers that a rep owns, as the log tells it up to a position or beyond. The rep's claims are part of the

@@ -52,6 +52,8 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/duplicates", Access::Roles(ALL)),
     ("POST", "/v1/customers/{id}/merges", Access::Roles(WORK)),
     ("POST", "/v1/customers/{id}/unmerges", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/distinctions", Access::Roles(WORK)),
+    ("POST", "/v1/customers/{id}/distinction-withdrawals", Access::Roles(WORK)),
     ("POST", "/v1/leads", Access::Roles(WORK)),
     ("GET", "/v1/customers/{id}/allowed-transitions", Access::Roles(ALL)),
     ("POST", "/v1/customers/{id}/transitions", Access::Roles(WORK)),

@@ -398,6 +398,15 @@ async fn the_lists_of_work_are_by_three_different_clocks() {
     assert_eq!(ids("/v1/worklists/give-up").await.len(), 2);
     let one = read(&bench, &wang, "/v1/worklists/stalled?limit=1").await;
     assert_eq!((one["items"].as_array().unwrap().len(), one["total"].as_u64()), (1, Some(2)));
+    let two = format!("/v1/worklists/stalled?limit=1&cursor={}", one["next_cursor"].as_str().unwrap());
+    bench.later(1);
+    let two = read(&bench, &wang, &two).await;
+    assert_eq!(two["effective_at"], one["effective_at"], "all pages are of one instant");
+    let first_of = |page: &Value| page["items"][0]["customer_id"].as_str().unwrap().to_owned();
+    assert_eq!([first_of(&one), first_of(&two)][..], stalled);
+    assert_eq!((&two["next_cursor"], &two["total"]), (&Value::Null, &json!(2)));
+    let far = read(&bench, &wang, "/v1/worklists/stalled?suppress_if_next_action_within=4294967295").await;
+    assert_eq!(far["total"], 2, "both were to be contacted long ago");
     assert!(
         one["items"][0]["since_stage_entry_seconds"].as_f64()
             > one["items"][0]["since_last_activity_seconds"].as_f64()
@@ -477,4 +486,90 @@ async fn a_dry_run_tells_what_would_be_done_and_does_nothing() {
     assert_eq!(stage(&bench, &li, &customer).await, "quoted");
     run(json!({"pipeline": "none"})).await.problem(404, "not-found");
     run(json!({})).await.problem(422, "missing-field");
+}
+
+#[tokio::test]
+async fn who_came_in_as_a_lead_again_is_on_todays_list_until_somebody_follows_up() {
+    let (bench, li, wang) = sales("landian-6").await;
+    let contacts = json!([{"kind": "phone", "value": "+8613800138000"}]);
+    let owner = json!({"kind": "rep", "id": "li"});
+    let known = json!({"pipeline": "landian-6", "name": "Harbour", "contacts": contacts, "owner": owner});
+    let customer = bench.register(&li, &known).await;
+    let lead = json!({"pipeline": "landian-6", "contacts": contacts, "source": "fair"});
+    assert_eq!(bench.post(&wang, "/v1/leads", &lead).await.status, 200);
+    bench.later(48);
+    bench.catch_up().await;
+    let today = read(&bench, &li, "/v1/worklists/today?owner=li").await;
+    assert_eq!((today["total"].as_u64(), &today["items"][0]["customer_id"]), (Some(1), &json!(customer)));
+    assert!(today["items"][0]["touched_again_at"].is_string(), "{today}");
+    let spoke = json!({"channel": "phone", "summary": "spoke",
+        "next_plan": {"at": "2026-03-20T08:00:00Z", "text": "call again"}});
+    command(&bench, &li, &customer, "follow-ups", &spoke).await;
+    bench.catch_up().await;
+    assert_eq!(read(&bench, &li, "/v1/worklists/today?owner=li").await["total"], 0);
+}
+
+/// A pipeline in whose pool a rep may look at two customers a day, by the calendar of Shanghai, and three of them.
+async fn guarded(bench: &Bench, admin: &str) -> Vec<String> {
+    let mut few = definition(bench, admin, "landian-6").await;
+    few["pools"][0]["rules"]["views_per_day"] = json!(2);
+    few["pools"][0]["key"] = json!("guarded_pool");
+    let created = bench.post(admin, "/v1/pipelines", &json!({"key": "guarded", "definition": few})).await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    let mut customers = Vec::new();
+    for n in 0..3 {
+        let contacts = json!([{"kind": "phone", "value": format!("+861380013800{n}")}]);
+        let body = json!({"pipeline": "guarded", "name": "Harbour", "contacts": contacts});
+        customers.push(bench.register(admin, &body).await);
+    }
+    bench.catch_up().await;
+    customers
+}
+
+#[tokio::test]
+async fn a_rep_looks_at_so_many_customers_of_a_pool_until_its_midnight() {
+    let (bench, li, wang) = sales("landian-6").await;
+    let admin = bench.key("admin:root", &[Role::Admin]).await;
+    let he = bench.key("auditor:he", &[Role::Auditor]).await;
+    let customers = guarded(&bench, &admin).await;
+    let path = |n: usize| format!("/v1/customers/{}", customers[n]);
+    let first = read(&bench, &li, &path(0)).await;
+    let told = (first["contacts"][0]["value"].as_str(), first["version"].as_u64());
+    assert_eq!(told, (Some("+86138****8000"), Some(1)));
+    // Again, or its timeline, or lists: nothing more is counted.
+    read(&bench, &li, &path(0)).await;
+    read(&bench, &li, &format!("{}/timeline", path(0))).await;
+    let listed = read(&bench, &li, "/v1/pools/guarded_pool/customers").await;
+    assert_eq!(listed["items"].as_array().unwrap().len(), 3);
+    assert!(!listed.to_string().contains("+8613800138000"));
+    read(&bench, &li, &format!("{}/timeline", path(1))).await;
+    for path in [path(2), format!("{}/timeline", path(2))] {
+        let refused = bench.get(&li, &path).await.problem(409, "view-quota-exhausted");
+        let told = (refused["available_at"].as_str(), refused["limit"].as_u64());
+        assert_eq!(told, (Some("2026-03-02T16:00:00Z"), Some(2)));
+    }
+    // Seen today is seen; those who lead or check are not counted, and another rep has views of their own.
+    read(&bench, &li, &path(1)).await;
+    let zhao = bench.key("rep:zhao", &[Role::Rep]).await;
+    for key in [&wang, &admin, &he, &zhao] {
+        read(&bench, key, &path(2)).await;
+    }
+    let viewed = events_of_type(&bench, &admin, "customer.viewed").await;
+    let told: Vec<_> = viewed.iter().map(|one| one["data"]["rep"].as_str().unwrap()).collect();
+    assert_eq!(told, ["li", "li", "zhao"]);
+
+    // A claim is not hindered, and what is owned is read in full and freely.
+    command(&bench, &li, &customers[2], "claims", &json!({})).await;
+    bench.catch_up().await;
+    assert_eq!(read(&bench, &li, &path(2)).await["contacts"][0]["value"], "+8613800138002");
+    let released = json!({"reason": "no time"});
+    command(&bench, &li, &customers[2], "releases", &released).await;
+    bench.catch_up().await;
+    bench.later_by(8 * 3_600 - 1);
+    bench.get(&li, &path(2)).await.problem(409, "view-quota-exhausted");
+    bench.later_by(1);
+    read(&bench, &li, &path(2)).await;
+    read(&bench, &li, &path(0)).await;
+    bench.get(&li, &path(1)).await.problem(409, "view-quota-exhausted");
+    assert_eq!(events_of_type(&bench, &admin, "customer.viewed").await.len(), 5);
 }

@@ -129,6 +129,7 @@ impl Words {
     /// A mark on a card.
     pub(super) fn flag(self, flag: &str) -> &str {
         match flag {
+            "touched_again" => self.say("再次来访", "came in again"),
             "overdue_follow_up" => self.say("逾期", "overdue"),
             "erased" => self.say("已删除", "erased"),
             other => other,
@@ -148,6 +149,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("customer.automation_ran", "规则执行", "Rule acted"),
     ("customer.automation_skipped", "规则跳过", "Rule stood back"),
     ("customer.claimed", "领取", "Claimed"),
+    ("customer.viewed", "查看", "Looked at"),
     ("customer.details_changed", "修改资料", "Details changed"),
     ("customer.document_added", "上传凭证", "Document added"),
     ("customer.erased", "个人信息已删除", "Erased"),
@@ -180,6 +182,8 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("customer.transition_rejected", "审批驳回", "Move rejected"),
     ("customer.transition_requested", "申请变更", "Move requested"),
     ("customer.transition_withdrawn", "撤回申请", "Request withdrawn"),
+    ("customer.distinguished", "确认为两个客户", "Told apart from another"),
+    ("customer.distinction_withdrawn", "撤回两个客户的确认", "No longer told apart"),
     ("customer.unmerged", "解除合并", "Unmerged"),
 ];
 

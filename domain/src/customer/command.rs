@@ -35,6 +35,8 @@ pub enum Command {
     Signal(Signal),
     /// A rep takes the customer from its pool.
     Claim,
+    /// A rep looks at the customer.
+    View,
     /// The owner gives the customer back to a pool.
     Release(Release),
     /// Another owner.
@@ -375,6 +377,24 @@ pub struct Merge {
 pub struct Unmerge {
     /// The customer that was taken in.
     pub absorbed: Uuid,
+    /// Why.
+    pub reason: String,
+}
+
+/// Two customers that look alike are two. A command on both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distinguish {
+    /// The other one.
+    pub other: Uuid,
+    /// Why.
+    pub reason: String,
+}
+
+/// Two customers that were said to be two may be one after all. A command on both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconsider {
+    /// The other one.
+    pub other: Uuid,
     /// Why.
     pub reason: String,
 }

@@ -75,6 +75,8 @@ pub enum CustomerEvent {
     Signalled(Signalled),
     /// `customer.claimed`
     Claimed(Claimed),
+    /// `customer.viewed`
+    Viewed(Viewed),
     /// `customer.released`
     Released(Released),
     /// `customer.owner_changed`
@@ -89,6 +91,10 @@ pub enum CustomerEvent {
     MergedInto(MergedInto),
     /// `customer.unmerged`
     Unmerged(Unmerged),
+    /// `customer.distinguished`
+    Distinguished(Distinguished),
+    /// `customer.distinction_withdrawn`
+    DistinctionWithdrawn(DistinctionWithdrawn),
     /// `customer.document_added`
     DocumentAdded(DocumentAdded),
     /// `customer.automation_ran`
@@ -690,6 +696,17 @@ pub struct Claimed {
     pub quota_date: NaiveDate,
 }
 
+/// A rep looked at the customer while it was in a pool that limits that. Once for a rep and a date.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Viewed {
+    /// Who (an actor name without prefix, as in [`Owner::Rep`]).
+    pub rep: String,
+    /// In which pool.
+    pub pool: String,
+    /// The pool's local date on which the view counts against the limit.
+    pub quota_date: NaiveDate,
+}
+
 /// A rep gave the customer back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Released {
@@ -771,6 +788,24 @@ pub struct LeadTouched {
     pub note: Option<Personal<String>>,
 }
 
+impl LeadTouched {
+    /// What the owner is told.
+    pub fn told(&self) -> Label {
+        let from = [self.source.as_deref(), self.channel.as_deref()];
+        let from: Vec<&str> = from.into_iter().flatten().collect();
+        if from.is_empty() {
+            return Label::new(
+                "老客户再次来访，请尽快联系。",
+                "A known customer came in again: get in touch.",
+            );
+        }
+        Label::new(
+            format!("老客户再次来访（来源：{}），请尽快联系。", from.join("，")),
+            format!("A known customer came in again (from {}): get in touch.", from.join(", ")),
+        )
+    }
+}
+
 /// How the stage of a merged customer is found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -813,6 +848,24 @@ pub struct Unmerged {
     pub survivor: Uuid,
     /// The customer that goes on by itself again.
     pub absorbed: Uuid,
+    /// Why.
+    pub reason: Personal<String>,
+}
+
+/// Somebody made sure that this customer and another, who look alike, are two. It stands in both streams.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Distinguished {
+    /// The other one.
+    pub other: Uuid,
+    /// Why.
+    pub reason: Personal<String>,
+}
+
+/// That this customer and another are two is no longer said: they may be suspected again. It stands in both streams.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DistinctionWithdrawn {
+    /// The other one.
+    pub other: Uuid,
     /// Why.
     pub reason: Personal<String>,
 }
@@ -991,12 +1044,13 @@ pub struct ReclaimSkipped {
 }
 
 impl CustomerEvent {
-    /// Whether the customer is another one after it, so that its version counts up. What rules note about themselves and
-    /// whom they remind changes nothing that anybody decides on.
+    /// Whether the customer is another one after it, so that its version counts up. What rules note about themselves,
+    /// whom they remind and who looked changes nothing that anybody decides on.
     pub fn changes_customer(&self) -> bool {
         !matches!(
             self,
-            Self::AutomationRan(_)
+            Self::Viewed(_)
+                | Self::AutomationRan(_)
                 | Self::AutomationSkipped(_)
                 | Self::TaskCreated(_)
                 | Self::TaskCancelled(_)

@@ -12,7 +12,7 @@ pub mod work;
 
 pub use allowed::{AllowedTransition, allowed_transitions};
 pub use command::Command;
-pub use decide::{MergeEvents, NewEvent, decide, merge, unmerge};
+pub use decide::{NewEvent, PairEvents, decide, distinguish, is_counted, merge, reconsider, unmerge};
 pub use event::{CustomerEvent, Recorded};
 pub use state::{Customer, LastClaim, OpenRequest};
 pub use timeline::Journeys;

@@ -26,10 +26,14 @@ pub struct Customer {
     pub external_id: Option<String>,
     /// What is to be done next, as the last follow-up says.
     pub next_plan: Option<NextPlan>,
+    /// When it last came in as a lead again, unless somebody has followed up since.
+    pub touched_at: Option<DateTime<Utc>>,
     /// When somebody last spoke to it.
     pub last_follow_up_at: Option<DateTime<Utc>>,
     /// The last claim.
     pub last_claim: Option<LastClaim>,
+    /// The last pool that each rep looked at it in, and the pool's local date of that.
+    pub views: BTreeMap<String, (String, NaiveDate)>,
     /// The value tier.
     pub tier: Option<String>,
     /// The region, by which teams see it or not.
@@ -62,6 +66,8 @@ pub struct Customer {
     pub merged_into: Option<Uuid>,
     /// The customers that were merged into it.
     pub absorbed: Vec<Uuid>,
+    /// The customers that it was told apart from, and where in the log.
+    pub distinct_from: BTreeMap<Uuid, u64>,
     /// Where what it is recognised by was said last.
     pub keyed_at: KeyedAt,
     /// The day until which the deal is put off.
@@ -74,6 +80,8 @@ pub struct Customer {
 /// longer the customer's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyedAt {
+    /// Its name.
+    pub name: u64,
     /// Its contacts.
     pub contacts: u64,
     /// Its credit code.
@@ -117,8 +125,10 @@ impl Customer {
             journeys: Journeys::default(),
             external_id: registered.external_id.clone(),
             next_plan: None,
+            touched_at: None,
             last_follow_up_at: None,
             last_claim: None,
+            views: BTreeMap::new(),
             tier: registered.tier.clone(),
             region: None,
             tags: registered.tags.clone(),
@@ -135,6 +145,7 @@ impl Customer {
             erased: false,
             merged_into: None,
             absorbed: Vec::new(),
+            distinct_from: BTreeMap::new(),
             keyed_at: KeyedAt::default(),
             postponed_until: None,
             work: Work::default(),
@@ -154,11 +165,15 @@ impl Customer {
         match &recorded.event {
             CustomerEvent::Registered(event) => {
                 self.owner = event.owner.clone();
+                self.keyed_at.name = recorded.position;
                 self.keyed_at.contacts = recorded.position;
                 self.learn(event.profile.as_ref(), recorded.position);
             }
             CustomerEvent::DetailsChanged(event) => {
                 self.change_details(event);
+                if event.name.is_some() {
+                    self.keyed_at.name = recorded.position;
+                }
                 if event.contacts.is_some() {
                     self.keyed_at.contacts = recorded.position;
                 }
@@ -179,6 +194,7 @@ impl Customer {
                 self.follow_ups.push(recorded.effective_at);
                 self.next_plan = Some(event.next_plan.clone());
                 self.last_follow_up_at = self.last_follow_up_at.max(Some(recorded.effective_at));
+                self.touched_at = self.touched_at.filter(|at| *at > recorded.effective_at);
             }
             CustomerEvent::NextContactSet(event) => {
                 let text = Personal::Clear(event.text.zh.clone());
@@ -192,15 +208,30 @@ impl Customer {
                     at: recorded.recorded_at,
                 });
             }
+            CustomerEvent::Viewed(event) => {
+                self.views.insert(event.rep.clone(), (event.pool.clone(), event.quota_date));
+            }
             CustomerEvent::Released(event) => self.owner = Owner::Pool(event.pool.clone()),
             CustomerEvent::OwnerChanged(event) => self.owner = event.to.clone(),
             CustomerEvent::Erased(_) => self.erased = true,
-            CustomerEvent::Absorbed(event) => self.absorbed.push(event.absorbed),
-            CustomerEvent::MergedInto(event) => self.merged_into = Some(event.survivor),
+            CustomerEvent::Absorbed(event) => {
+                self.distinct_from.remove(&event.absorbed);
+                self.absorbed.push(event.absorbed);
+            }
+            CustomerEvent::MergedInto(event) => {
+                self.distinct_from.remove(&event.survivor);
+                self.merged_into = Some(event.survivor);
+            }
+            CustomerEvent::Distinguished(event) => {
+                self.distinct_from.insert(event.other, recorded.position);
+            }
+            CustomerEvent::DistinctionWithdrawn(event) => drop(self.distinct_from.remove(&event.other)),
             CustomerEvent::Unmerged(event) if event.absorbed == self.id => self.merged_into = None,
             CustomerEvent::Unmerged(event) => self.absorbed.retain(|id| *id != event.absorbed),
-            CustomerEvent::LeadTouched(_)
-            | CustomerEvent::DocumentAdded(_)
+            CustomerEvent::LeadTouched(_) => {
+                self.touched_at = self.touched_at.max(Some(recorded.effective_at));
+            }
+            CustomerEvent::DocumentAdded(_)
             | CustomerEvent::MoveVoided(_)
             | CustomerEvent::MoveTargetCorrected(_)
             | CustomerEvent::MoveTimeCorrected(_)
@@ -316,6 +347,11 @@ impl Customer {
             KeyKind::ChannelId => self.keyed_at.channel_ids,
         };
         !self.erased && said_last == position
+    }
+
+    /// Where what anybody looking for duplicates goes by was said last: its name, or a contact.
+    pub fn looks_since(&self) -> u64 {
+        self.keyed_at.name.max(self.keyed_at.contacts)
     }
 
     /// The journey that commands mean when they name none.

@@ -23,6 +23,11 @@ pub fn claims(rep: &str, date: NaiveDate) -> String {
     format!("claims:{}:{date}", percent_encoded(rep))
 }
 
+/// The views of a rep in one pool on one date, local to that pool.
+pub fn views(pool: &str, rep: &str, date: NaiveDate) -> String {
+    format!("views:{}:{}:{date}", percent_encoded(pool), percent_encoded(rep))
+}
+
 /// The request for a move with that id.
 pub fn approval(request: Uuid) -> String {
     format!("approval:{request}")
@@ -58,6 +63,7 @@ impl CustomerEvent {
             Self::TaskCreated(_) => tags.push(task(event)),
             Self::FirstContactMissed(event) => tags.push(strikes(&event.rep)),
             Self::Claimed(event) => tags.push(claims(&event.rep, event.quota_date)),
+            Self::Viewed(event) => tags.push(views(&event.pool, &event.rep, event.quota_date)),
             _ => {}
         }
         tags

@@ -44,6 +44,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether the names are the same as far as names can be.
+    pub fn is_exact(self) -> bool {
+        matches!(self, Self::SameCompanyName | Self::SameName)
+    }
+
     /// The word under which it stands in answers.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -347,6 +347,9 @@ pub enum Outlet {
 }
 
 impl Outlet {
+    /// Every channel.
+    pub const ALL: [Self; 4] = [Self::Workbench, Self::Wecom, Self::Dingtalk, Self::Feishu];
+
     /// The channel's word.
     pub fn as_str(self) -> &'static str {
         match self {

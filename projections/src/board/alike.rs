@@ -86,7 +86,7 @@ pub struct SuspectQuery {
     pub owner: Option<Owner>,
 }
 
-/// Who may be the same as a customer, the surest first. Exact keys are not looked at: nobody is registered twice
+/// Who may be the same as a customer and was not told apart from it, the surest first. Exact keys are not looked at: nobody is registered twice
 /// under one.
 pub(crate) async fn suspects(
     view: &mut View,
@@ -158,7 +158,9 @@ async fn alike(view: &mut View, sought: &Customer, sight: &Sight) -> Result<Vec<
     let mut found = Vec::new();
     for row in rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &ids).await? {
         let other = Customer::read(&row)?;
-        if let Some(suspicion) = suspicion(&evidence, &other.evidence()) {
+        if let Some(suspicion) =
+            suspicion(&evidence, &other.evidence()).filter(|found| !sought.is_distinct_from(&other, found))
+        {
             let suspect = SuspectReport {
                 customer_id: other.id,
                 owner: OwnerReport::of(&other.traits.owner),

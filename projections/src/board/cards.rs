@@ -59,7 +59,8 @@ pub struct CardReport {
     pub age_seconds: f64,
     /// What the deal may be worth.
     pub amount: Option<MoneyReport>,
-    /// `in_pool`, `overdue_follow_up` (only of a board of now), `erased`.
+    /// `in_pool`, `overdue_follow_up` and `touched_again` (both only of a board of now; the latter: it came in as a lead
+    /// again, and nobody has followed up since), `erased`.
     pub flags: Vec<String>,
 }
 
@@ -348,6 +349,7 @@ fn flags(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> Vec<
     let flags = [
         ("in_pool", matches!(place.owner, Owner::Pool(_))),
         ("overdue_follow_up", overdue),
+        ("touched_again", query.now && customer.is_some_and(Customer::waits_for_an_answer)),
         ("erased", customer.is_some_and(|customer| customer.erased)),
     ];
     flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()).collect()

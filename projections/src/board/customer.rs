@@ -70,6 +70,9 @@ pub(super) struct Touch {
     pub(super) at: Micros,
     pub(super) source: Option<String>,
     pub(super) channel: Option<String>,
+    /// Whether somebody has spoken to the customer since.
+    #[serde(default)]
+    pub(super) answered: bool,
 }
 
 /// A document by reference.
@@ -122,6 +125,10 @@ pub(super) struct Customer {
     pub(super) documents: Vec<Document>,
     pub(super) grace_until: Option<Micros>,
     pub(super) contents: Vec<Sent>,
+    /// The customers that it was told apart from, and where in the log.
+    pub(super) distinct_from: BTreeMap<Uuid, u64>,
+    /// Where its name or a contact was said last.
+    pub(super) looks_since: u64,
     pub(super) cards: BTreeMap<String, Card>,
 }
 
@@ -168,6 +175,8 @@ impl Customer {
             documents: Vec::new(),
             grace_until: None,
             contents: Vec::new(),
+            distinct_from: BTreeMap::new(),
+            looks_since: event.position,
             cards: BTreeMap::new(),
         };
         customer.profile.learn(e.profile.as_ref());
@@ -178,10 +187,16 @@ impl Customer {
     pub(super) fn apply<'a>(&mut self, event: &'a Recorded<CustomerEvent>) -> Option<&'a str> {
         self.version += u64::from(event.event.changes_customer());
         match &event.event {
-            CustomerEvent::DetailsChanged(e) => self.set_details(e),
+            CustomerEvent::DetailsChanged(e) => {
+                self.set_details(e);
+                if e.name.is_some() || e.contacts.is_some() {
+                    self.looks_since = event.position;
+                }
+            }
             CustomerEvent::FollowedUp(e) => {
                 self.next = Some((e.next_plan.at, e.next_plan.text.clear().cloned()));
                 self.send(e, event);
+                self.answer_touches(event.effective_at.timestamp_micros());
             }
             CustomerEvent::NextContactSet(e) => {
                 let text = if e.text.zh == e.text.en {
@@ -200,7 +215,19 @@ impl Customer {
             CustomerEvent::DocumentAdded(e) => self.add_document(e, event),
             CustomerEvent::Erased(_) => self.erase(),
             CustomerEvent::LeadTouched(e) => self.touch(e, event.effective_at),
-            CustomerEvent::MergedInto(e) => self.merge_into(Some(e.survivor)),
+            CustomerEvent::Distinguished(e) => {
+                self.distinct_from.insert(e.other, event.position);
+            }
+            CustomerEvent::DistinctionWithdrawn(e) => {
+                self.distinct_from.remove(&e.other);
+            }
+            CustomerEvent::Absorbed(e) => {
+                self.distinct_from.remove(&e.absorbed);
+            }
+            CustomerEvent::MergedInto(e) => {
+                self.distinct_from.remove(&e.survivor);
+                self.merge_into(Some(e.survivor));
+            }
             CustomerEvent::Unmerged(e) if e.absorbed == self.id => self.merge_into(None),
             _ => {}
         }
@@ -217,9 +244,29 @@ impl Customer {
             at: at.timestamp_micros(),
             source: e.source.clone(),
             channel: e.channel.clone(),
+            answered: false,
         });
         let surplus = self.touches.len().saturating_sub(TOUCHES);
         self.touches.drain(..surplus);
+    }
+
+    /// Whether somebody told the two apart, and neither has become the same as the other to the letter since.
+    pub(super) fn is_distinct_from(&self, other: &Self, suspicion: &identity::Suspicion) -> bool {
+        let told = [self.distinct_from.get(&other.id), other.distinct_from.get(&self.id)];
+        let Some(told_at) = told.into_iter().flatten().max() else { return false };
+        let changed = self.looks_since > *told_at || other.looks_since > *told_at;
+        !(changed && suspicion.reasons.iter().any(|reason| reason.is_exact()))
+    }
+
+    fn answer_touches(&mut self, spoken_at: Micros) {
+        for touch in self.touches.iter_mut().filter(|touch| touch.at <= spoken_at) {
+            touch.answered = true;
+        }
+    }
+
+    /// Whether the customer came in as a lead again and nobody has spoken to it since.
+    pub(super) fn waits_for_an_answer(&self) -> bool {
+        !self.erased && self.touches.iter().any(|touch| !touch.answered)
     }
 
     fn send(&mut self, e: &FollowedUp, event: &Recorded<CustomerEvent>) {
@@ -498,6 +545,8 @@ impl Customer {
             documents: from_json(row.str(22)?)?,
             grace_until: row.opt_int(23)?,
             contents: from_json(row.str(24)?)?,
+            distinct_from: from_json(row.str(25)?)?,
+            looks_since: row.position(26)?,
             cards: BTreeMap::new(),
         })
     }
@@ -538,6 +587,8 @@ impl Customer {
             to_json(&self.documents)?,
             self.grace_until,
             to_json(&self.contents)?,
+            to_json(&self.distinct_from)?,
+            self.looks_since,
         ]
         .into())
     }

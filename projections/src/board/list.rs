@@ -167,6 +167,8 @@ pub struct TouchReport {
     pub source: Option<String>,
     /// Through which channel.
     pub channel: Option<String>,
+    /// Whether somebody has followed up since.
+    pub answered: bool,
 }
 
 /// What is planned next.
@@ -242,6 +244,8 @@ pub struct CustomerReport {
     pub contents: Vec<ContentReport>,
     /// When and from where it came in as a lead again, the latest hundred.
     pub touches: Vec<TouchReport>,
+    /// The customers that it was told apart from: who looks like it, and is not.
+    pub distinct_from: Vec<Uuid>,
     /// The customer that it was merged into.
     pub merged_into: Option<Uuid>,
     /// Whether its personal fields were erased.
@@ -410,8 +414,12 @@ fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> Cust
     };
     let contact = |ClearContact { kind, value }| ContactReport { kind, value };
     let (traits, profile) = (customer.traits, customer.profile);
-    let touch =
-        |touch: Touch| TouchReport { at: instant(touch.at), source: touch.source, channel: touch.channel };
+    let touch = |Touch { at, source, channel, answered }: Touch| TouchReport {
+        at: instant(at),
+        source,
+        channel,
+        answered,
+    };
     CustomerReport {
         id: customer.id,
         version: customer.version,
@@ -449,6 +457,7 @@ fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> Cust
         documents: customer.documents.into_iter().map(DocumentReport::of).collect(),
         contents: customer.contents.into_iter().map(ContentReport::of).collect(),
         touches: customer.touches.into_iter().map(touch).collect(),
+        distinct_from: customer.distinct_from.into_keys().collect(),
         merged_into: customer.merged_into,
         erased: customer.erased,
     }

@@ -95,6 +95,8 @@ pub(crate) static CUSTOMERS: Table = Table {
         "documents",
         "grace_until",
         "contents",
+        "distinct_from",
+        "looks_since",
     ],
     replace_by: 3,
 };
@@ -188,7 +190,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        3
+        5
     }
 
     fn schema(&self) -> &'static str {

@@ -9,7 +9,7 @@ use super::world::{Chance, History, MODELS, TENANT, World, hour};
 use crate::db::{Commit, Db, Value, values};
 use crate::nodes::{Node, Nodes};
 use crate::timeline::deeds;
-use crate::{Projections, board, dwell, schema, timeline};
+use crate::{Projections, board, dwell, schema, timeline, work};
 
 const LI: Uuid = Uuid::from_u128(1);
 const LONG: Duration = Duration::from_secs(60);
@@ -146,19 +146,33 @@ const MANY: &str = "
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO board_customer SELECT t.id, 1, md5(n::text)::uuid, n, 1, 'x-' || n, NULL, '[]', NULL, 'rep', 'li', n, NULL,
-        NULL, NULL, NULL, NULL, '[]', NULL, NULL, 0, '{}', NULL, NULL, NULL, '[]', NULL, '[]', NULL, '[]'
+        NULL, NULL, NULL, NULL, '[]', NULL, NULL, 0, '{}', NULL, NULL, NULL, '[]', NULL, '[]', NULL, '[]', '{}', 1
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO board_card SELECT t.id, 1, md5(n::text)::uuid, 'sales', 1, 1, 'new', NULL, n, n, n, n
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
-    ANALYZE dwell_move; ANALYZE timeline_row; ANALYZE board_customer; ANALYZE board_card;";
+    INSERT INTO work_customer SELECT t.id, 1, md5(n::text)::uuid, 'rep', 'li', NULL, NULL, n,
+        CASE WHEN n % 100 = 0 THEN n END, n, n, 0
+    FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
+        generate_series(1, 20000) n;
+    INSERT INTO work_standing (tenant_id, generation, journey, stage, entered_at, customer, went_back)
+    SELECT t.id, 1, 'sales', 'stage-' || n % 10, n, md5(n::text)::uuid, 0
+    FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
+        generate_series(1, 20000) n;
+    ANALYZE work_customer; ANALYZE work_standing; ANALYZE dwell_move; ANALYZE timeline_row; ANALYZE board_customer; ANALYZE board_card;";
 
 /// The statements that people wait for, with plausible values.
 fn hot() -> Vec<(String, Vec<Value>)> {
     let tenant = TENANT.0;
     let list = format!("{} AND c.merged_into IS NULL ORDER BY c.created_position LIMIT $4", board::LIST);
     let among = |sql: &str| crate::bulk::among(sql, 2, 100);
+    let none = || Value::Null;
+    let whose = vec![none(); 6];
+    let contacts = [&values![tenant, 1_i64, 50_i64, 100_i64, 100_i64][..], &whose].concat();
+    let from = |page: &[Value]| [&contacts[..], page].concat();
+    let standing =
+        [&values![tenant, 1_i64, "sales", "stage-1", 100_i64][..], &whose, &vec![none(); 6]].concat();
     let keys = [&values![tenant, 1_i64][..], &vec![LI.into(); 100]].concat();
     vec![
         (list, values![tenant, 1_i64, 0_i64, 50_i64].to_vec()),
@@ -169,6 +183,10 @@ fn hot() -> Vec<(String, Vec<Value>)> {
         (dwell::TAIL.to_owned(), values![tenant, 1_i64, "sales", LI].to_vec()),
         (dwell::JOURNEYS.to_owned(), values![tenant, 1_i64, "sales", LI, i64::MAX, 1_000_i64].to_vec()),
         (dwell::NEXT_JOURNEY.to_owned(), values![tenant, 1_i64, ""].to_vec()),
+        (work::CONTACTS.to_owned(), from(&values![60_i64, LI, 50_i64])),
+        (work::CONTACTS_COUNTED.to_owned(), contacts.clone()),
+        (work::STANDING.to_owned(), [&standing[..], &values![60_i64, LI, "sales", 50_i64]].concat()),
+        (work::STANDING_COUNTED.to_owned(), standing.clone()),
         (deeds::CORRECTIONS.to_owned(), values![tenant, 1_i64, "sales", i64::MAX].to_vec()),
         (deeds::ACTIVITIES.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),
         (deeds::PLANS.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),

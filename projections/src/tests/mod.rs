@@ -10,4 +10,5 @@ mod rebuild;
 mod statements;
 mod views;
 mod waiting;
+mod worklists;
 pub(crate) mod world;

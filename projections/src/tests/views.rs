@@ -10,7 +10,7 @@ use waymark_domain::people::Sight;
 use super::world::{MODELS, TENANT, World, claimed, hour, pipeline, registered, retarget, retime, void};
 use crate::{
     At, BoardQuery, CustomerFilter, Filter, Inbox, Projections, StandingFilter, TimelineItem, TimelineQuery,
-    TimelineView,
+    TimelineView, Whose,
 };
 
 const LI: Uuid = Uuid::from_u128(1);
@@ -238,11 +238,16 @@ async fn what_statements_find_within_a_sight_is_what_the_rule_says_whatever_the_
             journey: "sales".into(),
             stage: "new".into(),
             entered_until: hour(1),
-            owner: None,
-            sight: sight.clone(),
+            owned: false,
+            tiers: None,
+            silent_until: None,
+            overdue_until: None,
+            now: hour(2),
+            whose: Whose { sight: sight.clone(), ..Whose::default() },
         };
-        let (standing, _) = projections.long_standing(TENANT, &filter, 500).await.unwrap();
-        assert_eq!(standing.iter().map(|one| one.customer_id).collect::<BTreeSet<_>>(), expected);
+        let standing = projections.long_standing(TENANT, &[filter], None, 500).await.unwrap();
+        assert_eq!(standing.total, expected.len() as u64);
+        assert_eq!(standing.items.iter().map(|one| one.customer_id).collect::<BTreeSet<_>>(), expected);
         for now in [true, false] {
             let mut query = BoardQuery {
                 at: At::known_now(hour(1)),

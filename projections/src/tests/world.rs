@@ -501,6 +501,12 @@ fn profile(chance: &mut Chance) -> Profile {
 
 /// A lead that is a customer already, or a document of one.
 fn touched(chance: &mut Chance) -> CustomerEvent {
+    if chance.below(3) == 0 {
+        return CustomerEvent::Distinguished(Distinguished {
+            other: Uuid::from_u128(chance.below(9) as u128),
+            reason: "two branches".to_owned().into(),
+        });
+    }
     if chance.below(2) == 0 {
         return CustomerEvent::LeadTouched(LeadTouched {
             source: Some("exhibition".to_owned()),

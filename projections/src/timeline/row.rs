@@ -64,6 +64,8 @@ fn other_of(fact: &Fact) -> Option<Uuid> {
     match &fact.event.event {
         CustomerEvent::Absorbed(e) => Some(e.absorbed),
         CustomerEvent::MergedInto(e) => Some(e.survivor),
+        CustomerEvent::Distinguished(e) => Some(e.other),
+        CustomerEvent::DistinctionWithdrawn(e) => Some(e.other),
         CustomerEvent::Unmerged(e) if e.absorbed == fact.customer => Some(e.survivor),
         CustomerEvent::Unmerged(e) => Some(e.absorbed),
         _ => None,

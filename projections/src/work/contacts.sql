@@ -1,9 +1,40 @@
-SELECT c.customer, c.owner_kind, c.owner_id, c.tier, c.next_at, c.last_activity_at, c.created_at
-FROM work_customer c
-WHERE c.tenant_id = $1 AND c.generation = $2 AND c.closed = 0
-  AND c.next_at >= $3 AND c.next_at < $4
-  AND ((c.owner_kind = 'rep' AND c.owner_id = $5) OR $5 IS NULL)
-  AND (replace($7, $9 || c.region || $9, '') <> $7 OR c.region IS NULL
-       OR (c.owner_kind = 'rep' AND replace($8, $9 || c.owner_id || $9, '') <> $8) OR $7 IS NULL)
-ORDER BY c.next_at, c.customer
-LIMIT $6
+-- Who is to be contacted in a span of time, and who came in as a lead again and waits since; each once. Whom the next
+-- contact puts in the span waits for that.
+SELECT w.customer, w.owner_kind, w.owner_id, w.tier, w.next_at, w.last_activity_at, w.created_at, w.touched_at, w.due_at
+FROM (
+    SELECT p.customer, p.owner_kind, p.owner_id, p.tier, p.next_at, p.last_activity_at, p.created_at, p.touched_at,
+           p.due_at
+    FROM (
+        SELECT c.customer, c.owner_kind, c.owner_id, c.tier, c.next_at, c.last_activity_at, c.created_at, c.touched_at,
+               c.next_at AS due_at
+        FROM work_customer c
+        WHERE c.tenant_id = $1 AND c.generation = $2 AND c.closed = 0
+          AND c.next_at >= $3 AND c.next_at < $4
+          AND c.next_at >= $12 AND (c.next_at > $12 OR c.customer > $13)
+          AND ((c.owner_kind = 'rep' AND c.owner_id = $6) OR $6 IS NULL)
+          AND (c.next_at < $7 OR c.next_at > $8 OR c.next_at IS NULL OR $7 IS NULL)
+          AND (replace($9, $11 || c.region || $11, '') <> $9 OR c.region IS NULL
+               OR (c.owner_kind = 'rep' AND replace($10, $11 || c.owner_id || $11, '') <> $10) OR $9 IS NULL)
+        ORDER BY c.next_at, c.customer
+        LIMIT $14
+    ) p
+    UNION ALL
+    SELECT t.customer, t.owner_kind, t.owner_id, t.tier, t.next_at, t.last_activity_at, t.created_at, t.touched_at,
+           t.due_at
+    FROM (
+        SELECT c.customer, c.owner_kind, c.owner_id, c.tier, c.next_at, c.last_activity_at, c.created_at, c.touched_at,
+               c.touched_at AS due_at
+        FROM work_customer c
+        WHERE c.tenant_id = $1 AND c.generation = $2 AND c.closed = 0
+          AND c.touched_at < $5 AND (c.next_at < $3 OR c.next_at >= $4 OR c.next_at IS NULL)
+          AND c.touched_at >= $12 AND (c.touched_at > $12 OR c.customer > $13)
+          AND ((c.owner_kind = 'rep' AND c.owner_id = $6) OR $6 IS NULL)
+          AND (c.next_at < $7 OR c.next_at > $8 OR c.next_at IS NULL OR $7 IS NULL)
+          AND (replace($9, $11 || c.region || $11, '') <> $9 OR c.region IS NULL
+               OR (c.owner_kind = 'rep' AND replace($10, $11 || c.owner_id || $11, '') <> $10) OR $9 IS NULL)
+        ORDER BY c.touched_at, c.customer
+        LIMIT $14
+    ) t
+) w
+ORDER BY w.due_at, w.customer
+LIMIT $14

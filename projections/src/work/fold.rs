@@ -28,6 +28,8 @@ use crate::model::{Scope, Writes};
 
 /// How many customers of a pipeline are read at a time when another version was published.
 const BATCH: u32 = 500;
+/// What stands as the rule where no rule but a lead reminds.
+const LEAD_TOUCHED: &str = "lead_touched";
 
 /// Folds the facts of a page.
 pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Arc<Fact>]) -> Result<Writes> {
@@ -185,6 +187,20 @@ impl Rows {
             let about = (Some(customer), customer.primary());
             self.reminder(scope, Said::of(fact), about, (&e.rule, e.cause, 0), message);
         }
+        self.came_again(scope, customer, fact);
+    }
+
+    /// The owner is told that a known lead came in again; of a customer in a pool, whoever leads. Histories that are read
+    /// in tell nobody.
+    fn came_again(&mut self, scope: &Scope<'_>, customer: &Customer, fact: &Fact) {
+        let CustomerEvent::LeadTouched(event) = &fact.event.event else { return };
+        if fact.event.origin.as_deref() == Some("import") {
+            return;
+        }
+        let role = if customer.pool().is_some() { "supervisor" } else { "rep" };
+        let about = (Some(customer), customer.primary());
+        let why = (LEAD_TOUCHED, fact.event.id, 0);
+        self.reminder(scope, Said::of(fact), about, why, (&event.told(), role, &Outlet::ALL));
     }
 
     /// What the calendar reminds of.
@@ -292,6 +308,7 @@ impl Rows {
             customer.tier.clone(),
             customer.region.clone(),
             customer.next_plan.as_ref().map(|plan| plan.at.timestamp_micros()),
+            customer.touched_at.map(|at| at.timestamp_micros()),
             last.map(|at| at.effective_at.timestamp_micros()),
             customer.journeys.began_at().unwrap_or_default().timestamp_micros(),
             customer.erased || customer.merged_into.is_some(),

@@ -23,12 +23,12 @@ use crate::model::{Memory, ReadModel, Scope, Writes};
 
 use definitions::Definitions;
 pub use report::{
-    DueRule, Inbox, ReminderReport, RuleReport, SkipReport, StandingFilter, TaskFilter, TaskReport,
-    WaitingReport,
+    DueRule, Expecting, Inbox, Place, ReminderReport, RuleReport, SkipReport, StandingFilter, TaskFilter,
+    TaskReport, WaitingReport, Whose,
 };
 pub(crate) use report::{
-    contacts, due, due_in, name, names, next_due, reclaim_at, reminders, reminders_after, rules, skips,
-    standing, tasks,
+    contacts, contacts_counted, due, due_in, name, names, next_due, reclaim_at, reminders, reminders_after,
+    rules, skips, standing, standing_counted, tasks,
 };
 
 /// The name of the read model.
@@ -49,7 +49,9 @@ pub(crate) const TASKS_PAGE: &str = include_str!("tasks.sql");
 pub(crate) const REMINDERS_PAGE: &str = include_str!("reminders.sql");
 pub(crate) const REMINDERS_AFTER: &str = include_str!("reminders_after.sql");
 pub(crate) const CONTACTS: &str = include_str!("contacts.sql");
+pub(crate) const CONTACTS_COUNTED: &str = include_str!("contacts_counted.sql");
 pub(crate) const STANDING: &str = include_str!("standing.sql");
+pub(crate) const STANDING_COUNTED: &str = include_str!("standing_counted.sql");
 pub(crate) const NAMES_AMONG: &str = include_str!("names_among.sql");
 
 pub(crate) static CUSTOMERS: Table = Table {
@@ -63,6 +65,7 @@ pub(crate) static CUSTOMERS: Table = Table {
         "tier",
         "region",
         "next_at",
+        "touched_at",
         "last_activity_at",
         "created_at",
         "closed",
@@ -170,7 +173,7 @@ impl ReadModel for Work {
     }
 
     fn version(&self) -> u32 {
-        2
+        4
     }
 
     fn schema(&self) -> &'static str {

@@ -11,13 +11,13 @@ use waymark_domain::people::Sight;
 use waymark_eventstore::Position;
 
 use super::{
-    ARMED, CONTACTS, DUE, DUE_BY_RULE, DUE_IN, NAMES_AMONG, NEXT_DUE, RECLAIM_OF, REMINDERS_AFTER,
-    REMINDERS_PAGE, RUNS, SKIPS, STANDING, TASKS_PAGE,
+    ARMED, CONTACTS, CONTACTS_COUNTED, DUE, DUE_BY_RULE, DUE_IN, NAMES_AMONG, NEXT_DUE, RECLAIM_OF,
+    REMINDERS_AFTER, REMINDERS_PAGE, RUNS, SKIPS, STANDING, STANDING_COUNTED, TASKS_PAGE,
 };
-use crate::ask::{View, sight_values};
+use crate::ask::{AROUND, View, sight_values};
 use crate::board::OwnerReport;
 use crate::bulk::rows_among;
-use crate::db::{Row, values};
+use crate::db::{Row, Value, values};
 use crate::error::Result;
 use crate::figures::Micros;
 use crate::history::instant;
@@ -191,6 +191,8 @@ pub struct WaitingReport {
     pub last_activity_at: Option<DateTime<Utc>>,
     /// When it was registered.
     pub created_at: DateTime<Utc>,
+    /// When it last came in as a lead again; null where it did not, or somebody has followed up since.
+    pub touched_again_at: Option<DateTime<Utc>>,
     /// The journey; null in lists that look at no stage.
     pub pipeline: Option<String>,
     /// The stage that it is in; null in lists that look at no stage.
@@ -199,6 +201,30 @@ pub struct WaitingReport {
     pub entered_at: Option<DateTime<Utc>>,
     /// Whether it went back to an earlier stage in this cycle.
     pub went_back: bool,
+}
+
+/// Whose customers a list of work is of.
+#[derive(Debug, Clone, Default)]
+pub struct Whose {
+    /// Of this rep.
+    pub owner: Option<String>,
+    /// Not those whose next contact lies from one instant up to another.
+    pub not_between: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// Which customers whoever asks sees.
+    pub sight: Sight,
+}
+
+/// Who is to be contacted.
+#[derive(Debug, Clone)]
+pub struct Expecting {
+    /// At or after this instant; ever, when absent.
+    pub from: Option<DateTime<Utc>>,
+    /// Before this instant.
+    pub until: DateTime<Utc>,
+    /// Those as well who came in as leads again before that instant, and wait since.
+    pub touched: bool,
+    /// Whose.
+    pub whose: Whose,
 }
 
 /// Who stands in a stage for long.
@@ -210,10 +236,29 @@ pub struct StandingFilter {
     pub stage: String,
     /// Entered at or before this instant.
     pub entered_until: DateTime<Utc>,
-    /// Of this rep.
-    pub owner: Option<String>,
-    /// Which customers whoever asks sees.
-    pub sight: Sight,
+    /// Only what reps own.
+    pub owned: bool,
+    /// Only of these tiers, and none that went back in this cycle.
+    pub tiers: Option<Vec<String>>,
+    /// Only where nothing was recorded after this instant and nothing is planned,
+    pub silent_until: Option<DateTime<Utc>>,
+    /// or where the next contact was due by this one.
+    pub overdue_until: Option<DateTime<Utc>>,
+    /// The instant that the list is of.
+    pub now: DateTime<Utc>,
+    /// Whose.
+    pub whose: Whose,
+}
+
+/// Where a customer stands in a list of work.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// What it is there by: when it is to be contacted, or when it entered its stage.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub customer: Uuid,
+    /// In which journey; empty in lists that look at none.
+    pub journey: String,
 }
 
 fn micros(at: Option<DateTime<Utc>>, otherwise: Micros) -> Micros {
@@ -424,6 +469,7 @@ fn waiting(row: &Row) -> Result<WaitingReport> {
         next_contact_at: row.opt_int(4)?.map(instant),
         last_activity_at: row.opt_int(5)?.map(instant),
         created_at: instant(row.int(6)?),
+        touched_again_at: row.opt_int(7)?.map(instant),
         pipeline: None,
         stage: None,
         entered_at: None,
@@ -431,53 +477,100 @@ fn waiting(row: &Row) -> Result<WaitingReport> {
     })
 }
 
-/// Customers to be contacted from one instant up to another, which is not included.
-pub(crate) async fn contacts(
-    view: &mut View,
-    from: Option<DateTime<Utc>>,
-    until: DateTime<Utc>,
-    owner: Option<&str>,
-    limit: u32,
-    sight: &Sight,
-) -> Result<Vec<WaitingReport>> {
-    let values = values![
-        view.tenant.0,
-        view.generation,
-        micros(from, i64::MIN),
-        until.timestamp_micros(),
-        owner.map(str::to_owned),
-        limit,
-    ];
-    let values = [&values[..], &sight_values(sight)].concat();
-    view.session.rows(CONTACTS, &values).await?.iter().map(waiting).collect()
+/// What a statement binds of whose customers a list is of.
+fn whose_values(whose: &Whose) -> Vec<Value> {
+    let (from, until) = whose.not_between.unzip();
+    let bound = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
+    let head = values![whose.owner.clone(), bound(from), bound(until)];
+    [&head[..], &sight_values(&whose.sight)].concat()
 }
 
-/// Customers who have stood in a stage since an instant or longer, the longest first.
-pub(crate) async fn standing(
+fn contact_values(view: &View, expecting: &Expecting) -> Vec<Value> {
+    let until = expecting.until.timestamp_micros();
+    let touched_until = if expecting.touched { until } else { i64::MIN };
+    let head =
+        values![view.tenant.0, view.generation, micros(expecting.from, i64::MIN), until, touched_until];
+    [&head[..], &whose_values(&expecting.whose)].concat()
+}
+
+/// Customers to be contacted, the earliest first, after a place, each with its own.
+pub(crate) async fn contacts(
     view: &mut View,
-    filter: &StandingFilter,
+    expecting: &Expecting,
+    after: Option<&Place>,
     limit: u32,
-) -> Result<Vec<WaitingReport>> {
-    let values = values![
+) -> Result<Vec<(Place, WaitingReport)>> {
+    let (at, customer) =
+        after.map_or((i64::MIN, Uuid::nil()), |place| (place.at.timestamp_micros(), place.customer));
+    let values = [contact_values(view, expecting), values![at, customer, limit].to_vec()].concat();
+    let read = |row: &Row| {
+        let waiting = waiting(row)?;
+        let (at, customer) = (instant(row.int(8)?), waiting.customer_id);
+        Ok((Place { at, customer, journey: String::new() }, waiting))
+    };
+    view.session.rows(CONTACTS, &values).await?.iter().map(read).collect()
+}
+
+/// How many customers are to be contacted.
+pub(crate) async fn contacts_counted(view: &mut View, expecting: &Expecting) -> Result<u64> {
+    let values = contact_values(view, expecting);
+    let row = view.session.row(CONTACTS_COUNTED, &values).await?;
+    row.map_or(Ok(0), |row| row.position(0))
+}
+
+fn standing_values(view: &View, filter: &StandingFilter) -> Vec<Value> {
+    let bound = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
+    let tiers = filter.tiers.as_ref().map(|tiers| {
+        let each = tiers.iter().map(|tier| format!("{tier}{AROUND}"));
+        std::iter::once(AROUND.to_owned()).chain(each).collect::<String>()
+    });
+    let head = values![
         view.tenant.0,
         view.generation,
         filter.journey.as_str(),
         filter.stage.as_str(),
         filter.entered_until.timestamp_micros(),
-        filter.owner.clone(),
-        limit,
     ];
-    let values = [&values[..], &sight_values(&filter.sight)].concat();
+    let tail = values![
+        filter.owned.then(|| "rep".to_owned()),
+        tiers,
+        AROUND,
+        bound(filter.silent_until),
+        bound(filter.overdue_until),
+        filter.now.timestamp_micros(),
+    ];
+    [&head[..], &whose_values(&filter.whose), &tail].concat()
+}
+
+/// Customers who have stood in a stage since an instant or longer, the longest first, after a place, each with its own.
+pub(crate) async fn standing(
+    view: &mut View,
+    filter: &StandingFilter,
+    after: Option<&Place>,
+    limit: u32,
+) -> Result<Vec<(Place, WaitingReport)>> {
+    let (at, customer, journey) = after.map_or((i64::MIN, Uuid::nil(), ""), |place| {
+        (place.at.timestamp_micros(), place.customer, place.journey.as_str())
+    });
+    let values = [standing_values(view, filter), values![at, customer, journey, limit].to_vec()].concat();
     let read = |row: &Row| {
-        Ok(WaitingReport {
-            pipeline: Some(row.text(7)?),
-            stage: Some(row.text(8)?),
-            entered_at: Some(instant(row.int(9)?)),
-            went_back: row.flag(10)?,
+        let (journey, entered_at) = (row.text(8)?, instant(row.int(10)?));
+        let waiting = WaitingReport {
+            pipeline: Some(journey.clone()),
+            stage: Some(row.text(9)?),
+            entered_at: Some(entered_at),
+            went_back: row.flag(11)?,
             ..waiting(row)?
-        })
+        };
+        Ok((Place { at: entered_at, customer: waiting.customer_id, journey }, waiting))
     };
     view.session.rows(STANDING, &values).await?.iter().map(read).collect()
+}
+
+/// How many customers have stood in a stage since an instant or longer.
+pub(crate) async fn standing_counted(view: &mut View, filter: &StandingFilter) -> Result<u64> {
+    let row = view.session.row(STANDING_COUNTED, &standing_values(view, filter)).await?;
+    row.map_or(Ok(0), |row| row.position(0))
 }
 
 /// What customers are called.

@@ -1,4 +1,5 @@
--- What is to be done about whom, by people and by rules. No personal text stands here: titles are the rules' own.
+-- What is to be done about whom, by people and by rules. No personal text stands here: titles are the rules' own, and
+-- of a lead that came again the source is told.
 CREATE TABLE IF NOT EXISTS work_customer (
     tenant_id        BLOB    NOT NULL,
     generation       BIGINT  NOT NULL,
@@ -8,6 +9,8 @@ CREATE TABLE IF NOT EXISTS work_customer (
     tier             TEXT,
     region           TEXT,
     next_at          BIGINT,
+    -- When it last came in as a lead again, unless somebody has followed up since.
+    touched_at       BIGINT,
     last_activity_at BIGINT,
     created_at       BIGINT  NOT NULL,
     -- Whether it was merged into another, or erased.
@@ -15,7 +18,8 @@ CREATE TABLE IF NOT EXISTS work_customer (
     PRIMARY KEY (tenant_id, generation, customer)
 );
 
-CREATE INDEX IF NOT EXISTS work_customer_next ON work_customer (tenant_id, generation, next_at);
+CREATE INDEX IF NOT EXISTS work_customer_next ON work_customer (tenant_id, generation, next_at, customer);
+CREATE INDEX IF NOT EXISTS work_customer_touched ON work_customer (tenant_id, generation, touched_at, customer);
 
 -- Where each journey stands.
 CREATE TABLE IF NOT EXISTS work_standing (
@@ -30,7 +34,8 @@ CREATE TABLE IF NOT EXISTS work_standing (
     PRIMARY KEY (tenant_id, generation, customer, journey)
 );
 
-CREATE INDEX IF NOT EXISTS work_standing_stage ON work_standing (tenant_id, generation, journey, stage, entered_at);
+CREATE INDEX IF NOT EXISTS work_standing_stage
+    ON work_standing (tenant_id, generation, journey, stage, entered_at, customer);
 
 -- What rules will do, as things stand. A hint: whether it is done is decided on the customer's history.
 CREATE TABLE IF NOT EXISTS work_deadline (

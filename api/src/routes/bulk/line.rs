@@ -59,8 +59,10 @@ pub(super) enum Verb {
     Release,
     /// `POST /v1/customers/{id}/owner-changes`
     OwnerChange,
-    /// `POST /v1/customers/{id}/merges`; not with `atomic=true`
+    /// `POST /v1/customers/{id}/merges`
     Merge,
+    /// `POST /v1/customers/{id}/distinctions`
+    Distinction,
 }
 
 impl Verb {
@@ -78,6 +80,7 @@ impl Verb {
             Self::Release => "releases",
             Self::OwnerChange => "owner-changes",
             Self::Merge => "merges",
+            Self::Distinction => "distinctions",
         })
     }
 }
@@ -123,10 +126,10 @@ impl BulkLine {
         let key = self.idempotency_key.as_ref().map(|key| format!("key:{key}"));
         let customer = self.customer_id.map(|customer| format!("customer:{customer}"));
         let external = external_id.map(|id| format!("external:{id}"));
-        let absorbed = self.body.get("absorbed").and_then(Value::as_str);
-        let absorbed = absorbed.map(|id| format!("customer:{}", id.to_ascii_lowercase()));
+        let second = self.body.get("absorbed").or(self.body.get("other")).and_then(Value::as_str);
+        let second = second.map(|id| format!("customer:{}", id.to_ascii_lowercase()));
         let keys = self.keys().into_iter().map(|key| format!("{}:{}", key.kind.as_str(), key.value));
-        [claims, key, customer, external, absorbed].into_iter().flatten().chain(keys).collect()
+        [claims, key, customer, external, second].into_iter().flatten().chain(keys).collect()
     }
 
     /// By what a registration's customer may be known to another line.

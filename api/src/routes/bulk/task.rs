@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Sender;
 use super::line::{BulkLine, LineResult, Verb};
-use crate::app::{CommandMeta, Joining, Step};
+use crate::app::{Asked, CommandMeta, Joining, Step};
 use crate::domain::Label;
 use crate::domain::customer::Command;
 use crate::domain::customer::command::Register;
@@ -16,7 +16,7 @@ use crate::http::command::{digest, read_body};
 use crate::problem::Problem;
 use crate::routes::activity::{follow_up::FollowUp, note::Note, signal::Signal};
 use crate::routes::customers::register::NewCustomer;
-use crate::routes::duplicates::merge::Merging;
+use crate::routes::duplicates::{distinguish::Distinction, merge::Merging};
 use crate::routes::order::Order;
 use crate::routes::ownership::{change_owner::OwnerChange, claim::Claim, release::Release};
 use crate::routes::status::{correct::Correction, reactivate::Reactivation, transition::Move};
@@ -51,6 +51,9 @@ impl Task {
             Some(survivor) if line.command == Verb::Merge => {
                 What::Join { survivor, joining: read_body::<Merging>(&line.body)?.into() }
             }
+            Some(survivor) if line.command == Verb::Distinction => {
+                What::Join { survivor, joining: read_body::<Distinction>(&line.body)?.into() }
+            }
             Some(customer) => What::Order { customer, order: Box::new(order(line.command, &line.body)?) },
             None => {
                 let body: NewCustomer = read_body(&line.body)?;
@@ -74,17 +77,15 @@ impl Task {
             What::Register { register, effective_at } => {
                 let customer = (sender.site.app.ids)();
                 let register = Register { customer, ..*register };
-                Step { customer, command: Command::Register(register), effective_at }
+                Step { customer, what: Asked::Command(Box::new(Command::Register(register))), effective_at }
             }
-            What::Order { customer, order } => {
-                Step { customer, command: order.command, effective_at: order.effective_at }
-            }
-            What::Join { .. } => {
-                let message = Label::new(
-                    "合并本身就是原子的；请在没有 atomic=true 的请求中发送。",
-                    "A merge is all or nothing by itself: send it in a request without atomic=true.",
-                );
-                return Err(Problem::invalid_value("command", message));
+            What::Order { customer, order } => Step {
+                customer,
+                what: Asked::Command(Box::new(order.command)),
+                effective_at: order.effective_at,
+            },
+            What::Join { survivor, joining } => {
+                Step { customer: survivor, what: Asked::Join(joining), effective_at: None }
             }
         })
     }
@@ -129,7 +130,9 @@ impl Task {
 
 fn order(verb: Verb, body: &Value) -> Result<Order, Problem> {
     Ok(match verb {
-        Verb::Register | Verb::Merge => return Err(Problem::missing_field("customer_id")),
+        Verb::Register | Verb::Merge | Verb::Distinction => {
+            return Err(Problem::missing_field("customer_id"));
+        }
         Verb::Transition => read_body::<Move>(body)?.into(),
         Verb::Correction => read_body::<Correction>(body)?.order()?,
         Verb::Reactivation => read_body::<Reactivation>(body)?.into(),

@@ -18,7 +18,9 @@ use crate::routes::Site;
 
 /// Read a customer
 ///
-/// As it is now. Its past is in its timeline and its stays. A merged customer is found where it goes on.
+/// As it is now. Its past is in its timeline and its stays. A merged customer is found where it goes on. Where a pool
+/// limits it, a rep who reads one of its customers uses up one of the views of the pool's local date, the first time on
+/// that date; lists do not count.
 #[utoipa::path(
     get, path = "/v1/customers/{id}", tag = "customers",
     params(("id" = Uuid, Path, description = "The customer."), Freshness),
@@ -26,6 +28,7 @@ use crate::routes::Site;
         (status = 200, description = "The customer.", body = CustomerReport),
         (status = 308, description = "The customer was merged: `Location` names the one that goes on."),
         (status = 404, description = "There is no such customer.", body = ProblemDocument),
+        (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
         (status = 503, description = "The read model is behind `min_position`.", body = ProblemDocument),
     )
 )]
@@ -50,6 +53,9 @@ pub(super) async fn read(
     let customer = found.ok_or_else(|| Problem::not_found("customer", &id.to_string()))?;
     if customer.merged_into.is_some() {
         return gone_on(&site, &caller, id, "", &uri).await;
+    }
+    if customer.owner.kind == "pool" {
+        site.app.look_at(&caller, id).await?;
     }
     let version = customer.version;
     let body = Reading { position, body: shown_to(&caller.actor, customer) };

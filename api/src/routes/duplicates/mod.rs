@@ -1,8 +1,10 @@
-//! Customers that are one: suspected, merged, and parted again.
+//! Customers that are one: suspected, merged, parted again, and told apart.
 
+pub(super) mod distinguish;
 mod list;
 pub(super) mod merge;
 mod queue;
+mod reconsider;
 pub(super) mod unmerge;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -16,4 +18,6 @@ pub(super) fn router() -> OpenApiRouter<Site> {
         .routes(routes!(queue::queue))
         .routes(routes!(merge::merge))
         .routes(routes!(unmerge::unmerge))
+        .routes(routes!(distinguish::distinguish))
+        .routes(routes!(reconsider::reconsider))
 }

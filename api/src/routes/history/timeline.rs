@@ -29,12 +29,14 @@ pub(super) struct Story {
 /// Read a customer's timeline
 ///
 /// Newest last. A record that a correction replaced carries `superseded_by`. What happened to customers that were
-/// merged into this one is told with it: `origin` says whose it was.
+/// merged into this one is told with it: `origin` says whose it was. Of a customer in a pool it counts as a view, as reading the
+/// customer does.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/timeline", tag = "history",
     params(("id" = Uuid, Path, description = "The customer."), Story, Moment, Page),
     responses(
         (status = 200, description = "A page of the timeline.", body = TimelineReport),
+        (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
         (status = 308, description = "The customer was merged: `Location` names the timeline that goes on."),
         (status = 404, description = "There is no such customer.", body = ProblemDocument),
     )
@@ -47,8 +49,12 @@ pub(super) async fn timeline(
     Query(Story { view }, moment, page, _): Query<Story, Moment, Page>,
 ) -> Result<Response, Problem> {
     let limit = page.limit()? as usize;
-    if site.app.customer_state(&caller, customer).await?.merged_into.is_some() {
+    let state = site.app.customer_state(&caller, customer).await?;
+    if state.merged_into.is_some() {
         return gone_on(&site, &caller, customer, "/timeline", &uri).await;
+    }
+    if state.pool().is_some() {
+        site.app.look_at(&caller, customer).await?;
     }
     let at = moment.at(&site, &caller, "timeline").await?;
     let cursor = page.cursor().map(str::to_owned);

@@ -1,30 +1,28 @@
 //! Lists of customers who wait for somebody. Three clocks, each under its own name: since the stage was entered, since
 //! anything was recorded, and since the customer was registered.
 
+use std::fmt;
 use std::str::FromStr as _;
 
 use axum::extract::State;
-use chrono::{DateTime, Days, NaiveTime, TimeDelta, TimeZone as _, Utc};
+use chrono::{DateTime, Datelike as _, Days, NaiveTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::name_for;
 use crate::app::{AppError, Caller};
 use crate::auth::Authority;
 use crate::domain::Label;
 use crate::domain::pipeline::{Pipeline, Stage, StageType};
-use crate::eventstore::Position;
 use crate::http::answer::Reading;
-use crate::http::page;
-use crate::http::{Freshness, Key, Query};
+use crate::http::{Freshness, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{StandingFilter, WaitingReport};
+use crate::projections::{Expecting, Place, ProjectionError, StandingFilter, WaitingReport, Whose};
 use crate::routes::Site;
 
-/// How many customers of one stage are looked at.
-const LOOKED_AT: u32 = 10_000;
 /// The tiers of high intent, unless others are named.
 const HIGH: &[&str] = &["A", "VIP", "high"];
 /// After how many days of silence a supervisor is to step in, unless others are named.
@@ -44,16 +42,13 @@ pub(super) struct Asked {
     tiers: Option<String>,
     /// Leaves out who is to be contacted within so many days.
     suppress_if_next_action_within: Option<u32>,
-    /// How many items at most: 50 unless given, 500 at most.
-    #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
 }
 
 /// The lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Which {
-    /// To be contacted on the rep's local date.
+    /// To be contacted on the rep's local date, or came in as a lead again and waits since.
     Today,
     /// To be contacted before now.
     Overdue,
@@ -72,12 +67,14 @@ pub(super) enum Which {
 pub(super) struct Worklist {
     /// Which list it is.
     list: Which,
-    /// The instant that it is of.
+    /// The instant that it is of: on every page that of the first.
     effective_at: DateTime<Utc>,
     /// The customers, the longest waiting first.
     items: Vec<Waiting>,
-    /// How many there are, shown or not.
-    total: usize,
+    /// Where the next page begins; null at the end.
+    next_cursor: Option<String>,
+    /// How many there are on all pages.
+    total: u64,
 }
 
 /// A customer that waits.
@@ -105,10 +102,11 @@ fn last_touched(customer: &WaitingReport) -> DateTime<Utc> {
 
 /// Show a list of work
 ///
-/// `today`, `overdue`, `stalled`, `push`, `give-up` or `supervise`.
+/// `today`, `overdue`, `stalled`, `push`, `give-up` or `supervise`. Page by page, everybody who belongs on it; all pages are
+/// of the instant of the first.
 #[utoipa::path(
     get, path = "/v1/worklists/{list}", tag = "work",
-    params(("list" = Which, Path, description = "Which list."), Asked, Freshness),
+    params(("list" = Which, Path, description = "Which list."), Asked, Freshness, Page),
     responses(
         (status = 200, description = "The list.", body = Worklist),
         (status = 404, description = "There is no such list or pipeline.", body = ProblemDocument),
@@ -119,27 +117,41 @@ pub(super) async fn worklist(
     State(site): State<Site>,
     Authority(caller): Authority,
     Key(name): Key,
-    Query(asked, freshness, ..): Query<Asked, Freshness>,
+    Query(asked, freshness, page, ..): Query<Asked, Freshness, Page>,
 ) -> Result<Reading<Worklist>, Problem> {
     let list = which(&name).ok_or_else(|| Problem::not_found("worklist", &name))?;
     freshness.wait(&site, &caller, "work").await?;
-    let limit = page::limit(asked.limit)? as usize;
-    let now = (site.app.clock)();
-    let (mut found, position) = match list {
+    let limit = page.limit()?;
+    let mark = page.cursor().map(Mark::read).transpose()?;
+    let clock = (site.app.clock)();
+    // A mark of the future is nobody's that we gave.
+    let now = mark.as_ref().map_or(clock, |mark| mark.now.min(clock));
+    let after = mark.as_ref().map(|mark| &mark.place);
+    let whose = Whose {
+        owner: asked.owner.clone(),
+        not_between: asked.suppress_if_next_action_within.map(|days| {
+            let soon = now.checked_add_signed(TimeDelta::days(days.into()));
+            (now, soon.unwrap_or(DateTime::<Utc>::MAX_UTC))
+        }),
+        sight: site.app.sight(&caller).await?,
+    };
+    let projections = &site.app.projections;
+    let found = match list {
         Which::Today => {
             let (from, until) = today(&site, &caller, &asked, now).await?;
-            planned(&site, &caller, &asked, Some(from), until).await?
+            let expecting = Expecting { from: Some(from), until, touched: true, whose };
+            projections.contacts(caller.tenant, &expecting, after, limit).await?
         }
-        Which::Overdue => planned(&site, &caller, &asked, None, now).await?,
-        _ => standing(&site, &caller, &asked, list, now).await?,
+        Which::Overdue => {
+            let expecting = Expecting { from: None, until: now, touched: false, whose };
+            projections.contacts(caller.tenant, &expecting, after, limit).await?
+        }
+        _ => {
+            let stages = stages(&site, &caller, &asked, list, now, &whose).await?;
+            projections.long_standing(caller.tenant, &stages, after, limit).await?
+        }
     };
-    if let Some(days) = asked.suppress_if_next_action_within {
-        let soon = now + TimeDelta::days(days.into());
-        found.retain(|one| one.next_contact_at.is_none_or(|at| at < now || at > soon));
-    }
-    let total = found.len();
-    found.truncate(limit);
-    let items = found.into_iter().map(|mut customer| {
+    let items = found.items.into_iter().map(|mut customer| {
         customer.customer_name = name_for(&caller.actor, customer.customer_name.take());
         Waiting {
             since_stage_entry_seconds: customer.entered_at.map(|at| seconds(now - at)),
@@ -148,8 +160,41 @@ pub(super) async fn worklist(
             customer,
         }
     });
-    let body = Worklist { list, effective_at: now, items: items.collect(), total };
-    Ok(Reading { position, body })
+    let next_cursor = found.next.map(|place| Mark { now, place }.to_string());
+    let body = Worklist { list, effective_at: now, items: items.collect(), next_cursor, total: found.total };
+    Ok(Reading { position: found.position, body })
+}
+
+/// Where a page ended, and the instant that the list is of.
+struct Mark {
+    now: DateTime<Utc>,
+    place: Place,
+}
+
+impl Mark {
+    fn read(cursor: &str) -> Result<Self, ProjectionError> {
+        let mut parts = cursor.splitn(4, '.');
+        let mut part = || parts.next().ok_or(ProjectionError::BadCursor);
+        let instant = |text: &str| {
+            let micros = text.parse().ok().and_then(DateTime::from_timestamp_micros);
+            micros.filter(|at| (0..=9_999).contains(&at.year())).ok_or(ProjectionError::BadCursor)
+        };
+        let (now, at) = (instant(part()?)?, instant(part()?)?);
+        let customer = Uuid::parse_str(part()?).map_err(|_| ProjectionError::BadCursor)?;
+        let journey = part()?;
+        if journey.contains('\0') {
+            return Err(ProjectionError::BadCursor);
+        }
+        Ok(Self { now, place: Place { at, customer, journey: journey.to_owned() } })
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { at, customer, journey } = &self.place;
+        let (now, at) = (self.now.timestamp_micros(), at.timestamp_micros());
+        write!(f, "{now}.{at}.{}.{journey}", customer.simple())
+    }
 }
 
 fn which(name: &str) -> Option<Which> {
@@ -193,54 +238,51 @@ async fn today(
     Ok((start(date), start(date + Days::new(1))))
 }
 
-async fn planned(
-    site: &Site,
-    caller: &Caller,
-    asked: &Asked,
-    from: Option<DateTime<Utc>>,
-    until: DateTime<Utc>,
-) -> Result<(Vec<WaitingReport>, Position), AppError> {
-    let (owner, sight) = (asked.owner.as_deref(), site.app.sight(caller).await?);
-    Ok(site.app.projections.contacts(caller.tenant, from, until, owner, LOOKED_AT, &sight).await?)
-}
-
-/// Those who stand somewhere for too long, by the measure of the list.
-async fn standing(
+/// The stages that a list looks at, each by the list's measure.
+async fn stages(
     site: &Site,
     caller: &Caller,
     asked: &Asked,
     list: Which,
     now: DateTime<Utc>,
-) -> Result<(Vec<WaitingReport>, Position), AppError> {
+    whose: &Whose,
+) -> Result<Vec<StandingFilter>, AppError> {
     let pipelines: Vec<_> = match &asked.pipeline {
         Some(key) => vec![site.app.pipelines.find(caller.tenant, key, None).await?],
         None => site.app.pipelines.latest(caller.tenant).await?.values().cloned().collect(),
     };
-    let tiers: Vec<&str> = asked.tiers.as_deref().map_or(HIGH.to_vec(), |tiers| tiers.split(',').collect());
-    let (mut found, mut position) = (Vec::new(), Position::MAX);
-    for (pipeline, stage) in pipelines.iter().flat_map(|pipeline| stages(pipeline)) {
-        let Some(measure) = measure(stage, list) else { continue };
-        let filter = StandingFilter {
+    let tiers: Vec<String> = match &asked.tiers {
+        Some(tiers) => tiers.split(',').map(str::to_owned).collect(),
+        None => HIGH.iter().map(|tier| (*tier).to_owned()).collect(),
+    };
+    let filter = |pipeline: &Pipeline, stage: &Stage| {
+        let measure = measure(stage, list)?;
+        let days = TimeDelta::days(SILENT_DAYS.into());
+        let (silent_until, overdue_until) = match list {
+            Which::GiveUp => (Some(ago(now, measure.checked_add(&measure)?)?), None),
+            Which::Supervise => (Some(now - days), Some(now - days)),
+            _ => (None, None),
+        };
+        Some(StandingFilter {
             journey: pipeline.key.clone(),
             stage: stage.id.clone(),
-            entered_until: now - measure,
-            owner: asked.owner.clone(),
-            sight: site.app.sight(caller).await?,
-        };
-        let (items, reached) = site.app.projections.long_standing(caller.tenant, &filter, LOOKED_AT).await?;
-        position = position.min(reached);
-        found.extend(items.into_iter().filter(|one| belongs(one, list, measure, &tiers, now)));
-    }
-    if position == Position::MAX {
-        let sight = site.app.sight(caller).await?;
-        (_, position) = site.app.projections.contacts(caller.tenant, Some(now), now, None, 1, &sight).await?;
-    }
-    found.sort_by_key(|one| (one.entered_at, one.customer_id));
-    Ok((found, position))
+            entered_until: ago(now, measure)?,
+            owned: list == Which::Supervise,
+            tiers: (list == Which::Push).then(|| tiers.clone()),
+            silent_until,
+            overdue_until,
+            now,
+            whose: whose.clone(),
+        })
+    };
+    let all =
+        pipelines.iter().flat_map(|pipeline| pipeline.stages.iter().map(move |stage| (pipeline, stage)));
+    Ok(all.filter_map(|(pipeline, stage)| filter(pipeline, stage)).collect())
 }
 
-fn stages(pipeline: &Pipeline) -> impl Iterator<Item = (&Pipeline, &Stage)> {
-    pipeline.stages.iter().map(move |stage| (pipeline, stage))
+/// So long before an instant; none where nobody can have stood so long.
+fn ago(now: DateTime<Utc>, span: TimeDelta) -> Option<DateTime<Utc>> {
+    now.checked_sub_signed(span)
 }
 
 /// From which time in a stage on a customer is looked at; none where the list does not look at the stage.
@@ -255,20 +297,5 @@ fn measure(stage: &Stage, list: Which) -> Option<TimeDelta> {
         Which::Supervise if working => Some(TimeDelta::zero()),
         Which::Stalled | Which::GiveUp => stagnant,
         _ => None,
-    }
-}
-
-fn belongs(one: &WaitingReport, list: Which, measure: TimeDelta, tiers: &[&str], now: DateTime<Utc>) -> bool {
-    let silent = now - last_touched(one);
-    let planned = one.next_contact_at.is_some_and(|at| at >= now);
-    match list {
-        Which::Push => !one.went_back && one.tier.as_deref().is_some_and(|tier| tiers.contains(&tier)),
-        Which::GiveUp => !planned && silent >= measure + measure,
-        Which::Supervise => {
-            let days = TimeDelta::days(SILENT_DAYS.into());
-            let overdue = one.next_contact_at.is_some_and(|at| now - at >= days);
-            one.owner.kind == "rep" && (overdue || (!planned && silent >= days))
-        }
-        Which::Today | Which::Overdue | Which::Stalled => true,
     }
 }

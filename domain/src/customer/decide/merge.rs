@@ -17,17 +17,17 @@ use crate::pipeline::StageType;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal, Pipeline};
 
-/// What a merge, or its undoing, records.
+/// What is recorded of two customers at once.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct MergeEvents {
-    /// In the survivor's stream.
-    pub survivor: Vec<NewEvent>,
-    /// In the other one's.
-    pub absorbed: Vec<NewEvent>,
+pub struct PairEvents {
+    /// In the stream of the one that was asked: of a merge the survivor.
+    pub one: Vec<NewEvent>,
+    /// In the other one's: of a merge the absorbed.
+    pub other: Vec<NewEvent>,
 }
 
 /// Somebody's own two customers, or any two for those who lead.
-fn may_merge(survivor: &Customer, absorbed: &Customer, context: &Context<'_>) -> Vec<Violation> {
+pub(super) fn may_join(survivor: &Customer, absorbed: &Customer, context: &Context<'_>) -> Vec<Violation> {
     if survivor.owner == absorbed.owner {
         return guard::may_work(survivor, context);
     }
@@ -35,15 +35,15 @@ fn may_merge(survivor: &Customer, absorbed: &Customer, context: &Context<'_>) ->
         field: "absorbed".to_owned(),
         ..guard::forbidden_role(
             Label::new(
-                "两个客户的归属不同，需由主管合并。",
+                "两个客户的归属不同，需由主管处理。",
                 "The two have different owners: this needs a manager.",
             ),
-            Label::new("请由主管合并。", "Ask a supervisor or a manager."),
+            Label::new("请由主管处理。", "Ask a supervisor or a manager."),
         )
     })
 }
 
-fn two_customers(survivor: &Customer, absorbed: &Customer) -> Vec<Violation> {
+pub(super) fn two_customers(survivor: &Customer, absorbed: &Customer) -> Vec<Violation> {
     require(survivor.id != absorbed.id, || {
         Violation::new(
             Code::SameCustomer,
@@ -55,7 +55,7 @@ fn two_customers(survivor: &Customer, absorbed: &Customer) -> Vec<Violation> {
 }
 
 /// The violations of a guard, told of the other customer.
-fn of_the_other(violations: Vec<Violation>) -> Vec<Violation> {
+pub(super) fn of_the_other(violations: Vec<Violation>) -> Vec<Violation> {
     violations.into_iter().map(|one| Violation { field: "absorbed".to_owned(), ..one }).collect()
 }
 
@@ -68,14 +68,14 @@ pub fn merge(
     absorbed: &Customer,
     command: &Merge,
     context: &Context<'_>,
-) -> Result<MergeEvents, Refusal> {
+) -> Result<PairEvents, Refusal> {
     Refusal::unless_met([
         guard::not_erased(survivor),
         guard::not_merged(survivor),
         of_the_other(guard::not_erased(absorbed)),
         of_the_other(guard::not_merged(absorbed)),
         two_customers(survivor, absorbed),
-        may_merge(survivor, absorbed, context),
+        may_join(survivor, absorbed, context),
         guard::optional_text("reason", command.reason.as_deref()),
     ])?;
     let told = CustomerEvent::Absorbed(Absorbed {
@@ -87,7 +87,7 @@ pub fn merge(
     let mut events = vec![at(told)];
     events.extend(moves(survivor, absorbed, command.stage_policy, context));
     let ended = MergedInto { survivor: survivor.id, stage_policy: command.stage_policy };
-    Ok(MergeEvents { survivor: events, absorbed: vec![at(CustomerEvent::MergedInto(ended))] })
+    Ok(PairEvents { one: events, other: vec![at(CustomerEvent::MergedInto(ended))] })
 }
 
 /// The moves that give the survivor the stages of the policy. The survivor's own journey comes last, so that it
@@ -178,7 +178,7 @@ pub fn unmerge(
     absorbed: &Customer,
     command: &Unmerge,
     context: &Context<'_>,
-) -> Result<MergeEvents, Refusal> {
+) -> Result<PairEvents, Refusal> {
     let merged = absorbed.merged_into == Some(survivor.id);
     Refusal::unless_met([
         guard::not_erased(survivor),
@@ -192,7 +192,7 @@ pub fn unmerge(
                 Label::new("请检查两个客户的编号。", "Check the ids of both customers."),
             )
         }),
-        may_merge(survivor, absorbed, context),
+        may_join(survivor, absorbed, context),
         guard::text("reason", &command.reason),
     ])?;
     let event = CustomerEvent::Unmerged(Unmerged {
@@ -201,7 +201,7 @@ pub fn unmerge(
         reason: Personal::Clear(command.reason.clone()),
     });
     let event = NewEvent { event, effective_at: context.now };
-    Ok(MergeEvents { survivor: vec![event.clone()], absorbed: vec![event] })
+    Ok(PairEvents { one: vec![event.clone()], other: vec![event] })
 }
 
 #[cfg(test)]
@@ -230,11 +230,9 @@ mod tests {
     fn merged(ours: &Spec, theirs: &Customer, policy: StagePolicy) -> Vec<CustomerEvent> {
         let survivor = ours.customer.clone().unwrap();
         let events = merge(&survivor, theirs, &with(policy), &ours.context()).unwrap();
-        assert_eq!(events.absorbed.len(), 1);
-        assert!(
-            matches!(&events.absorbed[0].event, CustomerEvent::MergedInto(e) if e.survivor == survivor.id)
-        );
-        events.survivor.into_iter().map(|new| new.event).collect()
+        assert_eq!(events.other.len(), 1);
+        assert!(matches!(&events.other[0].event, CustomerEvent::MergedInto(e) if e.survivor == survivor.id));
+        events.one.into_iter().map(|new| new.event).collect()
     }
 
     fn refused(ours: &Spec, theirs: &Customer) -> Vec<String> {
@@ -334,8 +332,8 @@ mod tests {
         let gone = [moved("new_lead", "contacted"), CustomerEvent::MergedInto(gone)];
         let theirs = other("li", gone.clone());
         let events = unmerge(&by(li()).customer.unwrap(), &theirs, &back, &by(li()).context()).unwrap();
-        assert_eq!(events.survivor, events.absorbed);
-        let theirs = other("li", gone.into_iter().chain([events.absorbed[0].event.clone()]));
+        assert_eq!(events.one, events.other);
+        let theirs = other("li", gone.into_iter().chain([events.other[0].event.clone()]));
         assert_eq!((theirs.merged_into, theirs.current().unwrap().stage.as_str()), (None, "contacted"));
     }
 }

@@ -6,6 +6,7 @@ mod change_owner;
 mod claim;
 mod correct;
 mod deal;
+mod distinguish;
 mod document;
 mod erase;
 mod follow_up;
@@ -25,8 +26,11 @@ pub(super) mod spec;
 mod task;
 mod touch;
 pub(super) mod transition;
+mod view;
 
-pub use merge::{MergeEvents, merge, unmerge};
+pub use distinguish::{distinguish, reconsider};
+pub use merge::{PairEvents, merge, unmerge};
+pub use view::is_counted;
 
 use chrono::{DateTime, Utc};
 
@@ -75,6 +79,7 @@ pub fn decide(
         Command::FollowUp(command) => follow_up::decide(known()?, command, context),
         Command::Signal(command) => signal::decide(known()?, command, context),
         Command::Claim => claim::decide(known()?, context),
+        Command::View => Ok(view::decide(known()?, context)?),
         Command::Release(command) => release::decide(known()?, command, context),
         Command::ChangeOwner(command) => change_owner::decide(known()?, command, context),
         Command::Erase(command) => known().and_then(|_| erase::decide(command, context)),

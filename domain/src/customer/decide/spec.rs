@@ -129,6 +129,7 @@ pub(in crate::customer) fn given(events: impl IntoIterator<Item = CustomerEvent>
         now: day(10),
         effective_at: None,
         claims_today: 0,
+        views_today: 0,
         holds: 0,
         strikes: Vec::new(),
         allow_before_creation: false,
@@ -147,6 +148,7 @@ pub(in crate::customer) struct Spec {
     now: DateTime<Utc>,
     effective_at: Option<DateTime<Utc>>,
     claims_today: u32,
+    views_today: u32,
     holds: u32,
     strikes: Vec<DateTime<Utc>>,
     allow_before_creation: bool,
@@ -170,6 +172,11 @@ impl Spec {
 
     pub(in crate::customer) fn after_claims(self, claims_today: u32) -> Self {
         Self { claims_today, ..self }
+    }
+
+    /// The actor looked at so many customers of the pool today.
+    pub(in crate::customer) fn after_views(self, views_today: u32) -> Self {
+        Self { views_today, ..self }
     }
 
     /// The actor owns so many open customers.
@@ -217,6 +224,7 @@ impl Spec {
             effective_at: self.effective_at,
             versions: Some(&self.versions),
             claims_today: self.claims_today,
+            views_today: self.views_today,
             holds: self.holds,
             strikes: &self.strikes,
             allow_before_creation: self.allow_before_creation,

@@ -1,0 +1,211 @@
+//! Two customers that look alike turn out to be two, and perhaps may be one after all.
+//!
+//! It is told in both streams at once. A merge of the two ends it; so does another name or contact that makes them the
+//! same to the letter, which whoever looks for duplicates sees.
+
+use super::merge::{PairEvents, may_join, of_the_other, two_customers};
+use super::{NewEvent, guard};
+use crate::customer::command::{Distinguish, Reconsider};
+use crate::customer::event::{CustomerEvent, DistinctionWithdrawn, Distinguished};
+use crate::customer::state::Customer;
+use crate::refusal::{Code, Refusal, Violation, require};
+use crate::{Context, Label, Personal};
+
+/// Whoever may merge two customers may tell them apart.
+fn two_for_the_actor(one: &Customer, other: &Customer, context: &Context<'_>) -> [Vec<Violation>; 6] {
+    let field = |violations: Vec<Violation>| {
+        let here = |one: Violation| match one.field.as_str() {
+            "absorbed" => Violation { field: "other".to_owned(), ..one },
+            _ => one,
+        };
+        violations.into_iter().map(here).collect::<Vec<_>>()
+    };
+    [
+        guard::not_erased(one),
+        guard::not_merged(one),
+        field(of_the_other(guard::not_erased(other))),
+        field(of_the_other(guard::not_merged(other))),
+        field(two_customers(one, other)),
+        field(may_join(one, other, context)),
+    ]
+}
+
+/// Where the two were told apart, if neither has had another name or contact since.
+fn told_apart(one: &Customer, other: &Customer) -> bool {
+    let at = one.distinct_from.get(&other.id);
+    at.is_some_and(|at| one.looks_since() < *at && other.looks_since() < *at)
+}
+
+fn not_told_apart(one: &Customer, other: &Customer) -> Vec<Violation> {
+    require(!told_apart(one, other), || {
+        Violation::new(
+            Code::AlreadyDistinguished,
+            "other",
+            Label::new("已经确认过这是两个客户。", "That these are two was said already."),
+            Label::new(
+                "无需重复确认；如有误，请撤回确认或合并。",
+                "Nothing is to be done; if it is wrong, take it back or merge them.",
+            ),
+        )
+    })
+}
+
+/// Decides that two customers are two.
+///
+/// # Errors
+/// The refusal, with every unmet condition.
+pub fn distinguish(
+    one: &Customer,
+    other: &Customer,
+    command: &Distinguish,
+    context: &Context<'_>,
+) -> Result<PairEvents, Refusal> {
+    let [a, b, c, d, e, f] = two_for_the_actor(one, other, context);
+    let rest = [not_told_apart(one, other), guard::text("reason", &command.reason)];
+    Refusal::unless_met([[a, b, c, d, e, f].concat(), rest.concat()])?;
+    let told = |other| {
+        let reason = Personal::Clear(command.reason.clone());
+        let event = CustomerEvent::Distinguished(Distinguished { other, reason });
+        vec![NewEvent { event, effective_at: context.now }]
+    };
+    Ok(PairEvents { one: told(other.id), other: told(one.id) })
+}
+
+/// Decides that two customers may be one after all.
+///
+/// # Errors
+/// The refusal, with every unmet condition.
+pub fn reconsider(
+    one: &Customer,
+    other: &Customer,
+    command: &Reconsider,
+    context: &Context<'_>,
+) -> Result<PairEvents, Refusal> {
+    let told_apart = require(one.distinct_from.contains_key(&other.id), || {
+        Violation::new(
+            Code::NotDistinguished,
+            "other",
+            Label::new("没有确认过这是两个客户。", "Nobody said that these are two."),
+            Label::new("请检查两个客户的编号。", "Check the ids of both customers."),
+        )
+    });
+    let [a, b, c, d, e, f] = two_for_the_actor(one, other, context);
+    let rest = [told_apart, guard::text("reason", &command.reason)];
+    Refusal::unless_met([[a, b, c, d, e, f].concat(), rest.concat()])?;
+    let told = |other| {
+        let reason = Personal::Clear(command.reason.clone());
+        let event = CustomerEvent::DistinctionWithdrawn(DistinctionWithdrawn { other, reason });
+        vec![NewEvent { event, effective_at: context.now }]
+    };
+    Ok(PairEvents { one: told(other.id), other: told(one.id) })
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::Owner;
+    use crate::customer::decide::spec::*;
+    use crate::customer::event::{DetailsChanged, Erased, MergedInto, Registered, StagePolicy};
+
+    const OTHER: Uuid = Uuid::from_u128(0xBEEF);
+
+    fn other(rep: &str, events: impl IntoIterator<Item = CustomerEvent>) -> Customer {
+        let registered = Registered { customer: OTHER, owner: Owner::Rep(rep.to_owned()), ..registered() };
+        let all = std::iter::once(CustomerEvent::Registered(registered)).chain(events);
+        given(all).customer.unwrap()
+    }
+
+    fn told(other: Uuid) -> CustomerEvent {
+        CustomerEvent::Distinguished(Distinguished { other, reason: "two branches".to_owned().into() })
+    }
+
+    fn withdrawn(other: Uuid) -> CustomerEvent {
+        let reason = "one legal seat".to_owned().into();
+        CustomerEvent::DistinctionWithdrawn(DistinctionWithdrawn { other, reason })
+    }
+
+    fn apart(ours: &Spec, theirs: &Customer) -> Result<PairEvents, Vec<String>> {
+        let command = Distinguish { other: theirs.id, reason: "two branches".to_owned() };
+        let decided = distinguish(ours.customer.as_ref().unwrap(), theirs, &command, &ours.context());
+        decided.map_err(|refusal| codes(&refusal))
+    }
+
+    fn again(ours: &Spec, theirs: &Customer) -> Result<PairEvents, Vec<String>> {
+        let command = Reconsider { other: theirs.id, reason: "one legal seat".to_owned() };
+        let decided = reconsider(ours.customer.as_ref().unwrap(), theirs, &command, &ours.context());
+        decided.map_err(|refusal| codes(&refusal))
+    }
+
+    fn codes(refusal: &Refusal) -> Vec<String> {
+        assert!(refusal.violations.iter().all(|violation| violation.field != "absorbed"));
+        refusal.violations.iter().map(|violation| violation.code.to_string()).collect()
+    }
+
+    fn events(pair: PairEvents) -> [Vec<CustomerEvent>; 2] {
+        [pair.one, pair.other].map(|events| events.into_iter().map(|new| new.event).collect())
+    }
+
+    #[test]
+    fn both_streams_tell_that_two_customers_are_two() {
+        let pair = apart(&given([registered_by_li()]), &other("li", [])).unwrap();
+        assert_eq!(events(pair), [vec![told(OTHER)], vec![told(customer_id())]]);
+    }
+
+    #[test]
+    fn whoever_may_merge_them_tells_them_apart() {
+        let by = |actor| given([registered_by_li()]).by(actor);
+        assert_eq!(apart(&by(li()), &other("zhao", [])), Err(vec!["forbidden-role".to_owned()]));
+        assert_eq!(apart(&by(zhao()), &other("li", [])), Err(vec!["not-owner".to_owned()]));
+        assert!(apart(&by(wang()), &other("zhao", [])).is_ok());
+    }
+
+    #[test]
+    fn it_is_said_once_until_a_name_or_contact_changes() {
+        let ours = || [registered_by_li(), told(OTHER)];
+        let theirs = || vec![told(customer_id())];
+        assert_eq!(
+            apart(&given(ours()), &other("li", theirs())),
+            Err(vec!["already-distinguished".to_owned()])
+        );
+        let named = DetailsChanged { name: Some("Harbour".to_owned().into()), ..DetailsChanged::default() };
+        let renamed = [theirs(), vec![CustomerEvent::DetailsChanged(named)]].concat();
+        assert!(apart(&given(ours()), &other("li", renamed)).is_ok());
+        let tagged = DetailsChanged { tags: Some(vec!["vip".to_owned()]), ..DetailsChanged::default() };
+        let tagged = [theirs(), vec![CustomerEvent::DetailsChanged(tagged)]].concat();
+        assert!(apart(&given(ours()), &other("li", tagged)).is_err());
+    }
+
+    #[test]
+    fn it_is_taken_back_with_a_reason_and_by_a_merge() {
+        let ours = given([registered_by_li(), told(OTHER)]);
+        let theirs = other("li", [told(customer_id())]);
+        let pair = again(&ours, &theirs).unwrap();
+        assert_eq!(events(pair), [vec![withdrawn(OTHER)], vec![withdrawn(customer_id())]]);
+        let back = given([registered_by_li(), told(OTHER), withdrawn(OTHER)]);
+        assert_eq!(again(&back, &other("li", [])), Err(vec!["not-distinguished".to_owned()]));
+        let command = Reconsider { other: OTHER, reason: " ".to_owned() };
+        let empty = reconsider(ours.customer.as_ref().unwrap(), &theirs, &command, &ours.context());
+        assert_eq!(codes(&empty.unwrap_err()), ["empty-text"]);
+        let merged = CustomerEvent::MergedInto(MergedInto {
+            survivor: customer_id(),
+            stage_policy: StagePolicy::Survivor,
+        });
+        assert!(other("li", [told(customer_id()), merged]).distinct_from.is_empty());
+    }
+
+    #[test]
+    fn nobody_is_told_apart_from_itself_or_from_who_is_gone() {
+        let ours = || given([registered_by_li()]);
+        let own = ours().customer.unwrap();
+        assert_eq!(apart(&ours(), &own), Err(vec!["same-customer".to_owned()]));
+        let gone = MergedInto { survivor: Uuid::from_u128(7), stage_policy: StagePolicy::Survivor };
+        assert_eq!(
+            apart(&ours(), &other("li", [CustomerEvent::MergedInto(gone)])),
+            Err(vec!["merged".to_owned()])
+        );
+        let erased = CustomerEvent::Erased(Erased { ground: "request".to_owned() });
+        assert_eq!(apart(&ours(), &other("li", [erased])), Err(vec!["customer-erased".to_owned()]));
+    }
+}

@@ -1,0 +1,15 @@
+SELECT COUNT(*)
+FROM work_standing s
+JOIN work_customer c
+  ON c.tenant_id = $1 AND c.generation = $2 AND c.customer = s.customer AND c.closed = 0
+WHERE s.tenant_id = $1 AND s.generation = $2 AND s.journey = $3 AND s.stage = $4 AND s.entered_at <= $5
+  AND ((c.owner_kind = 'rep' AND c.owner_id = $6) OR $6 IS NULL)
+  AND (c.next_at < $7 OR c.next_at > $8 OR c.next_at IS NULL OR $7 IS NULL)
+  AND (replace($9, $11 || c.region || $11, '') <> $9 OR c.region IS NULL
+       OR (c.owner_kind = 'rep' AND replace($10, $11 || c.owner_id || $11, '') <> $10) OR $9 IS NULL)
+  AND (c.owner_kind = $12 OR $12 IS NULL)
+  AND ((s.went_back = 0 AND replace($13, $14 || c.tier || $14, '') <> $13) OR $13 IS NULL)
+  AND (c.next_at <= $16
+       OR ((c.next_at < $17 OR c.next_at IS NULL) AND s.entered_at <= $15
+           AND COALESCE(c.last_activity_at, s.entered_at) <= $15)
+       OR $15 IS NULL)
