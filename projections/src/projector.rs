@@ -19,7 +19,7 @@ use crate::error::{ProjectionError, Result};
 use crate::fact::{Fact, Reading, assert_gapless, read_all};
 use crate::model::{Memory, ReadModel, Scope, Writes};
 use crate::nodes::Nodes;
-use crate::parked::{self, Parked};
+use crate::parked::{self, Parked, Skips};
 
 /// What all projectors work with.
 pub(crate) struct Engine {
@@ -159,11 +159,19 @@ impl Page {
 pub(crate) struct Worker {
     pub(crate) seat: Seat,
     memory: Memory,
+    /// What the log said is skipped, when this worker first looked. What is skipped later is marked in the table.
+    skips: Skips,
+    has_looked: bool,
 }
 
 impl Worker {
     pub(crate) fn new(seat: Seat) -> Self {
-        Self { seat, memory: Memory::default() }
+        Self { seat, memory: Memory::default(), skips: Skips::new(), has_looked: false }
+    }
+
+    /// What the log said is skipped, as far as this worker has looked.
+    pub(crate) fn skips(&self) -> &Skips {
+        &self.skips
     }
 
     /// Takes one page of the log. Answers how many entries it had; none at the head.
@@ -213,7 +221,7 @@ impl Worker {
 
     /// Separates what is to be folded from what is set aside.
     async fn sort(
-        &self,
+        &mut self,
         engine: &Engine,
         model: &dyn ReadModel,
         page: Page,
@@ -221,8 +229,13 @@ impl Worker {
     ) -> Result<(Vec<Fact>, Vec<Parked>)> {
         let Which { tenant, .. } = self.seat.which;
         let known = parked::list(&mut engine.db.read(tenant).await?, self.seat.which).await?;
+        if !self.has_looked {
+            self.skips = parked::skips(&*engine.store, self.seat.which).await?;
+            self.has_looked = true;
+        }
         let skipped: HashSet<Position> =
             known.iter().filter(|item| item.skipped.is_some()).map(|item| item.position).collect();
+        let noted: HashSet<Position> = known.iter().map(|item| item.position).collect();
         let waiting = known.into_iter().filter(|item| item.skipped.is_none() && poison == Poison::Parks);
         let mut behind: HashMap<String, Position> = HashMap::new();
         for item in waiting {
@@ -231,6 +244,13 @@ impl Worker {
         let (mut facts, mut aside) = (Vec::with_capacity(page.readings.len()), Vec::new());
         for (position, reading) in (self.seat.position + 1..).zip(page.readings) {
             if skipped.contains(&position) {
+                continue;
+            }
+            if let Some(reason) = self.skips.get(&position) {
+                // Listed with the others, but for what is noted already: that is marked when it is retried.
+                if !noted.contains(&position) {
+                    aside.extend(left_out(position, &reading, reason));
+                }
                 continue;
             }
             match reading {
@@ -294,6 +314,17 @@ impl Worker {
         model.fold(&scope, &mut self.memory, facts).await
     }
 
+    /// Looks again at what the log says is skipped, and marks what is parked of it.
+    pub(crate) async fn mark_skipped(&mut self, engine: &Engine) -> Result<()> {
+        let which = self.seat.which;
+        let skips = parked::skips(&*engine.store, which).await?;
+        let mut session = engine.db.write(which.tenant).await?;
+        parked::skip(&mut session, which, &skips).await?;
+        session.commit().await?;
+        self.skips = skips;
+        Ok(())
+    }
+
     /// Folds what is parked of one subject, in order, up to the first event that still cannot be folded. Answers
     /// how many events were folded.
     pub(crate) async fn retry(
@@ -322,4 +353,19 @@ impl Worker {
         session.commit().await?;
         Ok(facts.len())
     }
+}
+
+/// An event that is skipped, as it is listed; none where it is of no concern to the read model.
+fn left_out(position: Position, reading: &Reading, reason: &str) -> Option<Parked> {
+    let (subject, event_type, cause) = match reading {
+        Reading::Other => return None,
+        Reading::Fact(fact) => {
+            let event_type = fact.event.event.event_type().to_owned();
+            (format!("customer/{}", fact.customer), event_type, "skipped".to_owned())
+        }
+        Reading::Poison { subject, event_type, cause } => {
+            (subject.clone(), event_type.clone(), cause.clone())
+        }
+    };
+    Some(Parked { position, subject, event_type, cause, skipped: Some(reason.to_owned()) })
 }

@@ -23,7 +23,7 @@ use crate::clock::random_ids;
 use crate::config::{AuthArgs, OutboundArgs};
 use crate::domain::Role;
 use crate::eventstore::vault::{RootKey, Vault};
-use crate::eventstore::{Clock, Options, SqliteStore, TenantId};
+use crate::eventstore::{Append, Clock, Draft, Options, Outcome, Position, SqliteStore, TenantId};
 use crate::outbound::client::Client;
 use crate::outbound::{Outbound, OutboundStore};
 use crate::projections::Projections;
@@ -100,6 +100,29 @@ impl Bench {
         let gate = Arc::new(Gate::new(admin.clone(), tokens, auth.rate().map(Limiter::new), clock));
         let router = super::router(app.clone(), gate, outbound.clone(), stop.clone());
         Self { router, app, admin, outbound, messages, tenant, stop, seconds, folder }
+    }
+
+    /// Appends an event of a customer that no program can read as what it says it is, and answers its position.
+    pub(crate) async fn append_poison(&self, customer: &str) -> Position {
+        let draft = Draft {
+            id: (self.app.ids)(),
+            event_type: "customer.moved".into(),
+            type_version: 1,
+            subject: format!("customer/{customer}"),
+            effective_at: self.now(),
+            actor: "import".to_owned(),
+            via: None,
+            origin: None,
+            causation_id: None,
+            correlation_id: None,
+            tags: Vec::new(),
+            blind_tags: Vec::new(),
+            data: json!({"to": 1}),
+        };
+        match self.app.store.append(Append::new(self.tenant, vec![draft])).await.unwrap() {
+            Outcome::Appended(appended) => appended.last_position(),
+            Outcome::Repeated(_) => panic!("nothing was sent twice"),
+        }
     }
 
     /// Lets hours pass.
