@@ -12,10 +12,12 @@ use waymark_eventstore::{Clock, Options, PostgresStore, SqliteStore, TenantId, p
 use waymark_projections::{Node, Projections};
 
 use crate::app::{App, Caller, Migrator};
-use crate::auth::{AdminStore, NewKey, Scope};
+use crate::auth::rate::Limiter;
+use crate::auth::token::Tokens;
+use crate::auth::{AdminStore, Gate, NewKey, Scope};
 use crate::automation::Ticker;
 use crate::clock::{chance, random_ids, system_clock};
-use crate::config::{Automations, Database, DatabaseArgs, OutboundArgs, Sending, views_file};
+use crate::config::{AuthArgs, Automations, Database, DatabaseArgs, OutboundArgs, Sending, views_file};
 use crate::log::Log;
 use crate::notary::Notary;
 use crate::outbound::client::Client;
@@ -189,9 +191,21 @@ impl Installation {
         Ok(Arc::new(Outbound::new(app, store, settings.clone(), client, chance())))
     }
 
+    /// What lets requests in.
+    ///
+    /// # Errors
+    /// When the settings of tokens contradict each other, or their keys cannot be read.
+    pub fn gate(&self, settings: &AuthArgs) -> Result<Arc<Gate>, InstallationError> {
+        let clock = self.app.clock.clone();
+        let open = |tokens| Tokens::open(tokens, clock());
+        let tokens = settings.tokens().map_err(said)?.map(open).transpose().map_err(said)?;
+        let limiter = settings.rate().map(Limiter::new);
+        Ok(Arc::new(Gate::new(self.admin.clone(), tokens, limiter, clock)))
+    }
+
     /// The HTTP service.
-    pub fn router(&self, outbound: Arc<Outbound>, stop: CancellationToken) -> axum::Router {
-        crate::http::router(self.app.clone(), self.admin.clone(), outbound, stop)
+    pub fn router(&self, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: CancellationToken) -> axum::Router {
+        crate::http::router(self.app.clone(), gate, outbound, stop)
     }
 
     /// Keeps the read models up, the log's head signed, customers in the versions in force, requests from waiting

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use waymark_eventstore::ledger::{BadNote, Checkpoint, LedgerStore, Signer, Trust};
 use waymark_eventstore::{Position, StoreError, TenantId};
 
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, random_bytes};
 
 /// How often heads that moved are signed while the service runs.
 const EVERY: Duration = Duration::from_secs(60);
@@ -79,7 +79,7 @@ impl Notary {
     /// When the file cannot be read.
     pub fn trust(&self, tenant: TenantId) -> Result<Trust, NotaryError> {
         let notes = self.read()?.remove(&tenant.0).into_iter().collect();
-        Ok(Trust { verifier: Some(self.signer(tenant).verifier()), notes })
+        Ok(Trust { verifier: Some(self.signer(tenant).verifier()), notes, seed: random_bytes() })
     }
 
     /// Refuses a database that ends before what was signed.

@@ -24,6 +24,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
+use crate::auth::token::TokenFault;
 use crate::domain::refusal::Violation;
 use crate::domain::{Label, Role};
 use crate::eventstore::Position;
@@ -367,7 +368,10 @@ impl Problem {
             StatusCode::UNAUTHORIZED,
             "missing-credential",
             Label::new("需要身份凭证", "A credential is needed"),
-            Label::new("请发送 Authorization: Bearer <API 密钥>。", "Send Authorization: Bearer <API key>."),
+            Label::new(
+                "请发送 Authorization: Bearer <API 密钥或 JWT>。",
+                "Send Authorization: Bearer <API key or JWT>.",
+            ),
         )
         .with_header(header::WWW_AUTHENTICATE, r#"Bearer realm="waymark""#)
     }
@@ -382,6 +386,99 @@ impl Problem {
             Label::new("API 密钥不存在、已撤销或有误。", "The API key is unknown, revoked or mistyped."),
         )
         .with_header(header::WWW_AUTHENTICATE, r#"Bearer realm="waymark", error="invalid_token""#)
+    }
+
+    /// The token is not believed, by its fault alone: what would have been right is not told.
+    #[must_use]
+    pub fn bad_token(fault: &TokenFault) -> Self {
+        let (code, zh, en) = match fault {
+            TokenFault::Malformed => (
+                "token-malformed",
+                "令牌不是可读取的 JWT（紧凑格式，且不含 crit 扩展）。".to_owned(),
+                "The token is no JWT in compact form that can be read, or it has critical extensions."
+                    .to_owned(),
+            ),
+            TokenFault::Algorithm => (
+                "token-algorithm",
+                "令牌的签名算法不被接受，或与其密钥不符。".to_owned(),
+                "The token's algorithm is not accepted, or is not that of its key.".to_owned(),
+            ),
+            TokenFault::Key => (
+                "token-key",
+                "令牌的 kid 没有对应的密钥。".to_owned(),
+                "The token's kid names no key that is known here.".to_owned(),
+            ),
+            TokenFault::Signature => (
+                "token-signature",
+                "令牌的签名不正确。".to_owned(),
+                "The token's signature is not right.".to_owned(),
+            ),
+            TokenFault::Expired => (
+                "token-expired",
+                "令牌已过期，请重新获取。".to_owned(),
+                "The token has expired: get a new one.".to_owned(),
+            ),
+            TokenFault::NotYetValid => (
+                "token-not-yet-valid",
+                "令牌尚未生效（nbf）。".to_owned(),
+                "The token is not valid yet (nbf).".to_owned(),
+            ),
+            TokenFault::Issuer => (
+                "token-issuer",
+                "令牌的签发者（iss）不被接受。".to_owned(),
+                "The token's issuer (iss) is not accepted here.".to_owned(),
+            ),
+            TokenFault::Audience => (
+                "token-audience",
+                "令牌不是签发给本服务的（aud）。".to_owned(),
+                "The token was not issued for this service (aud).".to_owned(),
+            ),
+            TokenFault::Claim(claim) => (
+                "token-claim",
+                format!("令牌的声明 {claim} 缺失或格式不对。"),
+                format!("The token's claim {claim} is missing, or not what it has to be."),
+            ),
+            TokenFault::Role(role) => (
+                "token-role",
+                format!("令牌授予的角色 {role} 不存在。"),
+                format!("The token grants the role {role}, which there is not."),
+            ),
+            TokenFault::Tenant => (
+                "token-tenant",
+                "令牌所指的租户不存在。".to_owned(),
+                "The token names a tenant that there is not.".to_owned(),
+            ),
+        };
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            code,
+            Label::new("令牌无效", "The token is not valid"),
+            Label { zh, en },
+        )
+        .with_header(header::WWW_AUTHENTICATE, r#"Bearer realm="waymark", error="invalid_token""#)
+    }
+
+    /// The credential calls more often than it may.
+    #[must_use]
+    pub fn rate_limited(retry_after_seconds: u64, per_minute: u32, policy: &str) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate-limited",
+            Label::new("请求过于频繁", "Too many requests"),
+            Label::new(
+                format!("该凭证每分钟最多 {per_minute} 次请求；请在 {retry_after_seconds} 秒后重试。"),
+                format!(
+                    "This credential may make {per_minute} requests a minute: try again in {retry_after_seconds} s."
+                ),
+            ),
+        )
+        .with("retry_after_seconds", retry_after_seconds)
+        .with_header(header::RETRY_AFTER, retry_after_seconds.to_string())
+        .with_header(HeaderName::from_static("ratelimit-policy"), policy)
+        .with_header(
+            HeaderName::from_static("ratelimit"),
+            format!("\"credential\";r=0;t={retry_after_seconds}"),
+        )
     }
 
     /// The actor's roles do not open this route.

@@ -304,6 +304,19 @@ impl LedgerStore for MemoryStore {
         })
     }
 
+    async fn tags_by_tag(
+        &self,
+        tenant: TenantId,
+        (after, position): (&str, Position),
+        limit: u32,
+    ) -> Result<Vec<TagRecord>, StoreError> {
+        let mut tags = self.tags(tenant, 0, Position::MAX).await?;
+        tags.retain(|record| (record.tag.as_str(), record.position) > (after, position));
+        tags.sort_by(|one, other| (&one.tag, one.position).cmp(&(&other.tag, other.position)));
+        tags.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(tags)
+    }
+
     async fn leaf_hashes(
         &self,
         tenant: TenantId,

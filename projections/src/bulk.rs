@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use waymark_eventstore::TenantId;
 
 use crate::db::{Dialect, Row, Session, Value, values};
@@ -10,6 +14,33 @@ use crate::error::Result;
 
 /// Sizes of multi-row statements: few, so that few prepared texts are kept.
 const SIZES: [usize; 3] = [100, 10, 1];
+
+/// How many keys of rows that differ are kept.
+const KEYS_KEPT: usize = 20;
+
+/// How the rows of a table that served differ from those folded anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TableComparison {
+    /// The table.
+    pub table: String,
+    /// How many rows served.
+    pub rows_served: u64,
+    /// How many the log tells of.
+    pub rows_rebuilt: u64,
+    /// How many served that the log tells nothing of. A changed row is among these and among those missing.
+    pub only_served: u64,
+    /// How many the log tells of that did not serve.
+    pub only_rebuilt: u64,
+    /// The customers of these rows, or else what their keys begin with, as literals: the first twenty. No personal text
+    /// is among them.
+    pub keys: Vec<String>,
+}
+
+impl TableComparison {
+    pub(crate) fn is_same(&self) -> bool {
+        self.only_served == 0 && self.only_rebuilt == 0
+    }
+}
 
 /// A table that is written in bulk. The first columns are its primary key.
 #[derive(Debug)]
@@ -58,6 +89,47 @@ impl Table {
         let mut lines = rows.iter().map(line).collect::<Result<Vec<String>>>()?;
         lines.sort();
         Ok(lines)
+    }
+
+    /// Compares two generations of a tenant, row by row, whatever their order.
+    pub(crate) async fn compare(
+        &self,
+        session: &mut Session,
+        tenant: TenantId,
+        (served, rebuilt): (u32, u32),
+    ) -> Result<TableComparison> {
+        let mut only_in = [Vec::new(), Vec::new()];
+        let mut counts = [0, 0];
+        for (at, (one, other)) in [(served, rebuilt), (rebuilt, served)].into_iter().enumerate() {
+            counts[at] = self.count(session, tenant, one).await?;
+            let rows = session.rows_made(self.only_in().into(), &values![tenant.0, one, other]).await?;
+            only_in[at] = rows.iter().map(|row| row.literal(0)).collect::<Result<_>>()?;
+        }
+        let [only_served, only_rebuilt] = only_in;
+        let keys: BTreeSet<&String> = only_served.iter().chain(&only_rebuilt).collect();
+        Ok(TableComparison {
+            table: self.name.to_owned(),
+            rows_served: counts[0],
+            rows_rebuilt: counts[1],
+            only_served: only_served.len() as u64,
+            only_rebuilt: only_rebuilt.len() as u64,
+            keys: keys.into_iter().take(KEYS_KEPT).cloned().collect(),
+        })
+    }
+
+    async fn count(&self, session: &mut Session, tenant: TenantId, generation: u32) -> Result<u64> {
+        let sql = format!("SELECT count(*) FROM {} WHERE tenant_id = $1 AND generation = $2", self.name);
+        let rows = session.rows_made(sql.into(), &values![tenant.0, generation]).await?;
+        rows.first().map_or(Ok(0), |row| row.position(0))
+    }
+
+    /// The statement for what one generation has and another has not: the customer of each such row, or what its key
+    /// begins with.
+    pub(crate) fn only_in(&self) -> String {
+        let (name, columns) = (self.name, self.columns[2..].join(","));
+        let of = |bind| format!("SELECT {columns} FROM {name} WHERE tenant_id = $1 AND generation = ${bind}");
+        let key = self.columns.iter().find(|column| **column == "customer").unwrap_or(&self.columns[2]);
+        format!("SELECT {key} FROM ({} EXCEPT {}) AS only_here", of(2), of(3))
     }
 
     /// The statement that deletes the rows of a tenant's generation.

@@ -10,6 +10,7 @@ mod ask;
 mod board;
 mod bulk;
 mod checkpoint;
+mod comparison;
 pub mod db;
 mod dwell;
 mod error;
@@ -40,6 +41,8 @@ pub use board::{
     DocumentReport, Group, Held, JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards,
     SuspectQuery, SuspectQueue, SuspectReport, SuspectedReport, SuspectsReport, TouchReport,
 };
+pub use bulk::TableComparison;
+pub use comparison::{Comparison, NotComparable};
 pub use dwell::{
     ActorCount, CalendarReport, Censored, Clock, CompletedSeconds, CurvePoint, DayCount, DwellQuery,
     DwellReport, Ending, Exit, FlowsReport, HeatmapQuery, HeatmapReport, KaplanMeier, Passage, PathReport,

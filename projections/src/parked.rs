@@ -3,10 +3,17 @@
 //! A bad event must not stop everybody's read models, and what follows it for the same customer must not be
 //! folded as if it had not happened. So it parks its subject: the event and all later ones of that subject wait
 //! in order until an operator has them retried or skips the bad one with a reason.
+//!
+//! Skipping is an event of the log, so that whoever folds the log anew skips the same and nothing else. The tables say
+//! what was made of it; a skip that only they tell of was made before it was an event, and counts as well.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use waymark_eventstore::Position;
+use waymark_domain::company::CompanyEvent;
+use waymark_domain::customer::tags;
+use waymark_eventstore::{EventStore, Position, Query};
 
 use crate::checkpoint::Which;
 use crate::db::{Session, values};
@@ -59,7 +66,8 @@ pub(crate) async fn park(session: &mut Session, which: Which, parked: &Parked) -
         parked.position,
         parked.subject.as_str(),
         parked.event_type.as_str(),
-        parked.cause.as_str()
+        parked.cause.as_str(),
+        parked.skipped.as_deref()
     ];
     session.execute(INSERT, &values).await?;
     Ok(())
@@ -83,15 +91,41 @@ pub(crate) async fn forget(session: &mut Session, which: Which) -> Result<()> {
     Ok(())
 }
 
-/// Marks a parked event as one that is never to be folded.
-pub(crate) async fn skip(
-    session: &mut Session,
-    which: Which,
-    position: Position,
-    reason: &str,
-) -> Result<()> {
-    match session.execute(SKIP, &values![which.tenant.0, which.projection, position, reason]).await? {
-        1 => Ok(()),
-        _ => Err(ProjectionError::NotParked(position)),
+/// Marks those parked events as never to be folded that the log says are skipped.
+pub(crate) async fn skip(session: &mut Session, which: Which, skips: &Skips) -> Result<()> {
+    for (position, reason) in skips {
+        let values = values![which.tenant.0, which.projection, *position, reason.as_str()];
+        session.execute(SKIP, &values).await?;
+    }
+    Ok(())
+}
+
+/// What a read model leaves out, and why.
+pub(crate) type Skips = BTreeMap<Position, String>;
+
+/// How many entries are read at a time.
+const PAGE: u32 = 500;
+
+/// What the log says a read model leaves out. All of it, whatever position is folded: an event is skipped by a later one.
+pub(crate) async fn skips(store: &dyn EventStore, which: Which) -> Result<Skips> {
+    let head = store.head(which.tenant).await?.position;
+    let query = Query::tag(tags::skips(which.projection));
+    let (mut skips, mut after) = (Skips::new(), 0);
+    loop {
+        let page = store.read_matching(which.tenant, &query, after, head, PAGE).await?;
+        for entry in &page {
+            after = entry.position;
+            let paused = |cause: String| ProjectionError::Paused { position: entry.position, cause };
+            let envelope = entry.envelope().map_err(|error| paused(error.to_string()))?;
+            let event = CompanyEvent::decode(&envelope.event_type, envelope.type_version, envelope.data);
+            if let Some(CompanyEvent::EventSkipped(event)) =
+                event.map_err(|error| paused(error.to_string()))?
+            {
+                skips.insert(event.position, event.reason);
+            }
+        }
+        if page.len() < PAGE as usize {
+            return Ok(skips);
+        }
     }
 }

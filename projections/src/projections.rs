@@ -24,6 +24,7 @@ use crate::board::{
     CustomerReport, Group, Held, SuspectQuery, SuspectQueue, SuspectsReport,
 };
 use crate::checkpoint::{self, Which};
+use crate::comparison::Comparison;
 use crate::db::{Commit, Db};
 use crate::dwell::{
     self, DwellQuery, DwellReport, FlowsReport, HeatmapQuery, HeatmapReport, PathsQuery, PathsReport,
@@ -79,6 +80,8 @@ pub struct ProjectionStatus {
     pub paused: Option<String>,
     /// How far a rebuild has come; null when there is none.
     pub rebuilding: Option<Position>,
+    /// What the last rebuild found when it compared what served with what the log tells; null before the first.
+    pub compared: Option<Comparison>,
 }
 
 /// The place of the one worker that this process has for a read model of a tenant.
@@ -380,6 +383,7 @@ impl Projections {
                 parked: parked.iter().filter(|item| item.skipped.is_none()).count(),
                 paused,
                 rebuilding: building.map(|row| row.position),
+                compared: Comparison::kept(&mut session, which).await?,
             });
         }
         Ok(all)
@@ -411,12 +415,13 @@ impl Projections {
         Ok(())
     }
 
-    /// Rebuilds a read model from the first event, strictly, while the present rows go on serving; then switches.
+    /// Rebuilds a read model from the first event, strictly, while the present rows go on serving; then compares the two
+    /// and switches. Answers what was found: where the rows that served were not what the log tells, they are so now.
     ///
     /// # Errors
     /// [`ProjectionError::Poison`] at the first event that cannot be folded and was not skipped: then nothing
     /// changes. [`ProjectionError::Fenced`] when another rebuild began meanwhile.
-    pub async fn rebuild(&self, tenant: TenantId, name: &str, progress: Progress<'_>) -> Result<()> {
+    pub async fn rebuild(&self, tenant: TenantId, name: &str, progress: Progress<'_>) -> Result<Comparison> {
         let model = self.model(name)?;
         let which = Which { tenant, projection: model.name() };
         let mut building = Building::begin(&self.engine, Arc::clone(model), which).await?;
@@ -427,10 +432,62 @@ impl Projections {
         // No step of this process comes between the last page and the switch.
         let slot = self.slot(which);
         let mut slot = slot.lock().await;
-        let seat = building.switch().await?;
+        self.bring_to(&mut slot, which, model, building.position()).await;
+        let (seat, comparison) = building.switch().await?;
         self.engine.moved(which, seat.position);
         *slot = Slot { worker: Some(Worker::new(seat)), yielded_at: None };
-        Ok(())
+        drop(slot);
+        report(which, &comparison);
+        Ok(comparison)
+    }
+
+    /// Compares a read model with what the log tells, from the first event. What serves is left as it is.
+    ///
+    /// # Errors
+    /// As [`Self::rebuild`].
+    pub async fn compare(&self, tenant: TenantId, name: &str, progress: Progress<'_>) -> Result<Comparison> {
+        let model = self.model(name)?;
+        let which = Which { tenant, projection: model.name() };
+        let mut building = Building::begin(&self.engine, Arc::clone(model), which).await?;
+        if let Err(error) = building.fill(progress).await {
+            building.abandon().await?;
+            return Err(error);
+        }
+        let slot = self.slot(which);
+        let mut slot = slot.lock().await;
+        self.bring_to(&mut slot, which, model, building.position()).await;
+        building.compare_only().await
+    }
+
+    async fn version_served(&self, which: Which) -> Result<Option<u32>> {
+        let serving = checkpoint::serving(&mut self.engine.db.read(which.tenant).await?, which).await?;
+        Ok(serving.map(|row| row.fold_version))
+    }
+
+    /// Brings what serves to a position, if it can: only at the same position can rows be compared.
+    async fn bring_to(&self, slot: &mut Slot, which: Which, model: &Arc<dyn ReadModel>, position: Position) {
+        // Rows of another version, or none, are not compared.
+        match self.version_served(which).await {
+            Ok(Some(version)) if version == model.version() => {}
+            Ok(_) | Err(_) => return,
+        }
+        let mut worker = match slot.worker.take() {
+            Some(worker) => worker,
+            None => match checkpoint::take_seat(&self.engine.db, which, model.version(), self.engine.node())
+                .await
+            {
+                Ok(seat) => Worker::new(seat),
+                Err(_) => return,
+            },
+        };
+        while worker.seat.position < position {
+            match worker.step(&self.engine, &**model, BULK_PAGE, Poison::Parks).await {
+                Ok(taken) if taken > 0 => {}
+                // What stops it stops the comparison, which says so; the rebuild goes on.
+                Ok(_) | Err(_) => return,
+            }
+        }
+        slot.worker = Some(worker);
     }
 
     /// The events that a read model has set aside, skipped ones included, in order.
@@ -442,8 +499,18 @@ impl Projections {
         parked::list(&mut self.engine.db.read(tenant).await?, which).await
     }
 
-    /// Folds what is set aside, subject by subject, as far as it can be folded now. Answers how many events were
-    /// folded.
+    /// Insists that an event is set aside, and not skipped yet.
+    ///
+    /// # Errors
+    /// [`ProjectionError::NotParked`] when nothing is parked there, or there is no such read model.
+    pub async fn require_parked(&self, tenant: TenantId, name: &str, position: Position) -> Result<()> {
+        let parked = self.parked(tenant, name).await?;
+        let waits = |item: &Parked| item.position == position && item.skipped.is_none();
+        if parked.iter().any(waits) { Ok(()) } else { Err(ProjectionError::NotParked(position)) }
+    }
+
+    /// Leaves out what the log says is skipped, and folds the rest of what is set aside, subject by subject, as far as
+    /// it can be folded now. Answers how many events were folded.
     ///
     /// # Errors
     /// When there is no such read model, or the log or the database fails.
@@ -458,6 +525,7 @@ impl Projections {
                 checkpoint::take_seat(&self.engine.db, which, model.version(), self.engine.node()).await?,
             ),
         };
+        worker.mark_skipped(&self.engine).await?;
         let mut by_subject: BTreeMap<String, Vec<Parked>> = BTreeMap::new();
         for item in self.parked(tenant, name).await?.into_iter().filter(|item| item.skipped.is_none()) {
             by_subject.entry(item.subject.clone()).or_default().push(item);
@@ -468,24 +536,6 @@ impl Projections {
         }
         slot.worker = Some(worker);
         Ok(folded)
-    }
-
-    /// Lets a parked event be skipped for ever, for a reason, and folds what waited behind it.
-    ///
-    /// # Errors
-    /// [`ProjectionError::NotParked`] when nothing is parked there.
-    pub async fn skip(
-        &self,
-        tenant: TenantId,
-        name: &str,
-        position: Position,
-        reason: &str,
-    ) -> Result<usize> {
-        let which = Which { tenant, projection: self.model(name)?.name() };
-        let mut session = self.engine.db.write(tenant).await?;
-        parked::skip(&mut session, which, position, reason).await?;
-        session.commit().await?;
-        self.retry(tenant, name).await
     }
 
     /// Every row of a read model in service, as text and in order: equal folds give equal lines.
@@ -504,6 +554,18 @@ impl Projections {
 
     async fn view(&self, tenant: TenantId, projection: &'static str) -> Result<View> {
         View::open(&self.engine, Which { tenant, projection }).await
+    }
+}
+
+/// Tells of rows that served and should not have, and of those that should have.
+fn report(which: Which, comparison: &Comparison) {
+    let differences = comparison.differences();
+    let counter = metrics::counter!("waymark_projection_differences_total", "projection" => which.projection);
+    counter.increment(differences);
+    for table in &comparison.differing {
+        tracing::error!(tenant = %which.tenant, projection = which.projection, table = table.table,
+            only_served = table.only_served, only_rebuilt = table.only_rebuilt, keys = table.keys.join(" "),
+            "what served was not what the log tells; the rebuilt rows serve");
     }
 }
 

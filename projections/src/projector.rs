@@ -22,7 +22,7 @@ use crate::fact::{Fact, Reading, read_all};
 use crate::model::{Memory, ReadModel, Scope, Writes};
 use crate::nodes::Nodes;
 use crate::pages::{Page, Pages};
-use crate::parked::{self, Parked};
+use crate::parked::{self, Parked, Skips};
 
 /// What all projectors work with.
 pub(crate) struct Engine {
@@ -137,11 +137,19 @@ pub(crate) enum Poison {
 pub(crate) struct Worker {
     pub(crate) seat: Seat,
     memory: Memory,
+    /// What the log said is skipped, when this worker first looked. What is skipped later is marked in the table.
+    skips: Skips,
+    has_looked: bool,
 }
 
 impl Worker {
     pub(crate) fn new(seat: Seat) -> Self {
-        Self { seat, memory: Memory::default() }
+        Self { seat, memory: Memory::default(), skips: Skips::new(), has_looked: false }
+    }
+
+    /// What the log said is skipped, as far as this worker has looked.
+    pub(crate) fn skips(&self) -> &Skips {
+        &self.skips
     }
 
     /// Takes one page of the log. Answers how many entries it had; none at the head.
@@ -190,7 +198,7 @@ impl Worker {
 
     /// Separates what is to be folded from what is set aside.
     async fn sort(
-        &self,
+        &mut self,
         engine: &Engine,
         model: &dyn ReadModel,
         page: &Page,
@@ -198,8 +206,13 @@ impl Worker {
     ) -> Result<(Vec<Arc<Fact>>, Vec<Parked>)> {
         let Which { tenant, .. } = self.seat.which;
         let known = parked::list(&mut engine.db.read(tenant).await?, self.seat.which).await?;
+        if !self.has_looked {
+            self.skips = parked::skips(&*engine.store, self.seat.which).await?;
+            self.has_looked = true;
+        }
         let skipped: HashSet<Position> =
             known.iter().filter(|item| item.skipped.is_some()).map(|item| item.position).collect();
+        let noted: HashSet<Position> = known.iter().map(|item| item.position).collect();
         let waiting = known.into_iter().filter(|item| item.skipped.is_none() && poison == Poison::Parks);
         let mut behind: HashMap<String, Position> = HashMap::new();
         for item in waiting {
@@ -210,7 +223,15 @@ impl Worker {
             if skipped.contains(&position) {
                 continue;
             }
-            match reading.of(|event_type| model.opens(event_type)) {
+            let reading = reading.of(|event_type| model.opens(event_type));
+            if let Some(reason) = self.skips.get(&position) {
+                // Listed with the others, but for what is noted already: that is marked when it is retried.
+                if !noted.contains(&position) {
+                    aside.extend(left_out(position, &reading, reason));
+                }
+                continue;
+            }
+            match reading {
                 Reading::Other => {}
                 Reading::Fact(fact) => {
                     let subject = format!("customer/{}", fact.customer);
@@ -271,6 +292,17 @@ impl Worker {
         model.fold(&scope, &mut self.memory, facts).await
     }
 
+    /// Looks again at what the log says is skipped, and marks what is parked of it.
+    pub(crate) async fn mark_skipped(&mut self, engine: &Engine) -> Result<()> {
+        let which = self.seat.which;
+        let skips = parked::skips(&*engine.store, which).await?;
+        let mut session = engine.db.write(which.tenant).await?;
+        parked::skip(&mut session, which, &skips).await?;
+        session.commit().await?;
+        self.skips = skips;
+        Ok(())
+    }
+
     /// Folds what is parked of one subject, in order, up to the first event that still cannot be folded. Answers
     /// how many events were folded.
     pub(crate) async fn retry(
@@ -299,4 +331,19 @@ impl Worker {
         session.commit().await?;
         Ok(facts.len())
     }
+}
+
+/// An event that is skipped, as it is listed; none where it is of no concern to the read model.
+fn left_out(position: Position, reading: &Reading, reason: &str) -> Option<Parked> {
+    let (subject, event_type, cause) = match reading {
+        Reading::Other => return None,
+        Reading::Fact(fact) => {
+            let event_type = fact.event.event.event_type().to_owned();
+            (format!("customer/{}", fact.customer), event_type, "skipped".to_owned())
+        }
+        Reading::Poison { subject, event_type, cause } => {
+            (subject.clone(), event_type.clone(), cause.clone())
+        }
+    };
+    Some(Parked { position, subject, event_type, cause, skipped: Some(reason.to_owned()) })
 }

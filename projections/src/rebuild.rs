@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 use waymark_eventstore::{Entry, Position};
 
 use crate::checkpoint::{self, Checkpoint, Seat, Which};
+use crate::comparison::{Comparison, NotComparable};
 use crate::db::{Session, values};
 use crate::error::{ProjectionError, Result};
 use crate::model::ReadModel;
@@ -65,8 +66,14 @@ impl<'a> Building<'a> {
         tokio::spawn(async move { pages.read(tenant, after, PAGE).await })
     }
 
-    /// Puts the new rows into service once they are as far as the old ones, and drops those.
-    pub(crate) async fn switch(mut self) -> Result<Seat> {
+    /// How far the new rows have come.
+    pub(crate) fn position(&self) -> Position {
+        self.worker.seat.position
+    }
+
+    /// Puts the new rows into service once they are as far as the old ones, and drops those. Before that the two are
+    /// compared, while neither goes further; whatever is found, the new ones serve.
+    pub(crate) async fn switch(mut self) -> Result<(Seat, Comparison)> {
         let which = self.worker.seat.which;
         loop {
             let mut session = self.engine.db.write(which.tenant).await?;
@@ -77,6 +84,7 @@ impl<'a> Building<'a> {
                 continue;
             }
             let Seat { generation, position, .. } = self.worker.seat;
+            let comparison = self.compare(old).await?;
             let switched = match old {
                 Some(old) => {
                     let values = values![which.tenant.0, which.projection, old.generation, generation];
@@ -90,13 +98,49 @@ impl<'a> Building<'a> {
             if switched != 1 {
                 return Err(ProjectionError::Fenced);
             }
+            // Noted before it was skipped, and kept in the list as what it is.
+            parked::skip(&mut session, which, self.worker.skips()).await?;
             parked::release_until(&mut session, which, position).await?;
+            comparison.keep(&mut session, which).await?;
             session.commit().await?;
             if let Some(old) = old {
                 drop_generation(self.engine, &*self.model, which, old.generation).await?;
             }
-            return Ok(self.worker.seat);
+            return Ok((self.worker.seat, comparison));
         }
+    }
+
+    /// Compares the new rows with those in service and lets neither go further meanwhile; the new ones are dropped.
+    pub(crate) async fn compare_only(mut self) -> Result<Comparison> {
+        let which = self.worker.seat.which;
+        let compared = loop {
+            let mut session = self.engine.db.write(which.tenant).await?;
+            let old = fenced(&mut session, which).await?;
+            if old.is_none_or(|old| old.position <= self.worker.seat.position) {
+                break self.compare(old).await;
+            }
+            drop(session);
+            self.worker.step(self.engine, &*self.model, PAGE, Poison::Fails).await?;
+        };
+        self.abandon().await?;
+        compared
+    }
+
+    /// What serves, which goes no further meanwhile, compared with the new rows.
+    async fn compare(&self, old: Option<Checkpoint>) -> Result<Comparison> {
+        let Seat { which, generation, position, .. } = self.worker.seat;
+        let not_applicable = |why| Ok(Comparison::not_applicable(position, why));
+        let Some(old) = old else { return not_applicable(NotComparable::NothingServed) };
+        if old.fold_version != self.model.version() {
+            return not_applicable(NotComparable::OtherVersion);
+        }
+        let mut session = self.engine.db.read(which.tenant).await?;
+        let parked = parked::list(&mut session, which).await?;
+        if old.position != position || parked.iter().any(|item| item.skipped.is_none()) {
+            return not_applicable(NotComparable::ServedIncomplete);
+        }
+        let generations = (old.generation, generation);
+        Comparison::of(&mut session, &*self.model, which.tenant, position, generations).await
     }
 
     /// Gives the rebuild up: what it wrote is dropped, what serves goes on serving.

@@ -44,3 +44,11 @@ CREATE TABLE IF NOT EXISTS projection_parked (
     skipped    TEXT,
     PRIMARY KEY (tenant_id, projection, position)
 ) WITHOUT ROWID;
+
+-- What the last rebuild found when it compared the rows that served with those folded anew, as JSON.
+CREATE TABLE IF NOT EXISTS projection_comparison (
+    tenant_id  BLOB NOT NULL,
+    projection TEXT NOT NULL,
+    found      TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, projection)
+) WITHOUT ROWID;

@@ -138,6 +138,25 @@ async fn a_checkpoint_signed_by_somebody_else_is_a_bad_signature() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_changed_row_of_a_read_model_is_found_left_alone_by_verify_and_mended_by_a_rebuild() {
+    let installation = history().await;
+    assert_eq!(installation.verify().0, SOUND);
+    let views = format!("sqlite:{}", installation.views_file().display());
+    tamper_with(&views, "UPDATE timeline_row SET actor = 'rep:nobody' WHERE position = 5").await;
+    for _ in 0..2 {
+        let (code, report) = installation.verify();
+        assert_eq!(code, TAMPERED, "{report}");
+        assert!(report.contains("timeline") && report.contains("rebuild it"), "{report}");
+    }
+    let rebuilt = installation.run(&["rebuild", "timeline"]);
+    assert_eq!(rebuilt.code, 3, "{}", rebuilt.said());
+    assert!(rebuilt.said().contains("1 of the rows that served were wrong"), "{}", rebuilt.said());
+    let again = installation.run(&["rebuild", "timeline"]);
+    assert!(again.succeeded().contains("were the same"));
+    assert_eq!(installation.verify().0, SOUND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_database_administrator_changes_on_postgres_is_found_at_its_position() {
     let changes = [
         ("UPDATE event SET entry = set_byte(entry, 40, get_byte(entry, 40) # 1) WHERE position = 7", 7),
@@ -201,7 +220,11 @@ async fn fold_in(installation: &Installation) {
 
 /// Runs a statement on the file, as an intruder with a database tool would.
 async fn tamper(installation: &Installation, statement: &str) {
-    let mut database = SqliteConnection::connect(&installation.database()).await.expect("the database opens");
+    tamper_with(&installation.database(), statement).await;
+}
+
+async fn tamper_with(database: &str, statement: &str) {
+    let mut database = SqliteConnection::connect(database).await.expect("the database opens");
     sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut database).await.expect("the switch is there");
     let done =
         sqlx::query(AssertSqlSafe(statement.to_owned())).execute(&mut database).await.expect(statement);

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 use waymark_domain::company::CompanyEvent;
-use waymark_domain::customer::{CustomerEvent, tags};
+use waymark_domain::customer::CustomerEvent;
 use waymark_domain::pipeline::PipelineEvent;
 use waymark_eventstore::Draft;
 use waymark_eventstore::vault::DataKey;
@@ -75,7 +75,7 @@ impl App {
             event_type: Cow::Borrowed(event.event_type()),
             type_version: event.type_version(),
             subject: "company/settings".to_owned(),
-            tags: vec![tags::COMPANY.to_owned()],
+            tags: event.tags(),
             ..draft(caller, self.new_id(), now, data)
         })
     }

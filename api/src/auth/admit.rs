@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 
 use super::access::{Access, access};
-use super::key::KeyText;
-use super::store::{AdminStore, ApiKey, Scope};
+use super::gate::{Allowance, Credential, Gate};
+use super::store::{AdminStore, Scope};
 use crate::app::Caller;
 use crate::domain::{Actor, Label, Role};
-use crate::eventstore::TenantId;
 use crate::problem::Problem;
 
 /// The longest name of an actor, in bytes.
@@ -34,22 +33,52 @@ impl<S: Send + Sync> FromRequestParts<S> for Authority {
 /// Lets a request through when its route is public, or its caller has a role that opens it. A method that the
 /// route does not have goes through to be told so; it meets no handler.
 ///
+/// A call is counted as soon as it is known whose it is, so that one which is refused costs what any other does.
+///
 /// # Errors
-/// 401 without a valid key, 403 without the role.
+/// 401 without a valid credential, 403 without the role, 429 when the credential calls more often than it may.
 pub async fn admit(
-    State(admin): State<Arc<AdminStore>>,
+    State(gate): State<Arc<Gate>>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let Some(access) = access_to(&request) else { return Ok(next.run(request).await) };
-    if let Access::Roles(roles) = access {
-        let caller = identify(&admin, request.headers()).await?;
-        if !roles.iter().any(|role| caller.actor.is(*role)) {
-            return Err(Problem::missing_role(roles));
-        }
-        request.extensions_mut().insert(Authority(caller));
+    let Access::Roles(roles) = access else { return Ok(next.run(request).await) };
+    let credential = gate.credential(bearer(request.headers())?).await?;
+    let allowance = gate.count(&credential)?;
+    let admitted = enter(&gate.admin, credential, roles, &mut request).await;
+    let response = match admitted {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    Ok(told(response, allowance))
+}
+
+/// Makes the credential the caller of the request, if a role of theirs opens the route.
+async fn enter(
+    admin: &AdminStore,
+    credential: Credential,
+    roles: &'static [Role],
+    request: &mut Request,
+) -> Result<(), Problem> {
+    let caller = identify(admin, credential, request.headers()).await?;
+    if !roles.iter().any(|role| caller.actor.is(*role)) {
+        return Err(Problem::missing_role(roles));
     }
-    Ok(next.run(request).await)
+    request.extensions_mut().insert(Authority(caller));
+    Ok(())
+}
+
+/// The answer, with what is left to the credential.
+fn told(mut response: Response, allowance: Option<Allowance>) -> Response {
+    let Some(Allowance { policy, left }) = allowance else { return response };
+    let told =
+        [(HeaderName::from_static("ratelimit-policy"), policy), (HeaderName::from_static("ratelimit"), left)];
+    for (name, value) in told {
+        // Both are quoted words and numbers, which every header may hold.
+        response.headers_mut().extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
+    }
+    response
 }
 
 fn access_to(request: &Request) -> Option<Access> {
@@ -59,13 +88,17 @@ fn access_to(request: &Request) -> Option<Access> {
 }
 
 /// Who calls, from the credential and the header `Waymark-Actor`.
-async fn identify(admin: &AdminStore, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let text = bearer(headers)?;
-    let text = KeyText::parse(text).ok_or_else(Problem::bad_credential)?;
-    let key = admin.verify(&text).await?.ok_or_else(Problem::bad_credential)?;
+async fn identify(
+    admin: &AdminStore,
+    credential: Credential,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
     match person(headers)? {
-        None => Ok(Caller { tenant: text.tenant, actor: key.actor, via: None, origin: None }),
-        Some(name) => act_as(admin, text.tenant, &key, name).await,
+        None => {
+            let Credential { tenant, actor, .. } = credential;
+            Ok(Caller { tenant, actor, via: None, origin: None })
+        }
+        Some(name) => act_as(admin, credential, name).await,
     }
 }
 
@@ -97,16 +130,17 @@ fn person(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     }
 }
 
-/// The caller that a front end's key stands for.
-async fn act_as(admin: &AdminStore, tenant: TenantId, key: &ApiKey, name: String) -> Result<Caller, Problem> {
-    if !key.scopes.contains(&Scope::ActAs) {
+/// The caller that a front end's credential stands for.
+async fn act_as(admin: &AdminStore, credential: Credential, name: String) -> Result<Caller, Problem> {
+    let Credential { tenant, scopes, name: via, .. } = credential;
+    if !scopes.contains(&Scope::ActAs) {
         return Err(Problem::missing_scope("act-as"));
     }
     let actor = match admin.member(tenant, &name).await? {
         Some(member) => member.actor,
         None => Actor::new(name.clone(), [role_of(&name).ok_or_else(|| Problem::unknown_actor(&name))?]),
     };
-    Ok(Caller { tenant, actor, via: Some(format!("key:{}", key.id)), origin: None })
+    Ok(Caller { tenant, actor, via: Some(via), origin: None })
 }
 
 /// The role that a name's prefix says. An admin must be a member.

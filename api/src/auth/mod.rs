@@ -1,8 +1,9 @@
 //! Who calls, and whether the route is open to them.
 //!
-//! A request carries an API key ([`key`]); the key names tenant, actor and roles ([`store`]); the roles open
-//! routes ([`access`]), and the domain decides about the single customer. Those are the only three places where
-//! permission is decided.
+//! A request carries an API key ([`key`]) or a token that another service signed ([`token`]); either names tenant,
+//! actor and roles ([`store`]), and [`gate`] makes one kind of credential of both; the roles open routes ([`access`]),
+//! and the domain decides about the single customer. Those are the only places where permission is decided. How often
+//! a credential may call is [`rate`]'s.
 //!
 //! A front end with one key of its own acts for its people: with the scope `act-as` it names the person in the
 //! header `Waymark-Actor`, and the person's roles count, never the key's. They are those of the tenant's member of
@@ -11,10 +12,17 @@
 
 pub mod access;
 pub mod admit;
+pub mod gate;
 pub mod key;
+pub mod rate;
 pub mod sight;
 pub mod store;
+pub mod token;
 
 pub use admit::Authority;
+pub use gate::Gate;
 pub use key::KeyText;
 pub use store::{AdminError, AdminStore, ApiKey, Member, NewKey, Scope};
+
+#[cfg(test)]
+mod tests;

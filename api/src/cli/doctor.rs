@@ -4,7 +4,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Failure, output};
-use crate::config::DatabaseArgs;
+use crate::auth::token::Tokens;
+use crate::clock::system_clock;
+use crate::config::{AuthArgs, DatabaseArgs};
 use crate::installation::Installation;
 
 /// Look for what would keep the service from running well.
@@ -12,6 +14,8 @@ use crate::installation::Installation;
 pub(super) struct Doctor {
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    auth: AuthArgs,
     /// The tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
@@ -31,6 +35,7 @@ struct Finding {
 impl Doctor {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let mut findings = vec![self.key_file()];
+        findings.extend(self.tokens());
         match Installation::inspect(&self.database).await {
             Err(error) => findings.push(Finding { what: "database", ok: false, detail: error.to_string() }),
             Ok(installation) => {
@@ -82,6 +87,21 @@ impl Doctor {
             Ok(_) => (true, format!("{shown}; keep a copy apart from the database")),
         };
         Finding { what: "keys", ok, detail }
+    }
+
+    /// The keys of tokens, by id; none where no tokens are taken.
+    fn tokens(&self) -> Option<Finding> {
+        let opened = match self.auth.tokens() {
+            Ok(None) => return None,
+            Ok(Some(settings)) => Tokens::open(settings, system_clock()()),
+            Err(why) => Err(why),
+        };
+        Some(match opened {
+            Ok(tokens) => {
+                Finding { what: "tokens", ok: true, detail: format!("keys: {}", tokens.describe()) }
+            }
+            Err(why) => Finding { what: "tokens", ok: false, detail: why },
+        })
     }
 
     fn print(&self, findings: &[Finding]) -> Result<(), Failure> {

@@ -49,9 +49,10 @@ pub(super) async fn serve(
     stop: CancellationToken,
     listen: &ListenArgs,
 ) -> Result<(), Failure> {
+    let gate = installation.gate(&listen.auth)?;
     let outbound = installation.outbound(&listen.outbound)?;
     let background = installation.run(stop.clone(), listen.automations, outbound.clone());
-    let router = installation.router(outbound, stop.clone());
+    let router = installation.router(gate, outbound, stop.clone());
     let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned()).await;
     stop.cancel();
     background.await;

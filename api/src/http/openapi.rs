@@ -43,7 +43,7 @@ pub fn complete(routes: openapi::OpenApi) -> String {
     info.license = Some(License::builder().name("Apache-2.0").identifier(Some("Apache-2.0")).build());
     document.info = info;
     let components = document.components.get_or_insert_with(Components::new);
-    let key = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("API key").build();
+    let key = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("API key or JWT").build();
     components.add_security_scheme("key", SecurityScheme::Http(key));
     document.security = Some(vec![SecurityRequirement::new("key", Vec::<String>::new())]);
     for (path, item) in &mut document.paths.paths {
@@ -115,8 +115,9 @@ fn refuse_alike(operation: &mut Operation, path: &str) {
         }
     }
     let anyone = [
-        ("401", "There is no valid key."),
+        ("401", "There is no valid key or token."),
         ("403", "The role does not open this, or not this customer."),
+        ("429", "The credential calls more often than it may: `Retry-After` says when it may again."),
         ("default", "Any other problem."),
     ];
     for (status, description) in anyone.into_iter().filter(|_| path.starts_with("/v1/")) {

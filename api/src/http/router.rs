@@ -12,7 +12,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{measure, openapi};
 use crate::app::App;
-use crate::auth::AdminStore;
+use crate::auth::Gate;
 use crate::auth::admit::admit;
 use crate::console;
 use crate::outbound::Outbound;
@@ -24,17 +24,17 @@ use crate::routes::{self, Site};
 ///
 /// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission,
 /// the handler. The console's pages stand beside, and ask the API like everybody.
-pub fn router(app: App, admin: Arc<AdminStore>, outbound: Arc<Outbound>, stop: CancellationToken) -> Router {
+pub fn router(app: App, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: CancellationToken) -> Router {
     measure::start();
     let ids = app.ids.clone();
-    let site = Site { app, admin: admin.clone(), outbound, stop, imports: Arc::default() };
+    let site = Site { app, admin: gate.admin.clone(), outbound, stop, imports: Arc::default() };
     let (router, document) = routes::router().split_for_parts();
     let document: Arc<str> = openapi::complete(document).into();
     let api = router
         .route("/openapi.json", get(move || std::future::ready(described(&document))))
         .with_state(site)
         .merge(docs())
-        .route_layer(from_fn_with_state(admin, admit))
+        .route_layer(from_fn_with_state(gate, admit))
         .route_layer(from_fn(measure::requests))
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })

@@ -14,14 +14,16 @@ use tower::ServiceExt as _;
 
 use super::query::percent_encoded;
 use crate::app::{App, Migrator};
+use crate::auth::rate::Limiter;
 use crate::auth::store::Scope;
-use crate::auth::{AdminStore, NewKey};
+use crate::auth::token::Tokens;
+use crate::auth::{AdminStore, Gate, NewKey};
 use crate::automation::Ticker;
 use crate::clock::random_ids;
-use crate::config::OutboundArgs;
+use crate::config::{AuthArgs, OutboundArgs};
 use crate::domain::Role;
 use crate::eventstore::vault::{RootKey, Vault};
-use crate::eventstore::{Clock, Options, SqliteStore, TenantId};
+use crate::eventstore::{Append, Clock, Draft, Options, Outcome, Position, SqliteStore, TenantId};
 use crate::outbound::client::Client;
 use crate::outbound::{Outbound, OutboundStore};
 use crate::projections::Projections;
@@ -68,6 +70,15 @@ impl Bench {
 
     /// The same, which sends messages by these settings.
     pub(crate) async fn with(settings: OutboundArgs) -> Self {
+        Self::open(settings, AuthArgs::default()).await
+    }
+
+    /// The same, which lets callers in by these settings.
+    pub(crate) async fn guarded(settings: AuthArgs) -> Self {
+        Self::open(OutboundArgs::default(), settings).await
+    }
+
+    async fn open(settings: OutboundArgs, auth: AuthArgs) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("w.db");
         let seconds = Arc::new(AtomicI64::new(0));
@@ -79,14 +90,39 @@ impl Bench {
         let projections = Projections::open(&views, store.clone(), vault.clone()).await.unwrap();
         let admin = Arc::new(AdminStore::open(&file, clock.clone(), random_ids()).await.unwrap());
         let tenant = admin.tenant_or_new("default").await.unwrap();
-        let app = App::new(store, vault, projections, clock, random_ids());
+        let app = App::new(store, vault, projections, clock.clone(), random_ids());
         let stop = CancellationToken::new();
         let messages = Arc::new(OutboundStore::open(&file).await.unwrap());
         let client = Client::new().unwrap();
         let outbound =
             Arc::new(Outbound::new(app.clone(), messages.clone(), settings, client, Arc::new(|_| 0)));
-        let router = super::router(app.clone(), admin.clone(), outbound.clone(), stop.clone());
+        let tokens = auth.tokens().unwrap().map(|settings| Tokens::open(settings, clock()).unwrap());
+        let gate = Arc::new(Gate::new(admin.clone(), tokens, auth.rate().map(Limiter::new), clock));
+        let router = super::router(app.clone(), gate, outbound.clone(), stop.clone());
         Self { router, app, admin, outbound, messages, tenant, stop, seconds, folder }
+    }
+
+    /// Appends an event of a customer that no program can read as what it says it is, and answers its position.
+    pub(crate) async fn append_poison(&self, customer: &str) -> Position {
+        let draft = Draft {
+            id: (self.app.ids)(),
+            event_type: "customer.moved".into(),
+            type_version: 1,
+            subject: format!("customer/{customer}"),
+            effective_at: self.now(),
+            actor: "import".to_owned(),
+            via: None,
+            origin: None,
+            causation_id: None,
+            correlation_id: None,
+            tags: Vec::new(),
+            blind_tags: Vec::new(),
+            data: json!({"to": 1}),
+        };
+        match self.app.store.append(Append::new(self.tenant, vec![draft])).await.unwrap() {
+            Outcome::Appended(appended) => appended.last_position(),
+            Outcome::Repeated(_) => panic!("nothing was sent twice"),
+        }
     }
 
     /// Lets hours pass.

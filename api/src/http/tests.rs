@@ -412,6 +412,33 @@ async fn what_a_read_model_set_aside_is_listed_retried_and_skipped() {
 }
 
 #[tokio::test]
+async fn leaving_an_event_out_is_an_event_with_who_and_why() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;
+    let bad = bench.append_poison(&id).await;
+    bench.post(&key, &format!("/v1/customers/{id}/notes"), &json!({"text": "waits"})).await;
+    bench.catch_up().await;
+    let skip = |key: &'static str| {
+        let call = bench.call(Method::POST, "/v1/projections/timeline/skips").header("idempotency-key", key);
+        call.json(&json!({"position": bad, "reason": "a broken import"}))
+    };
+    let first = skip("one").key(&key).send().await;
+    let parked = bench.get(&key, "/v1/projections/timeline/parked").await.json();
+    assert_eq!((first.status.as_u16(), &first.json()["folded"]), (200, &json!(1)), "{} {parked}", first.text);
+    assert_eq!(skip("one").key(&key).send().await.json()["position"], first.json()["position"]);
+    let again = skip("two").key(&key).send().await.problem(422, "invalid-value");
+    assert_eq!(again["violations"][0]["field"], "position");
+    let events = bench.get(&key, "/v1/events?type=projection.event_skipped").await.json();
+    assert_eq!(events["items"].as_array().unwrap().len(), 1);
+    let said = &events["items"][0];
+    assert_eq!(said["actor"], "admin:root");
+    assert_eq!(said["data"], json!({"projection": "timeline", "position": bad, "reason": "a broken import"}));
+    assert_eq!(parked["items"][0]["skipped"], "a broken import");
+    let others = bench.get(&key, "/v1/projections/board/parked").await.json();
+    assert_eq!(others["items"][0]["skipped"], Value::Null, "{others}");
+}
+
+#[tokio::test]
 async fn a_stream_gives_the_past_then_ends_with_the_service() {
     let (bench, key) = Bench::with_pipeline().await;
     bench.register(&key, &json!({"pipeline": "landian-6", "name": "甲"})).await;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::actor::Role;
 use crate::calendar::Calendar;
 use crate::customer::codec::{CodecError, EventType, unchanged};
+use crate::customer::tags;
 use crate::field::Field;
 use crate::money::Rates;
 use crate::people::{Deputy, Team};
@@ -78,6 +79,17 @@ pub struct CalendarSet {
     pub calendar: Calendar,
 }
 
+/// An event is left out of a read model that cannot fold it, for ever: by those that fold it anew, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventSkipped {
+    /// The read model.
+    pub projection: String,
+    /// The event's position in the log.
+    pub position: u64,
+    /// Why it may be left out.
+    pub reason: String,
+}
+
 macro_rules! company_types {
     ($($variant:ident $name:literal $version:literal [$($upcaster:path),*])*) => {
         /// Something that happened to what a tenant has set up.
@@ -130,6 +142,7 @@ company_types! {
     FieldWithdrawn "field.withdrawn" 1 []
     RatesSet "rates.set" 1 []
     CalendarSet "calendar.set" 1 []
+    EventSkipped "projection.event_skipped" 1 []
 }
 
 impl CompanyEvent {
@@ -141,5 +154,14 @@ impl CompanyEvent {
     /// The version of the type's shape that [`Self::to_json`] writes.
     pub fn type_version(&self) -> u32 {
         self.described().version
+    }
+
+    /// What the event can be found by.
+    pub fn tags(&self) -> Vec<String> {
+        let own = match self {
+            Self::EventSkipped(event) => Some(tags::skips(&event.projection)),
+            _ => None,
+        };
+        std::iter::once(tags::COMPANY.to_owned()).chain(own).collect()
     }
 }

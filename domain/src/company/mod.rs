@@ -19,11 +19,12 @@ use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Actor, Label, field, people};
 pub use event::CompanyEvent;
 use event::{
-    CalendarSet, DeputyAppointed, DeputyDismissed, FieldDeclared, FieldWithdrawn, RatesSet, RolesSet,
-    TeamDissolved, TeamSet,
+    CalendarSet, DeputyAppointed, DeputyDismissed, EventSkipped, FieldDeclared, FieldWithdrawn, RatesSet,
+    RolesSet, TeamDissolved, TeamSet,
 };
 
 const MAX_LINE_CHARS: usize = 100;
+const MAX_REASON_CHARS: usize = 1_000;
 const MAX_CURRENCIES: usize = 200;
 
 /// What a tenant has set up.
@@ -39,6 +40,8 @@ pub struct Company {
     pub rates: BTreeMap<NaiveDate, Rates>,
     /// The working calendars by key, each with how often it was set: its version.
     pub calendars: BTreeMap<String, (u32, Calendar)>,
+    /// What read models leave out: read model and position.
+    pub skipped: BTreeSet<(String, u64)>,
 }
 
 /// What is asked for.
@@ -62,6 +65,15 @@ pub enum CompanyCommand {
     SetRates(Rates),
     /// A working calendar as it is to be, new or changed.
     SetCalendar(Calendar),
+    /// A read model leaves an event out for ever.
+    SkipEvent {
+        /// The read model.
+        projection: String,
+        /// The event's position.
+        position: u64,
+        /// Why it may be left out.
+        reason: String,
+    },
 }
 
 impl Company {
@@ -90,6 +102,9 @@ impl Company {
             CompanyEvent::CalendarSet(event) => {
                 let before = self.calendars.get(&event.calendar.key).map_or(0, |(version, _)| *version);
                 self.calendars.insert(event.calendar.key.clone(), (before + 1, event.calendar.clone()));
+            }
+            CompanyEvent::EventSkipped(event) => {
+                self.skipped.insert((event.projection.clone(), event.position));
             }
         }
     }
@@ -141,6 +156,11 @@ pub fn decide(
         CompanyCommand::SetCalendar(calendar) => {
             (calendar::unlawful(&calendar), CompanyEvent::CalendarSet(CalendarSet { calendar }))
         }
+        CompanyCommand::SkipEvent { projection, position, reason } => {
+            let skipped = company.skipped.contains(&(projection.clone(), position));
+            let unmet = [line_of("reason", &reason, MAX_REASON_CHARS), not_skipped_yet(skipped)].concat();
+            (unmet, CompanyEvent::EventSkipped(EventSkipped { projection, position, reason }))
+        }
     };
     Refusal::unless_met([unmet])?;
     Ok(event)
@@ -153,6 +173,20 @@ fn unknown(field: &str) -> Violation {
         Label::new("没有这一项。", "There is none of that key."),
         Label::new("请使用列表中的标识。", "Use a key of the list."),
     )
+}
+
+fn not_skipped_yet(skipped: bool) -> Vec<Violation> {
+    require(!skipped, || {
+        Violation::new(
+            Code::InvalidValue,
+            "position",
+            Label::new("该事件已被跳过。", "The event is left out already."),
+            Label::new(
+                "若仍有事件在等待，请调用 retries。",
+                "Call retries if anything still waits behind it.",
+            ),
+        )
+    })
 }
 
 /// Whoever could have made an arrangement for leave can end it.
@@ -320,6 +354,25 @@ mod tests {
     fn refused(company: &Company, command: &CompanyCommand, actor: &Actor) -> Vec<(String, String)> {
         let refusal = decide(company, command, actor, now()).unwrap_err();
         refusal.violations.into_iter().map(|one| (one.code.into_owned(), one.field)).collect()
+    }
+
+    #[test]
+    fn an_event_is_left_out_of_a_read_model_once_and_with_a_reason() {
+        let skip = |projection: &str, position, reason: &str| CompanyCommand::SkipEvent {
+            projection: projection.to_owned(),
+            position,
+            reason: reason.to_owned(),
+        };
+        let company = after([skip("board", 7, "a broken import")]);
+        assert_eq!(company.skipped, [("board".to_owned(), 7)].into());
+        let invalid = |field: &str| vec![("invalid-value".to_owned(), field.to_owned())];
+        assert_eq!(refused(&company, &skip("board", 7, "again"), &wang()), invalid("position"));
+        for (other, position) in [("dwell", 7), ("board", 8)] {
+            assert!(decide(&company, &skip(other, position, "another"), &wang(), now()).is_ok());
+        }
+        for reason in ["", " ", "two\nlines", &"长".repeat(1_001)] {
+            assert_eq!(refused(&company, &skip("dwell", 7, reason), &wang()), invalid("reason"), "{reason}");
+        }
     }
 
     #[test]

@@ -8,6 +8,11 @@ use super::event::CustomerEvent;
 /// Every event about what a tenant has set up for itself.
 pub const COMPANY: &str = "company";
 
+/// What a read model leaves out.
+pub fn skips(projection: &str) -> String {
+    format!("skips:{}", percent_encoded(projection))
+}
+
 /// Every event of a customer.
 pub fn customer(customer: Uuid) -> String {
     format!("customer:{customer}")

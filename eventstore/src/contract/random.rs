@@ -120,6 +120,15 @@ async fn everything(bench: &Bench, tenant: TenantId) -> String {
     keys.sort_by_key(|key| key.subject);
     let mut tags = store.tags(tenant, 0, Position::MAX).await.unwrap();
     tags.sort();
+    let (mut by_tag, mut after) = (Vec::new(), (String::new(), 0));
+    loop {
+        let page = store.tags_by_tag(tenant, (&after.0, after.1), 3).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = (last.tag.clone(), last.position);
+        by_tag.extend(page);
+    }
+    by_tag.sort();
+    assert_eq!(by_tag, tags, "each tag stands on one page");
     let head = store.head(tenant).await.unwrap();
     let known = store.position_at(tenant, new_year() + TimeDelta::seconds(20)).await.unwrap();
     let erasures = store.erasures(tenant).await.unwrap();

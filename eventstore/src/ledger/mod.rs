@@ -34,6 +34,15 @@ pub trait LedgerStore: EventStore {
         until: Position,
     ) -> Result<Vec<TagRecord>, StoreError>;
 
+    /// The tags (blind ones left out) that stand after one in the table, in its order there, by tag and then by position;
+    /// at most `limit` of them. The first is what comes after an empty tag.
+    async fn tags_by_tag(
+        &self,
+        tenant: TenantId,
+        after: (&str, Position),
+        limit: u32,
+    ) -> Result<Vec<TagRecord>, StoreError>;
+
     /// The stored leaf hashes after a position and up to another, in order.
     async fn leaf_hashes(
         &self,

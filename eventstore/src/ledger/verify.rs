@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     BadNote, Checkpoint, Frontier, Hash, LedgerStore, Record, StoredHead, TILE_WIDTH, TagRecord, Tile,
@@ -12,7 +13,9 @@ use crate::{Position, StoreError, TenantId, instant};
 
 /// Entries read at a time.
 const PAGE: u32 = 1_000;
-/// Positions whose tags are compared at a time. Tags are stored by tag, so that each span reads all of them.
+/// Tags read at a time, in the order of their table.
+const TAG_PAGE: u32 = 10_000;
+/// Positions whose tags are compared one by one at a time, once it is known that some differ.
 const TAG_SPAN: u64 = 65_536;
 
 /// What is believed beforehand.
@@ -22,6 +25,8 @@ pub struct Trust {
     pub verifier: Option<Verifier>,
     /// Signed notes kept elsewhere. They tell of a database that was rolled back to an older copy of itself.
     pub notes: Vec<String>,
+    /// Chance, known to nobody before: what is stored is summed up under it, so that no two sums can be made equal.
+    pub seed: [u8; 32],
 }
 
 /// What came of it.
@@ -92,7 +97,7 @@ pub async fn verify(
         Err(StoreError::Damaged { position, what }) => return Ok(Verdict::Tampered { position, what }),
         read => read?,
     };
-    let mut walk = Walk::new(head, checkpoints);
+    let mut walk = Walk::new(head, checkpoints, trust.seed);
     match walk.run(store, tenant, progress).await {
         Ok(()) => Ok(walk.verdict()),
         Err(Stop::Found(verdict)) => Ok(verdict),
@@ -130,6 +135,31 @@ fn tampered(position: Position, what: impl Into<String>) -> Stop {
     Stop::Found(Verdict::Tampered { position, what: what.into() })
 }
 
+/// What a set of tags comes to, in whatever order they are put in: their keyed hashes, added up lane by lane.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct TagSum {
+    lanes: [u64; 4],
+    count: u64,
+}
+
+impl TagSum {
+    fn put(&mut self, seed: &[u8; 32], record: &TagRecord) {
+        let kind = record.event_type.as_bytes();
+        let hash = Sha256::new()
+            .chain_update(seed)
+            .chain_update(record.position.to_be_bytes())
+            .chain_update((kind.len() as u64).to_be_bytes())
+            .chain_update(kind)
+            .chain_update(record.tag.as_bytes())
+            .finalize();
+        for (lane, bytes) in self.lanes.iter_mut().zip(hash.chunks_exact(8)) {
+            let word = bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            *lane = lane.wrapping_add(word);
+        }
+        self.count += 1;
+    }
+}
+
 /// A pass over the log from its first entry.
 struct Walk {
     head: Option<StoredHead>,
@@ -138,21 +168,21 @@ struct Walk {
     recorded_at: Option<DateTime<Utc>>,
     /// By level: the hashes of the tile that is not full yet.
     open_tiles: Vec<Vec<Hash>>,
-    expected_tags: BTreeSet<TagRecord>,
-    tags_done: Position,
+    seed: [u8; 32],
+    expected_tags: TagSum,
     report: Report,
 }
 
 impl Walk {
-    fn new(head: Option<StoredHead>, checkpoints: Vec<Checkpoint>) -> Self {
+    fn new(head: Option<StoredHead>, checkpoints: Vec<Checkpoint>, seed: [u8; 32]) -> Self {
         Self {
             head,
             checkpoints,
             frontier: Frontier::default(),
             recorded_at: None,
             open_tiles: Vec::new(),
-            expected_tags: BTreeSet::new(),
-            tags_done: 0,
+            seed,
+            expected_tags: TagSum::default(),
             report: Report { size: 0, root: Frontier::default().root(), tiles: 0, tags: 0, checkpoints: 0 },
         }
     }
@@ -191,9 +221,6 @@ impl Walk {
         self.frontier.push(record.leaf);
         self.check_tiles(store, tenant, position, record.leaf).await?;
         self.check_signed()?;
-        if position - self.tags_done == TAG_SPAN {
-            self.check_tags(store, tenant).await?;
-        }
         Ok(())
     }
 
@@ -218,12 +245,10 @@ impl Walk {
             return Err(tampered(position, "the entry was recorded before the one in front of it"));
         }
         self.recorded_at = Some(entry.recorded_at);
-        let tags = envelope.tags.split(' ').filter(|tag| !tag.is_empty());
-        self.expected_tags.extend(tags.map(|tag| TagRecord {
-            position,
-            event_type: record.event_type.clone(),
-            tag: tag.to_owned(),
-        }));
+        let tags: BTreeSet<TagRecord> = tags_of(position, &record.event_type, &envelope.tags).collect();
+        for tag in tags {
+            self.expected_tags.put(&self.seed, &tag);
+        }
         Ok(())
     }
 
@@ -261,18 +286,56 @@ impl Walk {
         Ok(())
     }
 
-    /// Compares the stored tags of the positions since the last comparison with those of their entries.
+    /// Compares the stored tags with those of the entries. They are stored by tag: read once in that order, they have to
+    /// come to what the entries' tags came to.
     async fn check_tags(&mut self, store: &dyn LedgerStore, tenant: TenantId) -> Result<(), Stop> {
-        let stored = store.tags(tenant, self.tags_done, self.frontier.size()).await?;
-        let stored: BTreeSet<TagRecord> = stored.into_iter().collect();
-        if let Some(odd) = self.expected_tags.symmetric_difference(&stored).next() {
-            let what = if stored.contains(odd) { "is stored, not in the entry" } else { "is not stored" };
-            return Err(tampered(odd.position, format!("the tag {:?} {what}", odd.tag)));
+        let until = self.frontier.size();
+        let (mut stored, mut after) = (TagSum::default(), (String::new(), 0));
+        loop {
+            let page = store.tags_by_tag(tenant, (&after.0, after.1), TAG_PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = (last.tag.clone(), last.position);
+            // What was appended meanwhile is not looked at.
+            for record in page.iter().filter(|record| record.position <= until) {
+                stored.put(&self.seed, record);
+            }
         }
-        self.report.tags += stored.len() as u64;
-        self.expected_tags.clear();
-        self.tags_done = self.frontier.size();
+        if stored != self.expected_tags {
+            return Err(self.odd_tag(store, tenant).await?);
+        }
+        self.report.tags = stored.count;
         Ok(())
+    }
+
+    /// The first tag that differs, looked for span by span: each reads all tags, which only a log that was tampered with
+    /// costs.
+    async fn odd_tag(&self, store: &dyn LedgerStore, tenant: TenantId) -> Result<Stop, StoreError> {
+        let end = self.frontier.size();
+        let mut done = 0;
+        while done < end {
+            let until = (done + TAG_SPAN).min(end);
+            let mut expected = BTreeSet::new();
+            let mut read = done;
+            while read < until {
+                let page = store.records(tenant, read, PAGE).await?;
+                let Some(last) = page.last() else { break };
+                read = last.entry.position;
+                for record in page.iter().filter(|record| record.entry.position <= until) {
+                    let position = record.entry.position;
+                    if let Ok(envelope) = record.entry.envelope() {
+                        expected.extend(tags_of(position, &record.event_type, &envelope.tags));
+                    }
+                }
+            }
+            let stored: BTreeSet<TagRecord> = store.tags(tenant, done, until).await?.into_iter().collect();
+            if let Some(odd) = expected.symmetric_difference(&stored).next() {
+                let what = if stored.contains(odd) { "is stored, not in the entry" } else { "is not stored" };
+                return Ok(tampered(odd.position, format!("the tag {:?} {what}", odd.tag)));
+            }
+            done = until;
+        }
+        // Two tags told as one and the same, or rows that were mended meanwhile.
+        Ok(tampered(end, "the tags are not those of the entries"))
     }
 
     /// Compares the root at this size with whatever was signed of it.
@@ -326,5 +389,51 @@ impl Walk {
             Some(signed) if signed > size => Verdict::Incomplete { signed, found: size },
             _ => Verdict::Sound(Report { size, root: self.frontier.root(), ..self.report.clone() }),
         }
+    }
+}
+
+/// The tags that an entry names.
+fn tags_of<'a>(
+    position: Position,
+    event_type: &'a str,
+    tags: &'a str,
+) -> impl Iterator<Item = TagRecord> + use<'a> {
+    let tags = tags.split(' ').filter(|tag| !tag.is_empty());
+    tags.map(move |tag| TagRecord { position, event_type: event_type.to_owned(), tag: tag.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TagRecord, TagSum};
+
+    fn record(position: u64, event_type: &str, tag: &str) -> TagRecord {
+        TagRecord { position, event_type: event_type.to_owned(), tag: tag.to_owned() }
+    }
+
+    fn sum(seed: u8, records: &[TagRecord]) -> TagSum {
+        let mut sum = TagSum::default();
+        for record in records {
+            sum.put(&[seed; 32], record);
+        }
+        sum
+    }
+
+    #[test]
+    fn tags_come_to_the_same_in_any_order_and_to_something_else_when_any_part_differs() {
+        let (one, other) = (record(1, "moved", "customer:1"), record(2, "moved", "customer:1"));
+        let right = sum(1, &[one.clone(), other.clone()]);
+        assert_eq!(sum(1, &[other.clone(), one.clone()]), right);
+        for wrong in [
+            record(3, "moved", "customer:1"),
+            record(2, "noted", "customer:1"),
+            record(2, "moved", "customer:2"),
+        ] {
+            assert_ne!(sum(1, &[one.clone(), wrong]), right);
+        }
+        // Where type ends and tag begins is part of what is summed.
+        assert_ne!(sum(1, &[record(1, "ab", "c")]), sum(1, &[record(1, "a", "bc")]));
+        assert_ne!(sum(1, std::slice::from_ref(&one)), right, "one is missing");
+        assert_ne!(sum(1, &[one.clone(), one.clone()]), right, "one stands for the other");
+        assert_ne!(sum(2, &[one, other]), right, "what it comes to depends on chance");
     }
 }

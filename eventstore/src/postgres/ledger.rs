@@ -11,6 +11,7 @@ use crate::{Position, StoreError, TenantId};
 
 const RECORDS: &str = include_str!("records.sql");
 const TAGS: &str = include_str!("tags.sql");
+const TAGS_BY_TAG: &str = include_str!("tags_by_tag.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILE: &str = include_str!("tile.sql");
 const HEAD: &str = include_str!("head.sql");
@@ -35,6 +36,19 @@ impl LedgerStore for PostgresStore {
         until: Position,
     ) -> Result<Vec<TagRecord>, StoreError> {
         let statement = || sqlx::query(TAGS).bind(tenant.0).bind(clamped(after)).bind(clamped(until));
+        self.reads.rows(tenant, statement).await?.iter().map(tag).collect()
+    }
+
+    async fn tags_by_tag(
+        &self,
+        tenant: TenantId,
+        (after, position): (&str, Position),
+        limit: u32,
+    ) -> Result<Vec<TagRecord>, StoreError> {
+        let statement = || {
+            let query = sqlx::query(TAGS_BY_TAG).bind(tenant.0).bind(after.to_owned());
+            query.bind(clamped(position)).bind(i64::from(limit))
+        };
         self.reads.rows(tenant, statement).await?.iter().map(tag).collect()
     }
 

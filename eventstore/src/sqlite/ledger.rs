@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 use super::read::clamped;
 use super::{SqliteStore, row, unavailable};
@@ -13,6 +14,7 @@ const RECORDS: &str = "SELECT position, id, type, recorded_at, leaf_hash, entry 
     WHERE tenant_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
 const TAGS: &str = "SELECT position, type, tag FROM event_tag \
     WHERE tenant_id = ?1 AND position > ?2 AND position <= ?3 AND blind_subject IS NULL";
+const TAGS_BY_TAG: &str = include_str!("tags_by_tag.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILE: &str = "SELECT hashes FROM tile WHERE tenant_id = ?1 AND level = ?2 AND tile_index = ?3";
 const HEAD: &str =
@@ -59,15 +61,24 @@ impl LedgerStore for SqliteStore {
             .fetch_all(self.read_pool())
             .await
             .map_err(unavailable)?;
-        rows.iter()
-            .map(|found| {
-                Ok(TagRecord {
-                    position: row::natural(found, "position")?,
-                    event_type: found.try_get("type").map_err(unavailable)?,
-                    tag: found.try_get("tag").map_err(unavailable)?,
-                })
-            })
-            .collect()
+        rows.iter().map(tag).collect()
+    }
+
+    async fn tags_by_tag(
+        &self,
+        tenant: TenantId,
+        (after, position): (&str, Position),
+        limit: u32,
+    ) -> Result<Vec<TagRecord>, StoreError> {
+        let rows = sqlx::query(TAGS_BY_TAG)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(after)
+            .bind(clamped(position))
+            .bind(limit)
+            .fetch_all(self.read_pool())
+            .await
+            .map_err(unavailable)?;
+        rows.iter().map(tag).collect()
     }
 
     async fn leaf_hashes(
@@ -126,4 +137,12 @@ impl LedgerStore for SqliteStore {
         let latest = sqlx::query_scalar(LATEST_CHECKPOINT).bind(tenant.0.as_bytes().as_slice());
         latest.fetch_optional(self.read_pool()).await.map_err(unavailable)
     }
+}
+
+fn tag(found: &SqliteRow) -> Result<TagRecord, StoreError> {
+    Ok(TagRecord {
+        position: row::natural(found, "position")?,
+        event_type: found.try_get("type").map_err(unavailable)?,
+        tag: found.try_get("tag").map_err(unavailable)?,
+    })
 }

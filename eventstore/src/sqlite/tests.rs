@@ -377,3 +377,24 @@ async fn no_statement_of_the_append_walks_over_a_table() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_tags_of_a_log_are_read_in_the_order_of_their_table() {
+    let file = File::new();
+    let store = file.open().await;
+    let sql = include_str!("tags_by_tag.sql");
+    let plan: Vec<(i64, i64, i64, String)> =
+        sqlx::query_as(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+            .bind(vec![0; 16])
+            .bind("")
+            .bind(0)
+            .bind(10)
+            .fetch_all(store.read_pool())
+            .await
+            .unwrap();
+    let steps: Vec<String> = plan.into_iter().map(|(_, _, _, step)| step).collect();
+    assert!(
+        matches!(&steps[..], [only] if only.starts_with("SEARCH event_tag USING PRIMARY KEY")),
+        "{steps:?}"
+    );
+}

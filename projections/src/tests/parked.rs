@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::rebuild::script;
 use super::world::{MODELS, TENANT, World, hour};
 use crate::ProjectionError;
 
@@ -42,11 +43,13 @@ async fn skipping_the_bad_event_folds_what_waited_behind_it() {
     for name in MODELS {
         projections.steps(name, 1).await;
         assert_eq!(projections.retry(TENANT, name).await.unwrap(), 0, "{name}: it is still bad");
-        assert_eq!(projections.skip(TENANT, name, bad, "made by hand").await.unwrap(), 2, "{name}");
+        projections.require_parked(TENANT, name, bad).await.unwrap();
+        world.skip(name, bad, "made by hand").await;
+        assert_eq!(projections.retry(TENANT, name).await.unwrap(), 2, "{name}");
         let parked = projections.parked(TENANT, name).await.unwrap();
         assert_eq!(parked.len(), 1);
         assert_eq!(parked[0].skipped.as_deref(), Some("made by hand"));
-        let again = projections.skip(TENANT, name, bad, "twice").await.unwrap_err();
+        let again = projections.require_parked(TENANT, name, bad).await.unwrap_err();
         assert!(matches!(again, ProjectionError::NotParked(position) if position == bad));
     }
     let live = projections.dumps().await;
@@ -54,6 +57,47 @@ async fn skipping_the_bad_event_folds_what_waited_behind_it() {
         projections.rebuild(TENANT, name, &|_, _| {}).await.unwrap();
     }
     assert_eq!(projections.dumps().await, live);
+}
+
+#[tokio::test]
+async fn read_models_that_know_nothing_but_the_log_leave_out_what_it_says_and_list_it() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    let bad = world.append_poison(LI).await;
+    world.move_to(LI, hour(2), "quoted").await;
+    world.skip("dwell", bad, "made by hand").await;
+    let projections = world.projections("fresh").await;
+    for name in ["dwell", "board"] {
+        projections.steps(name, 1).await;
+    }
+    assert_eq!(projections.dump(TENANT, "dwell").await.unwrap().len(), 2, "the move was folded");
+    let left_out = projections.parked(TENANT, "dwell").await.unwrap();
+    assert_eq!((left_out.len(), left_out[0].position), (1, bad));
+    assert_eq!(left_out[0].skipped.as_deref(), Some("made by hand"));
+    let others = projections.parked(TENANT, "board").await.unwrap();
+    assert_eq!(others.len(), 2, "a skip is one read model's: {others:?}");
+    assert!(others.iter().all(|item| item.skipped.is_none()));
+    projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
+    let refused = projections.rebuild(TENANT, "board", &|_, _| {}).await.unwrap_err();
+    assert!(matches!(refused, ProjectionError::Poison { position, .. } if position == bad));
+    assert_eq!(projections.parked(TENANT, "dwell").await.unwrap(), left_out);
+}
+
+#[tokio::test]
+async fn a_skip_from_before_it_was_an_event_still_counts() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    let bad = world.append_poison(LI).await;
+    world.move_to(LI, hour(2), "quoted").await;
+    let projections = world.projections("p").await;
+    projections.steps("dwell", 1).await;
+    assert_eq!(bad, 2);
+    script(&projections, "UPDATE projection_parked SET skipped = 'as it was' WHERE position = 2").await;
+    assert_eq!(projections.retry(TENANT, "dwell").await.unwrap(), 1);
+    projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
+    assert_eq!(projections.dump(TENANT, "dwell").await.unwrap().len(), 2);
+    let kept = projections.parked(TENANT, "dwell").await.unwrap();
+    assert_eq!(kept[0].skipped.as_deref(), Some("as it was"));
 }
 
 #[tokio::test]

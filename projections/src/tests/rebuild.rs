@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
 use crate::db::Db;
-use crate::{ProjectionError, Projections};
+use crate::db::values;
+use crate::{NotComparable, ProjectionError, Projections};
 
 /// Folds a random history as it is made, in pages of random sizes, reopening the read models now and then.
 async fn lived(seed: u64, events: usize) -> (World, History) {
@@ -91,9 +92,87 @@ async fn a_rebuild_is_strict_and_the_former_rows_go_on_serving() {
     let refused = projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap_err();
     assert!(matches!(refused, ProjectionError::Poison { position, .. } if position == bad));
     assert_eq!(projections.dump(TENANT, "dwell").await.unwrap(), before);
-    projections.skip(TENANT, "dwell", bad, "made by hand").await.unwrap();
+    world.skip("dwell", bad, "made by hand").await;
     projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
     assert_eq!(projections.dump(TENANT, "dwell").await.unwrap(), before);
+}
+
+/// Two customers, whose rows of the read model `dwell` somebody then changes.
+async fn tampered_with(projections: &Projections, world: &World) -> Vec<String> {
+    for customer in [Uuid::from_u128(1), Uuid::from_u128(2)] {
+        world.register(customer, hour(0)).await;
+        world.move_to(customer, hour(1), "quoted").await;
+    }
+    projections.steps("dwell", 10).await;
+    let right = projections.dump(TENANT, "dwell").await.unwrap();
+    let same = projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
+    assert_eq!((same.differences(), same.not_applicable, same.position, same.rows), (0, None, 4, 4));
+    for sql in [
+        "UPDATE dwell_move SET actor = 'rep:nobody' WHERE tenant_id = $1 AND position = 2",
+        "DELETE FROM dwell_move WHERE tenant_id = $1 AND position = 3",
+    ] {
+        let mut session = projections.engine().db.write(TENANT).await.unwrap();
+        assert_eq!(session.execute(sql, &values![TENANT.0]).await.unwrap(), 1);
+        session.commit().await.unwrap();
+    }
+    right
+}
+
+async fn what_differs_is_named_and_the_rebuilt_rows_serve(projections: &Projections, world: &World) {
+    let right = tampered_with(projections, world).await;
+    let wrong = projections.dump(TENANT, "dwell").await.unwrap();
+    let looked = projections.compare(TENANT, "dwell", &|_, _| {}).await.unwrap();
+    assert_eq!(projections.dump(TENANT, "dwell").await.unwrap(), wrong, "looking changes nothing");
+    // What comes meanwhile is folded into both before they are compared.
+    world.register(Uuid::from_u128(3), hour(2)).await;
+    let found = projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
+    for (found, rows) in [(&looked, 4), (&found, 5)] {
+        assert_eq!((found.differences(), found.not_applicable, found.rows), (2, None, rows));
+        let [table] = &found.differing[..] else { panic!("{found:?}") };
+        assert_eq!(table.table, "dwell_move");
+        assert_eq!((table.rows_served, table.rows_rebuilt), (rows - 1, rows));
+        assert_eq!((table.only_served, table.only_rebuilt), (1, 2));
+        assert_eq!(table.keys.len(), 2, "both customers: {:?}", table.keys);
+    }
+    let served = projections.dump(TENANT, "dwell").await.unwrap();
+    assert!(right.iter().all(|line| served.contains(line)), "{served:#?}");
+    assert_eq!(served.len(), 5);
+    let status = projections.status(TENANT).await.unwrap();
+    let compared = status.iter().find(|status| status.name == "dwell").unwrap().compared.clone();
+    assert_eq!(compared, Some(found), "kept for the operator");
+    assert_eq!(projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap().differences(), 0);
+}
+
+#[tokio::test]
+async fn what_a_rebuild_finds_wrong_is_named_and_the_rebuilt_rows_serve() {
+    let world = World::new();
+    let projections = world.projections("p").await;
+    what_differs_is_named_and_the_rebuilt_rows_serve(&projections, &world).await;
+}
+
+#[tokio::test]
+async fn what_a_rebuild_finds_wrong_is_named_and_the_rebuilt_rows_serve_on_postgres() {
+    let world = World::new();
+    let Some(projections) = world.node("compared", 1).await else { return };
+    what_differs_is_named_and_the_rebuilt_rows_serve(&projections, &world).await;
+}
+
+#[tokio::test]
+async fn rows_of_another_version_or_with_events_set_aside_are_not_compared() {
+    let world = World::new();
+    world.register(Uuid::from_u128(1), hour(0)).await;
+    let projections = world.projections("p").await;
+    let first = projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
+    assert_eq!((first.not_applicable, first.differences()), (Some(NotComparable::NothingServed), 0));
+    projections.steps("dwell", 10).await;
+    script(&projections, "UPDATE projection_checkpoint SET fold_version = 99 WHERE projection = 'dwell'")
+        .await;
+    let other = projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
+    assert_eq!((other.not_applicable, other.differences()), (Some(NotComparable::OtherVersion), 0));
+    let aside = "INSERT INTO projection_parked VALUES (x'00000000000000000000000000000007', 'dwell', 1, '', '', '', NULL)";
+    script(&projections, aside).await;
+    let parked = projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
+    assert_eq!(parked.not_applicable, Some(NotComparable::ServedIncomplete));
 }
 
 #[tokio::test]
@@ -130,7 +209,7 @@ async fn what_was_folded_from_another_log_is_folded_anew() {
 }
 
 /// Runs statements on the file of the read models.
-async fn script(projections: &Projections, script: &'static str) {
+pub(crate) async fn script(projections: &Projections, script: &'static str) {
     let Db::Sqlite(file) = &projections.engine().db else { panic!("not a file") };
     file.script(script).await.unwrap();
 }

@@ -46,6 +46,7 @@ fn statements(dialect: Dialect) -> Vec<(String, String)> {
         assert_eq!(table.columns[..2], ["tenant_id", "generation"], "{}", table.name);
         statements.push((table.name.to_owned(), table.insert(3, dialect)));
         statements.push((table.name.to_owned(), table.delete()));
+        statements.push((table.name.to_owned(), table.only_in()));
     }
     statements
 }

@@ -11,6 +11,8 @@ use serde_json::value::to_raw_value;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
+use waymark_domain::company::CompanyEvent;
+use waymark_domain::company::event::EventSkipped;
 use waymark_domain::customer::event::*;
 use waymark_domain::customer::tags;
 use waymark_domain::pipeline::PipelineEvent;
@@ -173,6 +175,17 @@ impl World {
             Outcome::Appended(appended) => appended.last_position(),
             Outcome::Repeated(_) => panic!("nothing was sent twice"),
         }
+    }
+
+    /// Says that a read model leaves an event out.
+    pub(crate) async fn skip(&self, projection: &str, position: Position, reason: &str) {
+        let (projection, reason) = (projection.to_owned(), reason.to_owned());
+        let event = CompanyEvent::EventSkipped(EventSkipped { projection, position, reason });
+        let mut draft = self.draft(Uuid::nil(), hour(1), event.event_type());
+        draft.subject = "company/settings".to_owned();
+        draft.tags = event.tags();
+        draft.data = event.to_json().unwrap();
+        self.commit(Append::new(TENANT, vec![draft])).await;
     }
 
     /// Publishes a version with rules: so many days of silence in a stage, and a message at every entry.

@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 use utoipa::ToSchema;
 
 use crate::auth::Authority;
 use crate::domain::Label;
+use crate::domain::company::CompanyCommand;
 use crate::eventstore::Position;
 use crate::http::answer::List;
 use crate::http::query::Nothing;
@@ -30,6 +32,16 @@ pub(super) struct Skip {
     position: Position,
     /// Why it may be left out.
     reason: String,
+}
+
+/// What came of leaving an event out.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub(super) struct LeftOut {
+    /// The position of the entry that says so.
+    #[schema(value_type = u64)]
+    position: Position,
+    /// How many events were folded that had waited behind it.
+    folded: usize,
 }
 
 /// What was folded that had been set aside.
@@ -81,25 +93,35 @@ pub(super) async fn retry(
 
 /// Leave an event out of a read model
 ///
+/// That it is left out, why and by whom is an event of its own, so that a rebuild leaves it out, too, and nothing else.
 /// What waits behind it is folded. The event stays in the log.
 #[utoipa::path(
     post, path = "/v1/projections/{name}/skips", tag = "operations", request_body = Skip,
     params(("name" = String, Path, description = "The read model.")),
     responses(
-        (status = 200, description = "Left out.", body = Folded),
+        (status = 200, description = "Left out.", body = LeftOut),
         (status = 404, description = "There is no such read model, or nothing is parked there.", body = ProblemDocument),
+        (status = 422, description = "There is no reason, or the event is left out already.", body = ProblemDocument),
     )
 )]
 pub(super) async fn skip(
     State(site): State<Site>,
     Authority(caller): Authority,
     Key(name): Key,
-    Command { body, .. }: Command<Skip>,
-) -> Result<Json<Folded>, Problem> {
-    if body.reason.trim().is_empty() {
+    Command { body: Skip { position, reason }, meta }: Command<Skip>,
+) -> Result<Json<LeftOut>, Problem> {
+    let app = &site.app;
+    if reason.trim().is_empty() {
         let message = Label::new("请说明原因。", "Say why.");
         return Err(Problem::invalid_value("reason", message));
     }
-    let folded = site.app.projections.skip(caller.tenant, &name, body.position, &body.reason).await?;
-    Ok(Json(Folded { folded }))
+    let known = app.companies.now(caller.tenant).await?;
+    if !known.skipped.contains(&(name.clone(), position)) {
+        app.projections.require_parked(caller.tenant, &name, position).await?;
+    }
+    let command = CompanyCommand::SkipEvent { projection: name.clone(), position, reason };
+    let said = app.set_up(&caller, &meta, &command, Map::new()).await?;
+    // A crash before this leaves the event parked and the log saying that it is skipped: retries read it there.
+    let folded = app.projections.retry(caller.tenant, &name).await?;
+    Ok(Json(LeftOut { position: said.position, folded }))
 }

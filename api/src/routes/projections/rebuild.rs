@@ -14,8 +14,8 @@ use crate::routes::Site;
 
 /// Rebuild a read model
 ///
-/// From the first event, while the present rows go on serving; then the new ones take over. `GET /v1/projections`
-/// shows how far it has come as `rebuilding`. A rebuild that meets an event it cannot fold changes nothing.
+/// From the first event, while the present rows go on serving; then the two are compared and the new ones take over.
+/// `GET /v1/projections` shows how far it has come as `rebuilding`, and then what was found as `compared`. A rebuild that meets an event it cannot fold changes nothing.
 #[utoipa::path(
     post, path = "/v1/projections/{name}/rebuild", tag = "operations",
     params(("name" = String, Path, description = "The read model: `board`, `timeline` or `dwell`.")),
@@ -41,7 +41,7 @@ async fn run(site: Site, caller: Caller, name: String) {
     let rebuilt = site.app.projections.rebuild(caller.tenant, &name, &|_, _| {});
     tokio::select! {
         outcome = rebuilt => match outcome {
-            Ok(()) => tracing::info!(projection = name, "rebuilt"),
+            Ok(found) => tracing::info!(projection = name, differences = found.differences(), "rebuilt"),
             Err(error) => tracing::error!(projection = name, %error, "the rebuild changed nothing"),
         },
         () = site.stop.cancelled() => {}

@@ -1,0 +1,116 @@
+//! What a request shows, made a credential: the one place that reads API keys and tokens.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lru::LruCache;
+
+use super::key::KeyText;
+use super::rate::{Limiter, Verdict};
+use super::store::{AdminStore, Scope};
+use super::token::{TokenFault, Tokens};
+use crate::domain::Actor;
+use crate::eventstore::{Clock, TenantId};
+use crate::problem::Problem;
+
+/// How many tenants are remembered by name. A name never becomes another tenant's.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
+
+/// Whoever shows a credential may do what it says, whatever kind it is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Credential {
+    /// Whose data it opens.
+    pub(super) tenant: TenantId,
+    /// Who acts with it.
+    pub(super) actor: Actor,
+    /// What else it may do.
+    pub(super) scopes: BTreeSet<Scope>,
+    /// What the log calls it, when it acts for somebody: `key:<id>`, or `token:<actor>`.
+    pub(super) name: String,
+}
+
+/// What lets requests in.
+pub struct Gate {
+    /// Keys and members.
+    pub admin: Arc<AdminStore>,
+    tokens: Option<Tokens>,
+    limiter: Option<Limiter>,
+    clock: Clock,
+    tenants: Mutex<LruCache<String, TenantId>>,
+}
+
+impl Gate {
+    /// A gate that takes API keys, and tokens if `tokens` are given, as often as the limiter lets each.
+    #[must_use]
+    pub fn new(
+        admin: Arc<AdminStore>,
+        tokens: Option<Tokens>,
+        limiter: Option<Limiter>,
+        clock: Clock,
+    ) -> Self {
+        Self { admin, tokens, limiter, clock, tenants: Mutex::new(LruCache::new(REMEMBERED)) }
+    }
+
+    /// The credential that this text is.
+    ///
+    /// # Errors
+    /// 401 when it is none, or none any more.
+    pub(super) async fn credential(&self, text: &str) -> Result<Credential, Problem> {
+        match &self.tokens {
+            Some(tokens) if Tokens::may_be(text) => self.token(tokens, text).await,
+            _ => self.key(text).await,
+        }
+    }
+
+    async fn key(&self, text: &str) -> Result<Credential, Problem> {
+        let text = KeyText::parse(text).ok_or_else(Problem::bad_credential)?;
+        let key = self.admin.verify(&text).await?.ok_or_else(Problem::bad_credential)?;
+        let name = format!("key:{}", key.id);
+        Ok(Credential { tenant: text.tenant, actor: key.actor, scopes: key.scopes, name })
+    }
+
+    async fn token(&self, tokens: &Tokens, text: &str) -> Result<Credential, Problem> {
+        let claims = tokens.verify(text, (self.clock)()).map_err(|fault| Problem::bad_token(&fault))?;
+        let tenant = self.tenant(&claims.tenant).await?;
+        let name = format!("token:{}", claims.actor.name);
+        Ok(Credential { tenant, actor: claims.actor, scopes: claims.scopes, name })
+    }
+
+    async fn tenant(&self, name: &str) -> Result<TenantId, Problem> {
+        let remembered = || self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = remembered().get(name).copied() {
+            return Ok(known);
+        }
+        let found = self.admin.tenant(name).await?;
+        let tenant = found.ok_or_else(|| Problem::bad_token(&TokenFault::Tenant))?;
+        remembered().put(name.to_owned(), tenant);
+        Ok(tenant)
+    }
+
+    /// Counts a call of this credential. Answers what headers tell of it; none where nothing is limited.
+    ///
+    /// # Errors
+    /// 429 when it calls more often than it may.
+    pub(super) fn count(&self, credential: &Credential) -> Result<Option<Allowance>, Problem> {
+        let Some(limiter) = &self.limiter else { return Ok(None) };
+        let rate = limiter.rate();
+        let policy = format!("\"credential\";q={};w={}", rate.burst, rate.window_seconds());
+        match limiter.take(credential.tenant, &credential.name, (self.clock)()) {
+            Verdict::Passed { left, whole_after_seconds } => Ok(Some(Allowance {
+                policy,
+                left: format!("\"credential\";r={left};t={whole_after_seconds}"),
+            })),
+            Verdict::Refused { retry_after_seconds } => {
+                metrics::counter!("waymark_rate_limited_total").increment(1);
+                Err(Problem::rate_limited(retry_after_seconds, rate.per_minute.get(), &policy))
+            }
+        }
+    }
+}
+
+/// What is left to a credential, as the headers `RateLimit-Policy` and `RateLimit` say it (draft-ietf-httpapi-ratelimit-headers).
+pub(super) struct Allowance {
+    pub(super) policy: String,
+    pub(super) left: String,
+}

@@ -1,0 +1,187 @@
+//! Who is let in over HTTP, and how often.
+
+use std::num::NonZeroU32;
+
+use axum::http::Method;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::auth::store::Scope;
+use crate::config::AuthArgs;
+use crate::domain::Role;
+use crate::http::testing::{Answer, Bench};
+
+const SECRET: &[u8] = b"a secret of more than thirty-two bytes";
+
+/// A service that lets each credential make a call every second, and two at once.
+async fn limited() -> Bench {
+    let (rate_limit, rate_burst) = ("60".parse().unwrap(), NonZeroU32::new(2));
+    Bench::guarded(AuthArgs { rate_limit, rate_burst, ..AuthArgs::default() }).await
+}
+
+/// A service that takes tokens of one issuer. Its keys are read from the folder once, which may go then.
+async fn with_tokens() -> (Bench, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    let set = json!({"keys": [{"kty": "oct", "k": URL_SAFE_NO_PAD.encode(SECRET)}]});
+    std::fs::write(&file, set.to_string()).unwrap();
+    let settings = AuthArgs {
+        jwt_keys: Some(file),
+        jwt_issuer: Some("https://id.example".to_owned()),
+        jwt_audience: Some("waymark".to_owned()),
+        ..AuthArgs::default()
+    };
+    (Bench::guarded(settings).await, folder)
+}
+
+/// A token of this person, good for five minutes from now.
+fn token(bench: &Bench, actor: &str, roles: &[&str], changes: &Value) -> String {
+    let mut claims = json!({
+        "iss": "https://id.example", "aud": "waymark", "exp": bench.now().timestamp() + 300, "tenant": "default",
+        "sub": actor, "roles": roles
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        claims[name] = value.clone();
+    }
+    let text = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", text(&json!({"alg": "HS256"})), text(&claims));
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET);
+    let signed = URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, message.as_bytes()));
+    format!("{message}.{signed}")
+}
+
+#[tokio::test]
+async fn a_credential_that_calls_too_often_is_told_when_it_may_again() {
+    let bench = limited().await;
+    let key = bench.key("admin:root", &[Role::Admin]).await;
+    let me = async || bench.get(&key, "/v1/me").await;
+    let first = me().await;
+    assert_eq!(first.status, 200);
+    assert_eq!(first.header("ratelimit-policy"), r#""credential";q=2;w=2"#);
+    assert_eq!(first.header("ratelimit"), r#""credential";r=1;t=1"#);
+    assert_eq!(me().await.header("ratelimit"), r#""credential";r=0;t=2"#);
+    let refused = me().await;
+    let problem = refused.problem(429, "rate-limited");
+    assert_eq!(problem["retry_after_seconds"], 1);
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.header("ratelimit"), r#""credential";r=0;t=1"#);
+    let chinese = bench.call(Method::GET, "/v1/me").key(&key).header("accept-language", "zh").send().await;
+    assert_eq!(chinese.problem(429, "rate-limited")["title"], "请求过于频繁");
+    bench.later_by(1);
+    assert_eq!(me().await.status, 200, "what it was told came true");
+    me().await.problem(429, "rate-limited");
+}
+
+#[tokio::test]
+async fn credentials_do_not_pay_for_each_other_and_what_is_open_to_all_costs_nothing() {
+    let bench = limited().await;
+    let (one, other) = (bench.key("rep:li", &[Role::Rep]).await, bench.key("rep:li", &[Role::Rep]).await);
+    for _ in 0..2 {
+        assert_eq!(bench.get(&one, "/v1/me").await.status, 200);
+    }
+    bench.get(&one, "/v1/me").await.problem(429, "rate-limited");
+    assert_eq!(bench.get(&other, "/v1/me").await.status, 200);
+    for path in ["/healthz", "/readyz", "/metrics", "/openapi.json"] {
+        for _ in 0..4 {
+            let open = bench.get(&one, path).await;
+            assert_eq!((open.status.as_u16(), open.header("ratelimit")), (200, ""), "{path}");
+        }
+    }
+    assert!(bench.get(&one, "/metrics").await.text.contains("waymark_rate_limited_total"));
+}
+
+#[tokio::test]
+async fn a_front_end_pays_for_everybody_it_acts_for_and_what_is_refused_counts() {
+    let bench = limited().await;
+    let front = bench.key_with("front", &[Role::Analyst], [Scope::ActAs].into()).await;
+    let acting = |actor: &'static str| {
+        bench.call(Method::GET, "/v1/admin/keys").key(&front).header("waymark-actor", actor).send()
+    };
+    let refused: Answer = acting("rep:li").await;
+    refused.problem(403, "missing-role");
+    assert_eq!(refused.header("ratelimit"), r#""credential";r=1;t=1"#);
+    acting("admin:root").await.problem(403, "unknown-actor");
+    acting("rep:wang").await.problem(429, "rate-limited");
+}
+
+#[tokio::test]
+async fn nothing_is_limited_or_told_of_limits_unless_it_is_set() {
+    let bench = Bench::new().await;
+    let key = bench.key("admin:root", &[Role::Admin]).await;
+    for _ in 0..200 {
+        let answer = bench.get(&key, "/v1/me").await;
+        assert_eq!((answer.status.as_u16(), answer.header("ratelimit")), (200, ""));
+    }
+}
+
+#[tokio::test]
+async fn a_token_opens_what_a_key_of_the_same_actor_opens_and_no_more() {
+    let (bench, _folder) = with_tokens().await;
+    let manager = token(&bench, "manager:wang", &["manager"], &json!({}));
+    let created =
+        bench.post(&manager, "/v1/pipelines", &json!({"key": "landian-6", "template": "landian-6"})).await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    let rep = token(&bench, "rep:li", &["rep"], &json!({}));
+    let key = bench.key("rep:li", &[Role::Rep]).await;
+    let customer = bench.register(&rep, &json!({"pipeline": "landian-6", "owner": "rep:li"})).await;
+    assert_eq!(bench.get(&rep, "/v1/me").await.json(), bench.get(&key, "/v1/me").await.json());
+    let note = format!("/v1/customers/{customer}/notes");
+    assert_eq!(bench.post(&key, &note, &json!({"text": "one person, two credentials"})).await.status, 200);
+    bench.get(&rep, "/v1/admin/keys").await.problem(403, "missing-role");
+    bench.get(&manager, "/v1/admin/keys").await.problem(403, "missing-role");
+    let named = bench.call(Method::GET, "/v1/me").key(&rep).header("waymark-actor", "rep:wang").send().await;
+    named.problem(403, "missing-scope");
+}
+
+#[tokio::test]
+async fn a_token_with_the_scope_acts_for_others_and_the_log_keeps_both() {
+    let (bench, _folder) = with_tokens().await;
+    let manager = token(&bench, "manager:wang", &["manager"], &json!({}));
+    bench.post(&manager, "/v1/pipelines", &json!({"key": "landian-6", "template": "landian-6"})).await;
+    let front = token(&bench, "app:desk", &["analyst"], &json!({"scope": "openid act-as"}));
+    let call = bench.call(Method::POST, "/v1/customers").key(&front).header("waymark-actor", "rep:li");
+    assert_eq!(call.json(&json!({"pipeline": "landian-6"})).send().await.status, 201);
+    let auditor = token(&bench, "auditor:zhou", &["auditor"], &json!({}));
+    let events = bench.get(&auditor, "/v1/events?type=customer.registered").await.json();
+    assert_eq!(events["items"][0]["actor"], "rep:li");
+    assert_eq!(events["items"][0]["via"], "token:app:desk");
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_believed_is_told_why_and_not_what_would_have_been_right() {
+    let (bench, _folder) = with_tokens().await;
+    let good = token(&bench, "rep:li", &["rep"], &json!({}));
+    let past = bench.now().timestamp() - 60;
+    let future = bench.now().timestamp() + 61;
+    let told = |changes: Value| token(&bench, "rep:li", &["rep"], &changes);
+    let none =
+        format!("{}.{}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#), good.split('.').nth(1).unwrap());
+    let rows = [
+        (told(json!({"exp": past})), "token-expired"),
+        (told(json!({"nbf": future})), "token-not-yet-valid"),
+        (told(json!({"aud": "another"})), "token-audience"),
+        (told(json!({"iss": "https://evil.example"})), "token-issuer"),
+        (told(json!({"tenant": "nobody"})), "token-tenant"),
+        (told(json!({"tenant": 7})), "token-claim"),
+        (told(json!({"roles": ["owner"]})), "token-role"),
+        (format!("{good}="), "token-malformed"),
+        (none, "token-algorithm"),
+        (format!("{}.{}", good.rsplit_once('.').unwrap().0, "AAAA"), "token-signature"),
+        ("wm_x_y_z".to_owned(), "bad-credential"),
+    ];
+    for (sent, code) in rows {
+        let answer = bench.get(&sent, "/v1/me").await;
+        answer.problem(401, code);
+        assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="waymark", error="invalid_token""#);
+        for right in ["id.example", "default", "waymark\"", "HS256"] {
+            assert!(!answer.text.contains(right), "{}", answer.text);
+        }
+        let chinese =
+            bench.call(Method::GET, "/v1/me").key(&sent).header("accept-language", "zh").send().await;
+        assert!(chinese.json()["detail"].as_str().unwrap().ends_with('。'), "{}", chinese.text);
+    }
+    assert_eq!(bench.get(&good, "/v1/me").await.status, 200);
+    let elsewhere = Bench::new().await;
+    elsewhere.get(&good, "/v1/me").await.problem(401, "bad-credential");
+}
