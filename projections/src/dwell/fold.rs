@@ -92,6 +92,8 @@ impl Page<'_> {
         let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
         let tail = match memory.tails.get(key) {
             Some(tail) => Some(tail.clone()),
+            // Nothing comes before the registration, so there is nothing to look for.
+            None if matches!(fact.event.event, CustomerEvent::Registered(_)) => None,
             None if self.emptied.contains(key) => None,
             None => self.stored_tail(key).await?,
         };
