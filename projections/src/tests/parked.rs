@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::rebuild::script;
+use super::rebuild::change;
 use super::world::{MODELS, TENANT, World, hour};
 use crate::ProjectionError;
 
@@ -92,7 +92,8 @@ async fn a_skip_from_before_it_was_an_event_still_counts() {
     let projections = world.projections("p").await;
     projections.steps("dwell", 1).await;
     assert_eq!(bad, 2);
-    script(&projections, "UPDATE projection_parked SET skipped = 'as it was' WHERE position = 2").await;
+    let before = "UPDATE projection_parked SET skipped = 'as it was' WHERE tenant_id = $1 AND position = 2";
+    change(&projections, before).await;
     assert_eq!(projections.retry(TENANT, "dwell").await.unwrap(), 1);
     projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
     assert_eq!(projections.dump(TENANT, "dwell").await.unwrap().len(), 2);

@@ -165,12 +165,12 @@ async fn rows_of_another_version_or_with_events_set_aside_are_not_compared() {
     let first = projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
     assert_eq!((first.not_applicable, first.differences()), (Some(NotComparable::NothingServed), 0));
     projections.steps("dwell", 10).await;
-    script(&projections, "UPDATE projection_checkpoint SET fold_version = 99 WHERE projection = 'dwell'")
-        .await;
+    let older =
+        "UPDATE projection_checkpoint SET fold_version = 99 WHERE tenant_id = $1 AND projection = 'dwell'";
+    change(&projections, older).await;
     let other = projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
     assert_eq!((other.not_applicable, other.differences()), (Some(NotComparable::OtherVersion), 0));
-    let aside = "INSERT INTO projection_parked VALUES (x'00000000000000000000000000000007', 'dwell', 1, '', '', '', NULL)";
-    script(&projections, aside).await;
+    change(&projections, "INSERT INTO projection_parked VALUES ($1, 'dwell', 1, '', '', '', NULL)").await;
     let parked = projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
     assert_eq!(parked.not_applicable, Some(NotComparable::ServedIncomplete));
 }
@@ -208,8 +208,15 @@ async fn what_was_folded_from_another_log_is_folded_anew() {
     assert!(again.status(TENANT).await.unwrap().iter().all(|status| status.position == head));
 }
 
+/// Changes rows of the tenant, the statement's one bind, behind the read models' back.
+pub(crate) async fn change(projections: &Projections, sql: &'static str) {
+    let mut session = projections.engine().db.write(TENANT).await.unwrap();
+    session.execute(sql, &[TENANT.0.into()]).await.unwrap();
+    session.commit().await.unwrap();
+}
+
 /// Runs statements on the file of the read models.
-pub(crate) async fn script(projections: &Projections, script: &'static str) {
+async fn script(projections: &Projections, script: &'static str) {
     let Db::Sqlite(file) = &projections.engine().db else { panic!("not a file") };
     file.script(script).await.unwrap();
 }
