@@ -13,7 +13,7 @@ use crate::fact::{Readings, assert_gapless, read_all};
 use crate::model;
 
 /// How many pages are kept: what follows one position is wanted by each read model about the same time, or not again.
-const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(2);
+const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// Consecutive entries of the log, read and decoded.
 #[derive(Debug)]
