@@ -152,7 +152,7 @@ static TABLES: &[&Table] = &[&CUSTOMERS, &STANDINGS, &DEADLINES, &RUN, &TASKS, &
 pub(crate) struct Work;
 
 /// How many folded customers are remembered: some kilobytes each.
-const CUSTOMERS_KEPT: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(3_999);
+const CUSTOMERS_KEPT: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(1_999);
 
 /// What the fold remembers between pages.
 pub(crate) struct Remembered {
