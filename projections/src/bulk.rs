@@ -167,7 +167,7 @@ pub(crate) struct Removal {
 
 impl Removal {
     pub(crate) async fn apply(&self, session: &mut Session) -> Result<()> {
-        for (sql, values) in lists(self.sql, &self.head, &self.keys) {
+        for (sql, values) in lists(session.dialect(), self.sql, &self.head, &self.keys) {
             session.execute_made(sql, &values).await?;
         }
         Ok(())
@@ -183,21 +183,26 @@ pub(crate) async fn rows_among(
     keys: &[Value],
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::with_capacity(keys.len());
-    for (sql, values) in lists(sql, head, keys) {
+    for (sql, values) in lists(session.dialect(), sql, head, keys) {
         rows.extend(session.rows_made(sql, &values).await?);
     }
     Ok(rows)
 }
 
 /// The statements for a list of keys, with their binds.
-fn lists(sql: &'static str, head: &[Value], keys: &[Value]) -> impl Iterator<Item = (Arc<str>, Vec<Value>)> {
+fn lists(
+    dialect: Dialect,
+    sql: &'static str,
+    head: &[Value],
+    keys: &[Value],
+) -> impl Iterator<Item = (Arc<str>, Vec<Value>)> {
     let before = head.len();
     keys.chunks(SIZES[0]).map(move |keys| {
         let size = SIZES.into_iter().rfind(|size| *size >= keys.len()).unwrap_or(SIZES[0]);
         let mut values = [head, keys].concat();
         // A short list is filled up with its first key, so that few prepared texts serve all.
         values.resize(before + size, keys[0].clone());
-        (made((sql, size, Dialect::Postgres), || among(sql, before, size)), values)
+        (made((sql, size, dialect), || among(sql, before, size)), values)
     })
 }
 

@@ -10,7 +10,7 @@ use waymark_eventstore::{EventStore, Position, TenantId};
 
 use crate::error::Result;
 use crate::fact::{Readings, assert_gapless, read_all};
-use crate::model;
+use crate::model::{self, ReadModel};
 
 /// How many pages are kept: what follows one position is wanted by each read model about the same time, or not again.
 const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
@@ -65,7 +65,12 @@ impl Pages {
     pub(crate) async fn read(&self, tenant: TenantId, after: Position, limit: u32) -> Result<Arc<Page>> {
         let key = (tenant, after, limit);
         let cell = Arc::clone(self.kept().get_or_insert(key, Kept::default));
-        let page = cell.get_or_try_init(|| self.read_log(tenant, after, limit)).await.cloned();
+        let read = || async {
+            let models = model::all();
+            let opens = |event_type: &str| models.iter().any(|model| model.opens(event_type));
+            Ok(Arc::new(self.read_log(tenant, after, limit, opens).await?))
+        };
+        let page = cell.get_or_try_init(read).await.cloned();
         if !matches!(&page, Ok(page) if page.last.is_some()) {
             // There will be something, or something else.
             self.kept().pop(&key);
@@ -73,17 +78,34 @@ impl Pages {
         page
     }
 
-    async fn read_log(&self, tenant: TenantId, after: Position, limit: u32) -> Result<Arc<Page>> {
+    /// What follows a position, for one read model alone and kept for nobody.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) async fn read_for(
+        &self,
+        model: &dyn ReadModel,
+        tenant: TenantId,
+        after: Position,
+        limit: u32,
+    ) -> Result<Page> {
+        self.read_log(tenant, after, limit, |event_type| model.opens(event_type)).await
+    }
+
+    async fn read_log(
+        &self,
+        tenant: TenantId,
+        after: Position,
+        limit: u32,
+        opens: impl Fn(&str) -> bool,
+    ) -> Result<Page> {
         let entries = self.store.read(tenant, after, limit).await?;
         assert_gapless(after, &entries)?;
         let last = entries.last().map(|entry| Last {
             position: entry.position,
             recorded_at: entry.recorded_at.timestamp_micros(),
         });
-        let models = model::all();
-        let opens = |event_type: &str| models.iter().any(|model| model.opens(event_type));
-        let readings = read_all(tenant, &entries, &self.vault, opens).await?;
-        Ok(Arc::new(Page { readings, last }))
+        Ok(Page { readings: read_all(tenant, &entries, &self.vault, opens).await?, last })
     }
 
     fn kept(&self) -> MutexGuard<'_, LruCache<(TenantId, Position, u32), Kept>> {

@@ -424,11 +424,7 @@ impl Projections {
     pub async fn rebuild(&self, tenant: TenantId, name: &str, progress: Progress<'_>) -> Result<Comparison> {
         let model = self.model(name)?;
         let which = Which { tenant, projection: model.name() };
-        let mut building = Building::begin(&self.engine, Arc::clone(model), which).await?;
-        if let Err(error) = building.fill(progress).await {
-            building.abandon().await?;
-            return Err(error);
-        }
+        let building = self.build(model, which, progress).await?;
         // No step of this process comes between the last page and the switch.
         let slot = self.slot(which);
         let mut slot = slot.lock().await;
@@ -448,15 +444,28 @@ impl Projections {
     pub async fn compare(&self, tenant: TenantId, name: &str, progress: Progress<'_>) -> Result<Comparison> {
         let model = self.model(name)?;
         let which = Which { tenant, projection: model.name() };
-        let mut building = Building::begin(&self.engine, Arc::clone(model), which).await?;
-        if let Err(error) = building.fill(progress).await {
-            building.abandon().await?;
-            return Err(error);
-        }
+        let building = self.build(model, which, progress).await?;
         let slot = self.slot(which);
         let mut slot = slot.lock().await;
         self.bring_to(&mut slot, which, model, building.position()).await;
         building.compare_only().await
+    }
+
+    /// A generation folded up to the head; nothing is left of one that meets a bad event.
+    async fn build(
+        &self,
+        model: &Arc<dyn ReadModel>,
+        which: Which,
+        progress: Progress<'_>,
+    ) -> Result<Building<'_>> {
+        let mut building = Building::begin(&self.engine, Arc::clone(model), which).await?;
+        match building.fill(progress).await {
+            Ok(()) => Ok(building),
+            Err(error) => {
+                building.abandon().await?;
+                Err(error)
+            }
+        }
     }
 
     async fn version_served(&self, which: Which) -> Result<Option<u32>> {

@@ -61,9 +61,10 @@ impl<'a> Building<'a> {
     }
 
     /// Reads and decodes what follows a position, on another core.
-    fn read_ahead(&self, after: Position) -> JoinHandle<Result<Arc<Page>>> {
-        let (tenant, pages) = (self.worker.seat.which.tenant, Arc::clone(&self.engine.pages));
-        tokio::spawn(async move { pages.read(tenant, after, PAGE).await })
+    fn read_ahead(&self, after: Position) -> JoinHandle<Result<Page>> {
+        let (model, pages) = (Arc::clone(&self.model), Arc::clone(&self.engine.pages));
+        let tenant = self.worker.seat.which.tenant;
+        tokio::spawn(async move { pages.read_for(&*model, tenant, after, PAGE).await })
     }
 
     /// How far the new rows have come.

@@ -86,8 +86,8 @@ pub struct SuspectQuery {
     pub owner: Option<Owner>,
 }
 
-/// Who may be the same as a customer and was not told apart from it, the surest first. Exact keys are not looked at: nobody is registered twice
-/// under one.
+/// Who may be the same as a customer and was not told apart from it, the surest first. Exact keys are not looked at:
+/// nobody is registered twice under one.
 pub(crate) async fn suspects(
     view: &mut View,
     id: Uuid,
