@@ -1,4 +1,5 @@
-//! What tenants have set up for themselves, folded from the log: people, declared fields, rates, calendars, what read models leave out.
+//! What tenants have set up for themselves, folded from the log: people, declared fields, rates, calendars, what read
+//! models leave out.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -174,8 +174,7 @@ impl App {
         until: Position,
     ) -> Result<ClaimDay, AppError> {
         let tag = tags::claims(rep, pool.quota_date(now));
-        let query =
-            Query { items: vec![QueryItem { types: vec!["customer.claimed".to_owned()], tags: vec![tag] }] };
+        let query = tagged("customer.claimed", tag);
         let claims = self.store.read_matching(caller.tenant, &query, 0, until, CLAIMS_PAGE).await?;
         let missed = Query::tag(tags::strikes(rep));
         let strikes = self.store.read_matching(caller.tenant, &missed, 0, until, CLAIMS_PAGE).await?;
@@ -201,8 +200,7 @@ impl App {
     ) -> Result<Option<ViewDay>, AppError> {
         let Some(limit) = pool.rules.as_ref().and_then(|rules| rules.views_per_day) else { return Ok(None) };
         let tag = tags::views(&pool.key, rep, pool.quota_date(now));
-        let query =
-            Query { items: vec![QueryItem { types: vec!["customer.viewed".to_owned()], tags: vec![tag] }] };
+        let query = tagged("customer.viewed", tag);
         // Beyond the limit it does not matter how many there are.
         let page = limit.clamp(1, VIEWS_PAGE);
         let (mut count, mut after) = (0, 0);
@@ -232,6 +230,11 @@ impl App {
         let open = held.filter(|one| takes_a_place(versions, &one.pipeline, one.version, &one.stage));
         Ok(open.map(|one| one.customer).collect())
     }
+}
+
+/// The events of a type that carry a tag.
+fn tagged(event_type: &str, tag: String) -> Query {
+    Query { items: vec![QueryItem { types: vec![event_type.to_owned()], tags: vec![tag] }] }
 }
 
 /// Whether a customer that stands there takes one of its owner's places; what no version tells of does.

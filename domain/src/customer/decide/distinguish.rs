@@ -105,17 +105,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::Owner;
     use crate::customer::decide::spec::*;
-    use crate::customer::event::{DetailsChanged, Erased, MergedInto, Registered, StagePolicy};
-
-    const OTHER: Uuid = Uuid::from_u128(0xBEEF);
-
-    fn other(rep: &str, events: impl IntoIterator<Item = CustomerEvent>) -> Customer {
-        let registered = Registered { customer: OTHER, owner: Owner::Rep(rep.to_owned()), ..registered() };
-        let all = std::iter::once(CustomerEvent::Registered(registered)).chain(events);
-        given(all).customer.unwrap()
-    }
+    use crate::customer::event::{DetailsChanged, Erased, MergedInto, StagePolicy};
 
     fn told(other: Uuid) -> CustomerEvent {
         CustomerEvent::Distinguished(Distinguished { other, reason: "two branches".to_owned().into() })

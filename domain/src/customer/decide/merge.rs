@@ -209,18 +209,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::Actor;
     use crate::customer::decide::spec::*;
-    use crate::customer::event::{Erased, Registered};
-    use crate::{Actor, Owner};
-
-    const OTHER: Uuid = Uuid::from_u128(0xBEEF);
-
-    /// Another customer with these events after its registration for a rep.
-    fn other(rep: &str, events: impl IntoIterator<Item = CustomerEvent>) -> Customer {
-        let registered = Registered { customer: OTHER, owner: Owner::Rep(rep.to_owned()), ..registered() };
-        let all = std::iter::once(CustomerEvent::Registered(registered)).chain(events);
-        given(all).customer.unwrap()
-    }
+    use crate::customer::event::Erased;
 
     fn with(stage_policy: StagePolicy) -> Merge {
         Merge { absorbed: OTHER, stage_policy, reason: None }

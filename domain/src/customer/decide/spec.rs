@@ -26,6 +26,16 @@ pub(in crate::customer) fn event_id(n: u128) -> Uuid {
     Uuid::from_u128(n)
 }
 
+/// The second customer of decisions that concern two.
+pub(in crate::customer) const OTHER: Uuid = Uuid::from_u128(0xBEEF);
+
+/// The second customer, with these events after its registration for a rep.
+pub(in crate::customer) fn other(rep: &str, events: impl IntoIterator<Item = CustomerEvent>) -> Customer {
+    let registered = Registered { customer: OTHER, owner: Owner::Rep(rep.to_owned()), ..registered() };
+    let all = std::iter::once(CustomerEvent::Registered(registered)).chain(events);
+    given(all).customer.unwrap()
+}
+
 pub(in crate::customer) fn li() -> Actor {
     Actor::new("rep:li", [Role::Rep])
 }
