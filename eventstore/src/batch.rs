@@ -44,6 +44,14 @@ pub(crate) struct Facts {
     pub(crate) keys: HashMap<Uuid, WrappedKey>,
 }
 
+impl Facts {
+    /// Notes a stored event that the condition of a request forbids.
+    pub(crate) fn conflict(&mut self, request: usize, position: Position) {
+        let known = self.conflicts.entry(request).or_default();
+        *known = position.max(*known);
+    }
+}
+
 /// A batch under decision; afterwards, what is to be written.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+use crate::instant;
 
 /// A place in a tenant's log: 1-based, gapless, in commit order. Zero stands before the first event.
 pub type Position = u64;
@@ -64,8 +67,9 @@ pub struct Entry {
     pub position: Position,
     /// When the log took it. Never decreases from one position to the next.
     pub recorded_at: DateTime<Utc>,
-    /// The CloudEvents 1.0 document in RFC 8785 canonical form, exactly as stored and hashed.
-    pub bytes: Vec<u8>,
+    /// The CloudEvents 1.0 document in RFC 8785 canonical form, exactly as stored and hashed. Entries that were read
+    /// together share their memory.
+    pub bytes: Bytes,
 }
 
 impl Entry {
@@ -93,10 +97,10 @@ pub struct Envelope<'a> {
     #[serde(borrow)]
     pub subject: Cow<'a, str>,
     /// When it happened in the business.
-    #[serde(rename = "time")]
+    #[serde(rename = "time", deserialize_with = "instant::read")]
     pub effective_at: DateTime<Utc>,
     /// When the log took it.
-    #[serde(rename = "recordedat")]
+    #[serde(rename = "recordedat", deserialize_with = "instant::read")]
     pub recorded_at: DateTime<Utc>,
     /// Its place in the tenant's log.
     pub position: Position,

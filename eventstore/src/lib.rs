@@ -33,5 +33,5 @@ pub use memory::MemoryStore;
 pub use moving::{BlindTag, Movable, Parcel};
 pub use postgres::PostgresStore;
 pub use query::{Condition, Query, QueryItem};
-pub use sqlite::{Options, SqliteStore, backup};
+pub use sqlite::{Options, SqliteStore, backup, readers};
 pub use store::{Append, Appended, Clock, EventStore, Head, Outcome, Receipt, ReceiptDraft};

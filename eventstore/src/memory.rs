@@ -138,7 +138,7 @@ impl Log {
         let leaf = event.complete(position, &instant::to_text(recorded_at), &mut bytes);
         self.frontier.push(leaf);
         self.events.push(Event {
-            entry: Entry { position, recorded_at, bytes },
+            entry: Entry { position, recorded_at, bytes: bytes.into() },
             id: event.id,
             event_type: event.event_type.to_string(),
             leaf,

@@ -170,7 +170,7 @@ async fn the_entry_is_a_canonical_cloudevent(bench: Bench) {
         r#""time":"2026-01-01T00:00:00.000000Z","type":"thing.done","typeversion":2,"via":"key:7"}"#,
     );
     let entry = bench.all().await.remove(0);
-    assert_eq!(String::from_utf8(entry.bytes.clone()).unwrap(), expected);
+    assert_eq!(String::from_utf8(entry.bytes.to_vec()).unwrap(), expected);
     // The bytes joined under the lock are those of canonicalising the whole document.
     let whole: Value = serde_json::from_slice(&entry.bytes).unwrap();
     assert_eq!(serde_json_canonicalizer::to_vec(&whole).unwrap(), entry.bytes);
@@ -194,7 +194,7 @@ async fn unicode_is_kept_byte_for_byte(bench: Bench) {
     let envelope = entry.envelope().unwrap();
     assert_eq!(envelope.actor, format!("rep:{text}"));
     assert_eq!(serde_json::from_str::<Value>(envelope.data.get()).unwrap(), json!({ text: text }));
-    assert!(String::from_utf8(entry.bytes).unwrap().contains('🦀'));
+    assert!(String::from_utf8(entry.bytes.to_vec()).unwrap().contains('🦀'));
 }
 
 async fn the_largest_entry_fits_and_one_byte_more_does_not(bench: Bench) {

@@ -155,7 +155,7 @@ async fn the_first_tenant_key_stays(bench: Bench) {
 async fn a_sealed_field_is_unreadable_in_the_log_and_opens_for_readers(bench: Bench) {
     let vault = vault(&bench);
     let entry = sealed_event(&bench, &vault, LI, "李雷").await;
-    let text = String::from_utf8(entry.bytes.clone()).unwrap();
+    let text = String::from_utf8(entry.bytes.to_vec()).unwrap();
     assert!(!text.contains("李雷") && !text.contains("$personal") && text.contains("$sealed"));
     let expected =
         json!({ "name": { "$personal": "李雷" }, "phones": [{ "$personal": { "e164": "+86" } }], "n": 1 });

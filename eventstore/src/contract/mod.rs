@@ -36,7 +36,12 @@ macro_rules! contract {
         }
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $rule() { super::$rule($crate::contract::Bench::sqlite().await).await; })+
+            async fn $rule() { super::$rule($crate::contract::Bench::sqlite(None).await).await; })+
+        }
+        // The tags of every other entry go into the index together, so that both places are always looked into.
+        mod sqlite_indexing {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $rule() { super::$rule($crate::contract::Bench::sqlite(Some(2)).await).await; })+
         }
         $crate::contract::contract_on_postgres!(postgres, Plain, $($rule),+);
         $crate::contract::contract_on_postgres!(partitioned, Partitioned, $($rule),+);
@@ -76,7 +81,8 @@ pub(crate) struct Bench {
 /// Where a store keeps what it has.
 enum Home {
     Nowhere,
-    Folder(TempDir),
+    /// With how many entries may wait for the index of tags, where that is not as usual.
+    Folder(TempDir, Option<usize>),
     Database(Database),
 }
 
@@ -92,11 +98,11 @@ impl Bench {
         Self { store, clock, ids: AtomicU64::new(1), home: Home::Nowhere }
     }
 
-    pub(crate) async fn sqlite() -> Self {
+    pub(crate) async fn sqlite(unindexed: Option<usize>) -> Self {
         let clock = Arc::new(Mutex::new(new_year()));
         let folder = tempfile::tempdir().unwrap();
-        let store = open_sqlite(&folder, &clock).await;
-        Self { store, clock, ids: AtomicU64::new(1), home: Home::Folder(folder) }
+        let store = open_sqlite(&folder, &clock, unindexed).await;
+        Self { store, clock, ids: AtomicU64::new(1), home: Home::Folder(folder, unindexed) }
     }
 
     /// `None` where there is no server.
@@ -111,7 +117,7 @@ impl Bench {
     pub(crate) fn database(&self) -> &Database {
         match &self.home {
             Home::Database(database) => database,
-            Home::Nowhere | Home::Folder(_) => panic!("the store is not in a database"),
+            Home::Nowhere | Home::Folder(..) => panic!("the store is not in a database"),
         }
     }
 
@@ -122,7 +128,9 @@ impl Bench {
         }
         match &self.home {
             Home::Nowhere => {}
-            Home::Folder(folder) => self.store = open_sqlite(folder, &self.clock).await,
+            Home::Folder(folder, unindexed) => {
+                self.store = open_sqlite(folder, &self.clock, *unindexed).await;
+            }
             Home::Database(database) => self.store = database.open(clock_of(&self.clock)).await,
         }
     }
@@ -208,9 +216,15 @@ fn clock_of(clock: &Arc<Mutex<DateTime<Utc>>>) -> Clock {
     Arc::new(move || *clock.lock().unwrap())
 }
 
-async fn open_sqlite(folder: &TempDir, clock: &Arc<Mutex<DateTime<Utc>>>) -> Arc<SqliteStore> {
+async fn open_sqlite(
+    folder: &TempDir,
+    clock: &Arc<Mutex<DateTime<Utc>>>,
+    unindexed: Option<usize>,
+) -> Arc<SqliteStore> {
     let file = folder.path().join("log.db");
-    SqliteStore::open(file.to_str().unwrap(), Options::new(clock_of(clock))).await.unwrap()
+    let mut options = Options::new(clock_of(clock));
+    options.unindexed = unindexed.unwrap_or(options.unindexed);
+    SqliteStore::open(file.to_str().unwrap(), options).await.unwrap()
 }
 
 pub(crate) fn appended(outcome: Result<Outcome, StoreError>) -> Appended {

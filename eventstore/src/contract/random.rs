@@ -143,7 +143,7 @@ proptest! {
     fn sqlite_does_what_the_model_does(steps in proptest::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (model, sqlite) = (Bench::memory(), Bench::sqlite().await);
+            let (model, sqlite) = (Bench::memory(), Bench::sqlite(Some(3)).await);
             for step in &steps {
                 assert_eq!(take(&model, step).await, take(&sqlite, step).await, "after {step:?}");
             }

@@ -135,7 +135,7 @@ async fn adopt_entries(
             .bind(labels.iter().map(|label| label.event_type.as_str()).collect::<Vec<_>>())
             .bind(entries.iter().map(|entry| instant::to_micros(entry.recorded_at)).collect::<Vec<_>>())
             .bind(labels.iter().map(|label| label.leaf.as_slice()).collect::<Vec<_>>())
-            .bind(entries.iter().map(|entry| entry.bytes.as_slice()).collect::<Vec<_>>())
+            .bind(entries.iter().map(|entry| &entry.bytes[..]).collect::<Vec<_>>())
             .execute(&mut *connection)
             .await?;
     }

@@ -34,7 +34,7 @@ pub(super) fn entry(row: &PgRow) -> Result<Entry, StoreError> {
     Ok(Entry {
         position: natural(row, "position")?,
         recorded_at: instant(row, "recorded_at")?,
-        bytes: get(row, "entry")?,
+        bytes: get::<Vec<u8>>(row, "entry")?.into(),
     })
 }
 

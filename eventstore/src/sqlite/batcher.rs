@@ -4,26 +4,38 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sqlx::Connection;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::Transaction;
+use sqlx::sqlite::{Sqlite, SqliteConnection};
 
-use super::{Failure, facts, moving, write};
+use super::tail::{Ends, Tagged, Tails};
+use super::{Failure, facts, moving, row, write};
 use crate::batch::Batch;
 use crate::moving::Arrival;
 use crate::prepare::Request;
 use crate::queue::{Answer, Asked, Job, Queue};
 use crate::watchers::Watchers;
-use crate::{Clock, Outcome, StoreError, TenantId};
+use crate::{Clock, Outcome, Position, StoreError, TenantId};
 
 /// How often an append is begun anew when another process holds the write lock beyond the busy timeout.
 const BUSY_ATTEMPTS: u32 = 3;
+
+const BEHIND: &str = "SELECT tenant_id FROM log_head WHERE indexed < position ORDER BY tenant_id";
 
 pub(super) struct Batcher {
     pub(super) jobs: Queue,
     pub(super) connection: SqliteConnection,
     pub(super) clock: Clock,
     pub(super) watchers: Arc<Watchers>,
+    pub(super) tails: Arc<Tails>,
     /// Why nothing is acknowledged any more.
     pub(super) poison: Option<String>,
+}
+
+/// A log that has grown: up to where, and by what.
+struct Moved {
+    tenant: TenantId,
+    position: Position,
+    tags: Vec<Tagged>,
 }
 
 /// How each tenant's requests ended, in their order.
@@ -52,6 +64,9 @@ impl Batcher {
                 }
                 Job::Close => self.jobs.close(),
             }
+        }
+        if let Err(failure) = self.index_all().await {
+            tracing::warn!(?failure, "the tags of the last entries stay outside of their index");
         }
         if let Err(error) = self.connection.close().await {
             tracing::warn!(%error, "closing the log's connection failed");
@@ -92,35 +107,45 @@ impl Batcher {
     /// One transaction for every tenant in the batch. A crash before its commit leaves nothing behind, a crash
     /// after it leaves everything, with the receipts to tell the callers that were not answered.
     async fn transaction(&mut self, waiting: &[(TenantId, Vec<Asked>)]) -> Result<Outcomes, Failure> {
-        let (mut outcomes, mut moved) = (Vec::with_capacity(waiting.len()), Vec::new());
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        for (tenant, group) in waiting {
-            let requests: Vec<&Request> = group.iter().map(|(request, _)| request).collect();
-            let facts = facts::gather(&mut transaction, *tenant, &requests).await?;
-            let mut batch = Batch::new(facts, (self.clock)());
-            let decided = requests.iter().enumerate().map(|(number, request)| batch.decide(number, request));
-            outcomes.push(decided.collect());
-            if !batch.is_empty() {
-                write::write(&mut transaction, *tenant, &batch).await?;
-                moved.push((*tenant, batch.head().position(), batch.staged().len() as u64));
-            }
-        }
+        let (outcomes, moved) = match write_all(&mut transaction, waiting, &self.tails, &self.clock).await {
+            Ok(written) => written,
+            Err(failure) => return Err(undone(transaction, failure).await),
+        };
         if moved.is_empty() {
             transaction.rollback().await?;
         } else {
             transaction.commit().await.map_err(|error| Failure::Unknown(error.to_string()))?;
         }
-        self.announce(&moved);
+        self.announce(moved);
         Ok(outcomes)
     }
 
-    fn announce(&self, moved: &[(TenantId, u64, u64)]) {
-        let events: u64 = moved.iter().map(|(_, _, count)| count).sum();
-        metrics::counter!("waymark_events_appended_total").increment(events);
+    fn announce(&self, moved: Vec<Moved>) {
+        let events: usize = moved.iter().map(|moved| moved.tags.len()).sum();
+        metrics::counter!("waymark_events_appended_total").increment(events as u64);
         metrics::histogram!("waymark_append_batch_events").record(events as f64);
-        for (tenant, position, _) in moved {
-            self.watchers.moved(*tenant, *position);
+        for Moved { tenant, position, tags } in moved {
+            self.tails.committed(tenant, position - tags.len() as u64, tags);
+            self.watchers.moved(tenant, position);
         }
+    }
+
+    /// Brings the index of tags up to the end of each log, so that a closed file holds nothing back.
+    async fn index_all(&mut self) -> Result<(), Failure> {
+        self.check_poison()?;
+        let behind = sqlx::query(BEHIND).fetch_all(&mut self.connection).await?;
+        for found in &behind {
+            let tenant = TenantId(row::uuid(found, "tenant_id")?);
+            let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+            let (head, indexed) = facts::head(&mut transaction, tenant).await?;
+            let ends = Ends { position: head.position(), indexed };
+            let rows = self.tails.rows(&mut transaction, tenant, ends).await?;
+            write::insert_tags(&mut transaction, tenant, rows.unwrap_or_default()).await?;
+            write::put_head(&mut transaction, tenant, &head, head.position()).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
     }
 
     async fn tenant_key(&mut self, tenant: TenantId, candidate: &[u8]) -> Result<Vec<u8>, Failure> {
@@ -141,7 +166,10 @@ impl Batcher {
     async fn adopt(&mut self, tenant: TenantId, arrival: &Arrival) -> Result<(), Failure> {
         self.check_poison()?;
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        let head = moving::adopt(&mut transaction, tenant, arrival).await?;
+        let head = match moving::adopt(&mut transaction, tenant, arrival).await {
+            Ok(head) => head,
+            Err(failure) => return Err(undone(transaction, failure).await),
+        };
         transaction.commit().await.map_err(|error| Failure::Unknown(error.to_string()))?;
         self.watchers.moved(tenant, head.position());
         Ok(())
@@ -178,5 +206,38 @@ impl Batcher {
                 StoreError::Poisoned(self.poison.get_or_insert(what).clone())
             }
         }
+    }
+}
+
+/// Decides and writes what waits, tenant by tenant. Answers with the outcomes, and which logs have grown.
+async fn write_all(
+    transaction: &mut SqliteConnection,
+    waiting: &[(TenantId, Vec<Asked>)],
+    tails: &Tails,
+    clock: &Clock,
+) -> Result<(Outcomes, Vec<Moved>), Failure> {
+    let (mut outcomes, mut moved) = (Vec::with_capacity(waiting.len()), Vec::new());
+    for &(tenant, ref group) in waiting {
+        let requests: Vec<&Request> = group.iter().map(|(request, _)| request).collect();
+        let (facts, indexed) = facts::gather(transaction, tenant, tails, &requests).await?;
+        let mut batch = Batch::new(facts, clock());
+        let decided = requests.iter().enumerate().map(|(number, request)| batch.decide(number, request));
+        outcomes.push(decided.collect());
+        if !batch.is_empty() {
+            let indexing = tails.indexing(tenant, indexed, &batch);
+            write::write(transaction, tenant, &batch, indexing).await?;
+            moved.push(Moved { tenant, position: batch.head().position(), tags: Tagged::all(&batch) });
+        }
+    }
+    Ok((outcomes, moved))
+}
+
+/// Rolls back what failed. A full disk makes SQLite roll back by itself, which the driver does not notice: a transaction
+/// is begun then for it to roll back, and refused where there still is one.
+async fn undone(mut transaction: Transaction<'_, Sqlite>, failure: Failure) -> Failure {
+    sqlx::raw_sql("BEGIN").execute(&mut *transaction).await.ok();
+    match transaction.rollback().await {
+        Ok(()) => failure,
+        Err(error) => Failure::Unknown(error.to_string()),
     }
 }

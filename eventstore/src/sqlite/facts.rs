@@ -4,6 +4,7 @@ use serde::Serialize;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::tail::{Ends, Known, Tails};
 use super::{Failure, hex, row};
 use crate::batch::{Facts, LogHead};
 use crate::prepare::Request;
@@ -21,42 +22,73 @@ const FACTS: &str = concat!(
 );
 const HEAD: &str = include_str!("head.sql");
 
-/// Gathers the facts for these requests of one tenant. The caller holds the write lock.
+/// Gathers the facts for these requests of one tenant, and says where the index of tags ends. The caller holds the write
+/// lock.
 pub(super) async fn gather(
     connection: &mut SqliteConnection,
     tenant: TenantId,
+    tails: &Tails,
     requests: &[&Request],
-) -> Result<Facts, Failure> {
+) -> Result<(Facts, Position), Failure> {
     let conditions = Conditions::of(requests);
-    let events = requests.iter().flat_map(|request| &request.events);
-    let keys = requests.iter().flat_map(|request| &request.new_keys);
-    let tenant = tenant.0.as_bytes().as_slice();
-    let rows = sqlx::query(FACTS)
-        .bind(tenant)
-        .bind(list(requests.iter().filter_map(|request| Some(&request.receipt.as_ref()?.command_id))))
-        .bind(tenant)
-        .bind(list(events.map(|event| hex(event.id))))
-        .bind(tenant)
-        .bind(list(keys.map(|key| hex(key.subject))))
-        .bind(tenant)
-        .bind(tenant)
-        .bind(list(&conditions.by_tag))
-        .bind(list(&conditions.by_type))
-        .bind(tenant)
-        .fetch_all(connection)
-        .await?;
-    let mut facts = Facts::default();
-    for found in &rows {
-        learn(&mut facts, found)?;
+    let mut known = tails.known(tenant);
+    loop {
+        let (mut facts, indexed) = ask(connection, tenant, requests, &conditions, known).await?;
+        let ends = Ends { position: facts.head.position(), indexed };
+        if known.is_some_and(|known| known.ends != ends) {
+            // Another process has written meanwhile: everything is asked.
+            known = None;
+            continue;
+        }
+        conditions.learn_unbounded(&mut facts);
+        for (request, position) in tails.conflicts(connection, tenant, ends, requests).await? {
+            facts.conflict(request, position);
+        }
+        return Ok((facts, indexed));
     }
-    conditions.learn_unbounded(&mut facts);
-    Ok(facts)
 }
 
-/// The tenant's head row, or the head of an empty log.
-pub(super) async fn head(connection: &mut SqliteConnection, tenant: TenantId) -> Result<LogHead, Failure> {
+/// Asks the database, but for what is known to be outside of the index of tags.
+async fn ask(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+    requests: &[&Request],
+    conditions: &Conditions<'_>,
+    known: Option<Known>,
+) -> Result<(Facts, Position), Failure> {
+    let asked = |by_tag: &&ByTag<'_>| known.is_none_or(|known| by_tag.1 < known.all_after);
+    let events = requests.iter().flat_map(|request| &request.events);
+    let keys = requests.iter().flat_map(|request| &request.new_keys);
+    let id = tenant.0.as_bytes().as_slice();
+    let rows = sqlx::query(FACTS)
+        .bind(id)
+        .bind(list(requests.iter().filter_map(|request| Some(&request.receipt.as_ref()?.command_id))))
+        .bind(id)
+        .bind(list(events.map(|event| hex(event.id))))
+        .bind(id)
+        .bind(list(keys.map(|key| hex(key.subject))))
+        .bind(id)
+        .bind(id)
+        .bind(list(conditions.by_tag.iter().filter(asked)))
+        .bind(list(&conditions.by_type))
+        .bind(id)
+        .fetch_all(connection)
+        .await?;
+    let (mut facts, mut indexed) = (Facts::default(), 0);
+    for found in &rows {
+        learn(&mut facts, &mut indexed, found)?;
+    }
+    Ok((facts, indexed))
+}
+
+/// The tenant's head row and where the index of tags ends, or those of an empty log.
+pub(super) async fn head(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+) -> Result<(LogHead, Position), Failure> {
     let found = sqlx::query(HEAD).bind(tenant.0.as_bytes().as_slice()).fetch_optional(connection).await?;
-    found.as_ref().map_or_else(|| Ok(LogHead::default()), |found| Ok(row::head(found)?))
+    let Some(found) = found else { return Ok((LogHead::default(), 0)) };
+    Ok((row::head(&found)?, row::natural(&found, "indexed")?))
 }
 
 /// A list that a statement takes apart with `json_each`.
@@ -65,9 +97,9 @@ pub(super) fn list<T: Serialize>(items: impl IntoIterator<Item = T>) -> String {
     serde_json::to_string(&items.into_iter().collect::<Vec<_>>()).unwrap_or_default()
 }
 
-fn learn(facts: &mut Facts, found: &SqliteRow) -> Result<(), Failure> {
+fn learn(facts: &mut Facts, indexed: &mut Position, found: &SqliteRow) -> Result<(), Failure> {
     match found.try_get("fact")? {
-        "head" => facts.head = row::head(found)?,
+        "head" => (facts.head, *indexed) = (row::head(found)?, row::natural(found, "indexed")?),
         "receipt" => drop(facts.receipts.insert(found.try_get("command_id")?, row::receipt(found)?)),
         "id" => drop(facts.taken_ids.insert(row::uuid(found, "id")?)),
         "key" => {
@@ -76,9 +108,7 @@ fn learn(facts: &mut Facts, found: &SqliteRow) -> Result<(), Failure> {
         }
         _ => {
             let request = usize::try_from(row::natural(found, "request")?).unwrap_or(usize::MAX);
-            let position = row::natural(found, "position")?;
-            let known = facts.conflicts.entry(request).or_default();
-            *known = position.max(*known);
+            facts.conflict(request, row::natural(found, "position")?);
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::read::clamped;
+use super::read::{self, clamped};
 use super::{SqliteStore, row, unavailable};
 use crate::ledger::{Hash, LedgerStore, Record, StoredHead, TagRecord, Tile};
 use crate::queue::Job;
@@ -54,6 +54,8 @@ impl LedgerStore for SqliteStore {
         after: Position,
         until: Position,
     ) -> Result<Vec<TagRecord>, StoreError> {
+        let mut newest = self.newest_tags(tenant).await?;
+        newest.retain(|record| record.position > after && record.position <= until);
         let rows = sqlx::query(TAGS)
             .bind(tenant.0.as_bytes().as_slice())
             .bind(clamped(after))
@@ -61,7 +63,7 @@ impl LedgerStore for SqliteStore {
             .fetch_all(self.read_pool())
             .await
             .map_err(unavailable)?;
-        rows.iter().map(tag).collect()
+        joined(&rows, newest)
     }
 
     async fn tags_by_tag(
@@ -70,6 +72,8 @@ impl LedgerStore for SqliteStore {
         (after, position): (&str, Position),
         limit: u32,
     ) -> Result<Vec<TagRecord>, StoreError> {
+        let mut newest = self.newest_tags(tenant).await?;
+        newest.retain(|record| (record.tag.as_str(), record.position) > (after, position));
         let rows = sqlx::query(TAGS_BY_TAG)
             .bind(tenant.0.as_bytes().as_slice())
             .bind(after)
@@ -78,7 +82,9 @@ impl LedgerStore for SqliteStore {
             .fetch_all(self.read_pool())
             .await
             .map_err(unavailable)?;
-        rows.iter().map(tag).collect()
+        let mut tags = joined(&rows, newest)?;
+        tags.truncate(limit as usize);
+        Ok(tags)
     }
 
     async fn leaf_hashes(
@@ -137,6 +143,30 @@ impl LedgerStore for SqliteStore {
         let latest = sqlx::query_scalar(LATEST_CHECKPOINT).bind(tenant.0.as_bytes().as_slice());
         latest.fetch_optional(self.read_pool()).await.map_err(unavailable)
     }
+}
+
+impl SqliteStore {
+    /// The tags that are not in the index yet. The index is asked afterwards, so that nothing is missed.
+    async fn newest_tags(&self, tenant: TenantId) -> Result<Vec<TagRecord>, StoreError> {
+        let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
+        loop {
+            let ends = read::ends(&mut connection, tenant).await?;
+            if let Some(rows) = self.tails.rows(&mut connection, tenant, ends).await? {
+                let record = |(position, event_type, tag, _)| TagRecord { position, event_type, tag };
+                return Ok(rows.into_iter().map(record).collect());
+            }
+        }
+    }
+}
+
+/// Tags of the index and those outside of it, by tag, each once.
+fn joined(rows: &[SqliteRow], mut tags: Vec<TagRecord>) -> Result<Vec<TagRecord>, StoreError> {
+    for found in rows {
+        tags.push(tag(found)?);
+    }
+    tags.sort_unstable_by(|a, b| (&a.tag, a.position).cmp(&(&b.tag, b.position)));
+    tags.dedup();
+    Ok(tags)
 }
 
 fn tag(found: &SqliteRow) -> Result<TagRecord, StoreError> {

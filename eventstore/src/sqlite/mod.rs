@@ -8,12 +8,14 @@ mod moving;
 mod open;
 mod read;
 mod row;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod write;
 
 use std::fmt::Display;
 use std::fmt::Write;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,6 +29,10 @@ use crate::watchers::Watchers;
 use crate::{Clock, Position, StoreError};
 pub use backup::backup;
 use batcher::Batcher;
+use tail::Tails;
+
+/// The most connections that read a file at the same time.
+const MOST_READERS: u32 = 8;
 
 /// How a store is opened.
 #[derive(Clone)]
@@ -37,13 +43,23 @@ pub struct Options {
     pub queue: usize,
     /// How many connections read at the same time.
     pub read_connections: u32,
+    /// How many entries of a tenant may wait until their tags go into the index together.
+    pub unindexed: usize,
+}
+
+/// How many connections are worth reading a SQLite file at the same time: each has a thread and memory of its own, and
+/// one more than there are cores can make use of it.
+#[must_use]
+pub fn readers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    u32::try_from(cores + 1).unwrap_or(MOST_READERS).min(MOST_READERS)
 }
 
 impl Options {
     /// The ordinary settings, with this clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, queue: 4_096, read_connections: 4 }
+        Self { clock, queue: 4_096, read_connections: readers(), unindexed: 4_096 }
     }
 }
 
@@ -53,6 +69,7 @@ pub struct SqliteStore {
     jobs: mpsc::Sender<Job>,
     reads: SqlitePool,
     watchers: Arc<Watchers>,
+    tails: Arc<Tails>,
     batcher: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -76,15 +93,17 @@ impl SqliteStore {
         let reads = open::readers(&file, options.read_connections).await?;
         let (jobs, received) = Queue::new(options.queue);
         let watchers = Arc::new(Watchers::default());
+        let tails = Arc::new(Tails::new(options.unindexed));
         let batcher = Batcher {
             jobs: received,
             connection,
             clock: options.clock,
             watchers: Arc::clone(&watchers),
+            tails: Arc::clone(&tails),
             poison: None,
         };
         let batcher = Mutex::new(Some(tokio::spawn(batcher.run())));
-        let store = Arc::new(Self { file, jobs, reads, watchers, batcher });
+        let store = Arc::new(Self { file, jobs, reads, watchers, tails, batcher });
         for (tenant, position) in store.heads().await? {
             store.watchers.moved(tenant, position);
         }

@@ -24,7 +24,6 @@ const KEYS: &str = "SELECT subject, key_id, wrapped, destroyed FROM data_key \
 const CHECKPOINTS: &str = "SELECT size, note FROM checkpoint WHERE tenant_id = ?1 ORDER BY size";
 const TENANT_KEY: &str = "SELECT wrapped FROM tenant_key WHERE tenant_id = ?1";
 const ADOPT_EVENTS: &str = include_str!("adopt_events.sql");
-const ADOPT_TAGS: &str = include_str!("adopt_tags.sql");
 const ADOPT_RECEIPTS: &str = include_str!("adopt_receipts.sql");
 const ADOPT_KEYS: &str = include_str!("adopt_keys.sql");
 
@@ -111,23 +110,23 @@ pub(super) async fn adopt(
     tenant: TenantId,
     arrival: &Arrival,
 ) -> Result<LogHead, Failure> {
-    let head = facts::head(connection, tenant).await?;
+    let (head, indexed) = facts::head(connection, tenant).await?;
     let grown = arrival.onto(&head)?;
     let id = tenant.0.as_bytes().as_slice();
     let bytes: Vec<u8> =
         arrival.parcel.entries.iter().flat_map(|entry| entry.bytes.iter().copied()).collect();
     sqlx::query(ADOPT_EVENTS).bind(id).bind(bytes).bind(entries(arrival)).execute(&mut *connection).await?;
-    let tags = list(
-        arrival
-            .tags()
-            .map(|(position, event_type, tag, subject)| (position, event_type, tag, subject.map(hex))),
-    );
-    sqlx::query(ADOPT_TAGS).bind(id).bind(tags).execute(&mut *connection).await?;
+    let tags = arrival.tags().map(|(position, event_type, tag, subject)| {
+        (position, event_type.to_owned(), tag.to_owned(), subject.map(hex))
+    });
+    write::insert_tags(connection, tenant, tags.collect()).await?;
     sqlx::query(ADOPT_RECEIPTS).bind(id).bind(receipts(arrival)).execute(&mut *connection).await?;
     sqlx::query(ADOPT_KEYS).bind(id).bind(keys(arrival)).execute(&mut *connection).await?;
     write::erase(connection, tenant, &arrival.erased()).await?;
     write::write_tiles(connection, tenant, head.position(), &arrival.leaves()).await?;
-    write::put_head(connection, tenant, &grown).await?;
+    // What stood outside of the index still does.
+    let indexed = if indexed == head.position() { grown.position() } else { indexed };
+    write::put_head(connection, tenant, &grown, indexed).await?;
     Ok(grown)
 }
 

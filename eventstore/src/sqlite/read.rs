@@ -7,6 +7,7 @@ use sqlx::{QueryBuilder, Sqlite};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::tail::Ends;
 use super::{Failure, SqliteStore, facts, hex, row, unavailable};
 use crate::batch::LogHead;
 use crate::prepare::Request;
@@ -17,12 +18,12 @@ use crate::{
     instant,
 };
 
-const PAGE: &str = "SELECT position, recorded_at, entry FROM event \
-    WHERE tenant_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
+const PAGE: &str = include_str!("page.sql");
 const RECEIPT: &str = "SELECT digest, outcome, first_position, count, recorded_at FROM receipt \
     WHERE tenant_id = ?1 AND command_id = ?2";
 const POSITION_AT: &str = include_str!("position_at.sql");
 const DATA_KEYS: &str = include_str!("keys_known.sql");
+const ENDS: &str = "SELECT position, indexed FROM log_head WHERE tenant_id = ?1";
 const HEADS: &str = "SELECT tenant_id, position FROM log_head WHERE position > 0 ORDER BY tenant_id";
 
 #[async_trait]
@@ -33,14 +34,8 @@ impl EventStore for SqliteStore {
     }
 
     async fn read(&self, tenant: TenantId, after: Position, limit: u32) -> Result<Vec<Entry>, StoreError> {
-        let rows = sqlx::query(PAGE)
-            .bind(tenant.0.as_bytes().as_slice())
-            .bind(clamped(after))
-            .bind(limit)
-            .fetch_all(self.read_pool())
-            .await
-            .map_err(unavailable)?;
-        rows.iter().map(row::entry).collect()
+        let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
+        page(&mut connection, tenant, after, limit).await
     }
 
     async fn read_matching(
@@ -55,9 +50,19 @@ impl EventStore for SqliteStore {
         if alternatives.is_empty() {
             return Ok(Vec::new());
         }
-        let mut sql = matching_sql(tenant, &alternatives, after, until, limit);
-        let rows = sql.build().fetch_all(self.read_pool()).await.map_err(unavailable)?;
-        rows.iter().map(row::entry).collect()
+        let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
+        let connection: &mut SqliteConnection = &mut connection;
+        loop {
+            let ends = ends(connection, tenant).await?;
+            let until = until.min(ends.position);
+            let range = (after, until, limit as usize);
+            // The index is asked after the tail, so that nothing that was put into it meanwhile is missed.
+            if let Some(newest) = self.tails.matching(connection, tenant, ends, &alternatives, range).await? {
+                let range = Range { tenant, after: clamped(after), until: clamped(until), limit };
+                let mut sql = matching_sql(&alternatives, &newest, &range);
+                return row::entries(&sql.build().fetch_one(connection).await.map_err(unavailable)?);
+            }
+        }
     }
 
     async fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {
@@ -128,7 +133,7 @@ impl SqliteStore {
     pub(super) async fn log_head(&self, tenant: TenantId) -> Result<LogHead, StoreError> {
         let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
         let connection: &mut SqliteConnection = &mut connection;
-        facts::head(connection, tenant).await.map_err(|failure| match failure {
+        facts::head(connection, tenant).await.map(|(head, _)| head).map_err(|failure| match failure {
             Failure::Unchanged(error) => error,
             Failure::Busy(what) | Failure::Unknown(what) => StoreError::Unavailable(what),
         })
@@ -150,23 +155,46 @@ fn alternatives(query: &Query) -> Vec<QueryItem> {
     alternatives
 }
 
-/// The first `limit` positions of each alternative, and of those together the first `limit` entries.
-fn matching_sql(
+/// The entries after a position, at most so many.
+pub(super) async fn page(
+    connection: &mut SqliteConnection,
     tenant: TenantId,
-    alternatives: &[QueryItem],
     after: Position,
-    until: Position,
     limit: u32,
-) -> QueryBuilder<Sqlite> {
-    let range = Range { tenant, after: clamped(after), until: clamped(until), limit };
-    let mut sql = QueryBuilder::new("SELECT position, recorded_at, entry FROM event WHERE tenant_id = ");
-    sql.push_bind(tenant.0.as_bytes().to_vec()).push(" AND position IN (");
-    for (number, item) in alternatives.iter().enumerate() {
-        sql.push(if number == 0 { "SELECT position FROM (" } else { " UNION SELECT position FROM (" });
-        push_alternative(&mut sql, item, &range);
+) -> Result<Vec<Entry>, StoreError> {
+    let page = sqlx::query(PAGE)
+        .bind(tenant.0.as_bytes().as_slice())
+        .bind(clamped(after))
+        .bind(limit)
+        .fetch_one(connection)
+        .await
+        .map_err(unavailable)?;
+    row::entries(&page)
+}
+
+/// Where a tenant's log and the index of its tags end now.
+pub(super) async fn ends(connection: &mut SqliteConnection, tenant: TenantId) -> Result<Ends, StoreError> {
+    let found = sqlx::query(ENDS).bind(tenant.0.as_bytes().as_slice()).fetch_optional(connection).await;
+    let Some(found) = found.map_err(unavailable)? else { return Ok(Ends { position: 0, indexed: 0 }) };
+    Ok(Ends { position: row::natural(&found, "position")?, indexed: row::natural(&found, "indexed")? })
+}
+
+/// The first positions of each alternative and those of the newest entries, and of these together the first entries, in
+/// one row as in `page.sql`.
+fn matching_sql(alternatives: &[QueryItem], newest: &[Position], range: &Range) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(
+        "SELECT json_group_array(json_array(position, recorded_at, octet_length(entry))) AS labels, \
+         CAST(group_concat(CAST(entry AS TEXT), '') AS BLOB) AS entries \
+         FROM (SELECT position, recorded_at, entry FROM event WHERE tenant_id = ",
+    );
+    sql.push_bind(range.tenant.0.as_bytes().to_vec()).push(" AND position IN (");
+    sql.push("SELECT n.value FROM json_each(").push_bind(facts::list(newest)).push(") AS n");
+    for item in alternatives {
+        sql.push(" UNION SELECT position FROM (");
+        push_alternative(&mut sql, item, range);
         sql.push(")");
     }
-    sql.push(") ORDER BY position LIMIT ").push_bind(limit);
+    sql.push(") ORDER BY position LIMIT ").push_bind(range.limit).push(")");
     sql
 }
 

@@ -1,5 +1,6 @@
 //! Reads rows, and says where the log is damaged when one does not hold what was written.
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -9,7 +10,7 @@ use super::unavailable;
 use crate::batch::LogHead;
 use crate::ledger::{Frontier, Hash};
 use crate::vault::WrappedKey;
-use crate::{Entry, Receipt, StoreError, instant};
+use crate::{Entry, Position, Receipt, StoreError, instant};
 
 pub(super) fn natural(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
     let value: i64 = row.try_get(column).map_err(unavailable)?;
@@ -33,8 +34,27 @@ pub(super) fn entry(row: &SqliteRow) -> Result<Entry, StoreError> {
     Ok(Entry {
         position: natural(row, "position")?,
         recorded_at: instant(row, "recorded_at")?,
-        bytes: blob(row, "entry")?.to_vec(),
+        bytes: Bytes::copy_from_slice(blob(row, "entry")?),
     })
+}
+
+/// Entries that stand in one row: their bytes one after the other, and `[position, instant, length]` of each.
+pub(super) fn entries(row: &SqliteRow) -> Result<Vec<Entry>, StoreError> {
+    let labels: &str = row.try_get("labels").map_err(unavailable)?;
+    let labels: Vec<(Position, i64, usize)> = serde_json::from_str(labels).map_err(unavailable)?;
+    let bytes: Option<&[u8]> = row.try_get("entries").map_err(unavailable)?;
+    let mut rest = Bytes::copy_from_slice(bytes.unwrap_or_default());
+    let mut entries = Vec::with_capacity(labels.len());
+    for (position, recorded_at, length) in labels {
+        let damaged = |what: &str| StoreError::Damaged { position, what: what.to_owned() };
+        if length > rest.len() {
+            return Err(damaged("unreadable entry"));
+        }
+        let recorded_at =
+            instant::from_micros(recorded_at).ok_or_else(|| damaged("unreadable recorded_at"))?;
+        entries.push(Entry { position, recorded_at, bytes: rest.split_to(length) });
+    }
+    Ok(entries)
 }
 
 pub(super) fn head(row: &SqliteRow) -> Result<LogHead, StoreError> {

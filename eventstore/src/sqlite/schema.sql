@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS log_head (
     frontier    BLOB    NOT NULL,
     root        BLOB    NOT NULL,
     erasures    INTEGER NOT NULL,
+    indexed     INTEGER NOT NULL,
     PRIMARY KEY (tenant_id)
 ) WITHOUT ROWID;
 
@@ -25,7 +26,8 @@ CREATE TABLE IF NOT EXISTS event (
 );
 CREATE INDEX IF NOT EXISTS event_by_type ON event (tenant_id, type, position);
 
--- What events are found by. A blind tag names the subject whose erasure deletes it.
+-- What events are found by: blind tags of all of them, other tags of those up to log_head.indexed, beyond which the
+-- entries themselves tell. A blind tag names the subject whose erasure deletes it.
 CREATE TABLE IF NOT EXISTS event_tag (
     tenant_id     BLOB    NOT NULL,
     tag           TEXT    NOT NULL,

@@ -228,7 +228,10 @@ async fn after_tampering(sql: &str) -> Verdict {
     let file = File::new();
     let store = file.open().await;
     appended(store.append(file.appends(300)).await);
+    // Closed, the file holds every tag in its index.
+    store.close().await;
     file.sql(sql).await;
+    let store = file.open().await;
     verify(&*store, TENANT, &Trust::default(), &mut |_, _| {}).await.unwrap()
 }
 
@@ -276,7 +279,7 @@ async fn an_entry_forged_together_with_its_hash_does_not_fit_the_tree() {
     let store = file.open().await;
     appended(store.append(file.appends(300)).await);
     let record = crate::ledger::LedgerStore::records(&*store, TENANT, 279, 1).await.unwrap().remove(0);
-    let forged = String::from_utf8(record.entry.bytes).unwrap().replace("rep:li", "rep:xi");
+    let forged = String::from_utf8(record.entry.bytes.to_vec()).unwrap().replace("rep:li", "rep:xi");
     let leaf = super::bytes_hex(&crate::ledger::leaf_hash(forged.as_bytes()));
     let entry = super::bytes_hex(forged.as_bytes());
     file.sql(&format!(
@@ -310,10 +313,88 @@ async fn entries_beyond_the_head_are_noticed() {
 async fn a_file_of_a_newer_layout_is_not_opened() {
     let file = File::new();
     file.open().await.close().await;
-    file.sql("PRAGMA user_version = 2").await;
+    file.sql("PRAGMA user_version = 3").await;
     let options = Options::new(Arc::new(new_year));
     let refused = SqliteStore::open(file.path().to_str().unwrap(), options).await.err();
-    assert!(matches!(refused, Some(StoreError::Unavailable(what)) if what.contains("layout 2")));
+    assert!(matches!(refused, Some(StoreError::Unavailable(what)) if what.contains("layout 3")));
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_layout_is_brought_forward() {
+    let file = File::new();
+    let store = file.open().await;
+    appended(store.append(file.append(&["a"])).await);
+    store.close().await;
+    file.sql("ALTER TABLE log_head DROP COLUMN indexed; PRAGMA user_version = 1").await;
+    let store = file.open().await;
+    assert_eq!(conflict_at(&store.append(file.guarded("a")).await), 1);
+    appended(store.append(file.append(&["a"])).await);
+    assert_eq!(positions(&*store, "a").await, [1, 2]);
+    assert!(matches!(verify_all(&*store).await, Verdict::Sound(report) if report.tags == 2));
+}
+
+/// Where a tag is found.
+async fn positions(store: &SqliteStore, tag: &str) -> Vec<u64> {
+    let found = store.read_matching(TENANT, &Query::tag(tag), 0, u64::MAX, 100).await.unwrap();
+    found.iter().map(|entry| entry.position).collect()
+}
+
+async fn verify_all(store: &SqliteStore) -> Verdict {
+    verify(store, TENANT, &Trust::default(), &mut |_, _| {}).await.unwrap()
+}
+
+/// How many rows the index of tags has.
+async fn indexed(store: &SqliteStore) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM event_tag").fetch_one(store.read_pool()).await.unwrap()
+}
+
+#[tokio::test]
+async fn tags_outside_of_the_index_survive_a_process_that_ends_without_a_word() {
+    let file = File::new();
+    let store = file.open().await;
+    for tag in ["a", "b", "a"] {
+        appended(store.append(file.append(&[tag])).await);
+    }
+    assert_eq!(indexed(&store).await, 0);
+    let after_the_crash = file.open().await;
+    assert_eq!(positions(&after_the_crash, "a").await, [1, 3]);
+    assert_eq!(conflict_at(&after_the_crash.append(file.guarded("b")).await), 2);
+    assert!(matches!(verify_all(&after_the_crash).await, Verdict::Sound(report) if report.tags == 3));
+}
+
+#[tokio::test]
+async fn what_another_process_appends_is_found_by_its_tags_and_forbidden_by_conditions() {
+    let file = File::new();
+    let (one, other) = (file.open().await, file.open().await);
+    for round in 0..3 {
+        appended(one.append(file.append(&["a"])).await);
+        appended(other.append(file.append(&["b"])).await);
+        assert_eq!(conflict_at(&other.append(file.guarded("a")).await), 2 * round + 1);
+        assert_eq!(conflict_at(&one.append(file.guarded("b")).await), 2 * round + 2);
+    }
+    assert_eq!((positions(&one, "b").await, positions(&other, "a").await), (vec![2, 4, 6], vec![1, 3, 5]));
+    // The one that closes puts everything into the index, whoever appended it; the other goes on.
+    one.close().await;
+    assert_eq!(indexed(&other).await, 6);
+    appended(other.append(file.append(&["a"])).await);
+    assert_eq!(positions(&other, "a").await, [1, 3, 5, 7]);
+    assert_eq!(conflict_at(&other.append(file.guarded("a")).await), 7);
+}
+
+#[tokio::test]
+async fn a_tag_is_found_in_the_index_and_outside_of_it_wherever_the_border_lies() {
+    let file = File::new();
+    let options = Options { unindexed: 5, ..Options::new(Arc::new(new_year)) };
+    let store = SqliteStore::open(file.path().to_str().unwrap(), options).await.unwrap();
+    for number in 1..=23 {
+        appended(store.append(file.append(&[if number % 3 == 0 { "a" } else { "b" }])).await);
+        let expected: Vec<u64> = (1..=number).filter(|n| n % 3 == 0).collect();
+        assert_eq!(positions(&store, "a").await, expected);
+        let first = store.read_matching(TENANT, &Query::tag("b"), 0, u64::MAX, 2).await.unwrap();
+        assert_eq!(first.len(), usize::try_from(number.min(2)).unwrap());
+        assert!(matches!(verify_all(&store).await, Verdict::Sound(report) if report.tags == number));
+    }
+    assert!((15..23).contains(&indexed(&store).await), "some are in the index, some are not");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
+use super::tail::{Indexing, TagRow, ordered};
 use super::{Failure, bytes_hex, facts::list, hex, row};
 use crate::batch::{Batch, LogHead};
 use crate::ledger::{GrownLevel, Hash, Tile, grown_levels};
@@ -18,6 +19,7 @@ const WRITE: &str = concat!(
     include_str!("insert_keys.sql"),
     include_str!("put_head.sql"),
 );
+const INSERT_TAGS: &str = include_str!("insert_tags.sql");
 const PUT_HEAD: &str = include_str!("put_head.sql");
 const DESTROY_KEY: &str =
     "UPDATE data_key SET wrapped = x'', destroyed = 1 WHERE tenant_id = ?1 AND subject = ?2";
@@ -27,11 +29,13 @@ const TILES: &str = "SELECT tile_index, hashes FROM tile WHERE tenant_id = ?1 AN
     ORDER BY tile_index LIMIT 256";
 const INSERT_TILE: &str = "INSERT INTO tile (tenant_id, level, tile_index, hashes) VALUES (?1, ?2, ?3, ?4)";
 
-/// Writes one tenant's part of a batch. The caller holds the write lock and commits.
+/// Writes one tenant's part of a batch, and what goes into the index of tags with it. The caller holds the write lock and
+/// commits.
 pub(super) async fn write(
     connection: &mut SqliteConnection,
     tenant: TenantId,
     batch: &Batch<'_>,
+    indexing: Indexing,
 ) -> Result<(), Failure> {
     let (staged, head) = (batch.staged(), batch.head());
     let before = head.position() - staged.len() as u64;
@@ -45,7 +49,8 @@ pub(super) async fn write(
         .bind(staged.iter().flat_map(|event| event.leaf).collect::<Vec<u8>>())
         .bind(batch.bytes())
         .bind(events(batch));
-    let lists = events.bind(id).bind(tags(batch)).bind(id).bind(recorded_at).bind(receipts(batch));
+    let lists =
+        events.bind(id).bind(list(ordered(indexing.rows))).bind(id).bind(recorded_at).bind(receipts(batch));
     let keys = lists.bind(id).bind(keys(batch));
     keys.bind(id)
         .bind(head.position().cast_signed())
@@ -53,6 +58,7 @@ pub(super) async fn write(
         .bind(head.frontier.to_bytes())
         .bind(head.frontier.root().as_slice())
         .bind(head.erasures.cast_signed())
+        .bind(indexing.indexed.cast_signed())
         .execute(&mut *connection)
         .await?;
     let leaves: Vec<Hash> = staged.iter().map(|event| event.leaf).collect();
@@ -65,16 +71,6 @@ fn events(batch: &Batch<'_>) -> String {
     let starts = std::iter::once(0).chain(batch.staged().iter().map(|event| event.end));
     let entries = batch.staged().iter().zip(starts);
     list(entries.map(|(event, start)| (&event.event.event_type, start, event.end - start)))
-}
-
-/// `[position, type, tag, blind subject]` of each tag.
-fn tags(batch: &Batch<'_>) -> String {
-    list(batch.staged().iter().flat_map(|staged| {
-        let event = staged.event;
-        let open = event.tags.iter().map(|tag| (tag, None));
-        let blind = event.blind_tags.iter().map(|tag| (tag, event.blind_subject.map(hex)));
-        open.chain(blind).map(|(tag, subject)| (staged.position, &event.event_type, tag, subject))
-    }))
 }
 
 /// `[command id, digest, outcome, first position, count]` of each receipt.
@@ -160,11 +156,23 @@ async fn insert_tile(
     Ok(())
 }
 
-/// Writes where the log ends now.
+/// Puts tags into the index.
+pub(super) async fn insert_tags(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+    rows: Vec<TagRow>,
+) -> Result<(), Failure> {
+    let rows = list(ordered(rows));
+    sqlx::query(INSERT_TAGS).bind(tenant.0.as_bytes().as_slice()).bind(rows).execute(connection).await?;
+    Ok(())
+}
+
+/// Writes where the log and the index of its tags end now.
 pub(super) async fn put_head(
     connection: &mut SqliteConnection,
     tenant: TenantId,
     head: &LogHead,
+    indexed: Position,
 ) -> Result<(), Failure> {
     sqlx::query(PUT_HEAD)
         .bind(tenant.0.as_bytes().as_slice())
@@ -173,6 +181,7 @@ pub(super) async fn put_head(
         .bind(head.frontier.to_bytes())
         .bind(head.frontier.root().as_slice())
         .bind(head.erasures.cast_signed())
+        .bind(indexed.cast_signed())
         .execute(connection)
         .await?;
     Ok(())

@@ -31,6 +31,9 @@ pub struct TenantKey([u8; 32]);
 pub struct DataKey {
     pub(super) id: Uuid,
     bytes: [u8; 32],
+    /// What is derived from it for every field alike.
+    encryption: [u8; 32],
+    commitment: [u8; 32],
 }
 
 /// What a key's holder could not open: a wrong key, or bytes that were changed.
@@ -66,7 +69,7 @@ impl TenantKey {
         wrapped: &[u8],
     ) -> Result<DataKey, NotOpened> {
         let bytes = unwrap(&self.0, &data_key_aad(tenant, subject, id), wrapped)?;
-        Ok(DataKey { id, bytes })
+        Ok(DataKey::new(id, bytes))
     }
 
     /// Seals a secret of the tenant's own for the place where it is kept.
@@ -97,7 +100,8 @@ impl TenantKey {
 impl DataKey {
     /// A key of these uniformly random bytes.
     pub(super) fn new(id: Uuid, random: [u8; 32]) -> Self {
-        Self { id, bytes: random }
+        let (encryption, commitment) = (encryption_key(&random), mac(&random, "commitment", &[]));
+        Self { id, bytes: random, encryption, commitment }
     }
 
     /// The key's own id, named by everything sealed with it.
@@ -108,15 +112,15 @@ impl DataKey {
 
     /// Binds a box to this one key: AES-GCM alone lets one ciphertext open under two keys.
     pub(super) fn commitment(&self) -> [u8; 32] {
-        mac(&self.bytes, "commitment", &[])
+        self.commitment
     }
 
     pub(super) fn encrypt(&self, aad: &[u8], plaintext: &[u8]) -> ([u8; NONCE_BYTES], Vec<u8>) {
-        encrypt(&self.bytes, aad, plaintext)
+        encrypt_with(&self.bytes, &self.encryption, aad, plaintext)
     }
 
     pub(super) fn decrypt(&self, aad: &[u8], nonce: &[u8], ciphertext: &[u8]) -> Result<Vec<u8>, NotOpened> {
-        decrypt(&self.bytes, aad, nonce, ciphertext)
+        decrypt_with(&self.encryption, aad, nonce, ciphertext)
     }
 }
 
@@ -152,22 +156,43 @@ fn hmac(key: &[u8; 32]) -> Hmac<Sha256> {
     Hmac::new(&block.into())
 }
 
-fn cipher(key: &[u8; 32]) -> Aes256Gcm {
-    Aes256Gcm::new(&mac(key, "encryption", &[]).into())
+fn encryption_key(key: &[u8; 32]) -> [u8; 32] {
+    mac(key, "encryption", &[])
 }
 
 fn encrypt(key: &[u8; 32], aad: &[u8], plaintext: &[u8]) -> ([u8; NONCE_BYTES], Vec<u8>) {
+    encrypt_with(key, &encryption_key(key), aad, plaintext)
+}
+
+fn encrypt_with(
+    key: &[u8; 32],
+    encryption: &[u8; 32],
+    aad: &[u8],
+    plaintext: &[u8],
+) -> ([u8; NONCE_BYTES], Vec<u8>) {
     let hash = mac(key, "nonce", &[aad, plaintext]);
     let mut nonce = [0; NONCE_BYTES];
     nonce.copy_from_slice(&hash[..NONCE_BYTES]);
-    let sealed = cipher(key).encrypt(&Nonce::from(nonce), Payload { msg: plaintext, aad });
+    let sealed =
+        Aes256Gcm::new(encryption.into()).encrypt(&Nonce::from(nonce), Payload { msg: plaintext, aad });
     // AES-GCM refuses only plaintexts beyond 64 GiB, which no entry approaches.
     (nonce, sealed.unwrap_or_default())
 }
 
 fn decrypt(key: &[u8; 32], aad: &[u8], nonce: &[u8], ciphertext: &[u8]) -> Result<Vec<u8>, NotOpened> {
+    decrypt_with(&encryption_key(key), aad, nonce, ciphertext)
+}
+
+fn decrypt_with(
+    encryption: &[u8; 32],
+    aad: &[u8],
+    nonce: &[u8],
+    ciphertext: &[u8],
+) -> Result<Vec<u8>, NotOpened> {
     let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| NotOpened)?;
-    cipher(key).decrypt(&Nonce::from(nonce), Payload { msg: ciphertext, aad }).map_err(|_| NotOpened)
+    Aes256Gcm::new(encryption.into())
+        .decrypt(&Nonce::from(nonce), Payload { msg: ciphertext, aad })
+        .map_err(|_| NotOpened)
 }
 
 fn wrap(key: &[u8; 32], aad: &[u8], inner: &[u8; 32]) -> Vec<u8> {

@@ -1,0 +1,356 @@
+//! The tags of the newest entries, found in memory until they go into the index by the thousand.
+//!
+//! An index over the tags of many customers costs a page of the disk for nearly every event when it is kept with every
+//! commit, and a small part of that when thousands of events go in together. An entry names its tags itself, so nothing
+//! is lost meanwhile: `log_head.indexed` says how far the index has come, whoever looks for a tag asks the index up to
+//! there and this for the rest, and what is not in memory (after a start, or because another process appended it) is
+//! read from the log first.
+//!
+//! Blind tags stand outside of the entries. They go into the index at once, with the other tags of their entry.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use sqlx::sqlite::SqliteConnection;
+
+use super::{hex, read};
+use crate::batch::Batch;
+use crate::prepare::{Prepared, Request};
+use crate::{Entry, Position, QueryItem, StoreError, TenantId};
+
+/// How many entries are held for all tenants together, as long as no tenant has fewer than [`FEWEST`].
+const TOTAL: usize = 65_536;
+/// How many entries of a tenant are worth indexing together.
+const FEWEST: usize = 128;
+/// Entries that are read at a time when some are not in memory.
+const PAGE: u32 = 1_000;
+
+/// A row of the index: position, type, tag, and the blind subject in hexadecimal.
+pub(super) type TagRow = (Position, String, String, Option<String>);
+
+/// What an entry is found by, without blind tags.
+#[derive(Debug, Clone)]
+pub(super) struct Tagged {
+    event_type: String,
+    /// Separated by one space each.
+    tags: String,
+    /// Whether it is known to have no blind tags, which the index alone knows.
+    has_no_others: bool,
+}
+
+/// The newest entries of one tenant.
+#[derive(Debug)]
+struct Tail {
+    /// Every entry after this position is held.
+    from: Position,
+    entries: VecDeque<Tagged>,
+    /// The positions that carry a tag, ascending.
+    by_tag: HashMap<String, VecDeque<Position>>,
+    /// An entry up to here may have blind tags.
+    may_have_blind: Position,
+    /// Where the index was last seen to end. What it had before that is let go when it has come further: a reader may
+    /// still look at the log as it was then.
+    indexed: Position,
+}
+
+/// The newest entries of each tenant that was asked about.
+#[derive(Debug)]
+pub(super) struct Tails {
+    held: Mutex<HashMap<TenantId, Tail>>,
+    /// How many entries of a tenant wait at most before they are indexed.
+    most: usize,
+}
+
+/// Where a tenant's log and the index of its tags end, as one state of the database has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) position: Position,
+    pub(super) indexed: Position,
+}
+
+/// How much is known before the database is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// Where log and index ended, as this process saw them last.
+    pub(super) ends: Ends,
+    /// If they still end there, the index has nothing to tell of entries after this position.
+    pub(super) all_after: Position,
+}
+
+/// What goes into the index with a batch, and how far the index reaches then.
+#[derive(Debug)]
+pub(super) struct Indexing {
+    pub(super) rows: Vec<TagRow>,
+    pub(super) indexed: Position,
+}
+
+impl Tails {
+    pub(super) fn new(most: usize) -> Self {
+        Self { held: Mutex::default(), most: most.max(1) }
+    }
+
+    /// The positions at which entries after `after` and up to the end carry what each item wants, the first `limit`
+    /// of each; items without tags are left to the index of types.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where an entry is missing; errors of the database. `None` where the state that `ends`
+    /// are of is older than what is held.
+    pub(super) async fn matching(
+        &self,
+        connection: &mut SqliteConnection,
+        tenant: TenantId,
+        ends: Ends,
+        items: &[QueryItem],
+        (after, until, limit): (Position, Position, usize),
+    ) -> Result<Option<Vec<Position>>, StoreError> {
+        self.ask(connection, tenant, ends, |tail| {
+            let after = after.max(ends.indexed);
+            let tagged = items.iter().filter(|item| !item.tags.is_empty());
+            tagged.flat_map(|item| tail.carrying(item, after, until).take(limit)).collect()
+        })
+        .await
+    }
+
+    /// By the index of each request: the last entry after the end of the index that its condition forbids.
+    ///
+    /// # Errors
+    /// As [`Self::matching`].
+    pub(super) async fn conflicts(
+        &self,
+        connection: &mut SqliteConnection,
+        tenant: TenantId,
+        ends: Ends,
+        requests: &[&Request],
+    ) -> Result<HashMap<usize, Position>, StoreError> {
+        let last = |tail: &Tail, request: &Request| {
+            let condition = request.condition.as_ref()?;
+            let after = condition.after.max(ends.indexed);
+            let tagged = condition.query.items.iter().filter(|item| !item.tags.is_empty());
+            tagged.filter_map(|item| tail.carrying(item, after, ends.position).next_back()).max()
+        };
+        let found = self.ask(connection, tenant, ends, |tail| {
+            let requests = requests.iter().enumerate();
+            requests.filter_map(|(index, request)| Some((index, last(tail, request)?))).collect()
+        });
+        let what = "the index of tags went back".to_owned();
+        found.await?.ok_or(StoreError::Damaged { position: ends.indexed, what })
+    }
+
+    /// What is known of a tenant without asking.
+    pub(super) fn known(&self, tenant: TenantId) -> Option<Known> {
+        let held = self.held();
+        let tail = held.get(&tenant)?;
+        let ends = Ends { position: tail.until(), indexed: tail.indexed };
+        Some(Known { ends, all_after: tail.indexed.max(tail.may_have_blind) })
+    }
+
+    /// The tags of entries after the index, as rows of it.
+    ///
+    /// # Errors
+    /// As [`Self::matching`].
+    pub(super) async fn rows(
+        &self,
+        connection: &mut SqliteConnection,
+        tenant: TenantId,
+        ends: Ends,
+    ) -> Result<Option<Vec<TagRow>>, StoreError> {
+        self.ask(connection, tenant, ends, |tail| tail.rows(ends.indexed)).await
+    }
+
+    /// What goes into the index with a batch: what cannot wait, or everything when there is enough of it. The tail holds
+    /// everything up to the batch, since its conditions were looked for.
+    pub(super) fn indexing(&self, tenant: TenantId, indexed: Position, batch: &Batch<'_>) -> Indexing {
+        let head = batch.head().position();
+        let held = self.held();
+        let waiting = usize::try_from(head - indexed).unwrap_or(usize::MAX);
+        if waiting < self.patience(held.len()) {
+            let cannot_wait = batch.staged().iter().filter(|staged| !staged.event.blind_tags.is_empty());
+            return Indexing { rows: cannot_wait.flat_map(rows_of).collect(), indexed };
+        }
+        let mut rows = held.get(&tenant).map(|tail| tail.rows(indexed)).unwrap_or_default();
+        drop(held);
+        rows.extend(batch.staged().iter().flat_map(rows_of));
+        Indexing { rows, indexed: head }
+    }
+
+    /// Takes in what was committed after a position.
+    pub(super) fn committed(&self, tenant: TenantId, after: Position, entries: Vec<Tagged>) {
+        if let Some(tail) = self.held().get_mut(&tenant) {
+            for (position, tagged) in (after + 1..).zip(entries) {
+                tail.push(position, tagged);
+            }
+        }
+    }
+
+    /// How many entries of a tenant may wait: fewer when there are many tenants, for the sake of memory.
+    fn patience(&self, tenants: usize) -> usize {
+        (TOTAL / tenants.max(1)).max(FEWEST).min(self.most)
+    }
+
+    /// Asks the tail of a tenant once it holds everything from the end of the index to the end of the log.
+    async fn ask<T>(
+        &self,
+        connection: &mut SqliteConnection,
+        tenant: TenantId,
+        ends: Ends,
+        question: impl FnOnce(&Tail) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        loop {
+            let until = {
+                let mut held = self.held();
+                let tail = held.entry(tenant).or_insert_with(|| Tail::at(ends.indexed));
+                if !tail.sees(ends.indexed) {
+                    return Ok(None);
+                }
+                if tail.until() >= ends.position {
+                    return Ok(Some(question(tail)));
+                }
+                tail.until()
+            };
+            let entries = read::page(&mut *connection, tenant, until, PAGE).await?;
+            let missing =
+                || StoreError::Damaged { position: until + 1, what: "the entry is missing".to_owned() };
+            if entries.first().is_none_or(|entry| entry.position != until + 1) {
+                return Err(missing());
+            }
+            let entries = entries.iter().map(Tagged::read).collect::<Result<Vec<_>, _>>()?;
+            self.committed(tenant, until, entries);
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<TenantId, Tail>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tagged {
+    /// What accepted events are found by.
+    pub(super) fn all(batch: &Batch<'_>) -> Vec<Self> {
+        let tagged = |event: &Prepared| Self {
+            event_type: event.event_type.to_string(),
+            tags: event.tags.join(" "),
+            has_no_others: event.blind_tags.is_empty(),
+        };
+        batch.staged().iter().map(|staged| tagged(staged.event)).collect()
+    }
+
+    fn read(entry: &Entry) -> Result<Self, StoreError> {
+        let damaged = |error: serde_json::Error| StoreError::Damaged {
+            position: entry.position,
+            what: error.to_string(),
+        };
+        let envelope = entry.envelope().map_err(damaged)?;
+        let (event_type, tags) = (envelope.event_type.into_owned(), envelope.tags.into_owned());
+        Ok(Self { event_type, tags, has_no_others: false })
+    }
+
+    fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.split(' ').filter(|tag| !tag.is_empty())
+    }
+
+    fn is_wanted(&self, item: &QueryItem) -> bool {
+        (item.types.is_empty() || item.types.contains(&self.event_type))
+            && item.tags.iter().all(|wanted| self.tags().any(|tag| tag == wanted))
+    }
+}
+
+impl Tail {
+    fn at(indexed: Position) -> Self {
+        let (entries, by_tag) = (VecDeque::new(), HashMap::new());
+        Self { from: indexed, entries, by_tag, may_have_blind: indexed, indexed }
+    }
+
+    fn until(&self) -> Position {
+        self.from + self.entries.len() as u64
+    }
+
+    /// Notes where the index ends in some state of the database; false where that state is older than what is held.
+    fn sees(&mut self, indexed: Position) -> bool {
+        if indexed > self.until() {
+            *self = Self::at(indexed);
+        } else if indexed > self.indexed {
+            self.let_go(self.indexed);
+            self.indexed = indexed;
+        }
+        self.from <= indexed
+    }
+
+    fn let_go(&mut self, until: Position) {
+        while self.from < until
+            && let Some(tagged) = self.entries.pop_front()
+        {
+            self.from += 1;
+            for tag in tagged.tags() {
+                if let Some(positions) = self.by_tag.get_mut(tag) {
+                    positions.pop_front();
+                    if positions.is_empty() {
+                        self.by_tag.remove(tag);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes in the next entry; another one is known already.
+    fn push(&mut self, position: Position, tagged: Tagged) {
+        if position != self.until() + 1 {
+            return;
+        }
+        if !tagged.has_no_others {
+            self.may_have_blind = position;
+        }
+        for tag in tagged.tags() {
+            match self.by_tag.get_mut(tag) {
+                Some(positions) => positions.push_back(position),
+                None => drop(self.by_tag.insert(tag.to_owned(), VecDeque::from([position]))),
+            }
+        }
+        self.entries.push_back(tagged);
+    }
+
+    fn get(&self, position: Position) -> Option<&Tagged> {
+        self.entries.get(usize::try_from(position.checked_sub(self.from + 1)?).ok()?)
+    }
+
+    /// Where entries after a position, up to another, carry what an item with tags wants.
+    fn carrying(
+        &self,
+        item: &QueryItem,
+        after: Position,
+        until: Position,
+    ) -> impl DoubleEndedIterator<Item = Position> {
+        let positions = item.tags.first().and_then(|tag| self.by_tag.get(tag));
+        let range = positions.map(|positions| {
+            let (first, last) =
+                (positions.partition_point(|p| *p <= after), positions.partition_point(|p| *p <= until));
+            positions.range(first..last.max(first))
+        });
+        let wanted = |position: &Position| self.get(*position).is_some_and(|tagged| tagged.is_wanted(item));
+        range.into_iter().flatten().copied().filter(wanted)
+    }
+
+    fn rows(&self, after: Position) -> Vec<TagRow> {
+        let entries = (self.from + 1..).zip(&self.entries).filter(|(position, _)| *position > after);
+        let row = |position, tagged: &Tagged, tag: &str| {
+            (position, tagged.event_type.clone(), tag.to_owned(), None)
+        };
+        entries
+            .flat_map(|(position, tagged)| tagged.tags().map(move |tag| row(position, tagged, tag)))
+            .collect()
+    }
+}
+
+/// The rows of an accepted event.
+fn rows_of<'a>(staged: &'a crate::batch::Staged<'_>) -> impl Iterator<Item = TagRow> + use<'a> {
+    let (position, event) = (staged.position, staged.event);
+    let open = event.tags.iter().map(|tag| (tag, None));
+    let blind = event.blind_tags.iter().map(|tag| (tag, event.blind_subject.map(hex)));
+    open.chain(blind)
+        .map(move |(tag, subject)| (position, event.event_type.to_string(), tag.clone(), subject))
+}
+
+/// Rows in the order of the index, so that those of one page are written together.
+pub(super) fn ordered(mut rows: Vec<TagRow>) -> Vec<TagRow> {
+    rows.sort_unstable_by(|a, b| (&a.2, a.0).cmp(&(&b.2, b.0)));
+    rows
+}
