@@ -53,17 +53,27 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Writes rows, given as their values one after the other.
-    pub(crate) async fn write(&self, session: &mut Session, values: &[Value]) -> Result<()> {
-        let width = self.columns.len();
-        let mut rest = values;
+    /// How many values of a row are its own: those after the tenant and the generation.
+    pub(crate) fn width(&self) -> usize {
+        self.columns.len() - 2
+    }
+
+    /// Writes rows of a tenant's generation, given as their own values one after the other.
+    pub(crate) async fn write(
+        &self,
+        session: &mut Session,
+        tenant: TenantId,
+        generation: u32,
+        values: Vec<Value>,
+    ) -> Result<()> {
+        let width = self.width();
+        let mut rest = values.into_iter();
         for size in SIZES {
             while rest.len() >= size * width {
-                let (now, later) = rest.split_at(size * width);
                 let dialect = session.dialect();
                 let sql = made((self.name, size, dialect), || self.insert(size, dialect));
-                session.execute_made(sql, now).await?;
-                rest = later;
+                let of = values![tenant.0, generation].into_iter();
+                session.execute_made(sql, of.chain(rest.by_ref().take(size * width))).await?;
             }
         }
         Ok(())
@@ -85,7 +95,7 @@ impl Table {
                 (0..columns.len()).map(|column| row.literal(column)).collect::<Result<_>>()?;
             Ok(format!("{name} {}", literals.join(" ")))
         };
-        let rows = session.rows_made(sql.into(), &values![tenant.0, generation]).await?;
+        let rows = session.rows_made(sql.into(), values![tenant.0, generation]).await?;
         let mut lines = rows.iter().map(line).collect::<Result<Vec<String>>>()?;
         lines.sort();
         Ok(lines)
@@ -102,7 +112,7 @@ impl Table {
         let mut counts = [0, 0];
         for (at, (one, other)) in [(served, rebuilt), (rebuilt, served)].into_iter().enumerate() {
             counts[at] = self.count(session, tenant, one).await?;
-            let rows = session.rows_made(self.only_in().into(), &values![tenant.0, one, other]).await?;
+            let rows = session.rows_made(self.only_in().into(), values![tenant.0, one, other]).await?;
             only_in[at] = rows.iter().map(|row| row.literal(0)).collect::<Result<_>>()?;
         }
         let [only_served, only_rebuilt] = only_in;
@@ -119,7 +129,7 @@ impl Table {
 
     async fn count(&self, session: &mut Session, tenant: TenantId, generation: u32) -> Result<u64> {
         let sql = format!("SELECT count(*) FROM {} WHERE tenant_id = $1 AND generation = $2", self.name);
-        let rows = session.rows_made(sql.into(), &values![tenant.0, generation]).await?;
+        let rows = session.rows_made(sql.into(), values![tenant.0, generation]).await?;
         rows.first().map_or(Ok(0), |row| row.position(0))
     }
 
@@ -137,17 +147,29 @@ impl Table {
         format!("DELETE FROM {} WHERE tenant_id = $1 AND generation = $2", self.name)
     }
 
-    /// The statement that writes so many rows.
+    /// The statement that writes so many rows. Its first binds, the tenant and the generation, stand for all of them.
     pub(crate) fn insert(&self, rows: usize, dialect: Dialect) -> String {
-        let width = self.columns.len();
+        let width = self.width();
         let tuple = |row: usize| {
-            let binds: Vec<String> =
-                (1..=width).map(|column| dialect.placeholder(row * width + column)).collect();
-            format!("({})", binds.join(","))
+            let binds = (1..=width).map(|column| dialect.placeholder(2 + row * width + column));
+            binds.collect::<Vec<_>>().join(",")
         };
-        let tuples: Vec<String> = (0..rows).map(tuple).collect();
-        let (columns, tuples) = (self.columns.join(","), tuples.join(","));
-        let insert = format!("INSERT INTO {} ({columns}) VALUES {tuples}", self.name);
+        let (name, columns) = (self.name, self.columns.join(","));
+        let insert = match dialect {
+            Dialect::Sqlite => {
+                let tuples: Vec<String> = (0..rows).map(|row| format!("({})", tuple(row))).collect();
+                let tuples = tuples.join(",");
+                // WHERE tells the parser that what follows is no join.
+                format!(
+                    "INSERT INTO {name} ({columns}) SELECT g.tenant_id,g.generation,r.* \
+                     FROM (SELECT ? AS tenant_id,? AS generation) AS g CROSS JOIN (VALUES {tuples}) AS r WHERE true"
+                )
+            }
+            Dialect::Postgres => {
+                let tuples: Vec<String> = (0..rows).map(|row| format!("($1,$2,{})", tuple(row))).collect();
+                format!("INSERT INTO {name} ({columns}) VALUES {}", tuples.join(","))
+            }
+        };
         if self.replace_by == 0 {
             return insert;
         }
@@ -168,7 +190,7 @@ pub(crate) struct Removal {
 impl Removal {
     pub(crate) async fn apply(&self, session: &mut Session) -> Result<()> {
         for (sql, values) in lists(session.dialect(), self.sql, &self.head, &self.keys) {
-            session.execute_made(sql, &values).await?;
+            session.execute_made(sql, values).await?;
         }
         Ok(())
     }
@@ -184,7 +206,7 @@ pub(crate) async fn rows_among(
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::with_capacity(keys.len());
     for (sql, values) in lists(session.dialect(), sql, head, keys) {
-        rows.extend(session.rows_made(sql, &values).await?);
+        rows.extend(session.rows_made(sql, values).await?);
     }
     Ok(rows)
 }

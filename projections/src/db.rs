@@ -183,7 +183,7 @@ impl Session {
     /// # Errors
     /// [`ProjectionError::Database`] when the database refuses it.
     pub async fn rows(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
-        Ok(on!(self, values, |arguments, connection| {
+        Ok(on!(self, values.iter().cloned(), |arguments, connection| {
             let rows = sqlx::query_with(sql, arguments).fetch_all(connection).await?;
             rows.into_iter().map(Row::from).collect()
         }))
@@ -194,7 +194,7 @@ impl Session {
     /// # Errors
     /// [`ProjectionError::Database`] when the database refuses it.
     pub async fn row(&mut self, sql: &'static str, values: &[Value]) -> Result<Option<Row>> {
-        Ok(on!(self, values, |arguments, connection| {
+        Ok(on!(self, values.iter().cloned(), |arguments, connection| {
             sqlx::query_with(sql, arguments).fetch_optional(connection).await?.map(Row::from)
         }))
     }
@@ -204,20 +204,28 @@ impl Session {
     /// # Errors
     /// [`ProjectionError::Database`] when the database refuses it.
     pub async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
-        Ok(on!(self, values, |arguments, connection| {
+        Ok(on!(self, values.iter().cloned(), |arguments, connection| {
             sqlx::query_with(sql, arguments).execute(connection).await?.rows_affected()
         }))
     }
 
     /// Runs a statement whose text was made here, of names that stand in the code.
-    pub(crate) async fn execute_made(&mut self, sql: Arc<str>, values: &[Value]) -> Result<u64> {
+    pub(crate) async fn execute_made(
+        &mut self,
+        sql: Arc<str>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<u64> {
         Ok(on!(self, values, |arguments, connection| {
             sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?.rows_affected()
         }))
     }
 
     /// The rows of a query whose text was made here, of names that stand in the code.
-    pub(crate) async fn rows_made(&mut self, sql: Arc<str>, values: &[Value]) -> Result<Vec<Row>> {
+    pub(crate) async fn rows_made(
+        &mut self,
+        sql: Arc<str>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<Row>> {
         Ok(on!(self, values, |arguments, connection| {
             let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
             rows.into_iter().map(Row::from).collect()

@@ -58,20 +58,21 @@ pub(crate) struct Writes {
     pub(crate) statements: Vec<(&'static str, Vec<Value>)>,
     /// Then these rows go
     pub(crate) removals: Vec<Removal>,
-    /// and these come.
+    /// and these come, each given as the values of its columns after the tenant and the generation.
     pub(crate) rows: Vec<(&'static Table, Vec<Value>)>,
 }
 
 impl Writes {
-    pub(crate) async fn apply(&self, session: &mut Session) -> Result<()> {
+    /// Writes them as rows of this tenant's generation.
+    pub(crate) async fn apply(self, session: &mut Session, tenant: TenantId, generation: u32) -> Result<()> {
         for (sql, values) in &self.statements {
             session.execute(sql, values).await?;
         }
         for removal in &self.removals {
             removal.apply(session).await?;
         }
-        for (table, values) in &self.rows {
-            table.write(session, values).await?;
+        for (table, values) in self.rows {
+            table.write(session, tenant, generation, values).await?;
         }
         Ok(())
     }

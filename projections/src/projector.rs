@@ -180,14 +180,15 @@ impl Worker {
         poison: Poison,
     ) -> Result<usize> {
         let Some(last) = page.last() else { return Ok(0) };
+        let Which { tenant, .. } = self.seat.which;
         let taken = page.readings().len();
         let reached = Seat { position: last.position, recorded_at: last.recorded_at, ..self.seat };
         let (facts, aside) = self.sort(engine, model, page, poison).await?;
         let writes = self.fold(engine, model, &facts, last.position).await?;
         drop(facts);
-        let mut session = engine.db.write(self.seat.which.tenant).await?;
+        let mut session = engine.db.write(tenant).await?;
         self.seat.advance(&mut session, &reached).await?;
-        writes.apply(&mut session).await?;
+        writes.apply(&mut session, tenant, self.seat.generation).await?;
         for parked in &aside {
             parked::park(&mut session, self.seat.which, parked).await?;
         }
@@ -324,7 +325,7 @@ impl Worker {
         let writes = self.fold(engine, model, &facts, self.seat.position).await?;
         let mut session = engine.db.write(tenant).await?;
         self.seat.advance(&mut session, &self.seat).await?;
-        writes.apply(&mut session).await?;
+        writes.apply(&mut session, tenant, self.seat.generation).await?;
         for fact in &facts {
             parked::release(&mut session, self.seat.which, fact.event.position).await?;
         }

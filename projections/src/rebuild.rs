@@ -199,7 +199,7 @@ async fn drop_generation(
     session.commit().await?;
     for table in model.tables() {
         let mut session = engine.db.write(which.tenant).await?;
-        session.execute_made(table.delete().into(), &values![which.tenant.0, generation]).await?;
+        session.execute_made(table.delete().into(), values![which.tenant.0, generation]).await?;
         session.commit().await?;
     }
     Ok(())

@@ -106,7 +106,7 @@ pub(super) async fn fold(
         report.settled_at = Some(fact.event.recorded_at);
         changed.insert(id, report);
     }
-    Ok(changed.into_values().flat_map(|report| row(scope, report)).collect())
+    Ok(changed.into_values().flat_map(row).collect())
 }
 
 fn requested(fact: &Fact) -> Option<ApprovalReport> {
@@ -130,10 +130,8 @@ fn requested(fact: &Fact) -> Option<ApprovalReport> {
     })
 }
 
-fn row(scope: &Scope<'_>, report: ApprovalReport) -> [Value; 16] {
+fn row(report: ApprovalReport) -> [Value; 14] {
     values![
-        scope.tenant.0,
-        scope.generation,
         report.id,
         report.customer_id,
         report.pipeline,

@@ -16,7 +16,6 @@ use crate::db::{Row, Value, values};
 use crate::error::{ProjectionError, Result};
 use crate::figures::Micros;
 use crate::history::{Effect, Tail, place, placed};
-use crate::model::Scope;
 
 /// A way to reach a customer, readable.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -552,13 +551,11 @@ impl Customer {
     }
 
     /// The row of [`super::CUSTOMERS`].
-    pub(super) fn row(&self, scope: &Scope<'_>) -> Result<Vec<Value>> {
+    pub(super) fn row(&self) -> Result<Vec<Value>> {
         let (owner_kind, owner_id) = owner_columns(&self.traits.owner);
         let money = self.traits.amount.as_ref();
         let next = self.next.as_ref();
         Ok(values![
-            scope.tenant.0,
-            scope.generation,
             self.id,
             self.created_position,
             self.version,
@@ -611,10 +608,8 @@ impl Card {
     }
 
     /// The row of [`super::CARDS`].
-    pub(super) fn row(&self, scope: &Scope<'_>, customer: Uuid, pipeline: &str) -> [Value; 12] {
+    pub(super) fn row(&self, customer: Uuid, pipeline: &str) -> [Value; 10] {
         values![
-            scope.tenant.0,
-            scope.generation,
             customer,
             pipeline,
             self.pipeline_version,

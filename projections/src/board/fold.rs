@@ -42,18 +42,18 @@ pub(super) async fn fold(scope: &Scope<'_>, facts: &[Arc<Fact>]) -> Result<Write
     for id in order {
         let Some(work) = works.remove(&id) else { continue };
         let Some(now) = &work.now else { continue };
-        customers.extend(now.row(scope)?);
+        customers.extend(now.row()?);
         for (pipeline, card) in &now.cards {
             if work.before.as_ref().and_then(|before| before.cards.get(pipeline)) != Some(card) {
-                cards.extend(card.row(scope, id, pipeline));
+                cards.extend(card.row(id, pipeline));
             }
         }
         work.drop_what_went(scope, &mut writes);
         for tag in work.new_tags() {
-            tags.extend(values![scope.tenant.0, scope.generation, tag.as_str(), id]);
+            tags.extend(values![tag.as_str(), id]);
         }
         for gram in work.change_grams(scope, &mut writes) {
-            grams.extend(values![scope.tenant.0, scope.generation, gram, id]);
+            grams.extend(values![gram, id]);
         }
     }
     writes.rows = vec![
@@ -103,7 +103,7 @@ impl Work {
             customer.put_card(journey, &history::journeys(&events));
         }
         if customer.version == 1 || customer.aspects() != before {
-            pasts.extend(past(scope, customer, fact)?);
+            pasts.extend(past(customer, fact)?);
         }
         Ok(())
     }
@@ -145,14 +145,12 @@ impl Work {
     }
 }
 
-fn past(scope: &Scope<'_>, customer: &Customer, fact: &Fact) -> Result<[Value; 21]> {
+fn past(customer: &Customer, fact: &Fact) -> Result<[Value; 19]> {
     let traits = &customer.traits;
     let (owner_kind, owner_id) = owner_columns(&traits.owner);
     let money = traits.amount.as_ref();
     let (contract_end, won) = customer.profile.deal();
     Ok(values![
-        scope.tenant.0,
-        scope.generation,
         customer.id,
         fact.event.position,
         fact.event.effective_at.timestamp_micros(),

@@ -290,7 +290,7 @@ pub(crate) async fn customers(
 ) -> Result<CustomerList> {
     let after: u64 = cursor.map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
     let (sql, values) = select(view, filter, after, limit);
-    let rows = view.session.rows_made(sql.into(), &values).await?;
+    let rows = view.session.rows_made(sql.into(), values).await?;
     let customers = rows.iter().map(Customer::read).collect::<Result<Vec<_>>>()?;
     let last = customers.last().filter(|_| customers.len() == limit as usize);
     let next_cursor = last.map(|last| last.created_position.to_string());

@@ -196,16 +196,17 @@ impl Encode<'_, Postgres> for Untyped {
     }
 }
 
-pub(super) fn arguments(values: &[Value]) -> Result<PgArguments> {
+pub(super) fn arguments(values: impl IntoIterator<Item = Value>) -> Result<PgArguments> {
+    let values = values.into_iter();
     let mut arguments = PgArguments::default();
-    arguments.reserve(values.len(), 0);
+    arguments.reserve(values.size_hint().0, 0);
     for value in values {
         let added = match value {
             Value::Null => arguments.add(Untyped),
-            Value::Int(value) => arguments.add(*value),
-            Value::Text(value) => arguments.add(value.as_str()),
-            Value::Uuid(value) => arguments.add(Id(*value)),
-            Value::Bytes(value) => arguments.add(value.as_slice()),
+            Value::Int(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Uuid(value) => arguments.add(Id(value)),
+            Value::Bytes(value) => arguments.add(value),
         };
         added.map_err(|error| ProjectionError::Database(error.to_string()))?;
     }

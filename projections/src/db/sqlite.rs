@@ -18,8 +18,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const ROW_BUFFER: usize = 1_000;
 /// Every view, then every table.
 const EVERYTHING: &str = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY type DESC";
-/// Connections that answer queries.
-const READERS: u32 = 4;
 
 /// The connections to one file.
 #[derive(Debug, Clone)]
@@ -51,7 +49,7 @@ impl Files {
             || SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
         let one = pool().max_connections(1);
         let writer = one.connect_with(options.clone().pragma("cache_size", "-8192")).await?;
-        let many = pool().max_connections(READERS);
+        let many = pool().max_connections(waymark_eventstore::readers());
         let reading = options.pragma("cache_size", "-1024").pragma("query_only", "on");
         Ok(Self { readers: many.connect_lazy_with(reading), writer })
     }
@@ -101,16 +99,17 @@ impl Files {
     }
 }
 
-pub(super) fn arguments(values: &[Value]) -> Result<SqliteArguments> {
+pub(super) fn arguments(values: impl IntoIterator<Item = Value>) -> Result<SqliteArguments> {
+    let values = values.into_iter();
     let mut arguments = SqliteArguments::default();
-    arguments.reserve(values.len(), 0);
+    arguments.reserve(values.size_hint().0, 0);
     for value in values {
         let added = match value {
             Value::Null => arguments.add(None::<i64>),
-            Value::Int(value) => arguments.add(*value),
-            Value::Text(value) => arguments.add(value.as_str()),
+            Value::Int(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
             Value::Uuid(value) => arguments.add(value.as_bytes().as_slice()),
-            Value::Bytes(value) => arguments.add(value.as_slice()),
+            Value::Bytes(value) => arguments.add(value),
         };
         added.map_err(|error| ProjectionError::Database(error.to_string()))?;
     }

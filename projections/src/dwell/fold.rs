@@ -45,7 +45,7 @@ pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Memory, facts: &[Arc<Fa
     for fact in facts {
         if let Some(end) = End::of(fact) {
             let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
-            ends.extend(values![scope.tenant.0, scope.generation, fact.customer, position, at, end.as_str()]);
+            ends.extend(values![fact.customer, position, at, end.as_str()]);
         }
         let journey = match Effect::of(&fact.event.event) {
             Effect::None => continue,
@@ -206,15 +206,12 @@ impl Page<'_> {
             let key = |row: &Pending| (row.customer, row.placed.at, row.placed.position, row.since);
             a.journey.cmp(&b.journey).then_with(|| key(a).cmp(&key(b)))
         });
-        let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
-        let mut rows = Vec::with_capacity(self.pending.len() * MOVES.columns.len());
+        let mut rows = Vec::with_capacity(self.pending.len() * MOVES.width());
         for row in self.pending {
             let Placed { position, event, at, stage, sub_status, actor, cycle, repeat, version, .. } =
                 row.placed;
             let How { recorded, by, kind, noted } = row.how;
             rows.extend(values![
-                tenant,
-                generation,
                 row.journey,
                 row.customer,
                 at,

@@ -199,7 +199,7 @@ async fn plans(projections: &Projections, explain: &str, column: usize) -> Vec<(
     let mut plans = Vec::new();
     for (sql, values) in hot() {
         let mut session = projections.engine().db.read(TENANT).await.unwrap();
-        let plan = session.rows_made(format!("{explain} {sql}").into(), &values).await.unwrap();
+        let plan = session.rows_made(format!("{explain} {sql}").into(), values).await.unwrap();
         plans.push((sql, plan.iter().map(|row| row.text(column).unwrap()).collect()));
     }
     plans

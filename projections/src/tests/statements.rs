@@ -61,7 +61,7 @@ async fn assert_all_prepare(projections: &Projections) {
             let prepared = (&mut **transaction).prepare(sql).await;
             assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
         }
-        let explained = session.rows_made(format!("EXPLAIN {sql}").into(), &binds(&sql)).await;
+        let explained = session.rows_made(format!("EXPLAIN {sql}").into(), binds(&sql)).await;
         assert!(explained.is_ok(), "{name}: {:?}", explained.err());
     }
 }

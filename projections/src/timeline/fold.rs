@@ -143,9 +143,9 @@ impl Page<'_> {
     fn writes(mut self) -> Writes {
         // In the order of the key, so that rows of one leaf of the table are written together.
         self.pending.sort_by_key(|row| (row.customer, row.line.position, row.line.known_from));
-        let mut rows = Vec::with_capacity(self.pending.len() * ROWS.columns.len());
+        let mut rows = Vec::with_capacity(self.pending.len() * ROWS.width());
         for Pending { customer, line, until } in self.pending {
-            rows.extend(line.row(self.scope, customer, until));
+            rows.extend(line.row(customer, until));
         }
         Writes { statements: self.closed, rows: vec![(&ROWS, rows)], ..Writes::default() }
     }

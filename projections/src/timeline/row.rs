@@ -11,7 +11,6 @@ use crate::error::Result;
 use crate::fact::Fact;
 use crate::figures::Micros;
 use crate::figures::history::By;
-use crate::model::Scope;
 
 /// An event, and what has become of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,12 +176,10 @@ impl Line {
     }
 
     /// The row of [`super::ROWS`].
-    pub(super) fn row(self, scope: &Scope<'_>, customer: Uuid, known_until: Option<Position>) -> [Value; 28] {
+    pub(super) fn row(self, customer: Uuid, known_until: Option<Position>) -> [Value; 26] {
         let deed = self.deed_word();
         let Standing { now_at, now_stage, superseded_by, voided } = self.standing;
         values![
-            scope.tenant.0,
-            scope.generation,
             customer,
             self.position,
             self.known_from,

@@ -39,7 +39,7 @@ pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Ar
         page.take(memory, fact).await?;
     }
     for (said, event) in &news.scheduled {
-        page.rows.scheduled(scope, *said, event);
+        page.rows.scheduled(*said, event);
     }
     for key in &news.published {
         page.touch_all_in(memory, key).await?;
@@ -52,7 +52,7 @@ pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Ar
         writes.removals.push(Removal { sql, head: values![scope.tenant.0, scope.generation], keys });
     }
     for (id, customer) in touched {
-        rows.customer(scope, &customer, &memory.definitions);
+        rows.customer(&customer, &memory.definitions);
         memory.customers.put(id, customer);
     }
     rows.write(&mut writes);
@@ -80,8 +80,8 @@ impl Page<'_> {
             None => Customer::fold([&fact.event]),
         };
         let Some(customer) = customer else { return Ok(()) };
-        self.rows.happened(self.scope, &customer, fact);
-        self.rows.told(self.scope, &customer, fact, &memory.definitions);
+        self.rows.happened(&customer, fact);
+        self.rows.told(&customer, fact, &memory.definitions);
         self.touched.insert(fact.customer, customer);
         Ok(())
     }
@@ -160,8 +160,8 @@ impl Rows {
     }
 
     /// What an event adds for good.
-    fn happened(&mut self, scope: &Scope<'_>, customer: &Customer, fact: &Fact) {
-        let (tenant, generation, position) = (scope.tenant.0, scope.generation, fact.event.position);
+    fn happened(&mut self, customer: &Customer, fact: &Fact) {
+        let position = fact.event.position;
         let run = match &fact.event.event {
             CustomerEvent::AutomationRan(e) => Some((&e.rule, e.cause, &e.journey, e.due_at, None)),
             CustomerEvent::AutomationSkipped(e) => {
@@ -171,8 +171,6 @@ impl Rows {
         };
         if let Some((rule, cause, journey, due_at, skipped)) = run {
             self.runs.extend(values![
-                tenant,
-                generation,
                 position,
                 fact.customer,
                 rule.as_str(),
@@ -185,14 +183,14 @@ impl Rows {
         if let CustomerEvent::Reminded(e) = &fact.event.event {
             let message = (&e.text, e.role.as_str(), e.channels.as_slice());
             let about = (Some(customer), customer.primary());
-            self.reminder(scope, Said::of(fact), about, (&e.rule, e.cause, 0), message);
+            self.reminder(Said::of(fact), about, (&e.rule, e.cause, 0), message);
         }
-        self.came_again(scope, customer, fact);
+        self.came_again(customer, fact);
     }
 
     /// The owner is told that a known lead came in again; of a customer in a pool, whoever leads. Histories that are read
     /// in tell nobody.
-    fn came_again(&mut self, scope: &Scope<'_>, customer: &Customer, fact: &Fact) {
+    fn came_again(&mut self, customer: &Customer, fact: &Fact) {
         let CustomerEvent::LeadTouched(event) = &fact.event.event else { return };
         if fact.event.origin.as_deref() == Some("import") {
             return;
@@ -200,15 +198,14 @@ impl Rows {
         let role = if customer.pool().is_some() { "supervisor" } else { "rep" };
         let about = (Some(customer), customer.primary());
         let why = (LEAD_TOUCHED, fact.event.id, 0);
-        self.reminder(scope, Said::of(fact), about, why, (&event.told(), role, &Outlet::ALL));
+        self.reminder(Said::of(fact), about, why, (&event.told(), role, &Outlet::ALL));
     }
 
     /// What the calendar reminds of.
-    fn scheduled(&mut self, scope: &Scope<'_>, said: Said, event: &Scheduled) {
+    fn scheduled(&mut self, said: Said, event: &Scheduled) {
         for (n, message) in (0..).zip(&event.reminders) {
             let Message { text, role, channels } = message;
             self.reminder(
-                scope,
                 said,
                 (None, event.pipeline.as_str()),
                 (&event.rule, said.id, n),
@@ -216,8 +213,6 @@ impl Rows {
             );
         }
         self.runs.extend(values![
-            scope.tenant.0,
-            scope.generation,
             said.position,
             None::<Uuid>,
             event.rule.as_str(),
@@ -229,7 +224,7 @@ impl Rows {
     }
 
     /// What rules that only tell say of an entry. Histories that are read in tell nobody.
-    fn told(&mut self, scope: &Scope<'_>, customer: &Customer, fact: &Fact, definitions: &Definitions) {
+    fn told(&mut self, customer: &Customer, fact: &Fact, definitions: &Definitions) {
         let Effect::Move { journey, kind, pipeline_version, stage, .. } = Effect::of(&fact.event.event)
         else {
             return;
@@ -245,13 +240,11 @@ impl Rows {
             for (text, role, channels) in automation.told_of(stage) {
                 let channels = if channels.is_empty() { &[Outlet::Workbench] } else { channels };
                 let why = (automation.id.as_str(), fact.event.id, n);
-                self.reminder(scope, Said::of(fact), (Some(customer), journey), why, (text, role, channels));
+                self.reminder(Said::of(fact), (Some(customer), journey), why, (text, role, channels));
                 n += 1;
             }
             if n > before {
                 self.runs.extend(values![
-                    scope.tenant.0,
-                    scope.generation,
                     fact.event.position,
                     fact.customer,
                     automation.id.as_str(),
@@ -266,7 +259,6 @@ impl Rows {
 
     fn reminder(
         &mut self,
-        scope: &Scope<'_>,
         said: Said,
         (customer, journey): (Option<&Customer>, &str),
         (rule, cause, n): (&str, Uuid, u32),
@@ -275,8 +267,6 @@ impl Rows {
         let owner = customer.map(|customer| parts(&customer.owner));
         let channels = channels.iter().map(|channel| channel.as_str()).collect::<Vec<_>>().join(" ");
         self.reminders.extend(values![
-            scope.tenant.0,
-            scope.generation,
             said.position,
             n,
             said.id,
@@ -295,13 +285,10 @@ impl Rows {
     }
 
     /// The customer as it stands at the end of the page.
-    fn customer(&mut self, scope: &Scope<'_>, customer: &Customer, definitions: &Definitions) {
-        let (tenant, generation) = (scope.tenant.0, scope.generation);
+    fn customer(&mut self, customer: &Customer, definitions: &Definitions) {
         let (kind, owner) = parts(&customer.owner);
         let last = customer.work.last(&Activity::Update).next();
         self.customers.extend(values![
-            tenant,
-            generation,
             customer.id,
             kind,
             owner,
@@ -314,23 +301,21 @@ impl Rows {
             customer.erased || customer.merged_into.is_some(),
         ]);
         for journey in customer.journeys.keys() {
-            self.standing(scope, customer, journey);
+            self.standing(customer, journey);
         }
         for (id, task) in &customer.work.tasks {
-            self.task(scope, customer.id, *id, task);
+            self.task(customer.id, *id, task);
         }
         for ((rule, cause), (journey, due_at)) in deadlines(customer, definitions) {
-            self.deadlines.extend(values![tenant, generation, customer.id, rule, cause, journey, due_at]);
+            self.deadlines.extend(values![customer.id, rule, cause, journey, due_at]);
         }
     }
 
-    fn standing(&mut self, scope: &Scope<'_>, customer: &Customer, journey: &str) {
+    fn standing(&mut self, customer: &Customer, journey: &str) {
         let stays = customer.journeys.stays(journey);
         let Some(current) = stays.last() else { return };
         let went_back = stays.iter().any(|stay| stay.cycle == current.cycle && stay.visit > 1);
         self.standings.extend(values![
-            scope.tenant.0,
-            scope.generation,
             customer.id,
             journey,
             current.stage.as_str(),
@@ -339,7 +324,7 @@ impl Rows {
         ]);
     }
 
-    fn task(&mut self, scope: &Scope<'_>, customer: Uuid, id: Uuid, task: &Task) {
+    fn task(&mut self, customer: Uuid, id: Uuid, task: &Task) {
         let created = &task.created;
         let state = match task.state {
             TaskState::Open => "open",
@@ -347,8 +332,6 @@ impl Rows {
             TaskState::Cancelled => "cancelled",
         };
         self.tasks.extend(values![
-            scope.tenant.0,
-            scope.generation,
             id,
             customer,
             created.task.as_str(),
