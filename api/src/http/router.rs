@@ -18,7 +18,7 @@ use crate::console;
 use crate::outbound::Outbound;
 use crate::problem::Problem;
 use crate::problem::render::problems;
-use crate::routes::{self, Site};
+use crate::routes::{self, Parts, Site};
 
 /// The whole service. Streams end when `stop` is cancelled.
 ///
@@ -27,7 +27,8 @@ use crate::routes::{self, Site};
 pub fn router(app: App, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: CancellationToken) -> Router {
     measure::start();
     let ids = app.ids.clone();
-    let site = Site { app, admin: gate.admin.clone(), outbound, stop, imports: Arc::default() };
+    let admin = Arc::clone(&gate.admin);
+    let site = Site::new(Parts { app, admin, outbound, stop, imports: Arc::default() });
     let (router, document) = routes::router().split_for_parts();
     let document: Arc<str> = openapi::complete(document).into();
     let api = router

@@ -29,6 +29,7 @@ mod templates;
 mod webhooks;
 mod work;
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -39,9 +40,12 @@ use crate::auth::AdminStore;
 use crate::outbound::Outbound;
 pub use imports::Imports;
 
-/// What handlers work with. Cheap to clone.
+/// What handlers work with. One count, because the router clones it several times a request.
 #[derive(Clone)]
-pub struct Site {
+pub struct Site(Arc<Parts>);
+
+/// The parts of the service that handlers work with.
+pub struct Parts {
     /// The write path and everything behind it.
     pub app: App,
     /// Keys and members.
@@ -52,6 +56,22 @@ pub struct Site {
     pub stop: CancellationToken,
     /// Files being imported.
     pub imports: Arc<Imports>,
+}
+
+impl Site {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Site {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// Every route, with its description.
