@@ -9,11 +9,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waymark_eventstore::TenantId;
 
-use crate::db::{Dialect, Row, Session, Value, values};
-use crate::error::Result;
+use crate::db::{Dialect, Kind, Row, Session, Value, kinds_in, values};
+use crate::error::{ProjectionError, Result};
+use crate::model;
 
-/// Sizes of multi-row statements: few, so that few prepared texts are kept.
+/// Sizes of multi-row statements and of lists of keys: few, so that few prepared texts are kept.
 const SIZES: [usize; 3] = [100, 10, 1];
+
+/// Rows of one statement that takes lists: what it costs to send one is little beside them.
+const ROWS_OF_LISTS: usize = 1_000;
 
 /// How many keys of rows that differ are kept.
 const KEYS_KEPT: usize = 20;
@@ -53,20 +57,90 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Writes rows, given as their values one after the other.
-    pub(crate) async fn write(&self, session: &mut Session, values: &[Value]) -> Result<()> {
+    /// Writes rows of one generation of a read model, given as their values one after the other.
+    pub(crate) async fn write(
+        &self,
+        session: &mut Session,
+        projection: &str,
+        values: &[Value],
+    ) -> Result<()> {
         let width = self.columns.len();
+        if session.dialect() == Dialect::Postgres {
+            for rows in values.chunks(ROWS_OF_LISTS * width) {
+                self.write_lists(session, projection, rows).await?;
+            }
+            return Ok(());
+        }
         let mut rest = values;
         for size in SIZES {
             while rest.len() >= size * width {
                 let (now, later) = rest.split_at(size * width);
-                let dialect = session.dialect();
-                let sql = made((self.name, size, dialect), || self.insert(size, dialect));
+                let sql = made((self.name, size, Dialect::Sqlite), || self.insert(size));
                 session.execute_made(sql, now).await?;
                 rest = later;
             }
         }
         Ok(())
+    }
+
+    /// Writes rows as lists, in one statement.
+    async fn write_lists(&self, session: &mut Session, projection: &str, rows: &[Value]) -> Result<()> {
+        let [tenant, generation, ..] = rows else { return Ok(()) };
+        let sql = made((self.name, 0, Dialect::Postgres), || self.insert_lists());
+        let kinds = self.kinds();
+        let before = [tenant.clone(), generation.clone(), projection.into()];
+        let width = self.columns.len();
+        let written = session.execute_lists(sql, &before, rows, kinds, width).await?;
+        if written == (rows.len() / width) as u64 {
+            return Ok(());
+        }
+        // Whoever writes has moved the checkpoint of the generation, so that it is there.
+        Err(ProjectionError::Database(format!("{written} rows of {} were written", self.name)))
+    }
+
+    /// The columns after tenant and generation, by their places, with what they hold.
+    fn kinds(&self) -> &'static [(usize, Kind)] {
+        static KINDS: LazyLock<HashMap<&'static str, Vec<(usize, Kind)>>> = LazyLock::new(|| {
+            let models = model::all();
+            let tables = models.iter().flat_map(|model| {
+                model.tables().iter().map(|table| (table.name, table.kinds_said(model.schema())))
+            });
+            tables.collect()
+        });
+        KINDS.get(self.name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn kinds_said(&self, schema: &str) -> Vec<(usize, Kind)> {
+        let said = kinds_in(schema, self.name);
+        let columns = self.columns.iter().enumerate().skip(2);
+        columns.filter_map(|(place, column)| Some((place, *said.get(*column)?))).collect()
+    }
+
+    /// The statement that writes rows which come as lists, one a column after tenant and generation. They are taken apart
+    /// beside the checkpoint of their generation, so that a distributed database sees that all of it belongs to one tenant.
+    pub(crate) fn insert_lists(&self) -> String {
+        let (name, columns) = (self.name, self.columns.join(","));
+        let of: Vec<String> = self.columns.iter().skip(2).map(|column| format!("r.{column}")).collect();
+        let named = self.columns[2..].join(",");
+        let list = |(number, (_, kind)): (usize, &(usize, Kind))| format!("${}::{}", number + 4, kind.list());
+        let lists: Vec<String> = self.kinds().iter().enumerate().map(list).collect();
+        let (of, lists) = (of.join(","), lists.join(","));
+        let insert = format!(
+            "INSERT INTO {name} ({columns}) SELECT p.tenant_id,p.generation,{of} FROM projection_checkpoint AS p \
+             CROSS JOIN unnest({lists}) AS r ({named}) \
+             WHERE p.tenant_id = $1 AND p.generation = $2 AND p.projection = $3"
+        );
+        insert + &self.replacing()
+    }
+
+    /// How a row whose key is there is replaced.
+    fn replacing(&self) -> String {
+        if self.replace_by == 0 {
+            return String::new();
+        }
+        let (key, rest) = self.columns.split_at(self.replace_by);
+        let sets: Vec<String> = rest.iter().map(|column| format!("{column}=excluded.{column}")).collect();
+        format!(" ON CONFLICT ({}) DO UPDATE SET {}", key.join(","), sets.join(","))
     }
 
     /// Every row of a generation as text, without tenant and generation, in the order of the texts: the same rows give
@@ -137,23 +211,14 @@ impl Table {
         format!("DELETE FROM {} WHERE tenant_id = $1 AND generation = $2", self.name)
     }
 
-    /// The statement that writes so many rows.
-    pub(crate) fn insert(&self, rows: usize, dialect: Dialect) -> String {
-        let width = self.columns.len();
-        let tuple = |row: usize| {
-            let binds: Vec<String> =
-                (1..=width).map(|column| dialect.placeholder(row * width + column)).collect();
-            format!("({})", binds.join(","))
-        };
-        let tuples: Vec<String> = (0..rows).map(tuple).collect();
-        let (columns, tuples) = (self.columns.join(","), tuples.join(","));
-        let insert = format!("INSERT INTO {} ({columns}) VALUES {tuples}", self.name);
-        if self.replace_by == 0 {
-            return insert;
-        }
-        let (key, rest) = self.columns.split_at(self.replace_by);
-        let sets: Vec<String> = rest.iter().map(|column| format!("{column}=excluded.{column}")).collect();
-        format!("{insert} ON CONFLICT ({}) DO UPDATE SET {}", key.join(","), sets.join(","))
+    /// The statement of SQLite that writes so many rows.
+    ///
+    /// It would take `$1` for a name, and a name is searched for among all names of the statement at every bind: with two
+    /// thousand of them that costs more than the insert.
+    pub(crate) fn insert(&self, rows: usize) -> String {
+        let tuple = format!("({})", vec!["?"; self.columns.len()].join(","));
+        let (columns, tuples) = (self.columns.join(","), vec![tuple; rows].join(","));
+        format!("INSERT INTO {} ({columns}) VALUES {tuples}{}", self.name, self.replacing())
     }
 }
 

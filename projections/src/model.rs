@@ -63,7 +63,8 @@ pub(crate) struct Writes {
 }
 
 impl Writes {
-    pub(crate) async fn apply(&self, session: &mut Session) -> Result<()> {
+    /// Writes it all into a generation of this read model, whose checkpoint is there.
+    pub(crate) async fn apply(&self, session: &mut Session, projection: &str) -> Result<()> {
         for (sql, values) in &self.statements {
             session.execute(sql, values).await?;
         }
@@ -71,7 +72,7 @@ impl Writes {
             removal.apply(session).await?;
         }
         for (table, values) in &self.rows {
-            table.write(session, values).await?;
+            table.write(session, projection, values).await?;
         }
         Ok(())
     }

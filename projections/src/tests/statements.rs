@@ -44,7 +44,11 @@ fn statements(dialect: Dialect) -> Vec<(String, String)> {
     assert!(statements.len() > 20);
     for table in model::all().iter().flat_map(|model| model.tables()) {
         assert_eq!(table.columns[..2], ["tenant_id", "generation"], "{}", table.name);
-        statements.push((table.name.to_owned(), table.insert(3, dialect)));
+        let insert = match dialect {
+            Dialect::Sqlite => table.insert(3),
+            Dialect::Postgres => table.insert_lists(),
+        };
+        statements.push((table.name.to_owned(), insert));
         statements.push((table.name.to_owned(), table.delete()));
         statements.push((table.name.to_owned(), table.only_in()));
     }
