@@ -9,11 +9,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waymark_eventstore::TenantId;
 
-use crate::db::{Dialect, Row, Session, Value, values};
-use crate::error::Result;
+use crate::checkpoint::{Seat, Which};
+use crate::db::{Dialect, Kind, Row, Session, Value, kinds_in, values};
+use crate::error::{ProjectionError, Result};
+use crate::model;
 
-/// Sizes of multi-row statements: few, so that few prepared texts are kept.
+/// Sizes of multi-row statements and of lists of keys: few, so that few prepared texts are kept.
 const SIZES: [usize; 3] = [100, 10, 1];
+
+/// Rows of one statement that takes lists: what it costs to send one is little beside them.
+const ROWS_OF_LISTS: usize = 1_000;
 
 /// How many keys of rows that differ are kept.
 const KEYS_KEPT: usize = 20;
@@ -47,9 +52,10 @@ impl TableComparison {
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) columns: &'static [&'static str],
-    /// How many of the columns are the key. A row whose key is there replaces the former one; zero for tables
-    /// into which only new keys go.
-    pub(crate) replace_by: usize,
+    /// How many of the columns are the primary key.
+    pub(crate) key: usize,
+    /// Whether a row whose key is there replaces the former one; otherwise only new keys go into the table.
+    pub(crate) replaces: bool,
 }
 
 impl Table {
@@ -58,25 +64,91 @@ impl Table {
         self.columns.len() - 2
     }
 
-    /// Writes rows of a tenant's generation, given as their own values one after the other.
-    pub(crate) async fn write(
-        &self,
-        session: &mut Session,
-        tenant: TenantId,
-        generation: u32,
-        values: Vec<Value>,
-    ) -> Result<()> {
+    /// Writes rows of a seat's generation, given as their own values one after the other.
+    pub(crate) async fn write(&self, session: &mut Session, seat: &Seat, values: Vec<Value>) -> Result<()> {
+        match session.dialect() {
+            Dialect::Sqlite => self.write_tuples(session, seat, values).await,
+            Dialect::Postgres => {
+                for rows in values.chunks(ROWS_OF_LISTS * self.width()) {
+                    self.write_lists(session, seat, rows).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes rows by statements of many tuples.
+    async fn write_tuples(&self, session: &mut Session, seat: &Seat, values: Vec<Value>) -> Result<()> {
         let width = self.width();
         let mut rest = values.into_iter();
         for size in SIZES {
             while rest.len() >= size * width {
-                let dialect = session.dialect();
-                let sql = made((self.name, size, dialect), || self.insert(size, dialect));
-                let of = values![tenant.0, generation].into_iter();
+                let sql = made((self.name, size, Dialect::Sqlite), || self.insert(size));
+                let of = values![seat.which.tenant.0, seat.generation].into_iter();
                 session.execute_made(sql, of.chain(rest.by_ref().take(size * width))).await?;
             }
         }
         Ok(())
+    }
+
+    /// Writes rows as lists, in one statement.
+    async fn write_lists(&self, session: &mut Session, seat: &Seat, rows: &[Value]) -> Result<()> {
+        let sql = made((self.name, 0, Dialect::Postgres), || self.insert_lists());
+        let kinds = self.kinds();
+        let Which { tenant, projection } = seat.which;
+        let before = values![tenant.0, seat.generation, projection];
+        let width = self.width();
+        let written = session.execute_lists(sql, &before, rows, kinds, width).await?;
+        if written == (rows.len() / width) as u64 {
+            return Ok(());
+        }
+        // Whoever writes has moved the checkpoint of the generation, so that it is there.
+        Err(ProjectionError::Database(format!("{written} rows of {} were written", self.name)))
+    }
+
+    /// The columns after tenant and generation, by their places, with what they hold.
+    fn kinds(&self) -> &'static [(usize, Kind)] {
+        static KINDS: LazyLock<HashMap<&'static str, Vec<(usize, Kind)>>> = LazyLock::new(|| {
+            let models = model::all();
+            let tables = models.iter().flat_map(|model| {
+                model.tables().iter().map(|table| (table.name, table.kinds_said(model.schema())))
+            });
+            tables.collect()
+        });
+        KINDS.get(self.name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn kinds_said(&self, schema: &str) -> Vec<(usize, Kind)> {
+        let said = kinds_in(schema, self.name);
+        let columns = self.columns[2..].iter().enumerate();
+        columns.filter_map(|(place, column)| Some((place, *said.get(*column)?))).collect()
+    }
+
+    /// The statement that writes rows which come as lists, one a column after tenant and generation. They are taken apart
+    /// beside the checkpoint of their generation, so that a distributed database sees that all of it belongs to one tenant.
+    pub(crate) fn insert_lists(&self) -> String {
+        let (name, columns) = (self.name, self.columns.join(","));
+        let of: Vec<String> = self.columns.iter().skip(2).map(|column| format!("r.{column}")).collect();
+        let named = self.columns[2..].join(",");
+        let list = |(number, (_, kind)): (usize, &(usize, Kind))| format!("${}::{}", number + 4, kind.list());
+        let lists: Vec<String> = self.kinds().iter().enumerate().map(list).collect();
+        let (of, lists) = (of.join(","), lists.join(","));
+        let insert = format!(
+            "INSERT INTO {name} ({columns}) SELECT p.tenant_id,p.generation,{of} FROM projection_checkpoint AS p \
+             CROSS JOIN unnest({lists}) AS r ({named}) \
+             WHERE p.tenant_id = $1 AND p.generation = $2 AND p.projection = $3"
+        );
+        insert + &self.replacing()
+    }
+
+    /// How a row whose key is there is replaced.
+    fn replacing(&self) -> String {
+        if !self.replaces {
+            return String::new();
+        }
+        let (key, rest) = self.columns.split_at(self.key);
+        let sets: Vec<String> = rest.iter().map(|column| format!("{column}=excluded.{column}")).collect();
+        format!(" ON CONFLICT ({}) DO UPDATE SET {}", key.join(","), sets.join(","))
     }
 
     /// Every row of a generation as text, without tenant and generation, in the order of the texts: the same rows give
@@ -101,30 +173,46 @@ impl Table {
         Ok(lines)
     }
 
-    /// Compares two generations of a tenant, row by row, whatever their order.
+    /// Compares two generations of a tenant, row by row.
     pub(crate) async fn compare(
         &self,
         session: &mut Session,
         tenant: TenantId,
         (served, rebuilt): (u32, u32),
     ) -> Result<TableComparison> {
-        let mut only_in = [Vec::new(), Vec::new()];
-        let mut counts = [0, 0];
-        for (at, (one, other)) in [(served, rebuilt), (rebuilt, served)].into_iter().enumerate() {
-            counts[at] = self.count(session, tenant, one).await?;
-            let rows = session.rows_made(self.only_in().into(), values![tenant.0, one, other]).await?;
-            only_in[at] = rows.iter().map(|row| row.literal(0)).collect::<Result<_>>()?;
-        }
-        let [only_served, only_rebuilt] = only_in;
-        let keys: BTreeSet<&String> = only_served.iter().chain(&only_rebuilt).collect();
-        Ok(TableComparison {
+        let rows_served = self.count(session, tenant, served).await?;
+        let rows_rebuilt = self.count(session, tenant, rebuilt).await?;
+        let mut found = TableComparison {
             table: self.name.to_owned(),
-            rows_served: counts[0],
-            rows_rebuilt: counts[1],
-            only_served: only_served.len() as u64,
-            only_rebuilt: only_rebuilt.len() as u64,
-            keys: keys.into_iter().take(KEYS_KEPT).cloned().collect(),
-        })
+            rows_served,
+            rows_rebuilt,
+            only_served: 0,
+            only_rebuilt: 0,
+            keys: Vec::new(),
+        };
+        let same = session.rows_made(self.in_both().into(), values![tenant.0, served, rebuilt]).await?;
+        let same: u64 = same.first().map_or(Ok(0), |row| row.position(0))?;
+        if (rows_served, rows_rebuilt) == (same, same) {
+            return Ok(found);
+        }
+        let only_served = self.only_in(session, tenant, served, rebuilt).await?;
+        let only_rebuilt = self.only_in(session, tenant, rebuilt, served).await?;
+        (found.only_served, found.only_rebuilt) = (only_served.len() as u64, only_rebuilt.len() as u64);
+        let keys: BTreeSet<&String> = only_served.iter().chain(&only_rebuilt).collect();
+        found.keys = keys.into_iter().take(KEYS_KEPT).cloned().collect();
+        Ok(found)
+    }
+
+    /// Of each row that one generation has and another has not: its customer, or what its key begins with.
+    async fn only_in(
+        &self,
+        session: &mut Session,
+        tenant: TenantId,
+        one: u32,
+        other: u32,
+    ) -> Result<Vec<String>> {
+        let rows = session.rows_made(self.difference().into(), values![tenant.0, one, other]).await?;
+        rows.iter().map(|row| row.literal(0)).collect()
     }
 
     async fn count(&self, session: &mut Session, tenant: TenantId, generation: u32) -> Result<u64> {
@@ -133,9 +221,22 @@ impl Table {
         rows.first().map_or(Ok(0), |row| row.position(0))
     }
 
+    /// The statement that counts the rows which two generations have in common. It looks each row up by its key, which
+    /// costs a small part of putting both in order as [`Self::difference`] does.
+    pub(crate) fn in_both(&self) -> String {
+        let (key, rest) = self.columns[2..].split_at(self.key - 2);
+        let key = key.iter().map(|column| format!("b.{column} = a.{column}"));
+        let rest = rest.iter().map(|column| format!("b.{column} IS NOT DISTINCT FROM a.{column}"));
+        let (name, same) = (self.name, key.chain(rest).collect::<Vec<_>>().join(" AND "));
+        format!(
+            "SELECT count(*) FROM {name} AS a JOIN {name} AS b \
+             ON b.tenant_id = $1 AND b.generation = $3 AND {same} WHERE a.tenant_id = $1 AND a.generation = $2"
+        )
+    }
+
     /// The statement for what one generation has and another has not: the customer of each such row, or what its key
     /// begins with.
-    pub(crate) fn only_in(&self) -> String {
+    pub(crate) fn difference(&self) -> String {
         let (name, columns) = (self.name, self.columns[2..].join(","));
         let of = |bind| format!("SELECT {columns} FROM {name} WHERE tenant_id = $1 AND generation = ${bind}");
         let key = self.columns.iter().find(|column| **column == "customer").unwrap_or(&self.columns[2]);
@@ -147,35 +248,20 @@ impl Table {
         format!("DELETE FROM {} WHERE tenant_id = $1 AND generation = $2", self.name)
     }
 
-    /// The statement that writes so many rows. Its first binds, the tenant and the generation, stand for all of them.
-    pub(crate) fn insert(&self, rows: usize, dialect: Dialect) -> String {
-        let width = self.width();
-        let tuple = |row: usize| {
-            let binds = (1..=width).map(|column| dialect.placeholder(2 + row * width + column));
-            binds.collect::<Vec<_>>().join(",")
-        };
-        let (name, columns) = (self.name, self.columns.join(","));
-        let insert = match dialect {
-            Dialect::Sqlite => {
-                let tuples: Vec<String> = (0..rows).map(|row| format!("({})", tuple(row))).collect();
-                let tuples = tuples.join(",");
-                // WHERE tells the parser that what follows is no join.
-                format!(
-                    "INSERT INTO {name} ({columns}) SELECT g.tenant_id,g.generation,r.* \
-                     FROM (SELECT ? AS tenant_id,? AS generation) AS g CROSS JOIN (VALUES {tuples}) AS r WHERE true"
-                )
-            }
-            Dialect::Postgres => {
-                let tuples: Vec<String> = (0..rows).map(|row| format!("($1,$2,{})", tuple(row))).collect();
-                format!("INSERT INTO {name} ({columns}) VALUES {}", tuples.join(","))
-            }
-        };
-        if self.replace_by == 0 {
-            return insert;
-        }
-        let (key, rest) = self.columns.split_at(self.replace_by);
-        let sets: Vec<String> = rest.iter().map(|column| format!("{column}=excluded.{column}")).collect();
-        format!("{insert} ON CONFLICT ({}) DO UPDATE SET {}", key.join(","), sets.join(","))
+    /// The statement of SQLite that writes so many rows. Its first binds, the tenant and the generation, stand for all of
+    /// them.
+    ///
+    /// It would take `$1` for a name, and a name is searched for among all names of the statement at every bind: with two
+    /// thousand of them that costs more than the insert.
+    pub(crate) fn insert(&self, rows: usize) -> String {
+        let tuple = format!("({})", vec!["?"; self.width()].join(","));
+        let (name, columns, tuples) = (self.name, self.columns.join(","), vec![tuple; rows].join(","));
+        // WHERE tells the parser that ON CONFLICT is no condition of a join.
+        format!(
+            "INSERT INTO {name} ({columns}) SELECT g.tenant_id,g.generation,r.* \
+             FROM (SELECT ? AS tenant_id,? AS generation) AS g CROSS JOIN (VALUES {tuples}) AS r WHERE true{}",
+            self.replacing()
+        )
     }
 }
 

@@ -21,7 +21,7 @@ use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction, TypeInfo as _
 use uuid::Uuid;
 use waymark_eventstore::TenantId;
 
-pub use dialect::{Dialect, tables_in, views_in};
+pub use dialect::{Dialect, Kind, kinds_in, tables_in, views_in};
 
 use crate::error::{ProjectionError, Result};
 
@@ -218,6 +218,24 @@ impl Session {
         Ok(on!(self, values, |arguments, connection| {
             sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?.rows_affected()
         }))
+    }
+
+    /// Runs a statement of PostgreSQL that takes rows as lists, one a column, after the binds before them. Says how many
+    /// rows it changed.
+    pub(crate) async fn execute_lists(
+        &mut self,
+        sql: Arc<str>,
+        before: &[Value],
+        rows: &[Value],
+        columns: &[(usize, Kind)],
+        width: usize,
+    ) -> Result<u64> {
+        let Self::Postgres(transaction) = self else {
+            return Err(ProjectionError::Database("only PostgreSQL takes lists".to_owned()));
+        };
+        let arguments = postgres::lists(before, rows, columns, width)?;
+        let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut **transaction).await?;
+        Ok(done.rows_affected())
     }
 
     /// The rows of a query whose text was made here, of names that stand in the code.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
 use crate::bulk::{Removal, Table};
+use crate::checkpoint::Seat;
 use crate::db::{Db, Session, Value};
 use crate::error::Result;
 use crate::fact::Fact;
@@ -63,8 +64,8 @@ pub(crate) struct Writes {
 }
 
 impl Writes {
-    /// Writes them as rows of this tenant's generation.
-    pub(crate) async fn apply(self, session: &mut Session, tenant: TenantId, generation: u32) -> Result<()> {
+    /// Writes it all into the generation of a seat, whose checkpoint is there.
+    pub(crate) async fn apply(self, session: &mut Session, seat: &Seat) -> Result<()> {
         for (sql, values) in &self.statements {
             session.execute(sql, values).await?;
         }
@@ -72,7 +73,7 @@ impl Writes {
             removal.apply(session).await?;
         }
         for (table, values) in self.rows {
-            table.write(session, tenant, generation, values).await?;
+            table.write(session, seat, values).await?;
         }
         Ok(())
     }

@@ -188,7 +188,7 @@ impl Worker {
         drop(facts);
         let mut session = engine.db.write(tenant).await?;
         self.seat.advance(&mut session, &reached).await?;
-        writes.apply(&mut session, tenant, self.seat.generation).await?;
+        writes.apply(&mut session, &self.seat).await?;
         for parked in &aside {
             parked::park(&mut session, self.seat.which, parked).await?;
         }
@@ -325,7 +325,7 @@ impl Worker {
         let writes = self.fold(engine, model, &facts, self.seat.position).await?;
         let mut session = engine.db.write(tenant).await?;
         self.seat.advance(&mut session, &self.seat).await?;
-        writes.apply(&mut session, tenant, self.seat.generation).await?;
+        writes.apply(&mut session, &self.seat).await?;
         for fact in &facts {
             parked::release(&mut session, self.seat.which, fact.event.position).await?;
         }

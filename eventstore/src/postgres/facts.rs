@@ -14,12 +14,18 @@ use crate::{Condition, Position, QueryItem, TenantId};
 const LOCK_HEAD: &str = include_str!("lock_head.sql");
 const FIRST_HEAD: &str = include_str!("first_head.sql");
 const FACTS: &str = include_str!("facts.sql");
+const TAKEN: &str = include_str!("taken.sql");
 
 /// Locks the tenant's log to the end of the transaction and says where it ends. Waits for whoever has it.
 pub(super) async fn lock_head(connection: &mut PgConnection, tenant: TenantId) -> Result<LogHead, Failure> {
-    if let Some(found) = locked(connection, tenant).await? {
-        return Ok(row::head(&found)?);
+    match locked(connection, tenant).await? {
+        Some(found) => Ok(row::head(&found)?),
+        None => first_head(connection, tenant).await,
     }
+}
+
+/// Makes the head of a log that has none, unless somebody else is quicker, and locks it.
+pub(super) async fn first_head(connection: &mut PgConnection, tenant: TenantId) -> Result<LogHead, Failure> {
     let empty = Frontier::default();
     sqlx::query(FIRST_HEAD)
         .bind(tenant.0)
@@ -37,6 +43,9 @@ async fn locked(connection: &mut PgConnection, tenant: TenantId) -> Result<Optio
 }
 
 /// Gathers the facts for these requests of one tenant. The caller has locked the head.
+///
+/// Which of their commands and events are in the log already is left out: hardly ever one is, and then the batch meets its
+/// key. [`learn_taken`] adds it.
 pub(super) async fn gather(
     connection: &mut PgConnection,
     tenant: TenantId,
@@ -51,8 +60,6 @@ pub(super) async fn gather(
     }
     let rows = sqlx::query(FACTS)
         .bind(tenant.0)
-        .bind(&asked.command_ids)
-        .bind(&asked.event_ids)
         .bind(&asked.subjects)
         .bind(list(&asked.by_tag))
         .bind(list(&asked.by_type))
@@ -62,6 +69,27 @@ pub(super) async fn gather(
         learn(&mut facts, found)?;
     }
     Ok(facts)
+}
+
+/// Adds which of the batch's commands and events are in the log already.
+pub(super) async fn learn_taken(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    requests: &[&Request],
+    facts: &mut Facts,
+) -> Result<(), Failure> {
+    let receipts = requests.iter().filter_map(|request| request.receipt.as_ref());
+    let command_ids: Vec<&[u8]> = receipts.map(|receipt| receipt.command_id.as_bytes()).collect();
+    let event_ids: Vec<Uuid> =
+        requests.iter().flat_map(|request| &request.events).map(|event| event.id).collect();
+    if command_ids.is_empty() && event_ids.is_empty() {
+        return Ok(());
+    }
+    let taken = sqlx::query(TAKEN).bind(tenant.0).bind(command_ids).bind(event_ids);
+    for found in &taken.fetch_all(connection).await? {
+        learn(facts, found)?;
+    }
+    Ok(())
 }
 
 fn learn(facts: &mut Facts, found: &PgRow) -> Result<(), Failure> {
@@ -120,8 +148,6 @@ struct ByType<'a> {
 /// answered by the head itself.
 #[derive(Default)]
 struct Asked<'a> {
-    command_ids: Vec<&'a [u8]>,
-    event_ids: Vec<Uuid>,
     subjects: Vec<Uuid>,
     by_tag: Vec<ByTag<'a>>,
     by_type: Vec<ByType<'a>>,
@@ -132,8 +158,6 @@ impl<'a> Asked<'a> {
     fn of(requests: &[&'a Request], head: Position) -> Self {
         let mut asked = Self::default();
         for (number, request) in requests.iter().enumerate() {
-            asked.command_ids.extend(request.receipt.iter().map(|receipt| receipt.command_id.as_bytes()));
-            asked.event_ids.extend(request.events.iter().map(|event| event.id));
             asked.subjects.extend(request.new_keys.iter().map(|key| key.subject));
             if let Some(Condition { query, after }) = &request.condition
                 && *after < head
@@ -158,11 +182,7 @@ impl<'a> Asked<'a> {
     }
 
     fn nothing(&self) -> bool {
-        self.command_ids.is_empty()
-            && self.event_ids.is_empty()
-            && self.subjects.is_empty()
-            && self.by_tag.is_empty()
-            && self.by_type.is_empty()
+        self.subjects.is_empty() && self.by_tag.is_empty() && self.by_type.is_empty()
     }
 
     fn learn_unbounded(&self, facts: &mut Facts) {

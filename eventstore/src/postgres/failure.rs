@@ -8,10 +8,14 @@ use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 use crate::{Position, StoreError};
 
+const UNIQUE_VIOLATION: &str = "23505";
+
 #[derive(Debug)]
 pub(super) enum Failure {
     /// Nothing was written, and trying again would not help.
     Unchanged(StoreError),
+    /// Nothing was written: a row of such a key is there already.
+    Taken(String),
     /// Nothing was written: the transaction lost against another one, and may be tried again.
     Again(String),
     /// Nothing was written, as the commit had not been asked for: the connection is gone.
@@ -50,6 +54,7 @@ impl From<sqlx::Error> for Failure {
         let what = error.to_string();
         match (&error, postgres(&error).map(PgDatabaseError::code)) {
             (_, Some(code)) if is_conflict(code) => Self::Again(what),
+            (_, Some(UNIQUE_VIOLATION)) => Self::Taken(what),
             (_, Some(code)) if is_farewell(code) => Self::Lost(what),
             (
                 sqlx::Error::Io(_)

@@ -106,7 +106,7 @@ impl PostgresStore {
         let mut writing = Vec::new();
         for _ in 0..options.shards.max(1) {
             let (jobs, received) = Queue::new(options.queue);
-            let writer = Writer::new(server.clone(), surroundings.durability, &options);
+            let writer = Writer::new(server.clone(), surroundings.writing.clone(), &options);
             let shard = Shard::new(received, writer, Arc::clone(&watchers), hints.clone());
             shards.push(jobs);
             writing.push(tokio::spawn(shard.run()));

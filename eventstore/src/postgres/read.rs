@@ -67,6 +67,7 @@ impl Reads {
             match self.rows_once(tenant, statement()).await.map_err(Failure::from) {
                 Ok(rows) => return Ok(rows),
                 Err(Failure::Unchanged(error)) => return Err(error),
+                Err(Failure::Taken(what)) => return Err(StoreError::Unavailable(what)),
                 Err(Failure::Again(what) | Failure::Lost(what) | Failure::InDoubt(what)) => {
                     if left == 0 {
                         return Err(StoreError::Unavailable(what));

@@ -40,7 +40,9 @@ pub(super) fn entry(row: &PgRow) -> Result<Entry, StoreError> {
 
 pub(super) fn head(row: &PgRow) -> Result<LogHead, StoreError> {
     let recorded_at: Option<i64> = get(row, "recorded_at")?;
-    let frontier = Frontier::from_bytes(natural(row, "position")?, get(row, "frontier")?);
+    // A copy, since a row that came without binds is text.
+    let frontier: Vec<u8> = get(row, "frontier")?;
+    let frontier = Frontier::from_bytes(natural(row, "position")?, &frontier);
     Ok(LogHead {
         recorded_at: recorded_at.and_then(instant::from_micros),
         frontier: frontier.ok_or_else(|| damaged(row, "frontier"))?,

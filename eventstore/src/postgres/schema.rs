@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::connect::Server;
 use super::failure::unavailable;
-use super::scope::{Durability, SYSTEM};
+use super::scope::{Durability, SYSTEM, Writing};
 use crate::StoreError;
 
 /// The layout of the tables that this code reads and writes.
@@ -19,13 +19,15 @@ pub(super) const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0005_layout.sql"),
 ];
 const GRANTS: &str = include_str!("grants.sql");
+/// Whether the tables may be spread over other servers.
+const DISTRIBUTED: &str = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'citus')";
 const LAYOUT_KNOWN: &str = include_str!("layout.sql");
 /// Processes that start together make the tables one after the other. Any number would do; this one spells "waymark".
 const MIGRATION_LOCK: i64 = 0x0077_6179_6d61_726b;
 
 /// What a store needs to know of the database it works in.
 pub(super) struct Surroundings {
-    pub(super) durability: Durability,
+    pub(super) writing: Writing,
     /// Whether row-level security holds for the role that asks.
     pub(super) row_security: bool,
 }
@@ -66,8 +68,10 @@ pub(super) async fn prepare(server: &Server) -> Result<Surroundings, StoreError>
         .fetch_one(&mut connection)
         .await
         .map_err(unavailable)?;
+    let distributed =
+        sqlx::query_scalar(DISTRIBUTED).fetch_one(&mut connection).await.map_err(unavailable)?;
     connection.close().await.map_err(unavailable)?;
-    Ok(Surroundings { durability, row_security })
+    Ok(Surroundings { writing: Writing::new(durability, distributed), row_security })
 }
 
 /// Acknowledged means on disk: what the server says of itself counts.

@@ -6,16 +6,17 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::Connection;
+use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnection, PgTransaction};
+use sqlx::{Connection, SqlStr};
 use tokio::time::timeout;
 
 use super::connect::Server;
 use super::failure::Failure;
 use super::retry::Retry;
-use super::scope::{self, Durability};
+use super::scope::{self, Writing};
 use super::{Options, facts, moving, row, write};
-use crate::batch::Batch;
+use crate::batch::{Batch, Facts, LogHead};
 use crate::ledger::Hash;
 use crate::moving::Arrival;
 use crate::prepare::Request;
@@ -29,7 +30,7 @@ const SAVE_CHECKPOINT: &str = include_str!("save_checkpoint.sql");
 /// A connection that appends, made when it is first needed.
 pub(super) struct Writer {
     server: Server,
-    durability: Durability,
+    writing: Writing,
     clock: Clock,
     patience: Duration,
     connection: Option<PgConnection>,
@@ -55,9 +56,9 @@ enum Witness {
 }
 
 impl Writer {
-    pub(super) fn new(server: Server, durability: Durability, options: &Options) -> Self {
+    pub(super) fn new(server: Server, writing: Writing, options: &Options) -> Self {
         let (clock, patience) = (options.clock.clone(), options.patience);
-        Self { server, durability, clock, patience, connection: None }
+        Self { server, writing, clock, patience, connection: None }
     }
 
     /// Decides these requests of one tenant, one after the other, and commits what they bring.
@@ -73,9 +74,10 @@ impl Writer {
         let mut retry = self.retry(requests);
         // Filled while a commit is under way: what it would have been.
         let mut doubtful = None;
+        let mut care = Care::Where;
         loop {
             let was_doubtful = doubtful.is_some();
-            let attempt = self.append_once(tenant, requests, &mut doubtful);
+            let attempt = self.append_once(tenant, requests, care, &mut doubtful);
             let failure = match timeout(retry.left(), attempt).await {
                 Ok(Ok(done)) => {
                     metrics::histogram!("waymark_commit_seconds").record(started.elapsed().as_secs_f64());
@@ -84,6 +86,10 @@ impl Writer {
                 Ok(Err(failure)) => failure,
                 Err(_) => Failure::Lost("the database does not answer".to_owned()),
             };
+            if matches!(failure, Failure::Taken(_)) && care == Care::Where {
+                care = Care::Always;
+                continue;
+            }
             if doubtful.is_some() && !was_doubtful {
                 retry.extend(self.patience);
             }
@@ -95,30 +101,33 @@ impl Writer {
         &mut self,
         tenant: TenantId,
         requests: &[&Request],
+        care: Care,
         doubtful: &mut Option<Done>,
     ) -> Result<Done, Failure> {
-        let clock = self.clock.clone();
-        let mut transaction = self.begin(tenant).await?;
-        // With the lock in hand the transaction in doubt has ended, one way or the other.
-        match decide(&mut transaction, tenant, requests, &clock, doubtful).await {
-            Ok(Decision::Write(done)) => {
+        let (clock, begin) = (self.clock.clone(), self.writing.begin_locked(tenant));
+        let connection = self.connected().await?;
+        let mut attempt = Attempt { connection, tenant, requests, care };
+        match attempt.decide(begin, &clock, doubtful).await {
+            Ok(Decision::Write(done, head)) => {
                 *doubtful = Some(done);
-                match transaction.commit().await.map_err(Failure::at_commit) {
+                let commit = sqlx::raw_sql(scope::commit(tenant, &head)).execute(&mut *attempt.connection);
+                match commit.await.map_err(Failure::at_commit) {
                     Err(failure @ Failure::InDoubt(_)) => return Err(failure),
                     Err(failure) => {
                         *doubtful = None;
+                        attempt.rollback().await;
                         return Err(failure);
                     }
-                    Ok(()) => {}
+                    Ok(_) => {}
                 }
                 doubtful.take().ok_or_else(|| Failure::Lost("the commit lost its outcome".to_owned()))
             }
             Ok(Decision::Leave(done)) => {
-                rollback(transaction).await;
+                attempt.rollback().await;
                 Ok(done)
             }
             Err(failure) => {
-                rollback(transaction).await;
+                attempt.rollback().await;
                 Err(failure)
             }
         }
@@ -228,13 +237,17 @@ impl Writer {
     }
 
     async fn begin(&mut self, tenant: TenantId) -> Result<PgTransaction<'_>, Failure> {
+        let begin = self.writing.begin(tenant);
+        Ok(self.connected().await?.begin_with(begin).await?)
+    }
+
+    async fn connected(&mut self) -> Result<&mut PgConnection, Failure> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             // Whatever keeps a connection from being made may pass: nothing was asked of it yet.
             None => self.server.connect().await.map_err(|error| Failure::Lost(error.to_string()))?,
         };
-        let connection = self.connection.insert(connection);
-        Ok(connection.begin_with(scope::writing(tenant, self.durability)).await?)
+        Ok(self.connection.insert(connection))
     }
 
     /// Gets ready for another attempt, or says what the callers are to be told.
@@ -247,7 +260,8 @@ impl Writer {
         let what = match failure {
             Failure::Unchanged(error) if !in_doubt => return Err(error),
             Failure::Unchanged(error) => error.to_string(),
-            Failure::Again(what) => what,
+            Failure::Taken(what) if !in_doubt => return Err(StoreError::Unavailable(what)),
+            Failure::Again(what) | Failure::Taken(what) => what,
             Failure::Lost(what) | Failure::InDoubt(what) => {
                 self.connection = None;
                 what
@@ -284,42 +298,97 @@ async fn rollback(transaction: PgTransaction<'_>) {
     }
 }
 
+/// Whether it is looked up which commands and events of a batch are in the log already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// Where a request is refused without it: it may be the repetition of one that was accepted. What is accepted without
+    /// it meets the key of what is there when it is written, and then the batch begins anew.
+    Where,
+    /// Always: the batch met a key.
+    Always,
+}
+
 enum Decision {
-    /// Written, to be committed.
-    Write(Done),
+    /// Written but for the head, to be committed with it.
+    Write(Done, LogHead),
     /// Nothing to commit.
     Leave(Done),
 }
 
-async fn decide(
-    transaction: &mut PgTransaction<'_>,
+/// One transaction for a batch. Whoever gives up waiting for it drops the connection, and the transaction ends with that.
+struct Attempt<'a> {
+    connection: &'a mut PgConnection,
     tenant: TenantId,
-    requests: &[&Request],
-    clock: &Clock,
-    doubtful: &mut Option<Done>,
-) -> Result<Decision, Failure> {
-    let head = facts::lock_head(transaction, tenant).await?;
-    if let Some(done) = doubtful
-        && is_in_the_log(transaction, tenant, &done.witness).await?
-    {
-        return Ok(Decision::Leave(doubtful.take().ok_or_else(silence)?));
+    requests: &'a [&'a Request],
+    care: Care,
+}
+
+impl<'a> Attempt<'a> {
+    /// Locks the head, decides the requests under it, and writes what they bring.
+    async fn decide(
+        &mut self,
+        begin: SqlStr,
+        clock: &Clock,
+        doubtful: &mut Option<Done>,
+    ) -> Result<Decision, Failure> {
+        let head = self.lock_head(begin).await?;
+        // With the lock in hand the transaction in doubt has ended, one way or the other.
+        if let Some(done) = doubtful
+            && is_in_the_log(self.connection, self.tenant, &done.witness).await?
+        {
+            return Ok(Decision::Leave(doubtful.take().ok_or_else(silence)?));
+        }
+        *doubtful = None;
+        let mut facts = facts::gather(self.connection, self.tenant, head.clone(), self.requests).await?;
+        if self.care == Care::Always {
+            self.learn_taken(&mut facts).await?;
+        }
+        let now = clock();
+        let (mut batch, mut outcomes) = self.judge(facts, now);
+        if self.care == Care::Where && outcomes.iter().any(Result::is_err) {
+            let mut facts = facts::gather(self.connection, self.tenant, head, self.requests).await?;
+            self.learn_taken(&mut facts).await?;
+            (batch, outcomes) = self.judge(facts, now);
+        }
+        let head = batch.head();
+        let done = Done {
+            outcomes,
+            position: head.position(),
+            events: batch.staged().len() as u64,
+            witness: witness(&batch),
+        };
+        if batch.is_empty() {
+            return Ok(Decision::Leave(done));
+        }
+        write::write(self.connection, self.tenant, &batch).await?;
+        Ok(Decision::Write(done, head))
     }
-    *doubtful = None;
-    let facts = facts::gather(transaction, tenant, head, requests).await?;
-    let mut batch = Batch::new(facts, clock());
-    let outcomes =
-        requests.iter().enumerate().map(|(number, request)| batch.decide(number, request)).collect();
-    let done = Done {
-        outcomes,
-        position: batch.head().position(),
-        events: batch.staged().len() as u64,
-        witness: witness(&batch),
-    };
-    if batch.is_empty() {
-        return Ok(Decision::Leave(done));
+
+    async fn lock_head(&mut self, begin: SqlStr) -> Result<LogHead, Failure> {
+        match sqlx::raw_sql(begin).fetch_all(&mut *self.connection).await?.pop() {
+            Some(found) => Ok(row::head(&found)?),
+            None => facts::first_head(self.connection, self.tenant).await,
+        }
     }
-    write::write(transaction, tenant, &batch).await?;
-    Ok(Decision::Write(done))
+
+    async fn learn_taken(&mut self, facts: &mut Facts) -> Result<(), Failure> {
+        facts::learn_taken(self.connection, self.tenant, self.requests, facts).await
+    }
+
+    fn judge(&self, facts: Facts, now: DateTime<Utc>) -> (Batch<'a>, Vec<Result<Outcome, StoreError>>) {
+        let mut batch = Batch::new(facts, now);
+        let numbered = self.requests.iter().enumerate();
+        let outcomes = numbered.map(|(number, request)| batch.decide(number, request)).collect();
+        (batch, outcomes)
+    }
+
+    /// At once, since an abandoned transaction holds the tenant's lock. Where it fails the connection is gone, and the
+    /// transaction with it.
+    async fn rollback(self) {
+        if let Err(error) = sqlx::raw_sql("ROLLBACK").execute(self.connection).await {
+            tracing::debug!(%error, "rolling back failed");
+        }
+    }
 }
 
 fn witness(batch: &Batch<'_>) -> Witness {

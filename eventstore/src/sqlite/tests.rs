@@ -329,8 +329,8 @@ async fn a_file_of_the_first_layout_is_brought_forward() {
     let store = file.open().await;
     assert_eq!(conflict_at(&store.append(file.guarded("a")).await), 1);
     appended(store.append(file.append(&["a"])).await);
-    assert_eq!(positions(&*store, "a").await, [1, 2]);
-    assert!(matches!(verify_all(&*store).await, Verdict::Sound(report) if report.tags == 2));
+    assert_eq!(positions(&store, "a").await, [1, 2]);
+    assert!(matches!(verify_all(&store).await, Verdict::Sound(report) if report.tags == 2));
 }
 
 /// Where a tag is found.

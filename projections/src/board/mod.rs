@@ -98,7 +98,8 @@ pub(crate) static CUSTOMERS: Table = Table {
         "distinct_from",
         "looks_since",
     ],
-    replace_by: 3,
+    key: 3,
+    replaces: true,
 };
 
 pub(crate) static CARDS: Table = Table {
@@ -117,15 +118,24 @@ pub(crate) static CARDS: Table = Table {
         "last_position",
         "moved_position",
     ],
-    replace_by: 4,
+    key: 4,
+    replaces: true,
 };
 
-pub(crate) static TAGS: Table =
-    Table { name: "board_tag", columns: &["tenant_id", "generation", "tag", "customer"], replace_by: 0 };
+pub(crate) static TAGS: Table = Table {
+    name: "board_tag",
+    columns: &["tenant_id", "generation", "tag", "customer"],
+    key: 4,
+    replaces: false,
+};
 
 /// What customers are found by that look alike.
-pub(crate) static GRAMS: Table =
-    Table { name: "board_gram", columns: &["tenant_id", "generation", "gram", "customer"], replace_by: 0 };
+pub(crate) static GRAMS: Table = Table {
+    name: "board_gram",
+    columns: &["tenant_id", "generation", "gram", "customer"],
+    key: 4,
+    replaces: false,
+};
 
 pub(crate) static PASTS: Table = Table {
     name: "board_past",
@@ -152,7 +162,8 @@ pub(crate) static PASTS: Table = Table {
         "won_amount",
         "won_currency",
     ],
-    replace_by: 0,
+    key: 4,
+    replaces: false,
 };
 
 pub(crate) static APPROVALS: Table = Table {
@@ -175,7 +186,8 @@ pub(crate) static APPROVALS: Table = Table {
         "settled_at",
         "position",
     ],
-    replace_by: 3,
+    key: 3,
+    replaces: true,
 };
 
 static TABLES: &[&Table] = &[&CUSTOMERS, &CARDS, &TAGS, &GRAMS, &PASTS, &APPROVALS];

@@ -1,4 +1,6 @@
-//! Where the two engines' words differ: types of columns, and the binds of statements made of many rows.
+//! Where the two engines' words differ: types of columns.
+
+use std::collections::HashMap;
 
 /// Which SQL is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,18 +12,6 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The bind of a statement made of many rows, counted from one.
-    ///
-    /// SQLite takes `$1` for a name, and a name is searched for among all names of the statement at every bind: with two
-    /// thousand of them that costs more than the insert.
-    #[must_use]
-    pub fn placeholder(self, number: usize) -> String {
-        match self {
-            Self::Sqlite => "?".to_owned(),
-            Self::Postgres => format!("${number}"),
-        }
-    }
-
     /// The statements of a schema that is written in SQLite's words, each alone and without comments.
     ///
     /// A `BLOB` of the schema is an id. Texts are ordered by their bytes on both engines.
@@ -67,6 +57,47 @@ pub fn tables_in(schema: &str) -> Vec<&str> {
     made.filter_map(|rest| rest.split([' ', '(']).next()).collect()
 }
 
+/// Which columns of a table of a schema have which kind, as PostgreSQL names it.
+#[must_use]
+pub fn kinds_in(schema: &str, table: &str) -> HashMap<String, Kind> {
+    let begins = format!("CREATE TABLE IF NOT EXISTS {table} (");
+    let lines = schema.lines().skip_while(|line| *line != begins).skip(1);
+    let columns = lines.take_while(|line| !line.starts_with(')')).filter_map(|line| {
+        let mut words = line.split([' ', ',']).filter(|word| !word.is_empty());
+        let (name, kind) = (words.next()?, words.next()?);
+        let kind = match kind {
+            "BLOB" => Kind::Id,
+            "INTEGER" | "BIGINT" => Kind::Number,
+            "TEXT" => Kind::Text,
+            _ => return None,
+        };
+        Some((name.to_owned(), kind))
+    });
+    columns.collect()
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An id.
+    Id,
+    /// A number, a position, microseconds, or a flag.
+    Number,
+    /// A text.
+    Text,
+}
+
+impl Kind {
+    /// A list of such values, as PostgreSQL calls it.
+    pub(crate) fn list(self) -> &'static str {
+        match self {
+            Self::Id => "uuid []",
+            Self::Number => "bigint []",
+            Self::Text => "text []",
+        }
+    }
+}
+
 /// The views that a schema makes.
 #[must_use]
 pub fn views_in(schema: &str) -> Vec<&str> {
@@ -99,5 +130,11 @@ mod tests {
     #[test]
     fn the_tables_of_a_schema_are_found() {
         assert_eq!(tables_in(SCHEMA), ["t"]);
+    }
+
+    #[test]
+    fn the_kinds_of_columns_are_found() {
+        let kinds = [("tenant_id", Kind::Id), ("word", Kind::Text), ("size", Kind::Number)];
+        assert_eq!(kinds_in(SCHEMA, "t"), kinds.map(|(name, kind)| (name.to_owned(), kind)).into());
     }
 }

@@ -13,7 +13,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Encode, Row as _,
 use uuid::Uuid;
 use waymark_eventstore::TenantId;
 
-use super::dialect::{Dialect, tables_in, views_in};
+use super::dialect::{Dialect, Kind, tables_in, views_in};
 use super::{Commit, SYSTEM, Value};
 use crate::error::{ProjectionError, Result};
 
@@ -208,6 +208,80 @@ pub(super) fn arguments(values: impl IntoIterator<Item = Value>) -> Result<PgArg
             Value::Uuid(value) => arguments.add(Id(value)),
             Value::Bytes(value) => arguments.add(value),
         };
+        added.map_err(|error| ProjectionError::Database(error.to_string()))?;
+    }
+    Ok(arguments)
+}
+
+/// A column of rows whose values stand one after the other, as PostgreSQL's list: made without a list of our own.
+struct List<'a> {
+    rows: &'a [Value],
+    width: usize,
+    column: usize,
+    kind: Kind,
+}
+
+impl Type<Postgres> for List<'_> {
+    fn type_info() -> PgTypeInfo {
+        // Each says its own.
+        PgTypeInfo::with_oid(Oid(0))
+    }
+}
+
+impl Encode<'_, Postgres> for List<'_> {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> std::result::Result<IsNull, BoxDynError> {
+        let values = || self.rows.iter().skip(self.column).step_by(self.width);
+        let nulls = values().any(|value| *value == Value::Null);
+        let element: u32 = match self.kind {
+            Kind::Id => 2950,
+            Kind::Number => 20,
+            Kind::Text => 25,
+        };
+        // One dimension, whether there are nulls, of what, how many, counted from one.
+        for word in [1, u32::from(nulls), element, u32::try_from(values().count())?, 1] {
+            buffer.extend_from_slice(&word.to_be_bytes());
+        }
+        for value in values() {
+            let number;
+            let bytes: &[u8] = match (value, self.kind) {
+                (Value::Null, _) => {
+                    buffer.extend_from_slice(&(-1_i32).to_be_bytes());
+                    continue;
+                }
+                (Value::Int(value), Kind::Number) => {
+                    number = value.to_be_bytes();
+                    &number
+                }
+                (Value::Text(value), Kind::Text) => value.as_bytes(),
+                (Value::Uuid(value), Kind::Id) => value.as_bytes(),
+                (value, kind) => return Err(format!("{value:?} is no {kind:?}").into()),
+            };
+            buffer.extend_from_slice(&i32::try_from(bytes.len())?.to_be_bytes());
+            buffer.extend_from_slice(bytes);
+        }
+        Ok(IsNull::No)
+    }
+
+    fn produces(&self) -> Option<PgTypeInfo> {
+        let list = match self.kind {
+            Kind::Id => 2951,
+            Kind::Number => 1016,
+            Kind::Text => 1009,
+        };
+        Some(PgTypeInfo::with_oid(Oid(list)))
+    }
+}
+
+/// The binds before, then a list of each of these columns of the rows.
+pub(super) fn lists(
+    before: &[Value],
+    rows: &[Value],
+    columns: &[(usize, Kind)],
+    width: usize,
+) -> Result<PgArguments> {
+    let mut arguments = arguments(before.iter().cloned())?;
+    for &(column, kind) in columns {
+        let added = arguments.add(List { rows, width, column, kind });
         added.map_err(|error| ProjectionError::Database(error.to_string()))?;
     }
     Ok(arguments)

@@ -72,13 +72,15 @@ pub(crate) static MOVES: Table = Table {
         "kind",
         "noted",
     ],
-    replace_by: 0,
+    key: 7,
+    replaces: false,
 };
 
 pub(crate) static END_ROWS: Table = Table {
     name: "dwell_end",
     columns: &["tenant_id", "generation", "customer", "position", "effective_at", "reason"],
-    replace_by: 0,
+    key: 4,
+    replaces: false,
 };
 
 static TABLES: &[&Table] = &[&MOVES, &END_ROWS];

@@ -47,7 +47,7 @@ async fn without_the_fence_a_stale_worker_would_count_an_event_twice() {
 
     let writes = stale.page(engine, &*model, 10).await.unwrap();
     let mut session = engine.db.write(TENANT).await.unwrap();
-    writes.apply(&mut session, TENANT, stale.seat.generation).await.unwrap();
+    writes.apply(&mut session, &stale.seat).await.unwrap();
     session.commit().await.unwrap();
     assert_ne!(projections.dump(TENANT, "board").await.unwrap(), before, "the version counts the move twice");
 }

@@ -44,9 +44,14 @@ fn statements(dialect: Dialect) -> Vec<(String, String)> {
     assert!(statements.len() > 20);
     for table in model::all().iter().flat_map(|model| model.tables()) {
         assert_eq!(table.columns[..2], ["tenant_id", "generation"], "{}", table.name);
-        statements.push((table.name.to_owned(), table.insert(3, dialect)));
+        let insert = match dialect {
+            Dialect::Sqlite => table.insert(3),
+            Dialect::Postgres => table.insert_lists(),
+        };
+        statements.push((table.name.to_owned(), insert));
         statements.push((table.name.to_owned(), table.delete()));
-        statements.push((table.name.to_owned(), table.only_in()));
+        statements.push((table.name.to_owned(), table.in_both()));
+        statements.push((table.name.to_owned(), table.difference()));
     }
     statements
 }
@@ -103,5 +108,17 @@ fn the_tables_on_postgres_are_those_of_the_snapshot() {
         let made = said.iter().find(|statement| statement.contains(&format!("EXISTS {table} ("))).unwrap();
         let key = made.split("PRIMARY KEY (").nth(1).unwrap();
         assert!(key.starts_with("tenant_id,"), "the key of {table} does not begin with its tenant");
+    }
+}
+
+#[test]
+fn the_key_of_a_table_is_that_of_its_schema() {
+    for model in model::all() {
+        for table in model.tables() {
+            let begins = format!("CREATE TABLE IF NOT EXISTS {} (", table.name);
+            let said = model.schema().split(&begins).nth(1).unwrap();
+            let said = said.split("PRIMARY KEY (").nth(1).unwrap().split(')').next().unwrap();
+            assert_eq!(table.columns[..table.key].join(", "), said, "{}", table.name);
+        }
     }
 }

@@ -60,7 +60,8 @@ pub(crate) static ROWS: Table = Table {
         "chars",
         "overrides",
     ],
-    replace_by: 0,
+    key: 5,
+    replaces: false,
 };
 
 static TABLES: &[&Table] = &[&ROWS];

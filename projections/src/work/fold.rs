@@ -172,8 +172,8 @@ impl Rows {
         if let Some((rule, cause, journey, due_at, skipped)) = run {
             self.runs.extend(values![
                 position,
-                fact.customer,
                 rule.as_str(),
+                fact.customer,
                 cause,
                 journey.as_str(),
                 due_at.timestamp_micros(),
@@ -214,8 +214,8 @@ impl Rows {
         }
         self.runs.extend(values![
             said.position,
-            None::<Uuid>,
             event.rule.as_str(),
+            None::<Uuid>,
             said.id,
             event.pipeline.as_str(),
             said.at.timestamp_micros(),
@@ -246,8 +246,8 @@ impl Rows {
             if n > before {
                 self.runs.extend(values![
                     fact.event.position,
-                    fact.customer,
                     automation.id.as_str(),
+                    fact.customer,
                     fact.event.id,
                     journey,
                     fact.event.effective_at.timestamp_micros(),

@@ -70,19 +70,22 @@ pub(crate) static CUSTOMERS: Table = Table {
         "created_at",
         "closed",
     ],
-    replace_by: 3,
+    key: 3,
+    replaces: true,
 };
 
 pub(crate) static STANDINGS: Table = Table {
     name: "work_standing",
     columns: &["tenant_id", "generation", "customer", "journey", "stage", "entered_at", "went_back"],
-    replace_by: 0,
+    key: 4,
+    replaces: false,
 };
 
 pub(crate) static DEADLINES: Table = Table {
     name: "work_deadline",
     columns: &["tenant_id", "generation", "customer", "rule", "cause", "journey", "due_at"],
-    replace_by: 0,
+    key: 5,
+    replaces: false,
 };
 
 pub(crate) static RUN: Table = Table {
@@ -91,14 +94,15 @@ pub(crate) static RUN: Table = Table {
         "tenant_id",
         "generation",
         "position",
-        "customer",
         "rule",
+        "customer",
         "cause",
         "journey",
         "due_at",
         "skipped",
     ],
-    replace_by: 0,
+    key: 4,
+    replaces: false,
 };
 
 pub(crate) static TASKS: Table = Table {
@@ -120,7 +124,8 @@ pub(crate) static TASKS: Table = Table {
         "process",
         "state",
     ],
-    replace_by: 3,
+    key: 3,
+    replaces: true,
 };
 
 pub(crate) static REMINDERS: Table = Table {
@@ -143,7 +148,8 @@ pub(crate) static REMINDERS: Table = Table {
         "cause",
         "at",
     ],
-    replace_by: 0,
+    key: 4,
+    replaces: false,
 };
 
 static TABLES: &[&Table] = &[&CUSTOMERS, &STANDINGS, &DEADLINES, &RUN, &TASKS, &REMINDERS];
