@@ -27,6 +27,11 @@ use std::process::ExitCode;
 use engine::Engine;
 use table::Table;
 
+/// The service's own, so that the floors have it too.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How much to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Size {
