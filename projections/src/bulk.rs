@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use waymark_eventstore::TenantId;
 
 use crate::checkpoint::{Seat, Which};
-use crate::db::{Dialect, Kind, Row, Session, Value, kinds_in, values};
+use crate::db::{Dialect, Kind, Row, Session, TupleBinds, Value, kinds_in, values};
 use crate::error::{ProjectionError, Result};
 use crate::model;
 
@@ -77,18 +77,35 @@ impl Table {
         }
     }
 
-    /// Writes rows by statements of many tuples.
+    /// Writes rows by statements of many tuples. While one is carried out, the binds of the next are made.
     async fn write_tuples(&self, session: &mut Session, seat: &Seat, values: Vec<Value>) -> Result<()> {
-        let width = self.width();
-        let mut rest = values.into_iter();
-        for size in SIZES {
-            while rest.len() >= size * width {
-                let sql = made((self.name, size, Dialect::Sqlite), || self.insert(size));
-                let of = values![seat.which.tenant.0, seat.generation].into_iter();
-                session.execute_made(sql, of.chain(rest.by_ref().take(size * width))).await?;
-            }
+        let mut statements = self.statements(seat, values);
+        let mut next = statements.next();
+        while let Some(ready) = next {
+            let (sql, binds) = ready?;
+            let making = async { statements.next() };
+            let (done, made) = futures::join!(session.execute_tuples(sql, binds), making);
+            done?;
+            next = made;
         }
         Ok(())
+    }
+
+    /// Statements of as many tuples as there are rows for, one after the other.
+    fn statements(
+        &self,
+        seat: &Seat,
+        values: Vec<Value>,
+    ) -> impl Iterator<Item = Result<(Arc<str>, TupleBinds)>> {
+        let width = self.width();
+        let mut rest = values.into_iter();
+        std::iter::from_fn(move || {
+            let size = SIZES.into_iter().find(|size| rest.len() >= size * width)?;
+            let sql = made((self.name, size, Dialect::Sqlite), || self.insert(size));
+            let of = values![seat.which.tenant.0, seat.generation].into_iter();
+            let binds = TupleBinds::of(of.chain(rest.by_ref().take(size * width)));
+            Some(binds.map(|binds| (sql, binds)))
+        })
     }
 
     /// Writes rows as lists, in one statement.

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, Postgres, Row as _, Sqlite, Transaction, TypeInfo as _, ValueRef as _};
 use uuid::Uuid;
 use waymark_eventstore::TenantId;
@@ -152,6 +152,15 @@ pub enum Session {
     Postgres(Transaction<'static, Postgres>),
 }
 
+/// Binds of a statement of SQLite.
+pub(crate) struct TupleBinds(SqliteArguments);
+
+impl TupleBinds {
+    pub(crate) fn of(values: impl IntoIterator<Item = Value>) -> Result<Self> {
+        Ok(Self(sqlite::arguments(values)?))
+    }
+}
+
 /// One text for both engines: the arguments and the connection are the engine's own, the call is the same.
 macro_rules! on {
     ($session:expr, $values:expr, |$arguments:ident, $connection:ident| $call:expr) => {
@@ -218,6 +227,15 @@ impl Session {
         Ok(on!(self, values, |arguments, connection| {
             sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?.rows_affected()
         }))
+    }
+
+    /// Runs a statement of SQLite whose binds were made before its turn, and says how many rows it changed.
+    pub(crate) async fn execute_tuples(&mut self, sql: Arc<str>, binds: TupleBinds) -> Result<u64> {
+        let Self::Sqlite(transaction) = self else {
+            return Err(ProjectionError::Database("only SQLite takes tuples".to_owned()));
+        };
+        let done = sqlx::query_with(AssertSqlSafe(sql), binds.0).execute(&mut **transaction).await?;
+        Ok(done.rows_affected())
     }
 
     /// Runs a statement of PostgreSQL that takes rows as lists, one a column, after the binds before them. Says how many
