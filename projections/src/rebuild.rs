@@ -85,7 +85,7 @@ impl<'a> Building<'a> {
                 continue;
             }
             let Seat { generation, position, .. } = self.worker.seat;
-            let comparison = self.compare(old).await?;
+            let comparison = self.compare(&mut session, old).await?;
             let switched = match old {
                 Some(old) => {
                     let values = values![which.tenant.0, which.projection, old.generation, generation];
@@ -118,7 +118,7 @@ impl<'a> Building<'a> {
             let mut session = self.engine.db.write(which.tenant).await?;
             let old = fenced(&mut session, which).await?;
             if old.is_none_or(|old| old.position <= self.worker.seat.position) {
-                break self.compare(old).await;
+                break self.compare(&mut session, old).await;
             }
             drop(session);
             self.worker.step(self.engine, &*self.model, PAGE, Poison::Fails).await?;
@@ -127,21 +127,21 @@ impl<'a> Building<'a> {
         compared
     }
 
-    /// What serves, which goes no further meanwhile, compared with the new rows.
-    async fn compare(&self, old: Option<Checkpoint>) -> Result<Comparison> {
+    /// What serves, which goes no further meanwhile, compared with the new rows. By the transaction that holds the seat,
+    /// which is not to be found idle however long that takes.
+    async fn compare(&self, session: &mut Session, old: Option<Checkpoint>) -> Result<Comparison> {
         let Seat { which, generation, position, .. } = self.worker.seat;
         let not_applicable = |why| Ok(Comparison::not_applicable(position, why));
         let Some(old) = old else { return not_applicable(NotComparable::NothingServed) };
         if old.fold_version != self.model.version() {
             return not_applicable(NotComparable::OtherVersion);
         }
-        let mut session = self.engine.db.read(which.tenant).await?;
-        let parked = parked::list(&mut session, which).await?;
+        let parked = parked::list(session, which).await?;
         if old.position != position || parked.iter().any(|item| item.skipped.is_none()) {
             return not_applicable(NotComparable::ServedIncomplete);
         }
         let generations = (old.generation, generation);
-        Comparison::of(&mut session, &*self.model, which.tenant, position, generations).await
+        Comparison::of(session, &*self.model, which.tenant, position, generations).await
     }
 
     /// Gives the rebuild up: what it wrote is dropped, what serves goes on serving.
