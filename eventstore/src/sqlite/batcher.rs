@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use sqlx::Connection;
-use sqlx::Transaction;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::{Connection, Transaction};
 
 use super::tail::{Ends, Tagged, Tails};
 use super::{Failure, facts, moving, row, write};
@@ -140,8 +139,9 @@ impl Batcher {
             let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
             let (head, indexed) = facts::head(&mut transaction, tenant).await?;
             let ends = Ends { position: head.position(), indexed };
-            let rows = self.tails.rows(&mut transaction, tenant, ends).await?;
-            write::insert_tags(&mut transaction, tenant, rows.unwrap_or_default()).await?;
+            let rows =
+                self.tails.rows(&mut transaction, tenant, ends).await?.ok_or_else(|| ends.went_back())?;
+            write::insert_tags(&mut transaction, tenant, rows).await?;
             write::put_head(&mut transaction, tenant, &head, head.position()).await?;
             transaction.commit().await?;
         }

@@ -84,6 +84,13 @@ pub(super) struct Indexing {
     pub(super) indexed: Position,
 }
 
+impl Ends {
+    /// Why a state of the database that nothing can be newer than is not: the index ends before what was in it already.
+    pub(super) fn went_back(self) -> StoreError {
+        StoreError::Damaged { position: self.indexed, what: "the index of tags went back".to_owned() }
+    }
+}
+
 impl Tails {
     pub(super) fn new(most: usize) -> Self {
         Self { held: Mutex::default(), most: most.max(1) }
@@ -132,8 +139,7 @@ impl Tails {
             let requests = requests.iter().enumerate();
             requests.filter_map(|(index, request)| Some((index, last(tail, request)?))).collect()
         });
-        let what = "the index of tags went back".to_owned();
-        found.await?.ok_or(StoreError::Damaged { position: ends.indexed, what })
+        found.await?.ok_or_else(|| ends.went_back())
     }
 
     /// What is known of a tenant without asking.
@@ -163,11 +169,12 @@ impl Tails {
         let head = batch.head().position();
         let held = self.held();
         let waiting = usize::try_from(head - indexed).unwrap_or(usize::MAX);
-        if waiting < self.patience(held.len()) {
+        let enough = held.get(&tenant).filter(|_| waiting >= self.patience(held.len()));
+        let Some(tail) = enough else {
             let cannot_wait = batch.staged().iter().filter(|staged| !staged.event.blind_tags.is_empty());
             return Indexing { rows: cannot_wait.flat_map(rows_of).collect(), indexed };
-        }
-        let mut rows = held.get(&tenant).map(|tail| tail.rows(indexed)).unwrap_or_default();
+        };
+        let mut rows = tail.rows(indexed);
         drop(held);
         rows.extend(batch.staged().iter().flat_map(rows_of));
         Indexing { rows, indexed: head }
@@ -208,10 +215,9 @@ impl Tails {
                 tail.until()
             };
             let entries = read::page(&mut *connection, tenant, until, PAGE).await?;
-            let missing =
-                || StoreError::Damaged { position: until + 1, what: "the entry is missing".to_owned() };
             if entries.first().is_none_or(|entry| entry.position != until + 1) {
-                return Err(missing());
+                let what = "the entry is missing".to_owned();
+                return Err(StoreError::Damaged { position: until + 1, what });
             }
             let entries = entries.iter().map(Tagged::read).collect::<Result<Vec<_>, _>>()?;
             self.committed(tenant, until, entries);
