@@ -18,6 +18,7 @@ use crate::auth::{AdminStore, Gate, NewKey, Scope};
 use crate::automation::Ticker;
 use crate::clock::{chance, random_ids, system_clock};
 use crate::config::{AuthArgs, Automations, Database, DatabaseArgs, OutboundArgs, Sending, views_file};
+use crate::http::measure;
 use crate::log::Log;
 use crate::notary::Notary;
 use crate::outbound::client::Client;
@@ -209,7 +210,7 @@ impl Installation {
     }
 
     /// Keeps the read models up, the log's head signed, customers in the versions in force, requests from waiting
-    /// beyond their time, rules acting, and messages on their way, until the token is cancelled.
+    /// beyond their time, rules acting, measurements small, and messages on their way, until the token is cancelled.
     pub fn run(
         &self,
         stop: CancellationToken,
@@ -241,6 +242,7 @@ impl Installation {
                     }
                 }
             }),
+            tokio::spawn(measure::fold(stop.clone())),
             tokio::spawn(async move {
                 if outbound.settings().outbound == Sending::On {
                     Dispatcher::new(outbound).run(stop).await;
@@ -248,8 +250,8 @@ impl Installation {
             }),
         );
         async move {
-            let ended = tokio::join!(tasks.0, tasks.1, tasks.2, tasks.3, tasks.4, tasks.5);
-            for ended in [ended.0, ended.1, ended.2, ended.3, ended.4, ended.5] {
+            let ended = tokio::join!(tasks.0, tasks.1, tasks.2, tasks.3, tasks.4, tasks.5, tasks.6);
+            for ended in [ended.0, ended.1, ended.2, ended.3, ended.4, ended.5, ended.6] {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a background task did not end well");
                 }

@@ -47,18 +47,33 @@ impl TableComparison {
     }
 }
 
-/// A table that is written in bulk. The first columns are its primary key.
+/// A table that is written in bulk, or the part of one that is. The first columns are its primary key.
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) columns: &'static [&'static str],
     /// How many of the columns are the primary key.
     pub(crate) key: usize,
-    /// Whether a row whose key is there replaces the former one; otherwise only new keys go into the table.
-    pub(crate) replaces: bool,
+    pub(crate) former: Former,
+}
+
+/// What becomes of the row that is there when one with its key is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Former {
+    /// It stays: only new keys go into the table.
+    Stays,
+    /// The new one takes its place.
+    Goes,
+    /// It takes over the columns of a part, and keeps the others. Where there is none, none is made.
+    Changes,
 }
 
 impl Table {
+    /// What tells a part of a table from the whole.
+    fn named(&self) -> Columns {
+        (self.name, self.columns)
+    }
+
     /// How many values of a row are its own: those after the tenant and the generation.
     pub(crate) fn width(&self) -> usize {
         self.columns.len() - 2
@@ -101,7 +116,7 @@ impl Table {
         let mut rest = values.into_iter();
         std::iter::from_fn(move || {
             let size = SIZES.into_iter().find(|size| rest.len() >= size * width)?;
-            let sql = made((self.name, size, Dialect::Sqlite), || self.insert(size));
+            let sql = made((self.named(), size, Dialect::Sqlite), || self.write_of_tuples(size));
             let of = values![seat.which.tenant.0, seat.generation].into_iter();
             let binds = TupleBinds::of(of.chain(rest.by_ref().take(size * width)));
             Some(binds.map(|binds| (sql, binds)))
@@ -110,7 +125,7 @@ impl Table {
 
     /// Writes rows as lists, in one statement.
     async fn write_lists(&self, session: &mut Session, seat: &Seat, rows: &[Value]) -> Result<()> {
-        let sql = made((self.name, 0, Dialect::Postgres), || self.insert_lists());
+        let sql = made((self.named(), 0, Dialect::Postgres), || self.write_of_lists());
         let kinds = self.kinds();
         let Which { tenant, projection } = seat.which;
         let before = values![tenant.0, seat.generation, projection];
@@ -125,14 +140,15 @@ impl Table {
 
     /// The columns after tenant and generation, by their places, with what they hold.
     fn kinds(&self) -> &'static [(usize, Kind)] {
-        static KINDS: LazyLock<HashMap<&'static str, Vec<(usize, Kind)>>> = LazyLock::new(|| {
+        static KINDS: LazyLock<HashMap<Columns, Vec<(usize, Kind)>>> = LazyLock::new(|| {
             let models = model::all();
             let tables = models.iter().flat_map(|model| {
-                model.tables().iter().map(|table| (table.name, table.kinds_said(model.schema())))
+                let written = model.tables().iter().chain(model.parts());
+                written.map(|table| (table.named(), table.kinds_said(model.schema())))
             });
             tables.collect()
         });
-        KINDS.get(self.name).map(Vec::as_slice).unwrap_or_default()
+        KINDS.get(&self.named()).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn kinds_said(&self, schema: &str) -> Vec<(usize, Kind)> {
@@ -143,29 +159,65 @@ impl Table {
 
     /// The statement that writes rows which come as lists, one a column after tenant and generation. They are taken apart
     /// beside the checkpoint of their generation, so that a distributed database sees that all of it belongs to one tenant.
-    pub(crate) fn insert_lists(&self) -> String {
-        let (name, columns) = (self.name, self.columns.join(","));
-        let of: Vec<String> = self.columns.iter().skip(2).map(|column| format!("r.{column}")).collect();
+    pub(crate) fn write_of_lists(&self) -> String {
         let named = self.columns[2..].join(",");
         let list = |(number, (_, kind)): (usize, &(usize, Kind))| format!("${}::{}", number + 4, kind.list());
         let lists: Vec<String> = self.kinds().iter().enumerate().map(list).collect();
-        let (of, lists) = (of.join(","), lists.join(","));
-        let insert = format!(
-            "INSERT INTO {name} ({columns}) SELECT p.tenant_id,p.generation,{of} FROM projection_checkpoint AS p \
-             CROSS JOIN unnest({lists}) AS r ({named}) \
-             WHERE p.tenant_id = $1 AND p.generation = $2 AND p.projection = $3"
+        let rows = format!(
+            "FROM projection_checkpoint AS g CROSS JOIN unnest({}) AS r ({named}) \
+             WHERE g.tenant_id = $1 AND g.generation = $2 AND g.projection = $3",
+            lists.join(",")
         );
-        insert + &self.replacing()
+        let of: Vec<String> = self.columns[2..].iter().map(|column| format!("r.{column}")).collect();
+        self.write_of(&rows, &of)
     }
 
-    /// How a row whose key is there is replaced.
-    fn replacing(&self) -> String {
-        if !self.replaces {
-            return String::new();
+    /// The statement of SQLite that writes so many rows. Its first binds, the tenant and the generation, stand for all of
+    /// them.
+    ///
+    /// It would take `$1` for a name, and a name is searched for among all names of the statement at every bind: with two
+    /// thousand of them that costs more than the insert.
+    pub(crate) fn write_of_tuples(&self, rows: usize) -> String {
+        let tuple = format!("({})", vec!["?"; self.width()].join(","));
+        // WHERE tells the parser that ON CONFLICT is no condition of a join.
+        let rows = format!(
+            "FROM (SELECT ? AS tenant_id,? AS generation) AS g CROSS JOIN (VALUES {}) AS r WHERE true",
+            vec![tuple; rows].join(",")
+        );
+        let of: Vec<String> = (1..=self.width()).map(|place| format!("r.column{place}")).collect();
+        self.write_of(&rows, &of)
+    }
+
+    /// The statement that writes the rows `r` of the tenant and generation `g`, whose columns have these names there.
+    fn write_of(&self, rows: &str, of: &[String]) -> String {
+        let Self { name, columns, key, former } = self;
+        let inserted = || {
+            format!(
+                "INSERT INTO {name} ({}) SELECT g.tenant_id,g.generation,{} {rows}",
+                columns.join(","),
+                of.join(",")
+            )
+        };
+        let (same, rest) = columns.split_at(*key);
+        match former {
+            Former::Stays => inserted(),
+            Former::Goes => {
+                let sets: Vec<String> =
+                    rest.iter().map(|column| format!("{column}=excluded.{column}")).collect();
+                format!("{} ON CONFLICT ({}) DO UPDATE SET {}", inserted(), same.join(","), sets.join(","))
+            }
+            Former::Changes => {
+                let (own, new) = of.split_at(key - 2);
+                let sets: Vec<String> =
+                    rest.iter().zip(new).map(|(column, new)| format!("{column}={new}")).collect();
+                let of = ["g.tenant_id".to_owned(), "g.generation".to_owned()]
+                    .into_iter()
+                    .chain(own.iter().cloned());
+                let same: Vec<String> =
+                    same.iter().zip(of).map(|(column, of)| format!("t.{column}={of}")).collect();
+                format!("UPDATE {name} AS t SET {} {rows} AND {}", sets.join(","), same.join(" AND "))
+            }
         }
-        let (key, rest) = self.columns.split_at(self.key);
-        let sets: Vec<String> = rest.iter().map(|column| format!("{column}=excluded.{column}")).collect();
-        format!(" ON CONFLICT ({}) DO UPDATE SET {}", key.join(","), sets.join(","))
     }
 
     /// Every row of a generation as text, without tenant and generation, in the order of the texts: the same rows give
@@ -267,22 +319,6 @@ impl Table {
     pub(crate) fn delete(&self) -> String {
         format!("DELETE FROM {} WHERE tenant_id = $1 AND generation = $2", self.name)
     }
-
-    /// The statement of SQLite that writes so many rows. Its first binds, the tenant and the generation, stand for all of
-    /// them.
-    ///
-    /// It would take `$1` for a name, and a name is searched for among all names of the statement at every bind: with two
-    /// thousand of them that costs more than the insert.
-    pub(crate) fn insert(&self, rows: usize) -> String {
-        let tuple = format!("({})", vec!["?"; self.width()].join(","));
-        let (name, columns, tuples) = (self.name, self.columns.join(","), vec![tuple; rows].join(","));
-        // WHERE tells the parser that ON CONFLICT is no condition of a join.
-        format!(
-            "INSERT INTO {name} ({columns}) SELECT g.tenant_id,g.generation,r.* \
-             FROM (SELECT ? AS tenant_id,? AS generation) AS g CROSS JOIN (VALUES {tuples}) AS r WHERE true{}",
-            self.replacing()
-        )
-    }
 }
 
 /// Keys whose rows go, and by which statement: it ends where the list of keys is to stand, the binds before it are `head`.
@@ -330,7 +366,7 @@ fn lists(
         let mut values = [head, keys].concat();
         // A short list is filled up with its first key, so that few prepared texts serve all.
         values.resize(before + size, keys[0].clone());
-        (made((sql, size, dialect), || among(sql, before, size)), values)
+        (made(((sql, &[]), size, dialect), || among(sql, before, size)), values)
     })
 }
 
@@ -340,8 +376,11 @@ pub(crate) fn among(sql: &str, before: usize, keys: usize) -> String {
     format!("{sql} ({})", binds.join(","))
 }
 
-/// What a text is made of: a table or the beginning of a statement, how many rows or keys, and for whom.
-type Recipe = (&'static str, usize, Dialect);
+/// What a text is made of: a table with its columns or the beginning of a statement, how many rows or keys, and for whom.
+type Recipe = (Columns, usize, Dialect);
+
+/// The name of a table, and columns of it.
+type Columns = (&'static str, &'static [&'static str]);
 
 /// A text that is made once: there are few, and some are long.
 fn made(recipe: Recipe, make: impl FnOnce() -> String) -> Arc<str> {

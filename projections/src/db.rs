@@ -117,7 +117,8 @@ impl Db {
     pub async fn read(&self, tenant: TenantId) -> Result<Session> {
         match self {
             Self::Sqlite(files) => Ok(Session::Sqlite(files.read().await?)),
-            Self::Postgres(schema) => Ok(Session::Postgres(schema.read(tenant).await?)),
+            // Making a connection takes a large state of the task: it is not to be carried along by every caller.
+            Self::Postgres(schema) => Ok(Session::Postgres(Box::pin(schema.read(tenant)).await?)),
         }
     }
 
@@ -130,7 +131,7 @@ impl Db {
     pub async fn write(&self, tenant: TenantId) -> Result<Session> {
         match self {
             Self::Sqlite(files) => Ok(Session::Sqlite(files.write().await?)),
-            Self::Postgres(schema) => Ok(Session::Postgres(schema.write(tenant).await?)),
+            Self::Postgres(schema) => Ok(Session::Postgres(Box::pin(schema.write(tenant)).await?)),
         }
     }
 

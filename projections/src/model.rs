@@ -29,6 +29,10 @@ pub(crate) trait ReadModel: Send + Sync {
     fn schema(&self) -> &'static str;
     /// Its tables, each with `tenant_id` and `generation` first.
     fn tables(&self) -> &'static [&'static Table];
+    /// The parts of its tables that are written without the rest.
+    fn parts(&self) -> &'static [&'static Table] {
+        &[]
+    }
     /// Whether the fold reads personal fields of this type of event.
     fn opens(&self, event_type: &str) -> bool;
     /// Folds facts, in order, into what is to be written.
@@ -83,6 +87,8 @@ impl Writes {
 pub(crate) struct Memory {
     /// Where journeys end.
     pub(crate) tails: LruCache<(String, Uuid), Tail>,
+    /// What the board remembers.
+    pub(crate) board: board::Remembered,
     /// What the work model remembers.
     pub(crate) work: work::Remembered,
 }
@@ -92,6 +98,10 @@ const TAILS: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { tails: LruCache::new(TAILS), work: work::Remembered::default() }
+        Self {
+            tails: LruCache::new(TAILS),
+            board: board::Remembered::default(),
+            work: work::Remembered::default(),
+        }
     }
 }

@@ -1,11 +1,8 @@
-//! The middleware that finds out who calls and lets them through, or not.
+//! Finds out who calls and lets them through, or not.
 
-use std::sync::Arc;
-
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::access::{Access, access};
@@ -35,23 +32,31 @@ impl<S: Send + Sync> FromRequestParts<S> for Authority {
 ///
 /// A call is counted as soon as it is known whose it is, so that one which is refused costs what any other does.
 ///
-/// # Errors
-/// 401 without a valid credential, 403 without the role, 429 when the credential calls more often than it may.
+/// Otherwise the answer is 401 without a valid credential, 403 without the role, 429 when the credential calls more
+/// often than it may.
 pub async fn admit(
-    State(gate): State<Arc<Gate>>,
+    gate: &Gate,
     mut request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let Some(access) = access_to(&request) else { return Ok(next.run(request).await) };
-    let Access::Roles(roles) = access else { return Ok(next.run(request).await) };
-    let credential = gate.credential(bearer(request.headers())?).await?;
-    let allowance = gate.count(&credential)?;
-    let admitted = enter(&gate.admin, credential, roles, &mut request).await;
-    let response = match admitted {
-        Ok(()) => next.run(request).await,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
+    let Some(Access::Roles(roles)) = access_to(&request) else { return next(request).await };
+    let counted = match counted(gate, request.headers()).await {
+        Ok(counted) => counted,
+        Err(problem) => return problem.into_response(),
+    };
+    let (credential, allowance) = counted;
+    let response = match enter(&gate.admin, credential, roles, &mut request).await {
+        Ok(()) => next(request).await,
         Err(problem) => problem.into_response(),
     };
-    Ok(told(response, allowance))
+    told(response, allowance)
+}
+
+/// Whose call it is, counted.
+async fn counted(gate: &Gate, headers: &HeaderMap) -> Result<(Credential, Option<Allowance>), Problem> {
+    let credential = gate.credential(bearer(headers)?).await?;
+    let allowance = gate.count(&credential)?;
+    Ok((credential, allowance))
 }
 
 /// Makes the credential the caller of the request, if a role of theirs opens the route.

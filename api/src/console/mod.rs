@@ -52,8 +52,7 @@ pub(crate) fn router(api: Router, ids: Ids) -> Router {
         .route("/console/style.css", get(style))
         .route("/console/{*rest}", get(pages::nowhere))
         .with_state(Console { api: Gateway::new(api), ids })
-        .route_layer(from_fn(guarded))
-        .route_layer(from_fn(measure::requests))
+        .route_layer(from_fn(enter))
         .layer(CatchPanicLayer::new())
 }
 
@@ -62,9 +61,9 @@ async fn style() -> impl IntoResponse {
     (headers, include_str!("style.css"))
 }
 
-/// Pages are for one person, and in no other site's frame.
-async fn guarded(request: axum::extract::Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+/// Pages are measured like every request; they are for one person, and in no other site's frame.
+async fn enter(request: axum::extract::Request, next: Next) -> Response {
+    let mut response = measure::requests(request, async |request| next.run(request).await).await;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -1,12 +1,14 @@
 //! Metrics: one recorder for the process, and what is measured of each request.
 
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
 use axum::response::Response;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
+
+const FOLD_EVERY: Duration = Duration::from_secs(5);
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -31,12 +33,23 @@ fn recorder() -> Option<&'static PrometheusHandle> {
     RECORDER.get_or_init(install).as_ref()
 }
 
+/// Folds what was recorded into its summaries now and then, until the token is cancelled: between two folds every
+/// duration stands by itself, so without it they would heap up where nobody asks for the metrics.
+pub async fn fold(stop: CancellationToken) {
+    let mut beat = tokio::time::interval(FOLD_EVERY);
+    while stop.run_until_cancelled(beat.tick()).await.is_some() {
+        if let Some(recorder) = recorder() {
+            recorder.run_upkeep();
+        }
+    }
+}
+
 /// Counts the requests of each route by status, and the time until their answer begins.
-pub async fn requests(request: Request, next: Next) -> Response {
+pub async fn requests(request: Request, next: impl AsyncFnOnce(Request) -> Response) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
+    let response = next(request).await;
     if let Some(route) = route {
         let labels = [
             ("method", method.to_string()),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::header;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::IntoResponse;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -14,20 +15,20 @@ use super::{measure, openapi};
 use crate::app::App;
 use crate::auth::Gate;
 use crate::auth::admit::admit;
+use crate::clock::Ids;
 use crate::console;
 use crate::outbound::Outbound;
 use crate::problem::Problem;
 use crate::problem::render::problems;
 use crate::routes::{self, Parts, Site};
 
-/// The whole service. Streams end when `stop` is cancelled.
-///
-/// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission,
-/// the handler. The console's pages stand beside, and ask the API like everybody.
+/// The whole service. Streams end when `stop` is cancelled. The console's pages stand beside the routes, and ask the
+/// API like everybody.
 pub fn router(app: App, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: CancellationToken) -> Router {
     measure::start();
     let ids = app.ids.clone();
     let admin = Arc::clone(&gate.admin);
+    let entrance = Entrance { ids: ids.clone(), gate };
     let site = Site::new(Parts { app, admin, outbound, stop, imports: Arc::default() });
     let (router, document) = routes::router().split_for_parts();
     let document: Arc<str> = openapi::complete(document).into();
@@ -35,12 +36,25 @@ pub fn router(app: App, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: Cancella
         .route("/openapi.json", get(move || std::future::ready(described(&document))))
         .with_state(site)
         .merge(docs())
-        .route_layer(from_fn_with_state(gate, admit))
-        .route_layer(from_fn(measure::requests))
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(from_fn_with_state(ids.clone(), problems));
+        .layer(from_fn_with_state(Arc::new(entrance), enter));
     console::router(api.clone(), ids).merge(api)
+}
+
+/// What a request needs on its way in.
+struct Entrance {
+    ids: Ids,
+    gate: Arc<Gate>,
+}
+
+/// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission, the
+/// handler. They are one layer, because each layer costs every request a copy of all that is inside of it.
+async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Next) -> Response {
+    let handled = async |request| next.run(request).await;
+    let admitted = async |request| admit(&entrance.gate, request, handled).await;
+    let measured = async |request| measure::requests(request, admitted).await;
+    problems(&entrance.ids, request, measured).await
 }
 
 fn described(document: &Arc<str>) -> impl IntoResponse + use<> {

@@ -4,10 +4,9 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 
 use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::extract::Request;
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::middleware::Next;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use tracing::Instrument;
@@ -21,22 +20,26 @@ use crate::http::trace::TraceId;
 const TRACE_ID: HeaderName = HeaderName::from_static("trace-id");
 
 /// Gives the request its trace id and language, catches panics, and writes problem documents.
-pub async fn problems(State(ids): State<Ids>, mut request: Request, next: Next) -> Response {
-    let trace_id = TraceId::of(request.headers(), &ids);
+pub async fn problems(
+    ids: &Ids,
+    mut request: Request,
+    next: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
+    let trace_id = TraceId::of(request.headers(), ids);
     let language = negotiate(request.headers());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     request.extensions_mut().insert(trace_id.clone());
     request.extensions_mut().insert(Reader { language, trace_id: trace_id.clone() });
 
-    let span = tracing::info_span!("request", %trace_id, %method, path);
-    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
+    let span = tracing::debug_span!("request", %trace_id, %method, path);
+    let answer = AssertUnwindSafe(next(request)).catch_unwind().instrument(span).await;
     let response =
         answer.unwrap_or_else(|panic| Problem::internal(panic_text(panic.as_ref())).into_response());
 
     let mut response = match problem_of(&response) {
         Some(problem) => {
-            span.in_scope(|| log(&problem));
+            log(&problem, &trace_id, &method, &path);
             written(&problem, response, language, &path, &trace_id)
         }
         None => response,
@@ -94,9 +97,10 @@ fn written(
 }
 
 /// Our own faults are logged here, once; what clients do wrong is told to them alone.
-fn log(problem: &Problem) {
+fn log(problem: &Problem, trace_id: &TraceId, method: &Method, path: &str) {
     if let Some(cause) = &problem.0.cause {
-        tracing::error!(code = problem.code(), status = problem.status().as_u16(), cause, "request failed");
+        let (code, status) = (problem.code(), problem.status().as_u16());
+        tracing::error!(%trace_id, %method, path, code, status, cause, "request failed");
     }
 }
 
@@ -113,7 +117,6 @@ mod tests {
     use axum::Router;
     use axum::body::{Body, to_bytes};
     use axum::http::{Request, StatusCode};
-    use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use tower::ServiceExt as _;
     use uuid::Uuid;
@@ -125,9 +128,9 @@ mod tests {
         let ids: Ids = Arc::new(|| Uuid::from_u128(7));
         let router: Router = Router::new()
             .route("/panic", get(async || -> &'static str { panic!("the secret of Li") }))
-            .route("/bare", get(async || StatusCode::IM_A_TEAPOT))
-            .layer(from_fn_with_state(ids, problems));
-        let response = router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+            .route("/bare", get(async || StatusCode::IM_A_TEAPOT));
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = problems(&ids, request, async |request| router.oneshot(request).await.unwrap()).await;
         let status = response.status();
         let bytes = to_bytes(response.into_body(), 100_000).await.unwrap();
         (status, serde_json::from_slice(&bytes).unwrap())

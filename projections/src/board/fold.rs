@@ -9,7 +9,7 @@ use super::approvals;
 use super::customer::{Card, Customer, owner_columns, to_json};
 use super::{
     APPROVALS, CARDS, CARDS_AMONG, CUSTOMERS, CUSTOMERS_AMONG, DROP_CARD, DROP_GRAM, DROP_TAG, GRAMS, PASTS,
-    TAGS,
+    Remembered, TAGS, VERSIONS,
 };
 use crate::bulk::rows_among;
 use crate::db::{Session, Value, values};
@@ -25,12 +25,12 @@ struct Work {
 }
 
 /// Folds the facts of a page.
-pub(super) async fn fold(scope: &Scope<'_>, facts: &[Arc<Fact>]) -> Result<Writes> {
+pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Arc<Fact>]) -> Result<Writes> {
     let mut order: Vec<Uuid> = facts.iter().map(|fact| fact.customer).collect();
     order.sort_unstable();
     order.dedup();
     let mut session = scope.db.read(scope.tenant).await?;
-    let mut works = load(scope, &mut session, &order).await?;
+    let mut works = load(scope, memory, &mut session, &order).await?;
     let approvals = approvals::fold(scope, &mut session, facts).await?;
     let mut pasts = Vec::new();
     for fact in facts {
@@ -38,11 +38,11 @@ pub(super) async fn fold(scope: &Scope<'_>, facts: &[Arc<Fact>]) -> Result<Write
         work.apply(fact, scope, &mut pasts).await?;
     }
     let mut writes = Writes::default();
-    let (mut customers, mut cards, mut tags, mut grams) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut customers, mut versions, mut cards) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut tags, mut grams) = (Vec::new(), Vec::new());
     for id in order {
         let Some(work) = works.remove(&id) else { continue };
         let Some(now) = &work.now else { continue };
-        customers.extend(now.row()?);
         for (pipeline, card) in &now.cards {
             if work.before.as_ref().and_then(|before| before.cards.get(pipeline)) != Some(card) {
                 cards.extend(card.row(id, pipeline));
@@ -55,9 +55,17 @@ pub(super) async fn fold(scope: &Scope<'_>, facts: &[Arc<Fact>]) -> Result<Write
         for gram in work.change_grams(scope, &mut writes) {
             grams.extend(values![gram, id]);
         }
+        let Work { before, now: Some(now) } = work else { continue };
+        if before.is_some_and(|before| before.looks_like(&now)) {
+            versions.extend(values![id, now.version]);
+        } else {
+            customers.extend(now.row()?);
+        }
+        memory.0.put(id, now);
     }
     writes.rows = vec![
         (&CUSTOMERS, customers),
+        (&VERSIONS, versions),
         (&CARDS, cards),
         (&TAGS, tags),
         (&GRAMS, grams),
@@ -67,10 +75,18 @@ pub(super) async fn fold(scope: &Scope<'_>, facts: &[Arc<Fact>]) -> Result<Write
     Ok(writes)
 }
 
-async fn load(scope: &Scope<'_>, session: &mut Session, ids: &[Uuid]) -> Result<HashMap<Uuid, Work>> {
+/// The customers of a page as they were before it: remembered, or read.
+async fn load(
+    scope: &Scope<'_>,
+    memory: &mut Remembered,
+    session: &mut Session,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Work>> {
+    let mut customers: HashMap<Uuid, Customer> =
+        ids.iter().filter_map(|id| memory.0.pop(id).map(|customer| (*id, customer))).collect();
+    let unknown = ids.iter().filter(|id| !customers.contains_key(id));
+    let keys: Vec<Value> = unknown.copied().map(Value::from).collect();
     let head = values![scope.tenant.0, scope.generation];
-    let keys: Vec<Value> = ids.iter().copied().map(Value::from).collect();
-    let mut customers = HashMap::with_capacity(ids.len());
     for row in rows_among(session, CUSTOMERS_AMONG, &head, &keys).await? {
         let customer = Customer::read(&row)?;
         customers.insert(customer.id, customer);

@@ -16,8 +16,10 @@ mod seen;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use lru::LruCache;
+use uuid::Uuid;
 
-use crate::bulk::Table;
+use crate::bulk::{Former, Table};
 use crate::error::Result;
 use crate::fact::Fact;
 use crate::model::{Memory, ReadModel, Scope, Writes};
@@ -99,7 +101,15 @@ pub(crate) static CUSTOMERS: Table = Table {
         "looks_since",
     ],
     key: 3,
-    replaces: true,
+    former: Former::Goes,
+};
+
+/// What most events change of a customer, alone.
+pub(crate) static VERSIONS: Table = Table {
+    name: "board_customer",
+    columns: &["tenant_id", "generation", "customer", "version"],
+    key: 3,
+    former: Former::Changes,
 };
 
 pub(crate) static CARDS: Table = Table {
@@ -119,14 +129,14 @@ pub(crate) static CARDS: Table = Table {
         "moved_position",
     ],
     key: 4,
-    replaces: true,
+    former: Former::Goes,
 };
 
 pub(crate) static TAGS: Table = Table {
     name: "board_tag",
     columns: &["tenant_id", "generation", "tag", "customer"],
     key: 4,
-    replaces: false,
+    former: Former::Stays,
 };
 
 /// What customers are found by that look alike.
@@ -134,7 +144,7 @@ pub(crate) static GRAMS: Table = Table {
     name: "board_gram",
     columns: &["tenant_id", "generation", "gram", "customer"],
     key: 4,
-    replaces: false,
+    former: Former::Stays,
 };
 
 pub(crate) static PASTS: Table = Table {
@@ -163,7 +173,7 @@ pub(crate) static PASTS: Table = Table {
         "won_currency",
     ],
     key: 4,
-    replaces: false,
+    former: Former::Stays,
 };
 
 pub(crate) static APPROVALS: Table = Table {
@@ -187,13 +197,26 @@ pub(crate) static APPROVALS: Table = Table {
         "position",
     ],
     key: 3,
-    replaces: true,
+    former: Former::Goes,
 };
 
 static TABLES: &[&Table] = &[&CUSTOMERS, &CARDS, &TAGS, &GRAMS, &PASTS, &APPROVALS];
+static PARTS: &[&Table] = &[&VERSIONS];
 
 /// The read model.
 pub(crate) struct Board;
+
+/// How many customers are remembered: a kilobyte or two each.
+const CUSTOMERS_KEPT: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(1_999);
+
+/// The customers that the fold met last, as their rows tell them.
+pub(crate) struct Remembered(LruCache<Uuid, customer::Customer>);
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self(LruCache::new(CUSTOMERS_KEPT))
+    }
+}
 
 #[async_trait]
 impl ReadModel for Board {
@@ -213,6 +236,10 @@ impl ReadModel for Board {
         TABLES
     }
 
+    fn parts(&self) -> &'static [&'static Table] {
+        PARTS
+    }
+
     fn opens(&self, event_type: &str) -> bool {
         matches!(
             event_type,
@@ -223,7 +250,7 @@ impl ReadModel for Board {
         )
     }
 
-    async fn fold(&self, scope: &Scope<'_>, _memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {
-        fold::fold(scope, facts).await
+    async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {
+        fold::fold(scope, &mut memory.board, facts).await
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::bulk::Table;
+use crate::bulk::{Former, Table};
 use crate::error::Result;
 use crate::fact::Fact;
 use crate::model::{Memory, ReadModel, Scope, Writes};
@@ -73,14 +73,14 @@ pub(crate) static MOVES: Table = Table {
         "noted",
     ],
     key: 7,
-    replaces: false,
+    former: Former::Stays,
 };
 
 pub(crate) static END_ROWS: Table = Table {
     name: "dwell_end",
     columns: &["tenant_id", "generation", "customer", "position", "effective_at", "reason"],
     key: 4,
-    replaces: false,
+    former: Former::Stays,
 };
 
 static TABLES: &[&Table] = &[&MOVES, &END_ROWS];

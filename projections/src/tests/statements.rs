@@ -42,13 +42,13 @@ fn statements(dialect: Dialect) -> Vec<(String, String)> {
         statements.push((path.display().to_string(), sql));
     }
     assert!(statements.len() > 20);
-    for table in model::all().iter().flat_map(|model| model.tables()) {
+    for table in model::all().iter().flat_map(|model| model.tables().iter().chain(model.parts())) {
         assert_eq!(table.columns[..2], ["tenant_id", "generation"], "{}", table.name);
-        let insert = match dialect {
-            Dialect::Sqlite => table.insert(3),
-            Dialect::Postgres => table.insert_lists(),
+        let write = match dialect {
+            Dialect::Sqlite => table.write_of_tuples(3),
+            Dialect::Postgres => table.write_of_lists(),
         };
-        statements.push((table.name.to_owned(), insert));
+        statements.push((table.name.to_owned(), write));
         statements.push((table.name.to_owned(), table.delete()));
         statements.push((table.name.to_owned(), table.in_both()));
         statements.push((table.name.to_owned(), table.difference()));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::bulk::Table;
+use crate::bulk::{Former, Table};
 use crate::error::Result;
 use crate::fact::Fact;
 use crate::model::{Memory, ReadModel, Scope, Writes};
@@ -61,7 +61,7 @@ pub(crate) static ROWS: Table = Table {
         "overrides",
     ],
     key: 5,
-    replaces: false,
+    former: Former::Stays,
 };
 
 static TABLES: &[&Table] = &[&ROWS];

@@ -1,6 +1,7 @@
 //! The fold: each customer that a page touches is written as it stands then, its deadlines anew.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -47,11 +48,13 @@ pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Ar
     let Page { rows, touched, .. } = page;
     let mut writes = Writes::default();
     let mut rows = rows;
-    for sql in [DROP_DEADLINES, DROP_STANDINGS] {
-        let keys = touched.keys().copied().map(Value::from).collect();
-        writes.removals.push(Removal { sql, head: values![scope.tenant.0, scope.generation], keys });
-    }
-    for (id, customer) in touched {
+    let head = || values![scope.tenant.0, scope.generation];
+    let all = touched.keys().copied().map(Value::from).collect();
+    let gone = touched.iter().filter(|(_, touched)| touched.left_a_journey());
+    let gone = gone.map(|(id, _)| Value::from(*id)).collect();
+    writes.removals.push(Removal { sql: DROP_DEADLINES, head: head(), keys: all });
+    writes.removals.push(Removal { sql: DROP_STANDINGS, head: head(), keys: gone });
+    for (id, Touched { customer, .. }) in touched {
         rows.customer(&customer, &memory.definitions);
         memory.customers.put(id, customer);
     }
@@ -62,46 +65,55 @@ pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Ar
 struct Page<'a> {
     scope: &'a Scope<'a>,
     rows: Rows,
-    touched: BTreeMap<Uuid, Customer>,
+    touched: BTreeMap<Uuid, Touched>,
+}
+
+/// A customer that a page touches.
+struct Touched {
+    customer: Customer,
+    /// The journeys that it was in before.
+    stood: Vec<String>,
+}
+
+impl Touched {
+    fn known(customer: Customer) -> Self {
+        let journeys = &customer.journeys;
+        let stood = journeys.keys().filter(|journey| journeys.current(journey).is_some());
+        Self { stood: stood.map(str::to_owned).collect(), customer }
+    }
+
+    fn left_a_journey(&self) -> bool {
+        self.stood.iter().any(|journey| self.customer.journeys.current(journey).is_none())
+    }
 }
 
 impl Page<'_> {
     async fn take(&mut self, memory: &mut Remembered, fact: &Fact) -> Result<()> {
         let before = fact.event.position.saturating_sub(1);
-        let known = match self.touched.remove(&fact.customer) {
-            Some(customer) => Some(customer),
-            None => self.load(memory, fact.customer, before, &fact.event.event).await?,
-        };
-        let customer = match known {
-            Some(mut customer) => {
-                customer.evolve(&fact.event);
-                Some(customer)
+        let touched = match self.touched.entry(fact.customer) {
+            Entry::Occupied(known) => {
+                let touched = known.into_mut();
+                touched.customer.evolve(&fact.event);
+                touched
             }
-            None => Customer::fold([&fact.event]),
+            Entry::Vacant(place) => {
+                let known = load(self.scope, memory, fact.customer, before, &fact.event.event).await?;
+                let touched = match known.map(Touched::known) {
+                    Some(mut touched) => {
+                        touched.customer.evolve(&fact.event);
+                        Some(touched)
+                    }
+                    None => {
+                        Customer::fold([&fact.event]).map(|customer| Touched { customer, stood: Vec::new() })
+                    }
+                };
+                let Some(touched) = touched else { return Ok(()) };
+                place.insert(touched)
+            }
         };
-        let Some(customer) = customer else { return Ok(()) };
-        self.rows.happened(&customer, fact);
-        self.rows.told(&customer, fact, &memory.definitions);
-        self.touched.insert(fact.customer, customer);
+        self.rows.happened(&touched.customer, fact);
+        self.rows.told(&touched.customer, fact, &memory.definitions);
         Ok(())
-    }
-
-    /// The customer as it was up to a position.
-    async fn load(
-        &self,
-        memory: &mut Remembered,
-        id: Uuid,
-        until: Position,
-        next: &CustomerEvent,
-    ) -> Result<Option<Customer>> {
-        if let Some(customer) = memory.customers.pop(&id) {
-            return Ok(Some(customer));
-        }
-        if matches!(next, CustomerEvent::Registered(_)) {
-            return Ok(None);
-        }
-        let events = history::events(self.scope.store, self.scope.tenant, id, until).await?;
-        Ok(Customer::fold(&events))
     }
 
     /// Another version of a pipeline was published: everybody in it has another agenda.
@@ -126,7 +138,7 @@ impl Page<'_> {
                         Customer::fold(&events)
                     }
                 };
-                self.touched.extend(known.map(|customer| (*id, customer)));
+                self.touched.extend(known.map(|customer| (*id, Touched::known(customer))));
             }
             match ids.last() {
                 Some(last) if ids.len() == BATCH as usize => after = *last,
@@ -134,6 +146,24 @@ impl Page<'_> {
             }
         }
     }
+}
+
+/// The customer as it was up to a position.
+async fn load(
+    scope: &Scope<'_>,
+    memory: &mut Remembered,
+    id: Uuid,
+    until: Position,
+    next: &CustomerEvent,
+) -> Result<Option<Customer>> {
+    if let Some(customer) = memory.customers.pop(&id) {
+        return Ok(Some(customer));
+    }
+    if matches!(next, CustomerEvent::Registered(_)) {
+        return Ok(None);
+    }
+    let events = history::events(scope.store, scope.tenant, id, until).await?;
+    Ok(Customer::fold(&events))
 }
 
 /// The rows that a page writes, by table.
@@ -171,11 +201,11 @@ impl Rows {
         };
         if let Some((rule, cause, journey, due_at, skipped)) = run {
             self.runs.extend(values![
-                position,
+                journey.as_str(),
                 rule.as_str(),
+                position,
                 fact.customer,
                 cause,
-                journey.as_str(),
                 due_at.timestamp_micros(),
                 skipped,
             ]);
@@ -213,11 +243,11 @@ impl Rows {
             );
         }
         self.runs.extend(values![
-            said.position,
+            event.pipeline.as_str(),
             event.rule.as_str(),
+            said.position,
             None::<Uuid>,
             said.id,
-            event.pipeline.as_str(),
             said.at.timestamp_micros(),
             None::<String>,
         ]);
@@ -245,11 +275,11 @@ impl Rows {
             }
             if n > before {
                 self.runs.extend(values![
-                    fact.event.position,
+                    journey,
                     automation.id.as_str(),
+                    fact.event.position,
                     fact.customer,
                     fact.event.id,
-                    journey,
                     fact.event.effective_at.timestamp_micros(),
                     None::<String>,
                 ]);

@@ -16,7 +16,7 @@ use lru::LruCache;
 use uuid::Uuid;
 use waymark_domain::customer::Customer;
 
-use crate::bulk::Table;
+use crate::bulk::{Former, Table};
 use crate::error::Result;
 use crate::fact::Fact;
 use crate::model::{Memory, ReadModel, Scope, Writes};
@@ -71,21 +71,21 @@ pub(crate) static CUSTOMERS: Table = Table {
         "closed",
     ],
     key: 3,
-    replaces: true,
+    former: Former::Goes,
 };
 
 pub(crate) static STANDINGS: Table = Table {
     name: "work_standing",
     columns: &["tenant_id", "generation", "customer", "journey", "stage", "entered_at", "went_back"],
     key: 4,
-    replaces: false,
+    former: Former::Goes,
 };
 
 pub(crate) static DEADLINES: Table = Table {
     name: "work_deadline",
     columns: &["tenant_id", "generation", "customer", "rule", "cause", "journey", "due_at"],
     key: 5,
-    replaces: false,
+    former: Former::Stays,
 };
 
 pub(crate) static RUN: Table = Table {
@@ -93,16 +93,16 @@ pub(crate) static RUN: Table = Table {
     columns: &[
         "tenant_id",
         "generation",
-        "position",
+        "journey",
         "rule",
+        "position",
         "customer",
         "cause",
-        "journey",
         "due_at",
         "skipped",
     ],
-    key: 4,
-    replaces: false,
+    key: 5,
+    former: Former::Stays,
 };
 
 pub(crate) static TASKS: Table = Table {
@@ -125,7 +125,7 @@ pub(crate) static TASKS: Table = Table {
         "state",
     ],
     key: 3,
-    replaces: true,
+    former: Former::Goes,
 };
 
 pub(crate) static REMINDERS: Table = Table {
@@ -149,7 +149,7 @@ pub(crate) static REMINDERS: Table = Table {
         "at",
     ],
     key: 4,
-    replaces: false,
+    former: Former::Stays,
 };
 
 static TABLES: &[&Table] = &[&CUSTOMERS, &STANDINGS, &DEADLINES, &RUN, &TASKS, &REMINDERS];
@@ -179,7 +179,7 @@ impl ReadModel for Work {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn schema(&self) -> &'static str {

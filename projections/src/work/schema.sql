@@ -16,10 +16,12 @@ CREATE TABLE IF NOT EXISTS work_customer (
     -- Whether it was merged into another, or erased.
     closed           BIGINT  NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer)
-);
+) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS work_customer_next ON work_customer (tenant_id, generation, next_at, customer);
-CREATE INDEX IF NOT EXISTS work_customer_touched ON work_customer (tenant_id, generation, touched_at, customer);
+CREATE INDEX IF NOT EXISTS work_customer_next ON work_customer (tenant_id, generation, next_at, customer)
+WHERE next_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS work_customer_touched ON work_customer (tenant_id, generation, touched_at, customer)
+WHERE touched_at IS NOT NULL;
 
 -- Where each journey stands.
 CREATE TABLE IF NOT EXISTS work_standing (
@@ -32,7 +34,7 @@ CREATE TABLE IF NOT EXISTS work_standing (
     -- Whether the customer went back in this cycle.
     went_back  BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer, journey)
-);
+) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS work_standing_stage
     ON work_standing (tenant_id, generation, journey, stage, entered_at, customer);
@@ -47,7 +49,7 @@ CREATE TABLE IF NOT EXISTS work_deadline (
     journey    TEXT   NOT NULL,
     due_at     BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer, rule, cause)
-);
+) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS work_deadline_due ON work_deadline (tenant_id, generation, due_at, customer, rule);
 
@@ -55,19 +57,17 @@ CREATE INDEX IF NOT EXISTS work_deadline_due ON work_deadline (tenant_id, genera
 CREATE TABLE IF NOT EXISTS work_run (
     tenant_id  BLOB   NOT NULL,
     generation BIGINT NOT NULL,
+    journey    TEXT   NOT NULL,
+    rule       TEXT   NOT NULL,
     position   BIGINT NOT NULL,
     -- Null where the calendar set the rule off for a pipeline as a whole.
     customer   BLOB,
-    rule       TEXT   NOT NULL,
     cause      BLOB   NOT NULL,
-    journey    TEXT   NOT NULL,
     due_at     BIGINT NOT NULL,
     -- The codes of the refusal; null where it acted.
     skipped    TEXT,
-    PRIMARY KEY (tenant_id, generation, position, rule)
-);
-
-CREATE INDEX IF NOT EXISTS work_run_rule ON work_run (tenant_id, generation, journey, rule, position);
+    PRIMARY KEY (tenant_id, generation, journey, rule, position)
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS work_task (
     tenant_id  BLOB   NOT NULL,
@@ -86,9 +86,9 @@ CREATE TABLE IF NOT EXISTS work_task (
     process    TEXT,
     state      TEXT   NOT NULL,
     PRIMARY KEY (tenant_id, generation, task)
-);
+) WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS work_task_due ON work_task (tenant_id, generation, state, due_at);
+CREATE INDEX IF NOT EXISTS work_task_due ON work_task (tenant_id, generation, due_at, task);
 CREATE INDEX IF NOT EXISTS work_task_customer ON work_task (tenant_id, generation, customer);
 
 CREATE TABLE IF NOT EXISTS work_reminder (
@@ -112,6 +112,4 @@ CREATE TABLE IF NOT EXISTS work_reminder (
     cause      BLOB   NOT NULL,
     at         BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, generation, position, n)
-);
-
-CREATE INDEX IF NOT EXISTS work_reminder_owner ON work_reminder (tenant_id, generation, owner_kind, owner_id, position);
+) WITHOUT ROWID;
