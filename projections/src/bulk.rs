@@ -169,7 +169,7 @@ impl Table {
             lists.join(",")
         );
         let of: Vec<String> = self.columns[2..].iter().map(|column| format!("r.{column}")).collect();
-        self.write_of(&rows, &of)
+        self.write_of(&rows, &of, "$1")
     }
 
     /// The statement of SQLite that writes so many rows. Its first binds, the tenant and the generation, stand for all of
@@ -185,37 +185,33 @@ impl Table {
             vec![tuple; rows].join(",")
         );
         let of: Vec<String> = (1..=self.width()).map(|place| format!("r.column{place}")).collect();
-        self.write_of(&rows, &of)
+        self.write_of(&rows, &of, "r.tenant_id")
     }
 
     /// The statement that writes the rows `r` of the tenant and generation `g`, whose columns have these names there.
-    fn write_of(&self, rows: &str, of: &[String]) -> String {
-        let Self { name, columns, key, former } = self;
-        let inserted = || {
-            format!(
-                "INSERT INTO {name} ({}) SELECT g.tenant_id,g.generation,{} {rows}",
-                columns.join(","),
-                of.join(",")
-            )
+    fn write_of(&self, rows: &str, of: &[String], tenant: &str) -> String {
+        let (name, columns, of) = (self.name, self.columns.join(","), of.join(","));
+        let (key, rest) = self.columns.split_at(self.key);
+        let picked = format!("SELECT g.tenant_id,g.generation,{of} {rows}");
+        let sets = |from: &str| {
+            let sets: Vec<String> = rest.iter().map(|column| format!("{column}={from}.{column}")).collect();
+            sets.join(",")
         };
-        let (same, rest) = columns.split_at(*key);
-        match former {
-            Former::Stays => inserted(),
+        match self.former {
+            Former::Stays => format!("INSERT INTO {name} ({columns}) {picked}"),
             Former::Goes => {
-                let sets: Vec<String> =
-                    rest.iter().map(|column| format!("{column}=excluded.{column}")).collect();
-                format!("{} ON CONFLICT ({}) DO UPDATE SET {}", inserted(), same.join(","), sets.join(","))
+                let (key, sets) = (key.join(","), sets("excluded"));
+                format!("INSERT INTO {name} ({columns}) {picked} ON CONFLICT ({key}) DO UPDATE SET {sets}")
             }
             Former::Changes => {
-                let (own, new) = of.split_at(key - 2);
-                let sets: Vec<String> =
-                    rest.iter().zip(new).map(|(column, new)| format!("{column}={new}")).collect();
-                let of = ["g.tenant_id".to_owned(), "g.generation".to_owned()]
-                    .into_iter()
-                    .chain(own.iter().cloned());
                 let same: Vec<String> =
-                    same.iter().zip(of).map(|(column, of)| format!("t.{column}={of}")).collect();
-                format!("UPDATE {name} AS t SET {} {rows} AND {}", sets.join(","), same.join(" AND "))
+                    key[1..].iter().map(|column| format!("t.{column}=r.{column}")).collect();
+                let (sets, same) = (sets("r"), same.join(" AND "));
+                // Made first, so that each row is looked up by its key and nothing is searched for among the new ones.
+                format!(
+                    "WITH r ({columns}) AS MATERIALIZED ({picked}) UPDATE {name} AS t SET {sets} FROM r \
+                     WHERE t.tenant_id = {tenant} AND {same}"
+                )
             }
         }
     }

@@ -80,6 +80,23 @@ async fn every_statement_prepares_on_sqlite() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_table_is_written_by_the_key() {
+    let world = World::new();
+    let projections =
+        Projections::open(&world.path("p"), world.store.clone(), world.vault.clone()).await.unwrap();
+    let parts: Vec<_> = model::all().iter().flat_map(|model| model.parts()).collect();
+    assert!(!parts.is_empty());
+    for part in parts {
+        let mut session = projections.engine().db.read(TENANT).await.unwrap();
+        let sql = part.write_of_tuples(100);
+        let plan = session.rows_made(format!("EXPLAIN QUERY PLAN {sql}").into(), binds(&sql)).await.unwrap();
+        let steps: Vec<String> = plan.iter().map(|row| row.text(3).unwrap()).collect();
+        let by_the_key = steps.last().is_some_and(|step| step.starts_with("SEARCH t USING PRIMARY KEY"));
+        assert!(by_the_key, "{}: {steps:?}", part.name);
+    }
+}
+
+#[tokio::test]
 async fn every_statement_prepares_on_postgres() {
     let world = World::new();
     let Some(projections) = world.node("p", 1).await else { return };
