@@ -116,8 +116,8 @@ impl Db {
     /// [`ProjectionError::Database`] when the database cannot be reached.
     pub async fn read(&self, tenant: TenantId) -> Result<Session> {
         match self {
-            Self::Sqlite(files) => Ok(Session::Sqlite(files.read().await?)),
-            // Making a connection takes a large state of the task: it is not to be carried along by every caller.
+            // To get a connection takes a large state of the task: it is not to be carried along by every caller.
+            Self::Sqlite(files) => Ok(Session::Sqlite(Box::pin(files.read()).await?)),
             Self::Postgres(schema) => Ok(Session::Postgres(Box::pin(schema.read(tenant)).await?)),
         }
     }
@@ -130,7 +130,7 @@ impl Db {
     /// [`ProjectionError::Database`] when the database cannot be reached.
     pub async fn write(&self, tenant: TenantId) -> Result<Session> {
         match self {
-            Self::Sqlite(files) => Ok(Session::Sqlite(files.write().await?)),
+            Self::Sqlite(files) => Ok(Session::Sqlite(Box::pin(files.write()).await?)),
             Self::Postgres(schema) => Ok(Session::Postgres(Box::pin(schema.write(tenant)).await?)),
         }
     }

@@ -41,7 +41,7 @@ impl App {
         for _ in 0..ATTEMPTS {
             let (boundary, fresh) = match seen.take() {
                 Some(boundary) => (boundary, false),
-                None => (self.load(caller, customer).await?, true),
+                None => (Box::pin(self.load(caller, customer)).await?, true),
             };
             let decided = self.decide(caller, meta, customer, &boundary, command, effective_at).await;
             match decided {
@@ -51,7 +51,9 @@ impl App {
                 {
                     continue;
                 }
-                Err(AppError::Refused(refusal)) => return self.refuse(caller, meta, *refusal).await,
+                Err(AppError::Refused(refusal)) => {
+                    return Box::pin(self.refuse(caller, meta, *refusal)).await;
+                }
                 Err(error) => return Err(error),
                 Ok(pending) => match self.append(caller, customer, boundary, pending).await {
                     Err(AppError::Store(StoreError::Conflict { .. } | StoreError::TooLate)) => continue,
@@ -137,7 +139,7 @@ impl App {
         let mut query = Query::tag(tags::customer(customer));
         let keys = self.all_key_tags(caller.tenant, &events).await?;
         if !keys.is_empty() {
-            let (known, _) = self.known_by(caller, &keys, Some(customer)).await?;
+            let (known, _) = Box::pin(self.known_by(caller, &keys, Some(customer))).await?;
             refuse_known(&known)?;
             query = query.or(identity::query(&keys));
         }
@@ -152,7 +154,8 @@ impl App {
         }
         let mut erase_subjects = Vec::new();
         if let Command::Erase(erase) = command {
-            let absorbed = self.erase_absorbed(caller, meta, &boundary.customer, erase, &mut pending).await?;
+            let absorbed =
+                Box::pin(self.erase_absorbed(caller, meta, &boundary.customer, erase, &mut pending)).await?;
             query = absorbed.iter().fold(query, |query, id| query.or(Query::tag(tags::customer(*id))));
             erase_subjects = [vec![customer], absorbed].concat();
         }

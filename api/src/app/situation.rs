@@ -140,9 +140,11 @@ impl App {
                 let context = Context::new(now, &caller.actor, pipelines);
                 match pool_of(&boundary.customer, &context) {
                     Some(pool) => {
-                        let mut day = self.claim_day(caller, pool, rep, now, boundary.position).await?;
+                        let mut day =
+                            Box::pin(self.claim_day(caller, pool, rep, now, boundary.position)).await?;
                         if pool.rules.as_ref().is_some_and(|rules| rules.holding_cap.is_some()) {
-                            day.held = Some(self.held(caller, rep, boundary.position, &bare.versions).await?);
+                            let held = Box::pin(self.held(caller, rep, boundary.position, &bare.versions));
+                            day.held = Some(held.await?);
                         }
                         Some(day)
                     }
@@ -155,7 +157,7 @@ impl App {
             (Command::View, Some(rep)) => {
                 let context = Context::new(now, &caller.actor, pipelines);
                 match pool_of(&boundary.customer, &context) {
-                    Some(pool) => self.view_day(caller, pool, rep, now, boundary.position).await?,
+                    Some(pool) => Box::pin(self.view_day(caller, pool, rep, now, boundary.position)).await?,
                     None => None,
                 }
             }

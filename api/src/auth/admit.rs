@@ -103,7 +103,7 @@ async fn identify(
             let Credential { tenant, actor, .. } = credential;
             Ok(Caller { tenant, actor, via: None, origin: None })
         }
-        Some(name) => act_as(admin, credential, name).await,
+        Some(name) => Box::pin(act_as(admin, credential, name)).await,
     }
 }
 

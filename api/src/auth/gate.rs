@@ -82,7 +82,7 @@ impl Gate {
         if let Some(known) = remembered().get(name).copied() {
             return Ok(known);
         }
-        let found = self.admin.tenant(name).await?;
+        let found = Box::pin(self.admin.tenant(name)).await?;
         let tenant = found.ok_or_else(|| Problem::bad_token(&TokenFault::Tenant))?;
         remembered().put(name.to_owned(), tenant);
         Ok(tenant)

@@ -308,7 +308,7 @@ impl AdminStore {
         let known = self.keys.get(&place, (self.clock)());
         let key = match known {
             Some(key) => Some(key),
-            None => self.key(place.0, place.1).await?,
+            None => Box::pin(self.key(place.0, place.1)).await?,
         };
         Ok(key.filter(|key| key.revoked_at.is_none() && text.matches(&key.hash)))
     }
