@@ -45,6 +45,10 @@ async fn filled(kind: Kind) -> Option<Bench> {
     Some(bench)
 }
 
+/// So that a log of some thousand entries is planned for as one of a million of which no more than the number is known.
+const LIKE_A_LONG_ONE: &str = "UPDATE pg_class SET reltuples = 1000000, relpages = pg_relation_size(oid) / 8192 \
+                               WHERE oid = 'event'::regclass";
+
 /// The same, of which the planner knows nothing yet.
 async fn grown(kind: Kind) -> Option<Bench> {
     let bench = Bench::postgres(kind).await?;
@@ -128,6 +132,7 @@ async fn no_hot_statement_walks_over_the_log() {
 async fn no_page_of_a_log_that_has_just_grown_is_sorted() {
     let Some(bench) = grown(Kind::Plain).await else { return };
     let mut connection = bench.database().connect().await;
+    run(&mut connection, LIKE_A_LONG_ONE).await;
     run(&mut connection, "SET plan_cache_mode = force_custom_plan").await;
     for (name, sql, binds) in [
         ("page", include_str!("../page.sql"), "100, 9223372036854775807, 10000"),
