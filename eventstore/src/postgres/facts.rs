@@ -25,7 +25,7 @@ pub(super) async fn lock_head(connection: &mut PgConnection, tenant: TenantId) -
 }
 
 /// Makes the head of a log that has none, unless somebody else is quicker, and locks it.
-pub(super) async fn first_head(connection: &mut PgConnection, tenant: TenantId) -> Result<LogHead, Failure> {
+async fn first_head(connection: &mut PgConnection, tenant: TenantId) -> Result<LogHead, Failure> {
     let empty = Frontier::default();
     sqlx::query(FIRST_HEAD)
         .bind(tenant.0)

@@ -1,7 +1,7 @@
 -- The entries that match any of some alternatives: the first of each, and of those together the first. Binds: the
 -- tenant; after which position and up to which; how many; the alternatives with tags, a JSON array of {tag, types,
 -- further}; the alternatives of one type alone. Each look-up has its own limit, which also keeps the plan from ever
--- becoming a walk over the log.
+-- becoming a walk over the log; no plan is made for how large it is (page.sql says why).
 SELECT e.position, e.recorded_at, e.entry
 FROM (
     SELECT t.position
@@ -25,7 +25,7 @@ FROM (
                 )
             )
         ORDER BY t.position
-        LIMIT $4
+        LIMIT (SELECT $4::bigint)
     ) AS t
     UNION
     SELECT t.position
@@ -35,7 +35,7 @@ FROM (
         FROM event AS e
         WHERE e.tenant_id = $1 AND e.type = c.type AND e.position > $2 AND e.position <= $3
         ORDER BY e.position
-        LIMIT $4
+        LIMIT (SELECT $4::bigint)
     ) AS t
     ORDER BY position
     LIMIT $4

@@ -40,9 +40,7 @@ pub(super) fn entry(row: &PgRow) -> Result<Entry, StoreError> {
 
 pub(super) fn head(row: &PgRow) -> Result<LogHead, StoreError> {
     let recorded_at: Option<i64> = get(row, "recorded_at")?;
-    // A copy, since a row that came without binds is text.
-    let frontier: Vec<u8> = get(row, "frontier")?;
-    let frontier = Frontier::from_bytes(natural(row, "position")?, &frontier);
+    let frontier = Frontier::from_bytes(natural(row, "position")?, get(row, "frontier")?);
     Ok(LogHead {
         recorded_at: recorded_at.and_then(instant::from_micros),
         frontier: frontier.ok_or_else(|| damaged(row, "frontier"))?,

@@ -26,8 +26,7 @@ const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILES: &str = include_str!("tiles.sql");
 const INSERT_TILE: &str = include_str!("insert_tile.sql");
 
-/// Writes what the batch accepted for this tenant, all but the head. The caller has locked that, and writes it with the
-/// commit.
+/// Writes what the batch accepted for this tenant. The caller has locked the head.
 pub(super) async fn write(
     connection: &mut PgConnection,
     tenant: TenantId,
@@ -40,7 +39,8 @@ pub(super) async fn write(
     let leaves: Vec<Hash> = batch.staged().iter().map(|event| event.leaf).collect();
     let head = batch.head();
     write_tiles(connection, tenant, head.position() - leaves.len() as u64, &leaves).await?;
-    erase(connection, tenant, batch.erased()).await
+    erase(connection, tenant, batch.erased()).await?;
+    put_head(connection, tenant, &head).await
 }
 
 async fn insert_events(

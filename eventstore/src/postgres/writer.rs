@@ -14,9 +14,9 @@ use tokio::time::timeout;
 use super::connect::Server;
 use super::failure::Failure;
 use super::retry::Retry;
-use super::scope::{self, Writing};
+use super::scope::Writing;
 use super::{Options, facts, moving, row, write};
-use crate::batch::{Batch, Facts, LogHead};
+use crate::batch::{Batch, Facts};
 use crate::ledger::Hash;
 use crate::moving::Arrival;
 use crate::prepare::Request;
@@ -104,13 +104,13 @@ impl Writer {
         care: Care,
         doubtful: &mut Option<Done>,
     ) -> Result<Done, Failure> {
-        let (clock, begin) = (self.clock.clone(), self.writing.begin_locked(tenant));
+        let (clock, begin) = (self.clock.clone(), self.writing.begin(tenant));
         let connection = self.connected().await?;
         let mut attempt = Attempt { connection, tenant, requests, care };
         match attempt.decide(begin, &clock, doubtful).await {
-            Ok(Decision::Write(done, head)) => {
+            Ok(Decision::Write(done)) => {
                 *doubtful = Some(done);
-                let commit = sqlx::raw_sql(scope::commit(tenant, &head)).execute(&mut *attempt.connection);
+                let commit = sqlx::raw_sql("COMMIT").execute(&mut *attempt.connection);
                 match commit.await.map_err(Failure::at_commit) {
                     Err(failure @ Failure::InDoubt(_)) => return Err(failure),
                     Err(failure) => {
@@ -309,8 +309,8 @@ enum Care {
 }
 
 enum Decision {
-    /// Written but for the head, to be committed with it.
-    Write(Done, LogHead),
+    /// Written, to be committed.
+    Write(Done),
     /// Nothing to commit.
     Leave(Done),
 }
@@ -331,7 +331,8 @@ impl<'a> Attempt<'a> {
         clock: &Clock,
         doubtful: &mut Option<Done>,
     ) -> Result<Decision, Failure> {
-        let head = self.lock_head(begin).await?;
+        sqlx::raw_sql(begin).execute(&mut *self.connection).await?;
+        let head = facts::lock_head(self.connection, self.tenant).await?;
         // With the lock in hand the transaction in doubt has ended, one way or the other.
         if let Some(done) = doubtful
             && is_in_the_log(self.connection, self.tenant, &done.witness).await?
@@ -350,10 +351,9 @@ impl<'a> Attempt<'a> {
             self.learn_taken(&mut facts).await?;
             (batch, outcomes) = self.judge(facts, now);
         }
-        let head = batch.head();
         let done = Done {
             outcomes,
-            position: head.position(),
+            position: batch.head().position(),
             events: batch.staged().len() as u64,
             witness: witness(&batch),
         };
@@ -361,14 +361,7 @@ impl<'a> Attempt<'a> {
             return Ok(Decision::Leave(done));
         }
         write::write(self.connection, self.tenant, &batch).await?;
-        Ok(Decision::Write(done, head))
-    }
-
-    async fn lock_head(&mut self, begin: SqlStr) -> Result<LogHead, Failure> {
-        match sqlx::raw_sql(begin).fetch_all(&mut *self.connection).await?.pop() {
-            Some(found) => Ok(row::head(&found)?),
-            None => facts::first_head(self.connection, self.tenant).await,
-        }
+        Ok(Decision::Write(done))
     }
 
     async fn learn_taken(&mut self, facts: &mut Facts) -> Result<(), Failure> {

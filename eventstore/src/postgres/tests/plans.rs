@@ -40,6 +40,17 @@ const HOT: [(&str, &str); 24] = [
 
 /// A log that is large enough for an index to be worth its while, and known to the planner.
 async fn filled(kind: Kind) -> Option<Bench> {
+    let bench = grown(kind).await?;
+    bench.database().sql("ANALYZE").await;
+    Some(bench)
+}
+
+/// So that a log of some thousand entries is planned for as one of a million of which no more than the number is known.
+const LIKE_A_LONG_ONE: &str = "UPDATE pg_class SET reltuples = 1000000, relpages = pg_relation_size(oid) / 8192 \
+                               WHERE oid = 'event'::regclass";
+
+/// The same, of which the planner knows nothing yet.
+async fn grown(kind: Kind) -> Option<Bench> {
     let bench = Bench::postgres(kind).await?;
     for tenant in [TENANT, OTHER] {
         for page in 0..10 {
@@ -54,7 +65,6 @@ async fn filled(kind: Kind) -> Option<Bench> {
             appended(bench.store.append(append).await);
         }
     }
-    bench.database().sql("ANALYZE").await;
     Some(bench)
 }
 
@@ -116,6 +126,25 @@ async fn no_hot_statement_walks_over_the_log() {
         assert!(!walks, "{context}");
     })
     .await;
+}
+
+#[tokio::test]
+async fn no_page_of_a_log_that_has_just_grown_is_sorted() {
+    let Some(bench) = grown(Kind::Plain).await else { return };
+    let mut connection = bench.database().connect().await;
+    run(&mut connection, LIKE_A_LONG_ONE).await;
+    run(&mut connection, "SET plan_cache_mode = force_custom_plan").await;
+    for (name, sql, binds) in [
+        ("page", include_str!("../page.sql"), "100, 9223372036854775807, 10000"),
+        ("records", include_str!("../records.sql"), "100, 10000"),
+    ] {
+        run(&mut connection, &format!("PREPARE paged AS {sql}")).await;
+        let explain = format!("EXPLAIN (COSTS OFF) EXECUTE paged ('{TENANT}', {binds})");
+        let rows = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(&mut connection).await.unwrap();
+        run(&mut connection, "DEALLOCATE paged").await;
+        let steps: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        assert!(!steps.iter().any(|step| step.contains("Sort")), "{name}:\n{}", steps.join("\n"));
+    }
 }
 
 #[tokio::test]

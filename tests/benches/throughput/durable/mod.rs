@@ -14,8 +14,9 @@ use crate::engine::{Engine, file_of, is_postgres};
 
 /// How many wait for the group committer at most.
 const WAITING: usize = 4096;
+/// The limit as the log says it, for the same reason.
 const ENTRIES: &str =
-    "SELECT position, entry FROM event WHERE position > $1 ORDER BY tenant_id, position LIMIT $2";
+    "SELECT position, entry FROM event WHERE position > $1 ORDER BY tenant_id, position LIMIT (SELECT $2)";
 
 /// A database that nothing is decided, tagged or hashed for.
 #[derive(Debug, Clone)]
