@@ -5,6 +5,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
 use super::failure::Failure;
+use super::recent::Log;
 use super::row;
 use crate::batch::{Facts, LogHead};
 use crate::ledger::Frontier;
@@ -42,7 +43,8 @@ async fn locked(connection: &mut PgConnection, tenant: TenantId) -> Result<Optio
     Ok(sqlx::query(LOCK_HEAD).bind(tenant.0).fetch_optional(connection).await?)
 }
 
-/// Gathers the facts for these requests of one tenant. The caller has locked the head.
+/// Gathers the facts for these requests of one tenant. The caller has locked the head; where it holds the newest entries of
+/// that log, what they can tell is not asked for.
 ///
 /// Which of their commands and events are in the log already is left out: hardly ever one is, and then the batch meets its
 /// key. [`learn_taken`] adds it.
@@ -51,10 +53,11 @@ pub(super) async fn gather(
     tenant: TenantId,
     head: LogHead,
     requests: &[&Request],
+    held: Option<&Log>,
 ) -> Result<Facts, Failure> {
-    let asked = Asked::of(requests, head.position());
+    let asked = Asked::of(requests, head.position(), held);
     let mut facts = Facts { head, ..Facts::default() };
-    asked.learn_unbounded(&mut facts);
+    asked.learn_known(&mut facts);
     if asked.nothing() {
         return Ok(facts);
     }
@@ -152,19 +155,26 @@ struct Asked<'a> {
     by_tag: Vec<ByTag<'a>>,
     by_type: Vec<ByType<'a>>,
     unbounded: Vec<usize>,
+    /// By index of the request, what needs no asking.
+    told: Vec<(usize, Position)>,
 }
 
 impl<'a> Asked<'a> {
-    fn of(requests: &[&'a Request], head: Position) -> Self {
+    fn of(requests: &[&'a Request], head: Position, held: Option<&Log>) -> Self {
         let mut asked = Self::default();
         for (number, request) in requests.iter().enumerate() {
             asked.subjects.extend(request.new_keys.iter().map(|key| key.subject));
-            if let Some(Condition { query, after }) = &request.condition
-                && *after < head
-            {
-                let askable = query.items.iter().filter(|item| can_match(item));
-                askable.for_each(|item| asked.ask(number, *after, item));
+            let Some(condition) = request.condition.as_ref().filter(|condition| condition.after < head)
+            else {
+                continue;
+            };
+            if let Some(held) = held.filter(|held| held.answers(condition)) {
+                asked.told.extend(held.conflict(condition).map(|position| (number, position)));
+                continue;
             }
+            let Condition { query, after } = condition;
+            let askable = query.items.iter().filter(|item| can_match(item));
+            askable.for_each(|item| asked.ask(number, *after, item));
         }
         asked
     }
@@ -185,8 +195,9 @@ impl<'a> Asked<'a> {
         self.subjects.is_empty() && self.by_tag.is_empty() && self.by_type.is_empty()
     }
 
-    fn learn_unbounded(&self, facts: &mut Facts) {
+    fn learn_known(&self, facts: &mut Facts) {
         let head = facts.head.position();
         facts.conflicts.extend(self.unbounded.iter().map(|request| (*request, head)));
+        facts.conflicts.extend(self.told.iter().copied());
     }
 }

@@ -11,6 +11,7 @@ mod ledger;
 mod lookout;
 mod moving;
 mod read;
+mod recent;
 mod retry;
 mod row;
 mod schema;

@@ -13,13 +13,14 @@ use tokio::time::timeout;
 
 use super::connect::Server;
 use super::failure::Failure;
+use super::recent::Recent;
 use super::retry::Retry;
 use super::scope::Writing;
 use super::{Options, facts, moving, row, write};
-use crate::batch::{Batch, Facts};
+use crate::batch::{Batch, Facts, LogHead};
 use crate::ledger::Hash;
 use crate::moving::Arrival;
-use crate::prepare::Request;
+use crate::prepare::{Prepared, Request};
 use crate::{Clock, Outcome, Position, Receipt, StoreError, TenantId};
 
 const RECEIPT: &str = include_str!("receipt.sql");
@@ -34,6 +35,7 @@ pub(super) struct Writer {
     clock: Clock,
     patience: Duration,
     connection: Option<PgConnection>,
+    recent: Recent,
 }
 
 /// How the requests of a batch ended, in their order, and what the log gained.
@@ -58,7 +60,7 @@ enum Witness {
 impl Writer {
     pub(super) fn new(server: Server, writing: Writing, options: &Options) -> Self {
         let (clock, patience) = (options.clock.clone(), options.patience);
-        Self { server, writing, clock, patience, connection: None }
+        Self { server, writing, clock, patience, connection: None, recent: Recent::default() }
     }
 
     /// Decides these requests of one tenant, one after the other, and commits what they bring.
@@ -105,10 +107,10 @@ impl Writer {
         doubtful: &mut Option<Done>,
     ) -> Result<Done, Failure> {
         let (clock, begin) = (self.clock.clone(), self.writing.begin(tenant));
-        let connection = self.connected().await?;
-        let mut attempt = Attempt { connection, tenant, requests, care };
+        let connection = connected(&mut self.connection, &self.server).await?;
+        let mut attempt = Attempt { connection, recent: &mut self.recent, tenant, requests, care };
         match attempt.decide(begin, &clock, doubtful).await {
-            Ok(Decision::Write(done)) => {
+            Ok(Decision::Write(done, grown)) => {
                 *doubtful = Some(done);
                 let commit = sqlx::raw_sql("COMMIT").execute(&mut *attempt.connection);
                 match commit.await.map_err(Failure::at_commit) {
@@ -118,7 +120,7 @@ impl Writer {
                         attempt.rollback().await;
                         return Err(failure);
                     }
-                    Ok(_) => {}
+                    Ok(_) => attempt.recent.committed(tenant, grown.before, grown.after, &grown.events),
                 }
                 doubtful.take().ok_or_else(|| Failure::Lost("the commit lost its outcome".to_owned()))
             }
@@ -209,6 +211,7 @@ impl Writer {
         arrival: &Arrival,
         again: bool,
     ) -> Result<Position, Failure> {
+        self.recent.forget(tenant);
         let mut transaction = self.begin(tenant).await?;
         let head = facts::lock_head(&mut transaction, tenant).await?;
         // A commit whose answer was lost brought it: with the lock in hand that one has ended.
@@ -238,16 +241,7 @@ impl Writer {
 
     async fn begin(&mut self, tenant: TenantId) -> Result<PgTransaction<'_>, Failure> {
         let begin = self.writing.begin(tenant);
-        Ok(self.connected().await?.begin_with(begin).await?)
-    }
-
-    async fn connected(&mut self) -> Result<&mut PgConnection, Failure> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            // Whatever keeps a connection from being made may pass: nothing was asked of it yet.
-            None => self.server.connect().await.map_err(|error| Failure::Lost(error.to_string()))?,
-        };
-        Ok(self.connection.insert(connection))
+        Ok(connected(&mut self.connection, &self.server).await?.begin_with(begin).await?)
     }
 
     /// Gets ready for another attempt, or says what the callers are to be told.
@@ -286,6 +280,18 @@ impl Writer {
     }
 }
 
+async fn connected<'a>(
+    known: &'a mut Option<PgConnection>,
+    server: &Server,
+) -> Result<&'a mut PgConnection, Failure> {
+    let connection = match known.take() {
+        Some(connection) => connection,
+        // Whatever keeps a connection from being made may pass: nothing was asked of it yet.
+        None => server.connect().await.map_err(|error| Failure::Lost(error.to_string()))?,
+    };
+    Ok(known.insert(connection))
+}
+
 fn silence() -> Failure {
     Failure::Lost("the database does not answer".to_owned())
 }
@@ -308,16 +314,24 @@ enum Care {
     Always,
 }
 
-enum Decision {
+enum Decision<'a> {
     /// Written, to be committed.
-    Write(Done),
+    Write(Done, Grown<'a>),
     /// Nothing to commit.
     Leave(Done),
+}
+
+/// Where a log ended before a batch and will end with it, and the events between.
+struct Grown<'a> {
+    before: LogHead,
+    after: LogHead,
+    events: Vec<&'a Prepared>,
 }
 
 /// One transaction for a batch. Whoever gives up waiting for it drops the connection, and the transaction ends with that.
 struct Attempt<'a> {
     connection: &'a mut PgConnection,
+    recent: &'a mut Recent,
     tenant: TenantId,
     requests: &'a [&'a Request],
     care: Care,
@@ -330,7 +344,7 @@ impl<'a> Attempt<'a> {
         begin: SqlStr,
         clock: &Clock,
         doubtful: &mut Option<Done>,
-    ) -> Result<Decision, Failure> {
+    ) -> Result<Decision<'a>, Failure> {
         sqlx::raw_sql(begin).execute(&mut *self.connection).await?;
         let head = facts::lock_head(self.connection, self.tenant).await?;
         // With the lock in hand the transaction in doubt has ended, one way or the other.
@@ -340,14 +354,14 @@ impl<'a> Attempt<'a> {
             return Ok(Decision::Leave(doubtful.take().ok_or_else(silence)?));
         }
         *doubtful = None;
-        let mut facts = facts::gather(self.connection, self.tenant, head.clone(), self.requests).await?;
+        let mut facts = self.gather(&head).await?;
         if self.care == Care::Always {
             self.learn_taken(&mut facts).await?;
         }
         let now = clock();
         let (mut batch, mut outcomes) = self.judge(facts, now);
         if self.care == Care::Where && outcomes.iter().any(Result::is_err) {
-            let mut facts = facts::gather(self.connection, self.tenant, head, self.requests).await?;
+            let mut facts = self.gather(&head).await?;
             self.learn_taken(&mut facts).await?;
             (batch, outcomes) = self.judge(facts, now);
         }
@@ -361,7 +375,13 @@ impl<'a> Attempt<'a> {
             return Ok(Decision::Leave(done));
         }
         write::write(self.connection, self.tenant, &batch).await?;
-        Ok(Decision::Write(done))
+        let events = batch.staged().iter().map(|staged| staged.event).collect();
+        Ok(Decision::Write(done, Grown { before: head, after: batch.head(), events }))
+    }
+
+    async fn gather(&mut self, head: &LogHead) -> Result<Facts, Failure> {
+        let held = self.recent.of(self.tenant, head);
+        facts::gather(self.connection, self.tenant, head.clone(), self.requests, held).await
     }
 
     async fn learn_taken(&mut self, facts: &mut Facts) -> Result<(), Failure> {

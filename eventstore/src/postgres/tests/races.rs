@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use super::{Database, Kind};
-use crate::contract::{Bench, TENANT, appended, new_year};
+use crate::contract::{Bench, TENANT, appended, conflict_at, new_year};
 use crate::ledger::{Trust, Verdict, verify};
-use crate::{Append, EventStore, Outcome, Query, StoreError};
+use crate::{Append, Draft, EventStore, Outcome, Query, StoreError};
 
 const RACES: usize = 1_000;
 const AT_ONCE: usize = 25;
@@ -83,6 +84,28 @@ async fn of_two_processes_that_race_for_one_condition_one_wins_a_thousand_times(
         }
     }
     assert_eq!(bench.head().await, RACES as u64);
+}
+
+#[tokio::test]
+async fn what_another_process_did_since_is_no_secret_to_a_condition() {
+    let Some(bench) = Bench::postgres(Kind::Plain).await else { return };
+    let other = bench.database().open(Arc::new(new_year)).await;
+    let blind =
+        |number: u32| Draft { blind_tags: vec![format!("phone:{number}")], ..bench.event("e", &["a"]) };
+    bench.put(vec![blind(1), blind(2)]).await;
+    // Held by this process, which appended it: the condition is decided by that.
+    assert_eq!(conflict_at(&bench.put_if(Query::tag("a").none_after(0)).await), 2);
+
+    appended(other.append(Append::new(TENANT, vec![bench.event("e", &["b"])])).await);
+    assert_eq!(conflict_at(&bench.put_if(Query::tag("b").none_after(2)).await), 3);
+    assert_eq!(bench.tagged(&["c"]).await, 4);
+    assert_eq!(conflict_at(&bench.put_if(Query::tag("b").none_after(2)).await), 3);
+
+    bench.put(vec![blind(3)]).await;
+    assert_eq!(conflict_at(&bench.put_if(Query::tag("phone:3").none_after(4)).await), 5);
+    let erasure = Append { erase_subjects: vec![Uuid::from_u128(7)], ..Append::new(TENANT, Vec::new()) };
+    appended(other.append(erasure).await);
+    appended(bench.put_if(Query::tag("phone:3").none_after(4)).await);
 }
 
 async fn many_processes_keep_one_order(kind: Kind) {
