@@ -255,12 +255,11 @@ impl Table {
             only_rebuilt: 0,
             keys: Vec::new(),
         };
-        if session.dialect() == Dialect::Sqlite {
-            let same = session.rows_made(self.in_both().into(), values![tenant.0, served, rebuilt]).await?;
-            let same: u64 = same.first().map_or(Ok(0), |row| row.position(0))?;
-            if (rows_served, rows_rebuilt) == (same, same) {
-                return Ok(found);
-            }
+        session.join_in_order().await?;
+        let same = session.rows_made(self.in_both().into(), values![tenant.0, served, rebuilt]).await?;
+        let same: u64 = same.first().map_or(Ok(0), |row| row.position(0))?;
+        if (rows_served, rows_rebuilt) == (same, same) {
+            return Ok(found);
         }
         let only_served = self.only_in(session, tenant, served, rebuilt).await?;
         let only_rebuilt = self.only_in(session, tenant, rebuilt, served).await?;
@@ -288,9 +287,8 @@ impl Table {
         rows.first().map_or(Ok(0), |row| row.position(0))
     }
 
-    /// The statement that counts the rows which two generations have in common. It looks each row up by its key, which
-    /// costs a small part of putting both in order as [`Self::difference`] does. For SQLite: PostgreSQL, which knows nothing
-    /// yet of rows that were written a moment ago, may take the wrong way to them.
+    /// The statement that counts the rows which two generations have in common. Either engine goes along the primary key,
+    /// which costs a small part of putting both in order as [`Self::difference`] does.
     pub(crate) fn in_both(&self) -> String {
         let (key, rest) = self.columns[2..].split_at(self.key - 2);
         let key = key.iter().map(|column| format!("b.{column} = a.{column}"));

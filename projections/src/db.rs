@@ -269,6 +269,15 @@ impl Session {
         }))
     }
 
+    /// From now on PostgreSQL joins two lists of rows by going along both in the order of an index, to the end of the
+    /// transaction. It knows nothing yet of rows that were written a moment ago, and may choose what is many times slower.
+    pub(crate) async fn join_in_order(&mut self) -> Result<()> {
+        if let Self::Postgres(transaction) = self {
+            sqlx::raw_sql(postgres::JOIN_IN_ORDER).execute(&mut **transaction).await?;
+        }
+        Ok(())
+    }
+
     /// Keeps what was written.
     ///
     /// # Errors

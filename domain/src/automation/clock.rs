@@ -22,7 +22,7 @@ pub(super) fn after(base: DateTime<Utc>, seconds: u64) -> Option<DateTime<Utc>> 
 }
 
 /// When the delay of a rule is over that counts from `base`, for a customer with these stays. None while the clock
-/// stands still, and for working hours, which nobody has defined.
+/// stands still, and for working hours, whose calendars serve figures alone.
 pub(super) fn due(
     base: DateTime<Utc>,
     delay: Option<Delay>,

@@ -29,6 +29,9 @@ const LAZY: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_
 /// Taken while tables are made, so that processes that start together do not make them twice: a lock of one
 /// transaction, of the migrator alone.
 const MAKING: &str = "SELECT pg_advisory_xact_lock(7951437)";
+/// To compile such a join would take longer than to carry it out.
+pub(super) const JOIN_IN_ORDER: &str = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off; \
+                                        SET LOCAL enable_sort = off; SET LOCAL jit = off";
 const TABLES: &str = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = $1";
 
 const SCHEMAS: &str = "SELECT nspname::text FROM pg_catalog.pg_namespace \
