@@ -160,16 +160,16 @@ impl Table {
     /// The statement that writes rows which come as lists, one a column after tenant and generation. They are taken apart
     /// beside the checkpoint of their generation, so that a distributed database sees that all of it belongs to one tenant.
     pub(crate) fn write_of_lists(&self) -> String {
-        let named = self.columns[2..].join(",");
+        let (named, of) = (self.columns[2..].join(","), self.columns[2..].join(",r."));
         let list = |(number, (_, kind)): (usize, &(usize, Kind))| format!("${}::{}", number + 4, kind.list());
         let lists: Vec<String> = self.kinds().iter().enumerate().map(list).collect();
         let rows = format!(
-            "FROM projection_checkpoint AS g CROSS JOIN unnest({}) AS r ({named}) \
-             WHERE g.tenant_id = $1 AND g.generation = $2 AND g.projection = $3",
+            "SELECT p.tenant_id,p.generation,r.{of} FROM projection_checkpoint AS p \
+             CROSS JOIN unnest({}) AS r ({named}) \
+             WHERE p.tenant_id = $1 AND p.generation = $2 AND p.projection = $3",
             lists.join(",")
         );
-        let of: Vec<String> = self.columns[2..].iter().map(|column| format!("r.{column}")).collect();
-        self.write_of(&rows, &of, "$1")
+        self.write_of(&rows, "$1")
     }
 
     /// The statement of SQLite that writes so many rows. Its first binds, the tenant and the generation, stand for all of
@@ -180,28 +180,23 @@ impl Table {
     pub(crate) fn write_of_tuples(&self, rows: usize) -> String {
         let tuple = format!("({})", vec!["?"; self.width()].join(","));
         // WHERE tells the parser that ON CONFLICT is no condition of a join.
-        let rows = format!(
-            "FROM (SELECT ? AS tenant_id,? AS generation) AS g CROSS JOIN (VALUES {}) AS r WHERE true",
-            vec![tuple; rows].join(",")
-        );
-        let of: Vec<String> = (1..=self.width()).map(|place| format!("r.column{place}")).collect();
-        self.write_of(&rows, &of, "r.tenant_id")
+        let rows = format!("SELECT ?,?,r.* FROM (VALUES {}) AS r WHERE true", vec![tuple; rows].join(","));
+        self.write_of(&rows, "r.tenant_id")
     }
 
-    /// The statement that writes the rows `r` of the tenant and generation `g`, whose columns have these names there.
-    fn write_of(&self, rows: &str, of: &[String], tenant: &str) -> String {
-        let (name, columns, of) = (self.name, self.columns.join(","), of.join(","));
+    /// The statement that writes rows, which a query gives with all columns of theirs.
+    fn write_of(&self, rows: &str, tenant: &str) -> String {
+        let (name, columns) = (self.name, self.columns.join(","));
         let (key, rest) = self.columns.split_at(self.key);
-        let picked = format!("SELECT g.tenant_id,g.generation,{of} {rows}");
         let sets = |from: &str| {
             let sets: Vec<String> = rest.iter().map(|column| format!("{column}={from}.{column}")).collect();
             sets.join(",")
         };
         match self.former {
-            Former::Stays => format!("INSERT INTO {name} ({columns}) {picked}"),
+            Former::Stays => format!("INSERT INTO {name} ({columns}) {rows}"),
             Former::Goes => {
                 let (key, sets) = (key.join(","), sets("excluded"));
-                format!("INSERT INTO {name} ({columns}) {picked} ON CONFLICT ({key}) DO UPDATE SET {sets}")
+                format!("INSERT INTO {name} ({columns}) {rows} ON CONFLICT ({key}) DO UPDATE SET {sets}")
             }
             Former::Changes => {
                 let same: Vec<String> =
@@ -209,7 +204,7 @@ impl Table {
                 let (sets, same) = (sets("r"), same.join(" AND "));
                 // Made first, so that each row is looked up by its key and nothing is searched for among the new ones.
                 format!(
-                    "WITH r ({columns}) AS MATERIALIZED ({picked}) UPDATE {name} AS t SET {sets} FROM r \
+                    "WITH r ({columns}) AS MATERIALIZED ({rows}) UPDATE {name} AS t SET {sets} FROM r \
                      WHERE t.tenant_id = {tenant} AND {same}"
                 )
             }
