@@ -18,6 +18,7 @@ mod instant;
 pub mod ledger;
 mod memory;
 mod moving;
+mod newest;
 pub mod postgres;
 mod prepare;
 mod query;

@@ -6,20 +6,19 @@
 //! it is still the one that this process left behind, nobody has appended since, and where no erasure was counted either,
 //! nobody has deleted a blind tag. In every other case what was held of the log is let go, and the database is asked.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
 
 use lru::LruCache;
 
 use crate::batch::LogHead;
+use crate::newest::{Newest, Tagged};
 use crate::prepare::Prepared;
 use crate::{Condition, Position, QueryItem, TenantId};
 
 /// Of how many tenants a writing task holds what it appended: of those that wrote last.
 const TENANTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 /// How many entries of a tenant are held, some hundred bytes each: those of a dozen batches of a crowd.
-const ENTRIES: usize = 1_024;
+const ENTRIES: u64 = 1_024;
 
 /// The newest entries of the tenants that wrote last.
 #[derive(Debug)]
@@ -32,18 +31,8 @@ pub(super) struct Recent {
 pub(super) struct Log {
     /// As this process left it.
     head: LogHead,
-    /// Every entry after this position is held.
-    from: Position,
-    entries: VecDeque<Held>,
-    /// The positions that carry a tag, ascending.
-    by_tag: HashMap<String, VecDeque<Position>>,
-}
-
-/// What an entry is found by, blind tags included.
-#[derive(Debug)]
-struct Held {
-    event_type: Cow<'static, str>,
-    tags: Vec<String>,
+    /// Blind tags included.
+    newest: Newest,
 }
 
 impl Default for Recent {
@@ -88,7 +77,7 @@ impl Recent {
 
 impl Log {
     fn at(head: LogHead) -> Self {
-        Self { from: head.position(), head, entries: VecDeque::new(), by_tag: HashMap::new() }
+        Self { newest: Newest::after(head.position()), head }
     }
 
     fn is_at(&self, head: &LogHead) -> bool {
@@ -96,57 +85,22 @@ impl Log {
     }
 
     fn push(&mut self, event: &Prepared) {
-        if self.entries.len() == ENTRIES {
-            self.let_go_first();
-        }
-        let position = self.from + self.entries.len() as u64 + 1;
-        let tags: Vec<String> = event.tags.iter().chain(&event.blind_tags).cloned().collect();
-        for tag in &tags {
-            match self.by_tag.get_mut(tag) {
-                Some(positions) => positions.push_back(position),
-                None => drop(self.by_tag.insert(tag.clone(), VecDeque::from([position]))),
-            }
-        }
-        self.entries.push_back(Held { event_type: event.event_type.clone(), tags });
-    }
-
-    fn let_go_first(&mut self) {
-        let Some(held) = self.entries.pop_front() else { return };
-        self.from += 1;
-        for tag in &held.tags {
-            if let Some(positions) = self.by_tag.get_mut(tag) {
-                positions.pop_front();
-                if positions.is_empty() {
-                    self.by_tag.remove(tag);
-                }
-            }
-        }
+        let tags = [event.tags.as_slice(), &event.blind_tags].concat().join(" ");
+        self.newest.push(Tagged::new(event.event_type.to_string(), tags));
+        self.newest.let_go(self.newest.until().saturating_sub(ENTRIES));
     }
 
     /// Whether all that a condition can forbid is held: it looks back no further, and for tags alone.
     pub(super) fn answers(&self, condition: &Condition) -> bool {
-        condition.after >= self.from && condition.query.items.iter().all(|item| !item.tags.is_empty())
+        condition.after >= self.newest.from()
+            && condition.query.items.iter().all(|item| !item.tags.is_empty())
     }
 
     /// The last entry that a condition forbids, of those that are held.
     pub(super) fn conflict(&self, condition: &Condition) -> Option<Position> {
-        let last = |item: &QueryItem| {
-            let positions = self.by_tag.get(item.tags.first()?)?.iter().rev().copied();
-            let mut after = positions.take_while(|position| *position > condition.after);
-            after.find(|position| self.get(*position).is_some_and(|held| held.is_wanted(item)))
-        };
+        let until = self.newest.until();
+        let last = |item: &QueryItem| self.newest.carrying(item, condition.after, until).next_back();
         condition.query.items.iter().filter_map(last).max()
-    }
-
-    fn get(&self, position: Position) -> Option<&Held> {
-        self.entries.get(usize::try_from(position.checked_sub(self.from + 1)?).ok()?)
-    }
-}
-
-impl Held {
-    fn is_wanted(&self, item: &QueryItem) -> bool {
-        (item.types.is_empty() || item.types.iter().any(|wanted| *wanted == self.event_type))
-            && item.tags.iter().all(|wanted| self.tags.contains(wanted))
     }
 }
 
@@ -205,7 +159,7 @@ mod tests {
             log.append("e", &["a"]);
         }
         assert_eq!(log.told(&Query::tag("a").none_after(0)), None);
-        assert_eq!(log.told(&Query::tag("a").none_after(1)), Some(Some(ENTRIES as u64 + 1)));
+        assert_eq!(log.told(&Query::tag("a").none_after(1)), Some(Some(ENTRIES + 1)));
         assert_eq!(log.told(&Query::all().none_after(1)), None);
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{Connection, Transaction};
 
-use super::tail::{Ends, Tagged, Tails};
+use super::tail::{Ends, Marks, Tails};
 use super::{Failure, facts, moving, row, write};
 use crate::batch::Batch;
 use crate::moving::Arrival;
@@ -34,7 +34,7 @@ pub(super) struct Batcher {
 struct Moved {
     tenant: TenantId,
     position: Position,
-    tags: Vec<Tagged>,
+    tags: Vec<Marks>,
 }
 
 /// How each tenant's requests ended, in their order.
@@ -226,7 +226,7 @@ async fn write_all(
         if !batch.is_empty() {
             let indexing = tails.indexing(tenant, indexed, &batch);
             write::write(transaction, tenant, &batch, indexing).await?;
-            moved.push(Moved { tenant, position: batch.head().position(), tags: Tagged::all(&batch) });
+            moved.push(Moved { tenant, position: batch.head().position(), tags: Marks::all(&batch) });
         }
     }
     Ok((outcomes, moved))

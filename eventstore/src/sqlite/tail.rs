@@ -8,13 +8,14 @@
 //!
 //! Blind tags stand outside of the entries. They go into the index at once, with the other tags of their entry.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sqlx::sqlite::SqliteConnection;
 
 use super::{hex, read};
 use crate::batch::Batch;
+use crate::newest::{Newest, Tagged};
 use crate::prepare::{Prepared, Request};
 use crate::{Entry, Position, QueryItem, StoreError, TenantId};
 
@@ -30,10 +31,8 @@ pub(super) type TagRow = (Position, String, String, Option<String>);
 
 /// What an entry is found by, without blind tags.
 #[derive(Debug, Clone)]
-pub(super) struct Tagged {
-    event_type: String,
-    /// Separated by one space each.
-    tags: String,
+pub(super) struct Marks {
+    tagged: Tagged,
     /// Whether it is known to have no blind tags, which the index alone knows.
     has_no_others: bool,
 }
@@ -41,11 +40,7 @@ pub(super) struct Tagged {
 /// The newest entries of one tenant.
 #[derive(Debug)]
 struct Tail {
-    /// Every entry after this position is held.
-    from: Position,
-    entries: VecDeque<Tagged>,
-    /// The positions that carry a tag, ascending.
-    by_tag: HashMap<String, VecDeque<Position>>,
+    newest: Newest,
     /// An entry up to here may have blind tags.
     may_have_blind: Position,
     /// Where the index was last seen to end. What it had before that is let go when it has come further: a reader may
@@ -113,7 +108,7 @@ impl Tails {
         self.ask(connection, tenant, ends, |tail| {
             let after = after.max(ends.indexed);
             let tagged = items.iter().filter(|item| !item.tags.is_empty());
-            tagged.flat_map(|item| tail.carrying(item, after, until).take(limit)).collect()
+            tagged.flat_map(|item| tail.newest.carrying(item, after, until).take(limit)).collect()
         })
         .await
     }
@@ -133,7 +128,7 @@ impl Tails {
             let condition = request.condition.as_ref()?;
             let after = condition.after.max(ends.indexed);
             let tagged = condition.query.items.iter().filter(|item| !item.tags.is_empty());
-            tagged.filter_map(|item| tail.carrying(item, after, ends.position).next_back()).max()
+            tagged.filter_map(|item| tail.newest.carrying(item, after, ends.position).next_back()).max()
         };
         let found = self.ask(connection, tenant, ends, |tail| {
             let requests = requests.iter().enumerate();
@@ -146,7 +141,7 @@ impl Tails {
     pub(super) fn known(&self, tenant: TenantId) -> Option<Known> {
         let held = self.held();
         let tail = held.get(&tenant)?;
-        let ends = Ends { position: tail.until(), indexed: tail.indexed };
+        let ends = Ends { position: tail.newest.until(), indexed: tail.indexed };
         Some(Known { ends, all_after: tail.indexed.max(tail.may_have_blind) })
     }
 
@@ -181,10 +176,10 @@ impl Tails {
     }
 
     /// Takes in what was committed after a position.
-    pub(super) fn committed(&self, tenant: TenantId, after: Position, entries: Vec<Tagged>) {
+    pub(super) fn committed(&self, tenant: TenantId, after: Position, entries: Vec<Marks>) {
         if let Some(tail) = self.held().get_mut(&tenant) {
-            for (position, tagged) in (after + 1..).zip(entries) {
-                tail.push(position, tagged);
+            for (position, marks) in (after + 1..).zip(entries) {
+                tail.push(position, marks);
             }
         }
     }
@@ -209,17 +204,17 @@ impl Tails {
                 if !tail.sees(ends.indexed) {
                     return Ok(None);
                 }
-                if tail.until() >= ends.position {
+                if tail.newest.until() >= ends.position {
                     return Ok(Some(question(tail)));
                 }
-                tail.until()
+                tail.newest.until()
             };
             let entries = read::page(&mut *connection, tenant, until, PAGE).await?;
             if entries.first().is_none_or(|entry| entry.position != until + 1) {
                 let what = "the entry is missing".to_owned();
                 return Err(StoreError::Damaged { position: until + 1, what });
             }
-            let entries = entries.iter().map(Tagged::read).collect::<Result<Vec<_>, _>>()?;
+            let entries = entries.iter().map(Marks::read).collect::<Result<Vec<_>, _>>()?;
             self.committed(tenant, until, entries);
         }
     }
@@ -229,15 +224,14 @@ impl Tails {
     }
 }
 
-impl Tagged {
+impl Marks {
     /// What accepted events are found by.
     pub(super) fn all(batch: &Batch<'_>) -> Vec<Self> {
-        let tagged = |event: &Prepared| Self {
-            event_type: event.event_type.to_string(),
-            tags: event.tags.join(" "),
+        let marks = |event: &Prepared| Self {
+            tagged: Tagged::new(event.event_type.to_string(), event.tags.join(" ")),
             has_no_others: event.blind_tags.is_empty(),
         };
-        batch.staged().iter().map(|staged| tagged(staged.event)).collect()
+        batch.staged().iter().map(|staged| marks(staged.event)).collect()
     }
 
     fn read(entry: &Entry) -> Result<Self, StoreError> {
@@ -246,101 +240,44 @@ impl Tagged {
             what: error.to_string(),
         };
         let envelope = entry.envelope().map_err(damaged)?;
-        let (event_type, tags) = (envelope.event_type.into_owned(), envelope.tags.into_owned());
-        Ok(Self { event_type, tags, has_no_others: false })
-    }
-
-    fn tags(&self) -> impl Iterator<Item = &str> {
-        self.tags.split(' ').filter(|tag| !tag.is_empty())
-    }
-
-    fn is_wanted(&self, item: &QueryItem) -> bool {
-        (item.types.is_empty() || item.types.contains(&self.event_type))
-            && item.tags.iter().all(|wanted| self.tags().any(|tag| tag == wanted))
+        let tagged = Tagged::new(envelope.event_type.into_owned(), envelope.tags.into_owned());
+        Ok(Self { tagged, has_no_others: false })
     }
 }
 
 impl Tail {
     fn at(indexed: Position) -> Self {
-        let (entries, by_tag) = (VecDeque::new(), HashMap::new());
-        Self { from: indexed, entries, by_tag, may_have_blind: indexed, indexed }
-    }
-
-    fn until(&self) -> Position {
-        self.from + self.entries.len() as u64
+        Self { newest: Newest::after(indexed), may_have_blind: indexed, indexed }
     }
 
     /// Notes where the index ends in some state of the database; false where that state is older than what is held.
     fn sees(&mut self, indexed: Position) -> bool {
-        if indexed > self.until() {
+        if indexed > self.newest.until() {
             *self = Self::at(indexed);
         } else if indexed > self.indexed {
-            self.let_go(self.indexed);
+            self.newest.let_go(self.indexed);
             self.indexed = indexed;
         }
-        self.from <= indexed
-    }
-
-    fn let_go(&mut self, until: Position) {
-        while self.from < until
-            && let Some(tagged) = self.entries.pop_front()
-        {
-            self.from += 1;
-            for tag in tagged.tags() {
-                if let Some(positions) = self.by_tag.get_mut(tag) {
-                    positions.pop_front();
-                    if positions.is_empty() {
-                        self.by_tag.remove(tag);
-                    }
-                }
-            }
-        }
+        self.newest.from() <= indexed
     }
 
     /// Takes in the next entry; another one is known already.
-    fn push(&mut self, position: Position, tagged: Tagged) {
-        if position != self.until() + 1 {
+    fn push(&mut self, position: Position, marks: Marks) {
+        if position != self.newest.until() + 1 {
             return;
         }
-        if !tagged.has_no_others {
+        if !marks.has_no_others {
             self.may_have_blind = position;
         }
-        for tag in tagged.tags() {
-            match self.by_tag.get_mut(tag) {
-                Some(positions) => positions.push_back(position),
-                None => drop(self.by_tag.insert(tag.to_owned(), VecDeque::from([position]))),
-            }
-        }
-        self.entries.push_back(tagged);
-    }
-
-    fn get(&self, position: Position) -> Option<&Tagged> {
-        self.entries.get(usize::try_from(position.checked_sub(self.from + 1)?).ok()?)
-    }
-
-    /// Where entries after a position, up to another, carry what an item with tags wants.
-    fn carrying(
-        &self,
-        item: &QueryItem,
-        after: Position,
-        until: Position,
-    ) -> impl DoubleEndedIterator<Item = Position> {
-        let positions = item.tags.first().and_then(|tag| self.by_tag.get(tag));
-        let range = positions.map(|positions| {
-            let (first, last) =
-                (positions.partition_point(|p| *p <= after), positions.partition_point(|p| *p <= until));
-            positions.range(first..last.max(first))
-        });
-        let wanted = |position: &Position| self.get(*position).is_some_and(|tagged| tagged.is_wanted(item));
-        range.into_iter().flatten().copied().filter(wanted)
+        self.newest.push(marks.tagged);
     }
 
     fn rows(&self, after: Position) -> Vec<TagRow> {
-        let entries = (self.from + 1..).zip(&self.entries).filter(|(position, _)| *position > after);
         let row = |position, tagged: &Tagged, tag: &str| {
             (position, tagged.event_type.clone(), tag.to_owned(), None)
         };
-        entries
+        self.newest
+            .entries(after)
             .flat_map(|(position, tagged)| tagged.tags().map(move |tag| row(position, tagged, tag)))
             .collect()
     }
