@@ -40,11 +40,10 @@ pub async fn admit(
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
     let Some(Access::Roles(roles)) = access_to(&request) else { return next(request).await };
-    let counted = match counted(gate, request.headers()).await {
+    let (credential, allowance) = match counted(gate, request.headers()).await {
         Ok(counted) => counted,
         Err(problem) => return problem.into_response(),
     };
-    let (credential, allowance) = counted;
     let response = match enter(&gate.admin, credential, roles, &mut request).await {
         Ok(()) => next(request).await,
         Err(problem) => problem.into_response(),

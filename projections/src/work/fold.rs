@@ -1,7 +1,6 @@
 //! The fold: each customer that a page touches is written as it stands then, its deadlines anew.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -90,30 +89,43 @@ impl Touched {
 impl Page<'_> {
     async fn take(&mut self, memory: &mut Remembered, fact: &Fact) -> Result<()> {
         let before = fact.event.position.saturating_sub(1);
-        let touched = match self.touched.entry(fact.customer) {
-            Entry::Occupied(known) => {
-                let touched = known.into_mut();
-                touched.customer.evolve(&fact.event);
-                touched
-            }
-            Entry::Vacant(place) => {
-                let known = load(self.scope, memory, fact.customer, before, &fact.event.event).await?;
-                let touched = match known.map(Touched::known) {
-                    Some(mut touched) => {
-                        touched.customer.evolve(&fact.event);
-                        Some(touched)
-                    }
-                    None => {
-                        Customer::fold([&fact.event]).map(|customer| Touched { customer, stood: Vec::new() })
-                    }
-                };
-                let Some(touched) = touched else { return Ok(()) };
-                place.insert(touched)
+        let known = match self.touched.remove(&fact.customer) {
+            Some(touched) => Some(touched),
+            None => {
+                let known = self.load(memory, fact.customer, before, &fact.event.event).await?;
+                known.map(Touched::known)
             }
         };
+        let touched = match known {
+            Some(mut touched) => {
+                touched.customer.evolve(&fact.event);
+                Some(touched)
+            }
+            None => Customer::fold([&fact.event]).map(|customer| Touched { customer, stood: Vec::new() }),
+        };
+        let Some(touched) = touched else { return Ok(()) };
         self.rows.happened(&touched.customer, fact);
         self.rows.told(&touched.customer, fact, &memory.definitions);
+        self.touched.insert(fact.customer, touched);
         Ok(())
+    }
+
+    /// The customer as it was up to a position.
+    async fn load(
+        &self,
+        memory: &mut Remembered,
+        id: Uuid,
+        until: Position,
+        next: &CustomerEvent,
+    ) -> Result<Option<Customer>> {
+        if let Some(customer) = memory.customers.pop(&id) {
+            return Ok(Some(customer));
+        }
+        if matches!(next, CustomerEvent::Registered(_)) {
+            return Ok(None);
+        }
+        let events = history::events(self.scope.store, self.scope.tenant, id, until).await?;
+        Ok(Customer::fold(&events))
     }
 
     /// Another version of a pipeline was published: everybody in it has another agenda.
@@ -146,24 +158,6 @@ impl Page<'_> {
             }
         }
     }
-}
-
-/// The customer as it was up to a position.
-async fn load(
-    scope: &Scope<'_>,
-    memory: &mut Remembered,
-    id: Uuid,
-    until: Position,
-    next: &CustomerEvent,
-) -> Result<Option<Customer>> {
-    if let Some(customer) = memory.customers.pop(&id) {
-        return Ok(Some(customer));
-    }
-    if matches!(next, CustomerEvent::Registered(_)) {
-        return Ok(None);
-    }
-    let events = history::events(scope.store, scope.tenant, id, until).await?;
-    Ok(Customer::fold(&events))
 }
 
 /// The rows that a page writes, by table.
