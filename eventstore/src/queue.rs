@@ -11,6 +11,18 @@ use crate::{Outcome, StoreError, TenantId};
 
 /// A batch takes no more requests once it holds this many events: it bounds memory and the time others wait.
 const MAX_BATCH_EVENTS: usize = 2_000;
+/// So few requests share a commit even if they are all there are.
+const FEW: usize = 8;
+
+/// Who shares a commit, of a crowd that comes back as soon as it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// All of it: where a commit costs many ways to a server, however many share it.
+    All,
+    /// One half and then the other: while one waits for the disk, the other is answered, decides and asks anew. If all were
+    /// taken at once, the processor would have nothing to do while they wait, and the disk nothing while they decide.
+    Halves,
+}
 
 /// Where an answer goes. A caller that has gone away is answered by the log itself.
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -32,6 +44,9 @@ pub(crate) struct Queue {
     jobs: mpsc::Receiver<Job>,
     /// Taken out already, and not to be shared with what was taken before it.
     next: Option<Job>,
+    sharing: Sharing,
+    /// How many requests the last batch had: about so many come back soon.
+    answered: usize,
 }
 
 /// Appends that were taken from the queue together.
@@ -44,9 +59,9 @@ pub(crate) struct Waiting {
 
 impl Queue {
     /// A queue of this length, and the way into it.
-    pub(crate) fn new(length: usize) -> (mpsc::Sender<Job>, Self) {
+    pub(crate) fn new(length: usize, sharing: Sharing) -> (mpsc::Sender<Job>, Self) {
         let (sender, jobs) = mpsc::channel(length.max(1));
-        (sender, Self { jobs, next: None })
+        (sender, Self { jobs, next: None, sharing, answered: 0 })
     }
 
     /// The first in the queue; `None` once it is closed and empty.
@@ -57,35 +72,38 @@ impl Queue {
         }
     }
 
-    /// This append, and those that wait behind it up to the first job that must not share.
+    /// This append, and those that wait behind it up to the first job that must not share, or up to their share.
     pub(crate) async fn gather(&mut self, first: Request, answer: Answer<Outcome>) -> Waiting {
         let mut waiting = Waiting::default();
         waiting.push(first, answer);
         let mut known = 0;
-        // The tasks answered a moment ago get to run first, as long as that brings more: their next appends belong into
-        // this batch.
-        while known < waiting.requests.len() && !waiting.is_full() && self.next.is_none() {
+        while waiting.requests.len() > known && self.take_share(&mut waiting) {
             known = waiting.requests.len();
+            // The tasks answered a moment ago get to run, as long as that brings more.
             tokio::task::yield_now().await;
-            self.take_what_waits(&mut waiting);
         }
+        self.answered = waiting.requests.len();
         metrics::gauge!("waymark_append_queue_depth").set(self.jobs.len() as f64);
         waiting
     }
 
-    fn take_what_waits(&mut self, waiting: &mut Waiting) {
-        while !waiting.is_full() {
+    /// Takes what waits, up to its share of the crowd. Answers whether more would have been taken.
+    fn take_share(&mut self, waiting: &mut Waiting) -> bool {
+        let crowd = self.answered + waiting.requests.len() + self.jobs.len();
+        let share = match self.sharing {
+            Sharing::All => usize::MAX,
+            Sharing::Halves => crowd.div_ceil(2).max(FEW),
+        };
+        while waiting.requests.len() < share && !waiting.is_full() && self.next.is_none() {
             match self.jobs.try_recv() {
                 Ok(Job::Append(request, answer)) if request.erase_subjects.is_empty() => {
                     waiting.push(*request, answer);
                 }
-                Ok(other) => {
-                    self.next = Some(other);
-                    return;
-                }
-                Err(_) => return,
+                Ok(other) => self.next = Some(other),
+                Err(_) => return true,
             }
         }
+        false
     }
 
     /// What was accepted before is still received, nothing is accepted any more.
@@ -153,7 +171,11 @@ mod tests {
 
     /// The tenants of each batch that the queue gives, with how many appends each has; other jobs are batches of none.
     async fn batches(jobs: Vec<Job>) -> Vec<Vec<(u128, usize)>> {
-        let (sender, mut queue) = Queue::new(jobs.len());
+        batches_of(Sharing::Halves, jobs).await
+    }
+
+    async fn batches_of(sharing: Sharing, jobs: Vec<Job>) -> Vec<Vec<(u128, usize)>> {
+        let (sender, mut queue) = Queue::new(jobs.len(), sharing);
         for job in jobs {
             assert!(sender.try_send(job).is_ok());
         }
@@ -189,8 +211,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_crowd_shares_one_commit_or_two_in_turn_and_a_few_share_one() {
+        let jobs = |count| (0..count).map(|_| append(1, false)).collect();
+        assert_eq!(batches(jobs(64)).await, [vec![(1, 32)], vec![(1, 32)]]);
+        assert_eq!(batches(jobs(FEW)).await, [vec![(1, FEW)]]);
+        assert_eq!(batches_of(Sharing::All, jobs(64)).await, [vec![(1, 64)]]);
+    }
+
+    #[tokio::test]
     async fn a_batch_ends_where_it_is_large_enough() {
-        let jobs = (0..MAX_BATCH_EVENTS + 1).map(|_| append(1, false)).collect();
-        assert_eq!(batches(jobs).await, [vec![(1, MAX_BATCH_EVENTS)], vec![(1, 1)]]);
+        let jobs = (0..2 * MAX_BATCH_EVENTS + 1).map(|_| append(1, false)).collect();
+        let large = || vec![(1, MAX_BATCH_EVENTS)];
+        assert_eq!(batches(jobs).await, [large(), large(), vec![(1, 1)]]);
     }
 }

@@ -29,7 +29,7 @@ use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::queue::{self, Answer, Job, Queue};
+use crate::queue::{self, Answer, Job, Queue, Sharing};
 use crate::watchers::Watchers;
 use crate::{Clock, StoreError, TenantId};
 use connect::Server;
@@ -106,7 +106,7 @@ impl PostgresStore {
         let mut shards = Vec::new();
         let mut writing = Vec::new();
         for _ in 0..options.shards.max(1) {
-            let (jobs, received) = Queue::new(options.queue);
+            let (jobs, received) = Queue::new(options.queue, Sharing::All);
             let writer = Writer::new(server.clone(), surroundings.writing.clone(), &options);
             let shard = Shard::new(received, writer, Arc::clone(&watchers), hints.clone());
             shards.push(jobs);

@@ -35,6 +35,8 @@ struct Moved {
     tenant: TenantId,
     position: Position,
     tags: Vec<Marks>,
+    /// How many rows of a sweep went into the index with it.
+    swept: usize,
 }
 
 /// How each tenant's requests ended, in their order.
@@ -124,8 +126,8 @@ impl Batcher {
         let events: usize = moved.iter().map(|moved| moved.tags.len()).sum();
         metrics::counter!("waymark_events_appended_total").increment(events as u64);
         metrics::histogram!("waymark_append_batch_events").record(events as f64);
-        for Moved { tenant, position, tags } in moved {
-            self.tails.committed(tenant, position - tags.len() as u64, tags);
+        for Moved { tenant, position, tags, swept } in moved {
+            self.tails.committed(tenant, position - tags.len() as u64, tags, swept);
             self.watchers.moved(tenant, position);
         }
     }
@@ -225,8 +227,9 @@ async fn write_all(
         outcomes.push(decided.collect());
         if !batch.is_empty() {
             let indexing = tails.indexing(tenant, indexed, &batch);
+            let swept = indexing.swept;
             write::write(transaction, tenant, &batch, indexing).await?;
-            moved.push(Moved { tenant, position: batch.head().position(), tags: Marks::all(&batch) });
+            moved.push(Moved { tenant, position: batch.head().position(), tags: Marks::all(&batch), swept });
         }
     }
     Ok((outcomes, moved))

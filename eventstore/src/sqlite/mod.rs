@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::queue::{self, Answer, Job, Queue};
+use crate::queue::{self, Answer, Job, Queue, Sharing};
 use crate::watchers::Watchers;
 use crate::{Clock, Position, StoreError};
 pub use backup::backup;
@@ -59,7 +59,7 @@ impl Options {
     /// The ordinary settings, with this clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, queue: 4_096, read_connections: readers(), unindexed: 4_096 }
+        Self { clock, queue: 4_096, read_connections: readers(), unindexed: 16_384 }
     }
 }
 
@@ -91,7 +91,7 @@ impl SqliteStore {
         options: Options,
     ) -> Result<Arc<Self>, StoreError> {
         let reads = open::readers(&file, options.read_connections).await?;
-        let (jobs, received) = Queue::new(options.queue);
+        let (jobs, received) = Queue::new(options.queue, Sharing::Halves);
         let watchers = Arc::new(Watchers::default());
         let tails = Arc::new(Tails::new(options.unindexed));
         let batcher = Batcher {

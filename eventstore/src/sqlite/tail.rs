@@ -6,6 +6,9 @@
 //! there and this for the rest, and what is not in memory (after a start, or because another process appended it) is
 //! read from the log first.
 //!
+//! They go in by a *sweep* over the index in its order, a slice with each commit, so that no commit waits for thousands of
+//! rows. Until a sweep has come to its end, the index ends where it did: its rows are there and count for nothing yet.
+//!
 //! Blind tags stand outside of the entries. They go into the index at once, with the other tags of their entry.
 
 use std::collections::HashMap;
@@ -23,6 +26,10 @@ use crate::{Entry, Position, QueryItem, StoreError, TenantId};
 const TOTAL: usize = 65_536;
 /// How many entries of a tenant are worth indexing together.
 const FEWEST: usize = 128;
+/// A slice of a sweep has so many rows for each of its batch, so that a sweep is over long before the next one is due.
+const FASTER: usize = 4;
+/// And however small its batch is, so many that this many slices put in what may wait.
+const SLICES: usize = 64;
 /// Entries that are read at a time when some are not in memory.
 const PAGE: u32 = 1_000;
 
@@ -46,6 +53,19 @@ struct Tail {
     /// Where the index was last seen to end. What it had before that is let go when it has come further: a reader may
     /// still look at the log as it was then.
     indexed: Position,
+    sweep: Option<Sweep>,
+}
+
+/// Tags on their way into the index.
+#[derive(Debug)]
+struct Sweep {
+    /// Where the index ends until the sweep is over, and afterwards.
+    from: Position,
+    until: Position,
+    /// In the order of the index.
+    rows: Vec<TagRow>,
+    /// How many of them were committed.
+    done: usize,
 }
 
 /// The newest entries of each tenant that was asked about.
@@ -77,6 +97,8 @@ pub(super) struct Known {
 pub(super) struct Indexing {
     pub(super) rows: Vec<TagRow>,
     pub(super) indexed: Position,
+    /// How many of the rows are of a sweep.
+    pub(super) swept: usize,
 }
 
 impl Ends {
@@ -158,29 +180,33 @@ impl Tails {
         self.ask(connection, tenant, ends, |tail| tail.rows(ends.indexed)).await
     }
 
-    /// What goes into the index with a batch: what cannot wait, or everything when there is enough of it. The tail holds
-    /// everything up to the batch, since its conditions were looked for.
+    /// What goes into the index with a batch: what cannot wait, and a slice of what was waiting for company, once there is
+    /// enough of it. The tail holds everything up to the batch, since its conditions were looked for.
     pub(super) fn indexing(&self, tenant: TenantId, indexed: Position, batch: &Batch<'_>) -> Indexing {
-        let head = batch.head().position();
-        let held = self.held();
-        let waiting = usize::try_from(head - indexed).unwrap_or(usize::MAX);
-        let enough = held.get(&tenant).filter(|_| waiting >= self.patience(held.len()));
-        let Some(tail) = enough else {
-            let cannot_wait = batch.staged().iter().filter(|staged| !staged.event.blind_tags.is_empty());
-            return Indexing { rows: cannot_wait.flat_map(rows_of).collect(), indexed };
-        };
-        let mut rows = tail.rows(indexed);
-        drop(held);
-        rows.extend(batch.staged().iter().flat_map(rows_of));
-        Indexing { rows, indexed: head }
+        let staged = batch.staged().iter();
+        let cannot_wait = staged.clone().filter(|staged| !staged.event.blind_tags.is_empty());
+        let mut indexing = Indexing { rows: cannot_wait.flat_map(rows_of).collect(), indexed, swept: 0 };
+        let mut held = self.held();
+        let patience = self.patience(held.len());
+        if let Some(tail) = held.get_mut(&tenant)
+            && let Some(sweep) = tail.sweeping(indexed, patience)
+        {
+            let most = (FASTER * staged.flat_map(rows_of).count()).max(patience.div_ceil(SLICES));
+            let slice = sweep.slice(most);
+            indexing.swept = slice.len();
+            indexing.rows.extend_from_slice(slice);
+            if sweep.done + indexing.swept == sweep.rows.len() {
+                indexing.indexed = sweep.until;
+            }
+        }
+        indexing
     }
 
-    /// Takes in what was committed after a position.
-    pub(super) fn committed(&self, tenant: TenantId, after: Position, entries: Vec<Marks>) {
+    /// Takes in what was committed after a position, with so many rows of a sweep.
+    pub(super) fn committed(&self, tenant: TenantId, after: Position, entries: Vec<Marks>, swept: usize) {
         if let Some(tail) = self.held().get_mut(&tenant) {
-            for (position, marks) in (after + 1..).zip(entries) {
-                tail.push(position, marks);
-            }
+            tail.push_all(after, entries);
+            tail.sweep = tail.sweep.take().and_then(|sweep| sweep.further(swept));
         }
     }
 
@@ -215,7 +241,9 @@ impl Tails {
                 return Err(StoreError::Damaged { position: until + 1, what });
             }
             let entries = entries.iter().map(Marks::read).collect::<Result<Vec<_>, _>>()?;
-            self.committed(tenant, until, entries);
+            if let Some(tail) = self.held().get_mut(&tenant) {
+                tail.push_all(until, entries);
+            }
         }
     }
 
@@ -247,7 +275,23 @@ impl Marks {
 
 impl Tail {
     fn at(indexed: Position) -> Self {
-        Self { newest: Newest::after(indexed), may_have_blind: indexed, indexed }
+        Self { newest: Newest::after(indexed), may_have_blind: indexed, indexed, sweep: None }
+    }
+
+    /// The sweep under way, or a new one over what the tail holds once that is enough; none of an index that ended
+    /// elsewhere, because another process has moved it.
+    fn sweeping(&mut self, indexed: Position, patience: usize) -> Option<&Sweep> {
+        self.sweep = self.sweep.take().filter(|sweep| sweep.from == indexed);
+        let until = self.newest.until();
+        if self.sweep.is_none() && until.saturating_sub(indexed) >= patience as u64 {
+            let rows = ordered(self.rows(indexed));
+            self.sweep = Some(Sweep { from: indexed, until, rows, done: 0 });
+        }
+        self.sweep.as_ref()
+    }
+
+    fn push_all(&mut self, after: Position, entries: Vec<Marks>) {
+        (after + 1..).zip(entries).for_each(|(position, marks)| self.push(position, marks));
     }
 
     /// Notes where the index ends in some state of the database; false where that state is older than what is held.
@@ -280,6 +324,20 @@ impl Tail {
             .entries(after)
             .flat_map(|(position, tagged)| tagged.tags().map(move |tag| row(position, tagged, tag)))
             .collect()
+    }
+}
+
+impl Sweep {
+    /// What goes in next, at most so many rows.
+    fn slice(&self, most: usize) -> &[TagRow] {
+        let rest = &self.rows[self.done..];
+        &rest[..most.min(rest.len())]
+    }
+
+    /// The sweep with so many rows more behind it; none when it is over.
+    fn further(self, swept: usize) -> Option<Self> {
+        let done = self.done + swept;
+        (done < self.rows.len()).then_some(Self { done, ..self })
     }
 }
 

@@ -398,6 +398,41 @@ async fn a_tag_is_found_in_the_index_and_outside_of_it_wherever_the_border_lies(
 }
 
 #[tokio::test]
+async fn a_sweep_goes_by_slices_and_the_index_ends_where_it_did_until_it_is_over() {
+    let file = File::new();
+    let open = || async {
+        let options = Options { unindexed: 8, ..Options::new(Arc::new(new_year)) };
+        SqliteStore::open(file.path().to_str().unwrap(), options).await.unwrap()
+    };
+    let end = async |store: &SqliteStore| -> i64 {
+        sqlx::query_scalar("SELECT indexed FROM log_head").fetch_one(store.read_pool()).await.unwrap()
+    };
+    let store = open().await;
+    let mut seen = Vec::new();
+    for number in 1..=11 {
+        appended(store.append(file.append(&["a"])).await);
+        seen.push((indexed(&store).await, end(&store).await));
+        assert_eq!(positions(&store, "a").await, Vec::from_iter(1..=number));
+        assert_eq!(conflict_at(&store.append(file.guarded("a")).await), number);
+        assert!(matches!(verify_all(&store).await, Verdict::Sound(report) if report.tags == number));
+    }
+    let before = [(0, 0); 8];
+    assert_eq!(seen, [&before[..], &[(4, 0), (8, 8), (8, 8)]].concat());
+    // Who finds a sweep that nobody goes on with begins it anew.
+    for _ in 0..6 {
+        appended(store.append(file.append(&["a"])).await);
+    }
+    assert_eq!((indexed(&store).await, end(&store).await), (12, 8));
+    let other = open().await;
+    for _ in 0..3 {
+        appended(other.append(file.append(&["a"])).await);
+    }
+    assert_eq!((indexed(&other).await, end(&other).await), (17, 17));
+    assert_eq!(positions(&store, "a").await, Vec::from_iter(1..=20));
+    assert_eq!(conflict_at(&store.append(file.guarded("a")).await), 20);
+}
+
+#[tokio::test]
 async fn a_url_names_the_same_file_as_its_path() {
     let file = File::new();
     appended(file.open().await.append(file.append(&[])).await);
