@@ -15,6 +15,10 @@ use crate::model::{self, ReadModel};
 /// How many pages are kept: what follows one position is wanted by each read model about the same time, or not again.
 const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
+/// Entries that are read and decoded at a time: a page of megabytes costs more to put together, and more memory, than some
+/// questions more.
+const STRIDE: u32 = 1_000;
+
 /// Consecutive entries of the log, read and decoded.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -42,7 +46,12 @@ impl Page {
 }
 
 /// A page under reading, or read.
-type Kept = Arc<OnceCell<Arc<Page>>>;
+struct Kept {
+    page: Arc<OnceCell<Arc<Page>>>,
+    /// How many read models have not taken it yet. The last one is not to find it kept for nobody: the pages of a backlog
+    /// are megabytes each.
+    wanted: usize,
+}
 
 /// The log by pages.
 pub(crate) struct Pages {
@@ -63,18 +72,24 @@ impl Pages {
     /// # Errors
     /// [`crate::ProjectionError::Paused`] where an entry is missing or of a newer program; errors of the log.
     pub(crate) async fn read(&self, tenant: TenantId, after: Position, limit: u32) -> Result<Arc<Page>> {
-        let key = (tenant, after, limit);
-        let cell = Arc::clone(self.kept().get_or_insert(key, Kept::default));
+        let (key, models) = ((tenant, after, limit), model::all());
+        let new = || Kept { page: Arc::default(), wanted: models.len() };
+        let cell = Arc::clone(&self.kept().get_or_insert(key, new).page);
         let read = || async {
-            let models = model::all();
             let opens = |event_type: &str| models.iter().any(|model| model.opens(event_type));
             Ok(Arc::new(self.read_log(tenant, after, limit, opens).await?))
         };
         let page = cell.get_or_try_init(read).await.cloned();
-        if !matches!(&page, Ok(page) if page.last.is_some()) {
-            // There will be something, or something else.
-            self.kept().pop(&key);
+        let mut kept = self.kept();
+        let left = kept.get_mut(&key).map(|kept| {
+            kept.wanted = kept.wanted.saturating_sub(1);
+            kept.wanted
+        });
+        // Of a page after the head there will be more, and of one that cannot be read, something else.
+        if left == Some(0) || !matches!(&page, Ok(page) if page.last.is_some()) {
+            kept.pop(&key);
         }
+        drop(kept);
         page
     }
 
@@ -88,8 +103,8 @@ impl Pages {
         tenant: TenantId,
         after: Position,
         limit: u32,
-    ) -> Result<Page> {
-        self.read_log(tenant, after, limit, |event_type| model.opens(event_type)).await
+    ) -> Result<Arc<Page>> {
+        Ok(Arc::new(self.read_log(tenant, after, limit, |event_type| model.opens(event_type)).await?))
     }
 
     async fn read_log(
@@ -99,13 +114,22 @@ impl Pages {
         limit: u32,
         opens: impl Fn(&str) -> bool,
     ) -> Result<Page> {
-        let entries = self.store.read(tenant, after, limit).await?;
-        assert_gapless(after, &entries)?;
-        let last = entries.last().map(|entry| Last {
-            position: entry.position,
-            recorded_at: entry.recorded_at.timestamp_micros(),
-        });
-        Ok(Page { readings: read_all(tenant, &entries, &self.vault, opens).await?, last })
+        let mut page = Page { readings: Vec::new(), last: None };
+        let (mut after, mut left) = (after, limit);
+        while left > 0 {
+            let some = left.min(STRIDE);
+            let entries = self.store.read(tenant, after, some).await?;
+            assert_gapless(after, &entries)?;
+            let Some(last) = entries.last() else { break };
+            after = last.position;
+            page.last = Some(Last { position: after, recorded_at: last.recorded_at.timestamp_micros() });
+            page.readings.extend(read_all(tenant, &entries, &self.vault, &opens).await?);
+            if entries.len() < some as usize {
+                break;
+            }
+            left -= some;
+        }
+        Ok(page)
     }
 
     fn kept(&self) -> MutexGuard<'_, LruCache<(TenantId, Position, u32), Kept>> {

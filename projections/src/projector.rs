@@ -165,7 +165,7 @@ impl Worker {
     ) -> Result<usize> {
         let Which { tenant, .. } = self.seat.which;
         let page = engine.pages.read(tenant, self.seat.position, limit).await?;
-        self.take(engine, model, &page, poison).await
+        self.take(engine, model, page, poison).await
     }
 
     /// Takes a page that was read after the worker's position. Answers how many entries it had.
@@ -176,16 +176,17 @@ impl Worker {
         &mut self,
         engine: &Engine,
         model: &dyn ReadModel,
-        page: &Page,
+        page: Arc<Page>,
         poison: Poison,
     ) -> Result<usize> {
         let Some(last) = page.last() else { return Ok(0) };
         let Which { tenant, .. } = self.seat.which;
         let taken = page.readings().len();
         let reached = Seat { position: last.position, recorded_at: last.recorded_at, ..self.seat };
-        let (facts, aside) = self.sort(engine, model, page, poison).await?;
+        let (facts, aside) = self.sort(engine, model, &page, poison).await?;
         let writes = self.fold(engine, model, &facts, last.position).await?;
-        drop(facts);
+        // The writers' turn may take a while to come.
+        drop((facts, page));
         let mut session = engine.db.write(tenant).await?;
         self.seat.advance(&mut session, &reached).await?;
         writes.apply(&mut session, &self.seat).await?;

@@ -51,7 +51,7 @@ impl<'a> Building<'a> {
             let page = ahead.await.map_err(|error| ProjectionError::Database(error.to_string()))??;
             let Some(last) = page.last() else { return Ok(()) };
             ahead = self.read_ahead(last.position);
-            if let Err(error) = self.worker.take(self.engine, &*self.model, &page, Poison::Fails).await {
+            if let Err(error) = self.worker.take(self.engine, &*self.model, page, Poison::Fails).await {
                 ahead.abort();
                 return Err(error);
             }
@@ -61,7 +61,7 @@ impl<'a> Building<'a> {
     }
 
     /// Reads and decodes what follows a position, on another core.
-    fn read_ahead(&self, after: Position) -> JoinHandle<Result<Page>> {
+    fn read_ahead(&self, after: Position) -> JoinHandle<Result<Arc<Page>>> {
         let (model, pages) = (Arc::clone(&self.model), Arc::clone(&self.engine.pages));
         let tenant = self.worker.seat.which.tenant;
         tokio::spawn(async move { pages.read_for(&*model, tenant, after, PAGE).await })

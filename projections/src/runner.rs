@@ -16,7 +16,7 @@ use crate::projections::Projections;
 use crate::shared;
 
 /// Entries a step takes when it keeps up; bounded, so that no tenant makes the others wait for long.
-pub(crate) const PAGE: u32 = 4_000;
+pub(crate) const PAGE: u32 = 6_000;
 /// How often the log is looked at when nothing wakes the projectors: what other processes append is found so.
 const POLL: Duration = Duration::from_millis(200);
 

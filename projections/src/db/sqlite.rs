@@ -16,6 +16,9 @@ use crate::error::{ProjectionError, Result};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Rows that the driver's thread hands over at a time: fewer switches between threads.
 const ROW_BUFFER: usize = 1_000;
+/// Pages of write-ahead log between checkpoints: the same pages are written again and again, and put into the file once.
+/// The log file grows to 80 MB.
+const CHECKPOINT_PAGES: &str = "20000";
 /// Every view, then every table.
 const EVERYTHING: &str = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY type DESC";
 
@@ -41,7 +44,7 @@ impl Files {
             .pragma("secure_delete", "on")
             // What a statement might have to undo is kept in memory, not in a file beside the database.
             .pragma("temp_store", "memory")
-            .pragma("wal_autocheckpoint", "10000")
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .row_buffer_size(ROW_BUFFER)
             .disable_statement_logging();
         // No task renews connections: one that runs while the pool is closed may never end.
