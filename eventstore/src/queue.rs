@@ -77,7 +77,7 @@ impl Queue {
         let mut waiting = Waiting::default();
         waiting.push(first, answer);
         let mut known = 0;
-        while waiting.requests.len() > known && self.take_share(&mut waiting) {
+        while self.take_share(&mut waiting) && waiting.requests.len() > known {
             known = waiting.requests.len();
             // The tasks answered a moment ago get to run, as long as that brings more.
             tokio::task::yield_now().await;
