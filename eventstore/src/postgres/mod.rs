@@ -69,7 +69,7 @@ impl Options {
             clock,
             queue: 4_096,
             read_connections: 8,
-            shards: 8,
+            shards: 16,
             look_every: Duration::from_millis(250),
             hints: true,
             patience: Duration::from_secs(10),
