@@ -136,3 +136,40 @@ impl Pages {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::tests::world::{TENANT, World};
+
+    async fn pages(events: usize) -> Arc<Pages> {
+        let world = World::new();
+        let moved = json!({"journey": "sales", "pipeline_version": 1, "cycle": 1, "to": "quoted"});
+        world.append_all(TENANT, Uuid::from_u128(1), vec![("customer.moved", moved); events]).await;
+        Arc::clone(&world.projections("p").await.engine().pages)
+    }
+
+    #[tokio::test]
+    async fn a_page_is_kept_until_every_read_model_has_taken_it() {
+        let pages = pages(3).await;
+        let first = pages.read(TENANT, 0, 10).await.unwrap();
+        for _ in 1..model::all().len() {
+            assert!(Arc::ptr_eq(&first, &pages.read(TENANT, 0, 10).await.unwrap()));
+        }
+        assert!(!Arc::ptr_eq(&first, &pages.read(TENANT, 0, 10).await.unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_page_of_several_strides_has_no_gap_and_ends_where_it_is_to_end() {
+        let pages = pages(2 * STRIDE as usize + 3).await;
+        for (limit, expected) in [(STRIDE, STRIDE), (STRIDE + 1, STRIDE + 1), (5 * STRIDE, 2 * STRIDE + 3)] {
+            let page = pages.read(TENANT, 0, limit).await.unwrap();
+            assert_eq!(page.readings().len(), expected as usize);
+            assert_eq!(page.last().unwrap().position, u64::from(expected));
+        }
+        assert!(pages.read(TENANT, 2 * u64::from(STRIDE) + 3, 10).await.unwrap().last().is_none());
+    }
+}

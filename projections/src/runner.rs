@@ -89,7 +89,7 @@ async fn round(projections: &Projections, model: &Arc<dyn ReadModel>, tenants: &
     for &tenant in tenants {
         let which = Which { tenant, projection: model.name() };
         match projections.advance(model, which, PAGE).await {
-            Ok(taken) if taken == PAGE as usize => pace = Pace::Behind,
+            Ok(taken) if is_behind(projections, which, taken) => pace = Pace::Behind,
             Ok(taken) if taken > 0 => pace = pace.max(Pace::Following),
             // Nothing was there, somebody else does the work, or the cause stands in the status until it is gone.
             Ok(_) | Err(ProjectionError::Fenced | ProjectionError::Paused { .. }) => {}
@@ -97,6 +97,13 @@ async fn round(projections: &Projections, model: &Arc<dyn ReadModel>, tenants: &
         }
     }
     pace
+}
+
+/// Whether so much is left after a step that it is worth another one at once. A little joins what comes until the next look.
+pub(crate) fn is_behind(projections: &Projections, which: Which, taken: usize) -> bool {
+    let engine = projections.engine();
+    let (head, position) = (*engine.store.watch(which.tenant).borrow(), *engine.progress(which).borrow());
+    taken == PAGE as usize && head.saturating_sub(position) >= u64::from(PAGE / 2)
 }
 
 /// Rebuilds rows that another version of the fold has made.

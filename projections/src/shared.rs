@@ -18,7 +18,7 @@ use crate::error::{ProjectionError, Result};
 use crate::model::ReadModel;
 use crate::nodes::Nodes;
 use crate::projections::Projections;
-use crate::runner::PAGE;
+use crate::runner::{PAGE, is_behind};
 use crate::turns::{Ended, Turns};
 
 /// How often a node tells that it lives, and looks which tenants are its own.
@@ -123,7 +123,7 @@ impl Shift {
         }
         let ended = match step {
             _ if !self.mine.contains_key(&which.tenant) => Ended::Failed,
-            Ok(taken) if taken == PAGE as usize => Ended::Behind,
+            Ok(taken) if is_behind(&self.projections, which, taken) => Ended::Behind,
             Ok(0) => Ended::Idle,
             Ok(_) => Ended::Following,
             // Another node does the work, or the cause stands in the status until it is gone.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{Connection, Transaction};
 
+use super::checkpoint::Checkpoints;
 use super::tail::{Ends, Marks, Tails};
 use super::{Failure, facts, moving, row, write};
 use crate::batch::Batch;
@@ -26,6 +27,7 @@ pub(super) struct Batcher {
     pub(super) clock: Clock,
     pub(super) watchers: Arc<Watchers>,
     pub(super) tails: Arc<Tails>,
+    pub(super) checkpoints: Checkpoints,
     /// Why nothing is acknowledged any more.
     pub(super) poison: Option<String>,
 }
@@ -122,8 +124,9 @@ impl Batcher {
         Ok(outcomes)
     }
 
-    fn announce(&self, moved: Vec<Moved>) {
+    fn announce(&mut self, moved: Vec<Moved>) {
         let events: usize = moved.iter().map(|moved| moved.tags.len()).sum();
+        self.checkpoints.grown(events);
         metrics::counter!("waymark_events_appended_total").increment(events as u64);
         metrics::histogram!("waymark_append_batch_events").record(events as f64);
         for Moved { tenant, position, tags, swept } in moved {

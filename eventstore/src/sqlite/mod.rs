@@ -2,6 +2,7 @@
 
 mod backup;
 mod batcher;
+mod checkpoint;
 mod facts;
 mod ledger;
 mod moving;
@@ -29,6 +30,7 @@ use crate::watchers::Watchers;
 use crate::{Clock, Position, StoreError};
 pub use backup::backup;
 use batcher::Batcher;
+use checkpoint::Checkpoints;
 use tail::Tails;
 
 /// The most connections that read a file at the same time.
@@ -100,6 +102,7 @@ impl SqliteStore {
             clock: options.clock,
             watchers: Arc::clone(&watchers),
             tails: Arc::clone(&tails),
+            checkpoints: Checkpoints::new(reads.clone()),
             poison: None,
         };
         let batcher = Mutex::new(Some(tokio::spawn(batcher.run())));
