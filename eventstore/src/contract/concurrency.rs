@@ -97,12 +97,18 @@ async fn concurrent_resends_of_one_command_apply_once(bench: Bench) {
 
 async fn a_dropped_future_leaves_all_of_an_append_or_nothing(bench: Bench) {
     let bench = Arc::new(bench);
+    let mut aborted = Vec::new();
     for _ in 0..40 {
         let events = (0..3).map(|_| bench.event("e", &["dropped"])).collect();
         let (bench, request) = (bench.clone(), Append::new(TENANT, events));
         let append = tokio::spawn(async move { bench.store.append(request).await });
         tokio::task::yield_now().await;
         append.abort();
+        aborted.push(append);
+    }
+    // Whoever was on the way into the queue when it was aborted is in there, or never will be.
+    for append in aborted {
+        append.await.ok();
     }
     // Jobs are taken in order: once this one is answered, every accepted one before it is decided.
     let last = bench.tagged(&["last"]).await;
