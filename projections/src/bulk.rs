@@ -240,10 +240,7 @@ impl Table {
         tenant: TenantId,
         (served, rebuilt): (u32, u32),
     ) -> Result<TableComparison> {
-        session.join_in_order().await?;
-        let counts = session.rows_made(self.in_both().into(), values![tenant.0, served, rebuilt]).await?;
-        let count = |column| counts.first().map_or(Ok(0), |row| row.position(column));
-        let (rows_served, same) = (count(0)?, count(1)?);
+        let rows_served = self.count(session, tenant, served).await?;
         let rows_rebuilt = self.count(session, tenant, rebuilt).await?;
         let mut found = TableComparison {
             table: self.name.to_owned(),
@@ -253,6 +250,9 @@ impl Table {
             only_rebuilt: 0,
             keys: Vec::new(),
         };
+        session.join_in_order().await?;
+        let same = session.rows_made(self.in_both().into(), values![tenant.0, served, rebuilt]).await?;
+        let same: u64 = same.first().map_or(Ok(0), |row| row.position(0))?;
         if (rows_served, rows_rebuilt) == (same, same) {
             return Ok(found);
         }
@@ -282,15 +282,18 @@ impl Table {
         rows.first().map_or(Ok(0), |row| row.position(0))
     }
 
-    /// The statement that counts the rows of one generation, and those which another has in common with it. Either engine
-    /// goes along the primary key, which costs a small part of putting both in order as [`Self::difference`] does.
+    /// The statement that counts the rows which two generations have in common. Either engine goes along the primary key,
+    /// which costs a small part of putting both in order as [`Self::difference`] does.
+    ///
+    /// An outer join would count the rows of one in passing. PostgreSQL does not go along the key for it: it puts the other
+    /// in order first, and where it may not, looks at every row of the other for every row of the one.
     pub(crate) fn in_both(&self) -> String {
         let (key, rest) = self.columns[2..].split_at(self.key - 2);
         let key = key.iter().map(|column| format!("b.{column} = a.{column}"));
         let rest = rest.iter().map(|column| format!("b.{column} IS NOT DISTINCT FROM a.{column}"));
         let (name, same) = (self.name, key.chain(rest).collect::<Vec<_>>().join(" AND "));
         format!(
-            "SELECT count(*), count(b.tenant_id) FROM {name} AS a LEFT JOIN {name} AS b \
+            "SELECT count(*) FROM {name} AS a JOIN {name} AS b \
              ON b.tenant_id = $1 AND b.generation = $3 AND {same} WHERE a.tenant_id = $1 AND a.generation = $2"
         )
     }

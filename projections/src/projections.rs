@@ -579,12 +579,10 @@ fn report(which: Which, comparison: &Comparison) {
 }
 
 fn measure(engine: &Engine, which: Which, position: Position, taken: usize) {
-    let head = *engine.store.watch(which.tenant).borrow();
     metrics::counter!("waymark_projection_events_total", "projection" => which.projection)
         .increment(taken as u64);
     metrics::gauge!("waymark_projection_position", "projection" => which.projection).set(position as f64);
-    metrics::gauge!("waymark_projection_lag", "projection" => which.projection)
-        .set(head.saturating_sub(position) as f64);
+    metrics::gauge!("waymark_projection_lag", "projection" => which.projection).set(engine.lag(which) as f64);
 }
 
 /// The questions. Each answers from one consistent view, and says how far that had come.

@@ -82,6 +82,12 @@ impl Engine {
         self.senders().entry(which).or_default().send_replace(position);
     }
 
+    /// How many positions a read model is behind what this process knows of the log.
+    pub(crate) fn lag(&self, which: Which) -> u64 {
+        let (head, position) = (*self.store.watch(which.tenant).borrow(), *self.progress(which).borrow());
+        head.saturating_sub(position)
+    }
+
     /// Notes how far another process was seen to have come.
     pub(crate) fn seen(&self, which: Which, position: Position) {
         let mut senders = self.senders();

@@ -101,9 +101,7 @@ async fn round(projections: &Projections, model: &Arc<dyn ReadModel>, tenants: &
 
 /// Whether so much is left after a step that it is worth another one at once. A little joins what comes until the next look.
 pub(crate) fn is_behind(projections: &Projections, which: Which, taken: usize) -> bool {
-    let engine = projections.engine();
-    let (head, position) = (*engine.store.watch(which.tenant).borrow(), *engine.progress(which).borrow());
-    taken == PAGE as usize && head.saturating_sub(position) >= u64::from(PAGE / 2)
+    taken == PAGE as usize && projections.engine().lag(which) >= u64::from(PAGE / 2)
 }
 
 /// Rebuilds rows that another version of the fold has made.

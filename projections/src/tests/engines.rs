@@ -9,7 +9,7 @@ use super::world::{Chance, History, MODELS, TENANT, World, hour};
 use crate::db::{Commit, Db, Value, values};
 use crate::nodes::{Node, Nodes};
 use crate::timeline::deeds;
-use crate::{Projections, board, dwell, schema, timeline, work};
+use crate::{Projections, board, dwell, model, schema, timeline, work};
 
 const LI: Uuid = Uuid::from_u128(1);
 const LONG: Duration = Duration::from_secs(60);
@@ -229,5 +229,37 @@ async fn hot_statements_read_by_index_and_never_a_whole_table_on_sqlite() {
         let searches = plan.iter().filter(|step| step.starts_with("SEARCH"));
         let by_tenant = searches.clone().all(|step| step.contains("tenant_id=?"));
         assert!(by_tenant && searches.count() > 0, "{sql}\n{}", plan.join("\n"));
+    }
+}
+
+#[tokio::test]
+async fn generations_are_compared_along_their_keys() {
+    let world = World::new();
+    let Some(projections) = world.node("p", 1).await else { return };
+    for table in model::all().iter().flat_map(|model| model.tables()) {
+        // Nothing is known of the rows: so it is where a rebuild has just written them.
+        let mut session = projections.engine().db.write(TENANT).await.unwrap();
+        session.join_in_order().await.unwrap();
+        let sql = format!("EXPLAIN {}", table.in_both());
+        let plan = session.rows_made(sql.into(), values![TENANT.0, 1_i64, 2_i64]).await.unwrap();
+        let plan: Vec<String> = plan.iter().map(|row| row.text(0).unwrap()).collect();
+        let has = |step: &str| plan.iter().any(|line| line.contains(step));
+        assert!(has("Merge Join") && !has("Sort") && !has("Nested Loop"), "{}", plan.join("\n"));
+    }
+}
+
+#[tokio::test]
+async fn generations_are_compared_along_their_keys_on_sqlite() {
+    let world = World::new();
+    let projections =
+        Projections::open(&world.path("p"), world.store.clone(), world.vault.clone()).await.unwrap();
+    for table in model::all().iter().flat_map(|model| model.tables()) {
+        let mut session = projections.engine().db.read(TENANT).await.unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {}", table.in_both());
+        let plan = session.rows_made(sql.into(), values![TENANT.0, 1_i64, 2_i64]).await.unwrap();
+        let steps: Vec<String> = plan.iter().map(|row| row.text(3).unwrap()).collect();
+        let last = table.columns[table.key - 1];
+        let by_the_key = steps.last().is_some_and(|step| step.contains(&format!("{last}=?)")));
+        assert!(by_the_key && steps.iter().all(|step| step.starts_with("SEARCH")), "{steps:?}");
     }
 }
