@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::lookout::Hints;
-use super::writer::{Done, Writer};
+use super::writer::{Done, Opened, Writer};
 use crate::prepare::Request;
 use crate::queue::{Asked, Job, Queue};
 use crate::watchers::Watchers;
@@ -27,9 +27,15 @@ impl Shard {
         while let Some(job) = self.jobs.next().await {
             match job {
                 Job::Append(request, answer) => {
+                    // More come together while the head is being locked.
+                    let mut opened = Some(self.writer.open(&request).await);
                     let waiting = self.jobs.gather(*request, answer).await;
-                    for (tenant, requests) in waiting.by_tenant() {
-                        self.commit(tenant, requests).await;
+                    for (_, requests) in waiting.by_tenant() {
+                        let opened = match opened.take() {
+                            Some(opened) => opened,
+                            None => self.writer.open(&requests[0].0).await,
+                        };
+                        self.commit(opened, requests).await;
                     }
                 }
                 // A caller that has gone away is answered by the log itself.
@@ -49,9 +55,10 @@ impl Shard {
         self.writer.close().await;
     }
 
-    async fn commit(&mut self, tenant: TenantId, waiting: Vec<Asked>) {
+    async fn commit(&mut self, opened: Opened, waiting: Vec<Asked>) {
         let requests: Vec<&Request> = waiting.iter().map(|(request, _)| request).collect();
-        let done = self.writer.append(tenant, &requests).await;
+        let tenant = opened.tenant();
+        let done = self.writer.append(opened, &requests).await;
         if let Ok(done) = &done {
             self.announce(tenant, done);
         }

@@ -38,6 +38,15 @@ pub(super) struct Writer {
     recent: Recent,
 }
 
+/// A transaction that has begun for a batch, whose requests may still come together.
+pub(super) struct Opened {
+    tenant: TenantId,
+    since: Instant,
+    retry: Retry,
+    /// Where the log ends, locked; none where that failed: it is tried anew with the batch, which tells of it.
+    head: Option<LogHead>,
+}
+
 /// How the requests of a batch ended, in their order, and what the log gained.
 pub(super) struct Done {
     pub(super) outcomes: Vec<Result<Outcome, StoreError>>,
@@ -57,32 +66,49 @@ enum Witness {
     Needless,
 }
 
+impl Opened {
+    pub(super) fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+}
+
 impl Writer {
     pub(super) fn new(server: Server, writing: Writing, options: &Options) -> Self {
         let (clock, patience) = (options.clock.clone(), options.patience);
         Self { server, writing, clock, patience, connection: None, recent: Recent::default() }
     }
 
+    /// Begins the transaction of a batch with this request, and locks the head of its tenant.
+    pub(super) async fn open(&mut self, first: &Request) -> Opened {
+        let (tenant, since) = (first.tenant, Instant::now());
+        let (retry, begin) = (self.retry(first), self.writing.begin(tenant));
+        let locking = async {
+            let connection = connected(&mut self.connection, &self.server).await?;
+            lock(connection, tenant, begin).await
+        };
+        let head = timeout(retry.left(), locking).await.unwrap_or_else(|_| Err(silence())).ok();
+        if head.is_none() {
+            // What was begun ends with it.
+            self.connection = None;
+        }
+        Opened { tenant, since, retry, head }
+    }
+
     /// Decides these requests of one tenant, one after the other, and commits what they bring.
     ///
     /// # Errors
     /// [`StoreError::InDoubt`] when it could not be found out what became of the commit; otherwise nothing was written.
-    pub(super) async fn append(
-        &mut self,
-        tenant: TenantId,
-        requests: &[&Request],
-    ) -> Result<Done, StoreError> {
-        let started = Instant::now();
-        let mut retry = self.retry(requests);
+    pub(super) async fn append(&mut self, opened: Opened, requests: &[&Request]) -> Result<Done, StoreError> {
+        let Opened { tenant, since, mut retry, mut head } = opened;
         // Filled while a commit is under way: what it would have been.
         let mut doubtful = None;
         let mut care = Care::Where;
         loop {
             let was_doubtful = doubtful.is_some();
-            let attempt = self.append_once(tenant, requests, care, &mut doubtful);
+            let attempt = self.append_once(tenant, head.take(), requests, care, &mut doubtful);
             let failure = match timeout(retry.left(), attempt).await {
                 Ok(Ok(done)) => {
-                    metrics::histogram!("waymark_commit_seconds").record(started.elapsed().as_secs_f64());
+                    metrics::histogram!("waymark_commit_seconds").record(since.elapsed().as_secs_f64());
                     return Ok(done);
                 }
                 Ok(Err(failure)) => failure,
@@ -102,6 +128,7 @@ impl Writer {
     async fn append_once(
         &mut self,
         tenant: TenantId,
+        head: Option<LogHead>,
         requests: &[&Request],
         care: Care,
         doubtful: &mut Option<Done>,
@@ -109,7 +136,15 @@ impl Writer {
         let (clock, begin) = (self.clock.clone(), self.writing.begin(tenant));
         let connection = connected(&mut self.connection, &self.server).await?;
         let mut attempt = Attempt { connection, recent: &mut self.recent, tenant, requests, care };
-        match attempt.decide(begin, &clock, doubtful).await {
+        let head = match head {
+            Some(head) => Ok(head),
+            None => lock(attempt.connection, tenant, begin).await,
+        };
+        let decision = match head {
+            Ok(head) => attempt.decide(head, &clock, doubtful).await,
+            Err(failure) => Err(failure),
+        };
+        match decision {
             Ok(Decision::Write(done, grown)) => {
                 *doubtful = Some(done);
                 let commit = sqlx::raw_sql("COMMIT").execute(&mut *attempt.connection);
@@ -273,8 +308,8 @@ impl Writer {
     }
 
     /// Ids differ from one process to the next, and so do the pauses of processes that failed together.
-    fn retry(&self, requests: &[&Request]) -> Retry {
-        let id = requests.iter().flat_map(|request| &request.events).next().map(|event| event.id.as_u128());
+    fn retry(&self, first: &Request) -> Retry {
+        let id = first.events.first().map(|event| event.id.as_u128());
         let (high, low) = id.map_or((0, 0), |id| ((id >> 64) as u64, id as u64));
         Retry::new(self.patience, high ^ low)
     }
@@ -290,6 +325,12 @@ async fn connected<'a>(
         None => server.connect().await.map_err(|error| Failure::Lost(error.to_string()))?,
     };
     Ok(known.insert(connection))
+}
+
+/// Begins a transaction, and locks the head of a tenant.
+async fn lock(connection: &mut PgConnection, tenant: TenantId, begin: SqlStr) -> Result<LogHead, Failure> {
+    sqlx::raw_sql(begin).execute(&mut *connection).await?;
+    facts::lock_head(connection, tenant).await
 }
 
 fn silence() -> Failure {
@@ -338,15 +379,13 @@ struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    /// Locks the head, decides the requests under it, and writes what they bring.
+    /// Decides the requests under the locked head, and writes what they bring.
     async fn decide(
         &mut self,
-        begin: SqlStr,
+        head: LogHead,
         clock: &Clock,
         doubtful: &mut Option<Done>,
     ) -> Result<Decision<'a>, Failure> {
-        sqlx::raw_sql(begin).execute(&mut *self.connection).await?;
-        let head = facts::lock_head(self.connection, self.tenant).await?;
         // With the lock in hand the transaction in doubt has ended, one way or the other.
         if let Some(done) = doubtful
             && is_in_the_log(self.connection, self.tenant, &done.witness).await?

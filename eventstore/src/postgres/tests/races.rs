@@ -1,7 +1,9 @@
 //! The two classic failures of logs on PostgreSQL, provoked.
 
+use std::future::Future;
 use std::sync::Arc;
 
+use sqlx::Connection;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -84,6 +86,41 @@ async fn of_two_processes_that_race_for_one_condition_one_wins_a_thousand_times(
         }
     }
     assert_eq!(bench.head().await, RACES as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_while_the_head_is_being_locked_shares_the_commit() {
+    let Some(bench) = Bench::postgres(Kind::Plain).await else { return };
+    let database = bench.database();
+    bench.tagged(&["before"]).await;
+    let mut other = database.connect().await;
+    let mut holding = other.begin().await.unwrap();
+    sqlx::query("SELECT position FROM log_head FOR UPDATE").execute(&mut *holding).await.unwrap();
+
+    let append = || bench.store.append(Append::new(TENANT, vec![bench.event("e", &[])]));
+    let mut waiting_ones = vec![append()];
+    asked(&mut waiting_ones[0]).await;
+    database.until(&waiting(1)).await;
+    for _ in 0..5 {
+        let mut next = append();
+        asked(&mut next).await;
+        waiting_ones.push(next);
+    }
+    holding.rollback().await.unwrap();
+    for (next, position) in waiting_ones.into_iter().zip(2..) {
+        assert_eq!(appended(next.await).first_position, position);
+    }
+    let commits: i64 = database.ask("SELECT count(DISTINCT xmin::text) FROM event WHERE position > 1").await;
+    assert_eq!(commits, 1);
+}
+
+/// An append is in its queue once it was looked at.
+async fn asked(append: &mut (impl Future<Output = Result<Outcome, StoreError>> + Unpin)) {
+    tokio::select! {
+        biased;
+        outcome = append => panic!("answered before the head was free: {outcome:?}"),
+        () = std::future::ready(()) => {}
+    }
 }
 
 #[tokio::test]
