@@ -164,13 +164,15 @@ mod tests {
         let tenants: Vec<TenantId> = (1..=12).map(|number| TenantId(Uuid::from_u128(number))).collect();
         let moved = json!({"journey": "sales", "pipeline_version": 1, "cycle": 1, "to": "quoted"});
         for (number, &tenant) in tenants.iter().enumerate() {
-            let (count, data) = match number {
-                0 => (2 * PAGE as usize, &moved),
-                1 => (30, &json!({"to": 1})),
-                _ => (1, &moved),
+            let (customers, count, data) = match number {
+                0 => (u128::from(2 * PAGE / 20), 20, &moved),
+                1 => (1, 30, &json!({"to": 1})),
+                _ => (1, 1, &moved),
             };
-            let events = vec![("customer.moved", data.clone()); count];
-            world.append_all(tenant, Uuid::from_u128(1), events).await;
+            for customer in 1..=customers {
+                let events = vec![("customer.moved", data.clone()); count];
+                world.append_all(tenant, Uuid::from_u128(customer), events).await;
+            }
         }
         let projections = world.projections("p").await;
         for model in projections.models() {

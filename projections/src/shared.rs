@@ -276,11 +276,12 @@ mod tests {
         shift.leave().await;
     }
 
-    #[tokio::test]
+    /// With a thread for each worker: a step that folds for long keeps no other from its transaction.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn a_backlog_and_a_parked_customer_keep_nobody_waiting_beyond_a_fixed_number_of_steps() {
         let world = World::new();
         let moved = json!({"journey": "sales", "pipeline_version": 1, "cycle": 1, "to": "quoted"});
-        let customers = 60;
+        let customers = 600;
         for customer in 1..=customers {
             let backlog = vec![("customer.moved", moved.clone()); 3 * PAGE as usize / customers + 1];
             world.append_all(BACKLOGGED, Uuid::from_u128(customer as u128), backlog).await;
