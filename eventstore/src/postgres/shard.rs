@@ -57,7 +57,7 @@ impl Shard {
 
     async fn commit(&mut self, opened: Opened, waiting: Vec<Asked>) {
         let requests: Vec<&Request> = waiting.iter().map(|(request, _)| request).collect();
-        let tenant = opened.tenant();
+        let tenant = opened.tenant;
         let done = self.writer.append(opened, &requests).await;
         if let Ok(done) = &done {
             self.announce(tenant, done);

@@ -40,7 +40,7 @@ pub(super) struct Writer {
 
 /// A transaction that has begun for a batch, whose requests may still come together.
 pub(super) struct Opened {
-    tenant: TenantId,
+    pub(super) tenant: TenantId,
     since: Instant,
     retry: Retry,
     /// Where the log ends, locked; none where that failed: it is tried anew with the batch, which tells of it.
@@ -64,12 +64,6 @@ enum Witness {
     Receipt(String, Receipt),
     /// Keys or erasures alone: doing them twice is doing them once.
     Needless,
-}
-
-impl Opened {
-    pub(super) fn tenant(&self) -> TenantId {
-        self.tenant
-    }
 }
 
 impl Writer {
@@ -133,12 +127,12 @@ impl Writer {
         care: Care,
         doubtful: &mut Option<Done>,
     ) -> Result<Done, Failure> {
-        let (clock, begin) = (self.clock.clone(), self.writing.begin(tenant));
+        let clock = self.clock.clone();
         let connection = connected(&mut self.connection, &self.server).await?;
         let mut attempt = Attempt { connection, recent: &mut self.recent, tenant, requests, care };
         let head = match head {
             Some(head) => Ok(head),
-            None => lock(attempt.connection, tenant, begin).await,
+            None => lock(attempt.connection, tenant, self.writing.begin(tenant)).await,
         };
         let decision = match head {
             Ok(head) => attempt.decide(head, &clock, doubtful).await,
