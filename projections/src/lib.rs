@@ -51,11 +51,13 @@ pub use dwell::{
 };
 pub use error::ProjectionError;
 pub use figures::credit::Attribution;
+pub use figures::funnel::Reach;
 pub use nodes::Node;
 pub use parked::Parked;
 pub use projections::{ProjectionStatus, Projections};
 pub use rebuild::Progress;
 pub use reports::ShareReport;
+pub use reports::funnels::{ClosedCycles, Counting, FunnelQuery, FunnelReport, FunnelStage, FunnelStep};
 pub use reports::latency::{
     ActorDelays, DelayReport, ForecastEffect, LateChange, LatencyQuery, LatencyReport, LeftOut, StageDelays,
     StageThenNow,

@@ -38,6 +38,7 @@ use crate::projector::{Engine, Poison, Worker};
 use crate::rebuild::{self, Building, Progress};
 use crate::reports::{
     self,
+    funnels::{FunnelQuery, FunnelReport},
     latency::{LatencyQuery, LatencyReport},
     pilots::{PilotComparison, PilotQuery},
     quality::{Definition, QualityQuery, QualityReport},
@@ -861,6 +862,20 @@ impl Projections {
 
 /// The reports, each of several read models as of one moment.
 impl Projections {
+    /// How many come from stage to stage.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn funnel(
+        &self,
+        tenant: TenantId,
+        pipeline: &Definition,
+        query: &FunnelQuery,
+    ) -> Result<FunnelReport> {
+        let mut view = self.view(tenant, dwell::NAME).await?;
+        reports::funnels::funnel(&mut view, pipeline, query).await
+    }
+
     /// How long after the fact people record a pipeline's changes.
     ///
     /// # Errors

@@ -397,6 +397,151 @@ async fn a_stage_from_which_far_fewer_go_on_than_used_to_is_abnormally_low() {
     assert_eq!((report.number_at("/usage/closed"), report.at("/usage/stages/0/entries")), (2, &json!(30)));
 }
 
+/// A move that happened so long ago, whatever stands against it.
+async fn placed(client: &Client, customer: &str, to: &str, ago: Duration) {
+    let mut body = json!({
+        "to": to, "reason": "price", "note": "so it was", "next_step": "call",
+        "effective_at": instant(now() - ago),
+    });
+    if client.command(customer, "transitions", body.clone()).await.status == 200 {
+        return;
+    }
+    for field in ["note", "next_step"] {
+        body.as_object_mut().and_then(|body| body.remove(field));
+    }
+    let _ = client.command(customer, "overrides", body).await.expect(200);
+}
+
+/// Customers of the template with five stages, and how many days ago they came where.
+async fn five_stages(wang: &Client, team: &Team) -> u64 {
+    let paths: [(&str, &[(&str, i64)]); 5] = [
+        ("Straight", &[("intent", 35), ("talking", 31), ("won", 25)]),
+        ("Skips", &[("talking", 38), ("lost", 20)]),
+        ("Stays", &[("intent", 39)]),
+        ("Drops", &[("lost", 36)]),
+        ("Slow", &[("intent", 2)]),
+    ];
+    let mut before = 0;
+    for (name, path) in paths {
+        let customer = registered(wang, team.customer(name), Duration::days(40)).await;
+        before = wang.head().await;
+        for (stage, days) in path {
+            placed(wang, &customer, stage, Duration::days(*days)).await;
+        }
+    }
+    let young = registered(wang, team.customer("Young"), Duration::days(5)).await;
+    placed(wang, &young, "intent", Duration::days(1)).await;
+    before
+}
+
+/// `stage: count, next, won` of a funnel, in order.
+fn steps(funnel: &Answer) -> Vec<(String, u64, Option<u64>, Option<u64>)> {
+    let count = |value: &Value| value["count"].as_u64();
+    let line = |stage: &Value| {
+        let name = stage["stage"].as_str().unwrap_or_default().to_owned();
+        (name, count(stage).unwrap_or_default(), count(&stage["next"]), count(&stage["won"]))
+    };
+    funnel.at("/stages").as_array().into_iter().flatten().map(line).collect()
+}
+
+fn expected(
+    steps: [(&str, u64, Option<u64>, Option<u64>); 5],
+) -> Vec<(String, u64, Option<u64>, Option<u64>)> {
+    steps.map(|(stage, count, next, won)| (stage.to_owned(), count, next, won)).to_vec()
+}
+
+fn near(value: &Value, expected: f64) -> bool {
+    value.as_f64().is_some_and(|value| (value - expected).abs() < 1e-9)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_funnel_counts_by_the_definition_that_it_names() {
+    let team = Team::on("funnel-5").await;
+    let wang = team.manager("wang");
+    let before_slow_moved = five_stages(&wang, &team).await;
+    let funnel = async |query: &str| read(&wang, &format!("/v1/funnels/funnel-5?{query}")).await;
+
+    // A mature cohort: what came within thirty days, of those that have had as long. Who skips a stage has passed it.
+    let cohort = funnel("horizon_days=30").await;
+    assert_eq!((cohort.at("/definition"), cohort.at("/reach")), (&json!("cohort"), &json!("at_or_beyond")));
+    assert_eq!((cohort.at("/mature"), cohort.number_at("/horizon_seconds")), (&json!(true), 2_592_000));
+    let mature = [
+        ("lead", 5, Some(3), Some(1)),
+        ("intent", 3, Some(2), Some(1)),
+        ("talking", 2, Some(1), Some(1)),
+        ("won", 0, None, None),
+        ("lost", 1, None, None),
+    ];
+    assert_eq!(steps(&cohort), expected(mature));
+    let next = cohort.at("/stages/0/next");
+    assert_eq!(
+        (&next["to"], &next["lost"], &next["share"]["small"]),
+        (&json!("intent"), &json!(1), &json!(true))
+    );
+    // Wilson's interval of three in five.
+    assert!(near(&next["share"]["share"], 0.6) && near(&next["estimate"], 0.6), "{next}");
+    assert!((next["share"]["low"].as_f64().unwrap_or_default() - 0.230_724).abs() < 1e-6, "{next}");
+    assert_eq!(cohort.at("/stages/0/won/to"), &Value::Null);
+
+    // Of those that came of late, not all have had the time: of five two went on, three of five will by what is known.
+    let immature = funnel("horizon_days=30&to=2999-01-01T00:00:00Z").await;
+    assert_eq!((immature.at("/mature"), immature.number_at("/stages/0/next/count")), (&json!(false), 4));
+    let next = immature.at("/stages/1/next");
+    assert!(near(&next["ratio"], 0.4) && near(&next["estimate"], 0.6), "{next}");
+
+    let any = funnel("reach=any").await;
+    assert_eq!((any.number_at("/stages/0/next/count"), any.number_at("/stages/1/count")), (2, 2));
+    let strict = funnel("reach=strict&horizon_days=3650&to=2999-01-01T00:00:00Z").await;
+    assert_eq!((strict.number_at("/stages/0/next/count"), strict.number_at("/stages/1/next/count")), (4, 1));
+
+    let stock = funnel("definition=stock").await;
+    let counts = |funnel: &Answer| steps(funnel).iter().map(|step| step.1).collect::<Vec<_>>();
+    assert_eq!(counts(&stock), [0, 3, 0, 1, 2]);
+    assert!(near(&stock.at("/stages/1/share")["share"], 0.5) && stock.at("/stages/1/next").is_null());
+    assert_eq!(
+        (stock.at("/reach"), stock.at("/mature"), stock.at("/closed")),
+        (&Value::Null, &Value::Null, &Value::Null)
+    );
+    let board = read(&wang, "/v1/boards/funnel-5?limit=1").await;
+    let stands = board.at("/stages").as_array().into_iter().flatten().map(|stage| stage["count"].as_u64());
+    assert_eq!(counts(&stock), stands.map(Option::unwrap_or_default).collect::<Vec<_>>(), "as on the board");
+
+    let since = format!("from={}", instant(now() - Duration::days(10)));
+    assert_eq!(counts(&funnel(&format!("definition=active&{since}")).await), [2, 3, 0, 1, 2]);
+    assert_eq!(counts(&funnel(&format!("definition=entered&{since}")).await), [1, 2, 0, 0, 0]);
+    let period = funnel(&format!("definition=period&{since}")).await;
+    let ratio = period.at("/stages/0/next");
+    assert_eq!((&ratio["ratio"], &ratio["share"], &ratio["lost"]), (&json!(2.0), &Value::Null, &Value::Null));
+
+    let closed = funnel("definition=snapshot").await;
+    assert_eq!((closed.number_at("/closed/won"), closed.number_at("/closed/lost")), (1, 2));
+    assert!(near(closed.at("/closed/win_rate/share"), 1.0 / 3.0) && closed.at("/stages") == &json!([]));
+
+    // What was known before the fifth moved, and one of them, whoever asks and whenever.
+    let then = funnel(&format!("definition=stock&known_position={before_slow_moved}")).await;
+    assert_eq!(counts(&then), [1, 1, 0, 1, 2]);
+    let nobodys = funnel("definition=stock&owner=rep:nobody").await;
+    assert_eq!(counts(&nobodys), [0; 5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_any_move_is_permitted_a_funnel_has_no_next_stage_but_a_deal() {
+    let team = Team::on(PIPELINE).await;
+    let csv = format!("case_id,status,timestamp\n{}", journeys("old", "2024-01-01", "2024-01-05", 24, 30));
+    let path = "/v1/imports?pipeline=past&case=case_id&status=status&time=timestamp&final=Won";
+    let imported = team.admin().call(Method::POST, path).bytes("text/csv", csv).send().await;
+    assert_eq!(imported.status, 200, "{}", imported.text);
+    let funnel = read(&team.manager("wang"), "/v1/funnels/past?horizon_days=30").await;
+    let stage = line(funnel.at("/stages"), "stage", "New");
+    assert_eq!(
+        (&stage["count"], &stage["next"], &stage["won"]["count"]),
+        (&json!(30), &Value::Null, &json!(24))
+    );
+    assert!(near(&stage["won"]["ratio"], 0.8) && stage["won"]["share"]["small"] == json!(false), "{stage}");
+    let soon = read(&team.manager("wang"), "/v1/funnels/past?horizon_days=3").await;
+    assert_eq!(line(soon.at("/stages"), "stage", "New")["won"]["count"], 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_reps_deals_conversations_and_claims_are_counted_by_who_owned_the_customer() {
     let team = Team::on("helloword-13").await;

@@ -87,6 +87,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/boards/{pipeline}", Access::Roles(ALL)),
     ("GET", "/v1/dwell/{pipeline}", Access::Roles(ALL)),
     ("GET", "/v1/flows/{pipeline}", Access::Roles(ALL)),
+    ("GET", "/v1/funnels/{pipeline}", Access::Roles(ALL)),
     ("GET", "/v1/paths/{pipeline}", Access::Roles(ALL)),
     ("GET", "/v1/heatmap", Access::Roles(ALL)),
     ("GET", "/v1/latency/{pipeline}", Access::Roles(ALL)),

@@ -2,20 +2,27 @@
 
 use waymark_domain::pipeline::StageType;
 
+use super::Micros;
 use super::cycles::{Cycle, Kinds};
 use super::proportion::{SMALL, benjamini_hochberg, normal_below, two_proportions};
-use super::{Micros, Visit};
 
 /// The rate of false discoveries at which a stage counts as abnormally low.
 pub const DISCOVERY: f64 = 0.05;
 
-/// Going on from a stage: what counts, and for how long it is waited for.
+/// What the stages of a pipeline mean, and in which order they stand.
 #[derive(Debug, Clone, Copy)]
-pub struct GoingOn<'a> {
+pub struct Order<'a> {
     /// What each stage means.
     pub kinds: &'a Kinds,
     /// Where each stage stands in the pipeline's order; none where it has none, or any move is permitted.
     pub places: &'a [Option<usize>],
+}
+
+/// Going on from a stage: what counts, and for how long it is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct GoingOn<'a> {
+    /// What is further on.
+    pub order: Order<'a>,
     /// How long after an entry going on counts.
     pub horizon: Micros,
 }
@@ -42,30 +49,43 @@ pub struct Compared {
     pub q: Option<f64>,
 }
 
-impl GoingOn<'_> {
-    /// Whether a stay is one further on than a stage: a later one in the pipeline's order that is no loss and no rest;
-    /// where stages have no order, a deal.
-    fn is_further(&self, stage: u32, visit: &Visit) -> bool {
-        let kind = self.kinds.get(visit.stage as usize).copied().flatten();
-        let place = |stage: u32| self.places.get(stage as usize).copied().flatten();
-        match (place(stage), place(visit.stage)) {
-            (Some(from), Some(to)) => {
-                let goes_on = matches!(
-                    kind,
-                    Some(StageType::Open | StageType::Partial | StageType::Won | StageType::AfterSale)
-                );
-                goes_on && to > from
-            }
-            _ => kind == Some(StageType::Won),
-        }
+impl Order<'_> {
+    /// What a stage means; none for a stage that no definition has.
+    #[must_use]
+    pub fn kind(&self, stage: u32) -> Option<StageType> {
+        self.kinds.get(stage as usize).copied().flatten()
     }
 
+    /// Where a stage stands.
+    fn place(&self, stage: u32) -> Option<usize> {
+        self.places.get(stage as usize).copied().flatten()
+    }
+
+    /// Whether a stage is past a place in the order: a later one that is no loss and no rest; where there is no order, a
+    /// deal.
+    #[must_use]
+    pub fn is_past(&self, place: Option<usize>, stage: u32) -> bool {
+        match (place, self.place(stage)) {
+            (Some(earlier), Some(later)) => self.kind(stage).is_some_and(leads_on) && later > earlier,
+            _ => self.kind(stage) == Some(StageType::Won),
+        }
+    }
+}
+
+/// Whether a stage lies on the way that customers are to go: no loss, no rest.
+#[must_use]
+pub fn leads_on(kind: StageType) -> bool {
+    matches!(kind, StageType::Open | StageType::Partial | StageType::Won | StageType::AfterSale)
+}
+
+impl GoingOn<'_> {
     /// Whether a cycle that entered a stage at an instant went on within the horizon.
     #[must_use]
     pub fn went_on(&self, cycle: &Cycle, stage: u32, entered: Micros) -> bool {
         let limit = entered.saturating_add(self.horizon);
+        let place = self.order.place(stage);
         let later = cycle.visits.iter().filter(|visit| visit.entered >= entered && visit.entered <= limit);
-        later.clone().any(|visit| self.is_further(stage, visit))
+        later.clone().any(|visit| self.order.is_past(place, visit.stage))
     }
 }
 
@@ -107,6 +127,7 @@ impl Compared {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Visit;
     use super::*;
 
     fn compared(recent: (usize, usize), history: (usize, usize)) -> Compared {
@@ -137,7 +158,7 @@ mod tests {
     fn going_on_is_a_later_stage_in_time_and_no_loss() {
         let kinds = [Some(StageType::Open), Some(StageType::Open), Some(StageType::Lost)];
         let places = [Some(0), Some(1), Some(2)];
-        let going_on = GoingOn { kinds: &kinds, places: &places, horizon: 10 };
+        let going_on = GoingOn { order: Order { kinds: &kinds, places: &places }, horizon: 10 };
         let visit = |entered, stage| Visit { stage, version: 1, cycle: 1, visit: 1, entered, left: None };
         let cycle = |visits| Cycle { cycle: 1, began: 0, visits };
         assert!(going_on.went_on(&cycle(vec![visit(0, 0), visit(10, 1)]), 0, 0));

@@ -10,6 +10,7 @@ pub mod credit;
 pub mod cycles;
 pub mod dwell;
 pub mod flows;
+pub mod funnel;
 pub mod health;
 pub mod heatmap;
 pub mod history;

@@ -1,5 +1,7 @@
-//! Reports that look at more than one read model at once: how well the record is kept, what reps do, what pilots bring.
+//! Reports that look at more than one read model at once: how far customers come, how well the record is kept, what reps
+//! do, what pilots bring.
 
+pub(crate) mod funnels;
 pub(crate) mod latency;
 pub(crate) mod page;
 pub(crate) mod pilots;

@@ -1,7 +1,8 @@
-//! Figures: how long, from where to where, along which paths, when; and reports about the record, reps and pilots.
+//! Figures: how long, from where to where, how far, along which paths, when; and reports about the record, reps and pilots.
 
 mod dwell;
 mod flows;
+mod funnels;
 mod heatmap;
 mod latency;
 mod paths;
@@ -27,6 +28,7 @@ pub(super) fn router() -> OpenApiRouter<Site> {
     OpenApiRouter::new()
         .routes(routes!(dwell::dwell))
         .routes(routes!(flows::flows))
+        .routes(routes!(funnels::funnel))
         .routes(routes!(paths::paths))
         .routes(routes!(heatmap::heatmap))
         .routes(routes!(latency::latency))

@@ -13,8 +13,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Pipeline;
-use waymark_domain::pipeline::StageType;
 use waymark_domain::pipeline::version::Versions;
+use waymark_domain::pipeline::{StageType, Transitions};
 use waymark_eventstore::Position;
 
 use super::page::{Page, Pages};
@@ -54,6 +54,17 @@ impl Definition {
     pub(crate) fn kinds(&self, histories: &Histories) -> Vec<Option<StageType>> {
         let numbers = 0..u32::try_from(histories.stages.len()).unwrap_or(u32::MAX);
         numbers.map(|number| self.kind(histories.stages.text(number))).collect()
+    }
+
+    /// Where a stage stands in the order; nowhere where any move is permitted.
+    pub(crate) fn place(&self, stage: &str) -> Option<usize> {
+        self.pipeline.order(stage).filter(|_| self.pipeline.transitions != Transitions::Any)
+    }
+
+    /// Where each stage of histories stands in the order.
+    pub(crate) fn places(&self, histories: &Histories) -> Vec<Option<usize>> {
+        let numbers = 0..u32::try_from(histories.stages.len()).unwrap_or(u32::MAX);
+        numbers.map(|number| self.place(histories.stages.text(number))).collect()
     }
 }
 

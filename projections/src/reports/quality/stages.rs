@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
-use waymark_domain::pipeline::{StageType, Transitions};
+use waymark_domain::pipeline::StageType;
 
 use super::Ground;
 use crate::dwell::in_order;
-use crate::figures::conversion::{Cohort, Compared, GoingOn, compare};
+use crate::figures::conversion::{Cohort, Compared, GoingOn, Order, compare};
 use crate::figures::cycles::{Cycle, cycles};
 use crate::figures::history::visits;
 use crate::figures::{Micros, proportion};
@@ -140,8 +140,8 @@ pub(super) fn conversion(ground: &Ground<'_>) -> ConversionReport {
     let ripe = ground.until().saturating_sub(horizon);
     let to = ground.span.to.min(ripe);
     let from = ground.query.window.begin().unwrap_or_else(|| to.saturating_sub(THIRTY_DAYS));
-    let places = places(ground);
-    let going_on = GoingOn { kinds: &ground.kinds, places: &places, horizon };
+    let places = ground.definition.places(&ground.histories);
+    let going_on = GoingOn { order: Order { kinds: &ground.kinds, places: &places }, horizon };
     let mut compared = vec![Compared::default(); ground.histories.stages.len()];
     for (journey, records) in ground.histories.journeys(ground.until()) {
         let watched = ground.histories.ended(journey, ground.until()).map_or(Micros::MAX, |(at, _)| at);
@@ -175,14 +175,6 @@ fn entries(cycle: &Cycle) -> Vec<(u32, Micros)> {
         }
     }
     entries
-}
-
-/// Where each stage stands in the order; nowhere where any move is permitted.
-fn places(ground: &Ground<'_>) -> Vec<Option<usize>> {
-    let (pipeline, stages) = (&ground.definition.pipeline, &ground.histories.stages);
-    let ordered = pipeline.transitions != Transitions::Any;
-    let numbers = 0..u32::try_from(stages.len()).unwrap_or(u32::MAX);
-    numbers.map(|number| pipeline.order(stages.text(number)).filter(|_| ordered)).collect()
 }
 
 fn converted(ground: &Ground<'_>, compared: &[Compared]) -> Vec<StageConversion> {

@@ -1,0 +1,100 @@
+//! How many customers come from stage to stage.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{days, definition, in_order, of_all};
+use crate::auth::Authority;
+use crate::domain::Label;
+use crate::http::answer::Reading;
+use crate::http::{Key, Moment, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::{Counting, FunnelQuery, FunnelReport, Reach, Window};
+use crate::routes::Site;
+use crate::routes::filter::{Between, Who};
+
+/// A cohort is to come further within so many days, unless told otherwise.
+const HORIZON_DAYS: u32 = 30;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Measure {
+    /// The definition of conversion: `stock`, `active`, `entered`, `cohort` (unless given), `period` or `snapshot`.
+    #[serde(default)]
+    #[param(inline)]
+    definition: Counting,
+    /// When a cycle counts as having come to a stage: `strict`, `any` or `at_or_beyond` (unless given). For `entered`,
+    /// `cohort` and `period`.
+    #[param(inline)]
+    reach: Option<Reach>,
+    /// Within so many days a cohort is to come further: 30 unless given. For `cohort`.
+    #[param(minimum = 1, maximum = 3650)]
+    horizon_days: Option<u32>,
+}
+
+impl Measure {
+    /// What a definition does not go by is refused, so that nobody takes it for heeded.
+    fn check(self, window: Window) -> Result<(), Problem> {
+        let Self { definition, reach, horizon_days } = self;
+        if reach.is_some() && !definition.has_reach() {
+            let message = Label::new(
+                "只有 definition=entered、cohort 和 period 使用它。",
+                "Only definition=entered, cohort and period go by it.",
+            );
+            return Err(Problem::invalid_value("reach", message));
+        }
+        if horizon_days.is_some() && definition != Counting::Cohort {
+            let message = Label::new("只有 definition=cohort 使用它。", "Only definition=cohort goes by it.");
+            return Err(Problem::invalid_value("horizon_days", message));
+        }
+        if definition == Counting::Stock
+            && let Some(given) =
+                [("from", window.from), ("to", window.to)].into_iter().find(|end| end.1.is_some())
+        {
+            let message = Label::new(
+                "definition=stock 只看一个时刻：请用 effective_at。",
+                "definition=stock looks at one instant: say it as effective_at.",
+            );
+            return Err(Problem::invalid_value(given.0, message));
+        }
+        Ok(())
+    }
+}
+
+/// Read a funnel
+///
+/// How many come to each stage, how many of them come to the next, and how many to a deal. What counts is told by
+/// `definition`, and the reply names it: who stands there now (`stock`), cycles that were there in the window (`active`),
+/// that first came there in it (`entered`), that came further within a horizon (`cohort`), entries divided by entries
+/// (`period`), and won divided by won and lost (`snapshot`). The unit is the cycle, so that a customer who was lost and comes
+/// back counts twice; a move back undoes nothing. Shares come with Wilson's 95% interval.
+#[utoipa::path(
+    get, path = "/v1/funnels/{pipeline}", tag = "analytics",
+    params(("pipeline" = String, Path, description = "The pipeline."), Measure, Between, Who, Moment),
+    responses(
+        (status = 200, description = "The funnel; null where a figure does not exist.", body = FunnelReport),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn funnel(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    Key(key): Key,
+    Query(measure, between, who, moment): Query<Measure, Between, Who, Moment>,
+) -> Result<Reading<FunnelReport>, Problem> {
+    let pipeline = definition(&site, &caller, &key).await?;
+    let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
+    let window = in_order(between)?;
+    measure.check(window)?;
+    let at = of_all(&moment, &site, &caller).await?;
+    let filter = who.filter(&site, &caller, &at).await?;
+    let Measure { definition: counting, reach, .. } = measure;
+    let reach = reach.unwrap_or_default();
+    let query = FunnelQuery { at, window, filter, counting, reach, horizon_seconds };
+    let report = site.app.projections.funnel(caller.tenant, &pipeline, &query).await?;
+    Ok(Reading { position: report.position, body: report })
+}

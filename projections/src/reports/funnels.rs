@@ -1,0 +1,384 @@
+//! How many come from stage to stage, by the definition of conversion that is asked for.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waymark_domain::pipeline::StageType;
+use waymark_eventstore::Position;
+
+use super::quality::Definition;
+use super::{ShareReport, Span, journeys, known};
+use crate::ask::{At, Filter, View};
+use crate::dwell::{Window, in_order};
+use crate::error::Result;
+use crate::figures::conversion::{Order, leads_on};
+use crate::figures::cycles::{Cycle, Outcome, cycles};
+use crate::figures::funnel::{Course, Fate, Milestone, Reach, progress};
+use crate::figures::{Histories, Micros};
+use crate::history::instant;
+
+/// What a funnel counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Counting {
+    /// Who stands in each stage at the instant asked about.
+    Stock,
+    /// Cycles that were in the stage at any time in the window.
+    Active,
+    /// Cycles that first came to the stage in the window.
+    Entered,
+    /// The same, and how many of them came further within a horizon of their coming.
+    #[default]
+    Cohort,
+    /// The same as `entered`, divided: those that came to the next stage in the window by those that came to this one. They
+    /// need not be the same, so that it is no probability, and may exceed 1.
+    Period,
+    /// Cycles that ended in the window: won, and won or lost.
+    Snapshot,
+}
+
+impl Counting {
+    /// Whether skipped stages make a difference to it.
+    #[must_use]
+    pub fn has_reach(self) -> bool {
+        matches!(self, Self::Entered | Self::Cohort | Self::Period)
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct FunnelQuery {
+    /// The two times.
+    pub at: At,
+    /// When what is counted happened. Of a cohort, the end is a horizon before the instant asked about unless given.
+    pub window: Window,
+    /// Whose customers.
+    pub filter: Filter,
+    /// What is counted.
+    pub counting: Counting,
+    /// How skipped stages count.
+    pub reach: Reach,
+    /// Within so many seconds a cohort is to come further.
+    pub horizon_seconds: u64,
+}
+
+/// How many came from a stage to another.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct FunnelStep {
+    /// The other stage; null for a deal, in whatever stage.
+    pub to: Option<String>,
+    /// `cohort`: of those that came to the stage, those that came to the other within the horizon. `period`: all that came to
+    /// the other in the window.
+    pub count: usize,
+    /// `count` divided by the stage's; null where nobody came to the stage.
+    pub ratio: Option<f64>,
+    /// `cohort`: the same with Wilson's 95% interval; null for a ratio of a period, which is no share.
+    pub share: Option<ShareReport>,
+    /// `cohort`: those that were lost, or went into their next cycle, within the horizon before they came there.
+    pub lost: Option<usize>,
+    /// `cohort`: the cumulative incidence of coming there by the horizon (Aalen and Johansen), which counts those that have
+    /// not been seen for so long as what they are. Of a mature cohort it is the share, but for merged and erased customers.
+    pub estimate: Option<f64>,
+}
+
+/// One stage of a funnel.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct FunnelStage {
+    /// The stage.
+    pub stage: String,
+    /// Its type; null for a stage that no version has.
+    #[serde(rename = "type")]
+    #[schema(value_type = Option<String>)]
+    pub kind: Option<StageType>,
+    /// How many: journeys of a stock, else cycles, each once a stage.
+    pub count: usize,
+    /// `stock`: their share of all that stand anywhere, with Wilson's 95% interval.
+    pub share: Option<ShareReport>,
+    /// How many came to the next stage on the way; null where there is none, and where any move is permitted, so that
+    /// stages have no order.
+    pub next: Option<FunnelStep>,
+    /// How many came to a deal; null for stages of and after a deal.
+    pub won: Option<FunnelStep>,
+}
+
+/// Cycles that ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
+pub struct ClosedCycles {
+    /// Won, by the first deal of each.
+    pub won: usize,
+    /// Lost, and not taken up again.
+    pub lost: usize,
+    /// The share of the won.
+    pub win_rate: Option<ShareReport>,
+}
+
+/// A funnel.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct FunnelReport {
+    /// The pipeline's key.
+    pub pipeline: String,
+    /// The business instant asked about.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about.
+    pub known_at: DateTime<Utc>,
+    /// How far the read models had come.
+    pub position: Position,
+    /// The pipeline versions that the records are of, in order.
+    pub versions: Vec<u32>,
+    /// What is counted.
+    pub definition: Counting,
+    /// How skipped stages count; null where they make no difference.
+    pub reach: Option<Reach>,
+    /// From when on what happened counts; null for all.
+    pub from: Option<DateTime<Utc>>,
+    /// Until when, inclusive. Of a stock, the instant asked about.
+    pub to: DateTime<Utc>,
+    /// `cohort`: within which time they are to come further.
+    pub horizon_seconds: Option<u64>,
+    /// `cohort`: whether all have had the time. Otherwise the shares will grow, and the estimates tell how far.
+    pub mature: Option<bool>,
+    /// By stage, in the pipeline's order; none of a `snapshot`.
+    pub stages: Vec<FunnelStage>,
+    /// `snapshot`: the cycles that ended in the window.
+    pub closed: Option<ClosedCycles>,
+}
+
+/// One cycle of a journey, with what follows it.
+struct Pass<'a> {
+    cycle: &'a Cycle,
+    next: Option<&'a Cycle>,
+    /// When the customer was merged or erased.
+    gone: Option<Micros>,
+}
+
+/// What is counted of a pipeline's cycles.
+struct Ground<'a> {
+    course: Course<'a>,
+    counting: Counting,
+    until: Micros,
+    span: Span,
+    horizon: Micros,
+    passes: &'a [Pass<'a>],
+}
+
+/// The funnel of a pipeline.
+pub(crate) async fn funnel(
+    view: &mut View,
+    definition: &Definition,
+    query: &FunnelQuery,
+) -> Result<FunnelReport> {
+    let FunnelQuery { at, filter, counting, reach, .. } = query;
+    let known = known(view, at).await?;
+    let position = view.position;
+    let histories = journeys(view, &definition.pipeline.key, at, known, filter).await?;
+    let (kinds, places) = (definition.kinds(&histories), definition.places(&histories));
+    let horizon = i64::try_from(query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+    let ripe = at.micros().saturating_sub(horizon);
+    let mut span = Span::of(&query.window, at);
+    if *counting == Counting::Cohort && query.window.to.is_none() {
+        span.to = span.to.min(ripe);
+    }
+    let all = all_cycles(&histories, at.micros());
+    let passes: Vec<Pass<'_>> = all.iter().flat_map(|(gone, cycles)| passes(*gone, cycles)).collect();
+    let course = Course { order: Order { kinds: &kinds, places: &places }, reach: *reach };
+    let (counting, until) = (*counting, at.micros());
+    let ground = Ground { course, counting, until, span, horizon, passes: &passes };
+    let snapshot = counting == Counting::Snapshot;
+    let shown = if snapshot { Vec::new() } else { Shown::all(definition, &histories) };
+    let cohort = counting == Counting::Cohort;
+    Ok(FunnelReport {
+        pipeline: definition.pipeline.key.clone(),
+        effective_at: at.effective_at,
+        known_at: at.known_at,
+        position,
+        versions: histories.versions(span.to),
+        definition: counting,
+        reach: counting.has_reach().then_some(*reach),
+        from: query.window.from,
+        to: instant(span.to),
+        horizon_seconds: cohort.then_some(query.horizon_seconds),
+        mature: cohort.then_some(span.to <= ripe),
+        stages: ground.stages(&shown),
+        closed: snapshot.then(|| ground.closed()),
+    })
+}
+
+/// The cycles of each journey, with when its customer was merged or erased.
+fn all_cycles(histories: &Histories, until: Micros) -> Vec<(Option<Micros>, Vec<Cycle>)> {
+    let of = |(journey, records)| {
+        let gone = histories.ended(journey, until).map(|(at, _)| at);
+        (gone, cycles(records))
+    };
+    histories.journeys(until).map(of).collect()
+}
+
+fn passes(gone: Option<Micros>, cycles: &[Cycle]) -> impl Iterator<Item = Pass<'_>> {
+    let following = cycles.iter().skip(1).map(Some).chain([None]);
+    cycles.iter().zip(following).map(move |(cycle, next)| Pass { cycle, next, gone })
+}
+
+/// A stage as it is shown.
+struct Shown {
+    stage: String,
+    kind: Option<StageType>,
+    milestone: Milestone,
+}
+
+impl Shown {
+    fn all(definition: &Definition, histories: &Histories) -> Vec<Self> {
+        let of = |(stage, number): (String, Option<u32>)| Self {
+            kind: definition.kind(&stage),
+            milestone: Milestone { stage: number, place: definition.place(&stage) },
+            stage,
+        };
+        in_order(histories, &definition.pipeline).into_iter().map(of).collect()
+    }
+
+    /// Whether it lies on the way that customers are to go.
+    fn leads(&self) -> bool {
+        self.kind.is_some_and(leads_on)
+    }
+
+    /// The first of these that is on the way after it; none where stages have no order.
+    fn next<'s>(&self, following: &'s [Self]) -> Option<&'s Self> {
+        let ordered = self.leads() && self.milestone.place.is_some();
+        following.iter().find(|next| ordered && next.leads() && next.milestone.place.is_some())
+    }
+
+    /// Whether a deal is still to come.
+    fn is_before_a_deal(&self) -> bool {
+        self.leads() && !matches!(self.kind, Some(StageType::Won | StageType::AfterSale))
+    }
+}
+
+impl Ground<'_> {
+    fn stages(&self, shown: &[Shown]) -> Vec<FunnelStage> {
+        let total: usize = shown.iter().map(|stage| self.standing(stage.milestone.stage)).sum();
+        let of_stock =
+            |count| ShareReport::of_counts(count, total).filter(|_| self.counting == Counting::Stock);
+        let line = |(index, stage): (usize, &Shown)| {
+            let count = self.count(stage.milestone);
+            FunnelStage {
+                stage: stage.stage.clone(),
+                kind: stage.kind,
+                count,
+                share: of_stock(count),
+                next: stage.next(&shown[index + 1..]).and_then(|next| self.to_the_next(stage, count, next)),
+                won: stage.is_before_a_deal().then(|| self.to_a_deal(stage, count)).flatten(),
+            }
+        };
+        shown.iter().enumerate().map(line).collect()
+    }
+
+    fn to_the_next(&self, from: &Shown, count: usize, to: &Shown) -> Option<FunnelStep> {
+        let arrival = |pass: &Pass<'_>, entry| self.course.arrival(pass.cycle, entry, to.milestone);
+        self.step(Some(&to.stage), (from.milestone, count), self.count(to.milestone), arrival)
+    }
+
+    fn to_a_deal(&self, from: &Shown, count: usize) -> Option<FunnelStep> {
+        let deal = |pass: &Pass<'_>, entry| self.course.deal(pass.cycle, entry);
+        self.step(None, (from.milestone, count), self.deals(), deal)
+    }
+
+    /// How many count in a stage.
+    fn count(&self, milestone: Milestone) -> usize {
+        match self.counting {
+            Counting::Stock => self.standing(milestone.stage),
+            Counting::Active => self.passes.iter().filter(|pass| self.was_in(pass, milestone.stage)).count(),
+            Counting::Entered | Counting::Cohort | Counting::Period => self.came(milestone).count(),
+            Counting::Snapshot => 0,
+        }
+    }
+
+    /// The customers that stand in a stage: neither merged nor erased, in their latest cycle.
+    fn standing(&self, stage: Option<u32>) -> usize {
+        let stands = |pass: &&Pass<'_>| {
+            let is_here = pass.cycle.last().is_some_and(|visit| Some(visit.stage) == stage);
+            is_here && pass.next.is_none() && pass.gone.is_none()
+        };
+        self.passes.iter().filter(stands).count()
+    }
+
+    /// Whether a cycle was in a stage at any time in the window.
+    fn was_in(&self, pass: &Pass<'_>, stage: Option<u32>) -> bool {
+        let end = pass.next.map_or(self.watched(pass), |next| next.began);
+        pass.cycle.visits.iter().any(|visit| {
+            let left = visit.left.map_or(end, |(at, _)| at);
+            Some(visit.stage) == stage && visit.entered <= self.span.to && left >= self.span.from
+        })
+    }
+
+    /// Until when a cycle's customer is seen.
+    fn watched(&self, pass: &Pass<'_>) -> Micros {
+        pass.gone.unwrap_or(self.until)
+    }
+
+    /// The cycles that first came to a stage in the window, with the stay by which they did.
+    fn came(&self, milestone: Milestone) -> impl Iterator<Item = (&Pass<'_>, usize, Micros)> {
+        self.passes.iter().filter_map(move |pass| {
+            let entry = self.course.entry(pass.cycle, milestone)?;
+            let at = pass.cycle.visits[entry].entered;
+            self.span.holds(at).then_some((pass, entry, at))
+        })
+    }
+
+    /// The cycles that were won in the window.
+    fn deals(&self) -> usize {
+        let won = |pass: &&Pass<'_>| self.course.deal(pass.cycle, 0).is_some_and(|at| self.span.holds(at));
+        self.passes.iter().filter(won).count()
+    }
+
+    /// How many came further; none where the definition does not ask.
+    fn step(
+        &self,
+        to: Option<&str>,
+        (here, count): (Milestone, usize),
+        there: usize,
+        arrival: impl Fn(&Pass<'_>, usize) -> Option<Micros>,
+    ) -> Option<FunnelStep> {
+        let ratio = |part: usize| (count > 0).then(|| part as f64 / count as f64);
+        let to = to.map(str::to_owned);
+        match self.counting {
+            Counting::Cohort => {
+                let fate = |(pass, entry, at): (&Pass<'_>, usize, Micros)| Fate {
+                    arrived: arrival(pass, entry).map(|arrived| arrived - at),
+                    over: self.course.over(pass.cycle, pass.next).map(|over| over - at),
+                    watched: (self.watched(pass) - at).max(0),
+                };
+                let fates: Vec<Fate> = self.came(here).map(fate).collect();
+                let progress = progress(&fates, self.horizon);
+                Some(FunnelStep {
+                    to,
+                    count: progress.converted,
+                    ratio: ratio(progress.converted),
+                    share: ShareReport::of_counts(progress.converted, count),
+                    lost: Some(progress.lost),
+                    estimate: progress.estimate,
+                })
+            }
+            Counting::Period => Some(FunnelStep {
+                to,
+                count: there,
+                ratio: ratio(there),
+                share: None,
+                lost: None,
+                estimate: None,
+            }),
+            Counting::Stock | Counting::Active | Counting::Entered | Counting::Snapshot => None,
+        }
+    }
+
+    /// The cycles that ended in the window.
+    fn closed(&self) -> ClosedCycles {
+        let outcomes = self.passes.iter().filter_map(|pass| pass.cycle.outcome(self.course.order.kinds));
+        let mut closed = ClosedCycles::default();
+        for outcome in outcomes.filter(|outcome| self.span.holds(outcome.at())) {
+            match outcome {
+                Outcome::Won(_) => closed.won += 1,
+                Outcome::Lost(_) => closed.lost += 1,
+            }
+        }
+        closed.win_rate = ShareReport::of_counts(closed.won, closed.won + closed.lost);
+        closed
+    }
+}
