@@ -509,6 +509,8 @@ async fn a_funnel_counts_by_the_definition_that_it_names() {
     let since = format!("from={}", instant(now() - Duration::days(10)));
     assert_eq!(counts(&funnel(&format!("definition=active&{since}")).await), [2, 3, 0, 1, 2]);
     assert_eq!(counts(&funnel(&format!("definition=entered&{since}")).await), [1, 2, 0, 0, 0]);
+    let young = funnel(&since).await;
+    assert_eq!((young.at("/mature"), steps(&young)[0].1, steps(&young)[0].2), (&json!(false), 1, Some(1)));
     let period = funnel(&format!("definition=period&{since}")).await;
     let ratio = period.at("/stages/0/next");
     assert_eq!((&ratio["ratio"], &ratio["share"], &ratio["lost"]), (&json!(2.0), &Value::Null, &Value::Null));

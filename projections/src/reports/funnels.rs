@@ -50,7 +50,8 @@ impl Counting {
 pub struct FunnelQuery {
     /// The two times.
     pub at: At,
-    /// When what is counted happened. Of a cohort, the end is a horizon before the instant asked about unless given.
+    /// When what is counted happened. Without an end, a cohort ends a horizon before the instant asked about, so that all
+    /// have had the time; where it begins later than that, at that instant.
     pub window: Window,
     /// Whose customers.
     pub filter: Filter,
@@ -97,7 +98,7 @@ pub struct FunnelStage {
     /// How many came to the next stage on the way; null where there is none, and where any move is permitted, so that
     /// stages have no order.
     pub next: Option<FunnelStep>,
-    /// How many came to a deal; null for stages of and after a deal.
+    /// How many came to a deal; null where no stage of type won stands further on.
     pub won: Option<FunnelStep>,
 }
 
@@ -131,7 +132,8 @@ pub struct FunnelReport {
     pub reach: Option<Reach>,
     /// From when on what happened counts; null for all.
     pub from: Option<DateTime<Utc>>,
-    /// Until when, inclusive. Of a stock, the instant asked about.
+    /// Until when, inclusive. Of a stock, the instant asked about; of a cohort without an end that was asked for, a horizon
+    /// before it, unless `from` is later.
     pub to: DateTime<Utc>,
     /// `cohort`: within which time they are to come further.
     pub horizon_seconds: Option<u64>,
@@ -175,8 +177,8 @@ pub(crate) async fn funnel(
     let horizon = i64::try_from(query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let ripe = at.micros().saturating_sub(horizon);
     let mut span = Span::of(&query.window, at);
-    if *counting == Counting::Cohort && query.window.to.is_none() {
-        span.to = span.to.min(ripe);
+    if *counting == Counting::Cohort && query.window.to.is_none() && span.from <= ripe {
+        span.to = ripe;
     }
     let all = all_cycles(&histories, at.micros());
     let passes: Vec<Pass<'_>> = all.iter().flat_map(|(gone, cycles)| passes(*gone, cycles)).collect();
@@ -245,9 +247,13 @@ impl Shown {
         following.iter().find(|next| ordered && next.leads() && next.milestone.place.is_some())
     }
 
-    /// Whether a deal is still to come.
-    fn is_before_a_deal(&self) -> bool {
-        self.leads() && !matches!(self.kind, Some(StageType::Won | StageType::AfterSale))
+    /// Whether a deal is still to come: a stage of type won stands further on, or stages have no order.
+    fn is_before_a_deal(&self, following: &[Self]) -> bool {
+        let is_won = |stage: &Self| stage.kind == Some(StageType::Won);
+        match self.milestone.place {
+            Some(_) => self.leads() && following.iter().any(is_won),
+            None => self.leads() && !is_won(self) && self.kind != Some(StageType::AfterSale),
+        }
     }
 }
 
@@ -257,14 +263,14 @@ impl Ground<'_> {
         let of_stock =
             |count| ShareReport::of_counts(count, total).filter(|_| self.counting == Counting::Stock);
         let line = |(index, stage): (usize, &Shown)| {
-            let count = self.count(stage.milestone);
+            let (count, following) = (self.count(stage.milestone), &shown[index + 1..]);
             FunnelStage {
                 stage: stage.stage.clone(),
                 kind: stage.kind,
                 count,
                 share: of_stock(count),
-                next: stage.next(&shown[index + 1..]).and_then(|next| self.to_the_next(stage, count, next)),
-                won: stage.is_before_a_deal().then(|| self.to_a_deal(stage, count)).flatten(),
+                next: stage.next(following).and_then(|next| self.to_the_next(stage, count, next)),
+                won: stage.is_before_a_deal(following).then(|| self.to_a_deal(stage, count)).flatten(),
             }
         };
         shown.iter().enumerate().map(line).collect()

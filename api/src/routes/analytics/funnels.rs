@@ -70,7 +70,8 @@ impl Measure {
 /// `definition`, and the reply names it: who stands there now (`stock`), cycles that were there in the window (`active`),
 /// that first came there in it (`entered`), that came further within a horizon (`cohort`), entries divided by entries
 /// (`period`), and won divided by won and lost (`snapshot`). The unit is the cycle, so that a customer who was lost and comes
-/// back counts twice; a move back undoes nothing. Shares come with Wilson's 95% interval.
+/// back counts twice; a move back undoes nothing. Without `to`, a cohort is of those who have had the time. Shares come with
+/// Wilson's 95% interval.
 #[utoipa::path(
     get, path = "/v1/funnels/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), Measure, Between, Who, Moment),
