@@ -241,10 +241,10 @@ impl Shown {
         self.kind.is_some_and(leads_on)
     }
 
-    /// The first of these that is on the way after it; none where stages have no order.
-    fn next<'s>(&self, following: &'s [Self]) -> Option<&'s Self> {
+    /// The place among these of the first that is on the way after it; none where stages have no order.
+    fn next(&self, following: &[Self]) -> Option<usize> {
         let ordered = self.leads() && self.milestone.place.is_some();
-        following.iter().find(|next| ordered && next.leads() && next.milestone.place.is_some())
+        following.iter().position(|next| ordered && next.leads() && next.milestone.place.is_some())
     }
 
     /// Whether a deal is still to come: a stage of type won stands further on, or stages have no order.
@@ -259,31 +259,29 @@ impl Shown {
 
 impl Ground<'_> {
     fn stages(&self, shown: &[Shown]) -> Vec<FunnelStage> {
-        let total: usize = shown.iter().map(|stage| self.standing(stage.milestone.stage)).sum();
+        let counts: Vec<usize> = shown.iter().map(|stage| self.count(stage.milestone)).collect();
+        let (all, deals) = (counts.iter().sum(), self.closed().won);
         let of_stock =
-            |count| ShareReport::of_counts(count, total).filter(|_| self.counting == Counting::Stock);
+            |count| ShareReport::of_counts(count, all).filter(|_| self.counting == Counting::Stock);
         let line = |(index, stage): (usize, &Shown)| {
-            let (count, following) = (self.count(stage.milestone), &shown[index + 1..]);
+            let (here, after) = ((stage.milestone, counts[index]), index + 1);
+            let next = stage.next(&shown[after..]).map(|next| after + next);
+            let deal = |pass: &Pass<'_>, entry| self.course.deal(pass.cycle, entry);
+            let to_a_deal = || self.step(None, here, deals, deal);
             FunnelStage {
                 stage: stage.stage.clone(),
                 kind: stage.kind,
-                count,
-                share: of_stock(count),
-                next: stage.next(following).and_then(|next| self.to_the_next(stage, count, next)),
-                won: stage.is_before_a_deal(following).then(|| self.to_a_deal(stage, count)).flatten(),
+                count: counts[index],
+                share: of_stock(counts[index]),
+                next: next.and_then(|next| {
+                    let Shown { stage, milestone, .. } = &shown[next];
+                    let arrival = |pass: &Pass<'_>, entry| self.course.arrival(pass.cycle, entry, *milestone);
+                    self.step(Some(stage), here, counts[next], arrival)
+                }),
+                won: stage.is_before_a_deal(&shown[after..]).then(to_a_deal).flatten(),
             }
         };
         shown.iter().enumerate().map(line).collect()
-    }
-
-    fn to_the_next(&self, from: &Shown, count: usize, to: &Shown) -> Option<FunnelStep> {
-        let arrival = |pass: &Pass<'_>, entry| self.course.arrival(pass.cycle, entry, to.milestone);
-        self.step(Some(&to.stage), (from.milestone, count), self.count(to.milestone), arrival)
-    }
-
-    fn to_a_deal(&self, from: &Shown, count: usize) -> Option<FunnelStep> {
-        let deal = |pass: &Pass<'_>, entry| self.course.deal(pass.cycle, entry);
-        self.step(None, (from.milestone, count), self.deals(), deal)
     }
 
     /// How many count in a stage.
@@ -326,12 +324,6 @@ impl Ground<'_> {
             let at = pass.cycle.visits[entry].entered;
             self.span.holds(at).then_some((pass, entry, at))
         })
-    }
-
-    /// The cycles that were won in the window.
-    fn deals(&self) -> usize {
-        let won = |pass: &&Pass<'_>| self.course.deal(pass.cycle, 0).is_some_and(|at| self.span.holds(at));
-        self.passes.iter().filter(won).count()
     }
 
     /// How many came further; none where the definition does not ask.
