@@ -25,6 +25,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use crate::auth::token::TokenFault;
+use crate::domain::instant::NoInstant;
 use crate::domain::refusal::Violation;
 use crate::domain::{Label, Role};
 use crate::eventstore::Position;
@@ -673,11 +674,23 @@ fn fault_violation(fault: &Fault, source: Source) -> Violation {
                 Label::new(format!("可选值：{words}。"), format!("Use one of: {words}.")),
             )
         }
-        FaultKind::Invalid(why) => (
-            "invalid-value",
-            Label::new(format!("{field} 的值不正确：{why}。"), format!("{field} is not valid: {why}.")),
-            Label::new("请改正该值。", "Correct the value."),
-        ),
+        FaultKind::Invalid(why) => {
+            let of_instants = [NoInstant::Malformed, NoInstant::LeapSecond];
+            let known = of_instants.into_iter().find(|known| known.to_string() == *why);
+            let message = known.map_or_else(
+                || {
+                    Label::new(
+                        format!("{field} 的值不正确：{why}。"),
+                        format!("{field} is not valid: {why}."),
+                    )
+                },
+                |known| {
+                    let Label { zh, .. } = known.label();
+                    Label::new(format!("{field} 的值不正确：{zh}"), format!("{field} is not valid: {why}."))
+                },
+            );
+            ("invalid-value", message, Label::new("请改正该值。", "Correct the value."))
+        }
     };
     Violation { code: Cow::Borrowed(code), field: field.clone(), message, how_to_fix: fix, data: Map::new() }
 }

@@ -17,6 +17,7 @@ pub mod context;
 pub mod customer;
 pub mod field;
 pub mod identity;
+pub mod instant;
 pub mod label;
 pub mod money;
 pub mod owner;

@@ -10,6 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use waymark_domain::Label;
+use waymark_domain::instant::{NoInstant, is_leap_second};
 
 use super::{BadRow, ImportError, Mapping, Phase, Progress};
 
@@ -183,11 +184,14 @@ impl Columns {
         let case = named("case", self.case)?;
         let status = named("status", self.status)?;
         let time = record.get(self.time).unwrap_or_default().trim();
-        let at = instant(time).ok_or_else(|| {
-            let message = Label::new(
-                format!("“{time}”不是时间；请用 RFC 3339，例如 2026-03-01T09:30:00+08:00。"),
-                format!("{time:?} is not an instant; write RFC 3339, such as 2026-03-01T09:30:00+08:00."),
-            );
+        let at = instant(time).map_err(|why| {
+            let message = match why {
+                NoInstant::LeapSecond => why.label(),
+                NoInstant::Malformed => Label::new(
+                    format!("“{time}”不是时间；请用 RFC 3339，例如 2026-03-01T09:30:00+08:00。"),
+                    format!("{time:?} is not an instant; write RFC 3339, such as 2026-03-01T09:30:00+08:00."),
+                ),
+            };
             bad("time", "invalid-instant", message)
         })?;
         let actor = match self.actor.map(|index| record.get(index).unwrap_or_default().trim()) {
@@ -252,16 +256,17 @@ fn name_fault(text: &str) -> Option<(&'static str, Label)> {
 }
 
 /// An instant as files write it: RFC 3339; or a date, with or without a time, read as UTC.
-fn instant(text: &str) -> Option<DateTime<Utc>> {
-    let parsed = DateTime::parse_from_rfc3339(text)
-        .map(|instant| instant.to_utc())
-        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").map(|local| local.and_utc()))
-        .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(|local| local.and_utc()))
-        .or_else(|_| {
-            NaiveDate::parse_from_str(text, "%Y-%m-%d")
-                .map(|date| date.and_time(chrono::NaiveTime::MIN).and_utc())
-        });
-    parsed.ok().map(|instant| instant.trunc_subsecs(6))
+fn instant(text: &str) -> Result<DateTime<Utc>, NoInstant> {
+    let with_offset = || DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc().naive_utc());
+    let local = |shape| move |_| NaiveDateTime::parse_from_str(text, shape);
+    let day =
+        |_| NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(chrono::NaiveTime::MIN));
+    let parsed = with_offset()
+        .or_else(local("%Y-%m-%d %H:%M:%S%.f"))
+        .or_else(local("%Y-%m-%dT%H:%M:%S%.f"))
+        .or_else(day)
+        .map_err(|_| NoInstant::Malformed)?;
+    if is_leap_second(&parsed) { Err(NoInstant::LeapSecond) } else { Ok(parsed.and_utc().trunc_subsecs(6)) }
 }
 
 fn not_csv(error: csv::Error) -> ImportError {
@@ -352,9 +357,17 @@ mod tests {
 
     #[test]
     fn instants_come_with_an_offset_or_are_read_as_utc() {
-        let expected = "2024-01-01T04:30:00Z".parse::<DateTime<Utc>>().ok();
+        let expected = "2024-01-01T04:30:00Z".parse::<DateTime<Utc>>().map_err(|_| NoInstant::Malformed);
         assert_eq!(instant("2024-01-01T12:30:00+08:00"), expected);
         assert_eq!(instant("2024-01-01 04:30:00"), expected);
-        assert_eq!(instant("01/02/2024"), None);
+        assert_eq!(instant("01/02/2024"), Err(NoInstant::Malformed));
+        for leap in [
+            "2016-12-31T23:59:60Z",
+            "2016-12-31 23:59:60",
+            "2026-06-30T12:34:60.5",
+            "2026-06-30T12:34:60+08:00",
+        ] {
+            assert_eq!(instant(leap), Err(NoInstant::LeapSecond), "{leap}");
+        }
     }
 }

@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Label;
+use crate::instant::{self, NoInstant};
 use crate::refusal::{Code, Violation, require};
 
 /// The longest text of a field, in characters.
@@ -139,7 +140,7 @@ pub(crate) fn values<'a>(
     }
     let judged = |(key, value): (&String, &Value)| match declared.get(key) {
         None => Some(undeclared(declared, key)),
-        Some(field) => (!fits(&field.kind, value)).then(|| misfit(field)),
+        Some(field) => (!fits(&field.kind, value)).then(|| misfit(field, value)),
     };
     values.into_iter().filter_map(judged).collect()
 }
@@ -159,7 +160,7 @@ fn undeclared(declared: &Fields, key: &str) -> Violation {
     .with("declared", known)
 }
 
-fn misfit(field: &Field) -> Violation {
+fn misfit(field: &Field, value: &Value) -> Violation {
     let (zh, en) = match &field.kind {
         FieldType::Text => {
             ("不超过2000个字符的文字".to_owned(), "a text of up to 2000 characters".to_owned())
@@ -188,13 +189,20 @@ fn misfit(field: &Field) -> Violation {
             }
         }
     };
-    Violation::new(
-        Code::InvalidValue,
-        format!("fields.{}", field.key),
+    let leap_second = field.kind == FieldType::Instant
+        && value.as_str().is_some_and(|text| instant::parse(text) == Err(NoInstant::LeapSecond));
+    let wrong = if leap_second {
+        NoInstant::LeapSecond.label()
+    } else {
         Label::new(
             format!("“{}”的值不符合类型。", field.name.zh),
             format!("{:?} has another type.", field.name.en),
-        ),
+        )
+    };
+    Violation::new(
+        Code::InvalidValue,
+        format!("fields.{}", field.key),
+        wrong,
         Label::new(format!("应为{zh}。"), format!("Give {en}.")),
     )
     .with("type", field.kind.as_str())
@@ -209,11 +217,7 @@ fn fits(kind: &FieldType, value: &Value) -> bool {
         FieldType::Integer => value.is_i64() || value.is_u64(),
         FieldType::Money => is_money(value),
         FieldType::Date => value.as_str().is_some_and(is_day),
-        FieldType::Instant => {
-            let instant =
-                |text: &str| DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc));
-            value.as_str().and_then(instant).is_some_and(|at| (1970..=9999).contains(&at.year()))
-        }
+        FieldType::Instant => value.as_str().is_some_and(|text| instant::parse(text).is_ok()),
         FieldType::Boolean => value.is_boolean(),
         FieldType::Choice { options, many: false } => value.as_str().is_some_and(|id| is_option(options, id)),
         FieldType::Choice { options, many: true } => value.as_array().is_some_and(|ids| {
@@ -312,6 +316,7 @@ mod tests {
             ("date", json!("2026-02-30")),
             ("date", json!("2026-2-3")),
             ("instant", json!("2026-02-28")),
+            ("instant", json!("2016-12-31T23:59:60Z")),
             ("boolean", json!("true")),
             ("one", json!("c")),
             ("one", json!(["a"])),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::auth::Authority;
 use crate::http::answer::Reading;
 use crate::http::query::Nothing;
-use crate::http::{Command, Freshness, Query};
+use crate::http::{Command, Freshness, Instant, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -26,7 +26,7 @@ pub(super) struct DryRunBody {
     /// The pipeline's key.
     pipeline: String,
     /// The instant up to which rules would act, included; now when absent.
-    until: Option<DateTime<Utc>>,
+    until: Option<Instant>,
 }
 
 /// What would be done.
@@ -75,7 +75,7 @@ pub(super) async fn dry_run(
     freshness.wait(&site, &caller, "work").await?;
     let DryRunBody { pipeline, until } = command.body;
     drop(site.app.pipelines.find(caller.tenant, &pipeline, None).await?);
-    let until = until.unwrap_or_else(|| (site.app.clock)());
+    let until = until.map_or_else(|| (site.app.clock)(), |until| until.0);
     let sight = site.app.sight(&caller).await?;
     let (rules, due, position) =
         site.app.projections.due_in(caller.tenant, &pipeline, until, SHOWN, &sight).await?;

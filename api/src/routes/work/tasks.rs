@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::name_for;
 use crate::auth::Authority;
 use crate::http::answer::{List, Reading};
-use crate::http::{Freshness, Page, Query};
+use crate::http::{Freshness, Instant, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::{ProjectionError, TaskFilter, TaskReport};
@@ -28,9 +28,9 @@ pub(super) struct Sought {
     /// In this state; in any when absent.
     state: Option<Wanted>,
     /// Due before this instant.
-    due_before: Option<DateTime<Utc>>,
+    due_before: Option<Instant>,
     /// Due at or after this instant.
-    due_after: Option<DateTime<Utc>>,
+    due_after: Option<Instant>,
 }
 
 /// What became of a task; `overdue` is open beyond its time.
@@ -69,7 +69,8 @@ pub(super) async fn tasks(
         Wanted::Done => "done",
         Wanted::Cancelled => "cancelled",
     });
-    let until = match (sought.due_before, overdue) {
+    let due_before = sought.due_before.map(|instant| instant.0);
+    let until = match (due_before, overdue) {
         (Some(before), true) => Some(before.min(now)),
         (None, true) => Some(now),
         (before, false) => before,
@@ -79,7 +80,7 @@ pub(super) async fn tasks(
         role: sought.role,
         customer: sought.customer,
         state: state.map(str::to_owned),
-        due_from: sought.due_after,
+        due_from: sought.due_after.map(|instant| instant.0),
         due_until: until,
         sight: site.app.sight(&caller).await?,
     };

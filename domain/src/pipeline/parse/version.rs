@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::automation::condition;
 use super::{Object, id, ill_formed, list, text as words};
+use crate::instant::NoInstant;
 use crate::pipeline::version::{Mapping, Pilot, SplitRule, StageMapping, Target};
 use crate::refusal::{Refusal, Violation};
 
@@ -47,14 +48,21 @@ fn pilot(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Pilot>
 }
 
 fn instant(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<DateTime<Utc>> {
-    use chrono::{Datelike, SubsecRound};
-    let read = value.as_str().and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-    let read = read.map(|read| read.with_timezone(&Utc).trunc_subsecs(6));
-    let read = read.filter(|read| (1970..=9999).contains(&read.year()));
-    if read.is_none() {
-        unmet.push(ill_formed(path, "RFC 3339时间", "an instant as in RFC 3339"));
+    match value.as_str().map(crate::instant::parse) {
+        Some(Ok(read)) => Some(read),
+        Some(Err(NoInstant::LeapSecond)) => {
+            unmet.push(ill_formed(
+                path,
+                "没有第60秒的RFC 3339时间",
+                "an instant as in RFC 3339 without second 60",
+            ));
+            None
+        }
+        Some(Err(NoInstant::Malformed)) | None => {
+            unmet.push(ill_formed(path, "RFC 3339时间", "an instant as in RFC 3339"));
+            None
+        }
     }
-    read
 }
 
 fn mapping(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<StageMapping> {
