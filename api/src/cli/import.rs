@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::{Failure, output};
 use crate::config::DatabaseArgs;
+use crate::domain::pipeline::{Ending, Endings, StageType};
 use crate::import::{self, BadRow, ImportError, Mapping, Phase, Progress, Report};
 use crate::installation::Installation;
 
@@ -40,7 +41,14 @@ pub(super) struct Import {
     /// The column with the person who made it.
     #[arg(long)]
     actor: Option<String>,
-    /// Statuses in which the new pipeline ends.
+    /// Statuses in which the new pipeline ends with a deal.
+    #[arg(long, value_name = "STATUS", num_args = 1..)]
+    won: Vec<String>,
+    /// Statuses in which the new pipeline ends without a deal.
+    #[arg(long, value_name = "STATUS", num_args = 1..)]
+    lost: Vec<String>,
+    /// Statuses in which the new pipeline ends. Those that neither --won nor --lost names are taken for what a well-known name
+    /// says, which is printed; else they are closed, and count in no win rate.
     #[arg(long = "final", value_name = "STATUS", num_args = 1..)]
     finals: Vec<String>,
     /// Leave bad rows out instead of refusing the file.
@@ -81,12 +89,15 @@ impl Import {
             status: self.status.clone(),
             time: self.time.clone(),
             actor: self.actor.clone(),
-            finals: self.finals.clone(),
+            endings: Endings { won: self.won.clone(), lost: self.lost.clone(), finals: self.finals.clone() },
             skip_bad: self.skip_bad,
         }
     }
 
     fn print(&self, report: &Report) -> Result<(), Failure> {
+        for guess in report.endings.iter().filter(|ending| ending.guessed) {
+            output::remark(&guessed(guess));
+        }
         if report.skipped > 0 {
             output::remark(&format!(
                 "{} bad rows were left out{}",
@@ -108,6 +119,22 @@ impl Import {
             ("position", report.position.to_string()),
         ]);
         Ok(())
+    }
+}
+
+/// What a final status was taken for.
+fn guessed(ending: &Ending) -> String {
+    let status = &ending.status;
+    match ending.kind {
+        StageType::Won => {
+            format!("{status:?} was taken for won by its name; name such statuses with --won and --lost")
+        }
+        StageType::Lost => {
+            format!("{status:?} was taken for lost by its name; name such statuses with --won and --lost")
+        }
+        _ => format!(
+            "{status:?} is neither won nor lost by its name and counts in no win rate; name it with --won or --lost"
+        ),
     }
 }
 

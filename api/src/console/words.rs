@@ -122,6 +122,7 @@ impl Words {
             "dormant" => self.say("休眠", "Dormant"),
             "paused" => self.say("暂停", "Paused"),
             "after_sale" => self.say("售后", "After sale"),
+            "closed" => self.say("已结束", "Closed"),
             _ => "",
         }
     }

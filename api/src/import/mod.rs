@@ -11,6 +11,7 @@ mod run;
 use serde::Serialize;
 use utoipa::ToSchema;
 use waymark_domain::Label;
+use waymark_domain::pipeline::{Ending, Endings};
 
 pub use run::run;
 
@@ -27,8 +28,8 @@ pub struct Mapping {
     pub time: String,
     /// The column with the person who made it.
     pub actor: Option<String>,
-    /// Statuses in which a new pipeline ends.
-    pub finals: Vec<String>,
+    /// How the statuses end in a new pipeline.
+    pub endings: Endings,
     /// Whether bad rows are left out instead of refusing the file.
     pub skip_bad: bool,
 }
@@ -77,6 +78,10 @@ pub struct Report {
     pub pipeline: String,
     /// Whether the pipeline was made from the file.
     pub pipeline_created: bool,
+    /// What statuses that end were taken for, in the order of the file, where the pipeline was made from it: won, lost, or
+    /// closed, which no win rate counts. `guessed` where only `final` named them.
+    #[schema(value_type = Vec<Object>, example = json!([{"status": "Closed Won", "type": "won", "guessed": true}]))]
+    pub endings: Vec<Ending>,
     /// Rows in the file.
     pub rows: u64,
     /// Customers registered.

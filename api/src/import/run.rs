@@ -12,7 +12,7 @@ use waymark_domain::Actor;
 use waymark_domain::Context;
 use waymark_domain::customer::command::{Command, Register, Transition};
 use waymark_domain::customer::{Customer, CustomerEvent, NewEvent, Recorded, decide, tags};
-use waymark_domain::pipeline::Pipeline;
+use waymark_domain::pipeline::{Endings, Pipeline, StageType};
 use waymark_domain::refusal::Refusal;
 use waymark_domain::{Label, Owner};
 use waymark_eventstore::{Append, Outcome, Position, Query, ReceiptDraft, StoreError};
@@ -75,6 +75,11 @@ pub async fn run(
     let mut report = Report {
         pipeline: mapping.pipeline.clone(),
         pipeline_created: created.is_some(),
+        endings: created
+            .iter()
+            .flat_map(|_| &file.statuses)
+            .filter_map(|status| mapping.endings.ending(status))
+            .collect(),
         rows: file.rows,
         repeats,
         skipped: file.bad.len() as u64,
@@ -313,24 +318,57 @@ async fn pipelines(
     file: &File,
 ) -> Result<(Pipelines, Option<Pipeline>), ImportError> {
     let latest = app.pipelines.latest(caller.tenant).await?;
-    if latest.contains_key(&mapping.pipeline) {
+    if let Some(pipeline) = latest.get(&mapping.pipeline) {
+        agreeing(pipeline, &mapping.endings)?;
         return Ok((latest, None));
     }
-    let fault = |parameter, message| Err(ImportError::BadParameter { parameter, message });
-    if let Some(unknown) = mapping.finals.iter().find(|status| !file.statuses.contains(status)) {
-        let message = Label::new(
-            format!("文件中没有状态“{unknown}”。"),
-            format!("The file has no status {unknown:?}; it has {}.", file.statuses.join(", ")),
-        );
-        return fault("final", message);
-    }
+    known(&mapping.endings, file)?;
     if let Err(refusal) = Pipeline::check_key(&mapping.pipeline) {
-        return fault("pipeline", refusal.detail);
+        return Err(ImportError::BadParameter { parameter: "pipeline", message: refusal.detail });
     }
-    let pipeline = Pipeline::any_move(&mapping.pipeline, &file.statuses, &mapping.finals);
+    let pipeline = Pipeline::any_move(&mapping.pipeline, &file.statuses, &mapping.endings);
     let mut pipelines = (*latest).clone();
     pipelines.insert(mapping.pipeline.clone(), Arc::new(pipeline.clone()));
     Ok((Arc::new(pipelines), Some(pipeline)))
+}
+
+/// The statuses that are said to end are of the file, and none is said to be both.
+fn known(endings: &Endings, file: &File) -> Result<(), ImportError> {
+    let Endings { won, lost, finals } = endings;
+    for (parameter, statuses) in [("won", won), ("lost", lost), ("final", finals)] {
+        if let Some(unknown) = statuses.iter().find(|status| !file.statuses.contains(status)) {
+            let message = Label::new(
+                format!("文件中没有状态“{unknown}”。"),
+                format!("The file has no status {unknown:?}; it has {}.", file.statuses.join(", ")),
+            );
+            return Err(ImportError::BadParameter { parameter, message });
+        }
+    }
+    let Some(both) = won.iter().find(|status| lost.contains(status)) else { return Ok(()) };
+    let message = Label::new(
+        format!("状态“{both}”不能既是赢单又是输单。"),
+        format!("The status {both:?} cannot be both won and lost."),
+    );
+    Err(ImportError::BadParameter { parameter: "lost", message })
+}
+
+/// What is said of endings is so in the pipeline that is there: its types are changed by a new version, never by an import.
+fn agreeing(pipeline: &Pipeline, endings: &Endings) -> Result<(), ImportError> {
+    let told = [("won", &endings.won, StageType::Won), ("lost", &endings.lost, StageType::Lost)];
+    for (parameter, statuses, kind) in told {
+        let differs = |status: &&String| pipeline.stage(status).is_none_or(|stage| stage.kind != kind);
+        if let Some(status) = statuses.iter().find(differs) {
+            let key = &pipeline.key;
+            let message = Label::new(
+                format!("流程“{key}”已存在，其中“{status}”不是该类型；状态类型只能通过发布新版本修改。"),
+                format!(
+                    "The pipeline {key:?} exists, and {status:?} is not of that type in it: types are changed by publishing a version."
+                ),
+            );
+            return Err(ImportError::BadParameter { parameter, message });
+        }
+    }
+    Ok(())
 }
 
 fn refuse_bad(file: &mut File, mapping: &Mapping) -> Result<(), ImportError> {

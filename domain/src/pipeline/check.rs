@@ -136,7 +136,7 @@ fn ends(pipeline: &Pipeline) -> Vec<Violation> {
         Violation::new(
             Code::NoTerminalStage,
             "stages",
-            Label::new("没有成交或流失类型的状态。", "No stage has the type won or lost."),
+            Label::new("没有成交、流失或已结束类型的状态。", "No stage has the type won, lost or closed."),
             Label::new("请至少设置一个结束状态。", "Give one of them such a type."),
         )
     })

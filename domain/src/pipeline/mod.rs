@@ -6,6 +6,7 @@
 
 pub mod automation;
 mod check;
+mod endings;
 pub mod event;
 mod parse;
 mod schema;
@@ -18,6 +19,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 pub use automation::Automation;
+pub use endings::{Ending, Endings};
 pub use event::PipelineEvent;
 pub use schema::schema;
 pub use template::{Template, templates};
@@ -55,17 +57,19 @@ pub enum StageType {
     Paused,
     /// After the deal: delivery, service, renewal.
     AfterSale,
+    /// Ended, and nobody has told whether in a deal: no win rate counts it.
+    Closed,
 }
 
 impl StageType {
     /// Whether a stay in it ends a cycle: it has an age, not a dwell.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Won | Self::Lost)
+        matches!(self, Self::Won | Self::Lost | Self::Closed)
     }
 
     /// Whether a customer in it takes one of its owner's places: a deal that is made or off frees the place.
     pub fn takes_a_place(self) -> bool {
-        !matches!(self, Self::Won | Self::Lost | Self::AfterSale)
+        !matches!(self, Self::Won | Self::Lost | Self::AfterSale | Self::Closed)
     }
 
     /// Whether a customer in it can be reactivated into the next cycle.
@@ -327,14 +331,13 @@ impl Pipeline {
     /// The pipeline of a file of past changes: every status is a stage whose id is the status text as it stands,
     /// in the given order, and any move is permitted.
     ///
-    /// `finals` get the type `won`, all others `open`. The type says no more than that a stay in them is final:
-    /// a file does not tell which ends were good ones, and nothing is inferred from names. Who knows publishes
-    /// the next version with the right types.
-    pub fn any_move(key: &str, statuses: &[String], finals: &[String]) -> Self {
+    /// A file does not tell which statuses are deals and which are losses: whoever reads it in says it by `endings`. All
+    /// others have the type `open`.
+    pub fn any_move(key: &str, statuses: &[String], endings: &Endings) -> Self {
         let stage = |status: &String| Stage {
             id: status.clone(),
             phase: None,
-            kind: if finals.contains(status) { StageType::Won } else { StageType::Open },
+            kind: endings.kind(status),
             name: Label::same(status),
             definition: None,
             entry_criterion: None,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::automation::{Boundary, Trigger, What};
-use super::{Automation, Pipeline, StageType, Transitions, templates};
+use super::{Automation, Endings, Pipeline, StageType, Transitions, templates};
 use crate::refusal::Code;
 
 fn definition() -> Value {
@@ -381,12 +381,15 @@ fn what_is_unwise_is_said_and_permitted() {
 #[test]
 fn the_pipeline_of_a_file_permits_any_move_and_ends_where_told() {
     let text = |items: &[&str]| items.iter().map(|&item| item.to_owned()).collect::<Vec<_>>();
-    let pipeline = Pipeline::any_move("tiny", &text(&["New", "Won", "Lost"]), &text(&["Won", "Lost"]));
+    let endings = Endings { finals: text(&["Won", "Lost", "Filed"]), ..Endings::default() };
+    let pipeline = Pipeline::any_move("tiny", &text(&["New", "Won", "Lost", "Filed"]), &endings);
     assert!(
         pipeline.allows("Lost", "New") && !pipeline.allows("New", "New") && !pipeline.allows("New", "Old")
     );
     let finals: Vec<bool> = pipeline.stages.iter().map(|stage| stage.kind.is_final()).collect();
-    assert_eq!(finals, [false, true, true]);
+    assert_eq!(finals, [false, true, true, true]);
+    let kinds: Vec<StageType> = pipeline.stages.iter().map(|stage| stage.kind).collect();
+    assert_eq!(kinds, [StageType::Open, StageType::Won, StageType::Lost, StageType::Closed]);
     assert_eq!(pipeline.direction("Lost", "New"), None);
     assert_eq!(
         serde_json::from_value::<Pipeline>(serde_json::to_value(&pipeline).unwrap()).unwrap(),

@@ -322,6 +322,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::pipeline::Endings;
 
     fn at(day: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::days(day)
@@ -332,7 +333,7 @@ mod tests {
     }
 
     fn publication(version: u32, base: Option<u32>, ids: &[&str], map: Vec<StageMapping>) -> Publication {
-        let pipeline = Pipeline { version, ..Pipeline::any_move("k", &stages(ids), &[]) };
+        let pipeline = Pipeline { version, ..Pipeline::any_move("k", &stages(ids), &Endings::default()) };
         Publication {
             pipeline: Arc::new(pipeline),
             base,

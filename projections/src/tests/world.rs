@@ -15,9 +15,9 @@ use waymark_domain::company::CompanyEvent;
 use waymark_domain::company::event::EventSkipped;
 use waymark_domain::customer::event::*;
 use waymark_domain::customer::tags;
-use waymark_domain::pipeline::PipelineEvent;
 use waymark_domain::pipeline::automation::Outlet;
 use waymark_domain::pipeline::event::Published;
+use waymark_domain::pipeline::{Endings, PipelineEvent};
 use waymark_domain::{Label, Owner, Personal, Pipeline};
 use waymark_eventstore::vault::{RootKey, SubjectKey, Vault};
 use waymark_eventstore::{Append, Clock, Draft, EventStore, MemoryStore, Outcome, Position, TenantId};
@@ -39,7 +39,8 @@ pub(crate) fn hour(hour: i64) -> DateTime<Utc> {
 
 pub(crate) fn pipeline() -> Pipeline {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-    Pipeline::any_move(PIPELINE, &texts(&STAGES), &texts(&["won", "lost"]))
+    let endings = Endings { won: texts(&["won"]), lost: texts(&["lost"]), ..Endings::default() };
+    Pipeline::any_move(PIPELINE, &texts(&STAGES), &endings)
 }
 
 /// A log with its vault.

@@ -14,6 +14,7 @@ use super::registry::Standing;
 use super::upload;
 use crate::app::Caller;
 use crate::auth::Authority;
+use crate::domain::pipeline::Endings;
 use crate::http::Query;
 use crate::http::body::{self, ContentType};
 use crate::import::{self, Mapping};
@@ -36,7 +37,15 @@ pub struct Columns {
     time: String,
     /// The column with the person who made it.
     actor: Option<String>,
-    /// Statuses in which a new pipeline ends, separated by commas.
+    /// Statuses in which a new pipeline ends with a deal, separated by commas.
+    #[param(example = "Closed Won")]
+    won: Option<String>,
+    /// Statuses in which a new pipeline ends without a deal, separated by commas.
+    #[param(example = "Closed Lost")]
+    lost: Option<String>,
+    /// Statuses in which a new pipeline ends, separated by commas. Those that neither `won` nor `lost` names are taken for what
+    /// a well-known name says in Chinese or English, as `endings` of the reply tells; else they have the type `closed`, which no
+    /// win rate counts.
     r#final: Option<String>,
     /// Whether bad rows are left out instead of refusing the file.
     #[serde(default)]
@@ -45,15 +54,19 @@ pub struct Columns {
 
 impl From<Columns> for Mapping {
     fn from(columns: Columns) -> Self {
-        let finals = columns.r#final.iter().flat_map(|finals| finals.split(','));
-        let finals = finals.map(str::trim).filter(|status| !status.is_empty()).map(str::to_owned);
+        let listed = |statuses: Option<String>| -> Vec<String> {
+            let each = statuses.iter().flat_map(|statuses| statuses.split(','));
+            each.map(str::trim).filter(|status| !status.is_empty()).map(str::to_owned).collect()
+        };
+        let endings =
+            Endings { won: listed(columns.won), lost: listed(columns.lost), finals: listed(columns.r#final) };
         Self {
             pipeline: columns.pipeline,
             case: columns.case,
             status: columns.status,
             time: columns.time,
             actor: columns.actor,
-            finals: finals.collect(),
+            endings,
             skip_bad: columns.skip_bad,
         }
     }

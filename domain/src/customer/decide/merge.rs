@@ -124,7 +124,8 @@ fn moves(
 fn rank(pipeline: Option<&Pipeline>, stay: &Stay) -> (bool, Reverse<bool>, usize) {
     let place = pipeline.and_then(|pipeline| pipeline.stages.iter().position(|stage| stage.id == stay.stage));
     let kind = pipeline.and_then(|pipeline| pipeline.stage(&stay.stage)).map(|stage| stage.kind);
-    let on_the_way = !matches!(kind, Some(StageType::Lost | StageType::Dormant | StageType::Paused));
+    let on_the_way =
+        !matches!(kind, Some(StageType::Lost | StageType::Dormant | StageType::Paused | StageType::Closed));
     (on_the_way, Reverse(place.is_none()), place.unwrap_or_default())
 }
 

@@ -241,6 +241,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::pipeline::Endings;
 
     fn day(day: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::days(day)
@@ -248,7 +249,7 @@ mod tests {
 
     fn pipeline(version: u32, stages: &[&str]) -> Pipeline {
         let stages: Vec<String> = stages.iter().map(|&stage| stage.to_owned()).collect();
-        Pipeline { version, ..Pipeline::any_move("k", &stages, &[]) }
+        Pipeline { version, ..Pipeline::any_move("k", &stages, &Endings::default()) }
     }
 
     /// The codes and fields of what breaks when `a, b, c` become `a, d`, with customers in the stages named.
