@@ -23,6 +23,7 @@ mod order;
 mod ownership;
 mod pipelines;
 mod projections;
+mod provenance;
 mod robots;
 mod status;
 mod templates;

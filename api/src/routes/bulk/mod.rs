@@ -20,6 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Site;
+use super::provenance::Provenance;
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::http::Query;
@@ -65,23 +66,26 @@ struct Sender {
 /// A command a line, answered a line each, in order, while lines still arrive; each stands for itself and has the
 /// status that the single call would have had. Give lines an `idempotency_key` to be able to send them again.
 /// Blank lines are passed over. With `atomic` every line is judged on what the ones before it leave behind; when
-/// one is refused none is carried out, and the others are answered 409 `not-carried-out`.
+/// one is refused none is carried out, and the others are answered 409 `not-carried-out`. History loaded from another system
+/// is sent with `origin=import`.
 #[utoipa::path(
     post, path = "/v1/bulk", tag = "bulk",
-    params(Manner),
+    params(Manner, Provenance),
     request_body(content = BulkLine, content_type = "application/x-ndjson"),
     responses(
         (status = 200, description = "A reply for each line.", body = LineReply, content_type = "application/x-ndjson"),
+        (status = 403, description = "`origin=import` is not for the caller's roles.", body = ProblemDocument),
         (status = 415, description = "The body is not `application/x-ndjson`.", body = ProblemDocument),
     )
 )]
 pub(super) async fn bulk(
     State(site): State<Site>,
     Authority(caller): Authority,
-    Query(manner, ..): Query<Manner>,
+    Query(manner, provenance, ..): Query<Manner, Provenance>,
     Extension(reader): Extension<Reader>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let caller = provenance.of(caller)?;
     let idempotency_key = idempotency_key(request.headers())?;
     let body = body::stream(request, ContentType::Ndjson, NDJSON)?;
     let sender = Sender { site, caller, reader, dry_run: manner.dry_run };

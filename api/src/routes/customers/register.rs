@@ -9,10 +9,11 @@ use super::body::{Amount, ChannelId, Contact, ContractDays, Fields, OwnerName, c
 use crate::auth::Authority;
 use crate::domain::customer::command::{NewProfile, Register};
 use crate::http::answer::Accepted;
-use crate::http::{Command, Instant};
+use crate::http::{Command, Instant, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
+use crate::routes::provenance::Provenance;
 
 /// A new customer.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -116,9 +117,10 @@ impl From<NewCustomer> for Register {
 /// twice: telephone (E.164; Chinese mobile numbers also without country code), e-mail, WeChat id, credit code and
 /// channel ids are compared with every customer's.
 #[utoipa::path(
-    post, path = "/v1/customers", tag = "customers", request_body = NewCustomer,
+    post, path = "/v1/customers", tag = "customers", params(Provenance), request_body = NewCustomer,
     responses(
         (status = 201, description = "Registered; `id` names the customer.", body = Accepted),
+        (status = 403, description = "`origin=import` is not for the caller's roles.", body = ProblemDocument),
         (status = 409, description = "`customer-exists` by its external id, or `duplicate-customer` by a contact, credit code or channel id; `customer_id` names it.", body = ProblemDocument),
         (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
     )
@@ -126,8 +128,10 @@ impl From<NewCustomer> for Register {
 pub(crate) async fn register(
     State(site): State<Site>,
     Authority(caller): Authority,
+    Query(provenance, ..): Query<Provenance>,
     command: Command<NewCustomer>,
 ) -> Result<Accepted, Problem> {
+    let caller = provenance.of(caller)?;
     let Command { body, meta } = command;
     let effective_at = body.effective_at.map(|instant| instant.0);
     let answer = site.app.register(&caller, &meta, body.into(), effective_at).await?;
