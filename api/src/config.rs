@@ -21,6 +21,9 @@ pub struct DatabaseArgs {
     /// The key file [default: the database's path with `.keys` after it; with PostgreSQL `waymark.keys`].
     #[arg(long, env = "WAYMARK_KEYS")]
     pub keys: Option<PathBuf>,
+    /// The directory with the rules of time zones [default: /usr/share/zoneinfo, or what is compiled in where that is newer].
+    #[arg(long, env = "WAYMARK_ZONEINFO")]
+    pub zoneinfo: Option<PathBuf>,
 }
 
 /// Where `serve` listens.
@@ -353,6 +356,11 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
             database.key_file().display().to_string(),
             "the key file; keep a copy apart from the database",
         ),
+        (
+            "WAYMARK_ZONEINFO",
+            database.zoneinfo.as_ref().map_or(String::new(), |path| path.display().to_string()),
+            "the directory with the rules of time zones (TZif); empty: /usr/share/zoneinfo, or what is compiled in where newer",
+        ),
         ("WAYMARK_LISTEN", listen.listen.to_string(), "where serve listens; put TLS in front of it"),
         (
             "WAYMARK_AUTOMATIONS",
@@ -443,11 +451,11 @@ mod tests {
 
     #[test]
     fn keys_and_checkpoint_stand_beside_the_database() {
-        let args = DatabaseArgs { database: Database::Sqlite("a/w.db".into()), keys: None };
+        let args = DatabaseArgs { database: Database::Sqlite("a/w.db".into()), keys: None, zoneinfo: None };
         assert_eq!(args.key_file(), Path::new("a/w.db.keys"));
         assert_eq!(args.checkpoint_file(), Path::new("a/w.db.checkpoint"));
         let server = Database::Postgres("postgres://db/w".to_owned());
-        let args = DatabaseArgs { database: server, keys: Some("/etc/w.keys".into()) };
+        let args = DatabaseArgs { database: server, keys: Some("/etc/w.keys".into()), zoneinfo: None };
         assert_eq!(args.checkpoint_file(), Path::new("/etc/w.checkpoint"));
     }
 }

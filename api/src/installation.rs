@@ -24,6 +24,7 @@ use crate::notary::Notary;
 use crate::outbound::client::Client;
 use crate::outbound::{Dispatcher, Outbound, OutboundStore};
 use crate::secrets::Secrets;
+use crate::zoneinfo;
 
 /// Why an installation could not be opened or used. The text is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +118,8 @@ impl Installation {
             )));
         }
         let notary = Notary::new(store.clone(), secrets, args.checkpoint_file());
-        let app = App::new(store.clone(), vault, projections, clock, random_ids());
+        let zones = zoneinfo::open(args.zoneinfo.as_deref()).map_err(said)?;
+        let app = App::new(store.clone(), vault, projections, clock, random_ids()).with_zones(zones);
         Ok(Self {
             app,
             store,

@@ -21,6 +21,7 @@ pub mod outbound;
 pub mod problem;
 pub mod routes;
 mod secrets;
+mod zoneinfo;
 
 pub use waymark_domain as domain;
 pub use waymark_eventstore as eventstore;

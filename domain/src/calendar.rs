@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::Label;
 use crate::company::{key, label};
 use crate::refusal::{Code, Violation, require};
+use crate::zones::Zones;
 
 const MINUTES_A_DAY: u16 = 24 * 60;
 const MAX_SPANS_A_DAY: usize = 8;
@@ -121,16 +122,16 @@ impl Calendar {
     }
 
     /// The working time from an instant to another, ready to be measured: two centuries of it, the last ones.
-    pub fn working_time(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> WorkingTime {
+    pub fn working_time(&self, zones: &Zones, from: DateTime<Utc>, to: DateTime<Utc>) -> WorkingTime {
         let from = to.checked_sub_signed(LONGEST_RANGE).map_or(from, |earliest| from.max(earliest));
         let mut spans: Vec<Span> = Vec::new();
         let mut worked = 0;
-        let last = to.with_timezone(&self.timezone).date_naive();
-        let mut day = Some(from.with_timezone(&self.timezone).date_naive());
+        let last = zones.local(self.timezone, to).date();
+        let mut day = Some(zones.local(self.timezone, from).date());
         while let Some(date) = day.filter(|date| *date <= last) {
             for hours in self.hours(date) {
-                let begin = first_stroke(self.timezone, hours.from.on(date)).timestamp_micros();
-                let end = last_stroke(self.timezone, hours.to.on(date)).timestamp_micros();
+                let begin = zones.first_stroke(self.timezone, hours.from.on(date)).timestamp_micros();
+                let end = zones.last_stroke(self.timezone, hours.to.on(date)).timestamp_micros();
                 if begin < end {
                     spans.push(Span { begin, end, worked });
                     worked += end - begin;
@@ -173,27 +174,6 @@ impl WorkingTime {
         let last = begun.checked_sub(1).and_then(|place| self.spans.get(place));
         last.map_or(0, |span| span.worked + instant.min(span.end) - span.begin)
     }
-}
-
-/// The first instant at which clocks of a zone show a time; where they jump over it, the first after the jump.
-pub(crate) fn first_stroke(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
-    stroke(zone, local, chrono::MappedLocalTime::earliest)
-}
-
-/// The last one.
-fn last_stroke(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
-    stroke(zone, local, chrono::MappedLocalTime::latest)
-}
-
-/// Jumps are of quarters of an hour, and of a day at most.
-fn stroke(
-    zone: Tz,
-    local: NaiveDateTime,
-    of: impl Fn(chrono::MappedLocalTime<DateTime<Tz>>) -> Option<DateTime<Tz>>,
-) -> DateTime<Utc> {
-    let mut shown = (0..=24 * 4).map(|quarters| local + TimeDelta::minutes(15 * quarters));
-    let found = shown.find_map(|time| of(zone.from_local_datetime(&time)));
-    found.map_or_else(|| local.and_utc(), |instant| instant.with_timezone(&Utc))
 }
 
 /// What is wrong with a calendar.
@@ -269,7 +249,9 @@ mod tests {
 
     fn worked(calendar: &Calendar, from: &str, to: &str) -> i64 {
         let (from, to): (DateTime<Utc>, DateTime<Utc>) = (from.parse().unwrap(), to.parse().unwrap());
-        calendar.working_time(from, to).between(from.timestamp_micros(), to.timestamp_micros())
+        calendar
+            .working_time(&Zones::compiled(), from, to)
+            .between(from.timestamp_micros(), to.timestamp_micros())
     }
 
     #[test]
@@ -279,6 +261,19 @@ mod tests {
         assert_eq!(worked(&calendar, "2026-03-06T17:00:00+08:00", "2026-03-09T10:00:00+08:00"), 2 * HOUR);
         assert_eq!(worked(&calendar, "2026-03-07T00:00:00+08:00", "2026-03-08T23:00:00+08:00"), 0);
         assert_eq!(worked(&calendar, "2026-03-09T00:00:00+08:00", "2026-03-16T00:00:00+08:00"), 45 * HOUR);
+    }
+
+    #[test]
+    fn hours_go_by_the_rules_that_are_handed_in() {
+        let calendar = office("America/Vancouver", "09:00", "17:00");
+        let worked = |zones: &Zones| {
+            let [from, to] = ["2026-11-16T16:00:00Z", "2026-11-16T17:00:00Z"]
+                .map(|text| text.parse::<DateTime<Utc>>().unwrap());
+            calendar.working_time(zones, from, to).between(from.timestamp_micros(), to.timestamp_micros())
+        };
+        let rules = [(calendar.timezone, crate::zones::tests::tzif("<-07>7"))];
+        assert_eq!(worked(&Zones::read("2026f", rules).unwrap()), HOUR);
+        assert_eq!(worked(&Zones::compiled()), 0);
     }
 
     #[test]
@@ -294,8 +289,11 @@ mod tests {
         let at = |text: &str, more: i64| -> i64 {
             text.parse::<DateTime<Utc>>().unwrap().timestamp_micros() + more
         };
-        let day = calendar
-            .working_time("2026-03-09T00:00:00Z".parse().unwrap(), "2026-03-10T00:00:00Z".parse().unwrap());
+        let day = calendar.working_time(
+            &Zones::compiled(),
+            "2026-03-09T00:00:00Z".parse().unwrap(),
+            "2026-03-10T00:00:00Z".parse().unwrap(),
+        );
         let (nine, six) = ("2026-03-09T09:00:00+08:00", "2026-03-09T18:00:00+08:00");
         assert_eq!(day.between(at(nine, -1), at(nine, 0)), 0);
         assert_eq!(day.between(at(nine, 0), at(nine, 1)), 1);
@@ -345,7 +343,11 @@ mod tests {
     #[test]
     fn a_record_of_the_bronze_age_costs_two_centuries_of_days() {
         let calendar = office("UTC", "09:00", "18:00");
-        let time = calendar.working_time(DateTime::<Utc>::MIN_UTC, "2026-03-09T12:00:00Z".parse().unwrap());
+        let time = calendar.working_time(
+            &Zones::compiled(),
+            DateTime::<Utc>::MIN_UTC,
+            "2026-03-09T12:00:00Z".parse().unwrap(),
+        );
         assert!(time.spans.len() < 200 * 366, "{}", time.spans.len());
     }
 
@@ -357,12 +359,13 @@ mod tests {
             let start = "2026-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::hours(begin * 24);
             let middle = start + TimeDelta::minutes(hours[0]);
             let end = middle + TimeDelta::minutes(hours[1]);
-            let time = calendar.working_time(start, end);
+            let zones = Zones::compiled();
+            let time = calendar.working_time(&zones, start, end);
             let [a, b, c] = [start, middle, end].map(|instant| instant.timestamp_micros());
             prop_assert_eq!(time.between(a, b) + time.between(b, c), time.between(a, c));
             prop_assert!(time.between(a, c) <= c - a);
             // What lies around it changes nothing.
-            let wider = calendar.working_time(start - TimeDelta::days(9), end + TimeDelta::days(9));
+            let wider = calendar.working_time(&zones, start - TimeDelta::days(9), end + TimeDelta::days(9));
             prop_assert_eq!(wider.between(a, c), time.between(a, c));
         }
     }

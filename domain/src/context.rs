@@ -10,12 +10,14 @@ use crate::field::Fields;
 use crate::pipeline::Pipeline;
 use crate::pipeline::version::Versions;
 use crate::pool::Pool;
+use crate::zones::Zones;
 
 /// How far ahead of our clock an instant may lie: clocks differ, moves into the future do not exist.
 pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 static NOBODY: BTreeSet<String> = BTreeSet::new();
 static NOTHING_DECLARED: Fields = Fields::new();
+static COMPILED: Zones = Zones::compiled();
 
 /// The circumstances of a command.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,8 @@ pub struct Context<'a> {
     pub stands_in_for: &'a BTreeSet<String>,
     /// The fields that the tenant has declared.
     pub fields: &'a Fields,
+    /// The rules of time zones, by which the local dates of quotas are told.
+    pub zones: &'a Zones,
     /// How many claims the actor made in the customer's pool on the pool's local date of `now`.
     pub claims_today: u32,
     /// How many customers the actor looked at in the customer's pool on the pool's local date of `now`.
@@ -61,6 +65,7 @@ impl<'a> Context<'a> {
             versions: None,
             stands_in_for: &NOBODY,
             fields: &NOTHING_DECLARED,
+            zones: &COMPILED,
             claims_today: 0,
             views_today: 0,
             holds: 0,

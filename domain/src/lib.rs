@@ -26,6 +26,7 @@ pub mod personal;
 pub mod pipeline;
 pub mod pool;
 pub mod refusal;
+pub mod zones;
 
 pub use actor::{Actor, Role};
 pub use context::Context;
@@ -34,3 +35,4 @@ pub use owner::Owner;
 pub use personal::Personal;
 pub use pipeline::Pipeline;
 pub use refusal::{Refusal, Violation};
+pub use zones::Zones;

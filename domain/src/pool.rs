@@ -2,12 +2,12 @@
 
 pub mod rules;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::Label;
-use crate::calendar::first_stroke;
+use crate::zones::Zones;
 use rules::PoolRules;
 
 /// What sort of pool it is.
@@ -42,18 +42,19 @@ pub struct Pool {
 
 impl Pool {
     /// The local date on which a claim made at that instant counts.
-    pub fn quota_date(&self, instant: DateTime<Utc>) -> NaiveDate {
-        instant.with_timezone(&self.timezone).date_naive()
+    pub fn quota_date(&self, zones: &Zones, instant: DateTime<Utc>) -> NaiveDate {
+        zones.local(self.timezone, instant).date()
     }
 
     /// When the quota is full again: the first instant of the next local date.
-    pub fn next_quota_at(&self, instant: DateTime<Utc>) -> DateTime<Utc> {
-        start_of_day(self.timezone, self.quota_date(instant) + Days::new(1))
+    pub fn next_quota_at(&self, zones: &Zones, instant: DateTime<Utc>) -> DateTime<Utc> {
+        zones.start_of_day(self.timezone, self.quota_date(zones, instant) + Days::new(1))
     }
 }
 
-/// The first instant of a local date. Where clocks jump over midnight the day begins after the jump; where they
+/// The first instant of a local date by the rules that are compiled in: what rules and deadlines go by, so that every process
+/// and every fold of the log has the same ones. Where clocks jump over midnight the day begins after the jump; where they
 /// strike midnight twice, at the first stroke.
-pub fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
-    first_stroke(zone, date.and_time(NaiveTime::MIN))
+pub(crate) fn start_of_day(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
+    Zones::compiled().start_of_day(zone, date)
 }

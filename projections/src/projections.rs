@@ -883,7 +883,7 @@ impl Projections {
     pub async fn latency(
         &self,
         tenant: TenantId,
-        pipeline: &Pipeline,
+        pipeline: &Definition,
         query: &LatencyQuery,
     ) -> Result<LatencyReport> {
         let mut view = self.view(tenant, dwell::NAME).await?;

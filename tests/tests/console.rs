@@ -66,3 +66,29 @@ async fn every_link_of_every_page_leads_somewhere() {
         assert!(met(part), "nothing leads to {part}: {seen:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reason_last_time_is_the_one_for_which_the_present_cycle_was_lost() {
+    let team = Team::on(PIPELINE).await;
+    let (wang, key) = (team.manager("wang"), team.admin().key().unwrap().to_owned());
+    let customer = wang.register(team.customer_of("li", "Harbour Foods")).await;
+    let told = async |position: u64| {
+        let path = format!("/console/customers/{customer}?min_position={position}");
+        let shown = page(&team.server.anon(), &key, &path).await.expect(200).text;
+        let after = shown.split("上次的原因：").nth(1).unwrap_or_default().to_owned();
+        after.split("</p>").next().unwrap_or_default().to_owned()
+    };
+    let lose = async |reason: &str| {
+        let body = json!({"to": "lost", "reason": reason, "note": "too dear", "next_step": "none"});
+        wang.command(&customer, "transitions", body).await.expect(200).number_at("/position")
+    };
+    assert!(told(lose("price").await).await.contains("价格过高"));
+    // What was said when it was handed over or given back is no reason why the deal was lost.
+    let give = json!({"to": {"kind": "rep", "id": "chen"}, "reason": "timing"});
+    let given = wang.command(&customer, "owner-changes", give).await.expect(200).number_at("/position");
+    assert!(told(given).await.contains("价格过高"));
+    let again = json!({"to": "new_lead", "reason": "asked again"});
+    let _ = wang.command(&customer, "reactivations", again).await.expect(200);
+    let second = told(lose("no_need").await).await;
+    assert!(second.contains("没有需求") && !second.contains("价格过高"), "{second}");
+}

@@ -8,10 +8,11 @@
 //! | `first_passage`, `transitions`, `start`, `end`, `reached`, `events_directly_follows_self`, `actors`, `case_duration`, `open_case_age`, `changes_per_day_utc` | `GET /v1/flows/{pipeline}` |
 //! | `variants` | `GET /v1/paths/{pipeline}` |
 //! | `as_of` | `GET /v1/boards/{pipeline}?effective_at=` |
-//! | `heatmap_utc` | `GET /v1/heatmap` |
+//! | `heatmap_utc` | `GET /v1/heatmap?zone=UTC` |
 //! | `events`, `cases`, `log_start`, `log_end`, `same_instant_events` | `GET /v1/events`, folded here; flows |
 //! | `stays`, `completed_stays`, `repeat_events`, `censored_stays`, `final_stays` | sums over the stages of dwell |
 //! | `oracle_sales.json`: `open_as_of`, `total.stages`, `total.cycle_days_won_p50` | boards; paths |
+//! | `oracle_sales.json`: `win_rate` and closings, of `total` and `by_close_month` | `GET /v1/funnels/{pipeline}?definition=snapshot` |
 //! | `oracle_funnel.json`: `total`, `won_before_first_contact`, `by_sr` | dwell, flows |
 //!
 //! Without a counterpart: money, product, region, origin, segment and cohort figures of the two sales oracles (they
@@ -23,7 +24,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Months, NaiveDate, Utc};
 use serde_json::{Map, Value, json};
 use waymark_tests::oracle::Differences;
 use waymark_tests::{Client, DataSet, Installation, Server};
@@ -216,7 +217,7 @@ impl Imported {
     }
 
     async fn compare_heatmap(&self, oracle: &Value, differences: &mut Differences) {
-        let heatmap = self.read("/v1/heatmap", "pipeline=history").await;
+        let heatmap = self.read("/v1/heatmap", "pipeline=history&zone=UTC").await;
         for (weekday, hours) in list(&oracle["heatmap_utc"]).iter().enumerate() {
             for (hour, expected) in list(hours).iter().enumerate() {
                 let ours = heat(&heatmap, weekday, hour);
@@ -262,10 +263,34 @@ impl Imported {
             let expected = &oracle["total"]["stages"][status];
             differences.same(&format!("total/stages/{status}"), expected, &named(&stages, status)["count"]);
         }
+        self.compare_closings(oracle, differences).await;
         let paths = self.read("/v1/paths/history", "limit=10").await;
         let expected = oracle["total"]["cycle_days_won_p50"].as_f64().map(|days| days * 86_400.0);
         let ours = path_median(&paths, &["Engaging", "Won"]);
         differences.figure("total/cycle_days_won_p50", &json!(expected), ours);
+    }
+
+    /// Deals and losses, of the whole and of each month: the months meet, and a closing counts in one of them.
+    async fn compare_closings(&self, oracle: &Value, differences: &mut Differences) {
+        let closed = async |window: &str| {
+            let query = format!("definition=snapshot&{window}");
+            self.read("/v1/funnels/history", &query).await["closed"].clone()
+        };
+        let mut compare = |path: &str, expected: &Value, closed: &Value| {
+            for (stage, ours) in [("Won", "won"), ("Lost", "lost")] {
+                let theirs = expected["stages"].get(stage).cloned().unwrap_or(json!(0));
+                differences.same(&format!("{path}/stages/{stage}"), &theirs, &closed[ours]);
+            }
+            let rounded = closed["win_rate"]["share"].as_f64().map(|rate| (rate * 1e6).round() / 1e6);
+            differences.same(&format!("{path}/win_rate"), &expected["win_rate"], &json!(rounded));
+        };
+        compare("total", &oracle["total"], &closed("").await);
+        for (month, expected) in object(&oracle["by_close_month"]) {
+            let first: NaiveDate = format!("{month}-01").parse().expect("a month");
+            let next = first.checked_add_months(Months::new(1)).expect("a month later");
+            let window = format!("from={first}T00:00:00Z&to={next}T00:00:00Z");
+            compare(&format!("by_close_month/{month}"), expected, &closed(&window).await);
+        }
     }
 
     async fn compare_funnel(&self, oracle: &Value, differences: &mut Differences) {

@@ -483,13 +483,27 @@ async fn a_funnel_counts_by_the_definition_that_it_names() {
     assert!((next["share"]["low"].as_f64().unwrap_or_default() - 0.230_724).abs() < 1e-6, "{next}");
     assert_eq!(cohort.at("/stages/0/won/to"), &Value::Null);
 
+    // Unless a definition is given, all that came, and how far they have come: it shows the first day what happened on it.
+    let usual = funnel("").await;
+    let so_far = [
+        ("lead", 6, Some(5), Some(1)),
+        ("intent", 5, Some(2), Some(1)),
+        ("talking", 2, Some(1), Some(1)),
+        ("won", 1, None, None),
+        ("lost", 2, None, None),
+    ];
+    assert_eq!((usual.at("/definition"), steps(&usual)), (&json!("entered"), expected(so_far)));
+    assert_eq!((usual.at("/mature"), usual.at("/stages/0/next/estimate")), (&Value::Null, &Value::Null));
+    assert_eq!(usual.number_at("/stages/0/next/lost"), 1);
+    assert_eq!(usual.at("/totals"), &json!({"count": 6, "won": 1, "lost": 2, "closed": 0, "open": 3}));
+
     // Of those that came of late, not all have had the time: of five two went on, three of five will by what is known.
     let immature = funnel("horizon_days=30&to=2999-01-01T00:00:00Z").await;
     assert_eq!((immature.at("/mature"), immature.number_at("/stages/0/next/count")), (&json!(false), 4));
     let next = immature.at("/stages/1/next");
     assert!(near(&next["ratio"], 0.4) && near(&next["estimate"], 0.6), "{next}");
 
-    let any = funnel("reach=any").await;
+    let any = funnel("definition=cohort&reach=any").await;
     assert_eq!((any.number_at("/stages/0/next/count"), any.number_at("/stages/1/count")), (2, 2));
     let strict = funnel("reach=strict&horizon_days=3650&to=2999-01-01T00:00:00Z").await;
     assert_eq!((strict.number_at("/stages/0/next/count"), strict.number_at("/stages/1/next/count")), (4, 1));
@@ -509,7 +523,7 @@ async fn a_funnel_counts_by_the_definition_that_it_names() {
     let since = format!("from={}", instant(now() - Duration::days(10)));
     assert_eq!(counts(&funnel(&format!("definition=active&{since}")).await), [2, 3, 0, 1, 2]);
     assert_eq!(counts(&funnel(&format!("definition=entered&{since}")).await), [1, 2, 0, 0, 0]);
-    let young = funnel(&since).await;
+    let young = funnel(&format!("definition=cohort&{since}")).await;
     assert_eq!((young.at("/mature"), steps(&young)[0].1, steps(&young)[0].2), (&json!(false), 1, Some(1)));
     let period = funnel(&format!("definition=period&{since}")).await;
     let ratio = period.at("/stages/0/next");

@@ -28,7 +28,7 @@ mod view;
 use std::sync::Arc;
 
 use uuid::Uuid;
-use waymark_domain::Actor;
+use waymark_domain::{Actor, Zones};
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{Clock, EventStore, TenantId};
 use waymark_projections::Projections;
@@ -65,6 +65,8 @@ pub struct App {
     pub clock: Clock,
     /// New ids.
     pub ids: Ids,
+    /// The rules of time zones that figures are reckoned by.
+    pub zones: Zones,
     boundaries: Arc<Boundaries>,
 }
 
@@ -100,7 +102,14 @@ impl App {
             projections,
             clock,
             ids,
+            zones: Zones::compiled(),
         }
+    }
+
+    /// The same, by these rules of time zones.
+    #[must_use]
+    pub fn with_zones(self, zones: Zones) -> Self {
+        Self { zones, ..self }
     }
 
     fn new_id(&self) -> Uuid {

@@ -10,7 +10,7 @@ use waymark_domain::company::Company;
 use waymark_domain::customer::{Command, Customer, tags};
 use waymark_domain::pipeline::StageType;
 use waymark_domain::pool::Pool;
-use waymark_domain::{Context, Owner};
+use waymark_domain::{Context, Owner, Zones};
 use waymark_eventstore::{Draft, Position, Query, QueryItem};
 
 use super::boundary::Boundary;
@@ -34,6 +34,7 @@ pub(crate) struct Situation {
     pub(super) claims: Option<ClaimDay>,
     pub(super) views: Option<ViewDay>,
     company: Arc<Company>,
+    zones: Zones,
     stands_in_for: BTreeSet<String>,
 }
 
@@ -68,6 +69,7 @@ impl Situation {
             versions: Some(&self.versions),
             stands_in_for: &self.stands_in_for,
             fields: &self.company.fields,
+            zones: &self.zones,
             claims_today: self.claims.as_ref().map_or(0, |claims| claims.count),
             views_today: self.views.as_ref().map_or(0, |views| views.count),
             holds: self.claims.as_ref().map_or(0, ClaimDay::holds),
@@ -123,7 +125,8 @@ impl App {
         let stands_in_for = rep.map(|rep| company.people.stands_in_for(rep, now)).unwrap_or_default();
         let team = owner.and_then(|owner| team_of(&company, owner));
         let InForce { pipelines, versions } = self.pipelines.in_force(caller.tenant, team.as_deref()).await?;
-        Ok(Situation { now, pipelines, versions, claims: None, views: None, company, stands_in_for })
+        let zones = self.zones.clone();
+        Ok(Situation { now, pipelines, versions, claims: None, views: None, company, zones, stands_in_for })
     }
 
     /// The circumstances of a command on a customer.
@@ -175,7 +178,7 @@ impl App {
         now: DateTime<Utc>,
         until: Position,
     ) -> Result<ClaimDay, AppError> {
-        let tag = tags::claims(rep, pool.quota_date(now));
+        let tag = tags::claims(rep, pool.quota_date(&self.zones, now));
         let query = tagged("customer.claimed", tag);
         let claims = self.store.read_matching(caller.tenant, &query, 0, until, CLAIMS_PAGE).await?;
         let missed = Query::tag(tags::strikes(rep));
@@ -184,7 +187,7 @@ impl App {
             query,
             strikes: strikes.iter().map(|entry| entry.recorded_at).collect(),
             count: u32::try_from(claims.len()).unwrap_or(u32::MAX),
-            ends_at: pool.next_quota_at(now),
+            ends_at: pool.next_quota_at(&self.zones, now),
             held: None,
             rep: rep.to_owned(),
         })
@@ -201,7 +204,7 @@ impl App {
         until: Position,
     ) -> Result<Option<ViewDay>, AppError> {
         let Some(limit) = pool.rules.as_ref().and_then(|rules| rules.views_per_day) else { return Ok(None) };
-        let tag = tags::views(&pool.key, rep, pool.quota_date(now));
+        let tag = tags::views(&pool.key, rep, pool.quota_date(&self.zones, now));
         let query = tagged("customer.viewed", tag);
         // Beyond the limit it does not matter how many there are.
         let page = limit.clamp(1, VIEWS_PAGE);
@@ -215,7 +218,7 @@ impl App {
                 break;
             }
         }
-        Ok(Some(ViewDay { query, count, ends_at: pool.next_quota_at(now) }))
+        Ok(Some(ViewDay { query, count, ends_at: pool.next_quota_at(&self.zones, now) }))
     }
 
     /// The open customers that a rep owns, as the log tells it up to a position or beyond. The rep's claims are part of the

@@ -46,7 +46,7 @@ impl Copy {
         if self.from == self.to {
             return Err(Failure::with_code(MISUSED, "--from and --to are one database"));
         }
-        let from = DatabaseArgs { database: self.from.clone(), keys: self.keys.clone() };
+        let from = DatabaseArgs { database: self.from.clone(), keys: self.keys.clone(), zoneinfo: None };
         let keys = from.key_file();
         if let Database::Sqlite(file) = &self.from
             && !file.exists()
@@ -58,7 +58,7 @@ impl Copy {
                 format!("there is no key file {}: name that of the source with --keys", keys.display());
             return Err(Failure::with_code(MISUSED, what));
         }
-        let to = DatabaseArgs { database: self.to.clone(), keys: Some(keys.clone()) };
+        let to = DatabaseArgs { database: self.to.clone(), keys: Some(keys.clone()), zoneinfo: None };
         let source = Installation::inspect(&from).await?;
         let target = match Installation::inspect(&to).await {
             Ok(target) => target,
@@ -125,7 +125,7 @@ impl Copy {
                 ("read models", "the same rows".to_owned()),
             ]);
         }
-        let own = DatabaseArgs { database: self.to.clone(), keys: None }.key_file();
+        let own = DatabaseArgs { database: self.to.clone(), keys: None, zoneinfo: None }.key_file();
         let (keys, own) = (keys.display(), own.display());
         output::remark(&format!(
             "serve {} with the same keys: --keys {keys}, or copy them to {own}",

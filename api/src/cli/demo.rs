@@ -40,7 +40,7 @@ impl Demo {
         let listener = bind(self.listen.listen).await?;
         let stop = stop_signal();
         let (database, _scratch) = self.place()?;
-        let args = DatabaseArgs { database, keys: None };
+        let args = DatabaseArgs { database, keys: None, zoneinfo: None };
         let key = fill(&args).await?;
         let installation = Installation::open(&args).await?;
         introduce(&format!("http://{}", listener.local_addr()?), &key);

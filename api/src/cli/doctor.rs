@@ -7,6 +7,7 @@ use super::{Failure, output};
 use crate::auth::token::Tokens;
 use crate::clock::system_clock;
 use crate::config::{AuthArgs, DatabaseArgs};
+use crate::domain::Zones;
 use crate::installation::Installation;
 
 /// Look for what would keep the service from running well.
@@ -57,6 +58,7 @@ impl Doctor {
             ok: true,
             detail: format!("{}, every commit waits for the disk", self.database.database),
         });
+        findings.push(time_zones(&installation.app.zones));
         let integrity = installation.store.integrity().await?;
         findings.push(Finding { what: "integrity", ok: integrity == "ok", detail: integrity });
         findings.push(match installation.notary.refuse_rollback().await {
@@ -114,6 +116,15 @@ impl Doctor {
         }
         Ok(())
     }
+}
+
+/// Which version of the time zone database figures are reckoned by.
+fn time_zones(zones: &Zones) -> Finding {
+    let detail = match zones.renewed() {
+        0 => format!("tzdb {}, compiled in", zones.version()),
+        read => format!("tzdb {}, {read} zones read from files", zones.version()),
+    };
+    Finding { what: "time zones", ok: true, detail }
 }
 
 #[cfg(unix)]

@@ -95,18 +95,29 @@ pub(super) async fn reps(
     }
 }
 
-/// Which window of time, both ends included.
+/// Which window of time: the half-open interval [`from`, `to`), so that windows that meet add up.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Between {
-    /// Its beginning.
+    /// Its beginning: what happened at this instant or later counts.
     from: Option<Instant>,
-    /// Its end.
+    /// Its end: what happened at this instant or later does not count. Without it, what happened up to `effective_at`
+    /// counts, that instant included.
     to: Option<Instant>,
 }
 
-impl From<Between> for Window {
-    fn from(between: Between) -> Self {
-        Self { from: between.from.map(|instant| instant.0), to: between.to.map(|instant| instant.0) }
+impl Between {
+    /// The window.
+    ///
+    /// # Errors
+    /// 422 when its end lies before its beginning.
+    pub(super) fn window(self) -> Result<Window, Problem> {
+        let window =
+            Window { from: self.from.map(|instant| instant.0), to: self.to.map(|instant| instant.0) };
+        if window.from.zip(window.to).is_some_and(|(from, to)| to < from) {
+            let message = Label::new("结束时间早于开始时间。", "The end is before the beginning.");
+            return Err(Problem::invalid_value("to", message));
+        }
+        Ok(window)
     }
 }

@@ -10,6 +10,7 @@ use crate::pipeline::StageType;
 use crate::pipeline::automation::{Activity, Boundary};
 use crate::pool::rules::{Exempt, FirstContact, PoolRules, Reclaim, ReclaimUnit};
 use crate::pool::{Pool, start_of_day};
+use crate::zones::Zones;
 use crate::{Label, Owner, Pipeline};
 
 /// The pool that a rep's customer would go back to: the one it was claimed from, else its pipeline's default.
@@ -96,9 +97,10 @@ impl<'a> Running<'a, '_> {
         let end = after(base.effective_at, self.clock.seconds.checked_add(grace.unwrap_or(0))?)?;
         let end = match self.clock.unit {
             ReclaimUnit::Elapsed => end,
-            ReclaimUnit::LocalDay => {
-                start_of_day(self.pool.timezone, self.pool.quota_date(end).checked_add_days(Days::new(1))?)
-            }
+            ReclaimUnit::LocalDay => start_of_day(
+                self.pool.timezone,
+                self.pool.quota_date(&Zones::compiled(), end).checked_add_days(Days::new(1))?,
+            ),
         };
         let due_at = reached(end, self.clock.boundary);
         let since = self.rules.since(|pipeline| {

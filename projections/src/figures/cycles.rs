@@ -26,6 +26,8 @@ pub enum Outcome {
     Won(Micros),
     /// Without one: when it was lost.
     Lost(Micros),
+    /// In a stage of type closed: it is not known whether in a deal.
+    Closed(Micros),
 }
 
 impl Outcome {
@@ -33,7 +35,7 @@ impl Outcome {
     #[must_use]
     pub fn at(self) -> Micros {
         match self {
-            Self::Won(at) | Self::Lost(at) => at,
+            Self::Won(at) | Self::Lost(at) | Self::Closed(at) => at,
         }
     }
 }
@@ -56,7 +58,8 @@ fn kind(kinds: &Kinds, stage: u32) -> Option<StageType> {
 }
 
 impl Cycle {
-    /// How it ended, if it has. A cycle that was won stays won whatever followed; one that went back from lost is open.
+    /// How it ended, if it has. A cycle that was won stays won whatever followed; one that went back from lost or closed is
+    /// open.
     #[must_use]
     pub fn outcome(&self, kinds: &Kinds) -> Option<Outcome> {
         let is = |visit: &&Visit, wanted| kind(kinds, visit.stage) == Some(wanted);
@@ -64,7 +67,11 @@ impl Cycle {
             return Some(Outcome::Won(won.entered));
         }
         let last = self.visits.last()?;
-        is(&last, StageType::Lost).then_some(Outcome::Lost(last.entered))
+        match kind(kinds, last.stage)? {
+            StageType::Lost => Some(Outcome::Lost(last.entered)),
+            StageType::Closed => Some(Outcome::Closed(last.entered)),
+            _ => None,
+        }
     }
 
     /// The stay in which it stands, or stood last.

@@ -20,9 +20,12 @@ pub enum Unit {
 /// What is asked of the stays.
 #[derive(Debug, Clone, Copy)]
 pub struct Question {
-    /// Stays that ended before are left out, those that began before enter the risk set late.
+    /// Stays that ended before are left out, those that began before enter the risk set late. One that ends here ends in the
+    /// window.
     pub from: Option<Micros>,
-    /// The instant at which open stays are cut off.
+    /// The last instant at which a move counts.
+    pub last: Micros,
+    /// The instant at which open stays are cut off: the last one that counts, or the end of a window just after it.
     pub until: Micros,
     /// The unit.
     pub unit: Unit,
@@ -137,11 +140,11 @@ pub fn dwell(
 ) -> Vec<StageDwell> {
     let mut tallies = vec![Tally::default(); histories.stages.len()];
     let within = |at: Micros| question.from.is_none_or(|from| at >= from);
-    for (journey, records) in histories.journeys(question.until) {
+    for (journey, records) in histories.journeys(question.last) {
         for record in records.iter().filter(|record| record.repeat && within(record.at)) {
             tallies[record.stage as usize].repeats += 1;
         }
-        let ended = histories.ended(journey, question.until);
+        let ended = histories.ended(journey, question.last);
         let last_seen = ended.map_or(question.until, |(at, _)| at);
         let mut seen: Vec<(u32, usize)> = Vec::new();
         for visit in visits(records) {
@@ -171,9 +174,7 @@ pub fn dwell(
                     }
                 }
             }
-            if entry == 0 || entry < exit {
-                tally.subjects.push(Subject { entry, exit, cause: visit.left.map(|(_, to)| to) });
-            }
+            tally.subjects.push(Subject { entry, exit, cause: visit.left.map(|(_, to)| to) });
             match seen.iter_mut().find(|(stage, _)| *stage == visit.stage) {
                 Some((_, visits)) => *visits += 1,
                 None => seen.push((visit.stage, 1)),
@@ -235,7 +236,7 @@ mod tests {
         if parted {
             histories.end(merged, 8, End::Unmerged);
         }
-        let question = Question { from: None, until, unit: Unit::Stay, horizon: 100 };
+        let question = Question { from: None, last: until, until, unit: Unit::Stay, horizon: 100 };
         dwell(&histories, &question, |_, _| false, |_, from, to| to - from).swap_remove(waiting as usize)
     }
 

@@ -69,11 +69,11 @@ impl Course<'_> {
         stays.iter().find(|visit| won(visit.stage)).map(|visit| visit.entered)
     }
 
-    /// When a cycle was over without a deal: lost, or followed by the next one.
+    /// When a cycle was over without a deal: lost, closed for what nobody said, or followed by the next one.
     #[must_use]
     pub fn over(&self, cycle: &Cycle, next: Option<&Cycle>) -> Option<Micros> {
         match cycle.outcome(self.order.kinds) {
-            Some(Outcome::Lost(at)) => Some(at),
+            Some(Outcome::Lost(at) | Outcome::Closed(at)) => Some(at),
             Some(Outcome::Won(_)) => None,
             None => next.map(|next| next.began),
         }

@@ -1,21 +1,25 @@
 //! When in the week things happen.
 
-use chrono::{DateTime, Datelike, Timelike};
-use chrono_tz::Tz;
+use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
 
 use super::{Histories, Micros};
 
 /// Events by local weekday (Monday first) and hour.
 pub type Week = [[u64; 24]; 7];
 
-/// Counts the records with `from <= at <= until` by weekday and hour in a time zone, repeats included.
+/// Counts the records with `from <= at <= until` by weekday and hour as `local` has them, repeats included.
 #[must_use]
-pub fn heatmap(histories: &Histories, from: Option<Micros>, until: Micros, zone: Tz) -> Week {
+pub fn heatmap(
+    histories: &Histories,
+    from: Option<Micros>,
+    until: Micros,
+    local: impl Fn(DateTime<Utc>) -> NaiveDateTime,
+) -> Week {
     let mut week = [[0; 24]; 7];
     for (_, records) in histories.journeys(until) {
         for record in records.iter().filter(|record| from.is_none_or(|from| record.at >= from)) {
             let Some(at) = DateTime::from_timestamp_micros(record.at) else { continue };
-            let local = at.with_timezone(&zone);
+            let local = local(at);
             week[local.weekday().num_days_from_monday() as usize][local.hour() as usize] += 1;
         }
     }

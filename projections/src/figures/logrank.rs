@@ -41,7 +41,7 @@ struct Ordered {
 
 impl Ordered {
     fn of(group: &[Subject]) -> Self {
-        let mut entries: Vec<Micros> = group.iter().map(|subject| subject.entry).collect();
+        let mut entries: Vec<Micros> = group.iter().map(Subject::at_risk_after).collect();
         let mut exits: Vec<Micros> = group.iter().map(|subject| subject.exit).collect();
         let with_events = group.iter().filter(|subject| subject.cause.is_some());
         let mut events: Vec<Micros> = with_events.map(|subject| subject.exit).collect();

@@ -25,6 +25,8 @@ pub mod survival;
 
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod survival_in_r;
 
 pub use history::{End, Histories, Names, Record, Visit};
 

@@ -152,7 +152,7 @@ fn agrees_with(set: &str, csv: &str, oracle: &str) {
     let is_final = |stage: u32, _: u16| finals.contains(&stage);
     let mut differences = Differences::default();
 
-    let question = Question { from: None, until, unit: Unit::Stay, horizon: 30 * DAY };
+    let question = Question { from: None, last: until, until, unit: Unit::Stay, horizon: 30 * DAY };
     let stages = dwell(&histories, &question, is_final, |_, from, to| to - from);
     assert_eq!(stages.len(), oracle["per_status"].as_object().unwrap().len());
     let flows = flows(&histories, until, is_final);
@@ -177,7 +177,7 @@ fn agrees_with(set: &str, csv: &str, oracle: &str) {
             counts.map(|(stage, &count)| (histories.stages.text(stage as u32), count)).collect();
         differences.exact(&format!("as_of.{at}"), &serde_json::to_value(counts).unwrap(), &as_of["counts"]);
     }
-    let week = heatmap(&histories, None, until, chrono_tz::UTC);
+    let week = heatmap(&histories, None, until, |at| at.naive_utc());
     differences.exact("heatmap", &serde_json::to_value(week).unwrap(), &oracle["heatmap_utc"]);
     assert!(differences.0.is_empty(), "{} differ:\n{}", differences.0.len(), differences.0.join("\n"));
 }

@@ -11,12 +11,21 @@ const TOLERANCE: f64 = 1e-9;
 /// One stay as survival analysis sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subject {
-    /// The age at which it came under observation; zero when it was seen from its beginning.
+    /// The age at which it came under observation; zero when it was seen from its beginning. One that left at that very
+    /// age, as a stay does that ends where a window begins, is seen leaving.
     pub entry: Micros,
     /// The age at which observation ended.
     pub exit: Micros,
     /// Where it went, by the caller's numbering; none when it was still there (censored).
     pub cause: Option<u32>,
+}
+
+impl Subject {
+    /// The age after which it is at risk. Who is seen leaving was at risk then: it is taken to have come under observation
+    /// just before.
+    pub(super) fn at_risk_after(&self) -> Micros {
+        if self.cause.is_some() && self.entry > 0 { self.entry.min(self.exit - 1) } else { self.entry }
+    }
 }
 
 /// One step of the survival curve: what holds from this age on.
@@ -28,10 +37,10 @@ pub struct Step {
     pub survival: f64,
     /// Greenwood's standard error of it.
     pub standard_error: f64,
-    /// The lower end of the 95% band on the log-log scale.
-    pub low: f64,
+    /// The lower end of the 95% band on the log-log scale; none where nobody is left, as the variance has no value there.
+    pub low: Option<f64>,
     /// The upper end.
-    pub high: f64,
+    pub high: Option<f64>,
     /// How many were under observation just before this age.
     pub at_risk: usize,
     /// How many left at this age.
@@ -59,10 +68,12 @@ pub(super) struct Ages {
 
 /// Walks the ages in order. At a tie, events come before censorings; a subject that came under observation late
 /// is at risk only after its entry age, one seen from its beginning also at age zero.
+///
+/// Ages are thus half-open intervals (entry, exit], as R's `Surv(start, stop, event)` has them.
 pub(super) fn ages(subjects: &[Subject]) -> Vec<Ages> {
     let mut exits: Vec<(Micros, Option<u32>)> = subjects.iter().map(|s| (s.exit, s.cause)).collect();
     exits.sort_unstable();
-    let mut entries: Vec<Micros> = subjects.iter().map(|s| s.entry).collect();
+    let mut entries: Vec<Micros> = subjects.iter().map(Subject::at_risk_after).collect();
     entries.sort_unstable();
     let mut ages = Vec::new();
     let (mut entered, mut gone) = (0, 0);
@@ -83,7 +94,7 @@ pub(super) fn ages(subjects: &[Subject]) -> Vec<Ages> {
 
 /// The Kaplan–Meier curve with Greenwood's variance and the log-log band (Kalbfleisch and Prentice).
 ///
-/// Subjects whose exit is not after a late entry contribute nothing and are to be left out by the caller.
+/// Where nobody is left the band has no limits, as in R's `survfit(…, conf.type = "log-log")`.
 #[must_use]
 pub fn kaplan_meier(subjects: &[Subject]) -> Curve {
     let mut survival = 1.0;
@@ -93,7 +104,7 @@ pub fn kaplan_meier(subjects: &[Subject]) -> Curve {
         let (left, at_risk) = (age.causes.len() as f64, age.at_risk as f64);
         survival *= 1.0 - left / at_risk;
         greenwood += left / (at_risk * (at_risk - left));
-        let (low, high) = band(survival, greenwood);
+        let (low, high) = band(survival, greenwood).unzip();
         steps.push(Step {
             at: age.at,
             survival,
@@ -111,12 +122,9 @@ pub fn kaplan_meier(subjects: &[Subject]) -> Curve {
     }
 }
 
-fn band(survival: f64, greenwood: f64) -> (f64, f64) {
-    if survival <= 0.0 {
-        return (0.0, 0.0);
-    }
-    let spread = Z * greenwood.sqrt() / survival.ln();
-    (survival.powf((-spread).exp()), survival.powf(spread.exp()))
+fn band(survival: f64, greenwood: f64) -> Option<(f64, f64)> {
+    let spread = (survival > 0.0).then(|| Z * greenwood.sqrt() / survival.ln())?;
+    Some((survival.powf((-spread).exp()), survival.powf(spread.exp())))
 }
 
 impl Curve {
@@ -133,10 +141,11 @@ impl Curve {
         self.first(|step| step.survival <= share + TOLERANCE)
     }
 
-    /// The 95% limits of the median, in seconds: where the band crosses one half.
+    /// The 95% limits of the median, in seconds: where the ends of the band cross one half; none where they never do.
     #[must_use]
     pub fn median_limits(&self) -> (Option<f64>, Option<f64>) {
-        (self.first(|step| step.low <= 0.5 + TOLERANCE), self.first(|step| step.high <= 0.5 + TOLERANCE))
+        let crosses = |end: Option<f64>| end.is_some_and(|end| end <= 0.5 + TOLERANCE);
+        (self.first(|step| crosses(step.low)), self.first(|step| crosses(step.high)))
     }
 
     /// The area under the curve from zero to `horizon`, in seconds: the mean of what lasts at most that long.
@@ -186,8 +195,11 @@ mod tests {
             assert_eq!(step.at, days(day));
             assert!((step.survival - survival).abs() < 5e-7, "{step:?}");
             assert!((step.standard_error - error).abs() < 5e-7, "{step:?}");
+            assert_eq!(step.low.zip(step.high).is_some(), band.is_some(), "{step:?}");
             if let Some((low, high)) = band {
-                assert!((step.low - low).abs() < 5e-7 && (step.high - high).abs() < 5e-7, "{step:?}");
+                let near =
+                    |ours: Option<f64>, theirs: f64| ours.is_some_and(|ours| (ours - theirs).abs() < 5e-7);
+                assert!(near(step.low, low) && near(step.high, high), "{step:?}");
             }
         }
         assert_eq!(curve.reaches(0.5), Some(8.0 * 86_400.0));
@@ -222,6 +234,16 @@ mod tests {
         let curve = kaplan_meier(&[left(2), left(4), late]);
         let at_risk: Vec<usize> = curve.steps.iter().map(|step| step.at_risk).collect();
         assert_eq!(at_risk, [2, 2, 1]);
+    }
+
+    #[test]
+    fn who_leaves_at_the_age_of_coming_under_observation_was_at_risk_then_and_who_stays_was_not() {
+        let leaves = Subject { entry: days(4), exit: days(4), cause: Some(0) };
+        let stays = Subject { entry: days(4), exit: days(4), cause: None };
+        let curve = kaplan_meier(&[left(4), open(6), leaves, stays]);
+        assert_eq!((curve.subjects, curve.events), (4, 2));
+        assert_eq!((curve.steps[0].at_risk, curve.steps[0].events), (3, 2));
+        assert_eq!(kaplan_meier(&[leaves]).steps[0].at_risk, 1);
     }
 
     #[test]

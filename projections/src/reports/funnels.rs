@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::figures::conversion::{Order, leads_on};
 use crate::figures::cycles::{Cycle, Outcome, cycles};
 use crate::figures::funnel::{Course, Fate, Milestone, Reach, progress};
-use crate::figures::{Histories, Micros};
+use crate::figures::{Histories, Micros, Visit};
 use crate::history::instant;
 
 /// What a funnel counts.
@@ -25,10 +25,10 @@ pub enum Counting {
     Stock,
     /// Cycles that were in the stage at any time in the window.
     Active,
-    /// Cycles that first came to the stage in the window.
+    /// Cycles that first came to the stage in the window, and how many of them have come further by now.
+    #[default]
     Entered,
     /// The same, and how many of them came further within a horizon of their coming.
-    #[default]
     Cohort,
     /// The same as `entered`, divided: those that came to the next stage in the window by those that came to this one. They
     /// need not be the same, so that it is no probability, and may exceed 1.
@@ -68,14 +68,15 @@ pub struct FunnelQuery {
 pub struct FunnelStep {
     /// The other stage; null for a deal, in whatever stage.
     pub to: Option<String>,
-    /// `cohort`: of those that came to the stage, those that came to the other within the horizon. `period`: all that came to
-    /// the other in the window.
+    /// `entered`: of those that came to the stage, those that have come to the other by the instant asked about. `cohort`:
+    /// those that came there within the horizon. `period`: all that came to the other in the window.
     pub count: usize,
     /// `count` divided by the stage's; null where nobody came to the stage.
     pub ratio: Option<f64>,
-    /// `cohort`: the same with Wilson's 95% interval; null for a ratio of a period, which is no share.
+    /// `entered` and `cohort`: the same with Wilson's 95% interval; null for a ratio of a period, which is no share.
     pub share: Option<ShareReport>,
-    /// `cohort`: those that were lost, or went into their next cycle, within the horizon before they came there.
+    /// `entered` and `cohort`: those that were lost, or went into their next cycle, before they came there: so far, or within
+    /// the horizon.
     pub lost: Option<usize>,
     /// `cohort`: the cumulative incidence of coming there by the horizon (Aalen and Johansen), which counts those that have
     /// not been seen for so long as what they are. Of a mature cohort it is the share, but for merged and erased customers.
@@ -113,6 +114,22 @@ pub struct ClosedCycles {
     pub win_rate: Option<ShareReport>,
 }
 
+/// All that a funnel is about, and what has become of it by the instant asked about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FunnelTotals {
+    /// `stock`: journeys that stand anywhere. `active`: cycles that were under way in the window. `entered`, `cohort` and
+    /// `period`: cycles that began in the window. `snapshot`: cycles that ended in it.
+    pub count: usize,
+    /// Those that were won.
+    pub won: usize,
+    /// Those that were lost, and not taken up again.
+    pub lost: usize,
+    /// Those that ended in a stage of type closed: neither won nor lost.
+    pub closed: usize,
+    /// Those that have not ended.
+    pub open: usize,
+}
+
 /// A funnel.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct FunnelReport {
@@ -132,8 +149,8 @@ pub struct FunnelReport {
     pub reach: Option<Reach>,
     /// From when on what happened counts; null for all.
     pub from: Option<DateTime<Utc>>,
-    /// Until when, inclusive. Of a stock, the instant asked about; of a cohort without an end that was asked for, a horizon
-    /// before it, unless `from` is later.
+    /// Until when, itself not counted, unless it is the instant asked about and no earlier end was given. Of a stock, the
+    /// instant asked about; of a cohort without an end that was asked for, a horizon before it, unless `from` is later.
     pub to: DateTime<Utc>,
     /// `cohort`: within which time they are to come further.
     pub horizon_seconds: Option<u64>,
@@ -141,6 +158,8 @@ pub struct FunnelReport {
     pub mature: Option<bool>,
     /// By stage, in the pipeline's order; none of a `snapshot`.
     pub stages: Vec<FunnelStage>,
+    /// All that is counted, each once, and what has become of it by the instant asked about.
+    pub totals: FunnelTotals,
     /// `snapshot`: the cycles that ended in the window.
     pub closed: Option<ClosedCycles>,
 }
@@ -176,10 +195,9 @@ pub(crate) async fn funnel(
     let (kinds, places) = (definition.kinds(&histories), definition.places(&histories));
     let horizon = i64::try_from(query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let ripe = at.micros().saturating_sub(horizon);
-    let mut span = Span::of(&query.window, at);
-    if *counting == Counting::Cohort && query.window.to.is_none() && span.from <= ripe {
-        span.to = ripe;
-    }
+    let span = Span::of(&query.window, at);
+    let ends_early = *counting == Counting::Cohort && query.window.to.is_none() && span.from <= ripe;
+    let span = if ends_early { span.ending(ripe) } else { span };
     let all = all_cycles(&histories, at.micros());
     let passes: Vec<Pass<'_>> = all.iter().flat_map(|(gone, cycles)| passes(*gone, cycles)).collect();
     let course = Course { order: Order { kinds: &kinds, places: &places }, reach: *reach };
@@ -193,14 +211,15 @@ pub(crate) async fn funnel(
         effective_at: at.effective_at,
         known_at: at.known_at,
         position,
-        versions: histories.versions(span.to),
+        versions: histories.versions(span.last),
         definition: counting,
         reach: counting.has_reach().then_some(*reach),
         from: query.window.from,
-        to: instant(span.to),
+        to: instant(span.end),
         horizon_seconds: cohort.then_some(query.horizon_seconds),
-        mature: cohort.then_some(span.to <= ripe),
+        mature: cohort.then_some(span.end <= ripe),
         stages: ground.stages(&shown),
+        totals: ground.totals(),
         closed: snapshot.then(|| ground.closed()),
     })
 }
@@ -305,11 +324,43 @@ impl Ground<'_> {
 
     /// Whether a cycle was in a stage at any time in the window.
     fn was_in(&self, pass: &Pass<'_>, stage: Option<u32>) -> bool {
-        let end = pass.next.map_or(self.watched(pass), |next| next.began);
-        pass.cycle.visits.iter().any(|visit| {
-            let left = visit.left.map_or(end, |(at, _)| at);
-            Some(visit.stage) == stage && visit.entered <= self.span.to && left >= self.span.from
-        })
+        pass.cycle.visits.iter().any(|visit| Some(visit.stage) == stage && self.lasts(pass, visit))
+    }
+
+    /// Whether a stay of a cycle lies in the window, or reaches into it.
+    fn lasts(&self, pass: &Pass<'_>, visit: &Visit) -> bool {
+        let end = pass.next.map(|next| next.began).or(pass.gone);
+        let left = visit.left.map(|(at, _)| at).or(end);
+        let reaches = visit.entered >= self.span.from || left.is_none_or(|left| left > self.span.from);
+        visit.entered <= self.span.last && reaches
+    }
+
+    /// Whether a cycle is among those that the funnel is about.
+    fn is_counted(&self, pass: &Pass<'_>) -> bool {
+        match self.counting {
+            Counting::Stock => pass.next.is_none() && pass.gone.is_none(),
+            Counting::Active => pass.cycle.visits.iter().any(|visit| self.lasts(pass, visit)),
+            Counting::Entered | Counting::Cohort | Counting::Period => self.span.holds(pass.cycle.began),
+            Counting::Snapshot => {
+                let outcome = pass.cycle.outcome(self.course.order.kinds);
+                outcome.is_some_and(|outcome| self.span.holds(outcome.at()))
+            }
+        }
+    }
+
+    /// The line of totals.
+    fn totals(&self) -> FunnelTotals {
+        let mut totals = FunnelTotals::default();
+        for pass in self.passes.iter().filter(|pass| self.is_counted(pass)) {
+            totals.count += 1;
+            match pass.cycle.outcome(self.course.order.kinds) {
+                Some(Outcome::Won(_)) => totals.won += 1,
+                Some(Outcome::Lost(_)) => totals.lost += 1,
+                Some(Outcome::Closed(_)) => totals.closed += 1,
+                None => totals.open += 1,
+            }
+        }
+        totals
     }
 
     /// Until when a cycle's customer is seen.
@@ -337,21 +388,22 @@ impl Ground<'_> {
         let ratio = |part: usize| (count > 0).then(|| part as f64 / count as f64);
         let to = to.map(str::to_owned);
         match self.counting {
-            Counting::Cohort => {
+            Counting::Cohort | Counting::Entered => {
+                let horizon = if self.counting == Counting::Cohort { self.horizon } else { Micros::MAX };
                 let fate = |(pass, entry, at): (&Pass<'_>, usize, Micros)| Fate {
                     arrived: arrival(pass, entry).map(|arrived| arrived - at),
                     over: self.course.over(pass.cycle, pass.next).map(|over| over - at),
                     watched: (self.watched(pass) - at).max(0),
                 };
                 let fates: Vec<Fate> = self.came(here).map(fate).collect();
-                let progress = progress(&fates, self.horizon);
+                let progress = progress(&fates, horizon);
                 Some(FunnelStep {
                     to,
                     count: progress.converted,
                     ratio: ratio(progress.converted),
                     share: ShareReport::of_counts(progress.converted, count),
                     lost: Some(progress.lost),
-                    estimate: progress.estimate,
+                    estimate: progress.estimate.filter(|_| self.counting == Counting::Cohort),
                 })
             }
             Counting::Period => Some(FunnelStep {
@@ -362,7 +414,7 @@ impl Ground<'_> {
                 lost: None,
                 estimate: None,
             }),
-            Counting::Stock | Counting::Active | Counting::Entered | Counting::Snapshot => None,
+            Counting::Stock | Counting::Active | Counting::Snapshot => None,
         }
     }
 
@@ -374,6 +426,8 @@ impl Ground<'_> {
             match outcome {
                 Outcome::Won(_) => closed.won += 1,
                 Outcome::Lost(_) => closed.lost += 1,
+                // Nobody said which it was.
+                Outcome::Closed(_) => {}
             }
         }
         closed.win_rate = ShareReport::of_counts(closed.won, closed.won + closed.lost);

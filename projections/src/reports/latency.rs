@@ -7,12 +7,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Pipeline;
+use waymark_domain::pipeline::StageType;
 use waymark_eventstore::Position;
 
+use super::quality::Definition;
 use super::{ShareReport, Span, journeys, known, names};
 use crate::ask::{At, Filter, View};
 use crate::dwell::{self, Window, in_order};
 use crate::error::{ProjectionError, Result};
+use crate::figures::cycles::cycles;
 use crate::figures::history::{By, Kind};
 use crate::figures::lateness::{self, Lateness, delay};
 use crate::figures::{End, Histories, Micros, Record, seconds};
@@ -103,6 +106,10 @@ pub struct StageThenNow {
     pub known_then: usize,
     /// How many stood there, as is known now.
     pub known_now: usize,
+    /// Of those known then, how many were in a cycle that was still open: not ended by a deal or a loss, nor after one.
+    pub open_then: usize,
+    /// The same of those known now.
+    pub open_now: usize,
 }
 
 /// What delays do to a forecast: it is made of where customers are thought to stand.
@@ -118,8 +125,8 @@ pub struct ForecastEffect {
     pub misplaced: usize,
     /// Those journeys of all that either knowledge has.
     pub misplaced_share: Option<ShareReport>,
-    /// The deals to be expected of those who stood there, as was known then: the sum over stages of count times configured
-    /// probability, for stages that have one.
+    /// The deals to be expected of those who stood there in an open cycle, as was known then: the sum over stages of
+    /// `open_then` times configured probability, for stages that have one. Who has been won already is expected no more.
     pub expected_wins_then: f64,
     /// The same of what is known now.
     pub expected_wins_now: f64,
@@ -163,7 +170,7 @@ pub struct LatencyReport {
     pub versions: Vec<u32>,
     /// From when changes count; null for all.
     pub from: Option<DateTime<Utc>>,
-    /// Until when, inclusive.
+    /// Until when, itself not counted, unless it is the instant asked about and no earlier end was given.
     pub to: DateTime<Utc>,
     /// How late a change may be recorded; exactly that is in time.
     pub sla_seconds: u64,
@@ -220,9 +227,10 @@ impl DelayReport {
 /// The delays of a pipeline's changes.
 pub(crate) async fn latency(
     view: &mut View,
-    pipeline: &Pipeline,
+    definition: &Definition,
     query: &LatencyQuery,
 ) -> Result<LatencyReport> {
+    let pipeline = &*definition.pipeline;
     let known = known(view, &query.at).await?;
     let position = view.position;
     let span = Span::of(&query.window, &query.at);
@@ -230,7 +238,7 @@ pub(crate) async fn latency(
     let histories = journeys(view, &pipeline.key, &query.at, known, &query.filter).await?;
     let customers: HashSet<Uuid> = (0..histories.len()).map(|journey| histories.customer(journey)).collect();
     let (mut changes, mut left_out) = counted(&histories, &span);
-    let migrated = deeds::migrations(view, &pipeline.key, known, (span.from, span.to)).await?;
+    let migrated = deeds::migrations(view, &pipeline.key, known, (span.from, span.last)).await?;
     left_out.migrations = migrated.iter().filter(|(id, _)| customers.contains(id)).map(|(_, n)| n).sum();
     let corrections = deeds::corrections(view, &pipeline.key, known).await?;
     let corrections = corrections
@@ -238,7 +246,7 @@ pub(crate) async fn latency(
         .filter(|correction| span.holds(correction.about) && customers.contains(&correction.customer));
     let corrections =
         corrections.map(|Correction { about, recorded, .. }| delay(*about, *recorded)).collect();
-    let forecast = forecast(view, pipeline, query, (&histories, known), span.to).await?;
+    let forecast = forecast(view, definition, query, (&histories, known), span.end).await?;
     let by_rep = by_rep(&histories, &changes, permitted);
     let by_stage = by_stage(&histories, pipeline, &changes, permitted);
     let delays = changes.iter().map(|change| change.delay).collect();
@@ -249,9 +257,9 @@ pub(crate) async fn latency(
         effective_at: query.at.effective_at,
         known_at: query.at.known_at,
         position,
-        versions: histories.versions(span.to),
+        versions: histories.versions(span.last),
         from: query.window.from,
-        to: instant(span.to),
+        to: instant(span.end),
         sla_seconds: query.sla_seconds,
         changes: DelayReport::of(delays, permitted),
         corrections: DelayReport::of(corrections, permitted),
@@ -267,7 +275,7 @@ pub(crate) async fn latency(
 /// The changes that people recorded, and how much of the window is nobody's delay. Late entries are corrections.
 fn counted(histories: &Histories, span: &Span) -> (Vec<Change>, LeftOut) {
     let (mut changes, mut left_out) = (Vec::new(), LeftOut::default());
-    for (journey, records) in histories.journeys(span.to) {
+    for (journey, records) in histories.journeys(span.last) {
         for record in records.iter().filter(|record| span.holds(record.at)) {
             match record.how.by {
                 By::Import => left_out.imports += 1,
@@ -313,46 +321,65 @@ fn by_stage(
     in_order(histories, pipeline).into_iter().map(line).collect()
 }
 
-/// Where each journey stood at an instant, by its customer: the stage's name.
-fn standing(histories: &Histories, until: Micros) -> HashMap<Uuid, &str> {
+/// Where a journey stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Standing<'a> {
+    stage: &'a str,
+    /// Whether its cycle had not ended, and it was not served after a deal.
+    open: bool,
+}
+
+/// Where each journey stood at an instant, by its customer.
+fn standing<'a>(
+    definition: &Definition,
+    histories: &'a Histories,
+    until: Micros,
+) -> HashMap<Uuid, Standing<'a>> {
+    let kinds = definition.kinds(histories);
     let merged = |journey| histories.ended(journey, until).is_some_and(|(_, end)| end == End::Merged);
     let journeys = histories.journeys(until).filter(|(journey, _)| !merged(*journey));
-    let stage = |(journey, records): (usize, &[Record])| {
-        let stage = histories.stages.text(records.last()?.stage);
-        Some((histories.customer(journey), stage))
+    let stood = |(journey, records): (usize, &[Record])| {
+        let stage = records.last()?.stage;
+        let served = kinds.get(stage as usize).copied().flatten() == Some(StageType::AfterSale);
+        let open = !served && cycles(records).last().is_some_and(|cycle| cycle.outcome(&kinds).is_none());
+        Some((histories.customer(journey), (stage, open)))
     };
-    // The two borrow the same histories; what is kept are their names alone.
-    journeys.filter_map(stage).collect()
+    let named =
+        |(customer, (stage, open))| (customer, Standing { stage: histories.stages.text(stage), open });
+    journeys.filter_map(stood).map(named).collect()
 }
 
 /// How what was known at the end of the window differs from what is known of it now.
 async fn forecast(
     view: &mut View,
-    pipeline: &Pipeline,
+    definition: &Definition,
     query: &LatencyQuery,
     now: (&Histories, Position),
     at: Micros,
 ) -> Result<ForecastEffect> {
+    let pipeline = &*definition.pipeline;
     let known_then = query.known_then.min(now.1);
     let mut histories = dwell::known_then(view, &pipeline.key, now, (at, known_then)).await?;
     if !query.filter.is_everybody() {
         let customers: HashSet<Uuid> = (0..now.0.len()).map(|journey| now.0.customer(journey)).collect();
         histories = histories.keep(|customer, _| customers.contains(&customer));
     }
-    let (then, now) = (standing(&histories, at), standing(now.0, at));
+    let (then, now) = (standing(definition, &histories, at), standing(definition, now.0, at));
     let either: HashSet<&Uuid> = then.keys().chain(now.keys()).collect();
-    let misplaced = either.iter().filter(|id| then.get(**id) != now.get(**id)).count();
+    let stage =
+        |known: &HashMap<Uuid, Standing<'_>>, id: &Uuid| known.get(id).map(|stood| stood.stage.to_owned());
+    let misplaced = either.iter().filter(|id| stage(&then, id) != stage(&now, id)).count();
     let stages = then_and_now(pipeline, &then, &now);
-    let expected = |count: fn(&StageThenNow) -> usize| {
-        stages.iter().filter_map(|stage| Some(stage.probability? * count(stage) as f64)).sum()
+    let expected = |open: fn(&StageThenNow) -> usize| {
+        stages.iter().filter_map(|stage| Some(stage.probability? * open(stage) as f64)).sum()
     };
     Ok(ForecastEffect {
         instant: instant(at),
         known_then_position: known_then,
         misplaced,
         misplaced_share: ShareReport::of_counts(misplaced, either.len()),
-        expected_wins_then: expected(|stage| stage.known_then),
-        expected_wins_now: expected(|stage| stage.known_now),
+        expected_wins_then: expected(|stage| stage.open_then),
+        expected_wins_now: expected(|stage| stage.open_now),
         stages,
     })
 }
@@ -360,22 +387,26 @@ async fn forecast(
 /// The counts by stage: the pipeline's, then what else anybody stood in, by code points.
 fn then_and_now(
     pipeline: &Pipeline,
-    then: &HashMap<Uuid, &str>,
-    now: &HashMap<Uuid, &str>,
+    then: &HashMap<Uuid, Standing<'_>>,
+    now: &HashMap<Uuid, Standing<'_>>,
 ) -> Vec<StageThenNow> {
-    let mut counts: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+    /// All, and those in an open cycle; as known then, and as known now.
+    type Counts = [[usize; 2]; 2];
+    let mut counts: BTreeMap<&str, Counts> = BTreeMap::new();
     for (standing, which) in [(then, 0), (now, 1)] {
-        for stage in standing.values() {
-            counts.entry(stage).or_default()[which] += 1;
+        for stood in standing.values() {
+            let counts = &mut counts.entry(stood.stage).or_default()[which];
+            counts[0] += 1;
+            counts[1] += usize::from(stood.open);
         }
     }
     let mut stages: Vec<&str> = pipeline.stages.iter().map(|stage| stage.id.as_str()).collect();
     stages.extend(counts.keys().filter(|stage| pipeline.stage(stage).is_none()));
     let line = |stage: &str| {
-        let [known_then, known_now] = counts.get(stage).copied().unwrap_or_default();
+        let [[known_then, open_then], [known_now, open_now]] = counts.get(stage).copied().unwrap_or_default();
         let probability = pipeline.stage(stage).and_then(|stage| stage.probability);
         let probability = probability.and_then(|probability| probability.to_string().parse().ok());
-        StageThenNow { stage: stage.to_owned(), probability, known_then, known_now }
+        StageThenNow { stage: stage.to_owned(), probability, known_then, known_now, open_then, open_now }
     };
     stages.into_iter().map(line).collect()
 }

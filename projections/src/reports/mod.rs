@@ -51,6 +51,17 @@ impl ShareReport {
     }
 }
 
+/// Writes a count as one: `2`, not `2.0`. A part of a deal keeps its fraction.
+fn whole_where_it_is<S: serde::Serializer>(
+    count: &f64,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    if count.fract() == 0.0 && *count >= 0.0 && *count < 9e15 {
+        return serializer.serialize_u64(*count as u64);
+    }
+    serializer.serialize_f64(*count)
+}
+
 /// The last position that counts in every read model that reports look at. Afterwards the view is at that moment.
 async fn known(view: &mut View, at: &At) -> Result<Position> {
     for model in [timeline::NAME, board::NAME, dwell::NAME] {
@@ -83,19 +94,28 @@ async fn names(view: &mut View, ids: &[Uuid]) -> Result<HashMap<Uuid, String>> {
     Ok(work::names(view, ids).await?.into_iter().collect())
 }
 
-/// A window in microseconds, both ends inclusive; its end is no later than the instant asked about.
+/// A window in microseconds; its end is no later than the instant asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
     from: Micros,
-    to: Micros,
+    /// The last instant at which something that happened counts: just before the end, or the instant asked about itself.
+    last: Micros,
+    /// The end: where what is still under way is cut off.
+    end: Micros,
 }
 
 impl Span {
     fn of(window: &Window, at: &At) -> Self {
-        Self { from: window.begin().unwrap_or(Micros::MIN), to: window.end(at) }
+        let from = window.begin().unwrap_or(Micros::MIN);
+        Self { from, last: window.last(at), end: window.end(at) }
+    }
+
+    /// The same window with an earlier end.
+    fn ending(self, end: Micros) -> Self {
+        Self { last: end.saturating_sub(1), end, ..self }
     }
 
     fn holds(&self, instant: Micros) -> bool {
-        self.from <= instant && instant <= self.to
+        self.from <= instant && instant <= self.last
     }
 }

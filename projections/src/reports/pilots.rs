@@ -29,6 +29,8 @@ use crate::figures::survival::{Subject, kaplan_meier};
 const WON: u32 = 0;
 /// The cause of one that was lost.
 const LOST: u32 = 1;
+/// The cause of one that ended in a stage of type closed.
+const CLOSED: u32 = 2;
 
 /// What is asked about a pilot.
 #[derive(Debug, Clone)]
@@ -180,7 +182,7 @@ pub(crate) async fn pilot(
 
 /// The cycles that were under way in the period, each from the age it had when it came under observation.
 fn gather(sides: &mut [Gathered; 2], ground: &Ground<'_>, team: &BTreeSet<String>) {
-    let (from, to) = (ground.span.from, ground.span.to);
+    let (from, to) = (ground.span.from, ground.span.last);
     for (journey, records) in ground.histories.journeys(to) {
         let Some(past) = ground.pasts.get(&ground.histories.customer(journey)) else { continue };
         let owners = owners(past);
@@ -196,12 +198,10 @@ fn gather(sides: &mut [Gathered; 2], ground: &Ground<'_>, team: &BTreeSet<String
             let cause = outcome.map(|outcome| match outcome {
                 Outcome::Won(_) => WON,
                 Outcome::Lost(_) => LOST,
+                Outcome::Closed(_) => CLOSED,
             });
             let subject = Subject { entry: seen - cycle.began, exit: end - cycle.began, cause };
-            // An age at which a cycle both came under observation and ended says nothing of how long it took.
-            if subject.exit > subject.entry || subject.entry == 0 {
-                sides[usize::from(!team.contains(rep))].subjects.push(subject);
-            }
+            sides[usize::from(!team.contains(rep))].subjects.push(subject);
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -79,9 +79,11 @@ pub struct SlowestStage {
 pub struct RepFigures {
     /// Journeys that began in the window, of customers that were the rep's then.
     pub new_customers: usize,
-    /// Deals won in the window that are credited to the rep: a fraction where credit is shared by time.
+    /// Deals won in the window that are credited to the rep: a whole number, but for credit that is shared by time.
+    #[serde(serialize_with = "super::whole_where_it_is")]
     pub won: f64,
     /// Cycles lost in the window, credited alike.
+    #[serde(serialize_with = "super::whole_where_it_is")]
     pub lost: f64,
     /// What the deals were worth when they were won, by currency, credited alike: what a deal won in part has brought where
     /// that is known, else the amount.
@@ -142,11 +144,11 @@ pub struct RepsReport {
     pub position: Position,
     /// From when on what happened counts; null for all.
     pub from: Option<DateTime<Utc>>,
-    /// Until when, inclusive.
+    /// Until when, itself not counted, unless it is the instant asked about and no earlier end was given.
     pub to: DateTime<Utc>,
     /// The window before, where it was asked for: its beginning.
     pub previous_from: Option<DateTime<Utc>>,
-    /// Its end, inclusive.
+    /// Its end, itself not counted: where the window begins.
     pub previous_to: Option<DateTime<Utc>>,
     /// To whom deals are credited.
     pub attribution: Attribution,
@@ -225,13 +227,12 @@ pub(crate) async fn reps(
     })
 }
 
-/// The window of the same length that ends just before the window begins, and the instant at its end.
+/// The window of the same length that ends where the window begins, and the instant at its end.
 fn window_before(query: &RepsQuery) -> Option<(At, Window)> {
     let from = query.window.from?;
     let end = crate::history::instant(query.window.end(&query.at));
-    let to = from.checked_sub_signed(TimeDelta::microseconds(1))?;
-    let begin = to.checked_sub_signed(end - from)?;
-    Some((At { effective_at: to, ..query.at }, Window { from: Some(begin), to: Some(to) }))
+    let begin = from.checked_sub_signed(end - from)?;
+    Some((At { effective_at: from, ..query.at }, Window { from: Some(begin), to: Some(from) }))
 }
 
 /// The figures of every rep in a window.
@@ -245,7 +246,7 @@ async fn figures(
 ) -> Result<BTreeMap<String, RepFigures>> {
     let span = Span::of(&window, &at);
     // What stands at the end of the window is seen from there.
-    let at = At { effective_at: crate::history::instant(span.to), ..at };
+    let at = At { effective_at: crate::history::instant(span.end), ..at };
     let asked = QualityQuery {
         at,
         window,
@@ -259,7 +260,7 @@ async fn figures(
     let mut revived: HashMap<(Uuid, String), bool> = HashMap::new();
     for (number, definition) in definitions.iter().enumerate() {
         let ground = Ground::read(view, definition, &asked, known, Arc::clone(pasts)).await?;
-        for (journey, records) in ground.histories.journeys(span.to) {
+        for (journey, records) in ground.histories.journeys(span.last) {
             let customer = ground.histories.customer(journey);
             let (Some(first), Some(past)) = (records.first(), pasts.get(&customer)) else { continue };
             let began = customers.entry(customer).or_insert(first.at);
@@ -304,6 +305,7 @@ fn tally_journey(
             let tally = tallies.entry(part.owner.to_owned()).or_default();
             match outcome {
                 Outcome::Lost(_) => tally.figures.lost += part.share(),
+                Outcome::Closed(_) => {}
                 Outcome::Won(at) => {
                     tally.figures.won += part.share();
                     tally.earn(past::at(past, at).or(past.first()), &part);
@@ -336,8 +338,8 @@ fn tally_stays(
             continue;
         }
         let stage = ground.histories.stages.text(visit.stage);
-        let left = visit.left.map(|(at, _)| at).filter(|at| *at <= ground.span.to);
-        let until = left.unwrap_or(ground.span.to);
+        let left = visit.left.map(|(at, _)| at).filter(|at| *at <= ground.span.last);
+        let until = left.unwrap_or(ground.span.end);
         for (since, end, owner) in &intervals {
             let seen = visit.entered.max(*since).max(ground.span.from);
             let gone = until.min(*end);
@@ -404,7 +406,7 @@ fn tally_owned(
     ids.sort_unstable();
     for id in ids {
         let Some(past) = pasts.get(id) else { continue };
-        for (rep, time) in held(&owners(past), customers[id].max(span.from), span.to) {
+        for (rep, time) in held(&owners(past), customers[id].max(span.from), span.end) {
             tallies.entry(rep.to_owned()).or_default().owned_seconds += seconds(time);
         }
     }
@@ -417,7 +419,7 @@ async fn tally_deeds(
     span: Span,
     customers: &HashSet<Uuid>,
 ) -> Result<()> {
-    let deeds = deeds::rep_deeds(view, known, (span.from, span.to)).await?;
+    let deeds = deeds::rep_deeds(view, known, (span.from, span.last)).await?;
     for one in deeds.into_iter().filter(|one| customers.contains(&one.customer)) {
         let tally = tallies.entry(one.rep).or_default();
         let count = usize::try_from(one.count).unwrap_or(usize::MAX);

@@ -87,7 +87,7 @@ pub(crate) async fn rewritten(
     Ok(view.session.row(REWRITTEN, &values).await?.is_some())
 }
 
-/// How many stays of each customer got another label in a window, ends included.
+/// How many stays of each customer got another label between two instants, both included.
 pub(crate) async fn migrations(
     view: &mut View,
     pipeline: &str,
@@ -177,7 +177,7 @@ pub(crate) struct RepDeeds {
     pub(crate) chars: u64,
 }
 
-/// What reps did in a window, ends included. What was done by others than reps is not here.
+/// What reps did between two instants, both included. What was done by others than reps is not here.
 pub(crate) async fn rep_deeds(
     view: &mut View,
     known: Position,

@@ -17,11 +17,11 @@ const TOP: f64 = 6.0;
 struct Step {
     x: f64,
     survival: f64,
-    low: f64,
-    high: f64,
+    /// The ends of the band; none where nobody is left.
+    band: Option<(f64, f64)>,
 }
 
-/// The curve of `[age, survival, low, high, at_risk]` by age, up to `until` seconds.
+/// The curve of `[age, survival, low, high, at_risk]` by age, up to `until` seconds. The band ends where its limits do.
 pub(in super::super) fn survival(words: Words, title: &str, curve: &Value, until: f64) -> Markup {
     let until = until.max(1.0);
     let x = |seconds: f64| LEFT + (WIDTH - LEFT - 8.0) * seconds / until;
@@ -52,7 +52,8 @@ fn thinned(curve: &Value, until: f64, x: impl Fn(f64) -> f64) -> Vec<Step> {
         if figure(0) > until {
             break;
         }
-        let step = Step { x: x(figure(0)), survival: figure(1), low: figure(2), high: figure(3) };
+        let band = point[2].as_f64().zip(point[3].as_f64());
+        let step = Step { x: x(figure(0)), survival: figure(1), band };
         match steps.last_mut() {
             Some(last) if last.x.floor() == step.x.floor() => *last = step,
             _ => steps.push(step),
@@ -73,10 +74,17 @@ fn line(steps: &[Step], from: f64, to: f64, y: impl Fn(f64) -> f64, of: impl Fn(
 
 /// The room between both limits: along the upper one, and back along the lower.
 fn band(steps: &[Step], from: f64, to: f64, y: impl Fn(f64) -> f64 + Copy) -> String {
-    let mut path = line(steps, from, to, y, |step| step.high);
-    let lows: Vec<f64> = std::iter::once(1.0).chain(steps.iter().map(|step| step.low)).collect();
+    let open = steps.iter().take_while(|step| step.band.is_some()).count();
+    let to = steps.get(open).map_or(to, |closed| closed.x);
+    let steps = &steps[..open];
+    let (low, high) = (
+        |step: &Step| step.band.map_or(0.0, |band| band.0),
+        |step: &Step| step.band.map_or(1.0, |band| band.1),
+    );
+    let mut path = line(steps, from, to, y, high);
+    let lows: Vec<f64> = std::iter::once(1.0).chain(steps.iter().map(low)).collect();
     for (step, before) in steps.iter().zip(&lows).rev() {
-        path.push_str(&format!("V{}H{}", at(y(step.low)), at(step.x)));
+        path.push_str(&format!("V{}H{}", at(y(low(step))), at(step.x)));
         path.push_str(&format!("V{}", at(y(*before))));
     }
     path.push('Z');
@@ -95,9 +103,11 @@ mod tests {
 
     #[test]
     fn the_curve_steps_down_at_each_age_and_not_before() {
-        let curve = json!([[100.0, 0.5, 0.2, 0.8, 2], [200.0, 0.0, 0.0, 0.0, 1]]);
+        let curve = json!([[100.0, 0.5, 0.2, 0.8, 2], [200.0, 0.0, null, null, 1]]);
         let drawn = survival(WORDS, "t", &curve, 200.0).into_string();
         assert!(drawn.contains("d=\"M34 6H163V67H292V128H292\""), "{drawn}");
+        // The band ends where nobody is left, and so do its limits: not at a share of nothing.
+        assert!(drawn.contains("d=\"M34 6H163V30.4H292V103.6H163V6Z\""), "{drawn}");
     }
 
     #[test]

@@ -123,6 +123,17 @@ impl Sheet {
         Ok(Self { customer, moves, timeline, stays, pipeline, once: frame.once() })
     }
 
+    /// Why the present cycle ended: the reason of the move by which the customer came to where it stands. Releases,
+    /// handovers and corrections have reasons of their own, which say nothing of the deal.
+    fn ended_because(&self) -> Option<&str> {
+        let journey = primary(&self.customer);
+        let stands = |stay: &&Value| stay["journey"] == journey["pipeline"] && stay["open"] == true;
+        let stay = items(&self.stays).iter().rev().find(stands)?;
+        let entered =
+            |item: &&Value| item["id"] == stay["entered_event"] && item["stage_to"] == stay["stage"];
+        items(&self.timeline).iter().find(entered)?["data"]["reason"].as_str()
+    }
+
     fn stage(&self, id: &str) -> &Value {
         let mut stages = self.pipeline["stages"].as_array().into_iter().flatten();
         stages.find(|stage| stage["id"] == id).unwrap_or(&Value::Null)
@@ -220,9 +231,8 @@ fn reactivate(words: Words, sheet: &Sheet, refused: Option<&Refused>) -> Markup 
         "required": ["to", "reason"],
         "properties": {"to": {"oneOf": choices}, "reason": {"type": "string", "maxLength": 4000}}
     });
-    let lost = items(&sheet.timeline).iter().rev().find_map(|item| item["data"]["reason"].as_str());
     html! {
-        @if let Some(reason) = lost {
+        @if let Some(reason) = sheet.ended_because() {
             p.hint { (words.say("上次的原因：", "The reason last time: ")) strong { (self::reason(words, sheet, reason)) } }
         }
         (form(words, sheet, refused, "reactivations", "", words.say("重新激活", "Reactivate"), &schema))

@@ -177,7 +177,7 @@ fn dwelling(words: Words, sheet: &Sheet) -> Markup {
 
 /// Whether nobody is meant to leave: a stage of that kind has an age, and no dwell to be compared.
 fn is_final(stage: &Value) -> bool {
-    matches!(text(&stage["type"]), "won" | "lost")
+    matches!(text(&stage["type"]), "won" | "lost" | "closed")
 }
 
 fn curves(words: Words, sheet: &Sheet) -> Markup {

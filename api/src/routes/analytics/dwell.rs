@@ -119,9 +119,10 @@ pub(super) async fn dwell(
     // Who counts is told by the customers' own read model.
     moment.wait(&site, &caller, "board").await?;
     let at = moment.at(&site, &caller, "dwell").await?;
-    let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
+    let (window, filter) = (between.window()?, who.filter(&site, &caller, &at).await?);
     let calendar = calendar(&site, &caller, clock, named.as_deref(), &at).await?;
-    let query = DwellQuery { at, window, filter, unit, clock, calendar, horizon_seconds, curve };
+    let zones = site.app.zones.clone();
+    let query = DwellQuery { at, window, filter, unit, clock, calendar, zones, horizon_seconds, curve };
     let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
     let report = site.app.projections.dwell(caller.tenant, &pipeline, &versions, &query).await?;
     Ok(Reading { position: report.position, body: report })

@@ -32,7 +32,7 @@ pub(super) async fn flows(
     // Who counts is told by the customers' own read model.
     moment.wait(&site, &caller, "board").await?;
     let at = moment.at(&site, &caller, "dwell").await?;
-    let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
+    let (window, filter) = (between.window()?, who.filter(&site, &caller, &at).await?);
     let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
     let projections = &site.app.projections;
     let report = projections.flows(caller.tenant, &pipeline, &versions, &at, &window, &filter).await?;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{days, definition, in_order, of_all};
+use super::{days, definition, of_all};
 use crate::auth::Authority;
 use crate::domain::Label;
 use crate::http::answer::Reading;
@@ -22,10 +22,10 @@ const HORIZON_DAYS: u32 = 30;
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Measure {
-    /// The definition of conversion: `stock`, `active`, `entered`, `cohort` (unless given), `period` or `snapshot`.
-    #[serde(default)]
+    /// The definition of conversion: `stock`, `active`, `entered`, `cohort`, `period` or `snapshot`. Unless given, `entered`,
+    /// or `cohort` where `horizon_days` is given.
     #[param(inline)]
-    definition: Counting,
+    definition: Option<Counting>,
     /// When a cycle counts as having come to a stage: `strict`, `any` or `at_or_beyond` (unless given). For `entered`,
     /// `cohort` and `period`.
     #[param(inline)]
@@ -36,9 +36,15 @@ pub(super) struct Measure {
 }
 
 impl Measure {
+    /// What is counted.
+    fn counting(self) -> Counting {
+        let unsaid = if self.horizon_days.is_some() { Counting::Cohort } else { Counting::default() };
+        self.definition.unwrap_or(unsaid)
+    }
+
     /// What a definition does not go by is refused, so that nobody takes it for heeded.
     fn check(self, window: Window) -> Result<(), Problem> {
-        let Self { definition, reach, horizon_days } = self;
+        let (definition, Self { reach, horizon_days, .. }) = (self.counting(), self);
         if reach.is_some() && !definition.has_reach() {
             let message = Label::new(
                 "只有 definition=entered、cohort 和 period 使用它。",
@@ -68,10 +74,10 @@ impl Measure {
 ///
 /// How many come to each stage, how many of them come to the next, and how many to a deal. What counts is told by
 /// `definition`, and the reply names it: who stands there now (`stock`), cycles that were there in the window (`active`),
-/// that first came there in it (`entered`), that came further within a horizon (`cohort`), entries divided by entries
-/// (`period`), and won divided by won and lost (`snapshot`). The unit is the cycle, so that a customer who was lost and comes
-/// back counts twice; a move back undoes nothing. Without `to`, a cohort is of those who have had the time. Shares come with
-/// Wilson's 95% interval.
+/// that first came there in it and have come further by now (`entered`), that came further within a horizon (`cohort`),
+/// entries divided by entries (`period`), and won divided by won and lost (`snapshot`). The unit is the cycle, so that a
+/// customer who was lost and comes back counts twice; a move back undoes nothing. Without `to`, a cohort is of those who have
+/// had the time. `totals` counts everything once. Shares come with Wilson's 95% interval.
 #[utoipa::path(
     get, path = "/v1/funnels/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), Measure, Between, Who, Moment),
@@ -89,12 +95,11 @@ pub(super) async fn funnel(
 ) -> Result<Reading<FunnelReport>, Problem> {
     let pipeline = definition(&site, &caller, &key).await?;
     let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
-    let window = in_order(between)?;
+    let window = between.window()?;
     measure.check(window)?;
     let at = of_all(&moment, &site, &caller).await?;
     let filter = who.filter(&site, &caller, &at).await?;
-    let Measure { definition: counting, reach, .. } = measure;
-    let reach = reach.unwrap_or_default();
+    let (counting, reach) = (measure.counting(), measure.reach.unwrap_or_default());
     let query = FunnelQuery { at, window, filter, counting, reach, horizon_seconds };
     let report = site.app.projections.funnel(caller.tenant, &pipeline, &query).await?;
     Ok(Reading { position: report.position, body: report })

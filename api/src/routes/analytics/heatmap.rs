@@ -1,5 +1,7 @@
 //! When customers are worked: by weekday and hour.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -7,6 +9,7 @@ use utoipa::IntoParams;
 
 use crate::app::Caller;
 use crate::auth::Authority;
+use crate::domain::Pipeline;
 use crate::http::answer::Reading;
 use crate::http::{Moment, Query, zone};
 use crate::problem::Problem;
@@ -21,7 +24,7 @@ use crate::routes::filter::{Between, Who};
 pub(super) struct Which {
     /// The pipeline; needed where the tenant has several.
     pipeline: Option<String>,
-    /// The IANA zone whose weekdays and hours are counted: UTC unless given.
+    /// The IANA zone whose weekdays and hours are counted: that of the pipeline's default pool unless given.
     #[param(example = "Asia/Shanghai")]
     zone: Option<String>,
 }
@@ -42,26 +45,27 @@ pub(super) async fn heatmap(
     Authority(caller): Authority,
     Query(which, between, who, moment): Query<Which, Between, Who, Moment>,
 ) -> Result<Reading<HeatmapReport>, Problem> {
-    let zone = which.zone.as_deref().map_or(Ok(Tz::UTC), |name| zone("zone", name))?;
+    let named = which.zone.as_deref().map(|name| zone("zone", name)).transpose()?;
     let pipeline = pipeline(&site, &caller, which.pipeline).await?;
+    let zone = named.unwrap_or_else(|| pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone));
     // Who counts is told by the customers' own read model.
     moment.wait(&site, &caller, "board").await?;
     let at = moment.at(&site, &caller, "dwell").await?;
-    let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
-    let query = HeatmapQuery { at, window, filter, zone };
-    let report = site.app.projections.heatmap(caller.tenant, &pipeline, &query).await?;
+    let (window, filter) = (between.window()?, who.filter(&site, &caller, &at).await?);
+    let query = HeatmapQuery { at, window, filter, zone, zones: site.app.zones.clone() };
+    let report = site.app.projections.heatmap(caller.tenant, &pipeline.key, &query).await?;
     Ok(Reading { position: report.position, body: report })
 }
 
 /// The pipeline that was named, or the only one there is.
-async fn pipeline(site: &Site, caller: &Caller, named: Option<String>) -> Result<String, Problem> {
+async fn pipeline(site: &Site, caller: &Caller, named: Option<String>) -> Result<Arc<Pipeline>, Problem> {
     if let Some(key) = named {
-        return Ok(site.app.pipelines.find(caller.tenant, &key, None).await?.key.clone());
+        return Ok(site.app.pipelines.find(caller.tenant, &key, None).await?);
     }
     let latest = site.app.pipelines.latest(caller.tenant).await?;
-    let mut keys = latest.keys();
-    match (keys.next(), keys.next()) {
-        (Some(only), None) => Ok(only.clone()),
+    let mut all = latest.values();
+    match (all.next(), all.next()) {
+        (Some(only), None) => Ok(Arc::clone(only)),
         _ => Err(Problem::missing_parameter("pipeline")),
     }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{in_order, of_all};
+use super::{definition, of_all};
 use crate::auth::Authority;
 use crate::auth::sight::reads_people;
 use crate::domain::Label;
@@ -57,14 +57,14 @@ pub(super) async fn latency(
     Key(key): Key,
     Query(measure, between, who, moment): Query<Measure, Between, Who, Moment>,
 ) -> Result<Reading<LatencyReport>, Problem> {
-    let pipeline = site.app.pipelines.find(caller.tenant, &key, None).await?;
+    let pipeline = definition(&site, &caller, &key).await?;
     let sla_seconds = measure.sla_seconds.unwrap_or(DAY);
     if sla_seconds > LONGEST {
         let message = Label::new(format!("最多 {LONGEST} 秒。"), format!("It is at most {LONGEST} seconds."));
         return Err(Problem::invalid_value("sla_seconds", message));
     }
     let limit = page::limit(measure.limit)? as usize;
-    let window: Window = in_order(between)?;
+    let window: Window = between.window()?;
     let at = of_all(&moment, &site, &caller).await?;
     let filter = who.filter(&site, &caller, &at).await?;
     let end: DateTime<Utc> = window.to.map_or(at.effective_at, |to| to.min(at.effective_at));

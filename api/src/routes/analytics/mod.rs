@@ -14,12 +14,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Site;
-use super::filter::Between;
 use crate::app::Caller;
 use crate::domain::Label;
 use crate::http::Moment;
 use crate::problem::Problem;
-use crate::projections::{At, Definition, Window};
+use crate::projections::{At, Definition};
 
 /// The most days that a parameter may say.
 const MOST_DAYS: u32 = 3650;
@@ -63,14 +62,4 @@ fn days(parameter: &str, given: Option<u32>, usual: u32) -> Result<u64, Problem>
         return Err(Problem::invalid_value(parameter, message));
     }
     Ok(u64::from(days) * 24 * 60 * 60)
-}
-
-/// A window whose end is not before its beginning.
-fn in_order(between: Between) -> Result<Window, Problem> {
-    let window = Window::from(between);
-    if window.from.zip(window.to).is_some_and(|(from, to)| to < from) {
-        let message = Label::new("结束时间早于开始时间。", "The end is before the beginning.");
-        return Err(Problem::invalid_value("to", message));
-    }
-    Ok(window)
 }

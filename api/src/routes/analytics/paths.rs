@@ -61,7 +61,7 @@ pub(super) async fn paths(
     // Who counts is told by the customers' own read model.
     moment.wait(&site, &caller, "board").await?;
     let at = moment.at(&site, &caller, "dwell").await?;
-    let (window, filter) = (between.into(), who.filter(&site, &caller, &at).await?);
+    let (window, filter) = (between.window()?, who.filter(&site, &caller, &at).await?);
     let query = PathsQuery { at, window, filter, ending, limit: limit as usize };
     let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
     let report = site.app.projections.paths(caller.tenant, &pipeline, &versions, &query).await?;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{days, definition, in_order, of_all};
+use super::{days, definition, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::sight::reads_people;
@@ -95,7 +95,7 @@ pub(super) async fn quality(
     }
     let list = measure.list.map(|list| list.as_str().to_owned());
     let pages = Pages { list, cursor: measure.cursor, limit: page::limit(measure.limit)? as usize };
-    let window = in_order(between)?;
+    let window = between.window()?;
     let at = of_all(&moment, &site, &caller).await?;
     let filter = who.filter(&site, &caller, &at).await?;
     let query = QualityQuery { at, window, filter, pages, silence_seconds, horizon_seconds };

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{days, definition, in_order, of_all};
+use super::{days, definition, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::http::answer::Reading;
@@ -71,7 +71,7 @@ pub(super) async fn reps(
     let definitions = definitions(&site, &caller, measure.pipeline.as_deref()).await?;
     let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
     let limit = page.limit()? as usize;
-    let window = in_order(between)?;
+    let window = between.window()?;
     let compare = measure.compare == Some(Comparison::Previous);
     if compare && window.from.is_none() {
         return Err(Problem::missing_parameter("from"));

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr as _;
 
 use axum::extract::State;
-use chrono::{DateTime, Datelike as _, Days, NaiveTime, TimeDelta, TimeZone as _, Utc};
+use chrono::{DateTime, Datelike as _, Days, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -227,15 +227,9 @@ async fn today(
             pool.map_or(Tz::UTC, |pool| pool.timezone)
         }
     };
-    let date = now.with_timezone(&zone).date_naive();
-    let start = |date: chrono::NaiveDate| {
-        let midnight = date.and_time(NaiveTime::MIN);
-        // Where clocks jump over midnight the day begins after the jump.
-        let local = (0..=24 * 4).map(|quarters| midnight + TimeDelta::minutes(15 * quarters));
-        let first = local.filter_map(|time| zone.from_local_datetime(&time).earliest()).next();
-        first.map_or_else(|| midnight.and_utc(), |start| start.with_timezone(&Utc))
-    };
-    Ok((start(date), start(date + Days::new(1))))
+    let zones = &site.app.zones;
+    let date = zones.local(zone, now).date();
+    Ok((zones.start_of_day(zone, date), zones.start_of_day(zone, date + Days::new(1))))
 }
 
 /// The stages that a list looks at, each by the list's measure.

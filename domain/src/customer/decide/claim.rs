@@ -161,7 +161,7 @@ fn within_the_quota(pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation
     let Some(pool) = pool.filter(|pool| context.claims_today >= pool.claims_per_day) else {
         return Vec::new();
     };
-    let (limit, available_at) = (pool.claims_per_day, pool.next_quota_at(context.now));
+    let (limit, available_at) = (pool.claims_per_day, pool.next_quota_at(context.zones, context.now));
     vec![
         Violation::new(
             Code::ClaimQuotaExhausted,
@@ -216,7 +216,7 @@ pub(super) fn decide(customer: &Customer, context: &Context<'_>) -> Result<Vec<N
     let claimed = context.actor.rep_id().zip(pool).map(|(rep, pool)| Claimed {
         rep: rep.to_owned(),
         pool: pool.key.clone(),
-        quota_date: pool.quota_date(context.now),
+        quota_date: pool.quota_date(context.zones, context.now),
     });
     let event =
         claimed.map(|event| NewEvent { event: CustomerEvent::Claimed(event), effective_at: context.now });
@@ -232,6 +232,7 @@ mod tests {
     use crate::customer::command::Command;
     use crate::customer::decide::spec::*;
     use crate::customer::event::Released;
+    use crate::zones::Zones;
 
     fn claimed() -> CustomerEvent {
         let quota_date = day(10).with_timezone(&chrono_tz::Asia::Shanghai).date_naive();
@@ -343,9 +344,12 @@ mod tests {
 
     #[test]
     fn deals_made_or_off_take_no_place() {
-        use crate::pipeline::StageType::{self, AfterSale, Dormant, Lost, Open, Partial, Paused, Won};
-        let taking = [Open, Won, Partial, Lost, Dormant, Paused, AfterSale].map(StageType::takes_a_place);
-        assert_eq!(taking, [true, false, true, false, true, true, false]);
+        use crate::pipeline::StageType::{
+            self, AfterSale, Closed, Dormant, Lost, Open, Partial, Paused, Won,
+        };
+        let all = [Open, Won, Partial, Lost, Dormant, Paused, AfterSale, Closed];
+        let taking = all.map(StageType::takes_a_place);
+        assert_eq!(taking, [true, false, true, false, true, true, false, false]);
     }
 
     #[test]
@@ -369,14 +373,20 @@ mod tests {
             ("2026-10-24T22:00:00Z", "2026-10-25", "2026-10-25T23:00:00Z"),
             ("2026-10-25T22:59:59Z", "2026-10-25", "2026-10-25T23:00:00Z"),
         ] {
-            assert_eq!(berlin.quota_date(at(instant)).to_string(), date, "{instant}");
-            assert_eq!(berlin.next_quota_at(at(instant)), at(next), "{instant}");
+            assert_eq!(berlin.quota_date(&Zones::compiled(), at(instant)).to_string(), date, "{instant}");
+            assert_eq!(berlin.next_quota_at(&Zones::compiled(), at(instant)), at(next), "{instant}");
         }
         // Samoa left out the 30th of December 2011 altogether.
         let apia = pool(chrono_tz::Pacific::Apia);
-        assert_eq!(apia.next_quota_at(at("2011-12-30T09:00:00Z")), at("2011-12-30T10:00:00Z"));
+        assert_eq!(
+            apia.next_quota_at(&Zones::compiled(), at("2011-12-30T09:00:00Z")),
+            at("2011-12-30T10:00:00Z")
+        );
         // Beirut's clocks jump from midnight to one: the day begins with the jump.
         let beirut = pool(chrono_tz::Asia::Beirut);
-        assert_eq!(beirut.next_quota_at(at("2024-03-30T12:00:00Z")), at("2024-03-30T22:00:00Z"));
+        assert_eq!(
+            beirut.next_quota_at(&Zones::compiled(), at("2024-03-30T12:00:00Z")),
+            at("2024-03-30T22:00:00Z")
+        );
     }
 }

@@ -23,7 +23,7 @@ fn limit<'a>(customer: &Customer, context: &Context<'a>) -> Option<(&'a Pool, u3
 pub(super) fn decide(customer: &Customer, context: &Context<'_>) -> Result<Vec<NewEvent>, Refusal> {
     let rep = context.actor.rep_id().filter(|_| is_counted(context.actor));
     let Some((rep, (pool, limit))) = rep.zip(limit(customer, context)) else { return Ok(Vec::new()) };
-    let quota_date = pool.quota_date(context.now);
+    let quota_date = pool.quota_date(context.zones, context.now);
     let seen = |(seen_in, date): &(String, _)| *seen_in == pool.key && *date == quota_date;
     if customer.views.get(rep).is_some_and(seen) {
         return Ok(Vec::new());
@@ -38,7 +38,8 @@ fn within_the_limit(pool: &Pool, limit: u32, context: &Context<'_>) -> Vec<Viola
     if context.views_today < limit {
         return Vec::new();
     }
-    let available_at = pool.next_quota_at(context.now).to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let available_at =
+        pool.next_quota_at(context.zones, context.now).to_rfc3339_opts(SecondsFormat::AutoSi, true);
     vec![
         Violation::new(
             Code::ViewQuotaExhausted,

@@ -5,10 +5,10 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waymark_domain::Pipeline;
+use waymark_domain::Zones;
 use waymark_domain::calendar::Calendar;
 use waymark_domain::pipeline::StageType;
 use waymark_domain::pipeline::version::Versions;
-use waymark_domain::pool::start_of_day;
 use waymark_eventstore::Position;
 
 use super::{Kinds, Window, in_order, kind_now, selected};
@@ -60,6 +60,9 @@ pub struct CalendarReport {
     /// The zone whose wall time its hours are.
     #[schema(example = "Asia/Shanghai")]
     pub timezone: String,
+    /// The version of the time zone database that the zone's rules are of. Another version may give other figures.
+    #[schema(example = "2026f")]
+    pub tzdb: String,
 }
 
 /// What is asked.
@@ -67,7 +70,8 @@ pub struct CalendarReport {
 pub struct DwellQuery {
     /// The two times.
     pub at: At,
-    /// Stays that ended before it are left out; those that began before it come under observation at its beginning.
+    /// Stays that ended before it are left out; those that began before it come under observation at its beginning. One that
+    /// ends exactly at its beginning ends in it, and one that ends exactly at its end is open.
     pub window: Window,
     /// Which customers.
     pub filter: Filter,
@@ -77,6 +81,8 @@ pub struct DwellQuery {
     pub clock: Clock,
     /// The working hours, with their version, for [`Clock::Business`].
     pub calendar: Option<(u32, Calendar)>,
+    /// The rules of time zones.
+    pub zones: Zones,
     /// Up to where the restricted mean goes.
     pub horizon_seconds: u64,
     /// Whether the survival curves are wanted.
@@ -191,14 +197,15 @@ pub struct KaplanMeier {
     pub restricted_mean: Option<f64>,
     /// The horizon.
     pub horizon_seconds: u64,
-    /// `[age, survival, low, high, at_risk]` by age, with the log-log 95% band; only when asked for.
+    /// `[age, survival, low, high, at_risk]` by age, with the log-log 95% band, whose ends are null where nobody is left; only
+    /// when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Vec<f64>>>)]
+    #[schema(value_type = Option<Vec<Vec<Option<f64>>>>)]
     pub curve: Option<Vec<CurvePoint>>,
 }
 
 /// `[age, survival, low, high, at_risk]`.
-pub type CurvePoint = (f64, f64, f64, f64, usize);
+pub type CurvePoint = (f64, f64, Option<f64>, Option<f64>, usize);
 
 /// Stays whose observation ended early: they count as long as they were seen, and as no exit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -235,6 +242,7 @@ pub(crate) async fn dwell(
     let horizon = Micros::try_from(query.horizon_seconds).unwrap_or(Micros::MAX / 1_000_000);
     let question = Question {
         from: query.window.begin(),
+        last: query.window.last(&query.at),
         until: query.window.end(&query.at),
         unit: match query.unit {
             Unit::Stay => figures::dwell::Unit::Stay,
@@ -245,12 +253,12 @@ pub(crate) async fn dwell(
     let kinds = Kinds::of(&histories, pipeline, versions);
     let is_final = |stage, version| kinds.is_final(stage, version);
     let zone = pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
-    let day_begins = |day| start_of_day(zone, day).timestamp_micros();
+    let day_begins = |day| query.zones.start_of_day(zone, day).timestamp_micros();
     let pasts = pasts.unwrap_or_default();
     let past_of = |journey| pasts.get(&histories.customer(journey)).map_or(&[][..], Vec::as_slice);
     let working = query.calendar.as_ref().and_then(|(_, calendar)| {
         let first = instant(histories.began_at()?);
-        Some(calendar.working_time(first, instant(question.until)))
+        Some(calendar.working_time(&query.zones, first, instant(question.until)))
     });
     let stages = figures(&histories, &question, is_final, |journey, from, to| match query.clock {
         Clock::Calendar => to - from,
@@ -258,7 +266,7 @@ pub(crate) async fn dwell(
         Clock::Owned => past::owned(past_of(journey), from, to),
         Clock::Active => to - from - past::paused(past_of(journey), from, to, day_begins),
     });
-    let passages = flows(&histories, question.until, is_final).first_passage;
+    let passages = flows(&histories, question.last, is_final).first_passage;
     let report = |(stage, number): (String, Option<u32>)| {
         let empty = StageDwell::empty();
         let figures = number.map_or(&empty, |number| &stages[number as usize]);
@@ -274,7 +282,7 @@ pub(crate) async fn dwell(
         position: view.position,
         unit: query.unit,
         clock: query.clock,
-        calendar: query.calendar.as_ref().map(CalendarReport::of),
+        calendar: query.calendar.as_ref().map(|calendar| CalendarReport::of(calendar, &query.zones)),
         versions: histories.versions(query.at.micros()),
         stages: in_order(&histories, pipeline).into_iter().map(report).collect(),
         notes: notes(query),
@@ -290,8 +298,13 @@ fn notes(query: &DwellQuery) -> Vec<String> {
 }
 
 impl CalendarReport {
-    fn of((version, calendar): &(u32, Calendar)) -> Self {
-        Self { key: calendar.key.clone(), version: *version, timezone: calendar.timezone.name().to_owned() }
+    fn of((version, calendar): &(u32, Calendar), zones: &Zones) -> Self {
+        Self {
+            key: calendar.key.clone(),
+            version: *version,
+            timezone: calendar.timezone.name().to_owned(),
+            tzdb: zones.version_of(calendar.timezone).to_owned(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 use utoipa::ToSchema;
+use waymark_domain::Zones;
 use waymark_eventstore::Position;
 
 use super::{Window, selected};
@@ -22,6 +23,8 @@ pub struct HeatmapQuery {
     pub filter: Filter,
     /// In whose weekdays and hours.
     pub zone: Tz,
+    /// The rules of time zones.
+    pub zones: Zones,
 }
 
 /// Records of moves by weekday and hour.
@@ -37,6 +40,9 @@ pub struct HeatmapReport {
     pub position: Position,
     /// The IANA time zone of weekdays and hours.
     pub zone: String,
+    /// The version of the time zone database that the zone's rules are of.
+    #[schema(example = "2026f")]
+    pub tzdb: String,
     /// Seven rows, Monday first, of 24 hours.
     pub weekdays: Vec<Vec<u64>>,
 }
@@ -44,13 +50,15 @@ pub struct HeatmapReport {
 /// Records of moves by weekday and hour, repeats included.
 pub(crate) async fn heatmap(view: &mut View, pipeline: &str, query: &HeatmapQuery) -> Result<HeatmapReport> {
     let (histories, _) = selected(view, pipeline, &query.at, &query.filter, false).await?;
-    let week = figures(&histories, query.window.begin(), query.window.end(&query.at), query.zone);
+    let local = |at| query.zones.local(query.zone, at);
+    let week = figures(&histories, query.window.begin(), query.window.last(&query.at), local);
     Ok(HeatmapReport {
         pipeline: pipeline.to_owned(),
         effective_at: query.at.effective_at,
         known_at: query.at.known_at,
         position: view.position,
         zone: query.zone.name().to_owned(),
+        tzdb: query.zones.version_of(query.zone).to_owned(),
         weekdays: week.iter().map(|hours| hours.to_vec()).collect(),
     })
 }

@@ -22,12 +22,13 @@ use crate::figures::{Histories, Micros};
 
 use super::load;
 
-/// A window of business time, both ends inclusive.
+/// A window of business time, half-open: from its beginning to just before its end, so that windows that meet add up. Without
+/// an end it goes to the instant asked about, which is what everything is seen from and counts itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
     /// Its beginning.
     pub from: Option<DateTime<Utc>>,
-    /// Its end; the instant asked about where that is earlier.
+    /// Its end, not in it; the instant asked about where that is earlier.
     pub to: Option<DateTime<Utc>>,
 }
 
@@ -36,13 +37,20 @@ impl Window {
         self.from.map(|from| from.timestamp_micros())
     }
 
+    /// Where what is still under way is cut off.
     pub(crate) fn end(&self, at: &At) -> Micros {
         self.to.map_or(at.micros(), |to| to.timestamp_micros().min(at.micros()))
     }
 
+    /// The last instant at which something that happened counts.
+    pub(crate) fn last(&self, at: &At) -> Micros {
+        let before_the_end = self.to.map(|to| to.timestamp_micros().saturating_sub(1));
+        before_the_end.map_or(at.micros(), |last| last.min(at.micros()))
+    }
+
     fn holds(&self, instant: Micros) -> bool {
         self.begin().is_none_or(|begin| instant >= begin)
-            && self.to.is_none_or(|to| instant <= to.timestamp_micros())
+            && self.to.is_none_or(|to| instant < to.timestamp_micros())
     }
 }
 

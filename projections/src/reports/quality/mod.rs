@@ -100,7 +100,7 @@ pub struct QualityReport {
     pub versions: Vec<u32>,
     /// From when on what happened counts; null for all.
     pub from: Option<DateTime<Utc>>,
-    /// Until when, inclusive.
+    /// Until when, itself not counted, unless it is the instant asked about and no earlier end was given.
     pub to: DateTime<Utc>,
     /// Who made the changes: people or rules.
     pub changes: ChangesReport,
@@ -206,9 +206,9 @@ pub(crate) async fn quality(
         effective_at: query.at.effective_at,
         known_at: query.at.known_at,
         position,
-        versions: ground.histories.versions(span.to),
+        versions: ground.histories.versions(span.last),
         from: query.window.from,
-        to: instant(span.to),
+        to: instant(span.end),
         changes: record::changes(&ground),
         overrides: pages.of("overrides", overrides, OverrideReport::place)?,
         corrections: record::corrections(view, &ground).await?,

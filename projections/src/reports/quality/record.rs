@@ -140,7 +140,7 @@ pub struct ActorNotes {
 
 /// The records of the window.
 fn records<'a>(ground: &'a Ground<'_>) -> impl Iterator<Item = &'a Record> {
-    let journeys = ground.histories.journeys(ground.span.to);
+    let journeys = ground.histories.journeys(ground.span.last);
     journeys.flat_map(|(_, records)| records).filter(|record| ground.span.holds(record.at))
 }
 

@@ -91,7 +91,7 @@ pub struct ConversionReport {
     pub horizon_seconds: u64,
     /// The recent entries begin here,
     pub recent_from: DateTime<Utc>,
-    /// and end here: later ones may still go on, and are not counted.
+    /// and end just before this: later ones may still go on, and are not counted.
     pub recent_to: DateTime<Utc>,
     /// By stage: those of types open and partial.
     pub stages: Vec<StageConversion>,
@@ -138,7 +138,7 @@ pub(super) fn usage(ground: &Ground<'_>) -> UsageReport {
 pub(super) fn conversion(ground: &Ground<'_>) -> ConversionReport {
     let horizon = i64::try_from(ground.query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let ripe = ground.until().saturating_sub(horizon);
-    let to = ground.span.to.min(ripe);
+    let to = ground.span.end.min(ripe);
     let from = ground.query.window.begin().unwrap_or_else(|| to.saturating_sub(THIRTY_DAYS));
     let places = ground.definition.places(&ground.histories);
     let going_on = GoingOn { order: Order { kinds: &ground.kinds, places: &places }, horizon };
@@ -148,7 +148,7 @@ pub(super) fn conversion(ground: &Ground<'_>) -> ConversionReport {
         for cycle in cycles(records) {
             for (stage, entered) in entries(&cycle) {
                 let ripe_here = entered.saturating_add(horizon) <= watched;
-                if !ripe_here || entered > to {
+                if !ripe_here || entered >= to {
                     continue;
                 }
                 let Compared { recent, history, .. } = &mut compared[stage as usize];
