@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
+use waymark_domain::customer::also_about;
 use waymark_domain::customer::codec::CodecError;
 use waymark_domain::customer::event::{CustomerEvent, Recorded};
 use waymark_eventstore::vault::{Opening, Vault};
@@ -101,17 +102,15 @@ async fn open(
             Some((envelope, customer_of(&envelope.subject)?, data))
         })
         .collect();
-    let mut documents: Vec<Opening<'_>> = sealed
-        .iter_mut()
-        .map(|(envelope, subject, data)| Opening { subject: *subject, event_id: envelope.id, data })
-        .collect();
+    let mut documents: Vec<Opening<'_>> =
+        sealed.iter_mut().map(|(envelope, subject, data)| opening(envelope, *subject, data)).collect();
     let all = vault.open_all(tenant, &mut documents).await;
     let mut opened = HashMap::with_capacity(sealed.len());
     for (envelope, subject, mut data) in sealed {
         // One bad document fails them all: then each is opened by itself. What is open already stays so.
         let one = match &all {
             Ok(()) => Ok(()),
-            Err(_) => vault.open(tenant, &mut data, subject, envelope.id).await,
+            Err(_) => vault.open(tenant, opening(envelope, subject, &mut data)).await,
         };
         let result = match one {
             Ok(()) => to_raw_value(&data).map_err(|error| error.to_string()),
@@ -122,6 +121,11 @@ async fn open(
         opened.insert(envelope.position, result);
     }
     Ok(opened)
+}
+
+fn opening<'a>(envelope: &Envelope<'_>, subject: Uuid, data: &'a mut Value) -> Opening<'a> {
+    let also = also_about(&envelope.event_type, subject, data);
+    Opening { subject, also, event_id: envelope.id, data }
 }
 
 fn read(envelope: &Envelope<'_>, opened: Option<Opened>) -> Result<Reading> {

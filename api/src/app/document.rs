@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 use uuid::Uuid;
+use waymark_domain::customer::also_about;
+use waymark_eventstore::vault::Opening;
 use waymark_eventstore::{Entry, TenantId};
 
 use super::{App, AppError};
@@ -21,14 +23,16 @@ impl App {
         }
         let subject = document.get("subject").and_then(Value::as_str).and_then(customer_of);
         let id = document.get("id").and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
-        if let (Some(subject), Some(id), Some(data)) = (subject, id, document.get_mut("data")) {
-            self.vault.open(tenant, data, subject, id).await?;
+        let event_type = document.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if let (Some(subject), Some(event_id), Some(data)) = (subject, id, document.get_mut("data")) {
+            let also = also_about(&event_type, subject, data);
+            self.vault.open(tenant, Opening { subject, also, event_id, data }).await?;
         }
         Ok(document)
     }
 }
 
 /// The customer that a subject names.
-pub(crate) fn customer_of(subject: &str) -> Option<Uuid> {
+pub(super) fn customer_of(subject: &str) -> Option<Uuid> {
     Uuid::try_parse(subject.strip_prefix("customer/")?).ok()
 }

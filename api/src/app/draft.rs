@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 use waymark_domain::company::CompanyEvent;
-use waymark_domain::customer::CustomerEvent;
+use waymark_domain::customer::{CustomerEvent, also_about};
 use waymark_domain::pipeline::PipelineEvent;
 use waymark_eventstore::Draft;
-use waymark_eventstore::vault::DataKey;
+use waymark_eventstore::vault::{DataKey, SubjectKey};
 
 use super::pipelines::PIPELINES_TAG;
 use super::{App, AppError, Caller, CommandMeta};
@@ -27,7 +27,17 @@ impl App {
     ) -> Result<Draft, AppError> {
         let id = self.new_id();
         let mut data = event.to_json().map_err(|error| AppError::Unreadable(error.to_string()))?;
-        self.vault.seal(caller.tenant, customer, id, &mut data, key);
+        match also_about(event.event_type(), customer, &data) {
+            None => self.vault.seal(caller.tenant, customer, id, &mut data, key),
+            Some(other) => match self.vault.data_key(caller.tenant, other).await? {
+                SubjectKey::Live(theirs) => {
+                    let (own, other) = ((customer, key), (other, &theirs));
+                    self.vault.seal_for_both(caller.tenant, id, &mut data, own, other);
+                }
+                // Somebody erased it since the decision was made on it.
+                SubjectKey::Never | SubjectKey::Destroyed => return Err(AppError::Contention),
+            },
+        }
         let keys = self.key_tags(caller.tenant, event).await?;
         Ok(Draft {
             event_type: Cow::Borrowed(event.event_type()),

@@ -36,7 +36,6 @@ use waymark_projections::Projections;
 pub use answer::{AppError, CommandAnswer, CommandMeta, EventRef};
 pub use atomic::{Asked, Step, Stopped};
 pub use company::Companies;
-pub(crate) use document::customer_of;
 pub use merge::Joining;
 pub(crate) use migrate::is_in_force;
 pub use migrate::{MigrationStatus, Migrator, Remaining};
@@ -44,6 +43,7 @@ pub(crate) use pipelines::InForce;
 pub use pipelines::Pipelines;
 pub use publish::{AffectedStage, NewVersion, Preview};
 pub use register::OnKnown;
+pub use sight::Viewer;
 
 use crate::clock::Ids;
 use boundary::Boundaries;

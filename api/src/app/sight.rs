@@ -1,9 +1,37 @@
-//! Which customers a caller sees. A customer that is not seen is answered for like one that is not there.
+//! What a caller sees: which customers, and how much of each. The one place that decides it, for every answer.
+//!
+//! A customer that is not seen is answered for like one that is not there. A merged one is what it goes on as: it is seen
+//! where its survivor is, and as much of it is read as of that.
 
+use std::collections::HashMap;
+
+use serde_json::Value;
+use uuid::Uuid;
 use waymark_domain::customer::Customer;
-use waymark_domain::people::{Sight, may_be_narrowed};
+use waymark_domain::people::{Disclosure, Sight, may_be_narrowed, reads_people};
+use waymark_eventstore::Entry;
 
+use super::document::customer_of;
 use super::{App, AppError, Caller};
+
+/// The fields of an event's data that name another customer.
+const OTHERS: [&str; 3] = ["absorbed", "survivor", "other"];
+
+/// What one caller sees, each customer looked up once. It judges by what each is now, so it serves one answer, or one page
+/// of a stream.
+pub struct Viewer<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+    sight: Sight,
+    known: HashMap<Uuid, Standing>,
+}
+
+/// What a customer is to a caller.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    seen: bool,
+    disclosure: Disclosure,
+}
 
 impl App {
     /// Which customers a caller sees now.
@@ -19,12 +47,29 @@ impl App {
         Ok(company.people.sight(&caller.actor, (self.clock)()))
     }
 
+    /// What a caller sees now, of whichever customers.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn viewer<'a>(&'a self, caller: &'a Caller) -> Result<Viewer<'a>, AppError> {
+        Ok(Viewer { app: self, caller, sight: self.sight(caller).await?, known: HashMap::new() })
+    }
+
     /// Whether a caller sees a customer.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub async fn is_seen(&self, caller: &Caller, customer: &Customer) -> Result<bool, AppError> {
-        Ok(self.sight(caller).await?.sees(customer.region.as_deref(), &customer.owner))
+        let sight = self.sight(caller).await?;
+        if sight == Sight::Everything {
+            return Ok(true);
+        }
+        let survivor = match customer.merged_into {
+            Some(survivor) => Some(Box::pin(self.survivor(caller, survivor)).await?),
+            None => None,
+        };
+        let now = survivor.as_deref().unwrap_or(customer);
+        Ok(sight.sees(now.region.as_deref(), &now.owner))
     }
 
     /// Insists that a caller sees a customer.
@@ -36,5 +81,105 @@ impl App {
             true => Ok(()),
             false => Err(AppError::NotFound { what: "customer", id: customer.id.to_string() }),
         }
+    }
+}
+
+impl Viewer<'_> {
+    /// Whether the caller sees a customer.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn sees(&mut self, customer: Uuid) -> Result<bool, AppError> {
+        Ok(self.sight == Sight::Everything || self.standing(customer).await?.seen)
+    }
+
+    /// Leaves those customers that the caller sees.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn retain_seen(&mut self, customers: &mut Vec<Uuid>) -> Result<(), AppError> {
+        let mut seen = Vec::with_capacity(customers.len());
+        for customer in customers.iter() {
+            if self.sees(*customer).await? {
+                seen.push(*customer);
+            }
+        }
+        *customers = seen;
+        Ok(())
+    }
+
+    /// An entry of the log as the caller may read it: as it is stored, with personal fields opened as far as they are
+    /// disclosed. None where it is about a customer that the caller does not see.
+    ///
+    /// # Errors
+    /// When the entry is damaged, or the log or a key cannot be read.
+    pub async fn entry(&mut self, entry: &Entry) -> Result<Option<Value>, AppError> {
+        let opened = reads_people(&self.caller.actor);
+        let mut document = self.app.document(self.caller.tenant, entry, opened).await?;
+        let subject = document.get("subject").and_then(Value::as_str).and_then(customer_of);
+        let (Some(customer), Some(data)) = (subject, document.get_mut("data")) else {
+            return Ok(Some(document));
+        };
+        if !self.sees(customer).await? {
+            return Ok(None);
+        }
+        self.mask(customer, data).await?;
+        self.hide_others(data).await?;
+        Ok(Some(document))
+    }
+
+    /// Takes the names of customers that the caller does not see out of an event's data.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn hide_others(&mut self, data: &mut Value) -> Result<(), AppError> {
+        if self.sight == Sight::Everything {
+            return Ok(());
+        }
+        for field in OTHERS {
+            let Some(named) = data.get_mut(field) else { continue };
+            let other = named.as_str().and_then(|id| Uuid::try_parse(id).ok());
+            if let Some(other) = other
+                && !self.sees(other).await?
+            {
+                *named = Value::Null;
+            }
+        }
+        Ok(())
+    }
+
+    /// Masks what of a customer's event is not disclosed to the caller.
+    async fn mask(&mut self, customer: Uuid, data: &mut Value) -> Result<(), AppError> {
+        let before_a_claim = Disclosure::before_a_claim(&self.caller.actor);
+        if before_a_claim != Disclosure::Masked {
+            return Ok(());
+        }
+        let mut masked = data.clone();
+        before_a_claim.apply(&mut masked);
+        // Few events hold what a pool keeps back, and only of those it matters where the customer is.
+        if masked != *data && self.standing(customer).await?.disclosure == before_a_claim {
+            *data = masked;
+        }
+        Ok(())
+    }
+
+    async fn standing(&mut self, customer: Uuid) -> Result<Standing, AppError> {
+        if let Some(known) = self.known.get(&customer) {
+            return Ok(*known);
+        }
+        let actor = &self.caller.actor;
+        let standing = match Box::pin(self.app.survivor(self.caller, customer)).await {
+            Ok(now) => Standing {
+                seen: self.sight.sees(now.region.as_deref(), &now.owner),
+                disclosure: Disclosure::to(actor, &now.owner),
+            },
+            // Of whom nothing can be said, nothing is shown.
+            Err(AppError::NotFound { .. } | AppError::Unreadable(_)) => {
+                Standing { seen: false, disclosure: Disclosure::before_a_claim(actor) }
+            }
+            Err(error) => return Err(error),
+        };
+        self.known.insert(customer, standing);
+        Ok(standing)
     }
 }

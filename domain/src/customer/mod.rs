@@ -1,5 +1,6 @@
 //! One person or company on the way to a deal: one aggregate, one history.
 
+mod about;
 mod allowed;
 pub mod codec;
 pub mod command;
@@ -10,9 +11,12 @@ pub mod tags;
 pub mod timeline;
 pub mod work;
 
+pub use about::also_about;
 pub use allowed::{AllowedTransition, allowed_transitions};
 pub use command::Command;
-pub use decide::{NewEvent, PairEvents, decide, distinguish, is_counted, merge, reconsider, unmerge};
+pub use decide::{
+    NewEvent, PairEvents, decide, distinguish, is_counted, may_hand_over, merge, reconsider, unmerge,
+};
 pub use event::{CustomerEvent, Recorded};
 pub use state::{Customer, LastClaim, OpenRequest};
 pub use timeline::Journeys;

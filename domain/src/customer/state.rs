@@ -48,6 +48,8 @@ pub struct Customer {
     pub has_name: bool,
     /// Whether a way to reach it is known.
     pub has_contacts: bool,
+    /// Whether an id is known that a channel has for it.
+    pub has_channel_ids: bool,
     /// Whether it is known what the deal may be worth.
     pub has_amount: bool,
     /// What is known beside, by the names of [`crate::pipeline::CUSTOMER_FIELDS`].
@@ -136,6 +138,7 @@ impl Customer {
             channel: registered.channel.clone(),
             has_name: registered.name.is_some(),
             has_contacts: !registered.contacts.is_empty(),
+            has_channel_ids: false,
             has_amount: registered.amount.is_some(),
             facts: BTreeSet::new(),
             fields: registered.field_names.iter().cloned().collect(),
@@ -328,8 +331,9 @@ impl Customer {
         if profile.credit_code.is_some() || cleared("credit_code") {
             self.keyed_at.credit_code = position;
         }
-        if profile.channel_ids.is_some() {
+        if let Some(ids) = &profile.channel_ids {
             self.keyed_at.channel_ids = position;
+            self.has_channel_ids = !ids.is_empty();
         }
         if profile.region.is_some() || cleared("region") {
             self.region.clone_from(&profile.region);

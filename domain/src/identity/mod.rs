@@ -7,6 +7,7 @@ mod company;
 mod credit_code;
 mod email;
 mod key;
+mod mask;
 mod phone;
 mod suspicion;
 
@@ -14,6 +15,7 @@ pub use company::CompanyName;
 pub use credit_code::{CreditCodeFault, credit_code};
 pub use email::{domain as email_domain, email};
 pub use key::{Key, KeyKind};
+pub use mask::{masked, without_contacts};
 pub use phone::phone;
 pub use suspicion::{Evidence, Reason, Suspicion, grams, suspicion};
 

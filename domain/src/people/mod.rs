@@ -3,6 +3,7 @@
 //! A deputy stands in for a rep: for that time it works the rep's customers, and they stay the rep's. To give them
 //! to somebody else for good is a hand-over, which changes their owner.
 
+mod disclosure;
 mod sight;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use crate::actor::Role;
 use crate::refusal::{Code, Violation, require};
 use crate::{Actor, Label};
 
+pub use disclosure::{Disclosure, reads_people};
 pub use sight::{Sight, may_be_narrowed};
 
 const MAX_PEOPLE: usize = 500;

@@ -74,6 +74,7 @@ codes! {
     ClaimRepeated "claim-repeated" Conflict "领取同一客户次数过多" "The same customer was claimed too often"
     ClaimBanned "claim-banned" Conflict "暂停领取" "The rep may not claim for some time"
     HoldingCapReached "holding-cap-reached" Conflict "保有量已达上限" "The rep owns as many open customers as it may"
+    ClaimRequired "claim-required" Conflict "需要先领取客户" "The customer must be claimed first"
     NotDue "not-due" Conflict "尚未到期" "Nothing of this is due"
     TaskClosed "task-closed" Conflict "任务已结束" "The task is closed already"
     NotOwned "not-owned" Conflict "客户在公海中" "The customer is in a pool"

@@ -26,6 +26,8 @@ contract!(
     many_documents_of_many_subjects_open_together,
     an_unknown_key_is_an_error_and_never_erased,
     a_field_moved_to_another_place_does_not_open,
+    what_is_about_two_subjects_is_gone_with_either,
+    what_was_sealed_under_one_is_gone_with_another_that_it_is_about,
     a_wrong_root_key_opens_nothing,
     blind_tags_differ_by_tenant_kind_and_value,
 );
@@ -71,7 +73,8 @@ fn data(entry: &Entry) -> Value {
 
 async fn opened(vault: &Vault, subject: Uuid, entry: &Entry) -> Result<Value, StoreError> {
     let mut data = data(entry);
-    vault.open(TENANT, &mut data, subject, entry.envelope().unwrap().id).await?;
+    let event_id = entry.envelope().unwrap().id;
+    vault.open(TENANT, Opening { subject, also: None, event_id, data: &mut data }).await?;
     Ok(data)
 }
 
@@ -192,9 +195,9 @@ async fn many_documents_of_many_subjects_open_together(bench: Bench) {
     let fresh = self::vault(&bench);
     let (mut first, mut second, mut plain) = (data(&li), data(&wang), json!({ "n": [1] }));
     let mut openings = [
-        Opening { subject: LI, event_id: li.envelope().unwrap().id, data: &mut first },
-        Opening { subject: WANG, event_id: wang.envelope().unwrap().id, data: &mut second },
-        Opening { subject: LI, event_id: Uuid::nil(), data: &mut plain },
+        Opening { subject: LI, also: None, event_id: li.envelope().unwrap().id, data: &mut first },
+        Opening { subject: WANG, also: None, event_id: wang.envelope().unwrap().id, data: &mut second },
+        Opening { subject: LI, also: None, event_id: Uuid::nil(), data: &mut plain },
     ];
     fresh.open_all(TENANT, &mut openings).await.unwrap();
     assert_eq!(first["name"], json!({ "$personal": "李雷" }));
@@ -223,9 +226,56 @@ async fn a_field_moved_to_another_place_does_not_open(bench: Bench) {
     let mut recommitted = original.clone();
     recommitted["name"]["$sealed"]["commitment"] = json!("AAAA");
     for (mut moved, event_id) in [(original, Uuid::nil()), (renamed, id), (cut, id), (recommitted, id)] {
-        let outcome = vault.open(TENANT, &mut moved, LI, event_id).await;
+        let opening = Opening { subject: LI, also: None, event_id, data: &mut moved };
+        let outcome = vault.open(TENANT, opening).await;
         assert!(matches!(outcome, Err(StoreError::Damaged { .. })), "{outcome:?}");
     }
+}
+
+/// Appends an event of li's with a reason that is about li and wang, sealed under the keys of both.
+async fn of_both(bench: &Bench, vault: &Vault) -> Entry {
+    let mut keys = Vec::new();
+    for subject in [LI, WANG] {
+        sealed_event(bench, vault, subject, "name").await;
+        match vault.data_key(TENANT, subject).await.unwrap() {
+            SubjectKey::Live(key) => keys.push(key),
+            SubjectKey::Never | SubjectKey::Destroyed => panic!("no key of {subject}"),
+        }
+    }
+    let mut event = bench.event("distinguished", &["a"]);
+    event.data = json!({ "other": WANG, "reason": { "$personal": "two brothers" } });
+    vault.seal_for_both(TENANT, event.id, &mut event.data, (LI, &keys[0]), (WANG, &keys[1]));
+    let position = bench.put(vec![event]).await.first_position;
+    bench.store.read(TENANT, position - 1, 1).await.unwrap().remove(0)
+}
+
+async fn what_is_about_two_subjects_is_gone_with_either(bench: Bench) {
+    let vault = vault(&bench);
+    let entry = of_both(&bench, &vault).await;
+    assert!(!String::from_utf8(entry.bytes.to_vec()).unwrap().contains("brothers"));
+    let open = json!({ "other": WANG, "reason": { "$personal": "two brothers" } });
+    assert_eq!(opened(&vault, LI, &entry).await.unwrap(), open);
+    assert_eq!(opened(&self::vault(&bench), LI, &entry).await.unwrap(), open);
+    appended(bench.store.append(erasure(&bench, WANG)).await);
+    let gone = json!({ "other": WANG, "reason": { "$erased": true } });
+    assert_eq!(opened(&vault, LI, &entry).await.unwrap(), gone);
+    appended(bench.store.append(erasure(&bench, LI)).await);
+    assert_eq!(opened(&vault, LI, &entry).await.unwrap(), gone);
+}
+
+async fn what_was_sealed_under_one_is_gone_with_another_that_it_is_about(bench: Bench) {
+    let vault = vault(&bench);
+    let entry = sealed_event(&bench, &vault, LI, "李雷").await;
+    sealed_event(&bench, &vault, WANG, "王芳").await;
+    let name = async |also| {
+        let (mut data, event_id) = (data(&entry), entry.envelope().unwrap().id);
+        vault.open(TENANT, Opening { subject: LI, also, event_id, data: &mut data }).await.unwrap();
+        data["name"].clone()
+    };
+    let (open, never_keyed) = (json!({ "$personal": "李雷" }), Uuid::from_u128(0x33));
+    assert_eq!([name(Some(WANG)).await, name(Some(never_keyed)).await], [open.clone(), open.clone()]);
+    appended(bench.store.append(erasure(&bench, WANG)).await);
+    assert_eq!([name(Some(WANG)).await, name(None).await], [json!({ "$erased": true }), open]);
 }
 
 async fn a_wrong_root_key_opens_nothing(bench: Bench) {

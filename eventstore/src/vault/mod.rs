@@ -54,6 +54,9 @@ pub enum SubjectKey {
 pub struct Opening<'a> {
     /// Whose personal fields it holds.
     pub subject: Uuid,
+    /// Another subject that they are about, too: with the erasure of either they are unreadable, whether or not they were
+    /// sealed for both.
+    pub also: Option<Uuid>,
     /// The event it is the data of.
     pub event_id: Uuid,
     /// The data; its sealed fields are replaced.
@@ -128,6 +131,19 @@ impl Vault {
         sealing::seal(data, Place { tenant, subject, event_id }, key);
     }
 
+    /// Seals every personal field of an event's data that is about two subjects: the erasure of either makes it
+    /// unreadable. It stands in the stream of the first.
+    pub fn seal_for_both(
+        &self,
+        tenant: TenantId,
+        event_id: Uuid,
+        data: &mut Value,
+        (subject, key): (Uuid, &DataKey),
+        other: (Uuid, &DataKey),
+    ) {
+        sealing::seal_for_both(data, Place { tenant, subject, event_id }, key, other);
+    }
+
     /// Whether an event's data has personal fields to seal.
     #[must_use]
     pub fn is_personal(&self, data: &Value) -> bool {
@@ -138,14 +154,8 @@ impl Vault {
     ///
     /// # Errors
     /// As [`Self::open_all`].
-    pub async fn open(
-        &self,
-        tenant: TenantId,
-        data: &mut Value,
-        subject: Uuid,
-        event_id: Uuid,
-    ) -> Result<(), StoreError> {
-        self.open_all(tenant, &mut [Opening { subject, event_id, data }]).await
+    pub async fn open(&self, tenant: TenantId, document: Opening<'_>) -> Result<(), StoreError> {
+        self.open_all(tenant, &mut [document]).await
     }
 
     /// Opens every sealed field of many events' data, at the cost of one or two reads of the store together;
@@ -155,21 +165,26 @@ impl Vault {
     /// [`StoreError::UnknownKey`] when a field names a key that was never made, [`StoreError::Damaged`] when one
     /// does not open, and whatever reading the store gives.
     pub async fn open_all(&self, tenant: TenantId, documents: &mut [Opening<'_>]) -> Result<(), StoreError> {
-        let mut subjects: Vec<Uuid> =
-            documents.iter().filter(|each| sealing::is_sealed(each.data)).map(|each| each.subject).collect();
+        let mut subjects = Vec::new();
+        for Opening { subject, also, data, .. } in documents.iter() {
+            if sealing::is_sealed(data, &mut subjects) {
+                subjects.push(*subject);
+                subjects.extend(also);
+            }
+        }
         if subjects.is_empty() {
             return Ok(());
         }
         subjects.sort_unstable();
         subjects.dedup();
         let keys = self.cached_keys(tenant, &subjects).await?;
-        for Opening { subject, event_id, data } in documents {
+        for Opening { subject, also, event_id, data } in documents {
             let place = Place { tenant, subject: *subject, event_id: *event_id };
-            match keys.get(subject) {
-                Some(known) => sealing::open(data, place, known.key_id, known.key.as_ref())?,
-                // Without any key, any sealed field names an unknown one.
-                None => sealing::open(data, place, Uuid::nil(), None)?,
-            }
+            let erased = also.and_then(|also| keys.get(&also)).is_some_and(|known| known.key.is_none());
+            sealing::open(data, place, &|subject| {
+                let known = keys.get(&subject)?;
+                Some((known.key_id, known.key.as_ref().filter(|_| !erased)))
+            })?;
         }
         Ok(())
     }

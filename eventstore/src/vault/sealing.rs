@@ -26,31 +26,58 @@ pub(super) struct Place {
 /// The inside of a `$sealed` object; bytes in base64url without padding.
 #[derive(Serialize, Deserialize)]
 struct SealedField {
+    /// The subject under whose key the value was sealed before it was sealed under this one: the value is about both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    also: Option<Uuid>,
     ciphertext: String,
     commitment: String,
     key: Uuid,
     nonce: String,
 }
 
+/// What is known of a subject's key: its id, and the key unless it was destroyed.
+pub(super) type KnownKey<'a> = (Uuid, Option<&'a DataKey>);
+
 /// Replaces each `{"$personal": value}` in the document.
 pub(super) fn seal(document: &mut Value, place: Place, key: &DataKey) {
     let sealed = visit(document, PERSONAL, &mut String::new(), &mut |pointer, object| {
         let plaintext = object.get(PERSONAL).map(Value::to_string).unwrap_or_default();
-        let (nonce, ciphertext) = key.encrypt(&place.aad(pointer, key.id()), plaintext.as_bytes());
-        let sealed = SealedField {
-            ciphertext: BASE64_URL_SAFE_NO_PAD.encode(ciphertext),
-            commitment: BASE64_URL_SAFE_NO_PAD.encode(key.commitment()),
-            key: key.id(),
-            nonce: BASE64_URL_SAFE_NO_PAD.encode(nonce),
-        };
-        Ok::<_, Infallible>(json!({ SEALED: sealed }))
+        Ok::<_, Infallible>(
+            json!({ SEALED: SealedField::seal(&plaintext, &place.aad(pointer, key.id()), key) }),
+        )
     });
     let Ok(()) = sealed;
 }
 
-/// Whether there is anything to open in the document.
-pub(super) fn is_sealed(document: &Value) -> bool {
-    has_marked(document, SEALED)
+/// Replaces each `{"$personal": value}` in the document by the value sealed under the other subject's key, and that
+/// under the key of the subject in whose place it stands: whichever of the two is destroyed, it is unreadable.
+pub(super) fn seal_for_both(document: &mut Value, place: Place, key: &DataKey, other: (Uuid, &DataKey)) {
+    let (other, other_key) = other;
+    let inner_place = Place { subject: other, ..place };
+    let sealed = visit(document, PERSONAL, &mut String::new(), &mut |pointer, object| {
+        let plaintext = object.get(PERSONAL).map(Value::to_string).unwrap_or_default();
+        let inner = SealedField::seal(&plaintext, &inner_place.aad(pointer, other_key.id()), other_key);
+        let outer = SealedField::seal(&json!(inner).to_string(), &place.aad(pointer, key.id()), key);
+        Ok::<_, Infallible>(json!({ SEALED: SealedField { also: Some(other), ..outer } }))
+    });
+    let Ok(()) = sealed;
+}
+
+/// Adds the subjects, beside the one in whose place it stands, whose keys it takes to open the document; answers whether
+/// there is anything to open at all.
+pub(super) fn is_sealed(document: &Value, also: &mut Vec<Uuid>) -> bool {
+    match document {
+        Value::Array(values) => values.iter().fold(false, |found, value| is_sealed(value, also) || found),
+        Value::Object(object) => match object.get(SEALED).filter(|_| is_marked(object, SEALED)) {
+            Some(field) => {
+                let subject = field.get("also").and_then(Value::as_str);
+                also.extend(subject.and_then(|subject| Uuid::try_parse(subject).ok()));
+                true
+            }
+            None => object.values().fold(false, |found, value| is_sealed(value, also) || found),
+        },
+        _ => false,
+    }
 }
 
 /// Whether there is anything to seal in the document.
@@ -68,32 +95,41 @@ fn has_marked(document: &Value, mark: &str) -> bool {
     }
 }
 
-/// Replaces each `{"$sealed": …}`, or by `{"$erased": true}` when there is no key any more (`None`, the id of
-/// the destroyed key beside it).
+/// Replaces each `{"$sealed": …}`, or by `{"$erased": true}` where a key that it takes was destroyed. `keys` answers with
+/// what is known of a subject's key; none where there never was one.
 ///
 /// # Errors
 /// [`StoreError::UnknownKey`] when a field names another key; [`StoreError::Damaged`] when one does not open.
-pub(super) fn open(
+pub(super) fn open<'a>(
     document: &mut Value,
     place: Place,
-    key_id: Uuid,
-    key: Option<&DataKey>,
+    keys: &impl Fn(Uuid) -> Option<KnownKey<'a>>,
 ) -> Result<(), StoreError> {
     visit(document, SEALED, &mut String::new(), &mut |pointer, object| {
         let field = object.get(SEALED).ok_or_else(|| place.damaged(pointer))?;
-        let field = SealedField::deserialize(field).map_err(|_| place.damaged(pointer))?;
-        if field.key != key_id {
-            return Err(StoreError::UnknownKey(field.key.to_string()));
-        }
-        match key {
-            None => Ok(json!({ ERASED: true })),
-            Some(key) => {
-                let value =
-                    field.open(&place.aad(pointer, key.id()), key).ok_or_else(|| place.damaged(pointer))?;
-                Ok(json!({ PERSONAL: value }))
-            }
-        }
+        Ok(match opened(field, pointer, place, keys)? {
+            Some(value) => json!({ PERSONAL: value }),
+            None => json!({ ERASED: true }),
+        })
     })
+}
+
+/// The value of a sealed field; none where a key that it takes was destroyed.
+fn opened<'a>(
+    field: &Value,
+    pointer: &str,
+    place: Place,
+    keys: &impl Fn(Uuid) -> Option<KnownKey<'a>>,
+) -> Result<Option<Value>, StoreError> {
+    let field = SealedField::deserialize(field).map_err(|_| place.damaged(pointer))?;
+    let known = keys(place.subject).filter(|(id, _)| *id == field.key);
+    let (_, key) = known.ok_or_else(|| StoreError::UnknownKey(field.key.to_string()))?;
+    let Some(key) = key else { return Ok(None) };
+    let value = field.open(&place.aad(pointer, key.id()), key).ok_or_else(|| place.damaged(pointer))?;
+    match field.also {
+        None => Ok(Some(value)),
+        Some(subject) => opened(&value, pointer, Place { subject, ..place }, keys),
+    }
 }
 
 impl Place {
@@ -114,6 +150,17 @@ impl Place {
 }
 
 impl SealedField {
+    fn seal(plaintext: &str, aad: &[u8], key: &DataKey) -> Self {
+        let (nonce, ciphertext) = key.encrypt(aad, plaintext.as_bytes());
+        Self {
+            also: None,
+            ciphertext: BASE64_URL_SAFE_NO_PAD.encode(ciphertext),
+            commitment: BASE64_URL_SAFE_NO_PAD.encode(key.commitment()),
+            key: key.id(),
+            nonce: BASE64_URL_SAFE_NO_PAD.encode(nonce),
+        }
+    }
+
     fn open(&self, aad: &[u8], key: &DataKey) -> Option<Value> {
         let bytes = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
         if bytes(&self.commitment)? != key.commitment() {

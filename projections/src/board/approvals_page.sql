@@ -8,5 +8,6 @@ WHERE a.tenant_id = $1 AND a.generation = $2 AND a.position > $3
   AND (a.status = $4 OR $4 IS NULL) AND (a.customer = $5 OR $5 IS NULL) AND (a.pipeline = $6 OR $6 IS NULL)
   AND (replace($8, $10 || c.region || $10, '') <> $8 OR c.region IS NULL
        OR (c.owner_kind = 'rep' AND replace($9, $10 || c.owner_id || $10, '') <> $9) OR $8 IS NULL)
+  AND (c.merged_into IS NULL OR $8 IS NULL)
 ORDER BY a.position
 LIMIT $7

@@ -46,7 +46,7 @@ pub struct CustomerFilter {
     pub reps: Option<BTreeSet<String>>,
     /// A part of the name or of the id in another system; ASCII letters match in either case.
     pub q: Option<String>,
-    /// Which customers whoever asks sees.
+    /// Which customers whoever asks sees. It does not judge merged ones, which are seen where they go on.
     pub sight: Sight,
 }
 
@@ -363,7 +363,7 @@ fn select(view: &View, filter: &CustomerFilter, after: u64, limit: u32) -> (Stri
     }
     if let [Value::Text(regions), Value::Text(owners), Value::Text(around)] = &sight_values(&filter.sight) {
         and(
-            "(replace(?, ? || c.region || ?, '') <> ? OR c.region IS NULL \
+            "(replace(?, ? || c.region || ?, '') <> ? OR c.region IS NULL OR c.merged_into IS NOT NULL \
              OR (c.owner_kind = 'rep' AND replace(?, ? || c.owner_id || ?, '') <> ?))",
             &[regions, around, around, regions, owners, around, around, owners],
         );
@@ -500,17 +500,5 @@ impl OwnerReport {
 impl MoneyReport {
     pub(crate) fn of(money: &Money) -> Self {
         Self { amount: money.amount.to_string(), currency: money.currency.clone() }
-    }
-}
-
-impl CustomerReport {
-    /// Hides all but the last four characters of telephone numbers: what is shown of a customer in a pool until
-    /// somebody claims it.
-    pub fn mask_phones(&mut self) {
-        for contact in self.contacts.iter_mut().filter(|contact| contact.kind == ContactKind::Phone) {
-            let hidden = contact.value.chars().count().saturating_sub(4);
-            let shown: String = contact.value.chars().skip(hidden).collect();
-            contact.value = "*".repeat(hidden) + &shown;
-        }
     }
 }

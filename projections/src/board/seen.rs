@@ -1,6 +1,6 @@
 //! Which customers somebody sees.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 use waymark_domain::people::Sight;
@@ -13,23 +13,38 @@ use crate::error::Result;
 /// Rows read at a time.
 const ROWS: u32 = 5_000;
 
-/// The customers that a sight reaches, as they are now; none where that is everybody. What the read model does not know yet
-/// is not among them.
+/// The customers that a sight reaches, as they are now; none where that is everybody. One that was merged is among them where
+/// the one it goes on as is. What the read model does not know yet is not.
 pub(crate) async fn seen(view: &mut View, sight: &Sight) -> Result<Option<HashSet<Uuid>>> {
     if *sight == Sight::Everything {
         return Ok(None);
     }
-    let mut seen = HashSet::new();
+    let (mut seen, mut merged) = (HashSet::new(), HashMap::new());
     let mut after = Uuid::nil();
     loop {
         let head = values![view.tenant.0, view.generation, after, ROWS];
         let rows = view.session.rows(SEEN, &[&head[..], &sight_values(sight)].concat()).await?;
         for row in &rows {
             after = row.uuid(0)?;
-            seen.insert(after);
+            match row.opt_uuid(1)? {
+                Some(survivor) => drop(merged.insert(after, survivor)),
+                None => drop(seen.insert(after)),
+            }
         }
         if rows.len() < ROWS as usize {
-            return Ok(Some(seen));
+            break;
         }
     }
+    let goes_on_as = |customer: &Uuid| {
+        let mut now = *customer;
+        // Each merge leads on to a customer that was not merged before it, so they end.
+        while let Some(survivor) = merged.get(&now) {
+            now = *survivor;
+        }
+        now
+    };
+    let with_their_survivors: Vec<Uuid> =
+        merged.keys().filter(|customer| seen.contains(&goes_on_as(customer))).copied().collect();
+    seen.extend(with_their_survivors);
+    Ok(Some(seen))
 }

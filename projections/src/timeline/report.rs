@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use waymark_domain::customer::tags;
+use waymark_domain::customer::{also_about, tags};
+use waymark_domain::people::Disclosure;
 use waymark_eventstore::vault::{Opening, Vault};
 use waymark_eventstore::{EventStore, Position, Query};
 
@@ -45,8 +46,8 @@ pub struct TimelineQuery {
     pub cursor: Option<String>,
     /// How many items at most.
     pub limit: usize,
-    /// Whether the reader may read personal fields; else they stay sealed.
-    pub personal: bool,
+    /// How much the reader reads of the customer, by whose it is now; personal fields stay sealed where that is nothing.
+    pub disclosure: Disclosure,
 }
 
 /// An event of a customer.
@@ -221,11 +222,11 @@ async fn items(
     shown: &[Told],
 ) -> Result<Vec<TimelineItem>> {
     let mut data = contents(view, store, shown).await?;
-    if query.personal {
-        let open =
-            |(data, (origin, line)): (_, &Told)| Opening { subject: *origin, event_id: line.event, data };
-        let mut openings: Vec<Opening<'_>> = data.iter_mut().zip(shown).map(open).collect();
+    if query.disclosure.opens() {
+        let mut openings: Vec<Opening<'_>> =
+            data.iter_mut().zip(shown).map(|(data, told)| opening(told, data)).collect();
         vault.open_all(view.tenant, &mut openings).await?;
+        data.iter_mut().for_each(|data| query.disclosure.apply(data));
     }
     let recorded = query.view == TimelineView::Recorded;
     let item = |((origin, line), mut data): (&Told, serde_json::Value)| {
@@ -248,6 +249,11 @@ async fn items(
         }
     };
     Ok(shown.iter().zip(data).map(item).collect())
+}
+
+fn opening<'a>((origin, line): &Told, data: &'a mut serde_json::Value) -> Opening<'a> {
+    let also = also_about(&line.event_type, *origin, data);
+    Opening { subject: *origin, also, event_id: line.event, data }
 }
 
 /// The contents of the events shown, from the log: personal text is kept nowhere else.

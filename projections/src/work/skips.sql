@@ -5,5 +5,6 @@ JOIN work_customer c
 WHERE r.tenant_id = $1 AND r.generation = $2 AND r.journey = $3 AND r.skipped IS NOT NULL
   AND (replace($5, $7 || c.region || $7, '') <> $5 OR c.region IS NULL
        OR (c.owner_kind = 'rep' AND replace($6, $7 || c.owner_id || $7, '') <> $6) OR $5 IS NULL)
+  AND (c.closed = 0 OR $5 IS NULL)
 ORDER BY r.position DESC
 LIMIT $4

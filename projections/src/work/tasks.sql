@@ -10,5 +10,6 @@ WHERE t.tenant_id = $1 AND t.generation = $2
   AND (t.state <> 'open' OR c.closed = 0)
   AND (replace($12, $14 || c.region || $14, '') <> $12 OR c.region IS NULL
        OR (c.owner_kind = 'rep' AND replace($13, $14 || c.owner_id || $14, '') <> $13) OR $12 IS NULL)
+  AND (c.closed = 0 OR $12 IS NULL)
 ORDER BY t.due_at, t.task
 LIMIT $11

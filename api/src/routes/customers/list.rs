@@ -8,7 +8,8 @@ use super::body::OwnerName;
 use super::names::Names;
 use crate::app::Caller;
 use crate::auth::Authority;
-use crate::auth::sight::{reads_people, shown_to};
+use crate::auth::sight::{owner_of, reads_people, shown};
+use crate::domain::people::Disclosure;
 use crate::domain::{Label, Language};
 use crate::http::answer::Reading;
 use crate::http::language::Wanted;
@@ -117,6 +118,16 @@ pub(in crate::routes) async fn find(
     let filter = CustomerFilter { sight: site.app.sight(caller).await?, ..filter.clone() };
     let found = projections.customers(caller.tenant, &filter, page.cursor(), limit, now, &stage_name).await?;
     let (CustomerList { items, next_cursor }, position) = found;
-    let items = items.into_iter().map(|customer| shown_to(&caller.actor, customer)).collect();
-    Ok(Reading { position, body: CustomerList { items, next_cursor } })
+    let mut viewer = site.app.viewer(caller).await?;
+    let mut shown_items = Vec::with_capacity(items.len());
+    for mut customer in items {
+        // A merged one is found by its id elsewhere, and is seen where it goes on.
+        if customer.merged_into.is_some() && !viewer.sees(customer.id).await? {
+            continue;
+        }
+        viewer.retain_seen(&mut customer.distinct_from).await?;
+        let disclosure = Disclosure::to(&caller.actor, &owner_of(&customer.owner));
+        shown_items.push(shown(customer, disclosure));
+    }
+    Ok(Reading { position, body: CustomerList { items: shown_items, next_cursor } })
 }

@@ -6,7 +6,9 @@ use axum::response::{IntoResponse, Response};
 use super::merged::gone_on;
 use super::names::Names;
 use crate::auth::Authority;
-use crate::auth::sight::shown_to;
+use crate::auth::sight::{owner_of, shown};
+use crate::domain::Owner;
+use crate::domain::people::{Disclosure, Sight};
 use crate::http::answer::{Reading, Versioned};
 use crate::http::language::Wanted;
 use crate::http::query::Nothing;
@@ -44,20 +46,26 @@ pub(super) async fn read(
     freshness.wait(&site, &caller, "work").await?;
     let names = Names::new(&site, &caller, language).await?;
     let now = (site.app.clock)();
-    let sight = site.app.sight(&caller).await?;
+    let everybody = Sight::Everything;
     let (found, position) = site
         .app
         .projections
-        .customer(caller.tenant, id, &sight, now, &|pipeline, stage| names.stage(pipeline, stage))
+        .customer(caller.tenant, id, &everybody, now, &|pipeline, stage| names.stage(pipeline, stage))
         .await?;
-    let customer = found.ok_or_else(|| Problem::not_found("customer", &id.to_string()))?;
+    let unknown = || Problem::not_found("customer", &id.to_string());
+    let mut customer = found.ok_or_else(unknown)?;
     if customer.merged_into.is_some() {
         return gone_on(&site, &caller, id, "", &uri).await;
     }
-    if customer.owner.kind == "pool" {
+    let owner = owner_of(&customer.owner);
+    if !site.app.sight(&caller).await?.sees(customer.region.as_deref(), &owner) {
+        return Err(unknown());
+    }
+    if matches!(owner, Owner::Pool(_)) {
         site.app.look_at(&caller, id).await?;
     }
+    site.app.viewer(&caller).await?.retain_seen(&mut customer.distinct_from).await?;
     let version = customer.version;
-    let body = Reading { position, body: shown_to(&caller.actor, customer) };
+    let body = Reading { position, body: shown(customer, Disclosure::to(&caller.actor, &owner)) };
     Ok(Versioned { version, body }.into_response())
 }

@@ -5,8 +5,6 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Wanted;
-use super::readable::readable;
-use super::sight::Looker;
 use crate::app::Caller;
 use crate::eventstore::Position;
 use crate::http::answer::Reading;
@@ -36,7 +34,7 @@ pub(super) async fn list(
 ) -> Result<Reading<EventList>, Problem> {
     let mut next_after = wanted.after.unwrap_or(0);
     let head = site.app.store.head(caller.tenant).await?.position;
-    let mut looker = Looker::new(site, caller).await?;
+    let mut viewer = site.app.viewer(caller).await?;
     let mut items = Vec::new();
     // Entries that are not seen make room for others, as far as one request goes.
     for _ in 0..LOOKS {
@@ -47,10 +45,7 @@ pub(super) async fn list(
         // A page that is not full has looked at everything up to the head.
         next_after = entries.last().filter(|_| full).map_or(head.max(next_after), |last| last.position);
         for entry in &entries {
-            let document = readable(site, caller, entry).await?;
-            if looker.sees(site, caller, &document).await? {
-                items.push(document);
-            }
+            items.extend(viewer.entry(entry).await?);
         }
         if !full || items.len() == limit as usize {
             break;

@@ -1,8 +1,6 @@
 //! The log as clients read it: page by page, or as it grows.
 
 mod list;
-mod readable;
-mod sight;
 mod stream;
 
 use axum::extract::State;
@@ -15,6 +13,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::Site;
+use crate::app::{AppError, Caller};
 use crate::auth::Authority;
 use crate::domain::Label;
 use crate::domain::customer::tags;
@@ -57,7 +56,9 @@ impl Wanted {
 
 /// Read the log
 ///
-/// The entries as they are stored (CloudEvents 1.0), with personal fields opened for callers who may read them.
+/// The entries as they are stored (CloudEvents 1.0), with personal fields opened for callers who may read them. Of a
+/// customer in a pool a rep reads contacts, ids in channels and what looks like either in a text masked until the customer
+/// is claimed; with `customer` it counts as a view, as reading the customer does.
 /// With `Accept: text/event-stream` they come as server-sent events, from `after` or `Last-Event-ID` on and then
 /// as they happen: `id` is the position, a comment every 15 seconds keeps the connection open. What happened to customers that
 /// the caller does not see is left out: a page may then have fewer items than asked for before the log ends, and the next one
@@ -72,6 +73,7 @@ impl Wanted {
         (status = 200, description = "A page of the log, or the stream.", content(
             (EventList = "application/json"), (String = "text/event-stream"),
         )),
+        (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
         (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
     )
 )]
@@ -82,11 +84,29 @@ pub(super) async fn events(
     Query(wanted, ..): Query<Wanted>,
 ) -> Result<Response, Problem> {
     let limit = page::limit(wanted.limit)?;
+    if let Some(customer) = wanted.customer {
+        count_view(&site, &caller, customer).await?;
+    }
     if wants_stream(&headers) {
         let after = last_event_id(&headers)?.or(wanted.after).unwrap_or(0);
         return Ok(stream::stream(site, caller, wanted.query(), after).into_response());
     }
     Ok(list::list(&site, &caller, &wanted, limit).await?.into_response())
+}
+
+/// Counts the reading of one customer's entries as a look at it, where it is in a pool that limits that.
+async fn count_view(site: &Site, caller: &Caller, customer: Uuid) -> Result<(), Problem> {
+    let state = match site.app.customer_state(caller, customer).await {
+        Ok(state) if state.merged_into.is_some() => site.app.survivor(caller, customer).await?,
+        Ok(state) => state,
+        // Nothing of it will be shown.
+        Err(AppError::NotFound { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if state.pool().is_some() {
+        site.app.look_at(caller, state.id).await?;
+    }
+    Ok(())
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {

@@ -8,8 +8,6 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream, StreamExt as _};
 use tokio::sync::watch;
 
-use super::readable::readable;
-use super::sight::Looker;
 use crate::app::Caller;
 use crate::eventstore::{Position, Query};
 use crate::problem::Problem;
@@ -89,13 +87,10 @@ impl Follower {
             return Ok(true);
         }
         let entries = store.read_matching(self.caller.tenant, &self.query, self.after, head, PAGE).await?;
-        // Regions and teams change while a stream lasts.
-        let mut looker = Looker::new(&self.site, &self.caller).await?;
+        // Regions, teams and owners change while a stream lasts.
+        let mut viewer = self.site.app.viewer(&self.caller).await?;
         for entry in &entries {
-            let document = readable(&self.site, &self.caller, entry).await?;
-            if !looker.sees(&self.site, &self.caller, &document).await? {
-                continue;
-            }
+            let Some(document) = viewer.entry(entry).await? else { continue };
             self.waiting
                 .push_back(Event::default().id(entry.position.to_string()).data(document.to_string()));
         }

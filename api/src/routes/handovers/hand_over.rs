@@ -11,9 +11,9 @@ use crate::app::{AppError, Caller, CommandMeta};
 use crate::auth::Authority;
 use crate::auth::sight::reads_people;
 use crate::domain::Label;
-use crate::domain::customer::Command as DomainCommand;
 use crate::domain::customer::command::ChangeOwner;
 use crate::domain::customer::event::Occasion;
+use crate::domain::customer::{Command as DomainCommand, may_hand_over};
 use crate::http::Command;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -97,11 +97,13 @@ pub(super) struct HandOverItem {
 /// Hand customers over
 ///
 /// Stage, plans, notes and history stay with each customer; the new owner has two days of grace. Each customer is
-/// judged by itself, as by a single owner change. For leave that ends, name a deputy instead.
+/// judged by itself, as by a single owner change. A rep hands over its own customers only. For leave that ends, name a
+/// deputy instead.
 #[utoipa::path(
     post, path = "/v1/handovers", tag = "ownership", request_body = HandOver,
     responses(
         (status = 200, description = "What became of each.", body = HandOverReply),
+        (status = 403, description = "The customers are another rep's, or a pool's.", body = ProblemDocument),
         (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
     )
 )]
@@ -111,12 +113,14 @@ pub(super) async fn hand_over(
     Extension(reader): Extension<Reader>,
     Command { body, meta }: Command<HandOver>,
 ) -> Result<Json<Value>, Problem> {
+    let situation = site.app.bare_situation(&caller, None).await?;
+    may_hand_over(&body.from.0, &situation.context(&caller, None))?;
     if body.from.0 == body.to.0 {
         let message = Label::new("两者相同。", "They are the same.");
         return Err(Problem::invalid_value("to", message));
     }
     if let Some(first) = site.app.recalled(&caller, &meta).await? {
-        return Ok(Json(first));
+        return Ok(Json(named(&site, &caller, first).await?));
     }
     let (customers, more) = chosen(&site, &caller, &body).await?;
     let occasion = Occasion::from(body.occasion);
@@ -132,8 +136,30 @@ pub(super) async fn hand_over(
     let handed_over = items.len() - refused;
     let reply = HandOverReply { dry_run: body.dry_run, handed_over, refused, items, more };
     let reply = serde_json::to_value(reply).map_err(|error| AppError::Unreadable(error.to_string()))?;
-    site.app.keep_reply(&caller, &meta, &reply).await?;
+    site.app.keep_reply(&caller, &meta, &unnamed(reply.clone())).await?;
     Ok(Json(reply))
+}
+
+/// The reply as it is kept for a retry: names are personal, and an erasure does not reach into what is kept here.
+fn unnamed(mut reply: Value) -> Value {
+    for item in reply["items"].as_array_mut().into_iter().flatten() {
+        item["name"] = Value::Null;
+    }
+    reply
+}
+
+/// A kept reply with the names that the customers have now, as far as the caller sees them.
+async fn named(site: &Site, caller: &Caller, mut reply: Value) -> Result<Value, Problem> {
+    let sight = site.app.sight(caller).await?;
+    let now = (site.app.clock)();
+    for item in reply["items"].as_array_mut().into_iter().flatten() {
+        let id = item["customer_id"].as_str().and_then(|id| Uuid::try_parse(id).ok());
+        let Some(id) = id.filter(|_| reads_people(&caller.actor)) else { continue };
+        let names = |_: &str, _: &str| None;
+        let (found, _) = site.app.projections.customer(caller.tenant, id, &sight, now, &names).await?;
+        item["name"] = found.and_then(|customer| customer.name).into();
+    }
+    Ok(reply)
 }
 
 /// The customers meant, and whether there are more than one request takes.

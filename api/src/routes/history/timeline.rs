@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::auth::Authority;
-use crate::auth::sight::reads_people;
+use crate::domain::people::Disclosure;
 use crate::http::answer::Reading;
 use crate::http::{Id, Moment, Page, Query};
 use crate::problem::Problem;
@@ -29,8 +29,8 @@ pub(super) struct Story {
 /// Read a customer's timeline
 ///
 /// Newest last. A record that a correction replaced carries `superseded_by`. What happened to customers that were
-/// merged into this one is told with it: `origin` says whose it was. Of a customer in a pool it counts as a view, as reading the
-/// customer does.
+/// merged into this one is told with it: `origin` says whose it was. Of a customer in a pool it counts as a view, and contacts
+/// are masked, as on reading the customer.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/timeline", tag = "history",
     params(("id" = Uuid, Path, description = "The customer."), Story, Moment, Page),
@@ -58,8 +58,12 @@ pub(super) async fn timeline(
     }
     let at = moment.at(&site, &caller, "timeline").await?;
     let cursor = page.cursor().map(str::to_owned);
-    let personal = reads_people(&caller.actor);
-    let query = TimelineQuery { customer, at, view, cursor, limit, personal };
-    let report = site.app.projections.timeline(caller.tenant, &query).await?;
+    let disclosure = Disclosure::to(&caller.actor, &state.owner);
+    let query = TimelineQuery { customer, at, view, cursor, limit, disclosure };
+    let mut report = site.app.projections.timeline(caller.tenant, &query).await?;
+    let mut viewer = site.app.viewer(&caller).await?;
+    for item in &mut report.items {
+        viewer.hide_others(&mut item.data).await?;
+    }
     Ok(Reading { position: report.position, body: report }.into_response())
 }

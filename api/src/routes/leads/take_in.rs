@@ -46,10 +46,10 @@ pub(super) struct LeadReply {
     /// The status that it would have had by itself: 201, 200, or that of the problem.
     #[schema(example = 201)]
     status: u16,
-    /// The customer, new or known.
+    /// The customer, new or known; null where it is known and the caller does not see it.
     #[schema(value_type = Option<String>, format = Uuid)]
     customer_id: Option<Value>,
-    /// What was recorded.
+    /// What was recorded; absent where the customer is known and the caller does not see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Accepted>,
     /// Why it was not taken.
@@ -68,7 +68,8 @@ pub(super) struct LeadReplies {
 ///
 /// One, or an array of up to 500. Each is read like a registration. A lead whose telephone, e-mail, WeChat id, credit
 /// code, channel id or external id is a customer's already makes no second customer: its source, channel and note are
-/// added to that customer's history, and the answer says `duplicate` with the customer's id.
+/// added to that customer's history, and the answer says `duplicate` with the customer's id. Of a customer that the caller
+/// does not see, it says nothing else.
 #[utoipa::path(
     post, path = "/v1/leads", tag = "customers", request_body = NewCustomer,
     responses(
@@ -128,14 +129,9 @@ fn taken(index: usize, accepted: Accepted) -> (StatusCode, LeadReply) {
     let status = accepted.status();
     let outcome = if status == StatusCode::CREATED { Fate::Created } else { Fate::Duplicate };
     let customer_id = accepted.resource.get("id").cloned();
-    let reply = LeadReply {
-        index,
-        outcome,
-        status: status.as_u16(),
-        customer_id,
-        result: Some(accepted),
-        problem: None,
-    };
+    // Of a customer that the caller does not see, nothing is told but that it is known.
+    let result = customer_id.is_some().then_some(accepted);
+    let reply = LeadReply { index, outcome, status: status.as_u16(), customer_id, result, problem: None };
     (status, reply)
 }
 

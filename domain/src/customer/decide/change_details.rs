@@ -4,6 +4,7 @@ use super::{NewEvent, guard, profile, register};
 use crate::customer::command::ChangeDetails;
 use crate::customer::event::{CustomerEvent, DetailsChanged};
 use crate::customer::state::Customer;
+use crate::people::Disclosure;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal};
 
@@ -18,6 +19,33 @@ fn changes_something(command: &ChangeDetails) -> Vec<Violation> {
     })
 }
 
+/// Contacts are replaced as a whole, so whoever reads them masked would take away what it cannot see.
+fn reads_what_it_replaces(
+    customer: &Customer,
+    command: &ChangeDetails,
+    context: &Context<'_>,
+) -> Vec<Violation> {
+    let masked = Disclosure::to(context.actor, &customer.owner) == Disclosure::Masked && !context.import;
+    let replaced = [
+        ("contacts", customer.has_contacts && command.contacts.is_some()),
+        ("channel_ids", customer.has_channel_ids && command.profile.channel_ids.is_some()),
+    ];
+    let replaced = replaced.into_iter().filter(|(_, replaced)| masked && *replaced);
+    replaced.map(|(field, _)| claim_required(field)).collect()
+}
+
+fn claim_required(field: &str) -> Violation {
+    Violation::new(
+        Code::ClaimRequired,
+        field,
+        Label::new(
+            "公海客户的联系方式在领取前不能修改。",
+            "The contacts of a customer in a pool are not replaced before the customer is claimed.",
+        ),
+        Label::new("请先领取该客户，再修改。", "Claim the customer first, then change them."),
+    )
+}
+
 pub(super) fn decide(
     customer: &Customer,
     command: &ChangeDetails,
@@ -25,6 +53,7 @@ pub(super) fn decide(
 ) -> Result<Vec<NewEvent>, Refusal> {
     Refusal::unless_met([
         guard::may_work(customer, context),
+        reads_what_it_replaces(customer, command, context),
         guard::effective(customer, context),
         changes_something(command),
         guard::optional_line("name", command.name.as_deref(), guard::MAX_NAME_CHARS),
@@ -57,7 +86,9 @@ pub(super) fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::customer::command::{NewContact, NewProfile};
     use crate::customer::decide::spec::*;
+    use crate::customer::event::{Claimed, ContactKind};
     use crate::field::{Field, FieldType};
 
     #[test]
@@ -70,6 +101,34 @@ mod tests {
     #[test]
     fn a_change_of_nothing_is_refused() {
         given([registered_by_li()]).when(ChangeDetails::default()).refuses([Code::NothingToChange]);
+    }
+
+    #[test]
+    fn contacts_that_are_masked_for_somebody_are_not_replaced_by_them() {
+        let reach = |contacts: usize, ids: usize| {
+            let contact = NewContact { kind: ContactKind::Wechat, value: "li-wx".to_owned() };
+            let profile = NewProfile {
+                channel_ids: Some(vec![("mini".to_owned(), "open-1".to_owned()); ids]),
+                ..NewProfile::default()
+            };
+            ChangeDetails { contacts: Some(vec![contact; contacts]), profile, ..ChangeDetails::default() }
+        };
+        let known = given([in_the_pool()]).by(wang()).when(reach(1, 1)).event().event;
+        let emptied = given([in_the_pool()]).by(wang()).when(reach(0, 0)).event().event;
+        let claimed = || {
+            let (rep, pool) = ("li".to_owned(), "customer_pool".to_owned());
+            CustomerEvent::Claimed(Claimed { rep, pool, quota_date: "2024-10-14".parse().unwrap() })
+        };
+        let both = [Code::ClaimRequired, Code::ClaimRequired];
+        for command in [reach(0, 0), reach(2, 1)] {
+            given([in_the_pool(), known.clone()]).when(command.clone()).refuses(both);
+            given([in_the_pool(), known.clone(), claimed()]).when(command.clone()).event();
+            given([in_the_pool(), known.clone()]).by(wang()).when(command.clone()).event();
+            given([in_the_pool()]).when(command.clone()).event();
+            given([in_the_pool(), known.clone(), emptied.clone()]).when(command).event();
+        }
+        let tier = ChangeDetails { tier: Some("A".into()), ..ChangeDetails::default() };
+        given([in_the_pool(), known]).when(tier).event();
     }
 
     #[test]

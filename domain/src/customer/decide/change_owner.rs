@@ -20,6 +20,22 @@ fn may_give_away(customer: &Customer, context: &Context<'_>) -> Vec<Violation> {
     }
 }
 
+/// Whether an actor may hand over the customers of an owner at all, whichever they are: a rep its own, whoever leads
+/// anybody's. Each customer is judged by itself besides, as by a single change of owner.
+///
+/// # Errors
+/// The refusal.
+pub fn may_hand_over(from: &Owner, context: &Context<'_>) -> Result<(), Refusal> {
+    let own = matches!(from, Owner::Rep(rep) if context.actor.rep_id() == Some(rep));
+    Refusal::unless_met([require(own || context.actor.supervises(), || Violation {
+        field: "from".to_owned(),
+        ..guard::forbidden_role(
+            Label::new("销售只能移交自己的客户。", "A rep hands over its own customers only."),
+            Label::new("请由其负责人或主管移交。", "Ask their owner, a supervisor or a manager."),
+        )
+    })])
+}
+
 fn to_somebody_else(customer: &Customer, to: &Owner) -> Vec<Violation> {
     require(customer.owner != *to, || {
         Violation::new(
@@ -86,6 +102,22 @@ mod tests {
                 grace_until: Some(day(12)),
             },
         )]);
+    }
+
+    #[test]
+    fn a_rep_hands_over_its_own_customers_and_whoever_leads_anybodys() {
+        let may = |actor: crate::Actor, from: Owner| {
+            let story = given([]).by(actor);
+            may_hand_over(&from, &story.context()).map_err(|refusal| refusal.code.into_owned())
+        };
+        let (own, pool) = (rep("li"), Owner::Pool("customer_pool".into()));
+        assert_eq!(may(li(), own.clone()), Ok(()));
+        for from in [rep("zhao"), pool.clone(), Owner::Pool("li".into())] {
+            assert_eq!(may(li(), from), Err("forbidden-role".to_owned()));
+        }
+        for from in [own, rep("zhao"), pool] {
+            assert_eq!(may(wang(), from), Ok(()));
+        }
     }
 
     #[test]

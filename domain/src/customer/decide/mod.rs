@@ -28,6 +28,7 @@ mod touch;
 pub(super) mod transition;
 mod view;
 
+pub use change_owner::may_hand_over;
 pub use distinguish::{distinguish, reconsider};
 pub use merge::{PairEvents, merge, unmerge};
 pub use view::is_counted;
