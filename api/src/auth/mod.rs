@@ -25,4 +25,6 @@ pub use key::KeyText;
 pub use store::{AdminError, AdminStore, ApiKey, Member, NewKey, Scope};
 
 #[cfg(test)]
+mod exposure;
+#[cfg(test)]
 mod tests;

@@ -150,9 +150,19 @@ impl Bench {
         (self.app.clock)()
     }
 
+    /// Whether these words stand in the files of the log, where nothing personal is to be read.
+    pub(crate) fn log_contains(&self, words: &str) -> bool {
+        self.in_files(words.as_bytes(), |name| !name.contains(".views"))
+    }
+
     /// Whether these bytes stand in any file of the database.
     pub(crate) fn files_contain(&self, bytes: &[u8]) -> bool {
+        self.in_files(bytes, |_| true)
+    }
+
+    fn in_files(&self, bytes: &[u8], of: impl Fn(&str) -> bool) -> bool {
         let files = std::fs::read_dir(self.folder.path()).unwrap();
+        let files = files.into_iter().filter(|file| of(file.as_ref().unwrap().file_name().to_str().unwrap()));
         let holds = |text: Vec<u8>| text.windows(bytes.len()).any(|window| window == bytes);
         files.into_iter().any(|file| holds(std::fs::read(file.unwrap().path()).unwrap()))
     }
@@ -210,9 +220,19 @@ impl Bench {
         self.admin.create_key(self.tenant, new).await.unwrap().0.to_string()
     }
 
-    /// Folds everything that happened.
+    /// A key of another tenant.
+    pub(crate) async fn key_of_another_tenant(&self, actor: &str, roles: &[Role]) -> String {
+        let tenant = self.admin.tenant_or_new("another").await.unwrap();
+        let roles = roles.iter().copied().collect();
+        let new = NewKey { actor: actor.to_owned(), roles, scopes: BTreeSet::new() };
+        self.admin.create_key(tenant, new).await.unwrap().0.to_string()
+    }
+
+    /// Folds everything that happened, in every tenant.
     pub(crate) async fn catch_up(&self) {
-        self.app.projections.catch_up(self.tenant, |_, _| {}).await.unwrap();
+        for tenant in self.app.store.tenants().await.unwrap() {
+            self.app.projections.catch_up(tenant, |_, _| {}).await.unwrap();
+        }
     }
 
     pub(crate) fn call(&self, method: Method, path: &str) -> Call<'_> {

@@ -1,0 +1,143 @@
+//! What is asked of each route, made from the routes that are served: one that nothing here knows how to ask fails.
+
+use axum::http::Method;
+use serde_json::{Map, Value};
+
+use super::world::{CLASSES, Class, Who, World};
+use crate::http::testing::Answer;
+
+const NOBODY: &str = "01930000-0000-7000-8000-000000000000";
+
+/// The routes of the console are not in the document of the API: they are read from where they are registered.
+const PAGES: &str = include_str!("../../console/mod.rs");
+
+/// One request that a test makes.
+pub(super) struct Ask {
+    pub(super) method: Method,
+    /// The route, as the table names it, and which of its objects or questions is meant.
+    pub(super) route: String,
+    pub(super) path: String,
+    pub(super) body: Option<Value>,
+    pub(super) stream: bool,
+}
+
+impl Ask {
+    fn read(route: &str, word: &str, path: String) -> Self {
+        let route = format!("GET {route} {word}").trim_end().to_owned();
+        Self { method: Method::GET, route, path, body: None, stream: false }
+    }
+
+    /// Sends it.
+    pub(super) async fn send(&self, world: &World, who: &Who) -> Answer {
+        let mut call = world.bench.call(self.method.clone(), &self.path);
+        if let Some(key) = &who.key {
+            // The console's pages take the key from their cookie, everything else from its header.
+            call = call.key(key).header("cookie", format!("waymark_key={key}; waymark_language=en"));
+        }
+        if let Some(person) = who.acts_for {
+            call = call.header("waymark-actor", person);
+        }
+        if let Some(body) = &self.body {
+            call = call.json(body);
+        }
+        call.send().await
+    }
+}
+
+/// Every route that is served, with what the document says of it.
+pub(super) async fn served(world: &World) -> Vec<(Method, String, Value)> {
+    let document = world.bench.call(Method::GET, "/openapi.json").send().await.json();
+    let schemas = document["components"]["schemas"].clone();
+    let mut routes = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let Ok(method) = method.to_ascii_uppercase().parse::<Method>() else { continue };
+            let body = operation.pointer("/requestBody/content/application~1json/schema").cloned();
+            let example = body.map_or(Value::Null, |schema| example_of(&schema, &schemas));
+            routes.push((method, path.clone(), example));
+        }
+    }
+    routes
+}
+
+/// The example of a schema, or of the one that it refers to.
+fn example_of(schema: &Value, schemas: &Value) -> Value {
+    let name = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+    let schema = name.map_or(schema, |name| &schemas[name]);
+    let examples = [schema.get("example"), schema.pointer("/examples/0")];
+    examples.into_iter().flatten().next().cloned().unwrap_or(Value::Object(Map::new()))
+}
+
+/// The path with its parameters that name no customer filled in.
+fn filled(path: &str) -> String {
+    let key = match path {
+        _ if path.starts_with("/v1/pipelines/") => "landian-6",
+        _ if path.starts_with("/v1/pools/") => "customer_pool",
+        _ => "nothing",
+    };
+    let id = if path.starts_with("/v1/pilots/") { "landian-6@1" } else { NOBODY };
+    let filled = path
+        .replace("{pipeline}", "landian-6")
+        .replace("{key}", key)
+        .replace("{name}", "nothing")
+        .replace("{language}", "en")
+        .replace("{*rest}", "nothing")
+        .replace("{id}", id);
+    assert!(!filled.contains('{'), "{path} has a parameter that this test cannot fill in: teach it");
+    filled
+}
+
+/// What is asked of a route that reads.
+pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
+    let each = |prefix: &str| -> Vec<Ask> {
+        let ask = |class: Class| {
+            let asked = format!("{prefix}{}", world.first(class));
+            Ask::read(path, class.word(), asked)
+        };
+        CLASSES.map(ask).into()
+    };
+    if let Some(rest) = path.strip_prefix("/v1/customers/{id}") {
+        return each("/v1/customers/").into_iter().map(|ask| Ask { path: ask.path + rest, ..ask }).collect();
+    }
+    match path {
+        "/console/customers/{id}" => each("/console/customers/"),
+        "/v1/customers" => [
+            "",
+            "q=mk",
+            "external_id=mksouthbext-0",
+            "external_id=mkgonebext-0",
+            "owner=rep:chen",
+            "region=R-South",
+            "tag=mklakebtag",
+            "team=northern",
+        ]
+        .map(|question| Ask::read(path, question, format!("{path}?limit=500&{question}")))
+        .into(),
+        "/v1/events" => {
+            let whole = Ask::read(path, "", format!("{path}?limit=500"));
+            let streamed = Ask { stream: true, ..Ask::read(path, "as a stream", path.to_owned()) };
+            let of_one = each("/v1/events?limit=500&customer=");
+            [whole, streamed].into_iter().chain(of_one).collect()
+        }
+        "/v1/worklists/{list}" => ["today", "overdue", "stalled", "push", "give-up", "supervise"]
+            .map(|list| Ask::read(path, list, format!("/v1/worklists/{list}")))
+            .into(),
+        _ => vec![Ask::read(path, "", filled(path))],
+    }
+}
+
+/// The console's pages that are read.
+pub(super) fn pages() -> Vec<String> {
+    let routes = PAGES.lines().filter(|line| line.contains(".route(\"") && line.contains("get("));
+    let path = |line: &str| line.split('"').nth(1).map(str::to_owned);
+    routes.filter_map(path).collect()
+}
+
+/// Who is asked to do what of a route that commands: of a customer of each class, or once.
+pub(super) fn commands(method: &Method, path: &str, example: &Value) -> Vec<(Option<Class>, String, Value)> {
+    if let Some(rest) = path.strip_prefix("/v1/customers/{id}") {
+        return CLASSES.map(|class| (Some(class), rest.to_owned(), example.clone())).into();
+    }
+    let body = if *method == Method::POST { example.clone() } else { Value::Null };
+    vec![(None, filled(path), body)]
+}
