@@ -102,7 +102,7 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
     match path {
         "/console/customers/{id}" => each("/console/customers/"),
         "/v1/customers" => [
-            "",
+            "limit=500",
             "q=mk",
             "external_id=mksouthbext-0",
             "external_id=mkgonebext-0",
@@ -111,7 +111,7 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
             "tag=mklakebtag",
             "team=northern",
         ]
-        .map(|question| Ask::read(path, question, format!("{path}?limit=500&{question}")))
+        .map(|question| Ask::read(path, question, format!("{path}?{question}")))
         .into(),
         "/v1/events" => {
             let whole = Ask::read(path, "", format!("{path}?limit=500"));
