@@ -6,21 +6,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use waymark_domain::company::rights::Credential;
 use waymark_domain::{Actor, Role};
 use waymark_eventstore::vault::{RootKey, Vault};
 use waymark_eventstore::{Clock, Options, PostgresStore, SqliteStore, TenantId, postgres};
 use waymark_projections::{Node, Projections};
 
-use crate::app::{App, Caller, Migrator};
+use crate::app::{App, AppError, Caller, Migrator};
+use crate::auth::compare::{Compared, Tables};
 use crate::auth::rate::Limiter;
 use crate::auth::token::Tokens;
-use crate::auth::{AdminStore, Gate, NewKey, Scope};
+use crate::auth::{AdminStore, Gate, NewKey, Rights, Scope};
 use crate::automation::Ticker;
 use crate::clock::{chance, random_ids, system_clock};
 use crate::config::{AuthArgs, Automations, Database, DatabaseArgs, OutboundArgs, Sending, views_file};
 use crate::http::measure;
 use crate::log::Log;
 use crate::notary::Notary;
+use crate::operator::operator;
 use crate::outbound::client::Client;
 use crate::outbound::{Dispatcher, Outbound, OutboundStore};
 use crate::secrets::Secrets;
@@ -119,14 +122,11 @@ impl Installation {
         }
         let notary = Notary::new(store.clone(), secrets, args.checkpoint_file());
         let zones = zoneinfo::open(args.zoneinfo.as_deref()).map_err(said)?;
-        let app = App::new(store.clone(), vault, projections, clock, random_ids()).with_zones(zones);
-        Ok(Self {
-            app,
-            store,
-            admin: Arc::new(admin),
-            messages: Arc::new(messages),
-            notary: Arc::new(notary),
-        })
+        let (admin, messages) = (Arc::new(admin), Arc::new(messages));
+        let rights = Rights::new(store.clone(), admin.clone(), messages.clone(), clock.clone(), random_ids());
+        let app = App::new(store.clone(), vault, projections, Arc::new(rights), clock, random_ids())
+            .with_zones(zones);
+        Ok(Self { app, store, admin, messages, notary: Arc::new(notary) })
     }
 
     /// The tenant of that name, made when it is new.
@@ -142,18 +142,27 @@ impl Installation {
         &self.admin
     }
 
-    /// Whether anybody can call yet.
+    /// Whether anybody could ever call.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// When the log cannot be read.
     pub async fn has_keys(&self, tenant: TenantId) -> Result<bool, InstallationError> {
-        Ok(!self.admin.keys(tenant).await.map_err(said)?.is_empty())
+        Ok(!self.app.rights.fresh(tenant).await.map_err(said)?.0.keys.is_empty())
     }
 
-    /// Makes an API key and answers its text, which is not kept.
+    /// The copies of keys, members and receivers beside what the log says of them.
     ///
     /// # Errors
-    /// When the database cannot be written.
+    /// When the log cannot be read.
+    pub(crate) async fn compare_rights(&self, tenant: TenantId) -> Result<Compared, AppError> {
+        let (admin, messages) = (&*self.admin, Some(&*self.messages));
+        Tables { log: &*self.app.store, admin, messages }.compare(tenant).await
+    }
+
+    /// Makes an API key and answers its text, which is not kept. Whoever runs this program is recorded as having made it.
+    ///
+    /// # Errors
+    /// When it is refused, or the log cannot take it.
     pub async fn create_key(
         &self,
         tenant: TenantId,
@@ -162,7 +171,9 @@ impl Installation {
         scopes: BTreeSet<Scope>,
     ) -> Result<String, InstallationError> {
         let new = NewKey { actor: actor.to_owned(), roles, scopes };
-        let (text, _) = self.admin.create_key(tenant, new).await.map_err(said)?;
+        let caller = self.system_caller(tenant, &operator());
+        let credential = Credential { name: None, administers: true };
+        let (text, _) = self.app.create_key(&caller, new, &credential).await.map_err(said)?;
         Ok(text.to_string())
     }
 
@@ -203,7 +214,8 @@ impl Installation {
         let open = |tokens| Tokens::open(tokens, clock());
         let tokens = settings.tokens().map_err(said)?.map(open).transpose().map_err(said)?;
         let limiter = settings.rate().map(Limiter::new);
-        Ok(Arc::new(Gate::new(self.admin.clone(), tokens, limiter, clock)))
+        let (admin, rights) = (self.admin.clone(), self.app.rights.clone());
+        Ok(Arc::new(Gate::new(admin, rights, tokens, limiter, clock)))
     }
 
     /// The HTTP service.

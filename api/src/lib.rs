@@ -17,6 +17,7 @@ pub mod installation;
 pub mod log;
 mod moving;
 mod notary;
+pub mod operator;
 pub mod outbound;
 pub mod problem;
 pub mod routes;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use waymark_eventstore::ledger::root_at;
 use waymark_eventstore::{BlindTag, Head, Parcel, StoreError, TenantId};
 
+use crate::app::AppError;
 use crate::auth::store::AdminError;
 use crate::installation::{Installation, InstallationError};
 
@@ -26,6 +27,9 @@ pub(crate) enum MoveError {
     /// The callers' tables failed.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// It cannot be told who may call.
+    #[error(transparent)]
+    App(#[from] AppError),
     /// The read models failed.
     #[error(transparent)]
     Installation(#[from] InstallationError),
@@ -65,6 +69,8 @@ impl Move<'_> {
     /// [`MoveError::Occupied`] when the target has another log under this name or id; [`MoveError::Differs`] when the
     /// source was written to meanwhile, or what arrived is not what was sent.
     pub(crate) async fn run(&self, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<Moved, MoveError> {
+        // What a former program did not record goes into the log first, so that it comes along.
+        self.from.app.rights.fresh(self.tenant).await?;
         let goal = self.from.store.head(self.tenant).await?;
         let known = self.place(&goal).await?;
         self.entries(&goal, progress).await?;
@@ -72,7 +78,10 @@ impl Move<'_> {
         let mut moved = Moved { entries: goal.position, known, root: goal.root, ..Moved::default() };
         self.compare(&goal, &mut moved).await?;
         self.read_models().await?;
-        moved.callers = self.from.admin().hand_over(self.name, self.tenant, self.to.admin()).await?;
+        // The log tells the target who may call.
+        let (rights, _) = self.to.app.rights.fresh(self.tenant).await?;
+        moved.callers = (rights.keys.len() + rights.members.len()) as u64;
+        self.from.admin().hand_over(self.name, self.tenant, self.to.admin()).await?;
         Ok(moved)
     }
 

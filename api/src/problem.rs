@@ -516,7 +516,7 @@ impl Problem {
 }
 
 impl Problem {
-    /// The person in `Waymark-Actor` is no member, and the name's prefix is no role that needs no membership.
+    /// The person in `Waymark-Actor` is no member, and may not act in the role that the name's prefix says.
     #[must_use]
     pub fn unknown_actor(name: &str) -> Self {
         Self::new(
@@ -524,8 +524,28 @@ impl Problem {
             "unknown-actor",
             Label::new("没有这个人员", "There is no such person"),
             Label::new(
-                format!("{name} 不是成员，其前缀也不是可直接使用的角色。"),
-                format!("{name} is no member, and its prefix is no role that may be used without being one."),
+                format!(
+                    "{name} 不是成员；非成员只能以销售身份（rep:…）或该凭证自身具有的角色行事。\
+                     请先用 POST /v1/admin/members 设置其角色。"
+                ),
+                format!(
+                    "{name} is no member. Somebody who is none acts as a rep (rep:…), or in a role that the credential \
+                     itself has. Set their roles with POST /v1/admin/members first."
+                ),
+            ),
+        )
+    }
+
+    /// The person was a member and is none any more.
+    #[must_use]
+    pub fn member_removed(name: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "member-removed",
+            Label::new("该成员已被移除", "The member was removed"),
+            Label::new(
+                format!("{name} 已被移除，不能再以其身份操作。"),
+                format!("{name} was removed from the members: nobody acts as them any more."),
             ),
         )
     }

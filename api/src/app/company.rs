@@ -73,6 +73,14 @@ impl Companies {
         Ok(Arc::new(company))
     }
 
+    /// Reads what was appended since.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(super) async fn refresh(&self, tenant: TenantId) -> Result<(), AppError> {
+        self.read_on(tenant).await.map(drop)
+    }
+
     async fn known(&self, tenant: TenantId) -> Result<Known, AppError> {
         let now = (self.clock)();
         if let Some(known) = self.tenants.read().await.get(&tenant)

@@ -80,15 +80,25 @@ impl App {
         event: &CompanyEvent,
         now: DateTime<Utc>,
     ) -> Result<Draft, AppError> {
-        let data = event.to_json().map_err(|error| AppError::Unreadable(error.to_string()))?;
-        Ok(Draft {
-            event_type: Cow::Borrowed(event.event_type()),
-            type_version: event.type_version(),
-            subject: "company/settings".to_owned(),
-            tags: event.tags(),
-            ..draft(caller, self.new_id(), now, data)
-        })
+        company_draft(caller, self.new_id(), event, now)
     }
+}
+
+/// The draft of an event about what a tenant has set up, under an id.
+pub(crate) fn company_draft(
+    caller: &Caller,
+    id: Uuid,
+    event: &CompanyEvent,
+    now: DateTime<Utc>,
+) -> Result<Draft, AppError> {
+    let data = event.to_json().map_err(|error| AppError::Unreadable(error.to_string()))?;
+    Ok(Draft {
+        event_type: Cow::Borrowed(event.event_type()),
+        type_version: event.type_version(),
+        subject: event.subject().unwrap_or_else(|| "company/settings".to_owned()),
+        tags: event.tags(),
+        ..draft(caller, id, now, data)
+    })
 }
 
 /// What every draft takes from its caller.

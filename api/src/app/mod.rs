@@ -4,6 +4,7 @@
 //! condition that nothing of the boundary has changed; on a conflict load again and decide again. The cache is
 //! only ever a speed-up: the condition is what makes an answer right.
 
+mod administer;
 mod answer;
 mod approvals;
 mod atomic;
@@ -36,6 +37,7 @@ use waymark_projections::Projections;
 pub use answer::{AppError, CommandAnswer, CommandMeta, EventRef};
 pub use atomic::{Asked, Step, Stopped};
 pub use company::Companies;
+pub(crate) use draft::company_draft;
 pub use merge::Joining;
 pub(crate) use migrate::is_in_force;
 pub use migrate::{MigrationStatus, Migrator, Remaining};
@@ -45,6 +47,7 @@ pub use publish::{AffectedStage, NewVersion, Preview};
 pub use register::OnKnown;
 pub use sight::Viewer;
 
+use crate::auth::Rights;
 use crate::clock::Ids;
 use boundary::Boundaries;
 
@@ -61,6 +64,8 @@ pub struct App {
     pub pipelines: Arc<Pipelines>,
     /// What tenants have set up.
     pub companies: Arc<Companies>,
+    /// Who may call, and where messages go.
+    pub rights: Arc<Rights>,
     /// The clock.
     pub clock: Clock,
     /// New ids.
@@ -90,6 +95,7 @@ impl App {
         store: Arc<dyn EventStore>,
         vault: Arc<Vault>,
         projections: Arc<Projections>,
+        rights: Arc<Rights>,
         clock: Clock,
         ids: Ids,
     ) -> Self {
@@ -100,6 +106,7 @@ impl App {
             store,
             vault,
             projections,
+            rights,
             clock,
             ids,
             zones: Zones::compiled(),

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 use uuid::Uuid;
+use waymark_domain::company::rights::reads_events_of;
 use waymark_domain::customer::Customer;
 use waymark_domain::people::{Disclosure, Sight, may_be_narrowed, reads_people};
 use waymark_eventstore::Entry;
@@ -109,15 +110,19 @@ impl Viewer<'_> {
     }
 
     /// An entry of the log as the caller may read it: as it is stored, with personal fields opened as far as they are
-    /// disclosed. None where it is about a customer that the caller does not see.
+    /// disclosed. None where it is about a customer that the caller does not see, or about keys and receivers, which are for
+    /// administrators and auditors.
     ///
     /// # Errors
     /// When the entry is damaged, or the log or a key cannot be read.
     pub async fn entry(&mut self, entry: &Entry) -> Result<Option<Value>, AppError> {
         let opened = reads_people(&self.caller.actor);
         let mut document = self.app.document(self.caller.tenant, entry, opened).await?;
-        let subject = document.get("subject").and_then(Value::as_str).and_then(customer_of);
-        let (Some(customer), Some(data)) = (subject, document.get_mut("data")) else {
+        let subject = document.get("subject").and_then(Value::as_str).unwrap_or_default();
+        if !reads_events_of(&self.caller.actor, subject) {
+            return Ok(None);
+        }
+        let (Some(customer), Some(data)) = (customer_of(subject), document.get_mut("data")) else {
             return Ok(Some(document));
         };
         if !self.sees(customer).await? {

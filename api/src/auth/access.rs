@@ -115,6 +115,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("DELETE", "/v1/admin/keys/{id}", Access::Roles(SET_UP)),
     ("POST", "/v1/admin/members", Access::Roles(SET_UP)),
     ("GET", "/v1/admin/members", Access::Roles(SET_UP)),
+    ("DELETE", "/v1/admin/members/{actor}", Access::Roles(SET_UP)),
     ("POST", "/v1/admin/teams", Access::Roles(LEAD)),
     ("GET", "/v1/admin/teams", Access::Roles(ALL)),
     ("DELETE", "/v1/admin/teams/{key}", Access::Roles(LEAD)),

@@ -7,9 +7,12 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::access::{Access, access};
 use super::gate::{Allowance, Credential, Gate};
-use super::store::{AdminStore, Scope};
+use super::rights::Rights;
+use super::store::Scope;
 use crate::app::Caller;
+use crate::domain::company::rights::{self, role_without_membership};
 use crate::domain::{Actor, Label, Role};
+use crate::http::command::single;
 use crate::problem::Problem;
 
 /// The longest name of an actor, in bytes.
@@ -27,24 +30,54 @@ impl<S: Send + Sync> FromRequestParts<S> for Authority {
     }
 }
 
+/// The credential that a request showed, as handlers record it. Present on every route that is not public.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// What the log calls it: `key:<id>` or `token:<actor>`.
+    pub name: String,
+    /// Whether it makes its holder an administrator whatever the tenant's members and keys are.
+    administers: bool,
+}
+
+impl Shown {
+    /// The same as decisions about rights have it.
+    #[must_use]
+    pub fn credential(&self) -> rights::Credential {
+        rights::Credential { name: Some(self.name.clone()), administers: self.administers }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Shown {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::missing_credential)
+    }
+}
+
 /// Lets a request through when its route is public, or its caller has a role that opens it. A method that the
 /// route does not have goes through to be told so; it meets no handler.
 ///
 /// A call is counted as soon as it is known whose it is, so that one which is refused costs what any other does.
 ///
-/// Otherwise the answer is 401 without a valid credential, 403 without the role, 429 when the credential calls more
-/// often than it may.
+/// A header that says one thing may be given once: of two, whoever reads them would choose.
+///
+/// Otherwise the answer is 400 where such a header is given twice, 401 without a valid credential, 403 without the role,
+/// 429 when the credential calls more often than it may.
 pub async fn admit(
     gate: &Gate,
     mut request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
+    if let Err(problem) = given_once(request.headers()) {
+        return problem.into_response();
+    }
     let Some(Access::Roles(roles)) = access_to(&request) else { return next(request).await };
     let (credential, allowance) = match counted(gate, request.headers()).await {
         Ok(counted) => counted,
         Err(problem) => return problem.into_response(),
     };
-    let response = match enter(&gate.admin, credential, roles, &mut request).await {
+    let response = match enter(&gate.rights, credential, roles, &mut request).await {
         Ok(()) => next(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -60,15 +93,20 @@ async fn counted(gate: &Gate, headers: &HeaderMap) -> Result<(Credential, Option
 
 /// Makes the credential the caller of the request, if a role of theirs opens the route.
 async fn enter(
-    admin: &AdminStore,
+    rights: &Rights,
     credential: Credential,
     roles: &'static [Role],
     request: &mut Request,
 ) -> Result<(), Problem> {
-    let caller = identify(admin, credential, request.headers()).await?;
+    let shown = Shown {
+        administers: credential.name.starts_with("token:") && credential.actor.is(Role::Admin),
+        name: credential.name.clone(),
+    };
+    let caller = identify(rights, credential, request.headers()).await?;
     if !roles.iter().any(|role| caller.actor.is(*role)) {
         return Err(Problem::missing_role(roles));
     }
+    request.extensions_mut().insert(shown);
     request.extensions_mut().insert(Authority(caller));
     Ok(())
 }
@@ -92,17 +130,13 @@ fn access_to(request: &Request) -> Option<Access> {
 }
 
 /// Who calls, from the credential and the header `Waymark-Actor`.
-async fn identify(
-    admin: &AdminStore,
-    credential: Credential,
-    headers: &HeaderMap,
-) -> Result<Caller, Problem> {
+async fn identify(rights: &Rights, credential: Credential, headers: &HeaderMap) -> Result<Caller, Problem> {
     match person(headers)? {
         None => {
             let Credential { tenant, actor, .. } = credential;
             Ok(Caller { tenant, actor, via: None, origin: None })
         }
-        Some(name) => Box::pin(act_as(admin, credential, name)).await,
+        Some(name) => Box::pin(act_as(rights, credential, name)).await,
     }
 }
 
@@ -111,6 +145,17 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let (scheme, token) =
         value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(Problem::bad_credential)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(Problem::missing_credential()) }
+}
+
+/// The headers that say one thing.
+const ONCE: [&str; 6] =
+    ["Authorization", "Waymark-Actor", "Idempotency-Key", "If-Match", "Last-Event-ID", "Content-Type"];
+
+fn given_once(headers: &HeaderMap) -> Result<(), Problem> {
+    match ONCE.into_iter().find(|name| headers.get_all(*name).iter().nth(1).is_some()) {
+        Some(name) => single(headers, name).map(drop),
+        None => Ok(()),
+    }
 }
 
 /// The person named in `Waymark-Actor`: UTF-8, since people's names are.
@@ -134,43 +179,24 @@ fn person(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     }
 }
 
-/// The caller that a front end's credential stands for.
-async fn act_as(admin: &AdminStore, credential: Credential, name: String) -> Result<Caller, Problem> {
-    let Credential { tenant, scopes, name: via, .. } = credential;
+/// The caller that a front end's credential stands for: the member of that name in its roles, or somebody who is no
+/// member, as a rep or in a role that the credential has itself.
+async fn act_as(rights: &Rights, credential: Credential, name: String) -> Result<Caller, Problem> {
+    let Credential { tenant, scopes, name: via, actor: own } = credential;
     if !scopes.contains(&Scope::ActAs) {
         return Err(Problem::missing_scope("act-as"));
     }
-    let actor = match admin.member(tenant, &name).await? {
-        Some(member) => member.actor,
-        None => Actor::new(name.clone(), [role_of(&name).ok_or_else(|| Problem::unknown_actor(&name))?]),
+    let rights = rights.now(tenant).await?;
+    if rights.is_removed(&name) {
+        return Err(Problem::member_removed(&name));
+    }
+    let actor = match rights.member(&name) {
+        Some((name, member)) => Actor::new(name, member.roles.iter().copied()),
+        None => {
+            let role = role_without_membership(&name, &own.roles);
+            let role = role.ok_or_else(|| Problem::unknown_actor(&name))?;
+            Actor::new(name, [role])
+        }
     };
     Ok(Caller { tenant, actor, via: Some(via), origin: None })
-}
-
-/// The role that a name's prefix says. An admin must be a member.
-fn role_of(name: &str) -> Option<Role> {
-    let (prefix, _) = name.split_once(':').filter(|(_, rest)| !rest.is_empty())?;
-    match prefix {
-        "rep" => Some(Role::Rep),
-        "supervisor" => Some(Role::Supervisor),
-        "manager" => Some(Role::Manager),
-        "analyst" => Some(Role::Analyst),
-        "auditor" => Some(Role::Auditor),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::role_of;
-    use crate::domain::Role;
-
-    #[test]
-    fn a_prefix_says_the_role_but_never_admin() {
-        assert_eq!(role_of("rep:li"), Some(Role::Rep));
-        assert_eq!(role_of("manager:王"), Some(Role::Manager));
-        for name in ["admin:root", "system:reclaim", "li", "rep:", "rep", ":li"] {
-            assert_eq!(role_of(name), None, "{name}");
-        }
-    }
 }

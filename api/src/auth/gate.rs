@@ -8,6 +8,7 @@ use lru::LruCache;
 
 use super::key::KeyText;
 use super::rate::{Limiter, Verdict};
+use super::rights::Rights;
 use super::store::{AdminStore, Scope};
 use super::token::{TokenFault, Tokens};
 use crate::domain::Actor;
@@ -32,8 +33,10 @@ pub(super) struct Credential {
 
 /// What lets requests in.
 pub struct Gate {
-    /// Keys and members.
+    /// Tenants by name.
     pub admin: Arc<AdminStore>,
+    /// Who may call.
+    pub rights: Arc<Rights>,
     tokens: Option<Tokens>,
     limiter: Option<Limiter>,
     clock: Clock,
@@ -45,17 +48,18 @@ impl Gate {
     #[must_use]
     pub fn new(
         admin: Arc<AdminStore>,
+        rights: Arc<Rights>,
         tokens: Option<Tokens>,
         limiter: Option<Limiter>,
         clock: Clock,
     ) -> Self {
-        Self { admin, tokens, limiter, clock, tenants: Mutex::new(LruCache::new(REMEMBERED)) }
+        Self { admin, rights, tokens, limiter, clock, tenants: Mutex::new(LruCache::new(REMEMBERED)) }
     }
 
     /// The credential that this text is.
     ///
     /// # Errors
-    /// 401 when it is none, or none any more.
+    /// 401 when it is none, or none any more; 403 when it is a token of a member who was removed.
     pub(super) async fn credential(&self, text: &str) -> Result<Credential, Problem> {
         match &self.tokens {
             Some(tokens) if Tokens::may_be(text) => self.token(tokens, text).await,
@@ -65,14 +69,25 @@ impl Gate {
 
     async fn key(&self, text: &str) -> Result<Credential, Problem> {
         let text = KeyText::parse(text).ok_or_else(Problem::bad_credential)?;
-        let key = self.admin.verify(&text).await?.ok_or_else(Problem::bad_credential)?;
-        let name = format!("key:{}", key.id);
-        Ok(Credential { tenant: text.tenant, actor: key.actor, scopes: key.scopes, name })
+        let rights = self.rights.now(text.tenant).await?;
+        let known =
+            rights.keys.get(&text.key_id).filter(|key| key.is_valid() && text.matches(&key.key.digest));
+        let key = &known.ok_or_else(Problem::bad_credential)?.key;
+        Ok(Credential {
+            tenant: text.tenant,
+            actor: Actor::new(key.actor.clone(), key.roles.iter().copied()),
+            scopes: Scope::among(&key.scopes),
+            name: format!("key:{}", key.id),
+        })
     }
 
     async fn token(&self, tokens: &Tokens, text: &str) -> Result<Credential, Problem> {
         let claims = tokens.verify(text, (self.clock)()).map_err(|fault| Problem::bad_token(&fault))?;
         let tenant = self.tenant(&claims.tenant).await?;
+        // Whoever signs tokens may not have heard yet that somebody left.
+        if self.rights.now(tenant).await?.is_removed(&claims.actor.name) {
+            return Err(Problem::member_removed(&claims.actor.name));
+        }
         let name = format!("token:{}", claims.actor.name);
         Ok(Credential { tenant, actor: claims.actor, scopes: claims.scopes, name })
     }

@@ -1,16 +1,17 @@
 //! The text of an API key: `wm_<tenant>_<key id>_<secret>`.
 //!
-//! The secret is 32 random bytes. What is stored is its SHA-256: against a secret of 256 random bits there is
-//! nothing to guess, so a slow password hash would only make every request slow. Tenant and key id stand in the
-//! clear, so that finding the row needs no search and another tenant's row is never looked at.
+//! The secret is 32 random bytes. What the log has of it is the SHA-256 of its SHA-256: against a secret of 256 random bits
+//! there is nothing to guess, so a slow password hash would only make every request slow. Tenant and key id stand in the
+//! clear, so that finding the key needs no search and another tenant's keys are never looked at.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::store::hex;
 use crate::eventstore::TenantId;
 
 /// An API key as its owner holds it. Shown once, when it is made; its secret is never printed by `Debug`.
@@ -40,18 +41,19 @@ impl KeyText {
         Some(Self { tenant: TenantId(tenant), key_id, secret })
     }
 
-    /// What is stored of the secret.
+    /// By what the log knows the secret: the SHA-256 of its SHA-256, in hexadecimal.
     #[must_use]
-    pub fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.secret).into()
+    pub fn digest(&self) -> String {
+        hex(&Sha256::digest(Sha256::digest(self.secret)))
     }
 
-    /// Whether this is the key whose hash is stored, in a time that does not depend on where they differ.
+    /// Whether this is the key of that digest, in a time that does not depend on where they differ.
     #[must_use]
-    pub fn matches(&self, stored: &[u8]) -> bool {
-        let hash = self.hash();
-        let difference = hash.iter().zip(stored).fold(0, |difference, (a, b)| difference | (a ^ b));
-        hash.len() == stored.len() && std::hint::black_box(difference) == 0
+    pub fn matches(&self, digest: &str) -> bool {
+        let own = self.digest();
+        let pairs = own.bytes().zip(digest.bytes());
+        let difference = pairs.fold(0, |difference, (a, b)| difference | (a ^ b));
+        own.len() == digest.len() && std::hint::black_box(difference) == 0
     }
 }
 
@@ -104,10 +106,11 @@ mod tests {
 
     #[test]
     fn only_the_same_secret_matches() {
-        assert!(key().matches(&key().hash()));
+        assert!(key().matches(&key().digest()));
         let other = KeyText::new(TenantId(Uuid::from_u128(1)), Uuid::from_u128(2), [254; 32]);
-        assert!(!other.matches(&key().hash()));
-        assert!(!key().matches(&[]));
+        assert!(!other.matches(&key().digest()));
+        assert!(!key().matches(""));
+        assert!(!key().matches(&key().digest()[..63]));
     }
 
     #[test]

@@ -11,9 +11,11 @@ CREATE TABLE IF NOT EXISTS tenant_name (
     PRIMARY KEY (tenant_id, name)
 );
 
+-- Copies of what the log says of keys and members, as of the position in rights_reached. Nobody is let in by them.
 CREATE TABLE IF NOT EXISTS api_key (
     tenant_id  BLOB    NOT NULL,
     key_id     BLOB    NOT NULL,
+    -- The hash of the secret, as former programs wrote it, or the hash of that, as the event has it.
     hash       BYTEA   NOT NULL,
     actor      TEXT    NOT NULL,
     roles      TEXT    NOT NULL,
@@ -29,6 +31,12 @@ CREATE TABLE IF NOT EXISTS member (
     roles      TEXT    NOT NULL,
     changed_at INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, actor)
+);
+
+CREATE TABLE IF NOT EXISTS rights_reached (
+    tenant_id BLOB    NOT NULL,
+    position  INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id)
 );
 
 -- By what the key file of this database is known, under the system's tenant. It tells nothing of the keys.

@@ -1,25 +1,23 @@
-//! Tenants, API keys and members: a few small tables beside the log.
+//! Tenants by name, and copies of who may call: a few small tables beside the log.
 //!
-//! They are not events: a key is a secret that must be possible to forget, and who may call is a matter of
-//! operation rather than of a customer's history.
+//! Keys and members are events ([`super::rights`]): nobody is let in by what stands here. The copies are kept for programs
+//! that look into the database, and for those of former versions that serve it meanwhile.
 
-use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use lru::LruCache;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::key::KeyText;
 use crate::clock::Ids;
-use crate::domain::{Actor, Role};
-use crate::eventstore::{Clock, TenantId};
+use crate::domain::Role;
+use crate::domain::company::event::Key;
+use crate::domain::company::rights::{KeyRights, Membership, Rights};
+use crate::eventstore::{Clock, Position, TenantId};
 use crate::projections::ProjectionError;
 use crate::projections::db::{Commit, Db, Row, SYSTEM, Value, tables_in, values};
-use crate::secrets::random_bytes;
 
 /// The tables, in SQLite's words.
 const SCHEMA: &str = include_str!("schema.sql");
@@ -30,24 +28,19 @@ const CONNECTIONS: u32 = 4;
 
 const FORMER: &str = include_str!("former.sql");
 const HAS_FORMER: &str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tenant'";
-const ADOPT_KEY: &str = include_str!("store/adopt_key.sql");
 const FINGERPRINT: &str = include_str!("store/fingerprint.sql");
-const INSERT_KEY: &str = include_str!("store/insert_key.sql");
 const INSERT_TENANT: &str = include_str!("store/insert_tenant.sql");
 const KEEP_FINGERPRINT: &str = include_str!("store/keep_fingerprint.sql");
-const KEY: &str = include_str!("store/key.sql");
 const KEYS: &str = include_str!("store/keys.sql");
-const MEMBER: &str = include_str!("store/member.sql");
 const MEMBERS: &str = include_str!("store/members.sql");
-const REVOKE_KEY: &str = include_str!("store/revoke_key.sql");
+const REACH: &str = include_str!("store/reach.sql");
+const REACHED: &str = include_str!("store/reached.sql");
+const REMOVE_KEY: &str = include_str!("store/remove_key.sql");
+const REMOVE_MEMBER: &str = include_str!("store/remove_member.sql");
+const SET_KEY: &str = include_str!("store/set_key.sql");
 const SET_MEMBER: &str = include_str!("store/set_member.sql");
 const TENANT: &str = include_str!("store/tenant.sql");
 const TENANTS: &str = include_str!("store/tenants.sql");
-
-/// How many keys and members are remembered between requests.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
-/// How long a key or member changed by another process may go on as it was.
-const FRESH_FOR: TimeDelta = TimeDelta::seconds(5);
 
 /// What an API key may do beside what its actor's roles allow.
 #[derive(
@@ -57,6 +50,25 @@ const FRESH_FOR: TimeDelta = TimeDelta::seconds(5);
 pub enum Scope {
     /// Act for the person named in `Waymark-Actor`.
     ActAs,
+}
+
+impl Scope {
+    /// Every scope.
+    const ALL: [Self; 1] = [Self::ActAs];
+
+    /// The scope's word, as events and answers have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ActAs => "act-as",
+        }
+    }
+
+    /// The scopes among these words. Those of a newer program open nothing here.
+    #[must_use]
+    pub fn among(words: &BTreeSet<String>) -> BTreeSet<Self> {
+        Self::ALL.into_iter().filter(|scope| words.contains(scope.as_str())).collect()
+    }
 }
 
 /// An API key that is to be made.
@@ -70,29 +82,33 @@ pub struct NewKey {
     pub scopes: BTreeSet<Scope>,
 }
 
-/// An API key as it is stored: all but its secret.
+/// The copy of an API key, as it stands in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiKey {
-    /// Which key.
-    pub id: Uuid,
-    /// Who acts with it, with which roles.
-    pub actor: Actor,
-    /// Its scopes.
-    pub scopes: BTreeSet<Scope>,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// Since when it is no longer valid.
-    pub revoked_at: Option<DateTime<Utc>>,
+pub(crate) struct KeptKey {
+    pub(crate) id: Uuid,
     hash: Vec<u8>,
+    actor: String,
+    roles: String,
+    scopes: String,
+    created_at: i64,
+    revoked_at: Option<i64>,
 }
 
-/// A person of the tenant, with the roles that count when a front end acts for them.
+/// The copy of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// Who, with which roles.
-    pub actor: Actor,
-    /// When they were last set.
-    pub changed_at: DateTime<Utc>,
+pub(crate) struct KeptMember {
+    pub(crate) actor: String,
+    roles: String,
+    changed_at: i64,
+}
+
+/// The copies of a tenant, and up to where they are brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) keys: Vec<KeptKey>,
+    pub(crate) members: Vec<KeptMember>,
+    /// The position of the log as of which they are; none where they never were brought up.
+    pub(crate) reached: Option<Position>,
 }
 
 /// Why the tables could not be read or written.
@@ -128,13 +144,11 @@ pub async fn secure(url: &str, role: &str) -> Result<(), AdminError> {
     Ok(())
 }
 
-/// Tenants, API keys and members of one database.
+/// The tenants of one database by name, and the copies of their API keys and members.
 pub struct AdminStore {
     db: Db,
     clock: Clock,
     ids: Ids,
-    keys: Remembered<(TenantId, Uuid), ApiKey>,
-    members: Remembered<(TenantId, String), Option<Member>>,
 }
 
 impl AdminStore {
@@ -162,7 +176,7 @@ impl AdminStore {
     }
 
     fn over(db: Db, clock: Clock, ids: Ids) -> Self {
-        Self { db, clock, ids, keys: Remembered::new(), members: Remembered::new() }
+        Self { db, clock, ids }
     }
 
     /// The tenant of that name.
@@ -197,38 +211,18 @@ impl AdminStore {
         rows.iter().map(|row| Ok((row.text(0)?, TenantId(row.uuid(1)?)))).collect()
     }
 
-    /// Gives a tenant's keys, members and name to another installation, the name last: from then on it can be called
-    /// there. Answers how many keys and members that were; giving them again changes nothing.
+    /// Gives a tenant's name to another installation: from then on it can be called there. Giving it again changes nothing.
     ///
     /// # Errors
     /// When a table cannot be read or written.
-    pub(crate) async fn hand_over(&self, name: &str, tenant: TenantId, to: &Self) -> Result<u64, AdminError> {
-        let (keys, members) = (self.keys(tenant).await?, self.members(tenant).await?);
-        for key in &keys {
-            let values = values![
-                tenant.0,
-                key.id,
-                key.hash.clone(),
-                key.actor.name.as_str(),
-                words(&key.actor.roles),
-                words(&key.scopes),
-                key.created_at.timestamp_micros(),
-                key.revoked_at.map(|instant| instant.timestamp_micros())
-            ];
-            to.write(tenant, ADOPT_KEY, &values).await?;
-        }
-        for Member { actor, changed_at } in &members {
-            let (who, roles) = (actor.name.as_str(), words(&actor.roles));
-            to.write(tenant, SET_MEMBER, &values![tenant.0, who, roles, changed_at.timestamp_micros()])
-                .await?;
-        }
+    pub(crate) async fn hand_over(&self, name: &str, tenant: TenantId, to: &Self) -> Result<(), AdminError> {
         for row in self.db.read(SYSTEM).await?.rows(TENANTS, &values![SYSTEM.0]).await? {
             if row.str(0)? == name {
                 let values = values![SYSTEM.0, name, tenant.0, row.int(2)?];
                 to.write(SYSTEM, INSERT_TENANT, &values).await?;
             }
         }
-        Ok((keys.len() + members.len()) as u64)
+        Ok(())
     }
 
     /// By what the key file of this database is known; none before it was used first.
@@ -252,110 +246,73 @@ impl AdminStore {
         Ok(self.fingerprint().await?.unwrap_or_default())
     }
 
-    /// Makes a key. Its text is given here and never again.
+    /// The copies of a tenant's keys and members as they stand, all as of one moment.
     ///
     /// # Errors
-    /// When the table cannot be written.
-    pub async fn create_key(&self, tenant: TenantId, new: NewKey) -> Result<(KeyText, ApiKey), AdminError> {
-        let text = KeyText::new(tenant, (self.ids)(), random_bytes());
-        let created_at = (self.clock)();
-        let key = ApiKey {
-            id: text.key_id,
-            actor: Actor::new(new.actor, new.roles),
-            scopes: new.scopes,
-            created_at,
-            revoked_at: None,
-            hash: text.hash().to_vec(),
-        };
-        let values = values![
-            tenant.0,
-            key.id,
-            key.hash.clone(),
-            key.actor.name.as_str(),
-            words(&key.actor.roles),
-            words(&key.scopes),
-            created_at.timestamp_micros()
-        ];
-        self.write(tenant, INSERT_KEY, &values).await?;
-        Ok((text, key))
+    /// When a table cannot be read.
+    pub(crate) async fn kept(&self, tenant: TenantId) -> Result<Kept, AdminError> {
+        let mut session = self.db.read(tenant).await?;
+        let reached = session.row(REACHED, &values![tenant.0]).await?;
+        let keys = session.rows(KEYS, &values![tenant.0]).await?;
+        let members = session.rows(MEMBERS, &values![tenant.0]).await?;
+        session.commit().await?;
+        Ok(Kept {
+            keys: keys.iter().map(kept_key).collect::<Result<_, _>>()?,
+            members: members.iter().map(kept_member).collect::<Result<_, _>>()?,
+            reached: reached.map(|row| row.position(0)).transpose()?,
+        })
     }
 
-    /// The keys of a tenant, oldest first, revoked ones included.
+    /// The position of the log as of which the copies are; none where they never were brought up.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn keys(&self, tenant: TenantId) -> Result<Vec<ApiKey>, AdminError> {
-        let rows = self.db.read(tenant).await?.rows(KEYS, &values![tenant.0]).await?;
-        rows.iter().map(api_key).collect()
+    pub(crate) async fn reached(&self, tenant: TenantId) -> Result<Option<Position>, AdminError> {
+        let row = self.db.read(tenant).await?.row(REACHED, &values![tenant.0]).await?;
+        Ok(row.map(|row| row.position(0)).transpose()?)
     }
 
-    /// Ends a key's validity, at once in this process and within seconds in others. False: no such key.
+    /// Brings the copies up to what the log says at a position, unless another process has brought them further. A crash
+    /// leaves them as they were.
     ///
     /// # Errors
-    /// When the table cannot be written.
-    pub async fn revoke_key(&self, tenant: TenantId, key: Uuid) -> Result<bool, AdminError> {
-        let revoked = self.write(tenant, REVOKE_KEY, &values![tenant.0, key, self.now()]).await?;
-        self.keys.forget(&(tenant, key));
-        Ok(revoked > 0)
-    }
-
-    /// The key that this text is, if it is one of ours and not revoked.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    pub async fn verify(&self, text: &KeyText) -> Result<Option<ApiKey>, AdminError> {
-        let place = (text.tenant, text.key_id);
-        let known = self.keys.get(&place, (self.clock)());
-        let key = match known {
-            Some(key) => Some(key),
-            None => Box::pin(self.key(place.0, place.1)).await?,
-        };
-        Ok(key.filter(|key| key.revoked_at.is_none() && text.matches(&key.hash)))
-    }
-
-    async fn key(&self, tenant: TenantId, key: Uuid) -> Result<Option<ApiKey>, AdminError> {
-        let row = self.db.read(tenant).await?.row(KEY, &values![tenant.0, key]).await?;
-        let Some(row) = row else { return Ok(None) };
-        let found = api_key(&row)?;
-        self.keys.put((tenant, key), found.clone(), (self.clock)());
-        Ok(Some(found))
-    }
-
-    /// Sets a person's roles.
-    ///
-    /// # Errors
-    /// When the table cannot be written.
-    pub async fn set_member(&self, tenant: TenantId, actor: Actor) -> Result<Member, AdminError> {
-        let changed_at = (self.clock)();
-        let (name, roles) = (actor.name.as_str(), words(&actor.roles));
-        let values = values![tenant.0, name, roles, changed_at.timestamp_micros()];
-        self.write(tenant, SET_MEMBER, &values).await?;
-        self.members.forget(&(tenant, actor.name.clone()));
-        Ok(Member { actor, changed_at })
-    }
-
-    /// The members of a tenant, by name.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    pub async fn members(&self, tenant: TenantId) -> Result<Vec<Member>, AdminError> {
-        let rows = self.db.read(tenant).await?.rows(MEMBERS, &values![tenant.0]).await?;
-        rows.iter().map(member).collect()
-    }
-
-    /// The member of that name.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    pub async fn member(&self, tenant: TenantId, actor: &str) -> Result<Option<Member>, AdminError> {
-        let place = (tenant, actor.to_owned());
-        if let Some(known) = self.members.get(&place, (self.clock)()) {
-            return Ok(known);
+    /// When a table cannot be read or written.
+    pub(crate) async fn keep(
+        &self,
+        tenant: TenantId,
+        rights: &Rights,
+        reached: Position,
+    ) -> Result<(), AdminError> {
+        let mut session = self.db.write(tenant).await?;
+        if session.execute(REACH, &values![tenant.0, reached]).await? > 0 {
+            let rows = session.rows(KEYS, &values![tenant.0]).await?;
+            let there: BTreeMap<Uuid, KeptKey> =
+                rows.iter().map(|row| kept_key(row).map(|key| (key.id, key))).collect::<Result<_, _>>()?;
+            let differs =
+                |key: &&KeyRights| there.get(&key.key.id).is_none_or(|row| !row.differing(key).is_empty());
+            for key in rights.keys.values().filter(differs) {
+                session.execute(SET_KEY, &key_row(tenant, key)).await?;
+            }
+            for id in there.keys().filter(|id| !rights.keys.contains_key(*id)) {
+                session.execute(REMOVE_KEY, &values![tenant.0, *id]).await?;
+            }
+            let rows = session.rows(MEMBERS, &values![tenant.0]).await?;
+            let there: BTreeMap<String, KeptMember> = rows
+                .iter()
+                .map(|row| kept_member(row).map(|member| (member.actor.clone(), member)))
+                .collect::<Result<_, _>>()?;
+            for (name, member) in &rights.members {
+                if there.get(name).is_none_or(|row| !row.differing(member).is_empty()) {
+                    let changed_at = member.changed_at.timestamp_micros();
+                    let values = values![tenant.0, name.as_str(), words(&member.roles), changed_at];
+                    session.execute(SET_MEMBER, &values).await?;
+                }
+            }
+            for name in there.keys().filter(|name| !rights.members.contains_key(*name)) {
+                session.execute(REMOVE_MEMBER, &values![tenant.0, name.as_str()]).await?;
+            }
         }
-        let row = self.db.read(tenant).await?.row(MEMBER, &values![tenant.0, actor]).await?;
-        let found = row.map(|row| member(&row)).transpose()?;
-        self.members.put(place, found.clone(), (self.clock)());
-        Ok(found)
+        Ok(session.commit().await?)
     }
 
     async fn write(&self, tenant: TenantId, sql: &'static str, values: &[Value]) -> Result<u64, AdminError> {
@@ -375,54 +332,109 @@ impl AdminStore {
     }
 }
 
-/// What was read lately, by key.
-struct Remembered<K, V>(Mutex<LruCache<K, (DateTime<Utc>, V)>>);
-
-impl<K: std::hash::Hash + Eq, V: Clone> Remembered<K, V> {
-    fn new() -> Self {
-        Self(Mutex::new(LruCache::new(REMEMBERED)))
-    }
-
-    fn get(&self, key: &K, now: DateTime<Utc>) -> Option<V> {
-        self.entries()
-            .get(key)
-            .filter(|(read_at, _)| now - *read_at < FRESH_FOR)
-            .map(|(_, value)| value.clone())
-    }
-
-    fn put(&self, key: K, value: V, now: DateTime<Utc>) {
-        self.entries().put(key, (now, value));
-    }
-
-    fn forget(&self, key: &K) {
-        self.entries().pop(key);
-    }
-
-    fn entries(&self) -> MutexGuard<'_, LruCache<K, (DateTime<Utc>, V)>> {
-        // Entries are replaced whole, so a panic elsewhere leaves none half written.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 fn instant(micros: i64) -> Result<DateTime<Utc>, AdminError> {
     let damaged = || AdminError::Damaged { what: "instant", word: micros.to_string() };
     DateTime::from_timestamp_micros(micros).ok_or_else(damaged)
 }
 
-fn api_key(row: &Row) -> Result<ApiKey, AdminError> {
-    Ok(ApiKey {
+impl KeptKey {
+    /// The key that the row says.
+    pub(crate) fn key(&self) -> Result<Key, AdminError> {
+        let scopes = self.scopes.split_whitespace().map(str::to_owned).collect();
+        // What is kept of the secret is its hash; the event has the hash of that.
+        let digest = hex(&Sha256::digest(&self.hash));
+        Ok(Key {
+            id: self.id,
+            actor: self.actor.clone(),
+            roles: from_words("role", &self.roles)?,
+            scopes,
+            digest,
+        })
+    }
+
+    pub(crate) fn created_at(&self) -> Result<DateTime<Utc>, AdminError> {
+        instant(self.created_at)
+    }
+
+    pub(crate) fn revoked_at(&self) -> Result<Option<DateTime<Utc>>, AdminError> {
+        self.revoked_at.map(instant).transpose()
+    }
+
+    /// The columns that are not what the log says.
+    pub(crate) fn differing(&self, known: &KeyRights) -> Vec<&'static str> {
+        let Key { actor, roles, scopes, digest, .. } = &known.key;
+        let is_digest = hex(&self.hash) == *digest || hex(&Sha256::digest(&self.hash)) == *digest;
+        let columns = [
+            ("hash", is_digest),
+            ("actor", self.actor == *actor),
+            ("roles", self.roles == words(roles)),
+            ("scopes", self.scopes == words(scopes)),
+            ("created_at", self.created_at == known.created_at.timestamp_micros()),
+            ("revoked_at", self.revoked_at == known.revoked_at.map(|instant| instant.timestamp_micros())),
+        ];
+        columns.into_iter().filter(|(_, same)| !same).map(|(column, _)| column).collect()
+    }
+}
+
+impl KeptMember {
+    pub(crate) fn roles(&self) -> Result<BTreeSet<Role>, AdminError> {
+        from_words("role", &self.roles)
+    }
+
+    pub(crate) fn changed_at(&self) -> Result<DateTime<Utc>, AdminError> {
+        instant(self.changed_at)
+    }
+
+    /// The columns that are not what the log says.
+    pub(crate) fn differing(&self, known: &Membership) -> Vec<&'static str> {
+        let columns = [
+            ("roles", self.roles == words(&known.roles)),
+            ("changed_at", self.changed_at == known.changed_at.timestamp_micros()),
+        ];
+        columns.into_iter().filter(|(_, same)| !same).map(|(column, _)| column).collect()
+    }
+}
+
+/// The row of a key. Of its secret it has the digest that the event has.
+fn key_row(tenant: TenantId, known: &KeyRights) -> Vec<Value> {
+    let Key { id, actor, roles, scopes, digest } = &known.key;
+    values![
+        tenant.0,
+        *id,
+        from_hex(digest),
+        actor.as_str(),
+        words(roles),
+        words(scopes),
+        known.created_at.timestamp_micros(),
+        known.revoked_at.map(|instant| instant.timestamp_micros())
+    ]
+    .to_vec()
+}
+
+fn kept_key(row: &Row) -> Result<KeptKey, AdminError> {
+    Ok(KeptKey {
         id: row.uuid(0)?,
         hash: row.bytes(1)?,
-        actor: Actor::new(row.text(2)?, from_words("role", row.str(3)?)?),
-        scopes: from_words("scope", row.str(4)?)?,
-        created_at: instant(row.int(5)?)?,
-        revoked_at: row.opt_int(6)?.map(instant).transpose()?,
+        actor: row.text(2)?,
+        roles: row.text(3)?,
+        scopes: row.text(4)?,
+        created_at: row.int(5)?,
+        revoked_at: row.opt_int(6)?,
     })
 }
 
-fn member(row: &Row) -> Result<Member, AdminError> {
-    let roles = from_words("role", row.str(1)?)?;
-    Ok(Member { actor: Actor::new(row.text(0)?, roles), changed_at: instant(row.int(2)?)? })
+fn kept_member(row: &Row) -> Result<KeptMember, AdminError> {
+    Ok(KeptMember { actor: row.text(0)?, roles: row.text(1)?, changed_at: row.int(2)? })
+}
+
+/// Bytes in lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Vec<u8> {
+    let pairs = text.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
+    pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
 }
 
 /// Roles or scopes as the words they are in answers.
@@ -447,45 +459,47 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use chrono::{DateTime, TimeDelta};
+    use chrono::{DateTime, TimeDelta, Utc};
     use uuid::Uuid;
 
-    use super::{AdminStore, NewKey, Scope};
-    use crate::auth::KeyText;
-    use crate::domain::{Actor, Role};
+    use super::{AdminStore, KeptKey, hex};
+    use crate::domain::Role;
+    use crate::domain::company::event::Key;
+    use crate::domain::company::rights::{KeyRights, Membership, Rights};
 
-    struct Bench {
-        store: AdminStore,
-        seconds: Arc<AtomicU64>,
-        folder: tempfile::TempDir,
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
     }
 
-    async fn open(folder: &tempfile::TempDir, seconds: &Arc<AtomicU64>) -> AdminStore {
+    async fn store() -> (AdminStore, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
         let next = AtomicU64::new(1);
         let ids = Arc::new(move || Uuid::from_u128(u128::from(next.fetch_add(1, Ordering::Relaxed))));
-        let seconds = seconds.clone();
-        let clock = Arc::new(move || {
-            DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds.load(Ordering::Relaxed).cast_signed())
-        });
-        AdminStore::open(&folder.path().join("w.db"), clock, ids).await.unwrap()
+        let store = AdminStore::open(&folder.path().join("w.db"), Arc::new(|| at(0)), ids).await.unwrap();
+        (store, folder)
     }
 
-    async fn bench() -> Bench {
-        let (folder, seconds) = (tempfile::tempdir().unwrap(), Arc::new(AtomicU64::new(0)));
-        Bench { store: open(&folder, &seconds).await, seconds, folder }
+    fn key(id: u128, roles: &[Role]) -> KeyRights {
+        let (id, roles) = (Uuid::from_u128(id), roles.iter().copied().collect());
+        let (scopes, digest) = (["act-as".to_owned()].into(), "ab".repeat(32));
+        let key = Key { id, actor: "rep:li".to_owned(), roles, scopes, digest };
+        KeyRights { key, created_at: at(1), revoked_at: None }
     }
 
-    fn new_key() -> NewKey {
-        NewKey {
-            actor: "rep:li".into(),
-            roles: [Role::Rep, Role::Analyst].into(),
-            scopes: [Scope::ActAs].into(),
+    fn rights(keys: impl IntoIterator<Item = KeyRights>, members: &[(&str, Role)]) -> Rights {
+        let member = |(name, role): &(&str, Role)| {
+            ((*name).to_owned(), Membership { roles: [*role].into(), changed_at: at(2) })
+        };
+        Rights {
+            keys: keys.into_iter().map(|key| (key.key.id, key)).collect(),
+            members: members.iter().map(member).collect(),
+            ..Rights::default()
         }
     }
 
     #[tokio::test]
     async fn a_tenant_is_made_once() {
-        let Bench { store, folder: _folder, .. } = bench().await;
+        let (store, _folder) = store().await;
         assert_eq!(store.tenant("default").await.unwrap(), None);
         let tenant = store.tenant_or_new("default").await.unwrap();
         assert_eq!(store.tenant_or_new("default").await.unwrap(), tenant);
@@ -493,61 +507,56 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_key_opens_what_it_was_made_for_and_nothing_once_revoked() {
-        let Bench { store, folder: _folder, .. } = bench().await;
+    async fn the_copies_are_what_the_log_says_at_the_position_that_stands_beside_them() {
+        let (store, _folder) = store().await;
         let tenant = store.tenant_or_new("default").await.unwrap();
-        let (text, made) = store.create_key(tenant, new_key()).await.unwrap();
-        assert_eq!(store.verify(&text).await.unwrap(), Some(made.clone()));
-        assert_eq!(store.verify(&text).await.unwrap(), Some(made), "from memory");
-        assert!(store.revoke_key(tenant, text.key_id).await.unwrap());
-        assert_eq!(store.verify(&text).await.unwrap(), None);
-        assert!(!store.revoke_key(tenant, Uuid::from_u128(99)).await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn a_key_with_another_secret_or_tenant_opens_nothing() {
-        let Bench { store, folder: _folder, .. } = bench().await;
-        let tenant = store.tenant_or_new("default").await.unwrap();
-        let other = store.tenant_or_new("other").await.unwrap();
-        let (text, _) = store.create_key(tenant, new_key()).await.unwrap();
-        let forged = KeyText::new(tenant, text.key_id, [0; 32]);
-        assert_eq!(store.verify(&forged).await.unwrap(), None);
-        let moved = text.to_string().replace(&tenant.0.simple().to_string(), &other.0.simple().to_string());
-        assert_eq!(store.verify(&KeyText::parse(&moved).unwrap()).await.unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn a_revocation_by_another_process_is_seen_within_seconds() {
-        let Bench { store, seconds, folder } = bench().await;
-        let tenant = store.tenant_or_new("default").await.unwrap();
-        let (text, _) = store.create_key(tenant, new_key()).await.unwrap();
-        assert!(store.verify(&text).await.unwrap().is_some());
-        open(&folder, &seconds).await.revoke_key(tenant, text.key_id).await.unwrap();
-        seconds.fetch_add(5, Ordering::Relaxed);
-        assert_eq!(store.verify(&text).await.unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn the_secret_of_a_key_is_nowhere_in_the_file() {
-        let Bench { store, folder, .. } = bench().await;
-        let tenant = store.tenant_or_new("default").await.unwrap();
-        let (text, _) = store.create_key(tenant, new_key()).await.unwrap();
-        let text = text.to_string();
-        let secret = text.splitn(4, '_').last().unwrap();
-        for file in std::fs::read_dir(folder.path()).unwrap() {
-            let bytes = std::fs::read(file.unwrap().path()).unwrap();
-            assert!(!bytes.windows(20).any(|window| window == &secret.as_bytes()[..20]));
+        let first = rights(
+            [key(1, &[Role::Rep]), key(2, &[Role::Rep])],
+            &[("rep:li", Role::Rep), ("rep:zhao", Role::Rep)],
+        );
+        store.keep(tenant, &first, 4).await.unwrap();
+        let changed = KeyRights { revoked_at: Some(at(9)), ..key(2, &[Role::Rep, Role::Manager]) };
+        let second = rights([changed, key(3, &[Role::Admin])], &[("rep:li", Role::Manager)]);
+        store.keep(tenant, &second, 7).await.unwrap();
+        let kept = store.kept(tenant).await.unwrap();
+        assert_eq!(kept.reached, Some(7));
+        let ids: Vec<u128> = kept.keys.iter().map(|key| key.id.as_u128()).collect();
+        assert_eq!(ids, [2, 3]);
+        for row in &kept.keys {
+            assert_eq!(row.differing(&second.keys[&row.id]), [""; 0]);
         }
+        assert_eq!(kept.members.len(), 1);
+        assert_eq!(kept.members[0].differing(&second.members["rep:li"]), [""; 0]);
+        store.keep(tenant, &first, 6).await.unwrap();
+        assert_eq!(store.kept(tenant).await.unwrap(), kept, "another process was further");
     }
 
-    #[tokio::test]
-    async fn a_members_roles_are_those_last_set() {
-        let Bench { store, folder: _folder, .. } = bench().await;
-        let tenant = store.tenant_or_new("default").await.unwrap();
-        assert_eq!(store.member(tenant, "rep:li").await.unwrap(), None);
-        store.set_member(tenant, Actor::new("rep:li", [Role::Rep])).await.unwrap();
-        let set = store.set_member(tenant, Actor::new("rep:li", [Role::Manager])).await.unwrap();
-        assert_eq!(store.member(tenant, "rep:li").await.unwrap(), Some(set.clone()));
-        assert_eq!(store.members(tenant).await.unwrap(), [set]);
+    #[test]
+    fn a_row_that_a_former_program_wrote_has_the_hash_and_the_event_the_hash_of_that() {
+        let row = KeptKey {
+            id: Uuid::from_u128(1),
+            hash: vec![7; 32],
+            actor: "rep:li".to_owned(),
+            roles: "rep".to_owned(),
+            scopes: "act-as".to_owned(),
+            created_at: 1_000_000,
+            revoked_at: None,
+        };
+        let known = KeyRights { key: row.key().unwrap(), created_at: at(1), revoked_at: None };
+        assert_ne!(known.key.digest, hex(&row.hash));
+        assert_eq!(row.differing(&known), [""; 0]);
+        let others = [
+            (KeptKey { hash: vec![8; 32], ..row.clone() }, "hash"),
+            (KeptKey { hash: Vec::new(), ..row.clone() }, "hash"),
+            (KeptKey { actor: "rep:zhao".to_owned(), ..row.clone() }, "actor"),
+            (KeptKey { roles: "rep admin".to_owned(), ..row.clone() }, "roles"),
+            (KeptKey { roles: "emperor".to_owned(), ..row.clone() }, "roles"),
+            (KeptKey { scopes: String::new(), ..row.clone() }, "scopes"),
+            (KeptKey { created_at: 0, ..row.clone() }, "created_at"),
+            (KeptKey { revoked_at: Some(0), ..row.clone() }, "revoked_at"),
+        ];
+        for (other, column) in others {
+            assert_eq!(other.differing(&known), [column]);
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::auth::token::Tokens;
 use crate::clock::system_clock;
 use crate::config::{AuthArgs, DatabaseArgs};
 use crate::domain::Zones;
+use crate::eventstore::TenantId;
 use crate::installation::Installation;
 
 /// Look for what would keep the service from running well.
@@ -67,6 +68,7 @@ impl Doctor {
             }
             Err(error) => Finding { what: "checkpoint", ok: false, detail: error.to_string() },
         });
+        findings.push(rights(installation, tenant).await?);
         for model in installation.app.projections.status(tenant).await? {
             let ok = model.paused.is_none() && model.parked == 0;
             let detail = match model.paused {
@@ -125,6 +127,23 @@ fn time_zones(zones: &Zones) -> Finding {
         read => format!("tzdb {}, {read} zones read from files", zones.version()),
     };
     Finding { what: "time zones", ok: true, detail }
+}
+
+/// The copies of keys, members and receivers beside what the log says of them.
+async fn rights(installation: &Installation, tenant: TenantId) -> Result<Finding, Failure> {
+    let compared = installation.compare_rights(tenant).await?;
+    let (what, ok) = ("rights", compared.discrepancies.is_empty());
+    let detail = match compared.discrepancies.first() {
+        Some(first) => {
+            format!(
+                "{} rows are not as the log says, which alone counts; first {first}",
+                compared.discrepancies.len()
+            )
+        }
+        None if compared.unrecorded => "not in the log yet: the first `serve` records them".to_owned(),
+        None => format!("{} keys, members and receivers are as the log says", compared.rows),
+    };
+    Ok(Finding { what, ok, detail })
 }
 
 #[cfg(unix)]

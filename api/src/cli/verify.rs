@@ -52,6 +52,10 @@ impl Verify {
         let verdict = ledger::verify(&*installation.store, tenant, &trust, &mut progress).await?;
         bar.finish_and_clear();
         let report = sound(verdict)?;
+        let rights = installation.compare_rights(tenant).await?;
+        if let Some(first) = rights.discrepancies.first() {
+            return Err(Failure::with_code(TAMPERED, format!("tampered: {first}")));
+        }
         let read_models = if self.log_only { Vec::new() } else { read_models(installation, tenant).await? };
         let root = report.root.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         if self.json {

@@ -27,9 +27,8 @@ use crate::routes::{self, Parts, Site};
 pub fn router(app: App, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: CancellationToken) -> Router {
     measure::start();
     let ids = app.ids.clone();
-    let admin = Arc::clone(&gate.admin);
     let entrance = Entrance { ids: ids.clone(), gate };
-    let site = Site::new(Parts { app, admin, outbound, stop, imports: Arc::default() });
+    let site = Site::new(Parts { app, outbound, stop, imports: Arc::default() });
     let (router, document) = routes::router().split_for_parts();
     let document: Arc<str> = openapi::complete(document).into();
     let api = router

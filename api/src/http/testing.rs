@@ -13,15 +13,16 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::query::percent_encoded;
-use crate::app::{App, Migrator};
+use crate::app::{App, Caller, Migrator};
 use crate::auth::rate::Limiter;
 use crate::auth::store::Scope;
 use crate::auth::token::Tokens;
-use crate::auth::{AdminStore, Gate, NewKey};
+use crate::auth::{AdminStore, Gate, NewKey, Rights};
 use crate::automation::Ticker;
 use crate::clock::random_ids;
 use crate::config::{AuthArgs, OutboundArgs};
-use crate::domain::Role;
+use crate::domain::company::rights::Credential;
+use crate::domain::{Actor, Role};
 use crate::eventstore::vault::{RootKey, Vault};
 use crate::eventstore::{Append, Clock, Draft, Options, Outcome, Position, SqliteStore, TenantId};
 use crate::outbound::client::Client;
@@ -90,14 +91,21 @@ impl Bench {
         let projections = Projections::open(&views, store.clone(), vault.clone()).await.unwrap();
         let admin = Arc::new(AdminStore::open(&file, clock.clone(), random_ids()).await.unwrap());
         let tenant = admin.tenant_or_new("default").await.unwrap();
-        let app = App::new(store, vault, projections, clock.clone(), random_ids());
         let stop = CancellationToken::new();
         let messages = Arc::new(OutboundStore::open(&file).await.unwrap());
+        let rights = Arc::new(Rights::new(
+            store.clone(),
+            admin.clone(),
+            messages.clone(),
+            clock.clone(),
+            random_ids(),
+        ));
+        let app = App::new(store, vault, projections, rights.clone(), clock.clone(), random_ids());
         let client = Client::new().unwrap();
         let outbound =
             Arc::new(Outbound::new(app.clone(), messages.clone(), settings, client, Arc::new(|_| 0)));
         let tokens = auth.tokens().unwrap().map(|settings| Tokens::open(settings, clock()).unwrap());
-        let gate = Arc::new(Gate::new(admin.clone(), tokens, auth.rate().map(Limiter::new), clock));
+        let gate = Arc::new(Gate::new(admin.clone(), rights, tokens, auth.rate().map(Limiter::new), clock));
         let router = super::router(app.clone(), gate, outbound.clone(), stop.clone());
         Self { router, app, admin, outbound, messages, tenant, stop, seconds, folder }
     }
@@ -216,8 +224,20 @@ impl Bench {
 
     /// A key with scopes.
     pub(crate) async fn key_with(&self, actor: &str, roles: &[Role], scopes: BTreeSet<Scope>) -> String {
+        self.key_of(self.tenant, actor, roles, scopes).await
+    }
+
+    /// A key of another tenant's, which is made where it is missing.
+    pub(crate) async fn key_elsewhere(&self, tenant: &str, actor: &str, roles: &[Role]) -> String {
+        let tenant = self.admin.tenant_or_new(tenant).await.unwrap();
+        self.key_of(tenant, actor, roles, BTreeSet::new()).await
+    }
+
+    async fn key_of(&self, tenant: TenantId, actor: &str, roles: &[Role], scopes: BTreeSet<Scope>) -> String {
         let new = NewKey { actor: actor.to_owned(), roles: roles.iter().copied().collect(), scopes };
-        self.admin.create_key(self.tenant, new).await.unwrap().0.to_string()
+        let caller =
+            Caller { tenant, actor: Actor::new("operator:test", [Role::Admin]), via: None, origin: None };
+        self.app.create_key(&caller, new, &Credential::default()).await.unwrap().0.to_string()
     }
 
     /// A key of another tenant.

@@ -157,8 +157,8 @@ async fn a_command_answers_with_position_version_and_etag() {
     let body = json!({"pipeline": "landian-6", "name": "海港食品"});
     let answer = bench.post(&key, "/v1/customers", &body).await;
     let accepted = answer.json();
-    assert_eq!((answer.header("etag"), answer.header("waymark-position")), ("\"1\"", "2"));
-    assert_eq!((&accepted["version"], &accepted["position"]), (&json!(1), &json!(2)));
+    assert_eq!((answer.header("etag"), answer.header("waymark-position")), ("\"1\"", "3"));
+    assert_eq!((&accepted["version"], &accepted["position"]), (&json!(1), &json!(3)));
     assert_eq!(accepted["events"][0]["type"], "customer.registered");
     let path = format!("/v1/customers/{}/notes", accepted["id"].as_str().unwrap());
     let stale =
@@ -189,13 +189,13 @@ async fn a_key_given_again_gets_the_first_answer_and_another_body_is_refused() {
 async fn a_read_waits_for_a_position_and_says_how_far_it_got() {
     let (bench, key) = Bench::with_pipeline().await;
     let id = bench.register(&key, &json!({"pipeline": "landian-6", "name": "甲"})).await;
-    let path = format!("/v1/customers/{id}?min_position=2&wait_ms=1");
+    let path = format!("/v1/customers/{id}?min_position=3&wait_ms=1");
     let behind = bench.get(&key, &path).await;
     assert_eq!(behind.problem(503, "projection-behind")["position"], 0);
     bench.catch_up().await;
     let read = bench.get(&key, &path).await;
     assert_eq!(read.status, 200, "{}", read.text);
-    assert_eq!((read.header("etag"), read.header("waymark-position")), ("\"1\"", "2"));
+    assert_eq!((read.header("etag"), read.header("waymark-position")), ("\"1\"", "3"));
     assert_eq!(read.json()["name"], "甲");
     bench.get(&key, "/v1/customers?wait_ms=99999999").await.problem(422, "invalid-value");
 }
@@ -261,11 +261,11 @@ async fn both_times_are_echoed_and_only_one_state_of_knowledge_is_named() {
     bench.register(&key, &json!({"pipeline": "landian-6"})).await;
     bench.catch_up().await;
     let read = |query: &'static str| bench.get(&key, query);
-    let then = "/v1/boards/landian-6?effective_at=2026-03-02T16:00:00%2B08:00&known_position=2";
+    let then = "/v1/boards/landian-6?effective_at=2026-03-02T16:00:00%2B08:00&known_position=3";
     let board = read(then).await.json();
     assert_eq!((&board["effective_at"], &board["total"]), (&json!("2026-03-02T08:00:00Z"), &json!(1)));
     assert_eq!(board["known_at"], "2026-03-02T08:00:00Z");
-    let before = read("/v1/boards/landian-6?known_position=1").await.json();
+    let before = read("/v1/boards/landian-6?known_position=2").await.json();
     assert_eq!(before["total"], 0);
     let both = "/v1/boards/landian-6?known_position=1&known_at=2026-03-02T08:00:00Z";
     read(both).await.problem(422, "invalid-value");
@@ -449,13 +449,13 @@ async fn a_stream_gives_the_past_then_ends_with_the_service() {
         .call(Method::GET, "/v1/events")
         .key(&key)
         .header("accept", "text/event-stream")
-        .header("last-event-id", "1")
+        .header("last-event-id", "2")
         .respond()
         .await;
     assert_eq!(opened.headers()["content-type"], "text/event-stream");
     let mut stream = opened.into_body().into_data_stream();
     let first = String::from_utf8(stream.next().await.unwrap().unwrap().to_vec()).unwrap();
-    assert!(first.contains("id: 2") && first.contains("customer.registered"), "{first}");
+    assert!(first.contains("id: 3") && first.contains("customer.registered"), "{first}");
     assert!(first.contains(r#""$personal":"甲""#), "{first}");
     bench.stop.cancel();
     assert!(stream.next().await.is_none());
@@ -469,11 +469,11 @@ async fn pages_of_the_log_lead_to_its_head() {
     let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;
     bench.register(&key, &json!({"pipeline": "landian-6"})).await;
     let first = bench.get(&key, "/v1/events?limit=2").await.json();
-    assert_eq!((&first["next_after"], &first["head"]), (&json!(2), &json!(3)));
+    assert_eq!((&first["next_after"], &first["head"]), (&json!(2), &json!(4)));
     let rest = bench.get(&key, "/v1/events?limit=2&after=2").await.json();
-    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next_after"]), (1, &json!(3)));
+    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next_after"]), (2, &json!(4)));
     let mine = bench.get(&key, &format!("/v1/events?customer={id}")).await.json();
-    assert_eq!((mine["items"].as_array().unwrap().len(), &mine["next_after"]), (1, &json!(3)));
+    assert_eq!((mine["items"].as_array().unwrap().len(), &mine["next_after"]), (1, &json!(4)));
 }
 
 #[tokio::test]
@@ -497,7 +497,7 @@ async fn each_line_of_a_bulk_request_is_answered_as_the_single_call_would_be() {
     };
     let rehearsed = replies(&send("/v1/bulk?dry_run=true").await.text);
     assert_eq!(rehearsed[0]["result"]["would_record"], json!(["customer.registered"]));
-    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 2, "a rehearsal records nothing");
+    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 3, "a rehearsal records nothing");
     let carried_out = replies(&send("/v1/bulk").await.text);
     let statuses: Vec<_> =
         carried_out.iter().map(|reply| (reply["line"].clone(), reply["status"].clone())).collect();
@@ -530,7 +530,7 @@ async fn atomic_lines_are_carried_out_together_or_not_at_all() {
     let answered = send("/v1/bulk?atomic=true", refused).await.text;
     assert_eq!(statuses(&answered), [409, 409, 422, 409], "{answered}");
     assert_eq!(replies(&answered)[0]["problem"]["code"], "not-carried-out");
-    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 2, "nothing was carried out");
+    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 3, "nothing was carried out");
 
     let twice = send("/v1/bulk?atomic=true", vec![register.clone(), register.clone()]).await.text;
     assert_eq!(statuses(&twice), [409, 409]);
@@ -539,12 +539,12 @@ async fn atomic_lines_are_carried_out_together_or_not_at_all() {
     let lawful = vec![register, transition("need_confirmed"), transition("first_contact")];
     let rehearsed = send("/v1/bulk?atomic=true&dry_run=true", lawful.clone()).await.text;
     assert_eq!(replies(&rehearsed)[2]["result"]["would_record"], json!(["customer.moved"]), "{rehearsed}");
-    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 2, "a rehearsal records nothing");
+    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 3, "a rehearsal records nothing");
 
     let done = send("/v1/bulk?atomic=true", lawful).await.text;
     assert_eq!(statuses(&done), [201, 200, 200], "the second move stands on the first: {done}");
     let positions: Vec<_> = replies(&done).iter().map(|reply| reply["result"]["position"].clone()).collect();
-    assert_eq!(positions, [3, 4, 5]);
+    assert_eq!(positions, [4, 5, 6]);
     assert_eq!(replies(&done)[2]["result"]["version"], 3);
 }
 
@@ -565,7 +565,7 @@ async fn a_file_is_imported_whole_or_not_at_all() {
     )
     .await;
     assert_eq!(bad.problem(422, "bad-rows")["violations"][0]["line"], 4);
-    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 1);
+    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 2);
     send(path.replace("case=id", "case=nobody"), "id,state,at\na,New,2025-01-01T00:00:00Z\n")
         .await
         .problem(422, "invalid-value");

@@ -32,6 +32,8 @@ const ROBOT_BATCH: u32 = 50;
 const DIGEST_FROM: usize = 4;
 /// Gone for good (RFC 9110, section 15.5.11).
 const GONE: u16 = 410;
+/// Why nothing is sent any more to a receiver that answered so.
+const IS_GONE: &str = "the receiver answered 410: it is gone";
 
 /// What a receiver made of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -273,7 +275,11 @@ impl Outbound {
                 (message, outcome)
             })
             .collect();
-        let why = gone.then_some((endpoint.id, "the receiver answered 410: it is gone"));
+        let why = gone.then_some((endpoint.id, IS_GONE));
+        if gone {
+            // A crash between the event and the row leaves what the log says: nothing is sent there.
+            self.disable(tenant, endpoint.id, IS_GONE).await?;
+        }
         self.store.record(tenant, &outcomes, why, now).await?;
         for (message, outcome) in &outcomes {
             count(endpoint.kind, outcome.state.as_str(), 1);

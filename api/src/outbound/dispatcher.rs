@@ -75,7 +75,7 @@ impl Outbound {
     /// # Errors
     /// When the log, the read models or the tables fail.
     pub async fn look(&self, tenant: TenantId, stop: &CancellationToken) -> Result<usize, OutboundError> {
-        let endpoints = self.store.endpoints(tenant).await?;
+        let endpoints = self.endpoints(tenant).await?;
         self.queue(tenant, &endpoints).await?;
         let mut made = 0;
         for endpoint in self.due(tenant, endpoints).await? {
@@ -161,7 +161,7 @@ impl Dispatcher {
         if self.quiet.get(&tenant).is_some_and(|until| now < *until) {
             return Ok(());
         }
-        let endpoints = self.outbound.store.endpoints(tenant).await?;
+        let endpoints = self.outbound.endpoints(tenant).await?;
         if endpoints.is_empty() {
             self.quiet.insert(tenant, now + QUIET_FOR);
             return Ok(());

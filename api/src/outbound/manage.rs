@@ -7,15 +7,19 @@ use super::client::Target;
 use super::endpoint::{Endpoint, Kind};
 use super::guard;
 use super::secret::{RobotSecret, WebhookKey};
-use super::{Outbound, OutboundError};
+use super::{Outbound, OutboundError, recorded};
+use crate::app::{AppError, Caller, CommandMeta};
 use crate::config::PrivateAddresses;
-use crate::domain::Language;
+use crate::domain::company::rights::{Credential, RightsCommand};
 use crate::domain::customer::codec::event_types;
+use crate::domain::{Actor, Language};
 use crate::eventstore::{StoreError, TenantId};
 use crate::secrets::random_bytes;
 
 /// How many receivers a tenant may have.
 pub const MOST_RECEIVERS: usize = 100;
+/// Who records what becomes of a receiver by itself.
+const OUTBOUND: &str = "system:outbound";
 /// How long a key that was replaced signs beside the new one.
 const BOTH_FOR: TimeDelta = TimeDelta::hours(24);
 
@@ -80,6 +84,14 @@ impl From<StoreError> for Rejected {
     }
 }
 
+impl From<AppError> for Rejected {
+    fn from(error: AppError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Receivers as they are set up: each change is an event first. A crash before the tables follow leaves a receiver of which
+/// the log tells and that has no row; it is taken away like any other.
 impl Outbound {
     /// Sets a webhook up. It is told what happens from now on. The key is given here and never again.
     ///
@@ -87,10 +99,11 @@ impl Outbound {
     /// When it cannot be set up as asked, or the tables fail.
     pub async fn add_webhook(
         &self,
-        tenant: TenantId,
-        by: &str,
+        caller: &Caller,
+        credential: &Credential,
         new: NewWebhook,
     ) -> Result<(Endpoint, WebhookKey), Rejected> {
+        let (tenant, by) = (caller.tenant, caller.actor.name.as_str());
         self.examine(&new)?;
         let (id, key) = ((self.app.ids)(), WebhookKey::new(random_bytes()));
         let secret = self.app.vault.seal_secret(tenant, id, key.bytes()).await?;
@@ -101,8 +114,7 @@ impl Outbound {
             types: new.types,
             ..self.blank(tenant, id, Kind::Webhook, by, secret).await?
         };
-        self.add(tenant, &endpoint).await?;
-        Ok((endpoint, key))
+        Ok((self.add(caller, credential, endpoint).await?, key))
     }
 
     fn examine(&self, new: &NewWebhook) -> Result<(), Rejected> {
@@ -126,7 +138,13 @@ impl Outbound {
     ///
     /// # Errors
     /// When there are too many receivers, or the tables fail.
-    pub async fn add_robot(&self, tenant: TenantId, by: &str, new: NewRobot) -> Result<Endpoint, Rejected> {
+    pub async fn add_robot(
+        &self,
+        caller: &Caller,
+        credential: &Credential,
+        new: NewRobot,
+    ) -> Result<Endpoint, Rejected> {
+        let (tenant, by) = (caller.tenant, caller.actor.name.as_str());
         let id = (self.app.ids)();
         let readable = serde_json::to_vec(&new.secret)
             .map_err(|error| OutboundError::Damaged { what: "secret", word: error.to_string() })?;
@@ -139,8 +157,7 @@ impl Outbound {
             language: new.language,
             ..self.blank(tenant, id, new.kind, by, secret).await?
         };
-        self.add(tenant, &endpoint).await?;
-        Ok(endpoint)
+        self.add(caller, credential, endpoint).await
     }
 
     /// A receiver that begins at the end of the log: what is there already is no news.
@@ -171,14 +188,24 @@ impl Outbound {
         })
     }
 
-    async fn add(&self, tenant: TenantId, endpoint: &Endpoint) -> Result<(), Rejected> {
-        if self.store.endpoints(tenant).await?.len() >= MOST_RECEIVERS {
+    async fn add(
+        &self,
+        caller: &Caller,
+        credential: &Credential,
+        mut endpoint: Endpoint,
+    ) -> Result<Endpoint, Rejected> {
+        let tenant = caller.tenant;
+        if self.app.rights.fresh(tenant).await?.0.receivers.len() >= MOST_RECEIVERS {
             return Err(Rejected::TooMany);
         }
-        self.store.add(tenant, endpoint).await?;
+        let command = RightsCommand::CreateReceiver(recorded(&endpoint));
+        let told = self.app.administer(caller, &CommandMeta::default(), &command, credential).await?;
+        // That it was set up is no news to it.
+        endpoint.cursor = told.position;
+        self.store.add(tenant, &endpoint).await?;
         let (id, kind, by) = (endpoint.id, endpoint.kind.as_str(), endpoint.created_by.as_str());
         tracing::info!(%tenant, endpoint = %id, kind, by, "a receiver of messages was set up");
-        Ok(())
+        Ok(endpoint)
     }
 
     /// The webhooks or the robots of a tenant, oldest first.
@@ -186,7 +213,7 @@ impl Outbound {
     /// # Errors
     /// When the table cannot be read.
     pub async fn receivers(&self, tenant: TenantId, robots: bool) -> Result<Vec<Endpoint>, OutboundError> {
-        let mut found = self.store.endpoints(tenant).await?;
+        let mut found = self.endpoints(tenant).await?;
         found.retain(|endpoint| endpoint.kind.is_robot() == robots);
         Ok(found)
     }
@@ -208,7 +235,14 @@ impl Outbound {
     ///
     /// # Errors
     /// When the tables fail.
-    pub async fn rotate(&self, tenant: TenantId, webhook: &Endpoint) -> Result<WebhookKey, OutboundError> {
+    pub async fn rotate(
+        &self,
+        caller: &Caller,
+        credential: &Credential,
+        webhook: &Endpoint,
+    ) -> Result<WebhookKey, OutboundError> {
+        let (tenant, command) = (caller.tenant, RightsCommand::RotateReceiverKey(webhook.id));
+        self.app.administer(caller, &CommandMeta::default(), &command, credential).await?;
         let key = WebhookKey::new(random_bytes());
         let sealed = self.app.vault.seal_secret(tenant, webhook.id, key.bytes()).await?;
         self.store.rotate(tenant, webhook.id, sealed, (self.app.clock)() + BOTH_FOR).await?;
@@ -220,8 +254,62 @@ impl Outbound {
     ///
     /// # Errors
     /// When the tables fail.
-    pub async fn enable(&self, tenant: TenantId, id: Uuid) -> Result<(), OutboundError> {
+    pub async fn enable(
+        &self,
+        caller: &Caller,
+        credential: &Credential,
+        id: Uuid,
+    ) -> Result<(), OutboundError> {
+        let (tenant, command) = (caller.tenant, RightsCommand::EnableReceiver(id));
+        self.app.administer(caller, &CommandMeta::default(), &command, credential).await?;
         let head = self.app.store.head(tenant).await?.position;
         self.store.enable(tenant, id, head).await.map(drop)
+    }
+
+    /// Takes a receiver away, with its secrets and what was on its way there.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] when there is none of that sort, or the tables fail.
+    pub async fn remove(
+        &self,
+        caller: &Caller,
+        credential: &Credential,
+        id: Uuid,
+        what: &'static str,
+    ) -> Result<(), OutboundError> {
+        let (rights, _) = self.app.rights.fresh(caller.tenant).await?;
+        let known = rights.receivers.get(&id);
+        if known.is_none_or(|known| (known.receiver.kind == Kind::Webhook.as_str()) != (what == "webhook")) {
+            return Err(AppError::NotFound { what, id: id.to_string() }.into());
+        }
+        let command = RightsCommand::DeleteReceiver(id);
+        self.app.administer(caller, &CommandMeta::default(), &command, credential).await?;
+        self.store.remove(caller.tenant, id).await.map(drop)
+    }
+
+    /// Switches a receiver off that answered that it is gone.
+    pub(super) async fn disable(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        because: &str,
+    ) -> Result<(), OutboundError> {
+        self.by_itself(tenant, &RightsCommand::DisableReceiver { id, because: because.to_owned() }).await
+    }
+
+    /// Records that a receiver is there no more.
+    pub(super) async fn record_gone(&self, tenant: TenantId, id: Uuid) -> Result<(), OutboundError> {
+        self.by_itself(tenant, &RightsCommand::DeleteReceiver(id)).await
+    }
+
+    async fn by_itself(&self, tenant: TenantId, command: &RightsCommand) -> Result<(), OutboundError> {
+        let caller = Caller { tenant, actor: Actor::new(OUTBOUND, []), via: None, origin: Some("rule") };
+        let done =
+            self.app.administer(&caller, &CommandMeta::default(), command, &Credential::default()).await;
+        match done {
+            // It was taken away meanwhile.
+            Err(AppError::Refused(_)) => Ok(()),
+            done => Ok(done.map(drop)?),
+        }
     }
 }

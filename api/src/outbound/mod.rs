@@ -18,6 +18,7 @@ pub mod guard;
 mod manage;
 mod message;
 mod queue;
+mod recorded;
 mod replay;
 pub mod robot;
 pub mod route;
@@ -29,7 +30,7 @@ pub mod store;
 mod tests;
 pub mod text;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use uuid::Uuid;
@@ -41,6 +42,7 @@ use bucket::Bucket;
 use client::Client;
 pub use dispatcher::Dispatcher;
 pub use manage::{MOST_RECEIVERS, NewRobot, NewWebhook, Rejected};
+pub use recorded::recorded;
 pub use replay::Wanted;
 pub use store::{OutboundError, OutboundStore};
 
@@ -56,6 +58,8 @@ pub struct Outbound {
     /// Names this process to the others that serve the same database.
     node: Uuid,
     chance: Chance,
+    /// The tenants of which it was looked whether every receiver has its row.
+    looked: Mutex<HashSet<TenantId>>,
     /// How fast each robot was spoken to by this process, which holds it alone while it does.
     buckets: Mutex<HashMap<(TenantId, Uuid), Vec<Bucket>>>,
 }
@@ -71,7 +75,16 @@ impl Outbound {
         chance: Chance,
     ) -> Self {
         let node = (app.ids)();
-        Self { app, store, settings, client, node, chance, buckets: Mutex::default() }
+        Self {
+            app,
+            store,
+            settings,
+            client,
+            node,
+            chance,
+            looked: Mutex::default(),
+            buckets: Mutex::default(),
+        }
     }
 
     /// The tables of receivers and messages.

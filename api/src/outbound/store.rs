@@ -1,7 +1,7 @@
 //! The tables of receivers and of what is on its way to them.
 //!
-//! They stand beside the keys of callers and are operational as these are: whom a tenant tells, and what has become of a
-//! message, is no history of a customer, and secrets must be possible to forget. Secrets are sealed under the tenant's
+//! Whom a tenant tells is an event of its log; here stands what is needed to do it, secrets among it, which must be possible
+//! to forget, and what has become of each message, which is no history of a customer. Secrets are sealed under the tenant's
 //! key, so that a copy of the database alone signs nothing.
 
 use std::path::Path;
@@ -218,6 +218,15 @@ impl OutboundStore {
     /// When the table cannot be written.
     pub async fn enable(&self, tenant: TenantId, id: Uuid, head: Position) -> Result<bool> {
         Ok(self.write(tenant, ENABLE, &values![tenant.0, id, head]).await? > 0)
+    }
+
+    /// Switches a receiver off. One that is off stays as it is.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn disable(&self, tenant: TenantId, id: Uuid, now: DateTime<Utc>, because: &str) -> Result<()> {
+        let values = values![tenant.0, id, now.timestamp_micros(), because];
+        self.write(tenant, DISABLE, &values).await.map(drop)
     }
 
     /// Takes a receiver for a process, until an instant unless it says so again: one process speaks to a receiver at a

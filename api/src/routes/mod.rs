@@ -37,7 +37,6 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
-use crate::auth::AdminStore;
 use crate::outbound::Outbound;
 pub use imports::Imports;
 
@@ -49,8 +48,6 @@ pub struct Site(Arc<Parts>);
 pub struct Parts {
     /// The write path and everything behind it.
     pub app: App,
-    /// Keys and members.
-    pub admin: Arc<AdminStore>,
     /// Messages to the outside.
     pub outbound: Arc<Outbound>,
     /// Cancelled when the service is to stop: streams end on it.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -90,6 +91,169 @@ pub struct EventSkipped {
     pub reason: String,
 }
 
+/// A member is a member no longer: nobody acts as them any more, and their API keys are revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberRemoved {
+    /// Who, by actor name.
+    pub actor: String,
+    /// The API keys that were revoked with it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub keys: BTreeSet<Uuid>,
+    /// Why, where somebody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The credential that was used, such as `key:<id>`; none at the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// An API key was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCreated {
+    /// The key.
+    pub key: Key,
+    /// The credential that was used, such as `key:<id>`; none at the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// What an API key opens, and how it is known again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Names it.
+    pub id: Uuid,
+    /// Who acts with it.
+    pub actor: String,
+    /// With which roles.
+    pub roles: BTreeSet<Role>,
+    /// What it may do beside that, such as `act-as`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub scopes: BTreeSet<String>,
+    /// SHA-256, in hexadecimal, of the SHA-256 of its secret. The secret is 256 random bits, so nothing can be guessed
+    /// from it.
+    pub digest: String,
+}
+
+/// An API key opens nothing any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRevoked {
+    /// Which.
+    pub id: Uuid,
+    /// Why, where somebody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The credential that was used, such as `key:<id>`; none at the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// An API key that was made before such events were recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyAdopted {
+    /// The key.
+    pub key: Key,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// Since when it opens nothing; none where it is valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// From here on the log alone says who may call and where messages go. What was set up before was recorded as it stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RightsAdopted {
+    /// How many API keys were recorded.
+    pub keys: u32,
+    /// How many members.
+    pub members: u32,
+    /// How many receivers of messages.
+    pub receivers: u32,
+}
+
+/// Where messages go: a webhook of a program or a robot of a chat group, without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receiver {
+    /// Names it.
+    pub id: Uuid,
+    /// `webhook`, or the platform of a robot: `wecom`, `dingtalk`, `feishu`.
+    pub kind: String,
+    /// The host of a webhook. The rest of its address may be a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The types of event that a webhook is told; all of them where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<String>,
+    /// Whose reminders a robot carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// Which team's reminders a robot carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// Whether it is told what is personal.
+    pub include_personal: bool,
+    /// SHA-256, in hexadecimal, of everything that was set up but for the secrets, the whole address included.
+    pub digest: String,
+}
+
+/// Messages go to a receiver from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverCreated {
+    /// The receiver.
+    pub receiver: Receiver,
+    /// The credential that was used, such as `key:<id>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// A receiver that was set up before such events were recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverAdopted {
+    /// The receiver.
+    pub receiver: Receiver,
+    /// Why nothing is sent there; none where it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_because: Option<String>,
+}
+
+/// No message goes to a receiver any more, and its secrets are forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverDeleted {
+    /// Which.
+    pub id: Uuid,
+    /// The credential that was used, such as `key:<id>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// Messages to a webhook are signed with another key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverKeyRotated {
+    /// Which webhook.
+    pub id: Uuid,
+    /// The credential that was used, such as `key:<id>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// Messages go to a receiver again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverEnabled {
+    /// Which.
+    pub id: Uuid,
+    /// The credential that was used, such as `key:<id>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// No message goes to a receiver until somebody enables it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverDisabled {
+    /// Which.
+    pub id: Uuid,
+    /// Why.
+    pub because: String,
+}
+
 macro_rules! company_types {
     ($($variant:ident $name:literal $version:literal [$($upcaster:path),*])*) => {
         /// Something that happened to what a tenant has set up.
@@ -143,6 +307,17 @@ company_types! {
     RatesSet "rates.set" 1 []
     CalendarSet "calendar.set" 1 []
     EventSkipped "projection.event_skipped" 1 []
+    MemberRemoved "member.removed" 1 []
+    KeyCreated "key.created" 1 []
+    KeyRevoked "key.revoked" 1 []
+    KeyAdopted "key.adopted" 1 []
+    RightsAdopted "rights.adopted" 1 []
+    ReceiverCreated "receiver.created" 1 []
+    ReceiverDeleted "receiver.deleted" 1 []
+    ReceiverKeyRotated "receiver.key_rotated" 1 []
+    ReceiverEnabled "receiver.enabled" 1 []
+    ReceiverDisabled "receiver.disabled" 1 []
+    ReceiverAdopted "receiver.adopted" 1 []
 }
 
 impl CompanyEvent {
@@ -158,10 +333,36 @@ impl CompanyEvent {
 
     /// What the event can be found by.
     pub fn tags(&self) -> Vec<String> {
-        let own = match self {
-            Self::EventSkipped(event) => Some(tags::skips(&event.projection)),
+        let tag = str::to_owned;
+        match self {
+            Self::EventSkipped(event) => vec![tag(tags::COMPANY), tags::skips(&event.projection)],
+            Self::RolesSet(_) | Self::MemberRemoved(_) => vec![tag(tags::COMPANY), tag(tags::RIGHTS)],
+            _ if self.is_of_rights_alone() => vec![tag(tags::RIGHTS)],
+            _ => vec![tag(tags::COMPANY)],
+        }
+    }
+
+    /// Whether it is about API keys and receivers, which are no part of what else the tenant has set up.
+    pub fn is_of_rights_alone(&self) -> bool {
+        self.subject().is_some()
+    }
+
+    /// The API key or receiver that it is about; none for everything else.
+    pub fn subject(&self) -> Option<String> {
+        let key = |id: &Uuid| Some(format!("key/{id}"));
+        let receiver = |id: &Uuid| Some(format!("receiver/{id}"));
+        match self {
+            Self::KeyCreated(event) => key(&event.key.id),
+            Self::KeyAdopted(event) => key(&event.key.id),
+            Self::KeyRevoked(event) => key(&event.id),
+            Self::ReceiverCreated(event) => receiver(&event.receiver.id),
+            Self::ReceiverAdopted(event) => receiver(&event.receiver.id),
+            Self::ReceiverDeleted(event) => receiver(&event.id),
+            Self::ReceiverKeyRotated(event) => receiver(&event.id),
+            Self::ReceiverEnabled(event) => receiver(&event.id),
+            Self::ReceiverDisabled(event) => receiver(&event.id),
+            Self::RightsAdopted(_) => Some("rights".to_owned()),
             _ => None,
-        };
-        std::iter::once(tags::COMPANY.to_owned()).chain(own).collect()
+        }
     }
 }

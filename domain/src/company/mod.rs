@@ -4,13 +4,13 @@
 //! question about the past is answered with the teams of then.
 
 pub mod event;
+pub mod rights;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use crate::actor::Role;
 use crate::calendar::{self, Calendar};
 use crate::field::{Field, Fields};
 use crate::money::{Rates, decimals};
@@ -20,7 +20,7 @@ use crate::{Actor, Label, field, people};
 pub use event::CompanyEvent;
 use event::{
     CalendarSet, DeputyAppointed, DeputyDismissed, EventSkipped, FieldDeclared, FieldWithdrawn, RatesSet,
-    RolesSet, TeamDissolved, TeamSet,
+    TeamDissolved, TeamSet,
 };
 
 const MAX_LINE_CHARS: usize = 100;
@@ -51,8 +51,6 @@ pub enum CompanyCommand {
     SetTeam(Team),
     /// A team is no more.
     DissolveTeam(String),
-    /// The roles of a member: actor name, roles.
-    SetRoles(String, BTreeSet<Role>),
     /// Somebody stands in for a rep.
     AppointDeputy(Deputy),
     /// That ends, or does not begin.
@@ -106,6 +104,20 @@ impl Company {
             CompanyEvent::EventSkipped(event) => {
                 self.skipped.insert((event.projection.clone(), event.position));
             }
+            CompanyEvent::MemberRemoved(event) => {
+                self.people.members.retain(|name, _| !rights::is_same_person(name, &event.actor));
+            }
+            // Keys and receivers are told of by [`rights::Rights`].
+            CompanyEvent::KeyCreated(_)
+            | CompanyEvent::KeyRevoked(_)
+            | CompanyEvent::KeyAdopted(_)
+            | CompanyEvent::RightsAdopted(_)
+            | CompanyEvent::ReceiverCreated(_)
+            | CompanyEvent::ReceiverDeleted(_)
+            | CompanyEvent::ReceiverKeyRotated(_)
+            | CompanyEvent::ReceiverEnabled(_)
+            | CompanyEvent::ReceiverDisabled(_)
+            | CompanyEvent::ReceiverAdopted(_) => {}
         }
     }
 
@@ -132,9 +144,6 @@ pub fn decide(
             known(company.people.teams.contains_key(&key), "key"),
             CompanyEvent::TeamDissolved(TeamDissolved { key }),
         ),
-        CompanyCommand::SetRoles(actor, roles) => {
-            (line("actor", &actor), CompanyEvent::RolesSet(RolesSet { actor, roles }))
-        }
         CompanyCommand::AppointDeputy(deputy) => (
             people::deputy(&company.people, &deputy, actor, now),
             CompanyEvent::DeputyAppointed(DeputyAppointed { deputy }),
@@ -166,7 +175,7 @@ pub fn decide(
     Ok(event)
 }
 
-fn unknown(field: &str) -> Violation {
+pub(crate) fn unknown(field: &str) -> Violation {
     Violation::new(
         Code::UnknownKey,
         field,
@@ -309,6 +318,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+    use crate::actor::Role;
 
     fn now() -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::days(20_000)

@@ -8,6 +8,9 @@ use super::event::CustomerEvent;
 /// Every event about what a tenant has set up for itself.
 pub const COMPANY: &str = "company";
 
+/// Every event about who may call, and where messages go: members, API keys, receivers.
+pub const RIGHTS: &str = "rights";
+
 /// What a read model leaves out.
 pub fn skips(projection: &str) -> String {
     format!("skips:{}", percent_encoded(projection))

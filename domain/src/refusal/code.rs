@@ -42,6 +42,8 @@ codes! {
     UnknownCustomer "unknown-customer" NotFound "没有这个客户" "There is no such customer"
     UnknownTask "unknown-task" NotFound "没有这个任务" "There is no such task"
     UnknownApproval "unknown-approval" NotFound "没有这个审批申请" "There is no such request for approval"
+    UnknownKey "unknown-key" NotFound "没有这一项" "There is none of that key"
+    UnknownMember "unknown-member" NotFound "没有这个成员" "There is no such member"
 
     ForbiddenRole "forbidden-role" Forbidden "角色无权执行" "The role does not permit this"
     NotOwner "not-owner" Forbidden "客户属于其他销售" "The customer belongs to another rep"
@@ -82,6 +84,8 @@ codes! {
     NothingToMigrate "nothing-to-migrate" Conflict "客户已在当前版本中" "The customer has its place in the version in force"
     MigrationUndecided "migration-undecided" Conflict "客户在新版本中的状态待选择" "Somebody has to choose the customer's stage in the new version"
     SameOwner "same-owner" Conflict "归属没有变化" "The customer belongs there already"
+    LastAdmin "last-admin" Conflict "至少需要一名管理员" "The tenant needs an administrator"
+    MemberRemoved "member-removed" Conflict "该成员已被移除" "The member was removed"
 
     UnknownPipeline "unknown-pipeline" Unprocessable "没有这个销售流程" "There is no such pipeline"
     UnknownStage "unknown-stage" Unprocessable "没有这个状态" "There is no such stage"
@@ -89,7 +93,6 @@ codes! {
     UnknownReason "unknown-reason" Unprocessable "没有这个原因代码" "There is no such reason code"
     UnknownEvidence "unknown-evidence" Unprocessable "该状态不接受此凭证" "The stage does not ask for this evidence"
     UnknownChannel "unknown-channel" Unprocessable "没有这个沟通渠道" "There is no such channel"
-    UnknownKey "unknown-key" Unprocessable "没有这一项" "There is none of that key"
     UnknownTeam "unknown-team" Unprocessable "没有这个团队" "There is no such team"
     FieldTypeFixed "field-type-fixed" Unprocessable "字段类型不能更改" "The type of a field does not change"
     UnknownPool "unknown-pool" Unprocessable "没有这个公海" "There is no such pool"

@@ -158,7 +158,7 @@ pub(super) async fn list(
     params(("key" = String, Path, description = "The field.")),
     responses(
         (status = 200, description = "Withdrawn.", body = Accepted),
-        (status = 422, description = "There is no such field.", body = ProblemDocument),
+        (status = 404, description = "There is no such field.", body = ProblemDocument),
     )
 )]
 pub(super) async fn withdraw(

@@ -7,12 +7,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{RoleName, actor};
+use crate::app::CommandMeta;
 use crate::auth::store::Scope;
-use crate::auth::{ApiKey, Authority, NewKey};
+use crate::auth::{Authority, NewKey, Shown};
+use crate::domain::company::rights::{KeyRights, RightsCommand};
 use crate::http::answer::List;
 use crate::http::query::Nothing;
 use crate::http::{Command, Id, Query};
@@ -61,15 +63,15 @@ pub(super) struct NewKeyReply {
     kept: KeyReply,
 }
 
-impl From<ApiKey> for KeyReply {
-    fn from(key: ApiKey) -> Self {
+impl From<&KeyRights> for KeyReply {
+    fn from(known: &KeyRights) -> Self {
         Self {
-            id: key.id,
-            actor: key.actor.name,
-            roles: key.actor.roles.iter().map(RoleName::from).collect(),
-            scopes: key.scopes.into_iter().collect(),
-            created_at: key.created_at,
-            revoked_at: key.revoked_at,
+            id: known.key.id,
+            actor: known.key.actor.clone(),
+            roles: known.key.roles.iter().map(RoleName::from).collect(),
+            scopes: Scope::among(&known.key.scopes).into_iter().collect(),
+            created_at: known.created_at,
+            revoked_at: known.revoked_at,
         }
     }
 }
@@ -81,18 +83,20 @@ impl From<ApiKey> for KeyReply {
     post, path = "/v1/admin/keys", tag = "admin", request_body = NewKeyBody,
     responses(
         (status = 201, description = "Made; `key` is shown this once.", body = NewKeyReply),
+        (status = 409, description = "The person was removed from the members.", body = ProblemDocument),
         (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
     )
 )]
 pub(super) async fn create(
     State(site): State<Site>,
     Authority(caller): Authority,
+    shown: Shown,
     Command { body, .. }: Command<NewKeyBody>,
 ) -> Result<(StatusCode, Json<NewKeyReply>), Problem> {
     let actor = actor(&body.actor, &body.roles)?;
     let new = NewKey { actor: actor.name, roles: actor.roles, scopes: body.scopes };
-    let (text, key) = site.admin.create_key(caller.tenant, new).await?;
-    Ok((StatusCode::CREATED, Json(NewKeyReply { key: text.to_string(), kept: key.into() })))
+    let (text, known) = site.app.create_key(&caller, new, &shown.credential()).await?;
+    Ok((StatusCode::CREATED, Json(NewKeyReply { key: text.to_string(), kept: (&known).into() })))
 }
 
 /// List the API keys
@@ -105,28 +109,44 @@ pub(super) async fn list(
     Authority(caller): Authority,
     _: Query<Nothing>,
 ) -> Result<Json<List<KeyReply>>, Problem> {
-    let keys = site.admin.keys(caller.tenant).await?;
+    let (rights, _) = site.app.rights.fresh(caller.tenant).await?;
+    let mut keys: Vec<&KeyRights> = rights.keys.values().collect();
+    keys.sort_by_key(|known| (known.created_at, known.key.id));
     Ok(Json(List::whole(keys.into_iter().map(KeyReply::from).collect())))
+}
+
+/// Why something is taken away.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Why {
+    /// Why, for whoever reads the log: one line.
+    #[param(example = "the device was lost")]
+    pub(super) reason: Option<String>,
 }
 
 /// Revoke an API key
 ///
-/// It opens nothing any more: at once on this node, within five seconds on others.
+/// It opens nothing any more: at once on this node, within five seconds on others. A key that is revoked stays so.
 #[utoipa::path(
     delete, path = "/v1/admin/keys/{id}", tag = "admin",
-    params(("id" = Uuid, Path, description = "The key's id.")),
+    params(("id" = Uuid, Path, description = "The key's id."), Why),
     responses(
         (status = 204, description = "Revoked."),
         (status = 404, description = "There is no such key.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
     )
 )]
 pub(super) async fn revoke(
     State(site): State<Site>,
     Authority(caller): Authority,
-    Id(key): Id,
+    shown: Shown,
+    Id(id): Id,
+    Query(why, ..): Query<Why>,
 ) -> Result<StatusCode, Problem> {
-    match site.admin.revoke_key(caller.tenant, key).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::not_found("key", &key.to_string())),
+    if !site.app.rights.fresh(caller.tenant).await?.0.keys.contains_key(&id) {
+        return Err(Problem::not_found("key", &id.to_string()));
     }
+    let command = RightsCommand::RevokeKey { id, reason: why.reason };
+    site.app.administer(&caller, &CommandMeta::default(), &command, &shown.credential()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

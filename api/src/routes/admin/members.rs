@@ -1,4 +1,4 @@
-//! Members: the roles of the people a front end acts for.
+//! Members: the roles of the people a front end acts for, and their removal.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Map;
 use utoipa::ToSchema;
 
-use super::{RoleName, actor};
-use crate::auth::{Authority, Member};
-use crate::domain::company::CompanyCommand;
-use crate::http::answer::List;
+use super::keys::Why;
+use super::{RoleName, actor, actor_name};
+use crate::auth::{Authority, Shown};
+use crate::domain::company::rights::{Membership, RightsCommand};
+use crate::http::answer::{Accepted, List};
 use crate::http::query::Nothing;
-use crate::http::{Command, Query};
+use crate::http::{Command, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -25,7 +25,7 @@ use crate::routes::Site;
 pub(super) struct MemberBody {
     /// Who.
     actor: String,
-    /// Which roles, replacing the former ones.
+    /// Which roles, replacing the former ones. None removes the member.
     roles: BTreeSet<RoleName>,
 }
 
@@ -41,11 +41,11 @@ pub(super) struct MemberReply {
     changed_at: DateTime<Utc>,
 }
 
-impl From<Member> for MemberReply {
-    fn from(member: Member) -> Self {
+impl MemberReply {
+    fn of(name: &str, member: &Membership) -> Self {
         Self {
-            actor: member.actor.name,
-            roles: member.actor.roles.iter().map(RoleName::from).collect(),
+            actor: name.to_owned(),
+            roles: member.roles.iter().map(RoleName::from).collect(),
             changed_at: member.changed_at,
         }
     }
@@ -53,25 +53,61 @@ impl From<Member> for MemberReply {
 
 /// Set a member's roles
 ///
-/// They count when a front end's key acts for the person.
+/// They count when a front end's key acts for the person. Without any role the member is removed.
 #[utoipa::path(
     post, path = "/v1/admin/members", tag = "admin", request_body = MemberBody,
     responses(
         (status = 200, description = "Set.", body = MemberReply),
+        (status = 404, description = "There is no such member to be removed.", body = ProblemDocument),
+        (status = 409, description = "Nobody would be left who administers.", body = ProblemDocument),
         (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
     )
 )]
 pub(super) async fn set(
     State(site): State<Site>,
     Authority(caller): Authority,
+    shown: Shown,
     Command { body, meta }: Command<MemberBody>,
 ) -> Result<Json<MemberReply>, Problem> {
-    let actor = actor(&body.actor, &body.roles)?;
-    // The log first: should the table's turn not come, the auditor sees what was asked for, and a retry mends it.
-    let command = CompanyCommand::SetRoles(actor.name.clone(), actor.roles.clone());
-    site.app.set_up(&caller, &meta, &command, Map::new()).await?;
-    let member = site.admin.set_member(caller.tenant, actor).await?;
-    Ok(Json(member.into()))
+    let command = match body.roles.is_empty() {
+        true => RightsCommand::RemoveMember { actor: actor_name(&body.actor)?.to_owned(), reason: None },
+        false => {
+            let actor = actor(&body.actor, &body.roles)?;
+            RightsCommand::SetRoles { actor: actor.name, roles: actor.roles }
+        }
+    };
+    site.app.administer(&caller, &meta, &command, &shown.credential()).await?;
+    let (rights, _) = site.app.rights.fresh(caller.tenant).await?;
+    let removed = || Membership { roles: BTreeSet::new(), changed_at: (site.app.clock)() };
+    let member = rights.members.get(&body.actor).cloned().unwrap_or_else(removed);
+    Ok(Json(MemberReply::of(&body.actor, &member)))
+}
+
+/// Remove a member
+///
+/// Somebody who left: nobody acts as them any more, by whatever credential, their API keys are revoked, and their streams end.
+/// What they did stays readable. Somebody who holds keys and is no member can be removed, too. To bring them back, set
+/// their roles; their keys stay revoked.
+#[utoipa::path(
+    delete, path = "/v1/admin/members/{actor}", tag = "admin",
+    params(("actor" = String, Path, description = "Who, such as `rep:li`."), Why),
+    responses(
+        (status = 200, description = "Removed.", body = Accepted),
+        (status = 404, description = "There is no such member.", body = ProblemDocument),
+        (status = 409, description = "Nobody would be left who administers.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn remove(
+    State(site): State<Site>,
+    Authority(caller): Authority,
+    shown: Shown,
+    Key(actor): Key,
+    Query(why, ..): Query<Why>,
+    Command { meta, .. }: Command<super::Empty>,
+) -> Result<Accepted, Problem> {
+    let command = RightsCommand::RemoveMember { actor, reason: why.reason };
+    Ok(site.app.administer(&caller, &meta, &command, &shown.credential()).await?.into())
 }
 
 /// List the members
@@ -84,6 +120,6 @@ pub(super) async fn list(
     Authority(caller): Authority,
     _: Query<Nothing>,
 ) -> Result<Json<List<MemberReply>>, Problem> {
-    let members = site.admin.members(caller.tenant).await?;
-    Ok(Json(List::whole(members.into_iter().map(MemberReply::from).collect())))
+    let (rights, _) = site.app.rights.fresh(caller.tenant).await?;
+    Ok(Json(List::whole(rights.members.iter().map(|(name, member)| MemberReply::of(name, member)).collect())))
 }

@@ -26,6 +26,7 @@ pub(super) fn router() -> OpenApiRouter<Site> {
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::revoke))
         .routes(routes!(members::set, members::list))
+        .routes(routes!(members::remove))
         .routes(routes!(teams::set, teams::list))
         .routes(routes!(teams::dissolve))
         .routes(routes!(fields::declare, fields::list))
@@ -103,19 +104,28 @@ impl From<&Role> for RoleName {
     }
 }
 
-/// An actor of that name with those roles, when both can be.
-fn actor(name: &str, roles: &BTreeSet<RoleName>) -> Result<Actor, Problem> {
+/// The name of an actor, when it can be one. Rules of the system and the command line are no people.
+fn actor_name(name: &str) -> Result<&str, Problem> {
     let name_fits = !name.trim().is_empty()
         && name.chars().count() <= LONGEST_NAME
         && !name.chars().any(char::is_control)
-        && !name.starts_with("system:");
+        && !["system:", "operator:"].iter().any(|prefix| name.starts_with(prefix));
     if !name_fits {
         let message = Label::new(
-            format!("应为 1 至 {LONGEST_NAME} 个字符，例如 rep:li，且不以 system: 开头。"),
-            format!("It must be 1 to {LONGEST_NAME} characters, such as rep:li, and not begin with system:."),
+            format!("应为 1 至 {LONGEST_NAME} 个字符，例如 rep:li，且不以 system: 或 operator: 开头。"),
+            format!(
+                "It must be 1 to {LONGEST_NAME} characters, such as rep:li, and begin neither with system: nor with \
+                 operator:."
+            ),
         );
         return Err(Problem::invalid_value("actor", message));
     }
+    Ok(name)
+}
+
+/// An actor of that name with those roles, when both can be.
+fn actor(name: &str, roles: &BTreeSet<RoleName>) -> Result<Actor, Problem> {
+    let name = actor_name(name)?;
     if roles.is_empty() {
         let message = Label::new("至少需要一个角色。", "At least one role is needed.");
         return Err(Problem::invalid_value("roles", message));

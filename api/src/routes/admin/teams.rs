@@ -107,7 +107,7 @@ pub(super) async fn list(
     params(("key" = String, Path, description = "The team.")),
     responses(
         (status = 200, description = "Dissolved.", body = Accepted),
-        (status = 422, description = "There is no such team.", body = ProblemDocument),
+        (status = 404, description = "There is no such team.", body = ProblemDocument),
     )
 )]
 pub(super) async fn dissolve(

@@ -106,7 +106,7 @@ pub(super) async fn list(
     params(("id" = Uuid, Path, description = "The arrangement.")),
     responses(
         (status = 200, description = "Ended.", body = Accepted),
-        (status = 422, description = "There is none of that id.", body = ProblemDocument),
+        (status = 404, description = "There is none of that id.", body = ProblemDocument),
     )
 )]
 pub(super) async fn dismiss(

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::list::RobotReply;
 use crate::app::Caller;
-use crate::auth::Authority;
+use crate::auth::{Authority, Shown};
 use crate::domain::{Label, Language};
 use crate::http::Command;
 use crate::outbound::NewRobot;
@@ -85,10 +85,11 @@ pub(super) struct NewRobotBody {
 pub(super) async fn create(
     State(site): State<Site>,
     Authority(caller): Authority,
+    shown: Shown,
     Command { body, .. }: Command<NewRobotBody>,
 ) -> Result<(StatusCode, Json<RobotReply>), Problem> {
     let new = read(&site, &caller, body).await?;
-    let robot = site.outbound.add_robot(caller.tenant, &caller.actor.name, new).await?;
+    let robot = site.outbound.add_robot(&caller, &shown.credential(), new).await?;
     Ok((StatusCode::CREATED, Json(robot.into())))
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::auth::Authority;
+use crate::auth::{Authority, Shown};
 use crate::http::answer::List;
 use crate::http::query::Nothing;
 use crate::http::{Id, Query};
@@ -16,7 +16,7 @@ use crate::outbound::endpoint::{Endpoint, Kind};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
-use crate::routes::webhooks::{ROBOT, found};
+use crate::routes::webhooks::ROBOT;
 
 /// A robot, without its token and secret.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -87,9 +87,9 @@ pub(super) async fn list(
 pub(super) async fn remove(
     State(site): State<Site>,
     Authority(caller): Authority,
+    shown: Shown,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
-    let robot = found(&site, caller.tenant, id, ROBOT).await?;
-    site.outbound.store().remove(caller.tenant, robot.id).await?;
+    site.outbound.remove(&caller, &shown.credential(), id, ROBOT).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::description;
 use super::list::WebhookReply;
-use crate::auth::Authority;
+use crate::auth::{Authority, Shown};
 use crate::http::Command;
 use crate::outbound::NewWebhook;
 use crate::problem::Problem;
@@ -62,6 +62,7 @@ pub(super) struct NewWebhookReply {
 pub(super) async fn create(
     State(site): State<Site>,
     Authority(caller): Authority,
+    shown: Shown,
     Command { body, .. }: Command<NewWebhookBody>,
 ) -> Result<(StatusCode, Json<NewWebhookReply>), Problem> {
     let new = NewWebhook {
@@ -70,6 +71,6 @@ pub(super) async fn create(
         description: description(body.description)?,
         include_personal: body.include_personal,
     };
-    let (endpoint, key) = site.outbound.add_webhook(caller.tenant, &caller.actor.name, new).await?;
+    let (endpoint, key) = site.outbound.add_webhook(&caller, &shown.credential(), new).await?;
     Ok((StatusCode::CREATED, Json(NewWebhookReply { secret: key.text(), webhook: endpoint.into() })))
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::list::WebhookReply;
 use super::{WEBHOOK, found};
-use crate::auth::Authority;
+use crate::auth::{Authority, Shown};
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -44,11 +44,12 @@ pub(super) struct RotatedReply {
 pub(super) async fn rotate(
     State(site): State<Site>,
     Authority(caller): Authority,
+    shown: Shown,
     Id(id): Id,
     _: Command<Empty>,
 ) -> Result<Json<RotatedReply>, Problem> {
     let webhook = found(&site, caller.tenant, id, WEBHOOK).await?;
-    let key = site.outbound.rotate(caller.tenant, &webhook).await?;
+    let key = site.outbound.rotate(&caller, &shown.credential(), &webhook).await?;
     let now = found(&site, caller.tenant, id, WEBHOOK).await?;
     Ok(Json(RotatedReply { secret: key.text(), both_keys_until: now.former.map(|(_, until)| until) }))
 }
@@ -68,11 +69,12 @@ pub(super) async fn rotate(
 pub(super) async fn enable(
     State(site): State<Site>,
     Authority(caller): Authority,
+    shown: Shown,
     Id(id): Id,
     _: Command<Empty>,
 ) -> Result<(StatusCode, Json<WebhookReply>), Problem> {
     let webhook = found(&site, caller.tenant, id, WEBHOOK).await?;
-    site.outbound.enable(caller.tenant, webhook.id).await?;
+    site.outbound.enable(&caller, &shown.credential(), webhook.id).await?;
     let now = found(&site, caller.tenant, id, WEBHOOK).await?;
     Ok((StatusCode::OK, Json(now.into())))
 }

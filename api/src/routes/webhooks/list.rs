@@ -8,8 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{WEBHOOK, found};
-use crate::auth::Authority;
+use super::WEBHOOK;
+use crate::auth::{Authority, Shown};
 use crate::http::answer::List;
 use crate::http::query::Nothing;
 use crate::http::{Id, Query};
@@ -93,9 +93,9 @@ pub(super) async fn list(
 pub(super) async fn remove(
     State(site): State<Site>,
     Authority(caller): Authority,
+    shown: Shown,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
-    let webhook = found(&site, caller.tenant, id, WEBHOOK).await?;
-    site.outbound.store().remove(caller.tenant, webhook.id).await?;
+    site.outbound.remove(&caller, &shown.credential(), id, WEBHOOK).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,3 +1,0 @@
-SELECT key_id, hash, actor, roles, scopes, created_at, revoked_at
-FROM api_key
-WHERE tenant_id = $1 AND key_id = $2

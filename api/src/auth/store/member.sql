@@ -1,3 +1,0 @@
-SELECT actor, roles, changed_at
-FROM member
-WHERE tenant_id = $1 AND actor = $2

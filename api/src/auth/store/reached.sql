@@ -1,0 +1,3 @@
+SELECT position
+FROM rights_reached
+WHERE tenant_id = $1

@@ -1,0 +1,2 @@
+DELETE FROM api_key
+WHERE tenant_id = $1 AND key_id = $2

@@ -1,0 +1,126 @@
+//! A receiver as events have it: what may be read by whoever reads the log, and a digest of all that was set up.
+
+use std::sync::PoisonError;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::client::Target;
+use super::endpoint::Endpoint;
+use super::{Outbound, OutboundError};
+use crate::auth::store::hex;
+use crate::domain::company::event::Receiver;
+use crate::domain::company::rights::Rights;
+use crate::eventstore::TenantId;
+
+/// How long a receiver may be without its row.
+const MOMENT: TimeDelta = TimeDelta::minutes(1);
+/// Why a receiver is off whose row does not say it.
+const BY_THE_LOG: &str = "it was switched off";
+
+/// What events say of a receiver. Its secrets are no part of it, nor what has become of it since it was set up.
+#[must_use]
+pub fn recorded(endpoint: &Endpoint) -> Receiver {
+    let Endpoint { id, kind, description, include_personal, url, types, member, team, language, .. } =
+        endpoint;
+    let whole = json!([
+        id,
+        kind,
+        description,
+        include_personal,
+        url,
+        types,
+        member,
+        team,
+        language.as_str(),
+        endpoint.created_at.timestamp_micros(),
+        endpoint.created_by
+    ]);
+    Receiver {
+        id: *id,
+        kind: kind.as_str().to_owned(),
+        host: url.as_deref().and_then(Target::parse).map(|target| target.host),
+        types: types.clone(),
+        member: member.clone(),
+        team: team.clone(),
+        include_personal: *include_personal,
+        digest: hex(&Sha256::digest(whole.to_string())),
+    }
+}
+
+impl Outbound {
+    /// The receivers of a tenant of which the log tells, oldest first. A row that was written or changed by other means is
+    /// none: nothing is sent there.
+    pub(super) async fn endpoints(&self, tenant: TenantId) -> Result<Vec<Endpoint>, OutboundError> {
+        let mut rows = self.store.endpoints(tenant).await?;
+        let first = self.looked.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant);
+        if first {
+            self.record_lost(tenant, &rows).await?;
+        }
+        if rows.is_empty() {
+            return Ok(rows);
+        }
+        let mut rights = self.app.rights.now(tenant).await?;
+        if rows.iter().any(|row| !agrees(&rights, row)) {
+            // What is remembered may be behind the rows.
+            rights = self.app.rights.fresh(tenant).await?.0;
+            self.follow(tenant, &rights, &rows).await?;
+        }
+        rows.retain(|row| rights.receivers.get(&row.id).is_some_and(|known| known.receiver == recorded(row)));
+        for row in &mut rows {
+            let disabled = rights.receivers.get(&row.id).is_some_and(|known| known.disabled);
+            let since = row.disabled.take().or_else(|| Some((row.created_at, BY_THE_LOG.to_owned())));
+            row.disabled = since.filter(|_: &(DateTime<Utc>, String)| disabled);
+        }
+        Ok(rows)
+    }
+
+    /// Records that receivers are gone whose secrets are not in this database: the tenant was copied here, or a crash came
+    /// between the event and the row.
+    async fn record_lost(&self, tenant: TenantId, rows: &[Endpoint]) -> Result<(), OutboundError> {
+        let (rights, _) = self.app.rights.fresh(tenant).await?;
+        let now = (self.app.clock)();
+        // What was set up a moment ago may be about to get its row.
+        let lost = rights
+            .receivers
+            .iter()
+            .filter(|(id, known)| now - known.created_at > MOMENT && !rows.iter().any(|row| row.id == **id));
+        for (id, _) in lost {
+            tracing::warn!(%tenant, receiver = %id, "a receiver has no secrets here: it is recorded as deleted");
+            self.record_gone(tenant, *id).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings rows to what the log says, where a crash or somebody else left them otherwise: whether they are switched off,
+    /// and those of receivers that were taken away.
+    async fn follow(
+        &self,
+        tenant: TenantId,
+        rights: &Rights,
+        rows: &[Endpoint],
+    ) -> Result<(), OutboundError> {
+        for row in rows {
+            match rights.receivers.get(&row.id) {
+                Some(known) if known.disabled && row.disabled.is_none() => {
+                    self.store.disable(tenant, row.id, (self.app.clock)(), BY_THE_LOG).await?;
+                }
+                Some(known) if !known.disabled && row.disabled.is_some() => {
+                    let head = self.app.store.head(tenant).await?.position;
+                    self.store.enable(tenant, row.id, head).await?;
+                }
+                None if rights.deleted_receivers.contains(&row.id) => {
+                    self.store.remove(tenant, row.id).await?;
+                }
+                Some(_) | None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn agrees(rights: &Rights, row: &Endpoint) -> bool {
+    let known = rights.receivers.get(&row.id);
+    known.is_some_and(|known| known.receiver == recorded(row) && known.disabled == row.disabled.is_some())
+}

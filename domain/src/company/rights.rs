@@ -1,0 +1,614 @@
+//! Who may call, and where messages go: members, API keys and receivers, folded from the log.
+//!
+//! The tables that keep the same are copies of this fold. A role that was written into a table by other means opens
+//! nothing, since only what an event says counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::event::{
+    Key, KeyCreated, KeyRevoked, MemberRemoved, Receiver, ReceiverCreated, ReceiverDeleted, ReceiverDisabled,
+    ReceiverEnabled, ReceiverKeyRotated, RolesSet,
+};
+use super::{CompanyEvent, line, line_of, unknown};
+use crate::actor::Role;
+use crate::refusal::{Code, Refusal, Violation, require};
+use crate::{Actor, Label};
+
+/// The longest reason, in characters.
+const MAX_REASON_CHARS: usize = 1_000;
+/// How many revoked keys the event of a removal names. All are revoked.
+const MOST_NAMED_KEYS: usize = 1_000;
+
+/// Who may call, and where messages go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// How many events it has.
+    pub version: u64,
+    /// The members, by actor name.
+    pub members: BTreeMap<String, Membership>,
+    /// Who was a member or held a key, was removed, and has not become a member again: actor names, those of reps without
+    /// the prefix of the role.
+    pub removed: BTreeSet<String>,
+    /// The API keys, revoked ones included.
+    pub keys: BTreeMap<Uuid, KeyRights>,
+    /// The receivers of messages that were not deleted.
+    pub receivers: BTreeMap<Uuid, ReceiverRights>,
+    /// Those that were.
+    pub deleted_receivers: BTreeSet<Uuid>,
+    /// Whether the log tells of all of this. What was set up by a program that did not record it is to be adopted first.
+    pub recorded: bool,
+}
+
+/// What a member may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// Which roles.
+    pub roles: BTreeSet<Role>,
+    /// When they were last set.
+    pub changed_at: DateTime<Utc>,
+}
+
+/// What an API key opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRights {
+    /// The key.
+    pub key: Key,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// Since when it opens nothing; none where it is valid.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// A receiver of messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiverRights {
+    /// The receiver.
+    pub receiver: Receiver,
+    /// When it was set up, or recorded.
+    pub created_at: DateTime<Utc>,
+    /// Whether nothing is sent there.
+    pub disabled: bool,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RightsCommand {
+    /// An API key is made.
+    CreateKey(Key),
+    /// An API key is revoked.
+    RevokeKey {
+        /// Which.
+        id: Uuid,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// A member has these roles, replacing the former ones.
+    SetRoles {
+        /// Who.
+        actor: String,
+        /// Which roles.
+        roles: BTreeSet<Role>,
+    },
+    /// A member is a member no longer.
+    RemoveMember {
+        /// Who.
+        actor: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Messages go to a receiver.
+    CreateReceiver(Receiver),
+    /// No message goes there any more.
+    DeleteReceiver(Uuid),
+    /// Another key signs what goes there.
+    RotateReceiverKey(Uuid),
+    /// Messages go there again.
+    EnableReceiver(Uuid),
+    /// No message goes there until somebody enables it.
+    DisableReceiver {
+        /// Which.
+        id: Uuid,
+        /// Why.
+        because: String,
+    },
+}
+
+/// With what a command about rights was given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Credential {
+    /// What it is called, such as `key:<id>`; none at the command line.
+    pub name: Option<String>,
+    /// Whether it makes its holder an administrator by itself: a token that another service signs, or the command line.
+    pub administers: bool,
+}
+
+impl Credential {
+    /// Whether its holder administers, whatever becomes of a person.
+    fn administers_beside(&self, actor: &str) -> bool {
+        let own = self.name.as_deref().and_then(|name| name.strip_prefix("token:"));
+        self.administers && !own.is_some_and(|own| is_same_person(own, actor))
+    }
+}
+
+/// Whether two actor names are one person's: a rep is named with the prefix of the role or without.
+#[must_use]
+pub fn is_same_person(one: &str, other: &str) -> bool {
+    bare(one) == bare(other)
+}
+
+fn bare(name: &str) -> &str {
+    name.strip_prefix("rep:").unwrap_or(name)
+}
+
+/// Whether somebody reads the events of a subject in the log. Those of API keys and of receivers are for administrators, who
+/// set them up, and auditors.
+#[must_use]
+pub fn reads_events_of(actor: &Actor, subject: &str) -> bool {
+    let of_rights = subject == "rights" || subject.starts_with("key/") || subject.starts_with("receiver/");
+    !of_rights || actor.is(Role::Admin) || actor.is(Role::Auditor)
+}
+
+/// The roles that a key lets somebody act in who is no member: by the prefix of the name the role rep, or another that
+/// the key has itself. An administrator has every role, a manager those of whom it leads. None where the prefix is no such
+/// role.
+#[must_use]
+pub fn role_without_membership(name: &str, of_key: &BTreeSet<Role>) -> Option<Role> {
+    let (prefix, _) = name.split_once(':').filter(|(_, rest)| !rest.is_empty())?;
+    let asked = [Role::Rep, Role::Supervisor, Role::Manager, Role::Analyst, Role::Auditor]
+        .into_iter()
+        .find(|role| role.as_str() == prefix)?;
+    let manages = of_key.contains(&Role::Manager) && asked == Role::Supervisor;
+    let has = of_key.contains(&asked) || of_key.contains(&Role::Admin) || manages;
+    (asked == Role::Rep || has).then_some(asked)
+}
+
+impl KeyRights {
+    /// Whether it opens anything.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.revoked_at.is_none()
+    }
+}
+
+impl Rights {
+    /// Folds the next event in, which happened at an instant.
+    pub fn evolve(&mut self, event: &CompanyEvent, at: DateTime<Utc>) {
+        self.version += 1;
+        match event {
+            CompanyEvent::RolesSet(event) => {
+                self.removed.remove(bare(&event.actor));
+                let membership = Membership { roles: event.roles.clone(), changed_at: at };
+                self.members.insert(event.actor.clone(), membership);
+            }
+            CompanyEvent::MemberRemoved(event) => self.remove(&event.actor, at),
+            CompanyEvent::KeyCreated(event) => {
+                self.recorded = true;
+                self.add_key(&event.key, at, None);
+            }
+            CompanyEvent::KeyAdopted(event) => self.add_key(&event.key, event.created_at, event.revoked_at),
+            CompanyEvent::KeyRevoked(event) => {
+                if let Some(key) = self.keys.get_mut(&event.id) {
+                    key.revoked_at.get_or_insert(at);
+                }
+            }
+            CompanyEvent::RightsAdopted(_) => self.recorded = true,
+            CompanyEvent::ReceiverCreated(event) => {
+                self.recorded = true;
+                self.add_receiver(&event.receiver, at, false);
+            }
+            CompanyEvent::ReceiverAdopted(event) => {
+                self.add_receiver(&event.receiver, at, event.disabled_because.is_some());
+            }
+            CompanyEvent::ReceiverDeleted(event) => {
+                self.receivers.remove(&event.id);
+                self.deleted_receivers.insert(event.id);
+            }
+            CompanyEvent::ReceiverEnabled(event) => self.switch(event.id, false),
+            CompanyEvent::ReceiverDisabled(event) => self.switch(event.id, true),
+            // What signs is no right, and what else the tenant has set up is told of by [`super::Company`].
+            CompanyEvent::ReceiverKeyRotated(_)
+            | CompanyEvent::TeamSet(_)
+            | CompanyEvent::TeamDissolved(_)
+            | CompanyEvent::DeputyAppointed(_)
+            | CompanyEvent::DeputyDismissed(_)
+            | CompanyEvent::FieldDeclared(_)
+            | CompanyEvent::FieldWithdrawn(_)
+            | CompanyEvent::RatesSet(_)
+            | CompanyEvent::CalendarSet(_)
+            | CompanyEvent::EventSkipped(_) => {}
+        }
+    }
+
+    fn remove(&mut self, actor: &str, at: DateTime<Utc>) {
+        self.members.retain(|name, _| !is_same_person(name, actor));
+        for key in self.keys.values_mut().filter(|key| is_same_person(&key.key.actor, actor)) {
+            key.revoked_at.get_or_insert(at);
+        }
+        self.removed.insert(bare(actor).to_owned());
+    }
+
+    fn add_key(&mut self, key: &Key, created_at: DateTime<Utc>, revoked_at: Option<DateTime<Utc>>) {
+        self.keys.insert(key.id, KeyRights { key: key.clone(), created_at, revoked_at });
+    }
+
+    fn add_receiver(&mut self, receiver: &Receiver, created_at: DateTime<Utc>, disabled: bool) {
+        let known = ReceiverRights { receiver: receiver.clone(), created_at, disabled };
+        self.receivers.insert(receiver.id, known);
+    }
+
+    fn switch(&mut self, id: Uuid, disabled: bool) {
+        if let Some(receiver) = self.receivers.get_mut(&id) {
+            receiver.disabled = disabled;
+        }
+    }
+
+    /// Whether somebody was removed and has not become a member again.
+    #[must_use]
+    pub fn is_removed(&self, actor: &str) -> bool {
+        self.removed.contains(bare(actor))
+    }
+
+    /// The member of that name, and how the member is called. A rep is found with the prefix of the role and without.
+    #[must_use]
+    pub fn member(&self, actor: &str) -> Option<(&str, &Membership)> {
+        let found =
+            |name: &str| self.members.get_key_value(name).map(|(name, member)| (name.as_str(), member));
+        found(actor).or_else(|| found(bare(actor))).or_else(|| found(&format!("rep:{}", bare(actor))))
+    }
+
+    fn valid_keys_of<'a>(&'a self, actor: &'a str) -> impl Iterator<Item = &'a KeyRights> {
+        self.keys.values().filter(move |key| key.is_valid() && is_same_person(&key.key.actor, actor))
+    }
+
+    /// Whether a member or the holder of a valid key administers, one person left out.
+    fn has_admin_without(&self, actor: &str) -> bool {
+        let other = |name: &str| !is_same_person(name, actor);
+        let member =
+            |(name, member): (&String, &Membership)| other(name) && member.roles.contains(&Role::Admin);
+        let key =
+            |key: &KeyRights| key.is_valid() && other(&key.key.actor) && key.key.roles.contains(&Role::Admin);
+        self.members.iter().any(member) || self.keys.values().any(key)
+    }
+
+    fn is_admin(&self, actor: &str) -> bool {
+        let member = self
+            .members
+            .iter()
+            .any(|(name, member)| is_same_person(name, actor) && member.roles.contains(&Role::Admin));
+        member || self.valid_keys_of(actor).any(|key| key.key.roles.contains(&Role::Admin))
+    }
+}
+
+/// Decides a command about rights; none where there is nothing to do.
+///
+/// # Errors
+/// The refusal, with every unmet condition.
+pub fn decide(
+    rights: &Rights,
+    command: &RightsCommand,
+    credential: &Credential,
+) -> Result<Option<CompanyEvent>, Refusal> {
+    let by = credential.name.clone();
+    let there = |id: &Uuid| require(rights.receivers.contains_key(id), || unknown("id"));
+    let (unmet, event) = match command.clone() {
+        RightsCommand::CreateKey(key) => (
+            [line("actor", &key.actor), not_removed(rights, &key.actor)].concat(),
+            CompanyEvent::KeyCreated(KeyCreated { key, credential: by }),
+        ),
+        RightsCommand::RevokeKey { id, reason } => {
+            let known = rights.keys.get(&id);
+            if known.is_some_and(|key| !key.is_valid()) {
+                return Ok(None);
+            }
+            let unmet = [require(known.is_some(), || unknown("id")), reasoned(reason.as_deref())].concat();
+            (unmet, CompanyEvent::KeyRevoked(KeyRevoked { id, reason, credential: by }))
+        }
+        RightsCommand::SetRoles { actor, roles } => {
+            let unmet = [line("actor", &actor), admin_remains(rights, &actor, &roles, credential)].concat();
+            (unmet, CompanyEvent::RolesSet(RolesSet { actor, roles }))
+        }
+        RightsCommand::RemoveMember { actor, reason } => {
+            let unmet = [
+                is_known(rights, &actor),
+                admin_remains(rights, &actor, &BTreeSet::new(), credential),
+                reasoned(reason.as_deref()),
+            ];
+            let keys = rights.valid_keys_of(&actor).take(MOST_NAMED_KEYS).map(|key| key.key.id).collect();
+            (
+                unmet.concat(),
+                CompanyEvent::MemberRemoved(MemberRemoved { actor, keys, reason, credential: by }),
+            )
+        }
+        RightsCommand::CreateReceiver(receiver) => {
+            (Vec::new(), CompanyEvent::ReceiverCreated(ReceiverCreated { receiver, credential: by }))
+        }
+        RightsCommand::DeleteReceiver(id) => {
+            (there(&id), CompanyEvent::ReceiverDeleted(ReceiverDeleted { id, credential: by }))
+        }
+        RightsCommand::RotateReceiverKey(id) => {
+            (there(&id), CompanyEvent::ReceiverKeyRotated(ReceiverKeyRotated { id, credential: by }))
+        }
+        RightsCommand::EnableReceiver(id) => {
+            if rights.receivers.get(&id).is_some_and(|receiver| !receiver.disabled) {
+                return Ok(None);
+            }
+            (there(&id), CompanyEvent::ReceiverEnabled(ReceiverEnabled { id, credential: by }))
+        }
+        RightsCommand::DisableReceiver { id, because } => {
+            if rights.receivers.get(&id).is_some_and(|receiver| receiver.disabled) {
+                return Ok(None);
+            }
+            (there(&id), CompanyEvent::ReceiverDisabled(ReceiverDisabled { id, because }))
+        }
+    };
+    Refusal::unless_met([unmet])?;
+    Ok(Some(event))
+}
+
+fn reasoned(reason: Option<&str>) -> Vec<Violation> {
+    reason.map(|reason| line_of("reason", reason, MAX_REASON_CHARS)).unwrap_or_default()
+}
+
+fn not_removed(rights: &Rights, actor: &str) -> Vec<Violation> {
+    require(!rights.is_removed(actor), || {
+        Violation::new(
+            Code::MemberRemoved,
+            "actor",
+            Label::new(format!("{actor} 已被移除。"), format!("{actor} was removed from the members.")),
+            Label::new(
+                "如需恢复，请先通过 POST /v1/admin/members 重新设置其角色。",
+                "To bring them back, set their roles with POST /v1/admin/members first.",
+            ),
+        )
+    })
+}
+
+/// A member, or somebody who holds a key.
+fn is_known(rights: &Rights, actor: &str) -> Vec<Violation> {
+    let known = rights.member(actor).is_some() || rights.valid_keys_of(actor).next().is_some();
+    require(known, || {
+        Violation::new(
+            Code::UnknownMember,
+            "actor",
+            Label::new(format!("没有成员 {actor}。"), format!("There is no member {actor}.")),
+            Label::new("成员名单见 GET /v1/admin/members。", "GET /v1/admin/members lists the members."),
+        )
+    })
+}
+
+/// Whether somebody administers once a person has these roles, or none.
+fn admin_remains(
+    rights: &Rights,
+    actor: &str,
+    roles: &BTreeSet<Role>,
+    credential: &Credential,
+) -> Vec<Violation> {
+    // Roles of a member say nothing of the keys that the person holds: only a removal ends those.
+    let keeps_a_key =
+        !roles.is_empty() && rights.valid_keys_of(actor).any(|key| key.key.roles.contains(&Role::Admin));
+    let remains = credential.administers_beside(actor)
+        || roles.contains(&Role::Admin)
+        || keeps_a_key
+        || !rights.is_admin(actor)
+        || rights.has_admin_without(actor);
+    require(remains, || {
+        Violation::new(
+            Code::LastAdmin,
+            "actor",
+            Label::new(format!("{actor} 是最后一名管理员。"), format!("{actor} is the last administrator.")),
+            Label::new("请先为其他人员设置 admin 角色。", "Give somebody else the role admin first."),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    fn key(id: u128, actor: &str, role: Role) -> RightsCommand {
+        RightsCommand::CreateKey(Key {
+            id: Uuid::from_u128(id),
+            actor: actor.to_owned(),
+            roles: [role].into(),
+            scopes: BTreeSet::new(),
+            digest: "00".repeat(32),
+        })
+    }
+
+    fn member(actor: &str, role: Role) -> RightsCommand {
+        RightsCommand::SetRoles { actor: actor.to_owned(), roles: [role].into() }
+    }
+
+    fn removal(actor: &str) -> RightsCommand {
+        RightsCommand::RemoveMember { actor: actor.to_owned(), reason: None }
+    }
+
+    fn receiver(id: u128) -> Receiver {
+        Receiver {
+            id: Uuid::from_u128(id),
+            kind: "webhook".to_owned(),
+            host: Some("erp.example".to_owned()),
+            types: Vec::new(),
+            member: None,
+            team: None,
+            include_personal: false,
+            digest: "11".repeat(32),
+        }
+    }
+
+    /// What follows from commands, one a second.
+    fn after(commands: impl IntoIterator<Item = RightsCommand>) -> Rights {
+        let mut rights = Rights::default();
+        for (second, command) in (1..).zip(commands) {
+            if let Some(event) = decide(&rights, &command, &Credential::default()).unwrap() {
+                rights.evolve(&event, at(second));
+            }
+        }
+        rights
+    }
+
+    #[track_caller]
+    fn refused(rights: &Rights, command: &RightsCommand) -> String {
+        let refusal = decide(rights, command, &Credential::default()).unwrap_err();
+        refusal.code.into_owned()
+    }
+
+    #[test]
+    fn a_key_opens_what_it_was_made_for_until_it_is_revoked() {
+        let revoke = RightsCommand::RevokeKey { id: Uuid::from_u128(1), reason: Some("lost".to_owned()) };
+        let rights = after([key(1, "rep:li", Role::Rep), revoke.clone()]);
+        let known = &rights.keys[&Uuid::from_u128(1)];
+        assert_eq!((known.created_at, known.revoked_at), (at(1), Some(at(2))));
+        assert_eq!(
+            decide(&rights, &revoke, &Credential::default()),
+            Ok(None),
+            "a second time changes nothing"
+        );
+        let unknown = RightsCommand::RevokeKey { id: Uuid::from_u128(9), reason: None };
+        assert_eq!(refused(&rights, &unknown), "unknown-key");
+        let unreasoned = RightsCommand::RevokeKey { id: Uuid::from_u128(2), reason: Some(" ".to_owned()) };
+        assert_eq!(refused(&after([key(2, "rep:li", Role::Rep)]), &unreasoned), "invalid-value");
+    }
+
+    #[test]
+    fn a_removal_ends_the_membership_and_every_key_of_the_person() {
+        let rights = after([
+            key(1, "admin:root", Role::Admin),
+            key(2, "li", Role::Rep),
+            key(3, "rep:li", Role::Analyst),
+            key(4, "rep:lin", Role::Rep),
+            member("rep:li", Role::Rep),
+            removal("rep:li"),
+        ]);
+        let valid = rights.keys.values().filter(|key| key.is_valid()).map(|key| key.key.id.as_u128());
+        assert_eq!(valid.collect::<Vec<_>>(), [1, 4]);
+        assert!(rights.members.is_empty() && rights.is_removed("li") && rights.is_removed("rep:li"));
+        assert!(!rights.is_removed("rep:lin"));
+        assert_eq!(refused(&rights, &removal("rep:li")), "unknown-member");
+        assert_eq!(refused(&rights, &removal("rep:zhao")), "unknown-member");
+        assert_eq!(refused(&rights, &key(5, "rep:li", Role::Rep)), "member-removed");
+    }
+
+    #[test]
+    fn the_event_of_a_removal_names_the_keys_that_it_ended() {
+        let rights = after([key(1, "admin:root", Role::Admin), key(2, "rep:li", Role::Rep)]);
+        let event = decide(&rights, &removal("rep:li"), &Credential::default()).unwrap();
+        let Some(CompanyEvent::MemberRemoved(event)) = event else { panic!("{event:?}") };
+        assert_eq!(event.keys, [Uuid::from_u128(2)].into());
+    }
+
+    #[test]
+    fn somebody_who_becomes_a_member_again_may_have_keys_again_but_the_old_ones_stay_revoked() {
+        let rights = after([
+            key(1, "admin:root", Role::Admin),
+            key(2, "rep:li", Role::Rep),
+            removal("rep:li"),
+            member("rep:li", Role::Rep),
+            key(3, "rep:li", Role::Rep),
+        ]);
+        assert!(!rights.is_removed("rep:li"));
+        let valid = rights.keys.values().filter(|key| key.is_valid()).map(|key| key.key.id.as_u128());
+        assert_eq!(valid.collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn the_last_administrator_is_neither_removed_nor_made_something_else() {
+        let alone = after([member("admin:root", Role::Admin), key(1, "admin:root", Role::Admin)]);
+        assert_eq!(refused(&alone, &removal("admin:root")), "last-admin");
+        let by_token = Credential { name: Some("token:admin:wang".to_owned()), administers: true };
+        assert!(decide(&alone, &removal("admin:root"), &by_token).is_ok());
+        let by_own = Credential { name: Some("token:admin:root".to_owned()), administers: true };
+        assert!(decide(&alone, &removal("admin:root"), &by_own).is_err(), "the token is the person's own");
+        let keyless = after([member("admin:root", Role::Admin)]);
+        assert_eq!(refused(&keyless, &member("admin:root", Role::Rep)), "last-admin");
+        assert!(
+            decide(&alone, &member("admin:root", Role::Rep), &Credential::default()).is_ok(),
+            "its key stays"
+        );
+        for second in [member("admin:wang", Role::Admin), key(2, "admin:first", Role::Admin)] {
+            let two = after([member("admin:root", Role::Admin), key(1, "admin:root", Role::Admin), second]);
+            assert!(decide(&two, &removal("admin:root"), &Credential::default()).is_ok());
+        }
+        let other_roles = after([member("admin:root", Role::Admin), member("rep:li", Role::Rep)]);
+        assert_eq!(refused(&other_roles, &removal("admin:root")), "last-admin");
+        assert!(decide(&other_roles, &removal("rep:li"), &Credential::default()).is_ok());
+    }
+
+    #[test]
+    fn a_receiver_is_created_switched_and_deleted() {
+        let id = Uuid::from_u128(7);
+        let disable = RightsCommand::DisableReceiver { id, because: "it answered 410".to_owned() };
+        let rights = after([RightsCommand::CreateReceiver(receiver(7)), disable.clone()]);
+        assert!(rights.receivers[&id].disabled && rights.recorded);
+        assert_eq!(decide(&rights, &disable, &Credential::default()), Ok(None));
+        let on =
+            after([RightsCommand::CreateReceiver(receiver(7)), disable, RightsCommand::EnableReceiver(id)]);
+        assert!(!on.receivers[&id].disabled);
+        assert_eq!(decide(&on, &RightsCommand::EnableReceiver(id), &Credential::default()), Ok(None));
+        let gone = after([RightsCommand::CreateReceiver(receiver(7)), RightsCommand::DeleteReceiver(id)]);
+        assert!(gone.receivers.is_empty());
+        for command in [
+            RightsCommand::DeleteReceiver(id),
+            RightsCommand::RotateReceiverKey(id),
+            RightsCommand::EnableReceiver(id),
+        ] {
+            assert_eq!(refused(&gone, &command), "unknown-key");
+        }
+    }
+
+    #[test]
+    fn events_of_keys_and_receivers_are_read_by_administrators_and_auditors() {
+        use Role::{Admin, Analyst, Auditor, Manager, Rep, Supervisor};
+        for (role, reads) in [
+            (Rep, false),
+            (Supervisor, false),
+            (Manager, false),
+            (Analyst, false),
+            (Admin, true),
+            (Auditor, true),
+        ] {
+            let actor = Actor::new("x", [role]);
+            for event in [
+                CompanyEvent::KeyRevoked(KeyRevoked { id: Uuid::nil(), reason: None, credential: None }),
+                CompanyEvent::ReceiverEnabled(ReceiverEnabled { id: Uuid::nil(), credential: None }),
+            ] {
+                assert_eq!(reads_events_of(&actor, &event.subject().unwrap()), reads, "{role:?}");
+            }
+            assert!(reads_events_of(&actor, "company/settings") && reads_events_of(&actor, "customer/1"));
+        }
+    }
+
+    /// Roles of the key × prefix of the name: what somebody who is no member acts as.
+    #[test]
+    fn somebody_who_is_no_member_is_a_rep_or_what_the_key_grants_itself() {
+        use Role::{Admin, Analyst, Auditor, Manager, Rep, Supervisor};
+        let all = [Rep, Supervisor, Manager, Admin, Analyst, Auditor];
+        for of_key in all {
+            for asked in all {
+                let name = format!("{}:anybody", asked.as_str());
+                let granted = match (of_key, asked) {
+                    (_, Admin) => None,
+                    (_, Rep) => Some(Rep),
+                    (Admin, _) => Some(asked),
+                    (Manager, Supervisor) => Some(Supervisor),
+                    _ if of_key == asked => Some(asked),
+                    _ => None,
+                };
+                assert_eq!(role_without_membership(&name, &[of_key].into()), granted, "{of_key:?} {name}");
+            }
+            for name in ["system:reclaim", "li", "rep:", "rep", ":li", "operator:root"] {
+                assert_eq!(role_without_membership(name, &[of_key].into()), None, "{name}");
+            }
+        }
+        assert_eq!(role_without_membership("manager:x", &BTreeSet::new()), None);
+    }
+}
