@@ -80,13 +80,20 @@ impl Rights {
     /// When the log cannot be read.
     pub async fn now(&self, tenant: TenantId) -> Result<Arc<Fold>, AppError> {
         let known = self.known(tenant);
+        let is_fresh =
+            |known: &Known| known.read_at.is_some_and(|read_at| (self.clock)() - read_at < FRESH_FOR);
         {
             let known = known.read().await;
-            if known.read_at.is_some_and(|read_at| (self.clock)() - read_at < FRESH_FOR) {
+            if is_fresh(&known) {
                 return Ok(Arc::clone(&known.fold));
             }
         }
-        Ok(self.fresh(tenant).await?.0)
+        // One reader at a time: the others find its work done.
+        let mut known = known.write().await;
+        if !is_fresh(&known) {
+            Box::pin(self.look(tenant, &mut known)).await?;
+        }
+        Ok(Arc::clone(&known.fold))
     }
 
     /// A tenant's rights as of the end of the log, and where that is.
@@ -95,15 +102,20 @@ impl Rights {
     /// When the log cannot be read.
     pub async fn fresh(&self, tenant: TenantId) -> Result<(Arc<Fold>, Position), AppError> {
         let known = self.known(tenant);
-        // One reader at a time: the others find its work done.
         let mut known = known.write().await;
-        self.read_on(tenant, &mut known).await?;
+        Box::pin(self.look(tenant, &mut known)).await?;
+        Ok((Arc::clone(&known.fold), known.read_to))
+    }
+
+    /// Looks what was appended since, and brings up what follows from it.
+    async fn look(&self, tenant: TenantId, known: &mut Known) -> Result<(), AppError> {
+        self.read_on(tenant, known).await?;
         if !known.settled {
-            Box::pin(adopt::adopt(self, tenant, &mut known)).await?;
+            adopt::adopt(self, tenant, known).await?;
             known.settled = true;
         }
-        self.keep(tenant, &mut known).await;
-        Ok((Arc::clone(&known.fold), known.read_to))
+        self.keep(tenant, known).await;
+        Ok(())
     }
 
     fn known(&self, tenant: TenantId) -> Arc<RwLock<Known>> {
