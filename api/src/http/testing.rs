@@ -227,12 +227,6 @@ impl Bench {
         self.key_of(self.tenant, actor, roles, scopes).await
     }
 
-    /// A key of another tenant's, which is made where it is missing.
-    pub(crate) async fn key_elsewhere(&self, tenant: &str, actor: &str, roles: &[Role]) -> String {
-        let tenant = self.admin.tenant_or_new(tenant).await.unwrap();
-        self.key_of(tenant, actor, roles, BTreeSet::new()).await
-    }
-
     async fn key_of(&self, tenant: TenantId, actor: &str, roles: &[Role], scopes: BTreeSet<Scope>) -> String {
         let new = NewKey { actor: actor.to_owned(), roles: roles.iter().copied().collect(), scopes };
         let caller =
@@ -243,9 +237,7 @@ impl Bench {
     /// A key of another tenant.
     pub(crate) async fn key_of_another_tenant(&self, actor: &str, roles: &[Role]) -> String {
         let tenant = self.admin.tenant_or_new("another").await.unwrap();
-        let roles = roles.iter().copied().collect();
-        let new = NewKey { actor: actor.to_owned(), roles, scopes: BTreeSet::new() };
-        self.admin.create_key(tenant, new).await.unwrap().0.to_string()
+        self.key_of(tenant, actor, roles, BTreeSet::new()).await
     }
 
     /// Folds everything that happened, in every tenant.

@@ -80,6 +80,7 @@ fn filled(path: &str) -> String {
         .replace("{pipeline}", "landian-6")
         .replace("{key}", key)
         .replace("{name}", "nothing")
+        .replace("{actor}", "rep:nobody")
         .replace("{language}", "en")
         .replace("{*rest}", "nothing")
         .replace("{id}", id);

@@ -77,7 +77,7 @@ async fn a_header_that_says_one_thing_is_given_once() {
 async fn what_is_another_tenants_is_not_there_on_any_route() {
     let (bench, root) = Bench::with_pipeline().await;
     let theirs = Theirs::set_up(&bench, &root).await;
-    let stranger = bench.key_elsewhere("other", "admin:stranger", &[Role::Admin]).await;
+    let stranger = bench.key_of_another_tenant("admin:stranger", &[Role::Admin]).await;
     let document = bench.call(Method::GET, "/openapi.json").send().await.json();
     let mut asked = 0;
     for (method, path, _) in TABLE.iter().filter(|(_, path, _)| path.contains('{')) {
