@@ -15,7 +15,7 @@ use waymark_domain::customer::{Customer, CustomerEvent, NewEvent, Recorded, deci
 use waymark_domain::pipeline::{Endings, Pipeline, StageType};
 use waymark_domain::refusal::Refusal;
 use waymark_domain::{Label, Owner};
-use waymark_eventstore::{Append, Outcome, Position, Query, ReceiptDraft, StoreError};
+use waymark_eventstore::{Append, Entry, Outcome, Position, Query, ReceiptDraft, StoreError};
 
 use super::read::{self, Case, File, Row};
 use super::{BadRow, ImportError, Mapping, Phase, Progress, Report};
@@ -27,6 +27,8 @@ const NAMED_BAD_ROWS: usize = 100;
 const NAMED_SKIPPED_ROWS: usize = 1_000;
 /// How many cases are on their way to the log at a time.
 const IN_FLIGHT: usize = 64;
+/// Up to which length a log may be new.
+const NEW: u32 = 100;
 /// The actor of rows that name nobody.
 const NOBODY: &str = "import";
 
@@ -119,7 +121,7 @@ impl Import {
             done += case.rows.len() as u64;
             progress(Progress { phase: Phase::Checking, done, total: file.rows });
         }
-        if self.app.store.head(self.caller.tenant).await.map_err(AppError::from)?.position > 0 {
+        if self.may_know_customers().await.map_err(AppError::from)? {
             let taken: Vec<BadRow> = stream::iter(&file.cases)
                 .map(|case| self.taken(case))
                 .buffer_unordered(IN_FLIGHT)
@@ -133,6 +135,20 @@ impl Import {
         file.cases.retain(|case| !case.rows.is_empty());
         file.bad.sort_by_key(|bad| bad.line);
         Ok(repeats)
+    }
+
+    /// Whether the log may tell of customers already. A new one tells of keys and settings alone, and then nothing of the file
+    /// needs to be looked for in it.
+    async fn may_know_customers(&self) -> Result<bool, StoreError> {
+        let (store, tenant) = (&self.app.store, self.caller.tenant);
+        if store.head(tenant).await?.position > u64::from(NEW) {
+            return Ok(true);
+        }
+        let entries = store.read(tenant, 0, NEW).await?;
+        let of_customers = |entry: &Entry| {
+            entry.envelope().map_or(true, |envelope| envelope.subject.starts_with("customer/"))
+        };
+        Ok(entries.iter().any(of_customers))
     }
 
     /// A case whose customer exists already, and not from an earlier run of this import.
