@@ -69,7 +69,7 @@ async fn every_link_of_every_page_leads_somewhere() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reason_last_time_is_the_one_for_which_the_present_cycle_was_lost() {
-    let team = Team::on(PIPELINE).await;
+    let team = Team::on("helloword-13").await;
     let (wang, key) = (team.manager("wang"), team.admin().key().unwrap().to_owned());
     let customer = wang.register(team.customer_of("li", "Harbour Foods")).await;
     let told = async |position: u64| {

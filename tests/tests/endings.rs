@@ -12,9 +12,14 @@ const FILE: &str = "deal,stage,at\n\
     D-2,Interest,2026-01-06T09:00:00Z\nD-2,Closed Lost,2026-02-01T09:00:00Z\n\
     D-3,Interest,2026-01-07T09:00:00Z\nD-3,Filed,2026-02-02T09:00:00Z\n";
 
-async fn import(admin: &Client, query: &str) -> Answer {
+/// The file with customers of its own.
+fn file(prefix: &str) -> String {
+    FILE.replace("D-", prefix)
+}
+
+async fn import(admin: &Client, prefix: &str, query: &str) -> Answer {
     let path = format!("/v1/imports?case=deal&status=stage&time=at&{query}");
-    admin.call(Method::POST, &path).bytes("text/csv", FILE).send().await
+    admin.call(Method::POST, &path).bytes("text/csv", file(prefix)).send().await
 }
 
 async fn closed(admin: &Client, pipeline: &str) -> Value {
@@ -27,7 +32,8 @@ async fn closed(admin: &Client, pipeline: &str) -> Value {
 async fn a_final_status_is_never_taken_for_won_unsaid() {
     let team = Team::on("landian-6").await;
     let admin = team.admin();
-    let guessed = import(&admin, "pipeline=guessed&final=Closed%20Won,Closed%20Lost,Filed").await.expect(200);
+    let guessed =
+        import(&admin, "G-", "pipeline=guessed&final=Closed%20Won,Closed%20Lost,Filed").await.expect(200);
     assert_eq!(
         guessed.at("/report/endings"),
         &json!([
@@ -43,38 +49,42 @@ async fn a_final_status_is_never_taken_for_won_unsaid() {
     assert_eq!(funnel["totals"], totals);
 
     // What nobody's name tells has no win rate at all.
-    let filed = import(&admin, "pipeline=filed&final=Filed").await.expect(200);
+    let filed = import(&admin, "F-", "pipeline=filed&final=Filed").await.expect(200);
     assert_eq!(filed.at("/report/endings/0/type"), &json!("closed"));
     assert_eq!(closed(&admin, "filed").await["closed"], json!({"won": 0, "lost": 0, "win_rate": null}));
 
     // What is said counts, whatever the name.
-    let said = import(&admin, "pipeline=said&won=Closed%20Lost&lost=Closed%20Won,Filed").await.expect(200);
+    let said =
+        import(&admin, "S-", "pipeline=said&won=Closed%20Lost&lost=Closed%20Won,Filed").await.expect(200);
     assert_eq!(
         said.at("/report/endings/0"),
         &json!({"status": "Closed Won", "type": "lost", "guessed": false})
     );
     assert_eq!(closed(&admin, "said").await["closed"]["lost"], json!(2));
 
-    let both = import(&admin, "pipeline=both&won=Filed&lost=Filed").await.refused(422, "invalid-value");
+    let both = import(&admin, "B-", "pipeline=both&won=Filed&lost=Filed").await.refused(422, "invalid-value");
     assert_eq!(both.at("/violations/0/field"), &json!("lost"));
-    let unknown = import(&admin, "pipeline=both&lost=Gone").await.refused(422, "invalid-value");
+    let unknown = import(&admin, "B-", "pipeline=both&lost=Gone").await.refused(422, "invalid-value");
     assert_eq!(unknown.at("/violations/0/field"), &json!("lost"));
     // A pipeline that is there keeps its types, and what is said otherwise is refused instead of passed over.
-    let other = import(&admin, "pipeline=guessed&won=Filed").await.refused(422, "invalid-value");
+    let other = import(&admin, "G-", "pipeline=guessed&won=Filed").await.refused(422, "invalid-value");
     assert_eq!(other.at("/violations/0/field"), &json!("won"));
-    let again = import(&admin, "pipeline=guessed&won=Closed%20Won&lost=Closed%20Lost").await.expect(200);
+    let again =
+        import(&admin, "G-", "pipeline=guessed&won=Closed%20Won&lost=Closed%20Lost").await.expect(200);
     assert_eq!(again.at("/report/cases_already_imported"), &json!(3));
 }
 
 #[test]
 fn the_command_line_says_what_it_took_a_final_status_for() {
     let installation = Installation::new();
-    let file = installation.directory().join("f.csv");
-    std::fs::write(&file, FILE).expect("a file");
-    let file = file.display().to_string();
-    let columns = ["--case", "deal", "--status", "stage", "--time", "at", "--csv", &file, "--json"];
-    let run = |more: &[&str]| installation.run(&[&["import"], &columns[..], more].concat());
-    let ran = run(&["--pipeline", "guessed", "--final", "Closed Won", "Closed Lost", "Filed"]);
+    let run = |prefix: &str, more: &[&str]| {
+        let path = installation.directory().join(format!("{prefix}.csv"));
+        std::fs::write(&path, file(prefix)).expect("a file");
+        let path = path.display().to_string();
+        let columns = ["--case", "deal", "--status", "stage", "--time", "at", "--csv", &path, "--json"];
+        installation.run(&[&["import"], &columns[..], more].concat())
+    };
+    let ran = run("G-", &["--pipeline", "guessed", "--final", "Closed Won", "Closed Lost", "Filed"]);
     assert_eq!(ran.code, 0, "{}", ran.said());
     for said in [
         "\"Closed Won\" was taken for won by its name",
@@ -83,7 +93,7 @@ fn the_command_line_says_what_it_took_a_final_status_for() {
     ] {
         assert!(ran.said().contains(said), "{said}: {}", ran.said());
     }
-    let ran = run(&["--pipeline", "said", "--won", "Closed Won", "--lost", "Closed Lost", "Filed"]);
+    let ran = run("S-", &["--pipeline", "said", "--won", "Closed Won", "--lost", "Closed Lost", "Filed"]);
     assert!(ran.code == 0 && !ran.said().contains("by its name"), "{}", ran.said());
 }
 
