@@ -17,7 +17,17 @@ pub enum StoreError {
     /// The append was to be recorded before an instant that has passed: decide again with the present time.
     #[error("the clock has passed the instant before which this was to be recorded")]
     TooLate,
-    /// The draft is not a lawful event (too large, a bad tag, an id used before). The caller's mistake.
+    /// The event would have more bytes than the log takes of one. The caller's mistake.
+    #[error("the event would have {bytes} bytes, more than {most}, most of them in {field:?}")]
+    TooLarge {
+        /// The member of its data that takes the most room, as a path such as `pipeline.stages`.
+        field: String,
+        /// How many it would have.
+        bytes: usize,
+        /// How many it may have.
+        most: usize,
+    },
+    /// The draft is not a lawful event (a bad tag, an id used before). The caller's mistake.
     #[error("not a lawful append: {0}")]
     Invalid(String),
     /// The queue is full. Nothing was appended; try again after the given number of seconds.

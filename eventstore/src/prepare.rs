@@ -95,7 +95,8 @@ impl Request {
     /// Checks an append and prepares its events.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] when a draft is not a lawful event or two of them share an id.
+    /// [`StoreError::Invalid`] when a draft is not a lawful event or two of them share an id, [`StoreError::TooLarge`] when
+    /// one has too many bytes.
     pub(crate) fn prepare(append: Append) -> Result<Self, StoreError> {
         if let Some(receipt) = &append.receipt
             && (receipt.command_id.is_empty() || receipt.command_id.len() > MAX_COMMAND_ID_BYTES)
@@ -125,7 +126,7 @@ impl Prepared {
     /// Checks one draft and brings it into canonical form.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`], naming the attribute.
+    /// [`StoreError::Invalid`], naming the attribute; [`StoreError::TooLarge`].
     pub(crate) fn new(tenant: TenantId, draft: Draft) -> Result<Self, StoreError> {
         check_attributes(&draft)?;
         check_data(&draft.data, 0)?;
@@ -161,7 +162,8 @@ impl Prepared {
         suffix[0] = b',';
         let size = prefix.len() + SPLICE_BYTES + suffix.len();
         if size > MAX_ENTRY_BYTES {
-            return Err(invalid(format!("the entry would have {size} bytes, more than {MAX_ENTRY_BYTES}")));
+            let field = largest(&draft.data);
+            return Err(StoreError::TooLarge { field, bytes: size, most: MAX_ENTRY_BYTES });
         }
         let hashed_prefix = leaf_hasher().chain_update(&prefix);
         let event_type = draft.event_type;
@@ -272,6 +274,22 @@ fn check_data(value: &Value, depth: usize) -> Result<(), StoreError> {
     }
 }
 
+/// The path to what takes most of the room: down as long as one member has more than half of it. What is sealed is one value,
+/// whatever it is made of.
+fn largest(data: &Value) -> String {
+    let weight = |value: &Value| serde_json::to_vec(value).map_or(0, |bytes| bytes.len());
+    let (mut path, mut here) = (String::new(), data);
+    while let Value::Object(fields) = here
+        && let Some((name, value)) = fields.iter().max_by_key(|(_, value)| weight(value))
+        && !name.starts_with('$')
+        && (path.is_empty() || 2 * weight(value) > weight(here))
+    {
+        path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        here = value;
+    }
+    path
+}
+
 fn is_exact(number: &serde_json::Number) -> bool {
     match (number.as_u64(), number.as_i64()) {
         (Some(natural), _) => natural <= MAX_EXACT_INTEGER,
@@ -305,6 +323,20 @@ mod tests {
                     .prop_map(|fields| Value::Object(fields.into_iter().collect())),
             ]
         })
+    }
+
+    #[test]
+    fn what_takes_the_most_room_is_named() {
+        use serde_json::json;
+        let definition =
+            json!({"pipeline": {"key": "p", "stages": [1, 2, 3], "name": {"zh": ""}}, "map": []});
+        assert_eq!(largest(&definition), "pipeline.stages");
+        let note = json!({"text": {"$sealed": {"ciphertext": "abc", "nonce": "def"}}, "at": 1});
+        assert_eq!(largest(&note), "text");
+        let days =
+            json!({"calendar": {"key": "c", "days": {"2026-01-01": [], "2026-01-02": [], "2026-01-03": []}}});
+        assert_eq!(largest(&days), "calendar.days");
+        assert_eq!(largest(&json!("text")), "");
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use waymark_tests::{Answer, Call, Client, Team};
 
 /// A well-formed id that is nobody's.
@@ -844,4 +844,42 @@ impl Table {
             .json(&json!({"key": "p", "template": "landian-6"}));
         self.add("a rep makes a pipeline", call, &[403], "");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_event_does_not_hold_is_refused_by_the_field_that_takes_the_room_and_the_limit() {
+    let team = Team::on("landian-6").await;
+    let admin = team.admin();
+    let head = admin.head().await;
+    let long = "长".repeat(990);
+    let mut definition = admin.get("/v1/pipelines/landian-6").await.expect(200).body;
+    for own in ["key", "version"] {
+        definition.as_object_mut().expect("an object").remove(own);
+    }
+    for stage in definition["stages"].as_array_mut().expect("a list") {
+        for text in ["definition", "entry_criterion", "next_action"] {
+            stage[text] = json!({"zh": long, "en": long});
+        }
+    }
+    let regions: Vec<String> = (0..150).map(|number| format!("{}{number}", "长".repeat(190))).collect();
+    let first = chrono::NaiveDate::default();
+    let days: Map<String, Value> =
+        (0..4_900).map(|day| ((first + chrono::Days::new(day)).to_string(), json!([]))).collect();
+    let names = json!({"zh": "甲", "en": "A"});
+    let calls = [
+        ("/v1/pipelines", json!({"key": "large", "definition": definition}), "definition.stages"),
+        ("/v1/admin/teams", json!({"key": "all", "name": names, "regions": regions}), "regions"),
+        (
+            "/v1/admin/calendars",
+            json!({"key": "all", "name": names, "timezone": "Asia/Shanghai", "weekly": {"mon": [{"from": "09:00", "to": "18:00"}]}, "days": days}),
+            "days",
+        ),
+    ];
+    for (path, body, field) in calls {
+        let answer = admin.post(path, body).await;
+        let refused = answer.refused(413, "event-too-large");
+        assert_eq!(refused.at("/violations/0/field"), field, "{}", refused.text);
+        assert_eq!(refused.at("/limit_bytes"), 65_535);
+    }
+    assert_eq!(admin.head().await, head, "nothing was written");
 }

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use reqwest::Method;
 use waymark_tests::{Installation, Ran};
 
 const HEADER: &str = "case_id,status,timestamp,actor,note\n";
@@ -129,4 +130,46 @@ fn import(installation: &Installation, csv: &str, more: &[&str]) -> Ran {
 async fn events(installation: &Installation) -> u64 {
     let server = installation.serve();
     server.admin().head().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_with_more_statuses_than_a_pipeline_has_stages_is_refused_at_the_first_that_is_too_many() {
+    // What follows is no CSV at all: it is not read any more.
+    let statuses: String =
+        (0..2_000).map(|n| format!("A,S{n},2024-01-01T00:00:00.000Z,ann,\n")).collect::<String>();
+    let csv = format!("{HEADER}{statuses}\u{0},\"");
+    let installation = Installation::new();
+    let ran = import(&installation, &csv, &[]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains("line 202: the file has more than 200 different statuses"), "{}", ran.stderr);
+    assert_eq!(events(&installation).await, 0);
+
+    let server = installation.serve();
+    let path = "/v1/imports?pipeline=history&case=case_id&status=status&time=timestamp";
+    let sent = server.admin().call(Method::POST, path).bytes("text/csv", csv).send().await;
+    let refused = sent.refused(422, "too-many-statuses");
+    assert_eq!(refused.at("/line"), 202);
+    assert_eq!(refused.at("/limit"), 200);
+    assert_eq!(refused.at("/violations/0/field"), "status");
+
+    let long: String =
+        (0..200).map(|n| format!("A,{}{n},2024-01-01T00:00:00.000Z,ann,\n", "长".repeat(90))).collect();
+    let sent =
+        server.admin().call(Method::POST, path).bytes("text/csv", format!("{HEADER}{long}")).send().await;
+    let refused = sent.refused(413, "event-too-large");
+    assert_eq!(refused.at("/violations/0/field"), "status");
+    assert_eq!(refused.at("/limit_bytes"), 65_535);
+    let pipelines = server.admin().get("/v1/pipelines").await.expect(200);
+    assert!(pipelines.items().is_empty(), "{}", pipelines.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_rows_of_one_case_that_are_all_bad_are_told_and_not_compared_with_each_other() {
+    let installation = Installation::new();
+    let ran = import(&installation, &format!("{HEADER}{GOOD}"), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    let bad: String = (0..100_000).map(|n| format!("C,S{n},2024-01-01T00:00:00.000Z,ann,\n")).collect();
+    let ran = import(&installation, &format!("{HEADER}{bad}"), &[]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains("100000 bad rows"), "{}", ran.stderr);
 }

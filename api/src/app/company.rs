@@ -173,6 +173,11 @@ impl App {
                     return remembered.answer(appended.first_position, false);
                 }
                 Err(StoreError::Conflict { .. }) => {}
+                Err(StoreError::TooLarge { field, bytes, most }) => {
+                    // A request has the members of what the event has whole: `days`, not `calendar.days`.
+                    let field = field.split_once('.').map_or(field.as_str(), |(_, inside)| inside).to_owned();
+                    return Err(StoreError::TooLarge { field, bytes, most }.into());
+                }
                 Err(error) => return Err(store_error(error)),
             }
         }

@@ -215,6 +215,11 @@ impl App {
                 self.pipelines.refresh(caller.tenant).await?;
                 remembered.answer(appended.first_position, false)
             }
+            // What requests call the definition is the pipeline in the event.
+            Err(StoreError::TooLarge { field, bytes, most }) => {
+                let field = field.replacen("pipeline", "definition", 1);
+                Err(StoreError::TooLarge { field, bytes, most }.into())
+            }
             Err(error) => Err(store_error(error)),
         }
     }

@@ -121,6 +121,30 @@ pub enum ImportError {
         /// The columns there are.
         found: Vec<String>,
     },
+    /// The file has more statuses than a pipeline has stages.
+    #[error(
+        "line {line}: the file has more than {most} different statuses, and a pipeline has at most {most} stages; is the \
+         status column the right one?"
+    )]
+    TooManyStatuses {
+        /// The line with the first that is too many.
+        line: u64,
+        /// How many a pipeline has at most.
+        most: usize,
+    },
+    /// The names of the statuses are too long for the definition of a pipeline.
+    #[error(
+        "the names of the {count} statuses are too long: the pipeline made of them would have {bytes} bytes, and a definition \
+         has at most {most}"
+    )]
+    StatusesTooLong {
+        /// How many statuses there are.
+        count: usize,
+        /// How many bytes the definition would have.
+        bytes: usize,
+        /// How many it may have.
+        most: usize,
+    },
     /// The file has no rows.
     #[error("the file has no rows")]
     Empty,

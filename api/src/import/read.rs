@@ -1,6 +1,6 @@
 //! From the bytes of a CSV file to rows, grouped by case.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
@@ -69,10 +69,12 @@ struct Digesting<R> {
     digest: Sha256,
 }
 
-/// Reads a whole file, plain or gzip.
+/// Reads a whole file, plain or gzip. One that has more than `most_statuses` of them, where that is given, is given up as soon
+/// as they have come.
 pub(super) fn read(
     source: impl Read,
     mapping: &Mapping,
+    most_statuses: Option<usize>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<File, ImportError> {
     let mut digesting = Digesting { inner: source, digest: Sha256::new() };
@@ -80,9 +82,9 @@ pub(super) fn read(
         let mut buffered = BufReader::with_capacity(1 << 16, &mut digesting);
         let gzip = buffered.fill_buf()?.starts_with(&[0x1f, 0x8b]);
         if gzip {
-            read_csv(MultiGzDecoder::new(buffered), mapping, progress)?
+            read_csv(MultiGzDecoder::new(buffered), mapping, most_statuses, progress)?
         } else {
-            read_csv(buffered, mapping, progress)?
+            read_csv(buffered, mapping, most_statuses, progress)?
         }
     };
     file.digest = digesting.digest.finalize().into();
@@ -92,6 +94,7 @@ pub(super) fn read(
 fn read_csv(
     source: impl Read,
     mapping: &Mapping,
+    most_statuses: Option<usize>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<File, ImportError> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
@@ -99,7 +102,7 @@ fn read_csv(
     let width = reader.headers().map_err(not_csv)?.len();
     let mut texts = Texts::default();
     let mut by_case: HashMap<Arc<str>, usize> = HashMap::new();
-    let mut seen: HashMap<Arc<str>, ()> = HashMap::new();
+    let mut seen: HashSet<Arc<str>> = HashSet::new();
     let mut file =
         File { cases: Vec::new(), statuses: Vec::new(), rows: 0, bad: Vec::new(), digest: [0; 32] };
     let mut record = StringRecord::new();
@@ -112,8 +115,11 @@ fn read_csv(
         match columns.row(&record, line, width, &mut texts) {
             Err(bad) => file.bad.push(bad),
             Ok((case, row)) => {
-                if seen.insert(row.status.clone(), ()).is_none() {
+                if seen.insert(row.status.clone()) {
                     file.statuses.push(row.status.to_string());
+                    if let Some(most) = most_statuses.filter(|most| file.statuses.len() > *most) {
+                        return Err(ImportError::TooManyStatuses { line, most });
+                    }
                 }
                 let index = *by_case.entry(case.clone()).or_insert_with(|| {
                     file.cases.push(Case { id: case, rows: Vec::new() });
@@ -297,7 +303,7 @@ mod tests {
     }
 
     fn read_text(text: &str) -> Result<File, ImportError> {
-        read(text.as_bytes(), &mapping(), &|_| {})
+        read(text.as_bytes(), &mapping(), None, &|_| {})
     }
 
     #[test]
@@ -351,7 +357,7 @@ mod tests {
         let text = "case,status,time,who\nA,New,2024-01-01,x\n";
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         gzip.write_all(text.as_bytes()).unwrap();
-        let file = read(gzip.finish().unwrap().as_slice(), &mapping(), &|_| {}).unwrap();
+        let file = read(gzip.finish().unwrap().as_slice(), &mapping(), None, &|_| {}).unwrap();
         assert_eq!(file.rows, 1);
     }
 

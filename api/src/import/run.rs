@@ -12,7 +12,7 @@ use waymark_domain::Actor;
 use waymark_domain::Context;
 use waymark_domain::customer::command::{Command, Register, Transition};
 use waymark_domain::customer::{Customer, CustomerEvent, NewEvent, Recorded, decide, tags};
-use waymark_domain::pipeline::{Endings, Pipeline, StageType};
+use waymark_domain::pipeline::{Endings, MOST_STAGES, Pipeline, StageType};
 use waymark_domain::refusal::Refusal;
 use waymark_domain::{Label, Owner};
 use waymark_eventstore::{Append, Entry, Outcome, Position, Query, ReceiptDraft, StoreError};
@@ -59,7 +59,8 @@ pub async fn run(
     mapping: &Mapping,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Report, ImportError> {
-    let mut file = read::read(source, mapping, progress)?;
+    let is_new = !app.pipelines.latest(caller.tenant).await?.contains_key(&mapping.pipeline);
+    let mut file = read::read(source, mapping, is_new.then_some(MOST_STAGES), progress)?;
     let (pipelines, created) = pipelines(app, caller, mapping, &file).await?;
     let import = Import {
         app: app.clone(),
@@ -72,7 +73,8 @@ pub async fn run(
     let repeats = import.check(&mut file, progress).await?;
     refuse_bad(&mut file, mapping)?;
     if let Some(pipeline) = created.clone() {
-        app.publish_pipeline(&import.caller, &CommandMeta::default(), pipeline).await?;
+        let published = app.publish_pipeline(&import.caller, &CommandMeta::default(), pipeline).await;
+        published.map_err(|error| not_published(error, file.statuses.len()))?;
     }
     let mut report = Report {
         pipeline: mapping.pipeline.clone(),
@@ -116,7 +118,8 @@ impl Import {
         for case in &mut file.cases {
             let decided = self.decide(case);
             repeats += decided.repeats;
-            case.rows.retain(|row| decided.bad.iter().all(|bad| bad.line != row.line));
+            let refused: HashSet<u64> = decided.bad.iter().map(|bad| bad.line).collect();
+            case.rows.retain(|row| !refused.contains(&row.line));
             file.bad.extend(decided.bad);
             done += case.rows.len() as u64;
             progress(Progress { phase: Phase::Checking, done, total: file.rows });
@@ -385,6 +388,16 @@ fn agreeing(pipeline: &Pipeline, endings: &Endings) -> Result<(), ImportError> {
         }
     }
     Ok(())
+}
+
+/// A definition is one event, which has a limit.
+fn not_published(error: AppError, count: usize) -> ImportError {
+    match error {
+        AppError::Store(StoreError::TooLarge { bytes, most, .. }) => {
+            ImportError::StatusesTooLong { count, bytes, most }
+        }
+        error => error.into(),
+    }
 }
 
 fn refuse_bad(file: &mut File, mapping: &Mapping) -> Result<(), ImportError> {

@@ -37,6 +37,7 @@ impl From<StoreError> for Problem {
             StoreError::CommandIdReused => AppError::KeyReused.into(),
             StoreError::Overloaded { retry_after_seconds } => Self::overloaded(retry_after_seconds),
             StoreError::Conflict { .. } | StoreError::TooLate => AppError::Contention.into(),
+            StoreError::TooLarge { field, bytes, most } => Self::event_too_large(&field, bytes, most),
             StoreError::Invalid(what) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "entry-not-lawful",
@@ -180,6 +181,8 @@ impl From<ImportError> for Problem {
                 );
                 Self::invalid_value(parameter, message)
             }
+            ImportError::TooManyStatuses { line, most } => Self::too_many_statuses(line, most),
+            ImportError::StatusesTooLong { bytes, most, .. } => Self::event_too_large("status", bytes, most),
             ImportError::Empty => Self::malformed_csv(1, "there are no rows"),
             ImportError::BadParameter { parameter, message } => Self::invalid_value(parameter, message),
             ImportError::BadRows { rows, total } => Self::bad_rows(rows, total),
@@ -193,6 +196,54 @@ impl From<ImportError> for Problem {
 }
 
 impl Problem {
+    /// An event is one entry of the log, which has a limit: the field with most of it is named.
+    pub(crate) fn event_too_large(field: &str, bytes: usize, most: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "event-too-large",
+            Label::new("内容超过单个事件的上限", "This is more than one event holds"),
+            Label::new(
+                format!("这次操作会产生 {bytes} 字节的事件，上限为 {most} 字节；没有任何内容被写入。"),
+                format!(
+                    "This would make an event of {bytes} bytes; the limit is {most}. Nothing was written."
+                ),
+            ),
+        )
+        .with("bytes", bytes)
+        .with("limit_bytes", most)
+        .with_violation(
+            field,
+            Label::new(
+                format!("它占了事件的大部分；整个事件最多 {most} 字节。"),
+                format!("It takes most of the event, which has at most {most} bytes in all."),
+            ),
+            Label::new("请缩短内容，或拆分为多次操作。", "Shorten it, or split it into several requests."),
+        )
+    }
+
+    fn too_many_statuses(line: u64, most: usize) -> Self {
+        let message = Label::new(
+            format!("第 {line} 行出现了第 {} 个不同的状态；一个流程最多 {most} 个阶段。", most + 1),
+            format!("Line {line} has status number {}; a pipeline has at most {most} stages.", most + 1),
+        );
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "too-many-statuses",
+            Label::new("文件中的状态过多", "The file has too many different statuses"),
+            message.clone(),
+        )
+        .with("line", line)
+        .with("limit", most)
+        .with_violation(
+            "status",
+            message,
+            Label::new(
+                "请检查 status 指定的列是否为状态列。",
+                "Check whether the column that `status` names is the one with the status.",
+            ),
+        )
+    }
+
     fn malformed_csv(line: u64, why: &str) -> Self {
         let message = Label::new(
             format!("第 {line} 行不是有效的 CSV：{why}。"),

@@ -29,6 +29,9 @@ use crate::actor::Role;
 use crate::customer::event::Direction;
 use crate::pool::{Pool, PoolKind};
 
+/// The most stages of a pipeline; as many items any other list of its definition has at most.
+pub const MOST_STAGES: usize = 200;
+
 /// What sort of journey the pipeline describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -18,7 +18,7 @@ use crate::refusal::{Code, Refusal, Violation};
 
 const MAX_TEXT_CHARS: usize = 1_000;
 const MAX_ID_CHARS: usize = 64;
-const MAX_ITEMS: usize = 200;
+const MAX_ITEMS: usize = super::MOST_STAGES;
 const MAX_TRANSITIONS: usize = 1_000;
 /// The longest span of time, in seconds: ten years.
 const MAX_SECONDS: u64 = 10 * 366 * 86_400;

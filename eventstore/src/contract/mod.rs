@@ -192,6 +192,7 @@ impl Bench {
     pub(crate) async fn refusal(&self, event: Draft) -> String {
         match self.store.append(Append::new(TENANT, vec![event])).await {
             Err(StoreError::Invalid(why)) => why,
+            Err(error @ StoreError::TooLarge { .. }) => error.to_string(),
             other => panic!("not refused as unlawful: {other:?}"),
         }
     }
