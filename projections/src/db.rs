@@ -135,6 +135,16 @@ impl Db {
         }
     }
 
+    /// Brings the write-ahead log of a file of SQLite into the file and empties it: no page from before a commit stands anywhere
+    /// then. False: somebody still reads an older state.
+    pub(crate) async fn empty_log(&self) -> Result<bool> {
+        match self {
+            Self::Sqlite(files) => files.empty_log().await,
+            // Its server keeps its own.
+            Self::Postgres(_) => Ok(true),
+        }
+    }
+
     /// Finishes what runs and closes the connections.
     pub async fn close(&self) {
         match self {

@@ -31,6 +31,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod traces;
 mod turns;
 mod work;
 

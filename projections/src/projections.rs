@@ -325,7 +325,7 @@ impl Projections {
         let mut moved = self.engine.progress(which);
         loop {
             moved.borrow_and_update();
-            let now = self.position(which).await?;
+            let now = self.engine.traces.shown(which, self.position(which).await?);
             if now >= position {
                 self.engine.seen(which, now);
                 return Ok(now);
@@ -370,6 +370,7 @@ impl Projections {
             let which = Which { tenant, projection: model.name() };
             let serving = checkpoint::serving(&mut session, which).await?;
             let (generation, position) = serving.map_or((0, 0), |row| (row.generation, row.position));
+            let position = self.engine.traces.shown(which, position);
             let others = checkpoint::all(&mut session, which).await?;
             let building = others.iter().rfind(|row| row.generation > generation);
             let parked = parked::list(&mut session, which).await?;

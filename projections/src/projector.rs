@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
+use waymark_domain::customer::event::CustomerEvent;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position};
 
@@ -23,6 +24,7 @@ use crate::model::{Memory, ReadModel, Scope, Writes};
 use crate::nodes::Nodes;
 use crate::pages::{Page, Pages};
 use crate::parked::{self, Parked, Skips};
+use crate::traces::Traces;
 
 /// What all projectors work with.
 pub(crate) struct Engine {
@@ -31,6 +33,8 @@ pub(crate) struct Engine {
     pub(crate) vault: Arc<Vault>,
     pub(crate) pages: Arc<Pages>,
     pub(crate) loaded: Arc<Loaded>,
+    /// What erasures have left in the files.
+    pub(crate) traces: Arc<Traces>,
     /// The processes that share the work; none where this one is alone.
     pub(crate) nodes: Option<Nodes>,
     progress: Mutex<HashMap<Which, watch::Sender<Position>>>,
@@ -47,8 +51,10 @@ const REST: Duration = Duration::from_millis(400);
 impl Engine {
     pub(crate) fn new(db: Db, store: Arc<dyn EventStore>, vault: Arc<Vault>, nodes: Option<Nodes>) -> Self {
         let pages = Arc::new(Pages::new(Arc::clone(&store), Arc::clone(&vault)));
+        let traces = Traces::new(db.clone());
         Self {
             db,
+            traces,
             pages,
             store,
             vault,
@@ -191,6 +197,7 @@ impl Worker {
         let reached = Seat { position: last.position, recorded_at: last.recorded_at, ..self.seat };
         let (facts, aside) = self.sort(engine, model, &page, poison).await?;
         let writes = self.fold(engine, model, &facts, last.position).await?;
+        let erasure = first_erasure(&facts);
         // The writers' turn may take a while to come.
         drop((facts, page));
         let mut session = engine.db.write(tenant).await?;
@@ -199,7 +206,9 @@ impl Worker {
         for parked in &aside {
             parked::park(&mut session, self.seat.which, parked).await?;
         }
+        let erasing = erasure.and_then(|first| engine.traces.erasing(self.seat.which, first));
         session.commit().await?;
+        drop(erasing);
         self.seat = reached;
         Ok(taken)
     }
@@ -336,9 +345,17 @@ impl Worker {
         for fact in &facts {
             parked::release(&mut session, self.seat.which, fact.event.position).await?;
         }
+        let erasing = first_erasure(&facts).and_then(|first| engine.traces.erasing(self.seat.which, first));
         session.commit().await?;
+        drop(erasing);
         Ok(facts.len())
     }
+}
+
+/// Where the first erasure among these stands.
+fn first_erasure(facts: &[Arc<Fact>]) -> Option<Position> {
+    let erasure = |fact: &&Arc<Fact>| matches!(fact.event.event, CustomerEvent::Erased(_));
+    facts.iter().find(erasure).map(|fact| fact.event.position)
 }
 
 /// An event that is skipped, as it is listed; none where it is of no concern to the read model.

@@ -121,6 +121,10 @@ impl Batcher {
             transaction.commit().await.map_err(|error| Failure::Unknown(error.to_string()))?;
         }
         self.announce(moved);
+        if waiting.iter().flat_map(|(_, asked)| asked).any(|(request, _)| !request.erase_subjects.is_empty())
+        {
+            self.checkpoints.erased();
+        }
         Ok(outcomes)
     }
 

@@ -19,6 +19,10 @@ const ROW_BUFFER: usize = 1_000;
 /// Pages of write-ahead log between checkpoints: the same pages are written again and again, and put into the file once.
 /// The log file grows to 80 MB.
 const CHECKPOINT_PAGES: &str = "20000";
+const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// How long the writer waits for others, in milliseconds: [`BUSY_TIMEOUT`], or a moment.
+const PATIENT: &str = "PRAGMA busy_timeout = 10000";
+const IMPATIENT: &str = "PRAGMA busy_timeout = 20";
 /// Every view, then every table.
 const EVERYTHING: &str = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY type DESC";
 
@@ -54,7 +58,20 @@ impl Files {
         let writer = one.connect_with(options.clone().pragma("cache_size", "-8192")).await?;
         let many = pool().max_connections(waymark_eventstore::readers());
         let reading = options.pragma("cache_size", "-1024").pragma("query_only", "on");
-        Ok(Self { readers: many.connect_lazy_with(reading), writer })
+        let files = Self { readers: many.connect_lazy_with(reading), writer };
+        // A crash may have left an erasure half done: rows emptied in the write-ahead log, and before them there in clear.
+        files.empty_log().await?;
+        Ok(files)
+    }
+
+    /// Empties the write-ahead log, without waiting for readers of an older state. False: there is one.
+    pub(super) async fn empty_log(&self) -> Result<bool> {
+        let mut writer = self.writer.acquire().await?;
+        sqlx::query(IMPATIENT).execute(&mut *writer).await?;
+        let emptied = sqlx::query(EMPTY_LOG).fetch_one(&mut *writer).await;
+        sqlx::query(PATIENT).execute(&mut *writer).await?;
+        let is_busy: i64 = emptied?.try_get(0)?;
+        Ok(is_busy == 0)
     }
 
     pub(super) async fn prepare(&self, scripts: &[&'static str]) -> Result<()> {
