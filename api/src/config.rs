@@ -1,7 +1,7 @@
 //! Settings: from flags, else from the environment, else as they come.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -36,6 +36,10 @@ pub struct ListenArgs {
     /// serve the same database go on.
     #[arg(long, env = "WAYMARK_AUTOMATIONS", value_enum, default_value_t = Automations::On)]
     pub automations: Automations,
+    /// The most connections at a time: where all are taken, whoever has been idle longest goes [default: as many as the limit
+    /// of open files leaves room for, 10000 at most].
+    #[arg(long, env = "WAYMARK_MAX_CONNECTIONS")]
+    pub max_connections: Option<NonZeroUsize>,
     /// Who is let in.
     #[command(flatten)]
     pub auth: AuthArgs,
@@ -379,6 +383,11 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
                 PrivateAddresses::Allow => "allow",
             }
             .to_owned(),
+        (
+            "WAYMARK_MAX_CONNECTIONS",
+            listen.max_connections.map_or(String::new(), |most| most.to_string()),
+            "the most connections at a time; unless told as many as the limit of open files leaves room for",
+        ),
             "whether webhooks may lead to private and loopback addresses, and by plain HTTP: refuse or allow",
         ),
         ("WAYMARK_WECOM_URL", listen.outbound.wecom_url.clone(), "where the robots of WeCom are"),

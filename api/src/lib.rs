@@ -22,6 +22,7 @@ pub mod outbound;
 pub mod problem;
 pub mod routes;
 mod secrets;
+mod serving;
 mod zoneinfo;
 
 pub use waymark_domain as domain;

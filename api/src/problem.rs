@@ -18,6 +18,7 @@
 //! Faults of our own are logged once, there; what a client did wrong is not a fault and is not logged as one.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
@@ -154,6 +155,51 @@ impl Problem {
             Label::new("请求正文不完整", "The body broke off"),
             Label::new("连接在正文结束前中断。", "The connection ended before the body did."),
         )
+    }
+
+    /// The client sent its body too slowly.
+    #[must_use]
+    pub fn body_too_slow() -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body-too-slow",
+            Label::new("请求正文传输过慢", "The body came too slowly"),
+            Label::new(
+                "正文传输速度过慢，已停止接收，没有任何内容被写入；请检查网络后重新发送。",
+                "The body came too slowly and was given up; nothing was written. Check the network and send it again.",
+            ),
+        )
+        .with_header(header::CONNECTION, "close")
+    }
+
+    /// The client did not send the whole head of a request in time.
+    #[must_use]
+    pub fn head_too_slow(limit: Duration) -> Self {
+        let seconds = limit.as_secs();
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "head-too-slow",
+            Label::new("请求头传输过慢", "The head of the request came too slowly"),
+            Label::new(
+                format!("请求头未在 {seconds} 秒内传输完毕。"),
+                format!("The head of the request was not complete within {seconds} seconds."),
+            ),
+        )
+    }
+
+    /// Every connection that the service can hold is at work.
+    #[must_use]
+    pub fn too_many_connections() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-connections",
+            Label::new("连接数已达上限", "There are too many connections"),
+            Label::new(
+                "所有连接都在处理请求，请稍后重试。",
+                "Every connection is at work; try again in a moment.",
+            ),
+        )
+        .with_header(header::RETRY_AFTER, "1")
     }
 
     /// Fields of a body, or parameters of a query string, are unknown, missing or wrong.

@@ -24,6 +24,12 @@ pub struct Call {
 }
 
 impl Client {
+    /// A client of a server at this address, with this API key.
+    #[must_use]
+    pub fn at(base: &str, key: &str) -> Self {
+        Self::new(base, Some(key.to_owned()))
+    }
+
     pub(crate) fn new(base: &str, key: Option<String>) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(120)).build();
         let http = http.unwrap_or_else(|error| panic!("no HTTP client: {error}"));

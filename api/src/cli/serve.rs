@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -11,6 +12,7 @@ use waymark_domain::Role;
 use super::{Failure, output};
 use crate::config::{DatabaseArgs, ListenArgs};
 use crate::installation::Installation;
+use crate::serving::{self, files};
 
 /// Serve the HTTP API.
 #[derive(Debug, Args)]
@@ -53,11 +55,11 @@ pub(super) async fn serve(
     let outbound = installation.outbound(&listen.outbound)?;
     let background = installation.run(stop.clone(), listen.automations, outbound.clone());
     let router = installation.router(gate, outbound, stop.clone());
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned()).await;
-    stop.cancel();
+    let most = listen.max_connections.map_or_else(files::connections, NonZeroUsize::get);
+    serving::serve(listener, router, installation.app.ids.clone(), most, stop).await;
     background.await;
     installation.close().await?;
-    Ok(served?)
+    Ok(())
 }
 
 /// Cancelled by SIGINT or SIGTERM.

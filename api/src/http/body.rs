@@ -1,11 +1,14 @@
 //! Request bodies: of the right type, not too large, and well-formed.
 
+use std::error::Error;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use futures::StreamExt as _;
 use serde_json::{Map, Value};
 
+use super::pace::is_too_slow;
 use super::strict;
 use crate::problem::Problem;
 
@@ -42,13 +45,23 @@ async fn collected(body: Body) -> Result<Vec<u8>, Problem> {
     while arrived <= DRAIN_LIMIT
         && let Some(chunk) = chunks.next().await
     {
-        let chunk = chunk.map_err(|_| Problem::broken_body())?;
+        let chunk = chunk.map_err(|error| unread(&error))?;
         arrived += chunk.len();
         if arrived <= BODY_LIMIT {
             bytes.extend_from_slice(&chunk);
         }
     }
     if arrived > BODY_LIMIT { Err(Problem::body_too_large(BODY_LIMIT)) } else { Ok(bytes) }
+}
+
+/// Why a body could not be read to its end. Clients break off as they like, so that it is counted and not logged as a fault.
+#[must_use]
+pub fn unread(error: &(dyn Error + 'static)) -> Problem {
+    let too_slow = is_too_slow(error);
+    let why = if too_slow { "slow" } else { "broken" };
+    metrics::counter!("waymark_bodies_unread_total", "why" => why).increment(1);
+    tracing::debug!(%error, "a body did not come to its end");
+    if too_slow { Problem::body_too_slow() } else { Problem::broken_body() }
 }
 
 /// What a body says that it is.

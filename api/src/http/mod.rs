@@ -8,6 +8,7 @@ pub mod language;
 pub mod measure;
 pub mod moment;
 pub mod openapi;
+pub mod pace;
 pub mod page;
 pub mod path;
 pub mod query;

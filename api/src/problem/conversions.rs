@@ -11,7 +11,7 @@ use crate::auth::AdminError;
 use crate::domain::Label;
 use crate::domain::refusal::{Kind, Refusal, Violation};
 use crate::eventstore::StoreError;
-use crate::http::body::STREAM_LIMIT;
+use crate::http::body::{STREAM_LIMIT, unread};
 use crate::import::{BadRow, ImportError};
 use crate::outbound::{MOST_RECEIVERS, OutboundError, Rejected};
 use crate::projections::ProjectionError;
@@ -189,7 +189,7 @@ impl From<ImportError> for Problem {
             ImportError::Io(error) if error.kind() == ErrorKind::FileTooLarge => {
                 Self::body_too_large(STREAM_LIMIT)
             }
-            ImportError::Io(error) => Self::broken_body().because(error.to_string()),
+            ImportError::Io(error) => unread(&error),
             ImportError::App(error) => error.into(),
         }
     }

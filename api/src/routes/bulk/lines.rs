@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use futures::stream::{self, Stream, StreamExt as _};
 
-use crate::http::body::BODY_LIMIT;
+use crate::http::body::{BODY_LIMIT, unread};
 use crate::problem::Problem;
 
 /// A line as it arrived.
@@ -64,7 +64,7 @@ impl Splitter {
             }
             match self.chunks.next().await {
                 Some(Ok(chunk)) => self.unread = chunk,
-                Some(Err(_)) => return Err(Problem::broken_body()),
+                Some(Err(error)) => return Err(unread(&error)),
                 None => {
                     self.ended = true;
                     return Ok(std::mem::take(&mut self.line));

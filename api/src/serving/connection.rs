@@ -1,0 +1,342 @@
+//! One connection: its requests one after the other, and how long it may take over each part.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::to_vec;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::last_words;
+use super::places::{AtWork, Place};
+use crate::clock::Ids;
+use crate::http::language::negotiate;
+use crate::http::pace::{Pace, Paced};
+use crate::problem::Problem;
+
+/// How long a client may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// From the first byte of a request to the end of its head.
+    pub(super) head: Duration,
+    /// Without a request.
+    pub(super) idle: Duration,
+    /// Without reading anything of an answer that waits for it.
+    pub(super) answer: Duration,
+    /// How slowly a body may come.
+    pub(super) body: Pace,
+    /// How often it is looked whether the time is up.
+    pub(super) tick: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
+            answer: Duration::from_secs(60),
+            body: Pace::default(),
+            tick: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What the connection waits for, and since when: milliseconds after it began, plus one; zero where it does not.
+#[derive(Debug)]
+struct Watch {
+    began: Instant,
+    /// For a request.
+    idle: AtomicU64,
+    /// For the rest of a request's head.
+    head: AtomicU64,
+    /// For the client to read its answer.
+    answer: AtomicU64,
+}
+
+/// Why a connection was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GivenUp {
+    Head,
+    Idle,
+    Answer,
+}
+
+impl GivenUp {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Idle => "idle",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+impl Watch {
+    fn new() -> Self {
+        let zero = AtomicU64::default;
+        Self { began: Instant::now(), idle: AtomicU64::new(1), head: zero(), answer: zero() }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    /// Bytes have come.
+    fn heard(&self) {
+        if self.idle.swap(0, Ordering::Relaxed) > 0 {
+            self.head.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// A whole head has come.
+    fn works(&self) {
+        self.idle.store(0, Ordering::Relaxed);
+        self.head.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether a request is being answered.
+    fn is_at_work(&self) -> bool {
+        [&self.idle, &self.head].iter().all(|since| since.load(Ordering::Relaxed) == 0)
+    }
+
+    /// The answer is written.
+    fn rests(&self) {
+        self.idle.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Whether an answer waits for the client to read.
+    fn waits(&self, pending: bool) {
+        if !pending {
+            self.answer.store(0, Ordering::Relaxed);
+        } else if self.answer.load(Ordering::Relaxed) == 0 {
+            self.answer.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Why it is to be given up; or else when its time is up, as things are.
+    fn verdict(&self, patience: &Patience) -> Result<Duration, GivenUp> {
+        let now = self.now();
+        let limits = [
+            (&self.head, patience.head, GivenUp::Head),
+            (&self.idle, patience.idle, GivenUp::Idle),
+            (&self.answer, patience.answer, GivenUp::Answer),
+        ];
+        let mut rest = patience.tick;
+        for (since, limit, why) in limits {
+            let since = since.load(Ordering::Relaxed);
+            if since > 0 {
+                let waited = Duration::from_millis(now.saturating_sub(since));
+                let left = limit.checked_sub(waited).filter(|left| !left.is_zero()).ok_or(why)?;
+                rest = rest.min(left);
+            }
+        }
+        Ok(rest)
+    }
+}
+
+/// One connection.
+pub(super) struct Connection {
+    stream: TcpStream,
+    place: Place,
+    router: Router,
+    ids: Ids,
+    patience: Patience,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream, place: Place, router: Router, ids: Ids, patience: Patience) -> Self {
+        Self { stream, place, router, ids, patience }
+    }
+
+    /// Answers its requests until the client has no more, or is too slow, or another needs the place, or the service stops.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let Self { stream, place, router, ids, patience } = self;
+        let watch = Arc::new(Watch::new());
+        let socket = TokioIo::new(Socket { stream, watch: Arc::clone(&watch) });
+        let (place, watching) = (Arc::new(place), Arc::clone(&watch));
+        let entering = Arc::clone(&place);
+        let service = service_fn(move |request: Request<Incoming>| {
+            watching.works();
+            let guard = Guard { _at_work: entering.work(), watch: Arc::clone(&watching) };
+            answer(router.clone(), request, patience.body, guard)
+        });
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .serve_connection(socket, service);
+        let mut is_leaving = false;
+        let given_up = loop {
+            let rest = match watch.verdict(&patience) {
+                Ok(rest) => rest,
+                Err(why) => break Some(why),
+            };
+            tokio::select! {
+                ended = Pin::new(&mut connection) => {
+                    if let Err(error) = ended {
+                        metrics::counter!("waymark_connections_broken_total").increment(1);
+                        tracing::debug!(%error, "a connection broke");
+                    }
+                    break None;
+                }
+                () = place.leave().cancelled(), if !is_leaving => {
+                    // A request may have come meanwhile, and is answered.
+                    if !watch.is_at_work() {
+                        break None;
+                    }
+                    is_leaving = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
+                () = stop.cancelled(), if !is_leaving => {
+                    is_leaving = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
+                () = tokio::time::sleep(rest) => {}
+            }
+        };
+        let Some(why) = given_up else { return };
+        metrics::counter!("waymark_connections_given_up_total", "waiting_for" => why.as_str()).increment(1);
+        tracing::debug!(waiting_for = why.as_str(), "a client took too long");
+        if why == GivenUp::Head {
+            let stream = connection.into_parts().io.into_inner().stream;
+            last_words(stream, written(&Problem::head_too_slow(patience.head), &ids)).await;
+        }
+    }
+}
+
+/// A problem as a whole answer, where no request could be read that asked for it in some language.
+pub(super) fn written(problem: &Problem, ids: &Ids) -> Vec<u8> {
+    let language = negotiate(&HeaderMap::new());
+    let document = problem.document(language, "", &ids().as_simple().to_string());
+    // A document is texts and numbers, which are always written.
+    let body = to_vec(&document).unwrap_or_default();
+    let status = problem.status();
+    let reason = status.canonical_reason().unwrap_or_default();
+    let head = format!(
+        "HTTP/1.1 {} {reason}\r\ncontent-type: application/problem+json\r\ncontent-language: {}\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
+        status.as_u16(),
+        language.as_str(),
+        body.len()
+    );
+    [head.into_bytes(), body].concat()
+}
+
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    pace: Pace,
+    guard: Guard,
+) -> Result<Response<Guarded>, Infallible> {
+    let request = request.map(|body| match body.is_end_stream() {
+        true => Body::empty(),
+        false => Body::new(Paced::new(body, pace)),
+    });
+    let response = router.oneshot(request).await?;
+    Ok(response.map(|body| Guarded { body, _guard: guard }))
+}
+
+/// While this is there, a request is being answered.
+struct Guard {
+    _at_work: AtWork,
+    watch: Arc<Watch>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.watch.rests();
+    }
+}
+
+/// An answer's body, which tells when it is written.
+struct Guarded {
+    body: Body,
+    _guard: Guard,
+}
+
+impl hyper::body::Body for Guarded {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The connection's bytes, with a look at whether they move.
+struct Socket {
+    stream: TcpStream,
+    watch: Arc<Watch>,
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if buffer.filled().len() > before {
+            self.watch.heard();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watch.waits(written.is_pending());
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.watch.waits(written.is_pending());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
