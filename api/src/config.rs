@@ -383,11 +383,11 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
                 PrivateAddresses::Allow => "allow",
             }
             .to_owned(),
-        (
-            "WAYMARK_MAX_CONNECTIONS",
-            listen.max_connections.map_or(String::new(), |most| most.to_string()),
-            "the most connections at a time; unless told as many as the limit of open files leaves room for",
-        ),
+            (
+                "WAYMARK_MAX_CONNECTIONS",
+                listen.max_connections.map_or(String::new(), |most| most.to_string()),
+                "the most connections at a time; unless told as many as the limit of open files leaves room for",
+            ),
             "whether webhooks may lead to private and loopback addresses, and by plain HTTP: refuse or allow",
         ),
         ("WAYMARK_WECOM_URL", listen.outbound.wecom_url.clone(), "where the robots of WeCom are"),

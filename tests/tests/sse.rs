@@ -4,7 +4,7 @@
 
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
-use waymark_tests::{Client, Team};
+use waymark_tests::{Client, Installation, Team};
 
 /// One message of a stream.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ struct Message {
 struct Stream {
     response: Response,
     unread: String,
+    /// Everything that came.
+    heard: String,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,6 +97,76 @@ async fn a_graceful_shutdown_ends_the_streams_and_then_the_process() {
     assert_eq!(server.stop(), 0);
 }
 
+/// How many people follow the log at once.
+const FOLLOWERS: usize = 50;
+/// How many events are written while they do.
+const WRITTEN: u64 = 120;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_streams_beside_a_writer_hear_everything_and_the_log_is_read_once_for_all() {
+    let team = Team::on("landian-6").await;
+    let admin = team.admin();
+    let customer = admin.register(team.customer("Harbour Foods")).await;
+    let begun = admin.head().await;
+    let mut followers = Vec::new();
+    for _ in 0..FOLLOWERS {
+        followers.push(Stream::open(&admin, &format!("/v1/events?after={}", begun - 1), None).await);
+    }
+    // Once it has heard what there is, each follows.
+    for follower in &mut followers {
+        assert_eq!(follower.next().await.expect("the last event of the past").id, begun);
+    }
+    let read_before = metric(&admin, "waymark_stream_entries_read_total").await;
+    let readers: Vec<_> = followers
+        .into_iter()
+        .map(|mut follower| {
+            tokio::spawn(async move {
+                for position in begun + 1..=begun + WRITTEN {
+                    assert_eq!(follower.next().await.expect("the stream goes on").id, position);
+                }
+            })
+        })
+        .collect();
+    for number in 0..WRITTEN {
+        let noted = admin.command(&customer, "notes", json!({"text": format!("note {number}")})).await;
+        assert_eq!(noted.status, 200, "{}", noted.text);
+    }
+    for reader in readers {
+        reader.await.expect("every stream hears everything, in order");
+    }
+    let read = metric(&admin, "waymark_stream_entries_read_total").await - read_before;
+    assert_eq!(read, WRITTEN, "each entry is read once, however many follow");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_revoked_on_another_node_hears_no_more() {
+    let Some(installation) = Installation::on_postgres() else { return };
+    let (here, there) = (installation.serve(), installation.serve());
+    let created = here.admin().create_pipeline("landian-6").await;
+    assert_eq!(created.status, 201, "{}", created.text);
+    let li = there.with_key(&installation.key("rep:li", &["rep"]));
+    let mut mine = Stream::open(&li, "/v1/events?after=0", None).await;
+    let mut other = Stream::open(&there.admin(), "/v1/events?after=0", None).await;
+    assert!(mine.next().await.is_some(), "the past");
+    let keys = here.admin().get("/v1/admin/keys").await.expect(200).items();
+    let key = keys.iter().find(|key| key["actor"] == "rep:li").expect("it is listed");
+    let path = format!("/v1/admin/keys/{}", key["id"].as_str().unwrap_or_default());
+    let revoked = here.admin().call(Method::DELETE, &path).send().await;
+    assert!((200..300).contains(&revoked.status), "{}", revoked.text);
+
+    while mine.next().await.is_some() {}
+    assert!(!mine.heard.contains(": heartbeat"), "it ends long before the first heartbeat: {}", mine.heard);
+    let customer = here.admin().register(json!({"pipeline": "landian-6", "name": "Pier Nine"})).await;
+    while other.next().await.expect("it goes on").data["subject"] != json!(format!("customer/{customer}")) {}
+}
+
+/// A figure of the metrics; zero where nothing was counted yet.
+async fn metric(client: &Client, name: &str) -> u64 {
+    let metrics = client.get("/metrics").await.expect(200);
+    let value = metrics.text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or(0)
+}
+
 impl Stream {
     async fn open(client: &Client, path: &str, last_event_id: Option<&str>) -> Self {
         let mut call = client.call(Method::GET, path).header("Accept", "text/event-stream");
@@ -104,7 +176,7 @@ impl Stream {
         let response = call.stream().await.expect("the server answers");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { response, unread: String::new() }
+        Self { response, unread: String::new(), heard: String::new() }
     }
 
     /// The next message with data, past heartbeats; none once the stream has ended.
@@ -117,7 +189,9 @@ impl Stream {
                 }
             }
             let chunk = self.response.chunk().await.ok()??;
-            self.unread.push_str(std::str::from_utf8(&chunk).expect("a stream is text"));
+            let text = std::str::from_utf8(&chunk).expect("a stream is text");
+            self.unread.push_str(text);
+            self.heard.push_str(text);
         }
     }
 }

@@ -30,6 +30,39 @@ impl App {
         }
         Ok(document)
     }
+
+    /// Entries as they are stored, with their personal fields opened: all of them for one or two reads of the keys. None where
+    /// an entry has nothing to open.
+    ///
+    /// # Errors
+    /// When an entry is damaged, or a key cannot be read.
+    pub async fn documents(
+        &self,
+        tenant: TenantId,
+        entries: &[&Entry],
+    ) -> Result<Vec<Option<Value>>, AppError> {
+        let mut documents = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let damaged = |error: serde_json::Error| {
+                AppError::Unreadable(format!("position {}: {error}", entry.position))
+            };
+            let document: Value = serde_json::from_slice(&entry.bytes).map_err(damaged)?;
+            let subject = document.get("subject").and_then(Value::as_str).and_then(customer_of);
+            let id = document.get("id").and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
+            let data = document.get("data").unwrap_or(&Value::Null);
+            let event_type = document.get("type").and_then(Value::as_str).unwrap_or_default();
+            let also = subject.and_then(|subject| also_about(event_type, subject, data));
+            documents.push(subject.zip(id).map(|(subject, id)| ((subject, also, id), document)));
+        }
+        let mut openings: Vec<Opening<'_>> = Vec::with_capacity(documents.len());
+        for ((subject, also, event_id), document) in documents.iter_mut().flatten() {
+            if let Some(data) = document.get_mut("data") {
+                openings.push(Opening { subject: *subject, also: *also, event_id: *event_id, data });
+            }
+        }
+        self.vault.open_all(tenant, &mut openings).await?;
+        Ok(documents.into_iter().map(|opened| opened.map(|(_, document)| document)).collect())
+    }
 }
 
 /// The customer that a subject names.

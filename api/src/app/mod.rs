@@ -76,7 +76,7 @@ pub struct App {
 }
 
 /// Who acts, for which tenant, with what power.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// Whose data.
     pub tenant: TenantId,

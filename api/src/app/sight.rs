@@ -86,6 +86,18 @@ impl App {
 }
 
 impl Viewer<'_> {
+    /// Whether nothing of any customer is kept from the caller but what masks keep from those who have not claimed it.
+    #[must_use]
+    pub fn sees_everything(&self) -> bool {
+        self.sight == Sight::Everything
+    }
+
+    /// Whether masks keep something from the caller.
+    #[must_use]
+    pub fn is_masked(&self) -> bool {
+        Disclosure::before_a_claim(&self.caller.actor) == Disclosure::Masked
+    }
+
     /// Whether the caller sees a customer.
     ///
     /// # Errors
@@ -117,7 +129,15 @@ impl Viewer<'_> {
     /// When the entry is damaged, or the log or a key cannot be read.
     pub async fn entry(&mut self, entry: &Entry) -> Result<Option<Value>, AppError> {
         let opened = reads_people(&self.caller.actor);
-        let mut document = self.app.document(self.caller.tenant, entry, opened).await?;
+        let document = self.app.document(self.caller.tenant, entry, opened).await?;
+        self.shown(document).await
+    }
+
+    /// The same, of an entry that was read as a document before: with its personal fields opened, for callers to whom they are.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn shown(&mut self, mut document: Value) -> Result<Option<Value>, AppError> {
         let subject = document.get("subject").and_then(Value::as_str).unwrap_or_default();
         if !reads_events_of(&self.caller.actor, subject) {
             return Ok(None);

@@ -15,6 +15,8 @@ use crate::domain::{Actor, Label, Role};
 use crate::http::command::single;
 use crate::problem::Problem;
 
+/// The header that names the person for whom a front end acts.
+pub(super) const PERSON: &str = "waymark-actor";
 /// The longest name of an actor, in bytes.
 const LONGEST_ACTOR: usize = 200;
 
@@ -102,13 +104,37 @@ async fn enter(
         administers: credential.name.starts_with("token:") && credential.actor.is(Role::Admin),
         name: credential.name.clone(),
     };
-    let caller = identify(rights, credential, request.headers()).await?;
-    if !roles.iter().any(|role| caller.actor.is(*role)) {
-        return Err(Problem::missing_role(roles));
-    }
+    let caller = permitted(rights, credential, request.headers(), roles).await?;
     request.extensions_mut().insert(shown);
     request.extensions_mut().insert(Authority(caller));
     Ok(())
+}
+
+/// Who calls, if one of these roles is theirs.
+async fn permitted(
+    rights: &Rights,
+    credential: Credential,
+    headers: &HeaderMap,
+    roles: &'static [Role],
+) -> Result<Caller, Problem> {
+    let caller = identify(rights, credential, headers).await?;
+    match roles.iter().any(|role| caller.actor.is(*role)) {
+        true => Ok(caller),
+        false => Err(Problem::missing_role(roles)),
+    }
+}
+
+/// Who would be let in with these headers now, by what the log tells of rights. Not counted as a call.
+///
+/// # Errors
+/// 401 or 403 when nobody would; 503 when the log cannot be read.
+pub(super) async fn enter_anew(
+    gate: &Gate,
+    headers: &HeaderMap,
+    roles: &'static [Role],
+) -> Result<Caller, Problem> {
+    let credential = gate.credential(bearer(headers)?).await?;
+    permitted(&gate.rights, credential, headers, roles).await
 }
 
 /// The answer, with what is left to the credential.
@@ -160,7 +186,7 @@ fn given_once(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// The person named in `Waymark-Actor`: UTF-8, since people's names are.
 fn person(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let mut values = headers.get_all("waymark-actor").iter();
+    let mut values = headers.get_all(PERSON).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let name = std::str::from_utf8(value.as_bytes()).ok().map(str::trim).filter(|name| {
         !name.is_empty() && name.len() <= LONGEST_ACTOR && !name.chars().any(char::is_control)

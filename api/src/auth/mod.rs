@@ -18,6 +18,7 @@ pub mod compare;
 pub mod gate;
 pub mod key;
 pub mod rate;
+pub mod recheck;
 pub mod rights;
 pub mod sight;
 pub mod store;
@@ -26,6 +27,7 @@ pub mod token;
 pub use admit::{Authority, Shown};
 pub use gate::Gate;
 pub use key::KeyText;
+pub use recheck::{Rechecks, Standing};
 pub use rights::Rights;
 pub use store::{AdminError, AdminStore, NewKey, Scope};
 

@@ -185,3 +185,20 @@ async fn a_token_that_is_not_believed_is_told_why_and_not_what_would_have_been_r
     let elsewhere = Bench::new().await;
     elsewhere.get(&good, "/v1/me").await.problem(401, "bad-credential");
 }
+
+#[tokio::test]
+async fn a_stream_ends_when_its_token_expires() {
+    let (bench, _folder) = with_tokens().await;
+    let admin = bench.key("admin:root", &[Role::Admin]).await;
+    let created = json!({"key": "landian-6", "template": "landian-6"});
+    assert_eq!(bench.post(&admin, "/v1/pipelines", &created).await.status, 201);
+    let token = token(&bench, "rep:li", &["rep"], &json!({}));
+    let call =
+        bench.call(Method::GET, "/v1/events?after=0").key(&token).header("accept", "text/event-stream");
+    let response = call.respond().await;
+    assert_eq!(response.status(), 200);
+    bench.later(24);
+    let heard = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    let heard = String::from_utf8(heard.to_vec()).unwrap();
+    assert!(heard.contains("pipeline.published") && !heard.contains(": heartbeat"), "{heard}");
+}

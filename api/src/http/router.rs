@@ -13,22 +13,24 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{measure, openapi};
 use crate::app::App;
-use crate::auth::Gate;
 use crate::auth::admit::admit;
+use crate::auth::{Gate, Rechecks};
 use crate::clock::Ids;
 use crate::console;
 use crate::outbound::Outbound;
 use crate::problem::Problem;
 use crate::problem::render::problems;
-use crate::routes::{self, Parts, Site};
+use crate::routes::{self, Feeds, Parts, Site};
 
 /// The whole service. Streams end when `stop` is cancelled. The console's pages stand beside the routes, and ask the
 /// API like everybody.
 pub fn router(app: App, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: CancellationToken) -> Router {
     measure::start();
     let ids = app.ids.clone();
+    let rechecks = Rechecks::new(Arc::clone(&gate));
     let entrance = Entrance { ids: ids.clone(), gate };
-    let site = Site::new(Parts { app, outbound, stop, imports: Arc::default() });
+    let feeds = Feeds::new(app.clone());
+    let site = Site::new(Parts { app, outbound, stop, feeds, rechecks, imports: Arc::default() });
     let (router, document) = routes::router().split_for_parts();
     let document: Arc<str> = openapi::complete(document).into();
     let api = router

@@ -17,7 +17,7 @@ use crate::app::{App, Caller, Migrator};
 use crate::auth::rate::Limiter;
 use crate::auth::store::Scope;
 use crate::auth::token::Tokens;
-use crate::auth::{AdminStore, Gate, NewKey, Rights};
+use crate::auth::{AdminStore, Gate, NewKey, Rechecks, Rights};
 use crate::automation::Ticker;
 use crate::clock::random_ids;
 use crate::config::{AuthArgs, OutboundArgs};
@@ -28,6 +28,7 @@ use crate::eventstore::{Append, Clock, Draft, Options, Outcome, Position, Sqlite
 use crate::outbound::client::Client;
 use crate::outbound::{Outbound, OutboundStore};
 use crate::projections::Projections;
+use crate::routes::{Feeds, Parts, Site};
 
 /// The service, and the means to look at it from outside.
 pub(crate) struct Bench {
@@ -161,6 +162,35 @@ impl Bench {
     /// Whether these words stand in the files of the log, where nothing personal is to be read.
     pub(crate) fn log_contains(&self, words: &str) -> bool {
         self.in_files(words.as_bytes(), |name| !name.contains(".views"))
+    }
+
+    /// What handlers work with, with streams read for by these feeds.
+    pub(crate) fn site(&self, feeds: Feeds) -> Site {
+        let rights = self.app.rights.clone();
+        let gate = Gate::new(self.admin.clone(), rights, None, None, self.app.clock.clone());
+        Site::new(Parts {
+            app: self.app.clone(),
+            outbound: self.outbound.clone(),
+            stop: self.stop.clone(),
+            feeds,
+            rechecks: Rechecks::new(Arc::new(gate)),
+            imports: Arc::default(),
+        })
+    }
+
+    /// The service behind its routes.
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The same, for whoever keeps it.
+    pub(crate) fn shared_admin(&self) -> Arc<AdminStore> {
+        self.admin.clone()
+    }
+
+    /// Keys and members.
+    pub(crate) fn admin(&self) -> &AdminStore {
+        &self.admin
     }
 
     /// Whether these bytes stand in any file of the database.

@@ -37,7 +37,9 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::auth::Rechecks;
 use crate::outbound::Outbound;
+pub use events::Feeds;
 pub use imports::Imports;
 
 /// What handlers work with. One count, because the router clones it several times a request.
@@ -52,6 +54,10 @@ pub struct Parts {
     pub outbound: Arc<Outbound>,
     /// Cancelled when the service is to stop: streams end on it.
     pub stop: CancellationToken,
+    /// What is read of the logs for streams.
+    pub feeds: Feeds,
+    /// Whether those who follow a stream may still do so.
+    pub rechecks: Rechecks,
     /// Files being imported.
     pub imports: Arc<Imports>,
 }

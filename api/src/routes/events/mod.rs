@@ -1,7 +1,12 @@
 //! The log as clients read it: page by page, or as it grows.
 
+mod feed;
 mod list;
+mod shared;
 mod stream;
+#[cfg(test)]
+mod tests;
+mod window;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -22,7 +27,13 @@ use crate::http::command::single;
 use crate::http::{Query, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
+pub use feed::Feeds;
 use list::EventList;
+use shared::Filter;
+use stream::Asked;
+
+/// Where the log is read.
+const PATH: &str = "/v1/events";
 
 pub(super) fn router() -> OpenApiRouter<Site> {
     OpenApiRouter::new().routes(routes!(events))
@@ -45,12 +56,17 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// The same as a query of the log.
-    fn query(&self) -> eventstore::Query {
+    /// What is chosen, wherever it begins.
+    fn filter(&self) -> Filter {
         let types = self.r#type.iter().flat_map(|types| types.split(','));
         let types = types.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
-        let tags = self.customer.iter().map(|customer| tags::customer(*customer));
-        eventstore::Query { items: vec![QueryItem { types: types.collect(), tags: tags.collect() }] }
+        Filter { types: types.collect(), tag: self.customer.map(tags::customer) }
+    }
+
+    /// The same as a query of the log.
+    fn query(&self) -> eventstore::Query {
+        let Filter { types, tag } = self.filter();
+        eventstore::Query { items: vec![QueryItem { types, tags: tag.into_iter().collect() }] }
     }
 }
 
@@ -60,7 +76,9 @@ impl Wanted {
 /// customer in a pool a rep reads contacts, ids in channels and what looks like either in a text masked until the customer
 /// is claimed; with `customer` it counts as a view, as reading the customer does.
 /// With `Accept: text/event-stream` they come as server-sent events, from `after` or `Last-Event-ID` on and then
-/// as they happen: `id` is the position, a comment every 15 seconds keeps the connection open. What happened to customers that
+/// as they happen: `id` is the position, a comment every 15 seconds keeps the connection open. A stream ends within five seconds
+/// when its credential is revoked, expires or loses its roles, and when the client reads more slowly than the log grows: then
+/// its last event is `lagged`, and it resumes with `Last-Event-ID`. What happened to customers that
 /// the caller does not see is left out: a page may then have fewer items than asked for before the log ends, and the next one
 /// goes on at `next_after`.
 #[utoipa::path(
@@ -89,7 +107,9 @@ pub(super) async fn events(
     }
     if wants_stream(&headers) {
         let after = last_event_id(&headers)?.or(wanted.after).unwrap_or(0);
-        return Ok(stream::stream(site, caller, wanted.query(), after).into_response());
+        let standing = site.rechecks.follow(&headers, &caller, PATH);
+        let asked = Asked { caller, filter: wanted.filter(), query: wanted.query(), after };
+        return Ok(stream::stream(site, standing, asked));
     }
     Ok(list::list(&site, &caller, &wanted, limit).await?.into_response())
 }

@@ -1,101 +1,238 @@
 //! The log as it grows: server-sent events.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures::stream::{self, Stream, StreamExt as _};
+use axum::body::{Body, Bytes};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use futures::stream;
+use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::app::Caller;
+use super::feed::{Feed, PAGE};
+use super::shared::{Filter, SharedPage};
+use super::window::Next;
+use crate::app::{AppError, Caller};
+use crate::auth::Standing;
+use crate::auth::sight::reads_people;
+use crate::domain::company::rights::reads_events_of;
 use crate::eventstore::{Position, Query};
-use crate::problem::Problem;
 use crate::routes::Site;
 
-/// How many entries are read at a time.
-const PAGE: u32 = 100;
-/// How long an event that another process appended may go unnoticed.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Keeps the connection open through whatever stands between.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How much is given to the connection at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// What a stream is asked for.
+pub(super) struct Asked {
+    pub(super) caller: Caller,
+    /// What it wants, for pages that are read for everybody.
+    pub(super) filter: Filter,
+    /// The same, as a query of the log.
+    pub(super) query: Query,
+    /// Where it begins.
+    pub(super) after: Position,
+}
 
 /// Where a stream stands.
 struct Follower {
     site: Site,
     caller: Caller,
+    filter: Filter,
     query: Query,
-    /// Everything up to here was sent, or does not match.
+    /// Everything up to here was sent, or is not wanted, or is not this caller's to see.
     after: Position,
-    /// Read, and not sent yet.
-    waiting: VecDeque<Event>,
+    feed: Arc<Feed>,
     grown: watch::Receiver<Position>,
+    /// Whether it has come to what is read for everybody: from then on it keeps up, or is told that it does not.
+    has_joined: bool,
+    standing: Standing,
+    heartbeat: Instant,
+    has_ended: bool,
+    _counted: Counted,
 }
 
-/// The matching events after a position, and then those to come, until the service stops. A failing read ends
-/// the stream: the client resumes with the last id that it saw.
-pub(super) fn stream(
-    site: Site,
-    caller: Caller,
-    query: Query,
-    after: Position,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let stop = site.stop.clone().cancelled_owned();
-    let grown = site.app.store.watch(caller.tenant);
-    let follower = Follower { site, caller, query, after, waiting: VecDeque::new(), grown };
-    let events = stream::unfold(follower, |mut follower| async move {
-        let event = follower.next().await?;
-        Some((Ok(event), follower))
+/// What a step gives.
+enum Step {
+    Send(Vec<u8>),
+    /// Nothing for this caller, and there may be more.
+    GoOn,
+    /// Nothing more for now.
+    Wait,
+    /// What comes next is kept no longer.
+    Missed(Position),
+}
+
+/// A stream that is open, as the metrics have it.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        metrics::gauge!("waymark_event_streams").increment(1);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!("waymark_event_streams").decrement(1);
+    }
+}
+
+/// The matching events after a position, and then those to come, until the service stops, the credential ends, or the client
+/// is too slow. A failing read ends the stream, too: the client resumes with the last id that it saw.
+pub(super) fn stream(site: Site, standing: Standing, asked: Asked) -> Response {
+    let Asked { caller, filter, query, after } = asked;
+    let feed = site.feeds.of(caller.tenant);
+    let grown = feed.grown();
+    let follower = Follower {
+        site,
+        caller,
+        filter,
+        query,
+        after,
+        feed,
+        grown,
+        has_joined: false,
+        standing,
+        heartbeat: Instant::now() + HEARTBEAT,
+        has_ended: false,
+        _counted: Counted::new(),
+    };
+    let chunks = stream::unfold(follower, async |mut follower| {
+        let chunk = follower.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(chunk)), follower))
     });
-    Sse::new(events.take_until(stop).boxed())
-        .keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"))
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    (headers, Body::from_stream(chunks)).into_response()
 }
 
 impl Follower {
-    async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Some(event) = self.waiting.pop_front() {
-                return Some(event);
+    async fn next(&mut self) -> Option<Vec<u8>> {
+        while !self.has_ended && !self.site.stop.is_cancelled() {
+            if self.standing.has_ended() {
+                return self.end("credential", b": the credential is valid no longer\n\n".to_vec());
             }
             self.grown.mark_unchanged();
-            match self.read().await {
-                // Everything up to the end may have been somebody else's.
-                Ok(true) if self.waiting.is_empty() => self.sleep().await,
-                Ok(_) => {}
-                Err(problem) => {
-                    tracing::error!(code = problem.code(), "an event stream ends early");
-                    return None;
+            match self.step().await {
+                Ok(Step::Send(chunk)) => {
+                    self.heartbeat = Instant::now() + HEARTBEAT;
+                    return Some(chunk);
+                }
+                Ok(Step::GoOn) => {}
+                Ok(Step::Wait) => {
+                    if let Some(heartbeat) = self.wait().await {
+                        return Some(heartbeat);
+                    }
+                }
+                Ok(Step::Missed(before)) => return self.end("lagged", lagged(self.after, before)),
+                Err(error) => {
+                    tracing::warn!(%error, tenant = %self.caller.tenant, "an event stream ends early");
+                    return self.end("failed", b": the log cannot be read now\n\n".to_vec());
                 }
             }
         }
+        None
     }
 
-    /// Waits until this process appended something, or it is time to look what others did.
-    async fn sleep(&mut self) {
-        let look_again = tokio::time::sleep(LOOK_AGAIN);
+    /// The last words of a stream.
+    fn end(&mut self, reason: &'static str, words: Vec<u8>) -> Option<Vec<u8>> {
+        metrics::counter!("waymark_event_streams_ended_total", "reason" => reason).increment(1);
+        self.has_ended = true;
+        Some(words)
+    }
+
+    /// Waits until there is more, or the stream is to end. Answers a heartbeat when it is time for one.
+    async fn wait(&mut self) -> Option<Vec<u8>> {
+        let stop = self.site.stop.clone();
         tokio::select! {
-            changed = self.grown.changed() => if changed.is_err() { tokio::time::sleep(LOOK_AGAIN).await },
-            () = look_again => {}
+            // The feed lives as long as this stream does.
+            _ = self.grown.changed() => None,
+            () = self.standing.ended() => None,
+            () = stop.cancelled() => None,
+            () = tokio::time::sleep_until(self.heartbeat) => {
+                self.heartbeat = Instant::now() + HEARTBEAT;
+                Some(b": heartbeat\n\n".to_vec())
+            }
         }
     }
 
-    /// Reads a page, and says whether it reached the end of the log.
-    async fn read(&mut self) -> Result<bool, Problem> {
-        let store = &self.site.app.store;
-        let head = store.head(self.caller.tenant).await?.position;
-        if head <= self.after {
-            return Ok(true);
+    async fn step(&mut self) -> Result<Step, AppError> {
+        match self.feed.next(self.after) {
+            Next::Page(page) => {
+                self.has_joined = true;
+                self.take(&page).await
+            }
+            Next::Nothing => Ok(Step::Wait),
+            Next::Before(before) if self.has_joined => Ok(Step::Missed(before)),
+            Next::Before(_) if self.filter.is_open() => {
+                let page = self.feed.past(self.after).await?;
+                self.take(&page).await
+            }
+            Next::Before(before) => {
+                let store = &self.site.app.store;
+                let tenant = self.caller.tenant;
+                let entries = store.read_matching(tenant, &self.query, self.after, before, PAGE).await?;
+                let is_all = entries.len() < PAGE as usize;
+                let page = SharedPage::of(tenant, entries)?;
+                let step = self.take(&page).await?;
+                // A page that is not full has looked at everything up to there.
+                if is_all && page.last().is_none_or(|last| last <= self.after) {
+                    self.after = before;
+                }
+                Ok(step)
+            }
         }
-        let entries = store.read_matching(self.caller.tenant, &self.query, self.after, head, PAGE).await?;
-        // Regions, teams and owners change while a stream lasts.
-        let mut viewer = self.site.app.viewer(&self.caller).await?;
-        for entry in &entries {
-            let Some(document) = viewer.entry(entry).await? else { continue };
-            self.waiting
-                .push_back(Event::default().id(entry.position.to_string()).data(document.to_string()));
-        }
-        let full = entries.len() == PAGE as usize;
-        self.after = entries.last().filter(|_| full).map_or(head, |last| last.position);
-        Ok(!full)
     }
+
+    /// Writes what this caller sees of a page, as much as is given at a time.
+    async fn take(&mut self, page: &SharedPage) -> Result<Step, AppError> {
+        let Self { site, caller, filter, after, .. } = self;
+        let opened = match reads_people(&caller.actor) {
+            true => Some(page.opened(&site.app).await?),
+            false => None,
+        };
+        // Regions, teams and owners change while a stream lasts.
+        let mut viewer = site.app.viewer(caller).await?;
+        let mut chunk = Vec::new();
+        for (place, item) in page.after(*after) {
+            if chunk.len() >= CHUNK {
+                break;
+            }
+            if item.is_wanted(filter) {
+                let opened = opened.and_then(|opened| opened.get(place)?.as_ref());
+                let is_guarded = viewer.is_masked() && opened.is_some_and(|opened| opened.is_guarded);
+                if !viewer.sees_everything() || is_guarded {
+                    let document =
+                        opened.map_or_else(|| item.document(), |opened| Ok(opened.document.clone()))?;
+                    if let Some(shown) = viewer.shown(document).await? {
+                        item.write_text(shown.to_string().as_bytes(), &mut chunk);
+                    }
+                } else if reads_events_of(&caller.actor, &item.subject) {
+                    item.write(opened, &mut chunk);
+                }
+            }
+            *after = item.position();
+        }
+        Ok(if chunk.is_empty() { Step::GoOn } else { Step::Send(chunk) })
+    }
+}
+
+/// The event that tells a client that it is too slow. It has no id, so that the client resumes with the last one that it saw.
+fn lagged(after: Position, kept_after: Position) -> Vec<u8> {
+    let data = json!({
+        "code": "stream-lagged",
+        "last_event_id": after,
+        "missed_up_to": kept_after,
+        "detail": {
+            "zh": "读取速度跟不上日志的增长，本次推送到此结束；请以 Last-Event-ID 重新连接，事件不会丢失。",
+            "en": "This client reads more slowly than the log grows, so the stream ends here. Connect again with \
+                   Last-Event-ID: no event is lost.",
+        },
+    });
+    format!("event: lagged\ndata: {data}\n\n").into_bytes()
 }
