@@ -203,6 +203,12 @@ pub struct OutboundArgs {
     /// could reach what only this machine reaches.
     #[arg(long, env = "WAYMARK_PRIVATE_ADDRESSES", value_enum, default_value_t = PrivateAddresses::Refuse)]
     pub private_addresses: PrivateAddresses,
+    /// For how many days it is kept that a message was delivered.
+    #[arg(long, env = "WAYMARK_KEEP_DELIVERED_DAYS", default_value_t = KEEP_DELIVERED_DAYS, value_parser = days())]
+    pub keep_delivered_days: u16,
+    /// For how many days a message that was given up is kept, and can be sent again.
+    #[arg(long, env = "WAYMARK_KEEP_DEAD_LETTERS_DAYS", default_value_t = KEEP_DEAD_LETTERS_DAYS, value_parser = days())]
+    pub keep_dead_letters_days: u16,
     /// Where the robots of WeCom are.
     #[arg(long, env = "WAYMARK_WECOM_URL", default_value = WECOM, value_parser = base_url)]
     pub wecom_url: String,
@@ -212,6 +218,15 @@ pub struct OutboundArgs {
     /// Where the robots of Feishu are.
     #[arg(long, env = "WAYMARK_FEISHU_URL", default_value = FEISHU, value_parser = base_url)]
     pub feishu_url: String,
+}
+
+/// How long it is kept what has become of messages, unless told.
+const KEEP_DELIVERED_DAYS: u16 = 7;
+const KEEP_DEAD_LETTERS_DAYS: u16 = 90;
+
+/// From a day to ten years.
+fn days() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=3_650)
 }
 
 /// Where the platforms have their robots, unless told.
@@ -224,6 +239,8 @@ impl Default for OutboundArgs {
         Self {
             outbound: Sending::On,
             private_addresses: PrivateAddresses::Refuse,
+            keep_delivered_days: KEEP_DELIVERED_DAYS,
+            keep_dead_letters_days: KEEP_DEAD_LETTERS_DAYS,
             wecom_url: WECOM.to_owned(),
             dingtalk_url: DINGTALK.to_owned(),
             feishu_url: FEISHU.to_owned(),
@@ -367,6 +384,11 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
         ),
         ("WAYMARK_LISTEN", listen.listen.to_string(), "where serve listens; put TLS in front of it"),
         (
+            "WAYMARK_MAX_CONNECTIONS",
+            listen.max_connections.map_or(String::new(), |most| most.to_string()),
+            "the most connections at a time; unless told as many as the limit of open files leaves room for",
+        ),
+        (
             "WAYMARK_AUTOMATIONS",
             if listen.automations == Automations::On { "on" } else { "off" }.to_owned(),
             "whether this process lets rules act: on or off",
@@ -383,12 +405,17 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
                 PrivateAddresses::Allow => "allow",
             }
             .to_owned(),
-            (
-                "WAYMARK_MAX_CONNECTIONS",
-                listen.max_connections.map_or(String::new(), |most| most.to_string()),
-                "the most connections at a time; unless told as many as the limit of open files leaves room for",
-            ),
             "whether webhooks may lead to private and loopback addresses, and by plain HTTP: refuse or allow",
+        ),
+        (
+            "WAYMARK_KEEP_DELIVERED_DAYS",
+            listen.outbound.keep_delivered_days.to_string(),
+            "for how many days it is kept that a message was delivered",
+        ),
+        (
+            "WAYMARK_KEEP_DEAD_LETTERS_DAYS",
+            listen.outbound.keep_dead_letters_days.to_string(),
+            "for how many days a message that was given up is kept, and can be sent again",
         ),
         ("WAYMARK_WECOM_URL", listen.outbound.wecom_url.clone(), "where the robots of WeCom are"),
         ("WAYMARK_DINGTALK_URL", listen.outbound.dingtalk_url.clone(), "where the robots of DingTalk are"),

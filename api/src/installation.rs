@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 use waymark_domain::company::rights::Credential;
@@ -18,6 +19,7 @@ use crate::auth::rate::Limiter;
 use crate::auth::token::Tokens;
 use crate::auth::{AdminStore, Gate, NewKey, Rights, Scope};
 use crate::automation::Ticker;
+use crate::automation::clock::{ClockWatch, Stopwatch};
 use crate::clock::{chance, random_ids, system_clock};
 use crate::config::{AuthArgs, Automations, Database, DatabaseArgs, OutboundArgs, Sending, views_file};
 use crate::http::measure;
@@ -223,6 +225,14 @@ impl Installation {
         crate::http::router(self.app.clone(), gate, outbound, stop)
     }
 
+    /// What compares the clock with what else is known of the time.
+    pub(crate) fn clock_watch(&self) -> Arc<ClockWatch> {
+        let began = Instant::now();
+        let stopwatch: Stopwatch = Arc::new(move || began.elapsed());
+        let (clock, store) = (self.app.clock.clone(), self.app.store.clone());
+        Arc::new(ClockWatch::new(clock, stopwatch, self.admin.clone(), store))
+    }
+
     /// Keeps the read models up, the log's head signed, customers in the versions in force, requests from waiting
     /// beyond their time, rules acting, measurements small, and messages on their way, until the token is cancelled.
     pub fn run(
@@ -234,6 +244,7 @@ impl Installation {
         let projections = self.app.projections.clone();
         let notary = self.notary.clone();
         let migrator = Migrator::new(self.app.clone());
+        let clock = self.clock_watch();
         let tasks = (
             tokio::spawn({
                 let stop = stop.clone();
@@ -247,12 +258,12 @@ impl Installation {
                 let stop = stop.clone();
                 async move { migrator.run(stop).await }
             }),
-            tokio::spawn(self.app.clone().watch_requests(stop.clone())),
+            tokio::spawn(self.app.clone().watch_requests(Arc::clone(&clock), stop.clone())),
             tokio::spawn({
                 let (ticker, stop) = (Ticker::new(self.app.clone()), stop.clone());
                 async move {
                     if automations == Automations::On {
-                        ticker.run(stop).await;
+                        ticker.run(clock, stop).await;
                     }
                 }
             }),

@@ -1,5 +1,6 @@
 //! Requests for moves: whose they are, and their end when nobody settles them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,8 @@ use waymark_domain::customer::{Command, tags};
 use waymark_eventstore::{Query, TenantId};
 
 use super::{App, AppError, Caller, CommandMeta};
+use crate::automation::clock::ClockWatch;
+use crate::automation::may_act;
 
 /// How often it is looked for requests that have expired.
 const EVERY: Duration = Duration::from_secs(5);
@@ -67,17 +70,20 @@ impl App {
             let meta = CommandMeta { causation_id: Some(request), ..CommandMeta::default() };
             match self.customer(&caller, &meta, customer, &Command::Settle(settle), None).await {
                 Ok(_) => ended += 1,
-                // Somebody settled it since the read model saw it.
-                Err(AppError::Refused(_)) => {}
+                // Somebody settled it since the read model saw it, or keeps changing its customer: the next look tells.
+                Err(AppError::Refused(_) | AppError::Contention) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(ended)
     }
 
-    /// Ends requests when their time has come, until the token is cancelled.
-    pub async fn watch_requests(self, stop: CancellationToken) {
+    /// Ends requests when their time has come and the clock can be believed, until the token is cancelled.
+    pub async fn watch_requests(self, clock: Arc<ClockWatch>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+            if !may_act(&clock).await {
+                continue;
+            }
             let tenants = self.store.tenants().await.unwrap_or_else(|error| {
                 tracing::error!(%error, "the tenants cannot be listed");
                 Vec::new()

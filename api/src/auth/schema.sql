@@ -45,3 +45,12 @@ CREATE TABLE IF NOT EXISTS key_fingerprint (
     fingerprint TEXT NOT NULL,
     PRIMARY KEY (tenant_id)
 );
+
+-- Instants that concern the whole service, under the system's tenant: when it was last `alive`, and which clock somebody
+-- `agreed` to.
+CREATE TABLE IF NOT EXISTS service_instant (
+    tenant_id BLOB    NOT NULL,
+    name      TEXT    NOT NULL,
+    at        INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, name)
+);

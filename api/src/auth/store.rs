@@ -30,9 +30,11 @@ const FORMER: &str = include_str!("former.sql");
 const HAS_FORMER: &str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tenant'";
 const FINGERPRINT: &str = include_str!("store/fingerprint.sql");
 const INSERT_TENANT: &str = include_str!("store/insert_tenant.sql");
+const INSTANT: &str = include_str!("store/instant.sql");
 const KEEP_FINGERPRINT: &str = include_str!("store/keep_fingerprint.sql");
 const KEYS: &str = include_str!("store/keys.sql");
 const MEMBERS: &str = include_str!("store/members.sql");
+const NOTE_INSTANT: &str = include_str!("store/note_instant.sql");
 const REACH: &str = include_str!("store/reach.sql");
 const REACHED: &str = include_str!("store/reached.sql");
 const REMOVE_KEY: &str = include_str!("store/remove_key.sql");
@@ -41,6 +43,10 @@ const SET_KEY: &str = include_str!("store/set_key.sql");
 const SET_MEMBER: &str = include_str!("store/set_member.sql");
 const TENANT: &str = include_str!("store/tenant.sql");
 const TENANTS: &str = include_str!("store/tenants.sql");
+
+/// Under which names instants of the service are kept.
+const ALIVE: &str = "alive";
+const AGREED: &str = "agreed";
 
 /// What an API key may do beside what its actor's roles allow.
 #[derive(
@@ -244,6 +250,47 @@ impl AdminStore {
         }
         self.write(SYSTEM, KEEP_FINGERPRINT, &values![SYSTEM.0, fingerprint]).await?;
         Ok(self.fingerprint().await?.unwrap_or_default())
+    }
+
+    /// When the service was last noted to be alive, by any process; none before the first time.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn last_alive(&self) -> Result<Option<DateTime<Utc>>, AdminError> {
+        self.instant(ALIVE).await
+    }
+
+    /// Notes that the service is alive.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn note_alive(&self, now: DateTime<Utc>) -> Result<(), AdminError> {
+        self.note_instant(ALIVE, now).await
+    }
+
+    /// What the clock said when somebody last agreed to it; none where nobody ever had to.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn agreed_clock(&self) -> Result<Option<DateTime<Utc>>, AdminError> {
+        self.instant(AGREED).await
+    }
+
+    /// Somebody agrees to what the clock says.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn agree_to_clock(&self, now: DateTime<Utc>) -> Result<(), AdminError> {
+        self.note_instant(AGREED, now).await
+    }
+
+    async fn instant(&self, name: &str) -> Result<Option<DateTime<Utc>>, AdminError> {
+        let row = self.db.read(SYSTEM).await?.row(INSTANT, &values![SYSTEM.0, name]).await?;
+        row.map(|row| instant(row.int(0)?)).transpose()
+    }
+
+    async fn note_instant(&self, name: &str, at: DateTime<Utc>) -> Result<(), AdminError> {
+        self.write(SYSTEM, NOTE_INSTANT, &values![SYSTEM.0, name, at.timestamp_micros()]).await.map(drop)
     }
 
     /// The copies of a tenant's keys and members as they stand, all as of one moment.

@@ -4,6 +4,7 @@
 //! of it. So the ticker may stop and begin again anywhere, any number of them may run, and whatever one of them has
 //! done the others find done.
 
+pub mod clock;
 #[cfg(test)]
 mod tests;
 
@@ -20,10 +21,11 @@ use waymark_domain::Actor;
 use waymark_domain::automation::pool_of;
 use waymark_domain::customer::Command;
 use waymark_domain::customer::command::Act;
-use waymark_eventstore::TenantId;
+use waymark_eventstore::{StoreError, TenantId};
 use waymark_projections::DueRule;
 
 use crate::app::{App, AppError, Caller, CommandMeta};
+use clock::ClockWatch;
 
 /// How many due rules are read at a time.
 const BATCH: u32 = 500;
@@ -158,16 +160,13 @@ impl Ticker {
         }
     }
 
-    /// Carries out what is due, whenever it is, until the token is cancelled.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Carries out what is due, whenever it is and while the clock can be believed, until the token is cancelled.
+    pub async fn run(mut self, clock: Arc<ClockWatch>, stop: CancellationToken) {
         let awake = Arc::new(Notify::new());
         let mut wakers = JoinSet::new();
         let mut known = HashMap::new();
         while !stop.is_cancelled() {
-            let tenants = self.app.store.tenants().await.unwrap_or_else(|error| {
-                tracing::error!(%error, "the tenants cannot be listed");
-                Vec::new()
-            });
+            let tenants = self.tenants(&clock).await;
             let mut rest = EVERY;
             for tenant in tenants {
                 known.entry(tenant).or_insert_with(|| {
@@ -186,12 +185,31 @@ impl Ticker {
         }
     }
 
+    /// Whose rules may act: nobody's while the clock cannot be believed.
+    async fn tenants(&self, clock: &ClockWatch) -> Vec<TenantId> {
+        if !may_act(clock).await {
+            return Vec::new();
+        }
+        self.app.store.tenants().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the tenants cannot be listed");
+            Vec::new()
+        })
+    }
+
     /// How long nothing will be due, as far as is known.
     async fn until_next(&self, tenant: TenantId) -> Duration {
         let now = (self.app.clock)();
         let next = self.app.projections.next_due(tenant, now).await.ok().flatten();
         next.and_then(|next| (next - now).to_std().ok()).unwrap_or(EVERY)
     }
+}
+
+/// Whether what is due by the clock may be done; not while that cannot be found out.
+pub(crate) async fn may_act(clock: &ClockWatch) -> bool {
+    clock.may_act().await.unwrap_or_else(|error| {
+        tracing::error!(%error, "whether the clock can be believed is not known: nothing is done by itself");
+        false
+    })
 }
 
 fn caller(tenant: TenantId, due: &DueRule) -> Caller {
@@ -212,6 +230,11 @@ async fn of_one_customer(app: &App, tenant: TenantId, rules: Vec<DueRule>) -> Ve
         match app.customer(&caller(tenant, &due), &meta, due.customer, &command, None).await {
             Ok(_) => ended.push((due, Ended::Acted)),
             Err(AppError::Refused(_) | AppError::NotFound { .. }) => ended.push((due, Ended::Settled)),
+            // Others keep changing the customer, or the queue is full: the next look finds what is left.
+            Err(error @ (AppError::Contention | AppError::Store(StoreError::Overloaded { .. }))) => {
+                metrics::counter!("waymark_rules_contended_total").increment(1);
+                tracing::debug!(%error, %tenant, customer = %due.customer, rule = %due.rule, "a rule waits its turn");
+            }
             Err(error) => {
                 tracing::error!(%error, %tenant, customer = %due.customer, rule = %due.rule, "a rule could not act");
             }

@@ -1,7 +1,13 @@
 //! The whole service with a clock that can be moved: rules act when their time has come, once, and never again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use super::clock::{ClockWatch, Stopwatch};
 use crate::domain::Role;
 use crate::http::testing::Bench;
 
@@ -572,4 +578,79 @@ async fn a_rep_looks_at_so_many_customers_of_a_pool_until_its_midnight() {
     read(&bench, &li, &path(0)).await;
     bench.get(&li, &path(1)).await.problem(409, "view-quota-exhausted");
     assert_eq!(events_of_type(&bench, &admin, "customer.viewed").await.len(), 5);
+}
+
+/// The clock of a service under comparison, and its stopwatch in seconds.
+fn watched(bench: &Bench) -> (ClockWatch, Arc<AtomicU64>) {
+    let seconds = Arc::new(AtomicU64::new(0));
+    let passed = Arc::clone(&seconds);
+    let stopwatch: Stopwatch = Arc::new(move || Duration::from_secs(passed.load(Ordering::Relaxed)));
+    let app = bench.app();
+    (ClockWatch::new(app.clock.clone(), stopwatch, bench.shared_admin(), app.store.clone()), seconds)
+}
+
+const DAY: u64 = 24 * 3_600;
+
+#[tokio::test]
+async fn a_clock_that_jumps_ahead_by_more_than_a_day_pauses_automations_until_it_is_back() {
+    let (bench, li, _) = sales("bajun-5").await;
+    customer_of_li(&bench, &li, "bajun-5").await;
+    let (clock, _) = watched(&bench);
+    let ticker = bench.ticker();
+    assert_eq!(ticker.tenants(&clock).await, [bench.tenant()]);
+    bench.later(24);
+    assert_eq!(ticker.tenants(&clock).await, [bench.tenant()], "a day is believed");
+    bench.later_by(24 * 3_600 + 1);
+    assert!(ticker.tenants(&clock).await.is_empty(), "a day and a second is not");
+    assert_eq!(clock.ahead(), Some(TimeDelta::seconds(24 * 3_600 + 1)));
+    bench.later(-24);
+    assert_eq!(ticker.tenants(&clock).await, [bench.tenant()]);
+    assert_eq!(clock.ahead(), None);
+}
+
+#[tokio::test]
+async fn time_that_the_processor_counts_as_well_is_believed_however_long_nothing_happened() {
+    let (bench, _, _) = sales("bajun-5").await;
+    let (clock, seconds) = watched(&bench);
+    let ticker = bench.ticker();
+    assert_eq!(ticker.tenants(&clock).await, [bench.tenant()]);
+    bench.later(24 * 30);
+    seconds.fetch_add(30 * DAY, Ordering::Relaxed);
+    assert_eq!(ticker.tenants(&clock).await, [bench.tenant()]);
+}
+
+#[tokio::test]
+async fn nobody_loses_a_customer_to_a_clock_that_is_wrong_at_the_start_and_everything_goes_on_once_it_is_agreed_to()
+ {
+    let (bench, li, wang) = sales("bajun-5").await;
+    let customer = customer_of_li(&bench, &li, "bajun-5").await;
+    // Nobody noted that the service was alive yet: the newest entry of the log tells.
+    bench.later(24 * 30);
+    let (clock, seconds) = watched(&bench);
+    let mut ticker = bench.ticker();
+    let owner =
+        async || read(&bench, &wang, &format!("/v1/customers/{customer}")).await["owner"]["kind"].clone();
+    for _ in 0..2 {
+        for tenant in ticker.tenants(&clock).await {
+            assert_eq!(tenant, bench.tenant());
+            bench.look(&mut ticker).await;
+        }
+        bench.catch_up().await;
+        assert_eq!(owner().await, "rep", "a month has not passed just because the clock says so");
+        seconds.fetch_add(60, Ordering::Relaxed);
+        bench.later_by(60);
+    }
+    assert!(!clock.is_believed().await.unwrap());
+    bench.admin().agree_to_clock(bench.now()).await.unwrap();
+    assert!(clock.is_believed().await.unwrap());
+    for _ in ticker.tenants(&clock).await {
+        bench.look(&mut ticker).await;
+    }
+    bench.catch_up().await;
+    assert_eq!(owner().await, "pool");
+    assert_eq!(bench.admin().last_alive().await.unwrap(), Some(bench.now()));
+
+    // A restart within a day finds the note, and nobody has to agree again.
+    bench.later(23);
+    assert_eq!(ticker.tenants(&watched(&bench).0).await, [bench.tenant()]);
 }

@@ -69,6 +69,16 @@ impl Doctor {
             Err(error) => Finding { what: "checkpoint", ok: false, detail: error.to_string() },
         });
         findings.push(rights(installation, tenant).await?);
+        findings.push(match installation.clock_watch().is_believed().await? {
+            true => Finding { what: "clock", ok: true, detail: "believed".to_owned() },
+            false => Finding {
+                what: "clock",
+                ok: false,
+                detail: "more than a day ahead of when the service was last alive: automations pause until it is back, or \
+                         somebody agrees with `waymark clock --agree`"
+                    .to_owned(),
+            },
+        });
         for model in installation.app.projections.status(tenant).await? {
             let ok = model.paused.is_none() && model.parked == 0;
             let detail = match model.paused {

@@ -2,6 +2,7 @@
 //! complaints on stderr.
 
 mod backup;
+mod clock;
 mod config;
 mod copy;
 mod demo;
@@ -54,6 +55,8 @@ enum Command {
     Config(config::Config),
     /// Look for what would keep the service from running well.
     Doctor(doctor::Doctor),
+    /// Tell whether the clock is believed, and agree to it.
+    Clock(clock::ClockArgs),
 }
 
 /// Why a sub-command failed, and with which exit code.
@@ -112,5 +115,6 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate(migrate) => migrate.run().await,
         Command::Config(config) => config.run(),
         Command::Doctor(doctor) => doctor.run().await,
+        Command::Clock(clock) => clock.run().await,
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, State};
 use super::{Outbound, OutboundError};
 use crate::eventstore::{Position, TenantId};
 
@@ -22,8 +22,7 @@ const GATHER: Duration = Duration::from_millis(50);
 /// holds up nobody else.
 const AT_ONCE: usize = 64;
 const OF_ONE_TENANT: usize = 8;
-/// How long it is remembered what was delivered, and how often it is forgotten.
-const REMEMBERED: TimeDelta = TimeDelta::days(30);
+/// How often it is forgotten what has become of messages.
 const FORGET_EVERY: TimeDelta = TimeDelta::hours(1);
 /// How long a tenant without receivers is left alone.
 const QUIET_FOR: TimeDelta = TimeDelta::seconds(1);
@@ -82,6 +81,27 @@ impl Outbound {
             made += self.deliver(tenant, &endpoint, stop).await?;
         }
         Ok(made)
+    }
+
+    /// Forgets what has become of messages of a tenant when the time for which that is kept is over. Answers how many.
+    ///
+    /// # Errors
+    /// When the log or the tables fail.
+    pub async fn forget(&self, tenant: TenantId, endpoints: &[Endpoint]) -> Result<u64, OutboundError> {
+        let now = (self.app.clock)();
+        let kept = [
+            (State::Delivered, self.settings.keep_delivered_days),
+            (State::Dead, self.settings.keep_dead_letters_days),
+        ];
+        let mut forgotten = 0;
+        for (state, days) in kept {
+            let before = now - TimeDelta::days(days.into());
+            let until = self.app.store.position_at(tenant, before).await?;
+            for endpoint in endpoints {
+                forgotten += self.store.forget(tenant, endpoint.id, state, until, before).await?;
+            }
+        }
+        Ok(forgotten)
     }
 
     /// The receivers for which something is due.
@@ -168,12 +188,12 @@ impl Dispatcher {
         }
         self.quiet.remove(&tenant);
         self.outbound.queue(tenant, &endpoints).await?;
+        if self.forgotten.get(&tenant).is_none_or(|at| now - *at >= FORGET_EVERY) {
+            self.outbound.forget(tenant, &endpoints).await?;
+            self.forgotten.insert(tenant, now);
+        }
         for endpoint in self.outbound.due(tenant, endpoints).await? {
             self.speak_to(tenant, endpoint, stop);
-        }
-        if self.forgotten.get(&tenant).is_none_or(|at| now - *at >= FORGET_EVERY) {
-            self.outbound.store.forget(tenant, now - REMEMBERED).await?;
-            self.forgotten.insert(tenant, now);
         }
         Ok(())
     }

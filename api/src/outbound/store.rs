@@ -34,6 +34,7 @@ const HOLD: &str = include_str!("store/hold.sql");
 const INSERT_ENDPOINT: &str = include_str!("store/insert_endpoint.sql");
 const LET_GO: &str = include_str!("store/let_go.sql");
 const NEXT: &str = include_str!("store/next.sql");
+const OLDEST: &str = include_str!("store/oldest.sql");
 const QUEUE: &str = include_str!("store/queue.sql");
 const QUEUE_AGAIN: &str = include_str!("store/queue_again.sql");
 const RECORD: &str = include_str!("store/record.sql");
@@ -43,6 +44,9 @@ const REVIVE_DEAD: &str = include_str!("store/revive_dead.sql");
 const REVIVE_EVENT: &str = include_str!("store/revive_event.sql");
 const ROTATE: &str = include_str!("store/rotate.sql");
 const WAITING: &str = include_str!("store/waiting.sql");
+
+/// Over how many positions of the log messages are forgotten in one transaction.
+const FORGOTTEN_AT_ONCE: Position = 5_000;
 
 /// Why messages could not be kept, read or made.
 #[derive(Debug, thiserror::Error)]
@@ -444,12 +448,31 @@ impl OutboundStore {
         rows.iter().map(delivery).collect()
     }
 
-    /// Forgets what was delivered before an instant. Answers how many.
+    /// Forgets the messages of a receiver that ended in a state before an instant, of events up to a position. Answers how many.
+    /// It goes along the positions in short transactions: what is younger is not looked at.
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn forget(&self, tenant: TenantId, before: DateTime<Utc>) -> Result<u64> {
-        self.write(tenant, FORGET, &values![tenant.0, before.timestamp_micros()]).await
+    pub async fn forget(
+        &self,
+        tenant: TenantId,
+        endpoint: Uuid,
+        state: State,
+        until: Position,
+        before: DateTime<Utc>,
+    ) -> Result<u64> {
+        let (mut after, mut forgotten) = (0, 0);
+        loop {
+            let oldest = values![tenant.0, endpoint, after];
+            let row = self.db.read(tenant).await?.row(OLDEST, &oldest).await?;
+            let first = row.map(|row| row.opt_int(0)).transpose()?.flatten().map(i64::cast_unsigned);
+            let Some(first) = first.filter(|first| *first <= until) else { return Ok(forgotten) };
+            let last = until.min(first.saturating_add(FORGOTTEN_AT_ONCE - 1));
+            let before = before.timestamp_micros();
+            let values = values![tenant.0, endpoint, first - 1, last, state.as_str(), before];
+            forgotten += self.write(tenant, FORGET, &values).await?;
+            after = last;
+        }
     }
 }
 

@@ -391,7 +391,7 @@ async fn a_receiver_in_another_process_s_hands_is_left_alone_until_that_says_no_
 }
 
 #[tokio::test]
-async fn what_was_delivered_is_forgotten_in_time_and_dead_letters_are_not() {
+async fn what_has_become_of_messages_is_kept_for_its_days_and_not_an_hour_longer() {
     let scene = Scene::new().await;
     let (webhook, _) = scene.webhook().await;
     scene.register().await;
@@ -400,12 +400,23 @@ async fn what_was_delivered_is_forgotten_in_time_and_dead_letters_are_not() {
     scene.post(&format!("/v1/webhooks/{webhook}/enable"), &json!({})).await;
     scene.register().await;
     assert_eq!(scene.bench.send().await, 1);
-    let store = scene.bench.outbound.store();
-    let forgotten = store.forget(scene.bench.tenant(), scene.bench.now() + chrono::TimeDelta::seconds(1));
-    assert_eq!(forgotten.await.unwrap(), 1);
-    let left = scene.deliveries(&webhook, "").await;
-    assert_eq!((left.len(), &left[0]["state"]), (1, &json!("dead")));
+    let (outbound, tenant) = (&scene.bench.outbound, scene.bench.tenant());
+    let forget = async || {
+        let endpoints = outbound.store().endpoints(tenant).await.unwrap();
+        outbound.forget(tenant, &endpoints).await.unwrap()
+    };
+    let states = async || {
+        let left = scene.deliveries(&webhook, "").await;
+        left.iter().map(|one| one["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!((forget().await, states().await), (0, vec!["delivered".to_owned(), "dead".to_owned()]));
+    scene.bench.later(7 * 24);
+    assert_eq!(forget().await, 0, "a week is what is promised");
+    scene.bench.later(1);
+    assert_eq!((forget().await, states().await), (1, vec!["dead".to_owned()]));
     assert_eq!(scene.bench.send().await, 0, "and nothing is sent because it was forgotten");
+    scene.bench.later((90 - 7) * 24);
+    assert_eq!((forget().await, states().await), (1, Vec::new()));
 }
 
 #[tokio::test]

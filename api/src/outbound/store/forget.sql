@@ -1,2 +1,2 @@
 DELETE FROM delivery
-WHERE tenant_id = $1 AND state = 'delivered' AND changed_at < $2
+WHERE tenant_id = $1 AND endpoint_id = $2 AND position > $3 AND position <= $4 AND state = $5 AND changed_at < $6
