@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
-use tz::TimeZone;
+use tz::{LocalTimeType, TimeZone};
 
 /// The rules that are compiled in.
 static COMPILED: LazyLock<HashMap<Tz, TimeZone>> = LazyLock::new(|| {
@@ -151,7 +151,7 @@ fn offset_by(rules: &TimeZone, instant: i64) -> Option<i32> {
         let last = rules.transitions().last()?;
         rules.local_time_types().get(last.local_time_type_index())
     });
-    kind.map(|kind| kind.ut_offset())
+    kind.map(LocalTimeType::ut_offset)
 }
 
 #[cfg(test)]
