@@ -1,6 +1,9 @@
 //! What events do to a journey, and the log's own account of it.
 
+use std::num::NonZeroUsize;
+
 use chrono::{DateTime, Utc};
+use lru::LruCache;
 use uuid::Uuid;
 use waymark_domain::customer::codec::CodecError;
 use waymark_domain::customer::event::{CustomerEvent, Recorded};
@@ -146,8 +149,19 @@ pub(crate) async fn events(
     customer: Uuid,
     until: Position,
 ) -> Result<Vec<Recorded<CustomerEvent>>> {
+    events_between(store, tenant, customer, 0, until).await
+}
+
+/// The events of one customer after a position and up to another, as [`events`].
+async fn events_between(
+    store: &dyn EventStore,
+    tenant: TenantId,
+    customer: Uuid,
+    mut after: Position,
+    until: Position,
+) -> Result<Vec<Recorded<CustomerEvent>>> {
     let query = Query::tag(tags::customer(customer));
-    let (mut events, mut after) = (Vec::new(), 0);
+    let mut events = Vec::new();
     loop {
         let page = store.read_matching(tenant, &query, after, until, PAGE).await?;
         for entry in &page {
@@ -166,7 +180,48 @@ pub(crate) async fn events(
     }
 }
 
+/// What was read of some customers lately, so that a correction reads and decodes only what came since the one before it.
+pub(crate) struct Histories(LruCache<Uuid, History>);
+
+/// The events of a customer up to a position, and the timelines that they make.
+pub(crate) struct History {
+    until: Position,
+    pub(crate) events: Vec<Recorded<CustomerEvent>>,
+    pub(crate) journeys: Journeys,
+}
+
+/// How many customers' histories are kept: those that are corrected again and again.
+const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
+
+impl Default for Histories {
+    fn default() -> Self {
+        Self(LruCache::new(KEPT))
+    }
+}
+
+impl Histories {
+    /// What a customer's history was up to a position.
+    pub(crate) async fn of(
+        &mut self,
+        store: &dyn EventStore,
+        tenant: TenantId,
+        customer: Uuid,
+        until: Position,
+    ) -> Result<&History> {
+        let known = self.0.pop(&customer).filter(|known| known.until <= until);
+        let mut history =
+            known.unwrap_or(History { until: 0, events: Vec::new(), journeys: Journeys::default() });
+        for event in events_between(store, tenant, customer, history.until, until).await? {
+            history.journeys.apply(&event);
+            history.events.push(event);
+        }
+        history.until = until;
+        Ok(self.0.get_or_insert(customer, || history))
+    }
+}
+
 /// The timelines that these events make.
+#[cfg(test)]
 pub(crate) fn journeys<'a>(events: impl IntoIterator<Item = &'a Recorded<CustomerEvent>>) -> Journeys {
     let mut journeys = Journeys::default();
     for event in events {

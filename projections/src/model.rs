@@ -12,7 +12,7 @@ use crate::checkpoint::Seat;
 use crate::db::{Db, Session, Value};
 use crate::error::Result;
 use crate::fact::Fact;
-use crate::history::Tail;
+use crate::history::{Histories, Tail};
 use crate::{board, dwell, timeline, work};
 
 /// A read model: a pure fold of the log into tables.
@@ -87,6 +87,8 @@ impl Writes {
 pub(crate) struct Memory {
     /// Where journeys end.
     pub(crate) tails: LruCache<(String, Uuid), Tail>,
+    /// What was read of customers that were corrected.
+    pub(crate) histories: Histories,
     /// What the board remembers.
     pub(crate) board: board::Remembered,
     /// What the work model remembers.
@@ -100,6 +102,7 @@ impl Default for Memory {
     fn default() -> Self {
         Self {
             tails: LruCache::new(TAILS),
+            histories: Histories::default(),
             board: board::Remembered::default(),
             work: work::Remembered::default(),
         }

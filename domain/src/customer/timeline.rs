@@ -10,7 +10,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -108,14 +109,16 @@ pub enum Change {
         /// The journey.
         journey: String,
     },
-    /// A correction, or a move out of order: any stay and any repeat of the journey may differ.
+    /// A correction, or a move out of order or after one of these that nobody has asked about since: any stay and any
+    /// repeat of the journey may differ.
     Rewritten {
         /// The journey.
         journey: String,
     },
 }
 
-/// The timelines of a customer's journeys. Applying a move in order costs the same however long the history is.
+/// The timelines of a customer's journeys. Applying an event costs the same however long the history is; the first question
+/// after a correction or a move out of order costs in proportion to the journey, since anything in it may differ.
 #[derive(Debug, Clone, Default)]
 pub struct Journeys {
     /// In the order in which they began.
@@ -171,12 +174,12 @@ impl Journeys {
 
     /// The stays of a journey, in order.
     pub fn stays(&self, journey: &str) -> &[Stay] {
-        self.journey(journey).map_or(&[], |journey| &journey.stays)
+        self.journey(journey).map_or(&[], |journey| &journey.story().stays)
     }
 
     /// The repeats of a journey, in order.
     pub fn repeats(&self, journey: &str) -> &[Repeat] {
-        self.journey(journey).map_or(&[], |journey| &journey.repeats)
+        self.journey(journey).map_or(&[], |journey| &journey.story().repeats)
     }
 
     /// The last stay of a journey.
@@ -193,23 +196,24 @@ impl Journeys {
 
     /// When the last move of a journey happened, repeats included.
     pub fn last_moved_at(&self, journey: &str) -> Option<DateTime<Utc>> {
-        self.journey(journey)?.last.map(|(effective_at, _)| effective_at)
+        self.journey(journey)?.story().last.map(|(effective_at, _)| effective_at)
     }
 
     /// The moves of a journey that are not voided, after their corrections, in effective order.
     pub fn moves(&self, journey: &str) -> Vec<Move> {
-        self.journey(journey).map(Journey::effective_moves).unwrap_or_default()
+        let of = |journey: &Journey| journey.effective_moves(&journey.story().voided, &journey.roots());
+        self.journey(journey).map(of).unwrap_or_default()
     }
 
     /// The journey that the customer is in: of those with a stay, the one moved in last.
     pub fn primary(&self) -> Option<&str> {
-        let lived = self.journeys.iter().filter(|journey| !journey.stays.is_empty());
-        lived.max_by_key(|journey| journey.last_moved).map(|journey| journey.key.as_str())
+        let lived = self.journeys.iter().filter(|journey| !journey.story().stays.is_empty());
+        lived.max_by_key(|journey| journey.story().last_moved).map(|journey| journey.key.as_str())
     }
 
     /// The earliest entry into any journey.
     pub fn began_at(&self) -> Option<DateTime<Utc>> {
-        self.journeys.iter().filter_map(|journey| Some(journey.stays.first()?.entered_at)).min()
+        self.journeys.iter().filter_map(|journey| Some(journey.story().stays.first()?.entered_at)).min()
     }
 
     /// The journey that a move or a correction belongs to.
@@ -230,7 +234,7 @@ impl Journeys {
 
     /// The correction in force that voids a move or a correction.
     pub fn voided_by(&self, event: Uuid) -> Option<Uuid> {
-        self.journeys.iter().find_map(|journey| journey.voided().get(&event).copied())
+        self.journeys.iter().find_map(|journey| journey.story().voided.get(&event).copied())
     }
 
     /// The correction in force because of which a record no longer says what holds: of a move, the last one that
@@ -321,13 +325,14 @@ struct Relabelling {
     pipeline_version: u32,
 }
 
+/// The moves in effective order, as far as they were recorded before some position, by their place in that order.
+type Known = BTreeMap<(DateTime<Utc>, u64), Move>;
+
 impl Relabelling {
-    /// Renames the last stay that these moves in effective order make, looking only at what was recorded before:
-    /// the move that began it, with the repeats that follow. What is recorded or corrected later has its label of the
-    /// new definition already.
-    fn apply(&self, moves: &mut [Move], corrected_at: &HashMap<Uuid, u64>) {
-        let known = moves.iter_mut().rev().filter(|made| made.position < self.position);
-        for made in known {
+    /// Renames the last stay that these moves, which were recorded before, make: the move that began it, with the repeats
+    /// that follow. What is recorded or corrected later has its label of the new definition already.
+    fn apply(&self, known: &mut Known, corrected_at: &HashMap<Uuid, u64>) {
+        for made in known.values_mut().rev() {
             let corrected_later = corrected_at.get(&made.event).is_some_and(|at| *at > self.position);
             if corrected_later {
                 made.pipeline_version = made.pipeline_version.max(self.pipeline_version);
@@ -354,6 +359,17 @@ struct Journey {
     corrections: Vec<Correction>,
     /// In the order of positions.
     relabellings: Vec<Relabelling>,
+    /// Where the move of an event stands among those recorded.
+    moves: HashMap<Uuid, usize>,
+    /// Where the correction of an event stands among them.
+    corrected: HashMap<Uuid, usize>,
+    /// What all of that comes to: told when it is first asked for, and told again after what may change any of it.
+    told: OnceLock<Story>,
+}
+
+/// What the records of a journey come to.
+#[derive(Debug, Clone, Default)]
+struct Story {
     stays: Vec<Stay>,
     repeats: Vec<Repeat>,
     /// How often each stage was entered.
@@ -362,16 +378,25 @@ struct Journey {
     last: Option<(DateTime<Utc>, u64)>,
     /// The highest position among the effective moves that are not insertions.
     last_moved: u64,
+    /// Every voided record, with the correction in force that voids it.
+    voided: HashMap<Uuid, Uuid>,
+    /// By the place of a move: the places of the corrections whose chains lead to it, in the order of positions.
+    corrections_of: HashMap<usize, Vec<usize>>,
 }
 
 impl Journey {
     fn record(&mut self, made: Move, also_voids: Vec<Uuid>) -> Change {
         let journey = self.key.clone();
-        let in_order = self.last.is_none_or(|last| last < (made.effective_at, made.position));
+        if self.recorded.is_empty() {
+            self.story();
+        }
+        let end = self.told.get().map(|story| story.last);
+        let in_order =
+            end.is_some_and(|last| last.is_none_or(|last| last < (made.effective_at, made.position)));
         let plain = also_voids.is_empty();
         if !plain {
             let (event, actor) = (made.event, made.actor.clone());
-            self.corrections.push(Correction {
+            self.push(Correction {
                 event,
                 position: made.position,
                 actor,
@@ -380,38 +405,175 @@ impl Journey {
                 also_voids,
             });
         }
-        self.recorded.push(made);
-        if !(in_order && plain) {
-            self.rebuild();
-            return Change::Rewritten { journey };
+        self.moves.entry(made.event).or_insert(self.recorded.len());
+        self.recorded.push(made.clone());
+        let story = self.told.get_mut().filter(|_| in_order && plain);
+        match story.map(|story| story.take(made)) {
+            Some(true) => Change::Appended { journey },
+            Some(false) => Change::Repeated { journey },
+            None => {
+                self.told.take();
+                Change::Rewritten { journey }
+            }
         }
-        let made = self.recorded[self.recorded.len() - 1].clone();
-        if self.take(made) { Change::Appended { journey } } else { Change::Repeated { journey } }
     }
 
     fn correct(&mut self, correction: Correction) -> Change {
-        self.corrections.push(correction);
-        self.rebuild();
+        self.push(correction);
+        self.told.take();
         Change::Rewritten { journey: self.key.clone() }
+    }
+
+    fn push(&mut self, correction: Correction) {
+        self.corrected.entry(correction.event).or_insert(self.corrections.len());
+        self.corrections.push(correction);
     }
 
     fn relabel(&mut self, relabelling: Relabelling) -> Change {
         self.relabellings.push(relabelling);
-        self.rebuild();
+        self.told.take();
         Change::Rewritten { journey: self.key.clone() }
     }
 
-    fn rebuild(&mut self) {
-        self.stays.clear();
-        self.repeats.clear();
-        self.visits.clear();
-        self.last = None;
-        self.last_moved = 0;
-        for made in self.effective_moves() {
-            self.take(made);
-        }
+    fn story(&self) -> &Story {
+        self.told.get_or_init(|| {
+            let (voided, roots) = (self.voided(), self.roots());
+            let mut story = Story::default();
+            for made in self.effective_moves(&voided, &roots) {
+                story.take(made);
+            }
+            for (place, root) in roots.into_iter().enumerate() {
+                if let Some(root) = root {
+                    story.corrections_of.entry(root).or_default().push(place);
+                }
+            }
+            Story { voided, ..story }
+        })
     }
 
+    fn effective_moves(&self, voided: &HashMap<Uuid, Uuid>, roots: &[Option<usize>]) -> Vec<Move> {
+        count_moves(self.recorded.len());
+        let mut moves = self.recorded.clone();
+        let mut corrected_at = HashMap::new();
+        if !self.corrections.is_empty() {
+            let in_force = self.corrections.iter().zip(roots).filter(|(c, _)| !voided.contains_key(&c.event));
+            for (correction, root) in in_force {
+                let Some(made) = root.and_then(|place| moves.get_mut(place)) else { continue };
+                match &correction.says {
+                    Says::Target { stage, sub_status, pipeline_version } => {
+                        made.pipeline_version = pipeline_version.unwrap_or(made.pipeline_version);
+                        made.stage.clone_from(stage);
+                        made.sub_status.clone_from(sub_status);
+                        corrected_at.insert(made.event, correction.position);
+                    }
+                    Says::Time(moved_at) => made.effective_at = *moved_at,
+                    Says::Void | Says::Inserted => {}
+                }
+            }
+            moves.retain(|made| !voided.contains_key(&made.event));
+        }
+        moves.sort_by_key(|made| (made.effective_at, made.position));
+        if self.relabellings.is_empty() { moves } else { self.relabelled(moves, &corrected_at) }
+    }
+
+    /// The moves with the labels of later definitions: each relabelling looks at what was recorded before it.
+    fn relabelled(&self, mut moves: Vec<Move>, corrected_at: &HashMap<Uuid, u64>) -> Vec<Move> {
+        moves.sort_by_key(|made| made.position);
+        let (mut moves, mut known) = (moves.into_iter().peekable(), Known::new());
+        for relabelling in &self.relabellings {
+            while let Some(made) = moves.next_if(|made| made.position < relabelling.position) {
+                known.insert((made.effective_at, made.position), made);
+            }
+            relabelling.apply(&mut known, corrected_at);
+        }
+        known.extend(moves.map(|made| ((made.effective_at, made.position), made)));
+        known.into_values().collect()
+    }
+
+    /// Of each correction the place of the move at the root of its chain. A chain leads to earlier records only, so that each
+    /// is found by that of the record it refers to.
+    fn roots(&self) -> Vec<Option<usize>> {
+        let mut roots: Vec<Option<usize>> = Vec::with_capacity(self.corrections.len());
+        for correction in &self.corrections {
+            let root = correction.corrects.and_then(|corrects| match self.moves.get(&corrects) {
+                Some(place) => Some(*place),
+                None => roots.get(*self.corrected.get(&corrects)?).copied().flatten(),
+            });
+            roots.push(root);
+        }
+        roots
+    }
+
+    /// Every voided record, with the correction in force that voids it. A correction is in force unless a later
+    /// one in force voids it, so they are gone through from the last to the first.
+    fn voided(&self) -> HashMap<Uuid, Uuid> {
+        let mut voided = HashMap::new();
+        for correction in self.corrections.iter().rev() {
+            if voided.contains_key(&correction.event) {
+                continue;
+            }
+            let target = correction.corrects.filter(|corrects| self.takes_back(correction, *corrects));
+            for record in target.iter().chain(&correction.also_voids) {
+                voided.entry(*record).or_insert(correction.event);
+            }
+        }
+        voided
+    }
+
+    /// Whether the correction undoes the record it refers to: a void does, and so does another stage or instant
+    /// given for a record that was voided before, because it says that it happened after all.
+    fn takes_back(&self, correction: &Correction, corrects: Uuid) -> bool {
+        correction.says == Says::Void || self.correction(corrects).is_some_and(|c| c.says == Says::Void)
+    }
+
+    fn correction(&self, event: Uuid) -> Option<&Correction> {
+        self.corrections.get(*self.corrected.get(&event)?)
+    }
+
+    fn root(&self, event: Uuid) -> Option<Uuid> {
+        let mut event = event;
+        // A chain leads to earlier records only, so it is never longer than there are corrections.
+        for _ in 0..=self.corrections.len() {
+            if self.moves.contains_key(&event) {
+                return Some(event);
+            }
+            event = self.correction(event)?.corrects?;
+        }
+        None
+    }
+
+    fn recorded_by(&self, event: Uuid) -> Option<&str> {
+        let made = self.moves.get(&event).and_then(|place| self.recorded.get(*place));
+        let made = made.map(|made| made.actor.as_str());
+        made.or_else(|| self.correction(event).map(|correction| correction.actor.as_str()))
+    }
+
+    fn superseded_by(&self, event: Uuid) -> Option<Uuid> {
+        let Story { voided, corrections_of, .. } = self.story();
+        if let Some(by) = voided.get(&event) {
+            return Some(*by);
+        }
+        let root = self.moves.get(&self.root(event)?)?;
+        let own = self.corrected.get(&event).copied();
+        let own = own.filter(|own| self.corrections[*own].corrects.is_some());
+        let says_the_same = |correction: &&Correction| {
+            own.is_none_or(|own| {
+                std::mem::discriminant(&self.corrections[own].says)
+                    == std::mem::discriminant(&correction.says)
+            })
+        };
+        let applies = |correction: &&Correction| {
+            !voided.contains_key(&correction.event)
+                && matches!(correction.says, Says::Target { .. } | Says::Time(_))
+        };
+        let all = corrections_of.get(root)?.iter().rev();
+        let later = all.take_while(|place| own.is_none_or(|own| **place > own));
+        let later = later.map(|place| &self.corrections[*place]);
+        later.filter(applies).find(says_the_same).map(|correction| correction.event)
+    }
+}
+
+impl Story {
     /// Adds the next move in effective order. False when it is a repeat.
     fn take(&mut self, made: Move) -> bool {
         self.last = Some((made.effective_at, made.position));
@@ -451,97 +613,13 @@ impl Journey {
         });
         true
     }
-
-    fn effective_moves(&self) -> Vec<Move> {
-        let mut moves = self.recorded.clone();
-        let mut corrected_at = HashMap::new();
-        if !self.corrections.is_empty() {
-            let voided = self.voided();
-            for correction in self.corrections.iter().filter(|c| !voided.contains_key(&c.event)) {
-                let root = correction.corrects.and_then(|corrects| self.root(corrects));
-                let Some(made) = moves.iter_mut().find(|made| Some(made.event) == root) else { continue };
-                match &correction.says {
-                    Says::Target { stage, sub_status, pipeline_version } => {
-                        made.pipeline_version = pipeline_version.unwrap_or(made.pipeline_version);
-                        made.stage.clone_from(stage);
-                        made.sub_status.clone_from(sub_status);
-                        corrected_at.insert(made.event, correction.position);
-                    }
-                    Says::Time(moved_at) => made.effective_at = *moved_at,
-                    Says::Void | Says::Inserted => {}
-                }
-            }
-            moves.retain(|made| !voided.contains_key(&made.event));
-        }
-        moves.sort_by_key(|made| (made.effective_at, made.position));
-        for relabelling in &self.relabellings {
-            relabelling.apply(&mut moves, &corrected_at);
-        }
-        moves
-    }
-
-    /// Every voided record, with the correction in force that voids it. A correction is in force unless a later
-    /// one in force voids it, so they are gone through from the last to the first.
-    fn voided(&self) -> HashMap<Uuid, Uuid> {
-        let mut voided = HashMap::new();
-        for correction in self.corrections.iter().rev() {
-            if voided.contains_key(&correction.event) {
-                continue;
-            }
-            let target = correction.corrects.filter(|corrects| self.takes_back(correction, *corrects));
-            for record in target.iter().chain(&correction.also_voids) {
-                voided.entry(*record).or_insert(correction.event);
-            }
-        }
-        voided
-    }
-
-    /// Whether the correction undoes the record it refers to: a void does, and so does another stage or instant
-    /// given for a record that was voided before, because it says that it happened after all.
-    fn takes_back(&self, correction: &Correction, corrects: Uuid) -> bool {
-        correction.says == Says::Void || self.correction(corrects).is_some_and(|c| c.says == Says::Void)
-    }
-
-    fn correction(&self, event: Uuid) -> Option<&Correction> {
-        self.corrections.iter().find(|correction| correction.event == event)
-    }
-
-    fn root(&self, event: Uuid) -> Option<Uuid> {
-        let mut event = event;
-        // A chain leads to earlier records only, so it is never longer than there are corrections.
-        for _ in 0..=self.corrections.len() {
-            if self.recorded.iter().any(|made| made.event == event) {
-                return Some(event);
-            }
-            event = self.correction(event)?.corrects?;
-        }
-        None
-    }
-
-    fn recorded_by(&self, event: Uuid) -> Option<&str> {
-        let made = self.recorded.iter().find(|made| made.event == event).map(|made| made.actor.as_str());
-        made.or_else(|| self.correction(event).map(|correction| correction.actor.as_str()))
-    }
-
-    fn superseded_by(&self, event: Uuid) -> Option<Uuid> {
-        let voided = self.voided();
-        if let Some(by) = voided.get(&event) {
-            return Some(*by);
-        }
-        let root = self.root(event)?;
-        let own = self.corrections.iter().position(|c| c.event == event && c.corrects.is_some());
-        let later = &self.corrections[own.map_or(0, |own| own + 1)..];
-        let says_the_same = |correction: &&Correction| {
-            own.is_none_or(|own| {
-                std::mem::discriminant(&self.corrections[own].says)
-                    == std::mem::discriminant(&correction.says)
-            })
-        };
-        let applies = |correction: &&Correction| {
-            !voided.contains_key(&correction.event)
-                && matches!(correction.says, Says::Target { .. } | Says::Time(_))
-                && correction.corrects.and_then(|corrects| self.root(corrects)) == Some(root)
-        };
-        later.iter().rev().filter(applies).find(says_the_same).map(|correction| correction.event)
-    }
 }
+
+/// Counts the moves that stories were told of on this thread, so that a test can hold how the work grows.
+#[cfg(test)]
+fn count_moves(moves: usize) {
+    tests::MOVES_TOLD.with(|told| told.set(told.get() + moves));
+}
+
+#[cfg(not(test))]
+fn count_moves(_: usize) {}

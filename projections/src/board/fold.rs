@@ -15,8 +15,8 @@ use crate::bulk::rows_among;
 use crate::db::{Session, Value, values};
 use crate::error::Result;
 use crate::fact::Fact;
-use crate::history;
-use crate::model::{Scope, Writes};
+use crate::history::Histories;
+use crate::model::{Memory, Scope, Writes};
 
 /// A customer under work.
 struct Work {
@@ -25,7 +25,8 @@ struct Work {
 }
 
 /// Folds the facts of a page.
-pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Arc<Fact>]) -> Result<Writes> {
+pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {
+    let Memory { board: memory, histories, .. } = memory;
     let mut order: Vec<Uuid> = facts.iter().map(|fact| fact.customer).collect();
     order.sort_unstable();
     order.dedup();
@@ -35,7 +36,7 @@ pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Remembered, facts: &[Ar
     let mut pasts = Vec::new();
     for fact in facts {
         let Some(work) = works.get_mut(&fact.customer) else { continue };
-        work.apply(fact, scope, &mut pasts).await?;
+        work.apply(fact, scope, histories, &mut pasts).await?;
     }
     let mut writes = Writes::default();
     let (mut customers, mut versions, mut cards) = (Vec::new(), Vec::new(), Vec::new());
@@ -106,7 +107,13 @@ async fn load(
 }
 
 impl Work {
-    async fn apply(&mut self, fact: &Fact, scope: &Scope<'_>, pasts: &mut Vec<Value>) -> Result<()> {
+    async fn apply(
+        &mut self,
+        fact: &Fact,
+        scope: &Scope<'_>,
+        histories: &mut Histories,
+        pasts: &mut Vec<Value>,
+    ) -> Result<()> {
         if self.now.is_none() {
             self.now = Customer::registered(fact.customer, &fact.event);
         }
@@ -114,9 +121,8 @@ impl Work {
         let Some(customer) = &mut self.now else { return Ok(()) };
         let before = customer.aspects();
         if let Some(journey) = customer.apply(&fact.event) {
-            let events =
-                history::events(scope.store, scope.tenant, fact.customer, fact.event.position).await?;
-            customer.put_card(journey, &history::journeys(&events));
+            let history = histories.of(scope.store, scope.tenant, fact.customer, fact.event.position).await?;
+            customer.put_card(journey, &history.journeys);
         }
         if customer.version == 1 || customer.aspects() != before {
             pasts.extend(past(customer, fact)?);

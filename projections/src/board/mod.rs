@@ -251,6 +251,6 @@ impl ReadModel for Board {
     }
 
     async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {
-        fold::fold(scope, &mut memory.board, facts).await
+        fold::fold(scope, memory, facts).await
     }
 }

@@ -1,6 +1,6 @@
 //! The fold: moves and corrections into rows that say what was known when.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::fact::Fact;
 use crate::figures::history::{By, How, Kind};
 use crate::figures::{End, Micros};
-use crate::history::{self, Effect, Placed, Tail, place, placed};
+use crate::history::{Effect, Placed, Tail, place, placed};
 use crate::model::{Memory, Scope, Writes};
 
 /// A row of the table that is known now, with the position since when.
@@ -39,6 +39,7 @@ pub(super) async fn fold(scope: &Scope<'_>, memory: &mut Memory, facts: &[Arc<Fa
         session: scope.db.read(scope.tenant).await?,
         pending: Vec::new(),
         closed: Vec::new(),
+        closed_rows: HashSet::new(),
         emptied: HashSet::new(),
     };
     let mut ends = Vec::new();
@@ -78,6 +79,8 @@ struct Page<'a> {
     session: Session,
     pending: Vec<Pending>,
     closed: Vec<(&'static str, Vec<Value>)>,
+    /// The stored rows that are closed, by their keys.
+    closed_rows: HashSet<RowKey>,
     /// Journeys all of whose moves the page took away: what is stored of them holds no longer.
     emptied: HashSet<(String, Uuid)>,
 }
@@ -136,20 +139,29 @@ impl Page<'_> {
     /// A correction, or a move out of order: folds the journey anew from the log, and writes what differs.
     async fn rewrite(&mut self, memory: &mut Memory, key: (String, Uuid), fact: &Fact) -> Result<()> {
         let position = fact.event.position;
-        let events = history::events(self.scope.store, self.scope.tenant, fact.customer, position).await?;
-        let now = placed(history::journeys(&events).moves(&key.0));
-        let made: HashMap<Uuid, How> = events.iter().map(|event| (event.id, how(event))).collect();
-        let mut before = self.live(&key).await?;
+        let (store, tenant) = (self.scope.store, self.scope.tenant);
+        let history = memory.histories.of(store, tenant, fact.customer, position).await?;
+        let now = placed(history.journeys.moves(&key.0));
+        let made: HashMap<Uuid, How> = history.events.iter().map(|event| (event.id, how(event))).collect();
+        // By the event, so that each move is compared with its own rows alone.
+        let mut before: BTreeMap<Uuid, Vec<Live>> = BTreeMap::new();
+        for live in self.live(&key).await? {
+            before.entry(live.placed.event).or_default().push(live);
+        }
         for placed in &now {
-            match before.iter().position(|live| same_row(&live.placed, placed)) {
-                Some(unchanged) => drop(before.swap_remove(unchanged)),
+            let same = before.get_mut(&placed.event).and_then(|rows| {
+                let place = rows.iter().position(|live| same_row(&live.placed, placed))?;
+                Some(rows.swap_remove(place))
+            });
+            match same {
+                Some(_) => {}
                 None => {
                     let how = made.get(&placed.event).copied().unwrap_or_default();
                     self.add(&key, placed.clone(), how, position);
                 }
             }
         }
-        for gone in before {
+        for gone in before.into_values().flatten() {
             self.close(&key, &gone, position);
         }
         match now.last() {
@@ -171,10 +183,7 @@ impl Page<'_> {
             .iter()
             .map(|row| Ok(Live { placed: read(row)?, since: row.position(2)? }))
             .collect::<Result<_>>()?;
-        let closed = |live: &Live| {
-            let name = close_values(self.scope, key, live);
-            self.closed.iter().any(|(_, values)| values.starts_with(&name))
-        };
+        let closed = |live: &Live| self.closed_rows.contains(&row_key(key, live));
         let mut live: Vec<Live> = stored.into_iter().filter(|live| !closed(live)).collect();
         let mine = self.pending.iter().filter(|row| row.until.is_none() && is_of(row, key));
         live.extend(mine.map(|row| Live { placed: row.placed.clone(), since: row.since }));
@@ -195,6 +204,7 @@ impl Page<'_> {
             None => {
                 let mut values = close_values(self.scope, key, gone);
                 values.push(until.into());
+                self.closed_rows.insert(row_key(key, gone));
                 self.closed.push((CLOSE, values));
             }
         }
@@ -253,12 +263,21 @@ fn how(event: &Recorded<CustomerEvent>) -> How {
 
 /// Whether two accounts of a move make the same row. How it came about makes no difference.
 fn same_row(a: &Placed, b: &Placed) -> bool {
-    let blind = |placed: &Placed| Placed { inserted: false, ..placed.clone() };
-    blind(a) == blind(b)
+    let Placed { position, event, at, stage, sub_status, actor, cycle, repeat, version, inserted: _ } = a;
+    (*position, *event, *at, *cycle, *repeat, *version)
+        == (b.position, b.event, b.at, b.cycle, b.repeat, b.version)
+        && (stage, sub_status, actor) == (&b.stage, &b.sub_status, &b.actor)
 }
 
 fn is_of(row: &Pending, key: &(String, Uuid)) -> bool {
     row.customer == key.1 && row.journey == key.0
+}
+
+/// By what a stored row is known: journey, customer, instant, position, and since when it is known.
+type RowKey = (String, Uuid, Micros, Position, Position);
+
+fn row_key((journey, customer): &(String, Uuid), live: &Live) -> RowKey {
+    (journey.clone(), *customer, live.placed.at, live.placed.position, live.since)
 }
 
 /// The key of a stored row: the first binds of the closing statement.

@@ -1,10 +1,11 @@
 //! The fold: one row an event; a correction closes the rows it bears on and writes them anew.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
 use waymark_domain::customer::event::CustomerEvent;
-use waymark_domain::customer::timeline::Journeys;
+use waymark_domain::customer::timeline::{Journeys, Move};
 use waymark_eventstore::Position;
 
 use super::deed::Deed;
@@ -13,7 +14,7 @@ use super::{CLOSE, FORGET, KNOWN, ROWS};
 use crate::db::{Session, Value, values};
 use crate::error::Result;
 use crate::fact::Fact;
-use crate::history::{self, Effect};
+use crate::history::{Effect, Histories};
 use crate::model::{Scope, Writes};
 
 /// A row that the page adds, in the final form that the page gives it.
@@ -24,14 +25,23 @@ struct Pending {
 }
 
 /// Folds the facts of a page.
-pub(super) async fn fold(scope: &Scope<'_>, facts: &[Arc<Fact>]) -> Result<Writes> {
-    let mut page =
-        Page { scope, session: scope.db.read(scope.tenant).await?, pending: Vec::new(), closed: Vec::new() };
+pub(super) async fn fold(
+    scope: &Scope<'_>,
+    histories: &mut Histories,
+    facts: &[Arc<Fact>],
+) -> Result<Writes> {
+    let mut page = Page {
+        scope,
+        session: scope.db.read(scope.tenant).await?,
+        pending: Vec::new(),
+        closed: Vec::new(),
+        closed_rows: HashSet::new(),
+    };
     for fact in facts {
         let line = Line::of(fact);
         page.pending.push(Pending { customer: fact.customer, line, until: None });
         if let Effect::Rewrite { journey } = Effect::of(&fact.event.event) {
-            page.rewrite(fact.customer, journey, fact.event.position).await?;
+            page.rewrite(histories, fact.customer, journey, fact.event.position).await?;
         }
         if matches!(fact.event.event, CustomerEvent::Erased(_)) {
             page.forget(fact.customer);
@@ -45,21 +55,29 @@ struct Page<'a> {
     session: Session,
     pending: Vec<Pending>,
     closed: Vec<(&'static str, Vec<Value>)>,
+    /// The stored rows that are closed: customer, position, and since when they are known.
+    closed_rows: HashSet<(Uuid, Position, Position)>,
 }
 
 impl Page<'_> {
     /// Gives every record of a journey the standing that it has from this position on.
-    async fn rewrite(&mut self, customer: Uuid, journey: &str, position: Position) -> Result<()> {
-        let events = history::events(self.scope.store, self.scope.tenant, customer, position).await?;
-        let journeys = history::journeys(&events);
-        let moves = journeys.moves(journey);
+    async fn rewrite(
+        &mut self,
+        histories: &mut Histories,
+        customer: Uuid,
+        journey: &str,
+        position: Position,
+    ) -> Result<()> {
+        let history = histories.of(self.scope.store, self.scope.tenant, customer, position).await?;
+        let journeys = &history.journeys;
+        let moves = by_event(journeys.moves(journey));
         let live = self.live(customer).await?;
-        self.refer(customer, &live, &journeys, position);
+        self.refer(customer, &live, journeys, position);
         for line in self.live(customer).await? {
             if line.journey.as_deref() != Some(journey) {
                 continue;
             }
-            let standing = line.standing_in(&journeys, &moves);
+            let standing = line.standing_in(journeys, &moves);
             if standing == line.standing {
                 continue;
             }
@@ -83,6 +101,7 @@ impl Page<'_> {
         let root = line.corrects.and_then(|corrects| journeys.resolve(corrects));
         let Some(root) = live.iter().find(|line| Some(line.event) == root) else { return };
         let moves = root.journey.as_deref().map(|journey| journeys.moves(journey)).unwrap_or_default();
+        let moves = by_event(moves);
         let standing = root.standing_in(journeys, &moves);
         let deed = Deed {
             whom: Some(root.actor.clone()),
@@ -109,8 +128,7 @@ impl Page<'_> {
         let mut live = Vec::with_capacity(rows.len());
         for row in &rows {
             let line = Line::read(row)?;
-            let key = key(self.scope, customer, &line);
-            if !self.closed.iter().any(|(_, values)| values.starts_with(&key)) {
+            if !self.closed_rows.contains(&(customer, line.position, line.known_from)) {
                 live.push(line);
             }
         }
@@ -137,6 +155,7 @@ impl Page<'_> {
         }
         let mut values = key(self.scope, customer, line).to_vec();
         values.push(until.into());
+        self.closed_rows.insert((customer, line.position, line.known_from));
         self.closed.push((CLOSE, values));
     }
 
@@ -149,6 +168,11 @@ impl Page<'_> {
         }
         Writes { statements: self.closed, rows: vec![(&ROWS, rows)], ..Writes::default() }
     }
+}
+
+/// The moves of a journey by their events.
+fn by_event(moves: Vec<Move>) -> HashMap<Uuid, Move> {
+    moves.into_iter().map(|made| (made.event, made)).collect()
 }
 
 /// The key of a stored row: the first binds of the closing statement.

@@ -92,7 +92,7 @@ impl ReadModel for Timeline {
         event_type == "customer.followed_up"
     }
 
-    async fn fold(&self, scope: &Scope<'_>, _memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {
-        fold::fold(scope, facts).await
+    async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {
+        fold::fold(scope, &mut memory.histories, facts).await
     }
 }

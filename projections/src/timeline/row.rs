@@ -1,5 +1,7 @@
 //! One row of the timeline: an event, and what has become of it.
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
 use waymark_domain::customer::event::CustomerEvent;
 use waymark_domain::customer::timeline::{Journeys, Move};
@@ -119,8 +121,8 @@ impl Line {
     }
 
     /// What the journeys make of it, given the moves of its journey after corrections.
-    pub(super) fn standing_in(&self, journeys: &Journeys, moves: &[Move]) -> Standing {
-        let made = moves.iter().find(|made| made.event == self.event);
+    pub(super) fn standing_in(&self, journeys: &Journeys, moves: &HashMap<Uuid, Move>) -> Standing {
+        let made = moves.get(&self.event);
         let now_at = made.map(|made| made.effective_at.timestamp_micros());
         let now_stage = made.map(|made| made.stage.clone());
         Standing {

@@ -1,5 +1,7 @@
 //! What timelines say of moves and their corrections.
 
+use std::cell::Cell;
+
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
@@ -10,6 +12,11 @@ use crate::customer::event::{
     StageMigrated,
 };
 use crate::pipeline::version::MappingKind;
+
+thread_local! {
+    /// How many moves stories were told of.
+    pub(super) static MOVES_TOLD: Cell<usize> = const { Cell::new(0) };
+}
 
 const JOURNEY: &str = "j";
 
@@ -216,9 +223,12 @@ fn each_event_says_what_it_did() {
     assert_eq!(journeys.apply(&at(3, hour(3), to("B"))), appended);
     assert_eq!(journeys.apply(&at(4, hour(2), to("C"))), Change::Rewritten { journey: journey() });
     assert_eq!(journeys.apply(&at(5, hour(9), void(4))), Change::Rewritten { journey: journey() });
-    assert_eq!(journeys.apply(&at(6, hour(9), to("C"))), appended);
+    // Until somebody asks, nothing is known of the journey after a correction.
+    assert_eq!(journeys.apply(&at(6, hour(9), to("C"))), Change::Rewritten { journey: journey() });
+    assert_eq!(story(&journeys), "A0 B3 C9");
+    assert_eq!(journeys.apply(&at(7, hour(10), to("D"))), Change::Appended { journey: journey() });
     let noted = CustomerEvent::Noted(crate::customer::event::Noted { text: why() });
-    assert_eq!(journeys.apply(&at(7, hour(9), noted)), Change::None);
+    assert_eq!(journeys.apply(&at(8, hour(11), noted)), Change::None);
 }
 
 #[test]
@@ -392,4 +402,36 @@ proptest! {
         let restored = fold(&events);
         prop_assert_eq!(restored.stays(JOURNEY), known[before - 1].as_slice());
     }
+}
+
+/// How many moves stories were told of while these events were folded and their stays asked for.
+fn told_by(events: &[Recorded<CustomerEvent>]) -> usize {
+    MOVES_TOLD.with(|told| told.set(0));
+    let journeys = fold(events);
+    assert!(!journeys.stays(JOURNEY).is_empty());
+    MOVES_TOLD.with(Cell::get)
+}
+
+#[test]
+fn a_long_history_is_folded_in_proportion_to_its_length() {
+    let stage = |number: u64| if number.is_multiple_of(2) { "a" } else { "b" };
+    let in_order =
+        |count: u64| (1..=count).map(|n| at(n, hour(n.cast_signed()), to(stage(n)))).collect::<Vec<_>>();
+    let corrected = |count: u64| {
+        let corrections = (1..=count).map(|n| at(count + n, hour(0), target(n, stage(n + 1))));
+        in_order(count).into_iter().chain(corrections).collect::<Vec<_>>()
+    };
+    let relabelled = |count: u64| {
+        let labels = (1..=count).map(|n| at(count + n, hour(0), relabelled(2, "a", "b")));
+        in_order(count).into_iter().chain(labels).collect::<Vec<_>>()
+    };
+    let late = |count: u64| {
+        (1..=count).map(|n| at(n, hour((2 * count - n).cast_signed()), to(stage(n)))).collect::<Vec<_>>()
+    };
+    assert_eq!(told_by(&in_order(12_000)), 0, "moves in order are added one by one");
+    for (name, events) in [("corrected", corrected(12_000)), ("relabelled", relabelled(12_000))] {
+        assert!(told_by(&events) <= 24_000, "{name}: {}", told_by(&events));
+    }
+    // What comes before what is there is told when it is asked for, not when it comes.
+    assert!(told_by(&late(2_000)) <= 4_000, "{}", told_by(&late(2_000)));
 }
