@@ -328,6 +328,15 @@ impl DatabaseArgs {
         self.keys.clone().unwrap_or_else(beside_database)
     }
 
+    /// The file with the public key that checks the checkpoints of all logs: beside a file of SQLite, or else beside the keys.
+    #[must_use]
+    pub fn public_key_file(&self) -> PathBuf {
+        match &self.database {
+            Database::Sqlite(file) => beside(file, "pub"),
+            Database::Postgres(_) => self.key_file().with_extension("pub"),
+        }
+    }
+
     /// The file that holds the last signed checkpoint outside the database: beside a file of SQLite, or else beside the
     /// keys.
     #[must_use]

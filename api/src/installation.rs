@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use waymark_domain::company::rights::Credential;
 use waymark_domain::{Actor, Role};
@@ -24,7 +25,7 @@ use crate::clock::{chance, random_ids, system_clock};
 use crate::config::{AuthArgs, Automations, Database, DatabaseArgs, OutboundArgs, Sending, views_file};
 use crate::http::measure;
 use crate::log::Log;
-use crate::notary::Notary;
+use crate::notary::{Notary, first_note};
 use crate::operator::operator;
 use crate::outbound::client::Client;
 use crate::outbound::{Dispatcher, Outbound, OutboundStore};
@@ -78,17 +79,34 @@ impl Installation {
         }
     }
 
+    /// Whether the database is there, with a log in it. Nothing is made.
+    ///
+    /// # Errors
+    /// When that cannot be told: the file is no database, or nobody answers at the URL.
+    pub async fn is_there(args: &DatabaseArgs) -> Result<bool, InstallationError> {
+        match &args.database {
+            Database::Sqlite(file) => {
+                let path = file.to_str().ok_or_else(|| said("the database's path is not UTF-8"))?;
+                SqliteStore::is_there(path).await.map_err(said)
+            }
+            Database::Postgres(url) => PostgresStore::is_there(url).await.map_err(said),
+        }
+    }
+
     async fn on_sqlite(args: &DatabaseArgs, file: &Path, clock: Clock) -> Result<Self, InstallationError> {
         let is_new = !file.metadata().is_ok_and(|metadata| metadata.len() > 0);
         let secrets = Secrets::open(&args.key_file(), &args.database, is_new).map_err(said)?;
         let path = file.to_str().ok_or_else(|| said("the database's path is not UTF-8"))?;
-        let store = SqliteStore::open(path, Options::new(clock.clone())).await.map_err(said)?;
+        let (first, begun) = mpsc::unbounded_channel();
+        let first_note = Some(first_note(&secrets, first));
+        let options = Options { first_note, ..Options::new(clock.clone()) };
+        let store = SqliteStore::open(path, options).await.map_err(said)?;
         let admin = AdminStore::open(file, clock.clone(), random_ids()).await.map_err(said)?;
         let messages = OutboundStore::open(file).await.map_err(said)?;
         let vault = Arc::new(Vault::new(store.clone(), RootKey(secrets.root_key)));
         let views = views_file(file);
         let projections = Projections::open(&views, store.clone(), vault.clone()).await.map_err(said)?;
-        Self::of(args, store, (admin, messages), &secrets, vault, projections, clock).await
+        Self::of(args, store, (admin, messages), (&secrets, begun), vault, projections, clock).await
     }
 
     async fn on_postgres(args: &DatabaseArgs, url: &str, clock: Clock) -> Result<Self, InstallationError> {
@@ -96,21 +114,23 @@ impl Installation {
         let admin = AdminStore::connect(url, clock.clone(), random_ids()).await.map_err(said)?;
         let is_new = admin.fingerprint().await.map_err(said)?.is_none();
         let secrets = Secrets::open(&args.key_file(), &args.database, is_new).map_err(said)?;
-        let options = postgres::Options::new(clock.clone());
+        let (first, begun) = mpsc::unbounded_channel();
+        let first_note = Some(first_note(&secrets, first));
+        let options = postgres::Options { first_note, ..postgres::Options::new(clock.clone()) };
         let store = PostgresStore::open(url, options).await.map_err(said)?;
         let messages = OutboundStore::connect(url).await.map_err(said)?;
         let vault = Arc::new(Vault::new(store.clone(), RootKey(secrets.root_key)));
         let node = Node { id: random_ids()(), clock: clock.clone() };
         let projections = Projections::connect(url, node, store.clone(), vault.clone());
         let projections = projections.await.map_err(said)?;
-        Self::of(args, store, (admin, messages), &secrets, vault, projections, clock).await
+        Self::of(args, store, (admin, messages), (&secrets, begun), vault, projections, clock).await
     }
 
     async fn of(
         args: &DatabaseArgs,
         store: Arc<dyn Log>,
         (admin, messages): (AdminStore, OutboundStore),
-        secrets: &Secrets,
+        (secrets, begun): (&Secrets, UnboundedReceiver<TenantId>),
         vault: Arc<Vault>,
         projections: Arc<Projections>,
         clock: Clock,
@@ -122,7 +142,8 @@ impl Installation {
                 args.database
             )));
         }
-        let notary = Notary::new(store.clone(), secrets, args.checkpoint_file());
+        secrets.publish(&args.public_key_file());
+        let notary = Notary::new(store.clone(), secrets, args.checkpoint_file(), begun);
         let zones = zoneinfo::open(args.zoneinfo.as_deref()).map_err(said)?;
         let (admin, messages) = (Arc::new(admin), Arc::new(messages));
         let rights = Rights::new(store.clone(), admin.clone(), messages.clone(), clock.clone(), random_ids());
@@ -137,6 +158,14 @@ impl Installation {
     /// When the database cannot be written.
     pub async fn tenant(&self, name: &str) -> Result<TenantId, InstallationError> {
         self.admin.tenant_or_new(name).await.map_err(said)
+    }
+
+    /// The tenant of that name; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn known_tenant(&self, name: &str) -> Result<Option<TenantId>, InstallationError> {
+        self.admin.tenant(name).await.map_err(said)
     }
 
     /// Tenants, keys and members.

@@ -23,6 +23,7 @@ pub mod problem;
 pub mod routes;
 mod secrets;
 mod serving;
+mod verification;
 mod zoneinfo;
 
 pub use waymark_domain as domain;

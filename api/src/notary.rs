@@ -5,16 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use waymark_eventstore::ledger::{BadNote, Checkpoint, LedgerStore, Signer, Trust};
+use waymark_eventstore::ledger::{BadNote, Checkpoint, FirstNote, LedgerStore, Signer};
 use waymark_eventstore::{Position, StoreError, TenantId};
 
-use crate::secrets::{Secrets, random_bytes};
+use crate::secrets::Secrets;
 
 /// How often heads that moved are signed while the service runs.
 const EVERY: Duration = Duration::from_secs(60);
@@ -24,6 +26,8 @@ pub struct Notary {
     store: Arc<dyn LedgerStore>,
     seed: [u8; 32],
     file: PathBuf,
+    /// Logs that were begun: what was signed of them is to be known outside soon.
+    begun: Mutex<UnboundedReceiver<TenantId>>,
 }
 
 /// Why heads could not be signed, or must not be served.
@@ -66,20 +70,47 @@ pub enum NotaryError {
 /// The notes of all tenants, as the file holds them.
 type Notes = BTreeMap<Uuid, String>;
 
+/// What signs the first checkpoint of each log, in the transaction of its first entries; each is told of to whoever listens.
+pub(crate) fn first_note(secrets: &Secrets, begun: UnboundedSender<TenantId>) -> FirstNote {
+    let seed = secrets.signing_seed;
+    Arc::new(move |tenant, size, root| {
+        // Nobody listens in a command that ends by itself: it signs every head at its end.
+        begun.send(tenant).ok();
+        let origin = origin(tenant);
+        Signer::new(&origin, &seed).sign(&Checkpoint { origin, size, root: *root })
+    })
+}
+
+/// The note on a tenant's log that is kept outside the database, in this file; none where there is none.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn note_outside(file: &Path, tenant: TenantId) -> Result<Option<String>, NotaryError> {
+    Ok(read(file)?.remove(&tenant.0))
+}
+
+fn read(file: &Path) -> Result<Notes, NotaryError> {
+    match std::fs::read(file) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| fault(file, error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Notes::new()),
+        Err(error) => Err(fault(file, error)),
+    }
+}
+
+fn fault(file: &Path, why: impl std::fmt::Display) -> NotaryError {
+    NotaryError::File { path: file.display().to_string(), why: why.to_string() }
+}
+
 impl Notary {
     /// A notary with the installation's key.
     #[must_use]
-    pub fn new(store: Arc<dyn LedgerStore>, secrets: &Secrets, file: PathBuf) -> Self {
-        Self { store, seed: secrets.signing_seed, file }
-    }
-
-    /// What a tenant's log is to be checked against: the key, and the note outside the database.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn trust(&self, tenant: TenantId) -> Result<Trust, NotaryError> {
-        let notes = self.read()?.remove(&tenant.0).into_iter().collect();
-        Ok(Trust { verifier: Some(self.signer(tenant).verifier()), notes, seed: random_bytes() })
+    pub fn new(
+        store: Arc<dyn LedgerStore>,
+        secrets: &Secrets,
+        file: PathBuf,
+        begun: UnboundedReceiver<TenantId>,
+    ) -> Self {
+        Self { store, seed: secrets.signing_seed, file, begun: Mutex::new(begun) }
     }
 
     /// Refuses a database that ends before what was signed.
@@ -122,12 +153,28 @@ impl Notary {
         if moved { self.write(&notes) } else { Ok(()) }
     }
 
-    /// Signs from time to time until the token is cancelled.
+    /// Signs from time to time, and whenever a log was begun, until the token is cancelled.
     pub async fn run(&self, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+        let mut begun = self.begun.lock().await;
+        while stop.run_until_cancelled(self.next(&mut begun)).await.is_some() {
             if let Err(error) = self.sign_heads().await {
                 tracing::error!(%error, "the log's heads were not signed");
             }
+        }
+    }
+
+    /// Waits until heads are to be signed: for a while, or until the first entries of a log are on disk.
+    async fn next(&self, begun: &mut UnboundedReceiver<TenantId>) {
+        match tokio::time::timeout(EVERY, begun.recv()).await {
+            Ok(Some(tenant)) => {
+                // It was told of before its commit.
+                let mut position = self.store.watch(tenant);
+                let committed = position.wait_for(|position| *position > 0);
+                tokio::time::timeout(EVERY, committed).await.ok();
+            }
+            // Nobody begins logs any more.
+            Ok(None) => tokio::time::sleep(EVERY).await,
+            Err(_) => {}
         }
     }
 
@@ -136,11 +183,7 @@ impl Notary {
     }
 
     fn read(&self) -> Result<Notes, NotaryError> {
-        match std::fs::read(&self.file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| self.fault(error)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Notes::new()),
-            Err(error) => Err(self.fault(error)),
-        }
+        read(&self.file)
     }
 
     /// Replaces the file whole: a crash leaves the old one or the new one.
@@ -157,7 +200,7 @@ impl Notary {
     }
 
     fn fault(&self, why: impl std::fmt::Display) -> NotaryError {
-        NotaryError::File { path: self.file.display().to_string(), why: why.to_string() }
+        fault(&self.file, why)
     }
 
     fn bad_note(&self, source: BadNote) -> NotaryError {
@@ -165,6 +208,7 @@ impl Notary {
     }
 }
 
-fn origin(tenant: TenantId) -> String {
+/// The name of a tenant's log.
+pub(crate) fn origin(tenant: TenantId) -> String {
     format!("waymark/{tenant}")
 }

@@ -12,8 +12,12 @@ use rand::TryRng as _;
 use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use waymark_eventstore::ledger::Signer;
 
 use crate::config::Database;
+
+/// Whose public key it is: of the installation, for the logs of all its tenants.
+pub(crate) const PUBLIC_NAME: &str = "waymark";
 
 /// The two secrets of an installation.
 #[derive(Clone)]
@@ -94,6 +98,43 @@ impl Secrets {
                 Ok(secrets)
             }
             Err(error) => Err(file(error)),
+        }
+    }
+
+    /// Reads the key file; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read or understood.
+    pub fn find(path: &Path) -> Result<Option<Self>, SecretsError> {
+        let shown = || path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                Self::parse(&text).map(Some).map_err(|why| SecretsError::Format { path: shown(), why })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SecretsError::File { path: shown(), source }),
+        }
+    }
+
+    /// What signs the checkpoints of the log of this name.
+    #[must_use]
+    pub fn signer(&self, name: &str) -> Signer {
+        Signer::new(name, &self.signing_seed)
+    }
+
+    /// Writes the public half of the signing key into a file of its own, where there is none: with it anybody checks what
+    /// was signed, and nobody signs. Without it nothing is lost, since the key file has it as well.
+    pub fn publish(&self, path: &Path) {
+        let mut options = std::fs::OpenOptions::new();
+        let written = options.write(true).create_new(true).open(path).and_then(|mut out| {
+            writeln!(out, "{}", self.signer(PUBLIC_NAME).verifier().to_vkey())?;
+            out.sync_all()
+        });
+        match written {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                tracing::warn!(%error, path = %path.display(), "the public key was not written beside the database");
+            }
+            _ => {}
         }
     }
 

@@ -8,10 +8,12 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::ledger::{Frontier, Hash};
+use crate::ledger::{FirstNote, Frontier, Hash};
 use crate::prepare::{Prepared, Request};
 use crate::vault::WrappedKey;
-use crate::{Appended, Condition, Outcome, Position, QueryItem, Receipt, ReceiptDraft, StoreError, instant};
+use crate::{
+    Appended, Condition, Outcome, Position, QueryItem, Receipt, ReceiptDraft, StoreError, TenantId, instant,
+};
 
 /// Where a tenant's log ends, as its head row has it.
 #[derive(Debug, Clone, Default)]
@@ -200,6 +202,13 @@ impl<'a> Batch<'a> {
     /// The accepted entries one after the other.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The first checkpoint of a log that this batch begins; none where it was begun before, or nobody signs.
+    pub(crate) fn first_note(&self, tenant: TenantId, sign: Option<&FirstNote>) -> Option<String> {
+        let (size, staged) = (self.facts.head.position(), self.staged.len() as u64);
+        let sign = sign.filter(|_| staged > 0 && size == staged)?;
+        Some(sign(tenant, size, &self.facts.head.frontier.root()))
     }
 
     /// When everything in the batch is recorded.

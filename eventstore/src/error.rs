@@ -47,6 +47,9 @@ pub enum StoreError {
     /// Reading or connecting failed; nothing was changed.
     #[error("the log cannot be reached: {0}")]
     Unavailable(String),
+    /// There is no log where one was to be opened; none was made.
+    #[error("{0}")]
+    Absent(String),
     /// What is stored is not what the log wrote.
     #[error("the log is damaged at position {position}: {what}")]
     Damaged {

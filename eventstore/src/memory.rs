@@ -333,7 +333,8 @@ impl LedgerStore for MemoryStore {
     async fn stored_head(&self, tenant: TenantId) -> Result<Option<StoredHead>, StoreError> {
         self.look(tenant, |log| {
             let (frontier, root) = (log.frontier.clone(), log.frontier.root());
-            (log.position() > 0).then(|| StoredHead { frontier, root, recorded_at: log.recorded_at() })
+            let (recorded_at, indexed) = (log.recorded_at(), log.position());
+            (indexed > 0).then(|| StoredHead { frontier, root, recorded_at, indexed })
         })
     }
 
@@ -342,6 +343,21 @@ impl LedgerStore for MemoryStore {
         let log = logs.as_mut().ok_or_else(closed)?.entry(tenant).or_default();
         log.checkpoints.insert(size, note.to_owned());
         Ok(())
+    }
+
+    async fn tile_places(&self, tenant: TenantId) -> Result<Vec<(i64, i64)>, StoreError> {
+        self.look(tenant, |log| {
+            let mut places = Vec::new();
+            for (level, width) in (0..).map_while(|level| Some((level, TILE_WIDTH.checked_pow(level + 1)?))) {
+                let full = (log.position() / width).cast_signed();
+                places.extend((0..full).map(|index| (i64::from(level), index)));
+            }
+            places
+        })
+    }
+
+    async fn checkpoints(&self, tenant: TenantId) -> Result<Vec<(u64, String)>, StoreError> {
+        self.look(tenant, |log| log.checkpoints.iter().map(|(size, note)| (*size, note.clone())).collect())
     }
 
     async fn latest_checkpoint(&self, tenant: TenantId) -> Result<Option<String>, StoreError> {

@@ -35,9 +35,6 @@ pub trait Movable: LedgerStore {
     /// The data keys of the subjects after one (nobody is nil), at most `limit` of them, destroyed ones included.
     async fn keys(&self, tenant: TenantId, after: Uuid, limit: u32) -> Result<Vec<WrappedKey>, StoreError>;
 
-    /// The signed notes with their sizes, the smallest first.
-    async fn checkpoints(&self, tenant: TenantId) -> Result<Vec<(u64, String)>, StoreError>;
-
     /// The wrapped key of the tenant, when it has one.
     async fn stored_tenant_key(&self, tenant: TenantId) -> Result<Option<Vec<u8>>, StoreError>;
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use waymark_eventstore::TenantId;
 
 use crate::checkpoint::{Seat, Which};
-use crate::db::{Dialect, Kind, Row, Session, TupleBinds, Value, kinds_in, values};
+use crate::db::{Db, Dialect, Kind, Row, Session, TupleBinds, Value, kinds_in, values};
 use crate::error::{ProjectionError, Result};
 use crate::model;
 
@@ -19,6 +19,9 @@ const SIZES: [usize; 3] = [100, 10, 1];
 
 /// Rows of one statement that takes lists: what it costs to send one is little beside them.
 const ROWS_OF_LISTS: usize = 1_000;
+
+/// Rows that are copied at a time.
+const COPIED: usize = 5_000;
 
 /// How many keys of rows that differ are kept.
 const KEYS_KEPT: usize = 20;
@@ -231,6 +234,29 @@ impl Table {
         let mut lines = rows.iter().map(line).collect::<Result<Vec<String>>>()?;
         lines.sort();
         Ok(lines)
+    }
+
+    /// Copies the rows of a tenant's generation from another database, page by page along the key.
+    pub(crate) async fn copy(&self, from: &mut Session, generation: u32, to: &Db, seat: &Seat) -> Result<()> {
+        let (columns, key) = (&self.columns[2..], &self.columns[2..self.key]);
+        let (list, order, name) = (columns.join(","), key.join(","), self.name);
+        let binds: Vec<String> = (3..3 + key.len()).map(|bind| format!("${bind}")).collect();
+        let begin = format!("SELECT {list} FROM {name} WHERE tenant_id = $1 AND generation = $2");
+        let end = format!("ORDER BY {order} LIMIT {COPIED}");
+        let further: Arc<str> = format!("{begin} AND ({order}) > ({}) {end}", binds.join(",")).into();
+        let (mut sql, mut last): (Arc<str>, Vec<Value>) = (format!("{begin} {end}").into(), Vec::new());
+        loop {
+            let of = values![seat.which.tenant.0, generation];
+            let rows = from.rows_made(Arc::clone(&sql), of.into_iter().chain(last)).await?;
+            let Some(end) = rows.last() else { return Ok(()) };
+            last = (0..key.len()).map(|column| end.value(column)).collect::<Result<_>>()?;
+            let cells = rows.iter().flat_map(|row| (0..columns.len()).map(move |column| row.value(column)));
+            let values = cells.collect::<Result<Vec<Value>>>()?;
+            let mut session = to.write(seat.which.tenant).await?;
+            self.write(&mut session, seat, values).await?;
+            session.commit().await?;
+            sql = Arc::clone(&further);
+        }
     }
 
     /// Compares two generations of a tenant, row by row.

@@ -70,6 +70,14 @@ impl Db {
         Ok(Self::Sqlite(sqlite::Files::open(path, commit).await?))
     }
 
+    /// Opens a SQLite file that is there, to look at it: nothing is made or changed.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the file is not there, or cannot be opened.
+    pub async fn inspect(path: &Path) -> Result<Self> {
+        Ok(Self::Sqlite(sqlite::Files::inspect(path).await?))
+    }
+
     /// Connects to a schema of a PostgreSQL database, which [`Self::prepare`] makes where it is missing.
     ///
     /// # Errors
@@ -95,6 +103,17 @@ impl Db {
         match self {
             Self::Sqlite(files) => files.prepare(scripts).await,
             Self::Postgres(schema) => schema.prepare(scripts).await,
+        }
+    }
+
+    /// Whether the tables of scripts are there.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the database cannot be read.
+    pub async fn is_prepared(&self, scripts: &[&'static str]) -> Result<bool> {
+        match self {
+            Self::Sqlite(files) => files.is_complete(scripts).await,
+            Self::Postgres(schema) => schema.is_complete(scripts).await,
         }
     }
 
@@ -398,9 +417,31 @@ impl Row {
         uuid.transpose().map_err(|error| ProjectionError::Database(error.to_string()))
     }
 
+    /// The column as a value that can be bound again.
+    pub(crate) fn value(&self, column: usize) -> Result<Value> {
+        let (null, kind) = self.kind(column)?;
+        Ok(match kind.as_str() {
+            _ if null => Value::Null,
+            "INTEGER" | "INT8" => Value::Int(self.int(column)?),
+            "BLOB" | "UUID" => Value::Uuid(self.uuid(column)?),
+            _ => Value::Text(self.text(column)?),
+        })
+    }
+
     /// The column as a literal, whatever its type: the same text on both engines.
     pub(crate) fn literal(&self, column: usize) -> Result<String> {
-        let (null, kind) = match self {
+        let (null, kind) = self.kind(column)?;
+        Ok(match kind.as_str() {
+            _ if null => "NULL".to_owned(),
+            "INTEGER" | "INT8" => self.int(column)?.to_string(),
+            "BLOB" | "UUID" => format!("X'{:X}'", self.uuid(column)?.as_simple()),
+            _ => format!("'{}'", self.str(column)?.replace('\'', "''")),
+        })
+    }
+
+    /// Whether the column is null, and its type in the engine's words.
+    fn kind(&self, column: usize) -> Result<(bool, String)> {
+        Ok(match self {
             Self::Sqlite(row) => {
                 let raw = row.try_get_raw(column)?;
                 (raw.is_null(), raw.type_info().name().to_owned())
@@ -409,12 +450,6 @@ impl Row {
                 let raw = row.try_get_raw(column)?;
                 (raw.is_null(), raw.type_info().name().to_owned())
             }
-        };
-        Ok(match kind.as_str() {
-            _ if null => "NULL".to_owned(),
-            "INTEGER" | "INT8" => self.int(column)?.to_string(),
-            "BLOB" | "UUID" => format!("X'{:X}'", self.uuid(column)?.as_simple()),
-            _ => format!("'{}'", self.str(column)?.replace('\'', "''")),
         })
     }
 }

@@ -17,6 +17,7 @@ mod error;
 mod fact;
 pub mod figures;
 mod history;
+mod inspection;
 mod model;
 mod nodes;
 mod pages;
@@ -53,6 +54,7 @@ pub use dwell::{
 pub use error::ProjectionError;
 pub use figures::credit::Attribution;
 pub use figures::funnel::Reach;
+pub use inspection::Inspection;
 pub use nodes::Node;
 pub use parked::Parked;
 pub use projections::{ProjectionStatus, Projections};

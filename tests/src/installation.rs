@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::binary::waymark;
 use crate::postgres::Database;
@@ -12,6 +13,8 @@ use crate::{Server, setting};
 pub struct Installation {
     directory: tempfile::TempDir,
     postgres: Option<Database>,
+    /// Set once the database is there.
+    prepared: OnceLock<()>,
 }
 
 /// What a run of the program left behind.
@@ -67,19 +70,19 @@ impl Installation {
     /// An empty directory for a SQLite file, whatever the other tests run on.
     #[must_use]
     pub fn on_sqlite() -> Self {
-        Self { directory: directory(), postgres: None }
+        Self { directory: directory(), postgres: None, prepared: OnceLock::new() }
     }
 
     /// A fresh PostgreSQL database, and an empty directory for the keys; `None` without a server.
     #[must_use]
     pub fn on_postgres() -> Option<Self> {
-        Some(Self { directory: directory(), postgres: Some(Database::new()?) })
+        Some(Self { directory: directory(), postgres: Some(Database::new()?), prepared: OnceLock::new() })
     }
 
     /// A fresh database on the PostgreSQL server with this URL of an administrator, and an empty directory for the keys.
     #[must_use]
     pub fn on_server(url: &str) -> Self {
-        Self { directory: directory(), postgres: Some(Database::on(url)) }
+        Self { directory: directory(), postgres: Some(Database::on(url)), prepared: OnceLock::new() }
     }
 
     /// The PostgreSQL database, where it is one.
@@ -163,9 +166,14 @@ impl Installation {
         }
     }
 
-    /// A new API key of this actor with these roles.
+    /// A new API key of this actor with these roles. The database is made where it is missing.
     #[must_use]
     pub fn key(&self, actor: &str, roles: &[&str]) -> String {
+        self.prepared.get_or_init(|| {
+            if self.postgres.is_some() || !self.file().exists() {
+                let _ = self.run(&["migrate"]).succeeded();
+            }
+        });
         let mut arguments = vec!["token", "create", "--actor", actor];
         arguments.extend(roles.iter().flat_map(|role| ["--role", role]));
         self.run(&arguments).succeeded().trim().to_owned()

@@ -82,7 +82,7 @@ fn a_backup_never_writes_over_a_file() {
 fn a_backup_of_nothing_makes_nothing() {
     let installation = Installation::on_sqlite();
     let refused = installation.run(&["backup", "copy.db"]);
-    assert_eq!(refused.code, 1, "{}", refused.said());
+    assert_eq!(refused.code, 5, "{}", refused.said());
     assert!(!installation.file().exists() && !installation.directory().join("copy.db").exists());
 }
 

@@ -12,6 +12,8 @@ const TAMPERED: i32 = 1;
 const FORKED: i32 = 2;
 const BAD_SIGNATURE: i32 = 3;
 const INCOMPLETE: i32 = 4;
+const NOT_CHECKED: i32 = 5;
+const READ_MODEL_DIFFERS: i32 = 6;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_untouched_log_is_sound() {
@@ -142,10 +144,10 @@ async fn a_changed_row_of_a_read_model_is_found_left_alone_by_verify_and_mended_
     let installation = history().await;
     assert_eq!(installation.verify().0, SOUND);
     let views = format!("sqlite:{}", installation.views_file().display());
-    tamper_with(&views, "UPDATE timeline_row SET actor = 'rep:nobody' WHERE position = 5").await;
+    tamper_with(&views, "UPDATE timeline_row SET actor = 'rep:nobody' WHERE position = (SELECT max(position) FROM timeline_row)").await;
     for _ in 0..2 {
         let (code, report) = installation.verify();
-        assert_eq!(code, TAMPERED, "{report}");
+        assert_eq!(code, READ_MODEL_DIFFERS, "{report}");
         assert!(report.contains("timeline") && report.contains("rebuild it"), "{report}");
     }
     let rebuilt = installation.run(&["rebuild", "timeline"]);
@@ -154,6 +156,142 @@ async fn a_changed_row_of_a_read_model_is_found_left_alone_by_verify_and_mended_
     let again = installation.run(&["rebuild", "timeline"]);
     assert!(again.succeeded().contains("were the same"));
     assert_eq!(installation.verify().0, SOUND);
+}
+
+#[test]
+fn what_may_not_make_a_database_makes_none_and_says_so_by_its_exit_code() {
+    for installation in [Some(Installation::on_sqlite()), Installation::on_postgres()].into_iter().flatten() {
+        let commands: [&[&str]; 7] = [
+            &["verify"],
+            &["doctor"],
+            &["rebuild"],
+            &["token", "create", "--actor", "rep:li", "--role", "rep"],
+            &["backup", "copy.db"],
+            &["pipeline", "publish", "absent.json", "--key", "k"],
+            &["copy", "--from", &installation.database(), "--to", "sqlite:other.db"],
+        ];
+        for command in commands {
+            let sqlite_alone = command[0] == "backup" && installation.postgres().is_some();
+            let ran =
+                if command[0] == "copy" { installation.program(command) } else { installation.run(command) };
+            let expected = if sqlite_alone { 2 } else { NOT_CHECKED };
+            assert_eq!(ran.code, expected, "{command:?}: {}", ran.said());
+            let made = std::fs::read_dir(installation.directory()).expect("it can be read").count();
+            assert_eq!(made, 0, "{command:?} left files");
+        }
+        // A tenant that is not there is not made either, until it is said to be.
+        let _ = installation.run(&["migrate"]).succeeded();
+        let unknown =
+            installation.run(&["token", "create", "--tenant", "acme", "--actor", "rep:li", "--role", "rep"]);
+        assert_eq!(unknown.code, NOT_CHECKED, "{}", unknown.said());
+        assert_eq!(installation.run(&["verify", "--tenant", "acme"]).code, NOT_CHECKED);
+        let _ = installation.run(&["migrate", "--tenant", "acme"]).succeeded();
+        assert_eq!(installation.run(&["verify", "--tenant", "acme"]).code, SOUND);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_public_key_alone_checks_the_log_and_what_is_left_out_is_said() {
+    let installation = history().await;
+    let keys = installation.directory().join("waymark.db.keys");
+    let away = installation.directory().join("away");
+    std::fs::rename(&keys, &away).expect("keys can be put away");
+    let (code, report) = installation.verify();
+    assert_eq!(code, SOUND, "{report}");
+    assert!(report.contains("not compared") && report.contains("read models"), "{report}");
+    assert!(!keys.exists(), "nothing was made");
+
+    // Kept elsewhere, the key is given by hand; that of another installation checks nothing.
+    let public = installation.directory().join("waymark.db.pub");
+    let key = std::fs::read_to_string(&public).expect("it was written beside the database");
+    std::fs::remove_file(&public).expect("it can be removed");
+    assert_eq!(installation.verify().0, NOT_CHECKED);
+    assert_eq!(installation.run(&["verify", "--public-key", key.trim()]).code, SOUND);
+    let other = Installation::on_sqlite();
+    let _ = other.run(&["migrate"]).succeeded();
+    let others = other.directory().join("waymark.db.pub").display().to_string();
+    assert_eq!(installation.run(&["verify", "--public-key", &others]).code, BAD_SIGNATURE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_runs_beside_the_service_and_beside_itself_and_changes_nothing() {
+    let Installations { sqlite, postgres } = Installations::new().await;
+    for installation in [Some(sqlite), postgres].into_iter().flatten() {
+        let server = installation.serve();
+        let admin = server.admin();
+        let customer = admin.register(json!({"pipeline": "landian-6", "name": "Beside"})).await;
+        let before = generations(&admin).await;
+        std::thread::scope(|scope| {
+            let runs: Vec<_> = (0..3).map(|_| scope.spawn(|| installation.verify())).collect();
+            for run in runs {
+                let (code, report) = run.join().expect("it ends");
+                assert_eq!(code, SOUND, "{report}");
+            }
+        });
+        let noted = admin.command(&customer, "notes", json!({"text": "after"})).await;
+        assert_eq!(noted.status, 200, "{}", noted.text);
+        assert_eq!(generations(&admin).await, before, "no generation was made");
+        assert_eq!(server.stop(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_killed_at_once_has_a_signed_checkpoint_already() {
+    let installation = Installation::on_sqlite();
+    let server = installation.serve();
+    assert_eq!(server.admin().create_pipeline("landian-6").await.status, 201);
+    server.kill();
+    assert_eq!(installation.verify().0, SOUND);
+    tamper(&installation, "DELETE FROM checkpoint").await;
+    let _ = std::fs::remove_file(installation.checkpoint_file());
+    let (code, report) = installation.verify();
+    assert_eq!(code, INCOMPLETE, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_telephone_taken_from_the_index_is_found_and_put_back() {
+    let installation = history().await;
+    let server = installation.serve();
+    let contact = json!({"kind": "phone", "value": "+8613900001111"});
+    let body = json!({"pipeline": "landian-6", "name": "Known", "contacts": [contact]});
+    let _ = server.admin().register(body.clone()).await;
+    assert_eq!(server.stop(), 0);
+    tamper(&installation, "DELETE FROM event_tag WHERE blind_subject IS NOT NULL").await;
+    let (code, report) = installation.verify();
+    assert_eq!(code, TAMPERED, "{report}");
+    assert!(report.contains("blind tag"), "{report}");
+    let mended = installation.run(&["rebuild", "tags"]);
+    assert_eq!(mended.code, 3, "{}", mended.said());
+    assert!(mended.said().contains("1 were missing"), "{}", mended.said());
+    assert!(installation.run(&["rebuild", "tags"]).succeeded().contains("0 were missing"));
+    assert_eq!(installation.verify().0, SOUND);
+    let server = installation.serve();
+    let again = server.admin().post("/v1/customers", body).await;
+    assert_eq!(again.status, 409, "{}", again.text);
+    assert_eq!(server.stop(), 0);
+}
+
+/// Which generation of each read model serves.
+async fn generations(client: &waymark_tests::Client) -> String {
+    let status = client.get("/v1/projections").await;
+    let items = status.body["items"].as_array().cloned().unwrap_or_default();
+    items.iter().map(|item| format!("{} {};", item["name"], item["generation"])).collect()
+}
+
+/// Filled installations on both engines.
+struct Installations {
+    sqlite: Installation,
+    postgres: Option<Installation>,
+}
+
+impl Installations {
+    async fn new() -> Self {
+        let postgres = Installation::on_postgres();
+        if let Some(installation) = &postgres {
+            fill(installation).await;
+        }
+        Self { sqlite: history().await, postgres }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -181,6 +181,22 @@ impl AdminStore {
         Ok(Self::over(db, clock, ids))
     }
 
+    /// The tables of a SQLite file that is there, to look at them: nothing is made.
+    ///
+    /// # Errors
+    /// When the file is not there, or cannot be opened.
+    pub async fn inspect(file: &Path, clock: Clock, ids: Ids) -> Result<Self, AdminError> {
+        Ok(Self::over(Db::inspect(file).await?, clock, ids))
+    }
+
+    /// The tables of a PostgreSQL database that is there, to look at them: nothing is made.
+    ///
+    /// # Errors
+    /// When nobody answers at the URL.
+    pub async fn inspect_at(url: &str, clock: Clock, ids: Ids) -> Result<Self, AdminError> {
+        Ok(Self::over(Db::postgres(url, ADMIN_SCHEMA, Commit::Durable, 1).await?, clock, ids))
+    }
+
     fn over(db: Db, clock: Clock, ids: Ids) -> Self {
         Self { db, clock, ids }
     }

@@ -34,6 +34,7 @@ impl Backup {
             return Err(Failure::with_code(MISUSED, what));
         };
         let path = log.to_str().ok_or("the database's path is not UTF-8")?;
+        super::require(&self.database).await?;
         let heads = backup(path, &self.file).await?;
         let entries: u64 = heads.iter().map(|(_, position)| position).sum();
         let (copy, keys) = (self.file.display(), self.database.key_file());

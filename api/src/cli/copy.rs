@@ -1,7 +1,7 @@
 //! `waymark copy`: moves tenants from one database to another, of either engine; run again, it goes on.
 //!
 //! Exit codes: 0 everything arrived and was compared, 1 failed, 2 the command line is wrong, 3 the target holds something
-//! else, 4 what arrived is not what was sent (or the source was written to meanwhile).
+//! else, 4 what arrived is not what was sent (or the source was written to meanwhile), 5 there is no source.
 
 use std::path::PathBuf;
 
@@ -48,11 +48,7 @@ impl Copy {
         }
         let from = DatabaseArgs { database: self.from.clone(), keys: self.keys.clone(), zoneinfo: None };
         let keys = from.key_file();
-        if let Database::Sqlite(file) = &self.from
-            && !file.exists()
-        {
-            return Err(Failure::with_code(MISUSED, format!("there is no database {}", file.display())));
-        }
+        super::require(&from).await?;
         if !keys.exists() {
             let what =
                 format!("there is no key file {}: name that of the source with --keys", keys.display());

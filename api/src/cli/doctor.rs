@@ -38,6 +38,7 @@ impl Doctor {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let mut findings = vec![self.key_file()];
         findings.extend(self.tokens());
+        super::require(&self.database).await?;
         match Installation::inspect(&self.database).await {
             Err(error) => findings.push(Finding { what: "database", ok: false, detail: error.to_string() }),
             Ok(installation) => {
@@ -52,7 +53,7 @@ impl Doctor {
     }
 
     async fn look(&self, installation: &Installation, findings: &mut Vec<Finding>) -> Result<(), Failure> {
-        let tenant = installation.tenant(&self.tenant).await?;
+        let tenant = super::known(installation, &self.tenant).await?;
         // Opening asserts write-ahead logging and synchronous = FULL.
         findings.push(Finding {
             what: "database",

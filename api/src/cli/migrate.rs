@@ -53,6 +53,9 @@ pub(super) struct Migrate {
     /// Give this role what the service needs and no more, and let it see one tenant at a time.
     #[arg(long, value_name = "ROLE")]
     secure: Option<String>,
+    /// The tenant, made when it is new.
+    #[arg(long, default_value = "default")]
+    tenant: String,
     /// Drop the read models' tables of other versions of this program, once none of them runs any more.
     #[arg(long)]
     contract: bool,
@@ -72,7 +75,11 @@ impl Migrate {
                     "--distribute, --secure and --contract are for PostgreSQL: name a postgres:// database";
                 return Err(Failure::with_code(MISUSED, what));
             }
-            Database::Sqlite(_) => Installation::open(&self.database).await?.close().await?,
+            Database::Sqlite(_) => {
+                let installation = Installation::open(&self.database).await?;
+                installation.tenant(&self.tenant).await?;
+                installation.close().await?;
+            }
         }
         output::say(&format!("{} is ready", self.database.database));
         Ok(())
@@ -80,7 +87,9 @@ impl Migrate {
 
     async fn on_postgres(&self, url: &str) -> Result<(), Failure> {
         postgres::migrate(url).await?;
-        AdminStore::connect(url, system_clock(), random_ids()).await?.close().await;
+        let admin = AdminStore::connect(url, system_clock(), random_ids()).await?;
+        admin.tenant_or_new(&self.tenant).await?;
+        admin.close().await;
         OutboundStore::connect(url).await?.close().await;
         waymark_projections::migrate(url).await?;
         if self.distribute.is_some() {

@@ -20,6 +20,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+use waymark_eventstore::TenantId;
+
+use crate::config::DatabaseArgs;
+use crate::installation::Installation;
 
 /// Keeps where every customer stands on the way to a deal.
 #[derive(Debug, Parser)]
@@ -64,6 +68,38 @@ enum Command {
 pub(crate) struct Failure {
     code: u8,
     message: String,
+}
+
+/// The database or the tenant is not there; none was made. Of `verify`: it could not be checked.
+const ABSENT: u8 = 5;
+
+/// Opens an installation that is there, and a tenant that is: what only `serve`, `demo`, `import`, `migrate` and the target
+/// of `copy` make.
+async fn existing(args: &DatabaseArgs, tenant: &str) -> Result<(Installation, TenantId), Failure> {
+    require(args).await?;
+    let installation = Installation::open(args).await?;
+    match known(&installation, tenant).await {
+        Ok(tenant) => Ok((installation, tenant)),
+        Err(failure) => {
+            installation.leave().await;
+            Err(failure)
+        }
+    }
+}
+
+/// Insists that a database is there.
+async fn require(args: &DatabaseArgs) -> Result<(), Failure> {
+    if Installation::is_there(args).await? {
+        return Ok(());
+    }
+    let what = format!("there is no database {}: `waymark migrate` makes one", args.database);
+    Err(Failure::with_code(ABSENT, what))
+}
+
+/// The tenant of that name, which is there.
+async fn known(installation: &Installation, tenant: &str) -> Result<TenantId, Failure> {
+    let what = || format!("there is no tenant {tenant}: `waymark migrate --tenant {tenant}` makes it");
+    installation.known_tenant(tenant).await?.ok_or_else(|| Failure::with_code(ABSENT, what()))
 }
 
 /// The command did not do what it was asked.

@@ -115,8 +115,7 @@ impl Lint {
 
 impl Publish {
     async fn run(self) -> Result<(), Failure> {
-        let installation = Installation::open(&self.database).await?;
-        let tenant = installation.tenant(&self.tenant).await?;
+        let (installation, tenant) = super::existing(&self.database, &self.tenant).await?;
         let published = self.publish(&installation, tenant).await;
         installation.close().await?;
         published

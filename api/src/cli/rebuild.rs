@@ -2,14 +2,26 @@
 //!
 //! Exit codes: 0 what served was right or could not be compared, 1 not rebuilt, 3 rebuilt, and what had served was wrong.
 
+use std::sync::Arc;
+
 use clap::Args;
+use waymark_eventstore::ledger::{BlindTags, SideCheck as _};
+use waymark_eventstore::{BlindTag, Movable, Parcel, StoreError, TenantId};
 use waymark_projections::{Comparison, NotComparable};
 
 use super::{Failure, output};
 use crate::config::DatabaseArgs;
 use crate::installation::Installation;
+use crate::verification::blind_keys;
 
 const WRONG: u8 = 3;
+
+/// What is no read model, and can be made again from the log as well.
+const TAGS: &str = "tags";
+/// Entries read, and tags put back, at a time.
+const PAGE: u32 = 1_000;
+/// How often putting tags back is begun again because the log has grown meanwhile.
+const ATTEMPTS: u32 = 20;
 
 /// Fold the read models anew.
 #[derive(Debug, Args)]
@@ -19,14 +31,19 @@ pub(super) struct Rebuild {
     /// The tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
-    /// Which read model; all of them when absent.
+    /// Which read model; all of them when absent. `tags`: the blind tags, by which people are recognised, made again from
+    /// the entries and put back where they are missing.
     name: Option<String>,
 }
 
 impl Rebuild {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let installation = Installation::open(&self.database).await?;
-        let tenant = installation.tenant(&self.tenant).await?;
+        let (installation, tenant) = super::existing(&self.database, &self.tenant).await?;
+        if self.name.as_deref() == Some(TAGS) {
+            let mended = tags(&installation, tenant).await;
+            installation.close().await?;
+            return mended;
+        }
         let bar = output::bar();
         let projections = installation.app.projections.clone();
         let names = match &self.name {
@@ -60,6 +77,51 @@ impl Rebuild {
                 );
                 Err(Failure::with_code(WRONG, what))
             }
+        }
+    }
+}
+
+/// Makes the blind tags again from the opened entries, and puts back those that are missing.
+async fn tags(installation: &Installation, tenant: TenantId) -> Result<(), Failure> {
+    let store = &installation.store;
+    let movable: Arc<dyn Movable> = store.clone();
+    let opener = (installation.app.vault.clone(), blind_keys());
+    let mut check = BlindTags::new(movable, Some(opener));
+    let head = store.head(tenant).await?.position;
+    check.begin(tenant, head).await?;
+    let mut after = 0;
+    while after < head {
+        let page = store.records(tenant, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.entry.position;
+        check.entries(&page).await?;
+    }
+    check.finish().await?;
+    let (missing, surplus) = check.differences();
+    let list: Vec<BlindTag> = missing.iter().cloned().collect();
+    for page in list.chunks(PAGE as usize) {
+        put_back(installation, tenant, page).await?;
+    }
+    output::say(&format!("tags compared with {head} entries; {} were missing and are back", missing.len()));
+    if !surplus.is_empty() {
+        output::say(&format!("  {} are stored that no entry is found by, and stay", surplus.len()));
+    }
+    if missing.is_empty() && surplus.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::with_code(WRONG, "the index of tags was not what the log tells"))
+}
+
+/// Puts tags back, onto the log as it is at that moment.
+async fn put_back(installation: &Installation, tenant: TenantId, tags: &[BlindTag]) -> Result<(), Failure> {
+    let mut attempt = 1;
+    loop {
+        let head = installation.store.head(tenant).await?;
+        let parcel = Parcel { blind_tags: tags.to_vec(), ..Parcel::new(head.position, head.root) };
+        match installation.store.adopt(tenant, parcel).await {
+            // Somebody has appended in between.
+            Err(StoreError::Invalid(_)) if attempt < ATTEMPTS => attempt += 1,
+            done => return Ok(done?),
         }
     }
 }

@@ -6,7 +6,6 @@ use waymark_domain::Role;
 use super::{Failure, output};
 use crate::auth::Scope;
 use crate::config::DatabaseArgs;
-use crate::installation::Installation;
 
 /// Make API keys.
 #[derive(Debug, Args)]
@@ -70,8 +69,7 @@ impl From<RoleArg> for Role {
 impl Token {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let TokenCommand::Create(create) = self.command;
-        let installation = Installation::open(&create.database).await?;
-        let tenant = installation.tenant(&create.tenant).await?;
+        let (installation, tenant) = super::existing(&create.database, &create.tenant).await?;
         let roles = create.roles.into_iter().map(Role::from).collect();
         let scopes = create.scopes.into_iter().map(|ScopeArg::ActAs| Scope::ActAs).collect();
         let key = installation.create_key(tenant, &create.actor, roles, scopes).await;

@@ -1,22 +1,29 @@
-//! `waymark verify`: the whole log against its own proofs, and the read models against the log.
+//! `waymark verify`: the whole log against everything stored and signed about it, and the read models against the log.
 //!
-//! Exit codes: 0 sound, 1 tampered, 2 forked, 3 bad signature, 4 incomplete.
+//! It makes nothing, and needs no secret. Exit codes: 0 sound, 1 tampered, 2 forked, 3 bad signature, 4 incomplete, 5 could
+//! not be checked, 6 a read model differs or cannot be read.
+
+use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
-use waymark_eventstore::TenantId;
-use waymark_eventstore::ledger::{self, Verdict};
+use serde_json::{Value, json};
+use waymark_eventstore::ledger::{self, Report, Verdict};
+use waymark_eventstore::{StoreError, TenantId};
+use waymark_projections::{Comparison, Inspection, NotComparable, ProjectionError};
 
-use super::{Failure, output};
+use super::{ABSENT, Failure, output};
+use crate::clock::random_ids;
 use crate::config::DatabaseArgs;
-use crate::installation::Installation;
+use crate::verification::{NotCompared, Verification};
 
 const TAMPERED: u8 = 1;
 const FORKED: u8 = 2;
 const BAD_SIGNATURE: u8 = 3;
 const INCOMPLETE: u8 = 4;
+const NOT_CHECKED: u8 = ABSENT;
+const READ_MODEL_DIFFERS: u8 = 6;
 
-/// Check the whole log against its own proofs.
+/// Check the whole log against its own proofs, and the read models against the log. Nothing is changed.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     #[command(flatten)]
@@ -24,6 +31,10 @@ pub(super) struct Verify {
     /// The tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
+    /// The public key that checks the signatures, as text or as a file [default: that of the key file, or the file with
+    /// `.pub` after the database's path; with PostgreSQL beside the keys].
+    #[arg(long)]
+    public_key: Option<String>,
     /// Check the log alone, not the read models.
     #[arg(long)]
     log_only: bool,
@@ -32,40 +43,83 @@ pub(super) struct Verify {
     json: bool,
 }
 
-impl Verify {
-    pub(super) async fn run(self) -> Result<(), Failure> {
-        let installation = Installation::inspect(&self.database).await?;
-        let tenant = installation.tenant(&self.tenant).await?;
-        let checked = self.check(&installation, tenant).await;
-        installation.leave().await;
-        checked
+/// What was found, with its exit code.
+struct Finding {
+    code: u8,
+    verdict: &'static str,
+    what: String,
+    position: Option<u64>,
+}
+
+impl Finding {
+    fn new(code: u8, verdict: &'static str, what: impl Into<String>) -> Self {
+        Self { code, verdict, what: what.into(), position: None }
     }
 
-    async fn check(&self, installation: &Installation, tenant: TenantId) -> Result<(), Failure> {
-        let trust = installation.notary.trust(tenant)?;
+    fn not_checked(error: impl std::fmt::Display) -> Self {
+        Self::new(NOT_CHECKED, "not_checked", format!("could not be checked: {error}"))
+    }
+}
+
+impl Verify {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let verification = match Verification::open(&self.database).await {
+            Ok(verification) => verification,
+            Err(error) => return self.fail(Finding::not_checked(error)),
+        };
+        let checked = self.check(&verification).await;
+        let not_compared = verification.not_compared();
+        verification.close().await;
+        match checked {
+            Ok((report, read_models)) => self.tell(&report, &read_models, not_compared),
+            Err(finding) => self.fail(finding),
+        }
+    }
+
+    async fn check(&self, verification: &Verification) -> Result<(Report, Vec<String>), Finding> {
+        // First of all the engine's own check: what it finds explains what follows.
+        let damage = verification.damage().await.unwrap_or_else(|error| Some(error.to_string()));
+        let tenant = verification.tenant(&self.tenant).await.map_err(Finding::not_checked)?;
+        let trust = verification.trust(tenant, self.public_key.as_deref()).map_err(Finding::not_checked)?;
         let bar = output::bar();
         bar.set_message("hashing");
         let mut progress = |done, total| {
             bar.set_length(total);
             bar.set_position(done);
         };
-        let verdict = ledger::verify(&*installation.store, tenant, &trust, &mut progress).await?;
+        let mut sides = verification.side_checks();
+        let store = &*verification.store;
+        let verdict = ledger::verify_with(store, tenant, &trust, &mut sides, &mut progress).await;
         bar.finish_and_clear();
-        let report = sound(verdict)?;
-        let rights = installation.compare_rights(tenant).await?;
-        if let Some(first) = rights.discrepancies.first() {
-            return Err(Failure::with_code(TAMPERED, format!("tampered: {first}")));
+        let report = sound(verdict, damage.as_deref())?;
+        rights(verification, tenant).await?;
+        if let Some(damage) = damage {
+            let what = format!(
+                "tampered: the database finds itself damaged, though every entry of this tenant is as it was written: \
+                 {damage}"
+            );
+            return Err(Finding::new(TAMPERED, "tampered", what));
         }
-        let read_models = if self.log_only { Vec::new() } else { read_models(installation, tenant).await? };
+        let read_models = if self.log_only { Vec::new() } else { read_models(verification, tenant).await? };
+        Ok((report, read_models))
+    }
+
+    fn tell(
+        &self,
+        report: &Report,
+        read_models: &[String],
+        not_compared: Vec<NotCompared>,
+    ) -> Result<(), Failure> {
         let root = report.root.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         if self.json {
             let answer = json!({
                 "verdict": "sound", "size": report.size, "root": root, "tiles": report.tiles,
                 "tags": report.tags, "checkpoints": report.checkpoints, "read_models": read_models,
+                "not_compared": not_compared,
             });
             return Ok(output::json(&answer)?);
         }
-        output::table(&[
+        let mut table = vec![
             ("verdict", "sound".to_owned()),
             ("entries", report.size.to_string()),
             ("root", root),
@@ -73,47 +127,135 @@ impl Verify {
             ("tags", report.tags.to_string()),
             ("checkpoints", report.checkpoints.to_string()),
             ("read models", read_models.join(", ")),
-        ]);
+        ];
+        for NotCompared { what, why } in not_compared {
+            table.push(("not compared", format!("{what} ({why})")));
+        }
+        output::table(&table);
         Ok(())
     }
+
+    fn fail(&self, finding: Finding) -> Result<(), Failure> {
+        let Finding { code, verdict, what, position } = finding;
+        if self.json {
+            let mut answer = json!({ "verdict": verdict, "what": what });
+            if let (Some(position), Value::Object(answer)) = (position, &mut answer) {
+                answer.insert("position".to_owned(), position.into());
+            }
+            output::json(&answer)?;
+        }
+        Err(Failure::with_code(code, what))
+    }
 }
 
-fn sound(verdict: Verdict) -> Result<ledger::Report, Failure> {
+fn sound(verdict: Result<Verdict, StoreError>, damage: Option<&str>) -> Result<Report, Finding> {
+    let because = damage.map(|damage| format!("; the database finds itself damaged: {damage}"));
+    let because = because.unwrap_or_default();
     match verdict {
-        Verdict::Sound(report) => Ok(report),
-        Verdict::Tampered { position, what } => Err(Failure::with_code(
-            TAMPERED,
-            format!("tampered: the first bad position is {position}: {what}"),
-        )),
-        Verdict::Forked { size, .. } => Err(Failure::with_code(
+        Ok(Verdict::Sound(report)) => Ok(report),
+        Ok(Verdict::Tampered { position, what }) => {
+            let what = format!("tampered: the first bad position is {position}: {what}{because}");
+            Err(Finding { position: Some(position), ..Finding::new(TAMPERED, "tampered", what) })
+        }
+        Ok(Verdict::Forked { size, .. }) => Err(Finding::new(
             FORKED,
+            "forked",
             format!("forked: the log agrees with itself, but is not the one that was signed at size {size}"),
         )),
-        Verdict::BadSignature(bad) => Err(Failure::with_code(BAD_SIGNATURE, format!("bad signature: {bad}"))),
-        Verdict::Incomplete { signed, found } => Err(Failure::with_code(
+        Ok(Verdict::BadSignature(bad)) => {
+            Err(Finding::new(BAD_SIGNATURE, "bad_signature", format!("bad signature: {bad}")))
+        }
+        Ok(Verdict::Incomplete { signed, found }) => Err(Finding::new(
             INCOMPLETE,
+            "incomplete",
             format!("incomplete: {signed} entries were signed, {found} are there"),
         )),
+        Ok(Verdict::Unsigned { size }) => Err(Finding::new(
+            INCOMPLETE,
+            "incomplete",
+            format!(
+                "incomplete: none of the checkpoints of this log of {size} entries is stored, though the first is stored \
+                 with the first entry: they were deleted, or a copy was broken off"
+            ),
+        )),
+        Err(error) => Err(Finding::not_checked(format!("{error}{because}"))),
     }
 }
 
-/// Folds every read model anew beside the one that serves, which stays as it is, and compares the two.
-async fn read_models(installation: &Installation, tenant: TenantId) -> Result<Vec<String>, Failure> {
-    let projections = &installation.app.projections;
-    installation.catch_up(tenant, |_, _| {}).await?;
-    let mut same = Vec::new();
-    for name in projections.names() {
-        let found = projections.compare(tenant, name, &|_, _| {}).await?;
-        if let Some(table) = found.differing.first() {
-            let keys = table.keys.join(" ");
-            let what = format!(
-                "tampered: the read model {name} is not what the log tells: {} rows of {} differ ({keys}); rebuild it",
-                table.only_served.max(table.only_rebuilt),
-                table.table
-            );
-            return Err(Failure::with_code(TAMPERED, what));
+/// Compares the keys, members and receivers with what the log tells of them.
+async fn rights(verification: &Verification, tenant: TenantId) -> Result<(), Finding> {
+    let compared = verification.compare_rights(tenant).await.map_err(Finding::not_checked)?;
+    let Some(first) = compared.discrepancies.first() else { return Ok(()) };
+    let what = match first.position {
+        Some(position) => format!("tampered: the first bad position is {position}: {first}"),
+        None => format!("tampered: no entry tells of it: {first}"),
+    };
+    Err(Finding { position: first.position, ..Finding::new(TAMPERED, "tampered", what) })
+}
+
+/// Folds every read model again beside the database, and compares it with the one that serves.
+async fn read_models(verification: &Verification, tenant: TenantId) -> Result<Vec<String>, Finding> {
+    let scratch = Scratch::new().map_err(Finding::not_checked)?;
+    let unreadable = |error: ProjectionError| {
+        let what = format!("a read model cannot be read ({error}); the log is sound: rebuild it");
+        Finding::new(READ_MODEL_DIFFERS, "read_model_differs", what)
+    };
+    let Some(inspection) = verification.read_models(&scratch.0).await.map_err(unreadable)? else {
+        return Ok(Vec::new());
+    };
+    let mut said = Vec::new();
+    for name in Inspection::names() {
+        let found = inspection.compare(tenant, name, &|_, _| {}).await;
+        match found.map_err(unreadable).and_then(|found| compared(name, &found)) {
+            Ok(what) => said.push(what),
+            Err(finding) => {
+                inspection.close().await;
+                return Err(finding);
+            }
         }
-        same.push(name.to_owned());
     }
-    Ok(same)
+    inspection.close().await;
+    Ok(said)
+}
+
+/// What there is to say of a read model that does not differ.
+fn compared(name: &str, found: &Comparison) -> Result<String, Finding> {
+    if let Some(table) = found.differing.first() {
+        let what = format!(
+            "the read model {name} is not what the log tells: {} rows of {} differ ({}); the log is sound: rebuild it",
+            table.only_served.max(table.only_rebuilt),
+            table.table,
+            table.keys.join(" ")
+        );
+        return Err(Finding::new(READ_MODEL_DIFFERS, "read_model_differs", what));
+    }
+    Ok(match found.not_applicable {
+        None => name.to_owned(),
+        Some(NotComparable::NothingServed) => format!("{name} (not compared: nothing is folded yet)"),
+        Some(NotComparable::OtherVersion) => format!("{name} (not compared: of another version)"),
+        Some(NotComparable::ServedIncomplete) => format!("{name} (not compared: events are set aside)"),
+    })
+}
+
+/// A folder for what is folded again: personal texts stand in it in clear, so it is its owner's alone and goes at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> std::io::Result<Self> {
+        let name = format!("waymark-verify-{}", random_ids()().simple());
+        let path = std::env::temp_dir().join(name);
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "what was folded to compare with was not removed");
+        }
+    }
 }

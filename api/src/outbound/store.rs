@@ -131,6 +131,22 @@ impl OutboundStore {
         Ok(Self { db })
     }
 
+    /// The tables of a SQLite file that is there, to look at them: nothing is made.
+    ///
+    /// # Errors
+    /// When the file is not there, or cannot be opened.
+    pub async fn inspect(file: &Path) -> Result<Self> {
+        Ok(Self { db: Db::inspect(file).await? })
+    }
+
+    /// The tables of a PostgreSQL database that is there, to look at them: nothing is made.
+    ///
+    /// # Errors
+    /// When nobody answers at the URL.
+    pub async fn inspect_at(url: &str) -> Result<Self> {
+        Ok(Self { db: Db::postgres(url, OUTBOUND_SCHEMA, Commit::Durable, 1).await? })
+    }
+
     /// Opens the tables in a schema of their own of a PostgreSQL database, making them where they are missing.
     ///
     /// # Errors

@@ -47,9 +47,10 @@ impl From<StoreError> for Problem {
                     format!("The event breaks a limit: {what}."),
                 ),
             ),
-            StoreError::Poisoned(_) | StoreError::InDoubt(_) | StoreError::Unavailable(_) => {
-                Self::unavailable(error.to_string())
-            }
+            StoreError::Poisoned(_)
+            | StoreError::InDoubt(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Absent(_) => Self::unavailable(error.to_string()),
             StoreError::Damaged { .. } | StoreError::UnknownKey(_) => Self::internal(error.to_string()),
         }
     }

@@ -40,7 +40,8 @@ async fn signed(bench: &Bench) -> String {
 }
 
 async fn verdict(bench: &Bench, notes: Vec<String>) -> Verdict {
-    let trust = Trust { verifier: Some(signer().verifier()), notes, seed: [5; 32] };
+    let trust =
+        Trust { verifier: Some(signer().verifier()), notes, seed: [5; 32], signed_from_the_first: false };
     verify(&*bench.store, TENANT, &trust, &mut |_, _| {}).await.unwrap()
 }
 

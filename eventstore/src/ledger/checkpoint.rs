@@ -33,6 +33,9 @@ pub enum BadNote {
     /// The signature by the expected key is wrong.
     #[error("the signature does not verify")]
     WrongSignature,
+    /// It is stored for a tree of another size than the one that was signed.
+    #[error("it is stored for a tree of another size than the one that was signed")]
+    OtherSize,
 }
 
 /// Signs checkpoints under a name.
@@ -103,6 +106,18 @@ impl Verifier {
         format!("{}+{id:08x}+{}", self.name, BASE64_STANDARD.encode(key))
     }
 
+    /// The verifier of another name with the same key: an installation signs the logs of all its tenants with one key.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), key: self.key }
+    }
+
+    /// Whose signatures it checks: the name of the log, as its checkpoints carry it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Reads a verifier key; `None` when it is not one or its hash does not fit.
     #[must_use]
     pub fn from_vkey(vkey: &str) -> Option<Self> {
@@ -128,17 +143,20 @@ impl Verifier {
     }
 
     fn own_signature(&self, lines: &str) -> Result<Signature, BadNote> {
-        for line in lines.lines() {
+        let mut own = Err(BadNote::UnknownKey);
+        // Every line has to be a signature, also behind ours: nothing else stands in a note.
+        for line in lines.strip_suffix('\n').ok_or(BadNote::Malformed)?.split('\n') {
             let line = line.strip_prefix("\u{2014} ").ok_or(BadNote::Malformed)?;
             let (name, signed) = line.split_once(' ').ok_or(BadNote::Malformed)?;
             let signed = BASE64_STANDARD.decode(signed).map_err(|_| BadNote::Malformed)?;
             if let Some(signature) = signed.strip_prefix(&self.key_id())
                 && name == self.name
+                && own.is_err()
             {
-                return Signature::from_slice(signature).map_err(|_| BadNote::WrongSignature);
+                own = Signature::from_slice(signature).map_err(|_| BadNote::WrongSignature);
             }
         }
-        Err(BadNote::UnknownKey)
+        own
     }
 
     /// `SHA-256(name || 0x0A || type || public key)[..4]`.

@@ -6,6 +6,8 @@ mod tile;
 mod tree;
 mod verify;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -17,7 +19,9 @@ pub(crate) use tile::{GrownLevel, grown_levels};
 pub use tile::{TILE_WIDTH, Tile};
 pub(crate) use tree::leaf_hasher;
 pub use tree::{Frontier, Hash, leaf_hash, node_hash, root_of};
-pub use verify::{Report, Trust, Verdict, verify};
+pub use verify::{
+    BlindKeys, BlindTags, DataKeys, Fault, Receipts, Report, SideCheck, Trust, Verdict, verify, verify_with,
+};
 
 /// A log whose every stored part can be laid open for proof.
 #[async_trait]
@@ -51,6 +55,9 @@ pub trait LedgerStore: EventStore {
         until: Position,
     ) -> Result<Vec<Hash>, StoreError>;
 
+    /// The level and the index of every tile that is stored, in no particular order, sensible or not.
+    async fn tile_places(&self, tenant: TenantId) -> Result<Vec<(i64, i64)>, StoreError>;
+
     /// A full tile; `None` while it is not full.
     async fn tile(&self, tenant: TenantId, level: u8, index: u64) -> Result<Option<Tile>, StoreError>;
 
@@ -60,9 +67,16 @@ pub trait LedgerStore: EventStore {
     /// Keeps a signed note over the tree of the first `size` entries.
     async fn save_checkpoint(&self, tenant: TenantId, size: u64, note: &str) -> Result<(), StoreError>;
 
+    /// Every stored note with the size that it is stored for, the smallest first.
+    async fn checkpoints(&self, tenant: TenantId) -> Result<Vec<(u64, String)>, StoreError>;
+
     /// The signed note over the largest tree.
     async fn latest_checkpoint(&self, tenant: TenantId) -> Result<Option<String>, StoreError>;
 }
+
+/// Signs the tree of a tenant's first entries, given its size and root: the note is stored in the transaction that stores
+/// them, so that no log is ever without a checkpoint.
+pub type FirstNote = Arc<dyn Fn(TenantId, u64, &Hash) -> String + Send + Sync>;
 
 /// An entry with what its row repeats of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,4 +111,7 @@ pub struct StoredHead {
     pub root: Hash,
     /// When the last entry was recorded.
     pub recorded_at: Option<DateTime<Utc>>,
+    /// Up to where the tags of the entries are in the index; beyond that the entries themselves are asked. A store that
+    /// indexes every entry at once says the last position.
+    pub indexed: Position,
 }

@@ -1,5 +1,7 @@
 //! RFC 6962 Merkle tree hashes, and the frontier that lets a log grow without its past.
 
+use std::ops::RangeInclusive;
+
 use sha2::{Digest, Sha256};
 
 /// A SHA-256 hash: of a leaf, of a node, of a whole tree.
@@ -57,6 +59,24 @@ impl Frontier {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The positions below the first subtree in which this tree differs from another of the same size: some leaf of these is
+    /// another one. `None` where the trees are equal or of different sizes.
+    #[must_use]
+    pub fn first_difference(&self, other: &Self) -> Option<RangeInclusive<u64>> {
+        if self.size != other.size {
+            return None;
+        }
+        let (mut first, mut rest) = (1, self.size);
+        for (own, others) in self.peaks.iter().zip(&other.peaks) {
+            let width = 1 << rest.ilog2();
+            if own != others {
+                return Some(first..=first + width - 1);
+            }
+            (first, rest) = (first + width, rest - width);
+        }
+        None
     }
 
     /// Adds a leaf: as many node hashes as the size has trailing one bits.
@@ -124,6 +144,23 @@ mod tests {
             stored.push(*leaf);
         }
         assert_eq!(stored.root(), root_of(&leaves));
+    }
+
+    #[test]
+    fn a_changed_leaf_is_told_by_the_subtree_that_it_stands_in() {
+        let of = |changed: Option<u8>| {
+            let mut frontier = Frontier::default();
+            for number in 1..=23_u8 {
+                frontier.push(leaf_hash(&[if Some(number) == changed { 99 } else { number }]));
+            }
+            frontier
+        };
+        let whole = of(None);
+        let told: Vec<_> =
+            [1, 16, 17, 20, 22, 23].map(|changed| of(Some(changed)).first_difference(&whole)).to_vec();
+        assert_eq!(told, [1..=16, 1..=16, 17..=20, 17..=20, 21..=22, 23..=23].map(Some));
+        assert_eq!(whole.first_difference(&whole), None);
+        assert_eq!(whole.first_difference(&Frontier::default()), None);
     }
 
     #[test]

@@ -55,6 +55,7 @@ impl From<sqlx::Error> for Failure {
         match (&error, postgres(&error).map(PgDatabaseError::code)) {
             (_, Some(code)) if is_conflict(code) => Self::Again(what),
             (_, Some(UNIQUE_VIOLATION)) => Self::Taken(what),
+            (_, Some(code)) if is_damage(code) => Self::damaged(0, &what),
             (_, Some(code)) if is_farewell(code) => Self::Lost(what),
             (
                 sqlx::Error::Io(_)
@@ -72,6 +73,11 @@ impl From<sqlx::Error> for Failure {
 /// `serialization_failure` and `deadlock_detected`.
 fn is_conflict(code: &str) -> bool {
     matches!(code, "40001" | "40P01")
+}
+
+/// `data_corrupted` and `index_corrupted`.
+fn is_damage(code: &str) -> bool {
+    matches!(code, "XX001" | "XX002")
 }
 
 /// The server ends the connection, is not ready for one, or takes no writes (any more: another one does): connection

@@ -15,6 +15,8 @@ const TAGS_BY_TAG: &str = include_str!("tags_by_tag.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILE: &str = include_str!("tile.sql");
 const HEAD: &str = include_str!("head.sql");
+const CHECKPOINTS: &str = include_str!("checkpoints.sql");
+const TILE_PLACES: &str = include_str!("tile_places.sql");
 const LATEST_CHECKPOINT: &str = include_str!("latest_checkpoint.sql");
 
 #[async_trait]
@@ -81,12 +83,23 @@ impl LedgerStore for PostgresStore {
         };
         let head = row::head(&found)?;
         let root = row::hash(&found, "root")?;
-        Ok(Some(StoredHead { frontier: head.frontier, root, recorded_at: head.recorded_at }))
+        let (recorded_at, indexed) = (head.recorded_at, head.position());
+        Ok(Some(StoredHead { frontier: head.frontier, root, recorded_at, indexed }))
     }
 
     async fn save_checkpoint(&self, tenant: TenantId, size: u64, note: &str) -> Result<(), StoreError> {
         let note = note.to_owned();
         self.ask(tenant, |answer| Job::Checkpoint { tenant, size, note, answer }).await
+    }
+
+    async fn tile_places(&self, tenant: TenantId) -> Result<Vec<(i64, i64)>, StoreError> {
+        let rows = self.reads.rows(tenant, || sqlx::query(TILE_PLACES).bind(tenant.0)).await?;
+        rows.iter().map(|found| Ok((row::get(found, "level")?, row::get(found, "tile_index")?))).collect()
+    }
+
+    async fn checkpoints(&self, tenant: TenantId) -> Result<Vec<(u64, String)>, StoreError> {
+        let rows = self.reads.rows(tenant, || sqlx::query(CHECKPOINTS).bind(tenant.0)).await?;
+        rows.iter().map(|found| Ok((row::natural(found, "size")?, row::get(found, "note")?))).collect()
     }
 
     async fn latest_checkpoint(&self, tenant: TenantId) -> Result<Option<String>, StoreError> {

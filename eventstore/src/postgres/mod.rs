@@ -25,10 +25,11 @@ mod writer;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{Connection, PgPool};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::ledger::FirstNote;
 use crate::queue::{self, Answer, Job, Queue, Sharing};
 use crate::watchers::Watchers;
 use crate::{Clock, StoreError, TenantId};
@@ -45,6 +46,8 @@ use writer::Writer;
 pub struct Options {
     /// Where `recorded_at` comes from.
     pub clock: Clock,
+    /// Signs the first checkpoint of each log; without it logs begin unsigned.
+    pub first_note: Option<FirstNote>,
     /// How many appends may wait for a commit in each shard; one more is told [`StoreError::Overloaded`].
     pub queue: usize,
     /// How many connections read at the same time.
@@ -67,6 +70,7 @@ impl Options {
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
+            first_note: None,
             queue: 4_096,
             read_connections: 8,
             shards: 16,
@@ -115,6 +119,33 @@ impl PostgresStore {
         let lookout = Lookout::new(reads.clone(), Arc::clone(&watchers), hints);
         let looking = lookout.start(url, &options);
         Ok(Arc::new(Self { shards, reads, watchers, writing: Mutex::new(writing), looking }))
+    }
+
+    /// Whether there is a log in the database that a URL names. Nothing is made.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot be reached, or was written by a newer version.
+    pub async fn is_there(url: &str) -> Result<bool, StoreError> {
+        match schema::existing(&Server::new(url)?).await {
+            Ok(connection) => connection.close().await.map(|()| true).map_err(unavailable),
+            Err(StoreError::Absent(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens the log in a database that is there, to look at it: nothing is made, and what would write is refused.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`] when there is no database, or no log in it; [`StoreError::Unavailable`] when it cannot be
+    /// reached, or was written by another version.
+    pub async fn inspect(url: &str, options: Options) -> Result<Arc<Self>, StoreError> {
+        let server = Server::new(url)?;
+        let row_security = schema::inspect(&server).await?;
+        let reads = Reads::new(&server, options.read_connections, row_security);
+        // Nobody receives what is asked of a writer.
+        let (jobs, _) = Queue::new(1, Sharing::All);
+        let (shards, watchers) = (vec![jobs], Arc::default());
+        Ok(Arc::new(Self { shards, reads, watchers, writing: Mutex::default(), looking: Vec::new() }))
     }
 
     /// The connections that read. Where row-level security holds for this role, a transaction on them names its

@@ -16,7 +16,6 @@ use crate::{Receipt, StoreError, TenantId, instant};
 const BLIND_TAGS: &str = include_str!("blind_tags.sql");
 const RECEIPTS: &str = include_str!("receipts.sql");
 const KEYS: &str = include_str!("keys.sql");
-const CHECKPOINTS: &str = include_str!("checkpoints.sql");
 const TENANT_KEY: &str = include_str!("tenant_key.sql");
 const ADOPT_EVENTS: &str = include_str!("adopt_events.sql");
 const ADOPT_TAGS: &str = include_str!("adopt_tags.sql");
@@ -69,11 +68,6 @@ impl Movable for PostgresStore {
     async fn keys(&self, tenant: TenantId, after: Uuid, limit: u32) -> Result<Vec<WrappedKey>, StoreError> {
         let statement = || sqlx::query(KEYS).bind(tenant.0).bind(after).bind(i64::from(limit));
         self.reads.rows(tenant, statement).await?.iter().map(row::data_key).collect()
-    }
-
-    async fn checkpoints(&self, tenant: TenantId) -> Result<Vec<(u64, String)>, StoreError> {
-        let rows = self.reads.rows(tenant, || sqlx::query(CHECKPOINTS).bind(tenant.0)).await?;
-        rows.iter().map(|found| Ok((row::natural(found, "size")?, row::get(found, "note")?))).collect()
     }
 
     async fn stored_tenant_key(&self, tenant: TenantId) -> Result<Option<Vec<u8>>, StoreError> {

@@ -64,14 +64,55 @@ pub(super) async fn prepare(server: &Server) -> Result<Surroundings, StoreError>
     let mut connection = server.connect().await.map_err(unavailable)?;
     let durability = assert_durable(&mut connection).await?;
     create_tables(&mut connection).await?;
-    let row_security = sqlx::query_scalar("SELECT row_security_active('event')")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(unavailable)?;
+    let row_security = row_security(&mut connection).await?;
     let distributed =
         sqlx::query_scalar(DISTRIBUTED).fetch_one(&mut connection).await.map_err(unavailable)?;
     connection.close().await.map_err(unavailable)?;
     Ok(Surroundings { writing: Writing::new(durability, distributed), row_security })
+}
+
+/// Looks at a database that is there, and makes nothing. Answers whether row-level security holds for this role.
+///
+/// # Errors
+/// As [`super::PostgresStore::inspect`].
+pub(super) async fn inspect(server: &Server) -> Result<bool, StoreError> {
+    let mut connection = existing(server).await?;
+    if !is_current(&mut connection).await? {
+        let what = "the log has an older layout: `waymark migrate` brings it up to date".to_owned();
+        return Err(StoreError::Unavailable(what));
+    }
+    let row_security = row_security(&mut connection).await?;
+    connection.close().await.map_err(unavailable)?;
+    Ok(row_security)
+}
+
+/// A connection to a database that is there and has a log, of whichever layout.
+///
+/// # Errors
+/// [`StoreError::Absent`] when it is not there or has none.
+pub(super) async fn existing(server: &Server) -> Result<PgConnection, StoreError> {
+    /// `invalid_catalog_name`: there is no such database.
+    const NO_DATABASE: &str = "3D000";
+    let absent =
+        |error: sqlx::Error| match error.as_database_error().and_then(|error| error.code()).as_deref() {
+            Some(NO_DATABASE) => StoreError::Absent(error.to_string()),
+            _ => unavailable(error),
+        };
+    let mut connection = server.connect().await.map_err(absent)?;
+    if has_log(&mut connection).await? {
+        return Ok(connection);
+    }
+    Err(StoreError::Absent("there is no log in the database".to_owned()))
+}
+
+async fn has_log(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let there = sqlx::query_scalar("SELECT to_regclass('log_layout') IS NOT NULL");
+    there.fetch_one(connection).await.map_err(unavailable)
+}
+
+async fn row_security(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let active = sqlx::query_scalar("SELECT row_security_active('event')");
+    active.fetch_one(connection).await.map_err(unavailable)
 }
 
 /// Acknowledged means on disk: what the server says of itself counts.
@@ -116,11 +157,7 @@ async fn make_tables(connection: &mut PgConnection) -> Result<(), StoreError> {
 
 /// Whether the tables are there, in this program's layout.
 async fn is_current(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    let there: bool = sqlx::query_scalar("SELECT to_regclass('log_layout') IS NOT NULL")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(unavailable)?;
-    if !there {
+    if !has_log(connection).await? {
         return Ok(false);
     }
     let found = sqlx::query_scalar(LAYOUT_KNOWN).bind(SYSTEM.0).fetch_optional(connection).await;

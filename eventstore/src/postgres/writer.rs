@@ -18,7 +18,7 @@ use super::retry::Retry;
 use super::scope::Writing;
 use super::{Options, facts, moving, row, write};
 use crate::batch::{Batch, Facts, LogHead};
-use crate::ledger::Hash;
+use crate::ledger::{FirstNote, Hash};
 use crate::moving::Arrival;
 use crate::prepare::{Prepared, Request};
 use crate::{Clock, Outcome, Position, Receipt, StoreError, TenantId};
@@ -33,6 +33,7 @@ pub(super) struct Writer {
     server: Server,
     writing: Writing,
     clock: Clock,
+    first_note: Option<FirstNote>,
     patience: Duration,
     connection: Option<PgConnection>,
     recent: Recent,
@@ -69,7 +70,8 @@ enum Witness {
 impl Writer {
     pub(super) fn new(server: Server, writing: Writing, options: &Options) -> Self {
         let (clock, patience) = (options.clock.clone(), options.patience);
-        Self { server, writing, clock, patience, connection: None, recent: Recent::default() }
+        let first_note = options.first_note.clone();
+        Self { server, writing, clock, first_note, patience, connection: None, recent: Recent::default() }
     }
 
     /// Begins the transaction of a batch with this request, and locks the head of its tenant.
@@ -129,7 +131,8 @@ impl Writer {
     ) -> Result<Done, Failure> {
         let clock = self.clock.clone();
         let connection = connected(&mut self.connection, &self.server).await?;
-        let mut attempt = Attempt { connection, recent: &mut self.recent, tenant, requests, care };
+        let (recent, first_note) = (&mut self.recent, self.first_note.as_ref());
+        let mut attempt = Attempt { connection, recent, first_note, tenant, requests, care };
         let head = match head {
             Some(head) => Ok(head),
             None => lock(attempt.connection, tenant, self.writing.begin(tenant)).await,
@@ -367,6 +370,7 @@ struct Grown<'a> {
 struct Attempt<'a> {
     connection: &'a mut PgConnection,
     recent: &'a mut Recent,
+    first_note: Option<&'a FirstNote>,
     tenant: TenantId,
     requests: &'a [&'a Request],
     care: Care,
@@ -408,6 +412,11 @@ impl<'a> Attempt<'a> {
             return Ok(Decision::Leave(done));
         }
         write::write(self.connection, self.tenant, &batch).await?;
+        if let Some(note) = batch.first_note(self.tenant, self.first_note) {
+            let size = batch.head().position().cast_signed();
+            let save = sqlx::query(SAVE_CHECKPOINT).bind(self.tenant.0).bind(size).bind(note);
+            save.execute(&mut *self.connection).await?;
+        }
         let events = batch.staged().iter().map(|staged| staged.event).collect();
         Ok(Decision::Write(done, Grown { before: head, after: batch.head(), events }))
     }

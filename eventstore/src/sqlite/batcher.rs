@@ -10,6 +10,7 @@ use super::checkpoint::Checkpoints;
 use super::tail::{Ends, Marks, Tails};
 use super::{Failure, facts, moving, row, write};
 use crate::batch::Batch;
+use crate::ledger::FirstNote;
 use crate::moving::Arrival;
 use crate::prepare::Request;
 use crate::queue::{Answer, Asked, Job, Queue};
@@ -25,6 +26,7 @@ pub(super) struct Batcher {
     pub(super) jobs: Queue,
     pub(super) connection: SqliteConnection,
     pub(super) clock: Clock,
+    pub(super) first_note: Option<FirstNote>,
     pub(super) watchers: Arc<Watchers>,
     pub(super) tails: Arc<Tails>,
     pub(super) checkpoints: Checkpoints,
@@ -111,10 +113,11 @@ impl Batcher {
     /// after it leaves everything, with the receipts to tell the callers that were not answered.
     async fn transaction(&mut self, waiting: &[(TenantId, Vec<Asked>)]) -> Result<Outcomes, Failure> {
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        let (outcomes, moved) = match write_all(&mut transaction, waiting, &self.tails, &self.clock).await {
-            Ok(written) => written,
-            Err(failure) => return Err(undone(transaction, failure).await),
-        };
+        let (outcomes, moved) =
+            match write_all(&mut transaction, waiting, &self.tails, (&self.clock, &self.first_note)).await {
+                Ok(written) => written,
+                Err(failure) => return Err(undone(transaction, failure).await),
+            };
         if moved.is_empty() {
             transaction.rollback().await?;
         } else {
@@ -186,13 +189,7 @@ impl Batcher {
 
     async fn save_checkpoint(&mut self, tenant: TenantId, size: u64, note: &str) -> Result<(), Failure> {
         self.check_poison()?;
-        sqlx::query("INSERT OR REPLACE INTO checkpoint (tenant_id, size, note) VALUES (?1, ?2, ?3)")
-            .bind(tenant.0.as_bytes().as_slice())
-            .bind(size.cast_signed())
-            .bind(note)
-            .execute(&mut self.connection)
-            .await?;
-        Ok(())
+        save_checkpoint(&mut self.connection, tenant, size, note).await
     }
 
     fn check_poison(&self) -> Result<(), Failure> {
@@ -218,12 +215,27 @@ impl Batcher {
     }
 }
 
+async fn save_checkpoint(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+    size: u64,
+    note: &str,
+) -> Result<(), Failure> {
+    sqlx::query("INSERT OR REPLACE INTO checkpoint (tenant_id, size, note) VALUES (?1, ?2, ?3)")
+        .bind(tenant.0.as_bytes().as_slice())
+        .bind(size.cast_signed())
+        .bind(note)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Decides and writes what waits, tenant by tenant. Answers with the outcomes, and which logs have grown.
 async fn write_all(
     transaction: &mut SqliteConnection,
     waiting: &[(TenantId, Vec<Asked>)],
     tails: &Tails,
-    clock: &Clock,
+    (clock, first_note): (&Clock, &Option<FirstNote>),
 ) -> Result<(Outcomes, Vec<Moved>), Failure> {
     let (mut outcomes, mut moved) = (Vec::with_capacity(waiting.len()), Vec::new());
     for &(tenant, ref group) in waiting {
@@ -236,6 +248,9 @@ async fn write_all(
             let indexing = tails.indexing(tenant, indexed, &batch);
             let swept = indexing.swept;
             write::write(transaction, tenant, &batch, indexing).await?;
+            if let Some(note) = batch.first_note(tenant, first_note.as_ref()) {
+                save_checkpoint(transaction, tenant, batch.head().position(), &note).await?;
+            }
             moved.push(Moved { tenant, position: batch.head().position(), tags: Marks::all(&batch), swept });
         }
     }

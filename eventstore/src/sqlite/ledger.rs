@@ -1,11 +1,10 @@
 //! Lays the stored parts of the log open for proof.
 
 use async_trait::async_trait;
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::read::{self, clamped};
-use super::{SqliteStore, row, unavailable};
+use super::{SqliteStore, row, unread};
 use crate::ledger::{Hash, LedgerStore, Record, StoredHead, TagRecord, Tile};
 use crate::queue::Job;
 use crate::{Position, StoreError, TenantId};
@@ -18,7 +17,9 @@ const TAGS_BY_TAG: &str = include_str!("tags_by_tag.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILE: &str = "SELECT hashes FROM tile WHERE tenant_id = ?1 AND level = ?2 AND tile_index = ?3";
 const HEAD: &str =
-    "SELECT position, recorded_at, frontier, root, erasures FROM log_head WHERE tenant_id = ?1";
+    "SELECT position, recorded_at, frontier, root, erasures, indexed FROM log_head WHERE tenant_id = ?1";
+const CHECKPOINTS: &str = "SELECT size, note FROM checkpoint WHERE tenant_id = ?1 ORDER BY size";
+const TILE_PLACES: &str = "SELECT level, tile_index FROM tile WHERE tenant_id = ?1";
 const LATEST_CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE tenant_id = ?1 ORDER BY size DESC LIMIT 1";
 
 #[async_trait]
@@ -35,13 +36,13 @@ impl LedgerStore for SqliteStore {
             .bind(limit)
             .fetch_all(self.read_pool())
             .await
-            .map_err(unavailable)?;
+            .map_err(unread)?;
         rows.iter()
             .map(|found| {
                 Ok(Record {
                     entry: row::entry(found)?,
                     id: row::uuid(found, "id")?,
-                    event_type: found.try_get("type").map_err(unavailable)?,
+                    event_type: row::get(found, "type")?,
                     leaf: row::hash(found, "leaf_hash")?,
                 })
             })
@@ -62,7 +63,7 @@ impl LedgerStore for SqliteStore {
             .bind(clamped(until))
             .fetch_all(self.read_pool())
             .await
-            .map_err(unavailable)?;
+            .map_err(unread)?;
         joined(&rows, newest)
     }
 
@@ -81,7 +82,7 @@ impl LedgerStore for SqliteStore {
             .bind(limit)
             .fetch_all(self.read_pool())
             .await
-            .map_err(unavailable)?;
+            .map_err(unread)?;
         let mut tags = joined(&rows, newest)?;
         tags.truncate(limit as usize);
         Ok(tags)
@@ -99,7 +100,7 @@ impl LedgerStore for SqliteStore {
             .bind(clamped(until))
             .fetch_all(self.read_pool())
             .await
-            .map_err(unavailable)?;
+            .map_err(unread)?;
         rows.iter().map(|found| row::hash(found, "leaf_hash")).collect()
     }
 
@@ -110,11 +111,11 @@ impl LedgerStore for SqliteStore {
             .bind(clamped(index))
             .fetch_optional(self.read_pool())
             .await
-            .map_err(unavailable)?;
+            .map_err(unread)?;
         let Some(found) = found else {
             return Ok(None);
         };
-        let tile = Tile::from_bytes(level, index, found.try_get("hashes").map_err(unavailable)?);
+        let tile = Tile::from_bytes(level, index, row::blob(&found, "hashes")?);
         let first = (index << (8 * u32::from(level) + 8)) + 1;
         let cut =
             || StoreError::Damaged { position: first, what: format!("tile {index} of level {level} is cut") };
@@ -126,29 +127,42 @@ impl LedgerStore for SqliteStore {
             .bind(tenant.0.as_bytes().as_slice())
             .fetch_optional(self.read_pool())
             .await
-            .map_err(unavailable)?;
+            .map_err(unread)?;
         let Some(found) = found else {
             return Ok(None);
         };
         let head = row::head(&found)?;
         let root = row::hash(&found, "root")?;
-        Ok(Some(StoredHead { frontier: head.frontier, root, recorded_at: head.recorded_at }))
+        let indexed = row::natural(&found, "indexed")?;
+        Ok(Some(StoredHead { frontier: head.frontier, root, recorded_at: head.recorded_at, indexed }))
     }
 
     async fn save_checkpoint(&self, tenant: TenantId, size: u64, note: &str) -> Result<(), StoreError> {
         self.ask(|answer| Job::Checkpoint { tenant, size, note: note.to_owned(), answer }).await
     }
 
+    async fn tile_places(&self, tenant: TenantId) -> Result<Vec<(i64, i64)>, StoreError> {
+        let query = sqlx::query(TILE_PLACES).bind(tenant.0.as_bytes().as_slice());
+        let rows = query.fetch_all(self.read_pool()).await.map_err(unread)?;
+        rows.iter().map(|found| Ok((row::get(found, "level")?, row::get(found, "tile_index")?))).collect()
+    }
+
+    async fn checkpoints(&self, tenant: TenantId) -> Result<Vec<(u64, String)>, StoreError> {
+        let query = sqlx::query(CHECKPOINTS).bind(tenant.0.as_bytes().as_slice());
+        let rows = query.fetch_all(self.read_pool()).await.map_err(unread)?;
+        rows.iter().map(|found| Ok((row::natural(found, "size")?, row::get(found, "note")?))).collect()
+    }
+
     async fn latest_checkpoint(&self, tenant: TenantId) -> Result<Option<String>, StoreError> {
         let latest = sqlx::query_scalar(LATEST_CHECKPOINT).bind(tenant.0.as_bytes().as_slice());
-        latest.fetch_optional(self.read_pool()).await.map_err(unavailable)
+        latest.fetch_optional(self.read_pool()).await.map_err(unread)
     }
 }
 
 impl SqliteStore {
     /// The tags that are not in the index yet. The index is asked afterwards, so that nothing is missed.
     async fn newest_tags(&self, tenant: TenantId) -> Result<Vec<TagRecord>, StoreError> {
-        let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
+        let mut connection = self.read_pool().acquire().await.map_err(unread)?;
         loop {
             let ends = read::ends(&mut connection, tenant).await?;
             if let Some(rows) = self.tails.rows(&mut connection, tenant, ends).await? {
@@ -172,7 +186,7 @@ fn joined(rows: &[SqliteRow], mut tags: Vec<TagRecord>) -> Result<Vec<TagRecord>
 fn tag(found: &SqliteRow) -> Result<TagRecord, StoreError> {
     Ok(TagRecord {
         position: row::natural(found, "position")?,
-        event_type: found.try_get("type").map_err(unavailable)?,
-        tag: found.try_get("tag").map_err(unavailable)?,
+        event_type: row::get(found, "type")?,
+        tag: row::get(found, "tag")?,
     })
 }

@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::ledger::FirstNote;
 use crate::queue::{self, Answer, Job, Queue, Sharing};
 use crate::watchers::Watchers;
 use crate::{Clock, Position, StoreError};
@@ -41,6 +42,8 @@ const MOST_READERS: u32 = 8;
 pub struct Options {
     /// Where `recorded_at` comes from.
     pub clock: Clock,
+    /// Signs the first checkpoint of each log; without it logs begin unsigned.
+    pub first_note: Option<FirstNote>,
     /// How many appends may wait for a commit; one more is told [`StoreError::Overloaded`].
     pub queue: usize,
     /// How many connections read at the same time.
@@ -61,7 +64,7 @@ impl Options {
     /// The ordinary settings, with this clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, queue: 4_096, read_connections: readers(), unindexed: 16_384 }
+        Self { clock, first_note: None, queue: 4_096, read_connections: readers(), unindexed: 16_384 }
     }
 }
 
@@ -100,6 +103,7 @@ impl SqliteStore {
             jobs: received,
             connection,
             clock: options.clock,
+            first_note: options.first_note,
             watchers: Arc::clone(&watchers),
             tails: Arc::clone(&tails),
             checkpoints: Checkpoints::new(reads.clone()),
@@ -111,6 +115,28 @@ impl SqliteStore {
             store.watchers.moved(tenant, position);
         }
         Ok(store)
+    }
+
+    /// Whether there is a log, of any layout, in this file. Nothing is made.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file cannot be read; [`StoreError::Damaged`] when it is no database.
+    pub async fn is_there(path_or_url: &str) -> Result<bool, StoreError> {
+        open::is_there(open::file_of(path_or_url)).await
+    }
+
+    /// Opens the log in a file that is there, to look at it: nothing is made, and what would write is refused.
+    ///
+    /// # Errors
+    /// [`StoreError::Absent`] when there is no file, or no log in it; [`StoreError::Unavailable`] when it cannot be read, or
+    /// was written by another version; [`StoreError::Damaged`] when it is no database any more.
+    pub async fn inspect(path_or_url: &str, options: Options) -> Result<Arc<Self>, StoreError> {
+        let file = open::file_of(path_or_url).to_path_buf();
+        let reads = open::inspector(&file, options.read_connections).await?;
+        // Nobody receives what is asked of a writer.
+        let (jobs, _) = Queue::new(1, Sharing::Halves);
+        let (watchers, tails) = (Arc::default(), Arc::new(Tails::new(options.unindexed)));
+        Ok(Arc::new(Self { file, jobs, reads, watchers, tails, batcher: Mutex::default() }))
     }
 
     /// The connections that read; they refuse to write.
@@ -130,7 +156,12 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unavailable`] when the file cannot be read.
     pub async fn integrity(&self) -> Result<String, StoreError> {
-        sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&self.reads).await.map_err(unavailable)
+        let checked = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(&self.reads).await;
+        match checked.map_err(unread) {
+            // Damage where even the check cannot go on.
+            Err(StoreError::Damaged { what, .. }) => Ok(what),
+            checked => checked,
+        }
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
@@ -190,6 +221,18 @@ impl From<sqlx::Error> for Failure {
 
 fn unavailable(error: impl Display) -> StoreError {
     StoreError::Unavailable(error.to_string())
+}
+
+/// Why a read failed: where SQLite finds the file damaged, at a position that is not known here, nobody is helped by trying
+/// again.
+fn unread(error: sqlx::Error) -> StoreError {
+    /// `SQLITE_CORRUPT` and `SQLITE_NOTADB`.
+    const DAMAGED: [u32; 2] = [11, 26];
+    let extended = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    match extended.map(|code| code & 0xff) {
+        Some(code) if DAMAGED.contains(&code) => StoreError::Damaged { position: 0, what: error.to_string() },
+        _ => unavailable(error),
+    }
 }
 
 fn hex(id: Uuid) -> String {

@@ -1,13 +1,12 @@
 //! Lays open what moves to another store beside the entries, and takes what comes from one.
 
 use async_trait::async_trait;
-use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::facts::{self, list};
 use super::read::clamped;
-use super::{Failure, SqliteStore, bytes_hex, hex, row, unavailable, write};
+use super::{Failure, SqliteStore, bytes_hex, hex, row, unread, write};
 use crate::batch::LogHead;
 use crate::moving::{Arrival, BlindTag, Movable, Parcel};
 use crate::queue::Job;
@@ -21,7 +20,6 @@ const RECEIPTS: &str = "SELECT command_id, digest, outcome, first_position, coun
     WHERE tenant_id = ?1 AND command_id > ?2 ORDER BY command_id LIMIT ?3";
 const KEYS: &str = "SELECT subject, key_id, wrapped, destroyed FROM data_key \
     WHERE tenant_id = ?1 AND subject > ?2 ORDER BY subject LIMIT ?3";
-const CHECKPOINTS: &str = "SELECT size, note FROM checkpoint WHERE tenant_id = ?1 ORDER BY size";
 const TENANT_KEY: &str = "SELECT wrapped FROM tenant_key WHERE tenant_id = ?1";
 const ADOPT_EVENTS: &str = include_str!("adopt_events.sql");
 const ADOPT_RECEIPTS: &str = include_str!("adopt_receipts.sql");
@@ -43,14 +41,14 @@ impl Movable for SqliteStore {
             .bind(limit)
             .fetch_all(self.read_pool())
             .await
-            .map_err(unavailable)?;
+            .map_err(unread)?;
         rows.iter()
             .map(|found| {
                 Ok(BlindTag {
                     subject: row::uuid(found, "blind_subject")?,
-                    tag: found.try_get("tag").map_err(unavailable)?,
+                    tag: row::get(found, "tag")?,
                     position: row::natural(found, "position")?,
-                    event_type: found.try_get("type").map_err(unavailable)?,
+                    event_type: row::get(found, "type")?,
                 })
             })
             .collect()
@@ -68,10 +66,8 @@ impl Movable for SqliteStore {
             .bind(limit)
             .fetch_all(self.read_pool())
             .await
-            .map_err(unavailable)?;
-        rows.iter()
-            .map(|found| Ok((found.try_get("command_id").map_err(unavailable)?, row::receipt(found)?)))
-            .collect()
+            .map_err(unread)?;
+        rows.iter().map(|found| Ok((row::get(found, "command_id")?, row::receipt(found)?))).collect()
     }
 
     async fn keys(&self, tenant: TenantId, after: Uuid, limit: u32) -> Result<Vec<WrappedKey>, StoreError> {
@@ -81,21 +77,14 @@ impl Movable for SqliteStore {
             .bind(limit)
             .fetch_all(self.read_pool())
             .await
-            .map_err(unavailable)?;
+            .map_err(unread)?;
         rows.iter().map(row::data_key).collect()
     }
 
-    async fn checkpoints(&self, tenant: TenantId) -> Result<Vec<(u64, String)>, StoreError> {
-        let query = sqlx::query(CHECKPOINTS).bind(tenant.0.as_bytes().as_slice());
-        let rows = query.fetch_all(self.read_pool()).await.map_err(unavailable)?;
-        rows.iter()
-            .map(|found| Ok((row::natural(found, "size")?, found.try_get("note").map_err(unavailable)?)))
-            .collect()
-    }
-
     async fn stored_tenant_key(&self, tenant: TenantId) -> Result<Option<Vec<u8>>, StoreError> {
-        let stored = sqlx::query_scalar(TENANT_KEY).bind(tenant.0.as_bytes().as_slice());
-        stored.fetch_optional(self.read_pool()).await.map_err(unavailable)
+        let stored = sqlx::query(TENANT_KEY).bind(tenant.0.as_bytes().as_slice());
+        let found = stored.fetch_optional(self.read_pool()).await.map_err(unread)?;
+        found.map(|found| Ok(row::blob(&found, "wrapped")?.to_vec())).transpose()
     }
 
     async fn adopt(&self, tenant: TenantId, parcel: Parcel) -> Result<(), StoreError> {

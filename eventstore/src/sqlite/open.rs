@@ -9,7 +9,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection};
 
-use super::unavailable;
+use super::{unavailable, unread};
 use crate::StoreError;
 
 /// The layout of the tables that this code reads and writes.
@@ -62,6 +62,48 @@ pub(super) async fn readers(file: &Path, count: u32) -> Result<SqlitePool, Store
         .idle_timeout(None)
         .max_lifetime(None);
     pool.connect_with(options).await.map_err(unavailable)
+}
+
+/// Whether a log, of any layout, is in a file.
+pub(super) async fn is_there(file: &Path) -> Result<bool, StoreError> {
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0) {
+        return Ok(false);
+    }
+    let mut connection = existing(file).connect().await.map_err(unread)?;
+    let version: i64 =
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.map_err(unread)?;
+    connection.close().await.map_err(unread)?;
+    Ok(version > 0)
+}
+
+/// The connections that look at a file that is there and change nothing, not even how it keeps its journal.
+///
+/// # Errors
+/// As [`super::SqliteStore::inspect`].
+pub(super) async fn inspector(file: &Path, count: u32) -> Result<SqlitePool, StoreError> {
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0) {
+        return Err(StoreError::Absent(format!("there is no database at {}", file.display())));
+    }
+    let options = existing(file).pragma("query_only", "on").pragma("temp_store", "memory");
+    let options = options.foreign_keys(true).row_buffer_size(ROW_BUFFER);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(count)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None);
+    let pool = pool.connect_with(options).await.map_err(unread)?;
+    let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&pool).await.map_err(unread)?;
+    match version {
+        SCHEMA_VERSION => Ok(pool),
+        0 => Err(StoreError::Absent(format!("{} is no database of this program", file.display()))),
+        other => {
+            let what = format!(
+                "the file has layout {other}, this program reads {SCHEMA_VERSION}: `waymark migrate` \
+                brings an older one up to date"
+            );
+            Err(StoreError::Unavailable(what))
+        }
+    }
 }
 
 /// A connection to a file that is there, without any write-ahead log of its own making.

@@ -14,8 +14,8 @@ use crate::prepare::Request;
 use crate::queue::Job;
 use crate::vault::WrappedKey;
 use crate::{
-    Append, Entry, EventStore, Head, Outcome, Position, Query, QueryItem, Receipt, StoreError, TenantId,
-    instant,
+    Append, Entry, EventStore, Head, Movable, Outcome, Position, Query, QueryItem, Receipt, StoreError,
+    TenantId, instant,
 };
 
 const PAGE: &str = include_str!("page.sql");
@@ -106,7 +106,12 @@ impl EventStore for SqliteStore {
     }
 
     async fn tenant_key(&self, tenant: TenantId, candidate: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-        self.ask(|answer| Job::TenantKey(tenant, candidate, answer)).await
+        match self.stored_tenant_key(tenant).await? {
+            Some(stored) => Ok(stored),
+            // Opened to look only: what would be stored is as good as stored.
+            None if self.jobs.is_closed() => Ok(candidate),
+            None => self.ask(|answer| Job::TenantKey(tenant, candidate, answer)).await,
+        }
     }
 
     async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{Sqlite, SqliteRow};
+use sqlx::{Row, TypeInfo, ValueRef};
 use uuid::Uuid;
 
 use super::unavailable;
@@ -12,9 +12,16 @@ use crate::ledger::{Frontier, Hash};
 use crate::vault::WrappedKey;
 use crate::{Entry, Position, Receipt, StoreError, instant};
 
+/// A column of the type that is written there: any value may stand in any column of SQLite.
+pub(super) fn get<'r, T>(row: &'r SqliteRow, column: &str) -> Result<T, StoreError>
+where
+    T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
+{
+    row.try_get(column).map_err(|_| damaged(row, column))
+}
+
 pub(super) fn natural(row: &SqliteRow, column: &str) -> Result<u64, StoreError> {
-    let value: i64 = row.try_get(column).map_err(unavailable)?;
-    u64::try_from(value).map_err(|_| damaged(row, column))
+    u64::try_from(get::<i64>(row, column)?).map_err(|_| damaged(row, column))
 }
 
 pub(super) fn uuid(row: &SqliteRow, column: &str) -> Result<Uuid, StoreError> {
@@ -26,7 +33,7 @@ pub(super) fn hash(row: &SqliteRow, column: &str) -> Result<Hash, StoreError> {
 }
 
 pub(super) fn instant(row: &SqliteRow, column: &str) -> Result<DateTime<Utc>, StoreError> {
-    let micros: i64 = row.try_get(column).map_err(unavailable)?;
+    let micros: i64 = get(row, column)?;
     instant::from_micros(micros).ok_or_else(|| damaged(row, column))
 }
 
@@ -58,7 +65,7 @@ pub(super) fn entries(row: &SqliteRow) -> Result<Vec<Entry>, StoreError> {
 }
 
 pub(super) fn head(row: &SqliteRow) -> Result<LogHead, StoreError> {
-    let recorded_at: Option<i64> = row.try_get("recorded_at").map_err(unavailable)?;
+    let recorded_at: Option<i64> = get(row, "recorded_at")?;
     let frontier = Frontier::from_bytes(natural(row, "position")?, blob(row, "frontier")?);
     Ok(LogHead {
         recorded_at: recorded_at.and_then(instant::from_micros),
@@ -72,7 +79,7 @@ pub(super) fn receipt(row: &SqliteRow) -> Result<Receipt, StoreError> {
         digest: hash(row, "digest")?,
         outcome: blob(row, "outcome")?.to_vec(),
         first_position: natural(row, "first_position")?,
-        count: row.try_get("count").map_err(unavailable)?,
+        count: get(row, "count")?,
         recorded_at: instant(row, "recorded_at")?,
     })
 }
@@ -82,12 +89,25 @@ pub(super) fn data_key(row: &SqliteRow) -> Result<WrappedKey, StoreError> {
         key_id: uuid(row, "key_id")?,
         subject: uuid(row, "subject")?,
         wrapped: blob(row, "wrapped")?.to_vec(),
-        destroyed: row.try_get("destroyed").map_err(unavailable)?,
+        destroyed: flag(row, "destroyed")?,
     })
 }
 
-fn blob<'r>(row: &'r SqliteRow, column: &str) -> Result<&'r [u8], StoreError> {
-    row.try_get(column).map_err(unavailable)
+/// Bytes that stand there as bytes: the same bytes as a text are another value, which no key would find.
+pub(super) fn blob<'r>(row: &'r SqliteRow, column: &str) -> Result<&'r [u8], StoreError> {
+    let raw = row.try_get_raw(column).map_err(|_| damaged(row, column))?;
+    if raw.type_info().name() != "BLOB" {
+        return Err(damaged(row, column));
+    }
+    get(row, column)
+}
+
+fn flag(row: &SqliteRow, column: &str) -> Result<bool, StoreError> {
+    match get::<i64>(row, column)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(damaged(row, column)),
+    }
 }
 
 fn damaged(row: &SqliteRow, column: &str) -> StoreError {

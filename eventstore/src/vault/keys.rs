@@ -11,6 +11,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
+use super::WrappedKey;
 use crate::TenantId;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -51,6 +52,11 @@ impl RootKey {
         wrap(&self.0, &aad(&[b"tenant key", tenant.0.as_bytes()]), &key.0)
     }
 
+    /// The key of a tenant that this key wrapped; `None` where it was not this one, or another tenant's.
+    pub(crate) fn open_tenant_key(&self, tenant: TenantId, wrapped: &[u8]) -> Option<TenantKey> {
+        self.unwrap(tenant, wrapped).ok()
+    }
+
     pub(super) fn unwrap(&self, tenant: TenantId, wrapped: &[u8]) -> Result<TenantKey, NotOpened> {
         unwrap(&self.0, &aad(&[b"tenant key", tenant.0.as_bytes()]), wrapped).map(TenantKey)
     }
@@ -70,6 +76,14 @@ impl TenantKey {
     ) -> Result<DataKey, NotOpened> {
         let bytes = unwrap(&self.0, &data_key_aad(tenant, subject, id), wrapped)?;
         Ok(DataKey::new(id, bytes))
+    }
+
+    /// Bytes of a wrapped key: nonce, key and tag of AES-GCM.
+    pub(crate) const WRAPPED_BYTES: usize = NONCE_BYTES + 32 + 16;
+
+    /// Whether a stored key is one that this key wrapped for its tenant, subject and id.
+    pub(crate) fn opens(&self, tenant: TenantId, stored: &WrappedKey) -> bool {
+        self.unwrap(tenant, stored.subject, stored.key_id, &stored.wrapped).is_ok()
     }
 
     /// Seals a secret of the tenant's own for the place where it is kept.

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::{EventStore, StoreError, TenantId};
 pub use keys::{DataKey, RootKey, TenantKey};
 use sealing::Place;
+pub(crate) use sealing::sealed_keys;
 
 /// How many subjects' keys are kept unwrapped.
 const CACHED_DATA_KEYS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();

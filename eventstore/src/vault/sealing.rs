@@ -80,6 +80,22 @@ pub(super) fn is_sealed(document: &Value, also: &mut Vec<Uuid>) -> bool {
     }
 }
 
+/// The ids of the keys that the sealed fields of a document name; none of what is no document.
+pub(crate) fn sealed_keys(document: &str) -> Vec<Uuid> {
+    let mut keys = Vec::new();
+    if document.contains("\"$sealed\"")
+        && let Ok(mut document) = serde_json::from_str::<Value>(document)
+    {
+        let read = visit(&mut document, SEALED, &mut String::new(), &mut |_, object| {
+            let field = object.get(SEALED).and_then(|field| SealedField::deserialize(field).ok());
+            keys.extend(field.map(|field| field.key));
+            Ok::<_, Infallible>(Value::Null)
+        });
+        let Ok(()) = read;
+    }
+    keys
+}
+
 /// Whether there is anything to seal in the document.
 pub(super) fn is_personal(document: &Value) -> bool {
     has_marked(document, PERSONAL)

@@ -83,7 +83,7 @@ impl Schema {
         Ok(transaction.commit().await?)
     }
 
-    async fn is_complete(&self, scripts: &[&'static str]) -> Result<bool> {
+    pub(super) async fn is_complete(&self, scripts: &[&'static str]) -> Result<bool> {
         let rows = sqlx::query(TABLES).bind(&self.name).fetch_all(&self.pool).await?;
         let there = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<String>>>()?;
         let wanted = scripts.iter().flat_map(|script| tables_in(script));

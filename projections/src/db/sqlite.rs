@@ -9,6 +9,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Row as _, Sqlite, Transaction};
 
+use super::dialect::tables_in;
 use super::{Commit, Value};
 use crate::error::{ProjectionError, Result};
 
@@ -74,11 +75,33 @@ impl Files {
         Ok(is_busy == 0)
     }
 
+    /// Opens a file that is there to look at it: it is not made, and nothing in it is changed.
+    pub(super) async fn inspect(path: &Path) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("temp_store", "memory")
+            .pragma("query_only", "on")
+            .row_buffer_size(ROW_BUFFER)
+            .disable_statement_logging();
+        let pool = SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
+        let readers = pool.max_connections(waymark_eventstore::readers()).connect_with(options).await?;
+        // What would write is refused by the connection.
+        Ok(Self { writer: readers.clone(), readers })
+    }
+
     pub(super) async fn prepare(&self, scripts: &[&'static str]) -> Result<()> {
         for script in scripts {
             self.script(script).await?;
         }
         Ok(())
+    }
+
+    pub(super) async fn is_complete(&self, scripts: &[&'static str]) -> Result<bool> {
+        let rows = sqlx::query(EVERYTHING).fetch_all(&self.readers).await?;
+        let there = rows.iter().map(|row| Ok(row.try_get(1)?)).collect::<Result<Vec<String>>>()?;
+        let wanted = scripts.iter().flat_map(|script| tables_in(script));
+        Ok(wanted.into_iter().all(|table| there.iter().any(|name| name == table)))
     }
 
     /// Runs a script of statements outside any transaction of ours.

@@ -59,6 +59,7 @@ async fn write_and_wait(clients: &[Client], since: Instant) -> Duration {
 
 fn key(installation: &Installation, number: usize) -> String {
     let tenant = format!("tenant-{number}");
+    let _ = installation.run(&["migrate", "--tenant", &tenant]).succeeded();
     let arguments = ["token", "create", "--tenant", &tenant, "--actor", "admin:root", "--role", "admin"];
     installation.run(&arguments).succeeded().trim().to_owned()
 }

@@ -23,7 +23,7 @@ async fn an_untouched_log_is_sound() {
 async fn every_kind_of_tampering_is_noticed_at_its_position() {
     let zeros = |bytes: u32| format!("decode(repeat('00', {bytes}), 'hex')");
     let forged = "convert_to(replace(convert_from(entry, 'UTF8'), 'rep:li', 'rep:xi'), 'UTF8')";
-    let cases: [(String, Position); 14] = [
+    let cases: [(String, Position); 19] = [
         (format!("UPDATE event SET entry = {forged} WHERE position = 17"), 17),
         (format!("UPDATE event SET leaf_hash = {} WHERE position = 18", zeros(32)), 18),
         ("UPDATE event SET recorded_at = recorded_at + 1 WHERE position = 19".to_owned(), 19),
@@ -38,6 +38,14 @@ async fn every_kind_of_tampering_is_noticed_at_its_position() {
         ("DELETE FROM tile".to_owned(), 1),
         (format!("UPDATE log_head SET root = {}", zeros(32)), 300),
         ("UPDATE log_head SET recorded_at = recorded_at + 1".to_owned(), 300),
+        ("UPDATE log_head SET frontier = set_byte(frontier, 3, get_byte(frontier, 3) # 1)".to_owned(), 300),
+        ("INSERT INTO tile SELECT tenant_id, 0, 7, hashes FROM tile".to_owned(), 300),
+        ("UPDATE event_tag SET tag = 'z' WHERE position = 26 AND tag = 'a'".to_owned(), 26),
+        ("UPDATE event_tag SET blind_subject = tenant_id WHERE position = 27 AND tag = 'a'".to_owned(), 27),
+        (
+            "INSERT INTO event_tag SELECT tenant_id, 'far', 9000, type FROM event_tag LIMIT 1".to_owned(),
+            9_000,
+        ),
     ];
     for (sql, position) in cases {
         match after(&sql).await {

@@ -1,0 +1,235 @@
+//! Looks into an installation without changing anything: what `waymark verify` checks, and with what.
+//!
+//! Nothing is made: no database, no tenant, no key, no row. The log is checked with the public key alone; the secrets, where
+//! they are at hand, let what is sealed be compared as well.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use waymark_domain::customer::CustomerEvent;
+use waymark_eventstore::ledger::{BlindKeys, BlindTags, DataKeys, Receipts, SideCheck, Trust, Verifier};
+use waymark_eventstore::vault::{RootKey, Vault};
+use waymark_eventstore::{EventStore, Options, PostgresStore, SqliteStore, StoreError, TenantId, postgres};
+use waymark_projections::{Inspection, ProjectionError};
+
+use crate::app::AppError;
+use crate::auth::AdminStore;
+use crate::auth::compare::{Compared, Tables};
+use crate::clock::{random_ids, system_clock};
+use crate::config::{Database, DatabaseArgs, views_file};
+use crate::log::Log;
+use crate::notary::{note_outside, origin};
+use crate::outbound::OutboundStore;
+use crate::secrets::{PUBLIC_NAME, Secrets, random_bytes};
+
+/// The event that erases a customer.
+const ERASED: &str = "customer.erased";
+
+/// An installation that is looked into.
+pub(crate) struct Verification {
+    pub(crate) store: Arc<dyn Log>,
+    admin: AdminStore,
+    messages: OutboundStore,
+    secrets: Option<Secrets>,
+    args: DatabaseArgs,
+}
+
+/// Why an installation could not be looked into. The text is for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotChecked(String);
+
+/// What cannot be compared, and why.
+#[derive(Debug, Clone, serde::Serialize)]
+pub(crate) struct NotCompared {
+    pub(crate) what: &'static str,
+    pub(crate) why: String,
+}
+
+impl Verification {
+    /// Opens a database that is there.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be read, or the key file is another database's.
+    pub(crate) async fn open(args: &DatabaseArgs) -> Result<Self, NotChecked> {
+        let clock = system_clock();
+        let store: Arc<dyn Log>;
+        let (admin, messages);
+        match &args.database {
+            Database::Sqlite(file) => {
+                let path = file.to_str().ok_or_else(|| said("the database's path is not UTF-8"))?;
+                store = SqliteStore::inspect(path, Options::new(clock.clone())).await.map_err(said)?;
+                admin = AdminStore::inspect(file, clock, random_ids()).await.map_err(said)?;
+                messages = OutboundStore::inspect(file).await.map_err(said)?;
+            }
+            Database::Postgres(url) => {
+                let options = postgres::Options::new(clock.clone());
+                store = PostgresStore::inspect(url, options).await.map_err(said)?;
+                admin = AdminStore::inspect_at(url, clock, random_ids()).await.map_err(said)?;
+                messages = OutboundStore::inspect_at(url).await.map_err(said)?;
+            }
+        }
+        let secrets = Secrets::find(&args.key_file()).map_err(said)?;
+        let this = Self { store, admin, messages, secrets, args: args.clone() };
+        this.refuse_other_keys().await?;
+        Ok(this)
+    }
+
+    /// Keys of another database would make everything look forged.
+    async fn refuse_other_keys(&self) -> Result<(), NotChecked> {
+        let Some(secrets) = &self.secrets else { return Ok(()) };
+        match self.admin.fingerprint().await.map_err(said)? {
+            Some(known) if known != secrets.fingerprint() => Err(said(format!(
+                "the key file {} is not that of {}: name the right one with --keys",
+                self.args.key_file().display(),
+                self.args.database
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The tenant of that name.
+    ///
+    /// # Errors
+    /// When there is none, or there are logs that no name leads to.
+    pub(crate) async fn tenant(&self, name: &str) -> Result<TenantId, NotChecked> {
+        let found = self.admin.tenant(name).await.map_err(said)?;
+        let named: Vec<TenantId> =
+            self.admin.tenants().await.map_err(said)?.into_iter().map(|(_, tenant)| tenant).collect();
+        let logs = self.store.tenants().await.map_err(said)?;
+        if let Some(nameless) = logs.iter().find(|tenant| !named.contains(tenant)) {
+            return Err(said(format!("no name leads to the log of tenant {nameless}")));
+        }
+        found.ok_or_else(|| said(format!("there is no tenant {name}")))
+    }
+
+    /// What a tenant's log is held to: the public key, and the note outside the database.
+    ///
+    /// # Errors
+    /// When no public key is at hand, or the file outside cannot be read.
+    pub(crate) fn trust(&self, tenant: TenantId, public_key: Option<&str>) -> Result<Trust, NotChecked> {
+        let name = origin(tenant);
+        let verifier = match (public_key, &self.secrets) {
+            (Some(given), _) => public(given, &name)?,
+            (None, Some(secrets)) => secrets.signer(&name).verifier(),
+            (None, None) => {
+                let file = self.args.public_key_file();
+                let shown = file.display();
+                let vkey = std::fs::read_to_string(&file).map_err(|error| {
+                    said(format!("no key checks the signatures: {shown}: {error}; name it with --public-key"))
+                })?;
+                public(vkey.trim(), &name)?
+            }
+        };
+        let notes = note_outside(&self.args.checkpoint_file(), tenant).map_err(said)?.into_iter().collect();
+        Ok(Trust { verifier: Some(verifier), notes, seed: random_bytes(), signed_from_the_first: true })
+    }
+
+    /// The tables beside the log that are compared with it.
+    pub(crate) fn side_checks(&self) -> Vec<Box<dyn SideCheck>> {
+        let root = || self.secrets.as_ref().map(|secrets| RootKey(secrets.root_key));
+        let opener = self.vault().map(|vault| (vault, blind_keys()));
+        let store = || -> Arc<dyn waymark_eventstore::Movable> { self.store.clone() };
+        vec![
+            Box::new(Receipts::new(store())),
+            Box::new(DataKeys::new(store(), root(), ERASED)),
+            Box::new(BlindTags::new(store(), opener)),
+        ]
+    }
+
+    /// Compares the keys, members and receivers of a tenant with its log.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn compare_rights(&self, tenant: TenantId) -> Result<Compared, AppError> {
+        let log: &dyn EventStore = &*self.store;
+        Tables { log, admin: &self.admin, messages: Some(&self.messages) }.compare(tenant).await
+    }
+
+    /// What is left out for want of secrets.
+    pub(crate) fn not_compared(&self) -> Vec<NotCompared> {
+        if self.secrets.is_some() {
+            return Vec::new();
+        }
+        let why = || format!("the key file {} is not at hand", self.args.key_file().display());
+        vec![
+            NotCompared { what: "sealed fields and data keys: whether they open", why: why() },
+            NotCompared {
+                what: "blind tags: whether each is the one of its entry and none is missing",
+                why: why(),
+            },
+            NotCompared { what: "read models", why: why() },
+        ]
+    }
+
+    fn vault(&self) -> Option<Arc<Vault>> {
+        let secrets = self.secrets.as_ref()?;
+        let store: Arc<dyn EventStore> = self.store.clone();
+        Some(Arc::new(Vault::new(store, RootKey(secrets.root_key))))
+    }
+
+    /// What looks at the read models; none without secrets, or where there are none. What it folds goes into `scratch`.
+    ///
+    /// # Errors
+    /// When they cannot be opened.
+    pub(crate) async fn read_models(&self, scratch: &Path) -> Result<Option<Inspection>, ProjectionError> {
+        let Some(vault) = self.vault() else { return Ok(None) };
+        let (store, scratch): (Arc<dyn EventStore>, PathBuf) = (self.store.clone(), scratch.join("folded"));
+        match &self.args.database {
+            Database::Sqlite(file) if !views_file(file).exists() => Ok(None),
+            Database::Sqlite(file) => {
+                Inspection::of_file(&views_file(file), &scratch, store, vault).await.map(Some)
+            }
+            Database::Postgres(url) => Inspection::of_database(url, &scratch, store, vault).await.map(Some),
+        }
+    }
+
+    /// What the engine itself finds wrong with the database; none where it finds nothing.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub(crate) async fn damage(&self) -> Result<Option<String>, StoreError> {
+        let found = self.store.integrity().await?;
+        Ok((found != "ok").then_some(found))
+    }
+
+    /// Closes the connections.
+    pub(crate) async fn close(self) {
+        self.admin.close().await;
+        self.messages.close().await;
+        self.store.close().await;
+    }
+}
+
+/// A public key that is given as itself or as a file, for the log of this name.
+fn public(given: &str, name: &str) -> Result<Verifier, NotChecked> {
+    let text = match std::fs::read_to_string(given) {
+        Ok(text) => text,
+        Err(_) => given.to_owned(),
+    };
+    let verifier = text.lines().find_map(|line| Verifier::from_vkey(line.trim()));
+    let verifier = verifier.ok_or_else(|| said(format!("{given} is no public key (name+hash+key)")))?;
+    if verifier.name() != PUBLIC_NAME && verifier.name() != name {
+        return Err(said(format!("the public key is that of {}, not of {name}", verifier.name())));
+    }
+    Ok(verifier.named(name))
+}
+
+/// What customers are found by: the telephone numbers, addresses and numbers in their events.
+pub(crate) fn blind_keys() -> BlindKeys {
+    Arc::new(|event_type, version, data| {
+        let data = serde_json::value::to_raw_value(data).map_err(|error| error.to_string())?;
+        match CustomerEvent::decode(event_type, version, &data) {
+            Ok(Some(event)) => {
+                let keys = event.keys().into_iter();
+                Ok(keys.map(|key| (key.kind.as_str().to_owned(), key.value)).collect())
+            }
+            Ok(None) => Ok(Vec::new()),
+            Err(error) => Err(format!("the entry cannot be read: {error}")),
+        }
+    })
+}
+
+fn said(error: impl std::fmt::Display) -> NotChecked {
+    NotChecked(error.to_string())
+}

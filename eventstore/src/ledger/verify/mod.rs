@@ -1,0 +1,172 @@
+//! Checks a whole log against everything that is stored or was ever signed about it.
+
+mod blind_tags;
+mod data_keys;
+mod receipts;
+mod side;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use crate::{Position, StoreError, TenantId};
+
+use super::{BadNote, Checkpoint, Hash, LedgerStore, Verifier};
+pub use blind_tags::{BlindKeys, BlindTags};
+pub use data_keys::DataKeys;
+pub use receipts::Receipts;
+pub use side::{Fault, SideCheck};
+use walk::Walk;
+
+/// What is believed beforehand.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// The key that signs this log's checkpoints. Without it no signature is looked at.
+    pub verifier: Option<Verifier>,
+    /// Signed notes kept elsewhere. They tell of a database that was rolled back to an older copy of itself.
+    pub notes: Vec<String>,
+    /// Random bytes that nobody knew before: tags are summed under them, so that no two sums can be made equal.
+    pub seed: [u8; 32],
+    /// Whether the log's first checkpoint is stored with its first entry: then a log without any was tampered with.
+    pub signed_from_the_first: bool,
+}
+
+/// The outcome of a verification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything agrees with everything.
+    Sound(Report),
+    /// Something stored is not what was written.
+    Tampered {
+        /// The first bad position.
+        position: Position,
+        /// What is wrong there.
+        what: String,
+    },
+    /// The log agrees with itself, and is another than the one that was signed.
+    Forked {
+        /// The size that was signed.
+        size: u64,
+        /// The root that was signed.
+        signed: Hash,
+        /// The root that the log had at that size.
+        found: Hash,
+    },
+    /// A checkpoint is not signed by the expected key, or not rightly.
+    BadSignature(BadNote),
+    /// The log ends before what was signed: its end was cut off, or it was rolled back.
+    Incomplete {
+        /// The size that was signed.
+        signed: u64,
+        /// The size that is there.
+        found: u64,
+    },
+    /// The log has entries and no checkpoint, though the first is stored with the first entry.
+    Unsigned {
+        /// How many entries there are.
+        size: u64,
+    },
+}
+
+/// A sound log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// How many entries were hashed.
+    pub size: u64,
+    /// Their root.
+    pub root: Hash,
+    /// How many full tiles were compared.
+    pub tiles: u64,
+    /// How many tags were compared.
+    pub tags: u64,
+    /// How many signed checkpoints the log extends.
+    pub checkpoints: u64,
+}
+
+/// As [`verify_with`], without any table beside the log.
+///
+/// # Errors
+/// Only when the store cannot be read; whatever is found is a [`Verdict`].
+pub async fn verify(
+    store: &dyn LedgerStore,
+    tenant: TenantId,
+    trust: &Trust,
+    progress: &mut (dyn FnMut(Position, Position) + Send),
+) -> Result<Verdict, StoreError> {
+    verify_with(store, tenant, trust, &mut [], progress).await
+}
+
+/// Hashes every entry of a tenant's log again and compares all that is stored about it: positions without a gap,
+/// instants that never decrease, rows that agree with their entries, tags in both directions, tiles in both directions,
+/// frontier, root, every stored checkpoint and those kept elsewhere, and the tables that `sides` compare. Each entry is
+/// read once. `progress` hears (positions done, positions in all) page by page. Appends may go on meanwhile: the log is
+/// checked as far as it reached at the beginning. Nothing is written.
+///
+/// # Errors
+/// Only when the store cannot be read; whatever is found is a [`Verdict`].
+pub async fn verify_with(
+    store: &dyn LedgerStore,
+    tenant: TenantId,
+    trust: &Trust,
+    sides: &mut [Box<dyn SideCheck>],
+    progress: &mut (dyn FnMut(Position, Position) + Send),
+) -> Result<Verdict, StoreError> {
+    // The checkpoints before the head: none of them can be of a larger log than the head tells of.
+    let notes = match Notes::of(store, tenant, trust).await {
+        Err(StoreError::Damaged { position, what }) => return Ok(Verdict::Tampered { position, what }),
+        read => read?,
+    };
+    let head = match store.stored_head(tenant).await {
+        Err(StoreError::Damaged { position, what }) => return Ok(Verdict::Tampered { position, what }),
+        read => read?,
+    };
+    let mut walk = Walk::new(store, tenant, head, notes.good, trust.seed);
+    if let Some(Fault { position, what }) = walk.run(sides, progress).await? {
+        return Ok(Verdict::Tampered { position, what });
+    }
+    if let Some(bad) = notes.bad {
+        return Ok(Verdict::BadSignature(bad));
+    }
+    let verdict = walk.verdict();
+    Ok(match verdict {
+        Verdict::Sound(report) if trust.signed_from_the_first && notes.stored == 0 && report.size > 0 => {
+            Verdict::Unsigned { size: report.size }
+        }
+        verdict => verdict,
+    })
+}
+
+/// The signed notes to hold the log to: every stored one and those kept elsewhere.
+struct Notes {
+    good: Vec<Checkpoint>,
+    /// Why the first that proves nothing does not.
+    bad: Option<BadNote>,
+    /// How many are stored.
+    stored: usize,
+}
+
+impl Notes {
+    async fn of(store: &dyn LedgerStore, tenant: TenantId, trust: &Trust) -> Result<Self, StoreError> {
+        let stored = store.checkpoints(tenant).await?;
+        let mut notes = Self { good: Vec::new(), bad: None, stored: stored.len() };
+        let Some(verifier) = &trust.verifier else { return Ok(notes) };
+        for (size, note) in &stored {
+            notes.take(verifier.open(note).and_then(|checkpoint| match checkpoint.size == *size {
+                true => Ok(checkpoint),
+                false => Err(BadNote::OtherSize),
+            }));
+        }
+        for note in &trust.notes {
+            notes.take(verifier.open(note));
+        }
+        notes.good.sort_by_key(|checkpoint| checkpoint.size);
+        Ok(notes)
+    }
+
+    fn take(&mut self, opened: Result<Checkpoint, BadNote>) {
+        match opened {
+            Ok(checkpoint) => self.good.push(checkpoint),
+            Err(bad) => self.bad = self.bad.or(Some(bad)),
+        }
+    }
+}
