@@ -69,15 +69,14 @@ impl Gate {
 
     async fn key(&self, text: &str) -> Result<Credential, Problem> {
         let text = KeyText::parse(text).ok_or_else(Problem::bad_credential)?;
-        let rights = self.rights.now(text.tenant).await?;
-        let known =
-            rights.keys.get(&text.key_id).filter(|key| key.is_valid() && text.matches(&key.key.digest));
-        let key = &known.ok_or_else(Problem::bad_credential)?.key;
+        let known = self.rights.key(text.tenant, text.key_id).await?;
+        let known = known.filter(|known| known.is_valid() && text.matches(&known.key.digest));
+        let key = known.ok_or_else(Problem::bad_credential)?.key;
         Ok(Credential {
             tenant: text.tenant,
-            actor: Actor::new(key.actor.clone(), key.roles.iter().copied()),
             scopes: Scope::among(&key.scopes),
             name: format!("key:{}", key.id),
+            actor: Actor::new(key.actor, key.roles),
         })
     }
 

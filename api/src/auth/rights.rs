@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use lru::LruCache;
 use tokio::sync::RwLock;
+use uuid::Uuid;
 
 use super::adopt;
 use super::store::{AdminError, AdminStore};
 use crate::app::AppError;
 use crate::clock::Ids;
 use crate::domain::company::CompanyEvent;
-use crate::domain::company::rights::Rights as Fold;
+use crate::domain::company::rights::{KeyRights, Rights as Fold};
 use crate::domain::customer::tags;
 use crate::eventstore::{Clock, Entry, EventStore, Position, Query, QueryItem, TenantId};
 use crate::outbound::{OutboundError, OutboundStore};
@@ -94,6 +95,17 @@ impl Rights {
             Box::pin(self.look(tenant, &mut known)).await?;
         }
         Ok(Arc::clone(&known.fold))
+    }
+
+    /// A key of a tenant, as it was a second ago at most; one that another process has just made is known at once.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn key(&self, tenant: TenantId, id: Uuid) -> Result<Option<KeyRights>, AppError> {
+        if let Some(known) = self.now(tenant).await?.keys.get(&id) {
+            return Ok(Some(known.clone()));
+        }
+        Ok(self.fresh(tenant).await?.0.keys.get(&id).cloned())
     }
 
     /// A tenant's rights as of the end of the log, and where that is.

@@ -59,6 +59,11 @@ pub(crate) struct Call<'a> {
     body: Body,
 }
 
+/// Whoever runs the program.
+fn operator(tenant: TenantId) -> Caller {
+    Caller { tenant, actor: Actor::new("operator:test", [Role::Admin]), via: None, origin: None }
+}
+
 /// When the tests take place.
 fn clock() -> DateTime<Utc> {
     "2026-03-02T08:00:00Z".parse().unwrap()
@@ -257,11 +262,23 @@ impl Bench {
         self.key_of(self.tenant, actor, roles, scopes).await
     }
 
+    /// A key that a process makes which shares nothing with this one but the database.
+    pub(crate) async fn key_by_another_process(&self, actor: &str, roles: &[Role]) -> String {
+        let (store, clock) = (self.app.store.clone(), self.app.clock.clone());
+        let rights =
+            Rights::new(store, self.admin.clone(), self.messages.clone(), clock, self.app.ids.clone());
+        let app = App { rights: Arc::new(rights), ..self.app.clone() };
+        let new = NewKey {
+            actor: actor.to_owned(),
+            roles: roles.iter().copied().collect(),
+            scopes: BTreeSet::new(),
+        };
+        app.create_key(&operator(self.tenant), new, &Credential::default()).await.unwrap().0.to_string()
+    }
+
     async fn key_of(&self, tenant: TenantId, actor: &str, roles: &[Role], scopes: BTreeSet<Scope>) -> String {
         let new = NewKey { actor: actor.to_owned(), roles: roles.iter().copied().collect(), scopes };
-        let caller =
-            Caller { tenant, actor: Actor::new("operator:test", [Role::Admin]), via: None, origin: None };
-        self.app.create_key(&caller, new, &Credential::default()).await.unwrap().0.to_string()
+        self.app.create_key(&operator(tenant), new, &Credential::default()).await.unwrap().0.to_string()
     }
 
     /// A key of another tenant.

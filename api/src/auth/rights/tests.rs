@@ -236,3 +236,12 @@ async fn a_removed_member_is_nobody_and_the_history_stays() {
     assert_eq!(last.problem(409, "last-admin")["violations"][0]["field"], "actor");
     assert_eq!(bench.get(&root, "/v1/admin/members").await.json()["items"], json!([]));
 }
+
+#[tokio::test]
+async fn a_key_that_another_process_made_a_moment_ago_opens_at_once() {
+    let bench = Bench::new().await;
+    let root = bench.key("admin:root", &[Role::Admin]).await;
+    assert_eq!(bench.get(&root, "/v1/me").await.status, 200);
+    let made = bench.key_by_another_process("rep:li", &[Role::Rep]).await;
+    assert_eq!(bench.get(&made, "/v1/me").await.json()["actor"], "rep:li");
+}
