@@ -163,7 +163,10 @@ async fn keys_of_a_former_program_are_recorded_once_and_go_on_opening() {
     let system = quoted("00000000-0000-0000-0000-000000000000");
     let hash = "x'4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0'";
     let rows = [
-        format!("INSERT INTO [admin].tenant_name VALUES ({system}, 'default', {tenant}, 1)"),
+        format!(
+            "INSERT INTO [admin].tenant_name VALUES ({system}, 'default', {tenant}, 1)
+             ON CONFLICT (tenant_id, name) DO UPDATE SET tenant = excluded.tenant"
+        ),
         format!(
             "INSERT INTO [admin].api_key VALUES ({tenant}, {key}, {hash}, 'admin:old', 'admin', '', 1700000000000000, NULL)"
         ),
