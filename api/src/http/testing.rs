@@ -267,7 +267,8 @@ impl Bench {
         let (store, clock) = (self.app.store.clone(), self.app.clock.clone());
         let rights =
             Rights::new(store, self.admin.clone(), self.messages.clone(), clock, self.app.ids.clone());
-        let app = App { rights: Arc::new(rights), ..self.app.clone() };
+        let mut app = self.app.clone();
+        app.rights = Arc::new(rights);
         let new = NewKey {
             actor: actor.to_owned(),
             roles: roles.iter().copied().collect(),
