@@ -123,7 +123,7 @@ impl Viewer<'_> {
 
     /// An entry of the log as the caller may read it: as it is stored, with personal fields opened as far as they are
     /// disclosed. None where it is about a customer that the caller does not see, or about keys and receivers, which are for
-    /// administrators and auditors.
+    /// managers, administrators and auditors.
     ///
     /// # Errors
     /// When the entry is damaged, or the log or a key cannot be read.

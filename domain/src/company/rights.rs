@@ -143,12 +143,12 @@ fn bare(name: &str) -> &str {
     name.strip_prefix("rep:").unwrap_or(name)
 }
 
-/// Whether somebody reads the events of a subject in the log. Those of API keys and of receivers are for administrators, who
-/// set them up, and auditors.
+/// Whether somebody reads the events of a subject in the log. Those of API keys and of receivers are for those who watch over
+/// the machinery: managers, administrators and auditors.
 #[must_use]
 pub fn reads_events_of(actor: &Actor, subject: &str) -> bool {
     let of_rights = subject == "rights" || subject.starts_with("key/") || subject.starts_with("receiver/");
-    !of_rights || actor.is(Role::Admin) || actor.is(Role::Auditor)
+    !of_rights || [Role::Manager, Role::Admin, Role::Auditor].iter().any(|role| actor.is(*role))
 }
 
 /// The roles that a key lets somebody act in who is no member: by the prefix of the name the role rep, or another that
@@ -566,12 +566,12 @@ mod tests {
     }
 
     #[test]
-    fn events_of_keys_and_receivers_are_read_by_administrators_and_auditors() {
+    fn events_of_keys_and_receivers_are_read_by_those_who_watch_over_the_machinery() {
         use Role::{Admin, Analyst, Auditor, Manager, Rep, Supervisor};
         for (role, reads) in [
             (Rep, false),
             (Supervisor, false),
-            (Manager, false),
+            (Manager, true),
             (Analyst, false),
             (Admin, true),
             (Auditor, true),
