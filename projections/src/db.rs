@@ -164,6 +164,14 @@ impl Db {
         }
     }
 
+    /// Whether the connections are closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        match self {
+            Self::Sqlite(files) => files.is_closed(),
+            Self::Postgres(_) => false,
+        }
+    }
+
     /// Finishes what runs and closes the connections.
     pub async fn close(&self) {
         match self {

@@ -136,6 +136,10 @@ impl Files {
         Ok(transaction.commit().await?)
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.writer.is_closed()
+    }
+
     pub(super) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
