@@ -740,6 +740,14 @@ fn fault_violation(fault: &Fault, source: Source) -> Violation {
                 Label::new(format!("可选值：{words}。"), format!("Use one of: {words}.")),
             )
         }
+        FaultKind::Nul => (
+            "control-character",
+            Label::new(
+                format!("{field} 含有控制字符 U+0000。"),
+                format!("{field} has the control character U+0000."),
+            ),
+            Label::new("请删除控制字符。", "Remove it."),
+        ),
         FaultKind::Invalid(why) => {
             let of_instants = [NoInstant::Malformed, NoInstant::LeapSecond];
             let known = of_instants.into_iter().find(|known| known.to_string() == *why);

@@ -7,6 +7,7 @@
 //! up with the log, and answers from them.
 
 mod ask;
+mod bilingual;
 mod board;
 mod bulk;
 mod checkpoint;
@@ -37,6 +38,7 @@ mod turns;
 mod work;
 
 pub use ask::{At, Filter};
+pub use bilingual::BilingualText;
 pub use board::{
     ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CardReport, ChannelIdReport, ContactReport,
     ContentReport, ContractReport, ConvertedReport, CustomerFilter, CustomerList, CustomerReport,

@@ -6,7 +6,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::Answer;
+use crate::{Answer, Contract};
 
 /// Somebody who calls the service. Cloning is cheap and shares connections.
 #[derive(Debug, Clone)]
@@ -20,7 +20,8 @@ pub struct Client {
 #[derive(Debug)]
 pub struct Call {
     request: RequestBuilder,
-    name: String,
+    method: Method,
+    path: String,
 }
 
 impl Client {
@@ -45,12 +46,11 @@ impl Client {
     /// A request of any method. `path` begins with a slash and may carry a query.
     #[must_use]
     pub fn call(&self, method: Method, path: &str) -> Call {
-        let name = format!("{method} {path}");
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         if let Some(key) = &self.key {
             request = request.bearer_auth(key);
         }
-        Call { request, name }
+        Call { request, method, path: path.to_owned() }
     }
 
     /// GET.
@@ -152,21 +152,31 @@ impl Call {
         self
     }
 
-    /// Sends it and reads the whole answer.
+    /// What it is called in messages, such as `GET /v1/pools`.
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// Sends it and reads the whole answer, which must be as the OpenAPI document describes it.
     pub async fn send(self) -> Answer {
-        let name = self.name.clone();
+        let name = self.name();
         match self.try_send().await {
             Ok(answer) => answer,
             Err(error) => panic!("{name}: {error:?}"),
         }
     }
 
-    /// Sends it to a server that may be gone before it answers.
+    /// Sends it to a server that may be gone before it answers. An answer must be as the OpenAPI document describes it.
     ///
     /// # Errors
     /// When no whole answer came.
     pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
-        Answer::read(self.name, self.request.send().await?).await
+        let name = self.name();
+        let answer = Answer::read(name, self.request.send().await?).await?;
+        if let Some(contract) = Contract::known() {
+            contract.insist(self.method.as_str(), &self.path, &answer);
+        }
+        Ok(answer)
     }
 
     /// Sends it and hands over the answer unread, for a stream.

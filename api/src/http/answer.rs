@@ -15,22 +15,113 @@ use crate::eventstore::Position;
 const POSITION: HeaderName = HeaderName::from_static("waymark-position");
 
 /// What an accepted command is answered with. A repeat under the same `Idempotency-Key` gets the same again.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Accepted {
     /// The position of the last event in the tenant's log: what a read waits for with `min_position`.
-    #[schema(example = 42)]
     pub position: Position,
     /// The version after the command: what `If-Match` takes. Also the `ETag`.
-    #[schema(example = 3)]
     pub version: u64,
     /// What was recorded.
     pub events: Vec<EventRef>,
-    /// Fields of what was made, such as the `id` of a new customer.
+    /// Fields of what was made, such as the `id` of a new customer: those of [`described::Accepted`].
     #[serde(flatten)]
-    #[schema(additional_properties)]
     pub resource: Map<String, Value>,
     #[serde(skip)]
     status: u16,
+}
+
+impl utoipa::PartialSchema for Accepted {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        <described::Accepted as utoipa::PartialSchema>::schema()
+    }
+}
+
+impl ToSchema for Accepted {
+    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+        described::Accepted::schemas(schemas);
+    }
+}
+
+/// What a registration is answered with.
+#[derive(Debug, Clone, Copy)]
+pub struct Registered;
+
+impl utoipa::PartialSchema for Registered {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        <described::Registered as utoipa::PartialSchema>::schema()
+    }
+}
+
+impl ToSchema for Registered {
+    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
+        described::Registered::schemas(schemas);
+    }
+}
+
+/// The answers to commands as the OpenAPI document describes them: what the write path adds to a [`super::Accepted`]
+/// has its names here.
+mod described {
+    #![expect(dead_code, reason = "these are descriptions only: the write path makes the fields")]
+
+    use chrono::{DateTime, Utc};
+    use utoipa::ToSchema;
+    use uuid::Uuid;
+
+    use super::EventRef;
+    use crate::problem::document::ViolationDocument;
+
+    /// What an accepted command is answered with. A repeat under the same `Idempotency-Key` gets the same again.
+    #[derive(ToSchema)]
+    pub(super) struct Accepted {
+        /// The position of the last event in the tenant's log: what a read waits for with `min_position`.
+        #[schema(example = 42)]
+        position: u64,
+        /// The version after the command: what `If-Match` takes. Also the `ETag`.
+        #[schema(example = 3)]
+        version: u64,
+        /// What was recorded.
+        events: Vec<EventRef>,
+        /// The id of what was made or found: a customer, a deputyship.
+        id: Option<Uuid>,
+        /// The key of what was set: a pipeline, a team, a custom field, a calendar.
+        key: Option<String>,
+        /// The request for approval that was made instead of the move.
+        approval: Option<PendingApproval>,
+        /// Of a reactivation: the reason code with which the customer had been lost; null where there was none.
+        previous_reason: Option<String>,
+        /// Of a new version of a pipeline: how many customers it concerns.
+        customers: Option<u64>,
+        /// Of a new version of a pipeline: what is permitted but unwise.
+        #[schema(value_type = Vec<ViolationDocument>, required = false)]
+        warnings: Option<Vec<ViolationDocument>>,
+    }
+
+    /// What a registration is answered with. A repeat under the same `Idempotency-Key` gets the same again.
+    #[derive(ToSchema)]
+    pub(super) struct Registered {
+        /// The new customer's id.
+        id: Uuid,
+        /// The position of the last event in the tenant's log: what a read waits for with `min_position`.
+        #[schema(example = 42)]
+        position: u64,
+        /// The customer's version: what `If-Match` takes. Also the `ETag`.
+        #[schema(example = 1)]
+        version: u64,
+        /// What was recorded.
+        events: Vec<EventRef>,
+    }
+
+    /// A request for approval.
+    #[derive(ToSchema)]
+    struct PendingApproval {
+        /// The request's id: what `POST /v1/approvals/{id}/decisions` takes.
+        id: Uuid,
+        /// That it waits.
+        #[schema(example = "requested")]
+        status: String,
+        /// When it expires unless somebody settles it.
+        expires_at: DateTime<Utc>,
+    }
 }
 
 /// One event that a command recorded.

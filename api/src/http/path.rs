@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use uuid::Uuid;
 
+use super::strict::has_nul;
 use crate::domain::Label;
 use crate::problem::Problem;
 
@@ -35,7 +36,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        variable(parts).await.map(|(_, text)| Self(text))
+        let (name, text) = variable(parts).await?;
+        if has_nul(&text) {
+            let expected =
+                Label::new("不能含有控制字符 U+0000。", "It must not have the control character U+0000.");
+            return Err(Problem::malformed_path(&name, expected));
+        }
+        Ok(Self(text))
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use waymark_domain::Label;
 use waymark_domain::pipeline::{Ending, Endings};
+use waymark_projections::BilingualText;
 
 pub use run::run;
 
@@ -67,7 +68,7 @@ pub struct BadRow {
     /// A stable code.
     pub code: String,
     /// What is wrong.
-    #[schema(value_type = Object, example = json!({"zh": "不能为空。", "en": "It is empty."}))]
+    #[schema(value_type = BilingualText)]
     pub message: Label,
 }
 

@@ -162,7 +162,9 @@ impl From<ProjectionError> for Problem {
                     Label::new("不是本接口给出的游标。", "This is not a cursor that was given out here.");
                 Self::invalid_value("cursor", message)
             }
-            ProjectionError::Database(_) | ProjectionError::Paused { .. } | ProjectionError::Fenced => {
+            // A rebuild, or another process, took the read model over meanwhile: nothing is broken.
+            ProjectionError::Fenced => AppError::Contention.into(),
+            ProjectionError::Database(_) | ProjectionError::Paused { .. } => {
                 Self::unavailable(error.to_string())
             }
             ProjectionError::Poison { .. } => Self::internal(error.to_string()),

@@ -15,6 +15,7 @@ use super::{
     REMINDERS_AFTER, REMINDERS_PAGE, RUNS, SKIPS, STANDING, STANDING_COUNTED, TASKS_PAGE,
 };
 use crate::ask::{AROUND, View, sight_values};
+use crate::bilingual::BilingualText;
 use crate::board::OwnerReport;
 use crate::bulk::rows_among;
 use crate::db::{Row, Value, values};
@@ -48,7 +49,7 @@ pub struct TaskReport {
     #[schema(example = "call_back")]
     pub task: String,
     /// What is to be done.
-    #[schema(value_type = Object, example = json!({"zh": "致电客户", "en": "Call the customer"}))]
+    #[schema(value_type = BilingualText)]
     pub title: Label,
     /// Whose it is: `rep` is the owner.
     #[schema(example = "rep")]
@@ -109,7 +110,7 @@ pub struct ReminderReport {
     /// The journey, by its pipeline's key.
     pub journey: String,
     /// Of what.
-    #[schema(value_type = Object, example = json!({"zh": "请跟进", "en": "Follow up"}))]
+    #[schema(value_type = BilingualText)]
     pub text: Label,
     /// Who is reminded.
     #[schema(example = "rep")]

@@ -10,4 +10,4 @@ pub mod path;
 pub mod reader;
 
 pub use json::{Malformed, parse};
-pub use reader::{Fault, FaultKind, Source, read};
+pub use reader::{Fault, FaultKind, Source, has_nul, read};

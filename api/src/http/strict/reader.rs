@@ -42,6 +42,8 @@ pub enum FaultKind {
     NotOneOf(&'static [&'static str]),
     /// Its value cannot be: the reader's own words.
     Invalid(String),
+    /// It holds U+0000, which no text may: not every database can keep or look for one.
+    Nul,
 }
 
 /// Reads a value of type `T`.
@@ -59,6 +61,12 @@ pub fn read<T: DeserializeOwned>(value: &Value, source: Source) -> Result<T, Vec
         Err(trouble) => faults.push(trouble.located(&Path::Root).into_fault()),
     }
     Err(faults)
+}
+
+/// Whether a text holds U+0000.
+#[must_use]
+pub fn has_nul(text: &str) -> bool {
+    text.contains('\0')
 }
 
 /// A fault on its way up from where it arose; the first place that it passes is the innermost.
@@ -194,6 +202,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         match self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(_) | Value::Number(_) => self.scalar(visitor),
+            Value::String(text) if has_nul(text) => Err(Trouble::of(FaultKind::Nul)),
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(items) => visitor.visit_seq(Items { items: items.iter().enumerate(), of: self }),
             Value::Object(members) => {
@@ -328,6 +337,9 @@ impl<'de> MapAccess<'de> for Members<'de, '_> {
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Trouble> {
         let Some((name, value)) = self.members.next() else { return Ok(None) };
         self.value = Some((name, value));
+        if has_nul(name) {
+            return Err(Trouble::of(FaultKind::Nul).located(&Path::Field(self.of.path, name)));
+        }
         let key: StrDeserializer<'_, Trouble> = name.as_str().into_deserializer();
         seed.deserialize(key).map(Some).map_err(|trouble| trouble.located(&Path::Field(self.of.path, name)))
     }
@@ -416,6 +428,24 @@ mod tests {
         let free = json!({"a": [1, {"b": null}]});
         let sample: Sample = read(&json!({"any": free}), Source::Body).unwrap();
         assert_eq!(sample.any, free);
+    }
+
+    #[test]
+    fn a_text_with_u_0000_is_refused_wherever_it_stands() {
+        for (field, value) in [
+            ("name", json!({"name": "a\u{0}b"})),
+            ("contacts[0].value", json!({"contacts": [{"kind": "phone", "value": "\u{0}"}]})),
+            ("any.deep[0]", json!({"any": {"deep": ["\u{0}"]}})),
+            ("any.\u{0}", json!({"any": {"\u{0}": 1}})),
+        ] {
+            for source in [Source::Body, Source::Query] {
+                assert_eq!(
+                    read::<Sample>(&value, source).unwrap_err(),
+                    [fault(field, FaultKind::Nul)],
+                    "{value}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::routes::order::{Order, carry_out};
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
     "channel": "phone", "summary": "Asked for two references", "goal_reached": true,
-    "next_plan": {"at": "2026-03-04T02:00:00Z", "text": "Visit with the engineer"}
+    "next_plan": {"at": "2027-03-04T02:00:00Z", "text": "Visit with the engineer"}
 }))]
 pub(crate) struct FollowUp {
     /// How: `phone`, `wechat`, `visit`, `email`, `meeting`, `content` or `other`.
@@ -41,7 +41,6 @@ pub(crate) struct FollowUp {
 #[schema(as = NewContent)]
 pub(crate) struct Content {
     /// What sort.
-    #[schema(inline)]
     kind: Kind,
     /// What it is called. Personal: unreadable once the customer is erased.
     #[schema(example = "Cold chains 2026")]

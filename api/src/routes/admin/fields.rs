@@ -30,7 +30,6 @@ pub(super) struct FieldBody {
     /// What it is called.
     name: Names,
     /// What values it takes.
-    #[schema(inline)]
     r#type: TypeName,
     /// The options of a choice.
     #[serde(default)]
@@ -52,6 +51,7 @@ pub(super) struct OptionBody {
 /// The types there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = FieldType)]
 enum TypeName {
     /// A text of up to 2000 characters.
     Text,

@@ -36,7 +36,6 @@ pub(super) struct Measure {
     #[param(inline)]
     clock: Clock,
     /// The working calendar of `clock=business`; needed where there are several.
-    #[param(example = "office")]
     calendar: Option<String>,
     /// Up to where the restricted mean goes: 30 days unless given.
     #[serde(default = "thirty_days")]

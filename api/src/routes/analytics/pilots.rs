@@ -65,7 +65,7 @@ pub(super) struct PilotReply {
 /// differences with Newcombe's.
 #[utoipa::path(
     get, path = "/v1/pilots/{id}", tag = "analytics",
-    params(("id" = String, Path, description = "The pilot.", example = "landian-6@2"), Measure, Moment),
+    params(("id" = String, Path, description = "The pilot.", example = "sales@2"), Measure, Moment),
     responses(
         (status = 200, description = "The comparison; null where a figure does not exist.", body = PilotReply),
         (status = 404, description = "There is no such pilot.", body = ProblemDocument),

@@ -22,6 +22,7 @@ const SILENT_DAYS: u32 = 7;
 /// What is set beside the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ComparedWindow)]
 enum Comparison {
     /// The window of the same length that ends just before it begins.
     Previous,

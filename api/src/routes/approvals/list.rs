@@ -18,6 +18,7 @@ use crate::routes::Site;
 #[into_params(parameter_in = Query)]
 pub(super) struct Sought {
     /// Those with this status; of any status when absent.
+    #[param(inline)]
     status: Option<Status>,
     /// Those about this customer.
     customer: Option<Uuid>,

@@ -1,5 +1,6 @@
 //! What customers are described with.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -7,7 +8,9 @@ use rust_decimal::Decimal;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::Owner;
 use crate::domain::customer::command::NewContact;
@@ -26,6 +29,7 @@ pub struct Contact {
 /// The kinds of contact.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ContactKind)]
 enum Kind {
     /// A telephone number.
     Phone,
@@ -107,9 +111,32 @@ pub(super) fn channel_ids(ids: Option<Vec<ChannelId>>) -> Option<Vec<(String, St
 pub(crate) type Fields = BTreeMap<String, Value>;
 
 /// Who owns a customer: `{"kind":"rep","id":"li"}`, or in short `rep:li` or `pool:customer_pool`.
-#[derive(Debug, Clone, ToSchema)]
-#[schema(value_type = Object, example = json!({"kind": "rep", "id": "li"}))]
+#[derive(Debug, Clone)]
 pub(crate) struct OwnerName(pub Owner);
+
+impl PartialSchema for OwnerName {
+    /// Either form.
+    fn schema() -> RefOr<Schema> {
+        let kind = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["rep", "pool"]));
+        let id = ObjectBuilder::new().schema_type(Type::String);
+        let long = ObjectBuilder::new().property("kind", kind).property("id", id);
+        let long = long.required("kind").required("id");
+        let short = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^(rep|pool):"));
+        let description = "Who owns a customer: `{\"kind\":\"rep\",\"id\":\"li\"}`, or in short `rep:li` or `pool:customer_pool`.";
+        OneOfBuilder::new()
+            .item(long)
+            .item(short)
+            .description(Some(description))
+            .examples([serde_json::json!({"kind": "rep", "id": "li"}), serde_json::json!("rep:li")])
+            .into()
+    }
+}
+
+impl ToSchema for OwnerName {
+    fn name() -> Cow<'static, str> {
+        "OwnerName".into()
+    }
+}
 
 impl OwnerName {
     /// The owner in the text of a filter: `rep:li`, `pool:customer_pool`, or the bare id of a rep.
@@ -136,7 +163,7 @@ impl<'de> Deserialize<'de> for OwnerName {
 
 struct EitherForm;
 
-/// The long form of an owner.
+/// The long form.
 #[derive(Deserialize)]
 struct Named {
     kind: OwnerKind,

@@ -27,7 +27,7 @@ use crate::routes::Site;
     get, path = "/v1/customers/{id}", tag = "customers",
     params(("id" = Uuid, Path, description = "The customer."), Freshness),
     responses(
-        (status = 200, description = "The customer.", body = CustomerReport),
+        (status = 200, description = "The customer.", body = CustomerReport, headers(("ETag", description = "The version: what `If-Match` takes."))),
         (status = 308, description = "The customer was merged: `Location` names the one that goes on."),
         (status = 404, description = "There is no such customer.", body = ProblemDocument),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::body::{Amount, ChannelId, Contact, ContractDays, Fields, OwnerName, channel_ids};
 use crate::auth::Authority;
 use crate::domain::customer::command::{NewProfile, Register};
-use crate::http::answer::Accepted;
+use crate::http::answer::{Accepted, Registered};
 use crate::http::{Command, Instant, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -18,7 +18,7 @@ use crate::routes::provenance::Provenance;
 /// A new customer.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
-    "pipeline": "landian-6", "name": "海港食品 Harbour Foods", "external_id": "crm-1001", "source": "exhibition",
+    "pipeline": "sales", "name": "海港食品 Harbour Foods", "external_id": "crm-1001", "source": "exhibition",
     "contacts": [{"kind": "phone", "value": "+8613800138000"}],
     "amount": {"amount": "128000.00", "currency": "CNY"}, "owner": {"kind": "rep", "id": "li"}
 }))]
@@ -119,7 +119,7 @@ impl From<NewCustomer> for Register {
 #[utoipa::path(
     post, path = "/v1/customers", tag = "customers", params(Provenance), request_body = NewCustomer,
     responses(
-        (status = 201, description = "Registered; `id` names the customer.", body = Accepted),
+        (status = 201, description = "Registered; `id` names the customer.", body = Registered),
         (status = 403, description = "`origin=import` is not for the caller's roles.", body = ProblemDocument),
         (status = 409, description = "`customer-exists` by its external id, or `duplicate-customer` by a contact, credit code or channel id; `customer_id` names it.", body = ProblemDocument),
         (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),

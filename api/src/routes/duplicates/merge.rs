@@ -24,7 +24,6 @@ pub(crate) struct Merging {
     /// How the survivor's stage is found: it stays (`survivor`), or it is the one further on (`furthest`), or the
     /// one entered last (`latest_effective`).
     #[serde(default)]
-    #[schema(inline)]
     stage_policy: Policy,
     /// Why, in words.
     reason: Option<String>,
@@ -33,6 +32,7 @@ pub(crate) struct Merging {
 /// How the survivor's stage is found.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = StagePolicy)]
 enum Policy {
     /// It stays.
     #[default]

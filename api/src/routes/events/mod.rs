@@ -90,7 +90,7 @@ impl Wanted {
     responses(
         (status = 200, description = "A page of the log, or the stream.", content(
             (EventList = "application/json"), (String = "text/event-stream"),
-        )),
+        ), headers(("Waymark-Position" = u64, description = "Where the log ends; of a page only."))),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
         (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
     )
@@ -102,11 +102,12 @@ pub(super) async fn events(
     Query(wanted, ..): Query<Wanted>,
 ) -> Result<Response, Problem> {
     let limit = page::limit(wanted.limit)?;
+    let resumed = last_event_id(&headers)?;
     if let Some(customer) = wanted.customer {
         count_view(&site, &caller, customer).await?;
     }
     if wants_stream(&headers) {
-        let after = last_event_id(&headers)?.or(wanted.after).unwrap_or(0);
+        let after = resumed.or(wanted.after).unwrap_or(0);
         let standing = site.rechecks.follow(&headers, &caller, PATH);
         let asked = Asked { caller, filter: wanted.filter(), query: wanted.query(), after };
         return Ok(stream::stream(site, standing, asked));
@@ -136,7 +137,9 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
     let Some(text) = single(headers, "Last-Event-ID")? else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| {
+    // No position is beyond what every database can count to.
+    let position = text.parse().ok().filter(|position| i64::try_from(*position).is_ok());
+    position.map(Some).ok_or_else(|| {
         let expected = Label::new("应为一个位置，例如 42。", "It must be a position, such as 42.");
         Problem::malformed_header("Last-Event-ID", expected)
     })

@@ -37,7 +37,6 @@ pub(super) struct HandOver {
     /// Who gets them.
     to: OwnerName,
     /// On what occasion.
-    #[schema(inline)]
     occasion: OccasionName,
     /// Why, in words; the occasion when absent.
     reason: Option<String>,

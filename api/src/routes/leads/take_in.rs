@@ -26,6 +26,7 @@ const MOST: usize = 500;
 /// What became of a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = LeadOutcome)]
 pub(super) enum Fate {
     /// It is a new customer.
     Created,
@@ -41,7 +42,6 @@ pub(super) struct LeadReply {
     /// Which, from 0.
     index: usize,
     /// What became of it.
-    #[schema(inline)]
     outcome: Fate,
     /// The status that it would have had by itself: 201, 200, or that of the problem.
     #[schema(example = 201)]
@@ -55,6 +55,17 @@ pub(super) struct LeadReply {
     /// Why it was not taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<ProblemDocument>,
+}
+
+/// One lead, or several.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is the description of what `read_body` reads lead by lead")]
+enum Leads {
+    /// One.
+    One(Box<NewCustomer>),
+    /// Up to 500.
+    Several(Vec<NewCustomer>),
 }
 
 /// What became of the leads, in their order.
@@ -71,10 +82,11 @@ pub(super) struct LeadReplies {
 /// added to that customer's history, and the answer says `duplicate` with the customer's id. Of a customer that the caller
 /// does not see, it says nothing else.
 #[utoipa::path(
-    post, path = "/v1/leads", tag = "customers", request_body = NewCustomer,
+    post, path = "/v1/leads", tag = "customers", request_body = Leads,
     responses(
         (status = 200, description = "What became of each; of a single lead: it was known.", body = LeadReplies),
         (status = 201, description = "The single lead is a new customer.", body = LeadReplies),
+        (status = 409, description = "The single lead was not taken: the customer whom it would be was erased.", body = ProblemDocument),
         (status = 422, description = "The single lead was not taken, or there are too many.", body = ProblemDocument),
     )
 )]

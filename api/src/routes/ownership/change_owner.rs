@@ -24,13 +24,13 @@ pub(crate) struct OwnerChange {
     /// Why. Where it is the word of an occasion, it is that occasion, too.
     reason: String,
     /// On what occasion.
-    #[schema(inline)]
     occasion: Option<OccasionName>,
 }
 
 /// The occasions on which customers change hands.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = Occasion)]
 pub(in crate::routes) enum OccasionName {
     /// Between colleagues.
     Handover,

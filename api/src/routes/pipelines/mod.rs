@@ -2,6 +2,7 @@
 
 mod create;
 mod list;
+mod map;
 mod migrations;
 mod read;
 mod schema;

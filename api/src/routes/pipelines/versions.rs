@@ -10,6 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::map::{StageMap, Trial, TrialPeriod};
 use crate::app::{AffectedStage, NewVersion, Preview, is_in_force};
 use crate::auth::Authority;
 use crate::domain::pipeline::version::{MappingKind, Pilot, Publication, StageMapping};
@@ -38,10 +39,10 @@ pub(super) struct NextVersion {
     /// `rename`, `merge`, `split` and `retire`. Needed for every stage that goes and has, or had in open cycles,
     /// customers. A split has `into`, a list of `{to, when?}`; for whom no condition holds goes to `otherwise`, or
     /// without it waits until a manager chooses.
-    #[schema(value_type = Option<Vec<Object>>)]
+    #[schema(value_type = Option<Vec<StageMap>>)]
     map: Option<Value>,
     /// The team that tries it: an id, or `{id, from?, until?, back?}`, where `back` is a map for when it ends.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Trial>)]
     team: Option<Value>,
     /// Only tell whom it would concern and what would break.
     #[serde(default)]
@@ -180,10 +181,10 @@ pub(super) struct VersionReply {
     /// Whether it is in force now: for everybody, or for its team.
     in_force: bool,
     /// The team that alone it is for; null where it is for everybody.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<TrialPeriod>)]
     team: Option<Pilot>,
     /// Where customers in stages of the base go.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<StageMap>)]
     map: Vec<StageMapping>,
     /// The ids of its stages, in order.
     stages: Vec<String>,

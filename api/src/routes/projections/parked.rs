@@ -36,6 +36,7 @@ pub(super) struct Skip {
 
 /// What came of leaving an event out.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = Skipped)]
 pub(super) struct LeftOut {
     /// The position of the entry that says so.
     #[schema(value_type = u64)]

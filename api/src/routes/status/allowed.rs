@@ -98,7 +98,7 @@ impl TransitionReply {
     get, path = "/v1/customers/{id}/allowed-transitions", tag = "status",
     params(("id" = Uuid, Path, description = "The customer."), Which),
     responses(
-        (status = 200, description = "Every stage but the present one.", body = AllowedTransitionsReply),
+        (status = 200, description = "Every stage but the present one.", body = AllowedTransitionsReply, headers(("ETag", description = "The version: what `If-Match` takes."))),
         (status = 404, description = "There is no such customer or pipeline.", body = ProblemDocument),
     )
 )]

@@ -19,7 +19,7 @@ use crate::routes::order::{Order, carry_out};
 /// A correction of a record.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
-    "corrects": "01930000-0000-7000-8000-000000000000", "kind": "target", "to": "quoted",
+    "corrects": "01930000-0000-7000-8000-000000000000", "kind": "target", "to": "proposal",
     "reason": "The wrong stage was chosen"
 }))]
 pub(crate) struct Correction {
@@ -44,6 +44,7 @@ pub(crate) struct Correction {
 /// The kinds of correction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CorrectionKind)]
 enum Kind {
     /// It never happened.
     Void,
@@ -58,6 +59,7 @@ enum Kind {
 /// How a conflict with later moves is settled.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = OnConflict)]
 enum Settlement {
     /// The correction is refused, and the conflicting moves are listed.
     #[default]

@@ -15,7 +15,7 @@ use crate::routes::order::{Order, carry_out};
 
 /// A customer's stage in the version in force.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(example = json!({"to": "quoted"}))]
+#[schema(example = json!({"to": "proposal"}))]
 pub(super) struct Placement {
     /// The stage of the version in force.
     to: String,

@@ -10,7 +10,7 @@ use crate::http::answer::Reading;
 use crate::http::{Freshness, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{RuleReport, SkipReport};
+use crate::projections::{BilingualText, RuleReport, SkipReport};
 use crate::routes::Site;
 
 /// How many refusals are shown.
@@ -21,7 +21,7 @@ const SKIPS: u32 = 50;
 #[into_params(parameter_in = Query)]
 pub(super) struct Of {
     /// The pipeline's key.
-    #[param(example = "landian-6")]
+    #[param(example = "sales")]
     pipeline: String,
 }
 
@@ -45,7 +45,7 @@ struct Rule {
     #[schema(example = "quoted_without_update")]
     rule: String,
     /// What it is called; null where the version in force has no such rule.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BilingualText>)]
     name: Option<Label>,
     /// What it did and will do.
     #[serde(flatten)]

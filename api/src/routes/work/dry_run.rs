@@ -21,7 +21,7 @@ const SHOWN: u32 = 500;
 
 /// Until when, and in which pipeline.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(example = json!({"pipeline": "landian-6", "until": "2026-04-01T00:00:00Z"}))]
+#[schema(example = json!({"pipeline": "sales", "until": "2027-04-01T00:00:00Z"}))]
 pub(super) struct DryRunBody {
     /// The pipeline's key.
     pipeline: String,

@@ -26,6 +26,7 @@ pub(super) struct Sought {
     /// About this customer.
     customer: Option<Uuid>,
     /// In this state; in any when absent.
+    #[param(inline)]
     state: Option<Wanted>,
     /// Due before this instant.
     due_before: Option<Instant>,

@@ -47,6 +47,7 @@ pub(super) struct Asked {
 /// The lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = WorklistName)]
 pub(super) enum Which {
     /// To be contacted on the rep's local date, or came in as a lead again and waits since.
     Today,

@@ -1,0 +1,66 @@
+//! The description of the service in OpenAPI 3.1.
+//!
+//! Handlers say what is their own: summary, body, parameters, the answers that only they give. What is true of many
+//! operations is said here, once, by the kind of route: [`operations`] adds ids and headers, [`responses`] the refusals
+//! that a route can meet because of its path, its query or its body, [`schemas`] that unknown fields are refused.
+
+mod operations;
+mod responses;
+mod schemas;
+
+use serde_json::Value;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{self, Components, Info, License, SecurityRequirement};
+
+/// What the description says beside the routes.
+#[derive(OpenApi)]
+#[openapi(tags(
+    (name = "pipelines", description = "Versioned definitions of the stages that a customer passes."),
+    (name = "customers", description = "Registering customers, describing them and finding them again."),
+    (name = "status", description = "Where a customer stands, where it may go, and where it has been."),
+    (name = "approvals", description = "Moves that somebody else has to approve."),
+    (name = "activity", description = "Notes, conversations and observed signals."),
+    (name = "work", description = "Tasks, reminders, worklists, and the rules that create them."),
+    (name = "ownership", description = "Whose a customer is: a rep's or a pool's. Ownership never changes a stage."),
+    (name = "history", description = "What happened, when it happened, and when it was recorded."),
+    (name = "analytics", description = "Reports as of any instant and any state of knowledge."),
+    (name = "bulk", description = "Many commands in one request, and files of past changes."),
+    (name = "log", description = "The events themselves."),
+    (name = "audit", description = "Proofs, and the erasure of personal data."),
+    (name = "webhooks", description = "Messages to other systems."),
+    (name = "admin", description = "API keys, members, teams, custom fields, rates and calendars."),
+    (name = "operations", description = "Running the service."),
+))]
+struct Frame;
+
+/// The routes' description, completed and written out.
+#[must_use]
+pub fn complete(routes: openapi::OpenApi) -> String {
+    let mut document = Frame::openapi();
+    document.merge(routes);
+    let mut info = Info::new("Waymark", env!("CARGO_PKG_VERSION"));
+    info.description = Some(
+        "Keeps where every customer stands on the way to a deal, as an immutable log of events per tenant."
+            .into(),
+    );
+    info.license = Some(License::builder().name("Apache-2.0").identifier(Some("Apache-2.0")).build());
+    document.info = info;
+    let components = document.components.get_or_insert_with(Components::new);
+    let key = Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("API key or JWT").build();
+    components.add_security_scheme("key", SecurityScheme::Http(key));
+    components.responses.extend(responses::shared());
+    components.headers.extend(responses::headers());
+    document.security = Some(vec![SecurityRequirement::new("key", Vec::<String>::new())]);
+    for (path, item) in &mut document.paths.paths {
+        operations::complete(path, item);
+    }
+    // The document is made of maps and texts only, so neither step can fail.
+    let mut written = serde_json::to_value(&document).unwrap_or_default();
+    schemas::complete(&mut written);
+    pretty(&written)
+}
+
+fn pretty(document: &Value) -> String {
+    serde_json::to_string_pretty(document).unwrap_or_default()
+}

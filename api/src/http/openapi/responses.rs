@@ -1,0 +1,190 @@
+//! The answers that an operation shares with others of its kind, and the headers that answers carry.
+//!
+//! A handler declares what its answers mean where that is particular to it; what it does not declare and its kind can
+//! be answered is added here, as a reference to one description. There is no catch-all: an answer of another status is
+//! a fault, which tests look for.
+
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type};
+
+use super::operations::Kind;
+
+/// The content type of problem documents.
+const PROBLEM: &str = "application/problem+json";
+
+/// A refusal that operations of a kind share.
+struct Shared {
+    status: &'static str,
+    /// The name under which the document describes it.
+    name: &'static str,
+    description: &'static str,
+    /// Which operations can meet it.
+    meets: fn(Kind) -> bool,
+}
+
+const SHARED: &[Shared] = &[
+    Shared {
+        status: "400",
+        name: "BadRequest",
+        description: "The request cannot be read: a header, the path, the query or the body is malformed. `violations` name the place.",
+        meets: |kind| kind.of_a_tenant,
+    },
+    Shared {
+        status: "401",
+        name: "Unauthorized",
+        description: "There is no credential, or it is not valid.",
+        meets: |kind| kind.of_a_tenant,
+    },
+    Shared {
+        status: "403",
+        name: "Forbidden",
+        description: "The caller's roles do not permit this.",
+        meets: |kind| kind.of_a_tenant,
+    },
+    Shared {
+        status: "404",
+        name: "NotFound",
+        description: "There is nothing of that name, or it is not visible to the caller.",
+        meets: |kind| kind.names_something,
+    },
+    Shared {
+        status: "409",
+        name: "Conflict",
+        description: "The state of things does not permit it; `code` says what stands in the way.",
+        meets: |kind| kind.is_command,
+    },
+    Shared {
+        status: "412",
+        name: "PreconditionFailed",
+        description: "The customer has another version than `If-Match` names; `version` tells which.",
+        meets: |kind| kind.on_a_customer,
+    },
+    Shared {
+        status: "413",
+        name: "ContentTooLarge",
+        description: "The body is larger than permitted.",
+        meets: |kind| kind.has_body,
+    },
+    Shared {
+        status: "415",
+        name: "UnsupportedMediaType",
+        description: "The body is of another content type than the operation takes.",
+        meets: |kind| kind.has_body,
+    },
+    Shared {
+        status: "422",
+        name: "UnprocessableContent",
+        description: "A field or parameter is unknown, missing or wrong, or a condition is not met; `violations` name all of them.",
+        meets: |kind| kind.of_a_tenant,
+    },
+    Shared {
+        status: "429",
+        name: "TooManyRequests",
+        description: "The credential calls more often than permitted; `Retry-After` says when it may call again.",
+        meets: |kind| kind.of_a_tenant,
+    },
+    Shared {
+        status: "500",
+        name: "InternalServerError",
+        description: "A fault of the service. `trace_id` finds its cause in the service's log.",
+        meets: |kind| kind.of_a_tenant,
+    },
+    Shared {
+        status: "503",
+        name: "ServiceUnavailable",
+        description: "Not now, for the reason that `code` names: `projection-behind` (the read model has not reached `min_position`), \
+                      `overloaded`, `contention`, `unavailable` or `stopping`. Nothing was changed; `Retry-After` says when to try again.",
+        meets: |kind| kind.of_a_tenant,
+    },
+];
+
+/// The headers of answers: name in the document, name on the wire, what it says.
+const HEADERS: &[(&str, &str, &str)] = &[
+    ("ETag", "ETag", "The version, such as `\"7\"`: what `If-Match` takes."),
+    ("Location", "Location", "Where it is found."),
+    ("RateLimit", "RateLimit", "How many calls are left to the credential, where calls are limited."),
+    ("RateLimitPolicy", "RateLimit-Policy", "How many calls the credential has, where calls are limited."),
+    ("RetryAfter", "Retry-After", "After how many seconds to try again."),
+    ("TraceId", "Trace-Id", "Names the request in the service's log."),
+    ("WaymarkPosition", "Waymark-Position", "The position in the tenant's log that the answer is of."),
+    ("WwwAuthenticate", "WWW-Authenticate", "Which credentials are accepted."),
+];
+
+/// The shared refusals under their names.
+pub(super) fn shared() -> impl Iterator<Item = (String, RefOr<Response>)> {
+    SHARED.iter().map(|shared| {
+        let content = Content::new(Some(Ref::from_schema_name("ProblemDocument")));
+        let response = ResponseBuilder::new().description(shared.description).content(PROBLEM, content);
+        let mut response = response.build();
+        describe_headers(&mut response, &refusal_headers(shared.status));
+        (shared.name.to_owned(), RefOr::T(response))
+    })
+}
+
+/// The headers under their names.
+pub(super) fn headers() -> impl Iterator<Item = (String, RefOr<Header>)> {
+    HEADERS.iter().map(|(name, _, description)| {
+        let kind =
+            if matches!(*name, "RetryAfter" | "WaymarkPosition") { Type::Integer } else { Type::String };
+        let schema = ObjectBuilder::new().schema_type(kind);
+        let header = HeaderBuilder::new().description(Some(*description)).schema(Some(schema)).build();
+        ((*name).to_owned(), RefOr::T(header))
+    })
+}
+
+/// Adds the answers that an operation of this kind can give, and the headers of all of them.
+pub(super) fn complete(kind: Kind, operation: &mut Operation) {
+    let responses = &mut operation.responses.responses;
+    for (status, response) in responses.iter_mut() {
+        let RefOr::T(response) = response else { continue };
+        if status.as_str() >= "400" {
+            if let Some(content) = response.content.shift_remove("application/json") {
+                response.content.insert(PROBLEM.to_owned(), content);
+            }
+            describe_headers(response, &refusal_headers(status));
+        } else {
+            describe_headers(response, &success_headers(kind, status));
+        }
+    }
+    for shared in SHARED.iter().filter(|shared| (shared.meets)(kind)) {
+        let reference = RefOr::Ref(Ref::from_response_name(shared.name));
+        responses.entry(shared.status.to_owned()).or_insert(reference);
+    }
+}
+
+/// The headers of a refusal.
+fn refusal_headers(status: &str) -> Vec<&'static str> {
+    let own: &[_] = match status {
+        "401" => &["WwwAuthenticate"],
+        "412" => &["ETag"],
+        "429" | "503" => &["RetryAfter"],
+        _ => &[],
+    };
+    [&["TraceId", "RateLimit", "RateLimitPolicy"], own].concat()
+}
+
+/// The headers of what was read or done.
+fn success_headers(kind: Kind, status: &str) -> Vec<&'static str> {
+    let mut headers = vec!["TraceId"];
+    if kind.of_a_tenant {
+        headers.extend(["RateLimit", "RateLimitPolicy"]);
+    }
+    if kind.is_command || kind.waits {
+        headers.push("WaymarkPosition");
+    }
+    if kind.is_command {
+        headers.push("ETag");
+    }
+    if matches!(status, "202" | "308") {
+        headers.push("Location");
+    }
+    headers
+}
+
+fn describe_headers(response: &mut Response, names: &[&str]) {
+    for (name, on_the_wire, _) in HEADERS.iter().filter(|(name, ..)| names.contains(name)) {
+        let reference = Ref::new(format!("#/components/headers/{name}"));
+        response.headers.entry((*on_the_wire).to_owned()).or_insert(RefOr::Ref(reference));
+    }
+}
