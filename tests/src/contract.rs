@@ -28,7 +28,7 @@ impl Contract {
     }
 
     /// Asks a server that has just started for its document, unless another was asked before.
-    pub fn learn(address: &str) {
+    pub(crate) fn learn(address: &str) {
         CONTRACT.get_or_init(|| match fetched(address) {
             Ok(document) => Self::of(document),
             Err(error) => panic!("{address}/openapi.json cannot be read: {error}"),

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
-use crate::{Client, Installation};
+use crate::{Client, Contract, Installation};
 
 /// A `waymark serve` (or `demo`) process. It is ended, by its own id, when dropped.
 #[derive(Debug)]
@@ -50,6 +50,7 @@ impl Server {
         }
         greeting.extend(heard.try_iter());
         let address = greeting.iter().find_map(|line| address_in(line)).unwrap_or_default();
+        Contract::learn(&address);
         Self { child, address, greeting, admin_key: None }
     }
 

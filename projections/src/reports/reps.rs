@@ -231,7 +231,8 @@ pub(crate) async fn reps(
 fn window_before(query: &RepsQuery) -> Option<(At, Window)> {
     let from = query.window.from?;
     let end = crate::history::instant(query.window.end(&query.at));
-    let begin = from.checked_sub_signed(end - from)?;
+    // Instants begin with 1970; a window before that would have a bound that is none.
+    let begin = from.checked_sub_signed(end - from)?.max(DateTime::UNIX_EPOCH);
     Some((At { effective_at: from, ..query.at }, Window { from: Some(begin), to: Some(from) }))
 }
 

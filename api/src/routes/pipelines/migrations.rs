@@ -48,7 +48,7 @@ pub(super) struct MigrationReply {
     get, path = "/v1/pipelines/{key}/migrations", tag = "pipelines",
     params(("key" = String, Path, description = "The pipeline.")),
     responses(
-        (status = 200, description = "What remains.", body = MigrationReply),
+        (status = 200, description = "What remains.", body = MigrationReply, headers(("Waymark-Position" = u64, description = "How far the read model had come."))),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
