@@ -49,6 +49,12 @@ const SHARED: &[Shared] = &[
         meets: |kind| kind.names_something,
     },
     Shared {
+        status: "408",
+        name: "RequestTimeout",
+        description: "The body did not arrive in time; nothing was changed.",
+        meets: |kind| kind.has_body,
+    },
+    Shared {
         status: "409",
         name: "Conflict",
         description: "The state of things does not permit it; `code` says what stands in the way.",
