@@ -100,7 +100,7 @@ const SHARED: &[Shared] = &[
         status: "503",
         name: "ServiceUnavailable",
         description: "Not now, for the reason that `code` names: `projection-behind` (the read model has not reached `min_position`), \
-                      `overloaded`, `contention`, `unavailable` or `stopping`. Nothing was changed; `Retry-After` says when to try again.",
+                      `overloaded`, `too-many-connections`, `contention`, `unavailable` or `stopping`. Nothing was changed; `Retry-After` says when to try again.",
         meets: |kind| kind.of_a_tenant,
     },
 ];
