@@ -117,10 +117,21 @@ fn without_positions(text: &str) -> String {
         });
         return without_ids(&lines.collect::<Vec<_>>().join("\n"));
     };
-    for grows in ["position", "head", "next_after", "known_position", "trace_id"] {
-        json.as_object_mut().map(|object| object.remove(grows));
-    }
+    without_growing(&mut json);
     json.to_string()
+}
+
+fn without_growing(json: &mut Value) {
+    match json {
+        Value::Object(object) => {
+            let grows =
+                ["position", "head", "next_after", "known_position", "known_then_position", "trace_id"];
+            object.retain(|name, _| !grows.contains(&name.as_str()));
+            object.values_mut().for_each(without_growing);
+        }
+        Value::Array(values) => values.iter_mut().for_each(without_growing),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// A page without ids: its forms have new ones each time.
