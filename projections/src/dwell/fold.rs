@@ -153,12 +153,9 @@ impl Page<'_> {
                 let place = rows.iter().position(|live| same_row(&live.placed, placed))?;
                 Some(rows.swap_remove(place))
             });
-            match same {
-                Some(_) => {}
-                None => {
-                    let how = made.get(&placed.event).copied().unwrap_or_default();
-                    self.add(&key, placed.clone(), how, position);
-                }
+            if same.is_none() {
+                let how = made.get(&placed.event).copied().unwrap_or_default();
+                self.add(&key, placed.clone(), how, position);
             }
         }
         for gone in before.into_values().flatten() {

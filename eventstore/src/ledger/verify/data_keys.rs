@@ -71,9 +71,8 @@ impl DataKeys {
 
     fn known(&self, stored: &WrappedKey, tenant_key: Option<&TenantKey>) -> Known {
         let fault = match (stored.destroyed, stored.wrapped.len(), tenant_key) {
-            (true, 0, _) => None,
-            (true, _, _) => Some("a data key is marked as destroyed and is still there"),
-            (false, TenantKey::WRAPPED_BYTES, None) => None,
+            (true, 0, _) | (false, TenantKey::WRAPPED_BYTES, None) => None,
+            (true, ..) => Some("a data key is marked as destroyed and is still there"),
             (false, _, Some(key)) if key.opens(self.tenant, stored) => None,
             (false, ..) => Some("a stored data key does not open"),
         };

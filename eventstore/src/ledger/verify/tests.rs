@@ -495,6 +495,7 @@ async fn an_entry_changed_together_with_its_hash_is_named_by_the_tile_or_else_by
 }
 
 /// How many edits a campaign makes: 1,000, or as many as `WAYMARK_TEST_EDITS` says.
+#[expect(clippy::disallowed_methods, reason = "a larger campaign is asked for from outside")]
 fn edits() -> usize {
     std::env::var("WAYMARK_TEST_EDITS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000)
 }
