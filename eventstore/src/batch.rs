@@ -107,9 +107,7 @@ impl<'a> Batch<'a> {
         if request.recorded_before.is_some_and(|bound| self.now >= bound) {
             return Err(StoreError::TooLate);
         }
-        if let Some(position) =
-            request.condition.as_ref().and_then(|condition| self.conflict(index, condition))
-        {
+        if let Some(position) = self.conflict(index, request) {
             return Err(StoreError::Conflict { position });
         }
         if let Some(event) = request.events.iter().find(|event| self.facts.taken_ids.contains(&event.id)) {
@@ -125,10 +123,12 @@ impl<'a> Batch<'a> {
         self.facts.receipts.get(command_id).cloned()
     }
 
-    /// The last event, staged or stored, that the condition forbids.
-    fn conflict(&self, index: usize, condition: &Condition) -> Option<Position> {
-        let staged =
-            condition.query.items.iter().filter_map(|item| self.last_staged(item, condition.after)).max();
+    /// The last event, staged or stored, that a condition of the request forbids.
+    fn conflict(&self, index: usize, request: &Request) -> Option<Position> {
+        let staged = |condition: &Condition| {
+            condition.query.items.iter().filter_map(|item| self.last_staged(item, condition.after)).max()
+        };
+        let staged = request.conditions().filter_map(staged).max();
         staged.or_else(|| self.facts.conflicts.get(&index).copied())
     }
 

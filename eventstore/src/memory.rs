@@ -13,8 +13,8 @@ use crate::prepare::{Prepared, Request};
 use crate::vault::WrappedKey;
 use crate::watchers::Watchers;
 use crate::{
-    Append, Appended, Clock, Entry, EventStore, Head, Outcome, Position, Query, Receipt, StoreError,
-    TenantId, instant,
+    Append, Appended, Clock, Condition, Entry, EventStore, Head, Outcome, Position, Query, Receipt,
+    StoreError, TenantId, instant,
 };
 
 /// A log that lives as long as the process.
@@ -97,11 +97,12 @@ impl Log {
         if request.recorded_before.is_some_and(|bound| now >= bound) {
             return Err(StoreError::TooLate);
         }
-        if let Some(condition) = &request.condition {
-            let last = self.events.iter().rev().find(|event| event.matches(&condition.query));
-            if let Some(event) = last.filter(|event| event.entry.position > condition.after) {
-                return Err(StoreError::Conflict { position: event.entry.position });
-            }
+        let forbidden = |condition: &Condition| {
+            let last = self.events.iter().rev().find(|event| event.matches(&condition.query))?;
+            Some(last.entry.position).filter(|position| *position > condition.after)
+        };
+        if let Some(position) = request.conditions().filter_map(forbidden).max() {
+            return Err(StoreError::Conflict { position });
         }
         if let Some(taken) = request.events.iter().find(|new| self.events.iter().any(|old| old.id == new.id))
         {

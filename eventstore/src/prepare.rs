@@ -38,6 +38,7 @@ pub(crate) struct Request {
     pub(crate) tenant: TenantId,
     pub(crate) events: Vec<Prepared>,
     pub(crate) condition: Option<Condition>,
+    pub(crate) grounds: Option<Condition>,
     pub(crate) recorded_before: Option<DateTime<Utc>>,
     pub(crate) receipt: Option<ReceiptDraft>,
     pub(crate) new_keys: Vec<WrappedKey>,
@@ -114,11 +115,17 @@ impl Request {
             tenant,
             events,
             condition: append.condition,
+            grounds: append.grounds,
             recorded_before: append.recorded_before,
             receipt: append.receipt,
             new_keys: append.new_keys,
             erase_subjects: append.erase_subjects,
         })
+    }
+
+    /// Everything that must not have happened: the request is refused where any of these meets an event.
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        self.condition.iter().chain(&self.grounds)
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Append {
     pub events: Vec<Draft>,
     /// What must not have happened since the decision's state was loaded.
     pub condition: Option<Condition>,
+    /// What else must not have happened, after a position of its own: what the decision was made by beside its own
+    /// boundary, such as definitions that are read far more often than they are written.
+    pub grounds: Option<Condition>,
     /// Fails with [`StoreError::TooLate`] when the events would be recorded at or after this instant.
     pub recorded_before: Option<DateTime<Utc>>,
     /// Durable idempotency: remembers the outcome in the same transaction.
@@ -40,6 +43,7 @@ impl Append {
             tenant,
             events,
             condition: None,
+            grounds: None,
             recorded_before: None,
             receipt: None,
             new_keys: Vec::new(),

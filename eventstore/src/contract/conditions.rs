@@ -1,7 +1,7 @@
 //! Append conditions, at their boundaries.
 
 use super::{Bench, OTHER, TENANT, appended, conflict_at, contract, item, receipt};
-use crate::{Append, Query, StoreError};
+use crate::{Append, Outcome, Query, StoreError};
 
 contract!(
     a_condition_on_an_empty_log_holds,
@@ -22,6 +22,8 @@ contract!(
     a_condition_guards_an_append_without_events,
     a_blind_tag_can_be_the_boundary,
     after_a_conflict_the_reloaded_decision_goes_through,
+    grounds_have_a_position_of_their_own,
+    grounds_conflict_with_what_was_appended_in_the_same_batch,
 );
 
 async fn a_condition_on_an_empty_log_holds(bench: Bench) {
@@ -151,4 +153,40 @@ async fn after_a_conflict_the_reloaded_decision_goes_through(bench: Bench) {
     bench.tagged(&["a"]).await;
     let position = conflict_at(&bench.put_if(Query::tag("a").none_after(0)).await);
     appended(bench.put_if(Query::tag("a").none_after(position)).await);
+}
+
+/// Appends under a boundary and grounds, each seen up to its own position.
+async fn put_on(bench: &Bench, boundary: u64, grounds: u64) -> Result<Outcome, StoreError> {
+    let append = Append {
+        condition: Some(Query::tag("customer:1").none_after(boundary)),
+        grounds: Some(Query::tag("pipelines").or(Query::tag("company")).none_after(grounds)),
+        ..Append::new(TENANT, vec![bench.event("e", &["customer:1"])])
+    };
+    bench.store.append(append).await
+}
+
+async fn grounds_have_a_position_of_their_own(bench: Bench) {
+    let defined = bench.tagged(&["pipelines"]).await;
+    let first = appended(put_on(&bench, 0, defined).await).first_position;
+    let again = bench.tagged(&["company"]).await;
+    assert_eq!(conflict_at(&put_on(&bench, first, defined).await), again);
+    let second = appended(put_on(&bench, first, again).await).first_position;
+    assert_eq!(conflict_at(&put_on(&bench, first, again).await), second, "the boundary still counts");
+    assert_eq!(conflict_at(&put_on(&bench, 0, 0).await), second, "the last of both");
+    for _ in 0..20 {
+        bench.tagged(&["customer:2"]).await;
+    }
+    assert_eq!(conflict_at(&put_on(&bench, second, defined).await), again, "however long ago");
+    appended(put_on(&bench, second, again).await);
+}
+
+async fn grounds_conflict_with_what_was_appended_in_the_same_batch(bench: Bench) {
+    let seen = bench.tagged(&["pipelines"]).await;
+    let define = bench.put(vec![bench.event("e", &["pipelines"])]);
+    let (defined, outcome) = tokio::join!(define, put_on(&bench, 0, seen));
+    // Whichever was first, the later one has seen the other.
+    match outcome {
+        Ok(_) => assert!(appended(outcome).first_position < defined.first_position),
+        Err(_) => assert_eq!(conflict_at(&outcome), defined.first_position),
+    }
 }

@@ -164,17 +164,15 @@ impl<'a> Asked<'a> {
         let mut asked = Self::default();
         for (number, request) in requests.iter().enumerate() {
             asked.subjects.extend(request.new_keys.iter().map(|key| key.subject));
-            let Some(condition) = request.condition.as_ref().filter(|condition| condition.after < head)
-            else {
-                continue;
-            };
-            if let Some(held) = held.filter(|held| held.answers(condition)) {
-                asked.told.extend(held.conflict(condition).map(|position| (number, position)));
-                continue;
+            for condition in request.conditions().filter(|condition| condition.after < head) {
+                if let Some(held) = held.filter(|held| held.answers(condition)) {
+                    asked.told.extend(held.conflict(condition).map(|position| (number, position)));
+                    continue;
+                }
+                let Condition { query, after } = condition;
+                let askable = query.items.iter().filter(|item| can_match(item));
+                askable.for_each(|item| asked.ask(number, *after, item));
             }
-            let Condition { query, after } = condition;
-            let askable = query.items.iter().filter(|item| can_match(item));
-            askable.for_each(|item| asked.ask(number, *after, item));
         }
         asked
     }
@@ -197,7 +195,9 @@ impl<'a> Asked<'a> {
 
     fn learn_known(&self, facts: &mut Facts) {
         let head = facts.head.position();
-        facts.conflicts.extend(self.unbounded.iter().map(|request| (*request, head)));
-        facts.conflicts.extend(self.told.iter().copied());
+        let unbounded = self.unbounded.iter().map(|request| (*request, head));
+        for (request, position) in unbounded.chain(self.told.iter().copied()) {
+            facts.conflict(request, position);
+        }
     }
 }

@@ -130,12 +130,13 @@ impl<'a> Conditions<'a> {
     fn of(requests: &[&'a Request]) -> Self {
         let mut conditions = Self::default();
         for (index, request) in requests.iter().enumerate() {
-            let Some(Condition { query, after }) = &request.condition else { continue };
-            for QueryItem { types, tags } in &query.items {
-                match (tags.split_first(), types.is_empty()) {
-                    (Some((tag, more)), _) => conditions.by_tag.push((index, *after, tag, types, more)),
-                    (None, false) => conditions.by_type.push((index, *after, types)),
-                    (None, true) => conditions.unbounded.push((index, *after)),
+            for Condition { query, after } in request.conditions() {
+                for QueryItem { types, tags } in &query.items {
+                    match (tags.split_first(), types.is_empty()) {
+                        (Some((tag, more)), _) => conditions.by_tag.push((index, *after, tag, types, more)),
+                        (None, false) => conditions.by_type.push((index, *after, types)),
+                        (None, true) => conditions.unbounded.push((index, *after)),
+                    }
                 }
             }
         }

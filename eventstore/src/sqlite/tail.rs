@@ -147,10 +147,15 @@ impl Tails {
         requests: &[&Request],
     ) -> Result<HashMap<usize, Position>, StoreError> {
         let last = |tail: &Tail, request: &Request| {
-            let condition = request.condition.as_ref()?;
-            let after = condition.after.max(ends.indexed);
-            let tagged = condition.query.items.iter().filter(|item| !item.tags.is_empty());
-            tagged.filter_map(|item| tail.newest.carrying(item, after, ends.position).next_back()).max()
+            let conditions = request.conditions();
+            let items = conditions.flat_map(|one| one.query.items.iter().map(|item| (one.after, item)));
+            let tagged = items.filter(|(_, item)| !item.tags.is_empty());
+            let until = ends.position;
+            tagged
+                .filter_map(|(after, item)| {
+                    tail.newest.carrying(item, after.max(ends.indexed), until).next_back()
+                })
+                .max()
         };
         let found = self.ask(connection, tenant, ends, |tail| {
             let requests = requests.iter().enumerate();
