@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serde_json::json;
 use tokio::sync::watch;
 use waymark_tests::{Client, Installation, Server, Writer, assert_nothing_lost_or_doubled, setting};
 
@@ -109,4 +110,38 @@ async fn write(
         }
     }
     writer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_defined_on_one_server_holds_on_the_other_where_its_position_is_named() {
+    let Some(installation) = Installation::on_postgres() else { return };
+    let key = installation.key("admin:root", &["admin"]);
+    let servers = [start(&installation), start(&installation)];
+    let [here, there] = [0, 1].map(|number: usize| servers[number].with_key(&key));
+    let _ = here.create_pipeline("landian-6").await.expect(201);
+    let names = |zh: &str, en: &str| json!({"zh": zh, "en": en});
+    let customer = json!({"pipeline": "landian-6", "owner": "rep:li"});
+    let _ = here.register(customer.clone()).await;
+    for round in 0..3 {
+        // The other one has just looked, and knows nothing of what follows.
+        let _ = there.get("/v1/boards/landian-6").await.expect(200);
+        let _ = there.get("/v1/me").await.expect(200);
+        let key = format!("team{round}");
+        let team = json!({"key": key, "name": names("队", "Team"), "members": ["li"]});
+        let set = here.post("/v1/admin/teams", team).await.expect(200).number_at("/position");
+        let seen =
+            there.get(&format!("/v1/boards/landian-6?team={key}&min_position={set}&wait_ms=20000")).await;
+        assert_eq!(seen.status, 200, "{}", seen.text);
+        assert_eq!(seen.at("/total"), &json!(round + 1));
+        // A command needs no position: what it is decided by may not have changed when it is recorded.
+        let field =
+            json!({"key": format!("field{round}"), "name": names("字段", "Field"), "type": "integer"});
+        let _ = here.post("/v1/admin/fields", field).await.expect(200);
+        let mut with = customer.clone();
+        with["fields"] = json!({format!("field{round}"): 7});
+        let _ = there.register(with.clone()).await;
+        with["fields"] = json!({format!("field{round}"): "seven"});
+        let refused = there.post("/v1/customers", with).await;
+        assert_eq!(refused.status, 422, "{}", refused.text);
+    }
 }

@@ -325,9 +325,13 @@ async fn a_version_for_a_team_leaves_everybody_elses_version_in_force() {
             "to": "tried"}], "team": {"id": "north", "until": until, "back": back},
         })
     };
+    let back = json!([{"from": "tried", "kind": "rename", "to": "waiting"}]);
+    let nobodys = publish(&admin, pilot(back.clone())).await.refused(422, "unknown-team");
+    assert_eq!(nobodys.at("/violations/0/field"), "team.id");
+    let north = json!({"key": "north", "name": {"zh": "北区", "en": "North"}, "members": ["rep:li"]});
+    let _ = admin.post("/v1/admin/teams", north).await.expect(200);
     let refused = publish(&admin, pilot(json!([]))).await.refused(422, "stage-map-missing");
     assert_eq!(refused.at("/violations/0/field"), "team.back");
-    let back = json!([{"from": "tried", "kind": "rename", "to": "waiting"}]);
     assert_eq!(publish(&admin, pilot(back)).await.status, 201);
     assert_eq!(admin.get("/v1/pipelines/ours").await.expect(200).at("/version"), 1);
     let versions = admin.get("/v1/pipelines/ours/versions").await.expect(200).items();
@@ -427,4 +431,63 @@ async fn the_schema_of_a_definition_is_served_and_the_command_line_checks_and_pu
     assert_eq!(published["version"], 2);
     let server = installation.serve();
     assert_eq!(server.admin().customer(&customer).await.at("/journeys/0/stage"), "talked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_published_is_what_the_next_command_is_judged_by() {
+    let installation = Installation::new();
+    let server = installation.serve();
+    let admin = created(&server).await;
+    let li = server.with_key(&installation.key("rep:li", &["rep"]));
+    let body = json!({"pipeline": "ours", "owner": "rep:li"});
+    let customers = [admin.register(body.clone()).await, admin.register(body.clone()).await];
+    // Whatever the server remembers, it has just looked.
+    let _ = admin.get("/v1/pipelines/ours").await.expect(200);
+    let mut strict = definition(&OPEN);
+    for stage in strict["stages"].as_array_mut().expect("stages") {
+        if stage["id"] == "talked" {
+            stage["entry_form"] = json!({"note": true});
+        }
+    }
+    publish_beside(&installation, &strict);
+    let refused = li.command(&customers[0], "transitions", json!({"to": "talked"})).await;
+    drop(refused.refused(422, "note-required"));
+    let noted = li.command(&customers[0], "transitions", json!({"to": "talked", "note": "called"})).await;
+    assert_eq!(noted.status, 200, "{}", noted.text);
+    // And what it forbids no longer is permitted at once: nothing is refused by what was.
+    publish_beside(&installation, &definition(&OPEN));
+    let moved = li.command(&customers[1], "transitions", json!({"to": "talked"})).await;
+    assert_eq!(moved.status, 200, "{}", moved.text);
+    publish_beside(&installation, &definition(&[&OPEN[..], &["tried"]].concat()));
+    let registered = admin.post("/v1/customers", json!({"pipeline": "ours", "stage": "tried"})).await;
+    assert_eq!(registered.status, 201, "{}", registered.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_position_was_answered_for_is_known_wherever_it_is_reached() {
+    let installation = Installation::new();
+    let server = installation.serve();
+    let admin = created(&server).await;
+    for round in 0..3 {
+        let _ = admin.get("/v1/pipelines").await.expect(200);
+        let (key, file) = (format!("brought-{round}"), installation.directory().join("deals.csv"));
+        std::fs::write(&file, "case_id,status,timestamp,actor\n1,A,2026-01-01T00:00:00Z,ann\n")
+            .expect("a file");
+        let said = installation.import(&key, &file, &[]).succeeded();
+        drop(said);
+        let head = admin.head().await;
+        let reached = format!("min_position={head}&wait_ms=20000");
+        let board = admin.get(&format!("/v1/boards/{key}?{reached}")).await.expect(200);
+        assert_eq!(board.at("/total"), &json!(1));
+        let known = admin.get(&format!("/v1/pipelines/{key}?{reached}")).await;
+        assert_eq!(known.status, 200, "{}", known.text);
+    }
+}
+
+/// Publishes a version with the command line, beside the server.
+fn publish_beside(installation: &Installation, definition: &Value) {
+    let file = installation.directory().join("definition.json");
+    std::fs::write(&file, definition.to_string()).expect("the file can be written");
+    let path = file.display().to_string();
+    drop(installation.run(&["pipeline", "publish", &path, "--key", "ours", "--json"]).succeeded());
 }

@@ -148,6 +148,8 @@ impl App {
             keys: HashMap::new(),
             head: head.position,
         };
+        let grounds = self.add_grounds(caller.tenant, &mut staged.query, staged.head).await;
+        grounds.map_err(|error| Stopped { step: 0, error })?;
         for (step, order) in steps.iter().enumerate() {
             let added = match &order.what {
                 Asked::Command(command) => match command.as_ref() {

@@ -4,18 +4,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use tokio::sync::RwLock;
 use waymark_domain::company::{Company, CompanyCommand, CompanyEvent, decide};
 use waymark_domain::customer::tags;
 use waymark_eventstore::{Append, Clock, EventStore, Outcome, Position, Query, StoreError, TenantId};
 
+use super::definitions::Seen;
 use super::remember::{Remembered, replay, store_error};
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
 
-/// How long another process's change may go unnoticed.
-const FRESH_FOR: TimeDelta = TimeDelta::seconds(1);
 /// How many entries are read at a time.
 const PAGE: u32 = 500;
 /// How often a command is decided again because others changed what it was decided on.
@@ -30,8 +29,7 @@ pub struct Companies {
 
 #[derive(Clone)]
 struct Known {
-    read_to: Position,
-    read_at: DateTime<Utc>,
+    seen: Seen,
     now: Arc<Company>,
     history: Arc<Vec<(Position, DateTime<Utc>, CompanyEvent)>>,
 }
@@ -81,10 +79,34 @@ impl Companies {
         self.read_on(tenant).await.map(drop)
     }
 
+    /// Up to where what is known is all that was defined.
+    pub(super) async fn known_to(&self, tenant: TenantId) -> Result<Position, AppError> {
+        if let Some(known) = self.tenants.read().await.get(&tenant) {
+            return Ok(known.seen.position());
+        }
+        Ok(self.read_on(tenant).await?.seen.position())
+    }
+
+    /// Reads on, unless everything up to a position is known.
+    pub(super) async fn at_least(&self, tenant: TenantId, position: Position) -> Result<(), AppError> {
+        let known = self.tenants.read().await.get(&tenant).map(|known| known.seen.position());
+        if known.is_none_or(|known| known < position) {
+            self.read_on(tenant).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing was defined up to a position that is not known.
+    pub(super) async fn confirm(&self, tenant: TenantId, position: Position, now: DateTime<Utc>) {
+        if let Some(known) = self.tenants.read().await.get(&tenant) {
+            known.seen.reaches(position, now);
+        }
+    }
+
     async fn known(&self, tenant: TenantId) -> Result<Known, AppError> {
         let now = (self.clock)();
         if let Some(known) = self.tenants.read().await.get(&tenant)
-            && now - known.read_at < FRESH_FOR
+            && known.seen.is_fresh(now)
         {
             return Ok(known.clone());
         }
@@ -97,17 +119,19 @@ impl Companies {
         let mut known = tenants.get(&tenant).cloned().unwrap_or_else(Known::nothing);
         let head = self.store.head(tenant).await?.position;
         let query = Query::tag(tags::COMPANY);
+        // Nothing counts as seen before all of it is known: what is not read now is read the next time.
+        let mut after = known.seen.position();
         loop {
-            let page = self.store.read_matching(tenant, &query, known.read_to, head, PAGE).await?;
+            let page = self.store.read_matching(tenant, &query, after, head, PAGE).await?;
             for entry in &page {
                 known.learn(entry)?;
+                after = entry.position;
             }
             if page.len() < PAGE as usize {
                 break;
             }
         }
-        known.read_to = head;
-        known.read_at = (self.clock)();
+        known.seen.reaches(head, (self.clock)());
         tenants.insert(tenant, known.clone());
         Ok(known)
     }
@@ -115,7 +139,7 @@ impl Companies {
 
 impl Known {
     fn nothing() -> Self {
-        Self { read_to: 0, read_at: DateTime::<Utc>::MIN_UTC, now: Arc::default(), history: Arc::default() }
+        Self { seen: Seen::default(), now: Arc::default(), history: Arc::default() }
     }
 
     fn learn(&mut self, entry: &waymark_eventstore::Entry) -> Result<(), AppError> {
@@ -127,12 +151,21 @@ impl Known {
             Arc::make_mut(&mut self.now).evolve(&event);
             Arc::make_mut(&mut self.history).push((entry.position, envelope.effective_at, event));
         }
-        self.read_to = entry.position;
         Ok(())
     }
 }
 
 impl App {
+    /// What a command about what the tenant has set up would be refused for, if it would be.
+    ///
+    /// # Errors
+    /// The refusal; or the log cannot be read.
+    pub async fn rehearse_set_up(&self, caller: &Caller, command: &CompanyCommand) -> Result<(), AppError> {
+        let known = self.companies.read_on(caller.tenant).await?;
+        decide(&known.now, command, &caller.actor, (self.clock)())?;
+        Ok(())
+    }
+
     /// Carries out a command about what the tenant has set up. `resource` is what the answer says beside its events.
     ///
     /// # Errors
@@ -149,6 +182,7 @@ impl App {
         }
         for _ in 0..ATTEMPTS {
             let known = self.companies.read_on(caller.tenant).await?;
+            let known_to = known.seen.position();
             let now = (self.clock)();
             let event = match decide(&known.now, command, &caller.actor, now) {
                 Ok(event) => event,
@@ -162,7 +196,7 @@ impl App {
                 resource: resource.clone(),
             };
             let append = Append {
-                condition: Some(Query::tag(tags::COMPANY).none_after(known.read_to)),
+                condition: Some(Query::tag(tags::COMPANY).none_after(known_to)),
                 receipt: remembered.receipt(caller, meta)?,
                 ..Append::new(caller.tenant, vec![draft])
             };

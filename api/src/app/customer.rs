@@ -98,7 +98,11 @@ impl App {
     /// The boundary as the log tells it now, whoever sees the customer.
     pub(super) async fn load(&self, caller: &Caller, customer: Uuid) -> Result<Boundary, AppError> {
         let boundary = self.boundaries.load(caller.tenant, customer).await?;
-        boundary.ok_or_else(|| AppError::NotFound { what: "customer", id: customer.to_string() })
+        let missing = || AppError::NotFound { what: "customer", id: customer.to_string() };
+        let boundary = boundary.ok_or_else(missing)?;
+        // What is decided by what the log tells of the customer is decided by what it tells of the rules, too.
+        self.learn(caller.tenant, boundary.position).await?;
+        Ok(boundary)
     }
 
     /// Decides, and prepares what is to be appended.
@@ -112,6 +116,7 @@ impl App {
         effective_at: Option<DateTime<Utc>>,
     ) -> Result<Pending, AppError> {
         let current = boundary.customer.version;
+        let grounds = Some(self.grounds(caller.tenant).await?);
         let seen = self.is_seen(caller, &boundary.customer).await?;
         // Whoever brings a lead in need not see the customer that it turns out to be.
         if !seen && !matches!(command, Command::Touch(_)) {
@@ -161,7 +166,7 @@ impl App {
         }
         let condition = Some(Condition { query, after: boundary.position });
         Ok(Pending {
-            append: Append { condition, recorded_before, erase_subjects, ..pending.append },
+            append: Append { condition, grounds, recorded_before, erase_subjects, ..pending.append },
             ..pending
         })
     }
@@ -178,6 +183,7 @@ impl App {
         match self.store.append(append).await.map_err(store_error)? {
             Outcome::Repeated(receipt) => replay(&receipt),
             Outcome::Appended(appended) => {
+                self.confirm(caller.tenant, appended.last_position()).await;
                 match erased.is_empty() {
                     true => self.follow(caller, customer, boundary, recorded, &appended)?,
                     false => erased.into_iter().for_each(|one| self.forget(caller, one)),

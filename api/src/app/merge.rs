@@ -65,12 +65,13 @@ impl App {
             if meta.if_match.is_some_and(|wanted| wanted != current) {
                 return Err(AppError::VersionMismatch { current });
             }
+            let grounds = Some(self.grounds(caller.tenant).await?);
             let events = match self.joined(caller, &ours.customer, &theirs.customer, joining).await {
                 Err(AppError::Refused(refusal)) => return self.refuse(caller, meta, *refusal).await,
                 events => events?,
             };
             let pending = self.pending_of_both(caller, meta, &ours, &theirs, events).await?;
-            match self.store.append(pending.append).await.map_err(store_error) {
+            match self.store.append(Append { grounds, ..pending.append }).await.map_err(store_error) {
                 Ok(Outcome::Repeated(receipt)) => return replay(&receipt),
                 Ok(Outcome::Appended(appended)) => {
                     return pending.remembered.answer(appended.first_position, false);

@@ -11,6 +11,7 @@ mod atomic;
 mod boundary;
 mod company;
 mod customer;
+mod definitions;
 mod document;
 mod draft;
 mod identity;

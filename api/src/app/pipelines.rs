@@ -3,18 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::RwLock;
 use waymark_domain::pipeline::version::{Publication, Versions};
 use waymark_domain::pipeline::{Pipeline, PipelineEvent};
 use waymark_eventstore::{Clock, EventStore, Position, Query, TenantId};
 
 use super::AppError;
+use super::definitions::Seen;
 
 /// The tag that all pipeline events of a tenant carry beside their own pipeline's.
 pub(super) const PIPELINES_TAG: &str = "pipelines";
-/// How long another process's publication may go unnoticed.
-const FRESH_FOR: TimeDelta = TimeDelta::seconds(1);
 /// How many entries are read at a time.
 const PAGE: u32 = 100;
 
@@ -41,8 +40,7 @@ pub(crate) struct InForce {
 
 #[derive(Clone)]
 struct Known {
-    read_to: Position,
-    read_at: DateTime<Utc>,
+    seen: Seen,
     /// When the last of them was recorded: what takes force at once is in force from then on, whatever our clock says.
     newest: DateTime<Utc>,
     /// What is in force for those of no team.
@@ -113,10 +111,34 @@ impl Pipelines {
         self.read_on(tenant).await.map(|_| ())
     }
 
+    /// Up to where what is known is all that was defined.
+    pub(super) async fn known_to(&self, tenant: TenantId) -> Result<Position, AppError> {
+        if let Some(known) = self.tenants.read().await.get(&tenant) {
+            return Ok(known.seen.position());
+        }
+        Ok(self.read_on(tenant).await?.seen.position())
+    }
+
+    /// Reads on, unless everything up to a position is known.
+    pub(super) async fn at_least(&self, tenant: TenantId, position: Position) -> Result<(), AppError> {
+        let known = self.tenants.read().await.get(&tenant).map(|known| known.seen.position());
+        if known.is_none_or(|known| known < position) {
+            self.read_on(tenant).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing was defined up to a position that is not known.
+    pub(super) async fn confirm(&self, tenant: TenantId, position: Position, now: DateTime<Utc>) {
+        if let Some(known) = self.tenants.read().await.get(&tenant) {
+            known.seen.reaches(position, now);
+        }
+    }
+
     async fn known(&self, tenant: TenantId) -> Result<Known, AppError> {
         let now = (self.clock)();
         if let Some(known) = self.tenants.read().await.get(&tenant)
-            && now - known.read_at < FRESH_FOR
+            && known.seen.is_fresh(now)
             && known.next_change.is_none_or(|change| now < change)
         {
             return Ok(known.clone());
@@ -130,18 +152,20 @@ impl Pipelines {
         let mut known = tenants.get(&tenant).cloned().unwrap_or_else(Known::nothing);
         let head = self.store.head(tenant).await?.position;
         let query = Query::tag(PIPELINES_TAG);
+        // Nothing counts as seen before all of it is known: what is not read now is read the next time.
+        let mut after = known.seen.position();
         loop {
-            let page = self.store.read_matching(tenant, &query, known.read_to, head, PAGE).await?;
+            let page = self.store.read_matching(tenant, &query, after, head, PAGE).await?;
             for entry in &page {
                 known.learn(entry)?;
+                after = entry.position;
             }
             if page.len() < PAGE as usize {
                 break;
             }
         }
-        known.read_to = head;
-        known.read_at = (self.clock)();
-        known.settle();
+        known.seen.reaches(head, (self.clock)());
+        known.settle((self.clock)());
         tenants.insert(tenant, known.clone());
         Ok(known)
     }
@@ -154,8 +178,7 @@ fn no_such_pipeline(key: &str) -> AppError {
 impl Known {
     fn nothing() -> Self {
         Self {
-            read_to: 0,
-            read_at: DateTime::<Utc>::MIN_UTC,
+            seen: Seen::default(),
             newest: DateTime::<Utc>::MIN_UTC,
             latest: Arc::default(),
             next_change: None,
@@ -172,8 +195,8 @@ impl Known {
     }
 
     /// Works out what is in force now, and until when.
-    fn settle(&mut self) {
-        let now = self.read_at.max(self.newest);
+    fn settle(&mut self, now: DateTime<Utc>) {
+        let now = now.max(self.newest);
         self.latest = Arc::new(self.in_force(None, now));
         let changes = self.versions.values().flat_map(|versions| versions.changes());
         self.next_change = changes.filter(|change| *change > now).min();
@@ -201,7 +224,6 @@ impl Known {
             Arc::make_mut(versions).add(publication);
             self.newest = self.newest.max(entry.recorded_at);
         }
-        self.read_to = entry.position;
         Ok(())
     }
 }

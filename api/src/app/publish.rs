@@ -135,7 +135,7 @@ impl App {
         key: &str,
         new: &NewVersion,
     ) -> Result<Preview, AppError> {
-        self.pipelines.refresh(caller.tenant).await?;
+        self.learn_all(caller.tenant).await?;
         let versions = self.pipelines.versions(caller.tenant, key).await?;
         let missing = || AppError::NotFound { what: "pipeline", id: key.to_owned() };
         let base = versions.base_of_next().ok_or_else(missing)?;
@@ -170,7 +170,10 @@ impl App {
             kind: stage.kind,
             to: stage.to.into_iter().map(str::to_owned).collect(),
         });
-        let (violations, affected) = (proposal.violations(), affected.collect());
+        let company = self.companies.now(caller.tenant).await?;
+        let team = new.team.as_ref().filter(|pilot| !company.people.teams.contains_key(&pilot.id));
+        let violations = [proposal.violations(), team.map(no_team).into_iter().collect()].concat();
+        let affected = affected.collect();
         Ok(Preview { base: base.pipeline.version, violations, affected, pipeline: Some(pipeline) })
     }
 
@@ -231,6 +234,17 @@ fn exists(key: &str) -> Refusal {
         "key",
         Label::new(format!("已有销售流程“{key}”。"), format!("There is a pipeline “{key}” already.")),
         Label::new("换一个 key，或读取现有流程。", "Choose another key, or read the one there is."),
+    )
+}
+
+/// A pilot of a team that there is not would be tried by nobody.
+fn no_team(pilot: &Pilot) -> Violation {
+    let team = &pilot.id;
+    Violation::new(
+        Code::UnknownTeam,
+        "team.id",
+        Label::new(format!("没有团队“{team}”。"), format!("There is no team {team:?}.")),
+        Label::new("请先设置该团队，或填写现有团队。", "Set the team up first, or name one that there is."),
     )
 }
 

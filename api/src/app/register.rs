@@ -58,21 +58,28 @@ impl App {
         }
         let customer = self.new_id();
         register.customer = customer;
-        let situation = self.bare_situation(caller, register.owner.as_ref()).await?;
         let command = Command::Register(register.clone());
-        let decided = decide(None, &command, &situation.context(caller, effective_at));
-        let events = match decided {
-            Ok(events) => events,
-            Err(refusal) => return self.refuse(caller, meta, refusal).await,
-        };
-        let keys = self.all_key_tags(caller.tenant, &events).await?;
-        // The first try believes that nobody has any of the keys; only who meets them reads the log.
-        let mut read_to = 0;
+        // The first try believes that nobody has any of the keys, and that nothing was defined anew; only who meets one of
+        // them, or is refused, reads the log.
+        let (mut read_to, mut fresh) = (0, false);
         for _ in 0..ATTEMPTS {
+            let grounds = Some(self.grounds(caller.tenant).await?);
+            let situation = self.bare_situation(caller, register.owner.as_ref()).await?;
+            let events = match decide(None, &command, &situation.context(caller, effective_at)) {
+                Ok(events) => events,
+                Err(_) if !fresh => {
+                    self.learn_all(caller.tenant).await?;
+                    fresh = true;
+                    continue;
+                }
+                Err(refusal) => return self.refuse(caller, meta, refusal).await,
+            };
+            let keys = self.all_key_tags(caller.tenant, &events).await?;
             let registration = self.registration(caller, meta, customer, &events, &keys, read_to).await?;
-            match self.store.append(registration.append).await {
+            match self.store.append(Append { grounds, ..registration.append }).await {
                 Ok(Outcome::Repeated(receipt)) => return replay(&receipt),
                 Ok(Outcome::Appended(appended)) => {
+                    self.confirm(caller.tenant, appended.last_position()).await;
                     return registration.remembered.answer(appended.first_position, false);
                 }
                 Err(StoreError::Conflict { .. }) => {}
@@ -80,7 +87,8 @@ impl App {
             }
             let (known, head) = self.known_already(caller, &events, &keys).await?;
             let Some(first) = known.first() else {
-                read_to = head;
+                (read_to, fresh) = (head, true);
+                self.learn(caller.tenant, head).await?;
                 continue;
             };
             if on_known == OnKnown::Touch {
@@ -122,6 +130,7 @@ impl App {
         register: Register,
         effective_at: Option<DateTime<Utc>>,
     ) -> Result<Vec<NewEvent>, AppError> {
+        self.learn_all(caller.tenant).await?;
         let situation = self.bare_situation(caller, register.owner.as_ref()).await?;
         let command = Command::Register(Register { customer: self.new_id(), ..register });
         let events = decide(None, &command, &situation.context(caller, effective_at))?;

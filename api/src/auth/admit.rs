@@ -7,12 +7,16 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::access::{Access, access};
 use super::gate::{Allowance, Credential, Gate};
+use super::key::KeyText;
 use super::rights::Rights;
 use super::store::Scope;
 use crate::app::Caller;
 use crate::domain::company::rights::{self, role_without_membership};
 use crate::domain::{Actor, Label, Role};
+use crate::eventstore::Position;
 use crate::http::command::single;
+use crate::http::moment::position_named;
+use crate::http::person::actor_name;
 use crate::problem::Problem;
 
 /// The header that names the person for whom a front end acts.
@@ -75,20 +79,29 @@ pub async fn admit(
         return problem.into_response();
     }
     let Some(Access::Roles(roles)) = access_to(&request) else { return next(request).await };
-    let (credential, allowance) = match counted(gate, request.headers()).await {
+    let named = position_named(request.uri());
+    let (credential, allowance) = match counted(gate, request.headers(), named).await {
         Ok(counted) => counted,
         Err(problem) => return problem.into_response(),
     };
-    let response = match enter(&gate.rights, credential, roles, &mut request).await {
+    let response = match enter(&gate.rights, credential, roles, &mut request, named).await {
         Ok(()) => next(request).await,
         Err(problem) => problem.into_response(),
     };
     told(response, allowance)
 }
 
-/// Whose call it is, counted.
-async fn counted(gate: &Gate, headers: &HeaderMap) -> Result<(Credential, Option<Allowance>), Problem> {
-    let credential = gate.credential(bearer(headers)?).await?;
+/// Whose call it is, counted. Who asks for what a position was answered for, asks with the key as it was valid there.
+async fn counted(
+    gate: &Gate,
+    headers: &HeaderMap,
+    named: Option<Position>,
+) -> Result<(Credential, Option<Allowance>), Problem> {
+    let text = bearer(headers)?;
+    if let Some((position, key)) = named.zip(KeyText::parse(text)) {
+        gate.rights.at_least(key.tenant, position).await?;
+    }
+    let credential = gate.credential(text).await?;
     let allowance = gate.count(&credential)?;
     Ok((credential, allowance))
 }
@@ -99,7 +112,11 @@ async fn enter(
     credential: Credential,
     roles: &'static [Role],
     request: &mut Request,
+    named: Option<Position>,
 ) -> Result<(), Problem> {
+    if let Some(position) = named {
+        rights.at_least(credential.tenant, position).await?;
+    }
     let shown = Shown {
         administers: credential.name.starts_with("token:") && credential.actor.is(Role::Admin),
         name: credential.name.clone(),
@@ -219,6 +236,8 @@ async fn act_as(rights: &Rights, credential: Credential, name: String) -> Result
     let actor = match rights.member(&name) {
         Some((name, member)) => Actor::new(name, member.roles.iter().copied()),
         None => {
+            // A rep has one name in two forms.
+            let name = actor_name(&name, [Role::Rep]);
             let role = role_without_membership(&name, &own.roles);
             let role = role.ok_or_else(|| Problem::unknown_actor(&name))?;
             Actor::new(name, [role])

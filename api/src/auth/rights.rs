@@ -119,6 +119,17 @@ impl Rights {
         Ok((Arc::clone(&known.fold), known.read_to))
     }
 
+    /// Makes sure that the rights are known as they were at a position, by whatever process they were changed.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn at_least(&self, tenant: TenantId, position: Position) -> Result<(), AppError> {
+        if self.known(tenant).read().await.read_to < position {
+            self.fresh(tenant).await?;
+        }
+        Ok(())
+    }
+
     /// Looks what was appended since, and brings up what follows from it.
     async fn look(&self, tenant: TenantId, known: &mut Known) -> Result<(), AppError> {
         self.read_on(tenant, known).await?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::Uri;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -46,6 +47,13 @@ pub struct Moment {
     wait_ms: Option<u64>,
 }
 
+/// The last position that a question names. What is no position is told of where the question is read.
+pub(crate) fn position_named(uri: &Uri) -> Option<Position> {
+    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    let named = pairs.filter(|(name, _)| matches!(*name, "min_position" | "known_position"));
+    named.filter_map(|(_, value)| value.parse().ok()).max()
+}
+
 impl Freshness {
     /// Waits for a read model.
     ///
@@ -65,6 +73,19 @@ impl Freshness {
         let wait = self.wait_ms.map_or(USUAL_WAIT, Duration::from_millis);
         site.app.projections.wait_for(caller.tenant, projection, position, wait).await?;
         Ok(())
+    }
+}
+
+impl Freshness {
+    /// Makes sure that what is defined now is known, by whatever process: for what stands in no read model.
+    ///
+    /// # Errors
+    /// 503 when a position was named that is not reached in time.
+    pub async fn defined(&self, site: &Site, caller: &Caller) -> Result<(), Problem> {
+        if self.min_position.is_some() {
+            self.wait(site, caller, "board").await?;
+        }
+        Ok(site.app.learn_all(caller.tenant).await?)
     }
 }
 

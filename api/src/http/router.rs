@@ -11,12 +11,14 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use super::moment::position_named;
 use super::{measure, openapi};
 use crate::app::App;
 use crate::auth::admit::admit;
-use crate::auth::{Gate, Rechecks};
+use crate::auth::{Authority, Gate, Rechecks};
 use crate::clock::Ids;
 use crate::console;
+use crate::eventstore::{Position, TenantId};
 use crate::outbound::Outbound;
 use crate::problem::Problem;
 use crate::problem::render::problems;
@@ -28,7 +30,7 @@ pub fn router(app: App, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: Cancella
     measure::start();
     let ids = app.ids.clone();
     let rechecks = Rechecks::new(Arc::clone(&gate));
-    let entrance = Entrance { ids: ids.clone(), gate };
+    let entrance = Entrance { ids: ids.clone(), gate, app: app.clone() };
     let feeds = Feeds::new(app.clone());
     let site = Site::new(Parts { app, outbound, stop, feeds, rechecks, imports: Arc::default() });
     let (router, document) = routes::router().split_for_parts();
@@ -47,15 +49,37 @@ pub fn router(app: App, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: Cancella
 struct Entrance {
     ids: Ids,
     gate: Arc<Gate>,
+    app: App,
 }
 
-/// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission, the
-/// handler. They are one layer, because each layer costs every request a copy of all that is inside of it.
+/// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission, what it
+/// demands to be known, the handler. They are one layer, because each layer costs every request a copy of all that is inside
+/// of it.
 async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Next) -> Response {
-    let handled = async |request| next.run(request).await;
+    let handled = async |request: Request| {
+        // The request itself is not held while the log is read.
+        let named = named_by(&request);
+        match informed(&entrance.app, named).await {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
+    };
     let admitted = async |request| admit(&entrance.gate, request, handled).await;
     let measured = async |request| measure::requests(request, admitted).await;
     problems(&entrance.ids, request, measured).await
+}
+
+/// Makes known what was defined up to the position that a question names: whatever the position was answered for holds
+/// in its answer, on every node.
+async fn informed(app: &App, named: Option<(TenantId, Position)>) -> Result<(), Problem> {
+    let Some((tenant, position)) = named else { return Ok(()) };
+    Ok(app.learn(tenant, position).await?)
+}
+
+/// Whose log is asked about, and which position.
+fn named_by(request: &Request) -> Option<(TenantId, Position)> {
+    let Authority(caller) = request.extensions().get()?;
+    Some((caller.tenant, position_named(request.uri())?))
 }
 
 fn described(document: &Arc<str>) -> impl IntoResponse + use<> {
