@@ -221,7 +221,6 @@ impl Histories {
 }
 
 /// The timelines that these events make.
-#[cfg(test)]
 pub(crate) fn journeys<'a>(events: impl IntoIterator<Item = &'a Recorded<CustomerEvent>>) -> Journeys {
     let mut journeys = Journeys::default();
     for event in events {

@@ -17,6 +17,7 @@ mod dwell;
 mod error;
 mod fact;
 pub mod figures;
+mod former;
 mod history;
 mod inspection;
 mod model;
@@ -42,8 +43,8 @@ pub use bilingual::BilingualText;
 pub use board::{
     ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CardReport, ChannelIdReport, ContactReport,
     ContentReport, ContractReport, ConvertedReport, CustomerFilter, CustomerList, CustomerReport,
-    DocumentReport, Group, Held, JourneyReport, MoneyReport, NextAction, OwnerReport, StageCards,
-    SuspectQuery, SuspectQueue, SuspectReport, SuspectedReport, SuspectsReport, TouchReport,
+    DocumentReport, FormerCustomer, Group, Held, JourneyReport, MoneyReport, NextAction, OwnerReport,
+    StageCards, SuspectQuery, SuspectQueue, SuspectReport, SuspectedReport, SuspectsReport, TouchReport,
 };
 pub use bulk::TableComparison;
 pub use comparison::{Comparison, NotComparable};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use waymark_tests::{Client, Team, now};
+use waymark_tests::{Answer, Client, Team, now};
 
 const PIPELINE: &str = "landian-6";
 
@@ -195,7 +195,94 @@ async fn a_rep_may_backdate_a_week_with_a_reason_and_no_further() {
     assert_eq!(fine.status, 200, "{}", fine.text);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_and_the_list_are_read_as_they_stood_and_as_they_were_known() {
+    let story = Story::told().await;
+    let details = json!({
+        "tier": "A", "tags": ["vip"], "amount": {"amount": "900.00", "currency": "CNY"},
+        "effective_at": instant(story.began + Duration::days(3)),
+    });
+    let _ = story.wang.command(&story.customer, "details", details).await.expect(200);
+    story.correct(json!({"kind": "target", "to": "first_contact", "reason": "wrong button"})).await;
+    let known = format!("known_position={}", story.known_before);
+    let day = |days: i64| format!("effective_at={}", instant(story.began + Duration::days(days)));
+    let stage = async |query: &str| story.then(query).await.text_at("/journeys/0/stage");
+
+    assert_eq!(stage(&day(1)).await, "need_confirmed");
+    assert_eq!(stage(&day(3)).await, "first_contact", "as it is known now");
+    assert_eq!(stage(&format!("{}&{known}", day(3))).await, "quoted", "as it was known then");
+    let before = story.then(&day(2)).await;
+    assert_eq!(
+        (before.at("/tier"), before.at("/tags"), before.at("/amount")),
+        (&json!(null), &json!([]), &json!(null))
+    );
+    let after = story.then(&day(3)).await;
+    assert_eq!((after.at("/tier"), after.at("/amount/amount")), (&json!("A"), &json!("900.00")));
+    assert_eq!(after.at("/journeys/0/age_seconds"), &json!(3.0 * 86_400.0));
+    assert_eq!(after.at("/name"), "Harbour Foods");
+    assert_eq!(after.text_at("/effective_at"), story.then(&day(3)).await.text_at("/effective_at"));
+    assert!(after.at("/known_at").is_string() && after.header("etag").is_empty());
+    let unborn = story.path(&format!("/v1/customers/{}", story.customer), &day(-1)).await;
+    drop(story.wang.get(&unborn).await.refused(404, "not-found"));
+
+    let listed = async |query: &str| {
+        let path = story.path("/v1/customers", query).await;
+        let page = story.wang.get(&path).await.expect(200);
+        assert!(page.at("/effective_at").is_string() && page.at("/known_at").is_string(), "{}", page.text);
+        page.items().len()
+    };
+    for (query, expected) in [
+        (day(-1), 0),
+        (day(0), 1),
+        (format!("{}&stage=quoted", day(3)), 0),
+        (format!("{}&stage=quoted&{known}", day(3)), 1),
+        (format!("{}&tier=A", day(2)), 0),
+        (format!("{}&tier=A&tag=vip&q=harbour", day(3)), 1),
+        (format!("{}&owner=rep:li", day(3)), 0),
+    ] {
+        assert_eq!(listed(&query).await, expected, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_past_shows_what_may_be_seen_now_and_nothing_of_whom_is_forgotten() {
+    let story = Story::told().await;
+    let phone = json!({"contacts": [{"kind": "phone", "value": "+8613800138000"}]});
+    let _ = story.wang.command(&story.customer, "details", phone).await.expect(200);
+    let now = format!("effective_at={}", instant(now()));
+    let li = story.team.rep("li");
+    let seen = async |who: &Client| {
+        let path = story.path(&format!("/v1/customers/{}", story.customer), &now).await;
+        let one = who.get(&path).await.expect(200).text_at("/contacts/0/value");
+        let list = who.get(&story.path("/v1/customers", &now).await).await.expect(200);
+        assert_eq!(list.text_at("/items/0/contacts/0/value"), one);
+        one
+    };
+    assert_eq!(seen(&li).await, "+86138****8000", "nobody has claimed it");
+    assert_eq!(seen(&story.wang).await, "+8613800138000");
+    let _ = li.command(&story.customer, "claims", json!({})).await.expect(200);
+    assert_eq!(seen(&li).await, "+8613800138000", "of the time before the claim, too");
+    let erased = story.team.admin().command(&story.customer, "erasure", json!({"ground": "request"})).await;
+    assert_eq!(erased.status, 200, "{}", erased.text);
+    for path in [format!("/v1/customers/{}", story.customer), "/v1/customers".to_owned()] {
+        let text = story.wang.get(&story.path(&path, &now).await).await.expect(200).text;
+        assert!(!text.contains("Harbour") && !text.contains("13800138000"), "{text}");
+        assert!(text.contains("\"erased\":true"), "{text}");
+    }
+}
+
 impl Story {
+    /// A question, once everything is in the read models.
+    async fn path(&self, path: &str, query: &str) -> String {
+        format!("{path}?{query}&{}", self.settled().await)
+    }
+
+    /// The customer as a question asks for it.
+    async fn then(&self, query: &str) -> Answer {
+        let path = self.path(&format!("/v1/customers/{}", self.customer), query).await;
+        self.wang.get(&path).await.expect(200)
+    }
+
     /// Ten days ago a first contact, a day later the need, two days later (so we thought) a quote.
     async fn told() -> Self {
         let team = Team::on(PIPELINE).await;

@@ -343,7 +343,7 @@ impl Customer {
         self.profile.learn(e.profile.as_ref());
     }
 
-    fn erase(&mut self) {
+    pub(super) fn erase(&mut self) {
         self.erased = true;
         self.name = None;
         self.contacts.clear();
@@ -400,7 +400,13 @@ impl Customer {
 
     /// Puts a journey's card where its timeline says, or away when all of its moves are voided.
     pub(super) fn put_card(&mut self, journey: &str, journeys: &Journeys) {
-        let moves = placed(journeys.moves(journey));
+        self.put_card_at(journey, journeys, Micros::MAX);
+    }
+
+    /// The same as of an instant: of the moves that had happened by then.
+    pub(super) fn put_card_at(&mut self, journey: &str, journeys: &Journeys, at: Micros) {
+        let mut moves = placed(journeys.moves(journey));
+        moves.retain(|made| made.at <= at);
         let stay = moves.iter().rev().find(|made| !made.repeat);
         let (Some(last), Some(stay)) = (moves.last(), stay) else {
             self.cards.remove(journey);

@@ -1,4 +1,4 @@
-//! Customers as they are now: one, or a list of them.
+//! Customers as they are now: one, or a list of them; and what is shown of a customer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -250,6 +250,12 @@ pub struct CustomerReport {
     pub merged_into: Option<Uuid>,
     /// Whether its personal fields were erased.
     pub erased: bool,
+    /// The business instant asked about, where one of the two times was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_at: Option<DateTime<Utc>>,
+    /// The instant of knowledge asked about, where one of the two times was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_at: Option<DateTime<Utc>>,
 }
 
 /// A page of customers.
@@ -259,6 +265,12 @@ pub struct CustomerList {
     pub items: Vec<CustomerReport>,
     /// Where the next page begins; null at the end.
     pub next_cursor: Option<String>,
+    /// The business instant asked about, where one of the two times was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_at: Option<DateTime<Utc>>,
+    /// The instant of knowledge asked about, where one of the two times was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_at: Option<DateTime<Utc>>,
 }
 
 /// What a stage of a pipeline is called.
@@ -296,7 +308,7 @@ pub(crate) async fn customers(
     let next_cursor = last.map(|last| last.created_position.to_string());
     let customers = with_cards(view, customers).await?;
     let items = customers.into_iter().map(|customer| report(customer, now, names)).collect();
-    Ok(CustomerList { items, next_cursor })
+    Ok(CustomerList { items, next_cursor, effective_at: None, known_at: None })
 }
 
 /// How many customers each pool holds that are seen, by the pool's key.
@@ -398,7 +410,7 @@ async fn with_cards(view: &mut View, mut customers: Vec<Customer>) -> Result<Vec
     Ok(customers)
 }
 
-fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> CustomerReport {
+pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> CustomerReport {
     let primary = customer.primary().map(str::to_owned);
     let now = now.timestamp_micros();
     let journey = |(pipeline, card): (String, Card)| JourneyReport {
@@ -460,6 +472,8 @@ fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> Cust
         distinct_from: customer.distinct_from.into_keys().collect(),
         merged_into: customer.merged_into,
         erased: customer.erased,
+        effective_at: None,
+        known_at: None,
     }
 }
 

@@ -12,6 +12,8 @@ mod held;
 mod list;
 pub(crate) mod past;
 mod seen;
+mod somebody;
+mod then;
 
 use std::sync::Arc;
 
@@ -41,6 +43,9 @@ pub use list::{
 };
 pub(crate) use list::{customer, customers, pools};
 use seen::seen;
+pub(crate) use somebody::{owns, was_somebody};
+pub use then::FormerCustomer;
+pub(crate) use then::{RulesThen, customer_then, customers_then};
 
 /// The name of the read model.
 pub(crate) const NAME: &str = "board";
@@ -56,7 +61,10 @@ pub(crate) const PASTS_PAGE: &str = include_str!("pasts.sql");
 pub(crate) const CARDS_OF: &str = include_str!("cards_of.sql");
 pub(crate) const SEEN: &str = include_str!("seen.sql");
 pub(crate) const LIST: &str = include_str!("list.sql");
+pub(crate) const LIST_THEN: &str = include_str!("list_then.sql");
 pub(crate) const GROUPS: &str = include_str!("groups.sql");
+pub(crate) const OWNED: &str = include_str!("owned.sql");
+pub(crate) const OWNED_ONCE: &str = include_str!("owned_once.sql");
 pub(crate) const HELD: &str = include_str!("held.sql");
 pub(crate) const OF_GROUP: &str = include_str!("of_group.sql");
 pub(crate) const POOLS: &str = include_str!("pools.sql");
@@ -203,6 +211,17 @@ pub(crate) static APPROVALS: Table = Table {
 static TABLES: &[&Table] = &[&CUSTOMERS, &CARDS, &TAGS, &GRAMS, &PASTS, &APPROVALS];
 static PARTS: &[&Table] = &[&VERSIONS];
 
+/// Whether what is personal of such an event is shown of customers.
+fn is_opened(event_type: &str) -> bool {
+    matches!(
+        event_type,
+        "customer.registered"
+            | "customer.details_changed"
+            | "customer.followed_up"
+            | "customer.document_added"
+    )
+}
+
 /// The read model.
 pub(crate) struct Board;
 
@@ -241,13 +260,7 @@ impl ReadModel for Board {
     }
 
     fn opens(&self, event_type: &str) -> bool {
-        matches!(
-            event_type,
-            "customer.registered"
-                | "customer.details_changed"
-                | "customer.followed_up"
-                | "customer.document_added"
-        )
+        is_opened(event_type)
     }
 
     async fn fold(&self, scope: &Scope<'_>, memory: &mut Memory, facts: &[Arc<Fact>]) -> Result<Writes> {

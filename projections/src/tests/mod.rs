@@ -5,6 +5,7 @@ mod clocks;
 mod engine;
 mod engines;
 mod fence;
+mod former;
 mod parked;
 mod rebuild;
 mod statements;

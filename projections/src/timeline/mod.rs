@@ -26,6 +26,7 @@ pub(crate) const NAME: &str = "timeline";
 
 pub(crate) const KNOWN: &str = include_str!("known.sql");
 pub(crate) const CLOSE: &str = include_str!("close.sql");
+pub(crate) const ACTED: &str = include_str!("acted.sql");
 pub(crate) const FORGET: &str = include_str!("forget.sql");
 
 pub(crate) static ROWS: Table = Table {

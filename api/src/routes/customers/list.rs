@@ -5,6 +5,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body::OwnerName;
+use super::former::shown_now;
 use super::names::Names;
 use crate::app::Caller;
 use crate::auth::Authority;
@@ -13,7 +14,7 @@ use crate::domain::people::Disclosure;
 use crate::domain::{Label, Language};
 use crate::http::answer::Reading;
 use crate::http::language::Wanted;
-use crate::http::{Freshness, Page, Query};
+use crate::http::{Moment, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::{At, CustomerFilter, CustomerList};
@@ -28,7 +29,7 @@ pub(super) struct Sought {
     external_id: Option<String>,
     /// Whose they are: `rep:li` or `pool:customer_pool`.
     #[param(value_type = Option<String>, example = "rep:li")]
-    owner: Option<String>,
+    owner: Option<OwnerName>,
     /// The team whose reps' customers.
     #[param(example = "north")]
     team: Option<String>,
@@ -56,7 +57,7 @@ impl From<Sought> for CustomerFilter {
     fn from(sought: Sought) -> Self {
         Self {
             external_id: sought.external_id,
-            owner: sought.owner.map(|owner| OwnerName::parse(&owner).0),
+            owner: sought.owner.map(|owner| owner.0),
             stage: sought.stage,
             tag: sought.tag,
             industry: sought.industry,
@@ -74,10 +75,13 @@ impl From<Sought> for CustomerFilter {
 /// List customers
 ///
 /// In the order of their registration. Merged customers are left out, their survivors being here, unless they
-/// are looked up by `external_id`: then `merged_into` says where they go on.
+/// are looked up by `external_id`: then `merged_into` says where they go on. Where one of the two times is given, as they
+/// stood at `effective_at`, by what was known at `known_at`: every filter asks for what they were then, and both times are in
+/// the answer. Such a page looks at a bounded number of customers, so it may have fewer than `limit` and yet a
+/// `next_cursor`.
 #[utoipa::path(
     get, path = "/v1/customers", tag = "customers",
-    params(Sought, Page, Freshness),
+    params(Sought, Page, Moment),
     responses(
         (status = 200, description = "A page of customers.", body = CustomerList),
         (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
@@ -87,19 +91,46 @@ pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
     Wanted(language): Wanted,
-    Query(sought, page, freshness, _): Query<Sought, Page, Freshness>,
+    Query(sought, page, moment, _): Query<Sought, Page, Moment>,
 ) -> Result<Reading<CustomerList>, Problem> {
-    freshness.wait(&site, &caller, "board").await?;
+    let at = moment.at(&site, &caller, "board").await?;
     if sought.q.is_some() && !reads_people(&caller.actor) {
         let message = Label::new("此角色不能按姓名搜索。", "This role may not search by name.");
         return Err(Problem::invalid_value("q", message));
     }
     let reps = match &sought.team {
-        Some(team) => Some(reps(&site, &caller, team, &At::known_now((site.app.clock)())).await?),
+        Some(team) => Some(reps(&site, &caller, team, &at).await?),
         None => None,
     };
     let filter = CustomerFilter { reps, ..sought.into() };
-    find(&site, &caller, language, &filter, &page).await
+    if moment.is_now() {
+        return find(&site, &caller, language, &filter, &page).await;
+    }
+    find_then(&site, &caller, language, &filter, &page, &at).await
+}
+
+/// A page of customers as they stood, as the caller may read them now.
+async fn find_then(
+    site: &Site,
+    caller: &Caller,
+    language: Language,
+    filter: &CustomerFilter,
+    page: &Page,
+    at: &At,
+) -> Result<Reading<CustomerList>, Problem> {
+    let page = (page.cursor(), page.limit()?);
+    let names = Names::new(site, caller, language).await?;
+    let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
+    let filter = CustomerFilter { sight: site.app.sight(caller).await?, ..filter.clone() };
+    let projections = &site.app.projections;
+    let (found, next_cursor, position) =
+        projections.customers_then(caller.tenant, &filter, page, at, &stage_name).await?;
+    let mut viewer = site.app.viewer(caller).await?;
+    let mut items = Vec::with_capacity(found.len());
+    for one in found {
+        items.extend(shown_now(&caller.actor, &mut viewer, one).await?);
+    }
+    Ok(Reading { position, body: CustomerList::of_then(items, next_cursor, at) })
 }
 
 /// A page of customers as the caller may read them.
@@ -117,10 +148,10 @@ pub(in crate::routes) async fn find(
     let projections = &site.app.projections;
     let filter = CustomerFilter { sight: site.app.sight(caller).await?, ..filter.clone() };
     let found = projections.customers(caller.tenant, &filter, page.cursor(), limit, now, &stage_name).await?;
-    let (CustomerList { items, next_cursor }, position) = found;
+    let (mut list, position) = found;
     let mut viewer = site.app.viewer(caller).await?;
-    let mut shown_items = Vec::with_capacity(items.len());
-    for mut customer in items {
+    let mut shown_items = Vec::with_capacity(list.items.len());
+    for mut customer in std::mem::take(&mut list.items) {
         // A merged one is found by its id elsewhere, and is seen where it goes on.
         if customer.merged_into.is_some() && !viewer.sees(customer.id).await? {
             continue;
@@ -129,5 +160,6 @@ pub(in crate::routes) async fn find(
         let disclosure = Disclosure::to(&caller.actor, &owner_of(&customer.owner));
         shown_items.push(shown(customer, disclosure));
     }
-    Ok(Reading { position, body: CustomerList { items: shown_items, next_cursor } })
+    list.items = shown_items;
+    Ok(Reading { position, body: list })
 }

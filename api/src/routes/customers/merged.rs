@@ -4,7 +4,7 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use uuid::Uuid;
 
-use crate::app::Caller;
+use crate::app::{AppError, Caller};
 use crate::problem::Problem;
 use crate::routes::Site;
 
@@ -24,7 +24,29 @@ pub(in crate::routes) async fn gone_on(
     if !site.app.is_seen(caller, &survivor).await? {
         return Err(Problem::not_found("customer", &customer.to_string()));
     }
-    let survivor = survivor.id;
+    Ok(redirect(survivor.id, what, uri))
+}
+
+/// The same, to the customer that went on in its place at the time asked about.
+///
+/// # Errors
+/// As for a customer that there is not, where the caller does not see the other one; when the log cannot be read.
+pub(super) async fn gone_on_to(
+    site: &Site,
+    caller: &Caller,
+    customer: Uuid,
+    survivor: Uuid,
+    what: &str,
+    uri: &Uri,
+) -> Result<Response, Problem> {
+    match site.app.customer_state(caller, survivor).await {
+        Ok(survivor) => Ok(redirect(survivor.id, what, uri)),
+        Err(AppError::NotFound { .. }) => Err(Problem::not_found("customer", &customer.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn redirect(survivor: Uuid, what: &str, uri: &Uri) -> Response {
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    Ok(Redirect::permanent(&format!("/v1/customers/{survivor}{what}{query}")).into_response())
+    Redirect::permanent(&format!("/v1/customers/{survivor}{what}{query}")).into_response()
 }

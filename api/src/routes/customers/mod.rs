@@ -4,6 +4,7 @@ pub(super) mod body;
 pub(super) mod change_details;
 mod documents;
 mod erase;
+mod former;
 pub(super) mod list;
 pub(super) mod merged;
 pub(super) mod names;

@@ -1,18 +1,22 @@
 //! Reading one customer.
 
 use axum::extract::{OriginalUri, State};
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
 
-use super::merged::gone_on;
+use super::former::{Past, shown_now};
+use super::merged::{gone_on, gone_on_to};
 use super::names::Names;
+use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::sight::{owner_of, shown};
-use crate::domain::Owner;
 use crate::domain::people::{Disclosure, Sight};
+use crate::domain::{Language, Owner};
 use crate::http::answer::{Reading, Versioned};
 use crate::http::language::Wanted;
 use crate::http::query::Nothing;
-use crate::http::{Freshness, Id, Query};
+use crate::http::{Id, Moment, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::CustomerReport;
@@ -20,17 +24,19 @@ use crate::routes::Site;
 
 /// Read a customer
 ///
-/// As it is now. Its past is in its timeline and its stays. A merged customer is found where it goes on. Where a pool
-/// limits it, a rep who reads one of its customers uses up one of the views of the pool's local date, the first time on
-/// that date; lists do not count.
+/// As it is now; or, where one of the two times is given, as it stood at `effective_at`, by what was known at `known_at`,
+/// every field of it: both times are in the answer then, and what the caller may see goes by whose the customer is now. A
+/// merged customer is found where it goes on. Where a pool limits it, a rep who reads one of its customers uses up one of
+/// the views of the pool's local date, the first time on that date; lists do not count.
 #[utoipa::path(
     get, path = "/v1/customers/{id}", tag = "customers",
-    params(("id" = Uuid, Path, description = "The customer."), Freshness),
+    params(("id" = Uuid, Path, description = "The customer."), Moment),
     responses(
         (status = 200, description = "The customer.", body = CustomerReport, headers(("ETag", description = "The version: what `If-Match` takes."))),
         (status = 308, description = "The customer was merged: `Location` names the one that goes on."),
-        (status = 404, description = "There is no such customer.", body = ProblemDocument),
+        (status = 404, description = "There is no such customer, or there was none then, as far as was known.", body = ProblemDocument),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
         (status = 503, description = "The read model is behind `min_position`.", body = ProblemDocument),
     )
 )]
@@ -40,10 +46,13 @@ pub(super) async fn read(
     Id(id): Id,
     Wanted(language): Wanted,
     OriginalUri(uri): OriginalUri,
-    Query(freshness, ..): Query<Freshness, Nothing>,
+    Query(moment, ..): Query<Moment, Nothing>,
 ) -> Result<Response, Problem> {
-    freshness.wait(&site, &caller, "board").await?;
-    freshness.wait(&site, &caller, "work").await?;
+    if !moment.is_now() {
+        return then(&site, &caller, id, language, &uri, &moment).await;
+    }
+    moment.wait(&site, &caller, "board").await?;
+    moment.wait(&site, &caller, "work").await?;
     let names = Names::new(&site, &caller, language).await?;
     let now = (site.app.clock)();
     let everybody = Sight::Everything;
@@ -52,14 +61,13 @@ pub(super) async fn read(
         .projections
         .customer(caller.tenant, id, &everybody, now, &|pipeline, stage| names.stage(pipeline, stage))
         .await?;
-    let unknown = || Problem::not_found("customer", &id.to_string());
-    let mut customer = found.ok_or_else(unknown)?;
+    let mut customer = found.ok_or_else(|| missing(id))?;
     if customer.merged_into.is_some() {
         return gone_on(&site, &caller, id, "", &uri).await;
     }
     let owner = owner_of(&customer.owner);
     if !site.app.sight(&caller).await?.sees(customer.region.as_deref(), &owner) {
-        return Err(unknown());
+        return Err(missing(id));
     }
     if matches!(owner, Owner::Pool(_)) {
         site.app.look_at(&caller, id).await?;
@@ -68,4 +76,41 @@ pub(super) async fn read(
     let version = customer.version;
     let body = Reading { position, body: shown(customer, Disclosure::to(&caller.actor, &owner)) };
     Ok(Versioned { version, body }.into_response())
+}
+
+/// The customer as it stood. It has no version that a command could name.
+async fn then(
+    site: &Site,
+    caller: &Caller,
+    id: Uuid,
+    language: Language,
+    uri: &Uri,
+    moment: &Moment,
+) -> Result<Response, Problem> {
+    let at = moment.at(site, caller, "board").await?;
+    let names = Names::new(site, caller, language).await?;
+    let past = Past::new(site, caller, &at).await?;
+    let sight = site.app.sight(caller).await?;
+    let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
+    let rules = |owner: &_, journey: &str| past.rules(owner, journey);
+    let projections = &site.app.projections;
+    let (found, position) =
+        projections.customer_then(caller.tenant, id, &sight, &at, &stage_name, &rules).await?;
+    let found = found.ok_or_else(|| missing(id))?;
+    let mut viewer = site.app.viewer(caller).await?;
+    if !viewer.sees(id).await? {
+        return Err(missing(id));
+    }
+    if let Some(survivor) = found.then.merged_into {
+        return gone_on_to(site, caller, id, survivor, "", uri).await;
+    }
+    if found.owner_now.kind == "pool" {
+        site.app.look_at(caller, id).await?;
+    }
+    let shown = shown_now(&caller.actor, &mut viewer, found).await?;
+    Ok(Reading { position, body: shown.ok_or_else(|| missing(id))? }.into_response())
+}
+
+fn missing(id: Uuid) -> Problem {
+    Problem::not_found("customer", &id.to_string())
 }

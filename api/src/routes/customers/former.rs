@@ -1,0 +1,69 @@
+//! Customers as they stood: by which rules, and what of them may be shown.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::app::{Caller, Viewer};
+use crate::auth::sight::{owner_of, shown};
+use crate::domain::company::Company;
+use crate::domain::people::Disclosure;
+use crate::domain::pipeline::version::Versions;
+use crate::domain::{Actor, Owner, Pipeline};
+use crate::problem::Problem;
+use crate::projections::{At, CustomerReport, FormerCustomer};
+use crate::routes::Site;
+
+/// What was defined at an instant, as it was known.
+pub(super) struct Past {
+    at: At,
+    company: Arc<Company>,
+    versions: BTreeMap<String, Arc<Versions>>,
+}
+
+impl Past {
+    /// What was defined then.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(super) async fn new(site: &Site, caller: &Caller, at: &At) -> Result<Self, Problem> {
+        let company = site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
+        let all = site.app.pipelines.in_force(caller.tenant, None).await?.versions;
+        let known = |versions: &Versions| {
+            let mut known = Versions::default();
+            let published = versions.all().iter().filter(|one| one.published_at <= at.known_at);
+            published.for_each(|one| known.add(one.clone()));
+            Arc::new(known)
+        };
+        let versions = all.iter().map(|(key, versions)| (key.clone(), known(versions))).collect();
+        Ok(Self { at: *at, company, versions })
+    }
+
+    /// The definition that was in force of a journey for customers of an owner, with all versions that were known.
+    pub(super) fn rules(&self, owner: &Owner, journey: &str) -> Option<(Arc<Pipeline>, Arc<Versions>)> {
+        let versions = self.versions.get(journey)?;
+        let team = match owner {
+            Owner::Rep(rep) => self.company.people.team_of(rep).map(|team| team.key.as_str()),
+            Owner::Pool(_) => None,
+        };
+        let in_force = versions.in_force(team, self.at.effective_at)?;
+        Some((in_force.pipeline.clone(), versions.clone()))
+    }
+}
+
+/// What of a customer as it stood this actor may read: what it may read of it now, whoever owned it then. None where it sees
+/// nothing of it, or not of the one in whose place it goes on.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(super) async fn shown_now(
+    actor: &Actor,
+    viewer: &mut Viewer<'_>,
+    former: FormerCustomer,
+) -> Result<Option<CustomerReport>, Problem> {
+    let FormerCustomer { mut then, owner_now } = former;
+    if !viewer.sees(then.id).await? {
+        return Ok(None);
+    }
+    viewer.retain_seen(&mut then.distinct_from).await?;
+    Ok(Some(shown(then, Disclosure::to(actor, &owner_of(&owner_now)))))
+}
