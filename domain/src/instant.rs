@@ -1,6 +1,6 @@
 //! Instants as clients and files write them.
 
-use chrono::{DateTime, Datelike, NaiveDateTime, SubsecRound, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, SecondsFormat, SubsecRound, Timelike, Utc};
 
 use crate::Label;
 
@@ -45,6 +45,11 @@ pub fn parse(text: &str) -> Result<DateTime<Utc>, NoInstant> {
     }
     let instant = read.with_timezone(&Utc).trunc_subsecs(6);
     if (1970..=9999).contains(&instant.year()) { Ok(instant) } else { Err(NoInstant::Malformed) }
+}
+
+/// An instant in the one spelling that answers have: RFC 3339 in UTC, ending in `Z`, with no more digits than it needs.
+pub fn text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// Whether a time that was read had the second 60: it is held as second 59 with more than a second of fraction.

@@ -130,6 +130,20 @@ fn nothing_is_left_for_later_in_the_code() {
 }
 
 #[test]
+fn every_instant_that_is_answered_ends_in_z() {
+    // The console hands on what people wrote, in their zone; tests are clients.
+    let ours = |path: &Path| {
+        let path = path.display().to_string();
+        path.contains("/src/") && !path.contains("/console/") && !path.contains("/tests/")
+    };
+    for (path, text) in sources().into_iter().filter(|(path, _)| ours(path)) {
+        let told = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let how = "write `instant::text(at)`: `to_rfc3339` ends in +00:00";
+        assert!(!told.contains(".to_rfc3339()"), "{}: {how}", path.display());
+    }
+}
+
+#[test]
 fn every_module_begins_by_saying_what_it_is() {
     for (path, text) in sources() {
         let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();

@@ -106,6 +106,14 @@ impl Viewer<'_> {
         Ok(self.sight == Sight::Everything || self.standing(customer).await?.seen)
     }
 
+    /// How much of a customer the caller reads.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn disclosure(&mut self, customer: Uuid) -> Result<Disclosure, AppError> {
+        Ok(self.standing(customer).await?.disclosure)
+    }
+
     /// Leaves those customers that the caller sees.
     ///
     /// # Errors

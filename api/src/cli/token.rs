@@ -1,11 +1,14 @@
 //! `waymark token create`: prints a new API key, alone, on stdout.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand, ValueEnum};
 use waymark_domain::Role;
 
 use super::{Failure, output};
 use crate::auth::Scope;
 use crate::config::DatabaseArgs;
+use crate::http::person::actor_name;
 
 /// Make API keys.
 #[derive(Debug, Args)]
@@ -70,9 +73,10 @@ impl Token {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let TokenCommand::Create(create) = self.command;
         let (installation, tenant) = super::existing(&create.database, &create.tenant).await?;
-        let roles = create.roles.into_iter().map(Role::from).collect();
+        let roles: BTreeSet<Role> = create.roles.into_iter().map(Role::from).collect();
+        let actor = actor_name(&create.actor, roles.iter().copied());
         let scopes = create.scopes.into_iter().map(|ScopeArg::ActAs| Scope::ActAs).collect();
-        let key = installation.create_key(tenant, &create.actor, roles, scopes).await;
+        let key = installation.create_key(tenant, &actor, roles, scopes).await;
         installation.close().await?;
         output::say(&key?);
         Ok(())

@@ -48,8 +48,9 @@ impl Frame {
     /// What the frame of the page at an address shows, to come back to.
     pub(super) async fn of(console: &Console, visitor: Visitor, here: String) -> Result<Self, Response> {
         let words = Words::from(&visitor);
+        let pipelines = "/v1/pipelines?limit=500";
         let (me, pipelines) =
-            tokio::join!(console.api.get(&visitor, "/v1/me"), console.api.get(&visitor, "/v1/pipelines"));
+            tokio::join!(console.api.get(&visitor, "/v1/me"), console.api.get(&visitor, pipelines));
         match (me, pipelines) {
             (Ok(me), Ok(pipelines)) => {
                 Ok(Self { console: console.clone(), visitor, words, me, pipelines, here })

@@ -4,13 +4,16 @@ use axum::Json;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::Page;
 use crate::app::CommandAnswer;
 use crate::eventstore::Position;
+use crate::problem::Problem;
 
 const POSITION: HeaderName = HeaderName::from_static("waymark-position");
 
@@ -215,11 +218,27 @@ pub struct List<T> {
 }
 
 impl<T> List<T> {
-    /// A list that has one page only.
-    #[must_use]
-    pub fn whole(items: Vec<T>) -> Self {
-        Self { items, next_cursor: None }
+    /// A page of a list that is at hand as a whole, in the order of what `key` says of each: no two say the same.
+    ///
+    /// # Errors
+    /// 422 when the page is larger than a page can be.
+    pub fn paged(mut items: Vec<T>, page: &Page, key: impl Fn(&T) -> String) -> Result<Self, Problem> {
+        let limit = page.limit()? as usize;
+        items.sort_by_cached_key(&key);
+        if let Some(cursor) = page.cursor() {
+            items.drain(..items.partition_point(|item| key(item).as_str() <= cursor));
+        }
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = items.last().filter(|_| more).map(&key);
+        Ok(Self { items, next_cursor })
     }
+}
+
+/// What orders things by age, and by their ids where they are of one age.
+#[must_use]
+pub fn aged(created_at: DateTime<Utc>, id: Uuid) -> String {
+    format!("{:020}.{id}", created_at.timestamp_micros())
 }
 
 fn set_position(headers: &mut HeaderMap, position: Position) {

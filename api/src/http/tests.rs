@@ -617,3 +617,67 @@ async fn the_documentation_page_comes_from_the_program_itself() {
         script.text
     );
 }
+
+#[tokio::test]
+async fn whatever_answers_a_next_cursor_takes_a_limit_and_a_cursor() {
+    let bench = Bench::new().await;
+    let document = bench.call(Method::GET, "/openapi.json").send().await.json();
+    let resolved = |schema: &Value| match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap().clone(),
+        None => schema.clone(),
+    };
+    let mut lists = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let read = &item["get"];
+        let answer = resolved(&read["responses"]["200"]["content"]["application/json"]["schema"]);
+        if answer["properties"]["next_cursor"].is_null() {
+            continue;
+        }
+        lists += 1;
+        let parameters = read["parameters"].as_array().into_iter().flatten();
+        let names: Vec<&str> = parameters.filter_map(|parameter| parameter["name"].as_str()).collect();
+        assert!(names.contains(&"limit") && names.contains(&"cursor"), "{path}: {names:?}");
+    }
+    assert!(lists > 15, "{lists} lists");
+}
+
+#[tokio::test]
+async fn a_list_at_hand_is_given_page_by_page_like_any_other() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    for key in ["west", "east", "north"] {
+        let team = json!({"key": key, "name": {"zh": "队", "en": "Team"}, "members": ["li"]});
+        assert_eq!(bench.post(&admin, "/v1/admin/teams", &team).await.status, 200);
+    }
+    let page = async |query: &str| bench.get(&admin, &format!("/v1/admin/teams?{query}")).await.json();
+    let keys = |page: &Value| {
+        page["items"].as_array().unwrap().iter().map(|team| team["key"].clone()).collect::<Vec<_>>()
+    };
+    let first = page("limit=2").await;
+    assert_eq!((keys(&first), &first["next_cursor"]), (vec![json!("east"), json!("north")], &json!("north")));
+    let last = page("limit=2&cursor=north").await;
+    assert_eq!((keys(&last), &last["next_cursor"]), (vec![json!("west")], &Value::Null));
+    assert_eq!(keys(&page("limit=3").await).len(), 3);
+    assert_eq!(page("limit=3").await["next_cursor"], Value::Null);
+    for path in ["/v1/admin/teams", "/v1/admin/keys", "/v1/templates", "/v1/pipelines", "/v1/projections"] {
+        let refused = bench.get(&admin, &format!("{path}?limit=501")).await.problem(422, "invalid-value");
+        assert_eq!(refused["violations"][0]["field"], "limit", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn amounts_that_are_all_in_the_currency_asked_for_need_no_rates() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let worth = |amount: &str, currency: &str| json!({"pipeline": "landian-6", "amount": {"amount": amount, "currency": currency}});
+    for amount in ["12.30", "7.70"] {
+        let _ = bench.register(&admin, &worth(amount, "USD")).await;
+    }
+    bench.catch_up().await;
+    let dollars = bench.get(&admin, "/v1/boards/landian-6?currency=USD").await;
+    let first = dollars.json()["stages"][0]["converted"].clone();
+    assert_eq!((&first["amount"], &first["currency"]), (&json!("20.00"), &json!("USD")), "{}", dollars.text);
+    assert_eq!(first["without_rate"], json!([]));
+    bench.get(&admin, "/v1/boards/landian-6?currency=CNY").await.problem(422, "invalid-value");
+    let _ = bench.register(&admin, &worth("5", "CNY")).await;
+    bench.catch_up().await;
+    bench.get(&admin, "/v1/boards/landian-6?currency=USD").await.problem(422, "invalid-value");
+}

@@ -202,7 +202,11 @@ impl Columns {
         })?;
         let actor = match self.actor.map(|index| record.get(index).unwrap_or_default().trim()) {
             None | Some("") => "",
-            Some(_) => named("actor", self.actor.unwrap_or_default())?,
+            // A rep has one name, with the word for its role or without.
+            Some(_) => {
+                let name = named("actor", self.actor.unwrap_or_default())?;
+                name.strip_prefix("rep:").filter(|id| !id.trim().is_empty()).unwrap_or(name)
+            }
         };
         let row =
             Row { line, status: texts.keep(status), at, actor: texts.keep(actor), note: self.note(record) };

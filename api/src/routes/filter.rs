@@ -7,9 +7,9 @@ use utoipa::IntoParams;
 
 use super::Site;
 use super::customers::body::OwnerName;
+use super::people::no_team;
 use crate::app::Caller;
 use crate::domain::Label;
-use crate::domain::refusal::{Code, Refusal};
 use crate::http::Instant;
 use crate::problem::Problem;
 use crate::projections::{At, Filter, Window};
@@ -19,8 +19,8 @@ use crate::projections::{At, Filter, Window};
 #[into_params(parameter_in = Query)]
 pub(super) struct Who {
     /// Whose customers: `rep:li` or `pool:customer_pool`.
-    #[param(example = "rep:li")]
-    owner: Option<String>,
+    #[param(value_type = Option<String>, example = "rep:li")]
+    owner: Option<OwnerName>,
     /// The team whose reps' customers: as it was at the instant asked about.
     #[param(example = "north")]
     team: Option<String>,
@@ -52,7 +52,7 @@ impl Who {
             None => None,
         };
         Ok(Filter {
-            owner: who.owner.map(|owner| OwnerName::parse(&owner).0),
+            owner: who.owner.map(|owner| owner.0),
             reps,
             source: who.source,
             channel: who.channel,
@@ -76,22 +76,16 @@ pub(super) async fn reps(
     team: &str,
     at: &At,
 ) -> Result<BTreeSet<String>, Problem> {
-    let company = site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
+    let then = async || site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await;
+    if let Some(team) = then().await?.people.teams.get(team) {
+        return Ok(team.members.clone());
+    }
+    // Another process may have set it up a moment ago.
+    site.app.learn_all(caller.tenant).await?;
+    let company = then().await?;
     match company.people.teams.get(team) {
         Some(team) => Ok(team.members.clone()),
-        None => {
-            let known: Vec<&str> = company.people.teams.keys().map(String::as_str).collect();
-            Err(Refusal::from_code(
-                Code::UnknownTeam,
-                "team",
-                Label::new(format!("没有团队“{team}”。"), format!("There is no team {team:?}.")),
-                Label::new(
-                    format!("现有团队：{}。", known.join("、")),
-                    format!("The teams are: {}.", known.join(", ")),
-                ),
-            )
-            .into())
-        }
+        None => Err(no_team("team", team, &company)),
     }
 }
 

@@ -21,6 +21,7 @@ mod me;
 mod operations;
 mod order;
 mod ownership;
+mod people;
 mod pipelines;
 mod projections;
 mod provenance;

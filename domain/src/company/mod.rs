@@ -80,14 +80,15 @@ impl Company {
         self.version += 1;
         match event {
             CompanyEvent::TeamSet(event) => {
-                self.people.teams.insert(event.team.key.clone(), event.team.clone());
+                let team = event.team.clone().with_reps_by_id();
+                self.people.teams.insert(team.key.clone(), team);
             }
             CompanyEvent::TeamDissolved(event) => drop(self.people.teams.remove(&event.key)),
             CompanyEvent::RolesSet(event) => {
                 self.people.members.insert(event.actor.clone(), event.roles.clone());
             }
             CompanyEvent::DeputyAppointed(event) => {
-                self.people.deputies.insert(event.deputy.id, event.deputy.clone());
+                self.people.deputies.insert(event.deputy.id, event.deputy.clone().with_reps_by_id());
             }
             CompanyEvent::DeputyDismissed(event) => drop(self.people.deputies.remove(&event.id)),
             CompanyEvent::FieldDeclared(event) => {
@@ -330,6 +331,23 @@ mod tests {
 
     fn li() -> Actor {
         Actor::new("rep:li", [Role::Rep])
+    }
+
+    #[test]
+    fn a_team_that_an_older_log_has_by_the_long_names_is_a_team_of_somebody() {
+        let members = ["rep:li".to_owned(), "zhao".to_owned()].into();
+        let mut company = Company::default();
+        company.evolve(&CompanyEvent::TeamSet(TeamSet { team: Team { members, ..north() } }));
+        let deputy = Deputy {
+            id: Uuid::nil(),
+            rep: "rep:li".to_owned(),
+            deputy: "rep:zhao".to_owned(),
+            from: now(),
+            until: now() + TimeDelta::days(1),
+        };
+        company.evolve(&CompanyEvent::DeputyAppointed(DeputyAppointed { deputy }));
+        assert_eq!(company.people.team_of("li"), Some(&north()));
+        assert_eq!(company.people.stands_in_for("zhao", now()), ["li".to_owned()].into());
     }
 
     fn north() -> Team {

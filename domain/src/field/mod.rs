@@ -145,6 +145,18 @@ pub(crate) fn values<'a>(
     values.into_iter().filter_map(judged).collect()
 }
 
+/// The values as they are kept: what has several spellings in the one that answers have.
+pub(crate) fn normalised(declared: &Fields, mut values: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    for (key, value) in &mut values {
+        if declared.get(key).is_some_and(|field| field.kind == FieldType::Instant)
+            && let Some(Ok(at)) = value.as_str().map(instant::parse)
+        {
+            *value = Value::String(instant::text(at));
+        }
+    }
+    values
+}
+
 fn undeclared(declared: &Fields, key: &str) -> Violation {
     let known: Vec<&str> = declared.keys().map(String::as_str).collect();
     let listed = known.join(", ");
@@ -326,6 +338,23 @@ mod tests {
         ] {
             assert_eq!(codes(key, &value), ["invalid-value"], "{key} {value}");
         }
+    }
+
+    #[test]
+    fn an_instant_is_kept_in_one_spelling_and_nothing_else_is_touched() {
+        let kept = |key: &str, value: &Value| {
+            normalised(&declared(), [(key.to_owned(), value.clone())].into()).remove(key).unwrap()
+        };
+        for (sent, expected) in [
+            ("2026-02-28T08:00:00+08:00", "2026-02-28T00:00:00Z"),
+            ("2026-02-28t08:00:00.5z", "2026-02-28T08:00:00.500Z"),
+            ("2026-02-28T08:00:00.123456789Z", "2026-02-28T08:00:00.123456Z"),
+        ] {
+            assert_eq!(kept("instant", &json!(sent)), json!(expected));
+            assert_eq!(kept("text", &json!(sent)), json!(sent));
+            assert_eq!(kept("undeclared", &json!(sent)), json!(sent));
+        }
+        assert_eq!(kept("instant", &Value::Null), Value::Null);
     }
 
     #[test]

@@ -57,6 +57,27 @@ pub struct Deputy {
     pub until: DateTime<Utc>,
 }
 
+/// The id under which a rep owns customers, of either form of its name.
+fn rep_id(name: String) -> String {
+    name.strip_prefix("rep:").map(str::to_owned).unwrap_or(name)
+}
+
+impl Team {
+    /// The team with its reps by the ids under which they own customers: older logs have some of them by `rep:li`.
+    #[must_use]
+    pub fn with_reps_by_id(self) -> Self {
+        Self { members: self.members.into_iter().map(rep_id).collect(), ..self }
+    }
+}
+
+impl Deputy {
+    /// The arrangement with both by the ids under which they own customers.
+    #[must_use]
+    pub fn with_reps_by_id(self) -> Self {
+        Self { rep: rep_id(self.rep), deputy: rep_id(self.deputy), ..self }
+    }
+}
+
 /// Everybody.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct People {

@@ -94,6 +94,7 @@ codes! {
     UnknownEvidence "unknown-evidence" Unprocessable "该状态不接受此凭证" "The stage does not ask for this evidence"
     UnknownChannel "unknown-channel" Unprocessable "没有这个沟通渠道" "There is no such channel"
     UnknownTeam "unknown-team" Unprocessable "没有这个团队" "There is no such team"
+    UnknownPerson "unknown-person" Unprocessable "没有这个人员" "Nobody is known by that name"
     FieldTypeFixed "field-type-fixed" Unprocessable "字段类型不能更改" "The type of a field does not change"
     UnknownPool "unknown-pool" Unprocessable "没有这个公海" "There is no such pool"
     UnknownEvent "unknown-event" Unprocessable "没有可更正的记录" "There is no such record to correct"

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 pub use code::Code;
 
-use crate::Label;
+use crate::{Label, instant};
 
 /// What sort of refusal it is; HTTP says it as a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -59,6 +59,12 @@ impl Violation {
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.data.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// Adds an instant for programs.
+    #[must_use]
+    pub fn with_instant(self, key: &str, at: DateTime<Utc>) -> Self {
+        self.with(key, instant::text(at))
     }
 }
 

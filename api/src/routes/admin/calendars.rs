@@ -15,8 +15,7 @@ use crate::domain::Label;
 use crate::domain::calendar::{Calendar, Hours, WallTime, Weekday};
 use crate::domain::company::CompanyCommand;
 use crate::http::answer::{Accepted, List};
-use crate::http::query::Nothing;
-use crate::http::{Command, Query, zone};
+use crate::http::{Command, Freshness, Page, Query, zone};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -116,6 +115,10 @@ fn hours(field: &str, spans: Vec<Span>) -> Result<Vec<Hours>, Problem> {
 }
 
 impl CalendarAnswer {
+    fn key(&self) -> String {
+        self.key.clone()
+    }
+
     fn of((version, calendar): &(u32, Calendar)) -> Self {
         let spans = |hours: &Vec<Hours>| {
             let span = |hours: &Hours| Span { from: hours.from.to_string(), to: hours.to.to_string() };
@@ -157,13 +160,19 @@ pub(super) async fn set(
 /// List the working calendars
 #[utoipa::path(
     get, path = "/v1/admin/calendars", tag = "admin",
+    params(Page, Freshness),
     responses((status = 200, description = "Every calendar as it is now, by key.", body = List<CalendarAnswer>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
-    _: Query<Nothing>,
+    Query(page, freshness, ..): Query<Page, Freshness>,
 ) -> Result<Json<List<CalendarAnswer>>, Problem> {
+    freshness.defined(&site, &caller).await?;
     let company = site.app.companies.now(caller.tenant).await?;
-    Ok(Json(List::whole(company.calendars.values().map(CalendarAnswer::of).collect())))
+    Ok(Json(List::paged(
+        company.calendars.values().map(CalendarAnswer::of).collect(),
+        &page,
+        CalendarAnswer::key,
+    )?))
 }

@@ -12,8 +12,7 @@ use crate::domain::Label;
 use crate::domain::company::CompanyCommand;
 use crate::domain::field::{Choice, Field, FieldType};
 use crate::http::answer::{Accepted, List};
-use crate::http::query::Nothing;
-use crate::http::{Command, Key, Query};
+use crate::http::{Command, Freshness, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -139,15 +138,19 @@ pub(super) async fn declare(
 /// List the custom fields
 #[utoipa::path(
     get, path = "/v1/admin/fields", tag = "admin",
+    params(Page, Freshness),
     responses((status = 200, description = "Every declared field, by key.", body = List<FieldBody>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
-    _: Query<Nothing>,
+    Query(page, freshness, ..): Query<Page, Freshness>,
 ) -> Result<Json<List<FieldBody>>, Problem> {
+    freshness.defined(&site, &caller).await?;
     let company = site.app.companies.now(caller.tenant).await?;
-    Ok(Json(List::whole(company.fields.values().map(FieldBody::of).collect())))
+    Ok(Json(List::paged(company.fields.values().map(FieldBody::of).collect(), &page, |field| {
+        field.key.clone()
+    })?))
 }
 
 /// Withdraw a custom field

@@ -15,9 +15,8 @@ use crate::app::CommandMeta;
 use crate::auth::store::Scope;
 use crate::auth::{Authority, NewKey, Shown};
 use crate::domain::company::rights::{KeyRights, RightsCommand};
-use crate::http::answer::List;
-use crate::http::query::Nothing;
-use crate::http::{Command, Id, Query};
+use crate::http::answer::{List, aged};
+use crate::http::{Command, Id, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -102,17 +101,17 @@ pub(super) async fn create(
 /// List the API keys
 #[utoipa::path(
     get, path = "/v1/admin/keys", tag = "admin",
+    params(Page),
     responses((status = 200, description = "Every key, revoked ones included.", body = List<KeyReply>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
-    _: Query<Nothing>,
+    Query(page, ..): Query<Page>,
 ) -> Result<Json<List<KeyReply>>, Problem> {
     let (rights, _) = site.app.rights.fresh(caller.tenant).await?;
-    let mut keys: Vec<&KeyRights> = rights.keys.values().collect();
-    keys.sort_by_key(|known| (known.created_at, known.key.id));
-    Ok(Json(List::whole(keys.into_iter().map(KeyReply::from).collect())))
+    let keys = rights.keys.values().map(KeyReply::from).collect();
+    Ok(Json(List::paged(keys, &page, |key: &KeyReply| aged(key.created_at, key.id))?))
 }
 
 /// Why something is taken away.
@@ -126,7 +125,8 @@ pub(super) struct Why {
 
 /// Revoke an API key
 ///
-/// It opens nothing any more: at once on this node, within five seconds on others. A key that is revoked stays so.
+/// It opens nothing any more: at once on this node, and on others within a second, or at once where a question names a
+/// position that came after. A key that is revoked stays so.
 #[utoipa::path(
     delete, path = "/v1/admin/keys/{id}", tag = "admin",
     params(("id" = Uuid, Path, description = "The key's id."), Why),

@@ -13,8 +13,7 @@ use super::{RoleName, actor, actor_name};
 use crate::auth::{Authority, Shown};
 use crate::domain::company::rights::{Membership, RightsCommand};
 use crate::http::answer::{Accepted, List};
-use crate::http::query::Nothing;
-use crate::http::{Command, Key, Query};
+use crate::http::{Command, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -113,13 +112,15 @@ pub(super) async fn remove(
 /// List the members
 #[utoipa::path(
     get, path = "/v1/admin/members", tag = "admin",
+    params(Page),
     responses((status = 200, description = "Every member, by name.", body = List<MemberReply>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
-    _: Query<Nothing>,
+    Query(page, ..): Query<Page>,
 ) -> Result<Json<List<MemberReply>>, Problem> {
     let (rights, _) = site.app.rights.fresh(caller.tenant).await?;
-    Ok(Json(List::whole(rights.members.iter().map(|(name, member)| MemberReply::of(name, member)).collect())))
+    let members = rights.members.iter().map(|(name, member)| MemberReply::of(name, member));
+    Ok(Json(List::paged(members.collect(), &page, |one: &MemberReply| one.actor.clone())?))
 }

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use super::Site;
 use crate::domain::{Actor, Label, Role};
+use crate::http::person;
 use crate::problem::Problem;
 
 /// The longest name of an actor, in characters.
@@ -130,5 +131,6 @@ fn actor(name: &str, roles: &BTreeSet<RoleName>) -> Result<Actor, Problem> {
         let message = Label::new("至少需要一个角色。", "At least one role is needed.");
         return Err(Problem::invalid_value("roles", message));
     }
-    Ok(Actor::new(name, roles.iter().map(|role| Role::from(*role))))
+    let roles = roles.iter().map(|role| Role::from(*role));
+    Ok(Actor::new(person::actor_name(name, roles.clone()), roles))
 }

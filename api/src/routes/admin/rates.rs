@@ -15,8 +15,7 @@ use crate::domain::Label;
 use crate::domain::company::CompanyCommand;
 use crate::domain::money::Rates;
 use crate::http::answer::{Accepted, List};
-use crate::http::query::Nothing;
-use crate::http::{Command, Query};
+use crate::http::{Command, Freshness, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -86,18 +85,19 @@ pub(super) async fn set(
 /// List the rates
 #[utoipa::path(
     get, path = "/v1/admin/rates", tag = "admin",
-    params(Day),
+    params(Day, Page, Freshness),
     responses((status = 200, description = "The tables, oldest first.", body = List<RatesBody>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
-    Query(day, ..): Query<Day, Nothing>,
+    Query(day, page, freshness, _): Query<Day, Page, Freshness>,
 ) -> Result<Json<List<RatesBody>>, Problem> {
+    freshness.defined(&site, &caller).await?;
     let company = site.app.companies.now(caller.tenant).await?;
     let tables: Vec<RatesBody> = match day.date {
         Some(date) => company.rates_on(date).map(RatesBody::of).into_iter().collect(),
         None => company.rates.values().map(RatesBody::of).collect(),
     };
-    Ok(Json(List::whole(tables)))
+    Ok(Json(List::paged(tables, &page, |table| table.date.to_string())?))
 }

@@ -13,8 +13,7 @@ use crate::auth::Authority;
 use crate::domain::company::CompanyCommand;
 use crate::domain::people::Team;
 use crate::http::answer::{Accepted, List};
-use crate::http::query::Nothing;
-use crate::http::{Command, Key, Query};
+use crate::http::{Command, Freshness, Key, LeaderName, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -30,12 +29,14 @@ pub(super) struct TeamBody {
     key: String,
     /// What it is called.
     name: Names,
-    /// Who leads it, by actor name.
+    /// Who leads it: `supervisor:zhou`; a name without a role is a supervisor's.
     #[serde(default)]
-    supervisors: BTreeSet<String>,
-    /// Its reps, by the name under which they own customers.
+    #[schema(value_type = Vec<String>)]
+    supervisors: BTreeSet<LeaderName>,
+    /// Its reps, by `li` or `rep:li`.
     #[serde(default)]
-    members: BTreeSet<String>,
+    #[schema(value_type = Vec<String>)]
+    members: BTreeSet<RepName>,
     /// The regions that its reps and supervisors see, as customers have them; every region, where none is named.
     #[serde(default)]
     regions: BTreeSet<String>,
@@ -76,6 +77,8 @@ pub(super) async fn set(
     let TeamBody { key, name, supervisors, members, regions } = body;
     let mut resource = Map::new();
     resource.insert("key".to_owned(), Value::String(key.clone()));
+    let supervisors = supervisors.into_iter().map(LeaderName::into_actor).collect();
+    let members = members.into_iter().map(RepName::into_id).collect();
     let team = Team { key, name: name.into(), supervisors, members, regions };
     Ok(site.app.set_up(&caller, &meta, &CompanyCommand::SetTeam(team), resource).await?.into())
 }
@@ -83,13 +86,15 @@ pub(super) async fn set(
 /// List the teams
 #[utoipa::path(
     get, path = "/v1/admin/teams", tag = "admin",
+    params(Page, Freshness),
     responses((status = 200, description = "Every team, by key.", body = List<TeamReply>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
-    _: Query<Nothing>,
+    Query(page, freshness, ..): Query<Page, Freshness>,
 ) -> Result<Json<List<TeamReply>>, Problem> {
+    freshness.defined(&site, &caller).await?;
     let company = site.app.companies.now(caller.tenant).await?;
     let reply = |team: &Team| TeamReply {
         key: team.key.clone(),
@@ -98,7 +103,7 @@ pub(super) async fn list(
         members: team.members.clone(),
         regions: team.regions.clone(),
     };
-    Ok(Json(List::whole(company.people.teams.values().map(reply).collect())))
+    Ok(Json(List::paged(company.people.teams.values().map(reply).collect(), &page, |team| team.key.clone())?))
 }
 
 /// Dissolve a team

@@ -1,5 +1,7 @@
 //! Reading a board.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
@@ -10,7 +12,7 @@ use crate::auth::Authority;
 use crate::auth::sight::reads_people;
 use crate::domain::Label;
 use crate::domain::customer::event::Money;
-use crate::domain::money::decimals;
+use crate::domain::money::{Rates, decimals};
 use crate::http::answer::Reading;
 use crate::http::language::Wanted;
 use crate::http::{Key, Moment, Page, Query};
@@ -96,6 +98,15 @@ async fn convert(
         return Err(Problem::invalid_value("currency", message));
     }
     let Some(rates) = company.rates_on(date) else {
+        // What is all in the currency asked for needs no rates.
+        let sums = report.stages.iter().flat_map(|stage| &stage.amounts);
+        if let Some(currency) =
+            shown.currency.as_deref().filter(|wanted| sums.clone().all(|sum| sum.currency == **wanted))
+        {
+            let none = Rates { date, base: currency.to_owned(), rates: BTreeMap::new() };
+            total(report, &none, currency);
+            return Ok(());
+        }
         if shown.rate_date.is_none() && shown.currency.is_none() {
             return Ok(());
         }
@@ -106,6 +117,12 @@ async fn convert(
         return Err(Problem::invalid_value("rate_date", message));
     };
     let currency = shown.currency.as_deref().unwrap_or(&rates.base);
+    total(report, rates, currency);
+    Ok(())
+}
+
+/// Adds to each stage what its amounts come to in a currency.
+fn total(report: &mut BoardReport, rates: &Rates, currency: &str) {
     for stage in &mut report.stages {
         let money = stage.amounts.iter().filter_map(|sum| {
             Some(Money { amount: sum.amount.parse().ok()?, currency: sum.currency.clone() })
@@ -118,5 +135,4 @@ async fn convert(
             without_rate: total.without_rate,
         });
     }
-    Ok(())
 }

@@ -15,6 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::domain::Owner;
 use crate::domain::customer::command::NewContact;
 use crate::domain::customer::event::{ContactKind, Contract, Money};
+use crate::http::RepName;
 
 /// A way to reach a customer.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -110,7 +111,7 @@ pub(super) fn channel_ids(ids: Option<Vec<ChannelId>>) -> Option<Vec<(String, St
 /// Custom fields, by name.
 pub(crate) type Fields = BTreeMap<String, Value>;
 
-/// Who owns a customer: `{"kind":"rep","id":"li"}`, or in short `rep:li` or `pool:customer_pool`.
+/// Who owns a customer: `{"kind":"rep","id":"li"}`, or in short `rep:li`, `li` or `pool:customer_pool`.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnerName(pub Owner);
 
@@ -121,8 +122,8 @@ impl PartialSchema for OwnerName {
         let id = ObjectBuilder::new().schema_type(Type::String);
         let long = ObjectBuilder::new().property("kind", kind).property("id", id);
         let long = long.required("kind").required("id");
-        let short = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^(rep|pool):"));
-        let description = "Who owns a customer: `{\"kind\":\"rep\",\"id\":\"li\"}`, or in short `rep:li` or `pool:customer_pool`.";
+        let short = ObjectBuilder::new().schema_type(Type::String);
+        let description = "Who owns a customer: `{\"kind\":\"rep\",\"id\":\"li\"}`, or in short `rep:li`, `li` or `pool:customer_pool`.";
         OneOfBuilder::new()
             .item(long)
             .item(short)
@@ -139,18 +140,11 @@ impl ToSchema for OwnerName {
 }
 
 impl OwnerName {
-    /// The owner in the text of a filter: `rep:li`, `pool:customer_pool`, or the bare id of a rep.
-    #[must_use]
-    pub(crate) fn parse(text: &str) -> Self {
-        Self::named(text).unwrap_or_else(|| Self(Owner::Rep(text.to_owned())))
-    }
-
-    /// The owner in a text that says which kind it is.
+    /// The owner that a text names: a rep in either form, or a pool.
     fn named(text: &str) -> Option<Self> {
-        match text.split_once(':')? {
-            ("pool", key) => Some(Self(Owner::Pool(key.to_owned()))),
-            ("rep", id) => Some(Self(Owner::Rep(id.to_owned()))),
-            _ => None,
+        match text.split_once(':') {
+            Some(("pool", key)) if !key.is_empty() => Some(Self(Owner::Pool(key.to_owned()))),
+            _ => RepName::parse(text).map(|rep| Self(Owner::Rep(rep.into_id()))),
         }
     }
 }
@@ -181,7 +175,7 @@ impl<'de> Visitor<'de> for EitherForm {
     type Value = OwnerName;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an owner such as {\"kind\":\"rep\",\"id\":\"li\"} or \"rep:li\"")
+        f.write_str("an owner such as {\"kind\":\"rep\",\"id\":\"li\"}, \"rep:li\" or \"pool:customer_pool\"")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<OwnerName, E> {
@@ -190,9 +184,12 @@ impl<'de> Visitor<'de> for EitherForm {
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<OwnerName, A::Error> {
         let Named { kind, id } = Named::deserialize(de::value::MapAccessDeserializer::new(members))?;
+        let rep = |id: &str| RepName::parse(id).map(RepName::into_id);
         Ok(OwnerName(match kind {
-            OwnerKind::Rep => Owner::Rep(id),
-            OwnerKind::Pool => Owner::Pool(id),
+            OwnerKind::Rep => {
+                Owner::Rep(rep(&id).ok_or_else(|| de::Error::invalid_value(de::Unexpected::Str(&id), &self))?)
+            }
+            OwnerKind::Pool => Owner::Pool(id.strip_prefix("pool:").unwrap_or(&id).to_owned()),
         }))
     }
 }
@@ -210,16 +207,20 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_has_a_long_and_a_short_form_and_is_never_guessed() {
+    fn an_owner_has_a_long_form_and_short_ones() {
         let li = Owner::Rep("li".to_owned());
-        for form in [json!({"kind": "rep", "id": "li"}), json!("rep:li")] {
+        for form in [
+            json!({"kind": "rep", "id": "li"}),
+            json!({"kind": "rep", "id": "rep:li"}),
+            json!("rep:li"),
+            json!("li"),
+        ] {
             assert_eq!(owner(&form).unwrap(), li, "{form}");
         }
         let pool = Owner::Pool("customer_pool".to_owned());
         for form in [json!({"kind": "pool", "id": "customer_pool"}), json!("pool:customer_pool")] {
             assert_eq!(owner(&form).unwrap(), pool, "{form}");
         }
-        assert_eq!(OwnerName::parse("li").0, li);
     }
 
     #[test]
@@ -227,7 +228,7 @@ mod tests {
         assert_eq!(owner(&json!({"kind": "team", "id": "x"})).unwrap_err()[0].field, "kind");
         assert_eq!(owner(&json!({"kind": "rep", "id": "x", "nmae": 1})).unwrap_err()[0].field, "nmae");
         assert_eq!(owner(&json!({"kind": "rep"})).unwrap_err()[0].field, "id");
-        for value in [json!(5), json!("li"), json!("king:li"), json!([]), json!(null)] {
+        for value in [json!(5), json!(""), json!("king:li"), json!("pool:"), json!([]), json!(null)] {
             assert_eq!(owner(&value).unwrap_err()[0].field, "$", "{value}");
         }
     }

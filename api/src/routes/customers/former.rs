@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::app::{Caller, Viewer};
-use crate::auth::sight::{owner_of, shown};
+use crate::auth::sight::shown;
 use crate::domain::company::Company;
-use crate::domain::people::Disclosure;
 use crate::domain::pipeline::version::Versions;
-use crate::domain::{Actor, Owner, Pipeline};
+use crate::domain::{Owner, Pipeline};
 use crate::problem::Problem;
 use crate::projections::{At, CustomerReport, FormerCustomer};
 use crate::routes::Site;
@@ -50,20 +49,20 @@ impl Past {
     }
 }
 
-/// What of a customer as it stood this actor may read: what it may read of it now, whoever owned it then. None where it sees
+/// What of a customer as it stood the caller may read: what it may read of it now, whoever owned it then. None where it sees
 /// nothing of it, or not of the one in whose place it goes on.
 ///
 /// # Errors
 /// When the log cannot be read.
 pub(super) async fn shown_now(
-    actor: &Actor,
     viewer: &mut Viewer<'_>,
     former: FormerCustomer,
 ) -> Result<Option<CustomerReport>, Problem> {
-    let FormerCustomer { mut then, owner_now } = former;
+    let mut then = former.then;
     if !viewer.sees(then.id).await? {
         return Ok(None);
     }
     viewer.retain_seen(&mut then.distinct_from).await?;
-    Ok(Some(shown(then, Disclosure::to(actor, &owner_of(&owner_now)))))
+    let disclosure = viewer.disclosure(then.id).await?;
+    Ok(Some(shown(then, disclosure)))
 }

@@ -128,7 +128,7 @@ async fn find_then(
     let mut viewer = site.app.viewer(caller).await?;
     let mut items = Vec::with_capacity(found.len());
     for one in found {
-        items.extend(shown_now(&caller.actor, &mut viewer, one).await?);
+        items.extend(shown_now(&mut viewer, one).await?);
     }
     Ok(Reading { position, body: CustomerList::of_then(items, next_cursor, at) })
 }

@@ -90,12 +90,13 @@ async fn then(
     let at = moment.at(site, caller, "board").await?;
     let names = Names::new(site, caller, language).await?;
     let past = Past::new(site, caller, &at).await?;
-    let sight = site.app.sight(caller).await?;
+    // A merged one is seen where it goes on, which its own row does not tell.
+    let everybody = Sight::Everything;
     let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
     let rules = |owner: &_, journey: &str| past.rules(owner, journey);
     let projections = &site.app.projections;
     let (found, position) =
-        projections.customer_then(caller.tenant, id, &sight, &at, &stage_name, &rules).await?;
+        projections.customer_then(caller.tenant, id, &everybody, &at, &stage_name, &rules).await?;
     let found = found.ok_or_else(|| missing(id))?;
     let mut viewer = site.app.viewer(caller).await?;
     if !viewer.sees(id).await? {
@@ -107,7 +108,7 @@ async fn then(
     if found.owner_now.kind == "pool" {
         site.app.look_at(caller, id).await?;
     }
-    let shown = shown_now(&caller.actor, &mut viewer, found).await?;
+    let shown = shown_now(&mut viewer, found).await?;
     Ok(Reading { position, body: shown.ok_or_else(|| missing(id))? }.into_response())
 }
 

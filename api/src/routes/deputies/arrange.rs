@@ -12,12 +12,11 @@ use crate::auth::Authority;
 use crate::domain::company::CompanyCommand;
 use crate::domain::people::Deputy;
 use crate::http::answer::{Accepted, List};
-use crate::http::query::Nothing;
-use crate::http::{Command, Id, Instant, Query};
+use crate::http::{Command, Freshness, Id, Instant, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
 use crate::routes::admin::Empty;
+use crate::routes::{Site, people};
 
 /// Somebody who is to stand in for a rep.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -25,10 +24,12 @@ use crate::routes::admin::Empty;
     "rep": "li", "deputy": "zhao", "from": "2026-03-01T00:00:00Z", "until": "2026-03-08T00:00:00Z"
 }))]
 pub(super) struct NewDeputy {
-    /// Who is away, by the name under which they own customers.
-    rep: String,
+    /// Who is away, by `li` or `rep:li`.
+    #[schema(value_type = String)]
+    rep: RepName,
     /// Who stands in.
-    deputy: String,
+    #[schema(value_type = String)]
+    deputy: RepName,
     /// From when.
     from: Instant,
     /// Until when; not included.
@@ -60,7 +61,7 @@ pub(super) struct DeputyReply {
     responses(
         (status = 200, description = "Arranged; `id` names it.", body = Accepted),
         (status = 403, description = "A rep arranges its own leave only.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown, missing or wrong, or names nobody: `unknown-person`.", body = ProblemDocument),
     )
 )]
 pub(super) async fn appoint(
@@ -70,23 +71,34 @@ pub(super) async fn appoint(
 ) -> Result<Accepted, Problem> {
     let id = (site.app.ids)();
     let NewDeputy { rep, deputy, from, until } = body;
+    let named = [("rep", rep.clone()), ("deputy", deputy.clone())];
+    let (rep, deputy) = (rep.into_id(), deputy.into_id());
     let deputy = Deputy { id, rep, deputy, from: from.0, until: until.0 };
+    let command = CompanyCommand::AppointDeputy(deputy);
+    // What is refused whoever they are is told before it is asked who they are.
+    if site.app.rehearse_set_up(&caller, &command).await.is_ok() {
+        for (field, rep) in &named {
+            people::require(&site, &caller, field, rep).await?;
+        }
+    }
     let mut resource = Map::new();
     resource.insert("id".to_owned(), Value::String(id.to_string()));
-    let answer = site.app.set_up(&caller, &meta, &CompanyCommand::AppointDeputy(deputy), resource).await?;
+    let answer = site.app.set_up(&caller, &meta, &command, resource).await?;
     Ok(answer.into())
 }
 
 /// List the deputies
 #[utoipa::path(
     get, path = "/v1/deputies", tag = "ownership",
+    params(Page, Freshness),
     responses((status = 200, description = "Every arrangement that was not ended.", body = List<DeputyReply>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
-    _: Query<Nothing>,
+    Query(page, freshness, ..): Query<Page, Freshness>,
 ) -> Result<Json<List<DeputyReply>>, Problem> {
+    freshness.defined(&site, &caller).await?;
     let company = site.app.companies.now(caller.tenant).await?;
     let now = (site.app.clock)();
     let reply = |deputy: &Deputy| DeputyReply {
@@ -97,7 +109,9 @@ pub(super) async fn list(
         until: deputy.until,
         active: deputy.from <= now && now < deputy.until,
     };
-    Ok(Json(List::whole(company.people.deputies.values().map(reply).collect())))
+    Ok(Json(List::paged(company.people.deputies.values().map(reply).collect(), &page, |one| {
+        one.id.to_string()
+    })?))
 }
 
 /// End an arrangement

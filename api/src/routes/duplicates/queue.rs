@@ -23,8 +23,8 @@ pub(super) struct Which {
     #[param(minimum = 0, maximum = 1, example = 0.8)]
     min_score: Option<f64>,
     /// Whose customers, the later ones of each pair: `rep:li` or `pool:customer_pool`.
-    #[param(example = "rep:li")]
-    owner: Option<String>,
+    #[param(value_type = Option<String>, example = "rep:li")]
+    owner: Option<OwnerName>,
 }
 
 /// List who may have been registered twice
@@ -54,7 +54,7 @@ pub(super) async fn queue(
         cursor: page.cursor().map(str::to_owned),
         limit: page.limit()? as usize,
         least,
-        owner: which.owner.map(|owner| OwnerName::parse(&owner).0),
+        owner: which.owner.map(|owner| owner.0),
     };
     freshness.wait(&site, &caller, "board").await?;
     let sight = site.app.sight(&caller).await?;

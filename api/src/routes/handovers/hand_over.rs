@@ -10,18 +10,18 @@ use uuid::Uuid;
 use crate::app::{AppError, Caller, CommandMeta};
 use crate::auth::Authority;
 use crate::auth::sight::reads_people;
-use crate::domain::Label;
 use crate::domain::customer::command::ChangeOwner;
 use crate::domain::customer::event::Occasion;
 use crate::domain::customer::{Command as DomainCommand, may_hand_over};
-use crate::http::Command;
+use crate::domain::{Label, Owner};
+use crate::http::{Command, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::problem::render::Reader;
 use crate::projections::{CustomerFilter, CustomerReport};
-use crate::routes::Site;
 use crate::routes::customers::body::OwnerName;
 use crate::routes::ownership::change_owner::OccasionName;
+use crate::routes::{Site, people};
 
 /// The most customers of one request.
 const MOST: u32 = 500;
@@ -117,6 +117,11 @@ pub(super) async fn hand_over(
     if body.from.0 == body.to.0 {
         let message = Label::new("两者相同。", "They are the same.");
         return Err(Problem::invalid_value("to", message));
+    }
+    if let Owner::Rep(rep) = &body.from.0
+        && let Some(rep) = RepName::parse(rep)
+    {
+        people::require(&site, &caller, "from", &rep).await?;
     }
     if let Some(first) = site.app.recalled(&caller, &meta).await? {
         return Ok(Json(named(&site, &caller, first).await?));

@@ -58,18 +58,19 @@ impl PoolReply {
 /// List the pools
 #[utoipa::path(
     get, path = "/v1/pools", tag = "ownership",
-    params(Freshness),
+    params(Freshness, Page),
     responses((status = 200, description = "Every pool of every pipeline.", body = List<PoolReply>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
     Wanted(language): Wanted,
-    Query(freshness, ..): Query<Freshness>,
+    Query(freshness, page, ..): Query<Freshness, Page>,
 ) -> Result<Reading<List<PoolReply>>, Problem> {
     freshness.wait(&site, &caller, "board").await?;
     let (counts, position) =
         site.app.projections.pools(caller.tenant, &site.app.sight(&caller).await?).await?;
+    site.app.learn_all(caller.tenant).await?;
     let pipelines = site.app.pipelines.latest(caller.tenant).await?;
     let mut pools: BTreeMap<&str, PoolReply> = BTreeMap::new();
     for pipeline in pipelines.values() {
@@ -79,7 +80,8 @@ pub(super) async fn list(
             reply.default_of.extend(pool.default.then(|| pipeline.key.clone()));
         }
     }
-    Ok(Reading { position, body: List::whole(pools.into_values().collect()) })
+    let body = List::paged(pools.into_values().collect(), &page, |pool: &PoolReply| pool.key.clone())?;
+    Ok(Reading { position, body })
 }
 
 /// List the customers of a pool

@@ -12,10 +12,9 @@ use crate::auth::Authority;
 use crate::domain::Pipeline;
 use crate::domain::pipeline::PipelineKind;
 use crate::domain::pipeline::version::Publication;
-use crate::http::Query;
 use crate::http::answer::List;
 use crate::http::language::Wanted;
-use crate::http::query::Nothing;
+use crate::http::{Freshness, Page, Query};
 use crate::problem::Problem;
 use crate::routes::Site;
 
@@ -73,14 +72,16 @@ impl PilotSummary {
 /// List the pipelines
 #[utoipa::path(
     get, path = "/v1/pipelines", tag = "pipelines",
+    params(Page, Freshness),
     responses((status = 200, description = "Every pipeline at its latest version.", body = List<PipelineSummary>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
     Wanted(language): Wanted,
-    _: Query<Nothing>,
+    Query(page, freshness, ..): Query<Page, Freshness>,
 ) -> Result<Json<List<PipelineSummary>>, Problem> {
+    freshness.defined(&site, &caller).await?;
     let latest = site.app.pipelines.latest(caller.tenant).await?;
     let mut pilots = HashMap::new();
     for key in latest.keys() {
@@ -95,5 +96,7 @@ pub(super) async fn list(
         name: pipeline.name.text(language).to_owned(),
         stages: pipeline.stages.iter().map(|stage| stage.id.clone()).collect(),
     };
-    Ok(Json(List::whole(latest.values().map(|pipeline| summary(pipeline)).collect())))
+    Ok(Json(List::paged(latest.values().map(|pipeline| summary(pipeline)).collect(), &page, |one| {
+        one.key.clone()
+    })?))
 }

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Authority;
 use crate::domain::Pipeline;
-use crate::http::{Key, Query};
+use crate::http::{Freshness, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -31,7 +31,7 @@ pub(super) struct PipelineReply(Arc<Pipeline>);
 /// Read a pipeline
 #[utoipa::path(
     get, path = "/v1/pipelines/{key}", tag = "pipelines",
-    params(("key" = String, Path, description = "The pipeline."), Which),
+    params(("key" = String, Path, description = "The pipeline."), Which, Freshness),
     responses(
         (status = 200, description = "The definition.", body = PipelineReply),
         (status = 404, description = "There is no such pipeline or version.", body = ProblemDocument),
@@ -41,8 +41,9 @@ pub(super) async fn read(
     State(site): State<Site>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(which, ..): Query<Which>,
+    Query(which, freshness, ..): Query<Which, Freshness>,
 ) -> Result<Json<PipelineReply>, Problem> {
+    freshness.defined(&site, &caller).await?;
     let pipeline = site.app.pipelines.find(caller.tenant, &key, which.version).await?;
     Ok(Json(PipelineReply(pipeline)))
 }

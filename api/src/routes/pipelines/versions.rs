@@ -17,8 +17,7 @@ use crate::domain::pipeline::version::{MappingKind, Pilot, Publication, StageMap
 use crate::domain::{Language, Pipeline};
 use crate::http::answer::{Accepted, List};
 use crate::http::language::Wanted;
-use crate::http::query::Nothing;
-use crate::http::{Command, Instant, Key, Query};
+use crate::http::{Command, Freshness, Instant, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::{ProblemDocument, ViolationDocument};
 use crate::routes::Site;
@@ -213,7 +212,7 @@ impl VersionReply {
 /// List the versions of a pipeline
 #[utoipa::path(
     get, path = "/v1/pipelines/{key}/versions", tag = "pipelines",
-    params(("key" = String, Path, description = "The pipeline.")),
+    params(("key" = String, Path, description = "The pipeline."), Page, Freshness),
     responses(
         (status = 200, description = "Every version, oldest first.", body = List<VersionReply>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
@@ -223,10 +222,13 @@ pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
     Key(key): Key,
-    _: Query<Nothing>,
+    Query(page, freshness, ..): Query<Page, Freshness>,
 ) -> Result<Json<List<VersionReply>>, Problem> {
+    freshness.defined(&site, &caller).await?;
     let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
     let now = (site.app.clock)();
     let reply = |known: &Publication| VersionReply::of(known, is_in_force(&versions, known, now));
-    Ok(Json(List::whole(versions.all().iter().map(reply).collect())))
+    Ok(Json(List::paged(versions.all().iter().map(reply).collect(), &page, |one| {
+        format!("{:010}", one.version)
+    })?))
 }

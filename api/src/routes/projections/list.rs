@@ -4,9 +4,8 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::auth::Authority;
-use crate::http::Query;
 use crate::http::answer::List;
-use crate::http::query::Nothing;
+use crate::http::{Page, Query};
 use crate::problem::Problem;
 use crate::projections::ProjectionStatus;
 use crate::routes::Site;
@@ -16,12 +15,13 @@ use crate::routes::Site;
 /// How far each has come, what is parked, and whether it is being rebuilt.
 #[utoipa::path(
     get, path = "/v1/projections", tag = "operations",
+    params(Page),
     responses((status = 200, description = "Every read model.", body = List<ProjectionStatus>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
-    _: Query<Nothing>,
+    Query(page, ..): Query<Page>,
 ) -> Result<Json<List<ProjectionStatus>>, Problem> {
-    Ok(Json(List::whole(site.app.projections.status(caller.tenant).await?)))
+    Ok(Json(List::paged(site.app.projections.status(caller.tenant).await?, &page, |one| one.name.clone())?))
 }

@@ -11,8 +11,7 @@ use crate::domain::Label;
 use crate::domain::company::CompanyCommand;
 use crate::eventstore::Position;
 use crate::http::answer::List;
-use crate::http::query::Nothing;
-use crate::http::{Command, Key, Query};
+use crate::http::{Command, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::Parked;
@@ -57,7 +56,7 @@ pub(super) struct Folded {
 /// Events that could not be folded, and what waits behind them for the same customer.
 #[utoipa::path(
     get, path = "/v1/projections/{name}/parked", tag = "operations",
-    params(("name" = String, Path, description = "The read model.")),
+    params(("name" = String, Path, description = "The read model."), Page),
     responses(
         (status = 200, description = "Everything set aside, skipped events included.", body = List<Parked>),
         (status = 404, description = "There is no such read model.", body = ProblemDocument),
@@ -67,9 +66,10 @@ pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
     Key(name): Key,
-    _: Query<Nothing>,
+    Query(page, ..): Query<Page>,
 ) -> Result<Json<List<Parked>>, Problem> {
-    Ok(Json(List::whole(site.app.projections.parked(caller.tenant, &name).await?)))
+    let parked = site.app.projections.parked(caller.tenant, &name).await?;
+    Ok(Json(List::paged(parked, &page, |one| format!("{:020}", one.position))?))
 }
 
 /// Fold again what was set aside

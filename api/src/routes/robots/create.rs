@@ -10,14 +10,14 @@ use super::list::RobotReply;
 use crate::app::Caller;
 use crate::auth::{Authority, Shown};
 use crate::domain::{Label, Language};
-use crate::http::Command;
+use crate::http::{Command, RepName};
 use crate::outbound::NewRobot;
 use crate::outbound::endpoint::Kind;
 use crate::outbound::secret::RobotSecret;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
 use crate::routes::webhooks::description;
+use crate::routes::{Site, people};
 
 /// The longest key, token, secret or name, in characters.
 const LONGEST: usize = 200;
@@ -57,8 +57,9 @@ pub(super) struct NewRobotBody {
     token: Option<String>,
     /// DingTalk and Feishu: what signs, where the robot was set up to ask for it.
     secret: Option<String>,
-    /// Carries this person's reminders, by the name under which customers are owned, such as `li`.
-    member: Option<String>,
+    /// Carries this person's reminders: a rep by `li` or `rep:li`, or `supervisor:zhou`.
+    #[schema(value_type = Option<String>)]
+    member: Option<RepName>,
     /// Carries this team's reminders. A robot of nobody is the default.
     team: Option<String>,
     /// The language of its texts: Chinese unless told.
@@ -95,9 +96,9 @@ pub(super) async fn create(
 
 async fn read(site: &Site, caller: &Caller, body: NewRobotBody) -> Result<NewRobot, Problem> {
     let secret = credentials(&body)?;
-    let member = body.member.as_deref().map(|name| word("member", name)).transpose()?;
+    let member = body.member.as_ref().map(|name| word("member", name.id())).transpose()?;
     if let Some(key) = &body.team {
-        known_team(site, caller, key).await?;
+        people::require_team(site, caller, "team", key).await?;
         if member.is_some() {
             let message = Label::new("请只给出 member 或 team 之一。", "Name a member or a team, not both.");
             return Err(Problem::invalid_value("team", message));
@@ -151,19 +152,6 @@ fn word(field: &str, text: &str) -> Result<String, Problem> {
         format!("It must be 1 to {LONGEST} characters without blanks."),
     );
     Err(Problem::invalid_value(field, message))
-}
-
-async fn known_team(site: &Site, caller: &Caller, key: &str) -> Result<(), Problem> {
-    let company = site.app.companies.now(caller.tenant).await?;
-    if company.people.teams.contains_key(key) {
-        return Ok(());
-    }
-    let known = company.people.teams.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let message = Label::new(
-        format!("没有这个团队；现有团队：{known}。"),
-        format!("There is no such team; there are: {known}."),
-    );
-    Err(Problem::invalid_value("team", message))
 }
 
 impl From<Platform> for Kind {

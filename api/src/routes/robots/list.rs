@@ -9,9 +9,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::auth::{Authority, Shown};
-use crate::http::answer::List;
-use crate::http::query::Nothing;
-use crate::http::{Id, Query};
+use crate::http::answer::{List, aged};
+use crate::http::{Id, Page, Query};
 use crate::outbound::endpoint::{Endpoint, Kind};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -62,15 +61,18 @@ impl From<Endpoint> for RobotReply {
 /// List the robots
 #[utoipa::path(
     get, path = "/v1/admin/robots", tag = "admin",
+    params(Page),
     responses((status = 200, description = "Every robot, the oldest first.", body = List<RobotReply>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
-    _: Query<Nothing>,
+    Query(page, ..): Query<Page>,
 ) -> Result<Json<List<RobotReply>>, Problem> {
     let robots = site.outbound.receivers(caller.tenant, true).await?;
-    Ok(Json(List::whole(robots.into_iter().map(RobotReply::from).collect())))
+    Ok(Json(List::paged(robots.into_iter().map(RobotReply::from).collect(), &page, |one| {
+        aged(one.created_at, one.id)
+    })?))
 }
 
 /// Take a robot away

@@ -7,6 +7,9 @@ use utoipa::ToSchema;
 use crate::domain::Pipeline;
 use crate::domain::pipeline::templates;
 use crate::http::answer::List;
+use crate::http::{Page, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
 
 /// A pipeline to begin with.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -22,10 +25,14 @@ pub(super) struct TemplateReply {
 /// List the templates
 #[utoipa::path(
     get, path = "/v1/templates", tag = "pipelines",
-    responses((status = 200, description = "Every template.", body = List<TemplateReply>))
+    params(Page),
+    responses(
+        (status = 200, description = "Every template, by key.", body = List<TemplateReply>),
+        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+    )
 )]
-pub(super) async fn list() -> Json<List<TemplateReply>> {
+pub(super) async fn list(Query(page, ..): Query<Page>) -> Result<Json<List<TemplateReply>>, Problem> {
     let items = templates().iter();
     let items = items.map(|template| TemplateReply { key: template.key, definition: &template.pipeline });
-    Json(List::whole(items.collect()))
+    Ok(Json(List::paged(items.collect(), &page, |template: &TemplateReply| template.key.to_owned())?))
 }

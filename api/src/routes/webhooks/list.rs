@@ -10,9 +10,8 @@ use uuid::Uuid;
 
 use super::WEBHOOK;
 use crate::auth::{Authority, Shown};
-use crate::http::answer::List;
-use crate::http::query::Nothing;
-use crate::http::{Id, Query};
+use crate::http::answer::{List, aged};
+use crate::http::{Id, Page, Query};
 use crate::outbound::endpoint::Endpoint;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -68,15 +67,18 @@ impl From<Endpoint> for WebhookReply {
 /// List the webhooks
 #[utoipa::path(
     get, path = "/v1/webhooks", tag = "webhooks",
+    params(Page),
     responses((status = 200, description = "Every webhook, the oldest first.", body = List<WebhookReply>))
 )]
 pub(super) async fn list(
     State(site): State<Site>,
     Authority(caller): Authority,
-    _: Query<Nothing>,
+    Query(page, ..): Query<Page>,
 ) -> Result<Json<List<WebhookReply>>, Problem> {
     let webhooks = site.outbound.receivers(caller.tenant, false).await?;
-    Ok(Json(List::whole(webhooks.into_iter().map(WebhookReply::from).collect())))
+    Ok(Json(List::paged(webhooks.into_iter().map(WebhookReply::from).collect(), &page, |one| {
+        aged(one.created_at, one.id)
+    })?))
 }
 
 /// Take a webhook away

@@ -8,18 +8,19 @@ use uuid::Uuid;
 use super::name_for;
 use crate::auth::Authority;
 use crate::http::answer::{List, Reading};
-use crate::http::{Freshness, Page, Query};
+use crate::http::{Freshness, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::{Inbox, ProjectionError, ReminderReport};
-use crate::routes::Site;
+use crate::routes::{Site, people};
 
 /// Which reminders are wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Sought {
-    /// About customers that belonged to this rep.
-    owner: Option<String>,
+    /// About customers that belonged to this rep, by `li` or `rep:li`.
+    #[param(value_type = Option<String>, example = "li")]
+    owner: Option<RepName>,
     /// For this role: `rep` is the owner, `supervisor` who leads the owner's team, `team` both and the colleagues.
     role: Option<String>,
     /// About this customer.
@@ -46,7 +47,8 @@ pub(super) async fn reminders(
     let limit = page.limit()?;
     let before = page.cursor().map(place).transpose()?;
     let sight = site.app.sight(&caller).await?;
-    let inbox = Inbox { role: sought.role, owner: sought.owner, customer: sought.customer, before, sight };
+    let owner = people::known(&site, &caller, "owner", sought.owner.as_ref()).await?;
+    let inbox = Inbox { role: sought.role, owner, customer: sought.customer, before, sight };
     let (mut items, position) = site.app.projections.reminders(caller.tenant, &inbox, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);

@@ -9,18 +9,19 @@ use uuid::Uuid;
 use super::name_for;
 use crate::auth::Authority;
 use crate::http::answer::{List, Reading};
-use crate::http::{Freshness, Instant, Page, Query};
+use crate::http::{Freshness, Instant, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::{ProjectionError, TaskFilter, TaskReport};
-use crate::routes::Site;
+use crate::routes::{Site, people};
 
 /// Which tasks are wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Sought {
-    /// About customers of this rep.
-    owner: Option<String>,
+    /// About customers of this rep, by `li` or `rep:li`.
+    #[param(value_type = Option<String>, example = "li")]
+    owner: Option<RepName>,
     /// Of this role: `rep` is the owner.
     role: Option<String>,
     /// About this customer.
@@ -77,7 +78,7 @@ pub(super) async fn tasks(
         (before, false) => before,
     };
     let filter = TaskFilter {
-        owner: sought.owner,
+        owner: people::known(&site, &caller, "owner", sought.owner.as_ref()).await?,
         role: sought.role,
         customer: sought.customer,
         state: state.map(str::to_owned),

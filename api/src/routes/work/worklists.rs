@@ -17,11 +17,11 @@ use crate::auth::Authority;
 use crate::domain::Label;
 use crate::domain::pipeline::{Pipeline, Stage, StageType};
 use crate::http::answer::Reading;
-use crate::http::{Freshness, Key, Page, Query};
+use crate::http::{Freshness, Key, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::{Expecting, Place, ProjectionError, StandingFilter, WaitingReport, Whose};
-use crate::routes::Site;
+use crate::routes::{Site, people};
 
 /// The tiers of high intent, unless others are named.
 const HIGH: &[&str] = &["A", "VIP", "high"];
@@ -32,8 +32,9 @@ const SILENT_DAYS: u32 = 7;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Asked {
-    /// Of this rep; of everybody when absent.
-    owner: Option<String>,
+    /// Of this rep, by `li` or `rep:li`; of everybody when absent.
+    #[param(value_type = Option<String>, example = "li")]
+    owner: Option<RepName>,
     /// In this pipeline; in all when absent. Lists by next contact look at no pipeline.
     pipeline: Option<String>,
     /// The rep's IANA zone, whose local date `today` is; the zone of the first pipeline's default pool when absent.
@@ -129,7 +130,7 @@ pub(super) async fn worklist(
     let now = mark.as_ref().map_or(clock, |mark| mark.now.min(clock));
     let after = mark.as_ref().map(|mark| &mark.place);
     let whose = Whose {
-        owner: asked.owner.clone(),
+        owner: people::known(&site, &caller, "owner", asked.owner.as_ref()).await?,
         not_between: asked.suppress_if_next_action_within.map(|days| {
             let soon = now.checked_add_signed(TimeDelta::days(days.into()));
             (now, soon.unwrap_or(DateTime::<Utc>::MAX_UTC))

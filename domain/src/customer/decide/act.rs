@@ -26,7 +26,7 @@ fn not_due(at: Option<DateTime<Utc>>) -> Violation {
         Label::new("无需执行。", "There is nothing to carry out."),
     );
     match at {
-        Some(at) => violation.with("due_at", at.to_rfc3339()),
+        Some(at) => violation.with_instant("due_at", at),
         None => violation,
     }
 }

@@ -4,6 +4,7 @@ use super::{NewEvent, guard, profile, register};
 use crate::customer::command::ChangeDetails;
 use crate::customer::event::{CustomerEvent, DetailsChanged};
 use crate::customer::state::Customer;
+use crate::field;
 use crate::people::Disclosure;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal};
@@ -76,7 +77,7 @@ pub(super) fn decide(
         tags: command.tags,
         tier: command.tier,
         amount: command.amount,
-        fields: command.fields.map(Personal::from),
+        fields: command.fields.map(|fields| Personal::from(field::normalised(context.fields, fields))),
         profile: profile::event(command.profile),
         field_names,
     });

@@ -1,10 +1,11 @@
 //! A rep claims a customer from the pool.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{NewEvent, guard};
 use crate::customer::event::{Claimed, CustomerEvent};
 use crate::customer::state::Customer;
+use crate::instant;
 use crate::pool::Pool;
 use crate::pool::rules::{FirstContact, PoolRules};
 use crate::refusal::{Code, Refusal, Violation, require};
@@ -53,7 +54,7 @@ fn not_before(
     context: &Context<'_>,
 ) -> Vec<Violation> {
     require(context.now >= available_at, || {
-        let available_at = available_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let available_at = instant::text(available_at);
         Violation::new(code, "", message, how_to_fix).with("available_at", available_at)
     })
 }
@@ -173,7 +174,7 @@ fn within_the_quota(pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation
             Label::new("请在公海的次日零点后再领取。", "Claim again after the pool's next midnight."),
         )
         .with("limit", limit)
-        .with("available_at", available_at.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        .with("available_at", instant::text(available_at)),
     ]
 }
 

@@ -142,7 +142,7 @@ pub(super) fn in_window(at: DateTime<Utc>, field: &str, context: &Context<'_>) -
                 Label::new("生效时间不能在未来。", "What has not happened yet cannot be recorded."),
                 Label::new("请填写实际发生的时间。", "Give the instant at which it happened."),
             )
-            .with("latest", latest.to_rfc3339()),
+            .with_instant("latest", latest),
         ];
     }
     let Some(window) = context.actor.backdate_window().filter(|_| !context.import) else { return Vec::new() };
@@ -157,7 +157,7 @@ pub(super) fn in_window(at: DateTime<Utc>, field: &str, context: &Context<'_>) -
             ),
             Label::new("请由权限更高的人补录。", "Ask somebody whose role reaches further back."),
         )
-        .with("earliest", (context.now - window).to_rfc3339())
+        .with_instant("earliest", context.now - window)
     })
 }
 
@@ -180,7 +180,7 @@ pub(super) fn before_creation(field: &str, began_at: DateTime<Utc>) -> Violation
         Label::new("生效时间早于该客户的第一条记录。", "The instant lies before the customer's first event."),
         Label::new("请先更正登记的时间。", "Correct the instant of the registration first."),
     )
-    .with("earliest", began_at.to_rfc3339())
+    .with_instant("earliest", began_at)
 }
 
 /// The instant can be written as RFC 3339 and lies in the era of computers.

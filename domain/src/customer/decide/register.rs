@@ -6,6 +6,7 @@ use super::{NewEvent, guard, profile};
 use crate::customer::command::{NewContact, Register};
 use crate::customer::event::{Contact, CustomerEvent, Registered};
 use crate::customer::state::Customer;
+use crate::field;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Owner, Personal, Pipeline};
 
@@ -82,7 +83,7 @@ pub(super) fn decide(
         tags: command.tags,
         tier: command.tier,
         amount: command.amount,
-        fields: command.fields.map(Personal::from),
+        fields: command.fields.map(|fields| Personal::from(field::normalised(context.fields, fields))),
         owner,
         note: command.note.map(Personal::from),
         profile: profile::event(command.profile),

@@ -22,7 +22,7 @@ fn in_time(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
             Label::new("申请已超过审批期限。", "Nobody settled the request in time."),
             Label::new("请重新提交状态变更。", "Ask for the move again."),
         )
-        .with("expired_at", expires_at.to_rfc3339())
+        .with_instant("expired_at", expires_at)
     })
 }
 

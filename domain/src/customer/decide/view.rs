@@ -1,10 +1,9 @@
 //! A rep looks at a customer of a pool: where the pool limits that, a customer counts once on a local date.
 
-use chrono::SecondsFormat;
-
 use super::NewEvent;
 use crate::customer::event::{CustomerEvent, Viewed};
 use crate::customer::state::Customer;
+use crate::instant;
 use crate::pool::Pool;
 use crate::refusal::{Code, Refusal, Violation};
 use crate::{Actor, Context, Label, Role};
@@ -38,8 +37,7 @@ fn within_the_limit(pool: &Pool, limit: u32, context: &Context<'_>) -> Vec<Viola
     if context.views_today < limit {
         return Vec::new();
     }
-    let available_at =
-        pool.next_quota_at(context.zones, context.now).to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let available_at = instant::text(pool.next_quota_at(context.zones, context.now));
     vec![
         Violation::new(
             Code::ViewQuotaExhausted,

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::automations::condition_refers;
 use super::dangling_reference;
 use crate::Label;
+use crate::instant;
 use crate::pipeline::version::{Mapping, MappingKind, Occupants, Pilot, Publication, StageMapping};
 use crate::pipeline::{Pipeline, Stage};
 use crate::refusal::{Code, Violation};
@@ -172,11 +173,11 @@ fn too_early(field: &str, earliest: DateTime<Utc>) -> Violation {
             "The instant is past, or lies before what it has to follow.",
         ),
         Label::new(
-            format!("请填写不早于{}的时间，或省略以立即生效。", earliest.to_rfc3339()),
-            format!("Give an instant from {} on, or leave it out.", earliest.to_rfc3339()),
+            format!("请填写不早于{}的时间，或省略以立即生效。", instant::text(earliest)),
+            format!("Give an instant from {} on, or leave it out.", instant::text(earliest)),
         ),
     )
-    .with("earliest", earliest.to_rfc3339())
+    .with_instant("earliest", earliest)
 }
 
 /// What the steps of a map refer to: stages of the one definition, and of the other.

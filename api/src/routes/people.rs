@@ -1,0 +1,145 @@
+//! Who is meant by a name: known people and teams.
+//!
+//! Somebody is known who is a member, has a key, is in a team or leads one, stands in for somebody or is stood in for, owns
+//! customers or did, or has acted. Reps need not be registered: so naming one where that makes them somebody (in a team, as
+//! an owner, as the receiver of a robot) is taken as it is, and naming one where nothing would ever come of it (their work,
+//! their leave, their customers to hand over) is refused.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use super::Site;
+use crate::app::Caller;
+use crate::domain::company::Company;
+use crate::domain::refusal::{Code, Refusal};
+use crate::domain::{Actor, Label};
+use crate::http::RepName;
+use crate::problem::Problem;
+
+/// How many known names a refusal lists.
+const LISTED: usize = 20;
+
+/// The rep that is named, if one is.
+///
+/// # Errors
+/// 422 where nobody is known by that name.
+pub(super) async fn known(
+    site: &Site,
+    caller: &Caller,
+    field: &str,
+    rep: Option<&RepName>,
+) -> Result<Option<String>, Problem> {
+    let Some(rep) = rep else { return Ok(None) };
+    require(site, caller, field, rep).await?;
+    Ok(Some(rep.id().to_owned()))
+}
+
+/// Insists that somebody is known by a name.
+///
+/// # Errors
+/// 422 where nobody is.
+pub(super) async fn require(site: &Site, caller: &Caller, field: &str, rep: &RepName) -> Result<(), Problem> {
+    if caller.actor.rep_id() == Some(rep.id()) {
+        return Ok(());
+    }
+    let mut company = site.app.companies.now(caller.tenant).await?;
+    if company_knows(&company, rep.id()) {
+        return Ok(());
+    }
+    let projections = &site.app.projections;
+    if projections.owns(caller.tenant, rep.id()).await? {
+        return Ok(());
+    }
+    let callers = callers(site, caller).await?;
+    if callers.contains(rep.id()) || projections.was_somebody(caller.tenant, rep.id()).await? {
+        return Ok(());
+    }
+    // What another process has set up a moment ago counts before somebody is told to be nobody.
+    site.app.learn_all(caller.tenant).await?;
+    company = site.app.companies.now(caller.tenant).await?;
+    if company_knows(&company, rep.id()) {
+        return Ok(());
+    }
+    let mut names: BTreeSet<&str> = callers.iter().map(String::as_str).collect();
+    names.extend(company.people.teams.values().flat_map(|team| &team.members).map(String::as_str));
+    // Who works here is for those to read who lead them.
+    let told = names.into_iter().take(if caller.actor.supervises() { LISTED } else { 0 });
+    Err(nobody(field, rep, &told.collect::<Vec<_>>()))
+}
+
+/// Insists that there is a team of that key.
+///
+/// # Errors
+/// 422 where there is none.
+pub(super) async fn require_team(
+    site: &Site,
+    caller: &Caller,
+    field: &str,
+    key: &str,
+) -> Result<(), Problem> {
+    if site.app.companies.now(caller.tenant).await?.people.teams.contains_key(key) {
+        return Ok(());
+    }
+    site.app.learn_all(caller.tenant).await?;
+    let company = site.app.companies.now(caller.tenant).await?;
+    match company.people.teams.contains_key(key) {
+        true => Ok(()),
+        false => Err(no_team(field, key, &company)),
+    }
+}
+
+/// There is no such team.
+pub(super) fn no_team(field: &str, key: &str, company: &Company) -> Problem {
+    let known: Vec<&str> = company.people.teams.keys().map(String::as_str).collect();
+    Refusal::from_code(
+        Code::UnknownTeam,
+        field,
+        Label::new(format!("没有团队“{key}”。"), format!("There is no team {key:?}.")),
+        Label::new(
+            format!("现有团队：{}。", known.join("、")),
+            format!("The teams are: {}.", known.join(", ")),
+        ),
+    )
+    .into()
+}
+
+fn company_knows(company: &Company, rep: &str) -> bool {
+    let people = &company.people;
+    let acts = format!("rep:{rep}");
+    people.teams.values().any(|team| team.members.contains(rep) || team.supervisors.contains(rep))
+        || people.deputies.values().any(|one| one.rep == rep || one.deputy == rep)
+        || [rep, &acts].iter().any(|name| people.members.contains_key(*name))
+}
+
+/// Those who have a key or are members, by the names under which they own customers.
+async fn callers(site: &Site, caller: &Caller) -> Result<BTreeSet<String>, Problem> {
+    let rights = site.app.rights.now(caller.tenant).await?;
+    let keys = rights.keys.values().filter(|known| known.is_valid());
+    let keys = keys.map(|known| Actor::new(&*known.key.actor, known.key.roles.iter().copied()));
+    let members = rights.members.iter();
+    let members = members.map(|(name, member)| Actor::new(name, member.roles.iter().copied()));
+    Ok(keys.chain(members).filter_map(|actor| actor.rep_id().map(str::to_owned)).collect())
+}
+
+fn nobody(field: &str, rep: &RepName, known: &[&str]) -> Problem {
+    let id = rep.id();
+    let fix = match known {
+        [] => Label::new(
+            "先为其创建密钥、登记成员，或将其加入团队。",
+            "Make a key for the person, register a member, or name the person in a team first.",
+        ),
+        known => Label::new(
+            format!("请检查姓名；已知人员例如：{}。", known.join("、")),
+            format!("Check the name. Known are, for example: {}.", known.join(", ")),
+        ),
+    };
+    Refusal::from_code(
+        Code::UnknownPerson,
+        field,
+        Label::new(format!("没有人员“{id}”。"), format!("Nobody is known as {id:?}.")),
+        fix,
+    )
+    .into()
+}
