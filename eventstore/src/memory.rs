@@ -8,12 +8,13 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::intake::Gate;
 use crate::ledger::{Frontier, Hash, LedgerStore, Record, StoredHead, TILE_WIDTH, TagRecord, Tile};
 use crate::prepare::{Prepared, Request};
 use crate::vault::WrappedKey;
 use crate::watchers::Watchers;
 use crate::{
-    Append, Appended, Clock, Condition, Entry, EventStore, Head, Outcome, Position, Query, Receipt,
+    Append, Appended, Clock, Condition, Entry, EventStore, Head, Intake, Outcome, Position, Query, Receipt,
     StoreError, TenantId, instant,
 };
 
@@ -21,6 +22,7 @@ use crate::{
 pub struct MemoryStore {
     clock: Clock,
     watchers: Watchers,
+    gate: Gate,
     logs: Mutex<Option<BTreeMap<TenantId, Log>>>,
 }
 
@@ -52,7 +54,7 @@ impl MemoryStore {
     #[must_use]
     pub fn new(clock: Clock) -> Arc<Self> {
         let logs = Mutex::new(Some(BTreeMap::new()));
-        Arc::new(Self { clock, watchers: Watchers::default(), logs })
+        Arc::new(Self { clock, watchers: Watchers::default(), gate: Gate::open(), logs })
     }
 
     /// Looks at a tenant's log, or at an empty one.
@@ -256,6 +258,10 @@ impl EventStore for MemoryStore {
 
     fn watch(&self, tenant: TenantId) -> watch::Receiver<Position> {
         self.watchers.subscribe(tenant)
+    }
+
+    fn intake(&self) -> watch::Receiver<Intake> {
+        self.gate.watch()
     }
 
     async fn close(&self) {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::vault::WrappedKey;
-use crate::{Condition, Draft, Entry, Position, Query, StoreError, TenantId};
+use crate::{Condition, Draft, Entry, Intake, Position, Query, StoreError, TenantId};
 
 /// Where the present comes from: a value, so that a test can hold it still.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -169,6 +169,9 @@ pub trait EventStore: Send + Sync + 'static {
     /// A receiver of the head's position, moved after every commit this process makes. Only a wake-up: what
     /// other processes append is found by looking.
     fn watch(&self, tenant: TenantId) -> watch::Receiver<Position>;
+
+    /// Whether it takes entries, and whether that changes.
+    fn intake(&self) -> watch::Receiver<Intake>;
 
     /// Accepts no more, finishes what was accepted, and closes.
     async fn close(&self);

@@ -29,6 +29,7 @@ use sqlx::{Connection, PgPool};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::intake::Gate;
 use crate::ledger::FirstNote;
 use crate::queue::{self, Answer, Job, Queue, Sharing};
 use crate::watchers::Watchers;
@@ -86,6 +87,7 @@ pub struct PostgresStore {
     shards: Vec<mpsc::Sender<Job>>,
     reads: Reads,
     watchers: Arc<Watchers>,
+    gate: Gate,
     /// The writing tasks, which end when told to close.
     writing: Mutex<Vec<JoinHandle<()>>>,
     /// The tasks that look after other processes, which end when aborted.
@@ -106,19 +108,19 @@ impl PostgresStore {
         for (tenant, position) in reads.heads().await? {
             watchers.moved(tenant, position);
         }
-        let hints = Hints::default();
+        let (hints, gate) = (Hints::default(), Gate::open());
         let mut shards = Vec::new();
         let mut writing = Vec::new();
         for _ in 0..options.shards.max(1) {
             let (jobs, received) = Queue::new(options.queue, Sharing::All);
             let writer = Writer::new(server.clone(), surroundings.writing.clone(), &options);
-            let shard = Shard::new(received, writer, Arc::clone(&watchers), hints.clone());
+            let shard = Shard::new(received, writer, Arc::clone(&watchers), hints.clone(), gate.clone());
             shards.push(jobs);
             writing.push(tokio::spawn(shard.run()));
         }
         let lookout = Lookout::new(reads.clone(), Arc::clone(&watchers), hints);
         let looking = lookout.start(url, &options);
-        Ok(Arc::new(Self { shards, reads, watchers, writing: Mutex::new(writing), looking }))
+        Ok(Arc::new(Self { shards, reads, watchers, gate, writing: Mutex::new(writing), looking }))
     }
 
     /// Whether there is a log in the database that a URL names. Nothing is made.
@@ -145,7 +147,14 @@ impl PostgresStore {
         // Nobody receives what is asked of a writer.
         let (jobs, _) = Queue::new(1, Sharing::All);
         let (shards, watchers) = (vec![jobs], Arc::default());
-        Ok(Arc::new(Self { shards, reads, watchers, writing: Mutex::default(), looking: Vec::new() }))
+        Ok(Arc::new(Self {
+            shards,
+            reads,
+            watchers,
+            gate: Gate::open(),
+            writing: Mutex::default(),
+            looking: Vec::new(),
+        }))
     }
 
     /// The connections that read. Where row-level security holds for this role, a transaction on them names its

@@ -18,8 +18,8 @@ use crate::prepare::Request;
 use crate::queue::Job;
 use crate::vault::WrappedKey;
 use crate::{
-    Append, Entry, EventStore, Head, Movable, Outcome, Position, Query, QueryItem, Receipt, StoreError,
-    TenantId, instant,
+    Append, Entry, EventStore, Head, Intake, Movable, Outcome, Position, Query, QueryItem, Receipt,
+    StoreError, TenantId, Transaction, instant,
 };
 
 const PAGE: &str = include_str!("page.sql");
@@ -86,9 +86,9 @@ impl Reads {
         if !self.row_security && tenant != SYSTEM {
             return statement.fetch_all(&self.pool).await;
         }
-        // Dropped, the transaction is ended by the task that takes the connection back.
-        let mut transaction = self.pool.begin_with(scope::reading(tenant)).await?;
-        statement.fetch_all(&mut *transaction).await
+        // Dropped, the transaction is ended by a task that nobody waits for.
+        let mut transaction = Transaction::begin(&self.pool, scope::reading(tenant)).await?;
+        statement.fetch_all(transaction.connection()?).await
     }
 
     /// The only row of a statement about one tenant, when there is one.
@@ -207,6 +207,10 @@ impl EventStore for PostgresStore {
 
     fn watch(&self, tenant: TenantId) -> watch::Receiver<Position> {
         self.watchers.subscribe(tenant)
+    }
+
+    fn intake(&self) -> watch::Receiver<Intake> {
+        self.gate.watch()
     }
 
     async fn close(&self) {

@@ -2,29 +2,71 @@
 //! tenant's part is a transaction of its own, answered after its commit only.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::lookout::Hints;
 use super::writer::{Done, Opened, Writer};
+use crate::intake::Gate;
 use crate::prepare::Request;
 use crate::queue::{Asked, Job, Queue};
 use crate::watchers::Watchers;
-use crate::{Position, TenantId};
+use crate::{Position, StoreError, TenantId};
+
+/// How often a shard whose last write could not be made tries whether one can, where nobody else writes.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Shard {
     jobs: Queue,
     writer: Writer,
     watchers: Arc<Watchers>,
     hints: Hints,
+    /// What operators are told of the log.
+    gate: Gate,
+    /// Whose last write could not be made.
+    stalled: Option<TenantId>,
 }
 
 impl Shard {
-    pub(super) fn new(jobs: Queue, writer: Writer, watchers: Arc<Watchers>, hints: Hints) -> Self {
-        Self { jobs, writer, watchers, hints }
+    pub(super) fn new(
+        jobs: Queue,
+        writer: Writer,
+        watchers: Arc<Watchers>,
+        hints: Hints,
+        gate: Gate,
+    ) -> Self {
+        Self { jobs, writer, watchers, hints, gate, stalled: None }
+    }
+
+    /// The first in the queue; meanwhile, where the last write could not be made, tries whether one can.
+    async fn next(&mut self) -> Option<Job> {
+        while let Some(tenant) = self.stalled {
+            match tokio::time::timeout(PROBE_EVERY, self.jobs.next()).await {
+                Ok(job) => return job,
+                Err(_) => {
+                    if self.writer.probe(tenant).await.is_ok() {
+                        self.wrote();
+                    }
+                }
+            }
+        }
+        self.jobs.next().await
+    }
+
+    fn wrote(&mut self) {
+        self.stalled = None;
+        self.gate.wrote();
+    }
+
+    fn failed(&mut self, tenant: TenantId, error: &StoreError) {
+        if let StoreError::Unavailable(why) | StoreError::InDoubt(why) = error {
+            self.stalled = Some(tenant);
+            self.gate.stall(why);
+        }
     }
 
     /// Works until it is told to close or every handle to the store is gone; then closes the connection.
     pub(super) async fn run(mut self) {
-        while let Some(job) = self.jobs.next().await {
+        while let Some(job) = self.next().await {
             match job {
                 Job::Append(request, answer) => {
                     // More come together while the head is being locked.
@@ -59,8 +101,12 @@ impl Shard {
         let requests: Vec<&Request> = waiting.iter().map(|(request, _)| request).collect();
         let tenant = opened.tenant;
         let done = self.writer.append(opened, &requests).await;
-        if let Ok(done) = &done {
-            self.announce(tenant, done);
+        match &done {
+            Ok(done) => {
+                self.wrote();
+                self.announce(tenant, done);
+            }
+            Err(error) => self.failed(tenant, error),
         }
         let answers = waiting.into_iter().map(|(_, answer)| answer);
         // A caller that has gone away is answered by the log itself.

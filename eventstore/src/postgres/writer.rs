@@ -28,6 +28,9 @@ const INSERT_TENANT_KEY: &str = include_str!("insert_tenant_key.sql");
 const TENANT_KEY: &str = include_str!("tenant_key.sql");
 const SAVE_CHECKPOINT: &str = include_str!("save_checkpoint.sql");
 
+/// How long a trial write may take: appends wait behind it.
+const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// A connection that appends, made when it is first needed.
 pub(super) struct Writer {
     server: Server,
@@ -263,6 +266,26 @@ impl Writer {
         }
     }
 
+    /// Tries whether the database takes writes, by writing where a log ends as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it does not.
+    pub(super) async fn probe(&mut self, tenant: TenantId) -> Result<(), StoreError> {
+        let attempt = timeout(PROBE_PATIENCE, self.probe_once(tenant));
+        let outcome = attempt.await.unwrap_or_else(|_| Err(silence()));
+        outcome.map_err(|failure| {
+            self.connection = None;
+            StoreError::Unavailable(format!("{failure:?}"))
+        })
+    }
+
+    async fn probe_once(&mut self, tenant: TenantId) -> Result<(), Failure> {
+        let mut transaction = self.begin(tenant).await?;
+        let head = facts::lock_head(&mut transaction, tenant).await?;
+        write::put_head(&mut transaction, tenant, &head).await?;
+        Ok(transaction.commit().await?)
+    }
+
     pub(super) async fn close(self) {
         if let Some(connection) = self.connection
             && let Err(error) = connection.close().await
@@ -284,8 +307,14 @@ impl Writer {
         in_doubt: bool,
     ) -> Result<(), StoreError> {
         let what = match failure {
-            Failure::Unchanged(error) if !in_doubt => return Err(error),
-            Failure::Unchanged(error) => error.to_string(),
+            Failure::Unchanged(error) => {
+                // Its transaction may have failed before it had begun, and then nothing ends it.
+                self.connection = None;
+                if !in_doubt {
+                    return Err(error);
+                }
+                error.to_string()
+            }
             Failure::Taken(what) if !in_doubt => return Err(StoreError::Unavailable(what)),
             Failure::Again(what) | Failure::Taken(what) => what,
             Failure::Lost(what) | Failure::InDoubt(what) => {

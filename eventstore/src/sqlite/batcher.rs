@@ -1,15 +1,17 @@
 //! The one task that writes: takes whatever waits, commits it once, answers after the commit only.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use sqlx::sqlite::{Sqlite, SqliteConnection};
-use sqlx::{Connection, Transaction};
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnection;
 
 use super::checkpoint::Checkpoints;
 use super::tail::{Ends, Marks, Tails};
+use super::transaction::{begin, commit, rollback, undone};
 use super::{Failure, facts, moving, row, write};
 use crate::batch::Batch;
+use crate::intake::Gate;
 use crate::ledger::FirstNote;
 use crate::moving::Arrival;
 use crate::prepare::Request;
@@ -19,6 +21,10 @@ use crate::{Clock, Outcome, Position, StoreError, TenantId};
 
 /// How often an append is begun anew when another process holds the write lock beyond the busy timeout.
 const BUSY_ATTEMPTS: u32 = 3;
+/// How often a log that found no room tries whether there is some again, where nobody else writes.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// Writes one page as it is.
+const PROBE: &str = "PRAGMA user_version = 2";
 
 const BEHIND: &str = "SELECT tenant_id FROM log_head WHERE indexed < position ORDER BY tenant_id";
 
@@ -30,6 +36,8 @@ pub(super) struct Batcher {
     pub(super) watchers: Arc<Watchers>,
     pub(super) tails: Arc<Tails>,
     pub(super) checkpoints: Checkpoints,
+    /// What operators are told of it.
+    pub(super) gate: Gate,
     /// Why nothing is acknowledged any more.
     pub(super) poison: Option<String>,
 }
@@ -49,7 +57,7 @@ type Outcomes = Vec<Vec<Result<Outcome, StoreError>>>;
 impl Batcher {
     /// Works until it is told to close or every handle to the store is gone; then closes the connection.
     pub(super) async fn run(mut self) {
-        while let Some(job) = self.jobs.next().await {
+        while let Some(job) = self.next().await {
             match job {
                 Job::Append(request, answer) => {
                     let waiting = self.jobs.gather(*request, answer).await;
@@ -76,6 +84,26 @@ impl Batcher {
         if let Err(error) = self.connection.close().await {
             tracing::warn!(%error, "closing the log's connection failed");
         }
+    }
+
+    /// The first in the queue; meanwhile, where there was no room, tries whether there is some.
+    async fn next(&mut self) -> Option<Job> {
+        while self.gate.is_stalled() {
+            match tokio::time::timeout(PROBE_EVERY, self.jobs.next()).await {
+                Ok(job) => return job,
+                Err(_) => match self.probe().await {
+                    Ok(()) => self.gate.wrote(),
+                    Err(failure) => drop(self.failed(failure)),
+                },
+            }
+        }
+        self.jobs.next().await
+    }
+
+    async fn probe(&mut self) -> Result<(), Failure> {
+        self.check_poison()?;
+        sqlx::raw_sql(PROBE).execute(&mut self.connection).await?;
+        Ok(())
     }
 
     /// Commits what waited together.
@@ -112,17 +140,19 @@ impl Batcher {
     /// One transaction for every tenant in the batch. A crash before its commit leaves nothing behind, a crash
     /// after it leaves everything, with the receipts to tell the callers that were not answered.
     async fn transaction(&mut self, waiting: &[(TenantId, Vec<Asked>)]) -> Result<Outcomes, Failure> {
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let connection = &mut self.connection;
+        begin(connection).await?;
         let (outcomes, moved) =
-            match write_all(&mut transaction, waiting, &self.tails, (&self.clock, &self.first_note)).await {
+            match write_all(connection, waiting, &self.tails, (&self.clock, &self.first_note)).await {
                 Ok(written) => written,
-                Err(failure) => return Err(undone(transaction, failure).await),
+                Err(failure) => return Err(undone(connection, failure).await),
             };
         if moved.is_empty() {
-            transaction.rollback().await?;
-        } else {
-            transaction.commit().await.map_err(|error| Failure::Unknown(error.to_string()))?;
+            rollback(connection).await?;
+        } else if let Err(failure) = commit(connection).await {
+            return Err(if_absent(connection, &moved, failure).await);
         }
+        self.gate.wrote();
         self.announce(moved);
         if waiting.iter().flat_map(|(_, asked)| asked).any(|(request, _)| !request.erase_subjects.is_empty())
         {
@@ -148,16 +178,22 @@ impl Batcher {
         let behind = sqlx::query(BEHIND).fetch_all(&mut self.connection).await?;
         for found in &behind {
             let tenant = TenantId(row::uuid(found, "tenant_id")?);
-            let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-            let (head, indexed) = facts::head(&mut transaction, tenant).await?;
-            let ends = Ends { position: head.position(), indexed };
-            let rows =
-                self.tails.rows(&mut transaction, tenant, ends).await?.ok_or_else(|| ends.went_back())?;
-            write::insert_tags(&mut transaction, tenant, rows).await?;
-            write::put_head(&mut transaction, tenant, &head, head.position()).await?;
-            transaction.commit().await?;
+            begin(&mut self.connection).await?;
+            match self.index(tenant).await {
+                Ok(()) => commit(&mut self.connection).await?,
+                Err(failure) => return Err(undone(&mut self.connection, failure).await),
+            }
         }
         Ok(())
+    }
+
+    async fn index(&mut self, tenant: TenantId) -> Result<(), Failure> {
+        let connection = &mut self.connection;
+        let (head, indexed) = facts::head(connection, tenant).await?;
+        let ends = Ends { position: head.position(), indexed };
+        let rows = self.tails.rows(connection, tenant, ends).await?.ok_or_else(|| ends.went_back())?;
+        write::insert_tags(connection, tenant, rows).await?;
+        write::put_head(connection, tenant, &head, head.position()).await
     }
 
     async fn tenant_key(&mut self, tenant: TenantId, candidate: &[u8]) -> Result<Vec<u8>, Failure> {
@@ -177,12 +213,13 @@ impl Batcher {
     /// Takes what comes from another store, in a transaction of its own.
     async fn adopt(&mut self, tenant: TenantId, arrival: &Arrival) -> Result<(), Failure> {
         self.check_poison()?;
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        let head = match moving::adopt(&mut transaction, tenant, arrival).await {
+        let connection = &mut self.connection;
+        begin(connection).await?;
+        let head = match moving::adopt(connection, tenant, arrival).await {
             Ok(head) => head,
-            Err(failure) => return Err(undone(transaction, failure).await),
+            Err(failure) => return Err(undone(connection, failure).await),
         };
-        transaction.commit().await.map_err(|error| Failure::Unknown(error.to_string()))?;
+        commit(connection).await?;
         self.watchers.moved(tenant, head.position());
         Ok(())
     }
@@ -207,8 +244,12 @@ impl Batcher {
         match failure {
             Failure::Unchanged(error) => error,
             Failure::Busy(what) => StoreError::Unavailable(what),
+            Failure::Full(what) => {
+                self.gate.stall(&what);
+                StoreError::Unavailable(what)
+            }
             Failure::Unknown(what) => {
-                tracing::error!(%what, "a write failed: the log acknowledges nothing more until it is opened again");
+                self.gate.stop(&what);
                 StoreError::Poisoned(self.poison.get_or_insert(what).clone())
             }
         }
@@ -257,12 +298,20 @@ async fn write_all(
     Ok((outcomes, moved))
 }
 
-/// Rolls back what failed. A full disk makes SQLite roll back by itself, which the driver does not notice: a transaction
-/// is begun then for it to roll back, and refused where there still is one.
-async fn undone(mut transaction: Transaction<'_, Sqlite>, failure: Failure) -> Failure {
-    sqlx::raw_sql("BEGIN").execute(&mut *transaction).await.ok();
-    match transaction.rollback().await {
-        Ok(()) => failure,
-        Err(error) => Failure::Unknown(error.to_string()),
+/// What a failed commit comes to, once the log itself was asked: had it taken anything of what it said it had no room for,
+/// nobody would know what is on disk.
+async fn if_absent(connection: &mut SqliteConnection, moved: &[Moved], failure: Failure) -> Failure {
+    if !matches!(failure, Failure::Full(_)) {
+        return failure;
     }
+    for Moved { tenant, position, tags, .. } in moved {
+        match facts::head(connection, *tenant).await {
+            Ok((head, _)) if head.position() + tags.len() as u64 == *position => {}
+            Ok((head, _)) => {
+                return Failure::Unknown(format!("{failure:?}, but the log ends at {}", head.position()));
+            }
+            Err(unread) => return Failure::Unknown(format!("{failure:?}, and then {unread:?}")),
+        }
+    }
+    failure
 }

@@ -12,6 +12,7 @@ mod row;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod write;
 
 use std::fmt::Display;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::intake::Gate;
 use crate::ledger::FirstNote;
 use crate::queue::{self, Answer, Job, Queue, Sharing};
 use crate::watchers::Watchers;
@@ -75,6 +77,7 @@ pub struct SqliteStore {
     reads: SqlitePool,
     watchers: Arc<Watchers>,
     tails: Arc<Tails>,
+    gate: Gate,
     batcher: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -99,6 +102,7 @@ impl SqliteStore {
         let (jobs, received) = Queue::new(options.queue, Sharing::Halves);
         let watchers = Arc::new(Watchers::default());
         let tails = Arc::new(Tails::new(options.unindexed));
+        let gate = Gate::open();
         let batcher = Batcher {
             jobs: received,
             connection,
@@ -107,10 +111,11 @@ impl SqliteStore {
             watchers: Arc::clone(&watchers),
             tails: Arc::clone(&tails),
             checkpoints: Checkpoints::new(reads.clone()),
+            gate: gate.clone(),
             poison: None,
         };
         let batcher = Mutex::new(Some(tokio::spawn(batcher.run())));
-        let store = Arc::new(Self { file, jobs, reads, watchers, tails, batcher });
+        let store = Arc::new(Self { file, jobs, reads, watchers, tails, gate, batcher });
         for (tenant, position) in store.heads().await? {
             store.watchers.moved(tenant, position);
         }
@@ -136,7 +141,15 @@ impl SqliteStore {
         // Nobody receives what is asked of a writer.
         let (jobs, _) = Queue::new(1, Sharing::Halves);
         let (watchers, tails) = (Arc::default(), Arc::new(Tails::new(options.unindexed)));
-        Ok(Arc::new(Self { file, jobs, reads, watchers, tails, batcher: Mutex::default() }))
+        Ok(Arc::new(Self {
+            file,
+            jobs,
+            reads,
+            watchers,
+            tails,
+            gate: Gate::open(),
+            batcher: Mutex::default(),
+        }))
     }
 
     /// The connections that read; they refuse to write.
@@ -188,6 +201,8 @@ enum Failure {
     Unchanged(StoreError),
     /// Nothing was written; another process held the lock.
     Busy(String),
+    /// Nothing was written; there was no room for it.
+    Full(String),
     /// Nobody knows what was written.
     Unknown(String),
 }
@@ -209,10 +224,12 @@ impl From<sqlx::Error> for Failure {
     /// found it failing (an input/output error, a damaged file) or the store contradicts itself (a constraint).
     fn from(error: sqlx::Error) -> Self {
         const BUSY: [u32; 2] = [5, 6];
-        const HARMLESS: [u32; 4] = [4, 7, 9, 13];
+        const FULL: u32 = 13;
+        const HARMLESS: [u32; 3] = [4, 7, 9];
         let extended = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
         match extended.map(|code| code & 0xff) {
             Some(code) if BUSY.contains(&code) => Self::Busy(error.to_string()),
+            Some(FULL) => Self::Full(error.to_string()),
             Some(code) if HARMLESS.contains(&code) => Self::Unchanged(unavailable(error)),
             _ => Self::Unknown(error.to_string()),
         }

@@ -14,8 +14,8 @@ use crate::prepare::Request;
 use crate::queue::Job;
 use crate::vault::WrappedKey;
 use crate::{
-    Append, Entry, EventStore, Head, Movable, Outcome, Position, Query, QueryItem, Receipt, StoreError,
-    TenantId, instant,
+    Append, Entry, EventStore, Head, Intake, Movable, Outcome, Position, Query, QueryItem, Receipt,
+    StoreError, TenantId, instant,
 };
 
 const PAGE: &str = include_str!("page.sql");
@@ -122,6 +122,10 @@ impl EventStore for SqliteStore {
         self.watchers.subscribe(tenant)
     }
 
+    fn intake(&self) -> watch::Receiver<Intake> {
+        self.gate.watch()
+    }
+
     async fn close(&self) {
         self.shut().await;
     }
@@ -140,7 +144,9 @@ impl SqliteStore {
         let connection: &mut SqliteConnection = &mut connection;
         facts::head(connection, tenant).await.map(|(head, _)| head).map_err(|failure| match failure {
             Failure::Unchanged(error) => error,
-            Failure::Busy(what) | Failure::Unknown(what) => StoreError::Unavailable(what),
+            Failure::Busy(what) | Failure::Full(what) | Failure::Unknown(what) => {
+                StoreError::Unavailable(what)
+            }
         })
     }
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::{Options, SqliteStore};
 use crate::contract::{Bench, OTHER, TENANT, appended, conflict_at, new_year, receipt};
 use crate::ledger::{Trust, Verdict, verify};
-use crate::{Append, EventStore, Outcome, Query, StoreError};
+use crate::{Append, EventStore, Intake, Outcome, Query, StoreError};
 
 /// Events are made by a bench whose own store plays no part.
 struct File {
@@ -175,6 +175,7 @@ async fn a_failed_commit_poisons_the_store_until_it_is_opened_again() {
     file.sql("DROP TRIGGER fail").await;
     let later = store.append(file.append(&[])).await;
     assert!(matches!(later, Err(StoreError::Poisoned(_))), "acknowledged again without reopening: {later:?}");
+    assert!(matches!(&*store.intake().borrow(), Intake::Stopped(_)));
     assert!(matches!(store.tenant_key(TENANT, vec![1]).await, Err(StoreError::Poisoned(_))));
     store.close().await;
 
@@ -215,12 +216,81 @@ async fn a_full_disk_changes_nothing_and_the_log_goes_on_once_there_is_room() {
     assert_eq!(store.head(TENANT).await.unwrap().position, acknowledged);
     let again = store.append(file.appends(50)).await;
     assert!(matches!(again, Err(StoreError::Unavailable(_))), "{again:?}");
+    assert!(matches!(&*store.intake().borrow(), Intake::Stalled(_)));
     store.close().await;
 
     let roomy = file.open().await;
     assert_eq!(appended(roomy.append(file.appends(50)).await).first_position, acknowledged + 1);
     let verdict = verify(&*roomy, TENANT, &Trust::default(), &mut |_, _| {}).await.unwrap();
     assert!(matches!(verdict, Verdict::Sound(report) if report.size == acknowledged + 50));
+}
+
+/// A small disk of its own, unmounted when dropped; none where this user may not mount one.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(folder.path());
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        if !mounted {
+            eprintln!("skipped: only root may mount a small disk");
+        }
+        mounted.then_some(Self(folder))
+    }
+
+    /// Takes all room but so many kilobytes, or gives it back.
+    fn leave(&self, kilobytes: usize) {
+        let ballast = self.0.path().join("ballast");
+        let _ = std::fs::remove_file(&ballast);
+        let used: u64 = std::fs::read_dir(self.0.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().metadata().unwrap().len().next_multiple_of(4_096))
+            .sum();
+        let room = (4_usize << 20).saturating_sub(used as usize + kilobytes * 1_024);
+        std::fs::write(ballast, vec![0_u8; room]).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full_at_the_commit_takes_nothing_and_the_open_log_goes_on_once_there_is_room() {
+    let Some(disk) = SmallDisk::new() else { return };
+    let file = File::new();
+    let path = disk.0.path().join("log.db");
+    let options = Options::new(Arc::new(new_year));
+    let store = SqliteStore::open(path.to_str().unwrap(), options).await.unwrap();
+    let mut intake = store.intake();
+    let mut acknowledged = 0;
+    for round in 0..3 {
+        disk.leave(300);
+        let refused = loop {
+            match store.append(file.appends(200)).await {
+                Ok(_) => acknowledged += 200,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, StoreError::Unavailable(_)), "round {round}: {refused:?}");
+        assert!(matches!(&*intake.borrow(), Intake::Stalled(_)), "round {round}");
+        assert_eq!(store.head(TENANT).await.unwrap().position, acknowledged);
+        disk.leave(2_500);
+        // Nobody writes: the log itself finds that there is room.
+        intake.wait_for(|intake| *intake == Intake::Open).await.unwrap();
+        let first = appended(store.append(file.appends(1)).await).first_position;
+        assert_eq!(first, acknowledged + 1);
+        acknowledged += 1;
+    }
+    store.close().await;
+    let again = SqliteStore::open(path.to_str().unwrap(), Options::new(Arc::new(new_year))).await.unwrap();
+    let verdict = verify(&*again, TENANT, &Trust::default(), &mut |_, _| {}).await.unwrap();
+    assert!(matches!(&verdict, Verdict::Sound(report) if report.size == acknowledged), "{verdict:?}");
+    again.close().await;
 }
 
 /// Changes one thing behind the log's back, and says what the check of the whole log makes of it.
