@@ -20,6 +20,7 @@ mod notary;
 pub mod operator;
 pub mod outbound;
 pub mod problem;
+mod repeated;
 pub mod routes;
 mod secrets;
 mod serving;

@@ -616,6 +616,72 @@ impl Problem {
         .with_header(HeaderName::from_static("waymark-position"), reached.to_string())
     }
 
+    /// The read model is being folded from the beginning and answers nothing until it tells what is in the log.
+    #[must_use]
+    pub fn projection_unavailable(name: &str, reached: Position) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "projection-unavailable",
+            Label::new("读模型暂不可用", "The read model is not available"),
+            Label::new(
+                format!("读模型 {name} 正在从事件日志重新生成，目前到达位置 {reached}，请稍后重试。"),
+                format!(
+                    "The read model {name} is being rebuilt from the log and has reached position {reached}; try again in a \
+                     moment."
+                ),
+            ),
+        )
+        .with("projection", name)
+        .with("position", reached)
+        .with_header(header::RETRY_AFTER, "2")
+    }
+
+    /// Read models answer nothing, so requests are better sent to another node.
+    #[must_use]
+    pub fn projections_unavailable(names: &[&str]) -> Self {
+        let names = names.join(", ");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "projection-unavailable",
+            Label::new("读模型暂不可用", "Read models are not available"),
+            Label::new(
+                format!("以下读模型正在从事件日志重新生成：{names}。"),
+                format!("These read models are being rebuilt from the log: {names}."),
+            ),
+        )
+        .with("projections", names)
+        .with_header(header::RETRY_AFTER, "2")
+    }
+
+    /// The log takes no entries. Why stands in our log.
+    #[must_use]
+    pub fn log_not_writable() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "log-not-writable",
+            Label::new("事件日志无法写入", "The log cannot be written"),
+            Label::new(
+                "事件日志目前无法写入新事件，请由运维人员检查磁盘或数据库。",
+                "The log cannot record new events at the moment; an operator should check the disk or the database.",
+            ),
+        )
+        .with_header(header::RETRY_AFTER, "5")
+    }
+
+    /// The read model is being rebuilt already.
+    #[must_use]
+    pub fn rebuild_running() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "rebuild-running",
+            Label::new("正在重建此读模型", "A rebuild is already running"),
+            Label::new(
+                "同一读模型同一时间只能有一个重建任务，请等它完成。",
+                "Only one rebuild of a read model runs at a time; wait until it has finished.",
+            ),
+        )
+    }
+
     /// A fault of our own. The cause goes to our log; the client gets the trace id to ask with.
     #[must_use]
     pub fn internal(cause: impl Into<String>) -> Self {

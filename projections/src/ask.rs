@@ -11,7 +11,7 @@ use waymark_eventstore::{Position, TenantId};
 use crate::checkpoint::{self, Which};
 use crate::db::{Session, Value};
 use crate::dwell::Loaded;
-use crate::error::Result;
+use crate::error::{ProjectionError, Result};
 use crate::figures::Micros;
 use crate::projector::Engine;
 
@@ -102,24 +102,43 @@ pub(crate) struct View {
     pub(crate) position: Position,
     /// Journeys that are in memory already.
     pub(crate) loaded: Arc<Loaded>,
+    /// Which file the rows stand in, counted from the first that was opened.
+    pub(crate) file: u64,
+}
+
+fn not_serving(which: Which, position: Position) -> ProjectionError {
+    ProjectionError::NotServing { projection: which.projection, position }
 }
 
 impl View {
-    /// Opens the view. A tenant for whom nothing was folded yet has one without rows.
+    /// Opens the view. A tenant whose log is empty has one without rows.
+    ///
+    /// # Errors
+    /// [`ProjectionError::NotServing`] where no rows tell what is in the log; when the database fails.
     pub(crate) async fn open(engine: &Engine, which: Which) -> Result<Self> {
         let mut session = engine.db.read(which.tenant).await?;
-        let serving = checkpoint::serving(&mut session, which).await?;
-        let (generation, position) = serving.map_or((0, 0), |row| (row.generation, row.position));
-        let loaded = Arc::clone(&engine.loaded);
-        Ok(Self { session, tenant: which.tenant, generation, position, loaded })
+        let (generation, position) = match checkpoint::serving(&mut session, which).await? {
+            Some(row) if row.is_complete() => (row.generation, row.position),
+            Some(row) => return Err(not_serving(which, row.position)),
+            None if engine.store.head(which.tenant).await?.position > 0 => {
+                engine.lost(which);
+                return Err(not_serving(which, 0));
+            }
+            None => (0, 0),
+        };
+        let (loaded, file) = (Arc::clone(&engine.loaded), session.file());
+        Ok(Self { session, tenant: which.tenant, generation, position, loaded, file })
     }
 
     /// The same moment's view of another read model.
     pub(crate) async fn turn_to(&mut self, projection: &'static str) -> Result<()> {
         let which = Which { tenant: self.tenant, projection };
-        let serving = checkpoint::serving(&mut self.session, which).await?;
-        self.generation = serving.map_or(0, |row| row.generation);
-        self.position = self.position.min(serving.map_or(0, |row| row.position));
+        (self.generation, self.position) = match checkpoint::serving(&mut self.session, which).await? {
+            Some(row) if row.is_complete() => (row.generation, self.position.min(row.position)),
+            Some(row) => return Err(not_serving(which, row.position)),
+            None if self.position > 0 => return Err(not_serving(which, 0)),
+            None => (0, 0),
+        };
         Ok(())
     }
 

@@ -2,6 +2,9 @@
 //!
 //! The fence: whoever folds has taken a *seat* by raising the epoch; a step commits only while epoch and position
 //! are those of its seat. A stale worker therefore writes nothing, whatever clocks and pauses do.
+//!
+//! Whoever puts a generation into service or drops it holds the row of its checkpoint to the end of the transaction, and
+//! looks after that whether it serves. So what serves is never dropped, and what is being dropped never serves.
 
 use uuid::Uuid;
 use waymark_eventstore::{Position, TenantId};
@@ -20,6 +23,10 @@ pub(crate) const FENCE: &str = include_str!("checkpoint/fence.sql");
 pub(crate) const SWITCH: &str = include_str!("checkpoint/switch.sql");
 pub(crate) const DROP: &str = include_str!("checkpoint/drop.sql");
 pub(crate) const WITHDRAW: &str = include_str!("checkpoint/withdraw.sql");
+pub(crate) const FORGET_LOST: &str = include_str!("checkpoint/forget_lost.sql");
+pub(crate) const SERVES: &str = include_str!("checkpoint/serves.sql");
+pub(crate) const HOLD: &str = include_str!("checkpoint/hold.sql");
+pub(crate) const NEXT_GENERATION: &str = include_str!("checkpoint/next_generation.sql");
 
 /// One read model of one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +46,15 @@ pub(crate) struct Checkpoint {
     pub(crate) recorded_at: i64,
     /// The node that took the seat last.
     pub(crate) owner: Option<Uuid>,
+    /// From this position on it answers queries.
+    pub(crate) serves_from: Position,
+}
+
+impl Checkpoint {
+    /// Whether its rows tell at least what was in the log when they were begun.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.position >= self.serves_from
+    }
 }
 
 /// The right to move a checkpoint, until somebody else takes it.
@@ -49,6 +65,7 @@ pub(crate) struct Seat {
     pub(crate) epoch: u64,
     pub(crate) position: Position,
     pub(crate) recorded_at: i64,
+    pub(crate) serves_from: Position,
 }
 
 /// Whose read models there are.
@@ -77,57 +94,74 @@ fn read(row: &crate::db::Row) -> Result<Checkpoint> {
         fold_version: row.number(3)?,
         recorded_at: row.int(4)?,
         owner: row.opt_uuid(5)?,
+        serves_from: row.position(6)?,
     })
 }
 
+/// A generation that somebody is about to fold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct New {
+    pub(crate) fold_version: u32,
+    /// Who folds it.
+    pub(crate) node: Option<Uuid>,
+    /// Where the log ends now: before it the rows tell less than is known.
+    pub(crate) head: Position,
+}
+
 /// Takes the seat of the serving generation for a node, making the first one where there is none.
-pub(crate) async fn take_seat(db: &Db, which: Which, fold_version: u32, node: Option<Uuid>) -> Result<Seat> {
+pub(crate) async fn take_seat(db: &Db, which: Which, new: New) -> Result<Seat> {
     let mut session = db.write(which.tenant).await?;
     let seat = match serving(&mut session, which).await? {
-        Some(checkpoint) => claim(&mut session, which, checkpoint, node).await?,
+        Some(checkpoint) => claim(&mut session, which, checkpoint, new.node).await?,
         None => {
+            session.execute(FORGET_LOST, &values![which.tenant.0, which.projection]).await?;
             let generation = next_generation(&mut session, which).await?;
+            let seat = create(&mut session, which, generation, new).await?;
             let serve = values![which.tenant.0, which.projection, generation];
-            let first = session.execute(SERVE_FIRST, &serve).await? == 1;
-            let seat = create(&mut session, which, generation, fold_version, node).await?;
-            if first { seat } else { return Err(ProjectionError::Fenced) }
+            if session.execute(SERVE_FIRST, &serve).await? != 1 {
+                // Another process has made the first one at the same moment.
+                return Err(ProjectionError::Fenced);
+            }
+            seat
         }
     };
     session.commit().await?;
     Ok(seat)
 }
 
-/// Takes the seat of a new generation, which serves nobody yet.
-pub(crate) async fn new_generation(
-    db: &Db,
-    which: Which,
-    fold_version: u32,
-    node: Option<Uuid>,
-) -> Result<Seat> {
+/// Takes the seat of a new generation, which serves nobody.
+pub(crate) async fn new_generation(db: &Db, which: Which, new: New) -> Result<Seat> {
     let mut session = db.write(which.tenant).await?;
     let generation = next_generation(&mut session, which).await?;
-    let seat = create(&mut session, which, generation, fold_version, node).await?;
+    let seat = create(&mut session, which, generation, new).await?;
     session.commit().await?;
     Ok(seat)
 }
 
-async fn next_generation(session: &mut Session, which: Which) -> Result<u32> {
-    Ok(all(session, which).await?.last().map_or(1, |last| last.generation + 1))
+/// A number that no generation ever had.
+pub(crate) async fn next_generation(session: &mut Session, which: Which) -> Result<u32> {
+    let row = session.row(NEXT_GENERATION, &values![which.tenant.0, which.projection]).await?;
+    let missing = || ProjectionError::Database("no number was given to a generation".to_owned());
+    row.ok_or_else(missing)?.number(0)
 }
 
-async fn create(
-    session: &mut Session,
-    which: Which,
-    generation: u32,
-    fold_version: u32,
-    node: Option<Uuid>,
-) -> Result<Seat> {
-    let values = values![which.tenant.0, which.projection, generation, fold_version, node];
+/// Takes the seat of a new generation, which serves nobody yet, within a transaction.
+pub(crate) async fn create(session: &mut Session, which: Which, generation: u32, new: New) -> Result<Seat> {
+    let New { fold_version, node, head } = new;
+    let values = values![which.tenant.0, which.projection, generation, fold_version, node, head];
     match session.execute(CREATE, &values).await? {
-        1 => Ok(Seat { which, generation, epoch: 1, position: 0, recorded_at: 0 }),
-        // Another process has made it at the same moment.
+        1 => Ok(Seat { which, generation, epoch: 1, position: 0, recorded_at: 0, serves_from: head }),
         _ => Err(ProjectionError::Fenced),
     }
+}
+
+/// Holds the row of a generation that is to be dropped, whoever works on it. Answers whether it may be dropped: not while it
+/// serves.
+pub(crate) async fn may_drop(session: &mut Session, which: Which, generation: u32) -> Result<bool> {
+    let values = values![which.tenant.0, which.projection, generation];
+    // A statement of its own looks after the row is held: what another transaction has put into service is seen by it.
+    session.execute(FENCE, &values).await?;
+    Ok(session.row(SERVES, &values).await?.is_none())
 }
 
 async fn claim(
@@ -136,15 +170,35 @@ async fn claim(
     checkpoint: Checkpoint,
     node: Option<Uuid>,
 ) -> Result<Seat> {
-    let Checkpoint { generation, epoch, position, recorded_at, .. } = checkpoint;
+    let Checkpoint { generation, epoch, position, recorded_at, serves_from, .. } = checkpoint;
     let values = values![which.tenant.0, which.projection, generation, epoch, node];
     match session.execute(CLAIM, &values).await? {
-        1 => Ok(Seat { which, generation, epoch: epoch + 1, position, recorded_at }),
+        1 => Ok(Seat { which, generation, epoch: epoch + 1, position, recorded_at, serves_from }),
         _ => Err(ProjectionError::Fenced),
     }
 }
 
 impl Seat {
+    /// Whether its rows answer queries, were they in service.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.position >= self.serves_from
+    }
+
+    /// Holds the checkpoint to the end of a transaction that puts its rows into service.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Fenced`] when somebody else has taken the seat, or drops the rows.
+    pub(crate) async fn hold(&mut self, session: &mut Session) -> Result<()> {
+        let values = values![self.which.tenant.0, self.which.projection, self.generation, self.epoch];
+        match session.execute(HOLD, &values).await? {
+            1 => {
+                self.epoch += 1;
+                Ok(())
+            }
+            _ => Err(ProjectionError::Fenced),
+        }
+    }
+
     /// Moves the checkpoint within a step's transaction.
     ///
     /// # Errors

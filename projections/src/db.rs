@@ -8,6 +8,7 @@
 //! Nothing here keeps state in a session of PostgreSQL: what a transaction needs is said with its `BEGIN`, in the same
 //! round trip, so that connections may come from a pooler that hands them out by the transaction.
 
+mod aside;
 mod dialect;
 mod postgres;
 mod row;
@@ -17,9 +18,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Postgres};
 use uuid::Uuid;
-use waymark_eventstore::TenantId;
+use waymark_eventstore::{TenantId, Transaction};
+
+pub use sqlite::Derived;
 
 pub use dialect::{Dialect, Kind, kinds_in, tables_in, views_in};
 pub use row::Row;
@@ -77,6 +80,13 @@ impl Db {
     /// [`ProjectionError::Database`] when the file is not there, or cannot be opened.
     pub async fn inspect(path: &Path) -> Result<Self> {
         Ok(Self::Sqlite(sqlite::Files::inspect(path).await?))
+    }
+
+    /// A SQLite file of what can be folded again. It is opened, and its tables made, when it is first asked for; one that
+    /// is damaged is put aside, and another made in its place.
+    #[must_use]
+    pub fn derived(path: &Path, derived: Derived) -> Self {
+        Self::Sqlite(sqlite::Files::derived(path, Commit::Lazy, derived))
     }
 
     /// Connects to a schema of a PostgreSQL database, which [`Self::prepare`] makes where it is missing.
@@ -173,6 +183,18 @@ impl Db {
         }
     }
 
+    /// Reads all of a SQLite file as it is on disk. What can be folded again is replaced where it is damaged. A server
+    /// looks after its own files.
+    ///
+    /// # Errors
+    /// [`ProjectionError::Database`] when the file cannot be read or replaced.
+    pub async fn check(&self) -> Result<()> {
+        match self {
+            Self::Sqlite(files) => files.check().await,
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Finishes what runs and closes the connections.
     pub async fn close(&self) {
         match self {
@@ -182,13 +204,31 @@ impl Db {
     }
 }
 
+#[cfg(test)]
+impl Db {
+    /// On how many connections of the pools, all of which are taken, a transaction is open.
+    pub(crate) async fn open_transactions(&self) -> usize {
+        match self {
+            Self::Sqlite(files) => files.open_transactions().await,
+            Self::Postgres(schema) => schema.open_transactions().await,
+        }
+    }
+
+    /// Lets the file grow no further, or as far as it likes, as a disk that is full and then has room.
+    pub(crate) async fn limit_pages(&self, is_full: bool) {
+        if let Self::Sqlite(files) = self {
+            files.limit_pages(is_full).await;
+        }
+    }
+}
+
 /// A transaction.
 #[derive(Debug)]
 pub enum Session {
     /// On a SQLite file.
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(sqlite::Open),
     /// On a PostgreSQL schema.
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Transaction<Postgres>),
 }
 
 /// Binds of a statement of SQLite.
@@ -202,18 +242,24 @@ impl TupleBinds {
 
 /// One text for both engines: the arguments and the connection are the engine's own, the call is the same.
 macro_rules! on {
-    ($session:expr, $values:expr, |$arguments:ident, $connection:ident| $call:expr) => {
-        match $session {
-            Session::Sqlite(transaction) => {
-                let ($arguments, $connection) = (sqlite::arguments($values)?, &mut **transaction);
-                $call
-            }
-            Session::Postgres(transaction) => {
-                let ($arguments, $connection) = (postgres::arguments($values)?, &mut **transaction);
-                $call
+    ($session:expr, $values:expr, |$arguments:ident, $connection:ident| $call:expr) => {{
+        let done: Result<_> = async {
+            match &mut *$session {
+                Session::Sqlite(open) => {
+                    let ($arguments, $connection) =
+                        (sqlite::arguments($values)?, open.transaction.connection()?);
+                    Ok($call)
+                }
+                Session::Postgres(transaction) => {
+                    let ($arguments, $connection) =
+                        (postgres::arguments($values)?, transaction.connection()?);
+                    Ok($call)
+                }
             }
         }
-    };
+        .await;
+        $session.noticed(done)
+    }};
 }
 
 impl Session {
@@ -226,15 +272,31 @@ impl Session {
         }
     }
 
+    /// Which file the rows stand in, counted from the first that this process opened; a server has one.
+    pub(crate) fn file(&self) -> u64 {
+        match self {
+            Self::Sqlite(open) => open.file(),
+            Self::Postgres(_) => 0,
+        }
+    }
+
+    /// Notes where a statement has found the file damaged.
+    fn noticed<T>(&self, done: Result<T>) -> Result<T> {
+        if let (Self::Sqlite(open), Err(ProjectionError::Damaged(why))) = (self, &done) {
+            open.notice(why);
+        }
+        done
+    }
+
     /// The rows a query gives.
     ///
     /// # Errors
     /// [`ProjectionError::Database`] when the database refuses it.
     pub async fn rows(&mut self, sql: &'static str, values: &[Value]) -> Result<Vec<Row>> {
-        Ok(on!(self, values.iter().cloned(), |arguments, connection| {
+        on!(self, values.iter().cloned(), |arguments, connection| {
             let rows = sqlx::query_with(sql, arguments).fetch_all(connection).await?;
             rows.into_iter().map(Row::from).collect()
-        }))
+        })
     }
 
     /// The first row a query gives.
@@ -242,9 +304,9 @@ impl Session {
     /// # Errors
     /// [`ProjectionError::Database`] when the database refuses it.
     pub async fn row(&mut self, sql: &'static str, values: &[Value]) -> Result<Option<Row>> {
-        Ok(on!(self, values.iter().cloned(), |arguments, connection| {
+        on!(self, values.iter().cloned(), |arguments, connection| {
             sqlx::query_with(sql, arguments).fetch_optional(connection).await?.map(Row::from)
-        }))
+        })
     }
 
     /// Runs a statement and says how many rows it changed.
@@ -252,9 +314,9 @@ impl Session {
     /// # Errors
     /// [`ProjectionError::Database`] when the database refuses it.
     pub async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64> {
-        Ok(on!(self, values.iter().cloned(), |arguments, connection| {
+        on!(self, values.iter().cloned(), |arguments, connection| {
             sqlx::query_with(sql, arguments).execute(connection).await?.rows_affected()
-        }))
+        })
     }
 
     /// Runs a statement whose text was made here, of names that stand in the code.
@@ -263,18 +325,19 @@ impl Session {
         sql: Arc<str>,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<u64> {
-        Ok(on!(self, values, |arguments, connection| {
+        on!(self, values, |arguments, connection| {
             sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?.rows_affected()
-        }))
+        })
     }
 
     /// Runs a statement of SQLite whose binds were made before its turn, and says how many rows it changed.
     pub(crate) async fn execute_tuples(&mut self, sql: Arc<str>, binds: TupleBinds) -> Result<u64> {
-        let Self::Sqlite(transaction) = self else {
+        let Self::Sqlite(open) = self else {
             return Err(ProjectionError::Database("only SQLite takes tuples".to_owned()));
         };
-        let done = sqlx::query_with(AssertSqlSafe(sql), binds.0).execute(&mut **transaction).await?;
-        Ok(done.rows_affected())
+        let connection = open.transaction.connection()?;
+        let done = sqlx::query_with(AssertSqlSafe(sql), binds.0).execute(connection).await;
+        self.noticed(done.map(|done| done.rows_affected()).map_err(ProjectionError::from))
     }
 
     /// Runs a statement of PostgreSQL that takes rows as lists, one a column, after the binds before them. Says how many
@@ -291,7 +354,7 @@ impl Session {
             return Err(ProjectionError::Database("only PostgreSQL takes lists".to_owned()));
         };
         let arguments = postgres::lists(before, rows, columns, width)?;
-        let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut **transaction).await?;
+        let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(transaction.connection()?).await?;
         Ok(done.rows_affected())
     }
 
@@ -301,17 +364,17 @@ impl Session {
         sql: Arc<str>,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Row>> {
-        Ok(on!(self, values, |arguments, connection| {
+        on!(self, values, |arguments, connection| {
             let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
             rows.into_iter().map(Row::from).collect()
-        }))
+        })
     }
 
     /// From now on PostgreSQL joins two lists of rows by going along both in the order of an index, to the end of the
     /// transaction. It knows nothing yet of rows that were written a moment ago, and may choose what is many times slower.
     pub(crate) async fn join_in_order(&mut self) -> Result<()> {
         if let Self::Postgres(transaction) = self {
-            sqlx::raw_sql(postgres::JOIN_IN_ORDER).execute(&mut **transaction).await?;
+            sqlx::raw_sql(postgres::JOIN_IN_ORDER).execute(transaction.connection()?).await?;
         }
         Ok(())
     }
@@ -322,7 +385,7 @@ impl Session {
     /// [`ProjectionError::Database`] when that did not become sure.
     pub async fn commit(self) -> Result<()> {
         match self {
-            Self::Sqlite(transaction) => Ok(transaction.commit().await?),
+            Self::Sqlite(open) => Ok(open.transaction.commit().await?),
             Self::Postgres(transaction) => Ok(transaction.commit().await?),
         }
     }

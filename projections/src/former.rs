@@ -5,14 +5,9 @@ use waymark_domain::people::Sight;
 use waymark_eventstore::{Position, TenantId};
 
 use crate::Projections;
-use crate::ask::{At, View};
+use crate::ask::At;
 use crate::board::{self, CustomerFilter, FormerCustomer};
-use crate::checkpoint::Which;
 use crate::error::Result;
-
-fn board_of(tenant: TenantId) -> Which {
-    Which { tenant, projection: board::NAME }
-}
 
 impl Projections {
     /// A customer as it stood at an instant, as it was known, if it is seen now; none where it was not there yet. `rules` says
@@ -29,7 +24,7 @@ impl Projections {
         stage_name: &(dyn Fn(&str, &str) -> Option<String> + Sync),
         rules: board::RulesThen<'_>,
     ) -> Result<(Option<FormerCustomer>, Position)> {
-        let mut view = View::open(self.engine(), board_of(tenant)).await?;
+        let mut view = self.view(tenant, board::NAME).await?;
         let found = board::customer_then(&mut view, self.engine(), id, sight, at, stage_name, rules).await?;
         Ok((found, view.position))
     }
@@ -47,7 +42,7 @@ impl Projections {
         at: &At,
         stage_name: &(dyn Fn(&str, &str) -> Option<String> + Sync),
     ) -> Result<(Vec<FormerCustomer>, Option<String>, Position)> {
-        let mut view = View::open(self.engine(), board_of(tenant)).await?;
+        let mut view = self.view(tenant, board::NAME).await?;
         let (found, next) =
             board::customers_then(&mut view, self.engine(), filter, page, at, stage_name).await?;
         Ok((found, next, view.position))
@@ -58,7 +53,7 @@ impl Projections {
     /// # Errors
     /// When the database fails.
     pub async fn owns(&self, tenant: TenantId, rep: &str) -> Result<bool> {
-        let mut view = View::open(self.engine(), board_of(tenant)).await?;
+        let mut view = self.view(tenant, board::NAME).await?;
         board::owns(&mut view, rep).await
     }
 
@@ -67,7 +62,7 @@ impl Projections {
     /// # Errors
     /// When the database fails.
     pub async fn was_somebody(&self, tenant: TenantId, rep: &str) -> Result<bool> {
-        let mut view = View::open(self.engine(), board_of(tenant)).await?;
+        let mut view = self.view(tenant, board::NAME).await?;
         board::was_somebody(&mut view, rep).await
     }
 }

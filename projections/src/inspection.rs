@@ -87,7 +87,8 @@ impl Inspection {
             Ok(serving) => serving,
             Err(why) => return Ok(Comparison::not_applicable(0, why)),
         };
-        let seat = checkpoint::take_seat(&self.scratch.db, which, model.version(), None).await?;
+        let new = self.scratch.new_generation(&**model, tenant).await?;
+        let seat = checkpoint::take_seat(&self.scratch.db, which, new).await?;
         let mut worker = Worker::new(seat);
         self.fold(&mut worker, &**model, first.position, progress).await?;
         // One moment of what serves: little is left to be folded up to there.
@@ -156,7 +157,8 @@ impl Inspection {
         folded: &Seat,
     ) -> Result<Comparison> {
         let which = folded.which;
-        let beside = checkpoint::new_generation(&self.scratch.db, which, model.version(), None).await?;
+        let new = self.scratch.new_generation(model, which.tenant).await?;
+        let beside = checkpoint::new_generation(&self.scratch.db, which, new).await?;
         for table in model.tables() {
             table.copy(session, serving.generation, &self.scratch.db, &beside).await?;
         }

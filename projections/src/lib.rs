@@ -12,6 +12,7 @@ mod board;
 mod bulk;
 mod checkpoint;
 mod comparison;
+mod consistency;
 pub mod db;
 mod dwell;
 mod error;
@@ -20,6 +21,7 @@ pub mod figures;
 mod former;
 mod history;
 mod inspection;
+mod lease;
 mod model;
 mod nodes;
 mod pages;
@@ -31,10 +33,13 @@ mod reports;
 mod runner;
 mod schema;
 mod shared;
+mod status;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod traces;
+mod trouble;
 mod turns;
 mod work;
 
@@ -60,7 +65,7 @@ pub use figures::funnel::Reach;
 pub use inspection::Inspection;
 pub use nodes::Node;
 pub use parked::Parked;
-pub use projections::{ProjectionStatus, Projections};
+pub use projections::Projections;
 pub use rebuild::Progress;
 pub use reports::ShareReport;
 pub use reports::funnels::{ClosedCycles, Counting, FunnelQuery, FunnelReport, FunnelStage, FunnelStep};
@@ -77,6 +82,8 @@ pub use reports::quality::{
 };
 pub use reports::reps::{RepFigures, RepLine, RepsQuery, RepsReport, SlowestStage};
 pub use schema::{contract, migrate, secure, tables};
+pub use status::ProjectionStatus;
+pub use supervisor::Begun;
 pub use timeline::{TimelineItem, TimelineQuery, TimelineReport, TimelineView};
 pub use work::{
     DueRule, Expecting, Inbox, Place, ReminderReport, RuleReport, SkipReport, StandingFilter, TaskFilter,

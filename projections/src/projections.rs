@@ -2,15 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
 use tokio::sync::{Mutex as AsyncMutex, watch};
-use tokio::task::JoinSet;
-use tokio::time::Instant;
-use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Pipeline;
 use waymark_domain::people::Sight;
@@ -24,7 +20,6 @@ use crate::board::{
     CustomerReport, Group, Held, SuspectQuery, SuspectQueue, SuspectsReport,
 };
 use crate::checkpoint::{self, Which};
-use crate::comparison::Comparison;
 use crate::db::{Commit, Db};
 use crate::dwell::{
     self, DwellQuery, DwellReport, FlowsReport, HeatmapQuery, HeatmapReport, PathsQuery, PathsReport,
@@ -32,10 +27,9 @@ use crate::dwell::{
 };
 use crate::error::{ProjectionError, Result};
 use crate::model::{self, ReadModel};
-use crate::nodes::{self, Node, Nodes};
-use crate::parked::{self, Parked};
-use crate::projector::{Engine, Poison, Worker};
-use crate::rebuild::{self, Building, Progress};
+use crate::nodes::{Node, Nodes};
+use crate::projector::Engine;
+use crate::rebuild;
 use crate::reports::{
     self,
     funnels::{FunnelQuery, FunnelReport},
@@ -45,79 +39,80 @@ use crate::reports::{
     reps::{RepsQuery, RepsReport},
 };
 use crate::schema;
+use crate::supervisor::Slot;
 use crate::timeline::{self, TimelineQuery, TimelineReport};
 use crate::work::{
     self, DueRule, Expecting, Inbox, Place, ReminderReport, RuleReport, SkipReport, StandingFilter,
     TaskFilter, TaskReport, WaitingReport,
 };
 
-/// Entries a step takes when a read model catches up.
-const BULK_PAGE: u32 = 5_000;
-/// How long a reader who names no position waits for what was written before.
-const MOMENT: Duration = Duration::from_millis(100);
 /// Connections to PostgreSQL for the read models, of projectors and of readers together.
 const CONNECTIONS: u32 = 16;
-/// How often the progress of other processes is looked at.
-const POLL: Duration = Duration::from_millis(25);
-
-/// The state of one read model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ProjectionStatus {
-    /// Its name: `board`, `timeline`, `dwell` or `work`.
-    pub name: String,
-    /// The version of its fold.
-    pub version: u32,
-    /// Which generation of its rows serves.
-    pub generation: u32,
-    /// How far it has come.
-    pub position: Position,
-    /// Where the log ends.
-    pub head: Position,
-    /// How many positions it is behind.
-    pub lag: u64,
-    /// How many events are set aside, without the skipped ones.
-    pub parked: usize,
-    /// Why it has stopped; null while it goes on.
-    pub paused: Option<String>,
-    /// How far a rebuild has come; null when there is none.
-    pub rebuilding: Option<Position>,
-    /// What the last rebuild found when it compared what served with what the log tells; null before the first.
-    pub compared: Option<Comparison>,
-}
-
-/// The place of the one worker that this process has for a read model of a tenant.
-#[derive(Default)]
-struct Slot {
-    worker: Option<Worker>,
-    /// Where another process stood when it had taken the seat.
-    yielded_at: Option<Position>,
-}
-
 /// All read models.
 pub struct Projections {
-    engine: Engine,
-    models: [Arc<dyn ReadModel>; 4],
-    slots: Mutex<HashMap<Which, Arc<AsyncMutex<Slot>>>>,
-    paused: Mutex<HashMap<Which, String>>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) models: [Arc<dyn ReadModel>; 4],
+    pub(crate) slots: Mutex<HashMap<Which, Arc<AsyncMutex<Slot>>>>,
+    pub(crate) paused: Mutex<HashMap<Which, String>>,
+    /// Whether nothing that was folded from another log is left.
+    is_own: AtomicBool,
 }
 
 impl Projections {
     /// Opens the read models in a database file of their own, making the tables that are missing. What was folded
-    /// from another log than this one is dropped: it will be folded anew.
+    /// from another log than this one is dropped: it will be folded from the beginning.
+    ///
+    /// Whether the service starts is decided by the log alone: a damaged file is put aside, and one that cannot be opened
+    /// is tried again whenever somebody asks.
     ///
     /// # Errors
-    /// [`ProjectionError::Database`] when the file cannot be opened, errors of the log.
+    /// Errors of the log.
     pub async fn open(path: &Path, store: Arc<dyn EventStore>, vault: Arc<Vault>) -> Result<Arc<Self>> {
-        let db = Db::sqlite(path, Commit::Lazy).await?;
-        schema::create(&db).await?;
-        let engine = Engine::new(db, store, vault, None);
-        let models = model::all();
-        for tenant in checkpoint::tenants(&engine.db).await? {
-            for model in &models {
-                rebuild::drop_foreign(&engine, &**model, Which { tenant, projection: model.name() }).await?;
+        let db = Db::derived(path, schema::derived());
+        let projections = Self::over(Engine::new(db, store, vault, None), false);
+        match projections.drop_foreign().await {
+            Err(error @ ProjectionError::Store(_)) => Err(error),
+            Err(error) => {
+                tracing::error!(%error, path = %path.display(), "the read models cannot be opened yet");
+                Ok(projections)
+            }
+            Ok(()) => Ok(projections),
+        }
+    }
+
+    /// Drops what was folded from another log, once. Nothing is answered before.
+    pub(crate) async fn drop_foreign(&self) -> Result<()> {
+        if self.is_own.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        loop {
+            match self.drop_foreign_once().await {
+                // Put aside, and looked at again: the file in its place holds nothing.
+                Err(ProjectionError::Damaged(_)) => {}
+                other => return other,
             }
         }
-        Ok(Arc::new(Self { engine, models, slots: Mutex::default(), paused: Mutex::default() }))
+    }
+
+    async fn drop_foreign_once(&self) -> Result<()> {
+        for tenant in checkpoint::tenants(&self.engine.db).await? {
+            for model in &self.models {
+                let which = Which { tenant, projection: model.name() };
+                rebuild::drop_foreign(&self.engine, &**model, which).await?;
+            }
+        }
+        self.is_own.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn over(engine: Engine, is_own: bool) -> Arc<Self> {
+        Arc::new(Self {
+            engine: Arc::new(engine),
+            models: model::all(),
+            slots: Mutex::default(),
+            paused: Mutex::default(),
+            is_own: AtomicBool::new(is_own),
+        })
     }
 
     /// Opens the read models in a schema of their own of a PostgreSQL database, making the tables that are missing.
@@ -145,8 +140,7 @@ impl Projections {
         schema::create(&db).await?;
         let models = model::all();
         let skill = models.iter().map(|model| i64::from(model.version())).sum();
-        let engine = Engine::new(db, store, vault, Some(Nodes::new(node, skill)));
-        Ok(Arc::new(Self { engine, models, slots: Mutex::default(), paused: Mutex::default() }))
+        Ok(Self::over(Engine::new(db, store, vault, Some(Nodes::new(node, skill))), true))
     }
 
     /// Closes the database's connections.
@@ -160,7 +154,7 @@ impl Projections {
         self.models.iter().map(|model| model.name()).collect()
     }
 
-    pub(crate) fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
         &self.engine
     }
 
@@ -168,385 +162,14 @@ impl Projections {
         self.models.clone()
     }
 
-    fn model(&self, name: &str) -> Result<&Arc<dyn ReadModel>> {
+    pub(crate) fn model(&self, name: &str) -> Result<&Arc<dyn ReadModel>> {
         let found = self.models.iter().find(|model| model.name() == name);
         found.ok_or_else(|| ProjectionError::UnknownProjection(name.to_owned()))
     }
 
-    fn slot(&self, which: Which) -> Arc<AsyncMutex<Slot>> {
+    pub(crate) fn slot(&self, which: Which) -> Arc<AsyncMutex<Slot>> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(which).or_default())
-    }
-
-    /// Takes one page. Answers how many entries it had; none at the head, or while another process does the work.
-    pub(crate) async fn advance(
-        &self,
-        model: &Arc<dyn ReadModel>,
-        which: Which,
-        limit: u32,
-    ) -> Result<usize> {
-        let slot = self.slot(which);
-        let mut slot = slot.lock().await;
-        if slot.worker.is_none() && !self.may_take(model, which, &mut slot).await? {
-            return Ok(0);
-        }
-        let mut worker = match slot.worker.take() {
-            Some(worker) => worker,
-            None => Worker::new(
-                checkpoint::take_seat(&self.engine.db, which, model.version(), self.engine.node()).await?,
-            ),
-        };
-        let before = worker.seat.position;
-        let step = worker.step(&self.engine, &**model, limit, Poison::Parks).await;
-        self.note(which, &step);
-        match step {
-            Ok(taken) => {
-                self.engine.moved(which, worker.seat.position);
-                measure(&self.engine, which, worker.seat.position, taken);
-                slot.worker = Some(worker);
-                Ok(taken)
-            }
-            Err(error) => {
-                slot.yielded_at = matches!(error, ProjectionError::Fenced).then_some(before);
-                Err(error)
-            }
-        }
-    }
-
-    /// Whether to take a seat: not while its holder is seen to get on or known to live, nor to fold by an older version
-    /// what a newer one has folded.
-    async fn may_take(&self, model: &Arc<dyn ReadModel>, which: Which, slot: &mut Slot) -> Result<bool> {
-        if let Some(nodes) = &self.engine.nodes {
-            rebuild::drop_foreign(&self.engine, &**model, which).await?;
-            let serving = checkpoint::serving(&mut self.engine.db.read(which.tenant).await?, which).await?;
-            let Some(serving) = serving else { return Ok(true) };
-            if serving.fold_version > model.version() {
-                return Ok(false);
-            }
-            if nodes.is_other_alive(&self.engine.db, serving.owner).await? {
-                return Ok(false);
-            }
-        }
-        let Some(seen) = slot.yielded_at else { return Ok(true) };
-        let now = self.position(which).await?;
-        slot.yielded_at = (now != seen).then_some(now);
-        Ok(slot.yielded_at.is_none())
-    }
-
-    fn note(&self, which: Which, step: &Result<usize>) {
-        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        match step {
-            Err(error @ ProjectionError::Paused { .. }) => {
-                let cause = error.to_string();
-                if paused.insert(which, cause.clone()).as_ref() != Some(&cause) {
-                    tracing::error!(%cause, tenant = %which.tenant, projection = which.projection, "paused");
-                }
-            }
-            Err(_) => {}
-            Ok(_) => drop(paused.remove(&which)),
-        }
-    }
-
-    /// Brings every read model of a tenant up to where the log ends now. `progress` is told the position that all
-    /// have reached, and the head.
-    ///
-    /// # Errors
-    /// When a read model pauses, or the log or the database fails.
-    pub async fn catch_up(
-        self: &Arc<Self>,
-        tenant: TenantId,
-        progress: impl Fn(u64, u64) + Send + Sync + 'static,
-    ) -> Result<()> {
-        let head = self.engine.store.head(tenant).await?.position;
-        let progress = Arc::new(progress);
-        let mut tasks = JoinSet::new();
-        for model in self.models() {
-            let (projections, progress) = (Arc::clone(self), Arc::clone(&progress));
-            tasks.spawn(async move { projections.catch_up_one(&model, tenant, head, &*progress).await });
-        }
-        let mut outcome = Ok(());
-        while let Some(ended) = tasks.join_next().await {
-            let ended = ended.unwrap_or_else(|error| Err(ProjectionError::Database(error.to_string())));
-            outcome = outcome.and(ended);
-        }
-        outcome
-    }
-
-    async fn catch_up_one(
-        &self,
-        model: &Arc<dyn ReadModel>,
-        tenant: TenantId,
-        head: Position,
-        progress: Progress<'_>,
-    ) -> Result<()> {
-        let which = Which { tenant, projection: model.name() };
-        if self.is_outdated(model, tenant).await? {
-            self.rebuild(tenant, model.name(), progress).await?;
-        }
-        loop {
-            let taken = match self.advance(model, which, BULK_PAGE).await {
-                Ok(taken) => taken,
-                Err(ProjectionError::Fenced) => 0,
-                Err(error) => return Err(error),
-            };
-            let mut least = head;
-            for model in &self.models {
-                least = least.min(*self.engine.progress(Which { tenant, projection: model.name() }).borrow());
-            }
-            progress(least, head);
-            if self.position(which).await? >= head {
-                return Ok(());
-            }
-            if taken == 0 {
-                tokio::time::sleep(POLL).await;
-            }
-        }
-    }
-
-    async fn position(&self, which: Which) -> Result<Position> {
-        let serving = checkpoint::serving(&mut self.engine.db.read(which.tenant).await?, which).await?;
-        Ok(serving.map_or(0, |row| row.position))
-    }
-
-    /// Waits until a read model has reached a position. Sound because positions are a completed prefix: what
-    /// stands at `position` stands in every answer from then on.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Behind`] with the position reached when that takes longer than `timeout`.
-    pub async fn wait_for(
-        &self,
-        tenant: TenantId,
-        name: &str,
-        position: Position,
-        timeout: Duration,
-    ) -> Result<Position> {
-        let which = Which { tenant, projection: self.model(name)?.name() };
-        let deadline = Instant::now() + timeout;
-        let mut moved = self.engine.progress(which);
-        loop {
-            moved.borrow_and_update();
-            let now = self.engine.traces.shown(which, self.position(which).await?);
-            if now >= position {
-                self.engine.seen(which, now);
-                return Ok(now);
-            }
-            // The time limits the waiting, not the looking: what is there is found however short the wait is.
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(ProjectionError::Behind { position: now });
-            }
-            self.engine.hurry(which);
-            // Another process may move it, too: then nothing is heard, and looking finds it.
-            let _ = tokio::time::timeout(POLL.min(left), moved.changed()).await;
-        }
-    }
-
-    /// Gives a read model a moment to take in what this process has appended so far, so that who reads straight after
-    /// writing mostly finds it there. Who must find it waits for the position instead.
-    ///
-    /// # Errors
-    /// When there is no such read model, or the database fails.
-    pub async fn freshen(&self, tenant: TenantId, name: &str) -> Result<()> {
-        let which = Which { tenant, projection: self.model(name)?.name() };
-        let head = *self.engine.store.watch(tenant).borrow();
-        if *self.engine.progress(which).borrow() >= head {
-            return Ok(());
-        }
-        match self.wait_for(tenant, name, head, MOMENT).await {
-            Ok(_) | Err(ProjectionError::Behind { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The state of every read model of a tenant.
-    ///
-    /// # Errors
-    /// When the log or the database fails.
-    pub async fn status(&self, tenant: TenantId) -> Result<Vec<ProjectionStatus>> {
-        let head = self.engine.store.head(tenant).await?.position;
-        let mut session = self.engine.db.read(tenant).await?;
-        let mut all = Vec::with_capacity(self.models.len());
-        for model in &self.models {
-            let which = Which { tenant, projection: model.name() };
-            let serving = checkpoint::serving(&mut session, which).await?;
-            let (generation, position) = serving.map_or((0, 0), |row| (row.generation, row.position));
-            let position = self.engine.traces.shown(which, position);
-            let others = checkpoint::all(&mut session, which).await?;
-            let building = others.iter().rfind(|row| row.generation > generation);
-            let parked = parked::list(&mut session, which).await?;
-            let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner).get(&which).cloned();
-            all.push(ProjectionStatus {
-                name: model.name().to_owned(),
-                version: serving.map_or(model.version(), |row| row.fold_version),
-                generation,
-                position,
-                head,
-                lag: head.saturating_sub(position),
-                parked: parked.iter().filter(|item| item.skipped.is_none()).count(),
-                paused,
-                rebuilding: building.map(|row| row.position),
-                compared: Comparison::kept(&mut session, which).await?,
-            });
-        }
-        Ok(all)
-    }
-
-    pub(crate) async fn is_outdated(&self, model: &Arc<dyn ReadModel>, tenant: TenantId) -> Result<bool> {
-        let which = Which { tenant, projection: model.name() };
-        let serving = checkpoint::serving(&mut self.engine.db.read(which.tenant).await?, which).await?;
-        // Among nodes, the newer program's rows stay: it is taking the older one's place.
-        let newer = |row: u32| self.engine.nodes.is_some() && row > model.version();
-        Ok(serving.is_some_and(|row| row.fold_version != model.version() && !newer(row.fold_version)))
-    }
-
-    /// Whether this process holds the seat of a read model.
-    pub(crate) fn is_seated(&self, which: Which) -> bool {
-        // While a step is under way somebody else has the lock.
-        self.slot(which).try_lock().map_or(true, |slot| slot.worker.is_some())
-    }
-
-    /// Leaves the seat of a read model to another node.
-    pub(crate) async fn yield_seat(&self, which: Which) -> Result<()> {
-        let slot = self.slot(which);
-        let mut slot = slot.lock().await;
-        if slot.worker.take().is_some() {
-            let mut session = self.engine.db.write(which.tenant).await?;
-            nodes::release(&mut session, which, self.engine.node()).await?;
-            session.commit().await?;
-        }
-        Ok(())
-    }
-
-    /// Rebuilds a read model from the first event, strictly, while the present rows go on serving; then compares the two
-    /// and switches. Answers what was found: where the rows that served were not what the log tells, they are so now.
-    ///
-    /// # Errors
-    /// [`ProjectionError::Poison`] at the first event that cannot be folded and was not skipped: then nothing
-    /// changes. [`ProjectionError::Fenced`] when another rebuild began meanwhile.
-    pub async fn rebuild(&self, tenant: TenantId, name: &str, progress: Progress<'_>) -> Result<Comparison> {
-        let model = self.model(name)?;
-        let which = Which { tenant, projection: model.name() };
-        let building = self.build(model, which, progress).await?;
-        // No step of this process comes between the last page and the switch.
-        let slot = self.slot(which);
-        let mut slot = slot.lock().await;
-        self.bring_to(&mut slot, which, model, building.position()).await;
-        let (seat, comparison) = building.switch().await?;
-        self.engine.moved(which, seat.position);
-        *slot = Slot { worker: Some(Worker::new(seat)), yielded_at: None };
-        drop(slot);
-        report(which, &comparison);
-        Ok(comparison)
-    }
-
-    /// Compares a read model with what the log tells, from the first event. What serves is left as it is.
-    ///
-    /// # Errors
-    /// As [`Self::rebuild`].
-    pub async fn compare(&self, tenant: TenantId, name: &str, progress: Progress<'_>) -> Result<Comparison> {
-        let model = self.model(name)?;
-        let which = Which { tenant, projection: model.name() };
-        let building = self.build(model, which, progress).await?;
-        let slot = self.slot(which);
-        let mut slot = slot.lock().await;
-        self.bring_to(&mut slot, which, model, building.position()).await;
-        building.compare_only().await
-    }
-
-    /// A generation folded up to the head; nothing is left of one that meets a bad event.
-    async fn build(
-        &self,
-        model: &Arc<dyn ReadModel>,
-        which: Which,
-        progress: Progress<'_>,
-    ) -> Result<Building<'_>> {
-        let mut building = Building::begin(&self.engine, Arc::clone(model), which).await?;
-        match building.fill(progress).await {
-            Ok(()) => Ok(building),
-            Err(error) => {
-                building.abandon().await?;
-                Err(error)
-            }
-        }
-    }
-
-    async fn version_served(&self, which: Which) -> Result<Option<u32>> {
-        let serving = checkpoint::serving(&mut self.engine.db.read(which.tenant).await?, which).await?;
-        Ok(serving.map(|row| row.fold_version))
-    }
-
-    /// Brings what serves to a position, if it can: only at the same position can rows be compared.
-    async fn bring_to(&self, slot: &mut Slot, which: Which, model: &Arc<dyn ReadModel>, position: Position) {
-        // Rows of another version, or none, are not compared.
-        match self.version_served(which).await {
-            Ok(Some(version)) if version == model.version() => {}
-            Ok(_) | Err(_) => return,
-        }
-        let mut worker = match slot.worker.take() {
-            Some(worker) => worker,
-            None => match checkpoint::take_seat(&self.engine.db, which, model.version(), self.engine.node())
-                .await
-            {
-                Ok(seat) => Worker::new(seat),
-                Err(_) => return,
-            },
-        };
-        while worker.seat.position < position {
-            match worker.step(&self.engine, &**model, BULK_PAGE, Poison::Parks).await {
-                Ok(taken) if taken > 0 => {}
-                // What stops it stops the comparison, which says so; the rebuild goes on.
-                Ok(_) | Err(_) => return,
-            }
-        }
-        slot.worker = Some(worker);
-    }
-
-    /// The events that a read model has set aside, skipped ones included, in order.
-    ///
-    /// # Errors
-    /// When there is no such read model, or the database fails.
-    pub async fn parked(&self, tenant: TenantId, name: &str) -> Result<Vec<Parked>> {
-        let which = Which { tenant, projection: self.model(name)?.name() };
-        parked::list(&mut self.engine.db.read(tenant).await?, which).await
-    }
-
-    /// Insists that an event is set aside, and not skipped yet.
-    ///
-    /// # Errors
-    /// [`ProjectionError::NotParked`] when nothing is parked there, or there is no such read model.
-    pub async fn require_parked(&self, tenant: TenantId, name: &str, position: Position) -> Result<()> {
-        let parked = self.parked(tenant, name).await?;
-        let waits = |item: &Parked| item.position == position && item.skipped.is_none();
-        if parked.iter().any(waits) { Ok(()) } else { Err(ProjectionError::NotParked(position)) }
-    }
-
-    /// Leaves out what the log says is skipped, and folds the rest of what is set aside, subject by subject, as far as
-    /// it can be folded now. Answers how many events were folded.
-    ///
-    /// # Errors
-    /// When there is no such read model, or the log or the database fails.
-    pub async fn retry(&self, tenant: TenantId, name: &str) -> Result<usize> {
-        let model = self.model(name)?;
-        let which = Which { tenant, projection: model.name() };
-        let slot = self.slot(which);
-        let mut slot = slot.lock().await;
-        let mut worker = match slot.worker.take() {
-            Some(worker) => worker,
-            None => Worker::new(
-                checkpoint::take_seat(&self.engine.db, which, model.version(), self.engine.node()).await?,
-            ),
-        };
-        worker.mark_skipped(&self.engine).await?;
-        let mut by_subject: BTreeMap<String, Vec<Parked>> = BTreeMap::new();
-        for item in self.parked(tenant, name).await?.into_iter().filter(|item| item.skipped.is_none()) {
-            by_subject.entry(item.subject.clone()).or_default().push(item);
-        }
-        let mut folded = 0;
-        for items in by_subject.values() {
-            folded += worker.retry(&self.engine, &**model, items).await?;
-        }
-        slot.worker = Some(worker);
-        Ok(folded)
     }
 
     /// Every row of a read model in service, as text and in order: equal folds give equal lines.
@@ -562,29 +185,6 @@ impl Projections {
         }
         Ok(lines)
     }
-
-    async fn view(&self, tenant: TenantId, projection: &'static str) -> Result<View> {
-        View::open(&self.engine, Which { tenant, projection }).await
-    }
-}
-
-/// Tells of rows that served and should not have, and of those that should have.
-fn report(which: Which, comparison: &Comparison) {
-    let differences = comparison.differences();
-    let counter = metrics::counter!("waymark_projection_differences_total", "projection" => which.projection);
-    counter.increment(differences);
-    for table in &comparison.differing {
-        tracing::error!(tenant = %which.tenant, projection = which.projection, table = table.table,
-            only_served = table.only_served, only_rebuilt = table.only_rebuilt, keys = table.keys.join(" "),
-            "what served was not what the log tells; the rebuilt rows serve");
-    }
-}
-
-fn measure(engine: &Engine, which: Which, position: Position, taken: usize) {
-    metrics::counter!("waymark_projection_events_total", "projection" => which.projection)
-        .increment(taken as u64);
-    metrics::gauge!("waymark_projection_position", "projection" => which.projection).set(position as f64);
-    metrics::gauge!("waymark_projection_lag", "projection" => which.projection).set(engine.lag(which) as f64);
 }
 
 /// The questions. Each answers from one consistent view, and says how far that had come.

@@ -13,18 +13,20 @@ use tokio::time::Instant;
 use uuid::Uuid;
 use waymark_domain::customer::event::CustomerEvent;
 use waymark_eventstore::vault::Vault;
-use waymark_eventstore::{EventStore, Position};
+use waymark_eventstore::{EventStore, Position, TenantId};
 
-use crate::checkpoint::{Seat, Which};
+use crate::checkpoint::{self, Checkpoint, New, Seat, Which};
 use crate::db::Db;
 use crate::dwell::Loaded;
 use crate::error::{ProjectionError, Result};
 use crate::fact::{Fact, Reading, read_all};
+use crate::lease::Running;
 use crate::model::{Memory, ReadModel, Scope, Writes};
 use crate::nodes::Nodes;
 use crate::pages::{Page, Pages};
 use crate::parked::{self, Parked, Skips};
 use crate::traces::Traces;
+use crate::trouble::Troubles;
 
 /// What all projectors work with.
 pub(crate) struct Engine {
@@ -37,6 +39,11 @@ pub(crate) struct Engine {
     pub(crate) traces: Arc<Traces>,
     /// The processes that share the work; none where this one is alone.
     pub(crate) nodes: Option<Nodes>,
+    /// What this process folds from the beginning.
+    pub(crate) running: Arc<Running>,
+    /// What does not go on or does not answer.
+    pub(crate) troubles: Troubles,
+    lost: Mutex<HashSet<Which>>,
     progress: Mutex<HashMap<Which, watch::Sender<Position>>>,
     hurry: Mutex<HashMap<&'static str, Arc<Notify>>>,
     calls: Mutex<Option<mpsc::UnboundedSender<Which>>>,
@@ -47,6 +54,9 @@ pub(crate) struct Engine {
 /// How long a projector that keeps up lets events gather after a step, at most and unless somebody waits for them: a step
 /// over many costs little more than a step over one, and the log's own writers have the disk meanwhile.
 const REST: Duration = Duration::from_millis(400);
+
+/// How often a worker that has nothing to write looks whether its seat is still its own.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 impl Engine {
     pub(crate) fn new(db: Db, store: Arc<dyn EventStore>, vault: Arc<Vault>, nodes: Option<Nodes>) -> Self {
@@ -60,6 +70,9 @@ impl Engine {
             vault,
             loaded: Arc::default(),
             nodes,
+            running: Arc::default(),
+            troubles: Troubles::default(),
+            lost: Mutex::default(),
             progress: Mutex::default(),
             hurry: Mutex::default(),
             calls: Mutex::default(),
@@ -77,6 +90,12 @@ impl Engine {
     /// Who this process is to those that it shares the work with.
     pub(crate) fn node(&self) -> Option<Uuid> {
         self.nodes.as_ref().map(Nodes::me)
+    }
+
+    /// A generation of this process's fold, begun now.
+    pub(crate) async fn new_generation(&self, model: &dyn ReadModel, tenant: TenantId) -> Result<New> {
+        let head = self.store.head(tenant).await?.position;
+        Ok(New { fold_version: model.version(), node: self.node(), head })
     }
 
     /// A receiver of the position in service, moved after every step of this process.
@@ -121,6 +140,17 @@ impl Engine {
         receiver
     }
 
+    /// A reader found nothing in service: whoever folds it here is to look.
+    pub(crate) fn lost(&self, which: Which) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(which);
+        self.hurry(which);
+    }
+
+    /// Whether a reader found nothing in service since this was asked last.
+    pub(crate) fn is_lost(&self, which: Which) -> bool {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).remove(&which)
+    }
+
     /// Waits until somebody waits.
     pub(crate) async fn hurried(&self, projection: &'static str) {
         self.bell(projection).notified().await;
@@ -152,11 +182,14 @@ pub(crate) struct Worker {
     /// What the log said is skipped, when this worker first looked. What is skipped later is marked in the table.
     skips: Skips,
     has_looked: bool,
+    /// When the seat was last known to be this worker's.
+    held_at: Instant,
 }
 
 impl Worker {
     pub(crate) fn new(seat: Seat) -> Self {
-        Self { seat, memory: Memory::default(), skips: Skips::new(), has_looked: false }
+        let (memory, skips) = (Memory::default(), Skips::new());
+        Self { seat, memory, skips, has_looked: false, held_at: Instant::now() }
     }
 
     /// What the log said is skipped, as far as this worker has looked.
@@ -177,6 +210,9 @@ impl Worker {
     ) -> Result<usize> {
         let Which { tenant, .. } = self.seat.which;
         let page = engine.pages.read(tenant, self.seat.position, limit).await?;
+        if page.last().is_none() {
+            self.still_holds(engine).await?;
+        }
         self.take(engine, model, page, poison).await
     }
 
@@ -210,7 +246,25 @@ impl Worker {
         session.commit().await?;
         drop(erasing);
         self.seat = reached;
+        self.held_at = Instant::now();
         Ok(taken)
+    }
+
+    /// Looks now and then whether the seat is still this worker's, where there is nothing to write that would tell: what
+    /// serves may have been lost, or another process may have taken it.
+    async fn still_holds(&mut self, engine: &Engine) -> Result<()> {
+        if self.held_at.elapsed() < LOOK_EVERY {
+            return Ok(());
+        }
+        let mut session = engine.db.read(self.seat.which.tenant).await?;
+        let all = checkpoint::all(&mut session, self.seat.which).await?;
+        let is_mine =
+            |row: &Checkpoint| (row.generation, row.epoch) == (self.seat.generation, self.seat.epoch);
+        if !all.iter().any(is_mine) {
+            return Err(ProjectionError::Fenced);
+        }
+        self.held_at = Instant::now();
+        Ok(())
     }
 
     /// Separates what is to be folded from what is set aside.

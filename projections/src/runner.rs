@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use waymark_eventstore::TenantId;
 
 use crate::checkpoint::Which;
-use crate::error::{ProjectionError, Result};
+use crate::error::ProjectionError;
 use crate::model::ReadModel;
 use crate::projections::Projections;
 use crate::shared;
@@ -19,6 +20,10 @@ use crate::shared;
 pub(crate) const PAGE: u32 = 6_000;
 /// How often the log is looked at when nothing wakes the projectors: what other processes append is found so.
 const POLL: Duration = Duration::from_millis(200);
+/// How often a small file is read as a whole.
+const CHECK_EVERY: Duration = Duration::from_secs(20);
+/// For how many times as long as a check took nothing is checked.
+const CHECK_SHARE: u32 = 50;
 
 impl Projections {
     /// Keeps every read model up with the log until `shutdown` is done, then finishes the steps under way.
@@ -32,6 +37,7 @@ impl Projections {
             let projections = Arc::clone(&self);
             tasks.spawn(drive(projections, model, stopped.clone()));
         }
+        tasks.spawn(look_after(Arc::clone(&self), stopped));
         shutdown.await;
         stop.send_replace(true);
         while tasks.join_next().await.is_some() {}
@@ -53,7 +59,6 @@ async fn drive(projections: Arc<Projections>, model: Arc<dyn ReadModel>, mut sto
         };
         for &tenant in tenants.iter().filter(|tenant| known.insert(**tenant)) {
             wakers.spawn(wake(projections.engine().store.watch(tenant), Arc::clone(&awake)));
-            refresh(&projections, &model, tenant).await;
         }
         // A closed channel is a stop as well.
         match round(&projections, &model, &tenants).await {
@@ -68,6 +73,22 @@ async fn drive(projections: Arc<Projections>, model: Arc<dyn ReadModel>, mut sto
                 () = tokio::time::sleep(POLL) => {}
                 _ = stop.changed() => {}
             },
+        }
+    }
+}
+
+/// Reads the whole file of the read models now and then, as it is on disk: what a statement would not come upon for long is
+/// found within half a minute in a small file, and at a fiftieth of the time in a large one.
+async fn look_after(projections: Arc<Projections>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let began = Instant::now();
+        if let Err(error) = projections.engine().db.check().await {
+            tracing::warn!(%error, "the file of the read models could not be checked");
+        }
+        let pause = (began.elapsed() * CHECK_SHARE).max(CHECK_EVERY);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => {}
         }
     }
 }
@@ -88,12 +109,12 @@ async fn round(projections: &Projections, model: &Arc<dyn ReadModel>, tenants: &
     let mut pace = Pace::Idle;
     for &tenant in tenants {
         let which = Which { tenant, projection: model.name() };
+        refresh(projections, model, which).await;
         match projections.advance(model, which, PAGE).await {
             Ok(taken) if is_behind(projections, which, taken) => pace = Pace::Behind,
             Ok(taken) if taken > 0 => pace = pace.max(Pace::Following),
             // Nothing was there, somebody else does the work, or the cause stands in the status until it is gone.
-            Ok(_) | Err(ProjectionError::Fenced | ProjectionError::Paused { .. }) => {}
-            Err(error) => tracing::error!(%error, %tenant, projection = model.name(), "a step failed"),
+            Ok(_) | Err(_) => {}
         }
     }
     pace
@@ -104,14 +125,16 @@ pub(crate) fn is_behind(projections: &Projections, which: Which, taken: usize) -
     taken == PAGE as usize && projections.engine().lag(which) >= u64::from(PAGE / 2)
 }
 
-/// Rebuilds rows that another version of the fold has made.
-async fn refresh(projections: &Projections, model: &Arc<dyn ReadModel>, tenant: TenantId) {
-    let outdated: Result<bool> = projections.is_outdated(model, tenant).await;
-    if !matches!(outdated, Ok(true)) {
+/// Rebuilds rows that another version of the fold has made; until that is done nobody folds them further.
+async fn refresh(projections: &Projections, model: &Arc<dyn ReadModel>, which: Which) {
+    if projections.is_seated(which) || !matches!(projections.is_outdated(model, which.tenant).await, Ok(true))
+    {
         return;
     }
-    if let Err(error) = projections.rebuild(tenant, model.name(), &|_, _| {}).await {
-        tracing::error!(%error, %tenant, projection = model.name(), "the rebuild for a new version failed");
+    match projections.rebuild(which.tenant, model.name(), &|_, _| {}).await {
+        // Another process does it.
+        Ok(_) | Err(ProjectionError::RebuildRunning | ProjectionError::Fenced) => {}
+        Err(error) => projections.engine().troubles.failed(which, &error),
     }
 }
 

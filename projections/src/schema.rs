@@ -3,13 +3,13 @@
 //! Everything in them is a fold of the log. `tenant_id` stands first in every key and every predicate, so that
 //! the same tables can be spread over many machines by tenant.
 
-use crate::db::{Commit, Db, tables_in};
+use crate::db::{Commit, Db, Derived, tables_in};
 use crate::error::Result;
 use crate::model;
 
 /// The layout of all tables together. It counts up whenever a column is added or changed: a file of another layout is
 /// emptied, and everything folded anew.
-const LAYOUT: i64 = 6;
+const LAYOUT: i64 = 7;
 
 /// What the names of the schemas on PostgreSQL begin with.
 const PREFIX: &str = "views_";
@@ -68,13 +68,13 @@ pub async fn contract(url: &str) -> Result<Vec<String>> {
     dropped
 }
 
+/// The tables as they stand in a file of their own.
+pub(crate) fn derived() -> Derived {
+    Derived { layout: LAYOUT, scripts: scripts() }
+}
+
 /// Makes the tables that are missing.
 pub(crate) async fn create(db: &Db) -> Result<()> {
-    if let Db::Sqlite(file) = db
-        && file.layout().await? != LAYOUT
-    {
-        file.empty(LAYOUT).await?;
-    }
     db.prepare(&scripts()).await
 }
 

@@ -18,7 +18,20 @@ CREATE TABLE IF NOT EXISTS projection_checkpoint (
     epoch        INTEGER NOT NULL,
     -- The node that took the seat last; null where processes do not share the work.
     owner        BLOB,
+    -- From this position on it answers queries: before it the rows tell less than what was in the log when it began.
+    serves_from  INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, projection, generation)
+) WITHOUT ROWID;
+
+-- The highest generation there ever was, so that no number is given twice, and the one that is being built beside what
+-- serves. Who builds it raises the beat as long as it lives.
+CREATE TABLE IF NOT EXISTS projection_generation (
+    tenant_id  BLOB    NOT NULL,
+    projection TEXT    NOT NULL,
+    last       INTEGER NOT NULL,
+    building   INTEGER,
+    beat       INTEGER NOT NULL,
+    PRIMARY KEY (tenant_id, projection)
 ) WITHOUT ROWID;
 
 -- The processes that share the work, under the system's tenant. A node lives while its beat goes on.

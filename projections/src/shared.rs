@@ -127,11 +127,7 @@ impl Shift {
             Ok(0) => Ended::Idle,
             Ok(_) => Ended::Following,
             // Another node does the work, or the cause stands in the status until it is gone.
-            Err(ProjectionError::Fenced | ProjectionError::Paused { .. }) => Ended::Failed,
-            Err(error) => {
-                tracing::error!(%error, tenant = %which.tenant, projection = which.projection, "a step failed");
-                Ended::Failed
-            }
+            Err(_) => Ended::Failed,
         };
         if self.turns.ended(which, ended) {
             let until = self.projections.engine().rest_until();
@@ -233,7 +229,15 @@ async fn step(projections: &Projections, which: Which) -> Result<usize> {
     let model: Option<&Arc<dyn ReadModel>> = models.iter().find(|model| model.name() == which.projection);
     let Some(model) = model else { return Ok(0) };
     if !projections.is_seated(which) && projections.is_outdated(model, which.tenant).await? {
-        projections.rebuild(which.tenant, which.projection, &|_, _| {}).await?;
+        match projections.rebuild(which.tenant, which.projection, &|_, _| {}).await {
+            Ok(_) => {}
+            // Another node does it.
+            Err(ProjectionError::RebuildRunning | ProjectionError::Fenced) => return Ok(0),
+            Err(error) => {
+                projections.engine().troubles.failed(which, &error);
+                return Err(error);
+            }
+        }
     }
     projections.advance(model, which, PAGE).await
 }

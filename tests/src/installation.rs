@@ -73,6 +73,14 @@ impl Installation {
         Self { directory: directory(), postgres: None, prepared: OnceLock::new() }
     }
 
+    /// An empty directory for a SQLite file, within this one.
+    #[must_use]
+    pub fn within(directory: &Path) -> Self {
+        let directory = tempfile::Builder::new().prefix("waymark-").tempdir_in(directory);
+        let directory = directory.unwrap_or_else(|error| panic!("no temporary directory: {error}"));
+        Self { directory, postgres: None, prepared: OnceLock::new() }
+    }
+
     /// A fresh PostgreSQL database, and an empty directory for the keys; `None` without a server.
     #[must_use]
     pub fn on_postgres() -> Option<Self> {
@@ -203,7 +211,25 @@ impl Installation {
         Server::start(self, "off")
     }
 
-    /// The same, and rules act.
+    /// The same, and no file of the process may grow beyond so many kilobytes: a write beyond fails, as on a disk that
+    /// does.
+    #[must_use]
+    pub fn serve_with_small_files(&self, kilobytes: usize) -> Server {
+        let serve = self.command(&["serve", "--listen", "127.0.0.1:0", "--automations", "off"]);
+        let mut limited = Command::new("bash");
+        // Told by a signal, the process would end before it sees the error.
+        limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\""), "bash"]);
+        limited.arg(serve.get_program()).args(serve.get_args()).current_dir(self.directory());
+        for (name, value) in serve.get_envs() {
+            match value {
+                Some(value) => limited.env(name, value),
+                None => limited.env_remove(name),
+            };
+        }
+        Server::launch_command(limited, 1)
+    }
+
+    /// The same as [`Self::serve`], and rules act.
     #[must_use]
     pub fn serve_with_rules(&self) -> Server {
         Server::start(self, "on")

@@ -31,8 +31,13 @@ impl Server {
     /// Starts a serving sub-command and reads its greeting until `lines` lines that show an address have come.
     #[must_use]
     pub fn launch(installation: &Installation, arguments: &[&str], lines: usize) -> Self {
-        let mut child = installation
-            .command(arguments)
+        Self::launch_command(installation.command(arguments), lines)
+    }
+
+    /// Starts a command that serves, and reads its greeting until `lines` lines that show an address have come.
+    #[must_use]
+    pub fn launch_command(mut command: Command, lines: usize) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -99,6 +104,14 @@ impl Server {
     #[must_use]
     pub fn stop(mut self) -> i32 {
         self.ask_to_stop();
+        let status =
+            self.child.wait().unwrap_or_else(|error| panic!("the server cannot be awaited: {error}"));
+        status.code().unwrap_or(-1)
+    }
+
+    /// Waits until the process has ended by itself, and gives its exit code.
+    #[must_use]
+    pub fn ended(mut self) -> i32 {
         let status =
             self.child.wait().unwrap_or_else(|error| panic!("the server cannot be awaited: {error}"));
         status.code().unwrap_or(-1)

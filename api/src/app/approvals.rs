@@ -13,6 +13,7 @@ use waymark_eventstore::{Query, TenantId};
 use super::{App, AppError, Caller, CommandMeta};
 use crate::automation::clock::ClockWatch;
 use crate::automation::may_act;
+use crate::repeated::Repeated;
 
 /// How often it is looked for requests that have expired.
 const EVERY: Duration = Duration::from_secs(5);
@@ -80,6 +81,7 @@ impl App {
 
     /// Ends requests when their time has come and the clock can be believed, until the token is cancelled.
     pub async fn watch_requests(self, clock: Arc<ClockWatch>, stop: CancellationToken) {
+        let mut failures = Repeated::new("requests for approval could not be ended");
         while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
             if !may_act(&clock).await {
                 continue;
@@ -89,9 +91,7 @@ impl App {
                 Vec::new()
             });
             for tenant in tenants {
-                if let Err(error) = self.expire_requests(tenant).await {
-                    tracing::error!(%error, %tenant, "requests for approval could not be ended");
-                }
+                failures.note(tenant, &self.expire_requests(tenant).await);
             }
         }
     }

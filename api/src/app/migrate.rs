@@ -21,6 +21,7 @@ use waymark_eventstore::{Position, TenantId};
 use waymark_projections::Group;
 
 use super::{App, AppError, Caller, CommandMeta};
+use crate::repeated::Repeated;
 
 /// How many customers are read at a time.
 const BATCH: u32 = 500;
@@ -160,13 +161,15 @@ type Done = (BTreeMap<String, BTreeSet<u32>>, DateTime<Utc>);
 pub struct Migrator {
     app: App,
     done: HashMap<TenantId, Done>,
+    failures: Repeated,
 }
 
 impl Migrator {
     /// A migrator that has looked at nothing yet.
     #[must_use]
     pub fn new(app: App) -> Self {
-        Self { app, done: HashMap::new() }
+        let failures = Repeated::new("customers could not be brought to a new version");
+        Self { app, done: HashMap::new(), failures }
     }
 
     /// Works until the token is cancelled.
@@ -181,9 +184,7 @@ impl Migrator {
             };
             for tenant in tenants {
                 let Some(looked) = stop.run_until_cancelled(self.look(tenant)).await else { return };
-                if let Err(error) = looked {
-                    tracing::error!(%error, %tenant, "customers could not be brought to a new version");
-                }
+                self.failures.note(tenant, &looked);
             }
         }
     }

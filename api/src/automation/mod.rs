@@ -25,6 +25,7 @@ use waymark_eventstore::{StoreError, TenantId};
 use waymark_projections::DueRule;
 
 use crate::app::{App, AppError, Caller, CommandMeta};
+use crate::repeated::Repeated;
 use clock::ClockWatch;
 
 /// How many due rules are read at a time.
@@ -57,6 +58,7 @@ pub struct Ticker {
     taken: HashMap<(TenantId, String), Taken>,
     /// When the calendar was looked at last.
     calendar: HashMap<TenantId, DateTime<Utc>>,
+    failures: Repeated,
 }
 
 /// What came of a rule.
@@ -70,7 +72,8 @@ impl Ticker {
     /// A ticker that has looked at nothing yet.
     #[must_use]
     pub fn new(app: App) -> Self {
-        Self { app, settled: HashMap::new(), taken: HashMap::new(), calendar: HashMap::new() }
+        let failures = Repeated::new("what is due could not be carried out");
+        Self { app, settled: HashMap::new(), taken: HashMap::new(), calendar: HashMap::new(), failures }
     }
 
     /// Carries out what is due in a tenant, in the order in which it is due. Answers how many rules acted.
@@ -172,9 +175,8 @@ impl Ticker {
                 known.entry(tenant).or_insert_with(|| {
                     wakers.spawn(wake(self.app.projections.work_progress(tenant), Arc::clone(&awake)));
                 });
-                if let Err(error) = self.look(tenant).await {
-                    tracing::error!(%error, %tenant, "what is due could not be carried out");
-                }
+                let looked = self.look(tenant).await;
+                self.failures.note(tenant, &looked);
                 rest = rest.min(self.until_next(tenant).await);
             }
             tokio::select! {

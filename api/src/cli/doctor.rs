@@ -81,8 +81,14 @@ impl Doctor {
             },
         });
         for model in installation.app.projections.status(tenant).await? {
-            let ok = model.paused.is_none() && model.parked == 0;
+            let ok = model.serves && model.paused.is_none() && model.parked == 0;
             let detail = match model.paused {
+                _ if !model.serves => {
+                    format!(
+                        "{}: answers nothing: folded up to {} of {}",
+                        model.name, model.position, model.head
+                    )
+                }
                 Some(why) => format!("{}: stopped: {why}", model.name),
                 None => format!("{}: {} behind, {} parked", model.name, model.lag, model.parked),
             };

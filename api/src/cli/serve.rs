@@ -3,16 +3,25 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use waymark_domain::Role;
+use waymark_eventstore::Intake;
 
 use super::{Failure, output};
 use crate::config::{DatabaseArgs, ListenArgs};
 use crate::installation::Installation;
 use crate::serving::{self, files};
+
+/// The log stopped after a failed write, and the process with it: whoever looks after it is to start it again.
+const LOG_STOPPED: u8 = 7;
+/// How long requests under way may take once the log has stopped: nothing that they write would be kept.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Serve the HTTP API.
 #[derive(Debug, Args)]
@@ -44,7 +53,8 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
-/// Serves until the token is cancelled; then answers what was asked, ends the streams and closes the log.
+/// Serves until the token is cancelled; then answers what was asked, ends the streams and closes the log. A log that stops
+/// taking entries for good stops the service, which ends with a code of its own.
 pub(super) async fn serve(
     installation: Installation,
     listener: TcpListener,
@@ -56,10 +66,44 @@ pub(super) async fn serve(
     let background = installation.run(stop.clone(), listen.automations, outbound.clone());
     let router = installation.router(gate, outbound, stop.clone());
     let most = listen.max_connections.map_or_else(files::connections, NonZeroUsize::get);
-    serving::serve(listener, router, installation.app.ids.clone(), most, stop).await;
-    background.await;
-    installation.close().await?;
-    Ok(())
+    let intake = installation.store.intake();
+    let why = Mutex::new(None);
+    let serving = async {
+        let ids = installation.app.ids.clone();
+        serving::serve(listener, router, ids, most, stop.clone()).await;
+        background.await;
+        installation.close().await?;
+        Ok::<(), Failure>(())
+    };
+    tokio::select! {
+        ended = serving => match stopped(&why) {
+            Some(why) => Err(why),
+            None => ended,
+        },
+        () = out_of_order(intake, &stop, &why) => Err(stopped(&why).unwrap_or_else(|| "the log stopped".into())),
+    }
+}
+
+/// Why the log stopped, if it did.
+fn stopped(why: &Mutex<Option<String>>) -> Option<Failure> {
+    let why = why.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+    Some(Failure::with_code(LOG_STOPPED, format!("the log stopped after a failed write: {why}")))
+}
+
+/// Ends a moment after the log has stopped taking entries for good, and asks everything to stop before.
+async fn out_of_order(
+    mut intake: watch::Receiver<Intake>,
+    stop: &CancellationToken,
+    why: &Mutex<Option<String>>,
+) {
+    let stopped = intake.wait_for(|intake| matches!(intake, Intake::Stopped(_))).await;
+    let Ok(Intake::Stopped(what)) = stopped.map(|intake| intake.clone()) else {
+        // The log was closed in order.
+        return std::future::pending().await;
+    };
+    *why.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+    stop.cancel();
+    tokio::time::sleep(GRACE).await;
 }
 
 /// Cancelled by SIGINT or SIGTERM.

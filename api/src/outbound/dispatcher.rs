@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::endpoint::{Endpoint, State};
 use super::{Outbound, OutboundError};
 use crate::eventstore::{Position, TenantId};
+use crate::repeated::Repeated;
 
 /// How often every tenant is looked at when nothing wakes us.
 const EVERY: Duration = Duration::from_secs(1);
@@ -40,6 +41,7 @@ pub struct Dispatcher {
     /// Whom we speak to.
     talks: JoinSet<Talk>,
     spoken_to: HashSet<(TenantId, Uuid)>,
+    failures: Repeated,
 }
 
 /// A talk that is over.
@@ -125,6 +127,7 @@ impl Dispatcher {
             forgotten: HashMap::new(),
             talks: JoinSet::new(),
             spoken_to: HashSet::new(),
+            failures: Repeated::new("messages could not be looked after"),
         }
     }
 
@@ -132,9 +135,8 @@ impl Dispatcher {
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             for tenant in self.tenants().await {
-                if let Err(error) = self.look(tenant, &stop).await {
-                    tracing::error!(%error, %tenant, "messages could not be looked after");
-                }
+                let looked = self.look(tenant, &stop).await;
+                self.failures.note(tenant, &looked);
             }
             let rest = self.until_next().await;
             let all = tokio::time::sleep(rest);
@@ -148,9 +150,8 @@ impl Dispatcher {
                         tokio::time::sleep(GATHER).await;
                         let grown: Vec<TenantId> = self.awake.tenants().drain().collect();
                         for tenant in grown {
-                            if let Err(error) = self.look(tenant, &stop).await {
-                                tracing::error!(%error, %tenant, "messages could not be looked after");
-                            }
+                            let looked = self.look(tenant, &stop).await;
+                            self.failures.note(tenant, &looked);
                         }
                     }
                 }

@@ -154,6 +154,10 @@ impl From<ProjectionError> for Problem {
     fn from(error: ProjectionError) -> Self {
         match error {
             ProjectionError::Behind { position } => Self::projection_behind(position),
+            ProjectionError::NotServing { projection, position } => {
+                Self::projection_unavailable(projection, position)
+            }
+            ProjectionError::RebuildRunning => Self::rebuild_running(),
             ProjectionError::Store(error) => error.into(),
             ProjectionError::UnknownProjection(name) => Self::not_found("projection", &name),
             ProjectionError::NotParked(position) => Self::not_found("parked event", &position.to_string()),
@@ -164,7 +168,7 @@ impl From<ProjectionError> for Problem {
             }
             // A rebuild, or another process, took the read model over meanwhile: nothing is broken.
             ProjectionError::Fenced => AppError::Contention.into(),
-            ProjectionError::Database(_) | ProjectionError::Paused { .. } => {
+            ProjectionError::Database(_) | ProjectionError::Damaged(_) | ProjectionError::Paused { .. } => {
                 Self::unavailable(error.to_string())
             }
             ProjectionError::Poison { .. } => Self::internal(error.to_string()),

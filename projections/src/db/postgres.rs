@@ -9,9 +9,9 @@ use sqlx::postgres::types::Oid;
 use sqlx::postgres::{
     PgArgumentBuffer, PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgTypeInfo, Postgres,
 };
-use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Encode, Row as _, Transaction, Type};
+use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Encode, Row as _, Type};
 use uuid::Uuid;
-use waymark_eventstore::TenantId;
+use waymark_eventstore::{TenantId, Transaction};
 
 use super::dialect::{Dialect, Kind, tables_in, views_in};
 use super::{Commit, SYSTEM, Value};
@@ -72,12 +72,12 @@ impl Schema {
             return Ok(());
         }
         let mut transaction = self.write(SYSTEM).await?;
-        sqlx::raw_sql(MAKING).execute(&mut *transaction).await?;
+        sqlx::raw_sql(MAKING).execute(transaction.connection()?).await?;
         let make = format!("CREATE SCHEMA IF NOT EXISTS {}", self.name);
-        sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut *transaction).await?;
+        sqlx::raw_sql(AssertSqlSafe(make)).execute(transaction.connection()?).await?;
         for script in scripts {
             for statement in Dialect::Postgres.statements(script) {
-                sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
+                sqlx::raw_sql(AssertSqlSafe(statement)).execute(transaction.connection()?).await?;
             }
         }
         Ok(transaction.commit().await?)
@@ -107,7 +107,7 @@ impl Schema {
         }
         let mut transaction = self.write(SYSTEM).await?;
         for statement in statements {
-            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(transaction.connection()?).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -124,7 +124,7 @@ impl Schema {
     }
 
     /// All queries of a view see one moment.
-    pub(super) async fn read(&self, tenant: TenantId) -> Result<Transaction<'static, Postgres>> {
+    pub(super) async fn read(&self, tenant: TenantId) -> Result<Transaction<Postgres>> {
         self.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", tenant).await
     }
 
@@ -134,7 +134,7 @@ impl Schema {
     /// A commit of read models does not wait for the disk. The log is the truth: it is on disk before a projector sees
     /// it, and what a crash takes from the tail of the read models, it takes together with the checkpoint that says how
     /// far they had come.
-    pub(super) async fn write(&self, tenant: TenantId) -> Result<Transaction<'static, Postgres>> {
+    pub(super) async fn write(&self, tenant: TenantId) -> Result<Transaction<Postgres>> {
         let begin = match self.commit {
             Commit::Durable => "BEGIN ISOLATION LEVEL READ COMMITTED",
             Commit::Lazy => LAZY,
@@ -143,22 +143,41 @@ impl Schema {
     }
 
     /// One round trip: the transaction, where its tables are, and whose rows it may see.
-    async fn begin(&self, begin: &str, tenant: TenantId) -> Result<Transaction<'static, Postgres>> {
+    async fn begin(&self, begin: &str, tenant: TenantId) -> Result<Transaction<Postgres>> {
         let (schema, tenant) = (&self.name, tenant.0);
         let begin = format!("{begin}; SET LOCAL search_path = {schema}; SET LOCAL app.tenant = '{tenant}'");
         // After the database was away, every connection that the pool still holds is found to be dead here.
         for _ in 0..self.connections {
-            match self.pool.begin_with(AssertSqlSafe(begin.clone())).await {
+            match Transaction::begin(&self.pool, AssertSqlSafe(begin.clone())).await {
                 Err(sqlx::Error::Io(_)) => {}
                 Err(sqlx::Error::Database(error)) if is_shutdown(error.code().as_deref()) => {}
                 other => return Ok(other?),
             }
         }
-        Ok(self.pool.begin_with(AssertSqlSafe(begin)).await?)
+        Ok(Transaction::begin(&self.pool, AssertSqlSafe(begin)).await?)
     }
 
     pub(super) async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+#[cfg(test)]
+impl Schema {
+    pub(super) async fn open_transactions(&self) -> usize {
+        let mut taken = Vec::new();
+        for _ in 0..self.connections {
+            taken.push(self.pool.acquire().await.unwrap());
+        }
+        let mut open = 0;
+        for connection in &mut taken {
+            // Refused outside of a transaction, and within one that failed: then so is what any other begins with.
+            let savepoint = sqlx::raw_sql("SAVEPOINT probe").execute(&mut **connection).await;
+            let is_aborted = sqlx::raw_sql("SELECT 1").execute(&mut **connection).await.is_err();
+            open += usize::from(savepoint.is_ok() || is_aborted);
+            sqlx::raw_sql("ROLLBACK").execute(&mut **connection).await.unwrap();
+        }
+        open
     }
 }
 

@@ -24,6 +24,7 @@ const HELD_RECORDS: usize = 1_000_000;
 pub(crate) struct Loaded(Mutex<HashMap<(TenantId, String), Held>>);
 
 struct Held {
+    file: u64,
     generation: u32,
     known: Position,
     histories: Arc<Histories>,
@@ -33,7 +34,7 @@ impl Loaded {
     fn get(&self, view: &View, pipeline: &str, known: Position) -> Option<Arc<Histories>> {
         let held = self.lock();
         let held = held.get(&(view.tenant, pipeline.to_owned()))?;
-        let same = held.generation == view.generation && held.known == known;
+        let same = (held.file, held.generation, held.known) == (view.file, view.generation, known);
         same.then(|| Arc::clone(&held.histories))
     }
 
@@ -44,7 +45,8 @@ impl Loaded {
         if records + histories.records() > HELD_RECORDS {
             held.clear();
         }
-        let one = Held { generation: view.generation, known, histories: Arc::clone(histories) };
+        let (file, generation) = (view.file, view.generation);
+        let one = Held { file, generation, known, histories: Arc::clone(histories) };
         held.insert((view.tenant, pipeline.to_owned()), one);
     }
 

@@ -4,10 +4,16 @@ use uuid::Uuid;
 
 use super::world::{MODELS, TENANT, World, hour};
 use crate::ProjectionError;
-use crate::checkpoint::{Which, take_seat};
-use crate::projector::{Poison, Worker};
+use crate::checkpoint::{Seat, Which, take_seat};
+use crate::model::ReadModel;
+use crate::projector::{Engine, Poison, Worker};
 
 const LI: Uuid = Uuid::from_u128(1);
+
+async fn seat(engine: &Engine, model: &dyn ReadModel, which: Which) -> Seat {
+    let new = engine.new_generation(model, which.tenant).await.unwrap();
+    take_seat(&engine.db, which, new).await.unwrap()
+}
 
 #[tokio::test]
 async fn a_stale_worker_writes_nothing() {
@@ -18,10 +24,8 @@ async fn a_stale_worker_writes_nothing() {
         let model = projections.models().into_iter().find(|model| model.name() == name).unwrap();
         let which = Which { tenant: TENANT, projection: model.name() };
         let engine = projections.engine();
-        let mut stale =
-            Worker::new(take_seat(&engine.db, which, model.version(), engine.node()).await.unwrap());
-        let mut holder =
-            Worker::new(take_seat(&engine.db, which, model.version(), engine.node()).await.unwrap());
+        let mut stale = Worker::new(seat(engine, &*model, which).await);
+        let mut holder = Worker::new(seat(engine, &*model, which).await);
         holder.step(engine, &*model, 10, Poison::Parks).await.unwrap();
         let before = projections.dump(TENANT, name).await.unwrap();
         let refused = stale.step(engine, &*model, 10, Poison::Parks).await.unwrap_err();
@@ -39,9 +43,9 @@ async fn without_the_fence_a_stale_worker_would_count_an_event_twice() {
     let engine = projections.engine();
     let model = projections.models().into_iter().find(|model| model.name() == "board").unwrap();
     let which = Which { tenant: TENANT, projection: model.name() };
-    let mut stale = Worker::new(take_seat(&engine.db, which, model.version(), engine.node()).await.unwrap());
+    let mut stale = Worker::new(seat(engine, &*model, which).await);
     world.move_to(LI, hour(1), "quoted").await;
-    let mut holder = Worker::new(take_seat(&engine.db, which, model.version(), engine.node()).await.unwrap());
+    let mut holder = Worker::new(seat(engine, &*model, which).await);
     holder.step(engine, &*model, 10, Poison::Parks).await.unwrap();
     let before = projections.dump(TENANT, "board").await.unwrap();
 

@@ -63,7 +63,7 @@ async fn assert_all_prepare(projections: &Projections) {
         // Explained, a statement may have binds whose types PostgreSQL cannot tell.
         if let Session::Postgres(transaction) = &mut session {
             let sql = AssertSqlSafe(sql.clone()).into_sql_str();
-            let prepared = (&mut **transaction).prepare(sql).await;
+            let prepared = transaction.connection().unwrap().prepare(sql).await;
             assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
         }
         let explained = session.rows_made(format!("EXPLAIN {sql}").into(), binds(&sql)).await;

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::eventstore::Intake;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::Site;
@@ -28,7 +29,8 @@ pub(super) async fn alive() -> Json<Health> {
 
 /// Tell whether requests are served
 ///
-/// Ready means that the log can be read and the service is not stopping.
+/// Ready means that the log can be read and written, that every read model which this process keeps up answers, and that the
+/// service is not stopping.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", security(()),
     responses(
@@ -41,5 +43,12 @@ pub(super) async fn ready(State(site): State<Site>) -> Result<Json<Health>, Prob
         return Err(Problem::stopping());
     }
     site.app.store.tenants().await?;
+    if *site.app.store.intake().borrow() != Intake::Open {
+        return Err(Problem::log_not_writable());
+    }
+    let unserved = site.app.projections.unserved();
+    if !unserved.is_empty() {
+        return Err(Problem::projections_unavailable(&unserved));
+    }
     Ok(Json(Health { status: "ready" }))
 }

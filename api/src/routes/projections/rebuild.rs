@@ -4,24 +4,25 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use crate::app::Caller;
 use crate::auth::Authority;
 use crate::http::Key;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::ProjectionStatus;
+use crate::projections::{Begun, ProjectionStatus};
 use crate::routes::Site;
 
 /// Rebuild a read model
 ///
 /// From the first event, while the present rows go on serving; then the two are compared and the new ones take over.
-/// `GET /v1/projections` shows how far it has come as `rebuilding`, and then what was found as `compared`. A rebuild that meets an event it cannot fold changes nothing.
+/// `GET /v1/projections` shows how far it has come as `rebuilding`, and then what was found as `compared`. A rebuild that
+/// meets an event it cannot fold changes nothing. One rebuild of a read model runs at a time.
 #[utoipa::path(
     post, path = "/v1/projections/{name}/rebuild", tag = "operations",
-    params(("name" = String, Path, description = "The read model: `board`, `timeline` or `dwell`.")),
+    params(("name" = String, Path, description = "The read model: `board`, `timeline`, `dwell` or `work`.")),
     responses(
         (status = 202, description = "Begun; how it stood before.", body = ProjectionStatus),
         (status = 404, description = "There is no such read model.", body = ProblemDocument),
+        (status = 409, description = "A rebuild of it is running (`rebuild-running`).", body = ProblemDocument),
     )
 )]
 pub(super) async fn rebuild(
@@ -32,13 +33,14 @@ pub(super) async fn rebuild(
     let all = site.app.projections.status(caller.tenant).await?;
     let before = all.into_iter().find(|status| status.name == name);
     let before = before.ok_or_else(|| Problem::not_found("projection", &name))?;
-    tokio::spawn(run(site, caller, name));
+    let begun = site.app.projections.begin_rebuild(caller.tenant, &name).await?;
+    tokio::spawn(run(site, begun, name));
     Ok((StatusCode::ACCEPTED, Json(before)))
 }
 
-/// Goes on when the client goes away, and ends with the service: what was not switched is begun anew next time.
-async fn run(site: Site, caller: Caller, name: String) {
-    let rebuilt = site.app.projections.rebuild(caller.tenant, &name, &|_, _| {});
+/// Goes on when the client goes away, and ends with the service: what was not switched is dropped.
+async fn run(site: Site, begun: Begun, name: String) {
+    let rebuilt = site.app.projections.carry_out(begun, &|_, _| {});
     tokio::select! {
         outcome = rebuilt => match outcome {
             Ok(found) => tracing::info!(projection = name, differences = found.differences(), "rebuilt"),

@@ -1,0 +1,218 @@
+//! Rebuilds at the same time, beside writers, in one process and in two: one at a time, and nothing is ever lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::rebuild::change;
+use super::world::{Chance, History, MODELS, TENANT, World, hour};
+use crate::checkpoint::{self, Which};
+use crate::db::values;
+use crate::rebuild::Building;
+use crate::{ProjectionError, Projections};
+
+const LI: Uuid = Uuid::from_u128(1);
+/// Six at once, of one read model.
+const AT_ONCE: usize = 6;
+
+/// What every read model has to look like: folded from the beginning, by nobody else.
+async fn fresh(world: &World, name: &str) -> Vec<Vec<String>> {
+    let alone = world.projections(name).await;
+    for model in MODELS {
+        alone.steps(model, 1_000).await;
+    }
+    let dumps = alone.dumps().await;
+    alone.close().await;
+    dumps
+}
+
+async fn steps(projections: &Projections) {
+    for model in MODELS {
+        while projections.status(TENANT).await.unwrap().iter().any(|one| one.name == model && one.lag > 0) {
+            match projections.step(model, 1_000).await {
+                Ok(_) | Err(ProjectionError::Fenced) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+/// Each of these rebuilds it at the same time, while somebody writes and folds. Answers how many rebuilt it.
+async fn round(world: &World, all: &[Arc<Projections>], model: &'static str) -> usize {
+    let mut rebuilds = JoinSet::new();
+    for number in 0..AT_ONCE {
+        let projections = Arc::clone(&all[number % all.len()]);
+        rebuilds.spawn(async move { projections.rebuild(TENANT, model, &|_, _| {}).await });
+    }
+    world.move_to(LI, hour(1), "quoted").await;
+    let stepped = all[0].step(model, 10).await;
+    assert!(matches!(stepped, Ok(_) | Err(ProjectionError::Fenced)), "{stepped:?}");
+    let mut rebuilt = 0;
+    while let Some(ended) = rebuilds.join_next().await {
+        match ended.unwrap() {
+            Ok(found) => {
+                assert_eq!(found.differences(), 0, "{found:?}");
+                rebuilt += 1;
+            }
+            Err(ProjectionError::RebuildRunning) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    rebuilt
+}
+
+async fn rounds(world: &World, all: &[Arc<Projections>], rounds: usize) {
+    let (mut chance, mut history) = (Chance::new(5), History::default());
+    world.register(LI, hour(0)).await;
+    for _ in 0..20 {
+        history.go_on(world, &mut chance).await;
+    }
+    for projections in all {
+        steps(projections).await;
+    }
+    for number in 0..rounds {
+        let model = MODELS[number % MODELS.len()];
+        assert!(round(world, all, model).await >= 1, "round {number}: nobody rebuilt it");
+        let status = all[0].status(TENANT).await.unwrap();
+        let one = status.iter().find(|status| status.name == model).unwrap();
+        assert!(one.serves && one.position > 0 && one.rebuilding.is_none(), "round {number}: {one:?}");
+    }
+    steps(&all[0]).await;
+    let fresh = fresh(world, "fresh").await;
+    for projections in all {
+        assert_eq!(projections.dumps().await, fresh);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_hundred_times_six_rebuilds_at_once_beside_a_writer_end_with_what_the_log_tells() {
+    let world = World::new();
+    let projections = world.projections("p").await;
+    // On a server each round trip counts; the rounds are the same.
+    let count = if super::engine::is_postgres() { 60 } else { 200 };
+    rounds(&world, &[projections], count).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_processes_rebuild_one_at_a_time_on_either_engine() {
+    let world = World::new();
+    rounds(&world, &[world.projections("p").await, world.projections("p").await], 8).await;
+    let world = World::new();
+    let (Some(one), Some(other)) = (world.node("p", 1).await, world.node("p", 2).await) else { return };
+    rounds(&world, &[one, other], 8).await;
+}
+
+async fn leftovers(projections: &Projections, model: &'static str) -> usize {
+    let which = Which { tenant: TENANT, projection: model };
+    let mut session = projections.engine().db.read(TENANT).await.unwrap();
+    checkpoint::all(&mut session, which).await.unwrap().len()
+}
+
+async fn a_second_is_refused_until_the_first_is_dead(one: &Arc<Projections>, other: &Projections) {
+    let dwell = |projections: &Projections| projections.model("dwell").unwrap().clone();
+    let which = Which { tenant: TENANT, projection: "dwell" };
+    one.steps("dwell", 100).await;
+    let expected = one.dump(TENANT, "dwell").await.unwrap();
+    let first = Building::begin(one.engine(), dwell(one), which, Duration::from_secs(60)).await.unwrap();
+    for projections in [&**one, other] {
+        let refused = projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap_err();
+        assert!(matches!(refused, ProjectionError::RebuildRunning), "{refused}");
+    }
+    // As a process that is halted in the middle: it says nothing more, and does not know it.
+    first.fall_silent();
+    let moment = Duration::from_millis(300);
+    let mut second = Building::begin(other.engine(), dwell(other), which, moment).await.unwrap();
+    let mut first = first;
+    let late = first.fill(&|_, _| {}).await.unwrap_err();
+    assert!(matches!(late, ProjectionError::Fenced), "{late}");
+    let late = first.switch().await.unwrap_err();
+    assert!(matches!(late, ProjectionError::Fenced), "{late}");
+    second.fill(&|_, _| {}).await.unwrap();
+    second.switch().await.unwrap();
+    assert_eq!(leftovers(other, "dwell").await, 1, "nothing is left of the first");
+    assert_eq!(other.dump(TENANT, "dwell").await.unwrap(), expected);
+    assert!(one.rebuild(TENANT, "dwell", &|_, _| {}).await.is_ok(), "nothing is in the way of a third");
+}
+
+#[tokio::test]
+async fn a_second_rebuild_is_refused_until_the_first_is_dead() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    let (one, other) = (world.projections("p").await, world.projections("p").await);
+    a_second_is_refused_until_the_first_is_dead(&one, &other).await;
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    let (Some(one), Some(other)) = (world.node("p", 1).await, world.node("p", 2).await) else { return };
+    a_second_is_refused_until_the_first_is_dead(&one, &other).await;
+}
+
+#[tokio::test]
+async fn what_serves_is_not_dropped_whoever_asks_for_it() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    let projections = world.projections("p").await;
+    projections.steps("board", 10).await;
+    let before = projections.dump(TENANT, "board").await.unwrap();
+    let which = Which { tenant: TENANT, projection: "board" };
+    let serving = projections.serving(which).await.unwrap().unwrap();
+    let mut session = projections.engine().db.write(TENANT).await.unwrap();
+    assert!(!checkpoint::may_drop(&mut session, which, serving.generation).await.unwrap());
+    session.commit().await.unwrap();
+    let model = projections.model("board").unwrap().clone();
+    crate::rebuild::drop_generation(projections.engine(), &*model, which, serving.generation).await.unwrap();
+    assert_eq!(projections.dump(TENANT, "board").await.unwrap(), before);
+    world.move_to(LI, hour(1), "won").await;
+    assert_eq!(
+        projections.step("board", 10).await.map_err(|error| error.to_string()),
+        Err("another process has taken over this projection".to_owned())
+    );
+    projections.steps("board", 10).await;
+    assert_eq!(projections.status(TENANT).await.unwrap()[0].lag, 0, "it is folded on");
+}
+
+#[tokio::test]
+async fn what_serves_without_a_checkpoint_is_folded_from_the_beginning_and_answers_nothing_before() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    world.move_to(LI, hour(1), "quoted").await;
+    let projections = world.projections("p").await;
+    projections.steps("dwell", 10).await;
+    let before = projections.dump(TENANT, "dwell").await.unwrap();
+    change(&projections, "DELETE FROM projection_checkpoint WHERE tenant_id = $1 AND projection = 'dwell'")
+        .await;
+    let status = |projections: Arc<Projections>| async move {
+        let status = projections.status(TENANT).await.unwrap();
+        status.into_iter().find(|status| status.name == "dwell").unwrap()
+    };
+    assert!(!status(projections.clone()).await.serves);
+    let refused = projections.dump(TENANT, "dwell").await.unwrap_err();
+    assert!(matches!(refused, ProjectionError::NotServing { projection: "dwell", position: 0 }), "{refused}");
+    // The worker finds itself fenced, and the next one takes a page that tells only half of what there is.
+    while status(projections.clone()).await.position == 0 {
+        let _ = projections.step("dwell", 1).await;
+    }
+    assert_eq!(projections.unserved(), ["dwell"]);
+    let refused = projections.dump(TENANT, "dwell").await.unwrap_err();
+    assert!(matches!(refused, ProjectionError::NotServing { position: 1, .. }), "{refused}");
+    projections.steps("dwell", 10).await;
+    assert!(status(projections.clone()).await.serves && projections.unserved().is_empty());
+    assert_eq!(projections.dump(TENANT, "dwell").await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_generation_never_has_the_number_of_another_one() {
+    let world = World::new();
+    world.register(LI, hour(0)).await;
+    let projections = world.projections("p").await;
+    projections.steps("dwell", 10).await;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        projections.compare(TENANT, "dwell", &|_, _| {}).await.unwrap();
+        let mut session = projections.engine().db.read(TENANT).await.unwrap();
+        let sql = "SELECT last FROM projection_generation WHERE tenant_id = $1 AND projection = 'dwell'";
+        seen.push(session.row(sql, &values![TENANT.0]).await.unwrap().unwrap().int(0).unwrap());
+    }
+    assert_eq!(seen, [2, 3, 4]);
+}
