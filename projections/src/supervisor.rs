@@ -28,6 +28,8 @@ pub(crate) struct Slot {
     worker: Option<Worker>,
     /// Where another process stood when it had taken the seat.
     yielded_at: Option<Position>,
+    /// Whether nothing in service tells what is in the log, as far as this process has seen.
+    is_unserved: bool,
 }
 
 /// A rebuild that has begun.
@@ -58,14 +60,37 @@ impl Projections {
     }
 
     async fn advance_once(&self, model: &Arc<dyn ReadModel>, which: Which, limit: u32) -> Result<usize> {
-        self.drop_foreign().await?;
+        if let Err(error) = self.drop_foreign().await {
+            self.engine.troubles.serves(which, false);
+            return Err(error);
+        }
         let slot = self.slot(which);
         let mut slot = slot.lock().await;
         if self.engine.is_lost(which) {
             slot.worker = None;
         }
-        if slot.worker.is_none() && !self.may_take(model, which, &mut slot).await? {
-            return Ok(0);
+        let step = self.step_in(&mut slot, model, which, limit).await;
+        // The first page of a new log is taken at once: only what takes longer, or fails, is told.
+        match &step {
+            Err(ProjectionError::Fenced) => {}
+            Ok(_) | Err(_) => self.engine.troubles.serves(which, !slot.is_unserved),
+        }
+        step
+    }
+
+    async fn step_in(
+        &self,
+        slot: &mut Slot,
+        model: &Arc<dyn ReadModel>,
+        which: Which,
+        limit: u32,
+    ) -> Result<usize> {
+        if slot.worker.is_none() {
+            // What cannot be looked at answers nobody.
+            slot.is_unserved = true;
+            if !self.may_take(model, which, slot).await? {
+                return Ok(0);
+            }
         }
         let mut worker = match slot.worker.take() {
             Some(worker) => worker,
@@ -75,7 +100,7 @@ impl Projections {
         match worker.step(&self.engine, &**model, limit, Poison::Parks).await {
             Ok(taken) => {
                 self.engine.moved(which, worker.seat.position);
-                self.engine.troubles.serves(which, worker.seat.is_complete());
+                slot.is_unserved = !worker.seat.is_complete();
                 measure(&self.engine, which, worker.seat.position, taken);
                 slot.worker = Some(worker);
                 Ok(taken)
@@ -90,9 +115,7 @@ impl Projections {
     /// A worker on what serves, or on the first generation, which serves once it tells what is in the log now.
     async fn take_seat(&self, model: &dyn ReadModel, which: Which) -> Result<Worker> {
         let new = self.engine.new_generation(model, which.tenant).await?;
-        let seat = checkpoint::take_seat(&self.engine.db, which, new).await?;
-        self.engine.troubles.serves(which, seat.is_complete());
-        Ok(Worker::new(seat))
+        Ok(Worker::new(checkpoint::take_seat(&self.engine.db, which, new).await?))
     }
 
     /// Whether to take a seat: not while its holder is seen to get on or known to live, nor to fold by an older version
@@ -103,10 +126,10 @@ impl Projections {
         }
         let Some(serving) = self.serving(which).await? else {
             // Nothing answers until somebody has folded what is in the log.
-            let head = self.engine.store.head(which.tenant).await?.position;
-            self.engine.troubles.serves(which, head == 0);
+            slot.is_unserved = self.engine.store.head(which.tenant).await?.position > 0;
             return Ok(true);
         };
+        slot.is_unserved = !serving.is_complete();
         if let Some(nodes) = &self.engine.nodes {
             if serving.fold_version > model.version() {
                 return Ok(false);
@@ -273,7 +296,7 @@ impl Projections {
         let (seat, comparison) = building.switch().await?;
         self.engine.moved(which, seat.position);
         self.engine.troubles.serves(which, true);
-        *slot = Slot { worker: Some(Worker::new(seat)), yielded_at: None };
+        *slot = Slot { worker: Some(Worker::new(seat)), ..Slot::default() };
         drop(slot);
         report(which, &comparison);
         Ok(comparison)
