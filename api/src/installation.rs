@@ -73,6 +73,8 @@ impl Installation {
     /// # Errors
     /// As [`Self::inspect`].
     pub async fn open_with(args: &DatabaseArgs, clock: Clock) -> Result<Self, InstallationError> {
+        // Whether the log can be written is measured from its opening on.
+        measure::start();
         match &args.database {
             Database::Sqlite(file) => Self::on_sqlite(args, file, clock).await,
             Database::Postgres(url) => Self::on_postgres(args, url, clock).await,
