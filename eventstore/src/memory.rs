@@ -341,7 +341,7 @@ impl LedgerStore for MemoryStore {
         self.look(tenant, |log| {
             let (frontier, root) = (log.frontier.clone(), log.frontier.root());
             let (recorded_at, indexed) = (log.recorded_at(), log.position());
-            (indexed > 0).then(|| StoredHead { frontier, root, recorded_at, indexed })
+            (indexed > 0).then_some(StoredHead { frontier, root, recorded_at, indexed })
         })
     }
 

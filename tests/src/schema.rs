@@ -191,7 +191,7 @@ impl<'a> Schemas<'a> {
                     known.names.extend(properties.iter().map(|(name, part)| {
                         known.properties.push((name, part));
                         name.as_str()
-                    }))
+                    }));
                 }
                 ("additionalProperties", part) if *part != Value::Bool(false) => {
                     known.open = true;

@@ -234,15 +234,11 @@ fn receivers(told: &Told, rows: &[Endpoint]) -> Vec<Discrepancy> {
     let there: BTreeMap<Uuid, &Endpoint> = rows.iter().map(|row| (row.id, row)).collect();
     let mut found = Vec::new();
     for (id, known) in &told.fold.receivers {
-        match there.get(id) {
-            None => {}
-            Some(row) if recorded(row) != known.receiver => {
-                found.push(wrong(id, "what was set up is not as the log says"));
-            }
-            Some(row) if row.disabled.is_some() != known.disabled => {
-                found.push(wrong(id, "whether it is disabled is not as the log says"));
-            }
-            Some(_) => {}
+        let Some(row) = there.get(id) else { continue };
+        if recorded(row) != known.receiver {
+            found.push(wrong(id, "what was set up is not as the log says"));
+        } else if row.disabled.is_some() != known.disabled {
+            found.push(wrong(id, "whether it is disabled is not as the log says"));
         }
     }
     let unknown = there

@@ -174,7 +174,7 @@ impl Rights {
         match self.keep_unless_kept(tenant, known).await {
             Ok(()) => known.kept = Some(known.last),
             Err(error) => {
-                tracing::warn!(%error, %tenant, "the tables of keys and members are behind the log")
+                tracing::warn!(%error, %tenant, "the tables of keys and members are behind the log");
             }
         }
     }

@@ -30,7 +30,7 @@ mod tests {
     const ONE: Uuid = Uuid::from_u128(1);
     const OTHER: Uuid = Uuid::from_u128(2);
 
-    fn about(subject: Uuid, event: CustomerEvent) -> Option<Uuid> {
+    fn about(subject: Uuid, event: &CustomerEvent) -> Option<Uuid> {
         also_about(event.event_type(), subject, &event.to_json().unwrap())
     }
 
@@ -40,21 +40,21 @@ mod tests {
         let stage_policy = StagePolicy::Survivor;
         let absorbed =
             CustomerEvent::Absorbed(Absorbed { absorbed: OTHER, stage_policy, reason: Some(reason()) });
-        assert_eq!(about(ONE, absorbed), Some(OTHER));
+        assert_eq!(about(ONE, &absorbed), Some(OTHER));
         let unmerged =
             || CustomerEvent::Unmerged(Unmerged { survivor: ONE, absorbed: OTHER, reason: reason() });
-        assert_eq!((about(ONE, unmerged()), about(OTHER, unmerged())), (Some(OTHER), Some(ONE)));
+        assert_eq!((about(ONE, &unmerged()), about(OTHER, &unmerged())), (Some(OTHER), Some(ONE)));
         let distinct = CustomerEvent::Distinguished(Distinguished { other: OTHER, reason: reason() });
-        assert_eq!(about(ONE, distinct), Some(OTHER));
+        assert_eq!(about(ONE, &distinct), Some(OTHER));
         let withdrawn =
             CustomerEvent::DistinctionWithdrawn(DistinctionWithdrawn { other: OTHER, reason: reason() });
-        assert_eq!(about(ONE, withdrawn), Some(OTHER));
+        assert_eq!(about(ONE, &withdrawn), Some(OTHER));
     }
 
     #[test]
     fn what_was_said_of_one_customer_is_about_nobody_else() {
         let noted = CustomerEvent::Noted(Noted { text: OTHER.to_string().into() });
-        assert_eq!(about(ONE, noted), None);
+        assert_eq!(about(ONE, &noted), None);
     }
 
     /// A personal text in an event that names another customer is about both: a new event of that kind stands above.

@@ -1,5 +1,6 @@
 //! Makes the tables, checks their layout, and gives an ordinary role what it needs.
 
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 
@@ -93,11 +94,11 @@ pub(super) async fn inspect(server: &Server) -> Result<bool, StoreError> {
 pub(super) async fn existing(server: &Server) -> Result<PgConnection, StoreError> {
     /// `invalid_catalog_name`: there is no such database.
     const NO_DATABASE: &str = "3D000";
-    let absent =
-        |error: sqlx::Error| match error.as_database_error().and_then(|error| error.code()).as_deref() {
-            Some(NO_DATABASE) => StoreError::Absent(error.to_string()),
-            _ => unavailable(error),
-        };
+    let absent = |error: sqlx::Error| match error.as_database_error().and_then(DatabaseError::code).as_deref()
+    {
+        Some(NO_DATABASE) => StoreError::Absent(error.to_string()),
+        _ => unavailable(error),
+    };
     let mut connection = server.connect().await.map_err(absent)?;
     if has_log(&mut connection).await? {
         return Ok(connection);

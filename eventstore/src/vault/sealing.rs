@@ -67,17 +67,22 @@ pub(super) fn seal_for_both(document: &mut Value, place: Place, key: &DataKey, o
 /// there is anything to open at all.
 pub(super) fn is_sealed(document: &Value, also: &mut Vec<Uuid>) -> bool {
     match document {
-        Value::Array(values) => values.iter().fold(false, |found, value| is_sealed(value, also) || found),
+        Value::Array(values) => any_sealed(values.iter(), also),
         Value::Object(object) => match object.get(SEALED).filter(|_| is_marked(object, SEALED)) {
             Some(field) => {
                 let subject = field.get("also").and_then(Value::as_str);
                 also.extend(subject.and_then(|subject| Uuid::try_parse(subject).ok()));
                 true
             }
-            None => object.values().fold(false, |found, value| is_sealed(value, also) || found),
+            None => any_sealed(object.values(), also),
         },
         _ => false,
     }
+}
+
+/// The same of several: each is looked at, whatever was found before.
+fn any_sealed<'a>(values: impl Iterator<Item = &'a Value>, also: &mut Vec<Uuid>) -> bool {
+    values.filter(|value| is_sealed(value, also)).count() > 0
 }
 
 /// The ids of the keys that the sealed fields of a document name; none of what is no document.

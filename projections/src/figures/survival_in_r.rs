@@ -6,6 +6,9 @@ use super::survival::{Subject, kaplan_meier};
 
 const DAY: i64 = 86_400_000_000;
 
+/// Age, at risk, survival, lower and upper end of the band.
+type Step = (i64, usize, f64, Option<f64>, Option<f64>);
+
 /// A sample in days, and what R says of it.
 struct Case {
     name: &'static str,
@@ -13,8 +16,7 @@ struct Case {
     subjects: &'static [(i64, i64, bool)],
     /// The limits of the median.
     limits: (Option<f64>, Option<f64>),
-    /// Age, at risk, survival, lower and upper end of the band.
-    steps: &'static [(i64, usize, f64, Option<f64>, Option<f64>)],
+    steps: &'static [Step],
 }
 
 const CASES: &[Case] = &[

@@ -13,6 +13,9 @@ use super::world::{Chance, History, STAGES, TENANT, World, events, hour, retime}
 use crate::history::journeys;
 use crate::{At, CustomerFilter, CustomerReport, Projections};
 
+/// Which of the customers a filter keeps, told by their records.
+type Keeps = fn(&CustomerReport) -> bool;
+
 fn at(effective_at: DateTime<Utc>, known: u64) -> At {
     At { effective_at, known_at: hour(20_000), known_position: Some(known) }
 }
@@ -118,7 +121,7 @@ async fn a_list_of_then_has_whom_its_filter_means_then_page_by_page() {
     let head = world.head().await;
     let text = |text: &str| Some(text.to_owned());
     let all = CustomerFilter::default();
-    let filters: [(CustomerFilter, fn(&CustomerReport) -> bool); 7] = [
+    let filters: [(CustomerFilter, Keeps); 7] = [
         (all.clone(), |_| true),
         (CustomerFilter { owner: Some(Owner::Rep("li".to_owned())), ..all.clone() }, |one| {
             one.owner.id == "li"

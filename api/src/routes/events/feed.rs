@@ -189,9 +189,8 @@ async fn read_on(shared: &Shared) {
 
 /// Waits until this process appended something, or it is time to look what others did.
 async fn wait(head: &mut watch::Receiver<Position>) {
-    match tokio::time::timeout(LOOK_AGAIN, head.changed()).await {
-        Ok(Err(_)) => tokio::time::sleep(LOOK_AGAIN).await,
-        Ok(Ok(())) | Err(_) => {}
+    if let Ok(Err(_)) = tokio::time::timeout(LOOK_AGAIN, head.changed()).await {
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 

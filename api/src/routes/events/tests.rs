@@ -31,7 +31,7 @@ impl Heard {
     }
 
     /// Everything up to the end of the stream.
-    async fn to_the_end(mut self) -> String {
+    async fn until_end(mut self) -> String {
         while self.chunk().await.is_some() {}
         self.text
     }
@@ -108,7 +108,7 @@ async fn a_stream_that_is_not_read_is_told_that_it_lags_and_resumes_without_a_ga
     }
     let Next::Before(kept_after) = feed.next(begun) else { panic!("what followed is still kept") };
     assert!(kept_after > begun);
-    let told = slow.to_the_end().await;
+    let told = slow.until_end().await;
     let last = *ids(&told).last().unwrap();
     assert!(told.contains("event: lagged\n"), "{told}");
     assert!(told.contains(&format!("\"last_event_id\":{last}")), "{told}");
@@ -153,7 +153,7 @@ async fn a_stream_ends_when_its_key_is_revoked_and_the_streams_of_others_go_on()
     let revoked = bench.call(Method::DELETE, &format!("/v1/admin/keys/{}", key["id"].as_str().unwrap()));
     assert!(revoked.key(&admin).send().await.status.is_success());
 
-    let heard = mine.to_the_end().await;
+    let heard = mine.until_end().await;
     assert!(!heard.contains(": heartbeat"), "it ends long before the first heartbeat: {heard}");
     bench.register(&admin, &json!({"pipeline": "landian-6", "name": "Pier Nine"})).await;
     other.until(head(&bench).await).await;
@@ -171,5 +171,5 @@ async fn a_stream_ends_when_the_person_that_it_is_for_loses_a_role() {
     let mut stream = follow(&bench, &desk, Some("wang")).await;
     stream.chunk().await.expect("the past");
     wang("analyst").await;
-    assert!(!stream.to_the_end().await.contains(": heartbeat"));
+    assert!(!stream.until_end().await.contains(": heartbeat"));
 }
