@@ -100,7 +100,7 @@ fn options() -> Options {
 /// An event about a thing is found by the telephone in it.
 fn blind_keys() -> BlindKeys {
     Arc::new(|_, _, data| {
-        let phone = data.pointer("/phone/$personal").and_then(|phone| phone.as_str());
+        let phone = data.pointer("/phone/$personal").and_then(serde_json::Value::as_str);
         Ok(phone.map(|phone| ("phone".to_owned(), phone.to_owned())).into_iter().collect())
     })
 }
