@@ -129,8 +129,9 @@ impl<'a> Walk<'a> {
             noted(beside, side.finish().await)?;
         }
         self.check_head()?;
-        self.check_tags().await?;
+        // Before the tags: those of an entry beyond the head stand further on than the entry itself may.
         let now = self.check_nothing_beyond(end).await?;
+        self.check_tags().await?;
         self.check_tile_places(now).await
     }
 
