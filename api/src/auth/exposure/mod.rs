@@ -228,6 +228,10 @@ async fn every_command_is_open_to_whom_it_should_be_and_its_answer_tells_of_nobo
     let (mut spares, mut faults) = ([1_usize; CLASSES.len()], Vec::new());
     let mut golden = format!("columns: {}\n", words(&world));
     for (method, path, example) in routes.iter().filter(|(method, ..)| *method != Method::GET) {
+        if !path.starts_with("/v1/customers/{id}") {
+            // Some commands wait until the lists are as far as the log, and nothing folds here by itself.
+            world.bench.catch_up().await;
+        }
         for (class, rest, body) in commands(method, path, example) {
             let mut row = Vec::new();
             for who in &world.callers {
