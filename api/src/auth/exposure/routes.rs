@@ -8,6 +8,10 @@ use crate::http::testing::Answer;
 
 const NOBODY: &str = "01930000-0000-7000-8000-000000000000";
 
+/// A question about the past, which is the present of the tests told as an instant.
+const THEN: &str = "effective_at=2026-03-02T08:00:00Z&known_at=2026-03-02T08:00:00Z";
+const THEN_OF_SOUTH: &str = "effective_at=2026-03-02T08:00:00Z&region=R-South";
+
 /// The routes of the console are not in the document of the API: they are read from where they are registered.
 const PAGES: &str = include_str!("../../console/mod.rs");
 
@@ -98,7 +102,13 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
         CLASSES.map(ask).into()
     };
     if let Some(rest) = path.strip_prefix("/v1/customers/{id}") {
-        return each("/v1/customers/").into_iter().map(|ask| Ask { path: ask.path + rest, ..ask }).collect();
+        let now = each("/v1/customers/").into_iter().map(|ask| Ask { path: ask.path + rest, ..ask });
+        let then = each("/v1/customers/").into_iter().filter(|_| rest.is_empty()).map(|ask| Ask {
+            route: format!("{} then", ask.route),
+            path: format!("{}?{THEN}", ask.path),
+            ..ask
+        });
+        return now.chain(then).collect();
     }
     match path {
         "/console/customers/{id}" => each("/console/customers/"),
@@ -111,6 +121,8 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
             "region=R-South",
             "tag=mklakebtag",
             "team=northern",
+            THEN,
+            THEN_OF_SOUTH,
         ]
         .map(|question| Ask::read(path, question, format!("{path}?{question}")))
         .into(),
