@@ -157,6 +157,7 @@ async fn a_form_of_another_site_does_nothing() {
 #[tokio::test]
 async fn what_is_not_there_is_told_on_a_page() {
     let (bench, admin) = Bench::with_pipeline().await;
+    bench.catch_up().await;
     let browser = signed_in(&bench, &admin);
     for path in [
         "/console/boards/nowhere",

@@ -170,6 +170,7 @@ async fn of_all_that_is_known_now_an_instant_to_come_shows_what_is_shown_now() {
     }
     let projections = world.projections("p").await;
     projections.steps("board", 25).await;
+    projections.steps("work", 25).await;
     let (now, head) = (hour(1_000), world.head().await);
     for &customer in history.customers() {
         let shown =

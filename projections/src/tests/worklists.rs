@@ -81,6 +81,7 @@ async fn standing_is_listed_whole(world: &World, projections: &Arc<Projections>,
         registered_by(world, first + n, at, if n.is_multiple_of(4) { "quoted" } else { "new" }).await;
     }
     projections.steps("work", 50).await;
+    projections.steps("board", 50).await;
     let stages = [stage("new", 1), stage("quoted", 90)];
     let (found, totals) = pages(projections, &stages, async |page| {
         // Later ones come in at the end, and one that had been shown moves on.
@@ -116,6 +117,7 @@ async fn measures_hold(world: &World, projections: &Arc<Projections>, first: u12
     spoke(world, Uuid::from_u128(planned), hour(2), hour(200)).await;
     spoke(world, Uuid::from_u128(plain), hour(95), hour(96)).await;
     projections.steps("work", 50).await;
+    projections.steps("board", 50).await;
     let found = async |filter: StandingFilter| {
         let (found, totals) = pages(projections, &[filter], async |_| {}).await;
         assert_eq!(found.len() as u64, totals[0]);
@@ -147,6 +149,7 @@ async fn contacts_are_listed_whole(world: &World, projections: &Arc<Projections>
     }
     spoke(world, Uuid::from_u128(first + 3), hour(400), hour(900)).await;
     projections.steps("work", 50).await;
+    projections.steps("board", 50).await;
     let read = async |expecting: &Expecting| {
         let (mut all, mut after) = (Vec::new(), None::<Place>);
         loop {
