@@ -28,7 +28,7 @@ KNOWN = {
 # The header that schemathesis adds to see whether it is refused.
 UNDECLARED_HEADER = "x-schemathesis-unknown-property"
 # What a 503 may be for. None of them is caused by what a request says, beside a position that is not reached.
-CAUSES = {"projection-behind", "overloaded", "too-many-connections", "contention"}
+CAUSES = {"projection-behind", "projection-unavailable", "overloaded", "too-many-connections", "contention"}
 
 
 @schemathesis.hook

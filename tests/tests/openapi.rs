@@ -278,7 +278,8 @@ async fn what_the_examples_show_can_be_sent_to_the_demo() {
             shown.filter_map(|parameter| Some((parameter["name"].as_str()?, parameter.get("example")?)));
         let query: Vec<String> = shown.map(|(name, value)| format!("{name}={}", plain(value))).collect();
         let body = body_example(&document, operation);
-        if query.is_empty() && body.is_null() {
+        // A file or a stream of commands is no example that could be sent.
+        if body.is_null() && (query.is_empty() || operation.get("requestBody").is_some()) {
             continue;
         }
         let call = admin.call(method.parse().expect("a method"), &format!("{path}?{}", query.join("&")));

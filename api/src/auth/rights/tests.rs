@@ -179,7 +179,7 @@ async fn whoever_makes_and_revokes_keys_stands_in_the_log_and_no_secret_does() {
     let (id, text) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
     let revoke =
         |query: &str| bench.call(Method::DELETE, &format!("/v1/admin/keys/{id}{query}")).key(&root).send();
-    revoke("?reason=%00").await.problem(422, "invalid-value");
+    revoke("?reason=%00").await.problem(422, "control-character");
     assert_eq!(revoke("?reason=lost").await.status, 204);
     assert_eq!(revoke("").await.status, 204, "it is revoked already");
     bench.get(text, "/v1/me").await.problem(401, "bad-credential");

@@ -100,7 +100,7 @@ const SHARED: &[Shared] = &[
         status: "503",
         name: "ServiceUnavailable",
         description: "Not now, for the reason that `code` names: `projection-behind` (the read model has not reached `min_position`), \
-                      `overloaded`, `too-many-connections`, `contention`, `unavailable` or `stopping`. Nothing was changed; `Retry-After` says when to try again.",
+                      `projection-unavailable`, `overloaded`, `too-many-connections`, `contention`, `unavailable` or `stopping`. Nothing was changed; `Retry-After` says when to try again.",
         meets: |kind| kind.of_a_tenant,
     },
 ];
@@ -164,7 +164,8 @@ fn refusal_headers(status: &str) -> Vec<&'static str> {
     let own: &[_] = match status {
         "401" => &["WwwAuthenticate"],
         "412" => &["ETag"],
-        "429" | "503" => &["RetryAfter"],
+        "429" => &["RetryAfter"],
+        "503" => &["RetryAfter", "WaymarkPosition"],
         _ => &[],
     };
     [&["TraceId", "RateLimit", "RateLimitPolicy"], own].concat()
