@@ -336,7 +336,7 @@ mod tests {
     fn what_takes_the_most_room_is_named() {
         use serde_json::json;
         let definition =
-            json!({"pipeline": {"key": "p", "stages": [1, 2, 3], "name": {"zh": ""}}, "map": []});
+            json!({"pipeline": {"key": "p", "stages": ["one", "two", "three", "four"]}, "map": []});
         assert_eq!(largest(&definition), "pipeline.stages");
         let note = json!({"text": {"$sealed": {"ciphertext": "abc", "nonce": "def"}}, "at": 1});
         assert_eq!(largest(&note), "text");

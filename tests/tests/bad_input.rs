@@ -857,9 +857,9 @@ async fn what_one_event_does_not_hold_is_refused_by_the_field_that_takes_the_roo
         definition.as_object_mut().expect("an object").remove(own);
     }
     for stage in definition["stages"].as_array_mut().expect("a list") {
-        for text in ["definition", "entry_criterion", "next_action"] {
-            stage[text] = json!({"zh": long, "en": long});
-        }
+        let text = json!({"zh": long, "en": long});
+        stage["definition"] = text.clone();
+        stage["entry_criterion"] = json!({"action": text, "result": text});
     }
     let regions: Vec<String> = (0..150).map(|number| format!("{}{number}", "长".repeat(190))).collect();
     let first = chrono::NaiveDate::default();

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -59,7 +59,6 @@ impl Default for Patience {
 }
 
 /// What the connection waits for, and since when: milliseconds after it began, plus one; zero where it does not.
-#[derive(Debug)]
 struct Watch {
     began: Instant,
     /// For a request.
@@ -68,6 +67,10 @@ struct Watch {
     head: AtomicU64,
     /// For the client to read its answer.
     answer: AtomicU64,
+    /// While a request is being answered.
+    at_work: Mutex<Option<AtWork>>,
+    /// Whether the whole answer is made: once it is written as well, the connection is idle.
+    is_answered: AtomicBool,
 }
 
 /// Why a connection was given up.
@@ -91,7 +94,14 @@ impl GivenUp {
 impl Watch {
     fn new() -> Self {
         let zero = AtomicU64::default;
-        Self { began: Instant::now(), idle: AtomicU64::new(1), head: zero(), answer: zero() }
+        Self {
+            began: Instant::now(),
+            idle: AtomicU64::new(1),
+            head: zero(),
+            answer: zero(),
+            at_work: Mutex::default(),
+            is_answered: AtomicBool::new(false),
+        }
     }
 
     fn now(&self) -> u64 {
@@ -106,9 +116,13 @@ impl Watch {
     }
 
     /// A whole head has come.
-    fn works(&self) {
+    fn works(&self, at_work: AtWork) {
         self.idle.store(0, Ordering::Relaxed);
         self.head.store(0, Ordering::Relaxed);
+        self.is_answered.store(false, Ordering::Relaxed);
+        // The one before it, if there was any, ends with this one's beginning.
+        let before = self.at_work.lock().unwrap_or_else(PoisonError::into_inner).replace(at_work);
+        drop(before);
     }
 
     /// Whether a request is being answered.
@@ -116,9 +130,12 @@ impl Watch {
         [&self.idle, &self.head].iter().all(|since| since.load(Ordering::Relaxed) == 0)
     }
 
-    /// The answer is written.
-    fn rests(&self) {
-        self.idle.store(self.now(), Ordering::Relaxed);
+    /// Everything that there was to write is written: after an answer the connection is idle.
+    fn written(&self) {
+        if self.is_answered.swap(false, Ordering::Relaxed) {
+            self.idle.store(self.now(), Ordering::Relaxed);
+            drop(self.at_work.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
     }
 
     /// Whether an answer waits for the client to read.
@@ -173,9 +190,8 @@ impl Connection {
         let (place, watching) = (Arc::new(place), Arc::clone(&watch));
         let entering = Arc::clone(&place);
         let service = service_fn(move |request: Request<Incoming>| {
-            watching.works();
-            let guard = Guard { _at_work: entering.work(), watch: Arc::clone(&watching) };
-            answer(router.clone(), request, patience.body, guard)
+            watching.works(entering.work());
+            answer(router.clone(), request, patience.body, Guard(Arc::clone(&watching)))
         });
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -252,19 +268,16 @@ async fn answer(
     Ok(response.map(|body| Guarded { body, _guard: guard }))
 }
 
-/// While this is there, a request is being answered.
-struct Guard {
-    _at_work: AtWork,
-    watch: Arc<Watch>,
-}
+/// While this is there, an answer is being made.
+struct Guard(Arc<Watch>);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.watch.rests();
+        self.0.is_answered.store(true, Ordering::Relaxed);
     }
 }
 
-/// An answer's body, which tells when it is written.
+/// An answer's body, which tells when there is no more of it.
 struct Guarded {
     body: Body,
     _guard: Guard,
@@ -333,7 +346,9 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.watch.written();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
