@@ -142,6 +142,9 @@ async fn a_checkpoint_signed_by_somebody_else_is_a_bad_signature() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_row_of_a_read_model_is_found_left_alone_by_verify_and_mended_by_a_rebuild() {
     let installation = history().await;
+    // A check folds nothing into the database, and the service may have stopped before it had folded everything.
+    let folded = installation.run(&["rebuild"]);
+    assert_eq!(folded.code, 0, "{}", folded.said());
     assert_eq!(installation.verify().0, SOUND);
     let views = format!("sqlite:{}", installation.views_file().display());
     tamper_with(&views, "UPDATE timeline_row SET actor = 'rep:nobody' WHERE position = (SELECT max(position) FROM timeline_row)").await;
