@@ -366,6 +366,7 @@ async fn whoever_called_in_time_has_no_strike() {
 #[tokio::test]
 async fn the_lists_of_work_are_by_three_different_clocks() {
     let (bench, li, wang) = sales("landian-6").await;
+    let _ = bench.key("rep:zhao", &[Role::Rep]).await;
     let today = customer_of_li(&bench, &li, "landian-6").await;
     let overdue = customer_of_li(&bench, &li, "landian-6").await;
     let plan = |at: &str| json!({"channel": "phone", "summary": "spoke", "next_plan": {"at": at, "text": "call again"}});
@@ -386,6 +387,8 @@ async fn the_lists_of_work_are_by_three_different_clocks() {
     );
     assert_eq!(ids("/v1/worklists/overdue?owner=li").await, std::slice::from_ref(&overdue));
     assert_eq!(ids("/v1/worklists/overdue?owner=zhao").await, Vec::<String>::new());
+    let nobodys = bench.get(&li, "/v1/worklists/overdue?owner=nobody").await.problem(422, "unknown-person");
+    assert_eq!(nobodys["violations"][0]["field"], "owner");
     command(&bench, &li, &today, "details", &json!({"tier": "VIP"})).await;
     bench.catch_up().await;
     let push = ids("/v1/worklists/push?pipeline=landian-6").await;

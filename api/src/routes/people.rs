@@ -48,12 +48,12 @@ pub(super) async fn require(site: &Site, caller: &Caller, field: &str, rep: &Rep
     if company_knows(&company, rep.id()) {
         return Ok(());
     }
-    let projections = &site.app.projections;
-    if projections.owns(caller.tenant, rep.id()).await? {
+    let callers = callers(site, caller).await?;
+    if callers.contains(rep.id()) {
         return Ok(());
     }
-    let callers = callers(site, caller).await?;
-    if callers.contains(rep.id()) || projections.was_somebody(caller.tenant, rep.id()).await? {
+    let (projections, id) = (&site.app.projections, rep.id());
+    if projections.owns(caller.tenant, id).await? || projections.was_somebody(caller.tenant, id).await? {
         return Ok(());
     }
     // What another process has set up a moment ago counts before somebody is told to be nobody.
