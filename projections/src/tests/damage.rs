@@ -134,9 +134,9 @@ async fn heals(projections: Arc<Projections>, expected: &[Vec<String>]) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), healed).await.expect("it does not heal");
+    tokio::time::timeout(Duration::from_secs(300), healed).await.expect("it does not heal");
     let head = projections.engine().store.head(TENANT).await.unwrap().position;
-    projections.wait_for(TENANT, "work", head, Duration::from_secs(60)).await.unwrap();
+    projections.wait_for(TENANT, "work", head, Duration::from_secs(300)).await.unwrap();
     assert!(projections.unserved().is_empty());
     stop.send(()).unwrap();
     running.await.unwrap();
