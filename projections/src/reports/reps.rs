@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -231,8 +231,9 @@ pub(crate) async fn reps(
 fn window_before(query: &RepsQuery) -> Option<(At, Window)> {
     let from = query.window.from?;
     let end = crate::history::instant(query.window.end(&query.at));
-    // Instants begin with 1970; a window before that would have a bound that is none.
-    let begin = from.checked_sub_signed(end - from)?.max(DateTime::UNIX_EPOCH);
+    // Before an empty window lies an empty one. Instants begin with 1970; a window before that would have a bound that is none.
+    let length = (end - from).max(TimeDelta::zero());
+    let begin = from.checked_sub_signed(length)?.max(DateTime::UNIX_EPOCH);
     Some((At { effective_at: from, ..query.at }, Window { from: Some(begin), to: Some(from) }))
 }
 
