@@ -471,8 +471,8 @@ async fn what_a_position_was_answered_for_is_known_wherever_it_is_reached() {
     for round in 0..3 {
         let _ = admin.get("/v1/pipelines").await.expect(200);
         let (key, file) = (format!("brought-{round}"), installation.directory().join("deals.csv"));
-        std::fs::write(&file, "case_id,status,timestamp,actor\n1,A,2026-01-01T00:00:00Z,ann\n")
-            .expect("a file");
+        let rows = format!("case_id,status,timestamp,actor\n{round},A,2026-01-01T00:00:00Z,ann\n");
+        std::fs::write(&file, rows).expect("a file");
         let said = installation.import(&key, &file, &[]).succeeded();
         drop(said);
         let head = admin.head().await;

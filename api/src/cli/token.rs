@@ -74,7 +74,8 @@ impl Token {
         let TokenCommand::Create(create) = self.command;
         let (installation, tenant) = super::existing(&create.database, &create.tenant).await?;
         let roles: BTreeSet<Role> = create.roles.into_iter().map(Role::from).collect();
-        let actor = actor_name(&create.actor, roles.iter().copied());
+        // Reps alone have a name in two forms: others are called as they were named.
+        let actor = actor_name(&create.actor, roles.iter().copied().filter(|role| *role == Role::Rep));
         let scopes = create.scopes.into_iter().map(|ScopeArg::ActAs| Scope::ActAs).collect();
         let key = installation.create_key(tenant, &actor, roles, scopes).await;
         installation.close().await?;

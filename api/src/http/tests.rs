@@ -269,7 +269,7 @@ async fn both_times_are_echoed_and_only_one_state_of_knowledge_is_named() {
     assert_eq!(before["total"], 0);
     let both = "/v1/boards/landian-6?known_position=1&known_at=2026-03-02T08:00:00Z";
     read(both).await.problem(422, "invalid-value");
-    read("/v1/boards/landian-6?known_position=3").await.problem(422, "invalid-value");
+    read("/v1/boards/landian-6?known_position=4").await.problem(422, "invalid-value");
     read("/v1/boards/landian-6?known_at=yesterday").await.problem(422, "invalid-value");
 }
 

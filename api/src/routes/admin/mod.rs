@@ -132,5 +132,7 @@ fn actor(name: &str, roles: &BTreeSet<RoleName>) -> Result<Actor, Problem> {
         return Err(Problem::invalid_value("roles", message));
     }
     let roles = roles.iter().map(|role| Role::from(*role));
-    Ok(Actor::new(person::actor_name(name, roles.clone()), roles))
+    // Reps alone have a name in two forms: others are called as they were named.
+    let sells = roles.clone().filter(|role| *role == Role::Rep);
+    Ok(Actor::new(person::actor_name(name, sells), roles))
 }
