@@ -40,8 +40,8 @@ async fn of_64_clients_moving_one_customer_with_the_same_version_one_wins() {
 async fn of_64_reps_claiming_one_customer_one_wins_and_the_others_lose_nothing() {
     let team = Team::on("landian-6").await;
     let customer = team.admin().register(team.customer("Harbour Foods")).await;
-    let before = team.admin().head().await;
     let reps: Vec<_> = (0..CROWD).map(|number| team.rep(&format!("rep{number}"))).collect();
+    let before = team.admin().head().await;
 
     let claims = reps
         .iter()
@@ -202,7 +202,8 @@ async fn twelve_looks_of_one_rep_in_parallel_are_cut_at_the_limit_and_a_restart_
         let body = json!({"pipeline": "guarded", "name": format!("Customer {number}")});
         customers.push(team.admin().register(body).await);
     }
-    let (rep, head) = (team.rep("li"), team.admin().head().await);
+    let (rep, zhao) = (team.rep("li"), team.rep("zhao"));
+    let head = team.admin().head().await;
     let fresh = |customer: &str| format!("/v1/customers/{customer}?min_position={head}&wait_ms=20000");
 
     let looks = customers.iter().map(|customer| rep.call(Method::GET, &fresh(customer)));
@@ -217,7 +218,6 @@ async fn twelve_looks_of_one_rep_in_parallel_are_cut_at_the_limit_and_a_restart_
     assert_eq!(team.admin().head().await, head + 5);
 
     // The same customer many times at once is one look, and a power cut forgets none.
-    let zhao = team.rep("zhao");
     let same = (0..12).map(|_| zhao.call(Method::GET, &fresh(&customers[0])));
     assert_eq!(with_status(&all_at_once(same).await, 200).len(), 12);
     assert_eq!(team.admin().head().await, head + 6);

@@ -237,7 +237,7 @@ fn receivers(told: &Told, rows: &[Endpoint]) -> Vec<Discrepancy> {
         let Some(row) = there.get(id) else { continue };
         if recorded(row) != known.receiver {
             found.push(wrong(id, "what was set up is not as the log says"));
-        } else if row.disabled.is_some() != known.disabled {
+        } else if row.disabled.is_some() != known.disabled.is_some() {
             found.push(wrong(id, "whether it is disabled is not as the log says"));
         }
     }

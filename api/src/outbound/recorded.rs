@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -16,8 +16,6 @@ use crate::eventstore::TenantId;
 
 /// How long a receiver may be without its row.
 const MOMENT: TimeDelta = TimeDelta::minutes(1);
-/// Why a receiver is off whose row does not say it.
-const BY_THE_LOG: &str = "it was switched off";
 
 /// What events say of a receiver. Its secrets are no part of it, nor what has become of it since it was set up.
 #[must_use]
@@ -69,9 +67,9 @@ impl Outbound {
         }
         rows.retain(|row| rights.receivers.get(&row.id).is_some_and(|known| known.receiver == recorded(row)));
         for row in &mut rows {
-            let disabled = rights.receivers.get(&row.id).is_some_and(|known| known.disabled);
-            let since = row.disabled.take().or_else(|| Some((row.created_at, BY_THE_LOG.to_owned())));
-            row.disabled = since.filter(|_: &(DateTime<Utc>, String)| disabled);
+            let since = row.disabled.take().map_or(row.created_at, |(since, _)| since);
+            let because = rights.receivers.get(&row.id).and_then(|known| known.disabled.clone());
+            row.disabled = because.map(|because| (since, because));
         }
         Ok(rows)
     }
@@ -103,17 +101,20 @@ impl Outbound {
     ) -> Result<(), OutboundError> {
         for row in rows {
             match rights.receivers.get(&row.id) {
-                Some(known) if known.disabled && row.disabled.is_none() => {
-                    self.store.disable(tenant, row.id, (self.app.clock)(), BY_THE_LOG).await?;
-                }
-                Some(known) if !known.disabled && row.disabled.is_some() => {
-                    let head = self.app.store.head(tenant).await?.position;
-                    self.store.enable(tenant, row.id, head).await?;
-                }
+                Some(known) => match (&known.disabled, &row.disabled) {
+                    (Some(because), None) => {
+                        self.store.disable(tenant, row.id, (self.app.clock)(), because).await?;
+                    }
+                    (None, Some(_)) => {
+                        let head = self.app.store.head(tenant).await?.position;
+                        self.store.enable(tenant, row.id, head).await?;
+                    }
+                    (Some(_), Some(_)) | (None, None) => {}
+                },
                 None if rights.deleted_receivers.contains(&row.id) => {
                     self.store.remove(tenant, row.id).await?;
                 }
-                Some(_) | None => {}
+                None => {}
             }
         }
         Ok(())
@@ -122,5 +123,7 @@ impl Outbound {
 
 fn agrees(rights: &Rights, row: &Endpoint) -> bool {
     let known = rights.receivers.get(&row.id);
-    known.is_some_and(|known| known.receiver == recorded(row) && known.disabled == row.disabled.is_some())
+    known.is_some_and(|known| {
+        known.receiver == recorded(row) && known.disabled.is_some() == row.disabled.is_some()
+    })
 }

@@ -69,8 +69,8 @@ pub struct ReceiverRights {
     pub receiver: Receiver,
     /// When it was set up, or recorded.
     pub created_at: DateTime<Utc>,
-    /// Whether nothing is sent there.
-    pub disabled: bool,
+    /// Why nothing is sent there; none where it is on.
+    pub disabled: Option<String>,
 }
 
 /// What is asked for.
@@ -197,17 +197,17 @@ impl Rights {
             CompanyEvent::RightsAdopted(_) => self.recorded = true,
             CompanyEvent::ReceiverCreated(event) => {
                 self.recorded = true;
-                self.add_receiver(&event.receiver, at, false);
+                self.add_receiver(&event.receiver, at, None);
             }
             CompanyEvent::ReceiverAdopted(event) => {
-                self.add_receiver(&event.receiver, at, event.disabled_because.is_some());
+                self.add_receiver(&event.receiver, at, event.disabled_because.clone());
             }
             CompanyEvent::ReceiverDeleted(event) => {
                 self.receivers.remove(&event.id);
                 self.deleted_receivers.insert(event.id);
             }
-            CompanyEvent::ReceiverEnabled(event) => self.switch(event.id, false),
-            CompanyEvent::ReceiverDisabled(event) => self.switch(event.id, true),
+            CompanyEvent::ReceiverEnabled(event) => self.switch(event.id, None),
+            CompanyEvent::ReceiverDisabled(event) => self.switch(event.id, Some(event.because.clone())),
             // What signs is no right, and what else the tenant has set up is told of by [`super::Company`].
             CompanyEvent::ReceiverKeyRotated(_)
             | CompanyEvent::TeamSet(_)
@@ -234,12 +234,12 @@ impl Rights {
         self.keys.insert(key.id, KeyRights { key: key.clone(), created_at, revoked_at });
     }
 
-    fn add_receiver(&mut self, receiver: &Receiver, created_at: DateTime<Utc>, disabled: bool) {
+    fn add_receiver(&mut self, receiver: &Receiver, created_at: DateTime<Utc>, disabled: Option<String>) {
         let known = ReceiverRights { receiver: receiver.clone(), created_at, disabled };
         self.receivers.insert(receiver.id, known);
     }
 
-    fn switch(&mut self, id: Uuid, disabled: bool) {
+    fn switch(&mut self, id: Uuid, disabled: Option<String>) {
         if let Some(receiver) = self.receivers.get_mut(&id) {
             receiver.disabled = disabled;
         }
@@ -332,13 +332,13 @@ pub fn decide(
             (there(&id), CompanyEvent::ReceiverKeyRotated(ReceiverKeyRotated { id, credential: by }))
         }
         RightsCommand::EnableReceiver(id) => {
-            if rights.receivers.get(&id).is_some_and(|receiver| !receiver.disabled) {
+            if rights.receivers.get(&id).is_some_and(|receiver| receiver.disabled.is_none()) {
                 return Ok(None);
             }
             (there(&id), CompanyEvent::ReceiverEnabled(ReceiverEnabled { id, credential: by }))
         }
         RightsCommand::DisableReceiver { id, because } => {
-            if rights.receivers.get(&id).is_some_and(|receiver| receiver.disabled) {
+            if rights.receivers.get(&id).is_some_and(|receiver| receiver.disabled.is_some()) {
                 return Ok(None);
             }
             (there(&id), CompanyEvent::ReceiverDisabled(ReceiverDisabled { id, because }))
@@ -548,11 +548,12 @@ mod tests {
         let id = Uuid::from_u128(7);
         let disable = RightsCommand::DisableReceiver { id, because: "it answered 410".to_owned() };
         let rights = after([RightsCommand::CreateReceiver(receiver(7)), disable.clone()]);
-        assert!(rights.receivers[&id].disabled && rights.recorded);
+        assert_eq!(rights.receivers[&id].disabled.as_deref(), Some("it answered 410"));
+        assert!(rights.recorded);
         assert_eq!(decide(&rights, &disable, &Credential::default()), Ok(None));
         let on =
             after([RightsCommand::CreateReceiver(receiver(7)), disable, RightsCommand::EnableReceiver(id)]);
-        assert!(!on.receivers[&id].disabled);
+        assert_eq!(on.receivers[&id].disabled, None);
         assert_eq!(decide(&on, &RightsCommand::EnableReceiver(id), &Credential::default()), Ok(None));
         let gone = after([RightsCommand::CreateReceiver(receiver(7)), RightsCommand::DeleteReceiver(id)]);
         assert!(gone.receivers.is_empty());
