@@ -208,6 +208,7 @@ impl Prepared {
         let outside = author.sign(TENANT).await;
         author.tell(TENANT, 10, Some("after the last checkpoint")).await;
         author.store.close().await;
+        checkpointed(&file).await;
         let bytes = std::fs::read(&file).unwrap();
         let rows = rows(&file).await.unwrap();
         Self { folder, bytes, outside, rows }
@@ -263,6 +264,15 @@ async fn verdict(
 
 async fn connect(file: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(file).connect().await.unwrap()
+}
+
+/// Brings everything into the file itself: a reader that closes a moment later keeps the last one that closed from doing it.
+async fn checkpointed(file: &Path) {
+    let mut connection = connect(file).await;
+    while scalar::<i64>(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await != Some(0) {
+        tokio::task::yield_now().await;
+    }
+    connection.close().await.unwrap();
 }
 
 /// All rows of the log's tables; an error where they cannot be read.
