@@ -226,10 +226,11 @@ async fn twelve_looks_of_one_rep_in_parallel_are_cut_at_the_limit_and_a_restart_
     server.kill();
     let server = installation.serve();
     let again = server.with_key(&key);
+    let restarted = server.admin().head().await;
     for (customer, answer) in customers.iter().zip(&answers) {
         assert_eq!(again.get(&fresh(customer)).await.status, answer.status);
     }
-    assert_eq!(server.admin().head().await, head + 6);
+    assert_eq!(server.admin().head().await, restarted, "a look that was counted is counted again");
 }
 
 /// Sends every call in the same moment.
