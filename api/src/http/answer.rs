@@ -26,7 +26,7 @@ pub struct Accepted {
     pub version: u64,
     /// What was recorded.
     pub events: Vec<EventRef>,
-    /// Fields of what was made, such as the `id` of a new customer: those of [`described::Accepted`].
+    /// Fields of what was made, such as the `id` of a new customer: those of `described::Accepted`.
     #[serde(flatten)]
     pub resource: Map<String, Value>,
     #[serde(skip)]

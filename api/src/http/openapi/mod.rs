@@ -1,8 +1,8 @@
 //! The description of the service in OpenAPI 3.1.
 //!
 //! Handlers say what is their own: summary, body, parameters, the answers that only they give. What is true of many
-//! operations is said here, once, by the kind of route: [`operations`] adds ids and headers, [`responses`] the refusals
-//! that a route can meet because of its path, its query or its body, [`schemas`] that unknown fields are refused.
+//! operations is said here, once, by the kind of route: `operations` adds ids and headers, `responses` the refusals
+//! that a route can meet because of its path, its query or its body, `schemas` that unknown fields are refused.
 
 mod operations;
 mod responses;
