@@ -14,6 +14,7 @@ use waymark_eventstore::vault::{RootKey, Vault};
 use waymark_eventstore::{Clock, Options, PostgresStore, SqliteStore, TenantId, postgres};
 use waymark_projections::{Node, Projections};
 
+use crate::ambient::{chance, random_ids, system_clock};
 use crate::app::{App, AppError, Caller, Migrator};
 use crate::auth::compare::{Compared, Tables};
 use crate::auth::rate::Limiter;
@@ -21,7 +22,6 @@ use crate::auth::token::Tokens;
 use crate::auth::{AdminStore, Gate, NewKey, Rights, Scope};
 use crate::automation::Ticker;
 use crate::automation::clock::{ClockWatch, Stopwatch};
-use crate::clock::{chance, random_ids, system_clock};
 use crate::config::{AuthArgs, Automations, Database, DatabaseArgs, OutboundArgs, Sending, views_file};
 use crate::http::measure;
 use crate::log::Log;

@@ -3,11 +3,11 @@
 //! This is the only crate that knows the time, chance, the environment and the network. [`app`] is the one
 //! place where a command becomes events; everything else carries requests to it or answers from the read models.
 
+pub mod ambient;
 pub mod app;
 pub mod auth;
 pub mod automation;
 pub mod cli;
-pub mod clock;
 pub mod config;
 mod console;
 pub mod demo;

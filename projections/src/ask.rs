@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use waymark_domain::Owner;
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 use waymark_eventstore::{Position, TenantId};
 
 use crate::checkpoint::{self, Which};
@@ -60,14 +60,14 @@ pub struct Filter {
     /// The pipeline version under which they last moved.
     pub version: Option<u32>,
     /// Which customers whoever asks sees now: of the past, too, nothing is told of others.
-    pub sight: Sight,
+    pub visibility: Visibility,
 }
 
 impl Filter {
     /// Whether every customer that is seen passes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        *self == Self { sight: self.sight.clone(), ..Self::default() }
+        *self == Self { visibility: self.visibility.clone(), ..Self::default() }
     }
 
     /// Whether nobody is left out, by the filter or by what whoever asks sees.
@@ -80,16 +80,16 @@ impl Filter {
 /// What stands around each name of a list where a statement looks for one: no name has it.
 pub(crate) const AROUND: &str = "\n";
 
-/// What a statement binds of a sight: its regions, its owners, and what stands around each of them; nothing where everything
+/// What a statement binds of a visibility: its regions, its owners, and what stands around each of them; nothing where everything
 /// is seen. A name is in such a list when replacing it changes the list, on either engine.
-pub(crate) fn sight_values(sight: &Sight) -> [Value; 3] {
+pub(crate) fn visibility_values(visibility: &Visibility) -> [Value; 3] {
     let list = |names: &BTreeSet<String>| {
         let each = names.iter().map(|name| format!("{name}{AROUND}"));
         Value::Text(std::iter::once(AROUND.to_owned()).chain(each).collect())
     };
-    match sight {
-        Sight::Everything => [Value::Null, Value::Null, Value::Null],
-        Sight::Within { regions, owners } => [list(regions), list(owners), AROUND.into()],
+    match visibility {
+        Visibility::Everything => [Value::Null, Value::Null, Value::Null],
+        Visibility::Within { regions, owners } => [list(regions), list(owners), AROUND.into()],
     }
 }
 

@@ -1,7 +1,7 @@
 //! Questions about customers of the past, and about who is anybody.
 
 use uuid::Uuid;
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 use waymark_eventstore::{Position, TenantId};
 
 use crate::Projections;
@@ -19,13 +19,14 @@ impl Projections {
         &self,
         tenant: TenantId,
         id: Uuid,
-        sight: &Sight,
+        visibility: &Visibility,
         at: &At,
         stage_name: &(dyn Fn(&str, &str) -> Option<String> + Sync),
         rules: board::RulesThen<'_>,
     ) -> Result<(Option<FormerCustomer>, Position)> {
         let mut view = self.view(tenant, board::NAME).await?;
-        let found = board::customer_then(&mut view, self.engine(), id, sight, at, stage_name, rules).await?;
+        let found =
+            board::customer_then(&mut view, self.engine(), id, visibility, at, stage_name, rules).await?;
         Ok((found, view.position))
     }
 

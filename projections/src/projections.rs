@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use uuid::Uuid;
 use waymark_domain::Pipeline;
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 use waymark_domain::pipeline::version::{Occupants, Versions};
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
@@ -197,12 +197,12 @@ impl Projections {
         &self,
         tenant: TenantId,
         id: Uuid,
-        sight: &Sight,
+        visibility: &Visibility,
         now: DateTime<Utc>,
         stage_name: &(dyn Fn(&str, &str) -> Option<String> + Sync),
     ) -> Result<(Option<CustomerReport>, Position)> {
         let mut view = self.view(tenant, board::NAME).await?;
-        let customer = board::customer(&mut view, id, sight, now, stage_name).await?;
+        let customer = board::customer(&mut view, id, visibility, now, stage_name).await?;
         let position = view.position;
         let Some(mut customer) = customer else { return Ok((None, position)) };
         view.turn_to(work::NAME).await?;
@@ -221,10 +221,10 @@ impl Projections {
         tenant: TenantId,
         id: Uuid,
         limit: usize,
-        sight: &Sight,
+        visibility: &Visibility,
     ) -> Result<SuspectsReport> {
         let mut view = self.view(tenant, board::NAME).await?;
-        board::suspects(&mut view, id, limit, sight).await
+        board::suspects(&mut view, id, limit, visibility).await
     }
 
     /// A page of the tenant's queue of suspects: who may have been registered twice.
@@ -235,10 +235,10 @@ impl Projections {
         &self,
         tenant: TenantId,
         query: &SuspectQuery,
-        sight: &Sight,
+        visibility: &Visibility,
     ) -> Result<SuspectQueue> {
         let mut view = self.view(tenant, board::NAME).await?;
-        board::queue(&mut view, query, sight).await
+        board::queue(&mut view, query, visibility).await
     }
 
     /// A page of customers, in the order of their registration.
@@ -264,9 +264,13 @@ impl Projections {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn pools(&self, tenant: TenantId, sight: &Sight) -> Result<(BTreeMap<String, u64>, Position)> {
+    pub async fn pools(
+        &self,
+        tenant: TenantId,
+        visibility: &Visibility,
+    ) -> Result<(BTreeMap<String, u64>, Position)> {
         let mut view = self.view(tenant, board::NAME).await?;
-        Ok((board::pools(&mut view, sight).await?, view.position))
+        Ok((board::pools(&mut view, visibility).await?, view.position))
     }
 
     /// The requests for moves after a position, oldest first.
@@ -319,10 +323,10 @@ impl Projections {
         &self,
         tenant: TenantId,
         pipeline: &str,
-        sight: &Sight,
+        visibility: &Visibility,
     ) -> Result<(Vec<Group>, Position)> {
         let mut view = self.view(tenant, board::NAME).await?;
-        Ok((board::groups(&mut view, pipeline, sight).await?, view.position))
+        Ok((board::groups(&mut view, pipeline, visibility).await?, view.position))
     }
 
     /// The customers of such a group after one of them, at most `limit`, in order.
@@ -336,10 +340,10 @@ impl Projections {
         group: &Group,
         after: Uuid,
         limit: u32,
-        sight: &Sight,
+        visibility: &Visibility,
     ) -> Result<Vec<Uuid>> {
         let mut view = self.view(tenant, board::NAME).await?;
-        board::of_group(&mut view, pipeline, group, after, limit, sight).await
+        board::of_group(&mut view, pipeline, group, after, limit, visibility).await
     }
 
     /// The customers that a rep owns, each with where it stands.
@@ -562,10 +566,10 @@ impl Projections {
         journey: &str,
         until: DateTime<Utc>,
         limit: u32,
-        sight: &Sight,
+        visibility: &Visibility,
     ) -> Result<(BTreeMap<String, u64>, Vec<DueRule>, Position)> {
         let mut view = self.view(tenant, work::NAME).await?;
-        let (counts, due) = work::due_in(&mut view, journey, until, limit, sight).await?;
+        let (counts, due) = work::due_in(&mut view, journey, until, limit, visibility).await?;
         Ok((counts, due, view.position))
     }
 
@@ -650,11 +654,11 @@ impl Projections {
         tenant: TenantId,
         journey: &str,
         skips: u32,
-        sight: &Sight,
+        visibility: &Visibility,
     ) -> Result<(BTreeMap<String, RuleReport>, Vec<SkipReport>, Position)> {
         let mut view = self.view(tenant, work::NAME).await?;
-        let rules = work::rules(&mut view, journey, sight).await?;
-        let skipped = work::skips(&mut view, journey, skips, sight).await?;
+        let rules = work::rules(&mut view, journey, visibility).await?;
+        let skipped = work::skips(&mut view, journey, skips, visibility).await?;
         Ok((rules, skipped, view.position))
     }
 

@@ -5,7 +5,7 @@ use waymark_domain::company::event::Key;
 use waymark_domain::company::rights::{Credential, KeyRights, RightsCommand, decide};
 use waymark_eventstore::{Append, Outcome, StoreError};
 
-use super::remember::{Remembered, replay, store_error};
+use super::receipts::{StoredOutcome, replay, store_error};
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
 use crate::auth::rights::query;
 use crate::auth::{KeyText, NewKey};
@@ -55,7 +55,7 @@ impl App {
         command: &RightsCommand,
         credential: &Credential,
     ) -> Result<CommandAnswer, AppError> {
-        if let Some(answer) = self.remembered(caller, meta).await? {
+        if let Some(answer) = self.stored_answer(caller, meta).await? {
             return Ok(answer);
         }
         for _ in 0..ATTEMPTS {
@@ -66,7 +66,7 @@ impl App {
                 Err(refusal) => return self.refuse(caller, meta, refusal).await,
             };
             let draft = self.company_draft(caller, &event, (self.clock)())?;
-            let remembered = Remembered::Done {
+            let outcome = StoredOutcome::Done {
                 status: 200,
                 version: rights.version + 1,
                 events: vec![(draft.id, event.event_type().to_owned())],
@@ -74,7 +74,7 @@ impl App {
             };
             let append = Append {
                 condition: Some(query().none_after(read_to)),
-                receipt: remembered.receipt(caller, meta)?,
+                receipt: outcome.receipt(caller, meta)?,
                 ..Append::new(caller.tenant, vec![draft])
             };
             match self.store.append(append).await {
@@ -83,7 +83,7 @@ impl App {
                     // What this process remembers of it is to be what it has just said.
                     self.rights.fresh(caller.tenant).await?;
                     self.companies.refresh(caller.tenant).await?;
-                    return remembered.answer(appended.first_position, false);
+                    return outcome.answer(appended.first_position, false);
                 }
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(store_error(error)),

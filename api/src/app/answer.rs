@@ -47,7 +47,7 @@ pub struct CommandAnswer {
     pub events: Vec<EventRef>,
     /// Further fields of the answer, such as the `id` of a new customer.
     pub resource: Map<String, Value>,
-    /// Whether this is the remembered answer of an earlier request with the same idempotency key.
+    /// Whether this is the stored answer of an earlier request with the same idempotency key.
     pub repeated: bool,
 }
 

@@ -53,7 +53,7 @@ impl App {
         let customer = customer.ok_or_else(unknown)?;
         // What is about a customer that is not seen is not there either.
         let state = self.load(caller, customer).await?.customer;
-        if self.is_seen(caller, &state).await? { Ok(customer) } else { Err(unknown()) }
+        if self.is_visible(caller, &state).await? { Ok(customer) } else { Err(unknown()) }
     }
 
     /// Ends the requests of a tenant that nobody settled in time, and answers how many. Each ends at its own

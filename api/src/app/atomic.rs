@@ -11,12 +11,12 @@ use waymark_domain::customer::{Command, Customer, NewEvent, Recorded, decide, ta
 use waymark_eventstore::vault::DataKey;
 use waymark_eventstore::{Append, Condition, Outcome, Position, Query, Receipt, StoreError};
 
-use super::boundary::{Boundary, evolved};
-use super::identity::{self, KeyTag, Known, refuse_known};
-use super::merge::Joining;
+use super::customer_cache::{LoadedCustomer, evolved};
+use super::identity::{self, KeyMatch, KeyTag, refuse_matches};
+use super::pair::PairCommand;
 use super::pending::Accepted;
+use super::receipts::{StoredOutcome, receipt, store_error};
 use super::register::external_id;
-use super::remember::{Remembered, receipt, store_error};
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
 
 /// How often the steps are decided again because others changed their boundary.
@@ -24,27 +24,27 @@ const ATTEMPTS: u32 = 64;
 
 /// One of the commands.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct BatchCommand {
     /// On which customer; a registration gives it a new id.
     pub customer: Uuid,
     /// What is asked for.
-    pub what: Asked,
+    pub what: BatchAction,
     /// When it happened; now when absent.
     pub effective_at: Option<DateTime<Utc>>,
 }
 
 /// What a step asks for.
 #[derive(Debug, Clone)]
-pub enum Asked {
+pub enum BatchAction {
     /// Something of one customer.
     Command(Box<Command>),
     /// Something of that customer and another.
-    Join(Joining),
+    Pair(PairCommand),
 }
 
 /// The step that stopped them all, and why.
 #[derive(Debug, Clone)]
-pub struct Stopped {
+pub struct BatchError {
     /// Which, from 0.
     pub step: usize,
     /// Why.
@@ -56,7 +56,7 @@ struct Staged {
     append: Append,
     /// The events of each step.
     decided: Vec<Vec<NewEvent>>,
-    answers: Vec<Remembered>,
+    answers: Vec<StoredOutcome>,
     query: Query,
     customers: HashMap<Uuid, (Arc<Customer>, DataKey)>,
     external_ids: HashSet<String>,
@@ -75,7 +75,7 @@ impl Staged {
     }
 
     /// Who is known already, as the steps so far leave it.
-    fn known_now(&self, known: Vec<Known>) -> impl Iterator<Item = Known> {
+    fn known_now(&self, known: Vec<KeyMatch>) -> impl Iterator<Item = KeyMatch> {
         known.into_iter().map(|mut one| {
             one.customer = self.survivor(one.customer);
             one
@@ -89,7 +89,7 @@ impl Staged {
             let holder = *self.keys.entry(key.tag.clone()).or_insert(customer);
             let holder = self.survivor(holder);
             if holder != customer {
-                refuse_known(&[key.of(holder, true)])?;
+                refuse_matches(&[key.of(holder, true)])?;
             }
         }
         Ok(())
@@ -101,13 +101,13 @@ impl App {
     ///
     /// # Errors
     /// The first step that is refused, or the log's own trouble (told of the first step).
-    pub async fn all_or_none(
+    pub async fn execute_atomically(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
-        steps: &[Step],
-    ) -> Result<Vec<CommandAnswer>, Stopped> {
-        let at_once = |error| Stopped { step: 0, error };
+        steps: &[BatchCommand],
+    ) -> Result<Vec<CommandAnswer>, BatchError> {
+        let at_once = |error| BatchError { step: 0, error };
         if let Some(first) = self.first_receipt(caller, meta).await.map_err(at_once)? {
             return replay_all(&first).map_err(at_once);
         }
@@ -130,14 +130,26 @@ impl App {
     /// What every step would record, without recording it.
     ///
     /// # Errors
-    /// As [`Self::all_or_none`].
-    pub async fn rehearse_all(&self, caller: &Caller, steps: &[Step]) -> Result<Vec<Vec<NewEvent>>, Stopped> {
+    /// As [`Self::execute_atomically`].
+    pub async fn dry_run_all(
+        &self,
+        caller: &Caller,
+        steps: &[BatchCommand],
+    ) -> Result<Vec<Vec<NewEvent>>, BatchError> {
         Ok(self.stage(caller, &CommandMeta::default(), steps).await?.decided)
     }
 
-    async fn stage(&self, caller: &Caller, meta: &CommandMeta, steps: &[Step]) -> Result<Staged, Stopped> {
-        let head =
-            self.store.head(caller.tenant).await.map_err(|error| Stopped { step: 0, error: error.into() })?;
+    async fn stage(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+        steps: &[BatchCommand],
+    ) -> Result<Staged, BatchError> {
+        let head = self
+            .store
+            .head(caller.tenant)
+            .await
+            .map_err(|error| BatchError { step: 0, error: error.into() })?;
         let mut staged = Staged {
             append: Append::new(caller.tenant, Vec::new()),
             decided: Vec::new(),
@@ -149,21 +161,21 @@ impl App {
             head: head.position,
         };
         let grounds = self.add_grounds(caller.tenant, &mut staged.query, staged.head).await;
-        grounds.map_err(|error| Stopped { step: 0, error })?;
+        grounds.map_err(|error| BatchError { step: 0, error })?;
         for (step, order) in steps.iter().enumerate() {
             let added = match &order.what {
-                Asked::Command(command) => match command.as_ref() {
+                BatchAction::Command(command) => match command.as_ref() {
                     Command::Register(register) => {
                         let owner = register.owner.as_ref();
                         self.stage_registration(caller, meta, order, command, owner, &mut staged).await
                     }
                     _ => self.stage_order(caller, meta, order, command, &mut staged).await,
                 },
-                Asked::Join(joining) => {
-                    self.stage_joining(caller, meta, order.customer, joining, &mut staged).await
+                BatchAction::Pair(pair) => {
+                    self.stage_pair(caller, meta, order.customer, pair, &mut staged).await
                 }
             };
-            added.map_err(|error| Stopped { step, error })?;
+            added.map_err(|error| BatchError { step, error })?;
         }
         Ok(staged)
     }
@@ -172,16 +184,16 @@ impl App {
         &self,
         caller: &Caller,
         meta: &CommandMeta,
-        order: &Step,
+        order: &BatchCommand,
         command: &Command,
         owner: Option<&Owner>,
         staged: &mut Staged,
     ) -> Result<(), AppError> {
-        let situation = self.bare_situation(caller, owner).await?;
+        let situation = self.base_context(caller, owner).await?;
         let events = decide(None, command, &situation.context(caller, order.effective_at))?;
         let keys = self.all_key_tags(caller.tenant, &events).await?;
-        let (known, _) = self.known_already(caller, &events, &keys).await?;
-        let known: Vec<Known> = staged.known_now(known).collect();
+        let (known, _) = self.find_duplicates(caller, &events, &keys).await?;
+        let known: Vec<KeyMatch> = staged.known_now(known).collect();
         super::register::refuse_registration(&known)?;
         if let Some(external_id) = events.iter().find_map(external_id) {
             if !staged.external_ids.insert(external_id.to_owned()) {
@@ -204,12 +216,12 @@ impl App {
         &self,
         caller: &Caller,
         meta: &CommandMeta,
-        order: &Step,
+        order: &BatchCommand,
         command: &Command,
         staged: &mut Staged,
     ) -> Result<(), AppError> {
         let boundary = self.staged_boundary(caller, order.customer, staged).await?;
-        let mut situation = self.situation(caller, &boundary, command).await?;
+        let mut situation = self.decision_context(caller, &boundary, command).await?;
         if let Some(claims) = &mut situation.claims {
             claims.count_staged(&staged.append.events);
             let others = staged.customers.iter().map(|(id, (customer, _))| (id, customer));
@@ -221,9 +233,9 @@ impl App {
         let context = situation.context(caller, order.effective_at);
         let events = decide(Some(&boundary.customer), command, &context)?;
         let keys = self.all_key_tags(caller.tenant, &events).await?;
-        let (known, _) = self.known_by(caller, &keys, Some(order.customer)).await?;
+        let (known, _) = self.find_matches(caller, &keys, Some(order.customer)).await?;
         let others = staged.known_now(known).filter(|known| known.customer != order.customer);
-        refuse_known(&others.collect::<Vec<_>>())?;
+        refuse_matches(&others.collect::<Vec<_>>())?;
         staged.take_keys(order.customer, keys)?;
         let key = boundary.key.ok_or_else(|| {
             AppError::Unreadable(format!("customer {} has no data key, yet was not erased", order.customer))
@@ -239,7 +251,7 @@ impl App {
         caller: &Caller,
         customer: Uuid,
         staged: &mut Staged,
-    ) -> Result<Boundary, AppError> {
+    ) -> Result<LoadedCustomer, AppError> {
         let (state, key) = match staged.customers.get(&customer) {
             Some((state, key)) => (state.clone(), Some(key.clone())),
             None => {
@@ -248,28 +260,28 @@ impl App {
                 (boundary.customer, boundary.key)
             }
         };
-        self.seen(caller, &state).await?;
-        Ok(Boundary { customer: state, position: staged.head, key })
+        self.require_visible(caller, &state).await?;
+        Ok(LoadedCustomer { customer: state, position: staged.head, key })
     }
 
-    async fn stage_joining(
+    async fn stage_pair(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
         customer: Uuid,
-        joining: &Joining,
+        pair: &PairCommand,
         staged: &mut Staged,
     ) -> Result<(), AppError> {
         let ours = self.staged_boundary(caller, customer, staged).await?;
-        let theirs = self.staged_boundary(caller, joining.other(), staged).await?;
-        let events = self.joined(caller, &ours.customer, &theirs.customer, joining).await?;
-        let unremembered = CommandMeta { idempotency_key: None, ..meta.clone() };
-        let mut both = self.pending_on(caller, &unremembered, &ours, &events.one).await?;
-        let other = self.pending_on(caller, &unremembered, &theirs, &events.other).await?;
+        let theirs = self.staged_boundary(caller, pair.other(), staged).await?;
+        let events = self.joined(caller, &ours.customer, &theirs.customer, pair).await?;
+        let without_receipt = CommandMeta { idempotency_key: None, ..meta.clone() };
+        let mut both = self.pending_on(caller, &without_receipt, &ours, &events.one).await?;
+        let other = self.pending_on(caller, &without_receipt, &theirs, &events.other).await?;
         let first = staged.head + staged.append.events.len() as u64 + 1;
         let next = first + events.one.len() as u64;
         for (boundary, recorded, first) in [(ours, &both.recorded, first), (theirs, &other.recorded, next)] {
-            let Boundary { customer: mut state, key, .. } = boundary;
+            let LoadedCustomer { customer: mut state, key, .. } = boundary;
             for (one, position) in recorded.iter().zip(first..) {
                 state = evolved(Some(state), &Recorded { position, ..one.clone() })?;
             }
@@ -279,7 +291,7 @@ impl App {
         }
         both.add(other);
         staged.append.events.extend(both.append.events);
-        staged.answers.push(both.remembered);
+        staged.answers.push(both.outcome);
         staged.decided.push([events.one, events.other].concat());
         Ok(())
     }
@@ -297,8 +309,8 @@ impl App {
         accepted: Accepted,
         staged: &mut Staged,
     ) -> Result<(), AppError> {
-        let unremembered = CommandMeta { idempotency_key: None, ..meta.clone() };
-        let pending = self.pending(caller, &unremembered, customer, &events, &key, accepted).await?;
+        let without_receipt = CommandMeta { idempotency_key: None, ..meta.clone() };
+        let pending = self.pending(caller, &without_receipt, customer, &events, &key, accepted).await?;
         let first = staged.head + staged.append.events.len() as u64 + 1;
         for (mut recorded, position) in pending.recorded.into_iter().zip(first..) {
             recorded.position = position;
@@ -308,7 +320,7 @@ impl App {
             staged.customers.insert(customer, (folded, key));
         }
         staged.append.events.extend(pending.append.events);
-        staged.answers.push(pending.remembered);
+        staged.answers.push(pending.outcome);
         staged.decided.push(events);
         Ok(())
     }
@@ -316,20 +328,20 @@ impl App {
 
 /// The answers that the same steps had the first time.
 fn replay_all(first: &Receipt) -> Result<Vec<CommandAnswer>, AppError> {
-    let remembered =
+    let outcomes =
         serde_json::from_slice(&first.outcome).map_err(|error| AppError::Unreadable(error.to_string()))?;
-    answers(remembered, first.first_position, true)
+    answers(outcomes, first.first_position, true)
 }
 
 /// Every step's answer, with the positions that the log gave.
 fn answers(
-    remembered: Vec<Remembered>,
+    outcomes: Vec<StoredOutcome>,
     first: Position,
     repeated: bool,
 ) -> Result<Vec<CommandAnswer>, AppError> {
     let mut next = first;
-    let mut answered = Vec::with_capacity(remembered.len());
-    for one in remembered {
+    let mut answered = Vec::with_capacity(outcomes.len());
+    for one in outcomes {
         let answer = one.answer(next, repeated)?;
         next += answer.events.len() as u64;
         answered.push(answer);

@@ -12,7 +12,7 @@ use waymark_domain::customer::tags;
 use waymark_eventstore::{Append, Clock, EventStore, Outcome, Position, Query, StoreError, TenantId};
 
 use super::definitions::Seen;
-use super::remember::{Remembered, replay, store_error};
+use super::receipts::{StoredOutcome, replay, store_error};
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
 
 /// How many entries are read at a time.
@@ -160,7 +160,7 @@ impl App {
     ///
     /// # Errors
     /// The refusal; or the log cannot be read.
-    pub async fn rehearse_set_up(&self, caller: &Caller, command: &CompanyCommand) -> Result<(), AppError> {
+    pub async fn dry_run_configure(&self, caller: &Caller, command: &CompanyCommand) -> Result<(), AppError> {
         let known = self.companies.read_on(caller.tenant).await?;
         decide(&known.now, command, &caller.actor, (self.clock)())?;
         Ok(())
@@ -170,14 +170,14 @@ impl App {
     ///
     /// # Errors
     /// When it is refused (nothing is changed then), or the log cannot take it.
-    pub async fn set_up(
+    pub async fn configure(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
         command: &CompanyCommand,
         resource: Map<String, Value>,
     ) -> Result<CommandAnswer, AppError> {
-        if let Some(answer) = self.remembered(caller, meta).await? {
+        if let Some(answer) = self.stored_answer(caller, meta).await? {
             return Ok(answer);
         }
         for _ in 0..ATTEMPTS {
@@ -189,7 +189,7 @@ impl App {
                 Err(refusal) => return self.refuse(caller, meta, refusal).await,
             };
             let draft = self.company_draft(caller, &event, now)?;
-            let remembered = Remembered::Done {
+            let outcome = StoredOutcome::Done {
                 status: 200,
                 version: known.now.version + 1,
                 events: vec![(draft.id, event.event_type().to_owned())],
@@ -197,14 +197,14 @@ impl App {
             };
             let append = Append {
                 condition: Some(Query::tag(tags::COMPANY).none_after(known_to)),
-                receipt: remembered.receipt(caller, meta)?,
+                receipt: outcome.receipt(caller, meta)?,
                 ..Append::new(caller.tenant, vec![draft])
             };
             match self.store.append(append).await {
                 Ok(Outcome::Repeated(receipt)) => return replay(&receipt),
                 Ok(Outcome::Appended(appended)) => {
                     self.companies.read_on(caller.tenant).await?;
-                    return remembered.answer(appended.first_position, false);
+                    return outcome.answer(appended.first_position, false);
                 }
                 Err(StoreError::Conflict { .. }) => {}
                 Err(StoreError::TooLarge { field, bytes, most }) => {

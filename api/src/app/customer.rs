@@ -8,10 +8,10 @@ use uuid::Uuid;
 use waymark_domain::customer::{Command, Customer, CustomerEvent, NewEvent, Recorded, decide, tags};
 use waymark_eventstore::{Append, Appended, Condition, Outcome, Query, StoreError};
 
-use super::boundary::{Boundary, evolved};
-use super::identity::{self, refuse_known};
+use super::customer_cache::{LoadedCustomer, evolved};
+use super::identity::{self, refuse_matches};
 use super::pending::{Accepted, Pending};
-use super::remember::{replay, store_error};
+use super::receipts::{replay, store_error};
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
 
 /// How often a command is decided again because others changed its boundary.
@@ -30,13 +30,13 @@ impl App {
         command: &Command,
         effective_at: Option<DateTime<Utc>>,
     ) -> Result<CommandAnswer, AppError> {
-        if let Some(answer) = self.remembered(caller, meta).await? {
+        if let Some(answer) = self.stored_answer(caller, meta).await? {
             return Ok(answer);
         }
         // A claim's second boundary is read from the log, so its first must be as fresh.
         let mut seen = match command {
             Command::Claim => None,
-            _ => self.boundaries.last_seen(caller.tenant, customer),
+            _ => self.customers.cached(caller.tenant, customer),
         };
         for _ in 0..ATTEMPTS {
             let (boundary, fresh) = match seen.take() {
@@ -68,15 +68,15 @@ impl App {
     ///
     /// # Errors
     /// The refusal that the command would get.
-    pub async fn rehearse(
+    pub async fn dry_run(
         &self,
         caller: &Caller,
         customer: Uuid,
         command: &Command,
         effective_at: Option<DateTime<Utc>>,
     ) -> Result<Vec<NewEvent>, AppError> {
-        let boundary = self.load_seen(caller, customer).await?;
-        let situation = self.situation(caller, &boundary, command).await?;
+        let boundary = self.load_visible(caller, customer).await?;
+        let situation = self.decision_context(caller, &boundary, command).await?;
         Ok(decide(Some(&boundary.customer), command, &situation.context(caller, effective_at))?)
     }
 
@@ -85,23 +85,27 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`], or when the log cannot be read.
     pub async fn customer_state(&self, caller: &Caller, customer: Uuid) -> Result<Arc<Customer>, AppError> {
-        Ok(self.load_seen(caller, customer).await?.customer)
+        Ok(self.load_visible(caller, customer).await?.customer)
     }
 
     /// The boundary as the log tells it now, of a customer that the caller sees.
-    pub(super) async fn load_seen(&self, caller: &Caller, customer: Uuid) -> Result<Boundary, AppError> {
+    pub(super) async fn load_visible(
+        &self,
+        caller: &Caller,
+        customer: Uuid,
+    ) -> Result<LoadedCustomer, AppError> {
         let boundary = self.load(caller, customer).await?;
-        self.seen(caller, &boundary.customer).await?;
+        self.require_visible(caller, &boundary.customer).await?;
         Ok(boundary)
     }
 
     /// The boundary as the log tells it now, whoever sees the customer.
-    pub(super) async fn load(&self, caller: &Caller, customer: Uuid) -> Result<Boundary, AppError> {
-        let boundary = self.boundaries.load(caller.tenant, customer).await?;
+    pub(super) async fn load(&self, caller: &Caller, customer: Uuid) -> Result<LoadedCustomer, AppError> {
+        let boundary = self.customers.load(caller.tenant, customer).await?;
         let missing = || AppError::NotFound { what: "customer", id: customer.to_string() };
         let boundary = boundary.ok_or_else(missing)?;
         // What is decided by what the log tells of the customer is decided by what it tells of the rules, too.
-        self.learn(caller.tenant, boundary.position).await?;
+        self.refresh_definitions_to(caller.tenant, boundary.position).await?;
         Ok(boundary)
     }
 
@@ -111,27 +115,27 @@ impl App {
         caller: &Caller,
         meta: &CommandMeta,
         customer: Uuid,
-        boundary: &Boundary,
+        boundary: &LoadedCustomer,
         command: &Command,
         effective_at: Option<DateTime<Utc>>,
     ) -> Result<Pending, AppError> {
         let current = boundary.customer.version;
         let grounds = Some(self.grounds(caller.tenant).await?);
-        let seen = self.is_seen(caller, &boundary.customer).await?;
+        let visible = self.is_visible(caller, &boundary.customer).await?;
         // Whoever brings a lead in need not see the customer that it turns out to be.
-        if !seen && !matches!(command, Command::Touch(_)) {
+        if !visible && !matches!(command, Command::Touch(_)) {
             return Err(AppError::NotFound { what: "customer", id: customer.to_string() });
         }
         if meta.if_match.is_some_and(|wanted| wanted != current) {
             return Err(AppError::VersionMismatch { current });
         }
-        let situation = self.situation(caller, boundary, command).await?;
+        let situation = self.decision_context(caller, boundary, command).await?;
         let events = decide(Some(&boundary.customer), command, &situation.context(caller, effective_at))?;
         let key = boundary.key.as_ref().ok_or_else(|| {
             AppError::Unreadable(format!("customer {customer} was not erased, yet its data key is gone"))
         })?;
         let mut resource = Map::new();
-        if seen && matches!(command, Command::Touch(_)) {
+        if visible && matches!(command, Command::Touch(_)) {
             resource.insert("id".to_owned(), Value::String(customer.to_string()));
         }
         if matches!(command, Command::Reactivate(_)) {
@@ -144,8 +148,8 @@ impl App {
         let mut query = Query::tag(tags::customer(customer));
         let keys = self.all_key_tags(caller.tenant, &events).await?;
         if !keys.is_empty() {
-            let (known, _) = Box::pin(self.known_by(caller, &keys, Some(customer))).await?;
-            refuse_known(&known)?;
+            let (known, _) = Box::pin(self.find_matches(caller, &keys, Some(customer))).await?;
+            refuse_matches(&known)?;
             query = query.or(identity::query(&keys));
         }
         let mut recorded_before = None;
@@ -175,10 +179,10 @@ impl App {
         &self,
         caller: &Caller,
         customer: Uuid,
-        boundary: Boundary,
+        boundary: LoadedCustomer,
         pending: Pending,
     ) -> Result<CommandAnswer, AppError> {
-        let Pending { append, remembered, recorded } = pending;
+        let Pending { append, outcome, recorded } = pending;
         let erased = append.erase_subjects.clone();
         match self.store.append(append).await.map_err(store_error)? {
             Outcome::Repeated(receipt) => replay(&receipt),
@@ -188,7 +192,7 @@ impl App {
                     true => self.follow(caller, customer, boundary, recorded, &appended)?,
                     false => erased.into_iter().for_each(|one| self.forget(caller, one)),
                 }
-                remembered.answer(appended.first_position, false)
+                outcome.answer(appended.first_position, false)
             }
         }
     }
@@ -198,25 +202,26 @@ impl App {
         &self,
         caller: &Caller,
         customer: Uuid,
-        boundary: Boundary,
+        boundary: LoadedCustomer,
         recorded: Vec<Recorded<CustomerEvent>>,
         appended: &Appended,
     ) -> Result<(), AppError> {
-        self.boundaries.release(caller.tenant, customer, boundary.position);
+        self.customers.release(caller.tenant, customer, boundary.position);
         let mut folded = boundary.customer;
         for (mut recorded, position) in recorded.into_iter().zip(appended.first_position..) {
             recorded.position = position;
             recorded.recorded_at = appended.recorded_at;
             folded = evolved(Some(folded), &recorded)?;
         }
-        let followed = Boundary { customer: folded, position: appended.last_position(), key: boundary.key };
-        self.boundaries.keep(caller.tenant, customer, followed);
+        let followed =
+            LoadedCustomer { customer: folded, position: appended.last_position(), key: boundary.key };
+        self.customers.keep(caller.tenant, customer, followed);
         Ok(())
     }
 
     /// The clear texts of an erased customer must not outlive its key.
     fn forget(&self, caller: &Caller, customer: Uuid) {
-        self.boundaries.forget(caller.tenant, customer);
+        self.customers.forget(caller.tenant, customer);
         self.vault.forget(caller.tenant, customer);
     }
 }

@@ -61,7 +61,7 @@ impl App {
         query: &mut Query,
         read_to: Position,
     ) -> Result<(), AppError> {
-        self.learn(tenant, read_to).await?;
+        self.refresh_definitions_to(tenant, read_to).await?;
         query.items.extend(definitions().items);
         Ok(())
     }
@@ -77,7 +77,7 @@ impl App {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub async fn learn(&self, tenant: TenantId, position: Position) -> Result<(), AppError> {
+    pub async fn refresh_definitions_to(&self, tenant: TenantId, position: Position) -> Result<(), AppError> {
         self.pipelines.at_least(tenant, position).await?;
         self.companies.at_least(tenant, position).await
     }
@@ -86,8 +86,8 @@ impl App {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub async fn learn_all(&self, tenant: TenantId) -> Result<(), AppError> {
+    pub async fn refresh_definitions(&self, tenant: TenantId) -> Result<(), AppError> {
         let head = self.store.head(tenant).await?.position;
-        self.learn(tenant, head).await
+        self.refresh_definitions_to(tenant, head).await
     }
 }

@@ -12,7 +12,7 @@ use waymark_domain::refusal::{Code, Refusal, Violation};
 use waymark_domain::{Label, Language};
 use waymark_eventstore::{Position, Query, TenantId};
 
-use super::boundary::decode;
+use super::customer_cache::decode;
 use super::{App, AppError, Caller};
 
 /// Entries read at a time.
@@ -31,18 +31,18 @@ pub(crate) struct KeyTag {
 
 impl KeyTag {
     /// The key as one that a customer has already.
-    pub(super) fn of(self, customer: Uuid, seen: bool) -> Known {
-        Known { customer, seen, recognised_by: self.kind.as_str(), field: self.field }
+    pub(super) fn of(self, customer: Uuid, visible: bool) -> KeyMatch {
+        KeyMatch { customer, visible, recognised_by: self.kind.as_str(), field: self.field }
     }
 }
 
 /// A customer that has a key already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct KeyMatch {
     /// Who; of merged customers the one that goes on.
     pub(super) customer: Uuid,
     /// Whether the caller sees it: of others only that they are there is told.
-    pub(super) seen: bool,
+    pub(super) visible: bool,
     /// By which kind of key: a [`KeyKind`], or `external_id`.
     pub(super) recognised_by: &'static str,
     field: String,
@@ -82,40 +82,40 @@ impl App {
     }
 
     /// The customers, other than one, that have any of these keys now, and up to where the log was read.
-    pub(super) async fn known_by(
+    pub(super) async fn find_matches(
         &self,
         caller: &Caller,
         keys: &[KeyTag],
         other_than: Option<Uuid>,
-    ) -> Result<(Vec<Known>, Position), AppError> {
+    ) -> Result<(Vec<KeyMatch>, Position), AppError> {
         let head = self.store.head(caller.tenant).await?.position;
         let mut known = Vec::new();
         for key in keys {
             let holder = self.holder(caller, key, head).await?;
             if let Some(customer) = holder.filter(|customer| Some(customer.id) != other_than) {
-                let seen = self.is_seen(caller, &customer).await?;
-                known.push(key.clone().of(customer.id, seen));
+                let visible = self.is_visible(caller, &customer).await?;
+                known.push(key.clone().of(customer.id, visible));
             }
         }
         Ok((known, head))
     }
 
     /// The customer with that id in another system, as a known one.
-    pub(super) async fn known_by_external_id(
+    pub(super) async fn match_by_external_id(
         &self,
         caller: &Caller,
         external_id: &str,
         until: Position,
-    ) -> Result<Option<Known>, AppError> {
+    ) -> Result<Option<KeyMatch>, AppError> {
         let query = Query::tag(tags::external(external_id));
         let entries = self.store.read_matching(caller.tenant, &query, 0, until, 1).await?;
         let Some(entry) = entries.first() else { return Ok(None) };
         let Some(recorded) = decode(entry)? else { return Ok(None) };
         let CustomerEvent::Registered(registered) = recorded.event else { return Ok(None) };
         let customer = self.survivor(caller, registered.customer).await?;
-        let seen = self.is_seen(caller, &customer).await?;
+        let visible = self.is_visible(caller, &customer).await?;
         let field = "external_id".to_owned();
-        Ok(Some(Known { customer: customer.id, seen, recognised_by: "external_id", field }))
+        Ok(Some(KeyMatch { customer: customer.id, visible, recognised_by: "external_id", field }))
     }
 
     /// The customer that has a key: it said so in an event, and has said nothing else since.
@@ -162,11 +162,11 @@ impl App {
 }
 
 /// The refusal to register or describe somebody who is known already; none where nobody is.
-pub(super) fn refuse_known(known: &[Known]) -> Result<(), AppError> {
+pub(super) fn refuse_matches(known: &[KeyMatch]) -> Result<(), AppError> {
     Ok(Refusal::unless_met([known.iter().map(violation).collect()])?)
 }
 
-fn violation(known: &Known) -> Violation {
+fn violation(known: &KeyMatch) -> Violation {
     let word = |language| word(known.recognised_by).text(language).to_owned();
     let message = Label::new(
         format!("已有客户使用这个{}。", word(Language::Zh)),
@@ -176,7 +176,7 @@ fn violation(known: &Known) -> Violation {
         Violation::new(Code::DuplicateCustomer, known.field.clone(), message, how_to_fix)
             .with("recognised_by", known.recognised_by)
     };
-    if !known.seen {
+    if !known.visible {
         return told(elsewhere());
     }
     told(Label::new(

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use waymark_domain::Actor;
 use waymark_domain::customer::Command;
 use waymark_domain::customer::command::Migrate;
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 use waymark_domain::pipeline::version::{Publication, Versions};
 use waymark_domain::refusal::Code;
 use waymark_eventstore::{Position, TenantId};
@@ -70,17 +70,17 @@ impl App {
     /// When there is no such pipeline, or the log or a read model cannot be read.
     pub async fn migration_status(&self, caller: &Caller, key: &str) -> Result<MigrationStatus, AppError> {
         let tenant = caller.tenant;
-        let sight = self.sight(caller).await?;
+        let visibility = self.visibility(caller).await?;
         let versions = self.pipelines.versions(tenant, key).await?;
         let version = self.pipelines.find(tenant, key, None).await?.version;
         let active = in_force(&versions, (self.clock)());
-        let (groups, position) = self.projections.groups(tenant, key, &sight).await?;
+        let (groups, position) = self.projections.groups(tenant, key, &visibility).await?;
         let mut remaining = Vec::new();
         for group in groups {
             let foreign = !active.contains(&group.version) || group.version == version;
             if foreign && versions.concerns(&group.stage, group.version, version) {
                 let sample =
-                    self.projections.of_group(tenant, key, &group, Uuid::nil(), SAMPLE, &sight).await?;
+                    self.projections.of_group(tenant, key, &group, Uuid::nil(), SAMPLE, &visibility).await?;
                 remaining.push(Remaining { group, sample });
             }
         }
@@ -91,7 +91,7 @@ impl App {
     /// were moved.
     async fn migrate(&self, tenant: TenantId, key: &str, versions: &Versions) -> Result<u64, AppError> {
         let active = in_force(versions, (self.clock)());
-        let (groups, _) = self.projections.groups(tenant, key, &Sight::Everything).await?;
+        let (groups, _) = self.projections.groups(tenant, key, &Visibility::Everything).await?;
         let concerned = |group: &Group| {
             active.iter().any(|version| versions.concerns(&group.stage, group.version, *version))
         };
@@ -99,7 +99,7 @@ impl App {
         for group in groups.iter().filter(|group| concerned(group)) {
             let mut after = Uuid::nil();
             loop {
-                let everybody = Sight::Everything;
+                let everybody = Visibility::Everything;
                 let batch = self.projections.of_group(tenant, key, group, after, BATCH, &everybody).await?;
                 let Some(last) = batch.last() else { break };
                 after = *last;
@@ -206,7 +206,7 @@ impl Migrator {
         }
         // Who moved before the version took force is found once the read model has come that far.
         let newest = self.app.store.head(tenant).await?.position;
-        let (_, read) = self.app.projections.groups(tenant, "", &Sight::Everything).await?;
+        let (_, read) = self.app.projections.groups(tenant, "", &Visibility::Everything).await?;
         for key in signature.keys() {
             let Some(versions) = known.get(key) else { continue };
             let moved = self.app.migrate(tenant, key, &Arc::clone(versions)).await?;

@@ -8,24 +8,24 @@ mod administer;
 mod answer;
 mod approvals;
 mod atomic;
-mod boundary;
 mod company;
+mod context;
 mod customer;
+mod customer_cache;
 mod definitions;
 mod document;
 mod draft;
 mod identity;
-mod merge;
 mod migrate;
+mod pair;
 mod pending;
 mod pipelines;
 mod publish;
+mod receipts;
 mod register;
-mod remember;
-mod schedule;
-mod sight;
-mod situation;
+mod scheduled;
 mod view;
+mod visibility;
 
 use std::sync::Arc;
 
@@ -36,21 +36,21 @@ use waymark_eventstore::{Clock, EventStore, TenantId};
 use waymark_projections::Projections;
 
 pub use answer::{AppError, CommandAnswer, CommandMeta, EventRef};
-pub use atomic::{Asked, Step, Stopped};
+pub use atomic::{BatchAction, BatchCommand, BatchError};
 pub use company::Companies;
 pub(crate) use draft::company_draft;
-pub use merge::Joining;
 pub(crate) use migrate::is_in_force;
 pub use migrate::{MigrationStatus, Migrator, Remaining};
+pub use pair::PairCommand;
 pub(crate) use pipelines::InForce;
 pub use pipelines::Pipelines;
 pub use publish::{AffectedStage, NewVersion, Preview};
-pub use register::OnKnown;
-pub use sight::Viewer;
+pub use register::OnDuplicate;
+pub use visibility::Viewer;
 
+use crate::ambient::IdGenerator;
 use crate::auth::Rights;
-use crate::clock::Ids;
-use boundary::Boundaries;
+use customer_cache::CustomerCache;
 
 /// What the service is made of. Cheap to clone.
 #[derive(Clone)]
@@ -70,10 +70,10 @@ pub struct App {
     /// The clock.
     pub clock: Clock,
     /// New ids.
-    pub ids: Ids,
+    pub ids: IdGenerator,
     /// The rules of time zones that figures are reckoned by.
     pub zones: Zones,
-    boundaries: Arc<Boundaries>,
+    customers: Arc<CustomerCache>,
 }
 
 /// Who acts, for which tenant, with what power.
@@ -98,12 +98,12 @@ impl App {
         projections: Arc<Projections>,
         rights: Arc<Rights>,
         clock: Clock,
-        ids: Ids,
+        ids: IdGenerator,
     ) -> Self {
         Self {
             pipelines: Arc::new(Pipelines::new(store.clone(), clock.clone())),
             companies: Arc::new(Companies::new(store.clone(), clock.clone())),
-            boundaries: Arc::new(Boundaries::new(store.clone(), vault.clone())),
+            customers: Arc::new(CustomerCache::new(store.clone(), vault.clone())),
             store,
             vault,
             projections,

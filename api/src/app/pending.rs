@@ -6,13 +6,13 @@ use waymark_domain::customer::{CustomerEvent, NewEvent, Recorded};
 use waymark_eventstore::vault::DataKey;
 use waymark_eventstore::{Append, Draft};
 
-use super::remember::Remembered;
+use super::receipts::StoredOutcome;
 use super::{App, AppError, Caller, CommandMeta};
 
 /// An append about to be made, with the answer it will have and the events as they will be folded.
 pub(crate) struct Pending {
     pub(crate) append: Append,
-    pub(super) remembered: Remembered,
+    pub(super) outcome: StoredOutcome,
     pub(super) recorded: Vec<Recorded<CustomerEvent>>,
 }
 
@@ -46,17 +46,17 @@ impl App {
                 resource.insert("approval".to_owned(), approval);
             }
         }
-        let remembered = Remembered::Done {
+        let outcome = StoredOutcome::Done {
             status: accepted.status,
             version: accepted.version_before
                 + events.iter().filter(|new| new.event.changes_customer()).count() as u64,
             events: drafts.iter().map(|draft| (draft.id, draft.event_type.clone().into_owned())).collect(),
             resource,
         };
-        let receipt = remembered.receipt(caller, meta)?;
+        let receipt = outcome.receipt(caller, meta)?;
         let recorded = drafts.iter().zip(events).map(|(draft, new)| unrecorded(draft, new)).collect();
         let append = Append { receipt, ..Append::new(caller.tenant, drafts) };
-        Ok(Pending { append, remembered, recorded })
+        Ok(Pending { append, outcome, recorded })
     }
 }
 

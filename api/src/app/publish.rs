@@ -12,7 +12,7 @@ use waymark_domain::refusal::{Code, Refusal, Violation};
 use waymark_domain::{Label, customer::tags};
 use waymark_eventstore::{Append, Outcome, Position, Query, StoreError, TenantId};
 
-use super::remember::{Remembered, replay, store_error};
+use super::receipts::{StoredOutcome, replay, store_error};
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
 
 /// How long a publication waits for the read model that says who is in which stage.
@@ -72,7 +72,7 @@ impl App {
         meta: &CommandMeta,
         pipeline: Pipeline,
     ) -> Result<CommandAnswer, AppError> {
-        if let Some(answer) = self.remembered(caller, meta).await? {
+        if let Some(answer) = self.stored_answer(caller, meta).await? {
             return Ok(answer);
         }
         let key = pipeline.key.clone();
@@ -96,7 +96,7 @@ impl App {
         key: &str,
         new: &NewVersion,
     ) -> Result<CommandAnswer, AppError> {
-        if let Some(answer) = self.remembered(caller, meta).await? {
+        if let Some(answer) = self.stored_answer(caller, meta).await? {
             return Ok(answer);
         }
         for _ in 0..ATTEMPTS {
@@ -135,7 +135,7 @@ impl App {
         key: &str,
         new: &NewVersion,
     ) -> Result<Preview, AppError> {
-        self.learn_all(caller.tenant).await?;
+        self.refresh_definitions(caller.tenant).await?;
         let versions = self.pipelines.versions(caller.tenant, key).await?;
         let missing = || AppError::NotFound { what: "pipeline", id: key.to_owned() };
         let base = versions.base_of_next().ok_or_else(missing)?;
@@ -201,7 +201,7 @@ impl App {
         resource.insert("key".to_owned(), Value::String(key.clone()));
         let event = PipelineEvent::Published(published);
         let draft = self.pipeline_draft(caller, &key, &event, (self.clock)())?;
-        let remembered = Remembered::Done {
+        let outcome = StoredOutcome::Done {
             status: 201,
             version: u64::from(version),
             events: vec![(draft.id, event.event_type().to_owned())],
@@ -209,14 +209,14 @@ impl App {
         };
         let append = Append {
             condition: Some(Query::tag(tags::pipeline(&key)).none_after(after)),
-            receipt: remembered.receipt(caller, meta)?,
+            receipt: outcome.receipt(caller, meta)?,
             ..Append::new(caller.tenant, vec![draft])
         };
         match self.store.append(append).await {
             Ok(Outcome::Repeated(receipt)) => replay(&receipt),
             Ok(Outcome::Appended(appended)) => {
                 self.pipelines.refresh(caller.tenant).await?;
-                remembered.answer(appended.first_position, false)
+                outcome.answer(appended.first_position, false)
             }
             // What requests call the definition is the pipeline in the event.
             Err(StoreError::TooLarge { field, bytes, most }) => {

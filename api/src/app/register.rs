@@ -9,9 +9,9 @@ use waymark_domain::refusal::Code;
 use waymark_domain::{Label, Refusal};
 use waymark_eventstore::{Append, Outcome, Position, Query, StoreError};
 
-use super::identity::{self, KeyTag, Known, refuse_known};
+use super::identity::{self, KeyMatch, KeyTag, refuse_matches};
 use super::pending::{Accepted, Pending};
-use super::remember::{replay, store_error};
+use super::receipts::{replay, store_error};
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
 
 /// How often a registration is tried again because somebody else's keys changed meanwhile.
@@ -19,7 +19,7 @@ const ATTEMPTS: u32 = 64;
 
 /// What is to happen when the customer is known already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnKnown {
+pub enum OnDuplicate {
     /// The registration is refused, naming the customer.
     Refuse,
     /// The known customer's history takes the lead's source instead.
@@ -38,22 +38,22 @@ impl App {
         register: Register,
         effective_at: Option<DateTime<Utc>>,
     ) -> Result<CommandAnswer, AppError> {
-        self.take_in(caller, meta, register, effective_at, OnKnown::Refuse).await
+        self.register_or_touch(caller, meta, register, effective_at, OnDuplicate::Refuse).await
     }
 
-    /// Registers a customer under a new id, unless it is known already: then what `on_known` says.
+    /// Registers a customer under a new id, unless it is known already: then what `on_duplicate` says.
     ///
     /// # Errors
     /// As [`Self::register`].
-    pub async fn take_in(
+    pub async fn register_or_touch(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
         mut register: Register,
         effective_at: Option<DateTime<Utc>>,
-        on_known: OnKnown,
+        on_duplicate: OnDuplicate,
     ) -> Result<CommandAnswer, AppError> {
-        if let Some(answer) = self.remembered(caller, meta).await? {
+        if let Some(answer) = self.stored_answer(caller, meta).await? {
             return Ok(answer);
         }
         let customer = self.new_id();
@@ -64,11 +64,11 @@ impl App {
         let (mut read_to, mut fresh) = (0, false);
         for _ in 0..ATTEMPTS {
             let grounds = Some(self.grounds(caller.tenant).await?);
-            let situation = self.bare_situation(caller, register.owner.as_ref()).await?;
+            let situation = self.base_context(caller, register.owner.as_ref()).await?;
             let events = match decide(None, &command, &situation.context(caller, effective_at)) {
                 Ok(events) => events,
                 Err(_) if !fresh => {
-                    self.learn_all(caller.tenant).await?;
+                    self.refresh_definitions(caller.tenant).await?;
                     fresh = true;
                     continue;
                 }
@@ -80,18 +80,18 @@ impl App {
                 Ok(Outcome::Repeated(receipt)) => return replay(&receipt),
                 Ok(Outcome::Appended(appended)) => {
                     self.confirm(caller.tenant, appended.last_position()).await;
-                    return registration.remembered.answer(appended.first_position, false);
+                    return registration.outcome.answer(appended.first_position, false);
                 }
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(store_error(error)),
             }
-            let (known, head) = self.known_already(caller, &events, &keys).await?;
+            let (known, head) = self.find_duplicates(caller, &events, &keys).await?;
             let Some(first) = known.first() else {
                 (read_to, fresh) = (head, true);
-                self.learn(caller.tenant, head).await?;
+                self.refresh_definitions_to(caller.tenant, head).await?;
                 continue;
             };
-            if on_known == OnKnown::Touch {
+            if on_duplicate == OnDuplicate::Touch {
                 let touch = Command::Touch(touch(register, &known));
                 return self.customer(caller, meta, first.customer, &touch, effective_at).await;
             }
@@ -105,15 +105,15 @@ impl App {
     }
 
     /// Who has the external id or any of the keys of a registration, and up to where the log was read.
-    pub(super) async fn known_already(
+    pub(super) async fn find_duplicates(
         &self,
         caller: &Caller,
         events: &[NewEvent],
         keys: &[KeyTag],
-    ) -> Result<(Vec<Known>, Position), AppError> {
-        let (mut known, head) = self.known_by(caller, keys, None).await?;
+    ) -> Result<(Vec<KeyMatch>, Position), AppError> {
+        let (mut known, head) = self.find_matches(caller, keys, None).await?;
         if let Some(external_id) = events.iter().find_map(external_id)
-            && let Some(holder) = self.known_by_external_id(caller, external_id, head).await?
+            && let Some(holder) = self.match_by_external_id(caller, external_id, head).await?
         {
             known.insert(0, holder);
         }
@@ -124,18 +124,18 @@ impl App {
     ///
     /// # Errors
     /// The refusal that it would get.
-    pub async fn rehearse_registration(
+    pub async fn dry_run_registration(
         &self,
         caller: &Caller,
         register: Register,
         effective_at: Option<DateTime<Utc>>,
     ) -> Result<Vec<NewEvent>, AppError> {
-        self.learn_all(caller.tenant).await?;
-        let situation = self.bare_situation(caller, register.owner.as_ref()).await?;
+        self.refresh_definitions(caller.tenant).await?;
+        let situation = self.base_context(caller, register.owner.as_ref()).await?;
         let command = Command::Register(Register { customer: self.new_id(), ..register });
         let events = decide(None, &command, &situation.context(caller, effective_at))?;
         let keys = self.all_key_tags(caller.tenant, &events).await?;
-        let (known, _) = self.known_already(caller, &events, &keys).await?;
+        let (known, _) = self.find_duplicates(caller, &events, &keys).await?;
         refuse_registration(&known)?;
         Ok(events)
     }
@@ -168,23 +168,23 @@ impl App {
 
 /// The refusal to register somebody who is known; none where nobody is. The external id, which a program chose, comes
 /// before what people have.
-pub(super) fn refuse_registration(known: &[Known]) -> Result<(), AppError> {
+pub(super) fn refuse_registration(known: &[KeyMatch]) -> Result<(), AppError> {
     match known.first() {
         Some(first) if first.recognised_by == "external_id" => {
-            Err(external_id_refusal(Some((first.customer, first.seen))).into())
+            Err(external_id_refusal(Some((first.customer, first.visible))).into())
         }
-        _ => refuse_known(known),
+        _ => refuse_matches(known),
     }
 }
 
 /// What a lead says about a customer who is known.
-fn touch(register: Register, known: &[Known]) -> Touch {
+fn touch(register: Register, known: &[KeyMatch]) -> Touch {
     let mut recognised_by: Vec<String> = known.iter().map(|one| one.recognised_by.to_owned()).collect();
     recognised_by.dedup();
     Touch { source: register.source, channel: register.channel, recognised_by, note: register.note }
 }
 
-/// The refusal, naming the customer that has the id where it is known, and seen by whoever asks.
+/// The refusal, naming the customer that has the id where it is known, and visible to the caller.
 pub(super) fn external_id_refusal(holder: Option<(Uuid, bool)>) -> Refusal {
     let how_to_fix = match holder {
         Some((_, false)) => identity::elsewhere(),

@@ -17,7 +17,7 @@ impl App {
     ///
     /// # Errors
     /// When it is refused, since the rep has looked at as many as the pool permits; or the log cannot take it.
-    pub async fn look_at(&self, caller: &Caller, customer: Uuid) -> Result<(), AppError> {
+    pub async fn count_view(&self, caller: &Caller, customer: Uuid) -> Result<(), AppError> {
         if !is_counted(&caller.actor) {
             return Ok(());
         }

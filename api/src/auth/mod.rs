@@ -15,12 +15,12 @@ pub mod access;
 pub mod admit;
 mod adopt;
 pub mod compare;
+pub mod disclosure;
 pub mod gate;
 pub mod key;
 pub mod rate;
 pub mod recheck;
 pub mod rights;
-pub mod sight;
 pub mod store;
 pub mod token;
 

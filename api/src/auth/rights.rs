@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::adopt;
 use super::store::{AdminError, AdminStore};
+use crate::ambient::IdGenerator;
 use crate::app::AppError;
-use crate::clock::Ids;
 use crate::domain::company::CompanyEvent;
 use crate::domain::company::rights::{KeyRights, Rights as Fold};
 use crate::domain::customer::tags;
@@ -35,7 +35,7 @@ pub struct Rights {
     pub(super) admin: Arc<AdminStore>,
     pub(super) messages: Arc<OutboundStore>,
     pub(super) clock: Clock,
-    pub(super) ids: Ids,
+    pub(super) ids: IdGenerator,
     tenants: Mutex<LruCache<TenantId, Arc<RwLock<Known>>>>,
 }
 
@@ -70,7 +70,7 @@ impl Rights {
         admin: Arc<AdminStore>,
         messages: Arc<OutboundStore>,
         clock: Clock,
-        ids: Ids,
+        ids: IdGenerator,
     ) -> Self {
         Self { log, admin, messages, clock, ids, tenants: Mutex::new(LruCache::new(REMEMBERED)) }
     }

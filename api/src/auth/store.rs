@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::clock::Ids;
+use crate::ambient::IdGenerator;
 use crate::domain::Role;
 use crate::domain::company::event::Key;
 use crate::domain::company::rights::{KeyRights, Membership, Rights};
@@ -154,7 +154,7 @@ pub async fn secure(url: &str, role: &str) -> Result<(), AdminError> {
 pub struct AdminStore {
     db: Db,
     clock: Clock,
-    ids: Ids,
+    ids: IdGenerator,
 }
 
 impl AdminStore {
@@ -162,7 +162,7 @@ impl AdminStore {
     ///
     /// # Errors
     /// When the file cannot be opened or written.
-    pub async fn open(file: &Path, clock: Clock, ids: Ids) -> Result<Self, AdminError> {
+    pub async fn open(file: &Path, clock: Clock, ids: IdGenerator) -> Result<Self, AdminError> {
         let db = Db::sqlite(file, Commit::Durable).await?;
         db.prepare(&[SCHEMA]).await?;
         if db.read(SYSTEM).await?.row(HAS_FORMER, &[]).await?.is_some() {
@@ -175,7 +175,7 @@ impl AdminStore {
     ///
     /// # Errors
     /// When nobody answers at the URL, or the tables cannot be made.
-    pub async fn connect(url: &str, clock: Clock, ids: Ids) -> Result<Self, AdminError> {
+    pub async fn connect(url: &str, clock: Clock, ids: IdGenerator) -> Result<Self, AdminError> {
         let db = Db::postgres(url, ADMIN_SCHEMA, Commit::Durable, CONNECTIONS).await?;
         db.prepare(&[SCHEMA]).await?;
         Ok(Self::over(db, clock, ids))
@@ -185,7 +185,7 @@ impl AdminStore {
     ///
     /// # Errors
     /// When the file is not there, or cannot be opened.
-    pub async fn inspect(file: &Path, clock: Clock, ids: Ids) -> Result<Self, AdminError> {
+    pub async fn inspect(file: &Path, clock: Clock, ids: IdGenerator) -> Result<Self, AdminError> {
         Ok(Self::over(Db::inspect(file).await?, clock, ids))
     }
 
@@ -193,11 +193,11 @@ impl AdminStore {
     ///
     /// # Errors
     /// When nobody answers at the URL.
-    pub async fn inspect_at(url: &str, clock: Clock, ids: Ids) -> Result<Self, AdminError> {
+    pub async fn inspect_at(url: &str, clock: Clock, ids: IdGenerator) -> Result<Self, AdminError> {
         Ok(Self::over(Db::postgres(url, ADMIN_SCHEMA, Commit::Durable, 1).await?, clock, ids))
     }
 
-    fn over(db: Db, clock: Clock, ids: Ids) -> Self {
+    fn over(db: Db, clock: Clock, ids: IdGenerator) -> Self {
         Self { db, clock, ids }
     }
 

@@ -83,7 +83,7 @@ impl Ticker {
     pub async fn look(&mut self, tenant: TenantId) -> Result<usize, AppError> {
         let now = (self.app.clock)();
         if self.calendar.get(&tenant).is_none_or(|at| now < *at || now - *at >= CALENDAR_EVERY) {
-            self.app.set_off_by_calendar(tenant).await?;
+            self.app.record_scheduled_triggers(tenant).await?;
             self.calendar.insert(tenant, now);
         }
         let settled = self.settled.remove(&tenant).unwrap_or_default();

@@ -8,7 +8,7 @@ use waymark_domain::Role;
 
 use super::serve::{bind, serve, stop_signal};
 use super::{Failure, output};
-use crate::clock::system_clock;
+use crate::ambient::system_clock;
 use crate::config::{Database, DatabaseArgs, ListenArgs};
 use crate::demo::{self, PIPELINE, StageClock};
 use crate::installation::Installation;
@@ -56,7 +56,7 @@ impl Demo {
             Some(database) => return Ok((database.clone(), None)),
             None => {}
         }
-        let folder = std::env::temp_dir().join(format!("waymark-demo-{}", crate::clock::random_ids()()));
+        let folder = std::env::temp_dir().join(format!("waymark-demo-{}", crate::ambient::random_ids()()));
         std::fs::create_dir_all(&folder)?;
         Ok((Database::Sqlite(folder.join("demo.db")), Some(Scratch(folder))))
     }

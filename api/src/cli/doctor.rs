@@ -4,8 +4,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Failure, output};
+use crate::ambient::system_clock;
 use crate::auth::token::Tokens;
-use crate::clock::system_clock;
 use crate::config::{AuthArgs, DatabaseArgs};
 use crate::domain::Zones;
 use crate::eventstore::TenantId;

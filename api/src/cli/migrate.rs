@@ -11,8 +11,8 @@ use sqlx::{Connection as _, Row as _};
 use waymark_eventstore::postgres;
 
 use super::{Failure, output};
+use crate::ambient::{random_ids, system_clock};
 use crate::auth::store::{self, AdminStore};
-use crate::clock::{random_ids, system_clock};
 use crate::config::{Database, DatabaseArgs};
 use crate::installation::Installation;
 use crate::outbound::OutboundStore;

@@ -12,7 +12,7 @@ use waymark_eventstore::{StoreError, TenantId};
 use waymark_projections::{Comparison, Inspection, NotComparable, ProjectionError};
 
 use super::{ABSENT, Failure, output};
-use crate::clock::random_ids;
+use crate::ambient::random_ids;
 use crate::config::DatabaseArgs;
 use crate::verification::{NotCompared, Verification};
 

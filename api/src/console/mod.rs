@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::clock::Ids;
+use crate::ambient::IdGenerator;
 use crate::http::measure;
 use gateway::Gateway;
 
@@ -32,11 +32,11 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:
 #[derive(Clone)]
 struct Console {
     api: Gateway,
-    ids: Ids,
+    ids: IdGenerator,
 }
 
 /// The pages, in front of the API's routes.
-pub(crate) fn router(api: Router, ids: Ids) -> Router {
+pub(crate) fn router(api: Router, ids: IdGenerator) -> Router {
     Router::new()
         .route("/console", get(pages::home))
         .route("/console/sign-in", get(pages::sign_in::show).post(pages::sign_in::enter))

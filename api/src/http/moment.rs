@@ -85,7 +85,7 @@ impl Freshness {
         if self.min_position.is_some() {
             self.wait(site, caller, "board").await?;
         }
-        Ok(site.app.learn_all(caller.tenant).await?)
+        Ok(site.app.refresh_definitions(caller.tenant).await?)
     }
 }
 

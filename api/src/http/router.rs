@@ -13,10 +13,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::moment::position_named;
 use super::{measure, openapi};
+use crate::ambient::IdGenerator;
 use crate::app::App;
 use crate::auth::admit::admit;
 use crate::auth::{Authority, Gate, Rechecks};
-use crate::clock::Ids;
 use crate::console;
 use crate::eventstore::{Position, TenantId};
 use crate::outbound::Outbound;
@@ -47,7 +47,7 @@ pub fn router(app: App, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: Cancella
 
 /// What a request needs on its way in.
 struct Entrance {
-    ids: Ids,
+    ids: IdGenerator,
     gate: Arc<Gate>,
     app: App,
 }
@@ -73,7 +73,7 @@ async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Ne
 /// in its answer, on every node.
 async fn informed(app: &App, named: Option<(TenantId, Position)>) -> Result<(), Problem> {
     let Some((tenant, position)) = named else { return Ok(()) };
-    Ok(app.learn(tenant, position).await?)
+    Ok(app.refresh_definitions_to(tenant, position).await?)
 }
 
 /// Whose log is asked about, and which position.

@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::query::percent_encoded;
+use crate::ambient::random_ids;
 use crate::app::{App, Caller, Migrator};
 use crate::auth::rate::Limiter;
 use crate::auth::store::Scope;
 use crate::auth::token::Tokens;
 use crate::auth::{AdminStore, Gate, NewKey, Rechecks, Rights};
 use crate::automation::Ticker;
-use crate::clock::random_ids;
 use crate::config::{AuthArgs, OutboundArgs};
 use crate::domain::company::rights::Credential;
 use crate::domain::{Actor, Role};

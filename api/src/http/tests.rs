@@ -495,8 +495,8 @@ async fn each_line_of_a_bulk_request_is_answered_as_the_single_call_would_be() {
         let body = lines.join("\n");
         bench.call(Method::POST, query).key(&key).body("application/x-ndjson", body).send()
     };
-    let rehearsed = replies(&send("/v1/bulk?dry_run=true").await.text);
-    assert_eq!(rehearsed[0]["result"]["would_record"], json!(["customer.registered"]));
+    let dry_run = replies(&send("/v1/bulk?dry_run=true").await.text);
+    assert_eq!(dry_run[0]["result"]["would_record"], json!(["customer.registered"]));
     assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 3, "a rehearsal records nothing");
     let carried_out = replies(&send("/v1/bulk").await.text);
     let statuses: Vec<_> =
@@ -537,8 +537,8 @@ async fn atomic_lines_are_carried_out_together_or_not_at_all() {
     assert_eq!(replies(&twice)[1]["problem"]["code"], "customer-exists");
 
     let lawful = vec![register, transition("need_confirmed"), transition("first_contact")];
-    let rehearsed = send("/v1/bulk?atomic=true&dry_run=true", lawful.clone()).await.text;
-    assert_eq!(replies(&rehearsed)[2]["result"]["would_record"], json!(["customer.moved"]), "{rehearsed}");
+    let dry_run = send("/v1/bulk?atomic=true&dry_run=true", lawful.clone()).await.text;
+    assert_eq!(replies(&dry_run)[2]["result"]["would_record"], json!(["customer.moved"]), "{dry_run}");
     assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 3, "a rehearsal records nothing");
 
     let done = send("/v1/bulk?atomic=true", lawful).await.text;

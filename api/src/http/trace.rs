@@ -5,7 +5,7 @@ use std::fmt;
 use axum::http::HeaderMap;
 use uuid::Uuid;
 
-use crate::clock::Ids;
+use crate::ambient::IdGenerator;
 
 /// A trace id: 32 lower-case hexadecimal digits, the caller's own (W3C Trace Context) or a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct TraceId(Uuid);
 impl TraceId {
     /// The id in a well-formed `traceparent` header, else a new one.
     #[must_use]
-    pub fn of(headers: &HeaderMap, ids: &Ids) -> Self {
+    pub fn of(headers: &HeaderMap, ids: &IdGenerator) -> Self {
         let parent = headers.get("traceparent").and_then(|value| value.to_str().ok());
         Self(parent.and_then(trace_of).unwrap_or_else(|| ids()))
     }
@@ -49,10 +49,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::TraceId;
-    use crate::clock::Ids;
+    use crate::ambient::IdGenerator;
 
     fn trace(parent: Option<&'static str>) -> String {
-        let ids: Ids = Arc::new(|| Uuid::from_u128(7));
+        let ids: IdGenerator = Arc::new(|| Uuid::from_u128(7));
         let mut headers = HeaderMap::new();
         if let Some(parent) = parent {
             headers.insert("traceparent", HeaderValue::from_static(parent));

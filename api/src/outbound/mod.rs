@@ -35,6 +35,7 @@ use std::sync::{Arc, Mutex};
 
 use uuid::Uuid;
 
+use crate::ambient::RandomBelow;
 use crate::app::App;
 use crate::config::OutboundArgs;
 use crate::eventstore::TenantId;
@@ -46,9 +47,6 @@ pub use recorded::recorded;
 pub use replay::Wanted;
 pub use store::{OutboundError, OutboundStore};
 
-/// Where chance comes from: a number below the given one.
-pub type Chance = Arc<dyn Fn(u32) -> u32 + Send + Sync>;
-
 /// Everything that messages are carried with.
 pub struct Outbound {
     app: App,
@@ -57,7 +55,7 @@ pub struct Outbound {
     client: Client,
     /// Names this process to the others that serve the same database.
     node: Uuid,
-    chance: Chance,
+    chance: RandomBelow,
     /// The tenants of which it was looked whether every receiver has its row.
     looked: Mutex<HashSet<TenantId>>,
     /// How fast each robot was spoken to by this process, which holds it alone while it does.
@@ -72,7 +70,7 @@ impl Outbound {
         store: Arc<OutboundStore>,
         settings: OutboundArgs,
         client: Client,
-        chance: Chance,
+        chance: RandomBelow,
     ) -> Self {
         let node = (app.ids)();
         Self {

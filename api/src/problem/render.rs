@@ -12,7 +12,7 @@ use futures::FutureExt;
 use tracing::Instrument;
 
 use super::Problem;
-use crate::clock::Ids;
+use crate::ambient::IdGenerator;
 use crate::domain::Language;
 use crate::http::language::negotiate;
 use crate::http::trace::TraceId;
@@ -21,7 +21,7 @@ const TRACE_ID: HeaderName = HeaderName::from_static("trace-id");
 
 /// Gives the request its trace id and language, catches panics, and writes problem documents.
 pub async fn problems(
-    ids: &Ids,
+    ids: &IdGenerator,
     mut request: Request,
     next: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
@@ -122,10 +122,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::problems;
-    use crate::clock::Ids;
+    use crate::ambient::IdGenerator;
 
     async fn answer(path: &str) -> (StatusCode, serde_json::Value) {
-        let ids: Ids = Arc::new(|| Uuid::from_u128(7));
+        let ids: IdGenerator = Arc::new(|| Uuid::from_u128(7));
         let router: Router = Router::new()
             .route("/panic", get(async || -> &'static str { panic!("the secret of Li") }))
             .route("/bare", get(async || StatusCode::IM_A_TEAPOT));

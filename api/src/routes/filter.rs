@@ -61,7 +61,7 @@ impl Who {
             industry: who.industry,
             region: who.region,
             version: who.version,
-            sight: site.app.sight(caller).await?,
+            visibility: site.app.visibility(caller).await?,
         })
     }
 }
@@ -81,7 +81,7 @@ pub(super) async fn reps(
         return Ok(team.members.clone());
     }
     // Another process may have set it up a moment ago.
-    site.app.learn_all(caller.tenant).await?;
+    site.app.refresh_definitions(caller.tenant).await?;
     let company = then().await?;
     match company.people.teams.get(team) {
         Some(team) => Ok(team.members.clone()),

@@ -45,7 +45,7 @@ struct Me {
     responses((status = 200, description = "Whoever asks.", body = Me))
 )]
 async fn me(State(site): State<Site>, Authority(caller): Authority) -> Result<Json<Me>, Problem> {
-    site.app.learn_all(caller.tenant).await?;
+    site.app.refresh_definitions(caller.tenant).await?;
     let company = site.app.companies.now(caller.tenant).await?;
     let actor = &caller.actor;
     let teams = company.people.teams.values().filter(|team| {

@@ -57,7 +57,7 @@ pub(super) async fn require(site: &Site, caller: &Caller, field: &str, rep: &Rep
         return Ok(());
     }
     // What another process has set up a moment ago counts before somebody is told to be nobody.
-    site.app.learn_all(caller.tenant).await?;
+    site.app.refresh_definitions(caller.tenant).await?;
     company = site.app.companies.now(caller.tenant).await?;
     if company_knows(&company, rep.id()) {
         return Ok(());
@@ -82,7 +82,7 @@ pub(super) async fn require_team(
     if site.app.companies.now(caller.tenant).await?.people.teams.contains_key(key) {
         return Ok(());
     }
-    site.app.learn_all(caller.tenant).await?;
+    site.app.refresh_definitions(caller.tenant).await?;
     let company = site.app.companies.now(caller.tenant).await?;
     match company.people.teams.contains_key(key) {
         true => Ok(()),

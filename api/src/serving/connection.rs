@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 
 use super::last_words;
 use super::places::{AtWork, Place};
-use crate::clock::Ids;
+use crate::ambient::IdGenerator;
 use crate::http::language::negotiate;
 use crate::http::pace::{Pace, Paced};
 use crate::problem::Problem;
@@ -173,12 +173,18 @@ pub(super) struct Connection {
     stream: TcpStream,
     place: Place,
     router: Router,
-    ids: Ids,
+    ids: IdGenerator,
     patience: Patience,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, place: Place, router: Router, ids: Ids, patience: Patience) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        place: Place,
+        router: Router,
+        ids: IdGenerator,
+        patience: Patience,
+    ) -> Self {
         Self { stream, place, router, ids, patience }
     }
 
@@ -237,7 +243,7 @@ impl Connection {
 }
 
 /// A problem as a whole answer, where no request could be read that asked for it in some language.
-pub(super) fn written(problem: &Problem, ids: &Ids) -> Vec<u8> {
+pub(super) fn written(problem: &Problem, ids: &IdGenerator) -> Vec<u8> {
     let language = negotiate(&HeaderMap::new());
     let document = problem.document(language, "", &ids().as_simple().to_string());
     // A document is texts and numbers, which are always written.

@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Ids;
+use crate::ambient::IdGenerator;
 use crate::problem::Problem;
 use connection::{Connection, Patience};
 use places::Places;
@@ -34,7 +34,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    ids: Ids,
+    ids: IdGenerator,
     most: usize,
     stop: CancellationToken,
 ) {
@@ -44,7 +44,7 @@ pub(crate) async fn serve(
 
 struct Server {
     router: Router,
-    ids: Ids,
+    ids: IdGenerator,
     places: Arc<Places>,
     patience: Patience,
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::Server;
 use super::connection::Patience;
 use super::places::Places;
-use crate::clock::random_ids;
+use crate::ambient::random_ids;
 use crate::http::body;
 use crate::http::pace::Pace;
 

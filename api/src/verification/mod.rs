@@ -12,10 +12,10 @@ use waymark_eventstore::vault::{RootKey, Vault};
 use waymark_eventstore::{EventStore, Options, PostgresStore, SqliteStore, StoreError, TenantId, postgres};
 use waymark_projections::{Inspection, ProjectionError};
 
+use crate::ambient::{random_ids, system_clock};
 use crate::app::AppError;
 use crate::auth::AdminStore;
 use crate::auth::compare::{Compared, Tables};
-use crate::clock::{random_ids, system_clock};
 use crate::config::{Database, DatabaseArgs, views_file};
 use crate::log::Log;
 use crate::notary::{note_outside, origin};

@@ -4,7 +4,7 @@
 //! to somebody else for good is a hand-over, which changes their owner.
 
 mod disclosure;
-mod sight;
+mod visibility;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::refusal::{Code, Violation, require};
 use crate::{Actor, Label};
 
 pub use disclosure::{Disclosure, reads_people};
-pub use sight::{Sight, may_be_narrowed};
+pub use visibility::{Visibility, may_be_narrowed};
 
 const MAX_PEOPLE: usize = 500;
 const MAX_REGIONS: usize = 200;

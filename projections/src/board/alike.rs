@@ -5,13 +5,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::identity::{Reason, grams, suspicion};
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
 use super::customer::Customer;
 use super::list::OwnerReport;
 use super::{ALIKE, CUSTOMERS_AMONG, REGISTERED_AFTER};
-use crate::ask::{View, sight_values};
+use crate::ask::{View, visibility_values};
 use crate::bulk::rows_among;
 use crate::db::{Value, values};
 use crate::error::{ProjectionError, Result};
@@ -92,13 +92,15 @@ pub(crate) async fn suspects(
     view: &mut View,
     id: Uuid,
     limit: usize,
-    sight: &Sight,
+    visibility: &Visibility,
 ) -> Result<SuspectsReport> {
     let head = values![view.tenant.0, view.generation];
     let rows = rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
     let sought = rows.first().map(Customer::read).transpose()?;
     let mut items = match &sought {
-        Some(sought) => alike(view, sought, sight).await?.into_iter().map(|(_, suspect)| suspect).collect(),
+        Some(sought) => {
+            alike(view, sought, visibility).await?.into_iter().map(|(_, suspect)| suspect).collect()
+        }
         None => Vec::new(),
     };
     items.truncate(limit);
@@ -106,11 +108,15 @@ pub(crate) async fn suspects(
 }
 
 /// Who may have been registered twice, customer by customer. A page looks at so many customers, whatever it finds.
-pub(crate) async fn queue(view: &mut View, query: &SuspectQuery, sight: &Sight) -> Result<SuspectQueue> {
+pub(crate) async fn queue(
+    view: &mut View,
+    query: &SuspectQuery,
+    visibility: &Visibility,
+) -> Result<SuspectQueue> {
     let after = query.cursor.as_deref().map_or(Ok(0), str::parse::<Position>);
     let after = after.map_err(|_| ProjectionError::BadCursor)?;
     let head = values![view.tenant.0, view.generation];
-    let values = [&head[..], &values![after, LOOKED_AT], &sight_values(sight)].concat();
+    let values = [&head[..], &values![after, LOOKED_AT], &visibility_values(visibility)].concat();
     let rows = view.session.rows(REGISTERED_AFTER, &values).await?;
     let mut page = SuspectQueue { position: view.position, items: Vec::new(), next_cursor: None };
     for (place, row) in rows.iter().enumerate() {
@@ -119,7 +125,7 @@ pub(crate) async fn queue(view: &mut View, query: &SuspectQuery, sight: &Sight) 
         if query.owner.as_ref().is_some_and(|owner| *owner != later.traits.owner) {
             continue;
         }
-        let suspects = alike(view, &later, sight).await?;
+        let suspects = alike(view, &later, visibility).await?;
         let suspects = suspects
             .into_iter()
             .filter(|(created, suspect)| *created < later.created_position && suspect.score >= query.least);
@@ -140,13 +146,17 @@ pub(crate) async fn queue(view: &mut View, query: &SuspectQuery, sight: &Sight) 
 }
 
 /// Who may be the same, the surest first, each with where it was registered.
-async fn alike(view: &mut View, sought: &Customer, sight: &Sight) -> Result<Vec<(Position, SuspectReport)>> {
+async fn alike(
+    view: &mut View,
+    sought: &Customer,
+    visibility: &Visibility,
+) -> Result<Vec<(Position, SuspectReport)>> {
     let head = values![view.tenant.0, view.generation];
     let evidence = sought.evidence();
     let mut marks: Vec<Value> = grams(&evidence).into_iter().map(Value::from).collect();
     let Some(first) = marks.first().cloned() else { return Ok(Vec::new()) };
     marks.resize(MARKS, first);
-    let values = [&head[..], &marks, &[COMPARED.into()], &sight_values(sight)].concat();
+    let values = [&head[..], &marks, &[COMPARED.into()], &visibility_values(visibility)].concat();
     let rows = view.session.rows(ALIKE, &values).await?;
     let mut ids: Vec<Value> = Vec::with_capacity(rows.len());
     for row in &rows {

@@ -36,7 +36,7 @@ impl Among {
             return Ok(among);
         }
         view.turn_to(NAME).await?;
-        among.seen = seen(view, &filter.sight).await?;
+        among.seen = seen(view, &filter.visibility).await?;
         if !filter.is_empty() && among.pasts.is_none() {
             among.pasts = Some(Arc::new(past::load(view, known).await?));
         }

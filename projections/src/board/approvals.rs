@@ -8,11 +8,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::customer::event::CustomerEvent;
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
 use super::{APPROVALS_AMONG, APPROVALS_DUE, APPROVALS_PAGE};
-use crate::ask::{View, sight_values};
+use crate::ask::{View, visibility_values};
 use crate::bulk::rows_among;
 use crate::db::{Row, Session, Value, values};
 use crate::error::Result;
@@ -66,7 +66,7 @@ pub struct ApprovalFilter {
     /// Those in this pipeline.
     pub pipeline: Option<String>,
     /// Which customers whoever asks sees.
-    pub sight: Sight,
+    pub visibility: Visibility,
 }
 
 /// The request that an event settles, and how.
@@ -180,7 +180,8 @@ pub(crate) async fn approvals(
         (text(&filter.status), Value::from(filter.customer), text(&filter.pipeline));
     let head = values![view.tenant.0, view.generation, after];
     let values =
-        [&head[..], &[status, customer, pipeline], &values![limit], &sight_values(&filter.sight)].concat();
+        [&head[..], &[status, customer, pipeline], &values![limit], &visibility_values(&filter.visibility)]
+            .concat();
     view.session.rows(APPROVALS_PAGE, &values).await?.iter().map(read).collect()
 }
 

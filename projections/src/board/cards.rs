@@ -16,7 +16,7 @@ use waymark_eventstore::Position;
 use super::customer::{Customer, from_json, money_of, owner_of};
 use super::list::{MoneyReport, OwnerReport};
 use super::{Among, CARDS_OF, CUSTOMERS_AMONG, past};
-use crate::ask::{At, Filter, View, sight_values};
+use crate::ask::{At, Filter, View, visibility_values};
 use crate::bulk::rows_among;
 use crate::db::{Row, Value, values};
 use crate::dwell;
@@ -207,7 +207,7 @@ async fn places_now(view: &mut View, pipeline: &Pipeline, query: &BoardQuery) ->
         let mut values: Vec<Value> = values![view.tenant.0, view.generation, pipeline.key.as_str()].into();
         values.extend(after);
         values.push(ROWS.into());
-        values.extend(sight_values(&query.filter.sight));
+        values.extend(visibility_values(&query.filter.visibility));
         let rows = view.session.rows(CARDS_OF, &values).await?;
         for row in &rows {
             if row.int(3)? > query.at.micros() {

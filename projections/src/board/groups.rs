@@ -2,10 +2,10 @@
 //! customers take no commands, so they are not among them.
 
 use uuid::Uuid;
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 
 use super::{GROUPS, OF_GROUP};
-use crate::ask::{View, sight_values};
+use crate::ask::{View, visibility_values};
 use crate::db::values;
 use crate::error::Result;
 
@@ -21,9 +21,9 @@ pub struct Group {
 }
 
 /// The groups of a pipeline, in order.
-pub(crate) async fn groups(view: &mut View, pipeline: &str, sight: &Sight) -> Result<Vec<Group>> {
+pub(crate) async fn groups(view: &mut View, pipeline: &str, visibility: &Visibility) -> Result<Vec<Group>> {
     let head = values![view.tenant.0, view.generation, pipeline];
-    let rows = view.session.rows(GROUPS, &[&head[..], &sight_values(sight)].concat()).await?;
+    let rows = view.session.rows(GROUPS, &[&head[..], &visibility_values(visibility)].concat()).await?;
     let group = |row: &crate::db::Row| {
         Ok(Group { stage: row.text(0)?, version: row.number(1)?, count: row.number(2)?.into() })
     };
@@ -37,10 +37,10 @@ pub(crate) async fn of_group(
     group: &Group,
     after: Uuid,
     limit: u32,
-    sight: &Sight,
+    visibility: &Visibility,
 ) -> Result<Vec<Uuid>> {
     let (tenant, generation) = (view.tenant.0, view.generation);
     let values = values![tenant, generation, pipeline, group.stage.as_str(), group.version, after, limit];
-    let rows = view.session.rows(OF_GROUP, &[&values[..], &sight_values(sight)].concat()).await?;
+    let rows = view.session.rows(OF_GROUP, &[&values[..], &visibility_values(visibility)].concat()).await?;
     rows.iter().map(|row| row.uuid(0)).collect()
 }

@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money};
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 
 use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch, owner_columns};
 use super::{CARDS_AMONG, CUSTOMERS_AMONG, LIST, POOLS};
-use crate::ask::{View, sight_values};
+use crate::ask::{View, visibility_values};
 use crate::bulk::rows_among;
 use crate::db::{Value, values};
 use crate::error::{ProjectionError, Result};
@@ -47,7 +47,7 @@ pub struct CustomerFilter {
     /// A part of the name or of the id in another system; ASCII letters match in either case.
     pub q: Option<String>,
     /// Which customers whoever asks sees. It does not judge merged ones, which are seen where they go on.
-    pub sight: Sight,
+    pub visibility: Visibility,
 }
 
 /// An amount of money.
@@ -280,14 +280,15 @@ pub(crate) type StageNames<'a> = &'a (dyn Fn(&str, &str) -> Option<String> + Syn
 pub(crate) async fn customer(
     view: &mut View,
     id: Uuid,
-    sight: &Sight,
+    visibility: &Visibility,
     now: DateTime<Utc>,
     names: StageNames<'_>,
 ) -> Result<Option<CustomerReport>> {
     let head = values![view.tenant.0, view.generation];
     let rows = rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
     let mut customers = rows.iter().map(Customer::read).collect::<Result<Vec<_>>>()?;
-    customers.retain(|customer| sight.sees(customer.profile.region.as_deref(), &customer.traits.owner));
+    customers
+        .retain(|customer| visibility.is_visible(customer.profile.region.as_deref(), &customer.traits.owner));
     Ok(with_cards(view, customers).await?.pop().map(|customer| report(customer, now, names)))
 }
 
@@ -312,9 +313,9 @@ pub(crate) async fn customers(
 }
 
 /// How many customers each pool holds that are seen, by the pool's key.
-pub(crate) async fn pools(view: &mut View, sight: &Sight) -> Result<BTreeMap<String, u64>> {
+pub(crate) async fn pools(view: &mut View, visibility: &Visibility) -> Result<BTreeMap<String, u64>> {
     let head = values![view.tenant.0, view.generation];
-    let rows = view.session.rows(POOLS, &[&head[..], &sight_values(sight)].concat()).await?;
+    let rows = view.session.rows(POOLS, &[&head[..], &visibility_values(visibility)].concat()).await?;
     rows.iter().map(|row| Ok((row.text(0)?, row.position(1)?))).collect()
 }
 
@@ -373,7 +374,9 @@ fn select(view: &View, filter: &CustomerFilter, after: u64, limit: u32) -> (Stri
         let condition = if reps.is_empty() { "1 = 0".to_owned() } else { condition };
         and(&condition, &reps.iter().map(String::as_str).collect::<Vec<_>>());
     }
-    if let [Value::Text(regions), Value::Text(owners), Value::Text(around)] = &sight_values(&filter.sight) {
+    if let [Value::Text(regions), Value::Text(owners), Value::Text(around)] =
+        &visibility_values(&filter.visibility)
+    {
         and(
             "(replace(?, ? || c.region || ?, '') <> ? OR c.region IS NULL OR c.merged_into IS NOT NULL \
              OR (c.owner_kind = 'rep' AND replace(?, ? || c.owner_id || ?, '') <> ?))",

@@ -3,27 +3,27 @@
 use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 
 use super::SEEN;
-use crate::ask::{View, sight_values};
+use crate::ask::{View, visibility_values};
 use crate::db::values;
 use crate::error::Result;
 
 /// Rows read at a time.
 const ROWS: u32 = 5_000;
 
-/// The customers that a sight reaches, as they are now; none where that is everybody. One that was merged is among them where
+/// The customers that a visibility reaches, as they are now; none where that is everybody. One that was merged is among them where
 /// the one it goes on as is. What the read model does not know yet is not.
-pub(crate) async fn seen(view: &mut View, sight: &Sight) -> Result<Option<HashSet<Uuid>>> {
-    if *sight == Sight::Everything {
+pub(crate) async fn seen(view: &mut View, visibility: &Visibility) -> Result<Option<HashSet<Uuid>>> {
+    if *visibility == Visibility::Everything {
         return Ok(None);
     }
     let (mut seen, mut merged) = (HashSet::new(), HashMap::new());
     let mut after = Uuid::nil();
     loop {
         let head = values![view.tenant.0, view.generation, after, ROWS];
-        let rows = view.session.rows(SEEN, &[&head[..], &sight_values(sight)].concat()).await?;
+        let rows = view.session.rows(SEEN, &[&head[..], &visibility_values(visibility)].concat()).await?;
         for row in &rows {
             after = row.uuid(0)?;
             match row.opt_uuid(1)? {

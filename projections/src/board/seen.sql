@@ -1,4 +1,4 @@
--- The customers of a sight, in order, and all that were merged, with what they go on as: they are seen where that is.
+-- The customers within a visibility, in order, and all that were merged, with what they go on as: they are seen where that is.
 SELECT c.customer, c.merged_into
 FROM board_customer c
 WHERE c.tenant_id = $1 AND c.generation = $2 AND c.customer > $3

@@ -15,7 +15,7 @@ use waymark_domain::automation::{Rules, remaining};
 use waymark_domain::customer::event::{CustomerEvent, Recorded};
 use waymark_domain::customer::timeline::Journeys;
 use waymark_domain::customer::{self as domain, tags};
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 use waymark_domain::pipeline::Pipeline;
 use waymark_domain::pipeline::version::Versions;
 use waymark_eventstore::vault::Vault;
@@ -24,7 +24,7 @@ use waymark_eventstore::{EventStore, Position, Query, TenantId};
 use super::customer::{Customer, owner_columns, owner_of};
 use super::list::{CustomerFilter, CustomerList, CustomerReport, OwnerReport, StageNames, report};
 use super::{CUSTOMERS_AMONG, LIST_THEN};
-use crate::ask::{At, View, sight_values};
+use crate::ask::{At, View, visibility_values};
 use crate::bulk::rows_among;
 use crate::db::{Value, values};
 use crate::error::{ProjectionError, Result};
@@ -57,7 +57,7 @@ pub(crate) async fn customer_then(
     view: &mut View,
     engine: &Engine,
     id: Uuid,
-    sight: &Sight,
+    visibility: &Visibility,
     at: &At,
     names: StageNames<'_>,
     rules: RulesThen<'_>,
@@ -66,7 +66,9 @@ pub(crate) async fn customer_then(
     let rows = rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
     let Some(now) = rows.first().map(Customer::read).transpose()? else { return Ok(None) };
     let known = view.known(at);
-    if now.created_position > known || !sight.sees(now.profile.region.as_deref(), &now.traits.owner) {
+    if now.created_position > known
+        || !visibility.is_visible(now.profile.region.as_deref(), &now.traits.owner)
+    {
         return Ok(None);
     }
     let facts = histories(engine, view.tenant, &[id], known).await?.remove(&id).unwrap_or_default();
@@ -230,7 +232,7 @@ fn passes(customer: &Customer, filter: &CustomerFilter) -> bool {
 fn select(view: &View, filter: &CustomerFilter, after: Position, known: Position) -> (String, Vec<Value>) {
     let mut sql = LIST_THEN.to_owned();
     let mut values: Vec<Value> = values![view.tenant.0, view.generation, after, known].into();
-    values.extend(sight_values(&filter.sight));
+    values.extend(visibility_values(&filter.visibility));
     let mut once = |condition: &str, bound: &[&str]| {
         let mut condition = condition.to_owned();
         for value in bound {

@@ -211,7 +211,7 @@ mod tests {
             [fate(Some(1), None, 9), fate(None, Some(2), 9), fate(None, None, 2), fate(Some(3), None, 9)];
         let found = progress(&fates, 5);
         assert_eq!((found.converted, found.lost), (2, 1));
-        // 1/4, then half of what is left after 1/4 and 1/4: the one lost from sight might have gone either way.
+        // 1/4, then half of what is left after 1/4 and 1/4: the one lost from visibility might have gone either way.
         assert!((found.estimate.unwrap() - 0.75).abs() < 1e-12, "{found:?}");
         assert_eq!(progress(&fates, 2), Progress { converted: 1, lost: 1, estimate: Some(0.25) });
         assert_eq!(progress(&[], 5), Progress::default());

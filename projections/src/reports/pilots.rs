@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use waymark_domain::Owner;
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
 use super::page::Pages;
@@ -42,7 +42,7 @@ pub struct PilotQuery {
     /// The reps of its team then.
     pub team: BTreeSet<String>,
     /// Which customers whoever asks sees now: others count on neither side.
-    pub sight: Sight,
+    pub visibility: Visibility,
     /// More than so many seconds without activity is too long.
     pub silence_seconds: u64,
     /// Within so many seconds of its beginning a cycle is looked for a deal.
@@ -147,7 +147,7 @@ pub(crate) async fn pilot(
     let asked = QualityQuery {
         at: query.at,
         window: Window { from: Some(query.from), to: None },
-        filter: Filter { sight: query.sight.clone(), ..Filter::default() },
+        filter: Filter { visibility: query.visibility.clone(), ..Filter::default() },
         pages: Pages::default(),
         silence_seconds: query.silence_seconds,
         horizon_seconds: query.horizon_seconds,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::customer::event::Money;
 use waymark_domain::money::decimals;
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 use waymark_domain::pipeline::StageType;
 use waymark_eventstore::Position;
 
@@ -46,7 +46,7 @@ pub struct RepsQuery {
     /// Only these reps; everybody when none are given.
     pub reps: Option<BTreeSet<String>>,
     /// Which customers whoever asks sees now: nobody's others count.
-    pub sight: Sight,
+    pub visibility: Visibility,
     /// To whom deals are credited.
     pub attribution: Attribution,
     /// Whether the window of the same length before is wanted beside. The window has a beginning then.
@@ -252,7 +252,7 @@ async fn figures(
     let asked = QualityQuery {
         at,
         window,
-        filter: Filter { sight: query.sight.clone(), ..Filter::default() },
+        filter: Filter { visibility: query.visibility.clone(), ..Filter::default() },
         pages: Pages::default(),
         silence_seconds: query.silence_seconds,
         horizon_seconds: 0,

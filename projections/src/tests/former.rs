@@ -7,7 +7,7 @@ use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::customer::event::{CustomerEvent, MergedInto, Recorded, StagePolicy, Unmerged};
 use waymark_domain::customer::{Customer, Journeys};
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 
 use super::world::{Chance, History, STAGES, TENANT, World, events, hour, retime};
 use crate::history::journeys;
@@ -21,7 +21,8 @@ fn at(effective_at: DateTime<Utc>, known: u64) -> At {
 }
 
 async fn then(projections: &Projections, id: Uuid, at: &At) -> Option<CustomerReport> {
-    let (everything, names, rules) = (Sight::Everything, |_: &str, _: &str| None, |_: &Owner, _: &str| None);
+    let (everything, names, rules) =
+        (Visibility::Everything, |_: &str, _: &str| None, |_: &Owner, _: &str| None);
     let found = projections.customer_then(TENANT, id, &everything, at, &names, &rules).await.unwrap().0;
     found.map(|former| former.then)
 }
@@ -173,8 +174,11 @@ async fn of_all_that_is_known_now_an_instant_to_come_shows_what_is_shown_now() {
     projections.steps("work", 25).await;
     let (now, head) = (hour(1_000), world.head().await);
     for &customer in history.customers() {
-        let shown =
-            projections.customer(TENANT, customer, &Sight::Everything, now, &|_, _| None).await.unwrap().0;
+        let shown = projections
+            .customer(TENANT, customer, &Visibility::Everything, now, &|_, _| None)
+            .await
+            .unwrap()
+            .0;
         let mut past = then(&projections, customer, &at(now, head)).await.unwrap();
         (past.effective_at, past.known_at) = (None, None);
         assert_eq!(Some(past), shown.map(|one| CustomerReport { remaining_ownership_seconds: None, ..one }));

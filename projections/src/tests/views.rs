@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::customer::event::{CustomerEvent, Erased, Profile, Registered};
-use waymark_domain::people::{Disclosure, Sight};
+use waymark_domain::people::{Disclosure, Visibility};
 
 use super::world::{MODELS, TENANT, World, claimed, hour, pipeline, registered, retarget, retime, void};
 use crate::{
@@ -122,7 +122,7 @@ async fn an_erasure_leaves_nothing_readable_in_any_table() {
     }
     assert!(!readable(&projections.dumps().await));
     let (customer, _) =
-        projections.customer(TENANT, LI, &Sight::Everything, hour(5), &|_, _| None).await.unwrap();
+        projections.customer(TENANT, LI, &Visibility::Everything, hour(5), &|_, _| None).await.unwrap();
     let customer = customer.unwrap();
     assert!(customer.erased && customer.name.is_none() && customer.contacts.is_empty());
     let told = told(&projections, TimelineView::Recorded, 9).await;
@@ -139,7 +139,7 @@ async fn a_customer_is_shown_as_it_is_now() {
     let projections = folded(&world).await;
     let names = |pipeline: &str, stage: &str| Some(format!("{pipeline}/{stage}"));
     let (customer, position) =
-        projections.customer(TENANT, LI, &Sight::Everything, hour(3), &names).await.unwrap();
+        projections.customer(TENANT, LI, &Visibility::Everything, hour(3), &names).await.unwrap();
     let customer = customer.unwrap();
     assert_eq!((customer.version, position), (3, 3));
     assert_eq!((customer.owner.kind.as_str(), customer.owner.id.as_str()), ("rep", "li"));
@@ -147,7 +147,7 @@ async fn a_customer_is_shown_as_it_is_now() {
     assert_eq!((journey.stage_name.as_str(), journey.age_seconds), ("sales/quoted", 7_200.0));
     assert!(journey.primary);
     let (none, _) =
-        projections.customer(TENANT, Uuid::nil(), &Sight::Everything, hour(3), &names).await.unwrap();
+        projections.customer(TENANT, Uuid::nil(), &Visibility::Everything, hour(3), &names).await.unwrap();
     assert!(none.is_none());
 }
 
@@ -188,7 +188,7 @@ async fn lists_are_filtered_and_read_page_by_page() {
     assert!(all(wildcard, 10).await.is_empty());
     let tag = CustomerFilter { tag: Some("b".into()), ..CustomerFilter::default() };
     assert!(all(tag, 10).await.is_empty());
-    let (pools, _) = projections.pools(TENANT, &Sight::Everything).await.unwrap();
+    let (pools, _) = projections.pools(TENANT, &Visibility::Everything).await.unwrap();
     assert_eq!(pools["customer_pool"], 7);
 }
 
@@ -200,7 +200,7 @@ fn registered_in(id: Uuid, region: Option<&str>, owner: &Owner) -> CustomerEvent
 }
 
 #[tokio::test]
-async fn what_statements_find_within_a_sight_is_what_the_rule_says_whatever_the_names_look_like() {
+async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever_the_names_look_like() {
     let world = World::new();
     let names = ["a", "ab", "b", "%", "_", "a|b", "'", "A", "北京", "北"];
     let mut rows: Vec<(Uuid, Option<&str>, Owner)> = Vec::new();
@@ -213,25 +213,28 @@ async fn what_statements_find_within_a_sight_is_what_the_rule_says_whatever_the_
     }
     let projections = folded(&world).await;
     let set = |names: &[&str]| -> BTreeSet<String> { names.iter().map(|name| (*name).to_owned()).collect() };
-    let mut sights = vec![Sight::Everything];
+    let mut visibilities = vec![Visibility::Everything];
     for regions in [&["a"][..], &["ab", "%"], &["_", "北"], &["a|b", "'"], &["ghost"], &["b", "A", "北京"]]
     {
         for owners in [&[][..], &["a"], &["%", "b"]] {
-            sights.push(Sight::Within { regions: set(regions), owners: set(owners) });
+            visibilities.push(Visibility::Within { regions: set(regions), owners: set(owners) });
         }
     }
-    for sight in sights {
-        let expected: BTreeSet<Uuid> =
-            rows.iter().filter(|(_, region, owner)| sight.sees(*region, owner)).map(|(id, ..)| *id).collect();
-        let filter = CustomerFilter { sight: sight.clone(), ..CustomerFilter::default() };
+    for visibility in visibilities {
+        let expected: BTreeSet<Uuid> = rows
+            .iter()
+            .filter(|(_, region, owner)| visibility.is_visible(*region, owner))
+            .map(|(id, ..)| *id)
+            .collect();
+        let filter = CustomerFilter { visibility: visibility.clone(), ..CustomerFilter::default() };
         let (page, _) =
             projections.customers(TENANT, &filter, None, 500, hour(2), &|_, _| None).await.unwrap();
         let listed: BTreeSet<Uuid> = page.items.iter().map(|item| item.id).collect();
-        assert_eq!(listed, expected, "{sight:?}");
-        let (pools, _) = projections.pools(TENANT, &sight).await.unwrap();
+        assert_eq!(listed, expected, "{visibility:?}");
+        let (pools, _) = projections.pools(TENANT, &visibility).await.unwrap();
         let in_pool = page.items.iter().filter(|item| item.owner.kind == "pool").count() as u64;
-        assert_eq!(pools.get("a").copied().unwrap_or(0), in_pool, "{sight:?}");
-        let inbox = Inbox { sight: sight.clone(), ..Inbox::default() };
+        assert_eq!(pools.get("a").copied().unwrap_or(0), in_pool, "{visibility:?}");
+        let inbox = Inbox { visibility: visibility.clone(), ..Inbox::default() };
         assert!(projections.reminders(TENANT, &inbox, 9).await.unwrap().0.is_empty());
         let filter = StandingFilter {
             journey: "sales".into(),
@@ -242,7 +245,7 @@ async fn what_statements_find_within_a_sight_is_what_the_rule_says_whatever_the_
             silent_until: None,
             overdue_until: None,
             now: hour(2),
-            whose: Whose { sight: sight.clone(), ..Whose::default() },
+            whose: Whose { visibility: visibility.clone(), ..Whose::default() },
         };
         let standing = projections.long_standing(TENANT, &[filter], None, 500).await.unwrap();
         assert_eq!(standing.total, expected.len() as u64);
@@ -251,17 +254,17 @@ async fn what_statements_find_within_a_sight_is_what_the_rule_says_whatever_the_
             let mut query = BoardQuery {
                 at: At::known_now(hour(1)),
                 now,
-                filter: Filter { sight: sight.clone(), ..Filter::default() },
+                filter: Filter { visibility: visibility.clone(), ..Filter::default() },
                 stage: None,
                 cursor: None,
                 limit: 0,
             };
             let board = projections.board(TENANT, &pipeline(), &query, &|_| None).await.unwrap();
-            assert_eq!(board.total, expected.len(), "{sight:?}, now: {now}");
+            assert_eq!(board.total, expected.len(), "{visibility:?}, now: {now}");
             query.filter.region = Some("%".to_owned());
             let board = projections.board(TENANT, &pipeline(), &query, &|_| None).await.unwrap();
             let there = rows.iter().filter(|(id, region, _)| *region == Some("%") && expected.contains(id));
-            assert_eq!(board.total, there.count(), "{sight:?}, now: {now}");
+            assert_eq!(board.total, there.count(), "{visibility:?}, now: {now}");
         }
     }
 }

@@ -7,14 +7,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Label;
-use waymark_domain::people::Sight;
+use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
 use super::{
     ARMED, CONTACTS, CONTACTS_COUNTED, DUE, DUE_BY_RULE, DUE_IN, NAMES_AMONG, NEXT_DUE, RECLAIM_OF,
     REMINDERS_AFTER, REMINDERS_PAGE, RUNS, SKIPS, STANDING, STANDING_COUNTED, TASKS_PAGE,
 };
-use crate::ask::{AROUND, View, sight_values};
+use crate::ask::{AROUND, View, visibility_values};
 use crate::bilingual::BilingualText;
 use crate::board::OwnerReport;
 use crate::bulk::rows_among;
@@ -91,7 +91,7 @@ pub struct TaskFilter {
     /// Due before this instant.
     pub due_until: Option<DateTime<Utc>>,
     /// Which customers whoever asks sees.
-    pub sight: Sight,
+    pub visibility: Visibility,
 }
 
 /// A reminder.
@@ -140,7 +140,7 @@ pub struct Inbox {
     /// Those before this place: a position, and which of those that it tells.
     pub before: Option<(Position, u32)>,
     /// Which customers whoever asks sees.
-    pub sight: Sight,
+    pub visibility: Visibility,
 }
 
 /// What a rule has done, and will do.
@@ -212,7 +212,7 @@ pub struct Whose {
     /// Not those whose next contact lies from one instant up to another.
     pub not_between: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Which customers whoever asks sees.
-    pub sight: Sight,
+    pub visibility: Visibility,
 }
 
 /// Who is to be contacted.
@@ -296,10 +296,10 @@ pub(crate) async fn due_in(
     journey: &str,
     until: DateTime<Utc>,
     limit: u32,
-    sight: &Sight,
+    visibility: &Visibility,
 ) -> Result<(BTreeMap<String, u64>, Vec<DueRule>)> {
     let head = values![view.tenant.0, view.generation, until.timestamp_micros(), journey];
-    let head = [&head[..], &sight_values(sight)].concat();
+    let head = [&head[..], &visibility_values(visibility)].concat();
     let counted = view.session.rows(DUE_BY_RULE, &head).await?;
     let counts = counted.iter().map(|row| Ok((row.text(0)?, row.position(1)?))).collect::<Result<_>>()?;
     let rows = view.session.rows(DUE_IN, &[&head[..], &values![limit]].concat()).await?;
@@ -345,7 +345,7 @@ pub(crate) async fn tasks(
         micros(filter.due_until, i64::MAX),
         limit,
     ];
-    let values = [&values[..], &sight_values(&filter.sight)].concat();
+    let values = [&values[..], &visibility_values(&filter.visibility)].concat();
     let rows = view.session.rows(TASKS_PAGE, &values).await?;
     let read = |row: &Row| {
         let due_at = instant(row.int(6)?);
@@ -384,7 +384,7 @@ pub(crate) async fn reminders(view: &mut View, inbox: &Inbox, limit: u32) -> Res
         limit,
         n,
     ];
-    let values = [&values[..], &sight_values(&inbox.sight)].concat();
+    let values = [&values[..], &visibility_values(&inbox.visibility)].concat();
     view.session.rows(REMINDERS_PAGE, &values).await?.iter().map(reminder).collect()
 }
 
@@ -420,10 +420,10 @@ fn reminder(row: &Row) -> Result<ReminderReport> {
 pub(crate) async fn rules(
     view: &mut View,
     journey: &str,
-    sight: &Sight,
+    visibility: &Visibility,
 ) -> Result<BTreeMap<String, RuleReport>> {
     let values = values![view.tenant.0, view.generation, journey];
-    let values = [&values[..], &sight_values(sight)].concat();
+    let values = [&values[..], &visibility_values(visibility)].concat();
     let mut found: BTreeMap<String, RuleReport> = BTreeMap::new();
     for row in view.session.rows(ARMED, &values).await? {
         let rule = found.entry(row.text(0)?).or_default();
@@ -444,10 +444,10 @@ pub(crate) async fn skips(
     view: &mut View,
     journey: &str,
     limit: u32,
-    sight: &Sight,
+    visibility: &Visibility,
 ) -> Result<Vec<SkipReport>> {
     let values = values![view.tenant.0, view.generation, journey, limit];
-    let rows = view.session.rows(SKIPS, &[&values[..], &sight_values(sight)].concat()).await?;
+    let rows = view.session.rows(SKIPS, &[&values[..], &visibility_values(visibility)].concat()).await?;
     let read = |row: &Row| {
         Ok(SkipReport {
             customer_id: row.uuid(0)?,
@@ -483,7 +483,7 @@ fn whose_values(whose: &Whose) -> Vec<Value> {
     let (from, until) = whose.not_between.unzip();
     let bound = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_micros());
     let head = values![whose.owner.clone(), bound(from), bound(until)];
-    [&head[..], &sight_values(&whose.sight)].concat()
+    [&head[..], &visibility_values(&whose.visibility)].concat()
 }
 
 fn contact_values(view: &View, expecting: &Expecting) -> Vec<Value> {

@@ -154,7 +154,7 @@ pub(super) async fn set(
     let calendar = body.calendar()?;
     let mut resource = Map::new();
     resource.insert("key".to_owned(), Value::String(calendar.key.clone()));
-    Ok(site.app.set_up(&caller, &meta, &CompanyCommand::SetCalendar(calendar), resource).await?.into())
+    Ok(site.app.configure(&caller, &meta, &CompanyCommand::SetCalendar(calendar), resource).await?.into())
 }
 
 /// List the working calendars

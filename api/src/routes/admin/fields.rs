@@ -132,7 +132,7 @@ pub(super) async fn declare(
     let field = body.field()?;
     let mut resource = Map::new();
     resource.insert("key".to_owned(), Value::String(field.key.clone()));
-    Ok(site.app.set_up(&caller, &meta, &CompanyCommand::DeclareField(field), resource).await?.into())
+    Ok(site.app.configure(&caller, &meta, &CompanyCommand::DeclareField(field), resource).await?.into())
 }
 
 /// List the custom fields
@@ -170,5 +170,5 @@ pub(super) async fn withdraw(
     Key(key): Key,
     Command { meta, .. }: Command<super::Empty>,
 ) -> Result<Accepted, Problem> {
-    Ok(site.app.set_up(&caller, &meta, &CompanyCommand::WithdrawField(key), Map::new()).await?.into())
+    Ok(site.app.configure(&caller, &meta, &CompanyCommand::WithdrawField(key), Map::new()).await?.into())
 }

@@ -79,7 +79,7 @@ pub(super) async fn set(
     Command { body, meta }: Command<RatesBody>,
 ) -> Result<Accepted, Problem> {
     let rates = body.rates()?;
-    Ok(site.app.set_up(&caller, &meta, &CompanyCommand::SetRates(rates), Map::new()).await?.into())
+    Ok(site.app.configure(&caller, &meta, &CompanyCommand::SetRates(rates), Map::new()).await?.into())
 }
 
 /// List the rates

@@ -80,7 +80,7 @@ pub(super) async fn set(
     let supervisors = supervisors.into_iter().map(LeaderName::into_actor).collect();
     let members = members.into_iter().map(RepName::into_id).collect();
     let team = Team { key, name: name.into(), supervisors, members, regions };
-    Ok(site.app.set_up(&caller, &meta, &CompanyCommand::SetTeam(team), resource).await?.into())
+    Ok(site.app.configure(&caller, &meta, &CompanyCommand::SetTeam(team), resource).await?.into())
 }
 
 /// List the teams
@@ -121,5 +121,5 @@ pub(super) async fn dissolve(
     Key(key): Key,
     Command { meta, .. }: Command<super::Empty>,
 ) -> Result<Accepted, Problem> {
-    Ok(site.app.set_up(&caller, &meta, &CompanyCommand::DissolveTeam(key), Map::new()).await?.into())
+    Ok(site.app.configure(&caller, &meta, &CompanyCommand::DissolveTeam(key), Map::new()).await?.into())
 }

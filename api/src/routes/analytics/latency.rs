@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 
 use super::{definition, of_all};
 use crate::auth::Authority;
-use crate::auth::sight::reads_people;
+use crate::auth::disclosure::reads_people;
 use crate::domain::Label;
 use crate::http::answer::Reading;
 use crate::http::{Key, Moment, Query, page};

@@ -90,8 +90,8 @@ pub(super) async fn pilot(
     let at = At { effective_at: judged_at(&pilot, asked.effective_at), ..asked };
     let company = site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
     let team = company.people.teams.get(&pilot.id).map(|team| team.members.clone()).unwrap_or_default();
-    let sight = site.app.sight(&caller).await?;
-    let query = PilotQuery { at, from, team, sight, silence_seconds, horizon_seconds };
+    let visibility = site.app.visibility(&caller).await?;
+    let query = PilotQuery { at, from, team, visibility, silence_seconds, horizon_seconds };
     let comparison = site.app.projections.pilot(caller.tenant, &definition, &query).await?;
     let body = PilotReply {
         pipeline: key.to_owned(),

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{days, definition, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
-use crate::auth::sight::reads_people;
+use crate::auth::disclosure::reads_people;
 use crate::http::answer::Reading;
 use crate::http::{Key, Moment, Query, page};
 use crate::problem::Problem;

@@ -83,8 +83,9 @@ pub(super) async fn reps(
         None => None,
     };
     let (attribution, after) = (measure.attribution, page.cursor().map(str::to_owned));
-    let sight = site.app.sight(&caller).await?;
-    let query = RepsQuery { at, window, reps, sight, attribution, compare, silence_seconds, after, limit };
+    let visibility = site.app.visibility(&caller).await?;
+    let query =
+        RepsQuery { at, window, reps, visibility, attribution, compare, silence_seconds, after, limit };
     let report = site.app.projections.reps(caller.tenant, &definitions, &query).await?;
     Ok(Reading { position: report.position, body: report })
 }

@@ -71,7 +71,7 @@ pub(super) async fn list(
         status: sought.status.map(|status| status.name().to_owned()),
         customer: sought.customer,
         pipeline: sought.pipeline,
-        sight: site.app.sight(&caller).await?,
+        visibility: site.app.visibility(&caller).await?,
     };
     let after = page.cursor().map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
     let (mut items, position) =

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 
 use crate::app::Caller;
 use crate::auth::Authority;
-use crate::auth::sight::reads_people;
+use crate::auth::disclosure::reads_people;
 use crate::domain::Label;
 use crate::domain::customer::event::Money;
 use crate::domain::money::{Rates, decimals};

@@ -9,7 +9,7 @@ use super::Sender;
 use super::line::{BulkLine, LineReply, LineResult};
 use super::lines;
 use super::task::Task;
-use crate::app::{CommandMeta, Step};
+use crate::app::{BatchCommand, CommandMeta};
 use crate::domain::Label;
 use crate::http::answer::Accepted;
 use crate::problem::Problem;
@@ -42,7 +42,7 @@ pub(super) async fn carry_out(
             Task::of(sender, &BulkLine::parse(&bytes)?)
         }));
     }
-    let steps: Result<Vec<Step>, (usize, Problem)> = tasks
+    let steps: Result<Vec<BatchCommand>, (usize, Problem)> = tasks
         .into_iter()
         .enumerate()
         .map(|(index, task)| task.and_then(|task| task.step(sender)).map_err(|problem| (index, problem)))
@@ -63,10 +63,14 @@ pub(super) async fn carry_out(
 
 type Results = Vec<(StatusCode, LineResult)>;
 
-async fn all(sender: &Sender, meta: &CommandMeta, steps: &[Step]) -> Result<Results, (usize, Problem)> {
+async fn all(
+    sender: &Sender,
+    meta: &CommandMeta,
+    steps: &[BatchCommand],
+) -> Result<Results, (usize, Problem)> {
     let (app, caller) = (&sender.site.app, &sender.caller);
     if sender.dry_run {
-        let decided = app.rehearse_all(caller, steps).await;
+        let decided = app.dry_run_all(caller, steps).await;
         let decided = decided.map_err(|stopped| (stopped.step, stopped.error.into()))?;
         let would = decided.iter().map(|events| {
             let would_record = events.iter().map(|new| new.event.event_type()).collect();
@@ -74,7 +78,7 @@ async fn all(sender: &Sender, meta: &CommandMeta, steps: &[Step]) -> Result<Resu
         });
         return Ok(would.collect());
     }
-    let answers = app.all_or_none(caller, meta, steps).await;
+    let answers = app.execute_atomically(caller, meta, steps).await;
     let answers = answers.map_err(|stopped| (stopped.step, stopped.error.into()))?;
     Ok(answers
         .into_iter()

@@ -41,7 +41,7 @@ async fn all(sender: &Sender, lines: Vec<Parsed>) -> Vec<LineReply> {
 async fn one(sender: &Sender, number: u64, line: Result<BulkLine, Problem>) -> LineReply {
     let outcome = async {
         let task = Task::of(sender, &line?)?;
-        if sender.dry_run { task.rehearse(sender).await } else { task.carry_out(sender).await }
+        if sender.dry_run { task.dry_run(sender).await } else { task.carry_out(sender).await }
     };
     LineReply::new(sender, number, outcome.await)
 }

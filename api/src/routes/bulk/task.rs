@@ -1,4 +1,4 @@
-//! What a line asks for, carried out or rehearsed.
+//! What a line asks for, carried out or tried without effect.
 
 use axum::http::{Method, StatusCode};
 use chrono::{DateTime, Utc};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Sender;
 use super::line::{BulkLine, LineResult, Verb};
-use crate::app::{Asked, CommandMeta, Joining, Step};
+use crate::app::{BatchAction, BatchCommand, CommandMeta, PairCommand};
 use crate::domain::Label;
 use crate::domain::customer::Command;
 use crate::domain::customer::command::Register;
@@ -30,7 +30,7 @@ pub(super) struct Task {
 enum What {
     Register { register: Box<Register>, effective_at: Option<DateTime<Utc>> },
     Order { customer: Uuid, order: Box<Order> },
-    Join { survivor: Uuid, joining: Joining },
+    Join { survivor: Uuid, pair: PairCommand },
 }
 
 impl Task {
@@ -49,10 +49,10 @@ impl Task {
         };
         let what = match line.customer_id {
             Some(survivor) if line.command == Verb::Merge => {
-                What::Join { survivor, joining: read_body::<Merging>(&line.body)?.into() }
+                What::Join { survivor, pair: read_body::<Merging>(&line.body)?.into() }
             }
             Some(survivor) if line.command == Verb::Distinction => {
-                What::Join { survivor, joining: read_body::<Distinction>(&line.body)?.into() }
+                What::Join { survivor, pair: read_body::<Distinction>(&line.body)?.into() }
             }
             Some(customer) => What::Order { customer, order: Box::new(order(line.command, &line.body)?) },
             None => {
@@ -65,7 +65,7 @@ impl Task {
     }
 
     /// The line as a step among others. It has no idempotency key of its own: the request has one.
-    pub(super) fn step(self, sender: &Sender) -> Result<Step, Problem> {
+    pub(super) fn step(self, sender: &Sender) -> Result<BatchCommand, Problem> {
         if self.meta.idempotency_key.is_some() {
             let message = Label::new(
                 "atomic=true 时请用请求头 Idempotency-Key。",
@@ -77,15 +77,19 @@ impl Task {
             What::Register { register, effective_at } => {
                 let customer = (sender.site.app.ids)();
                 let register = Register { customer, ..*register };
-                Step { customer, what: Asked::Command(Box::new(Command::Register(register))), effective_at }
+                BatchCommand {
+                    customer,
+                    what: BatchAction::Command(Box::new(Command::Register(register))),
+                    effective_at,
+                }
             }
-            What::Order { customer, order } => Step {
+            What::Order { customer, order } => BatchCommand {
                 customer,
-                what: Asked::Command(Box::new(order.command)),
+                what: BatchAction::Command(Box::new(order.command)),
                 effective_at: order.effective_at,
             },
-            What::Join { survivor, joining } => {
-                Step { customer: survivor, what: Asked::Join(joining), effective_at: None }
+            What::Join { survivor, pair } => {
+                BatchCommand { customer: survivor, what: BatchAction::Pair(pair), effective_at: None }
             }
         })
     }
@@ -99,28 +103,30 @@ impl Task {
             What::Order { customer, order } => {
                 site.app.customer(caller, &self.meta, customer, &order.command, order.effective_at).await?
             }
-            What::Join { survivor, joining } => site.app.join(caller, &self.meta, survivor, &joining).await?,
+            What::Join { survivor, pair } => {
+                site.app.execute_pair(caller, &self.meta, survivor, &pair).await?
+            }
         };
         let accepted = Accepted::from(answer);
         Ok((accepted.status(), LineResult::Accepted(accepted)))
     }
 
     /// What the line would record, judged against the present state.
-    pub(super) async fn rehearse(self, sender: &Sender) -> Result<(StatusCode, LineResult), Problem> {
+    pub(super) async fn dry_run(self, sender: &Sender) -> Result<(StatusCode, LineResult), Problem> {
         let (status, events) = match self.what {
             What::Register { register, effective_at } => {
                 let Sender { site, caller, .. } = sender;
-                let events = site.app.rehearse_registration(caller, *register, effective_at).await?;
+                let events = site.app.dry_run_registration(caller, *register, effective_at).await?;
                 (StatusCode::CREATED, events)
             }
             What::Order { customer, order } => {
-                let rehearsed =
-                    sender.site.app.rehearse(&sender.caller, customer, &order.command, order.effective_at);
-                (StatusCode::OK, rehearsed.await?)
+                let tried =
+                    sender.site.app.dry_run(&sender.caller, customer, &order.command, order.effective_at);
+                (StatusCode::OK, tried.await?)
             }
-            What::Join { survivor, joining } => {
-                let rehearsed = sender.site.app.rehearse_joining(&sender.caller, survivor, &joining);
-                (StatusCode::OK, rehearsed.await?)
+            What::Join { survivor, pair } => {
+                let tried = sender.site.app.dry_run_pair(&sender.caller, survivor, &pair);
+                (StatusCode::OK, tried.await?)
             }
         };
         let would_record = events.iter().map(|new| new.event.event_type()).collect();

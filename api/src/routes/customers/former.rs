@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::app::{Caller, Viewer};
-use crate::auth::sight::shown;
+use crate::auth::disclosure::shown;
 use crate::domain::company::Company;
 use crate::domain::pipeline::version::Versions;
 use crate::domain::{Owner, Pipeline};
@@ -59,10 +59,10 @@ pub(super) async fn shown_now(
     former: FormerCustomer,
 ) -> Result<Option<CustomerReport>, Problem> {
     let mut then = former.then;
-    if !viewer.sees(then.id).await? {
+    if !viewer.is_visible(then.id).await? {
         return Ok(None);
     }
-    viewer.retain_seen(&mut then.distinct_from).await?;
+    viewer.retain_visible(&mut then.distinct_from).await?;
     let disclosure = viewer.disclosure(then.id).await?;
     Ok(Some(shown(then, disclosure)))
 }

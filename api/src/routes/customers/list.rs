@@ -9,7 +9,7 @@ use super::former::shown_now;
 use super::names::Names;
 use crate::app::Caller;
 use crate::auth::Authority;
-use crate::auth::sight::{owner_of, reads_people, shown};
+use crate::auth::disclosure::{owner_of, reads_people, shown};
 use crate::domain::people::Disclosure;
 use crate::domain::{Label, Language};
 use crate::http::answer::Reading;
@@ -121,7 +121,7 @@ async fn find_then(
     let page = (page.cursor(), page.limit()?);
     let names = Names::new(site, caller, language).await?;
     let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
-    let filter = CustomerFilter { sight: site.app.sight(caller).await?, ..filter.clone() };
+    let filter = CustomerFilter { visibility: site.app.visibility(caller).await?, ..filter.clone() };
     let projections = &site.app.projections;
     let (found, next_cursor, position) =
         projections.customers_then(caller.tenant, &filter, page, at, &stage_name).await?;
@@ -146,17 +146,17 @@ pub(in crate::routes) async fn find(
     let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
     let now = (site.app.clock)();
     let projections = &site.app.projections;
-    let filter = CustomerFilter { sight: site.app.sight(caller).await?, ..filter.clone() };
+    let filter = CustomerFilter { visibility: site.app.visibility(caller).await?, ..filter.clone() };
     let found = projections.customers(caller.tenant, &filter, page.cursor(), limit, now, &stage_name).await?;
     let (mut list, position) = found;
     let mut viewer = site.app.viewer(caller).await?;
     let mut shown_items = Vec::with_capacity(list.items.len());
     for mut customer in std::mem::take(&mut list.items) {
         // A merged one is found by its id elsewhere, and is seen where it goes on.
-        if customer.merged_into.is_some() && !viewer.sees(customer.id).await? {
+        if customer.merged_into.is_some() && !viewer.is_visible(customer.id).await? {
             continue;
         }
-        viewer.retain_seen(&mut customer.distinct_from).await?;
+        viewer.retain_visible(&mut customer.distinct_from).await?;
         let disclosure = Disclosure::to(&caller.actor, &owner_of(&customer.owner));
         shown_items.push(shown(customer, disclosure));
     }

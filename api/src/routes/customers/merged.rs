@@ -21,7 +21,7 @@ pub(in crate::routes) async fn gone_on(
     uri: &Uri,
 ) -> Result<Response, Problem> {
     let survivor = site.app.survivor(caller, customer).await?;
-    if !site.app.is_seen(caller, &survivor).await? {
+    if !site.app.is_visible(caller, &survivor).await? {
         return Err(Problem::not_found("customer", &customer.to_string()));
     }
     Ok(redirect(survivor.id, what, uri))

@@ -10,8 +10,8 @@ use super::merged::{gone_on, gone_on_to};
 use super::names::Names;
 use crate::app::Caller;
 use crate::auth::Authority;
-use crate::auth::sight::{owner_of, shown};
-use crate::domain::people::{Disclosure, Sight};
+use crate::auth::disclosure::{owner_of, shown};
+use crate::domain::people::{Disclosure, Visibility};
 use crate::domain::{Language, Owner};
 use crate::http::answer::{Reading, Versioned};
 use crate::http::language::Wanted;
@@ -55,7 +55,7 @@ pub(super) async fn read(
     moment.wait(&site, &caller, "work").await?;
     let names = Names::new(&site, &caller, language).await?;
     let now = (site.app.clock)();
-    let everybody = Sight::Everything;
+    let everybody = Visibility::Everything;
     let (found, position) = site
         .app
         .projections
@@ -66,13 +66,13 @@ pub(super) async fn read(
         return gone_on(&site, &caller, id, "", &uri).await;
     }
     let owner = owner_of(&customer.owner);
-    if !site.app.sight(&caller).await?.sees(customer.region.as_deref(), &owner) {
+    if !site.app.visibility(&caller).await?.is_visible(customer.region.as_deref(), &owner) {
         return Err(missing(id));
     }
     if matches!(owner, Owner::Pool(_)) {
-        site.app.look_at(&caller, id).await?;
+        site.app.count_view(&caller, id).await?;
     }
-    site.app.viewer(&caller).await?.retain_seen(&mut customer.distinct_from).await?;
+    site.app.viewer(&caller).await?.retain_visible(&mut customer.distinct_from).await?;
     let version = customer.version;
     let body = Reading { position, body: shown(customer, Disclosure::to(&caller.actor, &owner)) };
     Ok(Versioned { version, body }.into_response())
@@ -91,7 +91,7 @@ async fn then(
     let names = Names::new(site, caller, language).await?;
     let past = Past::new(site, caller, &at).await?;
     // A merged one is seen where it goes on, which its own row does not tell.
-    let everybody = Sight::Everything;
+    let everybody = Visibility::Everything;
     let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
     let rules = |owner: &_, journey: &str| past.rules(owner, journey);
     let projections = &site.app.projections;
@@ -99,14 +99,14 @@ async fn then(
         projections.customer_then(caller.tenant, id, &everybody, &at, &stage_name, &rules).await?;
     let found = found.ok_or_else(|| missing(id))?;
     let mut viewer = site.app.viewer(caller).await?;
-    if !viewer.sees(id).await? {
+    if !viewer.is_visible(id).await? {
         return Err(missing(id));
     }
     if let Some(survivor) = found.then.merged_into {
         return gone_on_to(site, caller, id, survivor, "", uri).await;
     }
     if found.owner_now.kind == "pool" {
-        site.app.look_at(caller, id).await?;
+        site.app.count_view(caller, id).await?;
     }
     let shown = shown_now(&mut viewer, found).await?;
     Ok(Reading { position, body: shown.ok_or_else(|| missing(id))? }.into_response())

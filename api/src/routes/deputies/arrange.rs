@@ -76,14 +76,14 @@ pub(super) async fn appoint(
     let deputy = Deputy { id, rep, deputy, from: from.0, until: until.0 };
     let command = CompanyCommand::AppointDeputy(deputy);
     // What is refused whoever they are is told before it is asked who they are.
-    if site.app.rehearse_set_up(&caller, &command).await.is_ok() {
+    if site.app.dry_run_configure(&caller, &command).await.is_ok() {
         for (field, rep) in &named {
             people::require(&site, &caller, field, rep).await?;
         }
     }
     let mut resource = Map::new();
     resource.insert("id".to_owned(), Value::String(id.to_string()));
-    let answer = site.app.set_up(&caller, &meta, &command, resource).await?;
+    let answer = site.app.configure(&caller, &meta, &command, resource).await?;
     Ok(answer.into())
 }
 
@@ -129,6 +129,6 @@ pub(super) async fn dismiss(
     Id(id): Id,
     Command { meta, .. }: Command<Empty>,
 ) -> Result<Accepted, Problem> {
-    let answer = site.app.set_up(&caller, &meta, &CompanyCommand::DismissDeputy(id), Map::new()).await?;
+    let answer = site.app.configure(&caller, &meta, &CompanyCommand::DismissDeputy(id), Map::new()).await?;
     Ok(answer.into())
 }

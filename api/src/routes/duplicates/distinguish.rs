@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::Joining;
+use crate::app::PairCommand;
 use crate::auth::Authority;
 use crate::domain::customer::command::Distinguish;
 use crate::http::answer::Accepted;
@@ -24,7 +24,7 @@ pub(crate) struct Distinction {
     reason: String,
 }
 
-impl From<Distinction> for Joining {
+impl From<Distinction> for PairCommand {
     fn from(body: Distinction) -> Self {
         Self::Distinguish(Distinguish { other: body.other, reason: body.reason })
     }
@@ -49,6 +49,6 @@ pub(super) async fn distinguish(
     Id(customer): Id,
     command: Command<Distinction>,
 ) -> Result<Accepted, Problem> {
-    let answer = site.app.join(&caller, &command.meta, customer, &command.body.into()).await?;
+    let answer = site.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
     Ok(answer.into())
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::auth::Authority;
-use crate::auth::sight::reads_people;
+use crate::auth::disclosure::reads_people;
 use crate::domain::Label;
 use crate::http::answer::Reading;
 use crate::http::query::Nothing;
@@ -53,8 +53,8 @@ pub(super) async fn list(
     }
     site.app.customer_state(&caller, customer).await?;
     freshness.wait(&site, &caller, "board").await?;
-    let sight = site.app.sight(&caller).await?;
-    let mut report = site.app.projections.suspects(caller.tenant, customer, limit, &sight).await?;
+    let visibility = site.app.visibility(&caller).await?;
+    let mut report = site.app.projections.suspects(caller.tenant, customer, limit, &visibility).await?;
     if !reads_people(&caller.actor) {
         report.items.iter_mut().for_each(|item| item.name = None);
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::Joining;
+use crate::app::PairCommand;
 use crate::auth::Authority;
 use crate::domain::customer::command::Merge;
 use crate::domain::customer::event::StagePolicy;
@@ -43,7 +43,7 @@ enum Policy {
     LatestEffective,
 }
 
-impl From<Merging> for Joining {
+impl From<Merging> for PairCommand {
     fn from(body: Merging) -> Self {
         let stage_policy = match body.stage_policy {
             Policy::Survivor => StagePolicy::Survivor,
@@ -73,6 +73,6 @@ pub(super) async fn merge(
     Id(customer): Id,
     command: Command<Merging>,
 ) -> Result<Accepted, Problem> {
-    let answer = site.app.join(&caller, &command.meta, customer, &command.body.into()).await?;
+    let answer = site.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
     Ok(answer.into())
 }

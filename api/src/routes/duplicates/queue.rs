@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::auth::Authority;
-use crate::auth::sight::reads_people;
+use crate::auth::disclosure::reads_people;
 use crate::domain::Label;
 use crate::http::answer::Reading;
 use crate::http::{Freshness, Page, Query};
@@ -57,8 +57,8 @@ pub(super) async fn queue(
         owner: which.owner.map(|owner| owner.0),
     };
     freshness.wait(&site, &caller, "board").await?;
-    let sight = site.app.sight(&caller).await?;
-    let mut queue = site.app.projections.suspect_queue(caller.tenant, &query, &sight).await?;
+    let visibility = site.app.visibility(&caller).await?;
+    let mut queue = site.app.projections.suspect_queue(caller.tenant, &query, &visibility).await?;
     if !reads_people(&caller.actor) {
         for item in &mut queue.items {
             item.name = None;

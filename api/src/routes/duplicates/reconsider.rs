@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::Joining;
+use crate::app::PairCommand;
 use crate::auth::Authority;
 use crate::domain::customer::command::Reconsider;
 use crate::http::answer::Accepted;
@@ -24,7 +24,7 @@ pub(super) struct Reconsideration {
     reason: String,
 }
 
-impl From<Reconsideration> for Joining {
+impl From<Reconsideration> for PairCommand {
     fn from(body: Reconsideration) -> Self {
         Self::Reconsider(Reconsider { other: body.other, reason: body.reason })
     }
@@ -48,6 +48,6 @@ pub(super) async fn reconsider(
     Id(customer): Id,
     command: Command<Reconsideration>,
 ) -> Result<Accepted, Problem> {
-    let answer = site.app.join(&caller, &command.meta, customer, &command.body.into()).await?;
+    let answer = site.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
     Ok(answer.into())
 }

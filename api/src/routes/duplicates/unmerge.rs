@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::Joining;
+use crate::app::PairCommand;
 use crate::auth::Authority;
 use crate::domain::customer::command::Unmerge;
 use crate::http::answer::Accepted;
@@ -24,7 +24,7 @@ pub(crate) struct Parting {
     reason: String,
 }
 
-impl From<Parting> for Joining {
+impl From<Parting> for PairCommand {
     fn from(body: Parting) -> Self {
         Self::Unmerge(Unmerge { absorbed: body.absorbed, reason: body.reason })
     }
@@ -47,6 +47,6 @@ pub(super) async fn unmerge(
     Id(customer): Id,
     command: Command<Parting>,
 ) -> Result<Accepted, Problem> {
-    let answer = site.app.join(&caller, &command.meta, customer, &command.body.into()).await?;
+    let answer = site.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
     Ok(answer.into())
 }

@@ -125,7 +125,7 @@ async fn count_view(site: &Site, caller: &Caller, customer: Uuid) -> Result<(), 
         Err(error) => return Err(error.into()),
     };
     if state.pool().is_some() {
-        site.app.look_at(caller, state.id).await?;
+        site.app.count_view(caller, state.id).await?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use super::shared::{Filter, SharedPage};
 use super::window::Next;
 use crate::app::{AppError, Caller};
 use crate::auth::Standing;
-use crate::auth::sight::reads_people;
+use crate::auth::disclosure::reads_people;
 use crate::domain::company::rights::reads_events_of;
 use crate::eventstore::{Position, Query};
 use crate::routes::Site;

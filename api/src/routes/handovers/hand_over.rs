@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::app::{AppError, Caller, CommandMeta};
 use crate::auth::Authority;
-use crate::auth::sight::reads_people;
+use crate::auth::disclosure::reads_people;
 use crate::domain::customer::command::ChangeOwner;
 use crate::domain::customer::event::Occasion;
 use crate::domain::customer::{Command as DomainCommand, may_hand_over};
@@ -112,7 +112,7 @@ pub(super) async fn hand_over(
     Extension(reader): Extension<Reader>,
     Command { body, meta }: Command<HandOver>,
 ) -> Result<Json<Value>, Problem> {
-    let situation = site.app.bare_situation(&caller, None).await?;
+    let situation = site.app.base_context(&caller, None).await?;
     may_hand_over(&body.from.0, &situation.context(&caller, None))?;
     if body.from.0 == body.to.0 {
         let message = Label::new("两者相同。", "They are the same.");
@@ -123,7 +123,7 @@ pub(super) async fn hand_over(
     {
         people::require(&site, &caller, "from", &rep).await?;
     }
-    if let Some(first) = site.app.recalled(&caller, &meta).await? {
+    if let Some(first) = site.app.stored_reply(&caller, &meta).await? {
         return Ok(Json(named(&site, &caller, first).await?));
     }
     let (customers, more) = chosen(&site, &caller, &body).await?;
@@ -140,7 +140,7 @@ pub(super) async fn hand_over(
     let handed_over = items.len() - refused;
     let reply = HandOverReply { dry_run: body.dry_run, handed_over, refused, items, more };
     let reply = serde_json::to_value(reply).map_err(|error| AppError::Unreadable(error.to_string()))?;
-    site.app.keep_reply(&caller, &meta, &unnamed(reply.clone())).await?;
+    site.app.store_reply(&caller, &meta, &unnamed(reply.clone())).await?;
     Ok(Json(reply))
 }
 
@@ -154,13 +154,13 @@ fn unnamed(mut reply: Value) -> Value {
 
 /// A kept reply with the names that the customers have now, as far as the caller sees them.
 async fn named(site: &Site, caller: &Caller, mut reply: Value) -> Result<Value, Problem> {
-    let sight = site.app.sight(caller).await?;
+    let visibility = site.app.visibility(caller).await?;
     let now = (site.app.clock)();
     for item in reply["items"].as_array_mut().into_iter().flatten() {
         let id = item["customer_id"].as_str().and_then(|id| Uuid::try_parse(id).ok());
         let Some(id) = id.filter(|_| reads_people(&caller.actor)) else { continue };
         let names = |_: &str, _: &str| None;
-        let (found, _) = site.app.projections.customer(caller.tenant, id, &sight, now, &names).await?;
+        let (found, _) = site.app.projections.customer(caller.tenant, id, &visibility, now, &names).await?;
         item["name"] = found.and_then(|customer| customer.name).into();
     }
     Ok(reply)
@@ -177,9 +177,9 @@ async fn chosen(
     projections.wait_for(caller.tenant, "board", head, WAIT).await?;
     let Chosen { stage, tag, tier, region, industry } = body.filter.clone();
     let owner = Some(body.from.0.clone());
-    let sight = site.app.sight(caller).await?;
+    let visibility = site.app.visibility(caller).await?;
     let filter =
-        CustomerFilter { owner, stage, tag, tier, region, industry, sight, ..CustomerFilter::default() };
+        CustomerFilter { owner, stage, tag, tier, region, industry, visibility, ..CustomerFilter::default() };
     let now = (site.app.clock)();
     let names = |_: &str, _: &str| None;
     let (list, _) = projections.customers(caller.tenant, &filter, None, MOST, now, &names).await?;
@@ -201,7 +201,7 @@ async fn one(
         return Err(Problem::invalid_value("from", message));
     }
     if body.dry_run {
-        site.app.rehearse(caller, customer.id, command, None).await?;
+        site.app.dry_run(caller, customer.id, command, None).await?;
         return Ok(());
     }
     let meta = CommandMeta {

@@ -54,7 +54,7 @@ pub(super) async fn timeline(
         return gone_on(&site, &caller, customer, "/timeline", &uri).await;
     }
     if state.pool().is_some() {
-        site.app.look_at(&caller, customer).await?;
+        site.app.count_view(&caller, customer).await?;
     }
     let at = moment.at(&site, &caller, "timeline").await?;
     let cursor = page.cursor().map(str::to_owned);

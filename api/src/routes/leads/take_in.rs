@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::app::{Caller, CommandMeta, OnKnown};
+use crate::app::{Caller, CommandMeta, OnDuplicate};
 use crate::auth::Authority;
 use crate::domain::Label;
 use crate::http::Command;
@@ -133,7 +133,8 @@ async fn one(
     };
     let body: NewCustomer = read_body(lead)?;
     let effective_at = body.effective_at.map(|instant| instant.0);
-    let answer = site.app.take_in(caller, &meta, body.into(), effective_at, OnKnown::Touch).await?;
+    let answer =
+        site.app.register_or_touch(caller, &meta, body.into(), effective_at, OnDuplicate::Touch).await?;
     Ok(answer.into())
 }
 

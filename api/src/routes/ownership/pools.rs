@@ -69,8 +69,8 @@ pub(super) async fn list(
 ) -> Result<Reading<List<PoolReply>>, Problem> {
     freshness.wait(&site, &caller, "board").await?;
     let (counts, position) =
-        site.app.projections.pools(caller.tenant, &site.app.sight(&caller).await?).await?;
-    site.app.learn_all(caller.tenant).await?;
+        site.app.projections.pools(caller.tenant, &site.app.visibility(&caller).await?).await?;
+    site.app.refresh_definitions(caller.tenant).await?;
     let pipelines = site.app.pipelines.latest(caller.tenant).await?;
     let mut pools: BTreeMap<&str, PoolReply> = BTreeMap::new();
     for pipeline in pipelines.values() {

@@ -121,7 +121,7 @@ pub(super) async fn skip(
         app.projections.require_parked(caller.tenant, &name, position).await?;
     }
     let command = CompanyCommand::SkipEvent { projection: name.clone(), position, reason };
-    let said = app.set_up(&caller, &meta, &command, Map::new()).await?;
+    let said = app.configure(&caller, &meta, &command, Map::new()).await?;
     // A crash before this leaves the event parked and the log saying that it is skipped: retries read it there.
     let folded = app.projections.retry(caller.tenant, &name).await?;
     Ok(Json(LeftOut { position: said.position, folded }))

@@ -111,7 +111,7 @@ pub(super) async fn allowed(
 ) -> Result<Versioned<Json<AllowedTransitionsReply>>, Problem> {
     let customer = site.app.customer_state(&caller, id).await?;
     let key = which.pipeline.as_deref().unwrap_or(customer.primary());
-    let situation = site.app.bare_situation(&caller, Some(&customer.owner)).await?;
+    let situation = site.app.base_context(&caller, Some(&customer.owner)).await?;
     let context = situation.context(&caller, None);
     let pipeline = context.pipeline(key).ok_or_else(|| Problem::not_found("pipeline", key))?;
     let items = allowed_transitions(&customer, pipeline, &context).into_iter();

@@ -71,9 +71,9 @@ pub(super) async fn automations(
 ) -> Result<Reading<Rules>, Problem> {
     freshness.wait(&site, &caller, "work").await?;
     let pipeline = site.app.pipelines.find(caller.tenant, &of.pipeline, None).await?;
-    let sight = site.app.sight(&caller).await?;
+    let visibility = site.app.visibility(&caller).await?;
     let (mut reports, skipped, position) =
-        site.app.projections.rules(caller.tenant, &of.pipeline, SKIPS, &sight).await?;
+        site.app.projections.rules(caller.tenant, &of.pipeline, SKIPS, &visibility).await?;
     let mut items: Vec<Rule> = pipeline
         .automations
         .iter()

@@ -76,9 +76,9 @@ pub(super) async fn dry_run(
     let DryRunBody { pipeline, until } = command.body;
     drop(site.app.pipelines.find(caller.tenant, &pipeline, None).await?);
     let until = until.map_or_else(|| (site.app.clock)(), |until| until.0);
-    let sight = site.app.sight(&caller).await?;
+    let visibility = site.app.visibility(&caller).await?;
     let (rules, due, position) =
-        site.app.projections.due_in(caller.tenant, &pipeline, until, SHOWN, &sight).await?;
+        site.app.projections.due_in(caller.tenant, &pipeline, until, SHOWN, &visibility).await?;
     let items = due.into_iter().map(|one| WouldAct {
         rule: one.rule,
         customer_id: one.customer,

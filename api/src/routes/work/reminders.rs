@@ -46,9 +46,9 @@ pub(super) async fn reminders(
     freshness.wait(&site, &caller, "work").await?;
     let limit = page.limit()?;
     let before = page.cursor().map(place).transpose()?;
-    let sight = site.app.sight(&caller).await?;
+    let visibility = site.app.visibility(&caller).await?;
     let owner = people::known(&site, &caller, "owner", sought.owner.as_ref()).await?;
-    let inbox = Inbox { role: sought.role, owner, customer: sought.customer, before, sight };
+    let inbox = Inbox { role: sought.role, owner, customer: sought.customer, before, visibility };
     let (mut items, position) = site.app.projections.reminders(caller.tenant, &inbox, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);

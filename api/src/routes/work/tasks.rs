@@ -84,7 +84,7 @@ pub(super) async fn tasks(
         state: state.map(str::to_owned),
         due_from: sought.due_after.map(|instant| instant.0),
         due_until: until,
-        sight: site.app.sight(&caller).await?,
+        visibility: site.app.visibility(&caller).await?,
     };
     let after = page.cursor().map(place).transpose()?;
     let (mut items, position) =

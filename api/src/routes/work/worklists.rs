@@ -135,7 +135,7 @@ pub(super) async fn worklist(
             let soon = now.checked_add_signed(TimeDelta::days(days.into()));
             (now, soon.unwrap_or(DateTime::<Utc>::MAX_UTC))
         }),
-        sight: site.app.sight(&caller).await?,
+        visibility: site.app.visibility(&caller).await?,
     };
     let projections = &site.app.projections;
     let found = match list {

@@ -12,14 +12,14 @@ use super::{App, AppError, Caller, CommandAnswer, CommandMeta, EventRef};
 /// The outcome as it stands in a receipt. Positions are not in it: the log knows them.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Remembered {
+pub(super) enum StoredOutcome {
     /// The command was accepted.
     Done { status: u16, version: u64, events: Vec<(Uuid, String)>, resource: Map<String, Value> },
     /// A business rule said no.
     Refused(Refusal),
 }
 
-impl Remembered {
+impl StoredOutcome {
     /// The answer, with the positions that the log gave.
     pub(super) fn answer(self, first_position: u64, repeated: bool) -> Result<CommandAnswer, AppError> {
         match self {
@@ -66,7 +66,7 @@ fn command_id(caller: &Caller, key: &str) -> String {
 
 impl App {
     /// The first answer to this command, if it came before.
-    pub(super) async fn remembered(
+    pub(super) async fn stored_answer(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
@@ -91,7 +91,7 @@ impl App {
     ///
     /// # Errors
     /// When the key came with another request, or the log cannot be read.
-    pub async fn recalled(&self, caller: &Caller, meta: &CommandMeta) -> Result<Option<Value>, AppError> {
+    pub async fn stored_reply(&self, caller: &Caller, meta: &CommandMeta) -> Result<Option<Value>, AppError> {
         let Some(receipt) = self.first_receipt(caller, meta).await? else { return Ok(None) };
         let reply = serde_json::from_slice(&receipt.outcome);
         reply.map(Some).map_err(|error| AppError::Unreadable(error.to_string()))
@@ -101,7 +101,7 @@ impl App {
     ///
     /// # Errors
     /// When the log cannot take it.
-    pub async fn keep_reply(
+    pub async fn store_reply(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
@@ -122,19 +122,19 @@ impl App {
         meta: &CommandMeta,
         refusal: Refusal,
     ) -> Result<CommandAnswer, AppError> {
-        let remembered = Remembered::Refused(refusal);
-        let Some(receipt) = remembered.receipt(caller, meta)? else { return remembered.answer(0, false) };
+        let outcome = StoredOutcome::Refused(refusal);
+        let Some(receipt) = outcome.receipt(caller, meta)? else { return outcome.answer(0, false) };
         let append = Append { receipt: Some(receipt), ..Append::new(caller.tenant, Vec::new()) };
         match self.store.append(append).await.map_err(store_error)? {
             Outcome::Repeated(receipt) => replay(&receipt),
-            Outcome::Appended(_) => remembered.answer(0, false),
+            Outcome::Appended(_) => outcome.answer(0, false),
         }
     }
 }
 
-/// The remembered answer of a receipt.
+/// The outcome answer of a receipt.
 pub(super) fn replay(receipt: &Receipt) -> Result<CommandAnswer, AppError> {
-    serde_json::from_slice::<Remembered>(&receipt.outcome)
+    serde_json::from_slice::<StoredOutcome>(&receipt.outcome)
         .map_err(|error| AppError::Unreadable(error.to_string()))?
         .answer(receipt.first_position, true)
 }

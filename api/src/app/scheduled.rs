@@ -5,7 +5,7 @@ use waymark_domain::automation::{Rules, scheduled};
 use waymark_domain::pipeline::PipelineEvent;
 use waymark_eventstore::{Append, Query, StoreError, TenantId};
 
-use super::remember::store_error;
+use super::receipts::store_error;
 use super::{App, AppError, Caller};
 
 impl App {
@@ -14,7 +14,7 @@ impl App {
     ///
     /// # Errors
     /// When the log fails.
-    pub async fn set_off_by_calendar(&self, tenant: TenantId) -> Result<usize, AppError> {
+    pub async fn record_scheduled_triggers(&self, tenant: TenantId) -> Result<usize, AppError> {
         let now = (self.clock)();
         let in_force = self.pipelines.in_force(tenant, None).await?;
         let mut set_off = 0;

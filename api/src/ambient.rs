@@ -7,10 +7,11 @@ use rand::RngExt as _;
 use uuid::Uuid;
 use waymark_eventstore::Clock;
 
-use crate::outbound::Chance;
-
 /// Where new ids come from: a value, so that a test can name them.
-pub type Ids = Arc<dyn Fn() -> Uuid + Send + Sync>;
+pub type IdGenerator = Arc<dyn Fn() -> Uuid + Send + Sync>;
+
+/// A number below the given one, by chance: a value, so that a test can name it.
+pub type RandomBelow = Arc<dyn Fn(u32) -> u32 + Send + Sync>;
 
 /// The system's clock, in whole microseconds.
 #[must_use]
@@ -20,13 +21,13 @@ pub fn system_clock() -> Clock {
 
 /// UUIDv7 ids, which sort by the time of their making.
 #[must_use]
-pub fn random_ids() -> Ids {
+pub fn random_ids() -> IdGenerator {
     Arc::new(new_id)
 }
 
 /// Numbers below the one that is asked for, by chance.
 #[must_use]
-pub fn chance() -> Chance {
+pub fn chance() -> RandomBelow {
     Arc::new(|below| rand::rng().random_range(0..below.max(1)))
 }
 

@@ -11,9 +11,9 @@ use waymark_domain::customer::{
 };
 use waymark_eventstore::{Append, Condition, Outcome, Query, StoreError};
 
-use super::boundary::Boundary;
+use super::customer_cache::LoadedCustomer;
 use super::pending::{Accepted, Pending};
-use super::remember::{Remembered, replay, store_error};
+use super::receipts::{StoredOutcome, replay, store_error};
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
 
 /// How often it is decided again because others changed one of the two.
@@ -21,7 +21,7 @@ const ATTEMPTS: u32 = 64;
 
 /// What is to become of two customers.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Joining {
+pub enum PairCommand {
     /// They become one.
     Merge(Merge),
     /// They become two again.
@@ -32,7 +32,7 @@ pub enum Joining {
     Reconsider(Reconsider),
 }
 
-impl Joining {
+impl PairCommand {
     pub(super) fn other(&self) -> Uuid {
         match self {
             Self::Merge(merge) => merge.absorbed,
@@ -48,25 +48,25 @@ impl App {
     ///
     /// # Errors
     /// When it is refused (nothing is changed then), or the log cannot take it.
-    pub async fn join(
+    pub async fn execute_pair(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
         survivor: Uuid,
-        joining: &Joining,
+        command: &PairCommand,
     ) -> Result<CommandAnswer, AppError> {
-        if let Some(answer) = self.remembered(caller, meta).await? {
+        if let Some(answer) = self.stored_answer(caller, meta).await? {
             return Ok(answer);
         }
         for _ in 0..ATTEMPTS {
-            let ours = self.load_seen(caller, survivor).await?;
-            let theirs = self.load_seen(caller, joining.other()).await?;
+            let ours = self.load_visible(caller, survivor).await?;
+            let theirs = self.load_visible(caller, command.other()).await?;
             let current = ours.customer.version;
             if meta.if_match.is_some_and(|wanted| wanted != current) {
                 return Err(AppError::VersionMismatch { current });
             }
             let grounds = Some(self.grounds(caller.tenant).await?);
-            let events = match self.joined(caller, &ours.customer, &theirs.customer, joining).await {
+            let events = match self.joined(caller, &ours.customer, &theirs.customer, command).await {
                 Err(AppError::Refused(refusal)) => return self.refuse(caller, meta, *refusal).await,
                 events => events?,
             };
@@ -74,7 +74,7 @@ impl App {
             match self.store.append(Append { grounds, ..pending.append }).await.map_err(store_error) {
                 Ok(Outcome::Repeated(receipt)) => return replay(&receipt),
                 Ok(Outcome::Appended(appended)) => {
-                    return pending.remembered.answer(appended.first_position, false);
+                    return pending.outcome.answer(appended.first_position, false);
                 }
                 Err(AppError::Store(StoreError::Conflict { .. })) => {}
                 Err(error) => return Err(error),
@@ -83,19 +83,19 @@ impl App {
         Err(AppError::Contention)
     }
 
-    /// What joining two customers would record.
+    /// What a command on two customers would record.
     ///
     /// # Errors
     /// The refusal that it would get.
-    pub async fn rehearse_joining(
+    pub async fn dry_run_pair(
         &self,
         caller: &Caller,
         survivor: Uuid,
-        joining: &Joining,
+        command: &PairCommand,
     ) -> Result<Vec<NewEvent>, AppError> {
-        let ours = self.load_seen(caller, survivor).await?.customer;
-        let theirs = self.load_seen(caller, joining.other()).await?.customer;
-        let events = self.joined(caller, &ours, &theirs, joining).await?;
+        let ours = self.load_visible(caller, survivor).await?.customer;
+        let theirs = self.load_visible(caller, command.other()).await?.customer;
+        let events = self.joined(caller, &ours, &theirs, command).await?;
         Ok([events.one, events.other].concat())
     }
 
@@ -104,15 +104,15 @@ impl App {
         caller: &Caller,
         ours: &Arc<Customer>,
         theirs: &Arc<Customer>,
-        joining: &Joining,
+        command: &PairCommand,
     ) -> Result<PairEvents, AppError> {
-        let situation = self.bare_situation(caller, Some(&ours.owner)).await?;
+        let situation = self.base_context(caller, Some(&ours.owner)).await?;
         let context = situation.context(caller, None);
-        Ok(match joining {
-            Joining::Merge(command) => merge(ours, theirs, command, &context)?,
-            Joining::Unmerge(command) => unmerge(ours, theirs, command, &context)?,
-            Joining::Distinguish(command) => distinguish(ours, theirs, command, &context)?,
-            Joining::Reconsider(command) => reconsider(ours, theirs, command, &context)?,
+        Ok(match command {
+            PairCommand::Merge(asked) => merge(ours, theirs, asked, &context)?,
+            PairCommand::Unmerge(asked) => unmerge(ours, theirs, asked, &context)?,
+            PairCommand::Distinguish(asked) => distinguish(ours, theirs, asked, &context)?,
+            PairCommand::Reconsider(asked) => reconsider(ours, theirs, asked, &context)?,
         })
     }
 
@@ -120,18 +120,18 @@ impl App {
         &self,
         caller: &Caller,
         meta: &CommandMeta,
-        ours: &Boundary,
-        theirs: &Boundary,
+        ours: &LoadedCustomer,
+        theirs: &LoadedCustomer,
         events: PairEvents,
     ) -> Result<Pending, AppError> {
-        let unremembered = CommandMeta { idempotency_key: None, ..meta.clone() };
-        let mut both = self.pending_on(caller, &unremembered, ours, &events.one).await?;
-        let other = self.pending_on(caller, &unremembered, theirs, &events.other).await?;
+        let without_receipt = CommandMeta { idempotency_key: None, ..meta.clone() };
+        let mut both = self.pending_on(caller, &without_receipt, ours, &events.one).await?;
+        let other = self.pending_on(caller, &without_receipt, theirs, &events.other).await?;
         both.add(other);
         let (ours_id, theirs_id) = (ours.customer.id, theirs.customer.id);
         let query = Query::tag(tags::customer(ours_id)).or(Query::tag(tags::customer(theirs_id)));
         both.append.condition = Some(Condition { query, after: ours.position.min(theirs.position) });
-        both.append.receipt = both.remembered.receipt(caller, meta)?;
+        both.append.receipt = both.outcome.receipt(caller, meta)?;
         Ok(both)
     }
 
@@ -139,7 +139,7 @@ impl App {
         &self,
         caller: &Caller,
         meta: &CommandMeta,
-        boundary: &Boundary,
+        boundary: &LoadedCustomer,
         events: &[NewEvent],
     ) -> Result<Pending, AppError> {
         let customer = boundary.customer.id;
@@ -157,7 +157,7 @@ impl App {
         &self,
         caller: &Caller,
         customer: &Customer,
-    ) -> Result<Vec<Boundary>, AppError> {
+    ) -> Result<Vec<LoadedCustomer>, AppError> {
         let mut found = Vec::new();
         let mut open = customer.absorbed.clone();
         while let Some(next) = open.pop() {
@@ -177,7 +177,7 @@ impl App {
         erase: &Erase,
         pending: &mut Pending,
     ) -> Result<Vec<Uuid>, AppError> {
-        let unremembered = CommandMeta { idempotency_key: None, ..meta.clone() };
+        let without_receipt = CommandMeta { idempotency_key: None, ..meta.clone() };
         let mut erased = Vec::new();
         for boundary in self.absorbed_by(caller, customer).await? {
             if boundary.customer.erased {
@@ -186,10 +186,10 @@ impl App {
             let event = CustomerEvent::Erased(Erased { ground: erase.ground.clone() });
             let effective_at = (self.clock)();
             let events = [NewEvent { event, effective_at }];
-            pending.add(self.pending_on(caller, &unremembered, &boundary, &events).await?);
+            pending.add(self.pending_on(caller, &without_receipt, &boundary, &events).await?);
             erased.push(boundary.customer.id);
         }
-        pending.append.receipt = pending.remembered.receipt(caller, meta)?;
+        pending.append.receipt = pending.outcome.receipt(caller, meta)?;
         Ok(erased)
     }
 }
@@ -199,8 +199,8 @@ impl Pending {
     pub(super) fn add(&mut self, other: Self) {
         let Append { events, .. } = other.append;
         self.append.events.extend(events);
-        if let (Remembered::Done { events: ours, .. }, Remembered::Done { events: theirs, .. }) =
-            (&mut self.remembered, other.remembered)
+        if let (StoredOutcome::Done { events: ours, .. }, StoredOutcome::Done { events: theirs, .. }) =
+            (&mut self.outcome, other.outcome)
         {
             ours.extend(theirs);
         }

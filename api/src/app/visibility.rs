@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use waymark_domain::company::rights::reads_events_of;
 use waymark_domain::customer::Customer;
-use waymark_domain::people::{Disclosure, Sight, may_be_narrowed, reads_people};
+use waymark_domain::people::{Disclosure, Visibility, may_be_narrowed, reads_people};
 use waymark_eventstore::Entry;
 
 use super::document::customer_of;
@@ -23,7 +23,7 @@ const OTHERS: [&str; 3] = ["absorbed", "survivor", "other"];
 pub struct Viewer<'a> {
     app: &'a App,
     caller: &'a Caller,
-    sight: Sight,
+    visibility: Visibility,
     known: HashMap<Uuid, Standing>,
 }
 
@@ -39,13 +39,13 @@ impl App {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub async fn sight(&self, caller: &Caller) -> Result<Sight, AppError> {
+    pub async fn visibility(&self, caller: &Caller) -> Result<Visibility, AppError> {
         // Most callers see everything, and nothing needs to be looked up for them.
         if !may_be_narrowed(&caller.actor) {
-            return Ok(Sight::Everything);
+            return Ok(Visibility::Everything);
         }
         let company = self.companies.now(caller.tenant).await?;
-        Ok(company.people.sight(&caller.actor, (self.clock)()))
+        Ok(company.people.visibility(&caller.actor, (self.clock)()))
     }
 
     /// What a caller sees now, of whichever customers.
@@ -53,16 +53,16 @@ impl App {
     /// # Errors
     /// When the log cannot be read.
     pub async fn viewer<'a>(&'a self, caller: &'a Caller) -> Result<Viewer<'a>, AppError> {
-        Ok(Viewer { app: self, caller, sight: self.sight(caller).await?, known: HashMap::new() })
+        Ok(Viewer { app: self, caller, visibility: self.visibility(caller).await?, known: HashMap::new() })
     }
 
     /// Whether a caller sees a customer.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub async fn is_seen(&self, caller: &Caller, customer: &Customer) -> Result<bool, AppError> {
-        let sight = self.sight(caller).await?;
-        if sight == Sight::Everything {
+    pub async fn is_visible(&self, caller: &Caller, customer: &Customer) -> Result<bool, AppError> {
+        let visibility = self.visibility(caller).await?;
+        if visibility == Visibility::Everything {
             return Ok(true);
         }
         let survivor = match customer.merged_into {
@@ -70,15 +70,15 @@ impl App {
             None => None,
         };
         let now = survivor.as_deref().unwrap_or(customer);
-        Ok(sight.sees(now.region.as_deref(), &now.owner))
+        Ok(visibility.is_visible(now.region.as_deref(), &now.owner))
     }
 
     /// Insists that a caller sees a customer.
     ///
     /// # Errors
     /// [`AppError::NotFound`] as for an id that there is not, or when the log cannot be read.
-    pub async fn seen(&self, caller: &Caller, customer: &Customer) -> Result<(), AppError> {
-        match self.is_seen(caller, customer).await? {
+    pub async fn require_visible(&self, caller: &Caller, customer: &Customer) -> Result<(), AppError> {
+        match self.is_visible(caller, customer).await? {
             true => Ok(()),
             false => Err(AppError::NotFound { what: "customer", id: customer.id.to_string() }),
         }
@@ -89,7 +89,7 @@ impl Viewer<'_> {
     /// Whether nothing of any customer is kept from the caller but what masks keep from those who have not claimed it.
     #[must_use]
     pub fn sees_everything(&self) -> bool {
-        self.sight == Sight::Everything
+        self.visibility == Visibility::Everything
     }
 
     /// Whether masks keep something from the caller.
@@ -102,8 +102,8 @@ impl Viewer<'_> {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub async fn sees(&mut self, customer: Uuid) -> Result<bool, AppError> {
-        Ok(self.sight == Sight::Everything || self.standing(customer).await?.seen)
+    pub async fn is_visible(&mut self, customer: Uuid) -> Result<bool, AppError> {
+        Ok(self.visibility == Visibility::Everything || self.standing(customer).await?.seen)
     }
 
     /// How much of a customer the caller reads.
@@ -118,10 +118,10 @@ impl Viewer<'_> {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub async fn retain_seen(&mut self, customers: &mut Vec<Uuid>) -> Result<(), AppError> {
+    pub async fn retain_visible(&mut self, customers: &mut Vec<Uuid>) -> Result<(), AppError> {
         let mut seen = Vec::with_capacity(customers.len());
         for customer in customers.iter() {
-            if self.sees(*customer).await? {
+            if self.is_visible(*customer).await? {
                 seen.push(*customer);
             }
         }
@@ -153,7 +153,7 @@ impl Viewer<'_> {
         let (Some(customer), Some(data)) = (customer_of(subject), document.get_mut("data")) else {
             return Ok(Some(document));
         };
-        if !self.sees(customer).await? {
+        if !self.is_visible(customer).await? {
             return Ok(None);
         }
         self.mask(customer, data).await?;
@@ -166,14 +166,14 @@ impl Viewer<'_> {
     /// # Errors
     /// When the log cannot be read.
     pub async fn hide_others(&mut self, data: &mut Value) -> Result<(), AppError> {
-        if self.sight == Sight::Everything {
+        if self.visibility == Visibility::Everything {
             return Ok(());
         }
         for field in OTHERS {
             let Some(named) = data.get_mut(field) else { continue };
             let other = named.as_str().and_then(|id| Uuid::try_parse(id).ok());
             if let Some(other) = other
-                && !self.sees(other).await?
+                && !self.is_visible(other).await?
             {
                 *named = Value::Null;
             }
@@ -203,7 +203,7 @@ impl Viewer<'_> {
         let actor = &self.caller.actor;
         let standing = match Box::pin(self.app.survivor(self.caller, customer)).await {
             Ok(now) => Standing {
-                seen: self.sight.sees(now.region.as_deref(), &now.owner),
+                seen: self.visibility.is_visible(now.region.as_deref(), &now.owner),
                 disclosure: Disclosure::to(actor, &now.owner),
             },
             // Of whom nothing can be said, nothing is shown.

@@ -13,7 +13,7 @@ use waymark_domain::pool::Pool;
 use waymark_domain::{Context, Owner, Zones};
 use waymark_eventstore::{Draft, Position, Query, QueryItem};
 
-use super::boundary::Boundary;
+use super::customer_cache::LoadedCustomer;
 use super::pipelines::{AllVersions, InForce, Latest};
 use super::{App, AppError, Caller};
 
@@ -27,7 +27,7 @@ const VIEWS_PAGE: u32 = 1_000;
 const HELD_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a decision was made from, beside the customer.
-pub(crate) struct Situation {
+pub(crate) struct DecisionContext {
     pub(super) now: DateTime<Utc>,
     pub(super) pipelines: Latest,
     pub(super) versions: AllVersions,
@@ -57,7 +57,7 @@ pub(crate) struct ViewDay {
     pub(super) ends_at: DateTime<Utc>,
 }
 
-impl Situation {
+impl DecisionContext {
     /// The context of a decision.
     pub(crate) fn context<'a>(
         &'a self,
@@ -114,11 +114,11 @@ impl ClaimDay {
 
 impl App {
     /// The circumstances of a command about a customer of this owner, whatever its own history.
-    pub(crate) async fn bare_situation(
+    pub(crate) async fn base_context(
         &self,
         caller: &Caller,
         owner: Option<&Owner>,
-    ) -> Result<Situation, AppError> {
+    ) -> Result<DecisionContext, AppError> {
         let now = (self.clock)();
         let company = self.companies.now(caller.tenant).await?;
         let rep = caller.actor.rep_id();
@@ -126,17 +126,26 @@ impl App {
         let team = owner.and_then(|owner| team_of(&company, owner));
         let InForce { pipelines, versions } = self.pipelines.in_force(caller.tenant, team.as_deref()).await?;
         let zones = self.zones.clone();
-        Ok(Situation { now, pipelines, versions, claims: None, views: None, company, zones, stands_in_for })
+        Ok(DecisionContext {
+            now,
+            pipelines,
+            versions,
+            claims: None,
+            views: None,
+            company,
+            zones,
+            stands_in_for,
+        })
     }
 
     /// The circumstances of a command on a customer.
-    pub(super) async fn situation(
+    pub(super) async fn decision_context(
         &self,
         caller: &Caller,
-        boundary: &Boundary,
+        boundary: &LoadedCustomer,
         command: &Command,
-    ) -> Result<Situation, AppError> {
-        let bare = self.bare_situation(caller, Some(&boundary.customer.owner)).await?;
+    ) -> Result<DecisionContext, AppError> {
+        let bare = self.base_context(caller, Some(&boundary.customer.owner)).await?;
         let (now, pipelines) = (bare.now, &bare.pipelines);
         let claims = match (command, caller.actor.rep_id()) {
             (Command::Claim, Some(rep)) => {
@@ -166,7 +175,7 @@ impl App {
             }
             _ => None,
         };
-        Ok(Situation { claims, views, ..bare })
+        Ok(DecisionContext { claims, views, ..bare })
     }
 
     /// The rep's claims on the pool's local date, as far as the boundary was read.

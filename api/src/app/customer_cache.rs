@@ -18,7 +18,7 @@ const PAGE: u32 = 1_000;
 
 /// A customer, and up to where the log was read for it.
 #[derive(Clone)]
-pub(super) struct Boundary {
+pub(super) struct LoadedCustomer {
     pub(super) customer: Arc<Customer>,
     pub(super) position: Position,
     /// What its personal fields are sealed with; none once it was erased. Should another process erase it
@@ -27,25 +27,29 @@ pub(super) struct Boundary {
 }
 
 /// Folded customers, the most recently used of them.
-pub(super) struct Boundaries {
+pub(super) struct CustomerCache {
     store: Arc<dyn EventStore>,
     vault: Arc<Vault>,
-    kept: Mutex<LruCache<(TenantId, Uuid), Boundary>>,
+    kept: Mutex<LruCache<(TenantId, Uuid), LoadedCustomer>>,
 }
 
-impl Boundaries {
+impl CustomerCache {
     pub(super) fn new(store: Arc<dyn EventStore>, vault: Arc<Vault>) -> Self {
         Self { store, vault, kept: Mutex::new(LruCache::new(KEPT)) }
     }
 
     /// The boundary as last seen: right unless somebody else has written since, which the append condition tells.
-    pub(super) fn last_seen(&self, tenant: TenantId, customer: Uuid) -> Option<Boundary> {
+    pub(super) fn cached(&self, tenant: TenantId, customer: Uuid) -> Option<LoadedCustomer> {
         self.kept().get(&(tenant, customer)).cloned()
     }
 
     /// The boundary as the log tells it now. None: there is no such customer.
-    pub(super) async fn load(&self, tenant: TenantId, customer: Uuid) -> Result<Option<Boundary>, AppError> {
-        let known = self.last_seen(tenant, customer);
+    pub(super) async fn load(
+        &self,
+        tenant: TenantId,
+        customer: Uuid,
+    ) -> Result<Option<LoadedCustomer>, AppError> {
+        let known = self.cached(tenant, customer);
         let head = self.store.head(tenant).await?.position;
         let mut read_to = known.as_ref().map_or(0, |boundary| boundary.position);
         let mut folded: Option<Arc<Customer>> = known.map(|boundary| boundary.customer);
@@ -66,7 +70,7 @@ impl Boundaries {
             SubjectKey::Live(key) => Some(key),
             SubjectKey::Never | SubjectKey::Destroyed => None,
         };
-        let boundary = Boundary { customer: customer_state, position: head, key };
+        let boundary = LoadedCustomer { customer: customer_state, position: head, key };
         self.keep(tenant, customer, boundary.clone());
         Ok(Some(boundary))
     }
@@ -80,7 +84,7 @@ impl Boundaries {
     }
 
     /// Remembers a boundary, unless a later one is known already.
-    pub(super) fn keep(&self, tenant: TenantId, customer: Uuid, boundary: Boundary) {
+    pub(super) fn keep(&self, tenant: TenantId, customer: Uuid, boundary: LoadedCustomer) {
         let mut kept = self.kept();
         let newer = kept.peek(&(tenant, customer)).is_none_or(|known| known.position < boundary.position);
         if newer {
@@ -93,7 +97,7 @@ impl Boundaries {
         self.kept().pop(&(tenant, customer));
     }
 
-    fn kept(&self) -> MutexGuard<'_, LruCache<(TenantId, Uuid), Boundary>> {
+    fn kept(&self) -> MutexGuard<'_, LruCache<(TenantId, Uuid), LoadedCustomer>> {
         // The map is only ever replaced entry by entry, so a panic elsewhere leaves it whole.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

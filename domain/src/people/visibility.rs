@@ -14,7 +14,7 @@ use crate::{Actor, Owner};
 
 /// Which customers somebody sees.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Sight {
+pub enum Visibility {
     /// Every customer.
     #[default]
     Everything,
@@ -27,9 +27,9 @@ pub enum Sight {
     },
 }
 
-impl Sight {
+impl Visibility {
     /// Whether a customer of that region and owner is seen.
-    pub fn sees(&self, region: Option<&str>, owner: &Owner) -> bool {
+    pub fn is_visible(&self, region: Option<&str>, owner: &Owner) -> bool {
         let Self::Within { regions, owners } = self else { return true };
         let of_an_owner = || matches!(owner, Owner::Rep(rep) if owners.contains(rep));
         region.is_none_or(|region| regions.contains(region)) || of_an_owner()
@@ -45,9 +45,9 @@ pub fn may_be_narrowed(actor: &Actor) -> bool {
 
 impl People {
     /// Which customers an actor sees at an instant, which is that of deputies.
-    pub fn sight(&self, actor: &Actor, at: DateTime<Utc>) -> Sight {
+    pub fn visibility(&self, actor: &Actor, at: DateTime<Utc>) -> Visibility {
         if !may_be_narrowed(actor) {
-            return Sight::Everything;
+            return Visibility::Everything;
         }
         let leads =
             |supervisors: &BTreeSet<String>| actor.is(Role::Supervisor) && supervisors.contains(&actor.name);
@@ -64,13 +64,13 @@ impl People {
             }
         }
         if regions.is_empty() {
-            return Sight::Everything;
+            return Visibility::Everything;
         }
         if let Some(rep) = actor.rep_id() {
             owners.insert(rep.to_owned());
             owners.extend(self.stands_in_for(rep, at));
         }
-        Sight::Within { regions, owners }
+        Visibility::Within { regions, owners }
     }
 }
 
@@ -126,23 +126,32 @@ mod tests {
 
     #[test]
     fn a_rep_of_a_region_sees_it_and_what_has_no_region_and_what_it_owns() {
-        let sight = company().sight(&rep("li"), now());
-        assert!(sight.sees(Some("北京"), &of("zhao")) && sight.sees(Some("天津"), &Owner::Pool("p".into())));
-        assert!(sight.sees(None, &of("chen")), "without a region everybody sees it");
-        assert!(sight.sees(Some("广州"), &of("li")), "its own wherever it is");
-        assert!(!sight.sees(Some("广州"), &of("zhao")), "a colleague's in another region");
-        assert!(!sight.sees(Some("广州"), &Owner::Pool("li".into())), "a pool is no owner of that name");
-        assert!(!sight.sees(Some("北京 "), &of("chen")), "regions are compared to the letter");
+        let visibility = company().visibility(&rep("li"), now());
+        assert!(
+            visibility.is_visible(Some("北京"), &of("zhao"))
+                && visibility.is_visible(Some("天津"), &Owner::Pool("p".into()))
+        );
+        assert!(visibility.is_visible(None, &of("chen")), "without a region everybody sees it");
+        assert!(visibility.is_visible(Some("广州"), &of("li")), "its own wherever it is");
+        assert!(!visibility.is_visible(Some("广州"), &of("zhao")), "a colleague's in another region");
+        assert!(
+            !visibility.is_visible(Some("广州"), &Owner::Pool("li".into())),
+            "a pool is no owner of that name"
+        );
+        assert!(!visibility.is_visible(Some("北京 "), &of("chen")), "regions are compared to the letter");
     }
 
     #[test]
     fn a_supervisor_sees_what_belongs_to_any_team_it_leads() {
         let zhou = Actor::new("supervisor:zhou", [Role::Supervisor]);
-        let sight = company().sight(&zhou, now());
-        assert!(sight.sees(Some("广州"), &of("zhao")) && sight.sees(Some("广州"), &of("sun")));
-        assert!(!sight.sees(Some("广州"), &of("chen")));
+        let visibility = company().visibility(&zhou, now());
+        assert!(
+            visibility.is_visible(Some("广州"), &of("zhao"))
+                && visibility.is_visible(Some("广州"), &of("sun"))
+        );
+        assert!(!visibility.is_visible(Some("广州"), &of("chen")));
         let only_by_name = Actor::new("supervisor:zhou", [Role::Rep]);
-        assert_eq!(company().sight(&only_by_name, now()), Sight::Everything, "a rep leads nobody");
+        assert_eq!(company().visibility(&only_by_name, now()), Visibility::Everything, "a rep leads nobody");
     }
 
     #[test]
@@ -156,7 +165,7 @@ mod tests {
             until: now() + TimeDelta::days(1),
         };
         people.deputies.insert(leave.id, leave);
-        let sees = |at| people.sight(&rep("li"), at).sees(Some("广州"), &of("chen"));
+        let sees = |at| people.visibility(&rep("li"), at).is_visible(Some("广州"), &of("chen"));
         let tick = TimeDelta::microseconds(1);
         assert!(!sees(now() - tick) && sees(now()));
         assert!(sees(now() + TimeDelta::days(1) - tick) && !sees(now() + TimeDelta::days(1)));
@@ -165,11 +174,14 @@ mod tests {
     #[test]
     fn who_leads_reads_or_checks_the_whole_sees_everything_and_so_does_who_has_no_region() {
         for role in [Role::Manager, Role::Admin, Role::Analyst, Role::Auditor] {
-            assert_eq!(company().sight(&Actor::new("rep:li", [Role::Rep, role]), now()), Sight::Everything);
+            assert_eq!(
+                company().visibility(&Actor::new("rep:li", [Role::Rep, role]), now()),
+                Visibility::Everything
+            );
         }
-        assert_eq!(company().sight(&rep("sun"), now()), Sight::Everything);
-        assert_eq!(company().sight(&rep("nobody"), now()), Sight::Everything);
-        assert_eq!(company().sight(&Actor::new("system:reclaim", []), now()), Sight::Everything);
+        assert_eq!(company().visibility(&rep("sun"), now()), Visibility::Everything);
+        assert_eq!(company().visibility(&rep("nobody"), now()), Visibility::Everything);
+        assert_eq!(company().visibility(&Actor::new("system:reclaim", []), now()), Visibility::Everything);
     }
 
     proptest! {
@@ -182,10 +194,10 @@ mod tests {
             owner in "[l-n]i",
         ) {
             let of_regions = |regions: BTreeSet<String>| {
-                people([Team { regions, ..team("north", &[], &["li"], &[]) }]).sight(&rep("li"), now())
+                people([Team { regions, ..team("north", &[], &["li"], &[]) }]).visibility(&rep("li"), now())
             };
-            let before = of_regions(regions.clone()).sees(region.as_deref(), &of(&owner));
-            let after = of_regions(regions.into_iter().chain([further]).collect()).sees(region.as_deref(), &of(&owner));
+            let before = of_regions(regions.clone()).is_visible(region.as_deref(), &of(&owner));
+            let after = of_regions(regions.into_iter().chain([further]).collect()).is_visible(region.as_deref(), &of(&owner));
             prop_assert!(!before || after);
         }
     }
