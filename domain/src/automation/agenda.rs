@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{clock, pools};
 use crate::customer::Customer;
+use crate::customer::automation_state::{MoveProvenance, Occurrence, TaskState};
 use crate::customer::timeline::{MoveKind, Stay};
-use crate::customer::work::{Happened, Record, TaskState};
 use crate::pipeline::Pipeline;
 use crate::pipeline::automation::{Activity, Automation, Facts, Trigger};
 use crate::pipeline::version::Versions;
@@ -84,14 +84,14 @@ pub fn agenda<'a>(customer: &Customer, rules: impl Fn(&str) -> Option<Rules<'a>>
     if let Some(rules) = rules(customer.primary()) {
         found.extend(pools::deadlines(customer, rules));
     }
-    found.retain(|deadline| !customer.work.has_acted(&deadline.rule, deadline.cause));
+    found.retain(|deadline| !customer.automation.has_acted(&deadline.rule, deadline.cause));
     found.sort_by(|a, b| (a.due_at, &a.rule, a.cause).cmp(&(b.due_at, &b.rule, b.cause)));
     found
 }
 
 /// Open tasks whose cause never happened, or led elsewhere.
 fn void_tasks(customer: &Customer) -> Vec<Deadline<'static>> {
-    let open = customer.work.tasks.iter().filter(|(_, task)| task.state == TaskState::Open);
+    let open = customer.automation.tasks.iter().filter(|(_, task)| task.state == TaskState::Open);
     let void = open.filter_map(|(id, task)| {
         let created = &task.created;
         let why = if let Some(by) = customer.journeys.voided_by(created.cause) {
@@ -157,12 +157,12 @@ impl<'a> OfOne<'a, '_> {
     }
 
     fn entry(&self, stay: &Stay) -> Option<Deadline<'a>> {
-        let record = self.customer.work.record(stay.entered_event)?;
+        let record = self.customer.automation.provenance(stay.entered_event)?;
         let inserted = || {
             let moves = self.customer.journeys.moves(self.journey);
             moves.iter().any(|made| made.event == stay.entered_event && made.kind == MoveKind::Inserted)
         };
-        if record.imported || self.customer.work.has_acted(&self.automation.id, stay.entered_event) {
+        if record.imported || self.customer.automation.has_acted(&self.automation.id, stay.entered_event) {
             return None;
         }
         let due_at = clock::due(stay.entered_at, self.automation.delay, self.stays(), self.rules.pipeline)?;
@@ -170,7 +170,7 @@ impl<'a> OfOne<'a, '_> {
         if (record.recorded_at < since && due_at < since) || inserted() {
             return None;
         }
-        let cause = Happened {
+        let cause = Occurrence {
             effective_at: stay.entered_at,
             recorded_at: record.recorded_at,
             event: stay.entered_event,
@@ -180,8 +180,8 @@ impl<'a> OfOne<'a, '_> {
 
     fn idle(&self, stages: &[String], reset_by: &[Activity]) -> Option<Deadline<'a>> {
         let stay = self.standing(stages)?;
-        let record = self.customer.work.record(stay.entered_event)?;
-        let entered = Happened {
+        let record = self.customer.automation.provenance(stay.entered_event)?;
+        let entered = Occurrence {
             effective_at: if record.imported {
                 stay.entered_at.max(record.recorded_at)
             } else {
@@ -200,7 +200,7 @@ impl<'a> OfOne<'a, '_> {
 
     fn dated(&self, field: &str, offset_seconds: i64, stages: &[String]) -> Option<Deadline<'a>> {
         let stay = self.standing(stages)?;
-        let (date, told) = self.customer.work.date(field)?;
+        let (date, told) = self.customer.automation.date(field)?;
         let zone = self.rules.pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
         let base = clock::on_day(date, zone, offset_seconds)?;
         let due_at = clock::due(base, self.automation.delay, self.stays(), self.rules.pipeline)?;
@@ -217,7 +217,7 @@ impl<'a> OfOne<'a, '_> {
         let after_entry = |at: DateTime<Utc>, position: u64| {
             stages.is_empty() || (stay.entered_at, stay.entered_position) < (at, position)
         };
-        let seen = self.customer.work.signals.iter().filter(|seen| {
+        let seen = self.customer.automation.signals.iter().filter(|seen| {
             seen.kind == kind
                 && (!particular || seen.meets.contains(&self.automation.id))
                 && after_entry(seen.at.effective_at, seen.position)
@@ -234,7 +234,12 @@ impl<'a> OfOne<'a, '_> {
     }
 
     /// The deadline, unless something happened since its cause that calls it off, or its condition does not hold.
-    fn unless_called_off(&self, cause: Happened, due_at: DateTime<Utc>, stay: &Stay) -> Option<Deadline<'a>> {
+    fn unless_called_off(
+        &self,
+        cause: Occurrence,
+        due_at: DateTime<Utc>,
+        stay: &Stay,
+    ) -> Option<Deadline<'a>> {
         let [latest, _] = latest(self.customer, self.journey, &self.automation.cancelled_by);
         if latest.is_some_and(|at| at.effective_at >= cause.effective_at && at.event != cause.event) {
             return None;
@@ -255,7 +260,8 @@ impl<'a> OfOne<'a, '_> {
                 return None;
             }
             // A condition that came to hold later is acted on from then on.
-            due_at = self.customer.work.facts_changed_at().map_or(due_at, |changed| due_at.max(changed));
+            due_at =
+                self.customer.automation.facts_changed_at().map_or(due_at, |changed| due_at.max(changed));
         }
         Some(Deadline {
             rule: self.automation.id.clone(),
@@ -279,15 +285,15 @@ fn in_one_of(stage: &str, stages: &[String]) -> bool {
 
 /// The last two things among these activities, the last one first. Of moves count those of people, as they stand
 /// after corrections, and no late entries.
-pub(super) fn latest(customer: &Customer, journey: &str, activities: &[Activity]) -> [Option<Happened>; 2] {
-    let mut all: Vec<Happened> =
-        activities.iter().flat_map(|activity| customer.work.last(activity)).collect();
+pub(super) fn latest(customer: &Customer, journey: &str, activities: &[Activity]) -> [Option<Occurrence>; 2] {
+    let mut all: Vec<Occurrence> =
+        activities.iter().flat_map(|activity| customer.automation.last(activity)).collect();
     if activities.iter().any(|activity| matches!(activity, Activity::Move | Activity::Update)) {
         let moves = customer.journeys.moves(journey);
         all.extend(moves.iter().filter(|made| made.kind != MoveKind::Inserted).filter_map(|made| {
-            let record = customer.work.record(made.event).filter(|record| !record.by_rule)?;
-            let Record { recorded_at, .. } = record;
-            Some(Happened { effective_at: made.effective_at, recorded_at, event: made.event })
+            let record = customer.automation.provenance(made.event).filter(|record| !record.by_rule)?;
+            let MoveProvenance { recorded_at, .. } = record;
+            Some(Occurrence { effective_at: made.effective_at, recorded_at, event: made.event })
         }));
     }
     all.sort_by_key(|at| std::cmp::Reverse((at.effective_at, at.recorded_at, at.event)));

@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::agenda::Rules;
-use crate::pipeline::automation::{Automation, Outlet, Period, Trigger, What};
+use crate::pipeline::automation::{ActionKind, Automation, NotificationChannel, Period, Trigger};
 use crate::pipeline::event::{Message, Scheduled};
 use crate::pool::start_of_day;
 
@@ -34,11 +34,15 @@ pub fn scheduled(rules: Rules<'_>, now: DateTime<Utc>) -> Vec<(Scheduled, DateTi
 
 /// The messages of a rule that only reminds.
 fn messages(automation: &Automation) -> Option<Vec<Message>> {
-    let each = automation.actions.iter().map(|action| match &action.what {
-        What::Remind { role, channels } => Some(Message {
+    let each = automation.actions.iter().map(|action| match &action.kind {
+        ActionKind::Remind { role, channels } => Some(Message {
             text: action.text.clone(),
             role: role.clone(),
-            channels: if channels.is_empty() { vec![Outlet::Workbench] } else { channels.clone() },
+            channels: if channels.is_empty() {
+                vec![NotificationChannel::Workbench]
+            } else {
+                channels.clone()
+            },
         }),
         _ => None,
     });

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::customer::timeline::Stay;
-use crate::pipeline::automation::{Boundary, Delay, Ticking};
+use crate::pipeline::automation::{Boundary, Delay, DelayClock};
 use crate::pipeline::{Pipeline, StageType};
 use crate::pool::start_of_day;
 
@@ -31,9 +31,9 @@ pub(super) fn due(
 ) -> Option<DateTime<Utc>> {
     let Some(delay) = delay else { return Some(base) };
     let end = match delay.clock {
-        Ticking::Calendar => after(base, delay.seconds)?,
-        Ticking::Active => active(base, delay.seconds, stays, pipeline)?,
-        Ticking::Business => return None,
+        DelayClock::Calendar => after(base, delay.seconds)?,
+        DelayClock::Active => active(base, delay.seconds, stays, pipeline)?,
+        DelayClock::Business => return None,
     };
     Some(reached(end, delay.boundary))
 }

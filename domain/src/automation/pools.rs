@@ -5,7 +5,7 @@ use chrono::{DateTime, Days, TimeDelta, Utc};
 use super::agenda::{Deadline, Due, Rules, latest, planned_after};
 use super::clock::{after, reached};
 use crate::customer::Customer;
-use crate::customer::work::{Claim, Contacted, Happened, Owned};
+use crate::customer::automation_state::{Claim, Conversation, Occurrence, Ownership};
 use crate::pipeline::StageType;
 use crate::pipeline::automation::{Activity, Boundary};
 use crate::pool::rules::{Exempt, FirstContact, PoolRules, Reclaim, ReclaimUnit};
@@ -15,7 +15,7 @@ use crate::{Label, Owner, Pipeline};
 
 /// The pool that a rep's customer would go back to: the one it was claimed from, else its pipeline's default.
 pub fn pool_of<'a>(customer: &Customer, pipeline: &'a Pipeline) -> Option<&'a Pool> {
-    let claimed_from = customer.work.claims.last().and_then(|claim| pipeline.pool(&claim.pool));
+    let claimed_from = customer.automation.claims.last().and_then(|claim| pipeline.pool(&claim.pool));
     claimed_from.or_else(|| pipeline.default_pool())
 }
 
@@ -30,7 +30,7 @@ pub fn remaining(customer: &Customer, rules: Rules<'_>, now: DateTime<Utc>) -> O
 /// The timers that run for a customer that a rep owns.
 pub(super) fn deadlines<'a>(customer: &Customer, rules: Rules<'a>) -> Vec<Deadline<'a>> {
     let Owner::Rep(rep) = &customer.owner else { return Vec::new() };
-    let Some((pool, owned)) = pool_of(customer, rules.pipeline).zip(customer.work.owned) else {
+    let Some((pool, owned)) = pool_of(customer, rules.pipeline).zip(customer.automation.owned) else {
         return Vec::new();
     };
     let Some(pool_rules) = &pool.rules else { return Vec::new() };
@@ -40,7 +40,7 @@ pub(super) fn deadlines<'a>(customer: &Customer, rules: Rules<'a>) -> Vec<Deadli
         found.extend(running.deadlines());
     }
     let claim =
-        customer.work.claims.last().filter(|claim| claim.rep == *rep && claim.event == owned.by.event);
+        customer.automation.claims.last().filter(|claim| claim.rep == *rep && claim.event == owned.by.event);
     if let Some((first, claim)) = pool_rules.first_contact.zip(claim) {
         found.extend(missed(customer, pool, first, claim));
     }
@@ -54,13 +54,13 @@ struct Running<'a, 'c> {
     pool: &'a Pool,
     pool_rules: &'a PoolRules,
     clock: &'a Reclaim,
-    owned: Owned,
+    owned: Ownership,
 }
 
 impl<'a> Running<'a, '_> {
     fn deadlines(&self) -> Vec<Deadline<'a>> {
         let journey = self.customer.primary();
-        let after_owning = |at: &Happened| at.effective_at > self.owned.by.effective_at;
+        let after_owning = |at: &Occurrence| at.effective_at > self.owned.by.effective_at;
         let [last, before] = latest(self.customer, journey, &self.clock.reset_by);
         let base = last.filter(after_owning).unwrap_or(self.owned.by);
         let Some(due_at) = self.strikes_at(base) else { return Vec::new() };
@@ -90,7 +90,7 @@ impl<'a> Running<'a, '_> {
     }
 
     /// When the clock strikes that counts from `base`.
-    fn strikes_at(&self, base: Happened) -> Option<DateTime<Utc>> {
+    fn strikes_at(&self, base: Occurrence) -> Option<DateTime<Utc>> {
         let follow_up = self.clock.reset_by == [Activity::FollowUp];
         let new_owner = self.owned.handed_over && base.event == self.owned.by.event;
         let grace = self.pool_rules.handover_grace_seconds.filter(|_| follow_up && new_owner);
@@ -125,7 +125,7 @@ impl<'a> Running<'a, '_> {
             || (*next_contact_planned && planned_after(self.customer, due_at))
     }
 
-    fn deadline(&self, rule: String, base: Happened, due_at: DateTime<Utc>, due: Due<'a>) -> Deadline<'a> {
+    fn deadline(&self, rule: String, base: Occurrence, due_at: DateTime<Utc>, due: Due<'a>) -> Deadline<'a> {
         Deadline {
             rule,
             name: self.clock.name.clone(),
@@ -141,10 +141,10 @@ impl<'a> Running<'a, '_> {
 fn in_time(customer: &Customer, first: FirstContact, claim: &Claim) -> Option<bool> {
     let until = after(claim.at, first.within_seconds)?;
     let recorded_until = after(until, first.grace_seconds)?;
-    let counts = |one: &Contacted| {
+    let counts = |one: &Conversation| {
         one.effective_at > claim.at && one.effective_at <= until && one.recorded_at <= recorded_until
     };
-    Some(customer.work.contacts.iter().any(counts))
+    Some(customer.automation.contacts.iter().any(counts))
 }
 
 /// The end of the time that a claimant has for the first contact, unless there was one.

@@ -341,7 +341,7 @@ fn negotiating_sets_a_task_and_the_next_contact_in_three_days() {
     let acted = story.acted("recontact_in_three_days", t(61));
     let customer = acted.customer();
     assert_eq!(customer.next_plan.as_ref().unwrap().at, t(60 + 3 * DAY));
-    let task = customer.work.tasks.values().next().unwrap();
+    let task = customer.automation.tasks.values().next().unwrap();
     assert_eq!((task.created.task.as_str(), task.created.due_at), ("contact_again", t(60 + 3 * DAY)));
     assert_eq!(acted.due("recontact_in_three_days"), None, "one task for one entry");
 }
@@ -392,7 +392,7 @@ fn a_deal_goes_on_to_signing_payment_and_delivery_as_tasks() {
         Story::of("lifecycle-5", "following").moved(60, "following", "won").acted("after_the_deal", t(61));
     let customer = story.customer();
     let processes: Vec<_> =
-        customer.work.tasks.values().filter_map(|task| task.created.process.as_deref()).collect();
+        customer.automation.tasks.values().filter_map(|task| task.created.process.as_deref()).collect();
     assert_eq!(processes.len(), 3);
     assert!(["signing", "collection", "delivery"].iter().all(|process| processes.contains(process)));
 }
@@ -403,7 +403,7 @@ fn talking_creates_the_return_visit_and_sets_the_next_contact() {
     strikes_at(&story, "return_visit", t(60));
     let customer = story.acted("return_visit", t(61)).customer();
     assert_eq!(customer.next_plan.as_ref().unwrap().at, t(60 + 3 * DAY));
-    assert!(customer.work.tasks.values().any(|task| task.created.task == "return_visit"));
+    assert!(customer.automation.tasks.values().any(|task| task.created.task == "return_visit"));
 }
 
 #[test]
@@ -497,7 +497,7 @@ fn voiding_a_move_cancels_its_tasks_and_its_timers() {
     let story = Story::of("landian-6", "first_contact")
         .moved(60, "first_contact", "quoted")
         .acted("call_back_about_quote", t(61));
-    let task = *story.customer().work.tasks.keys().next().unwrap();
+    let task = *story.customer().automation.tasks.keys().next().unwrap();
     let voided = story.then(DAY, void(2));
     assert_eq!(voided.due("quoted_without_update"), None);
     let rule = format!("cancel:{task}");
@@ -514,7 +514,7 @@ fn a_corrected_target_cancels_the_old_stages_tasks_and_creates_the_right_ones() 
     let story = Story::of("landian-6", "first_contact")
         .moved(60, "first_contact", "quoted")
         .acted("call_back_about_quote", t(61));
-    let task = *story.customer().work.tasks.keys().next().unwrap();
+    let task = *story.customer().automation.tasks.keys().next().unwrap();
     let corrected = story.then(
         DAY,
         CustomerEvent::MoveTargetCorrected(MoveTargetCorrected {

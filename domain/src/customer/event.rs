@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::actor::Role;
 use crate::identity::Key;
 use crate::pipeline::ApprovedAt;
-use crate::pipeline::automation::Outlet;
+use crate::pipeline::automation::NotificationChannel;
 use crate::pipeline::version::MappingKind;
 use crate::{Label, Owner, Personal};
 
@@ -972,7 +972,7 @@ pub struct Reminded {
     /// Who: `rep` is the owner, `supervisor` who leads the owner's team, `team` both and the colleagues.
     pub role: String,
     /// Through which channels.
-    pub channels: Vec<Outlet>,
+    pub channels: Vec<NotificationChannel>,
     /// The rule that reminds.
     pub rule: String,
     /// The event that set the rule off.

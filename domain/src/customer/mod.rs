@@ -2,6 +2,7 @@
 
 mod about;
 mod allowed;
+pub mod automation_state;
 pub mod codec;
 pub mod command;
 mod decide;
@@ -9,7 +10,6 @@ pub mod event;
 mod state;
 pub mod tags;
 pub mod timeline;
-pub mod work;
 
 pub use about::also_about;
 pub use allowed::{AllowedTransition, allowed_transitions};

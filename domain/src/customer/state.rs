@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
+use super::automation_state::AutomationState;
 use super::event::{CustomerEvent, DetailsChanged, NextPlan, Profile, Recorded, TransitionRequested};
 use super::timeline::{Journeys, Stay};
-use super::work::Work;
 use crate::identity::KeyKind;
 use crate::{Owner, Personal};
 
@@ -75,7 +75,7 @@ pub struct Customer {
     /// The day until which the deal is put off.
     pub postponed_until: Option<NaiveDate>,
     /// What clocks look at, what rules have done, and what is to be done.
-    pub work: Work,
+    pub automation: AutomationState,
 }
 
 /// The positions of the events that said last what a customer is recognised by: a key of an earlier event is no
@@ -151,7 +151,7 @@ impl Customer {
             distinct_from: BTreeMap::new(),
             keyed_at: KeyedAt::default(),
             postponed_until: None,
-            work: Work::default(),
+            automation: AutomationState::default(),
         };
         customer.evolve(first);
         for event in events {
@@ -164,7 +164,7 @@ impl Customer {
     pub fn evolve(&mut self, recorded: &Recorded<CustomerEvent>) {
         self.version += u64::from(recorded.event.changes_customer());
         self.journeys.apply(recorded);
-        self.work.evolve(&self.owner, recorded);
+        self.automation.evolve(&self.owner, recorded);
         match &recorded.event {
             CustomerEvent::Registered(event) => {
                 self.owner = event.owner.clone();

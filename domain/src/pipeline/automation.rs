@@ -160,7 +160,7 @@ pub enum Boundary {
 /// What time counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Ticking {
+pub enum DelayClock {
     /// All of it.
     #[default]
     Calendar,
@@ -177,7 +177,7 @@ pub struct Delay {
     pub seconds: u64,
     /// By which clock.
     #[serde(default)]
-    pub clock: Ticking,
+    pub clock: DelayClock,
     /// Whether it acts at the instant or after it.
     #[serde(default)]
     pub boundary: Boundary,
@@ -263,13 +263,13 @@ pub struct Action {
     pub text: Label,
     /// What is done.
     #[serde(flatten)]
-    pub what: What,
+    pub kind: ActionKind,
 }
 
 /// What an automation can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum What {
+pub enum ActionKind {
     /// A task for a role.
     CreateTask {
         /// Names the task to programs, such as `call_back`.
@@ -286,7 +286,7 @@ pub enum What {
         role: String,
         /// Through which channels; the workbench when none is named.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        channels: Vec<Outlet>,
+        channels: Vec<NotificationChannel>,
     },
     /// A move to another stage.
     Move {
@@ -335,7 +335,7 @@ pub enum What {
 /// Where a reminder appears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outlet {
+pub enum NotificationChannel {
     /// In the product itself.
     Workbench,
     /// WeCom (企业微信).
@@ -346,7 +346,7 @@ pub enum Outlet {
     Feishu,
 }
 
-impl Outlet {
+impl NotificationChannel {
     /// Every channel.
     pub const ALL: [Self; 4] = [Self::Workbench, Self::Wecom, Self::Dingtalk, Self::Feishu];
 
@@ -369,17 +369,17 @@ impl Automation {
     /// Whether it does nothing but tell of an entry at once. The log says that already, so nothing is recorded for it:
     /// who is told is a fold of the moves.
     pub fn only_tells(&self) -> bool {
-        let reminds = |action: &Action| matches!(action.what, What::Remind { .. });
+        let reminds = |action: &Action| matches!(action.kind, ActionKind::Remind { .. });
         let at_entry = matches!(self.trigger, Trigger::StageEntered { .. });
         at_entry && self.delay.is_none() && self.condition.is_none() && self.actions.iter().all(reminds)
     }
 
     /// The messages of an entry into a stage, if it only tells: text, role and channels.
-    pub fn told_of(&self, stage: &str) -> impl Iterator<Item = (&Label, &str, &[Outlet])> {
+    pub fn told_of(&self, stage: &str) -> impl Iterator<Item = (&Label, &str, &[NotificationChannel])> {
         let stages = self.trigger.stages();
         let tells = self.only_tells() && (stages.is_empty() || stages.iter().any(|named| named == stage));
-        self.actions.iter().filter(move |_| tells).filter_map(|action| match &action.what {
-            What::Remind { role, channels } => Some((&action.text, role.as_str(), channels.as_slice())),
+        self.actions.iter().filter(move |_| tells).filter_map(|action| match &action.kind {
+            ActionKind::Remind { role, channels } => Some((&action.text, role.as_str(), channels.as_slice())),
             _ => None,
         })
     }

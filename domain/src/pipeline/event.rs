@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Pipeline;
-use super::automation::Outlet;
+use super::automation::NotificationChannel;
 use super::version::{Pilot, StageMapping};
 use crate::Label;
 use crate::customer::codec::{CodecError, EventType};
@@ -44,7 +44,7 @@ pub struct Message {
     /// Who.
     pub role: String,
     /// Through which channels.
-    pub channels: Vec<Outlet>,
+    pub channels: Vec<NotificationChannel>,
 }
 
 /// A version of a pipeline was published. It takes force at `effective_from`.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::automation::{Boundary, Trigger, What};
+use super::automation::{ActionKind, Boundary, Trigger};
 use super::{Automation, Endings, Pipeline, StageType, Transitions, templates};
 use crate::refusal::Code;
 
@@ -127,8 +127,8 @@ fn tasks_are_due_when_the_sources_say() {
         ("landian-6", "call_back_about_quote", "call_back", 48 * HOUR),
         ("funnel-5", "return_visit", "return_visit", 3 * DAY),
     ] {
-        let found = automation(template, id).actions.into_iter().find_map(|action| match action.what {
-            What::CreateTask { task: known, due_seconds, .. } if known == task => due_seconds,
+        let found = automation(template, id).actions.into_iter().find_map(|action| match action.kind {
+            ActionKind::CreateTask { task: known, due_seconds, .. } if known == task => due_seconds,
             _ => None,
         });
         assert_eq!(found, Some(due), "{template}/{id}");
@@ -139,12 +139,12 @@ fn tasks_are_due_when_the_sources_say() {
 fn what_happens_by_itself_leads_where_the_sources_say() {
     let moves = |template, id| {
         let actions = automation(template, id).actions.into_iter();
-        actions.filter_map(|action| match action.what {
-            What::Move { to, .. } => Some(to),
-            What::SetSubStatus { sub_status } => Some(sub_status),
-            What::MoveToPool { pool } => Some(pool),
-            What::StartProcess { process, .. } => Some(process),
-            What::Remind { role, .. } => Some(role),
+        actions.filter_map(|action| match action.kind {
+            ActionKind::Move { to, .. } => Some(to),
+            ActionKind::SetSubStatus { sub_status } => Some(sub_status),
+            ActionKind::MoveToPool { pool } => Some(pool),
+            ActionKind::StartProcess { process, .. } => Some(process),
+            ActionKind::Remind { role, .. } => Some(role),
             _ => None,
         })
     };

@@ -15,7 +15,7 @@ use waymark_domain::company::CompanyEvent;
 use waymark_domain::company::event::EventSkipped;
 use waymark_domain::customer::event::*;
 use waymark_domain::customer::tags;
-use waymark_domain::pipeline::automation::Outlet;
+use waymark_domain::pipeline::automation::NotificationChannel;
 use waymark_domain::pipeline::event::Published;
 use waymark_domain::pipeline::{Endings, PipelineEvent};
 use waymark_domain::{Label, Owner, Personal, Pipeline};
@@ -441,7 +441,7 @@ fn worked(chance: &mut Chance, cause: Uuid, stage: &str) -> CustomerEvent {
         2 => CustomerEvent::Reminded(Reminded {
             text,
             role: "rep".to_owned(),
-            channels: vec![Outlet::Workbench],
+            channels: vec![NotificationChannel::Workbench],
             rule,
             cause,
         }),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 use waymark_domain::automation::{Deadline, agenda};
 use waymark_domain::customer::Customer;
+use waymark_domain::customer::automation_state::{Task, TaskState};
 use waymark_domain::customer::event::CustomerEvent;
 use waymark_domain::customer::timeline::MoveKind;
-use waymark_domain::customer::work::{Task, TaskState};
-use waymark_domain::pipeline::automation::{Activity, Outlet};
+use waymark_domain::pipeline::automation::{Activity, NotificationChannel};
 use waymark_domain::pipeline::event::{Message, Scheduled};
 use waymark_domain::{Label, Owner};
 use waymark_eventstore::Position;
@@ -222,7 +222,7 @@ impl Rows {
         let role = if customer.pool().is_some() { "supervisor" } else { "rep" };
         let about = (Some(customer), customer.primary());
         let why = (LEAD_TOUCHED, fact.event.id, 0);
-        self.reminder(Said::of(fact), about, why, (&event.told(), role, &Outlet::ALL));
+        self.reminder(Said::of(fact), about, why, (&event.told(), role, &NotificationChannel::ALL));
     }
 
     /// What the calendar reminds of.
@@ -262,7 +262,7 @@ impl Rows {
         for automation in &pipeline.automations {
             let before = n;
             for (text, role, channels) in automation.told_of(stage) {
-                let channels = if channels.is_empty() { &[Outlet::Workbench] } else { channels };
+                let channels = if channels.is_empty() { &[NotificationChannel::Workbench] } else { channels };
                 let why = (automation.id.as_str(), fact.event.id, n);
                 self.reminder(Said::of(fact), (Some(customer), journey), why, (text, role, channels));
                 n += 1;
@@ -286,7 +286,7 @@ impl Rows {
         said: Said,
         (customer, journey): (Option<&Customer>, &str),
         (rule, cause, n): (&str, Uuid, u32),
-        (text, role, channels): (&Label, &str, &[Outlet]),
+        (text, role, channels): (&Label, &str, &[NotificationChannel]),
     ) {
         let owner = customer.map(|customer| parts(&customer.owner));
         let channels = channels.iter().map(|channel| channel.as_str()).collect::<Vec<_>>().join(" ");
@@ -311,7 +311,7 @@ impl Rows {
     /// The customer as it stands at the end of the page.
     fn customer(&mut self, customer: &Customer, definitions: &Definitions) {
         let (kind, owner) = parts(&customer.owner);
-        let last = customer.work.last(&Activity::Update).next();
+        let last = customer.automation.last(&Activity::Update).next();
         self.customers.extend(values![
             customer.id,
             kind,
@@ -327,7 +327,7 @@ impl Rows {
         for journey in customer.journeys.keys() {
             self.standing(customer, journey);
         }
-        for (id, task) in &customer.work.tasks {
+        for (id, task) in &customer.automation.tasks {
             self.task(customer.id, *id, task);
         }
         for ((rule, cause), (journey, due_at)) in deadlines(customer, definitions) {

@@ -13,7 +13,7 @@ use crate::customer::event::{
     TaskCreated,
 };
 use crate::customer::state::Customer;
-use crate::pipeline::automation::{Action, Outlet, What};
+use crate::pipeline::automation::{Action, ActionKind, NotificationChannel};
 use crate::pool::Pool;
 use crate::refusal::{Code, Refusal, Violation};
 use crate::{Context, Label, Owner, Personal, Pipeline};
@@ -47,7 +47,7 @@ pub(super) fn decide(
     };
     let pipeline = guard::known_pipeline(context, &deadline.journey)?;
     let act = Acting { deadline: &deadline, pipeline, context };
-    let chain = customer.work.chain(deadline.cause);
+    let chain = customer.automation.chain(deadline.cause);
     if chain.contains(&deadline.rule) {
         return Ok(vec![act.skipped(vec!["automation-loop".to_owned()])]);
     }
@@ -158,28 +158,28 @@ impl Acting<'_> {
     }
 
     fn action(&self, state: &Customer, action: &Action, stage: &str) -> Result<Vec<NewEvent>, Refusal> {
-        let event = match &action.what {
-            What::CreateTask { task, role, due_seconds } => {
+        let event = match &action.kind {
+            ActionKind::CreateTask { task, role, due_seconds } => {
                 self.task(task, &action.text, role, *due_seconds, stage, None)
             }
-            What::Remind { role, channels } => self.reminder(&action.text, role, channels),
-            What::Move { to, sub_status, reason } => {
+            ActionKind::Remind { role, channels } => self.reminder(&action.text, role, channels),
+            ActionKind::Move { to, sub_status, reason } => {
                 return self.moved(state, action, to, sub_status.as_ref(), reason.as_ref());
             }
-            What::SetSubStatus { sub_status } => self.sub_status(state, sub_status)?,
-            What::MoveToPool { pool } => {
+            ActionKind::SetSubStatus { sub_status } => self.sub_status(state, sub_status)?,
+            ActionKind::MoveToPool { pool } => {
                 let pool = self.pool(state, pool)?;
                 if state.owner == Owner::Pool(pool.key.clone()) {
                     return Ok(Vec::new());
                 }
                 return Ok(vec![self.to_pool(state, pool, &action.text)]);
             }
-            What::SetTag { tag, present } => return Ok(self.tagged(state, tag, *present)),
-            What::SetNextContact { seconds } => CustomerEvent::NextContactSet(NextContactSet {
+            ActionKind::SetTag { tag, present } => return Ok(self.tagged(state, tag, *present)),
+            ActionKind::SetNextContact { seconds } => CustomerEvent::NextContactSet(NextContactSet {
                 at: self.later(*seconds),
                 text: action.text.clone(),
             }),
-            What::StartProcess { process, role } => {
+            ActionKind::StartProcess { process, role } => {
                 let started = CustomerEvent::ProcessStarted(ProcessStarted {
                     process: process.clone(),
                     text: action.text.clone(),
@@ -221,8 +221,9 @@ impl Acting<'_> {
         })
     }
 
-    fn reminder(&self, text: &Label, role: &str, channels: &[Outlet]) -> CustomerEvent {
-        let channels = if channels.is_empty() { vec![Outlet::Workbench] } else { channels.to_vec() };
+    fn reminder(&self, text: &Label, role: &str, channels: &[NotificationChannel]) -> CustomerEvent {
+        let channels =
+            if channels.is_empty() { vec![NotificationChannel::Workbench] } else { channels.to_vec() };
         CustomerEvent::Reminded(Reminded {
             text: text.clone(),
             role: role.to_owned(),
@@ -321,11 +322,11 @@ impl Acting<'_> {
         pool: &Pool,
         first: crate::pool::rules::FirstContact,
     ) -> Vec<NewEvent> {
-        let Some(claim) = customer.work.claims.last() else { return Vec::new() };
+        let Some(claim) = customer.automation.claims.last() else { return Vec::new() };
         let within = i64::try_from(first.within_seconds).ok().and_then(TimeDelta::try_seconds);
         let until = within.and_then(|within| claim.at.checked_add_signed(within));
         let said_in_time =
-            customer.work.contacts.iter().find(|one| {
+            customer.automation.contacts.iter().find(|one| {
                 one.effective_at > claim.at && until.is_some_and(|until| one.effective_at <= until)
             });
         let missed = CustomerEvent::FirstContactMissed(FirstContactMissed {

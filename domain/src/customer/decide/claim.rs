@@ -66,7 +66,7 @@ fn not_its_former_owner(
     rules: &PoolRules,
     context: &Context<'_>,
 ) -> Vec<Violation> {
-    let lost = customer.work.losses.iter().rev().find(|loss| loss.rep == rep);
+    let lost = customer.automation.losses.iter().rev().find(|loss| loss.rep == rep);
     let Some((loss, seconds)) = lost.zip(rules.previous_owner_blocked_seconds) else { return Vec::new() };
     let Some(free_at) = later(loss.at, seconds) else { return Vec::new() };
     not_before(
@@ -100,7 +100,7 @@ fn not_again_and_again(
     context: &Context<'_>,
 ) -> Vec<Violation> {
     let Some(limit) = rules.repeated_claims else { return Vec::new() };
-    let mine: Vec<_> = customer.work.claims.iter().filter(|claim| claim.rep == rep).collect();
+    let mine: Vec<_> = customer.automation.claims.iter().filter(|claim| claim.rep == rep).collect();
     let place = mine.len().checked_sub(limit.max as usize).and_then(|first| mine.get(first));
     let Some(free_at) = place.and_then(|claim| later(claim.at, limit.within_seconds)) else {
         return Vec::new();

@@ -179,7 +179,7 @@ mod tests {
         });
         let sent = given([in_the_pool(), claimed.clone()]).when(report()).event().event;
         let called = given([in_the_pool(), claimed.clone()]).when(call()).event().event;
-        let work = |event| given([in_the_pool(), claimed.clone(), event]).customer.unwrap().work;
+        let work = |event| given([in_the_pool(), claimed.clone(), event]).customer.unwrap().automation;
         for activity in [Activity::Update, Activity::FollowUp] {
             let last = work(sent.clone()).last(&activity).next().map(|at| at.effective_at);
             assert_eq!(last, Some(day(2)), "{activity:?}");

@@ -1,15 +1,15 @@
 //! Whoever works the customer, or leads, says that a task is done.
 
 use super::{NewEvent, guard};
+use crate::customer::automation_state::TaskState;
 use crate::customer::command::CompleteTask;
 use crate::customer::event::{CustomerEvent, TaskCompleted};
 use crate::customer::state::Customer;
-use crate::customer::work::TaskState;
 use crate::refusal::{Code, Refusal, Violation};
 use crate::{Context, Label, Personal};
 
 fn open(customer: &Customer, command: &CompleteTask) -> Vec<Violation> {
-    match customer.work.tasks.get(&command.task).map(|task| task.state) {
+    match customer.automation.tasks.get(&command.task).map(|task| task.state) {
         Some(TaskState::Open) => Vec::new(),
         Some(state) => {
             let state = if state == TaskState::Done { "done" } else { "cancelled" };

@@ -2,7 +2,7 @@
 
 use super::dangling_reference;
 use crate::Label;
-use crate::pipeline::automation::{Automation, Condition, Trigger, What};
+use crate::pipeline::automation::{ActionKind, Automation, Condition, Trigger};
 use crate::pipeline::{Pipeline, Stage};
 use crate::refusal::{Code, Violation};
 
@@ -46,7 +46,7 @@ fn of_one(pipeline: &Pipeline, automation: &Automation, path: &str) -> Vec<Viola
         found.extend(condition_refers(pipeline, condition, stages, &format!("{path}.condition")));
     }
     for (n, action) in automation.actions.iter().enumerate() {
-        found.extend(action_refers(pipeline, &action.what, stages, &format!("{path}.actions[{n}]")));
+        found.extend(action_refers(pipeline, &action.kind, stages, &format!("{path}.actions[{n}]")));
     }
     found
 }
@@ -101,12 +101,12 @@ fn needs_evidence(path: String) -> Violation {
     )
 }
 
-fn action_refers(pipeline: &Pipeline, what: &What, stages: &[String], path: &str) -> Vec<Violation> {
+fn action_refers(pipeline: &Pipeline, what: &ActionKind, stages: &[String], path: &str) -> Vec<Violation> {
     match what {
-        What::Move { to, sub_status, reason } => {
+        ActionKind::Move { to, sub_status, reason } => {
             moves(pipeline, (to, sub_status.as_deref(), reason.as_deref()), stages, path)
         }
-        What::SetSubStatus { sub_status } => {
+        ActionKind::SetSubStatus { sub_status } => {
             let bound = bound(pipeline, stages);
             let known = bound.iter().any(|stage| has_sub_status(stage, sub_status));
             let open = bound
@@ -118,12 +118,12 @@ fn action_refers(pipeline: &Pipeline, what: &What, stages: &[String], path: &str
             }
             refer(known, path, sub_status)
         }
-        What::MoveToPool { pool } => refer(pipeline.pool(pool).is_some(), format!("{path}.pool"), pool),
-        What::CreateTask { .. }
-        | What::Remind { .. }
-        | What::SetTag { .. }
-        | What::SetNextContact { .. }
-        | What::StartProcess { .. } => Vec::new(),
+        ActionKind::MoveToPool { pool } => refer(pipeline.pool(pool).is_some(), format!("{path}.pool"), pool),
+        ActionKind::CreateTask { .. }
+        | ActionKind::Remind { .. }
+        | ActionKind::SetTag { .. }
+        | ActionKind::SetNextContact { .. }
+        | ActionKind::StartProcess { .. } => Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Object, count, id, ill_formed, label, one_of, seconds, signed_seconds, text as words, truth};
-use crate::pipeline::automation::{Action, Automation, Condition, Delay, Trigger, What, is_word};
+use crate::pipeline::automation::{Action, ActionKind, Automation, Condition, Delay, Trigger, is_word};
 use crate::refusal::Violation;
 
 /// How many particulars of a signal a trigger may name.
@@ -126,31 +126,31 @@ fn action(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Actio
         "create_task" => {
             let (task, role) = (reader.needed("task", word), reader.needed("role", id));
             let due_seconds = reader.optional("due_seconds", count);
-            task.zip(role).map(|(task, role)| What::CreateTask { task, role, due_seconds })
+            task.zip(role).map(|(task, role)| ActionKind::CreateTask { task, role, due_seconds })
         }
         "remind" => {
             let (role, channels) = (reader.needed("role", id), reader.list("channels", one_of));
-            role.map(|role| What::Remind { role, channels })
+            role.map(|role| ActionKind::Remind { role, channels })
         }
         "move" => {
             let to = reader.needed("to", id);
             let (sub_status, reason) = (reader.optional("sub_status", id), reader.optional("reason", id));
-            to.map(|to| What::Move { to, sub_status, reason })
+            to.map(|to| ActionKind::Move { to, sub_status, reason })
         }
         "set_sub_status" => {
-            reader.needed("sub_status", id).map(|sub_status| What::SetSubStatus { sub_status })
+            reader.needed("sub_status", id).map(|sub_status| ActionKind::SetSubStatus { sub_status })
         }
-        "move_to_pool" => reader.needed("pool", id).map(|pool| What::MoveToPool { pool }),
+        "move_to_pool" => reader.needed("pool", id).map(|pool| ActionKind::MoveToPool { pool }),
         "set_tag" => {
             let (tag, present) = (reader.needed("tag", id), reader.optional("present", truth));
-            tag.map(|tag| What::SetTag { tag, present: present.unwrap_or(true) })
+            tag.map(|tag| ActionKind::SetTag { tag, present: present.unwrap_or(true) })
         }
         "set_next_contact" => {
-            reader.needed("seconds", seconds).map(|seconds| What::SetNextContact { seconds })
+            reader.needed("seconds", seconds).map(|seconds| ActionKind::SetNextContact { seconds })
         }
         "start_process" => {
             let (process, role) = (reader.needed("process", word), reader.needed("role", id));
-            process.zip(role).map(|(process, role)| What::StartProcess { process, role })
+            process.zip(role).map(|(process, role)| ActionKind::StartProcess { process, role })
         }
         _ => {
             let kinds = "create_task, remind, move, set_sub_status, move_to_pool, set_tag, \
@@ -160,5 +160,5 @@ fn action(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Actio
         }
     };
     reader.finish();
-    Some(Action { text: text?, what: what? })
+    Some(Action { text: text?, kind: what? })
 }

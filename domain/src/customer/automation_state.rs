@@ -16,25 +16,25 @@ const REAL_CHANNELS: &[&str] = &["phone", "wechat", "visit", "email", "meeting"]
 
 /// What rules need to know of a customer.
 #[derive(Debug, Clone, Default)]
-pub struct Work {
+pub struct AutomationState {
     /// The tasks, done and cancelled ones too, by the ids of the events that created them.
     pub tasks: BTreeMap<Uuid, Task>,
     /// How the customer came to its owner.
-    pub owned: Option<Owned>,
+    pub owned: Option<Ownership>,
     /// The claims, in order.
     pub claims: Vec<Claim>,
     /// Who lost or released the customer, in order.
-    pub losses: Vec<Loss>,
+    pub losses: Vec<OwnershipLoss>,
     /// The conversations of the claimant since the last claim.
-    pub contacts: Vec<Contacted>,
+    pub contacts: Vec<Conversation>,
     /// The signals that rules may act on, in order.
-    pub signals: Vec<SignalSeen>,
+    pub signals: Vec<SignalOccurrence>,
     acted: BTreeSet<(Uuid, String)>,
     chains: BTreeMap<Uuid, Vec<String>>,
     running: Option<(String, Vec<String>)>,
-    records: BTreeMap<Uuid, Record>,
-    last: BTreeMap<Activity, [Option<Happened>; 2]>,
-    dates: BTreeMap<&'static str, (NaiveDate, Happened)>,
+    records: BTreeMap<Uuid, MoveProvenance>,
+    last: BTreeMap<Activity, [Option<Occurrence>; 2]>,
+    dates: BTreeMap<&'static str, (NaiveDate, Occurrence)>,
     facts_changed_at: Option<DateTime<Utc>>,
 }
 
@@ -60,7 +60,7 @@ pub enum TaskState {
 
 /// Something that happened, as clocks look at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Happened {
+pub struct Occurrence {
     /// When.
     pub effective_at: DateTime<Utc>,
     /// When we learned it.
@@ -71,7 +71,7 @@ pub struct Happened {
 
 /// How a move was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Record {
+pub struct MoveProvenance {
     /// When we learned it.
     pub recorded_at: DateTime<Utc>,
     /// Whether it was read in from a file of past changes.
@@ -82,9 +82,9 @@ pub struct Record {
 
 /// How a customer came to its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Owned {
+pub struct Ownership {
     /// The event that gave it.
-    pub by: Happened,
+    pub by: Occurrence,
     /// Whether another rep had it before.
     pub handed_over: bool,
 }
@@ -104,7 +104,7 @@ pub struct Claim {
 
 /// A rep whose customer went to a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loss {
+pub struct OwnershipLoss {
     /// Who had it.
     pub rep: String,
     /// When.
@@ -113,7 +113,7 @@ pub struct Loss {
 
 /// A conversation of the claimant, by a channel through which people speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Contacted {
+pub struct Conversation {
     /// The follow-up.
     pub event: Uuid,
     /// When it took place.
@@ -124,7 +124,7 @@ pub struct Contacted {
 
 /// A signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignalSeen {
+pub struct SignalOccurrence {
     /// Its kind.
     pub kind: String,
     /// The automations whose particulars it has.
@@ -132,13 +132,13 @@ pub struct SignalSeen {
     /// Its place in the log.
     pub position: u64,
     /// When it happened.
-    pub at: Happened,
+    pub at: Occurrence,
 }
 
-impl Work {
+impl AutomationState {
     /// Folds the next event in, while the customer still belongs to `owner`.
     pub(super) fn evolve(&mut self, owner: &Owner, recorded: &Recorded<CustomerEvent>) {
-        let at = Happened {
+        let at = Occurrence {
             effective_at: recorded.effective_at,
             recorded_at: recorded.recorded_at,
             event: recorded.id,
@@ -148,8 +148,8 @@ impl Work {
         if !follows {
             self.running = None;
         }
-        self.learn(owner, recorded, at, by_rule);
-        self.keep_move(recorded, at, by_rule);
+        self.apply(owner, recorded, at, by_rule);
+        self.record_move(recorded, at, by_rule);
         match &recorded.event {
             CustomerEvent::AutomationRan(event) => {
                 self.acted.insert((event.cause, event.rule.clone()));
@@ -177,39 +177,39 @@ impl Work {
         }
     }
 
-    fn learn(&mut self, owner: &Owner, recorded: &Recorded<CustomerEvent>, at: Happened, by_rule: bool) {
+    fn apply(&mut self, owner: &Owner, recorded: &Recorded<CustomerEvent>, at: Occurrence, by_rule: bool) {
         match &recorded.event {
             CustomerEvent::Registered(event) => {
-                self.learn_dates(event.profile.as_ref(), at);
-                self.own(&event.owner, None, at, recorded.origin.as_deref() == Some("import"));
+                self.apply_dates(event.profile.as_ref(), at);
+                self.change_owner(&event.owner, None, at, recorded.origin.as_deref() == Some("import"));
             }
             CustomerEvent::DetailsChanged(event) => {
-                self.learn_dates(event.profile.as_ref(), at);
+                self.apply_dates(event.profile.as_ref(), at);
                 self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
                 let tags_alone = DetailsChanged { tags: event.tags.clone(), ..DetailsChanged::default() };
                 if !by_rule && *event != tags_alone {
-                    self.happened(Activity::Update, at);
+                    self.note_activity(Activity::Update, at);
                 }
             }
             CustomerEvent::Noted(_) => {
-                self.happened(Activity::Note, at);
-                self.happened(Activity::Update, at);
+                self.note_activity(Activity::Note, at);
+                self.note_activity(Activity::Update, at);
             }
             CustomerEvent::FollowedUp(event) => {
-                self.happened(Activity::FollowUp, at);
-                self.happened(Activity::Update, at);
+                self.note_activity(Activity::FollowUp, at);
+                self.note_activity(Activity::Update, at);
                 let claimant = self.claims.last().is_some_and(|claim| is_rep(&recorded.actor, &claim.rep));
                 if claimant && REAL_CHANNELS.contains(&event.channel.as_str()) {
-                    let Happened { effective_at, recorded_at, event } = at;
-                    self.contacts.push(Contacted { event, effective_at, recorded_at });
+                    let Occurrence { effective_at, recorded_at, event } = at;
+                    self.contacts.push(Conversation { event, effective_at, recorded_at });
                 }
             }
             CustomerEvent::Signalled(event) => {
-                self.happened(Activity::Signal(event.kind.clone()), at);
+                self.note_activity(Activity::Signal(event.kind.clone()), at);
                 if !by_rule {
-                    self.happened(Activity::Update, at);
+                    self.note_activity(Activity::Update, at);
                 }
-                self.keep_signal(SignalSeen {
+                self.record_signal(SignalOccurrence {
                     kind: event.kind.clone(),
                     meets: event.meets.clone(),
                     position: recorded.position,
@@ -223,31 +223,31 @@ impl Work {
                 self.contacts.clear();
                 let (rep, pool) = (event.rep.clone(), event.pool.clone());
                 self.claims.push(Claim { rep, pool, event: recorded.id, at: recorded.recorded_at });
-                self.own(&Owner::Rep(event.rep.clone()), Some(owner), at, false);
+                self.change_owner(&Owner::Rep(event.rep.clone()), Some(owner), at, false);
             }
             CustomerEvent::Released(event) => {
-                self.own(&Owner::Pool(event.pool.clone()), Some(owner), at, false);
+                self.change_owner(&Owner::Pool(event.pool.clone()), Some(owner), at, false);
             }
-            CustomerEvent::OwnerChanged(event) => self.own(&event.to, Some(&event.from), at, false),
+            CustomerEvent::OwnerChanged(event) => self.change_owner(&event.to, Some(&event.from), at, false),
             _ => {}
         }
     }
 
     /// Becoming the owner, in whatever way, begins the clocks: by a file of the past, when it was read in.
-    fn own(&mut self, to: &Owner, from: Option<&Owner>, at: Happened, imported: bool) {
+    fn change_owner(&mut self, to: &Owner, from: Option<&Owner>, at: Occurrence, imported: bool) {
         if let (Some(Owner::Rep(rep)), Owner::Pool(_)) = (from, to) {
-            self.losses.push(Loss { rep: rep.clone(), at: at.effective_at });
+            self.losses.push(OwnershipLoss { rep: rep.clone(), at: at.effective_at });
         }
         let since = if imported { at.recorded_at } else { at.effective_at };
-        let owned = Owned {
-            by: Happened { effective_at: since, ..at },
+        let owned = Ownership {
+            by: Occurrence { effective_at: since, ..at },
             handed_over: matches!(from, Some(Owner::Rep(_))),
         };
         self.owned = matches!(to, Owner::Rep(_)).then_some(owned);
         self.facts_changed_at = from.map(|_| at.effective_at).max(self.facts_changed_at);
     }
 
-    fn learn_dates(&mut self, profile: Option<&Profile>, at: Happened) {
+    fn apply_dates(&mut self, profile: Option<&Profile>, at: Occurrence) {
         let Some(profile) = profile else { return };
         for (name, whole, date) in [
             ("contract_end", "contract", profile.contract.and_then(|contract| contract.ends_on)),
@@ -262,7 +262,7 @@ impl Work {
         }
     }
 
-    fn keep_move(&mut self, recorded: &Recorded<CustomerEvent>, at: Happened, by_rule: bool) {
+    fn record_move(&mut self, recorded: &Recorded<CustomerEvent>, at: Occurrence, by_rule: bool) {
         let moved = matches!(
             recorded.event,
             CustomerEvent::Registered(_)
@@ -274,13 +274,13 @@ impl Work {
             return;
         }
         let imported = recorded.origin.as_deref() == Some("import");
-        self.records.insert(at.event, Record { recorded_at: at.recorded_at, imported, by_rule });
+        self.records.insert(at.event, MoveProvenance { recorded_at: at.recorded_at, imported, by_rule });
         if let Some((_, chain)) = self.running.clone().filter(|_| by_rule) {
             self.chains.insert(at.event, chain);
         }
     }
 
-    fn keep_signal(&mut self, seen: SignalSeen) {
+    fn record_signal(&mut self, seen: SignalOccurrence) {
         let same = self.signals.iter().filter(|known| known.kind == seen.kind).count();
         if same >= SIGNALS_KEPT
             && let Some(oldest) = self.signals.iter().position(|known| known.kind == seen.kind)
@@ -290,7 +290,7 @@ impl Work {
         self.signals.push(seen);
     }
 
-    fn happened(&mut self, activity: Activity, at: Happened) {
+    fn note_activity(&mut self, activity: Activity, at: Occurrence) {
         let [latest, before] = self.last.entry(activity).or_default();
         if latest.is_none_or(|known| known.effective_at <= at.effective_at) {
             (*before, *latest) = (*latest, Some(at));
@@ -300,18 +300,18 @@ impl Work {
     }
 
     /// The last two times that an activity other than a move happened, the last one first.
-    pub fn last(&self, activity: &Activity) -> impl Iterator<Item = Happened> + use<> {
+    pub fn last(&self, activity: &Activity) -> impl Iterator<Item = Occurrence> + use<> {
         self.last.get(activity).copied().unwrap_or_default().into_iter().flatten()
     }
 
     /// How a move was recorded.
-    pub fn record(&self, event: Uuid) -> Option<Record> {
+    pub fn provenance(&self, event: Uuid) -> Option<MoveProvenance> {
         self.records.get(&event).copied()
     }
 
     /// A date that is known of the customer, and the event that told it: `contract_end`, `delivered_on` or
     /// `postponed_until`.
-    pub fn date(&self, field: &str) -> Option<(NaiveDate, Happened)> {
+    pub fn date(&self, field: &str) -> Option<(NaiveDate, Occurrence)> {
         self.dates.get(field).copied()
     }
 
