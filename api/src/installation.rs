@@ -22,10 +22,10 @@ use crate::auth::token::Tokens;
 use crate::auth::{AdminStore, Gate, NewKey, Rights, Scope};
 use crate::automation::Ticker;
 use crate::automation::clock::{ClockWatch, Stopwatch};
+use crate::checkpoint_signer::{CheckpointSigner, first_note};
 use crate::config::{AuthArgs, Automations, Database, DatabaseArgs, OutboundArgs, Sending, views_file};
 use crate::http::measure;
 use crate::log::Log;
-use crate::notary::{Notary, first_note};
 use crate::operator::operator;
 use crate::outbound::client::Client;
 use crate::outbound::{Dispatcher, Outbound, OutboundStore};
@@ -46,7 +46,7 @@ pub struct Installation {
     admin: Arc<AdminStore>,
     messages: Arc<OutboundStore>,
     /// Who signs the log's heads.
-    pub notary: Arc<Notary>,
+    pub checkpoint_signer: Arc<CheckpointSigner>,
 }
 
 impl Installation {
@@ -56,7 +56,7 @@ impl Installation {
     /// When a file cannot be opened, a key is missing, or the log ends before its last signed checkpoint.
     pub async fn open(args: &DatabaseArgs) -> Result<Self, InstallationError> {
         let installation = Self::inspect(args).await?;
-        installation.notary.refuse_rollback().await.map_err(said)?;
+        installation.checkpoint_signer.refuse_rollback().await.map_err(said)?;
         Ok(installation)
     }
 
@@ -145,13 +145,13 @@ impl Installation {
             )));
         }
         secrets.publish(&args.public_key_file());
-        let notary = Notary::new(store.clone(), secrets, args.checkpoint_file(), begun);
+        let checkpoint_signer = CheckpointSigner::new(store.clone(), secrets, args.checkpoint_file(), begun);
         let zones = zoneinfo::open(args.zoneinfo.as_deref()).map_err(said)?;
         let (admin, messages) = (Arc::new(admin), Arc::new(messages));
         let rights = Rights::new(store.clone(), admin.clone(), messages.clone(), clock.clone(), random_ids());
         let app = App::new(store.clone(), vault, projections, Arc::new(rights), clock, random_ids())
             .with_zones(zones);
-        Ok(Self { app, store, admin, messages, notary: Arc::new(notary) })
+        Ok(Self { app, store, admin, messages, checkpoint_signer: Arc::new(checkpoint_signer) })
     }
 
     /// The tenant of that name, made when it is new.
@@ -273,7 +273,7 @@ impl Installation {
         outbound: Arc<Outbound>,
     ) -> impl Future<Output = ()> + use<> {
         let projections = self.app.projections.clone();
-        let notary = self.notary.clone();
+        let checkpoint_signer = self.checkpoint_signer.clone();
         let migrator = Migrator::new(self.app.clone());
         let clock = self.clock_watch();
         let tasks = (
@@ -283,7 +283,7 @@ impl Installation {
             }),
             tokio::spawn({
                 let stop = stop.clone();
-                async move { notary.run(stop).await }
+                async move { checkpoint_signer.run(stop).await }
             }),
             tokio::spawn({
                 let stop = stop.clone();
@@ -320,7 +320,7 @@ impl Installation {
     /// # Errors
     /// When a head cannot be signed.
     pub async fn close(self) -> Result<(), InstallationError> {
-        let signed = self.notary.sign_heads().await;
+        let signed = self.checkpoint_signer.sign_heads().await;
         self.leave().await;
         signed.map_err(said)
     }

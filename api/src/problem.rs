@@ -26,7 +26,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use crate::auth::token::TokenFault;
-use crate::domain::instant::NoInstant;
+use crate::domain::instant::InvalidInstant;
 use crate::domain::refusal::Violation;
 use crate::domain::{Label, Role};
 use crate::eventstore::Position;
@@ -815,7 +815,7 @@ fn fault_violation(fault: &Fault, source: Source) -> Violation {
             Label::new("请删除控制字符。", "Remove it."),
         ),
         FaultKind::Invalid(why) => {
-            let of_instants = [NoInstant::Malformed, NoInstant::LeapSecond];
+            let of_instants = [InvalidInstant::Malformed, InvalidInstant::LeapSecond];
             let known = of_instants.into_iter().find(|known| known.to_string() == *why);
             let message = known.map_or_else(
                 || {

@@ -85,20 +85,20 @@ pub struct WallTime(u16);
 /// The text is no time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a time of day is written HH:MM, from 00:00 to 24:00")]
-pub struct NoWallTime;
+pub struct InvalidWallTime;
 
 impl TryFrom<String> for WallTime {
-    type Error = NoWallTime;
+    type Error = InvalidWallTime;
 
-    fn try_from(text: String) -> Result<Self, NoWallTime> {
+    fn try_from(text: String) -> Result<Self, InvalidWallTime> {
         let two_digits = |part: &str| -> Option<u16> {
             let shaped = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
             part.parse().ok().filter(|_| shaped)
         };
         let parts = text.split_once(':');
         let parts = parts.and_then(|(hours, minutes)| two_digits(hours).zip(two_digits(minutes)));
-        let (hours, minutes) = parts.filter(|(_, minutes)| *minutes < 60).ok_or(NoWallTime)?;
-        Some(hours * 60 + minutes).filter(|time| *time <= MINUTES_A_DAY).map(Self).ok_or(NoWallTime)
+        let (hours, minutes) = parts.filter(|(_, minutes)| *minutes < 60).ok_or(InvalidWallTime)?;
+        Some(hours * 60 + minutes).filter(|time| *time <= MINUTES_A_DAY).map(Self).ok_or(InvalidWallTime)
     }
 }
 
@@ -177,7 +177,7 @@ impl WorkingTime {
 }
 
 /// What is wrong with a calendar.
-pub(crate) fn unlawful(calendar: &Calendar) -> Vec<Violation> {
+pub(crate) fn invalid(calendar: &Calendar) -> Vec<Violation> {
     let mut unmet = [key("key", &calendar.key), label("name", &calendar.name)].concat();
     unmet.extend(require(calendar.weekly.values().any(|hours| !hours.is_empty()), || {
         Violation::new(
@@ -330,14 +330,14 @@ mod tests {
     fn a_calendar_that_cannot_be_is_refused_by_name() {
         let mut wrong = office("Asia/Shanghai", "18:00", "09:00");
         wrong.key = "Office".to_owned();
-        let fields: Vec<String> = unlawful(&wrong).into_iter().map(|one| one.field).collect();
+        let fields: Vec<String> = invalid(&wrong).into_iter().map(|one| one.field).collect();
         let days = ["mon", "tue", "wed", "thu", "fri"].map(|day| format!("weekly.{day}"));
         assert_eq!(fields, [&["key".to_owned()], &days[..], &["days.2026-10-10".to_owned()]].concat());
         assert_eq!(
-            unlawful(&Calendar { weekly: BTreeMap::new(), ..office("UTC", "09:00", "10:00") })[0].field,
+            invalid(&Calendar { weekly: BTreeMap::new(), ..office("UTC", "09:00", "10:00") })[0].field,
             "weekly"
         );
-        assert!(unlawful(&office("UTC", "09:00", "24:00")).is_empty());
+        assert!(invalid(&office("UTC", "09:00", "24:00")).is_empty());
     }
 
     #[test]

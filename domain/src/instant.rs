@@ -6,7 +6,7 @@ use crate::Label;
 
 /// Why a text is no instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoInstant {
+pub enum InvalidInstant {
     /// It is not RFC 3339, or has no offset, or lies outside the years 1970 to 9999.
     #[error("expected an RFC 3339 instant with an offset, between 1970 and 9999")]
     Malformed,
@@ -18,7 +18,7 @@ pub enum NoInstant {
     LeapSecond,
 }
 
-impl NoInstant {
+impl InvalidInstant {
     /// What is wrong, for people.
     pub fn label(self) -> Label {
         match self {
@@ -37,14 +37,14 @@ impl NoInstant {
 /// The instant that an RFC 3339 text names, with any offset; finer digits than microseconds are cut.
 ///
 /// # Errors
-/// [`NoInstant`] saying what is wrong.
-pub fn parse(text: &str) -> Result<DateTime<Utc>, NoInstant> {
-    let read = DateTime::parse_from_rfc3339(text).map_err(|_| NoInstant::Malformed)?;
+/// [`InvalidInstant`] saying what is wrong.
+pub fn parse(text: &str) -> Result<DateTime<Utc>, InvalidInstant> {
+    let read = DateTime::parse_from_rfc3339(text).map_err(|_| InvalidInstant::Malformed)?;
     if is_leap_second(&read.naive_local()) {
-        return Err(NoInstant::LeapSecond);
+        return Err(InvalidInstant::LeapSecond);
     }
     let instant = read.with_timezone(&Utc).trunc_subsecs(6);
-    if (1970..=9999).contains(&instant.year()) { Ok(instant) } else { Err(NoInstant::Malformed) }
+    if (1970..=9999).contains(&instant.year()) { Ok(instant) } else { Err(InvalidInstant::Malformed) }
 }
 
 /// An instant in the one spelling that answers have: RFC 3339 in UTC, ending in `Z`, with no more digits than it needs.
@@ -77,9 +77,9 @@ mod tests {
             "2015-06-30T23:59:60.999999Z",
             "2015-06-30t23:59:60.5z",
         ] {
-            assert_eq!(parse(text), Err(NoInstant::LeapSecond), "{text}");
+            assert_eq!(parse(text), Err(InvalidInstant::LeapSecond), "{text}");
         }
         assert!(parse("2016-12-31T23:59:59.999999Z").is_ok());
-        assert_eq!(parse("2016-12-31T23:59:61Z"), Err(NoInstant::Malformed));
+        assert_eq!(parse("2016-12-31T23:59:61Z"), Err(InvalidInstant::Malformed));
     }
 }

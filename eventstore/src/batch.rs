@@ -1,6 +1,6 @@
 //! Decides a batch of one tenant's appends, one after the other, as if each had been committed before the next.
 //!
-//! What the database holds comes in as [`Facts`], gathered in a few statements for the whole batch; what the
+//! What the database holds comes in as [`BatchPrecheck`], gathered in a few statements for the whole batch; what the
 //! batch itself has accepted so far is *staged* and visible to every later request. Nothing here does any I/O.
 
 use std::collections::{HashMap, HashSet};
@@ -34,19 +34,19 @@ impl LogHead {
 
 /// What the database knows that bears on a batch.
 #[derive(Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct BatchPrecheck {
     pub(crate) head: LogHead,
     /// Of those command ids that the batch names.
     pub(crate) receipts: HashMap<String, Receipt>,
     /// By index of the request: the last stored event that its condition forbids.
     pub(crate) conflicts: HashMap<usize, Position>,
     /// Those event ids of the batch that are in the log already.
-    pub(crate) taken_ids: HashSet<Uuid>,
+    pub(crate) duplicate_ids: HashSet<Uuid>,
     /// Of those subjects for which the batch brings new keys.
     pub(crate) keys: HashMap<Uuid, WrappedKey>,
 }
 
-impl Facts {
+impl BatchPrecheck {
     /// Notes a stored event that the condition of a request forbids.
     pub(crate) fn conflict(&mut self, request: usize, position: Position) {
         let known = self.conflicts.entry(request).or_default();
@@ -57,7 +57,7 @@ impl Facts {
 /// A batch under decision; afterwards, what is to be written.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
-    facts: Facts,
+    precheck: BatchPrecheck,
     now: DateTime<Utc>,
     now_text: String,
     by_tag: HashMap<&'a str, Vec<usize>>,
@@ -80,11 +80,11 @@ pub(crate) struct Staged<'a> {
 
 impl<'a> Batch<'a> {
     /// Begins a batch. Nothing in it is recorded before what was recorded last, even if the clock went back.
-    pub(crate) fn new(facts: Facts, clock: DateTime<Utc>) -> Self {
+    pub(crate) fn new(precheck: BatchPrecheck, clock: DateTime<Utc>) -> Self {
         let clock = instant::truncated(clock);
-        let now = facts.head.recorded_at.map_or(clock, |last| last.max(clock));
+        let now = precheck.head.recorded_at.map_or(clock, |last| last.max(clock));
         Self {
-            facts,
+            precheck,
             now,
             now_text: instant::to_text(now),
             by_tag: HashMap::new(),
@@ -104,23 +104,25 @@ impl<'a> Batch<'a> {
             let same = receipt.digest == draft.digest;
             return if same { Ok(Outcome::Repeated(receipt)) } else { Err(StoreError::CommandIdReused) };
         }
-        if request.recorded_before.is_some_and(|bound| self.now >= bound) {
-            return Err(StoreError::TooLate);
+        if request.must_record_before.is_some_and(|bound| self.now >= bound) {
+            return Err(StoreError::DeadlinePassed);
         }
         if let Some(position) = self.conflict(index, request) {
             return Err(StoreError::Conflict { position });
         }
-        if let Some(event) = request.events.iter().find(|event| self.facts.taken_ids.contains(&event.id)) {
+        if let Some(event) =
+            request.events.iter().find(|event| self.precheck.duplicate_ids.contains(&event.id))
+        {
             return Err(StoreError::Invalid(format!("the event id {} is in the log already", event.id)));
         }
         if request.new_keys.iter().any(|key| self.has_other_key(key)) {
-            return Err(StoreError::Conflict { position: self.facts.head.position() });
+            return Err(StoreError::Conflict { position: self.precheck.head.position() });
         }
         Ok(Outcome::Appended(self.stage(request)))
     }
 
     fn receipt(&self, command_id: &str) -> Option<Receipt> {
-        self.facts.receipts.get(command_id).cloned()
+        self.precheck.receipts.get(command_id).cloned()
     }
 
     /// The last event, staged or stored, that a condition of the request forbids.
@@ -129,7 +131,7 @@ impl<'a> Batch<'a> {
             condition.query.items.iter().filter_map(|item| self.last_staged(item, condition.after)).max()
         };
         let staged = request.conditions().filter_map(staged).max();
-        staged.or_else(|| self.facts.conflicts.get(&index).copied())
+        staged.or_else(|| self.precheck.conflicts.get(&index).copied())
     }
 
     fn last_staged(&self, item: &QueryItem, after: Position) -> Option<Position> {
@@ -151,16 +153,16 @@ impl<'a> Batch<'a> {
 
     /// A subject has one key for ever. Whoever made a second one decided on a state that has passed.
     fn has_other_key(&self, key: &WrappedKey) -> bool {
-        self.facts.keys.get(&key.subject).is_some_and(|known| known != key)
+        self.precheck.keys.get(&key.subject).is_some_and(|known| known != key)
     }
 
     fn stage(&mut self, request: &'a Request) -> Appended {
-        let head = self.facts.head.position();
+        let head = self.precheck.head.position();
         for event in &request.events {
             self.stage_event(event);
         }
         for key in &request.new_keys {
-            if self.facts.keys.insert(key.subject, key.clone()).is_none() {
+            if self.precheck.keys.insert(key.subject, key.clone()).is_none() {
                 self.keys.push(key);
             }
         }
@@ -170,18 +172,18 @@ impl<'a> Batch<'a> {
         if let Some(draft) = &request.receipt {
             let (digest, outcome) = (draft.digest, draft.outcome.clone());
             let receipt = Receipt { digest, outcome, first_position, count, recorded_at: self.now };
-            self.facts.receipts.insert(draft.command_id.clone(), receipt.clone());
+            self.precheck.receipts.insert(draft.command_id.clone(), receipt.clone());
             self.receipts.push((draft, receipt));
         }
         Appended { first_position, count, recorded_at: self.now }
     }
 
     fn stage_event(&mut self, event: &'a Prepared) {
-        let position = self.facts.head.position() + 1;
+        let position = self.precheck.head.position() + 1;
         let leaf = event.complete(position, &self.now_text, &mut self.bytes);
-        self.facts.head.frontier.push(leaf);
-        self.facts.head.recorded_at = Some(self.now);
-        self.facts.taken_ids.insert(event.id);
+        self.precheck.head.frontier.push(leaf);
+        self.precheck.head.recorded_at = Some(self.now);
+        self.precheck.duplicate_ids.insert(event.id);
         for tag in event.tags.iter().chain(&event.blind_tags) {
             self.by_tag.entry(tag).or_default().push(self.staged.len());
         }
@@ -190,8 +192,8 @@ impl<'a> Batch<'a> {
 
     /// The head as it will be; how many erasures happened is advanced by those of this batch.
     pub(crate) fn head(&self) -> LogHead {
-        let erasures = self.facts.head.erasures + self.erased.len() as u64;
-        LogHead { erasures, ..self.facts.head.clone() }
+        let erasures = self.precheck.head.erasures + self.erased.len() as u64;
+        LogHead { erasures, ..self.precheck.head.clone() }
     }
 
     /// The accepted events, at consecutive positions.
@@ -206,9 +208,9 @@ impl<'a> Batch<'a> {
 
     /// The first checkpoint of a log that this batch begins; none where it was begun before, or nobody signs.
     pub(crate) fn first_note(&self, tenant: TenantId, sign: Option<&FirstNote>) -> Option<String> {
-        let (size, staged) = (self.facts.head.position(), self.staged.len() as u64);
+        let (size, staged) = (self.precheck.head.position(), self.staged.len() as u64);
         let sign = sign.filter(|_| staged > 0 && size == staged)?;
-        Some(sign(tenant, size, &self.facts.head.frontier.root()))
+        Some(sign(tenant, size, &self.precheck.head.frontier.root()))
     }
 
     /// When everything in the batch is recorded.

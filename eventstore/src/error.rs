@@ -16,7 +16,7 @@ pub enum StoreError {
     CommandIdReused,
     /// The append was to be recorded before an instant that has passed: decide again with the present time.
     #[error("the clock has passed the instant before which this was to be recorded")]
-    TooLate,
+    DeadlinePassed,
     /// The event would have more bytes than the log takes of one. The caller's mistake.
     #[error("the event would have {bytes} bytes, more than {most}, most of them in {field:?}")]
     TooLarge {
@@ -27,8 +27,8 @@ pub enum StoreError {
         /// How many it may have.
         most: usize,
     },
-    /// The draft is not a lawful event (a bad tag, an id used before). The caller's mistake.
-    #[error("not a lawful append: {0}")]
+    /// The draft is not a valid event (a bad tag, an id used before). The caller's mistake.
+    #[error("not a valid append: {0}")]
     Invalid(String),
     /// The queue is full. Nothing was appended; try again after the given number of seconds.
     #[error("too many appends are waiting")]

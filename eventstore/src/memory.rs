@@ -96,8 +96,8 @@ impl Log {
         }
         let clock = instant::truncated(clock);
         let now = self.recorded_at().map_or(clock, |last| last.max(clock));
-        if request.recorded_before.is_some_and(|bound| now >= bound) {
-            return Err(StoreError::TooLate);
+        if request.must_record_before.is_some_and(|bound| now >= bound) {
+            return Err(StoreError::DeadlinePassed);
         }
         let forbidden = |condition: &Condition| {
             let last = self.events.iter().rev().find(|event| event.matches(&condition.query))?;

@@ -39,7 +39,7 @@ pub(crate) struct Request {
     pub(crate) events: Vec<Prepared>,
     pub(crate) condition: Option<Condition>,
     pub(crate) grounds: Option<Condition>,
-    pub(crate) recorded_before: Option<DateTime<Utc>>,
+    pub(crate) must_record_before: Option<DateTime<Utc>>,
     pub(crate) receipt: Option<ReceiptDraft>,
     pub(crate) new_keys: Vec<WrappedKey>,
     pub(crate) erase_subjects: Vec<Uuid>,
@@ -96,7 +96,7 @@ impl Request {
     /// Checks an append and prepares its events.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] when a draft is not a lawful event or two of them share an id, [`StoreError::TooLarge`] when
+    /// [`StoreError::Invalid`] when a draft is not a valid event or two of them share an id, [`StoreError::TooLarge`] when
     /// one has too many bytes.
     pub(crate) fn prepare(append: Append) -> Result<Self, StoreError> {
         if let Some(receipt) = &append.receipt
@@ -116,7 +116,7 @@ impl Request {
             events,
             condition: append.condition,
             grounds: append.grounds,
-            recorded_before: append.recorded_before,
+            must_record_before: append.must_record_before,
             receipt: append.receipt,
             new_keys: append.new_keys,
             erase_subjects: append.erase_subjects,
@@ -241,9 +241,9 @@ fn check_tags(tags: &[String], blind_tags: &[String]) -> Result<(), StoreError> 
     if tags.len() + blind_tags.len() > MAX_TAGS {
         return Err(invalid(format!("an event has at most {MAX_TAGS} tags")));
     }
-    let lawful =
+    let valid =
         |tag: &&String| (1..=MAX_TAG_BYTES).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_graphic());
-    if let Some(tag) = tags.iter().chain(blind_tags).find(|tag| !lawful(tag)) {
+    if let Some(tag) = tags.iter().chain(blind_tags).find(|tag| !valid(tag)) {
         return Err(invalid(format!("a tag is 1 to {MAX_TAG_BYTES} printable ASCII characters: {tag:?}")));
     }
     // A blind tag is to vanish at erasure; in the hashed entry it would stand for ever.

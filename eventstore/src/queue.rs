@@ -5,18 +5,18 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::moving::Arrival;
 use crate::prepare::Request;
+use crate::transfer::ParsedChunk;
 use crate::{Outcome, StoreError, TenantId};
 
 /// A batch takes no more requests once it holds this many events: it bounds memory and the time others wait.
 const MAX_BATCH_EVENTS: usize = 2_000;
 /// So few requests share a commit even if they are all there are.
-const FEW: usize = 8;
+const MIN_SPLIT: usize = 8;
 
 /// Who shares a commit, of a crowd that comes back as soon as it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sharing {
+pub(crate) enum BatchingPolicy {
     /// All of it: where a commit costs many ways to a server, however many share it.
     All,
     /// One half and then the other: while one waits for the disk, the other is answered, decides and asks anew. If all were
@@ -28,13 +28,13 @@ pub(crate) enum Sharing {
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// An append, and who waits for it.
-pub(crate) type Asked = (Request, Answer<Outcome>);
+pub(crate) type PendingAppend = (Request, Answer<Outcome>);
 
 /// Everything that writes to the log's tables comes this way.
 pub(crate) enum Job {
     Append(Box<Request>, Answer<Outcome>),
     TenantKey(TenantId, Vec<u8>, Answer<Vec<u8>>),
-    Adopt(TenantId, Box<Arrival>, Answer<()>),
+    Import(TenantId, Box<ParsedChunk>, Answer<()>),
     Checkpoint { tenant: TenantId, size: u64, note: String, answer: Answer<()> },
     Close,
 }
@@ -44,24 +44,24 @@ pub(crate) struct Queue {
     jobs: mpsc::Receiver<Job>,
     /// Taken out already, and not to be shared with what was taken before it.
     next: Option<Job>,
-    sharing: Sharing,
+    policy: BatchingPolicy,
     /// How many requests the last batch had: about so many come back soon.
     answered: usize,
 }
 
 /// Appends that were taken from the queue together.
 #[derive(Default)]
-pub(crate) struct Waiting {
-    requests: Vec<Asked>,
+pub(crate) struct PendingBatch {
+    requests: Vec<PendingAppend>,
     events: usize,
     erases: bool,
 }
 
 impl Queue {
     /// A queue of this length, and the way into it.
-    pub(crate) fn new(length: usize, sharing: Sharing) -> (mpsc::Sender<Job>, Self) {
+    pub(crate) fn new(length: usize, policy: BatchingPolicy) -> (mpsc::Sender<Job>, Self) {
         let (sender, jobs) = mpsc::channel(length.max(1));
-        (sender, Self { jobs, next: None, sharing, answered: 0 })
+        (sender, Self { jobs, next: None, policy, answered: 0 })
     }
 
     /// The first in the queue; `None` once it is closed and empty.
@@ -73,11 +73,11 @@ impl Queue {
     }
 
     /// This append, and those that wait behind it up to the first job that must not share, or up to their share.
-    pub(crate) async fn gather(&mut self, first: Request, answer: Answer<Outcome>) -> Waiting {
-        let mut waiting = Waiting::default();
+    pub(crate) async fn drain(&mut self, first: Request, answer: Answer<Outcome>) -> PendingBatch {
+        let mut waiting = PendingBatch::default();
         waiting.push(first, answer);
         let mut known = 0;
-        while self.take_share(&mut waiting) && waiting.requests.len() > known {
+        while self.take_batch(&mut waiting) && waiting.requests.len() > known {
             known = waiting.requests.len();
             // The tasks answered a moment ago get to run, as long as that brings more.
             tokio::task::yield_now().await;
@@ -88,11 +88,11 @@ impl Queue {
     }
 
     /// Takes what waits, up to its share of the crowd. Answers whether more would have been taken.
-    fn take_share(&mut self, waiting: &mut Waiting) -> bool {
-        let crowd = self.answered + waiting.requests.len() + self.jobs.len();
-        let share = match self.sharing {
-            Sharing::All => usize::MAX,
-            Sharing::Halves => crowd.div_ceil(2).max(FEW),
+    fn take_batch(&mut self, waiting: &mut PendingBatch) -> bool {
+        let clients = self.answered + waiting.requests.len() + self.jobs.len();
+        let share = match self.policy {
+            BatchingPolicy::All => usize::MAX,
+            BatchingPolicy::Halves => clients.div_ceil(2).max(MIN_SPLIT),
         };
         while waiting.requests.len() < share && !waiting.is_full() && self.next.is_none() {
             match self.jobs.try_recv() {
@@ -112,7 +112,7 @@ impl Queue {
     }
 }
 
-impl Waiting {
+impl PendingBatch {
     fn push(&mut self, request: Request, answer: Answer<Outcome>) {
         self.events += request.events.len().max(1);
         self.erases |= !request.erase_subjects.is_empty();
@@ -125,8 +125,8 @@ impl Waiting {
     }
 
     /// Each tenant's requests, in the order of arrival.
-    pub(crate) fn by_tenant(self) -> Vec<(TenantId, Vec<Asked>)> {
-        let mut groups: Vec<(TenantId, Vec<Asked>)> = Vec::new();
+    pub(crate) fn by_tenant(self) -> Vec<(TenantId, Vec<PendingAppend>)> {
+        let mut groups: Vec<(TenantId, Vec<PendingAppend>)> = Vec::new();
         for (request, answer) in self.requests {
             let tenant = request.tenant;
             match groups.iter_mut().find(|(known, _)| *known == tenant) {
@@ -171,11 +171,11 @@ mod tests {
 
     /// The tenants of each batch that the queue gives, with how many appends each has; other jobs are batches of none.
     async fn batches(jobs: Vec<Job>) -> Vec<Vec<(u128, usize)>> {
-        batches_of(Sharing::Halves, jobs).await
+        batches_of(BatchingPolicy::Halves, jobs).await
     }
 
-    async fn batches_of(sharing: Sharing, jobs: Vec<Job>) -> Vec<Vec<(u128, usize)>> {
-        let (sender, mut queue) = Queue::new(jobs.len(), sharing);
+    async fn batches_of(policy: BatchingPolicy, jobs: Vec<Job>) -> Vec<Vec<(u128, usize)>> {
+        let (sender, mut queue) = Queue::new(jobs.len(), policy);
         for job in jobs {
             assert!(sender.try_send(job).is_ok());
         }
@@ -186,7 +186,7 @@ mod tests {
                 batches.push(Vec::new());
                 continue;
             };
-            let groups = queue.gather(*request, answer).await.by_tenant();
+            let groups = queue.drain(*request, answer).await.by_tenant();
             batches.push(groups.iter().map(|(tenant, group)| (tenant.0.as_u128(), group.len())).collect());
         }
         batches
@@ -214,8 +214,8 @@ mod tests {
     async fn a_crowd_shares_one_commit_or_two_in_turn_and_a_few_share_one() {
         let jobs = |count| (0..count).map(|_| append(1, false)).collect();
         assert_eq!(batches(jobs(64)).await, [vec![(1, 32)], vec![(1, 32)]]);
-        assert_eq!(batches(jobs(FEW)).await, [vec![(1, FEW)]]);
-        assert_eq!(batches_of(Sharing::All, jobs(64)).await, [vec![(1, 64)]]);
+        assert_eq!(batches(jobs(MIN_SPLIT)).await, [vec![(1, MIN_SPLIT)]]);
+        assert_eq!(batches_of(BatchingPolicy::All, jobs(64)).await, [vec![(1, 64)]]);
     }
 
     #[tokio::test]

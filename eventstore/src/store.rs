@@ -25,8 +25,8 @@ pub struct Append {
     /// What else must not have happened, after a position of its own: what the decision was made by beside its own
     /// boundary, such as definitions that are read far more often than they are written.
     pub grounds: Option<Condition>,
-    /// Fails with [`StoreError::TooLate`] when the events would be recorded at or after this instant.
-    pub recorded_before: Option<DateTime<Utc>>,
+    /// Fails with [`StoreError::DeadlinePassed`] when the events would be recorded at or after this instant.
+    pub must_record_before: Option<DateTime<Utc>>,
     /// Durable idempotency: remembers the outcome in the same transaction.
     pub receipt: Option<ReceiptDraft>,
     /// Data keys to store in the same transaction (a subject's first sealed field).
@@ -44,7 +44,7 @@ impl Append {
             events,
             condition: None,
             grounds: None,
-            recorded_before: None,
+            must_record_before: None,
             receipt: None,
             new_keys: Vec::new(),
             erase_subjects: Vec::new(),

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex as AsyncMutex, watch};
 use uuid::Uuid;
 use waymark_domain::Pipeline;
 use waymark_domain::people::Visibility;
-use waymark_domain::pipeline::version::{Occupants, Versions};
+use waymark_domain::pipeline::version::{StageOccupancy, Versions};
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
@@ -310,7 +310,7 @@ impl Projections {
         &self,
         tenant: TenantId,
         pipeline: &Pipeline,
-    ) -> Result<(BTreeMap<String, Occupants>, Position)> {
+    ) -> Result<(BTreeMap<String, StageOccupancy>, Position)> {
         let mut view = self.view(tenant, dwell::NAME).await?;
         Ok((dwell::occupants(&mut view, pipeline).await?, view.position))
     }

@@ -120,7 +120,7 @@ impl App {
                     return answers(staged.answers, appended.first_position, false).map_err(at_once);
                 }
                 Ok(Outcome::Repeated(first)) => return replay_all(&first).map_err(at_once),
-                Err(StoreError::Conflict { .. } | StoreError::TooLate) => {}
+                Err(StoreError::Conflict { .. } | StoreError::DeadlinePassed) => {}
                 Err(error) => return Err(at_once(store_error(error))),
             }
         }
@@ -227,8 +227,9 @@ impl App {
             let others = staged.customers.iter().map(|(id, (customer, _))| (id, customer));
             claims.hold_staged(&situation.versions, others);
             staged.query.items.extend(claims.query.items.iter().cloned());
-            let earliest = staged.append.recorded_before.map_or(claims.ends_at, |at| at.min(claims.ends_at));
-            staged.append.recorded_before = Some(earliest);
+            let earliest =
+                staged.append.must_record_before.map_or(claims.ends_at, |at| at.min(claims.ends_at));
+            staged.append.must_record_before = Some(earliest);
         }
         let context = situation.context(caller, order.effective_at);
         let events = decide(Some(&boundary.customer), command, &context)?;

@@ -56,7 +56,9 @@ impl App {
                 }
                 Err(error) => return Err(error),
                 Ok(pending) => match self.append(caller, customer, boundary, pending).await {
-                    Err(AppError::Store(StoreError::Conflict { .. } | StoreError::TooLate)) => continue,
+                    Err(AppError::Store(StoreError::Conflict { .. } | StoreError::DeadlinePassed)) => {
+                        continue;
+                    }
                     done => return done,
                 },
             }
@@ -123,7 +125,7 @@ impl App {
         let grounds = Some(self.grounds(caller.tenant).await?);
         let visible = self.is_visible(caller, &boundary.customer).await?;
         // Whoever brings a lead in need not see the customer that it turns out to be.
-        if !visible && !matches!(command, Command::Touch(_)) {
+        if !visible && !matches!(command, Command::RepeatInquiry(_)) {
             return Err(AppError::NotFound { what: "customer", id: customer.to_string() });
         }
         if meta.if_match.is_some_and(|wanted| wanted != current) {
@@ -135,7 +137,7 @@ impl App {
             AppError::Unreadable(format!("customer {customer} was not erased, yet its data key is gone"))
         })?;
         let mut resource = Map::new();
-        if visible && matches!(command, Command::Touch(_)) {
+        if visible && matches!(command, Command::RepeatInquiry(_)) {
             resource.insert("id".to_owned(), Value::String(customer.to_string()));
         }
         if matches!(command, Command::Reactivate(_)) {
@@ -152,14 +154,14 @@ impl App {
             refuse_matches(&known)?;
             query = query.or(identity::query(&keys));
         }
-        let mut recorded_before = None;
+        let mut must_record_before = None;
         if let Some(claims) = situation.claims {
             query = query.or(claims.query);
-            recorded_before = Some(claims.ends_at);
+            must_record_before = Some(claims.ends_at);
         }
         if let Some(views) = situation.views {
             query = query.or(views.query);
-            recorded_before = Some(views.ends_at);
+            must_record_before = Some(views.ends_at);
         }
         let mut erase_subjects = Vec::new();
         if let Command::Erase(erase) = command {
@@ -170,7 +172,7 @@ impl App {
         }
         let condition = Some(Condition { query, after: boundary.position });
         Ok(Pending {
-            append: Append { condition, grounds, recorded_before, erase_subjects, ..pending.append },
+            append: Append { condition, grounds, must_record_before, erase_subjects, ..pending.append },
             ..pending
         })
     }

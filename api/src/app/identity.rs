@@ -163,7 +163,7 @@ impl App {
 
 /// The refusal to register or describe somebody who is known already; none where nobody is.
 pub(super) fn refuse_matches(known: &[KeyMatch]) -> Result<(), AppError> {
-    Ok(Refusal::unless_met([known.iter().map(violation).collect()])?)
+    Ok(Refusal::require_all([known.iter().map(violation).collect()])?)
 }
 
 fn violation(known: &KeyMatch) -> Violation {

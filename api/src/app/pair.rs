@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
-use waymark_domain::customer::command::{Distinguish, Erase, Merge, Reconsider, Unmerge};
+use waymark_domain::customer::command::{DismissDuplicate, Erase, Merge, ReopenDuplicate, Unmerge};
 use waymark_domain::customer::event::Erased;
 use waymark_domain::customer::{
-    Customer, CustomerEvent, NewEvent, PairEvents, distinguish, merge, reconsider, tags, unmerge,
+    Customer, CustomerEvent, NewEvent, PairEvents, dismiss_duplicate, merge, reopen_duplicate, tags, unmerge,
 };
 use waymark_eventstore::{Append, Condition, Outcome, Query, StoreError};
 
@@ -27,9 +27,9 @@ pub enum PairCommand {
     /// They become two again.
     Unmerge(Unmerge),
     /// They look alike, and are two.
-    Distinguish(Distinguish),
+    DismissDuplicate(DismissDuplicate),
     /// They may be one after all.
-    Reconsider(Reconsider),
+    ReopenDuplicate(ReopenDuplicate),
 }
 
 impl PairCommand {
@@ -37,8 +37,8 @@ impl PairCommand {
         match self {
             Self::Merge(merge) => merge.absorbed,
             Self::Unmerge(unmerge) => unmerge.absorbed,
-            Self::Distinguish(distinguish) => distinguish.other,
-            Self::Reconsider(reconsider) => reconsider.other,
+            Self::DismissDuplicate(command) => command.other,
+            Self::ReopenDuplicate(command) => command.other,
         }
     }
 }
@@ -111,8 +111,8 @@ impl App {
         Ok(match command {
             PairCommand::Merge(asked) => merge(ours, theirs, asked, &context)?,
             PairCommand::Unmerge(asked) => unmerge(ours, theirs, asked, &context)?,
-            PairCommand::Distinguish(asked) => distinguish(ours, theirs, asked, &context)?,
-            PairCommand::Reconsider(asked) => reconsider(ours, theirs, asked, &context)?,
+            PairCommand::DismissDuplicate(asked) => dismiss_duplicate(ours, theirs, asked, &context)?,
+            PairCommand::ReopenDuplicate(asked) => reopen_duplicate(ours, theirs, asked, &context)?,
         })
     }
 

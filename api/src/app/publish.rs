@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use waymark_domain::pipeline::event::Published;
-use waymark_domain::pipeline::version::{MappingKind, Occupants, Pilot, Proposal, StageMapping};
+use waymark_domain::pipeline::version::{MappingKind, Pilot, Proposal, StageMapping, StageOccupancy};
 use waymark_domain::pipeline::{Pipeline, PipelineEvent};
 use waymark_domain::refusal::{Code, Refusal, Violation};
 use waymark_domain::{Label, customer::tags};
@@ -41,7 +41,7 @@ pub struct AffectedStage {
     /// The stage of the version before.
     pub stage: String,
     /// Who is in it, or was.
-    pub occupants: Occupants,
+    pub occupants: StageOccupancy,
     /// How they go; none where nothing is said and the stage is gone.
     pub kind: Option<MappingKind>,
     /// Where they go: several for a split.
@@ -102,7 +102,7 @@ impl App {
         for _ in 0..ATTEMPTS {
             let head = self.store.head(caller.tenant).await?.position;
             let preview = self.preview_version(caller, key, new).await?;
-            let refused = Refusal::unless_met([preview.violations]).err();
+            let refused = Refusal::require_all([preview.violations]).err();
             if let Some(refusal) = refused {
                 return self.refuse(caller, meta, refusal).await;
             }
@@ -182,7 +182,7 @@ impl App {
         &self,
         tenant: TenantId,
         pipeline: &Pipeline,
-    ) -> Result<BTreeMap<String, Occupants>, AppError> {
+    ) -> Result<BTreeMap<String, StageOccupancy>, AppError> {
         let head = self.store.head(tenant).await?.position;
         self.projections.wait_for(tenant, "dwell", head, OCCUPANTS_WITHIN).await?;
         Ok(self.projections.occupants(tenant, pipeline).await?.0)

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
-use waymark_domain::customer::command::{Register, Touch};
+use waymark_domain::customer::command::{Register, RepeatInquiry};
 use waymark_domain::customer::{Command, CustomerEvent, NewEvent, decide, tags};
 use waymark_domain::refusal::Code;
 use waymark_domain::{Label, Refusal};
@@ -92,7 +92,7 @@ impl App {
                 continue;
             };
             if on_duplicate == OnDuplicate::Touch {
-                let touch = Command::Touch(touch(register, &known));
+                let touch = Command::RepeatInquiry(touch(register, &known));
                 return self.customer(caller, meta, first.customer, &touch, effective_at).await;
             }
             return match refuse_registration(&known) {
@@ -178,10 +178,10 @@ pub(super) fn refuse_registration(known: &[KeyMatch]) -> Result<(), AppError> {
 }
 
 /// What a lead says about a customer who is known.
-fn touch(register: Register, known: &[KeyMatch]) -> Touch {
+fn touch(register: Register, known: &[KeyMatch]) -> RepeatInquiry {
     let mut recognised_by: Vec<String> = known.iter().map(|one| one.recognised_by.to_owned()).collect();
     recognised_by.dedup();
-    Touch { source: register.source, channel: register.channel, recognised_by, note: register.note }
+    RepeatInquiry { source: register.source, channel: register.channel, recognised_by, note: register.note }
 }
 
 /// The refusal, naming the customer that has the id where it is known, and visible to the caller.

@@ -33,7 +33,7 @@ impl App {
                 return Ok(());
             }
             match self.append(caller, customer, boundary, pending).await {
-                Err(AppError::Store(StoreError::Conflict { .. } | StoreError::TooLate)) => {}
+                Err(AppError::Store(StoreError::Conflict { .. } | StoreError::DeadlinePassed)) => {}
                 Err(error) => return Err(error),
                 Ok(_) => return Ok(()),
             }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use waymark_domain::company::rights::reads_events_of;
 use waymark_domain::customer::Customer;
-use waymark_domain::people::{Disclosure, Visibility, may_be_narrowed, reads_people};
+use waymark_domain::people::{Disclosure, Visibility, is_limited_by_region, reads_people};
 use waymark_eventstore::Entry;
 
 use super::document::customer_of;
@@ -41,7 +41,7 @@ impl App {
     /// When the log cannot be read.
     pub async fn visibility(&self, caller: &Caller) -> Result<Visibility, AppError> {
         // Most callers see everything, and nothing needs to be looked up for them.
-        if !may_be_narrowed(&caller.actor) {
+        if !is_limited_by_region(&caller.actor) {
             return Ok(Visibility::Everything);
         }
         let company = self.companies.now(caller.tenant).await?;

@@ -12,7 +12,7 @@ use waymark_eventstore::TenantId;
 use super::{Failure, output};
 use crate::config::{Database, DatabaseArgs};
 use crate::installation::Installation;
-use crate::moving::{Move, MoveError, Moved};
+use crate::transfer::{TenantTransfer, TransferError, TransferReport};
 
 const MISUSED: u8 = 2;
 const OCCUPIED: u8 = 3;
@@ -78,15 +78,19 @@ impl Copy {
         }
     }
 
-    async fn copy(&self, from: &Installation, to: &Installation) -> Result<Vec<(String, Moved)>, Failure> {
+    async fn copy(
+        &self,
+        from: &Installation,
+        to: &Installation,
+    ) -> Result<Vec<(String, TransferReport)>, Failure> {
         let bar = output::bar();
         let mut answer = Vec::new();
         for (name, tenant) in self.tenants(from).await? {
             bar.set_message(name.clone());
-            let one = Move { from, to, name: &name, tenant, page: self.page };
-            let moved = one.run(&output::moving(&bar)).await;
-            let moved = moved.inspect_err(|_| bar.finish_and_clear()).map_err(failure)?;
-            answer.push((name, moved));
+            let one = TenantTransfer { from, to, name: &name, tenant, page: self.page };
+            let report = one.run(&output::moving(&bar)).await;
+            let report = report.inspect_err(|_| bar.finish_and_clear()).map_err(failure)?;
+            answer.push((name, report));
         }
         bar.finish_and_clear();
         Ok(answer)
@@ -103,21 +107,21 @@ impl Copy {
         Ok(tenants)
     }
 
-    fn tell(&self, tenants: &[(String, Moved)], keys: &std::path::Path) -> Result<(), Failure> {
+    fn tell(&self, tenants: &[(String, TransferReport)], keys: &std::path::Path) -> Result<(), Failure> {
         if self.json {
-            let tenants: Vec<Value> = tenants.iter().map(|(name, moved)| document(name, moved)).collect();
+            let tenants: Vec<Value> = tenants.iter().map(|(name, report)| document(name, report)).collect();
             return Ok(output::json(&json!({"to": self.to.to_string(), "tenants": tenants}))?);
         }
-        for (name, moved) in tenants {
+        for (name, report) in tenants {
             output::table(&[
                 ("tenant", name.clone()),
-                ("entries", format!("{}, of them {} were there before", moved.entries, moved.known)),
-                ("root", hex(&moved.root)),
-                ("receipts", moved.receipts.to_string()),
-                ("keys", moved.keys.to_string()),
-                ("blind tags", moved.blind_tags.to_string()),
-                ("checkpoints", moved.checkpoints.to_string()),
-                ("callers", moved.callers.to_string()),
+                ("entries", format!("{}, of them {} were there before", report.entries, report.known)),
+                ("root", hex(&report.root)),
+                ("receipts", report.receipts.to_string()),
+                ("keys", report.keys.to_string()),
+                ("blind tags", report.blind_tags.to_string()),
+                ("checkpoints", report.checkpoints.to_string()),
+                ("callers", report.callers.to_string()),
                 ("read models", "the same rows".to_owned()),
             ]);
         }
@@ -131,18 +135,18 @@ impl Copy {
     }
 }
 
-fn document(name: &str, moved: &Moved) -> Value {
+fn document(name: &str, report: &TransferReport) -> Value {
     json!({
-        "name": name, "entries": moved.entries, "known_before": moved.known, "root": hex(&moved.root),
-        "receipts": moved.receipts, "keys": moved.keys, "blind_tags": moved.blind_tags,
-        "checkpoints": moved.checkpoints, "callers": moved.callers,
+        "name": name, "entries": report.entries, "known_before": report.known, "root": hex(&report.root),
+        "receipts": report.receipts, "keys": report.keys, "blind_tags": report.blind_tags,
+        "checkpoints": report.checkpoints, "callers": report.callers,
     })
 }
 
-fn failure(error: MoveError) -> Failure {
+fn failure(error: TransferError) -> Failure {
     match error {
-        MoveError::Occupied(_) => Failure::with_code(OCCUPIED, error.to_string()),
-        MoveError::Differs(_) => Failure::with_code(DIFFERS, error.to_string()),
+        TransferError::Occupied(_) => Failure::with_code(OCCUPIED, error.to_string()),
+        TransferError::Differs(_) => Failure::with_code(DIFFERS, error.to_string()),
         error => error.into(),
     }
 }

@@ -63,7 +63,7 @@ impl Doctor {
         findings.push(time_zones(&installation.app.zones));
         let integrity = installation.store.integrity().await?;
         findings.push(Finding { what: "integrity", ok: integrity == "ok", detail: integrity });
-        findings.push(match installation.notary.refuse_rollback().await {
+        findings.push(match installation.checkpoint_signer.refuse_rollback().await {
             Ok(()) => {
                 Finding { what: "checkpoint", ok: true, detail: "the log reaches what was signed".to_owned() }
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use waymark_eventstore::ledger::{BlindTags, SideCheck as _};
-use waymark_eventstore::{BlindTag, Movable, Parcel, StoreError, TenantId};
+use waymark_eventstore::{BlindTag, StoreError, TenantId, TransferChunk, Transferable};
 use waymark_projections::{Comparison, NotComparable};
 
 use super::{Failure, output};
@@ -84,7 +84,7 @@ impl Rebuild {
 /// Makes the blind tags again from the opened entries, and puts back those that are missing.
 async fn tags(installation: &Installation, tenant: TenantId) -> Result<(), Failure> {
     let store = &installation.store;
-    let movable: Arc<dyn Movable> = store.clone();
+    let movable: Arc<dyn Transferable> = store.clone();
     let opener = (installation.app.vault.clone(), blind_keys());
     let mut check = BlindTags::new(movable, Some(opener));
     let head = store.head(tenant).await?.position;
@@ -117,8 +117,9 @@ async fn put_back(installation: &Installation, tenant: TenantId, tags: &[BlindTa
     let mut attempt = 1;
     loop {
         let head = installation.store.head(tenant).await?;
-        let parcel = Parcel { blind_tags: tags.to_vec(), ..Parcel::new(head.position, head.root) };
-        match installation.store.adopt(tenant, parcel).await {
+        let chunk =
+            TransferChunk { blind_tags: tags.to_vec(), ..TransferChunk::new(head.position, head.root) };
+        match installation.store.import_chunk(tenant, chunk).await {
             // Somebody has appended in between.
             Err(StoreError::Invalid(_)) if attempt < ATTEMPTS => attempt += 1,
             done => return Ok(done?),

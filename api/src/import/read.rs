@@ -10,7 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use waymark_domain::Label;
-use waymark_domain::instant::{NoInstant, is_leap_second};
+use waymark_domain::instant::{InvalidInstant, is_leap_second};
 
 use super::{BadRow, ImportError, Mapping, Phase, Progress};
 
@@ -192,8 +192,8 @@ impl Columns {
         let time = record.get(self.time).unwrap_or_default().trim();
         let at = instant(time).map_err(|why| {
             let message = match why {
-                NoInstant::LeapSecond => why.label(),
-                NoInstant::Malformed => Label::new(
+                InvalidInstant::LeapSecond => why.label(),
+                InvalidInstant::Malformed => Label::new(
                     format!("“{time}”不是时间；请用 RFC 3339，例如 2026-03-01T09:30:00+08:00。"),
                     format!("{time:?} is not an instant; write RFC 3339, such as 2026-03-01T09:30:00+08:00."),
                 ),
@@ -266,7 +266,7 @@ fn name_fault(text: &str) -> Option<(&'static str, Label)> {
 }
 
 /// An instant as files write it: RFC 3339; or a date, with or without a time, read as UTC.
-fn instant(text: &str) -> Result<DateTime<Utc>, NoInstant> {
+fn instant(text: &str) -> Result<DateTime<Utc>, InvalidInstant> {
     let with_offset = || DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc().naive_utc());
     let local = |shape| move |_| NaiveDateTime::parse_from_str(text, shape);
     let day =
@@ -275,8 +275,12 @@ fn instant(text: &str) -> Result<DateTime<Utc>, NoInstant> {
         .or_else(local("%Y-%m-%d %H:%M:%S%.f"))
         .or_else(local("%Y-%m-%dT%H:%M:%S%.f"))
         .or_else(day)
-        .map_err(|_| NoInstant::Malformed)?;
-    if is_leap_second(&parsed) { Err(NoInstant::LeapSecond) } else { Ok(parsed.and_utc().trunc_subsecs(6)) }
+        .map_err(|_| InvalidInstant::Malformed)?;
+    if is_leap_second(&parsed) {
+        Err(InvalidInstant::LeapSecond)
+    } else {
+        Ok(parsed.and_utc().trunc_subsecs(6))
+    }
 }
 
 fn not_csv(error: csv::Error) -> ImportError {
@@ -367,17 +371,17 @@ mod tests {
 
     #[test]
     fn instants_come_with_an_offset_or_are_read_as_utc() {
-        let expected = "2024-01-01T04:30:00Z".parse::<DateTime<Utc>>().map_err(|_| NoInstant::Malformed);
+        let expected = "2024-01-01T04:30:00Z".parse::<DateTime<Utc>>().map_err(|_| InvalidInstant::Malformed);
         assert_eq!(instant("2024-01-01T12:30:00+08:00"), expected);
         assert_eq!(instant("2024-01-01 04:30:00"), expected);
-        assert_eq!(instant("01/02/2024"), Err(NoInstant::Malformed));
+        assert_eq!(instant("01/02/2024"), Err(InvalidInstant::Malformed));
         for leap in [
             "2016-12-31T23:59:60Z",
             "2016-12-31 23:59:60",
             "2026-06-30T12:34:60.5",
             "2026-06-30T12:34:60+08:00",
         ] {
-            assert_eq!(instant(leap), Err(NoInstant::LeapSecond), "{leap}");
+            assert_eq!(instant(leap), Err(InvalidInstant::LeapSecond), "{leap}");
         }
     }
 }

@@ -36,7 +36,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::CommandIdReused => AppError::KeyReused.into(),
             StoreError::Overloaded { retry_after_seconds } => Self::overloaded(retry_after_seconds),
-            StoreError::Conflict { .. } | StoreError::TooLate => AppError::Contention.into(),
+            StoreError::Conflict { .. } | StoreError::DeadlinePassed => AppError::Contention.into(),
             StoreError::TooLarge { field, bytes, most } => Self::event_too_large(&field, bytes, most),
             StoreError::Invalid(what) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -16,9 +16,9 @@ use crate::ambient::{random_ids, system_clock};
 use crate::app::AppError;
 use crate::auth::AdminStore;
 use crate::auth::compare::{Compared, Tables};
+use crate::checkpoint_signer::{note_outside, origin};
 use crate::config::{Database, DatabaseArgs, views_file};
 use crate::log::Log;
-use crate::notary::{note_outside, origin};
 use crate::outbound::OutboundStore;
 use crate::secrets::{PUBLIC_NAME, Secrets, random_bytes};
 
@@ -129,7 +129,7 @@ impl Verification {
     pub(crate) fn side_checks(&self) -> Vec<Box<dyn SideCheck>> {
         let root = || self.secrets.as_ref().map(|secrets| RootKey(secrets.root_key));
         let opener = self.vault().map(|vault| (vault, blind_keys()));
-        let store = || -> Arc<dyn waymark_eventstore::Movable> { self.store.clone() };
+        let store = || -> Arc<dyn waymark_eventstore::Transferable> { self.store.clone() };
         vec![
             Box::new(Receipts::new(store())),
             Box::new(DataKeys::new(store(), root(), ERASED)),

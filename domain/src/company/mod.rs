@@ -161,10 +161,10 @@ pub fn decide(
             CompanyEvent::FieldWithdrawn(FieldWithdrawn { key }),
         ),
         CompanyCommand::SetRates(rates) => {
-            (lawful_rates(&rates, now), CompanyEvent::RatesSet(RatesSet { rates }))
+            (invalid_rates(&rates, now), CompanyEvent::RatesSet(RatesSet { rates }))
         }
         CompanyCommand::SetCalendar(calendar) => {
-            (calendar::unlawful(&calendar), CompanyEvent::CalendarSet(CalendarSet { calendar }))
+            (calendar::invalid(&calendar), CompanyEvent::CalendarSet(CalendarSet { calendar }))
         }
         CompanyCommand::SkipEvent { projection, position, reason } => {
             let skipped = company.skipped.contains(&(projection.clone(), position));
@@ -172,7 +172,7 @@ pub fn decide(
             (unmet, CompanyEvent::EventSkipped(EventSkipped { projection, position, reason }))
         }
     };
-    Refusal::unless_met([unmet])?;
+    Refusal::require_all([unmet])?;
     Ok(event)
 }
 
@@ -213,7 +213,7 @@ fn may_dismiss(company: &Company, id: Uuid, actor: &Actor) -> Vec<Violation> {
     })
 }
 
-fn lawful_rates(rates: &Rates, now: DateTime<Utc>) -> Vec<Violation> {
+fn invalid_rates(rates: &Rates, now: DateTime<Utc>) -> Vec<Violation> {
     let mut unmet = currency("base", &rates.base);
     unmet.extend(require(!rates.rates.is_empty() && rates.rates.len() <= MAX_CURRENCIES, || {
         Violation::new(
@@ -299,9 +299,9 @@ pub(crate) fn line(field: &str, text: &str) -> Vec<Violation> {
 
 /// A text of one line of so many characters at most.
 pub(crate) fn line_of(field: &str, text: &str, max_chars: usize) -> Vec<Violation> {
-    let lawful =
+    let valid =
         !text.trim().is_empty() && text.chars().count() <= max_chars && !text.chars().any(char::is_control);
-    require(lawful, || {
+    require(valid, || {
         Violation::new(
             Code::InvalidValue,
             field,

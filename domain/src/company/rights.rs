@@ -344,7 +344,7 @@ pub fn decide(
             (there(&id), CompanyEvent::ReceiverDisabled(ReceiverDisabled { id, because }))
         }
     };
-    Refusal::unless_met([unmet])?;
+    Refusal::require_all([unmet])?;
     Ok(Some(event))
 }
 

@@ -40,8 +40,9 @@ pub fn allowed_transitions(
     let elsewhere = |stage: &&Stage| from.is_none_or(|from| from.stage != stage.id);
     let judged = |stage: &Stage| {
         let standing = transition::unmet_standing(customer, pipeline, from, stage, &IN_THE_FORM.map(Some));
-        let obstacles = transition::obstacles(customer, pipeline, from, &stage.id, context);
-        let violations = [obstacles, standing].concat();
+        let blocking_violations =
+            transition::blocking_violations(customer, pipeline, from, &stage.id, context);
+        let violations = [blocking_violations, standing].concat();
         AllowedTransition {
             to: stage.id.clone(),
             name: stage.name.clone(),

@@ -44,7 +44,7 @@ pub enum Command {
     /// The person is to be forgotten.
     Erase(Erase),
     /// Somebody who is a customer already came in as a lead again.
-    Touch(Touch),
+    RepeatInquiry(RepeatInquiry),
     /// A document, by reference.
     AddDocument(AddDocument),
     /// A rule does what is due.
@@ -350,7 +350,7 @@ pub struct Erase {
 
 /// Somebody who is a customer already came in as a lead again.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Touch {
+pub struct RepeatInquiry {
     /// Where the lead came from this time.
     pub source: Option<String>,
     /// Through which channel.
@@ -383,7 +383,7 @@ pub struct Unmerge {
 
 /// Two customers that look alike are two. A command on both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Distinguish {
+pub struct DismissDuplicate {
     /// The other one.
     pub other: Uuid,
     /// Why.
@@ -392,7 +392,7 @@ pub struct Distinguish {
 
 /// Two customers that were said to be two may be one after all. A command on both.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reconsider {
+pub struct ReopenDuplicate {
     /// The other one.
     pub other: Uuid,
     /// Why.

@@ -15,7 +15,8 @@ pub use about::also_about;
 pub use allowed::{AllowedTransition, allowed_transitions};
 pub use command::Command;
 pub use decide::{
-    NewEvent, PairEvents, decide, distinguish, is_counted, may_hand_over, merge, reconsider, unmerge,
+    NewEvent, PairEvents, decide, dismiss_duplicate, is_counted, may_hand_over, merge, reopen_duplicate,
+    unmerge,
 };
 pub use event::{CustomerEvent, Recorded};
 pub use state::{Customer, LastClaim, OpenRequest};

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::event::{CustomerEvent, Recorded};
-use journey::{Correction, Journey, Relabelling, Says};
+use journey::{Correction, CorrectionKind, Journey, StageRelabel};
 
 /// One visit to one stage: the half-open interval from `entered_at` to `left_at`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Journeys {
     /// Folds one event in. Events come in the order of their positions.
     pub fn apply(&mut self, recorded: &Recorded<CustomerEvent>) -> Change {
         if let CustomerEvent::StageMigrated(event) = &recorded.event {
-            return self.journey_mut(&event.journey).relabel(Relabelling {
+            return self.journey_mut(&event.journey).relabel(StageRelabel {
                 position: recorded.position,
                 from: event.from.clone(),
                 to: event.to.clone(),
@@ -137,7 +137,7 @@ impl Journeys {
             });
         }
         if let CustomerEvent::SubStatusSet(event) = &recorded.event {
-            return self.journey_mut(&event.journey).relabel(Relabelling {
+            return self.journey_mut(&event.journey).relabel(StageRelabel {
                 position: recorded.position,
                 from: event.stage.clone(),
                 to: event.stage.clone(),
@@ -173,12 +173,12 @@ impl Journeys {
 
     /// The stays of a journey, in order.
     pub fn stays(&self, journey: &str) -> &[Stay] {
-        self.journey(journey).map_or(&[], |journey| &journey.story().stays)
+        self.journey(journey).map_or(&[], |journey| &journey.effective().stays)
     }
 
     /// The repeats of a journey, in order.
     pub fn repeats(&self, journey: &str) -> &[Repeat] {
-        self.journey(journey).map_or(&[], |journey| &journey.story().repeats)
+        self.journey(journey).map_or(&[], |journey| &journey.effective().repeats)
     }
 
     /// The last stay of a journey.
@@ -195,24 +195,24 @@ impl Journeys {
 
     /// When the last move of a journey happened, repeats included.
     pub fn last_moved_at(&self, journey: &str) -> Option<DateTime<Utc>> {
-        self.journey(journey)?.story().last.map(|(effective_at, _)| effective_at)
+        self.journey(journey)?.effective().last.map(|(effective_at, _)| effective_at)
     }
 
     /// The moves of a journey that are not voided, after their corrections, in effective order.
     pub fn moves(&self, journey: &str) -> Vec<Move> {
-        let of = |journey: &Journey| journey.effective_moves(&journey.story().voided, &journey.roots());
+        let of = |journey: &Journey| journey.effective_moves(&journey.effective().voided, &journey.roots());
         self.journey(journey).map(of).unwrap_or_default()
     }
 
     /// The journey that the customer is in: of those with a stay, the one moved in last.
     pub fn primary(&self) -> Option<&str> {
-        let lived = self.journeys.iter().filter(|journey| !journey.story().stays.is_empty());
-        lived.max_by_key(|journey| journey.story().last_moved).map(|journey| journey.key.as_str())
+        let lived = self.journeys.iter().filter(|journey| !journey.effective().stays.is_empty());
+        lived.max_by_key(|journey| journey.effective().last_moved).map(|journey| journey.key.as_str())
     }
 
     /// The earliest entry into any journey.
     pub fn began_at(&self) -> Option<DateTime<Utc>> {
-        self.journeys.iter().filter_map(|journey| Some(journey.story().stays.first()?.entered_at)).min()
+        self.journeys.iter().filter_map(|journey| Some(journey.effective().stays.first()?.entered_at)).min()
     }
 
     /// The journey that a move or a correction belongs to.
@@ -233,7 +233,7 @@ impl Journeys {
 
     /// The correction in force that voids a move or a correction.
     pub fn voided_by(&self, event: Uuid) -> Option<Uuid> {
-        self.journeys.iter().find_map(|journey| journey.story().voided.get(&event).copied())
+        self.journeys.iter().find_map(|journey| journey.effective().voided.get(&event).copied())
     }
 
     /// The correction in force because of which a record no longer says what holds: of a move, the last one that
@@ -274,19 +274,19 @@ fn as_move(event: &CustomerEvent) -> Option<(&str, u32, MoveKind, &str, &Option<
 
 /// The journey and content of an event that is a correction.
 fn as_correction(recorded: &Recorded<CustomerEvent>) -> Option<(&str, Correction)> {
-    let (journey, corrects, says, also_voids) = match &recorded.event {
-        CustomerEvent::MoveVoided(e) => (&e.journey, e.corrects, Says::Void, &e.also_voids),
+    let (journey, corrects, kind, also_voids) = match &recorded.event {
+        CustomerEvent::MoveVoided(e) => (&e.journey, e.corrects, CorrectionKind::Void, &e.also_voids),
         CustomerEvent::MoveTargetCorrected(e) => {
             let (stage, sub_status) = (e.to.clone(), e.sub_status.clone());
-            let says = Says::Target { stage, sub_status, pipeline_version: e.pipeline_version };
-            (&e.journey, e.corrects, says, &e.also_voids)
+            let kind = CorrectionKind::Target { stage, sub_status, pipeline_version: e.pipeline_version };
+            (&e.journey, e.corrects, kind, &e.also_voids)
         }
         CustomerEvent::MoveTimeCorrected(e) => {
-            (&e.journey, e.corrects, Says::Time(e.moved_at), &e.also_voids)
+            (&e.journey, e.corrects, CorrectionKind::Time(e.moved_at), &e.also_voids)
         }
         _ => return None,
     };
     let (event, actor, also_voids) = (recorded.id, recorded.actor.clone(), also_voids.clone());
     let position = recorded.position;
-    Some((journey, Correction { event, position, actor, corrects: Some(corrects), says, also_voids }))
+    Some((journey, Correction { event, position, actor, corrects: Some(corrects), kind, also_voids }))
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Label;
-use crate::instant::{self, NoInstant};
+use crate::instant::{self, InvalidInstant};
 use crate::refusal::{Code, Violation, require};
 
 /// The longest text of a field, in characters.
@@ -202,9 +202,9 @@ fn misfit(field: &Field, value: &Value) -> Violation {
         }
     };
     let leap_second = field.kind == FieldType::Instant
-        && value.as_str().is_some_and(|text| instant::parse(text) == Err(NoInstant::LeapSecond));
+        && value.as_str().is_some_and(|text| instant::parse(text) == Err(InvalidInstant::LeapSecond));
     let wrong = if leap_second {
-        NoInstant::LeapSecond.label()
+        InvalidInstant::LeapSecond.label()
     } else {
         Label::new(
             format!("“{}”的值不符合类型。", field.name.zh),

@@ -35,12 +35,12 @@ pub fn email(text: &str) -> Option<String> {
     let narrow: String = text.chars().map(half_width).collect();
     let address = narrow.trim().to_lowercase();
     let (local, host) = address.split_once('@')?;
-    let lawful = !local.is_empty()
+    let valid = !local.is_empty()
         && host.contains('.')
         && host.split('.').all(|label| !label.is_empty())
         && !host.contains('@')
         && !address.chars().any(|c| c.is_whitespace() || c.is_control());
-    lawful.then_some(address)
+    valid.then_some(address)
 }
 
 /// The company's domain in an address; none for the domains where everybody has a mail box.

@@ -5,19 +5,19 @@
 
 mod company;
 mod credit_code;
+mod duplicate;
 mod email;
 mod key;
 mod mask;
 mod phone;
-mod suspicion;
 
 pub use company::CompanyName;
 pub use credit_code::{CreditCodeFault, credit_code};
+pub use duplicate::{DuplicateMatch, MatchEvidence, Reason, duplicate_match, grams};
 pub use email::{domain as email_domain, email};
 pub use key::{Key, KeyKind};
 pub use mask::{masked, without_contacts};
 pub use phone::phone;
-pub use suspicion::{Evidence, Reason, Suspicion, grams, suspicion};
 
 /// A character in its half-width form: full-width Latin letters, digits and signs, and the ideographic space,
 /// are written in Chinese texts and mean the same.

@@ -17,7 +17,7 @@ use crate::refusal::{Code, Violation, require};
 use crate::{Actor, Label};
 
 pub use disclosure::{Disclosure, reads_people};
-pub use visibility::{Visibility, may_be_narrowed};
+pub use visibility::{Visibility, is_limited_by_region};
 
 const MAX_PEOPLE: usize = 500;
 const MAX_REGIONS: usize = 200;

@@ -37,7 +37,7 @@ impl Visibility {
 }
 
 /// Whether regions narrow what the actor sees: reps and supervisors, unless they are something else besides.
-pub fn may_be_narrowed(actor: &Actor) -> bool {
+pub fn is_limited_by_region(actor: &Actor) -> bool {
     let whole = [Role::Manager, Role::Admin, Role::Analyst, Role::Auditor];
     let works = actor.is(Role::Rep) || actor.is(Role::Supervisor);
     works && !actor.is_system() && !whole.into_iter().any(|role| actor.is(role))
@@ -46,7 +46,7 @@ pub fn may_be_narrowed(actor: &Actor) -> bool {
 impl People {
     /// Which customers an actor sees at an instant, which is that of deputies.
     pub fn visibility(&self, actor: &Actor, at: DateTime<Utc>) -> Visibility {
-        if !may_be_narrowed(actor) {
+        if !is_limited_by_region(actor) {
             return Visibility::Everything;
         }
         let leads =

@@ -41,7 +41,7 @@ impl Pipeline {
     pub fn check_key(key: &str) -> Result<(), Refusal> {
         let mut unmet = Vec::new();
         id("key", &Value::String(key.to_owned()), &mut unmet);
-        Refusal::unless_met([unmet])
+        Refusal::require_all([unmet])
     }
 
     /// What is permitted but unwise: too many or too few core stages, names that are easily confused, no way
@@ -54,7 +54,7 @@ impl Pipeline {
 pub(super) fn pipeline(key: &str, version: u32, definition: &Value) -> Result<Pipeline, Refusal> {
     let mut unmet = Vec::new();
     if !definition.is_object() {
-        Refusal::unless_met([vec![ill_formed("definition", "一个对象", "an object")]])?;
+        Refusal::require_all([vec![ill_formed("definition", "一个对象", "an object")]])?;
     }
     let mut reader = Object::read("", definition, &mut unmet);
     reader.known(&["key", "version"]);
@@ -81,7 +81,7 @@ pub(super) fn pipeline(key: &str, version: u32, definition: &Value) -> Result<Pi
     if unmet.is_empty() {
         unmet = check::errors(&read);
     }
-    Refusal::unless_met([unmet])?;
+    Refusal::require_all([unmet])?;
     Ok(read)
 }
 

@@ -118,11 +118,11 @@ pub struct Versions {
 
 /// Where a customer goes when another version takes force.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Landing {
+pub enum MappedStage {
     /// Nowhere: its stage is there, and nothing was said of it.
-    Stays,
+    Unchanged,
     /// To this stage, in this way.
-    Goes {
+    Moved {
         /// The stage of the new version.
         to: String,
         /// The sub-status that was said for it; the one held stays, where the stage has it too, when none was.
@@ -131,7 +131,7 @@ pub enum Landing {
         kind: MappingKind,
     },
     /// Somebody has to choose: no rule of a split holds, or nothing was said of a stage that is gone.
-    Waits,
+    Undecided,
 }
 
 /// How a customer came to its stage in a new version.
@@ -154,7 +154,7 @@ pub enum MappingKind {
 
 /// Who is in a stage, or was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Occupants {
+pub struct StageOccupancy {
     /// How many stand there.
     pub standing: u64,
     /// How many stood there in a cycle that has not ended, and stand elsewhere now.
@@ -250,19 +250,25 @@ impl Versions {
     }
 
     /// Where a customer goes that entered `stage` under one version when another is in force.
-    pub fn landing(&self, stage: &str, entered_under: u32, in_force: u32, facts: &Facts<'_>) -> Landing {
-        let Some(target) = self.version(in_force) else { return Landing::Waits };
+    pub fn map_stage(
+        &self,
+        stage: &str,
+        entered_under: u32,
+        in_force: u32,
+        facts: &Facts<'_>,
+    ) -> MappedStage {
+        let Some(target) = self.version(in_force) else { return MappedStage::Undecided };
         let (back, forward) = self.route(entered_under, in_force);
         let still_there = target.pipeline.stage(stage).is_some();
         if !back.is_empty() && still_there {
-            return Landing::Stays;
+            return MappedStage::Unchanged;
         }
         let mut place = Target { to: stage.to_owned(), sub_status: None };
         let mut kind = None;
         for map in back.into_iter().chain(forward) {
             let Some(step) = map.iter().find(|step| step.from == place.to) else { continue };
             match step.mapping.apply(&place.to, facts) {
-                None => return Landing::Waits,
+                None => return MappedStage::Undecided,
                 Some(next) if step.mapping.kind() != MappingKind::Same => {
                     kind = Some(step.mapping.kind());
                     place = next;
@@ -271,9 +277,9 @@ impl Versions {
             }
         }
         match kind {
-            _ if target.pipeline.stage(&place.to).is_none() => Landing::Waits,
-            None => Landing::Stays,
-            Some(kind) => Landing::Goes { to: place.to, sub_status: place.sub_status, kind },
+            _ if target.pipeline.stage(&place.to).is_none() => MappedStage::Undecided,
+            None => MappedStage::Unchanged,
+            Some(kind) => MappedStage::Moved { to: place.to, sub_status: place.sub_status, kind },
         }
     }
 
@@ -357,8 +363,8 @@ mod tests {
         versions
     }
 
-    fn goes(to: &str, kind: MappingKind) -> Landing {
-        Landing::Goes { to: to.to_owned(), sub_status: None, kind }
+    fn goes(to: &str, kind: MappingKind) -> MappedStage {
+        MappedStage::Moved { to: to.to_owned(), sub_status: None, kind }
     }
 
     #[test]
@@ -392,11 +398,11 @@ mod tests {
             publication(2, Some(1), &["a", "c"], vec![retire("b", "c")]),
             publication(3, Some(2), &["a", "d"], vec![retire("c", "d")]),
         ]);
-        let landing = |stage, from, to| versions.landing(stage, from, to, &Facts::default());
-        assert_eq!(landing("b", 1, 3), goes("d", MappingKind::Retire));
-        assert_eq!(landing("c", 2, 3), goes("d", MappingKind::Retire));
-        assert_eq!(landing("a", 1, 3), Landing::Stays);
-        assert_eq!(landing("gone", 1, 3), Landing::Waits);
+        let map_stage = |stage, from, to| versions.map_stage(stage, from, to, &Facts::default());
+        assert_eq!(map_stage("b", 1, 3), goes("d", MappingKind::Retire));
+        assert_eq!(map_stage("c", 2, 3), goes("d", MappingKind::Retire));
+        assert_eq!(map_stage("a", 1, 3), MappedStage::Unchanged);
+        assert_eq!(map_stage("gone", 1, 3), MappedStage::Undecided);
     }
 
     #[test]
@@ -409,12 +415,12 @@ mod tests {
         let map = vec![StageMapping { from: "a".to_owned(), mapping }];
         let versions =
             history(vec![publication(1, None, &["a"], vec![]), publication(2, Some(1), &["a", "a1"], map)]);
-        let landing = |tier| versions.landing("a", 1, 2, &Facts { tier, ..Facts::default() });
-        assert_eq!(landing(Some("A")), goes("a1", MappingKind::Split));
-        assert_eq!(landing(Some("B")), goes("a", MappingKind::Split));
-        assert_eq!(landing(None), Landing::Waits);
+        let map_stage = |tier| versions.map_stage("a", 1, 2, &Facts { tier, ..Facts::default() });
+        assert_eq!(map_stage(Some("A")), goes("a1", MappingKind::Split));
+        assert_eq!(map_stage(Some("B")), goes("a", MappingKind::Split));
+        assert_eq!(map_stage(None), MappedStage::Undecided);
         // Who was placed under the new version is not split again.
-        assert_eq!(versions.landing("a", 2, 2, &Facts::default()), Landing::Stays);
+        assert_eq!(versions.map_stage("a", 2, 2, &Facts::default()), MappedStage::Unchanged);
     }
 
     #[test]
@@ -426,9 +432,9 @@ mod tests {
             second,
             publication(3, Some(1), &["a", "c"], vec![retire("b", "c")]),
         ]);
-        let landing = |stage, to| versions.landing(stage, 2, to, &Facts::default());
-        assert_eq!(landing("x", 1), goes("b", MappingKind::Retire));
-        assert_eq!(landing("a", 1), Landing::Stays);
-        assert_eq!(landing("x", 3), goes("c", MappingKind::Retire));
+        let map_stage = |stage, to| versions.map_stage(stage, 2, to, &Facts::default());
+        assert_eq!(map_stage("x", 1), goes("b", MappingKind::Retire));
+        assert_eq!(map_stage("a", 1), MappedStage::Unchanged);
+        assert_eq!(map_stage("x", 3), goes("c", MappingKind::Retire));
     }
 }

@@ -91,7 +91,7 @@ impl Refusal {
     ///
     /// # Errors
     /// When there is a violation. The gravest sort leads: not found, then forbidden, then conflict.
-    pub fn unless_met(guards: impl IntoIterator<Item = Vec<Violation>>) -> Result<(), Self> {
+    pub fn require_all(guards: impl IntoIterator<Item = Vec<Violation>>) -> Result<(), Self> {
         let violations: Vec<Violation> = guards.into_iter().flatten().collect();
         let leading = violations
             .iter()
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn the_gravest_sort_leads_and_nothing_is_left_out() {
         let available_at = "2026-03-01T16:00:00Z";
-        let refusal = Refusal::unless_met([
+        let refusal = Refusal::require_all([
             vec![violation(Code::EmptyText)],
             Vec::new(),
             vec![
@@ -163,12 +163,12 @@ mod tests {
         assert_eq!((refusal.kind, refusal.code.as_ref()), (Kind::Conflict, "claim-quota-exhausted"));
         assert_eq!(refusal.available_at(), available_at.parse().ok());
         assert_eq!(refusal.violations.len(), 3);
-        assert_eq!(Refusal::unless_met([Vec::new(), Vec::new()]), Ok(()));
+        assert_eq!(Refusal::require_all([Vec::new(), Vec::new()]), Ok(()));
     }
 
     #[test]
     fn a_refusal_is_stored_and_read_back_whole() {
-        let refusal = Refusal::unless_met([vec![violation(Code::AlreadyInStage).with("n", 1)]]).unwrap_err();
+        let refusal = Refusal::require_all([vec![violation(Code::AlreadyInStage).with("n", 1)]]).unwrap_err();
         let stored = serde_json::to_string(&refusal).unwrap();
         assert_eq!(serde_json::from_str::<Refusal>(&stored).unwrap(), refusal);
     }

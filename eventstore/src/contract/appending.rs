@@ -136,10 +136,12 @@ async fn instants_are_cut_to_microseconds(bench: Bench) {
 }
 
 async fn recorded_before_refuses_at_the_very_instant(bench: Bench) {
-    let until =
-        |bound| Append { recorded_before: Some(bound), ..Append::new(TENANT, vec![bench.event("e", &[])]) };
+    let until = |bound| Append {
+        must_record_before: Some(bound),
+        ..Append::new(TENANT, vec![bench.event("e", &[])])
+    };
     let at = bench.store.append(until(new_year())).await;
-    assert!(matches!(at, Err(StoreError::TooLate)), "{at:?}");
+    assert!(matches!(at, Err(StoreError::DeadlinePassed)), "{at:?}");
     appended(bench.store.append(until(new_year() + TimeDelta::microseconds(1))).await);
 }
 
@@ -147,8 +149,8 @@ async fn recorded_before_is_judged_by_the_log_when_the_clock_lags(bench: Bench) 
     bench.tagged(&[]).await;
     bench.advance(-TimeDelta::days(1));
     let request =
-        Append { recorded_before: Some(new_year()), ..Append::new(TENANT, vec![bench.event("e", &[])]) };
-    assert!(matches!(bench.store.append(request).await, Err(StoreError::TooLate)));
+        Append { must_record_before: Some(new_year()), ..Append::new(TENANT, vec![bench.event("e", &[])]) };
+    assert!(matches!(bench.store.append(request).await, Err(StoreError::DeadlinePassed)));
 }
 
 async fn the_entry_is_a_canonical_cloudevent(bench: Bench) {
@@ -298,9 +300,9 @@ async fn years_of_five_digits_are_refused(bench: Bench) {
 }
 
 async fn a_command_id_has_1_to_255_bytes(bench: Bench) {
-    for (id, lawful) in [(String::new(), false), ("x".repeat(255), true), ("x".repeat(256), false)] {
+    for (id, valid) in [(String::new(), false), ("x".repeat(255), true), ("x".repeat(256), false)] {
         let request = Append { receipt: receipt(&id, 1, ""), ..Append::new(TENANT, Vec::new()) };
         let outcome = bench.store.append(request).await;
-        assert_eq!(matches!(outcome, Ok(Outcome::Appended(_))), lawful, "{} bytes: {outcome:?}", id.len());
+        assert_eq!(matches!(outcome, Ok(Outcome::Appended(_))), valid, "{} bytes: {outcome:?}", id.len());
     }
 }

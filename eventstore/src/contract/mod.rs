@@ -5,12 +5,12 @@ mod concurrency;
 mod conditions;
 mod durability;
 mod erasure;
-mod moving;
 mod proofs;
 mod queries;
 mod random;
 mod reading;
 mod receipts;
+mod transfer;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -193,7 +193,7 @@ impl Bench {
         match self.store.append(Append::new(TENANT, vec![event])).await {
             Err(StoreError::Invalid(why)) => why,
             Err(error @ StoreError::TooLarge { .. }) => error.to_string(),
-            other => panic!("not refused as unlawful: {other:?}"),
+            other => panic!("not refused as invalid: {other:?}"),
         }
     }
 

@@ -67,7 +67,7 @@ async fn a_resend_is_answered_though_its_event_ids_are_taken_now(bench: Bench) {
 
 async fn a_resend_is_answered_though_it_comes_too_late_now(bench: Bench) {
     let bound = super::new_year() + chrono::TimeDelta::seconds(1);
-    let bounded = || Append { recorded_before: Some(bound), ..command(&bench, "c", 1) };
+    let bounded = || Append { must_record_before: Some(bound), ..command(&bench, "c", 1) };
     appended(bench.store.append(bounded()).await);
     bench.advance(chrono::TimeDelta::days(1));
     repeated(bench.store.append(bounded()).await);

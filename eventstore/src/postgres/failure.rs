@@ -15,9 +15,9 @@ pub(super) enum Failure {
     /// Nothing was written, and trying again would not help.
     Unchanged(StoreError),
     /// Nothing was written: a row of such a key is there already.
-    Taken(String),
+    UniqueViolation(String),
     /// Nothing was written: the transaction lost against another one, and may be tried again.
-    Again(String),
+    Retryable(String),
     /// Nothing was written, as the commit had not been asked for: the connection is gone.
     Lost(String),
     /// The commit was asked for and its answer did not arrive: nobody knows, until somebody looks.
@@ -53,8 +53,8 @@ impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         let what = error.to_string();
         match (&error, postgres(&error).map(PgDatabaseError::code)) {
-            (_, Some(code)) if is_conflict(code) => Self::Again(what),
-            (_, Some(UNIQUE_VIOLATION)) => Self::Taken(what),
+            (_, Some(code)) if is_conflict(code) => Self::Retryable(what),
+            (_, Some(UNIQUE_VIOLATION)) => Self::UniqueViolation(what),
             (_, Some(code)) if is_damage(code) => Self::damaged(0, &what),
             (_, Some(code)) if is_farewell(code) => Self::Lost(what),
             (

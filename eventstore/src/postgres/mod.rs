@@ -5,20 +5,20 @@
 //! database whose tables are distributed by tenant.
 
 mod connect;
-mod facts;
 mod failure;
+mod head_poller;
 mod ledger;
-mod lookout;
-mod moving;
+mod precheck;
 mod read;
 mod recent;
 mod retry;
 mod row;
 mod schema;
-mod scope;
 mod shard;
+mod tenant_scope;
 #[cfg(test)]
 pub(crate) mod tests;
+mod transfer;
 mod write;
 mod writer;
 
@@ -31,13 +31,13 @@ use tokio::task::JoinHandle;
 
 use crate::intake::Gate;
 use crate::ledger::FirstNote;
-use crate::queue::{self, Answer, Job, Queue, Sharing};
+use crate::queue::{self, Answer, BatchingPolicy, Job, Queue};
 use crate::watchers::Watchers;
 use crate::{Clock, StoreError, TenantId};
 use connect::Server;
 use failure::unavailable;
-use lookout::{Hints, Lookout};
-use read::Reads;
+use head_poller::{HeadPoller, NotifyHints};
+use read::ReadPool;
 pub use schema::{migrate, secure};
 use shard::Shard;
 use writer::Writer;
@@ -85,13 +85,13 @@ impl Options {
 /// A log in PostgreSQL, which other tables (read models) may share.
 pub struct PostgresStore {
     shards: Vec<mpsc::Sender<Job>>,
-    reads: Reads,
+    reads: ReadPool,
     watchers: Arc<Watchers>,
     gate: Gate,
     /// The writing tasks, which end when told to close.
     writing: Mutex<Vec<JoinHandle<()>>>,
     /// The tasks that look after other processes, which end when aborted.
-    looking: Vec<JoinHandle<()>>,
+    polling: Vec<JoinHandle<()>>,
 }
 
 impl PostgresStore {
@@ -102,25 +102,25 @@ impl PostgresStore {
     /// that a commit waits for the disk.
     pub async fn open(url: &str, options: Options) -> Result<Arc<Self>, StoreError> {
         let server = Server::new(url)?;
-        let surroundings = schema::prepare(&server).await?;
-        let reads = Reads::new(&server, options.read_connections, surroundings.row_security);
+        let features = schema::prepare(&server).await?;
+        let reads = ReadPool::new(&server, options.read_connections, features.row_security);
         let watchers = Arc::new(Watchers::default());
         for (tenant, position) in reads.heads().await? {
             watchers.moved(tenant, position);
         }
-        let (hints, gate) = (Hints::default(), Gate::open());
+        let (hints, gate) = (NotifyHints::default(), Gate::open());
         let mut shards = Vec::new();
         let mut writing = Vec::new();
         for _ in 0..options.shards.max(1) {
-            let (jobs, received) = Queue::new(options.queue, Sharing::All);
-            let writer = Writer::new(server.clone(), surroundings.writing.clone(), &options);
+            let (jobs, received) = Queue::new(options.queue, BatchingPolicy::All);
+            let writer = Writer::new(server.clone(), features.writing.clone(), &options);
             let shard = Shard::new(received, writer, Arc::clone(&watchers), hints.clone(), gate.clone());
             shards.push(jobs);
             writing.push(tokio::spawn(shard.run()));
         }
-        let lookout = Lookout::new(reads.clone(), Arc::clone(&watchers), hints);
-        let looking = lookout.start(url, &options);
-        Ok(Arc::new(Self { shards, reads, watchers, gate, writing: Mutex::new(writing), looking }))
+        let head_poller = HeadPoller::new(reads.clone(), Arc::clone(&watchers), hints);
+        let polling = head_poller.start(url, &options);
+        Ok(Arc::new(Self { shards, reads, watchers, gate, writing: Mutex::new(writing), polling }))
     }
 
     /// Whether there is a log in the database that a URL names. Nothing is made.
@@ -143,9 +143,9 @@ impl PostgresStore {
     pub async fn inspect(url: &str, options: Options) -> Result<Arc<Self>, StoreError> {
         let server = Server::new(url)?;
         let row_security = schema::inspect(&server).await?;
-        let reads = Reads::new(&server, options.read_connections, row_security);
+        let reads = ReadPool::new(&server, options.read_connections, row_security);
         // Nobody receives what is asked of a writer.
-        let (jobs, _) = Queue::new(1, Sharing::All);
+        let (jobs, _) = Queue::new(1, BatchingPolicy::All);
         let (shards, watchers) = (vec![jobs], Arc::default());
         Ok(Arc::new(Self {
             shards,
@@ -153,7 +153,7 @@ impl PostgresStore {
             watchers,
             gate: Gate::open(),
             writing: Mutex::default(),
-            looking: Vec::new(),
+            polling: Vec::new(),
         }))
     }
 
@@ -199,18 +199,18 @@ impl PostgresStore {
                 tracing::error!(%error, "a writing task did not end well");
             }
         }
-        self.stop_looking();
+        self.stop_polling();
         self.reads.pool().close().await;
     }
 
-    fn stop_looking(&self) {
-        self.looking.iter().for_each(JoinHandle::abort);
+    fn stop_polling(&self) {
+        self.polling.iter().for_each(JoinHandle::abort);
     }
 }
 
 impl Drop for PostgresStore {
     /// The writing tasks end by themselves when nobody can ask them any more; the looking ones would look for ever.
     fn drop(&mut self) {
-        self.stop_looking();
+        self.stop_polling();
     }
 }

@@ -11,15 +11,15 @@ use uuid::Uuid;
 
 use super::connect::Server;
 use super::failure::Failure;
-use super::scope::{self, SYSTEM};
-use super::{PostgresStore, facts, row};
+use super::tenant_scope::{self, SYSTEM};
+use super::{PostgresStore, precheck, row};
 use crate::batch::LogHead;
 use crate::prepare::Request;
 use crate::queue::Job;
 use crate::vault::WrappedKey;
 use crate::{
-    Append, Entry, EventStore, Head, Intake, Movable, Outcome, Position, Query, QueryItem, Receipt,
-    StoreError, TenantId, Transaction, instant,
+    Append, Entry, EventStore, Head, Intake, Outcome, Position, Query, QueryItem, Receipt, StoreError,
+    TenantId, Transaction, Transferable, instant,
 };
 
 const PAGE: &str = include_str!("page.sql");
@@ -38,14 +38,14 @@ const STRUCTURE: &str = include_str!("structure.sql");
 /// server and back before it, and one after it that nobody waits for. Naming the tenant once for a connection would
 /// cost nothing, but behind a transaction pooler the name would pass to whoever comes next.
 #[derive(Clone)]
-pub(super) struct Reads {
+pub(super) struct ReadPool {
     pool: PgPool,
     row_security: bool,
     /// A restarted server leaves every idle connection broken, and each has to be found out.
     attempts: u32,
 }
 
-impl Reads {
+impl ReadPool {
     pub(super) fn new(server: &Server, connections: u32, row_security: bool) -> Self {
         Self { pool: server.pool(connections), row_security, attempts: connections + 1 }
     }
@@ -67,8 +67,8 @@ impl Reads {
             match self.rows_once(tenant, statement()).await.map_err(Failure::from) {
                 Ok(rows) => return Ok(rows),
                 Err(Failure::Unchanged(error)) => return Err(error),
-                Err(Failure::Taken(what)) => return Err(StoreError::Unavailable(what)),
-                Err(Failure::Again(what) | Failure::Lost(what) | Failure::InDoubt(what)) => {
+                Err(Failure::UniqueViolation(what)) => return Err(StoreError::Unavailable(what)),
+                Err(Failure::Retryable(what) | Failure::Lost(what) | Failure::InDoubt(what)) => {
                     if left == 0 {
                         return Err(StoreError::Unavailable(what));
                     }
@@ -87,7 +87,7 @@ impl Reads {
             return statement.fetch_all(&self.pool).await;
         }
         // Dropped, the transaction is ended by a task that nobody waits for.
-        let mut transaction = Transaction::begin(&self.pool, scope::reading(tenant)).await?;
+        let mut transaction = Transaction::begin(&self.pool, tenant_scope::reading(tenant)).await?;
         statement.fetch_all(transaction.connection()?).await
     }
 
@@ -157,7 +157,7 @@ impl EventStore for PostgresStore {
         if by_tag.is_empty() && types.is_empty() {
             return Ok(Vec::new());
         }
-        let by_tag = facts::list(&by_tag);
+        let by_tag = precheck::list(&by_tag);
         let statement = || {
             let range = sqlx::query(MATCHING).bind(tenant.0).bind(clamped(after)).bind(clamped(until));
             range.bind(i64::from(limit)).bind(by_tag.as_str()).bind(types.as_slice())
@@ -252,7 +252,7 @@ struct ByTag<'a> {
 fn alternatives(query: &Query) -> (Vec<ByTag<'_>>, Vec<&str>) {
     let mut by_tag = Vec::new();
     let mut by_type = Vec::new();
-    for QueryItem { types, tags } in query.items.iter().filter(|item| facts::can_match(item)) {
+    for QueryItem { types, tags } in query.items.iter().filter(|item| precheck::can_match(item)) {
         match tags.split_first() {
             Some((tag, further)) => by_tag.push(ByTag { tag, types, further }),
             None => by_type.extend(types.iter().map(String::as_str)),

@@ -11,8 +11,8 @@ use std::num::NonZeroUsize;
 use lru::LruCache;
 
 use crate::batch::LogHead;
-use crate::newest::{Newest, Tagged};
 use crate::prepare::Prepared;
+use crate::recent_tags::{RecentTags, TaggedEntry};
 use crate::{Condition, Position, QueryItem, TenantId};
 
 /// Of how many tenants a writing task holds what it appended: of those that wrote last.
@@ -32,7 +32,7 @@ pub(super) struct Log {
     /// As this process left it.
     head: LogHead,
     /// Blind tags included.
-    newest: Newest,
+    newest: RecentTags,
 }
 
 impl Default for Recent {
@@ -77,7 +77,7 @@ impl Recent {
 
 impl Log {
     fn at(head: LogHead) -> Self {
-        Self { newest: Newest::after(head.position()), head }
+        Self { newest: RecentTags::after(head.position()), head }
     }
 
     fn is_at(&self, head: &LogHead) -> bool {
@@ -86,8 +86,8 @@ impl Log {
 
     fn push(&mut self, event: &Prepared) {
         let tags = [event.tags.as_slice(), &event.blind_tags].concat().join(" ");
-        self.newest.push(Tagged::new(event.event_type.to_string(), tags));
-        self.newest.let_go(self.newest.until().saturating_sub(ENTRIES));
+        self.newest.push(TaggedEntry::new(event.event_type.to_string(), tags));
+        self.newest.evict(self.newest.until().saturating_sub(ENTRIES));
     }
 
     /// Whether all that a condition can forbid is held: it looks back no further, and for tags alone.
@@ -99,7 +99,7 @@ impl Log {
     /// The last entry that a condition forbids, of those that are held.
     pub(super) fn conflict(&self, condition: &Condition) -> Option<Position> {
         let until = self.newest.until();
-        let last = |item: &QueryItem| self.newest.carrying(item, condition.after, until).next_back();
+        let last = |item: &QueryItem| self.newest.matching(item, condition.after, until).next_back();
         condition.query.items.iter().filter_map(last).max()
     }
 }

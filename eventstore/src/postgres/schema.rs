@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::connect::Server;
 use super::failure::unavailable;
-use super::scope::{Durability, SYSTEM, Writing};
+use super::tenant_scope::{Durability, SYSTEM, WriteTxSettings};
 use crate::StoreError;
 
 /// The layout of the tables that this code reads and writes.
@@ -27,8 +27,8 @@ const LAYOUT_KNOWN: &str = include_str!("layout.sql");
 const MIGRATION_LOCK: i64 = 0x0077_6179_6d61_726b;
 
 /// What a store needs to know of the database it works in.
-pub(super) struct Surroundings {
-    pub(super) writing: Writing,
+pub(super) struct ServerFeatures {
+    pub(super) writing: WriteTxSettings,
     /// Whether row-level security holds for the role that asks.
     pub(super) row_security: bool,
 }
@@ -61,7 +61,7 @@ pub async fn secure(url: &str, role: &str) -> Result<(), StoreError> {
 }
 
 /// Makes the tables where they are missing, and refuses a database that would not keep what it acknowledges.
-pub(super) async fn prepare(server: &Server) -> Result<Surroundings, StoreError> {
+pub(super) async fn prepare(server: &Server) -> Result<ServerFeatures, StoreError> {
     let mut connection = server.connect().await.map_err(unavailable)?;
     let durability = assert_durable(&mut connection).await?;
     create_tables(&mut connection).await?;
@@ -69,7 +69,7 @@ pub(super) async fn prepare(server: &Server) -> Result<Surroundings, StoreError>
     let distributed =
         sqlx::query_scalar(DISTRIBUTED).fetch_one(&mut connection).await.map_err(unavailable)?;
     connection.close().await.map_err(unavailable)?;
-    Ok(Surroundings { writing: Writing::new(durability, distributed), row_security })
+    Ok(ServerFeatures { writing: WriteTxSettings::new(durability, distributed), row_security })
 }
 
 /// Looks at a database that is there, and makes nothing. Answers whether row-level security holds for this role.

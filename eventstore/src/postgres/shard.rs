@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lookout::Hints;
-use super::writer::{Done, Opened, Writer};
+use super::head_poller::NotifyHints;
+use super::writer::{BatchResult, OpenTx, Writer};
 use crate::intake::Gate;
 use crate::prepare::Request;
-use crate::queue::{Asked, Job, Queue};
+use crate::queue::{Job, PendingAppend, Queue};
 use crate::watchers::Watchers;
 use crate::{Position, StoreError, TenantId};
 
@@ -19,7 +19,7 @@ pub(super) struct Shard {
     jobs: Queue,
     writer: Writer,
     watchers: Arc<Watchers>,
-    hints: Hints,
+    hints: NotifyHints,
     /// What operators are told of the log.
     gate: Gate,
     /// Whose last write could not be made.
@@ -31,7 +31,7 @@ impl Shard {
         jobs: Queue,
         writer: Writer,
         watchers: Arc<Watchers>,
-        hints: Hints,
+        hints: NotifyHints,
         gate: Gate,
     ) -> Self {
         Self { jobs, writer, watchers, hints, gate, stalled: None }
@@ -70,23 +70,23 @@ impl Shard {
             match job {
                 Job::Append(request, answer) => {
                     // More come together while the head is being locked.
-                    let mut opened = Some(self.writer.open(&request).await);
-                    let waiting = self.jobs.gather(*request, answer).await;
+                    let mut open_tx = Some(self.writer.open(&request).await);
+                    let waiting = self.jobs.drain(*request, answer).await;
                     for (_, requests) in waiting.by_tenant() {
-                        let opened = match opened.take() {
-                            Some(opened) => opened,
+                        let open_tx = match open_tx.take() {
+                            Some(open_tx) => open_tx,
                             None => self.writer.open(&requests[0].0).await,
                         };
-                        self.commit(opened, requests).await;
+                        self.commit(open_tx, requests).await;
                     }
                 }
                 // A caller that has gone away is answered by the log itself.
                 Job::TenantKey(tenant, candidate, answer) => {
                     let _ = answer.send(self.writer.tenant_key(tenant, &candidate).await);
                 }
-                Job::Adopt(tenant, arrival, answer) => {
-                    let adopted = self.writer.adopt(tenant, &arrival).await;
-                    let _ = answer.send(adopted.map(|position| self.moved(tenant, position)));
+                Job::Import(tenant, parsed, answer) => {
+                    let imported = self.writer.import_chunk(tenant, &parsed).await;
+                    let _ = answer.send(imported.map(|position| self.moved(tenant, position)));
                 }
                 Job::Checkpoint { tenant, size, note, answer } => {
                     let _ = answer.send(self.writer.save_checkpoint(tenant, size, &note).await);
@@ -97,10 +97,10 @@ impl Shard {
         self.writer.close().await;
     }
 
-    async fn commit(&mut self, opened: Opened, waiting: Vec<Asked>) {
+    async fn commit(&mut self, open_tx: OpenTx, waiting: Vec<PendingAppend>) {
         let requests: Vec<&Request> = waiting.iter().map(|(request, _)| request).collect();
-        let tenant = opened.tenant;
-        let done = self.writer.append(opened, &requests).await;
+        let tenant = open_tx.tenant;
+        let done = self.writer.append(open_tx, &requests).await;
         match &done {
             Ok(done) => {
                 self.wrote();
@@ -116,7 +116,7 @@ impl Shard {
         }
     }
 
-    fn announce(&self, tenant: TenantId, done: &Done) {
+    fn announce(&self, tenant: TenantId, done: &BatchResult) {
         metrics::counter!("waymark_events_appended_total").increment(done.events);
         metrics::histogram!("waymark_append_batch_events").record(done.events as f64);
         self.watchers.moved(tenant, done.position);

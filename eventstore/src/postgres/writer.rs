@@ -15,12 +15,12 @@ use super::connect::Server;
 use super::failure::Failure;
 use super::recent::Recent;
 use super::retry::Retry;
-use super::scope::Writing;
-use super::{Options, facts, moving, row, write};
-use crate::batch::{Batch, Facts, LogHead};
+use super::tenant_scope::WriteTxSettings;
+use super::{Options, precheck, row, transfer, write};
+use crate::batch::{Batch, BatchPrecheck, LogHead};
 use crate::ledger::{FirstNote, Hash};
-use crate::moving::Arrival;
 use crate::prepare::{Prepared, Request};
+use crate::transfer::ParsedChunk;
 use crate::{Clock, Outcome, Position, Receipt, StoreError, TenantId};
 
 const RECEIPT: &str = include_str!("receipt.sql");
@@ -34,7 +34,7 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 /// A connection that appends, made when it is first needed.
 pub(super) struct Writer {
     server: Server,
-    writing: Writing,
+    writing: WriteTxSettings,
     clock: Clock,
     first_note: Option<FirstNote>,
     patience: Duration,
@@ -43,7 +43,7 @@ pub(super) struct Writer {
 }
 
 /// A transaction that has begun for a batch, whose requests may still come together.
-pub(super) struct Opened {
+pub(super) struct OpenTx {
     pub(super) tenant: TenantId,
     since: Instant,
     retry: Retry,
@@ -52,33 +52,33 @@ pub(super) struct Opened {
 }
 
 /// How the requests of a batch ended, in their order, and what the log gained.
-pub(super) struct Done {
+pub(super) struct BatchResult {
     pub(super) outcomes: Vec<Result<Outcome, StoreError>>,
     /// Where the log ends now.
     pub(super) position: Position,
     /// How many events were appended.
     pub(super) events: u64,
-    witness: Witness,
+    probe: CommitProbe,
 }
 
 /// What is in the log if, and only if, the batch is.
-enum Witness {
+enum CommitProbe {
     /// The last entry, whose hash covers its id, its position and the instant.
     Entry(Position, Hash),
     Receipt(String, Receipt),
     /// Keys or erasures alone: doing them twice is doing them once.
-    Needless,
+    Idempotent,
 }
 
 impl Writer {
-    pub(super) fn new(server: Server, writing: Writing, options: &Options) -> Self {
+    pub(super) fn new(server: Server, writing: WriteTxSettings, options: &Options) -> Self {
         let (clock, patience) = (options.clock.clone(), options.patience);
         let first_note = options.first_note.clone();
         Self { server, writing, clock, first_note, patience, connection: None, recent: Recent::default() }
     }
 
     /// Begins the transaction of a batch with this request, and locks the head of its tenant.
-    pub(super) async fn open(&mut self, first: &Request) -> Opened {
+    pub(super) async fn open(&mut self, first: &Request) -> OpenTx {
         let (tenant, since) = (first.tenant, Instant::now());
         let (retry, begin) = (self.retry(first), self.writing.begin(tenant));
         let locking = async {
@@ -90,21 +90,25 @@ impl Writer {
             // What was begun ends with it.
             self.connection = None;
         }
-        Opened { tenant, since, retry, head }
+        OpenTx { tenant, since, retry, head }
     }
 
     /// Decides these requests of one tenant, one after the other, and commits what they bring.
     ///
     /// # Errors
     /// [`StoreError::InDoubt`] when it could not be found out what became of the commit; otherwise nothing was written.
-    pub(super) async fn append(&mut self, opened: Opened, requests: &[&Request]) -> Result<Done, StoreError> {
-        let Opened { tenant, since, mut retry, mut head } = opened;
+    pub(super) async fn append(
+        &mut self,
+        open_tx: OpenTx,
+        requests: &[&Request],
+    ) -> Result<BatchResult, StoreError> {
+        let OpenTx { tenant, since, mut retry, mut head } = open_tx;
         // Filled while a commit is under way: what it would have been.
         let mut doubtful = None;
-        let mut care = Care::Where;
+        let mut duplicate_check = DuplicateCheck::OnRefusal;
         loop {
             let was_doubtful = doubtful.is_some();
-            let attempt = self.append_once(tenant, head.take(), requests, care, &mut doubtful);
+            let attempt = self.append_once(tenant, head.take(), requests, duplicate_check, &mut doubtful);
             let failure = match timeout(retry.left(), attempt).await {
                 Ok(Ok(done)) => {
                     metrics::histogram!("waymark_commit_seconds").record(since.elapsed().as_secs_f64());
@@ -113,8 +117,9 @@ impl Writer {
                 Ok(Err(failure)) => failure,
                 Err(_) => Failure::Lost("the database does not answer".to_owned()),
             };
-            if matches!(failure, Failure::Taken(_)) && care == Care::Where {
-                care = Care::Always;
+            if matches!(failure, Failure::UniqueViolation(_)) && duplicate_check == DuplicateCheck::OnRefusal
+            {
+                duplicate_check = DuplicateCheck::Always;
                 continue;
             }
             if doubtful.is_some() && !was_doubtful {
@@ -129,13 +134,13 @@ impl Writer {
         tenant: TenantId,
         head: Option<LogHead>,
         requests: &[&Request],
-        care: Care,
-        doubtful: &mut Option<Done>,
-    ) -> Result<Done, Failure> {
+        duplicate_check: DuplicateCheck,
+        doubtful: &mut Option<BatchResult>,
+    ) -> Result<BatchResult, Failure> {
         let clock = self.clock.clone();
         let connection = connected(&mut self.connection, &self.server).await?;
         let (recent, first_note) = (&mut self.recent, self.first_note.as_ref());
-        let mut attempt = Attempt { connection, recent, first_note, tenant, requests, care };
+        let mut attempt = Attempt { connection, recent, first_note, tenant, requests, duplicate_check };
         let head = match head {
             Some(head) => Ok(head),
             None => lock(attempt.connection, tenant, self.writing.begin(tenant)).await,
@@ -223,15 +228,15 @@ impl Writer {
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when it is meant for another log.
-    pub(super) async fn adopt(
+    pub(super) async fn import_chunk(
         &mut self,
         tenant: TenantId,
-        arrival: &Arrival,
+        parsed: &ParsedChunk,
     ) -> Result<Position, StoreError> {
-        let mut retry = Retry::new(self.patience, arrival.parcel.onto);
+        let mut retry = Retry::new(self.patience, parsed.chunk.onto);
         let mut again = false;
         loop {
-            let attempt = self.adopt_once(tenant, arrival, again);
+            let attempt = self.import_chunk_once(tenant, parsed, again);
             match timeout(retry.left(), attempt).await.unwrap_or_else(|_| Err(silence())) {
                 Ok(position) => return Ok(position),
                 Err(failure) => self.recover(failure, &mut retry, false).await?,
@@ -240,21 +245,21 @@ impl Writer {
         }
     }
 
-    async fn adopt_once(
+    async fn import_chunk_once(
         &mut self,
         tenant: TenantId,
-        arrival: &Arrival,
+        parsed: &ParsedChunk,
         again: bool,
     ) -> Result<Position, Failure> {
         self.recent.forget(tenant);
         let mut transaction = self.begin(tenant).await?;
-        let head = facts::lock_head(&mut transaction, tenant).await?;
+        let head = precheck::lock_head(&mut transaction, tenant).await?;
         // A commit whose answer was lost brought it: with the lock in hand that one has ended.
-        if again && moving::has_arrived(&mut transaction, tenant, &head, arrival).await? {
+        if again && transfer::is_imported(&mut transaction, tenant, &head, parsed).await? {
             rollback(transaction).await;
             return Ok(head.position());
         }
-        match moving::adopt(&mut transaction, tenant, &head, arrival).await {
+        match transfer::import_chunk(&mut transaction, tenant, &head, parsed).await {
             Ok(grown) => {
                 transaction.commit().await?;
                 Ok(grown.position())
@@ -281,7 +286,7 @@ impl Writer {
 
     async fn probe_once(&mut self, tenant: TenantId) -> Result<(), Failure> {
         let mut transaction = self.begin(tenant).await?;
-        let head = facts::lock_head(&mut transaction, tenant).await?;
+        let head = precheck::lock_head(&mut transaction, tenant).await?;
         write::put_head(&mut transaction, tenant, &head).await?;
         Ok(transaction.commit().await?)
     }
@@ -315,8 +320,8 @@ impl Writer {
                 }
                 error.to_string()
             }
-            Failure::Taken(what) if !in_doubt => return Err(StoreError::Unavailable(what)),
-            Failure::Again(what) | Failure::Taken(what) => what,
+            Failure::UniqueViolation(what) if !in_doubt => return Err(StoreError::Unavailable(what)),
+            Failure::Retryable(what) | Failure::UniqueViolation(what) => what,
             Failure::Lost(what) | Failure::InDoubt(what) => {
                 self.connection = None;
                 what
@@ -356,7 +361,7 @@ async fn connected<'a>(
 /// Begins a transaction, and locks the head of a tenant.
 async fn lock(connection: &mut PgConnection, tenant: TenantId, begin: SqlStr) -> Result<LogHead, Failure> {
     sqlx::raw_sql(begin).execute(&mut *connection).await?;
-    facts::lock_head(connection, tenant).await
+    precheck::lock_head(connection, tenant).await
 }
 
 fn silence() -> Failure {
@@ -373,19 +378,19 @@ async fn rollback(transaction: PgTransaction<'_>) {
 
 /// Whether it is looked up which commands and events of a batch are in the log already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Care {
+enum DuplicateCheck {
     /// Where a request is refused without it: it may be the repetition of one that was accepted. What is accepted without
     /// it meets the key of what is there when it is written, and then the batch begins anew.
-    Where,
+    OnRefusal,
     /// Always: the batch met a key.
     Always,
 }
 
 enum Decision<'a> {
     /// Written, to be committed.
-    Write(Done, Grown<'a>),
+    Write(BatchResult, Grown<'a>),
     /// Nothing to commit.
-    Leave(Done),
+    Leave(BatchResult),
 }
 
 /// Where a log ended before a batch and will end with it, and the events between.
@@ -402,7 +407,7 @@ struct Attempt<'a> {
     first_note: Option<&'a FirstNote>,
     tenant: TenantId,
     requests: &'a [&'a Request],
-    care: Care,
+    duplicate_check: DuplicateCheck,
 }
 
 impl<'a> Attempt<'a> {
@@ -411,31 +416,31 @@ impl<'a> Attempt<'a> {
         &mut self,
         head: LogHead,
         clock: &Clock,
-        doubtful: &mut Option<Done>,
+        doubtful: &mut Option<BatchResult>,
     ) -> Result<Decision<'a>, Failure> {
         // With the lock in hand the transaction in doubt has ended, one way or the other.
         if let Some(done) = doubtful
-            && is_in_the_log(self.connection, self.tenant, &done.witness).await?
+            && is_in_the_log(self.connection, self.tenant, &done.probe).await?
         {
             return Ok(Decision::Leave(doubtful.take().ok_or_else(silence)?));
         }
         *doubtful = None;
-        let mut facts = self.gather(&head).await?;
-        if self.care == Care::Always {
-            self.learn_taken(&mut facts).await?;
+        let mut precheck = self.load(&head).await?;
+        if self.duplicate_check == DuplicateCheck::Always {
+            self.load_duplicates(&mut precheck).await?;
         }
         let now = clock();
-        let (mut batch, mut outcomes) = self.judge(facts, now);
-        if self.care == Care::Where && outcomes.iter().any(Result::is_err) {
-            let mut facts = self.gather(&head).await?;
-            self.learn_taken(&mut facts).await?;
-            (batch, outcomes) = self.judge(facts, now);
+        let (mut batch, mut outcomes) = self.judge(precheck, now);
+        if self.duplicate_check == DuplicateCheck::OnRefusal && outcomes.iter().any(Result::is_err) {
+            let mut precheck = self.load(&head).await?;
+            self.load_duplicates(&mut precheck).await?;
+            (batch, outcomes) = self.judge(precheck, now);
         }
-        let done = Done {
+        let done = BatchResult {
             outcomes,
             position: batch.head().position(),
             events: batch.staged().len() as u64,
-            witness: witness(&batch),
+            probe: commit_probe(&batch),
         };
         if batch.is_empty() {
             return Ok(Decision::Leave(done));
@@ -450,17 +455,21 @@ impl<'a> Attempt<'a> {
         Ok(Decision::Write(done, Grown { before: head, after: batch.head(), events }))
     }
 
-    async fn gather(&mut self, head: &LogHead) -> Result<Facts, Failure> {
+    async fn load(&mut self, head: &LogHead) -> Result<BatchPrecheck, Failure> {
         let held = self.recent.of(self.tenant, head);
-        facts::gather(self.connection, self.tenant, head.clone(), self.requests, held).await
+        precheck::load(self.connection, self.tenant, head.clone(), self.requests, held).await
     }
 
-    async fn learn_taken(&mut self, facts: &mut Facts) -> Result<(), Failure> {
-        facts::learn_taken(self.connection, self.tenant, self.requests, facts).await
+    async fn load_duplicates(&mut self, precheck: &mut BatchPrecheck) -> Result<(), Failure> {
+        precheck::load_duplicates(self.connection, self.tenant, self.requests, precheck).await
     }
 
-    fn judge(&self, facts: Facts, now: DateTime<Utc>) -> (Batch<'a>, Vec<Result<Outcome, StoreError>>) {
-        let mut batch = Batch::new(facts, now);
+    fn judge(
+        &self,
+        precheck: BatchPrecheck,
+        now: DateTime<Utc>,
+    ) -> (Batch<'a>, Vec<Result<Outcome, StoreError>>) {
+        let mut batch = Batch::new(precheck, now);
         let numbered = self.requests.iter().enumerate();
         let outcomes = numbered.map(|(number, request)| batch.decide(number, request)).collect();
         (batch, outcomes)
@@ -475,29 +484,29 @@ impl<'a> Attempt<'a> {
     }
 }
 
-fn witness(batch: &Batch<'_>) -> Witness {
+fn commit_probe(batch: &Batch<'_>) -> CommitProbe {
     match (batch.staged().last(), batch.receipts().last()) {
-        (Some(event), _) => Witness::Entry(event.position, event.leaf),
-        (None, Some((draft, receipt))) => Witness::Receipt(draft.command_id.clone(), receipt.clone()),
-        (None, None) => Witness::Needless,
+        (Some(event), _) => CommitProbe::Entry(event.position, event.leaf),
+        (None, Some((draft, receipt))) => CommitProbe::Receipt(draft.command_id.clone(), receipt.clone()),
+        (None, None) => CommitProbe::Idempotent,
     }
 }
 
 async fn is_in_the_log(
     connection: &mut PgConnection,
     tenant: TenantId,
-    witness: &Witness,
+    probe: &CommitProbe,
 ) -> Result<bool, Failure> {
-    match witness {
-        Witness::Entry(position, leaf) => {
+    match probe {
+        CommitProbe::Entry(position, leaf) => {
             let stored = write::stored_leaves(connection, tenant, position - 1, *position).await?;
             Ok(stored.first() == Some(leaf))
         }
-        Witness::Receipt(command_id, receipt) => {
+        CommitProbe::Receipt(command_id, receipt) => {
             let found = sqlx::query(RECEIPT).bind(tenant.0).bind(command_id.as_bytes());
             let found = found.fetch_optional(connection).await?;
             Ok(found.as_ref().map(row::receipt).transpose()?.as_ref() == Some(receipt))
         }
-        Witness::Needless => Ok(false),
+        CommitProbe::Idempotent => Ok(false),
     }
 }

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::checkpoint::Checkpoints;
-use super::tail::{Ends, Marks, Tails};
+use super::deferred_tags::{DeferredTagIndex, EntryTags, LogBounds};
 use super::transaction::{begin, commit, rollback, undone};
-use super::{Failure, facts, moving, row, write};
+use super::wal_checkpoint::WalCheckpoints;
+use super::{Failure, precheck, row, transfer, write};
 use crate::batch::Batch;
 use crate::intake::Gate;
 use crate::ledger::FirstNote;
-use crate::moving::Arrival;
 use crate::prepare::Request;
-use crate::queue::{Answer, Asked, Job, Queue};
+use crate::queue::{Answer, Job, PendingAppend, Queue};
+use crate::transfer::ParsedChunk;
 use crate::watchers::Watchers;
 use crate::{Clock, Outcome, Position, StoreError, TenantId};
 
@@ -34,8 +34,8 @@ pub(super) struct Batcher {
     pub(super) clock: Clock,
     pub(super) first_note: Option<FirstNote>,
     pub(super) watchers: Arc<Watchers>,
-    pub(super) tails: Arc<Tails>,
-    pub(super) checkpoints: Checkpoints,
+    pub(super) deferred_tags: Arc<DeferredTagIndex>,
+    pub(super) checkpoints: WalCheckpoints,
     /// What operators are told of it.
     pub(super) gate: Gate,
     /// Why nothing is acknowledged any more.
@@ -46,9 +46,9 @@ pub(super) struct Batcher {
 struct Moved {
     tenant: TenantId,
     position: Position,
-    tags: Vec<Marks>,
+    tags: Vec<EntryTags>,
     /// How many rows of a sweep went into the index with it.
-    swept: usize,
+    flushed: usize,
 }
 
 /// How each tenant's requests ended, in their order.
@@ -60,15 +60,15 @@ impl Batcher {
         while let Some(job) = self.next().await {
             match job {
                 Job::Append(request, answer) => {
-                    let waiting = self.jobs.gather(*request, answer).await;
+                    let waiting = self.jobs.drain(*request, answer).await;
                     self.append(waiting.by_tenant()).await;
                 }
                 Job::TenantKey(tenant, candidate, answer) => {
                     let outcome = self.tenant_key(tenant, &candidate).await;
                     self.answer_one(answer, outcome);
                 }
-                Job::Adopt(tenant, arrival, answer) => {
-                    let outcome = self.adopt(tenant, &arrival).await;
+                Job::Import(tenant, parsed, answer) => {
+                    let outcome = self.import_chunk(tenant, &parsed).await;
                     self.answer_one(answer, outcome);
                 }
                 Job::Checkpoint { tenant, size, note, answer } => {
@@ -107,7 +107,7 @@ impl Batcher {
     }
 
     /// Commits what waited together.
-    async fn append(&mut self, waiting: Vec<(TenantId, Vec<Asked>)>) {
+    async fn append(&mut self, waiting: Vec<(TenantId, Vec<PendingAppend>)>) {
         let committed = self.commit(&waiting).await;
         let answers = waiting.into_iter().flat_map(|(_, group)| group).map(|(_, answer)| answer);
         // A caller that has gone away is answered by the log itself.
@@ -123,7 +123,7 @@ impl Batcher {
         }
     }
 
-    async fn commit(&mut self, waiting: &[(TenantId, Vec<Asked>)]) -> Result<Outcomes, Failure> {
+    async fn commit(&mut self, waiting: &[(TenantId, Vec<PendingAppend>)]) -> Result<Outcomes, Failure> {
         self.check_poison()?;
         let started = Instant::now();
         let mut attempt = 1;
@@ -139,14 +139,20 @@ impl Batcher {
 
     /// One transaction for every tenant in the batch. A crash before its commit leaves nothing behind, a crash
     /// after it leaves everything, with the receipts to tell the callers that were not answered.
-    async fn transaction(&mut self, waiting: &[(TenantId, Vec<Asked>)]) -> Result<Outcomes, Failure> {
+    async fn transaction(&mut self, waiting: &[(TenantId, Vec<PendingAppend>)]) -> Result<Outcomes, Failure> {
         let connection = &mut self.connection;
         begin(connection).await?;
-        let (outcomes, moved) =
-            match write_all(connection, waiting, &self.tails, (&self.clock, &self.first_note)).await {
-                Ok(written) => written,
-                Err(failure) => return Err(undone(connection, failure).await),
-            };
+        let (outcomes, moved) = match write_all(
+            connection,
+            waiting,
+            &self.deferred_tags,
+            (&self.clock, &self.first_note),
+        )
+        .await
+        {
+            Ok(written) => written,
+            Err(failure) => return Err(undone(connection, failure).await),
+        };
         if moved.is_empty() {
             rollback(connection).await?;
         } else if let Err(failure) = commit(connection).await {
@@ -166,8 +172,8 @@ impl Batcher {
         self.checkpoints.grown(events);
         metrics::counter!("waymark_events_appended_total").increment(events as u64);
         metrics::histogram!("waymark_append_batch_events").record(events as f64);
-        for Moved { tenant, position, tags, swept } in moved {
-            self.tails.committed(tenant, position - tags.len() as u64, tags, swept);
+        for Moved { tenant, position, tags, flushed } in moved {
+            self.deferred_tags.committed(tenant, position - tags.len() as u64, tags, flushed);
             self.watchers.moved(tenant, position);
         }
     }
@@ -189,9 +195,10 @@ impl Batcher {
 
     async fn index(&mut self, tenant: TenantId) -> Result<(), Failure> {
         let connection = &mut self.connection;
-        let (head, indexed) = facts::head(connection, tenant).await?;
-        let ends = Ends { position: head.position(), indexed };
-        let rows = self.tails.rows(connection, tenant, ends).await?.ok_or_else(|| ends.went_back())?;
+        let (head, indexed) = precheck::head(connection, tenant).await?;
+        let bounds = LogBounds { position: head.position(), indexed };
+        let rows =
+            self.deferred_tags.rows(connection, tenant, bounds).await?.ok_or_else(|| bounds.went_back())?;
         write::insert_tags(connection, tenant, rows).await?;
         write::put_head(connection, tenant, &head, head.position()).await
     }
@@ -211,11 +218,11 @@ impl Batcher {
     }
 
     /// Takes what comes from another store, in a transaction of its own.
-    async fn adopt(&mut self, tenant: TenantId, arrival: &Arrival) -> Result<(), Failure> {
+    async fn import_chunk(&mut self, tenant: TenantId, parsed: &ParsedChunk) -> Result<(), Failure> {
         self.check_poison()?;
         let connection = &mut self.connection;
         begin(connection).await?;
-        let head = match moving::adopt(connection, tenant, arrival).await {
+        let head = match transfer::import_chunk(connection, tenant, parsed).await {
             Ok(head) => head,
             Err(failure) => return Err(undone(connection, failure).await),
         };
@@ -274,25 +281,30 @@ async fn save_checkpoint(
 /// Decides and writes what waits, tenant by tenant. Answers with the outcomes, and which logs have grown.
 async fn write_all(
     transaction: &mut SqliteConnection,
-    waiting: &[(TenantId, Vec<Asked>)],
-    tails: &Tails,
+    waiting: &[(TenantId, Vec<PendingAppend>)],
+    deferred_tags: &DeferredTagIndex,
     (clock, first_note): (&Clock, &Option<FirstNote>),
 ) -> Result<(Outcomes, Vec<Moved>), Failure> {
     let (mut outcomes, mut moved) = (Vec::with_capacity(waiting.len()), Vec::new());
     for &(tenant, ref group) in waiting {
         let requests: Vec<&Request> = group.iter().map(|(request, _)| request).collect();
-        let (facts, indexed) = facts::gather(transaction, tenant, tails, &requests).await?;
-        let mut batch = Batch::new(facts, clock());
+        let (precheck, indexed) = precheck::load(transaction, tenant, deferred_tags, &requests).await?;
+        let mut batch = Batch::new(precheck, clock());
         let decided = requests.iter().enumerate().map(|(number, request)| batch.decide(number, request));
         outcomes.push(decided.collect());
         if !batch.is_empty() {
-            let indexing = tails.indexing(tenant, indexed, &batch);
-            let swept = indexing.swept;
+            let indexing = deferred_tags.indexing(tenant, indexed, &batch);
+            let flushed = indexing.flushed;
             write::write(transaction, tenant, &batch, indexing).await?;
             if let Some(note) = batch.first_note(tenant, first_note.as_ref()) {
                 save_checkpoint(transaction, tenant, batch.head().position(), &note).await?;
             }
-            moved.push(Moved { tenant, position: batch.head().position(), tags: Marks::all(&batch), swept });
+            moved.push(Moved {
+                tenant,
+                position: batch.head().position(),
+                tags: EntryTags::all(&batch),
+                flushed,
+            });
         }
     }
     Ok((outcomes, moved))
@@ -305,7 +317,7 @@ async fn if_absent(connection: &mut SqliteConnection, moved: &[Moved], failure: 
         return failure;
     }
     for Moved { tenant, position, tags, .. } in moved {
-        match facts::head(connection, *tenant).await {
+        match precheck::head(connection, *tenant).await {
             Ok((head, _)) if head.position() + tags.len() as u64 == *position => {}
             Ok((head, _)) => {
                 return Failure::Unknown(format!("{failure:?}, but the log ends at {}", head.position()));

@@ -164,8 +164,8 @@ impl SqliteStore {
     async fn newest_tags(&self, tenant: TenantId) -> Result<Vec<TagRecord>, StoreError> {
         let mut connection = self.read_pool().acquire().await.map_err(unread)?;
         loop {
-            let ends = read::ends(&mut connection, tenant).await?;
-            if let Some(rows) = self.tails.rows(&mut connection, tenant, ends).await? {
+            let bounds = read::bounds(&mut connection, tenant).await?;
+            if let Some(rows) = self.deferred_tags.rows(&mut connection, tenant, bounds).await? {
                 let record = |(position, event_type, tag, _)| TagRecord { position, event_type, tag };
                 return Ok(rows.into_iter().map(record).collect());
             }

@@ -2,17 +2,17 @@
 
 mod backup;
 mod batcher;
-mod checkpoint;
-mod facts;
+mod deferred_tags;
 mod ledger;
-mod moving;
 mod open;
+mod precheck;
 mod read;
 mod row;
-mod tail;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod transfer;
+mod wal_checkpoint;
 mod write;
 
 use std::fmt::Display;
@@ -28,13 +28,13 @@ use uuid::Uuid;
 
 use crate::intake::Gate;
 use crate::ledger::FirstNote;
-use crate::queue::{self, Answer, Job, Queue, Sharing};
+use crate::queue::{self, Answer, BatchingPolicy, Job, Queue};
 use crate::watchers::Watchers;
 use crate::{Clock, Position, StoreError};
 pub use backup::backup;
 use batcher::Batcher;
-use checkpoint::Checkpoints;
-use tail::Tails;
+use deferred_tags::DeferredTagIndex;
+use wal_checkpoint::WalCheckpoints;
 
 /// The most connections that read a file at the same time.
 const MOST_READERS: u32 = 8;
@@ -76,7 +76,7 @@ pub struct SqliteStore {
     jobs: mpsc::Sender<Job>,
     reads: SqlitePool,
     watchers: Arc<Watchers>,
-    tails: Arc<Tails>,
+    deferred_tags: Arc<DeferredTagIndex>,
     gate: Gate,
     batcher: Mutex<Option<JoinHandle<()>>>,
 }
@@ -99,9 +99,9 @@ impl SqliteStore {
         options: Options,
     ) -> Result<Arc<Self>, StoreError> {
         let reads = open::readers(&file, options.read_connections).await?;
-        let (jobs, received) = Queue::new(options.queue, Sharing::Halves);
+        let (jobs, received) = Queue::new(options.queue, BatchingPolicy::Halves);
         let watchers = Arc::new(Watchers::default());
-        let tails = Arc::new(Tails::new(options.unindexed));
+        let deferred_tags = Arc::new(DeferredTagIndex::new(options.unindexed));
         let gate = Gate::open();
         let batcher = Batcher {
             jobs: received,
@@ -109,13 +109,13 @@ impl SqliteStore {
             clock: options.clock,
             first_note: options.first_note,
             watchers: Arc::clone(&watchers),
-            tails: Arc::clone(&tails),
-            checkpoints: Checkpoints::new(reads.clone()),
+            deferred_tags: Arc::clone(&deferred_tags),
+            checkpoints: WalCheckpoints::new(reads.clone()),
             gate: gate.clone(),
             poison: None,
         };
         let batcher = Mutex::new(Some(tokio::spawn(batcher.run())));
-        let store = Arc::new(Self { file, jobs, reads, watchers, tails, gate, batcher });
+        let store = Arc::new(Self { file, jobs, reads, watchers, deferred_tags, gate, batcher });
         for (tenant, position) in store.heads().await? {
             store.watchers.moved(tenant, position);
         }
@@ -139,14 +139,14 @@ impl SqliteStore {
         let file = open::file_of(path_or_url).to_path_buf();
         let reads = open::inspector(&file, options.read_connections).await?;
         // Nobody receives what is asked of a writer.
-        let (jobs, _) = Queue::new(1, Sharing::Halves);
-        let (watchers, tails) = (Arc::default(), Arc::new(Tails::new(options.unindexed)));
+        let (jobs, _) = Queue::new(1, BatchingPolicy::Halves);
+        let (watchers, deferred_tags) = (Arc::default(), Arc::new(DeferredTagIndex::new(options.unindexed)));
         Ok(Arc::new(Self {
             file,
             jobs,
             reads,
             watchers,
-            tails,
+            deferred_tags,
             gate: Gate::open(),
             batcher: Mutex::default(),
         }))

@@ -7,15 +7,15 @@ use sqlx::{QueryBuilder, Sqlite};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::tail::Ends;
-use super::{Failure, SqliteStore, facts, hex, row, unavailable};
+use super::deferred_tags::LogBounds;
+use super::{Failure, SqliteStore, hex, precheck, row, unavailable};
 use crate::batch::LogHead;
 use crate::prepare::Request;
 use crate::queue::Job;
 use crate::vault::WrappedKey;
 use crate::{
-    Append, Entry, EventStore, Head, Intake, Movable, Outcome, Position, Query, QueryItem, Receipt,
-    StoreError, TenantId, instant,
+    Append, Entry, EventStore, Head, Intake, Outcome, Position, Query, QueryItem, Receipt, StoreError,
+    TenantId, Transferable, instant,
 };
 
 const PAGE: &str = include_str!("page.sql");
@@ -23,7 +23,7 @@ const RECEIPT: &str = "SELECT digest, outcome, first_position, count, recorded_a
     WHERE tenant_id = ?1 AND command_id = ?2";
 const POSITION_AT: &str = include_str!("position_at.sql");
 const DATA_KEYS: &str = include_str!("keys_known.sql");
-const ENDS: &str = "SELECT position, indexed FROM log_head WHERE tenant_id = ?1";
+const LOG_BOUNDS: &str = "SELECT position, indexed FROM log_head WHERE tenant_id = ?1";
 const HEADS: &str = "SELECT tenant_id, position FROM log_head WHERE position > 0 ORDER BY tenant_id";
 
 #[async_trait]
@@ -53,11 +53,13 @@ impl EventStore for SqliteStore {
         let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
         let connection: &mut SqliteConnection = &mut connection;
         loop {
-            let ends = ends(connection, tenant).await?;
-            let until = until.min(ends.position);
+            let bounds = bounds(connection, tenant).await?;
+            let until = until.min(bounds.position);
             let range = (after, until, limit as usize);
             // The index is asked after the tail, so that nothing that was put into it meanwhile is missed.
-            if let Some(newest) = self.tails.matching(connection, tenant, ends, &alternatives, range).await? {
+            if let Some(newest) =
+                self.deferred_tags.matching(connection, tenant, bounds, &alternatives, range).await?
+            {
                 let range = Range { tenant, after: clamped(after), until: clamped(until), limit };
                 let mut sql = matching_sql(&alternatives, &newest, &range);
                 return row::entries(&sql.build().fetch_one(connection).await.map_err(unavailable)?);
@@ -97,7 +99,7 @@ impl EventStore for SqliteStore {
 
     async fn data_keys(&self, tenant: TenantId, subjects: &[Uuid]) -> Result<Vec<WrappedKey>, StoreError> {
         let rows = sqlx::query(DATA_KEYS)
-            .bind(facts::list(subjects.iter().copied().map(hex)))
+            .bind(precheck::list(subjects.iter().copied().map(hex)))
             .bind(tenant.0.as_bytes().as_slice())
             .fetch_all(self.read_pool())
             .await
@@ -142,7 +144,7 @@ impl SqliteStore {
     pub(super) async fn log_head(&self, tenant: TenantId) -> Result<LogHead, StoreError> {
         let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
         let connection: &mut SqliteConnection = &mut connection;
-        facts::head(connection, tenant).await.map(|(head, _)| head).map_err(|failure| match failure {
+        precheck::head(connection, tenant).await.map(|(head, _)| head).map_err(|failure| match failure {
             Failure::Unchanged(error) => error,
             Failure::Busy(what) | Failure::Full(what) | Failure::Unknown(what) => {
                 StoreError::Unavailable(what)
@@ -184,10 +186,13 @@ pub(super) async fn page(
 }
 
 /// Where a tenant's log and the index of its tags end now.
-pub(super) async fn ends(connection: &mut SqliteConnection, tenant: TenantId) -> Result<Ends, StoreError> {
-    let found = sqlx::query(ENDS).bind(tenant.0.as_bytes().as_slice()).fetch_optional(connection).await;
-    let Some(found) = found.map_err(unavailable)? else { return Ok(Ends { position: 0, indexed: 0 }) };
-    Ok(Ends { position: row::natural(&found, "position")?, indexed: row::natural(&found, "indexed")? })
+pub(super) async fn bounds(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+) -> Result<LogBounds, StoreError> {
+    let found = sqlx::query(LOG_BOUNDS).bind(tenant.0.as_bytes().as_slice()).fetch_optional(connection).await;
+    let Some(found) = found.map_err(unavailable)? else { return Ok(LogBounds { position: 0, indexed: 0 }) };
+    Ok(LogBounds { position: row::natural(&found, "position")?, indexed: row::natural(&found, "indexed")? })
 }
 
 /// The first positions of each alternative and those of the newest entries, and of these together the first entries, in
@@ -199,7 +204,7 @@ fn matching_sql(alternatives: &[QueryItem], newest: &[Position], range: &Range) 
          FROM (SELECT position, recorded_at, entry FROM event WHERE tenant_id = ",
     );
     sql.push_bind(range.tenant.0.as_bytes().to_vec()).push(" AND position IN (");
-    sql.push("SELECT n.value FROM json_each(").push_bind(facts::list(newest)).push(") AS n");
+    sql.push("SELECT n.value FROM json_each(").push_bind(precheck::list(newest)).push(") AS n");
     for item in alternatives {
         sql.push(" UNION SELECT position FROM (");
         push_alternative(&mut sql, item, range);

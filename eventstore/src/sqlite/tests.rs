@@ -540,7 +540,7 @@ async fn no_statement_of_the_append_walks_over_a_table() {
     let store = file.open().await;
     let statements = [
         include_str!("receipts_known.sql"),
-        include_str!("ids_taken.sql"),
+        include_str!("duplicate_ids.sql"),
         include_str!("keys_known.sql"),
         include_str!("conflicts_by_tag.sql"),
         include_str!("conflicts_by_type.sql"),

@@ -4,8 +4,8 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::tail::{Indexing, TagRow, ordered};
-use super::{Failure, bytes_hex, facts::list, hex, row};
+use super::deferred_tags::{IndexRows, TagRow, ordered};
+use super::{Failure, bytes_hex, hex, precheck::list, row};
 use crate::batch::{Batch, LogHead};
 use crate::ledger::{GrownLevel, Hash, Tile, grown_levels};
 use crate::{Position, TenantId, instant};
@@ -35,7 +35,7 @@ pub(super) async fn write(
     connection: &mut SqliteConnection,
     tenant: TenantId,
     batch: &Batch<'_>,
-    indexing: Indexing,
+    indexing: IndexRows,
 ) -> Result<(), Failure> {
     let (staged, head) = (batch.staged(), batch.head());
     let before = head.position() - staged.len() as u64;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Owner;
-use waymark_domain::identity::{Reason, grams, suspicion};
+use waymark_domain::identity::{Reason, duplicate_match, grams};
 use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
@@ -168,15 +168,15 @@ async fn alike(
     let mut found = Vec::new();
     for row in rows_among(&mut view.session, CUSTOMERS_AMONG, &head, &ids).await? {
         let other = Customer::read(&row)?;
-        if let Some(suspicion) =
-            suspicion(&evidence, &other.evidence()).filter(|found| !sought.is_distinct_from(&other, found))
+        if let Some(duplicate_match) = duplicate_match(&evidence, &other.evidence())
+            .filter(|found| !sought.is_distinct_from(&other, found))
         {
             let suspect = SuspectReport {
                 customer_id: other.id,
                 owner: OwnerReport::of(&other.traits.owner),
                 name: other.name,
-                score: suspicion.score,
-                reasons: suspicion.reasons.into_iter().map(Reason::as_str).map(str::to_owned).collect(),
+                score: duplicate_match.score,
+                reasons: duplicate_match.reasons.into_iter().map(Reason::as_str).map(str::to_owned).collect(),
             };
             found.push((other.created_position, suspect));
         }

@@ -255,11 +255,11 @@ impl Customer {
     }
 
     /// Whether somebody told the two apart, and neither has become the same as the other to the letter since.
-    pub(super) fn is_distinct_from(&self, other: &Self, suspicion: &identity::Suspicion) -> bool {
+    pub(super) fn is_distinct_from(&self, other: &Self, duplicate_match: &identity::DuplicateMatch) -> bool {
         let told = [self.distinct_from.get(&other.id), other.distinct_from.get(&self.id)];
         let Some(told_at) = told.into_iter().flatten().max() else { return false };
         let changed = self.looks_since > *told_at || other.looks_since > *told_at;
-        !(changed && suspicion.reasons.iter().any(|reason| reason.is_exact()))
+        !(changed && duplicate_match.reasons.iter().any(|reason| reason.is_exact()))
     }
 
     fn answer_touches(&mut self, spoken_at: Micros) {
@@ -302,9 +302,9 @@ impl Customer {
     }
 
     /// What the customer looks like to somebody who seeks duplicates.
-    pub(super) fn evidence(&self) -> identity::Evidence {
+    pub(super) fn evidence(&self) -> identity::MatchEvidence {
         let emails = self.contacts.iter().filter(|contact| contact.kind == ContactKind::Email);
-        identity::Evidence::of(self.name.as_deref(), emails.map(|contact| contact.value.as_str()))
+        identity::MatchEvidence::of(self.name.as_deref(), emails.map(|contact| contact.value.as_str()))
     }
 
     /// The marks that it is found by.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use waymark_domain::Pipeline;
-use waymark_domain::pipeline::version::Occupants;
+use waymark_domain::pipeline::version::StageOccupancy;
 use waymark_eventstore::Position;
 
 use super::load;
@@ -15,10 +15,13 @@ use crate::figures::Micros;
 const SAMPLE: usize = 10;
 
 /// The occupants of every stage that a journey of the pipeline is or was in, by the stage.
-pub(crate) async fn occupants(view: &mut View, pipeline: &Pipeline) -> Result<BTreeMap<String, Occupants>> {
+pub(crate) async fn occupants(
+    view: &mut View,
+    pipeline: &Pipeline,
+) -> Result<BTreeMap<String, StageOccupancy>> {
     let known: Position = view.position;
     let histories = load(view, &pipeline.key, known).await?;
-    let mut found: BTreeMap<String, Occupants> = BTreeMap::new();
+    let mut found: BTreeMap<String, StageOccupancy> = BTreeMap::new();
     for (journey, records) in histories.journeys(Micros::MAX) {
         let Some(last) = records.last() else { continue };
         let stage = histories.stages.text(last.stage);

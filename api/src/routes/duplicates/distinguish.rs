@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::app::PairCommand;
 use crate::auth::Authority;
-use crate::domain::customer::command::Distinguish;
+use crate::domain::customer::command::DismissDuplicate;
 use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
@@ -26,7 +26,7 @@ pub(crate) struct Distinction {
 
 impl From<Distinction> for PairCommand {
     fn from(body: Distinction) -> Self {
-        Self::Distinguish(Distinguish { other: body.other, reason: body.reason })
+        Self::DismissDuplicate(DismissDuplicate { other: body.other, reason: body.reason })
     }
 }
 

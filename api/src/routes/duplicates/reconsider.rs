@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::app::PairCommand;
 use crate::auth::Authority;
-use crate::domain::customer::command::Reconsider;
+use crate::domain::customer::command::ReopenDuplicate;
 use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
@@ -26,7 +26,7 @@ pub(super) struct Reconsideration {
 
 impl From<Reconsideration> for PairCommand {
     fn from(body: Reconsideration) -> Self {
-        Self::Reconsider(Reconsider { other: body.other, reason: body.reason })
+        Self::ReopenDuplicate(ReopenDuplicate { other: body.other, reason: body.reason })
     }
 }
 

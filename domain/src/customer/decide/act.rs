@@ -36,14 +36,14 @@ pub(super) fn decide(
     command: &Act,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
-    Refusal::unless_met([guard::supervises(context, "")])?;
+    Refusal::require_all([guard::supervises(context, "")])?;
     let rules = |key: &str| Some(Rules { pipeline: context.pipeline(key)?, versions: context.versions(key) });
     let mut due = agenda(customer, rules).into_iter();
     let named = due.find(|one| one.rule == command.rule && one.cause == command.cause);
     let Some(deadline) = named.filter(|one| one.due_at <= context.now) else {
         let at =
             agenda(customer, rules).into_iter().find(|one| one.rule == command.rule).map(|one| one.due_at);
-        return Refusal::unless_met([vec![not_due(at)]]).map(|()| Vec::new());
+        return Refusal::require_all([vec![not_due(at)]]).map(|()| Vec::new());
     };
     let pipeline = guard::known_pipeline(context, &deadline.journey)?;
     let act = Acting { deadline: &deadline, pipeline, context };
@@ -261,7 +261,7 @@ impl Acting<'_> {
     fn sub_status(&self, state: &Customer, sub_status: &str) -> Result<CustomerEvent, Refusal> {
         let journey = &self.deadline.journey;
         let stage = state.journeys.current(journey).and_then(|stay| self.pipeline.stage(&stay.stage));
-        Refusal::unless_met([
+        Refusal::require_all([
             guard::known_sub_status(stage, Some(sub_status)),
             guard::sub_status_without_evidence(stage, Some(sub_status), self.context),
         ])?;
@@ -274,7 +274,7 @@ impl Acting<'_> {
     }
 
     fn pool(&self, state: &Customer, key: &str) -> Result<&Pool, Refusal> {
-        Refusal::unless_met([guard::known_pool(self.context, state.primary(), key, "pool")])?;
+        Refusal::require_all([guard::known_pool(self.context, state.primary(), key, "pool")])?;
         let unknown = || {
             Refusal::from_code(
                 Code::UnknownPool,

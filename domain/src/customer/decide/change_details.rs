@@ -52,7 +52,7 @@ pub(super) fn decide(
     command: &ChangeDetails,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::may_work(customer, context),
         reads_what_it_replaces(customer, command, context),
         guard::effective(customer, context),

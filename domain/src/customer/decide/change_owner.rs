@@ -27,7 +27,7 @@ fn may_give_away(customer: &Customer, context: &Context<'_>) -> Vec<Violation> {
 /// The refusal.
 pub fn may_hand_over(from: &Owner, context: &Context<'_>) -> Result<(), Refusal> {
     let own = matches!(from, Owner::Rep(rep) if context.actor.rep_id() == Some(rep));
-    Refusal::unless_met([require(own || context.actor.supervises(), || Violation {
+    Refusal::require_all([require(own || context.actor.supervises(), || Violation {
         field: "from".to_owned(),
         ..guard::forbidden_role(
             Label::new("销售只能移交自己的客户。", "A rep hands over its own customers only."),
@@ -58,7 +58,7 @@ pub(super) fn decide(
     command: &ChangeOwner,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
-    Refusal::unless_met([
+    Refusal::require_all([
         may_give_away(customer, context),
         to_somebody_else(customer, &command.to),
         guard::known_owner(context, customer.primary(), &command.to, "to"),

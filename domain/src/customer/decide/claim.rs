@@ -144,7 +144,7 @@ fn later(at: DateTime<Utc>, seconds: u64) -> Option<DateTime<Utc>> {
 }
 
 /// What the pool's rules say of this rep and this customer.
-fn by_the_rules(customer: &Customer, pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation> {
+fn pool_rule_violations(customer: &Customer, pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation> {
     let Some((rules, rep)) = pool.and_then(|pool| pool.rules.as_ref()).zip(context.actor.rep_id()) else {
         return Vec::new();
     };
@@ -205,14 +205,14 @@ fn pool_defined(customer: &Customer, context: &Context<'_>) -> Vec<Violation> {
 
 pub(super) fn decide(customer: &Customer, context: &Context<'_>) -> Result<Vec<NewEvent>, Refusal> {
     let pool = customer.pool().and_then(|key| context.pool(customer.primary(), key));
-    Refusal::unless_met([
+    Refusal::require_all([
         by_a_rep(context),
         still_in_a_pool(customer),
         pool_defined(customer, context),
         within_the_quota(pool, context),
         within_the_cap(pool, context),
         eligible(pool.and_then(|pool| pool.rules.as_ref()), context),
-        by_the_rules(customer, pool, context),
+        pool_rule_violations(customer, pool, context),
     ])?;
     let claimed = context.actor.rep_id().zip(pool).map(|(rep, pool)| Claimed {
         rep: rep.to_owned(),

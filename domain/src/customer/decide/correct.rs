@@ -130,7 +130,7 @@ pub(super) fn decide(
     let named = command.corrects.and_then(|record| customer.journeys.journey_of(record));
     let journey = named.unwrap_or_else(|| customer.primary());
     let pipeline = guard::known_pipeline(context, journey)?;
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::may_work(customer, context),
         names_a_record(customer, command),
         own_record(customer, command, context),
@@ -143,7 +143,7 @@ pub(super) fn decide(
     let conflicts = Conflicts::of(customer, command, pipeline, context);
     let also_voids = conflicts.settle(command.on_conflict, context)?;
     let event = proposal(customer, command, pipeline, context, also_voids);
-    Refusal::unless_met([fits(&resulting(customer, &event), &conflicts, journey, pipeline, context)])?;
+    Refusal::require_all([fits(&resulting(customer, &event), &conflicts, journey, pipeline, context)])?;
     Ok(vec![event])
 }
 
@@ -273,7 +273,7 @@ impl Conflicts {
             OnConflict::Reject => Err(self.refusal(context)),
             OnConflict::Continue => Ok(Vec::new()),
             OnConflict::Truncate => {
-                Refusal::unless_met([guard::supervises(context, "on_conflict")])?;
+                Refusal::require_all([guard::supervises(context, "on_conflict")])?;
                 Ok(self.following.clone())
             }
         }

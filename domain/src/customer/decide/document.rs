@@ -26,7 +26,7 @@ pub(super) fn decide(
     command: &AddDocument,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::may_work(customer, context),
         guard::identifier("kind", &command.kind),
         guard::optional_line("name", command.name.as_deref(), guard::MAX_NAME_CHARS),

@@ -7,7 +7,7 @@ use crate::customer::event::{CustomerEvent, Erased};
 use crate::refusal::Refusal;
 
 pub(super) fn decide(command: &Erase, context: &Context<'_>) -> Result<Vec<NewEvent>, Refusal> {
-    Refusal::unless_met([guard::supervises(context, ""), guard::identifier("ground", &command.ground)])?;
+    Refusal::require_all([guard::supervises(context, ""), guard::identifier("ground", &command.ground)])?;
     let event = CustomerEvent::Erased(Erased { ground: command.ground.clone() });
     Ok(vec![NewEvent { event, effective_at: context.now }])
 }

@@ -79,7 +79,7 @@ pub(super) fn decide(
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
     let plan = command.next_plan.as_ref();
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::may_work(customer, context),
         guard::effective(customer, context),
         through_a_known_channel(&command.channel),

@@ -38,8 +38,8 @@ pub(super) fn decide(
         evidence: &[],
         facts: [None; 2],
     };
-    let passed_over = transition::waivable(customer, pipeline, from, &command.to, &given, context);
-    Refusal::unless_met([
+    let passed_over = transition::overridable(customer, pipeline, from, &command.to, &given, context);
+    Refusal::require_all([
         guard::supervises(context, ""),
         guard::known_stage(pipeline, &command.to, "to"),
         guard::known_sub_status(stage, command.sub_status.as_deref()),
@@ -48,7 +48,7 @@ pub(super) fn decide(
         guard::effective(customer, context),
         guard::text("reason", &command.reason),
     ])?;
-    Refusal::unless_met([needed(&passed_over)])?;
+    Refusal::require_all([needed(&passed_over)])?;
     let mut overrides: Vec<String> = passed_over.iter().map(|unmet| unmet.code.to_string()).collect();
     overrides.sort_unstable();
     overrides.dedup();

@@ -69,7 +69,7 @@ pub fn merge(
     command: &Merge,
     context: &Context<'_>,
 ) -> Result<PairEvents, Refusal> {
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::not_erased(survivor),
         guard::not_merged(survivor),
         of_the_other(guard::not_erased(absorbed)),
@@ -181,7 +181,7 @@ pub fn unmerge(
     context: &Context<'_>,
 ) -> Result<PairEvents, Refusal> {
     let merged = absorbed.merged_into == Some(survivor.id);
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::not_erased(survivor),
         guard::not_merged(survivor),
         of_the_other(guard::not_erased(absorbed)),

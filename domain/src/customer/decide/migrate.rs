@@ -13,27 +13,27 @@ use crate::customer::event::{CustomerEvent, Recorded, StageMigrated};
 use crate::customer::state::Customer;
 use crate::customer::timeline::Stay;
 use crate::pipeline::automation::Facts;
-use crate::pipeline::version::{Landing, MappingKind, Versions};
+use crate::pipeline::version::{MappedStage, MappingKind, Versions};
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Owner, Pipeline};
 
 /// A journey whose definition in force may not be the one that its last stay is of.
-struct Situation<'a> {
+struct JourneyStage<'a> {
     pipeline: &'a Pipeline,
     versions: &'a Versions,
     stay: &'a Stay,
 }
 
-impl<'a> Situation<'a> {
+impl<'a> JourneyStage<'a> {
     fn of(customer: &'a Customer, journey: &str, context: &Context<'a>) -> Option<Self> {
         let (pipeline, versions) = (context.pipeline(journey)?, context.versions(journey)?);
         let stay = customer.journeys.current(journey)?;
         Some(Self { pipeline, versions, stay })
     }
 
-    fn landing(&self, customer: &Customer, now: DateTime<Utc>) -> Landing {
+    fn mapped_stage(&self, customer: &Customer, now: DateTime<Utc>) -> MappedStage {
         if self.stay.pipeline_version == self.pipeline.version {
-            return Landing::Stays;
+            return MappedStage::Unchanged;
         }
         let facts = Facts {
             sub_status: self.stay.sub_status.as_deref(),
@@ -45,7 +45,7 @@ impl<'a> Situation<'a> {
             owned: matches!(customer.owner, Owner::Rep(_)),
             next_contact_planned: customer.next_plan.as_ref().is_some_and(|plan| plan.at > now),
         };
-        self.versions.landing(&self.stay.stage, self.stay.pipeline_version, self.pipeline.version, &facts)
+        self.versions.map_stage(&self.stay.stage, self.stay.pipeline_version, self.pipeline.version, &facts)
     }
 
     /// The event that gives the stay its new label. It happened when the version took force, or when the stay
@@ -78,12 +78,12 @@ pub(in crate::customer) fn settled(
     journey: &str,
     context: &Context<'_>,
 ) -> Result<Option<(NewEvent, Customer)>, Refusal> {
-    let Some(situation) = Situation::of(customer, journey, context) else { return Ok(None) };
-    match situation.landing(customer, context.now) {
-        Landing::Stays => Ok(None),
-        Landing::Waits => Err(undecided(situation.pipeline, situation.stay)),
-        Landing::Goes { to, sub_status, kind } => {
-            let new = situation.event(to, sub_status, kind);
+    let Some(current) = JourneyStage::of(customer, journey, context) else { return Ok(None) };
+    match current.mapped_stage(customer, context.now) {
+        MappedStage::Unchanged => Ok(None),
+        MappedStage::Undecided => Err(undecided(current.pipeline, current.stay)),
+        MappedStage::Moved { to, sub_status, kind } => {
+            let new = current.event(to, sub_status, kind);
             let mut settled = customer.clone();
             settled.evolve(&Recorded {
                 position: u64::MAX,
@@ -161,22 +161,22 @@ pub(super) fn decide(
 ) -> Result<Vec<NewEvent>, Refusal> {
     let journey = command.pipeline.as_deref().unwrap_or(customer.primary());
     let pipeline = guard::known_pipeline(context, journey)?;
-    let nothing = || Refusal::unless_met([vec![nothing_to_migrate(pipeline)]]).map(|()| Vec::new());
-    let Some(situation) = Situation::of(customer, journey, context) else { return nothing() };
-    let landing = situation.landing(customer, context.now);
+    let nothing = || Refusal::require_all([vec![nothing_to_migrate(pipeline)]]).map(|()| Vec::new());
+    let Some(current) = JourneyStage::of(customer, journey, context) else { return nothing() };
+    let mapped = current.mapped_stage(customer, context.now);
     let Some(to) = &command.to else {
-        return match landing {
-            Landing::Stays => nothing(),
-            Landing::Waits => Err(undecided(pipeline, situation.stay)),
-            Landing::Goes { to, sub_status, kind } => Ok(vec![situation.event(to, sub_status, kind)]),
+        return match mapped {
+            MappedStage::Unchanged => nothing(),
+            MappedStage::Undecided => Err(undecided(pipeline, current.stay)),
+            MappedStage::Moved { to, sub_status, kind } => Ok(vec![current.event(to, sub_status, kind)]),
         };
     };
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::supervises(context, "to"),
-        require(landing == Landing::Waits, || nothing_to_migrate(pipeline)),
+        require(mapped == MappedStage::Undecided, || nothing_to_migrate(pipeline)),
         guard::known_stage(pipeline, to, "to"),
     ])?;
-    Ok(vec![situation.event(to.clone(), None, MappingKind::Manual)])
+    Ok(vec![current.event(to.clone(), None, MappingKind::Manual)])
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod change_owner;
 mod claim;
 mod correct;
 mod deal;
-mod distinguish;
+mod dismiss_duplicate;
 mod document;
 mod erase;
 mod follow_up;
@@ -19,17 +19,17 @@ mod profile;
 mod reactivate;
 mod register;
 mod release;
+mod repeat_inquiry;
 mod settle;
 mod signal;
 #[cfg(test)]
 pub(super) mod spec;
 mod task;
-mod touch;
 pub(super) mod transition;
 mod view;
 
 pub use change_owner::may_hand_over;
-pub use distinguish::{distinguish, reconsider};
+pub use dismiss_duplicate::{dismiss_duplicate, reopen_duplicate};
 pub use merge::{PairEvents, merge, unmerge};
 pub use view::is_counted;
 
@@ -61,7 +61,7 @@ pub fn decide(
 ) -> Result<Vec<NewEvent>, Refusal> {
     let known = || {
         let customer = state.ok_or_else(unknown_customer)?;
-        Refusal::unless_met([guard::not_erased(customer), guard::not_merged(customer)])?;
+        Refusal::require_all([guard::not_erased(customer), guard::not_merged(customer)])?;
         Ok(customer)
     };
     if let Some(decided) = state.and_then(|customer| migrate::first(customer, command, context)) {
@@ -87,7 +87,7 @@ pub fn decide(
         Command::AddDocument(command) => document::decide(known()?, command, context),
         Command::Act(command) => act::decide(known()?, command, context),
         Command::CompleteTask(command) => task::decide(known()?, command, context),
-        Command::Touch(command) => known().and_then(|_| touch::decide(command, context)),
+        Command::RepeatInquiry(command) => known().and_then(|_| repeat_inquiry::decide(command, context)),
     }
 }
 

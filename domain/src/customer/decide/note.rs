@@ -12,7 +12,7 @@ pub(super) fn decide(
     command: &Note,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::may_work(customer, context),
         guard::effective(customer, context),
         guard::text("text", &command.text),

@@ -24,7 +24,7 @@ pub(super) fn well_formed(profile: &NewProfile) -> Vec<Violation> {
         .concat()
     });
     [
-        profile.credit_code.as_deref().map(lawful_code).unwrap_or_default(),
+        profile.credit_code.as_deref().map(invalid_code).unwrap_or_default(),
         guard::at_most("channel_ids", channel_ids.len(), MAX_CHANNEL_IDS),
         each.collect(),
         guard::optional_line("industry", profile.industry.as_deref(), guard::MAX_NAME_CHARS),
@@ -61,7 +61,7 @@ pub(super) fn event(profile: NewProfile) -> Option<Profile> {
     })
 }
 
-fn lawful_code(code: &str) -> Vec<Violation> {
+fn invalid_code(code: &str) -> Vec<Violation> {
     let Err(fault) = credit_code(code) else { return Vec::new() };
     let message = match fault {
         CreditCodeFault::Length => {

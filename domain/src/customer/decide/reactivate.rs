@@ -48,7 +48,7 @@ pub(super) fn decide(
     let pipeline = guard::known_pipeline(context, journey)?;
     let current = customer.journeys.current(journey);
     let effective_at = guard::instant(context, current);
-    Refusal::unless_met([
+    Refusal::require_all([
         not_before_a_later_move(customer, journey, effective_at, context),
         guard::may_work(customer, context),
         guard::effective(customer, context),

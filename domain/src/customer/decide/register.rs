@@ -45,7 +45,7 @@ pub(super) fn decide(
     let stage = command.stage.as_deref().unwrap_or(&pipeline.entry_stage);
     let owner = owner(command, pipeline)?;
     let effective_at = context.effective_at();
-    Refusal::unless_met([
+    Refusal::require_all([
         is_new(state),
         guard::may_command(context),
         guard::in_window(effective_at, "effective_at", context),

@@ -26,7 +26,7 @@ pub(super) fn decide(
         Owner::Rep(rep) => Ok(rep.clone()),
         Owner::Pool(_) => Err(vec![not_owned()]),
     };
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::may_give_up(customer, context),
         owner.clone().err().unwrap_or_default(),
         guard::known_pool(context, customer.primary(), &pool, "pool"),

@@ -123,16 +123,16 @@ pub(super) fn decide(
         Decision::Approve => approve(customer, request, command, context),
         Decision::Reject => {
             let by = [by_an_approver(request, context), by_somebody_else(request, context)].concat();
-            Refusal::unless_met([in_time(request, context), by, explained(command), text])?;
+            Refusal::require_all([in_time(request, context), by, explained(command), text])?;
             let note = note.unwrap_or_else(|| Personal::from(String::new()));
             Ok(now(CustomerEvent::TransitionRejected(TransitionRejected { request: id, note })))
         }
         Decision::Withdraw => {
-            Refusal::unless_met([by_whoever_asked(request, context), text])?;
+            Refusal::require_all([by_whoever_asked(request, context), text])?;
             Ok(now(CustomerEvent::TransitionWithdrawn(TransitionWithdrawn { request: id, note })))
         }
         Decision::Expire => {
-            Refusal::unless_met([by_the_clock(request, context)])?;
+            Refusal::require_all([by_the_clock(request, context)])?;
             let event = CustomerEvent::TransitionExpired(TransitionExpired { request: id });
             Ok(vec![NewEvent { event, effective_at: request.asked.expires_at }])
         }
@@ -150,7 +150,7 @@ fn approve(
     let pipeline = guard::known_pipeline(context, &asked.journey)?;
     let from = customer.journeys.current(&asked.journey);
     let effective_at = moved_at(request, customer, context);
-    Refusal::unless_met([
+    Refusal::require_all([
         in_time(request, context),
         by_an_approver(request, context),
         by_somebody_else(request, context),

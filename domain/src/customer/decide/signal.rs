@@ -24,7 +24,7 @@ pub(super) fn decide(
     command: &Signal,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::may_work(customer, context),
         guard::effective(customer, context),
         guard::identifier("kind", &command.kind),

@@ -309,5 +309,5 @@ macro_rules! commands {
 
 commands! {
     Register ChangeDetails Transition Override Settle Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner
-    Erase Touch AddDocument Act CompleteTask
+    Erase RepeatInquiry AddDocument Act CompleteTask
 }

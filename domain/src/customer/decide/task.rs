@@ -37,7 +37,7 @@ pub(super) fn decide(
     command: &CompleteTask,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::may_work(customer, context),
         open(customer, command),
         guard::optional_text("note", command.note.as_deref()),

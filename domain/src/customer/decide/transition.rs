@@ -269,7 +269,7 @@ fn not_asked_yet(customer: &Customer, journey: &str, to: &str, context: &Context
 }
 
 /// What an override may pass over.
-pub(super) fn waivable(
+pub(super) fn overridable(
     customer: &Customer,
     pipeline: &Pipeline,
     from: Option<&Stay>,
@@ -377,7 +377,7 @@ fn evidence_well_formed(stage: Option<&Stage>, command: &Transition) -> Vec<Viol
 }
 
 /// What stands in the way of a move to a stage, whatever its form would be filled in with.
-pub(in crate::customer) fn obstacles(
+pub(in crate::customer) fn blocking_violations(
     customer: &Customer,
     pipeline: &Pipeline,
     from: Option<&Stay>,
@@ -413,10 +413,10 @@ pub(super) fn decide(
     let stage = pipeline.stage(&command.to);
     let needs = approval(pipeline, from, &command.to, context);
     let asked = needs.map(|_| not_asked_yet(customer, journey, &command.to, context));
-    Refusal::unless_met([
+    Refusal::require_all([
         expected_version(pipeline, command),
         not_before_a_later_move(customer, journey, effective_at, context),
-        obstacles(customer, pipeline, from, &command.to, context),
+        blocking_violations(customer, pipeline, from, &command.to, context),
         guard::effective(customer, context),
         backdated_with_a_reason(command, context),
         guard::known_sub_status(stage, command.sub_status.as_deref()),

@@ -27,7 +27,7 @@ pub(super) fn decide(customer: &Customer, context: &Context<'_>) -> Result<Vec<N
     if customer.views.get(rep).is_some_and(seen) {
         return Ok(Vec::new());
     }
-    Refusal::unless_met([within_the_limit(pool, limit, context)])?;
+    Refusal::require_all([within_the_limit(pool, limit, context)])?;
     let event = CustomerEvent::Viewed(Viewed { rep: rep.to_owned(), pool: pool.key.clone(), quota_date });
     Ok(vec![NewEvent { event, effective_at: context.now }])
 }

@@ -10,7 +10,7 @@ use super::{Change, Move, MoveKind, Repeat, Stay};
 
 /// What a correction says of the root of its chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Says {
+pub(super) enum CorrectionKind {
     /// It never happened.
     Void,
     /// It led elsewhere.
@@ -27,13 +27,13 @@ pub(super) struct Correction {
     pub(super) position: u64,
     pub(super) actor: String,
     pub(super) corrects: Option<Uuid>,
-    pub(super) says: Says,
+    pub(super) kind: CorrectionKind,
     pub(super) also_voids: Vec<Uuid>,
 }
 
 /// Another label for the stay that was the last one when it was recorded.
 #[derive(Debug, Clone)]
-pub(super) struct Relabelling {
+pub(super) struct StageRelabel {
     pub(super) position: u64,
     pub(super) from: String,
     pub(super) to: String,
@@ -44,7 +44,7 @@ pub(super) struct Relabelling {
 /// The moves in effective order, as far as they were recorded before some position, by their place in that order.
 type Known = BTreeMap<(DateTime<Utc>, u64), Move>;
 
-impl Relabelling {
+impl StageRelabel {
     /// Renames the last stay that these moves, which were recorded before, make: the move that began it, with the repeats
     /// that follow. What is recorded or corrected later has its label of the new definition already.
     fn apply(&self, known: &mut Known, corrected_at: &HashMap<Uuid, u64>) {
@@ -74,18 +74,18 @@ pub(super) struct Journey {
     /// In the order of positions.
     corrections: Vec<Correction>,
     /// In the order of positions.
-    relabellings: Vec<Relabelling>,
+    relabels: Vec<StageRelabel>,
     /// Where the move of an event stands among those recorded.
     moves: HashMap<Uuid, usize>,
     /// Where the correction of an event stands among them.
     corrected: HashMap<Uuid, usize>,
     /// What all of that comes to: told when it is first asked for, and told again after what may change any of it.
-    told: OnceLock<Story>,
+    cached: OnceLock<EffectiveTimeline>,
 }
 
 /// What the records of a journey come to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Story {
+pub(super) struct EffectiveTimeline {
     pub(super) stays: Vec<Stay>,
     pub(super) repeats: Vec<Repeat>,
     /// How often each stage was entered.
@@ -109,9 +109,9 @@ impl Journey {
     pub(super) fn record(&mut self, made: Move, also_voids: Vec<Uuid>) -> Change {
         let journey = self.key.clone();
         if self.recorded.is_empty() {
-            self.story();
+            self.effective();
         }
-        let end = self.told.get().map(|story| story.last);
+        let end = self.cached.get().map(|effective| effective.last);
         let in_order =
             end.is_some_and(|last| last.is_none_or(|last| last < (made.effective_at, made.position)));
         let plain = also_voids.is_empty();
@@ -122,18 +122,18 @@ impl Journey {
                 position: made.position,
                 actor,
                 corrects: None,
-                says: Says::Inserted,
+                kind: CorrectionKind::Inserted,
                 also_voids,
             });
         }
         self.moves.entry(made.event).or_insert(self.recorded.len());
         self.recorded.push(made.clone());
-        let story = self.told.get_mut().filter(|_| in_order && plain);
-        match story.map(|story| story.take(made)) {
+        let effective = self.cached.get_mut().filter(|_| in_order && plain);
+        match effective.map(|effective| effective.append(made)) {
             Some(true) => Change::Appended { journey },
             Some(false) => Change::Repeated { journey },
             None => {
-                self.told.take();
+                self.cached.take();
                 Change::Rewritten { journey }
             }
         }
@@ -141,7 +141,7 @@ impl Journey {
 
     pub(super) fn correct(&mut self, correction: Correction) -> Change {
         self.push(correction);
-        self.told.take();
+        self.cached.take();
         Change::Rewritten { journey: self.key.clone() }
     }
 
@@ -150,25 +150,25 @@ impl Journey {
         self.corrections.push(correction);
     }
 
-    pub(super) fn relabel(&mut self, relabelling: Relabelling) -> Change {
-        self.relabellings.push(relabelling);
-        self.told.take();
+    pub(super) fn relabel(&mut self, relabel: StageRelabel) -> Change {
+        self.relabels.push(relabel);
+        self.cached.take();
         Change::Rewritten { journey: self.key.clone() }
     }
 
-    pub(super) fn story(&self) -> &Story {
-        self.told.get_or_init(|| {
+    pub(super) fn effective(&self) -> &EffectiveTimeline {
+        self.cached.get_or_init(|| {
             let (voided, roots) = (self.voided(), self.roots());
-            let mut story = Story::default();
+            let mut effective = EffectiveTimeline::default();
             for made in self.effective_moves(&voided, &roots) {
-                story.take(made);
+                effective.append(made);
             }
             for (place, root) in roots.into_iter().enumerate() {
                 if let Some(root) = root {
-                    story.corrections_of.entry(root).or_default().push(place);
+                    effective.corrections_of.entry(root).or_default().push(place);
                 }
             }
-            Story { voided, ..story }
+            EffectiveTimeline { voided, ..effective }
         })
     }
 
@@ -180,32 +180,32 @@ impl Journey {
             let in_force = self.corrections.iter().zip(roots).filter(|(c, _)| !voided.contains_key(&c.event));
             for (correction, root) in in_force {
                 let Some(made) = root.and_then(|place| moves.get_mut(place)) else { continue };
-                match &correction.says {
-                    Says::Target { stage, sub_status, pipeline_version } => {
+                match &correction.kind {
+                    CorrectionKind::Target { stage, sub_status, pipeline_version } => {
                         made.pipeline_version = pipeline_version.unwrap_or(made.pipeline_version);
                         made.stage.clone_from(stage);
                         made.sub_status.clone_from(sub_status);
                         corrected_at.insert(made.event, correction.position);
                     }
-                    Says::Time(moved_at) => made.effective_at = *moved_at,
-                    Says::Void | Says::Inserted => {}
+                    CorrectionKind::Time(moved_at) => made.effective_at = *moved_at,
+                    CorrectionKind::Void | CorrectionKind::Inserted => {}
                 }
             }
             moves.retain(|made| !voided.contains_key(&made.event));
         }
         moves.sort_by_key(|made| (made.effective_at, made.position));
-        if self.relabellings.is_empty() { moves } else { self.relabelled(moves, &corrected_at) }
+        if self.relabels.is_empty() { moves } else { self.relabelled(moves, &corrected_at) }
     }
 
     /// The moves with the labels of later definitions: each relabelling looks at what was recorded before it.
     fn relabelled(&self, mut moves: Vec<Move>, corrected_at: &HashMap<Uuid, u64>) -> Vec<Move> {
         moves.sort_by_key(|made| made.position);
         let (mut moves, mut known) = (moves.into_iter().peekable(), Known::new());
-        for relabelling in &self.relabellings {
-            while let Some(made) = moves.next_if(|made| made.position < relabelling.position) {
+        for relabel in &self.relabels {
+            while let Some(made) = moves.next_if(|made| made.position < relabel.position) {
                 known.insert((made.effective_at, made.position), made);
             }
-            relabelling.apply(&mut known, corrected_at);
+            relabel.apply(&mut known, corrected_at);
         }
         known.extend(moves.map(|made| ((made.effective_at, made.position), made)));
         known.into_values().collect()
@@ -244,7 +244,8 @@ impl Journey {
     /// Whether the correction undoes the record it refers to: a void does, and so does another stage or instant
     /// given for a record that was voided before, because it says that it happened after all.
     fn takes_back(&self, correction: &Correction, corrects: Uuid) -> bool {
-        correction.says == Says::Void || self.correction(corrects).is_some_and(|c| c.says == Says::Void)
+        correction.kind == CorrectionKind::Void
+            || self.correction(corrects).is_some_and(|c| c.kind == CorrectionKind::Void)
     }
 
     fn correction(&self, event: Uuid) -> Option<&Correction> {
@@ -270,7 +271,7 @@ impl Journey {
     }
 
     pub(super) fn superseded_by(&self, event: Uuid) -> Option<Uuid> {
-        let Story { voided, corrections_of, .. } = self.story();
+        let EffectiveTimeline { voided, corrections_of, .. } = self.effective();
         if let Some(by) = voided.get(&event) {
             return Some(*by);
         }
@@ -279,13 +280,13 @@ impl Journey {
         let own = own.filter(|own| self.corrections[*own].corrects.is_some());
         let says_the_same = |correction: &&Correction| {
             own.is_none_or(|own| {
-                std::mem::discriminant(&self.corrections[own].says)
-                    == std::mem::discriminant(&correction.says)
+                std::mem::discriminant(&self.corrections[own].kind)
+                    == std::mem::discriminant(&correction.kind)
             })
         };
         let applies = |correction: &&Correction| {
             !voided.contains_key(&correction.event)
-                && matches!(correction.says, Says::Target { .. } | Says::Time(_))
+                && matches!(correction.kind, CorrectionKind::Target { .. } | CorrectionKind::Time(_))
         };
         let all = corrections_of.get(root)?.iter().rev();
         let later = all.take_while(|place| own.is_none_or(|own| **place > own));
@@ -294,9 +295,9 @@ impl Journey {
     }
 }
 
-impl Story {
+impl EffectiveTimeline {
     /// Adds the next move in effective order. False when it is a repeat.
-    fn take(&mut self, made: Move) -> bool {
+    fn append(&mut self, made: Move) -> bool {
         self.last = Some((made.effective_at, made.position));
         if made.kind != MoveKind::Inserted {
             self.last_moved = self.last_moved.max(made.position);
@@ -339,7 +340,7 @@ impl Story {
 /// Counts the moves that stories were told of on this thread, so that a test can hold how the work grows.
 #[cfg(test)]
 fn count_moves(moves: usize) {
-    super::tests::MOVES_TOLD.with(|told| told.set(told.get() + moves));
+    super::tests::MOVES_TOLD.with(|cached| cached.set(cached.get() + moves));
 }
 
 #[cfg(not(test))]

@@ -127,7 +127,7 @@ fn fold(events: &[Recorded<CustomerEvent>]) -> Journeys {
 }
 
 /// The timeline in short: `A0 B2` is A from hour 0 and B from hour 2.
-fn story(journeys: &Journeys) -> String {
+fn effective(journeys: &Journeys) -> String {
     let stays = journeys.stays(JOURNEY).iter();
     let short = stays.map(|stay| format!("{}{}", stay.stage, (stay.entered_at - hour(0)).num_hours()));
     short.collect::<Vec<_>>().join(" ")
@@ -137,7 +137,7 @@ fn story(journeys: &Journeys) -> String {
 fn a_stay_ends_where_the_next_begins() {
     let journeys = fold(&[at(1, hour(0), to("A")), at(2, hour(2), to("B")), at(3, hour(5), to("A"))]);
     let stays = journeys.stays(JOURNEY);
-    assert_eq!(story(&journeys), "A0 B2 A5");
+    assert_eq!(effective(&journeys), "A0 B2 A5");
     assert_eq!((stays[0].left_at, stays[0].left_to.as_deref()), (Some(hour(2)), Some("B")));
     assert_eq!((stays[2].visit, stays[2].left_at), (2, None));
 }
@@ -145,7 +145,7 @@ fn a_stay_ends_where_the_next_begins() {
 #[test]
 fn of_two_moves_at_one_instant_the_later_position_holds_and_the_earlier_lasted_no_time() {
     let journeys = fold(&[at(1, hour(0), to("A")), at(2, hour(1), to("B")), at(3, hour(1), to("A"))]);
-    assert_eq!(story(&journeys), "A0 B1 A1");
+    assert_eq!(effective(&journeys), "A0 B1 A1");
     assert_eq!(journeys.stays(JOURNEY)[1].left_at, Some(hour(1)));
     assert_eq!(journeys.stay_at(JOURNEY, hour(1)).map(|stay| stay.stage.as_str()), Some("A"));
 }
@@ -168,20 +168,20 @@ fn a_migration_relabels_the_last_stay_with_its_repeats_and_no_other() {
     let mut events = vec![at(1, hour(0), to("A")), at(2, hour(1), to("B")), at(3, hour(2), to("A"))];
     events.extend([at(4, hour(3), to("A")), at(5, hour(9), relabelled(2, "A", "X"))]);
     let journeys = fold(&events);
-    assert_eq!(story(&journeys), "A0 B1 X2");
+    assert_eq!(effective(&journeys), "A0 B1 X2");
     assert_eq!((journeys.repeats(JOURNEY).len(), journeys.stays(JOURNEY)[2].pipeline_version), (1, 2));
     assert_eq!(journeys.stays(JOURNEY)[2].entered_event, id(3), "the stay is the same");
     events.push(at(6, hour(10), relabelled(3, "X", "Y")));
-    assert_eq!(story(&fold(&events)), "A0 B1 Y2");
+    assert_eq!(effective(&fold(&events)), "A0 B1 Y2");
     events.push(at(7, hour(11), to("B")));
-    assert_eq!(story(&fold(&events)), "A0 B1 Y2 B11");
+    assert_eq!(effective(&fold(&events)), "A0 B1 Y2 B11");
 }
 
 #[test]
 fn two_stages_that_become_one_make_one_stay_that_continues() {
     let events = [at(1, hour(0), to("A")), at(2, hour(1), to("B")), at(3, hour(9), relabelled(2, "B", "A"))];
     let journeys = fold(&events);
-    assert_eq!(story(&journeys), "A0");
+    assert_eq!(effective(&journeys), "A0");
     assert_eq!(journeys.repeats(JOURNEY).len(), 1);
 }
 
@@ -194,13 +194,13 @@ fn what_is_recorded_after_a_migration_has_its_label_already() {
         fold(&events)
     };
     // Entered late, before the migration took force: the stay that it splits keeps its new label.
-    assert_eq!(story(&with(at(4, hour(5), to("C")))), "A0 X2 C5");
+    assert_eq!(effective(&with(at(4, hour(5), to("C")))), "A0 X2 C5");
     // Corrected later, to a stage that has the name of the old one.
     let corrected = with(at(4, hour(10), target(2, "B")));
-    assert_eq!(story(&corrected), "A0 B2");
+    assert_eq!(effective(&corrected), "A0 B2");
     assert_eq!(corrected.stays(JOURNEY)[1].pipeline_version, 2);
     // Voided: the stay before it is the last one, with the label that it had.
-    assert_eq!(story(&with(at(4, hour(10), void(2)))), "A0");
+    assert_eq!(effective(&with(at(4, hour(10), void(2)))), "A0");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn each_event_says_what_it_did() {
     assert_eq!(journeys.apply(&at(5, hour(9), void(4))), Change::Rewritten { journey: journey() });
     // Until somebody asks, nothing is known of the journey after a correction.
     assert_eq!(journeys.apply(&at(6, hour(9), to("C"))), Change::Rewritten { journey: journey() });
-    assert_eq!(story(&journeys), "A0 B3 C9");
+    assert_eq!(effective(&journeys), "A0 B3 C9");
     assert_eq!(journeys.apply(&at(7, hour(10), to("D"))), Change::Appended { journey: journey() });
     let noted = CustomerEvent::Noted(crate::customer::event::Noted { text: why() });
     assert_eq!(journeys.apply(&at(8, hour(11), noted)), Change::None);
@@ -236,7 +236,7 @@ fn a_repeat_becomes_a_stay_when_a_step_comes_between() {
     let events = [at(1, hour(0), to("A")), at(2, hour(4), to("A")), at(3, hour(2), to("B"))];
     assert_eq!(fold(&events[..2]).repeats(JOURNEY).iter().map(|r| r.position).collect::<Vec<_>>(), [2]);
     let journeys = fold(&events);
-    assert_eq!(story(&journeys), "A0 B2 A4");
+    assert_eq!(effective(&journeys), "A0 B2 A4");
     assert!(journeys.repeats(JOURNEY).is_empty());
 }
 
@@ -249,10 +249,10 @@ fn the_last_correction_of_a_chain_holds() {
         at(4, hour(9), target(3, "D")),
         at(5, hour(9), time(2, hour(1))),
     ];
-    assert_eq!(story(&fold(&events[..3])), "A0 C2");
-    assert_eq!(story(&fold(&events[..4])), "A0 D2");
+    assert_eq!(effective(&fold(&events[..3])), "A0 C2");
+    assert_eq!(effective(&fold(&events[..4])), "A0 D2");
     let journeys = fold(&events);
-    assert_eq!(story(&journeys), "A0 D1");
+    assert_eq!(effective(&journeys), "A0 D1");
     assert_eq!([4, 5, 3].map(|n| journeys.resolve(id(n))), [Some(id(2)); 3]);
     assert_eq!(journeys.superseded_by(id(2)), Some(id(5)));
     assert_eq!(journeys.superseded_by(id(3)), Some(id(4)));
@@ -268,20 +268,20 @@ fn a_voided_correction_leaves_the_move_as_it_was_before() {
         at(3, hour(9), target(2, "C")),
         at(4, hour(9), void(3)),
     ];
-    assert_eq!(story(&fold(&events)), "A0 B2");
+    assert_eq!(effective(&fold(&events)), "A0 B2");
     assert_eq!(fold(&events).superseded_by(id(3)), Some(id(4)));
     events.push(at(5, hour(9), void(4)));
-    assert_eq!(story(&fold(&events)), "A0 C2");
+    assert_eq!(effective(&fold(&events)), "A0 C2");
     assert_eq!(fold(&events).superseded_by(id(3)), None);
 }
 
 #[test]
 fn a_voided_void_brings_the_move_back_and_so_does_another_target_for_it() {
     let events = [at(1, hour(0), to("A")), at(2, hour(2), to("B")), at(3, hour(9), void(2))];
-    assert_eq!(story(&fold(&events)), "A0");
+    assert_eq!(effective(&fold(&events)), "A0");
     let with = |event| fold(&[events.as_slice(), &[at(4, hour(9), event)]].concat());
-    assert_eq!(story(&with(void(3))), "A0 B2");
-    assert_eq!(story(&with(target(3, "C"))), "A0 C2");
+    assert_eq!(effective(&with(void(3))), "A0 B2");
+    assert_eq!(effective(&with(target(3, "C"))), "A0 C2");
 }
 
 #[test]
@@ -292,18 +292,18 @@ fn a_correction_voids_what_it_names_besides_as_long_as_it_stands() {
         at(3, hour(4), to("C")),
         at(4, hour(9), void_with(2, [3])),
     ];
-    assert_eq!(story(&fold(&events)), "A0");
+    assert_eq!(effective(&fold(&events)), "A0");
     assert_eq!(fold(&events).superseded_by(id(3)), Some(id(4)));
     events.push(at(5, hour(9), void(4)));
-    assert_eq!(story(&fold(&events)), "A0 B2 C4");
+    assert_eq!(effective(&fold(&events)), "A0 B2 C4");
 }
 
 #[test]
 fn an_insertion_that_voids_what_followed_gives_it_back_when_voided_itself() {
     let mut events = vec![at(1, hour(0), to("A")), at(2, hour(4), to("B")), at(3, hour(2), inserted("X"))];
-    assert_eq!(story(&fold(&events)), "A0 X2");
+    assert_eq!(effective(&fold(&events)), "A0 X2");
     events.push(at(4, hour(9), void(3)));
-    assert_eq!(story(&fold(&events)), "A0 B4");
+    assert_eq!(effective(&fold(&events)), "A0 B4");
 }
 
 #[test]
@@ -345,7 +345,7 @@ proptest! {
     fn the_order_of_recording_is_no_matter(moves in moves()) {
         let mut in_order = moves.clone();
         in_order.sort_unstable();
-        prop_assert_eq!(story(&fold(&recorded(&moves))), story(&fold(&recorded(&in_order))));
+        prop_assert_eq!(effective(&fold(&recorded(&moves))), effective(&fold(&recorded(&in_order))));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::automations::condition_refers;
 use super::dangling_reference;
 use crate::Label;
 use crate::instant;
-use crate::pipeline::version::{Mapping, MappingKind, Occupants, Pilot, Publication, StageMapping};
+use crate::pipeline::version::{Mapping, MappingKind, Pilot, Publication, StageMapping, StageOccupancy};
 use crate::pipeline::{Pipeline, Stage};
 use crate::refusal::{Code, Violation};
 
@@ -26,7 +26,7 @@ pub struct Proposal<'a> {
     /// The team that alone it is for.
     pub team: Option<&'a Pilot>,
     /// Who is, or was, in which stage.
-    pub occupants: &'a BTreeMap<String, Occupants>,
+    pub occupants: &'a BTreeMap<String, StageOccupancy>,
     /// The instant of publishing.
     pub now: DateTime<Utc>,
 }
@@ -37,7 +37,7 @@ pub struct Affected<'a> {
     /// The stage.
     pub stage: &'a str,
     /// Who is in it, or was.
-    pub occupants: Occupants,
+    pub occupants: StageOccupancy,
     /// How they go; none where nothing is said and the stage is gone.
     pub kind: Option<MappingKind>,
     /// Where they go: several for a split.
@@ -84,7 +84,7 @@ impl<'a> Proposal<'a> {
         let gone = self.affected().into_iter().filter(|affected| affected.kind.is_none());
         let met = gone.filter(|affected| affected.occupants.standing + affected.occupants.passed > 0);
         met.map(|affected| {
-            let Occupants { standing, passed, .. } = affected.occupants;
+            let StageOccupancy { standing, passed, .. } = affected.occupants;
             let stage = affected.stage;
             Violation::new(
                 Code::StageMapMissing,
@@ -272,7 +272,7 @@ mod tests {
         let next = pipeline(2, &["a", "d"]);
         let map = StageMapping::parse_all(map).unwrap();
         let team = team.map(|team| Pilot::parse(&team).unwrap());
-        let one = Occupants { standing: 1, ..Occupants::default() };
+        let one = StageOccupancy { standing: 1, ..StageOccupancy::default() };
         let occupants = standing.iter().map(|&stage| (stage.to_owned(), one.clone())).collect();
         let proposal = Proposal {
             base: &base,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::automation::condition;
 use super::{Object, id, ill_formed, list, text as words};
-use crate::instant::NoInstant;
+use crate::instant::InvalidInstant;
 use crate::pipeline::version::{Mapping, Pilot, SplitRule, StageMapping, Target};
 use crate::refusal::{Refusal, Violation};
 
@@ -17,7 +17,7 @@ impl StageMapping {
     pub fn parse_all(map: &Value) -> Result<Vec<Self>, Refusal> {
         let mut unmet = Vec::new();
         let read = list("map", map, &mut unmet, mapping);
-        Refusal::unless_met([unmet])?;
+        Refusal::require_all([unmet])?;
         Ok(read)
     }
 }
@@ -30,7 +30,7 @@ impl Pilot {
     pub fn parse(team: &Value) -> Result<Self, Refusal> {
         let mut unmet = Vec::new();
         let read = pilot("team", team, &mut unmet);
-        Refusal::unless_met([unmet])?;
+        Refusal::require_all([unmet])?;
         Ok(read.unwrap_or_default())
     }
 }
@@ -50,7 +50,7 @@ fn pilot(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Pilot>
 fn instant(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<DateTime<Utc>> {
     match value.as_str().map(crate::instant::parse) {
         Some(Ok(read)) => Some(read),
-        Some(Err(NoInstant::LeapSecond)) => {
+        Some(Err(InvalidInstant::LeapSecond)) => {
             unmet.push(ill_formed(
                 path,
                 "没有第60秒的RFC 3339时间",
@@ -58,7 +58,7 @@ fn instant(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Date
             ));
             None
         }
-        Some(Err(NoInstant::Malformed)) | None => {
+        Some(Err(InvalidInstant::Malformed)) | None => {
             unmet.push(ill_formed(path, "RFC 3339时间", "an instant as in RFC 3339"));
             None
         }

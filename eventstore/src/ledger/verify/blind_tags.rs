@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Fault, SideCheck};
 use crate::ledger::Record;
 use crate::vault::{Opening, Vault};
-use crate::{BlindTag, Envelope, Movable, Position, StoreError, TenantId};
+use crate::{BlindTag, Envelope, Position, StoreError, TenantId, Transferable};
 
 /// Blind tags read at a time.
 const PAGE: u32 = 1_000;
@@ -25,7 +25,7 @@ pub type BlindKeys = Arc<dyn Fn(&str, u32, &Value) -> Result<Vec<(String, String
 ///
 /// Holds all blind tags of the tenant, some 150 bytes each.
 pub struct BlindTags {
-    store: Arc<dyn Movable>,
+    store: Arc<dyn Transferable>,
     opener: Option<(Arc<Vault>, BlindKeys)>,
     tenant: TenantId,
     until: Position,
@@ -38,7 +38,7 @@ pub struct BlindTags {
 impl BlindTags {
     /// Over the blind tags of this store; with what opens entries and says what they are found by, where it is at hand.
     #[must_use]
-    pub fn new(store: Arc<dyn Movable>, opener: Option<(Arc<Vault>, BlindKeys)>) -> Self {
+    pub fn new(store: Arc<dyn Transferable>, opener: Option<(Arc<Vault>, BlindKeys)>) -> Self {
         Self {
             store,
             opener,

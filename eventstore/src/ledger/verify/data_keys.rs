@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Fault, SideCheck};
 use crate::ledger::Record;
 use crate::vault::{RootKey, TenantKey, WrappedKey, sealed_keys};
-use crate::{Entry, Movable, Position, StoreError, TenantId};
+use crate::{Entry, Position, StoreError, TenantId, Transferable};
 
 /// Keys, and entries, read at a time.
 const PAGE: u32 = 1_000;
@@ -18,7 +18,7 @@ const PAGE: u32 = 1_000;
 /// those keys are destroyed whose subjects an event erased. With the root key at hand each key is opened as well, without
 /// it only its length is looked at.
 pub struct DataKeys {
-    store: Arc<dyn Movable>,
+    store: Arc<dyn Transferable>,
     root: Option<RootKey>,
     erased_by: &'static str,
     tenant: TenantId,
@@ -44,7 +44,7 @@ struct Known {
 impl DataKeys {
     /// Over the keys of this store. Events of the type `erased_by` erase what they are about.
     #[must_use]
-    pub fn new(store: Arc<dyn Movable>, root: Option<RootKey>, erased_by: &'static str) -> Self {
+    pub fn new(store: Arc<dyn Transferable>, root: Option<RootKey>, erased_by: &'static str) -> Self {
         Self {
             store,
             root,
@@ -81,7 +81,7 @@ impl DataKeys {
     }
 
     /// Notes what an entry says of keys. Answers the first key that it names and that is not stored.
-    fn learn(&mut self, entry: &Entry, event_type: &str) -> Option<Fault> {
+    fn record_keys(&mut self, entry: &Entry, event_type: &str) -> Option<Fault> {
         // The walk has read the envelope, and has told where it cannot.
         let envelope = entry.envelope().ok()?;
         let subject = envelope.subject.rsplit('/').next().and_then(|id| Uuid::parse_str(id).ok());
@@ -108,7 +108,7 @@ impl DataKeys {
             let Some(last) = page.last() else { return Ok(()) };
             after = last.entry.position;
             for record in page.iter().filter(|record| record.event_type == erased_by) {
-                self.learn(&record.entry, &record.event_type);
+                self.record_keys(&record.entry, &record.event_type);
             }
         }
     }
@@ -156,7 +156,7 @@ impl SideCheck for DataKeys {
     }
 
     async fn entries(&mut self, records: &[Record]) -> Result<Option<Fault>, StoreError> {
-        Ok(records.iter().find_map(|record| self.learn(&record.entry, &record.event_type)))
+        Ok(records.iter().find_map(|record| self.record_keys(&record.entry, &record.event_type)))
     }
 
     async fn finish(&mut self) -> Result<Option<Fault>, StoreError> {

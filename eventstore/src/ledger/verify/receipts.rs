@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Fault, SideCheck};
 use crate::ledger::Record;
-use crate::{Movable, Position, StoreError, TenantId};
+use crate::{Position, StoreError, TenantId, Transferable};
 
 /// Receipts read at a time.
 const PAGE: u32 = 1_000;
@@ -16,7 +16,7 @@ const PAGE: u32 = 1_000;
 /// other command brought. The command's id, the digest of its request and the answer stand in no entry; a receipt is asked
 /// only when the same command comes again.
 pub struct Receipts {
-    store: Arc<dyn Movable>,
+    store: Arc<dyn Transferable>,
     tenant: Option<TenantId>,
     until: Position,
     /// By the first position, the last first.
@@ -44,7 +44,7 @@ impl Kept {
 impl Receipts {
     /// Over the receipts of this store.
     #[must_use]
-    pub fn new(store: Arc<dyn Movable>) -> Self {
+    pub fn new(store: Arc<dyn Transferable>) -> Self {
         Self { store, tenant: None, until: 0, waiting: Vec::new(), open: None, largest: 0 }
     }
 

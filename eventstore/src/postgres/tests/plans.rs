@@ -14,8 +14,8 @@ use crate::contract::{Bench, OTHER, TENANT, appended, receipt};
 const HOT: [(&str, &str); 24] = [
     ("lock_head", include_str!("../lock_head.sql")),
     ("first_head", include_str!("../first_head.sql")),
-    ("facts", include_str!("../facts.sql")),
-    ("taken", include_str!("../taken.sql")),
+    ("facts", include_str!("../precheck.sql")),
+    ("taken", include_str!("../duplicates.sql")),
     ("insert_event", include_str!("../insert_event.sql")),
     ("insert_events", include_str!("../insert_events.sql")),
     ("insert_tag", include_str!("../insert_tag.sql")),

@@ -11,14 +11,14 @@ const MAX_GRAMS: usize = 24;
 
 /// What is known of a customer that can make it look like another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Evidence {
+pub struct MatchEvidence {
     /// The name, read as a company's.
     pub name: CompanyName,
     /// The company's domains in its e-mail addresses, sorted.
     pub domains: Vec<String>,
 }
 
-impl Evidence {
+impl MatchEvidence {
     /// What a name and e-mail addresses say.
     pub fn of<'a>(name: Option<&str>, emails: impl IntoIterator<Item = &'a str>) -> Self {
         let mut domains: Vec<String> = emails.into_iter().filter_map(email_domain).collect();
@@ -63,7 +63,7 @@ impl Reason {
 
 /// A suspicion.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Suspicion {
+pub struct DuplicateMatch {
     /// How sure, from 0 to 1: 0.95 for the same company name, 0.6 for people of one name.
     pub score: f64,
     /// Why.
@@ -71,19 +71,19 @@ pub struct Suspicion {
 }
 
 /// Whether two customers look like one; none below a score of 0.6. The order of the two makes no difference.
-pub fn suspicion(a: &Evidence, b: &Evidence) -> Option<Suspicion> {
-    let likeness = likeness(&a.name, &b.name);
+pub fn duplicate_match(a: &MatchEvidence, b: &MatchEvidence) -> Option<DuplicateMatch> {
+    let similarity = similarity(&a.name, &b.name);
     let shared = a.domains.iter().any(|domain| b.domains.contains(domain));
     let mut reasons = Vec::new();
     let mut score: f64 = 0.0;
-    if likeness >= ALIKE {
-        let same = likeness >= 1.0;
+    if similarity >= ALIKE {
+        let same = similarity >= 1.0;
         let person = is_person(&a.name) || is_person(&b.name);
         let (reason, base) = match (same, person) {
             (true, false) => (Reason::SameCompanyName, 0.95),
             (true, true) => (Reason::SameName, 0.6),
-            (false, false) => (Reason::SimilarCompanyName, 0.9 * likeness),
-            (false, true) => (Reason::SimilarCompanyName, 0.5 * likeness),
+            (false, false) => (Reason::SimilarCompanyName, 0.9 * similarity),
+            (false, true) => (Reason::SimilarCompanyName, 0.5 * similarity),
         };
         reasons.push(reason);
         score = base;
@@ -97,7 +97,7 @@ pub fn suspicion(a: &Evidence, b: &Evidence) -> Option<Suspicion> {
         // Colleagues of one company are several people: alone it makes a suspicion, with a name nearly certainty.
         score = if score > 0.0 { (score + 0.2).min(0.98) } else { THRESHOLD };
     }
-    (score >= THRESHOLD).then_some(Suspicion { score, reasons })
+    (score >= THRESHOLD).then_some(DuplicateMatch { score, reasons })
 }
 
 /// A short name without a legal form: two or three Chinese signs.
@@ -106,7 +106,7 @@ fn is_person(name: &CompanyName) -> bool {
 }
 
 /// How alike two names are, from 0 to 1. Of names in two scripts every part that both have must be alike.
-fn likeness(a: &CompanyName, b: &CompanyName) -> f64 {
+fn similarity(a: &CompanyName, b: &CompanyName) -> f64 {
     let zh = (!a.zh.is_empty() && !b.zh.is_empty()).then(|| ratio(&a.zh, &b.zh));
     let words = (!a.words.is_empty() && !b.words.is_empty()).then(|| {
         let sorted = |words: &[String]| {
@@ -151,7 +151,7 @@ fn distance(a: &[char], b: &[char]) -> usize {
 
 /// The marks that alike customers share at least one of: pairs of Chinese signs, words, and domains. Who shares
 /// none is not looked at.
-pub fn grams(evidence: &Evidence) -> Vec<String> {
+pub fn grams(evidence: &MatchEvidence) -> Vec<String> {
     let zh: Vec<char> = evidence.name.zh.chars().collect();
     let pairs = zh.windows(2).map(|pair| format!("z:{}{}", pair[0], pair[1]));
     let words = evidence.name.words.iter().filter(|word| word.chars().count() >= 2).flat_map(|word| {
@@ -175,12 +175,12 @@ mod tests {
 
     use super::*;
 
-    fn named(name: &str) -> Evidence {
-        Evidence::of(Some(name), [])
+    fn named(name: &str) -> MatchEvidence {
+        MatchEvidence::of(Some(name), [])
     }
 
     fn judged(a: &str, b: &str) -> (f64, Vec<Reason>) {
-        suspicion(&named(a), &named(b)).map_or((0.0, Vec::new()), |found| (found.score, found.reasons))
+        duplicate_match(&named(a), &named(b)).map_or((0.0, Vec::new()), |found| (found.score, found.reasons))
     }
 
     #[test]
@@ -219,10 +219,10 @@ mod tests {
 
     #[test]
     fn a_shared_domain_counts_unless_everybody_has_it() {
-        let of = |name: &str, mail: &'static str| Evidence::of(Some(name), [mail]);
-        let found = suspicion(&of("张伟", "zw@harbour.cn"), &of("李娜", "ln@harbour.cn")).unwrap();
+        let of = |name: &str, mail: &'static str| MatchEvidence::of(Some(name), [mail]);
+        let found = duplicate_match(&of("张伟", "zw@harbour.cn"), &of("李娜", "ln@harbour.cn")).unwrap();
         assert_eq!((found.score, found.reasons), (0.6, vec![Reason::SameEmailDomain]));
-        assert_eq!(suspicion(&of("张伟", "zw@qq.com"), &of("李娜", "ln@qq.com")), None);
+        assert_eq!(duplicate_match(&of("张伟", "zw@qq.com"), &of("李娜", "ln@qq.com")), None);
     }
 
     #[test]
@@ -241,8 +241,8 @@ mod tests {
             b in "[海港食品东方]{2,6}(有限公司)?|[a-c]{2,5} [a-c]{2,5}( Ltd)?",
         ) {
             let (a, b) = (named(&a), named(&b));
-            let found = suspicion(&a, &b);
-            prop_assert_eq!(&found, &suspicion(&b, &a));
+            let found = duplicate_match(&a, &b);
+            prop_assert_eq!(&found, &duplicate_match(&b, &a));
             if found.is_some_and(|found| found.score >= 0.95) {
                 let theirs = grams(&b);
                 prop_assert!(grams(&a).iter().any(|gram| theirs.contains(gram)));

@@ -6,7 +6,7 @@
 
 use uuid::Uuid;
 use waymark_eventstore::ledger::root_at;
-use waymark_eventstore::{BlindTag, Head, Parcel, StoreError, TenantId};
+use waymark_eventstore::{BlindTag, Head, StoreError, TenantId, TransferChunk};
 
 use crate::app::AppError;
 use crate::auth::store::AdminError;
@@ -14,7 +14,7 @@ use crate::installation::{Installation, InstallationError};
 
 /// Why a tenant was not moved.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum MoveError {
+pub(crate) enum TransferError {
     /// What is there is not what was moved before.
     #[error("{0}; nothing of it was changed")]
     Occupied(String),
@@ -40,7 +40,7 @@ pub(crate) enum MoveError {
 
 /// What was moved of a tenant, and compared.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Moved {
+pub(crate) struct TransferReport {
     pub(crate) entries: u64,
     /// How many entries were there before, of an earlier move.
     pub(crate) known: u64,
@@ -53,7 +53,7 @@ pub(crate) struct Moved {
 }
 
 /// A tenant on its way.
-pub(crate) struct Move<'a> {
+pub(crate) struct TenantTransfer<'a> {
     pub(crate) from: &'a Installation,
     pub(crate) to: &'a Installation,
     pub(crate) name: &'a str,
@@ -62,34 +62,38 @@ pub(crate) struct Move<'a> {
     pub(crate) page: u32,
 }
 
-impl Move<'_> {
+impl TenantTransfer<'_> {
     /// Moves the tenant, or what is missing of it.
     ///
     /// # Errors
-    /// [`MoveError::Occupied`] when the target has another log under this name or id; [`MoveError::Differs`] when the
+    /// [`TransferError::Occupied`] when the target has another log under this name or id; [`TransferError::Differs`] when the
     /// source was written to meanwhile, or what arrived is not what was sent.
-    pub(crate) async fn run(&self, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<Moved, MoveError> {
+    pub(crate) async fn run(
+        &self,
+        progress: &(dyn Fn(u64, u64) + Send + Sync),
+    ) -> Result<TransferReport, TransferError> {
         // What a former program did not record goes into the log first, so that it comes along.
         self.from.app.rights.fresh(self.tenant).await?;
         let goal = self.from.store.head(self.tenant).await?;
         let known = self.place(&goal).await?;
         self.entries(&goal, progress).await?;
-        self.beside().await?;
-        let mut moved = Moved { entries: goal.position, known, root: goal.root, ..Moved::default() };
-        self.compare(&goal, &mut moved).await?;
+        self.copy_side_tables().await?;
+        let mut report =
+            TransferReport { entries: goal.position, known, root: goal.root, ..TransferReport::default() };
+        self.compare(&goal, &mut report).await?;
         self.read_models().await?;
         // The log tells the target who may call.
         let (rights, _) = self.to.app.rights.fresh(self.tenant).await?;
-        moved.callers = (rights.keys.len() + rights.members.len()) as u64;
+        report.callers = (rights.keys.len() + rights.members.len()) as u64;
         self.from.admin().hand_over(self.name, self.tenant, self.to.admin()).await?;
-        Ok(moved)
+        Ok(report)
     }
 
     /// How many entries are at the target already.
-    async fn place(&self, goal: &Head) -> Result<u64, MoveError> {
+    async fn place(&self, goal: &Head) -> Result<u64, TransferError> {
         let Self { name, tenant, .. } = self;
         if self.to.admin().tenant(name).await?.is_some_and(|known| known != *tenant) {
-            return Err(MoveError::Occupied(format!("the target has another tenant of the name {name}")));
+            return Err(TransferError::Occupied(format!("the target has another tenant of the name {name}")));
         }
         let there = self.to.store.head(*tenant).await?;
         if there.position == 0 {
@@ -99,7 +103,7 @@ impl Move<'_> {
             || root_at(&*self.from.store, *tenant, there.position).await? != there.root
         {
             let size = there.position;
-            return Err(MoveError::Occupied(format!(
+            return Err(TransferError::Occupied(format!(
                 "the target's log of tenant {name} has {size} entries that are not the first {size} of the source"
             )));
         }
@@ -110,7 +114,7 @@ impl Move<'_> {
         &self,
         goal: &Head,
         progress: &(dyn Fn(u64, u64) + Send + Sync),
-    ) -> Result<(), MoveError> {
+    ) -> Result<(), TransferError> {
         loop {
             let there = self.to.store.head(self.tenant).await?;
             progress(there.position, goal.position);
@@ -119,49 +123,52 @@ impl Move<'_> {
                 return Ok(());
             }
             let entries = self.from.store.read(self.tenant, there.position, self.page.min(left)).await?;
-            let parcel = Parcel { entries, ..Parcel::new(there.position, there.root) };
-            if parcel.entries.is_empty() {
+            let chunk = TransferChunk { entries, ..TransferChunk::new(there.position, there.root) };
+            if chunk.entries.is_empty() {
                 let what = format!("the source has no entry after {}, and its head says so", there.position);
-                return Err(MoveError::Differs(what));
+                return Err(TransferError::Differs(what));
             }
-            self.to.store.adopt(self.tenant, parcel).await?;
+            self.to.store.import_chunk(self.tenant, chunk).await?;
         }
     }
 
     /// Blind tags, receipts and keys, which may be there in part.
-    async fn beside(&self) -> Result<(), MoveError> {
+    async fn copy_side_tables(&self) -> Result<(), TransferError> {
         let (tenant, limit) = (self.tenant, self.page);
         let (from, to) = (&self.from.store, &self.to.store);
         let head = to.head(tenant).await?;
-        let parcel = || Parcel::new(head.position, head.root);
+        let chunk = || TransferChunk::new(head.position, head.root);
         if let Some(key) = from.stored_tenant_key(tenant).await?
             && to.tenant_key(tenant, key.clone()).await? != key
         {
-            return Err(MoveError::Occupied(format!("the target has another key of tenant {}", self.name)));
+            return Err(TransferError::Occupied(format!(
+                "the target has another key of tenant {}",
+                self.name
+            )));
         }
         let mut last = BlindTag::before_all();
         loop {
             let blind_tags = from.blind_tags(tenant, &last, limit).await?;
             let Some(tag) = blind_tags.last() else { break };
             last = tag.clone();
-            to.adopt(tenant, Parcel { blind_tags, ..parcel() }).await?;
+            to.import_chunk(tenant, TransferChunk { blind_tags, ..chunk() }).await?;
         }
         let mut last = String::new();
         loop {
             let receipts = from.receipts(tenant, &last, limit).await?;
             let Some((command_id, _)) = receipts.last() else { break };
             last.clone_from(command_id);
-            to.adopt(tenant, Parcel { receipts, ..parcel() }).await?;
+            to.import_chunk(tenant, TransferChunk { receipts, ..chunk() }).await?;
         }
         let mut last = Uuid::nil();
         loop {
             let keys = from.keys(tenant, last, limit).await?;
             let Some(key) = keys.last() else { break };
             last = key.subject;
-            to.adopt(tenant, Parcel { keys, ..parcel() }).await?;
+            to.import_chunk(tenant, TransferChunk { keys, ..chunk() }).await?;
         }
         let erasures = from.erasures(tenant).await?;
-        to.adopt(tenant, Parcel { erasures, ..parcel() }).await?;
+        to.import_chunk(tenant, TransferChunk { erasures, ..chunk() }).await?;
         for (size, note) in from.checkpoints(tenant).await? {
             to.save_checkpoint(tenant, size, &note).await?;
         }
@@ -169,12 +176,12 @@ impl Move<'_> {
     }
 
     /// Everything at the source beside everything at the target.
-    async fn compare(&self, goal: &Head, moved: &mut Moved) -> Result<(), MoveError> {
+    async fn compare(&self, goal: &Head, report: &mut TransferReport) -> Result<(), TransferError> {
         let (tenant, limit) = (self.tenant, self.page);
         let (from, to) = (&self.from.store, &self.to.store);
         if from.head(tenant).await? != *goal {
             let what = "the source was written to meanwhile: stop what writes to it, and copy again";
-            return Err(MoveError::Differs(what.to_owned()));
+            return Err(TransferError::Differs(what.to_owned()));
         }
         self.same("the head and the root", &to.head(tenant).await?, goal)?;
         let erasures = from.erasures(tenant).await?;
@@ -184,14 +191,14 @@ impl Move<'_> {
         let notes = from.checkpoints(tenant).await?;
         let arrived = to.checkpoints(tenant).await?;
         self.same("the checkpoints", &notes.iter().all(|note| arrived.contains(note)), &true)?;
-        moved.checkpoints = notes.len() as u64;
+        report.checkpoints = notes.len() as u64;
         let mut last = BlindTag::before_all();
         loop {
             let page = from.blind_tags(tenant, &last, limit).await?;
             self.same("the blind tags", &to.blind_tags(tenant, &last, limit).await?, &page)?;
             let Some(tag) = page.last() else { break };
             last = tag.clone();
-            moved.blind_tags += page.len() as u64;
+            report.blind_tags += page.len() as u64;
         }
         let mut last = String::new();
         loop {
@@ -199,7 +206,7 @@ impl Move<'_> {
             self.same("the receipts", &to.receipts(tenant, &last, limit).await?, &page)?;
             let Some((command_id, _)) = page.last() else { break };
             last.clone_from(command_id);
-            moved.receipts += page.len() as u64;
+            report.receipts += page.len() as u64;
         }
         let mut last = Uuid::nil();
         loop {
@@ -207,13 +214,13 @@ impl Move<'_> {
             self.same("the data keys", &to.keys(tenant, last, limit).await?, &page)?;
             let Some(key) = page.last() else { break };
             last = key.subject;
-            moved.keys += page.len() as u64;
+            report.keys += page.len() as u64;
         }
         Ok(())
     }
 
     /// Folds the read models at both ends: the same log has the same rows.
-    async fn read_models(&self) -> Result<(), MoveError> {
+    async fn read_models(&self) -> Result<(), TransferError> {
         let (from, to) = (&self.from.app.projections, &self.to.app.projections);
         self.from.catch_up(self.tenant, |_, _| {}).await?;
         self.to.catch_up(self.tenant, |_, _| {}).await?;
@@ -224,10 +231,13 @@ impl Move<'_> {
         Ok(())
     }
 
-    fn same<T: PartialEq>(&self, what: &str, arrived: &T, sent: &T) -> Result<(), MoveError> {
+    fn same<T: PartialEq>(&self, what: &str, arrived: &T, sent: &T) -> Result<(), TransferError> {
         if arrived == sent {
             return Ok(());
         }
-        Err(MoveError::Differs(format!("{what} of tenant {} did not arrive as they were sent", self.name)))
+        Err(TransferError::Differs(format!(
+            "{what} of tenant {} did not arrive as they were sent",
+            self.name
+        )))
     }
 }

@@ -24,14 +24,14 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// Checkpoints beside the writer.
 #[derive(Debug)]
-pub(super) struct Checkpoints {
+pub(super) struct WalCheckpoints {
     reads: SqlitePool,
     /// Events since the last one began.
     events: usize,
     running: Option<JoinHandle<()>>,
 }
 
-impl Checkpoints {
+impl WalCheckpoints {
     pub(super) fn new(reads: SqlitePool) -> Self {
         Self { reads, events: 0, running: None }
     }
@@ -53,7 +53,7 @@ impl Checkpoints {
     }
 }
 
-impl Checkpoints {
+impl WalCheckpoints {
     /// A key was destroyed: as it was before, it stands in the write-ahead log until that is emptied.
     pub(super) fn erased(&self) {
         let reads = self.reads.clone();

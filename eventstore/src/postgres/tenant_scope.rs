@@ -23,11 +23,11 @@ pub(super) enum Durability {
 
 /// How transactions that write begin.
 #[derive(Debug, Clone)]
-pub(super) struct Writing {
+pub(super) struct WriteTxSettings {
     settings: String,
 }
 
-impl Writing {
+impl WriteTxSettings {
     /// Plans are kept where one server makes them, whatever it expects of a new one: planning anew what bears on a batch
     /// would cost several times what carrying it out does. A distributed database has no plan before it knows the tenant.
     pub(super) fn new(durability: Durability, distributed: bool) -> Self {

@@ -6,14 +6,16 @@ use super::{Bench, OTHER, TENANT, appended, receipt};
 use crate::ledger::{LedgerStore, Trust, Verdict, verify};
 use crate::postgres::tests::{Database, Kind};
 use crate::vault::WrappedKey;
-use crate::{Append, BlindTag, Draft, Movable, Options, Parcel, Position, SqliteStore, StoreError};
+use crate::{
+    Append, BlindTag, Draft, Options, Position, SqliteStore, StoreError, TransferChunk, Transferable,
+};
 use std::sync::Arc;
 
 /// Two stores, and what keeps them there.
 struct Pair {
     bench: Bench,
-    source: Arc<dyn Movable>,
-    target: Arc<dyn Movable>,
+    source: Arc<dyn Transferable>,
+    target: Arc<dyn Transferable>,
     _homes: (tempfile::TempDir, Option<Database>),
 }
 
@@ -65,8 +67,8 @@ impl Pair {
     async fn with_postgres(from: bool) -> Option<Self> {
         let database = Database::create(Kind::Secured).await?;
         let folder = tempfile::tempdir().unwrap();
-        let file: Arc<dyn Movable> = sqlite(&folder, "a.db").await;
-        let server: Arc<dyn Movable> = database.open(Arc::new(super::new_year)).await;
+        let file: Arc<dyn Transferable> = sqlite(&folder, "a.db").await;
+        let server: Arc<dyn Transferable> = database.open(Arc::new(super::new_year)).await;
         let (source, target) = if from { (server, file) } else { (file, server) };
         Some(Self { bench: Bench::memory(), source, target, _homes: (folder, Some(database)) })
     }
@@ -93,37 +95,37 @@ impl Pair {
     }
 
     /// The next parcel of the source for the target.
-    async fn parcel(&self, limit: u32) -> Parcel {
+    async fn chunk(&self, limit: u32) -> TransferChunk {
         let head = self.target.head(TENANT).await.unwrap();
         let entries = self.source.read(TENANT, head.position, limit).await.unwrap();
-        Parcel { entries, ..Parcel::new(head.position, head.root) }
+        TransferChunk { entries, ..TransferChunk::new(head.position, head.root) }
     }
 
     /// What stands beside the entries.
-    async fn beside(&self) -> Parcel {
+    async fn side_tables(&self) -> TransferChunk {
         let head = self.target.head(TENANT).await.unwrap();
-        Parcel {
+        TransferChunk {
             blind_tags: self.source.blind_tags(TENANT, &BlindTag::before_all(), 100).await.unwrap(),
             receipts: self.source.receipts(TENANT, "", 100).await.unwrap(),
             keys: self.source.keys(TENANT, Uuid::nil(), 100).await.unwrap(),
             erasures: self.source.erasures(TENANT).await.unwrap(),
-            ..Parcel::new(head.position, head.root)
+            ..TransferChunk::new(head.position, head.root)
         }
     }
 
     async fn move_all(&self, page: u32) {
         while self.at(&self.target).await < self.at(&self.source).await {
-            self.target.adopt(TENANT, self.parcel(page).await).await.unwrap();
+            self.target.import_chunk(TENANT, self.chunk(page).await).await.unwrap();
         }
-        self.target.adopt(TENANT, self.beside().await).await.unwrap();
+        self.target.import_chunk(TENANT, self.side_tables().await).await.unwrap();
     }
 
-    async fn at(&self, store: &Arc<dyn Movable>) -> Position {
+    async fn at(&self, store: &Arc<dyn Transferable>) -> Position {
         store.head(TENANT).await.unwrap().position
     }
 
-    async fn refusal(&self, parcel: Parcel) -> String {
-        match self.target.adopt(TENANT, parcel).await {
+    async fn refusal(&self, chunk: TransferChunk) -> String {
+        match self.target.import_chunk(TENANT, chunk).await {
             Err(StoreError::Invalid(why)) => why,
             other => panic!("not refused: {other:?}"),
         }
@@ -147,22 +149,25 @@ async fn a_moved_log_is_the_same_log(pair: Pair) {
         source.records(TENANT, 0, 1_000).await.unwrap()
     );
     assert_eq!(target.tile(TENANT, 0, 0).await.unwrap(), source.tile(TENANT, 0, 0).await.unwrap());
-    let beside = pair.beside().await;
-    assert_eq!((beside.receipts.len(), beside.keys.len(), beside.blind_tags.len()), (3, 3, 3));
-    assert_eq!(target.receipts(TENANT, "", 100).await.unwrap(), beside.receipts);
-    assert_eq!(target.keys(TENANT, Uuid::nil(), 100).await.unwrap(), beside.keys);
-    assert_eq!(target.blind_tags(TENANT, &BlindTag::before_all(), 100).await.unwrap(), beside.blind_tags);
+    let side_tables = pair.side_tables().await;
+    assert_eq!((side_tables.receipts.len(), side_tables.keys.len(), side_tables.blind_tags.len()), (3, 3, 3));
+    assert_eq!(target.receipts(TENANT, "", 100).await.unwrap(), side_tables.receipts);
+    assert_eq!(target.keys(TENANT, Uuid::nil(), 100).await.unwrap(), side_tables.keys);
+    assert_eq!(
+        target.blind_tags(TENANT, &BlindTag::before_all(), 100).await.unwrap(),
+        side_tables.blind_tags
+    );
     assert_eq!(sound(&**target).await, 300);
 }
 
 async fn a_parcel_for_another_log_is_refused(pair: Pair) {
     pair.fill().await;
-    let parcel = pair.parcel(10).await;
+    let chunk = pair.chunk(10).await;
     appended(pair.target.append(Append::new(TENANT, vec![pair.bench.event("e", &[])])).await);
-    assert!(pair.refusal(parcel).await.contains("ends at 1"));
+    assert!(pair.refusal(chunk).await.contains("ends at 1"));
     let entries = pair.source.read(TENANT, 1, 10).await.unwrap();
     let root = crate::ledger::root_at(&*pair.source, TENANT, 1).await.unwrap();
-    let why = pair.refusal(Parcel { entries, ..Parcel::new(1, root) }).await;
+    let why = pair.refusal(TransferChunk { entries, ..TransferChunk::new(1, root) }).await;
     assert!(why.contains("not those of the log"), "{why}");
     assert_eq!(pair.at(&pair.target).await, 1);
     assert_eq!(pair.target.head(OTHER).await.unwrap().position, 0);
@@ -170,17 +175,17 @@ async fn a_parcel_for_another_log_is_refused(pair: Pair) {
 
 async fn a_gap_is_refused(pair: Pair) {
     pair.fill().await;
-    let mut parcel = pair.parcel(10).await;
-    parcel.entries.remove(4);
-    assert!(pair.refusal(parcel).await.contains("position 5: a gap"));
+    let mut chunk = pair.chunk(10).await;
+    chunk.entries.remove(4);
+    assert!(pair.refusal(chunk).await.contains("position 5: a gap"));
     assert_eq!(pair.at(&pair.target).await, 0);
 }
 
 async fn an_entry_that_tells_of_another_position_is_refused(pair: Pair) {
     pair.fill().await;
-    let mut parcel = pair.parcel(10).await;
-    parcel.entries[4].bytes = parcel.entries[5].bytes.clone();
-    assert!(pair.refusal(parcel).await.contains("position 5: the entry tells of another"));
+    let mut chunk = pair.chunk(10).await;
+    chunk.entries[4].bytes = chunk.entries[5].bytes.clone();
+    assert!(pair.refusal(chunk).await.contains("position 5: the entry tells of another"));
     assert_eq!(pair.at(&pair.target).await, 0);
 }
 
@@ -188,7 +193,7 @@ async fn what_stands_beside_may_be_sent_again(pair: Pair) {
     pair.fill().await;
     pair.move_all(1_000).await;
     let before = pair.target.receipts(TENANT, "", 100).await.unwrap();
-    pair.target.adopt(TENANT, pair.beside().await).await.unwrap();
+    pair.target.import_chunk(TENANT, pair.side_tables().await).await.unwrap();
     assert_eq!(pair.target.receipts(TENANT, "", 100).await.unwrap(), before);
     assert_eq!(sound(&*pair.target).await, 300);
 }

@@ -1,6 +1,6 @@
 //! Moves a tenant's log, as it stands, from one store into another.
 //!
-//! A [`Parcel`] says onto which log it goes, by size and root, and is taken by that log alone. What an entry is hashed
+//! A [`TransferChunk`] says onto which log it goes, by size and root, and is taken by that log alone. What an entry is hashed
 //! with is never taken on trust: leaf, tree, id, type, instant and tags are read from its bytes again. What stands beside
 //! the entries (blind tags, receipts, data keys) goes over in pages by its key, and may be sent again.
 
@@ -15,7 +15,7 @@ use crate::{Entry, MAX_ENTRY_BYTES, Position, Receipt, StoreError, TenantId};
 
 /// A log that can be moved to another store, and be moved to.
 #[async_trait]
-pub trait Movable: LedgerStore {
+pub trait Transferable: LedgerStore {
     /// The blind tags after one, by subject, tag and position, at most `limit` of them.
     async fn blind_tags(
         &self,
@@ -42,7 +42,7 @@ pub trait Movable: LedgerStore {
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when it is meant for another log, or its entries are not the next ones of this one.
-    async fn adopt(&self, tenant: TenantId, parcel: Parcel) -> Result<(), StoreError>;
+    async fn import_chunk(&self, tenant: TenantId, chunk: TransferChunk) -> Result<(), StoreError>;
 }
 
 /// A tag outside the hashed entry, with the subject whose erasure deletes it.
@@ -68,7 +68,7 @@ impl BlindTag {
 
 /// What moves in one transaction.
 #[derive(Debug, Clone)]
-pub struct Parcel {
+pub struct TransferChunk {
     /// Where the log ends that it goes onto.
     pub onto: Position,
     /// The root of that log.
@@ -85,7 +85,7 @@ pub struct Parcel {
     pub erasures: u64,
 }
 
-impl Parcel {
+impl TransferChunk {
     /// An empty parcel for the log of this size and root.
     #[must_use]
     pub fn new(onto: Position, root: Hash) -> Self {
@@ -103,38 +103,38 @@ impl Parcel {
 
 /// A parcel whose entries were read.
 #[derive(Debug)]
-pub(crate) struct Arrival {
-    pub(crate) parcel: Parcel,
+pub(crate) struct ParsedChunk {
+    pub(crate) chunk: TransferChunk,
     /// What the entries say of themselves, in their order.
-    pub(crate) labels: Vec<Label>,
+    pub(crate) headers: Vec<EntryHeader>,
 }
 
 /// What an entry says of itself.
 #[derive(Debug)]
-pub(crate) struct Label {
+pub(crate) struct EntryHeader {
     pub(crate) id: Uuid,
     pub(crate) event_type: String,
     pub(crate) tags: Vec<String>,
     pub(crate) leaf: Hash,
 }
 
-impl Arrival {
+impl ParsedChunk {
     /// Reads the entries of a parcel.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when one is none, is not the next one, or says other than what stands beside it.
-    pub(crate) fn read(parcel: Parcel) -> Result<Self, StoreError> {
-        let mut labels = Vec::with_capacity(parcel.entries.len());
+    pub(crate) fn read(chunk: TransferChunk) -> Result<Self, StoreError> {
+        let mut headers = Vec::with_capacity(chunk.entries.len());
         let mut last: Option<DateTime<Utc>> = None;
-        for (position, entry) in (parcel.onto + 1..).zip(&parcel.entries) {
-            labels.push(label(entry, position, last)?);
+        for (position, entry) in (chunk.onto + 1..).zip(&chunk.entries) {
+            headers.push(header(entry, position, last)?);
             last = Some(entry.recorded_at);
         }
-        let until = parcel.onto + parcel.entries.len() as u64;
-        if let Some(tag) = parcel.blind_tags.iter().find(|tag| tag.position == 0 || tag.position > until) {
+        let until = chunk.onto + chunk.entries.len() as u64;
+        if let Some(tag) = chunk.blind_tags.iter().find(|tag| tag.position == 0 || tag.position > until) {
             return Err(invalid(format!("a blind tag of {}, where the log ends at {until}", tag.position)));
         }
-        Ok(Self { parcel, labels })
+        Ok(Self { chunk, headers })
     }
 
     /// The head of a log that takes it.
@@ -142,7 +142,7 @@ impl Arrival {
     /// # Errors
     /// [`StoreError::Invalid`] when it is not meant for the log with this head.
     pub(crate) fn onto(&self, head: &LogHead) -> Result<LogHead, StoreError> {
-        let Parcel { onto, root, entries, erasures, .. } = &self.parcel;
+        let TransferChunk { onto, root, entries, erasures, .. } = &self.chunk;
         let at = head.position();
         if at != *onto {
             return Err(invalid(format!(
@@ -159,8 +159,8 @@ impl Arrival {
             return Err(invalid(format!("position {} was recorded before the one before it", onto + 1)));
         }
         let mut grown = head.clone();
-        for label in &self.labels {
-            grown.frontier.push(label.leaf);
+        for header in &self.headers {
+            grown.frontier.push(header.leaf);
         }
         grown.recorded_at = entries.last().map(|entry| entry.recorded_at).or(head.recorded_at);
         grown.erasures = head.erasures.max(*erasures);
@@ -168,15 +168,15 @@ impl Arrival {
     }
 
     pub(crate) fn leaves(&self) -> Vec<Hash> {
-        self.labels.iter().map(|label| label.leaf).collect()
+        self.headers.iter().map(|header| header.leaf).collect()
     }
 
     /// `(position, type, tag, blind subject)` of every tag that comes with it.
     pub(crate) fn tags(&self) -> impl Iterator<Item = (Position, &str, &str, Option<Uuid>)> {
-        let open = (self.parcel.onto + 1..).zip(&self.labels).flat_map(|(position, label)| {
-            label.tags.iter().map(move |tag| (position, label.event_type.as_str(), tag.as_str(), None))
+        let open = (self.chunk.onto + 1..).zip(&self.headers).flat_map(|(position, header)| {
+            header.tags.iter().map(move |tag| (position, header.event_type.as_str(), tag.as_str(), None))
         });
-        let blind = self.parcel.blind_tags.iter();
+        let blind = self.chunk.blind_tags.iter();
         open.chain(
             blind.map(|tag| (tag.position, tag.event_type.as_str(), tag.tag.as_str(), Some(tag.subject))),
         )
@@ -184,11 +184,11 @@ impl Arrival {
 
     /// Subjects that were erased.
     pub(crate) fn erased(&self) -> Vec<Uuid> {
-        self.parcel.keys.iter().filter(|key| key.destroyed).map(|key| key.subject).collect()
+        self.chunk.keys.iter().filter(|key| key.destroyed).map(|key| key.subject).collect()
     }
 }
 
-fn label(entry: &Entry, position: Position, last: Option<DateTime<Utc>>) -> Result<Label, StoreError> {
+fn header(entry: &Entry, position: Position, last: Option<DateTime<Utc>>) -> Result<EntryHeader, StoreError> {
     let bad = |what: &str| invalid(format!("position {position}: {what}"));
     if entry.position != position {
         return Err(bad(&format!("a gap, the next entry is that of {}", entry.position)));
@@ -203,7 +203,7 @@ fn label(entry: &Entry, position: Position, last: Option<DateTime<Utc>>) -> Resu
     if last.is_some_and(|last| entry.recorded_at < last) {
         return Err(bad("recorded before the one before it"));
     }
-    Ok(Label {
+    Ok(EntryHeader {
         id: envelope.id,
         event_type: envelope.event_type.into_owned(),
         tags: envelope.tags.split(' ').filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),

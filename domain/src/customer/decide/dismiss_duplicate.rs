@@ -5,7 +5,7 @@
 
 use super::merge::{PairEvents, may_join, of_the_other, two_customers};
 use super::{NewEvent, guard};
-use crate::customer::command::{Distinguish, Reconsider};
+use crate::customer::command::{DismissDuplicate, ReopenDuplicate};
 use crate::customer::event::{CustomerEvent, DistinctionWithdrawn, Distinguished};
 use crate::customer::state::Customer;
 use crate::refusal::{Code, Refusal, Violation, require};
@@ -31,13 +31,13 @@ fn two_for_the_actor(one: &Customer, other: &Customer, context: &Context<'_>) ->
 }
 
 /// Where the two were told apart, if neither has had another name or contact since.
-fn told_apart(one: &Customer, other: &Customer) -> bool {
+fn is_dismissed(one: &Customer, other: &Customer) -> bool {
     let at = one.distinct_from.get(&other.id);
     at.is_some_and(|at| one.looks_since() < *at && other.looks_since() < *at)
 }
 
-fn not_told_apart(one: &Customer, other: &Customer) -> Vec<Violation> {
-    require(!told_apart(one, other), || {
+fn not_dismissed(one: &Customer, other: &Customer) -> Vec<Violation> {
+    require(!is_dismissed(one, other), || {
         Violation::new(
             Code::AlreadyDistinguished,
             "other",
@@ -54,15 +54,15 @@ fn not_told_apart(one: &Customer, other: &Customer) -> Vec<Violation> {
 ///
 /// # Errors
 /// The refusal, with every unmet condition.
-pub fn distinguish(
+pub fn dismiss_duplicate(
     one: &Customer,
     other: &Customer,
-    command: &Distinguish,
+    command: &DismissDuplicate,
     context: &Context<'_>,
 ) -> Result<PairEvents, Refusal> {
     let [a, b, c, d, e, f] = two_for_the_actor(one, other, context);
-    let rest = [not_told_apart(one, other), guard::text("reason", &command.reason)];
-    Refusal::unless_met([[a, b, c, d, e, f].concat(), rest.concat()])?;
+    let rest = [not_dismissed(one, other), guard::text("reason", &command.reason)];
+    Refusal::require_all([[a, b, c, d, e, f].concat(), rest.concat()])?;
     let told = |other| {
         let reason = Personal::Clear(command.reason.clone());
         let event = CustomerEvent::Distinguished(Distinguished { other, reason });
@@ -75,13 +75,13 @@ pub fn distinguish(
 ///
 /// # Errors
 /// The refusal, with every unmet condition.
-pub fn reconsider(
+pub fn reopen_duplicate(
     one: &Customer,
     other: &Customer,
-    command: &Reconsider,
+    command: &ReopenDuplicate,
     context: &Context<'_>,
 ) -> Result<PairEvents, Refusal> {
-    let told_apart = require(one.distinct_from.contains_key(&other.id), || {
+    let is_dismissed = require(one.distinct_from.contains_key(&other.id), || {
         Violation::new(
             Code::NotDistinguished,
             "other",
@@ -90,8 +90,8 @@ pub fn reconsider(
         )
     });
     let [a, b, c, d, e, f] = two_for_the_actor(one, other, context);
-    let rest = [told_apart, guard::text("reason", &command.reason)];
-    Refusal::unless_met([[a, b, c, d, e, f].concat(), rest.concat()])?;
+    let rest = [is_dismissed, guard::text("reason", &command.reason)];
+    Refusal::require_all([[a, b, c, d, e, f].concat(), rest.concat()])?;
     let told = |other| {
         let reason = Personal::Clear(command.reason.clone());
         let event = CustomerEvent::DistinctionWithdrawn(DistinctionWithdrawn { other, reason });
@@ -118,14 +118,14 @@ mod tests {
     }
 
     fn apart(ours: &Spec, theirs: &Customer) -> Result<PairEvents, Vec<String>> {
-        let command = Distinguish { other: theirs.id, reason: "two branches".to_owned() };
-        let decided = distinguish(ours.customer.as_ref().unwrap(), theirs, &command, &ours.context());
+        let command = DismissDuplicate { other: theirs.id, reason: "two branches".to_owned() };
+        let decided = dismiss_duplicate(ours.customer.as_ref().unwrap(), theirs, &command, &ours.context());
         decided.map_err(|refusal| codes(&refusal))
     }
 
     fn again(ours: &Spec, theirs: &Customer) -> Result<PairEvents, Vec<String>> {
-        let command = Reconsider { other: theirs.id, reason: "one legal seat".to_owned() };
-        let decided = reconsider(ours.customer.as_ref().unwrap(), theirs, &command, &ours.context());
+        let command = ReopenDuplicate { other: theirs.id, reason: "one legal seat".to_owned() };
+        let decided = reopen_duplicate(ours.customer.as_ref().unwrap(), theirs, &command, &ours.context());
         decided.map_err(|refusal| codes(&refusal))
     }
 
@@ -176,8 +176,8 @@ mod tests {
         assert_eq!(events(pair), [vec![withdrawn(OTHER)], vec![withdrawn(customer_id())]]);
         let back = given([registered_by_li(), told(OTHER), withdrawn(OTHER)]);
         assert_eq!(again(&back, &other("li", [])), Err(vec!["not-distinguished".to_owned()]));
-        let command = Reconsider { other: OTHER, reason: " ".to_owned() };
-        let empty = reconsider(ours.customer.as_ref().unwrap(), &theirs, &command, &ours.context());
+        let command = ReopenDuplicate { other: OTHER, reason: " ".to_owned() };
+        let empty = reopen_duplicate(ours.customer.as_ref().unwrap(), &theirs, &command, &ours.context());
         assert_eq!(codes(&empty.unwrap_err()), ["empty-text"]);
         let merged = CustomerEvent::MergedInto(MergedInto {
             survivor: customer_id(),

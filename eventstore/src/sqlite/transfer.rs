@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::facts::{self, list};
+use super::precheck::{self, list};
 use super::read::clamped;
 use super::{Failure, SqliteStore, bytes_hex, hex, row, unread, write};
 use crate::batch::LogHead;
-use crate::moving::{Arrival, BlindTag, Movable, Parcel};
 use crate::queue::Job;
+use crate::transfer::{BlindTag, ParsedChunk, TransferChunk, Transferable};
 use crate::vault::WrappedKey;
 use crate::{Receipt, StoreError, TenantId, instant};
 
@@ -21,12 +21,12 @@ const RECEIPTS: &str = "SELECT command_id, digest, outcome, first_position, coun
 const KEYS: &str = "SELECT subject, key_id, wrapped, destroyed FROM data_key \
     WHERE tenant_id = ?1 AND subject > ?2 ORDER BY subject LIMIT ?3";
 const TENANT_KEY: &str = "SELECT wrapped FROM tenant_key WHERE tenant_id = ?1";
-const ADOPT_EVENTS: &str = include_str!("adopt_events.sql");
-const ADOPT_RECEIPTS: &str = include_str!("adopt_receipts.sql");
-const ADOPT_KEYS: &str = include_str!("adopt_keys.sql");
+const IMPORT_EVENTS: &str = include_str!("import_events.sql");
+const IMPORT_RECEIPTS: &str = include_str!("import_receipts.sql");
+const IMPORT_KEYS: &str = include_str!("import_keys.sql");
 
 #[async_trait]
-impl Movable for SqliteStore {
+impl Transferable for SqliteStore {
     async fn blind_tags(
         &self,
         tenant: TenantId,
@@ -87,32 +87,31 @@ impl Movable for SqliteStore {
         found.map(|found| Ok(row::blob(&found, "wrapped")?.to_vec())).transpose()
     }
 
-    async fn adopt(&self, tenant: TenantId, parcel: Parcel) -> Result<(), StoreError> {
-        let arrival = Box::new(Arrival::read(parcel)?);
-        self.ask(|answer| Job::Adopt(tenant, arrival, answer)).await
+    async fn import_chunk(&self, tenant: TenantId, chunk: TransferChunk) -> Result<(), StoreError> {
+        let parsed = Box::new(ParsedChunk::read(chunk)?);
+        self.ask(|answer| Job::Import(tenant, parsed, answer)).await
     }
 }
 
 /// Writes a parcel that goes onto this log, and says where the log ends then. The caller holds the write lock and commits.
-pub(super) async fn adopt(
+pub(super) async fn import_chunk(
     connection: &mut SqliteConnection,
     tenant: TenantId,
-    arrival: &Arrival,
+    parsed: &ParsedChunk,
 ) -> Result<LogHead, Failure> {
-    let (head, indexed) = facts::head(connection, tenant).await?;
-    let grown = arrival.onto(&head)?;
+    let (head, indexed) = precheck::head(connection, tenant).await?;
+    let grown = parsed.onto(&head)?;
     let id = tenant.0.as_bytes().as_slice();
-    let bytes: Vec<u8> =
-        arrival.parcel.entries.iter().flat_map(|entry| entry.bytes.iter().copied()).collect();
-    sqlx::query(ADOPT_EVENTS).bind(id).bind(bytes).bind(entries(arrival)).execute(&mut *connection).await?;
-    let tags = arrival.tags().map(|(position, event_type, tag, subject)| {
+    let bytes: Vec<u8> = parsed.chunk.entries.iter().flat_map(|entry| entry.bytes.iter().copied()).collect();
+    sqlx::query(IMPORT_EVENTS).bind(id).bind(bytes).bind(entries(parsed)).execute(&mut *connection).await?;
+    let tags = parsed.tags().map(|(position, event_type, tag, subject)| {
         (position, event_type.to_owned(), tag.to_owned(), subject.map(hex))
     });
     write::insert_tags(connection, tenant, tags.collect()).await?;
-    sqlx::query(ADOPT_RECEIPTS).bind(id).bind(receipts(arrival)).execute(&mut *connection).await?;
-    sqlx::query(ADOPT_KEYS).bind(id).bind(keys(arrival)).execute(&mut *connection).await?;
-    write::erase(connection, tenant, &arrival.erased()).await?;
-    write::write_tiles(connection, tenant, head.position(), &arrival.leaves()).await?;
+    sqlx::query(IMPORT_RECEIPTS).bind(id).bind(receipts(parsed)).execute(&mut *connection).await?;
+    sqlx::query(IMPORT_KEYS).bind(id).bind(keys(parsed)).execute(&mut *connection).await?;
+    write::erase(connection, tenant, &parsed.erased()).await?;
+    write::write_tiles(connection, tenant, head.position(), &parsed.leaves()).await?;
     // What stood outside of the index still does.
     let indexed = if indexed == head.position() { grown.position() } else { indexed };
     write::put_head(connection, tenant, &grown, indexed).await?;
@@ -120,20 +119,20 @@ pub(super) async fn adopt(
 }
 
 /// `[position, id, type, instant, leaf hash, offset, length]` of each entry.
-fn entries(arrival: &Arrival) -> String {
+fn entries(parsed: &ParsedChunk) -> String {
     let mut offset = 0;
-    list(arrival.parcel.entries.iter().zip(&arrival.labels).map(|(entry, label)| {
+    list(parsed.chunk.entries.iter().zip(&parsed.headers).map(|(entry, header)| {
         let start = offset;
         offset += entry.bytes.len();
-        let (id, leaf) = (hex(label.id), bytes_hex(&label.leaf));
+        let (id, leaf) = (hex(header.id), bytes_hex(&header.leaf));
         let recorded_at = instant::to_micros(entry.recorded_at);
-        (entry.position, id, &label.event_type, recorded_at, leaf, start, entry.bytes.len())
+        (entry.position, id, &header.event_type, recorded_at, leaf, start, entry.bytes.len())
     }))
 }
 
 /// `[command id, digest, outcome, first position, count, instant]` of each receipt.
-fn receipts(arrival: &Arrival) -> String {
-    list(arrival.parcel.receipts.iter().map(|(command_id, receipt)| {
+fn receipts(parsed: &ParsedChunk) -> String {
+    list(parsed.chunk.receipts.iter().map(|(command_id, receipt)| {
         let (digest, outcome) = (bytes_hex(&receipt.digest), bytes_hex(&receipt.outcome));
         let recorded_at = instant::to_micros(receipt.recorded_at);
         (command_id, digest, outcome, receipt.first_position, receipt.count, recorded_at)
@@ -141,10 +140,10 @@ fn receipts(arrival: &Arrival) -> String {
 }
 
 /// `[subject, key id, wrapped key, destroyed]` of each key.
-fn keys(arrival: &Arrival) -> String {
+fn keys(parsed: &ParsedChunk) -> String {
     list(
-        arrival
-            .parcel
+        parsed
+            .chunk
             .keys
             .iter()
             .map(|key| (hex(key.subject), hex(key.key_id), bytes_hex(&key.wrapped), u8::from(key.destroyed))),

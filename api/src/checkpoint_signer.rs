@@ -22,7 +22,7 @@ use crate::secrets::Secrets;
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Signs heads, and remembers outside the database what was signed.
-pub struct Notary {
+pub struct CheckpointSigner {
     store: Arc<dyn LedgerStore>,
     seed: [u8; 32],
     file: PathBuf,
@@ -32,7 +32,7 @@ pub struct Notary {
 
 /// Why heads could not be signed, or must not be served.
 #[derive(Debug, thiserror::Error)]
-pub enum NotaryError {
+pub enum CheckpointSignerError {
     /// The log failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -85,11 +85,11 @@ pub(crate) fn first_note(secrets: &Secrets, begun: UnboundedSender<TenantId>) ->
 ///
 /// # Errors
 /// When the file cannot be read.
-pub(crate) fn note_outside(file: &Path, tenant: TenantId) -> Result<Option<String>, NotaryError> {
+pub(crate) fn note_outside(file: &Path, tenant: TenantId) -> Result<Option<String>, CheckpointSignerError> {
     Ok(read(file)?.remove(&tenant.0))
 }
 
-fn read(file: &Path) -> Result<Notes, NotaryError> {
+fn read(file: &Path) -> Result<Notes, CheckpointSignerError> {
     match std::fs::read(file) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| fault(file, error)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Notes::new()),
@@ -97,11 +97,11 @@ fn read(file: &Path) -> Result<Notes, NotaryError> {
     }
 }
 
-fn fault(file: &Path, why: impl std::fmt::Display) -> NotaryError {
-    NotaryError::File { path: file.display().to_string(), why: why.to_string() }
+fn fault(file: &Path, why: impl std::fmt::Display) -> CheckpointSignerError {
+    CheckpointSignerError::File { path: file.display().to_string(), why: why.to_string() }
 }
 
-impl Notary {
+impl CheckpointSigner {
     /// A notary with the installation's key.
     #[must_use]
     pub fn new(
@@ -116,15 +116,15 @@ impl Notary {
     /// Refuses a database that ends before what was signed.
     ///
     /// # Errors
-    /// [`NotaryError::RolledBack`]; or the file or the log cannot be read.
-    pub async fn refuse_rollback(&self) -> Result<(), NotaryError> {
+    /// [`CheckpointSignerError::RolledBack`]; or the file or the log cannot be read.
+    pub async fn refuse_rollback(&self) -> Result<(), CheckpointSignerError> {
         for (tenant, note) in self.read()? {
             let tenant = TenantId(tenant);
             let signed =
                 self.signer(tenant).verifier().open(&note).map_err(|source| self.bad_note(source))?.size;
             let found = self.store.head(tenant).await?.position;
             if found < signed {
-                return Err(NotaryError::RolledBack { tenant, signed, found });
+                return Err(CheckpointSignerError::RolledBack { tenant, signed, found });
             }
         }
         Ok(())
@@ -134,7 +134,7 @@ impl Notary {
     ///
     /// # Errors
     /// When the log or the file cannot be read or written.
-    pub async fn sign_heads(&self) -> Result<(), NotaryError> {
+    pub async fn sign_heads(&self) -> Result<(), CheckpointSignerError> {
         let mut notes = self.read()?;
         let mut moved = false;
         for tenant in self.store.tenants().await? {
@@ -182,12 +182,12 @@ impl Notary {
         Signer::new(&origin(tenant), &self.seed)
     }
 
-    fn read(&self) -> Result<Notes, NotaryError> {
+    fn read(&self) -> Result<Notes, CheckpointSignerError> {
         read(&self.file)
     }
 
     /// Replaces the file whole: a crash leaves the old one or the new one.
-    fn write(&self, notes: &Notes) -> Result<(), NotaryError> {
+    fn write(&self, notes: &Notes) -> Result<(), CheckpointSignerError> {
         let mut name = self.file.clone().into_os_string();
         name.push(format!(".{}", std::process::id()));
         let fresh = PathBuf::from(name);
@@ -199,12 +199,12 @@ impl Notary {
         written.and_then(|()| std::fs::rename(&fresh, &self.file)).map_err(|error| self.fault(error))
     }
 
-    fn fault(&self, why: impl std::fmt::Display) -> NotaryError {
+    fn fault(&self, why: impl std::fmt::Display) -> CheckpointSignerError {
         fault(&self.file, why)
     }
 
-    fn bad_note(&self, source: BadNote) -> NotaryError {
-        NotaryError::BadNote { path: self.file.display().to_string(), source }
+    fn bad_note(&self, source: BadNote) -> CheckpointSignerError {
+        CheckpointSignerError::BadNote { path: self.file.display().to_string(), source }
     }
 }
 

@@ -4,18 +4,18 @@ use serde::Serialize;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::tail::{Ends, Known, Tails};
+use super::deferred_tags::{DeferredTagIndex, KnownBounds, LogBounds};
 use super::{Failure, hex, row};
-use crate::batch::{Facts, LogHead};
+use crate::batch::{BatchPrecheck, LogHead};
 use crate::prepare::Request;
 use crate::{Condition, Position, QueryItem, TenantId};
 
 /// The questions of a batch, asked all at once: one way to the database's thread and back. Binds are consumed in the
 /// order of the questions.
-const FACTS: &str = concat!(
+const PRECHECK: &str = concat!(
     include_str!("head.sql"),
     include_str!("receipts_known.sql"),
-    include_str!("ids_taken.sql"),
+    include_str!("duplicate_ids.sql"),
     include_str!("keys_known.sql"),
     include_str!("conflicts_by_tag.sql"),
     include_str!("conflicts_by_type.sql"),
@@ -24,27 +24,27 @@ const HEAD: &str = include_str!("head.sql");
 
 /// Gathers the facts for these requests of one tenant, and says where the index of tags ends. The caller holds the write
 /// lock.
-pub(super) async fn gather(
+pub(super) async fn load(
     connection: &mut SqliteConnection,
     tenant: TenantId,
-    tails: &Tails,
+    deferred_tags: &DeferredTagIndex,
     requests: &[&Request],
-) -> Result<(Facts, Position), Failure> {
+) -> Result<(BatchPrecheck, Position), Failure> {
     let conditions = Conditions::of(requests);
-    let mut known = tails.known(tenant);
+    let mut known = deferred_tags.known(tenant);
     loop {
-        let (mut facts, indexed) = ask(connection, tenant, requests, &conditions, known).await?;
-        let ends = Ends { position: facts.head.position(), indexed };
-        if known.is_some_and(|known| known.ends != ends) {
+        let (mut precheck, indexed) = ask(connection, tenant, requests, &conditions, known).await?;
+        let bounds = LogBounds { position: precheck.head.position(), indexed };
+        if known.is_some_and(|known| known.bounds != bounds) {
             // Another process has written meanwhile: everything is asked.
             known = None;
             continue;
         }
-        conditions.learn_unbounded(&mut facts);
-        for (request, position) in tails.conflicts(connection, tenant, ends, requests).await? {
-            facts.conflict(request, position);
+        conditions.add_unbounded_conflicts(&mut precheck);
+        for (request, position) in deferred_tags.conflicts(connection, tenant, bounds, requests).await? {
+            precheck.conflict(request, position);
         }
-        return Ok((facts, indexed));
+        return Ok((precheck, indexed));
     }
 }
 
@@ -54,13 +54,13 @@ async fn ask(
     tenant: TenantId,
     requests: &[&Request],
     conditions: &Conditions<'_>,
-    known: Option<Known>,
-) -> Result<(Facts, Position), Failure> {
+    known: Option<KnownBounds>,
+) -> Result<(BatchPrecheck, Position), Failure> {
     let asked = |by_tag: &&ByTag<'_>| known.is_none_or(|known| by_tag.1 < known.all_after);
     let events = requests.iter().flat_map(|request| &request.events);
     let keys = requests.iter().flat_map(|request| &request.new_keys);
     let id = tenant.0.as_bytes().as_slice();
-    let rows = sqlx::query(FACTS)
+    let rows = sqlx::query(PRECHECK)
         .bind(id)
         .bind(list(requests.iter().filter_map(|request| Some(&request.receipt.as_ref()?.command_id))))
         .bind(id)
@@ -74,11 +74,11 @@ async fn ask(
         .bind(id)
         .fetch_all(connection)
         .await?;
-    let (mut facts, mut indexed) = (Facts::default(), 0);
+    let (mut precheck, mut indexed) = (BatchPrecheck::default(), 0);
     for found in &rows {
-        learn(&mut facts, &mut indexed, found)?;
+        add_row(&mut precheck, &mut indexed, found)?;
     }
-    Ok((facts, indexed))
+    Ok((precheck, indexed))
 }
 
 /// The tenant's head row and where the index of tags ends, or those of an empty log.
@@ -97,18 +97,18 @@ pub(super) fn list<T: Serialize>(items: impl IntoIterator<Item = T>) -> String {
     serde_json::to_string(&items.into_iter().collect::<Vec<_>>()).unwrap_or_default()
 }
 
-fn learn(facts: &mut Facts, indexed: &mut Position, found: &SqliteRow) -> Result<(), Failure> {
+fn add_row(precheck: &mut BatchPrecheck, indexed: &mut Position, found: &SqliteRow) -> Result<(), Failure> {
     match found.try_get("fact")? {
-        "head" => (facts.head, *indexed) = (row::head(found)?, row::natural(found, "indexed")?),
-        "receipt" => drop(facts.receipts.insert(found.try_get("command_id")?, row::receipt(found)?)),
-        "id" => drop(facts.taken_ids.insert(row::uuid(found, "id")?)),
+        "head" => (precheck.head, *indexed) = (row::head(found)?, row::natural(found, "indexed")?),
+        "receipt" => drop(precheck.receipts.insert(found.try_get("command_id")?, row::receipt(found)?)),
+        "id" => drop(precheck.duplicate_ids.insert(row::uuid(found, "id")?)),
         "key" => {
             let key = row::data_key(found)?;
-            facts.keys.insert(key.subject, key);
+            precheck.keys.insert(key.subject, key);
         }
         _ => {
             let request = usize::try_from(row::natural(found, "request")?).unwrap_or(usize::MAX);
-            facts.conflict(request, row::natural(found, "position")?);
+            precheck.conflict(request, row::natural(found, "position")?);
         }
     }
     Ok(())
@@ -143,10 +143,10 @@ impl<'a> Conditions<'a> {
         conditions
     }
 
-    fn learn_unbounded(&self, facts: &mut Facts) {
-        let head = facts.head.position();
+    fn add_unbounded_conflicts(&self, precheck: &mut BatchPrecheck) {
+        let head = precheck.head.position();
         for (request, _) in self.unbounded.iter().filter(|(_, after)| *after < head) {
-            facts.conflicts.insert(*request, head);
+            precheck.conflicts.insert(*request, head);
         }
     }
 }

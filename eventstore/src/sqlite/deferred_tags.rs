@@ -18,18 +18,18 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::{hex, read};
 use crate::batch::Batch;
-use crate::newest::{Newest, Tagged};
 use crate::prepare::{Prepared, Request};
+use crate::recent_tags::{RecentTags, TaggedEntry};
 use crate::{Entry, Position, QueryItem, StoreError, TenantId};
 
-/// How many entries are held for all tenants together, as long as no tenant has fewer than [`FEWEST`].
+/// How many entries are held for all tenants together, as long as no tenant has fewer than [`MIN_PER_TENANT`].
 const TOTAL: usize = 65_536;
 /// How many entries of a tenant are worth indexing together.
-const FEWEST: usize = 128;
+const MIN_PER_TENANT: usize = 128;
 /// A slice of a sweep has so many rows for each of its batch, so that a sweep is over long before the next one is due.
-const FASTER: usize = 4;
+const FLUSH_RATIO: usize = 4;
 /// And however small its batch is, so many that this many slices put in what may wait.
-const SLICES: usize = 64;
+const FLUSH_SLICES: usize = 64;
 /// Entries that are read at a time when some are not in memory.
 const PAGE: u32 = 1_000;
 
@@ -38,27 +38,27 @@ pub(super) type TagRow = (Position, String, String, Option<String>);
 
 /// What an entry is found by, without blind tags.
 #[derive(Debug, Clone)]
-pub(super) struct Marks {
-    tagged: Tagged,
+pub(super) struct EntryTags {
+    tagged: TaggedEntry,
     /// Whether it is known to have no blind tags, which the index alone knows.
-    has_no_others: bool,
+    has_no_blind_tags: bool,
 }
 
 /// The newest entries of one tenant.
 #[derive(Debug)]
-struct Tail {
-    newest: Newest,
+struct LogTail {
+    newest: RecentTags,
     /// An entry up to here may have blind tags.
     may_have_blind: Position,
     /// Where the index was last seen to end. What it had before that is let go when it has come further: a reader may
     /// still look at the log as it was then.
     indexed: Position,
-    sweep: Option<Sweep>,
+    flush: Option<IndexFlush>,
 }
 
 /// Tags on their way into the index.
 #[derive(Debug)]
-struct Sweep {
+struct IndexFlush {
     /// Where the index ends until the sweep is over, and afterwards.
     from: Position,
     until: Position,
@@ -70,45 +70,45 @@ struct Sweep {
 
 /// The newest entries of each tenant that was asked about.
 #[derive(Debug)]
-pub(super) struct Tails {
-    held: Mutex<HashMap<TenantId, Tail>>,
+pub(super) struct DeferredTagIndex {
+    held: Mutex<HashMap<TenantId, LogTail>>,
     /// How many entries of a tenant wait at most before they are indexed.
     most: usize,
 }
 
 /// Where a tenant's log and the index of its tags end, as one state of the database has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ends {
+pub(super) struct LogBounds {
     pub(super) position: Position,
     pub(super) indexed: Position,
 }
 
 /// How much is known before the database is asked.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
+pub(super) struct KnownBounds {
     /// Where log and index ended, as this process saw them last.
-    pub(super) ends: Ends,
+    pub(super) bounds: LogBounds,
     /// If they still end there, the index has nothing to tell of entries after this position.
     pub(super) all_after: Position,
 }
 
 /// What goes into the index with a batch, and how far the index reaches then.
 #[derive(Debug)]
-pub(super) struct Indexing {
+pub(super) struct IndexRows {
     pub(super) rows: Vec<TagRow>,
     pub(super) indexed: Position,
     /// How many of the rows are of a sweep.
-    pub(super) swept: usize,
+    pub(super) flushed: usize,
 }
 
-impl Ends {
+impl LogBounds {
     /// Why a state of the database that nothing can be newer than is not: the index ends before what was in it already.
     pub(super) fn went_back(self) -> StoreError {
         StoreError::Damaged { position: self.indexed, what: "the index of tags went back".to_owned() }
     }
 }
 
-impl Tails {
+impl DeferredTagIndex {
     pub(super) fn new(most: usize) -> Self {
         Self { held: Mutex::default(), most: most.max(1) }
     }
@@ -117,20 +117,20 @@ impl Tails {
     /// of each; items without tags are left to the index of types.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] where an entry is missing; errors of the database. `None` where the state that `ends`
+    /// [`StoreError::Damaged`] where an entry is missing; errors of the database. `None` where the state that `bounds`
     /// are of is older than what is held.
     pub(super) async fn matching(
         &self,
         connection: &mut SqliteConnection,
         tenant: TenantId,
-        ends: Ends,
+        bounds: LogBounds,
         items: &[QueryItem],
         (after, until, limit): (Position, Position, usize),
     ) -> Result<Option<Vec<Position>>, StoreError> {
-        self.ask(connection, tenant, ends, |tail| {
-            let after = after.max(ends.indexed);
+        self.ask(connection, tenant, bounds, |tail| {
+            let after = after.max(bounds.indexed);
             let tagged = items.iter().filter(|item| !item.tags.is_empty());
-            tagged.flat_map(|item| tail.newest.carrying(item, after, until).take(limit)).collect()
+            tagged.flat_map(|item| tail.newest.matching(item, after, until).take(limit)).collect()
         })
         .await
     }
@@ -143,33 +143,33 @@ impl Tails {
         &self,
         connection: &mut SqliteConnection,
         tenant: TenantId,
-        ends: Ends,
+        bounds: LogBounds,
         requests: &[&Request],
     ) -> Result<HashMap<usize, Position>, StoreError> {
-        let last = |tail: &Tail, request: &Request| {
+        let last = |tail: &LogTail, request: &Request| {
             let conditions = request.conditions();
             let items = conditions.flat_map(|one| one.query.items.iter().map(|item| (one.after, item)));
             let tagged = items.filter(|(_, item)| !item.tags.is_empty());
-            let until = ends.position;
+            let until = bounds.position;
             tagged
                 .filter_map(|(after, item)| {
-                    tail.newest.carrying(item, after.max(ends.indexed), until).next_back()
+                    tail.newest.matching(item, after.max(bounds.indexed), until).next_back()
                 })
                 .max()
         };
-        let found = self.ask(connection, tenant, ends, |tail| {
+        let found = self.ask(connection, tenant, bounds, |tail| {
             let requests = requests.iter().enumerate();
             requests.filter_map(|(index, request)| Some((index, last(tail, request)?))).collect()
         });
-        found.await?.ok_or_else(|| ends.went_back())
+        found.await?.ok_or_else(|| bounds.went_back())
     }
 
     /// What is known of a tenant without asking.
-    pub(super) fn known(&self, tenant: TenantId) -> Option<Known> {
+    pub(super) fn known(&self, tenant: TenantId) -> Option<KnownBounds> {
         let held = self.held();
         let tail = held.get(&tenant)?;
-        let ends = Ends { position: tail.newest.until(), indexed: tail.indexed };
-        Some(Known { ends, all_after: tail.indexed.max(tail.may_have_blind) })
+        let bounds = LogBounds { position: tail.newest.until(), indexed: tail.indexed };
+        Some(KnownBounds { bounds, all_after: tail.indexed.max(tail.may_have_blind) })
     }
 
     /// The tags of entries after the index, as rows of it.
@@ -180,44 +180,51 @@ impl Tails {
         &self,
         connection: &mut SqliteConnection,
         tenant: TenantId,
-        ends: Ends,
+        bounds: LogBounds,
     ) -> Result<Option<Vec<TagRow>>, StoreError> {
-        self.ask(connection, tenant, ends, |tail| tail.rows(ends.indexed)).await
+        self.ask(connection, tenant, bounds, |tail| tail.rows(bounds.indexed)).await
     }
 
     /// What goes into the index with a batch: what cannot wait, and a slice of what was waiting for company, once there is
     /// enough of it. The tail holds everything up to the batch, since its conditions were looked for.
-    pub(super) fn indexing(&self, tenant: TenantId, indexed: Position, batch: &Batch<'_>) -> Indexing {
+    pub(super) fn indexing(&self, tenant: TenantId, indexed: Position, batch: &Batch<'_>) -> IndexRows {
         let staged = batch.staged().iter();
         let cannot_wait = staged.clone().filter(|staged| !staged.event.blind_tags.is_empty());
-        let mut indexing = Indexing { rows: cannot_wait.flat_map(rows_of).collect(), indexed, swept: 0 };
+        let mut indexing = IndexRows { rows: cannot_wait.flat_map(rows_of).collect(), indexed, flushed: 0 };
         let mut held = self.held();
-        let patience = self.patience(held.len());
+        let max_unindexed = self.max_unindexed(held.len());
         if let Some(tail) = held.get_mut(&tenant)
-            && let Some(sweep) = tail.sweeping(indexed, patience)
+            && let Some(flush) = tail.flush_due(indexed, max_unindexed)
         {
-            let most = (FASTER * staged.flat_map(rows_of).count()).max(patience.div_ceil(SLICES));
-            let slice = sweep.slice(most);
-            indexing.swept = slice.len();
+            let most =
+                (FLUSH_RATIO * staged.flat_map(rows_of).count()).max(max_unindexed.div_ceil(FLUSH_SLICES));
+            let slice = flush.slice(most);
+            indexing.flushed = slice.len();
             indexing.rows.extend_from_slice(slice);
-            if sweep.done + indexing.swept == sweep.rows.len() {
-                indexing.indexed = sweep.until;
+            if flush.done + indexing.flushed == flush.rows.len() {
+                indexing.indexed = flush.until;
             }
         }
         indexing
     }
 
     /// Takes in what was committed after a position, with so many rows of a sweep.
-    pub(super) fn committed(&self, tenant: TenantId, after: Position, entries: Vec<Marks>, swept: usize) {
+    pub(super) fn committed(
+        &self,
+        tenant: TenantId,
+        after: Position,
+        entries: Vec<EntryTags>,
+        flushed: usize,
+    ) {
         if let Some(tail) = self.held().get_mut(&tenant) {
             tail.push_all(after, entries);
-            tail.sweep = tail.sweep.take().and_then(|sweep| sweep.further(swept));
+            tail.flush = tail.flush.take().and_then(|flush| flush.further(flushed));
         }
     }
 
     /// How many entries of a tenant may wait: fewer when there are many tenants, for the sake of memory.
-    fn patience(&self, tenants: usize) -> usize {
-        (TOTAL / tenants.max(1)).max(FEWEST).min(self.most)
+    fn max_unindexed(&self, tenants: usize) -> usize {
+        (TOTAL / tenants.max(1)).max(MIN_PER_TENANT).min(self.most)
     }
 
     /// Asks the tail of a tenant once it holds everything from the end of the index to the end of the log.
@@ -225,17 +232,17 @@ impl Tails {
         &self,
         connection: &mut SqliteConnection,
         tenant: TenantId,
-        ends: Ends,
-        question: impl FnOnce(&Tail) -> T,
+        bounds: LogBounds,
+        question: impl FnOnce(&LogTail) -> T,
     ) -> Result<Option<T>, StoreError> {
         loop {
             let until = {
                 let mut held = self.held();
-                let tail = held.entry(tenant).or_insert_with(|| Tail::at(ends.indexed));
-                if !tail.sees(ends.indexed) {
+                let tail = held.entry(tenant).or_insert_with(|| LogTail::at(bounds.indexed));
+                if !tail.sees(bounds.indexed) {
                     return Ok(None);
                 }
-                if tail.newest.until() >= ends.position {
+                if tail.newest.until() >= bounds.position {
                     return Ok(Some(question(tail)));
                 }
                 tail.newest.until()
@@ -245,26 +252,26 @@ impl Tails {
                 let what = "the entry is missing".to_owned();
                 return Err(StoreError::Damaged { position: until + 1, what });
             }
-            let entries = entries.iter().map(Marks::read).collect::<Result<Vec<_>, _>>()?;
+            let entries = entries.iter().map(EntryTags::read).collect::<Result<Vec<_>, _>>()?;
             if let Some(tail) = self.held().get_mut(&tenant) {
                 tail.push_all(until, entries);
             }
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<TenantId, Tail>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<TenantId, LogTail>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Marks {
+impl EntryTags {
     /// What accepted events are found by.
     pub(super) fn all(batch: &Batch<'_>) -> Vec<Self> {
-        let marks = |event: &Prepared| Self {
-            tagged: Tagged::new(event.event_type.to_string(), event.tags.join(" ")),
-            has_no_others: event.blind_tags.is_empty(),
+        let entry_tags = |event: &Prepared| Self {
+            tagged: TaggedEntry::new(event.event_type.to_string(), event.tags.join(" ")),
+            has_no_blind_tags: event.blind_tags.is_empty(),
         };
-        batch.staged().iter().map(|staged| marks(staged.event)).collect()
+        batch.staged().iter().map(|staged| entry_tags(staged.event)).collect()
     }
 
     fn read(entry: &Entry) -> Result<Self, StoreError> {
@@ -273,30 +280,30 @@ impl Marks {
             what: error.to_string(),
         };
         let envelope = entry.envelope().map_err(damaged)?;
-        let tagged = Tagged::new(envelope.event_type.into_owned(), envelope.tags.into_owned());
-        Ok(Self { tagged, has_no_others: false })
+        let tagged = TaggedEntry::new(envelope.event_type.into_owned(), envelope.tags.into_owned());
+        Ok(Self { tagged, has_no_blind_tags: false })
     }
 }
 
-impl Tail {
+impl LogTail {
     fn at(indexed: Position) -> Self {
-        Self { newest: Newest::after(indexed), may_have_blind: indexed, indexed, sweep: None }
+        Self { newest: RecentTags::after(indexed), may_have_blind: indexed, indexed, flush: None }
     }
 
     /// The sweep under way, or a new one over what the tail holds once that is enough; none of an index that ended
     /// elsewhere, because another process has moved it.
-    fn sweeping(&mut self, indexed: Position, patience: usize) -> Option<&Sweep> {
-        self.sweep = self.sweep.take().filter(|sweep| sweep.from == indexed);
+    fn flush_due(&mut self, indexed: Position, max_unindexed: usize) -> Option<&IndexFlush> {
+        self.flush = self.flush.take().filter(|flush| flush.from == indexed);
         let until = self.newest.until();
-        if self.sweep.is_none() && until.saturating_sub(indexed) >= patience as u64 {
+        if self.flush.is_none() && until.saturating_sub(indexed) >= max_unindexed as u64 {
             let rows = ordered(self.rows(indexed));
-            self.sweep = Some(Sweep { from: indexed, until, rows, done: 0 });
+            self.flush = Some(IndexFlush { from: indexed, until, rows, done: 0 });
         }
-        self.sweep.as_ref()
+        self.flush.as_ref()
     }
 
-    fn push_all(&mut self, after: Position, entries: Vec<Marks>) {
-        (after + 1..).zip(entries).for_each(|(position, marks)| self.push(position, marks));
+    fn push_all(&mut self, after: Position, entries: Vec<EntryTags>) {
+        (after + 1..).zip(entries).for_each(|(position, entry_tags)| self.push(position, entry_tags));
     }
 
     /// Notes where the index ends in some state of the database; false where that state is older than what is held.
@@ -304,25 +311,25 @@ impl Tail {
         if indexed > self.newest.until() {
             *self = Self::at(indexed);
         } else if indexed > self.indexed {
-            self.newest.let_go(self.indexed);
+            self.newest.evict(self.indexed);
             self.indexed = indexed;
         }
         self.newest.from() <= indexed
     }
 
     /// Takes in the next entry; another one is known already.
-    fn push(&mut self, position: Position, marks: Marks) {
+    fn push(&mut self, position: Position, entry_tags: EntryTags) {
         if position != self.newest.until() + 1 {
             return;
         }
-        if !marks.has_no_others {
+        if !entry_tags.has_no_blind_tags {
             self.may_have_blind = position;
         }
-        self.newest.push(marks.tagged);
+        self.newest.push(entry_tags.tagged);
     }
 
     fn rows(&self, after: Position) -> Vec<TagRow> {
-        let row = |position, tagged: &Tagged, tag: &str| {
+        let row = |position, tagged: &TaggedEntry, tag: &str| {
             (position, tagged.event_type.clone(), tag.to_owned(), None)
         };
         self.newest
@@ -332,7 +339,7 @@ impl Tail {
     }
 }
 
-impl Sweep {
+impl IndexFlush {
     /// What goes in next, at most so many rows.
     fn slice(&self, most: usize) -> &[TagRow] {
         let rest = &self.rows[self.done..];
@@ -340,8 +347,8 @@ impl Sweep {
     }
 
     /// The sweep with so many rows more behind it; none when it is over.
-    fn further(self, swept: usize) -> Option<Self> {
-        let done = self.done + swept;
+    fn further(self, flushed: usize) -> Option<Self> {
+        let done = self.done + flushed;
         (done < self.rows.len()).then_some(Self { done, ..self })
     }
 }

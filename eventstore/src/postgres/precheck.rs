@@ -7,15 +7,15 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::recent::Log;
 use super::row;
-use crate::batch::{Facts, LogHead};
+use crate::batch::{BatchPrecheck, LogHead};
 use crate::ledger::Frontier;
 use crate::prepare::Request;
 use crate::{Condition, Position, QueryItem, TenantId};
 
 const LOCK_HEAD: &str = include_str!("lock_head.sql");
 const FIRST_HEAD: &str = include_str!("first_head.sql");
-const FACTS: &str = include_str!("facts.sql");
-const TAKEN: &str = include_str!("taken.sql");
+const PRECHECK: &str = include_str!("precheck.sql");
+const DUPLICATES: &str = include_str!("duplicates.sql");
 
 /// Locks the tenant's log to the end of the transaction and says where it ends. Waits for whoever has it.
 pub(super) async fn lock_head(connection: &mut PgConnection, tenant: TenantId) -> Result<LogHead, Failure> {
@@ -47,21 +47,21 @@ async fn locked(connection: &mut PgConnection, tenant: TenantId) -> Result<Optio
 /// that log, what they can tell is not asked for.
 ///
 /// Which of their commands and events are in the log already is left out: hardly ever one is, and then the batch meets its
-/// key. [`learn_taken`] adds it.
-pub(super) async fn gather(
+/// key. [`load_duplicates`] adds it.
+pub(super) async fn load(
     connection: &mut PgConnection,
     tenant: TenantId,
     head: LogHead,
     requests: &[&Request],
     held: Option<&Log>,
-) -> Result<Facts, Failure> {
-    let asked = Asked::of(requests, head.position(), held);
-    let mut facts = Facts { head, ..Facts::default() };
-    asked.learn_known(&mut facts);
+) -> Result<BatchPrecheck, Failure> {
+    let asked = PrecheckQuery::of(requests, head.position(), held);
+    let mut precheck = BatchPrecheck { head, ..BatchPrecheck::default() };
+    asked.add_known_conflicts(&mut precheck);
     if asked.nothing() {
-        return Ok(facts);
+        return Ok(precheck);
     }
-    let rows = sqlx::query(FACTS)
+    let rows = sqlx::query(PRECHECK)
         .bind(tenant.0)
         .bind(&asked.subjects)
         .bind(list(&asked.by_tag))
@@ -69,17 +69,17 @@ pub(super) async fn gather(
         .fetch_all(connection)
         .await?;
     for found in &rows {
-        learn(&mut facts, found)?;
+        add_row(&mut precheck, found)?;
     }
-    Ok(facts)
+    Ok(precheck)
 }
 
 /// Adds which of the batch's commands and events are in the log already.
-pub(super) async fn learn_taken(
+pub(super) async fn load_duplicates(
     connection: &mut PgConnection,
     tenant: TenantId,
     requests: &[&Request],
-    facts: &mut Facts,
+    precheck: &mut BatchPrecheck,
 ) -> Result<(), Failure> {
     let receipts = requests.iter().filter_map(|request| request.receipt.as_ref());
     let command_ids: Vec<&[u8]> = receipts.map(|receipt| receipt.command_id.as_bytes()).collect();
@@ -88,29 +88,29 @@ pub(super) async fn learn_taken(
     if command_ids.is_empty() && event_ids.is_empty() {
         return Ok(());
     }
-    let taken = sqlx::query(TAKEN).bind(tenant.0).bind(command_ids).bind(event_ids);
+    let taken = sqlx::query(DUPLICATES).bind(tenant.0).bind(command_ids).bind(event_ids);
     for found in &taken.fetch_all(connection).await? {
-        learn(facts, found)?;
+        add_row(precheck, found)?;
     }
     Ok(())
 }
 
-fn learn(facts: &mut Facts, found: &PgRow) -> Result<(), Failure> {
+fn add_row(precheck: &mut BatchPrecheck, found: &PgRow) -> Result<(), Failure> {
     match row::get(found, "fact")? {
         "receipt" => {
             // Of the batch's own ids, which are texts.
             let command_id = String::from_utf8_lossy(row::get(found, "command_id")?).into_owned();
-            facts.receipts.insert(command_id, row::receipt(found)?);
+            precheck.receipts.insert(command_id, row::receipt(found)?);
         }
-        "id" => drop(facts.taken_ids.insert(row::get(found, "id")?)),
+        "id" => drop(precheck.duplicate_ids.insert(row::get(found, "id")?)),
         "key" => {
             let key = row::data_key(found)?;
-            facts.keys.insert(key.subject, key);
+            precheck.keys.insert(key.subject, key);
         }
         _ => {
             let request = usize::try_from(row::natural(found, "number")?).unwrap_or(usize::MAX);
             let position = row::natural(found, "position")?;
-            let known = facts.conflicts.entry(request).or_default();
+            let known = precheck.conflicts.entry(request).or_default();
             *known = position.max(*known);
         }
     }
@@ -150,7 +150,7 @@ struct ByType<'a> {
 /// What a batch asks of the database. Conditions that have seen the whole log ask nothing; those on every event are
 /// answered by the head itself.
 #[derive(Default)]
-struct Asked<'a> {
+struct PrecheckQuery<'a> {
     subjects: Vec<Uuid>,
     by_tag: Vec<ByTag<'a>>,
     by_type: Vec<ByType<'a>>,
@@ -159,7 +159,7 @@ struct Asked<'a> {
     told: Vec<(usize, Position)>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> PrecheckQuery<'a> {
     fn of(requests: &[&'a Request], head: Position, held: Option<&Log>) -> Self {
         let mut asked = Self::default();
         for (number, request) in requests.iter().enumerate() {
@@ -193,11 +193,11 @@ impl<'a> Asked<'a> {
         self.subjects.is_empty() && self.by_tag.is_empty() && self.by_type.is_empty()
     }
 
-    fn learn_known(&self, facts: &mut Facts) {
-        let head = facts.head.position();
+    fn add_known_conflicts(&self, precheck: &mut BatchPrecheck) {
+        let head = precheck.head.position();
         let unbounded = self.unbounded.iter().map(|request| (*request, head));
         for (request, position) in unbounded.chain(self.told.iter().copied()) {
-            facts.conflict(request, position);
+            precheck.conflict(request, position);
         }
     }
 }

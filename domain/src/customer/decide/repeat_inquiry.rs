@@ -1,14 +1,14 @@
 //! Somebody who is a customer already comes in as a lead again: the further source is kept.
 
 use super::{NewEvent, guard};
-use crate::customer::command::Touch;
+use crate::customer::command::RepeatInquiry;
 use crate::customer::event::{CustomerEvent, LeadTouched};
 use crate::refusal::Refusal;
 use crate::{Context, Personal};
 
-pub(super) fn decide(command: &Touch, context: &Context<'_>) -> Result<Vec<NewEvent>, Refusal> {
+pub(super) fn decide(command: &RepeatInquiry, context: &Context<'_>) -> Result<Vec<NewEvent>, Refusal> {
     let effective_at = context.effective_at();
-    Refusal::unless_met([
+    Refusal::require_all([
         guard::may_command(context),
         guard::in_window(effective_at, "effective_at", context),
         guard::optional_line("source", command.source.as_deref(), guard::MAX_NAME_CHARS),
@@ -31,9 +31,9 @@ mod tests {
     use crate::customer::decide::spec::*;
     use crate::refusal::Code;
 
-    fn from_the_fair() -> Touch {
+    fn from_the_fair() -> RepeatInquiry {
         let recognised_by = vec!["phone".to_owned()];
-        Touch { source: Some("exhibition".into()), recognised_by, ..Touch::default() }
+        RepeatInquiry { source: Some("exhibition".into()), recognised_by, ..RepeatInquiry::default() }
     }
 
     #[test]
@@ -60,7 +60,11 @@ mod tests {
 
     #[test]
     fn what_a_lead_says_is_bounded() {
-        let touch = Touch { source: Some(" ".into()), note: Some("a\u{7}".into()), ..Touch::default() };
+        let touch = RepeatInquiry {
+            source: Some(" ".into()),
+            note: Some("a\u{7}".into()),
+            ..RepeatInquiry::default()
+        };
         given([registered_by_li()]).when(touch).refuses([Code::EmptyText, Code::ControlCharacter]);
     }
 }

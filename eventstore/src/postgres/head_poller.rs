@@ -10,7 +10,7 @@ use sqlx::postgres::PgListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::read::Reads;
+use super::read::ReadPool;
 use super::{Options, StoreError};
 use crate::watchers::Watchers;
 
@@ -23,23 +23,23 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(5);
 
 /// Where a commit leaves word that a log has moved.
 #[derive(Clone, Default)]
-pub(super) struct Hints(Arc<Notify>);
+pub(super) struct NotifyHints(Arc<Notify>);
 
-impl Hints {
+impl NotifyHints {
     pub(super) fn moved(&self) {
         self.0.notify_one();
     }
 }
 
 /// What looks after the other processes.
-pub(super) struct Lookout {
-    reads: Reads,
+pub(super) struct HeadPoller {
+    reads: ReadPool,
     watchers: Arc<Watchers>,
-    hints: Hints,
+    hints: NotifyHints,
 }
 
-impl Lookout {
-    pub(super) fn new(reads: Reads, watchers: Arc<Watchers>, hints: Hints) -> Self {
+impl HeadPoller {
+    pub(super) fn new(reads: ReadPool, watchers: Arc<Watchers>, hints: NotifyHints) -> Self {
         Self { reads, watchers, hints }
     }
 
@@ -51,22 +51,22 @@ impl Lookout {
             tasks.push(tokio::spawn(listen(url.to_owned(), Arc::clone(&heard))));
             tasks.push(tokio::spawn(tell(self.hints, self.reads.clone())));
         }
-        tasks.push(tokio::spawn(look(self.reads, self.watchers, heard, options.look_every)));
+        tasks.push(tokio::spawn(poll(self.reads, self.watchers, heard, options.look_every)));
         tasks
     }
 }
 
-async fn look(reads: Reads, watchers: Arc<Watchers>, heard: Arc<Notify>, every: Duration) {
+async fn poll(reads: ReadPool, watchers: Arc<Watchers>, heard: Arc<Notify>, every: Duration) {
     loop {
         // Too late and told to look come to the same.
         let _ = tokio::time::timeout(every, heard.notified()).await;
-        if let Err(error) = look_once(&reads, &watchers).await {
+        if let Err(error) = poll_once(&reads, &watchers).await {
             tracing::warn!(%error, "looking for what other processes appended failed");
         }
     }
 }
 
-async fn look_once(reads: &Reads, watchers: &Watchers) -> Result<(), StoreError> {
+async fn poll_once(reads: &ReadPool, watchers: &Watchers) -> Result<(), StoreError> {
     let watched = watchers.watched();
     if watched.is_empty() {
         return Ok(());
@@ -77,7 +77,7 @@ async fn look_once(reads: &Reads, watchers: &Watchers) -> Result<(), StoreError>
     Ok(())
 }
 
-async fn tell(hints: Hints, reads: Reads) {
+async fn tell(hints: NotifyHints, reads: ReadPool) {
     loop {
         hints.0.notified().await;
         if let Err(error) = sqlx::raw_sql(NOTIFY).execute(reads.pool()).await {

@@ -6,7 +6,7 @@ use crate::{Position, QueryItem};
 
 /// What an entry is found by.
 #[derive(Debug, Clone)]
-pub(crate) struct Tagged {
+pub(crate) struct TaggedEntry {
     pub(crate) event_type: String,
     /// Separated by one space each: no tag has one.
     tags: String,
@@ -14,15 +14,15 @@ pub(crate) struct Tagged {
 
 /// Entries without a gap from some position on.
 #[derive(Debug)]
-pub(crate) struct Newest {
+pub(crate) struct RecentTags {
     /// Every entry after this position is held.
     from: Position,
-    entries: VecDeque<Tagged>,
+    entries: VecDeque<TaggedEntry>,
     /// The positions that carry a tag, ascending.
     by_tag: HashMap<String, VecDeque<Position>>,
 }
 
-impl Tagged {
+impl TaggedEntry {
     /// An entry of a type, with tags that are separated by one space each.
     pub(crate) fn new(event_type: String, tags: String) -> Self {
         Self { event_type, tags }
@@ -39,7 +39,7 @@ impl Tagged {
     }
 }
 
-impl Newest {
+impl RecentTags {
     /// None yet of those after a position.
     pub(crate) fn after(from: Position) -> Self {
         Self { from, entries: VecDeque::new(), by_tag: HashMap::new() }
@@ -56,7 +56,7 @@ impl Newest {
     }
 
     /// Takes in the next entry.
-    pub(crate) fn push(&mut self, tagged: Tagged) {
+    pub(crate) fn push(&mut self, tagged: TaggedEntry) {
         let position = self.until() + 1;
         for tag in tagged.tags() {
             match self.by_tag.get_mut(tag) {
@@ -68,7 +68,7 @@ impl Newest {
     }
 
     /// Lets go what is held up to a position.
-    pub(crate) fn let_go(&mut self, until: Position) {
+    pub(crate) fn evict(&mut self, until: Position) {
         while self.from < until
             && let Some(tagged) = self.entries.pop_front()
         {
@@ -85,7 +85,7 @@ impl Newest {
     }
 
     /// Where entries after a position, up to another, carry what an item with tags wants.
-    pub(crate) fn carrying(
+    pub(crate) fn matching(
         &self,
         item: &QueryItem,
         after: Position,
@@ -102,11 +102,11 @@ impl Newest {
     }
 
     /// The entries after a position that are held.
-    pub(crate) fn entries(&self, after: Position) -> impl Iterator<Item = (Position, &Tagged)> {
+    pub(crate) fn entries(&self, after: Position) -> impl Iterator<Item = (Position, &TaggedEntry)> {
         (self.from + 1..).zip(&self.entries).filter(move |(position, _)| *position > after)
     }
 
-    fn get(&self, position: Position) -> Option<&Tagged> {
+    fn get(&self, position: Position) -> Option<&TaggedEntry> {
         self.entries.get(usize::try_from(position.checked_sub(self.from + 1)?).ok()?)
     }
 }

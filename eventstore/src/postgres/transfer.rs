@@ -8,8 +8,8 @@ use super::failure::Failure;
 use super::read::clamped;
 use super::{PostgresStore, row, write};
 use crate::batch::LogHead;
-use crate::moving::{Arrival, BlindTag, Movable, Parcel};
 use crate::queue::Job;
+use crate::transfer::{BlindTag, ParsedChunk, TransferChunk, Transferable};
 use crate::vault::WrappedKey;
 use crate::{Receipt, StoreError, TenantId, instant};
 
@@ -17,13 +17,13 @@ const BLIND_TAGS: &str = include_str!("blind_tags.sql");
 const RECEIPTS: &str = include_str!("receipts.sql");
 const KEYS: &str = include_str!("keys.sql");
 const TENANT_KEY: &str = include_str!("tenant_key.sql");
-const ADOPT_EVENTS: &str = include_str!("adopt_events.sql");
-const ADOPT_TAGS: &str = include_str!("adopt_tags.sql");
-const ADOPT_RECEIPTS: &str = include_str!("adopt_receipts.sql");
-const ADOPT_KEYS: &str = include_str!("adopt_keys.sql");
+const IMPORT_EVENTS: &str = include_str!("import_events.sql");
+const IMPORT_TAGS: &str = include_str!("import_tags.sql");
+const IMPORT_RECEIPTS: &str = include_str!("import_receipts.sql");
+const IMPORT_KEYS: &str = include_str!("import_keys.sql");
 
 #[async_trait]
-impl Movable for PostgresStore {
+impl Transferable for PostgresStore {
     async fn blind_tags(
         &self,
         tenant: TenantId,
@@ -75,67 +75,67 @@ impl Movable for PostgresStore {
         found.map(|found| row::get(&found, "wrapped")).transpose()
     }
 
-    async fn adopt(&self, tenant: TenantId, parcel: Parcel) -> Result<(), StoreError> {
-        let arrival = Box::new(Arrival::read(parcel)?);
-        self.ask(tenant, |answer| Job::Adopt(tenant, arrival, answer)).await
+    async fn import_chunk(&self, tenant: TenantId, chunk: TransferChunk) -> Result<(), StoreError> {
+        let parsed = Box::new(ParsedChunk::read(chunk)?);
+        self.ask(tenant, |answer| Job::Import(tenant, parsed, answer)).await
     }
 }
 
 /// Writes a parcel that goes onto this log, and says where the log ends then. The caller has locked the head and commits.
-pub(super) async fn adopt(
+pub(super) async fn import_chunk(
     connection: &mut PgConnection,
     tenant: TenantId,
     head: &LogHead,
-    arrival: &Arrival,
+    parsed: &ParsedChunk,
 ) -> Result<LogHead, Failure> {
-    let grown = arrival.onto(head)?;
-    adopt_entries(connection, tenant, arrival).await?;
-    adopt_receipts(connection, tenant, arrival).await?;
-    adopt_keys(connection, tenant, arrival).await?;
-    write::erase(connection, tenant, &arrival.erased()).await?;
-    write::write_tiles(connection, tenant, head.position(), &arrival.leaves()).await?;
+    let grown = parsed.onto(head)?;
+    import_entries(connection, tenant, parsed).await?;
+    import_receipts(connection, tenant, parsed).await?;
+    import_keys(connection, tenant, parsed).await?;
+    write::erase(connection, tenant, &parsed.erased()).await?;
+    write::write_tiles(connection, tenant, head.position(), &parsed.leaves()).await?;
     write::put_head(connection, tenant, &grown).await?;
     Ok(grown)
 }
 
 /// Whether these entries are in the log, because an earlier attempt brought them.
-pub(super) async fn has_arrived(
+pub(super) async fn is_imported(
     connection: &mut PgConnection,
     tenant: TenantId,
     head: &LogHead,
-    arrival: &Arrival,
+    parsed: &ParsedChunk,
 ) -> Result<bool, Failure> {
-    let (Some(entry), Some(label)) = (arrival.parcel.entries.last(), arrival.labels.last()) else {
+    let (Some(entry), Some(header)) = (parsed.chunk.entries.last(), parsed.headers.last()) else {
         return Ok(false);
     };
     if head.position() != entry.position {
         return Ok(false);
     }
     let stored = write::stored_leaves(connection, tenant, entry.position - 1, entry.position).await?;
-    Ok(stored.first() == Some(&label.leaf))
+    Ok(stored.first() == Some(&header.leaf))
 }
 
-async fn adopt_entries(
+async fn import_entries(
     connection: &mut PgConnection,
     tenant: TenantId,
-    arrival: &Arrival,
+    parsed: &ParsedChunk,
 ) -> Result<(), Failure> {
-    let (entries, labels) = (&arrival.parcel.entries, &arrival.labels);
+    let (entries, headers) = (&parsed.chunk.entries, &parsed.headers);
     if !entries.is_empty() {
-        sqlx::query(ADOPT_EVENTS)
+        sqlx::query(IMPORT_EVENTS)
             .bind(tenant.0)
             .bind(entries.iter().map(|entry| entry.position.cast_signed()).collect::<Vec<_>>())
-            .bind(labels.iter().map(|label| label.id).collect::<Vec<_>>())
-            .bind(labels.iter().map(|label| label.event_type.as_str()).collect::<Vec<_>>())
+            .bind(headers.iter().map(|header| header.id).collect::<Vec<_>>())
+            .bind(headers.iter().map(|header| header.event_type.as_str()).collect::<Vec<_>>())
             .bind(entries.iter().map(|entry| instant::to_micros(entry.recorded_at)).collect::<Vec<_>>())
-            .bind(labels.iter().map(|label| label.leaf.as_slice()).collect::<Vec<_>>())
+            .bind(headers.iter().map(|header| header.leaf.as_slice()).collect::<Vec<_>>())
             .bind(entries.iter().map(|entry| &entry.bytes[..]).collect::<Vec<_>>())
             .execute(&mut *connection)
             .await?;
     }
-    let tags: Vec<_> = arrival.tags().collect();
+    let tags: Vec<_> = parsed.tags().collect();
     if !tags.is_empty() {
-        sqlx::query(ADOPT_TAGS)
+        sqlx::query(IMPORT_TAGS)
             .bind(tenant.0)
             .bind(tags.iter().map(|(_, _, tag, _)| *tag).collect::<Vec<_>>())
             .bind(tags.iter().map(|(position, ..)| position.cast_signed()).collect::<Vec<_>>())
@@ -147,17 +147,17 @@ async fn adopt_entries(
     Ok(())
 }
 
-async fn adopt_receipts(
+async fn import_receipts(
     connection: &mut PgConnection,
     tenant: TenantId,
-    arrival: &Arrival,
+    parsed: &ParsedChunk,
 ) -> Result<(), Failure> {
-    let receipts = &arrival.parcel.receipts;
+    let receipts = &parsed.chunk.receipts;
     if receipts.is_empty() {
         return Ok(());
     }
     let each = || receipts.iter().map(|(_, receipt)| receipt);
-    sqlx::query(ADOPT_RECEIPTS)
+    sqlx::query(IMPORT_RECEIPTS)
         .bind(tenant.0)
         .bind(receipts.iter().map(|(command_id, _)| command_id.as_bytes()).collect::<Vec<_>>())
         .bind(each().map(|receipt| receipt.digest.as_slice()).collect::<Vec<_>>())
@@ -170,16 +170,16 @@ async fn adopt_receipts(
     Ok(())
 }
 
-async fn adopt_keys(
+async fn import_keys(
     connection: &mut PgConnection,
     tenant: TenantId,
-    arrival: &Arrival,
+    parsed: &ParsedChunk,
 ) -> Result<(), Failure> {
-    let keys = &arrival.parcel.keys;
+    let keys = &parsed.chunk.keys;
     if keys.is_empty() {
         return Ok(());
     }
-    sqlx::query(ADOPT_KEYS)
+    sqlx::query(IMPORT_KEYS)
         .bind(tenant.0)
         .bind(keys.iter().map(|key| key.subject).collect::<Vec<_>>())
         .bind(keys.iter().map(|key| key.key_id).collect::<Vec<_>>())
