@@ -12,7 +12,8 @@ use waymark_domain::company::rights::Credential;
 use waymark_domain::{Actor, Role};
 use waymark_eventstore::vault::{RootKey, Vault};
 use waymark_eventstore::{Clock, Options, PostgresStore, SqliteStore, TenantId, postgres};
-use waymark_projections::{Node, Projections};
+use waymark_projections::Projections;
+use waymark_projections::runtime::Node;
 
 use crate::ambient::{chance, random_ids, system_clock};
 use crate::app::{App, AppError, Caller, Migrator};

@@ -14,22 +14,24 @@ use waymark_domain::pipeline::version::{StageOccupancy, Versions};
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
-use crate::ask::{At, Filter, View};
-use crate::board::{
-    self, ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CustomerFilter, CustomerList,
-    CustomerReport, Group, Held, SuspectQuery, SuspectQueue, SuspectsReport,
-};
-use crate::checkpoint::{self, Which};
 use crate::db::{Commit, Db};
-use crate::dwell::{
+use crate::error::{ProjectionError, Result};
+use crate::models::board::{
+    self, ApprovalFilter, ApprovalReport, BoardQuery, BoardReport, CustomerFilter, CustomerList,
+    CustomerReport, OwnedCustomer, StageGroup, SuspectQuery, SuspectQueue, SuspectsReport,
+};
+use crate::models::dwell::{
     self, DwellQuery, DwellReport, FlowsReport, HeatmapQuery, HeatmapReport, PathsQuery, PathsReport,
     StandingReport, StaysReport, Window,
 };
-use crate::error::{ProjectionError, Result};
-use crate::model::{self, ReadModel};
-use crate::nodes::{Node, Nodes};
-use crate::projector::Engine;
-use crate::rebuild;
+use crate::models::read_model::ReadModel;
+use crate::models::registry;
+use crate::models::timeline::{self, TimelineQuery, TimelineReport};
+use crate::models::work::{
+    self, ContactFilter, DueRule, ReminderFilter, ReminderReport, RuleReport, SkipReport, StageAgeFilter,
+    TaskFilter, TaskReport, WaitingReport, WorkCursor,
+};
+use crate::query::{AsOf, CohortFilter, Snapshot};
 use crate::reports::{
     self,
     funnels::{FunnelQuery, FunnelReport},
@@ -38,13 +40,12 @@ use crate::reports::{
     quality::{Definition, QualityQuery, QualityReport},
     reps::{RepsQuery, RepsReport},
 };
-use crate::schema;
-use crate::supervisor::Slot;
-use crate::timeline::{self, TimelineQuery, TimelineReport};
-use crate::work::{
-    self, DueRule, Expecting, Inbox, Place, ReminderReport, RuleReport, SkipReport, StandingFilter,
-    TaskFilter, TaskReport, WaitingReport,
-};
+use crate::runtime::nodes::{Node, Nodes};
+use crate::runtime::projector::Engine;
+use crate::runtime::rebuild;
+use crate::runtime::supervisor::Slot;
+use crate::storage::checkpoint::{self, ProjectionId};
+use crate::storage::schema;
 
 /// Connections to PostgreSQL for the read models, of projectors and of readers together.
 const CONNECTIONS: u32 = 16;
@@ -52,8 +53,8 @@ const CONNECTIONS: u32 = 16;
 pub struct Projections {
     pub(crate) engine: Arc<Engine>,
     pub(crate) models: [Arc<dyn ReadModel>; 4],
-    pub(crate) slots: Mutex<HashMap<Which, Arc<AsyncMutex<Slot>>>>,
-    pub(crate) paused: Mutex<HashMap<Which, String>>,
+    pub(crate) slots: Mutex<HashMap<ProjectionId, Arc<AsyncMutex<Slot>>>>,
+    pub(crate) paused: Mutex<HashMap<ProjectionId, String>>,
     /// Whether nothing that was folded from another log is left.
     is_own: AtomicBool,
 }
@@ -97,8 +98,8 @@ impl Projections {
     async fn drop_foreign_once(&self) -> Result<()> {
         for tenant in checkpoint::tenants(&self.engine.db).await? {
             for model in &self.models {
-                let which = Which { tenant, projection: model.name() };
-                rebuild::drop_foreign(&self.engine, &**model, which).await?;
+                let id = ProjectionId { tenant, projection: model.name() };
+                rebuild::drop_foreign(&self.engine, &**model, id).await?;
             }
         }
         self.is_own.store(true, Ordering::Release);
@@ -108,7 +109,7 @@ impl Projections {
     fn over(engine: Engine, is_own: bool) -> Arc<Self> {
         Arc::new(Self {
             engine: Arc::new(engine),
-            models: model::all(),
+            models: registry::all(),
             slots: Mutex::default(),
             paused: Mutex::default(),
             is_own: AtomicBool::new(is_own),
@@ -138,9 +139,9 @@ impl Projections {
         vault: Arc<Vault>,
     ) -> Result<Arc<Self>> {
         schema::create(&db).await?;
-        let models = model::all();
-        let skill = models.iter().map(|model| i64::from(model.version())).sum();
-        Ok(Self::over(Engine::new(db, store, vault, Some(Nodes::new(node, skill))), true))
+        let models = registry::all();
+        let fold_version_sum = models.iter().map(|model| i64::from(model.version())).sum();
+        Ok(Self::over(Engine::new(db, store, vault, Some(Nodes::new(node, fold_version_sum))), true))
     }
 
     /// Closes the database's connections.
@@ -167,9 +168,9 @@ impl Projections {
         found.ok_or_else(|| ProjectionError::UnknownProjection(name.to_owned()))
     }
 
-    pub(crate) fn slot(&self, which: Which) -> Arc<AsyncMutex<Slot>> {
+    pub(crate) fn slot(&self, id: ProjectionId) -> Arc<AsyncMutex<Slot>> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(which).or_default())
+        Arc::clone(slots.entry(id).or_default())
     }
 
     /// Every row of a read model in service, as text and in order: equal folds give equal lines.
@@ -178,10 +179,10 @@ impl Projections {
     /// When there is no such read model, or the database fails.
     pub async fn dump(&self, tenant: TenantId, name: &str) -> Result<Vec<String>> {
         let model = self.model(name)?;
-        let mut view = self.view(tenant, model.name()).await?;
+        let mut snapshot = self.snapshot(tenant, model.name()).await?;
         let mut lines = Vec::new();
         for table in model.tables() {
-            lines.extend(table.dump(&mut view.session, tenant, view.generation).await?);
+            lines.extend(table.dump(&mut snapshot.transaction, tenant, snapshot.generation).await?);
         }
         Ok(lines)
     }
@@ -201,12 +202,12 @@ impl Projections {
         now: DateTime<Utc>,
         stage_name: &(dyn Fn(&str, &str) -> Option<String> + Sync),
     ) -> Result<(Option<CustomerReport>, Position)> {
-        let mut view = self.view(tenant, board::NAME).await?;
-        let customer = board::customer(&mut view, id, visibility, now, stage_name).await?;
-        let position = view.position;
+        let mut snapshot = self.snapshot(tenant, board::NAME).await?;
+        let customer = board::customer(&mut snapshot, id, visibility, now, stage_name).await?;
+        let position = snapshot.position;
         let Some(mut customer) = customer else { return Ok((None, position)) };
-        view.turn_to(work::NAME).await?;
-        let ends = work::reclaim_at(&mut view, id).await?;
+        snapshot.switch_model(work::NAME).await?;
+        let ends = work::reclaim_at(&mut snapshot, id).await?;
         customer.remaining_ownership_seconds =
             ends.map(|ends| (ends - now).max(TimeDelta::zero()).num_milliseconds() as f64 / 1_000.0);
         Ok((Some(customer), position))
@@ -223,8 +224,8 @@ impl Projections {
         limit: usize,
         visibility: &Visibility,
     ) -> Result<SuspectsReport> {
-        let mut view = self.view(tenant, board::NAME).await?;
-        board::suspects(&mut view, id, limit, visibility).await
+        let mut snapshot = self.snapshot(tenant, board::NAME).await?;
+        board::suspects(&mut snapshot, id, limit, visibility).await
     }
 
     /// A page of the tenant's queue of suspects: who may have been registered twice.
@@ -237,8 +238,8 @@ impl Projections {
         query: &SuspectQuery,
         visibility: &Visibility,
     ) -> Result<SuspectQueue> {
-        let mut view = self.view(tenant, board::NAME).await?;
-        board::queue(&mut view, query, visibility).await
+        let mut snapshot = self.snapshot(tenant, board::NAME).await?;
+        board::queue(&mut snapshot, query, visibility).await
     }
 
     /// A page of customers, in the order of their registration.
@@ -254,9 +255,9 @@ impl Projections {
         now: DateTime<Utc>,
         stage_name: &(dyn Fn(&str, &str) -> Option<String> + Sync),
     ) -> Result<(CustomerList, Position)> {
-        let mut view = self.view(tenant, board::NAME).await?;
-        let list = board::customers(&mut view, filter, cursor, limit, now, stage_name).await?;
-        Ok((list, view.position))
+        let mut snapshot = self.snapshot(tenant, board::NAME).await?;
+        let list = board::customers(&mut snapshot, filter, cursor, limit, now, stage_name).await?;
+        Ok((list, snapshot.position))
     }
 
     /// How many customers each pool holds that are seen, by the pool's key. Its customers are those of [`Self::customers`] with
@@ -269,8 +270,8 @@ impl Projections {
         tenant: TenantId,
         visibility: &Visibility,
     ) -> Result<(BTreeMap<String, u64>, Position)> {
-        let mut view = self.view(tenant, board::NAME).await?;
-        Ok((board::pools(&mut view, visibility).await?, view.position))
+        let mut snapshot = self.snapshot(tenant, board::NAME).await?;
+        Ok((board::pools(&mut snapshot, visibility).await?, snapshot.position))
     }
 
     /// The requests for moves after a position, oldest first.
@@ -284,8 +285,8 @@ impl Projections {
         after: Position,
         limit: u32,
     ) -> Result<(Vec<ApprovalReport>, Position)> {
-        let mut view = self.view(tenant, board::NAME).await?;
-        Ok((board::approvals(&mut view, filter, after, limit).await?, view.position))
+        let mut snapshot = self.snapshot(tenant, board::NAME).await?;
+        Ok((board::approvals(&mut snapshot, filter, after, limit).await?, snapshot.position))
     }
 
     /// The requests that nobody settled in time, each with its customer.
@@ -298,8 +299,8 @@ impl Projections {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<(Uuid, Uuid)>> {
-        let mut view = self.view(tenant, board::NAME).await?;
-        board::due(&mut view, now, limit).await
+        let mut snapshot = self.snapshot(tenant, board::NAME).await?;
+        board::due(&mut snapshot, now, limit).await
     }
 
     /// Who stands in each stage of a pipeline, or stood there in a cycle that has not ended.
@@ -311,8 +312,8 @@ impl Projections {
         tenant: TenantId,
         pipeline: &Pipeline,
     ) -> Result<(BTreeMap<String, StageOccupancy>, Position)> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        Ok((dwell::occupants(&mut view, pipeline).await?, view.position))
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        Ok((dwell::occupants(&mut snapshot, pipeline).await?, snapshot.position))
     }
 
     /// The customers of a pipeline, counted by stage and by the version that the stage is of.
@@ -324,9 +325,9 @@ impl Projections {
         tenant: TenantId,
         pipeline: &str,
         visibility: &Visibility,
-    ) -> Result<(Vec<Group>, Position)> {
-        let mut view = self.view(tenant, board::NAME).await?;
-        Ok((board::groups(&mut view, pipeline, visibility).await?, view.position))
+    ) -> Result<(Vec<StageGroup>, Position)> {
+        let mut snapshot = self.snapshot(tenant, board::NAME).await?;
+        Ok((board::groups(&mut snapshot, pipeline, visibility).await?, snapshot.position))
     }
 
     /// The customers of such a group after one of them, at most `limit`, in order.
@@ -337,22 +338,22 @@ impl Projections {
         &self,
         tenant: TenantId,
         pipeline: &str,
-        group: &Group,
+        group: &StageGroup,
         after: Uuid,
         limit: u32,
         visibility: &Visibility,
     ) -> Result<Vec<Uuid>> {
-        let mut view = self.view(tenant, board::NAME).await?;
-        board::of_group(&mut view, pipeline, group, after, limit, visibility).await
+        let mut snapshot = self.snapshot(tenant, board::NAME).await?;
+        board::of_group(&mut snapshot, pipeline, group, after, limit, visibility).await
     }
 
     /// The customers that a rep owns, each with where it stands.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn held(&self, tenant: TenantId, rep: &str) -> Result<Vec<Held>> {
-        let mut view = self.view(tenant, board::NAME).await?;
-        board::held(&mut view, rep).await
+    pub async fn held(&self, tenant: TenantId, rep: &str) -> Result<Vec<OwnedCustomer>> {
+        let mut snapshot = self.snapshot(tenant, board::NAME).await?;
+        board::held(&mut snapshot, rep).await
     }
 
     /// The board of a pipeline. `stage_name(stage)` says what a stage is called.
@@ -366,8 +367,8 @@ impl Projections {
         query: &BoardQuery,
         stage_name: &(dyn Fn(&str) -> Option<String> + Sync),
     ) -> Result<BoardReport> {
-        let mut view = self.view(tenant, board::NAME).await?;
-        board::board(&mut view, pipeline, query, stage_name).await
+        let mut snapshot = self.snapshot(tenant, board::NAME).await?;
+        board::board(&mut snapshot, pipeline, query, stage_name).await
     }
 
     /// A page of a customer's timeline.
@@ -375,17 +376,17 @@ impl Projections {
     /// # Errors
     /// [`ProjectionError::BadCursor`], or when the log or the database fails.
     pub async fn timeline(&self, tenant: TenantId, query: &TimelineQuery) -> Result<TimelineReport> {
-        let mut view = self.view(tenant, timeline::NAME).await?;
-        timeline::timeline(&mut view, &*self.engine.store, &self.engine.vault, query).await
+        let mut snapshot = self.snapshot(tenant, timeline::NAME).await?;
+        timeline::timeline(&mut snapshot, &*self.engine.store, &self.engine.vault, query).await
     }
 
     /// The stays of a customer.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn stays(&self, tenant: TenantId, customer: Uuid, at: &At) -> Result<StaysReport> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::stays(&mut view, customer, at).await
+    pub async fn stays(&self, tenant: TenantId, customer: Uuid, at: &AsOf) -> Result<StaysReport> {
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        dwell::stays(&mut snapshot, customer, at).await
     }
 
     /// Dwell time by stage. What a stage means is told by the version that a stay is of.
@@ -399,8 +400,8 @@ impl Projections {
         versions: &Versions,
         query: &DwellQuery,
     ) -> Result<DwellReport> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::dwell(&mut view, pipeline, versions, query).await
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        dwell::dwell(&mut snapshot, pipeline, versions, query).await
     }
 
     /// The flows of the journeys that began in a window (all, without one).
@@ -412,12 +413,12 @@ impl Projections {
         tenant: TenantId,
         pipeline: &Pipeline,
         versions: &Versions,
-        at: &At,
+        at: &AsOf,
         window: &Window,
-        filter: &Filter,
+        filter: &CohortFilter,
     ) -> Result<FlowsReport> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::flows(&mut view, pipeline, versions, at, window, filter).await
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        dwell::flows(&mut snapshot, pipeline, versions, at, window, filter).await
     }
 
     /// The paths of the journeys that began in a window (all, without one), at most `limit` of them.
@@ -431,8 +432,8 @@ impl Projections {
         versions: &Versions,
         query: &PathsQuery,
     ) -> Result<PathsReport> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::paths(&mut view, pipeline, versions, query).await
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        dwell::paths(&mut snapshot, pipeline, versions, query).await
     }
 
     /// Records of moves by weekday and hour.
@@ -445,8 +446,8 @@ impl Projections {
         pipeline: &str,
         query: &HeatmapQuery,
     ) -> Result<HeatmapReport> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::heatmap(&mut view, pipeline, query).await
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        dwell::heatmap(&mut snapshot, pipeline, query).await
     }
 
     /// How many journeys stood in each stage at an instant.
@@ -457,11 +458,11 @@ impl Projections {
         &self,
         tenant: TenantId,
         pipeline: &Pipeline,
-        at: &At,
-        filter: &Filter,
+        at: &AsOf,
+        filter: &CohortFilter,
     ) -> Result<StandingReport> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        dwell::standing(&mut view, pipeline, at, filter).await
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        dwell::standing(&mut snapshot, pipeline, at, filter).await
     }
 }
 
@@ -477,8 +478,8 @@ impl Projections {
         pipeline: &Definition,
         query: &FunnelQuery,
     ) -> Result<FunnelReport> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        reports::funnels::funnel(&mut view, pipeline, query).await
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        reports::funnels::funnel(&mut snapshot, pipeline, query).await
     }
 
     /// How long after the fact people record a pipeline's changes.
@@ -491,8 +492,8 @@ impl Projections {
         pipeline: &Definition,
         query: &LatencyQuery,
     ) -> Result<LatencyReport> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        reports::latency::latency(&mut view, pipeline, query).await
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        reports::latency::latency(&mut snapshot, pipeline, query).await
     }
 
     /// How well the record of a pipeline is kept. `others` are the tenant's other pipelines.
@@ -506,8 +507,8 @@ impl Projections {
         others: &[Definition],
         query: &QualityQuery,
     ) -> Result<QualityReport> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        reports::quality::quality(&mut view, pipeline, others, query).await
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        reports::quality::quality(&mut snapshot, pipeline, others, query).await
     }
 
     /// A pilot of a pipeline beside everybody else.
@@ -520,8 +521,8 @@ impl Projections {
         pipeline: &Definition,
         query: &PilotQuery,
     ) -> Result<PilotComparison> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        reports::pilots::pilot(&mut view, pipeline, query).await
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        reports::pilots::pilot(&mut snapshot, pipeline, query).await
     }
 
     /// What each rep does in these pipelines, and what comes of it.
@@ -534,8 +535,8 @@ impl Projections {
         pipelines: &[Definition],
         query: &RepsQuery,
     ) -> Result<RepsReport> {
-        let mut view = self.view(tenant, dwell::NAME).await?;
-        reports::reps::reps(&mut view, pipelines, query).await
+        let mut snapshot = self.snapshot(tenant, dwell::NAME).await?;
+        reports::reps::reps(&mut snapshot, pipelines, query).await
     }
 }
 
@@ -552,8 +553,8 @@ impl Projections {
         after: Option<&DueRule>,
         limit: u32,
     ) -> Result<Vec<DueRule>> {
-        let mut view = self.view(tenant, work::NAME).await?;
-        work::due(&mut view, now, after, limit).await
+        let mut snapshot = self.snapshot(tenant, work::NAME).await?;
+        work::due(&mut snapshot, now, after, limit).await
     }
 
     /// What is due in a journey until an instant: how much of each rule, and the first of it.
@@ -568,9 +569,9 @@ impl Projections {
         limit: u32,
         visibility: &Visibility,
     ) -> Result<(BTreeMap<String, u64>, Vec<DueRule>, Position)> {
-        let mut view = self.view(tenant, work::NAME).await?;
-        let (counts, due) = work::due_in(&mut view, journey, until, limit, visibility).await?;
-        Ok((counts, due, view.position))
+        let mut snapshot = self.snapshot(tenant, work::NAME).await?;
+        let (counts, due) = work::due_in(&mut snapshot, journey, until, limit, visibility).await?;
+        Ok((counts, due, snapshot.position))
     }
 
     /// When something is due next, after an instant.
@@ -578,13 +579,13 @@ impl Projections {
     /// # Errors
     /// When the database fails.
     pub async fn next_due(&self, tenant: TenantId, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
-        let mut view = self.view(tenant, work::NAME).await?;
-        work::next_due(&mut view, now).await
+        let mut snapshot = self.snapshot(tenant, work::NAME).await?;
+        work::next_due(&mut snapshot, now).await
     }
 
     /// A receiver of how far this process has folded what is to be done.
     pub fn work_progress(&self, tenant: TenantId) -> watch::Receiver<Position> {
-        self.engine.progress(Which { tenant, projection: work::NAME })
+        self.engine.progress(ProjectionId { tenant, projection: work::NAME })
     }
 
     /// Tasks in the order in which they are due, after one of them.
@@ -599,11 +600,11 @@ impl Projections {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<(Vec<TaskReport>, Position)> {
-        let mut view = self.view(tenant, work::NAME).await?;
-        let mut items = work::tasks(&mut view, filter, after, now, limit).await?;
-        let position = view.position;
+        let mut snapshot = self.snapshot(tenant, work::NAME).await?;
+        let mut items = work::tasks(&mut snapshot, filter, after, now, limit).await?;
+        let position = snapshot.position;
         let ids: Vec<Uuid> = items.iter().map(|item| item.customer_id).collect();
-        let names = work::names(&mut view, &ids).await?;
+        let names = work::names(&mut snapshot, &ids).await?;
         for item in &mut items {
             item.customer_name = names.get(&item.customer_id).cloned();
         }
@@ -617,13 +618,13 @@ impl Projections {
     pub async fn reminders(
         &self,
         tenant: TenantId,
-        inbox: &Inbox,
+        inbox: &ReminderFilter,
         limit: u32,
     ) -> Result<(Vec<ReminderReport>, Position)> {
-        let mut view = self.view(tenant, work::NAME).await?;
-        let mut items = work::reminders(&mut view, inbox, limit).await?;
-        let position = view.position;
-        work::name(&mut view, &mut items).await?;
+        let mut snapshot = self.snapshot(tenant, work::NAME).await?;
+        let mut items = work::reminders(&mut snapshot, inbox, limit).await?;
+        let position = snapshot.position;
+        work::name(&mut snapshot, &mut items).await?;
         Ok((items, position))
     }
 
@@ -638,10 +639,10 @@ impl Projections {
         after: Position,
         limit: u32,
     ) -> Result<(Vec<ReminderReport>, Position)> {
-        let mut view = self.view(tenant, work::NAME).await?;
-        let mut items = work::reminders_after(&mut view, after, limit).await?;
-        let position = view.position;
-        work::name(&mut view, &mut items).await?;
+        let mut snapshot = self.snapshot(tenant, work::NAME).await?;
+        let mut items = work::reminders_after(&mut snapshot, after, limit).await?;
+        let position = snapshot.position;
+        work::name(&mut snapshot, &mut items).await?;
         Ok((items, position))
     }
 
@@ -656,10 +657,10 @@ impl Projections {
         skips: u32,
         visibility: &Visibility,
     ) -> Result<(BTreeMap<String, RuleReport>, Vec<SkipReport>, Position)> {
-        let mut view = self.view(tenant, work::NAME).await?;
-        let rules = work::rules(&mut view, journey, visibility).await?;
-        let skipped = work::skips(&mut view, journey, skips, visibility).await?;
-        Ok((rules, skipped, view.position))
+        let mut snapshot = self.snapshot(tenant, work::NAME).await?;
+        let rules = work::rules(&mut snapshot, journey, visibility).await?;
+        let skipped = work::skips(&mut snapshot, journey, skips, visibility).await?;
+        Ok((rules, skipped, snapshot.position))
     }
 
     /// Customers to be contacted, page by page, and how many there are on all pages.
@@ -669,14 +670,14 @@ impl Projections {
     pub async fn contacts(
         &self,
         tenant: TenantId,
-        expecting: &Expecting,
-        after: Option<&Place>,
+        expecting: &ContactFilter,
+        after: Option<&WorkCursor>,
         limit: u32,
     ) -> Result<WorkPage> {
-        let mut view = self.view(tenant, work::NAME).await?;
-        let total = work::contacts_counted(&mut view, expecting).await?;
-        let found = work::contacts(&mut view, expecting, after, limit.saturating_add(1)).await?;
-        WorkPage::of(&mut view, found, limit, total).await
+        let mut snapshot = self.snapshot(tenant, work::NAME).await?;
+        let total = work::contacts_counted(&mut snapshot, expecting).await?;
+        let found = work::contacts(&mut snapshot, expecting, after, limit.saturating_add(1)).await?;
+        WorkPage::of(&mut snapshot, found, limit, total).await
     }
 
     /// Customers who have stood for long in any of some stages, page by page, the longest first, and how many there are on
@@ -687,18 +688,18 @@ impl Projections {
     pub async fn long_standing(
         &self,
         tenant: TenantId,
-        stages: &[StandingFilter],
-        after: Option<&Place>,
+        stages: &[StageAgeFilter],
+        after: Option<&WorkCursor>,
         limit: u32,
     ) -> Result<WorkPage> {
-        let mut view = self.view(tenant, work::NAME).await?;
+        let mut snapshot = self.snapshot(tenant, work::NAME).await?;
         let (mut found, mut total) = (Vec::new(), 0);
         for stage in stages {
-            total += work::standing_counted(&mut view, stage).await?;
-            found.extend(work::standing(&mut view, stage, after, limit.saturating_add(1)).await?);
+            total += work::standing_counted(&mut snapshot, stage).await?;
+            found.extend(work::standing(&mut snapshot, stage, after, limit.saturating_add(1)).await?);
         }
         found.sort_by(|(one, _), (other, _)| one.cmp(other));
-        WorkPage::of(&mut view, found, limit, total).await
+        WorkPage::of(&mut snapshot, found, limit, total).await
     }
 }
 
@@ -708,7 +709,7 @@ pub struct WorkPage {
     /// Who is on it.
     pub items: Vec<WaitingReport>,
     /// The place of the last one, where more follow.
-    pub next: Option<Place>,
+    pub next: Option<WorkCursor>,
     /// How many there are on all pages.
     pub total: u64,
     /// How far the read model had come.
@@ -717,23 +718,23 @@ pub struct WorkPage {
 
 impl WorkPage {
     async fn of(
-        view: &mut View,
-        mut found: Vec<(Place, WaitingReport)>,
+        snapshot: &mut Snapshot,
+        mut found: Vec<(WorkCursor, WaitingReport)>,
         limit: u32,
         total: u64,
     ) -> Result<Self> {
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let next = found.last().filter(|_| more).map(|(place, _)| place.clone());
-        let position = view.position;
-        let items = named(view, found.into_iter().map(|(_, item)| item).collect()).await?;
+        let position = snapshot.position;
+        let items = named(snapshot, found.into_iter().map(|(_, item)| item).collect()).await?;
         Ok(Self { items, next, total, position })
     }
 }
 
-async fn named(view: &mut View, mut items: Vec<WaitingReport>) -> Result<Vec<WaitingReport>> {
+async fn named(snapshot: &mut Snapshot, mut items: Vec<WaitingReport>) -> Result<Vec<WaitingReport>> {
     let ids: Vec<Uuid> = items.iter().map(|item| item.customer_id).collect();
-    let names = work::names(view, &ids).await?;
+    let names = work::names(snapshot, &ids).await?;
     for item in &mut items {
         item.customer_name = names.get(&item.customer_id).cloned();
     }

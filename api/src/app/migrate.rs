@@ -18,7 +18,7 @@ use waymark_domain::people::Visibility;
 use waymark_domain::pipeline::version::{Publication, Versions};
 use waymark_domain::refusal::Code;
 use waymark_eventstore::{Position, TenantId};
-use waymark_projections::Group;
+use waymark_projections::board::StageGroup;
 
 use super::{App, AppError, Caller, CommandMeta};
 use crate::repeated::Repeated;
@@ -39,7 +39,7 @@ const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remaining {
     /// The stage, its version, and how many there are.
-    pub group: Group,
+    pub group: StageGroup,
     /// Some of them.
     pub sample: Vec<Uuid>,
 }
@@ -92,7 +92,7 @@ impl App {
     async fn migrate(&self, tenant: TenantId, key: &str, versions: &Versions) -> Result<u64, AppError> {
         let active = in_force(versions, (self.clock)());
         let (groups, _) = self.projections.groups(tenant, key, &Visibility::Everything).await?;
-        let concerned = |group: &Group| {
+        let concerned = |group: &StageGroup| {
             active.iter().any(|version| versions.concerns(&group.stage, group.version, *version))
         };
         let mut moved = 0;

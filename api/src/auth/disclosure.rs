@@ -5,7 +5,7 @@ pub use crate::domain::people::reads_people;
 use crate::domain::Owner;
 use crate::domain::identity::masked;
 use crate::domain::people::Disclosure;
-use crate::projections::{CustomerReport, OwnerReport};
+use crate::projections::board::{CustomerReport, OwnerReport};
 
 /// Whose a customer is, as a report says it.
 #[must_use]

@@ -22,7 +22,7 @@ use waymark_domain::automation::pool_of;
 use waymark_domain::customer::Command;
 use waymark_domain::customer::command::Act;
 use waymark_eventstore::{StoreError, TenantId};
-use waymark_projections::DueRule;
+use waymark_projections::work::DueRule;
 
 use crate::app::{App, AppError, Caller, CommandMeta};
 use crate::repeated::Repeated;

@@ -91,7 +91,7 @@ impl Migrate {
         admin.tenant_or_new(&self.tenant).await?;
         admin.close().await;
         OutboundStore::connect(url).await?.close().await;
-        waymark_projections::migrate(url).await?;
+        waymark_projections::storage::schema::migrate(url).await?;
         if self.distribute.is_some() {
             distribute(url).await?;
         }
@@ -99,10 +99,10 @@ impl Migrate {
             postgres::secure(url, role).await?;
             store::secure(url, role).await?;
             messages::secure(url, role).await?;
-            waymark_projections::secure(url, role).await?;
+            waymark_projections::storage::schema::secure(url, role).await?;
         }
         if self.contract {
-            for dropped in waymark_projections::contract(url).await? {
+            for dropped in waymark_projections::storage::schema::contract(url).await? {
                 output::say(&format!("{dropped} dropped"));
             }
         }
@@ -118,7 +118,10 @@ async fn distribute(url: &str) -> Result<(), Failure> {
                     on a server that has it, or leave --distribute away";
         return Err(Failure::with_code(NO_CLUSTER, what));
     }
-    let beside = store::tables().into_iter().chain(messages::tables()).chain(waymark_projections::tables());
+    let beside = store::tables()
+        .into_iter()
+        .chain(messages::tables())
+        .chain(waymark_projections::storage::schema::tables());
     let tables = LOG.into_iter().map(str::to_owned).chain(beside);
     for table in tables {
         let known = sqlx::query(IS_DISTRIBUTED).bind(&table).fetch_optional(&mut database).await?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use waymark_eventstore::ledger::{BlindTags, SideCheck as _};
 use waymark_eventstore::{BlindTag, StoreError, TenantId, TransferChunk, Transferable};
-use waymark_projections::{Comparison, NotComparable};
+use waymark_projections::runtime::{Comparison, NotComparable};
 
 use super::{Failure, output};
 use crate::config::DatabaseArgs;

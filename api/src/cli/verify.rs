@@ -9,7 +9,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use waymark_eventstore::ledger::{self, Report, Verdict};
 use waymark_eventstore::{StoreError, TenantId};
-use waymark_projections::{Comparison, Inspection, NotComparable, ProjectionError};
+use waymark_projections::ProjectionError;
+use waymark_projections::runtime::{Comparison, Inspection, NotComparable};
 
 use super::{ABSENT, Failure, output};
 use crate::ambient::random_ids;

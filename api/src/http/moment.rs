@@ -11,7 +11,7 @@ use crate::app::Caller;
 use crate::domain::Label;
 use crate::eventstore::Position;
 use crate::problem::Problem;
-use crate::projections::At;
+use crate::projections::AsOf;
 use crate::routes::Site;
 
 /// How long a read waits for its read model unless told otherwise.
@@ -68,7 +68,7 @@ impl Freshness {
             return Err(Problem::invalid_value("wait_ms", message));
         }
         let Some(position) = self.min_position else {
-            return Ok(site.app.projections.freshen(caller.tenant, projection).await?);
+            return Ok(site.app.projections.await_own_writes(caller.tenant, projection).await?);
         };
         let wait = self.wait_ms.map_or(USUAL_WAIT, Duration::from_millis);
         site.app.projections.wait_for(caller.tenant, projection, position, wait).await?;
@@ -109,16 +109,16 @@ impl Moment {
     ///
     /// # Errors
     /// 422 when the state of knowledge is named in both ways or lies ahead of the log; 503 when the read model is behind.
-    pub async fn at(&self, site: &Site, caller: &Caller, projection: &str) -> Result<At, Problem> {
+    pub async fn at(&self, site: &Site, caller: &Caller, projection: &str) -> Result<AsOf, Problem> {
         self.wait(site, caller, projection).await?;
         let now = (site.app.clock)();
         let effective_at = self.effective_at.map_or(now, |instant| instant.0);
         let store = &site.app.store;
         match (self.known_at, self.known_position) {
-            (None, None) => Ok(At { effective_at, known_at: now, known_position: None }),
+            (None, None) => Ok(AsOf { effective_at, known_at: now, known_position: None }),
             (Some(known_at), None) => {
                 let known_position = Some(store.position_at(caller.tenant, known_at.0).await?);
-                Ok(At { effective_at, known_at: known_at.0, known_position })
+                Ok(AsOf { effective_at, known_at: known_at.0, known_position })
             }
             (None, Some(position)) => {
                 if position > store.head(caller.tenant).await?.position {
@@ -128,7 +128,7 @@ impl Moment {
                 }
                 let entries = store.read(caller.tenant, position.saturating_sub(1), 1).await?;
                 let known_at = entries.first().map_or(now, |entry| entry.recorded_at);
-                Ok(At { effective_at, known_at, known_position: Some(position) })
+                Ok(AsOf { effective_at, known_at, known_position: Some(position) })
             }
             (Some(_), Some(_)) => {
                 let message = Label::new(

@@ -8,7 +8,7 @@ use super::store::Queued;
 use super::{Outbound, OutboundError};
 use crate::domain::people::People;
 use crate::eventstore::{Entry, Position, Query, QueryItem, TenantId};
-use crate::projections::ReminderReport;
+use crate::projections::work::ReminderReport;
 
 /// How many events are looked at in one transaction.
 const PAGE: u32 = 200;

@@ -2,7 +2,7 @@
 
 use super::endpoint::{Endpoint, Kind};
 use crate::domain::people::{People, Team};
-use crate::projections::ReminderReport;
+use crate::projections::work::ReminderReport;
 
 /// The robots for a reminder, channel by channel. Those of the person come before those of the person's team, and these
 /// before the default; of one rank all. None where there is no robot for its channels: it stays in the workbench.
@@ -69,7 +69,7 @@ mod tests {
 
     use super::*;
     use crate::domain::{Label, Language};
-    use crate::projections::OwnerReport;
+    use crate::projections::board::OwnerReport;
 
     fn robot(n: u128, kind: Kind, member: Option<&str>, team: Option<&str>) -> Endpoint {
         Endpoint {

@@ -13,7 +13,7 @@ use super::endpoint::{Delivery, Endpoint, Kind, State};
 use crate::domain::Language;
 use crate::eventstore::{Position, StoreError, TenantId};
 use crate::projections::ProjectionError;
-use crate::projections::db::{Commit, Db, Row, Session, Value, tables_in, values};
+use crate::projections::db::{Commit, Db, Row, Transaction, Value, tables_in, values};
 
 /// The tables, in SQLite's words.
 const SCHEMA: &str = include_str!("schema.sql");
@@ -493,7 +493,7 @@ impl OutboundStore {
 }
 
 async fn insert(
-    session: &mut Session,
+    session: &mut Transaction,
     sql: &'static str,
     tenant: TenantId,
     endpoint: Uuid,

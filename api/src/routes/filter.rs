@@ -12,7 +12,8 @@ use crate::app::Caller;
 use crate::domain::Label;
 use crate::http::Instant;
 use crate::problem::Problem;
-use crate::projections::{At, Filter, Window};
+use crate::projections::dwell::Window;
+use crate::projections::{AsOf, CohortFilter};
 
 /// Which customers count. All that are given must hold.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -45,13 +46,18 @@ impl Who {
     ///
     /// # Errors
     /// 422 when there was no such team then.
-    pub(super) async fn filter(self, site: &Site, caller: &Caller, at: &At) -> Result<Filter, Problem> {
+    pub(super) async fn filter(
+        self,
+        site: &Site,
+        caller: &Caller,
+        at: &AsOf,
+    ) -> Result<CohortFilter, Problem> {
         let who = self;
         let reps = match &who.team {
             Some(team) => Some(reps(site, caller, team, at).await?),
             None => None,
         };
-        Ok(Filter {
+        Ok(CohortFilter {
             owner: who.owner.map(|owner| owner.0),
             reps,
             source: who.source,
@@ -74,7 +80,7 @@ pub(super) async fn reps(
     site: &Site,
     caller: &Caller,
     team: &str,
-    at: &At,
+    at: &AsOf,
 ) -> Result<BTreeSet<String>, Problem> {
     let then = async || site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await;
     if let Some(team) = then().await?.people.teams.get(team) {

@@ -53,7 +53,7 @@ pub(super) async fn require(site: &Site, caller: &Caller, field: &str, rep: &Rep
         return Ok(());
     }
     let (projections, id) = (&site.app.projections, rep.id());
-    if projections.owns(caller.tenant, id).await? || projections.was_somebody(caller.tenant, id).await? {
+    if projections.owns(caller.tenant, id).await? || projections.has_ever_acted(caller.tenant, id).await? {
         return Ok(());
     }
     // What another process has set up a moment ago counts before somebody is told to be nobody.

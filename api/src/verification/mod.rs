@@ -10,7 +10,8 @@ use waymark_domain::customer::CustomerEvent;
 use waymark_eventstore::ledger::{BlindKeys, BlindTags, DataKeys, Receipts, SideCheck, Trust, Verifier};
 use waymark_eventstore::vault::{RootKey, Vault};
 use waymark_eventstore::{EventStore, Options, PostgresStore, SqliteStore, StoreError, TenantId, postgres};
-use waymark_projections::{Inspection, ProjectionError};
+use waymark_projections::ProjectionError;
+use waymark_projections::runtime::Inspection;
 
 use crate::ambient::{random_ids, system_clock};
 use crate::app::AppError;

@@ -59,16 +59,16 @@ pub fn tables_in(schema: &str) -> Vec<&str> {
 
 /// Which columns of a table of a schema have which kind, as PostgreSQL names it.
 #[must_use]
-pub fn kinds_in(schema: &str, table: &str) -> HashMap<String, Kind> {
+pub fn column_types_in(schema: &str, table: &str) -> HashMap<String, ColumnType> {
     let begins = format!("CREATE TABLE IF NOT EXISTS {table} (");
     let lines = schema.lines().skip_while(|line| *line != begins).skip(1);
     let columns = lines.take_while(|line| !line.starts_with(')')).filter_map(|line| {
         let mut words = line.split([' ', ',']).filter(|word| !word.is_empty());
         let (name, kind) = (words.next()?, words.next()?);
         let kind = match kind {
-            "BLOB" => Kind::Id,
-            "INTEGER" | "BIGINT" => Kind::Number,
-            "TEXT" => Kind::Text,
+            "BLOB" => ColumnType::Id,
+            "INTEGER" | "BIGINT" => ColumnType::Number,
+            "TEXT" => ColumnType::Text,
             _ => return None,
         };
         Some((name.to_owned(), kind))
@@ -78,7 +78,7 @@ pub fn kinds_in(schema: &str, table: &str) -> HashMap<String, Kind> {
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnType {
     /// An id.
     Id,
     /// A number, a position, microseconds, or a flag.
@@ -87,7 +87,7 @@ pub enum Kind {
     Text,
 }
 
-impl Kind {
+impl ColumnType {
     /// A list of such values, as PostgreSQL calls it.
     pub(crate) fn list(self) -> &'static str {
         match self {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_kinds_of_columns_are_found() {
-        let kinds = [("tenant_id", Kind::Id), ("word", Kind::Text), ("size", Kind::Number)];
-        assert_eq!(kinds_in(SCHEMA, "t"), kinds.map(|(name, kind)| (name.to_owned(), kind)).into());
+        let kinds = [("tenant_id", ColumnType::Id), ("word", ColumnType::Text), ("size", ColumnType::Number)];
+        assert_eq!(column_types_in(SCHEMA, "t"), kinds.map(|(name, kind)| (name.to_owned(), kind)).into());
     }
 }

@@ -13,7 +13,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Encode, Row as _,
 use uuid::Uuid;
 use waymark_eventstore::{TenantId, Transaction};
 
-use super::dialect::{Dialect, Kind, tables_in, views_in};
+use super::dialect::{ColumnType, Dialect, tables_in, views_in};
 use super::{Commit, SYSTEM, Value};
 use crate::error::{ProjectionError, Result};
 
@@ -240,7 +240,7 @@ struct List<'a> {
     rows: &'a [Value],
     width: usize,
     column: usize,
-    kind: Kind,
+    kind: ColumnType,
 }
 
 impl Type<Postgres> for List<'_> {
@@ -255,9 +255,9 @@ impl Encode<'_, Postgres> for List<'_> {
         let values = || self.rows.iter().skip(self.column).step_by(self.width);
         let nulls = values().any(|value| *value == Value::Null);
         let element: u32 = match self.kind {
-            Kind::Id => 2950,
-            Kind::Number => 20,
-            Kind::Text => 25,
+            ColumnType::Id => 2950,
+            ColumnType::Number => 20,
+            ColumnType::Text => 25,
         };
         // One dimension, whether there are nulls, of what, how many, counted from one.
         for word in [1, u32::from(nulls), element, u32::try_from(values().count())?, 1] {
@@ -270,12 +270,12 @@ impl Encode<'_, Postgres> for List<'_> {
                     buffer.extend_from_slice(&(-1_i32).to_be_bytes());
                     continue;
                 }
-                (Value::Int(value), Kind::Number) => {
+                (Value::Int(value), ColumnType::Number) => {
                     number = value.to_be_bytes();
                     &number
                 }
-                (Value::Text(value), Kind::Text) => value.as_bytes(),
-                (Value::Uuid(value), Kind::Id) => value.as_bytes(),
+                (Value::Text(value), ColumnType::Text) => value.as_bytes(),
+                (Value::Uuid(value), ColumnType::Id) => value.as_bytes(),
                 (value, kind) => return Err(format!("{value:?} is no {kind:?}").into()),
             };
             buffer.extend_from_slice(&i32::try_from(bytes.len())?.to_be_bytes());
@@ -286,9 +286,9 @@ impl Encode<'_, Postgres> for List<'_> {
 
     fn produces(&self) -> Option<PgTypeInfo> {
         let list = match self.kind {
-            Kind::Id => 2951,
-            Kind::Number => 1016,
-            Kind::Text => 1009,
+            ColumnType::Id => 2951,
+            ColumnType::Number => 1016,
+            ColumnType::Text => 1009,
         };
         Some(PgTypeInfo::with_oid(Oid(list)))
     }
@@ -298,7 +298,7 @@ impl Encode<'_, Postgres> for List<'_> {
 pub(super) fn lists(
     before: &[Value],
     rows: &[Value],
-    columns: &[(usize, Kind)],
+    columns: &[(usize, ColumnType)],
     width: usize,
 ) -> Result<PgArguments> {
     let mut arguments = arguments(before.iter().cloned())?;

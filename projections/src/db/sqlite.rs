@@ -15,8 +15,8 @@ use sqlx::sqlite::{
 use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, Sqlite};
 use waymark_eventstore::Transaction;
 
-use super::aside::{self, FileId};
 use super::dialect::tables_in;
+use super::quarantine::{self, FileId};
 use super::{Commit, Value};
 use crate::error::{ProjectionError, Result};
 
@@ -149,8 +149,8 @@ impl Files {
     /// The connections to the file that is there, if they are to it and it is sound as far as is known.
     fn usable(&self) -> Option<Arc<Pools>> {
         let open = self.opened().clone()?;
-        let is_usable =
-            self.0.derived.is_none() || open.damage().is_none() && open.id == aside::identity(&self.0.path);
+        let is_usable = self.0.derived.is_none()
+            || open.damage().is_none() && open.id == quarantine::identity(&self.0.path);
         is_usable.then_some(open)
     }
 
@@ -170,14 +170,14 @@ impl Files {
         let number = former.as_ref().map_or(0, |former| former.number + 1);
         if let Some(former) = former {
             if let Some(why) = former.damage().clone() {
-                aside::put(&self.0.path, former.id, &why)?;
+                quarantine::put(&self.0.path, former.id, &why)?;
             }
             // Who still reads there finishes first.
             tokio::spawn(async move { former.close().await });
         }
         let made = match self.make(number).await {
             Err(ProjectionError::Damaged(why)) if self.0.derived.is_some() => {
-                aside::put(&self.0.path, aside::identity(&self.0.path), &why)?;
+                quarantine::put(&self.0.path, quarantine::identity(&self.0.path), &why)?;
                 self.make(number).await?
             }
             made => made?,
@@ -201,7 +201,7 @@ impl Files {
         let many = pool().max_connections(waymark_eventstore::readers());
         let reading = options.pragma("cache_size", "-1024").pragma("query_only", "on");
         let readers = many.connect_lazy_with(reading);
-        let id = aside::identity(&self.0.path);
+        let id = quarantine::identity(&self.0.path);
         let pools = Pools { readers, writer, number, id, damage: Mutex::default() };
         if let Some(derived) = &self.0.derived {
             if layout(&pools.writer).await? != derived.layout {
@@ -224,7 +224,7 @@ impl Files {
             .disable_statement_logging();
         let pool = SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
         let readers = pool.max_connections(waymark_eventstore::readers()).connect_with(options).await?;
-        let id = aside::identity(&self.0.path);
+        let id = quarantine::identity(&self.0.path);
         // What would write is refused by the connection.
         Ok(Pools { writer: readers.clone(), readers, number, id, damage: Mutex::default() })
     }

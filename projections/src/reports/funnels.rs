@@ -8,14 +8,14 @@ use waymark_eventstore::Position;
 
 use super::quality::Definition;
 use super::{ShareReport, Span, journeys, known};
-use crate::ask::{At, Filter, View};
-use crate::dwell::{Window, in_order};
 use crate::error::Result;
-use crate::figures::conversion::{Order, leads_on};
-use crate::figures::cycles::{Cycle, Outcome, cycles};
-use crate::figures::funnel::{Course, Fate, Milestone, Reach, progress};
-use crate::figures::{Histories, Micros, Visit};
-use crate::history::instant;
+use crate::log::history::instant;
+use crate::models::dwell::{Window, in_order};
+use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::stats::conversion::{StageOrder, leads_on};
+use crate::stats::cycles::{Cycle, Outcome, cycles};
+use crate::stats::funnel::{Course, Fate, Milestone, Reach, progress};
+use crate::stats::{JourneySet, Micros, Stay};
 
 /// What a funnel counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -49,12 +49,12 @@ impl Counting {
 #[derive(Debug, Clone)]
 pub struct FunnelQuery {
     /// The two times.
-    pub at: At,
+    pub at: AsOf,
     /// When what is counted happened. Without an end, a cohort ends a horizon before the instant asked about, so that all
     /// have had the time; where it begins later than that, at that instant.
     pub window: Window,
     /// Whose customers.
-    pub filter: Filter,
+    pub filter: CohortFilter,
     /// What is counted.
     pub counting: Counting,
     /// How skipped stages count.
@@ -173,7 +173,7 @@ struct Pass<'a> {
 }
 
 /// What is counted of a pipeline's cycles.
-struct Ground<'a> {
+struct ReportInput<'a> {
     course: Course<'a>,
     counting: Counting,
     until: Micros,
@@ -184,53 +184,53 @@ struct Ground<'a> {
 
 /// The funnel of a pipeline.
 pub(crate) async fn funnel(
-    view: &mut View,
+    snapshot: &mut Snapshot,
     definition: &Definition,
     query: &FunnelQuery,
 ) -> Result<FunnelReport> {
     let FunnelQuery { at, filter, counting, reach, .. } = query;
-    let known = known(view, at).await?;
-    let position = view.position;
-    let histories = journeys(view, &definition.pipeline.key, at, known, filter).await?;
-    let (kinds, places) = (definition.kinds(&histories), definition.places(&histories));
+    let known = known(snapshot, at).await?;
+    let position = snapshot.position;
+    let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
+    let (kinds, places) = (definition.kinds(&journeys), definition.places(&journeys));
     let horizon = i64::try_from(query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let ripe = at.micros().saturating_sub(horizon);
     let span = Span::of(&query.window, at);
     let ends_early = *counting == Counting::Cohort && query.window.to.is_none() && span.from <= ripe;
     let span = if ends_early { span.ending(ripe) } else { span };
-    let all = all_cycles(&histories, at.micros());
+    let all = all_cycles(&journeys, at.micros());
     let passes: Vec<Pass<'_>> = all.iter().flat_map(|(gone, cycles)| passes(*gone, cycles)).collect();
-    let course = Course { order: Order { kinds: &kinds, places: &places }, reach: *reach };
+    let course = Course { order: StageOrder { kinds: &kinds, places: &places }, reach: *reach };
     let (counting, until) = (*counting, at.micros());
-    let ground = Ground { course, counting, until, span, horizon, passes: &passes };
+    let input = ReportInput { course, counting, until, span, horizon, passes: &passes };
     let snapshot = counting == Counting::Snapshot;
-    let shown = if snapshot { Vec::new() } else { Shown::all(definition, &histories) };
+    let shown = if snapshot { Vec::new() } else { Shown::all(definition, &journeys) };
     let cohort = counting == Counting::Cohort;
     Ok(FunnelReport {
         pipeline: definition.pipeline.key.clone(),
         effective_at: at.effective_at,
         known_at: at.known_at,
         position,
-        versions: histories.versions(span.last),
+        versions: journeys.versions(span.last),
         definition: counting,
         reach: counting.has_reach().then_some(*reach),
         from: query.window.from,
         to: instant(span.end),
         horizon_seconds: cohort.then_some(query.horizon_seconds),
         mature: cohort.then_some(span.end <= ripe),
-        stages: ground.stages(&shown),
-        totals: ground.totals(),
-        closed: snapshot.then(|| ground.closed()),
+        stages: input.stages(&shown),
+        totals: input.totals(),
+        closed: snapshot.then(|| input.closed()),
     })
 }
 
 /// The cycles of each journey, with when its customer was merged or erased.
-fn all_cycles(histories: &Histories, until: Micros) -> Vec<(Option<Micros>, Vec<Cycle>)> {
+fn all_cycles(journeys: &JourneySet, until: Micros) -> Vec<(Option<Micros>, Vec<Cycle>)> {
     let of = |(journey, records)| {
-        let gone = histories.ended(journey, until).map(|(at, _)| at);
+        let gone = journeys.ended(journey, until).map(|(at, _)| at);
         (gone, cycles(records))
     };
-    histories.journeys(until).map(of).collect()
+    journeys.journeys(until).map(of).collect()
 }
 
 fn passes(gone: Option<Micros>, cycles: &[Cycle]) -> impl Iterator<Item = Pass<'_>> {
@@ -246,13 +246,13 @@ struct Shown {
 }
 
 impl Shown {
-    fn all(definition: &Definition, histories: &Histories) -> Vec<Self> {
+    fn all(definition: &Definition, journeys: &JourneySet) -> Vec<Self> {
         let of = |(stage, number): (String, Option<u32>)| Self {
             kind: definition.kind(&stage),
             milestone: Milestone { stage: number, place: definition.place(&stage) },
             stage,
         };
-        in_order(histories, &definition.pipeline).into_iter().map(of).collect()
+        in_order(journeys, &definition.pipeline).into_iter().map(of).collect()
     }
 
     /// Whether it lies on the way that customers are to go.
@@ -276,7 +276,7 @@ impl Shown {
     }
 }
 
-impl Ground<'_> {
+impl ReportInput<'_> {
     fn stages(&self, shown: &[Shown]) -> Vec<FunnelStage> {
         let counts: Vec<usize> = shown.iter().map(|stage| self.count(stage.milestone)).collect();
         let (all, deals) = (counts.iter().sum(), self.closed().won);
@@ -324,11 +324,11 @@ impl Ground<'_> {
 
     /// Whether a cycle was in a stage at any time in the window.
     fn was_in(&self, pass: &Pass<'_>, stage: Option<u32>) -> bool {
-        pass.cycle.visits.iter().any(|visit| Some(visit.stage) == stage && self.lasts(pass, visit))
+        pass.cycle.stays.iter().any(|visit| Some(visit.stage) == stage && self.lasts(pass, visit))
     }
 
     /// Whether a stay of a cycle lies in the window, or reaches into it.
-    fn lasts(&self, pass: &Pass<'_>, visit: &Visit) -> bool {
+    fn lasts(&self, pass: &Pass<'_>, visit: &Stay) -> bool {
         let end = pass.next.map(|next| next.began).or(pass.gone);
         let left = visit.left.map(|(at, _)| at).or(end);
         let reaches = visit.entered >= self.span.from || left.is_none_or(|left| left > self.span.from);
@@ -339,7 +339,7 @@ impl Ground<'_> {
     fn is_counted(&self, pass: &Pass<'_>) -> bool {
         match self.counting {
             Counting::Stock => pass.next.is_none() && pass.gone.is_none(),
-            Counting::Active => pass.cycle.visits.iter().any(|visit| self.lasts(pass, visit)),
+            Counting::Active => pass.cycle.stays.iter().any(|visit| self.lasts(pass, visit)),
             Counting::Entered | Counting::Cohort | Counting::Period => self.span.holds(pass.cycle.began),
             Counting::Snapshot => {
                 let outcome = pass.cycle.outcome(self.course.order.kinds);
@@ -372,7 +372,7 @@ impl Ground<'_> {
     fn came(&self, milestone: Milestone) -> impl Iterator<Item = (&Pass<'_>, usize, Micros)> {
         self.passes.iter().filter_map(move |pass| {
             let entry = self.course.entry(pass.cycle, milestone)?;
-            let at = pass.cycle.visits[entry].entered;
+            let at = pass.cycle.stays[entry].entered;
             self.span.holds(at).then_some((pass, entry, at))
         })
     }

@@ -7,30 +7,31 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Pipeline;
+use waymark_domain::customer::timeline::MoveKind;
 use waymark_domain::pipeline::StageType;
 use waymark_eventstore::Position;
 
 use super::quality::Definition;
 use super::{ShareReport, Span, journeys, known, names};
-use crate::ask::{At, Filter, View};
-use crate::dwell::{self, Window, in_order};
 use crate::error::{ProjectionError, Result};
-use crate::figures::cycles::cycles;
-use crate::figures::history::{By, Kind};
-use crate::figures::lateness::{self, Lateness, delay};
-use crate::figures::{End, Histories, Micros, Record, seconds};
-use crate::history::{Placed, instant};
-use crate::timeline::deeds::{self, Correction};
+use crate::log::history::{PositionedMove, instant};
+use crate::models::dwell::{self, Window, in_order};
+use crate::models::timeline::activities::{self, Correction};
+use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::stats::cycles::cycles;
+use crate::stats::journeys::Origin;
+use crate::stats::lateness::{self, Lateness, delay};
+use crate::stats::{CensoringEvent, JourneySet, Micros, MoveRecord, seconds};
 
 /// What is asked about delays.
 #[derive(Debug, Clone)]
 pub struct LatencyQuery {
     /// The two times.
-    pub at: At,
+    pub at: AsOf,
     /// When the changes happened.
     pub window: Window,
     /// Whose customers.
-    pub filter: Filter,
+    pub filter: CohortFilter,
     /// How late a change may be recorded, in seconds; exactly that is in time.
     pub sla_seconds: u64,
     /// The last position of the log that had been recorded at the end of the window.
@@ -179,7 +180,7 @@ pub struct LatencyReport {
     /// Corrections and late entries: from when it happened, as far as is known since, to the correction's recording.
     pub corrections: DelayReport,
     /// What is no person's delay.
-    pub left_out: LeftOut,
+    pub skipped_entry: LeftOut,
     /// By who recorded it, in the order of names.
     pub by_rep: Vec<ActorDelays>,
     /// By stage entered, in the pipeline's order.
@@ -196,7 +197,7 @@ pub struct LatencyReport {
 #[derive(Debug, Clone, Copy)]
 struct Change {
     customer: Uuid,
-    record: Record,
+    record: MoveRecord,
     delay: Micros,
 }
 
@@ -226,44 +227,44 @@ impl DelayReport {
 
 /// The delays of a pipeline's changes.
 pub(crate) async fn latency(
-    view: &mut View,
+    snapshot: &mut Snapshot,
     definition: &Definition,
     query: &LatencyQuery,
 ) -> Result<LatencyReport> {
     let pipeline = &*definition.pipeline;
-    let known = known(view, &query.at).await?;
-    let position = view.position;
+    let known = known(snapshot, &query.at).await?;
+    let position = snapshot.position;
     let span = Span::of(&query.window, &query.at);
     let permitted = i64::try_from(query.sla_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-    let histories = journeys(view, &pipeline.key, &query.at, known, &query.filter).await?;
-    let customers: HashSet<Uuid> = (0..histories.len()).map(|journey| histories.customer(journey)).collect();
-    let (mut changes, mut left_out) = counted(&histories, &span);
-    let migrated = deeds::migrations(view, &pipeline.key, known, (span.from, span.last)).await?;
-    left_out.migrations = migrated.iter().filter(|(id, _)| customers.contains(id)).map(|(_, n)| n).sum();
-    let corrections = deeds::corrections(view, &pipeline.key, known).await?;
+    let journeys = journeys(snapshot, &pipeline.key, &query.at, known, &query.filter).await?;
+    let customers: HashSet<Uuid> = (0..journeys.len()).map(|journey| journeys.customer(journey)).collect();
+    let (mut changes, mut skipped_entry) = counted(&journeys, &span);
+    let migrated = activities::migrations(snapshot, &pipeline.key, known, (span.from, span.last)).await?;
+    skipped_entry.migrations = migrated.iter().filter(|(id, _)| customers.contains(id)).map(|(_, n)| n).sum();
+    let corrections = activities::corrections(snapshot, &pipeline.key, known).await?;
     let corrections = corrections
         .iter()
         .filter(|correction| span.holds(correction.about) && customers.contains(&correction.customer));
     let corrections =
         corrections.map(|Correction { about, recorded, .. }| delay(*about, *recorded)).collect();
-    let forecast = forecast(view, definition, query, (&histories, known), span.end).await?;
-    let by_rep = by_rep(&histories, &changes, permitted);
-    let by_stage = by_stage(&histories, pipeline, &changes, permitted);
+    let forecast = forecast(snapshot, definition, query, (&journeys, known), span.end).await?;
+    let by_rep = by_rep(&journeys, &changes, permitted);
+    let by_stage = by_stage(&journeys, pipeline, &changes, permitted);
     let delays = changes.iter().map(|change| change.delay).collect();
     changes.retain(|change| change.delay > permitted);
-    let (items, next_cursor) = late(view, pipeline, &histories, changes, query, known).await?;
+    let (items, next_cursor) = late(snapshot, pipeline, &journeys, changes, query, known).await?;
     Ok(LatencyReport {
         pipeline: pipeline.key.clone(),
         effective_at: query.at.effective_at,
         known_at: query.at.known_at,
         position,
-        versions: histories.versions(span.last),
+        versions: journeys.versions(span.last),
         from: query.window.from,
         to: instant(span.end),
         sla_seconds: query.sla_seconds,
         changes: DelayReport::of(delays, permitted),
         corrections: DelayReport::of(corrections, permitted),
-        left_out,
+        skipped_entry,
         by_rep,
         by_stage,
         forecast,
@@ -273,29 +274,29 @@ pub(crate) async fn latency(
 }
 
 /// The changes that people recorded, and how much of the window is nobody's delay. Late entries are corrections.
-fn counted(histories: &Histories, span: &Span) -> (Vec<Change>, LeftOut) {
-    let (mut changes, mut left_out) = (Vec::new(), LeftOut::default());
-    for (journey, records) in histories.journeys(span.last) {
+fn counted(journeys: &JourneySet, span: &Span) -> (Vec<Change>, LeftOut) {
+    let (mut changes, mut skipped_entry) = (Vec::new(), LeftOut::default());
+    for (journey, records) in journeys.journeys(span.last) {
         for record in records.iter().filter(|record| span.holds(record.at)) {
             match record.how.by {
-                By::Import => left_out.imports += 1,
-                By::Rule => left_out.rules += 1,
-                By::Person if record.how.kind == Kind::Inserted => {}
-                By::Person => changes.push(Change {
-                    customer: histories.customer(journey),
+                Origin::Import => skipped_entry.imports += 1,
+                Origin::Rule => skipped_entry.rules += 1,
+                Origin::Person if record.how.kind == MoveKind::Inserted => {}
+                Origin::Person => changes.push(Change {
+                    customer: journeys.customer(journey),
                     record: *record,
                     delay: delay(record.at, record.how.recorded),
                 }),
             }
         }
     }
-    (changes, left_out)
+    (changes, skipped_entry)
 }
 
-fn by_rep(histories: &Histories, changes: &[Change], permitted: Micros) -> Vec<ActorDelays> {
+fn by_rep(journeys: &JourneySet, changes: &[Change], permitted: Micros) -> Vec<ActorDelays> {
     let mut delays: BTreeMap<&str, Vec<Micros>> = BTreeMap::new();
     for change in changes {
-        delays.entry(histories.actors.text(change.record.actor)).or_default().push(change.delay);
+        delays.entry(journeys.actors.text(change.record.actor)).or_default().push(change.delay);
     }
     let line = |(actor, delays): (&str, Vec<Micros>)| ActorDelays {
         actor: actor.to_owned(),
@@ -305,7 +306,7 @@ fn by_rep(histories: &Histories, changes: &[Change], permitted: Micros) -> Vec<A
 }
 
 fn by_stage(
-    histories: &Histories,
+    journeys: &JourneySet,
     pipeline: &Pipeline,
     changes: &[Change],
     permitted: Micros,
@@ -318,7 +319,7 @@ fn by_stage(
         let delays = number.and_then(|number| delays.remove(&number)).unwrap_or_default();
         StageDelays { stage, delays: DelayReport::of(delays, permitted) }
     };
-    in_order(histories, pipeline).into_iter().map(line).collect()
+    in_order(journeys, pipeline).into_iter().map(line).collect()
 }
 
 /// Where a journey stood.
@@ -332,39 +333,39 @@ struct Standing<'a> {
 /// Where each journey stood at an instant, by its customer.
 fn standing<'a>(
     definition: &Definition,
-    histories: &'a Histories,
+    journeys: &'a JourneySet,
     until: Micros,
 ) -> HashMap<Uuid, Standing<'a>> {
-    let kinds = definition.kinds(histories);
-    let merged = |journey| histories.ended(journey, until).is_some_and(|(_, end)| end == End::Merged);
-    let journeys = histories.journeys(until).filter(|(journey, _)| !merged(*journey));
-    let stood = |(journey, records): (usize, &[Record])| {
+    let kinds = definition.kinds(journeys);
+    let merged =
+        |journey| journeys.ended(journey, until).is_some_and(|(_, end)| end == CensoringEvent::Merged);
+    let observed = journeys.journeys(until).filter(|(journey, _)| !merged(*journey));
+    let stood = |(journey, records): (usize, &[MoveRecord])| {
         let stage = records.last()?.stage;
         let served = kinds.get(stage as usize).copied().flatten() == Some(StageType::AfterSale);
         let open = !served && cycles(records).last().is_some_and(|cycle| cycle.outcome(&kinds).is_none());
-        Some((histories.customer(journey), (stage, open)))
+        Some((journeys.customer(journey), (stage, open)))
     };
-    let named =
-        |(customer, (stage, open))| (customer, Standing { stage: histories.stages.text(stage), open });
-    journeys.filter_map(stood).map(named).collect()
+    let named = |(customer, (stage, open))| (customer, Standing { stage: journeys.stages.text(stage), open });
+    observed.filter_map(stood).map(named).collect()
 }
 
 /// How what was known at the end of the window differs from what is known of it now.
 async fn forecast(
-    view: &mut View,
+    snapshot: &mut Snapshot,
     definition: &Definition,
     query: &LatencyQuery,
-    now: (&Histories, Position),
+    now: (&JourneySet, Position),
     at: Micros,
 ) -> Result<ForecastEffect> {
     let pipeline = &*definition.pipeline;
     let known_then = query.known_then.min(now.1);
-    let mut histories = dwell::known_then(view, &pipeline.key, now, (at, known_then)).await?;
+    let mut journeys = dwell::known_then(snapshot, &pipeline.key, now, (at, known_then)).await?;
     if !query.filter.is_everybody() {
         let customers: HashSet<Uuid> = (0..now.0.len()).map(|journey| now.0.customer(journey)).collect();
-        histories = histories.keep(|customer, _| customers.contains(&customer));
+        journeys = journeys.keep(|customer, _| customers.contains(&customer));
     }
-    let (then, now) = (standing(definition, &histories, at), standing(definition, now.0, at));
+    let (then, now) = (standing(definition, &journeys, at), standing(definition, now.0, at));
     let either: HashSet<&Uuid> = then.keys().chain(now.keys()).collect();
     let stage =
         |known: &HashMap<Uuid, Standing<'_>>, id: &Uuid| known.get(id).map(|stood| stood.stage.to_owned());
@@ -393,9 +394,9 @@ fn then_and_now(
     /// All, and those in an open cycle; as known then, and as known now.
     type Counts = [[usize; 2]; 2];
     let mut counts: BTreeMap<&str, Counts> = BTreeMap::new();
-    for (standing, which) in [(then, 0), (now, 1)] {
+    for (standing, id) in [(then, 0), (now, 1)] {
         for stood in standing.values() {
-            let counts = &mut counts.entry(stood.stage).or_default()[which];
+            let counts = &mut counts.entry(stood.stage).or_default()[id];
             counts[0] += 1;
             counts[1] += usize::from(stood.open);
         }
@@ -413,9 +414,9 @@ fn then_and_now(
 
 /// A page of the late changes.
 async fn late(
-    view: &mut View,
+    snapshot: &mut Snapshot,
     pipeline: &Pipeline,
-    histories: &Histories,
+    journeys: &JourneySet,
     mut changes: Vec<Change>,
     query: &LatencyQuery,
     known: Position,
@@ -432,19 +433,19 @@ async fn late(
     let more = begin + shown.len() < changes.len();
     let next_cursor = shown.last().filter(|_| more).map(cursor);
     let ids: Vec<Uuid> = shown.iter().map(|change| change.customer).collect();
-    let names = names(view, &ids).await?;
+    let names = names(snapshot, &ids).await?;
     let mut items = Vec::with_capacity(shown.len());
     for change in shown {
-        let stage = histories.stages.text(change.record.stage);
-        let moves = dwell::moves_of(view, &pipeline.key, change.customer, known).await?;
-        let same = |made: &&Placed| made.at == change.record.at && made.stage == stage;
+        let stage = journeys.stages.text(change.record.stage);
+        let moves = dwell::moves_of(snapshot, &pipeline.key, change.customer, known).await?;
+        let same = |made: &&PositionedMove| made.at == change.record.at && made.stage == stage;
         let made = moves.iter().find(same);
         items.push(LateChange {
             customer_id: change.customer,
             customer_name: names.get(&change.customer).cloned(),
             event_id: made.map(|made| made.event),
             position: made.map(|made| made.position),
-            actor: histories.actors.text(change.record.actor).to_owned(),
+            actor: journeys.actors.text(change.record.actor).to_owned(),
             stage: stage.to_owned(),
             effective_at: instant(change.record.at),
             recorded_at: instant(change.record.how.recorded),

@@ -1,12 +1,12 @@
 //! Reports that look at more than one read model at once: how far customers come, how well the record is kept, what reps
 //! do, what pilots bring.
 
-pub(crate) mod funnels;
-pub(crate) mod latency;
-pub(crate) mod page;
-pub(crate) mod pilots;
-pub(crate) mod quality;
-pub(crate) mod reps;
+pub mod funnels;
+pub mod latency;
+pub mod page;
+pub mod pilots;
+pub mod quality;
+pub mod reps;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_eventstore::Position;
 
-use crate::ask::{At, Filter, View};
-use crate::board::Among;
-use crate::board::past::{self, Pasts};
-use crate::dwell::Window;
 use crate::error::Result;
-use crate::figures::proportion::{self, SMALL};
-use crate::figures::{Histories, Micros};
+use crate::models::board::Population;
+use crate::models::board::versions::{self, CustomerVersions};
+use crate::models::dwell::Window;
+use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::stats::proportion::{self, SMALL};
+use crate::stats::{JourneySet, Micros};
 use crate::{board, dwell, timeline, work};
 
 /// A share with its 95% interval.
@@ -63,35 +63,35 @@ fn whole_where_it_is<S: serde::Serializer>(
 }
 
 /// The last position that counts in every read model that reports look at. Afterwards the view is at that moment.
-async fn known(view: &mut View, at: &At) -> Result<Position> {
+async fn known(snapshot: &mut Snapshot, at: &AsOf) -> Result<Position> {
     for model in [timeline::NAME, board::NAME, dwell::NAME] {
-        view.turn_to(model).await?;
+        snapshot.switch_model(model).await?;
     }
-    Ok(view.known(at))
+    Ok(snapshot.known(at))
 }
 
 /// What customers were like, as known at a position.
-async fn pasts(view: &mut View, known: Position) -> Result<Pasts> {
-    view.turn_to(board::NAME).await?;
-    past::load(view, known).await
+async fn pasts(snapshot: &mut Snapshot, known: Position) -> Result<CustomerVersions> {
+    snapshot.switch_model(board::NAME).await?;
+    versions::load(snapshot, known).await
 }
 
 /// The journeys of a pipeline whose customers pass a filter at the instant asked about.
 async fn journeys(
-    view: &mut View,
+    snapshot: &mut Snapshot,
     pipeline: &str,
-    at: &At,
+    at: &AsOf,
     known: Position,
-    filter: &Filter,
-) -> Result<Arc<Histories>> {
-    view.turn_to(dwell::NAME).await?;
-    let histories = dwell::load(view, pipeline, known).await?;
-    Ok(Among::of(view, filter, at.micros(), known, None).await?.keep(histories))
+    filter: &CohortFilter,
+) -> Result<Arc<JourneySet>> {
+    snapshot.switch_model(dwell::NAME).await?;
+    let journeys = dwell::load(snapshot, pipeline, known).await?;
+    Ok(Population::of(snapshot, filter, at.micros(), known, None).await?.keep(journeys))
 }
 
 /// What customers are called, of those who have a name that is known.
-async fn names(view: &mut View, ids: &[Uuid]) -> Result<HashMap<Uuid, String>> {
-    Ok(work::names(view, ids).await?.into_iter().collect())
+async fn names(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<HashMap<Uuid, String>> {
+    Ok(work::names(snapshot, ids).await?.into_iter().collect())
 }
 
 /// A window in microseconds; its end is no later than the instant asked about.
@@ -105,7 +105,7 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    fn of(window: &Window, at: &At) -> Self {
+    fn of(window: &Window, at: &AsOf) -> Self {
         let from = window.begin().unwrap_or(Micros::MIN);
         Self { from, last: window.last(at), end: window.end(at) }
     }

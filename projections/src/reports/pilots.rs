@@ -11,19 +11,19 @@ use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
 use super::page::Pages;
-use super::quality::{Definition, Ground, QualityQuery, open};
+use super::quality::{Definition, QualityQuery, ReportInput, open};
 use super::reps::owners;
 use super::{ShareReport, known, pasts};
-use crate::ask::{At, Filter, View};
-use crate::dwell::Window;
 use crate::error::Result;
-use crate::figures::Micros;
-use crate::figures::credit::owner_at;
-use crate::figures::cycles::{Outcome, cycles};
-use crate::figures::incidence::aalen_johansen;
-use crate::figures::logrank::log_rank;
-use crate::figures::proportion::{difference, normal_beyond, two_proportions};
-use crate::figures::survival::{Subject, kaplan_meier};
+use crate::models::dwell::Window;
+use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::stats::Micros;
+use crate::stats::credit::owner_at;
+use crate::stats::cycles::{Outcome, cycles};
+use crate::stats::incidence::aalen_johansen;
+use crate::stats::logrank::log_rank;
+use crate::stats::proportion::{difference, normal_beyond, two_proportions};
+use crate::stats::survival::{Subject, kaplan_meier};
 
 /// The cause of a cycle that was won, among the ends of cycles.
 const WON: u32 = 0;
@@ -36,7 +36,7 @@ const CLOSED: u32 = 2;
 #[derive(Debug, Clone)]
 pub struct PilotQuery {
     /// The two times: the instant is that at which the pilot is judged, its end at the latest.
-    pub at: At,
+    pub at: AsOf,
     /// When it began.
     pub from: DateTime<Utc>,
     /// The reps of its team then.
@@ -129,7 +129,7 @@ pub struct PilotComparison {
 
 /// A side in the making.
 #[derive(Default)]
-struct Gathered {
+struct SideAccumulator {
     open: usize,
     leaking: usize,
     subjects: Vec<Subject>,
@@ -137,30 +137,30 @@ struct Gathered {
 
 /// The comparison of a pilot of a pipeline.
 pub(crate) async fn pilot(
-    view: &mut View,
+    snapshot: &mut Snapshot,
     definition: &Definition,
     query: &PilotQuery,
 ) -> Result<PilotComparison> {
-    let known = known(view, &query.at).await?;
-    let position = view.position;
-    let pasts = Arc::new(pasts(view, known).await?);
+    let known = known(snapshot, &query.at).await?;
+    let position = snapshot.position;
+    let pasts = Arc::new(pasts(snapshot, known).await?);
     let asked = QualityQuery {
         at: query.at,
         window: Window { from: Some(query.from), to: None },
-        filter: Filter { visibility: query.visibility.clone(), ..Filter::default() },
+        filter: CohortFilter { visibility: query.visibility.clone(), ..CohortFilter::default() },
         pages: Pages::default(),
         silence_seconds: query.silence_seconds,
         horizon_seconds: query.horizon_seconds,
     };
-    let ground = Ground::read(view, definition, &asked, known, pasts).await?;
-    let mut sides = [Gathered::default(), Gathered::default()];
-    for one in open::open(view, &ground).await? {
-        let Some(Owner::Rep(rep)) = ground.past(one.customer).map(|past| &past.owner) else { continue };
+    let input = ReportInput::read(snapshot, definition, &asked, known, pasts).await?;
+    let mut sides = [SideAccumulator::default(), SideAccumulator::default()];
+    for one in open::open(snapshot, &input).await? {
+        let Some(Owner::Rep(rep)) = input.past(one.customer).map(|past| &past.owner) else { continue };
         let side = &mut sides[usize::from(!query.team.contains(rep))];
         side.open += 1;
         side.leaking += usize::from(one.health.leaking);
     }
-    gather(&mut sides, &ground, &query.team);
+    gather(&mut sides, &input, &query.team);
     let horizon = i64::try_from(query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let cycle_time_p_value = log_rank(&sides[0].subjects, &sides[1].subjects);
     let [pilot, rest] = sides.map(|side| side.report(horizon));
@@ -181,14 +181,14 @@ pub(crate) async fn pilot(
 }
 
 /// The cycles that were under way in the period, each from the age it had when it came under observation.
-fn gather(sides: &mut [Gathered; 2], ground: &Ground<'_>, team: &BTreeSet<String>) {
-    let (from, to) = (ground.span.from, ground.span.last);
-    for (journey, records) in ground.histories.journeys(to) {
-        let Some(past) = ground.pasts.get(&ground.histories.customer(journey)) else { continue };
+fn gather(sides: &mut [SideAccumulator; 2], input: &ReportInput<'_>, team: &BTreeSet<String>) {
+    let (from, to) = (input.span.from, input.span.last);
+    for (journey, records) in input.journeys.journeys(to) {
+        let Some(past) = input.pasts.get(&input.journeys.customer(journey)) else { continue };
         let owners = owners(past);
-        let watched = ground.histories.ended(journey, to).map_or(to, |(at, _)| at.min(to));
+        let watched = input.journeys.ended(journey, to).map_or(to, |(at, _)| at.min(to));
         for cycle in cycles(records) {
-            let outcome = cycle.outcome(&ground.kinds);
+            let outcome = cycle.outcome(&input.kinds);
             let end = outcome.map_or(watched, Outcome::at);
             let seen = cycle.began.max(from);
             if end < seen || end > to {
@@ -206,7 +206,7 @@ fn gather(sides: &mut [Gathered; 2], ground: &Ground<'_>, team: &BTreeSet<String
     }
 }
 
-impl Gathered {
+impl SideAccumulator {
     fn report(self, horizon: Micros) -> PilotSide {
         let Self { open, leaking, subjects } = self;
         let curve = kaplan_meier(&subjects);

@@ -17,19 +17,19 @@ use waymark_domain::pipeline::StageType;
 use waymark_eventstore::Position;
 
 use super::page::Pages;
-use super::quality::{Definition, Ground, QualityQuery, open};
+use super::quality::{Definition, QualityQuery, ReportInput, open};
 use super::{ShareReport, Span, known, pasts};
-use crate::ask::{At, Filter, View};
-use crate::board::MoneyReport;
-use crate::board::past::{self, Past, Pasts};
-use crate::dwell::Window;
 use crate::error::Result;
-use crate::figures::credit::{Attribution, Credit, credit, held, owner_at};
-use crate::figures::cycles::{Outcome, cycles};
-use crate::figures::history::{By, visits};
-use crate::figures::survival::{Subject, kaplan_meier};
-use crate::figures::{Micros, Record, seconds};
-use crate::timeline::deeds;
+use crate::models::board::MoneyReport;
+use crate::models::board::versions::{self, CustomerVersion, CustomerVersions};
+use crate::models::dwell::Window;
+use crate::models::timeline::activities;
+use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::stats::credit::{Attribution, Credit, credit, held, owner_at};
+use crate::stats::cycles::{Outcome, cycles};
+use crate::stats::journeys::{Origin, stays};
+use crate::stats::survival::{Subject, kaplan_meier};
+use crate::stats::{Micros, MoveRecord, seconds};
 
 /// Thirty days: the month of frequencies.
 const MONTH: f64 = 30.0 * 86_400.0;
@@ -40,7 +40,7 @@ const HORIZON: Micros = 90 * 86_400 * 1_000_000;
 #[derive(Debug, Clone)]
 pub struct RepsQuery {
     /// The two times.
-    pub at: At,
+    pub at: AsOf,
     /// When what is counted happened.
     pub window: Window,
     /// Only these reps; everybody when none are given.
@@ -163,7 +163,7 @@ pub struct RepsReport {
 
 /// The figures of one rep in the making.
 #[derive(Default)]
-struct Tally {
+struct RepAccumulator {
     figures: RepFigures,
     amounts: BTreeMap<String, Decimal>,
     chars: (u64, u64),
@@ -174,11 +174,11 @@ struct Tally {
 /// The owners of a customer since each instant; none for a pool. Once merged it is nobody's.
 pub(crate) type Owners<'a> = Vec<(Micros, Option<&'a str>)>;
 
-pub(crate) fn owners(past: &[Past]) -> Owners<'_> {
+pub(crate) fn owners(past: &[CustomerVersion]) -> Owners<'_> {
     past.iter().map(|past| (past.since, rep_of(past))).collect()
 }
 
-fn rep_of(past: &Past) -> Option<&str> {
+fn rep_of(past: &CustomerVersion) -> Option<&str> {
     match &past.owner {
         Owner::Rep(rep) if !past.merged => Some(rep.as_str()),
         Owner::Rep(_) | Owner::Pool(_) => None,
@@ -187,17 +187,17 @@ fn rep_of(past: &Past) -> Option<&str> {
 
 /// What every rep did.
 pub(crate) async fn reps(
-    view: &mut View,
+    snapshot: &mut Snapshot,
     definitions: &[Definition],
     query: &RepsQuery,
 ) -> Result<RepsReport> {
-    let known = known(view, &query.at).await?;
-    let position = view.position;
-    let pasts = Arc::new(pasts(view, known).await?);
-    let mut now = figures(view, definitions, query, (query.at, query.window), known, &pasts).await?;
+    let known = known(snapshot, &query.at).await?;
+    let position = snapshot.position;
+    let pasts = Arc::new(pasts(snapshot, known).await?);
+    let mut now = figures(snapshot, definitions, query, (query.at, query.window), known, &pasts).await?;
     let before = query.compare.then(|| window_before(query)).flatten();
     let previous = match before {
-        Some((at, window)) => figures(view, definitions, query, (at, window), known, &pasts).await?,
+        Some((at, window)) => figures(snapshot, definitions, query, (at, window), known, &pasts).await?,
         None => BTreeMap::new(),
     };
     let names: BTreeSet<String> = now.keys().chain(previous.keys()).cloned().collect();
@@ -217,7 +217,7 @@ pub(crate) async fn reps(
         known_at: query.at.known_at,
         position,
         from: query.window.from,
-        to: crate::history::instant(end),
+        to: crate::log::history::instant(end),
         previous_from: before.and_then(|(_, window)| window.from),
         previous_to: before.and_then(|(_, window)| window.to),
         attribution: query.attribution,
@@ -228,89 +228,89 @@ pub(crate) async fn reps(
 }
 
 /// The window of the same length that ends where the window begins, and the instant at its end.
-fn window_before(query: &RepsQuery) -> Option<(At, Window)> {
+fn window_before(query: &RepsQuery) -> Option<(AsOf, Window)> {
     let from = query.window.from?;
-    let end = crate::history::instant(query.window.end(&query.at));
+    let end = crate::log::history::instant(query.window.end(&query.at));
     // Before an empty window lies an empty one. Instants begin with 1970; a window before that would have a bound that is none.
     let length = (end - from).max(TimeDelta::zero());
     let begin = from.checked_sub_signed(length)?.max(DateTime::UNIX_EPOCH);
-    Some((At { effective_at: from, ..query.at }, Window { from: Some(begin), to: Some(from) }))
+    Some((AsOf { effective_at: from, ..query.at }, Window { from: Some(begin), to: Some(from) }))
 }
 
 /// The figures of every rep in a window.
 async fn figures(
-    view: &mut View,
+    snapshot: &mut Snapshot,
     definitions: &[Definition],
     query: &RepsQuery,
-    (at, window): (At, Window),
+    (at, window): (AsOf, Window),
     known: Position,
-    pasts: &Arc<Pasts>,
+    pasts: &Arc<CustomerVersions>,
 ) -> Result<BTreeMap<String, RepFigures>> {
     let span = Span::of(&window, &at);
     // What stands at the end of the window is seen from there.
-    let at = At { effective_at: crate::history::instant(span.end), ..at };
+    let at = AsOf { effective_at: crate::log::history::instant(span.end), ..at };
     let asked = QualityQuery {
         at,
         window,
-        filter: Filter { visibility: query.visibility.clone(), ..Filter::default() },
+        filter: CohortFilter { visibility: query.visibility.clone(), ..CohortFilter::default() },
         pages: Pages::default(),
         silence_seconds: query.silence_seconds,
         horizon_seconds: 0,
     };
-    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+    let mut accumulators: BTreeMap<String, RepAccumulator> = BTreeMap::new();
     let mut customers: HashMap<Uuid, Micros> = HashMap::new();
     let mut revived: HashMap<(Uuid, String), bool> = HashMap::new();
     for (number, definition) in definitions.iter().enumerate() {
-        let ground = Ground::read(view, definition, &asked, known, Arc::clone(pasts)).await?;
-        for (journey, records) in ground.histories.journeys(span.last) {
-            let customer = ground.histories.customer(journey);
+        let input = ReportInput::read(snapshot, definition, &asked, known, Arc::clone(pasts)).await?;
+        for (journey, records) in input.journeys.journeys(span.last) {
+            let customer = input.journeys.customer(journey);
             let (Some(first), Some(past)) = (records.first(), pasts.get(&customer)) else { continue };
             let began = customers.entry(customer).or_insert(first.at);
             *began = first.at.min(*began);
             let owners = owners(past);
-            tally_journey(&mut tallies, &ground, records, &owners, past, query.attribution);
-            tally_stays(&mut tallies, (number, &ground), records, &owners);
-            revive(&mut revived, (&ground, customer), records, &owners);
+            tally_journey(&mut accumulators, &input, records, &owners, past, query.attribution);
+            tally_stays(&mut accumulators, (number, &input), records, &owners);
+            revive(&mut revived, (&input, customer), records, &owners);
         }
-        tally_open(&mut tallies, &open::open(view, &ground).await?, &ground);
+        tally_open(&mut accumulators, &open::open(snapshot, &input).await?, &input);
     }
-    tally_owned(&mut tallies, &customers, pasts, span);
-    tally_deeds(&mut tallies, view, known, span, &customers.keys().copied().collect()).await?;
+    tally_owned(&mut accumulators, &customers, pasts, span);
+    add_activities(&mut accumulators, snapshot, known, span, &customers.keys().copied().collect()).await?;
     for ((_, rep), won) in revived {
-        let figures = &mut tallies.entry(rep).or_default().figures;
+        let figures = &mut accumulators.entry(rep).or_default().figures;
         figures.revived += 1;
         figures.revived_won += usize::from(won);
     }
     let wanted = |rep: &String| query.reps.as_ref().is_none_or(|reps| reps.contains(rep));
-    let tallies = tallies.into_iter().filter(|(rep, _)| wanted(rep));
-    Ok(tallies.map(|(rep, tally)| (rep, tally.figures(definitions))).collect())
+    let accumulators = accumulators.into_iter().filter(|(rep, _)| wanted(rep));
+    Ok(accumulators.map(|(rep, accumulator)| (rep, accumulator.figures(definitions))).collect())
 }
 
 /// New customers, and the deals that are credited.
 fn tally_journey(
-    tallies: &mut BTreeMap<String, Tally>,
-    ground: &Ground<'_>,
-    records: &[Record],
+    accumulators: &mut BTreeMap<String, RepAccumulator>,
+    input: &ReportInput<'_>,
+    records: &[MoveRecord],
     owners: &Owners<'_>,
-    past: &[Past],
+    past: &[CustomerVersion],
     attribution: Attribution,
 ) {
-    let first = records.first().filter(|first| ground.span.holds(first.at));
+    let first = records.first().filter(|first| input.span.holds(first.at));
     if let Some(rep) = first.and_then(|first| owner_at(owners, first.at).flatten()) {
-        tallies.entry(rep.to_owned()).or_default().figures.new_customers += 1;
+        accumulators.entry(rep.to_owned()).or_default().figures.new_customers += 1;
     }
     for cycle in cycles(records) {
-        let Some(outcome) = cycle.outcome(&ground.kinds).filter(|end| ground.span.holds(end.at())) else {
+        let Some(outcome) = cycle.outcome(&input.kinds).filter(|end| input.span.holds(end.at())) else {
             continue;
         };
         for part in credit(owners, (cycle.began, outcome.at()), attribution) {
-            let tally = tallies.entry(part.owner.to_owned()).or_default();
+            let accumulator = accumulators.entry(part.owner.to_owned()).or_default();
             match outcome {
-                Outcome::Lost(_) => tally.figures.lost += part.share(),
+                Outcome::Lost(_) => accumulator.figures.lost += part.share(),
                 Outcome::Closed(_) => {}
                 Outcome::Won(at) => {
-                    tally.figures.won += part.share();
-                    tally.earn(past::at(past, at).or(past.first()), &part);
+                    accumulator.figures.won += part.share();
+                    accumulator.earn(versions::at(past, at).or(past.first()), &part);
                 }
             }
         }
@@ -320,9 +320,9 @@ fn tally_journey(
 /// The stays of the window while the customer was a rep's: seen from when it became the rep's, until it left the stage, or
 /// the rep, or the window ended.
 fn tally_stays(
-    tallies: &mut BTreeMap<String, Tally>,
-    (number, ground): (usize, &Ground<'_>),
-    records: &[Record],
+    accumulators: &mut BTreeMap<String, RepAccumulator>,
+    (number, input): (usize, &ReportInput<'_>),
+    records: &[MoveRecord],
     owners: &Owners<'_>,
 ) {
     let ends = owners.iter().skip(1).map(|(since, _)| *since).chain([Micros::MAX]);
@@ -335,22 +335,22 @@ fn tally_stays(
             owner.map(|owner| (since, end, owner))
         })
         .collect();
-    for visit in visits(records) {
-        if ground.kind(visit.stage).is_some_and(StageType::is_final) {
+    for visit in stays(records) {
+        if input.kind(visit.stage).is_some_and(StageType::is_final) {
             continue;
         }
-        let stage = ground.histories.stages.text(visit.stage);
-        let left = visit.left.map(|(at, _)| at).filter(|at| *at <= ground.span.last);
-        let until = left.unwrap_or(ground.span.end);
+        let stage = input.journeys.stages.text(visit.stage);
+        let left = visit.left.map(|(at, _)| at).filter(|at| *at <= input.span.last);
+        let until = left.unwrap_or(input.span.end);
         for (since, end, owner) in &intervals {
-            let seen = visit.entered.max(*since).max(ground.span.from);
+            let seen = visit.entered.max(*since).max(input.span.from);
             let gone = until.min(*end);
             if gone <= seen {
                 continue;
             }
             let cause = left.filter(|left| left <= end).map(|_| 0);
             let subject = Subject { entry: seen - visit.entered, exit: gone - visit.entered, cause };
-            let stays = &mut tallies.entry((*owner).to_owned()).or_default().stays;
+            let stays = &mut accumulators.entry((*owner).to_owned()).or_default().stays;
             stays.entry((number, stage.to_owned())).or_default().push(subject);
         }
     }
@@ -359,23 +359,23 @@ fn tally_stays(
 /// Customers that a rep took from a pool in the window after another had had them, and that people moved on in its hands.
 fn revive(
     revived: &mut HashMap<(Uuid, String), bool>,
-    (ground, customer): (&Ground<'_>, Uuid),
-    records: &[Record],
+    (input, customer): (&ReportInput<'_>, Uuid),
+    records: &[MoveRecord],
     owners: &Owners<'_>,
 ) {
     for (n, (since, owner)) in owners.iter().enumerate().skip(1) {
         let (Some(rep), None) = (owner, owners[n - 1].1) else { continue };
         let had_another =
             owners[..n].iter().any(|(_, earlier)| earlier.is_some_and(|earlier| earlier != *rep));
-        if !had_another || !ground.span.holds(*since) {
+        if !had_another || !input.span.holds(*since) {
             continue;
         }
         let end = owners[n..].iter().find(|(_, later)| later != owner).map_or(Micros::MAX, |(at, _)| *at);
         let steps = records.iter().filter(|record| {
-            (*since..end).contains(&record.at) && record.how.by == By::Person && !record.repeat
+            (*since..end).contains(&record.at) && record.how.by == Origin::Person && !record.repeat
         });
         let on: Vec<StageType> =
-            steps.filter_map(|record| ground.kind(record.stage)).filter(goes_on).collect();
+            steps.filter_map(|record| input.kind(record.stage)).filter(goes_on).collect();
         if !on.is_empty() {
             let won = on.contains(&StageType::Won);
             *revived.entry((customer, (*rep).to_owned())).or_default() |= won;
@@ -387,21 +387,25 @@ fn goes_on(kind: &StageType) -> bool {
     matches!(kind, StageType::Open | StageType::Partial | StageType::Won | StageType::AfterSale)
 }
 
-fn tally_open(tallies: &mut BTreeMap<String, Tally>, open: &[open::Open], ground: &Ground<'_>) {
+fn tally_open(
+    accumulators: &mut BTreeMap<String, RepAccumulator>,
+    open: &[open::Open],
+    input: &ReportInput<'_>,
+) {
     for one in open {
-        let Some(Owner::Rep(rep)) = ground.past(one.customer).map(|past| &past.owner) else { continue };
-        let figures = &mut tallies.entry(rep.clone()).or_default().figures;
+        let Some(Owner::Rep(rep)) = input.past(one.customer).map(|past| &past.owner) else { continue };
+        let figures = &mut accumulators.entry(rep.clone()).or_default().figures;
         figures.open_customers += 1;
-        figures.overdue += usize::from(one.facts.next_at.is_some_and(|next| next < ground.until()));
+        figures.overdue += usize::from(one.facts.next_at.is_some_and(|next| next < input.until()));
         figures.sat_on += usize::from(one.health.leaking);
     }
 }
 
 /// How long customers were whose in the window, from their first record on.
 fn tally_owned(
-    tallies: &mut BTreeMap<String, Tally>,
+    accumulators: &mut BTreeMap<String, RepAccumulator>,
     customers: &HashMap<Uuid, Micros>,
-    pasts: &Pasts,
+    pasts: &CustomerVersions,
     span: Span,
 ) {
     let mut ids: Vec<&Uuid> = customers.keys().collect();
@@ -409,40 +413,40 @@ fn tally_owned(
     for id in ids {
         let Some(past) = pasts.get(id) else { continue };
         for (rep, time) in held(&owners(past), customers[id].max(span.from), span.end) {
-            tallies.entry(rep.to_owned()).or_default().owned_seconds += seconds(time);
+            accumulators.entry(rep.to_owned()).or_default().owned_seconds += seconds(time);
         }
     }
 }
 
-async fn tally_deeds(
-    tallies: &mut BTreeMap<String, Tally>,
-    view: &mut View,
+async fn add_activities(
+    accumulators: &mut BTreeMap<String, RepAccumulator>,
+    snapshot: &mut Snapshot,
     known: Position,
     span: Span,
     customers: &HashSet<Uuid>,
 ) -> Result<()> {
-    let deeds = deeds::rep_deeds(view, known, (span.from, span.last)).await?;
-    for one in deeds.into_iter().filter(|one| customers.contains(&one.customer)) {
-        let tally = tallies.entry(one.rep).or_default();
+    let activities = activities::rep_activities(snapshot, known, (span.from, span.last)).await?;
+    for one in activities.into_iter().filter(|one| customers.contains(&one.customer)) {
+        let accumulator = accumulators.entry(one.rep).or_default();
         let count = usize::try_from(one.count).unwrap_or(usize::MAX);
-        match one.deed.as_str() {
+        match one.activity.as_str() {
             "follow_up" => {
-                tally.figures.follow_ups += count;
-                tally.chars.0 += one.measured;
-                tally.chars.1 += one.chars;
+                accumulator.figures.follow_ups += count;
+                accumulator.chars.0 += one.measured;
+                accumulator.chars.1 += one.chars;
             }
-            "claim" => tally.figures.claims += count,
-            "release" => tally.figures.releases += count,
-            "reclaim" => tally.figures.reclaims += count,
-            _ => tally.figures.missed_first_contacts += count,
+            "claim" => accumulator.figures.claims += count,
+            "release" => accumulator.figures.releases += count,
+            "reclaim" => accumulator.figures.reclaims += count,
+            _ => accumulator.figures.missed_first_contacts += count,
         }
     }
     Ok(())
 }
 
-impl Tally {
+impl RepAccumulator {
     /// Adds a part of what a deal was worth.
-    fn earn(&mut self, past: Option<&Past>, part: &Credit<&str>) {
+    fn earn(&mut self, past: Option<&CustomerVersion>, part: &Credit<&str>) {
         let Some(Money { amount, currency }) =
             past.and_then(|past| past.won.as_ref().or(past.amount.as_ref()))
         else {

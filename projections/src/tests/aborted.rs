@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
 use crate::Projections;
-use crate::db::{Session, values};
+use crate::db::{Transaction, values};
 
 const LI: Uuid = Uuid::from_u128(1);
 /// More than anything here takes.
@@ -64,18 +64,18 @@ async fn nothing_that_is_given_up_leaves_a_transaction_open(projections: Arc<Pro
     }
     let all = &*projections;
     let written = async || {
-        let mut session = all.engine().db.write(TENANT).await?;
+        let mut transaction = all.engine().db.write(TENANT).await?;
         let note =
             "UPDATE projection_generation SET beat = beat + 1 WHERE tenant_id = $1 AND projection = 'board'";
-        session.execute(note, &values![TENANT.0]).await?;
-        session.commit().await
+        transaction.execute(note, &values![TENANT.0]).await?;
+        transaction.commit().await
     };
-    let read = async || -> crate::error::Result<Session> {
-        let mut session = all.engine().db.read(TENANT).await?;
-        session
+    let read = async || -> crate::error::Result<Transaction> {
+        let mut transaction = all.engine().db.read(TENANT).await?;
+        transaction
             .rows("SELECT last FROM projection_generation WHERE tenant_id = $1", &values![TENANT.0])
             .await?;
-        Ok(session)
+        Ok(transaction)
     };
     given_up_everywhere(all, "a step", || all.step("board", 1)).await;
     given_up_everywhere(all, "catching up", || projections.catch_up(TENANT, |_, _| {})).await;

@@ -3,13 +3,14 @@
 use super::world::{
     Chance, History, MODELS, PIPELINE, STAGES, TENANT, World, events, hour, moved, pipeline, retarget, void,
 };
-use crate::history::journeys;
-use crate::{At, BoardQuery, Filter};
+use crate::board::BoardQuery;
+use crate::log::history::journeys;
+use crate::{AsOf, CohortFilter};
 use uuid::Uuid;
 use waymark_domain::pipeline::version::Versions;
 
-fn known(position: u64) -> At {
-    At { effective_at: hour(1_000), known_at: hour(20_000), known_position: Some(position) }
+fn known(position: u64) -> AsOf {
+    AsOf { effective_at: hour(1_000), known_at: hour(20_000), known_position: Some(position) }
 }
 
 #[tokio::test]
@@ -75,8 +76,8 @@ async fn the_board_of_now_is_the_board_of_this_instant_from_history() {
         for name in MODELS {
             projections.steps(name, 10).await;
         }
-        let at = At::known_now(hour(1_000));
-        let filter = Filter { tag: (seed % 2 == 0).then(|| "a".to_owned()), ..Filter::default() };
+        let at = AsOf::known_now(hour(1_000));
+        let filter = CohortFilter { tag: (seed % 2 == 0).then(|| "a".to_owned()), ..CohortFilter::default() };
         let mut boards = Vec::new();
         for now in [true, false] {
             let query = BoardQuery { at, now, filter: filter.clone(), stage: None, cursor: None, limit: 100 };
@@ -114,7 +115,7 @@ async fn a_correction_changes_what_is_known_from_then_on_and_nothing_before() {
     assert_eq!(stages(voided).await, ["new"]);
     let standing = async |position| {
         let at = known(position);
-        let report = projections.standing(TENANT, &pipeline(), &at, &Filter::default()).await.unwrap();
+        let report = projections.standing(TENANT, &pipeline(), &at, &CohortFilter::default()).await.unwrap();
         report.counts.into_iter().map(|stage| stage.count).collect::<Vec<_>>()
     };
     assert_eq!(STAGES, ["new", "quoted", "won", "lost"]);
@@ -138,8 +139,8 @@ async fn a_backdated_move_to_the_stage_already_held_is_a_repeat() {
             &pipeline(),
             &Versions::default(),
             &known(9),
-            &crate::Window::default(),
-            &Filter::default(),
+            &crate::dwell::Window::default(),
+            &CohortFilter::default(),
         )
         .await
         .unwrap();

@@ -9,7 +9,8 @@ use waymark_domain::pipeline::StageType;
 use waymark_domain::pipeline::version::{Publication, Versions};
 
 use super::world::{MODELS, TENANT, World, hour, moved, pipeline};
-use crate::{At, Clock, DwellQuery, DwellReport, Ending, Filter, PathsQuery, Projections, Unit, Window};
+use crate::dwell::{Clock, DwellQuery, DwellReport, Ending, PathsQuery, Unit, Window};
+use crate::{AsOf, CohortFilter, Projections};
 
 const LI: Uuid = Uuid::from_u128(1);
 const WU: Uuid = Uuid::from_u128(2);
@@ -24,9 +25,9 @@ async fn folded(world: &World) -> Arc<Projections> {
 
 async fn dwell(projections: &Projections, versions: &Versions, clock: Clock) -> DwellReport {
     let query = DwellQuery {
-        at: At::known_now(hour(100)),
+        at: AsOf::known_now(hour(100)),
         window: Window::default(),
-        filter: Filter::default(),
+        filter: CohortFilter::default(),
         unit: Unit::Stay,
         clock,
         calendar: None,
@@ -91,8 +92,8 @@ async fn what_a_stage_meant_is_told_by_the_version_that_a_stay_is_of() {
     assert_eq!(report.versions, [1, 2]);
 
     let newest = versions.all().last().unwrap().pipeline.clone();
-    let at = At::known_now(hour(100));
-    let (window, filter) = (Window::default(), Filter::default());
+    let at = AsOf::known_now(hour(100));
+    let (window, filter) = (Window::default(), CohortFilter::default());
     let flows = projections.flows(TENANT, &newest, &versions, &at, &window, &filter).await.unwrap();
     assert_eq!(flows.open_age_seconds.map(|ages| ages.count), Some(1), "one is lost, one goes on");
     let query = PathsQuery { at, window, filter, ending: Ending::Lost, limit: 9 };

@@ -7,9 +7,11 @@ use waymark_eventstore::TenantId;
 
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
 use crate::db::{Commit, Db, Value, values};
-use crate::nodes::{Node, Nodes};
-use crate::timeline::deeds;
-use crate::{Projections, board, dwell, model, schema, timeline, work};
+use crate::models::registry;
+use crate::models::timeline::activities;
+use crate::runtime::nodes::{Node, Nodes};
+use crate::storage::schema;
+use crate::{Projections, board, dwell, timeline, work};
 
 const LI: Uuid = Uuid::from_u128(1);
 const LONG: Duration = Duration::from_secs(60);
@@ -67,7 +69,7 @@ async fn a_seat_is_left_alone_while_its_holder_lives() {
     let Some(holder) = world.node("p", 1).await else { return };
     world.register(LI, hour(0)).await;
     let engine = holder.engine();
-    engine.nodes.as_ref().unwrap().beat(&engine.db, 1).await.unwrap();
+    engine.nodes.as_ref().unwrap().heartbeat(&engine.db, 1).await.unwrap();
     holder.steps("board", 10).await;
     let other = world.node("p", 2).await.unwrap();
     world.move_to(LI, hour(1), "quoted").await;
@@ -87,11 +89,11 @@ async fn a_beat_is_what_tells_that_a_node_lives() {
         hour(0) + chrono::TimeDelta::seconds(passed.load(std::sync::atomic::Ordering::Relaxed))
     });
     let [one, other] = [1, 2].map(|id| Nodes::new(Node { id: Uuid::from_u128(id), clock: clock.clone() }, 3));
-    one.beat(db, 1).await.unwrap();
+    one.heartbeat(db, 1).await.unwrap();
     assert!(other.is_other_alive(db, Some(one.me())).await.unwrap());
     seconds.store(3, std::sync::atomic::Ordering::Relaxed);
     assert!(!other.is_other_alive(db, Some(one.me())).await.unwrap(), "three seconds of silence");
-    one.beat(db, 2).await.unwrap();
+    one.heartbeat(db, 2).await.unwrap();
     assert!(other.is_other_alive(db, Some(one.me())).await.unwrap(), "it was only slow");
     assert!(!one.is_other_alive(db, Some(one.me())).await.unwrap(), "oneself is nobody else");
     assert!(!one.is_other_alive(db, None).await.unwrap());
@@ -166,7 +168,7 @@ const MANY: &str = "
 fn hot() -> Vec<(String, Vec<Value>)> {
     let tenant = TENANT.0;
     let list = format!("{} AND c.merged_into IS NULL ORDER BY c.created_position LIMIT $4", board::LIST);
-    let among = |sql: &str| crate::bulk::among(sql, 2, 100);
+    let among = |sql: &str| crate::storage::table::among(sql, 2, 100);
     let none = || Value::Null;
     let whose = vec![none(); 6];
     let contacts = [&values![tenant, 1_i64, 50_i64, 100_i64, 100_i64][..], &whose].concat();
@@ -187,10 +189,10 @@ fn hot() -> Vec<(String, Vec<Value>)> {
         (work::CONTACTS_COUNTED.to_owned(), contacts.clone()),
         (work::STANDING.to_owned(), [&standing[..], &values![60_i64, LI, "sales", 50_i64]].concat()),
         (work::STANDING_COUNTED.to_owned(), standing.clone()),
-        (deeds::CORRECTIONS.to_owned(), values![tenant, 1_i64, "sales", i64::MAX].to_vec()),
-        (deeds::ACTIVITIES.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),
-        (deeds::PLANS.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),
-        (deeds::REP_DEEDS.to_owned(), values![tenant, 1_i64, i64::MAX, 0_i64, 1_000_i64].to_vec()),
+        (activities::CORRECTIONS.to_owned(), values![tenant, 1_i64, "sales", i64::MAX].to_vec()),
+        (activities::ACTIVITIES.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),
+        (activities::PLANS.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),
+        (activities::REP_ACTIVITIES.to_owned(), values![tenant, 1_i64, i64::MAX, 0_i64, 1_000_i64].to_vec()),
     ]
 }
 
@@ -198,8 +200,8 @@ fn hot() -> Vec<(String, Vec<Value>)> {
 async fn plans(projections: &Projections, explain: &str, column: usize) -> Vec<(String, Vec<String>)> {
     let mut plans = Vec::new();
     for (sql, values) in hot() {
-        let mut session = projections.engine().db.read(TENANT).await.unwrap();
-        let plan = session.rows_made(format!("{explain} {sql}").into(), values).await.unwrap();
+        let mut transaction = projections.engine().db.read(TENANT).await.unwrap();
+        let plan = transaction.fetch_dynamic(format!("{explain} {sql}").into(), values).await.unwrap();
         plans.push((sql, plan.iter().map(|row| row.text(column).unwrap()).collect()));
     }
     plans
@@ -236,12 +238,12 @@ async fn hot_statements_read_by_index_and_never_a_whole_table_on_sqlite() {
 async fn generations_are_compared_along_their_keys() {
     let world = World::new();
     let Some(projections) = world.node("p", 1).await else { return };
-    for table in model::all().iter().flat_map(|model| model.tables()) {
+    for table in registry::all().iter().flat_map(|model| model.tables()) {
         // Nothing is known of the rows: so it is where a rebuild has just written them.
-        let mut session = projections.engine().db.write(TENANT).await.unwrap();
-        session.join_in_order().await.unwrap();
+        let mut transaction = projections.engine().db.write(TENANT).await.unwrap();
+        transaction.join_in_order().await.unwrap();
         let sql = format!("EXPLAIN {}", table.in_both());
-        let plan = session.rows_made(sql.into(), values![TENANT.0, 1_i64, 2_i64]).await.unwrap();
+        let plan = transaction.fetch_dynamic(sql.into(), values![TENANT.0, 1_i64, 2_i64]).await.unwrap();
         let plan: Vec<String> = plan.iter().map(|row| row.text(0).unwrap()).collect();
         let has = |step: &str| plan.iter().any(|line| line.contains(step));
         assert!(has("Merge Join") && !has("Sort") && !has("Nested Loop"), "{}", plan.join("\n"));
@@ -253,10 +255,10 @@ async fn generations_are_compared_along_their_keys_on_sqlite() {
     let world = World::new();
     let projections =
         Projections::open(&world.path("p"), world.store.clone(), world.vault.clone()).await.unwrap();
-    for table in model::all().iter().flat_map(|model| model.tables()) {
-        let mut session = projections.engine().db.read(TENANT).await.unwrap();
+    for table in registry::all().iter().flat_map(|model| model.tables()) {
+        let mut transaction = projections.engine().db.read(TENANT).await.unwrap();
         let sql = format!("EXPLAIN QUERY PLAN {}", table.in_both());
-        let plan = session.rows_made(sql.into(), values![TENANT.0, 1_i64, 2_i64]).await.unwrap();
+        let plan = transaction.fetch_dynamic(sql.into(), values![TENANT.0, 1_i64, 2_i64]).await.unwrap();
         let steps: Vec<String> = plan.iter().map(|row| row.text(3).unwrap()).collect();
         let last = table.columns[table.key - 1];
         let by_the_key = steps.last().is_some_and(|step| step.contains(&format!("{last}=?)")));

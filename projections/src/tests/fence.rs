@@ -4,15 +4,15 @@ use uuid::Uuid;
 
 use super::world::{MODELS, TENANT, World, hour};
 use crate::ProjectionError;
-use crate::checkpoint::{Seat, Which, take_seat};
-use crate::model::ReadModel;
-use crate::projector::{Engine, Poison, Worker};
+use crate::models::read_model::ReadModel;
+use crate::runtime::projector::{Engine, PoisonPolicy, Worker};
+use crate::storage::checkpoint::{ProjectionId, ProjectionLease, acquire};
 
 const LI: Uuid = Uuid::from_u128(1);
 
-async fn seat(engine: &Engine, model: &dyn ReadModel, which: Which) -> Seat {
-    let new = engine.new_generation(model, which.tenant).await.unwrap();
-    take_seat(&engine.db, which, new).await.unwrap()
+async fn lease(engine: &Engine, model: &dyn ReadModel, id: ProjectionId) -> ProjectionLease {
+    let new = engine.new_generation(model, id.tenant).await.unwrap();
+    acquire(&engine.db, id, new).await.unwrap()
 }
 
 #[tokio::test]
@@ -22,13 +22,13 @@ async fn a_stale_worker_writes_nothing() {
         world.register(LI, hour(0)).await;
         let projections = world.projections("p").await;
         let model = projections.models().into_iter().find(|model| model.name() == name).unwrap();
-        let which = Which { tenant: TENANT, projection: model.name() };
+        let id = ProjectionId { tenant: TENANT, projection: model.name() };
         let engine = projections.engine();
-        let mut stale = Worker::new(seat(engine, &*model, which).await);
-        let mut holder = Worker::new(seat(engine, &*model, which).await);
-        holder.step(engine, &*model, 10, Poison::Parks).await.unwrap();
+        let mut stale = Worker::new(lease(engine, &*model, id).await);
+        let mut holder = Worker::new(lease(engine, &*model, id).await);
+        holder.step(engine, &*model, 10, PoisonPolicy::Park).await.unwrap();
         let before = projections.dump(TENANT, name).await.unwrap();
-        let refused = stale.step(engine, &*model, 10, Poison::Parks).await.unwrap_err();
+        let refused = stale.step(engine, &*model, 10, PoisonPolicy::Park).await.unwrap_err();
         assert!(matches!(refused, ProjectionError::Fenced), "{refused}");
         assert_eq!(projections.dump(TENANT, name).await.unwrap(), before);
     }
@@ -42,17 +42,17 @@ async fn without_the_fence_a_stale_worker_would_count_an_event_twice() {
     projections.steps("board", 10).await;
     let engine = projections.engine();
     let model = projections.models().into_iter().find(|model| model.name() == "board").unwrap();
-    let which = Which { tenant: TENANT, projection: model.name() };
-    let mut stale = Worker::new(seat(engine, &*model, which).await);
+    let id = ProjectionId { tenant: TENANT, projection: model.name() };
+    let mut stale = Worker::new(lease(engine, &*model, id).await);
     world.move_to(LI, hour(1), "quoted").await;
-    let mut holder = Worker::new(seat(engine, &*model, which).await);
-    holder.step(engine, &*model, 10, Poison::Parks).await.unwrap();
+    let mut holder = Worker::new(lease(engine, &*model, id).await);
+    holder.step(engine, &*model, 10, PoisonPolicy::Park).await.unwrap();
     let before = projections.dump(TENANT, "board").await.unwrap();
 
     let writes = stale.page(engine, &*model, 10).await.unwrap();
-    let mut session = engine.db.write(TENANT).await.unwrap();
-    writes.apply(&mut session, &stale.seat).await.unwrap();
-    session.commit().await.unwrap();
+    let mut transaction = engine.db.write(TENANT).await.unwrap();
+    writes.apply(&mut transaction, &stale.lease).await.unwrap();
+    transaction.commit().await.unwrap();
     assert_ne!(projections.dump(TENANT, "board").await.unwrap(), before, "the version counts the move twice");
 }
 

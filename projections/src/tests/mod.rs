@@ -1,13 +1,13 @@
 //! What holds of every read model, whatever it shows.
 
 mod aborted;
+mod as_of;
 mod bitemporal;
 mod clocks;
 mod damage;
-mod engine;
+mod database;
 mod engines;
 mod fence;
-mod former;
 mod parked;
 mod rebuild;
 mod rebuilds;

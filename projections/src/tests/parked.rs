@@ -71,16 +71,16 @@ async fn read_models_that_know_nothing_but_the_log_leave_out_what_it_says_and_li
         projections.steps(name, 1).await;
     }
     assert_eq!(projections.dump(TENANT, "dwell").await.unwrap().len(), 2, "the move was folded");
-    let left_out = projections.parked(TENANT, "dwell").await.unwrap();
-    assert_eq!((left_out.len(), left_out[0].position), (1, bad));
-    assert_eq!(left_out[0].skipped.as_deref(), Some("made by hand"));
+    let skipped_entry = projections.parked(TENANT, "dwell").await.unwrap();
+    assert_eq!((skipped_entry.len(), skipped_entry[0].position), (1, bad));
+    assert_eq!(skipped_entry[0].skipped.as_deref(), Some("made by hand"));
     let others = projections.parked(TENANT, "board").await.unwrap();
     assert_eq!(others.len(), 2, "a skip is one read model's: {others:?}");
     assert!(others.iter().all(|item| item.skipped.is_none()));
     projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap();
     let refused = projections.rebuild(TENANT, "board", &|_, _| {}).await.unwrap_err();
     assert!(matches!(refused, ProjectionError::Poison { position, .. } if position == bad));
-    assert_eq!(projections.parked(TENANT, "dwell").await.unwrap(), left_out);
+    assert_eq!(projections.parked(TENANT, "dwell").await.unwrap(), skipped_entry);
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use uuid::Uuid;
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
 use crate::db::Db;
 use crate::db::values;
-use crate::{NotComparable, ProjectionError, Projections};
+use crate::runtime::NotComparable;
+use crate::{ProjectionError, Projections};
 
 /// Folds a random history as it is made, in pages of random sizes, reopening the read models now and then.
 async fn lived(seed: u64, events: usize) -> (World, History) {
@@ -111,9 +112,9 @@ async fn tampered_with(projections: &Projections, world: &World) -> Vec<String> 
         "UPDATE dwell_move SET actor = 'rep:nobody' WHERE tenant_id = $1 AND position = 2",
         "DELETE FROM dwell_move WHERE tenant_id = $1 AND position = 3",
     ] {
-        let mut session = projections.engine().db.write(TENANT).await.unwrap();
-        assert_eq!(session.execute(sql, &values![TENANT.0]).await.unwrap(), 1);
-        session.commit().await.unwrap();
+        let mut transaction = projections.engine().db.write(TENANT).await.unwrap();
+        assert_eq!(transaction.execute(sql, &values![TENANT.0]).await.unwrap(), 1);
+        transaction.commit().await.unwrap();
     }
     right
 }
@@ -210,9 +211,9 @@ async fn what_was_folded_from_another_log_is_folded_anew() {
 
 /// Changes rows of the tenant, the statement's one bind, behind the read models' back.
 pub(crate) async fn change(projections: &Projections, sql: &'static str) {
-    let mut session = projections.engine().db.write(TENANT).await.unwrap();
-    session.execute(sql, &[TENANT.0.into()]).await.unwrap();
-    session.commit().await.unwrap();
+    let mut transaction = projections.engine().db.write(TENANT).await.unwrap();
+    transaction.execute(sql, &[TENANT.0.into()]).await.unwrap();
+    transaction.commit().await.unwrap();
 }
 
 /// Runs statements on the file of the read models.

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::rebuild::change;
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
-use crate::checkpoint::{self, Which};
 use crate::db::values;
-use crate::rebuild::Building;
+use crate::runtime::rebuild::Rebuild;
+use crate::storage::checkpoint::{self, ProjectionId};
 use crate::{ProjectionError, Projections};
 
 const LI: Uuid = Uuid::from_u128(1);
@@ -92,7 +92,7 @@ async fn two_hundred_times_six_rebuilds_at_once_beside_a_writer_end_with_what_th
     let world = World::new();
     let projections = world.projections("p").await;
     // On a server each round trip counts; the rounds are the same.
-    let count = if super::engine::is_postgres() { 60 } else { 200 };
+    let count = if super::database::is_postgres() { 60 } else { 200 };
     rounds(&world, &[projections], count).await;
 }
 
@@ -106,17 +106,17 @@ async fn two_processes_rebuild_one_at_a_time_on_either_engine() {
 }
 
 async fn leftovers(projections: &Projections, model: &'static str) -> usize {
-    let which = Which { tenant: TENANT, projection: model };
-    let mut session = projections.engine().db.read(TENANT).await.unwrap();
-    checkpoint::all(&mut session, which).await.unwrap().len()
+    let id = ProjectionId { tenant: TENANT, projection: model };
+    let mut transaction = projections.engine().db.read(TENANT).await.unwrap();
+    checkpoint::all(&mut transaction, id).await.unwrap().len()
 }
 
 async fn a_second_is_refused_until_the_first_is_dead(one: &Arc<Projections>, other: &Projections) {
     let dwell = |projections: &Projections| projections.model("dwell").unwrap().clone();
-    let which = Which { tenant: TENANT, projection: "dwell" };
+    let id = ProjectionId { tenant: TENANT, projection: "dwell" };
     one.steps("dwell", 100).await;
     let expected = one.dump(TENANT, "dwell").await.unwrap();
-    let first = Building::begin(one.engine(), dwell(one), which, Duration::from_secs(60)).await.unwrap();
+    let first = Rebuild::begin(one.engine(), dwell(one), id, Duration::from_secs(60)).await.unwrap();
     for projections in [&**one, other] {
         let refused = projections.rebuild(TENANT, "dwell", &|_, _| {}).await.unwrap_err();
         assert!(matches!(refused, ProjectionError::RebuildRunning), "{refused}");
@@ -124,7 +124,7 @@ async fn a_second_is_refused_until_the_first_is_dead(one: &Arc<Projections>, oth
     // As a process that is halted in the middle: it says nothing more, and does not know it.
     first.fall_silent();
     let moment = Duration::from_millis(300);
-    let mut second = Building::begin(other.engine(), dwell(other), which, moment).await.unwrap();
+    let mut second = Rebuild::begin(other.engine(), dwell(other), id, moment).await.unwrap();
     let mut first = first;
     let late = first.fill(&|_, _| {}).await.unwrap_err();
     assert!(matches!(late, ProjectionError::Fenced), "{late}");
@@ -156,13 +156,15 @@ async fn what_serves_is_not_dropped_whoever_asks_for_it() {
     let projections = world.projections("p").await;
     projections.steps("board", 10).await;
     let before = projections.dump(TENANT, "board").await.unwrap();
-    let which = Which { tenant: TENANT, projection: "board" };
-    let serving = projections.serving(which).await.unwrap().unwrap();
-    let mut session = projections.engine().db.write(TENANT).await.unwrap();
-    assert!(!checkpoint::may_drop(&mut session, which, serving.generation).await.unwrap());
-    session.commit().await.unwrap();
+    let id = ProjectionId { tenant: TENANT, projection: "board" };
+    let serving = projections.serving(id).await.unwrap().unwrap();
+    let mut transaction = projections.engine().db.write(TENANT).await.unwrap();
+    assert!(!checkpoint::may_drop(&mut transaction, id, serving.generation).await.unwrap());
+    transaction.commit().await.unwrap();
     let model = projections.model("board").unwrap().clone();
-    crate::rebuild::drop_generation(projections.engine(), &*model, which, serving.generation).await.unwrap();
+    crate::runtime::rebuild::drop_generation(projections.engine(), &*model, id, serving.generation)
+        .await
+        .unwrap();
     assert_eq!(projections.dump(TENANT, "board").await.unwrap(), before);
     world.move_to(LI, hour(1), "won").await;
     assert_eq!(
@@ -211,9 +213,9 @@ async fn a_generation_never_has_the_number_of_another_one() {
     let mut seen = Vec::new();
     for _ in 0..3 {
         projections.compare(TENANT, "dwell", &|_, _| {}).await.unwrap();
-        let mut session = projections.engine().db.read(TENANT).await.unwrap();
+        let mut transaction = projections.engine().db.read(TENANT).await.unwrap();
         let sql = "SELECT last FROM projection_generation WHERE tenant_id = $1 AND projection = 'dwell'";
-        seen.push(session.row(sql, &values![TENANT.0]).await.unwrap().unwrap().int(0).unwrap());
+        seen.push(transaction.row(sql, &values![TENANT.0]).await.unwrap().unwrap().int(0).unwrap());
     }
     assert_eq!(seen, [2, 3, 4]);
 }

@@ -6,9 +6,10 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use super::world::{TENANT, World};
 use crate::Projections;
-use crate::bulk::among;
-use crate::db::{Dialect, Session, Value, tables_in};
-use crate::{model, schema};
+use crate::db::{Dialect, Transaction, Value, tables_in};
+use crate::models::registry;
+use crate::storage::schema;
+use crate::storage::table::among;
 
 fn statement_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -42,7 +43,7 @@ fn statements(dialect: Dialect) -> Vec<(String, String)> {
         statements.push((path.display().to_string(), sql));
     }
     assert!(statements.len() > 20);
-    for table in model::all().iter().flat_map(|model| model.tables().iter().chain(model.parts())) {
+    for table in registry::all().iter().flat_map(|model| model.tables().iter().chain(model.parts())) {
         assert_eq!(table.columns[..2], ["tenant_id", "generation"], "{}", table.name);
         let write = match dialect {
             Dialect::Sqlite => table.write_of_tuples(3),
@@ -59,14 +60,14 @@ fn statements(dialect: Dialect) -> Vec<(String, String)> {
 async fn assert_all_prepare(projections: &Projections) {
     let dialect = projections.engine().db.dialect();
     for (name, sql) in statements(dialect) {
-        let mut session = projections.engine().db.write(TENANT).await.unwrap();
+        let mut transaction = projections.engine().db.write(TENANT).await.unwrap();
         // Explained, a statement may have binds whose types PostgreSQL cannot tell.
-        if let Session::Postgres(transaction) = &mut session {
+        if let Transaction::Postgres(transaction) = &mut transaction {
             let sql = AssertSqlSafe(sql.clone()).into_sql_str();
             let prepared = transaction.connection().unwrap().prepare(sql).await;
             assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
         }
-        let explained = session.rows_made(format!("EXPLAIN {sql}").into(), binds(&sql)).await;
+        let explained = transaction.fetch_dynamic(format!("EXPLAIN {sql}").into(), binds(&sql)).await;
         assert!(explained.is_ok(), "{name}: {:?}", explained.err());
     }
 }
@@ -84,12 +85,13 @@ async fn a_part_of_a_table_is_written_by_the_key() {
     let world = World::new();
     let projections =
         Projections::open(&world.path("p"), world.store.clone(), world.vault.clone()).await.unwrap();
-    let parts: Vec<_> = model::all().iter().flat_map(|model| model.parts()).collect();
+    let parts: Vec<_> = registry::all().iter().flat_map(|model| model.parts()).collect();
     assert!(!parts.is_empty());
     for part in parts {
-        let mut session = projections.engine().db.read(TENANT).await.unwrap();
+        let mut transaction = projections.engine().db.read(TENANT).await.unwrap();
         let sql = part.write_of_tuples(100);
-        let plan = session.rows_made(format!("EXPLAIN QUERY PLAN {sql}").into(), binds(&sql)).await.unwrap();
+        let plan =
+            transaction.fetch_dynamic(format!("EXPLAIN QUERY PLAN {sql}").into(), binds(&sql)).await.unwrap();
         let steps: Vec<String> = plan.iter().map(|row| row.text(3).unwrap()).collect();
         let by_the_key = steps.last().is_some_and(|step| step.starts_with("SEARCH t USING PRIMARY KEY"));
         assert!(by_the_key, "{}: {steps:?}", part.name);
@@ -130,7 +132,7 @@ fn the_tables_on_postgres_are_those_of_the_snapshot() {
 
 #[test]
 fn the_key_of_a_table_is_that_of_its_schema() {
-    for model in model::all() {
+    for model in registry::all() {
         for table in model.tables() {
             let begins = format!("CREATE TABLE IF NOT EXISTS {} (", table.name);
             let said = model.schema().split(&begins).nth(1).unwrap();

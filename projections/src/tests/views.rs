@@ -8,10 +8,10 @@ use waymark_domain::customer::event::{CustomerEvent, Erased, Profile, Registered
 use waymark_domain::people::{Disclosure, Visibility};
 
 use super::world::{MODELS, TENANT, World, claimed, hour, pipeline, registered, retarget, retime, void};
-use crate::{
-    At, BoardQuery, CustomerFilter, Filter, Inbox, Projections, StandingFilter, TimelineItem, TimelineQuery,
-    TimelineView, Whose,
-};
+use crate::board::{BoardQuery, CustomerFilter};
+use crate::timeline::{TimelineItem, TimelineQuery, TimelineView};
+use crate::work::{ReminderFilter, StageAgeFilter, WorkScope};
+use crate::{AsOf, CohortFilter, Projections};
 
 const LI: Uuid = Uuid::from_u128(1);
 
@@ -24,7 +24,7 @@ async fn folded(world: &World) -> std::sync::Arc<Projections> {
 }
 
 async fn told(projections: &Projections, view: TimelineView, known: u64) -> Vec<TimelineItem> {
-    let at = At { effective_at: hour(1_000), known_at: hour(1_000), known_position: Some(known) };
+    let at = AsOf { effective_at: hour(1_000), known_at: hour(1_000), known_position: Some(known) };
     let query =
         TimelineQuery { customer: LI, at, view, cursor: None, limit: 100, disclosure: Disclosure::Whole };
     projections.timeline(TENANT, &query).await.unwrap().items
@@ -93,7 +93,7 @@ async fn a_timeline_is_read_page_by_page() {
     let whole = told(&projections, TimelineView::Both, 99).await;
     let (mut paged, mut cursor) = (Vec::new(), None);
     loop {
-        let at = At::known_now(hour(1_000));
+        let at = AsOf::known_now(hour(1_000));
         let view = TimelineView::Both;
         let query = TimelineQuery { customer: LI, at, view, cursor, limit: 3, disclosure: Disclosure::Whole };
         let page = projections.timeline(TENANT, &query).await.unwrap();
@@ -234,9 +234,9 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
         let (pools, _) = projections.pools(TENANT, &visibility).await.unwrap();
         let in_pool = page.items.iter().filter(|item| item.owner.kind == "pool").count() as u64;
         assert_eq!(pools.get("a").copied().unwrap_or(0), in_pool, "{visibility:?}");
-        let inbox = Inbox { visibility: visibility.clone(), ..Inbox::default() };
+        let inbox = ReminderFilter { visibility: visibility.clone(), ..ReminderFilter::default() };
         assert!(projections.reminders(TENANT, &inbox, 9).await.unwrap().0.is_empty());
-        let filter = StandingFilter {
+        let filter = StageAgeFilter {
             journey: "sales".into(),
             stage: "new".into(),
             entered_until: hour(1),
@@ -245,16 +245,16 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
             silent_until: None,
             overdue_until: None,
             now: hour(2),
-            whose: Whose { visibility: visibility.clone(), ..Whose::default() },
+            whose: WorkScope { visibility: visibility.clone(), ..WorkScope::default() },
         };
         let standing = projections.long_standing(TENANT, &[filter], None, 500).await.unwrap();
         assert_eq!(standing.total, expected.len() as u64);
         assert_eq!(standing.items.iter().map(|one| one.customer_id).collect::<BTreeSet<_>>(), expected);
         for now in [true, false] {
             let mut query = BoardQuery {
-                at: At::known_now(hour(1)),
+                at: AsOf::known_now(hour(1)),
                 now,
-                filter: Filter { visibility: visibility.clone(), ..Filter::default() },
+                filter: CohortFilter { visibility: visibility.clone(), ..CohortFilter::default() },
                 stage: None,
                 cursor: None,
                 limit: 0,
@@ -278,9 +278,9 @@ async fn a_board_counts_everybody_and_hands_out_cards_page_by_page() {
     world.move_to(LI, hour(5), "won").await;
     let projections = folded(&world).await;
     let mut query = BoardQuery {
-        at: At::known_now(hour(10)),
+        at: AsOf::known_now(hour(10)),
         now: true,
-        filter: Filter::default(),
+        filter: CohortFilter::default(),
         stage: None,
         cursor: None,
         limit: 4,
@@ -296,7 +296,7 @@ async fn a_board_counts_everybody_and_hands_out_cards_page_by_page() {
     seen.extend(rest.stages[0].cards.iter().map(|card| card.customer_id));
     assert_eq!((seen.len(), &rest.stages[0].next_cursor), (6, &None));
 
-    let before = BoardQuery { at: At::known_now(hour(1)), now: false, stage: None, cursor: None, ..query };
+    let before = BoardQuery { at: AsOf::known_now(hour(1)), now: false, stage: None, cursor: None, ..query };
     let board = projections.board(TENANT, &pipeline(), &before, &|_| None).await.unwrap();
     assert_eq!((board.total, board.not_started), (5, 2));
 }

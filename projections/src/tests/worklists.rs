@@ -11,7 +11,8 @@ use waymark_domain::customer::event::{
 };
 
 use super::world::{TENANT, World, hour, registered};
-use crate::{Expecting, Place, Projections, StandingFilter, WaitingReport, Whose};
+use crate::Projections;
+use crate::work::{ContactFilter, StageAgeFilter, WaitingReport, WorkCursor, WorkScope};
 
 const LIMIT: u32 = 4;
 
@@ -40,8 +41,8 @@ async fn touched(world: &World, id: Uuid, at: DateTime<Utc>) {
     world.append(id, at, CustomerEvent::LeadTouched(event)).await;
 }
 
-fn stage(stage: &str, measure: i64) -> StandingFilter {
-    StandingFilter {
+fn stage(stage: &str, measure: i64) -> StageAgeFilter {
+    StageAgeFilter {
         journey: "sales".into(),
         stage: stage.into(),
         entered_until: hour(100 - measure),
@@ -50,17 +51,17 @@ fn stage(stage: &str, measure: i64) -> StandingFilter {
         silent_until: None,
         overdue_until: None,
         now: hour(100),
-        whose: Whose::default(),
+        whose: WorkScope::default(),
     }
 }
 
 /// All pages of a list, `between` being done after each; the totals that the pages told as well.
 async fn pages(
     projections: &Arc<Projections>,
-    stages: &[StandingFilter],
+    stages: &[StageAgeFilter],
     between: impl AsyncFn(usize),
 ) -> (Vec<WaitingReport>, Vec<u64>) {
-    let (mut all, mut totals, mut after) = (Vec::new(), Vec::new(), None::<Place>);
+    let (mut all, mut totals, mut after) = (Vec::new(), Vec::new(), None::<WorkCursor>);
     loop {
         let page = projections.long_standing(TENANT, stages, after.as_ref(), LIMIT).await.unwrap();
         assert!(page.items.len() <= LIMIT as usize);
@@ -98,8 +99,8 @@ async fn standing_is_listed_whole(world: &World, projections: &Arc<Projections>,
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "nobody twice: {ids:?}");
     assert!(found.is_sorted_by_key(|one| (one.entered_at, one.customer_id)));
     assert_eq!(totals[0], expected.len() as u64);
-    let zhaos = Whose { owner: Some("zhao".to_owned()), ..Whose::default() };
-    let mine = [StandingFilter { whose: zhaos, ..stage("new", 10) }];
+    let zhaos = WorkScope { owner: Some("zhao".to_owned()), ..WorkScope::default() };
+    let mine = [StageAgeFilter { whose: zhaos, ..stage("new", 10) }];
     let (mine, totals) = pages(projections, &mine, async |_| {}).await;
     assert!(
         mine.iter().all(|one| one.owner.id == "zhao") && mine.len() as u64 == totals[0] && mine.len() > 4
@@ -118,20 +119,20 @@ async fn measures_hold(world: &World, projections: &Arc<Projections>, first: u12
     spoke(world, Uuid::from_u128(plain), hour(95), hour(96)).await;
     projections.steps("work", 50).await;
     projections.steps("board", 50).await;
-    let found = async |filter: StandingFilter| {
+    let found = async |filter: StageAgeFilter| {
         let (found, totals) = pages(projections, &[filter], async |_| {}).await;
         assert_eq!(found.len() as u64, totals[0]);
         found.iter().map(|one| one.customer_id.as_u128()).collect::<Vec<_>>()
     };
     let high = Some(vec!["A".to_owned(), "gold".to_owned()]);
-    assert_eq!(found(StandingFilter { tiers: high, ..stage("won", 50) }).await, [gold]);
-    let giving_up = StandingFilter { silent_until: Some(hour(50)), ..stage("won", 50) };
+    assert_eq!(found(StageAgeFilter { tiers: high, ..stage("won", 50) }).await, [gold]);
+    let giving_up = StageAgeFilter { silent_until: Some(hour(50)), ..stage("won", 50) };
     assert_eq!(found(giving_up.clone()).await, [silent], "the planned one waits for its day");
-    let supervised = StandingFilter { overdue_until: Some(hour(70)), owned: true, ..giving_up };
+    let supervised = StageAgeFilter { overdue_until: Some(hour(70)), owned: true, ..giving_up };
     assert_eq!(found(supervised).await, [overdue, silent]);
-    let soon = Whose { not_between: Some((hour(100), hour(300))), ..Whose::default() };
+    let soon = WorkScope { not_between: Some((hour(100), hour(300))), ..WorkScope::default() };
     assert_eq!(
-        found(StandingFilter { whose: soon, ..stage("won", 50) }).await,
+        found(StageAgeFilter { whose: soon, ..stage("won", 50) }).await,
         [plain, gold, overdue, silent]
     );
 }
@@ -150,8 +151,8 @@ async fn contacts_are_listed_whole(world: &World, projections: &Arc<Projections>
     spoke(world, Uuid::from_u128(first + 3), hour(400), hour(900)).await;
     projections.steps("work", 50).await;
     projections.steps("board", 50).await;
-    let read = async |expecting: &Expecting| {
-        let (mut all, mut after) = (Vec::new(), None::<Place>);
+    let read = async |expecting: &ContactFilter| {
+        let (mut all, mut after) = (Vec::new(), None::<WorkCursor>);
         loop {
             let page = projections.contacts(TENANT, expecting, after.as_ref(), LIMIT).await.unwrap();
             all.extend(page.items.iter().map(|one| one.customer_id.as_u128().wrapping_sub(first)));
@@ -162,10 +163,11 @@ async fn contacts_are_listed_whole(world: &World, projections: &Arc<Projections>
             }
         }
     };
-    let today = Expecting { from: Some(hour(400)), until: hour(402), touched: true, whose: Whose::default() };
+    let today =
+        ContactFilter { from: Some(hour(400)), until: hour(402), touched: true, whose: WorkScope::default() };
     assert_eq!(read(&today).await, [9, 12, 0, 2, 4, 6], "who is planned today comes at that time, once");
-    assert_eq!(read(&Expecting { touched: false, ..today.clone() }).await, [0, 2, 4, 6]);
-    let ever = Expecting { from: None, until: hour(404), touched: false, whose: Whose::default() };
+    assert_eq!(read(&ContactFilter { touched: false, ..today.clone() }).await, [0, 2, 4, 6]);
+    let ever = ContactFilter { from: None, until: hour(404), touched: false, whose: WorkScope::default() };
     let planned: Vec<u128> = read(&ever).await;
     assert!(planned.ends_with(&[0, 2, 4, 6, 8, 10, 12]), "{planned:?}");
 }

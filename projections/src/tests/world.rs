@@ -22,11 +22,12 @@ use waymark_domain::{Label, Owner, Personal, Pipeline};
 use waymark_eventstore::vault::{RootKey, SubjectKey, Vault};
 use waymark_eventstore::{Append, Clock, Draft, EventStore, MemoryStore, Outcome, Position, TenantId};
 
-use super::engine::{Database, is_postgres};
-use crate::checkpoint::Which;
+use super::database::{Database, is_postgres};
+use crate::Projections;
 use crate::db::{Commit, Db};
 use crate::error::Result;
-use crate::{Node, Projections};
+use crate::runtime::Node;
+use crate::storage::checkpoint::ProjectionId;
 
 pub(crate) const TENANT: TenantId = TenantId(Uuid::from_u128(7));
 pub(crate) const PIPELINE: &str = "sales";
@@ -66,7 +67,7 @@ impl World {
         let clock = Arc::new(move || hour(begin + ticks.fetch_add(1, Ordering::Relaxed)));
         let store = MemoryStore::new(clock);
         let vault = Arc::new(Vault::new(store.clone(), RootKey([7; 32])));
-        let time = Arc::new(crate::tests::engine::now);
+        let time = Arc::new(crate::tests::database::now);
         let (directory, database) = (TempDir::new().unwrap(), OnceCell::new());
         Self { directory, database, time, store, vault, ids: AtomicI64::new(1) }
     }
@@ -558,7 +559,7 @@ pub(crate) async fn events(world: &World, customer: Uuid, until: Position) -> Ve
         }
         let data = to_raw_value(envelope.data).unwrap();
         let event = CustomerEvent::decode(&envelope.event_type, 1, &data).unwrap().unwrap();
-        events.push(crate::fact::recorded(&envelope, event));
+        events.push(crate::log::decoded::recorded(&envelope, event));
     }
     events
 }
@@ -567,8 +568,8 @@ impl Projections {
     /// One step of one read model.
     pub(crate) async fn step(&self, name: &str, limit: u32) -> Result<usize> {
         let model = self.models().into_iter().find(|model| model.name() == name).unwrap();
-        let which = Which { tenant: TENANT, projection: model.name() };
-        self.advance(&model, which, limit).await
+        let id = ProjectionId { tenant: TENANT, projection: model.name() };
+        self.advance(&model, id, limit).await
     }
 
     /// Steps until the head, page by page.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 use waymark_api::eventstore::vault::Vault;
 use waymark_api::eventstore::{EventStore, Options, PostgresStore, SqliteStore, postgres};
-use waymark_api::projections::{Node, Projections, tables};
+use waymark_api::projections::Projections;
+use waymark_api::projections::runtime::Node;
+use waymark_api::projections::storage::schema::tables;
 use waymark_tests::{Installation, now, setting};
 
 use crate::durable::Bare;

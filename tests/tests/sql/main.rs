@@ -13,17 +13,19 @@ use std::path::{Path, PathBuf};
 use waymark_tests::repository;
 
 /// Where statements are kept, one a file.
-const STATEMENTS: [&str; 10] = [
+const STATEMENTS: [&str; 12] = [
     "api/src/auth/store",
     "api/src/outbound/store",
     "eventstore/src/postgres",
-    "projections/src/board",
-    "projections/src/checkpoint",
-    "projections/src/dwell",
-    "projections/src/nodes",
-    "projections/src/parked",
-    "projections/src/timeline",
-    "projections/src/work",
+    "projections/src/models/board",
+    "projections/src/models/dwell",
+    "projections/src/models/timeline",
+    "projections/src/models/work",
+    "projections/src/runtime/comparison",
+    "projections/src/runtime/nodes",
+    "projections/src/runtime/parked",
+    "projections/src/runtime/rebuild_lease",
+    "projections/src/storage/checkpoint",
 ];
 /// Where tables are made, in the order of the files' names.
 const MIGRATIONS: [&str; 1] = ["eventstore/src/postgres/migrations"];

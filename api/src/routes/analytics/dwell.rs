@@ -13,7 +13,8 @@ use crate::http::answer::Reading;
 use crate::http::{Key, Moment, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{At, Clock, DwellQuery, DwellReport, Unit};
+use crate::projections::AsOf;
+use crate::projections::dwell::{Clock, DwellQuery, DwellReport, Unit};
 use crate::routes::Site;
 use crate::routes::filter::{Between, Who};
 
@@ -56,7 +57,7 @@ async fn calendar(
     caller: &Caller,
     clock: Clock,
     named: Option<&str>,
-    at: &At,
+    at: &AsOf,
 ) -> Result<Option<(u32, Calendar)>, Problem> {
     if clock != Clock::Business {
         let message = Label::new("只有 clock=business 使用日历。", "Only clock=business goes by a calendar.");

@@ -7,7 +7,7 @@ use crate::http::answer::Reading;
 use crate::http::{Key, Moment, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::FlowsReport;
+use crate::projections::dwell::FlowsReport;
 use crate::routes::Site;
 use crate::routes::filter::{Between, Who};
 

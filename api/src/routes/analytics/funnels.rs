@@ -11,7 +11,9 @@ use crate::http::answer::Reading;
 use crate::http::{Key, Moment, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{Counting, FunnelQuery, FunnelReport, Reach, Window};
+use crate::projections::dwell::Window;
+use crate::projections::reports::funnels::{Counting, FunnelQuery, FunnelReport};
+use crate::projections::stats::funnel::Reach;
 use crate::routes::Site;
 use crate::routes::filter::{Between, Who};
 

@@ -14,7 +14,7 @@ use crate::http::answer::Reading;
 use crate::http::{Moment, Query, zone};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{HeatmapQuery, HeatmapReport};
+use crate::projections::dwell::{HeatmapQuery, HeatmapReport};
 use crate::routes::Site;
 use crate::routes::filter::{Between, Who};
 

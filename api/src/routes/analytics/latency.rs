@@ -13,7 +13,8 @@ use crate::http::answer::Reading;
 use crate::http::{Key, Moment, Query, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{LatencyQuery, LatencyReport, Window};
+use crate::projections::dwell::Window;
+use crate::projections::reports::latency::{LatencyQuery, LatencyReport};
 use crate::routes::Site;
 use crate::routes::filter::{Between, Who};
 

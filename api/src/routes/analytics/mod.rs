@@ -18,7 +18,8 @@ use crate::app::Caller;
 use crate::domain::Label;
 use crate::http::Moment;
 use crate::problem::Problem;
-use crate::projections::{At, Definition};
+use crate::projections::AsOf;
+use crate::projections::reports::quality::Definition;
 
 /// The most days that a parameter may say.
 const MOST_DAYS: u32 = 3650;
@@ -37,7 +38,7 @@ pub(super) fn router() -> OpenApiRouter<Site> {
 }
 
 /// The two times, once every read model that a report looks at is fresh enough.
-async fn of_all(moment: &Moment, site: &Site, caller: &Caller) -> Result<At, Problem> {
+async fn of_all(moment: &Moment, site: &Site, caller: &Caller) -> Result<AsOf, Problem> {
     for model in ["board", "timeline"] {
         moment.wait(site, caller, model).await?;
     }

@@ -10,7 +10,7 @@ use crate::http::answer::Reading;
 use crate::http::{Key, Moment, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{Ending, PathsQuery, PathsReport};
+use crate::projections::dwell::{Ending, PathsQuery, PathsReport};
 use crate::routes::Site;
 use crate::routes::filter::{Between, Who};
 

@@ -12,7 +12,8 @@ use crate::http::answer::Reading;
 use crate::http::{Key, Moment, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{At, PilotComparison, PilotQuery};
+use crate::projections::AsOf;
+use crate::projections::reports::pilots::{PilotComparison, PilotQuery};
 use crate::routes::Site;
 
 /// More than so many days of silence is a leak, unless told otherwise.
@@ -87,7 +88,7 @@ pub(super) async fn pilot(
     let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
     let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
     let asked = of_all(&moment, &site, &caller).await?;
-    let at = At { effective_at: judged_at(&pilot, asked.effective_at), ..asked };
+    let at = AsOf { effective_at: judged_at(&pilot, asked.effective_at), ..asked };
     let company = site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
     let team = company.people.teams.get(&pilot.id).map(|team| team.members.clone()).unwrap_or_default();
     let visibility = site.app.visibility(&caller).await?;

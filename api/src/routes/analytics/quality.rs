@@ -12,7 +12,8 @@ use crate::http::answer::Reading;
 use crate::http::{Key, Moment, Query, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{Definition, Pages, QualityQuery, QualityReport};
+use crate::projections::reports::page::Pages;
+use crate::projections::reports::quality::{Definition, QualityQuery, QualityReport};
 use crate::routes::Site;
 use crate::routes::filter::{Between, Who};
 

@@ -12,7 +12,9 @@ use crate::http::page::Page;
 use crate::http::{Moment, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{Attribution, Definition, RepsQuery, RepsReport};
+use crate::projections::reports::quality::Definition;
+use crate::projections::reports::reps::{RepsQuery, RepsReport};
+use crate::projections::stats::credit::Attribution;
 use crate::routes::Site;
 use crate::routes::filter::{self, Between};
 

@@ -10,7 +10,8 @@ use crate::http::answer::{List, Reading};
 use crate::http::{Freshness, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{ApprovalFilter, ApprovalReport, ProjectionError};
+use crate::projections::ProjectionError;
+use crate::projections::board::{ApprovalFilter, ApprovalReport};
 use crate::routes::Site;
 
 /// Which requests are wanted.

@@ -18,7 +18,8 @@ use crate::http::language::Wanted;
 use crate::http::{Key, Moment, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{At, BoardQuery, BoardReport, ConvertedReport};
+use crate::projections::AsOf;
+use crate::projections::board::{BoardQuery, BoardReport, ConvertedReport};
 use crate::routes::Site;
 use crate::routes::customers::names::Names;
 use crate::routes::filter::Who;
@@ -87,7 +88,7 @@ async fn convert(
     site: &Site,
     caller: &Caller,
     shown: &Shown,
-    at: &At,
+    at: &AsOf,
     report: &mut BoardReport,
 ) -> Result<(), Problem> {
     let company = site.app.companies.then(caller.tenant, DateTime::<Utc>::MAX_UTC, at.known_position).await?;

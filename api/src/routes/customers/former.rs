@@ -9,12 +9,13 @@ use crate::domain::company::Company;
 use crate::domain::pipeline::version::Versions;
 use crate::domain::{Owner, Pipeline};
 use crate::problem::Problem;
-use crate::projections::{At, CustomerReport, FormerCustomer};
+use crate::projections::AsOf;
+use crate::projections::board::{CustomerAsOf, CustomerReport};
 use crate::routes::Site;
 
 /// What was defined at an instant, as it was known.
 pub(super) struct Past {
-    at: At,
+    at: AsOf,
     company: Arc<Company>,
     versions: BTreeMap<String, Arc<Versions>>,
 }
@@ -24,7 +25,7 @@ impl Past {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub(super) async fn new(site: &Site, caller: &Caller, at: &At) -> Result<Self, Problem> {
+    pub(super) async fn new(site: &Site, caller: &Caller, at: &AsOf) -> Result<Self, Problem> {
         let company = site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
         let all = site.app.pipelines.in_force(caller.tenant, None).await?.versions;
         let known = |versions: &Versions| {
@@ -56,7 +57,7 @@ impl Past {
 /// When the log cannot be read.
 pub(super) async fn shown_now(
     viewer: &mut Viewer<'_>,
-    former: FormerCustomer,
+    former: CustomerAsOf,
 ) -> Result<Option<CustomerReport>, Problem> {
     let mut then = former.then;
     if !viewer.is_visible(then.id).await? {

@@ -17,7 +17,8 @@ use crate::http::language::Wanted;
 use crate::http::{Moment, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{At, CustomerFilter, CustomerList};
+use crate::projections::AsOf;
+use crate::projections::board::{CustomerFilter, CustomerList};
 use crate::routes::Site;
 use crate::routes::filter::reps;
 
@@ -116,7 +117,7 @@ async fn find_then(
     language: Language,
     filter: &CustomerFilter,
     page: &Page,
-    at: &At,
+    at: &AsOf,
 ) -> Result<Reading<CustomerList>, Problem> {
     let page = (page.cursor(), page.limit()?);
     let names = Names::new(site, caller, language).await?;
@@ -124,7 +125,7 @@ async fn find_then(
     let filter = CustomerFilter { visibility: site.app.visibility(caller).await?, ..filter.clone() };
     let projections = &site.app.projections;
     let (found, next_cursor, position) =
-        projections.customers_then(caller.tenant, &filter, page, at, &stage_name).await?;
+        projections.customers_as_of(caller.tenant, &filter, page, at, &stage_name).await?;
     let mut viewer = site.app.viewer(caller).await?;
     let mut items = Vec::with_capacity(found.len());
     for one in found {

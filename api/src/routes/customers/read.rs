@@ -19,7 +19,7 @@ use crate::http::query::Nothing;
 use crate::http::{Id, Moment, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::CustomerReport;
+use crate::projections::board::CustomerReport;
 use crate::routes::Site;
 
 /// Read a customer
@@ -96,7 +96,7 @@ async fn then(
     let rules = |owner: &_, journey: &str| past.rules(owner, journey);
     let projections = &site.app.projections;
     let (found, position) =
-        projections.customer_then(caller.tenant, id, &everybody, &at, &stage_name, &rules).await?;
+        projections.customer_as_of(caller.tenant, id, &everybody, &at, &stage_name, &rules).await?;
     let found = found.ok_or_else(|| missing(id))?;
     let mut viewer = site.app.viewer(caller).await?;
     if !viewer.is_visible(id).await? {

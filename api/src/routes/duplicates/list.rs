@@ -12,7 +12,7 @@ use crate::http::query::Nothing;
 use crate::http::{Freshness, Id, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::SuspectsReport;
+use crate::projections::board::SuspectsReport;
 use crate::routes::Site;
 
 /// How many suspects are shown unless the request says otherwise, and at most.

@@ -11,7 +11,7 @@ use crate::http::answer::Reading;
 use crate::http::{Freshness, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{SuspectQuery, SuspectQueue};
+use crate::projections::board::{SuspectQuery, SuspectQueue};
 use crate::routes::Site;
 use crate::routes::customers::body::OwnerName;
 

@@ -18,7 +18,7 @@ use crate::http::{Command, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::problem::render::Reader;
-use crate::projections::{CustomerFilter, CustomerReport};
+use crate::projections::board::{CustomerFilter, CustomerReport};
 use crate::routes::customers::body::OwnerName;
 use crate::routes::ownership::change_owner::OccasionName;
 use crate::routes::{Site, people};

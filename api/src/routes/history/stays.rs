@@ -7,7 +7,7 @@ use crate::http::answer::Reading;
 use crate::http::{Id, Moment, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::StaysReport;
+use crate::projections::dwell::StaysReport;
 use crate::routes::Site;
 
 /// Read a customer's stays

@@ -11,7 +11,7 @@ use crate::http::answer::Reading;
 use crate::http::{Id, Moment, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{TimelineQuery, TimelineReport, TimelineView};
+use crate::projections::timeline::{TimelineQuery, TimelineReport, TimelineView};
 use crate::routes::Site;
 use crate::routes::customers::merged::gone_on;
 

@@ -14,7 +14,7 @@ use crate::http::language::Wanted;
 use crate::http::{Freshness, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{CustomerFilter, CustomerList};
+use crate::projections::board::{CustomerFilter, CustomerList};
 use crate::routes::Site;
 use crate::routes::customers::list::find;
 

@@ -7,7 +7,7 @@ use crate::auth::Authority;
 use crate::http::answer::List;
 use crate::http::{Page, Query};
 use crate::problem::Problem;
-use crate::projections::ProjectionStatus;
+use crate::projections::runtime::ProjectionStatus;
 use crate::routes::Site;
 
 /// List the read models

@@ -14,7 +14,7 @@ use crate::http::answer::List;
 use crate::http::{Command, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::Parked;
+use crate::projections::runtime::Parked;
 use crate::routes::Site;
 
 /// Nothing: the request says it all.

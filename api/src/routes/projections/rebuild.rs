@@ -8,7 +8,7 @@ use crate::auth::Authority;
 use crate::http::Key;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{Begun, ProjectionStatus};
+use crate::projections::runtime::{PendingRebuild, ProjectionStatus};
 use crate::routes::Site;
 
 /// Rebuild a read model
@@ -20,7 +20,7 @@ use crate::routes::Site;
     post, path = "/v1/projections/{name}/rebuild", tag = "operations",
     params(("name" = String, Path, description = "The read model: `board`, `timeline`, `dwell` or `work`.")),
     responses(
-        (status = 202, description = "Begun; how it stood before.", body = ProjectionStatus),
+        (status = 202, description = "PendingRebuild; how it stood before.", body = ProjectionStatus),
         (status = 404, description = "There is no such read model.", body = ProblemDocument),
         (status = 409, description = "A rebuild of it is running (`rebuild-running`).", body = ProblemDocument),
     )
@@ -39,8 +39,8 @@ pub(super) async fn rebuild(
 }
 
 /// Goes on when the client goes away, and ends with the service: what was not switched is dropped.
-async fn run(site: Site, begun: Begun, name: String) {
-    let rebuilt = site.app.projections.carry_out(begun, &|_, _| {});
+async fn run(site: Site, begun: PendingRebuild, name: String) {
+    let rebuilt = site.app.projections.run_rebuild(begun, &|_, _| {});
     tokio::select! {
         outcome = rebuilt => match outcome {
             Ok(found) => tracing::info!(projection = name, differences = found.differences(), "rebuilt"),

@@ -10,7 +10,8 @@ use crate::http::answer::Reading;
 use crate::http::{Freshness, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{BilingualText, RuleReport, SkipReport};
+use crate::projections::BilingualText;
+use crate::projections::work::{RuleReport, SkipReport};
 use crate::routes::Site;
 
 /// How many refusals are shown.

@@ -11,7 +11,8 @@ use crate::http::answer::{List, Reading};
 use crate::http::{Freshness, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{Inbox, ProjectionError, ReminderReport};
+use crate::projections::ProjectionError;
+use crate::projections::work::{ReminderFilter, ReminderReport};
 use crate::routes::{Site, people};
 
 /// Which reminders are wanted.
@@ -48,7 +49,7 @@ pub(super) async fn reminders(
     let before = page.cursor().map(place).transpose()?;
     let visibility = site.app.visibility(&caller).await?;
     let owner = people::known(&site, &caller, "owner", sought.owner.as_ref()).await?;
-    let inbox = Inbox { role: sought.role, owner, customer: sought.customer, before, visibility };
+    let inbox = ReminderFilter { role: sought.role, owner, customer: sought.customer, before, visibility };
     let (mut items, position) = site.app.projections.reminders(caller.tenant, &inbox, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);

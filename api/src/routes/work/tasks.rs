@@ -12,7 +12,8 @@ use crate::http::answer::{List, Reading};
 use crate::http::{Freshness, Instant, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{ProjectionError, TaskFilter, TaskReport};
+use crate::projections::ProjectionError;
+use crate::projections::work::{TaskFilter, TaskReport};
 use crate::routes::{Site, people};
 
 /// Which tasks are wanted.

@@ -20,7 +20,8 @@ use crate::http::answer::Reading;
 use crate::http::{Freshness, Key, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::{Expecting, Place, ProjectionError, StandingFilter, WaitingReport, Whose};
+use crate::projections::ProjectionError;
+use crate::projections::work::{ContactFilter, StageAgeFilter, WaitingReport, WorkCursor, WorkScope};
 use crate::routes::{Site, people};
 
 /// The tiers of high intent, unless others are named.
@@ -129,7 +130,7 @@ pub(super) async fn worklist(
     // A mark of the future is nobody's that we gave.
     let now = mark.as_ref().map_or(clock, |mark| mark.now.min(clock));
     let after = mark.as_ref().map(|mark| &mark.place);
-    let whose = Whose {
+    let whose = WorkScope {
         owner: people::known(&site, &caller, "owner", asked.owner.as_ref()).await?,
         not_between: asked.suppress_if_next_action_within.map(|days| {
             let soon = now.checked_add_signed(TimeDelta::days(days.into()));
@@ -141,11 +142,11 @@ pub(super) async fn worklist(
     let found = match list {
         Which::Today => {
             let (from, until) = today(&site, &caller, &asked, now).await?;
-            let expecting = Expecting { from: Some(from), until, touched: true, whose };
+            let expecting = ContactFilter { from: Some(from), until, touched: true, whose };
             projections.contacts(caller.tenant, &expecting, after, limit).await?
         }
         Which::Overdue => {
-            let expecting = Expecting { from: None, until: now, touched: false, whose };
+            let expecting = ContactFilter { from: None, until: now, touched: false, whose };
             projections.contacts(caller.tenant, &expecting, after, limit).await?
         }
         _ => {
@@ -170,7 +171,7 @@ pub(super) async fn worklist(
 /// Where a page ended, and the instant that the list is of.
 struct Mark {
     now: DateTime<Utc>,
-    place: Place,
+    place: WorkCursor,
 }
 
 impl Mark {
@@ -187,13 +188,13 @@ impl Mark {
         if journey.contains('\0') {
             return Err(ProjectionError::BadCursor);
         }
-        Ok(Self { now, place: Place { at, customer, journey: journey.to_owned() } })
+        Ok(Self { now, place: WorkCursor { at, customer, journey: journey.to_owned() } })
     }
 }
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { at, customer, journey } = &self.place;
+        let WorkCursor { at, customer, journey } = &self.place;
         let (now, at) = (self.now.timestamp_micros(), at.timestamp_micros());
         write!(f, "{now}.{at}.{}.{journey}", customer.simple())
     }
@@ -241,8 +242,8 @@ async fn stages(
     asked: &Asked,
     list: Which,
     now: DateTime<Utc>,
-    whose: &Whose,
-) -> Result<Vec<StandingFilter>, AppError> {
+    whose: &WorkScope,
+) -> Result<Vec<StageAgeFilter>, AppError> {
     let pipelines: Vec<_> = match &asked.pipeline {
         Some(key) => vec![site.app.pipelines.find(caller.tenant, key, None).await?],
         None => site.app.pipelines.latest(caller.tenant).await?.values().cloned().collect(),
@@ -259,7 +260,7 @@ async fn stages(
             Which::Supervise => (Some(now - days), Some(now - days)),
             _ => (None, None),
         };
-        Some(StandingFilter {
+        Some(StageAgeFilter {
             journey: pipeline.key.clone(),
             stage: stage.id.clone(),
             entered_until: ago(now, measure)?,

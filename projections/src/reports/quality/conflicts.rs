@@ -9,15 +9,15 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::pipeline::StageType;
 
-use super::{Definition, Ground};
-use crate::ask::View;
-use crate::board::OwnerReport;
-use crate::dwell;
+use super::{Definition, ReportInput};
 use crate::error::Result;
-use crate::figures::cycles::{Cycle, Kinds, Outcome, cycles};
-use crate::figures::{Histories, Micros};
-use crate::history::instant;
+use crate::log::history::instant;
+use crate::models::board::OwnerReport;
+use crate::models::dwell;
+use crate::query::Snapshot;
 use crate::reports::page::Place;
+use crate::stats::cycles::{Cycle, Kinds, Outcome, cycles};
+use crate::stats::{JourneySet, Micros};
 
 /// What contradicts what. They are to be looked at: a customer may well have bought one thing and declined another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
@@ -79,9 +79,9 @@ impl Conflict {
 }
 
 /// Where a cycle stands.
-fn side(definition: &Definition, histories: &Histories, kinds: &Kinds, cycle: &Cycle) -> Option<Side> {
+fn side(definition: &Definition, journeys: &JourneySet, kinds: &Kinds, cycle: &Cycle) -> Option<Side> {
     let last = cycle.last()?;
-    let stage = histories.stages.text(last.stage);
+    let stage = journeys.stages.text(last.stage);
     let won = match cycle.outcome(kinds) {
         Some(Outcome::Won(at)) => Some(instant(at)),
         _ => None,
@@ -97,15 +97,15 @@ fn side(definition: &Definition, histories: &Histories, kinds: &Kinds, cycle: &C
 }
 
 /// Where each customer of a pipeline stands at an instant, in its last cycle.
-fn sides(definition: &Definition, histories: &Histories, until: Micros) -> HashMap<Uuid, (Side, Cycle)> {
-    let (mut sides, kinds) = (HashMap::new(), definition.kinds(histories));
-    for (journey, records) in histories.journeys(until) {
+fn sides(definition: &Definition, journeys: &JourneySet, until: Micros) -> HashMap<Uuid, (Side, Cycle)> {
+    let (mut sides, kinds) = (HashMap::new(), definition.kinds(journeys));
+    for (journey, records) in journeys.journeys(until) {
         let Some(cycle) = cycles(records).pop() else { continue };
-        if histories.ended(journey, until).is_some() {
+        if journeys.ended(journey, until).is_some() {
             continue;
         }
-        if let Some(side) = side(definition, histories, &kinds, &cycle) {
-            sides.insert(histories.customer(journey), (side, cycle));
+        if let Some(side) = side(definition, journeys, &kinds, &cycle) {
+            sides.insert(journeys.customer(journey), (side, cycle));
         }
     }
     sides
@@ -113,34 +113,34 @@ fn sides(definition: &Definition, histories: &Histories, until: Micros) -> HashM
 
 /// Every contradiction of the pipeline's customers.
 pub(super) async fn conflicts(
-    view: &mut View,
-    ground: &Ground<'_>,
+    snapshot: &mut Snapshot,
+    input: &ReportInput<'_>,
     others: &[Definition],
 ) -> Result<Vec<Conflict>> {
-    let until = ground.until();
-    let here = sides(ground.definition, &ground.histories, until);
+    let until = input.until();
+    let here = sides(input.definition, &input.journeys, until);
     let mut elsewhere: HashMap<Uuid, Vec<Side>> = HashMap::new();
-    view.turn_to(dwell::NAME).await?;
+    snapshot.switch_model(dwell::NAME).await?;
     for other in others {
-        let histories: Arc<Histories> = dwell::load(view, &other.pipeline.key, ground.known).await?;
-        let found = sides(other, &histories, until);
+        let journeys: Arc<JourneySet> = dwell::load(snapshot, &other.pipeline.key, input.known).await?;
+        let found = sides(other, &journeys, until);
         for (customer, (side, _)) in found.into_iter().filter(|(customer, _)| here.contains_key(customer)) {
             elsewhere.entry(customer).or_default().push(side);
         }
     }
     let mut conflicts = Vec::new();
     for (customer, (side, cycle)) in &here {
-        let past = ground.past(*customer);
+        let past = input.past(*customer);
         if past.is_some_and(|past| past.merged) {
             continue;
         }
         let contract_end = past.and_then(|past| past.contract_end);
         let others = elsewhere.remove(customer).unwrap_or_default();
-        for (kind, journeys) in contradictions(ground, side, cycle, others, contract_end) {
+        for (kind, journeys) in contradictions(input, side, cycle, others, contract_end) {
             conflicts.push(Conflict {
                 customer_id: *customer,
                 customer_name: None,
-                owner: ground.owner(*customer),
+                owner: input.owner(*customer),
                 kind,
                 journeys,
                 contract_end: contract_end.filter(|_| kind == ConflictKind::ContractEnded),
@@ -156,7 +156,7 @@ fn is_won(kind: StageType) -> bool {
 
 /// The contradictions of one customer.
 fn contradictions(
-    ground: &Ground<'_>,
+    input: &ReportInput<'_>,
     side: &Side,
     cycle: &Cycle,
     others: Vec<Side>,
@@ -172,9 +172,9 @@ fn contradictions(
         found.push((ConflictKind::WonAndLost, opposed));
     }
     let dealt = cycle
-        .visits
+        .stays
         .iter()
-        .any(|visit| matches!(ground.kind(visit.stage), Some(StageType::Won | StageType::Partial)));
+        .any(|visit| matches!(input.kind(visit.stage), Some(StageType::Won | StageType::Partial)));
     let own = match side.kind {
         StageType::Lost if side.won_at.is_some() => Some(ConflictKind::LostAfterWon),
         StageType::Open if side.won_at.is_some() => Some(ConflictKind::OpenAfterWon),
@@ -182,7 +182,7 @@ fn contradictions(
         _ => None,
     };
     found.extend(own.map(|kind| (kind, vec![side.clone()])));
-    let day = ground.query.at.effective_at.date_naive();
+    let day = input.query.at.effective_at.date_naive();
     if is_won(side.kind) && contract_end.is_some_and(|end| end < day) {
         found.push((ConflictKind::ContractEnded, vec![side.clone()]));
     }

@@ -19,13 +19,13 @@ use waymark_eventstore::Position;
 
 use super::page::{Page, Pages};
 use super::{Span, known, names, pasts};
-use crate::ask::{At, Filter, View};
-use crate::board::past::{self, Past, Pasts};
-use crate::board::{Among, OwnerReport};
-use crate::dwell::{self, Window, kind_now};
 use crate::error::Result;
-use crate::figures::{Histories, Micros};
-use crate::history::instant;
+use crate::log::history::instant;
+use crate::models::board::versions::{self, CustomerVersion, CustomerVersions};
+use crate::models::board::{OwnerReport, Population};
+use crate::models::dwell::{self, Window, kind_now};
+use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::stats::{JourneySet, Micros};
 
 pub use conflicts::{Conflict, ConflictKind, Side};
 pub use open::{LeakReport, Neglected, Suggestion};
@@ -51,9 +51,9 @@ impl Definition {
     }
 
     /// What each stage of histories means.
-    pub(crate) fn kinds(&self, histories: &Histories) -> Vec<Option<StageType>> {
-        let numbers = 0..u32::try_from(histories.stages.len()).unwrap_or(u32::MAX);
-        numbers.map(|number| self.kind(histories.stages.text(number))).collect()
+    pub(crate) fn kinds(&self, journeys: &JourneySet) -> Vec<Option<StageType>> {
+        let numbers = 0..u32::try_from(journeys.stages.len()).unwrap_or(u32::MAX);
+        numbers.map(|number| self.kind(journeys.stages.text(number))).collect()
     }
 
     /// Where a stage stands in the order; nowhere where any move is permitted.
@@ -62,9 +62,9 @@ impl Definition {
     }
 
     /// Where each stage of histories stands in the order.
-    pub(crate) fn places(&self, histories: &Histories) -> Vec<Option<usize>> {
-        let numbers = 0..u32::try_from(histories.stages.len()).unwrap_or(u32::MAX);
-        numbers.map(|number| self.place(histories.stages.text(number))).collect()
+    pub(crate) fn places(&self, journeys: &JourneySet) -> Vec<Option<usize>> {
+        let numbers = 0..u32::try_from(journeys.stages.len()).unwrap_or(u32::MAX);
+        numbers.map(|number| self.place(journeys.stages.text(number))).collect()
     }
 }
 
@@ -72,11 +72,11 @@ impl Definition {
 #[derive(Debug, Clone)]
 pub struct QualityQuery {
     /// The two times.
-    pub at: At,
+    pub at: AsOf,
     /// When what is counted happened.
     pub window: Window,
     /// Whose customers.
-    pub filter: Filter,
+    pub filter: CohortFilter,
     /// Which page of which list.
     pub pages: Pages,
     /// More than so many seconds without activity is too long.
@@ -128,33 +128,33 @@ pub struct QualityReport {
 }
 
 /// What all parts of a report look at.
-pub(crate) struct Ground<'a> {
+pub(crate) struct ReportInput<'a> {
     pub(crate) definition: &'a Definition,
     query: &'a QualityQuery,
     pub(crate) span: Span,
     known: Position,
-    pub(crate) histories: Arc<Histories>,
-    pub(crate) pasts: Arc<Pasts>,
-    among: Among,
+    pub(crate) journeys: Arc<JourneySet>,
+    pub(crate) pasts: Arc<CustomerVersions>,
+    among: Population,
     pub(crate) kinds: Vec<Option<StageType>>,
 }
 
-impl<'a> Ground<'a> {
+impl<'a> ReportInput<'a> {
     /// The ground of a pipeline, as known at a position.
     pub(crate) async fn read(
-        view: &mut View,
+        snapshot: &mut Snapshot,
         definition: &'a Definition,
         query: &'a QualityQuery,
         known: Position,
-        pasts: Arc<Pasts>,
+        pasts: Arc<CustomerVersions>,
     ) -> Result<Self> {
-        view.turn_to(dwell::NAME).await?;
-        let all = dwell::load(view, &definition.pipeline.key, known).await?;
+        snapshot.switch_model(dwell::NAME).await?;
+        let all = dwell::load(snapshot, &definition.pipeline.key, known).await?;
         let (until, at_hand) = (query.at.micros(), Some(Arc::clone(&pasts)));
-        let among = Among::of(view, &query.filter, until, known, at_hand).await?;
-        let histories = among.keep(all);
-        let (kinds, span) = (definition.kinds(&histories), Span::of(&query.window, &query.at));
-        Ok(Self { definition, query, span, known, histories, pasts, among, kinds })
+        let among = Population::of(snapshot, &query.filter, until, known, at_hand).await?;
+        let journeys = among.keep(all);
+        let (kinds, span) = (definition.kinds(&journeys), Span::of(&query.window, &query.at));
+        Ok(Self { definition, query, span, known, journeys, pasts, among, kinds })
     }
 
     fn key(&self) -> &str {
@@ -170,9 +170,9 @@ impl<'a> Ground<'a> {
     }
 
     /// What a customer was like at the instant asked about.
-    pub(crate) fn past(&self, customer: Uuid) -> Option<&Past> {
+    pub(crate) fn past(&self, customer: Uuid) -> Option<&CustomerVersion> {
         let past = self.pasts.get(&customer)?;
-        past::at(past, self.until()).or(past.first())
+        versions::at(past, self.until()).or(past.first())
     }
 
     fn owner(&self, customer: Uuid) -> Option<OwnerReport> {
@@ -187,41 +187,41 @@ impl<'a> Ground<'a> {
 
 /// The report. `others` are the tenant's other pipelines, in which the same customers may stand.
 pub(crate) async fn quality(
-    view: &mut View,
+    snapshot: &mut Snapshot,
     definition: &Definition,
     others: &[Definition],
     query: &QualityQuery,
 ) -> Result<QualityReport> {
-    let known = known(view, &query.at).await?;
-    let position = view.position;
-    let pasts = Arc::new(pasts(view, known).await?);
-    let ground = Ground::read(view, definition, query, known, pasts).await?;
-    let span = ground.span;
-    let (leak, health, [leaking, stagnant]) = open::neglected(view, &ground).await?;
-    let overrides = record::overrides(view, &ground).await?;
-    let conflicts = conflicts::conflicts(view, &ground, others).await?;
+    let known = known(snapshot, &query.at).await?;
+    let position = snapshot.position;
+    let pasts = Arc::new(pasts(snapshot, known).await?);
+    let input = ReportInput::read(snapshot, definition, query, known, pasts).await?;
+    let span = input.span;
+    let (leak, health, [leaking, stagnant]) = open::neglected(snapshot, &input).await?;
+    let overrides = record::overrides(snapshot, &input).await?;
+    let conflicts = conflicts::conflicts(snapshot, &input, others).await?;
     let pages = &query.pages;
     let mut report = QualityReport {
         pipeline: definition.pipeline.key.clone(),
         effective_at: query.at.effective_at,
         known_at: query.at.known_at,
         position,
-        versions: ground.histories.versions(span.last),
+        versions: input.journeys.versions(span.last),
         from: query.window.from,
         to: instant(span.end),
-        changes: record::changes(&ground),
+        changes: record::changes(&input),
         overrides: pages.of("overrides", overrides, OverrideReport::place)?,
-        corrections: record::corrections(view, &ground).await?,
-        notes: record::notes(&ground),
-        usage: stages::usage(&ground),
-        conversion: stages::conversion(&ground),
+        corrections: record::corrections(snapshot, &input).await?,
+        notes: record::notes(&input),
+        usage: stages::usage(&input),
+        conversion: stages::conversion(&input),
         leak,
         funnel_health: health,
         leaking: pages.of("leaking", leaking, Neglected::by_silence)?,
         stagnant: pages.of("stagnant", stagnant, Neglected::by_entry)?,
         conflicts: pages.of("conflicts", conflicts, Conflict::place)?,
     };
-    name(view, &mut report).await?;
+    name(snapshot, &mut report).await?;
     Ok(report)
 }
 
@@ -243,10 +243,10 @@ impl QualityReport {
     }
 }
 
-async fn name(view: &mut View, report: &mut QualityReport) -> Result<()> {
+async fn name(snapshot: &mut Snapshot, report: &mut QualityReport) -> Result<()> {
     let mut shown = report.shown();
     let ids: Vec<Uuid> = shown.iter().map(|(id, _)| *id).collect();
-    let names = names(view, &ids).await?;
+    let names = names(snapshot, &ids).await?;
     for (id, name) in &mut shown {
         **name = names.get(id).cloned();
     }

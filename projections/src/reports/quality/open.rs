@@ -6,17 +6,17 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::pipeline::StageType;
 
-use super::Ground;
-use crate::ask::View;
-use crate::board::OwnerReport;
+use super::ReportInput;
 use crate::error::Result;
-use crate::figures::health::{Health, OpenCustomer, score};
-use crate::figures::history::By;
-use crate::figures::{Micros, Record, seconds};
-use crate::history::instant;
+use crate::log::history::instant;
+use crate::models::board::OwnerReport;
+use crate::models::timeline::activities;
+use crate::query::Snapshot;
 use crate::reports::ShareReport;
 use crate::reports::page::Place;
-use crate::timeline::deeds;
+use crate::stats::health::{Health, OpenCustomer, score};
+use crate::stats::journeys::Origin;
+use crate::stats::{Micros, MoveRecord, seconds};
 
 /// After how long in a stage that says nothing of it a customer counts as stagnant: thirty days, in seconds.
 const STAGNANT_AFTER: u64 = 30 * 86_400;
@@ -99,28 +99,28 @@ pub(crate) struct Open {
 }
 
 /// Where a journey is open: the last stay, and when people last moved it. None where it stands in no stage to be worked.
-fn standing(ground: &Ground<'_>, records: &[Record]) -> Option<(Record, Micros)> {
+fn standing(input: &ReportInput<'_>, records: &[MoveRecord]) -> Option<(MoveRecord, Micros)> {
     let stay = records.iter().rev().find(|record| !record.repeat)?;
-    let working = matches!(ground.kind(stay.stage), Some(StageType::Open | StageType::Partial));
-    let by_people = records.iter().rev().find(|record| record.how.by != By::Rule);
+    let working = matches!(input.kind(stay.stage), Some(StageType::Open | StageType::Partial));
+    let by_people = records.iter().rev().find(|record| record.how.by != Origin::Rule);
     working.then(|| (*stay, by_people.map_or(stay.at, |record| record.at)))
 }
 
 /// The open customers at the instant asked about.
-pub(crate) async fn open(view: &mut View, ground: &Ground<'_>) -> Result<Vec<Open>> {
-    let until = ground.until();
-    let activities = deeds::activities(view, ground.known, until).await?;
-    let plans = deeds::plans(view, ground.known, until).await?;
-    let silence = i64::try_from(ground.query.silence_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+pub(crate) async fn open(snapshot: &mut Snapshot, input: &ReportInput<'_>) -> Result<Vec<Open>> {
+    let until = input.until();
+    let activities = activities::activities(snapshot, input.known, until).await?;
+    let plans = activities::plans(snapshot, input.known, until).await?;
+    let silence = i64::try_from(input.query.silence_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let mut open = Vec::new();
-    for (journey, records) in ground.histories.journeys(until) {
-        let Some((stay, moved)) = standing(ground, records) else { continue };
-        let customer = ground.histories.customer(journey);
-        let merged = ground.past(customer).is_some_and(|past| past.merged);
-        if merged || ground.histories.ended(journey, until).is_some() {
+    for (journey, records) in input.journeys.journeys(until) {
+        let Some((stay, moved)) = standing(input, records) else { continue };
+        let customer = input.journeys.customer(journey);
+        let merged = input.past(customer).is_some_and(|past| past.merged);
+        if merged || input.journeys.ended(journey, until).is_some() {
             continue;
         }
-        let stage = ground.definition.pipeline.stage(ground.histories.stages.text(stay.stage));
+        let stage = input.definition.pipeline.stage(input.journeys.stages.text(stay.stage));
         let after = stage.and_then(|stage| stage.stagnant_after_seconds).unwrap_or(STAGNANT_AFTER);
         let facts = OpenCustomer {
             entered: stay.at,
@@ -135,28 +135,28 @@ pub(crate) async fn open(view: &mut View, ground: &Ground<'_>) -> Result<Vec<Ope
 
 /// The rates, the health of the funnel, and who leaks and who stands still.
 pub(super) async fn neglected(
-    view: &mut View,
-    ground: &Ground<'_>,
+    snapshot: &mut Snapshot,
+    input: &ReportInput<'_>,
 ) -> Result<(LeakReport, Option<f64>, [Vec<Neglected>; 2])> {
-    let open = open(view, ground).await?;
+    let open = open(snapshot, input).await?;
     let count = |is: fn(&Health) -> bool| open.iter().filter(|one| is(&one.health)).count();
     let leaking = count(|health| health.leaking);
     let leak = LeakReport {
         open: open.len(),
         leaking,
         rate: ShareReport::of_counts(leaking, open.len()),
-        silence_seconds: ground.query.silence_seconds,
+        silence_seconds: input.query.silence_seconds,
         stagnant: count(|health| health.stagnant),
         should_be_lost: count(|health| health.should_be_lost),
     };
     let healths: Vec<Health> = open.iter().map(|one| one.health).collect();
     let listed = |is: fn(&Health) -> bool| {
-        open.iter().filter(|one| is(&one.health)).map(|one| report(ground, one)).collect()
+        open.iter().filter(|one| is(&one.health)).map(|one| report(input, one)).collect()
     };
     Ok((leak, score(&healths), [listed(|health| health.leaking), listed(|health| health.stagnant)]))
 }
 
-fn report(ground: &Ground<'_>, open: &Open) -> Neglected {
+fn report(input: &ReportInput<'_>, open: &Open) -> Neglected {
     let OpenCustomer { entered, next_at, .. } = open.facts;
     let last = open.facts.last_activity.max(entered);
     let suggestion = match open.health {
@@ -167,12 +167,12 @@ fn report(ground: &Ground<'_>, open: &Open) -> Neglected {
     Neglected {
         customer_id: open.customer,
         customer_name: None,
-        owner: ground.owner(open.customer),
-        stage: ground.histories.stages.text(open.stage).to_owned(),
+        owner: input.owner(open.customer),
+        stage: input.journeys.stages.text(open.stage).to_owned(),
         entered_at: instant(entered),
-        since_stage_entry_seconds: seconds(ground.until() - entered),
+        since_stage_entry_seconds: seconds(input.until() - entered),
         last_activity_at: instant(last),
-        since_last_activity_seconds: seconds(ground.until() - last),
+        since_last_activity_seconds: seconds(input.until() - last),
         next_contact_at: next_at.map(instant),
         stagnant: open.health.stagnant,
         leaking: open.health.leaking,

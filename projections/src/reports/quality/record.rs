@@ -6,18 +6,19 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use waymark_domain::customer::timeline::MoveKind;
 use waymark_eventstore::Position;
 
-use super::Ground;
-use crate::ask::View;
-use crate::dwell::in_order;
+use super::ReportInput;
 use crate::error::Result;
-use crate::figures::Record;
-use crate::figures::history::{By, Kind};
-use crate::history::instant;
+use crate::log::history::instant;
+use crate::models::dwell::in_order;
+use crate::models::timeline::activities::{self, Overridden};
+use crate::query::Snapshot;
 use crate::reports::ShareReport;
 use crate::reports::page::Place;
-use crate::timeline::deeds::{self, Overridden};
+use crate::stats::MoveRecord;
+use crate::stats::journeys::Origin;
 
 /// Who made the changes of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
@@ -139,14 +140,14 @@ pub struct ActorNotes {
 }
 
 /// The records of the window.
-fn records<'a>(ground: &'a Ground<'_>) -> impl Iterator<Item = &'a Record> {
-    let journeys = ground.histories.journeys(ground.span.last);
-    journeys.flat_map(|(_, records)| records).filter(|record| ground.span.holds(record.at))
+fn records<'a>(input: &'a ReportInput<'_>) -> impl Iterator<Item = &'a MoveRecord> {
+    let journeys = input.journeys.journeys(input.span.last);
+    journeys.flat_map(|(_, records)| records).filter(|record| input.span.holds(record.at))
 }
 
-pub(super) fn changes(ground: &Ground<'_>) -> ChangesReport {
+pub(super) fn changes(input: &ReportInput<'_>) -> ChangesReport {
     let mut counts = [0; 3];
-    for record in records(ground) {
+    for record in records(input) {
         counts[record.how.by as usize] += 1;
     }
     let [manual, automatic, imported] = counts;
@@ -159,9 +160,12 @@ pub(super) fn changes(ground: &Ground<'_>) -> ChangesReport {
     }
 }
 
-pub(super) async fn overrides(view: &mut View, ground: &Ground<'_>) -> Result<Vec<OverrideReport>> {
-    let found = deeds::overrides(view, ground.key(), ground.known).await?;
-    let found = found.into_iter().filter(|one| ground.span.holds(one.at) && ground.counts(one.customer));
+pub(super) async fn overrides(
+    snapshot: &mut Snapshot,
+    input: &ReportInput<'_>,
+) -> Result<Vec<OverrideReport>> {
+    let found = activities::overrides(snapshot, input.key(), input.known).await?;
+    let found = found.into_iter().filter(|one| input.span.holds(one.at) && input.counts(one.customer));
     let report = |one: Overridden| OverrideReport {
         customer_id: one.customer,
         customer_name: None,
@@ -191,26 +195,28 @@ impl Counted {
     }
 }
 
-pub(super) async fn corrections(view: &mut View, ground: &Ground<'_>) -> Result<CorrectionsReport> {
+pub(super) async fn corrections(
+    snapshot: &mut Snapshot,
+    input: &ReportInput<'_>,
+) -> Result<CorrectionsReport> {
     let (mut by_rep, mut by_stage): (BTreeMap<String, Counted>, BTreeMap<String, Counted>) =
         Default::default();
     let mut all = Counted::default();
-    let made =
-        records(ground).filter(|record| record.how.by == By::Person && record.how.kind != Kind::Inserted);
+    let made = records(input)
+        .filter(|record| record.how.by == Origin::Person && record.how.kind != MoveKind::Inserted);
     for record in made {
         all.changes += 1;
-        by_rep.entry(ground.histories.actors.text(record.actor).to_owned()).or_default().changes += 1;
-        by_stage.entry(ground.histories.stages.text(record.stage).to_owned()).or_default().changes += 1;
+        by_rep.entry(input.journeys.actors.text(record.actor).to_owned()).or_default().changes += 1;
+        by_stage.entry(input.journeys.stages.text(record.stage).to_owned()).or_default().changes += 1;
     }
-    let voided = deeds::voided(view, ground.key(), ground.known).await?;
-    for one in voided.into_iter().filter(|one| ground.span.holds(one.at) && ground.counts(one.customer)) {
+    let voided = activities::voided(snapshot, input.key(), input.known).await?;
+    for one in voided.into_iter().filter(|one| input.span.holds(one.at) && input.counts(one.customer)) {
         all.changes += 1;
         by_rep.entry(one.actor).or_default().changes += 1;
         by_stage.entry(one.stage).or_default().changes += 1;
     }
-    let corrections = deeds::corrections(view, ground.key(), ground.known).await?;
-    for one in
-        corrections.into_iter().filter(|one| ground.span.holds(one.about) && ground.counts(one.customer))
+    let corrections = activities::corrections(snapshot, input.key(), input.known).await?;
+    for one in corrections.into_iter().filter(|one| input.span.holds(one.about) && input.counts(one.customer))
     {
         all.corrections += 1;
         by_rep.entry(one.whom).or_default().corrections += 1;
@@ -221,7 +227,7 @@ pub(super) async fn corrections(view: &mut View, ground: &Ground<'_>) -> Result<
         corrections: all.corrections,
         per_100: all.per_100(),
         by_rep: by_rep.into_iter().map(of_actor).collect(),
-        by_stage: stages_corrected(ground, by_stage),
+        by_stage: stages_corrected(input, by_stage),
     })
 }
 
@@ -231,11 +237,12 @@ fn of_actor((actor, counted): (String, Counted)) -> ActorCorrections {
 }
 
 /// The pipeline's stages, then what else was recorded, by code points.
-fn stages_corrected(ground: &Ground<'_>, mut by_stage: BTreeMap<String, Counted>) -> Vec<StageCorrections> {
-    let mut names: Vec<String> = in_order(&ground.histories, &ground.definition.pipeline)
-        .into_iter()
-        .map(|(stage, _)| stage)
-        .collect();
+fn stages_corrected(
+    input: &ReportInput<'_>,
+    mut by_stage: BTreeMap<String, Counted>,
+) -> Vec<StageCorrections> {
+    let mut names: Vec<String> =
+        in_order(&input.journeys, &input.definition.pipeline).into_iter().map(|(stage, _)| stage).collect();
     let others: Vec<String> = by_stage.keys().filter(|stage| !names.contains(stage)).cloned().collect();
     names.extend(others);
     let line = |stage: String| {
@@ -246,12 +253,12 @@ fn stages_corrected(ground: &Ground<'_>, mut by_stage: BTreeMap<String, Counted>
     names.into_iter().map(line).collect()
 }
 
-pub(super) fn notes(ground: &Ground<'_>) -> NotesReport {
+pub(super) fn notes(input: &ReportInput<'_>) -> NotesReport {
     let mut by_rep: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let moves =
-        records(ground).filter(|record| record.how.by == By::Person && record.how.kind == Kind::Moved);
+        records(input).filter(|record| record.how.by == Origin::Person && record.how.kind == MoveKind::Moved);
     for record in moves {
-        let (moves, without) = by_rep.entry(ground.histories.actors.text(record.actor)).or_default();
+        let (moves, without) = by_rep.entry(input.journeys.actors.text(record.actor)).or_default();
         *moves += 1;
         *without += usize::from(!record.how.noted);
     }

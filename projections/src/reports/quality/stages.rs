@@ -7,14 +7,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use waymark_domain::pipeline::StageType;
 
-use super::Ground;
-use crate::dwell::in_order;
-use crate::figures::conversion::{Cohort, Compared, GoingOn, Order, compare};
-use crate::figures::cycles::{Cycle, cycles};
-use crate::figures::history::visits;
-use crate::figures::{Micros, proportion};
-use crate::history::instant;
+use super::ReportInput;
+use crate::log::history::instant;
+use crate::models::dwell::in_order;
 use crate::reports::ShareReport;
+use crate::stats::conversion::{Cohort, Compared, ConversionWindow, StageOrder, compare};
+use crate::stats::cycles::{Cycle, cycles};
+use crate::stats::journeys::stays;
+use crate::stats::{Micros, proportion};
 
 /// How long the recent cohort of a stage is gathered unless the window says otherwise.
 const THIRTY_DAYS: Micros = 30 * 86_400 * 1_000_000;
@@ -97,30 +97,30 @@ pub struct ConversionReport {
     pub stages: Vec<StageConversion>,
 }
 
-pub(super) fn usage(ground: &Ground<'_>) -> UsageReport {
-    let mut entries = vec![0; ground.histories.stages.len()];
+pub(super) fn usage(input: &ReportInput<'_>) -> UsageReport {
+    let mut entries = vec![0; input.journeys.stages.len()];
     let mut customers: Vec<HashSet<usize>> = vec![HashSet::new(); entries.len()];
     let (mut closed, mut through) = (0, 0);
-    let entry = ground.histories.stages.find(&ground.definition.pipeline.entry_stage);
-    for (journey, records) in ground.histories.journeys(ground.until()) {
-        for visit in visits(records).iter().filter(|visit| ground.span.holds(visit.entered)) {
-            entries[visit.stage as usize] += 1;
-            customers[visit.stage as usize].insert(journey);
+    let entry = input.journeys.stages.find(&input.definition.pipeline.entry_stage);
+    for (journey, records) in input.journeys.journeys(input.until()) {
+        for stay in stays(records).iter().filter(|stay| input.span.holds(stay.entered)) {
+            entries[stay.stage as usize] += 1;
+            customers[stay.stage as usize].insert(journey);
         }
         for cycle in cycles(records) {
-            let ended = cycle.outcome(&ground.kinds).is_some_and(|end| ground.span.holds(end.at()));
+            let ended = cycle.outcome(&input.kinds).is_some_and(|end| input.span.holds(end.at()));
             closed += usize::from(ended);
-            through += usize::from(ended && cycle.used_an_intermediate(entry, &ground.kinds));
+            through += usize::from(ended && cycle.used_an_intermediate(entry, &input.kinds));
         }
     }
-    let pipeline = &ground.definition.pipeline;
+    let pipeline = &input.definition.pipeline;
     let line = |(stage, number): (String, Option<u32>)| StageUsage {
-        kind: ground.definition.kind(&stage),
+        kind: input.definition.kind(&stage),
         entries: number.map_or(0, |number| entries[number as usize]),
         customers: number.map_or(0, |number| customers[number as usize].len()),
         stage,
     };
-    let stages: Vec<StageUsage> = in_order(&ground.histories, pipeline).into_iter().map(line).collect();
+    let stages: Vec<StageUsage> = in_order(&input.journeys, pipeline).into_iter().map(line).collect();
     let unused = |stage: &&StageUsage| stage.entries == 0 && pipeline.stage(&stage.stage).is_some();
     let entropy_bits = proportion::entropy(&entries);
     let largest = (pipeline.stages.len().max(1) as f64).log2();
@@ -135,16 +135,16 @@ pub(super) fn usage(ground: &Ground<'_>) -> UsageReport {
     }
 }
 
-pub(super) fn conversion(ground: &Ground<'_>) -> ConversionReport {
-    let horizon = i64::try_from(ground.query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-    let ripe = ground.until().saturating_sub(horizon);
-    let to = ground.span.end.min(ripe);
-    let from = ground.query.window.begin().unwrap_or_else(|| to.saturating_sub(THIRTY_DAYS));
-    let places = ground.definition.places(&ground.histories);
-    let going_on = GoingOn { order: Order { kinds: &ground.kinds, places: &places }, horizon };
-    let mut compared = vec![Compared::default(); ground.histories.stages.len()];
-    for (journey, records) in ground.histories.journeys(ground.until()) {
-        let watched = ground.histories.ended(journey, ground.until()).map_or(Micros::MAX, |(at, _)| at);
+pub(super) fn conversion(input: &ReportInput<'_>) -> ConversionReport {
+    let horizon = i64::try_from(input.query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+    let ripe = input.until().saturating_sub(horizon);
+    let to = input.span.end.min(ripe);
+    let from = input.query.window.begin().unwrap_or_else(|| to.saturating_sub(THIRTY_DAYS));
+    let places = input.definition.places(&input.journeys);
+    let going_on = ConversionWindow { order: StageOrder { kinds: &input.kinds, places: &places }, horizon };
+    let mut compared = vec![Compared::default(); input.journeys.stages.len()];
+    for (journey, records) in input.journeys.journeys(input.until()) {
+        let watched = input.journeys.ended(journey, input.until()).map_or(Micros::MAX, |(at, _)| at);
         for cycle in cycles(records) {
             for (stage, entered) in entries(&cycle) {
                 let ripe_here = entered.saturating_add(horizon) <= watched;
@@ -153,35 +153,35 @@ pub(super) fn conversion(ground: &Ground<'_>) -> ConversionReport {
                 }
                 let Compared { recent, history, .. } = &mut compared[stage as usize];
                 let cohort: &mut Cohort = if entered >= from { recent } else { history };
-                cohort.add(going_on.went_on(&cycle, stage, entered));
+                cohort.add(going_on.converted(&cycle, stage, entered));
             }
         }
     }
     ConversionReport {
         definition: "cohort",
-        horizon_seconds: ground.query.horizon_seconds,
+        horizon_seconds: input.query.horizon_seconds,
         recent_from: instant(from),
         recent_to: instant(to),
-        stages: converted(ground, &compared),
+        stages: converted(input, &compared),
     }
 }
 
 /// The first entry of a cycle into each of its stages.
 fn entries(cycle: &Cycle) -> Vec<(u32, Micros)> {
     let mut entries: Vec<(u32, Micros)> = Vec::new();
-    for visit in &cycle.visits {
-        if !entries.iter().any(|(stage, _)| *stage == visit.stage) {
-            entries.push((visit.stage, visit.entered));
+    for stay in &cycle.stays {
+        if !entries.iter().any(|(stage, _)| *stage == stay.stage) {
+            entries.push((stay.stage, stay.entered));
         }
     }
     entries
 }
 
-fn converted(ground: &Ground<'_>, compared: &[Compared]) -> Vec<StageConversion> {
+fn converted(input: &ReportInput<'_>, compared: &[Compared]) -> Vec<StageConversion> {
     let working = |kind| matches!(kind, Some(StageType::Open | StageType::Partial));
-    let shown = in_order(&ground.histories, &ground.definition.pipeline);
+    let shown = in_order(&input.journeys, &input.definition.pipeline);
     let shown: Vec<(String, Option<u32>)> =
-        shown.into_iter().filter(|(stage, _)| working(ground.definition.kind(stage))).collect();
+        shown.into_iter().filter(|(stage, _)| working(input.definition.kind(stage))).collect();
     let of = |number: &Option<u32>| number.map_or_else(Compared::default, |number| compared[number as usize]);
     let mut figures: Vec<Compared> = shown.iter().map(|(_, number)| of(number)).collect();
     compare(&mut figures);

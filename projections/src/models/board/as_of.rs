@@ -1,0 +1,284 @@
+//! Customers as they stood at an instant, by what was known of them at a position.
+//!
+//! The rows of a read model are customers as they are now. What they were is folded from the log itself, customer by
+//! customer, so that everything a record shows has its past, and what an erasure made unreadable is unreadable there, too.
+//! Details, owner and plans are those of the events that had happened by then, in the order in which they were recorded;
+//! stages are those of the corrected timeline.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+use waymark_domain::Owner;
+use waymark_domain::automation::{Rules, remaining};
+use waymark_domain::customer::event::{CustomerEvent, Recorded};
+use waymark_domain::customer::timeline::Journeys;
+use waymark_domain::customer::{self as domain, tags};
+use waymark_domain::people::Visibility;
+use waymark_domain::pipeline::Pipeline;
+use waymark_domain::pipeline::version::Versions;
+use waymark_eventstore::vault::Vault;
+use waymark_eventstore::{EventStore, Position, Query, TenantId};
+
+use super::customer::{Customer, owner_columns, owner_of};
+use super::list::{CustomerFilter, CustomerList, CustomerReport, OwnerReport, StageNames, report};
+use super::{CUSTOMERS_AMONG, LIST_THEN};
+use crate::db::{Value, values};
+use crate::error::{ProjectionError, Result};
+use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
+use crate::log::history::{JourneyChange, journeys, position_moves};
+use crate::query::{AsOf, Snapshot, visibility_binds};
+use crate::runtime::projector::Engine;
+use crate::stats::Micros;
+use crate::storage::table::fetch_by_keys;
+
+/// How many customers are folded at a time.
+const TOGETHER: usize = 100;
+/// How many are looked at for one page at most: what is beyond is for the next page.
+const LOOKED_AT: usize = 2_000;
+/// Entries read at a time.
+const PAGE: u32 = 1_000;
+
+/// The definition that was in force of a journey for customers of an owner, with all versions that there were.
+pub(crate) type RulesAsOf<'a> = &'a (dyn Fn(&Owner, &str) -> Option<(Arc<Pipeline>, Arc<Versions>)> + Sync);
+
+/// A customer as it stood, and whose it is now: what may be shown of it goes by that.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CustomerAsOf {
+    /// As it stood.
+    pub then: CustomerReport,
+    /// Whose it is now.
+    pub owner_now: OwnerReport,
+}
+
+/// One customer as it stood, if it is seen now and was there then.
+pub(crate) async fn customer_as_of(
+    snapshot: &mut Snapshot,
+    engine: &Engine,
+    id: Uuid,
+    visibility: &Visibility,
+    at: &AsOf,
+    names: StageNames<'_>,
+    rules: RulesAsOf<'_>,
+) -> Result<Option<CustomerAsOf>> {
+    let head = values![snapshot.tenant.0, snapshot.generation];
+    let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
+    let Some(now) = rows.first().map(Customer::read).transpose()? else { return Ok(None) };
+    let known = snapshot.known(at);
+    if now.created_position > known
+        || !visibility.is_visible(now.profile.region.as_deref(), &now.traits.owner)
+    {
+        return Ok(None);
+    }
+    let facts = histories(engine, snapshot.tenant, &[id], known).await?.remove(&id).unwrap_or_default();
+    let Some(customer) = then(id, &facts, at.micros(), now.erased) else { return Ok(None) };
+    let left = left_then(&facts, at.effective_at, rules);
+    let mut then = report(customer, at.effective_at, names);
+    then.remaining_ownership_seconds = left.filter(|_| !now.erased);
+    (then.effective_at, then.known_at) = (Some(at.effective_at), Some(at.known_at));
+    Ok(Some(CustomerAsOf { then, owner_now: OwnerReport::of(&now.traits.owner) }))
+}
+
+/// A page of customers as they stood.
+pub(crate) async fn customers_as_of(
+    snapshot: &mut Snapshot,
+    engine: &Engine,
+    filter: &CustomerFilter,
+    (cursor, limit): (Option<&str>, u32),
+    at: &AsOf,
+    names: StageNames<'_>,
+) -> Result<(Vec<CustomerAsOf>, Option<String>)> {
+    let mut after: Position = cursor.map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
+    let known = snapshot.known(at);
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    loop {
+        let (sql, values) = select(snapshot, filter, after, known);
+        let rows = snapshot.transaction.fetch_dynamic(sql.into(), values).await?;
+        let ids = rows.iter().map(|row| row.uuid(0)).collect::<Result<Vec<_>>>()?;
+        let mut facts = histories(engine, snapshot.tenant, &ids, known).await?;
+        for (row, id) in rows.iter().zip(&ids) {
+            (after, looked_at) = (row.position(1)?, looked_at + 1);
+            let facts = facts.remove(id).unwrap_or_default();
+            let erased = row.flag(4)?;
+            let customer = then(*id, &facts, at.micros(), erased).filter(|customer| passes(customer, filter));
+            let Some(customer) = customer else { continue };
+            let owner_now = OwnerReport::of(&owner_of(row.str(2)?, row.text(3)?));
+            found.push(CustomerAsOf { then: report(customer, at.effective_at, names), owner_now });
+            if found.len() == limit as usize {
+                return Ok((found, Some(after.to_string())));
+            }
+        }
+        if rows.len() < TOGETHER {
+            return Ok((found, None));
+        }
+        if looked_at >= LOOKED_AT {
+            return Ok((found, Some(after.to_string())));
+        }
+    }
+}
+
+/// What is known of some customers up to a position, each in the order of its positions. What cannot be read, no read model
+/// folds.
+async fn histories(
+    engine: &Engine,
+    tenant: TenantId,
+    ids: &[Uuid],
+    until: Position,
+) -> Result<HashMap<Uuid, Vec<Arc<DecodedEvent>>>> {
+    let Some((first, rest)) = ids.split_first() else { return Ok(HashMap::new()) };
+    let tagged = |id: &Uuid| Query::tag(tags::customer(*id));
+    let query = rest.iter().map(tagged).fold(tagged(first), Query::or);
+    let (store, vault): (&dyn EventStore, &Vault) = (&*engine.store, &engine.vault);
+    let (mut found, mut after) = (HashMap::<Uuid, Vec<Arc<DecodedEvent>>>::new(), 0);
+    loop {
+        let entries = store.read_matching(tenant, &query, after, until, PAGE).await?;
+        for readings in decode_all(tenant, &entries, vault, super::is_opened).await? {
+            if let DecodedEntry::DecodedEvent(fact) = readings.of(super::is_opened) {
+                found.entry(fact.customer).or_default().push(fact);
+            }
+        }
+        match entries.last() {
+            Some(last) if entries.len() == PAGE as usize => after = last.position,
+            _ => return Ok(found),
+        }
+    }
+}
+
+/// The customer as it stood at an instant, by what is known of it; none where it was not there yet. Whoever is forgotten by
+/// now is so in every past, and every knowledge.
+fn then(id: Uuid, facts: &[Arc<DecodedEvent>], at: Micros, erased: bool) -> Option<Customer> {
+    let (first, _) = facts.split_first()?;
+    let mut customer = Customer::registered(id, &first.event)?;
+    let timelines = journeys(facts.iter().map(|fact| &fact.event));
+    let began = timelines.began_at().unwrap_or(first.event.effective_at);
+    if began.timestamp_micros() > at {
+        return None;
+    }
+    for (n, fact) in facts.iter().enumerate() {
+        let counts = n == 0 || fact.event.effective_at.timestamp_micros() <= at;
+        if counts {
+            customer.apply(&fact.event);
+        }
+    }
+    if erased {
+        customer.erase();
+    }
+    customer.cards.clear();
+    for journey in timelines.keys() {
+        customer.put_card_at(journey, &timelines, at);
+    }
+    Some(customer)
+}
+
+/// How long a customer still belonged to its rep unless something happened, by the rules of then.
+fn left_then(facts: &[Arc<DecodedEvent>], at: DateTime<Utc>, rules: RulesAsOf<'_>) -> Option<f64> {
+    let timelines = journeys(facts.iter().map(|fact| &fact.event));
+    let moved: BTreeSet<Uuid> = made_by(&timelines, at.timestamp_micros()).collect();
+    let counts = |(n, fact): &(usize, &Arc<DecodedEvent>)| match JourneyChange::of(&fact.event.event) {
+        JourneyChange::Rewrite { .. } => true,
+        JourneyChange::Move { .. } => *n == 0 || moved.contains(&fact.event.id),
+        JourneyChange::None => fact.event.effective_at <= at,
+    };
+    let events: Vec<&Recorded<CustomerEvent>> =
+        facts.iter().enumerate().filter(counts).map(|(_, fact)| &fact.event).collect();
+    let customer = domain::Customer::fold(events)?;
+    let (pipeline, versions) = rules(&customer.owner, customer.primary())?;
+    let rules = Rules { pipeline: &pipeline, versions: Some(&versions) };
+    let left = remaining(&customer, rules, at).filter(|_| !customer.erased && customer.merged_into.is_none());
+    left.map(|left| left.num_milliseconds() as f64 / 1_000.0)
+}
+
+/// The moves that had happened by an instant, after their corrections.
+fn made_by(timelines: &Journeys, at: Micros) -> impl Iterator<Item = Uuid> {
+    let moves = timelines.keys().flat_map(move |journey| position_moves(timelines.moves(journey)));
+    moves.filter(move |made| made.at <= at).map(|made| made.event)
+}
+
+/// Whether a customer as it stood is wanted.
+fn passes(customer: &Customer, filter: &CustomerFilter) -> bool {
+    fn is(wanted: Option<&String>, held: Option<&String>) -> bool {
+        wanted.is_none_or(|wanted| held == Some(wanted))
+    }
+    let (traits, profile) = (&customer.traits, &customer.profile);
+    let of_a_rep = |reps: &BTreeSet<String>| match &traits.owner {
+        Owner::Rep(rep) => reps.contains(rep),
+        Owner::Pool(_) => false,
+    };
+    let has = |text: &Option<String>, part: &str| {
+        text.as_ref().is_some_and(|text| text.to_ascii_lowercase().contains(part))
+    };
+    let called = |q: &String| {
+        let part = q.to_ascii_lowercase();
+        has(&customer.name, &part) || has(&customer.external_id, &part)
+    };
+    (filter.external_id.is_some() || !traits.merged)
+        && is(filter.external_id.as_ref(), customer.external_id.as_ref())
+        && filter.owner.as_ref().is_none_or(|owner| traits.owner == *owner)
+        && filter.reps.as_ref().is_none_or(of_a_rep)
+        && filter.stage.as_ref().is_none_or(|stage| customer.cards.values().any(|card| card.stage == *stage))
+        && filter.tag.as_ref().is_none_or(|tag| traits.tags.contains(tag))
+        && is(filter.industry.as_ref(), profile.industry.as_ref())
+        && is(filter.region.as_ref(), profile.region.as_ref())
+        && is(filter.service_type.as_ref(), profile.service_type.as_ref())
+        && is(filter.tier.as_ref(), traits.tier.as_ref())
+        && is(filter.source.as_ref(), traits.source.as_ref())
+        && is(filter.channel.as_ref(), traits.channel.as_ref())
+        && filter.q.as_ref().is_none_or(called)
+}
+
+/// Those who may be wanted: seen now, registered by then, and at some time what the filter asks for. What they were at the
+/// instant is told by their history.
+fn select(
+    snapshot: &Snapshot,
+    filter: &CustomerFilter,
+    after: Position,
+    known: Position,
+) -> (String, Vec<Value>) {
+    let mut sql = LIST_THEN.to_owned();
+    let mut values: Vec<Value> = values![snapshot.tenant.0, snapshot.generation, after, known].into();
+    values.extend(visibility_binds(&filter.visibility));
+    let mut once = |condition: &str, bound: &[&str]| {
+        let mut condition = condition.to_owned();
+        for value in bound {
+            values.push((*value).into());
+            condition = condition.replacen('?', &format!("${}", values.len()), 1);
+        }
+        sql.push_str(
+            " AND EXISTS (SELECT 1 FROM board_past p WHERE p.tenant_id = $1 AND p.generation = $2 \
+             AND p.customer = c.customer AND p.position <= $4 AND ",
+        );
+        sql.push_str(&condition);
+        sql.push(')');
+    };
+    if let Some(owner) = &filter.owner {
+        let (kind, id) = owner_columns(owner);
+        once("p.owner_kind = ? AND p.owner_id = ?", &[kind, id]);
+    }
+    for (condition, wanted) in [
+        ("p.industry = ?", &filter.industry),
+        ("p.region = ?", &filter.region),
+        ("p.tier = ?", &filter.tier),
+        ("p.source = ?", &filter.source),
+        ("p.channel = ?", &filter.channel),
+    ] {
+        if let Some(wanted) = wanted {
+            once(condition, &[wanted]);
+        }
+    }
+    if let Some(external_id) = &filter.external_id {
+        values.push(external_id.as_str().into());
+        sql.push_str(&format!(" AND c.external_id = ${}", values.len()));
+    }
+    values.push((TOGETHER as u64).into());
+    sql.push_str(&format!(" ORDER BY c.created_position LIMIT ${}", values.len()));
+    (sql, values)
+}
+
+impl CustomerList {
+    /// A page of customers as they stood, of these two times.
+    #[must_use]
+    pub fn of_then(items: Vec<CustomerReport>, next_cursor: Option<String>, at: &AsOf) -> Self {
+        Self { items, next_cursor, effective_at: Some(at.effective_at), known_at: Some(at.known_at) }
+    }
+}

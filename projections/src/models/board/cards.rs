@@ -1,0 +1,383 @@
+//! The board of a pipeline: who stands in each stage, now or at any other pair of instants.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use waymark_domain::customer::event::Money;
+use waymark_domain::pipeline::StageType;
+use waymark_domain::{Owner, Pipeline};
+use waymark_eventstore::Position;
+
+use super::customer::{Customer, from_json, money_of, owner_of};
+use super::list::{MoneyReport, OwnerReport};
+use super::{CARDS_OF, CUSTOMERS_AMONG, Population, versions};
+use crate::db::{Row, Value, values};
+use crate::error::{ProjectionError, Result};
+use crate::log::history::instant;
+use crate::models::dwell;
+use crate::query::{AsOf, CohortFilter, Snapshot, visibility_binds};
+use crate::stats::{Micros, quantile, seconds};
+use crate::storage::table::fetch_by_keys;
+
+/// Rows read at a time.
+const ROWS: u32 = 5_000;
+
+/// What is asked of a board.
+#[derive(Debug, Clone)]
+pub struct BoardQuery {
+    /// The two times.
+    pub at: AsOf,
+    /// Whether neither time was given: then the cards as they are now answer.
+    pub now: bool,
+    /// Which customers.
+    pub filter: CohortFilter,
+    /// Only this stage's cards; the other stages come without cards.
+    pub stage: Option<String>,
+    /// Where the cards of that stage begin: a `next_cursor` of an earlier answer.
+    pub cursor: Option<String>,
+    /// How many cards a stage shows at most.
+    pub limit: usize,
+}
+
+/// A customer's card.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct CardReport {
+    /// The customer.
+    pub customer_id: Uuid,
+    /// What it is called; null when never given, or erased.
+    pub name: Option<String>,
+    /// Whose it is.
+    pub owner: OwnerReport,
+    /// When the stay began.
+    pub entered_at: DateTime<Utc>,
+    /// How long it has lasted.
+    pub age_seconds: f64,
+    /// What the deal may be worth.
+    pub amount: Option<MoneyReport>,
+    /// `in_pool`, `overdue_follow_up` and `touched_again` (both only of a board of now; the latter: it came in as a lead
+    /// again, and nobody has followed up since), `erased`.
+    pub flags: Vec<String>,
+}
+
+/// Amounts of several currencies in one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ConvertedReport {
+    /// The sum: a decimal, rounded to the currency's minor units.
+    #[schema(example = "819.99")]
+    pub amount: String,
+    /// The ISO 4217 code.
+    #[schema(example = "CNY")]
+    pub currency: String,
+    /// The day whose rates were taken.
+    pub rate_date: NaiveDate,
+    /// The currencies without a rate on that day: they are not in the sum.
+    pub without_rate: Vec<String>,
+}
+
+/// One stage of a board.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StageCards {
+    /// The stage.
+    pub stage: String,
+    /// What it is called.
+    pub name: String,
+    /// Its type; null for a stage that the pipeline no longer has.
+    #[serde(rename = "type")]
+    #[schema(value_type = Option<String>)]
+    pub kind: Option<StageType>,
+    /// How many stand here.
+    pub count: usize,
+    /// Their share of all; null on an empty board.
+    pub share: Option<f64>,
+    /// What their deals may be worth, by currency.
+    pub amounts: Vec<MoneyReport>,
+    /// The same in one currency, by the rates of a day; null where there are none.
+    pub converted: Option<ConvertedReport>,
+    /// The median time since entry.
+    pub median_age_seconds: Option<f64>,
+    /// The first cards, oldest stay first.
+    pub cards: Vec<CardReport>,
+    /// Where the next cards begin; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// A pipeline's board.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct BoardReport {
+    /// The pipeline's key.
+    pub pipeline: String,
+    /// The version whose stages are shown.
+    pub version: u32,
+    /// The business instant asked about.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about.
+    pub known_at: DateTime<Utc>,
+    /// How far the read model had come.
+    pub position: Position,
+    /// The pipeline versions that the stages of those who stand here are of, in order.
+    pub versions: Vec<u32>,
+    /// How many stand anywhere on it.
+    pub total: usize,
+    /// Journeys known by then whose first move is later.
+    pub not_started: usize,
+    /// The stages, in the pipeline's order.
+    pub stages: Vec<StageCards>,
+}
+
+/// Where a customer stands.
+struct Place {
+    customer: Uuid,
+    entered: Micros,
+    owner: Owner,
+    amount: Option<Money>,
+}
+
+/// The places by stage, each in the order of (entry, customer).
+#[derive(Default)]
+struct Places {
+    by_stage: HashMap<String, Vec<Place>>,
+    versions: BTreeSet<u32>,
+    not_started: usize,
+}
+
+/// The board of a pipeline. `name` says what a stage is called.
+pub(crate) async fn board(
+    snapshot: &mut Snapshot,
+    pipeline: &Pipeline,
+    query: &BoardQuery,
+    name: &(dyn Fn(&str) -> Option<String> + Sync),
+) -> Result<BoardReport> {
+    let generation = snapshot.generation;
+    let present = if query.now { places_now(snapshot, pipeline, query).await? } else { None };
+    let mut places = match present {
+        Some(places) => places,
+        None => places_then(snapshot, pipeline, query).await?,
+    };
+    snapshot.generation = generation;
+    let total: usize = places.by_stage.values().map(Vec::len).sum();
+    let mut stages = Vec::new();
+    for (stage, kind) in stages_shown(pipeline, &places) {
+        let here = places.by_stage.remove(&stage).unwrap_or_default();
+        let (cards, next_cursor) = cards(snapshot, query, &stage, &here).await?;
+        stages.push(StageCards {
+            name: name(&stage).unwrap_or_else(|| stage.clone()),
+            kind,
+            count: here.len(),
+            share: (total > 0).then(|| here.len() as f64 / total as f64),
+            amounts: amounts(&here),
+            converted: None,
+            median_age_seconds: median_age(&here, query.at.micros()),
+            cards,
+            next_cursor,
+            stage,
+        });
+    }
+    Ok(BoardReport {
+        pipeline: pipeline.key.clone(),
+        version: pipeline.version,
+        effective_at: query.at.effective_at,
+        known_at: query.at.known_at,
+        position: snapshot.position,
+        versions: std::mem::take(&mut places.versions).into_iter().collect(),
+        total,
+        not_started: places.not_started,
+        stages,
+    })
+}
+
+/// The pipeline's stages, then what else somebody stands in, by code points.
+fn stages_shown(pipeline: &Pipeline, places: &Places) -> Vec<(String, Option<StageType>)> {
+    let known = pipeline.stages.iter().map(|stage| (stage.id.clone(), Some(stage.kind)));
+    let mut others: Vec<_> = places.by_stage.keys().filter(|stage| pipeline.stage(stage).is_none()).collect();
+    others.sort_unstable();
+    known.chain(others.into_iter().map(|stage| (stage.clone(), None))).collect()
+}
+
+/// The cards as they are. None when one of them moved after the instant that counts as now (clocks may differ by
+/// some minutes): then the history has to answer.
+async fn places_now(
+    snapshot: &mut Snapshot,
+    pipeline: &Pipeline,
+    query: &BoardQuery,
+) -> Result<Option<Places>> {
+    let mut places = Places::default();
+    let mut after: [Value; 3] = values!["", i64::MIN, Uuid::nil()];
+    loop {
+        let mut values: Vec<Value> =
+            values![snapshot.tenant.0, snapshot.generation, pipeline.key.as_str()].into();
+        values.extend(after);
+        values.push(ROWS.into());
+        values.extend(visibility_binds(&query.filter.visibility));
+        let rows = snapshot.transaction.rows(CARDS_OF, &values).await?;
+        for row in &rows {
+            if row.int(3)? > query.at.micros() {
+                return Ok(None);
+            }
+            let past = past_of(row)?;
+            if versions::passes(std::slice::from_ref(&past), Micros::MAX, &query.filter) {
+                places.versions.insert(past.version);
+                places.by_stage.entry(row.text(1)?).or_default().push(Place {
+                    customer: row.uuid(0)?,
+                    entered: row.int(2)?,
+                    owner: past.owner,
+                    amount: past.amount,
+                });
+            }
+        }
+        match rows.last() {
+            Some(last) if rows.len() == ROWS as usize => {
+                after = values![last.str(1)?, last.int(2)?, last.uuid(0)?];
+            }
+            _ => return Ok(Some(places)),
+        }
+    }
+}
+
+fn past_of(row: &Row) -> Result<versions::CustomerVersion> {
+    Ok(versions::CustomerVersion {
+        since: Micros::MIN,
+        version: row.number(4)?,
+        owner: owner_of(row.str(5)?, row.text(6)?),
+        tier: row.opt_text(7)?,
+        amount: money_of(row.opt_text(8)?, row.opt_text(9)?),
+        source: row.opt_text(10)?,
+        channel: row.opt_text(11)?,
+        tags: from_json(row.str(12)?)?,
+        industry: row.opt_text(13)?,
+        region: row.opt_text(14)?,
+        postponed_until: None,
+        merged: false,
+        contract_end: None,
+        won: None,
+    })
+}
+
+/// Where everybody stood, from the moves known then and what customers were like.
+async fn places_then(snapshot: &mut Snapshot, pipeline: &Pipeline, query: &BoardQuery) -> Result<Places> {
+    let known = snapshot.known(&query.at);
+    let pasts = Arc::new(versions::load(snapshot, known).await?);
+    let until = query.at.micros();
+    let among = Population::of(snapshot, &query.filter, until, known, Some(Arc::clone(&pasts))).await?;
+    snapshot.switch_model(dwell::NAME).await?;
+    let journeys = dwell::load(snapshot, &pipeline.key, known).await?;
+    let mut places = Places::default();
+    for (journey, records) in journeys.journeys(until) {
+        let customer = journeys.customer(journey);
+        if !among.holds(customer) {
+            continue;
+        }
+        let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
+        let Some(stay) = records.iter().rev().find(|record| !record.repeat) else {
+            places.not_started += 1;
+            continue;
+        };
+        // A backdated journey may have begun before anything was known of the customer's owner.
+        let then = versions::at(past, until).or(past.first());
+        let Some(then) = then.filter(|then| !then.merged) else { continue };
+        places.versions.insert(stay.version.into());
+        let stage = journeys.stages.text(stay.stage).to_owned();
+        places.by_stage.entry(stage).or_default().push(Place {
+            customer,
+            entered: stay.at,
+            owner: then.owner.clone(),
+            amount: then.amount.clone(),
+        });
+    }
+    for here in places.by_stage.values_mut() {
+        here.sort_unstable_by_key(|place| (place.entered, place.customer));
+    }
+    Ok(places)
+}
+
+fn amounts(places: &[Place]) -> Vec<MoneyReport> {
+    let mut sums: BTreeMap<&str, Decimal> = BTreeMap::new();
+    for money in places.iter().filter_map(|place| place.amount.as_ref()) {
+        let sum = sums.entry(&money.currency).or_default();
+        *sum = sum.saturating_add(money.amount);
+    }
+    let report = |(currency, amount): (&str, Decimal)| MoneyReport {
+        amount: amount.to_string(),
+        currency: currency.to_owned(),
+    };
+    sums.into_iter().map(report).collect()
+}
+
+fn median_age(places: &[Place], until: Micros) -> Option<f64> {
+    // Oldest entry first is greatest age first.
+    let ages: Vec<f64> = places.iter().rev().map(|place| seconds(until - place.entered)).collect();
+    quantile::continuous(&ages, 0.5)
+}
+
+async fn cards(
+    snapshot: &mut Snapshot,
+    query: &BoardQuery,
+    stage: &str,
+    here: &[Place],
+) -> Result<(Vec<CardReport>, Option<String>)> {
+    if query.stage.as_deref().is_some_and(|wanted| wanted != stage) {
+        return Ok((Vec::new(), None));
+    }
+    let begin = match query.cursor.as_deref().filter(|_| query.stage.is_some()) {
+        Some(cursor) => {
+            let after = read_cursor(cursor)?;
+            here.partition_point(|place| (place.entered, place.customer) <= after)
+        }
+        None => 0,
+    };
+    let shown = &here[begin..here.len().min(begin.saturating_add(query.limit))];
+    let more = begin + shown.len() < here.len();
+    let next_cursor = shown.last().filter(|_| more).map(cursor);
+    let customers = customers(snapshot, shown).await?;
+    let card = |place: &Place| {
+        let customer = customers.get(&place.customer);
+        CardReport {
+            customer_id: place.customer,
+            name: customer.and_then(|customer| customer.name.clone()),
+            owner: OwnerReport::of(&place.owner),
+            entered_at: instant(place.entered),
+            age_seconds: seconds(query.at.micros() - place.entered),
+            amount: place.amount.as_ref().map(MoneyReport::of),
+            flags: flags(place, customer, query),
+        }
+    };
+    Ok((shown.iter().map(card).collect(), next_cursor))
+}
+
+fn flags(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> Vec<String> {
+    let next = customer.and_then(|customer| customer.next.as_ref());
+    let overdue = query.now && next.is_some_and(|(at, _)| *at < query.at.effective_at);
+    let flags = [
+        ("in_pool", matches!(place.owner, Owner::Pool(_))),
+        ("overdue_follow_up", overdue),
+        ("touched_again", query.now && customer.is_some_and(Customer::waits_for_an_answer)),
+        ("erased", customer.is_some_and(|customer| customer.erased)),
+    ];
+    flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()).collect()
+}
+
+async fn customers(snapshot: &mut Snapshot, shown: &[Place]) -> Result<HashMap<Uuid, Customer>> {
+    let head = values![snapshot.tenant.0, snapshot.generation];
+    let ids: Vec<Value> = shown.iter().map(|place| place.customer.into()).collect();
+    let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &ids).await?;
+    rows.iter()
+        .map(|row| {
+            let customer = Customer::read(row)?;
+            Ok((customer.id, customer))
+        })
+        .collect()
+}
+
+fn cursor(place: &Place) -> String {
+    format!("{}.{}", place.entered, place.customer.simple())
+}
+
+fn read_cursor(cursor: &str) -> Result<(Micros, Uuid)> {
+    let parts = cursor.split_once('.').ok_or(ProjectionError::BadCursor)?;
+    let entered = parts.0.parse().map_err(|_| ProjectionError::BadCursor)?;
+    Ok((entered, Uuid::parse_str(parts.1).map_err(|_| ProjectionError::BadCursor)?))
+}

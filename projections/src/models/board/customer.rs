@@ -1,0 +1,641 @@
+//! A customer as it is now: the state that the board's fold keeps, and its rows.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+use waymark_domain::customer::event::{
+    ChannelId, Contact, ContactKind, ContentKind, Contract, CustomerEvent, DocumentAdded, FollowedUp,
+    LeadTouched, Money, Profile, Recorded,
+};
+use waymark_domain::customer::timeline::Journeys;
+use waymark_domain::{Owner, Personal, identity};
+
+use crate::db::{Row, Value, values};
+use crate::error::{ProjectionError, Result};
+use crate::log::history::{JourneyChange, JourneyEnd, place, position_moves};
+use crate::stats::Micros;
+
+/// A way to reach a customer, readable.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct ClearContact {
+    pub(super) kind: ContactKind,
+    pub(super) value: String,
+}
+
+/// What boards and filters look at: its changes are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TrackedAttributes {
+    pub(super) owner: Owner,
+    pub(super) tier: Option<String>,
+    pub(super) amount: Option<Money>,
+    pub(super) source: Option<String>,
+    pub(super) channel: Option<String>,
+    pub(super) tags: Vec<String>,
+    pub(super) merged: bool,
+}
+
+/// Everything of a customer of which the past is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TrackedState {
+    traits: TrackedAttributes,
+    version: u32,
+    industry: Option<String>,
+    region: Option<String>,
+    postponed_until: Option<NaiveDate>,
+    deal: (Option<NaiveDate>, Option<Money>),
+}
+
+/// What else is known of a customer, readable.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct ClearProfile {
+    pub(super) credit_code: Option<String>,
+    pub(super) channel_ids: Vec<(String, String)>,
+    pub(super) industry: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) service_type: Option<String>,
+    pub(super) contract: Option<Contract>,
+    pub(super) delivered_on: Option<NaiveDate>,
+    pub(super) postponed_until: Option<NaiveDate>,
+    pub(super) won_amount: Option<Money>,
+    pub(super) satisfaction: Option<u8>,
+}
+
+/// A time at which the customer came in as a lead again.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Touch {
+    pub(super) at: Micros,
+    pub(super) source: Option<String>,
+    pub(super) channel: Option<String>,
+    /// Whether somebody has spoken to the customer since.
+    #[serde(default)]
+    pub(super) answered: bool,
+}
+
+/// A document by reference.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Document {
+    pub(super) id: Uuid,
+    pub(super) kind: String,
+    pub(super) name: Option<String>,
+    pub(super) reference: Option<String>,
+    pub(super) sha256: String,
+    pub(super) by: String,
+    pub(super) at: Micros,
+}
+
+/// Something to read that was sent to the customer.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Sent {
+    pub(super) event: Uuid,
+    pub(super) kind: ContentKind,
+    pub(super) title: Option<String>,
+    pub(super) document: Option<String>,
+    pub(super) by: String,
+    pub(super) at: Micros,
+}
+
+/// How many of the things sent to one customer are shown: the latest ones. The log has them all.
+const CONTENTS: usize = 100;
+/// How many documents of one customer are shown: the latest ones. The log has them all.
+const DOCUMENTS: usize = 200;
+/// How many touches of one customer are shown: the latest ones. The log has them all.
+const TOUCHES: usize = 100;
+
+/// A customer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Customer {
+    pub(super) id: Uuid,
+    pub(super) created_position: u64,
+    pub(super) version: u64,
+    pub(super) external_id: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) contacts: Vec<ClearContact>,
+    pub(super) fields: Option<BTreeMap<String, serde_json::Value>>,
+    pub(super) traits: TrackedAttributes,
+    pub(super) owned_since: DateTime<Utc>,
+    pub(super) next: Option<(DateTime<Utc>, Option<String>)>,
+    pub(super) erased: bool,
+    pub(super) profile: ClearProfile,
+    pub(super) touches: Vec<Touch>,
+    pub(super) merged_into: Option<Uuid>,
+    pub(super) documents: Vec<Document>,
+    pub(super) grace_until: Option<Micros>,
+    pub(super) contents: Vec<Sent>,
+    /// The customers that it was told apart from, and where in the log.
+    pub(super) distinct_from: BTreeMap<Uuid, u64>,
+    /// Where its name or a contact was said last.
+    pub(super) looks_since: u64,
+    pub(super) cards: BTreeMap<String, Card>,
+}
+
+/// Where a journey stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Card {
+    pub(super) pipeline_version: u32,
+    pub(super) cycle: u32,
+    pub(super) stage: String,
+    pub(super) sub_status: Option<String>,
+    pub(super) entered_at: Micros,
+    pub(super) last_at: Micros,
+    pub(super) last_position: u64,
+    pub(super) moved_position: u64,
+}
+
+impl Customer {
+    /// The customer that a registration makes; none of any other event.
+    pub(super) fn registered(id: Uuid, event: &Recorded<CustomerEvent>) -> Option<Self> {
+        let CustomerEvent::Registered(e) = &event.event else { return None };
+        let mut customer = Self {
+            id,
+            created_position: event.position,
+            version: 0,
+            external_id: e.external_id.clone(),
+            name: clear(&e.name),
+            contacts: readable(&e.contacts),
+            fields: clear(&e.fields),
+            traits: TrackedAttributes {
+                owner: e.owner.clone(),
+                tier: e.tier.clone(),
+                amount: e.amount.clone(),
+                source: e.source.clone(),
+                channel: e.channel.clone(),
+                tags: e.tags.clone(),
+                merged: false,
+            },
+            owned_since: event.effective_at,
+            next: None,
+            erased: false,
+            profile: ClearProfile::default(),
+            touches: Vec::new(),
+            merged_into: None,
+            documents: Vec::new(),
+            grace_until: None,
+            contents: Vec::new(),
+            distinct_from: BTreeMap::new(),
+            looks_since: event.position,
+            cards: BTreeMap::new(),
+        };
+        customer.profile.learn(e.profile.as_ref());
+        Some(customer)
+    }
+
+    /// Whether the two have the same row but for the version; cards have rows of their own.
+    pub(super) fn looks_like(self, other: &Self) -> bool {
+        Self { version: other.version, cards: other.cards.clone(), ..self } == *other
+    }
+
+    /// Folds one event in. The journey is named when it has to be folded anew from the log.
+    pub(super) fn apply<'a>(&mut self, event: &'a Recorded<CustomerEvent>) -> Option<&'a str> {
+        self.version += u64::from(event.event.changes_customer());
+        match &event.event {
+            CustomerEvent::DetailsChanged(e) => {
+                self.set_details(e);
+                if e.name.is_some() || e.contacts.is_some() {
+                    self.looks_since = event.position;
+                }
+            }
+            CustomerEvent::FollowedUp(e) => {
+                self.next = Some((e.next_plan.at, e.next_plan.text.clear().cloned()));
+                self.send(e, event);
+                self.answer_touches(event.effective_at.timestamp_micros());
+            }
+            CustomerEvent::NextContactSet(e) => {
+                let text = if e.text.zh == e.text.en {
+                    e.text.zh.clone()
+                } else {
+                    format!("{} {}", e.text.zh, e.text.en)
+                };
+                self.next = Some((e.at, Some(text)));
+            }
+            CustomerEvent::Claimed(e) => self.set_owner(Owner::Rep(e.rep.clone()), event.effective_at),
+            CustomerEvent::Released(e) => self.set_owner(Owner::Pool(e.pool.clone()), event.effective_at),
+            CustomerEvent::OwnerChanged(e) => {
+                self.set_owner(e.to.clone(), event.effective_at);
+                self.grace_until = e.grace_until.map(|until| until.timestamp_micros());
+            }
+            CustomerEvent::DocumentAdded(e) => self.add_document(e, event),
+            CustomerEvent::Erased(_) => self.erase(),
+            CustomerEvent::LeadTouched(e) => self.touch(e, event.effective_at),
+            CustomerEvent::Distinguished(e) => {
+                self.distinct_from.insert(e.other, event.position);
+            }
+            CustomerEvent::DistinctionWithdrawn(e) => {
+                self.distinct_from.remove(&e.other);
+            }
+            CustomerEvent::Absorbed(e) => {
+                self.distinct_from.remove(&e.absorbed);
+            }
+            CustomerEvent::MergedInto(e) => {
+                self.distinct_from.remove(&e.survivor);
+                self.merge_into(Some(e.survivor));
+            }
+            CustomerEvent::Unmerged(e) if e.absorbed == self.id => self.merge_into(None),
+            _ => {}
+        }
+        self.move_card(event)
+    }
+
+    fn merge_into(&mut self, survivor: Option<Uuid>) {
+        self.merged_into = survivor;
+        self.traits.merged = survivor.is_some();
+    }
+
+    fn touch(&mut self, e: &LeadTouched, at: DateTime<Utc>) {
+        self.touches.push(Touch {
+            at: at.timestamp_micros(),
+            source: e.source.clone(),
+            channel: e.channel.clone(),
+            answered: false,
+        });
+        let surplus = self.touches.len().saturating_sub(TOUCHES);
+        self.touches.drain(..surplus);
+    }
+
+    /// Whether somebody told the two apart, and neither has become the same as the other to the letter since.
+    pub(super) fn is_distinct_from(&self, other: &Self, duplicate_match: &identity::DuplicateMatch) -> bool {
+        let told = [self.distinct_from.get(&other.id), other.distinct_from.get(&self.id)];
+        let Some(told_at) = told.into_iter().flatten().max() else { return false };
+        let changed = self.looks_since > *told_at || other.looks_since > *told_at;
+        !(changed && duplicate_match.reasons.iter().any(|reason| reason.is_exact()))
+    }
+
+    fn answer_touches(&mut self, spoken_at: Micros) {
+        for touch in self.touches.iter_mut().filter(|touch| touch.at <= spoken_at) {
+            touch.answered = true;
+        }
+    }
+
+    /// Whether the customer came in as a lead again and nobody has spoken to it since.
+    pub(super) fn waits_for_an_answer(&self) -> bool {
+        !self.erased && self.touches.iter().any(|touch| !touch.answered)
+    }
+
+    fn send(&mut self, e: &FollowedUp, event: &Recorded<CustomerEvent>) {
+        let Some(content) = &e.content else { return };
+        self.contents.push(Sent {
+            event: event.id,
+            kind: content.kind,
+            title: content.title.clear().cloned(),
+            document: clear(&content.document),
+            by: event.actor.clone(),
+            at: event.effective_at.timestamp_micros(),
+        });
+        let surplus = self.contents.len().saturating_sub(CONTENTS);
+        self.contents.drain(..surplus);
+    }
+
+    fn add_document(&mut self, e: &DocumentAdded, event: &Recorded<CustomerEvent>) {
+        self.documents.push(Document {
+            id: e.document,
+            kind: e.kind.clone(),
+            name: clear(&e.name),
+            reference: e.reference.clear().cloned(),
+            sha256: e.sha256.clone(),
+            by: event.actor.clone(),
+            at: event.recorded_at.timestamp_micros(),
+        });
+        let surplus = self.documents.len().saturating_sub(DOCUMENTS);
+        self.documents.drain(..surplus);
+    }
+
+    /// What the customer looks like to somebody who seeks duplicates.
+    pub(super) fn evidence(&self) -> identity::MatchEvidence {
+        let emails = self.contacts.iter().filter(|contact| contact.kind == ContactKind::Email);
+        identity::MatchEvidence::of(self.name.as_deref(), emails.map(|contact| contact.value.as_str()))
+    }
+
+    /// The marks that it is found by.
+    pub(super) fn grams(&self) -> Vec<String> {
+        identity::grams(&self.evidence())
+    }
+
+    fn set_owner(&mut self, owner: Owner, since: DateTime<Utc>) {
+        self.traits.owner = owner;
+        self.grace_until = None;
+        self.owned_since = since;
+    }
+
+    fn set_details(&mut self, e: &waymark_domain::customer::event::DetailsChanged) {
+        fn set<T: Clone>(held: &mut Option<T>, new: &Option<T>) {
+            if new.is_some() {
+                held.clone_from(new);
+            }
+        }
+        if e.name.is_some() {
+            self.name = clear(&e.name);
+        }
+        if e.fields.is_some() {
+            self.fields = clear(&e.fields);
+        }
+        if let Some(contacts) = &e.contacts {
+            self.contacts = readable(contacts);
+        }
+        if let Some(tags) = &e.tags {
+            self.traits.tags.clone_from(tags);
+        }
+        set(&mut self.traits.source, &e.source);
+        set(&mut self.traits.channel, &e.channel);
+        set(&mut self.traits.tier, &e.tier);
+        set(&mut self.traits.amount, &e.amount);
+        self.profile.learn(e.profile.as_ref());
+    }
+
+    pub(super) fn erase(&mut self) {
+        self.erased = true;
+        self.name = None;
+        self.contacts.clear();
+        self.fields = None;
+        self.profile.credit_code = None;
+        self.profile.channel_ids.clear();
+        for document in &mut self.documents {
+            (document.name, document.reference) = (None, None);
+        }
+        for sent in &mut self.contents {
+            (sent.title, sent.document) = (None, None);
+        }
+        self.next = self.next.take().map(|(at, _)| (at, None));
+    }
+
+    fn move_card<'a>(&mut self, event: &'a Recorded<CustomerEvent>) -> Option<&'a str> {
+        let (journey, kind, pipeline_version, stage, sub_status) = match JourneyChange::of(&event.event) {
+            JourneyChange::None => return None,
+            JourneyChange::Rewrite { journey } => return Some(journey),
+            JourneyChange::Move { journey, kind, pipeline_version, stage, sub_status } => {
+                (journey, kind, pipeline_version, stage, sub_status)
+            }
+        };
+        let at = event.effective_at.timestamp_micros();
+        let held = self.cards.get_mut(journey);
+        let tail = held.as_ref().map(|card| card.tail());
+        let (cycle, repeat) = place(tail.as_ref(), kind, stage);
+        let moved = if kind == waymark_domain::customer::timeline::MoveKind::Inserted {
+            held.as_ref().map_or(0, |card| card.moved_position)
+        } else {
+            event.position
+        };
+        match held {
+            Some(card) if at < card.last_at => return Some(journey),
+            Some(card) if repeat => {
+                (card.last_at, card.last_position, card.moved_position) = (at, event.position, moved);
+            }
+            _ => {
+                let card = Card {
+                    pipeline_version,
+                    cycle,
+                    stage: stage.to_owned(),
+                    sub_status: sub_status.map(str::to_owned),
+                    entered_at: at,
+                    last_at: at,
+                    last_position: event.position,
+                    moved_position: moved,
+                };
+                self.cards.insert(journey.to_owned(), card);
+            }
+        }
+        None
+    }
+
+    /// Puts a journey's card where its timeline says, or away when all of its moves are voided.
+    pub(super) fn put_card(&mut self, journey: &str, journeys: &Journeys) {
+        self.put_card_at(journey, journeys, Micros::MAX);
+    }
+
+    /// The same as of an instant: of the moves that had happened by then.
+    pub(super) fn put_card_at(&mut self, journey: &str, journeys: &Journeys, at: Micros) {
+        let mut moves = position_moves(journeys.moves(journey));
+        moves.retain(|made| made.at <= at);
+        let stay = moves.iter().rev().find(|made| !made.repeat);
+        let (Some(last), Some(stay)) = (moves.last(), stay) else {
+            self.cards.remove(journey);
+            return;
+        };
+        let moved = moves.iter().filter(|made| !made.inserted).map(|made| made.position);
+        let card = Card {
+            pipeline_version: stay.version,
+            cycle: stay.cycle,
+            stage: stay.stage.clone(),
+            sub_status: stay.sub_status.clone(),
+            entered_at: stay.at,
+            last_at: last.at,
+            last_position: last.position,
+            moved_position: moved.max().unwrap_or(0),
+        };
+        self.cards.insert(journey.to_owned(), card);
+    }
+
+    /// The journey that the customer is in: the one moved in last.
+    pub(super) fn primary(&self) -> Option<&str> {
+        let latest = self.cards.iter().max_by_key(|(_, card)| card.moved_position);
+        latest.map(|(pipeline, _)| pipeline.as_str())
+    }
+
+    /// What boards, filters and clocks look at: a change of it is kept.
+    pub(super) fn aspects(&self) -> TrackedState {
+        let ClearProfile { industry, region, postponed_until, .. } = &self.profile;
+        TrackedState {
+            traits: self.traits.clone(),
+            version: self.pipeline_version(),
+            industry: industry.clone(),
+            region: region.clone(),
+            postponed_until: *postponed_until,
+            deal: self.profile.deal(),
+        }
+    }
+
+    /// The pipeline version that the customer's stage is of.
+    pub(super) fn pipeline_version(&self) -> u32 {
+        self.primary().and_then(|primary| self.cards.get(primary)).map_or(0, |card| card.pipeline_version)
+    }
+}
+
+impl ClearProfile {
+    /// When the contract ends, and what a deal won in part has brought: their changes are kept beside the traits'.
+    pub(super) fn deal(&self) -> (Option<NaiveDate>, Option<Money>) {
+        (self.contract.and_then(|contract| contract.ends_on), self.won_amount.clone())
+    }
+
+    /// Sets what an event says, and takes away what it clears.
+    fn learn(&mut self, said: Option<&Profile>) {
+        fn set<T: Clone>(held: &mut Option<T>, name: &str, said: &Profile, new: &Option<T>) {
+            if new.is_some() || said.cleared.iter().any(|cleared| cleared == name) {
+                held.clone_from(new);
+            }
+        }
+        let Some(said) = said else { return };
+        set(&mut self.credit_code, "credit_code", said, &clear(&said.credit_code));
+        set(&mut self.industry, "industry", said, &said.industry);
+        set(&mut self.region, "region", said, &said.region);
+        set(&mut self.service_type, "service_type", said, &said.service_type);
+        set(&mut self.contract, "contract", said, &said.contract);
+        set(&mut self.delivered_on, "delivered_on", said, &said.delivered_on);
+        set(&mut self.postponed_until, "postponed_until", said, &said.postponed_until);
+        set(&mut self.won_amount, "won_amount", said, &said.won_amount);
+        set(&mut self.satisfaction, "satisfaction", said, &said.satisfaction);
+        if let Some(ids) = &said.channel_ids {
+            let clear = |held: &ChannelId| Some((held.channel.clone(), held.id.clear()?.clone()));
+            self.channel_ids = ids.iter().filter_map(clear).collect();
+        }
+    }
+}
+
+impl Card {
+    fn tail(&self) -> JourneyEnd {
+        JourneyEnd {
+            at: self.last_at,
+            position: self.last_position,
+            stage: self.stage.clone(),
+            cycle: self.cycle,
+        }
+    }
+}
+
+fn clear<T: Clone>(personal: &Option<Personal<T>>) -> Option<T> {
+    personal.as_ref().and_then(Personal::clear).cloned()
+}
+
+fn readable(contacts: &[Contact]) -> Vec<ClearContact> {
+    let clear =
+        |contact: &Contact| Some(ClearContact { kind: contact.kind, value: contact.value.clear()?.clone() });
+    contacts.iter().filter_map(clear).collect()
+}
+
+/// The words under which owners stand in the tables.
+pub(super) fn owner_columns(owner: &Owner) -> (&'static str, &str) {
+    match owner {
+        Owner::Rep(rep) => ("rep", rep),
+        Owner::Pool(pool) => ("pool", pool),
+    }
+}
+
+/// The owner of two columns.
+pub(super) fn owner_of(kind: &str, id: String) -> Owner {
+    if kind == "rep" { Owner::Rep(id) } else { Owner::Pool(id) }
+}
+
+/// The money of two columns.
+pub(super) fn money_of(amount: Option<String>, currency: Option<String>) -> Option<Money> {
+    let amount: Decimal = amount?.parse().ok()?;
+    Some(Money { amount, currency: currency? })
+}
+
+pub(super) fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| ProjectionError::Database(error.to_string()))
+}
+
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| ProjectionError::Database(error.to_string()))
+}
+
+impl Customer {
+    /// Reads a row of `customers_among.sql`; the cards come from their own rows.
+    pub(super) fn read(row: &Row) -> Result<Self> {
+        let next_at = row.opt_int(16)?.map(crate::log::history::instant);
+        let next_text = row.opt_text(17)?;
+        Ok(Self {
+            id: row.uuid(0)?,
+            created_position: row.position(1)?,
+            version: row.position(2)?,
+            external_id: row.opt_text(3)?,
+            name: row.opt_text(4)?,
+            contacts: from_json(row.str(5)?)?,
+            fields: row.opt_text(6)?.as_deref().map(from_json).transpose()?,
+            traits: TrackedAttributes {
+                owner: owner_of(row.str(7)?, row.text(8)?),
+                tier: row.opt_text(10)?,
+                amount: money_of(row.opt_text(11)?, row.opt_text(12)?),
+                source: row.opt_text(13)?,
+                channel: row.opt_text(14)?,
+                tags: from_json(row.str(15)?)?,
+                merged: row.opt_uuid(21)?.is_some(),
+            },
+            owned_since: crate::log::history::instant(row.int(9)?),
+            next: next_at.map(|at| (at, next_text)),
+            erased: row.flag(18)?,
+            profile: from_json(row.str(19)?)?,
+            touches: from_json(row.str(20)?)?,
+            merged_into: row.opt_uuid(21)?,
+            documents: from_json(row.str(22)?)?,
+            grace_until: row.opt_int(23)?,
+            contents: from_json(row.str(24)?)?,
+            distinct_from: from_json(row.str(25)?)?,
+            looks_since: row.position(26)?,
+            cards: BTreeMap::new(),
+        })
+    }
+
+    /// The row of [`super::CUSTOMERS`].
+    pub(super) fn row(&self) -> Result<Vec<Value>> {
+        let (owner_kind, owner_id) = owner_columns(&self.traits.owner);
+        let money = self.traits.amount.as_ref();
+        let next = self.next.as_ref();
+        Ok(values![
+            self.id,
+            self.created_position,
+            self.version,
+            self.external_id.clone(),
+            self.name.clone(),
+            to_json(&self.contacts)?,
+            self.fields.as_ref().map(to_json).transpose()?,
+            owner_kind,
+            owner_id,
+            self.owned_since.timestamp_micros(),
+            self.traits.tier.clone(),
+            money.map(|money| money.amount.to_string()),
+            money.map(|money| money.currency.clone()),
+            self.traits.source.clone(),
+            self.traits.channel.clone(),
+            to_json(&self.traits.tags)?,
+            next.map(|(at, _)| at.timestamp_micros()),
+            next.and_then(|(_, text)| text.clone()),
+            self.erased,
+            to_json(&self.profile)?,
+            self.profile.industry.clone(),
+            self.profile.region.clone(),
+            self.profile.service_type.clone(),
+            to_json(&self.touches)?,
+            self.merged_into,
+            to_json(&self.documents)?,
+            self.grace_until,
+            to_json(&self.contents)?,
+            to_json(&self.distinct_from)?,
+            self.looks_since,
+        ]
+        .into())
+    }
+}
+
+impl Card {
+    /// Reads a row of `cards_among.sql` from its pipeline on.
+    pub(super) fn read(row: &Row) -> Result<(String, Self)> {
+        let card = Self {
+            pipeline_version: row.number(2)?,
+            cycle: row.number(3)?,
+            stage: row.text(4)?,
+            sub_status: row.opt_text(5)?,
+            entered_at: row.int(6)?,
+            last_at: row.int(7)?,
+            last_position: row.position(8)?,
+            moved_position: row.position(9)?,
+        };
+        Ok((row.text(1)?, card))
+    }
+
+    /// The row of [`super::CARDS`].
+    pub(super) fn row(&self, customer: Uuid, pipeline: &str) -> [Value; 10] {
+        values![
+            customer,
+            pipeline,
+            self.pipeline_version,
+            self.cycle,
+            self.stage.as_str(),
+            self.sub_status.clone(),
+            self.entered_at,
+            self.last_at,
+            self.last_position,
+            self.moved_position,
+        ]
+    }
+}

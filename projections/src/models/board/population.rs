@@ -1,0 +1,67 @@
+//! Which customers a question is about: those that its filter lets through at an instant, of those that whoever asks sees.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use uuid::Uuid;
+use waymark_eventstore::Position;
+
+use super::versions::{self, CustomerVersions};
+use super::{NAME, seen};
+use crate::error::Result;
+use crate::query::{CohortFilter, Snapshot};
+use crate::stats::{JourneySet, Micros};
+
+/// The customers that count, with what they were like where that was looked up.
+pub(crate) struct Population {
+    filter: CohortFilter,
+    at: Micros,
+    /// None where everybody is seen.
+    seen: Option<HashSet<Uuid>>,
+    pasts: Option<Arc<CustomerVersions>>,
+}
+
+impl Population {
+    /// What is known at a position decides about an instant. Pasts that are at hand already are given; otherwise they are
+    /// looked up where the filter needs them. Afterwards the view may be at this read model.
+    pub(crate) async fn of(
+        snapshot: &mut Snapshot,
+        filter: &CohortFilter,
+        at: Micros,
+        known: Position,
+        pasts: Option<Arc<CustomerVersions>>,
+    ) -> Result<Self> {
+        let mut among = Self { filter: filter.clone(), at, seen: None, pasts };
+        if filter.is_everybody() {
+            return Ok(among);
+        }
+        snapshot.switch_model(NAME).await?;
+        among.seen = seen(snapshot, &filter.visibility).await?;
+        if !filter.is_empty() && among.pasts.is_none() {
+            among.pasts = Some(Arc::new(versions::load(snapshot, known).await?));
+        }
+        Ok(among)
+    }
+
+    /// Whether a customer counts.
+    pub(crate) fn holds(&self, customer: Uuid) -> bool {
+        let passes = || {
+            let past = self.pasts.as_ref().and_then(|pasts| pasts.get(&customer));
+            past.is_some_and(|past| versions::passes(past, self.at, &self.filter))
+        };
+        self.seen.as_ref().is_none_or(|seen| seen.contains(&customer)) && (self.filter.is_empty() || passes())
+    }
+
+    /// The journeys of those who count.
+    pub(crate) fn keep(&self, journeys: Arc<JourneySet>) -> Arc<JourneySet> {
+        if self.filter.is_everybody() {
+            return journeys;
+        }
+        Arc::new(journeys.keep(|customer, _| self.holds(customer)))
+    }
+
+    /// What customers were like, where that was looked up.
+    pub(crate) fn into_pasts(self) -> Option<Arc<CustomerVersions>> {
+        self.pasts
+    }
+}

@@ -1,0 +1,200 @@
+//! What customers were like: owner, amount and labels at any instant, as known at any position.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::NaiveDate;
+use uuid::Uuid;
+use waymark_domain::Owner;
+use waymark_domain::customer::event::Money;
+use waymark_eventstore::Position;
+
+use super::VERSIONS_PAGE;
+use super::customer::{from_json, money_of, owner_of};
+use crate::db::values;
+use crate::error::Result;
+use crate::query::{CohortFilter, Snapshot};
+use crate::stats::Micros;
+
+/// Rows read at a time.
+const ROWS: u32 = 5_000;
+
+/// What a customer was like from an instant on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CustomerVersion {
+    pub(crate) since: Micros,
+    pub(crate) owner: Owner,
+    pub(crate) tier: Option<String>,
+    pub(crate) amount: Option<Money>,
+    pub(crate) source: Option<String>,
+    pub(crate) channel: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) version: u32,
+    pub(crate) industry: Option<String>,
+    pub(crate) region: Option<String>,
+    /// The local day until which the deal was put off.
+    pub(crate) postponed_until: Option<NaiveDate>,
+    /// Whether another customer went on in its place.
+    pub(crate) merged: bool,
+    /// The last day of the contract.
+    pub(crate) contract_end: Option<NaiveDate>,
+    /// What a deal won in part has brought.
+    pub(crate) won: Option<Money>,
+}
+
+/// Every customer's pasts in the order of (instant, position).
+pub(crate) type CustomerVersions = HashMap<Uuid, Vec<CustomerVersion>>;
+
+/// All that was known at a position.
+pub(crate) async fn load(snapshot: &mut Snapshot, known: Position) -> Result<CustomerVersions> {
+    let mut pasts: CustomerVersions = HashMap::new();
+    let mut after = (Uuid::nil(), 0);
+    loop {
+        let values = values![snapshot.tenant.0, snapshot.generation, after.0, after.1, ROWS];
+        let rows = snapshot.transaction.rows(VERSIONS_PAGE, &values).await?;
+        for row in &rows {
+            after = (row.uuid(0)?, row.position(1)?);
+            if after.1 > known {
+                continue;
+            }
+            pasts.entry(after.0).or_default().push(CustomerVersion {
+                since: row.int(2)?,
+                owner: owner_of(row.str(3)?, row.text(4)?),
+                tier: row.opt_text(5)?,
+                amount: money_of(row.opt_text(6)?, row.opt_text(7)?),
+                source: row.opt_text(8)?,
+                channel: row.opt_text(9)?,
+                tags: from_json(row.str(10)?)?,
+                version: row.number(11)?,
+                merged: row.flag(12)?,
+                industry: row.opt_text(13)?,
+                region: row.opt_text(14)?,
+                postponed_until: row.opt_text(15)?.and_then(|day| day.parse().ok()),
+                contract_end: row.opt_text(16)?.and_then(|day| day.parse().ok()),
+                won: money_of(row.opt_text(17)?, row.opt_text(18)?),
+            });
+        }
+        if rows.len() < ROWS as usize {
+            break;
+        }
+    }
+    for past in pasts.values_mut() {
+        // Rows come in the order of positions, which a stable sort keeps for equal instants.
+        past.sort_by_key(|past| past.since);
+    }
+    Ok(pasts)
+}
+
+/// What a customer was like at an instant.
+pub(crate) fn at(past: &[CustomerVersion], instant: Micros) -> Option<&CustomerVersion> {
+    past[..past.partition_point(|past| past.since <= instant)].last()
+}
+
+/// Whether a customer passes a filter at an instant.
+pub(crate) fn passes(past: &[CustomerVersion], instant: Micros, filter: &CohortFilter) -> bool {
+    fn is<T: PartialEq>(wanted: &Option<T>, held: Option<&T>) -> bool {
+        wanted.as_ref().is_none_or(|wanted| held == Some(wanted))
+    }
+    let Some(then) = at(past, instant) else { return false };
+    let of_a_rep = |reps: &BTreeSet<String>| match &then.owner {
+        Owner::Rep(rep) => reps.contains(rep),
+        Owner::Pool(_) => false,
+    };
+    is(&filter.owner, Some(&then.owner))
+        && filter.reps.as_ref().is_none_or(of_a_rep)
+        && is(&filter.source, then.source.as_ref())
+        && is(&filter.channel, then.channel.as_ref())
+        && is(&filter.tier, then.tier.as_ref())
+        && is(&filter.industry, then.industry.as_ref())
+        && is(&filter.region, then.region.as_ref())
+        && is(&filter.version, Some(&then.version))
+        && filter.tag.as_ref().is_none_or(|tag| then.tags.contains(tag))
+}
+
+/// How much of the time between two instants the customer belonged to a rep.
+pub(crate) fn owned(past: &[CustomerVersion], from: Micros, to: Micros) -> Micros {
+    let ends = past.iter().skip(1).map(|next| next.since).chain([Micros::MAX]);
+    let held = past.iter().zip(ends).filter(|(past, _)| matches!(past.owner, Owner::Rep(_)));
+    held.map(|(past, end)| (end.min(to) - past.since.max(from)).max(0)).sum()
+}
+
+/// How much of the time between two instants the deal was put off: from when that was said until the day begins
+/// (`day_begins`), or until another day was said, or none.
+pub(crate) fn paused(
+    past: &[CustomerVersion],
+    from: Micros,
+    to: Micros,
+    day_begins: impl Fn(NaiveDate) -> Micros,
+) -> Micros {
+    let ends = past.iter().skip(1).map(|next| next.since).chain([Micros::MAX]);
+    let held = past.iter().zip(ends).filter_map(|(past, end)| {
+        let until = end.min(day_begins(past.postponed_until?)).min(to);
+        Some((until - past.since.max(from)).max(0))
+    });
+    held.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A past from an instant on, in which the deal is put off until so many days after the first of January 1970.
+    fn since(since: Micros, until: Option<u64>) -> CustomerVersion {
+        let day = |days| NaiveDate::default() + chrono::Days::new(days);
+        CustomerVersion {
+            since,
+            owner: Owner::Rep("li".to_owned()),
+            tier: None,
+            amount: None,
+            source: None,
+            channel: None,
+            tags: Vec::new(),
+            version: 1,
+            industry: None,
+            region: None,
+            postponed_until: until.map(day),
+            merged: false,
+            contract_end: None,
+            won: None,
+        }
+    }
+
+    /// Days begin every hundred instants.
+    fn begins(day: NaiveDate) -> Micros {
+        (day - NaiveDate::default()).num_days() * 100
+    }
+
+    #[test]
+    fn a_deal_is_put_off_from_when_that_was_said_until_its_day_begins_and_no_longer() {
+        let past = [since(0, None), since(130, Some(3))];
+        for (from, to, paused) in [
+            (0, 130, 0),
+            (0, 131, 1),
+            (0, 299, 169),
+            (0, 300, 170),
+            (0, 400, 170),
+            (200, 250, 50),
+            (310, 400, 0),
+        ] {
+            assert_eq!(super::paused(&past, from, to, begins), paused, "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn another_day_or_none_ends_the_pause_and_other_changes_do_not() {
+        let cleared = [since(0, Some(9)), since(50, None)];
+        assert_eq!(paused(&cleared, 0, 1_000, begins), 50);
+        let put_off_further = [since(0, Some(1)), since(50, Some(2)), since(60, Some(2))];
+        assert_eq!(paused(&put_off_further, 0, 1_000, begins), 200);
+        let already_over = [since(150, Some(1))];
+        assert_eq!(paused(&already_over, 0, 1_000, begins), 0);
+    }
+
+    #[test]
+    fn parts_of_a_time_are_paused_as_long_as_the_whole() {
+        let past = [since(0, Some(2)), since(90, Some(1)), since(95, None), since(210, Some(4))];
+        for cut in (0..=500).step_by(7) {
+            let parts = paused(&past, 0, cut, begins) + paused(&past, cut, 500, begins);
+            assert_eq!(parts, paused(&past, 0, 500, begins), "cut at {cut}");
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The fold: moves and corrections into rows that say what was known when.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use uuid::Uuid;
+use waymark_domain::customer::event::{CustomerEvent, Recorded};
+use waymark_domain::customer::timeline::MoveKind;
+use waymark_eventstore::Position;
+
+use super::{CLOSE, END_ROWS, KNOWN, MOVES, TAIL};
+use crate::db::{Row, Transaction, Value, values};
+use crate::error::Result;
+use crate::log::decoded::DecodedEvent;
+use crate::log::history::{JourneyChange, JourneyEnd, PositionedMove, place, position_moves};
+use crate::models::read_model::{Memory, Scope, Writes};
+use crate::stats::journeys::{Origin, Provenance, move_kind_word};
+use crate::stats::{CensoringEvent, Micros};
+
+/// A row of the table that is known now, with the position since when.
+struct Live {
+    placed: PositionedMove,
+    since: Position,
+}
+
+/// The page's rows, each in the final form that the page gives it.
+struct Pending {
+    journey: String,
+    customer: Uuid,
+    placed: PositionedMove,
+    how: Provenance,
+    since: Position,
+    until: Option<Position>,
+}
+
+/// Folds the facts of a page.
+pub(super) async fn fold(
+    scope: &Scope<'_>,
+    memory: &mut Memory,
+    facts: &[Arc<DecodedEvent>],
+) -> Result<Writes> {
+    let mut page = Page {
+        scope,
+        transaction: scope.db.read(scope.tenant).await?,
+        pending: Vec::new(),
+        closed: Vec::new(),
+        closed_rows: HashSet::new(),
+        emptied: HashSet::new(),
+    };
+    let mut ends = Vec::new();
+    for fact in facts {
+        if let Some(end) = CensoringEvent::of(fact) {
+            let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
+            ends.extend(values![fact.customer, position, at, end.as_str()]);
+        }
+        let journey = match JourneyChange::of(&fact.event.event) {
+            JourneyChange::None => continue,
+            JourneyChange::Rewrite { journey } | JourneyChange::Move { journey, .. } => journey,
+        };
+        let key = (journey.to_owned(), fact.customer);
+        if !page.append(memory, &key, fact).await? {
+            page.rewrite(memory, key, fact).await?;
+        }
+    }
+    let mut writes = page.writes();
+    writes.rows.push((&END_ROWS, ends));
+    Ok(writes)
+}
+
+impl CensoringEvent {
+    /// What an event says of the customer's observation.
+    fn of(fact: &DecodedEvent) -> Option<Self> {
+        match &fact.event.event {
+            CustomerEvent::MergedInto(_) => Some(Self::Merged),
+            CustomerEvent::Unmerged(event) if event.absorbed == fact.customer => Some(Self::Unmerged),
+            CustomerEvent::Erased(_) => Some(Self::Erased),
+            _ => None,
+        }
+    }
+}
+
+struct Page<'a> {
+    scope: &'a Scope<'a>,
+    transaction: Transaction,
+    pending: Vec<Pending>,
+    closed: Vec<(&'static str, Vec<Value>)>,
+    /// The stored rows that are closed, by their keys.
+    closed_rows: HashSet<RowKey>,
+    /// Journeys all of whose moves the page took away: what is stored of them holds no longer.
+    emptied: HashSet<(String, Uuid)>,
+}
+
+impl Page<'_> {
+    /// A move in order is one more row. False when the event is anything else.
+    async fn append(
+        &mut self,
+        memory: &mut Memory,
+        key: &(String, Uuid),
+        fact: &DecodedEvent,
+    ) -> Result<bool> {
+        let JourneyChange::Move { kind, stage, sub_status, pipeline_version, .. } =
+            JourneyChange::of(&fact.event.event)
+        else {
+            return Ok(false);
+        };
+        let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
+        let tail = match memory.journey_ends.get(key) {
+            Some(tail) => Some(tail.clone()),
+            // Nothing comes before the registration, so there is nothing to look for.
+            None if matches!(fact.event.event, CustomerEvent::Registered(_)) => None,
+            None if self.emptied.contains(key) => None,
+            None => self.stored_tail(key).await?,
+        };
+        if tail.as_ref().is_some_and(|tail| tail.at > at) {
+            return Ok(false);
+        }
+        let (cycle, repeat) = place(tail.as_ref(), kind, stage);
+        memory.journey_ends.put(key.clone(), JourneyEnd { at, position, stage: stage.to_owned(), cycle });
+        let placed = PositionedMove {
+            position,
+            event: fact.event.id,
+            at,
+            stage: stage.to_owned(),
+            sub_status: sub_status.map(str::to_owned),
+            actor: fact.event.actor.clone(),
+            cycle,
+            repeat,
+            inserted: false,
+            version: pipeline_version,
+        };
+        self.add(key, placed, how(&fact.event), position);
+        Ok(true)
+    }
+
+    /// The end of a journey that this worker has not met: in the tables, or nowhere.
+    async fn stored_tail(&mut self, key: &(String, Uuid)) -> Result<Option<JourneyEnd>> {
+        let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
+        let row = self.transaction.row(TAIL, &values![tenant, generation, key.0.as_str(), key.1]).await?;
+        row.map(|row| {
+            Ok(JourneyEnd {
+                at: row.int(0)?,
+                position: row.position(1)?,
+                stage: row.text(2)?,
+                cycle: row.number(3)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// A correction, or a move out of order: folds the journey anew from the log, and writes what differs.
+    async fn rewrite(&mut self, memory: &mut Memory, key: (String, Uuid), fact: &DecodedEvent) -> Result<()> {
+        let position = fact.event.position;
+        let (store, tenant) = (self.scope.store, self.scope.tenant);
+        let history = memory.histories.of(store, tenant, fact.customer, position).await?;
+        let now = position_moves(history.journeys.moves(&key.0));
+        let made: HashMap<Uuid, Provenance> =
+            history.events.iter().map(|event| (event.id, how(event))).collect();
+        // By the event, so that each move is compared with its own rows alone.
+        let mut before: BTreeMap<Uuid, Vec<Live>> = BTreeMap::new();
+        for live in self.live(&key).await? {
+            before.entry(live.placed.event).or_default().push(live);
+        }
+        for placed in &now {
+            let same = before.get_mut(&placed.event).and_then(|rows| {
+                let place = rows.iter().position(|live| same_row(&live.placed, placed))?;
+                Some(rows.swap_remove(place))
+            });
+            if same.is_none() {
+                let how = made.get(&placed.event).copied().unwrap_or_default();
+                self.add(&key, placed.clone(), how, position);
+            }
+        }
+        for gone in before.into_values().flatten() {
+            self.close(&key, &gone, position);
+        }
+        match now.last() {
+            Some(last) => drop(memory.journey_ends.put(key, last.tail())),
+            None => {
+                memory.journey_ends.pop(&key);
+                self.emptied.insert(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// The journey as known before this event: the stored rows, with what the page has done so far.
+    async fn live(&mut self, key: &(String, Uuid)) -> Result<Vec<Live>> {
+        let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
+        let values = values![tenant, generation, key.0.as_str(), key.1, Micros::MAX];
+        let rows = self.transaction.rows(KNOWN, &values).await?;
+        let stored: Vec<Live> = rows
+            .iter()
+            .map(|row| Ok(Live { placed: read(row)?, since: row.position(2)? }))
+            .collect::<Result<_>>()?;
+        let closed = |live: &Live| self.closed_rows.contains(&row_key(key, live));
+        let mut live: Vec<Live> = stored.into_iter().filter(|live| !closed(live)).collect();
+        let mine = self.pending.iter().filter(|row| row.until.is_none() && is_of(row, key));
+        live.extend(mine.map(|row| Live { placed: row.placed.clone(), since: row.since }));
+        Ok(live)
+    }
+
+    fn add(&mut self, key: &(String, Uuid), placed: PositionedMove, how: Provenance, since: Position) {
+        let (journey, customer) = key.clone();
+        self.pending.push(Pending { journey, customer, placed, how, since, until: None });
+    }
+
+    fn close(&mut self, key: &(String, Uuid), gone: &Live, until: Position) {
+        let mine = self.pending.iter_mut().find(|row| {
+            row.until.is_none() && row.since == gone.since && is_of(row, key) && row.placed == gone.placed
+        });
+        match mine {
+            Some(row) => row.until = Some(until),
+            None => {
+                let mut values = close_values(self.scope, key, gone);
+                values.push(until.into());
+                self.closed_rows.insert(row_key(key, gone));
+                self.closed.push((CLOSE, values));
+            }
+        }
+    }
+
+    fn writes(mut self) -> Writes {
+        // In the order of the key, so that rows of one leaf of the table are written together.
+        self.pending.sort_by(|a, b| {
+            let key = |row: &Pending| (row.customer, row.placed.at, row.placed.position, row.since);
+            a.journey.cmp(&b.journey).then_with(|| key(a).cmp(&key(b)))
+        });
+        let mut rows = Vec::with_capacity(self.pending.len() * MOVES.width());
+        for row in self.pending {
+            let PositionedMove {
+                position, event, at, stage, sub_status, actor, cycle, repeat, version, ..
+            } = row.placed;
+            let Provenance { recorded, by, kind, noted } = row.how;
+            rows.extend(values![
+                row.journey,
+                row.customer,
+                at,
+                position,
+                row.since,
+                row.until,
+                event,
+                stage,
+                sub_status,
+                cycle,
+                repeat,
+                actor,
+                version,
+                recorded,
+                by.as_str(),
+                move_kind_word(kind),
+                noted,
+            ]);
+        }
+        Writes { statements: self.closed, rows: vec![(&MOVES, rows)], ..Writes::default() }
+    }
+}
+
+/// How an event came to be recorded, and whether it says why: a note, or a reason in words where no note was asked for.
+/// The texts of a move that was approved stand in its request.
+fn how(event: &Recorded<CustomerEvent>) -> Provenance {
+    let (kind, noted) = match &event.event {
+        CustomerEvent::Registered(e) => (MoveKind::Registered, e.note.is_some()),
+        CustomerEvent::Moved(e) => {
+            (MoveKind::Moved, e.note.is_some() || e.reason_text.is_some() || e.approval.is_some())
+        }
+        CustomerEvent::MoveInserted(_) => (MoveKind::Inserted, true),
+        CustomerEvent::Reactivated(_) => (MoveKind::Reactivated, true),
+        _ => (MoveKind::Moved, false),
+    };
+    let recorded = event.recorded_at.timestamp_micros();
+    Provenance { recorded, by: Origin::of(event.origin.as_deref()), kind, noted }
+}
+
+/// Whether two accounts of a move make the same row. How it came about makes no difference.
+fn same_row(a: &PositionedMove, b: &PositionedMove) -> bool {
+    let PositionedMove { position, event, at, stage, sub_status, actor, cycle, repeat, version, inserted: _ } =
+        a;
+    (*position, *event, *at, *cycle, *repeat, *version)
+        == (b.position, b.event, b.at, b.cycle, b.repeat, b.version)
+        && (stage, sub_status, actor) == (&b.stage, &b.sub_status, &b.actor)
+}
+
+fn is_of(row: &Pending, key: &(String, Uuid)) -> bool {
+    row.customer == key.1 && row.journey == key.0
+}
+
+/// By what a stored row is known: journey, customer, instant, position, and since when it is known.
+type RowKey = (String, Uuid, Micros, Position, Position);
+
+fn row_key((journey, customer): &(String, Uuid), live: &Live) -> RowKey {
+    (journey.clone(), *customer, live.placed.at, live.placed.position, live.since)
+}
+
+/// The key of a stored row: the first binds of the closing statement.
+fn close_values(scope: &Scope<'_>, key: &(String, Uuid), live: &Live) -> Vec<Value> {
+    let Live { placed, since } = live;
+    values![scope.tenant.0, scope.generation, key.0.as_str(), key.1, placed.at, placed.position, *since]
+        .into()
+}
+
+/// Reads a row of the statement `known.sql`.
+pub(super) fn read(row: &Row) -> Result<PositionedMove> {
+    Ok(PositionedMove {
+        at: row.int(0)?,
+        position: row.position(1)?,
+        event: row.uuid(3)?,
+        stage: row.text(4)?,
+        sub_status: row.opt_text(5)?,
+        cycle: row.number(6)?,
+        repeat: row.flag(7)?,
+        actor: row.text(8)?,
+        inserted: false,
+        version: row.number(9)?,
+    })
+}

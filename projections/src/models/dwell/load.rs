@@ -1,0 +1,172 @@
+//! Reads a pipeline's journeys, as known at a position, into compact memory.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+use waymark_eventstore::{Position, TenantId};
+
+use super::{ENDS, JOURNEYS};
+use crate::db::values;
+use crate::error::{ProjectionError, Result};
+use crate::query::Snapshot;
+use crate::stats::journeys::{Origin, Provenance, move_kind_of};
+use crate::stats::{CensoringEvent, JourneySet, Micros, MoveRecord};
+
+/// Journeys read at a time.
+const ROWS: u32 = 1_000;
+/// How many records are held in memory at most, of all pipelines together: 40 bytes each.
+const HELD_RECORDS: usize = 1_000_000;
+
+/// The journeys of pipelines as they were last asked for: a dashboard asks for dwell, flows and paths of the same
+/// state of knowledge one after the other.
+#[derive(Default)]
+pub(crate) struct JourneyCache(Mutex<HashMap<(TenantId, String), CachedJourneys>>);
+
+struct CachedJourneys {
+    file: u64,
+    generation: u32,
+    known: Position,
+    journeys: Arc<JourneySet>,
+}
+
+impl JourneyCache {
+    fn get(&self, snapshot: &Snapshot, pipeline: &str, known: Position) -> Option<Arc<JourneySet>> {
+        let held = self.lock();
+        let held = held.get(&(snapshot.tenant, pipeline.to_owned()))?;
+        let same = (held.file, held.generation, held.known) == (snapshot.file, snapshot.generation, known);
+        same.then(|| Arc::clone(&held.journeys))
+    }
+
+    fn put(&self, snapshot: &Snapshot, pipeline: &str, known: Position, journeys: &Arc<JourneySet>) {
+        let mut held = self.lock();
+        held.remove(&(snapshot.tenant, pipeline.to_owned()));
+        let records: usize = held.values().map(|held| held.journeys.records()).sum();
+        if records + journeys.records() > HELD_RECORDS {
+            held.clear();
+        }
+        let (file, generation) = (snapshot.file, snapshot.generation);
+        let one = CachedJourneys { file, generation, known, journeys: Arc::clone(journeys) };
+        held.insert((snapshot.tenant, pipeline.to_owned()), one);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(TenantId, String), CachedJourneys>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The journeys of a pipeline as they were known at a position, each in effective order.
+pub(crate) async fn load(
+    snapshot: &mut Snapshot,
+    pipeline: &str,
+    known: Position,
+) -> Result<Arc<JourneySet>> {
+    let journey_cache = Arc::clone(&snapshot.journey_cache);
+    if let Some(held) = journey_cache.get(snapshot, pipeline, known) {
+        return Ok(held);
+    }
+    let journeys = Arc::new(fetch(snapshot, pipeline, known).await?);
+    journey_cache.put(snapshot, pipeline, known, &journeys);
+    Ok(journeys)
+}
+
+/// The journeys of a pipeline as they were known at a position, read for this once.
+pub(crate) async fn fetch(snapshot: &mut Snapshot, pipeline: &str, known: Position) -> Result<JourneySet> {
+    let mut journeys = JourneySet::default();
+    for row in
+        snapshot.transaction.rows(ENDS, &values![snapshot.tenant.0, snapshot.generation, known]).await?
+    {
+        if let Some(end) = CensoringEvent::parse(row.str(2)?) {
+            journeys.end(row.uuid(0)?, row.int(1)?, end);
+        }
+    }
+    let mut after = Uuid::nil();
+    loop {
+        let values = values![snapshot.tenant.0, snapshot.generation, pipeline, after, known, ROWS];
+        let rows = snapshot.transaction.rows(JOURNEYS, &values).await?;
+        for row in &rows {
+            after = row.uuid(0)?;
+            read(&mut journeys, after, row.str(1)?)?;
+        }
+        if rows.len() < ROWS as usize {
+            return Ok(journeys);
+        }
+    }
+}
+
+/// Adds the moves of one journey, in the form that `journeys.sql` gives them.
+fn read(journeys: &mut JourneySet, customer: Uuid, moves: &str) -> Result<()> {
+    let mut rest = moves;
+    while !rest.is_empty() {
+        let at = number::<Micros>(&mut rest)?;
+        let cycle = number(&mut rest)?;
+        let repeat = number::<u8>(&mut rest)? != 0;
+        let version = number(&mut rest)?;
+        let how = Provenance {
+            recorded: number::<Micros>(&mut rest)?,
+            by: Origin::parse(word(&mut rest)?).ok_or_else(unreadable)?,
+            kind: move_kind_of(word(&mut rest)?).ok_or_else(unreadable)?,
+            noted: number::<u8>(&mut rest)? != 0,
+        };
+        let stage = journeys.stages.intern(text(&mut rest)?);
+        let actor = journeys.actors.intern(text(&mut rest)?);
+        journeys.push(customer, MoveRecord { at, stage, actor, cycle, repeat, version, how });
+    }
+    Ok(())
+}
+
+fn number<T: std::str::FromStr>(rest: &mut &str) -> Result<T> {
+    word(rest)?.parse().map_err(|_| unreadable())
+}
+
+/// What stands before the next space.
+fn word<'a>(rest: &mut &'a str) -> Result<&'a str> {
+    let (word, after) = rest.split_once(' ').ok_or_else(unreadable)?;
+    *rest = after;
+    Ok(word)
+}
+
+fn text<'a>(rest: &mut &'a str) -> Result<&'a str> {
+    let length: usize = number(rest)?;
+    let (text, after) = rest.split_at_checked(length).ok_or_else(unreadable)?;
+    *rest = after.strip_prefix(' ').ok_or_else(unreadable)?;
+    Ok(text)
+}
+
+fn unreadable() -> ProjectionError {
+    ProjectionError::Database(
+        "the moves of a journey are not in the form that they were asked for".to_owned(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use waymark_domain::customer::timeline::MoveKind;
+
+    use super::*;
+
+    #[test]
+    fn stages_and_actors_may_hold_anything() {
+        let mut journeys = JourneySet::default();
+        read(
+            &mut journeys,
+            Uuid::nil(),
+            "5 1 0 1 9 rule moved 1 5 报 | 0  -7 2 1 2 0 import registered 0 1 3 9 rep:a b c ",
+        )
+        .unwrap();
+        let records = journeys.until(0, Micros::MAX);
+        assert_eq!((records.len(), records[1].at, records[1].cycle, records[1].repeat), (2, -7, 2, true));
+        assert_eq!(journeys.stages.text(records[0].stage), "报 |");
+        assert_eq!(journeys.actors.text(records[0].actor), "");
+        assert_eq!(journeys.stages.text(records[1].stage), "3");
+        assert_eq!(journeys.actors.text(records[1].actor), "rep:a b c");
+        assert_eq!(
+            records[0].how,
+            Provenance { recorded: 9, by: Origin::Rule, kind: MoveKind::Moved, noted: true }
+        );
+        assert_eq!(
+            records[1].how,
+            Provenance { recorded: 0, by: Origin::Import, kind: MoveKind::Registered, noted: false }
+        );
+    }
+}

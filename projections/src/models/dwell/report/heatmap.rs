@@ -1,0 +1,68 @@
+//! When in the week moves are made.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+use utoipa::ToSchema;
+use waymark_domain::Zones;
+use waymark_eventstore::Position;
+
+use super::{Window, selected};
+use crate::error::Result;
+use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::stats::heatmap::heatmap as figures;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct HeatmapQuery {
+    /// The two times.
+    pub at: AsOf,
+    /// Which records.
+    pub window: Window,
+    /// Which customers.
+    pub filter: CohortFilter,
+    /// In whose weekdays and hours.
+    pub zone: Tz,
+    /// The rules of time zones.
+    pub zones: Zones,
+}
+
+/// Records of moves by weekday and hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HeatmapReport {
+    /// The pipeline's key.
+    pub pipeline: String,
+    /// The business instant asked about.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about.
+    pub known_at: DateTime<Utc>,
+    /// How far the read model had come.
+    pub position: Position,
+    /// The IANA time zone of weekdays and hours.
+    pub zone: String,
+    /// The version of the time zone database that the zone's rules are of.
+    #[schema(example = "2026f")]
+    pub tzdb: String,
+    /// Seven rows, Monday first, of 24 hours.
+    pub weekdays: Vec<Vec<u64>>,
+}
+
+/// Records of moves by weekday and hour, repeats included.
+pub(crate) async fn heatmap(
+    snapshot: &mut Snapshot,
+    pipeline: &str,
+    query: &HeatmapQuery,
+) -> Result<HeatmapReport> {
+    let (journeys, _) = selected(snapshot, pipeline, &query.at, &query.filter, false).await?;
+    let local = |at| query.zones.local(query.zone, at);
+    let week = figures(&journeys, query.window.begin(), query.window.last(&query.at), local);
+    Ok(HeatmapReport {
+        pipeline: pipeline.to_owned(),
+        effective_at: query.at.effective_at,
+        known_at: query.at.known_at,
+        position: snapshot.position,
+        zone: query.zone.name().to_owned(),
+        tzdb: query.zones.version_of(query.zone).to_owned(),
+        weekdays: week.iter().map(|hours| hours.to_vec()).collect(),
+    })
+}

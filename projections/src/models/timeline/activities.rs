@@ -1,0 +1,220 @@
+//! The deeds of a pipeline's customers, as reports ask for them.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+use waymark_eventstore::Position;
+
+use crate::db::values;
+use crate::error::Result;
+use crate::query::Snapshot;
+use crate::stats::Micros;
+
+pub(crate) const CORRECTIONS: &str = include_str!("corrections.sql");
+pub(crate) const REWRITTEN: &str = include_str!("rewritten.sql");
+pub(crate) const MIGRATIONS: &str = include_str!("migrations.sql");
+pub(crate) const OVERRIDES: &str = include_str!("overrides.sql");
+pub(crate) const VOIDED: &str = include_str!("voided.sql");
+pub(crate) const ACTIVITIES: &str = include_str!("activities.sql");
+pub(crate) const REP_ACTIVITIES: &str = include_str!("rep_activities.sql");
+pub(crate) const PLANS: &str = include_str!("plans.sql");
+
+/// A move for which conditions were passed over. It stays one when it is corrected later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Overridden {
+    pub(crate) customer: Uuid,
+    pub(crate) position: Position,
+    pub(crate) event: Uuid,
+    pub(crate) at: Micros,
+    pub(crate) recorded: Micros,
+    pub(crate) actor: String,
+    pub(crate) from: Option<String>,
+    pub(crate) to: String,
+    pub(crate) codes: Vec<String>,
+    pub(crate) voided: bool,
+}
+
+/// A person's move that was voided later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Voided {
+    pub(crate) customer: Uuid,
+    pub(crate) actor: String,
+    pub(crate) stage: String,
+    pub(crate) at: Micros,
+}
+
+/// A correction, and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Correction {
+    pub(crate) customer: Uuid,
+    /// When it was recorded.
+    pub(crate) recorded: Micros,
+    /// Who recorded what was wrong.
+    pub(crate) whom: String,
+    /// The stage as it was wrongly recorded, or the one that had been forgotten.
+    pub(crate) stage: String,
+    /// When that happened, as far as is known.
+    pub(crate) about: Micros,
+}
+
+/// The corrections of a pipeline's moves.
+pub(crate) async fn corrections(
+    snapshot: &mut Snapshot,
+    pipeline: &str,
+    known: Position,
+) -> Result<Vec<Correction>> {
+    snapshot.switch_model(super::NAME).await?;
+    let values = values![snapshot.tenant.0, snapshot.generation, pipeline, known];
+    let rows = snapshot.transaction.rows(CORRECTIONS, &values).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Correction {
+                customer: row.uuid(0)?,
+                recorded: row.int(1)?,
+                whom: row.text(2)?,
+                stage: row.text(3)?,
+                about: row.int(4)?,
+            })
+        })
+        .collect()
+}
+
+/// Whether anything between two positions changed what had been recorded of a pipeline's moves before.
+pub(crate) async fn rewritten(
+    snapshot: &mut Snapshot,
+    pipeline: &str,
+    after: Position,
+    until: Position,
+) -> Result<bool> {
+    snapshot.switch_model(super::NAME).await?;
+    let values = values![snapshot.tenant.0, snapshot.generation, pipeline, after, until];
+    Ok(snapshot.transaction.row(REWRITTEN, &values).await?.is_some())
+}
+
+/// How many stays of each customer got another label between two instants, both included.
+pub(crate) async fn migrations(
+    snapshot: &mut Snapshot,
+    pipeline: &str,
+    known: Position,
+    (from, to): (Micros, Micros),
+) -> Result<HashMap<Uuid, usize>> {
+    snapshot.switch_model(super::NAME).await?;
+    let values = values![snapshot.tenant.0, snapshot.generation, pipeline, known, from, to];
+    let rows = snapshot.transaction.rows(MIGRATIONS, &values).await?;
+    rows.iter().map(|row| Ok((row.uuid(0)?, row.number(1)? as usize))).collect()
+}
+
+/// The overrides in a pipeline, the latest recorded first.
+pub(crate) async fn overrides(
+    snapshot: &mut Snapshot,
+    pipeline: &str,
+    known: Position,
+) -> Result<Vec<Overridden>> {
+    snapshot.switch_model(super::NAME).await?;
+    let values = values![snapshot.tenant.0, snapshot.generation, pipeline, known];
+    let rows = snapshot.transaction.rows(OVERRIDES, &values).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Overridden {
+                customer: row.uuid(0)?,
+                position: row.position(1)?,
+                event: row.uuid(2)?,
+                at: row.int(3)?,
+                recorded: row.int(4)?,
+                actor: row.text(5)?,
+                from: row.opt_text(6)?,
+                to: row.opt_text(7)?.unwrap_or_default(),
+                codes: row.opt_text(8)?.unwrap_or_default().split(' ').map(str::to_owned).collect(),
+                voided: row.flag(9)?,
+            })
+        })
+        .collect()
+}
+
+/// The moves by people in a pipeline that were voided later.
+pub(crate) async fn voided(snapshot: &mut Snapshot, pipeline: &str, known: Position) -> Result<Vec<Voided>> {
+    snapshot.switch_model(super::NAME).await?;
+    let values = values![snapshot.tenant.0, snapshot.generation, pipeline, known];
+    let rows = snapshot.transaction.rows(VOIDED, &values).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Voided { customer: row.uuid(0)?, actor: row.text(1)?, stage: row.text(2)?, at: row.int(3)? })
+        })
+        .collect()
+}
+
+/// When anything but a move was last done about each customer by people, up to an instant.
+pub(crate) async fn activities(
+    snapshot: &mut Snapshot,
+    known: Position,
+    until: Micros,
+) -> Result<HashMap<Uuid, Micros>> {
+    by_customer(snapshot, ACTIVITIES, known, until).await
+}
+
+/// When each customer is to be contacted next, as planned up to an instant.
+pub(crate) async fn plans(
+    snapshot: &mut Snapshot,
+    known: Position,
+    until: Micros,
+) -> Result<HashMap<Uuid, Micros>> {
+    by_customer(snapshot, PLANS, known, until).await
+}
+
+async fn by_customer(
+    snapshot: &mut Snapshot,
+    sql: &'static str,
+    known: Position,
+    until: Micros,
+) -> Result<HashMap<Uuid, Micros>> {
+    snapshot.switch_model(super::NAME).await?;
+    let values = values![snapshot.tenant.0, snapshot.generation, known, until];
+    let rows = snapshot.transaction.rows(sql, &values).await?;
+    let line = |row: &crate::db::Row| Ok(row.opt_int(1)?.map(|at| (row.uuid(0), at)));
+    let lines = rows.iter().map(line).collect::<Result<Vec<_>>>()?;
+    lines.into_iter().flatten().map(|(id, at)| Ok((id?, at))).collect()
+}
+
+/// What one rep did with one customer, or suffered, counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RepActivities {
+    pub(crate) customer: Uuid,
+    /// `follow_up`, `claim`, `release`, `reclaim` or `missed`.
+    pub(crate) activity: String,
+    /// Whose it is: who spoke to the customer, or whom it concerns.
+    pub(crate) rep: String,
+    pub(crate) count: u64,
+    /// Of how many the record's length is known, and those lengths together.
+    pub(crate) measured: u64,
+    pub(crate) chars: u64,
+}
+
+/// What reps did between two instants, both included. What was done by others than reps is not here.
+pub(crate) async fn rep_activities(
+    snapshot: &mut Snapshot,
+    known: Position,
+    (from, to): (Micros, Micros),
+) -> Result<Vec<RepActivities>> {
+    snapshot.switch_model(super::NAME).await?;
+    let values = values![snapshot.tenant.0, snapshot.generation, known, from, to];
+    let rows = snapshot.transaction.rows(REP_ACTIVITIES, &values).await?;
+    let mut activities = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let (activity, actor, whom) = (row.text(1)?, row.text(2)?, row.text(3)?);
+        let rep = if activity == "follow_up" { rep_of(&actor).map(str::to_owned) } else { Some(whom) };
+        let Some(rep) = rep else { continue };
+        let (customer, count) = (row.uuid(0)?, row.position(4)?);
+        let (measured, chars) = (row.position(5)?, row.position(6)?);
+        activities.push(RepActivities { customer, activity, rep, count, measured, chars });
+    }
+    Ok(activities)
+}
+
+/// The id under which an actor owns customers; none of actors of other kinds.
+fn rep_of(actor: &str) -> Option<&str> {
+    match actor.split_once(':') {
+        Some(("rep", rep)) => Some(rep),
+        Some(_) => None,
+        None => Some(actor),
+    }
+}

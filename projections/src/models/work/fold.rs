@@ -1,0 +1,410 @@
+//! The fold: each customer that a page touches is written as it stands then, its deadlines anew.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+use waymark_domain::automation::{Deadline, agenda};
+use waymark_domain::customer::Customer;
+use waymark_domain::customer::automation_state::{Task, TaskState};
+use waymark_domain::customer::event::CustomerEvent;
+use waymark_domain::customer::timeline::MoveKind;
+use waymark_domain::pipeline::automation::{Activity, NotificationChannel};
+use waymark_domain::pipeline::event::{Message, Scheduled};
+use waymark_domain::{Label, Owner};
+use waymark_eventstore::Position;
+
+use super::definitions::{Definitions, Said};
+use super::{
+    CUSTOMERS, DEADLINES, DROP_DEADLINES, DROP_STANDINGS, IN_JOURNEY, REMINDERS, RUN, Remembered, STANDINGS,
+    TASKS,
+};
+use crate::db::{Value, values};
+use crate::error::Result;
+use crate::log::decoded::DecodedEvent;
+use crate::log::history::{self, JourneyChange};
+use crate::models::read_model::{Scope, Writes};
+use crate::storage::table::Removal;
+
+/// How many customers of a pipeline are read at a time when another version was published.
+const BATCH: u32 = 500;
+/// What stands as the rule where no rule but a lead reminds.
+const LEAD_TOUCHED: &str = "lead_touched";
+
+/// Folds the facts of a page.
+pub(super) async fn fold(
+    scope: &Scope<'_>,
+    memory: &mut Remembered,
+    facts: &[Arc<DecodedEvent>],
+) -> Result<Writes> {
+    let news = memory.definitions.read_on(scope).await?;
+    let mut page = Page { scope, rows: Rows::default(), touched: BTreeMap::new() };
+    for fact in facts {
+        page.take(memory, fact).await?;
+    }
+    for (said, event) in &news.scheduled {
+        page.rows.scheduled(*said, event);
+    }
+    for key in &news.published {
+        page.touch_all_in(memory, key).await?;
+    }
+    let Page { rows, touched, .. } = page;
+    let mut writes = Writes::default();
+    let mut rows = rows;
+    let head = || values![scope.tenant.0, scope.generation];
+    let all = touched.keys().copied().map(Value::from).collect();
+    let gone = touched.iter().filter(|(_, touched)| touched.left_a_journey());
+    let gone = gone.map(|(id, _)| Value::from(*id)).collect();
+    writes.removals.push(Removal { sql: DROP_DEADLINES, head: head(), keys: all });
+    writes.removals.push(Removal { sql: DROP_STANDINGS, head: head(), keys: gone });
+    for (id, Touched { customer, .. }) in touched {
+        rows.customer(&customer, &memory.definitions);
+        memory.customers.put(id, customer);
+    }
+    rows.write(&mut writes);
+    Ok(writes)
+}
+
+struct Page<'a> {
+    scope: &'a Scope<'a>,
+    rows: Rows,
+    touched: BTreeMap<Uuid, Touched>,
+}
+
+/// A customer that a page touches.
+struct Touched {
+    customer: Customer,
+    /// The journeys that it was in before.
+    stood: Vec<String>,
+}
+
+impl Touched {
+    fn known(customer: Customer) -> Self {
+        let journeys = &customer.journeys;
+        let stood = journeys.keys().filter(|journey| journeys.current(journey).is_some());
+        Self { stood: stood.map(str::to_owned).collect(), customer }
+    }
+
+    fn left_a_journey(&self) -> bool {
+        self.stood.iter().any(|journey| self.customer.journeys.current(journey).is_none())
+    }
+}
+
+impl Page<'_> {
+    async fn take(&mut self, memory: &mut Remembered, fact: &DecodedEvent) -> Result<()> {
+        let before = fact.event.position.saturating_sub(1);
+        let known = match self.touched.remove(&fact.customer) {
+            Some(touched) => Some(touched),
+            None => {
+                let known = self.load(memory, fact.customer, before, &fact.event.event).await?;
+                known.map(Touched::known)
+            }
+        };
+        let touched = match known {
+            Some(mut touched) => {
+                touched.customer.evolve(&fact.event);
+                Some(touched)
+            }
+            None => Customer::fold([&fact.event]).map(|customer| Touched { customer, stood: Vec::new() }),
+        };
+        let Some(touched) = touched else { return Ok(()) };
+        self.rows.happened(&touched.customer, fact);
+        self.rows.told(&touched.customer, fact, &memory.definitions);
+        self.touched.insert(fact.customer, touched);
+        Ok(())
+    }
+
+    /// The customer as it was up to a position.
+    async fn load(
+        &self,
+        memory: &mut Remembered,
+        id: Uuid,
+        until: Position,
+        next: &CustomerEvent,
+    ) -> Result<Option<Customer>> {
+        if let Some(customer) = memory.customers.pop(&id) {
+            return Ok(Some(customer));
+        }
+        if matches!(next, CustomerEvent::Registered(_)) {
+            return Ok(None);
+        }
+        let events = history::events(self.scope.store, self.scope.tenant, id, until).await?;
+        Ok(Customer::fold(&events))
+    }
+
+    /// Another version of a pipeline was published: everybody in it has another agenda.
+    async fn touch_all_in(&mut self, memory: &mut Remembered, journey: &str) -> Result<()> {
+        let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
+        let mut transaction = self.scope.db.read(self.scope.tenant).await?;
+        let mut after = Uuid::nil();
+        loop {
+            let values = values![tenant, generation, journey, after, BATCH];
+            let rows = transaction.rows(IN_JOURNEY, &values).await?;
+            let ids = rows.iter().map(|row| row.uuid(0)).collect::<Result<Vec<_>>>()?;
+            for id in &ids {
+                if self.touched.contains_key(id) {
+                    continue;
+                }
+                let known = match memory.customers.pop(id) {
+                    Some(customer) => Some(customer),
+                    None => {
+                        let events =
+                            history::events(self.scope.store, self.scope.tenant, *id, self.scope.reached)
+                                .await?;
+                        Customer::fold(&events)
+                    }
+                };
+                self.touched.extend(known.map(|customer| (*id, Touched::known(customer))));
+            }
+            match ids.last() {
+                Some(last) if ids.len() == BATCH as usize => after = *last,
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+/// The rows that a page writes, by table.
+#[derive(Default)]
+struct Rows {
+    customers: Vec<Value>,
+    standings: Vec<Value>,
+    deadlines: Vec<Value>,
+    runs: Vec<Value>,
+    tasks: Vec<Value>,
+    reminders: Vec<Value>,
+}
+
+impl Rows {
+    fn write(self, writes: &mut Writes) {
+        writes.rows = vec![
+            (&CUSTOMERS, self.customers),
+            (&STANDINGS, self.standings),
+            (&DEADLINES, self.deadlines),
+            (&RUN, self.runs),
+            (&TASKS, self.tasks),
+            (&REMINDERS, self.reminders),
+        ];
+    }
+
+    /// What an event adds for good.
+    fn happened(&mut self, customer: &Customer, fact: &DecodedEvent) {
+        let position = fact.event.position;
+        let run = match &fact.event.event {
+            CustomerEvent::AutomationRan(e) => Some((&e.rule, e.cause, &e.journey, e.due_at, None)),
+            CustomerEvent::AutomationSkipped(e) => {
+                Some((&e.rule, e.cause, &e.journey, e.due_at, Some(e.reasons.join(" "))))
+            }
+            _ => None,
+        };
+        if let Some((rule, cause, journey, due_at, skipped)) = run {
+            self.runs.extend(values![
+                journey.as_str(),
+                rule.as_str(),
+                position,
+                fact.customer,
+                cause,
+                due_at.timestamp_micros(),
+                skipped,
+            ]);
+        }
+        if let CustomerEvent::Reminded(e) = &fact.event.event {
+            let message = (&e.text, e.role.as_str(), e.channels.as_slice());
+            let about = (Some(customer), customer.primary());
+            self.reminder(Said::of(fact), about, (&e.rule, e.cause, 0), message);
+        }
+        self.came_again(customer, fact);
+    }
+
+    /// The owner is told that a known lead came in again; of a customer in a pool, whoever leads. Histories that are read
+    /// in tell nobody.
+    fn came_again(&mut self, customer: &Customer, fact: &DecodedEvent) {
+        let CustomerEvent::LeadTouched(event) = &fact.event.event else { return };
+        if fact.event.origin.as_deref() == Some("import") {
+            return;
+        }
+        let role = if customer.pool().is_some() { "supervisor" } else { "rep" };
+        let about = (Some(customer), customer.primary());
+        let why = (LEAD_TOUCHED, fact.event.id, 0);
+        self.reminder(Said::of(fact), about, why, (&event.told(), role, &NotificationChannel::ALL));
+    }
+
+    /// What the calendar reminds of.
+    fn scheduled(&mut self, said: Said, event: &Scheduled) {
+        for (n, message) in (0..).zip(&event.reminders) {
+            let Message { text, role, channels } = message;
+            self.reminder(
+                said,
+                (None, event.pipeline.as_str()),
+                (&event.rule, said.id, n),
+                (text, role, channels),
+            );
+        }
+        self.runs.extend(values![
+            event.pipeline.as_str(),
+            event.rule.as_str(),
+            said.position,
+            None::<Uuid>,
+            said.id,
+            said.at.timestamp_micros(),
+            None::<String>,
+        ]);
+    }
+
+    /// What rules that only tell say of an entry. Histories that are read in tell nobody.
+    fn told(&mut self, customer: &Customer, fact: &DecodedEvent, definitions: &Definitions) {
+        let JourneyChange::Move { journey, kind, pipeline_version, stage, .. } =
+            JourneyChange::of(&fact.event.event)
+        else {
+            return;
+        };
+        if kind == MoveKind::Inserted || fact.event.origin.as_deref() == Some("import") {
+            return;
+        }
+        let before = fact.event.position;
+        let Some(pipeline) = definitions.version(journey, pipeline_version, before) else { return };
+        let mut n = 0;
+        for automation in &pipeline.automations {
+            let before = n;
+            for (text, role, channels) in automation.told_of(stage) {
+                let channels = if channels.is_empty() { &[NotificationChannel::Workbench] } else { channels };
+                let why = (automation.id.as_str(), fact.event.id, n);
+                self.reminder(Said::of(fact), (Some(customer), journey), why, (text, role, channels));
+                n += 1;
+            }
+            if n > before {
+                self.runs.extend(values![
+                    journey,
+                    automation.id.as_str(),
+                    fact.event.position,
+                    fact.customer,
+                    fact.event.id,
+                    fact.event.effective_at.timestamp_micros(),
+                    None::<String>,
+                ]);
+            }
+        }
+    }
+
+    fn reminder(
+        &mut self,
+        said: Said,
+        (customer, journey): (Option<&Customer>, &str),
+        (rule, cause, n): (&str, Uuid, u32),
+        (text, role, channels): (&Label, &str, &[NotificationChannel]),
+    ) {
+        let owner = customer.map(|customer| parts(&customer.owner));
+        let channels = channels.iter().map(|channel| channel.as_str()).collect::<Vec<_>>().join(" ");
+        self.reminders.extend(values![
+            said.position,
+            n,
+            said.id,
+            customer.map(|customer| customer.id),
+            journey,
+            owner.map(|(kind, _)| kind),
+            owner.map(|(_, id)| id),
+            role,
+            text.zh.as_str(),
+            text.en.as_str(),
+            channels,
+            rule,
+            cause,
+            said.at.timestamp_micros(),
+        ]);
+    }
+
+    /// The customer as it stands at the end of the page.
+    fn customer(&mut self, customer: &Customer, definitions: &Definitions) {
+        let (kind, owner) = parts(&customer.owner);
+        let last = customer.automation.last(&Activity::Update).next();
+        self.customers.extend(values![
+            customer.id,
+            kind,
+            owner,
+            customer.tier.clone(),
+            customer.region.clone(),
+            customer.next_plan.as_ref().map(|plan| plan.at.timestamp_micros()),
+            customer.touched_at.map(|at| at.timestamp_micros()),
+            last.map(|at| at.effective_at.timestamp_micros()),
+            customer.journeys.began_at().unwrap_or_default().timestamp_micros(),
+            customer.erased || customer.merged_into.is_some(),
+        ]);
+        for journey in customer.journeys.keys() {
+            self.standing(customer, journey);
+        }
+        for (id, task) in &customer.automation.tasks {
+            self.task(customer.id, *id, task);
+        }
+        for ((rule, cause), (journey, due_at)) in deadlines(customer, definitions) {
+            self.deadlines.extend(values![customer.id, rule, cause, journey, due_at]);
+        }
+    }
+
+    fn standing(&mut self, customer: &Customer, journey: &str) {
+        let stays = customer.journeys.stays(journey);
+        let Some(current) = stays.last() else { return };
+        let went_back = stays.iter().any(|stay| stay.cycle == current.cycle && stay.visit > 1);
+        self.standings.extend(values![
+            customer.id,
+            journey,
+            current.stage.as_str(),
+            current.entered_at.timestamp_micros(),
+            went_back,
+        ]);
+    }
+
+    fn task(&mut self, customer: Uuid, id: Uuid, task: &Task) {
+        let created = &task.created;
+        let state = match task.state {
+            TaskState::Open => "open",
+            TaskState::Done => "done",
+            TaskState::Cancelled => "cancelled",
+        };
+        self.tasks.extend(values![
+            id,
+            customer,
+            created.task.as_str(),
+            created.title.zh.as_str(),
+            created.title.en.as_str(),
+            created.role.as_str(),
+            created.due_at.timestamp_micros(),
+            created.rule.as_str(),
+            created.cause,
+            created.journey.as_str(),
+            created.stage.as_str(),
+            created.process.clone(),
+            state,
+        ]);
+    }
+}
+
+/// The earliest deadline of each rule and cause, under whichever version it is.
+fn deadlines(customer: &Customer, definitions: &Definitions) -> BTreeMap<(String, Uuid), (String, i64)> {
+    let most = customer.journeys.keys().map(|key| definitions.rules(key).len()).max().unwrap_or(0);
+    let mut found: BTreeMap<(String, Uuid), (String, i64)> = BTreeMap::new();
+    for place in 0..most.max(1) {
+        let rules = |key: &str| {
+            let all = definitions.rules(key);
+            all.get(place).or(all.last()).copied()
+        };
+        for Deadline { rule, cause, journey, due_at, .. } in agenda(customer, rules) {
+            let due_at = due_at.timestamp_micros();
+            let known = found.entry((rule, cause)).or_insert((journey, due_at));
+            known.1 = known.1.min(due_at);
+        }
+    }
+    found
+}
+
+fn parts(owner: &Owner) -> (&'static str, &str) {
+    match owner {
+        Owner::Rep(rep) => ("rep", rep),
+        Owner::Pool(pool) => ("pool", pool),
+    }
+}
+
+impl Said {
+    fn of(fact: &DecodedEvent) -> Self {
+        Self { position: fact.event.position, id: fact.event.id, at: fact.event.effective_at }
+    }
+}

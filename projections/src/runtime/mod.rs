@@ -1,0 +1,25 @@
+//! What keeps the read models up to date: projectors, rebuilds, the processes of a cluster, and what operators see of it.
+
+mod cluster;
+mod comparison;
+pub(crate) mod consistency;
+pub(crate) mod erasure_purge;
+pub(crate) mod failures;
+mod inspection;
+pub(crate) mod nodes;
+pub(crate) mod parked;
+pub(crate) mod projector;
+pub(crate) mod rebuild;
+pub(crate) mod rebuild_lease;
+pub(crate) mod runner;
+mod scheduler;
+mod status;
+pub(crate) mod supervisor;
+
+pub use comparison::{Comparison, NotComparable};
+pub use inspection::Inspection;
+pub use nodes::Node;
+pub use parked::Parked;
+pub use rebuild::Progress;
+pub use status::ProjectionStatus;
+pub use supervisor::PendingRebuild;

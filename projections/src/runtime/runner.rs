@@ -1,0 +1,211 @@
+//! Runs the projectors: one task each, fair to all tenants, awake when the log moves.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use waymark_eventstore::TenantId;
+
+use crate::error::ProjectionError;
+use crate::models::read_model::ReadModel;
+use crate::projections::Projections;
+use crate::runtime::cluster;
+use crate::storage::checkpoint::ProjectionId;
+
+/// Entries a step takes when it keeps up; bounded, so that no tenant makes the others wait for long.
+pub(crate) const PAGE: u32 = 6_000;
+/// How often the log is looked at when nothing wakes the projectors: what other processes append is found so.
+const POLL: Duration = Duration::from_millis(200);
+/// How often a small file is read as a whole.
+const CHECK_EVERY: Duration = Duration::from_secs(20);
+/// For how many times as long as a check took nothing is checked.
+const CHECK_SHARE: u32 = 50;
+
+impl Projections {
+    /// Keeps every read model up with the log until `shutdown` is done, then finishes the steps under way.
+    pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
+        if self.engine().nodes.is_some() {
+            return cluster::run(self, shutdown).await;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for model in self.models() {
+            let projections = Arc::clone(&self);
+            tasks.spawn(drive(projections, model, stopped.clone()));
+        }
+        tasks.spawn(look_after(Arc::clone(&self), stopped));
+        shutdown.await;
+        stop.send_replace(true);
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Keeps one read model up with every tenant's log, round by round; a tenant that is new has its page in the next one.
+async fn drive(projections: Arc<Projections>, model: Arc<dyn ReadModel>, mut stop: watch::Receiver<bool>) {
+    let awake = Arc::new(Notify::new());
+    let mut wakers = JoinSet::new();
+    let mut known: HashSet<TenantId> = HashSet::new();
+    while !*stop.borrow() {
+        let tenants = match projections.engine().store.tenants().await {
+            Ok(tenants) => tenants,
+            Err(error) => {
+                tracing::error!(%error, "the tenants cannot be listed");
+                Vec::new()
+            }
+        };
+        for &tenant in tenants.iter().filter(|tenant| known.insert(**tenant)) {
+            wakers.spawn(wake(projections.engine().store.watch(tenant), Arc::clone(&awake)));
+        }
+        // A closed channel is a stop as well.
+        match round(&projections, &model, &tenants).await {
+            Pace::Behind => {}
+            Pace::Following => tokio::select! {
+                () = tokio::time::sleep_until(projections.engine().next_poll()) => {}
+                () = projections.engine().catch_up_requested(model.name()) => {}
+                _ = stop.changed() => {}
+            },
+            Pace::Idle => tokio::select! {
+                () = awake.notified() => {}
+                () = tokio::time::sleep(POLL) => {}
+                _ = stop.changed() => {}
+            },
+        }
+    }
+}
+
+/// Reads the whole file of the read models now and then, as it is on disk: what a statement would not come upon for long is
+/// found within half a minute in a small file, and at a fiftieth of the time in a large one.
+async fn look_after(projections: Arc<Projections>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let began = Instant::now();
+        if let Err(error) = projections.engine().db.check().await {
+            tracing::warn!(%error, "the file of the read models could not be checked");
+        }
+        let pause = (began.elapsed() * CHECK_SHARE).max(CHECK_EVERY);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// How a round went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Pace {
+    /// There was nothing.
+    Idle,
+    /// There was something, and it was all there was.
+    Following,
+    /// There is more.
+    Behind,
+}
+
+/// One page of every tenant.
+async fn round(projections: &Projections, model: &Arc<dyn ReadModel>, tenants: &[TenantId]) -> Pace {
+    let mut pace = Pace::Idle;
+    for &tenant in tenants {
+        let id = ProjectionId { tenant, projection: model.name() };
+        refresh(projections, model, id).await;
+        match projections.advance(model, id, PAGE).await {
+            Ok(taken) if is_behind(projections, id, taken) => pace = Pace::Behind,
+            Ok(taken) if taken > 0 => pace = pace.max(Pace::Following),
+            // Nothing was there, somebody else does the work, or the cause stands in the status until it is gone.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    pace
+}
+
+/// Whether so much is left after a step that it is worth another one at once. A little joins what comes until the next look.
+pub(crate) fn is_behind(projections: &Projections, id: ProjectionId, taken: usize) -> bool {
+    taken == PAGE as usize && projections.engine().lag(id) >= u64::from(PAGE / 2)
+}
+
+/// Rebuilds rows that another version of the fold has made; until that is done nobody folds them further.
+async fn refresh(projections: &Projections, model: &Arc<dyn ReadModel>, id: ProjectionId) {
+    if projections.holds_lease(id) || !matches!(projections.is_outdated(model, id.tenant).await, Ok(true)) {
+        return;
+    }
+    match projections.rebuild(id.tenant, model.name(), &|_, _| {}).await {
+        // Another process does it.
+        Ok(_) | Err(ProjectionError::RebuildRunning | ProjectionError::Fenced) => {}
+        Err(error) => projections.engine().failures.failed(id, &error),
+    }
+}
+
+/// Wakes a projector whenever the log of a tenant moves.
+async fn wake(mut log: watch::Receiver<u64>, awake: Arc<Notify>) {
+    while log.changed().await.is_ok() {
+        awake.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::tests::world::{TENANT, World};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_new_tenant_is_folded_while_another_is_never_idle() {
+        let world = World::new();
+        let moved = json!({"journey": "sales", "pipeline_version": 1, "cycle": 1, "to": "quoted"});
+        let append = async |tenant| {
+            world.append_all(tenant, Uuid::from_u128(1), vec![("customer.moved", moved.clone())]).await;
+        };
+        append(TENANT).await;
+        let projections = world.projections("p").await;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(projections.clone().run(async move { drop(stopped.await) }));
+        projections.wait_for(TENANT, "dwell", 1, Duration::from_secs(60)).await.unwrap();
+        let new = TenantId(Uuid::from_u128(8));
+        append(new).await;
+        let busy = async {
+            loop {
+                append(TENANT).await;
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = busy => {}
+            reached = projections.wait_for(new, "dwell", 1, Duration::from_secs(60)) => assert_eq!(reached.unwrap(), 1),
+        }
+        stop.send(()).unwrap();
+        running.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_round_gives_every_tenant_one_page_however_much_one_of_them_has() {
+        let world = World::new();
+        let tenants: Vec<TenantId> = (1..=12).map(|number| TenantId(Uuid::from_u128(number))).collect();
+        let moved = json!({"journey": "sales", "pipeline_version": 1, "cycle": 1, "to": "quoted"});
+        for (number, &tenant) in tenants.iter().enumerate() {
+            let (customers, count, data) = match number {
+                0 => (u128::from(2 * PAGE / 20), 20, &moved),
+                1 => (1, 30, &json!({"to": 1})),
+                _ => (1, 1, &moved),
+            };
+            for customer in 1..=customers {
+                let events = vec![("customer.moved", data.clone()); count];
+                world.append_all(tenant, Uuid::from_u128(customer), events).await;
+            }
+        }
+        let projections = world.projections("p").await;
+        for model in projections.models() {
+            assert_eq!(round(&projections, &model, &tenants).await, Pace::Behind);
+        }
+        for (number, &tenant) in tenants.iter().enumerate() {
+            let left = if number == 0 { u64::from(PAGE) } else { 0 };
+            let parked = if number == 1 { 30 } else { 0 };
+            for status in projections.status(tenant).await.unwrap() {
+                assert_eq!((status.lag, status.parked), (left, parked), "{number}: {}", status.name);
+            }
+        }
+    }
+}

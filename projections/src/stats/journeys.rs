@@ -1,0 +1,348 @@
+//! Many journeys in compact memory: the input of every figure.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use uuid::Uuid;
+use waymark_domain::customer::timeline::MoveKind;
+
+use super::Micros;
+
+/// Texts that recur (stages, actors), each kept once and named by a small number.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    texts: Vec<String>,
+    index: HashMap<String, u32>,
+}
+
+impl Names {
+    /// The number of a text, new or known.
+    pub fn intern(&mut self, text: &str) -> u32 {
+        if let Some(&known) = self.index.get(text) {
+            return known;
+        }
+        let id = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        self.texts.push(text.to_owned());
+        self.index.insert(text.to_owned(), id);
+        id
+    }
+
+    /// The text of a number that [`Names::intern`] gave.
+    #[must_use]
+    pub fn text(&self, id: u32) -> &str {
+        &self.texts[id as usize]
+    }
+
+    /// The number of a text, if it is known.
+    #[must_use]
+    pub fn find(&self, text: &str) -> Option<u32> {
+        self.index.get(text).copied()
+    }
+
+    /// How many texts there are; their numbers are `0..len`.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether there is no text at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+}
+
+/// One record of a journey: a move (registration, insertion, reactivation) as it counts after corrections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MoveRecord {
+    /// When it happened.
+    pub at: Micros,
+    /// The stage it names ([`JourneySet::stages`]).
+    pub stage: u32,
+    /// Who did it ([`JourneySet::actors`]).
+    pub actor: u32,
+    /// The cycle of the journey it belongs to, from 1.
+    pub cycle: u32,
+    /// Whether the stage was already held, so that no stay began.
+    pub repeat: bool,
+    /// The pipeline version that the stage is of.
+    pub version: u16,
+    /// How it came to be recorded.
+    pub how: Provenance,
+}
+
+/// Whose doing a record is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody's own command.
+    #[default]
+    Person,
+    /// A rule's.
+    Rule,
+    /// Read in from a file of the past.
+    Import,
+}
+
+impl Origin {
+    /// Of an event's origin.
+    #[must_use]
+    pub fn of(origin: Option<&str>) -> Self {
+        match origin {
+            Some("rule") => Self::Rule,
+            Some("import") => Self::Import,
+            _ => Self::Person,
+        }
+    }
+
+    /// The word under which it stands in the tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Rule => "rule",
+            Self::Import => "import",
+        }
+    }
+
+    /// What that word means.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Person, Self::Rule, Self::Import].into_iter().find(|by| by.as_str() == word)
+    }
+}
+
+/// The word under which a kind of move stands in the tables.
+#[must_use]
+pub fn move_kind_word(kind: MoveKind) -> &'static str {
+    match kind {
+        MoveKind::Registered => "registered",
+        MoveKind::Moved => "moved",
+        MoveKind::Inserted => "inserted",
+        MoveKind::Reactivated => "reactivated",
+    }
+}
+
+/// The kind of move that a word of the tables means.
+#[must_use]
+pub fn move_kind_of(word: &str) -> Option<MoveKind> {
+    let all = [MoveKind::Registered, MoveKind::Moved, MoveKind::Inserted, MoveKind::Reactivated];
+    all.into_iter().find(|kind| move_kind_word(*kind) == word)
+}
+
+/// How a record came to be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Provenance {
+    /// When the log took it.
+    pub recorded: Micros,
+    /// Whose doing it is.
+    pub by: Origin,
+    /// How the move came about.
+    pub kind: MoveKind,
+    /// Whether anything was written down with it.
+    pub noted: bool,
+}
+
+impl Default for Provenance {
+    fn default() -> Self {
+        Self { recorded: 0, by: Origin::default(), kind: MoveKind::Moved, noted: false }
+    }
+}
+
+/// What became of the observation of a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CensoringEvent {
+    /// Another customer went on in its place.
+    Merged,
+    /// It went on by itself again.
+    Unmerged,
+    /// The person was forgotten.
+    Erased,
+}
+
+impl CensoringEvent {
+    /// The word under which it stands in the tables.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Merged => "merged",
+            Self::Unmerged => "unmerged",
+            Self::Erased => "erased",
+        }
+    }
+
+    /// The end of that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Merged, Self::Unmerged, Self::Erased].into_iter().find(|end| end.as_str() == word)
+    }
+}
+
+/// Where observation ended, of ends in the order in which they were recorded, as seen at an instant: none while it
+/// goes on.
+#[must_use]
+pub fn ended(ends: &[(Micros, CensoringEvent)], until: Micros) -> Option<(Micros, CensoringEvent)> {
+    ends.iter()
+        .rev()
+        .find(|(at, _)| *at <= until)
+        .copied()
+        .filter(|(_, end)| *end != CensoringEvent::Unmerged)
+}
+
+/// One stay as seen at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stay {
+    /// The stage.
+    pub stage: u32,
+    /// The cycle of the journey.
+    pub cycle: u32,
+    /// Which stay in this stage in this journey, from 1.
+    pub ordinal: u32,
+    /// The pipeline version that the stage is of.
+    pub version: u16,
+    /// When it began.
+    pub entered: Micros,
+    /// When the next stay began, and in which stage; none for the last.
+    pub left: Option<(Micros, u32)>,
+}
+
+/// The records of many journeys, each journey's in effective order.
+#[derive(Debug, Clone, Default)]
+pub struct JourneySet {
+    /// The stages met.
+    pub stages: Names,
+    /// The actors met.
+    pub actors: Names,
+    customers: Vec<Uuid>,
+    starts: Vec<usize>,
+    records: Vec<MoveRecord>,
+    ends: Arc<HashMap<Uuid, Vec<(Micros, CensoringEvent)>>>,
+}
+
+impl JourneySet {
+    /// Adds a record to the journey of `customer`. Records of one journey come one after the other, in order of
+    /// (instant, position).
+    pub fn push(&mut self, customer: Uuid, record: MoveRecord) {
+        if self.customers.last() != Some(&customer) {
+            self.customers.push(customer);
+            self.starts.push(self.records.len());
+        }
+        self.records.push(record);
+    }
+
+    /// Adds where a customer's observation ended or went on, in the order of recording.
+    pub fn end(&mut self, customer: Uuid, at: Micros, end: CensoringEvent) {
+        Arc::make_mut(&mut self.ends).entry(customer).or_default().push((at, end));
+    }
+
+    /// Where the observation of a journey had ended by an instant, and why.
+    #[must_use]
+    pub fn ended(&self, journey: usize, until: Micros) -> Option<(Micros, CensoringEvent)> {
+        ended(self.ends.get(&self.customers[journey])?, until)
+    }
+
+    /// How many journeys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.customers.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.customers.is_empty()
+    }
+
+    /// When the first of them began; none when there is none.
+    #[must_use]
+    pub fn began_at(&self) -> Option<Micros> {
+        self.records.iter().map(|record| record.at).min()
+    }
+
+    /// How many records the journeys have together.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The customer of the journey with this number.
+    #[must_use]
+    pub fn customer(&self, journey: usize) -> Uuid {
+        self.customers[journey]
+    }
+
+    /// The records of one journey up to and including an instant.
+    #[must_use]
+    pub fn until(&self, journey: usize, until: Micros) -> &[MoveRecord] {
+        let all = &self.records[self.span(journey)];
+        &all[..all.partition_point(|record| record.at <= until)]
+    }
+
+    /// The records of every journey up to and including an instant, empty where the journey began later.
+    pub fn journeys(&self, until: Micros) -> impl Iterator<Item = (usize, &[MoveRecord])> {
+        (0..self.len()).map(move |journey| (journey, self.until(journey, until)))
+    }
+
+    /// The pipeline versions that records up to and including an instant are of, in order.
+    #[must_use]
+    pub fn versions(&self, until: Micros) -> Vec<u32> {
+        let met = self.records.iter().filter(|record| record.at <= until).map(|record| record.version);
+        met.collect::<BTreeSet<u16>>().into_iter().map(u32::from).collect()
+    }
+
+    /// The journeys that pass a test, with the numbers of stages and actors unchanged.
+    #[must_use]
+    pub fn keep(&self, mut test: impl FnMut(Uuid, &[MoveRecord]) -> bool) -> Self {
+        let (stages, actors, ends) = (self.stages.clone(), self.actors.clone(), self.ends.clone());
+        let mut kept = Self { stages, actors, ends, ..Self::default() };
+        for journey in 0..self.len() {
+            let records = &self.records[self.span(journey)];
+            if test(self.customers[journey], records) {
+                kept.customers.push(self.customers[journey]);
+                kept.starts.push(kept.records.len());
+                kept.records.extend_from_slice(records);
+            }
+        }
+        kept
+    }
+
+    /// The journeys without what was recorded after an instant, with the numbers of stages and actors unchanged.
+    #[must_use]
+    pub fn recorded_by(&self, instant: Micros) -> Self {
+        let (stages, actors, ends) = (self.stages.clone(), self.actors.clone(), self.ends.clone());
+        let mut kept = Self { stages, actors, ends, ..Self::default() };
+        for journey in 0..self.len() {
+            let records = self.records[self.span(journey)].iter();
+            for record in records.filter(|record| record.how.recorded <= instant) {
+                kept.push(self.customers[journey], *record);
+            }
+        }
+        kept
+    }
+
+    fn span(&self, journey: usize) -> Range<usize> {
+        let end = self.starts.get(journey + 1).copied().unwrap_or(self.records.len());
+        self.starts[journey]..end
+    }
+}
+
+/// The stays that a journey's records make, in order.
+#[must_use]
+pub fn stays(records: &[MoveRecord]) -> Vec<Stay> {
+    let mut stays: Vec<Stay> = Vec::with_capacity(records.len());
+    for record in records.iter().filter(|record| !record.repeat) {
+        if let Some(previous) = stays.last_mut() {
+            previous.left = Some((record.at, record.stage));
+        }
+        let earlier = stays.iter().filter(|stay| stay.stage == record.stage).count();
+        stays.push(Stay {
+            stage: record.stage,
+            cycle: record.cycle,
+            ordinal: u32::try_from(earlier).unwrap_or(u32::MAX).saturating_add(1),
+            version: record.version,
+            entered: record.at,
+            left: None,
+        });
+    }
+    stays
+}

@@ -1,0 +1,40 @@
+//! The figures, pure: what the stays of many journeys say, to the last digit.
+//!
+//! Everything here is a function of its arguments and sums in a fixed order, so that the same histories always
+//! give the same bytes. Instants are integer microseconds since 1970 (UTC); what leaves this module is in
+//! seconds. The rules are those of the project's semantics: a record whose stage is already held is a *repeat*
+//! and starts no stay, a stay ends at the instant the next one begins, the last stay of a journey is censored.
+
+pub mod conversion;
+pub mod credit;
+pub mod cycles;
+pub mod dwell;
+pub mod flows;
+pub mod funnel;
+pub mod health;
+pub mod heatmap;
+pub mod incidence;
+pub mod journeys;
+pub mod lateness;
+pub mod logrank;
+pub mod paths;
+pub mod proportion;
+pub mod quantile;
+pub mod standing;
+pub mod survival;
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod survival_in_r;
+
+pub use journeys::{CensoringEvent, JourneySet, MoveRecord, Names, Stay};
+
+/// Microseconds: since 1970 for an instant, of length for a span.
+pub type Micros = i64;
+
+/// A span in seconds.
+#[must_use]
+pub fn seconds(span: Micros) -> f64 {
+    span as f64 / 1e6
+}
