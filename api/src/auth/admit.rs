@@ -14,8 +14,8 @@ use crate::app::Caller;
 use crate::domain::company::rights::{self, role_without_membership};
 use crate::domain::{Actor, Label, Role};
 use crate::eventstore::Position;
+use crate::http::as_of::position_named;
 use crate::http::command::single;
-use crate::http::moment::position_named;
 use crate::http::person::actor_name;
 use crate::problem::Problem;
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
-use super::words::Words;
+use super::i18n::Locale;
 use crate::domain::Language;
 
 /// The fields of a form as they came back.
@@ -19,33 +19,33 @@ pub(super) const VERSION: &str = "version";
 pub(super) const ONCE: &str = "once";
 
 /// The fields that a schema asks for, those it requires first, filled in with what was sent before.
-pub(super) fn fields(words: Words, schema: &Value, filled: &Fields) -> Markup {
+pub(super) fn fields(locale: Locale, schema: &Value, filled: &Fields) -> Markup {
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let properties = schema["properties"].as_object();
     let named = properties.into_iter().flatten();
     let (must, may): (Vec<_>, Vec<_>) = named.partition(|(name, _)| required.contains(&name.as_str()));
     html! {
-        @for (name, property) in must { (field(words, name, property, true, filled)) }
-        @for (name, property) in may { (field(words, name, property, false, filled)) }
+        @for (name, property) in must { (field(locale, name, property, true, filled)) }
+        @for (name, property) in may { (field(locale, name, property, false, filled)) }
     }
 }
 
-fn field(words: Words, name: &str, schema: &Value, required: bool, filled: &Fields) -> Markup {
+fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fields) -> Markup {
     if let Some(fixed) = schema["const"].as_str() {
         return html! { input type="hidden" name=(name) value=(fixed); };
     }
     let told = |name: &str| filled.get(name).map_or("", String::as_str);
-    let caption = caption(words, name);
+    let caption = caption(locale, name);
     if let Some(choices) = schema["oneOf"].as_array() {
-        return select(words, name, &caption, choices, required, told(name));
+        return select(locale, name, &caption, choices, required, told(name));
     }
     match schema["type"].as_str() {
         Some("object") => html! {
             fieldset {
                 legend { (caption) }
                 @for (inner, property) in schema["properties"].as_object().into_iter().flatten() {
-                    (field(words, &format!("{name}.{inner}"), property, false, filled))
+                    (field(locale, &format!("{name}.{inner}"), property, false, filled))
                 }
             }
         },
@@ -53,7 +53,7 @@ fn field(words: Words, name: &str, schema: &Value, required: bool, filled: &Fiel
             fieldset {
                 legend { (caption) }
                 @for (inner, property) in schema["items"]["properties"].as_object().into_iter().flatten() {
-                    (field(words, &format!("{name}[].{inner}"), property, false, filled))
+                    (field(locale, &format!("{name}[].{inner}"), property, false, filled))
                 }
             }
         },
@@ -67,8 +67,8 @@ fn field(words: Words, name: &str, schema: &Value, required: bool, filled: &Fiel
                 label { (caption)
                     select name=(name) {
                         option value="" { "—" }
-                        option value="true" selected[told(&name) == "true"] { (words.say("是", "Yes")) }
-                        option value="false" selected[told(&name) == "false"] { (words.say("否", "No")) }
+                        option value="true" selected[told(&name) == "true"] { (locale.text("是", "Yes")) }
+                        option value="false" selected[told(&name) == "false"] { (locale.text("否", "No")) }
                     }
                 }
             }
@@ -89,9 +89,16 @@ fn field(words: Words, name: &str, schema: &Value, required: bool, filled: &Fiel
     }
 }
 
-fn select(words: Words, name: &str, caption: &str, choices: &[Value], required: bool, told: &str) -> Markup {
+fn select(
+    locale: Locale,
+    name: &str,
+    caption: &str,
+    choices: &[Value],
+    required: bool,
+    told: &str,
+) -> Markup {
     let title = |choice: &Value| {
-        let own = choice["title_zh"].as_str().filter(|_| words.language == Language::Zh);
+        let own = choice["title_zh"].as_str().filter(|_| locale.language == Language::Zh);
         own.or_else(|| choice["title"].as_str())
             .or_else(|| choice["const"].as_str())
             .unwrap_or_default()
@@ -111,7 +118,7 @@ fn select(words: Words, name: &str, caption: &str, choices: &[Value], required: 
 }
 
 /// What a field is called: by the last part of its path.
-fn caption(words: Words, name: &str) -> String {
+fn caption(locale: Locale, name: &str) -> String {
     const CAPTIONS: &[(&str, &str, &str)] = &[
         ("amount", "金额", "Amount"),
         ("at", "何时", "When"),
@@ -141,11 +148,11 @@ fn caption(words: Words, name: &str) -> String {
     ];
     let last = name.rsplit('.').next().unwrap_or(name);
     let known = CAPTIONS.iter().find(|(known, ..)| *known == last);
-    known.map_or_else(|| last.replace('_', " "), |(_, zh, en)| words.say(zh, en).to_owned())
+    known.map_or_else(|| last.replace('_', " "), |(_, zh, en)| locale.text(zh, en).to_owned())
 }
 
 /// The body of a command from the fields of a form. What was left empty is not in it.
-pub(super) fn body(words: Words, fields: &Fields) -> Value {
+pub(super) fn body(locale: Locale, fields: &Fields) -> Value {
     let mut body = Map::new();
     let mut given: Vec<(&String, &String)> = fields
         .iter()
@@ -155,7 +162,7 @@ pub(super) fn body(words: Words, fields: &Fields) -> Value {
     for (name, value) in given {
         let (path, kind) = name.split_once(':').unwrap_or((name, ""));
         let value = match kind {
-            "instant" => Value::String(words.instant(value)),
+            "instant" => Value::String(locale.instant(value)),
             "flag" => Value::Bool(value == "true"),
             "number" => value.parse::<i64>().map_or_else(|_| Value::String(value.clone()), Value::from),
             _ => Value::String(value.clone()),
@@ -191,7 +198,7 @@ mod tests {
 
     use super::*;
 
-    const WORDS: Words = Words { language: Language::Zh, zone: Tz::Asia__Shanghai };
+    const LOCALE: Locale = Locale { language: Language::Zh, zone: Tz::Asia__Shanghai };
 
     #[test]
     fn what_comes_back_is_the_body_of_the_command() {
@@ -215,7 +222,7 @@ mod tests {
             "evidence": [{"kind": "contract_signed", "reference": "doc-1"}],
             "effective_at": "2026-03-02T09:00:00+08:00", "goal_reached": false, "satisfaction": 5
         });
-        assert_eq!(body(WORDS, &fields), expected);
+        assert_eq!(body(LOCALE, &fields), expected);
     }
 
     #[test]
@@ -232,7 +239,7 @@ mod tests {
             }
         });
         let filled = [("note".to_owned(), "<预算>".to_owned())].into();
-        let shown = fields(WORDS, &schema, &filled).into_string();
+        let shown = fields(LOCALE, &schema, &filled).into_string();
         for part in [
             r#"<input type="hidden" name="to" value="lost">"#,
             r#"<select name="reason" required>"#,

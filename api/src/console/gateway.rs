@@ -6,7 +6,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::visitor::Visitor;
+use super::session::ConsoleSession;
 
 /// The largest answer that a page is made of, in bytes.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
@@ -17,14 +17,14 @@ pub(super) struct Gateway(Router);
 
 /// An answer that is not a success: the problem document of the API.
 #[derive(Debug, Clone)]
-pub(super) struct Trouble {
+pub(super) struct ApiError {
     pub(super) status: StatusCode,
     pub(super) problem: Value,
 }
 
 /// What accompanies a command: against doing it twice, and against doing it to what somebody else has changed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Precautions {
+pub(super) struct CommandHeaders {
     pub(super) key: Option<String>,
     pub(super) version: Option<String>,
 }
@@ -35,51 +35,51 @@ impl Gateway {
     }
 
     /// Asks for what a page shows.
-    pub(super) async fn get(&self, visitor: &Visitor, path: &str) -> Result<Value, Trouble> {
-        self.send(visitor, Method::GET, path, &Precautions::default(), Body::empty()).await
+    pub(super) async fn get(&self, session: &ConsoleSession, path: &str) -> Result<Value, ApiError> {
+        self.send(session, Method::GET, path, &CommandHeaders::default(), Body::empty()).await
     }
 
     /// Sends a command.
     pub(super) async fn post(
         &self,
-        visitor: &Visitor,
+        session: &ConsoleSession,
         path: &str,
-        precautions: &Precautions,
+        headers: &CommandHeaders,
         body: &Value,
-    ) -> Result<Value, Trouble> {
-        self.send(visitor, Method::POST, path, precautions, Body::from(body.to_string())).await
+    ) -> Result<Value, ApiError> {
+        self.send(session, Method::POST, path, headers, Body::from(body.to_string())).await
     }
 
     async fn send(
         &self,
-        visitor: &Visitor,
+        session: &ConsoleSession,
         method: Method,
         path: &str,
-        precautions: &Precautions,
+        headers: &CommandHeaders,
         body: Body,
-    ) -> Result<Value, Trouble> {
+    ) -> Result<Value, ApiError> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::AUTHORIZATION, format!("Bearer {}", visitor.key))
-            .header(header::ACCEPT_LANGUAGE, visitor.language.as_str())
+            .header(header::AUTHORIZATION, format!("Bearer {}", session.key))
+            .header(header::ACCEPT_LANGUAGE, session.language.as_str())
             .header(header::CONTENT_TYPE, "application/json");
-        if let Some(key) = &precautions.key {
+        if let Some(key) = &headers.key {
             request = request.header("idempotency-key", key);
         }
-        if let Some(version) = &precautions.version {
+        if let Some(version) = &headers.version {
             request = request.header(header::IF_MATCH, format!("\"{version}\""));
         }
-        let request = request.body(body).map_err(|_| Trouble::unreadable())?;
+        let request = request.body(body).map_err(|_| ApiError::unreadable())?;
         let answer = self.0.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         let status = answer.status();
-        let bytes = to_bytes(answer.into_body(), LARGEST_ANSWER).await.map_err(|_| Trouble::unreadable())?;
+        let bytes = to_bytes(answer.into_body(), LARGEST_ANSWER).await.map_err(|_| ApiError::unreadable())?;
         let value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        if status.is_success() { Ok(value) } else { Err(Trouble { status, problem: value }) }
+        if status.is_success() { Ok(value) } else { Err(ApiError { status, problem: value }) }
     }
 }
 
-impl Trouble {
+impl ApiError {
     /// A question that cannot be put to the API: its address is none.
     fn unreadable() -> Self {
         Self { status: StatusCode::NOT_FOUND, problem: Value::Null }

@@ -7,11 +7,11 @@
 mod address;
 mod charts;
 mod form;
-mod frame;
 mod gateway;
+mod i18n;
+mod layout;
 mod pages;
-mod visitor;
-mod words;
+mod session;
 
 use axum::Router;
 use axum::http::{HeaderValue, header};

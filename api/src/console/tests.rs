@@ -29,18 +29,18 @@ fn signed_in<'a>(bench: &'a Bench, key: &str) -> Browser<'a> {
 #[tokio::test]
 async fn a_key_opens_the_pages_and_a_wrong_one_is_told_so() {
     let (bench, key) = Bench::with_pipeline().await;
-    let anybody = Browser { bench: &bench, cookies: String::new() };
-    let sent_on = anybody.get("/console/boards/landian-6?tier=A").await;
+    let preferences = Browser { bench: &bench, cookies: String::new() };
+    let sent_on = preferences.get("/console/boards/landian-6?tier=A").await;
     assert_eq!(sent_on.status, 303);
     let next = "/console/sign-in?next=%2Fconsole%2Fboards%2Flandian-6%3Ftier%3DA";
     assert_eq!(sent_on.header("location"), next);
-    let asked = anybody.get(next).await;
-    assert!(asked.text.contains(r#"name="next" value="/console/boards/landian-6?tier=A""#), "{}", asked.text);
-    let wrong = anybody.post("/console/sign-in", &[("key", "wm_nonsense")]).await;
+    let query = preferences.get(next).await;
+    assert!(query.text.contains(r#"name="next" value="/console/boards/landian-6?tier=A""#), "{}", query.text);
+    let wrong = preferences.post("/console/sign-in", &[("key", "wm_nonsense")]).await;
     assert_eq!(wrong.status, 401);
     assert!(wrong.text.contains("role=\"alert\""), "{}", wrong.text);
     let form = [("key", key.as_str()), ("zone", "Europe/Berlin"), ("next", "//evil.test")];
-    let entered = anybody.post("/console/sign-in", &form).await;
+    let entered = preferences.post("/console/sign-in", &form).await;
     assert_eq!((entered.status.as_u16(), entered.header("location")), (303, "/console"));
     let cookies: Vec<&str> =
         entered.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()).collect();

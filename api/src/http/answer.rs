@@ -176,14 +176,14 @@ impl IntoResponse for Accepted {
 
 /// What was read from a read model, with the position that it had reached.
 #[derive(Debug)]
-pub struct Reading<T> {
+pub struct AsOfResponse<T> {
     /// The position.
     pub position: Position,
     /// The body.
     pub body: T,
 }
 
-impl<T: Serialize> IntoResponse for Reading<T> {
+impl<T: Serialize> IntoResponse for AsOfResponse<T> {
     fn into_response(self) -> Response {
         let mut headers = HeaderMap::new();
         set_position(&mut headers, self.position);

@@ -10,9 +10,9 @@ use crate::domain::Language;
 
 /// The language that this request is to be answered in.
 #[derive(Debug, Clone, Copy)]
-pub struct Wanted(pub Language);
+pub struct RequestedLanguage(pub Language);
 
-impl<S: Send + Sync> FromRequestParts<S> for Wanted {
+impl<S: Send + Sync> FromRequestParts<S> for RequestedLanguage {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {

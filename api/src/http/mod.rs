@@ -1,12 +1,12 @@
 //! HTTP: how requests are read and answers written, whatever they are about.
 
 pub mod answer;
+pub mod as_of;
 pub mod body;
 pub mod command;
 pub mod instant;
 pub mod language;
 pub mod measure;
-pub mod moment;
 pub mod openapi;
 pub mod pace;
 pub mod page;
@@ -18,9 +18,9 @@ pub mod strict;
 pub mod trace;
 mod zone;
 
+pub use as_of::{AsOfParams, ConsistencyParams};
 pub use command::Command;
 pub use instant::Instant;
-pub use moment::{Freshness, Moment};
 pub use page::Page;
 pub use path::{Id, Key};
 pub use person::{LeaderName, RepName};

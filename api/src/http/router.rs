@@ -11,7 +11,7 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::moment::position_named;
+use super::as_of::position_named;
 use super::{measure, openapi};
 use crate::ambient::IdGenerator;
 use crate::app::App;
@@ -22,7 +22,7 @@ use crate::eventstore::{Position, TenantId};
 use crate::outbound::Outbound;
 use crate::problem::Problem;
 use crate::problem::render::problems;
-use crate::routes::{self, Feeds, Parts, Site};
+use crate::routes::{self, AppParts, AppState, Feeds};
 
 /// The whole service. Streams end when `stop` is cancelled. The console's pages stand beside the routes, and ask the
 /// API like everybody.
@@ -32,12 +32,12 @@ pub fn router(app: App, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: Cancella
     let rechecks = Rechecks::new(Arc::clone(&gate));
     let entrance = Entrance { ids: ids.clone(), gate, app: app.clone() };
     let feeds = Feeds::new(app.clone());
-    let site = Site::new(Parts { app, outbound, stop, feeds, rechecks, imports: Arc::default() });
+    let state = AppState::new(AppParts { app, outbound, stop, feeds, rechecks, imports: Arc::default() });
     let (router, document) = routes::router().split_for_parts();
     let document: Arc<str> = openapi::complete(document).into();
     let api = router
         .route("/openapi.json", get(move || std::future::ready(described(&document))))
-        .with_state(site)
+        .with_state(state)
         .merge(docs())
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })

@@ -28,7 +28,7 @@ use crate::eventstore::{Append, Clock, Draft, Options, Outcome, Position, Sqlite
 use crate::outbound::client::Client;
 use crate::outbound::{Outbound, OutboundStore};
 use crate::projections::Projections;
-use crate::routes::{Feeds, Parts, Site};
+use crate::routes::{AppParts, AppState, Feeds};
 
 /// The service, and the means to look at it from outside.
 pub(crate) struct Bench {
@@ -170,10 +170,10 @@ impl Bench {
     }
 
     /// What handlers work with, with streams read for by these feeds.
-    pub(crate) fn site(&self, feeds: Feeds) -> Site {
+    pub(crate) fn app_state(&self, feeds: Feeds) -> AppState {
         let rights = self.app.rights.clone();
         let gate = Gate::new(self.admin.clone(), rights, None, None, self.app.clock.clone());
-        Site::new(Parts {
+        AppState::new(AppParts {
             app: self.app.clone(),
             outbound: self.outbound.clone(),
             stop: self.stop.clone(),

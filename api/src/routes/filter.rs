@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::Site;
+use super::AppState;
 use super::customers::body::OwnerName;
 use super::people::no_team;
 use crate::app::Caller;
@@ -18,7 +18,7 @@ use crate::projections::{AsOf, CohortFilter};
 /// Which customers count. All that are given must hold.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Who {
+pub(super) struct CustomerFilterParams {
     /// Whose customers: `rep:li` or `pool:customer_pool`.
     #[param(value_type = Option<String>, example = "rep:li")]
     owner: Option<OwnerName>,
@@ -41,20 +41,20 @@ pub(super) struct Who {
     version: Option<u32>,
 }
 
-impl Who {
+impl CustomerFilterParams {
     /// The filter, with the team of the instant asked about, and what the caller sees now.
     ///
     /// # Errors
     /// 422 when there was no such team then.
     pub(super) async fn filter(
         self,
-        site: &Site,
+        state: &AppState,
         caller: &Caller,
         at: &AsOf,
     ) -> Result<CohortFilter, Problem> {
         let who = self;
         let reps = match &who.team {
-            Some(team) => Some(reps(site, caller, team, at).await?),
+            Some(team) => Some(reps(state, caller, team, at).await?),
             None => None,
         };
         Ok(CohortFilter {
@@ -67,7 +67,7 @@ impl Who {
             industry: who.industry,
             region: who.region,
             version: who.version,
-            visibility: site.app.visibility(caller).await?,
+            visibility: state.app.visibility(caller).await?,
         })
     }
 }
@@ -77,17 +77,17 @@ impl Who {
 /// # Errors
 /// 422 when there was no such team then.
 pub(super) async fn reps(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     team: &str,
     at: &AsOf,
 ) -> Result<BTreeSet<String>, Problem> {
-    let then = async || site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await;
+    let then = async || state.app.companies.then(caller.tenant, at.effective_at, at.known_position).await;
     if let Some(team) = then().await?.people.teams.get(team) {
         return Ok(team.members.clone());
     }
     // Another process may have set it up a moment ago.
-    site.app.refresh_definitions(caller.tenant).await?;
+    state.app.refresh_definitions(caller.tenant).await?;
     let company = then().await?;
     match company.people.teams.get(team) {
         Some(team) => Ok(team.members.clone()),
@@ -98,7 +98,7 @@ pub(super) async fn reps(
 /// Which window of time: the half-open interval [`from`, `to`), so that windows that meet add up.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Between {
+pub(super) struct TimeWindowParams {
     /// Its beginning: what happened at this instant or later counts.
     from: Option<Instant>,
     /// Its end: what happened at this instant or later does not count. Without it, what happened up to `effective_at`
@@ -106,7 +106,7 @@ pub(super) struct Between {
     to: Option<Instant>,
 }
 
-impl Between {
+impl TimeWindowParams {
     /// The window.
     ///
     /// # Errors

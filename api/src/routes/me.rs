@@ -10,12 +10,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::Site;
+use super::AppState;
 use super::admin::RoleName;
 use crate::auth::Authority;
 use crate::problem::Problem;
 
-pub(super) fn router() -> OpenApiRouter<Site> {
+pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(me))
 }
 
@@ -24,7 +24,7 @@ pub(super) fn router() -> OpenApiRouter<Site> {
 #[schema(example = json!({
     "tenant": "01970000-0000-7000-8000-000000000001", "actor": "rep:li", "roles": ["rep"], "via": null, "teams": ["north"]
 }))]
-struct Me {
+struct CallerReply {
     /// The tenant.
     tenant: Uuid,
     /// The person, as the log names it.
@@ -42,17 +42,20 @@ struct Me {
 /// The tenant, person and roles that the credential names, together with the header `Waymark-Actor`.
 #[utoipa::path(
     get, path = "/v1/me", tag = "operations",
-    responses((status = 200, description = "Whoever asks.", body = Me))
+    responses((status = 200, description = "Whoever asks.", body = CallerReply))
 )]
-async fn me(State(site): State<Site>, Authority(caller): Authority) -> Result<Json<Me>, Problem> {
-    site.app.refresh_definitions(caller.tenant).await?;
-    let company = site.app.companies.now(caller.tenant).await?;
+async fn me(
+    State(state): State<AppState>,
+    Authority(caller): Authority,
+) -> Result<Json<CallerReply>, Problem> {
+    state.app.refresh_definitions(caller.tenant).await?;
+    let company = state.app.companies.now(caller.tenant).await?;
     let actor = &caller.actor;
     let teams = company.people.teams.values().filter(|team| {
         let is_member = actor.rep_id().is_some_and(|rep| team.members.contains(rep));
         is_member || team.supervisors.contains(&actor.name)
     });
-    Ok(Json(Me {
+    Ok(Json(CallerReply {
         tenant: caller.tenant.0,
         actor: actor.name.clone(),
         roles: actor.roles.iter().map(RoleName::from).collect(),

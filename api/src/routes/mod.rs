@@ -8,6 +8,7 @@ mod analytics;
 mod approvals;
 mod boards;
 mod bulk;
+mod command;
 mod customers;
 mod deputies;
 mod duplicates;
@@ -19,7 +20,6 @@ mod imports;
 mod leads;
 mod me;
 mod operations;
-mod order;
 mod ownership;
 mod people;
 mod pipelines;
@@ -45,10 +45,10 @@ pub use imports::Imports;
 
 /// What handlers work with. One count, because the router clones it several times a request.
 #[derive(Clone)]
-pub struct Site(Arc<Parts>);
+pub struct AppState(Arc<AppParts>);
 
 /// The parts of the service that handlers work with.
-pub struct Parts {
+pub struct AppParts {
     /// The write path and everything behind it.
     pub app: App,
     /// Messages to the outside.
@@ -63,24 +63,24 @@ pub struct Parts {
     pub imports: Arc<Imports>,
 }
 
-impl Site {
+impl AppState {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(parts: AppParts) -> Self {
         Self(Arc::new(parts))
     }
 }
 
-impl Deref for Site {
-    type Target = Parts;
+impl Deref for AppState {
+    type Target = AppParts;
 
-    fn deref(&self) -> &Parts {
+    fn deref(&self) -> &AppParts {
         &self.0
     }
 }
 
 /// Every route, with its description.
-pub fn router() -> OpenApiRouter<Site> {
+pub fn router() -> OpenApiRouter<AppState> {
     [
         operations::router(),
         me::router(),

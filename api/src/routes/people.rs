@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use super::Site;
+use super::AppState;
 use crate::app::Caller;
 use crate::domain::company::Company;
 use crate::domain::refusal::{Code, Refusal};
@@ -26,13 +26,13 @@ const LISTED: usize = 20;
 /// # Errors
 /// 422 where nobody is known by that name.
 pub(super) async fn known(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     field: &str,
     rep: Option<&RepName>,
 ) -> Result<Option<String>, Problem> {
     let Some(rep) = rep else { return Ok(None) };
-    require(site, caller, field, rep).await?;
+    require(state, caller, field, rep).await?;
     Ok(Some(rep.id().to_owned()))
 }
 
@@ -40,25 +40,30 @@ pub(super) async fn known(
 ///
 /// # Errors
 /// 422 where nobody is.
-pub(super) async fn require(site: &Site, caller: &Caller, field: &str, rep: &RepName) -> Result<(), Problem> {
+pub(super) async fn require(
+    state: &AppState,
+    caller: &Caller,
+    field: &str,
+    rep: &RepName,
+) -> Result<(), Problem> {
     if caller.actor.rep_id() == Some(rep.id()) {
         return Ok(());
     }
-    let mut company = site.app.companies.now(caller.tenant).await?;
+    let mut company = state.app.companies.now(caller.tenant).await?;
     if company_knows(&company, rep.id()) {
         return Ok(());
     }
-    let callers = callers(site, caller).await?;
+    let callers = callers(state, caller).await?;
     if callers.contains(rep.id()) {
         return Ok(());
     }
-    let (projections, id) = (&site.app.projections, rep.id());
+    let (projections, id) = (&state.app.projections, rep.id());
     if projections.owns(caller.tenant, id).await? || projections.has_ever_acted(caller.tenant, id).await? {
         return Ok(());
     }
     // What another process has set up a moment ago counts before somebody is told to be nobody.
-    site.app.refresh_definitions(caller.tenant).await?;
-    company = site.app.companies.now(caller.tenant).await?;
+    state.app.refresh_definitions(caller.tenant).await?;
+    company = state.app.companies.now(caller.tenant).await?;
     if company_knows(&company, rep.id()) {
         return Ok(());
     }
@@ -74,16 +79,16 @@ pub(super) async fn require(site: &Site, caller: &Caller, field: &str, rep: &Rep
 /// # Errors
 /// 422 where there is none.
 pub(super) async fn require_team(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     field: &str,
     key: &str,
 ) -> Result<(), Problem> {
-    if site.app.companies.now(caller.tenant).await?.people.teams.contains_key(key) {
+    if state.app.companies.now(caller.tenant).await?.people.teams.contains_key(key) {
         return Ok(());
     }
-    site.app.refresh_definitions(caller.tenant).await?;
-    let company = site.app.companies.now(caller.tenant).await?;
+    state.app.refresh_definitions(caller.tenant).await?;
+    let company = state.app.companies.now(caller.tenant).await?;
     match company.people.teams.contains_key(key) {
         true => Ok(()),
         false => Err(no_team(field, key, &company)),
@@ -114,8 +119,8 @@ fn company_knows(company: &Company, rep: &str) -> bool {
 }
 
 /// Those who have a key or are members, by the names under which they own customers.
-async fn callers(site: &Site, caller: &Caller) -> Result<BTreeSet<String>, Problem> {
-    let rights = site.app.rights.now(caller.tenant).await?;
+async fn callers(state: &AppState, caller: &Caller) -> Result<BTreeSet<String>, Problem> {
+    let rights = state.app.rights.now(caller.tenant).await?;
     let keys = rights.keys.values().filter(|known| known.is_valid());
     let keys = keys.map(|known| Actor::new(&*known.key.actor, known.key.roles.iter().copied()));
     let members = rights.members.iter();

@@ -4,14 +4,14 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::at;
-use crate::console::words::Words;
+use crate::console::i18n::Locale;
 
 const CELL: f64 = 22.0;
 const LEFT: f64 = 44.0;
 const TOP: f64 = 18.0;
 
 /// A cell an hour, the fuller the darker. `weekdays` holds 24 counts a day, Monday first.
-pub(in super::super) fn heat(words: Words, title: &str, weekdays: &Value) -> Markup {
+pub(in super::super) fn heat(locale: Locale, title: &str, weekdays: &Value) -> Markup {
     const DAYS: [(&str, &str); 7] = [
         ("周一", "Mon"),
         ("周二", "Tue"),
@@ -31,13 +31,13 @@ pub(in super::super) fn heat(words: Words, title: &str, weekdays: &Value) -> Mar
             }
             @for (day, (zh, en)) in DAYS.iter().enumerate() {
                 @let y = TOP + day as f64 * CELL;
-                text.tick x=(at(LEFT - 6.0)) y=(at(y + 15.0)) text-anchor="end" { (words.say(zh, en)) }
+                text.tick x=(at(LEFT - 6.0)) y=(at(y + 15.0)) text-anchor="end" { (locale.text(zh, en)) }
                 @for hour in 0..24_usize {
                     @let here = count(day, hour);
                     @let strength = if most > 0.0 { here / most } else { 0.0 };
                     rect.cell x=(at(LEFT + hour as f64 * CELL)) y=(at(y)) width=(at(CELL - 2.0)) height=(at(CELL - 2.0))
                         rx="3" fill-opacity=(format!("{:.2}", 0.06 + 0.94 * strength)) {
-                        title { (words.say(zh, en)) " " (hour) ":00 · " (here) }
+                        title { (locale.text(zh, en)) " " (hour) ":00 · " (here) }
                     }
                 }
             }

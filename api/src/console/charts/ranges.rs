@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{FIGURES, LABELS, ROW, WIDTH, at, step};
-use crate::console::words::Words;
+use crate::console::i18n::Locale;
 
 /// One stage's figures in seconds. What is not known is not drawn.
 pub(in super::super) struct Range {
@@ -16,7 +16,7 @@ pub(in super::super) struct Range {
 }
 
 /// Ranges on a common axis of time.
-pub(in super::super) fn ranges(words: Words, title: &str, ranges: &[Range]) -> Markup {
+pub(in super::super) fn ranges(locale: Locale, title: &str, ranges: &[Range]) -> Markup {
     let room = WIDTH - LABELS - FIGURES;
     let known = ranges.iter().flat_map(|range| [range.median, range.high, range.p90]).flatten();
     let most = known.fold(0.0, f64::max);
@@ -28,7 +28,7 @@ pub(in super::super) fn ranges(words: Words, title: &str, ranges: &[Range]) -> M
         svg.chart viewBox={ "0 0 " (at(WIDTH)) " " (at(height)) } role="img" aria-label=(title) {
             @for tick in ticks {
                 line.grid x1=(at(x(tick))) x2=(at(x(tick))) y1="0" y2=(at(height - ROW)) {}
-                text.tick x=(at(x(tick))) y=(at(height - 8.0)) text-anchor="middle" { (words.lasting(tick)) }
+                text.tick x=(at(x(tick))) y=(at(height - 8.0)) text-anchor="middle" { (locale.lasting(tick)) }
             }
             @for (row, range) in ranges.iter().enumerate() {
                 @let y = ROW * row as f64 + ROW / 2.0;
@@ -42,9 +42,9 @@ pub(in super::super) fn ranges(words: Words, title: &str, ranges: &[Range]) -> M
                 @match range.median {
                     Some(median) => {
                         circle.median cx=(at(x(median))) cy=(at(y)) r="4.5" {}
-                        text.figure x=(at(WIDTH - FIGURES + 12.0)) y=(at(y + 5.0)) { (words.lasting(median)) }
+                        text.figure x=(at(WIDTH - FIGURES + 12.0)) y=(at(y + 5.0)) { (locale.lasting(median)) }
                     }
-                    None => text.figure x=(at(WIDTH - FIGURES + 12.0)) y=(at(y + 5.0)) { (words.say("未过半", "not reached")) },
+                    None => text.figure x=(at(WIDTH - FIGURES + 12.0)) y=(at(y + 5.0)) { (locale.text("未过半", "not reached")) },
                 }
             }
         }
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_median_that_was_never_reached_is_said_and_not_drawn() {
-        let words = Words { language: Language::En, zone: Tz::UTC };
+        let locale = Locale { language: Language::En, zone: Tz::UTC };
         let range = |median| Range {
             label: "a".into(),
             median,
@@ -69,7 +69,7 @@ mod tests {
             p90: None,
             kind: "open".into(),
         };
-        let drawn = ranges(words, "t", &[range(None), range(Some(86_400.0))]).into_string();
+        let drawn = ranges(locale, "t", &[range(None), range(Some(86_400.0))]).into_string();
         assert_eq!(drawn.matches("<circle").count(), 1);
         assert!(drawn.contains("not reached") && drawn.contains("1 d"), "{drawn}");
         assert!(drawn.contains("cx=\"510\""), "the longest ends where the room does: {drawn}");

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::{at, step};
-use crate::console::words::Words;
+use crate::console::i18n::Locale;
 
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 150.0;
@@ -22,7 +22,7 @@ struct Step {
 }
 
 /// The curve of `[age, survival, low, high, at_risk]` by age, up to `until` seconds. The band ends where its limits do.
-pub(in super::super) fn survival(words: Words, title: &str, curve: &Value, until: f64) -> Markup {
+pub(in super::super) fn survival(locale: Locale, title: &str, curve: &Value, until: f64) -> Markup {
     let until = until.max(1.0);
     let x = |seconds: f64| LEFT + (WIDTH - LEFT - 8.0) * seconds / until;
     let y = |share: f64| TOP + (HEIGHT - BOTTOM - TOP) * (1.0 - share);
@@ -36,7 +36,7 @@ pub(in super::super) fn survival(words: Words, title: &str, curve: &Value, until
                 text.tick x=(at(LEFT - 5.0)) y=(at(y(share) + 4.0)) text-anchor="end" { (format!("{:.0}%", share * 100.0)) }
             }
             @for tick in ticks {
-                text.tick x=(at(x(tick))) y=(at(HEIGHT - 7.0)) text-anchor="middle" { (words.lasting(tick)) }
+                text.tick x=(at(x(tick))) y=(at(HEIGHT - 7.0)) text-anchor="middle" { (locale.lasting(tick)) }
             }
             path.band d=(band(&steps, x(0.0), x(until), y)) {}
             path.curve d={ (line(&steps, x(0.0), x(until), y, |step| step.survival)) } {}
@@ -99,12 +99,12 @@ mod tests {
     use super::*;
     use crate::domain::Language;
 
-    const WORDS: Words = Words { language: Language::En, zone: Tz::UTC };
+    const LOCALE: Locale = Locale { language: Language::En, zone: Tz::UTC };
 
     #[test]
     fn the_curve_steps_down_at_each_age_and_not_before() {
         let curve = json!([[100.0, 0.5, 0.2, 0.8, 2], [200.0, 0.0, null, null, 1]]);
-        let drawn = survival(WORDS, "t", &curve, 200.0).into_string();
+        let drawn = survival(LOCALE, "t", &curve, 200.0).into_string();
         assert!(drawn.contains("d=\"M34 6H163V67H292V128H292\""), "{drawn}");
         // The band ends where nobody is left, and so do its limits: not at a share of nothing.
         assert!(drawn.contains("d=\"M34 6H163V30.4H292V103.6H163V6Z\""), "{drawn}");

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::super::Console;
 use super::super::address::{HOME, encoded, with_query};
 use super::super::form::{Fields, ONCE, VERSION, body, fields};
-use super::super::frame::{Frame, Part, problem};
-use super::super::gateway::{Precautions, Trouble};
-use super::super::visitor::{Asked, Visitor};
-use super::super::words::Words;
+use super::super::gateway::{ApiError, CommandHeaders};
+use super::super::i18n::Locale;
+use super::super::layout::{Layout, Part, problem};
+use super::super::session::{ConsoleSession, PageQuery};
 use super::customers::primary;
 use super::{figure, items, text};
 
@@ -33,11 +33,11 @@ const CHANNELS: [(&str, &str, &str); 6] = [
 struct Refused {
     act: String,
     fields: Fields,
-    trouble: Trouble,
+    error: ApiError,
 }
 
 /// Everything that the page is made of.
-struct Sheet {
+struct PageData {
     customer: Value,
     moves: Value,
     timeline: Value,
@@ -47,80 +47,80 @@ struct Sheet {
 }
 
 /// Shows a customer.
-pub(in super::super) async fn show(frame: Frame, Path(id): Path<String>, asked: Asked) -> Response {
-    page(&frame, &id, &asked, None).await
+pub(in super::super) async fn show(layout: Layout, Path(id): Path<String>, query: PageQuery) -> Response {
+    page(&layout, &id, &query, None).await
 }
 
 /// Carries out what a form of the page asks for, and shows the customer again.
 pub(in super::super) async fn act(
     State(console): State<Console>,
-    visitor: Visitor,
+    session: ConsoleSession,
     Path((id, act)): Path<(String, String)>,
     Form(fields): Form<Fields>,
 ) -> Response {
     if !ACTS.contains(&act.as_str()) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let precautions = Precautions { key: fields.get(ONCE).cloned(), version: fields.get(VERSION).cloned() };
+    let headers = CommandHeaders { key: fields.get(ONCE).cloned(), version: fields.get(VERSION).cloned() };
     let path = format!("/v1/customers/{}/{act}", encoded(&id));
-    let sent = body(Words::from(&visitor), &fields);
-    match console.api.post(&visitor, &path, &precautions, &sent).await {
+    let sent = body(Locale::from(&session), &fields);
+    match console.api.post(&session, &path, &headers, &sent).await {
         Ok(done) => {
             let position = done["position"].to_string();
             let here = format!("/console/customers/{}", encoded(&id));
             Redirect::to(&with_query(&here, [("min_position", Some(position.as_str()))])).into_response()
         }
-        Err(trouble) => {
-            let refused = Refused { act, fields, trouble };
-            match Frame::of(&console, visitor, HOME.to_owned()).await {
-                Ok(frame) => page(&frame, &id, &Asked::default(), Some(&refused)).await,
+        Err(error) => {
+            let refused = Refused { act, fields, error };
+            match Layout::of(&console, session, HOME.to_owned()).await {
+                Ok(layout) => page(&layout, &id, &PageQuery::default(), Some(&refused)).await,
                 Err(response) => response,
             }
         }
     }
 }
 
-async fn page(frame: &Frame, id: &str, asked: &Asked, refused: Option<&Refused>) -> Response {
-    let sheet = match Sheet::load(frame, id, asked).await {
-        Ok(sheet) => sheet,
-        Err(trouble) => return frame.trouble(Part::Customers, &trouble),
+async fn page(layout: &Layout, id: &str, query: &PageQuery, refused: Option<&Refused>) -> Response {
+    let data = match PageData::load(layout, id, query).await {
+        Ok(data) => data,
+        Err(error) => return layout.failed(Part::Customers, &error),
     };
-    let words = frame.words;
-    let name = sheet.customer["name"].as_str().unwrap_or(id);
+    let locale = layout.locale;
+    let name = data.customer["name"].as_str().unwrap_or(id);
     let body = html! {
-        @if let Some(refused) = refused { (problem(words, &refused.trouble)) }
-        (head(words, &sheet, name))
+        @if let Some(refused) = refused { (problem(locale, &refused.error)) }
+        (head(locale, &data, name))
         div.columns {
             div {
-                @if frame.works() { (acts(frame, &sheet, refused)) }
-                (facts(words, &sheet.customer))
+                @if layout.works() { (acts(layout, &data, refused)) }
+                (facts(locale, &data.customer))
             }
-            div { (story(words, &sheet, asked)) }
+            div { (story(locale, &data, query)) }
         }
     };
-    let mut page = frame.page(Part::Customers, None, name, &body);
+    let mut page = layout.page(Part::Customers, None, name, &body);
     if let Some(refused) = refused {
-        *page.status_mut() = refused.trouble.status;
+        *page.status_mut() = refused.error.status;
     }
     page
 }
 
-impl Sheet {
-    async fn load(frame: &Frame, id: &str, asked: &Asked) -> Result<Self, Trouble> {
+impl PageData {
+    async fn load(layout: &Layout, id: &str, query: &PageQuery) -> Result<Self, ApiError> {
         let id = encoded(id);
-        let position = || [("min_position", asked.get("min_position"))];
-        let customer = frame.get(&with_query(&format!("/v1/customers/{id}"), position())).await?;
-        let view = asked.get("view").unwrap_or("both");
+        let position = || [("min_position", query.get("min_position"))];
+        let customer = layout.get(&with_query(&format!("/v1/customers/{id}"), position())).await?;
+        let view = query.get("view").unwrap_or("both");
         let story = position().into_iter().chain([("view", Some(view)), ("limit", Some("500"))]);
-        let timeline = frame.get(&with_query(&format!("/v1/customers/{id}/timeline"), story)).await?;
-        let stays = frame.get(&with_query(&format!("/v1/customers/{id}/stays"), position())).await?;
-        let moves = frame.get(&format!("/v1/customers/{id}/allowed-transitions")).await?;
+        let timeline = layout.get(&with_query(&format!("/v1/customers/{id}/timeline"), story)).await?;
+        let stays = layout.get(&with_query(&format!("/v1/customers/{id}/stays"), position())).await?;
+        let moves = layout.get(&format!("/v1/customers/{id}/allowed-transitions")).await?;
         let journey = primary(&customer);
         let key = encoded(text(&journey["pipeline"]));
         let version = journey["pipeline_version"].to_string();
         let definition = with_query(&format!("/v1/pipelines/{key}"), [("version", Some(version.as_str()))]);
-        let pipeline = frame.get(&definition).await?;
-        Ok(Self { customer, moves, timeline, stays, pipeline, once: frame.once() })
+        let pipeline = layout.get(&definition).await?;
+        Ok(Self { customer, moves, timeline, stays, pipeline, once: layout.once() })
     }
 
     /// Why the present cycle ended: the reason of the move by which the customer came to where it stands. Releases,
@@ -140,114 +140,114 @@ impl Sheet {
     }
 
     /// What a stage is called; what the definition does not know is called by its id.
-    fn name<'a>(&'a self, words: Words, id: &'a Value) -> &'a str {
-        let name = words.label(&self.stage(text(id))["name"]);
+    fn name<'a>(&'a self, locale: Locale, id: &'a Value) -> &'a str {
+        let name = locale.label(&self.stage(text(id))["name"]);
         if name.is_empty() { text(id) } else { name }
     }
 }
 
-fn head(words: Words, sheet: &Sheet, name: &str) -> Markup {
-    let journey = primary(&sheet.customer);
-    let stage = sheet.stage(text(&journey["stage"]));
-    let next = &sheet.customer["next_action"];
+fn head(locale: Locale, data: &PageData, name: &str) -> Markup {
+    let journey = primary(&data.customer);
+    let stage = data.stage(text(&journey["stage"]));
+    let next = &data.customer["next_action"];
     html! {
         header.customer {
             h1 { (name) }
             p.status {
-                span.stage data-type=(text(&stage["type"])) { (sheet.name(words, &journey["stage"])) }
+                span.stage data-type=(text(&stage["type"])) { (data.name(locale, &journey["stage"])) }
                 @if let Some(sub) = journey["sub_status"].as_str() { " · " (sub) }
-                " " (words.say("已", "for")) " " (words.lasting(figure(&journey["age_seconds"])))
-                " · " (words.say("第", "cycle ")) (journey["cycle"]) (words.say("轮", ""))
+                " " (locale.text("已", "for")) " " (locale.lasting(figure(&journey["age_seconds"])))
+                " · " (locale.text("第", "cycle ")) (journey["cycle"]) (locale.text("轮", ""))
             }
-            p { (words.say("负责人", "Owner")) ": " strong { (words.owner(&sheet.customer["owner"])) } }
+            p { (locale.text("负责人", "Owner")) ": " strong { (locale.owner(&data.customer["owner"])) } }
             @if next.is_object() {
-                p { (words.say("下次联系", "Next contact")) ": " strong { (words.moment(&next["at"])) } " " (text(&next["text"])) }
+                p { (locale.text("下次联系", "Next contact")) ": " strong { (locale.moment(&next["at"])) } " " (text(&next["text"])) }
             }
             @if stage["next_action"].is_object() {
-                p.hint { (words.say("该做什么：", "What to do: ")) (words.label(&stage["next_action"]["what"])) }
+                p.hint { (locale.text("该做什么：", "What to do: ")) (locale.label(&stage["next_action"]["what"])) }
             }
-            @if stage["playbook"].is_object() { p.hint { (words.label(&stage["playbook"])) } }
+            @if stage["playbook"].is_object() { p.hint { (locale.label(&stage["playbook"])) } }
         }
     }
 }
 
 /// What can be done with the customer.
-fn acts(frame: &Frame, sheet: &Sheet, refused: Option<&Refused>) -> Markup {
-    let words = frame.words;
-    let kind = text(&sheet.stage(text(&primary(&sheet.customer)["stage"]))["type"]);
-    let in_pool = sheet.customer["owner"]["kind"] == "pool";
+fn acts(layout: &Layout, data: &PageData, refused: Option<&Refused>) -> Markup {
+    let locale = layout.locale;
+    let kind = text(&data.stage(text(&primary(&data.customer)["stage"]))["type"]);
+    let in_pool = data.customer["owner"]["kind"] == "pool";
     html! {
         section {
-            h2 { (words.say("变更状态", "Move on")) }
-            @if matches!(kind, "lost" | "dormant") { (reactivate(words, sheet, refused)) }
-            (moves(words, sheet, refused))
+            h2 { (locale.text("变更状态", "Move on")) }
+            @if matches!(kind, "lost" | "dormant") { (reactivate(locale, data, refused)) }
+            (moves(locale, data, refused))
         }
         section {
-            h2 { (words.say("记录", "Record")) }
-            (follow_up(words, sheet, refused))
-            (note(words, sheet, refused))
-            @if in_pool && frame.rep().is_some() {
-                (form(words, sheet, refused, "claims", "", words.say("领取", "Claim"), &json!({})))
+            h2 { (locale.text("记录", "Record")) }
+            (follow_up(locale, data, refused))
+            (note(locale, data, refused))
+            @if in_pool && layout.rep().is_some() {
+                (form(locale, data, refused, "claims", "", locale.text("领取", "Claim"), &json!({})))
             }
             @if !in_pool {
                 @let why = json!({"required": ["reason"], "properties": {"reason": {"type": "string"}}});
-                (form(words, sheet, refused, "releases", "", words.say("退回公海", "Release to the pool"), &why))
+                (form(locale, data, refused, "releases", "", locale.text("退回公海", "Release to the pool"), &why))
             }
         }
     }
 }
 
-fn moves(words: Words, sheet: &Sheet, refused: Option<&Refused>) -> Markup {
+fn moves(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
     // A move that the definition does not have cannot be mended here; whatever else is unmet can.
     let is_way = |item: &&Value| {
         let violations = item["violations"].as_array().map(Vec::as_slice).unwrap_or_default();
         !violations.iter().any(|violation| violation["code"] == "transition-not-allowed")
     };
-    let (ways, closed): (Vec<&Value>, Vec<&Value>) = items(&sheet.moves).iter().partition(is_way);
+    let (ways, closed): (Vec<&Value>, Vec<&Value>) = items(&data.moves).iter().partition(is_way);
     html! {
         @for way in ways {
             @let hints = way["violations"].as_array().map(Vec::as_slice).unwrap_or_default();
-            (form(words, sheet, refused, "transitions", text(&way["to"]), text(&way["name"]), &way["form"]))
+            (form(locale, data, refused, "transitions", text(&way["to"]), text(&way["name"]), &way["form"]))
             @for hint in hints {
                 p.hint { (text(&hint["message"])) " " (text(&hint["how_to_fix"])) }
             }
-            @if !way["approval"].is_null() { p.hint { (words.say("需要审批。", "Needs approval.")) } }
+            @if !way["approval"].is_null() { p.hint { (locale.text("需要审批。", "Needs approval.")) } }
         }
         @if !closed.is_empty() {
             details {
-                summary.hint { (words.say("从这里不能到", "Not from here")) " (" (closed.len()) ")" }
+                summary.hint { (locale.text("从这里不能到", "Not from here")) " (" (closed.len()) ")" }
                 p.hint { (closed.iter().map(|item| text(&item["name"])).collect::<Vec<_>>().join(" · ")) }
             }
         }
     }
 }
 
-fn reactivate(words: Words, sheet: &Sheet, refused: Option<&Refused>) -> Markup {
-    let stages = sheet.pipeline["stages"].as_array().into_iter().flatten();
+fn reactivate(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
+    let stages = data.pipeline["stages"].as_array().into_iter().flatten();
     let open = stages.filter(|stage| stage["type"] == "open");
     let choices: Vec<Value> =
-        open.map(|stage| json!({"const": stage["id"], "title": words.label(&stage["name"])})).collect();
+        open.map(|stage| json!({"const": stage["id"], "title": locale.label(&stage["name"])})).collect();
     let schema = json!({
         "required": ["to", "reason"],
         "properties": {"to": {"oneOf": choices}, "reason": {"type": "string", "maxLength": 4000}}
     });
     html! {
-        @if let Some(reason) = sheet.ended_because() {
-            p.hint { (words.say("上次的原因：", "The reason last time: ")) strong { (self::reason(words, sheet, reason)) } }
+        @if let Some(reason) = data.ended_because() {
+            p.hint { (locale.text("上次的原因：", "The reason last time: ")) strong { (self::reason(locale, data, reason)) } }
         }
-        (form(words, sheet, refused, "reactivations", "", words.say("重新激活", "Reactivate"), &schema))
+        (form(locale, data, refused, "reactivations", "", locale.text("重新激活", "Reactivate"), &schema))
     }
 }
 
 /// A reason by its code, or the text that was given.
-fn reason<'a>(words: Words, sheet: &'a Sheet, code: &'a str) -> &'a str {
-    let mut reasons = sheet.pipeline["reasons"].as_array().into_iter().flatten();
-    reasons.find(|reason| reason["code"] == code).map_or(code, |reason| words.label(&reason["name"]))
+fn reason<'a>(locale: Locale, data: &'a PageData, code: &'a str) -> &'a str {
+    let mut reasons = data.pipeline["reasons"].as_array().into_iter().flatten();
+    reasons.find(|reason| reason["code"] == code).map_or(code, |reason| locale.label(&reason["name"]))
 }
 
-fn follow_up(words: Words, sheet: &Sheet, refused: Option<&Refused>) -> Markup {
+fn follow_up(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
     let channels: Vec<Value> =
-        CHANNELS.iter().map(|(code, zh, en)| json!({"const": code, "title": words.say(zh, en)})).collect();
+        CHANNELS.iter().map(|(code, zh, en)| json!({"const": code, "title": locale.text(zh, en)})).collect();
     let schema = json!({
         "required": ["channel", "summary"],
         "properties": {
@@ -259,18 +259,18 @@ fn follow_up(words: Words, sheet: &Sheet, refused: Option<&Refused>) -> Markup {
             }},
         }
     });
-    form(words, sheet, refused, "follow-ups", "", words.say("跟进记录", "Follow-up"), &schema)
+    form(locale, data, refused, "follow-ups", "", locale.text("跟进记录", "Follow-up"), &schema)
 }
 
-fn note(words: Words, sheet: &Sheet, refused: Option<&Refused>) -> Markup {
+fn note(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
     let schema = json!({"required": ["text"], "properties": {"text": {"type": "string", "maxLength": 4000}}});
-    form(words, sheet, refused, "notes", "", words.say("备注", "Note"), &schema)
+    form(locale, data, refused, "notes", "", locale.text("备注", "Note"), &schema)
 }
 
 /// A form that is folded up until it is wanted, or has to be mended.
 fn form(
-    words: Words,
-    sheet: &Sheet,
+    locale: Locale,
+    data: &PageData,
     refused: Option<&Refused>,
     act: &str,
     to: &str,
@@ -282,72 +282,72 @@ fn form(
         refused.act == act && (to.is_empty() || refused.fields.get("to").is_some_and(|sent| sent == to))
     });
     let filled = again.map_or(&nothing, |refused| &refused.fields);
-    let path = format!("/console/customers/{}/{act}", text(&sheet.customer["id"]));
+    let path = format!("/console/customers/{}/{act}", text(&data.customer["id"]));
     html! {
         details.act open[again.is_some()] {
             summary { (name) }
             form.fields method="post" action=(path) {
-                input type="hidden" name=(VERSION) value=(sheet.customer["version"]);
-                input type="hidden" name=(ONCE) value={ (sheet.once) ":" (act) ":" (to) };
-                (fields(words, schema, filled))
-                button { (words.say("保存", "Save")) }
+                input type="hidden" name=(VERSION) value=(data.customer["version"]);
+                input type="hidden" name=(ONCE) value={ (data.once) ":" (act) ":" (to) };
+                (fields(locale, schema, filled))
+                button { (locale.text("保存", "Save")) }
             }
         }
     }
 }
 
-fn facts(words: Words, customer: &Value) -> Markup {
+fn facts(locale: Locale, customer: &Value) -> Markup {
     let line = |name: &str, value: String| {
         html! { @if !value.is_empty() { dt { (name) } dd { (value) } } }
     };
-    let money = |value: &Value| if value.is_object() { words.money(value) } else { String::new() };
+    let money = |value: &Value| if value.is_object() { locale.money(value) } else { String::new() };
     let joined = |list: &Value| {
         let texts = list.as_array().into_iter().flatten().filter_map(Value::as_str);
         texts.collect::<Vec<_>>().join(", ")
     };
     html! {
         section {
-            h2 { (words.say("资料", "Details")) }
+            h2 { (locale.text("资料", "Details")) }
             dl {
-                (line(words.say("金额", "Amount"), money(&customer["amount"])))
-                (line(words.say("等级", "Tier"), text(&customer["tier"]).to_owned()))
-                (line(words.say("标签", "Tags"), joined(&customer["tags"])))
-                (line(words.say("来源", "Source"), text(&customer["source"]).to_owned()))
-                (line(words.say("行业", "Industry"), text(&customer["industry"]).to_owned()))
-                (line(words.say("地区", "Region"), text(&customer["region"]).to_owned()))
+                (line(locale.text("金额", "Amount"), money(&customer["amount"])))
+                (line(locale.text("等级", "Tier"), text(&customer["tier"]).to_owned()))
+                (line(locale.text("标签", "Tags"), joined(&customer["tags"])))
+                (line(locale.text("来源", "Source"), text(&customer["source"]).to_owned()))
+                (line(locale.text("行业", "Industry"), text(&customer["industry"]).to_owned()))
+                (line(locale.text("地区", "Region"), text(&customer["region"]).to_owned()))
                 @for contact in customer["contacts"].as_array().into_iter().flatten() {
                     (line(text(&contact["kind"]), text(&contact["value"]).to_owned()))
                 }
-                (line(words.say("成交金额", "Won amount"), money(&customer["won_amount"])))
-                (line(words.say("延期至", "Postponed until"), text(&customer["postponed_until"]).to_owned()))
-                (line(words.say("外部编号", "External id"), text(&customer["external_id"]).to_owned()))
+                (line(locale.text("成交金额", "Won amount"), money(&customer["won_amount"])))
+                (line(locale.text("延期至", "Postponed until"), text(&customer["postponed_until"]).to_owned()))
+                (line(locale.text("外部编号", "External id"), text(&customer["external_id"]).to_owned()))
             }
         }
     }
 }
 
 /// What happened, the latest first, and how long each stage lasted.
-fn story(words: Words, sheet: &Sheet, asked: &Asked) -> Markup {
-    let view = asked.get("view").unwrap_or("both");
+fn story(locale: Locale, data: &PageData, query: &PageQuery) -> Markup {
+    let view = query.get("view").unwrap_or("both");
     let views = [
-        ("both", words.say("全部", "Everything")),
-        ("effective", words.say("更正后", "As corrected")),
-        ("recorded", words.say("按记录", "As recorded")),
+        ("both", locale.text("全部", "Everything")),
+        ("effective", locale.text("更正后", "As corrected")),
+        ("recorded", locale.text("按记录", "As recorded")),
     ];
     html! {
         section {
-            h2 { (words.say("停留", "Stays")) }
+            h2 { (locale.text("停留", "Stays")) }
             ol.stays {
-                @for stay in items(&sheet.stays) {
+                @for stay in items(&data.stays) {
                     li {
-                        span { (sheet.name(words, &stay["stage"])) }
-                        span { (words.lasting(figure(&stay["seconds"]))) @if stay["open"] == true { " …" } }
+                        span { (data.name(locale, &stay["stage"])) }
+                        span { (locale.lasting(figure(&stay["seconds"]))) @if stay["open"] == true { " …" } }
                     }
                 }
             }
         }
         section {
-            h2 { (words.say("时间线", "Timeline")) }
+            h2 { (locale.text("时间线", "Timeline")) }
             nav.tabs {
                 @for (name, caption) in views {
                     a href={ "?view=" (name) } aria-current=[(name == view).then_some("page")] { (caption) }
@@ -355,37 +355,37 @@ fn story(words: Words, sheet: &Sheet, asked: &Asked) -> Markup {
             }
             ol.timeline {
                 // That a rule acted is told by what it did; whoever wants the record as it is sees both.
-                @for item in items(&sheet.timeline).iter().rev()
+                @for item in items(&data.timeline).iter().rev()
                     .filter(|item| view == "recorded" || item["type"] != "customer.automation_ran") {
-                    (happening(words, sheet, item))
+                    (happening(locale, data, item))
                 }
             }
         }
     }
 }
 
-fn happening(words: Words, sheet: &Sheet, item: &Value) -> Markup {
+fn happening(locale: Locale, data: &PageData, item: &Value) -> Markup {
     let late = item["recorded_at"] != item["effective_at"];
     html! {
         li.superseded[!item["superseded_by"].is_null()] {
             p.line {
-                strong { (words.event(text(&item["type"]))) }
-                time datetime=(text(&item["effective_at"])) { (words.moment(&item["effective_at"])) }
+                strong { (locale.event(text(&item["type"]))) }
+                time datetime=(text(&item["effective_at"])) { (locale.moment(&item["effective_at"])) }
             }
             @if !item["stage_to"].is_null() {
                 p {
-                    @if !item["stage_from"].is_null() { (sheet.name(words, &item["stage_from"])) " → " }
-                    strong { (sheet.name(words, &item["stage_to"])) }
-                    @if let Some(code) = item["data"]["reason"].as_str() { " · " (reason(words, sheet, code)) }
+                    @if !item["stage_from"].is_null() { (data.name(locale, &item["stage_from"])) " → " }
+                    strong { (data.name(locale, &item["stage_to"])) }
+                    @if let Some(code) = item["data"]["reason"].as_str() { " · " (reason(locale, data, code)) }
                 }
             }
             @if let Some(note) = item["note"].as_str() { p { (note) } }
-            @if item["data"]["title"].is_object() { p { (words.label(&item["data"]["title"])) } }
-            @if item["data"]["text"].is_object() { p { (words.label(&item["data"]["text"])) } }
+            @if item["data"]["title"].is_object() { p { (locale.label(&item["data"]["title"])) } }
+            @if item["data"]["text"].is_object() { p { (locale.label(&item["data"]["text"])) } }
             p.hint {
                 (text(&item["actor"]))
-                @if late { " · " (words.say("记录于", "recorded")) " " (words.moment(&item["recorded_at"])) }
-                @if !item["superseded_by"].is_null() { " · " (words.say("已被更正", "corrected since")) }
+                @if late { " · " (locale.text("记录于", "recorded")) " " (locale.moment(&item["recorded_at"])) }
+                @if !item["superseded_by"].is_null() { " · " (locale.text("已被更正", "corrected since")) }
                 " · #" (item["position"])
             }
         }

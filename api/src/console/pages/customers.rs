@@ -5,42 +5,42 @@ use maud::html;
 use serde_json::Value;
 
 use super::super::address::with_query;
-use super::super::frame::{Frame, Part};
-use super::super::visitor::Asked;
+use super::super::layout::{Layout, Part};
+use super::super::session::PageQuery;
 use super::{figure, items, text};
 
 /// What customers are found by.
 const SOUGHT: [&str; 5] = ["q", "owner", "stage", "tag", "tier"];
 
 /// Shows the customers that are sought, a page at a time.
-pub(in super::super) async fn show(frame: Frame, asked: Asked) -> Response {
-    let sought = || SOUGHT.iter().map(|name| (*name, asked.get(name)));
-    let path = with_query("/v1/customers", sought().chain([("cursor", asked.get("cursor"))]));
-    let list = match frame.get(&path).await {
+pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response {
+    let sought = || SOUGHT.iter().map(|name| (*name, query.get(name)));
+    let path = with_query("/v1/customers", sought().chain([("cursor", query.get("cursor"))]));
+    let list = match layout.get(&path).await {
         Ok(list) => list,
-        Err(trouble) => return frame.trouble(Part::Customers, &trouble),
+        Err(error) => return layout.failed(Part::Customers, &error),
     };
-    let words = frame.words;
-    let told = |name: &str| asked.get(name).unwrap_or_default();
-    let title = words.say("客户", "Customers");
+    let locale = layout.locale;
+    let told = |name: &str| query.get(name).unwrap_or_default();
+    let title = locale.text("客户", "Customers");
     let body = html! {
         h1 { (title) }
         form.fields role="search" {
-            label { (words.say("名称", "Name")) input type="search" name="q" value=(told("q")); }
-            label { (words.say("负责人", "Owner")) input name="owner" value=(told("owner")) placeholder="rep:li"; }
-            label { (words.say("状态", "Stage")) input name="stage" value=(told("stage")); }
-            label { (words.say("标签", "Tag")) input name="tag" value=(told("tag")); }
-            label { (words.say("等级", "Tier")) input name="tier" value=(told("tier")); }
-            button { (words.say("查找", "Find")) }
+            label { (locale.text("名称", "Name")) input type="search" name="q" value=(told("q")); }
+            label { (locale.text("负责人", "Owner")) input name="owner" value=(told("owner")) placeholder="rep:li"; }
+            label { (locale.text("状态", "Stage")) input name="stage" value=(told("stage")); }
+            label { (locale.text("标签", "Tag")) input name="tag" value=(told("tag")); }
+            label { (locale.text("等级", "Tier")) input name="tier" value=(told("tier")); }
+            button { (locale.text("查找", "Find")) }
         }
-        @if items(&list).is_empty() { p.hint { (words.say("没有找到客户。", "No customer was found.")) } }
+        @if items(&list).is_empty() { p.hint { (locale.text("没有找到客户。", "No customer was found.")) } }
         @else {
             div.scroll { table {
                 thead { tr {
-                    th { (words.say("客户", "Customer")) } th { (words.say("状态", "Stage")) }
-                    th { (words.say("已停留", "For")) } th { (words.say("负责人", "Owner")) }
-                    th { (words.say("等级", "Tier")) } th.number { (words.say("金额", "Amount")) }
-                    th { (words.say("下次联系", "Next contact")) }
+                    th { (locale.text("客户", "Customer")) } th { (locale.text("状态", "Stage")) }
+                    th { (locale.text("已停留", "For")) } th { (locale.text("负责人", "Owner")) }
+                    th { (locale.text("等级", "Tier")) } th.number { (locale.text("金额", "Amount")) }
+                    th { (locale.text("下次联系", "Next contact")) }
                 } }
                 tbody {
                     @for customer in items(&list) {
@@ -50,23 +50,23 @@ pub(in super::super) async fn show(frame: Frame, asked: Asked) -> Response {
                                 (customer["name"].as_str().unwrap_or(text(&customer["id"])))
                             } }
                             td { (text(&journey["stage_name"])) }
-                            td { (words.lasting(figure(&journey["age_seconds"]))) }
-                            td title=(text(&customer["owner"]["id"])) { (words.holder(&customer["owner"])) }
+                            td { (locale.lasting(figure(&journey["age_seconds"]))) }
+                            td title=(text(&customer["owner"]["id"])) { (locale.holder(&customer["owner"])) }
                             td { (text(&customer["tier"])) }
-                            td.number { @if customer["amount"].is_object() { (words.money(&customer["amount"])) } }
-                            td { (words.moment(&customer["next_action"]["at"])) }
+                            td.number { @if customer["amount"].is_object() { (locale.money(&customer["amount"])) } }
+                            td { (locale.moment(&customer["next_action"]["at"])) }
                         }
                     }
                 }
             } }
             @if let Some(cursor) = list["next_cursor"].as_str() {
                 a.more href=(with_query("/console/customers", sought().chain([("cursor", Some(cursor))]))) {
-                    (words.say("下一页", "Next page"))
+                    (locale.text("下一页", "Next page"))
                 }
             }
         }
     };
-    frame.page(Part::Customers, None, title, &body)
+    layout.page(Part::Customers, None, title, &body)
 }
 
 /// The journey that a customer is shown by.

@@ -7,17 +7,17 @@ use serde_json::Value;
 
 use super::super::address::encoded;
 use super::super::charts::{Bar, Range, bars, heat, ranges, survival};
-use super::super::frame::{Frame, Part};
-use super::super::gateway::Trouble;
-use super::super::visitor::Asked;
-use super::super::words::Words;
-use super::{Narrowing, figure, text};
+use super::super::gateway::ApiError;
+use super::super::i18n::Locale;
+use super::super::layout::{Layout, Part};
+use super::super::session::PageQuery;
+use super::{FilterBar, figure, text};
 
 /// Ways to a deal that are shown.
 const PATHS: &str = "8";
 
 /// What the page is made of.
-struct Sheet {
+struct PageData {
     pipeline: Value,
     board: Value,
     dwell: Value,
@@ -27,72 +27,76 @@ struct Sheet {
 }
 
 /// Shows the figures of a pipeline, of now or of any two instants.
-pub(in super::super) async fn show(frame: Frame, Path(pipeline): Path<String>, asked: Asked) -> Response {
-    let narrowing = Narrowing { words: frame.words, asked: &asked };
-    let sheet = match Sheet::load(&frame, &pipeline, &narrowing).await {
-        Ok(sheet) => sheet,
-        Err(trouble) => return frame.trouble(Part::Figures, &trouble),
+pub(in super::super) async fn show(
+    layout: Layout,
+    Path(pipeline): Path<String>,
+    query: PageQuery,
+) -> Response {
+    let filter_bar = FilterBar { locale: layout.locale, query: &query };
+    let data = match PageData::load(&layout, &pipeline, &filter_bar).await {
+        Ok(data) => data,
+        Err(error) => return layout.failed(Part::Figures, &error),
     };
-    let words = frame.words;
-    let title = words.say("分析", "Figures");
+    let locale = layout.locale;
+    let title = locale.text("分析", "Figures");
     let body = html! {
         h1 { (title) " " small { (pipeline) } }
-        (narrowing.form(&sheet.board))
-        (tiles(words, &sheet.board))
+        (filter_bar.form(&data.board))
+        (tiles(locale, &data.board))
         div.charts {
-            (chart(words.say("各状态客户占比", "Share of customers in each status"), "", &shares(words, &sheet)))
-            (chart(words.say("到达过每个状态的客户", "How many ever reached each status"), "", &reached(words, &sheet)))
+            (chart(locale.text("各状态客户占比", "Share of customers in each status"), "", &shares(locale, &data)))
+            (chart(locale.text("到达过每个状态的客户", "How many ever reached each status"), "", &reached(locale, &data)))
             (chart(
-                words.say("每个状态停留多久", "How long customers stay in each status"),
-                words.say(
+                locale.text("每个状态停留多久", "How long customers stay in each status"),
+                locale.text(
                     "Kaplan–Meier 中位数及95%区间，线到九成离开处；未离开的客户也计算在内。",
                     "Kaplan–Meier median with its 95% limits; the line ends where nine tenths have left. Those still there count, too.",
                 ),
-                &dwelling(words, &sheet),
+                &dwelling(locale, &data),
             ))
             (chart(
-                words.say("何时记录", "When things are recorded"),
-                text(&sheet.heatmap["zone"]),
-                &heat(words, words.say("何时记录", "When things are recorded"), &sheet.heatmap["weekdays"]),
+                locale.text("何时记录", "When things are recorded"),
+                text(&data.heatmap["zone"]),
+                &heat(locale, locale.text("何时记录", "When things are recorded"), &data.heatmap["weekdays"]),
             ))
         }
         section {
-            h2 { (words.say("还在的比例", "Share still there")) }
-            div.curves { (curves(words, &sheet)) }
+            h2 { (locale.text("还在的比例", "Share still there")) }
+            div.curves { (curves(locale, &data)) }
         }
-        (ways(words, &sheet))
-        (moves(words, &sheet))
+        (ways(locale, &data))
+        (moves(locale, &data))
     };
-    frame.page(Part::Figures, Some(&pipeline), title, &body)
+    layout.page(Part::Figures, Some(&pipeline), title, &body)
 }
 
-impl Sheet {
-    async fn load(frame: &Frame, pipeline: &str, narrowing: &Narrowing<'_>) -> Result<Self, Trouble> {
+impl PageData {
+    async fn load(layout: &Layout, pipeline: &str, filter_bar: &FilterBar<'_>) -> Result<Self, ApiError> {
         let key = encoded(pipeline);
-        let zone = frame.words.zone.name();
+        let zone = layout.locale.zone.name();
         let [board, dwell, flows, paths, heatmap] = [
-            narrowing.on(&format!("/v1/boards/{key}"), &[("limit", "1")]),
-            narrowing.on(&format!("/v1/dwell/{key}"), &[("curve", "true")]),
-            narrowing.on(&format!("/v1/flows/{key}"), &[]),
-            narrowing.on(&format!("/v1/paths/{key}"), &[("ending", "won"), ("limit", PATHS)]),
-            narrowing.on("/v1/heatmap", &[("pipeline", pipeline), ("zone", zone)]),
+            filter_bar.on(&format!("/v1/boards/{key}"), &[("limit", "1")]),
+            filter_bar.on(&format!("/v1/dwell/{key}"), &[("curve", "true")]),
+            filter_bar.on(&format!("/v1/flows/{key}"), &[]),
+            filter_bar.on(&format!("/v1/paths/{key}"), &[("ending", "won"), ("limit", PATHS)]),
+            filter_bar.on("/v1/heatmap", &[("pipeline", pipeline), ("zone", zone)]),
         ];
         let definition = format!("/v1/pipelines/{key}");
         Ok(Self {
-            pipeline: frame.get(&definition).await?,
-            board: frame.get(&board).await?,
-            dwell: frame.get(&dwell).await?,
-            flows: frame.get(&flows).await?,
-            paths: frame.get(&paths).await?,
-            heatmap: frame.get(&heatmap).await?,
+            pipeline: layout.get(&definition).await?,
+            board: layout.get(&board).await?,
+            dwell: layout.get(&dwell).await?,
+            flows: layout.get(&flows).await?,
+            paths: layout.get(&paths).await?,
+            heatmap: layout.get(&heatmap).await?,
         })
     }
 
     /// What a stage is called; one that the definition does not have is called by its id.
-    fn name(&self, words: Words, id: &str) -> String {
+    fn name(&self, locale: Locale, id: &str) -> String {
         let mut stages = self.pipeline["stages"].as_array().into_iter().flatten();
         let stage = stages.find(|stage| stage["id"] == id).unwrap_or(&Value::Null);
-        let name = words.label(&stage["name"]);
+        let name = locale.label(&stage["name"]);
         if name.is_empty() { id.to_owned() } else { name.to_owned() }
     }
 
@@ -111,7 +115,7 @@ fn chart(title: &str, hint: &str, drawn: &Markup) -> Markup {
 }
 
 /// The board in a few numbers, by what kind of stage customers stand in.
-fn tiles(words: Words, board: &Value) -> Markup {
+fn tiles(locale: Locale, board: &Value) -> Markup {
     let stages = || board["stages"].as_array().into_iter().flatten();
     let count = |kinds: &[&str]| -> u64 {
         let of = stages().filter(|stage| kinds.contains(&text(&stage["type"])));
@@ -120,50 +124,54 @@ fn tiles(words: Words, board: &Value) -> Markup {
     let tile = |name: &str, count: u64| html! { div.tile { strong { (count) } span { (name) } } };
     html! {
         div.tiles {
-            (tile(words.say("客户", "Customers"), board["total"].as_u64().unwrap_or_default()))
-            (tile(words.stage_type("open"), count(&["open"])))
-            (tile(words.say("成交与售后", "Won, after sale"), count(&["won", "partial", "after_sale"])))
-            (tile(words.stage_type("lost"), count(&["lost"])))
-            (tile(words.say("休眠与暂停", "Resting"), count(&["dormant", "paused"])))
+            (tile(locale.text("客户", "Customers"), board["total"].as_u64().unwrap_or_default()))
+            (tile(locale.stage_type("open"), count(&["open"])))
+            (tile(locale.text("成交与售后", "Won, after sale"), count(&["won", "partial", "after_sale"])))
+            (tile(locale.stage_type("lost"), count(&["lost"])))
+            (tile(locale.text("休眠与暂停", "Resting"), count(&["dormant", "paused"])))
         }
     }
 }
 
-fn shares(words: Words, sheet: &Sheet) -> Markup {
-    let stages = sheet.board["stages"].as_array().into_iter().flatten();
+fn shares(locale: Locale, data: &PageData) -> Markup {
+    let stages = data.board["stages"].as_array().into_iter().flatten();
     let rows: Vec<Bar> = stages
         .map(|stage| Bar {
             label: text(&stage["name"]).to_owned(),
             length: figure(&stage["count"]),
-            text: format!("{} · {}", stage["count"], words.share(figure(&stage["share"]))),
+            text: format!("{} · {}", stage["count"], locale.share(figure(&stage["share"]))),
             kind: text(&stage["type"]).to_owned(),
         })
         .collect();
-    bars(words.say("各状态客户占比", "Share of customers in each status"), &rows)
+    bars(locale.text("各状态客户占比", "Share of customers in each status"), &rows)
 }
 
-fn reached(words: Words, sheet: &Sheet) -> Markup {
-    let journeys = figure(&sheet.flows["journeys"]).max(1.0);
-    let rows: Vec<Bar> = sheet
+fn reached(locale: Locale, data: &PageData) -> Markup {
+    let journeys = figure(&data.flows["journeys"]).max(1.0);
+    let rows: Vec<Bar> = data
         .dwell_stages()
         .map(|stage| Bar {
-            label: sheet.name(words, text(&stage["stage"])),
+            label: data.name(locale, text(&stage["stage"])),
             length: figure(&stage["customers"]),
-            text: format!("{} · {}", stage["customers"], words.share(figure(&stage["customers"]) / journeys)),
+            text: format!(
+                "{} · {}",
+                stage["customers"],
+                locale.share(figure(&stage["customers"]) / journeys)
+            ),
             kind: text(&stage["type"]).to_owned(),
         })
         .collect();
-    bars(words.say("到达过每个状态的客户", "How many ever reached each status"), &rows)
+    bars(locale.text("到达过每个状态的客户", "How many ever reached each status"), &rows)
 }
 
-fn dwelling(words: Words, sheet: &Sheet) -> Markup {
-    let rows: Vec<Range> = sheet
+fn dwelling(locale: Locale, data: &PageData) -> Markup {
+    let rows: Vec<Range> = data
         .dwell_stages()
         .filter(|stage| stage["visits"] != 0 && !is_final(stage))
         .map(|stage| {
             let estimate = &stage["kaplan_meier"];
             Range {
-                label: sheet.name(words, text(&stage["stage"])),
+                label: data.name(locale, text(&stage["stage"])),
                 median: estimate["median"].as_f64(),
                 low: estimate["median_low"].as_f64(),
                 high: estimate["median_high"].as_f64(),
@@ -172,7 +180,7 @@ fn dwelling(words: Words, sheet: &Sheet) -> Markup {
             }
         })
         .collect();
-    ranges(words, words.say("每个状态停留多久", "How long customers stay in each status"), &rows)
+    ranges(locale, locale.text("每个状态停留多久", "How long customers stay in each status"), &rows)
 }
 
 /// Whether nobody is meant to leave: a stage of that kind has an age, and no dwell to be compared.
@@ -180,40 +188,40 @@ fn is_final(stage: &Value) -> bool {
     matches!(text(&stage["type"]), "won" | "lost" | "closed")
 }
 
-fn curves(words: Words, sheet: &Sheet) -> Markup {
-    let drawn = sheet.dwell_stages().filter(|stage| stage["kaplan_meier"]["events"] != 0 && !is_final(stage));
+fn curves(locale: Locale, data: &PageData) -> Markup {
+    let drawn = data.dwell_stages().filter(|stage| stage["kaplan_meier"]["events"] != 0 && !is_final(stage));
     html! {
         @for stage in drawn {
             @let estimate = &stage["kaplan_meier"];
-            @let name = sheet.name(words, text(&stage["stage"]));
+            @let name = data.name(locale, text(&stage["stage"]));
             @let last = estimate["curve"].as_array().and_then(|curve| curve.last()).map_or(0.0, |step| figure(&step[0]));
             @let until = estimate["p90"].as_f64().map_or(last, |p90| last.min(p90 * 1.5));
             figure {
-                figcaption { (name) " " small { (estimate["subjects"]) " " (words.say("次停留", "stays")) } }
-                (survival(words, &name, &estimate["curve"], until))
+                figcaption { (name) " " small { (estimate["subjects"]) " " (locale.text("次停留", "stays")) } }
+                (survival(locale, &name, &estimate["curve"], until))
             }
         }
     }
 }
 
-fn ways(words: Words, sheet: &Sheet) -> Markup {
-    let paths = sheet.paths["paths"].as_array().map(Vec::as_slice).unwrap_or_default();
+fn ways(locale: Locale, data: &PageData) -> Markup {
+    let paths = data.paths["paths"].as_array().map(Vec::as_slice).unwrap_or_default();
     html! {
         section {
-            h2 { (words.say("最常见的成交路径", "The commonest ways to a deal")) }
-            @if paths.is_empty() { p.hint { (words.say("还没有成交。", "No deal so far.")) } }
+            h2 { (locale.text("最常见的成交路径", "The commonest ways to a deal")) }
+            @if paths.is_empty() { p.hint { (locale.text("还没有成交。", "No deal so far.")) } }
             ol.ways {
                 @for path in paths {
                     li {
                         p {
                             @for (place, stage) in path["stages"].as_array().into_iter().flatten().enumerate() {
                                 @if place > 0 { " → " }
-                                (sheet.name(words, text(stage)))
+                                (data.name(locale, text(stage)))
                             }
                         }
                         p.hint {
-                            (path["count"]) " · " (words.share(figure(&path["share"])))
-                            " · " (words.say("中位用时", "median")) " " (words.lasting(figure(&path["median_seconds"])))
+                            (path["count"]) " · " (locale.share(figure(&path["share"])))
+                            " · " (locale.text("中位用时", "median")) " " (locale.lasting(figure(&path["median_seconds"])))
                         }
                     }
                 }
@@ -222,19 +230,19 @@ fn ways(words: Words, sheet: &Sheet) -> Markup {
     }
 }
 
-fn moves(words: Words, sheet: &Sheet) -> Markup {
-    let mut all: Vec<&Value> = sheet.flows["transitions"].as_array().into_iter().flatten().collect();
+fn moves(locale: Locale, data: &PageData) -> Markup {
+    let mut all: Vec<&Value> = data.flows["transitions"].as_array().into_iter().flatten().collect();
     all.sort_by_key(|one| std::cmp::Reverse(one["count"].as_u64()));
     html! {
         section {
-            h2 { (words.say("状态变更", "Moves")) }
+            h2 { (locale.text("状态变更", "Moves")) }
             div.scroll { table {
-                thead { tr { th { (words.say("从", "From")) } th { (words.say("到", "To")) } th.number { (words.say("次数", "Times")) } } }
+                thead { tr { th { (locale.text("从", "From")) } th { (locale.text("到", "To")) } th.number { (locale.text("次数", "Times")) } } }
                 tbody {
                     @for one in all {
                         tr {
-                            td { (sheet.name(words, text(&one["from"]))) }
-                            td { (sheet.name(words, text(&one["to"]))) }
+                            td { (data.name(locale, text(&one["from"]))) }
+                            td { (data.name(locale, text(&one["to"]))) }
                             td.number { (one["count"]) }
                         }
                     }

@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::super::Console;
 use super::super::address::{HOME, encoded, with_query};
 use super::super::form::{Fields, ONCE, body};
-use super::super::frame::{Frame, Part};
-use super::super::gateway::Precautions;
-use super::super::visitor::{Asked, Visitor};
-use super::super::words::{Words, read};
+use super::super::gateway::CommandHeaders;
+use super::super::i18n::{Locale, read};
+use super::super::layout::{Layout, Part};
+use super::super::session::{ConsoleSession, PageQuery};
 use super::{figure, items, text};
 
 /// The lists, with what they are for.
@@ -26,12 +26,12 @@ const LISTS: [(&str, &str, &str); 6] = [
 ];
 
 /// Shows a list, and the tasks beside it: a rep's own, for whoever leads everybody's or one's.
-pub(in super::super) async fn show(frame: Frame, asked: Asked) -> Response {
-    let words = frame.words;
-    let list = asked.get("list").unwrap_or("today");
-    let own = frame.rep().filter(|_| !frame.has_role(&["supervisor", "manager", "admin"]));
+pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response {
+    let locale = layout.locale;
+    let list = query.get("list").unwrap_or("today");
+    let own = layout.rep().filter(|_| !layout.has_role(&["supervisor", "manager", "admin"]));
     let own = own.map(|rep| format!("rep:{rep}"));
-    let owner = asked.get("owner").map(str::to_owned).or(own);
+    let owner = query.get("owner").map(str::to_owned).or(own);
     let of_owner = |path: &str, more: Option<(&'static str, &str)>| {
         let more = more.into_iter().map(|(name, value)| (name, Some(value)));
         with_query(path, more.chain([("owner", owner.as_deref())]))
@@ -40,117 +40,117 @@ pub(in super::super) async fn show(frame: Frame, asked: Asked) -> Response {
     let tasks = of_owner("/v1/tasks", Some(("limit", "50")));
     let reminders = of_owner("/v1/reminders", Some(("limit", "20")));
     let (entries, tasks, reminders) =
-        tokio::join!(frame.get(&entries), frame.get(&tasks), frame.get(&reminders));
+        tokio::join!(layout.get(&entries), layout.get(&tasks), layout.get(&reminders));
     let (entries, tasks, reminders) = match (entries, tasks, reminders) {
         (Ok(entries), Ok(tasks), Ok(reminders)) => (entries, tasks, reminders),
-        (Err(trouble), ..) | (_, Err(trouble), _) | (.., Err(trouble)) => {
-            return frame.trouble(Part::Work, &trouble);
+        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
+            return layout.failed(Part::Work, &error);
         }
     };
-    let once = frame.once();
+    let once = layout.once();
     let body = html! {
-        h1 { (words.say("工作", "Work")) }
+        h1 { (locale.text("工作", "Work")) }
         nav.tabs {
             @for (name, zh, en) in LISTS {
-                a href=(with_query("/console/work", [("list", Some(name)), ("owner", asked.get("owner"))]))
-                    aria-current=[(name == list).then_some("page")] { (words.say(zh, en)) }
+                a href=(with_query("/console/work", [("list", Some(name)), ("owner", query.get("owner"))]))
+                    aria-current=[(name == list).then_some("page")] { (locale.text(zh, en)) }
             }
         }
         form.fields {
             input type="hidden" name="list" value=(list);
-            label { (words.say("负责人", "Owner"))
+            label { (locale.text("负责人", "Owner"))
                 input name="owner" value=(owner.as_deref().unwrap_or_default()) placeholder="rep:li"; }
-            button { (words.say("查看", "Show")) }
+            button { (locale.text("查看", "Show")) }
         }
         div.columns {
             section {
-                h2 { (entries["total"]) " " (words.say("位客户", "customers")) }
-                ol.todo { @for entry in items(&entries) { li { (customer(words, entry)) } } }
-                @if items(&entries).is_empty() { p.hint { (words.say("没有了，很好。", "None: well done.")) } }
+                h2 { (entries["total"]) " " (locale.text("位客户", "customers")) }
+                ol.todo { @for entry in items(&entries) { li { (customer(locale, entry)) } } }
+                @if items(&entries).is_empty() { p.hint { (locale.text("没有了，很好。", "None: well done.")) } }
             }
             div {
                 section {
-                    h2 { (words.say("任务", "Tasks")) }
-                    ol.todo { @for task in items(&tasks) { li { (self::task(&frame, task, &once)) } } }
-                    @if items(&tasks).is_empty() { p.hint { (words.say("没有任务。", "No tasks.")) } }
+                    h2 { (locale.text("任务", "Tasks")) }
+                    ol.todo { @for task in items(&tasks) { li { (self::task(&layout, task, &once)) } } }
+                    @if items(&tasks).is_empty() { p.hint { (locale.text("没有任务。", "No tasks.")) } }
                 }
                 section {
-                    h2 { (words.say("提醒", "Reminders")) }
-                    ol.todo { @for reminder in items(&reminders) { li { (self::reminder(words, reminder)) } } }
-                    @if items(&reminders).is_empty() { p.hint { (words.say("没有提醒。", "No reminders.")) } }
+                    h2 { (locale.text("提醒", "Reminders")) }
+                    ol.todo { @for reminder in items(&reminders) { li { (self::reminder(locale, reminder)) } } }
+                    @if items(&reminders).is_empty() { p.hint { (locale.text("没有提醒。", "No reminders.")) } }
                 }
             }
         }
     };
-    frame.page(Part::Work, None, words.say("工作", "Work"), &body)
+    layout.page(Part::Work, None, locale.text("工作", "Work"), &body)
 }
 
 /// Completes a task, and shows the work that is left.
 pub(in super::super) async fn complete(
     State(console): State<Console>,
-    visitor: Visitor,
+    session: ConsoleSession,
     Path(task): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let precautions = Precautions { key: fields.get(ONCE).cloned(), version: None };
+    let headers = CommandHeaders { key: fields.get(ONCE).cloned(), version: None };
     let path = format!("/v1/tasks/{}/completions", encoded(&task));
-    let sent = body(Words::from(&visitor), &fields);
-    match console.api.post(&visitor, &path, &precautions, &sent).await {
+    let sent = body(Locale::from(&session), &fields);
+    match console.api.post(&session, &path, &headers, &sent).await {
         Ok(_) => Redirect::to("/console/work").into_response(),
-        Err(trouble) => match Frame::of(&console, visitor, HOME.to_owned()).await {
-            Ok(frame) => frame.trouble(Part::Work, &trouble),
+        Err(error) => match Layout::of(&console, session, HOME.to_owned()).await {
+            Ok(layout) => layout.failed(Part::Work, &error),
             Err(response) => response,
         },
     }
 }
 
-fn customer(words: Words, entry: &Value) -> Markup {
+fn customer(locale: Locale, entry: &Value) -> Markup {
     html! {
         a.card href={ "/console/customers/" (text(&entry["customer_id"])) } {
             strong { (entry["customer_name"].as_str().unwrap_or(text(&entry["customer_id"]))) }
             span.line {
-                span title=(text(&entry["owner"]["id"])) { (words.holder(&entry["owner"])) }
+                span title=(text(&entry["owner"]["id"])) { (locale.holder(&entry["owner"])) }
                 @if let Some(since) = entry["since_last_activity_seconds"].as_f64() {
-                    span { (words.say("未联系", "silent for")) " " (words.lasting(since)) }
+                    span { (locale.text("未联系", "silent for")) " " (locale.lasting(since)) }
                 }
             }
             @if !entry["next_contact_at"].is_null() {
-                span.line { span { (words.say("约定", "due")) } span { (words.moment(&entry["next_contact_at"])) } }
+                span.line { span { (locale.text("约定", "due")) } span { (locale.moment(&entry["next_contact_at"])) } }
             }
             @if let Some(stage) = entry["stage"].as_str() {
-                span.line { span { (stage) } span { (words.lasting(figure(&entry["since_stage_entry_seconds"]))) } }
+                span.line { span { (stage) } span { (locale.lasting(figure(&entry["since_stage_entry_seconds"]))) } }
             }
         }
     }
 }
 
-fn task(frame: &Frame, task: &Value, once: &str) -> Markup {
-    let words = frame.words;
+fn task(layout: &Layout, task: &Value, once: &str) -> Markup {
+    let locale = layout.locale;
     let id = text(&task["id"]);
     html! {
         div.card {
-            strong { (words.label(&task["title"])) }
+            strong { (locale.label(&task["title"])) }
             span.line {
                 a href={ "/console/customers/" (text(&task["customer_id"])) } { (text(&task["customer_name"])) }
-                span.late[task["overdue"] == true] { (words.moment(&task["due_at"])) }
+                span.late[task["overdue"] == true] { (locale.moment(&task["due_at"])) }
             }
-            @if frame.works() && task["state"] == "open" {
+            @if layout.works() && task["state"] == "open" {
                 form method="post" action={ "/console/tasks/" (id) } {
                     input type="hidden" name=(ONCE) value={ (once) ":" (id) };
-                    button.quiet { (words.say("完成", "Done")) }
+                    button.quiet { (locale.text("完成", "Done")) }
                 }
             }
         }
     }
 }
 
-fn reminder(words: Words, reminder: &Value) -> Markup {
+fn reminder(locale: Locale, reminder: &Value) -> Markup {
     html! {
         div.card {
-            span { (words.label(&reminder["text"])) }
+            span { (locale.label(&reminder["text"])) }
             span.line {
                 a href={ "/console/customers/" (text(&reminder["customer_id"])) } { (text(&reminder["customer_name"])) }
-                time datetime=[read(&reminder["at"]).map(|at| at.to_rfc3339())] { (words.moment(&reminder["at"])) }
+                time datetime=[read(&reminder["at"]).map(|at| at.to_rfc3339())] { (locale.moment(&reminder["at"])) }
             }
         }
     }

@@ -11,8 +11,8 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
-use crate::routes::order::{Order, carry_out};
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 
 /// A conversation with the customer.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -85,7 +85,7 @@ pub(crate) struct NextPlan {
     text: String,
 }
 
-impl From<FollowUp> for Order {
+impl From<FollowUp> for CommandRequest {
     fn from(body: FollowUp) -> Self {
         let follow_up = command::FollowUp {
             channel: body.channel,
@@ -115,10 +115,10 @@ impl From<FollowUp> for Order {
     )
 )]
 pub(crate) async fn follow_up(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<FollowUp>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

@@ -10,8 +10,8 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
-use crate::routes::order::{Order, carry_out};
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 
 /// A note.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -23,7 +23,7 @@ pub(crate) struct Note {
     effective_at: Option<Instant>,
 }
 
-impl From<Note> for Order {
+impl From<Note> for CommandRequest {
     fn from(body: Note) -> Self {
         Self {
             command: DomainCommand::Note(command::Note { text: body.text }),
@@ -42,10 +42,10 @@ impl From<Note> for Order {
     )
 )]
 pub(crate) async fn note(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Note>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

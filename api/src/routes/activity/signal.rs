@@ -11,8 +11,8 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
-use crate::routes::order::{Order, carry_out};
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 
 /// Something that was observed about the customer.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -27,7 +27,7 @@ pub(crate) struct Signal {
     data: Option<Value>,
 }
 
-impl From<Signal> for Order {
+impl From<Signal> for CommandRequest {
     fn from(body: Signal) -> Self {
         Self {
             command: DomainCommand::Signal(command::Signal { kind: body.kind, data: body.data }),
@@ -46,10 +46,10 @@ impl From<Signal> for Order {
     )
 )]
 pub(crate) async fn signal(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Signal>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

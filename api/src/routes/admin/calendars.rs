@@ -15,10 +15,10 @@ use crate::domain::Label;
 use crate::domain::calendar::{Calendar, Hours, WallTime, Weekday};
 use crate::domain::company::CompanyCommand;
 use crate::http::answer::{Accepted, List};
-use crate::http::{Command, Freshness, Page, Query, zone};
+use crate::http::{Command, ConsistencyParams, Page, Query, zone};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// When a tenant works.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -147,29 +147,29 @@ impl CalendarAnswer {
     )
 )]
 pub(super) async fn set(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Command { body, meta }: Command<CalendarBody>,
 ) -> Result<Accepted, Problem> {
     let calendar = body.calendar()?;
     let mut resource = Map::new();
     resource.insert("key".to_owned(), Value::String(calendar.key.clone()));
-    Ok(site.app.configure(&caller, &meta, &CompanyCommand::SetCalendar(calendar), resource).await?.into())
+    Ok(state.app.configure(&caller, &meta, &CompanyCommand::SetCalendar(calendar), resource).await?.into())
 }
 
 /// List the working calendars
 #[utoipa::path(
     get, path = "/v1/admin/calendars", tag = "admin",
-    params(Page, Freshness),
+    params(Page, ConsistencyParams),
     responses((status = 200, description = "Every calendar as it is now, by key.", body = List<CalendarAnswer>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(page, freshness, ..): Query<Page, Freshness>,
+    Query(page, consistency, ..): Query<Page, ConsistencyParams>,
 ) -> Result<Json<List<CalendarAnswer>>, Problem> {
-    freshness.defined(&site, &caller).await?;
-    let company = site.app.companies.now(caller.tenant).await?;
+    consistency.defined(&state, &caller).await?;
+    let company = state.app.companies.now(caller.tenant).await?;
     Ok(Json(List::paged(
         company.calendars.values().map(CalendarAnswer::of).collect(),
         &page,

@@ -12,10 +12,10 @@ use crate::domain::Label;
 use crate::domain::company::CompanyCommand;
 use crate::domain::field::{Choice, Field, FieldType};
 use crate::http::answer::{Accepted, List};
-use crate::http::{Command, Freshness, Key, Page, Query};
+use crate::http::{Command, ConsistencyParams, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A field that customers are described with.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
@@ -125,29 +125,29 @@ impl FieldBody {
     )
 )]
 pub(super) async fn declare(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Command { body, meta }: Command<FieldBody>,
 ) -> Result<Accepted, Problem> {
     let field = body.field()?;
     let mut resource = Map::new();
     resource.insert("key".to_owned(), Value::String(field.key.clone()));
-    Ok(site.app.configure(&caller, &meta, &CompanyCommand::DeclareField(field), resource).await?.into())
+    Ok(state.app.configure(&caller, &meta, &CompanyCommand::DeclareField(field), resource).await?.into())
 }
 
 /// List the custom fields
 #[utoipa::path(
     get, path = "/v1/admin/fields", tag = "admin",
-    params(Page, Freshness),
+    params(Page, ConsistencyParams),
     responses((status = 200, description = "Every declared field, by key.", body = List<FieldBody>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(page, freshness, ..): Query<Page, Freshness>,
+    Query(page, consistency, ..): Query<Page, ConsistencyParams>,
 ) -> Result<Json<List<FieldBody>>, Problem> {
-    freshness.defined(&site, &caller).await?;
-    let company = site.app.companies.now(caller.tenant).await?;
+    consistency.defined(&state, &caller).await?;
+    let company = state.app.companies.now(caller.tenant).await?;
     Ok(Json(List::paged(company.fields.values().map(FieldBody::of).collect(), &page, |field| {
         field.key.clone()
     })?))
@@ -165,10 +165,10 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn withdraw(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
     Command { meta, .. }: Command<super::Empty>,
 ) -> Result<Accepted, Problem> {
-    Ok(site.app.configure(&caller, &meta, &CompanyCommand::WithdrawField(key), Map::new()).await?.into())
+    Ok(state.app.configure(&caller, &meta, &CompanyCommand::WithdrawField(key), Map::new()).await?.into())
 }

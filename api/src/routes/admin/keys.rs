@@ -19,7 +19,7 @@ use crate::http::answer::{List, aged};
 use crate::http::{Command, Id, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// An API key to be made.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -87,14 +87,14 @@ impl From<&KeyRights> for KeyReply {
     )
 )]
 pub(super) async fn create(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
     Command { body, .. }: Command<NewKeyBody>,
 ) -> Result<(StatusCode, Json<NewKeyReply>), Problem> {
     let actor = actor(&body.actor, &body.roles)?;
     let new = NewKey { actor: actor.name, roles: actor.roles, scopes: body.scopes };
-    let (text, known) = site.app.create_key(&caller, new, &shown.credential()).await?;
+    let (text, known) = state.app.create_key(&caller, new, &shown.credential()).await?;
     Ok((StatusCode::CREATED, Json(NewKeyReply { key: text.to_string(), kept: (&known).into() })))
 }
 
@@ -105,11 +105,11 @@ pub(super) async fn create(
     responses((status = 200, description = "Every key, revoked ones included.", body = List<KeyReply>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Query(page, ..): Query<Page>,
 ) -> Result<Json<List<KeyReply>>, Problem> {
-    let (rights, _) = site.app.rights.fresh(caller.tenant).await?;
+    let (rights, _) = state.app.rights.fresh(caller.tenant).await?;
     let keys = rights.keys.values().map(KeyReply::from).collect();
     Ok(Json(List::paged(keys, &page, |key: &KeyReply| aged(key.created_at, key.id))?))
 }
@@ -137,16 +137,16 @@ pub(super) struct Why {
     )
 )]
 pub(super) async fn revoke(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
     Id(id): Id,
     Query(why, ..): Query<Why>,
 ) -> Result<StatusCode, Problem> {
-    if !site.app.rights.fresh(caller.tenant).await?.0.keys.contains_key(&id) {
+    if !state.app.rights.fresh(caller.tenant).await?.0.keys.contains_key(&id) {
         return Err(Problem::not_found("key", &id.to_string()));
     }
     let command = RightsCommand::RevokeKey { id, reason: why.reason };
-    site.app.administer(&caller, &CommandMeta::default(), &command, &shown.credential()).await?;
+    state.app.administer(&caller, &CommandMeta::default(), &command, &shown.credential()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -16,7 +16,7 @@ use crate::http::answer::{Accepted, List};
 use crate::http::{Command, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A person's roles.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -63,7 +63,7 @@ impl MemberReply {
     )
 )]
 pub(super) async fn set(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
     Command { body, meta }: Command<MemberBody>,
@@ -75,9 +75,9 @@ pub(super) async fn set(
             RightsCommand::SetRoles { actor: actor.name, roles: actor.roles }
         }
     };
-    site.app.administer(&caller, &meta, &command, &shown.credential()).await?;
-    let (rights, _) = site.app.rights.fresh(caller.tenant).await?;
-    let removed = || Membership { roles: BTreeSet::new(), changed_at: (site.app.clock)() };
+    state.app.administer(&caller, &meta, &command, &shown.credential()).await?;
+    let (rights, _) = state.app.rights.fresh(caller.tenant).await?;
+    let removed = || Membership { roles: BTreeSet::new(), changed_at: (state.app.clock)() };
     let member = rights.members.get(&body.actor).cloned().unwrap_or_else(removed);
     Ok(Json(MemberReply::of(&body.actor, &member)))
 }
@@ -98,7 +98,7 @@ pub(super) async fn set(
     )
 )]
 pub(super) async fn remove(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
     Key(actor): Key,
@@ -106,7 +106,7 @@ pub(super) async fn remove(
     Command { meta, .. }: Command<super::Empty>,
 ) -> Result<Accepted, Problem> {
     let command = RightsCommand::RemoveMember { actor, reason: why.reason };
-    Ok(site.app.administer(&caller, &meta, &command, &shown.credential()).await?.into())
+    Ok(state.app.administer(&caller, &meta, &command, &shown.credential()).await?.into())
 }
 
 /// List the members
@@ -116,11 +116,11 @@ pub(super) async fn remove(
     responses((status = 200, description = "Every member, by name.", body = List<MemberReply>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Query(page, ..): Query<Page>,
 ) -> Result<Json<List<MemberReply>>, Problem> {
-    let (rights, _) = site.app.rights.fresh(caller.tenant).await?;
+    let (rights, _) = state.app.rights.fresh(caller.tenant).await?;
     let members = rights.members.iter().map(|(name, member)| MemberReply::of(name, member));
     Ok(Json(List::paged(members.collect(), &page, |one: &MemberReply| one.actor.clone())?))
 }

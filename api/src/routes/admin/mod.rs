@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Site;
+use super::AppState;
 use crate::domain::{Actor, Label, Role};
 use crate::http::person;
 use crate::problem::Problem;
@@ -22,7 +22,7 @@ use crate::problem::Problem;
 /// The longest name of an actor, in characters.
 const LONGEST_NAME: usize = 100;
 
-pub(super) fn router() -> OpenApiRouter<Site> {
+pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::revoke))

@@ -15,10 +15,10 @@ use crate::domain::Label;
 use crate::domain::company::CompanyCommand;
 use crate::domain::money::Rates;
 use crate::http::answer::{Accepted, List};
-use crate::http::{Command, Freshness, Page, Query};
+use crate::http::{Command, ConsistencyParams, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// The rates of a day.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
@@ -74,27 +74,27 @@ impl RatesBody {
     )
 )]
 pub(super) async fn set(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Command { body, meta }: Command<RatesBody>,
 ) -> Result<Accepted, Problem> {
     let rates = body.rates()?;
-    Ok(site.app.configure(&caller, &meta, &CompanyCommand::SetRates(rates), Map::new()).await?.into())
+    Ok(state.app.configure(&caller, &meta, &CompanyCommand::SetRates(rates), Map::new()).await?.into())
 }
 
 /// List the rates
 #[utoipa::path(
     get, path = "/v1/admin/rates", tag = "admin",
-    params(Day, Page, Freshness),
+    params(Day, Page, ConsistencyParams),
     responses((status = 200, description = "The tables, oldest first.", body = List<RatesBody>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(day, page, freshness, _): Query<Day, Page, Freshness>,
+    Query(day, page, consistency, _): Query<Day, Page, ConsistencyParams>,
 ) -> Result<Json<List<RatesBody>>, Problem> {
-    freshness.defined(&site, &caller).await?;
-    let company = site.app.companies.now(caller.tenant).await?;
+    consistency.defined(&state, &caller).await?;
+    let company = state.app.companies.now(caller.tenant).await?;
     let tables: Vec<RatesBody> = match day.date {
         Some(date) => company.rates_on(date).map(RatesBody::of).into_iter().collect(),
         None => company.rates.values().map(RatesBody::of).collect(),

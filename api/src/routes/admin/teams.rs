@@ -13,10 +13,10 @@ use crate::auth::Authority;
 use crate::domain::company::CompanyCommand;
 use crate::domain::people::Team;
 use crate::http::answer::{Accepted, List};
-use crate::http::{Command, Freshness, Key, LeaderName, Page, Query, RepName};
+use crate::http::{Command, ConsistencyParams, Key, LeaderName, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A team as it is to be.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -70,7 +70,7 @@ pub(super) struct TeamReply {
     )
 )]
 pub(super) async fn set(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Command { body, meta }: Command<TeamBody>,
 ) -> Result<Accepted, Problem> {
@@ -80,22 +80,22 @@ pub(super) async fn set(
     let supervisors = supervisors.into_iter().map(LeaderName::into_actor).collect();
     let members = members.into_iter().map(RepName::into_id).collect();
     let team = Team { key, name: name.into(), supervisors, members, regions };
-    Ok(site.app.configure(&caller, &meta, &CompanyCommand::SetTeam(team), resource).await?.into())
+    Ok(state.app.configure(&caller, &meta, &CompanyCommand::SetTeam(team), resource).await?.into())
 }
 
 /// List the teams
 #[utoipa::path(
     get, path = "/v1/admin/teams", tag = "admin",
-    params(Page, Freshness),
+    params(Page, ConsistencyParams),
     responses((status = 200, description = "Every team, by key.", body = List<TeamReply>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(page, freshness, ..): Query<Page, Freshness>,
+    Query(page, consistency, ..): Query<Page, ConsistencyParams>,
 ) -> Result<Json<List<TeamReply>>, Problem> {
-    freshness.defined(&site, &caller).await?;
-    let company = site.app.companies.now(caller.tenant).await?;
+    consistency.defined(&state, &caller).await?;
+    let company = state.app.companies.now(caller.tenant).await?;
     let reply = |team: &Team| TeamReply {
         key: team.key.clone(),
         name: Names::from(&team.name),
@@ -116,10 +116,10 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn dissolve(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
     Command { meta, .. }: Command<super::Empty>,
 ) -> Result<Accepted, Problem> {
-    Ok(site.app.configure(&caller, &meta, &CompanyCommand::DissolveTeam(key), Map::new()).await?.into())
+    Ok(state.app.configure(&caller, &meta, &CompanyCommand::DissolveTeam(key), Map::new()).await?.into())
 }

@@ -9,14 +9,14 @@ use crate::app::Caller;
 use crate::auth::Authority;
 use crate::domain::Label;
 use crate::domain::calendar::Calendar;
-use crate::http::answer::Reading;
-use crate::http::{Key, Moment, Query};
+use crate::http::answer::AsOfResponse;
+use crate::http::{AsOfParams, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
 use crate::projections::dwell::{Clock, DwellQuery, DwellReport, Unit};
-use crate::routes::Site;
-use crate::routes::filter::{Between, Who};
+use crate::routes::AppState;
+use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
 /// The restricted mean goes up to here unless told otherwise.
 const THIRTY_DAYS: u64 = 30 * 24 * 60 * 60;
@@ -27,7 +27,7 @@ const FARTHEST: TimeDelta = TimeDelta::days(366);
 /// How dwell is measured.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Measure {
+pub(super) struct DwellParams {
     /// What counts as one subject: every `stay`, or every `customer` once a stage.
     #[serde(default)]
     #[param(inline)]
@@ -53,7 +53,7 @@ fn thirty_days() -> u64 {
 
 /// The calendar that a business clock goes by, as it was known then.
 async fn calendar(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     clock: Clock,
     named: Option<&str>,
@@ -63,13 +63,14 @@ async fn calendar(
         let message = Label::new("只有 clock=business 使用日历。", "Only clock=business goes by a calendar.");
         return if named.is_some() { Err(Problem::invalid_value("calendar", message)) } else { Ok(None) };
     }
-    if at.effective_at - (site.app.clock)() > FARTHEST {
+    if at.effective_at - (state.app.clock)() > FARTHEST {
         let message =
             Label::new("工作时间最多算到一年以后。", "Working hours are counted for a year ahead at most.");
         return Err(Problem::invalid_value("effective_at", message));
     }
     // A calendar set today tells of earlier days, too: holidays are known late.
-    let company = site.app.companies.then(caller.tenant, DateTime::<Utc>::MAX_UTC, at.known_position).await?;
+    let company =
+        state.app.companies.then(caller.tenant, DateTime::<Utc>::MAX_UTC, at.known_position).await?;
     let mut calendars = company.calendars.values();
     let chosen = match named {
         Some(named) => company.calendars.get(named),
@@ -98,32 +99,37 @@ async fn calendar(
 /// what they are. The average of completed stays alone is too low.
 #[utoipa::path(
     get, path = "/v1/dwell/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), Measure, Between, Who, Moment),
+    params(("pipeline" = String, Path, description = "The pipeline."), DwellParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
     responses(
         (status = 200, description = "Dwell by stage; null where a figure does not exist.", body = DwellReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
 pub(super) async fn dwell(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(measure, between, who, moment): Query<Measure, Between, Who, Moment>,
-) -> Result<Reading<DwellReport>, Problem> {
-    let pipeline = site.app.pipelines.find(caller.tenant, &key, None).await?;
-    let Measure { unit, clock, calendar: named, horizon_seconds, curve } = measure;
+    Query(measure, time_window, who, as_of): Query<
+        DwellParams,
+        TimeWindowParams,
+        CustomerFilterParams,
+        AsOfParams,
+    >,
+) -> Result<AsOfResponse<DwellReport>, Problem> {
+    let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
+    let DwellParams { unit, clock, calendar: named, horizon_seconds, curve } = measure;
     if horizon_seconds == 0 {
         let message = Label::new("应大于 0。", "It must be more than nothing.");
         return Err(Problem::invalid_value("horizon_seconds", message));
     }
     // Who counts is told by the customers' own read model.
-    moment.wait(&site, &caller, "board").await?;
-    let at = moment.at(&site, &caller, "dwell").await?;
-    let (window, filter) = (between.window()?, who.filter(&site, &caller, &at).await?);
-    let calendar = calendar(&site, &caller, clock, named.as_deref(), &at).await?;
-    let zones = site.app.zones.clone();
+    as_of.wait(&state, &caller, "board").await?;
+    let at = as_of.at(&state, &caller, "dwell").await?;
+    let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
+    let calendar = calendar(&state, &caller, clock, named.as_deref(), &at).await?;
+    let zones = state.app.zones.clone();
     let query = DwellQuery { at, window, filter, unit, clock, calendar, zones, horizon_seconds, curve };
-    let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
-    let report = site.app.projections.dwell(caller.tenant, &pipeline, &versions, &query).await?;
-    Ok(Reading { position: report.position, body: report })
+    let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
+    let report = state.app.projections.dwell(caller.tenant, &pipeline, &versions, &query).await?;
+    Ok(AsOfResponse { position: report.position, body: report })
 }

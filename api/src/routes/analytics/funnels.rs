@@ -7,15 +7,15 @@ use utoipa::IntoParams;
 use super::{days, definition, of_all};
 use crate::auth::Authority;
 use crate::domain::Label;
-use crate::http::answer::Reading;
-use crate::http::{Key, Moment, Query};
+use crate::http::answer::AsOfResponse;
+use crate::http::{AsOfParams, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::Window;
 use crate::projections::reports::funnels::{Counting, FunnelQuery, FunnelReport};
 use crate::projections::stats::funnel::Reach;
-use crate::routes::Site;
-use crate::routes::filter::{Between, Who};
+use crate::routes::AppState;
+use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
 /// A cohort is to come further within so many days, unless told otherwise.
 const HORIZON_DAYS: u32 = 30;
@@ -23,7 +23,7 @@ const HORIZON_DAYS: u32 = 30;
 /// What is counted.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Measure {
+pub(super) struct FunnelParams {
     /// The definition of conversion: `stock`, `active`, `entered`, `cohort`, `period` or `snapshot`. Unless given, `entered`,
     /// or `cohort` where `horizon_days` is given.
     #[param(inline)]
@@ -37,7 +37,7 @@ pub(super) struct Measure {
     horizon_days: Option<u32>,
 }
 
-impl Measure {
+impl FunnelParams {
     /// What is counted.
     fn counting(self) -> Counting {
         let unsaid = if self.horizon_days.is_some() { Counting::Cohort } else { Counting::default() };
@@ -82,7 +82,7 @@ impl Measure {
 /// had the time. `totals` counts everything once. Shares come with Wilson's 95% interval.
 #[utoipa::path(
     get, path = "/v1/funnels/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), Measure, Between, Who, Moment),
+    params(("pipeline" = String, Path, description = "The pipeline."), FunnelParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
     responses(
         (status = 200, description = "The funnel; null where a figure does not exist.", body = FunnelReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
@@ -90,19 +90,24 @@ impl Measure {
     )
 )]
 pub(super) async fn funnel(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(measure, between, who, moment): Query<Measure, Between, Who, Moment>,
-) -> Result<Reading<FunnelReport>, Problem> {
-    let pipeline = definition(&site, &caller, &key).await?;
+    Query(measure, time_window, who, as_of): Query<
+        FunnelParams,
+        TimeWindowParams,
+        CustomerFilterParams,
+        AsOfParams,
+    >,
+) -> Result<AsOfResponse<FunnelReport>, Problem> {
+    let pipeline = definition(&state, &caller, &key).await?;
     let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
-    let window = between.window()?;
+    let window = time_window.window()?;
     measure.check(window)?;
-    let at = of_all(&moment, &site, &caller).await?;
-    let filter = who.filter(&site, &caller, &at).await?;
+    let at = of_all(&as_of, &state, &caller).await?;
+    let filter = who.filter(&state, &caller, &at).await?;
     let (counting, reach) = (measure.counting(), measure.reach.unwrap_or_default());
     let query = FunnelQuery { at, window, filter, counting, reach, horizon_seconds };
-    let report = site.app.projections.funnel(caller.tenant, &pipeline, &query).await?;
-    Ok(Reading { position: report.position, body: report })
+    let report = state.app.projections.funnel(caller.tenant, &pipeline, &query).await?;
+    Ok(AsOfResponse { position: report.position, body: report })
 }

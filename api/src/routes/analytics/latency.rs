@@ -9,14 +9,14 @@ use super::{definition, of_all};
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
 use crate::domain::Label;
-use crate::http::answer::Reading;
-use crate::http::{Key, Moment, Query, page};
+use crate::http::answer::AsOfResponse;
+use crate::http::{AsOfParams, Key, Query, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::Window;
 use crate::projections::reports::latency::{LatencyQuery, LatencyReport};
-use crate::routes::Site;
-use crate::routes::filter::{Between, Who};
+use crate::routes::AppState;
+use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
 /// A change is to be recorded within a day unless told otherwise.
 const DAY: u64 = 24 * 60 * 60;
@@ -26,7 +26,7 @@ const LONGEST: u64 = 100 * 366 * DAY;
 /// What is late, and which page of the late changes.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Measure {
+pub(super) struct LatencyParams {
     /// How late a change may be recorded, in seconds: 86400 unless given. Exactly that is in time.
     #[param(maximum = 3162240000u64)]
     sla_seconds: Option<u64>,
@@ -45,7 +45,7 @@ pub(super) struct Measure {
 /// sets what was known at the end of the window beside what is known of it now.
 #[utoipa::path(
     get, path = "/v1/latency/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), Measure, Between, Who, Moment),
+    params(("pipeline" = String, Path, description = "The pipeline."), LatencyParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
     responses(
         (status = 200, description = "The delays, in seconds.", body = LatencyReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
@@ -53,28 +53,33 @@ pub(super) struct Measure {
     )
 )]
 pub(super) async fn latency(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(measure, between, who, moment): Query<Measure, Between, Who, Moment>,
-) -> Result<Reading<LatencyReport>, Problem> {
-    let pipeline = definition(&site, &caller, &key).await?;
+    Query(measure, time_window, who, as_of): Query<
+        LatencyParams,
+        TimeWindowParams,
+        CustomerFilterParams,
+        AsOfParams,
+    >,
+) -> Result<AsOfResponse<LatencyReport>, Problem> {
+    let pipeline = definition(&state, &caller, &key).await?;
     let sla_seconds = measure.sla_seconds.unwrap_or(DAY);
     if sla_seconds > LONGEST {
         let message = Label::new(format!("最多 {LONGEST} 秒。"), format!("It is at most {LONGEST} seconds."));
         return Err(Problem::invalid_value("sla_seconds", message));
     }
     let limit = page::limit(measure.limit)? as usize;
-    let window: Window = between.window()?;
-    let at = of_all(&moment, &site, &caller).await?;
-    let filter = who.filter(&site, &caller, &at).await?;
+    let window: Window = time_window.window()?;
+    let at = of_all(&as_of, &state, &caller).await?;
+    let filter = who.filter(&state, &caller, &at).await?;
     let end: DateTime<Utc> = window.to.map_or(at.effective_at, |to| to.min(at.effective_at));
-    let known_then = site.app.store.position_at(caller.tenant, end).await?;
+    let known_then = state.app.store.position_at(caller.tenant, end).await?;
     let cursor = measure.cursor;
     let query = LatencyQuery { at, window, filter, sla_seconds, known_then, cursor, limit };
-    let mut report = site.app.projections.latency(caller.tenant, &pipeline, &query).await?;
+    let mut report = state.app.projections.latency(caller.tenant, &pipeline, &query).await?;
     if !reads_people(&caller.actor) {
         report.items.iter_mut().for_each(|late| late.customer_name = None);
     }
-    Ok(Reading { position: report.position, body: report })
+    Ok(AsOfResponse { position: report.position, body: report })
 }

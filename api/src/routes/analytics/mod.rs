@@ -13,10 +13,10 @@ mod reps;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Site;
+use super::AppState;
 use crate::app::Caller;
 use crate::domain::Label;
-use crate::http::Moment;
+use crate::http::AsOfParams;
 use crate::problem::Problem;
 use crate::projections::AsOf;
 use crate::projections::reports::quality::Definition;
@@ -24,7 +24,7 @@ use crate::projections::reports::quality::Definition;
 /// The most days that a parameter may say.
 const MOST_DAYS: u32 = 3650;
 
-pub(super) fn router() -> OpenApiRouter<Site> {
+pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(dwell::dwell))
         .routes(routes!(flows::flows))
@@ -38,17 +38,17 @@ pub(super) fn router() -> OpenApiRouter<Site> {
 }
 
 /// The two times, once every read model that a report looks at is fresh enough.
-async fn of_all(moment: &Moment, site: &Site, caller: &Caller) -> Result<AsOf, Problem> {
+async fn of_all(as_of: &AsOfParams, state: &AppState, caller: &Caller) -> Result<AsOf, Problem> {
     for model in ["board", "timeline"] {
-        moment.wait(site, caller, model).await?;
+        as_of.wait(state, caller, model).await?;
     }
-    moment.at(site, caller, "dwell").await
+    as_of.at(state, caller, "dwell").await
 }
 
 /// A pipeline with all of its versions.
-async fn definition(site: &Site, caller: &Caller, key: &str) -> Result<Definition, Problem> {
-    let pipeline = site.app.pipelines.find(caller.tenant, key, None).await?;
-    let versions = site.app.pipelines.versions(caller.tenant, key).await?;
+async fn definition(state: &AppState, caller: &Caller, key: &str) -> Result<Definition, Problem> {
+    let pipeline = state.app.pipelines.find(caller.tenant, key, None).await?;
+    let versions = state.app.pipelines.versions(caller.tenant, key).await?;
     Ok(Definition { pipeline, versions })
 }
 

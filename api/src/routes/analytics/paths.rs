@@ -6,13 +6,13 @@ use utoipa::IntoParams;
 
 use crate::auth::Authority;
 use crate::domain::Label;
-use crate::http::answer::Reading;
-use crate::http::{Key, Moment, Query};
+use crate::http::answer::AsOfResponse;
+use crate::http::{AsOfParams, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::{Ending, PathsQuery, PathsReport};
-use crate::routes::Site;
-use crate::routes::filter::{Between, Who};
+use crate::routes::AppState;
+use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
 /// Paths are short, and a long tail of them is what one looks for: more fit into an answer than of other lists.
 const MOST: u32 = 100_000;
@@ -20,7 +20,7 @@ const MOST: u32 = 100_000;
 /// Which paths.
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct PathParams {
     /// How many, the most frequent first: 50 unless given.
     #[serde(default = "fifty")]
     #[param(minimum = 1, maximum = 100000)]
@@ -40,30 +40,35 @@ fn fifty() -> u32 {
 /// The sequences of stages that journeys took, with their share and median duration.
 #[utoipa::path(
     get, path = "/v1/paths/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), Which, Between, Who, Moment),
+    params(("pipeline" = String, Path, description = "The pipeline."), PathParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
     responses(
         (status = 200, description = "The most frequent paths.", body = PathsReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
 pub(super) async fn paths(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(Which { limit, ending }, between, who, moment): Query<Which, Between, Who, Moment>,
-) -> Result<Reading<PathsReport>, Problem> {
-    let pipeline = site.app.pipelines.find(caller.tenant, &key, None).await?;
+    Query(PathParams { limit, ending }, time_window, who, as_of): Query<
+        PathParams,
+        TimeWindowParams,
+        CustomerFilterParams,
+        AsOfParams,
+    >,
+) -> Result<AsOfResponse<PathsReport>, Problem> {
+    let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
     if !(1..=MOST).contains(&limit) {
         let message =
             Label::new(format!("应在 1 至 {MOST} 之间。"), format!("It must be between 1 and {MOST}."));
         return Err(Problem::invalid_value("limit", message));
     }
     // Who counts is told by the customers' own read model.
-    moment.wait(&site, &caller, "board").await?;
-    let at = moment.at(&site, &caller, "dwell").await?;
-    let (window, filter) = (between.window()?, who.filter(&site, &caller, &at).await?);
+    as_of.wait(&state, &caller, "board").await?;
+    let at = as_of.at(&state, &caller, "dwell").await?;
+    let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
     let query = PathsQuery { at, window, filter, ending, limit: limit as usize };
-    let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
-    let report = site.app.projections.paths(caller.tenant, &pipeline, &versions, &query).await?;
-    Ok(Reading { position: report.position, body: report })
+    let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
+    let report = state.app.projections.paths(caller.tenant, &pipeline, &versions, &query).await?;
+    Ok(AsOfResponse { position: report.position, body: report })
 }

@@ -8,13 +8,13 @@ use utoipa::{IntoParams, ToSchema};
 use super::{days, definition, of_all};
 use crate::auth::Authority;
 use crate::domain::pipeline::version::Pilot;
-use crate::http::answer::Reading;
-use crate::http::{Key, Moment, Query};
+use crate::http::answer::AsOfResponse;
+use crate::http::{AsOfParams, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
 use crate::projections::reports::pilots::{PilotComparison, PilotQuery};
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// More than so many days of silence is a leak, unless told otherwise.
 const SILENT_DAYS: u32 = 7;
@@ -24,7 +24,7 @@ const HORIZON_DAYS: u32 = 14;
 /// By which measures.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Measure {
+pub(super) struct PilotParams {
     /// A customer leaks after more than so many days without activity: 7 unless given.
     #[param(minimum = 1, maximum = 3650)]
     silent_days: Option<u32>,
@@ -66,7 +66,7 @@ pub(super) struct PilotReply {
 /// differences with Newcombe's.
 #[utoipa::path(
     get, path = "/v1/pilots/{id}", tag = "analytics",
-    params(("id" = String, Path, description = "The pilot.", example = "sales@2"), Measure, Moment),
+    params(("id" = String, Path, description = "The pilot.", example = "sales@2"), PilotParams, AsOfParams),
     responses(
         (status = 200, description = "The comparison; null where a figure does not exist.", body = PilotReply),
         (status = 404, description = "There is no such pilot.", body = ProblemDocument),
@@ -74,26 +74,26 @@ pub(super) struct PilotReply {
     )
 )]
 pub(super) async fn pilot(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(id): Key,
-    Query(measure, moment, ..): Query<Measure, Moment>,
-) -> Result<Reading<PilotReply>, Problem> {
+    Query(measure, as_of, ..): Query<PilotParams, AsOfParams>,
+) -> Result<AsOfResponse<PilotReply>, Problem> {
     let unknown = || Problem::not_found("pilot", &id);
     let (key, version) = read_id(&id).ok_or_else(unknown)?;
-    let definition = definition(&site, &caller, key).await?;
+    let definition = definition(&state, &caller, key).await?;
     let published = definition.versions.version(version).ok_or_else(unknown)?;
     let pilot = published.team.clone().ok_or_else(unknown)?;
     let from = published.in_force_from;
     let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
     let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
-    let asked = of_all(&moment, &site, &caller).await?;
+    let asked = of_all(&as_of, &state, &caller).await?;
     let at = AsOf { effective_at: judged_at(&pilot, asked.effective_at), ..asked };
-    let company = site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
+    let company = state.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
     let team = company.people.teams.get(&pilot.id).map(|team| team.members.clone()).unwrap_or_default();
-    let visibility = site.app.visibility(&caller).await?;
+    let visibility = state.app.visibility(&caller).await?;
     let query = PilotQuery { at, from, team, visibility, silence_seconds, horizon_seconds };
-    let comparison = site.app.projections.pilot(caller.tenant, &definition, &query).await?;
+    let comparison = state.app.projections.pilot(caller.tenant, &definition, &query).await?;
     let body = PilotReply {
         pipeline: key.to_owned(),
         version,
@@ -105,7 +105,7 @@ pub(super) async fn pilot(
         comparison,
         id,
     };
-    Ok(Reading { position: body.comparison.position, body })
+    Ok(AsOfResponse { position: body.comparison.position, body })
 }
 
 /// A pipeline's key and a version's number, of `{pipeline}@{version}`.

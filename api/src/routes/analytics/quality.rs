@@ -8,14 +8,14 @@ use super::{days, definition, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
-use crate::http::answer::Reading;
-use crate::http::{Key, Moment, Query, page};
+use crate::http::answer::AsOfResponse;
+use crate::http::{AsOfParams, Key, Query, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::reports::page::Pages;
 use crate::projections::reports::quality::{Definition, QualityQuery, QualityReport};
-use crate::routes::Site;
-use crate::routes::filter::{Between, Who};
+use crate::routes::AppState;
+use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
 /// More than so many days of silence is too long, unless told otherwise.
 const SILENT_DAYS: u32 = 7;
@@ -50,7 +50,7 @@ impl ListName {
 /// By which measures, and which page of which list.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Measure {
+pub(super) struct QualityParams {
     /// More than so many days without activity is too long: 7 unless given.
     #[param(minimum = 1, maximum = 3650)]
     silent_days: Option<u32>,
@@ -75,7 +75,7 @@ pub(super) struct Measure {
 /// Shares come with Wilson's 95% interval.
 #[utoipa::path(
     get, path = "/v1/quality/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), Measure, Between, Who, Moment),
+    params(("pipeline" = String, Path, description = "The pipeline."), QualityParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
     responses(
         (status = 200, description = "The report; null where a figure does not exist.", body = QualityReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
@@ -83,12 +83,17 @@ pub(super) struct Measure {
     )
 )]
 pub(super) async fn quality(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(measure, between, who, moment): Query<Measure, Between, Who, Moment>,
-) -> Result<Reading<QualityReport>, Problem> {
-    let definition = definition(&site, &caller, &key).await?;
+    Query(measure, time_window, who, as_of): Query<
+        QualityParams,
+        TimeWindowParams,
+        CustomerFilterParams,
+        AsOfParams,
+    >,
+) -> Result<AsOfResponse<QualityReport>, Problem> {
+    let definition = definition(&state, &caller, &key).await?;
     let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
     let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
     if measure.cursor.is_some() && measure.list.is_none() {
@@ -96,25 +101,25 @@ pub(super) async fn quality(
     }
     let list = measure.list.map(|list| list.as_str().to_owned());
     let pages = Pages { list, cursor: measure.cursor, limit: page::limit(measure.limit)? as usize };
-    let window = between.window()?;
-    let at = of_all(&moment, &site, &caller).await?;
-    let filter = who.filter(&site, &caller, &at).await?;
+    let window = time_window.window()?;
+    let at = of_all(&as_of, &state, &caller).await?;
+    let filter = who.filter(&state, &caller, &at).await?;
     let query = QualityQuery { at, window, filter, pages, silence_seconds, horizon_seconds };
-    let others = others(&site, &caller, &key).await?;
-    let projections = &site.app.projections;
+    let others = others(&state, &caller, &key).await?;
+    let projections = &state.app.projections;
     let mut report = projections.quality(caller.tenant, &definition, &others, &query).await?;
     if !reads_people(&caller.actor) {
         report.unname();
     }
-    Ok(Reading { position: report.position, body: report })
+    Ok(AsOfResponse { position: report.position, body: report })
 }
 
 /// The tenant's other pipelines.
-async fn others(site: &Site, caller: &Caller, key: &str) -> Result<Vec<Definition>, Problem> {
-    let latest = site.app.pipelines.latest(caller.tenant).await?;
+async fn others(state: &AppState, caller: &Caller, key: &str) -> Result<Vec<Definition>, Problem> {
+    let latest = state.app.pipelines.latest(caller.tenant).await?;
     let mut others = Vec::new();
     for other in latest.keys().filter(|other| *other != key) {
-        others.push(definition(site, caller, other).await?);
+        others.push(definition(state, caller, other).await?);
     }
     Ok(others)
 }

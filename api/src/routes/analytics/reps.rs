@@ -7,16 +7,16 @@ use utoipa::{IntoParams, ToSchema};
 use super::{days, definition, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
-use crate::http::answer::Reading;
+use crate::http::answer::AsOfResponse;
 use crate::http::page::Page;
-use crate::http::{Moment, Query};
+use crate::http::{AsOfParams, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::reports::quality::Definition;
 use crate::projections::reports::reps::{RepsQuery, RepsReport};
 use crate::projections::stats::credit::Attribution;
-use crate::routes::Site;
-use crate::routes::filter::{self, Between};
+use crate::routes::AppState;
+use crate::routes::filter::{self, TimeWindowParams};
 
 /// More than so many days of silence is too long, unless told otherwise.
 const SILENT_DAYS: u32 = 7;
@@ -33,7 +33,7 @@ enum Comparison {
 /// Whose figures, and how they are made.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Measure {
+pub(super) struct RepParams {
     /// Only what happened in this pipeline; in all when absent.
     pipeline: Option<String>,
     /// Only the reps of this team, as it was at the instant asked about.
@@ -59,7 +59,7 @@ pub(super) struct Measure {
 /// customers stay longest (Kaplan–Meier with delayed entry), claims, releases, reclaims, customers revived and sat on.
 #[utoipa::path(
     get, path = "/v1/reps", tag = "analytics",
-    params(Measure, Between, Page, Moment),
+    params(RepParams, TimeWindowParams, Page, AsOfParams),
     responses(
         (status = 200, description = "The reps, in the order of their names.", body = RepsReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
@@ -67,40 +67,44 @@ pub(super) struct Measure {
     )
 )]
 pub(super) async fn reps(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(measure, between, page, moment): Query<Measure, Between, Page, Moment>,
-) -> Result<Reading<RepsReport>, Problem> {
-    let definitions = definitions(&site, &caller, measure.pipeline.as_deref()).await?;
+    Query(measure, time_window, page, as_of): Query<RepParams, TimeWindowParams, Page, AsOfParams>,
+) -> Result<AsOfResponse<RepsReport>, Problem> {
+    let definitions = definitions(&state, &caller, measure.pipeline.as_deref()).await?;
     let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
     let limit = page.limit()? as usize;
-    let window = between.window()?;
+    let window = time_window.window()?;
     let compare = measure.compare == Some(Comparison::Previous);
     if compare && window.from.is_none() {
         return Err(Problem::missing_parameter("from"));
     }
-    let at = of_all(&moment, &site, &caller).await?;
+    let at = of_all(&as_of, &state, &caller).await?;
     let reps = match &measure.team {
-        Some(team) => Some(filter::reps(&site, &caller, team, &at).await?),
+        Some(team) => Some(filter::reps(&state, &caller, team, &at).await?),
         None => None,
     };
     let (attribution, after) = (measure.attribution, page.cursor().map(str::to_owned));
-    let visibility = site.app.visibility(&caller).await?;
+    let visibility = state.app.visibility(&caller).await?;
     let query =
         RepsQuery { at, window, reps, visibility, attribution, compare, silence_seconds, after, limit };
-    let report = site.app.projections.reps(caller.tenant, &definitions, &query).await?;
-    Ok(Reading { position: report.position, body: report })
+    let report = state.app.projections.reps(caller.tenant, &definitions, &query).await?;
+    Ok(AsOfResponse { position: report.position, body: report })
 }
 
 /// The pipeline that was named, or all of them.
-async fn definitions(site: &Site, caller: &Caller, named: Option<&str>) -> Result<Vec<Definition>, Problem> {
+async fn definitions(
+    state: &AppState,
+    caller: &Caller,
+    named: Option<&str>,
+) -> Result<Vec<Definition>, Problem> {
     if let Some(key) = named {
-        return Ok(vec![definition(site, caller, key).await?]);
+        return Ok(vec![definition(state, caller, key).await?]);
     }
-    let latest = site.app.pipelines.latest(caller.tenant).await?;
+    let latest = state.app.pipelines.latest(caller.tenant).await?;
     let mut all = Vec::new();
     for key in latest.keys() {
-        all.push(definition(site, caller, key).await?);
+        all.push(definition(state, caller, key).await?);
     }
     Ok(all)
 }

@@ -10,7 +10,7 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -56,14 +56,14 @@ impl From<Decision> for command::Decision {
     )
 )]
 pub(super) async fn decide(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(request): Id,
     command: Command<DecisionBody>,
 ) -> Result<Accepted, Problem> {
-    let customer = site.app.customer_of_request(&caller, request).await?;
+    let customer = state.app.customer_of_request(&caller, request).await?;
     let DecisionBody { decision, note } = command.body;
     let settle = command::Settle { request, decision: decision.into(), note };
     let what = DomainCommand::Settle(settle);
-    Ok(site.app.customer(&caller, &command.meta, customer, &what, None).await?.into())
+    Ok(state.app.customer(&caller, &command.meta, customer, &what, None).await?.into())
 }

@@ -6,18 +6,18 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::auth::Authority;
-use crate::http::answer::{List, Reading};
-use crate::http::{Freshness, Page, Query};
+use crate::http::answer::{AsOfResponse, List};
+use crate::http::{ConsistencyParams, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
 use crate::projections::board::{ApprovalFilter, ApprovalReport};
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// Which requests are wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Sought {
+pub(super) struct ListApprovalsParams {
     /// Those with this status; of any status when absent.
     #[param(inline)]
     status: Option<Status>,
@@ -55,31 +55,31 @@ impl Status {
 /// Oldest first.
 #[utoipa::path(
     get, path = "/v1/approvals", tag = "approvals",
-    params(Sought, Page, Freshness),
+    params(ListApprovalsParams, Page, ConsistencyParams),
     responses(
         (status = 200, description = "A page of requests.", body = List<ApprovalReport>),
         (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
     )
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(sought, page, freshness, _): Query<Sought, Page, Freshness>,
-) -> Result<Reading<List<ApprovalReport>>, Problem> {
-    freshness.wait(&site, &caller, "board").await?;
+    Query(params, page, consistency, _): Query<ListApprovalsParams, Page, ConsistencyParams>,
+) -> Result<AsOfResponse<List<ApprovalReport>>, Problem> {
+    consistency.wait(&state, &caller, "board").await?;
     let limit = page.limit()?;
     let filter = ApprovalFilter {
-        status: sought.status.map(|status| status.name().to_owned()),
-        customer: sought.customer,
-        pipeline: sought.pipeline,
-        visibility: site.app.visibility(&caller).await?,
+        status: params.status.map(|status| status.name().to_owned()),
+        customer: params.customer,
+        pipeline: params.pipeline,
+        visibility: state.app.visibility(&caller).await?,
     };
     let after = page.cursor().map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
     let (mut items, position) =
-        site.app.projections.approvals(caller.tenant, &filter, after, limit + 1).await?;
+        state.app.projections.approvals(caller.tenant, &filter, after, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     let last = items.last().filter(|_| more);
     let next_cursor = last.map(|item| item.position.to_string());
-    Ok(Reading { position, body: List { items, next_cursor } })
+    Ok(AsOfResponse { position, body: List { items, next_cursor } })
 }

@@ -6,8 +6,8 @@ mod list;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Site;
+use super::AppState;
 
-pub(super) fn router() -> OpenApiRouter<Site> {
+pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(decide::decide))
 }

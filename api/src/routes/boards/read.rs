@@ -13,21 +13,21 @@ use crate::auth::disclosure::reads_people;
 use crate::domain::Label;
 use crate::domain::customer::event::Money;
 use crate::domain::money::{Rates, decimals};
-use crate::http::answer::Reading;
-use crate::http::language::Wanted;
-use crate::http::{Key, Moment, Page, Query};
+use crate::http::answer::AsOfResponse;
+use crate::http::language::RequestedLanguage;
+use crate::http::{AsOfParams, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
 use crate::projections::board::{BoardQuery, BoardReport, ConvertedReport};
-use crate::routes::Site;
+use crate::routes::AppState;
 use crate::routes::customers::names::Names;
-use crate::routes::filter::Who;
+use crate::routes::filter::CustomerFilterParams;
 
 /// Whose cards.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Shown {
+pub(super) struct BoardParams {
     /// Only this stage's cards; the other stages come without cards. A `cursor` needs it.
     stage: Option<String>,
     /// The currency to convert the stages' amounts into: the base of the rates when absent.
@@ -44,20 +44,20 @@ pub(super) struct Shown {
 /// a stage shows.
 #[utoipa::path(
     get, path = "/v1/boards/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), Shown, Who, Moment, Page),
+    params(("pipeline" = String, Path, description = "The pipeline."), BoardParams, CustomerFilterParams, AsOfParams, Page),
     responses(
         (status = 200, description = "The board.", body = BoardReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
 pub(super) async fn read(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Wanted(language): Wanted,
-    Query(shown, who, moment, page): Query<Shown, Who, Moment, Page>,
-) -> Result<Reading<BoardReport>, Problem> {
-    let pipeline = site.app.pipelines.find(caller.tenant, &key, None).await?;
+    RequestedLanguage(language): RequestedLanguage,
+    Query(shown, who, as_of, page): Query<BoardParams, CustomerFilterParams, AsOfParams, Page>,
+) -> Result<AsOfResponse<BoardReport>, Problem> {
+    let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
     let limit = page.limit()? as usize;
     let stage = shown.stage.clone();
     if page.cursor().is_some() && stage.is_none() {
@@ -65,33 +65,34 @@ pub(super) async fn read(
             Label::new("使用 cursor 时必须给出 stage。", "A cursor belongs to one stage: give stage, too.");
         return Err(Problem::invalid_value("cursor", message));
     }
-    if !moment.is_now() {
+    if !as_of.is_now() {
         // A board of the past is made of both read models.
-        moment.wait(&site, &caller, "dwell").await?;
+        as_of.wait(&state, &caller, "dwell").await?;
     }
-    let at = moment.at(&site, &caller, "board").await?;
+    let at = as_of.at(&state, &caller, "board").await?;
     let cursor = page.cursor().map(str::to_owned);
-    let filter = who.filter(&site, &caller, &at).await?;
-    let query = BoardQuery { at, now: moment.is_now(), filter, stage, cursor, limit };
-    let names = Names::new(&site, &caller, language).await?;
+    let filter = who.filter(&state, &caller, &at).await?;
+    let query = BoardQuery { at, now: as_of.is_now(), filter, stage, cursor, limit };
+    let names = Names::new(&state, &caller, language).await?;
     let name = |stage: &str| names.stage(&key, stage);
-    let mut report = site.app.projections.board(caller.tenant, &pipeline, &query, &name).await?;
-    convert(&site, &caller, &shown, &at, &mut report).await?;
+    let mut report = state.app.projections.board(caller.tenant, &pipeline, &query, &name).await?;
+    convert(&state, &caller, &shown, &at, &mut report).await?;
     if !reads_people(&caller.actor) {
         report.stages.iter_mut().flat_map(|stage| &mut stage.cards).for_each(|card| card.name = None);
     }
-    Ok(Reading { position: report.position, body: report })
+    Ok(AsOfResponse { position: report.position, body: report })
 }
 
 /// Adds what the amounts of each stage come to in one currency.
 async fn convert(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
-    shown: &Shown,
+    shown: &BoardParams,
     at: &AsOf,
     report: &mut BoardReport,
 ) -> Result<(), Problem> {
-    let company = site.app.companies.then(caller.tenant, DateTime::<Utc>::MAX_UTC, at.known_position).await?;
+    let company =
+        state.app.companies.then(caller.tenant, DateTime::<Utc>::MAX_UTC, at.known_position).await?;
     let date = shown.rate_date.unwrap_or_else(|| at.effective_at.date_naive());
     if shown.currency.as_deref().is_some_and(|currency| decimals(currency).is_none()) {
         let message =

@@ -22,7 +22,7 @@ const MAX_LINES: usize = 500;
 ///
 /// # Errors
 /// When the lines are too many.
-pub(super) async fn carry_out(
+pub(super) async fn execute(
     sender: &Sender,
     idempotency_key: Option<String>,
     body: Body,
@@ -68,7 +68,7 @@ async fn all(
     meta: &CommandMeta,
     steps: &[BatchCommand],
 ) -> Result<Results, (usize, Problem)> {
-    let (app, caller) = (&sender.site.app, &sender.caller);
+    let (app, caller) = (&sender.state.app, &sender.caller);
     if sender.dry_run {
         let decided = app.dry_run_all(caller, steps).await;
         let decided = decided.map_err(|stopped| (stopped.step, stopped.error.into()))?;

@@ -14,7 +14,7 @@ type Parsed = (u64, Result<BulkLine, Problem>);
 
 /// Carries lines out and replies to each, in order. Lines that have nothing to do with one another share commits;
 /// a line that concerns what an earlier one does waits for it, so the outcome is that of one after the other.
-pub(super) async fn carry_out(sender: &Sender, lines: Vec<RawLine>) -> Vec<LineReply> {
+pub(super) async fn execute(sender: &Sender, lines: Vec<RawLine>) -> Vec<LineReply> {
     let mut replies = Vec::with_capacity(lines.len());
     let parsed = lines.into_iter().map(|line| {
         let content = line.content.and_then(|bytes| BulkLine::parse(&bytes));
@@ -41,7 +41,7 @@ async fn all(sender: &Sender, lines: Vec<Parsed>) -> Vec<LineReply> {
 async fn one(sender: &Sender, number: u64, line: Result<BulkLine, Problem>) -> LineReply {
     let outcome = async {
         let task = Task::of(sender, &line?)?;
-        if sender.dry_run { task.dry_run(sender).await } else { task.carry_out(sender).await }
+        if sender.dry_run { task.dry_run(sender).await } else { task.execute(sender).await }
     };
     LineReply::new(sender, number, outcome.await)
 }

@@ -19,7 +19,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Site;
+use super::AppState;
 use super::provenance::Provenance;
 use crate::app::Caller;
 use crate::auth::Authority;
@@ -35,14 +35,14 @@ use line::{BulkLine, LineReply};
 const AT_A_TIME: usize = 64;
 const NDJSON: &str = "application/x-ndjson";
 
-pub(super) fn router() -> OpenApiRouter<Site> {
+pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(bulk))
 }
 
 /// How the lines are carried out.
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Manner {
+pub(super) struct BulkParams {
     /// Judges every line against the present state, and records nothing.
     #[serde(default)]
     dry_run: bool,
@@ -55,7 +55,7 @@ pub(super) struct Manner {
 /// Who asks, and how: the same for every line.
 #[derive(Clone)]
 struct Sender {
-    site: Site,
+    state: AppState,
     caller: Caller,
     reader: Reader,
     dry_run: bool,
@@ -70,7 +70,7 @@ struct Sender {
 /// is sent with `origin=import`.
 #[utoipa::path(
     post, path = "/v1/bulk", tag = "bulk",
-    params(Manner, Provenance),
+    params(BulkParams, Provenance),
     request_body(content = BulkLine, content_type = "application/x-ndjson"),
     responses(
         (status = 200, description = "A reply for each line.", body = LineReply, content_type = "application/x-ndjson"),
@@ -79,24 +79,24 @@ struct Sender {
     )
 )]
 pub(super) async fn bulk(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(manner, provenance, ..): Query<Manner, Provenance>,
+    Query(params, provenance, ..): Query<BulkParams, Provenance>,
     Extension(reader): Extension<Reader>,
     request: Request,
 ) -> Result<Response, Problem> {
     let caller = provenance.of(caller)?;
     let idempotency_key = idempotency_key(request.headers())?;
     let body = body::stream(request, ContentType::Ndjson, NDJSON)?;
-    let sender = Sender { site, caller, reader, dry_run: manner.dry_run };
-    if manner.atomic {
-        let replies = atomic::carry_out(&sender, idempotency_key, body).await?;
+    let sender = Sender { state, caller, reader, dry_run: params.dry_run };
+    if params.atomic {
+        let replies = atomic::execute(&sender, idempotency_key, body).await?;
         let replies: Vec<u8> = replies.iter().flat_map(LineReply::ndjson).collect();
         return Ok(([(header::CONTENT_TYPE, NDJSON)], replies).into_response());
     }
     let replies = lines::lines(body).ready_chunks(AT_A_TIME).then(move |lines| {
         let sender = sender.clone();
-        async move { batch::carry_out(&sender, lines).await }
+        async move { batch::execute(&sender, lines).await }
     });
     let replies = replies.flat_map(stream::iter).map(|reply| Ok::<_, Infallible>(reply.ndjson()));
     Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(replies)).into_response())

@@ -15,9 +15,9 @@ use crate::http::answer::Accepted;
 use crate::http::command::{digest, read_body};
 use crate::problem::Problem;
 use crate::routes::activity::{follow_up::FollowUp, note::Note, signal::Signal};
+use crate::routes::command::CommandRequest;
 use crate::routes::customers::register::NewCustomer;
-use crate::routes::duplicates::{distinguish::Distinction, merge::Merging};
-use crate::routes::order::Order;
+use crate::routes::duplicates::{distinguish::Distinction, merge::MergeRequest};
 use crate::routes::ownership::{change_owner::OwnerChange, claim::Claim, release::Release};
 use crate::routes::status::{correct::Correction, reactivate::Reactivation, transition::Move};
 
@@ -29,7 +29,7 @@ pub(super) struct Task {
 
 enum What {
     Register { register: Box<Register>, effective_at: Option<DateTime<Utc>> },
-    Order { customer: Uuid, order: Box<Order> },
+    Customer { customer: Uuid, request: Box<CommandRequest> },
     Join { survivor: Uuid, pair: PairCommand },
 }
 
@@ -49,12 +49,14 @@ impl Task {
         };
         let what = match line.customer_id {
             Some(survivor) if line.command == Verb::Merge => {
-                What::Join { survivor, pair: read_body::<Merging>(&line.body)?.into() }
+                What::Join { survivor, pair: read_body::<MergeRequest>(&line.body)?.into() }
             }
             Some(survivor) if line.command == Verb::Distinction => {
                 What::Join { survivor, pair: read_body::<Distinction>(&line.body)?.into() }
             }
-            Some(customer) => What::Order { customer, order: Box::new(order(line.command, &line.body)?) },
+            Some(customer) => {
+                What::Customer { customer, request: Box::new(request(line.command, &line.body)?) }
+            }
             None => {
                 let body: NewCustomer = read_body(&line.body)?;
                 let effective_at = body.effective_at.map(|instant| instant.0);
@@ -75,7 +77,7 @@ impl Task {
         }
         Ok(match self.what {
             What::Register { register, effective_at } => {
-                let customer = (sender.site.app.ids)();
+                let customer = (sender.state.app.ids)();
                 let register = Register { customer, ..*register };
                 BatchCommand {
                     customer,
@@ -83,10 +85,10 @@ impl Task {
                     effective_at,
                 }
             }
-            What::Order { customer, order } => BatchCommand {
+            What::Customer { customer, request } => BatchCommand {
                 customer,
-                what: BatchAction::Command(Box::new(order.command)),
-                effective_at: order.effective_at,
+                what: BatchAction::Command(Box::new(request.command)),
+                effective_at: request.effective_at,
             },
             What::Join { survivor, pair } => {
                 BatchCommand { customer: survivor, what: BatchAction::Pair(pair), effective_at: None }
@@ -94,17 +96,20 @@ impl Task {
         })
     }
 
-    pub(super) async fn carry_out(self, sender: &Sender) -> Result<(StatusCode, LineResult), Problem> {
-        let Sender { site, caller, .. } = sender;
+    pub(super) async fn execute(self, sender: &Sender) -> Result<(StatusCode, LineResult), Problem> {
+        let Sender { state, caller, .. } = sender;
         let answer = match self.what {
             What::Register { register, effective_at } => {
-                site.app.register(caller, &self.meta, *register, effective_at).await?
+                state.app.register(caller, &self.meta, *register, effective_at).await?
             }
-            What::Order { customer, order } => {
-                site.app.customer(caller, &self.meta, customer, &order.command, order.effective_at).await?
+            What::Customer { customer, request } => {
+                state
+                    .app
+                    .customer(caller, &self.meta, customer, &request.command, request.effective_at)
+                    .await?
             }
             What::Join { survivor, pair } => {
-                site.app.execute_pair(caller, &self.meta, survivor, &pair).await?
+                state.app.execute_pair(caller, &self.meta, survivor, &pair).await?
             }
         };
         let accepted = Accepted::from(answer);
@@ -115,17 +120,21 @@ impl Task {
     pub(super) async fn dry_run(self, sender: &Sender) -> Result<(StatusCode, LineResult), Problem> {
         let (status, events) = match self.what {
             What::Register { register, effective_at } => {
-                let Sender { site, caller, .. } = sender;
-                let events = site.app.dry_run_registration(caller, *register, effective_at).await?;
+                let Sender { state, caller, .. } = sender;
+                let events = state.app.dry_run_registration(caller, *register, effective_at).await?;
                 (StatusCode::CREATED, events)
             }
-            What::Order { customer, order } => {
-                let tried =
-                    sender.site.app.dry_run(&sender.caller, customer, &order.command, order.effective_at);
+            What::Customer { customer, request } => {
+                let tried = sender.state.app.dry_run(
+                    &sender.caller,
+                    customer,
+                    &request.command,
+                    request.effective_at,
+                );
                 (StatusCode::OK, tried.await?)
             }
             What::Join { survivor, pair } => {
-                let tried = sender.site.app.dry_run_pair(&sender.caller, survivor, &pair);
+                let tried = sender.state.app.dry_run_pair(&sender.caller, survivor, &pair);
                 (StatusCode::OK, tried.await?)
             }
         };
@@ -134,13 +143,13 @@ impl Task {
     }
 }
 
-fn order(verb: Verb, body: &Value) -> Result<Order, Problem> {
+fn request(verb: Verb, body: &Value) -> Result<CommandRequest, Problem> {
     Ok(match verb {
         Verb::Register | Verb::Merge | Verb::Distinction => {
             return Err(Problem::missing_field("customer_id"));
         }
         Verb::Transition => read_body::<Move>(body)?.into(),
-        Verb::Correction => read_body::<Correction>(body)?.order()?,
+        Verb::Correction => read_body::<Correction>(body)?.request()?,
         Verb::Reactivation => read_body::<Reactivation>(body)?.into(),
         Verb::Note => read_body::<Note>(body)?.into(),
         Verb::FollowUp => read_body::<FollowUp>(body)?.into(),

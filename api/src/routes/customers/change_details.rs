@@ -12,8 +12,8 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
-use crate::routes::order::{Order, carry_out};
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 
 /// Other details; what is absent stays as it is.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -68,7 +68,7 @@ pub(crate) struct Details {
     effective_at: Option<Instant>,
 }
 
-impl From<Details> for Order {
+impl From<Details> for CommandRequest {
     fn from(details: Details) -> Self {
         let change = command::ChangeDetails {
             name: details.name,
@@ -111,10 +111,10 @@ impl From<Details> for Order {
     )
 )]
 pub(crate) async fn change_details(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Details>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

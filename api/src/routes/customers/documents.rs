@@ -10,7 +10,7 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A document that is kept elsewhere.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -41,13 +41,13 @@ pub(super) struct NewDocument {
     )
 )]
 pub(super) async fn add(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     Command { body, meta }: Command<NewDocument>,
 ) -> Result<Accepted, Problem> {
     let NewDocument { kind, name, reference, sha256 } = body;
-    let document = AddDocument { id: (site.app.ids)(), kind, name, reference, sha256 };
+    let document = AddDocument { id: (state.app.ids)(), kind, name, reference, sha256 };
     let command = DomainCommand::AddDocument(document);
-    Ok(site.app.customer(&caller, &meta, customer, &command, None).await?.into())
+    Ok(state.app.customer(&caller, &meta, customer, &command, None).await?.into())
 }

@@ -10,8 +10,8 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
-use crate::routes::order::{Order, carry_out};
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 
 /// Why the person is to be forgotten.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -26,7 +26,7 @@ fn request() -> String {
     "request".to_owned()
 }
 
-impl From<Erasure> for Order {
+impl From<Erasure> for CommandRequest {
     fn from(erasure: Erasure) -> Self {
         Self::now(DomainCommand::Erase(Erase { ground: erasure.ground }))
     }
@@ -45,10 +45,10 @@ impl From<Erasure> for Order {
     )
 )]
 pub(super) async fn erase(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Erasure>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

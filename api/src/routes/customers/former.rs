@@ -11,7 +11,7 @@ use crate::domain::{Owner, Pipeline};
 use crate::problem::Problem;
 use crate::projections::AsOf;
 use crate::projections::board::{CustomerAsOf, CustomerReport};
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// What was defined at an instant, as it was known.
 pub(super) struct Past {
@@ -25,9 +25,9 @@ impl Past {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub(super) async fn new(site: &Site, caller: &Caller, at: &AsOf) -> Result<Self, Problem> {
-        let company = site.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
-        let all = site.app.pipelines.in_force(caller.tenant, None).await?.versions;
+    pub(super) async fn new(state: &AppState, caller: &Caller, at: &AsOf) -> Result<Self, Problem> {
+        let company = state.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
+        let all = state.app.pipelines.in_force(caller.tenant, None).await?.versions;
         let known = |versions: &Versions| {
             let mut known = Versions::default();
             let published = versions.all().iter().filter(|one| one.published_at <= at.known_at);

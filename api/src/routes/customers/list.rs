@@ -12,20 +12,20 @@ use crate::auth::Authority;
 use crate::auth::disclosure::{owner_of, reads_people, shown};
 use crate::domain::people::Disclosure;
 use crate::domain::{Label, Language};
-use crate::http::answer::Reading;
-use crate::http::language::Wanted;
-use crate::http::{Moment, Page, Query};
+use crate::http::answer::AsOfResponse;
+use crate::http::language::RequestedLanguage;
+use crate::http::{AsOfParams, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
 use crate::projections::board::{CustomerFilter, CustomerList};
-use crate::routes::Site;
+use crate::routes::AppState;
 use crate::routes::filter::reps;
 
 /// Which customers. All that are given must hold.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Sought {
+pub(super) struct ListCustomersParams {
     /// The id in another system.
     external_id: Option<String>,
     /// Whose they are: `rep:li` or `pool:customer_pool`.
@@ -54,20 +54,20 @@ pub(super) struct Sought {
     q: Option<String>,
 }
 
-impl From<Sought> for CustomerFilter {
-    fn from(sought: Sought) -> Self {
+impl From<ListCustomersParams> for CustomerFilter {
+    fn from(params: ListCustomersParams) -> Self {
         Self {
-            external_id: sought.external_id,
-            owner: sought.owner.map(|owner| owner.0),
-            stage: sought.stage,
-            tag: sought.tag,
-            industry: sought.industry,
-            region: sought.region,
-            service_type: sought.service_type,
-            tier: sought.tier,
-            source: sought.source,
-            channel: sought.channel,
-            q: sought.q,
+            external_id: params.external_id,
+            owner: params.owner.map(|owner| owner.0),
+            stage: params.stage,
+            tag: params.tag,
+            industry: params.industry,
+            region: params.region,
+            service_type: params.service_type,
+            tier: params.tier,
+            source: params.source,
+            channel: params.channel,
+            q: params.q,
             ..Self::default()
         }
     }
@@ -82,75 +82,75 @@ impl From<Sought> for CustomerFilter {
 /// `next_cursor`.
 #[utoipa::path(
     get, path = "/v1/customers", tag = "customers",
-    params(Sought, Page, Moment),
+    params(ListCustomersParams, Page, AsOfParams),
     responses(
         (status = 200, description = "A page of customers.", body = CustomerList),
         (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
     )
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Wanted(language): Wanted,
-    Query(sought, page, moment, _): Query<Sought, Page, Moment>,
-) -> Result<Reading<CustomerList>, Problem> {
-    let at = moment.at(&site, &caller, "board").await?;
-    if sought.q.is_some() && !reads_people(&caller.actor) {
+    RequestedLanguage(language): RequestedLanguage,
+    Query(params, page, as_of, _): Query<ListCustomersParams, Page, AsOfParams>,
+) -> Result<AsOfResponse<CustomerList>, Problem> {
+    let at = as_of.at(&state, &caller, "board").await?;
+    if params.q.is_some() && !reads_people(&caller.actor) {
         let message = Label::new("此角色不能按姓名搜索。", "This role may not search by name.");
         return Err(Problem::invalid_value("q", message));
     }
-    let reps = match &sought.team {
-        Some(team) => Some(reps(&site, &caller, team, &at).await?),
+    let reps = match &params.team {
+        Some(team) => Some(reps(&state, &caller, team, &at).await?),
         None => None,
     };
-    let filter = CustomerFilter { reps, ..sought.into() };
-    if moment.is_now() {
-        return find(&site, &caller, language, &filter, &page).await;
+    let filter = CustomerFilter { reps, ..params.into() };
+    if as_of.is_now() {
+        return find(&state, &caller, language, &filter, &page).await;
     }
-    find_then(&site, &caller, language, &filter, &page, &at).await
+    find_then(&state, &caller, language, &filter, &page, &at).await
 }
 
 /// A page of customers as they stood, as the caller may read them now.
 async fn find_then(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     language: Language,
     filter: &CustomerFilter,
     page: &Page,
     at: &AsOf,
-) -> Result<Reading<CustomerList>, Problem> {
+) -> Result<AsOfResponse<CustomerList>, Problem> {
     let page = (page.cursor(), page.limit()?);
-    let names = Names::new(site, caller, language).await?;
+    let names = Names::new(state, caller, language).await?;
     let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
-    let filter = CustomerFilter { visibility: site.app.visibility(caller).await?, ..filter.clone() };
-    let projections = &site.app.projections;
+    let filter = CustomerFilter { visibility: state.app.visibility(caller).await?, ..filter.clone() };
+    let projections = &state.app.projections;
     let (found, next_cursor, position) =
         projections.customers_as_of(caller.tenant, &filter, page, at, &stage_name).await?;
-    let mut viewer = site.app.viewer(caller).await?;
+    let mut viewer = state.app.viewer(caller).await?;
     let mut items = Vec::with_capacity(found.len());
     for one in found {
         items.extend(shown_now(&mut viewer, one).await?);
     }
-    Ok(Reading { position, body: CustomerList::of_then(items, next_cursor, at) })
+    Ok(AsOfResponse { position, body: CustomerList::of_then(items, next_cursor, at) })
 }
 
 /// A page of customers as the caller may read them.
 pub(in crate::routes) async fn find(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     language: Language,
     filter: &CustomerFilter,
     page: &Page,
-) -> Result<Reading<CustomerList>, Problem> {
+) -> Result<AsOfResponse<CustomerList>, Problem> {
     let limit = page.limit()?;
-    let names = Names::new(site, caller, language).await?;
+    let names = Names::new(state, caller, language).await?;
     let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
-    let now = (site.app.clock)();
-    let projections = &site.app.projections;
-    let filter = CustomerFilter { visibility: site.app.visibility(caller).await?, ..filter.clone() };
+    let now = (state.app.clock)();
+    let projections = &state.app.projections;
+    let filter = CustomerFilter { visibility: state.app.visibility(caller).await?, ..filter.clone() };
     let found = projections.customers(caller.tenant, &filter, page.cursor(), limit, now, &stage_name).await?;
     let (mut list, position) = found;
-    let mut viewer = site.app.viewer(caller).await?;
+    let mut viewer = state.app.viewer(caller).await?;
     let mut shown_items = Vec::with_capacity(list.items.len());
     for mut customer in std::mem::take(&mut list.items) {
         // A merged one is found by its id elsewhere, and is seen where it goes on.
@@ -162,5 +162,5 @@ pub(in crate::routes) async fn find(
         shown_items.push(shown(customer, disclosure));
     }
     list.items = shown_items;
-    Ok(Reading { position, body: list })
+    Ok(AsOfResponse { position, body: list })
 }

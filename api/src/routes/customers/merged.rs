@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::app::{AppError, Caller};
 use crate::problem::Problem;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// The answer that sends a reader on from a merged customer to the one that goes on in its place, with the same
 /// question: `what` is the rest of the path, such as `/timeline`.
@@ -14,14 +14,14 @@ use crate::routes::Site;
 /// # Errors
 /// When there is no such customer, or the log cannot be read.
 pub(in crate::routes) async fn gone_on(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     customer: Uuid,
     what: &str,
     uri: &Uri,
 ) -> Result<Response, Problem> {
-    let survivor = site.app.survivor(caller, customer).await?;
-    if !site.app.is_visible(caller, &survivor).await? {
+    let survivor = state.app.survivor(caller, customer).await?;
+    if !state.app.is_visible(caller, &survivor).await? {
         return Err(Problem::not_found("customer", &customer.to_string()));
     }
     Ok(redirect(survivor.id, what, uri))
@@ -32,14 +32,14 @@ pub(in crate::routes) async fn gone_on(
 /// # Errors
 /// As for a customer that there is not, where the caller does not see the other one; when the log cannot be read.
 pub(super) async fn gone_on_to(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     customer: Uuid,
     survivor: Uuid,
     what: &str,
     uri: &Uri,
 ) -> Result<Response, Problem> {
-    match site.app.customer_state(caller, survivor).await {
+    match state.app.customer_state(caller, survivor).await {
         Ok(survivor) => Ok(redirect(survivor.id, what, uri)),
         Err(AppError::NotFound { .. }) => Err(Problem::not_found("customer", &customer.to_string())),
         Err(error) => Err(error.into()),

@@ -7,7 +7,7 @@ use crate::app::{Caller, InForce};
 use crate::domain::pipeline::version::Versions;
 use crate::domain::{Language, Pipeline};
 use crate::problem::Problem;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// The names of all stages of a tenant, in one language.
 pub(in crate::routes) struct Names {
@@ -19,11 +19,11 @@ pub(in crate::routes) struct Names {
 impl Names {
     /// The names as the latest versions have them.
     pub(in crate::routes) async fn new(
-        site: &Site,
+        state: &AppState,
         caller: &Caller,
         language: Language,
     ) -> Result<Self, Problem> {
-        let InForce { pipelines, versions } = site.app.pipelines.in_force(caller.tenant, None).await?;
+        let InForce { pipelines, versions } = state.app.pipelines.in_force(caller.tenant, None).await?;
         Ok(Self { pipelines, versions, language })
     }
 

@@ -13,14 +13,14 @@ use crate::auth::Authority;
 use crate::auth::disclosure::{owner_of, shown};
 use crate::domain::people::{Disclosure, Visibility};
 use crate::domain::{Language, Owner};
-use crate::http::answer::{Reading, Versioned};
-use crate::http::language::Wanted;
+use crate::http::answer::{AsOfResponse, Versioned};
+use crate::http::language::RequestedLanguage;
 use crate::http::query::Nothing;
-use crate::http::{Id, Moment, Query};
+use crate::http::{AsOfParams, Id, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::board::CustomerReport;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// Read a customer
 ///
@@ -30,7 +30,7 @@ use crate::routes::Site;
 /// the views of the pool's local date, the first time on that date; lists do not count.
 #[utoipa::path(
     get, path = "/v1/customers/{id}", tag = "customers",
-    params(("id" = Uuid, Path, description = "The customer."), Moment),
+    params(("id" = Uuid, Path, description = "The customer."), AsOfParams),
     responses(
         (status = 200, description = "The customer.", body = CustomerReport, headers(("ETag", description = "The version: what `If-Match` takes."))),
         (status = 308, description = "The customer was merged: `Location` names the one that goes on."),
@@ -41,75 +41,75 @@ use crate::routes::Site;
     )
 )]
 pub(super) async fn read(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(id): Id,
-    Wanted(language): Wanted,
+    RequestedLanguage(language): RequestedLanguage,
     OriginalUri(uri): OriginalUri,
-    Query(moment, ..): Query<Moment, Nothing>,
+    Query(as_of, ..): Query<AsOfParams, Nothing>,
 ) -> Result<Response, Problem> {
-    if !moment.is_now() {
-        return then(&site, &caller, id, language, &uri, &moment).await;
+    if !as_of.is_now() {
+        return then(&state, &caller, id, language, &uri, &as_of).await;
     }
-    moment.wait(&site, &caller, "board").await?;
-    moment.wait(&site, &caller, "work").await?;
-    let names = Names::new(&site, &caller, language).await?;
-    let now = (site.app.clock)();
+    as_of.wait(&state, &caller, "board").await?;
+    as_of.wait(&state, &caller, "work").await?;
+    let names = Names::new(&state, &caller, language).await?;
+    let now = (state.app.clock)();
     let everybody = Visibility::Everything;
-    let (found, position) = site
+    let (found, position) = state
         .app
         .projections
         .customer(caller.tenant, id, &everybody, now, &|pipeline, stage| names.stage(pipeline, stage))
         .await?;
     let mut customer = found.ok_or_else(|| missing(id))?;
     if customer.merged_into.is_some() {
-        return gone_on(&site, &caller, id, "", &uri).await;
+        return gone_on(&state, &caller, id, "", &uri).await;
     }
     let owner = owner_of(&customer.owner);
-    if !site.app.visibility(&caller).await?.is_visible(customer.region.as_deref(), &owner) {
+    if !state.app.visibility(&caller).await?.is_visible(customer.region.as_deref(), &owner) {
         return Err(missing(id));
     }
     if matches!(owner, Owner::Pool(_)) {
-        site.app.count_view(&caller, id).await?;
+        state.app.count_view(&caller, id).await?;
     }
-    site.app.viewer(&caller).await?.retain_visible(&mut customer.distinct_from).await?;
+    state.app.viewer(&caller).await?.retain_visible(&mut customer.distinct_from).await?;
     let version = customer.version;
-    let body = Reading { position, body: shown(customer, Disclosure::to(&caller.actor, &owner)) };
+    let body = AsOfResponse { position, body: shown(customer, Disclosure::to(&caller.actor, &owner)) };
     Ok(Versioned { version, body }.into_response())
 }
 
 /// The customer as it stood. It has no version that a command could name.
 async fn then(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     id: Uuid,
     language: Language,
     uri: &Uri,
-    moment: &Moment,
+    as_of: &AsOfParams,
 ) -> Result<Response, Problem> {
-    let at = moment.at(site, caller, "board").await?;
-    let names = Names::new(site, caller, language).await?;
-    let past = Past::new(site, caller, &at).await?;
+    let at = as_of.at(state, caller, "board").await?;
+    let names = Names::new(state, caller, language).await?;
+    let past = Past::new(state, caller, &at).await?;
     // A merged one is seen where it goes on, which its own row does not tell.
     let everybody = Visibility::Everything;
     let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
     let rules = |owner: &_, journey: &str| past.rules(owner, journey);
-    let projections = &site.app.projections;
+    let projections = &state.app.projections;
     let (found, position) =
         projections.customer_as_of(caller.tenant, id, &everybody, &at, &stage_name, &rules).await?;
     let found = found.ok_or_else(|| missing(id))?;
-    let mut viewer = site.app.viewer(caller).await?;
+    let mut viewer = state.app.viewer(caller).await?;
     if !viewer.is_visible(id).await? {
         return Err(missing(id));
     }
     if let Some(survivor) = found.then.merged_into {
-        return gone_on_to(site, caller, id, survivor, "", uri).await;
+        return gone_on_to(state, caller, id, survivor, "", uri).await;
     }
     if found.owner_now.kind == "pool" {
-        site.app.count_view(caller, id).await?;
+        state.app.count_view(caller, id).await?;
     }
     let shown = shown_now(&mut viewer, found).await?;
-    Ok(Reading { position, body: shown.ok_or_else(|| missing(id))? }.into_response())
+    Ok(AsOfResponse { position, body: shown.ok_or_else(|| missing(id))? }.into_response())
 }
 
 fn missing(id: Uuid) -> Problem {

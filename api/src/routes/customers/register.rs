@@ -12,7 +12,7 @@ use crate::http::answer::{Accepted, Registered};
 use crate::http::{Command, Instant, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 use crate::routes::provenance::Provenance;
 
 /// A new customer.
@@ -126,7 +126,7 @@ impl From<NewCustomer> for Register {
     )
 )]
 pub(crate) async fn register(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Query(provenance, ..): Query<Provenance>,
     command: Command<NewCustomer>,
@@ -134,6 +134,6 @@ pub(crate) async fn register(
     let caller = provenance.of(caller)?;
     let Command { body, meta } = command;
     let effective_at = body.effective_at.map(|instant| instant.0);
-    let answer = site.app.register(&caller, &meta, body.into(), effective_at).await?;
+    let answer = state.app.register(&caller, &meta, body.into(), effective_at).await?;
     Ok(answer.into())
 }

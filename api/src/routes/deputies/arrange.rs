@@ -12,11 +12,11 @@ use crate::auth::Authority;
 use crate::domain::company::CompanyCommand;
 use crate::domain::people::Deputy;
 use crate::http::answer::{Accepted, List};
-use crate::http::{Command, Freshness, Id, Instant, Page, Query, RepName};
+use crate::http::{Command, ConsistencyParams, Id, Instant, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::admin::Empty;
-use crate::routes::{Site, people};
+use crate::routes::{AppState, people};
 
 /// Somebody who is to stand in for a rep.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -65,42 +65,42 @@ pub(super) struct DeputyReply {
     )
 )]
 pub(super) async fn appoint(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Command { body, meta }: Command<NewDeputy>,
 ) -> Result<Accepted, Problem> {
-    let id = (site.app.ids)();
+    let id = (state.app.ids)();
     let NewDeputy { rep, deputy, from, until } = body;
     let named = [("rep", rep.clone()), ("deputy", deputy.clone())];
     let (rep, deputy) = (rep.into_id(), deputy.into_id());
     let deputy = Deputy { id, rep, deputy, from: from.0, until: until.0 };
     let command = CompanyCommand::AppointDeputy(deputy);
     // What is refused whoever they are is told before it is asked who they are.
-    if site.app.dry_run_configure(&caller, &command).await.is_ok() {
+    if state.app.dry_run_configure(&caller, &command).await.is_ok() {
         for (field, rep) in &named {
-            people::require(&site, &caller, field, rep).await?;
+            people::require(&state, &caller, field, rep).await?;
         }
     }
     let mut resource = Map::new();
     resource.insert("id".to_owned(), Value::String(id.to_string()));
-    let answer = site.app.configure(&caller, &meta, &command, resource).await?;
+    let answer = state.app.configure(&caller, &meta, &command, resource).await?;
     Ok(answer.into())
 }
 
 /// List the deputies
 #[utoipa::path(
     get, path = "/v1/deputies", tag = "ownership",
-    params(Page, Freshness),
+    params(Page, ConsistencyParams),
     responses((status = 200, description = "Every arrangement that was not ended.", body = List<DeputyReply>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(page, freshness, ..): Query<Page, Freshness>,
+    Query(page, consistency, ..): Query<Page, ConsistencyParams>,
 ) -> Result<Json<List<DeputyReply>>, Problem> {
-    freshness.defined(&site, &caller).await?;
-    let company = site.app.companies.now(caller.tenant).await?;
-    let now = (site.app.clock)();
+    consistency.defined(&state, &caller).await?;
+    let company = state.app.companies.now(caller.tenant).await?;
+    let now = (state.app.clock)();
     let reply = |deputy: &Deputy| DeputyReply {
         id: deputy.id,
         rep: deputy.rep.clone(),
@@ -124,11 +124,11 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn dismiss(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(id): Id,
     Command { meta, .. }: Command<Empty>,
 ) -> Result<Accepted, Problem> {
-    let answer = site.app.configure(&caller, &meta, &CompanyCommand::DismissDeputy(id), Map::new()).await?;
+    let answer = state.app.configure(&caller, &meta, &CompanyCommand::DismissDeputy(id), Map::new()).await?;
     Ok(answer.into())
 }

@@ -12,7 +12,7 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A customer that looks like this one and is another.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -44,11 +44,11 @@ impl From<Distinction> for PairCommand {
     )
 )]
 pub(super) async fn distinguish(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Distinction>,
 ) -> Result<Accepted, Problem> {
-    let answer = site.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
+    let answer = state.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
     Ok(answer.into())
 }

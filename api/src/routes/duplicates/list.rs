@@ -7,13 +7,13 @@ use utoipa::IntoParams;
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
 use crate::domain::Label;
-use crate::http::answer::Reading;
+use crate::http::answer::AsOfResponse;
 use crate::http::query::Nothing;
-use crate::http::{Freshness, Id, Query};
+use crate::http::{ConsistencyParams, Id, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::board::SuspectsReport;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// How many suspects are shown unless the request says otherwise, and at most.
 const USUAL: usize = 20;
@@ -22,7 +22,7 @@ const MOST: usize = 100;
 /// How many.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct HowMany {
+pub(super) struct ListDuplicatesParams {
     /// How many at most: 20 unless given, 100 at most.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
@@ -34,29 +34,29 @@ pub(super) struct HowMany {
 /// counts too. The surest first, with the reasons. Nothing is done about them: merge those that are one.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/duplicates", tag = "customers",
-    params(("id" = Uuid, Path, description = "The customer."), HowMany, Freshness),
+    params(("id" = Uuid, Path, description = "The customer."), ListDuplicatesParams, ConsistencyParams),
     responses(
         (status = 200, description = "Who may be the same.", body = SuspectsReport),
         (status = 404, description = "There is no such customer.", body = ProblemDocument),
     )
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
-    Query(how_many, freshness, ..): Query<HowMany, Freshness, Nothing>,
-) -> Result<Reading<SuspectsReport>, Problem> {
+    Query(how_many, consistency, ..): Query<ListDuplicatesParams, ConsistencyParams, Nothing>,
+) -> Result<AsOfResponse<SuspectsReport>, Problem> {
     let limit = how_many.limit.unwrap_or(USUAL);
     if !(1..=MOST).contains(&limit) {
         let message = Label::new(format!("应为 1 至 {MOST}。"), format!("It must be 1 to {MOST}."));
         return Err(Problem::invalid_value("limit", message));
     }
-    site.app.customer_state(&caller, customer).await?;
-    freshness.wait(&site, &caller, "board").await?;
-    let visibility = site.app.visibility(&caller).await?;
-    let mut report = site.app.projections.suspects(caller.tenant, customer, limit, &visibility).await?;
+    state.app.customer_state(&caller, customer).await?;
+    consistency.wait(&state, &caller, "board").await?;
+    let visibility = state.app.visibility(&caller).await?;
+    let mut report = state.app.projections.suspects(caller.tenant, customer, limit, &visibility).await?;
     if !reads_people(&caller.actor) {
         report.items.iter_mut().for_each(|item| item.name = None);
     }
-    Ok(Reading { position: report.position, body: report })
+    Ok(AsOfResponse { position: report.position, body: report })
 }

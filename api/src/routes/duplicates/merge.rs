@@ -13,12 +13,12 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A customer that turned out to be this one.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"absorbed": "01930000-0000-7000-8000-000000000000", "stage_policy": "furthest"}))]
-pub(crate) struct Merging {
+pub(crate) struct MergeRequest {
     /// Who is taken in. Its stream ends, and its cycles end unfinished, which is not lost.
     absorbed: Uuid,
     /// How the survivor's stage is found: it stays (`survivor`), or it is the one further on (`furthest`), or the
@@ -43,8 +43,8 @@ enum Policy {
     LatestEffective,
 }
 
-impl From<Merging> for PairCommand {
-    fn from(body: Merging) -> Self {
+impl From<MergeRequest> for PairCommand {
+    fn from(body: MergeRequest) -> Self {
         let stage_policy = match body.stage_policy {
             Policy::Survivor => StagePolicy::Survivor,
             Policy::Furthest => StagePolicy::Furthest,
@@ -59,7 +59,7 @@ impl From<Merging> for PairCommand {
 /// Both streams tell it and neither is rewritten: boards of earlier instants show both. Customers of different owners
 /// are merged by a supervisor or manager.
 #[utoipa::path(
-    post, path = "/v1/customers/{id}/merges", tag = "customers", request_body = Merging,
+    post, path = "/v1/customers/{id}/merges", tag = "customers", request_body = MergeRequest,
     params(("id" = Uuid, Path, description = "The customer that goes on.")),
     responses(
         (status = 200, description = "Merged.", body = Accepted),
@@ -68,11 +68,11 @@ impl From<Merging> for PairCommand {
     )
 )]
 pub(super) async fn merge(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
-    command: Command<Merging>,
+    command: Command<MergeRequest>,
 ) -> Result<Accepted, Problem> {
-    let answer = site.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
+    let answer = state.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
     Ok(answer.into())
 }

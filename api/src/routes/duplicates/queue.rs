@@ -7,18 +7,18 @@ use utoipa::IntoParams;
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
 use crate::domain::Label;
-use crate::http::answer::Reading;
-use crate::http::{Freshness, Page, Query};
+use crate::http::answer::AsOfResponse;
+use crate::http::{ConsistencyParams, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::board::{SuspectQuery, SuspectQueue};
-use crate::routes::Site;
+use crate::routes::AppState;
 use crate::routes::customers::body::OwnerName;
 
 /// Which suspects.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct DuplicateQueueParams {
     /// Only as sure as this or surer, from 0 to 1: all unless given.
     #[param(minimum = 0, maximum = 1, example = 0.8)]
     min_score: Option<f64>,
@@ -34,17 +34,17 @@ pub(super) struct Which {
 /// customers, so it may be empty and yet have a next one. Nothing is done about them: merge those that are one.
 #[utoipa::path(
     get, path = "/v1/duplicates", tag = "customers",
-    params(Which, Freshness, Page),
+    params(DuplicateQueueParams, ConsistencyParams, Page),
     responses(
         (status = 200, description = "A page of the queue.", body = SuspectQueue),
         (status = 422, description = "A parameter is wrong.", body = ProblemDocument),
     )
 )]
 pub(super) async fn queue(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(which, freshness, page, ..): Query<Which, Freshness, Page>,
-) -> Result<Reading<SuspectQueue>, Problem> {
+    Query(which, consistency, page, ..): Query<DuplicateQueueParams, ConsistencyParams, Page>,
+) -> Result<AsOfResponse<SuspectQueue>, Problem> {
     let least = which.min_score.unwrap_or_default();
     if !(0.0..=1.0).contains(&least) {
         let message = Label::new("应在 0 与 1 之间。", "It must be between 0 and 1.");
@@ -56,14 +56,14 @@ pub(super) async fn queue(
         least,
         owner: which.owner.map(|owner| owner.0),
     };
-    freshness.wait(&site, &caller, "board").await?;
-    let visibility = site.app.visibility(&caller).await?;
-    let mut queue = site.app.projections.suspect_queue(caller.tenant, &query, &visibility).await?;
+    consistency.wait(&state, &caller, "board").await?;
+    let visibility = state.app.visibility(&caller).await?;
+    let mut queue = state.app.projections.suspect_queue(caller.tenant, &query, &visibility).await?;
     if !reads_people(&caller.actor) {
         for item in &mut queue.items {
             item.name = None;
             item.suspects.iter_mut().for_each(|suspect| suspect.name = None);
         }
     }
-    Ok(Reading { position: queue.position, body: queue })
+    Ok(AsOfResponse { position: queue.position, body: queue })
 }

@@ -12,20 +12,20 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A customer that may be this one after all.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"other": "01930000-0000-7000-8000-000000000000", "reason": "one legal seat after all"}))]
-pub(super) struct Reconsideration {
+pub(super) struct DistinctionWithdrawal {
     /// The other one.
     other: Uuid,
     /// Why.
     reason: String,
 }
 
-impl From<Reconsideration> for PairCommand {
-    fn from(body: Reconsideration) -> Self {
+impl From<DistinctionWithdrawal> for PairCommand {
+    fn from(body: DistinctionWithdrawal) -> Self {
         Self::ReopenDuplicate(ReopenDuplicate { other: body.other, reason: body.reason })
     }
 }
@@ -34,7 +34,7 @@ impl From<Reconsideration> for PairCommand {
 ///
 /// The pair may be suspected again. A merge of the two takes it back by itself.
 #[utoipa::path(
-    post, path = "/v1/customers/{id}/distinction-withdrawals", tag = "customers", request_body = Reconsideration,
+    post, path = "/v1/customers/{id}/distinction-withdrawals", tag = "customers", request_body = DistinctionWithdrawal,
     params(("id" = Uuid, Path, description = "One of the two.")),
     responses(
         (status = 200, description = "They may be one.", body = Accepted),
@@ -43,11 +43,11 @@ impl From<Reconsideration> for PairCommand {
     )
 )]
 pub(super) async fn reconsider(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
-    command: Command<Reconsideration>,
+    command: Command<DistinctionWithdrawal>,
 ) -> Result<Accepted, Problem> {
-    let answer = site.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
+    let answer = state.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
     Ok(answer.into())
 }

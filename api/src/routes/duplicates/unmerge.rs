@@ -12,20 +12,20 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A customer that is another one after all.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"absorbed": "01930000-0000-7000-8000-000000000000", "reason": "two brothers"}))]
-pub(crate) struct Parting {
+pub(crate) struct UnmergeRequest {
     /// Who had been taken in.
     absorbed: Uuid,
     /// Why.
     reason: String,
 }
 
-impl From<Parting> for PairCommand {
-    fn from(body: Parting) -> Self {
+impl From<UnmergeRequest> for PairCommand {
+    fn from(body: UnmergeRequest) -> Self {
         Self::Unmerge(Unmerge { absorbed: body.absorbed, reason: body.reason })
     }
 }
@@ -34,7 +34,7 @@ impl From<Parting> for PairCommand {
 ///
 /// The customer goes on where it stood. What happened since the merge stays with this one.
 #[utoipa::path(
-    post, path = "/v1/customers/{id}/unmerges", tag = "customers", request_body = Parting,
+    post, path = "/v1/customers/{id}/unmerges", tag = "customers", request_body = UnmergeRequest,
     params(("id" = Uuid, Path, description = "The customer that the other was merged into.")),
     responses(
         (status = 200, description = "Two again.", body = Accepted),
@@ -42,11 +42,11 @@ impl From<Parting> for PairCommand {
     )
 )]
 pub(super) async fn unmerge(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
-    command: Command<Parting>,
+    command: Command<UnmergeRequest>,
 ) -> Result<Accepted, Problem> {
-    let answer = site.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
+    let answer = state.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
     Ok(answer.into())
 }

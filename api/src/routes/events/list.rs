@@ -4,12 +4,12 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::Wanted;
+use super::EventParams;
 use crate::app::Caller;
 use crate::eventstore::Position;
-use crate::http::answer::Reading;
+use crate::http::answer::AsOfResponse;
 use crate::problem::Problem;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// How many pages of the log one request looks at.
 const LOOKS: u32 = 20;
@@ -27,20 +27,20 @@ pub(super) struct EventList {
 }
 
 pub(super) async fn list(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
-    wanted: &Wanted,
+    params: &EventParams,
     limit: u32,
-) -> Result<Reading<EventList>, Problem> {
-    let mut next_after = wanted.after.unwrap_or(0);
-    let head = site.app.store.head(caller.tenant).await?.position;
-    let mut viewer = site.app.viewer(caller).await?;
+) -> Result<AsOfResponse<EventList>, Problem> {
+    let mut next_after = params.after.unwrap_or(0);
+    let head = state.app.store.head(caller.tenant).await?.position;
+    let mut viewer = state.app.viewer(caller).await?;
     let mut items = Vec::new();
     // Entries that are not seen make room for others, as far as one request goes.
     for _ in 0..LOOKS {
         let left = limit - u32::try_from(items.len()).unwrap_or(limit);
-        let query = wanted.query();
-        let entries = site.app.store.read_matching(caller.tenant, &query, next_after, head, left).await?;
+        let query = params.query();
+        let entries = state.app.store.read_matching(caller.tenant, &query, next_after, head, left).await?;
         let full = entries.len() == left as usize;
         // A page that is not full has looked at everything up to the head.
         next_after = entries.last().filter(|_| full).map_or(head.max(next_after), |last| last.position);
@@ -51,5 +51,5 @@ pub(super) async fn list(
             break;
         }
     }
-    Ok(Reading { position: head, body: EventList { items, next_after, head } })
+    Ok(AsOfResponse { position: head, body: EventList { items, next_after, head } })
 }

@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::Site;
+use super::AppState;
 use crate::app::{AppError, Caller};
 use crate::auth::Authority;
 use crate::domain::Label;
@@ -30,19 +30,19 @@ use crate::problem::document::ProblemDocument;
 pub use feed::Feeds;
 use list::EventList;
 use shared::Filter;
-use stream::Asked;
+use stream::StreamRequest;
 
 /// Where the log is read.
 const PATH: &str = "/v1/events";
 
-pub(super) fn router() -> OpenApiRouter<Site> {
+pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(events))
 }
 
 /// Which events.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Wanted {
+pub(super) struct EventParams {
     /// Only events after this position.
     after: Option<Position>,
     /// How many at most: 50 unless given, 500 at most. A stream has no end and takes none.
@@ -55,7 +55,7 @@ pub(super) struct Wanted {
     customer: Option<Uuid>,
 }
 
-impl Wanted {
+impl EventParams {
     /// What is chosen, wherever it begins.
     fn filter(&self) -> Filter {
         let types = self.r#type.iter().flat_map(|types| types.split(','));
@@ -84,7 +84,7 @@ impl Wanted {
 #[utoipa::path(
     get, path = "/v1/events", tag = "log",
     params(
-        Wanted,
+        EventParams,
         ("Last-Event-ID" = Option<Position>, Header, description = "Resumes a stream after this position."),
     ),
     responses(
@@ -96,36 +96,36 @@ impl Wanted {
     )
 )]
 pub(super) async fn events(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     headers: HeaderMap,
-    Query(wanted, ..): Query<Wanted>,
+    Query(params, ..): Query<EventParams>,
 ) -> Result<Response, Problem> {
-    let limit = page::limit(wanted.limit)?;
+    let limit = page::limit(params.limit)?;
     let resumed = last_event_id(&headers)?;
-    if let Some(customer) = wanted.customer {
-        count_view(&site, &caller, customer).await?;
+    if let Some(customer) = params.customer {
+        count_view(&state, &caller, customer).await?;
     }
     if wants_stream(&headers) {
-        let after = resumed.or(wanted.after).unwrap_or(0);
-        let standing = site.rechecks.follow(&headers, &caller, PATH);
-        let asked = Asked { caller, filter: wanted.filter(), query: wanted.query(), after };
-        return Ok(stream::stream(site, standing, asked));
+        let after = resumed.or(params.after).unwrap_or(0);
+        let standing = state.rechecks.follow(&headers, &caller, PATH);
+        let asked = StreamRequest { caller, filter: params.filter(), query: params.query(), after };
+        return Ok(stream::stream(state, standing, asked));
     }
-    Ok(list::list(&site, &caller, &wanted, limit).await?.into_response())
+    Ok(list::list(&state, &caller, &params, limit).await?.into_response())
 }
 
 /// Counts the reading of one customer's entries as a look at it, where it is in a pool that limits that.
-async fn count_view(site: &Site, caller: &Caller, customer: Uuid) -> Result<(), Problem> {
-    let state = match site.app.customer_state(caller, customer).await {
-        Ok(state) if state.merged_into.is_some() => site.app.survivor(caller, customer).await?,
-        Ok(state) => state,
+async fn count_view(state: &AppState, caller: &Caller, customer: Uuid) -> Result<(), Problem> {
+    let folded = match state.app.customer_state(caller, customer).await {
+        Ok(folded) if folded.merged_into.is_some() => state.app.survivor(caller, customer).await?,
+        Ok(folded) => folded,
         // Nothing of it will be shown.
         Err(AppError::NotFound { .. }) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if state.pool().is_some() {
-        site.app.count_view(caller, state.id).await?;
+    if folded.pool().is_some() {
+        state.app.count_view(caller, folded.id).await?;
     }
     Ok(())
 }

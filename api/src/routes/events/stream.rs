@@ -20,7 +20,7 @@ use crate::auth::Standing;
 use crate::auth::disclosure::reads_people;
 use crate::domain::company::rights::reads_events_of;
 use crate::eventstore::{Position, Query};
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// Keeps the connection open through whatever stands between.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -28,7 +28,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const CHUNK: usize = 64 * 1024;
 
 /// What a stream is asked for.
-pub(super) struct Asked {
+pub(super) struct StreamRequest {
     pub(super) caller: Caller,
     /// What it wants, for pages that are read for everybody.
     pub(super) filter: Filter,
@@ -40,7 +40,7 @@ pub(super) struct Asked {
 
 /// Where a stream stands.
 struct Follower {
-    site: Site,
+    state: AppState,
     caller: Caller,
     filter: Filter,
     query: Query,
@@ -85,12 +85,12 @@ impl Drop for Counted {
 
 /// The matching events after a position, and then those to come, until the service stops, the credential ends, or the client
 /// is too slow. A failing read ends the stream, too: the client resumes with the last id that it saw.
-pub(super) fn stream(site: Site, standing: Standing, asked: Asked) -> Response {
-    let Asked { caller, filter, query, after } = asked;
-    let feed = site.feeds.of(caller.tenant);
+pub(super) fn stream(state: AppState, standing: Standing, asked: StreamRequest) -> Response {
+    let StreamRequest { caller, filter, query, after } = asked;
+    let feed = state.feeds.of(caller.tenant);
     let grown = feed.grown();
     let follower = Follower {
-        site,
+        state,
         caller,
         filter,
         query,
@@ -113,7 +113,7 @@ pub(super) fn stream(site: Site, standing: Standing, asked: Asked) -> Response {
 
 impl Follower {
     async fn next(&mut self) -> Option<Vec<u8>> {
-        while !self.has_ended && !self.site.stop.is_cancelled() {
+        while !self.has_ended && !self.state.stop.is_cancelled() {
             if self.standing.has_ended() {
                 return self.end("credential", b": the credential is valid no longer\n\n".to_vec());
             }
@@ -148,7 +148,7 @@ impl Follower {
 
     /// Waits until there is more, or the stream is to end. Answers a heartbeat when it is time for one.
     async fn wait(&mut self) -> Option<Vec<u8>> {
-        let stop = self.site.stop.clone();
+        let stop = self.state.stop.clone();
         tokio::select! {
             // The feed lives as long as this stream does.
             _ = self.grown.changed() => None,
@@ -174,7 +174,7 @@ impl Follower {
                 self.take(&page).await
             }
             Next::Before(before) => {
-                let store = &self.site.app.store;
+                let store = &self.state.app.store;
                 let tenant = self.caller.tenant;
                 let entries = store.read_matching(tenant, &self.query, self.after, before, PAGE).await?;
                 let is_all = entries.len() < PAGE as usize;
@@ -191,13 +191,13 @@ impl Follower {
 
     /// Writes what this caller sees of a page, as much as is given at a time.
     async fn take(&mut self, page: &SharedPage) -> Result<Step, AppError> {
-        let Self { site, caller, filter, after, .. } = self;
+        let Self { state, caller, filter, after, .. } = self;
         let opened = match reads_people(&caller.actor) {
-            true => Some(page.opened(&site.app).await?),
+            true => Some(page.opened(&state.app).await?),
             false => None,
         };
         // Regions, teams and owners change while a stream lasts.
-        let mut viewer = site.app.viewer(caller).await?;
+        let mut viewer = state.app.viewer(caller).await?;
         let mut chunk = Vec::new();
         for (place, item) in page.after(*after) {
             if chunk.len() >= CHUNK {

@@ -7,15 +7,15 @@ use serde_json::json;
 
 use super::feed::Feeds;
 use super::shared::Filter;
-use super::stream::{Asked, stream};
+use super::stream::{StreamRequest, stream};
 use super::window::{Limits, Next};
-use super::{PATH, Wanted};
+use super::{EventParams, PATH};
 use crate::app::Caller;
 use crate::auth::store::Scope;
 use crate::domain::{Actor, Role};
 use crate::eventstore::Position;
 use crate::http::testing::Bench;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A stream being read.
 struct Heard {
@@ -56,13 +56,13 @@ fn ids(text: &str) -> Vec<Position> {
 }
 
 /// A stream of everything after a position, as the admin whose key it is, straight from its handler.
-fn open(site: &Site, caller: &Caller, key: &str, after: Position) -> Heard {
+fn open(state: &AppState, caller: &Caller, key: &str, after: Position) -> Heard {
     let credential = HeaderValue::try_from(format!("Bearer {key}")).unwrap();
     let headers: HeaderMap = [(header::AUTHORIZATION, credential)].into_iter().collect();
-    let standing = site.rechecks.follow(&headers, caller, PATH);
-    let query = Wanted::default().query();
-    let asked = Asked { caller: caller.clone(), filter: Filter::default(), query, after };
-    let response = stream(site.clone(), standing, asked);
+    let standing = state.rechecks.follow(&headers, caller, PATH);
+    let query = EventParams::default().query();
+    let asked = StreamRequest { caller: caller.clone(), filter: Filter::default(), query, after };
+    let response = stream(state.clone(), standing, asked);
     Heard { body: response.into_body().into_data_stream(), text: String::new() }
 }
 
@@ -92,14 +92,14 @@ async fn a_stream_that_is_not_read_is_told_that_it_lags_and_resumes_without_a_ga
     let (bench, admin) = Bench::with_pipeline().await;
     let customer = bench.register(&admin, &json!({"pipeline": "landian-6", "name": "Pier Nine"})).await;
     let limits = Limits { entries: 8, bytes: usize::MAX };
-    let site = bench.site(Feeds::keeping(bench.app().clone(), limits));
+    let state = bench.app_state(Feeds::keeping(bench.app().clone(), limits));
     let actor = Actor::new("admin:root", [Role::Admin]);
     let caller = Caller { tenant: bench.tenant(), actor, via: None, origin: None };
     let begun = head(&bench).await;
-    let mut slow = open(&site, &caller, &admin, 0);
+    let mut slow = open(&state, &caller, &admin, 0);
     slow.until(begun).await;
 
-    let feed = site.feeds.of(bench.tenant());
+    let feed = state.feeds.of(bench.tenant());
     let mut grown = feed.grown();
     for round in 1..=2 {
         for number in 0..10 {
@@ -115,7 +115,7 @@ async fn a_stream_that_is_not_read_is_told_that_it_lags_and_resumes_without_a_ga
     assert!(told.contains("event: lagged\n"), "{told}");
     assert!(told.contains(&format!("\"last_event_id\":{last}")), "{told}");
 
-    let mut resumed = open(&site, &caller, &admin, last);
+    let mut resumed = open(&state, &caller, &admin, last);
     let head = head(&bench).await;
     resumed.until(head).await;
     assert_eq!([ids(&told), resumed.ids()].concat(), (1..=head).collect::<Vec<_>>(), "no gap, nothing twice");

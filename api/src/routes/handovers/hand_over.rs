@@ -21,7 +21,7 @@ use crate::problem::render::Reader;
 use crate::projections::board::{CustomerFilter, CustomerReport};
 use crate::routes::customers::body::OwnerName;
 use crate::routes::ownership::change_owner::OccasionName;
-use crate::routes::{Site, people};
+use crate::routes::{AppState, people};
 
 /// The most customers of one request.
 const MOST: u32 = 500;
@@ -42,7 +42,7 @@ pub(super) struct HandOver {
     reason: Option<String>,
     /// Which of them; all when absent.
     #[serde(default)]
-    filter: Chosen,
+    filter: HandOverSelection,
     /// Tell what would be done, and do nothing.
     #[serde(default)]
     dry_run: bool,
@@ -50,7 +50,7 @@ pub(super) struct HandOver {
 
 /// Which of the customers. All that are given must hold.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
-pub(super) struct Chosen {
+pub(super) struct HandOverSelection {
     /// The stage they stand in.
     stage: Option<String>,
     /// A label they carry.
@@ -107,12 +107,12 @@ pub(super) struct HandOverItem {
     )
 )]
 pub(super) async fn hand_over(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Extension(reader): Extension<Reader>,
     Command { body, meta }: Command<HandOver>,
 ) -> Result<Json<Value>, Problem> {
-    let situation = site.app.base_context(&caller, None).await?;
+    let situation = state.app.base_context(&caller, None).await?;
     may_hand_over(&body.from.0, &situation.context(&caller, None))?;
     if body.from.0 == body.to.0 {
         let message = Label::new("两者相同。", "They are the same.");
@@ -121,26 +121,26 @@ pub(super) async fn hand_over(
     if let Owner::Rep(rep) = &body.from.0
         && let Some(rep) = RepName::parse(rep)
     {
-        people::require(&site, &caller, "from", &rep).await?;
+        people::require(&state, &caller, "from", &rep).await?;
     }
-    if let Some(first) = site.app.stored_reply(&caller, &meta).await? {
-        return Ok(Json(named(&site, &caller, first).await?));
+    if let Some(first) = state.app.stored_reply(&caller, &meta).await? {
+        return Ok(Json(named(&state, &caller, first).await?));
     }
-    let (customers, more) = chosen(&site, &caller, &body).await?;
+    let (customers, more) = chosen(&state, &caller, &body).await?;
     let occasion = Occasion::from(body.occasion);
     let reason = body.reason.clone().unwrap_or_else(|| body.occasion.as_str().to_owned());
     let command =
         DomainCommand::ChangeOwner(ChangeOwner { to: body.to.0.clone(), reason, occasion: Some(occasion) });
     let mut items = Vec::with_capacity(customers.len());
     for customer in customers {
-        let outcome = one(&site, &caller, &meta, &customer, &command, &body).await;
+        let outcome = one(&state, &caller, &meta, &customer, &command, &body).await;
         items.push(HandOverItem::of(&caller, &reader, customer, outcome));
     }
     let refused = items.iter().filter(|item| item.problem.is_some()).count();
     let handed_over = items.len() - refused;
     let reply = HandOverReply { dry_run: body.dry_run, handed_over, refused, items, more };
     let reply = serde_json::to_value(reply).map_err(|error| AppError::Unreadable(error.to_string()))?;
-    site.app.store_reply(&caller, &meta, &unnamed(reply.clone())).await?;
+    state.app.store_reply(&caller, &meta, &unnamed(reply.clone())).await?;
     Ok(Json(reply))
 }
 
@@ -153,14 +153,14 @@ fn unnamed(mut reply: Value) -> Value {
 }
 
 /// A kept reply with the names that the customers have now, as far as the caller sees them.
-async fn named(site: &Site, caller: &Caller, mut reply: Value) -> Result<Value, Problem> {
-    let visibility = site.app.visibility(caller).await?;
-    let now = (site.app.clock)();
+async fn named(state: &AppState, caller: &Caller, mut reply: Value) -> Result<Value, Problem> {
+    let visibility = state.app.visibility(caller).await?;
+    let now = (state.app.clock)();
     for item in reply["items"].as_array_mut().into_iter().flatten() {
         let id = item["customer_id"].as_str().and_then(|id| Uuid::try_parse(id).ok());
         let Some(id) = id.filter(|_| reads_people(&caller.actor)) else { continue };
         let names = |_: &str, _: &str| None;
-        let (found, _) = site.app.projections.customer(caller.tenant, id, &visibility, now, &names).await?;
+        let (found, _) = state.app.projections.customer(caller.tenant, id, &visibility, now, &names).await?;
         item["name"] = found.and_then(|customer| customer.name).into();
     }
     Ok(reply)
@@ -168,26 +168,26 @@ async fn named(site: &Site, caller: &Caller, mut reply: Value) -> Result<Value, 
 
 /// The customers meant, and whether there are more than one request takes.
 async fn chosen(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     body: &HandOver,
 ) -> Result<(Vec<CustomerReport>, bool), Problem> {
-    let projections = &site.app.projections;
-    let head = site.app.store.head(caller.tenant).await?.position;
+    let projections = &state.app.projections;
+    let head = state.app.store.head(caller.tenant).await?.position;
     projections.wait_for(caller.tenant, "board", head, WAIT).await?;
-    let Chosen { stage, tag, tier, region, industry } = body.filter.clone();
+    let HandOverSelection { stage, tag, tier, region, industry } = body.filter.clone();
     let owner = Some(body.from.0.clone());
-    let visibility = site.app.visibility(caller).await?;
+    let visibility = state.app.visibility(caller).await?;
     let filter =
         CustomerFilter { owner, stage, tag, tier, region, industry, visibility, ..CustomerFilter::default() };
-    let now = (site.app.clock)();
+    let now = (state.app.clock)();
     let names = |_: &str, _: &str| None;
     let (list, _) = projections.customers(caller.tenant, &filter, None, MOST, now, &names).await?;
     Ok((list.items, list.next_cursor.is_some()))
 }
 
 async fn one(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     meta: &CommandMeta,
     customer: &CustomerReport,
@@ -195,13 +195,13 @@ async fn one(
     body: &HandOver,
 ) -> Result<(), Problem> {
     // Somebody else may have given it away since the list was made.
-    let still = site.app.customer_state(caller, customer.id).await?.owner == body.from.0;
+    let still = state.app.customer_state(caller, customer.id).await?.owner == body.from.0;
     if !still {
         let message = Label::new("归属已改变。", "It belongs to somebody else by now.");
         return Err(Problem::invalid_value("from", message));
     }
     if body.dry_run {
-        site.app.dry_run(caller, customer.id, command, None).await?;
+        state.app.dry_run(caller, customer.id, command, None).await?;
         return Ok(());
     }
     let meta = CommandMeta {
@@ -209,7 +209,7 @@ async fn one(
         if_match: None,
         ..meta.clone()
     };
-    site.app.customer(caller, &meta, customer.id, command, None).await?;
+    state.app.customer(caller, &meta, customer.id, command, None).await?;
     Ok(())
 }
 

@@ -3,32 +3,32 @@
 use axum::extract::State;
 
 use crate::auth::Authority;
-use crate::http::answer::Reading;
-use crate::http::{Id, Moment, Query};
+use crate::http::answer::AsOfResponse;
+use crate::http::{AsOfParams, Id, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::StaysReport;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// Read a customer's stays
 ///
 /// Journey by journey, each in order: which stage, from when until when.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/stays", tag = "history",
-    params(("id" = Uuid, Path, description = "The customer."), Moment),
+    params(("id" = Uuid, Path, description = "The customer."), AsOfParams),
     responses(
         (status = 200, description = "The stays.", body = StaysReport),
         (status = 404, description = "There is no such customer.", body = ProblemDocument),
     )
 )]
 pub(super) async fn stays(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
-    Query(moment, ..): Query<Moment>,
-) -> Result<Reading<StaysReport>, Problem> {
-    site.app.customer_state(&caller, customer).await?;
-    let at = moment.at(&site, &caller, "dwell").await?;
-    let report = site.app.projections.stays(caller.tenant, customer, &at).await?;
-    Ok(Reading { position: report.position, body: report })
+    Query(as_of, ..): Query<AsOfParams>,
+) -> Result<AsOfResponse<StaysReport>, Problem> {
+    state.app.customer_state(&caller, customer).await?;
+    let at = as_of.at(&state, &caller, "dwell").await?;
+    let report = state.app.projections.stays(caller.tenant, customer, &at).await?;
+    Ok(AsOfResponse { position: report.position, body: report })
 }

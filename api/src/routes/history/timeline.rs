@@ -7,18 +7,18 @@ use utoipa::IntoParams;
 
 use crate::auth::Authority;
 use crate::domain::people::Disclosure;
-use crate::http::answer::Reading;
-use crate::http::{Id, Moment, Page, Query};
+use crate::http::answer::AsOfResponse;
+use crate::http::{AsOfParams, Id, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::timeline::{TimelineQuery, TimelineReport, TimelineView};
-use crate::routes::Site;
+use crate::routes::AppState;
 use crate::routes::customers::merged::gone_on;
 
 /// Which story.
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Story {
+pub(super) struct TimelineParams {
     /// `effective`: what happened, as far as is known. `recorded`: what was recorded, in the order of recording.
     /// `both`: everything, with what superseded what.
     #[serde(default)]
@@ -33,7 +33,7 @@ pub(super) struct Story {
 /// are masked, as on reading the customer.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/timeline", tag = "history",
-    params(("id" = Uuid, Path, description = "The customer."), Story, Moment, Page),
+    params(("id" = Uuid, Path, description = "The customer."), TimelineParams, AsOfParams, Page),
     responses(
         (status = 200, description = "A page of the timeline.", body = TimelineReport),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
@@ -42,28 +42,28 @@ pub(super) struct Story {
     )
 )]
 pub(super) async fn timeline(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     OriginalUri(uri): OriginalUri,
-    Query(Story { view }, moment, page, _): Query<Story, Moment, Page>,
+    Query(TimelineParams { view }, as_of, page, _): Query<TimelineParams, AsOfParams, Page>,
 ) -> Result<Response, Problem> {
     let limit = page.limit()? as usize;
-    let state = site.app.customer_state(&caller, customer).await?;
-    if state.merged_into.is_some() {
-        return gone_on(&site, &caller, customer, "/timeline", &uri).await;
+    let folded = state.app.customer_state(&caller, customer).await?;
+    if folded.merged_into.is_some() {
+        return gone_on(&state, &caller, customer, "/timeline", &uri).await;
     }
-    if state.pool().is_some() {
-        site.app.count_view(&caller, customer).await?;
+    if folded.pool().is_some() {
+        state.app.count_view(&caller, customer).await?;
     }
-    let at = moment.at(&site, &caller, "timeline").await?;
+    let at = as_of.at(&state, &caller, "timeline").await?;
     let cursor = page.cursor().map(str::to_owned);
-    let disclosure = Disclosure::to(&caller.actor, &state.owner);
+    let disclosure = Disclosure::to(&caller.actor, &folded.owner);
     let query = TimelineQuery { customer, at, view, cursor, limit, disclosure };
-    let mut report = site.app.projections.timeline(caller.tenant, &query).await?;
-    let mut viewer = site.app.viewer(&caller).await?;
+    let mut report = state.app.projections.timeline(caller.tenant, &query).await?;
+    let mut viewer = state.app.viewer(&caller).await?;
     for item in &mut report.items {
         viewer.hide_others(&mut item.data).await?;
     }
-    Ok(Reading { position: report.position, body: report }.into_response())
+    Ok(AsOfResponse { position: report.position, body: report }.into_response())
 }

@@ -14,7 +14,7 @@ use crate::import::{Progress, Report};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::problem::render::Reader;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// An import.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -63,12 +63,12 @@ pub(super) fn path(id: Uuid) -> String {
     )
 )]
 pub(super) async fn progress(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(id): Id,
     Extension(reader): Extension<Reader>,
 ) -> Result<Json<ImportReply>, Problem> {
-    let standing = site.imports.find(caller.tenant, id);
+    let standing = state.imports.find(caller.tenant, id);
     let standing = standing.ok_or_else(|| Problem::not_found("import", &id.to_string()))?;
     Ok(Json(ImportReply::of(id, standing, &reader)))
 }

@@ -21,7 +21,7 @@ use crate::import::{self, Mapping};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::problem::render::Reader;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// Which column of the file is what.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -89,7 +89,7 @@ impl From<Columns> for Mapping {
     )
 )]
 pub(super) async fn start(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Query(columns, ..): Query<Columns>,
     Extension(reader): Extension<Reader>,
@@ -97,9 +97,9 @@ pub(super) async fn start(
 ) -> Result<Response, Problem> {
     let early = prefers_early(request.headers());
     let body = body::stream(request, ContentType::Csv, "text/csv")?;
-    let id = (site.app.ids)();
-    let mut standing = begin(&site, caller.clone(), columns.into(), upload::reader(body));
-    site.imports.remember(caller.tenant, id, standing.clone());
+    let id = (state.app.ids)();
+    let mut standing = begin(&state, caller.clone(), columns.into(), upload::reader(body));
+    state.imports.remember(caller.tenant, id, standing.clone());
     let enough = |standing: &Standing| if early { standing.has_read() } else { standing.has_ended() };
     let standing =
         standing.wait_for(enough).await.map_err(|error| Problem::internal(error.to_string()))?.clone();
@@ -121,13 +121,13 @@ fn prefers_early(headers: &HeaderMap) -> bool {
 
 /// Imports on a thread that may block. It goes on when the client goes away.
 fn begin(
-    site: &Site,
+    state: &AppState,
     caller: Caller,
     mapping: Mapping,
     source: impl std::io::Read + Send + 'static,
 ) -> watch::Receiver<Standing> {
     let (tell, told) = watch::channel(Standing::begun());
-    let (app, runtime) = (site.app.clone(), Handle::current());
+    let (app, runtime) = (state.app.clone(), Handle::current());
     tokio::task::spawn_blocking(move || {
         let progress = |progress| {
             tell.send_replace(Standing::Running(progress));

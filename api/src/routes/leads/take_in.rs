@@ -17,7 +17,7 @@ use crate::http::command::{digest, read_body};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::problem::render::Reader;
-use crate::routes::Site;
+use crate::routes::AppState;
 use crate::routes::customers::register::NewCustomer;
 
 /// The most leads of one request.
@@ -91,13 +91,13 @@ pub(super) struct LeadReplies {
     )
 )]
 pub(super) async fn take_in(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Extension(reader): Extension<Reader>,
     Command { body, meta }: Command<Value>,
 ) -> Result<Response, Problem> {
     let Value::Array(leads) = body else {
-        let (status, reply) = taken(0, one(&site, &caller, &meta, 0, &body).await?);
+        let (status, reply) = taken(0, one(&state, &caller, &meta, 0, &body).await?);
         return Ok((status, Json(LeadReplies { items: vec![reply] })).into_response());
     };
     if leads.len() > MOST {
@@ -110,7 +110,7 @@ pub(super) async fn take_in(
     // One after the other: two leads of one person make one customer, and the first one makes it.
     let mut items = Vec::with_capacity(leads.len());
     for (index, lead) in leads.iter().enumerate() {
-        items.push(match one(&site, &caller, &meta, index, lead).await {
+        items.push(match one(&state, &caller, &meta, index, lead).await {
             Ok(accepted) => taken(index, accepted).1,
             Err(problem) => refused(index, &problem, &reader),
         });
@@ -119,7 +119,7 @@ pub(super) async fn take_in(
 }
 
 async fn one(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     meta: &CommandMeta,
     index: usize,
@@ -134,7 +134,7 @@ async fn one(
     let body: NewCustomer = read_body(lead)?;
     let effective_at = body.effective_at.map(|instant| instant.0);
     let answer =
-        site.app.register_or_touch(caller, &meta, body.into(), effective_at, OnDuplicate::Touch).await?;
+        state.app.register_or_touch(caller, &meta, body.into(), effective_at, OnDuplicate::Touch).await?;
     Ok(answer.into())
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::eventstore::Intake;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// How the service is.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -38,15 +38,15 @@ pub(super) async fn alive() -> Json<Health> {
         (status = 503, description = "Not now.", body = ProblemDocument),
     )
 )]
-pub(super) async fn ready(State(site): State<Site>) -> Result<Json<Health>, Problem> {
-    if site.stop.is_cancelled() {
+pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
+    if state.stop.is_cancelled() {
         return Err(Problem::stopping());
     }
-    site.app.store.tenants().await?;
-    if *site.app.store.intake().borrow() != Intake::Open {
+    state.app.store.tenants().await?;
+    if *state.app.store.intake().borrow() != Intake::Open {
         return Err(Problem::log_not_writable());
     }
-    let unserved = site.app.projections.unserved();
+    let unserved = state.app.projections.unserved();
     if !unserved.is_empty() {
         return Err(Problem::projections_unavailable(&unserved));
     }

@@ -11,9 +11,9 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 use crate::routes::customers::body::OwnerName;
-use crate::routes::order::{Order, carry_out};
 
 /// Another owner.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -69,7 +69,7 @@ impl From<OccasionName> for Occasion {
     }
 }
 
-impl From<OwnerChange> for Order {
+impl From<OwnerChange> for CommandRequest {
     fn from(body: OwnerChange) -> Self {
         Self::now(DomainCommand::ChangeOwner(command::ChangeOwner {
             to: body.to.0,
@@ -91,10 +91,10 @@ impl From<OwnerChange> for Order {
     )
 )]
 pub(crate) async fn change_owner(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<OwnerChange>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

@@ -10,15 +10,15 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
-use crate::routes::order::{Order, carry_out};
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 
 /// A claim: it says nothing beyond itself.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[schema(example = json!({}))]
 pub(crate) struct Claim {}
 
-impl From<Claim> for Order {
+impl From<Claim> for CommandRequest {
     fn from(_: Claim) -> Self {
         Self::now(DomainCommand::Claim)
     }
@@ -36,10 +36,10 @@ impl From<Claim> for Order {
     )
 )]
 pub(crate) async fn claim(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Claim>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

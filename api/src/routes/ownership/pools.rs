@@ -9,13 +9,13 @@ use utoipa::ToSchema;
 use crate::auth::Authority;
 use crate::domain::pool::{Pool, PoolKind};
 use crate::domain::{Language, Owner};
-use crate::http::answer::{List, Reading};
-use crate::http::language::Wanted;
-use crate::http::{Freshness, Key, Page, Query};
+use crate::http::answer::{AsOfResponse, List};
+use crate::http::language::RequestedLanguage;
+use crate::http::{ConsistencyParams, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::board::{CustomerFilter, CustomerList};
-use crate::routes::Site;
+use crate::routes::AppState;
 use crate::routes::customers::list::find;
 
 /// A pool.
@@ -58,20 +58,20 @@ impl PoolReply {
 /// List the pools
 #[utoipa::path(
     get, path = "/v1/pools", tag = "ownership",
-    params(Freshness, Page),
+    params(ConsistencyParams, Page),
     responses((status = 200, description = "Every pool of every pipeline.", body = List<PoolReply>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Wanted(language): Wanted,
-    Query(freshness, page, ..): Query<Freshness, Page>,
-) -> Result<Reading<List<PoolReply>>, Problem> {
-    freshness.wait(&site, &caller, "board").await?;
+    RequestedLanguage(language): RequestedLanguage,
+    Query(consistency, page, ..): Query<ConsistencyParams, Page>,
+) -> Result<AsOfResponse<List<PoolReply>>, Problem> {
+    consistency.wait(&state, &caller, "board").await?;
     let (counts, position) =
-        site.app.projections.pools(caller.tenant, &site.app.visibility(&caller).await?).await?;
-    site.app.refresh_definitions(caller.tenant).await?;
-    let pipelines = site.app.pipelines.latest(caller.tenant).await?;
+        state.app.projections.pools(caller.tenant, &state.app.visibility(&caller).await?).await?;
+    state.app.refresh_definitions(caller.tenant).await?;
+    let pipelines = state.app.pipelines.latest(caller.tenant).await?;
     let mut pools: BTreeMap<&str, PoolReply> = BTreeMap::new();
     for pipeline in pipelines.values() {
         for pool in &pipeline.pools {
@@ -81,7 +81,7 @@ pub(super) async fn list(
         }
     }
     let body = List::paged(pools.into_values().collect(), &page, |pool: &PoolReply| pool.key.clone())?;
-    Ok(Reading { position, body })
+    Ok(AsOfResponse { position, body })
 }
 
 /// List the customers of a pool
@@ -89,24 +89,24 @@ pub(super) async fn list(
 /// Contacts are masked for reps until the customer is claimed.
 #[utoipa::path(
     get, path = "/v1/pools/{key}/customers", tag = "ownership",
-    params(("key" = String, Path, description = "The pool."), Page, Freshness),
+    params(("key" = String, Path, description = "The pool."), Page, ConsistencyParams),
     responses(
         (status = 200, description = "A page of customers.", body = CustomerList),
         (status = 404, description = "There is no such pool.", body = ProblemDocument),
     )
 )]
 pub(super) async fn customers(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Wanted(language): Wanted,
-    Query(page, freshness, ..): Query<Page, Freshness>,
-) -> Result<Reading<CustomerList>, Problem> {
-    freshness.wait(&site, &caller, "board").await?;
-    let pipelines = site.app.pipelines.latest(caller.tenant).await?;
+    RequestedLanguage(language): RequestedLanguage,
+    Query(page, consistency, ..): Query<Page, ConsistencyParams>,
+) -> Result<AsOfResponse<CustomerList>, Problem> {
+    consistency.wait(&state, &caller, "board").await?;
+    let pipelines = state.app.pipelines.latest(caller.tenant).await?;
     if !pipelines.values().any(|pipeline| pipeline.pool(&key).is_some()) {
         return Err(Problem::not_found("pool", &key));
     }
     let filter = CustomerFilter { owner: Some(Owner::Pool(key)), ..CustomerFilter::default() };
-    find(&site, &caller, language, &filter, &page).await
+    find(&state, &caller, language, &filter, &page).await
 }

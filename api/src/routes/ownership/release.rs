@@ -10,8 +10,8 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
-use crate::routes::order::{Order, carry_out};
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 
 /// The customer goes back to a pool.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -23,7 +23,7 @@ pub(crate) struct Release {
     reason: String,
 }
 
-impl From<Release> for Order {
+impl From<Release> for CommandRequest {
     fn from(body: Release) -> Self {
         Self::now(DomainCommand::Release(command::Release { pool: body.pool, reason: body.reason }))
     }
@@ -42,10 +42,10 @@ impl From<Release> for Order {
     )
 )]
 pub(crate) async fn release(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Release>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

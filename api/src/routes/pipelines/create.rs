@@ -10,10 +10,10 @@ use crate::domain::pipeline::templates;
 use crate::domain::{Label, Language, Pipeline};
 use crate::http::Command;
 use crate::http::answer::Accepted;
-use crate::http::language::Wanted;
+use crate::http::language::RequestedLanguage;
 use crate::problem::Problem;
 use crate::problem::document::{ProblemDocument, ViolationDocument};
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A new pipeline, from a template or from a definition.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -83,14 +83,14 @@ fn warnings(pipeline: &Pipeline, language: Language) -> Vec<ViolationDocument> {
     )
 )]
 pub(super) async fn create(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Wanted(language): Wanted,
+    RequestedLanguage(language): RequestedLanguage,
     command: Command<NewPipeline>,
 ) -> Result<Accepted, Problem> {
     let pipeline = command.body.pipeline()?;
     let warnings = serde_json::to_value(warnings(&pipeline, language)).unwrap_or_default();
-    let mut accepted: Accepted = site.app.publish_pipeline(&caller, &command.meta, pipeline).await?.into();
+    let mut accepted: Accepted = state.app.publish_pipeline(&caller, &command.meta, pipeline).await?.into();
     accepted.resource.insert("warnings".to_owned(), warnings);
     Ok(accepted)
 }

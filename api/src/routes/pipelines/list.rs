@@ -13,10 +13,10 @@ use crate::domain::Pipeline;
 use crate::domain::pipeline::PipelineKind;
 use crate::domain::pipeline::version::Publication;
 use crate::http::answer::List;
-use crate::http::language::Wanted;
-use crate::http::{Freshness, Page, Query};
+use crate::http::language::RequestedLanguage;
+use crate::http::{ConsistencyParams, Page, Query};
 use crate::problem::Problem;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A pipeline in short.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -72,20 +72,20 @@ impl PilotSummary {
 /// List the pipelines
 #[utoipa::path(
     get, path = "/v1/pipelines", tag = "pipelines",
-    params(Page, Freshness),
+    params(Page, ConsistencyParams),
     responses((status = 200, description = "Every pipeline at its latest version.", body = List<PipelineSummary>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Wanted(language): Wanted,
-    Query(page, freshness, ..): Query<Page, Freshness>,
+    RequestedLanguage(language): RequestedLanguage,
+    Query(page, consistency, ..): Query<Page, ConsistencyParams>,
 ) -> Result<Json<List<PipelineSummary>>, Problem> {
-    freshness.defined(&site, &caller).await?;
-    let latest = site.app.pipelines.latest(caller.tenant).await?;
+    consistency.defined(&state, &caller).await?;
+    let latest = state.app.pipelines.latest(caller.tenant).await?;
     let mut pilots = HashMap::new();
     for key in latest.keys() {
-        let versions = site.app.pipelines.versions(caller.tenant, key).await?;
+        let versions = state.app.pipelines.versions(caller.tenant, key).await?;
         pilots.insert(key.clone(), versions.all().iter().filter_map(PilotSummary::of).collect::<Vec<_>>());
     }
     let mut summary = |pipeline: &Pipeline| PipelineSummary {

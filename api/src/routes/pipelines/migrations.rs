@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use crate::app::Remaining;
 use crate::auth::Authority;
-use crate::http::answer::Reading;
+use crate::http::answer::AsOfResponse;
 use crate::http::query::Nothing;
 use crate::http::{Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// Customers in a stage of an earlier version.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -53,12 +53,12 @@ pub(super) struct MigrationReply {
     )
 )]
 pub(super) async fn status(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
     _: Query<Nothing>,
-) -> Result<Reading<MigrationReply>, Problem> {
-    let status = site.app.migration_status(&caller, &key).await?;
+) -> Result<AsOfResponse<MigrationReply>, Problem> {
+    let status = state.app.migration_status(&caller, &key).await?;
     let item = |remaining: Remaining| RemainingReply {
         stage: remaining.group.stage,
         version: remaining.group.version,
@@ -68,5 +68,5 @@ pub(super) async fn status(
     let items: Vec<RemainingReply> = status.remaining.into_iter().map(item).collect();
     let remaining = items.iter().map(|item| item.count).sum();
     let body = MigrationReply { pipeline: key, version: status.version, remaining, items };
-    Ok(Reading { position: status.position, body })
+    Ok(AsOfResponse { position: status.position, body })
 }

@@ -11,9 +11,9 @@ mod versions;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Site;
+use super::AppState;
 
-pub(super) fn router() -> OpenApiRouter<Site> {
+pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
         .routes(routes!(read::read))

@@ -9,15 +9,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Authority;
 use crate::domain::Pipeline;
-use crate::http::{Freshness, Key, Query};
+use crate::http::{ConsistencyParams, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// Which version.
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct PipelineVersionParams {
     /// The version; the latest when absent.
     version: Option<u32>,
 }
@@ -31,19 +31,19 @@ pub(super) struct PipelineReply(Arc<Pipeline>);
 /// Read a pipeline
 #[utoipa::path(
     get, path = "/v1/pipelines/{key}", tag = "pipelines",
-    params(("key" = String, Path, description = "The pipeline."), Which, Freshness),
+    params(("key" = String, Path, description = "The pipeline."), PipelineVersionParams, ConsistencyParams),
     responses(
         (status = 200, description = "The definition.", body = PipelineReply),
         (status = 404, description = "There is no such pipeline or version.", body = ProblemDocument),
     )
 )]
 pub(super) async fn read(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(which, freshness, ..): Query<Which, Freshness>,
+    Query(which, consistency, ..): Query<PipelineVersionParams, ConsistencyParams>,
 ) -> Result<Json<PipelineReply>, Problem> {
-    freshness.defined(&site, &caller).await?;
-    let pipeline = site.app.pipelines.find(caller.tenant, &key, which.version).await?;
+    consistency.defined(&state, &caller).await?;
+    let pipeline = state.app.pipelines.find(caller.tenant, &key, which.version).await?;
     Ok(Json(PipelineReply(pipeline)))
 }

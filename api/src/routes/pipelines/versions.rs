@@ -16,11 +16,11 @@ use crate::auth::Authority;
 use crate::domain::pipeline::version::{MappingKind, Pilot, Publication, StageMapping};
 use crate::domain::{Language, Pipeline};
 use crate::http::answer::{Accepted, List};
-use crate::http::language::Wanted;
-use crate::http::{Command, Freshness, Instant, Key, Page, Query};
+use crate::http::language::RequestedLanguage;
+use crate::http::{Command, ConsistencyParams, Instant, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::{ProblemDocument, ViolationDocument};
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// The next version of a pipeline.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -148,20 +148,20 @@ impl PreviewReply {
     )
 )]
 pub(super) async fn publish(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Wanted(language): Wanted,
+    RequestedLanguage(language): RequestedLanguage,
     command: Command<NextVersion>,
 ) -> Result<Response, Problem> {
     let new = command.body.read()?;
     if command.body.dry_run {
-        let preview = site.app.preview_version(&caller, &key, &new).await?;
+        let preview = state.app.preview_version(&caller, &key, &new).await?;
         return Ok((StatusCode::OK, Json(PreviewReply::of(key, preview, language))).into_response());
     }
-    let mut accepted: Accepted = site.app.publish_version(&caller, &command.meta, &key, &new).await?.into();
+    let mut accepted: Accepted = state.app.publish_version(&caller, &command.meta, &key, &new).await?.into();
     let version = u32::try_from(accepted.version).ok();
-    let pipeline = site.app.pipelines.find(caller.tenant, &key, version).await?;
+    let pipeline = state.app.pipelines.find(caller.tenant, &key, version).await?;
     let warnings = pipeline.warnings();
     let warnings: Vec<_> = warnings.iter().map(|warning| ViolationDocument::of(warning, language)).collect();
     accepted.resource.insert("warnings".to_owned(), serde_json::to_value(warnings).unwrap_or_default());
@@ -212,21 +212,21 @@ impl VersionReply {
 /// List the versions of a pipeline
 #[utoipa::path(
     get, path = "/v1/pipelines/{key}/versions", tag = "pipelines",
-    params(("key" = String, Path, description = "The pipeline."), Page, Freshness),
+    params(("key" = String, Path, description = "The pipeline."), Page, ConsistencyParams),
     responses(
         (status = 200, description = "Every version, oldest first.", body = List<VersionReply>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(page, freshness, ..): Query<Page, Freshness>,
+    Query(page, consistency, ..): Query<Page, ConsistencyParams>,
 ) -> Result<Json<List<VersionReply>>, Problem> {
-    freshness.defined(&site, &caller).await?;
-    let versions = site.app.pipelines.versions(caller.tenant, &key).await?;
-    let now = (site.app.clock)();
+    consistency.defined(&state, &caller).await?;
+    let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
+    let now = (state.app.clock)();
     let reply = |known: &Publication| VersionReply::of(known, is_in_force(&versions, known, now));
     Ok(Json(List::paged(versions.all().iter().map(reply).collect(), &page, |one| {
         format!("{:010}", one.version)

@@ -8,7 +8,7 @@ use crate::http::answer::List;
 use crate::http::{Page, Query};
 use crate::problem::Problem;
 use crate::projections::runtime::ProjectionStatus;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// List the read models
 ///
@@ -19,9 +19,9 @@ use crate::routes::Site;
     responses((status = 200, description = "Every read model.", body = List<ProjectionStatus>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Query(page, ..): Query<Page>,
 ) -> Result<Json<List<ProjectionStatus>>, Problem> {
-    Ok(Json(List::paged(site.app.projections.status(caller.tenant).await?, &page, |one| one.name.clone())?))
+    Ok(Json(List::paged(state.app.projections.status(caller.tenant).await?, &page, |one| one.name.clone())?))
 }

@@ -15,17 +15,17 @@ use crate::http::{Command, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::runtime::Parked;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// Nothing: the request says it all.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[schema(example = json!({}))]
-pub(super) struct Retry {}
+pub(super) struct RetryBody {}
 
 /// An event that is to be left out.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"position": 42, "reason": "Written by a broken import"}))]
-pub(super) struct Skip {
+pub(super) struct SkipBody {
     /// The event's position.
     #[schema(value_type = u64)]
     position: Position,
@@ -36,7 +36,7 @@ pub(super) struct Skip {
 /// What came of leaving an event out.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[schema(as = Skipped)]
-pub(super) struct LeftOut {
+pub(super) struct SkipReply {
     /// The position of the entry that says so.
     #[schema(value_type = u64)]
     position: Position,
@@ -46,7 +46,7 @@ pub(super) struct LeftOut {
 
 /// What was folded that had been set aside.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-pub(super) struct Folded {
+pub(super) struct RetryReply {
     /// How many events.
     folded: usize,
 }
@@ -63,12 +63,12 @@ pub(super) struct Folded {
     )
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(name): Key,
     Query(page, ..): Query<Page>,
 ) -> Result<Json<List<Parked>>, Problem> {
-    let parked = site.app.projections.parked(caller.tenant, &name).await?;
+    let parked = state.app.projections.parked(caller.tenant, &name).await?;
     Ok(Json(List::paged(parked, &page, |one| format!("{:020}", one.position))?))
 }
 
@@ -76,20 +76,20 @@ pub(super) async fn list(
 ///
 /// As far as it can be folded now.
 #[utoipa::path(
-    post, path = "/v1/projections/{name}/retries", tag = "operations", request_body = Retry,
+    post, path = "/v1/projections/{name}/retries", tag = "operations", request_body = RetryBody,
     params(("name" = String, Path, description = "The read model.")),
     responses(
-        (status = 200, description = "Tried.", body = Folded),
+        (status = 200, description = "Tried.", body = RetryReply),
         (status = 404, description = "There is no such read model.", body = ProblemDocument),
     )
 )]
 pub(super) async fn retry(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(name): Key,
-    _: Command<Retry>,
-) -> Result<Json<Folded>, Problem> {
-    Ok(Json(Folded { folded: site.app.projections.retry(caller.tenant, &name).await? }))
+    _: Command<RetryBody>,
+) -> Result<Json<RetryReply>, Problem> {
+    Ok(Json(RetryReply { folded: state.app.projections.retry(caller.tenant, &name).await? }))
 }
 
 /// Leave an event out of a read model
@@ -97,21 +97,21 @@ pub(super) async fn retry(
 /// That it is left out, why and by whom is an event of its own, so that a rebuild leaves it out, too, and nothing else.
 /// What waits behind it is folded. The event stays in the log.
 #[utoipa::path(
-    post, path = "/v1/projections/{name}/skips", tag = "operations", request_body = Skip,
+    post, path = "/v1/projections/{name}/skips", tag = "operations", request_body = SkipBody,
     params(("name" = String, Path, description = "The read model.")),
     responses(
-        (status = 200, description = "Left out.", body = LeftOut),
+        (status = 200, description = "Left out.", body = SkipReply),
         (status = 404, description = "There is no such read model, or nothing is parked there.", body = ProblemDocument),
         (status = 422, description = "There is no reason, or the event is left out already.", body = ProblemDocument),
     )
 )]
 pub(super) async fn skip(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(name): Key,
-    Command { body: Skip { position, reason }, meta }: Command<Skip>,
-) -> Result<Json<LeftOut>, Problem> {
-    let app = &site.app;
+    Command { body: SkipBody { position, reason }, meta }: Command<SkipBody>,
+) -> Result<Json<SkipReply>, Problem> {
+    let app = &state.app;
     if reason.trim().is_empty() {
         let message = Label::new("请说明原因。", "Say why.");
         return Err(Problem::invalid_value("reason", message));
@@ -124,5 +124,5 @@ pub(super) async fn skip(
     let said = app.configure(&caller, &meta, &command, Map::new()).await?;
     // A crash before this leaves the event parked and the log saying that it is skipped: retries read it there.
     let folded = app.projections.retry(caller.tenant, &name).await?;
-    Ok(Json(LeftOut { position: said.position, folded }))
+    Ok(Json(SkipReply { position: said.position, folded }))
 }

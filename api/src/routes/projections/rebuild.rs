@@ -9,7 +9,7 @@ use crate::http::Key;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::runtime::{PendingRebuild, ProjectionStatus};
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// Rebuild a read model
 ///
@@ -26,26 +26,26 @@ use crate::routes::Site;
     )
 )]
 pub(super) async fn rebuild(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(name): Key,
 ) -> Result<(StatusCode, Json<ProjectionStatus>), Problem> {
-    let all = site.app.projections.status(caller.tenant).await?;
+    let all = state.app.projections.status(caller.tenant).await?;
     let before = all.into_iter().find(|status| status.name == name);
     let before = before.ok_or_else(|| Problem::not_found("projection", &name))?;
-    let begun = site.app.projections.begin_rebuild(caller.tenant, &name).await?;
-    tokio::spawn(run(site, begun, name));
+    let begun = state.app.projections.begin_rebuild(caller.tenant, &name).await?;
+    tokio::spawn(run(state, begun, name));
     Ok((StatusCode::ACCEPTED, Json(before)))
 }
 
 /// Goes on when the client goes away, and ends with the service: what was not switched is dropped.
-async fn run(site: Site, begun: PendingRebuild, name: String) {
-    let rebuilt = site.app.projections.run_rebuild(begun, &|_, _| {});
+async fn run(state: AppState, begun: PendingRebuild, name: String) {
+    let rebuilt = state.app.projections.run_rebuild(begun, &|_, _| {});
     tokio::select! {
         outcome = rebuilt => match outcome {
             Ok(found) => tracing::info!(projection = name, differences = found.differences(), "rebuilt"),
             Err(error) => tracing::error!(projection = name, %error, "the rebuild changed nothing"),
         },
-        () = site.stop.cancelled() => {}
+        () = state.stop.cancelled() => {}
     }
 }

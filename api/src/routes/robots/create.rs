@@ -17,7 +17,7 @@ use crate::outbound::secret::RobotSecret;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::webhooks::description;
-use crate::routes::{Site, people};
+use crate::routes::{AppState, people};
 
 /// The longest key, token, secret or name, in characters.
 const LONGEST: usize = 200;
@@ -37,7 +37,7 @@ pub(super) enum Platform {
 /// The languages that robots speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Tongue {
+pub(super) enum RobotLanguage {
     /// 中文.
     #[default]
     Zh,
@@ -64,7 +64,7 @@ pub(super) struct NewRobotBody {
     team: Option<String>,
     /// The language of its texts: Chinese unless told.
     #[serde(default)]
-    language: Tongue,
+    language: RobotLanguage,
     /// What it is for.
     description: Option<String>,
     /// Whether customers are named to the group. Otherwise they are told by id.
@@ -84,21 +84,21 @@ pub(super) struct NewRobotBody {
     )
 )]
 pub(super) async fn create(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
     Command { body, .. }: Command<NewRobotBody>,
 ) -> Result<(StatusCode, Json<RobotReply>), Problem> {
-    let new = read(&site, &caller, body).await?;
-    let robot = site.outbound.add_robot(&caller, &shown.credential(), new).await?;
+    let new = read(&state, &caller, body).await?;
+    let robot = state.outbound.add_robot(&caller, &shown.credential(), new).await?;
     Ok((StatusCode::CREATED, Json(robot.into())))
 }
 
-async fn read(site: &Site, caller: &Caller, body: NewRobotBody) -> Result<NewRobot, Problem> {
+async fn read(state: &AppState, caller: &Caller, body: NewRobotBody) -> Result<NewRobot, Problem> {
     let secret = credentials(&body)?;
     let member = body.member.as_ref().map(|name| word("member", name.id())).transpose()?;
     if let Some(key) = &body.team {
-        people::require_team(site, caller, "team", key).await?;
+        people::require_team(state, caller, "team", key).await?;
         if member.is_some() {
             let message = Label::new("请只给出 member 或 team 之一。", "Name a member or a team, not both.");
             return Err(Problem::invalid_value("team", message));
@@ -110,8 +110,8 @@ async fn read(site: &Site, caller: &Caller, body: NewRobotBody) -> Result<NewRob
         member,
         team: body.team,
         language: match body.language {
-            Tongue::Zh => Language::Zh,
-            Tongue::En => Language::En,
+            RobotLanguage::Zh => Language::Zh,
+            RobotLanguage::En => Language::En,
         },
         description: description(body.description)?,
         include_personal: body.include_personal,

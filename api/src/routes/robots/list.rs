@@ -14,7 +14,7 @@ use crate::http::{Id, Page, Query};
 use crate::outbound::endpoint::{Endpoint, Kind};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 use crate::routes::webhooks::ROBOT;
 
 /// A robot, without its token and secret.
@@ -65,11 +65,11 @@ impl From<Endpoint> for RobotReply {
     responses((status = 200, description = "Every robot, the oldest first.", body = List<RobotReply>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Query(page, ..): Query<Page>,
 ) -> Result<Json<List<RobotReply>>, Problem> {
-    let robots = site.outbound.receivers(caller.tenant, true).await?;
+    let robots = state.outbound.receivers(caller.tenant, true).await?;
     Ok(Json(List::paged(robots.into_iter().map(RobotReply::from).collect(), &page, |one| {
         aged(one.created_at, one.id)
     })?))
@@ -87,11 +87,11 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn remove(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
-    site.outbound.remove(&caller, &shown.credential(), id, ROBOT).await?;
+    state.outbound.remove(&caller, &shown.credential(), id, ROBOT).await?;
     Ok(StatusCode::NO_CONTENT)
 }

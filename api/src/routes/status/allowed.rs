@@ -11,16 +11,16 @@ use crate::domain::customer::{AllowedTransition, allowed_transitions};
 use crate::domain::pipeline::{Approval, ApprovedAt};
 use crate::domain::{Language, Role};
 use crate::http::answer::Versioned;
-use crate::http::language::Wanted;
+use crate::http::language::RequestedLanguage;
 use crate::http::{Id, Query};
 use crate::problem::Problem;
 use crate::problem::document::{ProblemDocument, ViolationDocument};
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// Which journey.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct AllowedTransitionsParams {
     /// The pipeline's key; the primary journey's when absent.
     pipeline: Option<String>,
 }
@@ -96,22 +96,22 @@ impl TransitionReply {
 /// Judged by the rules that decide the move itself, as the log stands now.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/allowed-transitions", tag = "status",
-    params(("id" = Uuid, Path, description = "The customer."), Which),
+    params(("id" = Uuid, Path, description = "The customer."), AllowedTransitionsParams),
     responses(
         (status = 200, description = "Every stage but the present one.", body = AllowedTransitionsReply, headers(("ETag", description = "The version: what `If-Match` takes."))),
         (status = 404, description = "There is no such customer or pipeline.", body = ProblemDocument),
     )
 )]
 pub(super) async fn allowed(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(id): Id,
-    Wanted(language): Wanted,
-    Query(which, ..): Query<Which>,
+    RequestedLanguage(language): RequestedLanguage,
+    Query(which, ..): Query<AllowedTransitionsParams>,
 ) -> Result<Versioned<Json<AllowedTransitionsReply>>, Problem> {
-    let customer = site.app.customer_state(&caller, id).await?;
+    let customer = state.app.customer_state(&caller, id).await?;
     let key = which.pipeline.as_deref().unwrap_or(customer.primary());
-    let situation = site.app.base_context(&caller, Some(&customer.owner)).await?;
+    let situation = state.app.base_context(&caller, Some(&customer.owner)).await?;
     let context = situation.context(&caller, None);
     let pipeline = context.pipeline(key).ok_or_else(|| Problem::not_found("pipeline", key))?;
     let items = allowed_transitions(&customer, pipeline, &context).into_iter();

@@ -13,8 +13,8 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
-use crate::routes::order::{Order, carry_out};
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 
 /// A correction of a record.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -86,7 +86,7 @@ impl Correction {
     ///
     /// # Errors
     /// 422 naming the field.
-    pub(crate) fn order(self) -> Result<Order, Problem> {
+    pub(crate) fn request(self) -> Result<CommandRequest, Problem> {
         let moved_at = self.effective_at.map(|instant| instant.0);
         let idle = |given: bool, field: &'static str| given.then_some(field);
         let (to, sub_status) = (self.to, self.sub_status);
@@ -118,7 +118,7 @@ impl Correction {
         };
         let on_conflict = self.on_conflict.into();
         let correct = Correct { corrects: self.corrects, change, reason: self.reason, on_conflict };
-        Ok(Order::now(DomainCommand::Correct(correct)))
+        Ok(CommandRequest::now(DomainCommand::Correct(correct)))
     }
 }
 
@@ -145,13 +145,13 @@ fn unused(field: &str) -> Problem {
     )
 )]
 pub(crate) async fn correct(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Correction>,
 ) -> Result<Accepted, Problem> {
     let Command { body, meta } = command;
-    carry_out(&site, &caller, customer, Command { body: body.order()?, meta }).await
+    execute(&state, &caller, customer, Command { body: body.request()?, meta }).await
 }
 
 #[cfg(test)]
@@ -161,12 +161,12 @@ mod tests {
     use super::Correction;
     use crate::http::command::read_body;
     use crate::problem::Problem;
-    use crate::routes::order::Order;
+    use crate::routes::command::CommandRequest;
 
     const MOVE: &str = "01930000-0000-7000-8000-000000000000";
 
-    fn order(body: &Value) -> Result<Order, Problem> {
-        read_body::<Correction>(body)?.order()
+    fn request(body: &Value) -> Result<CommandRequest, Problem> {
+        read_body::<Correction>(body)?.request()
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
             json!({"corrects": MOVE, "kind": "time", "effective_at": "2026-01-01T00:00:00Z", "reason": "x"}),
             json!({"kind": "insert", "to": "quoted", "effective_at": "2026-01-01T00:00:00Z", "reason": "x"}),
         ] {
-            assert!(order(&body).is_ok(), "{body}");
+            assert!(request(&body).is_ok(), "{body}");
         }
     }
 
@@ -192,7 +192,7 @@ mod tests {
             ("invalid-value", json!({"corrects": MOVE, "kind": "void", "to": "quoted", "reason": "x"})),
             ("invalid-value", json!({"corrects": MOVE, "kind": "undo", "reason": "x"})),
         ] {
-            assert_eq!(order(&body).unwrap_err().code(), code, "{body}");
+            assert_eq!(request(&body).unwrap_err().code(), code, "{body}");
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
-use crate::routes::order::{Order, carry_out};
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 
 /// A move that passes over what stands in its way.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -29,7 +29,7 @@ pub(crate) struct Override {
     effective_at: Option<Instant>,
 }
 
-impl From<Override> for Order {
+impl From<Override> for CommandRequest {
     fn from(body: Override) -> Self {
         let Override { to, pipeline, sub_status, reason, effective_at } = body;
         let command = command::Override { to, pipeline, sub_status, reason };
@@ -53,10 +53,10 @@ impl From<Override> for Order {
     )
 )]
 pub(crate) async fn force(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Override>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

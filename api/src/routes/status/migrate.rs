@@ -10,8 +10,8 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
-use crate::routes::order::{Order, carry_out};
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 
 /// A customer's stage in the version in force.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -23,7 +23,7 @@ pub(super) struct Placement {
     pipeline: Option<String>,
 }
 
-impl From<Placement> for Order {
+impl From<Placement> for CommandRequest {
     fn from(body: Placement) -> Self {
         Self::now(DomainCommand::Migrate(command::Migrate { pipeline: body.pipeline, to: Some(body.to) }))
     }
@@ -43,10 +43,10 @@ impl From<Placement> for Order {
     )
 )]
 pub(super) async fn migrate(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Placement>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

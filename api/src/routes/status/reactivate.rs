@@ -10,8 +10,8 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
-use crate::routes::order::{Order, carry_out};
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 
 /// The next cycle of a customer.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -25,7 +25,7 @@ pub(crate) struct Reactivation {
     effective_at: Option<Instant>,
 }
 
-impl From<Reactivation> for Order {
+impl From<Reactivation> for CommandRequest {
     fn from(body: Reactivation) -> Self {
         let reactivate = command::Reactivate { to: body.to, reason: body.reason };
         Self {
@@ -47,10 +47,10 @@ impl From<Reactivation> for Order {
     )
 )]
 pub(crate) async fn reactivate(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Reactivation>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

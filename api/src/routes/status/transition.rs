@@ -12,9 +12,9 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
+use crate::routes::command::{CommandRequest, execute};
 use crate::routes::customers::body::Amount;
-use crate::routes::order::{Order, carry_out};
 
 /// A move.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -60,7 +60,7 @@ pub(crate) struct Evidence {
     sha256: Option<String>,
 }
 
-impl From<Move> for Order {
+impl From<Move> for CommandRequest {
     fn from(body: Move) -> Self {
         let evidence = body.evidence.into_iter().map(|document| event::Evidence {
             kind: document.kind,
@@ -100,10 +100,10 @@ impl From<Move> for Order {
     )
 )]
 pub(crate) async fn transition(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
     command: Command<Move>,
 ) -> Result<Accepted, Problem> {
-    carry_out(&site, &caller, customer, command).await
+    execute(&state, &caller, customer, command).await
 }

@@ -15,7 +15,7 @@ use crate::http::Command;
 use crate::outbound::NewWebhook;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A webhook to be set up.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -60,7 +60,7 @@ pub(super) struct NewWebhookReply {
     )
 )]
 pub(super) async fn create(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
     Command { body, .. }: Command<NewWebhookBody>,
@@ -71,6 +71,6 @@ pub(super) async fn create(
         description: description(body.description)?,
         include_personal: body.include_personal,
     };
-    let (endpoint, key) = site.outbound.add_webhook(&caller, &shown.credential(), new).await?;
+    let (endpoint, key) = state.outbound.add_webhook(&caller, &shown.credential(), new).await?;
     Ok((StatusCode::CREATED, Json(NewWebhookReply { secret: key.text(), webhook: endpoint.into() })))
 }

@@ -16,12 +16,12 @@ use crate::outbound::endpoint::{Delivery, State as Fate};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// Which messages are wanted.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(in crate::routes) struct Sought {
+pub(in crate::routes) struct ListDeliveriesParams {
     /// Those of which this has become.
     state: Option<Fate>,
 }
@@ -74,7 +74,7 @@ impl From<Delivery> for DeliveryReply {
 /// The last event first. What was delivered is forgotten after 30 days; dead letters stay until they are replayed.
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}/deliveries", tag = "webhooks",
-    params(("id" = Uuid, Path, description = "The webhook."), Sought, Page),
+    params(("id" = Uuid, Path, description = "The webhook."), ListDeliveriesParams, Page),
     responses(
         (status = 200, description = "A page of messages.", body = List<DeliveryReply>),
         (status = 404, description = "There is no such webhook.", body = ProblemDocument),
@@ -82,12 +82,12 @@ impl From<Delivery> for DeliveryReply {
     )
 )]
 pub(super) async fn of_webhook(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(id): Id,
-    Query(sought, page, ..): Query<Sought, Page>,
+    Query(params, page, ..): Query<ListDeliveriesParams, Page>,
 ) -> Result<Json<List<DeliveryReply>>, Problem> {
-    list(&site, &caller, found(&site, caller.tenant, id, WEBHOOK).await?.id, sought, &page).await
+    list(&state, &caller, found(&state, caller.tenant, id, WEBHOOK).await?.id, params, &page).await
 }
 
 /// List a robot's messages
@@ -95,7 +95,7 @@ pub(super) async fn of_webhook(
 /// The last event first. What was delivered is forgotten after 30 days; dead letters stay until they are replayed.
 #[utoipa::path(
     get, path = "/v1/admin/robots/{id}/deliveries", tag = "admin",
-    params(("id" = Uuid, Path, description = "The robot."), Sought, Page),
+    params(("id" = Uuid, Path, description = "The robot."), ListDeliveriesParams, Page),
     responses(
         (status = 200, description = "A page of messages.", body = List<DeliveryReply>),
         (status = 404, description = "There is no such robot.", body = ProblemDocument),
@@ -103,25 +103,25 @@ pub(super) async fn of_webhook(
     )
 )]
 pub(in crate::routes) async fn of_robot(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(id): Id,
-    Query(sought, page, ..): Query<Sought, Page>,
+    Query(params, page, ..): Query<ListDeliveriesParams, Page>,
 ) -> Result<Json<List<DeliveryReply>>, Problem> {
-    list(&site, &caller, found(&site, caller.tenant, id, ROBOT).await?.id, sought, &page).await
+    list(&state, &caller, found(&state, caller.tenant, id, ROBOT).await?.id, params, &page).await
 }
 
 async fn list(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
     endpoint: Uuid,
-    sought: Sought,
+    params: ListDeliveriesParams,
     page: &Page,
 ) -> Result<Json<List<DeliveryReply>>, Problem> {
     let limit = page.limit()?;
     let before = page.cursor().map(place).transpose()?;
-    let store = site.outbound.store();
-    let mut items = store.deliveries(caller.tenant, endpoint, sought.state, before, limit + 1).await?;
+    let store = state.outbound.store();
+    let mut items = store.deliveries(caller.tenant, endpoint, params.state, before, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     let next_cursor = items.last().filter(|_| more).map(|last| last.position.to_string());

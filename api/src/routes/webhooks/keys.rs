@@ -13,7 +13,7 @@ use crate::auth::{Authority, Shown};
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A body that says nothing.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -42,15 +42,15 @@ pub(super) struct RotatedReply {
     )
 )]
 pub(super) async fn rotate(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
     Id(id): Id,
     _: Command<Empty>,
 ) -> Result<Json<RotatedReply>, Problem> {
-    let webhook = found(&site, caller.tenant, id, WEBHOOK).await?;
-    let key = site.outbound.rotate(&caller, &shown.credential(), &webhook).await?;
-    let now = found(&site, caller.tenant, id, WEBHOOK).await?;
+    let webhook = found(&state, caller.tenant, id, WEBHOOK).await?;
+    let key = state.outbound.rotate(&caller, &shown.credential(), &webhook).await?;
+    let now = found(&state, caller.tenant, id, WEBHOOK).await?;
     Ok(Json(RotatedReply { secret: key.text(), both_keys_until: now.former.map(|(_, until)| until) }))
 }
 
@@ -67,14 +67,14 @@ pub(super) async fn rotate(
     )
 )]
 pub(super) async fn enable(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
     Id(id): Id,
     _: Command<Empty>,
 ) -> Result<(StatusCode, Json<WebhookReply>), Problem> {
-    let webhook = found(&site, caller.tenant, id, WEBHOOK).await?;
-    site.outbound.enable(&caller, &shown.credential(), webhook.id).await?;
-    let now = found(&site, caller.tenant, id, WEBHOOK).await?;
+    let webhook = found(&state, caller.tenant, id, WEBHOOK).await?;
+    state.outbound.enable(&caller, &shown.credential(), webhook.id).await?;
+    let now = found(&state, caller.tenant, id, WEBHOOK).await?;
     Ok((StatusCode::OK, Json(now.into())))
 }

@@ -15,7 +15,7 @@ use crate::http::{Id, Page, Query};
 use crate::outbound::endpoint::Endpoint;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// A webhook, without its keys.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -71,11 +71,11 @@ impl From<Endpoint> for WebhookReply {
     responses((status = 200, description = "Every webhook, the oldest first.", body = List<WebhookReply>))
 )]
 pub(super) async fn list(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Query(page, ..): Query<Page>,
 ) -> Result<Json<List<WebhookReply>>, Problem> {
-    let webhooks = site.outbound.receivers(caller.tenant, false).await?;
+    let webhooks = state.outbound.receivers(caller.tenant, false).await?;
     Ok(Json(List::paged(webhooks.into_iter().map(WebhookReply::from).collect(), &page, |one| {
         aged(one.created_at, one.id)
     })?))
@@ -93,11 +93,11 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn remove(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
     Id(id): Id,
 ) -> Result<StatusCode, Problem> {
-    site.outbound.remove(&caller, &shown.credential(), id, WEBHOOK).await?;
+    state.outbound.remove(&caller, &shown.credential(), id, WEBHOOK).await?;
     Ok(StatusCode::NO_CONTENT)
 }

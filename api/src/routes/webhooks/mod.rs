@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::Site;
+use super::AppState;
 use crate::domain::Label;
 use crate::eventstore::TenantId;
 use crate::outbound::endpoint::Endpoint;
@@ -19,7 +19,7 @@ use crate::problem::Problem;
 /// The longest description, in characters.
 const LONGEST_DESCRIPTION: usize = 200;
 
-pub(super) fn router() -> OpenApiRouter<Site> {
+pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
         .routes(routes!(list::remove))
@@ -31,12 +31,12 @@ pub(super) fn router() -> OpenApiRouter<Site> {
 
 /// The webhook or robot of that id.
 pub(super) async fn found(
-    site: &Site,
+    state: &AppState,
     tenant: TenantId,
     id: Uuid,
     what: &'static str,
 ) -> Result<Endpoint, Problem> {
-    let found = site.outbound.receiver(tenant, id, what == ROBOT).await?;
+    let found = state.outbound.receiver(tenant, id, what == ROBOT).await?;
     found.ok_or_else(|| Problem::not_found(what, &id.to_string()))
 }
 

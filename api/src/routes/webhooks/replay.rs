@@ -17,7 +17,7 @@ use crate::outbound::Wanted;
 use crate::outbound::endpoint::Endpoint;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// The most positions of one replay.
 const MOST_POSITIONS: u64 = 10_000;
@@ -63,22 +63,22 @@ pub(in crate::routes) struct ReplayReply {
     )
 )]
 pub(super) async fn of_webhook(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(id): Id,
     Command { body, .. }: Command<Value>,
 ) -> Result<Json<ReplayReply>, Problem> {
     // Whose it is comes first: another tenant's is not there, whatever the body says.
-    let webhook = found(&site, caller.tenant, id, WEBHOOK).await?;
+    let webhook = found(&state, caller.tenant, id, WEBHOOK).await?;
     let wanted = wanted(&read_body(&body)?)?;
     let wanted = match wanted {
         Wanted::Positions(from, to) => {
-            let head = site.app.store.head(caller.tenant).await?.position;
+            let head = state.app.store.head(caller.tenant).await?.position;
             Wanted::Positions(from.min(head.saturating_add(1)), to.min(head))
         }
         other => other,
     };
-    replay(&site, caller.tenant, &webhook, wanted).await
+    replay(&state, caller.tenant, &webhook, wanted).await
 }
 
 /// Send a robot's messages again
@@ -94,18 +94,18 @@ pub(super) async fn of_webhook(
     )
 )]
 pub(in crate::routes) async fn of_robot(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(id): Id,
     Command { body, .. }: Command<Value>,
 ) -> Result<Json<ReplayReply>, Problem> {
-    let robot = found(&site, caller.tenant, id, ROBOT).await?;
+    let robot = found(&state, caller.tenant, id, ROBOT).await?;
     let body: RobotReplayBody = read_body(&body)?;
-    replay(&site, caller.tenant, &robot, body.event_id.map_or(Wanted::Dead, Wanted::Event)).await
+    replay(&state, caller.tenant, &robot, body.event_id.map_or(Wanted::Dead, Wanted::Event)).await
 }
 
 async fn replay(
-    site: &Site,
+    state: &AppState,
     tenant: crate::eventstore::TenantId,
     endpoint: &Endpoint,
     wanted: Wanted,
@@ -113,7 +113,7 @@ async fn replay(
     if endpoint.disabled.is_some() {
         return Err(Problem::switched_off());
     }
-    let queued = site.outbound.replay(tenant, endpoint, wanted).await?;
+    let queued = state.outbound.replay(tenant, endpoint, wanted).await?;
     match wanted {
         Wanted::Event(event) if queued == 0 => {
             Err(Problem::not_found("message of event", &event.to_string()))

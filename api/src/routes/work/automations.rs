@@ -6,13 +6,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Authority;
 use crate::domain::Label;
-use crate::http::answer::Reading;
-use crate::http::{Freshness, Query};
+use crate::http::answer::AsOfResponse;
+use crate::http::{ConsistencyParams, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::BilingualText;
 use crate::projections::work::{RuleReport, SkipReport};
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// How many refusals are shown.
 const SKIPS: u32 = 50;
@@ -20,7 +20,7 @@ const SKIPS: u32 = 50;
 /// Whose rules are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Of {
+pub(super) struct ListRulesParams {
     /// The pipeline's key.
     #[param(example = "sales")]
     pipeline: String,
@@ -58,7 +58,7 @@ struct Rule {
 /// Deadlines are as things stand: an answer, a move or a correction takes them away or puts them off.
 #[utoipa::path(
     get, path = "/v1/automations", tag = "work",
-    params(Of, Freshness),
+    params(ListRulesParams, ConsistencyParams),
     responses(
         (status = 200, description = "The rules.", body = Rules),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
@@ -66,15 +66,15 @@ struct Rule {
     )
 )]
 pub(super) async fn automations(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(of, freshness, ..): Query<Of, Freshness>,
-) -> Result<Reading<Rules>, Problem> {
-    freshness.wait(&site, &caller, "work").await?;
-    let pipeline = site.app.pipelines.find(caller.tenant, &of.pipeline, None).await?;
-    let visibility = site.app.visibility(&caller).await?;
+    Query(of, consistency, ..): Query<ListRulesParams, ConsistencyParams>,
+) -> Result<AsOfResponse<Rules>, Problem> {
+    consistency.wait(&state, &caller, "work").await?;
+    let pipeline = state.app.pipelines.find(caller.tenant, &of.pipeline, None).await?;
+    let visibility = state.app.visibility(&caller).await?;
     let (mut reports, skipped, position) =
-        site.app.projections.rules(caller.tenant, &of.pipeline, SKIPS, &visibility).await?;
+        state.app.projections.rules(caller.tenant, &of.pipeline, SKIPS, &visibility).await?;
     let mut items: Vec<Rule> = pipeline
         .automations
         .iter()
@@ -94,5 +94,5 @@ pub(super) async fn automations(
     let others = reports.into_iter().filter(|(rule, _)| !rule.starts_with("cancel:"));
     items.extend(others.map(|(rule, report)| Rule { name: named(&rule), rule, report }));
     let (key, pipeline_version) = (pipeline.key.clone(), pipeline.version);
-    Ok(Reading { position, body: Rules { pipeline: key, pipeline_version, items, skipped } })
+    Ok(AsOfResponse { position, body: Rules { pipeline: key, pipeline_version, items, skipped } })
 }

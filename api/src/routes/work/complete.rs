@@ -10,7 +10,7 @@ use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// That a task is done.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -34,12 +34,12 @@ pub(super) struct CompletionBody {
     )
 )]
 pub(super) async fn complete(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Id(task): Id,
     command: Command<CompletionBody>,
 ) -> Result<Accepted, Problem> {
-    let customer = site.app.customer_of_task(&caller, task).await?;
+    let customer = state.app.customer_of_task(&caller, task).await?;
     let what = DomainCommand::CompleteTask(CompleteTask { task, note: command.body.note });
-    Ok(site.app.customer(&caller, &command.meta, customer, &what, None).await?.into())
+    Ok(state.app.customer(&caller, &command.meta, customer, &what, None).await?.into())
 }

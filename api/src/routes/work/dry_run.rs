@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::auth::Authority;
-use crate::http::answer::Reading;
+use crate::http::answer::AsOfResponse;
 use crate::http::query::Nothing;
-use crate::http::{Command, Freshness, Instant, Query};
+use crate::http::{Command, ConsistencyParams, Instant, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// How many deadlines are shown.
 const SHOWN: u32 = 500;
@@ -39,12 +39,12 @@ pub(super) struct DryRun {
     /// How often each rule would act, among all.
     rules: BTreeMap<String, u64>,
     /// The first of the deadlines, at most 500, in the order in which they are due.
-    items: Vec<WouldAct>,
+    items: Vec<PlannedAction>,
 }
 
 /// A rule that would act.
 #[derive(Debug, Serialize, ToSchema)]
-struct WouldAct {
+struct PlannedAction {
     /// The rule.
     rule: String,
     /// The customer.
@@ -59,7 +59,7 @@ struct WouldAct {
 ///
 /// Nothing is done. As things stand: what people do meanwhile, and what rules set off in one another, is not foreseen.
 #[utoipa::path(
-    post, path = "/v1/automations/dry-runs", tag = "work", request_body = DryRunBody, params(Freshness),
+    post, path = "/v1/automations/dry-runs", tag = "work", request_body = DryRunBody, params(ConsistencyParams),
     responses(
         (status = 200, description = "What is due until then.", body = DryRun),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
@@ -67,23 +67,23 @@ struct WouldAct {
     )
 )]
 pub(super) async fn dry_run(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(freshness, ..): Query<Freshness, Nothing>,
+    Query(consistency, ..): Query<ConsistencyParams, Nothing>,
     command: Command<DryRunBody>,
-) -> Result<Reading<DryRun>, Problem> {
-    freshness.wait(&site, &caller, "work").await?;
+) -> Result<AsOfResponse<DryRun>, Problem> {
+    consistency.wait(&state, &caller, "work").await?;
     let DryRunBody { pipeline, until } = command.body;
-    drop(site.app.pipelines.find(caller.tenant, &pipeline, None).await?);
-    let until = until.map_or_else(|| (site.app.clock)(), |until| until.0);
-    let visibility = site.app.visibility(&caller).await?;
+    drop(state.app.pipelines.find(caller.tenant, &pipeline, None).await?);
+    let until = until.map_or_else(|| (state.app.clock)(), |until| until.0);
+    let visibility = state.app.visibility(&caller).await?;
     let (rules, due, position) =
-        site.app.projections.due_in(caller.tenant, &pipeline, until, SHOWN, &visibility).await?;
-    let items = due.into_iter().map(|one| WouldAct {
+        state.app.projections.due_in(caller.tenant, &pipeline, until, SHOWN, &visibility).await?;
+    let items = due.into_iter().map(|one| PlannedAction {
         rule: one.rule,
         customer_id: one.customer,
         cause: one.cause,
         due_at: one.due_at,
     });
-    Ok(Reading { position, body: DryRun { pipeline, until, rules, items: items.collect() } })
+    Ok(AsOfResponse { position, body: DryRun { pipeline, until, rules, items: items.collect() } })
 }

@@ -10,11 +10,11 @@ mod worklists;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Site;
+use super::AppState;
 use crate::auth::disclosure::reads_people;
 use crate::domain::Actor;
 
-pub(super) fn router() -> OpenApiRouter<Site> {
+pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(tasks::tasks))
         .routes(routes!(complete::complete))

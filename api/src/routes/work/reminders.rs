@@ -7,18 +7,18 @@ use uuid::Uuid;
 
 use super::name_for;
 use crate::auth::Authority;
-use crate::http::answer::{List, Reading};
-use crate::http::{Freshness, Page, Query, RepName};
+use crate::http::answer::{AsOfResponse, List};
+use crate::http::{ConsistencyParams, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
 use crate::projections::work::{ReminderFilter, ReminderReport};
-use crate::routes::{Site, people};
+use crate::routes::{AppState, people};
 
 /// Which reminders are wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Sought {
+pub(super) struct ListRemindersParams {
     /// About customers that belonged to this rep, by `li` or `rep:li`.
     #[param(value_type = Option<String>, example = "li")]
     owner: Option<RepName>,
@@ -33,24 +33,24 @@ pub(super) struct Sought {
 /// The newest first. A front end's inbox of a rep asks for `owner`, that of a supervisor for `role=supervisor`.
 #[utoipa::path(
     get, path = "/v1/reminders", tag = "work",
-    params(Sought, Page, Freshness),
+    params(ListRemindersParams, Page, ConsistencyParams),
     responses(
         (status = 200, description = "A page of reminders.", body = List<ReminderReport>),
         (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
     )
 )]
 pub(super) async fn reminders(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(sought, page, freshness, _): Query<Sought, Page, Freshness>,
-) -> Result<Reading<List<ReminderReport>>, Problem> {
-    freshness.wait(&site, &caller, "work").await?;
+    Query(params, page, consistency, _): Query<ListRemindersParams, Page, ConsistencyParams>,
+) -> Result<AsOfResponse<List<ReminderReport>>, Problem> {
+    consistency.wait(&state, &caller, "work").await?;
     let limit = page.limit()?;
     let before = page.cursor().map(place).transpose()?;
-    let visibility = site.app.visibility(&caller).await?;
-    let owner = people::known(&site, &caller, "owner", sought.owner.as_ref()).await?;
-    let inbox = ReminderFilter { role: sought.role, owner, customer: sought.customer, before, visibility };
-    let (mut items, position) = site.app.projections.reminders(caller.tenant, &inbox, limit + 1).await?;
+    let visibility = state.app.visibility(&caller).await?;
+    let owner = people::known(&state, &caller, "owner", params.owner.as_ref()).await?;
+    let inbox = ReminderFilter { role: params.role, owner, customer: params.customer, before, visibility };
+    let (mut items, position) = state.app.projections.reminders(caller.tenant, &inbox, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     let last = items.last().filter(|_| more);
@@ -58,7 +58,7 @@ pub(super) async fn reminders(
     for item in &mut items {
         item.customer_name = name_for(&caller.actor, item.customer_name.take());
     }
-    Ok(Reading { position, body: List { items, next_cursor } })
+    Ok(AsOfResponse { position, body: List { items, next_cursor } })
 }
 
 /// Where the page before ended.

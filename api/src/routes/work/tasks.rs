@@ -8,18 +8,18 @@ use uuid::Uuid;
 
 use super::name_for;
 use crate::auth::Authority;
-use crate::http::answer::{List, Reading};
-use crate::http::{Freshness, Instant, Page, Query, RepName};
+use crate::http::answer::{AsOfResponse, List};
+use crate::http::{ConsistencyParams, Instant, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
 use crate::projections::work::{TaskFilter, TaskReport};
-use crate::routes::{Site, people};
+use crate::routes::{AppState, people};
 
 /// Which tasks are wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Sought {
+pub(super) struct ListTasksParams {
     /// About customers of this rep, by `li` or `rep:li`.
     #[param(value_type = Option<String>, example = "li")]
     owner: Option<RepName>,
@@ -29,7 +29,7 @@ pub(super) struct Sought {
     customer: Option<Uuid>,
     /// In this state; in any when absent.
     #[param(inline)]
-    state: Option<Wanted>,
+    state: Option<TaskStateFilter>,
     /// Due before this instant.
     due_before: Option<Instant>,
     /// Due at or after this instant.
@@ -40,7 +40,7 @@ pub(super) struct Sought {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = TaskState)]
-enum Wanted {
+enum TaskStateFilter {
     Open,
     Done,
     Cancelled,
@@ -52,44 +52,44 @@ enum Wanted {
 /// In the order in which they are due. Tasks of a merged or erased customer wait for nobody and are not among the open.
 #[utoipa::path(
     get, path = "/v1/tasks", tag = "work",
-    params(Sought, Page, Freshness),
+    params(ListTasksParams, Page, ConsistencyParams),
     responses(
         (status = 200, description = "A page of tasks.", body = List<TaskReport>),
         (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
     )
 )]
 pub(super) async fn tasks(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(sought, page, freshness, _): Query<Sought, Page, Freshness>,
-) -> Result<Reading<List<TaskReport>>, Problem> {
-    freshness.wait(&site, &caller, "work").await?;
+    Query(params, page, consistency, _): Query<ListTasksParams, Page, ConsistencyParams>,
+) -> Result<AsOfResponse<List<TaskReport>>, Problem> {
+    consistency.wait(&state, &caller, "work").await?;
     let limit = page.limit()?;
-    let now = (site.app.clock)();
-    let overdue = sought.state == Some(Wanted::Overdue);
-    let state = sought.state.map(|state| match state {
-        Wanted::Open | Wanted::Overdue => "open",
-        Wanted::Done => "done",
-        Wanted::Cancelled => "cancelled",
+    let now = (state.app.clock)();
+    let overdue = params.state == Some(TaskStateFilter::Overdue);
+    let task_state = params.state.map(|state| match state {
+        TaskStateFilter::Open | TaskStateFilter::Overdue => "open",
+        TaskStateFilter::Done => "done",
+        TaskStateFilter::Cancelled => "cancelled",
     });
-    let due_before = sought.due_before.map(|instant| instant.0);
+    let due_before = params.due_before.map(|instant| instant.0);
     let until = match (due_before, overdue) {
         (Some(before), true) => Some(before.min(now)),
         (None, true) => Some(now),
         (before, false) => before,
     };
     let filter = TaskFilter {
-        owner: people::known(&site, &caller, "owner", sought.owner.as_ref()).await?,
-        role: sought.role,
-        customer: sought.customer,
-        state: state.map(str::to_owned),
-        due_from: sought.due_after.map(|instant| instant.0),
+        owner: people::known(&state, &caller, "owner", params.owner.as_ref()).await?,
+        role: params.role,
+        customer: params.customer,
+        state: task_state.map(str::to_owned),
+        due_from: params.due_after.map(|instant| instant.0),
         due_until: until,
-        visibility: site.app.visibility(&caller).await?,
+        visibility: state.app.visibility(&caller).await?,
     };
     let after = page.cursor().map(place).transpose()?;
     let (mut items, position) =
-        site.app.projections.tasks(caller.tenant, &filter, after, now, limit + 1).await?;
+        state.app.projections.tasks(caller.tenant, &filter, after, now, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     let last = items.last().filter(|_| more);
@@ -97,7 +97,7 @@ pub(super) async fn tasks(
     for item in &mut items {
         item.customer_name = name_for(&caller.actor, item.customer_name.take());
     }
-    Ok(Reading { position, body: List { items, next_cursor } })
+    Ok(AsOfResponse { position, body: List { items, next_cursor } })
 }
 
 /// Where the page before ended.

@@ -16,13 +16,13 @@ use crate::app::{AppError, Caller};
 use crate::auth::Authority;
 use crate::domain::Label;
 use crate::domain::pipeline::{Pipeline, Stage, StageType};
-use crate::http::answer::Reading;
-use crate::http::{Freshness, Key, Page, Query, RepName};
+use crate::http::answer::AsOfResponse;
+use crate::http::{ConsistencyParams, Key, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
 use crate::projections::work::{ContactFilter, StageAgeFilter, WaitingReport, WorkCursor, WorkScope};
-use crate::routes::{Site, people};
+use crate::routes::{AppState, people};
 
 /// The tiers of high intent, unless others are named.
 const HIGH: &[&str] = &["A", "VIP", "high"];
@@ -32,7 +32,7 @@ const SILENT_DAYS: u32 = 7;
 /// Whose customers are wanted, and by which measures.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Asked {
+pub(super) struct WorklistParams {
     /// Of this rep, by `li` or `rep:li`; of everybody when absent.
     #[param(value_type = Option<String>, example = "li")]
     owner: Option<RepName>,
@@ -50,7 +50,7 @@ pub(super) struct Asked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = WorklistName)]
-pub(super) enum Which {
+pub(super) enum WorklistName {
     /// To be contacted on the rep's local date, or came in as a lead again and waits since.
     Today,
     /// To be contacted before now.
@@ -69,11 +69,11 @@ pub(super) enum Which {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Worklist {
     /// Which list it is.
-    list: Which,
+    list: WorklistName,
     /// The instant that it is of: on every page that of the first.
     effective_at: DateTime<Utc>,
     /// The customers, the longest waiting first.
-    items: Vec<Waiting>,
+    items: Vec<WorklistEntry>,
     /// Where the next page begins; null at the end.
     next_cursor: Option<String>,
     /// How many there are on all pages.
@@ -82,7 +82,7 @@ pub(super) struct Worklist {
 
 /// A customer that waits.
 #[derive(Debug, Serialize, ToSchema)]
-struct Waiting {
+struct WorklistEntry {
     #[serde(flatten)]
     customer: WaitingReport,
     /// Since it entered its stage; null in lists that look at no stage.
@@ -109,7 +109,7 @@ fn last_touched(customer: &WaitingReport) -> DateTime<Utc> {
 /// of the instant of the first.
 #[utoipa::path(
     get, path = "/v1/worklists/{list}", tag = "work",
-    params(("list" = Which, Path, description = "Which list."), Asked, Freshness, Page),
+    params(("list" = WorklistName, Path, description = "Which list."), WorklistParams, ConsistencyParams, Page),
     responses(
         (status = 200, description = "The list.", body = Worklist),
         (status = 404, description = "There is no such list or pipeline.", body = ProblemDocument),
@@ -117,64 +117,64 @@ fn last_touched(customer: &WaitingReport) -> DateTime<Utc> {
     )
 )]
 pub(super) async fn worklist(
-    State(site): State<Site>,
+    State(state): State<AppState>,
     Authority(caller): Authority,
     Key(name): Key,
-    Query(asked, freshness, page, ..): Query<Asked, Freshness, Page>,
-) -> Result<Reading<Worklist>, Problem> {
+    Query(asked, consistency, page, ..): Query<WorklistParams, ConsistencyParams, Page>,
+) -> Result<AsOfResponse<Worklist>, Problem> {
     let list = which(&name).ok_or_else(|| Problem::not_found("worklist", &name))?;
-    freshness.wait(&site, &caller, "work").await?;
+    consistency.wait(&state, &caller, "work").await?;
     let limit = page.limit()?;
-    let mark = page.cursor().map(Mark::read).transpose()?;
-    let clock = (site.app.clock)();
+    let mark = page.cursor().map(PageMark::read).transpose()?;
+    let clock = (state.app.clock)();
     // A mark of the future is nobody's that we gave.
     let now = mark.as_ref().map_or(clock, |mark| mark.now.min(clock));
     let after = mark.as_ref().map(|mark| &mark.place);
     let whose = WorkScope {
-        owner: people::known(&site, &caller, "owner", asked.owner.as_ref()).await?,
+        owner: people::known(&state, &caller, "owner", asked.owner.as_ref()).await?,
         not_between: asked.suppress_if_next_action_within.map(|days| {
             let soon = now.checked_add_signed(TimeDelta::days(days.into()));
             (now, soon.unwrap_or(DateTime::<Utc>::MAX_UTC))
         }),
-        visibility: site.app.visibility(&caller).await?,
+        visibility: state.app.visibility(&caller).await?,
     };
-    let projections = &site.app.projections;
+    let projections = &state.app.projections;
     let found = match list {
-        Which::Today => {
-            let (from, until) = today(&site, &caller, &asked, now).await?;
+        WorklistName::Today => {
+            let (from, until) = today(&state, &caller, &asked, now).await?;
             let expecting = ContactFilter { from: Some(from), until, touched: true, whose };
             projections.contacts(caller.tenant, &expecting, after, limit).await?
         }
-        Which::Overdue => {
+        WorklistName::Overdue => {
             let expecting = ContactFilter { from: None, until: now, touched: false, whose };
             projections.contacts(caller.tenant, &expecting, after, limit).await?
         }
         _ => {
-            let stages = stages(&site, &caller, &asked, list, now, &whose).await?;
+            let stages = stages(&state, &caller, &asked, list, now, &whose).await?;
             projections.long_standing(caller.tenant, &stages, after, limit).await?
         }
     };
     let items = found.items.into_iter().map(|mut customer| {
         customer.customer_name = name_for(&caller.actor, customer.customer_name.take());
-        Waiting {
+        WorklistEntry {
             since_stage_entry_seconds: customer.entered_at.map(|at| seconds(now - at)),
             since_last_activity_seconds: seconds(now - last_touched(&customer)),
             age_seconds: seconds(now - customer.created_at),
             customer,
         }
     });
-    let next_cursor = found.next.map(|place| Mark { now, place }.to_string());
+    let next_cursor = found.next.map(|place| PageMark { now, place }.to_string());
     let body = Worklist { list, effective_at: now, items: items.collect(), next_cursor, total: found.total };
-    Ok(Reading { position: found.position, body })
+    Ok(AsOfResponse { position: found.position, body })
 }
 
 /// Where a page ended, and the instant that the list is of.
-struct Mark {
+struct PageMark {
     now: DateTime<Utc>,
     place: WorkCursor,
 }
 
-impl Mark {
+impl PageMark {
     fn read(cursor: &str) -> Result<Self, ProjectionError> {
         let mut parts = cursor.splitn(4, '.');
         let mut part = || parts.next().ok_or(ProjectionError::BadCursor);
@@ -192,7 +192,7 @@ impl Mark {
     }
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for PageMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let WorkCursor { at, customer, journey } = &self.place;
         let (now, at) = (self.now.timestamp_micros(), at.timestamp_micros());
@@ -200,23 +200,23 @@ impl fmt::Display for Mark {
     }
 }
 
-fn which(name: &str) -> Option<Which> {
+fn which(name: &str) -> Option<WorklistName> {
     Some(match name {
-        "today" => Which::Today,
-        "overdue" => Which::Overdue,
-        "stalled" => Which::Stalled,
-        "push" => Which::Push,
-        "give-up" => Which::GiveUp,
-        "supervise" => Which::Supervise,
+        "today" => WorklistName::Today,
+        "overdue" => WorklistName::Overdue,
+        "stalled" => WorklistName::Stalled,
+        "push" => WorklistName::Push,
+        "give-up" => WorklistName::GiveUp,
+        "supervise" => WorklistName::Supervise,
         _ => return None,
     })
 }
 
 /// The rep's local date, as instants.
 async fn today(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
-    asked: &Asked,
+    asked: &WorklistParams,
     now: DateTime<Utc>,
 ) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
     let zone = match &asked.timezone {
@@ -225,28 +225,28 @@ async fn today(
             Problem::invalid_value("timezone", message)
         })?,
         None => {
-            let pipelines = site.app.pipelines.latest(caller.tenant).await?;
+            let pipelines = state.app.pipelines.latest(caller.tenant).await?;
             let pool = pipelines.values().find_map(|pipeline| pipeline.default_pool());
             pool.map_or(Tz::UTC, |pool| pool.timezone)
         }
     };
-    let zones = &site.app.zones;
+    let zones = &state.app.zones;
     let date = zones.local(zone, now).date();
     Ok((zones.start_of_day(zone, date), zones.start_of_day(zone, date + Days::new(1))))
 }
 
 /// The stages that a list looks at, each by the list's measure.
 async fn stages(
-    site: &Site,
+    state: &AppState,
     caller: &Caller,
-    asked: &Asked,
-    list: Which,
+    asked: &WorklistParams,
+    list: WorklistName,
     now: DateTime<Utc>,
     whose: &WorkScope,
 ) -> Result<Vec<StageAgeFilter>, AppError> {
     let pipelines: Vec<_> = match &asked.pipeline {
-        Some(key) => vec![site.app.pipelines.find(caller.tenant, key, None).await?],
-        None => site.app.pipelines.latest(caller.tenant).await?.values().cloned().collect(),
+        Some(key) => vec![state.app.pipelines.find(caller.tenant, key, None).await?],
+        None => state.app.pipelines.latest(caller.tenant).await?.values().cloned().collect(),
     };
     let tiers: Vec<String> = match &asked.tiers {
         Some(tiers) => tiers.split(',').map(str::to_owned).collect(),
@@ -256,16 +256,16 @@ async fn stages(
         let measure = measure(stage, list)?;
         let days = TimeDelta::days(SILENT_DAYS.into());
         let (silent_until, overdue_until) = match list {
-            Which::GiveUp => (Some(ago(now, measure.checked_add(&measure)?)?), None),
-            Which::Supervise => (Some(now - days), Some(now - days)),
+            WorklistName::GiveUp => (Some(ago(now, measure.checked_add(&measure)?)?), None),
+            WorklistName::Supervise => (Some(now - days), Some(now - days)),
             _ => (None, None),
         };
         Some(StageAgeFilter {
             journey: pipeline.key.clone(),
             stage: stage.id.clone(),
             entered_until: ago(now, measure)?,
-            owned: list == Which::Supervise,
-            tiers: (list == Which::Push).then(|| tiers.clone()),
+            owned: list == WorklistName::Supervise,
+            tiers: (list == WorklistName::Push).then(|| tiers.clone()),
             silent_until,
             overdue_until,
             now,
@@ -283,16 +283,16 @@ fn ago(now: DateTime<Utc>, span: TimeDelta) -> Option<DateTime<Utc>> {
 }
 
 /// From which time in a stage on a customer is looked at; none where the list does not look at the stage.
-fn measure(stage: &Stage, list: Which) -> Option<TimeDelta> {
+fn measure(stage: &Stage, list: WorklistName) -> Option<TimeDelta> {
     let working = matches!(stage.kind, StageType::Open | StageType::Partial);
     let span = |seconds: u64| TimeDelta::try_seconds(i64::try_from(seconds).ok()?);
     let stagnant = stage.stagnant_after_seconds.and_then(span);
     match list {
-        Which::Push if working => {
+        WorklistName::Push if working => {
             stage.next_action.as_ref().and_then(|next| span(next.deadline_seconds)).or(stagnant)
         }
-        Which::Supervise if working => Some(TimeDelta::zero()),
-        Which::Stalled | Which::GiveUp => stagnant,
+        WorklistName::Supervise if working => Some(TimeDelta::zero()),
+        WorklistName::Stalled | WorklistName::GiveUp => stagnant,
         _ => None,
     }
 }

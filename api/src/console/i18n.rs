@@ -4,31 +4,31 @@ use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use super::visitor::{Anybody, Visitor};
+use super::session::{ConsoleSession, Preferences};
 use crate::domain::Language;
 
 /// The reader's language and zone.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Words {
+pub(super) struct Locale {
     pub(super) language: Language,
     pub(super) zone: Tz,
 }
 
-impl From<&Visitor> for Words {
-    fn from(visitor: &Visitor) -> Self {
-        Self { language: visitor.language, zone: visitor.zone }
+impl From<&ConsoleSession> for Locale {
+    fn from(session: &ConsoleSession) -> Self {
+        Self { language: session.language, zone: session.zone }
     }
 }
 
-impl From<Anybody> for Words {
-    fn from(anybody: Anybody) -> Self {
-        Self { language: anybody.language, zone: anybody.zone }
+impl From<Preferences> for Locale {
+    fn from(preferences: Preferences) -> Self {
+        Self { language: preferences.language, zone: preferences.zone }
     }
 }
 
-impl Words {
+impl Locale {
     /// One of two texts.
-    pub(super) fn say<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+    pub(super) fn text<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
         match self.language {
             Language::Zh => zh,
             Language::En => en,
@@ -66,14 +66,14 @@ impl Words {
         let mut parts = Vec::new();
         for (size, zh, en) in UNITS {
             if rest >= size && parts.len() < 2 {
-                let space = self.say("", " ");
-                parts.push(format!("{}{space}{}", rest / size, self.say(zh, en)));
+                let space = self.text("", " ");
+                parts.push(format!("{}{space}{}", rest / size, self.text(zh, en)));
             } else if !parts.is_empty() {
                 break;
             }
             rest %= size;
         }
-        if parts.is_empty() { self.say("0秒", "0 s").to_owned() } else { parts.join(self.say("", " ")) }
+        if parts.is_empty() { self.text("0秒", "0 s").to_owned() } else { parts.join(self.text("", " ")) }
     }
 
     /// A share of one in hundredths.
@@ -100,7 +100,7 @@ impl Words {
     /// Who holds a customer, where there is little room: a rep by name, of pools only that it is one.
     pub(super) fn holder(self, owner: &Value) -> &str {
         if owner["kind"] == "pool" {
-            self.say("公海", "Pool")
+            self.text("公海", "Pool")
         } else {
             owner["id"].as_str().unwrap_or_default()
         }
@@ -109,20 +109,20 @@ impl Words {
     /// An owner: a rep, or a pool.
     pub(super) fn owner(self, owner: &Value) -> String {
         let id = owner["id"].as_str().unwrap_or_default();
-        if owner["kind"] == "pool" { format!("{} {id}", self.say("公海", "Pool")) } else { id.to_owned() }
+        if owner["kind"] == "pool" { format!("{} {id}", self.text("公海", "Pool")) } else { id.to_owned() }
     }
 
     /// What kind of stage it is.
     pub(super) fn stage_type(self, kind: &str) -> &str {
         match kind {
-            "open" => self.say("进行中", "Open"),
-            "won" => self.say("成交", "Won"),
-            "partial" => self.say("部分成交", "Partially won"),
-            "lost" => self.say("未成交", "Lost"),
-            "dormant" => self.say("休眠", "Dormant"),
-            "paused" => self.say("暂停", "Paused"),
-            "after_sale" => self.say("售后", "After sale"),
-            "closed" => self.say("已结束", "Closed"),
+            "open" => self.text("进行中", "Open"),
+            "won" => self.text("成交", "Won"),
+            "partial" => self.text("部分成交", "Partially won"),
+            "lost" => self.text("未成交", "Lost"),
+            "dormant" => self.text("休眠", "Dormant"),
+            "paused" => self.text("暂停", "Paused"),
+            "after_sale" => self.text("售后", "After sale"),
+            "closed" => self.text("已结束", "Closed"),
             _ => "",
         }
     }
@@ -130,9 +130,9 @@ impl Words {
     /// A mark on a card.
     pub(super) fn flag(self, flag: &str) -> &str {
         match flag {
-            "touched_again" => self.say("再次来访", "came in again"),
-            "overdue_follow_up" => self.say("逾期", "overdue"),
-            "erased" => self.say("已删除", "erased"),
+            "touched_again" => self.text("再次来访", "came in again"),
+            "overdue_follow_up" => self.text("逾期", "overdue"),
+            "erased" => self.text("已删除", "erased"),
             other => other,
         }
     }
@@ -140,7 +140,7 @@ impl Words {
     /// What happened, by the type of the event.
     pub(super) fn event(self, event_type: &str) -> &str {
         let known = EVENTS.iter().find(|(known, ..)| *known == event_type);
-        known.map_or(event_type, |(_, zh, en)| self.say(zh, en))
+        known.map_or(event_type, |(_, zh, en)| self.text(zh, en))
     }
 }
 
@@ -199,8 +199,8 @@ mod tests {
 
     use super::*;
 
-    const ZH: Words = Words { language: Language::Zh, zone: Tz::Asia__Shanghai };
-    const EN: Words = Words { language: Language::En, zone: Tz::Europe__Berlin };
+    const ZH: Locale = Locale { language: Language::Zh, zone: Tz::Asia__Shanghai };
+    const EN: Locale = Locale { language: Language::En, zone: Tz::Europe__Berlin };
 
     #[test]
     fn a_length_of_time_is_told_in_its_two_largest_units() {

@@ -12,7 +12,7 @@ use crate::domain::Label;
 use crate::eventstore::Position;
 use crate::problem::Problem;
 use crate::projections::AsOf;
-use crate::routes::Site;
+use crate::routes::AppState;
 
 /// How long a read waits for its read model unless told otherwise.
 const USUAL_WAIT: Duration = Duration::from_secs(2);
@@ -22,7 +22,7 @@ const LONGEST_WAIT_MS: u64 = 60_000;
 /// How far the read model must have come.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Freshness {
+pub struct ConsistencyParams {
     /// Waits until the read model has reached this position: the `position` of a command's answer.
     min_position: Option<Position>,
     /// How long to wait, in milliseconds: 2000 unless given, 60000 at most.
@@ -33,7 +33,7 @@ pub struct Freshness {
 /// Which instant of the business, and which state of knowledge.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Moment {
+pub struct AsOfParams {
     /// The business instant asked about; now when absent.
     effective_at: Option<Instant>,
     /// Only what was recorded by this instant; everything when absent.
@@ -54,12 +54,12 @@ pub(crate) fn position_named(uri: &Uri) -> Option<Position> {
     named.filter_map(|(_, value)| value.parse().ok()).max()
 }
 
-impl Freshness {
+impl ConsistencyParams {
     /// Waits for a read model.
     ///
     /// # Errors
     /// 503 with the position reached when that takes too long.
-    pub async fn wait(&self, site: &Site, caller: &Caller, projection: &str) -> Result<(), Problem> {
+    pub async fn wait(&self, state: &AppState, caller: &Caller, projection: &str) -> Result<(), Problem> {
         if self.wait_ms.is_some_and(|wait| wait > LONGEST_WAIT_MS) {
             let message = Label::new(
                 format!("最多 {LONGEST_WAIT_MS} 毫秒。"),
@@ -68,28 +68,28 @@ impl Freshness {
             return Err(Problem::invalid_value("wait_ms", message));
         }
         let Some(position) = self.min_position else {
-            return Ok(site.app.projections.await_own_writes(caller.tenant, projection).await?);
+            return Ok(state.app.projections.await_own_writes(caller.tenant, projection).await?);
         };
         let wait = self.wait_ms.map_or(USUAL_WAIT, Duration::from_millis);
-        site.app.projections.wait_for(caller.tenant, projection, position, wait).await?;
+        state.app.projections.wait_for(caller.tenant, projection, position, wait).await?;
         Ok(())
     }
 }
 
-impl Freshness {
+impl ConsistencyParams {
     /// Makes sure that what is defined now is known, by whatever process: for what stands in no read model.
     ///
     /// # Errors
     /// 503 when a position was named that is not reached in time.
-    pub async fn defined(&self, site: &Site, caller: &Caller) -> Result<(), Problem> {
+    pub async fn defined(&self, state: &AppState, caller: &Caller) -> Result<(), Problem> {
         if self.min_position.is_some() {
-            self.wait(site, caller, "board").await?;
+            self.wait(state, caller, "board").await?;
         }
-        Ok(site.app.refresh_definitions(caller.tenant).await?)
+        Ok(state.app.refresh_definitions(caller.tenant).await?)
     }
 }
 
-impl Moment {
+impl AsOfParams {
     /// Whether the present is asked about, with all that is known.
     #[must_use]
     pub fn is_now(&self) -> bool {
@@ -100,20 +100,20 @@ impl Moment {
     ///
     /// # Errors
     /// 503 with the position reached when that takes too long.
-    pub async fn wait(&self, site: &Site, caller: &Caller, projection: &str) -> Result<(), Problem> {
+    pub async fn wait(&self, state: &AppState, caller: &Caller, projection: &str) -> Result<(), Problem> {
         let Self { min_position, wait_ms, .. } = *self;
-        Freshness { min_position, wait_ms }.wait(site, caller, projection).await
+        ConsistencyParams { min_position, wait_ms }.wait(state, caller, projection).await
     }
 
     /// The two times as the read models take them, once the read model is fresh enough.
     ///
     /// # Errors
     /// 422 when the state of knowledge is named in both ways or lies ahead of the log; 503 when the read model is behind.
-    pub async fn at(&self, site: &Site, caller: &Caller, projection: &str) -> Result<AsOf, Problem> {
-        self.wait(site, caller, projection).await?;
-        let now = (site.app.clock)();
+    pub async fn at(&self, state: &AppState, caller: &Caller, projection: &str) -> Result<AsOf, Problem> {
+        self.wait(state, caller, projection).await?;
+        let now = (state.app.clock)();
         let effective_at = self.effective_at.map_or(now, |instant| instant.0);
-        let store = &site.app.store;
+        let store = &state.app.store;
         match (self.known_at, self.known_position) {
             (None, None) => Ok(AsOf { effective_at, known_at: now, known_position: None }),
             (Some(known_at), None) => {

@@ -11,18 +11,18 @@ use crate::http::Command;
 use crate::http::answer::Accepted;
 use crate::problem::Problem;
 
-use super::Site;
+use super::AppState;
 
 /// A domain command, with the instant at which it happened where the client says so.
 #[derive(Debug, Clone)]
-pub(super) struct Order {
+pub(super) struct CommandRequest {
     /// What is asked for.
     pub command: customer::Command,
     /// When it happened; now when absent.
     pub effective_at: Option<DateTime<Utc>>,
 }
 
-impl Order {
+impl CommandRequest {
     /// A command that happens now.
     #[must_use]
     pub(super) fn now(command: customer::Command) -> Self {
@@ -34,13 +34,13 @@ impl Order {
 ///
 /// # Errors
 /// Whatever the command ends in but success.
-pub(super) async fn carry_out<T: Into<Order>>(
-    site: &Site,
+pub(super) async fn execute<T: Into<CommandRequest>>(
+    state: &AppState,
     caller: &Caller,
     customer: Uuid,
     command: Command<T>,
 ) -> Result<Accepted, Problem> {
-    let Order { command: what, effective_at } = command.body.into();
-    let answer = site.app.customer(caller, &command.meta, customer, &what, effective_at).await?;
+    let CommandRequest { command: what, effective_at } = command.body.into();
+    let answer = state.app.customer(caller, &command.meta, customer, &what, effective_at).await?;
     Ok(answer.into())
 }

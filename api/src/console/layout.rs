@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::Console;
 use super::address::{HOME, encoded};
-use super::gateway::Trouble;
-use super::visitor::{Visitor, to_sign_in};
-use super::words::Words;
+use super::gateway::ApiError;
+use super::i18n::Locale;
+use super::session::{ConsoleSession, to_sign_in};
 use crate::domain::Language;
 
 /// Which part of the console a page is.
@@ -24,49 +24,53 @@ pub(super) enum Part {
 }
 
 /// Who looks, and what there is to look at: what the frame of a page shows.
-pub(super) struct Frame {
+pub(super) struct Layout {
     console: Console,
-    visitor: Visitor,
-    pub(super) words: Words,
+    session: ConsoleSession,
+    pub(super) locale: Locale,
     me: Value,
     pipelines: Value,
     /// Where the page is, to come back to.
     here: String,
 }
 
-impl FromRequestParts<Console> for Frame {
+impl FromRequestParts<Console> for Layout {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
-        let visitor = Visitor::from_request_parts(parts, console).await?;
+        let session = ConsoleSession::from_request_parts(parts, console).await?;
         let here = parts.uri.path_and_query().map_or(HOME, |here| here.as_str());
-        Self::of(console, visitor, here.to_owned()).await
+        Self::of(console, session, here.to_owned()).await
     }
 }
 
-impl Frame {
+impl Layout {
     /// What the frame of the page at an address shows, to come back to.
-    pub(super) async fn of(console: &Console, visitor: Visitor, here: String) -> Result<Self, Response> {
-        let words = Words::from(&visitor);
+    pub(super) async fn of(
+        console: &Console,
+        session: ConsoleSession,
+        here: String,
+    ) -> Result<Self, Response> {
+        let locale = Locale::from(&session);
         let pipelines = "/v1/pipelines?limit=500";
         let (me, pipelines) =
-            tokio::join!(console.api.get(&visitor, "/v1/me"), console.api.get(&visitor, pipelines));
+            tokio::join!(console.api.get(&session, "/v1/me"), console.api.get(&session, pipelines));
         match (me, pipelines) {
             (Ok(me), Ok(pipelines)) => {
-                Ok(Self { console: console.clone(), visitor, words, me, pipelines, here })
+                Ok(Self { console: console.clone(), session, locale, me, pipelines, here })
             }
-            (Err(trouble), _) | (_, Err(trouble)) if trouble.is_signed_out() => Err(to_sign_in(&here)),
-            (Err(trouble), _) | (_, Err(trouble)) => {
+            (Err(error), _) | (_, Err(error)) if error.is_signed_out() => Err(to_sign_in(&here)),
+            (Err(error), _) | (_, Err(error)) => {
                 let page =
-                    bare(words, words.say("出错了", "Something went wrong"), &problem(words, &trouble));
-                Err((trouble.status, page).into_response())
+                    bare(locale, locale.text("出错了", "Something went wrong"), &problem(locale, &error));
+                Err((error.status, page).into_response())
             }
         }
     }
 
     /// Asks the API for what the page shows.
-    pub(super) async fn get(&self, path: &str) -> Result<Value, Trouble> {
-        self.console.api.get(&self.visitor, path).await
+    pub(super) async fn get(&self, path: &str) -> Result<Value, ApiError> {
+        self.console.api.get(&self.session, path).await
     }
 
     /// Distinguishes a form from the next one, so that sending it twice does it once.
@@ -98,7 +102,7 @@ impl Frame {
 
     /// A page.
     pub(super) fn page(&self, part: Part, pipeline: Option<&str>, title: &str, body: &Markup) -> Response {
-        let words = self.words;
+        let locale = self.locale;
         let chosen = pipeline.or_else(|| self.pipelines().next());
         let link = |to: Part, name: &str, path: Option<String>| {
             html! {
@@ -112,21 +116,21 @@ impl Frame {
             header.bar {
                 a.brand href="/console" { "Waymark" }
                 nav {
-                    (link(Part::Board, words.say("看板", "Board"), of("boards")))
-                    (link(Part::Work, words.say("工作", "Work"), Some("/console/work".to_owned())))
-                    (link(Part::Customers, words.say("客户", "Customers"), Some("/console/customers".to_owned())))
-                    (link(Part::Figures, words.say("分析", "Figures"), of("figures")))
+                    (link(Part::Board, locale.text("看板", "Board"), of("boards")))
+                    (link(Part::Work, locale.text("工作", "Work"), Some("/console/work".to_owned())))
+                    (link(Part::Customers, locale.text("客户", "Customers"), Some("/console/customers".to_owned())))
+                    (link(Part::Figures, locale.text("分析", "Figures"), of("figures")))
                 }
                 div.who {
-                    span title=(words.zone.name()) { (self.me["actor"].as_str().unwrap_or_default()) }
+                    span title=(locale.zone.name()) { (self.me["actor"].as_str().unwrap_or_default()) }
                     (self.other_language())
                     form method="post" action="/console/sign-out" {
-                        button.quiet { (words.say("退出", "Sign out")) }
+                        button.quiet { (locale.text("退出", "Sign out")) }
                     }
                 }
             }
             @if self.pipelines().count() > 1 && matches!(part, Part::Board | Part::Figures) {
-                nav.tabs aria-label=(words.say("管道", "Pipelines")) {
+                nav.tabs aria-label=(locale.text("管道", "Pipelines")) {
                     @for key in self.pipelines() {
                         @let folder = if part == Part::Board { "boards" } else { "figures" };
                         a href={ "/console/" (folder) "/" (encoded(key)) }
@@ -136,26 +140,26 @@ impl Frame {
             }
             main { (body) }
         };
-        document(words, title, &content).into_response()
+        document(locale, title, &content).into_response()
     }
 
     /// A page that tells a problem.
-    pub(super) fn trouble(&self, part: Part, trouble: &Trouble) -> Response {
-        if trouble.is_signed_out() {
+    pub(super) fn failed(&self, part: Part, error: &ApiError) -> Response {
+        if error.is_signed_out() {
             return to_sign_in(&self.here);
         }
-        let title = self.words.say("出错了", "Something went wrong");
+        let title = self.locale.text("出错了", "Something went wrong");
         let body = html! {
             h1 { (title) }
-            (problem(self.words, trouble))
+            (problem(self.locale, error))
         };
         let mut page = self.page(part, None, title, &body);
-        *page.status_mut() = trouble.status;
+        *page.status_mut() = error.status;
         page
     }
 
     fn other_language(&self) -> Markup {
-        let (other, name) = match self.words.language {
+        let (other, name) = match self.locale.language {
             Language::Zh => (Language::En, "English"),
             Language::En => (Language::Zh, "中文"),
         };
@@ -165,14 +169,14 @@ impl Frame {
 }
 
 /// A page without the way about, for those who are not signed in.
-pub(super) fn bare(words: Words, title: &str, body: &Markup) -> Html<String> {
-    document(words, title, &html! { main.narrow { (body) } })
+pub(super) fn bare(locale: Locale, title: &str, body: &Markup) -> Html<String> {
+    document(locale, title, &html! { main.narrow { (body) } })
 }
 
-fn document(words: Words, title: &str, content: &Markup) -> Html<String> {
+fn document(locale: Locale, title: &str, content: &Markup) -> Html<String> {
     let page = html! {
         (DOCTYPE)
-        html lang=(words.say("zh-CN", "en")) {
+        html lang=(locale.text("zh-CN", "en")) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -187,9 +191,9 @@ fn document(words: Words, title: &str, content: &Markup) -> Html<String> {
 }
 
 /// A problem document, for people: what is wrong, and how to mend each part of it.
-pub(super) fn problem(words: Words, trouble: &Trouble) -> Markup {
-    let Trouble { status, problem } = trouble;
-    let title = problem["title"].as_str().unwrap_or_else(|| words.say("未找到", "Not found"));
+pub(super) fn problem(locale: Locale, error: &ApiError) -> Markup {
+    let ApiError { status, problem } = error;
+    let title = problem["title"].as_str().unwrap_or_else(|| locale.text("未找到", "Not found"));
     let violations = problem["violations"].as_array().map(Vec::as_slice).unwrap_or_default();
     html! {
         section.problem role="alert" {
@@ -206,7 +210,7 @@ pub(super) fn problem(words: Words, trouble: &Trouble) -> Markup {
                 }
             }
             @if *status == StatusCode::PRECONDITION_FAILED {
-                p { (words.say("客户已被他人更改：下面是现在的情况。", "Somebody has changed the customer meanwhile: below is how it stands now.")) }
+                p { (locale.text("客户已被他人更改：下面是现在的情况。", "Somebody has changed the customer meanwhile: below is how it stands now.")) }
             }
         }
     }

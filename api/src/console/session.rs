@@ -19,7 +19,7 @@ pub(super) const ZONE: &str = "waymark_zone";
 
 /// Whoever looks, signed in.
 #[derive(Debug, Clone)]
-pub(super) struct Visitor {
+pub(super) struct ConsoleSession {
     pub(super) key: String,
     pub(super) language: Language,
     pub(super) zone: Tz,
@@ -27,32 +27,32 @@ pub(super) struct Visitor {
 
 /// Whoever looks, signed in or not.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Anybody {
+pub(super) struct Preferences {
     pub(super) language: Language,
     pub(super) zone: Tz,
 }
 
 /// The parameters of a page's address. One that cannot be read is as one that is not there.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asked(pub(super) HashMap<String, String>);
+pub(super) struct PageQuery(pub(super) HashMap<String, String>);
 
-impl Asked {
+impl PageQuery {
     /// A parameter with something in it.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
+impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let read = axum::extract::Query::from_request_parts(parts, state).await;
-        Ok(read.map_or_else(|_| Self::default(), |axum::extract::Query(asked)| Self(asked)))
+        Ok(read.map_or_else(|_| Self::default(), |axum::extract::Query(query)| Self(query)))
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Anybody {
+impl<S: Send + Sync> FromRequestParts<S> for Preferences {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
@@ -63,14 +63,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Anybody {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+impl<S: Send + Sync> FromRequestParts<S> for ConsoleSession {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         if parts.method != Method::GET && !is_own(&parts.headers) {
             return Err((StatusCode::FORBIDDEN, "The form was sent by another site.").into_response());
         }
-        let Ok(Anybody { language, zone }) = Anybody::from_request_parts(parts, state).await;
+        let Ok(Preferences { language, zone }) = Preferences::from_request_parts(parts, state).await;
         match cookie(&parts.headers, KEY) {
             Some(key) => Ok(Self { key: key.to_owned(), language, zone }),
             None => Err(to_sign_in(parts.uri.path_and_query().map_or("", |path| path.as_str()))),
@@ -87,8 +87,8 @@ pub(super) fn to_sign_in(next: &str) -> Response {
 /// that other sites' forms do not carry; this is the second lock.
 pub(super) fn is_own(headers: &HeaderMap) -> bool {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site == "same-origin" || site == "none";
+    if let Some(state) = headers.get("sec-fetch-site") {
+        return state == "same-origin" || state == "none";
     }
     match (text(header::ORIGIN), text(header::HOST)) {
         (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, rest)| rest == host),
