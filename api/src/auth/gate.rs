@@ -81,7 +81,7 @@ impl Gate {
     }
 
     async fn token(&self, tokens: &Tokens, text: &str) -> Result<Credential, Problem> {
-        let claims = tokens.verify(text, (self.clock)()).map_err(|fault| Problem::bad_token(&fault))?;
+        let claims = tokens.verify(text, (self.clock)())?;
         let tenant = self.tenant(&claims.tenant).await?;
         // Whoever signs tokens may not have heard yet that somebody left.
         if self.rights.now(tenant).await?.is_removed(&claims.actor.name) {
@@ -97,7 +97,7 @@ impl Gate {
             return Ok(known);
         }
         let found = Box::pin(self.admin.tenant(name)).await?;
-        let tenant = found.ok_or_else(|| Problem::bad_token(&TokenFault::Tenant))?;
+        let tenant = found.ok_or(TokenFault::Tenant)?;
         remembered().put(name.to_owned(), tenant);
         Ok(tenant)
     }

@@ -34,7 +34,7 @@ pub async fn json(request: Request) -> Result<Value, Problem> {
         return Ok(Value::Object(Map::new()));
     }
     match content_type {
-        ContentType::Json => strict::parse(&bytes).map_err(|malformed| Problem::malformed_body(&malformed)),
+        ContentType::Json => Ok(strict::parse(&bytes)?),
         _ => Err(Problem::unsupported_media_type("application/json")),
     }
 }

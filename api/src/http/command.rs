@@ -47,7 +47,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Command<T> {
 /// # Errors
 /// 422 naming every unknown field and the first that is missing or wrong.
 pub fn read_body<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
-    strict::read(body, Source::Body).map_err(|faults| Problem::faulty_fields(&faults, Source::Body))
+    Ok(strict::read(body, Source::Body)?)
 }
 
 /// SHA-256 over what a request asks for. The members of an object have an order of their own in a [`Value`], so

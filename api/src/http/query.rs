@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::strict::{self, Fault, FaultKind, Source};
+use super::strict::{self, Fault, FaultKind, Faults, Source};
 use crate::domain::Label;
 use crate::problem::Problem;
 
@@ -39,9 +39,9 @@ where
         let unknown = given.keys().filter(|name| disowned(name));
         let unknown = unknown.map(|name| Fault { field: name.clone(), kind: FaultKind::Unknown });
         let wrong = faults.iter().flatten().filter(|fault| fault.kind != FaultKind::Unknown).cloned();
-        let told: Vec<Fault> = unknown.chain(wrong).collect();
-        if !told.is_empty() {
-            return Err(Problem::faulty_fields(&told, Source::Query));
+        let all: Vec<Fault> = unknown.chain(wrong).collect();
+        if !all.is_empty() {
+            return Err(Faults { source: Source::Query, all }.into());
         }
         let [a, b, c, d] = faults.map(|faults| known_part(&given, &faults));
         Ok(Self(group(&a)?, group(&b)?, group(&c)?, group(&d)?))
@@ -50,7 +50,8 @@ where
 
 /// What a group has against the parameters. What it does not know may be another's.
 fn faults_of<T: DeserializeOwned>(given: &Map<String, Value>) -> Vec<Fault> {
-    strict::read::<T>(&Value::Object(given.clone()), Source::Query).err().unwrap_or_default()
+    strict::read::<T>(&Value::Object(given.clone()), Source::Query)
+        .map_or_else(|faults| faults.all, |_| Vec::new())
 }
 
 /// The parameters that a group knows.
@@ -60,7 +61,7 @@ fn known_part(given: &Map<String, Value>, faults: &[Fault]) -> Value {
 }
 
 fn group<T: DeserializeOwned>(known: &Value) -> Result<T, Problem> {
-    strict::read(known, Source::Query).map_err(|faults| Problem::faulty_fields(&faults, Source::Query))
+    Ok(strict::read(known, Source::Query)?)
 }
 
 fn is_unknown(fault: &Fault, name: &str) -> bool {

@@ -2,10 +2,10 @@
 
 use std::io::ErrorKind;
 
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use serde_json::Map;
 
-use super::Problem;
+use super::{Problem, ProblemCode};
 use crate::app::AppError;
 use crate::auth::AdminError;
 use crate::domain::Label;
@@ -24,7 +24,7 @@ impl From<Refusal> for Problem {
             Kind::Conflict => StatusCode::CONFLICT,
             Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
         };
-        let mut problem = Self::new(status, refusal.code, refusal.title, refusal.detail);
+        let mut problem = Self::with_texts(status, refusal.code, refusal.title, refusal.detail);
         problem.0.violations = refusal.violations;
         problem.0.extra = refusal.extra;
         problem
@@ -34,17 +34,15 @@ impl From<Refusal> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::CommandIdReused => AppError::KeyReused.into(),
+            StoreError::CommandIdReused => Self::idempotency_key_reused(),
             StoreError::Overloaded { retry_after_seconds } => Self::overloaded(retry_after_seconds),
-            StoreError::Conflict { .. } | StoreError::DeadlinePassed => AppError::Contention.into(),
+            StoreError::Conflict { .. } | StoreError::DeadlinePassed => Self::contention(),
             StoreError::TooLarge { field, bytes, most } => Self::event_too_large(&field, bytes, most),
             StoreError::Invalid(what) => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "entry-not-lawful",
-                Label::new("内容无法写入日志", "The log does not take this"),
+                ProblemCode::EntryNotLawful,
                 Label::new(
-                    format!("事件不符合日志的限制：{what}。"),
-                    format!("The event breaks a limit: {what}."),
+                    format!("事件不符合事件日志的限制（{what}）。"),
+                    format!("The event violates a limit of the event log: {what}."),
                 ),
             ),
             StoreError::Poisoned(_)
@@ -84,31 +82,31 @@ impl From<Rejected> for Problem {
             Rejected::Address => (
                 "url",
                 Label::new(
-                    "应为 https 地址，不含用户名和 # 片段，例如 https://erp.example/hooks；域名用 Punycode。",
-                    "It must be an https address without user or fragment, such as https://erp.example/hooks, its name in \
-                     ASCII.",
+                    "须为 https 地址，不含用户名和 # 片段，例如 https://erp.example/hooks；域名使用 Punycode。",
+                    "Must be an https URL without user information or fragment, such as https://erp.example/hooks; the host \
+                     name in ASCII (Punycode).",
                 ),
             ),
             Rejected::Unencrypted => (
                 "url",
                 Label::new(
-                    "应为 https 地址；只有允许内网地址的部署才接受 http。",
-                    "It must be an https address; http is taken only where the operator permits private addresses.",
+                    "须为 https 地址；只有允许内网地址的部署才接受 http。",
+                    "Must be an https URL; http is accepted only where the operator permits private addresses.",
                 ),
             ),
             Rejected::Private => (
                 "url",
                 Label::new(
                     "不允许内网或本机地址；可由运维人员以 WAYMARK_PRIVATE_ADDRESSES=allow 放开。",
-                    "Private and loopback addresses are not permitted, unless the operator sets \
+                    "Private and loopback addresses are not permitted unless the operator sets \
                      WAYMARK_PRIVATE_ADDRESSES=allow.",
                 ),
             ),
             Rejected::UnknownType(name) => (
                 "types",
                 Label::new(
-                    format!("没有事件类型 {name}；全部类型见 docs/events.md。"),
-                    format!("There is no event type {name}; docs/events.md lists them all."),
+                    format!("未知的事件类型 {name}；全部类型见 docs/events.md。"),
+                    format!("Unknown event type {name}; docs/events.md lists all types."),
                 ),
             ),
         };
@@ -122,27 +120,8 @@ impl From<AppError> for Problem {
             AppError::Refused(refusal) => (*refusal).into(),
             AppError::NotFound { what, id } => Self::not_found(what, &id),
             AppError::VersionMismatch { current } => Self::version_mismatch(current),
-            AppError::KeyReused => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency-key-reused",
-                Label::new("Idempotency-Key 已用于其他请求", "The Idempotency-Key was used before"),
-                Label::new(
-                    "此 Idempotency-Key 已用于另一个请求，请换一个。",
-                    "This Idempotency-Key came with another request before; choose a new one.",
-                ),
-            )
-            .with_violation(
-                "Idempotency-Key",
-                Label::new("键已用于内容不同的请求。", "The key belongs to a request with other content."),
-                Label::new("为新的请求生成新的键。", "Make a new key for each new request."),
-            ),
-            AppError::Contention => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "contention",
-                Label::new("并发修改过多", "Others kept changing the same thing"),
-                Label::new("请稍后重试，没有任何内容被写入。", "Nothing was written; try again in a moment."),
-            )
-            .with_header(header::RETRY_AFTER, "1"),
+            AppError::KeyReused => Self::idempotency_key_reused(),
+            AppError::Contention => Self::contention(),
             AppError::Store(error) => error.into(),
             AppError::Projection(error) => error.into(),
             AppError::Unreadable(what) => Self::internal(what),
@@ -163,11 +142,11 @@ impl From<ProjectionError> for Problem {
             ProjectionError::NotParked(position) => Self::not_found("parked event", &position.to_string()),
             ProjectionError::BadCursor => {
                 let message =
-                    Label::new("不是本接口给出的游标。", "This is not a cursor that was given out here.");
+                    Label::new("不是本接口返回的游标。", "Not a cursor returned by this operation.");
                 Self::invalid_value("cursor", message)
             }
             // A rebuild, or another process, took the read model over meanwhile: nothing is broken.
-            ProjectionError::Fenced => AppError::Contention.into(),
+            ProjectionError::Fenced => Self::contention(),
             ProjectionError::Database(_) | ProjectionError::Damaged(_) | ProjectionError::Paused { .. } => {
                 Self::unavailable(error.to_string())
             }
@@ -203,94 +182,48 @@ impl From<ImportError> for Problem {
 }
 
 impl Problem {
-    /// An event is one entry of the log, which has a limit: the field with most of it is named.
-    pub(crate) fn event_too_large(field: &str, bytes: usize, most: usize) -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "event-too-large",
-            Label::new("内容超过单个事件的上限", "This is more than one event holds"),
-            Label::new(
-                format!("这次操作会产生 {bytes} 字节的事件，上限为 {most} 字节；没有任何内容被写入。"),
-                format!(
-                    "This would make an event of {bytes} bytes; the limit is {most}. Nothing was written."
-                ),
-            ),
-        )
-        .with("bytes", bytes)
-        .with("limit_bytes", most)
-        .with_violation(
-            field,
-            Label::new(
-                format!("它占了事件的大部分；整个事件最多 {most} 字节。"),
-                format!("It takes most of the event, which has at most {most} bytes in all."),
-            ),
-            Label::new("请缩短内容，或拆分为多次操作。", "Shorten it, or split it into several requests."),
-        )
-    }
-
     fn too_many_statuses(line: u64, most: usize) -> Self {
         let message = Label::new(
-            format!("第 {line} 行出现了第 {} 个不同的状态；一个流程最多 {most} 个阶段。", most + 1),
-            format!("Line {line} has status number {}; a pipeline has at most {most} stages.", most + 1),
-        );
-        Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "too-many-statuses",
-            Label::new("文件中的状态过多", "The file has too many different statuses"),
-            message.clone(),
-        )
-        .with("line", line)
-        .with("limit", most)
-        .with_violation(
-            "status",
-            message,
-            Label::new(
-                "请检查 status 指定的列是否为状态列。",
-                "Check whether the column that `status` names is the one with the status.",
+            format!("第 {line} 行出现了第 {} 个不同的状态；一个销售流程最多 {most} 个状态。", most + 1),
+            format!(
+                "Line {line} contains distinct status number {}; a pipeline has at most {most} stages.",
+                most + 1
             ),
-        )
+        );
+        let fix = Label::new(
+            "请检查参数 status 指定的是否为状态列。",
+            "Check that the parameter `status` names the column with the status.",
+        );
+        Self::of_field(ProblemCode::TooManyStatuses, "status", message, fix)
+            .with("line", line)
+            .with("limit", most)
     }
 
     fn malformed_csv(line: u64, why: &str) -> Self {
         let message = Label::new(
-            format!("第 {line} 行不是有效的 CSV：{why}。"),
+            format!("第 {line} 行不是有效的 CSV（{why}）。"),
             format!("Line {line} is not valid CSV: {why}."),
         );
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "malformed-body",
-            Label::new("请求正文无法解析", "The body cannot be read"),
-            message.clone(),
-        )
-        .with("line", line)
-        .with_violation(
-            &format!("line {line}"),
-            message,
-            Label::new("请发送 UTF-8 编码的 CSV。", "Send CSV in UTF-8."),
-        )
+        let fix = Label::new("请发送 UTF-8 编码的 CSV。", "Send CSV in UTF-8.");
+        Self::of_field(ProblemCode::MalformedBody, &format!("line {line}"), message, fix).with("line", line)
     }
 
     fn bad_rows(rows: Vec<BadRow>, total: u64) -> Self {
         let first = rows.first().map_or(0, |row| row.line);
-        let mut problem = Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "bad-rows",
-            Label::new("文件中有无效的行", "Rows of the file are bad"),
-            Label::new(
-                format!("共有 {total} 行无效，第一处在第 {first} 行；没有导入任何内容。"),
-                format!("{total} rows are bad, the first on line {first}. Nothing of the file was imported."),
-            ),
-        )
-        .with("bad_rows", total);
-        problem.0.violations = rows.into_iter().map(bad_row).collect();
-        problem
+        let detail = Label::new(
+            format!("共有 {total} 行无效，第一处在第 {first} 行；没有导入任何内容。"),
+            format!("{total} rows are invalid, the first on line {first}. Nothing was imported."),
+        );
+        Self::new(ProblemCode::BadRows, detail)
+            .with("bad_rows", total)
+            .with_violations(rows.into_iter().map(bad_row))
     }
 }
 
 fn bad_row(row: BadRow) -> Violation {
     let how_to_fix = Label::new(
-        "改正该行，或用 skip_bad=true 跳过。",
-        "Correct the row, or leave it out with skip_bad=true.",
+        "请改正该行，或用 skip_bad=true 跳过。",
+        "Correct the row, or skip it with skip_bad=true.",
     );
     Violation { code: row.code.into(), field: row.field, message: row.message, how_to_fix, data: Map::new() }
         .with("line", row.line)

@@ -7,6 +7,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 
 use super::path::Path;
+use crate::domain::Label;
+use crate::problem::{Problem, ProblemCode};
 
 /// Why bytes are not a JSON document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,20 @@ pub struct Malformed {
     pub place: Option<(usize, usize)>,
     /// What is wrong, in English: the parser's own words.
     pub what: String,
+}
+
+impl From<Malformed> for Problem {
+    fn from(Malformed { path, place, what }: Malformed) -> Self {
+        let (zh, en) = place.map_or_else(Default::default, |(line, column)| {
+            (format!("，第 {line} 行第 {column} 列"), format!(", line {line}, column {column}"))
+        });
+        let message = Label::new(
+            format!("请求正文不是有效的 JSON（位置 {path}{zh}；{what}）。"),
+            format!("The body is not valid JSON at {path}{en}: {what}."),
+        );
+        let fix = Label::new("请发送一个有效的 JSON 文档。", "Send one valid JSON document.");
+        Self::of_field(ProblemCode::MalformedBody, &path, message, fix)
+    }
 }
 
 /// Parses a document. A key given twice is refused, because programs differ on which of the two counts.

@@ -5,9 +5,11 @@
 //! [`reader::read`] makes the typed value, and tells *all* unknown fields at once together with the first field
 //! that is missing or wrong, each by its path (`contacts[0].value`).
 
+pub mod fault;
 pub mod json;
 pub mod path;
 pub mod reader;
 
-pub use json::{Malformed, parse};
-pub use reader::{Fault, FaultKind, Source, has_nul, read};
+pub use fault::{Fault, FaultKind, Faults, Source};
+pub use json::parse;
+pub use reader::{has_nul, read};

@@ -11,46 +11,14 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
+use super::fault::{Fault, FaultKind, Faults, Source};
 use super::path::Path;
-
-/// Where the value was written, which decides whether `"5"` may be a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// A JSON document: a number is a number.
-    Body,
-    /// A query string: everything arrives as text.
-    Query,
-}
-
-/// What is wrong with one field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The field's path.
-    pub field: String,
-    /// What is wrong.
-    pub kind: FaultKind,
-}
-
-/// The ways in which a field can be wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FaultKind {
-    /// No such field.
-    Unknown,
-    /// It must be given.
-    Missing,
-    /// It must be one of a few words.
-    NotOneOf(&'static [&'static str]),
-    /// Its value cannot be: the reader's own words.
-    Invalid(String),
-    /// It holds U+0000, which no text may: not every database can keep or look for one.
-    Nul,
-}
 
 /// Reads a value of type `T`.
 ///
 /// # Errors
 /// All unknown fields, then the first that is missing or invalid.
-pub fn read<T: DeserializeOwned>(value: &Value, source: Source) -> Result<T, Vec<Fault>> {
+pub fn read<T: DeserializeOwned>(value: &Value, source: Source) -> Result<T, Faults> {
     let unknown = RefCell::new(Vec::new());
     let result = T::deserialize(Reader { value, path: &Path::Root, source, unknown: &unknown });
     let mut faults: Vec<Fault> =
@@ -58,9 +26,9 @@ pub fn read<T: DeserializeOwned>(value: &Value, source: Source) -> Result<T, Vec
     match result {
         Ok(value) if faults.is_empty() => return Ok(value),
         Ok(_) => {}
-        Err(trouble) => faults.push(trouble.located(&Path::Root).into_fault()),
+        Err(error) => faults.push(error.located(&Path::Root).into_fault()),
     }
-    Err(faults)
+    Err(Faults { source, all: faults })
 }
 
 /// Whether a text holds U+0000.
@@ -71,14 +39,14 @@ pub fn has_nul(text: &str) -> bool {
 
 /// A fault on its way up from where it arose; the first place that it passes is the innermost.
 #[derive(Debug)]
-struct Trouble {
+struct ReadError {
     at: Option<String>,
     kind: FaultKind,
     /// The missing member of the object at `at`.
     member: Option<&'static str>,
 }
 
-impl Trouble {
+impl ReadError {
     fn of(kind: FaultKind) -> Self {
         Self { at: None, kind, member: None }
     }
@@ -99,15 +67,15 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.kind)
     }
 }
 
-impl std::error::Error for Trouble {}
+impl std::error::Error for ReadError {}
 
-impl Error for Trouble {
+impl Error for ReadError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::of(FaultKind::Invalid(message.to_string()))
     }
@@ -138,7 +106,7 @@ struct Reader<'de, 'p> {
 }
 
 impl<'de> Reader<'de, '_> {
-    fn wrong(&self, expected: &dyn Expected) -> Trouble {
+    fn wrong(&self, expected: &dyn Expected) -> ReadError {
         let found = match self.value {
             Value::Null => Unexpected::Other("null"),
             Value::Bool(value) => Unexpected::Bool(*value),
@@ -147,7 +115,7 @@ impl<'de> Reader<'de, '_> {
             Value::Array(_) => Unexpected::Seq,
             Value::Object(_) => Unexpected::Map,
         };
-        Trouble::invalid_type(found, expected).located(self.path)
+        ReadError::invalid_type(found, expected).located(self.path)
     }
 
     fn text(&self) -> Option<&'de str> {
@@ -155,7 +123,7 @@ impl<'de> Reader<'de, '_> {
     }
 
     /// Reads a number or a truth value: in a query string it is the text of one.
-    fn scalar<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+    fn scalar<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let parsed;
         let value = match (self.source, self.text()) {
             (Source::Query, Some(text)) => {
@@ -177,42 +145,42 @@ impl<'de> Reader<'de, '_> {
             },
             _ => Err(self.wrong(&visitor)),
         }
-        .map_err(|trouble: Trouble| trouble.located(self.path))
+        .map_err(|error: ReadError| error.located(self.path))
     }
 }
 
 macro_rules! scalars {
     ($($method:ident)*) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
             self.scalar(visitor)
         })*
     };
 }
 
 impl<'de> Deserializer<'de> for Reader<'de, '_> {
-    type Error = Trouble;
+    type Error = ReadError;
 
     scalars! {
         deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8
         deserialize_u16 deserialize_u32 deserialize_u64 deserialize_f32 deserialize_f64
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let path = self.path;
         match self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(_) | Value::Number(_) => self.scalar(visitor),
-            Value::String(text) if has_nul(text) => Err(Trouble::of(FaultKind::Nul)),
+            Value::String(text) if has_nul(text) => Err(ReadError::of(FaultKind::Nul)),
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(items) => visitor.visit_seq(Items { items: items.iter().enumerate(), of: self }),
             Value::Object(members) => {
                 visitor.visit_map(Members { members: members.iter(), value: None, of: self })
             }
         }
-        .map_err(|trouble| trouble.located(path))
+        .map_err(|error| error.located(path))
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.value {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
@@ -223,7 +191,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Trouble> {
+    ) -> Result<V::Value, ReadError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -232,15 +200,15 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Trouble> {
+    ) -> Result<V::Value, ReadError> {
         match self.text() {
-            Some(word) => visitor.visit_enum(Word(word)).map_err(|trouble| trouble.located(self.path)),
+            Some(word) => visitor.visit_enum(Word(word)).map_err(|error| error.located(self.path)),
             None => Err(self.wrong(&"a word")),
         }
     }
 
     /// An object: a struct that could be read from an array as well would have two spellings.
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         if self.value.is_object() { self.deserialize_any(visitor) } else { Err(self.wrong(&visitor)) }
     }
 
@@ -249,11 +217,11 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Trouble> {
+    ) -> Result<V::Value, ReadError> {
         self.deserialize_map(visitor)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Trouble> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         self.unknown.borrow_mut().push(self.path.to_string());
         visitor.visit_unit()
     }
@@ -267,11 +235,11 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
 struct Word<'de>(&'de str);
 
 impl<'de> EnumAccess<'de> for Word<'de> {
-    type Error = Trouble;
+    type Error = ReadError;
     type Variant = Unit;
 
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Unit), Trouble> {
-        let word: StrDeserializer<'de, Trouble> = self.0.into_deserializer();
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Unit), ReadError> {
+        let word: StrDeserializer<'de, ReadError> = self.0.into_deserializer();
         Ok((seed.deserialize(word)?, Unit))
     }
 }
@@ -280,26 +248,26 @@ impl<'de> EnumAccess<'de> for Word<'de> {
 struct Unit;
 
 impl<'de> serde::de::VariantAccess<'de> for Unit {
-    type Error = Trouble;
+    type Error = ReadError;
 
-    fn unit_variant(self) -> Result<(), Trouble> {
+    fn unit_variant(self) -> Result<(), ReadError> {
         Ok(())
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, _: S) -> Result<S::Value, Trouble> {
-        Err(Trouble::custom("a word alone does not say enough"))
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, _: S) -> Result<S::Value, ReadError> {
+        Err(ReadError::custom("a word alone does not say enough"))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Trouble> {
-        Err(Trouble::invalid_type(Unexpected::UnitVariant, &visitor))
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, ReadError> {
+        Err(ReadError::invalid_type(Unexpected::UnitVariant, &visitor))
     }
 
     fn struct_variant<V: Visitor<'de>>(
         self,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Trouble> {
-        Err(Trouble::invalid_type(Unexpected::UnitVariant, &visitor))
+    ) -> Result<V::Value, ReadError> {
+        Err(ReadError::invalid_type(Unexpected::UnitVariant, &visitor))
     }
 }
 
@@ -310,13 +278,13 @@ struct Items<'de, 'p> {
 }
 
 impl<'de> SeqAccess<'de> for Items<'de, '_> {
-    type Error = Trouble;
+    type Error = ReadError;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Trouble> {
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
         let Some((index, value)) = self.items.next() else { return Ok(None) };
         let path = Path::Item(self.of.path, index);
         let reader = Reader { value, path: &path, source: self.of.source, unknown: self.of.unknown };
-        seed.deserialize(reader).map(Some).map_err(|trouble| trouble.located(&path))
+        seed.deserialize(reader).map(Some).map_err(|error| error.located(&path))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -332,25 +300,25 @@ struct Members<'de, 'p> {
 }
 
 impl<'de> MapAccess<'de> for Members<'de, '_> {
-    type Error = Trouble;
+    type Error = ReadError;
 
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Trouble> {
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
         let Some((name, value)) = self.members.next() else { return Ok(None) };
         self.value = Some((name, value));
         if has_nul(name) {
-            return Err(Trouble::of(FaultKind::Nul).located(&Path::Field(self.of.path, name)));
+            return Err(ReadError::of(FaultKind::Nul).located(&Path::Field(self.of.path, name)));
         }
-        let key: StrDeserializer<'_, Trouble> = name.as_str().into_deserializer();
-        seed.deserialize(key).map(Some).map_err(|trouble| trouble.located(&Path::Field(self.of.path, name)))
+        let key: StrDeserializer<'_, ReadError> = name.as_str().into_deserializer();
+        seed.deserialize(key).map(Some).map_err(|error| error.located(&Path::Field(self.of.path, name)))
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Trouble> {
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, ReadError> {
         let Some((name, value)) = self.value.take() else {
-            return Err(Trouble::custom("a value was asked for before its name"));
+            return Err(ReadError::custom("a value was asked for before its name"));
         };
         let path = Path::Field(self.of.path, name);
         let reader = Reader { value, path: &path, source: self.of.source, unknown: self.of.unknown };
-        seed.deserialize(reader).map_err(|trouble| trouble.located(&path))
+        seed.deserialize(reader).map_err(|error| error.located(&path))
     }
 }
 
@@ -395,7 +363,8 @@ mod tests {
             &json!({"nmae": "x", "contacts": [{"kind": "phone", "vaule": "1"}], "colour": "red"}),
             Source::Body,
         )
-        .unwrap_err();
+        .unwrap_err()
+        .all;
         assert_eq!(
             faults,
             [
@@ -409,15 +378,16 @@ mod tests {
 
     #[test]
     fn a_wrong_word_names_the_words_that_are_right() {
-        let faults =
-            read::<Sample>(&json!({"contacts": [{"kind": "fax", "value": "1"}]}), Source::Body).unwrap_err();
+        let faults = read::<Sample>(&json!({"contacts": [{"kind": "fax", "value": "1"}]}), Source::Body)
+            .unwrap_err()
+            .all;
         assert_eq!(faults, [fault("contacts[0].kind", FaultKind::NotOneOf(&["phone", "email"]))]);
     }
 
     #[test]
     fn a_wrong_type_names_the_field() {
         for value in [json!("5"), json!(-1), json!(1.5), json!(4_294_967_296_u64), json!([]), json!(null)] {
-            let faults = read::<Sample>(&json!({"size": value}), Source::Body).unwrap_err();
+            let faults = read::<Sample>(&json!({"size": value}), Source::Body).unwrap_err().all;
             assert_eq!(faults[0].field, "size", "{faults:?}");
             assert!(matches!(faults[0].kind, FaultKind::Invalid(_)));
         }
@@ -440,7 +410,7 @@ mod tests {
         ] {
             for source in [Source::Body, Source::Query] {
                 assert_eq!(
-                    read::<Sample>(&value, source).unwrap_err(),
+                    read::<Sample>(&value, source).unwrap_err().all,
                     [fault(field, FaultKind::Nul)],
                     "{value}"
                 );
@@ -451,14 +421,14 @@ mod tests {
     #[test]
     fn a_query_string_holds_numbers_as_text() {
         assert_eq!(read::<Sample>(&json!({"size": "7"}), Source::Query).unwrap().size, 7);
-        let faults = read::<Sample>(&json!({"size": "seven"}), Source::Query).unwrap_err();
+        let faults = read::<Sample>(&json!({"size": "seven"}), Source::Query).unwrap_err().all;
         assert_eq!(faults[0].field, "size");
     }
 
     #[test]
     fn a_document_of_another_shape_is_refused_as_a_whole() {
         for value in [json!([]), json!("x"), json!(null), json!(1)] {
-            assert_eq!(read::<Sample>(&value, Source::Body).unwrap_err()[0].field, "$");
+            assert_eq!(read::<Sample>(&value, Source::Body).unwrap_err().all[0].field, "$");
         }
     }
 }

@@ -92,7 +92,7 @@ fn empty() -> Value {
 impl BulkLine {
     /// Reads a line as strictly as a body.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Problem> {
-        let value = strict::parse(bytes).map_err(|malformed| Problem::malformed_body(&malformed))?;
+        let value = strict::parse(bytes)?;
         let line: Self = read_body(&value)?;
         match (line.command, line.customer_id) {
             (Verb::Register, Some(_)) => {

@@ -200,9 +200,9 @@ mod tests {
 
     use super::{Amount, OwnerName};
     use crate::domain::Owner;
-    use crate::http::strict::{Fault, Source, read};
+    use crate::http::strict::{Faults, Source, read};
 
-    fn owner(value: &Value) -> Result<Owner, Vec<Fault>> {
+    fn owner(value: &Value) -> Result<Owner, Faults> {
         read::<OwnerName>(value, Source::Body).map(|name| name.0)
     }
 

@@ -1,0 +1,130 @@
+//! The service cannot do it now, or failed.
+
+use axum::http::header::{self, HeaderName};
+
+use super::{Problem, ProblemCode};
+use crate::domain::Label;
+use crate::eventstore::Position;
+
+/// It can be tried again.
+impl Problem {
+    /// Every connection that the service can hold is in use.
+    #[must_use]
+    pub fn too_many_connections() -> Self {
+        let detail =
+            Label::new("所有连接均已占用，请稍后重试。", "All connections are in use; try again shortly.");
+        Self::new(ProblemCode::TooManyConnections, detail).retry_after(1)
+    }
+
+    /// The read model has not reached the position that the client waits for.
+    #[must_use]
+    pub fn projection_behind(reached: Position) -> Self {
+        let detail = Label::new(
+            format!("读模型目前到达序号 {reached}，请稍后重试。"),
+            format!("The read model has reached position {reached}; try again shortly."),
+        );
+        Self::new(ProblemCode::ProjectionBehind, detail)
+            .with("position", reached)
+            .with_header(HeaderName::from_static("waymark-position"), reached.to_string())
+            .retry_after(1)
+    }
+
+    /// The read model is being rebuilt and answers nothing until it is complete.
+    #[must_use]
+    pub fn projection_unavailable(name: &str, reached: Position) -> Self {
+        let detail = Label::new(
+            format!("读模型 {name} 正在根据事件日志重建，目前到达序号 {reached}，请稍后重试。"),
+            format!(
+                "The read model {name} is being rebuilt from the event log and has reached position {reached}; try again \
+                 shortly."
+            ),
+        );
+        Self::new(ProblemCode::ProjectionUnavailable, detail)
+            .with("projection", name)
+            .with("position", reached)
+            .retry_after(2)
+    }
+
+    /// Read models answer nothing, so that requests are better sent to another node.
+    #[must_use]
+    pub fn projections_unavailable(names: &[&str]) -> Self {
+        let detail = Label::new(
+            format!("以下读模型正在根据事件日志重建：{}。", names.join("、")),
+            format!("These read models are being rebuilt from the event log: {}.", names.join(", ")),
+        );
+        Self::new(ProblemCode::ProjectionUnavailable, detail)
+            .with("projections", names.join(", "))
+            .retry_after(2)
+    }
+
+    /// The read model is being rebuilt already.
+    #[must_use]
+    pub fn rebuild_running() -> Self {
+        let detail = Label::new(
+            "同一读模型同时只能有一个重建任务，请等待其完成。",
+            "Only one rebuild of a read model can run at a time; wait until it has finished.",
+        );
+        Self::new(ProblemCode::RebuildRunning, detail)
+    }
+
+    /// The log takes no entries. The cause is in the server log.
+    #[must_use]
+    pub fn log_not_writable() -> Self {
+        let detail = Label::new(
+            "事件日志目前无法写入新事件，请由运维人员检查磁盘或数据库。",
+            "The event log cannot record new events at the moment; an operator should check the disk or the database.",
+        );
+        Self::new(ProblemCode::LogNotWritable, detail).retry_after(5)
+    }
+
+    /// The service is stopping and accepts no new requests.
+    #[must_use]
+    pub fn stopping() -> Self {
+        let detail = Label::new(
+            "请稍后重试，或改用其他节点。",
+            "Try again shortly, or send the request to another node.",
+        );
+        Self::new(ProblemCode::Stopping, detail).retry_after(1)
+    }
+
+    /// Others changed the same things at every attempt.
+    pub(super) fn contention() -> Self {
+        let detail = Label::new("没有写入任何内容，请稍后重试。", "Nothing was written; try again shortly.");
+        Self::new(ProblemCode::Contention, detail).retry_after(1)
+    }
+
+    /// More writes wait than the log takes.
+    pub(super) fn overloaded(retry_after_seconds: u32) -> Self {
+        let detail = Label::new(
+            "等待写入的请求过多，请稍后重试。",
+            "Too many write requests are waiting; try again later.",
+        );
+        Self::new(ProblemCode::Overloaded, detail).retry_after(retry_after_seconds)
+    }
+
+    /// The database does not answer.
+    pub(super) fn unavailable(cause: String) -> Self {
+        let detail = Label::new(
+            "事件日志暂时无法读写，请稍后重试。",
+            "The event log cannot be read or written at the moment; try again later.",
+        );
+        Self::new(ProblemCode::Unavailable, detail).retry_after(5).because(cause)
+    }
+
+    fn retry_after(self, seconds: u32) -> Self {
+        self.with_header(header::RETRY_AFTER, seconds.to_string())
+    }
+}
+
+/// It failed.
+impl Problem {
+    /// A fault of the service. The cause is logged; the client gets the trace id under which it is found.
+    #[must_use]
+    pub fn internal(cause: impl Into<String>) -> Self {
+        let detail = Label::new(
+            "服务器出错，无法确定请求是否已生效；请使用相同的 Idempotency-Key 重试。",
+            "The server failed, and the request may or may not have taken effect. Retry it with the same Idempotency-Key.",
+        );
+        Self::new(ProblemCode::InternalError, detail).because(cause)
+    }
+}
