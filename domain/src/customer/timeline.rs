@@ -7,7 +7,11 @@
 //! starts no stay: it is a repeat. A migration to another definition gives the last stay another label, and is
 //! neither a move nor a correction.
 
+mod force;
 mod journey;
+#[cfg(test)]
+mod oracle;
+mod order;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +19,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::event::{CustomerEvent, Recorded};
+pub use journey::Touched;
 use journey::{Correction, CorrectionKind, Journey, StageRelabel};
 
 /// One visit to one stage: the half-open interval from `entered_at` to `left_at`.
@@ -93,6 +98,19 @@ pub struct Move {
     pub pipeline_version: u32,
 }
 
+/// The last stay of a journey, as it stands after its corrections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LatestStay {
+    /// The last move, which may repeat the stage already held.
+    pub last: Move,
+    /// The move that began the last stay.
+    pub entry: Move,
+    /// The cycle of the last stay, from 1.
+    pub cycle: u32,
+    /// The highest position among the moves that were not entered late; 0 where all were.
+    pub last_moved: u64,
+}
+
 /// What an event did to the timelines of a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -127,23 +145,32 @@ pub struct Journeys {
 impl Journeys {
     /// Folds one event in. Events come in the order of their positions.
     pub fn apply(&mut self, recorded: &Recorded<CustomerEvent>) -> Change {
+        self.apply_noting(recorded, &mut Touched::default())
+    }
+
+    /// Folds one event in as [`Self::apply`], and adds to `touched` the records of its journey, moves and corrections alike,
+    /// that may stand otherwise from now on: what they say, what voids or replaces them, or which move they follow. Their
+    /// number does not grow with the journey, but where corrections void one another in a chain.
+    pub fn apply_noting(&mut self, recorded: &Recorded<CustomerEvent>, touched: &mut Touched) -> Change {
         if let CustomerEvent::StageMigrated(event) = &recorded.event {
-            return self.journey_mut(&event.journey).relabel(StageRelabel {
+            let label = StageRelabel {
                 position: recorded.position,
                 from: event.from.clone(),
                 to: event.to.clone(),
                 sub_status: event.sub_status.clone(),
                 pipeline_version: event.pipeline_version,
-            });
+            };
+            return self.journey_mut(&event.journey).relabel(label, touched);
         }
         if let CustomerEvent::SubStatusSet(event) = &recorded.event {
-            return self.journey_mut(&event.journey).relabel(StageRelabel {
+            let label = StageRelabel {
                 position: recorded.position,
                 from: event.stage.clone(),
                 to: event.stage.clone(),
                 sub_status: Some(event.sub_status.clone()),
                 pipeline_version: event.pipeline_version,
-            });
+            };
+            return self.journey_mut(&event.journey).relabel(label, touched);
         }
         if let Some((journey, pipeline_version, kind, to, sub_status)) = as_move(&recorded.event) {
             let made = Move {
@@ -160,10 +187,10 @@ impl Journeys {
                 CustomerEvent::MoveInserted(inserted) => inserted.also_voids.clone(),
                 _ => Vec::new(),
             };
-            return self.journey_mut(journey).record(made, voids);
+            return self.journey_mut(journey).record(made, voids, touched);
         }
         let Some((journey, correction)) = as_correction(recorded) else { return Change::None };
-        self.journey_mut(journey).correct(correction)
+        self.journey_mut(journey).correct(correction, touched)
     }
 
     /// The journeys, by their pipelines' keys, in the order in which they began.
@@ -200,8 +227,23 @@ impl Journeys {
 
     /// The moves of a journey that are not voided, after their corrections, in effective order.
     pub fn moves(&self, journey: &str) -> Vec<Move> {
-        let of = |journey: &Journey| journey.effective_moves(&journey.effective().voided, &journey.roots());
-        self.journey(journey).map(of).unwrap_or_default()
+        self.journey(journey).map(Journey::effective_moves).unwrap_or_default()
+    }
+
+    /// Whether stays of a journey have labels of later definitions: then one move alone does not tell how it stands.
+    pub fn is_relabelled(&self, journey: &str) -> bool {
+        self.journey(journey).is_some_and(Journey::is_relabelled)
+    }
+
+    /// The move of an event as it stands after its corrections, with the event of the move before it in effective order; none
+    /// where it is voided, is no move, or where the journey [is relabelled](Self::is_relabelled).
+    pub fn standing(&self, journey: &str, event: Uuid) -> Option<(Move, Option<Uuid>)> {
+        self.journey(journey).filter(|journey| !journey.is_relabelled())?.standing(event)
+    }
+
+    /// Where a journey ends; nowhere when all of its moves are voided.
+    pub fn latest(&self, journey: &str) -> Option<LatestStay> {
+        self.journey(journey)?.latest()
     }
 
     /// The journey that the customer is in: of those with a stay, the one moved in last.
@@ -233,11 +275,11 @@ impl Journeys {
 
     /// The correction in force that voids a move or a correction.
     pub fn voided_by(&self, event: Uuid) -> Option<Uuid> {
-        self.journeys.iter().find_map(|journey| journey.effective().voided.get(&event).copied())
+        self.journeys.iter().find_map(|journey| journey.voided_by(event))
     }
 
-    /// The correction in force because of which a record no longer says what holds: of a move, the last one that
-    /// applies to it; of a correction, the one that voids it or says the same thing anew.
+    /// The correction in force because of which a record no longer says what holds: the one that voids it; of a move, the
+    /// last one that applies to it; of a correction, the next one that says the same thing again.
     pub fn superseded_by(&self, event: Uuid) -> Option<Uuid> {
         self.journeys.iter().find_map(|journey| journey.superseded_by(event))
     }

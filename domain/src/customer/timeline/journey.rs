@@ -1,12 +1,14 @@
 //! The records of one journey, and the story that they come to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Change, Move, MoveKind, Repeat, Stay};
+use super::force::{Force, MovePlace};
+use super::order::{Moved, Order, Standing};
+use super::{Change, LatestStay, Move, MoveKind, Repeat, Stay};
 
 /// What a correction says of the root of its chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,16 +73,48 @@ pub(super) struct Journey {
     pub(super) key: String,
     /// Every move as recorded, in the order of positions, voided ones too.
     recorded: Vec<Move>,
-    /// In the order of positions.
-    corrections: Vec<Correction>,
+    /// Where the move of an event stands among those recorded.
+    moves: HashMap<Uuid, MovePlace>,
+    /// What corrects them.
+    force: Force,
+    /// Those that are not voided, in effective order.
+    order: Order,
     /// In the order of positions.
     relabels: Vec<StageRelabel>,
-    /// Where the move of an event stands among those recorded.
-    moves: HashMap<Uuid, usize>,
-    /// Where the correction of an event stands among them.
-    corrected: HashMap<Uuid, usize>,
     /// What all of that comes to: told when it is first asked for, and told again after what may change any of it.
     cached: OnceLock<EffectiveTimeline>,
+}
+
+/// The records of a journey whose standing, or whose place among the others, may differ since somebody looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touched {
+    /// These.
+    Some(BTreeSet<Uuid>),
+    /// Any.
+    All,
+}
+
+impl Default for Touched {
+    fn default() -> Self {
+        Self::Some(BTreeSet::new())
+    }
+}
+
+impl Touched {
+    /// Adds what was touched besides.
+    pub fn add(&mut self, more: Self) {
+        match more {
+            Self::Some(records) => self.extend(records),
+            Self::All => *self = Self::All,
+        }
+    }
+
+    /// Adds some.
+    fn extend(&mut self, records: impl IntoIterator<Item = Uuid>) {
+        if let Self::Some(touched) = self {
+            touched.extend(records);
+        }
+    }
 }
 
 /// What the records of a journey come to.
@@ -94,10 +128,6 @@ pub(super) struct EffectiveTimeline {
     pub(super) last: Option<(DateTime<Utc>, u64)>,
     /// The highest position among the effective moves that are not insertions.
     pub(super) last_moved: u64,
-    /// Every voided record, with the correction in force that voids it.
-    pub(super) voided: HashMap<Uuid, Uuid>,
-    /// By the place of a move: the places of the corrections whose chains lead to it, in the order of positions.
-    corrections_of: HashMap<usize, Vec<usize>>,
 }
 
 impl Journey {
@@ -106,7 +136,7 @@ impl Journey {
         Self { key: key.to_owned(), ..Self::default() }
     }
 
-    pub(super) fn record(&mut self, made: Move, also_voids: Vec<Uuid>) -> Change {
+    pub(super) fn record(&mut self, made: Move, also_voids: Vec<Uuid>, touched: &mut Touched) -> Change {
         let journey = self.key.clone();
         if self.recorded.is_empty() {
             self.effective();
@@ -115,184 +145,191 @@ impl Journey {
         let in_order =
             end.is_some_and(|last| last.is_none_or(|last| last < (made.effective_at, made.position)));
         let plain = also_voids.is_empty();
-        if !plain {
-            let (event, actor) = (made.event, made.actor.clone());
-            self.push(Correction {
-                event,
-                position: made.position,
-                actor,
-                corrects: None,
-                kind: CorrectionKind::Inserted,
-                also_voids,
-            });
-        }
-        self.moves.entry(made.event).or_insert(self.recorded.len());
+        let place = self.recorded.len();
+        self.moves.entry(made.event).or_insert(place);
         self.recorded.push(made.clone());
+        self.put(place, touched);
+        if !plain {
+            let (event, position, actor) = (made.event, made.position, made.actor.clone());
+            let kind = CorrectionKind::Inserted;
+            self.take(Correction { event, position, actor, corrects: None, kind, also_voids }, touched);
+        }
         let effective = self.cached.get_mut().filter(|_| in_order && plain);
         match effective.map(|effective| effective.append(made)) {
             Some(true) => Change::Appended { journey },
             Some(false) => Change::Repeated { journey },
-            None => {
-                self.cached.take();
-                Change::Rewritten { journey }
-            }
+            None => self.rewritten(touched),
         }
     }
 
-    pub(super) fn correct(&mut self, correction: Correction) -> Change {
-        self.push(correction);
-        self.cached.take();
-        Change::Rewritten { journey: self.key.clone() }
+    pub(super) fn correct(&mut self, correction: Correction, touched: &mut Touched) -> Change {
+        self.take(correction, touched);
+        self.rewritten(touched)
     }
 
-    fn push(&mut self, correction: Correction) {
-        self.corrected.entry(correction.event).or_insert(self.corrections.len());
-        self.corrections.push(correction);
-    }
-
-    pub(super) fn relabel(&mut self, relabel: StageRelabel) -> Change {
+    pub(super) fn relabel(&mut self, relabel: StageRelabel, touched: &mut Touched) -> Change {
         self.relabels.push(relabel);
+        self.rewritten(touched)
+    }
+
+    /// Lets the story be told again. A label is given to what is the last stay as known by then, which whatever is recorded
+    /// or corrected later may change: with labels, any record may differ.
+    fn rewritten(&mut self, touched: &mut Touched) -> Change {
         self.cached.take();
+        if !self.relabels.is_empty() {
+            *touched = Touched::All;
+        }
         Change::Rewritten { journey: self.key.clone() }
+    }
+
+    /// Puts a correction in force, and the moves that it bears on in their places.
+    fn take(&mut self, correction: Correction, touched: &mut Touched) {
+        let root = self.root_place(correction.corrects.unwrap_or(correction.event));
+        let moves = &self.moves;
+        let records = self.force.take(correction, |event| moves.get(&event).copied());
+        let of = |record: &Uuid| self.root_place(*record);
+        let places: BTreeSet<MovePlace> = records.iter().filter_map(of).chain(root).collect();
+        touched.extend(records);
+        count_moves(places.len());
+        for place in places {
+            self.put(place, touched);
+        }
+    }
+
+    /// Puts a move in its place among the others.
+    fn put(&mut self, place: MovePlace, touched: &mut Touched) {
+        let Self { recorded, force, order, .. } = self;
+        let Move { event, kind, .. } = &recorded[place];
+        let standing = |place: MovePlace| standing(recorded, force, place);
+        let now = (!force.is_voided(*event)).then(|| standing(place).key);
+        match order.put(place, *kind, now, standing) {
+            Moved::All => *touched = Touched::All,
+            Moved::Some(places) => touched.extend(places.into_iter().map(|place| recorded[place].event)),
+        }
     }
 
     pub(super) fn effective(&self) -> &EffectiveTimeline {
         self.cached.get_or_init(|| {
-            let (voided, roots) = (self.voided(), self.roots());
             let mut effective = EffectiveTimeline::default();
-            for made in self.effective_moves(&voided, &roots) {
+            for made in self.effective_moves() {
                 effective.append(made);
             }
-            for (place, root) in roots.into_iter().enumerate() {
-                if let Some(root) = root {
-                    effective.corrections_of.entry(root).or_default().push(place);
-                }
-            }
-            EffectiveTimeline { voided, ..effective }
+            effective
         })
     }
 
-    pub(super) fn effective_moves(&self, voided: &HashMap<Uuid, Uuid>, roots: &[Option<usize>]) -> Vec<Move> {
+    /// The moves that are not voided, after their corrections, in effective order.
+    pub(super) fn effective_moves(&self) -> Vec<Move> {
         count_moves(self.recorded.len());
-        let mut moves = self.recorded.clone();
-        let mut corrected_at = HashMap::new();
-        if !self.corrections.is_empty() {
-            let in_force = self.corrections.iter().zip(roots).filter(|(c, _)| !voided.contains_key(&c.event));
-            for (correction, root) in in_force {
-                let Some(made) = root.and_then(|place| moves.get_mut(place)) else { continue };
-                match &correction.kind {
-                    CorrectionKind::Target { stage, sub_status, pipeline_version } => {
-                        made.pipeline_version = pipeline_version.unwrap_or(made.pipeline_version);
-                        made.stage.clone_from(stage);
-                        made.sub_status.clone_from(sub_status);
-                        corrected_at.insert(made.event, correction.position);
-                    }
-                    CorrectionKind::Time(moved_at) => made.effective_at = *moved_at,
-                    CorrectionKind::Void | CorrectionKind::Inserted => {}
-                }
-            }
-            moves.retain(|made| !voided.contains_key(&made.event));
-        }
-        moves.sort_by_key(|made| (made.effective_at, made.position));
-        if self.relabels.is_empty() { moves } else { self.relabelled(moves, &corrected_at) }
+        let moves: Vec<Move> = self.order.places().map(|place| self.corrected(place)).collect();
+        if self.relabels.is_empty() { moves } else { self.relabelled(moves) }
     }
 
-    /// The moves with the labels of later definitions: each relabelling looks at what was recorded before it.
-    fn relabelled(&self, mut moves: Vec<Move>, corrected_at: &HashMap<Uuid, u64>) -> Vec<Move> {
+    /// A move after its corrections, whether or not it is voided, without the labels of later definitions.
+    fn corrected(&self, place: MovePlace) -> Move {
+        let mut made = self.recorded[place].clone();
+        if let Some(target) = self.force.target(place) {
+            made.pipeline_version = target.pipeline_version.unwrap_or(made.pipeline_version);
+            target.stage.clone_into(&mut made.stage);
+            made.sub_status.clone_from(target.sub_status);
+        }
+        made.effective_at = self.force.time(place).unwrap_or(made.effective_at);
+        made
+    }
+
+    /// The moves with the labels of later definitions: each relabel looks at what was recorded before it.
+    fn relabelled(&self, mut moves: Vec<Move>) -> Vec<Move> {
+        let corrected_at = |made: &Move| {
+            let said_at = self.force.target(*self.moves.get(&made.event)?)?.said_at;
+            Some((made.event, said_at))
+        };
+        let corrected_at: HashMap<Uuid, u64> = moves.iter().filter_map(corrected_at).collect();
         moves.sort_by_key(|made| made.position);
         let (mut moves, mut known) = (moves.into_iter().peekable(), Known::new());
         for relabel in &self.relabels {
             while let Some(made) = moves.next_if(|made| made.position < relabel.position) {
                 known.insert((made.effective_at, made.position), made);
             }
-            relabel.apply(&mut known, corrected_at);
+            relabel.apply(&mut known, &corrected_at);
         }
         known.extend(moves.map(|made| ((made.effective_at, made.position), made)));
         known.into_values().collect()
     }
 
-    /// Of each correction the place of the move at the root of its chain. A chain leads to earlier records only, so that each
-    /// is found by that of the record it refers to.
-    pub(super) fn roots(&self) -> Vec<Option<usize>> {
-        let mut roots: Vec<Option<usize>> = Vec::with_capacity(self.corrections.len());
-        for correction in &self.corrections {
-            let root = correction.corrects.and_then(|corrects| match self.moves.get(&corrects) {
-                Some(place) => Some(*place),
-                None => roots.get(*self.corrected.get(&corrects)?).copied().flatten(),
+    /// The move of an event as it stands, with the one before it; none where it is voided or is no move. Not to be asked of
+    /// a journey with labels of later definitions.
+    pub(super) fn standing(&self, event: Uuid) -> Option<(Move, Option<Uuid>)> {
+        let place = *self.moves.get(&event)?;
+        self.order.key(place)?;
+        count_moves(1);
+        let former = self.order.former(place).map(|former| self.recorded[former].event);
+        Some((self.corrected(place), former))
+    }
+
+    /// Where the journey ends; nowhere when all of its moves are voided.
+    pub(super) fn latest(&self) -> Option<LatestStay> {
+        if self.relabels.is_empty() {
+            let (last, entry) = (self.order.last()?, self.order.last_entry()?);
+            count_moves(2);
+            return Some(LatestStay {
+                last: self.corrected(last),
+                entry: self.corrected(entry),
+                cycle: self.order.cycles(),
+                last_moved: self.order.last_recorded().unwrap_or(0),
             });
-            roots.push(root);
         }
-        roots
+        let moves = self.effective_moves();
+        let EffectiveTimeline { stays, last_moved, .. } = self.effective();
+        let (last, stay) = (moves.last()?, stays.last()?);
+        let entry = moves.iter().find(|made| made.event == stay.entered_event)?;
+        Some(LatestStay {
+            last: last.clone(),
+            entry: entry.clone(),
+            cycle: stay.cycle,
+            last_moved: *last_moved,
+        })
     }
 
-    /// Every voided record, with the correction in force that voids it. A correction is in force unless a later
-    /// one in force voids it, so they are gone through from the last to the first.
-    fn voided(&self) -> HashMap<Uuid, Uuid> {
-        let mut voided = HashMap::new();
-        for correction in self.corrections.iter().rev() {
-            if voided.contains_key(&correction.event) {
-                continue;
-            }
-            let target = correction.corrects.filter(|corrects| self.takes_back(correction, *corrects));
-            for record in target.iter().chain(&correction.also_voids) {
-                voided.entry(*record).or_insert(correction.event);
-            }
-        }
-        voided
+    /// Whether stays have labels of later definitions.
+    pub(super) fn is_relabelled(&self) -> bool {
+        !self.relabels.is_empty()
     }
 
-    /// Whether the correction undoes the record it refers to: a void does, and so does another stage or instant
-    /// given for a record that was voided before, because it says that it happened after all.
-    fn takes_back(&self, correction: &Correction, corrects: Uuid) -> bool {
-        correction.kind == CorrectionKind::Void
-            || self.correction(corrects).is_some_and(|c| c.kind == CorrectionKind::Void)
-    }
-
-    fn correction(&self, event: Uuid) -> Option<&Correction> {
-        self.corrections.get(*self.corrected.get(&event)?)
+    fn root_place(&self, event: Uuid) -> Option<MovePlace> {
+        self.moves.get(&event).copied().or_else(|| self.force.root(event))
     }
 
     pub(super) fn root(&self, event: Uuid) -> Option<Uuid> {
-        let mut event = event;
-        // A chain leads to earlier records only, so it is never longer than there are corrections.
-        for _ in 0..=self.corrections.len() {
-            if self.moves.contains_key(&event) {
-                return Some(event);
-            }
-            event = self.correction(event)?.corrects?;
-        }
-        None
+        self.root_place(event).map(|place| self.recorded[place].event)
     }
 
     pub(super) fn recorded_by(&self, event: Uuid) -> Option<&str> {
         let made = self.moves.get(&event).and_then(|place| self.recorded.get(*place));
         let made = made.map(|made| made.actor.as_str());
-        made.or_else(|| self.correction(event).map(|correction| correction.actor.as_str()))
+        made.or_else(|| self.force.recorded_by(event))
+    }
+
+    pub(super) fn voided_by(&self, event: Uuid) -> Option<Uuid> {
+        self.force.voided_by(event)
     }
 
     pub(super) fn superseded_by(&self, event: Uuid) -> Option<Uuid> {
-        let EffectiveTimeline { voided, corrections_of, .. } = self.effective();
-        if let Some(by) = voided.get(&event) {
-            return Some(*by);
+        if let Some(by) = self.force.voided_by(event) {
+            return Some(by);
         }
-        let root = self.moves.get(&self.root(event)?)?;
-        let own = self.corrected.get(&event).copied();
-        let own = own.filter(|own| self.corrections[*own].corrects.is_some());
-        let says_the_same = |correction: &&Correction| {
-            own.is_none_or(|own| {
-                std::mem::discriminant(&self.corrections[own].kind)
-                    == std::mem::discriminant(&correction.kind)
-            })
-        };
-        let applies = |correction: &&Correction| {
-            !voided.contains_key(&correction.event)
-                && matches!(correction.kind, CorrectionKind::Target { .. } | CorrectionKind::Time(_))
-        };
-        let all = corrections_of.get(root)?.iter().rev();
-        let later = all.take_while(|place| own.is_none_or(|own| **place > own));
-        let later = later.map(|place| &self.corrections[*place]);
-        later.filter(applies).find(says_the_same).map(|correction| correction.event)
+        match self.moves.get(&event) {
+            Some(place) => self.force.last_said(*place),
+            None => self.force.said_again(event),
+        }
     }
+}
+
+/// How a move stands, as far as the order of moves looks at it.
+fn standing<'a>(recorded: &'a [Move], force: &'a Force, place: MovePlace) -> Standing<'a> {
+    let made = &recorded[place];
+    let stage = force.target(place).map_or(made.stage.as_str(), |target| target.stage);
+    let key = (force.time(place).unwrap_or(made.effective_at), made.position);
+    Standing { key, kind: made.kind, stage }
 }
 
 impl EffectiveTimeline {
@@ -337,7 +374,7 @@ impl EffectiveTimeline {
     }
 }
 
-/// Counts the moves that stories were told of on this thread, so that a test can hold how the work grows.
+/// Counts the moves that were looked at on this thread, so that a test can hold how the work grows.
 #[cfg(test)]
 fn count_moves(moves: usize) {
     super::tests::MOVES_TOLD.with(|cached| cached.set(cached.get() + moves));

@@ -103,7 +103,22 @@ fn time(corrects: u64, moved_at: DateTime<Utc>) -> CustomerEvent {
     })
 }
 
+fn reactivated(to: &str) -> CustomerEvent {
+    CustomerEvent::Reactivated(Reactivated {
+        journey: JOURNEY.into(),
+        pipeline_version: 1,
+        cycle: 2,
+        from: "L".into(),
+        to: to.into(),
+        reason: why(),
+    })
+}
+
 fn inserted(stage: &str) -> CustomerEvent {
+    inserted_voiding(stage, [2])
+}
+
+fn inserted_voiding<const N: usize>(stage: &str, also_voids: [u64; N]) -> CustomerEvent {
     CustomerEvent::MoveInserted(MoveInserted {
         journey: JOURNEY.into(),
         pipeline_version: 1,
@@ -114,7 +129,7 @@ fn inserted(stage: &str) -> CustomerEvent {
         sub_status: None,
         reason: why(),
         on_conflict: OnConflict::Truncate,
-        also_voids: vec![id(2)],
+        also_voids: also_voids.map(id).to_vec(),
     })
 }
 
@@ -308,18 +323,10 @@ fn an_insertion_that_voids_what_followed_gives_it_back_when_voided_itself() {
 
 #[test]
 fn reactivation_begins_the_next_cycle_wherever_it_stands() {
-    let reactivated = CustomerEvent::Reactivated(Reactivated {
-        journey: JOURNEY.into(),
-        pipeline_version: 1,
-        cycle: 2,
-        from: "L".into(),
-        to: "A".into(),
-        reason: why(),
-    });
     let mut events = vec![
         at(1, hour(0), to("A")),
         at(2, hour(1), to("L")),
-        at(3, hour(2), reactivated),
+        at(3, hour(2), reactivated("A")),
         at(4, hour(3), to("B")),
     ];
     let cycles = |events: &[_]| fold(events).stays(JOURNEY).iter().map(|stay| stay.cycle).collect::<Vec<_>>();
@@ -434,4 +441,103 @@ fn a_long_history_is_folded_in_proportion_to_its_length() {
     }
     // What comes before what is there is told when it is asked for, not when it comes.
     assert!(told_by(&late(2_000)) <= 4_000, "{}", told_by(&late(2_000)));
+}
+
+/// A history in which anything may be corrected, and any correction too: each record picks what it is about by chance.
+fn corrected() -> impl Strategy<Value = Vec<Recorded<CustomerEvent>>> {
+    let record = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..12_u8, 0..40_i64, 0..3_u8);
+    prop::collection::vec(record, 1..40).prop_map(|records| {
+        let mut events = vec![at(1, hour(10), to("A"))];
+        for (one, other, kind, h, stage) in records {
+            let position = events.len() as u64 + 1;
+            let pick = |index: prop::sample::Index| events[index.index(events.len())].position;
+            let stage = ["A", "B", "C"][usize::from(stage)];
+            let event = match kind {
+                0..=2 => at(position, hour(h), to(stage)),
+                3 => at(position, hour(h), reactivated(stage)),
+                4 => at(position, hour(h), inserted_voiding(stage, [pick(one)])),
+                5 | 6 => at(position, hour(900), void(pick(one))),
+                7 => at(position, hour(900), void_with(pick(one), [pick(other)])),
+                8 | 9 => at(position, hour(900), target(pick(one), stage)),
+                _ => at(position, hour(900), time(pick(one), hour(h))),
+            };
+            events.push(event);
+        }
+        events
+    })
+}
+
+proptest! {
+    /// What is kept up record by record is what everything told from the beginning comes to, and whatever changes is among
+    /// what was touched.
+    #[test]
+    fn what_is_kept_up_is_what_all_records_come_to(events in corrected()) {
+        let mut journeys = Journeys::default();
+        let mut before = std::collections::BTreeMap::new();
+        for n in 0..events.len() {
+            let mut touched = Touched::default();
+            journeys.apply_noting(&events[n], &mut touched);
+            let now = oracle::accounts(&events[..=n]);
+            let mut order: Vec<&(Move, u32, bool)> = now.values().filter_map(|account| account.made.as_ref()).collect();
+            order.sort_by_key(|(made, ..)| (made.effective_at, made.position));
+            let moves: Vec<Move> = order.iter().map(|(made, ..)| made.clone()).collect();
+            prop_assert_eq!(&journeys.moves(JOURNEY), &moves);
+            let mut former = None;
+            for made in &moves {
+                prop_assert_eq!(journeys.standing(JOURNEY, made.event), Some((made.clone(), former)));
+                former = Some(made.event);
+            }
+            for (record, account) in &now {
+                prop_assert_eq!(journeys.voided_by(*record), account.voided_by);
+                prop_assert_eq!(journeys.superseded_by(*record), account.superseded_by, "{}", record);
+                if account.made.is_none() {
+                    prop_assert_eq!(journeys.standing(JOURNEY, *record), None);
+                }
+                let known = matches!(&touched, Touched::Some(records) if !records.contains(record));
+                prop_assert!(!known || before.get(record) == Some(account), "{} was not touched", record);
+            }
+            let latest = journeys.latest(JOURNEY).map(|stay| (stay.last, stay.entry, stay.cycle, stay.last_moved));
+            let entry = order.iter().rev().find(|(_, _, repeats)| !repeats);
+            let recorded = moves.iter().filter(|made| made.kind != MoveKind::Inserted).map(|made| made.position);
+            let expected = order.last().zip(entry).map(|(last, entry)| {
+                (last.0.clone(), entry.0.clone(), last.1, recorded.max().unwrap_or(0))
+            });
+            prop_assert_eq!(latest, expected);
+            before = now;
+        }
+    }
+}
+
+#[test]
+fn a_correction_looks_at_no_more_of_a_long_history_than_of_a_short_one() {
+    let stage = |number: u64| if number.is_multiple_of(2) { "a" } else { "b" };
+    let looked_at = |count: u64, correct: &dyn Fn(u64) -> CustomerEvent| {
+        let moves = (1..=count).map(|n| at(n, hour(n.cast_signed()), to(stage(n))));
+        let corrections = (1..=count).map(|n| at(count + n, hour(9_999), correct(n)));
+        let (mut journeys, mut all) = (Journeys::default(), 0);
+        MOVES_TOLD.with(|told| told.set(0));
+        for event in moves.chain(corrections) {
+            let mut touched = Touched::default();
+            journeys.apply_noting(&event, &mut touched);
+            let Touched::Some(records) = touched else { panic!("everything was touched") };
+            let standing = records.iter().filter_map(|record| journeys.standing(JOURNEY, *record));
+            all += standing.count() + records.len();
+            assert!(journeys.latest(JOURNEY).is_some());
+        }
+        all + MOVES_TOLD.with(Cell::get)
+    };
+    let retargeted = |n: u64| target(n, stage(n + 1));
+    let retimed = |n: u64| time(n, hour(n.cast_signed()) + TimeDelta::minutes(7));
+    let one_again_and_again = |n: u64| time(1, hour(0) + TimeDelta::minutes(n.cast_signed()));
+    let one_to_and_fro = |n: u64| target(1, stage(n));
+    let all: [(&str, &dyn Fn(u64) -> CustomerEvent); 4] = [
+        ("another stage for each", &retargeted),
+        ("another instant for each", &retimed),
+        ("another instant for one", &one_again_and_again),
+        ("another stage for one", &one_to_and_fro),
+    ];
+    for (name, correct) in all {
+        let (some, many) = (looked_at(200, correct), looked_at(3_200, correct));
+        assert!(many <= 17 * some, "{name}: {some} of 200, {many} of 3,200");
+    }
 }
