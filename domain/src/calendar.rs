@@ -10,8 +10,8 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::Label;
-use crate::company::{key, label};
 use crate::refusal::{Code, Violation, require};
+use crate::validate::{key, label};
 use crate::zones::Zones;
 
 const MINUTES_A_DAY: u16 = 24 * 60;
@@ -183,10 +183,10 @@ pub(crate) fn invalid(calendar: &Calendar) -> Vec<Violation> {
         Violation::new(
             Code::InvalidValue,
             "weekly",
-            Label::new("一周中没有工作时间。", "No day of the week has working hours."),
+            Label::new("一周中没有工作时间。", "The week has no working hours."),
             Label::new(
                 "例如 {\"mon\": [{\"from\": \"09:00\", \"to\": \"18:00\"}]}。",
-                "Give them like {\"mon\": [{\"from\": \"09:00\", \"to\": \"18:00\"}]}.",
+                "For example: {\"mon\": [{\"from\": \"09:00\", \"to\": \"18:00\"}]}.",
             ),
         )
     }));
@@ -196,9 +196,9 @@ pub(crate) fn invalid(calendar: &Calendar) -> Vec<Violation> {
             "days",
             Label::new(
                 format!("最多{MAX_DAYS}个特殊日。"),
-                format!("There are {MAX_DAYS} special days at most."),
+                format!("At most {MAX_DAYS} special days are allowed."),
             ),
-            Label::new("请删去过去的。", "Leave out those long past."),
+            Label::new("请删去过去的。", "Remove days that have passed."),
         )
     }));
     for (day, hours) in &calendar.weekly {
@@ -220,10 +220,10 @@ fn in_order(field: &str, hours: &[Hours]) -> Vec<Violation> {
             Label::new(
                 format!("时段须先后排列、互不重叠、开始早于结束，最多{MAX_SPANS_A_DAY}段。"),
                 format!(
-                    "Spans come one after the other, each begins before it ends, and there are {MAX_SPANS_A_DAY} at most."
+                    "Time spans must be in order, must not overlap and must start before they end; at most {MAX_SPANS_A_DAY} per day."
                 ),
             ),
-            Label::new("请改正该日的时段。", "Correct the hours of that day."),
+            Label::new("请改正该日的时段。", "Correct the time spans of that day."),
         )
     })
 }

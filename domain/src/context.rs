@@ -37,7 +37,7 @@ pub struct Context<'a> {
     pub stands_in_for: &'a BTreeSet<String>,
     /// The fields that the tenant has declared.
     pub fields: &'a Fields,
-    /// The rules of time zones, by which the local dates of quotas are told.
+    /// The rules of time zones, by which the local dates of quotas are computed.
     pub zones: &'a Zones,
     /// How many claims the actor made in the customer's pool on the pool's local date of `now`.
     pub claims_today: u32,

@@ -24,11 +24,11 @@ impl InvalidInstant {
         match self {
             Self::Malformed => Label::new(
                 "应为带时区偏移的 RFC 3339 时间，年份在 1970 至 9999 之间。",
-                "It must be an RFC 3339 instant with an offset, between 1970 and 9999.",
+                "Must be an RFC 3339 timestamp with a time zone offset, between the years 1970 and 9999.",
             ),
             Self::LeapSecond => Label::new(
                 "不接受第 60 秒：系统不记录闰秒，请写第 59 秒或其后一秒。",
-                "Second 60 is not accepted: leap seconds are not kept, write second 59 or the second that follows.",
+                "Second 60 is not accepted: leap seconds are not recorded. Use second 59 or the following second.",
             ),
         }
     }

@@ -12,6 +12,8 @@
 pub mod actor;
 pub mod automation;
 pub mod calendar;
+pub mod catalogue;
+pub mod codec;
 pub mod company;
 pub mod context;
 pub mod customer;
@@ -26,6 +28,8 @@ pub mod personal;
 pub mod pipeline;
 pub mod pool;
 pub mod refusal;
+pub mod tags;
+mod validate;
 pub mod zones;
 
 pub use actor::{Actor, Role};

@@ -57,7 +57,7 @@ pub fn decimals(currency: &str) -> Option<u32> {
 pub struct Rates {
     /// The day.
     pub date: NaiveDate,
-    /// The currency that the rates are told in.
+    /// The currency that the rates are expressed in.
     pub base: String,
     /// By currency.
     pub rates: BTreeMap<String, Decimal>,

@@ -1,7 +1,7 @@
 //! The rules of time zones, as a value: governments change them faster than programs are published.
 //!
-//! What a zone's clocks show is told by the IANA time zone database (tzdb). One version of it is compiled in, as files are;
-//! another one is read from files by whoever starts the program and handed in here, so that every answer can name the version
+//! What a zone's clocks show is defined by the IANA time zone database (tzdb). One version of it is compiled in, as files are;
+//! another one is read from files when the program starts and handed in here, so that every answer can name the version
 //! it was reckoned by. Zones are named by `chrono_tz`, whose own rules are older and serve only where a file is missing.
 
 use std::collections::HashMap;

@@ -32,7 +32,7 @@ impl LogHead {
     }
 }
 
-/// What the database knows that bears on a batch.
+/// What the database knows that a batch is checked against.
 #[derive(Debug, Default)]
 pub(crate) struct BatchPrecheck {
     pub(crate) head: LogHead,
@@ -151,7 +151,7 @@ impl<'a> Batch<'a> {
         last.map(|staged| staged.position)
     }
 
-    /// A subject has one key for ever. Whoever made a second one decided on a state that has passed.
+    /// A subject has one key, permanently. A request that brings another one was decided on an outdated state.
     fn has_other_key(&self, key: &WrappedKey) -> bool {
         self.precheck.keys.get(&key.subject).is_some_and(|known| known != key)
     }

@@ -37,7 +37,7 @@ pub enum StoreError {
         retry_after_seconds: u32,
     },
     /// A write failed in a way that leaves unknown what is on disk. The store acknowledges nothing any more
-    /// until it is opened again; whether this append is in the log is told by its receipt then.
+    /// until it is opened again; its receipt tells then whether this append is in the log.
     #[error("the log has stopped after a failed write: {0}")]
     Poisoned(String),
     /// The database took a commit and its answer was lost, and the log could not be asked since. Whether this append is

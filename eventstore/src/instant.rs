@@ -17,7 +17,7 @@ pub(crate) fn to_micros(instant: DateTime<Utc>) -> i64 {
     instant.timestamp_micros()
 }
 
-/// The instant of so many microseconds since 1970; `None` outside chrono's range, which no entry reaches.
+/// The instant of a number of microseconds since 1970; `None` outside chrono's range, which no entry reaches.
 pub(crate) fn from_micros(micros: i64) -> Option<DateTime<Utc>> {
     Utc.timestamp_micros(micros).single()
 }

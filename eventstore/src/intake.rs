@@ -17,7 +17,7 @@ pub enum Intake {
     Stopped(String),
 }
 
-/// Says whether a log takes entries, to whoever watches and as a metric.
+/// Publishes whether a log takes entries, to watchers and as a metric.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate(Arc<watch::Sender<Intake>>);
 
@@ -57,7 +57,7 @@ impl Gate {
         }
     }
 
-    /// Answers whether that is news. A log that has stopped stays so.
+    /// Returns whether that is news. A log that has stopped stays so.
     fn put(&self, intake: Intake) -> bool {
         let writable = if intake == Intake::Open { 1.0 } else { 0.0 };
         let news = self.0.send_if_modified(|known| {

@@ -196,7 +196,7 @@ impl Prepared {
     }
 }
 
-/// A half in RFC 8785 form. A plain one is written as it stands, which spares sorting it anew.
+/// A half in RFC 8785 form. A plain one is written as it stands, which saves sorting it again.
 fn canonical(half: &impl Serialize, plain: bool) -> Result<Vec<u8>, StoreError> {
     let written = if plain { serde_json::to_vec(half) } else { serde_json_canonicalizer::to_vec(half) };
     written.map_err(|error| invalid(error.to_string()))
@@ -246,7 +246,7 @@ fn check_tags(tags: &[String], blind_tags: &[String]) -> Result<(), StoreError> 
     if let Some(tag) = tags.iter().chain(blind_tags).find(|tag| !valid(tag)) {
         return Err(invalid(format!("a tag is 1 to {MAX_TAG_BYTES} printable ASCII characters: {tag:?}")));
     }
-    // A blind tag is to vanish at erasure; in the hashed entry it would stand for ever.
+    // A blind tag is to vanish at erasure; in the hashed entry it would remain permanently.
     if let Some(tag) = blind_tags.iter().find(|tag| tags.contains(tag)) {
         return Err(invalid(format!("the tag {tag:?} is both blind and hashed")));
     }

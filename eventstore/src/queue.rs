@@ -1,7 +1,7 @@
-//! What the tasks that write are asked to do, and how what waits together is taken together.
+//! The jobs of the writing tasks, and how waiting appends are drained into batches.
 //!
 //! There is no timer. While one batch is being committed the next one gathers in the queue by itself, so a lonely append
-//! waits for nothing and a crowd shares its commit.
+//! waits for nothing and concurrent appends share a commit.
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -11,16 +11,16 @@ use crate::{Outcome, StoreError, TenantId};
 
 /// A batch takes no more requests once it holds this many events: it bounds memory and the time others wait.
 const MAX_BATCH_EVENTS: usize = 2_000;
-/// So few requests share a commit even if they are all there are.
+/// At most this many requests share a commit without being split.
 const MIN_SPLIT: usize = 8;
 
-/// Who shares a commit, of a crowd that comes back as soon as it is answered.
+/// How many of the waiting appends share a commit, where clients send their next one as soon as they are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BatchingPolicy {
-    /// All of it: where a commit costs many ways to a server, however many share it.
+    /// All of them: where a commit costs several round trips to a server, however many share it.
     All,
-    /// One half and then the other: while one waits for the disk, the other is answered, decides and asks anew. If all were
-    /// taken at once, the processor would have nothing to do while they wait, and the disk nothing while they decide.
+    /// One half and then the other: while one half waits for the disk, the clients of the other that were just answered
+    /// decide and send their next request. If all were taken at once, the processor would have nothing to do while they wait, and the disk nothing while they decide.
     Halves,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Queue {
     /// Taken out already, and not to be shared with what was taken before it.
     next: Option<Job>,
     policy: BatchingPolicy,
-    /// How many requests the last batch had: about so many come back soon.
+    /// How many requests the last batch had: about as many come back soon.
     answered: usize,
 }
 
@@ -87,7 +87,7 @@ impl Queue {
         waiting
     }
 
-    /// Takes what waits, up to its share of the crowd. Answers whether more would have been taken.
+    /// Takes waiting appends up to the batch's share. Returns whether more would have been taken.
     fn take_batch(&mut self, waiting: &mut PendingBatch) -> bool {
         let clients = self.answered + waiting.requests.len() + self.jobs.len();
         let share = match self.policy {

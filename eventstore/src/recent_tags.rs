@@ -67,7 +67,7 @@ impl RecentTags {
         self.entries.push_back(tagged);
     }
 
-    /// Lets go what is held up to a position.
+    /// Evicts what is held up to a position.
     pub(crate) fn evict(&mut self, until: Position) {
         while self.from < until
             && let Some(tagged) = self.entries.pop_front()

@@ -18,7 +18,7 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 pub struct Append {
     /// Whose log.
     pub tenant: TenantId,
-    /// What to append, in order. May be empty when a refusal is to be remembered by its receipt.
+    /// What to append, in order. May be empty where only the receipt of a refusal is stored.
     pub events: Vec<Draft>,
     /// What must not have happened since the decision's state was loaded.
     pub condition: Option<Condition>,
@@ -63,7 +63,7 @@ pub struct ReceiptDraft {
     pub outcome: Vec<u8>,
 }
 
-/// What is remembered of a command.
+/// The stored outcome of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// SHA-256 of the first request.
@@ -144,7 +144,7 @@ pub trait EventStore: Send + Sync + 'static {
     /// The last position recorded at or before an instant; zero when there is none.
     async fn position_at(&self, tenant: TenantId, known_at: DateTime<Utc>) -> Result<Position, StoreError>;
 
-    /// What is remembered of a command.
+    /// The stored outcome of a command.
     async fn receipt(&self, tenant: TenantId, command_id: &str) -> Result<Option<Receipt>, StoreError>;
 
     /// The wrapped data key of a subject. `Ok(None)`: never made. A destroyed key is

@@ -1,8 +1,8 @@
-//! Moves a tenant's log, as it stands, from one store into another.
+//! Transfers a tenant's log, as it stands, from one store into another.
 //!
-//! A [`TransferChunk`] says onto which log it goes, by size and root, and is taken by that log alone. What an entry is hashed
-//! with is never taken on trust: leaf, tree, id, type, instant and tags are read from its bytes again. What stands beside
-//! the entries (blind tags, receipts, data keys) goes over in pages by its key, and may be sent again.
+//! A [`TransferChunk`] names the log that it continues, by size and root, and no other log accepts it. What an entry is hashed
+//! with is never taken on trust: leaf, tree, id, type, instant and tags are read from its bytes again. The side
+//! tables (blind tags, receipts, data keys) are copied in pages by their keys, and may be sent again.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -13,7 +13,7 @@ use crate::ledger::{Hash, LedgerStore, leaf_hash};
 use crate::vault::WrappedKey;
 use crate::{Entry, MAX_ENTRY_BYTES, Position, Receipt, StoreError, TenantId};
 
-/// A log that can be moved to another store, and be moved to.
+/// A log that can be transferred to another store, and be the target of a transfer.
 #[async_trait]
 pub trait Transferable: LedgerStore {
     /// The blind tags after one, by subject, tag and position, at most `limit` of them.
@@ -38,7 +38,7 @@ pub trait Transferable: LedgerStore {
     /// The wrapped key of the tenant, when it has one.
     async fn stored_tenant_key(&self, tenant: TenantId) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Takes a parcel, whole and durably or not at all.
+    /// Imports a chunk, whole and durably or not at all.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] when it is meant for another log, or its entries are not the next ones of this one.
@@ -66,7 +66,7 @@ impl BlindTag {
     }
 }
 
-/// What moves in one transaction.
+/// What is imported in one transaction.
 #[derive(Debug, Clone)]
 pub struct TransferChunk {
     /// Where the log ends that it goes onto.
@@ -86,7 +86,7 @@ pub struct TransferChunk {
 }
 
 impl TransferChunk {
-    /// An empty parcel for the log of this size and root.
+    /// An empty chunk for the log of this size and root.
     #[must_use]
     pub fn new(onto: Position, root: Hash) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl TransferChunk {
     }
 }
 
-/// A parcel whose entries were read.
+/// A chunk whose entries were parsed.
 #[derive(Debug)]
 pub(crate) struct ParsedChunk {
     pub(crate) chunk: TransferChunk,
@@ -119,10 +119,10 @@ pub(crate) struct EntryHeader {
 }
 
 impl ParsedChunk {
-    /// Reads the entries of a parcel.
+    /// Parses the entries of a chunk.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] when one is none, is not the next one, or says other than what stands beside it.
+    /// [`StoreError::Invalid`] when one is none, is not the next one, or contradicts its own columns.
     pub(crate) fn read(chunk: TransferChunk) -> Result<Self, StoreError> {
         let mut headers = Vec::with_capacity(chunk.entries.len());
         let mut last: Option<DateTime<Utc>> = None;
@@ -146,7 +146,7 @@ impl ParsedChunk {
         let at = head.position();
         if at != *onto {
             return Err(invalid(format!(
-                "the log ends at {at}, the parcel goes onto one that ends at {onto}"
+                "the log ends at {at}, the chunk continues one that ends at {onto}"
             )));
         }
         if head.frontier.root() != *root {

@@ -129,6 +129,42 @@ fn nothing_is_left_for_later_in_the_code() {
     }
 }
 
+/// Comparisons and patterns with a type of stage; to construct one is no question about it.
+fn asks_for_a_stage_type(code: &str) -> bool {
+    let named = "StageType::";
+    code.match_indices(named).any(|(start, _)| {
+        let rest = &code[start + named.len()..];
+        let variant: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+        let is_variant = variant.starts_with(|c: char| c.is_ascii_uppercase());
+        let after = rest[variant.len()..].trim_start_matches([')', ' ', '\n']);
+        let before = code[..start].trim_end_matches("Some(").trim_end_matches('&').trim_end();
+        let compared = before.ends_with("==") || before.ends_with("!=") || before.ends_with("contains(");
+        let matched = after.starts_with("=>") || after.starts_with('|') || before.ends_with('|');
+        is_variant && (compared || matched || after.starts_with("==") || after.starts_with("!="))
+    })
+}
+
+/// The predicates of `StageType` are exhaustive, so that a new type does not compile until each has an answer. That holds
+/// for the whole product only as long as nobody else asks for the variants.
+#[test]
+fn what_a_type_of_stage_means_is_asked_of_the_type() {
+    for code in [
+        "kind == StageType::Won",
+        "matches!(k, Some(StageType::Open | StageType::Won))",
+        "StageType::Lost => 1",
+    ] {
+        assert!(asks_for_a_stage_type(code), "{code}");
+    }
+    assert!(!asks_for_a_stage_type("map_or(StageType::Open, |ending| ending.kind.is_won())"));
+    for (path, text) in sources() {
+        let shown = path.display().to_string();
+        let theirs = ["/tests/", "tests.rs", "pipeline/stage_type.rs"].iter().any(|end| shown.contains(end));
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let how = "ask a predicate of `StageType`, or add one";
+        assert!(theirs || !asks_for_a_stage_type(code), "{shown}: {how}");
+    }
+}
+
 #[test]
 fn every_instant_that_is_answered_ends_in_z() {
     // The console hands on what people wrote, in their zone; tests are clients.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use waymark_domain::Actor;
+use waymark_domain::customer::Command;
 use waymark_domain::customer::command::{Decision, Settle};
-use waymark_domain::customer::{Command, tags};
+use waymark_domain::tags;
 use waymark_eventstore::{Query, TenantId};
 
 use super::{App, AppError, Caller, CommandMeta};

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use waymark_domain::Owner;
-use waymark_domain::customer::{Command, Customer, NewEvent, Recorded, decide, tags};
+use waymark_domain::customer::{Command, Customer, NewEvent, Recorded, decide};
+use waymark_domain::tags;
 use waymark_eventstore::vault::DataKey;
 use waymark_eventstore::{Append, Condition, Outcome, Position, Query, Receipt, StoreError};
 

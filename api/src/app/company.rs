@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use tokio::sync::RwLock;
 use waymark_domain::company::{Company, CompanyCommand, CompanyEvent, decide};
-use waymark_domain::customer::tags;
+use waymark_domain::tags;
 use waymark_eventstore::{Append, Clock, EventStore, Outcome, Position, Query, StoreError, TenantId};
 
 use super::definitions::Seen;

@@ -7,9 +7,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use waymark_domain::company::Company;
-use waymark_domain::customer::{Command, Customer, tags};
+use waymark_domain::customer::{Command, Customer};
 use waymark_domain::pipeline::StageType;
 use waymark_domain::pool::Pool;
+use waymark_domain::tags;
 use waymark_domain::{Context, Owner, Zones};
 use waymark_eventstore::{Draft, Position, Query, QueryItem};
 
@@ -254,7 +255,7 @@ fn tagged(event_type: &str, tag: String) -> Query {
 /// Whether a customer that stands there takes one of its owner's places; what no version tells of does.
 fn takes_a_place(versions: &AllVersions, pipeline: &str, version: u32, stage: &str) -> bool {
     let kind = versions.get(pipeline).and_then(|versions| versions.kind_of(version, stage));
-    kind.is_none_or(StageType::takes_a_place)
+    kind.is_none_or(StageType::counts_as_held)
 }
 
 /// The pool that the customer is in, if it is in one that a pipeline defines.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
-use waymark_domain::customer::{Command, Customer, CustomerEvent, NewEvent, Recorded, decide, tags};
+use waymark_domain::customer::{Command, Customer, CustomerEvent, NewEvent, Recorded, decide};
+use waymark_domain::tags;
 use waymark_eventstore::{Append, Appended, Condition, Outcome, Query, StoreError};
 
 use super::customer_cache::{LoadedCustomer, evolved};

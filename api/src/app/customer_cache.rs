@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 use uuid::Uuid;
-use waymark_domain::customer::{Customer, CustomerEvent, Recorded, tags};
+use waymark_domain::customer::{Customer, CustomerEvent, Recorded};
+use waymark_domain::tags;
 use waymark_eventstore::vault::{DataKey, SubjectKey, Vault};
 use waymark_eventstore::{Entry, EventStore, Position, Query, TenantId};
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use waymark_domain::customer::tags;
+use waymark_domain::tags;
 use waymark_eventstore::{Condition, Position, Query, TenantId};
 
 use super::pipelines::PIPELINES_TAG;

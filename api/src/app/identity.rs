@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use waymark_domain::customer::{Customer, CustomerEvent, NewEvent, tags};
+use waymark_domain::customer::{Customer, CustomerEvent, NewEvent};
 use waymark_domain::identity::KeyKind;
 use waymark_domain::refusal::{Code, Refusal, Violation};
+use waymark_domain::tags;
 use waymark_domain::{Label, Language};
 use waymark_eventstore::{Position, Query, TenantId};
 

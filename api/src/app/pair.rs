@@ -7,8 +7,9 @@ use uuid::Uuid;
 use waymark_domain::customer::command::{DismissDuplicate, Erase, Merge, ReopenDuplicate, Unmerge};
 use waymark_domain::customer::event::Erased;
 use waymark_domain::customer::{
-    Customer, CustomerEvent, NewEvent, PairEvents, dismiss_duplicate, merge, reopen_duplicate, tags, unmerge,
+    Customer, CustomerEvent, NewEvent, PairEvents, dismiss_duplicate, merge, reopen_duplicate, unmerge,
 };
+use waymark_domain::tags;
 use waymark_eventstore::{Append, Condition, Outcome, Query, StoreError};
 
 use super::customer_cache::LoadedCustomer;

@@ -9,7 +9,7 @@ use waymark_domain::pipeline::event::Published;
 use waymark_domain::pipeline::version::{MappingKind, Pilot, Proposal, StageMapping, StageOccupancy};
 use waymark_domain::pipeline::{Pipeline, PipelineEvent};
 use waymark_domain::refusal::{Code, Refusal, Violation};
-use waymark_domain::{Label, customer::tags};
+use waymark_domain::{Label, tags};
 use waymark_eventstore::{Append, Outcome, Position, Query, StoreError, TenantId};
 
 use super::receipts::{StoredOutcome, replay, store_error};

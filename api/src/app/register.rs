@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use waymark_domain::customer::command::{Register, RepeatInquiry};
-use waymark_domain::customer::{Command, CustomerEvent, NewEvent, decide, tags};
+use waymark_domain::customer::{Command, CustomerEvent, NewEvent, decide};
 use waymark_domain::refusal::Code;
+use waymark_domain::tags;
 use waymark_domain::{Label, Refusal};
 use waymark_eventstore::{Append, Outcome, Position, Query, StoreError};
 

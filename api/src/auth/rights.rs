@@ -18,7 +18,7 @@ use crate::ambient::IdGenerator;
 use crate::app::AppError;
 use crate::domain::company::CompanyEvent;
 use crate::domain::company::rights::{KeyRights, Rights as Fold};
-use crate::domain::customer::tags;
+use crate::domain::tags;
 use crate::eventstore::{Clock, Entry, EventStore, Position, Query, QueryItem, TenantId};
 use crate::outbound::{OutboundError, OutboundStore};
 

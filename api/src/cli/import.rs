@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{Failure, output};
 use crate::config::DatabaseArgs;
-use crate::domain::pipeline::{Ending, Endings, StageType};
+use crate::domain::pipeline::{Ending, Endings};
 use crate::import::{self, BadRow, ImportError, Mapping, Phase, Progress, Report};
 use crate::installation::Installation;
 
@@ -125,17 +125,13 @@ impl Import {
 /// What a final status was taken for.
 fn guessed(ending: &Ending) -> String {
     let status = &ending.status;
-    match ending.kind {
-        StageType::Won => {
-            format!("{status:?} was taken for won by its name; name such statuses with --won and --lost")
-        }
-        StageType::Lost => {
-            format!("{status:?} was taken for lost by its name; name such statuses with --won and --lost")
-        }
-        _ => format!(
+    if ending.kind.ends_without_outcome() {
+        return format!(
             "{status:?} is neither won nor lost by its name and counts in no win rate; name it with --won or --lost"
-        ),
+        );
     }
+    let kind = ending.kind.as_str();
+    format!("{status:?} was taken for {kind} by its name; name such statuses with --won and --lost")
 }
 
 fn show(bar: &indicatif::ProgressBar, progress: Progress) {

@@ -11,9 +11,10 @@ use uuid::Uuid;
 use waymark_domain::Actor;
 use waymark_domain::Context;
 use waymark_domain::customer::command::{Command, Register, Transition};
-use waymark_domain::customer::{Customer, CustomerEvent, NewEvent, Recorded, decide, tags};
+use waymark_domain::customer::{Customer, CustomerEvent, NewEvent, Recorded, decide};
 use waymark_domain::pipeline::{Endings, MOST_STAGES, Pipeline, StageType};
 use waymark_domain::refusal::Refusal;
+use waymark_domain::tags;
 use waymark_domain::{Label, Owner};
 use waymark_eventstore::{Append, Entry, Outcome, Position, Query, ReceiptDraft, StoreError};
 

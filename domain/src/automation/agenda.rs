@@ -2,73 +2,18 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use uuid::Uuid;
 
+use super::activity::{latest, planned_after};
+use super::deadline::{Deadline, Due, Rules};
 use super::{clock, pools};
+use crate::Owner;
 use crate::customer::Customer;
-use crate::customer::automation_state::{MoveProvenance, Occurrence, TaskState};
+use crate::customer::automation_state::{Occurrence, TaskState};
 use crate::customer::timeline::{MoveKind, Stay};
-use crate::pipeline::Pipeline;
 use crate::pipeline::automation::{Activity, Automation, Facts, Trigger};
-use crate::pipeline::version::Versions;
-use crate::pool::Pool;
-use crate::pool::rules::{FirstContact, Reclaim};
-use crate::{Label, Owner};
 
-/// The definition in force of a pipeline, and the versions that tell since when a rule has been there.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules<'a> {
-    /// The definition.
-    pub pipeline: &'a Pipeline,
-    /// Every version. None: the rules have always been there.
-    pub versions: Option<&'a Versions>,
-}
-
-/// Something that is to be done by itself.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Deadline<'a> {
-    /// The rule: the id of an automation, or of a pool's rule. It acts once for a cause.
-    pub rule: String,
-    /// What the rule is called.
-    pub name: Label,
-    /// The journey, by its pipeline's key.
-    pub journey: String,
-    /// The event that set it off.
-    pub cause: Uuid,
-    /// When it is due.
-    pub due_at: DateTime<Utc>,
-    /// What is to be done.
-    pub due: Due<'a>,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Due<'a> {
-    /// What an automation says; the stage is the one that it was set off in.
-    Automation(&'a Automation, String),
-    /// The customer goes back to its pool.
-    Reclaim(&'a Pool, &'a Reclaim),
-    /// Its owner is warned, so many seconds before that.
-    Warning(&'a Reclaim, u64),
-    /// It was due to go back, and something was recorded before anybody acted.
-    Overtaken(&'a Pool, &'a Reclaim, DateTime<Utc>),
-    /// Its claimant has made no contact.
-    FirstContact(&'a Pool, FirstContact),
-    /// A task whose cause is void, and why.
-    CancelTask(Uuid, &'static str),
-}
-
-impl Rules<'_> {
-    /// Since when there has been such a rule. Versions that leave it out in between do not begin it anew.
-    pub(super) fn since(&self, has: impl Fn(&Pipeline) -> bool) -> DateTime<Utc> {
-        let all = self.versions.map(Versions::all).unwrap_or_default().iter();
-        let with = all.filter(|known| has(&known.pipeline)).map(|known| known.in_force_from);
-        with.min().unwrap_or(DateTime::<Utc>::MIN_UTC)
-    }
-}
-
-/// Everything that is to be done by itself about a customer, in the order in which it is due, as things stand. Past
-/// instants are among it: what is due and was not done.
+/// Every deadline of a customer as it stands now, in the order in which they are due. Those in the past are included:
+/// what is due and was not done.
 pub fn agenda<'a>(customer: &Customer, rules: impl Fn(&str) -> Option<Rules<'a>>) -> Vec<Deadline<'a>> {
     if customer.erased || customer.merged_into.is_some() {
         return Vec::new();
@@ -274,30 +219,6 @@ impl<'a> OfOne<'a, '_> {
     }
 }
 
-/// Whether the next contact lies after an instant.
-pub(super) fn planned_after(customer: &Customer, instant: DateTime<Utc>) -> bool {
-    customer.next_plan.as_ref().is_some_and(|plan| plan.at > instant)
-}
-
 fn in_one_of(stage: &str, stages: &[String]) -> bool {
     stages.is_empty() || stages.iter().any(|named| named == stage)
-}
-
-/// The last two things among these activities, the last one first. Of moves count those of people, as they stand
-/// after corrections, and no late entries.
-pub(super) fn latest(customer: &Customer, journey: &str, activities: &[Activity]) -> [Option<Occurrence>; 2] {
-    let mut all: Vec<Occurrence> =
-        activities.iter().flat_map(|activity| customer.automation.last(activity)).collect();
-    if activities.iter().any(|activity| matches!(activity, Activity::Move | Activity::Update)) {
-        let moves = customer.journeys.moves(journey);
-        all.extend(moves.iter().filter(|made| made.kind != MoveKind::Inserted).filter_map(|made| {
-            let record = customer.automation.provenance(made.event).filter(|record| !record.by_rule)?;
-            let MoveProvenance { recorded_at, .. } = record;
-            Some(Occurrence { effective_at: made.effective_at, recorded_at, event: made.event })
-        }));
-    }
-    all.sort_by_key(|at| std::cmp::Reverse((at.effective_at, at.recorded_at, at.event)));
-    all.dedup_by_key(|at| at.event);
-    let mut all = all.into_iter();
-    [all.next(), all.next()]
 }

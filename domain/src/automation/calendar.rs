@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use super::agenda::Rules;
+use super::deadline::Rules;
 use crate::pipeline::automation::{ActionKind, Automation, NotificationChannel, Period, Trigger};
 use crate::pipeline::event::{Message, Scheduled};
 use crate::pool::start_of_day;

@@ -4,8 +4,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::customer::timeline::Stay;
+use crate::pipeline::Pipeline;
 use crate::pipeline::automation::{Boundary, Delay, DelayClock};
-use crate::pipeline::{Pipeline, StageType};
 use crate::pool::start_of_day;
 
 /// The first instant at which a wait counts as over: the end itself, or the smallest unit of time after it.
@@ -16,7 +16,7 @@ pub fn reached(end: DateTime<Utc>, boundary: Boundary) -> DateTime<Utc> {
     }
 }
 
-/// So many seconds after an instant; none beyond the calendar.
+/// An instant plus a number of seconds; none beyond the calendar.
 pub(super) fn after(base: DateTime<Utc>, seconds: u64) -> Option<DateTime<Utc>> {
     base.checked_add_signed(TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?)
 }
@@ -38,11 +38,11 @@ pub(super) fn due(
     Some(reached(end, delay.boundary))
 }
 
-/// The end of so many seconds, not counting the time in paused stages.
+/// An instant plus a number of seconds, not counting the time in paused stages.
 fn active(base: DateTime<Utc>, seconds: u64, stays: &[Stay], pipeline: &Pipeline) -> Option<DateTime<Utc>> {
     let mut end = after(base, seconds)?;
     for stay in stays {
-        let paused = pipeline.stage(&stay.stage).is_some_and(|stage| stage.kind == StageType::Paused);
+        let paused = pipeline.stage(&stay.stage).is_some_and(|stage| stage.kind.stops_clock());
         let from = stay.entered_at.max(base);
         if !paused || from >= end {
             continue;
@@ -55,7 +55,7 @@ fn active(base: DateTime<Utc>, seconds: u64, stays: &[Stay], pipeline: &Pipeline
     Some(end)
 }
 
-/// The first instant of a local date, and so many seconds after it, or before.
+/// The first instant of a local date, plus an offset in seconds (negative for before).
 pub(super) fn on_day(date: NaiveDate, zone: Tz, offset_seconds: i64) -> Option<DateTime<Utc>> {
     start_of_day(zone, date).checked_add_signed(TimeDelta::try_seconds(offset_seconds)?)
 }

@@ -4,16 +4,19 @@
 //! moment, so whatever happened meanwhile counts: a customer that left the stage, answered, was corrected or merged
 //! is no longer on it.
 
+mod activity;
 mod agenda;
 mod calendar;
 mod clock;
+mod deadline;
 mod pools;
 #[cfg(test)]
 mod tests;
 
-pub use agenda::{Deadline, Due, Rules, agenda};
+pub use agenda::agenda;
 pub use calendar::scheduled;
 pub use clock::reached;
+pub use deadline::{Deadline, Due, Rules};
 pub use pools::{pool_of, remaining};
 
 /// How many rules may follow from one another.

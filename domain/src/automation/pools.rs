@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 
-use super::agenda::{Deadline, Due, Rules, latest, planned_after};
+use super::activity::{latest, planned_after};
 use super::clock::{after, reached};
+use super::deadline::{Deadline, Due, Rules};
 use crate::customer::Customer;
 use crate::customer::automation_state::{Claim, Conversation, Occurrence, Ownership};
 use crate::pipeline::StageType;
@@ -114,7 +115,7 @@ impl<'a> Running<'a, '_> {
     fn spared(&self, due_at: DateTime<Utc>) -> bool {
         let stage = self.customer.current().and_then(|stay| self.rules.pipeline.stage(&stay.stage));
         let kind = stage.map(|stage| stage.kind);
-        if kind == Some(StageType::Paused) {
+        if kind.is_some_and(StageType::stops_clock) {
             return true;
         }
         let Some(Exempt { stage_types, tiers, next_contact_planned }) = &self.pool_rules.exempt else {

@@ -20,14 +20,14 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-/// 2026-03-02 at 09:00 in Shanghai, and so many seconds after it.
+/// 2026-03-02 at 09:00 in Shanghai, plus a number of seconds.
 fn t(seconds: i64) -> DateTime<Utc> {
     at("2026-03-02T01:00:00Z") + TimeDelta::seconds(seconds)
 }
 
 const DAY: i64 = 86_400;
 
-/// A history in the making.
+/// A history under construction.
 #[derive(Clone)]
 struct Story {
     pipeline: Pipeline,

@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::actor::Role;
 use crate::calendar::Calendar;
-use crate::customer::codec::{CodecError, EventType, unchanged};
-use crate::customer::tags;
+use crate::codec::{CodecError, EventType, unchanged};
 use crate::field::Field;
 use crate::money::Rates;
 use crate::people::{Deputy, Team};
+use crate::tags;
 
 /// A team is as it is from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ pub struct CalendarSet {
     pub calendar: Calendar,
 }
 
-/// An event is left out of a read model that cannot fold it, for ever: by those that fold it anew, too.
+/// An event is permanently skipped by a read model that cannot fold it, rebuilds included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventSkipped {
     /// The read model.

@@ -16,6 +16,7 @@ use crate::field::{Field, Fields};
 use crate::money::{Rates, decimals};
 use crate::people::{Deputy, People, Team};
 use crate::refusal::{Code, Refusal, Violation, require};
+use crate::validate::{line_of, unknown};
 use crate::{Actor, Label, field, people};
 pub use event::CompanyEvent;
 use event::{
@@ -23,7 +24,6 @@ use event::{
     TeamDissolved, TeamSet,
 };
 
-const MAX_LINE_CHARS: usize = 100;
 const MAX_REASON_CHARS: usize = 1_000;
 const MAX_CURRENCIES: usize = 200;
 
@@ -55,7 +55,7 @@ pub enum CompanyCommand {
     AppointDeputy(Deputy),
     /// That ends, or does not begin.
     DismissDeputy(Uuid),
-    /// A field is declared, or declared anew.
+    /// A field is declared, or its declaration changed.
     DeclareField(Field),
     /// A declaration is withdrawn.
     WithdrawField(String),
@@ -63,7 +63,7 @@ pub enum CompanyCommand {
     SetRates(Rates),
     /// A working calendar as it is to be, new or changed.
     SetCalendar(Calendar),
-    /// A read model leaves an event out for ever.
+    /// A read model skips an event permanently.
     SkipEvent {
         /// The read model.
         projection: String,
@@ -176,30 +176,18 @@ pub fn decide(
     Ok(event)
 }
 
-pub(crate) fn unknown(field: &str) -> Violation {
-    Violation::new(
-        Code::UnknownKey,
-        field,
-        Label::new("没有这一项。", "There is none of that key."),
-        Label::new("请使用列表中的标识。", "Use a key of the list."),
-    )
-}
-
 fn not_skipped_yet(skipped: bool) -> Vec<Violation> {
     require(!skipped, || {
         Violation::new(
             Code::InvalidValue,
             "position",
-            Label::new("该事件已被跳过。", "The event is left out already."),
-            Label::new(
-                "若仍有事件在等待，请调用 retries。",
-                "Call retries if anything still waits behind it.",
-            ),
+            Label::new("该事件已被跳过。", "The event has already been skipped."),
+            Label::new("若仍有事件在等待，请调用 retries。", "If events are still waiting, call retries."),
         )
     })
 }
 
-/// Whoever could have made an arrangement for leave can end it.
+/// An arrangement for leave can be ended by those who could have made it.
 fn may_dismiss(company: &Company, id: Uuid, actor: &Actor) -> Vec<Violation> {
     let Some(deputy) = company.people.deputies.get(&id) else { return vec![unknown("id")] };
     let own = actor.rep_id() == Some(deputy.rep.as_str());
@@ -207,8 +195,8 @@ fn may_dismiss(company: &Company, id: Uuid, actor: &Actor) -> Vec<Violation> {
         Violation::new(
             Code::ForbiddenRole,
             "id",
-            Label::new("只能取消自己的代理安排。", "A rep ends its own arrangements only."),
-            Label::new("请由主管取消。", "Ask a supervisor or a manager."),
+            Label::new("只能取消自己的代理安排。", "You can cancel only your own deputy arrangements."),
+            Label::new("请由主管取消。", "Ask a supervisor."),
         )
     })
 }
@@ -221,9 +209,9 @@ fn invalid_rates(rates: &Rates, now: DateTime<Utc>) -> Vec<Violation> {
             "rates",
             Label::new(
                 format!("应有1至{MAX_CURRENCIES}个汇率。"),
-                format!("There are 1 to {MAX_CURRENCIES} rates."),
+                format!("1 to {MAX_CURRENCIES} exchange rates are required."),
             ),
-            Label::new("请填写汇率。", "Give the rates."),
+            Label::new("请填写汇率。", "Enter the exchange rates."),
         )
     }));
     for (code, rate) in &rates.rates {
@@ -234,10 +222,13 @@ fn invalid_rates(rates: &Rates, now: DateTime<Utc>) -> Vec<Violation> {
             Violation::new(
                 Code::InvalidValue,
                 field,
-                Label::new("汇率须大于零，且不含本位币。", "A rate is above zero, and the base has none."),
+                Label::new(
+                    "汇率须大于零，且不含本位币。",
+                    "Exchange rates must be greater than 0 and must not include the base currency.",
+                ),
                 Label::new(
                     "填写1单位该货币折合的本位币金额。",
-                    "Say what one unit of the currency costs in the base.",
+                    "Enter the amount in the base currency for one unit of this currency.",
                 ),
             )
         }));
@@ -248,8 +239,8 @@ fn invalid_rates(rates: &Rates, now: DateTime<Utc>) -> Vec<Violation> {
         Violation::new(
             Code::EffectiveInFuture,
             "date",
-            Label::new("汇率日期不能在未来。", "A rate of a day to come is not known."),
-            Label::new("请填写汇率的日期。", "Give the day of the rates."),
+            Label::new("汇率日期不能在未来。", "The date of the rates must not be in the future."),
+            Label::new("请填写汇率的日期。", "Enter the date of the rates."),
         )
     }));
     unmet
@@ -262,54 +253,9 @@ fn currency(field: &str, code: &str) -> Vec<Violation> {
             field,
             Label::new(
                 format!("ISO 4217 中没有货币“{code}”。"),
-                format!("ISO 4217 has no currency {code:?}."),
+                format!("{code:?} is not an ISO 4217 currency."),
             ),
-            Label::new("例如 CNY。", "Write it like CNY."),
-        )
-    })
-}
-
-/// A word that names something: small letters, digits, `_`, `-`, `.`, beginning with a letter.
-pub(crate) fn key(field: &str, key: &str) -> Vec<Violation> {
-    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b);
-    let shaped =
-        key.len() <= 64 && key.starts_with(|c: char| c.is_ascii_lowercase()) && key.bytes().all(inner);
-    require(shaped, || {
-        Violation::new(
-            Code::InvalidIdentifier,
-            field,
-            Label::new(
-                "标识须以小写字母开头，只含小写字母、数字、_、-、.，最多64个字符。",
-                "A key is a small letter and then small letters, digits, _, - or ., 64 at most.",
-            ),
-            Label::new("例如 north_team。", "Write it like north_team."),
-        )
-    })
-}
-
-/// A name in both languages.
-pub(crate) fn label(field: &str, label: &Label) -> Vec<Violation> {
-    [line(&format!("{field}.zh"), &label.zh), line(&format!("{field}.en"), &label.en)].concat()
-}
-
-/// A text of one line that must be there.
-pub(crate) fn line(field: &str, text: &str) -> Vec<Violation> {
-    line_of(field, text, MAX_LINE_CHARS)
-}
-
-/// A text of one line of so many characters at most.
-pub(crate) fn line_of(field: &str, text: &str, max_chars: usize) -> Vec<Violation> {
-    let valid =
-        !text.trim().is_empty() && text.chars().count() <= max_chars && !text.chars().any(char::is_control);
-    require(valid, || {
-        Violation::new(
-            Code::InvalidValue,
-            field,
-            Label::new(
-                format!("应为1至{max_chars}个字符的一行文字。"),
-                format!("It must be one line of 1 to {max_chars} characters."),
-            ),
-            Label::new("请改正该字段。", "Correct it."),
+            Label::new("例如 CNY。", "For example: CNY."),
         )
     })
 }
@@ -406,7 +352,7 @@ mod tests {
     #[test]
     fn a_team_is_set_changed_and_dissolved() {
         let company = after([CompanyCommand::SetTeam(north())]);
-        assert_eq!(company.people.led_by("supervisor:wang").count(), 1);
+        assert!(company.people.teams["north"].supervisors.contains("supervisor:wang"));
         let smaller = Team { members: ["li".to_owned()].into(), ..north() };
         let company = after([CompanyCommand::SetTeam(north()), CompanyCommand::SetTeam(smaller)]);
         assert_eq!(company.people.teams["north"].members.len(), 1);

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::CompanyEvent;
 use super::event::{
     Key, KeyCreated, KeyRevoked, MemberRemoved, Receiver, ReceiverCreated, ReceiverDeleted, ReceiverDisabled,
     ReceiverEnabled, ReceiverKeyRotated, RolesSet,
 };
-use super::{CompanyEvent, line, line_of, unknown};
 use crate::actor::Role;
 use crate::refusal::{Code, Refusal, Violation, require};
+use crate::validate::{line, line_of, unknown};
 use crate::{Actor, Label};
 
 /// The longest reason, in characters.
@@ -357,10 +358,10 @@ fn not_removed(rights: &Rights, actor: &str) -> Vec<Violation> {
         Violation::new(
             Code::MemberRemoved,
             "actor",
-            Label::new(format!("{actor} 已被移除。"), format!("{actor} was removed from the members.")),
+            Label::new(format!("{actor} 已被移除。"), format!("{actor} has been removed.")),
             Label::new(
                 "如需恢复，请先通过 POST /v1/admin/members 重新设置其角色。",
-                "To bring them back, set their roles with POST /v1/admin/members first.",
+                "To restore the member, set their roles with POST /v1/admin/members first.",
             ),
         )
     })
@@ -374,7 +375,10 @@ fn is_known(rights: &Rights, actor: &str) -> Vec<Violation> {
             Code::UnknownMember,
             "actor",
             Label::new(format!("没有成员 {actor}。"), format!("There is no member {actor}.")),
-            Label::new("成员名单见 GET /v1/admin/members。", "GET /v1/admin/members lists the members."),
+            Label::new(
+                "成员名单见 GET /v1/admin/members。",
+                "See GET /v1/admin/members for the list of members.",
+            ),
         )
     })
 }
@@ -399,7 +403,7 @@ fn admin_remains(
             Code::LastAdmin,
             "actor",
             Label::new(format!("{actor} 是最后一名管理员。"), format!("{actor} is the last administrator.")),
-            Label::new("请先为其他人员设置 admin 角色。", "Give somebody else the role admin first."),
+            Label::new("请先为其他人员设置 admin 角色。", "Assign the admin role to someone else first."),
         )
     })
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::decide::{migrate, transition};
 use super::state::Customer;
-use crate::pipeline::{Approval, EntryForm, EvidenceKind, Stage, StageType};
+use crate::pipeline::{Approval, EntryForm, EvidenceKind, Stage};
 use crate::{Context, Label, Pipeline, Violation};
 
 /// One stage that is not the present one.
@@ -39,7 +39,8 @@ pub fn allowed_transitions(
     let from = customer.journeys.current(&pipeline.key);
     let elsewhere = |stage: &&Stage| from.is_none_or(|from| from.stage != stage.id);
     let judged = |stage: &Stage| {
-        let standing = transition::unmet_standing(customer, pipeline, from, stage, &IN_THE_FORM.map(Some));
+        let standing =
+            transition::form::unmet_standing(customer, pipeline, from, stage, &IN_THE_FORM.map(Some));
         let blocking_violations =
             transition::blocking_violations(customer, pipeline, from, &stage.id, context);
         let violations = [blocking_violations, standing].concat();
@@ -81,10 +82,10 @@ fn form(customer: &Customer, pipeline: &Pipeline, stage: &Stage) -> Value {
     properties.insert("reason".to_owned(), reason(pipeline, reasons));
     properties.insert("evidence".to_owned(), documents(stage));
     properties.insert("effective_at".to_owned(), json!({ "type": "string", "format": "date-time" }));
-    if stage.kind == StageType::Paused {
+    if stage.kind.stops_clock() {
         properties.insert("postponed_until".to_owned(), json!({ "type": "string", "format": "date" }));
     }
-    if matches!(stage.kind, StageType::Won | StageType::Partial) {
+    if stage.kind.closes_a_deal() {
         properties.insert("won_amount".to_owned(), money());
     }
     if !stage.sub_statuses.is_empty() {

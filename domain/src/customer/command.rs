@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::event::{ContactKind, Contract, Evidence, Money, Occasion, OnConflict, StagePolicy};
+pub use super::contact::NewContact;
+use super::event::{Contract, Evidence, Money, Occasion, OnConflict, StagePolicy};
 use crate::Owner;
 
 /// A command about one customer.
@@ -51,15 +52,6 @@ pub enum Command {
     Act(Act),
     /// A task is done.
     CompleteTask(CompleteTask),
-}
-
-/// A way to reach a customer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewContact {
-    /// How the value is to be read.
-    pub kind: ContactKind,
-    /// The number, address or account.
-    pub value: String,
 }
 
 /// A new customer.
@@ -166,7 +158,7 @@ pub struct Transition {
     pub next_step: Option<String>,
     /// What shows that the stage's criterion is met.
     pub evidence: Vec<Evidence>,
-    /// The definition that whoever commands has seen; another one in force is refused.
+    /// The version that the caller has seen; refused where another one is in force.
     pub expected_pipeline_version: Option<u32>,
     /// Until which day the deal is put off; into a paused stage only.
     pub postponed_until: Option<NaiveDate>,
@@ -174,7 +166,7 @@ pub struct Transition {
     pub won_amount: Option<Money>,
 }
 
-/// Another stage although conditions are unmet: by whom may, with a reason, flagged for ever.
+/// Another stage although conditions are unmet: by those with permission, with a reason, marked permanently in the event.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Override {
     /// The stage to enter.
@@ -205,7 +197,7 @@ pub enum Decision {
     Approve,
     /// It does not.
     Reject,
-    /// Whoever made the request takes it back.
+    /// The requester takes it back.
     Withdraw,
     /// Nobody decided in time.
     Expire,

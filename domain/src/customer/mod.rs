@@ -5,10 +5,11 @@ mod allowed;
 pub mod automation_state;
 pub mod codec;
 pub mod command;
+pub mod contact;
 mod decide;
 pub mod event;
+mod event_tags;
 mod state;
-pub mod tags;
 pub mod timeline;
 
 pub use about::also_about;

@@ -376,3 +376,30 @@ impl Customer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::customer::decide::spec::{given, registered_by_li};
+    use crate::pipeline::CUSTOMER_FIELDS;
+
+    /// The example of a registration, in which every field is filled in.
+    fn registered_in_full() -> CustomerEvent {
+        let golden = include_str!("../../golden/customer.registered.v2.json");
+        let data = serde_json::value::RawValue::from_string(golden.to_owned()).unwrap();
+        CustomerEvent::decode("customer.registered", 2, &data).unwrap().unwrap()
+    }
+
+    /// What entry forms may ask for and what a customer can be asked are the same list.
+    #[test]
+    fn every_field_that_an_entry_form_may_name_is_known_once_it_is_filled_in() {
+        let full = given([registered_in_full()]).customer.unwrap();
+        let unknown: Vec<_> = CUSTOMER_FIELDS.iter().filter(|field| !full.knows(field)).collect();
+        assert!(unknown.is_empty(), "no event makes these known: {unknown:?}");
+        let bare = given([registered_by_li()]).customer.unwrap();
+        let known: Vec<_> = CUSTOMER_FIELDS.iter().filter(|field| bare.knows(field)).collect();
+        assert!(known.is_empty(), "known without being filled in: {known:?}");
+        let unlisted: Vec<_> = full.facts.iter().filter(|fact| !CUSTOMER_FIELDS.contains(fact)).collect();
+        assert!(unlisted.is_empty(), "known, and not among the fields that a form may name: {unlisted:?}");
+    }
+}

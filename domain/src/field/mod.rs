@@ -93,12 +93,17 @@ pub(crate) fn declaration(known: &Fields, field: &Field) -> Vec<Violation> {
         Violation::new(
             Code::FieldTypeFixed,
             "type",
-            Label::new("字段类型不能更改。", "The type of a declared field does not change."),
-            Label::new("请声明一个新字段。", "Declare another field."),
+            Label::new("字段类型不能更改。", "The type of a field cannot be changed."),
+            Label::new("请声明一个新字段。", "Declare a new field."),
         )
     });
-    [crate::company::key("key", &field.key), crate::company::label("name", &field.name), options(field), kept]
-        .concat()
+    [
+        crate::validate::key("key", &field.key),
+        crate::validate::label("name", &field.name),
+        options(field),
+        kept,
+    ]
+    .concat()
 }
 
 fn options(field: &Field) -> Vec<Violation> {
@@ -109,21 +114,21 @@ fn options(field: &Field) -> Vec<Violation> {
             "type.options",
             Label::new(
                 format!("选项应为1至{MAX_OPTIONS}个。"),
-                format!("A choice has 1 to {MAX_OPTIONS} options."),
+                format!("1 to {MAX_OPTIONS} options are required."),
             ),
             Label::new("请检查选项。", "Check the options."),
         )
     });
     let mut ids = BTreeSet::new();
     for (n, option) in options.iter().enumerate() {
-        unmet.extend(crate::company::line(&format!("type.options[{n}].id"), &option.id));
-        unmet.extend(crate::company::label(&format!("type.options[{n}].name"), &option.name));
+        unmet.extend(crate::validate::line(&format!("type.options[{n}].id"), &option.id));
+        unmet.extend(crate::validate::label(&format!("type.options[{n}].name"), &option.name));
         unmet.extend(require(ids.insert(&option.id), || {
             Violation::new(
                 Code::DuplicateId,
                 format!("type.options[{n}].id"),
-                Label::new("选项标识重复。", "The option's id occurs twice."),
-                Label::new("请使用不同的标识。", "Give each option an id of its own."),
+                Label::new("选项标识重复。", "The option ID is duplicated."),
+                Label::new("请使用不同的标识。", "Use a different ID for each option."),
             )
         }));
     }
@@ -163,10 +168,10 @@ fn undeclared(declared: &Fields, key: &str) -> Violation {
     Violation::new(
         Code::UnknownField,
         format!("fields.{key}"),
-        Label::new(format!("没有声明字段“{key}”。"), format!("No field {key:?} is declared.")),
+        Label::new(format!("没有声明字段“{key}”。"), format!("The field {key:?} is not declared.")),
         Label::new(
-            format!("已声明：{listed}；或先声明该字段。"),
-            format!("Declared are: {listed}. Use one of them, or declare the field first."),
+            format!("已声明的字段：{listed}。请使用其中之一，或先声明该字段。"),
+            format!("Declared fields: {listed}. Use one of them, or declare the field first."),
         ),
     )
     .with("declared", known)
@@ -208,14 +213,14 @@ fn misfit(field: &Field, value: &Value) -> Violation {
     } else {
         Label::new(
             format!("“{}”的值不符合类型。", field.name.zh),
-            format!("{:?} has another type.", field.name.en),
+            format!("The value of {:?} does not match its type.", field.name.en),
         )
     };
     Violation::new(
         Code::InvalidValue,
         format!("fields.{}", field.key),
         wrong,
-        Label::new(format!("应为{zh}。"), format!("Give {en}.")),
+        Label::new(format!("应为{zh}。"), format!("Expected {en}.")),
     )
     .with("type", field.kind.as_str())
 }

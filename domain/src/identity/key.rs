@@ -2,8 +2,7 @@
 
 use super::{credit_code, email, phone};
 use crate::Personal;
-use crate::customer::command::NewContact;
-use crate::customer::event::{ChannelId, ContactKind};
+use crate::customer::contact::{ChannelId, ContactKind, NewContact};
 
 /// What sort of key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

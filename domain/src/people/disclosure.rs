@@ -1,7 +1,7 @@
 //! How much of a customer's personal data somebody reads.
 //!
 //! Analysts read figures, not people. A rep reads the ways to reach a customer of a pool masked until somebody claims the
-//! customer, so that a pool is no address book. Whoever leads or audits reads everything. What counts is whose the
+//! customer, so that a pool is no address book. Supervisors, managers and auditors read everything. What counts is whose the
 //! customer is now: with the claim its whole history becomes readable, and with a release it is masked again, entries of
 //! the past included.
 

@@ -100,11 +100,6 @@ impl People {
     pub fn team_of(&self, rep: &str) -> Option<&Team> {
         self.teams.values().find(|team| team.members.contains(rep))
     }
-
-    /// The teams that a person leads.
-    pub fn led_by<'a>(&'a self, actor: &'a str) -> impl Iterator<Item = &'a Team> {
-        self.teams.values().filter(move |team| team.supervisors.contains(actor))
-    }
 }
 
 /// What is wrong with a team.
@@ -112,8 +107,8 @@ pub(crate) fn team(team: &Team) -> Vec<Violation> {
     let supervisors = team.supervisors.iter().flat_map(|name| named("supervisors", name));
     let members = team.members.iter().flat_map(|name| named("members", name));
     [
-        crate::company::key("key", &team.key),
-        crate::company::label("name", &team.name),
+        crate::validate::key("key", &team.key),
+        crate::validate::label("name", &team.name),
         supervisors.collect(),
         members.collect(),
         not_too_many("supervisors", team.supervisors.len()),
@@ -130,12 +125,12 @@ fn regions(regions: &BTreeSet<String>) -> Vec<Violation> {
             "regions",
             Label::new(
                 format!("最多{MAX_REGIONS}个区域。"),
-                format!("There are more than {MAX_REGIONS} regions."),
+                format!("At most {MAX_REGIONS} regions are allowed."),
             ),
-            Label::new("请分成多个团队。", "Make several teams of them."),
+            Label::new("请分成多个团队。", "Split them into several teams."),
         )
     });
-    let each = regions.iter().flat_map(|name| crate::company::line_of("regions", name, MAX_REGION_CHARS));
+    let each = regions.iter().flat_map(|name| crate::validate::line_of("regions", name, MAX_REGION_CHARS));
     few.into_iter().chain(each).collect()
 }
 
@@ -146,24 +141,27 @@ pub(crate) fn deputy(people: &People, deputy: &Deputy, actor: &Actor, now: DateT
         Violation::new(
             Code::ForbiddenRole,
             "rep",
-            Label::new("只能为自己安排代理人。", "A rep names a deputy for itself only."),
-            Label::new("请由主管安排。", "Ask a supervisor or a manager."),
+            Label::new("只能为自己安排代理人。", "You can arrange a deputy only for yourself."),
+            Label::new("请由主管安排。", "Ask a supervisor."),
         )
     });
     let two = require(deputy.rep != deputy.deputy, || {
         Violation::new(
             Code::InvalidValue,
             "deputy",
-            Label::new("代理人不能是本人。", "Nobody stands in for themselves."),
-            Label::new("请填写另一个人。", "Name somebody else."),
+            Label::new("代理人不能是本人。", "A person cannot be their own deputy."),
+            Label::new("请填写另一个人。", "Enter another person."),
         )
     });
     let ordered = require(deputy.from < deputy.until && deputy.until > now, || {
         Violation::new(
             Code::InvalidPeriod,
             "until",
-            Label::new("结束时间须晚于开始时间和现在。", "It must end after it begins, and after now."),
-            Label::new("请检查起止时间。", "Check both instants."),
+            Label::new(
+                "结束时间须晚于开始时间和现在。",
+                "The end time must be after the start time and after now.",
+            ),
+            Label::new("请检查起止时间。", "Check the start and end times."),
         )
     });
     let in_turn = people.stands_in_for(&deputy.rep, deputy.from).contains(&deputy.deputy);
@@ -171,8 +169,8 @@ pub(crate) fn deputy(people: &People, deputy: &Deputy, actor: &Actor, now: DateT
         Violation::new(
             Code::InvalidValue,
             "deputy",
-            Label::new("两人不能互为代理。", "Two people do not stand in for each other at once."),
-            Label::new("请填写另一个人。", "Name somebody else."),
+            Label::new("两人不能互为代理。", "Two people cannot be each other's deputies at the same time."),
+            Label::new("请填写另一个人。", "Enter another person."),
         )
     });
     [permitted, named("rep", &deputy.rep), named("deputy", &deputy.deputy), two, ordered, not_in_turn]
@@ -180,7 +178,7 @@ pub(crate) fn deputy(people: &People, deputy: &Deputy, actor: &Actor, now: DateT
 }
 
 fn named(field: &str, name: &str) -> Vec<Violation> {
-    crate::company::line(field, name)
+    crate::validate::line(field, name)
 }
 
 fn not_too_many(field: &str, count: usize) -> Vec<Violation> {
@@ -188,8 +186,8 @@ fn not_too_many(field: &str, count: usize) -> Vec<Violation> {
         Violation::new(
             Code::TooManyItems,
             field,
-            Label::new(format!("最多{MAX_PEOPLE}人。"), format!("There are more than {MAX_PEOPLE} people.")),
-            Label::new("请分成多个团队。", "Make several teams of them."),
+            Label::new(format!("最多{MAX_PEOPLE}人。"), format!("At most {MAX_PEOPLE} people are allowed.")),
+            Label::new("请分成多个团队。", "Split them into several teams."),
         )
     })
 }

@@ -1,6 +1,6 @@
 //! Which customers somebody sees.
 //!
-//! A team may name regions. Whoever works customers and belongs to such a team sees those of the regions, those without
+//! A team may name regions. A rep or supervisor who belongs to such a team sees those of the regions, those without
 //! a region, and those it has to do with as an owner, a deputy or a leader. A customer that is not seen is, for that
 //! person, not there.
 

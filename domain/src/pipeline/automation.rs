@@ -46,7 +46,7 @@ pub enum Trigger {
     StageIdle {
         /// The stages.
         stages: Vec<String>,
-        /// What begins the wait anew; with none, only entry does.
+        /// What restarts the wait; with none, only entry does.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         reset_by: Vec<Activity>,
     },
@@ -323,7 +323,7 @@ pub enum ActionKind {
         seconds: u64,
     },
     /// A process outside the pipeline begins, such as signing or collecting payment: the customer leads to it as a
-    /// task for the role, and whoever listens to the log learns of it by name.
+    /// task for the role, and subscribers to the log learn of it by name.
     StartProcess {
         /// Names the process, such as `signing`.
         process: String,
@@ -366,8 +366,8 @@ fn yes() -> bool {
 }
 
 impl Automation {
-    /// Whether it does nothing but tell of an entry at once. The log says that already, so nothing is recorded for it:
-    /// who is told is a fold of the moves.
+    /// Whether it only notifies of an entry, at once. The log has the entry already, so nothing more is recorded: who is
+    /// notified is a fold of the moves.
     pub fn only_tells(&self) -> bool {
         let reminds = |action: &Action| matches!(action.kind, ActionKind::Remind { .. });
         let at_entry = matches!(self.trigger, Trigger::StageEntered { .. });

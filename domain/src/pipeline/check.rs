@@ -3,12 +3,14 @@
 pub(super) mod automations;
 mod names;
 pub(super) mod publication;
+mod reference;
 
 use std::collections::BTreeSet;
 
-use super::{Pipeline, Stage, StageType, TransitionRule, Transitions};
+use super::{Pipeline, Stage, TransitionRule, Transitions};
 use crate::Label;
 use crate::refusal::{Code, Violation, require};
+use reference::dangling_reference;
 
 /// What makes the definition unusable.
 pub(super) fn errors(pipeline: &Pipeline) -> Vec<Violation> {
@@ -72,8 +74,8 @@ fn duplicates(pipeline: &Pipeline) -> Vec<Violation> {
         Violation::new(
             Code::DuplicateId,
             path,
-            Label::new(format!("标识“{id}”重复。"), format!("The id {id:?} occurs twice.")),
-            Label::new("每个标识只能使用一次。", "Give each its own id."),
+            Label::new(format!("标识“{id}”重复。"), format!("The ID {id:?} is duplicated.")),
+            Label::new("每个标识只能使用一次。", "Each ID may be used only once."),
         )
     };
     found.into_iter().map(violation).collect()
@@ -88,16 +90,6 @@ fn repeated_transitions(pipeline: &Pipeline) -> Vec<(String, String)> {
 
 fn transition_path(rule: &TransitionRule) -> String {
     format!("transitions[{} → {}]", rule.from, rule.to)
-}
-
-/// A reference that leads nowhere.
-pub(super) fn dangling_reference(path: String, id: &str) -> Violation {
-    Violation::new(
-        Code::DanglingReference,
-        path,
-        Label::new(format!("“{id}”不存在。"), format!("There is no {id:?}.")),
-        Label::new("请引用已定义的标识。", "Refer to an id that is defined."),
-    )
 }
 
 fn dangling(pipeline: &Pipeline) -> Vec<Violation> {
@@ -136,8 +128,11 @@ fn ends(pipeline: &Pipeline) -> Vec<Violation> {
         Violation::new(
             Code::NoTerminalStage,
             "stages",
-            Label::new("没有成交、流失或已结束类型的状态。", "No stage has the type won, lost or closed."),
-            Label::new("请至少设置一个结束状态。", "Give one of them such a type."),
+            Label::new(
+                "没有成交、流失或已结束类型的状态。",
+                "There is no stage of type won, lost or closed.",
+            ),
+            Label::new("请至少设置一个结束状态。", "Define at least one final stage."),
         )
     })
 }
@@ -158,9 +153,9 @@ fn unreachable(pipeline: &Pipeline) -> Vec<Violation> {
             format!("stages[{n}]"),
             Label::new(
                 format!("无法到达“{}”。", stage.name.zh),
-                format!("No path leads to {:?}.", stage.name.en),
+                format!("The stage {:?} cannot be reached.", stage.name.en),
             ),
-            Label::new("请添加通往该状态的转换。", "Add a transition into it."),
+            Label::new("请添加通往该状态的转换。", "Add a transition to this stage."),
         )
     };
     lonely.map(violation).collect()
@@ -180,9 +175,9 @@ fn dead_ends(pipeline: &Pipeline) -> Vec<Violation> {
             format!("stages[{n}]"),
             Label::new(
                 format!("“{}”没有出口。", stage.name.zh),
-                format!("Nothing leads out of {:?}.", stage.name.en),
+                format!("The stage {:?} has no way out.", stage.name.en),
             ),
-            Label::new("请添加离开该状态的转换。", "Add a transition out of it."),
+            Label::new("请添加离开该状态的转换。", "Add a transition out of this stage."),
         )
     };
     stages.map(violation).collect()
@@ -196,8 +191,11 @@ fn incomplete(pipeline: &Pipeline) -> Vec<Violation> {
             found.push(Violation::new(
                 Code::CriterionMissing,
                 format!("stages[{n}].entry_criterion"),
-                Label::new("缺少进入标准（动作与结果）。", "Nothing says when a customer is in this stage."),
-                Label::new("请填写客观的动作与结果。", "Give an objective action and its result."),
+                Label::new(
+                    "缺少进入标准（动作与结果）。",
+                    "The entry criterion (action and result) is missing.",
+                ),
+                Label::new("请填写客观的动作与结果。", "Enter an objective action and its result."),
             ));
         }
         if stage.next_action.is_none() {
@@ -206,9 +204,12 @@ fn incomplete(pipeline: &Pipeline) -> Vec<Violation> {
                 format!("stages[{n}].next_action"),
                 Label::new(
                     "缺少下一步动作、责任人和期限。",
-                    "Nothing says what is to be done in this stage.",
+                    "The next action with its owner and deadline is missing.",
                 ),
-                Label::new("请填写做什么、由谁做、何时完成。", "Say what, by whom, until when."),
+                Label::new(
+                    "请填写做什么、由谁做、何时完成。",
+                    "Enter what is to be done, by whom and by when.",
+                ),
             ));
         }
     }
@@ -220,8 +221,8 @@ fn default_pool(pipeline: &Pipeline) -> Vec<Violation> {
         Violation::new(
             Code::NoDefaultPool,
             "pools",
-            Label::new("须有且只有一个默认公海。", "Exactly one pool must be the default."),
-            Label::new("请将一个公海的default设为true。", "Set default to true for one pool."),
+            Label::new("须有且只有一个默认公海。", "There must be exactly one default pool."),
+            Label::new("请只将一个公海的default设为true。", "Set default to true for exactly one pool."),
         )
     })
 }
@@ -235,7 +236,7 @@ fn core_stages(pipeline: &Pipeline) -> Vec<Violation> {
             Label::new(format!("核心状态有{core}个。"), format!("There are {core} core stages.")),
             Label::new(
                 "五至八个核心状态可覆盖九成情况，其余用子状态或标签。",
-                "Five to eight serve nine cases in ten; use sub-statuses or tags for the rest.",
+                "Five to eight core stages cover 90% of cases; use sub-statuses or tags for the rest.",
             ),
         )
     })
@@ -251,22 +252,22 @@ fn way_back(pipeline: &Pipeline) -> Vec<Violation> {
         Violation::new(
             Code::NoWayBack,
             "transitions",
-            Label::new("没有回退的转换。", "No transition leads back."),
-            Label::new("客户也会反复，请允许回退。", "Customers change their minds: let some lead back."),
+            Label::new("没有回退的转换。", "There is no transition back to an earlier stage."),
+            Label::new("客户也会反复，请允许回退。", "Customers change their minds; allow going back."),
         )
     })
 }
 
 fn loss_reasons(pipeline: &Pipeline) -> Vec<Violation> {
-    let silent = |stage: &&Stage| stage.kind == StageType::Lost && stage.entry_form.reasons.is_empty();
+    let silent = |stage: &&Stage| stage.kind.is_lost() && stage.entry_form.reasons.is_empty();
     require(!pipeline.stages.iter().any(|stage| silent(&stage)), || {
         Violation::new(
             Code::NoLossReasons,
             "stages",
-            Label::new("流失状态没有原因代码。", "A lost stage asks for no reason."),
+            Label::new("流失状态没有原因代码。", "The lost stage has no reason codes."),
             Label::new(
                 "请设置流失原因，便于日后激活和统计。",
-                "List reasons: they serve reactivation and statistics.",
+                "Define loss reasons; they help reactivation and statistics.",
             ),
         )
     })

@@ -39,7 +39,7 @@ const LOST: &[&str] = &[
 const TURNING: &[&str] =
     &["not", "no", "non", "never", "un", "未", "没", "非", "不", "待", "即将", "准备", "almost", "nearly"];
 
-/// Which statuses of a file end a deal, as whoever reads it in has said.
+/// Which statuses of a file end a deal, as the importer declared them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Endings {
     /// Those that are deals.

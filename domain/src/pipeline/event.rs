@@ -8,8 +8,8 @@ use super::Pipeline;
 use super::automation::NotificationChannel;
 use super::version::{Pilot, StageMapping};
 use crate::Label;
-use crate::customer::codec::{CodecError, EventType};
-use crate::customer::tags;
+use crate::codec::{CodecError, EventType};
+use crate::tags;
 
 /// Something that happened to a pipeline.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,7 @@ pub enum PipelineEvent {
     Scheduled(Scheduled),
 }
 
-/// The calendar set a rule off, once for a period. Whom it reminds is told here; whom it is about, the lists say.
+/// The calendar set a rule off, once for a period. The reminders are in this event; which customers they are about, the lists show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scheduled {
     /// The pipeline.

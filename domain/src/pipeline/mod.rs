@@ -6,10 +6,12 @@
 
 pub mod automation;
 mod check;
+pub mod direction;
 mod endings;
 pub mod event;
 mod parse;
 mod schema;
+pub mod stage_type;
 pub mod template;
 #[cfg(test)]
 mod tests;
@@ -19,14 +21,15 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 pub use automation::Automation;
+pub use direction::{ApprovedAt, Direction};
 pub use endings::{Ending, Endings};
 pub use event::PipelineEvent;
 pub use schema::schema;
+pub use stage_type::StageType;
 pub use template::{Template, templates};
 
 use crate::Label;
 use crate::actor::Role;
-use crate::customer::event::Direction;
 use crate::pool::{Pool, PoolKind};
 
 /// The most stages of a pipeline; as many items any other list of its definition has at most.
@@ -40,45 +43,6 @@ pub enum PipelineKind {
     Sales,
     /// From a lead to a customer worth a sales journey.
     Lead,
-}
-
-/// What a stage means, whatever it is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StageType {
-    /// On the way.
-    Open,
-    /// The deal is made.
-    Won,
-    /// A part of the deal is made.
-    Partial,
-    /// The deal is off, in this cycle.
-    Lost,
-    /// Asleep: nothing happens until the customer is reactivated.
-    Dormant,
-    /// Put off: clocks of promises stand still.
-    Paused,
-    /// After the deal: delivery, service, renewal.
-    AfterSale,
-    /// Ended, and nobody has told whether in a deal: no win rate counts it.
-    Closed,
-}
-
-impl StageType {
-    /// Whether a stay in it ends a cycle: it has an age, not a dwell.
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Won | Self::Lost | Self::Closed)
-    }
-
-    /// Whether a customer in it takes one of its owner's places: a deal that is made or off frees the place.
-    pub fn takes_a_place(self) -> bool {
-        !matches!(self, Self::Won | Self::Lost | Self::AfterSale | Self::Closed)
-    }
-
-    /// Whether a customer in it can be reactivated into the next cycle.
-    pub fn is_reactivatable(self) -> bool {
-        matches!(self, Self::Lost | Self::Dormant)
-    }
 }
 
 /// A group of stages.
@@ -260,24 +224,13 @@ pub struct TransitionRule {
 /// An approval that a move needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
-    /// The roles of which any may approve; never whoever asks.
+    /// The roles of which any may approve; never the requester.
     pub roles: Vec<Role>,
     /// When an approved move happened.
     #[serde(default)]
     pub effective: ApprovedAt,
     /// How long a request waits before it expires.
     pub expires_seconds: u64,
-}
-
-/// When an approved move happened in the business.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ApprovedAt {
-    /// When it was asked for: the request's own instant.
-    #[default]
-    Request,
-    /// When it was approved.
-    Approval,
 }
 
 /// Which moves are permitted.
@@ -334,7 +287,7 @@ impl Pipeline {
     /// The pipeline of a file of past changes: every status is a stage whose id is the status text as it stands,
     /// in the given order, and any move is permitted.
     ///
-    /// A file does not tell which statuses are deals and which are losses: whoever reads it in says it by `endings`. All
+    /// A file does not tell which statuses are deals and which are losses: the importer declares it by `endings`. All
     /// others have the type `open`.
     pub fn any_move(key: &str, statuses: &[String], endings: &Endings) -> Self {
         let stage = |status: &String| Stage {

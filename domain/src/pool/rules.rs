@@ -53,7 +53,7 @@ pub struct Reclaim {
     pub id: String,
     /// What it is called.
     pub name: Label,
-    /// What begins the wait anew. Becoming the owner, in whatever way, begins it.
+    /// What restarts the wait. Becoming the owner, in whatever way, starts it.
     pub reset_by: Vec<Activity>,
     /// How long it waits.
     pub seconds: u64,
@@ -72,7 +72,7 @@ pub struct Reclaim {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReclaimUnit {
-    /// So many seconds after the last reset.
+    /// This many seconds after the last reset.
     #[default]
     Elapsed,
     /// At the end of the last local day, in the pool's zone, that the seconds reach into.
@@ -100,7 +100,7 @@ pub struct FirstContact {
     pub within_seconds: u64,
     /// How much later it may be recorded.
     pub grace_seconds: u64,
-    /// So many failures ban the rep from claiming.
+    /// This many failures suspend the rep from claiming.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strikes: Option<u32>,
     /// For how long.

@@ -106,7 +106,7 @@ async fn a_dropped_future_leaves_all_of_an_append_or_nothing(bench: Bench) {
         append.abort();
         aborted.push(append);
     }
-    // Whoever was on the way into the queue when it was aborted is in there, or never will be.
+    // A request that was entering the queue when it was aborted is in there, or never will be.
     for append in aborted {
         append.await.ok();
     }

@@ -101,7 +101,7 @@ impl Pair {
         TransferChunk { entries, ..TransferChunk::new(head.position, head.root) }
     }
 
-    /// What stands beside the entries.
+    /// The side tables: blind tags, receipts, keys.
     async fn side_tables(&self) -> TransferChunk {
         let head = self.target.head(TENANT).await.unwrap();
         TransferChunk {

@@ -1,6 +1,6 @@
 //! Why the database did not do what was asked, by what is known of it afterwards.
 //!
-//! Errors are told apart by SQLSTATE alone: texts are translated, and names of constraints are not always sent.
+//! Errors are distinguished by SQLSTATE alone: texts are translated, and names of constraints are not always sent.
 
 use std::fmt::Display;
 

@@ -1,6 +1,6 @@
 //! Wakes this process's watchers when another process appended.
 //!
-//! Looking every so often is what finds everything. `NOTIFY` between the processes makes it sooner: sent beside the
+//! Polling finds everything. `NOTIFY` between the processes makes it sooner: sent beside the
 //! appends, never in them, and merged, since a server takes one lock for all of a database's notifications.
 
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use sqlx::postgres::PgListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::read::ReadPool;
-use super::{Options, StoreError};
+use super::options::Options;
+use super::read_pool::ReadPool;
+use crate::StoreError;
 use crate::watchers::Watchers;
 
 const CHANNEL: &str = "waymark_log";
@@ -31,7 +32,7 @@ impl NotifyHints {
     }
 }
 
-/// What looks after the other processes.
+/// Polls the heads that other processes move.
 pub(super) struct HeadPoller {
     reads: ReadPool,
     watchers: Arc<Watchers>,
@@ -58,10 +59,10 @@ impl HeadPoller {
 
 async fn poll(reads: ReadPool, watchers: Arc<Watchers>, heard: Arc<Notify>, every: Duration) {
     loop {
-        // Too late and told to look come to the same.
+        // A timeout and a notification lead to the same poll.
         let _ = tokio::time::timeout(every, heard.notified()).await;
         if let Err(error) = poll_once(&reads, &watchers).await {
-            tracing::warn!(%error, "looking for what other processes appended failed");
+            tracing::warn!(%error, "polling for other processes' appends failed");
         }
     }
 }
@@ -81,7 +82,7 @@ async fn tell(hints: NotifyHints, reads: ReadPool) {
     loop {
         hints.0.notified().await;
         if let Err(error) = sqlx::raw_sql(NOTIFY).execute(reads.pool()).await {
-            tracing::warn!(%error, "telling other processes of an append failed");
+            tracing::warn!(%error, "notifying other processes of an append failed");
         }
         tokio::time::sleep(BETWEEN_HINTS).await;
     }
@@ -90,7 +91,7 @@ async fn tell(hints: NotifyHints, reads: ReadPool) {
 async fn listen(url: String, heard: Arc<Notify>) {
     loop {
         if let Err(error) = hear(&url, &heard).await {
-            tracing::warn!(%error, "hearing of other processes' appends failed: looking finds them");
+            tracing::warn!(%error, "listening for other processes' appends failed; polling finds them");
         }
         tokio::time::sleep(BETWEEN_ATTEMPTS).await;
     }

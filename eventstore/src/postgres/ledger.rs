@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
 
-use super::read::clamped;
+use super::row::clamped;
 use super::{PostgresStore, row};
 use crate::ledger::{Hash, LedgerStore, Record, StoredHead, TagRecord, Tile};
 use crate::queue::Job;

@@ -1,15 +1,19 @@
 //! The log in PostgreSQL, for any number of processes at once.
 //!
-//! A tenant's head row, locked to the commit, orders its appends whoever makes them. Every statement stands in a
+//! A tenant's head row, locked to the commit, orders its appends, whichever process makes them. Every statement stands in a
 //! `.sql` file beside the code and asks for one tenant by `tenant_id = $1`, so that the same statements run on a
 //! database whose tables are distributed by tenant.
 
+mod attempt;
 mod connect;
 mod failure;
 mod head_poller;
+mod import;
 mod ledger;
+mod options;
 mod precheck;
 mod read;
+mod read_pool;
 mod recent;
 mod retry;
 mod row;
@@ -23,64 +27,23 @@ mod write;
 mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use sqlx::{Connection, PgPool};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::intake::Gate;
-use crate::ledger::FirstNote;
 use crate::queue::{self, Answer, BatchingPolicy, Job, Queue};
 use crate::watchers::Watchers;
-use crate::{Clock, StoreError, TenantId};
+use crate::{StoreError, TenantId};
 use connect::Server;
 use failure::unavailable;
 use head_poller::{HeadPoller, NotifyHints};
-use read::ReadPool;
+pub use options::Options;
+use read_pool::ReadPool;
 pub use schema::{migrate, secure};
 use shard::Shard;
 use writer::Writer;
-
-/// How a store is opened.
-#[derive(Clone)]
-pub struct Options {
-    /// Where `recorded_at` comes from.
-    pub clock: Clock,
-    /// Signs the first checkpoint of each log; without it logs begin unsigned.
-    pub first_note: Option<FirstNote>,
-    /// How many appends may wait for a commit in each shard; one more is told [`StoreError::Overloaded`].
-    pub queue: usize,
-    /// How many connections read at the same time.
-    pub read_connections: u32,
-    /// Over how many writing tasks, each with a connection of its own, the tenants are spread.
-    pub shards: usize,
-    /// How often this process looks for what others appended to the logs it watches.
-    pub look_every: Duration,
-    /// Whether processes wake each other by `NOTIFY`. Only a hint, and of no use behind a transaction pooler:
-    /// looking finds everything, later.
-    pub hints: bool,
-    /// How long a write tries to reach the database and to be decided before its callers are told that it could
-    /// not; as long again goes into finding out what became of a commit whose answer was lost.
-    pub patience: Duration,
-}
-
-impl Options {
-    /// The ordinary settings, with this clock.
-    #[must_use]
-    pub fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            first_note: None,
-            queue: 4_096,
-            read_connections: 8,
-            shards: 16,
-            look_every: Duration::from_millis(250),
-            hints: true,
-            patience: Duration::from_secs(10),
-        }
-    }
-}
 
 /// A log in PostgreSQL, which other tables (read models) may share.
 pub struct PostgresStore {
@@ -90,7 +53,7 @@ pub struct PostgresStore {
     gate: Gate,
     /// The writing tasks, which end when told to close.
     writing: Mutex<Vec<JoinHandle<()>>>,
-    /// The tasks that look after other processes, which end when aborted.
+    /// The tasks that poll for other processes' appends, which end when aborted.
     polling: Vec<JoinHandle<()>>,
 }
 
@@ -165,7 +128,7 @@ impl PostgresStore {
     }
 
     /// Whether each tenant's log has as many entries as its head says: `ok`, or the first fault. That the entries
-    /// are those that were written is told by [`crate::ledger::verify`].
+    /// are those that were written is checked by [`crate::ledger::verify`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be read.
@@ -209,7 +172,7 @@ impl PostgresStore {
 }
 
 impl Drop for PostgresStore {
-    /// The writing tasks end by themselves when nobody can ask them any more; the looking ones would look for ever.
+    /// The writing tasks end by themselves when nobody can ask them any more; the polling ones would poll without end.
     fn drop(&mut self) {
         self.stop_polling();
     }

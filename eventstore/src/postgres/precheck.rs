@@ -1,4 +1,4 @@
-//! Gathers what the database knows that bears on a batch.
+//! Loads what the database knows that a batch is checked against.
 
 use serde::Serialize;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -17,7 +17,7 @@ const FIRST_HEAD: &str = include_str!("first_head.sql");
 const PRECHECK: &str = include_str!("precheck.sql");
 const DUPLICATES: &str = include_str!("duplicates.sql");
 
-/// Locks the tenant's log to the end of the transaction and says where it ends. Waits for whoever has it.
+/// Locks the tenant's log to the end of the transaction and says where it ends. Waits for the current holder.
 pub(super) async fn lock_head(connection: &mut PgConnection, tenant: TenantId) -> Result<LogHead, Failure> {
     match locked(connection, tenant).await? {
         Some(found) => Ok(row::head(&found)?),

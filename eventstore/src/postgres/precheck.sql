@@ -1,4 +1,4 @@
--- What bears on a batch besides the head, in one way to the server and back. Binds: the tenant; subjects; the alternatives
+-- What a batch is checked against besides the head, in one round trip. Binds: the tenant; subjects; the alternatives
 -- with tags, a JSON array of {request, after, tag, types, further}; those of types alone, one of {request, after, type}.
 -- Asked in a statement of its own after the head is locked: one statement that did both would look at the log as it was
 -- before it waited for the lock, and let both of two racers win.

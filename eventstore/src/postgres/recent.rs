@@ -1,10 +1,10 @@
 //! What this process appended a moment ago, held so that the conditions of its next batch need not be looked up.
 //!
 //! Most conditions have seen the log as it was a batch or two ago: where many write for one tenant, looking up what came
-//! since costs a way to the server and a quarter of what it does for a batch, the commit aside. Whether what is held is all
+//! since costs a round trip and a quarter of what it does for a batch, the commit aside. Whether what is held is all
 //! there is, is never assumed: the tree of the locked head proves it. A tree is of one row of entries and no other, so where
 //! it is still the one that this process left behind, nobody has appended since, and where no erasure was counted either,
-//! nobody has deleted a blind tag. In every other case what was held of the log is let go, and the database is asked.
+//! nobody has deleted a blind tag. In every other case what is held of the log is dropped, and the database is queried.
 
 use std::num::NonZeroUsize;
 
@@ -17,7 +17,7 @@ use crate::{Condition, Position, QueryItem, TenantId};
 
 /// Of how many tenants a writing task holds what it appended: of those that wrote last.
 const TENANTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
-/// How many entries of a tenant are held, some hundred bytes each: those of a dozen batches of a crowd.
+/// How many entries of a tenant are held, some hundred bytes each: those of a dozen batches of many concurrent clients.
 const ENTRIES: u64 = 1_024;
 
 /// The newest entries of the tenants that wrote last.
@@ -69,7 +69,7 @@ impl Recent {
         }
     }
 
-    /// Lets go what is held of a tenant.
+    /// Drops what is held of a tenant.
     pub(super) fn forget(&mut self, tenant: TenantId) {
         self.logs.pop(&tenant);
     }
@@ -171,7 +171,7 @@ mod tests {
         assert!(log.recent.of(TENANT, &erased).is_none());
         log.head.frontier.push([7; 32]);
         assert_eq!(log.told(&Query::tag("a").none_after(1)), None);
-        // What is appended then is held anew, and no gap is hidden.
+        // What is appended afterwards is held again, and no gap is hidden.
         log.append("e", &["b"]);
         assert_eq!(log.told(&Query::tag("a").none_after(1)), None);
         assert_eq!(log.told(&Query::tag("b").none_after(2)), Some(Some(3)));

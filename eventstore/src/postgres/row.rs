@@ -9,7 +9,7 @@ use super::unavailable;
 use crate::batch::LogHead;
 use crate::ledger::{Frontier, Hash};
 use crate::vault::WrappedKey;
-use crate::{Entry, Receipt, StoreError, instant};
+use crate::{Entry, Position, Receipt, StoreError, instant};
 
 pub(super) fn get<'r, T>(row: &'r PgRow, column: &str) -> Result<T, StoreError>
 where
@@ -73,4 +73,9 @@ fn damaged(row: &PgRow, column: &str) -> StoreError {
         position: position.try_into().unwrap_or_default(),
         what: format!("unreadable {column}"),
     }
+}
+
+/// Positions beyond PostgreSQL's integers do not exist; asking after them finds nothing.
+pub(super) fn clamped(position: Position) -> i64 {
+    i64::try_from(position).unwrap_or(i64::MAX)
 }

@@ -46,8 +46,7 @@ pub async fn migrate(url: &str) -> Result<(), StoreError> {
 }
 
 /// Lets an ordinary role, which owns nothing, read and append to the log, and sets up row-level security, so that it
-/// sees the rows of one tenant at a time. The URL is the owner's. A store that was open meanwhile is to be opened
-/// again.
+/// sees the rows of one tenant at a time. The URL is the owner's. A store that was open meanwhile has to be reopened.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] when the database cannot be reached or refuses.
@@ -72,7 +71,7 @@ pub(super) async fn prepare(server: &Server) -> Result<ServerFeatures, StoreErro
     Ok(ServerFeatures { writing: WriteTxSettings::new(durability, distributed), row_security })
 }
 
-/// Looks at a database that is there, and makes nothing. Answers whether row-level security holds for this role.
+/// Looks at a database that is there, and creates nothing. Returns whether row-level security applies to this role.
 ///
 /// # Errors
 /// As [`super::PostgresStore::inspect`].

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::attempt::BatchResult;
 use super::head_poller::NotifyHints;
-use super::writer::{BatchResult, OpenTx, Writer};
+use super::writer::{OpenTx, Writer};
 use crate::intake::Gate;
 use crate::prepare::Request;
 use crate::queue::{Job, PendingAppend, Queue};
@@ -20,7 +21,7 @@ pub(super) struct Shard {
     writer: Writer,
     watchers: Arc<Watchers>,
     hints: NotifyHints,
-    /// What operators are told of the log.
+    /// The intake state that operators see.
     gate: Gate,
     /// Whose last write could not be made.
     stalled: Option<TenantId>,
@@ -103,6 +104,8 @@ impl Shard {
         let done = self.writer.append(open_tx, &requests).await;
         match &done {
             Ok(done) => {
+                // The commit is on disk. A crash before the announcement leaves nothing undone in the log: watchers are
+                // only woken, those of other processes poll, and a new process begins at the heads that it reads.
                 self.wrote();
                 self.announce(tenant, done);
             }

@@ -28,7 +28,7 @@ pub(super) struct WriteTxSettings {
 }
 
 impl WriteTxSettings {
-    /// Plans are kept where one server makes them, whatever it expects of a new one: planning anew what bears on a batch
+    /// Plans are kept where one server makes them, whatever it expects of a new one: planning the precheck of a batch each time
     /// would cost several times what carrying it out does. A distributed database has no plan before it knows the tenant.
     pub(super) fn new(durability: Durability, distributed: bool) -> Self {
         let mut settings = "SET LOCAL idle_in_transaction_session_timeout = '30s'".to_owned();

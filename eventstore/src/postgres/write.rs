@@ -1,6 +1,6 @@
 //! Writes what a batch accepted.
 //!
-//! Lists go in as arrays, taken apart beside the tenant's own head row: one text and one way to the server for a batch
+//! Lists go in as arrays, taken apart beside the tenant's own head row: one statement and one round trip for a batch
 //! of any size, and a distributed engine still sees that all of it belongs to one tenant.
 
 use sqlx::postgres::PgConnection;

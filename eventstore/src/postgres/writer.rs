@@ -1,29 +1,29 @@
 //! Commits batches, whatever happens to the connection meanwhile.
 //!
-//! One loop around every write: what lost against another transaction is begun anew; a connection that is gone is made
-//! anew; and when the answer to a `COMMIT` did not arrive, the log itself is asked, before anything else, whether the
+//! One loop around every write: what lost against another transaction is started again; a connection that is gone is
+//! replaced; and when the answer to a `COMMIT` did not arrive, the log itself is asked, before anything else, whether the
 //! batch is in it. So nobody is refused what happened, and nothing happens twice.
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnection, PgTransaction};
 use sqlx::{Connection, SqlStr};
 use tokio::time::timeout;
 
+use super::attempt::{Attempt, BatchResult, Decision, DuplicateCheck, silence};
 use super::connect::Server;
 use super::failure::Failure;
+use super::options::Options;
 use super::recent::Recent;
 use super::retry::Retry;
 use super::tenant_scope::WriteTxSettings;
-use super::{Options, precheck, row, transfer, write};
-use crate::batch::{Batch, BatchPrecheck, LogHead};
-use crate::ledger::{FirstNote, Hash};
-use crate::prepare::{Prepared, Request};
+use super::{import, precheck, write};
+use crate::batch::LogHead;
+use crate::ledger::FirstNote;
+use crate::prepare::Request;
 use crate::transfer::ParsedChunk;
-use crate::{Clock, Outcome, Position, Receipt, StoreError, TenantId};
+use crate::{Clock, Position, StoreError, TenantId};
 
-const RECEIPT: &str = include_str!("receipt.sql");
 const INSERT_TENANT_KEY: &str = include_str!("insert_tenant_key.sql");
 const TENANT_KEY: &str = include_str!("tenant_key.sql");
 const SAVE_CHECKPOINT: &str = include_str!("save_checkpoint.sql");
@@ -47,27 +47,8 @@ pub(super) struct OpenTx {
     pub(super) tenant: TenantId,
     since: Instant,
     retry: Retry,
-    /// Where the log ends, locked; none where that failed: it is tried anew with the batch, which tells of it.
+    /// Where the log ends, locked; none where that failed: it is tried again with the batch, which reports the failure.
     head: Option<LogHead>,
-}
-
-/// How the requests of a batch ended, in their order, and what the log gained.
-pub(super) struct BatchResult {
-    pub(super) outcomes: Vec<Result<Outcome, StoreError>>,
-    /// Where the log ends now.
-    pub(super) position: Position,
-    /// How many events were appended.
-    pub(super) events: u64,
-    probe: CommitProbe,
-}
-
-/// What is in the log if, and only if, the batch is.
-enum CommitProbe {
-    /// The last entry, whose hash covers its id, its position and the instant.
-    Entry(Position, Hash),
-    Receipt(String, Receipt),
-    /// Keys or erasures alone: doing them twice is doing them once.
-    Idempotent,
 }
 
 impl Writer {
@@ -96,7 +77,7 @@ impl Writer {
     /// Decides these requests of one tenant, one after the other, and commits what they bring.
     ///
     /// # Errors
-    /// [`StoreError::InDoubt`] when it could not be found out what became of the commit; otherwise nothing was written.
+    /// [`StoreError::InDoubt`] when the outcome of the commit could not be determined; otherwise nothing was written.
     pub(super) async fn append(
         &mut self,
         open_tx: OpenTx,
@@ -160,6 +141,9 @@ impl Writer {
                         attempt.rollback().await;
                         return Err(failure);
                     }
+                    // A crash here leaves a batch that is on disk and that nobody was told of. The callers send their
+                    // commands again and are answered by the receipts; other processes find the entries by polling.
+                    // What `recent` would have held is read from the database by the next writer.
                     Ok(_) => attempt.recent.committed(tenant, grown.before, grown.after, &grown.events),
                 }
                 doubtful.take().ok_or_else(|| Failure::Lost("the commit lost its outcome".to_owned()))
@@ -196,6 +180,8 @@ impl Writer {
         let insert = sqlx::query(INSERT_TENANT_KEY).bind(tenant.0).bind(candidate);
         insert.execute(&mut *transaction).await?;
         let stored = sqlx::query_scalar(TENANT_KEY).bind(tenant.0).fetch_one(&mut *transaction).await?;
+        // An answer that is lost here does no harm, whether the commit happened or not: the next attempt keeps what is
+        // stored and reads it, so that every process uses the same key. Before the commit nobody has used this one.
         transaction.commit().await?;
         Ok(stored)
     }
@@ -221,6 +207,8 @@ impl Writer {
         let mut transaction = self.begin(tenant).await?;
         let save = sqlx::query(SAVE_CHECKPOINT).bind(tenant.0).bind(size.cast_signed()).bind(note);
         save.execute(&mut *transaction).await?;
+        // An answer that is lost here does no harm: the next attempt replaces the note of this size by itself. After a
+        // crash the head is signed again with the next round of the signer.
         Ok(transaction.commit().await?)
     }
 
@@ -255,11 +243,11 @@ impl Writer {
         let mut transaction = self.begin(tenant).await?;
         let head = precheck::lock_head(&mut transaction, tenant).await?;
         // A commit whose answer was lost brought it: with the lock in hand that one has ended.
-        if again && transfer::is_imported(&mut transaction, tenant, &head, parsed).await? {
+        if again && import::is_imported(&mut transaction, tenant, &head, parsed).await? {
             rollback(transaction).await;
             return Ok(head.position());
         }
-        match transfer::import_chunk(&mut transaction, tenant, &head, parsed).await {
+        match import::import_chunk(&mut transaction, tenant, &head, parsed).await {
             Ok(grown) => {
                 transaction.commit().await?;
                 Ok(grown.position())
@@ -304,7 +292,7 @@ impl Writer {
         Ok(connected(&mut self.connection, &self.server).await?.begin_with(begin).await?)
     }
 
-    /// Gets ready for another attempt, or says what the callers are to be told.
+    /// Gets ready for another attempt, or returns the error for the callers.
     async fn recover(
         &mut self,
         failure: Failure,
@@ -332,7 +320,7 @@ impl Writer {
             (true, _) => Ok(()),
             (false, false) => Err(StoreError::Unavailable(what)),
             (false, true) => {
-                tracing::error!(%what, "what became of a commit could not be found out");
+                tracing::error!(%what, "the outcome of a commit could not be determined");
                 Err(StoreError::InDoubt(what))
             }
         }
@@ -364,149 +352,10 @@ async fn lock(connection: &mut PgConnection, tenant: TenantId, begin: SqlStr) ->
     precheck::lock_head(connection, tenant).await
 }
 
-fn silence() -> Failure {
-    Failure::Lost("the database does not answer".to_owned())
-}
-
 /// At once, since an abandoned transaction holds the tenant's lock. Where it fails the connection is gone, and the
 /// transaction with it.
 async fn rollback(transaction: PgTransaction<'_>) {
     if let Err(error) = transaction.rollback().await {
         tracing::debug!(%error, "rolling back failed");
-    }
-}
-
-/// Whether it is looked up which commands and events of a batch are in the log already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum DuplicateCheck {
-    /// Where a request is refused without it: it may be the repetition of one that was accepted. What is accepted without
-    /// it meets the key of what is there when it is written, and then the batch begins anew.
-    OnRefusal,
-    /// Always: the batch met a key.
-    Always,
-}
-
-enum Decision<'a> {
-    /// Written, to be committed.
-    Write(BatchResult, Grown<'a>),
-    /// Nothing to commit.
-    Leave(BatchResult),
-}
-
-/// Where a log ended before a batch and will end with it, and the events between.
-struct Grown<'a> {
-    before: LogHead,
-    after: LogHead,
-    events: Vec<&'a Prepared>,
-}
-
-/// One transaction for a batch. Whoever gives up waiting for it drops the connection, and the transaction ends with that.
-struct Attempt<'a> {
-    connection: &'a mut PgConnection,
-    recent: &'a mut Recent,
-    first_note: Option<&'a FirstNote>,
-    tenant: TenantId,
-    requests: &'a [&'a Request],
-    duplicate_check: DuplicateCheck,
-}
-
-impl<'a> Attempt<'a> {
-    /// Decides the requests under the locked head, and writes what they bring.
-    async fn decide(
-        &mut self,
-        head: LogHead,
-        clock: &Clock,
-        doubtful: &mut Option<BatchResult>,
-    ) -> Result<Decision<'a>, Failure> {
-        // With the lock in hand the transaction in doubt has ended, one way or the other.
-        if let Some(done) = doubtful
-            && is_in_the_log(self.connection, self.tenant, &done.probe).await?
-        {
-            return Ok(Decision::Leave(doubtful.take().ok_or_else(silence)?));
-        }
-        *doubtful = None;
-        let mut precheck = self.load(&head).await?;
-        if self.duplicate_check == DuplicateCheck::Always {
-            self.load_duplicates(&mut precheck).await?;
-        }
-        let now = clock();
-        let (mut batch, mut outcomes) = self.judge(precheck, now);
-        if self.duplicate_check == DuplicateCheck::OnRefusal && outcomes.iter().any(Result::is_err) {
-            let mut precheck = self.load(&head).await?;
-            self.load_duplicates(&mut precheck).await?;
-            (batch, outcomes) = self.judge(precheck, now);
-        }
-        let done = BatchResult {
-            outcomes,
-            position: batch.head().position(),
-            events: batch.staged().len() as u64,
-            probe: commit_probe(&batch),
-        };
-        if batch.is_empty() {
-            return Ok(Decision::Leave(done));
-        }
-        write::write(self.connection, self.tenant, &batch).await?;
-        if let Some(note) = batch.first_note(self.tenant, self.first_note) {
-            let size = batch.head().position().cast_signed();
-            let save = sqlx::query(SAVE_CHECKPOINT).bind(self.tenant.0).bind(size).bind(note);
-            save.execute(&mut *self.connection).await?;
-        }
-        let events = batch.staged().iter().map(|staged| staged.event).collect();
-        Ok(Decision::Write(done, Grown { before: head, after: batch.head(), events }))
-    }
-
-    async fn load(&mut self, head: &LogHead) -> Result<BatchPrecheck, Failure> {
-        let held = self.recent.of(self.tenant, head);
-        precheck::load(self.connection, self.tenant, head.clone(), self.requests, held).await
-    }
-
-    async fn load_duplicates(&mut self, precheck: &mut BatchPrecheck) -> Result<(), Failure> {
-        precheck::load_duplicates(self.connection, self.tenant, self.requests, precheck).await
-    }
-
-    fn judge(
-        &self,
-        precheck: BatchPrecheck,
-        now: DateTime<Utc>,
-    ) -> (Batch<'a>, Vec<Result<Outcome, StoreError>>) {
-        let mut batch = Batch::new(precheck, now);
-        let numbered = self.requests.iter().enumerate();
-        let outcomes = numbered.map(|(number, request)| batch.decide(number, request)).collect();
-        (batch, outcomes)
-    }
-
-    /// At once, since an abandoned transaction holds the tenant's lock. Where it fails the connection is gone, and the
-    /// transaction with it.
-    async fn rollback(self) {
-        if let Err(error) = sqlx::raw_sql("ROLLBACK").execute(self.connection).await {
-            tracing::debug!(%error, "rolling back failed");
-        }
-    }
-}
-
-fn commit_probe(batch: &Batch<'_>) -> CommitProbe {
-    match (batch.staged().last(), batch.receipts().last()) {
-        (Some(event), _) => CommitProbe::Entry(event.position, event.leaf),
-        (None, Some((draft, receipt))) => CommitProbe::Receipt(draft.command_id.clone(), receipt.clone()),
-        (None, None) => CommitProbe::Idempotent,
-    }
-}
-
-async fn is_in_the_log(
-    connection: &mut PgConnection,
-    tenant: TenantId,
-    probe: &CommitProbe,
-) -> Result<bool, Failure> {
-    match probe {
-        CommitProbe::Entry(position, leaf) => {
-            let stored = write::stored_leaves(connection, tenant, position - 1, *position).await?;
-            Ok(stored.first() == Some(leaf))
-        }
-        CommitProbe::Receipt(command_id, receipt) => {
-            let found = sqlx::query(RECEIPT).bind(tenant.0).bind(command_id.as_bytes());
-            let found = found.fetch_optional(connection).await?;
-            Ok(found.as_ref().map(row::receipt).transpose()?.as_ref() == Some(receipt))
-        }
-        CommitProbe::Idempotent => Ok(false),
     }
 }

@@ -12,8 +12,8 @@ use crate::{Position, StoreError, TenantId};
 /// Each log's head beside what is there: a copy in which they differ is none.
 const STRUCTURE: &str = include_str!("structure.sql");
 
-/// Copies the log in this file (a path or a `sqlite:` URL) into another one as it stands at one moment, whoever writes
-/// to it meanwhile, and checks the copy. Answers where each tenant's log ends in it. What is not a whole copy does not
+/// Copies the log in this file (a path or a `sqlite:` URL) into another one as of one moment, even while it is
+/// written to, and checks the copy. Returns where each tenant's log ends in it. What is not a whole copy does not
 /// stay.
 ///
 /// # Errors
@@ -46,7 +46,7 @@ async fn copy_and_check(
     Ok(heads)
 }
 
-/// Asks SQLite whether the copy is whole, and each log whether it has the entries that its head tells of.
+/// Asks SQLite whether the copy is whole, and each log whether it has as many entries as its head says.
 async fn check(copy: &Path) -> Result<Vec<(TenantId, Position)>, StoreError> {
     let mut connection = open::existing(copy).read_only(true).connect().await.map_err(unavailable)?;
     let integrity: String = sqlx::query_scalar("PRAGMA integrity_check(1)")

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::deferred_tags::{DeferredTagIndex, EntryTags, LogBounds};
+use super::deferred_tags::{DeferredTagIndex, EntryTags};
+use super::query::{self, LogBounds};
 use super::transaction::{begin, commit, rollback, undone};
 use super::wal_checkpoint::WalCheckpoints;
 use super::{Failure, precheck, row, transfer, write};
@@ -19,14 +20,17 @@ use crate::transfer::ParsedChunk;
 use crate::watchers::Watchers;
 use crate::{Clock, Outcome, Position, StoreError, TenantId};
 
-/// How often an append is begun anew when another process holds the write lock beyond the busy timeout.
+/// How often an append is tried again when another process holds the write lock beyond the busy timeout.
 const BUSY_ATTEMPTS: u32 = 3;
 /// How often a log that found no room tries whether there is some again, where nobody else writes.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// Writes one page as it is.
 const PROBE: &str = "PRAGMA user_version = 2";
 
-const BEHIND: &str = "SELECT tenant_id FROM log_head WHERE indexed < position ORDER BY tenant_id";
+const UNINDEXED: &str = include_str!("unindexed.sql");
+const INSERT_TENANT_KEY: &str = include_str!("insert_tenant_key.sql");
+const TENANT_KEY: &str = include_str!("tenant_key.sql");
+const SAVE_CHECKPOINT: &str = include_str!("save_checkpoint.sql");
 
 pub(super) struct Batcher {
     pub(super) jobs: Queue,
@@ -36,7 +40,7 @@ pub(super) struct Batcher {
     pub(super) watchers: Arc<Watchers>,
     pub(super) deferred_tags: Arc<DeferredTagIndex>,
     pub(super) checkpoints: WalCheckpoints,
-    /// What operators are told of it.
+    /// The intake state that operators see.
     pub(super) gate: Gate,
     /// Why nothing is acknowledged any more.
     pub(super) poison: Option<String>,
@@ -47,7 +51,7 @@ struct Moved {
     tenant: TenantId,
     position: Position,
     tags: Vec<EntryTags>,
-    /// How many rows of a sweep went into the index with it.
+    /// How many rows of a flush went into the index with it.
     flushed: usize,
 }
 
@@ -137,8 +141,11 @@ impl Batcher {
         Ok(outcomes)
     }
 
-    /// One transaction for every tenant in the batch. A crash before its commit leaves nothing behind, a crash
-    /// after it leaves everything, with the receipts to tell the callers that were not answered.
+    /// One transaction for every tenant in the batch.
+    ///
+    /// What a crash leaves, step by step. Before `COMMIT`: nothing, since SQLite rolls back what its write-ahead log has no
+    /// end of. During it: all or nothing, and the next process reads which from the log itself. After it: everything,
+    /// receipts included, so that callers who were not answered get their answers by sending the commands again.
     async fn transaction(&mut self, waiting: &[(TenantId, Vec<PendingAppend>)]) -> Result<Outcomes, Failure> {
         let connection = &mut self.connection;
         begin(connection).await?;
@@ -158,6 +165,8 @@ impl Batcher {
         } else if let Err(failure) = commit(connection).await {
             return Err(if_absent(connection, &moved, failure).await);
         }
+        // On disk from here on. A crash before the announcement loses nothing: it only wakes watchers of this process, and
+        // a new process begins at the heads that it reads.
         self.gate.wrote();
         self.announce(moved);
         if waiting.iter().flat_map(|(_, asked)| asked).any(|(request, _)| !request.erase_subjects.is_empty())
@@ -173,6 +182,8 @@ impl Batcher {
         metrics::counter!("waymark_events_appended_total").increment(events as u64);
         metrics::histogram!("waymark_append_batch_events").record(events as f64);
         for Moved { tenant, position, tags, flushed } in moved {
+            // The tags of the new entries are in memory alone now. A crash here loses no tag: each entry names its own,
+            // `log_head.indexed` says how far the index reaches, and what lies behind that is read from the entries.
             self.deferred_tags.committed(tenant, position - tags.len() as u64, tags, flushed);
             self.watchers.moved(tenant, position);
         }
@@ -181,7 +192,7 @@ impl Batcher {
     /// Brings the index of tags up to the end of each log, so that a closed file holds nothing back.
     async fn index_all(&mut self) -> Result<(), Failure> {
         self.check_poison()?;
-        let behind = sqlx::query(BEHIND).fetch_all(&mut self.connection).await?;
+        let behind = sqlx::query(UNINDEXED).fetch_all(&mut self.connection).await?;
         for found in &behind {
             let tenant = TenantId(row::uuid(found, "tenant_id")?);
             begin(&mut self.connection).await?;
@@ -195,7 +206,7 @@ impl Batcher {
 
     async fn index(&mut self, tenant: TenantId) -> Result<(), Failure> {
         let connection = &mut self.connection;
-        let (head, indexed) = precheck::head(connection, tenant).await?;
+        let (head, indexed) = query::head(connection, tenant).await?;
         let bounds = LogBounds { position: head.position(), indexed };
         let rows =
             self.deferred_tags.rows(connection, tenant, bounds).await?.ok_or_else(|| bounds.went_back())?;
@@ -205,15 +216,11 @@ impl Batcher {
 
     async fn tenant_key(&mut self, tenant: TenantId, candidate: &[u8]) -> Result<Vec<u8>, Failure> {
         self.check_poison()?;
-        sqlx::query(
-            "INSERT INTO tenant_key (tenant_id, wrapped) VALUES (?1, ?2) ON CONFLICT (tenant_id) DO NOTHING",
-        )
-        .bind(tenant.0.as_bytes().as_slice())
-        .bind(candidate)
-        .execute(&mut self.connection)
-        .await?;
-        let stored = sqlx::query_scalar("SELECT wrapped FROM tenant_key WHERE tenant_id = ?1")
-            .bind(tenant.0.as_bytes().as_slice());
+        let insert = sqlx::query(INSERT_TENANT_KEY).bind(tenant.0.as_bytes().as_slice()).bind(candidate);
+        // A statement outside of a transaction commits by itself. A crash after it leaves a key that nobody has used, and
+        // that everybody reads from then on.
+        insert.execute(&mut self.connection).await?;
+        let stored = sqlx::query_scalar(TENANT_KEY).bind(tenant.0.as_bytes().as_slice());
         Ok(stored.fetch_one(&mut self.connection).await?)
     }
 
@@ -226,6 +233,8 @@ impl Batcher {
             Ok(head) => head,
             Err(failure) => return Err(undone(connection, failure).await),
         };
+        // A crash after this commit leaves the whole chunk, one before it nothing of it: the transfer asks where the target's
+        // log ends and continues from there.
         commit(connection).await?;
         self.watchers.moved(tenant, head.position());
         Ok(())
@@ -246,7 +255,7 @@ impl Batcher {
         let _ = answer.send(outcome);
     }
 
-    /// What the callers are told; remembers when the state on disk is in doubt.
+    /// The error for the callers; remembers when the state on disk is in doubt.
     fn failed(&mut self, failure: Failure) -> StoreError {
         match failure {
             Failure::Unchanged(error) => error,
@@ -269,7 +278,7 @@ async fn save_checkpoint(
     size: u64,
     note: &str,
 ) -> Result<(), Failure> {
-    sqlx::query("INSERT OR REPLACE INTO checkpoint (tenant_id, size, note) VALUES (?1, ?2, ?3)")
+    sqlx::query(SAVE_CHECKPOINT)
         .bind(tenant.0.as_bytes().as_slice())
         .bind(size.cast_signed())
         .bind(note)
@@ -278,7 +287,7 @@ async fn save_checkpoint(
     Ok(())
 }
 
-/// Decides and writes what waits, tenant by tenant. Answers with the outcomes, and which logs have grown.
+/// Decides and writes what waits, tenant by tenant. Returns the outcomes, and which logs have grown.
 async fn write_all(
     transaction: &mut SqliteConnection,
     waiting: &[(TenantId, Vec<PendingAppend>)],
@@ -317,7 +326,7 @@ async fn if_absent(connection: &mut SqliteConnection, moved: &[Moved], failure: 
         return failure;
     }
     for Moved { tenant, position, tags, .. } in moved {
-        match precheck::head(connection, *tenant).await {
+        match query::head(connection, *tenant).await {
             Ok((head, _)) if head.position() + tags.len() as u64 == *position => {}
             Ok((head, _)) => {
                 return Failure::Unknown(format!("{failure:?}, but the log ends at {}", head.position()));

@@ -1,13 +1,13 @@
-//! The tags of the newest entries, found in memory until they go into the index by the thousand.
+//! The tags of the newest entries, found in memory until they are indexed in batches of thousands.
 //!
 //! An index over the tags of many customers costs a page of the disk for nearly every event when it is kept with every
 //! commit, and a small part of that when thousands of events go in together. An entry names its tags itself, so nothing
-//! is lost meanwhile: `log_head.indexed` says how far the index has come, whoever looks for a tag asks the index up to
+//! is lost meanwhile: `log_head.indexed` says how far the index reaches, a search for a tag asks the index up to
 //! there and this for the rest, and what is not in memory (after a start, or because another process appended it) is
 //! read from the log first.
 //!
-//! They go in by a *sweep* over the index in its order, a slice with each commit, so that no commit waits for thousands of
-//! rows. Until a sweep has come to its end, the index ends where it did: its rows are there and count for nothing yet.
+//! They are indexed by a *flush* in the index's order, a slice with each commit, so that no commit waits for thousands of
+//! rows. Until a flush is complete, the index ends where it did: its rows are there but are not counted yet.
 //!
 //! Blind tags stand outside of the entries. They go into the index at once, with the other tags of their entry.
 
@@ -16,7 +16,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::{hex, read};
+use super::query::LogBounds;
+use super::{hex, query};
 use crate::batch::Batch;
 use crate::prepare::{Prepared, Request};
 use crate::recent_tags::{RecentTags, TaggedEntry};
@@ -26,9 +27,9 @@ use crate::{Entry, Position, QueryItem, StoreError, TenantId};
 const TOTAL: usize = 65_536;
 /// How many entries of a tenant are worth indexing together.
 const MIN_PER_TENANT: usize = 128;
-/// A slice of a sweep has so many rows for each of its batch, so that a sweep is over long before the next one is due.
+/// A slice of a flush has this many rows for each row of its batch, so that a flush ends long before the next is due.
 const FLUSH_RATIO: usize = 4;
-/// And however small its batch is, so many that this many slices put in what may wait.
+/// However small the batches are, a flush takes at most this many slices.
 const FLUSH_SLICES: usize = 64;
 /// Entries that are read at a time when some are not in memory.
 const PAGE: u32 = 1_000;
@@ -50,7 +51,7 @@ struct LogTail {
     newest: RecentTags,
     /// An entry up to here may have blind tags.
     may_have_blind: Position,
-    /// Where the index was last seen to end. What it had before that is let go when it has come further: a reader may
+    /// Where the index was last seen to end. What it had before that is evicted once it has advanced: a reader may
     /// still look at the log as it was then.
     indexed: Position,
     flush: Option<IndexFlush>,
@@ -59,7 +60,7 @@ struct LogTail {
 /// Tags on their way into the index.
 #[derive(Debug)]
 struct IndexFlush {
-    /// Where the index ends until the sweep is over, and afterwards.
+    /// Where the index ends until the flush is complete, and afterwards.
     from: Position,
     until: Position,
     /// In the order of the index.
@@ -76,19 +77,12 @@ pub(super) struct DeferredTagIndex {
     most: usize,
 }
 
-/// Where a tenant's log and the index of its tags end, as one state of the database has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LogBounds {
-    pub(super) position: Position,
-    pub(super) indexed: Position,
-}
-
 /// How much is known before the database is asked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KnownBounds {
     /// Where log and index ended, as this process saw them last.
     pub(super) bounds: LogBounds,
-    /// If they still end there, the index has nothing to tell of entries after this position.
+    /// If they still end there, the index has nothing on entries after this position.
     pub(super) all_after: Position,
 }
 
@@ -97,15 +91,8 @@ pub(super) struct KnownBounds {
 pub(super) struct IndexRows {
     pub(super) rows: Vec<TagRow>,
     pub(super) indexed: Position,
-    /// How many of the rows are of a sweep.
+    /// How many of the rows belong to a flush.
     pub(super) flushed: usize,
-}
-
-impl LogBounds {
-    /// Why a state of the database that nothing can be newer than is not: the index ends before what was in it already.
-    pub(super) fn went_back(self) -> StoreError {
-        StoreError::Damaged { position: self.indexed, what: "the index of tags went back".to_owned() }
-    }
 }
 
 impl DeferredTagIndex {
@@ -208,7 +195,7 @@ impl DeferredTagIndex {
         indexing
     }
 
-    /// Takes in what was committed after a position, with so many rows of a sweep.
+    /// Adds what was committed after a position, and advances the flush by the rows committed with it.
     pub(super) fn committed(
         &self,
         tenant: TenantId,
@@ -247,7 +234,7 @@ impl DeferredTagIndex {
                 }
                 tail.newest.until()
             };
-            let entries = read::page(&mut *connection, tenant, until, PAGE).await?;
+            let entries = query::page(&mut *connection, tenant, until, PAGE).await?;
             if entries.first().is_none_or(|entry| entry.position != until + 1) {
                 let what = "the entry is missing".to_owned();
                 return Err(StoreError::Damaged { position: until + 1, what });
@@ -290,7 +277,7 @@ impl LogTail {
         Self { newest: RecentTags::after(indexed), may_have_blind: indexed, indexed, flush: None }
     }
 
-    /// The sweep under way, or a new one over what the tail holds once that is enough; none of an index that ended
+    /// The flush under way, or a new one over what the tail holds once that is enough; none of an index that ended
     /// elsewhere, because another process has moved it.
     fn flush_due(&mut self, indexed: Position, max_unindexed: usize) -> Option<&IndexFlush> {
         self.flush = self.flush.take().filter(|flush| flush.from == indexed);
@@ -340,13 +327,13 @@ impl LogTail {
 }
 
 impl IndexFlush {
-    /// What goes in next, at most so many rows.
+    /// The next slice, at most `most` rows.
     fn slice(&self, most: usize) -> &[TagRow] {
         let rest = &self.rows[self.done..];
         &rest[..most.min(rest.len())]
     }
 
-    /// The sweep with so many rows more behind it; none when it is over.
+    /// The flush with these rows done; none when it is complete.
     fn further(self, flushed: usize) -> Option<Self> {
         let done = self.done + flushed;
         (done < self.rows.len()).then_some(Self { done, ..self })

@@ -3,24 +3,21 @@
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 
-use super::read::{self, clamped};
+use super::query::{self, clamped};
 use super::{SqliteStore, row, unread};
 use crate::ledger::{Hash, LedgerStore, Record, StoredHead, TagRecord, Tile};
 use crate::queue::Job;
 use crate::{Position, StoreError, TenantId};
 
-const RECORDS: &str = "SELECT position, id, type, recorded_at, leaf_hash, entry FROM event \
-    WHERE tenant_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
-const TAGS: &str = "SELECT position, type, tag FROM event_tag \
-    WHERE tenant_id = ?1 AND position > ?2 AND position <= ?3 AND blind_subject IS NULL";
+const RECORDS: &str = include_str!("records.sql");
+const TAGS: &str = include_str!("tags.sql");
 const TAGS_BY_TAG: &str = include_str!("tags_by_tag.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
-const TILE: &str = "SELECT hashes FROM tile WHERE tenant_id = ?1 AND level = ?2 AND tile_index = ?3";
-const HEAD: &str =
-    "SELECT position, recorded_at, frontier, root, erasures, indexed FROM log_head WHERE tenant_id = ?1";
-const CHECKPOINTS: &str = "SELECT size, note FROM checkpoint WHERE tenant_id = ?1 ORDER BY size";
-const TILE_PLACES: &str = "SELECT level, tile_index FROM tile WHERE tenant_id = ?1";
-const LATEST_CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE tenant_id = ?1 ORDER BY size DESC LIMIT 1";
+const TILE: &str = include_str!("tile.sql");
+const HEAD: &str = include_str!("stored_head.sql");
+const CHECKPOINTS: &str = include_str!("checkpoints.sql");
+const TILE_PLACES: &str = include_str!("tile_places.sql");
+const LATEST_CHECKPOINT: &str = include_str!("latest_checkpoint.sql");
 
 #[async_trait]
 impl LedgerStore for SqliteStore {
@@ -164,7 +161,7 @@ impl SqliteStore {
     async fn newest_tags(&self, tenant: TenantId) -> Result<Vec<TagRecord>, StoreError> {
         let mut connection = self.read_pool().acquire().await.map_err(unread)?;
         loop {
-            let bounds = read::bounds(&mut connection, tenant).await?;
+            let bounds = query::bounds(&mut connection, tenant).await?;
             if let Some(rows) = self.deferred_tags.rows(&mut connection, tenant, bounds).await? {
                 let record = |(position, event_type, tag, _)| TagRecord { position, event_type, tag };
                 return Ok(rows.into_iter().map(record).collect());

@@ -6,6 +6,7 @@ mod deferred_tags;
 mod ledger;
 mod open;
 mod precheck;
+mod query;
 mod read;
 mod row;
 #[cfg(test)]
@@ -46,7 +47,7 @@ pub struct Options {
     pub clock: Clock,
     /// Signs the first checkpoint of each log; without it logs begin unsigned.
     pub first_note: Option<FirstNote>,
-    /// How many appends may wait for a commit; one more is told [`StoreError::Overloaded`].
+    /// How many appends may wait for a commit; one more fails with [`StoreError::Overloaded`].
     pub queue: usize,
     /// How many connections read at the same time.
     pub read_connections: u32,

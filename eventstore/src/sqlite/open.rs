@@ -15,9 +15,7 @@ use crate::StoreError;
 /// The layout of the tables that this code reads and writes.
 const SCHEMA_VERSION: i64 = 2;
 const SCHEMA: &str = include_str!("schema.sql");
-/// What makes layout 2 of layout 1, whose index held the tags of every entry.
-const FROM_1: &str = "ALTER TABLE log_head ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0; \
-    UPDATE log_head SET indexed = position";
+const MIGRATE_FROM_1: &str = include_str!("migrate_from_1.sql");
 /// Another process may hold the write lock for the length of its commit; longer means something is wrong.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Page cache of the writing connection, in KiB (negative: KiB rather than pages). Small on purpose: a commit that split a
@@ -149,7 +147,7 @@ async fn create_tables(connection: &mut SqliteConnection) -> Result<(), StoreErr
     }
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(unavailable)?;
     if version == 1 {
-        sqlx::raw_sql(FROM_1).execute(&mut *transaction).await.map_err(unavailable)?;
+        sqlx::raw_sql(MIGRATE_FROM_1).execute(&mut *transaction).await.map_err(unavailable)?;
     }
     sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await.map_err(unavailable)?;
     sqlx::raw_sql("PRAGMA user_version = 2").execute(&mut *transaction).await.map_err(unavailable)?;

@@ -1,16 +1,16 @@
-//! Gathers what the database knows that bears on a batch.
+//! Loads what the database knows that a batch is checked against.
 
-use serde::Serialize;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::deferred_tags::{DeferredTagIndex, KnownBounds, LogBounds};
+use super::deferred_tags::{DeferredTagIndex, KnownBounds};
+use super::query::{LogBounds, list};
 use super::{Failure, hex, row};
-use crate::batch::{BatchPrecheck, LogHead};
+use crate::batch::BatchPrecheck;
 use crate::prepare::Request;
 use crate::{Condition, Position, QueryItem, TenantId};
 
-/// The questions of a batch, asked all at once: one way to the database's thread and back. Binds are consumed in the
+/// The questions of a batch, asked all at once: one round trip to the database's thread. Binds are consumed in the
 /// order of the questions.
 const PRECHECK: &str = concat!(
     include_str!("head.sql"),
@@ -20,7 +20,6 @@ const PRECHECK: &str = concat!(
     include_str!("conflicts_by_tag.sql"),
     include_str!("conflicts_by_type.sql"),
 );
-const HEAD: &str = include_str!("head.sql");
 
 /// Gathers the facts for these requests of one tenant, and says where the index of tags ends. The caller holds the write
 /// lock.
@@ -79,22 +78,6 @@ async fn ask(
         add_row(&mut precheck, &mut indexed, found)?;
     }
     Ok((precheck, indexed))
-}
-
-/// The tenant's head row and where the index of tags ends, or those of an empty log.
-pub(super) async fn head(
-    connection: &mut SqliteConnection,
-    tenant: TenantId,
-) -> Result<(LogHead, Position), Failure> {
-    let found = sqlx::query(HEAD).bind(tenant.0.as_bytes().as_slice()).fetch_optional(connection).await?;
-    let Some(found) = found else { return Ok((LogHead::default(), 0)) };
-    Ok((row::head(&found)?, row::natural(&found, "indexed")?))
-}
-
-/// A list that a statement takes apart with `json_each`.
-pub(super) fn list<T: Serialize>(items: impl IntoIterator<Item = T>) -> String {
-    // Strings and numbers in sequences always have a JSON form.
-    serde_json::to_string(&items.into_iter().collect::<Vec<_>>()).unwrap_or_default()
 }
 
 fn add_row(precheck: &mut BatchPrecheck, indexed: &mut Position, found: &SqliteRow) -> Result<(), Failure> {

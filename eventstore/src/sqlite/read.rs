@@ -7,8 +7,8 @@ use sqlx::{QueryBuilder, Sqlite};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::deferred_tags::LogBounds;
-use super::{Failure, SqliteStore, hex, precheck, row, unavailable};
+use super::query::{self, clamped};
+use super::{Failure, SqliteStore, hex, row, unavailable};
 use crate::batch::LogHead;
 use crate::prepare::Request;
 use crate::queue::Job;
@@ -18,13 +18,10 @@ use crate::{
     TenantId, Transferable, instant,
 };
 
-const PAGE: &str = include_str!("page.sql");
-const RECEIPT: &str = "SELECT digest, outcome, first_position, count, recorded_at FROM receipt \
-    WHERE tenant_id = ?1 AND command_id = ?2";
+const RECEIPT: &str = include_str!("receipt.sql");
 const POSITION_AT: &str = include_str!("position_at.sql");
 const DATA_KEYS: &str = include_str!("keys_known.sql");
-const LOG_BOUNDS: &str = "SELECT position, indexed FROM log_head WHERE tenant_id = ?1";
-const HEADS: &str = "SELECT tenant_id, position FROM log_head WHERE position > 0 ORDER BY tenant_id";
+const HEADS: &str = include_str!("heads.sql");
 
 #[async_trait]
 impl EventStore for SqliteStore {
@@ -35,7 +32,7 @@ impl EventStore for SqliteStore {
 
     async fn read(&self, tenant: TenantId, after: Position, limit: u32) -> Result<Vec<Entry>, StoreError> {
         let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
-        page(&mut connection, tenant, after, limit).await
+        query::page(&mut connection, tenant, after, limit).await
     }
 
     async fn read_matching(
@@ -53,7 +50,7 @@ impl EventStore for SqliteStore {
         let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
         let connection: &mut SqliteConnection = &mut connection;
         loop {
-            let bounds = bounds(connection, tenant).await?;
+            let bounds = query::bounds(connection, tenant).await?;
             let until = until.min(bounds.position);
             let range = (after, until, limit as usize);
             // The index is asked after the tail, so that nothing that was put into it meanwhile is missed.
@@ -99,7 +96,7 @@ impl EventStore for SqliteStore {
 
     async fn data_keys(&self, tenant: TenantId, subjects: &[Uuid]) -> Result<Vec<WrappedKey>, StoreError> {
         let rows = sqlx::query(DATA_KEYS)
-            .bind(precheck::list(subjects.iter().copied().map(hex)))
+            .bind(query::list(subjects.iter().copied().map(hex)))
             .bind(tenant.0.as_bytes().as_slice())
             .fetch_all(self.read_pool())
             .await
@@ -144,7 +141,7 @@ impl SqliteStore {
     pub(super) async fn log_head(&self, tenant: TenantId) -> Result<LogHead, StoreError> {
         let mut connection = self.read_pool().acquire().await.map_err(unavailable)?;
         let connection: &mut SqliteConnection = &mut connection;
-        precheck::head(connection, tenant).await.map(|(head, _)| head).map_err(|failure| match failure {
+        query::head(connection, tenant).await.map(|(head, _)| head).map_err(|failure| match failure {
             Failure::Unchanged(error) => error,
             Failure::Busy(what) | Failure::Full(what) | Failure::Unknown(what) => {
                 StoreError::Unavailable(what)
@@ -168,33 +165,6 @@ fn alternatives(query: &Query) -> Vec<QueryItem> {
     alternatives
 }
 
-/// The entries after a position, at most so many.
-pub(super) async fn page(
-    connection: &mut SqliteConnection,
-    tenant: TenantId,
-    after: Position,
-    limit: u32,
-) -> Result<Vec<Entry>, StoreError> {
-    let page = sqlx::query(PAGE)
-        .bind(tenant.0.as_bytes().as_slice())
-        .bind(clamped(after))
-        .bind(limit)
-        .fetch_one(connection)
-        .await
-        .map_err(unavailable)?;
-    row::entries(&page)
-}
-
-/// Where a tenant's log and the index of its tags end now.
-pub(super) async fn bounds(
-    connection: &mut SqliteConnection,
-    tenant: TenantId,
-) -> Result<LogBounds, StoreError> {
-    let found = sqlx::query(LOG_BOUNDS).bind(tenant.0.as_bytes().as_slice()).fetch_optional(connection).await;
-    let Some(found) = found.map_err(unavailable)? else { return Ok(LogBounds { position: 0, indexed: 0 }) };
-    Ok(LogBounds { position: row::natural(&found, "position")?, indexed: row::natural(&found, "indexed")? })
-}
-
 /// The first positions of each alternative and those of the newest entries, and of these together the first entries, in
 /// one row as in `page.sql`.
 fn matching_sql(alternatives: &[QueryItem], newest: &[Position], range: &Range) -> QueryBuilder<Sqlite> {
@@ -204,7 +174,7 @@ fn matching_sql(alternatives: &[QueryItem], newest: &[Position], range: &Range) 
          FROM (SELECT position, recorded_at, entry FROM event WHERE tenant_id = ",
     );
     sql.push_bind(range.tenant.0.as_bytes().to_vec()).push(" AND position IN (");
-    sql.push("SELECT n.value FROM json_each(").push_bind(precheck::list(newest)).push(") AS n");
+    sql.push("SELECT n.value FROM json_each(").push_bind(query::list(newest)).push(") AS n");
     for item in alternatives {
         sql.push(" UNION SELECT position FROM (");
         push_alternative(&mut sql, item, range);
@@ -245,9 +215,4 @@ fn push_alternative(sql: &mut QueryBuilder<Sqlite>, item: &QueryItem, range: &Ra
         sql.push(" AND o.tag = ").push_bind(tag.clone()).push(" AND o.position = m.position)");
     }
     sql.push(" ORDER BY m.position LIMIT ").push_bind(range.limit);
-}
-
-/// Positions beyond SQLite's integers do not exist; asking after them finds nothing.
-pub(super) fn clamped(position: Position) -> i64 {
-    i64::try_from(position).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! What only a file can go through: several writers, failing commits, tampering, a crowd in one batch.
+//! What only a file can go through: several writers, failing commits, tampering, many clients in one batch.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -240,7 +240,7 @@ impl SmallDisk {
         mounted.then_some(Self(folder))
     }
 
-    /// Takes all room but so many kilobytes, or gives it back.
+    /// Fills the disk up to a number of kilobytes, or frees it.
     fn leave(&self, kilobytes: usize) {
         let ballast = self.0.path().join("ballast");
         let _ = std::fs::remove_file(&ballast);
@@ -443,7 +443,7 @@ async fn what_another_process_appends_is_found_by_its_tags_and_forbidden_by_cond
         assert_eq!(conflict_at(&one.append(file.guarded("b")).await), 2 * round + 2);
     }
     assert_eq!((positions(&one, "b").await, positions(&other, "a").await), (vec![2, 4, 6], vec![1, 3, 5]));
-    // The one that closes puts everything into the index, whoever appended it; the other goes on.
+    // The one that closes indexes everything, whichever process appended it; the other goes on.
     one.close().await;
     assert_eq!(indexed(&other).await, 6);
     appended(other.append(file.append(&["a"])).await);
@@ -488,7 +488,7 @@ async fn a_sweep_goes_by_slices_and_the_index_ends_where_it_did_until_it_is_over
     }
     let before = [(0, 0); 8];
     assert_eq!(seen, [&before[..], &[(4, 0), (8, 8), (8, 8)]].concat());
-    // Who finds a sweep that nobody goes on with begins it anew.
+    // A flush that nobody continues is started again by whoever finds it.
     for _ in 0..6 {
         appended(store.append(file.append(&["a"])).await);
     }

@@ -1,11 +1,10 @@
-//! Lays open what moves to another store beside the entries, and takes what comes from one.
+//! Reads the side tables for a transfer to another store, and imports what comes from one.
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::precheck::{self, list};
-use super::read::clamped;
+use super::query::{self, clamped, list};
 use super::{Failure, SqliteStore, bytes_hex, hex, row, unread, write};
 use crate::batch::LogHead;
 use crate::queue::Job;
@@ -13,14 +12,10 @@ use crate::transfer::{BlindTag, ParsedChunk, TransferChunk, Transferable};
 use crate::vault::WrappedKey;
 use crate::{Receipt, StoreError, TenantId, instant};
 
-const BLIND_TAGS: &str = "SELECT blind_subject, tag, position, type FROM event_tag \
-    WHERE tenant_id = ?1 AND blind_subject IS NOT NULL AND (blind_subject, tag, position) > (?2, ?3, ?4) \
-    ORDER BY blind_subject, tag, position LIMIT ?5";
-const RECEIPTS: &str = "SELECT command_id, digest, outcome, first_position, count, recorded_at FROM receipt \
-    WHERE tenant_id = ?1 AND command_id > ?2 ORDER BY command_id LIMIT ?3";
-const KEYS: &str = "SELECT subject, key_id, wrapped, destroyed FROM data_key \
-    WHERE tenant_id = ?1 AND subject > ?2 ORDER BY subject LIMIT ?3";
-const TENANT_KEY: &str = "SELECT wrapped FROM tenant_key WHERE tenant_id = ?1";
+const BLIND_TAGS: &str = include_str!("blind_tags.sql");
+const RECEIPTS: &str = include_str!("receipts.sql");
+const KEYS: &str = include_str!("keys.sql");
+const TENANT_KEY: &str = include_str!("tenant_key.sql");
 const IMPORT_EVENTS: &str = include_str!("import_events.sql");
 const IMPORT_RECEIPTS: &str = include_str!("import_receipts.sql");
 const IMPORT_KEYS: &str = include_str!("import_keys.sql");
@@ -93,13 +88,13 @@ impl Transferable for SqliteStore {
     }
 }
 
-/// Writes a parcel that goes onto this log, and says where the log ends then. The caller holds the write lock and commits.
+/// Writes a chunk that continues this log, and returns the new head. The caller holds the write lock and commits.
 pub(super) async fn import_chunk(
     connection: &mut SqliteConnection,
     tenant: TenantId,
     parsed: &ParsedChunk,
 ) -> Result<LogHead, Failure> {
-    let (head, indexed) = precheck::head(connection, tenant).await?;
+    let (head, indexed) = query::head(connection, tenant).await?;
     let grown = parsed.onto(&head)?;
     let id = tenant.0.as_bytes().as_slice();
     let bytes: Vec<u8> = parsed.chunk.entries.iter().flat_map(|entry| entry.bytes.iter().copied()).collect();

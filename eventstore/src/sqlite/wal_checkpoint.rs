@@ -2,7 +2,7 @@
 //!
 //! SQLite does it by itself within the commit that makes the write-ahead log too long, and everybody waits for that one: ten
 //! thousand pages took some 25 ms. Begun earlier, on a connection that reads, it holds nobody up, and the commit finds only
-//! what has come since. The writer's own checkpoint has to stay: only a writer can begin the write-ahead log anew.
+//! what has come since. The writer's own checkpoint has to stay: only a writer can restart the write-ahead log.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::task::JoinHandle;
 
-/// So many events make about a third of what a write-ahead log holds.
+/// This many events make about a third of what a write-ahead log holds.
 const EVENTS: usize = 3_000;
 
 /// Neither waits for the writer nor makes it wait.
@@ -58,7 +58,7 @@ impl WalCheckpoints {
     pub(super) fn erased(&self) {
         let reads = self.reads.clone();
         tokio::spawn(async move {
-            // Its own connection from now on, since it is told to wait less than others.
+            // Its own connection from now on, since its timeout is shorter than the others'.
             let connection = match reads.acquire().await {
                 Ok(connection) => connection.detach(),
                 // The store is being closed, which empties it as well.

@@ -5,13 +5,14 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::deferred_tags::{IndexRows, TagRow, ordered};
-use super::{Failure, bytes_hex, hex, precheck::list, row};
+use super::query::list;
+use super::{Failure, bytes_hex, hex, row};
 use crate::batch::{Batch, LogHead};
 use crate::ledger::{GrownLevel, Hash, Tile, grown_levels};
 use crate::{Position, TenantId, instant};
 
-/// One statement a table, however large the batch, and all of them sent at once: one way to the database's thread
-/// and back. Binds are consumed in the order of the statements.
+/// One statement a table, however large the batch, and all of them sent at once: one round trip to the
+/// database's thread. Binds are consumed in the order of the statements.
 const WRITE: &str = concat!(
     include_str!("insert_events.sql"),
     include_str!("insert_tags.sql"),
@@ -21,13 +22,11 @@ const WRITE: &str = concat!(
 );
 const INSERT_TAGS: &str = include_str!("insert_tags.sql");
 const PUT_HEAD: &str = include_str!("put_head.sql");
-const DESTROY_KEY: &str =
-    "UPDATE data_key SET wrapped = x'', destroyed = 1 WHERE tenant_id = ?1 AND subject = ?2";
-const DELETE_BLIND_TAGS: &str = "DELETE FROM event_tag WHERE tenant_id = ?1 AND blind_subject = ?2";
+const DESTROY_KEY: &str = include_str!("destroy_key.sql");
+const DELETE_BLIND_TAGS: &str = include_str!("delete_blind_tags.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
-const TILES: &str = "SELECT tile_index, hashes FROM tile WHERE tenant_id = ?1 AND level = ?2 AND tile_index >= ?3 \
-    ORDER BY tile_index LIMIT 256";
-const INSERT_TILE: &str = "INSERT INTO tile (tenant_id, level, tile_index, hashes) VALUES (?1, ?2, ?3, ?4)";
+const TILES: &str = include_str!("tiles.sql");
+const INSERT_TILE: &str = include_str!("insert_tile.sql");
 
 /// Writes one tenant's part of a batch, and what goes into the index of tags with it. The caller holds the write lock and
 /// commits.

@@ -11,7 +11,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use super::WrappedKey;
+use super::wrapped_key::WrappedKey;
 use crate::TenantId;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -43,7 +43,7 @@ pub(super) struct NotOpened;
 
 impl RootKey {
     /// The key of a tenant before any was stored for it. Derived, so that making it needs no randomness; stored
-    /// wrapped, so that the root key can be changed by wrapping the tenants' keys anew.
+    /// wrapped, so that the root key can be rotated by re-wrapping the tenants' keys.
     pub(super) fn first_tenant_key(&self, tenant: TenantId) -> TenantKey {
         TenantKey(mac(&self.0, "tenant key", &[tenant.0.as_bytes()]))
     }

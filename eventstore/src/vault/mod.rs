@@ -7,6 +7,7 @@
 
 mod keys;
 mod sealing;
+mod wrapped_key;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -20,24 +21,12 @@ use crate::{EventStore, StoreError, TenantId};
 pub use keys::{DataKey, RootKey, TenantKey};
 use sealing::Place;
 pub(crate) use sealing::sealed_keys;
+pub use wrapped_key::WrappedKey;
 
 /// How many subjects' keys are kept unwrapped.
 const CACHED_DATA_KEYS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 /// How many tenants' keys are kept unwrapped.
 const CACHED_TENANT_KEYS: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
-
-/// A subject's data key as the database holds it: wrapped by the tenant's key, or destroyed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrappedKey {
-    /// The key's own id, named by everything sealed with it.
-    pub key_id: Uuid,
-    /// Whose personal fields it seals (a customer's id).
-    pub subject: Uuid,
-    /// The wrapped key; empty once destroyed.
-    pub wrapped: Vec<u8>,
-    /// Whether the key was destroyed by an erasure.
-    pub destroyed: bool,
-}
 
 /// What has become of a subject's key.
 #[derive(Clone)]
@@ -46,7 +35,7 @@ pub enum SubjectKey {
     Never,
     /// Seal with this one.
     Live(DataKey),
-    /// The subject was erased; nothing more is to be sealed for it.
+    /// The subject was erased; nothing more may be sealed for it.
     Destroyed,
 }
 
@@ -76,7 +65,7 @@ pub struct Vault {
     subjects: Mutex<LruCache<(TenantId, Uuid), CachedKey>>,
 }
 
-/// A subject's key as it was when the tenant's log had seen so many erasures.
+/// A subject's key, with the number of erasures that the tenant's log had seen when it was read.
 #[derive(Clone)]
 struct CachedKey {
     erasures: u64,

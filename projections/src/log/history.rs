@@ -5,10 +5,10 @@ use std::num::NonZeroUsize;
 use chrono::{DateTime, Utc};
 use lru::LruCache;
 use uuid::Uuid;
-use waymark_domain::customer::codec::CodecError;
+use waymark_domain::codec::CodecError;
 use waymark_domain::customer::event::{CustomerEvent, Recorded};
-use waymark_domain::customer::tags;
 use waymark_domain::customer::timeline::{Journeys, Move, MoveKind};
+use waymark_domain::tags;
 use waymark_eventstore::{EventStore, Position, Query, TenantId};
 
 use crate::error::{ProjectionError, Result};

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::dwell::{Window, in_order};
 use crate::query::{AsOf, CohortFilter, Snapshot};
-use crate::stats::conversion::{StageOrder, leads_on};
+use crate::stats::conversion::StageOrder;
 use crate::stats::cycles::{Cycle, Outcome, cycles};
 use crate::stats::funnel::{Course, Fate, Milestone, Reach, progress};
 use crate::stats::{JourneySet, Micros, Stay};
@@ -257,7 +257,7 @@ impl Shown {
 
     /// Whether it lies on the way that customers are to go.
     fn leads(&self) -> bool {
-        self.kind.is_some_and(leads_on)
+        self.kind.is_some_and(StageType::leads_on)
     }
 
     /// The place among these of the first that is on the way after it; none where stages have no order.
@@ -268,10 +268,10 @@ impl Shown {
 
     /// Whether a deal is still to come: a stage of type won stands further on, or stages have no order.
     fn is_before_a_deal(&self, following: &[Self]) -> bool {
-        let is_won = |stage: &Self| stage.kind == Some(StageType::Won);
+        let is_won = |stage: &Self| stage.kind.is_some_and(StageType::is_won);
         match self.milestone.place {
             Some(_) => self.leads() && following.iter().any(is_won),
-            None => self.leads() && !is_won(self) && self.kind != Some(StageType::AfterSale),
+            None => self.leads() && !is_won(self) && !self.kind.is_some_and(StageType::is_after_sale),
         }
     }
 }

@@ -342,7 +342,7 @@ fn standing<'a>(
     let observed = journeys.journeys(until).filter(|(journey, _)| !merged(*journey));
     let stood = |(journey, records): (usize, &[MoveRecord])| {
         let stage = records.last()?.stage;
-        let served = kinds.get(stage as usize).copied().flatten() == Some(StageType::AfterSale);
+        let served = kinds.get(stage as usize).copied().flatten().is_some_and(StageType::is_after_sale);
         let open = !served && cycles(records).last().is_some_and(|cycle| cycle.outcome(&kinds).is_none());
         Some((journeys.customer(journey), (stage, open)))
     };

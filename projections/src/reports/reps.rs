@@ -375,16 +375,12 @@ fn revive(
             (*since..end).contains(&record.at) && record.how.by == Origin::Person && !record.repeat
         });
         let on: Vec<StageType> =
-            steps.filter_map(|record| input.kind(record.stage)).filter(goes_on).collect();
+            steps.filter_map(|record| input.kind(record.stage)).filter(|kind| kind.leads_on()).collect();
         if !on.is_empty() {
-            let won = on.contains(&StageType::Won);
+            let won = on.iter().any(|kind| kind.is_won());
             *revived.entry((customer, (*rep).to_owned())).or_default() |= won;
         }
     }
-}
-
-fn goes_on(kind: &StageType) -> bool {
-    matches!(kind, StageType::Open | StageType::Partial | StageType::Won | StageType::AfterSale)
 }
 
 fn tally_open(

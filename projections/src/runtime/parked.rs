@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 use waymark_domain::company::CompanyEvent;
-use waymark_domain::customer::tags;
+use waymark_domain::tags;
 use waymark_eventstore::{EventStore, Position, Query};
 
 use crate::db::{Transaction, values};

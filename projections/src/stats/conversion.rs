@@ -66,16 +66,12 @@ impl StageOrder<'_> {
     #[must_use]
     pub fn is_past(&self, place: Option<usize>, stage: u32) -> bool {
         match (place, self.place(stage)) {
-            (Some(earlier), Some(later)) => self.kind(stage).is_some_and(leads_on) && later > earlier,
-            _ => self.kind(stage) == Some(StageType::Won),
+            (Some(earlier), Some(later)) => {
+                self.kind(stage).is_some_and(StageType::leads_on) && later > earlier
+            }
+            _ => self.kind(stage).is_some_and(StageType::is_won),
         }
     }
-}
-
-/// Whether a stage lies on the way that customers are to go: no loss, no rest.
-#[must_use]
-pub fn leads_on(kind: StageType) -> bool {
-    matches!(kind, StageType::Open | StageType::Partial | StageType::Won | StageType::AfterSale)
 }
 
 impl ConversionWindow<'_> {

@@ -62,16 +62,14 @@ impl Cycle {
     /// open.
     #[must_use]
     pub fn outcome(&self, kinds: &Kinds) -> Option<Outcome> {
-        let is = |stay: &&Stay, wanted| kind(kinds, stay.stage) == Some(wanted);
-        if let Some(won) = self.stays.iter().find(|stay| is(stay, StageType::Won)) {
+        let is_won = |stay: &&Stay| kind(kinds, stay.stage).is_some_and(StageType::is_won);
+        if let Some(won) = self.stays.iter().find(is_won) {
             return Some(Outcome::Won(won.entered));
         }
         let last = self.stays.last()?;
-        match kind(kinds, last.stage)? {
-            StageType::Lost => Some(Outcome::Lost(last.entered)),
-            StageType::Closed => Some(Outcome::Closed(last.entered)),
-            _ => None,
-        }
+        let kind = kind(kinds, last.stage)?;
+        let lost = kind.is_lost().then_some(Outcome::Lost(last.entered));
+        lost.or_else(|| kind.ends_without_outcome().then_some(Outcome::Closed(last.entered)))
     }
 
     /// The stay in which it stands, or stood last.

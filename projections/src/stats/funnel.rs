@@ -65,7 +65,7 @@ impl Course<'_> {
     #[must_use]
     pub fn deal(&self, cycle: &Cycle, entry: usize) -> Option<Micros> {
         let stays = cycle.stays.get(entry..).unwrap_or_default();
-        let won = |stage| self.order.kind(stage) == Some(StageType::Won);
+        let won = |stage| self.order.kind(stage).is_some_and(StageType::is_won);
         stays.iter().find(|stay| won(stay.stage)).map(|stay| stay.entered)
     }
 

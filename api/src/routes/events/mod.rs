@@ -21,7 +21,7 @@ use super::AppState;
 use crate::app::{AppError, Caller};
 use crate::auth::Authority;
 use crate::domain::Label;
-use crate::domain::customer::tags;
+use crate::domain::tags;
 use crate::eventstore::{self, Position, QueryItem};
 use crate::http::command::single;
 use crate::http::{Query, page};

@@ -15,7 +15,7 @@ use super::name_for;
 use crate::app::{AppError, Caller};
 use crate::auth::Authority;
 use crate::domain::Label;
-use crate::domain::pipeline::{Pipeline, Stage, StageType};
+use crate::domain::pipeline::{Pipeline, Stage};
 use crate::http::answer::AsOfResponse;
 use crate::http::{ConsistencyParams, Key, Page, Query, RepName};
 use crate::problem::Problem;
@@ -284,7 +284,7 @@ fn ago(now: DateTime<Utc>, span: TimeDelta) -> Option<DateTime<Utc>> {
 
 /// From which time in a stage on a customer is looked at; none where the list does not look at the stage.
 fn measure(stage: &Stage, list: WorklistName) -> Option<TimeDelta> {
-    let working = matches!(stage.kind, StageType::Open | StageType::Partial);
+    let working = stage.kind.is_worked();
     let span = |seconds: u64| TimeDelta::try_seconds(i64::try_from(seconds).ok()?);
     let stagnant = stage.stagnant_after_seconds.and_then(span);
     match list {

@@ -1,10 +1,11 @@
-//! A rule does what is due. The agenda is asked anew, on the state of this moment; what the rule does goes through the
+//! A rule does what is due. The agenda is computed again from the current state; what the rule does goes through the
 //! same decisions as anybody's command, and where these refuse, the refusal is recorded instead.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{NewEvent, guard, transition};
+use super::new_event::NewEvent;
+use super::{guard, transition};
 use crate::automation::{Deadline, Due, MAX_DEPTH, Rules, agenda};
 use crate::customer::command::{Act, Transition};
 use crate::customer::event::{
@@ -22,8 +23,8 @@ fn not_due(at: Option<DateTime<Utc>>) -> Violation {
     let violation = Violation::new(
         Code::NotDue,
         "rule",
-        Label::new("该规则没有到期的动作。", "Nothing of this rule is due for this customer."),
-        Label::new("无需执行。", "There is nothing to carry out."),
+        Label::new("该规则没有到期的动作。", "This rule has no action due."),
+        Label::new("无需执行。", "No action is needed."),
     );
     match at {
         Some(at) => violation.with_instant("due_at", at),
@@ -280,7 +281,7 @@ impl Acting<'_> {
                 Code::UnknownPool,
                 "pool",
                 Label::new("没有这个公海。", "There is no such pool."),
-                Label::new("请使用已有公海的标识。", "Use the key of a pool that exists."),
+                Label::new("请使用已有公海的标识。", "Use the key of an existing pool."),
             )
         };
         self.context.pool(&self.deadline.journey, key).ok_or_else(unknown)
@@ -311,7 +312,7 @@ impl Acting<'_> {
         let hours = before_seconds / 3_600;
         let text = Label::new(
             format!("{}：{hours}小时后将归入公海。", clock.zh),
-            format!("{}: back to the pool in {hours} hours.", clock.en),
+            format!("{}: returns to the pool in {hours} hours.", clock.en),
         );
         self.at_deadline(self.reminder(&text, "rep", &[]))
     }
@@ -335,7 +336,10 @@ impl Acting<'_> {
             claimed_at: claim.at,
             recorded_late: said_in_time.map(|one| one.event),
         });
-        let text = Label::new("领取后未按时首次联系客户。", "A claimed customer was not contacted in time.");
+        let text = Label::new(
+            "领取后未按时首次联系客户。",
+            "The customer was not contacted in time after the claim.",
+        );
         let told = ["rep", "supervisor"].map(|role| self.at_deadline(self.reminder(&text, role, &[])));
         std::iter::once(self.at_deadline(missed)).chain(told).collect()
     }

@@ -1,6 +1,7 @@
 //! A rep changes what is known of a customer; its stage and owner stay as they are.
 
-use super::{NewEvent, guard, profile, register};
+use super::new_event::NewEvent;
+use super::{guard, profile, register};
 use crate::customer::command::ChangeDetails;
 use crate::customer::event::{CustomerEvent, DetailsChanged};
 use crate::customer::state::Customer;
@@ -14,13 +15,13 @@ fn changes_something(command: &ChangeDetails) -> Vec<Violation> {
         Violation::new(
             Code::NothingToChange,
             "",
-            Label::new("没有要修改的内容。", "The command changes nothing."),
-            Label::new("请至少填写一个字段。", "Give at least one field."),
+            Label::new("没有要修改的内容。", "There is nothing to change."),
+            Label::new("请至少填写一个字段。", "Enter at least one field."),
         )
     })
 }
 
-/// Contacts are replaced as a whole, so whoever reads them masked would take away what it cannot see.
+/// Contacts are replaced as a whole, so a caller who reads them masked would remove what it cannot see.
 fn reads_what_it_replaces(
     customer: &Customer,
     command: &ChangeDetails,
@@ -41,9 +42,9 @@ fn claim_required(field: &str) -> Violation {
         field,
         Label::new(
             "公海客户的联系方式在领取前不能修改。",
-            "The contacts of a customer in a pool are not replaced before the customer is claimed.",
+            "Contact details of a customer in a pool cannot be changed before the customer is claimed.",
         ),
-        Label::new("请先领取该客户，再修改。", "Claim the customer first, then change them."),
+        Label::new("请先领取该客户，再修改。", "Claim the customer first, then make the change."),
     )
 }
 

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::customer::command::ChangeOwner;
 use crate::customer::event::{CustomerEvent, Occasion, OwnerChanged};
 use crate::customer::state::Customer;
@@ -30,8 +31,8 @@ pub fn may_hand_over(from: &Owner, context: &Context<'_>) -> Result<(), Refusal>
     Refusal::require_all([require(own || context.actor.supervises(), || Violation {
         field: "from".to_owned(),
         ..guard::forbidden_role(
-            Label::new("销售只能移交自己的客户。", "A rep hands over its own customers only."),
-            Label::new("请由其负责人或主管移交。", "Ask their owner, a supervisor or a manager."),
+            Label::new("销售只能移交自己的客户。", "A rep can hand over only their own customers."),
+            Label::new("请由其负责人或主管移交。", "Ask the owner or a supervisor to hand them over."),
         )
     })])
 }
@@ -41,8 +42,8 @@ fn to_somebody_else(customer: &Customer, to: &Owner) -> Vec<Violation> {
         Violation::new(
             Code::SameOwner,
             "to",
-            Label::new("归属没有变化。", "The customer belongs there already."),
-            Label::new("请选择其他归属。", "Name another owner."),
+            Label::new("归属没有变化。", "The customer already has this owner."),
+            Label::new("请选择其他归属。", "Choose another owner."),
         )
     })
 }

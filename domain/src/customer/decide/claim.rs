@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::customer::event::{Claimed, CustomerEvent};
 use crate::customer::state::Customer;
 use crate::instant;
@@ -14,8 +15,8 @@ use crate::{Context, Label, Role};
 fn by_a_rep(context: &Context<'_>) -> Vec<Violation> {
     require(context.actor.rep_id().is_some(), || {
         guard::forbidden_role(
-            Label::new("只有销售可以领取客户。", "Only a rep claims customers."),
-            Label::new("主管请使用变更归属。", "A manager changes the owner instead."),
+            Label::new("只有销售可以领取客户。", "Only reps can claim customers."),
+            Label::new("主管请使用变更归属。", "Supervisors should change the owner instead."),
         )
     })
 }
@@ -25,7 +26,7 @@ fn still_in_a_pool(customer: &Customer) -> Vec<Violation> {
         Violation::new(
             Code::AlreadyClaimed,
             "",
-            Label::new("客户已有负责人。", "The customer has an owner already."),
+            Label::new("客户已有负责人。", "The customer already has an owner."),
             Label::new("请领取公海中的其他客户。", "Claim another customer from the pool."),
         )
     })
@@ -38,8 +39,8 @@ fn eligible(rules: Option<&PoolRules>, context: &Context<'_>) -> Vec<Violation> 
     let named = |role: &Role| rules.claimant_roles.iter().any(|name| name == role.as_str());
     require(context.actor.roles.iter().any(named), || {
         guard::forbidden_role(
-            Label::new("该角色不能从这个公海领取。", "This role does not claim from this pool."),
-            Label::new("请由有领取资格的销售领取。", "Have a rep claim who may."),
+            Label::new("该角色不能从这个公海领取。", "This role cannot claim from this pool."),
+            Label::new("请由有领取资格的销售领取。", "Ask a rep who is eligible to claim it."),
         )
         .with("roles", rules.claimant_roles.clone())
     })
@@ -59,7 +60,7 @@ fn not_before(
     })
 }
 
-/// Whoever lost or released the customer stands back for a time, lest it go round in a circle.
+/// The rep who lost or released the customer cannot claim it for a time, so that it does not go back and forth.
 fn not_its_former_owner(
     customer: &Customer,
     rep: &str,
@@ -72,8 +73,14 @@ fn not_its_former_owner(
     not_before(
         Code::ClaimBlocked,
         free_at,
-        Label::new("原负责人在保护期内不能领回。", "Its former owner may not claim it back so soon."),
-        Label::new("请等保护期结束，或由主管分配。", "Wait until then, or have a manager assign it."),
+        Label::new(
+            "原负责人在保护期内不能领回。",
+            "The former owner cannot claim the customer back during the protection period.",
+        ),
+        Label::new(
+            "请等保护期结束，或由主管分配。",
+            "Wait until the protection period ends, or ask a supervisor to assign the customer.",
+        ),
         context,
     )
 }
@@ -85,8 +92,11 @@ fn not_new(customer: &Customer, rules: &PoolRules, context: &Context<'_>) -> Vec
     not_before(
         Code::ClaimProtected,
         free_at,
-        Label::new("新客户在保护期内不能领取。", "A new customer cannot be claimed yet."),
-        Label::new("请等保护期结束。", "Wait until then."),
+        Label::new(
+            "新客户在保护期内不能领取。",
+            "A new customer cannot be claimed during the protection period.",
+        ),
+        Label::new("请等保护期结束。", "Wait until the protection period ends."),
         context,
     )
 }
@@ -110,14 +120,14 @@ fn not_again_and_again(
         free_at,
         Label::new(
             format!("同一客户最多领取{}次。", limit.max),
-            format!("The same customer is claimed {} times at most.", limit.max),
+            format!("The same customer can be claimed at most {} times.", limit.max),
         ),
         Label::new("请领取其他客户，或等待。", "Claim another customer, or wait."),
         context,
     )
 }
 
-/// Every so many first contacts missed, the rep may not claim for a time.
+/// Each time the rep has missed this many first contacts, claiming is suspended for a time.
 fn not_banned(rules: &PoolRules, context: &Context<'_>) -> Vec<Violation> {
     let Some(FirstContact { strikes: Some(strikes), ban_seconds: Some(seconds), .. }) = rules.first_contact
     else {
@@ -132,9 +142,9 @@ fn not_banned(rules: &PoolRules, context: &Context<'_>) -> Vec<Violation> {
         free_at,
         Label::new(
             format!("首次联系超时满{strikes}次，暂停领取。"),
-            format!("{strikes} first contacts were missed: no claims for some time."),
+            format!("{strikes} first contacts were missed; claiming is suspended."),
         ),
-        Label::new("请先跟进已领取的客户。", "Look after the customers claimed already."),
+        Label::new("请先跟进已领取的客户。", "Follow up on the customers you have claimed."),
         context,
     )
 }
@@ -169,16 +179,19 @@ fn within_the_quota(pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation
             "",
             Label::new(
                 format!("今日已领取{limit}个，达到上限。"),
-                format!("All {limit} claims of today are used."),
+                format!("You have used all {limit} claims for today."),
             ),
-            Label::new("请在公海的次日零点后再领取。", "Claim again after the pool's next midnight."),
+            Label::new(
+                "请在公海的次日零点后再领取。",
+                "Claim again after the next midnight in the pool's time zone.",
+            ),
         )
         .with("limit", limit)
         .with("available_at", instant::text(available_at)),
     ]
 }
 
-/// What a rep holds is looked after: beyond so many open customers nobody claims more.
+/// The holding limit: a rep with this many active customers claims no more.
 fn within_the_cap(pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation> {
     let cap = pool.and_then(|pool| pool.rules.as_ref()?.holding_cap);
     let Some(cap) = cap.filter(|cap| context.holds >= *cap) else { return Vec::new() };
@@ -189,9 +202,9 @@ fn within_the_cap(pool: Option<&Pool>, context: &Context<'_>) -> Vec<Violation> 
             "",
             Label::new(
                 format!("已持有{held}个进行中的客户，上限为{cap}个。"),
-                format!("You own {held} open customers; {cap} are the most."),
+                format!("You hold {held} active customers; the limit is {cap}."),
             ),
-            Label::new("请先成交、标记流失或释放一些客户。", "Win, lose or release some of them first."),
+            Label::new("请先成交、标记流失或释放一些客户。", "Win, lose or release some customers first."),
         )
         .with("limit", cap)
         .with("held", held),
@@ -341,16 +354,6 @@ mod tests {
         let refusal = capped(5).when(Command::Claim).refuses([Code::HoldingCapReached]);
         assert_eq!((&refusal.extra["limit"], &refusal.extra["held"]), (&5.into(), &5.into()));
         given([in_the_pool()]).holding(1_000).when(Command::Claim).then([claimed()]);
-    }
-
-    #[test]
-    fn deals_made_or_off_take_no_place() {
-        use crate::pipeline::StageType::{
-            self, AfterSale, Closed, Dormant, Lost, Open, Partial, Paused, Won,
-        };
-        let all = [Open, Won, Partial, Lost, Dormant, Paused, AfterSale, Closed];
-        let taking = all.map(StageType::takes_a_place);
-        assert_eq!(taking, [true, false, true, false, true, true, false, false]);
     }
 
     #[test]

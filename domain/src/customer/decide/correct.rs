@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::transition::{already_in_stage, not_allowed};
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
+use super::transition::path::{already_in_stage, not_allowed};
 use crate::customer::command::{Amendment, Correct};
 use crate::customer::event::{
     CustomerEvent, MoveInserted, MoveTargetCorrected, MoveTimeCorrected, MoveVoided, OnConflict, Recorded,
@@ -28,8 +29,8 @@ fn names_a_record(customer: &Customer, command: &Correct) -> Vec<Violation> {
             Violation::new(
                 Code::MissingField,
                 "corrects",
-                Label::new("请指明要更正的记录。", "The correction names no record."),
-                Label::new("请填写该记录的事件编号。", "Give the id of the event to correct."),
+                Label::new("缺少要更正的记录。", "The record to correct is missing."),
+                Label::new("请填写该记录的事件编号。", "Enter the event ID of the record."),
             )
         }),
         Some(record) => require(customer.journeys.resolve(record).is_some(), || {
@@ -38,9 +39,9 @@ fn names_a_record(customer: &Customer, command: &Correct) -> Vec<Violation> {
                 "corrects",
                 Label::new(
                     "该客户没有这条状态变更或更正。",
-                    "No move or correction of this customer has this id.",
+                    "The customer has no stage change or correction with this ID.",
                 ),
-                Label::new("请使用时间线中的事件编号。", "Take the id from the customer's timeline."),
+                Label::new("请使用时间线中的事件编号。", "Use an event ID from the timeline."),
             )
         }),
     }
@@ -55,8 +56,8 @@ fn own_record(customer: &Customer, command: &Correct, context: &Context<'_>) -> 
         Violation::new(
             Code::NotOwnRecord,
             "corrects",
-            Label::new("该记录由他人填写。", "Somebody else made this record."),
-            Label::new("请由记录人或主管更正。", "Ask its author or a manager to correct it."),
+            Label::new("该记录由他人填写。", "This record was made by someone else."),
+            Label::new("请由记录人或主管更正。", "Ask its author or a supervisor to correct it."),
         )
     })
 }
@@ -69,11 +70,8 @@ fn still_in_force(customer: &Customer, command: &Correct) -> Vec<Violation> {
         Violation::new(
             Code::AlreadyVoided,
             "corrects",
-            Label::new("该记录已作废。", "The record was voided already."),
-            Label::new(
-                "如需恢复，请更正作废它的记录。",
-                "To bring it back, correct the correction that voided it.",
-            ),
+            Label::new("该记录已作废。", "The record has already been voided."),
+            Label::new("如需恢复，请更正作废它的记录。", "To restore it, correct the record that voided it."),
         )
         .with("voided_by", by.to_string()),
     ]
@@ -87,8 +85,8 @@ fn not_the_registration(customer: &Customer, command: &Correct, journey: &str) -
         Violation::new(
             Code::RegistrationNotVoidable,
             "corrects",
-            Label::new("登记记录不能作废。", "A registration cannot be voided."),
-            Label::new("请更正其状态或时间。", "Correct its stage or its instant."),
+            Label::new("登记记录不能作废。", "The registration record cannot be voided."),
+            Label::new("请更正其状态或时间。", "Correct its stage or time instead."),
         )
     })
 }
@@ -287,10 +285,10 @@ impl Conflicts {
         let violation = Violation::new(
             Code::TimelineConflict,
             "on_conflict",
-            Label::new("更正后，后续的状态变更不再衔接。", "Moves that follow would leave another stage than they were recorded to leave."),
+            Label::new("更正后，后续的状态变更不再衔接。", "After this correction, later stage changes no longer connect."),
             Label::new(
                 "可选择on_conflict：continue（后续变更改为从更正后的状态出发）或truncate（主管：作废后续变更）。",
-                "Choose on_conflict: continue (they are re-read as leaving the corrected stage) or truncate (a manager voids them).",
+                "Set on_conflict to continue (later changes start from the corrected stage) or truncate (supervisors: void the later changes).",
             ),
         )
         .with("conflicts", self.moves.iter().map(Conflict::to_json).collect::<Vec<_>>())

@@ -5,7 +5,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::Label;
 use crate::customer::command::Transition;
 use crate::customer::event::{CustomerEvent, DetailsChanged, Profile};
@@ -20,14 +21,14 @@ pub(super) fn well_formed(
     effective_at: DateTime<Utc>,
 ) -> Vec<Violation> {
     let kind = stage.map(|stage| stage.kind);
-    let paused = kind.is_none_or(|kind| kind == StageType::Paused);
-    let won = kind.is_none_or(|kind| matches!(kind, StageType::Won | StageType::Partial));
+    let paused = kind.is_none_or(StageType::stops_clock);
+    let won = kind.is_none_or(StageType::closes_a_deal);
     let put_off = require(command.postponed_until.is_none() || paused, || {
         misplaced(
             "postponed_until",
             Label::new(
                 "只有进入暂停类状态才能填写延期日期。",
-                "Only a move into a paused stage puts a deal off.",
+                "A postponement date can be set only when entering a paused stage.",
             ),
         )
     });
@@ -36,8 +37,11 @@ pub(super) fn well_formed(
         Violation::new(
             Code::NextPlanInPast,
             "postponed_until",
-            Label::new("延期日期须晚于变更当天。", "A deal is put off until a day after the move."),
-            Label::new("请填写之后的日期。", "Give a later day."),
+            Label::new(
+                "延期日期须晚于变更当天。",
+                "The postponement date must be after the day of the transition.",
+            ),
+            Label::new("请填写之后的日期。", "Enter a later date."),
         )
     });
     let amount = require(command.won_amount.is_none() || won, || {
@@ -45,7 +49,7 @@ pub(super) fn well_formed(
             "won_amount",
             Label::new(
                 "只有进入成交类状态才能填写成交金额。",
-                "Only a move into a won or partly won stage wins an amount.",
+                "A won amount can be set only when entering a won or partially won stage.",
             ),
         )
     });
@@ -53,8 +57,10 @@ pub(super) fn well_formed(
 }
 
 fn misplaced(field: &str, message: Label) -> Violation {
-    let how_to_fix =
-        Label::new("请去掉该字段，或改用客户资料。", "Leave it out, or change the details instead.");
+    let how_to_fix = Label::new(
+        "请去掉该字段，或改用客户资料。",
+        "Remove the field, or change the customer's details instead.",
+    );
     Violation::new(Code::InvalidValue, field, message, how_to_fix)
 }
 
@@ -65,7 +71,7 @@ pub(super) fn details(
     stage: Option<&Stage>,
     effective_at: DateTime<Utc>,
 ) -> Option<NewEvent> {
-    let goes_on = stage.is_some_and(|stage| stage.kind != StageType::Paused);
+    let goes_on = stage.is_some_and(|stage| !stage.kind.stops_clock());
     let over = customer.postponed_until.is_some() && goes_on;
     if command.postponed_until.is_none() && command.won_amount.is_none() && !over {
         return None;

@@ -1,17 +1,18 @@
-//! Two customers that look alike turn out to be two, and perhaps may be one after all.
+//! Dismisses a suspected duplicate, and withdraws the dismissal.
 //!
-//! It is told in both streams at once. A merge of the two ends it; so does another name or contact that makes them the
-//! same to the letter, which whoever looks for duplicates sees.
+//! It is recorded in both customers' streams in one append. A merge of the two ends it; so does a changed name or contact
+//! that makes them exact matches, which the search for duplicates shows again.
 
+use super::guard;
 use super::merge::{PairEvents, may_join, of_the_other, two_customers};
-use super::{NewEvent, guard};
+use super::new_event::NewEvent;
 use crate::customer::command::{DismissDuplicate, ReopenDuplicate};
 use crate::customer::event::{CustomerEvent, DistinctionWithdrawn, Distinguished};
 use crate::customer::state::Customer;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal};
 
-/// Whoever may merge two customers may tell them apart.
+/// The same permissions as for a merge of the two.
 fn two_for_the_actor(one: &Customer, other: &Customer, context: &Context<'_>) -> [Vec<Violation>; 6] {
     let field = |violations: Vec<Violation>| {
         let here = |one: Violation| match one.field.as_str() {
@@ -41,10 +42,13 @@ fn not_dismissed(one: &Customer, other: &Customer) -> Vec<Violation> {
         Violation::new(
             Code::AlreadyDistinguished,
             "other",
-            Label::new("已经确认过这是两个客户。", "That these are two was said already."),
+            Label::new(
+                "已经确认过这是两个客户。",
+                "These two customers have already been confirmed as different.",
+            ),
             Label::new(
                 "无需重复确认；如有误，请撤回确认或合并。",
-                "Nothing is to be done; if it is wrong, take it back or merge them.",
+                "No further confirmation is needed. If this is wrong, withdraw it or merge the customers.",
             ),
         )
     })
@@ -85,8 +89,11 @@ pub fn reopen_duplicate(
         Violation::new(
             Code::NotDistinguished,
             "other",
-            Label::new("没有确认过这是两个客户。", "Nobody said that these are two."),
-            Label::new("请检查两个客户的编号。", "Check the ids of both customers."),
+            Label::new(
+                "没有确认过这是两个客户。",
+                "These two customers have not been confirmed as different.",
+            ),
+            Label::new("请检查两个客户的编号。", "Check both customer IDs."),
         )
     });
     let [a, b, c, d, e, f] = two_for_the_actor(one, other, context);

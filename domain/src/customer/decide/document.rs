@@ -1,6 +1,7 @@
 //! A document is added to a customer, by reference.
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::customer::command::AddDocument;
 use crate::customer::event::{CustomerEvent, DocumentAdded};
 use crate::customer::state::Customer;
@@ -15,7 +16,10 @@ fn digest(sha256: &str) -> Vec<Violation> {
         Violation::new(
             Code::InvalidDigest,
             "sha256",
-            Label::new("摘要须为64位小写十六进制。", "The digest is 64 lower-case hexadecimal digits."),
+            Label::new(
+                "摘要须为64位小写十六进制。",
+                "The digest must be 64 lowercase hexadecimal characters.",
+            ),
             Label::new("请检查SHA-256摘要。", "Check the SHA-256 digest."),
         )
     })

@@ -1,6 +1,7 @@
 //! A person is forgotten: with this event the key of its personal fields is destroyed.
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::Context;
 use crate::customer::command::Erase;
 use crate::customer::event::{CustomerEvent, Erased};

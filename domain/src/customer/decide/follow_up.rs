@@ -1,6 +1,7 @@
 //! A rep records a conversation, and what comes next. Without the next plan nothing is recorded.
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::customer::command::{FollowUp, Plan};
 use crate::customer::event::{CHANNELS, Content, CustomerEvent, FollowedUp, NextPlan};
 use crate::customer::state::Customer;
@@ -17,7 +18,7 @@ fn through_a_known_channel(channel: &str) -> Vec<Violation> {
         Violation::new(
             Code::UnknownChannel,
             "channel",
-            Label::new("没有这个沟通渠道。", "There is no such channel."),
+            Label::new("没有这个沟通渠道。", "Unknown communication channel."),
             Label::new(format!("请选择其一：{channels}。"), format!("Choose one of: {channels}.")),
         )
         .with("channels", CHANNELS.to_vec())
@@ -29,8 +30,8 @@ fn with_a_next_plan(plan: Option<&Plan>) -> Vec<Violation> {
         Violation::new(
             Code::MissingField,
             "next_plan",
-            Label::new("没有下次计划不能提交。", "A follow-up cannot be submitted without the next plan."),
-            Label::new("请填写下次联系的时间和内容。", "Say when and what comes next."),
+            Label::new("没有下次计划不能提交。", "A follow-up cannot be submitted without a next plan."),
+            Label::new("请填写下次联系的时间和内容。", "Enter the time and content of the next contact."),
         )
     })
 }
@@ -41,8 +42,8 @@ fn plan_well_formed(plan: &Plan, context: &Context<'_>) -> Vec<Violation> {
         Violation::new(
             Code::NextPlanInPast,
             "next_plan.at",
-            Label::new("下次计划须在本次跟进之后。", "The next plan must lie after the follow-up."),
-            Label::new("请填写将来的时间。", "Give a later instant."),
+            Label::new("下次计划须在本次跟进之后。", "The next plan must be after this follow-up."),
+            Label::new("请填写将来的时间。", "Enter a time in the future."),
         )
     });
     [out_of_range, ahead, guard::text("next_plan.text", &plan.text)].concat()
@@ -57,11 +58,11 @@ fn content_well_formed(command: &FollowUp) -> Vec<Violation> {
             "channel",
             Label::new(
                 "发送的内容须用 content 渠道记录。",
-                "What was sent is recorded with the channel content.",
+                "Content that was sent must be recorded with the channel content.",
             ),
             Label::new(
                 "请将 channel 设为 content，或去掉 content。",
-                "Set the channel to content, or leave content out.",
+                "Set channel to content, or remove content.",
             ),
         )
     });

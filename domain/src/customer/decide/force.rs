@@ -1,7 +1,10 @@
-//! Whoever may moves a customer although conditions are unmet. The event says which, for ever.
+//! An override: somebody with permission moves a customer although conditions are unmet. The event records which.
 
-use super::transition::{self, Form};
-use super::{NewEvent, deal, guard};
+use super::new_event::NewEvent;
+use super::transition;
+use super::transition::form::Form;
+use super::transition::path;
+use super::{deal, guard};
 use crate::customer::command::{Override, Transition};
 use crate::customer::event::{CustomerEvent, Moved};
 use crate::customer::state::Customer;
@@ -14,8 +17,8 @@ fn needed(passed_over: &[Violation]) -> Vec<Violation> {
         Violation::new(
             Code::NothingToOverride,
             "",
-            Label::new("该变更无需特批。", "Nothing stands in the way of this move."),
-            Label::new("请使用普通的状态变更。", "Make it as an ordinary transition."),
+            Label::new("该变更无需特批。", "This transition needs no override."),
+            Label::new("请使用普通的状态变更。", "Use an ordinary transition."),
         )
     })
 }
@@ -43,8 +46,8 @@ pub(super) fn decide(
         guard::supervises(context, ""),
         guard::known_stage(pipeline, &command.to, "to"),
         guard::known_sub_status(stage, command.sub_status.as_deref()),
-        transition::elsewhere(from, &command.to, context),
-        transition::not_before_a_later_move(customer, journey, effective_at, context),
+        path::elsewhere(from, &command.to, context),
+        path::not_before_a_later_move(customer, journey, effective_at, context),
         guard::effective(customer, context),
         guard::text("reason", &command.reason),
     ])?;

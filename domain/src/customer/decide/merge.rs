@@ -6,7 +6,8 @@
 
 use std::cmp::Reverse;
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::customer::command::{Merge, Unmerge};
 use crate::customer::event::{
     Absorbed, CustomerEvent, MergedInto, Moved, Reactivated, StagePolicy, Unmerged,
@@ -36,9 +37,9 @@ pub(super) fn may_join(survivor: &Customer, absorbed: &Customer, context: &Conte
         ..guard::forbidden_role(
             Label::new(
                 "两个客户的归属不同，需由主管处理。",
-                "The two have different owners: this needs a manager.",
+                "The two customers have different owners; a supervisor must handle this.",
             ),
-            Label::new("请由主管处理。", "Ask a supervisor or a manager."),
+            Label::new("请由主管处理。", "Ask a supervisor."),
         )
     })
 }
@@ -48,8 +49,8 @@ pub(super) fn two_customers(survivor: &Customer, absorbed: &Customer) -> Vec<Vio
         Violation::new(
             Code::SameCustomer,
             "absorbed",
-            Label::new("不能与自身合并。", "A customer cannot be merged with itself."),
-            Label::new("请填写另一个客户的编号。", "Name another customer."),
+            Label::new("不能选择同一个客户。", "A customer cannot be paired with itself."),
+            Label::new("请填写另一个客户的编号。", "Enter another customer's ID."),
         )
     })
 }
@@ -124,8 +125,7 @@ fn moves(
 fn rank(pipeline: Option<&Pipeline>, stay: &Stay) -> (bool, Reverse<bool>, usize) {
     let place = pipeline.and_then(|pipeline| pipeline.stages.iter().position(|stage| stage.id == stay.stage));
     let kind = pipeline.and_then(|pipeline| pipeline.stage(&stay.stage)).map(|stage| stage.kind);
-    let on_the_way =
-        !matches!(kind, Some(StageType::Lost | StageType::Dormant | StageType::Paused | StageType::Closed));
+    let on_the_way = kind.is_none_or(StageType::leads_on);
     (on_the_way, Reverse(place.is_none()), place.unwrap_or_default())
 }
 
@@ -189,8 +189,8 @@ pub fn unmerge(
             Violation::new(
                 Code::NotMerged,
                 "absorbed",
-                Label::new("该客户没有合并到此客户。", "That customer was not merged into this one."),
-                Label::new("请检查两个客户的编号。", "Check the ids of both customers."),
+                Label::new("该客户没有合并到此客户。", "That customer has not been merged into this one."),
+                Label::new("请检查两个客户的编号。", "Check both customer IDs."),
             )
         }),
         may_join(survivor, absorbed, context),

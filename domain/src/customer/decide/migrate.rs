@@ -1,5 +1,5 @@
 //! Another version of the pipeline took force: a customer gets its place in it. The stay continues under another
-//! label; no transition rule is asked, no clock begins anew, and nothing counts as a move.
+//! label; no transition rule is evaluated, no clock restarts, and nothing counts as a move.
 //!
 //! It happens by itself, customer by customer, after a version took force. A command that comes first does it on the
 //! way, so that every command is judged by the definition in force.
@@ -7,7 +7,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::customer::command::{Command, Correct, Migrate};
 use crate::customer::event::{CustomerEvent, Recorded, StageMigrated};
 use crate::customer::state::Customer;
@@ -99,42 +100,47 @@ pub(in crate::customer) fn settled(
     }
 }
 
-/// A command that is judged by stages, decided on the customer as it stands in the definition in force: the
-/// migration comes first, then what was asked for. None where the command can be decided as it is.
-pub(super) fn first(
+/// The journey whose stages a command is judged by; none where it can be decided whatever definition is in force.
+fn judged_journey<'a>(customer: &'a Customer, command: &'a Command) -> Option<&'a str> {
+    match command {
+        Command::Transition(command) => Some(command.pipeline.as_deref().unwrap_or(customer.primary())),
+        Command::Reactivate(_) | Command::Act(_) => Some(customer.primary()),
+        Command::Correct(Correct { corrects, .. }) => {
+            let named = corrects.and_then(|record| customer.journeys.journey_of(record));
+            Some(named.unwrap_or(customer.primary()))
+        }
+        _ => None,
+    }
+}
+
+/// The migration that has to come before a command that is judged by stages, and the customer as it stands afterwards.
+/// None where the command can be decided as it is.
+///
+/// # Errors
+/// The refusal, where somebody has to choose the stage first.
+pub(super) fn before(
     customer: &Customer,
     command: &Command,
     context: &Context<'_>,
-) -> Option<Result<Vec<NewEvent>, Refusal>> {
-    let journey = match command {
-        Command::Transition(command) => command.pipeline.as_deref().unwrap_or(customer.primary()),
-        Command::Reactivate(_) | Command::Act(_) => customer.primary(),
-        Command::Correct(Correct { corrects, .. }) => {
-            let named = corrects.and_then(|record| customer.journeys.journey_of(record));
-            named.unwrap_or(customer.primary())
-        }
-        _ => return None,
-    };
-    if context.import || customer.erased {
-        return None;
+) -> Result<Option<(NewEvent, Customer)>, Refusal> {
+    match judged_journey(customer, command) {
+        Some(journey) if !context.import && !customer.erased => settled(customer, journey, context),
+        _ => Ok(None),
     }
-    let (migration, settled) = match settled(customer, journey, context) {
-        Ok(settled) => settled?,
-        Err(refusal) => return Some(Err(refusal)),
-    };
-    let decided = super::decide(Some(&settled), command, context);
-    Some(decided.map(|events| std::iter::once(migration).chain(events).collect()))
 }
 
 fn undecided(pipeline: &Pipeline, stay: &Stay) -> Refusal {
     let stages: Vec<&str> = pipeline.stages.iter().map(|stage| stage.id.as_str()).collect();
     let message = Label::new(
         format!("第{}版没有状态“{}”，该客户的去向待选择。", pipeline.version, stay.stage),
-        format!("It has to be chosen where {:?} leads in version {}.", stay.stage, pipeline.version),
+        format!(
+            "The stage {:?} does not exist in version {}; the customer's new stage has to be chosen.",
+            stay.stage, pipeline.version
+        ),
     );
     let how_to_fix = Label::new(
         "请由主管用POST /v1/customers/{id}/migrations选择状态。",
-        "Have a manager choose the stage with POST /v1/customers/{id}/migrations.",
+        "Ask a supervisor to choose the stage with POST /v1/customers/{id}/migrations.",
     );
     let mut refusal = Refusal::from_code(Code::MigrationUndecided, "", message, how_to_fix);
     refusal.extra.insert("stages".to_owned(), stages.into());
@@ -148,9 +154,9 @@ fn nothing_to_migrate(pipeline: &Pipeline) -> Violation {
         "",
         Label::new(
             format!("该客户已在第{version}版中。"),
-            format!("The customer has its place in version {version} already."),
+            format!("The customer is already in version {version}."),
         ),
-        Label::new("如需变更状态，请使用状态变更。", "To change its stage, move it."),
+        Label::new("如需变更状态，请使用状态变更。", "To change the stage, use a transition."),
     )
 }
 

@@ -14,6 +14,7 @@ mod force;
 pub(super) mod guard;
 mod merge;
 pub(super) mod migrate;
+mod new_event;
 mod note;
 mod profile;
 mod reactivate;
@@ -31,30 +32,36 @@ mod view;
 pub use change_owner::may_hand_over;
 pub use dismiss_duplicate::{dismiss_duplicate, reopen_duplicate};
 pub use merge::{PairEvents, merge, unmerge};
+pub use new_event::NewEvent;
 pub use view::is_counted;
 
-use chrono::{DateTime, Utc};
-
 use super::command::Command;
-use super::event::CustomerEvent;
 use super::state::Customer;
 use crate::refusal::{Code, Refusal};
 use crate::{Context, Label};
 
-/// An event that a decision asks to have recorded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewEvent {
-    /// What happened.
-    pub event: CustomerEvent,
-    /// When it happened.
-    pub effective_at: DateTime<Utc>,
-}
-
-/// Decides a command about a customer; `state` is none while it has no events.
+/// Decides a command about a customer; `state` is none while it has no events. Where another definition took force
+/// meanwhile, the customer gets its place in it first.
 ///
 /// # Errors
 /// The refusal, with every unmet condition.
 pub fn decide(
+    state: Option<&Customer>,
+    command: &Command,
+    context: &Context<'_>,
+) -> Result<Vec<NewEvent>, Refusal> {
+    let migrated = state.map(|customer| migrate::before(customer, command, context)).transpose()?.flatten();
+    match migrated {
+        None => decide_now(state, command, context),
+        Some((migration, customer)) => {
+            let events = decide_now(Some(&customer), command, context)?;
+            Ok(std::iter::once(migration).chain(events).collect())
+        }
+    }
+}
+
+/// Decides a command on the customer as it stands in the definition in force.
+fn decide_now(
     state: Option<&Customer>,
     command: &Command,
     context: &Context<'_>,
@@ -64,9 +71,6 @@ pub fn decide(
         Refusal::require_all([guard::not_erased(customer), guard::not_merged(customer)])?;
         Ok(customer)
     };
-    if let Some(decided) = state.and_then(|customer| migrate::first(customer, command, context)) {
-        return decided;
-    }
     match command {
         Command::Register(command) => register::decide(state, command, context),
         Command::ChangeDetails(command) => change_details::decide(known()?, command, context),
@@ -92,8 +96,10 @@ pub fn decide(
 }
 
 fn unknown_customer() -> Refusal {
-    let message = Label::new("没有这个客户。", "There is no such customer.");
-    let how_to_fix =
-        Label::new("请检查客户编号，或先登记客户。", "Check the id, or register the customer first.");
+    let message = Label::new("没有这个客户。", "The customer does not exist.");
+    let how_to_fix = Label::new(
+        "请检查客户编号，或先登记客户。",
+        "Check the customer ID, or register the customer first.",
+    );
     Refusal::from_code(Code::UnknownCustomer, "customer_id", message, how_to_fix)
 }

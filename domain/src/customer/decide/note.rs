@@ -1,6 +1,7 @@
 //! A rep writes something down.
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::customer::command::Note;
 use crate::customer::event::{CustomerEvent, Noted};
 use crate::customer::state::Customer;

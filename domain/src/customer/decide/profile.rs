@@ -65,18 +65,18 @@ fn invalid_code(code: &str) -> Vec<Violation> {
     let Err(fault) = credit_code(code) else { return Vec::new() };
     let message = match fault {
         CreditCodeFault::Length => {
-            Label::new("统一社会信用代码应为18位。", "A unified social credit code has eighteen signs.")
+            Label::new("统一社会信用代码应为18位。", "A unified social credit code must have 18 characters.")
         }
         CreditCodeFault::Sign(sign) => Label::new(
             format!("统一社会信用代码不含字符“{sign}”。"),
-            format!("A unified social credit code has no sign {sign:?}."),
+            format!("A unified social credit code cannot contain {sign:?}."),
         ),
         CreditCodeFault::CheckDigit => Label::new(
             "统一社会信用代码的校验位不符。",
-            "The check digit of the unified social credit code does not fit.",
+            "The check digit of the unified social credit code is incorrect.",
         ),
     };
-    let how_to_fix = Label::new("请按营业执照核对。", "Compare it with the business licence.");
+    let how_to_fix = Label::new("请按营业执照核对。", "Check it against the business licence.");
     vec![Violation::new(Code::InvalidCreditCode, "credit_code", message, how_to_fix)]
 }
 
@@ -85,8 +85,8 @@ fn in_the_scale(satisfaction: Option<u8>) -> Vec<Violation> {
         Violation::new(
             Code::InvalidValue,
             "satisfaction",
-            Label::new("满意度应为0至10的整数。", "Satisfaction is a whole number from 0 to 10."),
-            Label::new("请填写0至10。", "Give a number from 0 to 10."),
+            Label::new("满意度应为0至10的整数。", "Satisfaction must be an integer from 0 to 10."),
+            Label::new("请填写0至10。", "Enter a number from 0 to 10."),
         )
     })
 }
@@ -97,16 +97,16 @@ fn in_order(contract: Option<Contract>) -> Vec<Violation> {
         Violation::new(
             Code::InvalidPeriod,
             "contract.ends_on",
-            Label::new("合同结束日期早于开始日期。", "The contract ends before it begins."),
-            Label::new("请检查两个日期。", "Check both days."),
+            Label::new("合同结束日期早于开始日期。", "The contract's end date is before its start date."),
+            Label::new("请检查两个日期。", "Check both dates."),
         )
     });
     let said = require(contract.is_none_or(|contract| contract != Contract::default()), || {
         Violation::new(
             Code::MissingField,
             "contract",
-            Label::new("合同没有日期。", "The contract has neither day."),
-            Label::new("请填写 starts_on 或 ends_on。", "Give starts_on, ends_on or both."),
+            Label::new("合同没有日期。", "The contract has no dates."),
+            Label::new("请填写 starts_on、ends_on 或两者。", "Enter starts_on, ends_on or both."),
         )
     });
     [ordered, said].concat()
@@ -128,7 +128,10 @@ fn days_of_this_era(profile: &NewProfile) -> Vec<Violation> {
             Violation::new(
                 Code::EffectiveOutOfRange,
                 field,
-                Label::new("日期须在1970年至9999年之间。", "The day must lie in the years 1970 to 9999."),
+                Label::new(
+                    "日期须在1970年至9999年之间。",
+                    "The date must be between the years 1970 and 9999.",
+                ),
                 Label::new("请检查年份。", "Check the year."),
             )
         })
@@ -142,10 +145,10 @@ fn known_names(profile: &NewProfile) -> Vec<Violation> {
             Violation::new(
                 Code::InvalidValue,
                 format!("clear[{n}]"),
-                Label::new("没有可清除的这一项。", "There is nothing of that name to clear."),
+                Label::new("该项不能清除。", "This item cannot be cleared."),
                 Label::new(
                     format!("可清除：{}。", CLEARABLE.join("、")),
-                    format!("These can be cleared: {}.", CLEARABLE.join(", ")),
+                    format!("Items that can be cleared: {}.", CLEARABLE.join(", ")),
                 ),
             )
         })
@@ -156,8 +159,11 @@ fn known_names(profile: &NewProfile) -> Vec<Violation> {
             Violation::new(
                 Code::InvalidValue,
                 format!("clear[{n}]"),
-                Label::new("同一项不能既设置又清除。", "The same thing cannot be set and cleared at once."),
-                Label::new("请只保留其一。", "Keep one of the two."),
+                Label::new(
+                    "同一项不能既设置又清除。",
+                    "The same item cannot be set and cleared at the same time.",
+                ),
+                Label::new("请只保留其一。", "Keep only one of the two."),
             )
         }));
     }

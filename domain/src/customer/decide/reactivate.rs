@@ -1,12 +1,12 @@
 //! A lost or dormant customer comes back: the journey's next cycle begins.
 
-use super::transition::not_before_a_later_move;
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
+use super::transition::path::not_before_a_later_move;
 use crate::customer::command::Reactivate;
 use crate::customer::event::{CustomerEvent, Reactivated};
 use crate::customer::state::Customer;
 use crate::customer::timeline::Stay;
-use crate::pipeline::StageType;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal, Pipeline};
 
@@ -18,21 +18,21 @@ fn came_to_rest(pipeline: &Pipeline, from: Option<&Stay>) -> Vec<Violation> {
             "",
             Label::new(
                 "只有流失或休眠的客户可以重新激活。",
-                "Only a lost or dormant customer can be reactivated.",
+                "Only lost or dormant customers can be reactivated.",
             ),
-            Label::new("请改用状态变更。", "Move the customer instead."),
+            Label::new("请改用状态变更。", "Use a transition instead."),
         )
     })
 }
 
 fn into_an_open_stage(pipeline: &Pipeline, to: &str) -> Vec<Violation> {
-    let open = |stage: &crate::pipeline::Stage| stage.kind == StageType::Open;
+    let open = |stage: &crate::pipeline::Stage| stage.kind.is_open();
     let stages = pipeline.stages.iter().filter(|stage| open(stage)).map(|stage| stage.id.as_str());
     require(pipeline.stage(to).is_none_or(open), || {
         Violation::new(
             Code::TransitionNotAllowed,
             "to",
-            Label::new("重新激活只能进入进行中的状态。", "A cycle begins in an open stage."),
+            Label::new("重新激活只能进入进行中的状态。", "Reactivation must enter an open stage."),
             Label::new("请选择进行中的状态。", "Choose an open stage."),
         )
         .with("allowed", stages.collect::<Vec<_>>())

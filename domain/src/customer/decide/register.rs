@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{NewEvent, guard, profile};
+use super::new_event::NewEvent;
+use super::{guard, profile};
 use crate::customer::command::{NewContact, Register};
 use crate::customer::event::{Contact, CustomerEvent, Registered};
 use crate::customer::state::Customer;
@@ -15,8 +16,8 @@ fn is_new(state: Option<&Customer>) -> Vec<Violation> {
         Violation::new(
             Code::CustomerExists,
             "",
-            Label::new("该客户已登记。", "The customer is registered already."),
-            Label::new("请直接操作该客户。", "Work with that customer."),
+            Label::new("该客户已登记。", "The customer is already registered."),
+            Label::new("请直接操作该客户。", "Use the existing customer."),
         )
     })
 }
@@ -30,8 +31,11 @@ fn may_give_to(owner: &Owner, context: &Context<'_>) -> Vec<Violation> {
     require(own || context.import || context.actor.supervises(), || Violation {
         field: "owner".to_owned(),
         ..guard::forbidden_role(
-            Label::new("销售只能把客户登记给自己。", "A rep registers customers for itself only."),
-            Label::new("请登记给自己或公海，或由主管登记。", "Name yourself or a pool, or ask a manager."),
+            Label::new("销售只能把客户登记给自己。", "Reps can register customers only for themselves."),
+            Label::new(
+                "请登记给自己或公海，或由主管登记。",
+                "Register the customer for yourself or a pool, or ask a supervisor.",
+            ),
         )
     })
 }
@@ -95,8 +99,11 @@ pub(super) fn decide(
 fn owner(command: &Register, pipeline: &Pipeline) -> Result<Owner, Refusal> {
     let default = || pipeline.default_pool().map(|pool| Owner::Pool(pool.key.clone()));
     command.owner.clone().or_else(default).ok_or_else(|| {
-        let message = Label::new("该销售流程没有默认公海，请指定归属。", "The pipeline has no default pool.");
-        let how_to_fix = Label::new("请填写归属人。", "Name an owner.");
+        let message = Label::new(
+            "该销售流程没有默认公海，请指定归属。",
+            "The pipeline has no default pool; an owner is required.",
+        );
+        let how_to_fix = Label::new("请填写归属人。", "Enter an owner.");
         Refusal::from_code(Code::MissingField, "owner", message, how_to_fix)
     })
 }

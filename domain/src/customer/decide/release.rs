@@ -1,6 +1,7 @@
 //! A rep gives a customer back to a pool. The claim that it took is not refunded.
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::customer::command::Release;
 use crate::customer::event::{CustomerEvent, Released};
 use crate::customer::state::Customer;
@@ -11,8 +12,8 @@ fn not_owned() -> Violation {
     Violation::new(
         Code::NotOwned,
         "",
-        Label::new("客户已在公海中。", "The customer is in a pool already."),
-        Label::new("无需释放。", "There is nothing to release."),
+        Label::new("客户已在公海中。", "The customer is already in a pool."),
+        Label::new("无需释放。", "No release is needed."),
     )
 }
 

@@ -1,6 +1,7 @@
 //! Somebody who is a customer already comes in as a lead again: the further source is kept.
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::customer::command::RepeatInquiry;
 use crate::customer::event::{CustomerEvent, LeadTouched};
 use crate::refusal::Refusal;

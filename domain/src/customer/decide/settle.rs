@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::transition::{self, Form};
-use super::{NewEvent, deal, guard};
+use super::new_event::NewEvent;
+use super::transition::form::{Form, unmet_form};
+use super::transition::path;
+use super::{deal, guard};
 use crate::customer::command::{Decision, Settle, Transition};
 use crate::customer::event::{
     CustomerEvent, Moved, TransitionApproved, TransitionExpired, TransitionRejected, TransitionWithdrawn,
@@ -19,8 +21,8 @@ fn in_time(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> {
         Violation::new(
             Code::ApprovalExpired,
             "",
-            Label::new("申请已超过审批期限。", "Nobody settled the request in time."),
-            Label::new("请重新提交状态变更。", "Ask for the move again."),
+            Label::new("申请已超过审批期限。", "The request has expired."),
+            Label::new("请重新提交状态变更。", "Submit the transition again."),
         )
         .with_instant("expired_at", expires_at)
     })
@@ -33,8 +35,8 @@ fn by_an_approver(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation
         Violation::new(
             Code::NotApprover,
             "",
-            Label::new("该角色不能审批此变更。", "This role does not approve this move."),
-            Label::new("请由有审批权限的人处理。", "Ask somebody with one of the roles that approve it."),
+            Label::new("该角色不能审批此变更。", "This role cannot approve this transition."),
+            Label::new("请由有审批权限的人处理。", "Ask someone with approval permission."),
         )
         .with("roles", serde_json::json!(roles))
     })
@@ -45,8 +47,8 @@ fn by_somebody_else(request: &OpenRequest, context: &Context<'_>) -> Vec<Violati
         Violation::new(
             Code::OwnRequest,
             "",
-            Label::new("申请人不能审批自己的申请。", "Whoever asks does not approve."),
-            Label::new("请由另一位审批人处理。", "Have somebody else approve it."),
+            Label::new("不能审批自己的申请。", "You cannot approve your own request."),
+            Label::new("请由另一位审批人处理。", "Ask another approver."),
         )
     })
 }
@@ -56,10 +58,10 @@ fn by_whoever_asked(request: &OpenRequest, context: &Context<'_>) -> Vec<Violati
         Violation::new(
             Code::NotOwnRequest,
             "",
-            Label::new("只有申请人可以撤回。", "Only whoever made the request takes it back."),
+            Label::new("只有申请人可以撤回。", "Only the requester can withdraw the request."),
             Label::new(
                 "请由申请人撤回，或由审批人驳回。",
-                "Have its author withdraw it, or an approver reject it.",
+                "Ask the requester to withdraw it, or an approver to reject it.",
             ),
         )
     })
@@ -69,8 +71,8 @@ fn by_the_clock(request: &OpenRequest, context: &Context<'_>) -> Vec<Violation> 
     let due = context.actor.is_system() && context.now >= request.asked.expires_at;
     require(due, || {
         guard::forbidden_role(
-            Label::new("申请到期由系统处理。", "Requests expire by themselves, when their time has come."),
-            Label::new("如不再需要，请撤回申请。", "Withdraw the request if it is not needed any more."),
+            Label::new("申请到期由系统处理。", "Expired requests are handled by the system."),
+            Label::new("如不再需要，请撤回申请。", "If it is no longer needed, withdraw the request."),
         )
     })
 }
@@ -82,10 +84,13 @@ fn still_there(customer: &Customer, request: &OpenRequest) -> Vec<Violation> {
         Violation::new(
             Code::ApprovalOutdated,
             "",
-            Label::new("申请提交后客户状态已变化。", "The customer has moved since the request was made."),
+            Label::new(
+                "申请提交后客户状态已变化。",
+                "The customer's stage has changed since the request was submitted.",
+            ),
             Label::new(
                 "请驳回此申请，并按当前状态重新提交。",
-                "Reject it, and ask anew from where the customer is.",
+                "Reject the request, and submit a new one from the current stage.",
             ),
         )
         .with("stage", stage)
@@ -97,8 +102,8 @@ fn explained(command: &Settle) -> Vec<Violation> {
         Violation::new(
             Code::NoteRequired,
             "note",
-            Label::new("驳回需要说明原因。", "A rejection says why."),
-            Label::new("请填写备注。", "Add a note."),
+            Label::new("驳回需要说明原因。", "A rejection requires a reason."),
+            Label::new("请填写备注。", "Enter a note."),
         )
     })
 }
@@ -109,10 +114,10 @@ pub(super) fn decide(
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
     let request = customer.requests.get(&command.request).ok_or_else(|| {
-        let message = Label::new("没有待处理的此申请。", "No such request is waiting.");
+        let message = Label::new("没有待处理的此申请。", "There is no such pending request.");
         let how_to_fix = Label::new(
             "它可能已被处理；请查看审批列表。",
-            "It may be settled already: look at the approvals.",
+            "It may have been decided already; check the list of approvals.",
         );
         Refusal::from_code(Code::ApprovalSettled, "", message, how_to_fix)
     })?;
@@ -157,9 +162,9 @@ fn approve(
         still_there(customer, request),
         guard::optional_text("note", command.note.as_deref()),
         guard::known_stage(pipeline, &asked.to, "to"),
-        transition::allowed(pipeline, from, &asked.to),
-        transition::not_before_a_later_move(customer, &asked.journey, effective_at, context),
-        transition::unmet_form(customer, pipeline, from, &asked.to, &Form::of_request(asked), context),
+        path::allowed(pipeline, from, &asked.to),
+        path::not_before_a_later_move(customer, &asked.journey, effective_at, context),
+        unmet_form(customer, pipeline, from, &asked.to, &Form::of_request(asked), context),
     ])?;
     let approved = CustomerEvent::TransitionApproved(TransitionApproved {
         request: command.request,

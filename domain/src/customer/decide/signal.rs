@@ -1,6 +1,7 @@
 //! Something is observed about a customer: a payment, a login, a mail opened.
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::customer::command::Signal;
 use crate::customer::event::{CustomerEvent, Signalled};
 use crate::customer::state::Customer;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{NewEvent, decide};
+use super::decide;
+use super::new_event::NewEvent;
 use crate::customer::command::{Command, Transition};
 use crate::customer::event::{CustomerEvent, Moved, Recorded, Registered};
 use crate::customer::state::Customer;
@@ -184,12 +185,12 @@ impl Spec {
         Self { claims_today, ..self }
     }
 
-    /// The actor looked at so many customers of the pool today.
+    /// The actor viewed this many customers of the pool today.
     pub(in crate::customer) fn after_views(self, views_today: u32) -> Self {
         Self { views_today, ..self }
     }
 
-    /// The actor owns so many open customers.
+    /// The actor owns this many open customers.
     pub(in crate::customer) fn holding(self, holds: u32) -> Self {
         Self { holds, ..self }
     }

@@ -1,6 +1,7 @@
-//! Whoever works the customer, or leads, says that a task is done.
+//! The owner of the customer, a deputy or a supervisor completes a task.
 
-use super::{NewEvent, guard};
+use super::guard;
+use super::new_event::NewEvent;
 use crate::customer::automation_state::TaskState;
 use crate::customer::command::CompleteTask;
 use crate::customer::event::{CustomerEvent, TaskCompleted};
@@ -17,8 +18,8 @@ fn open(customer: &Customer, command: &CompleteTask) -> Vec<Violation> {
                 Violation::new(
                     Code::TaskClosed,
                     "",
-                    Label::new("任务已完成或已取消。", "The task is done or cancelled already."),
-                    Label::new("无需再操作。", "Nothing is left to be done."),
+                    Label::new("任务已完成或已取消。", "The task has already been completed or cancelled."),
+                    Label::new("无需再操作。", "No further action is needed."),
                 )
                 .with("state", state),
             ]
@@ -27,7 +28,7 @@ fn open(customer: &Customer, command: &CompleteTask) -> Vec<Violation> {
             Code::UnknownTask,
             "",
             Label::new("该客户没有这个任务。", "The customer has no such task."),
-            Label::new("请从任务列表中取编号。", "Take the id from the list of tasks."),
+            Label::new("请从任务列表中取编号。", "Use an ID from the task list."),
         )],
     }
 }

@@ -1,6 +1,6 @@
 //! A rep looks at a customer of a pool: where the pool limits that, a customer counts once on a local date.
 
-use super::NewEvent;
+use super::new_event::NewEvent;
 use crate::customer::event::{CustomerEvent, Viewed};
 use crate::customer::state::Customer;
 use crate::instant;
@@ -44,11 +44,11 @@ fn within_the_limit(pool: &Pool, limit: u32, context: &Context<'_>) -> Vec<Viola
             "",
             Label::new(
                 format!("今日已查看公海客户{limit}个，达到上限。"),
-                format!("All {limit} views of customers of the pool today are used."),
+                format!("You have used all {limit} views of pool customers for today."),
             ),
             Label::new(
                 "请先跟进已查看的客户，或在公海的次日零点后再查看。",
-                "Work those seen already, or look again after the pool's next midnight.",
+                "Follow up on the customers you have viewed, or view more after the next midnight in the pool's time zone.",
             ),
         )
         .with("limit", limit)

@@ -14,7 +14,7 @@ use crate::customer::event::{
 use crate::pipeline::version::MappingKind;
 
 thread_local! {
-    /// How many moves stories were told of.
+    /// How many moves timelines were computed from.
     pub(super) static MOVES_TOLD: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -411,7 +411,7 @@ proptest! {
     }
 }
 
-/// How many moves stories were told of while these events were folded and their stays asked for.
+/// How many moves timelines were computed from while these events were folded and their stays asked for.
 fn told_by(events: &[Recorded<CustomerEvent>]) -> usize {
     MOVES_TOLD.with(|told| told.set(0));
     let journeys = fold(events);

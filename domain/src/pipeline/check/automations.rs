@@ -1,6 +1,6 @@
 //! What automations, pool rules and entry forms refer to.
 
-use super::dangling_reference;
+use super::reference::dangling_reference;
 use crate::Label;
 use crate::pipeline::automation::{ActionKind, Automation, Condition, Trigger};
 use crate::pipeline::{Pipeline, Stage};
@@ -25,8 +25,13 @@ fn of_one(pipeline: &Pipeline, automation: &Automation, path: &str) -> Vec<Viola
     }
     if matches!(automation.trigger, Trigger::StageIdle { .. }) && stages.is_empty() {
         let how_to_fix =
-            Label::new("请列出停留计时的状态。", "List the stages in which idleness is measured.");
-        found.push(invalid(format!("{path}.trigger.stages"), "缺少状态。", "No stage is named.", how_to_fix));
+            Label::new("请列出停留计时的状态。", "List the stages in which idle time is measured.");
+        found.push(invalid(
+            format!("{path}.trigger.stages"),
+            "缺少状态。",
+            "Stages are missing.",
+            how_to_fix,
+        ));
     }
     if let Trigger::FieldDate { field, .. } = &automation.trigger
         && !DATES.contains(&field.as_str())
@@ -35,12 +40,13 @@ fn of_one(pipeline: &Pipeline, automation: &Automation, path: &str) -> Vec<Viola
             "请使用 contract_end、delivered_on 或 postponed_until。",
             "Use contract_end, delivered_on or postponed_until.",
         );
-        let (zh, en) = ("规则看不到这个日期。", "Rules cannot see this date.");
+        let (zh, en) = ("规则不能使用这个日期。", "Rules cannot use this date.");
         found.push(invalid(format!("{path}.trigger.field"), zh, en, how_to_fix));
     }
     if automation.actions.is_empty() {
-        let how_to_fix = Label::new("请添加动作，或删除该自动化。", "Add an action, or leave it out.");
-        found.push(invalid(format!("{path}.actions"), "没有动作。", "It does nothing.", how_to_fix));
+        let how_to_fix =
+            Label::new("请添加动作，或删除该自动化。", "Add an action, or remove this automation.");
+        found.push(invalid(format!("{path}.actions"), "没有动作。", "There are no actions.", how_to_fix));
     }
     if let Some(condition) = &automation.condition {
         found.extend(condition_refers(pipeline, condition, stages, &format!("{path}.condition")));
@@ -89,14 +95,14 @@ fn finer_needs_evidence(stage: &Stage, sub_status: &str) -> bool {
     stage.sub_status(sub_status).is_some_and(|finer| finer.evidence.iter().any(|kind| kind.required))
 }
 
-/// A rule has no documents to show, so it would be refused for ever.
+/// A rule has no documents to show, so it would always be refused.
 fn needs_evidence(path: String) -> Violation {
     let how_to_fix =
-        Label::new("请改用不需要凭证的子状态。", "Choose a sub-status that asks for no evidence.");
+        Label::new("请改用不需要凭证的子状态。", "Choose a sub-status that requires no evidence.");
     invalid(
         path,
         "该子状态需要凭证，规则无法提供。",
-        "It needs evidence, which a rule does not have.",
+        "This sub-status requires evidence, which a rule cannot provide.",
         how_to_fix,
     )
 }
@@ -153,12 +159,12 @@ fn moves(
     if !bound(pipeline, stages).iter().any(|stage| pipeline.allows(&stage.id, to)) {
         let how_to_fix = Label::new(
             "请添加相应的转换，或换一个目标状态。",
-            "Add such a transition, or choose another stage.",
+            "Add such a transition, or choose another target stage.",
         );
         found.push(invalid(
             format!("{path}.to"),
             "触发状态都不允许变更到该状态。",
-            "None of its stages may be left for this one.",
+            "None of the trigger stages allows a transition to this stage.",
             how_to_fix,
         ));
     }

@@ -15,9 +15,9 @@ pub(super) fn similar_names(pipeline: &Pipeline) -> Vec<Violation> {
                 format!("stages[{n}].name"),
                 Label::new(
                     format!("“{}”与“{}”相似。", stage.name.zh, other.name.zh),
-                    format!("{:?} and {:?} are easily confused.", stage.name.en, other.name.en),
+                    format!("{:?} and {:?} are similar.", stage.name.en, other.name.en),
                 ),
-                Label::new("请使用区别明显的名称。", "Give them names that differ clearly."),
+                Label::new("请使用区别明显的名称。", "Use clearly different names."),
             ));
         }
     }

@@ -98,7 +98,7 @@ impl<'a> Proposal<'a> {
                 ),
                 Label::new(
                     format!("请在map中说明“{stage}”的客户去向（rename、merge、split或retire）。"),
-                    format!("Say in the map where those in {stage:?} go: rename, merge, split or retire."),
+                    format!("Specify in map where customers in {stage:?} go (rename, merge, split or retire)."),
                 ),
             )
             .with("stage", stage)
@@ -122,11 +122,11 @@ impl<'a> Proposal<'a> {
                 "team.back",
                 Label::new(
                     format!("试点结束后没有状态“{id}”。"),
-                    format!("When the pilot ends there is no stage {id:?}."),
+                    format!("The stage {id:?} does not exist after the pilot ends."),
                 ),
                 Label::new(
                     format!("请在team.back中说明“{id}”的客户去向。"),
-                    format!("Say in team.back where those in {id:?} go then."),
+                    format!("Specify in team.back where customers in {id:?} go."),
                 ),
             )
             .with("stage", id.as_str())
@@ -150,8 +150,8 @@ impl<'a> Proposal<'a> {
             found.push(Violation::new(
                 Code::InvalidValue,
                 "effective_from",
-                Label::new("试点的开始时间给出了两次。", "The beginning of the pilot is given twice."),
-                Label::new("请只填写team.from。", "Give team.from alone."),
+                Label::new("试点的开始时间给出了两次。", "The start of the pilot is given twice."),
+                Label::new("请只填写team.from。", "Use team.from only."),
             ));
         }
         if let Some(until) = self.team.and_then(|pilot| pilot.until) {
@@ -170,11 +170,14 @@ fn too_early(field: &str, earliest: DateTime<Utc>) -> Violation {
         field,
         Label::new(
             "该时间早于现在，或早于前一版本的生效时间。",
-            "The instant is past, or lies before what it has to follow.",
+            "The time is before now, or before the previous version takes effect.",
         ),
         Label::new(
             format!("请填写不早于{}的时间，或省略以立即生效。", instant::text(earliest)),
-            format!("Give an instant from {} on, or leave it out.", instant::text(earliest)),
+            format!(
+                "Enter a time not before {}, or omit it to take effect immediately.",
+                instant::text(earliest)
+            ),
         ),
     )
     .with_instant("earliest", earliest)
@@ -193,8 +196,8 @@ fn references(map: &[StageMapping], from: &Pipeline, to: &Pipeline, field: &str)
             found.push(Violation::new(
                 Code::DuplicateId,
                 format!("{path}.from"),
-                Label::new(format!("“{}”出现两次。", step.from), format!("{:?} occurs twice.", step.from)),
-                Label::new("每个状态只能映射一次。", "Say once of each stage where it goes."),
+                Label::new(format!("“{}”出现两次。", step.from), format!("{:?} appears twice.", step.from)),
+                Label::new("每个状态只能映射一次。", "Each stage may be mapped only once."),
             ));
         }
         if step.mapping == Mapping::Same && to.stage(&step.from).is_none() {

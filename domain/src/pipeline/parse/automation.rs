@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Object, count, id, ill_formed, label, one_of, seconds, signed_seconds, text as words, truth};
+use super::reader::{
+    Object, count, id, ill_formed, label, one_of, seconds, signed_seconds, text as words, truth,
+};
 use crate::pipeline::automation::{Action, ActionKind, Automation, Condition, Delay, Trigger, is_word};
 use crate::refusal::Violation;
 

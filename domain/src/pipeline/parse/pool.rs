@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Object, claims, count, id, label, number_of, one_of, seconds, truth};
+use super::reader::{Object, claims, count, id, label, number_of, one_of, seconds, truth};
 use crate::pool::Pool;
 use crate::pool::rules::{Exempt, FirstContact, PoolRules, Reclaim, RepeatedClaims};
 use crate::refusal::Violation;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::automation::condition;
-use super::{Object, id, ill_formed, list, text as words};
+use super::reader::{Object, id, ill_formed, list, text as words};
 use crate::instant::InvalidInstant;
 use crate::pipeline::version::{Mapping, Pilot, SplitRule, StageMapping, Target};
 use crate::refusal::{Refusal, Violation};

@@ -80,7 +80,7 @@ impl DataKeys {
         Known { subject, destroyed, fault, named_at: None, by_its_subject: false }
     }
 
-    /// Notes what an entry says of keys. Answers the first key that it names and that is not stored.
+    /// Notes what an entry says of keys. Returns the first key that it names and that is not stored.
     fn record_keys(&mut self, entry: &Entry, event_type: &str) -> Option<Fault> {
         // The walk has read the envelope, and has told where it cannot.
         let envelope = entry.envelope().ok()?;

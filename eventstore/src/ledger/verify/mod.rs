@@ -23,7 +23,7 @@ use walk::Walk;
 pub struct Trust {
     /// The key that signs this log's checkpoints. Without it no signature is looked at.
     pub verifier: Option<Verifier>,
-    /// Signed notes kept elsewhere. They tell of a database that was rolled back to an older copy of itself.
+    /// Signed notes kept elsewhere. They reveal a database that was rolled back to an older copy of itself.
     pub notes: Vec<String>,
     /// Random bytes that nobody knew before: tags are summed under them, so that no two sums can be made equal.
     pub seed: [u8; 32],
@@ -111,7 +111,7 @@ pub async fn verify_with(
     sides: &mut [Box<dyn SideCheck>],
     progress: &mut (dyn FnMut(Position, Position) + Send),
 ) -> Result<Verdict, StoreError> {
-    // The checkpoints before the head: none of them can be of a larger log than the head tells of.
+    // The checkpoints before the head: none of them can be of a larger log than the head.
     let notes = match Notes::of(store, tenant, trust).await {
         Err(StoreError::Damaged { position, what }) => return Ok(Verdict::Tampered { position, what }),
         read => read?,

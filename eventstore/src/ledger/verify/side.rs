@@ -1,4 +1,4 @@
-//! The seam for tables that stand beside the log and follow from its entries.
+//! The extension point for side tables: tables beside the log that follow from its entries.
 
 use async_trait::async_trait;
 
@@ -32,7 +32,7 @@ impl Fault {
 ///
 /// A check is shown every entry once, in order, after that entry was found to be what was hashed; it folds from them what
 /// the table has to say, and compares in both directions: what the entries tell and the table lacks, and what the table has
-/// and no entry tells of. It holds its own handle to the table and writes nothing.
+/// and no entry accounts for. It holds its own handle to the table and writes nothing.
 ///
 /// Commands may be carried out meanwhile. The check is shown the entries up to `until` alone, and a row may follow from a
 /// later one: before a row is called wrong, what was appended after `until` has to be asked whether it explains the row.

@@ -574,7 +574,7 @@ async fn no_log_that_was_only_written_to_is_called_anything_but_sound() {
                 _ => outside = vec![author.sign(TENANT).await],
             }
         }
-        // Beside whoever writes, and after.
+        // Beside a writer, and after it.
         let beside = verdict(&author.store, TENANT, outside.clone()).await;
         assert!(matches!(beside, Ok(Verdict::Sound(_))), "seed {seed}: {beside:?}");
         author.store.close().await;

@@ -14,10 +14,11 @@ use waymark_domain::Owner;
 use waymark_domain::automation::{Rules, remaining};
 use waymark_domain::customer::event::{CustomerEvent, Recorded};
 use waymark_domain::customer::timeline::Journeys;
-use waymark_domain::customer::{self as domain, tags};
+use waymark_domain::customer::{self as domain};
 use waymark_domain::people::Visibility;
 use waymark_domain::pipeline::Pipeline;
 use waymark_domain::pipeline::version::Versions;
+use waymark_domain::tags;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, Query, TenantId};
 

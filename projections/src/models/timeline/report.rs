@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use waymark_domain::customer::{also_about, tags};
+use waymark_domain::customer::also_about;
 use waymark_domain::people::Disclosure;
+use waymark_domain::tags;
 use waymark_eventstore::vault::{Opening, Vault};
 use waymark_eventstore::{EventStore, Position, Query};
 

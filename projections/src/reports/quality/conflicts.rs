@@ -150,10 +150,6 @@ pub(super) async fn conflicts(
     Ok(conflicts)
 }
 
-fn is_won(kind: StageType) -> bool {
-    matches!(kind, StageType::Won | StageType::AfterSale)
-}
-
 /// The contradictions of one customer.
 fn contradictions(
     input: &ReportInput<'_>,
@@ -163,27 +159,26 @@ fn contradictions(
     contract_end: Option<NaiveDate>,
 ) -> Vec<(ConflictKind, Vec<Side>)> {
     let mut found = Vec::new();
-    let lost = |kind| kind == StageType::Lost;
-    let opposite =
-        |other: &Side| (is_won(side.kind) && lost(other.kind)) || (lost(side.kind) && is_won(other.kind));
+    let opposite = |other: &Side| {
+        (side.kind.is_client() && other.kind.is_lost()) || (side.kind.is_lost() && other.kind.is_client())
+    };
     let mut opposed: Vec<Side> = others.into_iter().filter(opposite).collect();
     if !opposed.is_empty() {
         opposed.insert(0, side.clone());
         found.push((ConflictKind::WonAndLost, opposed));
     }
-    let dealt = cycle
-        .stays
-        .iter()
-        .any(|visit| matches!(input.kind(visit.stage), Some(StageType::Won | StageType::Partial)));
-    let own = match side.kind {
-        StageType::Lost if side.won_at.is_some() => Some(ConflictKind::LostAfterWon),
-        StageType::Open if side.won_at.is_some() => Some(ConflictKind::OpenAfterWon),
-        StageType::AfterSale if !dealt => Some(ConflictKind::ServedWithoutDeal),
-        _ => None,
+    let dealt = cycle.stays.iter().any(|visit| input.kind(visit.stage).is_some_and(StageType::closes_a_deal));
+    let since_won = |conflict| side.won_at.is_some().then_some(conflict);
+    let own = if side.kind.is_lost() {
+        since_won(ConflictKind::LostAfterWon)
+    } else if side.kind.is_open() {
+        since_won(ConflictKind::OpenAfterWon)
+    } else {
+        (side.kind.is_after_sale() && !dealt).then_some(ConflictKind::ServedWithoutDeal)
     };
     found.extend(own.map(|kind| (kind, vec![side.clone()])));
     let day = input.query.at.effective_at.date_naive();
-    if is_won(side.kind) && contract_end.is_some_and(|end| end < day) {
+    if side.kind.is_client() && contract_end.is_some_and(|end| end < day) {
         found.push((ConflictKind::ContractEnded, vec![side.clone()]));
     }
     found

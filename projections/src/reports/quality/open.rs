@@ -101,7 +101,7 @@ pub(crate) struct Open {
 /// Where a journey is open: the last stay, and when people last moved it. None where it stands in no stage to be worked.
 fn standing(input: &ReportInput<'_>, records: &[MoveRecord]) -> Option<(MoveRecord, Micros)> {
     let stay = records.iter().rev().find(|record| !record.repeat)?;
-    let working = matches!(input.kind(stay.stage), Some(StageType::Open | StageType::Partial));
+    let working = input.kind(stay.stage).is_some_and(StageType::is_worked);
     let by_people = records.iter().rev().find(|record| record.how.by != Origin::Rule);
     working.then(|| (*stay, by_people.map_or(stay.at, |record| record.at)))
 }

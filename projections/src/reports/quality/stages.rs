@@ -178,7 +178,7 @@ fn entries(cycle: &Cycle) -> Vec<(u32, Micros)> {
 }
 
 fn converted(input: &ReportInput<'_>, compared: &[Compared]) -> Vec<StageConversion> {
-    let working = |kind| matches!(kind, Some(StageType::Open | StageType::Partial));
+    let working = |kind: Option<StageType>| kind.is_some_and(StageType::is_worked);
     let shown = in_order(&input.journeys, &input.definition.pipeline);
     let shown: Vec<(String, Option<u32>)> =
         shown.into_iter().filter(|(stage, _)| working(input.definition.kind(stage))).collect();

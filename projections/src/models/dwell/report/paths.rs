@@ -89,12 +89,14 @@ pub(crate) async fn paths(
     let (journeys, _) = selected(snapshot, &pipeline.key, at, filter, false).await?;
     let journeys = began_in(journeys, window);
     let kinds = Kinds::of(&journeys, pipeline, versions);
-    let wanted = match ending {
+    let wanted: Option<fn(StageType) -> bool> = match ending {
         Ending::Any => None,
-        Ending::Won => Some(StageType::Won),
-        Ending::Lost => Some(StageType::Lost),
+        Ending::Won => Some(StageType::is_won),
+        Ending::Lost => Some(StageType::is_lost),
     };
-    let leads_there = |stage, version| kinds.get(stage, version) == wanted;
+    let leads_there = |stage, version| {
+        kinds.get(stage, version).zip(wanted).is_some_and(|(kind, is_wanted)| is_wanted(kind))
+    };
     let paths = figures(&journeys, at.micros(), wanted.is_some().then_some(&leads_there));
     let total: usize = paths.iter().map(|path| path.count).sum();
     let distinct = paths.len();

@@ -3,8 +3,6 @@
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use super::event::CustomerEvent;
-
 /// Every event about what a tenant has set up for itself.
 pub const COMPANY: &str = "company";
 
@@ -59,23 +57,6 @@ pub fn schedule(pipeline: &str, rule: &str, period: NaiveDate) -> String {
 /// Every event of a pipeline.
 pub fn pipeline(key: &str) -> String {
     format!("pipeline:{}", percent_encoded(key))
-}
-
-impl CustomerEvent {
-    /// What the event can be found by: an event of that customer, known by its own id.
-    pub fn tags(&self, id: Uuid, event: Uuid) -> Vec<String> {
-        let mut tags = vec![customer(id)];
-        match self {
-            Self::Registered(event) => tags.extend(event.external_id.as_deref().map(external)),
-            Self::TransitionRequested(_) => tags.push(approval(event)),
-            Self::TaskCreated(_) => tags.push(task(event)),
-            Self::FirstContactMissed(event) => tags.push(strikes(&event.rep)),
-            Self::Claimed(event) => tags.push(claims(&event.rep, event.quota_date)),
-            Self::Viewed(event) => tags.push(views(&event.pool, &event.rep, event.quota_date)),
-            _ => {}
-        }
-        tags
-    }
 }
 
 /// RFC 3986 percent-encoding of all but unreserved characters, so that a tag is printable ASCII without spaces

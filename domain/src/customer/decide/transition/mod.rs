@@ -1,73 +1,29 @@
 //! A rep moves a customer to another stage, because the world changed.
 
-use std::collections::BTreeSet;
+mod evidence;
+pub(in crate::customer) mod form;
+pub(super) mod path;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Value, json};
+use chrono::TimeDelta;
 
-use super::{NewEvent, deal, guard};
+use super::new_event::NewEvent;
+use super::{deal, guard};
 use crate::context::CLOCK_SKEW;
 use crate::customer::command::Transition;
-use crate::customer::event::{CustomerEvent, Evidence, Moved, TransitionRequested};
+use crate::customer::event::{CustomerEvent, Moved, TransitionRequested};
 use crate::customer::state::Customer;
-use crate::customer::timeline::{Move, Stay};
-use crate::pipeline::{Approval, EntryForm, Stage};
+use crate::customer::timeline::Stay;
+use crate::pipeline::Approval;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal, Pipeline};
+use evidence::evidence_well_formed;
+use form::{Form, unmet_form};
+use path::{allowed, elsewhere, not_before_a_later_move};
 
-const MAX_EVIDENCE: usize = 10;
 /// The longest that a request waits: ten years.
 const MAX_WAIT: u64 = 315_360_000;
-const MAX_REFERENCE_CHARS: usize = 300;
 
-pub(super) fn elsewhere(from: Option<&Stay>, to: &str, context: &Context<'_>) -> Vec<Violation> {
-    require(context.import || from.is_none_or(|stay| stay.stage != to), || already_in_stage("to"))
-}
-
-pub(super) fn already_in_stage(field: &str) -> Violation {
-    Violation::new(
-        Code::AlreadyInStage,
-        field,
-        Label::new("客户已在该状态。", "The customer is in this stage already."),
-        Label::new("如只需补充说明，请写备注。", "To add information, write a note."),
-    )
-}
-
-/// The pipeline permits the move from where the customer stands.
-pub(super) fn allowed(pipeline: &Pipeline, from: Option<&Stay>, to: &str) -> Vec<Violation> {
-    let Some(from) = from.filter(|from| from.stage != to) else { return Vec::new() };
-    require(pipeline.stage(to).is_none() || pipeline.allows(&from.stage, to), || {
-        not_allowed(pipeline, &from.stage, to, "to")
-    })
-}
-
-pub(super) fn not_allowed(pipeline: &Pipeline, from: &str, to: &str, field: &str) -> Violation {
-    let allowed = pipeline.allowed_from(from);
-    let (zh, en) = (names(pipeline, &allowed, |name| &name.zh), names(pipeline, &allowed, |name| &name.en));
-    let reactivatable = pipeline.stage(from).is_some_and(|stage| stage.kind.is_reactivatable());
-    let how_to_fix = if reactivatable {
-        Label::new("请使用“重新激活”开始新一轮。", "Reactivate the customer: that begins its next cycle.")
-    } else {
-        Label::new(format!("可变更为：{zh}。"), format!("From here it may move to: {en}."))
-    };
-    let of = |id: &str| pipeline.stage(id).map_or_else(|| Label::same(id), |stage| stage.name.clone());
-    let (left, entered) = (of(from), of(to));
-    let message = Label::new(
-        format!("不允许从“{}”变更为“{}”。", left.zh, entered.zh),
-        format!("A customer in {:?} may not move to {:?}.", left.en, entered.en),
-    );
-    Violation::new(Code::TransitionNotAllowed, field, message, how_to_fix)
-        .with("from", from)
-        .with("to", to)
-        .with("allowed", allowed)
-}
-
-fn names<'a>(pipeline: &'a Pipeline, stages: &[&str], language: impl Fn(&'a Label) -> &'a str) -> String {
-    let named = stages.iter().filter_map(|id| pipeline.stage(id)).map(|stage| language(&stage.name));
-    named.collect::<Vec<_>>().join(", ")
-}
-
-/// The definition in force is the one that whoever commands has seen.
+/// The definition in force is the version that the caller has seen.
 fn expected_version(pipeline: &Pipeline, command: &Transition) -> Vec<Violation> {
     let expected = command.expected_pipeline_version;
     require(expected.is_none_or(|expected| expected == pipeline.version), || {
@@ -77,46 +33,11 @@ fn expected_version(pipeline: &Pipeline, command: &Transition) -> Vec<Violation>
             "expected_pipeline_version",
             Label::new(
                 format!("销售流程已是第{current}版。"),
-                format!("The pipeline is at version {current} now."),
+                format!("The pipeline is now at version {current}."),
             ),
-            Label::new("请读取新版本后再提交。", "Read the version in force, and decide by it."),
+            Label::new("请读取新版本后再提交。", "Read the new version and submit again."),
         )
         .with("current", current)
-    })
-}
-
-/// Nothing is recorded behind the back of a later move: that would be a correction.
-pub(super) fn not_before_a_later_move(
-    customer: &Customer,
-    journey: &str,
-    effective_at: DateTime<Utc>,
-    context: &Context<'_>,
-) -> Vec<Violation> {
-    let before_creation = customer.journeys.began_at().is_some_and(|began_at| effective_at < began_at);
-    let judged_elsewhere = context.import || (before_creation && !context.allow_before_creation);
-    let last = customer.journeys.last_moved_at(journey);
-    require(judged_elsewhere || last.is_none_or(|last| last <= effective_at), || {
-        let moves = customer.journeys.moves(journey);
-        let later = moves.iter().filter(|made| made.effective_at > effective_at);
-        Violation::new(
-            Code::TimelineConflict,
-            "effective_at",
-            Label::new("该时间之后已有状态变更。", "The customer moved after that instant already."),
-            Label::new(
-                "遗漏的步骤请用更正（kind=insert）补录。",
-                "Enter a forgotten step as a correction of the kind insert.",
-            ),
-        )
-        .with("conflicts", later.map(later_move).collect::<Vec<_>>())
-    })
-}
-
-fn later_move(made: &Move) -> Value {
-    json!({
-        "event": made.event,
-        "position": made.position,
-        "effective_at": made.effective_at,
-        "to": made.stage,
     })
 }
 
@@ -127,116 +48,9 @@ fn backdated_with_a_reason(command: &Transition, context: &Context<'_>) -> Vec<V
         Violation::new(
             Code::BackdateReasonRequired,
             "reason",
-            Label::new("补录过去的变更需要说明原因。", "A change recorded after the fact needs a reason."),
-            Label::new("请填写原因或备注。", "Give a reason or a note."),
+            Label::new("补录过去的变更需要说明原因。", "A backdated change requires a reason."),
+            Label::new("请填写原因或备注。", "Enter a reason or a note."),
         )
-    })
-}
-
-/// What was given with a move.
-pub(super) struct Form<'a> {
-    pub(super) sub_status: Option<&'a str>,
-    pub(super) reason: Option<&'a str>,
-    pub(super) note: bool,
-    pub(super) next_step: bool,
-    pub(super) evidence: &'a [Evidence],
-    /// What the move itself says of the deal, by the names of fields.
-    pub(super) facts: [Option<&'static str>; 2],
-}
-
-impl<'a> Form<'a> {
-    fn of(command: &'a Transition) -> Self {
-        Self {
-            sub_status: command.sub_status.as_deref(),
-            reason: command.reason.as_deref(),
-            note: command.note.is_some(),
-            next_step: command.next_step.is_some(),
-            evidence: &command.evidence,
-            facts: facts(command.postponed_until.is_some(), command.won_amount.is_some()),
-        }
-    }
-
-    /// What was given with a request.
-    pub(super) fn of_request(asked: &'a TransitionRequested) -> Self {
-        Self {
-            sub_status: asked.sub_status.as_deref(),
-            reason: asked.reason.as_deref(),
-            note: asked.note.is_some(),
-            next_step: asked.next_step.is_some(),
-            evidence: &asked.evidence,
-            facts: facts(asked.postponed_until.is_some(), asked.won_amount.is_some()),
-        }
-    }
-}
-
-fn facts(put_off: bool, won: bool) -> [Option<&'static str>; 2] {
-    [put_off.then_some("postponed_until"), won.then_some("won_amount")]
-}
-
-/// What stage and transition ask for is there. The past cannot be asked, so an import is not.
-pub(super) fn unmet_form(
-    customer: &Customer,
-    pipeline: &Pipeline,
-    from: Option<&Stay>,
-    to: &str,
-    given: &Form<'_>,
-    context: &Context<'_>,
-) -> Vec<Violation> {
-    let Some(stage) = pipeline.stage(to).filter(|_| !context.import) else { return Vec::new() };
-    [form_filled(stage, given), unmet_standing(customer, pipeline, from, stage, &given.facts)].concat()
-}
-
-/// What must stand of the customer itself, whatever the form would be filled in with, but for the facts that the move
-/// brings.
-pub(in crate::customer) fn unmet_standing(
-    customer: &Customer,
-    pipeline: &Pipeline,
-    from: Option<&Stay>,
-    stage: &Stage,
-    brought: &[Option<&'static str>],
-) -> Vec<Violation> {
-    let rule = from.and_then(|from| pipeline.transition(&from.stage, &stage.id));
-    let fields = stage.entry_form.fields.iter().chain(rule.iter().flat_map(|rule| &rule.fields));
-    let follow_ups = stage.entry_form.min_follow_ups.max(rule.map_or(0, |rule| rule.min_follow_ups));
-    let fields = fields.filter(|field| !brought.contains(&Some(field.as_str())));
-    [fields_known(customer, fields), followed_up(customer, from, follow_ups)].concat()
-}
-
-/// What the stage asks to be known of the customer is known.
-fn fields_known<'a>(customer: &Customer, fields: impl Iterator<Item = &'a String>) -> Vec<Violation> {
-    let missing: BTreeSet<&str> = fields.map(String::as_str).filter(|field| !customer.knows(field)).collect();
-    let unmet = |field: &str| {
-        Violation::new(
-            Code::FieldRequired,
-            field,
-            Label::new(
-                format!("需要先填写客户资料“{field}”。"),
-                format!("The customer's {field:?} must be known first."),
-            ),
-            Label::new("请在客户资料中补充。", "Add it to the customer's details."),
-        )
-    };
-    missing.into_iter().map(unmet).collect()
-}
-
-/// There were follow-ups enough since the customer entered the stage that it leaves.
-fn followed_up(customer: &Customer, from: Option<&Stay>, wanted: u32) -> Vec<Violation> {
-    let since = from.map_or(DateTime::<Utc>::MIN_UTC, |stay| stay.entered_at);
-    let recorded = customer.follow_ups_since(since);
-    require(recorded >= wanted as usize, || {
-        Violation::new(
-            Code::FollowUpsRequired,
-            "",
-            Label::new(
-                format!("进入该状态前至少需要{wanted}条跟进记录，现有{recorded}条。"),
-                format!(
-                    "The move needs {wanted} follow-ups since the stage was entered; there are {recorded}."
-                ),
-            ),
-            Label::new("请先记录跟进。", "Record a follow-up first."),
-        )
-        .with("required", wanted)
-        .with("recorded", recorded)
     })
 }
 
@@ -261,15 +75,15 @@ fn not_asked_yet(customer: &Customer, journey: &str, to: &str, context: &Context
         Violation::new(
             Code::ApprovalPending,
             "to",
-            Label::new("同一变更正在等待审批。", "The same move is waiting for approval already."),
-            Label::new("请等待审批，或先撤回申请。", "Wait for the decision, or withdraw the request first."),
+            Label::new("同一变更正在等待审批。", "The same transition is already awaiting approval."),
+            Label::new("请等待审批，或先撤回申请。", "Wait for the approval, or withdraw the request first."),
         )
         .with("approval", id.to_string()),
     ]
 }
 
 /// What an override may pass over.
-pub(super) fn overridable(
+pub(in crate::customer::decide) fn overridable(
     customer: &Customer,
     pipeline: &Pipeline,
     from: Option<&Stay>,
@@ -281,99 +95,12 @@ pub(super) fn overridable(
         Violation::new(
             Code::ApprovalRequired,
             "to",
-            Label::new("该变更需要审批。", "The move needs approval."),
-            Label::new("请提交审批。", "Ask for approval."),
+            Label::new("该变更需要审批。", "The transition requires approval."),
+            Label::new("请提交审批。", "Submit it for approval."),
         )
     });
     [allowed(pipeline, from, to), unmet_form(customer, pipeline, from, to, given, context), unapproved]
         .concat()
-}
-
-fn form_filled(stage: &Stage, given: &Form<'_>) -> Vec<Violation> {
-    let form = &stage.entry_form;
-    let missing = |code, field: &str, zh, en| {
-        Violation::new(
-            code,
-            field,
-            Label::new(zh, en),
-            Label::new("请补充后再提交。", "Add it and try again."),
-        )
-    };
-    let mut unmet = Vec::new();
-    if form.note && !given.note {
-        unmet.push(missing(
-            Code::NoteRequired,
-            "note",
-            "进入该状态需要备注。",
-            "Entering this stage needs a note.",
-        ));
-    }
-    if form.next_step && !given.next_step {
-        unmet.push(missing(
-            Code::NextStepRequired,
-            "next_step",
-            "进入该状态需要下一步计划。",
-            "Entering this stage needs a next step.",
-        ));
-    }
-    for kind in stage.evidence(given.sub_status).filter(|kind| kind.required) {
-        if !given.evidence.iter().any(|document| document.kind == kind.kind) {
-            unmet.push(guard::without_evidence(kind, "evidence"));
-        }
-    }
-    unmet.extend(reason_of_the_form(form, given.reason));
-    unmet
-}
-
-fn reason_of_the_form(form: &EntryForm, reason: Option<&str>) -> Vec<Violation> {
-    let known = reason.is_some_and(|reason| form.reasons.iter().any(|code| code == reason));
-    require(form.reasons.is_empty() || known, || {
-        let (code, message) = match reason {
-            None => (
-                Code::ReasonRequired,
-                Label::new("进入该状态需要原因。", "Entering this stage needs a reason."),
-            ),
-            Some(_) => {
-                (Code::UnknownReason, Label::new("没有这个原因代码。", "There is no such reason code."))
-            }
-        };
-        let codes = form.reasons.join(", ");
-        let fix = Label::new(format!("请选择其一：{codes}。"), format!("Choose one of: {codes}."));
-        Violation::new(code, "reason", message, fix).with("reasons", form.reasons.clone())
-    })
-}
-
-fn evidence_well_formed(stage: Option<&Stage>, command: &Transition) -> Vec<Violation> {
-    let mut unmet = guard::at_most("evidence", command.evidence.len(), MAX_EVIDENCE);
-    for (n, given) in command.evidence.iter().enumerate() {
-        let field = format!("evidence[{n}]");
-        let known = |stage: &Stage| {
-            let mut kinds = stage.evidence(command.sub_status.as_deref()).peekable();
-            kinds.peek().is_none() || kinds.any(|kind| kind.kind == given.kind)
-        };
-        unmet.extend(guard::identifier(&format!("{field}.kind"), &given.kind));
-        unmet.extend(guard::line(&format!("{field}.reference"), &given.reference, MAX_REFERENCE_CHARS));
-        unmet.extend(require(stage.is_none_or(known), || {
-            Violation::new(
-                Code::UnknownEvidence,
-                format!("{field}.kind"),
-                Label::new("该状态不接受此类凭证。", "The stage does not take this kind of evidence."),
-                Label::new("请从状态的凭证列表中选择。", "Choose from the stage's kinds of evidence."),
-            )
-        }));
-        let lower_hex = |digest: &String| {
-            digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-        };
-        unmet.extend(require(given.sha256.as_ref().is_none_or(lower_hex), || {
-            Violation::new(
-                Code::InvalidDigest,
-                format!("{field}.sha256"),
-                Label::new("摘要须为64位小写十六进制。", "The digest is 64 lower-case hexadecimal digits."),
-                Label::new("请检查SHA-256摘要。", "Check the SHA-256 digest."),
-            )
-        }));
-    }
-    unmet
 }
 
 /// What stands in the way of a move to a stage, whatever its form would be filled in with.
@@ -401,7 +128,7 @@ pub(in crate::customer) fn blocking_violations(
     .concat()
 }
 
-pub(super) fn decide(
+pub(in crate::customer::decide) fn decide(
     customer: &Customer,
     command: &Transition,
     context: &Context<'_>,
@@ -479,7 +206,7 @@ pub(super) fn decide(
 mod tests {
     use super::*;
     use crate::customer::decide::spec::*;
-    use crate::customer::event::Direction;
+    use crate::customer::event::{Direction, Evidence};
 
     fn because(stage: &str, reason: &str) -> Transition {
         Transition { reason: Some(reason.to_owned()), ..to(stage) }

@@ -1,0 +1,39 @@
+//! Whether the customer still takes commands.
+
+use crate::Label;
+use crate::customer::state::Customer;
+use crate::refusal::{Code, Violation, require};
+
+pub(in crate::customer::decide) fn not_erased(customer: &Customer) -> Vec<Violation> {
+    require(!customer.erased, || {
+        Violation::new(
+            Code::CustomerErased,
+            "",
+            Label::new(
+                "客户资料已按要求删除，不再接受任何操作。",
+                "The customer's data was erased on request; no further operation is possible.",
+            ),
+            Label::new(
+                "如客户再次联系，请重新登记。",
+                "If the customer contacts you again, register a new customer.",
+            ),
+        )
+    })
+}
+
+/// A merged customer's stream has ended: its survivor takes the commands.
+pub(in crate::customer::decide) fn not_merged(customer: &Customer) -> Vec<Violation> {
+    let Some(survivor) = customer.merged_into else { return Vec::new() };
+    vec![
+        Violation::new(
+            Code::Merged,
+            "",
+            Label::new("该客户已合并到另一个客户。", "The customer was merged into another customer."),
+            Label::new(
+                "请操作 merged_into 指出的客户，或先撤销合并。",
+                "Use the customer given in merged_into, or undo the merge first.",
+            ),
+        )
+        .with("merged_into", survivor.to_string()),
+    ]
+}

@@ -1,0 +1,25 @@
+//! Conditions that several decisions share, grouped by what they look at. Each answers with what is unmet.
+
+mod contact;
+mod json;
+mod lifecycle;
+mod money;
+mod owner;
+mod permission;
+mod stage;
+mod text;
+mod time;
+
+pub(super) use contact::contacts;
+pub(super) use json::{fields, json};
+pub(super) use lifecycle::{not_erased, not_merged};
+pub(super) use money::money;
+pub(super) use owner::{known_owner, known_pool};
+pub(super) use permission::{forbidden_role, may_command, may_give_up, may_work, supervises};
+pub(super) use stage::{
+    known_pipeline, known_stage, known_sub_status, stage_for_entry, sub_status_without_evidence,
+    without_evidence,
+};
+pub(crate) use text::{MAX_ID_CHARS, MAX_NAME_CHARS, MAX_TEXT_CHARS};
+pub(super) use text::{at_most, identifier, line, optional_line, optional_text, tags, text};
+pub(super) use time::{before_creation, effective, in_range, in_window, instant};

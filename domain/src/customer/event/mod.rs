@@ -1,0 +1,173 @@
+//! What can happen to a customer: the event catalogue.
+//!
+//! Each variant is one event type at its current version. The instant at which it happened is not here: it is
+//! the event's `effective_at`, beside the id, the actor and the instant of recording ([`Recorded`]).
+
+mod activities;
+mod automation;
+mod corrections;
+mod details;
+mod identity;
+mod moves;
+mod ownership;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::identity::Key;
+
+pub use super::contact::{ChannelId, Contact, ContactKind};
+pub use crate::pipeline::direction::Direction;
+pub use activities::{
+    CHANNELS, Content, ContentKind, DocumentAdded, FollowedUp, NextContactSet, NextPlan, Noted, Signalled,
+};
+pub use automation::{
+    AutomationRan, AutomationSkipped, ProcessStarted, Reminded, TaskCancelled, TaskCompleted, TaskCreated,
+};
+pub use corrections::{MoveInserted, MoveTargetCorrected, MoveTimeCorrected, MoveVoided, OnConflict};
+pub use details::{CLEARABLE, Contract, DetailsChanged, Money, Profile, Registered};
+pub use identity::{
+    Absorbed, DistinctionWithdrawn, Distinguished, Erased, LeadTouched, MergedInto, StagePolicy, Unmerged,
+};
+pub use moves::{
+    Evidence, Moved, Reactivated, StageMigrated, SubStatusSet, TransitionApproved, TransitionExpired,
+    TransitionRejected, TransitionRequested, TransitionWithdrawn,
+};
+pub use ownership::{Claimed, FirstContactMissed, Occasion, OwnerChanged, ReclaimSkipped, Released, Viewed};
+
+/// An event with what the log knows about it: what folds are made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded<E> {
+    /// Its place in the tenant's log.
+    pub position: u64,
+    /// The event's id.
+    pub id: Uuid,
+    /// When it happened in the business.
+    pub effective_at: DateTime<Utc>,
+    /// When we learned it.
+    pub recorded_at: DateTime<Utc>,
+    /// Who did it.
+    pub actor: String,
+    /// `import`, `rule`, or none for a person's command.
+    pub origin: Option<String>,
+    /// What happened.
+    pub event: E,
+}
+
+/// Something that happened to a customer. It is read by [`CustomerEvent::decode`], which knows the event type.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum CustomerEvent {
+    /// `customer.registered`
+    Registered(Registered),
+    /// `customer.details_changed`
+    DetailsChanged(DetailsChanged),
+    /// `customer.moved`
+    Moved(Moved),
+    /// `customer.transition_requested`
+    TransitionRequested(TransitionRequested),
+    /// `customer.transition_approved`
+    TransitionApproved(TransitionApproved),
+    /// `customer.transition_rejected`
+    TransitionRejected(TransitionRejected),
+    /// `customer.transition_withdrawn`
+    TransitionWithdrawn(TransitionWithdrawn),
+    /// `customer.transition_expired`
+    TransitionExpired(TransitionExpired),
+    /// `customer.move_voided`
+    MoveVoided(MoveVoided),
+    /// `customer.move_target_corrected`
+    MoveTargetCorrected(MoveTargetCorrected),
+    /// `customer.move_time_corrected`
+    MoveTimeCorrected(MoveTimeCorrected),
+    /// `customer.move_inserted`
+    MoveInserted(MoveInserted),
+    /// `customer.reactivated`
+    Reactivated(Reactivated),
+    /// `customer.stage_migrated`
+    StageMigrated(StageMigrated),
+    /// `customer.noted`
+    Noted(Noted),
+    /// `customer.followed_up`
+    FollowedUp(FollowedUp),
+    /// `customer.signalled`
+    Signalled(Signalled),
+    /// `customer.claimed`
+    Claimed(Claimed),
+    /// `customer.viewed`
+    Viewed(Viewed),
+    /// `customer.released`
+    Released(Released),
+    /// `customer.owner_changed`
+    OwnerChanged(OwnerChanged),
+    /// `customer.erased`
+    Erased(Erased),
+    /// `customer.lead_touched`
+    LeadTouched(LeadTouched),
+    /// `customer.absorbed`
+    Absorbed(Absorbed),
+    /// `customer.merged_into`
+    MergedInto(MergedInto),
+    /// `customer.unmerged`
+    Unmerged(Unmerged),
+    /// `customer.distinguished`
+    Distinguished(Distinguished),
+    /// `customer.distinction_withdrawn`
+    DistinctionWithdrawn(DistinctionWithdrawn),
+    /// `customer.document_added`
+    DocumentAdded(DocumentAdded),
+    /// `customer.automation_ran`
+    AutomationRan(AutomationRan),
+    /// `customer.automation_skipped`
+    AutomationSkipped(AutomationSkipped),
+    /// `customer.task_created`
+    TaskCreated(TaskCreated),
+    /// `customer.task_completed`
+    TaskCompleted(TaskCompleted),
+    /// `customer.task_cancelled`
+    TaskCancelled(TaskCancelled),
+    /// `customer.reminded`
+    Reminded(Reminded),
+    /// `customer.process_started`
+    ProcessStarted(ProcessStarted),
+    /// `customer.sub_status_set`
+    SubStatusSet(SubStatusSet),
+    /// `customer.next_contact_set`
+    NextContactSet(NextContactSet),
+    /// `customer.first_contact_missed`
+    FirstContactMissed(FirstContactMissed),
+    /// `customer.reclaim_skipped`
+    ReclaimSkipped(ReclaimSkipped),
+}
+
+impl CustomerEvent {
+    /// Whether the customer is another one after it, so that its version counts up. What rules note about themselves,
+    /// whom they remind and who looked changes nothing that anybody decides on.
+    pub fn changes_customer(&self) -> bool {
+        !matches!(
+            self,
+            Self::Viewed(_)
+                | Self::AutomationRan(_)
+                | Self::AutomationSkipped(_)
+                | Self::TaskCreated(_)
+                | Self::TaskCancelled(_)
+                | Self::Reminded(_)
+                | Self::ProcessStarted(_)
+                | Self::FirstContactMissed(_)
+                | Self::ReclaimSkipped(_)
+        )
+    }
+
+    /// The exact keys that the event gives the customer, from what of it is readable.
+    pub fn keys(&self) -> Vec<Key> {
+        let (contacts, profile) = match self {
+            Self::Registered(event) => (event.contacts.as_slice(), &event.profile),
+            Self::DetailsChanged(event) => (event.contacts.as_deref().unwrap_or_default(), &event.profile),
+            _ => return Vec::new(),
+        };
+        let code = profile.as_ref().and_then(|profile| profile.credit_code.as_ref());
+        let ids = profile.as_ref().and_then(|profile| profile.channel_ids.as_deref()).unwrap_or_default();
+        Key::all(contacts.iter().map(|contact| (contact.kind, contact.value.clear())), code, ids)
+    }
+}
