@@ -20,8 +20,10 @@ fn build() -> PathBuf {
     let mut command = Command::new(setting("CARGO").unwrap_or_else(|| "cargo".to_owned()));
     command.current_dir(repository());
     command.args(["build", "--quiet", "-p", "waymark-api", "--bin", "waymark", "--target-dir"]).arg(target);
-    if profile.ends_with("release") {
-        command.arg("--release");
+    // The folder of the profile `dev` is called `debug`; the others have their names.
+    let name = profile.file_name().and_then(|name| name.to_str()).filter(|name| *name != "debug");
+    if let Some(name) = name {
+        command.args(["--profile", name]);
     }
     let status = command.status().unwrap_or_else(|error| panic!("cargo cannot be started: {error}"));
     assert!(status.success(), "the waymark program does not build");

@@ -313,6 +313,28 @@ fn every_file_that_the_guides_name_exists() {
     }
 }
 
+#[test]
+fn every_record_of_a_decision_is_in_the_index_and_says_when_to_look_again() {
+    let index = read(&repository().join("docs/decisions.md"));
+    let folder = repository().join("docs/decisions");
+    let mut records: Vec<PathBuf> =
+        std::fs::read_dir(&folder).expect("records").map(|entry| entry.expect("a record").path()).collect();
+    records.sort();
+    assert!(!records.is_empty(), "no records in {}", folder.display());
+    for (number, path) in (1..).zip(records) {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        assert!(name.starts_with(&format!("{number:04}-")), "{name} is not number {number:04}");
+        assert!(index.contains(&format!("[{number:04}](decisions/{name})")), "{name} is not in the index");
+        let text = read(&path);
+        assert!(text.starts_with(&format!("# {number:04} ")), "{name} begins otherwise");
+        let date = text.lines().nth(2).unwrap_or_default();
+        assert!(date.len() == 10 && date.starts_with("20"), "{name} has no date: {date:?}");
+        for part in ["\n## Context\n", "\n## Decision\n", "\n## Measured\n", "\n## Revisit when\n"] {
+            assert!(text.contains(part), "{name} lacks {part:?}");
+        }
+    }
+}
+
 /// One line of docs/features.md: id, a name for the row, what serves it, what proves it.
 struct Feature {
     id: String,

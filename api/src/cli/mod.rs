@@ -19,7 +19,10 @@ mod verify;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 use waymark_eventstore::TenantId;
 
 use crate::config::DatabaseArgs;
@@ -31,6 +34,9 @@ use crate::installation::Installation;
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// What is logged to standard error: a level, or levels by module such as `warn,waymark_api=debug`.
+    #[arg(long, env = "WAYMARK_LOG", global = true, value_name = "FILTER", default_value = "info,sqlx=warn")]
+    log: Targets,
 }
 
 #[derive(Debug, Subcommand)]
@@ -122,8 +128,7 @@ impl Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_env("WAYMARK_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    log_to_stderr(cli.log);
     let done = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(run(cli.command)),
         Err(error) => Err(error.into()),
@@ -135,6 +140,16 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// Errors are logged even of the modules that the filter does not name.
+fn log_to_stderr(filter: Targets) {
+    let filter = match filter.default_level() {
+        Some(_) => filter,
+        None => filter.with_default(Level::ERROR),
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(filter).init();
 }
 
 async fn run(command: Command) -> Result<(), Failure> {
