@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 
 use crate::{Client, Contract, Installation};
 
@@ -12,6 +12,8 @@ pub struct Server {
     child: Child,
     address: String,
     greeting: Vec<String>,
+    /// What it prints afterwards.
+    heard: Mutex<mpsc::Receiver<String>>,
     admin_key: Option<String>,
 }
 
@@ -56,13 +58,24 @@ impl Server {
         greeting.extend(heard.try_iter());
         let address = greeting.iter().find_map(|line| address_in(line)).unwrap_or_default();
         Contract::learn(&address);
-        Self { child, address, greeting, admin_key: None }
+        Self { child, address, greeting, heard: Mutex::new(heard), admin_key: None }
     }
 
     /// What it printed when it started.
     #[must_use]
     pub fn greeting(&self) -> &[String] {
         &self.greeting
+    }
+
+    /// Waits until it prints a line with this text, after its greeting.
+    ///
+    /// # Panics
+    /// When it ends before.
+    #[must_use]
+    pub fn line_with(&self, text: &str) -> String {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = heard.iter().find(|line| line.contains(text));
+        found.unwrap_or_else(|| panic!("the server ended before it printed {text:?}"))
     }
 
     /// Its address, such as `http://127.0.0.1:40123`.
@@ -136,7 +149,7 @@ impl Drop for Server {
     }
 }
 
-/// Passes on each line. When nobody wants them any more they are read all the same, so that the pipe never fills.
+/// Passes on each line. Nobody has to want them: they are read all the same, so that the pipe never fills.
 fn listen(stream: Option<impl Read + Send + 'static>, said: mpsc::Sender<String>) {
     let Some(stream) = stream else { return };
     std::thread::spawn(move || {

@@ -6,10 +6,15 @@ use reqwest::Method;
 use serde_json::Value;
 use waymark_tests::{Installation, Server};
 
+/// The lines with an address once it can be used: where it listens, the console, three commands.
+const USABLE: usize = 5;
+/// One more tells that the year is complete.
+const COMPLETE: usize = 6;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_prints_a_key_and_three_curl_commands_that_work() {
     let installation = Installation::new();
-    let server = Server::launch(&installation, &["demo", "--listen", "127.0.0.1:0"], 4);
+    let server = Server::launch(&installation, &["demo", "--listen", "127.0.0.1:0"], COMPLETE);
     let commands: Vec<&String> =
         server.greeting().iter().filter(|line| line.trim_start().starts_with("curl ")).collect();
     assert_eq!(commands.len(), 3, "{:#?}", server.greeting());
@@ -25,9 +30,27 @@ async fn the_demo_prints_a_key_and_three_curl_commands_that_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_demo_answers_while_its_year_is_played_and_says_when_that_is_complete() {
+    let installation = Installation::new();
+    let server = Server::launch(&installation, &["demo", "--listen", "127.0.0.1:0"], USABLE);
+    let command = server.greeting().iter().find(|line| line.trim_start().starts_with("curl "));
+    let (key, board) = call_in(command.expect("a curl command"), server.address());
+    let client = server.with_key(&key);
+    let early = client.head().await;
+    let complete = server.line_with("complete: ");
+    let customers = number_before(&complete, " customers");
+    let late = client.head().await;
+    assert!(early < late, "{early} events were there before anybody could ask, {late} in the end");
+    let board = client.get(&format!("{board}&min_position={late}&wait_ms=30000")).await.expect(200);
+    let placed = board.at("/stages").as_array().expect("stages").iter();
+    let placed: u64 = placed.filter_map(|stage| stage["count"].as_u64()).sum();
+    assert!(0 < placed && placed <= customers, "{placed} of {customers}: {}", board.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_demo_holds_a_year_of_every_kind_of_event_on_every_stage() {
     let installation = Installation::new();
-    let server = Server::launch(&installation, &["demo", "--listen", "127.0.0.1:0"], 4);
+    let server = Server::launch(&installation, &["demo", "--listen", "127.0.0.1:0"], COMPLETE);
     let command = server.greeting().iter().find(|line| line.trim_start().starts_with("curl "));
     let (key, _) = call_in(command.expect("a curl command"), server.address());
     let client = server.with_key(&key);
@@ -58,6 +81,12 @@ async fn the_demo_holds_a_year_of_every_kind_of_event_on_every_stage() {
         let empty: Vec<&Value> = stages.iter().filter(|stage| stage["visits"] == 0).collect();
         assert!(empty.is_empty(), "nobody was ever in {empty:?}");
     }
+}
+
+/// The number that precedes a text.
+fn number_before(line: &str, text: &str) -> u64 {
+    let before = line.split(text).next().and_then(|before| before.split(' ').next_back());
+    before.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no number before {text}: {line}"))
 }
 
 /// The key and the path of `curl -H "Authorization: Bearer KEY" 'http://…'`.

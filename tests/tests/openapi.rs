@@ -261,7 +261,7 @@ async fn no_operation_takes_a_text_with_u_0000() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_examples_show_can_be_sent_to_the_demo() {
     let installation = Installation::on_sqlite();
-    let server = Server::launch(&installation, &["demo", "--listen", "127.0.0.1:0"], 4);
+    let server = Server::launch(&installation, &["demo", "--listen", "127.0.0.1:0"], 6);
     let key = server.greeting().iter().find_map(|line| line.strip_prefix("key ")).expect("a key");
     let admin = server.with_key(key);
     let document = admin.get("/openapi.json").await.expect(200).body;

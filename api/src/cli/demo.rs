@@ -1,17 +1,26 @@
-//! `waymark demo`: a fresh database filled with a fictitious year of sales, served.
+//! `waymark demo`: a fresh database, served while it is filled with a fictitious year of sales.
 
 use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use clap::Args;
+use indicatif::ProgressBar;
+use tokio_util::sync::CancellationToken;
 use waymark_domain::Role;
+use waymark_eventstore::TenantId;
 
 use super::serve::{bind, serve, stop_signal};
 use super::{Failure, output};
 use crate::ambient::system_clock;
 use crate::config::{Database, DatabaseArgs, ListenArgs};
-use crate::demo::{self, PIPELINE, StageClock};
+use crate::demo::{self, PIPELINE, Played, StageClock, Year};
 use crate::installation::Installation;
+
+/// How often the read models are brought up to the log while the year is played.
+const FOLD_EVERY: Duration = Duration::from_millis(500);
 
 /// Serve a fresh database filled with a fictitious year of sales.
 #[derive(Debug, Args)]
@@ -36,15 +45,30 @@ impl Drop for Scratch {
 
 impl Demo {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        // Taken first: nobody wants to wait for a year to be played and then hear that the port is in use.
         let listener = bind(self.listen.listen).await?;
         let stop = stop_signal();
         let (database, _scratch) = self.place()?;
         let args = DatabaseArgs { database, keys: None, zoneinfo: None };
-        let key = fill(&args).await?;
-        let installation = Installation::open(&args).await?;
-        introduce(&format!("http://{}", listener.local_addr()?), &key);
-        serve(installation, listener, stop, &self.listen).await
+        let until = system_clock()();
+        let year = Year::ending(until);
+        let clock = StageClock::at(year.begins);
+        let (installation, tenant) = fresh(&args, &clock).await?;
+        let key =
+            installation.create_key(tenant, "admin:demo", [Role::Admin].into(), BTreeSet::new()).await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        introduce(&base, &key, year.customers());
+        let fill = async |installation: &Installation| {
+            let played = fill(installation, &clock, tenant, year).await?;
+            // The last event of the story may be days old; the service was alive all the same.
+            installation.admin().note_alive(until).await?;
+            clock.release();
+            output::say(&format!(
+                "complete: {} customers, {} commands accepted, {} refused by the rules; sign in at {base}/console",
+                played.customers, played.accepted, played.refused
+            ));
+            Ok(())
+        };
+        serve(installation, listener, stop, &self.listen, fill).await
     }
 
     fn place(&self) -> Result<(Database, Option<Scratch>), Failure> {
@@ -62,38 +86,70 @@ impl Demo {
     }
 }
 
-/// Plays the year into the database and makes a key to look at it.
-async fn fill(args: &DatabaseArgs) -> Result<String, Failure> {
-    let until = system_clock()();
-    let clock = StageClock::at(until);
-    let installation = Installation::open_with(args, clock.clock()).await?;
+/// An installation on an empty database, on the stage's clock until that is released.
+async fn fresh(args: &DatabaseArgs, clock: &StageClock) -> Result<(Installation, TenantId), Failure> {
+    let installation = Installation::open_with(args, clock.clock(system_clock())).await?;
     let tenant = installation.tenant("default").await?;
     if installation.store.head(tenant).await?.position > 0 {
         installation.leave().await;
         return Err(format!("{} holds something already; the demo wants a fresh one", args.database).into());
     }
+    Ok((installation, tenant))
+}
+
+/// Plays the year, and keeps the read models up meanwhile so that everything can be looked at while it grows.
+async fn fill(
+    installation: &Installation,
+    clock: &StageClock,
+    tenant: TenantId,
+    year: Year,
+) -> Result<Played, Failure> {
     let bar = output::bar();
     bar.set_message("playing");
-    let played = demo::play(&installation.app, &clock, tenant, until, &output::moving(&bar)).await?;
+    let ended = CancellationToken::new();
+    let playing = async {
+        let played = demo::play(&installation.app, clock, tenant, year, &shown(&bar)).await;
+        ended.cancel();
+        played
+    };
+    let folding = async {
+        while ended.run_until_cancelled(tokio::time::sleep(FOLD_EVERY)).await.is_some() {
+            installation.catch_up(tenant, |_, _| {}).await?;
+        }
+        Ok::<(), Failure>(())
+    };
+    let (played, folded) = tokio::join!(playing, folding);
+    folded?;
+    let played = played?;
     bar.set_message("projecting");
     installation.catch_up(tenant, output::moving(&bar)).await?;
     bar.finish_and_clear();
-    output::remark(&format!(
-        "A fictitious year: {} customers, {} commands accepted, {} refused by the rules.",
-        played.customers, played.accepted, played.refused
-    ));
-    // The last event of the story may be days old; the service was alive all the same.
-    installation.admin().note_alive(until).await?;
-    let key = installation.create_key(tenant, "admin:demo", [Role::Admin].into(), BTreeSet::new()).await;
-    installation.close().await?;
-    Ok(key?)
+    Ok(played)
 }
 
-fn introduce(base: &str, key: &str) {
+/// Moves the bar; where nobody watches a terminal, says at each tenth how far the year is.
+fn shown(bar: &ProgressBar) -> impl Fn(u64, u64) + Send + Sync + use<> {
+    let (moved, tenths) = (output::moving(bar), AtomicU64::new(0));
+    let watched = std::io::stderr().is_terminal();
+    move |done, total| {
+        moved(done, total);
+        let tenth = (done * 10).checked_div(total).unwrap_or_default();
+        if !watched && tenths.swap(tenth, Ordering::Relaxed) < tenth {
+            output::remark(&format!("{}% of the year", tenth * 10));
+        }
+    }
+}
+
+fn introduce(base: &str, key: &str, customers: usize) {
     let curl =
         |what: &str, path: &str| format!("# {what}\ncurl -s -H 'Authorization: Bearer {key}' '{base}{path}'");
     output::say(&format!("listening on {base}   (the API's pages: {base}/docs)"));
     output::say(&format!("key {key}\n"));
+    output::say(&format!(
+        "A year of a sales team with {customers} customers is being played into a fresh database.\n\
+         Everything can be used meanwhile; a line says when the year is complete. Ctrl-C ends the demo.\n"
+    ));
+    output::say(&format!("Sign in with the key at {base}/console, or try these:\n"));
     output::say(&curl("where everybody stands", &format!("/v1/boards/{PIPELINE}?limit=3")));
     output::say(&curl("how long they stay in each stage", &format!("/v1/dwell/{PIPELINE}")));
     output::say(&curl("the ways to a deal", &format!("/v1/paths/{PIPELINE}?ending=won&limit=5")));

@@ -44,7 +44,7 @@ impl Serve {
         }
         let listener = bind(self.listen.listen).await?;
         output::remark(&format!("listening on http://{}", listener.local_addr()?));
-        serve(installation, listener, stop_signal(), &self.listen).await
+        serve(installation, listener, stop_signal(), &self.listen, async |_: &Installation| Ok(())).await
     }
 }
 
@@ -53,27 +53,39 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}").into())
 }
 
-/// Serves until the token is cancelled; then answers what was asked, ends the streams and closes the log. A log that stops
-/// taking entries for good stops the service, which ends with a code of its own.
+/// Serves until the token is cancelled; then answers what was asked, ends the streams and closes the log. Requests are
+/// answered from the beginning; what runs by itself begins once the installation is prepared. A log that stops taking
+/// entries for good stops the service, which ends with a code of its own.
 pub(super) async fn serve(
     installation: Installation,
     listener: TcpListener,
     stop: CancellationToken,
     listen: &ListenArgs,
+    prepare: impl AsyncFnOnce(&Installation) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let gate = installation.gate(&listen.auth)?;
     let outbound = installation.outbound(&listen.outbound)?;
-    let background = installation.run(stop.clone(), listen.automations, outbound.clone());
-    let router = installation.router(gate, outbound, stop.clone());
+    let router = installation.router(gate, outbound.clone(), stop.clone());
     let most = listen.max_connections.map_or_else(files::connections, NonZeroUsize::get);
     let intake = installation.store.intake();
     let why = Mutex::new(None);
     let serving = async {
         let ids = installation.app.ids.clone();
-        serving::serve(listener, router, ids, most, stop.clone()).await;
-        background.await;
+        let connections = serving::serve(listener, router, ids, most, stop.clone());
+        let background = async {
+            match stop.run_until_cancelled(prepare(&installation)).await {
+                Some(Ok(())) => installation.run(stop.clone(), listen.automations, outbound).await,
+                Some(Err(failure)) => {
+                    stop.cancel();
+                    return Err(failure);
+                }
+                None => {}
+            }
+            Ok(())
+        };
+        let ((), prepared) = tokio::join!(connections, background);
         installation.close().await?;
-        Ok::<(), Failure>(())
+        prepared
     };
     tokio::select! {
         ended = serving => match stopped(&why) {

@@ -28,9 +28,12 @@ const TEMPLATE: &str = "helloword-13";
 /// The key of its pipeline.
 pub const PIPELINE: &str = "sales";
 
-/// A clock that is set from scene to scene.
+/// A clock that is set from scene to scene, and after the last one is that of the machine.
 #[derive(Clone)]
 pub struct StageClock(Arc<AtomicI64>);
+
+/// What a stage clock holds once it follows the machine's.
+const RELEASED: i64 = i64::MIN;
 
 impl StageClock {
     /// A clock that stands at an instant.
@@ -39,15 +42,47 @@ impl StageClock {
         Self(Arc::new(AtomicI64::new(instant.timestamp_micros())))
     }
 
-    /// The clock as the service reads it.
+    /// The clock as the service reads it; `after` is the clock that it follows once it is released.
     #[must_use]
-    pub fn clock(&self) -> Clock {
+    pub fn clock(&self, after: Clock) -> Clock {
         let micros = self.0.clone();
-        Arc::new(move || DateTime::from_timestamp_micros(micros.load(Ordering::Relaxed)).unwrap_or_default())
+        Arc::new(move || match micros.load(Ordering::Relaxed) {
+            RELEASED => after(),
+            micros => DateTime::from_timestamp_micros(micros).unwrap_or_default(),
+        })
+    }
+
+    /// Follows the other clock from now on.
+    pub fn release(&self) {
+        self.0.store(RELEASED, Ordering::Relaxed);
     }
 
     fn set(&self, instant: DateTime<Utc>) {
         self.0.store(instant.timestamp_micros(), Ordering::Relaxed);
+    }
+}
+
+/// The year that is played: customers, and what is done with them in order of time.
+pub struct Year {
+    customers: Vec<Customer>,
+    scenes: Vec<Scene>,
+    /// When the first scene is played.
+    pub begins: DateTime<Utc>,
+}
+
+impl Year {
+    /// The year that ends at `until`, the same for the same end.
+    #[must_use]
+    pub fn ending(until: DateTime<Utc>) -> Self {
+        let (customers, scenes) = story::year(until);
+        let begins = scenes.first().map_or(until, |scene| scene.at);
+        Self { customers, scenes, begins }
+    }
+
+    /// How many customers come in over the year.
+    #[must_use]
+    pub fn customers(&self) -> usize {
+        self.scenes.iter().filter(|scene| matches!(scene.act, Act::Register { .. })).count()
     }
 }
 
@@ -62,7 +97,7 @@ pub struct Played {
     pub refused: u64,
 }
 
-/// Plays the year that ends at `until` into an empty log.
+/// Plays a year into an empty log.
 ///
 /// # Errors
 /// When the log cannot take it.
@@ -70,13 +105,13 @@ pub async fn play(
     app: &App,
     clock: &StageClock,
     tenant: TenantId,
-    until: DateTime<Utc>,
+    year: Year,
     progress: &(dyn Fn(u64, u64) + Send + Sync),
 ) -> Result<Played, AppError> {
-    let (mut customers, scenes) = story::year(until);
+    let Year { mut customers, scenes, begins } = year;
     let pipeline = template()?;
     let admin = caller(tenant, "admin:demo", Role::Admin);
-    clock.set(scenes.first().map_or(until, |scene| scene.at));
+    clock.set(begins);
     app.publish_pipeline(&admin, &CommandMeta::default(), pipeline.clone()).await?;
     let stage = Stage { app, tenant, pipeline: &pipeline };
     let mut played = Played::default();
