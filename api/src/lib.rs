@@ -2,6 +2,22 @@
 //!
 //! This is the only crate that knows the time, chance, the environment and the network. [`app`] is the one
 //! place where a command becomes events; everything else carries requests to it or answers from the read models.
+//!
+//! The program is [`cli::main`]; a program that embeds the service opens an [`Installation`](installation::Installation):
+//!
+//! ```no_run
+//! use waymark_api::config::{Database, DatabaseArgs};
+//! use waymark_api::installation::Installation;
+//!
+//! # async fn open() -> Result<(), Box<dyn std::error::Error>> {
+//! let database = Database::Sqlite("waymark.db".into());
+//! let installation = Installation::open(&DatabaseArgs { database, keys: None, zoneinfo: None }).await?;
+//! let tenant = installation.tenant("default").await?;
+//! println!("{} events", installation.store.head(tenant).await?.position);
+//! installation.close().await?;
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod ambient;
 pub mod app;

@@ -8,6 +8,45 @@
 //! - **A condition is the query that built the decision.** [`Append::condition`] refuses to append when an
 //!   event that the decision should have seen has been recorded since.
 //! - **Acknowledged means on disk**, and the entry is hashed exactly as it is stored.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use chrono::DateTime;
+//! # use uuid::Uuid;
+//! use waymark_eventstore::{Append, Draft, EventStore, MemoryStore, Query, StoreError, TenantId};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), StoreError> {
+//! let store = MemoryStore::new(Arc::new(|| DateTime::UNIX_EPOCH));
+//! let tenant = TenantId(Uuid::from_u128(1));
+//! let taken = |id| Draft {
+//!     id: Uuid::from_u128(id),
+//!     event_type: "seat.taken".into(),
+//!     tags: vec!["seat:12".to_owned()],
+//!     // …
+//! #   type_version: 1,
+//! #   subject: "seat/12".to_owned(),
+//! #   effective_at: DateTime::UNIX_EPOCH,
+//! #   actor: "guest:li".to_owned(),
+//! #   via: None,
+//! #   origin: None,
+//! #   causation_id: None,
+//! #   correlation_id: None,
+//! #   blind_tags: Vec::new(),
+//! #   data: serde_json::json!({}),
+//! };
+//!
+//! // Two guests have seen the empty seat. The condition lets one of them take it.
+//! let condition = Query::tag("seat:12").none_after(store.head(tenant).await?.position);
+//! let mut first = Append::new(tenant, vec![taken(1)]);
+//! first.condition = Some(condition.clone());
+//! store.append(first).await?;
+//! let mut second = Append::new(tenant, vec![taken(2)]);
+//! second.condition = Some(condition);
+//! assert!(matches!(store.append(second).await, Err(StoreError::Conflict { position: 1 })));
+//! # Ok(())
+//! # }
+//! ```
 
 mod batch;
 #[cfg(test)]

@@ -10,6 +10,19 @@
 //! From the ground up: [`db`] is the database on either engine, `storage` how rows and checkpoints are kept, `log` how
 //! events are read and decoded, [`stats`] the mathematics, [`models`] the folds and queries, [`reports`] the figures made
 //! of several models, [`runtime`] what keeps it all up to date.
+//!
+//! The mathematics stands apart from the tables, so it can be used alone:
+//!
+//! ```
+//! use waymark_projections::stats::survival::{Subject, kaplan_meier};
+//!
+//! const DAY: i64 = 86_400_000_000;
+//! // Two customers left a stage after two and four days; one is still there on its third day, and counts as long as it is.
+//! let stay = |days, cause| Subject { entry: 0, exit: days * DAY, cause };
+//! let curve = kaplan_meier(&[stay(2, Some(1)), stay(3, None), stay(4, Some(1))]);
+//! assert_eq!((curve.subjects, curve.events), (3, 2));
+//! assert!((curve.survival_at(3 * DAY) - 2.0 / 3.0).abs() < 1e-12);
+//! ```
 
 mod bilingual;
 pub mod db;
