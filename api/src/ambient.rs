@@ -1,9 +1,10 @@
-//! Time, ids and chance, read here and nowhere else (keys are made where secrets are).
+//! Time, ids and randomness, read here and nowhere else.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use rand::RngExt as _;
+use rand::rngs::SysRng;
+use rand::{RngExt as _, TryRng as _};
 use uuid::Uuid;
 use waymark_eventstore::Clock;
 
@@ -39,4 +40,16 @@ fn now() -> DateTime<Utc> {
 #[expect(clippy::disallowed_methods, reason = "the one place where ids are made")]
 fn new_id() -> Uuid {
     Uuid::now_v7()
+}
+
+/// Fresh random bytes from the operating system.
+///
+/// # Panics
+/// When the operating system has no randomness, where going on would make guessable keys.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a guessable key is worse than a crash")]
+pub(crate) fn random_bytes() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    SysRng.try_fill_bytes(&mut bytes).expect("the operating system gives randomness");
+    bytes
 }

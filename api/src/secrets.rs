@@ -8,12 +8,11 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rand::TryRng as _;
-use rand::rngs::SysRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use waymark_eventstore::ledger::Signer;
 
+use crate::ambient::random_bytes;
 use crate::config::Database;
 
 /// Whose public key it is: of the installation, for the logs of all its tenants.
@@ -65,18 +64,6 @@ pub enum SecretsError {
         /// Which file.
         path: String,
     },
-}
-
-/// Fresh random bytes from the operating system.
-///
-/// # Panics
-/// When the operating system has no randomness, where going on would make guessable keys.
-#[must_use]
-#[expect(clippy::expect_used, reason = "a guessable key is worse than a crash")]
-pub(crate) fn random_bytes() -> [u8; 32] {
-    let mut bytes = [0; 32];
-    SysRng.try_fill_bytes(&mut bytes).expect("the operating system gives randomness");
-    bytes
 }
 
 impl Secrets {

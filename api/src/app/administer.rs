@@ -3,16 +3,50 @@
 use serde_json::Map;
 use waymark_domain::company::event::Key;
 use waymark_domain::company::rights::{Credential, KeyRights, RightsCommand, decide};
-use waymark_eventstore::{Append, Outcome, StoreError};
+use waymark_eventstore::Append;
 
-use super::receipts::{StoredOutcome, replay, store_error};
-use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
-use crate::auth::rights::query;
+use super::answer::Request;
+use super::execute::{Committed, Decision, Freshness, Plan};
+use super::receipts::StoredOutcome;
+use super::{App, AppError, BatchError, Caller, CommandAnswer, CommandMeta};
+use crate::ambient::random_bytes;
+use crate::auth::rights_fold::query;
 use crate::auth::{KeyText, NewKey};
-use crate::secrets::random_bytes;
 
-/// How often a command is decided again because others changed what it was decided on.
-const ATTEMPTS: u32 = 64;
+/// A command about rights, by whoever holds a credential.
+struct Administer<'a> {
+    command: &'a RightsCommand,
+    credential: &'a Credential,
+}
+
+impl Decision for Administer<'_> {
+    type Staged = ();
+
+    async fn plan(&self, app: &App, request: Request<'_>, _: Freshness) -> Result<Plan<()>, BatchError> {
+        let caller = request.caller;
+        let (rights, read_to) = app.rights.fresh(caller.tenant).await?;
+        let condition = Some(query().none_after(read_to));
+        let plan = |version, events, drafts| {
+            let resource = Map::new();
+            let outcomes = vec![StoredOutcome::Done { status: 200, version, events, resource }];
+            let append = Append { condition, ..Append::new(caller.tenant, drafts) };
+            Plan { append, read_to, outcomes, staged: () }
+        };
+        let Some(event) = decide(&rights, self.command, self.credential)? else {
+            return Ok(plan(rights.version, Vec::new(), Vec::new()));
+        };
+        let draft = app.company_draft(caller, &event, (app.clock)())?;
+        let events = vec![(draft.id, event.event_type().to_owned())];
+        Ok(plan(rights.version + 1, events, vec![draft]))
+    }
+
+    /// What this process knows of rights must be what it has just said. A crash before this leaves the tables of keys and
+    /// members behind the log: whoever looks next brings them up to it.
+    async fn committed(&self, app: &App, request: Request<'_>, _: Committed<()>) -> Result<(), AppError> {
+        app.rights.fresh(request.caller.tenant).await?;
+        app.companies.folds().current(request.caller.tenant).await.map(drop)
+    }
+}
 
 impl App {
     /// Makes an API key. Its text is given here and never again. A retry makes another.
@@ -55,52 +89,6 @@ impl App {
         command: &RightsCommand,
         credential: &Credential,
     ) -> Result<CommandAnswer, AppError> {
-        if let Some(answer) = self.stored_answer(caller, meta).await? {
-            return Ok(answer);
-        }
-        for _ in 0..ATTEMPTS {
-            let (rights, read_to) = self.rights.fresh(caller.tenant).await?;
-            let event = match decide(&rights, command, credential) {
-                Ok(Some(event)) => event,
-                Ok(None) => return Ok(unchanged(rights.version, read_to)),
-                Err(refusal) => return self.refuse(caller, meta, refusal).await,
-            };
-            let draft = self.company_draft(caller, &event, (self.clock)())?;
-            let outcome = StoredOutcome::Done {
-                status: 200,
-                version: rights.version + 1,
-                events: vec![(draft.id, event.event_type().to_owned())],
-                resource: Map::new(),
-            };
-            let append = Append {
-                condition: Some(query().none_after(read_to)),
-                receipt: outcome.receipt(caller, meta)?,
-                ..Append::new(caller.tenant, vec![draft])
-            };
-            match self.store.append(append).await {
-                Ok(Outcome::Repeated(receipt)) => return replay(&receipt),
-                Ok(Outcome::Appended(appended)) => {
-                    // What this process remembers of it is to be what it has just said.
-                    self.rights.fresh(caller.tenant).await?;
-                    self.companies.refresh(caller.tenant).await?;
-                    return outcome.answer(appended.first_position, false);
-                }
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(store_error(error)),
-            }
-        }
-        Err(AppError::Contention)
-    }
-}
-
-/// The answer to what was so already.
-fn unchanged(version: u64, position: u64) -> CommandAnswer {
-    CommandAnswer {
-        status: 200,
-        position,
-        version,
-        events: Vec::new(),
-        resource: Map::new(),
-        repeated: false,
+        self.run_single(Request { caller, meta }, &Administer { command, credential }).await
     }
 }

@@ -7,6 +7,8 @@ use waymark_domain::refusal::Refusal;
 use waymark_eventstore::{Position, StoreError};
 use waymark_projections::ProjectionError;
 
+use super::Caller;
+
 /// What comes with a command beside its body.
 #[derive(Debug, Clone, Default)]
 pub struct CommandMeta {
@@ -91,5 +93,47 @@ pub enum AppError {
 impl From<Refusal> for AppError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
+    }
+}
+
+impl AppError {
+    /// Whether the state of the log decides it, so that what is remembered of it is not enough to say so.
+    pub(super) fn depends_on_state(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::VersionMismatch { .. } | Self::NotFound { .. })
+    }
+}
+
+/// Who asks for something, and what comes with it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) meta: &'a CommandMeta,
+}
+
+impl Request<'_> {
+    /// Insists on the version that the caller believes the customer to have.
+    ///
+    /// # Errors
+    /// [`AppError::VersionMismatch`] when it has another one.
+    pub(super) fn require_version(self, current: u64) -> Result<(), AppError> {
+        match self.meta.if_match {
+            Some(wanted) if wanted != current => Err(AppError::VersionMismatch { current }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The command that stopped a batch, and why.
+#[derive(Debug, Clone)]
+pub struct BatchError {
+    /// Which, from 0. What concerns none of them is told of the first.
+    pub step: usize,
+    /// Why.
+    pub error: AppError,
+}
+
+impl<E: Into<AppError>> From<E> for BatchError {
+    fn from(error: E) -> Self {
+        Self { step: 0, error: error.into() }
     }
 }

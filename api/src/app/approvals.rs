@@ -11,7 +11,7 @@ use waymark_domain::customer::command::{Decision, Settle};
 use waymark_domain::tags;
 use waymark_eventstore::{Query, TenantId};
 
-use super::{App, AppError, Caller, CommandMeta};
+use super::{App, AppError, Caller, CommandMeta, CustomerCommand};
 use crate::automation::clock::ClockWatch;
 use crate::automation::may_act;
 use crate::repeated::Repeated;
@@ -70,7 +70,8 @@ impl App {
         for (request, customer) in due {
             let settle = Settle { request, decision: Decision::Expire, note: None };
             let meta = CommandMeta { causation_id: Some(request), ..CommandMeta::default() };
-            match self.customer(&caller, &meta, customer, &Command::Settle(settle), None).await {
+            let command = CustomerCommand::on(customer, Command::Settle(settle), None);
+            match self.execute(&caller, &meta, &command).await {
                 Ok(_) => ended += 1,
                 // Somebody settled it since the read model saw it, or keeps changing its customer: the next look tells.
                 Err(AppError::Refused(_) | AppError::Contention) => {}

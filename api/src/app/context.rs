@@ -1,4 +1,4 @@
-//! The circumstances of a decision: the time, the pipelines, and a rep's claims of the day.
+//! What a decision knows beside its customer: the time, the definitions, and what its command reads of the actor's day.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use waymark_domain::company::Company;
-use waymark_domain::customer::{Command, Customer};
+use waymark_domain::customer::{Command, Customer, Read};
 use waymark_domain::pipeline::StageType;
 use waymark_domain::pool::Pool;
 use waymark_domain::tags;
@@ -27,35 +27,43 @@ const VIEWS_PAGE: u32 = 1_000;
 /// How long a claim waits for the read model that says what the rep owns.
 const HELD_WITHIN: Duration = Duration::from_secs(10);
 
-/// What a decision was made from, beside the customer.
+/// What a decision is made from, beside the customer.
 pub(crate) struct DecisionContext {
     pub(super) now: DateTime<Utc>,
     pub(super) pipelines: Latest,
     pub(super) versions: AllVersions,
-    pub(super) claims: Option<ClaimDay>,
-    pub(super) views: Option<ViewDay>,
+    pub(super) claims: Option<ClaimsOfTheDay>,
+    pub(super) views: Option<DayCount>,
     company: Arc<Company>,
     zones: Zones,
     stands_in_for: BTreeSet<String>,
 }
 
-/// A rep's claims of one local date: the second boundary of a claim.
-pub(crate) struct ClaimDay {
+/// How many events of a kind a rep caused on a pool's local date: a second boundary of a decision.
+pub(crate) struct DayCount {
     pub(super) query: Query,
     count: u32,
+    pub(super) ends_at: DateTime<Utc>,
+}
+
+/// A rep's claims of one local date, and what else limits them.
+pub(crate) struct ClaimsOfTheDay {
+    pub(super) day: DayCount,
     /// When first contacts after the rep's claims were missed.
     strikes: Vec<DateTime<Utc>>,
-    pub(super) ends_at: DateTime<Utc>,
     /// The open customers that the rep owns, where the pool limits their number.
     held: Option<BTreeSet<Uuid>>,
     rep: String,
 }
 
-/// A rep's views of a pool's customers on one local date: the second boundary of a look.
-pub(crate) struct ViewDay {
-    pub(super) query: Query,
-    count: u32,
-    pub(super) ends_at: DateTime<Utc>,
+/// A rep's day in a pool, as far as the log was read.
+#[derive(Clone, Copy)]
+struct Day<'a> {
+    caller: &'a Caller,
+    pool: &'a Pool,
+    rep: &'a str,
+    now: DateTime<Utc>,
+    until: Position,
 }
 
 impl DecisionContext {
@@ -71,16 +79,24 @@ impl DecisionContext {
             stands_in_for: &self.stands_in_for,
             fields: &self.company.fields,
             zones: &self.zones,
-            claims_today: self.claims.as_ref().map_or(0, |claims| claims.count),
+            claims_today: self.claims.as_ref().map_or(0, |claims| claims.day.count),
             views_today: self.views.as_ref().map_or(0, |views| views.count),
-            holds: self.claims.as_ref().map_or(0, ClaimDay::holds),
+            holds: self.claims.as_ref().map_or(0, ClaimsOfTheDay::holds),
             strikes: self.claims.as_ref().map_or(&[], |claims| &claims.strikes),
             ..Context::new(self.now, &caller.actor, &self.pipelines)
         }
     }
 }
 
-impl ClaimDay {
+impl DayCount {
+    /// Counts those among drafts that are about to be appended.
+    pub(super) fn count_staged(&mut self, drafts: &[Draft]) {
+        let staged = drafts.iter().filter(|draft| self.query.matches(&draft.event_type, &draft.tags)).count();
+        self.count = self.count.saturating_add(u32::try_from(staged).unwrap_or(u32::MAX));
+    }
+}
+
+impl ClaimsOfTheDay {
     fn holds(&self) -> u32 {
         let held = self.held.as_ref().map_or(0, BTreeSet::len);
         u32::try_from(held).unwrap_or(u32::MAX)
@@ -105,16 +121,10 @@ impl ClaimDay {
             };
         }
     }
-
-    /// Counts the claims of the day among drafts that are about to be appended.
-    pub(super) fn count_staged(&mut self, drafts: &[Draft]) {
-        let staged = drafts.iter().filter(|draft| self.query.matches(&draft.event_type, &draft.tags)).count();
-        self.count = self.count.saturating_add(u32::try_from(staged).unwrap_or(u32::MAX));
-    }
 }
 
 impl App {
-    /// The circumstances of a command about a customer of this owner, whatever its own history.
+    /// The context of a command about a customer of this owner, whatever its own history.
     pub(crate) async fn base_context(
         &self,
         caller: &Caller,
@@ -139,80 +149,55 @@ impl App {
         })
     }
 
-    /// The circumstances of a command on a customer.
+    /// The context of a command on a customer: what the command reads, as far as the customer was read.
     pub(super) async fn decision_context(
         &self,
         caller: &Caller,
-        boundary: &LoadedCustomer,
+        loaded: &LoadedCustomer,
         command: &Command,
     ) -> Result<DecisionContext, AppError> {
-        let bare = self.base_context(caller, Some(&boundary.customer.owner)).await?;
-        let (now, pipelines) = (bare.now, &bare.pipelines);
-        let claims = match (command, caller.actor.rep_id()) {
-            (Command::Claim, Some(rep)) => {
-                let context = Context::new(now, &caller.actor, pipelines);
-                match pool_of(&boundary.customer, &context) {
-                    Some(pool) => {
-                        let mut day =
-                            Box::pin(self.claim_day(caller, pool, rep, now, boundary.position)).await?;
-                        if pool.rules.as_ref().is_some_and(|rules| rules.holding_cap.is_some()) {
-                            let held = Box::pin(self.held(caller, rep, boundary.position, &bare.versions));
-                            day.held = Some(held.await?);
-                        }
-                        Some(day)
-                    }
-                    None => None,
+        let mut context = self.base_context(caller, Some(&loaded.customer.owner)).await?;
+        for read in command.reads() {
+            let Some(rep) = caller.actor.rep_id() else { continue };
+            let base = Context::new(context.now, &caller.actor, &context.pipelines);
+            let Some(pool) = pool_of(&loaded.customer, &base) else { continue };
+            let day = Day { caller, pool, rep, now: context.now, until: loaded.position };
+            match read {
+                Read::ClaimsOfTheDay => {
+                    let claims = Box::pin(self.claims_of_the_day(day, &context.versions)).await?;
+                    context.claims = Some(claims);
                 }
+                Read::ViewsOfTheDay => context.views = Box::pin(self.views_of_the_day(day)).await?,
+                // These are customers of their own, and are read as such.
+                Read::AbsorbedCustomers => {}
             }
-            _ => None,
-        };
-        let views = match (command, caller.actor.rep_id()) {
-            (Command::View, Some(rep)) => {
-                let context = Context::new(now, &caller.actor, pipelines);
-                match pool_of(&boundary.customer, &context) {
-                    Some(pool) => Box::pin(self.view_day(caller, pool, rep, now, boundary.position)).await?,
-                    None => None,
-                }
-            }
-            _ => None,
-        };
-        Ok(DecisionContext { claims, views, ..bare })
+        }
+        Ok(context)
     }
 
-    /// The rep's claims on the pool's local date, as far as the boundary was read.
-    async fn claim_day(
+    async fn claims_of_the_day(
         &self,
-        caller: &Caller,
-        pool: &Pool,
-        rep: &str,
-        now: DateTime<Utc>,
-        until: Position,
-    ) -> Result<ClaimDay, AppError> {
-        let tag = tags::claims(rep, pool.quota_date(&self.zones, now));
-        let query = tagged("customer.claimed", tag);
+        day: Day<'_>,
+        versions: &AllVersions,
+    ) -> Result<ClaimsOfTheDay, AppError> {
+        let Day { caller, pool, rep, now, until } = day;
+        let query = tagged("customer.claimed", tags::claims(rep, pool.quota_date(&self.zones, now)));
         let claims = self.store.read_matching(caller.tenant, &query, 0, until, CLAIMS_PAGE).await?;
         let missed = Query::tag(tags::strikes(rep));
         let strikes = self.store.read_matching(caller.tenant, &missed, 0, until, CLAIMS_PAGE).await?;
-        Ok(ClaimDay {
-            query,
-            strikes: strikes.iter().map(|entry| entry.recorded_at).collect(),
-            count: u32::try_from(claims.len()).unwrap_or(u32::MAX),
-            ends_at: pool.next_quota_at(&self.zones, now),
-            held: None,
-            rep: rep.to_owned(),
-        })
+        let held = match pool.rules.as_ref().is_some_and(|rules| rules.holding_cap.is_some()) {
+            true => Some(self.held(caller, rep, until, versions).await?),
+            false => None,
+        };
+        let count = u32::try_from(claims.len()).unwrap_or(u32::MAX);
+        let strikes = strikes.iter().map(|entry| entry.recorded_at).collect();
+        let day = DayCount { query, count, ends_at: pool.next_quota_at(&self.zones, now) };
+        Ok(ClaimsOfTheDay { day, strikes, held, rep: rep.to_owned() })
     }
 
-    /// The rep's views of the pool's customers on the pool's local date, as far as the boundary was read; none where the
-    /// pool does not limit them.
-    async fn view_day(
-        &self,
-        caller: &Caller,
-        pool: &Pool,
-        rep: &str,
-        now: DateTime<Utc>,
-        until: Position,
-    ) -> Result<Option<ViewDay>, AppError> {
+    /// None where the pool does not limit views.
+    async fn views_of_the_day(&self, day: Day<'_>) -> Result<Option<DayCount>, AppError> {
+        let Day { caller, pool, rep, now, until } = day;
         let Some(limit) = pool.rules.as_ref().and_then(|rules| rules.views_per_day) else { return Ok(None) };
         let tag = tags::views(&pool.key, rep, pool.quota_date(&self.zones, now));
         let query = tagged("customer.viewed", tag);
@@ -228,7 +213,7 @@ impl App {
                 break;
             }
         }
-        Ok(Some(ViewDay { query, count, ends_at: pool.next_quota_at(&self.zones, now) }))
+        Ok(Some(DayCount { query, count, ends_at: pool.next_quota_at(&self.zones, now) }))
     }
 
     /// The open customers that a rep owns, as the log tells it up to a position or beyond. The rep's claims are part of the

@@ -1,86 +1,222 @@
-//! Commands on customers.
+//! Commands on customers: one, or several in one commit.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
 use uuid::Uuid;
-use waymark_domain::customer::{Command, Customer, CustomerEvent, NewEvent, Recorded, decide};
-use waymark_domain::tags;
-use waymark_eventstore::{Append, Appended, Condition, Outcome, Query, StoreError};
+use waymark_domain::customer::command::Register;
+use waymark_domain::customer::{Command, Customer, CustomerEvent, NewEvent, Recorded, is_counted};
+use waymark_eventstore::Appended;
 
+use super::answer::Request;
 use super::customer_cache::{LoadedCustomer, evolved};
-use super::identity::{self, refuse_matches};
-use super::pending::{Accepted, Pending};
-use super::receipts::{replay, store_error};
-use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
+use super::execute::{Committed, Decision, Freshness, Plan};
+use super::pair::PairCommand;
+use super::receipts::Shape;
+use super::staging::Staged;
+use super::{App, AppError, BatchError, Caller, CommandAnswer, CommandMeta};
 
-/// How often a command is decided again because others changed its boundary.
-const ATTEMPTS: u32 = 64;
+/// A command on a customer, as a request asks for it.
+#[derive(Debug, Clone)]
+pub struct CustomerCommand {
+    /// On which customer; the id of a new one for a registration.
+    pub customer: Uuid,
+    /// What is asked for.
+    pub action: Action,
+    /// When it happened; now when absent.
+    pub effective_at: Option<DateTime<Utc>>,
+}
+
+/// What a command on a customer asks for.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Something of one customer.
+    Command(Box<Command>),
+    /// Something of that customer and another.
+    Pair(PairCommand),
+    /// A new customer, unless somebody known has one of its keys: then that customer's history takes the lead's source.
+    RegisterOrRecordInquiry(Box<Register>),
+}
+
+impl CustomerCommand {
+    /// A command on one customer.
+    #[must_use]
+    pub fn on(customer: Uuid, command: Command, effective_at: Option<DateTime<Utc>>) -> Self {
+        Self { customer, action: Action::Command(Box::new(command)), effective_at }
+    }
+
+    /// A command on two customers, which happens now.
+    #[must_use]
+    pub fn pair(customer: Uuid, command: PairCommand) -> Self {
+        Self { customer, action: Action::Pair(command), effective_at: None }
+    }
+
+    /// Registers a customer under a new id. It is refused where somebody has one of its keys already.
+    #[must_use]
+    pub fn register(customer: Uuid, register: Register, effective_at: Option<DateTime<Utc>>) -> Self {
+        Self::on(customer, Command::Register(Register { customer, ..register }), effective_at)
+    }
+
+    /// Registers a customer under a new id, or records the lead with the customer that it turns out to be.
+    #[must_use]
+    pub fn register_or_record_inquiry(
+        customer: Uuid,
+        register: Register,
+        effective_at: Option<DateTime<Utc>>,
+    ) -> Self {
+        let register = Box::new(Register { customer, ..register });
+        Self { customer, action: Action::RegisterOrRecordInquiry(register), effective_at }
+    }
+
+    /// Whether it makes a new customer.
+    pub(super) fn registers(&self) -> bool {
+        match &self.action {
+            Action::Command(command) => matches!(command.as_ref(), Command::Register(_)),
+            Action::Pair(_) => false,
+            Action::RegisterOrRecordInquiry(_) => true,
+        }
+    }
+}
+
+/// Commands that are recorded by one append. A single command is a batch of one.
+struct Batch<'a> {
+    commands: &'a [CustomerCommand],
+    shape: Shape,
+}
+
+impl Decision for Batch<'_> {
+    type Staged = Staged;
+
+    fn first_freshness(&self, app: &App, caller: &Caller) -> Freshness {
+        // A second read is of the log as it is now, so the first must be as fresh; and several commands rarely meet caches that
+        // are all up to date.
+        let [only] = self.commands else { return Freshness::Current };
+        let is_cached = match &only.action {
+            Action::RegisterOrRecordInquiry(_) => true,
+            Action::Command(_) if only.registers() => true,
+            Action::Command(command) => {
+                command.reads().is_empty() && app.customers.is_cached(caller.tenant, only.customer)
+            }
+            Action::Pair(_) => false,
+        };
+        if is_cached { Freshness::Cached } else { Freshness::Current }
+    }
+
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    async fn plan(
+        &self,
+        app: &App,
+        request: Request<'_>,
+        freshness: Freshness,
+    ) -> Result<Plan<Staged>, BatchError> {
+        let tenant = request.caller.tenant;
+        if freshness == Freshness::Current && self.commands.iter().any(CustomerCommand::registers) {
+            app.refresh_definitions(tenant).await?;
+        }
+        let mut staged = Staged::new(tenant);
+        for (step, command) in self.commands.iter().enumerate() {
+            let added = app.stage(request, command, freshness, &mut staged).await;
+            added.map_err(|error| BatchError { step, error })?;
+        }
+        Ok(staged.into_plan())
+    }
+
+    async fn committed(
+        &self,
+        app: &App,
+        request: Request<'_>,
+        committed: Committed<Staged>,
+    ) -> Result<(), AppError> {
+        let Committed { staged, definitions_known_to, erased, appended } = committed;
+        if let Some(known_to) = definitions_known_to {
+            app.confirm_definitions(request.caller.tenant, known_to, appended.last_position());
+        }
+        for (customer, recorded) in staged.into_recorded() {
+            if !erased.contains(&customer.customer.id) {
+                app.advance_cache(request.caller, customer, recorded, &appended)?;
+            }
+        }
+        // The clear texts of an erased customer must not outlive its key. A crash before this forgets them as well.
+        for customer in erased {
+            app.customers.forget(request.caller.tenant, customer);
+            app.vault.forget(request.caller.tenant, customer);
+        }
+        Ok(())
+    }
+}
 
 impl App {
     /// Carries out a command on a customer.
     ///
     /// # Errors
     /// When it is refused (nothing is changed then), or the log cannot take it.
-    pub async fn customer(
+    pub async fn execute(
         &self,
         caller: &Caller,
         meta: &CommandMeta,
-        customer: Uuid,
-        command: &Command,
-        effective_at: Option<DateTime<Utc>>,
+        command: &CustomerCommand,
     ) -> Result<CommandAnswer, AppError> {
-        if let Some(answer) = self.stored_answer(caller, meta).await? {
-            return Ok(answer);
-        }
-        // A claim's second boundary is read from the log, so its first must be as fresh.
-        let mut seen = match command {
-            Command::Claim => None,
-            _ => self.customers.cached(caller.tenant, customer),
-        };
-        for _ in 0..ATTEMPTS {
-            let (boundary, fresh) = match seen.take() {
-                Some(boundary) => (boundary, false),
-                None => (Box::pin(self.load(caller, customer)).await?, true),
-            };
-            let decided = self.decide(caller, meta, customer, &boundary, command, effective_at).await;
-            match decided {
-                // What was last seen is enough to accept on, since the condition guards it, but not to refuse on.
-                Err(AppError::Refused(_) | AppError::VersionMismatch { .. } | AppError::NotFound { .. })
-                    if !fresh =>
-                {
-                    continue;
-                }
-                Err(AppError::Refused(refusal)) => {
-                    return Box::pin(self.refuse(caller, meta, *refusal)).await;
-                }
-                Err(error) => return Err(error),
-                Ok(pending) => match self.append(caller, customer, boundary, pending).await {
-                    Err(AppError::Store(StoreError::Conflict { .. } | StoreError::DeadlinePassed)) => {
-                        continue;
-                    }
-                    done => return done,
-                },
-            }
-        }
-        Err(AppError::Contention)
+        let batch = Batch { commands: std::slice::from_ref(command), shape: Shape::Single };
+        self.run_single(Request { caller, meta }, &batch).await
     }
 
-    /// What a command would do: the events that it would append, without appending them.
+    /// Carries out every command, each on what the ones before it leave behind, or none.
     ///
     /// # Errors
-    /// The refusal that the command would get.
+    /// The first command that is refused, or the log's own failure (told of the first command).
+    pub async fn execute_atomically(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+        commands: &[CustomerCommand],
+    ) -> Result<Vec<CommandAnswer>, BatchError> {
+        let batch = Batch { commands, shape: Shape::Batch };
+        self.run(Request { caller, meta }, &batch).await
+    }
+
+    /// What a command would record, without recording it.
+    ///
+    /// # Errors
+    /// The refusal that it would get.
     pub async fn dry_run(
         &self,
         caller: &Caller,
-        customer: Uuid,
-        command: &Command,
-        effective_at: Option<DateTime<Utc>>,
+        command: &CustomerCommand,
     ) -> Result<Vec<NewEvent>, AppError> {
-        let boundary = self.load_visible(caller, customer).await?;
-        let situation = self.decision_context(caller, &boundary, command).await?;
-        Ok(decide(Some(&boundary.customer), command, &situation.context(caller, effective_at))?)
+        let decided = self.dry_run_atomically(caller, std::slice::from_ref(command)).await;
+        Ok(decided.map_err(|stopped| stopped.error)?.concat())
+    }
+
+    /// What every command would record, each on what the ones before it would leave behind.
+    ///
+    /// # Errors
+    /// As [`Self::execute_atomically`].
+    pub async fn dry_run_atomically(
+        &self,
+        caller: &Caller,
+        commands: &[CustomerCommand],
+    ) -> Result<Vec<Vec<NewEvent>>, BatchError> {
+        let (batch, meta) = (Batch { commands, shape: Shape::Batch }, CommandMeta::default());
+        Ok(self.plan(Request { caller, meta: &meta }, &batch).await?.into_decided())
+    }
+
+    /// Counts a view of a customer by a rep of a pool that limits how many may be viewed in a day, before it is shown. The
+    /// same customer counts once on the pool's local date.
+    ///
+    /// A view is a read that appends: the event is what the limit counts by, on whatever node and after whatever restart,
+    /// and what tells who saw whom.
+    ///
+    /// # Errors
+    /// When it is refused, since the rep has viewed as many as the pool permits; or the log cannot take it.
+    pub async fn count_view(&self, caller: &Caller, customer: Uuid) -> Result<(), AppError> {
+        if !is_counted(&caller.actor) {
+            return Ok(());
+        }
+        let command = CustomerCommand::on(customer, Command::View, None);
+        self.execute(caller, &CommandMeta::default(), &command).await.map(drop)
     }
 
     /// A customer as the log tells it now, if the caller sees it.
@@ -88,143 +224,41 @@ impl App {
     /// # Errors
     /// [`AppError::NotFound`], or when the log cannot be read.
     pub async fn customer_state(&self, caller: &Caller, customer: Uuid) -> Result<Arc<Customer>, AppError> {
-        Ok(self.load_visible(caller, customer).await?.customer)
+        let state = self.load(caller, customer).await?.customer;
+        self.require_visible(caller, &state).await?;
+        Ok(state)
     }
 
-    /// The boundary as the log tells it now, of a customer that the caller sees.
-    pub(super) async fn load_visible(
-        &self,
-        caller: &Caller,
-        customer: Uuid,
-    ) -> Result<LoadedCustomer, AppError> {
-        let boundary = self.load(caller, customer).await?;
-        self.require_visible(caller, &boundary.customer).await?;
-        Ok(boundary)
-    }
-
-    /// The boundary as the log tells it now, whoever sees the customer.
+    /// A customer as the log tells it now, whoever sees it.
     pub(super) async fn load(&self, caller: &Caller, customer: Uuid) -> Result<LoadedCustomer, AppError> {
-        let boundary = self.customers.load(caller.tenant, customer).await?;
+        let now = (self.clock)();
+        let loaded = self.customers.load(caller.tenant, customer).await?;
         let missing = || AppError::NotFound { what: "customer", id: customer.to_string() };
-        let boundary = boundary.ok_or_else(missing)?;
+        let loaded = loaded.ok_or_else(missing)?;
         // What is decided by what the log tells of the customer is decided by what it tells of the rules, too.
-        self.refresh_definitions_to(caller.tenant, boundary.position).await?;
-        Ok(boundary)
-    }
-
-    /// Decides, and prepares what is to be appended.
-    pub(super) async fn decide(
-        &self,
-        caller: &Caller,
-        meta: &CommandMeta,
-        customer: Uuid,
-        boundary: &LoadedCustomer,
-        command: &Command,
-        effective_at: Option<DateTime<Utc>>,
-    ) -> Result<Pending, AppError> {
-        let current = boundary.customer.version;
-        let grounds = Some(self.grounds(caller.tenant).await?);
-        let visible = self.is_visible(caller, &boundary.customer).await?;
-        // Whoever brings a lead in need not see the customer that it turns out to be.
-        if !visible && !matches!(command, Command::RepeatInquiry(_)) {
-            return Err(AppError::NotFound { what: "customer", id: customer.to_string() });
-        }
-        if meta.if_match.is_some_and(|wanted| wanted != current) {
-            return Err(AppError::VersionMismatch { current });
-        }
-        let situation = self.decision_context(caller, boundary, command).await?;
-        let events = decide(Some(&boundary.customer), command, &situation.context(caller, effective_at))?;
-        let key = boundary.key.as_ref().ok_or_else(|| {
-            AppError::Unreadable(format!("customer {customer} was not erased, yet its data key is gone"))
-        })?;
-        let mut resource = Map::new();
-        if visible && matches!(command, Command::RepeatInquiry(_)) {
-            resource.insert("id".to_owned(), Value::String(customer.to_string()));
-        }
-        if matches!(command, Command::Reactivate(_)) {
-            let state = &boundary.customer;
-            let previous = state.reason_of_standing(state.primary()).map(str::to_owned);
-            resource.insert("previous_reason".to_owned(), previous.into());
-        }
-        let accepted = Accepted { status: 200, version_before: current, resource };
-        let mut pending = self.pending(caller, meta, customer, &events, key, accepted).await?;
-        let mut query = Query::tag(tags::customer(customer));
-        let keys = self.all_key_tags(caller.tenant, &events).await?;
-        if !keys.is_empty() {
-            let (known, _) = Box::pin(self.find_matches(caller, &keys, Some(customer))).await?;
-            refuse_matches(&known)?;
-            query = query.or(identity::query(&keys));
-        }
-        let mut must_record_before = None;
-        if let Some(claims) = situation.claims {
-            query = query.or(claims.query);
-            must_record_before = Some(claims.ends_at);
-        }
-        if let Some(views) = situation.views {
-            query = query.or(views.query);
-            must_record_before = Some(views.ends_at);
-        }
-        let mut erase_subjects = Vec::new();
-        if let Command::Erase(erase) = command {
-            let absorbed =
-                Box::pin(self.erase_absorbed(caller, meta, &boundary.customer, erase, &mut pending)).await?;
-            query = absorbed.iter().fold(query, |query, id| query.or(Query::tag(tags::customer(*id))));
-            erase_subjects = [vec![customer], absorbed].concat();
-        }
-        let condition = Some(Condition { query, after: boundary.position });
-        Ok(Pending {
-            append: Append { condition, grounds, must_record_before, erase_subjects, ..pending.append },
-            ..pending
-        })
-    }
-
-    pub(super) async fn append(
-        &self,
-        caller: &Caller,
-        customer: Uuid,
-        boundary: LoadedCustomer,
-        pending: Pending,
-    ) -> Result<CommandAnswer, AppError> {
-        let Pending { append, outcome, recorded } = pending;
-        let erased = append.erase_subjects.clone();
-        match self.store.append(append).await.map_err(store_error)? {
-            Outcome::Repeated(receipt) => replay(&receipt),
-            Outcome::Appended(appended) => {
-                self.confirm(caller.tenant, appended.last_position()).await;
-                match erased.is_empty() {
-                    true => self.follow(caller, customer, boundary, recorded, &appended)?,
-                    false => erased.into_iter().for_each(|one| self.forget(caller, one)),
-                }
-                outcome.answer(appended.first_position, false)
-            }
-        }
+        self.read_definitions(caller.tenant, loaded.position, Some(now)).await?;
+        Ok(loaded)
     }
 
     /// Folds what was just appended, so that the next command need not read it.
-    fn follow(
+    fn advance_cache(
         &self,
         caller: &Caller,
-        customer: Uuid,
-        boundary: LoadedCustomer,
-        recorded: Vec<Recorded<CustomerEvent>>,
+        loaded: LoadedCustomer,
+        recorded: Vec<(u64, Recorded<CustomerEvent>)>,
         appended: &Appended,
     ) -> Result<(), AppError> {
-        self.customers.release(caller.tenant, customer, boundary.position);
-        let mut folded = boundary.customer;
-        for (mut recorded, position) in recorded.into_iter().zip(appended.first_position..) {
-            recorded.position = position;
+        let customer = loaded.customer.id;
+        self.customers.release(caller.tenant, customer, loaded.position);
+        let mut folded = loaded.customer;
+        for (index, mut recorded) in recorded {
+            recorded.position = appended.first_position + index;
             recorded.recorded_at = appended.recorded_at;
             folded = evolved(Some(folded), &recorded)?;
         }
-        let followed =
-            LoadedCustomer { customer: folded, position: appended.last_position(), key: boundary.key };
-        self.customers.keep(caller.tenant, customer, followed);
+        let advanced =
+            LoadedCustomer { customer: folded, position: appended.last_position(), key: loaded.key };
+        self.customers.keep(caller.tenant, customer, advanced);
         Ok(())
-    }
-
-    /// The clear texts of an erased customer must not outlive its key.
-    fn forget(&self, caller: &Caller, customer: Uuid) {
-        self.customers.forget(caller.tenant, customer);
-        self.vault.forget(caller.tenant, customer);
     }
 }

@@ -1,4 +1,6 @@
-//! The boundary of a decision: a customer as the log tells it up to a position.
+//! Customers as the log tells them up to a position, kept folded between commands.
+//!
+//! The cache only saves time: the condition of an append is what makes a decision right.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,12 +41,17 @@ impl CustomerCache {
         Self { store, vault, kept: Mutex::new(LruCache::new(KEPT)) }
     }
 
-    /// The boundary as last seen: right unless somebody else has written since, which the append condition tells.
+    /// The customer as last seen: right unless somebody else has written since, which the append condition tells.
     pub(super) fn cached(&self, tenant: TenantId, customer: Uuid) -> Option<LoadedCustomer> {
         self.kept().get(&(tenant, customer)).cloned()
     }
 
-    /// The boundary as the log tells it now. None: there is no such customer.
+    /// Whether anything was seen of it.
+    pub(super) fn is_cached(&self, tenant: TenantId, customer: Uuid) -> bool {
+        self.kept().contains(&(tenant, customer))
+    }
+
+    /// The customer as the log tells it now. None: there is no such customer.
     pub(super) async fn load(
         &self,
         tenant: TenantId,
@@ -52,8 +59,8 @@ impl CustomerCache {
     ) -> Result<Option<LoadedCustomer>, AppError> {
         let known = self.cached(tenant, customer);
         let head = self.store.head(tenant).await?.position;
-        let mut read_to = known.as_ref().map_or(0, |boundary| boundary.position);
-        let mut folded: Option<Arc<Customer>> = known.map(|boundary| boundary.customer);
+        let mut read_to = known.as_ref().map_or(0, |loaded| loaded.position);
+        let mut folded: Option<Arc<Customer>> = known.map(|loaded| loaded.customer);
         let query = Query::tag(tags::customer(customer));
         loop {
             let page = self.store.read_matching(tenant, &query, read_to, head, PAGE).await?;
@@ -71,12 +78,12 @@ impl CustomerCache {
             SubjectKey::Live(key) => Some(key),
             SubjectKey::Never | SubjectKey::Destroyed => None,
         };
-        let boundary = LoadedCustomer { customer: customer_state, position: head, key };
-        self.keep(tenant, customer, boundary.clone());
-        Ok(Some(boundary))
+        let loaded = LoadedCustomer { customer: customer_state, position: head, key };
+        self.keep(tenant, customer, loaded.clone());
+        Ok(Some(loaded))
     }
 
-    /// Lets go of a boundary that is about to be folded on: whoever holds it alone need not copy a long history.
+    /// Evicts a customer that is about to be folded on: a state with one owner is folded in place, and a long history is not copied.
     pub(super) fn release(&self, tenant: TenantId, customer: Uuid, position: Position) {
         let mut kept = self.kept();
         if kept.peek(&(tenant, customer)).is_some_and(|known| known.position == position) {
@@ -84,12 +91,12 @@ impl CustomerCache {
         }
     }
 
-    /// Remembers a boundary, unless a later one is known already.
-    pub(super) fn keep(&self, tenant: TenantId, customer: Uuid, boundary: LoadedCustomer) {
+    /// Keeps a customer, unless a later state of it is known already.
+    pub(super) fn keep(&self, tenant: TenantId, customer: Uuid, loaded: LoadedCustomer) {
         let mut kept = self.kept();
-        let newer = kept.peek(&(tenant, customer)).is_none_or(|known| known.position < boundary.position);
+        let newer = kept.peek(&(tenant, customer)).is_none_or(|known| known.position < loaded.position);
         if newer {
-            kept.put((tenant, customer), boundary);
+            kept.put((tenant, customer), loaded);
         }
     }
 

@@ -11,8 +11,10 @@ use waymark_domain::pipeline::PipelineEvent;
 use waymark_eventstore::Draft;
 use waymark_eventstore::vault::{DataKey, SubjectKey};
 
-use super::pipelines::PIPELINES_TAG;
 use super::{App, AppError, Caller, CommandMeta};
+
+/// The tag that all pipeline events of a tenant carry beside their own pipeline's.
+pub(super) const PIPELINES_TAG: &str = "pipelines";
 
 impl App {
     /// The draft of a customer event.

@@ -20,7 +20,7 @@ use waymark_domain::refusal::Code;
 use waymark_eventstore::{Position, TenantId};
 use waymark_projections::board::StageGroup;
 
-use super::{App, AppError, Caller, CommandMeta};
+use super::{App, AppError, Caller, CommandMeta, CustomerCommand};
 use crate::repeated::Repeated;
 
 /// How many customers are read at a time.
@@ -143,8 +143,9 @@ impl App {
         let caller = Caller { tenant, actor, via: None, origin: Some("rule") };
         let meta = CommandMeta { causation_id, ..CommandMeta::default() };
         let command = Command::Migrate(Migrate { pipeline: Some(key), to: None });
+        let command = CustomerCommand::on(customer, command, None);
         let settled = [Code::NothingToMigrate, Code::MigrationUndecided, Code::CustomerErased];
-        match self.customer(&caller, &meta, customer, &command, None).await {
+        match self.execute(&caller, &meta, &command).await {
             Ok(_) => Ok(true),
             Err(AppError::Refused(refusal)) if settled.iter().any(|code| refusal.code == code.as_str()) => {
                 Ok(false)

@@ -1,13 +1,12 @@
 //! The one place where a command becomes events.
 //!
-//! Load the boundary (a cached fold and the tail of the log), decide, seal what is personal, append under the
-//! condition that nothing of the boundary has changed; on a conflict load again and decide again. The cache is
-//! only ever a speed-up: the condition is what makes an answer right.
+//! One write path ([`execute`]) loads what a decision declares that it reads, decides, seals what is personal, and appends under
+//! the condition that nothing of it has changed; on a conflict it loads again and decides again. Caches only save time: the
+//! condition is what makes an answer right.
 
 mod administer;
 mod answer;
 mod approvals;
-mod atomic;
 mod company;
 mod context;
 mod customer;
@@ -15,16 +14,18 @@ mod customer_cache;
 mod definitions;
 mod document;
 mod draft;
+mod execute;
+mod fold_cache;
 mod identity;
 mod migrate;
 mod pair;
-mod pending;
 mod pipelines;
 mod publish;
 mod receipts;
 mod register;
 mod scheduled;
-mod view;
+mod sealing;
+mod staging;
 mod visibility;
 
 use std::sync::Arc;
@@ -35,17 +36,17 @@ use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{Clock, EventStore, TenantId};
 use waymark_projections::Projections;
 
-pub use answer::{AppError, CommandAnswer, CommandMeta, EventRef};
-pub use atomic::{BatchAction, BatchCommand, BatchError};
+pub use answer::{AppError, BatchError, CommandAnswer, CommandMeta, EventRef};
 pub use company::Companies;
+pub use customer::{Action, CustomerCommand};
 pub(crate) use draft::company_draft;
+pub(crate) use fold_cache::{Fold, FoldCache};
 pub(crate) use migrate::is_in_force;
 pub use migrate::{MigrationStatus, Migrator, Remaining};
 pub use pair::PairCommand;
 pub(crate) use pipelines::InForce;
 pub use pipelines::Pipelines;
 pub use publish::{AffectedStage, NewVersion, Preview};
-pub use register::OnDuplicate;
 pub use visibility::Viewer;
 
 use crate::ambient::IdGenerator;

@@ -10,15 +10,15 @@ use waymark_domain::pipeline::version::{MappingKind, Pilot, Proposal, StageMappi
 use waymark_domain::pipeline::{Pipeline, PipelineEvent};
 use waymark_domain::refusal::{Code, Refusal, Violation};
 use waymark_domain::{Label, tags};
-use waymark_eventstore::{Append, Outcome, Position, Query, StoreError, TenantId};
+use waymark_eventstore::{Append, Position, Query, StoreError, TenantId};
 
-use super::receipts::{StoredOutcome, replay, store_error};
-use super::{App, AppError, Caller, CommandAnswer, CommandMeta};
+use super::answer::Request;
+use super::execute::{Committed, Decision, Freshness, Plan};
+use super::receipts::{StoredOutcome, store_error};
+use super::{App, AppError, BatchError, Caller, CommandAnswer, CommandMeta};
 
 /// How long a publication waits for the read model that says who is in which stage.
 const OCCUPANTS_WITHIN: Duration = Duration::from_secs(10);
-/// How often a publication is judged again because another came before it.
-const ATTEMPTS: u32 = 8;
 /// The most versions that a pipeline has.
 const MOST_VERSIONS: u32 = 65_535;
 
@@ -72,17 +72,8 @@ impl App {
         meta: &CommandMeta,
         pipeline: Pipeline,
     ) -> Result<CommandAnswer, AppError> {
-        if let Some(answer) = self.stored_answer(caller, meta).await? {
-            return Ok(answer);
-        }
-        let key = pipeline.key.clone();
         let published = Published { pipeline, effective_from: None, base: None, map: Vec::new(), team: None };
-        match self.append_version(caller, meta, published, 0, Map::new()).await {
-            Err(AppError::Store(StoreError::Conflict { .. })) => {
-                self.refuse(caller, meta, exists(&key)).await
-            }
-            done => done,
-        }
+        self.run_single(Request { caller, meta }, &FirstVersion { published }).await
     }
 
     /// Publishes the next version of a pipeline.
@@ -96,33 +87,7 @@ impl App {
         key: &str,
         new: &NewVersion,
     ) -> Result<CommandAnswer, AppError> {
-        if let Some(answer) = self.stored_answer(caller, meta).await? {
-            return Ok(answer);
-        }
-        for _ in 0..ATTEMPTS {
-            let head = self.store.head(caller.tenant).await?.position;
-            let preview = self.preview_version(caller, key, new).await?;
-            let refused = Refusal::require_all([preview.violations]).err();
-            if let Some(refusal) = refused {
-                return self.refuse(caller, meta, refusal).await;
-            }
-            let Some(pipeline) = preview.pipeline else { return Err(AppError::Contention) };
-            let published = Published {
-                pipeline,
-                effective_from: new.effective_from,
-                base: Some(preview.base),
-                map: new.map.clone(),
-                team: new.team.clone(),
-            };
-            let mut resource = Map::new();
-            let customers: u64 = preview.affected.iter().map(|stage| stage.occupants.standing).sum();
-            resource.insert("customers".to_owned(), customers.into());
-            match self.append_version(caller, meta, published, head, resource).await {
-                Err(AppError::Store(StoreError::Conflict { .. })) => {}
-                done => return done,
-            }
-        }
-        Err(AppError::Contention)
+        self.run_single(Request { caller, meta }, &NextVersion { key, new }).await
     }
 
     /// What a next version would do, and what would break, without publishing it.
@@ -188,15 +153,15 @@ impl App {
         Ok(self.projections.occupants(tenant, pipeline).await?.0)
     }
 
-    /// Appends a version, unless anything was published of the pipeline after a position.
-    async fn append_version(
+    /// A version to be appended, unless anything was published of the pipeline after a position.
+    fn version_plan(
         &self,
-        caller: &Caller,
-        meta: &CommandMeta,
+        request: Request<'_>,
         published: Published,
-        after: Position,
+        read_to: Position,
         mut resource: Map<String, Value>,
-    ) -> Result<CommandAnswer, AppError> {
+    ) -> Result<Plan<()>, BatchError> {
+        let caller = request.caller;
         let (key, version) = (published.pipeline.key.clone(), published.pipeline.version);
         resource.insert("key".to_owned(), Value::String(key.clone()));
         let event = PipelineEvent::Published(published);
@@ -208,23 +173,94 @@ impl App {
             resource,
         };
         let append = Append {
-            condition: Some(Query::tag(tags::pipeline(&key)).none_after(after)),
-            receipt: outcome.receipt(caller, meta)?,
+            condition: Some(Query::tag(tags::pipeline(&key)).none_after(read_to)),
             ..Append::new(caller.tenant, vec![draft])
         };
-        match self.store.append(append).await {
-            Ok(Outcome::Repeated(receipt)) => replay(&receipt),
-            Ok(Outcome::Appended(appended)) => {
-                self.pipelines.refresh(caller.tenant).await?;
-                outcome.answer(appended.first_position, false)
+        Ok(Plan { append, read_to, outcomes: vec![outcome], staged: () })
+    }
+}
+
+/// The first version of a pipeline.
+struct FirstVersion {
+    published: Published,
+}
+
+impl Decision for FirstVersion {
+    type Staged = ();
+
+    /// It is believed that there is no pipeline of that key; only who meets one reads the log.
+    fn first_freshness(&self, _: &App, _: &Caller) -> Freshness {
+        Freshness::Cached
+    }
+
+    async fn plan(
+        &self,
+        app: &App,
+        request: Request<'_>,
+        freshness: Freshness,
+    ) -> Result<Plan<()>, BatchError> {
+        let (tenant, key) = (request.caller.tenant, &self.published.pipeline.key);
+        if freshness == Freshness::Current {
+            app.refresh_definitions(tenant).await?;
+            if app.pipelines.versions(tenant, key).await.is_ok() {
+                return Err(exists(key).into());
             }
-            // What requests call the definition is the pipeline in the event.
-            Err(StoreError::TooLarge { field, bytes, most }) => {
-                let field = field.replacen("pipeline", "definition", 1);
-                Err(StoreError::TooLarge { field, bytes, most }.into())
-            }
-            Err(error) => Err(store_error(error)),
         }
+        app.version_plan(request, self.published.clone(), 0, Map::new())
+    }
+
+    async fn committed(&self, app: &App, request: Request<'_>, _: Committed<()>) -> Result<(), AppError> {
+        app.pipelines.folds().current(request.caller.tenant).await.map(drop)
+    }
+
+    fn failure(&self, error: StoreError) -> AppError {
+        too_large(error)
+    }
+}
+
+/// The next version of a pipeline.
+struct NextVersion<'a> {
+    key: &'a str,
+    new: &'a NewVersion,
+}
+
+impl Decision for NextVersion<'_> {
+    type Staged = ();
+
+    async fn plan(&self, app: &App, request: Request<'_>, _: Freshness) -> Result<Plan<()>, BatchError> {
+        let head = app.store.head(request.caller.tenant).await?.position;
+        let preview = app.preview_version(request.caller, self.key, self.new).await?;
+        Refusal::require_all([preview.violations])?;
+        let Some(pipeline) = preview.pipeline else { return Err(AppError::Contention.into()) };
+        let published = Published {
+            pipeline,
+            effective_from: self.new.effective_from,
+            base: Some(preview.base),
+            map: self.new.map.clone(),
+            team: self.new.team.clone(),
+        };
+        let customers: u64 = preview.affected.iter().map(|stage| stage.occupants.standing).sum();
+        let resource = Map::from_iter([("customers".to_owned(), customers.into())]);
+        app.version_plan(request, published, head, resource)
+    }
+
+    async fn committed(&self, app: &App, request: Request<'_>, _: Committed<()>) -> Result<(), AppError> {
+        app.pipelines.folds().current(request.caller.tenant).await.map(drop)
+    }
+
+    fn failure(&self, error: StoreError) -> AppError {
+        too_large(error)
+    }
+}
+
+/// What requests call the definition is the pipeline in the event.
+fn too_large(error: StoreError) -> AppError {
+    match error {
+        StoreError::TooLarge { field, bytes, most } => {
+            let field = field.replacen("pipeline", "definition", 1);
+            StoreError::TooLarge { field, bytes, most }.into()
+        }
+        other => store_error(other),
     }
 }
 

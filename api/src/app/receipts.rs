@@ -1,12 +1,13 @@
-//! Answers kept with their command's receipt, so that a retry gets the first one.
+//! Answers kept with their command's receipt, so that a repeat receives the first one.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use waymark_domain::refusal::Refusal;
-use waymark_eventstore::{Append, Outcome, Receipt, ReceiptDraft, StoreError};
+use waymark_eventstore::{Append, Outcome, Position, Receipt, ReceiptDraft, StoreError};
 
+use super::answer::Request;
 use super::{App, AppError, Caller, CommandAnswer, CommandMeta, EventRef};
 
 /// The outcome as it stands in a receipt. Positions are not in it: the log knows them.
@@ -20,8 +21,15 @@ pub(super) enum StoredOutcome {
 }
 
 impl StoredOutcome {
+    /// Adds the events of another customer that one command is about. What else the answer says stays the first customer's.
+    pub(super) fn add_events_of(&mut self, other: Self) {
+        if let (Self::Done { events: ours, .. }, Self::Done { events: theirs, .. }) = (self, other) {
+            ours.extend(theirs);
+        }
+    }
+
     /// The answer, with the positions that the log gave.
-    pub(super) fn answer(self, first_position: u64, repeated: bool) -> Result<CommandAnswer, AppError> {
+    fn answer(self, first_position: u64, repeated: bool) -> Result<CommandAnswer, AppError> {
         match self {
             Self::Refused(refusal) => Err(refusal.into()),
             Self::Done { status, version, events, resource } => {
@@ -35,23 +43,60 @@ impl StoredOutcome {
             }
         }
     }
+}
 
+/// How the outcome of a request is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// One outcome, a refusal included.
+    Single,
+    /// A list, kept when every command was accepted.
+    Batch,
+}
+
+impl Shape {
     /// The receipt to be stored beside the events, when the caller asked for one.
     pub(super) fn receipt(
-        &self,
-        caller: &Caller,
-        meta: &CommandMeta,
+        self,
+        outcomes: &[StoredOutcome],
+        request: Request<'_>,
     ) -> Result<Option<ReceiptDraft>, AppError> {
-        receipt(self, caller, meta)
+        match (self, outcomes) {
+            (Self::Single, [only]) => receipt(only, request),
+            _ => receipt(&outcomes, request),
+        }
+    }
+
+    /// The answers that a receipt holds.
+    pub(super) fn replay(self, first: &Receipt) -> Result<Vec<CommandAnswer>, AppError> {
+        let outcomes = match self {
+            Self::Single => serde_json::from_slice(&first.outcome).map(|only| vec![only]),
+            Self::Batch => serde_json::from_slice(&first.outcome),
+        };
+        let outcomes = outcomes.map_err(|error| AppError::Unreadable(error.to_string()))?;
+        answers(outcomes, first.first_position, true)
     }
 }
 
+/// Every command's answer, with the positions that the log gave.
+pub(super) fn answers(
+    outcomes: Vec<StoredOutcome>,
+    first: Position,
+    repeated: bool,
+) -> Result<Vec<CommandAnswer>, AppError> {
+    let mut next = first;
+    let mut answered = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        let answer = outcome.answer(next, repeated)?;
+        next += answer.events.len() as u64;
+        answered.push(answer);
+    }
+    Ok(answered)
+}
+
 /// The receipt of an outcome, when the caller asked for one.
-pub(super) fn receipt(
-    outcome: &impl Serialize,
-    caller: &Caller,
-    meta: &CommandMeta,
-) -> Result<Option<ReceiptDraft>, AppError> {
+fn receipt(outcome: &impl Serialize, request: Request<'_>) -> Result<Option<ReceiptDraft>, AppError> {
+    let Request { caller, meta } = request;
     let Some(key) = &meta.idempotency_key else { return Ok(None) };
     let outcome = serde_json::to_vec(outcome).map_err(|error| AppError::Unreadable(error.to_string()))?;
     Ok(Some(ReceiptDraft { command_id: command_id(caller, key), digest: meta.digest, outcome }))
@@ -65,21 +110,9 @@ fn command_id(caller: &Caller, key: &str) -> String {
 }
 
 impl App {
-    /// The first answer to this command, if it came before.
-    pub(super) async fn stored_answer(
-        &self,
-        caller: &Caller,
-        meta: &CommandMeta,
-    ) -> Result<Option<CommandAnswer>, AppError> {
-        self.first_receipt(caller, meta).await?.map(|receipt| replay(&receipt)).transpose()
-    }
-
     /// The receipt of the first request with this idempotency key.
-    pub(super) async fn first_receipt(
-        &self,
-        caller: &Caller,
-        meta: &CommandMeta,
-    ) -> Result<Option<Receipt>, AppError> {
+    pub(super) async fn first_receipt(&self, request: Request<'_>) -> Result<Option<Receipt>, AppError> {
+        let Request { caller, meta } = request;
         let Some(key) = &meta.idempotency_key else { return Ok(None) };
         match self.store.receipt(caller.tenant, &command_id(caller, key)).await? {
             Some(receipt) if receipt.digest != meta.digest => Err(AppError::KeyReused),
@@ -87,17 +120,17 @@ impl App {
         }
     }
 
-    /// What a request of many commands was answered with the first time.
+    /// The reply that a request of many commands received the first time.
     ///
     /// # Errors
     /// When the key came with another request, or the log cannot be read.
     pub async fn stored_reply(&self, caller: &Caller, meta: &CommandMeta) -> Result<Option<Value>, AppError> {
-        let Some(receipt) = self.first_receipt(caller, meta).await? else { return Ok(None) };
+        let Some(receipt) = self.first_receipt(Request { caller, meta }).await? else { return Ok(None) };
         let reply = serde_json::from_slice(&receipt.outcome);
         reply.map(Some).map_err(|error| AppError::Unreadable(error.to_string()))
     }
 
-    /// Keeps what a request of many commands is answered with, when the caller asked for that by a key.
+    /// Keeps the reply to a request of many commands, when the caller asked for that by a key.
     ///
     /// # Errors
     /// When the log cannot take it.
@@ -107,36 +140,31 @@ impl App {
         meta: &CommandMeta,
         reply: &Value,
     ) -> Result<(), AppError> {
-        if let Some(receipt) = receipt(reply, caller, meta)? {
+        if let Some(receipt) = receipt(reply, Request { caller, meta })? {
             let append = Append { receipt: Some(receipt), ..Append::new(caller.tenant, Vec::new()) };
             self.store.append(append).await.map_err(store_error)?;
         }
         Ok(())
     }
 
-    /// Keeps a refusal, so that a retry is refused alike. Answers with it, or with the first answer when the
-    /// same command was carried out meanwhile.
+    /// Keeps the refusal of a single command, so that a retry is refused alike. Answers with it, or with the first answer
+    /// when the same command was carried out meanwhile.
     pub(super) async fn refuse(
         &self,
-        caller: &Caller,
-        meta: &CommandMeta,
+        request: Request<'_>,
         refusal: Refusal,
-    ) -> Result<CommandAnswer, AppError> {
-        let outcome = StoredOutcome::Refused(refusal);
-        let Some(receipt) = outcome.receipt(caller, meta)? else { return outcome.answer(0, false) };
-        let append = Append { receipt: Some(receipt), ..Append::new(caller.tenant, Vec::new()) };
+    ) -> Result<Vec<CommandAnswer>, AppError> {
+        let outcomes = vec![StoredOutcome::Refused(refusal)];
+        let Some(receipt) = Shape::Single.receipt(&outcomes, request)? else {
+            return answers(outcomes, 0, false);
+        };
+        let append = Append { receipt: Some(receipt), ..Append::new(request.caller.tenant, Vec::new()) };
+        // A crash here leaves the refusal unkept: a retry is decided again, on the state of its own moment.
         match self.store.append(append).await.map_err(store_error)? {
-            Outcome::Repeated(receipt) => replay(&receipt),
-            Outcome::Appended(_) => outcome.answer(0, false),
+            Outcome::Repeated(first) => Shape::Single.replay(&first),
+            Outcome::Appended(_) => answers(outcomes, 0, false),
         }
     }
-}
-
-/// The outcome answer of a receipt.
-pub(super) fn replay(receipt: &Receipt) -> Result<CommandAnswer, AppError> {
-    serde_json::from_slice::<StoredOutcome>(&receipt.outcome)
-        .map_err(|error| AppError::Unreadable(error.to_string()))?
-        .answer(receipt.first_position, true)
 }
 
 /// A store error as the answer to a command.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::rights::{learn, query};
+use super::rights_fold::{apply, query};
 use super::store::{AdminStore, KeptKey, KeptMember};
 use crate::app::AppError;
 use crate::domain::company::CompanyEvent;
@@ -148,7 +148,7 @@ impl Compared {
 
 impl Told {
     fn hear(&mut self, entry: &Entry) -> Result<(), AppError> {
-        let Some(event) = learn(&mut self.fold, entry)? else { return Ok(()) };
+        let Some(event) = apply(&mut self.fold, entry)? else { return Ok(()) };
         let (named, keys) = match &event {
             CompanyEvent::RolesSet(event) => (Some(format!("member/{}", event.actor)), BTreeSet::new()),
             CompanyEvent::MemberRemoved(event) => {

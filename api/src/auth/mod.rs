@@ -21,6 +21,7 @@ pub mod key;
 pub mod rate;
 pub mod recheck;
 pub mod rights;
+pub(crate) mod rights_fold;
 pub mod store;
 pub mod token;
 

@@ -7,59 +7,39 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use lru::LruCache;
-use tokio::sync::RwLock;
 use uuid::Uuid;
 
-use super::adopt;
+use super::adopt::Adoption;
+use super::rights_fold::RightsFold;
 use super::store::{AdminError, AdminStore};
 use crate::ambient::IdGenerator;
-use crate::app::AppError;
-use crate::domain::company::CompanyEvent;
+use crate::app::{AppError, FoldCache};
 use crate::domain::company::rights::{KeyRights, Rights as Fold};
-use crate::domain::tags;
-use crate::eventstore::{Clock, Entry, EventStore, Position, Query, QueryItem, TenantId};
+use crate::eventstore::{Clock, EventStore, Position, TenantId};
 use crate::outbound::{OutboundError, OutboundStore};
 
-/// How many tenants are remembered.
+/// Of how many tenants it is remembered that their tables are brought up.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
-/// How long another process's change may go unnoticed.
-const FRESH_FOR: TimeDelta = TimeDelta::seconds(1);
-/// How many entries are read at a time.
-const PAGE: u32 = 500;
 
 /// Who may call, and where messages go, for every tenant.
 pub struct Rights {
-    pub(super) log: Arc<dyn EventStore>,
-    pub(super) admin: Arc<AdminStore>,
-    pub(super) messages: Arc<OutboundStore>,
-    pub(super) clock: Clock,
-    pub(super) ids: IdGenerator,
-    tenants: Mutex<LruCache<TenantId, Arc<RwLock<Known>>>>,
+    log: Arc<dyn EventStore>,
+    admin: Arc<AdminStore>,
+    messages: Arc<OutboundStore>,
+    clock: Clock,
+    ids: IdGenerator,
+    folds: FoldCache<RightsFold>,
+    tables: Mutex<LruCache<TenantId, Arc<tokio::sync::Mutex<Tables>>>>,
 }
 
-/// What is known of a tenant.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Known {
-    /// Up to where the log was read.
-    pub(super) read_to: Position,
-    read_at: Option<DateTime<Utc>>,
-    /// The last event of rights.
-    last: Position,
-    /// Up to which event of rights the tables are known to be brought up.
+/// How far a tenant's tables are brought up.
+#[derive(Debug, Default)]
+struct Tables {
+    /// Up to which event of rights they are known to be.
     kept: Option<Position>,
-    /// Whether it was looked whether anything is to be adopted.
-    pub(super) settled: bool,
-    pub(super) fold: Arc<Fold>,
-}
-
-/// Which events tell of rights. The roles of members were recorded before the other events were, without the tag.
-#[must_use]
-pub fn query() -> Query {
-    let roles =
-        QueryItem { types: vec!["member.roles_set".to_owned()], tags: vec![tags::COMPANY.to_owned()] };
-    Query::tag(tags::RIGHTS).or(Query { items: vec![roles] })
+    /// Whether it was looked whether anything must be adopted.
+    settled: bool,
 }
 
 impl Rights {
@@ -72,7 +52,8 @@ impl Rights {
         clock: Clock,
         ids: IdGenerator,
     ) -> Self {
-        Self { log, admin, messages, clock, ids, tenants: Mutex::new(LruCache::new(REMEMBERED)) }
+        let folds = FoldCache::new(log.clone(), clock.clone());
+        Self { log, admin, messages, clock, ids, folds, tables: Mutex::new(LruCache::new(REMEMBERED)) }
     }
 
     /// A tenant's rights, as they were a second ago at most.
@@ -80,21 +61,11 @@ impl Rights {
     /// # Errors
     /// When the log cannot be read.
     pub async fn now(&self, tenant: TenantId) -> Result<Arc<Fold>, AppError> {
-        let known = self.known(tenant);
-        let is_fresh =
-            |known: &Known| known.read_at.is_some_and(|read_at| (self.clock)() - read_at < FRESH_FOR);
-        {
-            let known = known.read().await;
-            if is_fresh(&known) {
-                return Ok(Arc::clone(&known.fold));
-            }
+        if let Some(cached) = self.folds.cached(tenant).await {
+            return Ok(cached.rights);
         }
-        // One reader at a time: the others find its work done.
-        let mut known = known.write().await;
-        if !is_fresh(&known) {
-            Box::pin(self.look(tenant, &mut known)).await?;
-        }
-        Ok(Arc::clone(&known.fold))
+        let (read, read_to) = self.folds.recent(tenant).await?;
+        Ok(Box::pin(self.maintained(tenant, read, read_to)).await?.0.rights)
     }
 
     /// A key of a tenant, as it was a second ago at most; one that another process has just made is known at once.
@@ -113,10 +84,9 @@ impl Rights {
     /// # Errors
     /// When the log cannot be read.
     pub async fn fresh(&self, tenant: TenantId) -> Result<(Arc<Fold>, Position), AppError> {
-        let known = self.known(tenant);
-        let mut known = known.write().await;
-        Box::pin(self.look(tenant, &mut known)).await?;
-        Ok((Arc::clone(&known.fold), known.read_to))
+        let (read, read_to) = self.folds.current(tenant).await?;
+        let (read, read_to) = Box::pin(self.maintained(tenant, read, read_to)).await?;
+        Ok((read.rights, read_to))
     }
 
     /// Makes sure that the rights are known as they were at a position, by whatever process they were changed.
@@ -124,84 +94,74 @@ impl Rights {
     /// # Errors
     /// When the log cannot be read.
     pub async fn at_least(&self, tenant: TenantId, position: Position) -> Result<(), AppError> {
-        if self.known(tenant).read().await.read_to < position {
+        if self.folds.position(tenant) < position {
             self.fresh(tenant).await?;
         }
         Ok(())
     }
 
-    /// Looks what was appended since, and brings up what follows from it.
-    async fn look(&self, tenant: TenantId, known: &mut Known) -> Result<(), AppError> {
-        self.read_on(tenant, known).await?;
-        if !known.settled {
-            adopt::adopt(self, tenant, known).await?;
-            known.settled = true;
-        }
-        self.keep(tenant, known).await;
-        Ok(())
+    /// Up to where the log was read for rights.
+    pub(crate) fn position(&self, tenant: TenantId) -> Position {
+        self.folds.position(tenant)
     }
 
-    fn known(&self, tenant: TenantId) -> Arc<RwLock<Known>> {
-        // Entries are put whole, so a panic elsewhere leaves none half written.
-        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(tenants.get_or_insert(tenant, Arc::default))
-    }
-
-    /// Folds what was appended since.
-    pub(super) async fn read_on(&self, tenant: TenantId, known: &mut Known) -> Result<(), AppError> {
-        let head = self.log.head(tenant).await?.position;
-        let query = query();
-        while known.read_to < head {
-            let page = self.log.read_matching(tenant, &query, known.read_to, head, PAGE).await?;
-            for entry in &page {
-                learn(Arc::make_mut(&mut known.fold), entry)?;
-                (known.read_to, known.last) = (entry.position, entry.position);
-            }
-            if page.len() < PAGE as usize {
-                known.read_to = head;
-            }
+    /// Adopts what a former program left in the tables, once, and brings the tables up to the fold. A failure of the latter
+    /// harms nobody, since nobody is let in by the tables: the next read of the log tries again.
+    async fn maintained(
+        &self,
+        tenant: TenantId,
+        read: RightsFold,
+        read_to: Position,
+    ) -> Result<(RightsFold, Position), AppError> {
+        let tables = self.tables(tenant);
+        let mut tables = tables.lock().await;
+        // Whoever had them meanwhile may have recorded what was adopted.
+        let (mut read, mut read_to) = match tables.kept {
+            Some(kept) if kept > read.last => self.folds.current(tenant).await?,
+            _ => (read, read_to),
+        };
+        if !tables.settled {
+            let adoption = Adoption {
+                log: self.log.as_ref(),
+                admin: &self.admin,
+                messages: &self.messages,
+                clock: &self.clock,
+                ids: &self.ids,
+                folds: &self.folds,
+            };
+            (read, read_to) = adoption.adopt(tenant, read, read_to).await?;
+            tables.settled = true;
         }
-        known.read_at = Some((self.clock)());
-        Ok(())
-    }
-
-    /// Brings the tables up to the fold. A failure harms nobody, since nobody is let in by the tables: the next look tries
-    /// again.
-    async fn keep(&self, tenant: TenantId, known: &mut Known) {
-        if known.kept.is_some_and(|kept| kept >= known.last) || known.read_to == 0 {
-            return;
-        }
-        match self.keep_unless_kept(tenant, known).await {
-            Ok(()) => known.kept = Some(known.last),
-            Err(error) => {
-                tracing::warn!(%error, %tenant, "the tables of keys and members are behind the log");
+        if read_to > 0 && tables.kept.is_none_or(|kept| kept < read.last) {
+            match self.keep(tenant, &read, read_to, tables.kept).await {
+                Ok(()) => tables.kept = Some(read.last),
+                Err(error) => {
+                    tracing::warn!(%error, %tenant, "the tables of keys and members are behind the log");
+                }
             }
         }
+        Ok((read, read_to))
     }
 
-    async fn keep_unless_kept(&self, tenant: TenantId, known: &Known) -> Result<(), AdminError> {
-        if known.kept.is_none()
-            && self.admin.reached(tenant).await?.is_some_and(|reached| reached >= known.last)
-        {
+    /// Brings the tables up, unless another process did.
+    async fn keep(
+        &self,
+        tenant: TenantId,
+        read: &RightsFold,
+        read_to: Position,
+        kept: Option<Position>,
+    ) -> Result<(), AdminError> {
+        if kept.is_none() && self.admin.reached(tenant).await?.is_some_and(|reached| reached >= read.last) {
             return Ok(());
         }
-        self.admin.keep(tenant, &known.fold, known.read_to).await
+        self.admin.keep(tenant, &read.rights, read_to).await
     }
-}
 
-/// Folds an entry of the log in, and answers the event that it is.
-///
-/// # Errors
-/// When it is none that this program can read.
-pub(super) fn learn(fold: &mut Fold, entry: &Entry) -> Result<Option<CompanyEvent>, AppError> {
-    let unreadable = |why: String| AppError::Unreadable(format!("position {}: {why}", entry.position));
-    let envelope = entry.envelope().map_err(|error| unreadable(error.to_string()))?;
-    let event = CompanyEvent::decode(&envelope.event_type, envelope.type_version, envelope.data)
-        .map_err(|error| unreadable(error.to_string()))?;
-    if let Some(event) = &event {
-        fold.evolve(event, envelope.effective_at);
+    fn tables(&self, tenant: TenantId) -> Arc<tokio::sync::Mutex<Tables>> {
+        // Entries are put whole, so a panic elsewhere leaves none half written.
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tables.get_or_insert(tenant, Arc::default))
     }
-    Ok(event)
 }
 
 impl From<AdminError> for AppError {

@@ -24,7 +24,7 @@ use waymark_domain::customer::command::Act;
 use waymark_eventstore::{StoreError, TenantId};
 use waymark_projections::work::DueRule;
 
-use crate::app::{App, AppError, Caller, CommandMeta};
+use crate::app::{App, AppError, Caller, CommandMeta, CustomerCommand};
 use crate::repeated::Repeated;
 use clock::ClockWatch;
 
@@ -224,12 +224,13 @@ async fn of_one_customer(app: &App, tenant: TenantId, rules: Vec<DueRule>) -> Ve
     let mut ended = Vec::with_capacity(rules.len());
     for due in rules {
         let command = Command::Act(Act { rule: due.rule.clone(), cause: due.cause });
+        let command = CustomerCommand::on(due.customer, command, None);
         let meta = CommandMeta {
             causation_id: Some(due.cause),
             correlation_id: Some(due.cause),
             ..CommandMeta::default()
         };
-        match app.customer(&caller(tenant, &due), &meta, due.customer, &command, None).await {
+        match app.execute(&caller(tenant, &due), &meta, &command).await {
             Ok(_) => ended.push((due, Ended::Acted)),
             Err(AppError::Refused(_) | AppError::NotFound { .. }) => ended.push((due, Ended::Settled)),
             // Others keep changing the customer, or the queue is full: the next look finds what is left.

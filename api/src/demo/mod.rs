@@ -20,7 +20,7 @@ use waymark_domain::{Actor, Role};
 use waymark_domain::{Owner, customer::command::NewContact};
 use waymark_eventstore::{Clock, TenantId};
 
-use crate::app::{App, AppError, Caller, CommandAnswer, CommandMeta};
+use crate::app::{App, AppError, Caller, CommandAnswer, CommandMeta, CustomerCommand};
 use story::{Act, Customer, Scene};
 
 /// The template that the team works with.
@@ -192,7 +192,7 @@ impl Stage<'_> {
     }
 
     async fn command(&self, caller: &Caller, id: Uuid, command: Command) -> Result<CommandAnswer, AppError> {
-        self.app.customer(caller, &CommandMeta::default(), id, &command, None).await
+        self.app.execute(caller, &CommandMeta::default(), &CustomerCommand::on(id, command, None)).await
     }
 
     async fn register(
@@ -220,7 +220,8 @@ impl Stage<'_> {
             owner: (!pooled).then(|| Owner::Rep(scene.rep.to_owned())),
             ..Register::default()
         };
-        let answer = self.app.register(lead, &CommandMeta::default(), register, None).await?;
+        let command = CustomerCommand::register((self.app.ids)(), register, None);
+        let answer = self.app.execute(lead, &CommandMeta::default(), &command).await?;
         Ok(answer.resource.get("id").and_then(|id| id.as_str()?.parse().ok()))
     }
 

@@ -306,7 +306,7 @@ impl App {
         events: Vec<(NewEvent, Arc<str>)>,
         receipt: ReceiptDraft,
     ) -> Result<Append, AppError> {
-        let random = crate::secrets::random_bytes();
+        let random = crate::ambient::random_bytes();
         let (key, wrapped) =
             self.vault.data_key_for_new(caller.tenant, customer, random, (self.ids)()).await?;
         let via = Some(caller.via.clone().unwrap_or_else(|| caller.actor.name.clone()));

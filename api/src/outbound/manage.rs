@@ -8,13 +8,13 @@ use super::endpoint::{Endpoint, Kind};
 use super::guard;
 use super::secret::{RobotSecret, WebhookKey};
 use super::{Outbound, OutboundError, recorded};
+use crate::ambient::random_bytes;
 use crate::app::{AppError, Caller, CommandMeta};
 use crate::config::PrivateAddresses;
 use crate::domain::catalogue::event_types;
 use crate::domain::company::rights::{Credential, RightsCommand};
 use crate::domain::{Actor, Language};
 use crate::eventstore::{StoreError, TenantId};
-use crate::secrets::random_bytes;
 
 /// How many receivers a tenant may have.
 pub const MOST_RECEIVERS: usize = 100;

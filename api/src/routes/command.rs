@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::app::Caller;
+use crate::app::{Caller, CustomerCommand};
 use crate::domain::customer;
 use crate::http::Command;
 use crate::http::answer::Accepted;
@@ -41,6 +41,7 @@ pub(super) async fn execute<T: Into<CommandRequest>>(
     command: Command<T>,
 ) -> Result<Accepted, Problem> {
     let CommandRequest { command: what, effective_at } = command.body.into();
-    let answer = state.app.customer(caller, &command.meta, customer, &what, effective_at).await?;
+    let addressed = CustomerCommand::on(customer, what, effective_at);
+    let answer = state.app.execute(caller, &command.meta, &addressed).await?;
     Ok(answer.into())
 }

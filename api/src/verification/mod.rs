@@ -13,7 +13,7 @@ use waymark_eventstore::{EventStore, Options, PostgresStore, SqliteStore, StoreE
 use waymark_projections::ProjectionError;
 use waymark_projections::runtime::Inspection;
 
-use crate::ambient::{random_ids, system_clock};
+use crate::ambient::{random_bytes, random_ids, system_clock};
 use crate::app::AppError;
 use crate::auth::AdminStore;
 use crate::auth::compare::{Compared, Tables};
@@ -21,7 +21,7 @@ use crate::checkpoint_signer::{note_outside, origin};
 use crate::config::{Database, DatabaseArgs, views_file};
 use crate::log::Log;
 use crate::outbound::OutboundStore;
-use crate::secrets::{PUBLIC_NAME, Secrets, random_bytes};
+use crate::secrets::{PUBLIC_NAME, Secrets};
 
 /// The event that erases a customer.
 const ERASED: &str = "customer.erased";

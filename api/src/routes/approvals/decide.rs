@@ -4,6 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::app::CustomerCommand;
 use crate::auth::Authority;
 use crate::domain::customer::command::{self, Command as DomainCommand};
 use crate::http::answer::Accepted;
@@ -65,5 +66,5 @@ pub(super) async fn decide(
     let DecisionBody { decision, note } = command.body;
     let settle = command::Settle { request, decision: decision.into(), note };
     let what = DomainCommand::Settle(settle);
-    Ok(state.app.customer(&caller, &command.meta, customer, &what, None).await?.into())
+    Ok(state.app.execute(&caller, &command.meta, &CustomerCommand::on(customer, what, None)).await?.into())
 }

@@ -9,7 +9,7 @@ use super::Sender;
 use super::line::{BulkLine, LineReply, LineResult};
 use super::lines;
 use super::task::Task;
-use crate::app::{BatchCommand, CommandMeta};
+use crate::app::{CommandMeta, CustomerCommand};
 use crate::domain::Label;
 use crate::http::answer::Accepted;
 use crate::problem::Problem;
@@ -42,10 +42,10 @@ pub(super) async fn execute(
             Task::of(sender, &BulkLine::parse(&bytes)?)
         }));
     }
-    let steps: Result<Vec<BatchCommand>, (usize, Problem)> = tasks
+    let steps: Result<Vec<CustomerCommand>, (usize, Problem)> = tasks
         .into_iter()
         .enumerate()
-        .map(|(index, task)| task.and_then(|task| task.step(sender)).map_err(|problem| (index, problem)))
+        .map(|(index, task)| task.and_then(|task| task.among_others()).map_err(|problem| (index, problem)))
         .collect();
     let meta = CommandMeta {
         idempotency_key,
@@ -66,11 +66,11 @@ type Results = Vec<(StatusCode, LineResult)>;
 async fn all(
     sender: &Sender,
     meta: &CommandMeta,
-    steps: &[BatchCommand],
+    steps: &[CustomerCommand],
 ) -> Result<Results, (usize, Problem)> {
     let (app, caller) = (&sender.state.app, &sender.caller);
     if sender.dry_run {
-        let decided = app.dry_run_all(caller, steps).await;
+        let decided = app.dry_run_atomically(caller, steps).await;
         let decided = decided.map_err(|stopped| (stopped.step, stopped.error.into()))?;
         let would = decided.iter().map(|events| {
             let would_record = events.iter().map(|new| new.event.event_type()).collect();

@@ -4,6 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::app::CustomerCommand;
 use crate::auth::Authority;
 use crate::domain::customer::command::{AddDocument, Command as DomainCommand};
 use crate::http::answer::Accepted;
@@ -49,5 +50,5 @@ pub(super) async fn add(
     let NewDocument { kind, name, reference, sha256 } = body;
     let document = AddDocument { id: (state.app.ids)(), kind, name, reference, sha256 };
     let command = DomainCommand::AddDocument(document);
-    Ok(state.app.customer(&caller, &meta, customer, &command, None).await?.into())
+    Ok(state.app.execute(&caller, &meta, &CustomerCommand::on(customer, command, None)).await?.into())
 }

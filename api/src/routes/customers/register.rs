@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::body::{Amount, ChannelId, Contact, ContractDays, Fields, OwnerName, channel_ids};
+use crate::app::CustomerCommand;
 use crate::auth::Authority;
 use crate::domain::customer::command::{NewProfile, Register};
 use crate::http::answer::{Accepted, Registered};
@@ -134,6 +135,7 @@ pub(crate) async fn register(
     let caller = provenance.of(caller)?;
     let Command { body, meta } = command;
     let effective_at = body.effective_at.map(|instant| instant.0);
-    let answer = state.app.register(&caller, &meta, body.into(), effective_at).await?;
+    let command = CustomerCommand::register((state.app.ids)(), body.into(), effective_at);
+    let answer = state.app.execute(&caller, &meta, &command).await?;
     Ok(answer.into())
 }

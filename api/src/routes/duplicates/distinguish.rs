@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::PairCommand;
+use crate::app::{CustomerCommand, PairCommand};
 use crate::auth::Authority;
 use crate::domain::customer::command::DismissDuplicate;
 use crate::http::answer::Accepted;
@@ -49,6 +49,7 @@ pub(super) async fn distinguish(
     Id(customer): Id,
     command: Command<Distinction>,
 ) -> Result<Accepted, Problem> {
-    let answer = state.app.execute_pair(&caller, &command.meta, customer, &command.body.into()).await?;
+    let pair = CustomerCommand::pair(customer, command.body.into());
+    let answer = state.app.execute(&caller, &command.meta, &pair).await?;
     Ok(answer.into())
 }

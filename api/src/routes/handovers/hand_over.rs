@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::{AppError, Caller, CommandMeta};
+use crate::app::{AppError, Caller, CommandMeta, CustomerCommand};
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
 use crate::domain::customer::command::ChangeOwner;
@@ -200,8 +200,9 @@ async fn one(
         let message = Label::new("归属已改变。", "It belongs to somebody else by now.");
         return Err(Problem::invalid_value("from", message));
     }
+    let command = CustomerCommand::on(customer.id, command.clone(), None);
     if body.dry_run {
-        state.app.dry_run(caller, customer.id, command, None).await?;
+        state.app.dry_run(caller, &command).await?;
         return Ok(());
     }
     let meta = CommandMeta {
@@ -209,7 +210,7 @@ async fn one(
         if_match: None,
         ..meta.clone()
     };
-    state.app.customer(caller, &meta, customer.id, command, None).await?;
+    state.app.execute(caller, &meta, &command).await?;
     Ok(())
 }
 

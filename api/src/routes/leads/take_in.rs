@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::app::{Caller, CommandMeta, OnDuplicate};
+use crate::app::{Caller, CommandMeta, CustomerCommand};
 use crate::auth::Authority;
 use crate::domain::Label;
 use crate::http::Command;
@@ -133,8 +133,8 @@ async fn one(
     };
     let body: NewCustomer = read_body(lead)?;
     let effective_at = body.effective_at.map(|instant| instant.0);
-    let answer =
-        state.app.register_or_touch(caller, &meta, body.into(), effective_at, OnDuplicate::Touch).await?;
+    let command = CustomerCommand::register_or_record_inquiry((state.app.ids)(), body.into(), effective_at);
+    let answer = state.app.execute(caller, &meta, &command).await?;
     Ok(answer.into())
 }
 

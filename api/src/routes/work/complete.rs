@@ -4,6 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::app::CustomerCommand;
 use crate::auth::Authority;
 use crate::domain::customer::command::{Command as DomainCommand, CompleteTask};
 use crate::http::answer::Accepted;
@@ -41,5 +42,5 @@ pub(super) async fn complete(
 ) -> Result<Accepted, Problem> {
     let customer = state.app.customer_of_task(&caller, task).await?;
     let what = DomainCommand::CompleteTask(CompleteTask { task, note: command.body.note });
-    Ok(state.app.customer(&caller, &command.meta, customer, &what, None).await?.into())
+    Ok(state.app.execute(&caller, &command.meta, &CustomerCommand::on(customer, what, None)).await?.into())
 }

@@ -84,7 +84,7 @@ fn decide_now(
         Command::FollowUp(command) => follow_up::decide(known()?, command, context),
         Command::Signal(command) => signal::decide(known()?, command, context),
         Command::Claim => claim::decide(known()?, context),
-        Command::View => Ok(view::decide(known()?, context)?),
+        Command::View => view::decide(state.ok_or_else(unknown_customer)?, context),
         Command::Release(command) => release::decide(known()?, command, context),
         Command::ChangeOwner(command) => change_owner::decide(known()?, command, context),
         Command::Erase(command) => known().and_then(|_| erase::decide(command, context)),

@@ -20,6 +20,10 @@ fn limit<'a>(customer: &Customer, context: &Context<'a>) -> Option<(&'a Pool, u3
 }
 
 pub(super) fn decide(customer: &Customer, context: &Context<'_>) -> Result<Vec<NewEvent>, Refusal> {
+    // A customer who was forgotten or merged is not looked at.
+    if customer.erased || customer.merged_into.is_some() {
+        return Ok(Vec::new());
+    }
     let rep = context.actor.rep_id().filter(|_| is_counted(context.actor));
     let Some((rep, (pool, limit))) = rep.zip(limit(customer, context)) else { return Ok(Vec::new()) };
     let quota_date = pool.quota_date(context.zones, context.now);
@@ -59,10 +63,12 @@ fn within_the_limit(pool: &Pool, limit: u32, context: &Context<'_>) -> Vec<Viola
 #[cfg(test)]
 mod tests {
     use chrono::{NaiveDate, TimeDelta};
+    use uuid::Uuid;
 
     use super::*;
     use crate::customer::command::Command;
     use crate::customer::decide::spec::*;
+    use crate::customer::event::{Erased, MergedInto, StagePolicy};
 
     /// The pool of the template counts by the calendar of Shanghai, whose day begins at 16:00 UTC.
     fn date(day: u32) -> NaiveDate {
@@ -111,6 +117,16 @@ mod tests {
             Actor::new("rep:li", [Role::Rep, Role::Supervisor]),
         ] {
             limited([in_the_pool()]).by(actor).after_views(9).when(Command::View).then([]);
+        }
+    }
+
+    #[test]
+    fn a_customer_who_was_forgotten_or_merged_is_not_counted() {
+        let erased = CustomerEvent::Erased(Erased { ground: "request".to_owned() });
+        let survivor = Uuid::from_u128(7);
+        let merged = CustomerEvent::MergedInto(MergedInto { survivor, stage_policy: StagePolicy::Survivor });
+        for gone in [erased, merged] {
+            limited([in_the_pool(), gone]).after_views(9).when(Command::View).then([]);
         }
     }
 

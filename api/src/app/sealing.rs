@@ -1,17 +1,18 @@
-//! Decided, but not yet in the log.
+//! Decided and sealed, but not yet in the log.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-use waymark_domain::customer::{CustomerEvent, NewEvent, Recorded};
+use waymark_domain::customer::{Customer, CustomerEvent, NewEvent, Recorded};
+use waymark_eventstore::Draft;
 use waymark_eventstore::vault::DataKey;
-use waymark_eventstore::{Append, Draft};
 
+use super::answer::Request;
 use super::receipts::StoredOutcome;
-use super::{App, AppError, Caller, CommandMeta};
+use super::{App, AppError};
 
-/// An append about to be made, with the answer it will have and the events as they will be folded.
-pub(crate) struct Pending {
-    pub(crate) append: Append,
+/// Events of one customer about to be appended, with the answer that they give and the events as they will be folded.
+pub(super) struct Sealed {
+    pub(super) drafts: Vec<Draft>,
     pub(super) outcome: StoredOutcome,
     pub(super) recorded: Vec<Recorded<CustomerEvent>>,
 }
@@ -23,21 +24,28 @@ pub(super) struct Accepted {
     pub(super) resource: Map<String, Value>,
 }
 
+impl Accepted {
+    /// Of a customer beside the one that the answer is about.
+    pub(super) fn beside(customer: &Customer) -> Self {
+        Self { status: 200, version_before: customer.version, resource: Map::new() }
+    }
+}
+
 impl App {
-    /// Seals the events, and prepares their receipt and the answer.
-    pub(super) async fn pending(
+    /// Seals what is personal of the events, and prepares the answer.
+    pub(super) async fn sealed(
         &self,
-        caller: &Caller,
-        meta: &CommandMeta,
+        request: Request<'_>,
         customer: Uuid,
         events: &[NewEvent],
         key: &DataKey,
         accepted: Accepted,
-    ) -> Result<Pending, AppError> {
+    ) -> Result<Sealed, AppError> {
+        let Request { caller, meta } = request;
         let mut drafts = Vec::with_capacity(events.len());
         for new in events {
-            drafts
-                .push(self.customer_draft(caller, customer, &new.event, new.effective_at, key, meta).await?);
+            let draft = self.customer_draft(caller, customer, &new.event, new.effective_at, key, meta);
+            drafts.push(draft.await?);
         }
         let mut resource = accepted.resource;
         for (draft, new) in drafts.iter().zip(events) {
@@ -53,10 +61,8 @@ impl App {
             events: drafts.iter().map(|draft| (draft.id, draft.event_type.clone().into_owned())).collect(),
             resource,
         };
-        let receipt = outcome.receipt(caller, meta)?;
         let recorded = drafts.iter().zip(events).map(|(draft, new)| unrecorded(draft, new)).collect();
-        let append = Append { receipt, ..Append::new(caller.tenant, drafts) };
-        Ok(Pending { append, outcome, recorded })
+        Ok(Sealed { drafts, outcome, recorded })
     }
 }
 
