@@ -65,7 +65,7 @@ impl App {
     pub async fn expire_requests(&self, tenant: TenantId) -> Result<usize, AppError> {
         let actor = Actor::new("system:approval-expiry", []);
         let caller = Caller { tenant, actor, via: None, origin: Some("rule") };
-        let due = self.projections.approvals_due(tenant, (self.clock)(), BATCH).await?;
+        let due = self.projections.board(tenant).await?.approvals_due((self.clock)(), BATCH).await?;
         let mut ended = 0;
         for (request, customer) in due {
             let settle = Settle { request, decision: Decision::Expire, note: None };

@@ -226,7 +226,7 @@ impl App {
         versions: &AllVersions,
     ) -> Result<BTreeSet<Uuid>, AppError> {
         self.projections.wait_for(caller.tenant, "board", position, HELD_WITHIN).await?;
-        let held = self.projections.held(caller.tenant, rep).await?.into_iter();
+        let held = self.projections.board(caller.tenant).await?.owned_by(rep).await?.into_iter();
         let open = held.filter(|one| takes_a_place(versions, &one.pipeline, one.version, &one.stage));
         Ok(open.map(|one| one.customer).collect())
     }

@@ -74,13 +74,17 @@ impl App {
         let versions = self.pipelines.versions(tenant, key).await?;
         let version = self.pipelines.find(tenant, key, None).await?.version;
         let active = in_force(&versions, (self.clock)());
-        let (groups, position) = self.projections.groups(tenant, key, &visibility).await?;
+        let (groups, position) = self.projections.board(tenant).await?.stage_groups(key, &visibility).await?;
         let mut remaining = Vec::new();
         for group in groups {
             let foreign = !active.contains(&group.version) || group.version == version;
             if foreign && versions.concerns(&group.stage, group.version, version) {
-                let sample =
-                    self.projections.of_group(tenant, key, &group, Uuid::nil(), SAMPLE, &visibility).await?;
+                let sample = self
+                    .projections
+                    .board(tenant)
+                    .await?
+                    .of_group(key, &group, Uuid::nil(), SAMPLE, &visibility)
+                    .await?;
                 remaining.push(Remaining { group, sample });
             }
         }
@@ -91,7 +95,8 @@ impl App {
     /// were moved.
     async fn migrate(&self, tenant: TenantId, key: &str, versions: &Versions) -> Result<u64, AppError> {
         let active = in_force(versions, (self.clock)());
-        let (groups, _) = self.projections.groups(tenant, key, &Visibility::Everything).await?;
+        let (groups, _) =
+            self.projections.board(tenant).await?.stage_groups(key, &Visibility::Everything).await?;
         let concerned = |group: &StageGroup| {
             active.iter().any(|version| versions.concerns(&group.stage, group.version, *version))
         };
@@ -100,7 +105,12 @@ impl App {
             let mut after = Uuid::nil();
             loop {
                 let everybody = Visibility::Everything;
-                let batch = self.projections.of_group(tenant, key, group, after, BATCH, &everybody).await?;
+                let batch = self
+                    .projections
+                    .board(tenant)
+                    .await?
+                    .of_group(key, group, after, BATCH, &everybody)
+                    .await?;
                 let Some(last) = batch.last() else { break };
                 after = *last;
                 moved += self.migrate_batch(tenant, key, versions, &batch).await?;
@@ -207,7 +217,8 @@ impl Migrator {
         }
         // Who moved before the version took force is found once the read model has come that far.
         let newest = self.app.store.head(tenant).await?.position;
-        let (_, read) = self.app.projections.groups(tenant, "", &Visibility::Everything).await?;
+        let (_, read) =
+            self.app.projections.board(tenant).await?.stage_groups("", &Visibility::Everything).await?;
         for key in signature.keys() {
             let Some(versions) = known.get(key) else { continue };
             let moved = self.app.migrate(tenant, key, &Arc::clone(versions)).await?;

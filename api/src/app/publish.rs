@@ -150,7 +150,7 @@ impl App {
     ) -> Result<BTreeMap<String, StageOccupancy>, AppError> {
         let head = self.store.head(tenant).await?.position;
         self.projections.wait_for(tenant, "dwell", head, OCCUPANTS_WITHIN).await?;
-        Ok(self.projections.occupants(tenant, pipeline).await?.0)
+        Ok(self.projections.dwell(tenant).await?.occupants(pipeline).await?.0)
     }
 
     /// A version to be appended, unless anything was published of the pipeline after a position.

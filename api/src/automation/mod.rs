@@ -89,7 +89,7 @@ impl Ticker {
         let settled = self.settled.remove(&tenant).unwrap_or_default();
         let (mut kept, mut acted, mut after) = (HashMap::new(), 0, None::<DueRule>);
         loop {
-            let page = self.app.projections.due(tenant, now, after.as_ref(), BATCH).await?;
+            let page = self.app.projections.work(tenant).await?.due(now, after.as_ref(), BATCH).await?;
             let mut by_customer: BTreeMap<Uuid, Vec<DueRule>> = BTreeMap::new();
             for due in &page {
                 match settled.get(due) {
@@ -201,7 +201,10 @@ impl Ticker {
     /// How long nothing will be due, as far as is known.
     async fn until_next(&self, tenant: TenantId) -> Duration {
         let now = (self.app.clock)();
-        let next = self.app.projections.next_due(tenant, now).await.ok().flatten();
+        let next = match self.app.projections.work(tenant).await {
+            Ok(mut work) => work.next_due(now).await.ok().flatten(),
+            Err(_) => None,
+        };
         next.and_then(|next| (next - now).to_std().ok()).unwrap_or(EVERY)
     }
 }

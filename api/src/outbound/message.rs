@@ -62,7 +62,7 @@ impl Outbound {
         for message in messages {
             let before = message.position.saturating_sub(1);
             let (found, reached) =
-                self.app.projections.reminders_after(tenant, before, MOST_REMINDERS).await?;
+                self.app.projections.work(tenant).await?.reminders_after(before, MOST_REMINDERS).await?;
             if reached < message.position {
                 return Ok(None);
             }

@@ -89,7 +89,7 @@ impl Outbound {
         people: &People,
     ) -> Result<Found, OutboundError> {
         let (mut found, mut reached) =
-            self.app.projections.reminders_after(tenant, endpoint.cursor, PAGE).await?;
+            self.app.projections.work(tenant).await?.reminders_after(endpoint.cursor, PAGE).await?;
         let more = found.len() == PAGE as usize;
         if let Some(last) = found.last().map(|last| last.position).filter(|_| more) {
             reached = last;

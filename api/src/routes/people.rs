@@ -58,7 +58,8 @@ pub(super) async fn require(
         return Ok(());
     }
     let (projections, id) = (&state.app.projections, rep.id());
-    if projections.owns(caller.tenant, id).await? || projections.has_ever_acted(caller.tenant, id).await? {
+    let mut board = projections.board(caller.tenant).await?;
+    if board.owns(id).await? || board.has_ever_acted(id).await? {
         return Ok(());
     }
     // What another process has set up a moment ago counts before somebody is told to be nobody.

@@ -1,7 +1,5 @@
 //! Where the two engines' words differ: types of columns.
 
-use std::collections::HashMap;
-
 /// Which SQL is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -55,25 +53,6 @@ fn is_of_word(sign: char) -> bool {
 pub fn tables_in(schema: &str) -> Vec<&str> {
     let made = schema.lines().filter_map(|line| line.strip_prefix("CREATE TABLE IF NOT EXISTS "));
     made.filter_map(|rest| rest.split([' ', '(']).next()).collect()
-}
-
-/// Which columns of a table of a schema have which kind, as PostgreSQL names it.
-#[must_use]
-pub fn column_types_in(schema: &str, table: &str) -> HashMap<String, ColumnType> {
-    let begins = format!("CREATE TABLE IF NOT EXISTS {table} (");
-    let lines = schema.lines().skip_while(|line| *line != begins).skip(1);
-    let columns = lines.take_while(|line| !line.starts_with(')')).filter_map(|line| {
-        let mut words = line.split([' ', ',']).filter(|word| !word.is_empty());
-        let (name, kind) = (words.next()?, words.next()?);
-        let kind = match kind {
-            "BLOB" => ColumnType::Id,
-            "INTEGER" | "BIGINT" => ColumnType::Number,
-            "TEXT" => ColumnType::Text,
-            _ => return None,
-        };
-        Some((name.to_owned(), kind))
-    });
-    columns.collect()
 }
 
 /// What a column holds.
@@ -130,11 +109,5 @@ mod tests {
     #[test]
     fn the_tables_of_a_schema_are_found() {
         assert_eq!(tables_in(SCHEMA), ["t"]);
-    }
-
-    #[test]
-    fn the_kinds_of_columns_are_found() {
-        let kinds = [("tenant_id", ColumnType::Id), ("word", ColumnType::Text), ("size", ColumnType::Number)];
-        assert_eq!(column_types_in(SCHEMA, "t"), kinds.map(|(name, kind)| (name.to_owned(), kind)).into());
     }
 }

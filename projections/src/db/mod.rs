@@ -3,7 +3,7 @@
 //! Statements are one text for both (`$1` binds, nothing that one engine alone has) and speak of [`Value`]s and
 //! [`Row`]s. On SQLite the tables of the read models stand in a file of their own beside the log's: what they write
 //! neither waits for the log's writers nor is waited for by them. On PostgreSQL they stand in a schema of their own in
-//! the log's database. Either way they can be thrown away and folded anew.
+//! the log's database. Either way they can be thrown away and folded from the log again.
 //!
 //! Nothing here keeps state in a session of PostgreSQL: what a transaction needs is said with its `BEGIN`, in the same
 //! round trip, so that connections may come from a pooler that hands them out by the transaction.
@@ -13,6 +13,7 @@ mod postgres;
 mod quarantine;
 mod row;
 mod sqlite;
+mod value;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,9 +24,10 @@ use uuid::Uuid;
 use waymark_eventstore::TenantId;
 
 pub use sqlite::Derived;
+pub use value::{Value, values};
 
-pub use dialect::{ColumnType, Dialect, column_types_in, tables_in, views_in};
-pub use row::Row;
+pub use dialect::{ColumnType, Dialect, tables_in, views_in};
+pub use row::{Column, Row};
 
 use crate::error::{ProjectionError, Result};
 
@@ -48,21 +50,6 @@ pub enum Db {
     Sqlite(sqlite::Files),
     /// One schema.
     Postgres(postgres::Schema),
-}
-
-/// A bound value.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    /// None, of whichever type is wanted there.
-    Null,
-    /// A number, a position, microseconds, or a flag as 0 or 1.
-    Int(i64),
-    /// A text.
-    Text(String),
-    /// An id.
-    Uuid(Uuid),
-    /// Bytes.
-    Bytes(Vec<u8>),
 }
 
 impl Db {
@@ -347,13 +334,12 @@ impl Transaction {
         sql: Arc<str>,
         before: &[Value],
         rows: &[Value],
-        columns: &[(usize, ColumnType)],
-        width: usize,
+        columns: &[ColumnType],
     ) -> Result<u64> {
         let Self::Postgres(transaction) = self else {
             return Err(ProjectionError::Database("only PostgreSQL takes lists".to_owned()));
         };
-        let arguments = postgres::lists(before, rows, columns, width)?;
+        let arguments = postgres::lists(before, rows, columns)?;
         let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(transaction.connection()?).await?;
         Ok(done.rows_affected())
     }
@@ -390,64 +376,3 @@ impl Transaction {
         }
     }
 }
-
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Int(value)
-    }
-}
-
-impl From<u32> for Value {
-    fn from(value: u32) -> Self {
-        Self::Int(value.into())
-    }
-}
-
-impl From<u64> for Value {
-    fn from(value: u64) -> Self {
-        Self::Int(value.cast_signed())
-    }
-}
-
-impl From<bool> for Value {
-    fn from(value: bool) -> Self {
-        Self::Int(value.into())
-    }
-}
-
-impl From<&str> for Value {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
-    }
-}
-
-impl From<String> for Value {
-    fn from(value: String) -> Self {
-        Self::Text(value)
-    }
-}
-
-impl From<Uuid> for Value {
-    fn from(value: Uuid) -> Self {
-        Self::Uuid(value)
-    }
-}
-
-impl From<Vec<u8>> for Value {
-    fn from(value: Vec<u8>) -> Self {
-        Self::Bytes(value)
-    }
-}
-
-impl<T: Into<Self>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-/// The values of a statement, each converted.
-#[macro_export]
-macro_rules! values {
-    ($($value:expr),* $(,)?) => { [$($crate::db::Value::from($value)),*] };
-}
-pub use values;

@@ -112,7 +112,7 @@ impl Schema {
         Ok(transaction.commit().await?)
     }
 
-    /// Drops every other schema whose name begins so. Answers which.
+    /// Drops every other schema whose name begins so. Returns which.
     pub(crate) async fn drop_others(&self, prefix: &str) -> Result<Vec<String>> {
         let rows = sqlx::query(SCHEMAS).bind(prefix).bind(&self.name).fetch_all(&self.pool).await?;
         let others = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<String>>>()?;
@@ -294,16 +294,11 @@ impl Encode<'_, Postgres> for List<'_> {
     }
 }
 
-/// The binds before, then a list of each of these columns of the rows.
-pub(super) fn lists(
-    before: &[Value],
-    rows: &[Value],
-    columns: &[(usize, ColumnType)],
-    width: usize,
-) -> Result<PgArguments> {
+/// The binds before, then a list of each column of the rows.
+pub(super) fn lists(before: &[Value], rows: &[Value], columns: &[ColumnType]) -> Result<PgArguments> {
     let mut arguments = arguments(before.iter().cloned())?;
-    for &(column, kind) in columns {
-        let added = arguments.add(List { rows, width, column, kind });
+    for (column, kind) in columns.iter().copied().enumerate() {
+        let added = arguments.add(List { rows, width: columns.len(), column, kind });
         added.map_err(|error| ProjectionError::Database(error.to_string()))?;
     }
     Ok(arguments)

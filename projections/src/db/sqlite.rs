@@ -1,7 +1,7 @@
 //! A SQLite file.
 //!
 //! What a file holds that is *derived* can be folded from the log again: a damaged one is put aside, and a new one made in
-//! its place while the process runs. Nobody is to hold on to a pool, therefore: each transaction asks for the pools anew.
+//! its place while the process runs. Nobody may hold on to a pool, therefore: each transaction asks for the pools again.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

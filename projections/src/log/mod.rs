@@ -1,5 +1,4 @@
-//! How the log is read for folding: page by page, decoded once, and by customer.
+//! How the log is read for folding: entries decoded, and the history of one customer.
 
 pub(crate) mod decoded;
 pub(crate) mod history;
-pub(crate) mod pages;

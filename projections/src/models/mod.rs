@@ -2,8 +2,8 @@
 
 pub mod board;
 pub mod dwell;
-mod former;
 pub(crate) mod read_model;
 pub(crate) mod registry;
+pub(crate) mod snapshot;
 pub mod timeline;
 pub mod work;

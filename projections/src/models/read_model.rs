@@ -3,45 +3,39 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lru::LruCache;
-use uuid::Uuid;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
-use super::{board, work};
 use crate::db::{Db, Transaction, Value};
 use crate::error::Result;
 use crate::log::decoded::DecodedEvent;
-use crate::log::history::{HistoryCache, JourneyEnd};
 use crate::storage::checkpoint::ProjectionLease;
 use crate::storage::table::{Removal, Table};
 
-/// A read model: a pure fold of the log into tables.
-///
-/// A fold looks only at the facts of its page, at the rows of its own generation and at the log up to the page's
-/// end. What it writes must not depend on where pages begin and end, so that a rebuild gives the same rows.
-#[async_trait]
+/// A read model: tables, and the fold of the log that fills them.
 pub(crate) trait ReadModel: Send + Sync {
     /// Names it to operators, and in its checkpoint.
     fn name(&self) -> &'static str;
     /// Counts up when the fold or the tables change: rows of another version are rebuilt.
     fn version(&self) -> u32;
-    /// Makes its tables where they are missing.
+    /// Creates its tables where they are missing.
     fn schema(&self) -> &'static str;
     /// Its tables, each with `tenant_id` and `generation` first.
     fn tables(&self) -> &'static [&'static Table];
-    /// The parts of its tables that are written without the rest.
-    fn parts(&self) -> &'static [&'static Table] {
-        &[]
-    }
     /// Whether the fold reads personal fields of this type of event.
     fn opens(&self, event_type: &str) -> bool;
-    /// Folds facts, in order, into what is to be written.
-    async fn fold(
-        &self,
-        scope: &Scope<'_>,
-        memory: &mut Memory,
-        facts: &[Arc<DecodedEvent>],
-    ) -> Result<Writes>;
+    /// A fold with an empty cache, for one worker.
+    fn new_fold(&self) -> Box<dyn Fold>;
+}
+
+/// A pure fold of the log into rows, with what it keeps between pages only to spare reading it again. It is thrown away
+/// whenever a step fails.
+///
+/// It looks only at the events of its page, at the rows of its own generation and at the log up to the page's end. What it
+/// writes must not depend on where pages begin and end, nor on what it has cached, so that a rebuild gives the same rows.
+#[async_trait]
+pub(crate) trait Fold: Send + Sync {
+    /// Folds events, in order, into what must be written.
+    async fn fold(&mut self, scope: &Scope<'_>, events: &[Arc<DecodedEvent>]) -> Result<Writes>;
 }
 
 /// Where a fold takes place.
@@ -80,31 +74,5 @@ impl Writes {
             table.write(transaction, lease, values).await?;
         }
         Ok(())
-    }
-}
-
-/// What a worker remembers between steps, only to spare reading it again. Forgotten whenever a step fails.
-pub(crate) struct Memory {
-    /// Where journeys end.
-    pub(crate) journey_ends: LruCache<(String, Uuid), JourneyEnd>,
-    /// What was read of customers that were corrected.
-    pub(crate) histories: HistoryCache,
-    /// What the board remembers.
-    pub(crate) board: board::Remembered,
-    /// What the work model remembers.
-    pub(crate) work: work::Remembered,
-}
-
-/// How many journeys' ends are remembered: some hundred bytes each.
-const JOURNEY_ENDS_KEPT: std::num::NonZeroUsize = std::num::NonZeroUsize::MIN.saturating_add(19_999);
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self {
-            journey_ends: LruCache::new(JOURNEY_ENDS_KEPT),
-            histories: HistoryCache::default(),
-            board: board::Remembered::default(),
-            work: work::Remembered::default(),
-        }
     }
 }

@@ -6,12 +6,13 @@ use utoipa::ToSchema;
 use waymark_domain::pipeline::StageType;
 use waymark_eventstore::Position;
 
-use super::quality::Definition;
 use super::{ShareReport, Span, journeys, known};
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::dwell::{Window, in_order};
-use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::query::{AsOf, CohortFilter};
+use crate::reports::Definition;
+use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::conversion::StageOrder;
 use crate::stats::cycles::{Cycle, Outcome, cycles};
 use crate::stats::funnel::{Course, Fate, Milestone, Reach, progress};
@@ -59,7 +60,7 @@ pub struct FunnelQuery {
     pub counting: Counting,
     /// How skipped stages count.
     pub reach: Reach,
-    /// Within so many seconds a cohort is to come further.
+    /// Within this many seconds a cohort should come further.
     pub horizon_seconds: u64,
 }
 
@@ -182,46 +183,48 @@ struct ReportInput<'a> {
     passes: &'a [Pass<'a>],
 }
 
-/// The funnel of a pipeline.
-pub(crate) async fn funnel(
-    snapshot: &mut Snapshot,
-    definition: &Definition,
-    query: &FunnelQuery,
-) -> Result<FunnelReport> {
-    let FunnelQuery { at, filter, counting, reach, .. } = query;
-    let known = known(snapshot, at).await?;
-    let position = snapshot.position;
-    let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
-    let (kinds, places) = (definition.kinds(&journeys), definition.places(&journeys));
-    let horizon = i64::try_from(query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-    let ripe = at.micros().saturating_sub(horizon);
-    let span = Span::of(&query.window, at);
-    let ends_early = *counting == Counting::Cohort && query.window.to.is_none() && span.from <= ripe;
-    let span = if ends_early { span.ending(ripe) } else { span };
-    let all = all_cycles(&journeys, at.micros());
-    let passes: Vec<Pass<'_>> = all.iter().flat_map(|(gone, cycles)| passes(*gone, cycles)).collect();
-    let course = Course { order: StageOrder { kinds: &kinds, places: &places }, reach: *reach };
-    let (counting, until) = (*counting, at.micros());
-    let input = ReportInput { course, counting, until, span, horizon, passes: &passes };
-    let snapshot = counting == Counting::Snapshot;
-    let shown = if snapshot { Vec::new() } else { Shown::all(definition, &journeys) };
-    let cohort = counting == Counting::Cohort;
-    Ok(FunnelReport {
-        pipeline: definition.pipeline.key.clone(),
-        effective_at: at.effective_at,
-        known_at: at.known_at,
-        position,
-        versions: journeys.versions(span.last),
-        definition: counting,
-        reach: counting.has_reach().then_some(*reach),
-        from: query.window.from,
-        to: instant(span.end),
-        horizon_seconds: cohort.then_some(query.horizon_seconds),
-        mature: cohort.then_some(span.end <= ripe),
-        stages: input.stages(&shown),
-        totals: input.totals(),
-        closed: snapshot.then(|| input.closed()),
-    })
+impl ReportSnapshot {
+    /// How many come from stage to stage.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn funnel(&mut self, definition: &Definition, query: &FunnelQuery) -> Result<FunnelReport> {
+        let snapshot = &mut self.0;
+        let FunnelQuery { at, filter, counting, reach, .. } = query;
+        let known = known(snapshot, at).await?;
+        let position = snapshot.position;
+        let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
+        let (kinds, places) = (definition.kinds(&journeys), definition.places(&journeys));
+        let horizon = i64::try_from(query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let ripe = at.micros().saturating_sub(horizon);
+        let span = Span::of(&query.window, at);
+        let ends_early = *counting == Counting::Cohort && query.window.to.is_none() && span.from <= ripe;
+        let span = if ends_early { span.ending(ripe) } else { span };
+        let all = all_cycles(&journeys, at.micros());
+        let passes: Vec<Pass<'_>> = all.iter().flat_map(|(gone, cycles)| passes(*gone, cycles)).collect();
+        let course = Course { order: StageOrder { kinds: &kinds, places: &places }, reach: *reach };
+        let (counting, until) = (*counting, at.micros());
+        let input = ReportInput { course, counting, until, span, horizon, passes: &passes };
+        let snapshot = counting == Counting::Snapshot;
+        let shown = if snapshot { Vec::new() } else { Shown::all(definition, &journeys) };
+        let cohort = counting == Counting::Cohort;
+        Ok(FunnelReport {
+            pipeline: definition.pipeline.key.clone(),
+            effective_at: at.effective_at,
+            known_at: at.known_at,
+            position,
+            versions: journeys.versions(span.last),
+            definition: counting,
+            reach: counting.has_reach().then_some(*reach),
+            from: query.window.from,
+            to: instant(span.end),
+            horizon_seconds: cohort.then_some(query.horizon_seconds),
+            mature: cohort.then_some(span.end <= ripe),
+            stages: input.stages(&shown),
+            totals: input.totals(),
+            closed: snapshot.then(|| input.closed()),
+        })
+    }
 }
 
 /// The cycles of each journey, with when its customer was merged or erased.

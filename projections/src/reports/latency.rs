@@ -11,13 +11,15 @@ use waymark_domain::customer::timeline::MoveKind;
 use waymark_domain::pipeline::StageType;
 use waymark_eventstore::Position;
 
-use super::quality::Definition;
 use super::{ShareReport, Span, journeys, known, names};
 use crate::error::{ProjectionError, Result};
 use crate::log::history::{PositionedMove, instant};
 use crate::models::dwell::{self, Window, in_order};
+use crate::models::snapshot::Snapshot;
 use crate::models::timeline::activities::{self, Correction};
-use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::query::{AsOf, CohortFilter};
+use crate::reports::Definition;
+use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::cycles::cycles;
 use crate::stats::journeys::Origin;
 use crate::stats::lateness::{self, Lateness, delay};
@@ -225,52 +227,56 @@ impl DelayReport {
     }
 }
 
-/// The delays of a pipeline's changes.
-pub(crate) async fn latency(
-    snapshot: &mut Snapshot,
-    definition: &Definition,
-    query: &LatencyQuery,
-) -> Result<LatencyReport> {
-    let pipeline = &*definition.pipeline;
-    let known = known(snapshot, &query.at).await?;
-    let position = snapshot.position;
-    let span = Span::of(&query.window, &query.at);
-    let permitted = i64::try_from(query.sla_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-    let journeys = journeys(snapshot, &pipeline.key, &query.at, known, &query.filter).await?;
-    let customers: HashSet<Uuid> = (0..journeys.len()).map(|journey| journeys.customer(journey)).collect();
-    let (mut changes, mut skipped_entry) = counted(&journeys, &span);
-    let migrated = activities::migrations(snapshot, &pipeline.key, known, (span.from, span.last)).await?;
-    skipped_entry.migrations = migrated.iter().filter(|(id, _)| customers.contains(id)).map(|(_, n)| n).sum();
-    let corrections = activities::corrections(snapshot, &pipeline.key, known).await?;
-    let corrections = corrections
-        .iter()
-        .filter(|correction| span.holds(correction.about) && customers.contains(&correction.customer));
-    let corrections =
-        corrections.map(|Correction { about, recorded, .. }| delay(*about, *recorded)).collect();
-    let forecast = forecast(snapshot, definition, query, (&journeys, known), span.end).await?;
-    let by_rep = by_rep(&journeys, &changes, permitted);
-    let by_stage = by_stage(&journeys, pipeline, &changes, permitted);
-    let delays = changes.iter().map(|change| change.delay).collect();
-    changes.retain(|change| change.delay > permitted);
-    let (items, next_cursor) = late(snapshot, pipeline, &journeys, changes, query, known).await?;
-    Ok(LatencyReport {
-        pipeline: pipeline.key.clone(),
-        effective_at: query.at.effective_at,
-        known_at: query.at.known_at,
-        position,
-        versions: journeys.versions(span.last),
-        from: query.window.from,
-        to: instant(span.end),
-        sla_seconds: query.sla_seconds,
-        changes: DelayReport::of(delays, permitted),
-        corrections: DelayReport::of(corrections, permitted),
-        skipped_entry,
-        by_rep,
-        by_stage,
-        forecast,
-        items,
-        next_cursor,
-    })
+impl ReportSnapshot {
+    /// How long after the fact people record a pipeline's changes.
+    ///
+    /// # Errors
+    /// [`ProjectionError::BadCursor`], or when the database fails.
+    pub async fn latency(&mut self, definition: &Definition, query: &LatencyQuery) -> Result<LatencyReport> {
+        let snapshot = &mut self.0;
+        let pipeline = &*definition.pipeline;
+        let known = known(snapshot, &query.at).await?;
+        let position = snapshot.position;
+        let span = Span::of(&query.window, &query.at);
+        let permitted = i64::try_from(query.sla_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let journeys = journeys(snapshot, &pipeline.key, &query.at, known, &query.filter).await?;
+        let customers: HashSet<Uuid> =
+            (0..journeys.len()).map(|journey| journeys.customer(journey)).collect();
+        let (mut changes, mut skipped_entry) = counted(&journeys, &span);
+        let migrated = activities::migrations(snapshot, &pipeline.key, known, (span.from, span.last)).await?;
+        skipped_entry.migrations =
+            migrated.iter().filter(|(id, _)| customers.contains(id)).map(|(_, n)| n).sum();
+        let corrections = activities::corrections(snapshot, &pipeline.key, known).await?;
+        let corrections = corrections
+            .iter()
+            .filter(|correction| span.holds(correction.about) && customers.contains(&correction.customer));
+        let corrections =
+            corrections.map(|Correction { about, recorded, .. }| delay(*about, *recorded)).collect();
+        let forecast = forecast(snapshot, definition, query, (&journeys, known), span.end).await?;
+        let by_rep = by_rep(&journeys, &changes, permitted);
+        let by_stage = by_stage(&journeys, pipeline, &changes, permitted);
+        let delays = changes.iter().map(|change| change.delay).collect();
+        changes.retain(|change| change.delay > permitted);
+        let (items, next_cursor) = late(snapshot, pipeline, &journeys, changes, query, known).await?;
+        Ok(LatencyReport {
+            pipeline: pipeline.key.clone(),
+            effective_at: query.at.effective_at,
+            known_at: query.at.known_at,
+            position,
+            versions: journeys.versions(span.last),
+            from: query.window.from,
+            to: instant(span.end),
+            sla_seconds: query.sla_seconds,
+            changes: DelayReport::of(delays, permitted),
+            corrections: DelayReport::of(corrections, permitted),
+            skipped_entry,
+            by_rep,
+            by_stage,
+            forecast,
+            items,
+            next_cursor,
+        })
+    }
 }
 
 /// The changes that people recorded, and how much of the window is nobody's delay. Late entries are corrections.

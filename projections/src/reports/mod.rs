@@ -1,12 +1,14 @@
 //! Reports that look at more than one read model at once: how far customers come, how well the record is kept, what reps
 //! do, what pilots bring.
 
+mod definition;
 pub mod funnels;
 pub mod latency;
 pub mod page;
 pub mod pilots;
 pub mod quality;
 pub mod reps;
+mod snapshot;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,10 +22,15 @@ use crate::error::Result;
 use crate::models::board::Population;
 use crate::models::board::versions::{self, CustomerVersions};
 use crate::models::dwell::Window;
-use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::models::snapshot::Snapshot;
+use crate::models::work::names;
+use crate::query::{AsOf, CohortFilter};
 use crate::stats::proportion::{self, SMALL};
 use crate::stats::{JourneySet, Micros};
-use crate::{board, dwell, timeline, work};
+use crate::{board, dwell, timeline};
+
+pub use definition::Definition;
+pub use snapshot::ReportSnapshot;
 
 /// A share with its 95% interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
@@ -91,7 +98,7 @@ async fn journeys(
 
 /// What customers are called, of those who have a name that is known.
 async fn names(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<HashMap<Uuid, String>> {
-    Ok(work::names(snapshot, ids).await?.into_iter().collect())
+    Ok(names::of(snapshot, ids).await?.into_iter().collect())
 }
 
 /// A window in microseconds; its end is no later than the instant asked about.

@@ -11,12 +11,14 @@ use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
 use super::page::Pages;
-use super::quality::{Definition, QualityQuery, ReportInput, open};
+use super::quality::{QualityQuery, ReportInput, open};
 use super::reps::owners;
 use super::{ShareReport, known, pasts};
 use crate::error::Result;
 use crate::models::dwell::Window;
-use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::query::{AsOf, CohortFilter};
+use crate::reports::Definition;
+use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::Micros;
 use crate::stats::credit::owner_at;
 use crate::stats::cycles::{Outcome, cycles};
@@ -41,11 +43,11 @@ pub struct PilotQuery {
     pub from: DateTime<Utc>,
     /// The reps of its team then.
     pub team: BTreeSet<String>,
-    /// Which customers whoever asks sees now: others count on neither side.
+    /// Which customers are visible to the caller now: others count on neither side.
     pub visibility: Visibility,
-    /// More than so many seconds without activity is too long.
+    /// More than this many seconds without activity is too long.
     pub silence_seconds: u64,
-    /// Within so many seconds of its beginning a cycle is looked for a deal.
+    /// Within this many seconds of its beginning a cycle is looked for a deal.
     pub horizon_seconds: u64,
 }
 
@@ -127,7 +129,7 @@ pub struct PilotComparison {
     pub cycle_time_p_value: Option<f64>,
 }
 
-/// A side in the making.
+/// One side while it is added up.
 #[derive(Default)]
 struct SideAccumulator {
     open: usize,
@@ -135,49 +137,51 @@ struct SideAccumulator {
     subjects: Vec<Subject>,
 }
 
-/// The comparison of a pilot of a pipeline.
-pub(crate) async fn pilot(
-    snapshot: &mut Snapshot,
-    definition: &Definition,
-    query: &PilotQuery,
-) -> Result<PilotComparison> {
-    let known = known(snapshot, &query.at).await?;
-    let position = snapshot.position;
-    let pasts = Arc::new(pasts(snapshot, known).await?);
-    let asked = QualityQuery {
-        at: query.at,
-        window: Window { from: Some(query.from), to: None },
-        filter: CohortFilter { visibility: query.visibility.clone(), ..CohortFilter::default() },
-        pages: Pages::default(),
-        silence_seconds: query.silence_seconds,
-        horizon_seconds: query.horizon_seconds,
-    };
-    let input = ReportInput::read(snapshot, definition, &asked, known, pasts).await?;
-    let mut sides = [SideAccumulator::default(), SideAccumulator::default()];
-    for one in open::open(snapshot, &input).await? {
-        let Some(Owner::Rep(rep)) = input.past(one.customer).map(|past| &past.owner) else { continue };
-        let side = &mut sides[usize::from(!query.team.contains(rep))];
-        side.open += 1;
-        side.leaking += usize::from(one.health.leaking);
+impl ReportSnapshot {
+    /// A pilot of a pipeline beside everybody else.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pilot(&mut self, definition: &Definition, query: &PilotQuery) -> Result<PilotComparison> {
+        let snapshot = &mut self.0;
+        let known = known(snapshot, &query.at).await?;
+        let position = snapshot.position;
+        let pasts = Arc::new(pasts(snapshot, known).await?);
+        let asked = QualityQuery {
+            at: query.at,
+            window: Window { from: Some(query.from), to: None },
+            filter: CohortFilter { visibility: query.visibility.clone(), ..CohortFilter::default() },
+            pages: Pages::default(),
+            silence_seconds: query.silence_seconds,
+            horizon_seconds: query.horizon_seconds,
+        };
+        let input = ReportInput::read(snapshot, definition, &asked, known, pasts).await?;
+        let mut sides = [SideAccumulator::default(), SideAccumulator::default()];
+        for one in open::open(snapshot, &input).await? {
+            let Some(Owner::Rep(rep)) = input.past(one.customer).map(|past| &past.owner) else { continue };
+            let side = &mut sides[usize::from(!query.team.contains(rep))];
+            side.open += 1;
+            side.leaking += usize::from(one.health.leaking);
+        }
+        gather(&mut sides, &input, &query.team);
+        let horizon = i64::try_from(query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        let cycle_time_p_value = log_rank(&sides[0].subjects, &sides[1].subjects);
+        let [pilot, rest] = sides.map(|side| side.report(horizon));
+        let leaks = |side: &PilotSide| (side.leaking as f64, side.open as f64);
+        let wins = |side: &PilotSide| (side.won as f64, (side.won + side.lost) as f64);
+        Ok(PilotComparison {
+            judged_at: query.at.effective_at,
+            known_at: query.at.known_at,
+            position,
+            silence_seconds: query.silence_seconds,
+            horizon_seconds: query.horizon_seconds,
+            leak_rate: apart(leaks(&pilot), leaks(&rest)),
+            conversion: apart(wins(&pilot), wins(&rest)),
+            cycle_time_p_value,
+            pilot,
+            rest,
+        })
     }
-    gather(&mut sides, &input, &query.team);
-    let horizon = i64::try_from(query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-    let cycle_time_p_value = log_rank(&sides[0].subjects, &sides[1].subjects);
-    let [pilot, rest] = sides.map(|side| side.report(horizon));
-    let leaks = |side: &PilotSide| (side.leaking as f64, side.open as f64);
-    let wins = |side: &PilotSide| (side.won as f64, (side.won + side.lost) as f64);
-    Ok(PilotComparison {
-        judged_at: query.at.effective_at,
-        known_at: query.at.known_at,
-        position,
-        silence_seconds: query.silence_seconds,
-        horizon_seconds: query.horizon_seconds,
-        leak_rate: apart(leaks(&pilot), leaks(&rest)),
-        conversion: apart(wins(&pilot), wins(&rest)),
-        cycle_time_p_value,
-        pilot,
-        rest,
-    })
 }
 
 /// The cycles that were under way in the period, each from the age it had when it came under observation.

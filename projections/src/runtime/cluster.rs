@@ -1,7 +1,7 @@
 //! Runs the projectors of many tenants on one of several nodes: a few workers take turns, a page at a time.
 //!
-//! Whose turn it is, is told by [`crate::runtime::scheduler`]: a long backlog or an error of one tenant costs the others nothing but
-//! its turns. A tenant without news costs a place in a table: its log's watch wakes it. Which tenants are this node's is
+//! Whose turn it is, is decided by [`crate::runtime::scheduler`]: a long backlog or an error of one tenant costs the others nothing but
+//! its turns. A tenant without news costs a place in a table: its log's watch wakes it. Which tenants belong to this node is
 //! told by [`crate::runtime::nodes`].
 
 use std::collections::HashMap;
@@ -17,13 +17,13 @@ use crate::error::{ProjectionError, Result};
 use crate::models::read_model::ReadModel;
 use crate::projections::Projections;
 use crate::runtime::nodes::Nodes;
-use crate::runtime::runner::{PAGE, is_behind};
+use crate::runtime::pace::{PAGE, is_behind};
 use crate::runtime::scheduler::{FairScheduler, StepOutcome};
 use crate::storage::checkpoint::ProjectionId;
 
 /// How often a node tells that it lives, and looks which tenants are its own.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// After so many beats every tenant gets a turn, whatever its watch says.
+/// After this many heartbeats every tenant gets a turn, whatever its watch says.
 const SWEEP: i64 = 30;
 
 /// Keeps the read models of this node's tenants up until `shutdown` is done, then finishes the steps under way and
@@ -97,14 +97,14 @@ impl ClusterRunner {
         }
     }
 
-    /// There is news: whatever of the tenant does not rest has it at its turn.
+    /// There is news: whatever of the tenant does not wait for a window has it at its turn.
     fn enqueue_tenant(&mut self, tenant: TenantId) {
         if self.assigned.contains_key(&tenant) {
             self.all_of(tenant).into_iter().for_each(|id| self.scheduler.news(id));
         }
     }
 
-    /// Somebody waits: no rest for it.
+    /// Somebody waits: it does not wait for its window.
     fn prioritize(&mut self, id: ProjectionId) {
         if self.assigned.contains_key(&id.tenant) {
             self.scheduler.prioritize(id);

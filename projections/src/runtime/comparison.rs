@@ -81,7 +81,7 @@ impl Comparison {
     pub(crate) async fn kept(transaction: &mut Transaction, id: ProjectionId) -> Result<Option<Self>> {
         let row = transaction.row(KEPT, &values![id.tenant.0, id.projection]).await?;
         let Some(row) = row else { return Ok(None) };
-        let read = serde_json::from_str(row.str(0)?);
+        let read = serde_json::from_str(row.str("found")?);
         read.map(Some).map_err(|error| ProjectionError::Database(error.to_string()))
     }
 }

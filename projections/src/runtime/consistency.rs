@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use waymark_eventstore::{Position, TenantId};
 
 use crate::error::{ProjectionError, Result};
+use crate::models::snapshot::{Snapshot, not_serving};
+use crate::models::work;
 use crate::projections::Projections;
-use crate::query::Snapshot;
 use crate::storage::checkpoint::{self, Checkpoint, ProjectionId};
 
 /// How long a reader who names no position waits for what was written before.
@@ -82,12 +84,30 @@ impl Projections {
         self.drop_foreign().await?;
         let deadline = Instant::now() + FIRST_FOLD;
         loop {
-            match Snapshot::open(&self.engine, ProjectionId { tenant, projection }).await {
+            match self.snapshot_now(ProjectionId { tenant, projection }).await {
                 Err(ProjectionError::NotServing { .. }) if Instant::now() < deadline => {
                     tokio::time::sleep(POLL).await;
                 }
                 opened => return opened,
             }
         }
+    }
+
+    async fn snapshot_now(&self, id: ProjectionId) -> Result<Snapshot> {
+        let engine = &self.engine;
+        let transaction = engine.db.read(id.tenant).await?;
+        if let Some(snapshot) = Snapshot::in_service(transaction, id, engine.sources()).await? {
+            return Ok(snapshot);
+        }
+        if engine.store.head(id.tenant).await?.position > 0 {
+            engine.lost(id);
+            return Err(not_serving(id, 0));
+        }
+        Ok(Snapshot::empty(engine.db.read(id.tenant).await?, id.tenant, engine.sources()))
+    }
+
+    /// A receiver of how far this process has folded what must be done.
+    pub fn work_progress(&self, tenant: TenantId) -> watch::Receiver<Position> {
+        self.engine.progress(ProjectionId { tenant, projection: work::NAME })
     }
 }

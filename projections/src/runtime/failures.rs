@@ -12,13 +12,13 @@ pub(crate) struct Failures(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    failing: HashMap<ProjectionId, Trouble>,
+    failing: HashMap<ProjectionId, Failure>,
     /// Without rows in service that tell what is in the log.
     unserved: HashMap<&'static str, HashSet<ProjectionId>>,
 }
 
 #[derive(Debug)]
-struct Trouble {
+struct Failure {
     what: String,
     times: u64,
 }
@@ -37,7 +37,7 @@ impl Failures {
         }
         tracing::error!(error = what, tenant = %id.tenant, projection = id.projection,
             "a read model cannot go on; it is tried again until it can");
-        let former = state.failing.insert(id, Trouble { what, times: 1 });
+        let former = state.failing.insert(id, Failure { what, times: 1 });
         let times = former.map_or(0, |former| former.times);
         if times > 1 {
             tracing::warn!(times, projection = id.projection, "the former failure had come so many times");
@@ -45,9 +45,9 @@ impl Failures {
     }
 
     /// A step succeeded.
-    pub(crate) fn went_on(&self, id: ProjectionId) {
+    pub(crate) fn recovered(&self, id: ProjectionId) {
         let former = self.lock().failing.remove(&id);
-        if let Some(Trouble { what, times }) = former {
+        if let Some(Failure { what, times }) = former {
             tracing::info!(times, error = what, tenant = %id.tenant, projection = id.projection,
                 "a read model goes on again");
         }
@@ -107,7 +107,7 @@ mod tests {
         }
         assert_eq!(failures.of(id).as_deref(), Some("the database failed: disk full"));
         assert_eq!(failures.lock().failing[&id].times, 3);
-        failures.went_on(id);
+        failures.recovered(id);
         assert_eq!(failures.of(id), None);
     }
 

@@ -90,7 +90,7 @@ impl Inspection {
         };
         let new = self.scratch.new_generation(&**model, tenant).await?;
         let lease = checkpoint::acquire(&self.scratch.db, id, new).await?;
-        let mut worker = Worker::new(lease);
+        let mut worker = Worker::new(lease, &**model);
         self.fold(&mut worker, &**model, first.position, progress).await?;
         // One moment of what serves: little is left to be folded up to there.
         let mut transaction = self.serving.read(tenant).await?;

@@ -7,12 +7,15 @@ pub(crate) mod erasure_purge;
 pub(crate) mod failures;
 mod inspection;
 pub(crate) mod nodes;
+mod pace;
+pub(crate) mod pages;
 pub(crate) mod parked;
 pub(crate) mod projector;
 pub(crate) mod rebuild;
 pub(crate) mod rebuild_lease;
 pub(crate) mod runner;
 mod scheduler;
+pub(crate) mod slot;
 mod status;
 pub(crate) mod supervisor;
 

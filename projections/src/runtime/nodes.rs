@@ -81,7 +81,7 @@ impl Nodes {
         transaction.commit().await
     }
 
-    /// Notes every node's beat. Answers those that have been dead for long.
+    /// Notes every node's beat. Returns those that have been dead for long.
     async fn look(&self, transaction: &mut Transaction) -> Result<Vec<Uuid>> {
         let rows = transaction.rows(LOOK, &values![SYSTEM.0]).await?;
         let now = (self.node.clock)();
@@ -90,7 +90,7 @@ impl Nodes {
         let mut dead = Vec::new();
         for row in rows {
             let (node, heartbeat, seen_at, fold_version_sum) =
-                (row.uuid(0)?, row.int(1)?, row.int(2)?, row.int(3)?);
+                (row.uuid("node")?, row.int("beat")?, row.int("seen_at")?, row.int("skill")?);
             let written_long_ago =
                 now.timestamp_micros() - seen_at > STALE_ROW_AGE.num_microseconds().unwrap_or(0);
             let changed_at = match known.get(&node) {

@@ -4,7 +4,7 @@
 //! folded as if it had not happened. So it parks its subject: the event and all later ones of that subject wait
 //! in order until an operator has them retried or skips the bad one with a reason.
 //!
-//! Skipping is an event of the log, so that whoever folds the log anew skips the same and nothing else. The tables say
+//! Skipping is an event of the log, so that whoever folds the log again skips the same and nothing else. The tables say
 //! what was made of it; a skip that only they tell of was made before it was an event, and counts as well.
 
 use std::collections::BTreeMap;
@@ -48,11 +48,11 @@ pub(crate) async fn list(transaction: &mut Transaction, id: ProjectionId) -> Res
     rows.iter()
         .map(|row| {
             Ok(Parked {
-                position: row.position(0)?,
-                subject: row.text(1)?,
-                event_type: row.text(2)?,
-                cause: row.text(3)?,
-                skipped: row.opt_text(4)?,
+                position: row.position("position")?,
+                subject: row.text("subject")?,
+                event_type: row.text("event_type")?,
+                cause: row.text("cause")?,
+                skipped: row.opt_text("skipped")?,
             })
         })
         .collect()

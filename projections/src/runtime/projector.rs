@@ -18,12 +18,13 @@ use waymark_eventstore::{EventStore, Position, TenantId};
 use crate::db::Db;
 use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
-use crate::log::pages::{Page, Pages};
-use crate::models::dwell::JourneyCache;
-use crate::models::read_model::{Memory, ReadModel, Scope, Writes};
+use crate::models::dwell::journey_cache::JourneyCache;
+use crate::models::read_model::{Fold, ReadModel, Scope, Writes};
+use crate::models::snapshot::Sources;
 use crate::runtime::erasure_purge::ErasurePurge;
 use crate::runtime::failures::Failures;
 use crate::runtime::nodes::Nodes;
+use crate::runtime::pages::{Page, Pages};
 use crate::runtime::parked::{self, Parked, Skips};
 use crate::runtime::rebuild_lease::Running;
 use crate::storage::checkpoint::{self, Checkpoint, New, ProjectionId, ProjectionLease};
@@ -90,6 +91,15 @@ impl Engine {
     /// Who this process is to those that it shares the work with.
     pub(crate) fn node(&self) -> Option<Uuid> {
         self.nodes.as_ref().map(Nodes::me)
+    }
+
+    /// What queries need beside the rows.
+    pub(crate) fn sources(&self) -> Sources {
+        Sources {
+            store: Arc::clone(&self.store),
+            vault: Arc::clone(&self.vault),
+            journey_cache: Arc::clone(&self.journey_cache),
+        }
     }
 
     /// A generation of this process's fold, begun now.
@@ -175,10 +185,10 @@ pub(crate) enum PoisonPolicy {
     FailFast,
 }
 
-/// A lease, and what its holder remembers.
+/// A lease, and the fold of its holder.
 pub(crate) struct Worker {
     pub(crate) lease: ProjectionLease,
-    memory: Memory,
+    fold: Box<dyn Fold>,
     /// What the log said is skipped, when this worker first looked. What is skipped later is marked in the table.
     skips: Skips,
     has_looked: bool,
@@ -187,9 +197,9 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(lease: ProjectionLease) -> Self {
-        let (memory, skips) = (Memory::default(), Skips::new());
-        Self { lease, memory, skips, has_looked: false, held_at: Instant::now() }
+    pub(crate) fn new(lease: ProjectionLease, model: &dyn ReadModel) -> Self {
+        let (fold, skips) = (model.new_fold(), Skips::new());
+        Self { lease, fold, skips, has_looked: false, held_at: Instant::now() }
     }
 
     /// What the log said is skipped, as far as this worker has looked.
@@ -197,10 +207,10 @@ impl Worker {
         &self.skips
     }
 
-    /// Takes one page of the log. Answers how many entries it had; none at the head.
+    /// Takes one page of the log. Returns how many entries it had; none at the head.
     ///
     /// # Errors
-    /// After any error nothing of the page is written and the worker is to be thrown away.
+    /// After any error nothing of the page is written and the worker must be thrown away.
     pub(crate) async fn step(
         &mut self,
         engine: &Engine,
@@ -216,7 +226,7 @@ impl Worker {
         self.take(engine, model, page, policy).await
     }
 
-    /// Takes a page that was read after the worker's position. Answers how many entries it had.
+    /// Takes a page that was read after the worker's position. Returns how many entries it had.
     ///
     /// # Errors
     /// As [`Self::step`].
@@ -233,7 +243,7 @@ impl Worker {
         let reached =
             ProjectionLease { position: last.position, recorded_at: last.recorded_at, ..self.lease };
         let (facts, aside) = self.sort(engine, model, &page, policy).await?;
-        let writes = self.fold(engine, model, &facts, last.position).await?;
+        let writes = self.fold(engine, &facts, last.position).await?;
         let erasure = first_erasure(&facts);
         // The writers' turn may take a while to come.
         drop((facts, page));
@@ -268,7 +278,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Separates what is to be folded from what is set aside.
+    /// Separates what must be folded from what is set aside.
     async fn sort(
         &mut self,
         engine: &Engine,
@@ -343,13 +353,12 @@ impl Worker {
         let page = engine.pages.read(tenant, position, limit).await?;
         let reached = page.last().map_or(position, |last| last.position);
         let (facts, _) = self.sort(engine, model, &page, PoisonPolicy::Park).await?;
-        self.fold(engine, model, &facts, reached).await
+        self.fold(engine, &facts, reached).await
     }
 
     async fn fold(
         &mut self,
         engine: &Engine,
-        model: &dyn ReadModel,
         facts: &[Arc<DecodedEvent>],
         reached: Position,
     ) -> Result<Writes> {
@@ -361,7 +370,7 @@ impl Worker {
             db: &engine.db,
             store: &*engine.store,
         };
-        model.fold(&scope, &mut self.memory, facts).await
+        self.fold.fold(&scope, facts).await
     }
 
     /// Looks again at what the log says is skipped, and marks what is parked of it.
@@ -393,7 +402,7 @@ impl Worker {
                 _ => break,
             }
         }
-        let writes = self.fold(engine, model, &facts, self.lease.position).await?;
+        let writes = self.fold(engine, &facts, self.lease.position).await?;
         let mut transaction = engine.db.write(tenant).await?;
         self.lease.advance(&mut transaction, &self.lease).await?;
         writes.apply(&mut transaction, &self.lease).await?;

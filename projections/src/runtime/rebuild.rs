@@ -8,9 +8,9 @@ use waymark_eventstore::{Entry, Position};
 
 use crate::db::{Transaction, values};
 use crate::error::{ProjectionError, Result};
-use crate::log::pages::Page;
 use crate::models::read_model::ReadModel;
 use crate::runtime::comparison::{Comparison, NotComparable};
+use crate::runtime::pages::Page;
 use crate::runtime::parked;
 use crate::runtime::projector::{Engine, PoisonPolicy, Worker};
 use crate::runtime::rebuild_lease::{self, RebuildLease};
@@ -81,7 +81,7 @@ impl Rebuild {
         };
         let (right, lease, claim) =
             RebuildLease::take(&engine.db, &engine.running, id, new, failure_timeout, claim).await?;
-        let worker = Worker::new(lease);
+        let worker = Worker::new(lease, &*model);
         let building = Self { engine: Arc::clone(engine), model: Arc::clone(&model), worker, right, claim };
         let all = checkpoint::all(&mut engine.db.read(id.tenant).await?, id).await?;
         for left in all.iter().map(|row| row.generation).filter(|&row| row != lease.generation) {
@@ -138,11 +138,11 @@ impl Rebuild {
 
     /// Puts the new rows into service once they are as far as the old ones, and drops those. Before that the two are
     /// compared, while neither goes further; whatever is found, the new ones serve.
-    pub(crate) async fn switch(mut self) -> Result<(ProjectionLease, Comparison)> {
+    pub(crate) async fn promote(mut self) -> Result<(ProjectionLease, Comparison)> {
         match self.switch_over().await {
             Ok(switched) => Ok(switched),
             Err(error) => {
-                self.abandon().await?;
+                self.discard().await?;
                 Err(error)
             }
         }
@@ -188,7 +188,7 @@ impl Rebuild {
     /// Compares the new rows with those in service and lets neither go further meanwhile; the new ones are dropped.
     pub(crate) async fn compare_only(mut self) -> Result<Comparison> {
         let compared = self.compared().await;
-        self.abandon().await?;
+        self.discard().await?;
         compared
     }
 
@@ -223,7 +223,7 @@ impl Rebuild {
     }
 
     /// Gives the rebuild up: what it wrote is dropped, what serves goes on serving.
-    pub(crate) async fn abandon(mut self) -> Result<()> {
+    pub(crate) async fn discard(mut self) -> Result<()> {
         if !self.claim.is_over {
             let ProjectionLease { id, generation, .. } = self.worker.lease;
             clear(&self.engine, &*self.model, id, generation).await?;
@@ -241,7 +241,7 @@ async fn clear(engine: &Engine, model: &dyn ReadModel, id: ProjectionId, generat
     transaction.commit().await
 }
 
-/// Puts the first generation into service, or a new one in place of the old. Answers one where that is done.
+/// Puts the first generation into service, or a new one in place of the old. Returns one where that is done.
 async fn serve(
     transaction: &mut Transaction,
     id: ProjectionId,
@@ -251,7 +251,7 @@ async fn serve(
     match old {
         Some(old) => {
             let values = values![id.tenant.0, id.projection, old.generation, new];
-            transaction.execute(checkpoint::SWITCH, &values).await
+            transaction.execute(checkpoint::PROMOTE, &values).await
         }
         None => {
             transaction.execute(checkpoint::FORGET_LOST, &values![id.tenant.0, id.projection]).await?;

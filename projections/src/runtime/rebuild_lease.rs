@@ -125,7 +125,7 @@ impl Drop for RebuildLease {
     }
 }
 
-/// Gives the right back within a transaction. Answers whether it was still there.
+/// Gives the right back within a transaction. Returns whether it was still there.
 pub(crate) async fn release(
     transaction: &mut Transaction,
     id: ProjectionId,
@@ -142,7 +142,8 @@ pub(crate) async fn building(transaction: &mut Transaction, id: ProjectionId) ->
 
 async fn holder(transaction: &mut Transaction, id: ProjectionId) -> Result<Option<Holder>> {
     let row = transaction.row(BUILDING, &values![id.tenant.0, id.projection]).await?;
-    row.map(|row| Ok(Holder { generation: row.number(0)?, heartbeat: row.position(1)? })).transpose()
+    row.map(|row| Ok(Holder { generation: row.number("building")?, heartbeat: row.position("beat")? }))
+        .transpose()
 }
 
 /// Nobody, or a holder that is dead.

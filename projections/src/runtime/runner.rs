@@ -14,10 +14,9 @@ use crate::error::ProjectionError;
 use crate::models::read_model::ReadModel;
 use crate::projections::Projections;
 use crate::runtime::cluster;
+use crate::runtime::pace::{PAGE, is_behind};
 use crate::storage::checkpoint::ProjectionId;
 
-/// Entries a step takes when it keeps up; bounded, so that no tenant makes the others wait for long.
-pub(crate) const PAGE: u32 = 6_000;
 /// How often the log is looked at when nothing wakes the projectors: what other processes append is found so.
 const POLL: Duration = Duration::from_millis(200);
 /// How often a small file is read as a whole.
@@ -118,11 +117,6 @@ async fn round(projections: &Projections, model: &Arc<dyn ReadModel>, tenants: &
         }
     }
     pace
-}
-
-/// Whether so much is left after a step that it is worth another one at once. A little joins what comes until the next look.
-pub(crate) fn is_behind(projections: &Projections, id: ProjectionId, taken: usize) -> bool {
-    taken == PAGE as usize && projections.engine().lag(id) >= u64::from(PAGE / 2)
 }
 
 /// Rebuilds rows that another version of the fold has made; until that is done nobody folds them further.

@@ -45,20 +45,20 @@ impl FairScheduler {
         }
     }
 
-    /// Its log has moved: what rests hears of it when it has rested.
+    /// Its log has moved: what waits for its window hears of it then.
     pub(crate) fn news(&mut self, id: ProjectionId) {
         if !self.coalescing.contains(&id) {
             self.enqueue(id);
         }
     }
 
-    /// Somebody waits: no rest for it.
+    /// Somebody waits: it does not wait for its window.
     pub(crate) fn prioritize(&mut self, id: ProjectionId) {
         self.coalescing.remove(&id);
         self.enqueue(id);
     }
 
-    /// It has rested, unless somebody hurried it meanwhile.
+    /// Its window has passed, unless somebody prioritized it meanwhile.
     pub(crate) fn window_elapsed(&mut self, id: ProjectionId) {
         if self.coalescing.remove(&id) {
             self.enqueue(id);
@@ -90,7 +90,7 @@ impl FairScheduler {
         Some(id)
     }
 
-    /// Answers whether it is to rest now; [`Self::rested`] is told when it has.
+    /// Returns whether it waits for its window now; [`Self::window_elapsed`] is called when it has.
     #[must_use]
     pub(crate) fn ended(&mut self, id: ProjectionId, ended: StepOutcome) -> bool {
         let news = self.running.remove(&id).unwrap_or(false);
@@ -126,7 +126,7 @@ mod tests {
         MODELS.into_iter().map(move |projection| id(tenant, projection))
     }
 
-    /// Takes turns until nobody is ready, each step ending in the order of its beginning. Answers the order.
+    /// Takes turns until nobody is ready, each step ending in the order of its beginning. Returns the order.
     fn work(
         scheduler: &mut FairScheduler,
         limit: usize,
@@ -139,7 +139,7 @@ mod tests {
                 under_way.push_back(id);
             }
             let Some(id) = under_way.pop_front() else { break };
-            let _rests = scheduler.ended(id, end(id));
+            let _waits = scheduler.ended(id, end(id));
         }
         begun
     }

@@ -16,21 +16,12 @@ use crate::runtime::parked::{self, Parked};
 use crate::runtime::projector::{PoisonPolicy, Worker};
 use crate::runtime::rebuild::{self, Progress, Rebuild};
 use crate::runtime::rebuild_lease;
+use crate::runtime::slot::Slot;
 use crate::runtime::status::{measure, report};
 use crate::storage::checkpoint::{self, ProjectionId};
 
 /// Entries a step takes when a read model catches up.
 const BULK_PAGE: u32 = 5_000;
-
-/// The place of the one worker that this process has for a read model of a tenant.
-#[derive(Default)]
-pub(crate) struct Slot {
-    worker: Option<Worker>,
-    /// Where another process stood when it had taken the lease.
-    yielded_at: Option<Position>,
-    /// Whether nothing in service tells what is in the log, as far as this process has seen.
-    is_unserved: bool,
-}
 
 /// A rebuild that has begun.
 pub struct PendingRebuild(Rebuild);
@@ -40,14 +31,14 @@ async fn filled(mut building: Rebuild, progress: Progress<'_>) -> Result<Rebuild
     match building.fill(progress).await {
         Ok(()) => Ok(building),
         Err(error) => {
-            building.abandon().await?;
+            building.discard().await?;
             Err(error)
         }
     }
 }
 
 impl Projections {
-    /// Takes one page. Answers how many entries it had; none at the head, or while another process does the work.
+    /// Takes one page. Returns how many entries it had; none at the head, or while another process does the work.
     pub(crate) async fn advance(
         &self,
         model: &Arc<dyn ReadModel>,
@@ -70,7 +61,7 @@ impl Projections {
             slot.worker = None;
         }
         let step = self.step_in(&mut slot, model, id, limit).await;
-        // The first page of a new log is taken at once: only what takes longer, or fails, is told.
+        // The first page of a new log is taken at once: only what takes longer, or fails, is reported.
         match &step {
             Err(ProjectionError::Fenced) => {}
             Ok(_) | Err(_) => self.engine.failures.serves(id, !slot.is_unserved),
@@ -115,7 +106,7 @@ impl Projections {
     /// A worker on what serves, or on the first generation, which serves once it tells what is in the log now.
     async fn acquire(&self, model: &dyn ReadModel, id: ProjectionId) -> Result<Worker> {
         let new = self.engine.new_generation(model, id.tenant).await?;
-        Ok(Worker::new(checkpoint::acquire(&self.engine.db, id, new).await?))
+        Ok(Worker::new(checkpoint::acquire(&self.engine.db, id, new).await?, model))
     }
 
     /// Whether to take a lease: not while its holder is seen to get on or known to live, nor to fold by an older version
@@ -160,12 +151,12 @@ impl Projections {
             Err(error) => self.engine.failures.failed(id, error),
             Ok(_) => {
                 paused.remove(&id);
-                self.engine.failures.went_on(id);
+                self.engine.failures.recovered(id);
             }
         }
     }
 
-    /// Brings every read model of a tenant up to where the log ends now. `progress` is told the position that all
+    /// Brings every read model of a tenant up to where the log ends now. `progress` receives the position that all
     /// have reached, and the head.
     ///
     /// # Errors
@@ -254,7 +245,7 @@ impl Projections {
     }
 
     /// Rebuilds a read model from the first event, strictly, while the present rows go on serving; then compares the two
-    /// and switches. Answers what was found: where the rows that served were not what the log tells, they are so now.
+    /// and switches. Returns what was found: where the rows that served were not what the log tells, they are so now.
     ///
     /// # Errors
     /// [`ProjectionError::RebuildRunning`] while another one runs, in whichever process. [`ProjectionError::Poison`] at the
@@ -296,10 +287,10 @@ impl Projections {
         let slot = self.slot(id);
         let mut slot = slot.lock().await;
         self.bring_to(&mut slot, id, &model, building.position()).await;
-        let (lease, comparison) = building.switch().await?;
+        let (lease, comparison) = building.promote().await?;
         self.engine.moved(id, lease.position);
         self.engine.failures.serves(id, true);
-        *slot = Slot { worker: Some(Worker::new(lease)), ..Slot::default() };
+        *slot = Slot { worker: Some(Worker::new(lease, &*model)), ..Slot::default() };
         drop(slot);
         report(id, &comparison);
         Ok(comparison)
@@ -375,7 +366,7 @@ impl Projections {
     }
 
     /// Leaves out what the log says is skipped, and folds the rest of what is set aside, subject by subject, as far as
-    /// it can be folded now. Answers how many events were folded.
+    /// it can be folded now. Returns how many events were folded.
     ///
     /// # Errors
     /// When there is no such read model, or the log or the database fails.

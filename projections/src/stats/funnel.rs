@@ -80,7 +80,7 @@ impl Course<'_> {
     }
 }
 
-/// What became of a cycle that came to a stage, in time since then.
+/// The outcome of a cycle that came to a stage, in time since then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fate {
     /// When it came to the next one.
@@ -91,7 +91,7 @@ pub struct Fate {
     pub watched: Micros,
 }
 
-/// What became of all that came to a stage.
+/// The outcomes of all cycles that came to a stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Progress {
     /// Those that came to the next one within the horizon.

@@ -9,7 +9,7 @@ pub struct OpenCustomer {
     pub entered: Micros,
     /// When anything was last done about it; its entry into the stage counts.
     pub last_activity: Micros,
-    /// When it is to be contacted next, if anything was planned.
+    /// When it must be contacted next, if anything was planned.
     pub next_at: Option<Micros>,
     /// After how long in its stage a customer counts as stagnant.
     pub stagnant_after: Micros,

@@ -149,7 +149,7 @@ impl Default for Provenance {
     }
 }
 
-/// What became of the observation of a customer.
+/// Why the observation of a customer ended, or that it went on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CensoringEvent {
     /// Another customer went on in its place.

@@ -22,6 +22,7 @@ pub mod proportion;
 pub mod quantile;
 pub mod standing;
 pub mod survival;
+mod time;
 
 #[cfg(test)]
 mod oracle;
@@ -29,12 +30,4 @@ mod oracle;
 mod survival_in_r;
 
 pub use journeys::{CensoringEvent, JourneySet, MoveRecord, Names, Stay};
-
-/// Microseconds: since 1970 for an instant, of length for a span.
-pub type Micros = i64;
-
-/// A span in seconds.
-#[must_use]
-pub fn seconds(span: Micros) -> f64 {
-    span as f64 / 1e6
-}
+pub use time::{Micros, seconds};

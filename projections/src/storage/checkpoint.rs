@@ -20,7 +20,7 @@ pub(crate) const SERVE_FIRST: &str = include_str!("checkpoint/serve_first.sql");
 pub(crate) const CLAIM: &str = include_str!("checkpoint/claim.sql");
 pub(crate) const ADVANCE: &str = include_str!("checkpoint/advance.sql");
 pub(crate) const FENCE: &str = include_str!("checkpoint/fence.sql");
-pub(crate) const SWITCH: &str = include_str!("checkpoint/switch.sql");
+pub(crate) const PROMOTE: &str = include_str!("checkpoint/promote.sql");
 pub(crate) const DROP: &str = include_str!("checkpoint/drop.sql");
 pub(crate) const WITHDRAW: &str = include_str!("checkpoint/withdraw.sql");
 pub(crate) const FORGET_LOST: &str = include_str!("checkpoint/forget_lost.sql");
@@ -71,7 +71,7 @@ pub(crate) struct ProjectionLease {
 /// Whose read models there are.
 pub(crate) async fn tenants(db: &Db) -> Result<Vec<TenantId>> {
     let rows = db.read(SYSTEM).await?.rows(TENANTS, &[]).await?;
-    rows.iter().map(|row| Ok(TenantId(row.uuid(0)?))).collect()
+    rows.iter().map(|row| Ok(TenantId(row.uuid("tenant_id")?))).collect()
 }
 
 /// The generation that answers queries; none before the first step.
@@ -88,13 +88,13 @@ pub(crate) async fn all(transaction: &mut Transaction, id: ProjectionId) -> Resu
 
 fn read(row: &crate::db::Row) -> Result<Checkpoint> {
     Ok(Checkpoint {
-        generation: row.number(0)?,
-        position: row.position(1)?,
-        epoch: row.position(2)?,
-        fold_version: row.number(3)?,
-        recorded_at: row.int(4)?,
-        owner: row.opt_uuid(5)?,
-        serves_from: row.position(6)?,
+        generation: row.number("generation")?,
+        position: row.position("position")?,
+        epoch: row.position("epoch")?,
+        fold_version: row.number("fold_version")?,
+        recorded_at: row.int("recorded_at")?,
+        owner: row.opt_uuid("owner")?,
+        serves_from: row.position("serves_from")?,
     })
 }
 
@@ -160,7 +160,7 @@ pub(crate) async fn create(
     }
 }
 
-/// Holds the row of a generation that is to be dropped, whoever works on it. Answers whether it may be dropped: not while it
+/// Holds the row of a generation that will be dropped, whoever works on it. Returns whether it may be dropped: not while it
 /// serves.
 pub(crate) async fn may_drop(
     transaction: &mut Transaction,

@@ -58,7 +58,7 @@ CREATE TABLE IF NOT EXISTS projection_parked (
     PRIMARY KEY (tenant_id, projection, position)
 ) WITHOUT ROWID;
 
--- What the last rebuild found when it compared the rows that served with those folded anew, as JSON.
+-- What the last rebuild found when it compared the rows that served with those folded again, as JSON.
 CREATE TABLE IF NOT EXISTS projection_comparison (
     tenant_id  BLOB NOT NULL,
     projection TEXT NOT NULL,

@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use waymark_eventstore::TenantId;
 
-use crate::db::{ColumnType, Db, Dialect, Row, Transaction, TupleBinds, Value, column_types_in, values};
+use crate::db::{ColumnType, Db, Dialect, Row, Transaction, TupleBinds, Value, values};
 use crate::error::{ProjectionError, Result};
-use crate::models::registry;
 use crate::storage::checkpoint::{ProjectionId, ProjectionLease};
 
 /// Sizes of multi-row statements and of lists of keys: few, so that few prepared texts are kept.
@@ -55,6 +54,8 @@ impl TableComparison {
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     pub(crate) columns: &'static [&'static str],
+    /// What the columns after the tenant and the generation hold.
+    pub(crate) types: &'static [ColumnType],
     /// How many of the columns are the primary key.
     pub(crate) key: usize,
     pub(crate) mode: WriteMode,
@@ -144,11 +145,10 @@ impl Table {
         rows: &[Value],
     ) -> Result<()> {
         let sql = cached_sql((self.named(), 0, Dialect::Postgres), || self.write_of_lists());
-        let kinds = self.kinds();
         let ProjectionId { tenant, projection } = lease.id;
         let before = values![tenant.0, lease.generation, projection];
         let width = self.width();
-        let written = transaction.execute_lists(sql, &before, rows, kinds, width).await?;
+        let written = transaction.execute_lists(sql, &before, rows, self.types).await?;
         if written == (rows.len() / width) as u64 {
             return Ok(());
         }
@@ -156,32 +156,12 @@ impl Table {
         Err(ProjectionError::Database(format!("{written} rows of {} were written", self.name)))
     }
 
-    /// The columns after tenant and generation, by their places, with what they hold.
-    fn kinds(&self) -> &'static [(usize, ColumnType)] {
-        static KINDS: LazyLock<HashMap<Columns, Vec<(usize, ColumnType)>>> = LazyLock::new(|| {
-            let models = registry::all();
-            let tables = models.iter().flat_map(|model| {
-                let written = model.tables().iter().chain(model.parts());
-                written.map(|table| (table.named(), table.kinds_said(model.schema())))
-            });
-            tables.collect()
-        });
-        KINDS.get(&self.named()).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    fn kinds_said(&self, schema: &str) -> Vec<(usize, ColumnType)> {
-        let said = column_types_in(schema, self.name);
-        let columns = self.columns[2..].iter().enumerate();
-        columns.filter_map(|(place, column)| Some((place, *said.get(*column)?))).collect()
-    }
-
     /// The statement that writes rows which come as lists, one a column after tenant and generation. They are taken apart
     /// beside the checkpoint of their generation, so that a distributed database sees that all of it belongs to one tenant.
     pub(crate) fn write_of_lists(&self) -> String {
         let (named, of) = (self.columns[2..].join(","), self.columns[2..].join(",r."));
-        let list =
-            |(number, (_, kind)): (usize, &(usize, ColumnType))| format!("${}::{}", number + 4, kind.list());
-        let lists: Vec<String> = self.kinds().iter().enumerate().map(list).collect();
+        let list = |(number, of): (usize, &ColumnType)| format!("${}::{}", number + 4, of.list());
+        let lists: Vec<String> = self.types.iter().enumerate().map(list).collect();
         let rows = format!(
             "SELECT p.tenant_id,p.generation,r.{of} FROM projection_checkpoint AS p \
              CROSS JOIN unnest({}) AS r ({named}) \
@@ -191,7 +171,7 @@ impl Table {
         self.write_of(&rows, "$1")
     }
 
-    /// The statement of SQLite that writes so many rows. Its first binds, the tenant and the generation, stand for all of
+    /// The statement of SQLite that writes that many rows. Its first binds, the tenant and the generation, stand for all of
     /// them.
     ///
     /// It would take `$1` for a name, and a name is searched for among all names of the statement at every bind: with two
@@ -411,7 +391,7 @@ fn lists(
     })
 }
 
-/// A statement with a list of so many keys; its text is the same for both engines.
+/// A statement with a list of that many keys; its text is the same for both engines.
 pub(crate) fn among(sql: &str, before: usize, keys: usize) -> String {
     let binds: Vec<String> = (1..=keys).map(|bind| format!("${}", before + bind)).collect();
     format!("{sql} ({})", binds.join(","))

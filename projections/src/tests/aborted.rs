@@ -16,7 +16,7 @@ const LI: Uuid = Uuid::from_u128(1);
 /// More than anything here takes.
 const MANY: usize = 5_000;
 
-/// Polls a future so many times, and drops it where it has not ended by then. Answers whether it has.
+/// Polls a future that many times, and drops it where it has not ended by then. Returns whether it has.
 async fn is_ended_after(polls: usize, future: impl Future) -> bool {
     let (mut future, mut left) = (pin!(future), polls);
     std::future::poll_fn(|context| {

@@ -24,7 +24,14 @@ fn at(effective_at: DateTime<Utc>, known: u64) -> AsOf {
 async fn then(projections: &Projections, id: Uuid, at: &AsOf) -> Option<CustomerReport> {
     let (everything, names, rules) =
         (Visibility::Everything, |_: &str, _: &str| None, |_: &Owner, _: &str| None);
-    let found = projections.customer_as_of(TENANT, id, &everything, at, &names, &rules).await.unwrap().0;
+    let found = projections
+        .board(TENANT)
+        .await
+        .unwrap()
+        .customer_as_of(id, &everything, at, &names, &rules)
+        .await
+        .unwrap()
+        .0;
     found.map(|former| former.then)
 }
 
@@ -150,8 +157,13 @@ async fn a_list_of_then_has_whom_its_filter_means_then_page_by_page() {
             let (mut listed, mut cursor) = (Vec::new(), None::<String>);
             loop {
                 let page = (cursor.as_deref(), 2);
-                let found =
-                    projections.customers_as_of(TENANT, filter, page, &at, &|_, _| None).await.unwrap();
+                let found = projections
+                    .board(TENANT)
+                    .await
+                    .unwrap()
+                    .customers_as_of(filter, page, &at, &|_, _| None)
+                    .await
+                    .unwrap();
                 listed.extend(found.0.into_iter().map(|former| former.then.id));
                 cursor = found.1;
                 if cursor.is_none() {
@@ -176,7 +188,10 @@ async fn of_all_that_is_known_now_an_instant_to_come_shows_what_is_shown_now() {
     let (now, head) = (hour(1_000), world.head().await);
     for &customer in history.customers() {
         let shown = projections
-            .customer(TENANT, customer, &Visibility::Everything, now, &|_, _| None)
+            .board(TENANT)
+            .await
+            .unwrap()
+            .customer(customer, &Visibility::Everything, now, &|_, _| None)
             .await
             .unwrap()
             .0;
@@ -200,7 +215,13 @@ async fn before_a_merge_both_are_shown_and_after_it_the_survivor() {
     projections.steps("board", 5).await;
     let listed = async |instant, known| {
         let (filter, at) = (CustomerFilter::default(), at(hour(instant), known));
-        let page = projections.customers_as_of(TENANT, &filter, (None, 10), &at, &|_, _| None).await.unwrap();
+        let page = projections
+            .board(TENANT)
+            .await
+            .unwrap()
+            .customers_as_of(&filter, (None, 10), &at, &|_, _| None)
+            .await
+            .unwrap();
         page.0.into_iter().map(|former| former.then.id).collect::<Vec<_>>()
     };
     for (instant, known, expected) in [

@@ -26,7 +26,8 @@ async fn the_stays_known_at_any_position_are_those_of_the_timeline_folded_up_to_
         for &customer in history.customers() {
             for position in (1..=head).step_by(11).chain([head]) {
                 let truth = journeys(&events(&world, customer, position).await);
-                let report = projections.stays(TENANT, customer, &known(position)).await.unwrap();
+                let report =
+                    projections.dwell(TENANT).await.unwrap().stays(customer, &known(position)).await.unwrap();
                 let ours = report.items.into_iter().map(|stay| {
                     (
                         stay.journey,
@@ -81,7 +82,8 @@ async fn the_board_of_now_is_the_board_of_this_instant_from_history() {
         let mut boards = Vec::new();
         for now in [true, false] {
             let query = BoardQuery { at, now, filter: filter.clone(), stage: None, cursor: None, limit: 100 };
-            let mut board = projections.board(TENANT, &pipeline(), &query, &|_| None).await.unwrap();
+            let mut board =
+                projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_| None).await.unwrap();
             for card in board.stages.iter_mut().flat_map(|stage| &mut stage.cards) {
                 // Owners and labels change backdated here, which only the board by effective time can follow.
                 card.flags.clear();
@@ -107,7 +109,7 @@ async fn a_correction_changes_what_is_known_from_then_on_and_nothing_before() {
     let projections = world.projections("p").await;
     projections.steps("dwell", 1).await;
     let stages = async |position| {
-        let stays = projections.stays(TENANT, customer, &known(position)).await.unwrap();
+        let stays = projections.dwell(TENANT).await.unwrap().stays(customer, &known(position)).await.unwrap();
         stays.items.into_iter().map(|stay| stay.stage).collect::<Vec<_>>()
     };
     assert_eq!(stages(before).await, ["new", "quoted"]);
@@ -115,7 +117,13 @@ async fn a_correction_changes_what_is_known_from_then_on_and_nothing_before() {
     assert_eq!(stages(voided).await, ["new"]);
     let standing = async |position| {
         let at = known(position);
-        let report = projections.standing(TENANT, &pipeline(), &at, &CohortFilter::default()).await.unwrap();
+        let report = projections
+            .dwell(TENANT)
+            .await
+            .unwrap()
+            .standing(&pipeline(), &at, &CohortFilter::default())
+            .await
+            .unwrap();
         report.counts.into_iter().map(|stage| stage.count).collect::<Vec<_>>()
     };
     assert_eq!(STAGES, ["new", "quoted", "won", "lost"]);
@@ -134,8 +142,10 @@ async fn a_backdated_move_to_the_stage_already_held_is_a_repeat() {
     let projections = world.projections("p").await;
     projections.steps("dwell", 10).await;
     let flows = projections
+        .dwell(TENANT)
+        .await
+        .unwrap()
         .flows(
-            TENANT,
             &pipeline(),
             &Versions::default(),
             &known(9),

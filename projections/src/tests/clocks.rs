@@ -37,7 +37,7 @@ async fn dwell(projections: &Projections, versions: &Versions, clock: Clock) -> 
     };
     let newest = versions.all().last().map(|known| known.pipeline.clone());
     let newest = newest.unwrap_or_else(|| Arc::new(pipeline()));
-    projections.dwell(TENANT, &newest, versions, &query).await.unwrap()
+    projections.dwell(TENANT).await.unwrap().dwell_times(&newest, versions, &query).await.unwrap()
 }
 
 /// Two versions: in the second, `quoted` is a stage in which deals are lost, and `new` is gone.
@@ -94,10 +94,16 @@ async fn what_a_stage_meant_is_told_by_the_version_that_a_stay_is_of() {
     let newest = versions.all().last().unwrap().pipeline.clone();
     let at = AsOf::known_now(hour(100));
     let (window, filter) = (Window::default(), CohortFilter::default());
-    let flows = projections.flows(TENANT, &newest, &versions, &at, &window, &filter).await.unwrap();
+    let flows = projections
+        .dwell(TENANT)
+        .await
+        .unwrap()
+        .flows(&newest, &versions, &at, &window, &filter)
+        .await
+        .unwrap();
     assert_eq!(flows.open_age_seconds.map(|ages| ages.count), Some(1), "one is lost, one goes on");
     let query = PathsQuery { at, window, filter, ending: Ending::Lost, limit: 9 };
-    let paths = projections.paths(TENANT, &newest, &versions, &query).await.unwrap();
+    let paths = projections.dwell(TENANT).await.unwrap().paths(&newest, &versions, &query).await.unwrap();
     assert_eq!(paths.journeys, 1);
 }
 

@@ -22,7 +22,7 @@ enum Damage {
     /// The first hundred bytes are something else.
     Header,
     /// All pages of this kind are rubbish.
-    Pages(ColumnType),
+    Pages(PageKind),
     /// The second half is gone.
     Half,
     /// Nothing is left in it.
@@ -33,18 +33,18 @@ enum Damage {
 
 /// What a page holds, by its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum ColumnType {
+enum PageKind {
     Interior,
     Leaf,
     /// Of a long row, or of none any more.
     OverflowOrFree,
 }
 
-fn kind(page: &[u8]) -> ColumnType {
+fn kind(page: &[u8]) -> PageKind {
     match page[0] {
-        2 | 5 => ColumnType::Interior,
-        10 | 13 => ColumnType::Leaf,
-        _ => ColumnType::OverflowOrFree,
+        2 | 5 => PageKind::Interior,
+        10 | 13 => PageKind::Leaf,
+        _ => PageKind::OverflowOrFree,
     }
 }
 
@@ -104,9 +104,9 @@ fn damage(path: &Path, damage: Damage) {
 
 const DAMAGES: [Damage; 7] = [
     Damage::Header,
-    Damage::Pages(ColumnType::Interior),
-    Damage::Pages(ColumnType::Leaf),
-    Damage::Pages(ColumnType::OverflowOrFree),
+    Damage::Pages(PageKind::Interior),
+    Damage::Pages(PageKind::Leaf),
+    Damage::Pages(PageKind::OverflowOrFree),
     Damage::Half,
     Damage::Empty,
     Damage::Gone,
@@ -158,7 +158,7 @@ async fn a_file_damaged_while_nobody_ran_is_folded_again_whatever_was_hit() {
         heals(opened(&world, &name).await, &expected).await;
         outcomes.insert(case, world.path(&format!("{name}.damaged")).exists());
     }
-    assert!(outcomes[&Damage::Header] && outcomes[&Damage::Pages(ColumnType::Leaf)], "{outcomes:?}");
+    assert!(outcomes[&Damage::Header] && outcomes[&Damage::Pages(PageKind::Leaf)], "{outcomes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,7 +8,6 @@ use waymark_eventstore::TenantId;
 use super::world::{Chance, History, MODELS, TENANT, World, hour};
 use crate::db::{Commit, Db, Value, values};
 use crate::models::registry;
-use crate::models::timeline::activities;
 use crate::runtime::nodes::{Node, Nodes};
 use crate::storage::schema;
 use crate::{Projections, board, dwell, timeline, work};
@@ -167,7 +166,8 @@ const MANY: &str = "
 /// The statements that people wait for, with plausible values.
 fn hot() -> Vec<(String, Vec<Value>)> {
     let tenant = TENANT.0;
-    let list = format!("{} AND c.merged_into IS NULL ORDER BY c.created_position LIMIT $4", board::LIST);
+    let list =
+        format!("{} AND c.merged_into IS NULL ORDER BY c.created_position LIMIT $4", board::statements::LIST);
     let among = |sql: &str| crate::storage::table::among(sql, 2, 100);
     let none = || Value::Null;
     let whose = vec![none(); 6];
@@ -178,21 +178,30 @@ fn hot() -> Vec<(String, Vec<Value>)> {
     let keys = [&values![tenant, 1_i64][..], &vec![LI.into(); 100]].concat();
     vec![
         (list, values![tenant, 1_i64, 0_i64, 50_i64].to_vec()),
-        (among(board::CUSTOMERS_AMONG), keys.clone()),
-        (among(board::CARDS_AMONG), keys),
-        (timeline::KNOWN.to_owned(), values![tenant, 1_i64, LI, i64::MAX].to_vec()),
-        (dwell::KNOWN.to_owned(), values![tenant, 1_i64, "sales", LI, i64::MAX].to_vec()),
-        (dwell::TAIL.to_owned(), values![tenant, 1_i64, "sales", LI].to_vec()),
-        (dwell::JOURNEYS.to_owned(), values![tenant, 1_i64, "sales", LI, i64::MAX, 1_000_i64].to_vec()),
-        (dwell::NEXT_JOURNEY.to_owned(), values![tenant, 1_i64, ""].to_vec()),
-        (work::CONTACTS.to_owned(), from(&values![60_i64, LI, 50_i64])),
-        (work::CONTACTS_COUNTED.to_owned(), contacts.clone()),
-        (work::STANDING.to_owned(), [&standing[..], &values![60_i64, LI, "sales", 50_i64]].concat()),
-        (work::STANDING_COUNTED.to_owned(), standing.clone()),
-        (activities::CORRECTIONS.to_owned(), values![tenant, 1_i64, "sales", i64::MAX].to_vec()),
-        (activities::ACTIVITIES.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),
-        (activities::PLANS.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),
-        (activities::REP_ACTIVITIES.to_owned(), values![tenant, 1_i64, i64::MAX, 0_i64, 1_000_i64].to_vec()),
+        (among(board::statements::CUSTOMERS_AMONG), keys.clone()),
+        (among(board::statements::CARDS_AMONG), keys),
+        (timeline::statements::KNOWN.to_owned(), values![tenant, 1_i64, LI, i64::MAX].to_vec()),
+        (dwell::statements::KNOWN.to_owned(), values![tenant, 1_i64, "sales", LI, i64::MAX].to_vec()),
+        (dwell::statements::TAIL.to_owned(), values![tenant, 1_i64, "sales", LI].to_vec()),
+        (
+            dwell::statements::JOURNEYS.to_owned(),
+            values![tenant, 1_i64, "sales", LI, i64::MAX, 1_000_i64].to_vec(),
+        ),
+        (dwell::statements::NEXT_JOURNEY.to_owned(), values![tenant, 1_i64, ""].to_vec()),
+        (work::statements::CONTACTS.to_owned(), from(&values![60_i64, LI, 50_i64])),
+        (work::statements::CONTACTS_COUNTED.to_owned(), contacts.clone()),
+        (
+            work::statements::STANDING.to_owned(),
+            [&standing[..], &values![60_i64, LI, "sales", 50_i64]].concat(),
+        ),
+        (work::STANDING_COUNTED.to_string(), standing.clone()),
+        (timeline::statements::CORRECTIONS.to_owned(), values![tenant, 1_i64, "sales", i64::MAX].to_vec()),
+        (timeline::statements::ACTIVITIES.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),
+        (timeline::statements::PLANS.to_owned(), values![tenant, 1_i64, i64::MAX, i64::MAX].to_vec()),
+        (
+            timeline::statements::REP_ACTIVITIES.to_owned(),
+            values![tenant, 1_i64, i64::MAX, 0_i64, 1_000_i64].to_vec(),
+        ),
     ]
 }
 

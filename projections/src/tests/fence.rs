@@ -24,8 +24,8 @@ async fn a_stale_worker_writes_nothing() {
         let model = projections.models().into_iter().find(|model| model.name() == name).unwrap();
         let id = ProjectionId { tenant: TENANT, projection: model.name() };
         let engine = projections.engine();
-        let mut stale = Worker::new(lease(engine, &*model, id).await);
-        let mut holder = Worker::new(lease(engine, &*model, id).await);
+        let mut stale = Worker::new(lease(engine, &*model, id).await, &*model);
+        let mut holder = Worker::new(lease(engine, &*model, id).await, &*model);
         holder.step(engine, &*model, 10, PoisonPolicy::Park).await.unwrap();
         let before = projections.dump(TENANT, name).await.unwrap();
         let refused = stale.step(engine, &*model, 10, PoisonPolicy::Park).await.unwrap_err();
@@ -43,9 +43,9 @@ async fn without_the_fence_a_stale_worker_would_count_an_event_twice() {
     let engine = projections.engine();
     let model = projections.models().into_iter().find(|model| model.name() == "board").unwrap();
     let id = ProjectionId { tenant: TENANT, projection: model.name() };
-    let mut stale = Worker::new(lease(engine, &*model, id).await);
+    let mut stale = Worker::new(lease(engine, &*model, id).await, &*model);
     world.move_to(LI, hour(1), "quoted").await;
-    let mut holder = Worker::new(lease(engine, &*model, id).await);
+    let mut holder = Worker::new(lease(engine, &*model, id).await, &*model);
     holder.step(engine, &*model, 10, PoisonPolicy::Park).await.unwrap();
     let before = projections.dump(TENANT, "board").await.unwrap();
 

@@ -5,7 +5,7 @@ mod as_of;
 mod bitemporal;
 mod clocks;
 mod damage;
-mod database;
+pub(crate) mod database;
 mod engines;
 mod fence;
 mod parked;

@@ -1,4 +1,4 @@
-//! Folding anew gives the same rows, byte for byte.
+//! Folding again gives the same rows, byte for byte.
 
 use uuid::Uuid;
 

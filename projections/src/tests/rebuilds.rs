@@ -39,7 +39,7 @@ async fn steps(projections: &Projections) {
     }
 }
 
-/// Each of these rebuilds it at the same time, while somebody writes and folds. Answers how many rebuilt it.
+/// Each of these rebuilds it at the same time, while somebody writes and folds. Returns how many rebuilt it.
 async fn round(world: &World, all: &[Arc<Projections>], model: &'static str) -> usize {
     let mut rebuilds = JoinSet::new();
     for number in 0..AT_ONCE {
@@ -128,10 +128,10 @@ async fn a_second_is_refused_until_the_first_is_dead(one: &Arc<Projections>, oth
     let mut first = first;
     let late = first.fill(&|_, _| {}).await.unwrap_err();
     assert!(matches!(late, ProjectionError::Fenced), "{late}");
-    let late = first.switch().await.unwrap_err();
+    let late = first.promote().await.unwrap_err();
     assert!(matches!(late, ProjectionError::Fenced), "{late}");
     second.fill(&|_, _| {}).await.unwrap();
-    second.switch().await.unwrap();
+    second.promote().await.unwrap();
     assert_eq!(leftovers(other, "dwell").await, 1, "nothing is left of the first");
     assert_eq!(other.dump(TENANT, "dwell").await.unwrap(), expected);
     assert!(one.rebuild(TENANT, "dwell", &|_, _| {}).await.is_ok(), "nothing is in the way of a third");

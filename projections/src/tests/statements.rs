@@ -6,10 +6,16 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use super::world::{TENANT, World};
 use crate::Projections;
-use crate::db::{Dialect, Transaction, Value, tables_in};
+use crate::board::Board;
+use crate::db::{ColumnType, Dialect, Transaction, Value, tables_in};
+use crate::models::read_model::ReadModel as _;
 use crate::models::registry;
 use crate::storage::schema;
+use crate::storage::table::Table;
 use crate::storage::table::among;
+
+/// The parts of tables that are written without the rest.
+const PARTS: [&Table; 1] = [&crate::board::tables::VERSIONS];
 
 fn statement_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -43,7 +49,7 @@ fn statements(dialect: Dialect) -> Vec<(String, String)> {
         statements.push((path.display().to_string(), sql));
     }
     assert!(statements.len() > 20);
-    for table in registry::all().iter().flat_map(|model| model.tables().iter().chain(model.parts())) {
+    for table in registry::all().iter().flat_map(|model| model.tables().iter().copied()).chain(PARTS) {
         assert_eq!(table.columns[..2], ["tenant_id", "generation"], "{}", table.name);
         let write = match dialect {
             Dialect::Sqlite => table.write_of_tuples(3),
@@ -72,6 +78,44 @@ async fn assert_all_prepare(projections: &Projections) {
     }
 }
 
+/// The columns that a schema gives a table, in order, with what they hold.
+fn columns_in(schema: &str, table: &str) -> Vec<(String, ColumnType)> {
+    let begins = format!("CREATE TABLE IF NOT EXISTS {table} (");
+    let lines = schema.lines().skip_while(|line| *line != begins).skip(1);
+    let columns = lines.take_while(|line| !line.starts_with(')')).filter_map(|line| {
+        let mut words = line.split([' ', ',']).filter(|word| !word.is_empty());
+        let (name, kind) = (words.next()?, words.next()?);
+        let kind = match kind {
+            "BLOB" => ColumnType::Id,
+            "INTEGER" | "BIGINT" => ColumnType::Number,
+            "TEXT" => ColumnType::Text,
+            _ => return None,
+        };
+        Some((name.to_owned(), kind))
+    });
+    columns.collect()
+}
+
+#[test]
+fn every_table_has_the_columns_of_its_schema_and_no_other() {
+    for model in registry::all() {
+        for table in model.tables() {
+            let mut said = columns_in(model.schema(), table.name).split_off(2);
+            let columns = table.columns[2..].iter().map(|name| (*name).to_owned());
+            let mut declared: Vec<(String, ColumnType)> = columns.zip(table.types.iter().copied()).collect();
+            said.sort_by(|one, other| one.0.cmp(&other.0));
+            declared.sort_by(|one, other| one.0.cmp(&other.0));
+            assert_eq!(declared, said, "{}", table.name);
+        }
+    }
+    for part in PARTS {
+        let said = columns_in(Board.schema(), part.name);
+        for (name, of) in part.columns[2..].iter().zip(part.types) {
+            assert!(said.contains(&((*name).to_owned(), *of)), "{}.{name}", part.name);
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_statement_prepares_on_sqlite() {
     let world = World::new();
@@ -85,9 +129,7 @@ async fn a_part_of_a_table_is_written_by_the_key() {
     let world = World::new();
     let projections =
         Projections::open(&world.path("p"), world.store.clone(), world.vault.clone()).await.unwrap();
-    let parts: Vec<_> = registry::all().iter().flat_map(|model| model.parts()).collect();
-    assert!(!parts.is_empty());
-    for part in parts {
+    for part in PARTS {
         let mut transaction = projections.engine().db.read(TENANT).await.unwrap();
         let sql = part.write_of_tuples(100);
         let plan =

@@ -27,7 +27,7 @@ async fn told(projections: &Projections, view: TimelineView, known: u64) -> Vec<
     let at = AsOf { effective_at: hour(1_000), known_at: hour(1_000), known_position: Some(known) };
     let query =
         TimelineQuery { customer: LI, at, view, cursor: None, limit: 100, disclosure: Disclosure::Whole };
-    projections.timeline(TENANT, &query).await.unwrap().items
+    projections.timeline(TENANT).await.unwrap().page(&query).await.unwrap().items
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn a_timeline_is_read_page_by_page() {
         let at = AsOf::known_now(hour(1_000));
         let view = TimelineView::Both;
         let query = TimelineQuery { customer: LI, at, view, cursor, limit: 3, disclosure: Disclosure::Whole };
-        let page = projections.timeline(TENANT, &query).await.unwrap();
+        let page = projections.timeline(TENANT).await.unwrap().page(&query).await.unwrap();
         paged.extend(page.items);
         cursor = page.next_cursor;
         if cursor.is_none() {
@@ -121,8 +121,13 @@ async fn an_erasure_leaves_nothing_readable_in_any_table() {
         projections.steps(name, 3).await;
     }
     assert!(!readable(&projections.dumps().await));
-    let (customer, _) =
-        projections.customer(TENANT, LI, &Visibility::Everything, hour(5), &|_, _| None).await.unwrap();
+    let (customer, _) = projections
+        .board(TENANT)
+        .await
+        .unwrap()
+        .customer(LI, &Visibility::Everything, hour(5), &|_, _| None)
+        .await
+        .unwrap();
     let customer = customer.unwrap();
     assert!(customer.erased && customer.name.is_none() && customer.contacts.is_empty());
     let told = told(&projections, TimelineView::Recorded, 9).await;
@@ -138,16 +143,26 @@ async fn a_customer_is_shown_as_it_is_now() {
     world.append(LI, hour(2), claimed()).await;
     let projections = folded(&world).await;
     let names = |pipeline: &str, stage: &str| Some(format!("{pipeline}/{stage}"));
-    let (customer, position) =
-        projections.customer(TENANT, LI, &Visibility::Everything, hour(3), &names).await.unwrap();
+    let (customer, position) = projections
+        .board(TENANT)
+        .await
+        .unwrap()
+        .customer(LI, &Visibility::Everything, hour(3), &names)
+        .await
+        .unwrap();
     let customer = customer.unwrap();
     assert_eq!((customer.version, position), (3, 3));
     assert_eq!((customer.owner.kind.as_str(), customer.owner.id.as_str()), ("rep", "li"));
     let journey = &customer.journeys[0];
     assert_eq!((journey.stage_name.as_str(), journey.age_seconds), ("sales/quoted", 7_200.0));
     assert!(journey.primary);
-    let (none, _) =
-        projections.customer(TENANT, Uuid::nil(), &Visibility::Everything, hour(3), &names).await.unwrap();
+    let (none, _) = projections
+        .board(TENANT)
+        .await
+        .unwrap()
+        .customer(Uuid::nil(), &Visibility::Everything, hour(3), &names)
+        .await
+        .unwrap();
     assert!(none.is_none());
 }
 
@@ -166,7 +181,10 @@ async fn lists_are_filtered_and_read_page_by_page() {
             let (mut found, mut cursor) = (Vec::new(), None::<String>);
             loop {
                 let (page, _) = projections
-                    .customers(TENANT, &filter, cursor.as_deref(), limit, hour(2), &|_, _| None)
+                    .board(TENANT)
+                    .await
+                    .unwrap()
+                    .customers(&filter, cursor.as_deref(), limit, hour(2), &|_, _| None)
                     .await
                     .unwrap();
                 found.extend(page.items.into_iter().map(|item| item.id));
@@ -188,7 +206,7 @@ async fn lists_are_filtered_and_read_page_by_page() {
     assert!(all(wildcard, 10).await.is_empty());
     let tag = CustomerFilter { tag: Some("b".into()), ..CustomerFilter::default() };
     assert!(all(tag, 10).await.is_empty());
-    let (pools, _) = projections.pools(TENANT, &Visibility::Everything).await.unwrap();
+    let (pools, _) = projections.board(TENANT).await.unwrap().pools(&Visibility::Everything).await.unwrap();
     assert_eq!(pools["customer_pool"], 7);
 }
 
@@ -227,15 +245,20 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
             .map(|(id, ..)| *id)
             .collect();
         let filter = CustomerFilter { visibility: visibility.clone(), ..CustomerFilter::default() };
-        let (page, _) =
-            projections.customers(TENANT, &filter, None, 500, hour(2), &|_, _| None).await.unwrap();
+        let (page, _) = projections
+            .board(TENANT)
+            .await
+            .unwrap()
+            .customers(&filter, None, 500, hour(2), &|_, _| None)
+            .await
+            .unwrap();
         let listed: BTreeSet<Uuid> = page.items.iter().map(|item| item.id).collect();
         assert_eq!(listed, expected, "{visibility:?}");
-        let (pools, _) = projections.pools(TENANT, &visibility).await.unwrap();
+        let (pools, _) = projections.board(TENANT).await.unwrap().pools(&visibility).await.unwrap();
         let in_pool = page.items.iter().filter(|item| item.owner.kind == "pool").count() as u64;
         assert_eq!(pools.get("a").copied().unwrap_or(0), in_pool, "{visibility:?}");
         let inbox = ReminderFilter { visibility: visibility.clone(), ..ReminderFilter::default() };
-        assert!(projections.reminders(TENANT, &inbox, 9).await.unwrap().0.is_empty());
+        assert!(projections.work(TENANT).await.unwrap().reminders(&inbox, 9).await.unwrap().0.is_empty());
         let filter = StageAgeFilter {
             journey: "sales".into(),
             stage: "new".into(),
@@ -247,7 +270,8 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
             now: hour(2),
             whose: WorkScope { visibility: visibility.clone(), ..WorkScope::default() },
         };
-        let standing = projections.long_standing(TENANT, &[filter], None, 500).await.unwrap();
+        let standing =
+            projections.work(TENANT).await.unwrap().long_standing(&[filter], None, 500).await.unwrap();
         assert_eq!(standing.total, expected.len() as u64);
         assert_eq!(standing.items.iter().map(|one| one.customer_id).collect::<BTreeSet<_>>(), expected);
         for now in [true, false] {
@@ -259,10 +283,12 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
                 cursor: None,
                 limit: 0,
             };
-            let board = projections.board(TENANT, &pipeline(), &query, &|_| None).await.unwrap();
+            let board =
+                projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_| None).await.unwrap();
             assert_eq!(board.total, expected.len(), "{visibility:?}, now: {now}");
             query.filter.region = Some("%".to_owned());
-            let board = projections.board(TENANT, &pipeline(), &query, &|_| None).await.unwrap();
+            let board =
+                projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_| None).await.unwrap();
             let there = rows.iter().filter(|(id, region, _)| *region == Some("%") && expected.contains(id));
             assert_eq!(board.total, there.count(), "{visibility:?}, now: {now}");
         }
@@ -285,18 +311,19 @@ async fn a_board_counts_everybody_and_hands_out_cards_page_by_page() {
         cursor: None,
         limit: 4,
     };
-    let board = projections.board(TENANT, &pipeline(), &query, &|_| None).await.unwrap();
+    let board = projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_| None).await.unwrap();
     assert_eq!((board.total, board.stages[0].count, board.stages[2].count), (7, 6, 1));
     assert_eq!(board.stages[0].amounts[0].amount, "63.00");
     assert_eq!(board.stages[2].share, Some(1.0 / 7.0));
     let mut seen: BTreeSet<Uuid> = board.stages[0].cards.iter().map(|card| card.customer_id).collect();
     query.stage = Some("new".to_owned());
     query.cursor = board.stages[0].next_cursor.clone();
-    let rest = projections.board(TENANT, &pipeline(), &query, &|_| None).await.unwrap();
+    let rest = projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_| None).await.unwrap();
     seen.extend(rest.stages[0].cards.iter().map(|card| card.customer_id));
     assert_eq!((seen.len(), &rest.stages[0].next_cursor), (6, &None));
 
     let before = BoardQuery { at: AsOf::known_now(hour(1)), now: false, stage: None, cursor: None, ..query };
-    let board = projections.board(TENANT, &pipeline(), &before, &|_| None).await.unwrap();
+    let board =
+        projections.board(TENANT).await.unwrap().cards(&pipeline(), &before, &|_| None).await.unwrap();
     assert_eq!((board.total, board.not_started), (5, 2));
 }

@@ -1,4 +1,4 @@
-//! Waiting for a position, and what is told when it takes too long.
+//! Waiting for a position, and what is reported when it takes too long.
 
 use std::time::Duration;
 

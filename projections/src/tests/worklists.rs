@@ -63,7 +63,13 @@ async fn pages(
 ) -> (Vec<WaitingReport>, Vec<u64>) {
     let (mut all, mut totals, mut after) = (Vec::new(), Vec::new(), None::<WorkCursor>);
     loop {
-        let page = projections.long_standing(TENANT, stages, after.as_ref(), LIMIT).await.unwrap();
+        let page = projections
+            .work(TENANT)
+            .await
+            .unwrap()
+            .long_standing(stages, after.as_ref(), LIMIT)
+            .await
+            .unwrap();
         assert!(page.items.len() <= LIMIT as usize);
         all.extend(page.items);
         totals.push(page.total);
@@ -154,7 +160,13 @@ async fn contacts_are_listed_whole(world: &World, projections: &Arc<Projections>
     let read = async |expecting: &ContactFilter| {
         let (mut all, mut after) = (Vec::new(), None::<WorkCursor>);
         loop {
-            let page = projections.contacts(TENANT, expecting, after.as_ref(), LIMIT).await.unwrap();
+            let page = projections
+                .work(TENANT)
+                .await
+                .unwrap()
+                .contacts(expecting, after.as_ref(), LIMIT)
+                .await
+                .unwrap();
             all.extend(page.items.iter().map(|one| one.customer_id.as_u128().wrapping_sub(first)));
             after = page.next;
             if after.is_none() {

@@ -117,7 +117,7 @@ impl World {
         }
     }
 
-    /// Appends an event, its personal fields sealed. Answers its id and position.
+    /// Appends an event, its personal fields sealed. Returns its id and position.
     pub(crate) async fn append(
         &self,
         customer: Uuid,
@@ -190,7 +190,7 @@ impl World {
         self.commit(Append::new(TENANT, vec![draft])).await;
     }
 
-    /// Publishes a version with rules: so many days of silence in a stage, and a message at every entry.
+    /// Publishes a version with rules: that many days of silence in a stage, and a message at every entry.
     pub(crate) async fn publish(&self, version: u32, days: u64) {
         let automations = json!([
             {"id": "silent", "name": {"zh": "沉默", "en": "Silent"},

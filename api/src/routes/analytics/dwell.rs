@@ -130,6 +130,7 @@ pub(super) async fn dwell(
     let zones = state.app.zones.clone();
     let query = DwellQuery { at, window, filter, unit, clock, calendar, zones, horizon_seconds, curve };
     let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
-    let report = state.app.projections.dwell(caller.tenant, &pipeline, &versions, &query).await?;
+    let report =
+        state.app.projections.dwell(caller.tenant).await?.dwell_times(&pipeline, &versions, &query).await?;
     Ok(AsOfResponse { position: report.position, body: report })
 }

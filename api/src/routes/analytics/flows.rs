@@ -35,6 +35,7 @@ pub(super) async fn flows(
     let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
     let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
     let projections = &state.app.projections;
-    let report = projections.flows(caller.tenant, &pipeline, &versions, &at, &window, &filter).await?;
+    let report =
+        projections.dwell(caller.tenant).await?.flows(&pipeline, &versions, &at, &window, &filter).await?;
     Ok(AsOfResponse { position: report.position, body: report })
 }

@@ -108,6 +108,6 @@ pub(super) async fn funnel(
     let filter = who.filter(&state, &caller, &at).await?;
     let (counting, reach) = (measure.counting(), measure.reach.unwrap_or_default());
     let query = FunnelQuery { at, window, filter, counting, reach, horizon_seconds };
-    let report = state.app.projections.funnel(caller.tenant, &pipeline, &query).await?;
+    let report = state.app.projections.reports(caller.tenant).await?.funnel(&pipeline, &query).await?;
     Ok(AsOfResponse { position: report.position, body: report })
 }

@@ -58,7 +58,7 @@ pub(super) async fn heatmap(
     let at = as_of.at(&state, &caller, "dwell").await?;
     let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
     let query = HeatmapQuery { at, window, filter, zone, zones: state.app.zones.clone() };
-    let report = state.app.projections.heatmap(caller.tenant, &pipeline.key, &query).await?;
+    let report = state.app.projections.dwell(caller.tenant).await?.heatmap(&pipeline.key, &query).await?;
     Ok(AsOfResponse { position: report.position, body: report })
 }
 

@@ -77,7 +77,7 @@ pub(super) async fn latency(
     let known_then = state.app.store.position_at(caller.tenant, end).await?;
     let cursor = measure.cursor;
     let query = LatencyQuery { at, window, filter, sla_seconds, known_then, cursor, limit };
-    let mut report = state.app.projections.latency(caller.tenant, &pipeline, &query).await?;
+    let mut report = state.app.projections.reports(caller.tenant).await?.latency(&pipeline, &query).await?;
     if !reads_people(&caller.actor) {
         report.items.iter_mut().for_each(|late| late.customer_name = None);
     }

@@ -19,7 +19,7 @@ use crate::domain::Label;
 use crate::http::AsOfParams;
 use crate::problem::Problem;
 use crate::projections::AsOf;
-use crate::projections::reports::quality::Definition;
+use crate::projections::reports::Definition;
 
 /// The most days that a parameter may say.
 const MOST_DAYS: u32 = 3650;

@@ -69,6 +69,7 @@ pub(super) async fn paths(
     let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
     let query = PathsQuery { at, window, filter, ending, limit: limit as usize };
     let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
-    let report = state.app.projections.paths(caller.tenant, &pipeline, &versions, &query).await?;
+    let report =
+        state.app.projections.dwell(caller.tenant).await?.paths(&pipeline, &versions, &query).await?;
     Ok(AsOfResponse { position: report.position, body: report })
 }

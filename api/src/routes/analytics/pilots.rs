@@ -93,7 +93,7 @@ pub(super) async fn pilot(
     let team = company.people.teams.get(&pilot.id).map(|team| team.members.clone()).unwrap_or_default();
     let visibility = state.app.visibility(&caller).await?;
     let query = PilotQuery { at, from, team, visibility, silence_seconds, horizon_seconds };
-    let comparison = state.app.projections.pilot(caller.tenant, &definition, &query).await?;
+    let comparison = state.app.projections.reports(caller.tenant).await?.pilot(&definition, &query).await?;
     let body = PilotReply {
         pipeline: key.to_owned(),
         version,

@@ -12,8 +12,9 @@ use crate::http::answer::AsOfResponse;
 use crate::http::{AsOfParams, Key, Query, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
+use crate::projections::reports::Definition;
 use crate::projections::reports::page::Pages;
-use crate::projections::reports::quality::{Definition, QualityQuery, QualityReport};
+use crate::projections::reports::quality::{QualityQuery, QualityReport};
 use crate::routes::AppState;
 use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
@@ -107,7 +108,7 @@ pub(super) async fn quality(
     let query = QualityQuery { at, window, filter, pages, silence_seconds, horizon_seconds };
     let others = others(&state, &caller, &key).await?;
     let projections = &state.app.projections;
-    let mut report = projections.quality(caller.tenant, &definition, &others, &query).await?;
+    let mut report = projections.reports(caller.tenant).await?.quality(&definition, &others, &query).await?;
     if !reads_people(&caller.actor) {
         report.unname();
     }

@@ -12,7 +12,7 @@ use crate::http::page::Page;
 use crate::http::{AsOfParams, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
-use crate::projections::reports::quality::Definition;
+use crate::projections::reports::Definition;
 use crate::projections::reports::reps::{RepsQuery, RepsReport};
 use crate::projections::stats::credit::Attribution;
 use crate::routes::AppState;
@@ -88,7 +88,7 @@ pub(super) async fn reps(
     let visibility = state.app.visibility(&caller).await?;
     let query =
         RepsQuery { at, window, reps, visibility, attribution, compare, silence_seconds, after, limit };
-    let report = state.app.projections.reps(caller.tenant, &definitions, &query).await?;
+    let report = state.app.projections.reports(caller.tenant).await?.reps(&definitions, &query).await?;
     Ok(AsOfResponse { position: report.position, body: report })
 }
 

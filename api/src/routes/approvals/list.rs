@@ -76,7 +76,7 @@ pub(super) async fn list(
     };
     let after = page.cursor().map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
     let (mut items, position) =
-        state.app.projections.approvals(caller.tenant, &filter, after, limit + 1).await?;
+        state.app.projections.board(caller.tenant).await?.approvals(&filter, after, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     let last = items.last().filter(|_| more);

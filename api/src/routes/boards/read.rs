@@ -75,7 +75,8 @@ pub(super) async fn read(
     let query = BoardQuery { at, now: as_of.is_now(), filter, stage, cursor, limit };
     let names = Names::new(&state, &caller, language).await?;
     let name = |stage: &str| names.stage(&key, stage);
-    let mut report = state.app.projections.board(caller.tenant, &pipeline, &query, &name).await?;
+    let mut report =
+        state.app.projections.board(caller.tenant).await?.cards(&pipeline, &query, &name).await?;
     convert(&state, &caller, &shown, &at, &mut report).await?;
     if !reads_people(&caller.actor) {
         report.stages.iter_mut().flat_map(|stage| &mut stage.cards).for_each(|card| card.name = None);

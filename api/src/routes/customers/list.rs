@@ -125,7 +125,7 @@ async fn find_then(
     let filter = CustomerFilter { visibility: state.app.visibility(caller).await?, ..filter.clone() };
     let projections = &state.app.projections;
     let (found, next_cursor, position) =
-        projections.customers_as_of(caller.tenant, &filter, page, at, &stage_name).await?;
+        projections.board(caller.tenant).await?.customers_as_of(&filter, page, at, &stage_name).await?;
     let mut viewer = state.app.viewer(caller).await?;
     let mut items = Vec::with_capacity(found.len());
     for one in found {
@@ -148,7 +148,11 @@ pub(in crate::routes) async fn find(
     let now = (state.app.clock)();
     let projections = &state.app.projections;
     let filter = CustomerFilter { visibility: state.app.visibility(caller).await?, ..filter.clone() };
-    let found = projections.customers(caller.tenant, &filter, page.cursor(), limit, now, &stage_name).await?;
+    let found = projections
+        .board(caller.tenant)
+        .await?
+        .customers(&filter, page.cursor(), limit, now, &stage_name)
+        .await?;
     let (mut list, position) = found;
     let mut viewer = state.app.viewer(caller).await?;
     let mut shown_items = Vec::with_capacity(list.items.len());

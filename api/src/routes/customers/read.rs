@@ -59,7 +59,9 @@ pub(super) async fn read(
     let (found, position) = state
         .app
         .projections
-        .customer(caller.tenant, id, &everybody, now, &|pipeline, stage| names.stage(pipeline, stage))
+        .board(caller.tenant)
+        .await?
+        .customer(id, &everybody, now, &|pipeline, stage| names.stage(pipeline, stage))
         .await?;
     let mut customer = found.ok_or_else(|| missing(id))?;
     if customer.merged_into.is_some() {
@@ -95,8 +97,11 @@ async fn then(
     let stage_name = |pipeline: &str, stage: &str| names.stage(pipeline, stage);
     let rules = |owner: &_, journey: &str| past.rules(owner, journey);
     let projections = &state.app.projections;
-    let (found, position) =
-        projections.customer_as_of(caller.tenant, id, &everybody, &at, &stage_name, &rules).await?;
+    let (found, position) = projections
+        .board(caller.tenant)
+        .await?
+        .customer_as_of(id, &everybody, &at, &stage_name, &rules)
+        .await?;
     let found = found.ok_or_else(|| missing(id))?;
     let mut viewer = state.app.viewer(caller).await?;
     if !viewer.is_visible(id).await? {

@@ -54,7 +54,8 @@ pub(super) async fn list(
     state.app.customer_state(&caller, customer).await?;
     consistency.wait(&state, &caller, "board").await?;
     let visibility = state.app.visibility(&caller).await?;
-    let mut report = state.app.projections.suspects(caller.tenant, customer, limit, &visibility).await?;
+    let mut report =
+        state.app.projections.board(caller.tenant).await?.suspects(customer, limit, &visibility).await?;
     if !reads_people(&caller.actor) {
         report.items.iter_mut().for_each(|item| item.name = None);
     }

@@ -58,7 +58,8 @@ pub(super) async fn queue(
     };
     consistency.wait(&state, &caller, "board").await?;
     let visibility = state.app.visibility(&caller).await?;
-    let mut queue = state.app.projections.suspect_queue(caller.tenant, &query, &visibility).await?;
+    let mut queue =
+        state.app.projections.board(caller.tenant).await?.suspect_queue(&query, &visibility).await?;
     if !reads_people(&caller.actor) {
         for item in &mut queue.items {
             item.name = None;

@@ -160,7 +160,8 @@ async fn named(state: &AppState, caller: &Caller, mut reply: Value) -> Result<Va
         let id = item["customer_id"].as_str().and_then(|id| Uuid::try_parse(id).ok());
         let Some(id) = id.filter(|_| reads_people(&caller.actor)) else { continue };
         let names = |_: &str, _: &str| None;
-        let (found, _) = state.app.projections.customer(caller.tenant, id, &visibility, now, &names).await?;
+        let (found, _) =
+            state.app.projections.board(caller.tenant).await?.customer(id, &visibility, now, &names).await?;
         item["name"] = found.and_then(|customer| customer.name).into();
     }
     Ok(reply)
@@ -182,7 +183,8 @@ async fn chosen(
         CustomerFilter { owner, stage, tag, tier, region, industry, visibility, ..CustomerFilter::default() };
     let now = (state.app.clock)();
     let names = |_: &str, _: &str| None;
-    let (list, _) = projections.customers(caller.tenant, &filter, None, MOST, now, &names).await?;
+    let (list, _) =
+        projections.board(caller.tenant).await?.customers(&filter, None, MOST, now, &names).await?;
     Ok((list.items, list.next_cursor.is_some()))
 }
 

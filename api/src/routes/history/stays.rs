@@ -29,6 +29,6 @@ pub(super) async fn stays(
 ) -> Result<AsOfResponse<StaysReport>, Problem> {
     state.app.customer_state(&caller, customer).await?;
     let at = as_of.at(&state, &caller, "dwell").await?;
-    let report = state.app.projections.stays(caller.tenant, customer, &at).await?;
+    let report = state.app.projections.dwell(caller.tenant).await?.stays(customer, &at).await?;
     Ok(AsOfResponse { position: report.position, body: report })
 }

@@ -60,7 +60,7 @@ pub(super) async fn timeline(
     let cursor = page.cursor().map(str::to_owned);
     let disclosure = Disclosure::to(&caller.actor, &folded.owner);
     let query = TimelineQuery { customer, at, view, cursor, limit, disclosure };
-    let mut report = state.app.projections.timeline(caller.tenant, &query).await?;
+    let mut report = state.app.projections.timeline(caller.tenant).await?.page(&query).await?;
     let mut viewer = state.app.viewer(&caller).await?;
     for item in &mut report.items {
         viewer.hide_others(&mut item.data).await?;

@@ -68,8 +68,13 @@ pub(super) async fn list(
     Query(consistency, page, ..): Query<ConsistencyParams, Page>,
 ) -> Result<AsOfResponse<List<PoolReply>>, Problem> {
     consistency.wait(&state, &caller, "board").await?;
-    let (counts, position) =
-        state.app.projections.pools(caller.tenant, &state.app.visibility(&caller).await?).await?;
+    let (counts, position) = state
+        .app
+        .projections
+        .board(caller.tenant)
+        .await?
+        .pools(&state.app.visibility(&caller).await?)
+        .await?;
     state.app.refresh_definitions(caller.tenant).await?;
     let pipelines = state.app.pipelines.latest(caller.tenant).await?;
     let mut pools: BTreeMap<&str, PoolReply> = BTreeMap::new();

@@ -74,7 +74,7 @@ pub(super) async fn automations(
     let pipeline = state.app.pipelines.find(caller.tenant, &of.pipeline, None).await?;
     let visibility = state.app.visibility(&caller).await?;
     let (mut reports, skipped, position) =
-        state.app.projections.rules(caller.tenant, &of.pipeline, SKIPS, &visibility).await?;
+        state.app.projections.work(caller.tenant).await?.rules(&of.pipeline, SKIPS, &visibility).await?;
     let mut items: Vec<Rule> = pipeline
         .automations
         .iter()

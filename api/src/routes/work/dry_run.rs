@@ -78,7 +78,7 @@ pub(super) async fn dry_run(
     let until = until.map_or_else(|| (state.app.clock)(), |until| until.0);
     let visibility = state.app.visibility(&caller).await?;
     let (rules, due, position) =
-        state.app.projections.due_in(caller.tenant, &pipeline, until, SHOWN, &visibility).await?;
+        state.app.projections.work(caller.tenant).await?.due_in(&pipeline, until, SHOWN, &visibility).await?;
     let items = due.into_iter().map(|one| PlannedAction {
         rule: one.rule,
         customer_id: one.customer,

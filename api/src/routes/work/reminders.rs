@@ -50,7 +50,8 @@ pub(super) async fn reminders(
     let visibility = state.app.visibility(&caller).await?;
     let owner = people::known(&state, &caller, "owner", params.owner.as_ref()).await?;
     let inbox = ReminderFilter { role: params.role, owner, customer: params.customer, before, visibility };
-    let (mut items, position) = state.app.projections.reminders(caller.tenant, &inbox, limit + 1).await?;
+    let (mut items, position) =
+        state.app.projections.work(caller.tenant).await?.reminders(&inbox, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     let last = items.last().filter(|_| more);

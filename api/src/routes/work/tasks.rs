@@ -89,7 +89,7 @@ pub(super) async fn tasks(
     };
     let after = page.cursor().map(place).transpose()?;
     let (mut items, position) =
-        state.app.projections.tasks(caller.tenant, &filter, after, now, limit + 1).await?;
+        state.app.projections.work(caller.tenant).await?.tasks(&filter, after, now, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     let last = items.last().filter(|_| more);

@@ -143,15 +143,15 @@ pub(super) async fn worklist(
         WorklistName::Today => {
             let (from, until) = today(&state, &caller, &asked, now).await?;
             let expecting = ContactFilter { from: Some(from), until, touched: true, whose };
-            projections.contacts(caller.tenant, &expecting, after, limit).await?
+            projections.work(caller.tenant).await?.contacts(&expecting, after, limit).await?
         }
         WorklistName::Overdue => {
             let expecting = ContactFilter { from: None, until: now, touched: false, whose };
-            projections.contacts(caller.tenant, &expecting, after, limit).await?
+            projections.work(caller.tenant).await?.contacts(&expecting, after, limit).await?
         }
         _ => {
             let stages = stages(&state, &caller, &asked, list, now, &whose).await?;
-            projections.long_standing(caller.tenant, &stages, after, limit).await?
+            projections.work(caller.tenant).await?.long_standing(&stages, after, limit).await?
         }
     };
     let items = found.items.into_iter().map(|mut customer| {

@@ -1,4 +1,4 @@
-//! Requests for moves that need approval, and what became of them.
+//! Requests for moves that need approval, and their outcome.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,13 +11,16 @@ use waymark_domain::customer::event::CustomerEvent;
 use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
-use super::{APPROVALS_AMONG, APPROVALS_DUE, APPROVALS_PAGE};
+use super::snapshot::BoardSnapshot;
+use super::statements::{APPROVALS_AMONG, APPROVALS_DUE, APPROVALS_PAGE};
+use super::tables::ApprovalRow;
 use crate::db::{Row, Transaction, Value, values};
 use crate::error::Result;
 use crate::log::decoded::DecodedEvent;
 use crate::log::history::instant;
 use crate::models::read_model::Scope;
-use crate::query::{Snapshot, visibility_binds};
+use crate::query::visibility_binds;
+use crate::storage::columns::TableRow as _;
 use crate::storage::table::fetch_by_keys;
 
 /// A request for a move.
@@ -65,7 +68,7 @@ pub struct ApprovalFilter {
     pub customer: Option<Uuid>,
     /// Those in this pipeline.
     pub pipeline: Option<String>,
-    /// Which customers whoever asks sees.
+    /// Which customers are visible to the caller.
     pub visibility: Visibility,
 }
 
@@ -106,7 +109,11 @@ pub(super) async fn fold(
         report.settled_at = Some(fact.event.recorded_at);
         changed.insert(id, report);
     }
-    Ok(changed.into_values().flat_map(row).collect())
+    let mut values = Vec::new();
+    for report in changed.into_values() {
+        row(report).push(&mut values);
+    }
+    Ok(values)
 }
 
 fn requested(fact: &DecodedEvent) -> Option<ApprovalReport> {
@@ -130,68 +137,82 @@ fn requested(fact: &DecodedEvent) -> Option<ApprovalReport> {
     })
 }
 
-fn row(report: ApprovalReport) -> [Value; 14] {
-    values![
-        report.id,
-        report.customer_id,
-        report.pipeline,
-        report.from,
-        report.to,
-        report.status,
-        report.requested_by,
-        report.requested_at.timestamp_micros(),
-        report.effective_at.timestamp_micros(),
-        report.expires_at.timestamp_micros(),
-        report.roles.join(" "),
-        report.settled_by,
-        report.settled_at.map(|at| at.timestamp_micros()),
-        report.position,
-    ]
+fn row(report: ApprovalReport) -> ApprovalRow {
+    ApprovalRow {
+        approval: report.id,
+        customer: report.customer_id,
+        pipeline: report.pipeline,
+        stage_from: report.from,
+        stage_to: report.to,
+        status: report.status,
+        requested_by: report.requested_by,
+        requested_at: report.requested_at.timestamp_micros(),
+        effective_at: report.effective_at.timestamp_micros(),
+        expires_at: report.expires_at.timestamp_micros(),
+        roles: report.roles.join(" "),
+        settled_by: report.settled_by,
+        settled_at: report.settled_at.map(|at| at.timestamp_micros()),
+        position: report.position,
+    }
 }
 
 fn read(row: &Row) -> Result<ApprovalReport> {
+    let row = ApprovalRow::read(row)?;
     Ok(ApprovalReport {
-        id: row.uuid(0)?,
-        customer_id: row.uuid(1)?,
-        pipeline: row.text(2)?,
-        from: row.text(3)?,
-        to: row.text(4)?,
-        status: row.text(5)?,
-        requested_by: row.text(6)?,
-        requested_at: instant(row.int(7)?),
-        effective_at: instant(row.int(8)?),
-        expires_at: instant(row.int(9)?),
-        roles: row.str(10)?.split_whitespace().map(str::to_owned).collect(),
-        settled_by: row.opt_text(11)?,
-        settled_at: row.opt_int(12)?.map(instant),
-        position: row.position(13)?,
+        id: row.approval,
+        customer_id: row.customer,
+        pipeline: row.pipeline,
+        from: row.stage_from,
+        to: row.stage_to,
+        status: row.status,
+        requested_by: row.requested_by,
+        requested_at: instant(row.requested_at),
+        effective_at: instant(row.effective_at),
+        expires_at: instant(row.expires_at),
+        roles: row.roles.split_whitespace().map(str::to_owned).collect(),
+        settled_by: row.settled_by,
+        settled_at: row.settled_at.map(instant),
+        position: row.position,
     })
 }
 
-/// The requests after a position, oldest first.
-pub(crate) async fn approvals(
-    snapshot: &mut Snapshot,
-    filter: &ApprovalFilter,
-    after: Position,
-    limit: u32,
-) -> Result<Vec<ApprovalReport>> {
-    let text = |wanted: &Option<String>| Value::from(wanted.clone());
-    let (status, customer, pipeline) =
-        (text(&filter.status), Value::from(filter.customer), text(&filter.pipeline));
-    let head = values![snapshot.tenant.0, snapshot.generation, after];
-    let values =
-        [&head[..], &[status, customer, pipeline], &values![limit], &visibility_binds(&filter.visibility)]
-            .concat();
-    snapshot.transaction.rows(APPROVALS_PAGE, &values).await?.iter().map(read).collect()
+impl BoardSnapshot {
+    /// The requests for moves after a position, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn approvals(
+        &mut self,
+        filter: &ApprovalFilter,
+        after: Position,
+        limit: u32,
+    ) -> Result<(Vec<ApprovalReport>, Position)> {
+        let snapshot = &mut self.0;
+        let text = |wanted: &Option<String>| Value::from(wanted.clone());
+        let (status, customer, pipeline) =
+            (text(&filter.status), Value::from(filter.customer), text(&filter.pipeline));
+        let head = values![snapshot.tenant.0, snapshot.generation, after];
+        let values = [
+            &head[..],
+            &[status, customer, pipeline],
+            &values![limit],
+            &visibility_binds(&filter.visibility),
+        ]
+        .concat();
+        let rows = snapshot.transaction.rows(APPROVALS_PAGE, &values).await?;
+        Ok((rows.iter().map(read).collect::<Result<_>>()?, snapshot.position))
+    }
 }
 
-/// The requests that nobody settled in time, with their customers.
-pub(crate) async fn due(
-    snapshot: &mut Snapshot,
-    now: DateTime<Utc>,
-    limit: u32,
-) -> Result<Vec<(Uuid, Uuid)>> {
-    let values = values![snapshot.tenant.0, snapshot.generation, now.timestamp_micros(), limit];
-    let rows = snapshot.transaction.rows(APPROVALS_DUE, &values).await?;
-    rows.iter().map(|row| Ok((row.uuid(0)?, row.uuid(1)?))).collect()
+impl BoardSnapshot {
+    /// The requests that nobody settled in time, each with its customer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn approvals_due(&mut self, now: DateTime<Utc>, limit: u32) -> Result<Vec<(Uuid, Uuid)>> {
+        let snapshot = &mut self.0;
+        let values = values![snapshot.tenant.0, snapshot.generation, now.timestamp_micros(), limit];
+        let rows = snapshot.transaction.rows(APPROVALS_DUE, &values).await?;
+        rows.iter().map(|row| Ok((row.uuid("approval")?, row.uuid("customer")?))).collect()
+    }
 }

@@ -22,15 +22,18 @@ use waymark_domain::tags;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, Query, TenantId};
 
-use super::customer::{Customer, owner_columns, owner_of};
-use super::list::{CustomerFilter, CustomerList, CustomerReport, OwnerReport, StageNames, report};
-use super::{CUSTOMERS_AMONG, LIST_THEN};
+use super::customer::{Customer, is_opened};
+use super::list::{CustomerFilter, CustomerList};
+use super::report::{CustomerReport, OwnerReport, StageNames, report};
+use super::row::{owner_columns, owner_of, read_customer};
+use super::snapshot::BoardSnapshot;
+use super::statements::{CUSTOMERS_AMONG, LIST_THEN};
 use crate::db::{Value, values};
 use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
 use crate::log::history::{JourneyChange, journeys, position_moves};
-use crate::query::{AsOf, Snapshot, visibility_binds};
-use crate::runtime::projector::Engine;
+use crate::models::snapshot::{Snapshot, Sources};
+use crate::query::{AsOf, visibility_binds};
 use crate::stats::Micros;
 use crate::storage::table::fetch_by_keys;
 
@@ -42,7 +45,7 @@ const LOOKED_AT: usize = 2_000;
 const PAGE: u32 = 1_000;
 
 /// The definition that was in force of a journey for customers of an owner, with all versions that there were.
-pub(crate) type RulesAsOf<'a> = &'a (dyn Fn(&Owner, &str) -> Option<(Arc<Pipeline>, Arc<Versions>)> + Sync);
+pub type RulesAsOf<'a> = &'a (dyn Fn(&Owner, &str) -> Option<(Arc<Pipeline>, Arc<Versions>)> + Sync);
 
 /// A customer as it stood, and whose it is now: what may be shown of it goes by that.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,68 +56,89 @@ pub struct CustomerAsOf {
     pub owner_now: OwnerReport,
 }
 
-/// One customer as it stood, if it is seen now and was there then.
-pub(crate) async fn customer_as_of(
-    snapshot: &mut Snapshot,
-    engine: &Engine,
-    id: Uuid,
-    visibility: &Visibility,
-    at: &AsOf,
-    names: StageNames<'_>,
-    rules: RulesAsOf<'_>,
-) -> Result<Option<CustomerAsOf>> {
-    let head = values![snapshot.tenant.0, snapshot.generation];
-    let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
-    let Some(now) = rows.first().map(Customer::read).transpose()? else { return Ok(None) };
-    let known = snapshot.known(at);
-    if now.created_position > known
-        || !visibility.is_visible(now.profile.region.as_deref(), &now.traits.owner)
-    {
-        return Ok(None);
+impl BoardSnapshot {
+    /// A customer as it stood at an instant, as it was known, if it is seen now; none where it was not there yet. `rules` says
+    /// which definition was in force then for customers of an owner.
+    ///
+    /// # Errors
+    /// When the database or the log fails.
+    pub async fn customer_as_of(
+        &mut self,
+        id: Uuid,
+        visibility: &Visibility,
+        at: &AsOf,
+        names: StageNames<'_>,
+        rules: RulesAsOf<'_>,
+    ) -> Result<(Option<CustomerAsOf>, Position)> {
+        let snapshot = &mut self.0;
+        let head = values![snapshot.tenant.0, snapshot.generation];
+        let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
+        let Some(now) = rows.first().map(read_customer).transpose()? else {
+            return Ok((None, snapshot.position));
+        };
+        let known = snapshot.known(at);
+        if now.created_position > known
+            || !visibility.is_visible(now.profile.region.as_deref(), &now.traits.owner)
+        {
+            return Ok((None, snapshot.position));
+        }
+        let facts = histories(&snapshot.sources, snapshot.tenant, &[id], known)
+            .await?
+            .remove(&id)
+            .unwrap_or_default();
+        let Some(customer) = then(id, &facts, at.micros(), now.erased) else {
+            return Ok((None, snapshot.position));
+        };
+        let left = left_then(&facts, at.effective_at, rules);
+        let mut then = report(customer, at.effective_at, names);
+        then.remaining_ownership_seconds = left.filter(|_| !now.erased);
+        (then.effective_at, then.known_at) = (Some(at.effective_at), Some(at.known_at));
+        let found = CustomerAsOf { then, owner_now: OwnerReport::of(&now.traits.owner) };
+        Ok((Some(found), snapshot.position))
     }
-    let facts = histories(engine, snapshot.tenant, &[id], known).await?.remove(&id).unwrap_or_default();
-    let Some(customer) = then(id, &facts, at.micros(), now.erased) else { return Ok(None) };
-    let left = left_then(&facts, at.effective_at, rules);
-    let mut then = report(customer, at.effective_at, names);
-    then.remaining_ownership_seconds = left.filter(|_| !now.erased);
-    (then.effective_at, then.known_at) = (Some(at.effective_at), Some(at.known_at));
-    Ok(Some(CustomerAsOf { then, owner_now: OwnerReport::of(&now.traits.owner) }))
 }
 
-/// A page of customers as they stood.
-pub(crate) async fn customers_as_of(
-    snapshot: &mut Snapshot,
-    engine: &Engine,
-    filter: &CustomerFilter,
-    (cursor, limit): (Option<&str>, u32),
-    at: &AsOf,
-    names: StageNames<'_>,
-) -> Result<(Vec<CustomerAsOf>, Option<String>)> {
-    let mut after: Position = cursor.map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
-    let known = snapshot.known(at);
-    let (mut found, mut looked_at) = (Vec::new(), 0);
-    loop {
-        let (sql, values) = select(snapshot, filter, after, known);
-        let rows = snapshot.transaction.fetch_dynamic(sql.into(), values).await?;
-        let ids = rows.iter().map(|row| row.uuid(0)).collect::<Result<Vec<_>>>()?;
-        let mut facts = histories(engine, snapshot.tenant, &ids, known).await?;
-        for (row, id) in rows.iter().zip(&ids) {
-            (after, looked_at) = (row.position(1)?, looked_at + 1);
-            let facts = facts.remove(id).unwrap_or_default();
-            let erased = row.flag(4)?;
-            let customer = then(*id, &facts, at.micros(), erased).filter(|customer| passes(customer, filter));
-            let Some(customer) = customer else { continue };
-            let owner_now = OwnerReport::of(&owner_of(row.str(2)?, row.text(3)?));
-            found.push(CustomerAsOf { then: report(customer, at.effective_at, names), owner_now });
-            if found.len() == limit as usize {
-                return Ok((found, Some(after.to_string())));
+impl BoardSnapshot {
+    /// A page of customers as they stood at an instant, as it was known: those that are seen now. A page looks at a bounded
+    /// number of customers, so it may have fewer than `limit`, or none, and not be the last.
+    ///
+    /// # Errors
+    /// [`crate::ProjectionError::BadCursor`], or when the database or the log fails.
+    pub async fn customers_as_of(
+        &mut self,
+        filter: &CustomerFilter,
+        (cursor, limit): (Option<&str>, u32),
+        at: &AsOf,
+        names: StageNames<'_>,
+    ) -> Result<(Vec<CustomerAsOf>, Option<String>, Position)> {
+        let snapshot = &mut self.0;
+        let mut after: Position = cursor.map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
+        let known = snapshot.known(at);
+        let (mut found, mut looked_at) = (Vec::new(), 0);
+        loop {
+            let (sql, values) = select(snapshot, filter, after, known);
+            let rows = snapshot.transaction.fetch_dynamic(sql.into(), values).await?;
+            let ids = rows.iter().map(|row| row.uuid("customer")).collect::<Result<Vec<_>>>()?;
+            let mut facts = histories(&snapshot.sources, snapshot.tenant, &ids, known).await?;
+            for (row, id) in rows.iter().zip(&ids) {
+                (after, looked_at) = (row.position("created_position")?, looked_at + 1);
+                let facts = facts.remove(id).unwrap_or_default();
+                let erased = row.flag("erased")?;
+                let customer =
+                    then(*id, &facts, at.micros(), erased).filter(|customer| passes(customer, filter));
+                let Some(customer) = customer else { continue };
+                let owner_now = OwnerReport::of(&owner_of(row.str("owner_kind")?, row.text("owner_id")?));
+                found.push(CustomerAsOf { then: report(customer, at.effective_at, names), owner_now });
+                if found.len() == limit as usize {
+                    return Ok((found, Some(after.to_string()), snapshot.position));
+                }
             }
-        }
-        if rows.len() < TOGETHER {
-            return Ok((found, None));
-        }
-        if looked_at >= LOOKED_AT {
-            return Ok((found, Some(after.to_string())));
+            if rows.len() < TOGETHER {
+                return Ok((found, None, snapshot.position));
+            }
+            if looked_at >= LOOKED_AT {
+                return Ok((found, Some(after.to_string()), snapshot.position));
+            }
         }
     }
 }
@@ -122,7 +146,7 @@ pub(crate) async fn customers_as_of(
 /// What is known of some customers up to a position, each in the order of its positions. What cannot be read, no read model
 /// folds.
 async fn histories(
-    engine: &Engine,
+    sources: &Sources,
     tenant: TenantId,
     ids: &[Uuid],
     until: Position,
@@ -130,12 +154,12 @@ async fn histories(
     let Some((first, rest)) = ids.split_first() else { return Ok(HashMap::new()) };
     let tagged = |id: &Uuid| Query::tag(tags::customer(*id));
     let query = rest.iter().map(tagged).fold(tagged(first), Query::or);
-    let (store, vault): (&dyn EventStore, &Vault) = (&*engine.store, &engine.vault);
+    let (store, vault): (&dyn EventStore, &Vault) = (&*sources.store, &sources.vault);
     let (mut found, mut after) = (HashMap::<Uuid, Vec<Arc<DecodedEvent>>>::new(), 0);
     loop {
         let entries = store.read_matching(tenant, &query, after, until, PAGE).await?;
-        for readings in decode_all(tenant, &entries, vault, super::is_opened).await? {
-            if let DecodedEntry::DecodedEvent(fact) = readings.of(super::is_opened) {
+        for readings in decode_all(tenant, &entries, vault, is_opened).await? {
+            if let DecodedEntry::DecodedEvent(fact) = readings.of(is_opened) {
                 found.entry(fact.customer).or_default().push(fact);
             }
         }
@@ -229,7 +253,7 @@ fn passes(customer: &Customer, filter: &CustomerFilter) -> bool {
 }
 
 /// Those who may be wanted: seen now, registered by then, and at some time what the filter asks for. What they were at the
-/// instant is told by their history.
+/// instant follows from their history.
 fn select(
     snapshot: &Snapshot,
     filter: &CustomerFilter,

@@ -13,15 +13,20 @@ use waymark_domain::pipeline::StageType;
 use waymark_domain::{Owner, Pipeline};
 use waymark_eventstore::Position;
 
-use super::customer::{Customer, from_json, money_of, owner_of};
-use super::list::{MoneyReport, OwnerReport};
-use super::{CARDS_OF, CUSTOMERS_AMONG, Population, versions};
+use super::customer::Customer;
+use super::report::{MoneyReport, OwnerReport};
+use super::row::{money_of, owner_of, read_customer};
+use super::snapshot::BoardSnapshot;
+use super::statements::{CARDS_OF, CUSTOMERS_AMONG};
+use super::{Population, versions};
 use crate::db::{Row, Value, values};
 use crate::error::{ProjectionError, Result};
 use crate::log::history::instant;
 use crate::models::dwell;
-use crate::query::{AsOf, CohortFilter, Snapshot, visibility_binds};
+use crate::models::snapshot::Snapshot;
+use crate::query::{AsOf, CohortFilter, visibility_binds};
 use crate::stats::{Micros, quantile, seconds};
+use crate::storage::columns::{Cell as _, Json};
 use crate::storage::table::fetch_by_keys;
 
 /// Rows read at a time.
@@ -145,49 +150,55 @@ struct Places {
     not_started: usize,
 }
 
-/// The board of a pipeline. `name` says what a stage is called.
-pub(crate) async fn board(
-    snapshot: &mut Snapshot,
-    pipeline: &Pipeline,
-    query: &BoardQuery,
-    name: &(dyn Fn(&str) -> Option<String> + Sync),
-) -> Result<BoardReport> {
-    let generation = snapshot.generation;
-    let present = if query.now { places_now(snapshot, pipeline, query).await? } else { None };
-    let mut places = match present {
-        Some(places) => places,
-        None => places_then(snapshot, pipeline, query).await?,
-    };
-    snapshot.generation = generation;
-    let total: usize = places.by_stage.values().map(Vec::len).sum();
-    let mut stages = Vec::new();
-    for (stage, kind) in stages_shown(pipeline, &places) {
-        let here = places.by_stage.remove(&stage).unwrap_or_default();
-        let (cards, next_cursor) = cards(snapshot, query, &stage, &here).await?;
-        stages.push(StageCards {
-            name: name(&stage).unwrap_or_else(|| stage.clone()),
-            kind,
-            count: here.len(),
-            share: (total > 0).then(|| here.len() as f64 / total as f64),
-            amounts: amounts(&here),
-            converted: None,
-            median_age_seconds: median_age(&here, query.at.micros()),
-            cards,
-            next_cursor,
-            stage,
-        });
+impl BoardSnapshot {
+    /// The board of a pipeline. `stage_name(stage)` says what a stage is called.
+    ///
+    /// # Errors
+    /// [`ProjectionError::BadCursor`], or when the database fails.
+    pub async fn cards(
+        &mut self,
+        pipeline: &Pipeline,
+        query: &BoardQuery,
+        name: &(dyn Fn(&str) -> Option<String> + Sync),
+    ) -> Result<BoardReport> {
+        let snapshot = &mut self.0;
+        let generation = snapshot.generation;
+        let present = if query.now { places_now(snapshot, pipeline, query).await? } else { None };
+        let mut places = match present {
+            Some(places) => places,
+            None => places_then(snapshot, pipeline, query).await?,
+        };
+        snapshot.generation = generation;
+        let total: usize = places.by_stage.values().map(Vec::len).sum();
+        let mut stages = Vec::new();
+        for (stage, kind) in stages_shown(pipeline, &places) {
+            let here = places.by_stage.remove(&stage).unwrap_or_default();
+            let (cards, next_cursor) = cards(snapshot, query, &stage, &here).await?;
+            stages.push(StageCards {
+                name: name(&stage).unwrap_or_else(|| stage.clone()),
+                kind,
+                count: here.len(),
+                share: (total > 0).then(|| here.len() as f64 / total as f64),
+                amounts: amounts(&here),
+                converted: None,
+                median_age_seconds: median_age(&here, query.at.micros()),
+                cards,
+                next_cursor,
+                stage,
+            });
+        }
+        Ok(BoardReport {
+            pipeline: pipeline.key.clone(),
+            version: pipeline.version,
+            effective_at: query.at.effective_at,
+            known_at: query.at.known_at,
+            position: snapshot.position,
+            versions: std::mem::take(&mut places.versions).into_iter().collect(),
+            total,
+            not_started: places.not_started,
+            stages,
+        })
     }
-    Ok(BoardReport {
-        pipeline: pipeline.key.clone(),
-        version: pipeline.version,
-        effective_at: query.at.effective_at,
-        known_at: query.at.known_at,
-        position: snapshot.position,
-        versions: std::mem::take(&mut places.versions).into_iter().collect(),
-        total,
-        not_started: places.not_started,
-        stages,
-    })
 }
 
 /// The pipeline's stages, then what else somebody stands in, by code points.
@@ -215,15 +226,15 @@ async fn places_now(
         values.extend(visibility_binds(&query.filter.visibility));
         let rows = snapshot.transaction.rows(CARDS_OF, &values).await?;
         for row in &rows {
-            if row.int(3)? > query.at.micros() {
+            if row.int("last_at")? > query.at.micros() {
                 return Ok(None);
             }
             let past = past_of(row)?;
             if versions::passes(std::slice::from_ref(&past), Micros::MAX, &query.filter) {
                 places.versions.insert(past.version);
-                places.by_stage.entry(row.text(1)?).or_default().push(Place {
-                    customer: row.uuid(0)?,
-                    entered: row.int(2)?,
+                places.by_stage.entry(row.text("stage")?).or_default().push(Place {
+                    customer: row.uuid("customer")?,
+                    entered: row.int("entered_at")?,
                     owner: past.owner,
                     amount: past.amount,
                 });
@@ -231,7 +242,7 @@ async fn places_now(
         }
         match rows.last() {
             Some(last) if rows.len() == ROWS as usize => {
-                after = values![last.str(1)?, last.int(2)?, last.uuid(0)?];
+                after = values![last.str("stage")?, last.int("entered_at")?, last.uuid("customer")?];
             }
             _ => return Ok(Some(places)),
         }
@@ -241,15 +252,15 @@ async fn places_now(
 fn past_of(row: &Row) -> Result<versions::CustomerVersion> {
     Ok(versions::CustomerVersion {
         since: Micros::MIN,
-        version: row.number(4)?,
-        owner: owner_of(row.str(5)?, row.text(6)?),
-        tier: row.opt_text(7)?,
-        amount: money_of(row.opt_text(8)?, row.opt_text(9)?),
-        source: row.opt_text(10)?,
-        channel: row.opt_text(11)?,
-        tags: from_json(row.str(12)?)?,
-        industry: row.opt_text(13)?,
-        region: row.opt_text(14)?,
+        version: row.number("pipeline_version")?,
+        owner: owner_of(row.str("owner_kind")?, row.text("owner_id")?),
+        tier: row.opt_text("tier")?,
+        amount: money_of(row.opt_text("amount")?, row.opt_text("currency")?),
+        source: row.opt_text("source")?,
+        channel: row.opt_text("channel")?,
+        tags: Json::read(row, "tags")?.parse()?,
+        industry: row.opt_text("industry")?,
+        region: row.opt_text("region")?,
         postponed_until: None,
         merged: false,
         contract_end: None,
@@ -366,7 +377,7 @@ async fn customers(snapshot: &mut Snapshot, shown: &[Place]) -> Result<HashMap<U
     let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &ids).await?;
     rows.iter()
         .map(|row| {
-            let customer = Customer::read(row)?;
+            let customer = read_customer(row)?;
             Ok((customer.id, customer))
         })
         .collect()

@@ -3,19 +3,27 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use rust_decimal::Decimal;
 use uuid::Uuid;
 use waymark_domain::customer::event::{
-    ChannelId, Contact, ContactKind, ContentKind, Contract, CustomerEvent, DocumentAdded, FollowedUp,
-    LeadTouched, Money, Profile, Recorded,
+    Contact, ContactKind, ContentKind, CustomerEvent, DocumentAdded, FollowedUp, LeadTouched, Money, Recorded,
 };
 use waymark_domain::customer::timeline::Journeys;
-use waymark_domain::{Owner, Personal, identity};
+use waymark_domain::{Owner, identity};
 
-use crate::db::{Row, Value, values};
-use crate::error::{ProjectionError, Result};
+use super::profile::{ClearProfile, clear};
 use crate::log::history::{JourneyChange, JourneyEnd, place, position_moves};
 use crate::stats::Micros;
+
+/// Whether what is personal of such an event is shown of customers.
+pub(super) fn is_opened(event_type: &str) -> bool {
+    matches!(
+        event_type,
+        "customer.registered"
+            | "customer.details_changed"
+            | "customer.followed_up"
+            | "customer.document_added"
+    )
+}
 
 /// A way to reach a customer, readable.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -45,22 +53,6 @@ pub(super) struct TrackedState {
     region: Option<String>,
     postponed_until: Option<NaiveDate>,
     deal: (Option<NaiveDate>, Option<Money>),
-}
-
-/// What else is known of a customer, readable.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
-pub(super) struct ClearProfile {
-    pub(super) credit_code: Option<String>,
-    pub(super) channel_ids: Vec<(String, String)>,
-    pub(super) industry: Option<String>,
-    pub(super) region: Option<String>,
-    pub(super) service_type: Option<String>,
-    pub(super) contract: Option<Contract>,
-    pub(super) delivered_on: Option<NaiveDate>,
-    pub(super) postponed_until: Option<NaiveDate>,
-    pub(super) won_amount: Option<Money>,
-    pub(super) satisfaction: Option<u8>,
 }
 
 /// A time at which the customer came in as a lead again.
@@ -187,7 +179,7 @@ impl Customer {
         Self { version: other.version, cards: other.cards.clone(), ..self } == *other
     }
 
-    /// Folds one event in. The journey is named when it has to be folded anew from the log.
+    /// Folds one event in. The journey is named when it must be folded from the log again.
     pub(super) fn apply<'a>(&mut self, event: &'a Recorded<CustomerEvent>) -> Option<&'a str> {
         self.version += u64::from(event.event.changes_customer());
         match &event.event {
@@ -451,36 +443,6 @@ impl Customer {
     }
 }
 
-impl ClearProfile {
-    /// When the contract ends, and what a deal won in part has brought: their changes are kept beside the traits'.
-    pub(super) fn deal(&self) -> (Option<NaiveDate>, Option<Money>) {
-        (self.contract.and_then(|contract| contract.ends_on), self.won_amount.clone())
-    }
-
-    /// Sets what an event says, and takes away what it clears.
-    fn learn(&mut self, said: Option<&Profile>) {
-        fn set<T: Clone>(held: &mut Option<T>, name: &str, said: &Profile, new: &Option<T>) {
-            if new.is_some() || said.cleared.iter().any(|cleared| cleared == name) {
-                held.clone_from(new);
-            }
-        }
-        let Some(said) = said else { return };
-        set(&mut self.credit_code, "credit_code", said, &clear(&said.credit_code));
-        set(&mut self.industry, "industry", said, &said.industry);
-        set(&mut self.region, "region", said, &said.region);
-        set(&mut self.service_type, "service_type", said, &said.service_type);
-        set(&mut self.contract, "contract", said, &said.contract);
-        set(&mut self.delivered_on, "delivered_on", said, &said.delivered_on);
-        set(&mut self.postponed_until, "postponed_until", said, &said.postponed_until);
-        set(&mut self.won_amount, "won_amount", said, &said.won_amount);
-        set(&mut self.satisfaction, "satisfaction", said, &said.satisfaction);
-        if let Some(ids) = &said.channel_ids {
-            let clear = |held: &ChannelId| Some((held.channel.clone(), held.id.clear()?.clone()));
-            self.channel_ids = ids.iter().filter_map(clear).collect();
-        }
-    }
-}
-
 impl Card {
     fn tail(&self) -> JourneyEnd {
         JourneyEnd {
@@ -492,150 +454,8 @@ impl Card {
     }
 }
 
-fn clear<T: Clone>(personal: &Option<Personal<T>>) -> Option<T> {
-    personal.as_ref().and_then(Personal::clear).cloned()
-}
-
 fn readable(contacts: &[Contact]) -> Vec<ClearContact> {
     let clear =
         |contact: &Contact| Some(ClearContact { kind: contact.kind, value: contact.value.clear()?.clone() });
     contacts.iter().filter_map(clear).collect()
-}
-
-/// The words under which owners stand in the tables.
-pub(super) fn owner_columns(owner: &Owner) -> (&'static str, &str) {
-    match owner {
-        Owner::Rep(rep) => ("rep", rep),
-        Owner::Pool(pool) => ("pool", pool),
-    }
-}
-
-/// The owner of two columns.
-pub(super) fn owner_of(kind: &str, id: String) -> Owner {
-    if kind == "rep" { Owner::Rep(id) } else { Owner::Pool(id) }
-}
-
-/// The money of two columns.
-pub(super) fn money_of(amount: Option<String>, currency: Option<String>) -> Option<Money> {
-    let amount: Decimal = amount?.parse().ok()?;
-    Some(Money { amount, currency: currency? })
-}
-
-pub(super) fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| ProjectionError::Database(error.to_string()))
-}
-
-pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| ProjectionError::Database(error.to_string()))
-}
-
-impl Customer {
-    /// Reads a row of `customers_among.sql`; the cards come from their own rows.
-    pub(super) fn read(row: &Row) -> Result<Self> {
-        let next_at = row.opt_int(16)?.map(crate::log::history::instant);
-        let next_text = row.opt_text(17)?;
-        Ok(Self {
-            id: row.uuid(0)?,
-            created_position: row.position(1)?,
-            version: row.position(2)?,
-            external_id: row.opt_text(3)?,
-            name: row.opt_text(4)?,
-            contacts: from_json(row.str(5)?)?,
-            fields: row.opt_text(6)?.as_deref().map(from_json).transpose()?,
-            traits: TrackedAttributes {
-                owner: owner_of(row.str(7)?, row.text(8)?),
-                tier: row.opt_text(10)?,
-                amount: money_of(row.opt_text(11)?, row.opt_text(12)?),
-                source: row.opt_text(13)?,
-                channel: row.opt_text(14)?,
-                tags: from_json(row.str(15)?)?,
-                merged: row.opt_uuid(21)?.is_some(),
-            },
-            owned_since: crate::log::history::instant(row.int(9)?),
-            next: next_at.map(|at| (at, next_text)),
-            erased: row.flag(18)?,
-            profile: from_json(row.str(19)?)?,
-            touches: from_json(row.str(20)?)?,
-            merged_into: row.opt_uuid(21)?,
-            documents: from_json(row.str(22)?)?,
-            grace_until: row.opt_int(23)?,
-            contents: from_json(row.str(24)?)?,
-            distinct_from: from_json(row.str(25)?)?,
-            looks_since: row.position(26)?,
-            cards: BTreeMap::new(),
-        })
-    }
-
-    /// The row of [`super::CUSTOMERS`].
-    pub(super) fn row(&self) -> Result<Vec<Value>> {
-        let (owner_kind, owner_id) = owner_columns(&self.traits.owner);
-        let money = self.traits.amount.as_ref();
-        let next = self.next.as_ref();
-        Ok(values![
-            self.id,
-            self.created_position,
-            self.version,
-            self.external_id.clone(),
-            self.name.clone(),
-            to_json(&self.contacts)?,
-            self.fields.as_ref().map(to_json).transpose()?,
-            owner_kind,
-            owner_id,
-            self.owned_since.timestamp_micros(),
-            self.traits.tier.clone(),
-            money.map(|money| money.amount.to_string()),
-            money.map(|money| money.currency.clone()),
-            self.traits.source.clone(),
-            self.traits.channel.clone(),
-            to_json(&self.traits.tags)?,
-            next.map(|(at, _)| at.timestamp_micros()),
-            next.and_then(|(_, text)| text.clone()),
-            self.erased,
-            to_json(&self.profile)?,
-            self.profile.industry.clone(),
-            self.profile.region.clone(),
-            self.profile.service_type.clone(),
-            to_json(&self.touches)?,
-            self.merged_into,
-            to_json(&self.documents)?,
-            self.grace_until,
-            to_json(&self.contents)?,
-            to_json(&self.distinct_from)?,
-            self.looks_since,
-        ]
-        .into())
-    }
-}
-
-impl Card {
-    /// Reads a row of `cards_among.sql` from its pipeline on.
-    pub(super) fn read(row: &Row) -> Result<(String, Self)> {
-        let card = Self {
-            pipeline_version: row.number(2)?,
-            cycle: row.number(3)?,
-            stage: row.text(4)?,
-            sub_status: row.opt_text(5)?,
-            entered_at: row.int(6)?,
-            last_at: row.int(7)?,
-            last_position: row.position(8)?,
-            moved_position: row.position(9)?,
-        };
-        Ok((row.text(1)?, card))
-    }
-
-    /// The row of [`super::CARDS`].
-    pub(super) fn row(&self, customer: Uuid, pipeline: &str) -> [Value; 10] {
-        values![
-            customer,
-            pipeline,
-            self.pipeline_version,
-            self.cycle,
-            self.stage.as_str(),
-            self.sub_status.clone(),
-            self.entered_at,
-            self.last_at,
-            self.last_position,
-            self.moved_position,
-        ]
-    }
 }

@@ -9,11 +9,14 @@ use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
 use super::customer::Customer;
-use super::list::OwnerReport;
-use super::{ALIKE, CUSTOMERS_AMONG, REGISTERED_AFTER};
+use super::report::OwnerReport;
+use super::row::read_customer;
+use super::snapshot::BoardSnapshot;
+use super::statements::{ALIKE, CUSTOMERS_AMONG, REGISTERED_AFTER};
 use crate::db::{Value, values};
 use crate::error::{ProjectionError, Result};
-use crate::query::{Snapshot, visibility_binds};
+use crate::models::snapshot::Snapshot;
+use crate::query::visibility_binds;
 use crate::storage::table::fetch_by_keys;
 
 /// How many customers that share a mark are compared.
@@ -86,64 +89,80 @@ pub struct SuspectQuery {
     pub owner: Option<Owner>,
 }
 
-/// Who may be the same as a customer and was not told apart from it, the surest first. Exact keys are not looked at:
-/// nobody is registered twice under one.
-pub(crate) async fn suspects(
-    snapshot: &mut Snapshot,
-    id: Uuid,
-    limit: usize,
-    visibility: &Visibility,
-) -> Result<SuspectsReport> {
-    let head = values![snapshot.tenant.0, snapshot.generation];
-    let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
-    let sought = rows.first().map(Customer::read).transpose()?;
-    let mut items = match &sought {
-        Some(sought) => {
-            alike(snapshot, sought, visibility).await?.into_iter().map(|(_, suspect)| suspect).collect()
-        }
-        None => Vec::new(),
-    };
-    items.truncate(limit);
-    Ok(SuspectsReport { position: snapshot.position, items })
+impl BoardSnapshot {
+    /// Who may be the same as a customer, the surest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn suspects(
+        &mut self,
+        id: Uuid,
+        limit: usize,
+        visibility: &Visibility,
+    ) -> Result<SuspectsReport> {
+        let snapshot = &mut self.0;
+        let head = values![snapshot.tenant.0, snapshot.generation];
+        let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &[id.into()]).await?;
+        let sought = rows.first().map(read_customer).transpose()?;
+        let mut items = match &sought {
+            Some(sought) => {
+                alike(snapshot, sought, visibility).await?.into_iter().map(|(_, suspect)| suspect).collect()
+            }
+            None => Vec::new(),
+        };
+        items.truncate(limit);
+        Ok(SuspectsReport { position: snapshot.position, items })
+    }
 }
 
-/// Who may have been registered twice, customer by customer. A page looks at so many customers, whatever it finds.
-pub(crate) async fn queue(
-    snapshot: &mut Snapshot,
-    query: &SuspectQuery,
-    visibility: &Visibility,
-) -> Result<SuspectQueue> {
-    let after = query.cursor.as_deref().map_or(Ok(0), str::parse::<Position>);
-    let after = after.map_err(|_| ProjectionError::BadCursor)?;
-    let head = values![snapshot.tenant.0, snapshot.generation];
-    let values = [&head[..], &values![after, LOOKED_AT], &visibility_binds(visibility)].concat();
-    let rows = snapshot.transaction.rows(REGISTERED_AFTER, &values).await?;
-    let mut page = SuspectQueue { position: snapshot.position, items: Vec::new(), next_cursor: None };
-    for (place, row) in rows.iter().enumerate() {
-        let found =
-            fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &[row.uuid(0)?.into()]).await?;
-        let Some(later) = found.first().map(Customer::read).transpose()? else { continue };
-        if query.owner.as_ref().is_some_and(|owner| *owner != later.traits.owner) {
-            continue;
+impl BoardSnapshot {
+    /// A page of the tenant's queue of suspects: who may have been registered twice.
+    ///
+    /// # Errors
+    /// [`ProjectionError::BadCursor`], or when the database fails.
+    pub async fn suspect_queue(
+        &mut self,
+        query: &SuspectQuery,
+        visibility: &Visibility,
+    ) -> Result<SuspectQueue> {
+        let snapshot = &mut self.0;
+        let after = query.cursor.as_deref().map_or(Ok(0), str::parse::<Position>);
+        let after = after.map_err(|_| ProjectionError::BadCursor)?;
+        let head = values![snapshot.tenant.0, snapshot.generation];
+        let values = [&head[..], &values![after, LOOKED_AT], &visibility_binds(visibility)].concat();
+        let rows = snapshot.transaction.rows(REGISTERED_AFTER, &values).await?;
+        let mut page = SuspectQueue { position: snapshot.position, items: Vec::new(), next_cursor: None };
+        for (place, row) in rows.iter().enumerate() {
+            let found = fetch_by_keys(
+                &mut snapshot.transaction,
+                CUSTOMERS_AMONG,
+                &head,
+                &[row.uuid("customer")?.into()],
+            )
+            .await?;
+            let Some(later) = found.first().map(read_customer).transpose()? else { continue };
+            if query.owner.as_ref().is_some_and(|owner| *owner != later.traits.owner) {
+                continue;
+            }
+            let suspects = alike(snapshot, &later, visibility).await?;
+            let suspects = suspects.into_iter().filter(|(created, suspect)| {
+                *created < later.created_position && suspect.score >= query.least
+            });
+            let suspects: Vec<SuspectReport> = suspects.map(|(_, suspect)| suspect).collect();
+            if !suspects.is_empty() {
+                let owner = OwnerReport::of(&later.traits.owner);
+                page.items.push(SuspectedReport { customer_id: later.id, name: later.name, owner, suspects });
+            }
+            if page.items.len() == query.limit && place + 1 < rows.len() {
+                page.next_cursor = Some(row.position("created_position")?.to_string());
+                return Ok(page);
+            }
         }
-        let suspects = alike(snapshot, &later, visibility).await?;
-        let suspects = suspects
-            .into_iter()
-            .filter(|(created, suspect)| *created < later.created_position && suspect.score >= query.least);
-        let suspects: Vec<SuspectReport> = suspects.map(|(_, suspect)| suspect).collect();
-        if !suspects.is_empty() {
-            let owner = OwnerReport::of(&later.traits.owner);
-            page.items.push(SuspectedReport { customer_id: later.id, name: later.name, owner, suspects });
+        if let Some(last) = rows.last().filter(|_| rows.len() == LOOKED_AT as usize) {
+            page.next_cursor = Some(last.position("created_position")?.to_string());
         }
-        if page.items.len() == query.limit && place + 1 < rows.len() {
-            page.next_cursor = Some(row.position(1)?.to_string());
-            return Ok(page);
-        }
+        Ok(page)
     }
-    if let Some(last) = rows.last().filter(|_| rows.len() == LOOKED_AT as usize) {
-        page.next_cursor = Some(last.position(1)?.to_string());
-    }
-    Ok(page)
 }
 
 /// Who may be the same, the surest first, each with where it was registered.
@@ -161,14 +180,14 @@ async fn alike(
     let rows = snapshot.transaction.rows(ALIKE, &values).await?;
     let mut ids: Vec<Value> = Vec::with_capacity(rows.len());
     for row in &rows {
-        let other = row.uuid(0)?;
+        let other = row.uuid("customer")?;
         if other != sought.id {
             ids.push(other.into());
         }
     }
     let mut found = Vec::new();
     for row in fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &ids).await? {
-        let other = Customer::read(&row)?;
+        let other = read_customer(&row)?;
         if let Some(duplicate_match) = duplicate_match(&evidence, &other.evidence())
             .filter(|found| !sought.is_distinct_from(&other, found))
         {

@@ -1,21 +1,27 @@
 //! The fold: a page's events into customers, cards and what they were like.
 
 use std::collections::{BTreeSet, HashMap};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use lru::LruCache;
 use uuid::Uuid;
 
 use super::approvals;
-use super::customer::{Card, Customer, owner_columns, to_json};
-use super::{
-    APPROVALS, BLOCKING_KEYS, CARDS, CARDS_AMONG, CUSTOMERS, CUSTOMERS_AMONG, DROP_CARD, DROP_GRAM, DROP_TAG,
-    Remembered, TAGS, VERSION_ROWS, VERSIONS,
+use super::customer::Customer;
+use super::row::{read_card, read_customer};
+use super::statements::{CARDS_AMONG, CUSTOMERS_AMONG, DROP_CARD, DROP_GRAM, DROP_TAG};
+use super::tables::{
+    APPROVALS, BLOCKING_KEYS, BlockingKeyRow, CARDS, CUSTOMERS, TAGS, TagRow, VERSION_ROWS, VERSIONS,
+    VersionUpdate,
 };
 use crate::db::{Transaction, Value, values};
 use crate::error::Result;
 use crate::log::decoded::DecodedEvent;
 use crate::log::history::HistoryCache;
-use crate::models::read_model::{Memory, Scope, Writes};
+use crate::models::read_model::{Fold, Scope, Writes};
+use crate::storage::columns::TableRow as _;
 use crate::storage::table::fetch_by_keys;
 
 /// A customer under work.
@@ -24,81 +30,94 @@ struct Work {
     now: Option<Customer>,
 }
 
-/// Folds the facts of a page.
-pub(super) async fn fold(
-    scope: &Scope<'_>,
-    memory: &mut Memory,
-    facts: &[Arc<DecodedEvent>],
-) -> Result<Writes> {
-    let Memory { board: memory, histories, .. } = memory;
-    let mut order: Vec<Uuid> = facts.iter().map(|fact| fact.customer).collect();
-    order.sort_unstable();
-    order.dedup();
-    let mut transaction = scope.db.read(scope.tenant).await?;
-    let mut works = load(scope, memory, &mut transaction, &order).await?;
-    let approvals = approvals::fold(scope, &mut transaction, facts).await?;
-    let mut pasts = Vec::new();
-    for fact in facts {
-        let Some(work) = works.get_mut(&fact.customer) else { continue };
-        work.apply(fact, scope, histories, &mut pasts).await?;
+/// How many customers are kept: a kilobyte or two each.
+const CUSTOMERS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_999);
+
+/// The fold of the board, with the customers that it met last, as their rows have them.
+pub(super) struct BoardFold {
+    customers: LruCache<Uuid, Customer>,
+    histories: HistoryCache,
+}
+
+impl Default for BoardFold {
+    fn default() -> Self {
+        Self { customers: LruCache::new(CUSTOMERS_KEPT), histories: HistoryCache::default() }
     }
-    let mut writes = Writes::default();
-    let (mut customers, mut versions, mut cards) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut tags, mut grams) = (Vec::new(), Vec::new());
-    for id in order {
-        let Some(work) = works.remove(&id) else { continue };
-        let Some(now) = &work.now else { continue };
-        for (pipeline, card) in &now.cards {
-            if work.before.as_ref().and_then(|before| before.cards.get(pipeline)) != Some(card) {
-                cards.extend(card.row(id, pipeline));
+}
+
+#[async_trait]
+impl Fold for BoardFold {
+    async fn fold(&mut self, scope: &Scope<'_>, events: &[Arc<DecodedEvent>]) -> Result<Writes> {
+        let Self { customers: cache, histories } = self;
+        let mut order: Vec<Uuid> = events.iter().map(|fact| fact.customer).collect();
+        order.sort_unstable();
+        order.dedup();
+        let mut transaction = scope.db.read(scope.tenant).await?;
+        let mut works = load(scope, cache, &mut transaction, &order).await?;
+        let approvals = approvals::fold(scope, &mut transaction, events).await?;
+        let mut pasts = Vec::new();
+        for fact in events {
+            let Some(work) = works.get_mut(&fact.customer) else { continue };
+            work.apply(fact, scope, histories, &mut pasts).await?;
+        }
+        let mut writes = Writes::default();
+        let (mut customers, mut versions, mut cards) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut tags, mut grams) = (Vec::new(), Vec::new());
+        for id in order {
+            let Some(work) = works.remove(&id) else { continue };
+            let Some(now) = &work.now else { continue };
+            for (pipeline, card) in &now.cards {
+                if work.before.as_ref().and_then(|before| before.cards.get(pipeline)) != Some(card) {
+                    card.to_row(id, pipeline).push(&mut cards);
+                }
             }
+            work.drop_what_went(scope, &mut writes);
+            for tag in work.new_tags() {
+                TagRow { tag: tag.clone(), customer: id }.push(&mut tags);
+            }
+            for gram in work.change_grams(scope, &mut writes) {
+                BlockingKeyRow { gram, customer: id }.push(&mut grams);
+            }
+            let Work { before, now: Some(now) } = work else { continue };
+            if before.is_some_and(|before| before.looks_like(&now)) {
+                VersionUpdate { customer: id, version: now.version }.push(&mut versions);
+            } else {
+                now.to_row()?.push(&mut customers);
+            }
+            cache.put(id, now);
         }
-        work.drop_what_went(scope, &mut writes);
-        for tag in work.new_tags() {
-            tags.extend(values![tag.as_str(), id]);
-        }
-        for gram in work.change_grams(scope, &mut writes) {
-            grams.extend(values![gram, id]);
-        }
-        let Work { before, now: Some(now) } = work else { continue };
-        if before.is_some_and(|before| before.looks_like(&now)) {
-            versions.extend(values![id, now.version]);
-        } else {
-            customers.extend(now.row()?);
-        }
-        memory.0.put(id, now);
+        writes.rows = vec![
+            (&CUSTOMERS, customers),
+            (&VERSIONS, versions),
+            (&CARDS, cards),
+            (&TAGS, tags),
+            (&BLOCKING_KEYS, grams),
+            (&VERSION_ROWS, pasts),
+            (&APPROVALS, approvals),
+        ];
+        Ok(writes)
     }
-    writes.rows = vec![
-        (&CUSTOMERS, customers),
-        (&VERSIONS, versions),
-        (&CARDS, cards),
-        (&TAGS, tags),
-        (&BLOCKING_KEYS, grams),
-        (&VERSION_ROWS, pasts),
-        (&APPROVALS, approvals),
-    ];
-    Ok(writes)
 }
 
 /// The customers of a page as they were before it: remembered, or read.
 async fn load(
     scope: &Scope<'_>,
-    memory: &mut Remembered,
+    cache: &mut LruCache<Uuid, Customer>,
     transaction: &mut Transaction,
     ids: &[Uuid],
 ) -> Result<HashMap<Uuid, Work>> {
     let mut customers: HashMap<Uuid, Customer> =
-        ids.iter().filter_map(|id| memory.0.pop(id).map(|customer| (*id, customer))).collect();
+        ids.iter().filter_map(|id| cache.pop(id).map(|customer| (*id, customer))).collect();
     let unknown = ids.iter().filter(|id| !customers.contains_key(id));
     let keys: Vec<Value> = unknown.copied().map(Value::from).collect();
     let head = values![scope.tenant.0, scope.generation];
     for row in fetch_by_keys(transaction, CUSTOMERS_AMONG, &head, &keys).await? {
-        let customer = Customer::read(&row)?;
+        let customer = read_customer(&row)?;
         customers.insert(customer.id, customer);
     }
     for row in fetch_by_keys(transaction, CARDS_AMONG, &head, &keys).await? {
-        let (pipeline, card) = Card::read(&row)?;
-        if let Some(customer) = customers.get_mut(&row.uuid(0)?) {
+        let (id, pipeline, card) = read_card(&row)?;
+        if let Some(customer) = customers.get_mut(&id) {
             customer.cards.insert(pipeline, card);
         }
     }
@@ -129,7 +148,7 @@ impl Work {
             customer.put_card(journey, &history.journeys);
         }
         if customer.version == 1 || customer.aspects() != before {
-            pasts.extend(past(customer, fact)?);
+            customer.version_row(fact)?.push(pasts);
         }
         Ok(())
     }
@@ -169,32 +188,4 @@ impl Work {
         let now = self.now.iter().flat_map(|now| &now.traits.tags);
         now.filter(|tag| !before.contains(tag)).collect()
     }
-}
-
-fn past(customer: &Customer, fact: &DecodedEvent) -> Result<[Value; 19]> {
-    let traits = &customer.traits;
-    let (owner_kind, owner_id) = owner_columns(&traits.owner);
-    let money = traits.amount.as_ref();
-    let (contract_end, won) = customer.profile.deal();
-    Ok(values![
-        customer.id,
-        fact.event.position,
-        fact.event.effective_at.timestamp_micros(),
-        owner_kind,
-        owner_id,
-        traits.tier.clone(),
-        money.map(|money| money.amount.to_string()),
-        money.map(|money| money.currency.clone()),
-        traits.source.clone(),
-        traits.channel.clone(),
-        to_json(&traits.tags)?,
-        customer.pipeline_version(),
-        traits.merged,
-        customer.profile.industry.clone(),
-        customer.profile.region.clone(),
-        customer.profile.postponed_until.map(|day| day.to_string()),
-        contract_end.map(|day| day.to_string()),
-        won.as_ref().map(|money| money.amount.to_string()),
-        won.map(|money| money.currency),
-    ])
 }

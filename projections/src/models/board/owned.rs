@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-use super::HELD;
+use super::snapshot::BoardSnapshot;
+use super::statements::HELD;
 use crate::db::{Row, values};
 use crate::error::Result;
-use crate::query::Snapshot;
 
 /// A customer that a rep owns, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,19 +20,26 @@ pub struct OwnedCustomer {
     pub stage: String,
 }
 
-/// The customers of a rep, erased and merged ones apart.
-pub(crate) async fn held(snapshot: &mut Snapshot, rep: &str) -> Result<Vec<OwnedCustomer>> {
-    let rows = snapshot.transaction.rows(HELD, &values![snapshot.tenant.0, snapshot.generation, rep]).await?;
-    let read = |row: &Row| {
-        Ok(OwnedCustomer {
-            customer: row.uuid(0)?,
-            pipeline: row.text(1)?,
-            version: row.number(2)?,
-            stage: row.text(3)?,
-        })
-    };
-    let mut held = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
-    // Journeys that were last moved by one event are one customer all the same.
-    held.dedup_by_key(|one| one.customer);
-    Ok(held)
+impl BoardSnapshot {
+    /// The customers that a rep owns, each with where it stands.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn owned_by(&mut self, rep: &str) -> Result<Vec<OwnedCustomer>> {
+        let snapshot = &mut self.0;
+        let rows =
+            snapshot.transaction.rows(HELD, &values![snapshot.tenant.0, snapshot.generation, rep]).await?;
+        let read = |row: &Row| {
+            Ok(OwnedCustomer {
+                customer: row.uuid("customer")?,
+                pipeline: row.text("pipeline")?,
+                version: row.number("pipeline_version")?,
+                stage: row.text("stage")?,
+            })
+        };
+        let mut held = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+        // Journeys that were last moved by one event are one customer all the same.
+        held.dedup_by_key(|one| one.customer);
+        Ok(held)
+    }
 }

@@ -1,4 +1,4 @@
-SELECT c.owner_id, count(*)
+SELECT c.owner_id, count(*) AS customers
 FROM board_customer c
 WHERE c.tenant_id = $1 AND c.generation = $2 AND c.owner_kind = 'pool' AND c.merged_into IS NULL
   AND (replace($3, $5 || c.region || $5, '') <> $3 OR c.region IS NULL

@@ -1,4 +1,4 @@
-//! Which customers a question is about: those that its filter lets through at an instant, of those that whoever asks sees.
+//! Which customers a question is about: those that its filter lets through at an instant, of those visible to the caller.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,10 +6,12 @@ use std::sync::Arc;
 use uuid::Uuid;
 use waymark_eventstore::Position;
 
+use super::tables::NAME;
 use super::versions::{self, CustomerVersions};
-use super::{NAME, seen};
+use super::visible::seen;
 use crate::error::Result;
-use crate::query::{CohortFilter, Snapshot};
+use crate::models::snapshot::Snapshot;
+use crate::query::CohortFilter;
 use crate::stats::{JourneySet, Micros};
 
 /// The customers that count, with what they were like where that was looked up.

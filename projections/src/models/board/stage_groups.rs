@@ -3,11 +3,13 @@
 
 use uuid::Uuid;
 use waymark_domain::people::Visibility;
+use waymark_eventstore::Position;
 
-use super::{GROUPS, OF_GROUP};
+use super::snapshot::BoardSnapshot;
+use super::statements::{GROUPS, OF_GROUP};
 use crate::db::values;
 use crate::error::Result;
-use crate::query::{Snapshot, visibility_binds};
+use crate::query::visibility_binds;
 
 /// The customers of a pipeline whose stage is of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,33 +22,51 @@ pub struct StageGroup {
     pub count: u64,
 }
 
-/// The groups of a pipeline, in order.
-pub(crate) async fn groups(
-    snapshot: &mut Snapshot,
-    pipeline: &str,
-    visibility: &Visibility,
-) -> Result<Vec<StageGroup>> {
-    let head = values![snapshot.tenant.0, snapshot.generation, pipeline];
-    let rows =
-        snapshot.transaction.rows(GROUPS, &[&head[..], &visibility_binds(visibility)].concat()).await?;
-    let group = |row: &crate::db::Row| {
-        Ok(StageGroup { stage: row.text(0)?, version: row.number(1)?, count: row.number(2)?.into() })
-    };
-    rows.iter().map(group).collect()
+impl BoardSnapshot {
+    /// The customers of a pipeline, counted by stage and by the version that the stage is of.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stage_groups(
+        &mut self,
+        pipeline: &str,
+        visibility: &Visibility,
+    ) -> Result<(Vec<StageGroup>, Position)> {
+        let snapshot = &mut self.0;
+        let head = values![snapshot.tenant.0, snapshot.generation, pipeline];
+        let rows =
+            snapshot.transaction.rows(GROUPS, &[&head[..], &visibility_binds(visibility)].concat()).await?;
+        let group = |row: &crate::db::Row| {
+            Ok(StageGroup {
+                stage: row.text("stage")?,
+                version: row.number("pipeline_version")?,
+                count: row.number("customers")?.into(),
+            })
+        };
+        Ok((rows.iter().map(group).collect::<Result<_>>()?, snapshot.position))
+    }
 }
 
-/// The customers of a group after one of them, at most `limit`, in order.
-pub(crate) async fn of_group(
-    snapshot: &mut Snapshot,
-    pipeline: &str,
-    group: &StageGroup,
-    after: Uuid,
-    limit: u32,
-    visibility: &Visibility,
-) -> Result<Vec<Uuid>> {
-    let (tenant, generation) = (snapshot.tenant.0, snapshot.generation);
-    let values = values![tenant, generation, pipeline, group.stage.as_str(), group.version, after, limit];
-    let rows =
-        snapshot.transaction.rows(OF_GROUP, &[&values[..], &visibility_binds(visibility)].concat()).await?;
-    rows.iter().map(|row| row.uuid(0)).collect()
+impl BoardSnapshot {
+    /// The customers of such a group after one of them, at most `limit`, in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn of_group(
+        &mut self,
+        pipeline: &str,
+        group: &StageGroup,
+        after: Uuid,
+        limit: u32,
+        visibility: &Visibility,
+    ) -> Result<Vec<Uuid>> {
+        let snapshot = &mut self.0;
+        let (tenant, generation) = (snapshot.tenant.0, snapshot.generation);
+        let values = values![tenant, generation, pipeline, group.stage.as_str(), group.version, after, limit];
+        let rows = snapshot
+            .transaction
+            .rows(OF_GROUP, &[&values[..], &visibility_binds(visibility)].concat())
+            .await?;
+        rows.iter().map(|row| row.uuid("customer")).collect()
+    }
 }

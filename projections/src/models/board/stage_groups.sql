@@ -1,4 +1,4 @@
-SELECT c.stage, c.pipeline_version, count(*)
+SELECT c.stage, c.pipeline_version, count(*) AS customers
 FROM board_card c
 JOIN board_customer k
   ON k.tenant_id = $1 AND k.generation = c.generation AND k.customer = c.customer

@@ -8,12 +8,15 @@ use waymark_domain::Owner;
 use waymark_domain::customer::event::Money;
 use waymark_eventstore::Position;
 
-use super::VERSIONS_PAGE;
-use super::customer::{from_json, money_of, owner_of};
+use super::row::{money_of, owner_of};
+use super::statements::VERSIONS_PAGE;
+use super::tables::VersionRow;
 use crate::db::values;
 use crate::error::Result;
-use crate::query::{CohortFilter, Snapshot};
+use crate::models::snapshot::Snapshot;
+use crate::query::CohortFilter;
 use crate::stats::Micros;
+use crate::storage::columns::TableRow as _;
 
 /// Rows read at a time.
 const ROWS: u32 = 5_000;
@@ -52,25 +55,27 @@ pub(crate) async fn load(snapshot: &mut Snapshot, known: Position) -> Result<Cus
         let values = values![snapshot.tenant.0, snapshot.generation, after.0, after.1, ROWS];
         let rows = snapshot.transaction.rows(VERSIONS_PAGE, &values).await?;
         for row in &rows {
-            after = (row.uuid(0)?, row.position(1)?);
-            if after.1 > known {
+            let row = VersionRow::read(row)?;
+            after = (row.customer, row.position);
+            if row.position > known {
                 continue;
             }
-            pasts.entry(after.0).or_default().push(CustomerVersion {
-                since: row.int(2)?,
-                owner: owner_of(row.str(3)?, row.text(4)?),
-                tier: row.opt_text(5)?,
-                amount: money_of(row.opt_text(6)?, row.opt_text(7)?),
-                source: row.opt_text(8)?,
-                channel: row.opt_text(9)?,
-                tags: from_json(row.str(10)?)?,
-                version: row.number(11)?,
-                merged: row.flag(12)?,
-                industry: row.opt_text(13)?,
-                region: row.opt_text(14)?,
-                postponed_until: row.opt_text(15)?.and_then(|day| day.parse().ok()),
-                contract_end: row.opt_text(16)?.and_then(|day| day.parse().ok()),
-                won: money_of(row.opt_text(17)?, row.opt_text(18)?),
+            let day = |day: Option<String>| day.and_then(|day| day.parse().ok());
+            pasts.entry(row.customer).or_default().push(CustomerVersion {
+                since: row.effective_at,
+                owner: owner_of(&row.owner_kind, row.owner_id),
+                tier: row.tier,
+                amount: money_of(row.amount, row.currency),
+                source: row.source,
+                channel: row.channel,
+                tags: row.tags.parse()?,
+                version: row.version,
+                merged: row.merged,
+                industry: row.industry,
+                region: row.region,
+                postponed_until: day(row.postponed_until),
+                contract_end: day(row.contract_end),
+                won: money_of(row.won_amount, row.won_currency),
             });
         }
         if rows.len() < ROWS as usize {
@@ -137,7 +142,7 @@ pub(crate) fn paused(
 mod tests {
     use super::*;
 
-    /// A past from an instant on, in which the deal is put off until so many days after the first of January 1970.
+    /// A past from an instant on, in which the deal is put off until that many days after the first of January 1970.
     fn since(since: Micros, until: Option<u64>) -> CustomerVersion {
         let day = |days| NaiveDate::default() + chrono::Days::new(days);
         CustomerVersion {

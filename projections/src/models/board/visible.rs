@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 use waymark_domain::people::Visibility;
 
-use super::SEEN;
+use super::statements::SEEN;
 use crate::db::values;
 use crate::error::Result;
-use crate::query::{Snapshot, visibility_binds};
+use crate::models::snapshot::Snapshot;
+use crate::query::visibility_binds;
 
 /// Rows read at a time.
 const ROWS: u32 = 5_000;
@@ -26,8 +27,8 @@ pub(crate) async fn seen(snapshot: &mut Snapshot, visibility: &Visibility) -> Re
         let rows =
             snapshot.transaction.rows(SEEN, &[&head[..], &visibility_binds(visibility)].concat()).await?;
         for row in &rows {
-            after = row.uuid(0)?;
-            match row.opt_uuid(1)? {
+            after = row.uuid("customer")?;
+            match row.opt_uuid("merged_into")? {
                 Some(survivor) => drop(merged.insert(after, survivor)),
                 None => drop(seen.insert(after)),
             }

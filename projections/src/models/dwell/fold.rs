@@ -1,21 +1,26 @@
 //! The fold: moves and corrections into rows that say what was known when.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use lru::LruCache;
 use uuid::Uuid;
 use waymark_domain::customer::event::{CustomerEvent, Recorded};
 use waymark_domain::customer::timeline::MoveKind;
 use waymark_eventstore::Position;
 
-use super::{CLOSE, END_ROWS, KNOWN, MOVES, TAIL};
+use super::statements::{CLOSE, KNOWN, TAIL};
+use super::tables::{END_ROWS, EndRow, MOVES, MoveRow};
 use crate::db::{Row, Transaction, Value, values};
 use crate::error::Result;
 use crate::log::decoded::DecodedEvent;
-use crate::log::history::{JourneyChange, JourneyEnd, PositionedMove, place, position_moves};
-use crate::models::read_model::{Memory, Scope, Writes};
+use crate::log::history::{HistoryCache, JourneyChange, JourneyEnd, PositionedMove, place, position_moves};
+use crate::models::read_model::{Fold, Scope, Writes};
 use crate::stats::journeys::{Origin, Provenance, move_kind_word};
 use crate::stats::{CensoringEvent, Micros};
+use crate::storage::columns::TableRow as _;
 
 /// A row of the table that is known now, with the position since when.
 struct Live {
@@ -33,38 +38,55 @@ struct Pending {
     until: Option<Position>,
 }
 
-/// Folds the facts of a page.
-pub(super) async fn fold(
-    scope: &Scope<'_>,
-    memory: &mut Memory,
-    facts: &[Arc<DecodedEvent>],
-) -> Result<Writes> {
-    let mut page = Page {
-        scope,
-        transaction: scope.db.read(scope.tenant).await?,
-        pending: Vec::new(),
-        closed: Vec::new(),
-        closed_rows: HashSet::new(),
-        emptied: HashSet::new(),
-    };
-    let mut ends = Vec::new();
-    for fact in facts {
-        if let Some(end) = CensoringEvent::of(fact) {
-            let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
-            ends.extend(values![fact.customer, position, at, end.as_str()]);
-        }
-        let journey = match JourneyChange::of(&fact.event.event) {
-            JourneyChange::None => continue,
-            JourneyChange::Rewrite { journey } | JourneyChange::Move { journey, .. } => journey,
-        };
-        let key = (journey.to_owned(), fact.customer);
-        if !page.append(memory, &key, fact).await? {
-            page.rewrite(memory, key, fact).await?;
-        }
+/// How many journeys' ends are kept: some hundred bytes each.
+const JOURNEY_ENDS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(19_999);
+
+/// The fold of the transitions, with what it met last.
+pub(super) struct DwellFold {
+    /// Where journeys end, by pipeline and customer.
+    journey_ends: LruCache<(String, Uuid), JourneyEnd>,
+    /// The histories of customers that were corrected.
+    histories: HistoryCache,
+}
+
+impl Default for DwellFold {
+    fn default() -> Self {
+        Self { journey_ends: LruCache::new(JOURNEY_ENDS_KEPT), histories: HistoryCache::default() }
     }
-    let mut writes = page.writes();
-    writes.rows.push((&END_ROWS, ends));
-    Ok(writes)
+}
+
+#[async_trait]
+impl Fold for DwellFold {
+    async fn fold(&mut self, scope: &Scope<'_>, events: &[Arc<DecodedEvent>]) -> Result<Writes> {
+        let cache = self;
+        let mut page = Page {
+            scope,
+            transaction: scope.db.read(scope.tenant).await?,
+            pending: Vec::new(),
+            closed: Vec::new(),
+            closed_rows: HashSet::new(),
+            emptied: HashSet::new(),
+        };
+        let mut ends = Vec::new();
+        for fact in events {
+            if let Some(end) = CensoringEvent::of(fact) {
+                let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
+                let reason = end.as_str().to_owned();
+                EndRow { customer: fact.customer, position, effective_at: at, reason }.push(&mut ends);
+            }
+            let journey = match JourneyChange::of(&fact.event.event) {
+                JourneyChange::None => continue,
+                JourneyChange::Rewrite { journey } | JourneyChange::Move { journey, .. } => journey,
+            };
+            let key = (journey.to_owned(), fact.customer);
+            if !page.append(cache, &key, fact).await? {
+                page.rewrite(cache, key, fact).await?;
+            }
+        }
+        let mut writes = page.writes();
+        writes.rows.push((&END_ROWS, ends));
+        Ok(writes)
+    }
 }
 
 impl CensoringEvent {
@@ -94,7 +116,7 @@ impl Page<'_> {
     /// A move in order is one more row. False when the event is anything else.
     async fn append(
         &mut self,
-        memory: &mut Memory,
+        cache: &mut DwellFold,
         key: &(String, Uuid),
         fact: &DecodedEvent,
     ) -> Result<bool> {
@@ -104,7 +126,7 @@ impl Page<'_> {
             return Ok(false);
         };
         let (at, position) = (fact.event.effective_at.timestamp_micros(), fact.event.position);
-        let tail = match memory.journey_ends.get(key) {
+        let tail = match cache.journey_ends.get(key) {
             Some(tail) => Some(tail.clone()),
             // Nothing comes before the registration, so there is nothing to look for.
             None if matches!(fact.event.event, CustomerEvent::Registered(_)) => None,
@@ -115,7 +137,7 @@ impl Page<'_> {
             return Ok(false);
         }
         let (cycle, repeat) = place(tail.as_ref(), kind, stage);
-        memory.journey_ends.put(key.clone(), JourneyEnd { at, position, stage: stage.to_owned(), cycle });
+        cache.journey_ends.put(key.clone(), JourneyEnd { at, position, stage: stage.to_owned(), cycle });
         let placed = PositionedMove {
             position,
             event: fact.event.id,
@@ -138,20 +160,25 @@ impl Page<'_> {
         let row = self.transaction.row(TAIL, &values![tenant, generation, key.0.as_str(), key.1]).await?;
         row.map(|row| {
             Ok(JourneyEnd {
-                at: row.int(0)?,
-                position: row.position(1)?,
-                stage: row.text(2)?,
-                cycle: row.number(3)?,
+                at: row.int("effective_at")?,
+                position: row.position("position")?,
+                stage: row.text("stage")?,
+                cycle: row.number("cycle")?,
             })
         })
         .transpose()
     }
 
-    /// A correction, or a move out of order: folds the journey anew from the log, and writes what differs.
-    async fn rewrite(&mut self, memory: &mut Memory, key: (String, Uuid), fact: &DecodedEvent) -> Result<()> {
+    /// A correction, or a move out of order: folds the journey from the log again, and writes what differs.
+    async fn rewrite(
+        &mut self,
+        cache: &mut DwellFold,
+        key: (String, Uuid),
+        fact: &DecodedEvent,
+    ) -> Result<()> {
         let position = fact.event.position;
         let (store, tenant) = (self.scope.store, self.scope.tenant);
-        let history = memory.histories.of(store, tenant, fact.customer, position).await?;
+        let history = cache.histories.of(store, tenant, fact.customer, position).await?;
         let now = position_moves(history.journeys.moves(&key.0));
         let made: HashMap<Uuid, Provenance> =
             history.events.iter().map(|event| (event.id, how(event))).collect();
@@ -174,9 +201,9 @@ impl Page<'_> {
             self.close(&key, &gone, position);
         }
         match now.last() {
-            Some(last) => drop(memory.journey_ends.put(key, last.tail())),
+            Some(last) => drop(cache.journey_ends.put(key, last.tail())),
             None => {
-                memory.journey_ends.pop(&key);
+                cache.journey_ends.pop(&key);
                 self.emptied.insert(key);
             }
         }
@@ -190,7 +217,7 @@ impl Page<'_> {
         let rows = self.transaction.rows(KNOWN, &values).await?;
         let stored: Vec<Live> = rows
             .iter()
-            .map(|row| Ok(Live { placed: read(row)?, since: row.position(2)? }))
+            .map(|row| Ok(Live { placed: read(row)?, since: row.position("known_from")? }))
             .collect::<Result<_>>()?;
         let closed = |live: &Live| self.closed_rows.contains(&row_key(key, live));
         let mut live: Vec<Live> = stored.into_iter().filter(|live| !closed(live)).collect();
@@ -231,25 +258,26 @@ impl Page<'_> {
                 position, event, at, stage, sub_status, actor, cycle, repeat, version, ..
             } = row.placed;
             let Provenance { recorded, by, kind, noted } = row.how;
-            rows.extend(values![
-                row.journey,
-                row.customer,
-                at,
+            let made = MoveRow {
+                journey: row.journey,
+                customer: row.customer,
+                effective_at: at,
                 position,
-                row.since,
-                row.until,
+                known_from: row.since,
+                known_until: row.until,
                 event,
                 stage,
                 sub_status,
                 cycle,
-                repeat,
+                repeats: repeat,
                 actor,
                 version,
-                recorded,
-                by.as_str(),
-                move_kind_word(kind),
+                recorded_at: recorded,
+                made_by: by.as_str().to_owned(),
+                kind: move_kind_word(kind).to_owned(),
                 noted,
-            ]);
+            };
+            made.push(&mut rows);
         }
         Writes { statements: self.closed, rows: vec![(&MOVES, rows)], ..Writes::default() }
     }
@@ -301,15 +329,15 @@ fn close_values(scope: &Scope<'_>, key: &(String, Uuid), live: &Live) -> Vec<Val
 /// Reads a row of the statement `known.sql`.
 pub(super) fn read(row: &Row) -> Result<PositionedMove> {
     Ok(PositionedMove {
-        at: row.int(0)?,
-        position: row.position(1)?,
-        event: row.uuid(3)?,
-        stage: row.text(4)?,
-        sub_status: row.opt_text(5)?,
-        cycle: row.number(6)?,
-        repeat: row.flag(7)?,
-        actor: row.text(8)?,
+        at: row.int("effective_at")?,
+        position: row.position("position")?,
+        event: row.uuid("event")?,
+        stage: row.text("stage")?,
+        sub_status: row.opt_text("sub_status")?,
+        cycle: row.number("cycle")?,
+        repeat: row.flag("repeats")?,
+        actor: row.text("actor")?,
         inserted: false,
-        version: row.number(9)?,
+        version: row.number("version")?,
     })
 }

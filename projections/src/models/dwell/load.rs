@@ -1,72 +1,33 @@
 //! Reads a pipeline's journeys, as known at a position, into compact memory.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use uuid::Uuid;
-use waymark_eventstore::{Position, TenantId};
+use waymark_eventstore::Position;
 
-use super::{ENDS, JOURNEYS};
+use super::journey_cache::CachedState;
+use super::statements::{ENDS, JOURNEYS};
 use crate::db::values;
 use crate::error::{ProjectionError, Result};
-use crate::query::Snapshot;
+use crate::models::snapshot::Snapshot;
 use crate::stats::journeys::{Origin, Provenance, move_kind_of};
 use crate::stats::{CensoringEvent, JourneySet, Micros, MoveRecord};
 
 /// Journeys read at a time.
 const ROWS: u32 = 1_000;
-/// How many records are held in memory at most, of all pipelines together: 40 bytes each.
-const HELD_RECORDS: usize = 1_000_000;
-
-/// The journeys of pipelines as they were last asked for: a dashboard asks for dwell, flows and paths of the same
-/// state of knowledge one after the other.
-#[derive(Default)]
-pub(crate) struct JourneyCache(Mutex<HashMap<(TenantId, String), CachedJourneys>>);
-
-struct CachedJourneys {
-    file: u64,
-    generation: u32,
-    known: Position,
-    journeys: Arc<JourneySet>,
-}
-
-impl JourneyCache {
-    fn get(&self, snapshot: &Snapshot, pipeline: &str, known: Position) -> Option<Arc<JourneySet>> {
-        let held = self.lock();
-        let held = held.get(&(snapshot.tenant, pipeline.to_owned()))?;
-        let same = (held.file, held.generation, held.known) == (snapshot.file, snapshot.generation, known);
-        same.then(|| Arc::clone(&held.journeys))
-    }
-
-    fn put(&self, snapshot: &Snapshot, pipeline: &str, known: Position, journeys: &Arc<JourneySet>) {
-        let mut held = self.lock();
-        held.remove(&(snapshot.tenant, pipeline.to_owned()));
-        let records: usize = held.values().map(|held| held.journeys.records()).sum();
-        if records + journeys.records() > HELD_RECORDS {
-            held.clear();
-        }
-        let (file, generation) = (snapshot.file, snapshot.generation);
-        let one = CachedJourneys { file, generation, known, journeys: Arc::clone(journeys) };
-        held.insert((snapshot.tenant, pipeline.to_owned()), one);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<(TenantId, String), CachedJourneys>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The journeys of a pipeline as they were known at a position, each in effective order.
 pub(crate) async fn load(
     snapshot: &mut Snapshot,
     pipeline: &str,
     known: Position,
 ) -> Result<Arc<JourneySet>> {
-    let journey_cache = Arc::clone(&snapshot.journey_cache);
-    if let Some(held) = journey_cache.get(snapshot, pipeline, known) {
-        return Ok(held);
+    let state = CachedState { file: snapshot.transaction.file(), generation: snapshot.generation, known };
+    let cache = Arc::clone(&snapshot.sources.journey_cache);
+    if let Some(cached) = cache.get(snapshot.tenant, pipeline, state) {
+        return Ok(cached);
     }
     let journeys = Arc::new(fetch(snapshot, pipeline, known).await?);
-    journey_cache.put(snapshot, pipeline, known, &journeys);
+    cache.put(snapshot.tenant, pipeline, state, &journeys);
     Ok(journeys)
 }
 
@@ -76,8 +37,8 @@ pub(crate) async fn fetch(snapshot: &mut Snapshot, pipeline: &str, known: Positi
     for row in
         snapshot.transaction.rows(ENDS, &values![snapshot.tenant.0, snapshot.generation, known]).await?
     {
-        if let Some(end) = CensoringEvent::parse(row.str(2)?) {
-            journeys.end(row.uuid(0)?, row.int(1)?, end);
+        if let Some(end) = CensoringEvent::parse(row.str("reason")?) {
+            journeys.end(row.uuid("customer")?, row.int("effective_at")?, end);
         }
     }
     let mut after = Uuid::nil();
@@ -85,8 +46,8 @@ pub(crate) async fn fetch(snapshot: &mut Snapshot, pipeline: &str, known: Positi
         let values = values![snapshot.tenant.0, snapshot.generation, pipeline, after, known, ROWS];
         let rows = snapshot.transaction.rows(JOURNEYS, &values).await?;
         for row in &rows {
-            after = row.uuid(0)?;
-            read(&mut journeys, after, row.str(1)?)?;
+            after = row.uuid("customer")?;
+            read(&mut journeys, after, row.str("moves")?)?;
         }
         if rows.len() < ROWS as usize {
             return Ok(journeys);

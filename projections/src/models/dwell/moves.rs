@@ -3,11 +3,12 @@
 use uuid::Uuid;
 use waymark_eventstore::Position;
 
-use super::{ENDED_SINCE, KNOWN, fetch, fold};
+use super::statements::{ENDED_SINCE, KNOWN};
+use super::{fetch, fold};
 use crate::db::values;
 use crate::error::Result;
 use crate::log::history::PositionedMove;
-use crate::query::Snapshot;
+use crate::models::snapshot::Snapshot;
 use crate::stats::{JourneySet, Micros};
 
 /// The moves of one journey as known at a position, in effective order.
@@ -17,7 +18,7 @@ pub(crate) async fn moves_of(
     customer: Uuid,
     known: Position,
 ) -> Result<Vec<PositionedMove>> {
-    snapshot.switch_model(super::NAME).await?;
+    snapshot.switch_model(super::tables::NAME).await?;
     let values = values![snapshot.tenant.0, snapshot.generation, pipeline, customer, known];
     snapshot.transaction.rows(KNOWN, &values).await?.iter().map(fold::read).collect()
 }
@@ -32,7 +33,7 @@ pub(crate) async fn known_then(
     then: (Micros, Position),
 ) -> Result<JourneySet> {
     let rewritten = crate::models::timeline::activities::rewritten(snapshot, pipeline, then.1, now.1).await?;
-    snapshot.switch_model(super::NAME).await?;
+    snapshot.switch_model(super::tables::NAME).await?;
     let values = values![snapshot.tenant.0, snapshot.generation, then.1, now.1];
     if rewritten || snapshot.transaction.row(ENDED_SINCE, &values).await?.is_some() {
         return fetch(snapshot, pipeline, then.1).await;

@@ -6,11 +6,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_eventstore::Position;
 
-use super::{ENDS_OF, KNOWN, NEXT_JOURNEY, fold};
+use super::fold;
+use super::snapshot::DwellSnapshot;
+use super::statements::{ENDS_OF, KNOWN, NEXT_JOURNEY};
 use crate::db::values;
 use crate::error::Result;
 use crate::log::history::{PositionedMove, instant};
-use crate::query::{AsOf, Snapshot};
+use crate::query::AsOf;
 use crate::stats::journeys::ended;
 use crate::stats::{CensoringEvent, Micros, seconds};
 
@@ -60,31 +62,38 @@ pub struct StaysReport {
     pub items: Vec<StayReport>,
 }
 
-/// The stays of a customer at an instant, as known then.
-pub(crate) async fn stays(snapshot: &mut Snapshot, customer: Uuid, at: &AsOf) -> Result<StaysReport> {
-    let (tenant, generation, known) = (snapshot.tenant.0, snapshot.generation, snapshot.known(at));
-    let rows = snapshot.transaction.rows(ENDS_OF, &values![tenant, generation, customer, known]).await?;
-    let ends = rows.iter().map(|row| Ok((row.int(0)?, CensoringEvent::parse(row.str(1)?))));
-    let ends: Vec<(Micros, Option<CensoringEvent>)> = ends.collect::<Result<_>>()?;
-    let ends: Vec<(Micros, CensoringEvent)> =
-        ends.into_iter().filter_map(|(at, end)| Some((at, end?))).collect();
-    let end = ended(&ends, at.micros());
-    let (mut items, mut journey) = (Vec::new(), String::new());
-    while let Some(next) =
-        snapshot.transaction.row(NEXT_JOURNEY, &values![tenant, generation, journey.as_str()]).await?
-    {
-        journey = next.text(0)?;
-        let values = values![tenant, generation, journey.as_str(), customer, known];
-        let rows = snapshot.transaction.rows(KNOWN, &values).await?;
-        let placed: Vec<PositionedMove> = rows.iter().map(fold::read).collect::<Result<_>>()?;
-        let mut stays = of_journey(&journey, placed, at);
-        if let (Some(last), Some(end)) = (stays.last_mut(), end) {
-            last.censor(end);
+impl DwellSnapshot {
+    /// The stays of a customer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stays(&mut self, customer: Uuid, at: &AsOf) -> Result<StaysReport> {
+        let snapshot = &mut self.0;
+        let (tenant, generation, known) = (snapshot.tenant.0, snapshot.generation, snapshot.known(at));
+        let rows = snapshot.transaction.rows(ENDS_OF, &values![tenant, generation, customer, known]).await?;
+        let ends =
+            rows.iter().map(|row| Ok((row.int("effective_at")?, CensoringEvent::parse(row.str("reason")?))));
+        let ends: Vec<(Micros, Option<CensoringEvent>)> = ends.collect::<Result<_>>()?;
+        let ends: Vec<(Micros, CensoringEvent)> =
+            ends.into_iter().filter_map(|(at, end)| Some((at, end?))).collect();
+        let end = ended(&ends, at.micros());
+        let (mut items, mut journey) = (Vec::new(), String::new());
+        while let Some(next) =
+            snapshot.transaction.row(NEXT_JOURNEY, &values![tenant, generation, journey.as_str()]).await?
+        {
+            journey = next.text("journey")?;
+            let values = values![tenant, generation, journey.as_str(), customer, known];
+            let rows = snapshot.transaction.rows(KNOWN, &values).await?;
+            let placed: Vec<PositionedMove> = rows.iter().map(fold::read).collect::<Result<_>>()?;
+            let mut stays = of_journey(&journey, placed, at);
+            if let (Some(last), Some(end)) = (stays.last_mut(), end) {
+                last.censor(end);
+            }
+            items.extend(stays);
         }
-        items.extend(stays);
+        let AsOf { effective_at, known_at, .. } = *at;
+        Ok(StaysReport { effective_at, known_at, position: snapshot.position, items })
     }
-    let AsOf { effective_at, known_at, .. } = *at;
-    Ok(StaysReport { effective_at, known_at, position: snapshot.position, items })
 }
 
 impl StayReport {

@@ -5,19 +5,14 @@ use std::collections::HashMap;
 use uuid::Uuid;
 use waymark_eventstore::Position;
 
+use super::statements::{
+    ACTIVITIES, CORRECTIONS, MIGRATIONS, OVERRIDES, PLANS, REP_ACTIVITIES, REWRITTEN, VOIDED,
+};
+use super::tables::NAME;
 use crate::db::values;
 use crate::error::Result;
-use crate::query::Snapshot;
+use crate::models::snapshot::Snapshot;
 use crate::stats::Micros;
-
-pub(crate) const CORRECTIONS: &str = include_str!("corrections.sql");
-pub(crate) const REWRITTEN: &str = include_str!("rewritten.sql");
-pub(crate) const MIGRATIONS: &str = include_str!("migrations.sql");
-pub(crate) const OVERRIDES: &str = include_str!("overrides.sql");
-pub(crate) const VOIDED: &str = include_str!("voided.sql");
-pub(crate) const ACTIVITIES: &str = include_str!("activities.sql");
-pub(crate) const REP_ACTIVITIES: &str = include_str!("rep_activities.sql");
-pub(crate) const PLANS: &str = include_str!("plans.sql");
 
 /// A move for which conditions were passed over. It stays one when it is corrected later.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,17 +58,17 @@ pub(crate) async fn corrections(
     pipeline: &str,
     known: Position,
 ) -> Result<Vec<Correction>> {
-    snapshot.switch_model(super::NAME).await?;
+    snapshot.switch_model(NAME).await?;
     let values = values![snapshot.tenant.0, snapshot.generation, pipeline, known];
     let rows = snapshot.transaction.rows(CORRECTIONS, &values).await?;
     rows.iter()
         .map(|row| {
             Ok(Correction {
-                customer: row.uuid(0)?,
-                recorded: row.int(1)?,
-                whom: row.text(2)?,
-                stage: row.text(3)?,
-                about: row.int(4)?,
+                customer: row.uuid("customer")?,
+                recorded: row.int("recorded_at")?,
+                whom: row.text("whom")?,
+                stage: row.text("stage")?,
+                about: row.int("about_at")?,
             })
         })
         .collect()
@@ -86,7 +81,7 @@ pub(crate) async fn rewritten(
     after: Position,
     until: Position,
 ) -> Result<bool> {
-    snapshot.switch_model(super::NAME).await?;
+    snapshot.switch_model(NAME).await?;
     let values = values![snapshot.tenant.0, snapshot.generation, pipeline, after, until];
     Ok(snapshot.transaction.row(REWRITTEN, &values).await?.is_some())
 }
@@ -98,10 +93,10 @@ pub(crate) async fn migrations(
     known: Position,
     (from, to): (Micros, Micros),
 ) -> Result<HashMap<Uuid, usize>> {
-    snapshot.switch_model(super::NAME).await?;
+    snapshot.switch_model(NAME).await?;
     let values = values![snapshot.tenant.0, snapshot.generation, pipeline, known, from, to];
     let rows = snapshot.transaction.rows(MIGRATIONS, &values).await?;
-    rows.iter().map(|row| Ok((row.uuid(0)?, row.number(1)? as usize))).collect()
+    rows.iter().map(|row| Ok((row.uuid("customer")?, row.number("migrations")? as usize))).collect()
 }
 
 /// The overrides in a pipeline, the latest recorded first.
@@ -110,22 +105,22 @@ pub(crate) async fn overrides(
     pipeline: &str,
     known: Position,
 ) -> Result<Vec<Overridden>> {
-    snapshot.switch_model(super::NAME).await?;
+    snapshot.switch_model(NAME).await?;
     let values = values![snapshot.tenant.0, snapshot.generation, pipeline, known];
     let rows = snapshot.transaction.rows(OVERRIDES, &values).await?;
     rows.iter()
         .map(|row| {
             Ok(Overridden {
-                customer: row.uuid(0)?,
-                position: row.position(1)?,
-                event: row.uuid(2)?,
-                at: row.int(3)?,
-                recorded: row.int(4)?,
-                actor: row.text(5)?,
-                from: row.opt_text(6)?,
-                to: row.opt_text(7)?.unwrap_or_default(),
-                codes: row.opt_text(8)?.unwrap_or_default().split(' ').map(str::to_owned).collect(),
-                voided: row.flag(9)?,
+                customer: row.uuid("customer")?,
+                position: row.position("position")?,
+                event: row.uuid("event")?,
+                at: row.int("effective_at")?,
+                recorded: row.int("recorded_at")?,
+                actor: row.text("actor")?,
+                from: row.opt_text("stage_from")?,
+                to: row.opt_text("stage_to")?.unwrap_or_default(),
+                codes: row.opt_text("overrides")?.unwrap_or_default().split(' ').map(str::to_owned).collect(),
+                voided: row.flag("voided")?,
             })
         })
         .collect()
@@ -133,12 +128,17 @@ pub(crate) async fn overrides(
 
 /// The moves by people in a pipeline that were voided later.
 pub(crate) async fn voided(snapshot: &mut Snapshot, pipeline: &str, known: Position) -> Result<Vec<Voided>> {
-    snapshot.switch_model(super::NAME).await?;
+    snapshot.switch_model(NAME).await?;
     let values = values![snapshot.tenant.0, snapshot.generation, pipeline, known];
     let rows = snapshot.transaction.rows(VOIDED, &values).await?;
     rows.iter()
         .map(|row| {
-            Ok(Voided { customer: row.uuid(0)?, actor: row.text(1)?, stage: row.text(2)?, at: row.int(3)? })
+            Ok(Voided {
+                customer: row.uuid("customer")?,
+                actor: row.text("actor")?,
+                stage: row.text("stage")?,
+                at: row.int("effective_at")?,
+            })
         })
         .collect()
 }
@@ -152,7 +152,7 @@ pub(crate) async fn activities(
     by_customer(snapshot, ACTIVITIES, known, until).await
 }
 
-/// When each customer is to be contacted next, as planned up to an instant.
+/// When each customer must be contacted next, as planned up to an instant.
 pub(crate) async fn plans(
     snapshot: &mut Snapshot,
     known: Position,
@@ -167,10 +167,10 @@ async fn by_customer(
     known: Position,
     until: Micros,
 ) -> Result<HashMap<Uuid, Micros>> {
-    snapshot.switch_model(super::NAME).await?;
+    snapshot.switch_model(NAME).await?;
     let values = values![snapshot.tenant.0, snapshot.generation, known, until];
     let rows = snapshot.transaction.rows(sql, &values).await?;
-    let line = |row: &crate::db::Row| Ok(row.opt_int(1)?.map(|at| (row.uuid(0), at)));
+    let line = |row: &crate::db::Row| Ok(row.opt_int("at")?.map(|at| (row.uuid("customer"), at)));
     let lines = rows.iter().map(line).collect::<Result<Vec<_>>>()?;
     lines.into_iter().flatten().map(|(id, at)| Ok((id?, at))).collect()
 }
@@ -195,16 +195,16 @@ pub(crate) async fn rep_activities(
     known: Position,
     (from, to): (Micros, Micros),
 ) -> Result<Vec<RepActivities>> {
-    snapshot.switch_model(super::NAME).await?;
+    snapshot.switch_model(NAME).await?;
     let values = values![snapshot.tenant.0, snapshot.generation, known, from, to];
     let rows = snapshot.transaction.rows(REP_ACTIVITIES, &values).await?;
     let mut activities = Vec::with_capacity(rows.len());
     for row in &rows {
-        let (activity, actor, whom) = (row.text(1)?, row.text(2)?, row.text(3)?);
+        let (activity, actor, whom) = (row.text("deed")?, row.text("actor")?, row.text("whom")?);
         let rep = if activity == "follow_up" { rep_of(&actor).map(str::to_owned) } else { Some(whom) };
         let Some(rep) = rep else { continue };
-        let (customer, count) = (row.uuid(0)?, row.position(4)?);
-        let (measured, chars) = (row.position(5)?, row.position(6)?);
+        let (customer, count) = (row.uuid("customer")?, row.position("count")?);
+        let (measured, chars) = (row.position("measured")?, row.position("chars")?);
         activities.push(RepActivities { customer, activity, rep, count, measured, chars });
     }
     Ok(activities)

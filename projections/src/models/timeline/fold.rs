@@ -1,8 +1,9 @@
-//! The fold: one row an event; a correction closes the rows it bears on and writes them anew.
+//! The fold: one row an event; a correction closes the rows it bears on and writes them again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use uuid::Uuid;
 use waymark_domain::customer::event::CustomerEvent;
 use waymark_domain::customer::timeline::{Journeys, Move};
@@ -10,12 +11,14 @@ use waymark_eventstore::Position;
 
 use super::activity::ActivityRecord;
 use super::row::Line;
-use super::{CLOSE, FORGET, KNOWN, ROWS};
+use super::statements::{CLOSE, FORGET, KNOWN};
+use super::tables::ROWS;
 use crate::db::{Transaction, Value, values};
 use crate::error::Result;
 use crate::log::decoded::DecodedEvent;
 use crate::log::history::{HistoryCache, JourneyChange};
-use crate::models::read_model::{Scope, Writes};
+use crate::models::read_model::{Fold, Scope, Writes};
+use crate::storage::columns::TableRow as _;
 
 /// A row that the page adds, in the final form that the page gives it.
 struct Pending {
@@ -24,30 +27,33 @@ struct Pending {
     until: Option<Position>,
 }
 
-/// Folds the facts of a page.
-pub(super) async fn fold(
-    scope: &Scope<'_>,
-    histories: &mut HistoryCache,
-    facts: &[Arc<DecodedEvent>],
-) -> Result<Writes> {
-    let mut page = Page {
-        scope,
-        transaction: scope.db.read(scope.tenant).await?,
-        pending: Vec::new(),
-        closed: Vec::new(),
-        closed_rows: HashSet::new(),
-    };
-    for fact in facts {
-        let line = Line::of(fact);
-        page.pending.push(Pending { customer: fact.customer, line, until: None });
-        if let JourneyChange::Rewrite { journey } = JourneyChange::of(&fact.event.event) {
-            page.rewrite(histories, fact.customer, journey, fact.event.position).await?;
+/// The fold of the timeline, with the histories of the customers that were corrected last.
+#[derive(Default)]
+pub(super) struct TimelineFold(HistoryCache);
+
+#[async_trait]
+impl Fold for TimelineFold {
+    async fn fold(&mut self, scope: &Scope<'_>, events: &[Arc<DecodedEvent>]) -> Result<Writes> {
+        let histories = &mut self.0;
+        let mut page = Page {
+            scope,
+            transaction: scope.db.read(scope.tenant).await?,
+            pending: Vec::new(),
+            closed: Vec::new(),
+            closed_rows: HashSet::new(),
+        };
+        for fact in events {
+            let line = Line::of(fact);
+            page.pending.push(Pending { customer: fact.customer, line, until: None });
+            if let JourneyChange::Rewrite { journey } = JourneyChange::of(&fact.event.event) {
+                page.rewrite(histories, fact.customer, journey, fact.event.position).await?;
+            }
+            if matches!(fact.event.event, CustomerEvent::Erased(_)) {
+                page.forget(fact.customer);
+            }
         }
-        if matches!(fact.event.event, CustomerEvent::Erased(_)) {
-            page.forget(fact.customer);
-        }
+        Ok(page.writes())
     }
-    Ok(page.writes())
 }
 
 struct Page<'a> {
@@ -164,7 +170,7 @@ impl Page<'_> {
         self.pending.sort_by_key(|row| (row.customer, row.line.position, row.line.known_from));
         let mut rows = Vec::with_capacity(self.pending.len() * ROWS.width());
         for Pending { customer, line, until } in self.pending {
-            rows.extend(line.row(customer, until));
+            line.into_row(customer, until).push(&mut rows);
         }
         Writes { statements: self.closed, rows: vec![(&ROWS, rows)], ..Writes::default() }
     }

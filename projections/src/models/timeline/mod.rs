@@ -8,69 +8,21 @@ mod activity;
 mod fold;
 mod report;
 mod row;
+mod snapshot;
+pub(crate) mod statements;
+pub(crate) mod tables;
 
-use std::sync::Arc;
+use crate::models::read_model::{Fold, ReadModel};
+use crate::storage::table::Table;
+pub(crate) use tables::NAME;
+use tables::TABLES;
 
-use async_trait::async_trait;
-
-use crate::error::Result;
-use crate::log::decoded::DecodedEvent;
-use crate::models::read_model::{Memory, ReadModel, Scope, Writes};
-use crate::storage::table::{Table, WriteMode};
-
-pub(crate) use report::timeline;
 pub use report::{TimelineItem, TimelineQuery, TimelineReport, TimelineView};
-
-/// The name of the read model.
-pub(crate) const NAME: &str = "timeline";
-
-pub(crate) const KNOWN: &str = include_str!("known.sql");
-pub(crate) const CLOSE: &str = include_str!("close.sql");
-pub(crate) const ACTED: &str = include_str!("acted.sql");
-pub(crate) const FORGET: &str = include_str!("forget.sql");
-
-pub(crate) static ROWS: Table = Table {
-    name: "timeline_row",
-    columns: &[
-        "tenant_id",
-        "generation",
-        "customer",
-        "position",
-        "known_from",
-        "known_until",
-        "event",
-        "event_type",
-        "effective_at",
-        "recorded_at",
-        "actor",
-        "journey",
-        "stage_from",
-        "stage_to",
-        "corrects",
-        "now_at",
-        "now_stage",
-        "superseded_by",
-        "voided",
-        "other",
-        "made_by",
-        "deed",
-        "whom",
-        "about_stage",
-        "about_at",
-        "next_at",
-        "chars",
-        "overrides",
-    ],
-    key: 5,
-    mode: WriteMode::Insert,
-};
-
-static TABLES: &[&Table] = &[&ROWS];
+pub use snapshot::TimelineSnapshot;
 
 /// The read model.
 pub(crate) struct Timeline;
 
-#[async_trait]
 impl ReadModel for Timeline {
     fn name(&self) -> &'static str {
         NAME
@@ -93,12 +45,7 @@ impl ReadModel for Timeline {
         event_type == "customer.followed_up"
     }
 
-    async fn fold(
-        &self,
-        scope: &Scope<'_>,
-        memory: &mut Memory,
-        facts: &[Arc<DecodedEvent>],
-    ) -> Result<Writes> {
-        fold::fold(scope, &mut memory.histories, facts).await
+    fn new_fold(&self) -> Box<dyn Fold> {
+        Box::new(fold::TimelineFold::default())
     }
 }

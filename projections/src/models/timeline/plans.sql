@@ -1,5 +1,5 @@
 -- The plan that was made last, as the log has it, is the one that holds.
-SELECT customer, next_at
+SELECT customer, next_at AS at
 FROM (
     SELECT customer, next_at, row_number() OVER (PARTITION BY customer ORDER BY position DESC) AS place
     FROM timeline_row

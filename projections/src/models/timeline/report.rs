@@ -10,12 +10,14 @@ use waymark_domain::tags;
 use waymark_eventstore::vault::{Opening, Vault};
 use waymark_eventstore::{EventStore, Position, Query};
 
-use super::KNOWN;
 use super::row::Line;
+use super::snapshot::TimelineSnapshot;
+use super::statements::KNOWN;
 use crate::db::values;
 use crate::error::{ProjectionError, Result};
 use crate::log::history::instant;
-use crate::query::{AsOf, Snapshot};
+use crate::models::snapshot::Snapshot;
+use crate::query::AsOf;
 use crate::stats::Micros;
 
 /// Entries read at a time.
@@ -103,34 +105,37 @@ pub struct TimelineReport {
     pub next_cursor: Option<String>,
 }
 
-/// A page of a customer's timeline.
-pub(crate) async fn timeline(
-    snapshot: &mut Snapshot,
-    store: &dyn EventStore,
-    vault: &Vault,
-    query: &TimelineQuery,
-) -> Result<TimelineReport> {
-    let lines = streams(snapshot, query).await?;
-    let told = told(lines, query);
-    let begin = match &query.cursor {
-        Some(cursor) => {
-            let after = read_cursor(cursor)?;
-            told.partition_point(|(_, line)| place(line, query.view) <= after)
-        }
-        None => 0,
-    };
-    let shown = &told[begin..told.len().min(begin.saturating_add(query.limit))];
-    let more = begin + shown.len() < told.len();
-    let next = shown.last().filter(|_| more).map(|(_, last)| place(last, query.view));
-    let AsOf { effective_at, known_at, .. } = query.at;
-    Ok(TimelineReport {
-        effective_at,
-        known_at,
-        position: snapshot.position,
-        view: query.view,
-        items: items(snapshot, store, vault, query, shown).await?,
-        next_cursor: next.map(|(at, position)| format!("{at}.{position}")),
-    })
+impl TimelineSnapshot {
+    /// A page of a customer's timeline.
+    ///
+    /// # Errors
+    /// [`ProjectionError::BadCursor`], or when the log or the database fails.
+    pub async fn page(&mut self, query: &TimelineQuery) -> Result<TimelineReport> {
+        let snapshot = &mut self.0;
+        let sources = snapshot.sources.clone();
+        let (store, vault) = (&*sources.store, &*sources.vault);
+        let lines = streams(snapshot, query).await?;
+        let told = told(lines, query);
+        let begin = match &query.cursor {
+            Some(cursor) => {
+                let after = read_cursor(cursor)?;
+                told.partition_point(|(_, line)| place(line, query.view) <= after)
+            }
+            None => 0,
+        };
+        let shown = &told[begin..told.len().min(begin.saturating_add(query.limit))];
+        let more = begin + shown.len() < told.len();
+        let next = shown.last().filter(|_| more).map(|(_, last)| place(last, query.view));
+        let AsOf { effective_at, known_at, .. } = query.at;
+        Ok(TimelineReport {
+            effective_at,
+            known_at,
+            position: snapshot.position,
+            view: query.view,
+            items: items(snapshot, store, vault, query, shown).await?,
+            next_cursor: next.map(|(at, position)| format!("{at}.{position}")),
+        })
+    }
 }
 
 /// A line, and the customer in whose stream it stands.

@@ -8,11 +8,13 @@ use waymark_domain::customer::timeline::{Journeys, Move};
 use waymark_eventstore::Position;
 
 use super::activity::{self, ActivityRecord, VOIDED};
-use crate::db::{Row, Value, values};
+use super::tables::TimelineRow;
+use crate::db::Row;
 use crate::error::Result;
 use crate::log::decoded::DecodedEvent;
 use crate::stats::Micros;
 use crate::stats::journeys::Origin;
+use crate::storage::columns::TableRow as _;
 
 /// An event, and what has become of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,71 +145,74 @@ impl Line {
         self.standing.now_stage.as_deref().or(self.stage_to.as_deref())
     }
 
-    /// Reads a row of `known.sql`.
+    /// The line of a row that has all columns of the table.
     pub(super) fn read(row: &Row) -> Result<Self> {
+        let row = TimelineRow::read(row)?;
         Ok(Self {
-            position: row.position(0)?,
-            known_from: row.position(1)?,
-            event: row.uuid(2)?,
-            event_type: row.text(3)?,
-            effective_at: row.int(4)?,
-            recorded_at: row.int(5)?,
-            actor: row.text(6)?,
-            journey: row.opt_text(7)?,
-            stage_from: row.opt_text(8)?,
-            stage_to: row.opt_text(9)?,
-            corrects: row.opt_uuid(10)?,
-            other: row.opt_uuid(15)?,
-            made_by: Origin::parse(row.str(16)?).unwrap_or_default(),
+            position: row.position,
+            known_from: row.known_from,
+            event: row.event,
+            event_type: row.event_type,
+            effective_at: row.effective_at,
+            recorded_at: row.recorded_at,
+            actor: row.actor,
+            journey: row.journey,
+            stage_from: row.stage_from,
+            stage_to: row.stage_to,
+            corrects: row.corrects,
+            other: row.other,
+            made_by: Origin::parse(&row.made_by).unwrap_or_default(),
             activity: ActivityRecord {
-                word: row.opt_text(17)?.as_deref().and_then(activity::kept),
-                whom: row.opt_text(18)?,
-                about_stage: row.opt_text(19)?,
-                about_at: row.opt_int(20)?,
-                next_at: row.opt_int(21)?,
-                chars: row.opt_int(22)?,
-                overrides: row.opt_text(23)?,
+                word: row.deed.as_deref().and_then(activity::kept),
+                whom: row.whom,
+                about_stage: row.about_stage,
+                about_at: row.about_at,
+                next_at: row.next_at,
+                chars: row.chars,
+                overrides: row.overrides,
             },
             standing: Standing {
-                now_at: row.opt_int(11)?,
-                now_stage: row.opt_text(12)?,
-                superseded_by: row.opt_uuid(13)?,
-                voided: row.flag(14)?,
+                now_at: row.now_at,
+                now_stage: row.now_stage,
+                superseded_by: row.superseded_by,
+                voided: row.voided,
             },
         })
     }
 
-    /// The row of [`super::ROWS`].
-    pub(super) fn row(self, customer: Uuid, known_until: Option<Position>) -> [Value; 26] {
-        let activity = self.deed_word();
+    /// Its row, known until a position.
+    pub(super) fn into_row(self, customer: Uuid, known_until: Option<Position>) -> TimelineRow {
+        let deed = self.deed_word().map(str::to_owned);
         let Standing { now_at, now_stage, superseded_by, voided } = self.standing;
-        values![
+        let ActivityRecord { word: _, whom, about_stage, about_at, next_at, chars, overrides } =
+            self.activity;
+        TimelineRow {
             customer,
-            self.position,
-            self.known_from,
+            position: self.position,
+            known_from: self.known_from,
             known_until,
-            self.event,
-            self.event_type,
-            self.effective_at,
-            self.recorded_at,
-            self.actor,
-            self.journey,
-            self.stage_from,
-            self.stage_to,
-            self.corrects,
+            event: self.event,
+            event_type: self.event_type,
+            effective_at: self.effective_at,
+            recorded_at: self.recorded_at,
+            actor: self.actor,
+            journey: self.journey,
+            stage_from: self.stage_from,
+            stage_to: self.stage_to,
+            corrects: self.corrects,
             now_at,
             now_stage,
             superseded_by,
             voided,
-            self.other,
-            self.made_by.as_str(),
-            activity,
-            self.activity.whom,
-            self.activity.about_stage,
-            self.activity.about_at,
-            self.activity.next_at,
-            self.activity.chars,
-            self.activity.overrides,
-        ]
+            other: self.other,
+            made_by: self.made_by.as_str().to_owned(),
+            deed,
+            whom,
+            about_stage,
+            about_at,
+            next_at,
+            chars,
+            overrides,
+        }
     }
 }

@@ -1,5 +1,5 @@
 -- Every event of every customer as it was known: a correction closes the rows whose meaning it changes
--- (known_until) and adds them anew. No personal text stands here; it stays sealed in the log.
+-- (known_until) and adds them again. No personal text stands here; it stays sealed in the log.
 CREATE TABLE IF NOT EXISTS timeline_row (
     tenant_id     BLOB    NOT NULL,
     generation    INTEGER NOT NULL,
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS timeline_row (
     -- Of a correction: the stage as it was wrongly recorded, and when that happened as far as is known since.
     about_stage   TEXT,
     about_at      INTEGER,
-    -- When somebody is to be contacted next.
+    -- When somebody must be contacted next.
     next_at       INTEGER,
     -- How long the record of a conversation is, in characters. An erasure takes it away with the text.
     chars         INTEGER,

@@ -1,4 +1,4 @@
-SELECT d.rule, COUNT(*), MIN(d.due_at)
+SELECT d.rule, COUNT(*) AS armed, MIN(d.due_at) AS next_due_at
 FROM work_deadline d
 JOIN work_customer c
   ON c.tenant_id = $1 AND c.generation = $2 AND c.customer = d.customer

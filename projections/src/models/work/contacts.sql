@@ -1,4 +1,4 @@
--- Who is to be contacted in a span of time, and who came in as a lead again and waits since; each once. Whom the next
+-- Who must be contacted in a span of time, and who came in as a lead again and waits since; each once. Whom the next
 -- contact puts in the span waits for that.
 SELECT w.customer, w.owner_kind, w.owner_id, w.tier, w.next_at, w.last_activity_at, w.created_at, w.touched_at, w.due_at
 FROM (

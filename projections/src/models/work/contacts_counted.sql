@@ -1,4 +1,4 @@
-SELECT COUNT(*)
+SELECT COUNT(*) AS total
 FROM work_customer c
 WHERE c.tenant_id = $1 AND c.generation = $2 AND c.closed = 0
   AND ((c.next_at >= $3 AND c.next_at < $4) OR c.touched_at < $5)

@@ -55,7 +55,7 @@ pub(super) struct Definitions {
 }
 
 impl Definitions {
-    /// Reads on to the end of a page. Answers what of it the page has.
+    /// Reads on to the end of a page. Returns what of it the page has.
     pub(super) async fn read_on(&mut self, scope: &Scope<'_>) -> Result<News> {
         let mut news = News::default();
         let query = Query::tag(PIPELINES);

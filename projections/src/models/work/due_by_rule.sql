@@ -1,4 +1,4 @@
-SELECT d.rule, COUNT(*)
+SELECT d.rule, COUNT(*) AS armed
 FROM work_deadline d
 JOIN work_customer c
   ON c.tenant_id = $1 AND c.generation = $2 AND c.customer = d.customer

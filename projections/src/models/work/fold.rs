@@ -1,8 +1,11 @@
-//! The fold: each customer that a page touches is written as it stands then, its deadlines anew.
+//! The fold: each customer that a page touches is written as it stands then, its deadlines again.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use lru::LruCache;
 use uuid::Uuid;
 use waymark_domain::automation::{Deadline, agenda};
 use waymark_domain::customer::Customer;
@@ -15,15 +18,17 @@ use waymark_domain::{Label, Owner};
 use waymark_eventstore::Position;
 
 use super::definitions::{Definitions, Said};
-use super::{
-    CUSTOMERS, DEADLINES, DROP_DEADLINES, DROP_STANDINGS, IN_JOURNEY, REMINDERS, RUN, Remembered, STANDINGS,
-    TASKS,
+use super::statements::{DROP_DEADLINES, DROP_STANDINGS, IN_JOURNEY};
+use super::tables::{
+    CUSTOMERS, DEADLINES, DeadlineRow, REMINDERS, RUN, ReminderRow, RunRow, STANDINGS, StandingRow, TASKS,
+    TaskRow, WorkCustomerRow,
 };
 use crate::db::{Value, values};
 use crate::error::Result;
 use crate::log::decoded::DecodedEvent;
 use crate::log::history::{self, JourneyChange};
-use crate::models::read_model::{Scope, Writes};
+use crate::models::read_model::{Fold, Scope, Writes};
+use crate::storage::columns::TableRow as _;
 use crate::storage::table::Removal;
 
 /// How many customers of a pipeline are read at a time when another version was published.
@@ -31,38 +36,52 @@ const BATCH: u32 = 500;
 /// What stands as the rule where no rule but a lead reminds.
 const LEAD_TOUCHED: &str = "lead_touched";
 
-/// Folds the facts of a page.
-pub(super) async fn fold(
-    scope: &Scope<'_>,
-    memory: &mut Remembered,
-    facts: &[Arc<DecodedEvent>],
-) -> Result<Writes> {
-    let news = memory.definitions.read_on(scope).await?;
-    let mut page = Page { scope, rows: Rows::default(), touched: BTreeMap::new() };
-    for fact in facts {
-        page.take(memory, fact).await?;
+/// How many folded customers are kept: some kilobytes each.
+const CUSTOMERS_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_999);
+
+/// The fold of what must be done, with the customers that it met last and the published definitions.
+pub(super) struct WorkFold {
+    customers: LruCache<Uuid, Customer>,
+    definitions: Definitions,
+}
+
+impl Default for WorkFold {
+    fn default() -> Self {
+        Self { customers: LruCache::new(CUSTOMERS_KEPT), definitions: Definitions::default() }
     }
-    for (said, event) in &news.scheduled {
-        page.rows.scheduled(*said, event);
+}
+
+#[async_trait]
+impl Fold for WorkFold {
+    async fn fold(&mut self, scope: &Scope<'_>, events: &[Arc<DecodedEvent>]) -> Result<Writes> {
+        let cache = self;
+        let news = cache.definitions.read_on(scope).await?;
+        let mut page = Page { scope, rows: Rows::default(), touched: BTreeMap::new() };
+        for fact in events {
+            page.take(cache, fact).await?;
+        }
+        for (said, event) in &news.scheduled {
+            page.rows.scheduled(*said, event);
+        }
+        for key in &news.published {
+            page.touch_all_in(cache, key).await?;
+        }
+        let Page { rows, touched, .. } = page;
+        let mut writes = Writes::default();
+        let mut rows = rows;
+        let head = || values![scope.tenant.0, scope.generation];
+        let all = touched.keys().copied().map(Value::from).collect();
+        let gone = touched.iter().filter(|(_, touched)| touched.left_a_journey());
+        let gone = gone.map(|(id, _)| Value::from(*id)).collect();
+        writes.removals.push(Removal { sql: DROP_DEADLINES, head: head(), keys: all });
+        writes.removals.push(Removal { sql: DROP_STANDINGS, head: head(), keys: gone });
+        for (id, Touched { customer, .. }) in touched {
+            rows.customer(&customer, &cache.definitions);
+            cache.customers.put(id, customer);
+        }
+        rows.write(&mut writes);
+        Ok(writes)
     }
-    for key in &news.published {
-        page.touch_all_in(memory, key).await?;
-    }
-    let Page { rows, touched, .. } = page;
-    let mut writes = Writes::default();
-    let mut rows = rows;
-    let head = || values![scope.tenant.0, scope.generation];
-    let all = touched.keys().copied().map(Value::from).collect();
-    let gone = touched.iter().filter(|(_, touched)| touched.left_a_journey());
-    let gone = gone.map(|(id, _)| Value::from(*id)).collect();
-    writes.removals.push(Removal { sql: DROP_DEADLINES, head: head(), keys: all });
-    writes.removals.push(Removal { sql: DROP_STANDINGS, head: head(), keys: gone });
-    for (id, Touched { customer, .. }) in touched {
-        rows.customer(&customer, &memory.definitions);
-        memory.customers.put(id, customer);
-    }
-    rows.write(&mut writes);
-    Ok(writes)
 }
 
 struct Page<'a> {
@@ -91,12 +110,12 @@ impl Touched {
 }
 
 impl Page<'_> {
-    async fn take(&mut self, memory: &mut Remembered, fact: &DecodedEvent) -> Result<()> {
+    async fn take(&mut self, cache: &mut WorkFold, fact: &DecodedEvent) -> Result<()> {
         let before = fact.event.position.saturating_sub(1);
         let known = match self.touched.remove(&fact.customer) {
             Some(touched) => Some(touched),
             None => {
-                let known = self.load(memory, fact.customer, before, &fact.event.event).await?;
+                let known = self.load(cache, fact.customer, before, &fact.event.event).await?;
                 known.map(Touched::known)
             }
         };
@@ -109,7 +128,7 @@ impl Page<'_> {
         };
         let Some(touched) = touched else { return Ok(()) };
         self.rows.happened(&touched.customer, fact);
-        self.rows.told(&touched.customer, fact, &memory.definitions);
+        self.rows.told(&touched.customer, fact, &cache.definitions);
         self.touched.insert(fact.customer, touched);
         Ok(())
     }
@@ -117,12 +136,12 @@ impl Page<'_> {
     /// The customer as it was up to a position.
     async fn load(
         &self,
-        memory: &mut Remembered,
+        cache: &mut WorkFold,
         id: Uuid,
         until: Position,
         next: &CustomerEvent,
     ) -> Result<Option<Customer>> {
-        if let Some(customer) = memory.customers.pop(&id) {
+        if let Some(customer) = cache.customers.pop(&id) {
             return Ok(Some(customer));
         }
         if matches!(next, CustomerEvent::Registered(_)) {
@@ -133,19 +152,19 @@ impl Page<'_> {
     }
 
     /// Another version of a pipeline was published: everybody in it has another agenda.
-    async fn touch_all_in(&mut self, memory: &mut Remembered, journey: &str) -> Result<()> {
+    async fn touch_all_in(&mut self, cache: &mut WorkFold, journey: &str) -> Result<()> {
         let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
         let mut transaction = self.scope.db.read(self.scope.tenant).await?;
         let mut after = Uuid::nil();
         loop {
             let values = values![tenant, generation, journey, after, BATCH];
             let rows = transaction.rows(IN_JOURNEY, &values).await?;
-            let ids = rows.iter().map(|row| row.uuid(0)).collect::<Result<Vec<_>>>()?;
+            let ids = rows.iter().map(|row| row.uuid("customer")).collect::<Result<Vec<_>>>()?;
             for id in &ids {
                 if self.touched.contains_key(id) {
                     continue;
                 }
-                let known = match memory.customers.pop(id) {
+                let known = match cache.customers.pop(id) {
                     Some(customer) => Some(customer),
                     None => {
                         let events =
@@ -198,15 +217,16 @@ impl Rows {
             _ => None,
         };
         if let Some((rule, cause, journey, due_at, skipped)) = run {
-            self.runs.extend(values![
-                journey.as_str(),
-                rule.as_str(),
+            let run = RunRow {
+                journey: journey.clone(),
+                rule: rule.clone(),
                 position,
-                fact.customer,
+                customer: Some(fact.customer),
                 cause,
-                due_at.timestamp_micros(),
+                due_at: due_at.timestamp_micros(),
                 skipped,
-            ]);
+            };
+            run.push(&mut self.runs);
         }
         if let CustomerEvent::Reminded(e) = &fact.event.event {
             let message = (&e.text, e.role.as_str(), e.channels.as_slice());
@@ -216,7 +236,7 @@ impl Rows {
         self.came_again(customer, fact);
     }
 
-    /// The owner is told that a known lead came in again; of a customer in a pool, whoever leads. Histories that are read
+    /// The owner is reminded that a known lead came in again; of a customer in a pool, whoever leads. Histories that are read
     /// in tell nobody.
     fn came_again(&mut self, customer: &Customer, fact: &DecodedEvent) {
         let CustomerEvent::LeadTouched(event) = &fact.event.event else { return };
@@ -240,15 +260,16 @@ impl Rows {
                 (text, role, channels),
             );
         }
-        self.runs.extend(values![
-            event.pipeline.as_str(),
-            event.rule.as_str(),
-            said.position,
-            None::<Uuid>,
-            said.id,
-            said.at.timestamp_micros(),
-            None::<String>,
-        ]);
+        let run = RunRow {
+            journey: event.pipeline.clone(),
+            rule: event.rule.clone(),
+            position: said.position,
+            customer: None,
+            cause: said.id,
+            due_at: said.at.timestamp_micros(),
+            skipped: None,
+        };
+        run.push(&mut self.runs);
     }
 
     /// What rules that only tell say of an entry. Histories that are read in tell nobody.
@@ -273,15 +294,16 @@ impl Rows {
                 n += 1;
             }
             if n > before {
-                self.runs.extend(values![
-                    journey,
-                    automation.id.as_str(),
-                    fact.event.position,
-                    fact.customer,
-                    fact.event.id,
-                    fact.event.effective_at.timestamp_micros(),
-                    None::<String>,
-                ]);
+                let run = RunRow {
+                    journey: journey.to_owned(),
+                    rule: automation.id.clone(),
+                    position: fact.event.position,
+                    customer: Some(fact.customer),
+                    cause: fact.event.id,
+                    due_at: fact.event.effective_at.timestamp_micros(),
+                    skipped: None,
+                };
+                run.push(&mut self.runs);
             }
         }
     }
@@ -295,40 +317,42 @@ impl Rows {
     ) {
         let owner = customer.map(|customer| parts(&customer.owner));
         let channels = channels.iter().map(|channel| channel.as_str()).collect::<Vec<_>>().join(" ");
-        self.reminders.extend(values![
-            said.position,
+        let reminder = ReminderRow {
+            position: said.position,
             n,
-            said.id,
-            customer.map(|customer| customer.id),
-            journey,
-            owner.map(|(kind, _)| kind),
-            owner.map(|(_, id)| id),
-            role,
-            text.zh.as_str(),
-            text.en.as_str(),
+            reminder: said.id,
+            customer: customer.map(|customer| customer.id),
+            journey: journey.to_owned(),
+            owner_kind: owner.map(|(kind, _)| kind.to_owned()),
+            owner_id: owner.map(|(_, id)| id.to_owned()),
+            role: role.to_owned(),
+            text_zh: text.zh.clone(),
+            text_en: text.en.clone(),
             channels,
-            rule,
+            rule: rule.to_owned(),
             cause,
-            said.at.timestamp_micros(),
-        ]);
+            at: said.at.timestamp_micros(),
+        };
+        reminder.push(&mut self.reminders);
     }
 
     /// The customer as it stands at the end of the page.
     fn customer(&mut self, customer: &Customer, definitions: &Definitions) {
         let (kind, owner) = parts(&customer.owner);
         let last = customer.automation.last(&Activity::Update).next();
-        self.customers.extend(values![
-            customer.id,
-            kind,
-            owner,
-            customer.tier.clone(),
-            customer.region.clone(),
-            customer.next_plan.as_ref().map(|plan| plan.at.timestamp_micros()),
-            customer.touched_at.map(|at| at.timestamp_micros()),
-            last.map(|at| at.effective_at.timestamp_micros()),
-            customer.journeys.began_at().unwrap_or_default().timestamp_micros(),
-            customer.erased || customer.merged_into.is_some(),
-        ]);
+        let row = WorkCustomerRow {
+            customer: customer.id,
+            owner_kind: kind.to_owned(),
+            owner_id: owner.to_owned(),
+            tier: customer.tier.clone(),
+            region: customer.region.clone(),
+            next_at: customer.next_plan.as_ref().map(|plan| plan.at.timestamp_micros()),
+            touched_at: customer.touched_at.map(|at| at.timestamp_micros()),
+            last_activity_at: last.map(|at| at.effective_at.timestamp_micros()),
+            created_at: customer.journeys.began_at().unwrap_or_default().timestamp_micros(),
+            closed: customer.erased || customer.merged_into.is_some(),
+        };
+        row.push(&mut self.customers);
         for journey in customer.journeys.keys() {
             self.standing(customer, journey);
         }
@@ -336,7 +360,7 @@ impl Rows {
             self.task(customer.id, *id, task);
         }
         for ((rule, cause), (journey, due_at)) in deadlines(customer, definitions) {
-            self.deadlines.extend(values![customer.id, rule, cause, journey, due_at]);
+            DeadlineRow { customer: customer.id, rule, cause, journey, due_at }.push(&mut self.deadlines);
         }
     }
 
@@ -344,13 +368,14 @@ impl Rows {
         let stays = customer.journeys.stays(journey);
         let Some(current) = stays.last() else { return };
         let went_back = stays.iter().any(|stay| stay.cycle == current.cycle && stay.visit > 1);
-        self.standings.extend(values![
-            customer.id,
-            journey,
-            current.stage.as_str(),
-            current.entered_at.timestamp_micros(),
+        let standing = StandingRow {
+            customer: customer.id,
+            journey: journey.to_owned(),
+            stage: current.stage.clone(),
+            entered_at: current.entered_at.timestamp_micros(),
             went_back,
-        ]);
+        };
+        standing.push(&mut self.standings);
     }
 
     fn task(&mut self, customer: Uuid, id: Uuid, task: &Task) {
@@ -360,21 +385,22 @@ impl Rows {
             TaskState::Done => "done",
             TaskState::Cancelled => "cancelled",
         };
-        self.tasks.extend(values![
-            id,
+        let row = TaskRow {
+            task: id,
             customer,
-            created.task.as_str(),
-            created.title.zh.as_str(),
-            created.title.en.as_str(),
-            created.role.as_str(),
-            created.due_at.timestamp_micros(),
-            created.rule.as_str(),
-            created.cause,
-            created.journey.as_str(),
-            created.stage.as_str(),
-            created.process.clone(),
-            state,
-        ]);
+            name: created.task.clone(),
+            title_zh: created.title.zh.clone(),
+            title_en: created.title.en.clone(),
+            role: created.role.clone(),
+            due_at: created.due_at.timestamp_micros(),
+            rule: created.rule.clone(),
+            cause: created.cause,
+            journey: created.journey.clone(),
+            stage: created.stage.clone(),
+            process: created.process.clone(),
+            state: state.to_owned(),
+        };
+        row.push(&mut self.tasks);
     }
 }
 

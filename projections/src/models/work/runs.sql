@@ -1,5 +1,5 @@
 -- What the calendar set off is about nobody, and everybody's.
-SELECT r.rule, COUNT(*), COUNT(r.skipped), MAX(r.due_at), MAX(r.position)
+SELECT r.rule, COUNT(*) AS runs, COUNT(r.skipped) AS skipped, MAX(r.due_at) AS last_due_at, MAX(r.position)
 FROM work_run r
 LEFT JOIN work_customer c
   ON c.tenant_id = $1 AND c.generation = $2 AND c.customer = r.customer

@@ -1,5 +1,5 @@
--- What is to be done about whom, by people and by rules. No personal text stands here: titles are the rules' own, and
--- of a lead that came again the source is told.
+-- What must be done about whom, by people and by rules. No personal text stands here: titles are the rules' own, and
+-- of a lead that came again only the source is kept.
 CREATE TABLE IF NOT EXISTS work_customer (
     tenant_id        BLOB    NOT NULL,
     generation       BIGINT  NOT NULL,

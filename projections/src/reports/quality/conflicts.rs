@@ -9,12 +9,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::pipeline::StageType;
 
-use super::{Definition, ReportInput};
+use super::input::ReportInput;
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::OwnerReport;
 use crate::models::dwell;
-use crate::query::Snapshot;
+use crate::models::snapshot::Snapshot;
+use crate::reports::Definition;
 use crate::reports::page::Place;
 use crate::stats::cycles::{Cycle, Kinds, Outcome, cycles};
 use crate::stats::{JourneySet, Micros};

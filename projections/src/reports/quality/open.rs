@@ -6,12 +6,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::pipeline::StageType;
 
-use super::ReportInput;
+use super::input::ReportInput;
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::OwnerReport;
+use crate::models::snapshot::Snapshot;
 use crate::models::timeline::activities;
-use crate::query::Snapshot;
 use crate::reports::ShareReport;
 use crate::reports::page::Place;
 use crate::stats::health::{Health, OpenCustomer, score};

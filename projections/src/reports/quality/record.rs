@@ -9,12 +9,12 @@ use uuid::Uuid;
 use waymark_domain::customer::timeline::MoveKind;
 use waymark_eventstore::Position;
 
-use super::ReportInput;
+use super::input::ReportInput;
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::dwell::in_order;
+use crate::models::snapshot::Snapshot;
 use crate::models::timeline::activities::{self, Overridden};
-use crate::query::Snapshot;
 use crate::reports::ShareReport;
 use crate::reports::page::Place;
 use crate::stats::MoveRecord;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use waymark_domain::pipeline::StageType;
 
-use super::ReportInput;
+use super::input::ReportInput;
 use crate::log::history::instant;
 use crate::models::dwell::in_order;
 use crate::reports::ShareReport;

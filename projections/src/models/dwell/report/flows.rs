@@ -12,7 +12,8 @@ use waymark_eventstore::Position;
 
 use super::{Kinds, Window, selected};
 use crate::error::Result;
-use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::models::dwell::snapshot::DwellSnapshot;
+use crate::query::{AsOf, CohortFilter};
 use crate::stats::flows::{Flows, flows as figures};
 use crate::stats::{JourneySet, quantile};
 
@@ -144,20 +145,26 @@ impl Quantiles {
     }
 }
 
-/// The flows of the journeys that began in a window (all, without one).
-pub(crate) async fn flows(
-    snapshot: &mut Snapshot,
-    pipeline: &Pipeline,
-    versions: &Versions,
-    at: &AsOf,
-    window: &Window,
-    filter: &CohortFilter,
-) -> Result<FlowsReport> {
-    let (journeys, _) = selected(snapshot, &pipeline.key, at, filter, false).await?;
-    let journeys = began_in(journeys, window);
-    let kinds = Kinds::of(&journeys, pipeline, versions);
-    let flows = figures(&journeys, at.micros(), |stage, version| kinds.is_final(stage, version));
-    Ok(report(pipeline, &journeys, flows, at, snapshot.position))
+impl DwellSnapshot {
+    /// The flows of the journeys that began in a window (all, without one).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn flows(
+        &mut self,
+        pipeline: &Pipeline,
+        versions: &Versions,
+        at: &AsOf,
+        window: &Window,
+        filter: &CohortFilter,
+    ) -> Result<FlowsReport> {
+        let snapshot = &mut self.0;
+        let (journeys, _) = selected(snapshot, &pipeline.key, at, filter, false).await?;
+        let journeys = began_in(journeys, window);
+        let kinds = Kinds::of(&journeys, pipeline, versions);
+        let flows = figures(&journeys, at.micros(), |stage, version| kinds.is_final(stage, version));
+        Ok(report(pipeline, &journeys, flows, at, snapshot.position))
+    }
 }
 
 /// The journeys whose first record lies in the window.

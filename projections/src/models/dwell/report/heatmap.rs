@@ -9,7 +9,8 @@ use waymark_eventstore::Position;
 
 use super::{Window, selected};
 use crate::error::Result;
-use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::models::dwell::snapshot::DwellSnapshot;
+use crate::query::{AsOf, CohortFilter};
 use crate::stats::heatmap::heatmap as figures;
 
 /// What is asked.
@@ -47,22 +48,24 @@ pub struct HeatmapReport {
     pub weekdays: Vec<Vec<u64>>,
 }
 
-/// Records of moves by weekday and hour, repeats included.
-pub(crate) async fn heatmap(
-    snapshot: &mut Snapshot,
-    pipeline: &str,
-    query: &HeatmapQuery,
-) -> Result<HeatmapReport> {
-    let (journeys, _) = selected(snapshot, pipeline, &query.at, &query.filter, false).await?;
-    let local = |at| query.zones.local(query.zone, at);
-    let week = figures(&journeys, query.window.begin(), query.window.last(&query.at), local);
-    Ok(HeatmapReport {
-        pipeline: pipeline.to_owned(),
-        effective_at: query.at.effective_at,
-        known_at: query.at.known_at,
-        position: snapshot.position,
-        zone: query.zone.name().to_owned(),
-        tzdb: query.zones.version_of(query.zone).to_owned(),
-        weekdays: week.iter().map(|hours| hours.to_vec()).collect(),
-    })
+impl DwellSnapshot {
+    /// Records of moves by weekday and hour.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn heatmap(&mut self, pipeline: &str, query: &HeatmapQuery) -> Result<HeatmapReport> {
+        let snapshot = &mut self.0;
+        let (journeys, _) = selected(snapshot, pipeline, &query.at, &query.filter, false).await?;
+        let local = |at| query.zones.local(query.zone, at);
+        let week = figures(&journeys, query.window.begin(), query.window.last(&query.at), local);
+        Ok(HeatmapReport {
+            pipeline: pipeline.to_owned(),
+            effective_at: query.at.effective_at,
+            known_at: query.at.known_at,
+            position: snapshot.position,
+            zone: query.zone.name().to_owned(),
+            tzdb: query.zones.version_of(query.zone).to_owned(),
+            weekdays: week.iter().map(|hours| hours.to_vec()).collect(),
+        })
+    }
 }

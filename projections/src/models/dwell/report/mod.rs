@@ -15,9 +15,11 @@ use waymark_domain::pipeline::StageType;
 use waymark_domain::pipeline::version::Versions;
 
 use crate::error::Result;
+use crate::models::board::Population;
+use crate::models::board::tables::NAME as BOARD;
 use crate::models::board::versions::{self, CustomerVersions};
-use crate::models::board::{self, Population};
-use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::models::snapshot::Snapshot;
+use crate::query::{AsOf, CohortFilter};
 use crate::stats::{JourneySet, Micros};
 
 use super::load;
@@ -66,7 +68,7 @@ async fn selected(
     let known = snapshot.known(at);
     let journeys = load(snapshot, pipeline, known).await?;
     let pasts = if pasts_wanted {
-        snapshot.switch_model(board::NAME).await?;
+        snapshot.switch_model(BOARD).await?;
         Some(Arc::new(versions::load(snapshot, known).await?))
     } else {
         None

@@ -11,7 +11,8 @@ use waymark_eventstore::Position;
 use super::flows::began_in;
 use super::{Kinds, Window, selected};
 use crate::error::Result;
-use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::models::dwell::snapshot::DwellSnapshot;
+use crate::query::{AsOf, CohortFilter};
 use crate::stats::paths::paths as figures;
 
 /// Where the paths lead: which journeys count, and how far.
@@ -78,43 +79,49 @@ pub struct PathsReport {
     pub paths: Vec<PathReport>,
 }
 
-/// The paths of the journeys that began in a window (all, without one), at most `limit` of them.
-pub(crate) async fn paths(
-    snapshot: &mut Snapshot,
-    pipeline: &Pipeline,
-    versions: &Versions,
-    query: &PathsQuery,
-) -> Result<PathsReport> {
-    let PathsQuery { at, window, filter, ending, limit } = query;
-    let (journeys, _) = selected(snapshot, &pipeline.key, at, filter, false).await?;
-    let journeys = began_in(journeys, window);
-    let kinds = Kinds::of(&journeys, pipeline, versions);
-    let wanted: Option<fn(StageType) -> bool> = match ending {
-        Ending::Any => None,
-        Ending::Won => Some(StageType::is_won),
-        Ending::Lost => Some(StageType::is_lost),
-    };
-    let leads_there = |stage, version| {
-        kinds.get(stage, version).zip(wanted).is_some_and(|(kind, is_wanted)| is_wanted(kind))
-    };
-    let paths = figures(&journeys, at.micros(), wanted.is_some().then_some(&leads_there));
-    let total: usize = paths.iter().map(|path| path.count).sum();
-    let distinct = paths.len();
-    let paths = paths.into_iter().take(*limit).map(|path| PathReport {
-        stages: path.stages.iter().map(|&stage| journeys.stages.text(stage).to_owned()).collect(),
-        count: path.count,
-        share: path.count as f64 / total as f64,
-        median_seconds: path.median_seconds,
-    });
-    Ok(PathsReport {
-        pipeline: pipeline.key.clone(),
-        effective_at: at.effective_at,
-        known_at: at.known_at,
-        position: snapshot.position,
-        versions: journeys.versions(at.micros()),
-        ending: *ending,
-        distinct,
-        journeys: total,
-        paths: paths.collect(),
-    })
+impl DwellSnapshot {
+    /// The paths of the journeys that began in a window (all, without one), at most `limit` of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn paths(
+        &mut self,
+        pipeline: &Pipeline,
+        versions: &Versions,
+        query: &PathsQuery,
+    ) -> Result<PathsReport> {
+        let snapshot = &mut self.0;
+        let PathsQuery { at, window, filter, ending, limit } = query;
+        let (journeys, _) = selected(snapshot, &pipeline.key, at, filter, false).await?;
+        let journeys = began_in(journeys, window);
+        let kinds = Kinds::of(&journeys, pipeline, versions);
+        let wanted: Option<fn(StageType) -> bool> = match ending {
+            Ending::Any => None,
+            Ending::Won => Some(StageType::is_won),
+            Ending::Lost => Some(StageType::is_lost),
+        };
+        let leads_there = |stage, version| {
+            kinds.get(stage, version).zip(wanted).is_some_and(|(kind, is_wanted)| is_wanted(kind))
+        };
+        let paths = figures(&journeys, at.micros(), wanted.is_some().then_some(&leads_there));
+        let total: usize = paths.iter().map(|path| path.count).sum();
+        let distinct = paths.len();
+        let paths = paths.into_iter().take(*limit).map(|path| PathReport {
+            stages: path.stages.iter().map(|&stage| journeys.stages.text(stage).to_owned()).collect(),
+            count: path.count,
+            share: path.count as f64 / total as f64,
+            median_seconds: path.median_seconds,
+        });
+        Ok(PathsReport {
+            pipeline: pipeline.key.clone(),
+            effective_at: at.effective_at,
+            known_at: at.known_at,
+            position: snapshot.position,
+            versions: journeys.versions(at.micros()),
+            ending: *ending,
+            distinct,
+            journeys: total,
+            paths: paths.collect(),
+        })
+    }
 }

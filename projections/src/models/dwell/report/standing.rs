@@ -9,7 +9,8 @@ use waymark_eventstore::Position;
 use super::flows::StageCount;
 use super::{in_order, selected};
 use crate::error::Result;
-use crate::query::{AsOf, CohortFilter, Snapshot};
+use crate::models::dwell::snapshot::DwellSnapshot;
+use crate::query::{AsOf, CohortFilter};
 use crate::stats::standing::standing as figures;
 
 /// How many journeys stood in each stage.
@@ -29,23 +30,29 @@ pub struct StandingReport {
     pub not_started: usize,
 }
 
-/// How many journeys stood in each stage at an instant.
-pub(crate) async fn standing(
-    snapshot: &mut Snapshot,
-    pipeline: &Pipeline,
-    at: &AsOf,
-    filter: &CohortFilter,
-) -> Result<StandingReport> {
-    let (journeys, _) = selected(snapshot, &pipeline.key, at, filter, false).await?;
-    let standing = figures(&journeys, at.micros());
-    let count = |number: Option<u32>| number.map_or(0, |number| standing.counts[number as usize]);
-    let stages = in_order(&journeys, pipeline).into_iter();
-    Ok(StandingReport {
-        pipeline: pipeline.key.clone(),
-        effective_at: at.effective_at,
-        known_at: at.known_at,
-        position: snapshot.position,
-        counts: stages.map(|(stage, number)| StageCount { stage, count: count(number) }).collect(),
-        not_started: standing.not_started,
-    })
+impl DwellSnapshot {
+    /// How many journeys stood in each stage at an instant.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn standing(
+        &mut self,
+        pipeline: &Pipeline,
+        at: &AsOf,
+        filter: &CohortFilter,
+    ) -> Result<StandingReport> {
+        let snapshot = &mut self.0;
+        let (journeys, _) = selected(snapshot, &pipeline.key, at, filter, false).await?;
+        let standing = figures(&journeys, at.micros());
+        let count = |number: Option<u32>| number.map_or(0, |number| standing.counts[number as usize]);
+        let stages = in_order(&journeys, pipeline).into_iter();
+        Ok(StandingReport {
+            pipeline: pipeline.key.clone(),
+            effective_at: at.effective_at,
+            known_at: at.known_at,
+            position: snapshot.position,
+            counts: stages.map(|(stage, number)| StageCount { stage, count: count(number) }).collect(),
+            not_started: standing.not_started,
+        })
+    }
 }

@@ -1,40 +1,38 @@
-//! What each rep does with customers, and what comes of it. What belongs to a rep is told by the intervals in which it owned
+//! What each rep does with customers, and what comes of it. What belongs to a rep follows from the intervals in which it owned
 //! a customer.
+
+mod figures;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Owner;
-use waymark_domain::customer::event::Money;
-use waymark_domain::money::decimals;
 use waymark_domain::people::Visibility;
 use waymark_domain::pipeline::StageType;
 use waymark_eventstore::Position;
 
 use super::page::Pages;
-use super::quality::{Definition, QualityQuery, ReportInput, open};
-use super::{ShareReport, Span, known, pasts};
+use super::quality::{QualityQuery, ReportInput, open};
+use super::{Span, known, pasts};
 use crate::error::Result;
-use crate::models::board::MoneyReport;
 use crate::models::board::versions::{self, CustomerVersion, CustomerVersions};
 use crate::models::dwell::Window;
+use crate::models::snapshot::Snapshot;
 use crate::models::timeline::activities;
-use crate::query::{AsOf, CohortFilter, Snapshot};
-use crate::stats::credit::{Attribution, Credit, credit, held, owner_at};
+use crate::query::{AsOf, CohortFilter};
+use crate::reports::Definition;
+use crate::reports::snapshot::ReportSnapshot;
+use crate::stats::credit::{Attribution, credit, held, owner_at};
 use crate::stats::cycles::{Outcome, cycles};
 use crate::stats::journeys::{Origin, stays};
-use crate::stats::survival::{Subject, kaplan_meier};
+use crate::stats::survival::Subject;
 use crate::stats::{Micros, MoveRecord, seconds};
-
-/// Thirty days: the month of frequencies.
-const MONTH: f64 = 30.0 * 86_400.0;
-/// Up to here the mean stay of a rep's customers goes: ninety days.
-const HORIZON: Micros = 90 * 86_400 * 1_000_000;
+use figures::RepAccumulator;
+pub use figures::{RepFigures, SlowestStage};
 
 /// What is asked about reps.
 #[derive(Debug, Clone)]
@@ -45,77 +43,18 @@ pub struct RepsQuery {
     pub window: Window,
     /// Only these reps; everybody when none are given.
     pub reps: Option<BTreeSet<String>>,
-    /// Which customers whoever asks sees now: nobody's others count.
+    /// Which customers are visible to the caller now: others do not count.
     pub visibility: Visibility,
     /// To whom deals are credited.
     pub attribution: Attribution,
     /// Whether the window of the same length before is wanted beside. The window has a beginning then.
     pub compare: bool,
-    /// More than so many seconds without activity is too long.
+    /// More than this many seconds without activity is too long.
     pub silence_seconds: u64,
     /// The rep after whom the page begins.
     pub after: Option<String>,
     /// How many reps at most.
     pub limit: usize,
-}
-
-/// The stage in which a rep's customers stay longest.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct SlowestStage {
-    /// The pipeline.
-    pub pipeline: String,
-    /// The stage.
-    pub stage: String,
-    /// Stays in it while the customer was the rep's.
-    pub stays: usize,
-    /// The Kaplan–Meier median of the stay; null where half of them have not left.
-    pub median_seconds: Option<f64>,
-    /// The mean stay as far as it lies within ninety days, by Kaplan–Meier: by it stages are compared.
-    pub restricted_mean_seconds: f64,
-}
-
-/// What a rep did in a window, and what came of it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
-pub struct RepFigures {
-    /// Journeys that began in the window, of customers that were the rep's then.
-    pub new_customers: usize,
-    /// Deals won in the window that are credited to the rep: a whole number, but for credit that is shared by time.
-    #[serde(serialize_with = "super::whole_where_it_is")]
-    pub won: f64,
-    /// Cycles lost in the window, credited alike.
-    #[serde(serialize_with = "super::whole_where_it_is")]
-    pub lost: f64,
-    /// What the deals were worth when they were won, by currency, credited alike: what a deal won in part has brought where
-    /// that is known, else the amount.
-    pub won_amounts: Vec<MoneyReport>,
-    /// Won among won and lost.
-    pub conversion: Option<ShareReport>,
-    /// Conversations that the rep recorded.
-    pub follow_ups: usize,
-    /// Conversations for each customer and each thirty days that the rep owned it in the window; null where it owned none.
-    pub follow_ups_per_customer_month: Option<f64>,
-    /// How long the records of the conversations are on average, in characters. Those of erased customers are not known.
-    pub average_follow_up_chars: Option<f64>,
-    /// Where the rep's customers stay longest.
-    pub slowest_stage: Option<SlowestStage>,
-    /// Customers that the rep took from a pool.
-    pub claims: usize,
-    /// Customers that it gave back.
-    pub releases: usize,
-    /// Customers that a pool's clock took from it.
-    pub reclaims: usize,
-    /// Claims after which it made no contact in time.
-    pub missed_first_contacts: usize,
-    /// Customers that it took from a pool after another rep had had them, and that went on in its hands.
-    pub revived: usize,
-    /// Those of them that were won in its hands.
-    pub revived_won: usize,
-    /// Its customers in open stages at the end of the window.
-    pub open_customers: usize,
-    /// Those of them whose next contact is overdue.
-    pub overdue: usize,
-    /// Those of them without a contact ahead and without activity for longer than is permitted: what it sits on.
-    pub sat_on: usize,
 }
 
 /// One rep.
@@ -161,16 +100,6 @@ pub struct RepsReport {
     pub next_cursor: Option<String>,
 }
 
-/// The figures of one rep in the making.
-#[derive(Default)]
-struct RepAccumulator {
-    figures: RepFigures,
-    amounts: BTreeMap<String, Decimal>,
-    chars: (u64, u64),
-    owned_seconds: f64,
-    stays: HashMap<(usize, String), Vec<Subject>>,
-}
-
 /// The owners of a customer since each instant; none for a pool. Once merged it is nobody's.
 pub(crate) type Owners<'a> = Vec<(Micros, Option<&'a str>)>;
 
@@ -185,46 +114,48 @@ fn rep_of(past: &CustomerVersion) -> Option<&str> {
     }
 }
 
-/// What every rep did.
-pub(crate) async fn reps(
-    snapshot: &mut Snapshot,
-    definitions: &[Definition],
-    query: &RepsQuery,
-) -> Result<RepsReport> {
-    let known = known(snapshot, &query.at).await?;
-    let position = snapshot.position;
-    let pasts = Arc::new(pasts(snapshot, known).await?);
-    let mut now = figures(snapshot, definitions, query, (query.at, query.window), known, &pasts).await?;
-    let before = query.compare.then(|| window_before(query)).flatten();
-    let previous = match before {
-        Some((at, window)) => figures(snapshot, definitions, query, (at, window), known, &pasts).await?,
-        None => BTreeMap::new(),
-    };
-    let names: BTreeSet<String> = now.keys().chain(previous.keys()).cloned().collect();
-    let named = query.reps.clone().unwrap_or(names);
-    let after = |rep: &&String| query.after.as_ref().is_none_or(|after| *rep > after);
-    let rest: Vec<&String> = named.iter().filter(after).collect();
-    let shown = &rest[..rest.len().min(query.limit)];
-    let line = |rep: &&String| RepLine {
-        rep: (*rep).clone(),
-        figures: now.remove(*rep).unwrap_or_default(),
-        previous: before.map(|_| previous.get(*rep).cloned().unwrap_or_default()),
-    };
-    let end = query.window.end(&query.at);
-    Ok(RepsReport {
-        pipelines: definitions.iter().map(|definition| definition.pipeline.key.clone()).collect(),
-        effective_at: query.at.effective_at,
-        known_at: query.at.known_at,
-        position,
-        from: query.window.from,
-        to: crate::log::history::instant(end),
-        previous_from: before.and_then(|(_, window)| window.from),
-        previous_to: before.and_then(|(_, window)| window.to),
-        attribution: query.attribution,
-        definition: "snapshot_win_rate",
-        next_cursor: shown.last().filter(|_| shown.len() < rest.len()).map(|last| (*last).clone()),
-        items: shown.iter().map(line).collect(),
-    })
+impl ReportSnapshot {
+    /// What each rep does in these pipelines, and what comes of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reps(&mut self, definitions: &[Definition], query: &RepsQuery) -> Result<RepsReport> {
+        let snapshot = &mut self.0;
+        let known = known(snapshot, &query.at).await?;
+        let position = snapshot.position;
+        let pasts = Arc::new(pasts(snapshot, known).await?);
+        let mut now = figures(snapshot, definitions, query, (query.at, query.window), known, &pasts).await?;
+        let before = query.compare.then(|| window_before(query)).flatten();
+        let previous = match before {
+            Some((at, window)) => figures(snapshot, definitions, query, (at, window), known, &pasts).await?,
+            None => BTreeMap::new(),
+        };
+        let names: BTreeSet<String> = now.keys().chain(previous.keys()).cloned().collect();
+        let named = query.reps.clone().unwrap_or(names);
+        let after = |rep: &&String| query.after.as_ref().is_none_or(|after| *rep > after);
+        let rest: Vec<&String> = named.iter().filter(after).collect();
+        let shown = &rest[..rest.len().min(query.limit)];
+        let line = |rep: &&String| RepLine {
+            rep: (*rep).clone(),
+            figures: now.remove(*rep).unwrap_or_default(),
+            previous: before.map(|_| previous.get(*rep).cloned().unwrap_or_default()),
+        };
+        let end = query.window.end(&query.at);
+        Ok(RepsReport {
+            pipelines: definitions.iter().map(|definition| definition.pipeline.key.clone()).collect(),
+            effective_at: query.at.effective_at,
+            known_at: query.at.known_at,
+            position,
+            from: query.window.from,
+            to: crate::log::history::instant(end),
+            previous_from: before.and_then(|(_, window)| window.from),
+            previous_to: before.and_then(|(_, window)| window.to),
+            attribution: query.attribution,
+            definition: "snapshot_win_rate",
+            next_cursor: shown.last().filter(|_| shown.len() < rest.len()).map(|last| (*last).clone()),
+            items: shown.iter().map(line).collect(),
+        })
+    }
 }
 
 /// The window of the same length that ends where the window begins, and the instant at its end.
@@ -438,60 +369,4 @@ async fn add_activities(
         }
     }
     Ok(())
-}
-
-impl RepAccumulator {
-    /// Adds a part of what a deal was worth.
-    fn earn(&mut self, past: Option<&CustomerVersion>, part: &Credit<&str>) {
-        let Some(Money { amount, currency }) =
-            past.and_then(|past| past.won.as_ref().or(past.amount.as_ref()))
-        else {
-            return;
-        };
-        let share = amount
-            .checked_mul(Decimal::from(part.part))
-            .and_then(|shared| shared.checked_div(Decimal::from(part.whole)))
-            .unwrap_or_default();
-        let share = if part.part == part.whole { *amount } else { share };
-        let sum = self.amounts.entry(currency.clone()).or_default();
-        *sum = sum.saturating_add(share);
-    }
-
-    fn figures(self, definitions: &[Definition]) -> RepFigures {
-        let Self { mut figures, amounts, chars: (measured, chars), owned_seconds, stays } = self;
-        figures.slowest_stage = slowest(stays, definitions);
-        let money = |(currency, amount): (String, Decimal)| MoneyReport {
-            amount: amount.round_dp(decimals(&currency).unwrap_or(2)).to_string(),
-            currency,
-        };
-        figures.won_amounts = amounts.into_iter().map(money).collect();
-        figures.conversion = ShareReport::of(figures.won, figures.won + figures.lost);
-        figures.average_follow_up_chars = (measured > 0).then(|| chars as f64 / measured as f64);
-        figures.follow_ups_per_customer_month =
-            (owned_seconds > 0.0).then(|| figures.follow_ups as f64 / (owned_seconds / MONTH));
-        figures
-    }
-}
-
-/// The stage of the longest mean stay: of two alike the earlier one.
-fn slowest(
-    stays: HashMap<(usize, String), Vec<Subject>>,
-    definitions: &[Definition],
-) -> Option<SlowestStage> {
-    let mut all: Vec<SlowestStage> = Vec::with_capacity(stays.len());
-    for ((number, stage), subjects) in stays {
-        let curve = kaplan_meier(&subjects);
-        all.push(SlowestStage {
-            pipeline: definitions.get(number)?.pipeline.key.clone(),
-            stage,
-            stays: subjects.len(),
-            median_seconds: curve.reaches(0.5),
-            restricted_mean_seconds: curve.restricted_mean(HORIZON),
-        });
-    }
-    let order = |a: &SlowestStage, b: &SlowestStage| {
-        let mean = a.restricted_mean_seconds.total_cmp(&b.restricted_mean_seconds);
-        mean.then_with(|| (&b.pipeline, &b.stage).cmp(&(&a.pipeline, &a.stage)))
-    };
-    all.into_iter().max_by(order)
 }

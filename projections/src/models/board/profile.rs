@@ -1,0 +1,56 @@
+//! What else is known of a customer, readable.
+
+use chrono::NaiveDate;
+use waymark_domain::Personal;
+use waymark_domain::customer::event::{ChannelId, Contract, Money, Profile};
+
+/// What else is known of a customer, readable.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub(super) struct ClearProfile {
+    pub(super) credit_code: Option<String>,
+    pub(super) channel_ids: Vec<(String, String)>,
+    pub(super) industry: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) service_type: Option<String>,
+    pub(super) contract: Option<Contract>,
+    pub(super) delivered_on: Option<NaiveDate>,
+    pub(super) postponed_until: Option<NaiveDate>,
+    pub(super) won_amount: Option<Money>,
+    pub(super) satisfaction: Option<u8>,
+}
+
+impl ClearProfile {
+    /// When the contract ends, and what a deal won in part has brought: their changes are kept beside the traits'.
+    pub(super) fn deal(&self) -> (Option<NaiveDate>, Option<Money>) {
+        (self.contract.and_then(|contract| contract.ends_on), self.won_amount.clone())
+    }
+
+    /// Sets what an event says, and takes away what it clears.
+    pub(super) fn learn(&mut self, said: Option<&Profile>) {
+        fn set<T: Clone>(held: &mut Option<T>, name: &str, said: &Profile, new: &Option<T>) {
+            if new.is_some() || said.cleared.iter().any(|cleared| cleared == name) {
+                held.clone_from(new);
+            }
+        }
+        let Some(said) = said else { return };
+        set(&mut self.credit_code, "credit_code", said, &clear(&said.credit_code));
+        set(&mut self.industry, "industry", said, &said.industry);
+        set(&mut self.region, "region", said, &said.region);
+        set(&mut self.service_type, "service_type", said, &said.service_type);
+        set(&mut self.contract, "contract", said, &said.contract);
+        set(&mut self.delivered_on, "delivered_on", said, &said.delivered_on);
+        set(&mut self.postponed_until, "postponed_until", said, &said.postponed_until);
+        set(&mut self.won_amount, "won_amount", said, &said.won_amount);
+        set(&mut self.satisfaction, "satisfaction", said, &said.satisfaction);
+        if let Some(ids) = &said.channel_ids {
+            let clear = |held: &ChannelId| Some((held.channel.clone(), held.id.clear()?.clone()));
+            self.channel_ids = ids.iter().filter_map(clear).collect();
+        }
+    }
+}
+
+/// A personal value, readable; none where it is sealed or was never given.
+pub(super) fn clear<T: Clone>(personal: &Option<Personal<T>>) -> Option<T> {
+    personal.as_ref().and_then(Personal::clear).cloned()
+}

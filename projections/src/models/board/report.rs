@@ -1,0 +1,333 @@
+//! What is shown of a customer.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use waymark_domain::Owner;
+use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money};
+
+use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch};
+use super::row::owner_columns;
+use crate::log::history::instant;
+use crate::stats::seconds;
+
+/// An amount of money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MoneyReport {
+    /// The decimal amount.
+    #[schema(example = "12.30")]
+    pub amount: String,
+    /// The ISO 4217 code.
+    #[schema(example = "CNY")]
+    pub currency: String,
+}
+
+/// Who a customer belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OwnerReport {
+    /// `rep` or `pool`.
+    pub kind: String,
+    /// The rep's name, or the pool's key.
+    pub id: String,
+}
+
+/// Where a journey stands.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct JourneyReport {
+    /// The pipeline's key.
+    pub pipeline: String,
+    /// The version under which it last moved.
+    pub pipeline_version: u32,
+    /// Whether it is the journey that the customer is in: the one moved in last.
+    pub primary: bool,
+    /// The cycle, from 1.
+    pub cycle: u32,
+    /// The stage.
+    pub stage: String,
+    /// What the stage is called; its id where no pipeline says.
+    pub stage_name: String,
+    /// The sub-status within it.
+    pub sub_status: Option<String>,
+    /// When the stay began.
+    pub entered_at: DateTime<Utc>,
+    /// How long it has lasted.
+    pub age_seconds: f64,
+}
+
+/// A way to reach a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ContactReport {
+    /// `phone`, `email` or `wechat`.
+    #[schema(value_type = String)]
+    pub kind: ContactKind,
+    /// The number, address or account.
+    pub value: String,
+}
+
+/// An id that a channel knows the person by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChannelIdReport {
+    /// The channel.
+    pub channel: String,
+    /// The id within it.
+    pub id: String,
+}
+
+/// The days of a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ContractReport {
+    /// The first day.
+    pub starts_on: Option<NaiveDate>,
+    /// The last day.
+    pub ends_on: Option<NaiveDate>,
+}
+
+/// A document by reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DocumentReport {
+    /// The document's id.
+    pub id: Uuid,
+    /// What sort.
+    pub kind: String,
+    /// What it is called.
+    pub name: Option<String>,
+    /// Its id or address where it is kept; null once the customer is erased.
+    pub reference: Option<String>,
+    /// SHA-256 of its content.
+    pub sha256: String,
+    /// Who added it.
+    pub uploaded_by: String,
+    /// When.
+    pub uploaded_at: DateTime<Utc>,
+}
+
+/// Something to read that was sent to the customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ContentReport {
+    /// The follow-up with which it was recorded.
+    pub event: Uuid,
+    /// `industry_report`, `white_paper`, `case_study` or `other`.
+    #[schema(value_type = String, example = "industry_report")]
+    pub kind: ContentKind,
+    /// What it is called; null once the customer is erased.
+    pub title: Option<String>,
+    /// Its id or address where it is kept.
+    pub document: Option<String>,
+    /// Who sent it.
+    pub sent_by: String,
+    /// When.
+    pub sent_at: DateTime<Utc>,
+}
+
+/// A time at which the customer came in as a lead again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TouchReport {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Where the lead came from.
+    pub source: Option<String>,
+    /// Through which channel.
+    pub channel: Option<String>,
+    /// Whether somebody has followed up since.
+    pub answered: bool,
+}
+
+/// What is planned next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NextAction {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What; null once the customer is erased.
+    pub text: Option<String>,
+}
+
+/// A customer as it is now.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct CustomerReport {
+    /// The customer's id.
+    pub id: Uuid,
+    /// How many events it has.
+    pub version: u64,
+    /// What it is called; null when never given, or erased.
+    pub name: Option<String>,
+    /// The id in another system.
+    pub external_id: Option<String>,
+    /// Who it belongs to.
+    pub owner: OwnerReport,
+    /// Since when.
+    pub owned_since: DateTime<Utc>,
+    /// Until when the owner is not blamed for what the former one left undone.
+    pub grace_until: Option<DateTime<Utc>>,
+    /// Where its journeys stand.
+    pub journeys: Vec<JourneyReport>,
+    /// Ways to reach it.
+    pub contacts: Vec<ContactReport>,
+    /// Labels.
+    pub tags: Vec<String>,
+    /// The value tier.
+    pub tier: Option<String>,
+    /// What the deal may be worth.
+    pub amount: Option<MoneyReport>,
+    /// Where the lead came from.
+    pub source: Option<String>,
+    /// Through which channel.
+    pub channel: Option<String>,
+    /// Custom fields.
+    #[schema(value_type = Option<Object>)]
+    pub fields: Option<BTreeMap<String, serde_json::Value>>,
+    /// What is planned next.
+    pub next_action: Option<NextAction>,
+    /// How long it stays with its owner unless something is done; null where no rule takes it away.
+    pub remaining_ownership_seconds: Option<f64>,
+    /// The unified social credit code.
+    pub credit_code: Option<String>,
+    /// The ids that channels know the person by.
+    pub channel_ids: Vec<ChannelIdReport>,
+    /// The line of business.
+    pub industry: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The kind of service that the customer is in.
+    pub service_type: Option<String>,
+    /// The contract's days.
+    pub contract: Option<ContractReport>,
+    /// The day of delivery.
+    pub delivered_on: Option<NaiveDate>,
+    /// The day until which the deal is put off.
+    pub postponed_until: Option<NaiveDate>,
+    /// What has been won so far.
+    pub won_amount: Option<MoneyReport>,
+    /// How satisfied the customer is, from 0 to 10.
+    pub satisfaction: Option<u8>,
+    /// Documents by reference, the latest two hundred.
+    pub documents: Vec<DocumentReport>,
+    /// What was sent to it to read, the latest hundred.
+    pub contents: Vec<ContentReport>,
+    /// When and from where it came in as a lead again, the latest hundred.
+    pub touches: Vec<TouchReport>,
+    /// The customers that it was told apart from: who looks like it, and is not.
+    pub distinct_from: Vec<Uuid>,
+    /// The customer that it was merged into.
+    pub merged_into: Option<Uuid>,
+    /// Whether its personal fields were erased.
+    pub erased: bool,
+    /// The business instant asked about, where one of the two times was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_at: Option<DateTime<Utc>>,
+    /// The instant of knowledge asked about, where one of the two times was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_at: Option<DateTime<Utc>>,
+}
+
+/// What a stage of a pipeline is called.
+pub type StageNames<'a> = &'a (dyn Fn(&str, &str) -> Option<String> + Sync);
+
+pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'_>) -> CustomerReport {
+    let primary = customer.primary().map(str::to_owned);
+    let now = now.timestamp_micros();
+    let journey = |(pipeline, card): (String, Card)| JourneyReport {
+        pipeline_version: card.pipeline_version,
+        primary: primary.as_deref() == Some(pipeline.as_str()),
+        cycle: card.cycle,
+        stage_name: names(&pipeline, &card.stage).unwrap_or_else(|| card.stage.clone()),
+        stage: card.stage,
+        sub_status: card.sub_status,
+        entered_at: instant(card.entered_at),
+        age_seconds: seconds(now - card.entered_at),
+        pipeline,
+    };
+    let contact = |ClearContact { kind, value }| ContactReport { kind, value };
+    let (traits, profile) = (customer.traits, customer.profile);
+    let touch = |Touch { at, source, channel, answered }: Touch| TouchReport {
+        at: instant(at),
+        source,
+        channel,
+        answered,
+    };
+    CustomerReport {
+        id: customer.id,
+        version: customer.version,
+        name: customer.name,
+        external_id: customer.external_id,
+        owner: OwnerReport::of(&traits.owner),
+        owned_since: customer.owned_since,
+        grace_until: customer.grace_until.map(instant),
+        journeys: customer.cards.into_iter().map(journey).collect(),
+        contacts: customer.contacts.into_iter().map(contact).collect(),
+        tags: traits.tags,
+        tier: traits.tier,
+        amount: traits.amount.as_ref().map(MoneyReport::of),
+        source: traits.source,
+        channel: traits.channel,
+        fields: customer.fields,
+        next_action: customer.next.map(|(at, text)| NextAction { at, text }),
+        remaining_ownership_seconds: None,
+        credit_code: profile.credit_code,
+        channel_ids: profile
+            .channel_ids
+            .into_iter()
+            .map(|(channel, id)| ChannelIdReport { channel, id })
+            .collect(),
+        industry: profile.industry,
+        region: profile.region,
+        service_type: profile.service_type,
+        contract: profile
+            .contract
+            .map(|Contract { starts_on, ends_on }| ContractReport { starts_on, ends_on }),
+        delivered_on: profile.delivered_on,
+        postponed_until: profile.postponed_until,
+        won_amount: profile.won_amount.as_ref().map(MoneyReport::of),
+        satisfaction: profile.satisfaction,
+        documents: customer.documents.into_iter().map(DocumentReport::of).collect(),
+        contents: customer.contents.into_iter().map(ContentReport::of).collect(),
+        touches: customer.touches.into_iter().map(touch).collect(),
+        distinct_from: customer.distinct_from.into_keys().collect(),
+        merged_into: customer.merged_into,
+        erased: customer.erased,
+        effective_at: None,
+        known_at: None,
+    }
+}
+
+impl DocumentReport {
+    fn of(document: Document) -> Self {
+        Self {
+            id: document.id,
+            kind: document.kind,
+            name: document.name,
+            reference: document.reference,
+            sha256: document.sha256,
+            uploaded_by: document.by,
+            uploaded_at: instant(document.at),
+        }
+    }
+}
+
+impl ContentReport {
+    fn of(sent: Sent) -> Self {
+        Self {
+            event: sent.event,
+            kind: sent.kind,
+            title: sent.title,
+            document: sent.document,
+            sent_by: sent.by,
+            sent_at: instant(sent.at),
+        }
+    }
+}
+
+impl OwnerReport {
+    pub(crate) fn of(owner: &Owner) -> Self {
+        let (kind, id) = owner_columns(owner);
+        Self { kind: kind.to_owned(), id: id.to_owned() }
+    }
+}
+
+impl MoneyReport {
+    pub(crate) fn of(money: &Money) -> Self {
+        Self { amount: money.amount.to_string(), currency: money.currency.clone() }
+    }
+}

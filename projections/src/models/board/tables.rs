@@ -1,0 +1,140 @@
+//! The tables of this read model.
+
+use uuid::Uuid;
+
+use crate::storage::columns::{Json, table};
+use crate::storage::table::Table;
+
+/// The name of the read model.
+pub(crate) const NAME: &str = "board";
+
+table! {
+    /// Customers as they are now.
+    CUSTOMERS = "board_customer", Upsert, CustomerRow {
+        key { customer: Uuid }
+        columns {
+            created_position: u64,
+            version: u64,
+            external_id: Option<String>,
+            name: Option<String>,
+            contacts: Json,
+            fields: Option<Json>,
+            owner_kind: String,
+            owner_id: String,
+            owned_since: i64,
+            tier: Option<String>,
+            amount: Option<String>,
+            currency: Option<String>,
+            source: Option<String>,
+            channel: Option<String>,
+            tags: Json,
+            next_at: Option<i64>,
+            next_text: Option<String>,
+            erased: bool,
+            profile: Json,
+            industry: Option<String>,
+            region: Option<String>,
+            service_type: Option<String>,
+            touches: Json,
+            merged_into: Option<Uuid>,
+            documents: Json,
+            grace_until: Option<i64>,
+            contents: Json,
+            distinct_from: Json,
+            looks_since: u64,
+        }
+    }
+}
+
+table! {
+    /// What most events change of a customer, alone.
+    VERSIONS = "board_customer", Update, VersionUpdate {
+        key { customer: Uuid }
+        columns {
+            version: u64,
+        }
+    }
+}
+
+table! {
+    /// Where each journey of a customer stands.
+    CARDS = "board_card", Upsert, CardRow {
+        key { customer: Uuid, pipeline: String }
+        columns {
+            pipeline_version: u32,
+            cycle: u32,
+            stage: String,
+            sub_status: Option<String>,
+            entered_at: i64,
+            last_at: i64,
+            last_position: u64,
+            moved_position: u64,
+        }
+    }
+}
+
+table! {
+    /// The labels of customers, for lists by label.
+    TAGS = "board_tag", Insert, TagRow {
+        key { tag: String, customer: Uuid }
+        columns {}
+    }
+}
+
+table! {
+    /// What customers are found by that look alike.
+    BLOCKING_KEYS = "board_gram", Insert, BlockingKeyRow {
+        key { gram: String, customer: Uuid }
+        columns {}
+    }
+}
+
+table! {
+    /// What customers were like, one row for each change of what is tracked.
+    VERSION_ROWS = "board_past", Insert, VersionRow {
+        key { customer: Uuid, position: u64 }
+        columns {
+            effective_at: i64,
+            owner_kind: String,
+            owner_id: String,
+            tier: Option<String>,
+            amount: Option<String>,
+            currency: Option<String>,
+            source: Option<String>,
+            channel: Option<String>,
+            tags: Json,
+            version: u32,
+            merged: bool,
+            industry: Option<String>,
+            region: Option<String>,
+            postponed_until: Option<String>,
+            contract_end: Option<String>,
+            won_amount: Option<String>,
+            won_currency: Option<String>,
+        }
+    }
+}
+
+table! {
+    /// Requests for moves that need approval.
+    APPROVALS = "board_approval", Upsert, ApprovalRow {
+        key { approval: Uuid }
+        columns {
+            customer: Uuid,
+            pipeline: String,
+            stage_from: String,
+            stage_to: String,
+            status: String,
+            requested_by: String,
+            requested_at: i64,
+            effective_at: i64,
+            expires_at: i64,
+            roles: String,
+            settled_by: Option<String>,
+            settled_at: Option<i64>,
+            position: u64,
+        }
+    }
+}
+
+pub(super) static TABLES: &[&Table] = &[&CUSTOMERS, &CARDS, &TAGS, &BLOCKING_KEYS, &VERSION_ROWS, &APPROVALS];

@@ -1,0 +1,10 @@
+//! The statements of this read model, one a file.
+
+pub(crate) const TAIL: &str = include_str!("tail.sql");
+pub(crate) const CLOSE: &str = include_str!("close.sql");
+pub(crate) const ENDED_SINCE: &str = include_str!("ended_since.sql");
+pub(crate) const KNOWN: &str = include_str!("known.sql");
+pub(crate) const ENDS: &str = include_str!("ends.sql");
+pub(crate) const ENDS_OF: &str = include_str!("ends_of.sql");
+pub(crate) const JOURNEYS: &str = include_str!("journeys.sql");
+pub(crate) const NEXT_JOURNEY: &str = include_str!("next_journey.sql");

@@ -1,0 +1,30 @@
+//! The names of customers, which the board keeps.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::statements::NAMES_AMONG;
+use crate::db::values;
+use crate::error::Result;
+use crate::models::board::tables::NAME as BOARD;
+use crate::models::snapshot::Snapshot;
+use crate::storage::table::fetch_by_keys;
+
+/// The names of those customers that have one. Afterwards the snapshot is of the board.
+pub(crate) async fn of(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<BTreeMap<Uuid, String>> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    snapshot.switch_model(BOARD).await?;
+    let keys: Vec<_> = ids.iter().map(|id| (*id).into()).collect();
+    let head = values![snapshot.tenant.0, snapshot.generation];
+    let rows = fetch_by_keys(&mut snapshot.transaction, NAMES_AMONG, &head, &keys).await?;
+    let mut names = BTreeMap::new();
+    for row in &rows {
+        if let Some(name) = row.opt_text("name")? {
+            names.insert(row.uuid("customer")?, name);
+        }
+    }
+    Ok(names)
+}

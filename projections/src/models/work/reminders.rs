@@ -1,0 +1,144 @@
+//! Reminders: what people were told, and when.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use waymark_domain::Label;
+use waymark_domain::people::Visibility;
+use waymark_eventstore::Position;
+
+use super::names;
+use super::snapshot::WorkSnapshot;
+use super::statements::{REMINDERS_AFTER, REMINDERS_PAGE};
+use crate::bilingual::BilingualText;
+use crate::db::{Row, values};
+use crate::error::Result;
+use crate::log::history::instant;
+use crate::models::board::OwnerReport;
+use crate::models::snapshot::Snapshot;
+use crate::query::visibility_binds;
+
+/// A reminder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ReminderReport {
+    /// Names the reminder.
+    pub id: Uuid,
+    /// Its place in the log.
+    pub position: Position,
+    /// Which of those that the event tells, from 0.
+    pub n: u32,
+    /// The customer that it is about; null where the calendar reminds of a pipeline as a whole.
+    pub customer_id: Option<Uuid>,
+    /// What the customer is called; null where nobody said.
+    pub customer_name: Option<String>,
+    /// The journey, by its pipeline's key.
+    pub journey: String,
+    /// Of what.
+    #[schema(value_type = BilingualText)]
+    pub text: Label,
+    /// Who is reminded.
+    #[schema(example = "rep")]
+    pub role: String,
+    /// Whom the customer belonged to; null where it is about none.
+    pub owner: Option<OwnerReport>,
+    /// Through which channels.
+    #[schema(example = json!(["workbench"]))]
+    pub channels: Vec<String>,
+    /// The rule that reminds.
+    pub rule: String,
+    /// The event that set the rule off.
+    pub cause: Uuid,
+    /// When it was due.
+    pub at: DateTime<Utc>,
+}
+
+/// Which reminders are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct ReminderFilter {
+    /// Of this role.
+    pub role: Option<String>,
+    /// About customers of this rep.
+    pub owner: Option<String>,
+    /// About this customer.
+    pub customer: Option<Uuid>,
+    /// Those before this place: a position, and which of those that it tells.
+    pub before: Option<(Position, u32)>,
+    /// Which customers are visible to the caller.
+    pub visibility: Visibility,
+}
+
+impl WorkSnapshot {
+    /// Reminders, the newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reminders(
+        &mut self,
+        filter: &ReminderFilter,
+        limit: u32,
+    ) -> Result<(Vec<ReminderReport>, Position)> {
+        let snapshot = &mut self.0;
+        let (before, n) = filter.before.map_or((i64::MAX, 0), |(position, n)| (position.cast_signed(), n));
+        let values = values![
+            snapshot.tenant.0,
+            snapshot.generation,
+            before,
+            filter.role.clone(),
+            filter.owner.clone(),
+            filter.customer,
+            limit,
+            n,
+        ];
+        let values = [&values[..], &visibility_binds(&filter.visibility)].concat();
+        let rows = snapshot.transaction.rows(REMINDERS_PAGE, &values).await?;
+        named(snapshot, &rows).await
+    }
+
+    /// Reminders after a position, in the order of the log, and how far the read model has come: what is reported of an event
+    /// is reported whole from there on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reminders_after(
+        &mut self,
+        after: Position,
+        limit: u32,
+    ) -> Result<(Vec<ReminderReport>, Position)> {
+        let snapshot = &mut self.0;
+        let values = values![snapshot.tenant.0, snapshot.generation, after, limit];
+        let rows = snapshot.transaction.rows(REMINDERS_AFTER, &values).await?;
+        named(snapshot, &rows).await
+    }
+}
+
+/// The reminders of these rows with the names of their customers, and how far the read model had come.
+async fn named(snapshot: &mut Snapshot, rows: &[Row]) -> Result<(Vec<ReminderReport>, Position)> {
+    let mut reminders = rows.iter().map(reminder).collect::<Result<Vec<_>>>()?;
+    let position = snapshot.position;
+    let ids: Vec<Uuid> = reminders.iter().filter_map(|reminder| reminder.customer_id).collect();
+    let names = names::of(snapshot, &ids).await?;
+    for reminder in &mut reminders {
+        reminder.customer_name = reminder.customer_id.and_then(|id| names.get(&id).cloned());
+    }
+    Ok((reminders, position))
+}
+
+fn reminder(row: &Row) -> Result<ReminderReport> {
+    let owner = row.opt_text("owner_kind")?.zip(row.opt_text("owner_id")?);
+    Ok(ReminderReport {
+        position: row.position("position")?,
+        id: row.uuid("reminder")?,
+        customer_id: row.opt_uuid("customer")?,
+        customer_name: None,
+        journey: row.text("journey")?,
+        owner: owner.map(|(kind, id)| OwnerReport { kind, id }),
+        role: row.text("role")?,
+        text: Label::new(row.text("text_zh")?, row.text("text_en")?),
+        channels: row.str("channels")?.split_whitespace().map(str::to_owned).collect(),
+        rule: row.text("rule")?,
+        cause: row.uuid("cause")?,
+        at: instant(row.int("at")?),
+        n: row.number("n")?,
+    })
+}
