@@ -40,6 +40,9 @@ pub struct ListenArgs {
     /// of open files leaves room for, 10000 at most].
     #[arg(long, env = "WAYMARK_MAX_CONNECTIONS")]
     pub max_connections: Option<NonZeroUsize>,
+    /// For how many days it is remembered that a command was refused, so that the same one is answered alike.
+    #[arg(long, env = "WAYMARK_KEEP_REFUSALS_DAYS", default_value_t = 30, value_parser = days())]
+    pub keep_refusals_days: u16,
     /// Who is let in.
     #[command(flatten)]
     pub auth: AuthArgs,
@@ -401,6 +404,11 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
             "WAYMARK_AUTOMATIONS",
             if listen.automations == Automations::On { "on" } else { "off" }.to_owned(),
             "whether this process lets rules act: on or off",
+        ),
+        (
+            "WAYMARK_KEEP_REFUSALS_DAYS",
+            listen.keep_refusals_days.to_string(),
+            "for how many days it is remembered that a command was refused",
         ),
         (
             "WAYMARK_OUTBOUND",

@@ -30,6 +30,7 @@ use crate::log::Log;
 use crate::operator::operator;
 use crate::outbound::client::Client;
 use crate::outbound::{Dispatcher, Outbound, OutboundStore};
+use crate::refusal_retention::RefusalRetention;
 use crate::secrets::Secrets;
 use crate::zoneinfo;
 
@@ -262,7 +263,13 @@ impl Installation {
         let began = Instant::now();
         let stopwatch: Stopwatch = Arc::new(move || began.elapsed());
         let (clock, store) = (self.app.clock.clone(), self.app.store.clone());
-        Arc::new(ClockWatch::new(clock, stopwatch, self.admin.clone(), store))
+        Arc::new(ClockWatch::new(
+            clock,
+            stopwatch,
+            self.admin.clone(),
+            store,
+            self.app.automation_pause.clone(),
+        ))
     }
 
     /// Keeps the read models up, the log's head signed, customers in the versions in force, requests from waiting
@@ -272,11 +279,13 @@ impl Installation {
         stop: CancellationToken,
         automations: Automations,
         outbound: Arc<Outbound>,
+        keep_refusals_days: u16,
     ) -> impl Future<Output = ()> + use<> {
         let projections = self.app.projections.clone();
         let checkpoint_signer = self.checkpoint_signer.clone();
         let migrator = Migrator::new(self.app.clone());
         let clock = self.clock_watch();
+        let retention = RefusalRetention::new(self.store.clone(), self.app.clock.clone(), keep_refusals_days);
         let tasks = (
             tokio::spawn({
                 let stop = stop.clone();
@@ -300,6 +309,7 @@ impl Installation {
                 }
             }),
             tokio::spawn(measure::fold(stop.clone())),
+            tokio::spawn(retention.run(stop.clone())),
             tokio::spawn(async move {
                 if outbound.settings().outbound == Sending::On {
                     Dispatcher::new(outbound).run(stop).await;
@@ -307,8 +317,8 @@ impl Installation {
             }),
         );
         async move {
-            let ended = tokio::join!(tasks.0, tasks.1, tasks.2, tasks.3, tasks.4, tasks.5, tasks.6);
-            for ended in [ended.0, ended.1, ended.2, ended.3, ended.4, ended.5, ended.6] {
+            let ended = tokio::join!(tasks.0, tasks.1, tasks.2, tasks.3, tasks.4, tasks.5, tasks.6, tasks.7);
+            for ended in [ended.0, ended.1, ended.2, ended.3, ended.4, ended.5, ended.6, ended.7] {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a background task did not end well");
                 }

@@ -35,6 +35,7 @@ pub mod log;
 pub mod operator;
 pub mod outbound;
 pub mod problem;
+mod refusal_retention;
 mod repeated;
 pub mod routes;
 mod secrets;

@@ -230,6 +230,20 @@ impl EventStore for MemoryStore {
         })
     }
 
+    async fn forget_refusals(
+        &self,
+        tenant: TenantId,
+        commands: Vec<String>,
+        before: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let mut logs = self.lock();
+        let log = logs.as_mut().ok_or_else(closed)?.entry(tenant).or_default();
+        let kept = log.receipts.len();
+        let is_old = |receipt: &Receipt| receipt.count == 0 && receipt.recorded_at < before;
+        log.receipts.retain(|command, receipt| !(commands.contains(command) && is_old(receipt)));
+        Ok((kept - log.receipts.len()) as u64)
+    }
+
     async fn receipt(&self, tenant: TenantId, command_id: &str) -> Result<Option<Receipt>, StoreError> {
         self.look(tenant, |log| log.receipts.get(command_id).cloned())
     }

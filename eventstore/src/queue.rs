@@ -3,6 +3,7 @@
 //! There is no timer. While one batch is being committed the next one gathers in the queue by itself, so a lonely append
 //! waits for nothing and concurrent appends share a commit.
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::prepare::Request;
@@ -36,6 +37,7 @@ pub(crate) enum Job {
     TenantKey(TenantId, Vec<u8>, Answer<Vec<u8>>),
     Import(TenantId, Box<ParsedChunk>, Answer<()>),
     Checkpoint { tenant: TenantId, size: u64, note: String, answer: Answer<()> },
+    ForgetRefusals { tenant: TenantId, commands: Vec<String>, before: DateTime<Utc>, answer: Answer<u64> },
     Close,
 }
 

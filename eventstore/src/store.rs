@@ -147,6 +147,15 @@ pub trait EventStore: Send + Sync + 'static {
     /// The stored outcome of a command.
     async fn receipt(&self, tenant: TenantId, command_id: &str) -> Result<Option<Receipt>, StoreError>;
 
+    /// Forgets that these commands were refused, of those that were recorded before an instant: a command that comes again
+    /// then is decided again. What a command brought into the log is never forgotten. Returns how many went.
+    async fn forget_refusals(
+        &self,
+        tenant: TenantId,
+        commands: Vec<String>,
+        before: DateTime<Utc>,
+    ) -> Result<u64, StoreError>;
+
     /// The wrapped data key of a subject. `Ok(None)`: never made. A destroyed key is
     /// [`WrappedKey::destroyed`].
     async fn data_key(&self, tenant: TenantId, subject: Uuid) -> Result<Option<WrappedKey>, StoreError> {

@@ -51,6 +51,7 @@ pub use visibility::Viewer;
 
 use crate::ambient::IdGenerator;
 use crate::auth::Rights;
+use crate::automation::clock::AutomationPause;
 use customer_cache::CustomerCache;
 
 /// What the service is made of. Cheap to clone.
@@ -74,6 +75,8 @@ pub struct App {
     pub ids: IdGenerator,
     /// The rules of time zones that figures are reckoned by.
     pub zones: Zones,
+    /// Whether automations pause because the clock is not believed.
+    pub automation_pause: Arc<AutomationPause>,
     customers: Arc<CustomerCache>,
 }
 
@@ -112,6 +115,7 @@ impl App {
             clock,
             ids,
             zones: Zones::compiled(),
+            automation_pause: Arc::default(),
         }
     }
 

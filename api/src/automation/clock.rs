@@ -5,6 +5,7 @@
 //! the start, with when the service was last seen alive or the log last written. While it is ahead of both, nothing is done
 //! by itself, and that is said aloud; it goes on when the clock is back, or when somebody agrees (`waymark clock --agree`).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,12 +33,29 @@ pub enum ClockError {
     Store(#[from] StoreError),
 }
 
+/// Whether automations pause in this process because its clock is not believed, for whoever has to say so.
+#[derive(Debug, Default)]
+pub struct AutomationPause(AtomicBool);
+
+impl AutomationPause {
+    /// Whether they do.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, is_on: bool) {
+        self.0.store(is_on, Ordering::Relaxed);
+    }
+}
+
 /// Compares the clock with what else is known of the time.
 pub struct ClockWatch {
     clock: Clock,
     stopwatch: Stopwatch,
     admin: Arc<AdminStore>,
     store: Arc<dyn EventStore>,
+    pause: Arc<AutomationPause>,
     state: Mutex<State>,
 }
 
@@ -59,8 +77,9 @@ impl ClockWatch {
         stopwatch: Stopwatch,
         admin: Arc<AdminStore>,
         store: Arc<dyn EventStore>,
+        pause: Arc<AutomationPause>,
     ) -> Self {
-        Self { clock, stopwatch, admin, store, state: Mutex::default() }
+        Self { clock, stopwatch, admin, store, pause, state: Mutex::default() }
     }
 
     /// By how much the clock is ahead, as it was last found; none where it is believed.
@@ -131,6 +150,7 @@ impl ClockWatch {
 
     /// Says once that the clock is believed no longer, and once that it is again.
     fn tell(&self, may: bool, ahead: TimeDelta) {
+        self.pause.set(!may);
         metrics::gauge!("waymark_automations_paused").set(if may { 0.0 } else { 1.0 });
         let before = std::mem::replace(&mut self.state().ahead, (!may).then_some(ahead));
         match (before, may) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::http::Method;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
@@ -589,7 +590,8 @@ fn watched(bench: &Bench) -> (ClockWatch, Arc<AtomicU64>) {
     let passed = Arc::clone(&seconds);
     let stopwatch: Stopwatch = Arc::new(move || Duration::from_secs(passed.load(Ordering::Relaxed)));
     let app = bench.app();
-    (ClockWatch::new(app.clock.clone(), stopwatch, bench.shared_admin(), app.store.clone()), seconds)
+    let (admin, pause) = (bench.shared_admin(), app.automation_pause.clone());
+    (ClockWatch::new(app.clock.clone(), stopwatch, admin, app.store.clone(), pause), seconds)
 }
 
 const DAY: u64 = 24 * 3_600;
@@ -600,15 +602,23 @@ async fn a_clock_that_jumps_ahead_by_more_than_a_day_pauses_automations_until_it
     customer_of_li(&bench, &li, "bajun-5").await;
     let (clock, _) = watched(&bench);
     let ticker = bench.ticker();
+    let told = async || {
+        let ready = bench.call(Method::GET, "/readyz").send().await;
+        assert_eq!(ready.status.as_u16(), 200, "it serves all the same");
+        ready.json()["automations"].clone()
+    };
     assert_eq!(ticker.tenants(&clock).await, [bench.tenant()]);
     bench.later(24);
     assert_eq!(ticker.tenants(&clock).await, [bench.tenant()], "a day is believed");
+    assert_eq!(told().await, "acting");
     bench.later_by(24 * 3_600 + 1);
     assert!(ticker.tenants(&clock).await.is_empty(), "a day and a second is not");
+    assert_eq!(told().await, "paused");
     assert_eq!(clock.ahead(), Some(TimeDelta::seconds(24 * 3_600 + 1)));
     bench.later(-24);
     assert_eq!(ticker.tenants(&clock).await, [bench.tenant()]);
     assert_eq!(clock.ahead(), None);
+    assert_eq!(told().await, "acting");
 }
 
 #[tokio::test]

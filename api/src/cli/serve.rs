@@ -74,7 +74,10 @@ pub(super) async fn serve(
         let connections = serving::serve(listener, router, ids, most, stop.clone());
         let background = async {
             match stop.run_until_cancelled(prepare(&installation)).await {
-                Some(Ok(())) => installation.run(stop.clone(), listen.automations, outbound).await,
+                Some(Ok(())) => {
+                    let days = listen.keep_refusals_days;
+                    installation.run(stop.clone(), listen.automations, outbound, days).await;
+                }
                 Some(Err(failure)) => {
                     stop.cancel();
                     return Err(failure);

@@ -28,6 +28,7 @@ use crate::eventstore::{Append, Clock, Draft, Options, Outcome, Position, Sqlite
 use crate::outbound::client::Client;
 use crate::outbound::{Outbound, OutboundStore};
 use crate::projections::Projections;
+use crate::refusal_retention::RefusalRetention;
 use crate::routes::{AppParts, AppState, Feeds};
 
 /// The service, and the means to look at it from outside.
@@ -37,6 +38,7 @@ pub(crate) struct Bench {
     admin: Arc<AdminStore>,
     pub(crate) outbound: Arc<Outbound>,
     messages: Arc<OutboundStore>,
+    store: Arc<SqliteStore>,
     tenant: TenantId,
     pub(crate) stop: CancellationToken,
     /// Seconds since the tests began.
@@ -106,14 +108,14 @@ impl Bench {
             clock.clone(),
             random_ids(),
         ));
-        let app = App::new(store, vault, projections, rights.clone(), clock.clone(), random_ids());
+        let app = App::new(store.clone(), vault, projections, rights.clone(), clock.clone(), random_ids());
         let client = Client::new().unwrap();
         let outbound =
             Arc::new(Outbound::new(app.clone(), messages.clone(), settings, client, Arc::new(|_| 0)));
         let tokens = auth.tokens().unwrap().map(|settings| Tokens::open(settings, clock()).unwrap());
         let gate = Arc::new(Gate::new(admin.clone(), rights, tokens, auth.rate().map(Limiter::new), clock));
         let router = super::router(app.clone(), gate, outbound.clone(), stop.clone());
-        Self { router, app, admin, outbound, messages, tenant, stop, seconds, folder }
+        Self { router, app, admin, outbound, messages, store, tenant, stop, seconds, folder }
     }
 
     /// Appends an event of a customer that no program can read as what it says it is, and answers its position.
@@ -154,6 +156,11 @@ impl Bench {
         let (settings, client) = (self.outbound.settings().clone(), Client::new().unwrap());
         let store = self.messages.clone();
         Arc::new(Outbound::new(self.app.clone(), store, settings, client, Arc::new(|_| 0)))
+    }
+
+    /// What forgets refusals after so many days.
+    pub(crate) fn refusal_retention(&self, days: u16) -> RefusalRetention {
+        RefusalRetention::new(self.store.clone(), self.app.clock.clone(), days)
     }
 
     pub(crate) fn tenant(&self) -> TenantId {

@@ -15,6 +15,7 @@ contract!(
     an_unknown_command_has_no_receipt,
     a_receipt_keeps_any_bytes_and_any_id,
     a_receipt_of_a_refusal_names_the_head,
+    an_old_refusal_is_forgotten_and_nothing_else,
 );
 
 fn command(bench: &Bench, id: &str, digest: u8) -> Append {
@@ -106,4 +107,37 @@ async fn a_receipt_of_a_refusal_names_the_head(bench: Bench) {
     appended(bench.store.append(refusal).await);
     let kept = bench.store.receipt(TENANT, "c").await.unwrap().unwrap();
     assert_eq!((kept.first_position, kept.count), (1, 0));
+}
+
+async fn an_old_refusal_is_forgotten_and_nothing_else(bench: Bench) {
+    let refusal = |tenant, id: &str| Append {
+        tenant,
+        receipt: receipt(id, 1, "no"),
+        ..Append::new(TENANT, Vec::new())
+    };
+    let odd = "命令 '\" \u{0} 🦀";
+    for (tenant, id) in [(TENANT, "old"), (TENANT, odd), (TENANT, "unnamed"), (OTHER, "old")] {
+        appended(bench.store.append(refusal(tenant, id)).await);
+    }
+    appended(bench.store.append(command(&bench, "success", 1)).await);
+    bench.advance(chrono::TimeDelta::days(30));
+    appended(bench.store.append(refusal(TENANT, "young")).await);
+    let bound = bench.store.receipt(TENANT, "young").await.unwrap().unwrap().recorded_at;
+    let named = || ["old", odd, "success", "young", "unknown"].map(str::to_owned).to_vec();
+    assert_eq!(bench.store.forget_refusals(TENANT, named(), bound).await.unwrap(), 2);
+    assert_eq!(bench.store.forget_refusals(TENANT, named(), bound).await.unwrap(), 0);
+    for (tenant, id, is_kept) in [
+        (TENANT, "old", false),
+        (TENANT, odd, false),
+        (TENANT, "unnamed", true),
+        (TENANT, "success", true),
+        (TENANT, "young", true),
+        (OTHER, "old", true),
+    ] {
+        assert_eq!(bench.store.receipt(tenant, id).await.unwrap().is_some(), is_kept, "{id:?}");
+    }
+    // What was forgotten is decided again, and remembered again.
+    appended(bench.store.append(refusal(TENANT, "old")).await);
+    repeated(bench.store.append(refusal(TENANT, "old")).await);
+    repeated(bench.store.append(command(&bench, "success", 1)).await);
 }

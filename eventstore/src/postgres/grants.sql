@@ -7,7 +7,7 @@ GRANT SELECT ON log_layout TO :"role";
 GRANT SELECT, INSERT, UPDATE ON log_head TO :"role";
 GRANT SELECT, INSERT ON event TO :"role";
 GRANT SELECT, INSERT, DELETE ON event_tag TO :"role";
-GRANT SELECT, INSERT ON receipt TO :"role";
+GRANT SELECT, INSERT, DELETE ON receipt TO :"role";
 GRANT SELECT, INSERT, UPDATE ON data_key TO :"role";
 GRANT SELECT, INSERT ON tenant_key TO :"role";
 GRANT SELECT, INSERT ON tile TO :"role";
@@ -40,6 +40,11 @@ ALTER TABLE receipt ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS tenant_alone ON receipt;
 CREATE POLICY tenant_alone ON receipt
 USING (tenant_id = nullif(current_setting('app.tenant', true), '')::uuid);
+
+-- A refusal may be forgotten when its time is over; what a command brought into the log stays remembered.
+DROP POLICY IF EXISTS refusals_alone_go ON receipt;
+CREATE POLICY refusals_alone_go ON receipt AS RESTRICTIVE FOR DELETE
+USING (count = 0);
 
 ALTER TABLE data_key ENABLE ROW LEVEL SECURITY;
 DROP POLICY IF EXISTS tenant_alone ON data_key;

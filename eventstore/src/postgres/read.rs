@@ -75,6 +75,15 @@ impl EventStore for PostgresStore {
         found.map_or(Ok(0), |found| row::natural(&found, "position"))
     }
 
+    async fn forget_refusals(
+        &self,
+        tenant: TenantId,
+        commands: Vec<String>,
+        before: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        self.ask(tenant, |answer| Job::ForgetRefusals { tenant, commands, before, answer }).await
+    }
+
     async fn receipt(&self, tenant: TenantId, command_id: &str) -> Result<Option<Receipt>, StoreError> {
         let statement = || sqlx::query(RECEIPT).bind(tenant.0).bind(command_id.as_bytes());
         self.reads.row(tenant, statement).await?.as_ref().map(row::receipt).transpose()

@@ -92,6 +92,9 @@ impl Shard {
                 Job::Checkpoint { tenant, size, note, answer } => {
                     let _ = answer.send(self.writer.save_checkpoint(tenant, size, &note).await);
                 }
+                Job::ForgetRefusals { tenant, commands, before, answer } => {
+                    let _ = answer.send(self.writer.forget_refusals(tenant, &commands, before).await);
+                }
                 Job::Close => self.jobs.close(),
             }
         }

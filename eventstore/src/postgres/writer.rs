@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnection, PgTransaction};
 use sqlx::{Connection, SqlStr};
 use tokio::time::timeout;
@@ -26,6 +27,7 @@ use crate::{Clock, Position, StoreError, TenantId};
 
 const INSERT_TENANT_KEY: &str = include_str!("insert_tenant_key.sql");
 const TENANT_KEY: &str = include_str!("tenant_key.sql");
+const FORGET_REFUSALS: &str = include_str!("forget_refusals.sql");
 const SAVE_CHECKPOINT: &str = include_str!("save_checkpoint.sql");
 
 /// How long a trial write may take: appends wait behind it.
@@ -210,6 +212,37 @@ impl Writer {
         // An answer that is lost here does no harm: the next attempt replaces the note of this size by itself. After a
         // crash the head is signed again with the next round of the signer.
         Ok(transaction.commit().await?)
+    }
+
+    /// Forgets refusals. A commit whose answer was lost has forgotten them as well: they count as forgotten then.
+    pub(super) async fn forget_refusals(
+        &mut self,
+        tenant: TenantId,
+        commands: &[String],
+        before: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let mut retry = Retry::new(self.patience, commands.len() as u64);
+        loop {
+            let attempt = self.forget_refusals_once(tenant, commands, before);
+            match timeout(retry.left(), attempt).await.unwrap_or_else(|_| Err(silence())) {
+                Ok(forgotten) => return Ok(forgotten),
+                Err(failure) => self.recover(failure, &mut retry, false).await?,
+            }
+        }
+    }
+
+    async fn forget_refusals_once(
+        &mut self,
+        tenant: TenantId,
+        commands: &[String],
+        before: DateTime<Utc>,
+    ) -> Result<u64, Failure> {
+        let mut transaction = self.begin(tenant).await?;
+        let ids: Vec<&[u8]> = commands.iter().map(String::as_bytes).collect();
+        let forget = sqlx::query(FORGET_REFUSALS).bind(tenant.0).bind(before.timestamp_micros()).bind(ids);
+        let done = forget.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected())
     }
 
     /// Takes what comes from another store, and says where the log ends then.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
@@ -27,6 +28,7 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// Writes one page as it is.
 const PROBE: &str = "PRAGMA user_version = 2";
 
+const FORGET_REFUSALS: &str = include_str!("forget_refusals.sql");
 const UNINDEXED: &str = include_str!("unindexed.sql");
 const INSERT_TENANT_KEY: &str = include_str!("insert_tenant_key.sql");
 const TENANT_KEY: &str = include_str!("tenant_key.sql");
@@ -77,6 +79,10 @@ impl Batcher {
                 }
                 Job::Checkpoint { tenant, size, note, answer } => {
                     let outcome = self.save_checkpoint(tenant, size, &note).await;
+                    self.answer_one(answer, outcome);
+                }
+                Job::ForgetRefusals { tenant, commands, before, answer } => {
+                    let outcome = self.forget_refusals(tenant, &commands, before).await;
                     self.answer_one(answer, outcome);
                 }
                 Job::Close => self.jobs.close(),
@@ -243,6 +249,23 @@ impl Batcher {
     async fn save_checkpoint(&mut self, tenant: TenantId, size: u64, note: &str) -> Result<(), Failure> {
         self.check_poison()?;
         save_checkpoint(&mut self.connection, tenant, size, note).await
+    }
+
+    /// One statement, and so all or nothing: what a crash before it leaves goes at the next sweep.
+    async fn forget_refusals(
+        &mut self,
+        tenant: TenantId,
+        commands: &[String],
+        before: DateTime<Utc>,
+    ) -> Result<u64, Failure> {
+        self.check_poison()?;
+        let done = sqlx::query(FORGET_REFUSALS)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(before.timestamp_micros())
+            .bind(serde_json::json!(commands).to_string())
+            .execute(&mut self.connection)
+            .await?;
+        Ok(done.rows_affected())
     }
 
     fn check_poison(&self) -> Result<(), Failure> {

@@ -84,6 +84,15 @@ impl EventStore for SqliteStore {
         row::natural(&found, "position")
     }
 
+    async fn forget_refusals(
+        &self,
+        tenant: TenantId,
+        commands: Vec<String>,
+        before: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        self.ask(|answer| Job::ForgetRefusals { tenant, commands, before, answer }).await
+    }
+
     async fn receipt(&self, tenant: TenantId, command_id: &str) -> Result<Option<Receipt>, StoreError> {
         let found = sqlx::query(RECEIPT)
             .bind(tenant.0.as_bytes().as_slice())

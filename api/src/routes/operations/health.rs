@@ -16,6 +16,11 @@ pub(super) struct Health {
     /// `alive` or `ready`.
     #[schema(example = "ready")]
     status: &'static str,
+    /// Of a service that is ready: `paused` while its clock is not believed, so that rules do not act by themselves, else
+    /// `acting`.
+    #[schema(example = "acting")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    automations: Option<&'static str>,
 }
 
 /// Tell that the process lives
@@ -24,13 +29,13 @@ pub(super) struct Health {
     responses((status = 200, description = "It does.", body = Health))
 )]
 pub(super) async fn alive() -> Json<Health> {
-    Json(Health { status: "alive" })
+    Json(Health { status: "alive", automations: None })
 }
 
 /// Tell whether requests are served
 ///
 /// Ready means that the log can be read and written, that every read model which this process keeps up answers, and that the
-/// service is not stopping.
+/// service is not stopping. That automations pause, because the clock is not believed, is told and no reason not to be ready.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", security(()),
     responses(
@@ -50,5 +55,6 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>,
     if !unserved.is_empty() {
         return Err(Problem::projections_unavailable(&unserved));
     }
-    Ok(Json(Health { status: "ready" }))
+    let automations = if state.app.automation_pause.is_on() { "paused" } else { "acting" };
+    Ok(Json(Health { status: "ready", automations: Some(automations) }))
 }

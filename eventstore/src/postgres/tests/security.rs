@@ -87,7 +87,6 @@ async fn what_was_recorded_can_be_neither_changed_nor_deleted() {
         "TRUNCATE event",
         "UPDATE event_tag SET tag = 'b'",
         "UPDATE receipt SET outcome = ''",
-        "DELETE FROM receipt",
         "UPDATE tile SET hashes = ''",
         "DELETE FROM tile",
         "DELETE FROM log_head",
@@ -113,4 +112,25 @@ async fn a_role_whose_name_needs_quotes_is_named_rightly() {
         super::super::secure(&bench.database().owner_url(), "no \"such\" role; DROP TABLE event").await;
     assert!(unknown.unwrap_err().to_string().contains("does not exist"));
     assert_eq!(bench.tagged(&[]).await, 1);
+}
+
+#[tokio::test]
+async fn of_receipts_only_refusals_can_be_deleted() {
+    let Some((bench, mut role)) = two_tenants().await else { return };
+    for tenant in [TENANT, OTHER] {
+        let refusal = Append { receipt: receipt("no", 1, "no"), ..Append::new(tenant, Vec::new()) };
+        appended(bench.store.append(refusal).await);
+    }
+    let mut transaction = role.begin().await.unwrap();
+    let naming = format!("SET LOCAL app.tenant = '{TENANT}'");
+    sqlx::raw_sql(AssertSqlSafe(naming)).execute(&mut *transaction).await.unwrap();
+    let gone = sqlx::raw_sql("DELETE FROM receipt").execute(&mut *transaction).await.unwrap();
+    assert_eq!(gone.rows_affected(), 1);
+    transaction.rollback().await.unwrap();
+    let after =
+        bench.store.receipt(TENANT, "no").await.unwrap().unwrap().recorded_at + chrono::TimeDelta::seconds(1);
+    let named = || ["no", "c"].map(str::to_owned).to_vec();
+    assert_eq!(bench.store.forget_refusals(TENANT, named(), after).await.unwrap(), 1);
+    assert!(bench.store.receipt(TENANT, "c").await.unwrap().is_some());
+    assert!(bench.store.receipt(OTHER, "no").await.unwrap().is_some());
 }
