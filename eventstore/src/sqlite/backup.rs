@@ -6,7 +6,8 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions, Connection, Row};
 
-use super::{open, row, unavailable};
+use super::failure::unavailable;
+use super::{open, row};
 use crate::{Position, StoreError, TenantId};
 
 /// Each log's head beside what is there: a copy in which they differ is none.

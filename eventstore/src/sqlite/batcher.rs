@@ -8,10 +8,11 @@ use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
 use super::deferred_tags::{DeferredTagIndex, EntryTags};
+use super::failure::Failure;
 use super::query::{self, LogBounds};
 use super::transaction::{begin, commit, rollback, undone};
 use super::wal_checkpoint::WalCheckpoints;
-use super::{Failure, precheck, row, transfer, write};
+use super::{import, precheck, row, write};
 use crate::batch::Batch;
 use crate::intake::Gate;
 use crate::ledger::FirstNote;
@@ -235,7 +236,7 @@ impl Batcher {
         self.check_poison()?;
         let connection = &mut self.connection;
         begin(connection).await?;
-        let head = match transfer::import_chunk(connection, tenant, parsed).await {
+        let head = match import::import_chunk(connection, tenant, parsed).await {
             Ok(head) => head,
             Err(failure) => return Err(undone(connection, failure).await),
         };

@@ -16,8 +16,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::query::LogBounds;
-use super::{hex, query};
+use super::hex::hex;
+use super::query::{self, LogBounds};
 use crate::batch::Batch;
 use crate::prepare::{Prepared, Request};
 use crate::recent_tags::{RecentTags, TaggedEntry};

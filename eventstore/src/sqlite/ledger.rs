@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 
+use super::failure::unread;
 use super::query::{self, clamped};
-use super::{SqliteStore, row, unread};
+use super::{SqliteStore, row};
 use crate::ledger::{Hash, LedgerStore, Record, StoredHead, TagRecord, Tile};
 use crate::queue::Job;
 use crate::{Position, StoreError, TenantId};

@@ -3,6 +3,9 @@
 mod backup;
 mod batcher;
 mod deferred_tags;
+mod failure;
+mod hex;
+mod import;
 mod ledger;
 mod open;
 mod precheck;
@@ -16,8 +19,6 @@ mod transfer;
 mod wal_checkpoint;
 mod write;
 
-use std::fmt::Display;
-use std::fmt::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,16 +26,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use crate::intake::Gate;
 use crate::ledger::FirstNote;
 use crate::queue::{self, Answer, BatchingPolicy, Job, Queue};
 use crate::watchers::Watchers;
-use crate::{Clock, Position, StoreError};
+use crate::{Clock, StoreError};
 pub use backup::backup;
 use batcher::Batcher;
 use deferred_tags::DeferredTagIndex;
+use failure::unread;
 use wal_checkpoint::WalCheckpoints;
 
 /// The most connections that read a file at the same time.
@@ -193,74 +194,4 @@ impl SqliteStore {
         }
         self.reads.close().await;
     }
-}
-
-/// Why a write did not happen, by what is known of the disk afterwards.
-#[derive(Debug)]
-enum Failure {
-    /// Nothing was written.
-    Unchanged(StoreError),
-    /// Nothing was written; another process held the lock.
-    Busy(String),
-    /// Nothing was written; there was no room for it.
-    Full(String),
-    /// Nobody knows what was written.
-    Unknown(String),
-}
-
-impl Failure {
-    fn damaged(position: Position, what: &str) -> Self {
-        Self::Unchanged(StoreError::Damaged { position, what: what.to_owned() })
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Unchanged(error)
-    }
-}
-
-impl From<sqlx::Error> for Failure {
-    /// An error before the commit: the transaction is rolled back. The disk is in doubt only when SQLite itself
-    /// found it failing (an input/output error, a damaged file) or the store contradicts itself (a constraint).
-    fn from(error: sqlx::Error) -> Self {
-        const BUSY: [u32; 2] = [5, 6];
-        const FULL: u32 = 13;
-        const HARMLESS: [u32; 3] = [4, 7, 9];
-        let extended = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-        match extended.map(|code| code & 0xff) {
-            Some(code) if BUSY.contains(&code) => Self::Busy(error.to_string()),
-            Some(FULL) => Self::Full(error.to_string()),
-            Some(code) if HARMLESS.contains(&code) => Self::Unchanged(unavailable(error)),
-            _ => Self::Unknown(error.to_string()),
-        }
-    }
-}
-
-fn unavailable(error: impl Display) -> StoreError {
-    StoreError::Unavailable(error.to_string())
-}
-
-/// Why a read failed: where SQLite finds the file damaged, at a position that is not known here, nobody is helped by trying
-/// again.
-fn unread(error: sqlx::Error) -> StoreError {
-    /// `SQLITE_CORRUPT` and `SQLITE_NOTADB`.
-    const DAMAGED: [u32; 2] = [11, 26];
-    let extended = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    match extended.map(|code| code & 0xff) {
-        Some(code) if DAMAGED.contains(&code) => StoreError::Damaged { position: 0, what: error.to_string() },
-        _ => unavailable(error),
-    }
-}
-
-fn hex(id: Uuid) -> String {
-    id.simple().to_string()
-}
-
-fn bytes_hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

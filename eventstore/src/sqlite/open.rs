@@ -9,7 +9,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection};
 
-use super::{unavailable, unread};
+use super::failure::{unavailable, unread};
 use crate::StoreError;
 
 /// The layout of the tables that this code reads and writes.

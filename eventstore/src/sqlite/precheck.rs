@@ -4,8 +4,10 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::deferred_tags::{DeferredTagIndex, KnownBounds};
+use super::failure::Failure;
+use super::hex::hex;
 use super::query::{LogBounds, list};
-use super::{Failure, hex, row};
+use super::row;
 use crate::batch::BatchPrecheck;
 use crate::prepare::Request;
 use crate::{Condition, Position, QueryItem, TenantId};

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Failure, row, unavailable};
+use super::failure::{Failure, unavailable};
+use super::row;
 use crate::batch::LogHead;
 use crate::{Entry, Position, StoreError, TenantId};
 

@@ -7,8 +7,10 @@ use sqlx::{QueryBuilder, Sqlite};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::failure::{Failure, unavailable};
+use super::hex::hex;
 use super::query::{self, clamped};
-use super::{Failure, SqliteStore, hex, row, unavailable};
+use super::{SqliteStore, row};
 use crate::batch::LogHead;
 use crate::prepare::Request;
 use crate::queue::Job;

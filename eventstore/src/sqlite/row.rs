@@ -6,7 +6,7 @@ use sqlx::sqlite::{Sqlite, SqliteRow};
 use sqlx::{Row, TypeInfo, ValueRef};
 use uuid::Uuid;
 
-use super::unavailable;
+use super::failure::unavailable;
 use crate::batch::LogHead;
 use crate::ledger::{Frontier, Hash};
 use crate::vault::WrappedKey;

@@ -350,8 +350,8 @@ async fn an_entry_forged_together_with_its_hash_does_not_fit_the_tree() {
     appended(store.append(file.appends(300)).await);
     let record = crate::ledger::LedgerStore::records(&*store, TENANT, 279, 1).await.unwrap().remove(0);
     let forged = String::from_utf8(record.entry.bytes.to_vec()).unwrap().replace("rep:li", "rep:xi");
-    let leaf = super::bytes_hex(&crate::ledger::leaf_hash(forged.as_bytes()));
-    let entry = super::bytes_hex(forged.as_bytes());
+    let leaf = super::hex::bytes_hex(&crate::ledger::leaf_hash(forged.as_bytes()));
+    let entry = super::hex::bytes_hex(forged.as_bytes());
     file.sql(&format!(
         "UPDATE event SET entry = unhex('{entry}'), leaf_hash = unhex('{leaf}') WHERE position = 280"
     ))

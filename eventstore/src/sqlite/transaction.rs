@@ -4,7 +4,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// Takes the write lock.
 pub(super) async fn begin(connection: &mut SqliteConnection) -> Result<(), Failure> {

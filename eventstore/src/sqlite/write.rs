@@ -5,8 +5,10 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::deferred_tags::{IndexRows, TagRow, ordered};
+use super::failure::Failure;
+use super::hex::{bytes_hex, hex};
 use super::query::list;
-use super::{Failure, bytes_hex, hex, row};
+use super::row;
 use crate::batch::{Batch, LogHead};
 use crate::ledger::{GrownLevel, Hash, Tile, grown_levels};
 use crate::{Position, TenantId, instant};

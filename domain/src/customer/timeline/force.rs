@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, BinaryHeap, HashMap};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::journey::{Correction, CorrectionKind};
+use super::correction::{Correction, CorrectionKind};
 
 /// Where a correction stands among those of its journey, in the order of positions.
 pub(super) type CorrectionPlace = usize;

@@ -6,32 +6,10 @@ use std::sync::OnceLock;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::correction::{Correction, CorrectionKind};
 use super::force::{Force, MovePlace};
 use super::order::{Moved, Order, Standing};
-use super::{Change, LatestStay, Move, MoveKind, Repeat, Stay};
-
-/// What a correction says of the root of its chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum CorrectionKind {
-    /// It never happened.
-    Void,
-    /// It led elsewhere.
-    Target { stage: String, sub_status: Option<String>, pipeline_version: Option<u32> },
-    /// It happened at another instant.
-    Time(DateTime<Utc>),
-    /// Nothing: an insertion, which is a move itself, may yet void what followed it.
-    Inserted,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Correction {
-    pub(super) event: Uuid,
-    pub(super) position: u64,
-    pub(super) actor: String,
-    pub(super) corrects: Option<Uuid>,
-    pub(super) kind: CorrectionKind,
-    pub(super) also_voids: Vec<Uuid>,
-}
+use super::stay::{Change, LatestStay, Move, MoveKind, Repeat, Stay};
 
 /// Another label for the stay that was the last one when it was recorded.
 #[derive(Debug, Clone)]
@@ -377,7 +355,13 @@ impl EffectiveTimeline {
 /// Counts the moves that were looked at on this thread, so that a test can hold how the work grows.
 #[cfg(test)]
 fn count_moves(moves: usize) {
-    super::tests::MOVES_TOLD.with(|cached| cached.set(cached.get() + moves));
+    MOVES_COUNTED.with(|counted| counted.set(counted.get() + moves));
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many moves were looked at.
+    pub(super) static MOVES_COUNTED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(not(test))]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::MoveKind;
 use super::force::MovePlace;
+use super::stay::MoveKind;
 
 /// By what moves are ordered: when they happened, and of several at one instant, when they were recorded.
 pub(super) type Key = (DateTime<Utc>, u64);

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
+use super::journey::MOVES_COUNTED;
 use super::*;
 use crate::Personal;
 use crate::customer::event::{
@@ -12,11 +13,6 @@ use crate::customer::event::{
     StageMigrated,
 };
 use crate::pipeline::version::MappingKind;
-
-thread_local! {
-    /// How many moves timelines were computed from.
-    pub(super) static MOVES_TOLD: Cell<usize> = const { Cell::new(0) };
-}
 
 const JOURNEY: &str = "j";
 
@@ -413,10 +409,10 @@ proptest! {
 
 /// How many moves timelines were computed from while these events were folded and their stays asked for.
 fn told_by(events: &[Recorded<CustomerEvent>]) -> usize {
-    MOVES_TOLD.with(|told| told.set(0));
+    MOVES_COUNTED.with(|told| told.set(0));
     let journeys = fold(events);
     assert!(!journeys.stays(JOURNEY).is_empty());
-    MOVES_TOLD.with(Cell::get)
+    MOVES_COUNTED.with(Cell::get)
 }
 
 #[test]
@@ -515,7 +511,7 @@ fn a_correction_looks_at_no_more_of_a_long_history_than_of_a_short_one() {
         let moves = (1..=count).map(|n| at(n, hour(n.cast_signed()), to(stage(n))));
         let corrections = (1..=count).map(|n| at(count + n, hour(9_999), correct(n)));
         let (mut journeys, mut all) = (Journeys::default(), 0);
-        MOVES_TOLD.with(|told| told.set(0));
+        MOVES_COUNTED.with(|told| told.set(0));
         for event in moves.chain(corrections) {
             let mut touched = Touched::default();
             journeys.apply_noting(&event, &mut touched);
@@ -524,7 +520,7 @@ fn a_correction_looks_at_no_more_of_a_long_history_than_of_a_short_one() {
             all += standing.count() + records.len();
             assert!(journeys.latest(JOURNEY).is_some());
         }
-        all + MOVES_TOLD.with(Cell::get)
+        all + MOVES_COUNTED.with(Cell::get)
     };
     let retargeted = |n: u64| target(n, stage(n + 1));
     let retimed = |n: u64| time(n, hour(n.cast_signed()) + TimeDelta::minutes(7));

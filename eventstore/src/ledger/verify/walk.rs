@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::tags::{TagSums, tags_of};
-use super::{Fault, Report, SideCheck, Verdict};
+use super::verdict::{Report, Verdict};
+use super::{Fault, SideCheck};
 use crate::ledger::{
     Checkpoint, Frontier, Hash, LedgerStore, Record, StoredHead, TILE_WIDTH, TagRecord, Tile, leaf_hash,
 };

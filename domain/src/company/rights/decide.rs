@@ -1,78 +1,24 @@
-//! Who may call, and where messages go: members, API keys and receivers, folded from the log.
-//!
-//! The tables that keep the same are copies of this fold. A role that was written into a table by other means opens
-//! nothing, since only what an event says counts.
+//! Decisions about members, API keys and receivers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::CompanyEvent;
-use super::event::{
-    Key, KeyCreated, KeyRevoked, MemberRemoved, Receiver, ReceiverCreated, ReceiverDeleted, ReceiverDisabled,
-    ReceiverEnabled, ReceiverKeyRotated, RolesSet,
-};
+use super::fold::{Rights, is_same_person};
+use crate::Label;
 use crate::actor::Role;
+use crate::company::event::{
+    CompanyEvent, Key, KeyCreated, KeyRevoked, MemberRemoved, Receiver, ReceiverCreated, ReceiverDeleted,
+    ReceiverDisabled, ReceiverEnabled, ReceiverKeyRotated, RolesSet,
+};
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::validate::{line, line_of, unknown};
-use crate::{Actor, Label};
 
 /// The longest reason, in characters.
 const MAX_REASON_CHARS: usize = 1_000;
+
 /// How many revoked keys the event of a removal names. All are revoked.
 const MOST_NAMED_KEYS: usize = 1_000;
-
-/// Who may call, and where messages go.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rights {
-    /// How many events it has.
-    pub version: u64,
-    /// The members, by actor name.
-    pub members: BTreeMap<String, Membership>,
-    /// Who was a member or held a key, was removed, and has not become a member again: actor names, those of reps without
-    /// the prefix of the role.
-    pub removed: BTreeSet<String>,
-    /// The API keys, revoked ones included.
-    pub keys: BTreeMap<Uuid, KeyRights>,
-    /// The receivers of messages that were not deleted.
-    pub receivers: BTreeMap<Uuid, ReceiverRights>,
-    /// Those that were.
-    pub deleted_receivers: BTreeSet<Uuid>,
-    /// Whether the log tells of all of this. What was set up by a program that did not record it is to be adopted first.
-    pub recorded: bool,
-}
-
-/// What a member may do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Membership {
-    /// Which roles.
-    pub roles: BTreeSet<Role>,
-    /// When they were last set.
-    pub changed_at: DateTime<Utc>,
-}
-
-/// What an API key opens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyRights {
-    /// The key.
-    pub key: Key,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// Since when it opens nothing; none where it is valid.
-    pub revoked_at: Option<DateTime<Utc>>,
-}
-
-/// A receiver of messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceiverRights {
-    /// The receiver.
-    pub receiver: Receiver,
-    /// When it was set up, or recorded.
-    pub created_at: DateTime<Utc>,
-    /// Why nothing is sent there; none where it is on.
-    pub disabled: Option<String>,
-}
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,155 +77,6 @@ impl Credential {
     fn administers_beside(&self, actor: &str) -> bool {
         let own = self.name.as_deref().and_then(|name| name.strip_prefix("token:"));
         self.administers && !own.is_some_and(|own| is_same_person(own, actor))
-    }
-}
-
-/// Whether two actor names are one person's: a rep is named with the prefix of the role or without.
-#[must_use]
-pub fn is_same_person(one: &str, other: &str) -> bool {
-    bare(one) == bare(other)
-}
-
-fn bare(name: &str) -> &str {
-    name.strip_prefix("rep:").unwrap_or(name)
-}
-
-/// Whether somebody reads the events of a subject in the log. Those of API keys and of receivers are for those who watch over
-/// the machinery: managers, administrators and auditors.
-#[must_use]
-pub fn reads_events_of(actor: &Actor, subject: &str) -> bool {
-    let of_rights = subject == "rights" || subject.starts_with("key/") || subject.starts_with("receiver/");
-    !of_rights || [Role::Manager, Role::Admin, Role::Auditor].iter().any(|role| actor.is(*role))
-}
-
-/// The roles that a key lets somebody act in who is no member: by the prefix of the name the role rep, or another that
-/// the key has itself. An administrator has every role, a manager those of whom it leads. None where the prefix is no such
-/// role.
-#[must_use]
-pub fn role_without_membership(name: &str, of_key: &BTreeSet<Role>) -> Option<Role> {
-    let (prefix, _) = name.split_once(':').filter(|(_, rest)| !rest.is_empty())?;
-    let asked = [Role::Rep, Role::Supervisor, Role::Manager, Role::Analyst, Role::Auditor]
-        .into_iter()
-        .find(|role| role.as_str() == prefix)?;
-    let manages = of_key.contains(&Role::Manager) && asked == Role::Supervisor;
-    let has = of_key.contains(&asked) || of_key.contains(&Role::Admin) || manages;
-    (asked == Role::Rep || has).then_some(asked)
-}
-
-impl KeyRights {
-    /// Whether it opens anything.
-    #[must_use]
-    pub fn is_valid(&self) -> bool {
-        self.revoked_at.is_none()
-    }
-}
-
-impl Rights {
-    /// Folds the next event in, which happened at an instant.
-    pub fn evolve(&mut self, event: &CompanyEvent, at: DateTime<Utc>) {
-        self.version += 1;
-        match event {
-            CompanyEvent::RolesSet(event) => {
-                self.removed.remove(bare(&event.actor));
-                let membership = Membership { roles: event.roles.clone(), changed_at: at };
-                self.members.insert(event.actor.clone(), membership);
-            }
-            CompanyEvent::MemberRemoved(event) => self.remove(&event.actor, at),
-            CompanyEvent::KeyCreated(event) => {
-                self.recorded = true;
-                self.add_key(&event.key, at, None);
-            }
-            CompanyEvent::KeyAdopted(event) => self.add_key(&event.key, event.created_at, event.revoked_at),
-            CompanyEvent::KeyRevoked(event) => {
-                if let Some(key) = self.keys.get_mut(&event.id) {
-                    key.revoked_at.get_or_insert(at);
-                }
-            }
-            CompanyEvent::RightsAdopted(_) => self.recorded = true,
-            CompanyEvent::ReceiverCreated(event) => {
-                self.recorded = true;
-                self.add_receiver(&event.receiver, at, None);
-            }
-            CompanyEvent::ReceiverAdopted(event) => {
-                self.add_receiver(&event.receiver, at, event.disabled_because.clone());
-            }
-            CompanyEvent::ReceiverDeleted(event) => {
-                self.receivers.remove(&event.id);
-                self.deleted_receivers.insert(event.id);
-            }
-            CompanyEvent::ReceiverEnabled(event) => self.switch(event.id, None),
-            CompanyEvent::ReceiverDisabled(event) => self.switch(event.id, Some(event.because.clone())),
-            // What signs is no right, and what else the tenant has set up is told of by [`super::Company`].
-            CompanyEvent::ReceiverKeyRotated(_)
-            | CompanyEvent::TeamSet(_)
-            | CompanyEvent::TeamDissolved(_)
-            | CompanyEvent::DeputyAppointed(_)
-            | CompanyEvent::DeputyDismissed(_)
-            | CompanyEvent::FieldDeclared(_)
-            | CompanyEvent::FieldWithdrawn(_)
-            | CompanyEvent::RatesSet(_)
-            | CompanyEvent::CalendarSet(_)
-            | CompanyEvent::EventSkipped(_) => {}
-        }
-    }
-
-    fn remove(&mut self, actor: &str, at: DateTime<Utc>) {
-        self.members.retain(|name, _| !is_same_person(name, actor));
-        for key in self.keys.values_mut().filter(|key| is_same_person(&key.key.actor, actor)) {
-            key.revoked_at.get_or_insert(at);
-        }
-        self.removed.insert(bare(actor).to_owned());
-    }
-
-    fn add_key(&mut self, key: &Key, created_at: DateTime<Utc>, revoked_at: Option<DateTime<Utc>>) {
-        self.keys.insert(key.id, KeyRights { key: key.clone(), created_at, revoked_at });
-    }
-
-    fn add_receiver(&mut self, receiver: &Receiver, created_at: DateTime<Utc>, disabled: Option<String>) {
-        let known = ReceiverRights { receiver: receiver.clone(), created_at, disabled };
-        self.receivers.insert(receiver.id, known);
-    }
-
-    fn switch(&mut self, id: Uuid, disabled: Option<String>) {
-        if let Some(receiver) = self.receivers.get_mut(&id) {
-            receiver.disabled = disabled;
-        }
-    }
-
-    /// Whether somebody was removed and has not become a member again.
-    #[must_use]
-    pub fn is_removed(&self, actor: &str) -> bool {
-        self.removed.contains(bare(actor))
-    }
-
-    /// The member of that name, and how the member is called. A rep is found with the prefix of the role and without.
-    #[must_use]
-    pub fn member(&self, actor: &str) -> Option<(&str, &Membership)> {
-        let found =
-            |name: &str| self.members.get_key_value(name).map(|(name, member)| (name.as_str(), member));
-        found(actor).or_else(|| found(bare(actor))).or_else(|| found(&format!("rep:{}", bare(actor))))
-    }
-
-    fn valid_keys_of<'a>(&'a self, actor: &'a str) -> impl Iterator<Item = &'a KeyRights> {
-        self.keys.values().filter(move |key| key.is_valid() && is_same_person(&key.key.actor, actor))
-    }
-
-    /// Whether a member or the holder of a valid key administers, one person left out.
-    fn has_admin_without(&self, actor: &str) -> bool {
-        let other = |name: &str| !is_same_person(name, actor);
-        let member =
-            |(name, member): (&String, &Membership)| other(name) && member.roles.contains(&Role::Admin);
-        let key =
-            |key: &KeyRights| key.is_valid() && other(&key.key.actor) && key.key.roles.contains(&Role::Admin);
-        self.members.iter().any(member) || self.keys.values().any(key)
-    }
-
-    fn is_admin(&self, actor: &str) -> bool {
-        let member = self
-            .members
-            .iter()
-            .any(|(name, member)| is_same_person(name, actor) && member.roles.contains(&Role::Admin));
-        member || self.valid_keys_of(actor).any(|key| key.key.roles.contains(&Role::Admin))
     }
 }
 
@@ -410,9 +207,11 @@ fn admin_remains(
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
+    use chrono::{DateTime, TimeDelta, Utc};
 
     use super::*;
+    use crate::Actor;
+    use crate::company::rights::*;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)

@@ -1,0 +1,12 @@
+//! Who may call, and where messages go: members, API keys and receivers, folded from the log.
+//!
+//! The tables that keep the same are copies of this fold. A role that was written into a table by other means opens
+//! nothing, since only what an event says counts.
+
+mod decide;
+mod fold;
+
+pub use decide::{Credential, RightsCommand, decide};
+pub use fold::{
+    KeyRights, Membership, ReceiverRights, Rights, is_same_person, reads_events_of, role_without_membership,
+};
