@@ -43,7 +43,7 @@ macro_rules! moves {
 
 moves!(
     a_moved_log_is_the_same_log,
-    a_parcel_for_another_log_is_refused,
+    a_chunk_for_another_log_is_refused,
     a_gap_is_refused,
     an_entry_that_tells_of_another_position_is_refused,
     what_stands_beside_may_be_sent_again,
@@ -94,7 +94,7 @@ impl Pair {
         }
     }
 
-    /// The next parcel of the source for the target.
+    /// The next chunk of the source for the target.
     async fn chunk(&self, limit: u32) -> TransferChunk {
         let head = self.target.head(TENANT).await.unwrap();
         let entries = self.source.read(TENANT, head.position, limit).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_moved_log_is_the_same_log(pair: Pair) {
     assert_eq!(sound(&**target).await, 300);
 }
 
-async fn a_parcel_for_another_log_is_refused(pair: Pair) {
+async fn a_chunk_for_another_log_is_refused(pair: Pair) {
     pair.fill().await;
     let chunk = pair.chunk(10).await;
     appended(pair.target.append(Append::new(TENANT, vec![pair.bench.event("e", &[])])).await);

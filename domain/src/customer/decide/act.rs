@@ -280,7 +280,7 @@ impl Acting<'_> {
             Refusal::from_code(
                 Code::UnknownPool,
                 "pool",
-                Label::new("没有这个公海。", "There is no such pool."),
+                Label::new("没有这个公海。", "The pool does not exist."),
                 Label::new("请使用已有公海的标识。", "Use the key of an existing pool."),
             )
         };

@@ -206,7 +206,7 @@ pub(super) fn signed_seconds(path: &str, value: &Value, unmet: &mut Vec<Violatio
 pub(super) fn number_of(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<u32> {
     let number = value.as_u64().filter(|number| (1..=1_000_000).contains(number));
     if number.is_none() {
-        unmet.push(ill_formed(path, "1至1000000的整数", "a whole number from 1 to 1,000,000"));
+        unmet.push(ill_formed(path, "1至1000000的整数", "an integer from 1 to 1,000,000"));
     }
     number.and_then(|number| number.try_into().ok())
 }
@@ -214,7 +214,7 @@ pub(super) fn number_of(path: &str, value: &Value, unmet: &mut Vec<Violation>) -
 pub(super) fn claims(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<u32> {
     let claims = value.as_u64().filter(|claims| *claims <= 10_000);
     if claims.is_none() {
-        unmet.push(ill_formed(path, "0至10000的整数", "a whole number from 0 to 10,000"));
+        unmet.push(ill_formed(path, "0至10000的整数", "an integer from 0 to 10,000"));
     }
     claims.and_then(|claims| claims.try_into().ok())
 }

@@ -164,7 +164,7 @@ fn reason_of_the_form(form: &EntryForm, reason: Option<&str>) -> Vec<Violation> 
                 (Code::ReasonRequired, Label::new("进入该状态需要原因。", "This stage requires a reason."))
             }
             Some(_) => {
-                (Code::UnknownReason, Label::new("没有这个原因代码。", "There is no such reason code."))
+                (Code::UnknownReason, Label::new("没有这个原因代码。", "The reason code does not exist."))
             }
         };
         let codes = form.reasons.join(", ");
