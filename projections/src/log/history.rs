@@ -1,5 +1,6 @@
 //! What events do to a journey, and the log's own account of it.
 
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 
 use chrono::{DateTime, Utc};
@@ -7,7 +8,7 @@ use lru::LruCache;
 use uuid::Uuid;
 use waymark_domain::codec::CodecError;
 use waymark_domain::customer::event::{CustomerEvent, Recorded};
-use waymark_domain::customer::timeline::{Journeys, Move, MoveKind};
+use waymark_domain::customer::timeline::{Change, Journeys, LatestStay, Move, MoveKind, Touched};
 use waymark_domain::tags;
 use waymark_eventstore::{EventStore, Position, Query, TenantId};
 
@@ -109,7 +110,31 @@ pub(crate) struct PositionedMove {
     pub(crate) version: u32,
 }
 
+impl From<LatestStay> for JourneyEnd {
+    fn from(LatestStay { last, cycle, .. }: LatestStay) -> Self {
+        let at = last.effective_at.timestamp_micros();
+        Self { at, position: last.position, stage: last.stage, cycle }
+    }
+}
+
 impl PositionedMove {
+    /// A move after the one that a journey ended with before.
+    pub(crate) fn after(tail: Option<&JourneyEnd>, made: Move) -> Self {
+        let (cycle, repeat) = place(tail, made.kind, &made.stage);
+        Self {
+            position: made.position,
+            event: made.event,
+            at: made.effective_at.timestamp_micros(),
+            stage: made.stage,
+            sub_status: made.sub_status,
+            actor: made.actor,
+            cycle,
+            repeat,
+            inserted: made.kind == MoveKind::Inserted,
+            version: made.pipeline_version,
+        }
+    }
+
     /// The end of a journey whose last move this is.
     pub(crate) fn tail(&self) -> JourneyEnd {
         JourneyEnd { at: self.at, position: self.position, stage: self.stage.clone(), cycle: self.cycle }
@@ -122,19 +147,7 @@ pub(crate) fn position_moves(moves: Vec<Move>) -> Vec<PositionedMove> {
     moves
         .into_iter()
         .map(|made| {
-            let (cycle, repeat) = place(tail.as_ref(), made.kind, &made.stage);
-            let placed = PositionedMove {
-                position: made.position,
-                event: made.event,
-                at: made.effective_at.timestamp_micros(),
-                stage: made.stage,
-                sub_status: made.sub_status,
-                actor: made.actor,
-                cycle,
-                repeat,
-                inserted: made.kind == MoveKind::Inserted,
-                version: made.pipeline_version,
-            };
+            let placed = PositionedMove::after(tail.as_ref(), made);
             tail = Some(placed.tail());
             placed
         })
@@ -186,16 +199,47 @@ pub(crate) struct HistoryCache(LruCache<Uuid, History>);
 /// The events of a customer up to a position, and the timelines that they make.
 pub(crate) struct History {
     until: Position,
-    pub(crate) events: Vec<Recorded<CustomerEvent>>,
+    events: HashMap<Uuid, Recorded<CustomerEvent>>,
     pub(crate) journeys: Journeys,
+    /// By journey: what may stand otherwise than when it was last asked about.
+    touched: BTreeMap<String, Touched>,
 }
 
 /// How many customers' histories are kept: those that are corrected again and again.
-const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
+pub(crate) const HISTORIES_KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
+
+impl History {
+    fn new() -> Self {
+        let (events, touched) = (HashMap::new(), BTreeMap::new());
+        Self { until: 0, events, journeys: Journeys::default(), touched }
+    }
+
+    fn apply(&mut self, event: Recorded<CustomerEvent>) {
+        let mut touched = Touched::default();
+        match self.journeys.apply_noting(&event, &mut touched) {
+            Change::None => {}
+            Change::Appended { journey } | Change::Repeated { journey } | Change::Rewritten { journey } => {
+                self.touched.entry(journey).or_default().add(touched);
+            }
+        }
+        self.events.insert(event.id, event);
+    }
+
+    /// An event of the customer.
+    pub(crate) fn event(&self, id: Uuid) -> Option<&Recorded<CustomerEvent>> {
+        self.events.get(&id)
+    }
+
+    /// The records of a journey that may stand otherwise than when this was asked last.
+    pub(crate) fn take_touched(&mut self, journey: &str) -> Touched {
+        let touched = self.touched.remove(journey).unwrap_or_default();
+        if self.journeys.is_relabelled(journey) { Touched::All } else { touched }
+    }
+}
 
 impl Default for HistoryCache {
     fn default() -> Self {
-        Self(LruCache::new(KEPT))
+        Self(LruCache::new(HISTORIES_KEPT))
     }
 }
 
@@ -207,16 +251,14 @@ impl HistoryCache {
         tenant: TenantId,
         customer: Uuid,
         until: Position,
-    ) -> Result<&History> {
+    ) -> Result<&mut History> {
         let known = self.0.pop(&customer).filter(|known| known.until <= until);
-        let mut history =
-            known.unwrap_or(History { until: 0, events: Vec::new(), journeys: Journeys::default() });
+        let mut history = known.unwrap_or_else(History::new);
         for event in events_between(store, tenant, customer, history.until, until).await? {
-            history.journeys.apply(&event);
-            history.events.push(event);
+            history.apply(event);
         }
         history.until = until;
-        Ok(self.0.get_or_insert(customer, || history))
+        Ok(self.0.get_or_insert_mut(customer, || history))
     }
 }
 
@@ -233,3 +275,18 @@ pub(crate) fn journeys<'a>(events: impl IntoIterator<Item = &'a Recorded<Custome
 pub(crate) fn instant(at: Micros) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(at).unwrap_or_default()
 }
+
+#[cfg(test)]
+thread_local! {
+    /// How many records corrections have been compared with, on this thread.
+    pub(crate) static COMPARED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Counts records that a correction was compared with, so that a test can hold how the work grows.
+#[cfg(test)]
+pub(crate) fn count_compared(records: usize) {
+    COMPARED.with(|compared| compared.set(compared.get() + records));
+}
+
+#[cfg(not(test))]
+pub(crate) fn count_compared(_: usize) {}

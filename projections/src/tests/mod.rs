@@ -4,6 +4,7 @@ mod aborted;
 mod as_of;
 mod bitemporal;
 mod clocks;
+mod corrections;
 mod damage;
 pub(crate) mod database;
 mod engines;

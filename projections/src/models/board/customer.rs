@@ -7,7 +7,7 @@ use uuid::Uuid;
 use waymark_domain::customer::event::{
     Contact, ContactKind, ContentKind, CustomerEvent, DocumentAdded, FollowedUp, LeadTouched, Money, Recorded,
 };
-use waymark_domain::customer::timeline::Journeys;
+use waymark_domain::customer::timeline::{Journeys, LatestStay};
 use waymark_domain::{Owner, identity};
 
 use super::profile::{ClearProfile, clear};
@@ -392,7 +392,21 @@ impl Customer {
 
     /// Puts a journey's card where its timeline says, or away when all of its moves are voided.
     pub(super) fn put_card(&mut self, journey: &str, journeys: &Journeys) {
-        self.put_card_at(journey, journeys, Micros::MAX);
+        let Some(LatestStay { last, entry, cycle, last_moved }) = journeys.latest(journey) else {
+            self.cards.remove(journey);
+            return;
+        };
+        let card = Card {
+            pipeline_version: entry.pipeline_version,
+            cycle,
+            stage: entry.stage,
+            sub_status: entry.sub_status,
+            entered_at: entry.effective_at.timestamp_micros(),
+            last_at: last.effective_at.timestamp_micros(),
+            last_position: last.position,
+            moved_position: last_moved,
+        };
+        self.cards.insert(journey.to_owned(), card);
     }
 
     /// The same as of an instant: of the moves that had happened by then.

@@ -1,6 +1,6 @@
 //! The fold: moves and corrections into rows that say what was known when.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use lru::LruCache;
 use uuid::Uuid;
 use waymark_domain::customer::event::{CustomerEvent, Recorded};
-use waymark_domain::customer::timeline::MoveKind;
+use waymark_domain::customer::timeline::{MoveKind, Touched};
 use waymark_eventstore::Position;
 
 use super::statements::{CLOSE, KNOWN, TAIL};
@@ -16,13 +16,17 @@ use super::tables::{END_ROWS, EndRow, MOVES, MoveRow};
 use crate::db::{Row, Transaction, Value, values};
 use crate::error::Result;
 use crate::log::decoded::DecodedEvent;
-use crate::log::history::{HistoryCache, JourneyChange, JourneyEnd, PositionedMove, place, position_moves};
+use crate::log::history::{
+    HISTORIES_KEPT, History, HistoryCache, JourneyChange, JourneyEnd, PositionedMove, count_compared, place,
+    position_moves,
+};
 use crate::models::read_model::{Fold, Scope, Writes};
 use crate::stats::journeys::{Origin, Provenance, move_kind_word};
 use crate::stats::{CensoringEvent, Micros};
 use crate::storage::columns::TableRow as _;
 
 /// A row of the table that is known now, with the position since when.
+#[derive(Clone)]
 struct Live {
     placed: PositionedMove,
     since: Position,
@@ -47,11 +51,17 @@ pub(super) struct DwellFold {
     journey_ends: LruCache<(String, Uuid), JourneyEnd>,
     /// The histories of customers that were corrected.
     histories: HistoryCache,
+    /// Of journeys that were corrected: the rows that are known now.
+    known: LruCache<(String, Uuid), Known>,
 }
+
+/// The rows of a journey that are known now, by the events of its moves.
+type Known = HashMap<Uuid, Live>;
 
 impl Default for DwellFold {
     fn default() -> Self {
-        Self { journey_ends: LruCache::new(JOURNEY_ENDS_KEPT), histories: HistoryCache::default() }
+        let (journey_ends, known) = (LruCache::new(JOURNEY_ENDS_KEPT), LruCache::new(HISTORIES_KEPT));
+        Self { journey_ends, histories: HistoryCache::default(), known }
     }
 }
 
@@ -63,6 +73,7 @@ impl Fold for DwellFold {
             scope,
             transaction: scope.db.read(scope.tenant).await?,
             pending: Vec::new(),
+            places: HashMap::new(),
             closed: Vec::new(),
             closed_rows: HashSet::new(),
             emptied: HashSet::new(),
@@ -105,6 +116,8 @@ struct Page<'a> {
     scope: &'a Scope<'a>,
     transaction: Transaction,
     pending: Vec<Pending>,
+    /// Where each of them stands, by its key.
+    places: HashMap<RowKey, usize>,
     closed: Vec<(&'static str, Vec<Value>)>,
     /// The stored rows that are closed, by their keys.
     closed_rows: HashSet<RowKey>,
@@ -150,6 +163,9 @@ impl Page<'_> {
             inserted: false,
             version: pipeline_version,
         };
+        if let Some(known) = cache.known.get_mut(key) {
+            known.insert(placed.event, Live { placed: placed.clone(), since: position });
+        }
         self.add(key, placed, how(&fact.event), position);
         Ok(true)
     }
@@ -169,7 +185,7 @@ impl Page<'_> {
         .transpose()
     }
 
-    /// A correction, or a move out of order: folds the journey from the log again, and writes what differs.
+    /// A correction, or a move out of order: writes what differs by it, of the records that it bears on.
     async fn rewrite(
         &mut self,
         cache: &mut DwellFold,
@@ -179,29 +195,29 @@ impl Page<'_> {
         let position = fact.event.position;
         let (store, tenant) = (self.scope.store, self.scope.tenant);
         let history = cache.histories.of(store, tenant, fact.customer, position).await?;
-        let now = position_moves(history.journeys.moves(&key.0));
-        let made: HashMap<Uuid, Provenance> =
-            history.events.iter().map(|event| (event.id, how(event))).collect();
-        // By the event, so that each move is compared with its own rows alone.
-        let mut before: BTreeMap<Uuid, Vec<Live>> = BTreeMap::new();
-        for live in self.live(&key).await? {
-            before.entry(live.placed.event).or_default().push(live);
+        let touched = history.take_touched(&key.0);
+        if !cache.known.contains(&key) {
+            let live = self.live(&key).await?;
+            cache.known.put(key.clone(), live);
         }
-        for placed in &now {
-            let same = before.get_mut(&placed.event).and_then(|rows| {
-                let place = rows.iter().position(|live| same_row(&live.placed, placed))?;
-                Some(rows.swap_remove(place))
-            });
-            if same.is_none() {
-                let how = made.get(&placed.event).copied().unwrap_or_default();
-                self.add(&key, placed.clone(), how, position);
+        let Some(known) = cache.known.get_mut(&key) else { return Ok(()) };
+        let some = match &touched {
+            Touched::Some(records) => {
+                some_moves(history, &key.0, records, known).map(|now| (records.clone(), now))
             }
+            Touched::All => None,
+        };
+        let (records, now) = some.unwrap_or_else(|| {
+            let all = position_moves(history.journeys.moves(&key.0));
+            let now: HashMap<_, _> = all.into_iter().map(|placed| (placed.event, placed)).collect();
+            (known.keys().chain(now.keys()).copied().collect(), now)
+        });
+        count_compared(records.len());
+        for record in records {
+            self.renew(&key, known, (record, now.get(&record)), history, position);
         }
-        for gone in before.into_values().flatten() {
-            self.close(&key, &gone, position);
-        }
-        match now.last() {
-            Some(last) => drop(cache.journey_ends.put(key, last.tail())),
+        match history.journeys.latest(&key.0) {
+            Some(latest) => drop(cache.journey_ends.put(key, latest.into())),
             None => {
                 cache.journey_ends.pop(&key);
                 self.emptied.insert(key);
@@ -210,8 +226,31 @@ impl Page<'_> {
         Ok(())
     }
 
+    /// Closes the row of a move and opens another, where it stands otherwise now.
+    fn renew(
+        &mut self,
+        key: &(String, Uuid),
+        known: &mut Known,
+        (record, now): (Uuid, Option<&PositionedMove>),
+        history: &History,
+        position: Position,
+    ) {
+        let before = known.get(&record);
+        if before.zip(now).is_some_and(|(before, now)| same_row(&before.placed, now)) {
+            return;
+        }
+        if let Some(gone) = known.remove(&record) {
+            self.close(key, &gone, position);
+        }
+        if let Some(now) = now {
+            let how = history.event(record).map(how).unwrap_or_default();
+            known.insert(record, Live { placed: now.clone(), since: position });
+            self.add(key, now.clone(), how, position);
+        }
+    }
+
     /// The journey as known before this event: the stored rows, with what the page has done so far.
-    async fn live(&mut self, key: &(String, Uuid)) -> Result<Vec<Live>> {
+    async fn live(&mut self, key: &(String, Uuid)) -> Result<Known> {
         let (tenant, generation) = (self.scope.tenant.0, self.scope.generation);
         let values = values![tenant, generation, key.0.as_str(), key.1, Micros::MAX];
         let rows = self.transaction.rows(KNOWN, &values).await?;
@@ -223,18 +262,19 @@ impl Page<'_> {
         let mut live: Vec<Live> = stored.into_iter().filter(|live| !closed(live)).collect();
         let mine = self.pending.iter().filter(|row| row.until.is_none() && is_of(row, key));
         live.extend(mine.map(|row| Live { placed: row.placed.clone(), since: row.since }));
-        Ok(live)
+        count_compared(live.len());
+        Ok(live.into_iter().map(|live| (live.placed.event, live)).collect())
     }
 
     fn add(&mut self, key: &(String, Uuid), placed: PositionedMove, how: Provenance, since: Position) {
         let (journey, customer) = key.clone();
+        let place = (journey.clone(), customer, placed.at, placed.position, since);
+        self.places.insert(place, self.pending.len());
         self.pending.push(Pending { journey, customer, placed, how, since, until: None });
     }
 
     fn close(&mut self, key: &(String, Uuid), gone: &Live, until: Position) {
-        let mine = self.pending.iter_mut().find(|row| {
-            row.until.is_none() && row.since == gone.since && is_of(row, key) && row.placed == gone.placed
-        });
+        let mine = self.places.get(&row_key(key, gone)).and_then(|place| self.pending.get_mut(*place));
         match mine {
             Some(row) => row.until = Some(until),
             None => {
@@ -281,6 +321,31 @@ impl Page<'_> {
         }
         Writes { statements: self.closed, rows: vec![(&MOVES, rows)], ..Writes::default() }
     }
+}
+
+/// The moves among some records of a journey as they stand, each in its place: none where a row is not known that must be.
+/// A record of which there is no move now is not among them.
+fn some_moves(
+    history: &History,
+    journey: &str,
+    records: &BTreeSet<Uuid>,
+    known: &Known,
+) -> Option<HashMap<Uuid, PositionedMove>> {
+    let standing = records.iter().filter_map(|record| history.journeys.standing(journey, *record));
+    let mut standing: Vec<_> = standing.collect();
+    standing.sort_by_key(|(made, _)| (made.effective_at, made.position));
+    let mut now: HashMap<Uuid, PositionedMove> = HashMap::with_capacity(standing.len());
+    for (made, former) in standing {
+        let tail = match former {
+            None => None,
+            Some(former) => {
+                let placed = now.get(&former).or_else(|| known.get(&former).map(|live| &live.placed))?;
+                Some(placed.tail())
+            }
+        };
+        now.insert(made.event, PositionedMove::after(tail.as_ref(), made));
+    }
+    Some(now)
 }
 
 /// How an event came to be recorded, and whether it says why: a note, or a reason in words where no note was asked for.

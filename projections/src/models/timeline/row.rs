@@ -1,7 +1,5 @@
 //! One row of the timeline: an event, and what has become of it.
 
-use std::collections::HashMap;
-
 use uuid::Uuid;
 use waymark_domain::customer::event::CustomerEvent;
 use waymark_domain::customer::timeline::{Journeys, Move};
@@ -122,9 +120,8 @@ impl Line {
         self.event_type == "customer.stage_migrated"
     }
 
-    /// What the journeys make of it, given the moves of its journey after corrections.
-    pub(super) fn standing_in(&self, journeys: &Journeys, moves: &HashMap<Uuid, Move>) -> Standing {
-        let made = moves.get(&self.event);
+    /// What the journeys make of it, given its move after corrections; none where it is voided or is no move.
+    pub(super) fn standing_in(&self, journeys: &Journeys, made: Option<&Move>) -> Standing {
         let now_at = made.map(|made| made.effective_at.timestamp_micros());
         let now_stage = made.map(|made| made.stage.clone());
         Standing {
