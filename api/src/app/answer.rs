@@ -126,7 +126,7 @@ impl Request<'_> {
 /// The command that stopped a batch, and why.
 #[derive(Debug, Clone)]
 pub struct BatchError {
-    /// Which, from 0. What concerns none of them is told of the first.
+    /// Which, from 0. A failure that concerns none of them is reported for the first.
     pub step: usize,
     /// Why.
     pub error: AppError,

@@ -57,7 +57,7 @@ impl App {
         if self.is_visible(caller, &state).await? { Ok(customer) } else { Err(unknown()) }
     }
 
-    /// Ends the requests of a tenant that nobody settled in time, and answers how many. Each ends at its own
+    /// Ends the requests of a tenant that nobody settled in time, and returns how many. Each ends at its own
     /// instant, however late it is noticed.
     ///
     /// # Errors

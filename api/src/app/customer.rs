@@ -166,7 +166,7 @@ impl App {
     /// Carries out every command, each on what the ones before it leave behind, or none.
     ///
     /// # Errors
-    /// The first command that is refused, or the log's own failure (told of the first command).
+    /// The first command that is refused, or the log's own failure (reported for the first command).
     pub async fn execute_atomically(
         &self,
         caller: &Caller,
@@ -229,7 +229,7 @@ impl App {
         Ok(state)
     }
 
-    /// A customer as the log tells it now, whoever sees it.
+    /// A customer as the log has it now, whether or not the caller sees it.
     pub(super) async fn load(&self, caller: &Caller, customer: Uuid) -> Result<LoadedCustomer, AppError> {
         let now = (self.clock)();
         let loaded = self.customers.load(caller.tenant, customer).await?;

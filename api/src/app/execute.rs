@@ -161,7 +161,7 @@ impl App {
         let Plan { append, read_to, outcomes, staged } = plan;
         let receipt = decision.shape().receipt(&outcomes, request)?;
         if append.events.is_empty() && receipt.is_none() {
-            // Nothing is to be recorded and nobody will ask for the answer again.
+            // Nothing must be recorded, and no key was sent by which the answer could be requested again.
             return Ok(Some(answers(outcomes, read_to, false)?));
         }
         let definitions_known_to = append.grounds.as_ref().map(|grounds| grounds.after);

@@ -1,4 +1,4 @@
-//! Who is known already: the keys of what is to be recorded, and the customers that have them.
+//! Who is known already: the keys of what will be recorded, and the customers that have them.
 //!
 //! A key stands in the log as a blind tag: a keyed hash beside the entry, deleted at an erasure. It is part of the
 //! append's condition, so of two registrations of one telephone at the same moment exactly one is accepted.
@@ -42,7 +42,7 @@ impl KeyTag {
 pub(super) struct KeyMatch {
     /// Who; of merged customers the one that goes on.
     pub(super) customer: Uuid,
-    /// Whether the caller sees it: of others only that they are there is told.
+    /// Whether the caller sees it: of others only their existence is reported.
     pub(super) visible: bool,
     /// By which kind of key: a [`KeyKind`], or `external_id`.
     pub(super) recognised_by: &'static str,

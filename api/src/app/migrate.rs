@@ -91,7 +91,7 @@ impl App {
         Ok(MigrationStatus { version, remaining, position })
     }
 
-    /// Gives every customer of a pipeline its place in the version in force for it, batch by batch. Answers how many
+    /// Gives every customer of a pipeline its place in the version in force for it, batch by batch. Returns how many
     /// were moved.
     async fn migrate(&self, tenant: TenantId, key: &str, versions: &Versions) -> Result<u64, AppError> {
         let active = in_force(versions, (self.clock)());

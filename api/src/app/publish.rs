@@ -27,7 +27,7 @@ const MOST_VERSIONS: u32 = 65_535;
 pub struct NewVersion {
     /// The definition, as a client gives it.
     pub definition: Value,
-    /// From when it is to be in force; at once when absent.
+    /// When it takes force; at once when absent.
     pub effective_from: Option<DateTime<Utc>>,
     /// Where customers in stages of the version before go.
     pub map: Vec<StageMapping>,

@@ -147,8 +147,8 @@ impl App {
         Ok(())
     }
 
-    /// Keeps the refusal of a single command, so that a retry is refused alike. Answers with it, or with the first answer
-    /// when the same command was carried out meanwhile.
+    /// Keeps the refusal of a single command, so that a retry is refused alike. Returns it, or the first answer when the
+    /// same command was carried out meanwhile.
     pub(super) async fn refuse(
         &self,
         request: Request<'_>,

@@ -176,7 +176,7 @@ impl Staged {
         Ok(())
     }
 
-    /// Adds sealed events of a customer, and answers what the command that made them is answered with.
+    /// Adds sealed events of a customer, and returns the outcome of the command that made them.
     fn add(&mut self, customer: Uuid, sealed: Sealed) -> StoredOutcome {
         let first = self.append.events.len() as u64;
         self.append.events.extend(sealed.drafts);

@@ -9,7 +9,7 @@ use super::access::{Access, access};
 use super::gate::{Allowance, Credential, Gate};
 use super::key::KeyText;
 use super::rights::Rights;
-use super::store::Scope;
+use super::scope::Scope;
 use crate::app::Caller;
 use crate::domain::company::rights::{self, role_without_membership};
 use crate::domain::{Actor, Label, Role};
@@ -66,7 +66,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Shown {
 ///
 /// A call is counted as soon as it is known whose it is, so that one which is refused costs what any other does.
 ///
-/// A header that says one thing may be given once: of two, whoever reads them would choose.
+/// A header that says one thing may be given once: of two, each reader could choose another.
 ///
 /// Otherwise the answer is 400 where such a header is given twice, 401 without a valid credential, 403 without the role,
 /// 429 when the credential calls more often than it may.
@@ -91,7 +91,7 @@ pub async fn admit(
     told(response, allowance)
 }
 
-/// Whose call it is, counted. Who asks for what a position was answered for, asks with the key as it was valid there.
+/// Whose call it is, counted. A question that names a position is authenticated by the key as it was at that position.
 async fn counted(
     gate: &Gate,
     headers: &HeaderMap,
@@ -145,7 +145,7 @@ async fn permitted(
 ///
 /// # Errors
 /// 401 or 403 when nobody would; 503 when the log cannot be read.
-pub(super) async fn enter_anew(
+pub(super) async fn readmit(
     gate: &Gate,
     headers: &HeaderMap,
     roles: &'static [Role],

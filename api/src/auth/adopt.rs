@@ -2,7 +2,7 @@
 //!
 //! It is such a program's database when keys, members or receivers stand in the tables, no event tells of them, and
 //! this program has never brought the tables up. Where the log tells of a member's roles, it counts. A crash in
-//! between leaves some of it recorded, and whoever looks next records the rest.
+//! between leaves some of it recorded, and the next process that looks records the rest.
 
 use chrono::{DateTime, Utc};
 
@@ -99,7 +99,8 @@ impl Adoption<'_> {
         Ok(events)
     }
 
-    /// Appends the events, in parts. A crash in between leaves some of them recorded, and whoever looks next records the rest.
+    /// Appends the events, in parts. A crash in between leaves some of them recorded, and the next process that looks
+    /// records the rest.
     async fn append(&self, tenant: TenantId, read_to: Position, events: Missing) -> Result<(), AppError> {
         let caller = Caller { tenant, actor: Actor::new(UPGRADE, []), via: None, origin: Some("rule") };
         let mut after = read_to;

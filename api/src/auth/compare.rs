@@ -220,9 +220,9 @@ fn members(told: &Told, rows: &[KeptMember]) -> Vec<Discrepancy> {
     found
 }
 
-/// Rows of receivers that were deleted are left over of a crash: nothing is sent there, and whoever serves removes them. A
+/// Rows of receivers that were deleted are left over of a crash: nothing is sent there, and the serving process removes them. A
 /// receiver without a row is one whose secrets are not here, as in a tenant that was copied: nothing is sent there either,
-/// and whoever serves records that it is gone.
+/// and the serving process records that it is gone.
 fn receivers(told: &Told, rows: &[Endpoint]) -> Vec<Discrepancy> {
     let by = |id: &Uuid| told.by.get(&format!("receiver/{id}")).copied();
     let wrong = |id: &Uuid, what: &str| Discrepancy {

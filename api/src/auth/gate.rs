@@ -9,7 +9,8 @@ use lru::LruCache;
 use super::key::KeyText;
 use super::rate::{Limiter, Verdict};
 use super::rights::Rights;
-use super::store::{AdminStore, Scope};
+use super::scope::Scope;
+use super::store::AdminStore;
 use super::token::{TokenFault, Tokens};
 use crate::domain::Actor;
 use crate::eventstore::{Clock, TenantId};
@@ -18,7 +19,7 @@ use crate::problem::Problem;
 /// How many tenants are remembered by name. A name never becomes another tenant's.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 
-/// Whoever shows a credential may do what it says, whatever kind it is of.
+/// An authenticated credential, of either kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Credential {
     /// Whose data it opens.
@@ -83,7 +84,7 @@ impl Gate {
     async fn token(&self, tokens: &Tokens, text: &str) -> Result<Credential, Problem> {
         let claims = tokens.verify(text, (self.clock)())?;
         let tenant = self.tenant(&claims.tenant).await?;
-        // Whoever signs tokens may not have heard yet that somebody left.
+        // The issuer of tokens may not know yet that somebody left.
         if self.rights.now(tenant).await?.is_removed(&claims.actor.name) {
             return Err(Problem::member_removed(&claims.actor.name));
         }
@@ -102,7 +103,7 @@ impl Gate {
         Ok(tenant)
     }
 
-    /// Counts a call of this credential. Answers what headers tell of it; none where nothing is limited.
+    /// Counts a call of this credential. Returns what the rate-limit headers say; none where nothing is limited.
     ///
     /// # Errors
     /// 429 when it calls more often than it may.

@@ -22,6 +22,7 @@ pub mod rate;
 pub mod recheck;
 pub mod rights;
 pub(crate) mod rights_fold;
+pub mod scope;
 pub mod store;
 pub mod token;
 
@@ -30,7 +31,8 @@ pub use gate::Gate;
 pub use key::KeyText;
 pub use recheck::{Rechecks, Standing};
 pub use rights::Rights;
-pub use store::{AdminError, AdminStore, NewKey, Scope};
+pub use scope::Scope;
+pub use store::{AdminError, AdminStore, NewKey};
 
 #[cfg(test)]
 mod exposure;

@@ -14,7 +14,7 @@ use crate::eventstore::TenantId;
 
 /// A call's worth: the microseconds of a minute.
 const CALL: i128 = 60_000_000;
-/// How many credentials are remembered. Whoever is forgotten begins with a full burst.
+/// How many credentials are kept. One that was evicted begins with a full burst.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 
 /// How often one credential may call.

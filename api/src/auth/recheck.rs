@@ -1,7 +1,7 @@
 //! Whether a credential that opened a stream is still good: asked again while the stream lasts.
 //!
-//! A request is over before anybody can take its key away; a stream is not. So whoever showed a credential for a stream
-//! is let in anew every moment, through the same gate: a revoked key, a
+//! A request is over before anybody can take its key away; a stream is not. So the holder of a stream's credential
+//! is admitted again every few seconds, through the same gate: a revoked key, a
 //! removed member, a lost role and an expired token end the stream within five seconds, on every node. Streams
 //! of one credential share one recheck.
 
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::access::{Access, access};
-use super::admit::{PERSON, enter_anew};
+use super::admit::{PERSON, readmit};
 use super::gate::Gate;
 use crate::app::Caller;
 use crate::domain::Role;
@@ -57,7 +57,7 @@ impl Standing {
     /// Waits until it is.
     pub async fn ended(&mut self) {
         if self.ended.wait_for(|ended| *ended).await.is_err() {
-            // The recheck is gone, which happens only when the process stops: the stream is told of that otherwise.
+            // The recheck is gone, which happens only when the process stops: the stream learns of that otherwise.
             std::future::pending::<()>().await;
         }
     }
@@ -112,7 +112,7 @@ async fn check(gate: &Gate, shown: &HeaderMap, first: &Caller, roles: &'static [
     while unknown < UNKNOWN_AFTER {
         tokio::time::sleep(EVERY).await;
         metrics::counter!("waymark_credential_rechecks_total").increment(1);
-        match tokio::time::timeout(PATIENCE, enter_anew(gate, shown, roles)).await {
+        match tokio::time::timeout(PATIENCE, readmit(gate, shown, roles)).await {
             Ok(Ok(now)) if now == *first => unknown = 0,
             Ok(Ok(_)) => return,
             Ok(Err(problem)) if problem.status() < StatusCode::INTERNAL_SERVER_ERROR => return,

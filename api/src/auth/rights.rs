@@ -1,7 +1,7 @@
 //! Who may call, and where messages go, folded from each tenant's log.
 //!
 //! The log alone decides. The tables of keys and members are copies of the fold: they are brought up to it after each
-//! event, and by whoever looks first after a crash in between. What is written into them by other means opens nothing,
+//! event, and by the first process that looks after a crash in between. What is written into them by other means opens nothing,
 //! and is found by comparing them ([`super::compare`]).
 
 use std::num::NonZeroUsize;
@@ -115,7 +115,7 @@ impl Rights {
     ) -> Result<(RightsFold, Position), AppError> {
         let tables = self.tables(tenant);
         let mut tables = tables.lock().await;
-        // Whoever had them meanwhile may have recorded what was adopted.
+        // The task that held them meanwhile may have recorded what was adopted.
         let (mut read, mut read_to) = match tables.kept {
             Some(kept) if kept > read.last => self.folds.current(tenant).await?,
             _ => (read, read_to),

@@ -3,21 +3,25 @@
 //! Keys and members are events ([`super::rights`]): nobody is let in by what stands here. The copies are kept for programs
 //! that look into the database, and for those of former versions that serve it meanwhile.
 
+mod error;
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::scope::Scope;
 use crate::ambient::IdGenerator;
 use crate::domain::Role;
-use crate::domain::company::event::Key;
-use crate::domain::company::rights::{KeyRights, Membership, Rights};
+use crate::domain::company::rights::{KeyRights, Rights};
 use crate::eventstore::{Clock, Position, TenantId};
-use crate::projections::ProjectionError;
-use crate::projections::db::{Commit, Db, Row, SYSTEM, Value, tables_in, values};
+use crate::projections::db::{Commit, Db, SYSTEM, Value, tables_in, values};
+
+pub use error::AdminError;
+pub(crate) use rows::{Kept, KeptKey, KeptMember, hex};
+use rows::{instant, kept_key, kept_member, key_row, words};
 
 /// The tables, in SQLite's words.
 const SCHEMA: &str = include_str!("schema.sql");
@@ -48,36 +52,7 @@ const TENANTS: &str = include_str!("store/tenants.sql");
 const ALIVE: &str = "alive";
 const AGREED: &str = "agreed";
 
-/// What an API key may do beside what its actor's roles allow.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// Act for the person named in `Waymark-Actor`.
-    ActAs,
-}
-
-impl Scope {
-    /// Every scope.
-    const ALL: [Self; 1] = [Self::ActAs];
-
-    /// The scope's word, as events and answers have it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ActAs => "act-as",
-        }
-    }
-
-    /// The scopes among these words. Those of a newer program open nothing here.
-    #[must_use]
-    pub fn among(words: &BTreeSet<String>) -> BTreeSet<Self> {
-        Self::ALL.into_iter().filter(|scope| words.contains(scope.as_str())).collect()
-    }
-}
-
-/// An API key that is to be made.
+/// A request for an API key.
 #[derive(Debug, Clone)]
 pub struct NewKey {
     /// Who acts with it.
@@ -86,51 +61,6 @@ pub struct NewKey {
     pub roles: BTreeSet<Role>,
     /// And which scopes.
     pub scopes: BTreeSet<Scope>,
-}
-
-/// The copy of an API key, as it stands in the table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeptKey {
-    pub(crate) id: Uuid,
-    hash: Vec<u8>,
-    actor: String,
-    roles: String,
-    scopes: String,
-    created_at: i64,
-    revoked_at: Option<i64>,
-}
-
-/// The copy of a member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeptMember {
-    pub(crate) actor: String,
-    roles: String,
-    changed_at: i64,
-}
-
-/// The copies of a tenant, and up to where they are brought.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Kept {
-    pub(crate) keys: Vec<KeptKey>,
-    pub(crate) members: Vec<KeptMember>,
-    /// The position of the log as of which they are; none where they never were brought up.
-    pub(crate) reached: Option<Position>,
-}
-
-/// Why the tables could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum AdminError {
-    /// The database did not do what was asked.
-    #[error("the administration tables: {0}")]
-    Database(#[from] ProjectionError),
-    /// What is stored there is not what was written.
-    #[error("the administration tables hold an unknown {what}: {word}")]
-    Damaged {
-        /// What was read.
-        what: &'static str,
-        /// The word that is not one.
-        word: String,
-    },
 }
 
 /// The tables on PostgreSQL, with their schema.
@@ -256,7 +186,7 @@ impl AdminStore {
         Ok(row.map(|row| row.text(0)).transpose()?)
     }
 
-    /// Keeps the fingerprint of the key file that is used first. Answers which one is kept.
+    /// Keeps the fingerprint of the key file that is used first. Returns the one that is kept.
     ///
     /// # Errors
     /// When the table cannot be written.
@@ -395,128 +325,6 @@ impl AdminStore {
     }
 }
 
-fn instant(micros: i64) -> Result<DateTime<Utc>, AdminError> {
-    let damaged = || AdminError::Damaged { what: "instant", word: micros.to_string() };
-    DateTime::from_timestamp_micros(micros).ok_or_else(damaged)
-}
-
-impl KeptKey {
-    /// The key that the row says.
-    pub(crate) fn key(&self) -> Result<Key, AdminError> {
-        let scopes = self.scopes.split_whitespace().map(str::to_owned).collect();
-        // What is kept of the secret is its hash; the event has the hash of that.
-        let digest = hex(&Sha256::digest(&self.hash));
-        Ok(Key {
-            id: self.id,
-            actor: self.actor.clone(),
-            roles: from_words("role", &self.roles)?,
-            scopes,
-            digest,
-        })
-    }
-
-    pub(crate) fn created_at(&self) -> Result<DateTime<Utc>, AdminError> {
-        instant(self.created_at)
-    }
-
-    pub(crate) fn revoked_at(&self) -> Result<Option<DateTime<Utc>>, AdminError> {
-        self.revoked_at.map(instant).transpose()
-    }
-
-    /// The columns that are not what the log says.
-    pub(crate) fn differing(&self, known: &KeyRights) -> Vec<&'static str> {
-        let Key { actor, roles, scopes, digest, .. } = &known.key;
-        let is_digest = hex(&self.hash) == *digest || hex(&Sha256::digest(&self.hash)) == *digest;
-        let columns = [
-            ("hash", is_digest),
-            ("actor", self.actor == *actor),
-            ("roles", self.roles == words(roles)),
-            ("scopes", self.scopes == words(scopes)),
-            ("created_at", self.created_at == known.created_at.timestamp_micros()),
-            ("revoked_at", self.revoked_at == known.revoked_at.map(|instant| instant.timestamp_micros())),
-        ];
-        columns.into_iter().filter(|(_, same)| !same).map(|(column, _)| column).collect()
-    }
-}
-
-impl KeptMember {
-    pub(crate) fn roles(&self) -> Result<BTreeSet<Role>, AdminError> {
-        from_words("role", &self.roles)
-    }
-
-    pub(crate) fn changed_at(&self) -> Result<DateTime<Utc>, AdminError> {
-        instant(self.changed_at)
-    }
-
-    /// The columns that are not what the log says.
-    pub(crate) fn differing(&self, known: &Membership) -> Vec<&'static str> {
-        let columns = [
-            ("roles", self.roles == words(&known.roles)),
-            ("changed_at", self.changed_at == known.changed_at.timestamp_micros()),
-        ];
-        columns.into_iter().filter(|(_, same)| !same).map(|(column, _)| column).collect()
-    }
-}
-
-/// The row of a key. Of its secret it has the digest that the event has.
-fn key_row(tenant: TenantId, known: &KeyRights) -> Vec<Value> {
-    let Key { id, actor, roles, scopes, digest } = &known.key;
-    values![
-        tenant.0,
-        *id,
-        from_hex(digest),
-        actor.as_str(),
-        words(roles),
-        words(scopes),
-        known.created_at.timestamp_micros(),
-        known.revoked_at.map(|instant| instant.timestamp_micros())
-    ]
-    .to_vec()
-}
-
-fn kept_key(row: &Row) -> Result<KeptKey, AdminError> {
-    Ok(KeptKey {
-        id: row.uuid(0)?,
-        hash: row.bytes(1)?,
-        actor: row.text(2)?,
-        roles: row.text(3)?,
-        scopes: row.text(4)?,
-        created_at: row.int(5)?,
-        revoked_at: row.opt_int(6)?,
-    })
-}
-
-fn kept_member(row: &Row) -> Result<KeptMember, AdminError> {
-    Ok(KeptMember { actor: row.text(0)?, roles: row.text(1)?, changed_at: row.int(2)? })
-}
-
-/// Bytes in lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Vec<u8> {
-    let pairs = text.as_bytes().chunks(2).filter_map(|pair| std::str::from_utf8(pair).ok());
-    pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
-}
-
-/// Roles or scopes as the words they are in answers.
-fn words<T: Serialize>(set: &BTreeSet<T>) -> String {
-    let words = set.iter().filter_map(|one| serde_json::to_value(one).ok()?.as_str().map(str::to_owned));
-    words.collect::<Vec<_>>().join(" ")
-}
-
-fn from_words<T: for<'de> Deserialize<'de> + Ord>(
-    what: &'static str,
-    text: &str,
-) -> Result<BTreeSet<T>, AdminError> {
-    let read = |word: &str| {
-        let value = serde_json::Value::String(word.to_owned());
-        serde_json::from_value(value).map_err(|_| AdminError::Damaged { what, word: word.to_owned() })
-    };
-    text.split_whitespace().map(read).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -525,7 +333,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use uuid::Uuid;
 
-    use super::{AdminStore, KeptKey, hex};
+    use super::AdminStore;
     use crate::domain::Role;
     use crate::domain::company::event::Key;
     use crate::domain::company::rights::{KeyRights, Membership, Rights};
@@ -592,34 +400,5 @@ mod tests {
         assert_eq!(kept.members[0].differing(&second.members["rep:li"]), [""; 0]);
         store.keep(tenant, &first, 6).await.unwrap();
         assert_eq!(store.kept(tenant).await.unwrap(), kept, "another process was further");
-    }
-
-    #[test]
-    fn a_row_that_a_former_program_wrote_has_the_hash_and_the_event_the_hash_of_that() {
-        let row = KeptKey {
-            id: Uuid::from_u128(1),
-            hash: vec![7; 32],
-            actor: "rep:li".to_owned(),
-            roles: "rep".to_owned(),
-            scopes: "act-as".to_owned(),
-            created_at: 1_000_000,
-            revoked_at: None,
-        };
-        let known = KeyRights { key: row.key().unwrap(), created_at: at(1), revoked_at: None };
-        assert_ne!(known.key.digest, hex(&row.hash));
-        assert_eq!(row.differing(&known), [""; 0]);
-        let others = [
-            (KeptKey { hash: vec![8; 32], ..row.clone() }, "hash"),
-            (KeptKey { hash: Vec::new(), ..row.clone() }, "hash"),
-            (KeptKey { actor: "rep:zhao".to_owned(), ..row.clone() }, "actor"),
-            (KeptKey { roles: "rep admin".to_owned(), ..row.clone() }, "roles"),
-            (KeptKey { roles: "emperor".to_owned(), ..row.clone() }, "roles"),
-            (KeptKey { scopes: String::new(), ..row.clone() }, "scopes"),
-            (KeptKey { created_at: 0, ..row.clone() }, "created_at"),
-            (KeptKey { revoked_at: Some(0), ..row.clone() }, "revoked_at"),
-        ];
-        for (other, column) in others {
-            assert_eq!(other.differing(&known), [column]);
-        }
     }
 }

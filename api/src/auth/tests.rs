@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::auth::store::Scope;
+use crate::auth::scope::Scope;
 use crate::config::AuthArgs;
 use crate::domain::Role;
 use crate::http::testing::{Answer, Bench};

@@ -37,7 +37,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// After how long a rule that was refused or done is looked at again, if the read model still has it due: it may have
 /// been due under another version of the pipeline.
 const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(1);
-/// How long a run of reclaims is: so many customers go back to a pool in it, and no more.
+/// How long a run of reclaims is: the pool's `reclaims_per_run` limits how many customers go back in it.
 const RUN: TimeDelta = TimeDelta::minutes(10);
 
 /// How often the calendar is looked at.
@@ -76,7 +76,7 @@ impl Ticker {
         Self { app, settled: HashMap::new(), taken: HashMap::new(), calendar: HashMap::new(), failures }
     }
 
-    /// Carries out what is due in a tenant, in the order in which it is due. Answers how many rules acted.
+    /// Carries out what is due in a tenant, in the order in which it is due. Returns how many rules acted.
     ///
     /// # Errors
     /// When the log or the read model fails.
@@ -249,7 +249,7 @@ async fn of_one_customer(app: &App, tenant: TenantId, rules: Vec<DueRule>) -> Ve
     ended
 }
 
-/// Wakes the ticker whenever what is to be done was folded on.
+/// Wakes the ticker whenever the read model of work moves on.
 async fn wake(mut progress: watch::Receiver<u64>, awake: Arc<Notify>) {
     while progress.changed().await.is_ok() {
         awake.notify_one();

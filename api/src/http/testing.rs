@@ -16,7 +16,7 @@ use super::query::percent_encoded;
 use crate::ambient::random_ids;
 use crate::app::{App, Caller, Migrator};
 use crate::auth::rate::Limiter;
-use crate::auth::store::Scope;
+use crate::auth::scope::Scope;
 use crate::auth::token::Tokens;
 use crate::auth::{AdminStore, Gate, NewKey, Rechecks, Rights};
 use crate::automation::Ticker;

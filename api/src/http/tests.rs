@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::testing::Bench;
 use crate::auth::access::TABLE;
-use crate::auth::store::Scope;
+use crate::auth::scope::Scope;
 use crate::domain::Role;
 
 #[tokio::test]

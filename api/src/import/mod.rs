@@ -1,7 +1,7 @@
 //! Reading a history of status changes from a CSV file.
 //!
 //! A file is read whole before anything is written: a bad row is named by its line, and nothing of the file is
-//! imported unless bad rows are to be skipped. Every row then goes through the same decision as a person's
+//! imported unless bad rows may be skipped. Every row then goes through the same decision as a person's
 //! command, with the licence of an import (any time back, repeats, no permission but the importer's). A case is
 //! one append with a receipt, so an import that was interrupted goes on where it stopped when it is run again.
 

@@ -108,7 +108,7 @@ struct Import {
 }
 
 impl Import {
-    /// Decides every row without writing, and moves the refused ones to the bad. Answers how many repeat the
+    /// Decides every row without writing, and moves the refused ones to the bad. Returns how many repeat the
     /// status before them.
     async fn check(
         &self,

@@ -1,8 +1,8 @@
-//! How fast a robot may be spoken to: a token bucket, told as the instant at which it will be full again.
+//! How fast messages may be sent to a robot: a token bucket, kept as the instant at which it will be full again.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// So many messages at once, and another one each time an interval has passed.
+/// A burst of messages, and another one each time an interval has passed.
 ///
 /// Of any period no more than the burst and what the period refills can pass, so a limit of twenty a minute is kept by
 /// ten at once and another each six seconds.
@@ -35,7 +35,7 @@ impl Bucket {
         (self.full_at.max(now) - now - spare).max(TimeDelta::zero())
     }
 
-    /// Takes one, whether there is one or not: whoever takes asks first.
+    /// Takes one, whether there is one or not: the caller asks first.
     pub fn take(&mut self, now: DateTime<Utc>) {
         self.full_at = self.full_at.max(now) + self.rate.every;
     }

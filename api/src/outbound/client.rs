@@ -284,7 +284,7 @@ mod tests {
             let refused = client.post(&target, Reach::Public, &[], Vec::new()).await;
             assert_eq!(refused, Err(SendError::Private), "{host}");
         }
-        // Whoever had connected would be waiting there.
+        // A client that had connected would be waiting there.
         let nobody = std::future::poll_fn(|cx| std::task::Poll::Ready(listener.poll_accept(cx).is_pending()));
         assert!(nobody.await);
     }

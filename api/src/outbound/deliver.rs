@@ -1,4 +1,4 @@
-//! Takes what is due for one receiver in hand, sends it, and records what came of it.
+//! Claims what is due for one receiver, sends it, and records the outcome.
 
 use std::sync::PoisonError;
 
@@ -17,17 +17,17 @@ use super::{Outbound, OutboundError, robot, sign};
 use crate::config::PrivateAddresses;
 use crate::eventstore::TenantId;
 
-/// How long a receiver stays in one process's hands without a further word from it.
+/// How long a process has a receiver without renewing its lease.
 const LEASE: TimeDelta = TimeDelta::seconds(20);
-/// How much of it may pass before the next attempt needs another word.
+/// After how much of it the lease is renewed before the next attempt.
 const RENEW_AFTER: TimeDelta = TimeDelta::seconds(3);
-/// How long a message stays in hand: longer than an attempt takes, and up before the receiver is free for another process,
-/// which then finds it in its place.
-const IN_HAND: TimeDelta = TimeDelta::seconds(16);
-/// How many attempts are made, and for how long, before the receiver is looked at anew: its keys may have changed meanwhile.
-const IN_A_ROW: usize = 50;
-const TURN: TimeDelta = TimeDelta::seconds(30);
-/// How many messages for a robot are looked at, and from how many on they are told in one.
+/// How long a message stays claimed: longer than an attempt takes, and shorter than the lease of its receiver, so that the
+/// next process to get that finds the message in its place.
+const CLAIMED_FOR: TimeDelta = TimeDelta::seconds(16);
+/// How many attempts are made, and for how long, before the receiver is loaded again: its keys may have changed meanwhile.
+const ATTEMPTS_PER_RUN: usize = 50;
+const RUN_TIME: TimeDelta = TimeDelta::seconds(30);
+/// How many messages for a robot are taken at a time, and from how many on they are combined in a digest.
 const ROBOT_BATCH: u32 = 50;
 const DIGEST_FROM: usize = 4;
 /// Gone for good (RFC 9110, section 15.5.11).
@@ -44,18 +44,18 @@ enum Answer {
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+enum Attempt {
     Made,
     /// Nothing can be sent there at present.
     Waits,
 }
 
 impl Outbound {
-    /// Speaks to a receiver until nothing is due, or the token is cancelled; the attempt under way is finished first.
-    /// Answers how many attempts were made. Where another process speaks to it, none is.
+    /// Delivers to a receiver until nothing is due, or the token is cancelled; the attempt under way is finished first.
+    /// Returns how many attempts were made: none where another process has the lease.
     ///
     /// # Errors
-    /// When the tables fail. What was in hand then is tried again when its time is up.
+    /// When the tables fail. What was claimed then is tried again when its claim expires.
     pub async fn deliver(
         &self,
         tenant: TenantId,
@@ -64,34 +64,34 @@ impl Outbound {
     ) -> Result<usize, OutboundError> {
         let now = (self.app.clock)();
         if self.rate_wait(tenant, endpoint, now) > TimeDelta::zero()
-            || !self.store.hold(tenant, endpoint.id, self.node, now, now + LEASE).await?
+            || !self.store.acquire_lease(tenant, endpoint.id, self.node, now, now + LEASE).await?
         {
             return Ok(0);
         }
-        let made = self.speak(tenant, endpoint, now, stop).await;
-        self.store.let_go(tenant, endpoint.id, self.node).await?;
+        let made = self.attempt_all(tenant, endpoint, now, stop).await;
+        self.store.release_lease(tenant, endpoint.id, self.node).await?;
         made
     }
 
-    async fn speak(
+    async fn attempt_all(
         &self,
         tenant: TenantId,
         endpoint: &Endpoint,
-        mut held_at: DateTime<Utc>,
+        mut leased_at: DateTime<Utc>,
         stop: &CancellationToken,
     ) -> Result<usize, OutboundError> {
         let batch = if endpoint.kind.is_robot() { ROBOT_BATCH } else { 1 };
-        let (began_at, mut made) = (held_at, 0);
-        while made < IN_A_ROW && !stop.is_cancelled() {
+        let (began_at, mut made) = (leased_at, 0);
+        while made < ATTEMPTS_PER_RUN && !stop.is_cancelled() {
             let now = (self.app.clock)();
-            if now - began_at >= TURN {
+            if now - began_at >= RUN_TIME {
                 break;
             }
-            if now - held_at >= RENEW_AFTER {
-                if !self.store.hold(tenant, endpoint.id, self.node, now, now + LEASE).await? {
+            if now - leased_at >= RENEW_AFTER {
+                if !self.store.acquire_lease(tenant, endpoint.id, self.node, now, now + LEASE).await? {
                     break;
                 }
-                held_at = now;
+                leased_at = now;
             }
             let due = self.store.due(tenant, endpoint.id, now, batch).await?;
             if due.is_empty() {
@@ -102,8 +102,8 @@ impl Outbound {
                 _ => self.call_robot(tenant, endpoint, &due, now).await?,
             };
             match turn {
-                Turn::Made => made += 1,
-                Turn::Waits => break,
+                Attempt::Made => made += 1,
+                Attempt::Waits => break,
             }
         }
         Ok(made)
@@ -115,15 +115,15 @@ impl Outbound {
         endpoint: &Endpoint,
         due: &[Delivery],
         now: DateTime<Utc>,
-    ) -> Result<Turn, OutboundError> {
-        // A crash from here on leaves the message in hand: it is due again when its time is up.
-        let claimed = self.store.claim(tenant, due, now, now + IN_HAND).await?;
-        let Some(message) = claimed.first() else { return Ok(Turn::Waits) };
+    ) -> Result<Attempt, OutboundError> {
+        // A crash from here on leaves the message claimed: it is due again when its claim expires.
+        let claimed = self.store.claim(tenant, due, now, now + CLAIMED_FOR).await?;
+        let Some(message) = claimed.first() else { return Ok(Attempt::Waits) };
         let answer = self.post_event(tenant, endpoint, message, now).await;
         let answer = answer.unwrap_or_else(|error| unmade(&error, endpoint));
         // A crash here leaves a receiver that heard it and a row that does not know: it hears it again, under the same id.
         self.settle(tenant, endpoint, claimed, &answer).await?;
-        Ok(Turn::Made)
+        Ok(Attempt::Made)
     }
 
     async fn post_event(
@@ -180,25 +180,25 @@ impl Outbound {
         endpoint: &Endpoint,
         due: &[Delivery],
         now: DateTime<Utc>,
-    ) -> Result<Turn, OutboundError> {
+    ) -> Result<Attempt, OutboundError> {
         if self.rate_wait(tenant, endpoint, now) > TimeDelta::zero() {
-            return Ok(Turn::Waits);
+            return Ok(Attempt::Waits);
         }
         let due = if due.len() < DIGEST_FROM { &due[..1] } else { due };
-        let Some(mut told) = self.told(tenant, endpoint, due).await? else { return Ok(Turn::Waits) };
+        let Some(mut told) = self.told(tenant, endpoint, due).await? else { return Ok(Attempt::Waits) };
         let texts: Vec<Vec<Message>> =
             due.iter().map(|message| told.remove(&message.position).unwrap_or_default()).collect();
         let (said, count) = compose(&texts, endpoint);
-        let claimed = self.store.claim(tenant, &due[..count], now, now + IN_HAND).await?;
+        let claimed = self.store.claim(tenant, &due[..count], now, now + CLAIMED_FOR).await?;
         if claimed.len() < count {
-            // Somebody replayed one of them at this moment: what is in hand is tried when its time is up.
-            return Ok(Turn::Waits);
+            // Somebody replayed one of them at this moment: what is claimed is tried when its claim expires.
+            return Ok(Attempt::Waits);
         }
         self.with_buckets(tenant, endpoint, |buckets| buckets.iter_mut().for_each(|bucket| bucket.take(now)));
         let answer = self.post_text(tenant, endpoint, &said, now).await;
         let answer = answer.unwrap_or_else(|error| unmade(&error, endpoint));
         self.settle(tenant, endpoint, claimed, &answer).await?;
-        Ok(Turn::Made)
+        Ok(Attempt::Made)
     }
 
     async fn post_text(
@@ -256,7 +256,7 @@ impl Outbound {
         look(all.entry((tenant, endpoint.id)).or_insert_with(fresh))
     }
 
-    /// Records what came of an attempt.
+    /// Records the outcome of an attempt.
     async fn settle(
         &self,
         tenant: TenantId,
@@ -293,7 +293,7 @@ impl Outbound {
     }
 }
 
-/// What has become of a message after so many attempts.
+/// The outcome of a message after a number of attempts.
 fn outcome(answer: &Answer, attempts: u32, jitter: u32, gone: bool, now: DateTime<Utc>) -> Outcome {
     match answer {
         Answer::Taken(status) => {
@@ -316,7 +316,7 @@ fn compose(messages: &[Vec<Message>], endpoint: &Endpoint) -> (String, usize) {
         ([only], 1) => (text::cut(&text::single(only, endpoint.language), most).into_owned(), 1),
         (all, _) => {
             let (said, told) = text::digest(all, endpoint.language, most);
-            // A message is told when all of its reminders are; what is told of the next one is told again with the rest.
+            // A message is delivered when all of its reminders are; those of the next one that fit are repeated with its rest.
             let mut left = told;
             let whole = messages.iter().take_while(|parts| {
                 let fits = parts.len() <= left;

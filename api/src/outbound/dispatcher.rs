@@ -19,11 +19,11 @@ use crate::repeated::Repeated;
 const EVERY: Duration = Duration::from_secs(1);
 /// How long what comes in is left to gather: one look takes it all.
 const GATHER: Duration = Duration::from_millis(50);
-/// How many receivers are spoken to at once, and how many of one tenant: one that does not answer takes its time, and
+/// To how many receivers messages are delivered at once, and how many of one tenant: one that does not answer takes its time, and
 /// holds up nobody else.
 const AT_ONCE: usize = 64;
 const OF_ONE_TENANT: usize = 8;
-/// How often it is forgotten what has become of messages.
+/// How often outcomes of messages are deleted.
 const FORGET_EVERY: TimeDelta = TimeDelta::hours(1);
 /// How long a tenant without receivers is left alone.
 const QUIET_FOR: TimeDelta = TimeDelta::seconds(1);
@@ -38,17 +38,17 @@ pub struct Dispatcher {
     quiet: HashMap<TenantId, DateTime<Utc>>,
     /// When what was delivered was last forgotten.
     forgotten: HashMap<TenantId, DateTime<Utc>>,
-    /// Whom we speak to.
-    talks: JoinSet<Talk>,
-    spoken_to: HashSet<(TenantId, Uuid)>,
+    /// The deliveries in flight.
+    deliveries: JoinSet<DeliveryRun>,
+    in_flight: HashSet<(TenantId, Uuid)>,
     failures: Repeated,
 }
 
 /// A talk that is over.
-struct Talk {
+struct DeliveryRun {
     place: (TenantId, Uuid),
     /// Whether anything was sent: then more may be due.
-    went_on: bool,
+    progressed: bool,
 }
 
 /// Whose log grew, and that one did.
@@ -70,7 +70,7 @@ impl Awake {
 }
 
 impl Outbound {
-    /// Queues what there is for a tenant's receivers and sends what is due, one receiver after the other. Answers how many
+    /// Queues what there is for a tenant's receivers and sends what is due, one receiver after the other. Returns how many
     /// attempts were made.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl Outbound {
         Ok(made)
     }
 
-    /// Forgets what has become of messages of a tenant when the time for which that is kept is over. Answers how many.
+    /// Deletes a tenant's outcomes of messages once they were kept long enough. Returns how many.
     ///
     /// # Errors
     /// When the log or the tables fail.
@@ -125,8 +125,8 @@ impl Dispatcher {
             known: HashSet::new(),
             quiet: HashMap::new(),
             forgotten: HashMap::new(),
-            talks: JoinSet::new(),
-            spoken_to: HashSet::new(),
+            deliveries: JoinSet::new(),
+            in_flight: HashSet::new(),
             failures: Repeated::new("messages could not be looked after"),
         }
     }
@@ -145,7 +145,7 @@ impl Dispatcher {
                 tokio::select! {
                     () = &mut all => break,
                     () = stop.cancelled() => break,
-                    Some(ended) = self.talks.join_next() => self.ended(ended),
+                    Some(ended) = self.deliveries.join_next() => self.ended(ended),
                     () = self.awake.notify.notified() => {
                         tokio::time::sleep(GATHER).await;
                         let grown: Vec<TenantId> = self.awake.tenants().drain().collect();
@@ -157,7 +157,7 @@ impl Dispatcher {
                 }
             }
         }
-        while self.talks.join_next().await.is_some() {}
+        while self.deliveries.join_next().await.is_some() {}
     }
 
     async fn tenants(&mut self) -> Vec<TenantId> {
@@ -176,7 +176,7 @@ impl Dispatcher {
         tenants
     }
 
-    /// Queues what there is for a tenant's receivers, and begins to speak to those for whom something is due.
+    /// Queues what there is for a tenant's receivers, and starts delivering to those for whom something is due.
     async fn look(&mut self, tenant: TenantId, stop: &CancellationToken) -> Result<(), OutboundError> {
         let now = (self.outbound.app.clock)();
         if self.quiet.get(&tenant).is_some_and(|until| now < *until) {
@@ -194,41 +194,41 @@ impl Dispatcher {
             self.forgotten.insert(tenant, now);
         }
         for endpoint in self.outbound.due(tenant, endpoints).await? {
-            self.speak_to(tenant, endpoint, stop);
+            self.start_delivery(tenant, endpoint, stop);
         }
         Ok(())
     }
 
-    fn speak_to(&mut self, tenant: TenantId, endpoint: Endpoint, stop: &CancellationToken) {
-        let of_tenant = self.spoken_to.iter().filter(|(whose, _)| *whose == tenant).count();
+    fn start_delivery(&mut self, tenant: TenantId, endpoint: Endpoint, stop: &CancellationToken) {
+        let of_tenant = self.in_flight.iter().filter(|(whose, _)| *whose == tenant).count();
         let place = (tenant, endpoint.id);
-        if self.spoken_to.len() >= AT_ONCE || of_tenant >= OF_ONE_TENANT || !self.spoken_to.insert(place) {
+        if self.in_flight.len() >= AT_ONCE || of_tenant >= OF_ONE_TENANT || !self.in_flight.insert(place) {
             return;
         }
         let (outbound, stop) = (Arc::clone(&self.outbound), stop.clone());
-        self.talks.spawn(async move {
+        self.deliveries.spawn(async move {
             let made = outbound.deliver(tenant, &endpoint, &stop).await;
-            let went_on = made.as_ref().is_ok_and(|made| *made > 0);
+            let progressed = made.as_ref().is_ok_and(|made| *made > 0);
             if let Err(error) = made {
                 tracing::error!(%error, %tenant, endpoint = %endpoint.id, "messages could not be delivered");
             }
-            Talk { place, went_on }
+            DeliveryRun { place, progressed }
         });
     }
 
-    /// A talk is over: where something was sent, more may be due there, or wait for its turn.
-    fn ended(&mut self, ended: Result<Talk, JoinError>) {
+    /// A delivery is over: where something was sent, more may be due there, or wait for its turn.
+    fn ended(&mut self, ended: Result<DeliveryRun, JoinError>) {
         match ended {
-            Ok(Talk { place, went_on }) => {
-                self.spoken_to.remove(&place);
-                if went_on {
+            Ok(DeliveryRun { place, progressed }) => {
+                self.in_flight.remove(&place);
+                if progressed {
                     self.awake.wake(place.0);
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "a talk with a receiver did not end well");
-                // Which one it was cannot be told: each may be begun again, and is held by whoever holds it.
-                self.spoken_to.clear();
+                tracing::error!(%error, "a delivery to a receiver panicked");
+                // Which one it was is unknown: each may be started again, and its lease keeps others away.
+                self.in_flight.clear();
             }
         }
     }

@@ -61,7 +61,7 @@ impl Kind {
         }
     }
 
-    /// How fast a robot may be spoken to: 20 messages a minute (WeCom, DingTalk); 100 a minute and 5 a second (Feishu).
+    /// How fast messages may be sent to a robot: 20 messages a minute (WeCom, DingTalk); 100 a minute and 5 a second (Feishu).
     /// Each limit is what the burst and the refill of a period add up to.
     #[must_use]
     pub fn rates(self) -> Vec<Rate> {
@@ -83,11 +83,11 @@ pub struct Endpoint {
     pub kind: Kind,
     /// What it is for, in words.
     pub description: Option<String>,
-    /// Whether it is told what is personal.
+    /// Whether it receives personal fields.
     pub include_personal: bool,
     /// Where a webhook is.
     pub url: Option<String>,
-    /// Which types of event a webhook is told; all of them where none is named.
+    /// Which types of event a webhook receives; all of them where none is named.
     pub types: Vec<String>,
     /// Whose reminders a robot carries: this rep's, by name such as `li`.
     pub member: Option<String>,
@@ -109,7 +109,7 @@ pub struct Endpoint {
     pub cursor: Position,
 }
 
-/// What has become of a message.
+/// The state of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = DeliveryState)]
@@ -158,7 +158,7 @@ pub struct Delivery {
     pub event_type: String,
     /// Which of the reminders that the event tells a robot carries, each counted from 0; nothing for a webhook.
     pub parts: Vec<u32>,
-    /// What has become of it.
+    /// Its state.
     pub state: State,
     /// How many attempts were made.
     pub attempts: u32,
@@ -172,7 +172,7 @@ pub struct Delivery {
     pub queued_at: DateTime<Utc>,
     /// When anything was last recorded of it.
     pub changed_at: DateTime<Utc>,
-    /// Counts who took it in hand: whoever took it last may record what came of it.
+    /// Counts claims: only the last one may record the outcome.
     pub epoch: u64,
 }
 

@@ -1,6 +1,6 @@
 //! Which addresses a message may be sent to: those of the public internet, unless the operator permits others.
 //!
-//! Whoever administers a tenant names the address of a webhook, and the service stands where private networks can be
+//! Administrators of a tenant name the address of a webhook, and the service stands where private networks can be
 //! reached. So what a name resolves to is looked at when the connection is made, and the connection goes to the address
 //! that was looked at: a name that answers differently the second time gains nothing.
 

@@ -28,11 +28,11 @@ const BOTH_FOR: TimeDelta = TimeDelta::hours(24);
 pub struct NewWebhook {
     /// Where it is.
     pub url: String,
-    /// Which types of event it is told; all where none is named.
+    /// Which types of event it receives; all where none is named.
     pub types: Vec<String>,
     /// What it is for.
     pub description: Option<String>,
-    /// Whether it is told what is personal.
+    /// Whether it receives personal fields.
     pub include_personal: bool,
 }
 
@@ -93,7 +93,7 @@ impl From<AppError> for Rejected {
 /// Receivers as they are set up: each change is an event first. A crash before the tables follow leaves a receiver of which
 /// the log tells and that has no row; it is taken away like any other.
 impl Outbound {
-    /// Sets a webhook up. It is told what happens from now on. The key is given here and never again.
+    /// Sets a webhook up. It receives what happens from now on. The key is given here and never again.
     ///
     /// # Errors
     /// When it cannot be set up as asked, or the tables fail.

@@ -23,7 +23,7 @@ struct Payload<'a> {
 
 impl Outbound {
     /// The body that a webhook is sent: the entry as it stands in the log, to the byte, so that its hash can be checked;
-    /// or with its personal fields opened, where the receiver is told them.
+    /// or with its personal fields opened, where the receiver gets them.
     ///
     /// # Errors
     /// When the event cannot be read.

@@ -1,12 +1,12 @@
 //! Messages to the outside: webhooks for programs, robots for chat groups.
 //!
-//! What is told is in the log already; here it is only carried. Each receiver has a cursor: up to there the log was looked
+//! What is sent is in the log already; here it is only delivered. Each receiver has a cursor: up to there the log was looked
 //! through for it (`queue.rs`), and whatever concerns it has one row, written together with the moved cursor. Rows that are
-//! due are taken in hand, sent, and what came of it is recorded (`deliver.rs`). A new receiver begins at the end of the
+//! due are claimed and sent, and the outcome is recorded (`deliver.rs`). A new receiver begins at the end of the
 //! log, and a cursor is a position, so neither a file of the past nor a rebuilt read model sends anything again.
 //!
 //! What a crash leaves: before the row is written, a cursor that has not moved, so the event is looked at again; after the
-//! row is taken in hand, a row that is due again when its time is up. Whether the receiver heard the attempt that was under
+//! row is claimed, a row that is due again when the claim expires. Whether the receiver heard the attempt that was under
 //! way nobody knows, so it may hear it again: at least once, under the same id.
 
 pub mod bucket;
@@ -58,7 +58,7 @@ pub struct Outbound {
     chance: RandomBelow,
     /// The tenants of which it was looked whether every receiver has its row.
     looked: Mutex<HashSet<TenantId>>,
-    /// How fast each robot was spoken to by this process, which holds it alone while it does.
+    /// How fast this process sent to each robot, whose lease it has while it does.
     buckets: Mutex<HashMap<(TenantId, Uuid), Vec<Bucket>>>,
 }
 

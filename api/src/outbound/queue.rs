@@ -29,7 +29,7 @@ struct Found {
 }
 
 impl Outbound {
-    /// Queues whatever the log has for the receivers of a tenant. Answers how many messages that were.
+    /// Queues whatever the log has for the receivers of a tenant. Returns how many messages that were.
     ///
     /// # Errors
     /// When the log, the read models or the tables fail.
@@ -66,7 +66,7 @@ impl Outbound {
         Ok(queued)
     }
 
-    /// What a webhook is told of the events after its cursor.
+    /// The messages for a webhook of the events after its cursor.
     async fn events(&self, tenant: TenantId, endpoint: &Endpoint) -> Result<Found, OutboundError> {
         let head = self.app.store.head(tenant).await?.position;
         let entries =
@@ -80,7 +80,7 @@ impl Outbound {
         Ok(Found { messages, reached, more })
     }
 
-    /// What a robot is told of the reminders after its cursor.
+    /// The messages for a robot of the reminders after its cursor.
     async fn reminders(
         &self,
         tenant: TenantId,
@@ -142,7 +142,7 @@ fn told(reminder: &ReminderReport) -> Queued {
     }
 }
 
-/// Counts messages by the kind of their receiver and by what has become of them.
+/// Counts messages by the kind of their receiver and by their outcome.
 pub(super) fn count(kind: Kind, state: &'static str, messages: u64) {
     if messages > 0 {
         metrics::counter!("waymark_deliveries_total", "kind" => kind.as_str(), "state" => state)

@@ -1,4 +1,4 @@
-//! A receiver as events have it: what may be read by whoever reads the log, and a digest of all that was set up.
+//! A receiver as events have it: what readers of the log may see, and a digest of all that was set up.
 
 use std::sync::PoisonError;
 
@@ -17,7 +17,7 @@ use crate::eventstore::TenantId;
 /// How long a receiver may be without its row.
 const MOMENT: TimeDelta = TimeDelta::minutes(1);
 
-/// What events say of a receiver. Its secrets are no part of it, nor what has become of it since it was set up.
+/// What events say of a receiver. Its secrets are no part of it, nor its state since it was set up.
 #[must_use]
 pub fn recorded(endpoint: &Endpoint) -> Receiver {
     let Endpoint { id, kind, description, include_personal, url, types, member, team, language, .. } =

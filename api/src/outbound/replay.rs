@@ -10,19 +10,19 @@ use crate::eventstore::{Position, TenantId};
 /// How many events are queued in one transaction.
 const PAGE: u32 = 200;
 
-/// What is to be sent again.
+/// Which messages are sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// Every dead letter.
     Dead,
     /// The message of one event.
     Event(Uuid),
-    /// What a webhook is told of the events between two positions, both included.
+    /// The messages for a webhook of the events between two positions, both included.
     Positions(Position, Position),
 }
 
 impl Outbound {
-    /// Queues messages again, as if no attempt had been made. A receiver knows them again by their id. Answers how many.
+    /// Queues messages again, as if no attempt had been made. A receiver knows them again by their id. Returns how many.
     ///
     /// # Errors
     /// When the log or the tables fail.

@@ -9,7 +9,7 @@ pub const MOST_JITTER: u32 = 100;
 /// The longest that a receiver may ask us to wait.
 const LONGEST_ASKED: i64 = 86_400;
 
-/// How long after so many failed attempts the next is due; none after the last. `jitter` is between 0 and
+/// How long after a number of failed attempts the next is due; none after the last. `jitter` is between 0 and
 /// [`MOST_JITTER`]; `asked` is what the receiver's `Retry-After` said, and is waited for where it is longer.
 #[must_use]
 pub fn wait_after(attempts: u32, jitter: u32, asked: Option<TimeDelta>) -> Option<TimeDelta> {

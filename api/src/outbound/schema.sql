@@ -1,4 +1,4 @@
--- Where messages go, and what has become of each. Instants are microseconds since 1970-01-01T00:00:00Z.
+-- Where messages go, and the state of each. Instants are microseconds since 1970-01-01T00:00:00Z.
 
 CREATE TABLE IF NOT EXISTS endpoint (
     tenant_id        BLOB    NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS endpoint (
     disabled_because TEXT,
     -- Up to where the log was looked through.
     cursor_at        INTEGER NOT NULL,
-    -- The process that speaks to it, and until when unless it says so again.
+    -- The process that has its lease, and until when unless it is renewed.
     holder           BLOB,
     held_until       INTEGER,
     PRIMARY KEY (tenant_id, endpoint_id)
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS delivery (
     last_error  TEXT,
     queued_at   INTEGER NOT NULL,
     changed_at  INTEGER NOT NULL,
-    -- Counts who took it in hand.
+    -- Counts claims.
     epoch       INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, endpoint_id, position)
 );

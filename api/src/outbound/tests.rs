@@ -384,7 +384,7 @@ async fn a_receiver_in_another_process_s_hands_is_left_alone_until_that_says_no_
     scene.register().await;
     let (tenant, store) = (scene.bench.tenant(), scene.bench.outbound.store());
     let (id, other, now) = (webhook.parse().unwrap(), Uuid::from_u128(1), scene.bench.now());
-    assert!(store.hold(tenant, id, other, now, now + chrono::TimeDelta::seconds(20)).await.unwrap());
+    assert!(store.acquire_lease(tenant, id, other, now, now + chrono::TimeDelta::seconds(20)).await.unwrap());
     assert_eq!(scene.bench.send().await, 0);
     scene.bench.later_by(20);
     assert_eq!(scene.bench.send().await, 1);

@@ -22,7 +22,7 @@ pub struct Message {
     pub text: Label,
     /// The customer that it is about; none where the calendar reminds of a pipeline as a whole.
     pub customer: Option<Uuid>,
-    /// What the customer is called, where the robot is told names.
+    /// What the customer is called, where the robot gets names.
     pub name: Option<String>,
     /// The journey, by its pipeline's key.
     pub journey: String,
@@ -32,7 +32,7 @@ pub struct Message {
     pub at: DateTime<Utc>,
 }
 
-/// A text of at most so many bytes of UTF-8, cut between two characters and marked where it was cut.
+/// A text of at most `most` bytes of UTF-8, cut between two characters and marked where it was cut.
 #[must_use]
 pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most {
@@ -71,7 +71,7 @@ pub fn single(message: &Message, language: Language) -> String {
     lines.join("\n")
 }
 
-/// Many reminders in one text of at most so many bytes, a line each. Answers how many of them have room in it, always one
+/// Many reminders in one text of at most `most` bytes, a line each. Returns how many of them have room in it, always one
 /// at least; the others are for the next text.
 #[must_use]
 pub fn digest(messages: &[Message], language: Language, most: usize) -> (String, usize) {

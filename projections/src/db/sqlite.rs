@@ -29,7 +29,6 @@ const ROW_BUFFER: usize = 1_000;
 const CHECKPOINT_PAGES: &str = "20000";
 const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 /// How long the writer waits for others, in milliseconds: [`BUSY_TIMEOUT`], or a moment.
-const PATIENT: &str = "PRAGMA busy_timeout = 10000";
 const IMPATIENT: &str = "PRAGMA busy_timeout = 20";
 /// Every view, then every table.
 const EVERYTHING: &str = "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY type DESC";
@@ -368,12 +367,14 @@ async fn layout(writer: &SqlitePool) -> Result<i64> {
 }
 
 /// Empties the write-ahead log, without waiting for readers of an older state. False: there is one.
+///
+/// The connection is taken out of the pool and closed afterwards, so that its short patience is never another writer's,
+/// whatever becomes of this task.
 async fn empty_log(writer: &SqlitePool) -> Result<bool> {
-    let mut writer = writer.acquire().await?;
-    sqlx::query(IMPATIENT).execute(&mut *writer).await?;
-    let emptied = sqlx::query(EMPTY_LOG).fetch_one(&mut *writer).await;
-    sqlx::query(PATIENT).execute(&mut *writer).await?;
-    let is_busy: i64 = emptied?.try_get(0)?;
+    let mut own = writer.acquire().await?.detach();
+    sqlx::query(IMPATIENT).execute(&mut own).await?;
+    let is_busy: i64 = sqlx::query(EMPTY_LOG).fetch_one(&mut own).await?.try_get(0)?;
+    own.close().await?;
     Ok(is_busy == 0)
 }
 

@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::auth::access::TABLE;
-use crate::auth::store::Scope;
+use crate::auth::scope::Scope;
 use crate::domain::Role;
 use crate::http::testing::Bench;
 

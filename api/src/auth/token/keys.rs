@@ -83,7 +83,7 @@ impl Keys {
     /// The keys of a set. Keys for encryption and of kinds that we do not know are passed over.
     ///
     /// # Errors
-    /// When it is no set, a key is weak or private, an id is there twice, or there is none left. It is told without any
+    /// When it is no set, a key is weak or private, an id is there twice, or there is none left. The message holds no
     /// key's value.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let set: Set = serde_json::from_str(text).map_err(|error| {
@@ -107,7 +107,7 @@ impl Keys {
         }
     }
 
-    /// What an operator is told of the keys: their ids and algorithms.
+    /// What is logged of the keys: their ids and algorithms.
     pub(super) fn describe(&self) -> String {
         let one =
             |key: &Key| format!("{} ({})", key.id.as_deref().unwrap_or("no kid"), key.algorithm.as_str());

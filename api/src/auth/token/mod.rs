@@ -1,7 +1,7 @@
 //! Tokens signed by somebody else: JSON Web Tokens (RFC 7519) that say who calls.
 //!
 //! Nothing is fetched. The issuer's keys are a file, looked at again when it changes; a file that cannot be read any
-//! more is told to the operator once, and the keys that were go on.
+//! more is logged once, and the keys that were go on.
 
 mod fault;
 mod keys;
@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::store::Scope;
+use super::scope::Scope;
 use crate::domain::{Actor, Role};
 pub use fault::TokenFault;
 use keys::Keys;
@@ -101,7 +101,7 @@ impl Tokens {
         Ok(Self { settings, known: Mutex::new(Known { keys, stamp, looked_at: now }) })
     }
 
-    /// What an operator is told of the keys: ids and algorithms.
+    /// What is logged of the keys: ids and algorithms.
     #[must_use]
     pub fn describe(&self) -> String {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,7 +114,7 @@ impl Tokens {
         text.bytes().filter(|byte| *byte == b'.').count() == 2
     }
 
-    /// What the token says, if it is to be believed at this instant.
+    /// What the token says, if it is valid at this instant.
     ///
     /// # Errors
     /// Why it is not. The signature is looked at before any claim.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::keys::Keys;
 use super::{Claims, TokenFault, TokenSettings, Tokens};
-use crate::auth::store::Scope;
+use crate::auth::scope::Scope;
 use crate::domain::{Actor, Role};
 
 /// The modulus of an RSA key made for these tests; its other half signed the two tokens below and was thrown away.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{RoleName, actor};
 use crate::app::CommandMeta;
-use crate::auth::store::Scope;
+use crate::auth::scope::Scope;
 use crate::auth::{Authority, NewKey, Shown};
 use crate::domain::company::rights::{KeyRights, RightsCommand};
 use crate::http::answer::{List, aged};

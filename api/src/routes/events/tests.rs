@@ -11,7 +11,7 @@ use super::stream::{StreamRequest, stream};
 use super::window::{Limits, Next};
 use super::{EventParams, PATH};
 use crate::app::Caller;
-use crate::auth::store::Scope;
+use crate::auth::scope::Scope;
 use crate::domain::{Actor, Role};
 use crate::eventstore::Position;
 use crate::http::testing::Bench;

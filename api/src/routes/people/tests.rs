@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::auth::store::Scope;
+use crate::auth::scope::Scope;
 use crate::domain::Role;
 use crate::http::testing::Bench;
 
