@@ -126,6 +126,7 @@ pub struct StageReport {
     #[schema(value_type = Option<String>)]
     pub kind: Option<StageType>,
     /// Stays: completed, open and final ones.
+    #[serde(rename = "visits")]
     pub stays: usize,
     /// Stays that ended.
     pub completed: usize,
