@@ -7,6 +7,7 @@
 mod administer;
 mod answer;
 mod approvals;
+mod command;
 mod company;
 mod context;
 mod customer;
@@ -37,8 +38,8 @@ use waymark_eventstore::{Clock, EventStore, TenantId};
 use waymark_projections::Projections;
 
 pub use answer::{AppError, BatchError, CommandAnswer, CommandMeta, EventRef};
+pub use command::{Action, CustomerCommand};
 pub use company::Companies;
-pub use customer::{Action, CustomerCommand};
 pub(crate) use draft::company_draft;
 pub(crate) use fold_cache::{Fold, FoldCache};
 pub(crate) use migrate::is_in_force;

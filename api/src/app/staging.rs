@@ -13,8 +13,8 @@ use waymark_eventstore::vault::DataKey;
 use waymark_eventstore::{Append, Condition, Position, Query, TenantId};
 
 use super::answer::Request;
+use super::command::{Action, CustomerCommand};
 use super::context::DecisionContext;
-use super::customer::{Action, CustomerCommand};
 use super::customer_cache::{LoadedCustomer, evolved};
 use super::definitions::definitions;
 use super::execute::{Freshness, Plan};
