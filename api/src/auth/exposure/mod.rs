@@ -15,7 +15,7 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use crate::http::testing::Answer;
-use routes::{Ask, commands, pages, reads, served};
+use routes::{Ask, commands, pages, paired, reads, served};
 use world::{CLASSES, Class, Who, World, done};
 
 /// Everything that an answer says: its body, and its headers.
@@ -86,8 +86,7 @@ async fn read_all(world: &World, who: &[&Who], head: u64) -> Vec<(String, Vec<(S
     for ask in &asks {
         let mut row = Vec::new();
         for who in who {
-            // Pages are for whoever signed in: a browser names nobody to act for.
-            if who.acts_for.is_some() && ask.path.starts_with("/console") {
+            if !ask.is_asked_by(who) {
                 row.push(("-".to_owned(), String::new()));
                 continue;
             }
@@ -249,7 +248,10 @@ async fn every_command_is_open_to_whom_it_should_be_and_its_answer_tells_of_nobo
                     None => rest.clone(),
                 };
                 let route = format!("{method} {path} {}", class.map_or("", Class::word));
-                let body = (!body.is_null()).then(|| body.clone());
+                let body = (!body.is_null()).then(|| match class {
+                    Some(class) => paired(&world, class, &body, spares[class as usize]),
+                    None => body.clone(),
+                });
                 let ask = Ask { method: method.clone(), route, path: asked, body, stream: false };
                 let answer = ask.send(&world, who).await;
                 assert!(

@@ -31,6 +31,11 @@ impl Ask {
         Self { method: Method::GET, route, path, body: None, stream: false }
     }
 
+    /// Whether a caller can ask it: pages belong to whoever is signed in, so a browser never acts for another person.
+    pub(super) fn is_asked_by(&self, who: &Who) -> bool {
+        who.acts_for.is_none() || !self.path.starts_with("/console")
+    }
+
     /// Sends it.
     pub(super) async fn send(&self, world: &World, who: &Who) -> Answer {
         let mut call = world.bench.call(self.method.clone(), &self.path);
@@ -146,11 +151,36 @@ pub(super) fn pages() -> Vec<String> {
     routes.filter_map(path).collect()
 }
 
-/// Who is asked to do what of a route that commands: of a customer of each class, or once.
+/// Who is asked to do what of a route that commands: of a customer of each class, or once. The body is the document's
+/// example, with names of this world where it names something.
 pub(super) fn commands(method: &Method, path: &str, example: &Value) -> Vec<(Option<Class>, String, Value)> {
+    let example = in_this_world(example);
     if let Some(rest) = path.strip_prefix("/v1/customers/{id}") {
         return CLASSES.map(|class| (Some(class), rest.to_owned(), example.clone())).into();
     }
-    let body = if *method == Method::POST { example.clone() } else { Value::Null };
+    let body = if *method == Method::POST { example } else { Value::Null };
     vec![(None, filled(path), body)]
+}
+
+/// The example with the pipeline that this world has.
+fn in_this_world(example: &Value) -> Value {
+    let mut example = example.clone();
+    if example.get("pipeline").is_some() {
+        example["pipeline"] = Value::from("landian-6");
+    }
+    example
+}
+
+/// The body with the other customer of a pair: of the same class and counted from its end, so that it differs from the one
+/// in the path; li's own where the class has one customer alone.
+pub(super) fn paired(world: &World, class: Class, body: &Value, taken: usize) -> Value {
+    let mut body = body.clone();
+    let of_class = world.of(class);
+    let other = of_class.iter().rev().nth(taken).filter(|_| of_class.len() > 1);
+    for name in ["other", "absorbed"] {
+        if body.get(name).is_some() {
+            body[name] = Value::from(other.map_or_else(|| world.first(Class::Own), String::as_str));
+        }
+    }
+    body
 }
