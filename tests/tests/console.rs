@@ -80,7 +80,7 @@ async fn the_reason_last_time_is_the_one_for_which_the_present_cycle_was_lost() 
         team.admin().settled(&folded).await;
         let path = format!("/console/customers/{customer}?min_position={position}");
         let shown = page(&team.server.anon(), &key, &path).await.expect(200).text;
-        let after = shown.split("The reason last time: ").nth(1).unwrap_or_default().to_owned();
+        let after = shown.split("Previous reason: ").nth(1).unwrap_or_default().to_owned();
         after.split("</p>").next().unwrap_or_default().to_owned()
     };
     let lose = async |reason: &str| {
@@ -88,7 +88,7 @@ async fn the_reason_last_time_is_the_one_for_which_the_present_cycle_was_lost() 
         wang.command(&customer, "transitions", body).await.expect(200).number_at("/position")
     };
     assert!(told(lose("price").await).await.contains("Too expensive"));
-    // What was said when it was handed over or given back is no reason why the deal was lost.
+    // Summary when it was handed over or given back is no reason why the deal was lost.
     let give = json!({"to": {"kind": "rep", "id": "chen"}, "reason": "timing"});
     let given = wang.command(&customer, "owner-changes", give).await.expect(200).number_at("/position");
     assert!(told(given).await.contains("Too expensive"));

@@ -213,9 +213,7 @@ fn person(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         _ => {
             let expected = Label::new(
                 format!("应为一个人员标识，例如 rep:li，最多 {LONGEST_ACTOR} 字节。"),
-                format!(
-                    "It must name one person, such as rep:li, in at most {LONGEST_ACTOR} bytes of UTF-8."
-                ),
+                format!("Must name one person, such as rep:li, in at most {LONGEST_ACTOR} bytes."),
             );
             Err(Problem::malformed_header("Waymark-Actor", expected))
         }

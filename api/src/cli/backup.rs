@@ -14,14 +14,14 @@ use crate::config::{Database, DatabaseArgs, views_file};
 /// The database has better means.
 const MISUSED: u8 = 2;
 
-/// Copy the log into a file while it is being written to.
+/// Back up the log into a file while the service is running.
 #[derive(Debug, Args)]
 pub(super) struct Backup {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// The file to make; one that is there is never written over.
+    /// The backup file; an existing file is never overwritten.
     file: PathBuf,
-    /// One JSON document instead of a table.
+    /// Print one JSON document instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -56,8 +56,8 @@ impl Backup {
             ("integrity", "ok".to_owned()),
             ("tenants", heads.len().to_string()),
             ("entries", entries.to_string()),
-            ("not copied", format!("the keys {keys}: keep a copy of them elsewhere")),
-            ("", format!("the read models {}: they are folded again", views_file(log).display())),
+            ("not copied", format!("the keys {keys}: keep a copy in another place")),
+            ("", format!("the read models {}: they are rebuilt from the log", views_file(log).display())),
             ("check", check),
             ("restore", restore),
         ]);

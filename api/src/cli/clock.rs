@@ -8,15 +8,16 @@ use super::{Failure, output};
 use crate::config::DatabaseArgs;
 use crate::installation::Installation;
 
-/// Tell whether the clock is believed: automations pause while it is more than a day ahead of when the service was last alive.
+/// Show whether the system clock is trusted: automations pause while it is more than a day ahead of the last time the
+/// service was running.
 #[derive(Debug, Args)]
 pub(super) struct ClockArgs {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// Agree to what the clock of this machine says now: automations go on within seconds, on every node.
+    /// Confirm the current time of this machine: automations resume within seconds, on every node.
     #[arg(long)]
     agree: bool,
-    /// One JSON document instead of a table.
+    /// Print one JSON document instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -49,7 +50,7 @@ impl ClockArgs {
             ("now", text(now)),
             ("last seen", seen.unwrap_or_else(|| "never".to_owned())),
             ("agreed", agreed.unwrap_or_else(|| "never".to_owned())),
-            ("believed", if believed { "yes" } else { "no: automations pause" }.to_owned()),
+            ("believed", if believed { "yes" } else { "no: automations are paused" }.to_owned()),
         ]);
         Ok(())
     }

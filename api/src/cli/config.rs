@@ -5,14 +5,14 @@ use clap::Args;
 use super::{Failure, output};
 use crate::config::{DatabaseArgs, ListenArgs, describe};
 
-/// Print the settings in force.
+/// Print the effective settings.
 #[derive(Debug, Args)]
 pub(super) struct Config {
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
     listen: ListenArgs,
-    /// One JSON document instead of an environment file.
+    /// Print one JSON document instead of an environment file.
     #[arg(long)]
     json: bool,
 }

@@ -18,25 +18,25 @@ const MISUSED: u8 = 2;
 const OCCUPIED: u8 = 3;
 const DIFFERS: u8 = 4;
 
-/// Move tenants to another database, of either engine.
+/// Transfer tenants to another database, of either engine.
 #[derive(Debug, Args)]
 pub(super) struct Copy {
-    /// The database to copy from. Stop what writes to it.
+    /// The source database. Stop everything that writes to it first.
     #[arg(long)]
     from: Database,
-    /// The database to copy to.
+    /// The target database.
     #[arg(long)]
     to: Database,
-    /// The key file, which is that of both [default: that of the source].
+    /// The key file, shared by both [default: that of the source].
     #[arg(long, env = "WAYMARK_KEYS")]
     keys: Option<PathBuf>,
-    /// One tenant; all of them when absent.
+    /// The tenant; all when absent.
     #[arg(long)]
     tenant: Option<String>,
-    /// How many entries go in one transaction.
+    /// The number of entries per transaction.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     page: u32,
-    /// One JSON document instead of a table.
+    /// Print one JSON document instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -51,7 +51,7 @@ impl Copy {
         super::require(&from).await?;
         if !keys.exists() {
             let what =
-                format!("there is no key file {}: name that of the source with --keys", keys.display());
+                format!("key file {} not found: specify the source's key file with --keys", keys.display());
             return Err(Failure::with_code(MISUSED, what));
         }
         let to = DatabaseArgs { database: self.to.clone(), keys: Some(keys.clone()), zoneinfo: None };

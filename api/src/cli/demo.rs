@@ -22,7 +22,7 @@ use crate::installation::Installation;
 /// How often the read models are brought up to the log while the year is played.
 const FOLD_EVERY: Duration = Duration::from_millis(500);
 
-/// Serve a fresh database filled with a fictitious year of sales.
+/// Serve a demo: a new database with a fictitious year of sales.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     /// Where to put the database: `sqlite:PATH` of a file that is not there yet, or `postgres://…` of an empty database [default: a temporary one].
@@ -143,14 +143,14 @@ fn shown(bar: &ProgressBar) -> impl Fn(u64, u64) + Send + Sync + use<> {
 fn introduce(base: &str, key: &str, customers: usize) {
     let curl =
         |what: &str, path: &str| format!("# {what}\ncurl -s -H 'Authorization: Bearer {key}' '{base}{path}'");
-    output::say(&format!("listening on {base}   (the API's pages: {base}/docs)"));
+    output::say(&format!("listening on {base}   (API documentation: {base}/docs)"));
     output::say(&format!("key {key}\n"));
     output::say(&format!(
         "A year of a sales team with {customers} customers is being played into a fresh database.\n\
          Everything can be used meanwhile; a line says when the year is complete. Ctrl-C ends the demo.\n"
     ));
     output::say(&format!("Sign in with the key at {base}/console, or try these:\n"));
-    output::say(&curl("where everybody stands", &format!("/v1/boards/{PIPELINE}?limit=3")));
-    output::say(&curl("how long they stay in each stage", &format!("/v1/dwell/{PIPELINE}")));
-    output::say(&curl("the ways to a deal", &format!("/v1/paths/{PIPELINE}?ending=won&limit=5")));
+    output::say(&curl("customers by stage", &format!("/v1/boards/{PIPELINE}?limit=3")));
+    output::say(&curl("dwell time by stage", &format!("/v1/dwell/{PIPELINE}")));
+    output::say(&curl("most frequent paths to a deal", &format!("/v1/paths/{PIPELINE}?ending=won&limit=5")));
 }

@@ -11,7 +11,7 @@ use crate::domain::Zones;
 use crate::eventstore::TenantId;
 use crate::installation::Installation;
 
-/// Look for what would keep the service from running well.
+/// Check the installation for problems.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
     #[command(flatten)]
@@ -21,7 +21,7 @@ pub(super) struct Doctor {
     /// The tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
-    /// One JSON document instead of a table.
+    /// Print one JSON document instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -64,9 +64,11 @@ impl Doctor {
         let integrity = installation.store.integrity().await?;
         findings.push(Finding { what: "integrity", ok: integrity == "ok", detail: integrity });
         findings.push(match installation.checkpoint_signer.refuse_rollback().await {
-            Ok(()) => {
-                Finding { what: "checkpoint", ok: true, detail: "the log reaches what was signed".to_owned() }
-            }
+            Ok(()) => Finding {
+                what: "checkpoint",
+                ok: true,
+                detail: "the log contains everything that was signed".to_owned(),
+            },
             Err(error) => Finding { what: "checkpoint", ok: false, detail: error.to_string() },
         });
         findings.push(rights(installation, tenant).await?);
@@ -157,7 +159,7 @@ async fn rights(installation: &Installation, tenant: TenantId) -> Result<Finding
                 compared.discrepancies.len()
             )
         }
-        None if compared.unrecorded => "not in the log yet: the first `serve` records them".to_owned(),
+        None if compared.unrecorded => "not in the log yet; the first `serve` records them".to_owned(),
         None => format!("{} keys, members and receivers are as the log says", compared.rows),
     };
     Ok(Finding { what, ok, detail })

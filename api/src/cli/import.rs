@@ -15,7 +15,7 @@ use crate::installation::Installation;
 /// The file has bad rows.
 const BAD_ROWS: u8 = 3;
 
-/// Import a history of status changes from CSV.
+/// Import a history of status changes from a CSV file.
 #[derive(Debug, Args)]
 pub(super) struct Import {
     #[command(flatten)]
@@ -23,38 +23,38 @@ pub(super) struct Import {
     /// The tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
-    /// The pipeline's key; a new key makes a pipeline of the file's statuses.
+    /// The pipeline's key; a new key creates a pipeline from the file's statuses.
     #[arg(long)]
     pipeline: String,
     /// The file; gzip is recognised.
     #[arg(long)]
     csv: PathBuf,
-    /// The column that names the customer.
+    /// The column that identifies the customer.
     #[arg(long)]
     case: String,
     /// The column with the status.
     #[arg(long)]
     status: String,
-    /// The column with the instant of the change.
+    /// The column with the time of the change.
     #[arg(long)]
     time: String,
     /// The column with the person who made it.
     #[arg(long)]
     actor: Option<String>,
-    /// Statuses in which the new pipeline ends with a deal.
+    /// Statuses of a new pipeline that mean won.
     #[arg(long, value_name = "STATUS", num_args = 1..)]
     won: Vec<String>,
-    /// Statuses in which the new pipeline ends without a deal.
+    /// Statuses of a new pipeline that mean lost.
     #[arg(long, value_name = "STATUS", num_args = 1..)]
     lost: Vec<String>,
-    /// Statuses in which the new pipeline ends. Those that neither --won nor --lost names are taken for what a well-known name
-    /// says, which is printed; else they are closed, and count in no win rate.
+    /// Final statuses of a new pipeline. Those in neither --won nor --lost are classified by well-known names, as printed; all
+    /// others are closed, which is not part of any win rate.
     #[arg(long = "final", value_name = "STATUS", num_args = 1..)]
     finals: Vec<String>,
-    /// Leave bad rows out instead of refusing the file.
+    /// Skip invalid rows instead of refusing the file.
     #[arg(long)]
     skip_bad: bool,
-    /// One JSON document instead of a table.
+    /// Print one JSON document instead of a table.
     #[arg(long)]
     json: bool,
 }

@@ -38,25 +38,25 @@ const HAS_CITUS: &str = "SELECT 1 FROM pg_catalog.pg_extension WHERE extname = '
 const IS_DISTRIBUTED: &str = "SELECT 1 FROM pg_catalog.pg_dist_partition WHERE logicalrelid = $1::regclass";
 const DISTRIBUTE: &str = "SELECT create_distributed_table($1::regclass, 'tenant_id', colocate_with => $2)";
 
-/// Prepare the database and stop.
+/// Prepare the database and exit.
 #[derive(Debug, Args)]
 pub(super) struct Migrate {
     #[command(flatten)]
     database: DatabaseArgs,
-    /// The database as the owner of its tables reaches it, where the service's own role may not make tables
+    /// The database URL of the tables' owner, if the service's own role is not permitted to create tables
     /// [default: the database].
     #[arg(long, env = "WAYMARK_MIGRATE_URL")]
     migrate_url: Option<Database>,
-    /// Spread the tables over a cluster, each tenant's rows on one node.
+    /// Distribute the tables over a Citus cluster, each tenant's rows on one node.
     #[arg(long, value_enum)]
     distribute: Option<Cluster>,
-    /// Give this role what the service needs and no more, and let it see one tenant at a time.
+    /// Grant this role the minimum privileges of the service, with row-level access to one tenant at a time.
     #[arg(long, value_name = "ROLE")]
     secure: Option<String>,
-    /// The tenant, made when it is new.
+    /// The tenant, created if it does not exist.
     #[arg(long, default_value = "default")]
     tenant: String,
-    /// Drop the read models' tables of other versions of this program, once none of them runs any more.
+    /// Drop read model tables of other versions of this program, once none of them is running.
     #[arg(long)]
     contract: bool,
 }

@@ -43,29 +43,29 @@ struct Cli {
 enum Command {
     /// Serve the HTTP API.
     Serve(serve::Serve),
-    /// Serve a fresh database filled with a fictitious year of sales.
+    /// Serve a demo: a new database with a fictitious year of sales.
     Demo(demo::Demo),
-    /// Import a history of status changes from CSV.
+    /// Import a history of status changes from a CSV file.
     Import(import::Import),
-    /// Check the whole log against its own proofs.
+    /// Verify the whole log against its own proofs.
     Verify(verify::Verify),
-    /// Copy the log into a file while it is being written to.
+    /// Back up the log into a file while the service is running.
     Backup(backup::Backup),
-    /// Move tenants to another database, of either engine.
+    /// Transfer tenants to another database, of either engine.
     Copy(copy::Copy),
-    /// Fold the read models anew.
+    /// Rebuild the read models.
     Rebuild(rebuild::Rebuild),
-    /// Make API keys.
+    /// Create API keys.
     Token(token::Token),
     /// Check and publish pipelines.
     Pipeline(pipeline::PipelineArgs),
-    /// Prepare the database and stop.
+    /// Prepare the database and exit.
     Migrate(migrate::Migrate),
-    /// Print the settings in force.
+    /// Print the effective settings.
     Config(config::Config),
-    /// Look for what would keep the service from running well.
+    /// Check the installation for problems.
     Doctor(doctor::Doctor),
-    /// Tell whether the clock is believed, and agree to it.
+    /// Show whether the system clock is trusted, and confirm it.
     Clock(clock::ClockArgs),
 }
 
@@ -98,13 +98,13 @@ async fn require(args: &DatabaseArgs) -> Result<(), Failure> {
     if Installation::is_there(args).await? {
         return Ok(());
     }
-    let what = format!("there is no database {}: `waymark migrate` makes one", args.database);
+    let what = format!("database {} not found: create it with `waymark migrate`", args.database);
     Err(Failure::with_code(ABSENT, what))
 }
 
 /// The tenant of that name, which is there.
 async fn known(installation: &Installation, tenant: &str) -> Result<TenantId, Failure> {
-    let what = || format!("there is no tenant {tenant}: `waymark migrate --tenant {tenant}` makes it");
+    let what = || format!("tenant {tenant} not found: create it with `waymark migrate --tenant {tenant}`");
     installation.known_tenant(tenant).await?.ok_or_else(|| Failure::with_code(ABSENT, what()))
 }
 

@@ -30,23 +30,23 @@ pub(super) struct PipelineArgs {
 
 #[derive(Debug, Subcommand)]
 enum PipelineCommand {
-    /// Check a definition: what makes it unusable, and what is unwise.
+    /// Check a definition for errors and warnings.
     Lint(Lint),
-    /// Publish a definition: a new pipeline, or the next version of one.
+    /// Publish a definition as a new pipeline or as the next version.
     Publish(Publish),
 }
 
 #[derive(Debug, Args)]
 struct Lint {
-    /// Taken as by every sub-command; nothing is read from it.
+    /// Accepted as in every sub-command, and not used.
     #[command(flatten)]
     _database: DatabaseArgs,
     /// The definition, in JSON.
     file: PathBuf,
-    /// Fail on what is merely unwise, too.
+    /// Treat warnings as errors.
     #[arg(long)]
     strict: bool,
-    /// One JSON document instead of lines.
+    /// Print one JSON document instead of lines.
     #[arg(long)]
     json: bool,
 }
@@ -60,19 +60,19 @@ struct Publish {
     /// The tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
-    /// Names the pipeline.
+    /// The pipeline's key.
     #[arg(long)]
     key: String,
-    /// Where customers go, in JSON: a list of {from, kind, to}.
+    /// The stage mapping in JSON: a list of {from, kind, to}.
     #[arg(long)]
     map: Option<PathBuf>,
-    /// From when it is in force (RFC 3339); at once when absent.
+    /// When it takes effect (RFC 3339); immediately when absent.
     #[arg(long)]
     effective_from: Option<String>,
-    /// Only tell whom it would concern and what would break.
+    /// Dry run: report which customers would be affected and what would break.
     #[arg(long)]
     dry_run: bool,
-    /// One JSON document instead of lines.
+    /// Print one JSON document instead of lines.
     #[arg(long)]
     json: bool,
 }
@@ -107,7 +107,7 @@ impl Lint {
             return Err(Failure::with_code(UNWISE, what));
         }
         if !self.json && warnings.is_empty() {
-            output::say("nothing to complain of");
+            output::say("no problems found");
         }
         Ok(())
     }
@@ -232,5 +232,11 @@ fn say(grade: &str, violations: &[Violation]) {
 }
 
 fn refused(violations: &[Violation]) -> Failure {
-    Failure::with_code(REFUSED, format!("refused for {} reasons", violations.len()))
+    Failure::with_code(
+        REFUSED,
+        match violations.len() {
+            1 => "refused for 1 reason".to_owned(),
+            count => format!("refused for {count} reasons"),
+        },
+    )
 }

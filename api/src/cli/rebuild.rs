@@ -1,6 +1,7 @@
-//! `waymark rebuild`: folds read models anew beside the ones that serve, compares the two, and switches.
+//! `waymark rebuild`: rebuilds read models beside the ones in service, compares the two, and switches over.
 //!
-//! Exit codes: 0 what served was right or could not be compared, 1 not rebuilt, 3 rebuilt, and what had served was wrong.
+//! Exit codes: 0 the rows in service were correct or could not be compared, 1 not rebuilt, 3 rebuilt, and the rows in
+//! service had been wrong.
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ const PAGE: u32 = 1_000;
 /// How often putting tags back is begun again because the log has grown meanwhile.
 const ATTEMPTS: u32 = 20;
 
-/// Fold the read models anew.
+/// Rebuild the read models.
 #[derive(Debug, Args)]
 pub(super) struct Rebuild {
     #[command(flatten)]
@@ -31,8 +32,8 @@ pub(super) struct Rebuild {
     /// The tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
-    /// Which read model; all of them when absent. `tags`: the blind tags, by which people are recognised, made again from
-    /// the entries and put back where they are missing.
+    /// The read model; all when absent. `tags`: recompute the blind index by which people are recognised from the log, and
+    /// restore missing entries.
     name: Option<String>,
 }
 
@@ -73,7 +74,7 @@ impl Rebuild {
             None if wrong.is_empty() => Ok(()),
             None => {
                 let what = format!(
-                    "what had served was not what the log tells: {wrong}; the rebuilt rows serve now"
+                    "the rows in service differed from the log: {wrong}; the rebuilt rows are in service now"
                 );
                 Err(Failure::with_code(WRONG, what))
             }
@@ -102,14 +103,17 @@ async fn tags(installation: &Installation, tenant: TenantId) -> Result<(), Failu
     for page in list.chunks(PAGE as usize) {
         put_back(installation, tenant, page).await?;
     }
-    output::say(&format!("tags compared with {head} entries; {} were missing and are back", missing.len()));
+    output::say(&format!(
+        "blind index compared with {head} entries; {} missing tags were restored",
+        missing.len()
+    ));
     if !surplus.is_empty() {
         output::say(&format!("  {} are stored that no entry is found by, and stay", surplus.len()));
     }
     if missing.is_empty() && surplus.is_empty() {
         return Ok(());
     }
-    Err(Failure::with_code(WRONG, "the index of tags was not what the log tells"))
+    Err(Failure::with_code(WRONG, "the blind index differed from the log"))
 }
 
 /// Puts tags back, onto the log as it is at that moment.
@@ -130,13 +134,15 @@ async fn put_back(installation: &Installation, tenant: TenantId, tags: &[BlindTa
 /// Says what a rebuild found.
 fn told(name: &str, found: &Comparison) {
     let compared = match found.not_applicable {
-        None if found.differing.is_empty() => format!("the {} rows that served were the same", found.rows),
+        None if found.differing.is_empty() => format!("the {} rows in service were correct", found.rows),
         None => format!("{} of the rows that served were wrong or missing", found.differences()),
-        Some(NotComparable::NothingServed) => "nothing had served".to_owned(),
+        Some(NotComparable::NothingServed) => "nothing was in service before".to_owned(),
         Some(NotComparable::OtherVersion) => {
-            "not compared: what had served was of another version".to_owned()
+            "not compared: the rows in service were of another version".to_owned()
         }
-        Some(NotComparable::ServedIncomplete) => "not compared: what had served was incomplete".to_owned(),
+        Some(NotComparable::ServedIncomplete) => {
+            "not compared: the rows in service were incomplete".to_owned()
+        }
     };
     output::say(&format!("{name} rebuilt; {compared}"));
     for table in &found.differing {

@@ -39,7 +39,7 @@ impl Serve {
         if !installation.has_keys(tenant).await? {
             let key =
                 installation.create_key(tenant, "admin:first", [Role::Admin].into(), BTreeSet::new()).await?;
-            output::remark("This is the admin key of the tenant `default`. It is shown this once:");
+            output::remark("The admin key of the tenant `default`; it is shown only once:");
             output::say(&key);
         }
         let listener = bind(self.listen.listen).await?;

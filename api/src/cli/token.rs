@@ -10,7 +10,7 @@ use crate::auth::Scope;
 use crate::config::DatabaseArgs;
 use crate::http::person::actor_name;
 
-/// Make API keys.
+/// Create API keys.
 #[derive(Debug, Args)]
 pub(super) struct Token {
     #[command(subcommand)]
@@ -19,7 +19,7 @@ pub(super) struct Token {
 
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
-    /// Make a key and print it, once.
+    /// Create a key and print it once.
     Create(Create),
 }
 
@@ -30,13 +30,13 @@ struct Create {
     /// The tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
-    /// Whose key it is, such as rep:li.
+    /// The actor that the key identifies, such as rep:li.
     #[arg(long)]
     actor: String,
-    /// What the actor may do.
+    /// The roles of the actor.
     #[arg(long = "role", required = true, num_args = 1..)]
     roles: Vec<RoleArg>,
-    /// What the key may do beyond its actor's roles: act-as lets it act for people.
+    /// The scopes of the key: act-as allows it to act for other people.
     #[arg(long = "scope", num_args = 1..)]
     scopes: Vec<ScopeArg>,
 }

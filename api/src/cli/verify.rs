@@ -24,7 +24,7 @@ const INCOMPLETE: u8 = 4;
 const NOT_CHECKED: u8 = ABSENT;
 const READ_MODEL_DIFFERS: u8 = 6;
 
-/// Check the whole log against its own proofs, and the read models against the log. Nothing is changed.
+/// Verify the whole log against its own proofs, and the read models against the log. Changes nothing.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(super) struct Verify {
     /// Check the log alone, not the read models.
     #[arg(long)]
     log_only: bool,
-    /// One JSON document instead of a table.
+    /// Print one JSON document instead of a table.
     #[arg(long)]
     json: bool,
 }
@@ -161,7 +161,7 @@ fn sound(verdict: Result<Verdict, StoreError>, damage: Option<&str>) -> Result<R
         Ok(Verdict::Forked { size, .. }) => Err(Finding::new(
             FORKED,
             "forked",
-            format!("forked: the log agrees with itself, but is not the one that was signed at size {size}"),
+            format!("forked: the log is consistent, but is not the one that was signed at size {size}"),
         )),
         Ok(Verdict::BadSignature(bad)) => {
             Err(Finding::new(BAD_SIGNATURE, "bad_signature", format!("bad signature: {bad}")))
@@ -169,7 +169,7 @@ fn sound(verdict: Result<Verdict, StoreError>, damage: Option<&str>) -> Result<R
         Ok(Verdict::Incomplete { signed, found }) => Err(Finding::new(
             INCOMPLETE,
             "incomplete",
-            format!("incomplete: {signed} entries were signed, {found} are there"),
+            format!("incomplete: {signed} entries were signed, {found} exist"),
         )),
         Ok(Verdict::Unsigned { size }) => Err(Finding::new(
             INCOMPLETE,
@@ -189,7 +189,7 @@ async fn rights(verification: &Verification, tenant: TenantId) -> Result<(), Fin
     let Some(first) = compared.discrepancies.first() else { return Ok(()) };
     let what = match first.position {
         Some(position) => format!("tampered: the first bad position is {position}: {first}"),
-        None => format!("tampered: no entry tells of it: {first}"),
+        None => format!("tampered: not recorded in the log: {first}"),
     };
     Err(Finding { position: first.position, ..Finding::new(TAMPERED, "tampered", what) })
 }
@@ -198,7 +198,7 @@ async fn rights(verification: &Verification, tenant: TenantId) -> Result<(), Fin
 async fn read_models(verification: &Verification, tenant: TenantId) -> Result<Vec<String>, Finding> {
     let scratch = Scratch::new().map_err(Finding::not_checked)?;
     let unreadable = |error: ProjectionError| {
-        let what = format!("a read model cannot be read ({error}); the log is sound: rebuild it");
+        let what = format!("a read model cannot be read ({error}); the log is sound; rebuild the read model");
         Finding::new(READ_MODEL_DIFFERS, "read_model_differs", what)
     };
     let Some(inspection) = verification.read_models(&scratch.0).await.map_err(unreadable)? else {
@@ -223,7 +223,7 @@ async fn read_models(verification: &Verification, tenant: TenantId) -> Result<Ve
 fn compared(name: &str, found: &Comparison) -> Result<String, Finding> {
     if let Some(table) = found.differing.first() {
         let what = format!(
-            "the read model {name} is not what the log tells: {} rows of {} differ ({}); the log is sound: rebuild it",
+            "the read model {name} differs from the log: {} rows of {} differ ({}); the log is sound; rebuild the read model",
             table.only_served.max(table.only_rebuilt),
             table.table,
             table.keys.join(" ")

@@ -35,6 +35,22 @@ impl Locale {
         }
     }
 
+    /// The language, as a page names it (BCP 47).
+    pub(super) fn tag(self) -> &'static str {
+        match self.language {
+            Language::Zh => "zh-CN",
+            Language::En => "en",
+        }
+    }
+
+    /// Which cycle of a journey it is.
+    pub(super) fn cycle(self, number: &Value) -> String {
+        match self.language {
+            Language::Zh => format!("第 {number} 轮"),
+            Language::En => format!("cycle {number}"),
+        }
+    }
+
     /// A text of a definition, `{"zh", "en"}`; a plain one as it stands.
     pub(super) fn label(self, label: &Value) -> &str {
         let own = label[self.language.as_str()].as_str();
@@ -56,6 +72,15 @@ impl Locale {
             .find_map(|shape| NaiveDateTime::parse_from_str(field, shape).ok());
         let instant = local.and_then(|local| self.zone.from_local_datetime(&local).earliest());
         instant.map_or_else(|| field.to_owned(), |instant| instant.to_rfc3339())
+    }
+
+    /// A number of customers.
+    pub(super) fn customers(self, count: &Value) -> String {
+        match self.language {
+            Language::Zh => format!("{count} 位客户"),
+            Language::En if *count == 1 => "1 customer".to_owned(),
+            Language::En => format!("{count} customers"),
+        }
     }
 
     /// A length of time in its two largest units.
@@ -118,7 +143,7 @@ impl Locale {
             "open" => self.text("进行中", "Open"),
             "won" => self.text("成交", "Won"),
             "partial" => self.text("部分成交", "Partially won"),
-            "lost" => self.text("未成交", "Lost"),
+            "lost" => self.text("流失", "Lost"),
             "dormant" => self.text("休眠", "Dormant"),
             "paused" => self.text("暂停", "Paused"),
             "after_sale" => self.text("售后", "After sale"),
@@ -130,7 +155,7 @@ impl Locale {
     /// A mark on a card.
     pub(super) fn flag(self, flag: &str) -> &str {
         match flag {
-            "touched_again" => self.text("再次来访", "came in again"),
+            "touched_again" => self.text("再次询价", "repeat inquiry"),
             "overdue_follow_up" => self.text("逾期", "overdue"),
             "erased" => self.text("已删除", "erased"),
             other => other,
@@ -146,46 +171,46 @@ impl Locale {
 
 /// What can happen to a customer, in a word or two.
 const EVENTS: &[(&str, &str, &str)] = &[
-    ("customer.absorbed", "合并了另一客户", "Absorbed another"),
-    ("customer.automation_ran", "规则执行", "Rule acted"),
-    ("customer.automation_skipped", "规则跳过", "Rule stood back"),
+    ("customer.absorbed", "合并了另一客户", "Merged another customer in"),
+    ("customer.automation_ran", "规则已执行", "Automation ran"),
+    ("customer.automation_skipped", "规则已跳过", "Automation skipped"),
     ("customer.claimed", "领取", "Claimed"),
-    ("customer.viewed", "查看", "Looked at"),
+    ("customer.viewed", "查看", "Viewed"),
     ("customer.details_changed", "修改资料", "Details changed"),
     ("customer.document_added", "上传凭证", "Document added"),
-    ("customer.erased", "个人信息已删除", "Erased"),
+    ("customer.erased", "个人资料已删除", "Personal data erased"),
     ("customer.first_contact_missed", "首次联系超时", "First contact missed"),
     ("customer.followed_up", "跟进", "Follow-up"),
-    ("customer.lead_touched", "再次来访", "Came in again"),
-    ("customer.merged_into", "并入另一客户", "Merged into another"),
-    ("customer.move_inserted", "更正：补录", "Correction: inserted"),
+    ("customer.lead_touched", "再次询价", "Repeat inquiry"),
+    ("customer.merged_into", "已并入另一客户", "Merged into another customer"),
+    ("customer.move_inserted", "更正：补录", "Correction: added"),
     ("customer.move_target_corrected", "更正：状态", "Correction: stage"),
     ("customer.move_time_corrected", "更正：时间", "Correction: time"),
-    ("customer.move_voided", "更正：撤销", "Correction: voided"),
-    ("customer.moved", "变更状态", "Moved"),
+    ("customer.move_voided", "更正：作废", "Correction: voided"),
+    ("customer.moved", "状态变更", "Stage changed"),
     ("customer.next_contact_set", "安排下次联系", "Next contact set"),
     ("customer.noted", "备注", "Note"),
     ("customer.owner_changed", "变更归属", "Owner changed"),
-    ("customer.process_started", "启动流程", "Process started"),
+    ("customer.process_started", "启动后续流程", "Process started"),
     ("customer.reactivated", "重新激活", "Reactivated"),
     ("customer.reclaim_skipped", "未收回", "Not reclaimed"),
     ("customer.registered", "登记", "Registered"),
     ("customer.released", "退回公海", "Released"),
     ("customer.reminded", "提醒", "Reminder"),
     ("customer.signalled", "行为信号", "Signal"),
-    ("customer.stage_migrated", "状态迁移", "Migrated"),
+    ("customer.stage_migrated", "版本迁移", "Migrated to a new version"),
     ("customer.sub_status_set", "变更子状态", "Sub-status set"),
     ("customer.task_cancelled", "任务取消", "Task cancelled"),
     ("customer.task_completed", "任务完成", "Task completed"),
     ("customer.task_created", "新任务", "Task created"),
-    ("customer.transition_approved", "审批通过", "Move approved"),
-    ("customer.transition_expired", "审批过期", "Request expired"),
-    ("customer.transition_rejected", "审批驳回", "Move rejected"),
-    ("customer.transition_requested", "申请变更", "Move requested"),
-    ("customer.transition_withdrawn", "撤回申请", "Request withdrawn"),
-    ("customer.distinguished", "确认为两个客户", "Told apart from another"),
-    ("customer.distinction_withdrawn", "撤回两个客户的确认", "No longer told apart"),
-    ("customer.unmerged", "解除合并", "Unmerged"),
+    ("customer.transition_approved", "审批通过", "Transition approved"),
+    ("customer.transition_expired", "审批过期", "Approval request expired"),
+    ("customer.transition_rejected", "审批驳回", "Transition rejected"),
+    ("customer.transition_requested", "申请变更", "Approval requested"),
+    ("customer.transition_withdrawn", "撤回申请", "Approval request withdrawn"),
+    ("customer.distinguished", "确认不是重复客户", "Marked as not a duplicate"),
+    ("customer.distinction_withdrawn", "撤回非重复确认", "Not-a-duplicate mark withdrawn"),
+    ("customer.unmerged", "撤销合并", "Merge undone"),
 ];
 
 /// An instant of the API's answers.
@@ -214,6 +239,13 @@ mod tests {
         ] {
             assert_eq!((ZH.lasting(seconds).as_str(), EN.lasting(seconds).as_str()), (zh, en));
         }
+    }
+
+    #[test]
+    fn one_customer_is_no_plural() {
+        assert_eq!(EN.customers(&json!(1)), "1 customer");
+        assert_eq!(EN.customers(&json!(0)), "0 customers");
+        assert_eq!(ZH.customers(&json!(1)), "1 位客户");
     }
 
     #[test]

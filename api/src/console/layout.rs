@@ -119,7 +119,7 @@ impl Layout {
                     (link(Part::Board, locale.text("看板", "Board"), of("boards")))
                     (link(Part::Work, locale.text("工作", "Work"), Some("/console/work".to_owned())))
                     (link(Part::Customers, locale.text("客户", "Customers"), Some("/console/customers".to_owned())))
-                    (link(Part::Figures, locale.text("分析", "Figures"), of("figures")))
+                    (link(Part::Figures, locale.text("分析", "Analytics"), of("figures")))
                 }
                 div.who {
                     span title=(locale.zone.name()) { (self.me["actor"].as_str().unwrap_or_default()) }
@@ -130,7 +130,7 @@ impl Layout {
                 }
             }
             @if self.pipelines().count() > 1 && matches!(part, Part::Board | Part::Figures) {
-                nav.tabs aria-label=(locale.text("管道", "Pipelines")) {
+                nav.tabs aria-label=(locale.text("销售流程", "Pipelines")) {
                     @for key in self.pipelines() {
                         @let folder = if part == Part::Board { "boards" } else { "figures" };
                         a href={ "/console/" (folder) "/" (encoded(key)) }
@@ -176,7 +176,7 @@ pub(super) fn bare(locale: Locale, title: &str, body: &Markup) -> Html<String> {
 fn document(locale: Locale, title: &str, content: &Markup) -> Html<String> {
     let page = html! {
         (DOCTYPE)
-        html lang=(locale.text("zh-CN", "en")) {
+        html lang=(locale.tag()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -210,7 +210,7 @@ pub(super) fn problem(locale: Locale, error: &ApiError) -> Markup {
                 }
             }
             @if *status == StatusCode::PRECONDITION_FAILED {
-                p { (locale.text("客户已被他人更改：下面是现在的情况。", "Somebody has changed the customer meanwhile: below is how it stands now.")) }
+                p { (locale.text("客户已被他人更改，以下为最新情况。", "Someone else has changed this customer; the current state is shown below.")) }
             }
         }
     }

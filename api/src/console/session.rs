@@ -68,7 +68,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ConsoleSession {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         if parts.method != Method::GET && !is_own(&parts.headers) {
-            return Err((StatusCode::FORBIDDEN, "The form was sent by another site.").into_response());
+            return Err((StatusCode::FORBIDDEN, "The form was submitted from another site.").into_response());
         }
         let Ok(Preferences { language, zone }) = Preferences::from_request_parts(parts, state).await;
         match cookie(&parts.headers, KEY) {

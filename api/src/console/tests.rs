@@ -94,7 +94,7 @@ async fn a_rep_moves_a_customer_by_the_form_of_the_page() {
     let key = bench.key("rep:li", &[Role::Rep]).await;
     let browser = signed_in(&bench, &key);
     let page = browser.get(&format!("/console/customers/{id}")).await;
-    assert!(page.text.contains("需求确认") && page.text.contains("从这里不能到"), "{}", page.text);
+    assert!(page.text.contains("需求确认") && page.text.contains("不可变更到"), "{}", page.text);
     let path = format!("/console/customers/{id}/transitions");
     let form = [
         ("version", "1"),

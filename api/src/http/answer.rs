@@ -17,14 +17,14 @@ use crate::problem::Problem;
 
 const POSITION: HeaderName = HeaderName::from_static("waymark-position");
 
-/// What an accepted command is answered with. A repeat under the same `Idempotency-Key` gets the same again.
+/// The response to an accepted command. A retry with the same `Idempotency-Key` gets the same response.
 #[derive(Debug, Clone, Serialize)]
 pub struct Accepted {
-    /// The position of the last event in the tenant's log: what a read waits for with `min_position`.
+    /// The position of the last event in the tenant's log; pass it as `min_position` to read your own write.
     pub position: Position,
-    /// The version after the command: what `If-Match` takes. Also the `ETag`.
+    /// The version after the command, for `If-Match`. Also the `ETag`.
     pub version: u64,
-    /// What was recorded.
+    /// The recorded events.
     pub events: Vec<EventRef>,
     /// Fields of what was made, such as the `id` of a new customer: those of `described::Accepted`.
     #[serde(flatten)]
@@ -73,64 +73,64 @@ mod described {
     use super::EventRef;
     use crate::problem::document::ViolationDocument;
 
-    /// What an accepted command is answered with. A repeat under the same `Idempotency-Key` gets the same again.
+    /// The response to an accepted command. A retry with the same `Idempotency-Key` gets the same response.
     #[derive(ToSchema)]
     pub(super) struct Accepted {
-        /// The position of the last event in the tenant's log: what a read waits for with `min_position`.
+        /// The position of the last event in the tenant's log; pass it as `min_position` to read your own write.
         #[schema(example = 42)]
         position: u64,
-        /// The version after the command: what `If-Match` takes. Also the `ETag`.
+        /// The version after the command, for `If-Match`. Also the `ETag`.
         #[schema(example = 3)]
         version: u64,
-        /// What was recorded.
+        /// The recorded events.
         events: Vec<EventRef>,
-        /// The id of what was made or found: a customer, a deputyship.
+        /// The id of the customer or deputy arrangement that was created or found.
         id: Option<Uuid>,
-        /// The key of what was set: a pipeline, a team, a custom field, a calendar.
+        /// The key of the pipeline, team, custom field or calendar that was saved.
         key: Option<String>,
-        /// The request for approval that was made instead of the move.
+        /// The approval request that was created instead of the transition.
         approval: Option<PendingApproval>,
-        /// Of a reactivation: the reason code with which the customer had been lost; null where there was none.
+        /// For a reactivation: the reason code with which the customer had been lost; null if there was none.
         previous_reason: Option<String>,
-        /// Of a new version of a pipeline: how many customers it concerns.
+        /// For a new pipeline version: the number of customers affected.
         customers: Option<u64>,
-        /// Of a new version of a pipeline: what is permitted but unwise.
+        /// For a new pipeline version: what is permitted but not recommended.
         #[schema(value_type = Vec<ViolationDocument>, required = false)]
         warnings: Option<Vec<ViolationDocument>>,
     }
 
-    /// What a registration is answered with. A repeat under the same `Idempotency-Key` gets the same again.
+    /// The response to a registration. A retry with the same `Idempotency-Key` gets the same response.
     #[derive(ToSchema)]
     pub(super) struct Registered {
         /// The new customer's id.
         id: Uuid,
-        /// The position of the last event in the tenant's log: what a read waits for with `min_position`.
+        /// The position of the last event in the tenant's log; pass it as `min_position` to read your own write.
         #[schema(example = 42)]
         position: u64,
-        /// The customer's version: what `If-Match` takes. Also the `ETag`.
+        /// The customer's version, for `If-Match`. Also the `ETag`.
         #[schema(example = 1)]
         version: u64,
-        /// What was recorded.
+        /// The recorded events.
         events: Vec<EventRef>,
     }
 
-    /// A request for approval.
+    /// An approval request.
     #[derive(ToSchema)]
     struct PendingApproval {
-        /// The request's id: what `POST /v1/approvals/{id}/decisions` takes.
+        /// The id, for `POST /v1/approvals/{id}/decisions`.
         id: Uuid,
-        /// That it waits.
+        /// The status: waiting for a decision.
         #[schema(example = "requested")]
         status: String,
-        /// When it expires unless somebody settles it.
+        /// When it expires unless it is decided before.
         expires_at: DateTime<Utc>,
     }
 }
 
-/// One event that a command recorded.
+/// An event recorded by a command.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EventRef {
-    /// The event's id: what a correction refers to.
+    /// The event id, which a correction refers to.
     pub id: Uuid,
     /// Its type.
     #[schema(example = "customer.moved")]
@@ -213,7 +213,7 @@ impl<T: IntoResponse> IntoResponse for Versioned<T> {
 pub struct List<T> {
     /// The items.
     pub items: Vec<T>,
-    /// Where the next page begins; null on the last page.
+    /// The cursor of the next page; null on the last page.
     pub next_cursor: Option<String>,
 }
 

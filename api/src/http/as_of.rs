@@ -19,35 +19,35 @@ const USUAL_WAIT: Duration = Duration::from_secs(2);
 /// How long it waits at most.
 const LONGEST_WAIT_MS: u64 = 60_000;
 
-/// How far the read model must have come.
+/// How fresh the read model must be.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ConsistencyParams {
-    /// Waits until the read model has reached this position: the `position` of a command's answer.
+    /// Wait until the read model has reached this position: the `position` in the response to a command.
     min_position: Option<Position>,
-    /// How long to wait, in milliseconds: 2000 unless given, 60000 at most.
+    /// How long to wait, in milliseconds: 2000 by default, 60000 at most.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
-/// Which instant of the business, and which state of knowledge.
+/// The two times of a query (bitemporal as-of): effective time and recording time.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AsOfParams {
-    /// The business instant asked about; now when absent.
+    /// The effective (business) time of the query; now when absent.
     effective_at: Option<Instant>,
-    /// Only what was recorded by this instant; everything when absent.
+    /// Use only what was recorded by this instant; everything when absent.
     known_at: Option<Instant>,
-    /// Only what was recorded up to this position, instead of `known_at`.
+    /// Use only what was recorded up to this position, instead of `known_at`.
     known_position: Option<Position>,
-    /// Waits until the read model has reached this position: the `position` of a command's answer.
+    /// Wait until the read model has reached this position: the `position` in the response to a command.
     min_position: Option<Position>,
-    /// How long to wait, in milliseconds: 2000 unless given, 60000 at most.
+    /// How long to wait, in milliseconds: 2000 by default, 60000 at most.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
 }
 
-/// The last position that a question names. What is no position is told of where the question is read.
+/// The last position that a question names. Anything that is not a position is refused where the query is parsed.
 pub(crate) fn position_named(uri: &Uri) -> Option<Position> {
     let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
     let named = pairs.filter(|(name, _)| matches!(*name, "min_position" | "known_position"));
@@ -63,7 +63,7 @@ impl ConsistencyParams {
         if self.wait_ms.is_some_and(|wait| wait > LONGEST_WAIT_MS) {
             let message = Label::new(
                 format!("最多 {LONGEST_WAIT_MS} 毫秒。"),
-                format!("It is at most {LONGEST_WAIT_MS} milliseconds."),
+                format!("Must be at most {LONGEST_WAIT_MS} milliseconds."),
             );
             return Err(Problem::invalid_value("wait_ms", message));
         }
@@ -122,8 +122,10 @@ impl AsOfParams {
             }
             (None, Some(position)) => {
                 if position > store.head(caller.tenant).await?.position {
-                    let message =
-                        Label::new("日志还没有到这个位置。", "The log has not come to this position.");
+                    let message = Label::new(
+                        "事件日志尚未到达该序号。",
+                        "The event log has not reached this position yet.",
+                    );
                     return Err(Problem::invalid_value("known_position", message));
                 }
                 let entries = store.read(caller.tenant, position.saturating_sub(1), 1).await?;
@@ -133,7 +135,7 @@ impl AsOfParams {
             (Some(_), Some(_)) => {
                 let message = Label::new(
                     "known_at 与 known_position 只能给出一个。",
-                    "Give either known_at or known_position, not both.",
+                    "Specify either known_at or known_position, not both.",
                 );
                 Err(Problem::invalid_value("known_position", message))
             }

@@ -70,7 +70,7 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 fn malformed_key(field: &str) -> Problem {
     let expected = Label::new(
         format!("应为 1 至 {LONGEST_KEY} 个可见 ASCII 字符，可加引号。"),
-        format!("It must be 1 to {LONGEST_KEY} visible ASCII characters, quoted or bare."),
+        format!("Must be 1 to {LONGEST_KEY} visible ASCII characters, with or without quotes."),
     );
     Problem::malformed_header(field, expected)
 }
@@ -110,7 +110,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let digits = !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_digit());
     let version = digits.then(|| bare.parse().ok()).flatten();
     version.map(Some).ok_or_else(|| {
-        let expected = Label::new("应为一个版本，例如 \"7\"。", "It must be one version, such as \"7\".");
+        let expected = Label::new("应为一个版本，例如 \"7\"。", "Must be a single version, such as \"7\".");
         Problem::malformed_header("If-Match", expected)
     })
 }
@@ -125,14 +125,17 @@ pub fn single(headers: &HeaderMap, name: &str) -> Result<Option<String>, Problem
     if values.next().is_some() {
         return Err(Problem::malformed_header(
             name,
-            Label::new("此请求头只能出现一次。", "The header may be given once only."),
+            Label::new("此请求头只能出现一次。", "The header may appear only once."),
         ));
     }
     match value.to_str() {
         Ok(text) => Ok(Some(text.trim().to_owned())),
         Err(_) => Err(Problem::malformed_header(
             name,
-            Label::new("请求头只能含可见 ASCII 字符。", "A header must be visible ASCII."),
+            Label::new(
+                "请求头只能含可见 ASCII 字符。",
+                "The header may contain only visible ASCII characters.",
+            ),
         )),
     }
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::instant;
 
-/// An RFC 3339 instant with any offset, within the years 1970 to 9999; finer digits than microseconds are cut.
+/// An RFC 3339 timestamp with any offset, within the years 1970 to 9999; precision beyond microseconds is truncated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 #[schema(value_type = String, format = DateTime, example = "2026-03-01T09:30:00+08:00")]
 pub struct Instant(pub DateTime<Utc>);

@@ -14,10 +14,10 @@ const DEFAULT: u32 = 50;
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
-    /// How many items at most: 50 unless given, 500 at most.
+    /// The maximum number of items: 50 by default, 500 at most.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -47,7 +47,7 @@ pub fn limit(wanted: Option<u32>) -> Result<u32, Problem> {
         Some(limit) if (1..=MOST).contains(&limit) => Ok(limit),
         Some(_) => {
             let message =
-                Label::new(format!("应在 1 至 {MOST} 之间。"), format!("It must be between 1 and {MOST}."));
+                Label::new(format!("应在 1 至 {MOST} 之间。"), format!("Must be between 1 and {MOST}."));
             Err(Problem::invalid_value("limit", message))
         }
     }

@@ -26,7 +26,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         let (name, text) = variable(parts).await?;
         let hyphenated = text.len() == 36;
         Uuid::try_parse(&text).ok().filter(|_| hyphenated).map(Self).ok_or_else(|| {
-            let expected = Label::new("应为带连字符的 UUID。", "It must be a UUID with hyphens.");
+            let expected = Label::new("应为带连字符的 UUID。", "Must be a UUID with hyphens.");
             Problem::malformed_path(&name, expected)
         })
     }
@@ -39,7 +39,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Key {
         let (name, text) = variable(parts).await?;
         if has_nul(&text) {
             let expected =
-                Label::new("不能含有控制字符 U+0000。", "It must not have the control character U+0000.");
+                Label::new("不能含有控制字符 U+0000。", "Must not contain the control character U+0000.");
             return Err(Problem::malformed_path(&name, expected));
         }
         Ok(Self(text))
@@ -55,6 +55,6 @@ async fn variable(parts: &mut Parts) -> Result<(String, String), Problem> {
 }
 
 fn not_utf8() -> Problem {
-    let expected = Label::new("路径必须是 UTF-8。", "The path must be UTF-8, percent-encoded.");
+    let expected = Label::new("路径必须是百分号编码的 UTF-8。", "The path must be percent-encoded UTF-8.");
     Problem::malformed_path("path", expected)
 }

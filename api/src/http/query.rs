@@ -80,7 +80,7 @@ fn parameters(query: &str) -> Result<Map<String, Value>, Problem> {
                 &name,
                 Label::new(
                     format!("参数 {name} 出现了两次。"),
-                    format!("The parameter {name} is given twice."),
+                    format!("The parameter {name} appears twice."),
                 ),
             ));
         }
@@ -95,7 +95,7 @@ fn decoded(parameter: &str, text: &str) -> Result<String, Problem> {
             parameter,
             Label::new(
                 "百分号编码不正确，或不是 UTF-8。",
-                "The percent-encoding is wrong, or it is not UTF-8.",
+                "The percent-encoding is not valid, or the value is not UTF-8.",
             ),
         )
     })

@@ -52,10 +52,10 @@ async fn a_body_is_judged_by_type_size_syntax_and_fields_in_that_order() {
 async fn problems_speak_the_readers_language() {
     let bench = Bench::new().await;
     let zh = bench.call(Method::GET, "/nowhere").header("accept-language", "zh-CN,en;q=0.5").send().await;
-    assert_eq!(zh.problem(404, "no-such-path")["title"], "没有这个路径");
+    assert_eq!(zh.problem(404, "no-such-path")["title"], "路径不存在");
     assert_eq!(zh.header("content-language"), "zh");
     let en = bench.call(Method::GET, "/nowhere").header("accept-language", "en").send().await;
-    assert_eq!(en.problem(404, "no-such-path")["title"], "There is nothing at this path");
+    assert_eq!(en.problem(404, "no-such-path")["title"], "Path not found");
 }
 
 #[tokio::test]

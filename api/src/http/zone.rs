@@ -12,8 +12,8 @@ use crate::problem::Problem;
 pub fn zone(field: &str, name: &str) -> Result<Tz, Problem> {
     name.parse().map_err(|_| {
         let message = Label::new(
-            "应为 IANA 时区，例如 Asia/Shanghai。",
-            "It must be an IANA zone, such as Asia/Shanghai.",
+            "应为 IANA 时区名称，例如 Asia/Shanghai。",
+            "Must be an IANA time zone, such as Asia/Shanghai.",
         );
         Problem::invalid_value(field, message)
     })

@@ -7,13 +7,13 @@ use utoipa::ToSchema;
 use super::Problem;
 use crate::domain::{Language, Violation};
 
-/// Why a request was not carried out (RFC 9457, `application/problem+json`).
+/// An error (RFC 9457, `application/problem+json`).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProblemDocument {
-    /// Names the kind of problem: `urn:waymark:problem:` and the code.
+    /// Identifies the kind of problem: `urn:waymark:problem:` and the code.
     #[schema(example = "urn:waymark:problem:claim-quota-exhausted")]
     pub r#type: String,
-    /// What the code says in general, in the language asked for.
+    /// The meaning of the code, in the requested language.
     #[schema(example = "Today's claims are used up")]
     pub title: String,
     /// The HTTP status.
@@ -21,18 +21,18 @@ pub struct ProblemDocument {
     pub status: u16,
     /// What is wrong in this case.
     pub detail: String,
-    /// The path that was asked for.
+    /// The path of the request.
     #[schema(example = "/v1/customers/01930000-0000-7000-8000-000000000000/claims")]
     pub instance: String,
-    /// Stable, kebab-case: what programs decide by.
+    /// A stable code in kebab case, for programs.
     #[schema(example = "claim-quota-exhausted")]
     pub code: String,
     /// All unmet conditions at once.
     pub violations: Vec<ViolationDocument>,
-    /// Names this request in our log; also in the header `Trace-Id`.
+    /// Identifies the request in the server log; also in the header `Trace-Id`.
     #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
     pub trace_id: String,
-    /// Particulars for programs, such as `available_at`, `version` or `conflicts`.
+    /// Additional members for programs, such as `available_at`, `version` or `conflicts`.
     #[serde(flatten)]
     #[schema(additional_properties)]
     pub extra: Map<String, Value>,
@@ -41,17 +41,17 @@ pub struct ProblemDocument {
 /// One unmet condition.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ViolationDocument {
-    /// Stable, kebab-case.
+    /// A stable code in kebab case.
     #[schema(example = "note-required")]
     pub code: String,
-    /// The field that it is about, as a JSON path; empty for the whole.
+    /// The field, as a JSON path; empty for the request as a whole.
     #[schema(example = "note")]
     pub field: String,
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
+    /// How to fix it.
     pub how_to_fix: String,
-    /// Particulars for programs, such as `allowed`.
+    /// Additional members for programs, such as `allowed`.
     #[serde(flatten)]
     #[schema(additional_properties)]
     pub data: Map<String, Value>,

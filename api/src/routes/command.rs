@@ -13,10 +13,10 @@ use crate::problem::Problem;
 
 use super::AppState;
 
-/// A domain command, with the instant at which it happened where the client says so.
+/// A domain command with its effective time, if the client gives one.
 #[derive(Debug, Clone)]
 pub(super) struct CommandRequest {
-    /// What is asked for.
+    /// The command.
     pub command: customer::Command,
     /// When it happened; now when absent.
     pub effective_at: Option<DateTime<Utc>>,
@@ -30,7 +30,7 @@ impl CommandRequest {
     }
 }
 
-/// Carries a body out as a command on one customer.
+/// Executes a request body as a command on one customer.
 ///
 /// # Errors
 /// Whatever the command ends in but success.

@@ -15,29 +15,29 @@ use crate::problem::Problem;
 use crate::projections::dwell::Window;
 use crate::projections::{AsOf, CohortFilter};
 
-/// Which customers count. All that are given must hold.
+/// Which customers count. All given filters must match.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct CustomerFilterParams {
-    /// Whose customers: `rep:li` or `pool:customer_pool`.
+    /// The owner: `rep:li` or `pool:customer_pool`.
     #[param(value_type = Option<String>, example = "rep:li")]
     owner: Option<OwnerName>,
-    /// The team whose reps' customers: as it was at the instant asked about.
+    /// Customers of this team's reps, as the team was at the requested instant.
     #[param(example = "north")]
     team: Option<String>,
-    /// Where the lead came from.
+    /// The source of the lead.
     source: Option<String>,
-    /// Through which channel.
+    /// The channel of the lead.
     channel: Option<String>,
-    /// A label they carry.
+    /// A tag of the customer.
     tag: Option<String>,
     /// The value tier.
     tier: Option<String>,
-    /// The line of business.
+    /// The industry.
     industry: Option<String>,
     /// The region.
     region: Option<String>,
-    /// The pipeline version under which they last moved.
+    /// The pipeline version of the customer's last transition.
     version: Option<u32>,
 }
 
@@ -95,14 +95,13 @@ pub(super) async fn reps(
     }
 }
 
-/// Which window of time: the half-open interval [`from`, `to`), so that windows that meet add up.
+/// The time window: the half-open interval [`from`, `to`), so that adjacent windows add up.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct TimeWindowParams {
-    /// Its beginning: what happened at this instant or later counts.
+    /// Start of the window (inclusive).
     from: Option<Instant>,
-    /// Its end: what happened at this instant or later does not count. Without it, what happened up to `effective_at`
-    /// counts, that instant included.
+    /// End of the window (exclusive). Without it, the window ends with `effective_at`, inclusive.
     to: Option<Instant>,
 }
 
@@ -115,7 +114,7 @@ impl TimeWindowParams {
         let window =
             Window { from: self.from.map(|instant| instant.0), to: self.to.map(|instant| instant.0) };
         if window.from.zip(window.to).is_some_and(|(from, to)| to < from) {
-            let message = Label::new("结束时间早于开始时间。", "The end is before the beginning.");
+            let message = Label::new("时间窗的结束早于开始。", "The end of the window is before its start.");
             return Err(Problem::invalid_value("to", message));
         }
         Ok(window)

@@ -19,7 +19,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(me))
 }
 
-/// Whoever asks.
+/// The caller.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "tenant": "01970000-0000-7000-8000-000000000001", "actor": "rep:li", "roles": ["rep"], "via": null, "teams": ["north"]
@@ -27,22 +27,22 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 struct CallerReply {
     /// The tenant.
     tenant: Uuid,
-    /// The person, as the log names it.
+    /// The actor, as recorded in the event log.
     actor: String,
-    /// What it may do.
+    /// The roles.
     roles: BTreeSet<RoleName>,
-    /// The key that acts for the person; null where the person's own key was sent.
+    /// The key that acts for the person; null if the person's own key was used.
     via: Option<String>,
-    /// The teams that the person is in or leads, by key.
+    /// The teams that the person belongs to or leads, by key.
     teams: BTreeSet<String>,
 }
 
-/// Tell who asks
+/// Get the current caller
 ///
-/// The tenant, person and roles that the credential names, together with the header `Waymark-Actor`.
+/// The tenant, person and roles identified by the credential together with the header `Waymark-Actor`.
 #[utoipa::path(
     get, path = "/v1/me", tag = "operations",
-    responses((status = 200, description = "Whoever asks.", body = CallerReply))
+    responses((status = 200, description = "The caller.", body = CallerReply))
 )]
 async fn me(
     State(state): State<AppState>,

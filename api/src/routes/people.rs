@@ -102,10 +102,10 @@ pub(super) fn no_team(field: &str, key: &str, company: &Company) -> Problem {
     Refusal::from_code(
         Code::UnknownTeam,
         field,
-        Label::new(format!("没有团队“{key}”。"), format!("There is no team {key:?}.")),
+        Label::new(format!("团队“{key}”不存在。"), format!("Unknown team {key:?}.")),
         Label::new(
             format!("现有团队：{}。", known.join("、")),
-            format!("The teams are: {}.", known.join(", ")),
+            format!("Existing teams: {}.", known.join(", ")),
         ),
     )
     .into()
@@ -134,17 +134,17 @@ fn nobody(field: &str, rep: &RepName, known: &[&str]) -> Problem {
     let fix = match known {
         [] => Label::new(
             "先为其创建密钥、登记成员，或将其加入团队。",
-            "Make a key for the person, register a member, or name the person in a team first.",
+            "Create an API key for the person, register them as a member, or add them to a team first.",
         ),
         known => Label::new(
-            format!("请检查姓名；已知人员例如：{}。", known.join("、")),
-            format!("Check the name. Known are, for example: {}.", known.join(", ")),
+            format!("请检查人员标识；已有人员例如：{}。", known.join("、")),
+            format!("Check the name. Known people include: {}.", known.join(", ")),
         ),
     };
     Refusal::from_code(
         Code::UnknownPerson,
         field,
-        Label::new(format!("没有人员“{id}”。"), format!("Nobody is known as {id:?}.")),
+        Label::new(format!("未知人员“{id}”。"), format!("Unknown person {id:?}.")),
         fix,
     )
     .into()

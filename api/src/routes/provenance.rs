@@ -20,8 +20,8 @@ pub(super) enum Origin {
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Provenance {
-    /// `import` for history loaded from another system: as with `POST /v1/imports`, which the same roles may use, nobody is
-    /// counted as late with it, no message is sent, and no rule acts on the single records.
+    /// `import` for history from another system: as with `POST /v1/imports`, which the same roles may use, no recording
+    /// delay is counted, no message is sent, and no rule runs for the single records.
     #[param(inline)]
     origin: Option<Origin>,
 }

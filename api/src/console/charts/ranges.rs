@@ -44,7 +44,7 @@ pub(in super::super) fn ranges(locale: Locale, title: &str, ranges: &[Range]) ->
                         circle.median cx=(at(x(median))) cy=(at(y)) r="4.5" {}
                         text.figure x=(at(WIDTH - FIGURES + 12.0)) y=(at(y + 5.0)) { (locale.lasting(median)) }
                     }
-                    None => text.figure x=(at(WIDTH - FIGURES + 12.0)) y=(at(y + 5.0)) { (locale.text("未过半", "not reached")) },
+                    None => text.figure x=(at(WIDTH - FIGURES + 12.0)) y=(at(y + 5.0)) { (locale.text("未达到", "not reached")) },
                 }
             }
         }

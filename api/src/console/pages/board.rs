@@ -28,7 +28,7 @@ pub(in super::super) async fn show(
     };
     let locale = layout.locale;
     let body = html! {
-        h1 { (locale.text("看板", "Board")) " " small { (pipeline) " · " (board["total"]) " " (locale.text("位客户", "customers")) } }
+        h1 { (locale.text("看板", "Board")) " " small { (pipeline) " · " (locale.customers(&board["total"])) } }
         (filter_bar.form(&board))
         div.board {
             @for stage in board["stages"].as_array().into_iter().flatten() {
@@ -56,7 +56,7 @@ fn column(locale: Locale, stage: &Value) -> Markup {
                     p.money { (locale.money(amount)) }
                 }
             }
-            @if cards.is_empty() { p.hint { (locale.text("没有客户", "Nobody")) } }
+            @if cards.is_empty() { p.hint { (locale.text("没有客户", "No customers")) } }
             ol {
                 @for card in cards { li { (self::card(locale, card)) } }
             }

@@ -156,15 +156,15 @@ fn head(locale: Locale, data: &PageData, name: &str) -> Markup {
             p.status {
                 span.stage data-type=(text(&stage["type"])) { (data.name(locale, &journey["stage"])) }
                 @if let Some(sub) = journey["sub_status"].as_str() { " · " (sub) }
-                " " (locale.text("已", "for")) " " (locale.lasting(figure(&journey["age_seconds"])))
-                " · " (locale.text("第", "cycle ")) (journey["cycle"]) (locale.text("轮", ""))
+                " " (locale.text("已停留", "for")) " " (locale.lasting(figure(&journey["age_seconds"])))
+                " · " (locale.cycle(&journey["cycle"]))
             }
             p { (locale.text("负责人", "Owner")) ": " strong { (locale.owner(&data.customer["owner"])) } }
             @if next.is_object() {
                 p { (locale.text("下次联系", "Next contact")) ": " strong { (locale.moment(&next["at"])) } " " (text(&next["text"])) }
             }
             @if stage["next_action"].is_object() {
-                p.hint { (locale.text("该做什么：", "What to do: ")) (locale.label(&stage["next_action"]["what"])) }
+                p.hint { (locale.text("下一步动作：", "Next action: ")) (locale.label(&stage["next_action"]["what"])) }
             }
             @if stage["playbook"].is_object() { p.hint { (locale.label(&stage["playbook"])) } }
         }
@@ -178,12 +178,12 @@ fn acts(layout: &Layout, data: &PageData, refused: Option<&Refused>) -> Markup {
     let in_pool = data.customer["owner"]["kind"] == "pool";
     html! {
         section {
-            h2 { (locale.text("变更状态", "Move on")) }
+            h2 { (locale.text("变更状态", "Change stage")) }
             @if matches!(kind, "lost" | "dormant") { (reactivate(locale, data, refused)) }
             (moves(locale, data, refused))
         }
         section {
-            h2 { (locale.text("记录", "Record")) }
+            h2 { (locale.text("记录", "Add a record")) }
             (follow_up(locale, data, refused))
             (note(locale, data, refused))
             @if in_pool && layout.rep().is_some() {
@@ -191,7 +191,7 @@ fn acts(layout: &Layout, data: &PageData, refused: Option<&Refused>) -> Markup {
             }
             @if !in_pool {
                 @let why = json!({"required": ["reason"], "properties": {"reason": {"type": "string"}}});
-                (form(locale, data, refused, "releases", "", locale.text("退回公海", "Release to the pool"), &why))
+                (form(locale, data, refused, "releases", "", locale.text("退回公海", "Release to pool"), &why))
             }
         }
     }
@@ -211,11 +211,11 @@ fn moves(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
             @for hint in hints {
                 p.hint { (text(&hint["message"])) " " (text(&hint["how_to_fix"])) }
             }
-            @if !way["approval"].is_null() { p.hint { (locale.text("需要审批。", "Needs approval.")) } }
+            @if !way["approval"].is_null() { p.hint { (locale.text("需要审批。", "Requires approval.")) } }
         }
         @if !closed.is_empty() {
             details {
-                summary.hint { (locale.text("从这里不能到", "Not from here")) " (" (closed.len()) ")" }
+                summary.hint { (locale.text("不可变更到", "Not allowed from here")) " (" (closed.len()) ")" }
                 p.hint { (closed.iter().map(|item| text(&item["name"])).collect::<Vec<_>>().join(" · ")) }
             }
         }
@@ -233,7 +233,7 @@ fn reactivate(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Mar
     });
     html! {
         @if let Some(reason) = data.ended_because() {
-            p.hint { (locale.text("上次的原因：", "The reason last time: ")) strong { (self::reason(locale, data, reason)) } }
+            p.hint { (locale.text("上次的原因：", "Previous reason: ")) strong { (self::reason(locale, data, reason)) } }
         }
         (form(locale, data, refused, "reactivations", "", locale.text("重新激活", "Reactivate"), &schema))
     }
@@ -320,7 +320,7 @@ fn facts(locale: Locale, customer: &Value) -> Markup {
                 }
                 (line(locale.text("成交金额", "Won amount"), money(&customer["won_amount"])))
                 (line(locale.text("延期至", "Postponed until"), text(&customer["postponed_until"]).to_owned()))
-                (line(locale.text("外部编号", "External id"), text(&customer["external_id"]).to_owned()))
+                (line(locale.text("外部编号", "External ID"), text(&customer["external_id"]).to_owned()))
             }
         }
     }
@@ -330,13 +330,13 @@ fn facts(locale: Locale, customer: &Value) -> Markup {
 fn story(locale: Locale, data: &PageData, query: &PageQuery) -> Markup {
     let view = query.get("view").unwrap_or("both");
     let views = [
-        ("both", locale.text("全部", "Everything")),
+        ("both", locale.text("全部", "All")),
         ("effective", locale.text("更正后", "As corrected")),
-        ("recorded", locale.text("按记录", "As recorded")),
+        ("recorded", locale.text("按原始记录", "As recorded")),
     ];
     html! {
         section {
-            h2 { (locale.text("停留", "Stays")) }
+            h2 { (locale.text("停留记录", "Stays")) }
             ol.stays {
                 @for stay in items(&data.stays) {
                     li {
@@ -385,7 +385,7 @@ fn happening(locale: Locale, data: &PageData, item: &Value) -> Markup {
             p.hint {
                 (text(&item["actor"]))
                 @if late { " · " (locale.text("记录于", "recorded")) " " (locale.moment(&item["recorded_at"])) }
-                @if !item["superseded_by"].is_null() { " · " (locale.text("已被更正", "corrected since")) }
+                @if !item["superseded_by"].is_null() { " · " (locale.text("已被更正", "superseded by a correction")) }
                 " · #" (item["position"])
             }
         }

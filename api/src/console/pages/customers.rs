@@ -31,14 +31,14 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
             label { (locale.text("状态", "Stage")) input name="stage" value=(told("stage")); }
             label { (locale.text("标签", "Tag")) input name="tag" value=(told("tag")); }
             label { (locale.text("等级", "Tier")) input name="tier" value=(told("tier")); }
-            button { (locale.text("查找", "Find")) }
+            button { (locale.text("查找", "Search")) }
         }
-        @if items(&list).is_empty() { p.hint { (locale.text("没有找到客户。", "No customer was found.")) } }
+        @if items(&list).is_empty() { p.hint { (locale.text("没有找到客户。", "No customers found.")) } }
         @else {
             div.scroll { table {
                 thead { tr {
                     th { (locale.text("客户", "Customer")) } th { (locale.text("状态", "Stage")) }
-                    th { (locale.text("已停留", "For")) } th { (locale.text("负责人", "Owner")) }
+                    th { (locale.text("已停留", "Time in stage")) } th { (locale.text("负责人", "Owner")) }
                     th { (locale.text("等级", "Tier")) } th.number { (locale.text("金额", "Amount")) }
                     th { (locale.text("下次联系", "Next contact")) }
                 } }

@@ -38,30 +38,30 @@ pub(in super::super) async fn show(
         Err(error) => return layout.failed(Part::Figures, &error),
     };
     let locale = layout.locale;
-    let title = locale.text("分析", "Figures");
+    let title = locale.text("分析", "Analytics");
     let body = html! {
         h1 { (title) " " small { (pipeline) } }
         (filter_bar.form(&data.board))
         (tiles(locale, &data.board))
         div.charts {
-            (chart(locale.text("各状态客户占比", "Share of customers in each status"), "", &shares(locale, &data)))
-            (chart(locale.text("到达过每个状态的客户", "How many ever reached each status"), "", &reached(locale, &data)))
+            (chart(locale.text("各状态客户占比", "Share of customers by stage"), "", &shares(locale, &data)))
+            (chart(locale.text("到达过各状态的客户", "Customers that ever reached each stage"), "", &reached(locale, &data)))
             (chart(
-                locale.text("每个状态停留多久", "How long customers stay in each status"),
+                locale.text("各状态停留时长", "Dwell time by stage"),
                 locale.text(
-                    "Kaplan–Meier 中位数及95%区间，线到九成离开处；未离开的客户也计算在内。",
+                    "Kaplan–Meier 中位数及 95% 置信区间，线段延伸到 90% 分位；尚未离开的客户按截尾计算。",
                     "Kaplan–Meier median with its 95% limits; the line ends where nine tenths have left. Those still there count, too.",
                 ),
                 &dwelling(locale, &data),
             ))
             (chart(
-                locale.text("何时记录", "When things are recorded"),
+                locale.text("记录时段", "Activity by hour of the week"),
                 text(&data.heatmap["zone"]),
-                &heat(locale, locale.text("何时记录", "When things are recorded"), &data.heatmap["weekdays"]),
+                &heat(locale, locale.text("记录时段", "Activity by hour of the week"), &data.heatmap["weekdays"]),
             ))
         }
         section {
-            h2 { (locale.text("还在的比例", "Share still there")) }
+            h2 { (locale.text("留存曲线", "Survival curves")) }
             div.curves { (curves(locale, &data)) }
         }
         (ways(locale, &data))
@@ -126,9 +126,9 @@ fn tiles(locale: Locale, board: &Value) -> Markup {
         div.tiles {
             (tile(locale.text("客户", "Customers"), board["total"].as_u64().unwrap_or_default()))
             (tile(locale.stage_type("open"), count(&["open"])))
-            (tile(locale.text("成交与售后", "Won, after sale"), count(&["won", "partial", "after_sale"])))
+            (tile(locale.text("成交与售后", "Won and after-sale"), count(&["won", "partial", "after_sale"])))
             (tile(locale.stage_type("lost"), count(&["lost"])))
-            (tile(locale.text("休眠与暂停", "Resting"), count(&["dormant", "paused"])))
+            (tile(locale.text("休眠与暂停", "Dormant and paused"), count(&["dormant", "paused"])))
         }
     }
 }
@@ -143,7 +143,7 @@ fn shares(locale: Locale, data: &PageData) -> Markup {
             kind: text(&stage["type"]).to_owned(),
         })
         .collect();
-    bars(locale.text("各状态客户占比", "Share of customers in each status"), &rows)
+    bars(locale.text("各状态客户占比", "Share of customers by stage"), &rows)
 }
 
 fn reached(locale: Locale, data: &PageData) -> Markup {
@@ -161,7 +161,7 @@ fn reached(locale: Locale, data: &PageData) -> Markup {
             kind: text(&stage["type"]).to_owned(),
         })
         .collect();
-    bars(locale.text("到达过每个状态的客户", "How many ever reached each status"), &rows)
+    bars(locale.text("到达过各状态的客户", "Customers that ever reached each stage"), &rows)
 }
 
 fn dwelling(locale: Locale, data: &PageData) -> Markup {
@@ -180,7 +180,7 @@ fn dwelling(locale: Locale, data: &PageData) -> Markup {
             }
         })
         .collect();
-    ranges(locale, locale.text("每个状态停留多久", "How long customers stay in each status"), &rows)
+    ranges(locale, locale.text("各状态停留时长", "Dwell time by stage"), &rows)
 }
 
 /// Whether nobody is meant to leave: a stage of that kind has an age, and no dwell to be compared.
@@ -208,8 +208,8 @@ fn ways(locale: Locale, data: &PageData) -> Markup {
     let paths = data.paths["paths"].as_array().map(Vec::as_slice).unwrap_or_default();
     html! {
         section {
-            h2 { (locale.text("最常见的成交路径", "The commonest ways to a deal")) }
-            @if paths.is_empty() { p.hint { (locale.text("还没有成交。", "No deal so far.")) } }
+            h2 { (locale.text("最常见的成交路径", "Most frequent paths to a deal")) }
+            @if paths.is_empty() { p.hint { (locale.text("还没有成交。", "No deals yet.")) } }
             ol.ways {
                 @for path in paths {
                     li {
@@ -235,9 +235,9 @@ fn moves(locale: Locale, data: &PageData) -> Markup {
     all.sort_by_key(|one| std::cmp::Reverse(one["count"].as_u64()));
     html! {
         section {
-            h2 { (locale.text("状态变更", "Moves")) }
+            h2 { (locale.text("状态变更", "Transitions")) }
             div.scroll { table {
-                thead { tr { th { (locale.text("从", "From")) } th { (locale.text("到", "To")) } th.number { (locale.text("次数", "Times")) } } }
+                thead { tr { th { (locale.text("从", "From")) } th { (locale.text("到", "To")) } th.number { (locale.text("次数", "Count")) } } }
                 tbody {
                     @for one in all {
                         tr {

@@ -23,13 +23,13 @@ pub(super) async fn home(layout: Layout) -> Response {
         return Redirect::to(&format!("/console/boards/{}", encoded(first))).into_response();
     }
     let locale = layout.locale;
-    let title = locale.text("还没有管道", "No pipeline yet");
+    let title = locale.text("还没有销售流程", "No pipeline yet");
     let body = html! {
         h1 { (title) }
         p {
             (locale.text(
-                "请用 POST /v1/pipelines 从模板建立，或用 waymark import 导入历史。",
-                "Make one of a template with POST /v1/pipelines, or read a history in with waymark import.",
+                "请用 POST /v1/pipelines 根据模板创建，或用 waymark import 导入历史记录。",
+                "Create one from a template with POST /v1/pipelines, or import history with waymark import.",
             ))
         }
     };
@@ -39,10 +39,10 @@ pub(super) async fn home(layout: Layout) -> Response {
 /// An address that is no page.
 pub(super) async fn nowhere(preferences: Preferences) -> Response {
     let locale = Locale::from(preferences);
-    let title = locale.text("没有这个页面", "There is no such page");
+    let title = locale.text("页面不存在", "Page not found");
     let body = html! {
         h1 { (title) }
-        p { a href="/console" { (locale.text("回到首页", "To the first page")) } }
+        p { a href="/console" { (locale.text("返回首页", "Back to home")) } }
     };
     (StatusCode::NOT_FOUND, bare(locale, title, &body)).into_response()
 }
@@ -73,10 +73,10 @@ impl FilterBar<'_> {
         html! {
             details.narrowing open[is_set] {
                 summary {
-                    (locale.text("筛选与时间", "Filter and time"))
+                    (locale.text("筛选与时间", "Filters and dates"))
                     @if is_set {
                         " · " (locale.text("业务时间", "as of")) " " (locale.moment(&echoed["effective_at"]))
-                        " · " (locale.text("已知于", "known at")) " " (locale.moment(&echoed["known_at"]))
+                        " · " (locale.text("当时所知", "as known at")) " " (locale.moment(&echoed["known_at"]))
                     }
                 }
                 form.fields {
@@ -93,7 +93,7 @@ impl FilterBar<'_> {
                         (locale.text("当时所知", "As known at"))
                         input type="datetime-local" name="known_at" value=(told("known_at"));
                     }
-                    button { (locale.text("查看", "Show")) }
+                    button { (locale.text("查看", "Apply")) }
                     @if is_set { a href="?" { (locale.text("清除", "Clear")) } }
                 }
             }

@@ -91,7 +91,7 @@ fn page(preferences: Preferences, next: &str, error: Option<&ApiError>) -> axum:
     let title = locale.text("登录", "Sign in");
     let body: Markup = html! {
         h1 { "Waymark" }
-        p.hint { (locale.text("每位客户走到哪一步，一目了然。", "Where every customer stands on the way to a deal.")) }
+        p.hint { (locale.text("每位客户走到哪一步，一目了然。", "See where every customer stands on the way to a deal.")) }
         @if let Some(error) = error { (problem(locale, error)) }
         form.stack method="post" action="/console/sign-in" {
             input type="hidden" name="next" value=(next);

@@ -17,12 +17,12 @@ use super::{figure, items, text};
 
 /// The lists, with what they are for.
 const LISTS: [(&str, &str, &str); 6] = [
-    ("today", "今日待联系", "To contact today"),
+    ("today", "今日待联系", "Contact today"),
     ("overdue", "逾期未跟进", "Overdue"),
-    ("stalled", "高意向未推进", "Promising but stalled"),
-    ("push", "该推一把", "To push"),
-    ("give-up", "该放弃", "To give up"),
-    ("supervise", "需主管介入", "For the supervisor"),
+    ("stalled", "停滞", "Stalled"),
+    ("push", "高意向待推进", "High intent, to push"),
+    ("give-up", "建议放弃", "Suggested to give up"),
+    ("supervise", "需主管介入", "Needs a supervisor"),
 ];
 
 /// Shows a list, and the tasks beside it: a rep's own, for whoever leads everybody's or one's.
@@ -60,13 +60,13 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
             input type="hidden" name="list" value=(list);
             label { (locale.text("负责人", "Owner"))
                 input name="owner" value=(owner.as_deref().unwrap_or_default()) placeholder="rep:li"; }
-            button { (locale.text("查看", "Show")) }
+            button { (locale.text("查看", "Apply")) }
         }
         div.columns {
             section {
-                h2 { (entries["total"]) " " (locale.text("位客户", "customers")) }
+                h2 { (locale.customers(&entries["total"])) }
                 ol.todo { @for entry in items(&entries) { li { (customer(locale, entry)) } } }
-                @if items(&entries).is_empty() { p.hint { (locale.text("没有了，很好。", "None: well done.")) } }
+                @if items(&entries).is_empty() { p.hint { (locale.text("没有待处理的客户。", "Nothing to do.")) } }
             }
             div {
                 section {
@@ -111,7 +111,7 @@ fn customer(locale: Locale, entry: &Value) -> Markup {
             span.line {
                 span title=(text(&entry["owner"]["id"])) { (locale.holder(&entry["owner"])) }
                 @if let Some(since) = entry["since_last_activity_seconds"].as_f64() {
-                    span { (locale.text("未联系", "silent for")) " " (locale.lasting(since)) }
+                    span { (locale.text("未跟进", "no activity for")) " " (locale.lasting(since)) }
                 }
             }
             @if !entry["next_contact_at"].is_null() {
@@ -137,7 +137,7 @@ fn task(layout: &Layout, task: &Value, once: &str) -> Markup {
             @if layout.works() && task["state"] == "open" {
                 form method="post" action={ "/console/tasks/" (id) } {
                     input type="hidden" name=(ONCE) value={ (once) ":" (id) };
-                    button.quiet { (locale.text("完成", "Done")) }
+                    button.quiet { (locale.text("完成", "Complete")) }
                 }
             }
         }

@@ -82,21 +82,21 @@ fn operation_id(method: &str, path: &str) -> String {
 /// The headers that an operation listens to.
 fn headers(kind: Kind, method: &str, path: &str) -> Vec<Parameter> {
     let mut headers =
-        vec![header("Accept-Language", "`zh` or `en`: the language of problems and names.", text())];
+        vec![header("Accept-Language", "`zh` or `en`: the language of error messages and names.", text())];
     if kind.of_a_tenant {
         headers.push(header(
             "Waymark-Actor",
-            "The person a key with the scope `act-as` acts for, such as `rep:li`.",
+            "The person that a key with the scope `act-as` acts for, such as `rep:li`.",
             text().min_length(Some(1)).max_length(Some(200)),
         ));
     }
     let has_key = kind.is_command || matches!((method, path), ("post", "/v1/leads" | "/v1/bulk"));
     if has_key {
-        let key = "Makes a retry safe: the same key with the same body gets the first answer again, success or refusal.";
+        let key = "Makes retries safe: the same key with the same body returns the first response again, success or refusal.";
         headers.push(header("Idempotency-Key", key, text().min_length(Some(1)).max_length(Some(255))));
     }
     if kind.on_a_customer {
-        let version = "The version that the customer must have, such as `\"7\"`; otherwise 412.";
+        let version = "The expected version of the customer, such as `\"7\"`; otherwise 412.";
         headers.push(header("If-Match", version, text().pattern(Some(r#"^(\*|"[0-9]+"|[0-9]+)$"#))));
     }
     headers

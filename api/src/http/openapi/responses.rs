@@ -27,13 +27,13 @@ const SHARED: &[Shared] = &[
     Shared {
         status: "400",
         name: "BadRequest",
-        description: "The request cannot be read: a header, the path, the query or the body is malformed. `violations` name the place.",
+        description: "The request cannot be parsed: a header, the path, the query or the body is malformed. `violations` name the location.",
         meets: |kind| kind.of_a_tenant,
     },
     Shared {
         status: "401",
         name: "Unauthorized",
-        description: "There is no credential, or it is not valid.",
+        description: "The credential is missing or not valid.",
         meets: |kind| kind.of_a_tenant,
     },
     Shared {
@@ -45,61 +45,61 @@ const SHARED: &[Shared] = &[
     Shared {
         status: "404",
         name: "NotFound",
-        description: "There is nothing of that name, or it is not visible to the caller.",
+        description: "The resource does not exist, or is not visible to the caller.",
         meets: |kind| kind.names_something,
     },
     Shared {
         status: "408",
         name: "RequestTimeout",
-        description: "The body did not arrive in time; nothing was changed.",
+        description: "The body was not received in time; nothing was changed.",
         meets: |kind| kind.has_body,
     },
     Shared {
         status: "409",
         name: "Conflict",
-        description: "The state of things does not permit it; `code` says what stands in the way.",
+        description: "The current state does not permit the request; `code` names the reason.",
         meets: |kind| kind.is_command,
     },
     Shared {
         status: "412",
         name: "PreconditionFailed",
-        description: "The customer has another version than `If-Match` names; `version` tells which.",
+        description: "The customer's version does not match `If-Match`; `version` is the current one.",
         meets: |kind| kind.on_a_customer,
     },
     Shared {
         status: "413",
         name: "ContentTooLarge",
-        description: "The body is larger than permitted.",
+        description: "The body is too large.",
         meets: |kind| kind.has_body,
     },
     Shared {
         status: "415",
         name: "UnsupportedMediaType",
-        description: "The body is of another content type than the operation takes.",
+        description: "The content type of the body is not supported by the operation.",
         meets: |kind| kind.has_body,
     },
     Shared {
         status: "422",
         name: "UnprocessableContent",
-        description: "A field or parameter is unknown, missing or wrong, or a condition is not met; `violations` name all of them.",
+        description: "A field or parameter is unknown, missing or invalid, or a condition is not met; `violations` lists all of them.",
         meets: |kind| kind.of_a_tenant,
     },
     Shared {
         status: "429",
         name: "TooManyRequests",
-        description: "The credential calls more often than permitted; `Retry-After` says when it may call again.",
+        description: "The credential exceeds its rate limit; `Retry-After` says when to try again.",
         meets: |kind| kind.of_a_tenant,
     },
     Shared {
         status: "500",
         name: "InternalServerError",
-        description: "A fault of the service. `trace_id` finds its cause in the service's log.",
+        description: "An internal error. `trace_id` identifies it in the server log.",
         meets: |kind| kind.of_a_tenant,
     },
     Shared {
         status: "503",
         name: "ServiceUnavailable",
-        description: "Not now, for the reason that `code` names: `projection-behind` (the read model has not reached `min_position`), \
+        description: "Temporarily unavailable; `code` names the reason: `projection-behind` (the read model has not reached `min_position`), \
                       `projection-unavailable`, `overloaded`, `too-many-connections`, `contention`, `unavailable` or `stopping`. Nothing was changed; `Retry-After` says when to try again.",
         meets: |kind| kind.of_a_tenant,
     },
@@ -107,14 +107,14 @@ const SHARED: &[Shared] = &[
 
 /// The headers of answers: name in the document, name on the wire, what it says.
 const HEADERS: &[(&str, &str, &str)] = &[
-    ("ETag", "ETag", "The version, such as `\"7\"`: what `If-Match` takes."),
-    ("Location", "Location", "Where it is found."),
-    ("RateLimit", "RateLimit", "How many calls are left to the credential, where calls are limited."),
-    ("RateLimitPolicy", "RateLimit-Policy", "How many calls the credential has, where calls are limited."),
-    ("RetryAfter", "Retry-After", "After how many seconds to try again."),
-    ("TraceId", "Trace-Id", "Names the request in the service's log."),
-    ("WaymarkPosition", "Waymark-Position", "The position in the tenant's log that the answer is of."),
-    ("WwwAuthenticate", "WWW-Authenticate", "Which credentials are accepted."),
+    ("ETag", "ETag", "The version, such as `\"7\"`, for `If-Match`."),
+    ("Location", "Location", "The address of the resource."),
+    ("RateLimit", "RateLimit", "The remaining calls of the credential, if its rate is limited."),
+    ("RateLimitPolicy", "RateLimit-Policy", "The rate limit of the credential, if its rate is limited."),
+    ("RetryAfter", "Retry-After", "The number of seconds after which to try again."),
+    ("TraceId", "Trace-Id", "Identifies the request in the server log."),
+    ("WaymarkPosition", "Waymark-Position", "The position of the tenant's log that the response reflects."),
+    ("WwwAuthenticate", "WWW-Authenticate", "The accepted authentication schemes."),
 ];
 
 /// The shared refusals under their names.

@@ -21,44 +21,44 @@ use crate::routes::command::{CommandRequest, execute};
     "next_plan": {"at": "2027-03-04T02:00:00Z", "text": "Visit with the engineer"}
 }))]
 pub(crate) struct FollowUp {
-    /// How: `phone`, `wechat`, `visit`, `email`, `meeting`, `content` or `other`.
+    /// The channel: `phone`, `wechat`, `visit`, `email`, `meeting`, `content` or `other`.
     channel: String,
-    /// What was said.
+    /// A summary of the conversation.
     summary: String,
-    /// Whether its goal was reached.
+    /// Whether the goal was reached.
     goal_reached: Option<bool>,
-    /// What comes next, and when. Nothing is recorded without it.
+    /// The next planned contact. Required.
     #[schema(required = true)]
     next_plan: Option<NextPlan>,
-    /// What was sent to the customer; with the channel `content`.
+    /// The material that was sent; with the channel `content`.
     content: Option<Content>,
     /// When it took place; now when absent.
     effective_at: Option<Instant>,
 }
 
-/// Something to read that was sent.
+/// Material that was sent.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(as = NewContent)]
 pub(crate) struct Content {
-    /// What sort.
+    /// The kind.
     kind: Kind,
-    /// What it is called. Personal: unreadable once the customer is erased.
+    /// The title. Personal data: unreadable once the customer is erased.
     #[schema(example = "Cold chains 2026")]
     title: String,
-    /// Its id or address where it is kept.
+    /// Its id or URL in its store.
     document: Option<String>,
 }
 
-/// What sort of thing to read it is.
+/// The kind of material.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ContentKind)]
 enum Kind {
-    /// 行业报告
+    /// An industry report.
     IndustryReport,
-    /// 白皮书
+    /// A white paper.
     WhitePaper,
-    /// 案例
+    /// A case study.
     CaseStudy,
     /// Anything else.
     Other,
@@ -76,12 +76,12 @@ impl From<Content> for command::NewContent {
     }
 }
 
-/// What is to be done next.
+/// The next planned contact.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub(crate) struct NextPlan {
-    /// When.
+    /// The time.
     at: Instant,
-    /// What.
+    /// The text.
     text: String,
 }
 
@@ -103,15 +103,15 @@ impl From<FollowUp> for CommandRequest {
 
 /// Record a follow-up
 ///
-/// A conversation with its next plan: without one it cannot be submitted. Material that was sent is a follow-up of the channel
-/// `content`, and `content` says what it was: it counts as an update and as a follow-up, and not as a first contact, which is
-/// to be spoken.
+/// A conversation together with the next planned contact, which is required. Material sent to the customer is a
+/// follow-up on the channel `content`, described in `content`: it counts as an update and a follow-up, but not as a
+/// first contact, which requires a conversation.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/follow-ups", tag = "activity", request_body = FollowUp,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
         (status = 200, description = "Recorded.", body = Accepted),
-        (status = 422, description = "The channel is unknown, the summary is empty, or the next plan is missing or past.", body = ProblemDocument),
+        (status = 422, description = "The channel is unknown, the summary is empty, or the next plan is missing or in the past.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn follow_up(

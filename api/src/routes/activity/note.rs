@@ -17,7 +17,7 @@ use crate::routes::command::{CommandRequest, execute};
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"text": "Prefers to be rung in the afternoon"}))]
 pub(crate) struct Note {
-    /// What. Personal: unreadable once the customer is erased.
+    /// The text. Personal data: unreadable once the customer is erased.
     text: String,
     /// When it was so; now when absent.
     effective_at: Option<Instant>,
@@ -32,12 +32,12 @@ impl From<Note> for CommandRequest {
     }
 }
 
-/// Write a note
+/// Add a note
 #[utoipa::path(
     post, path = "/v1/customers/{id}/notes", tag = "activity", request_body = Note,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
-        (status = 200, description = "Written.", body = Accepted),
+        (status = 200, description = "Added.", body = Accepted),
         (status = 422, description = "The text is empty or too long.", body = ProblemDocument),
     )
 )]

@@ -42,7 +42,7 @@ impl From<Signal> for CommandRequest {
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
         (status = 200, description = "Recorded.", body = Accepted),
-        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn signal(

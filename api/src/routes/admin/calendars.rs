@@ -20,7 +20,7 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// When a tenant works.
+/// A working calendar.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
     "key": "office", "name": {"zh": "办公时间", "en": "Office hours"}, "timezone": "Asia/Shanghai",
@@ -28,44 +28,44 @@ use crate::routes::AppState;
     "days": {"2026-10-01": [], "2026-10-10": [{"from": "09:00", "to": "18:00"}]}
 }))]
 pub(super) struct CalendarBody {
-    /// Names it.
+    /// The key.
     key: String,
-    /// What it is called.
+    /// The name.
     name: Names,
-    /// The IANA zone whose wall time the hours are.
+    /// The IANA time zone of the working hours.
     timezone: String,
-    /// The hours of each weekday, `mon` to `sun`; none on a day that is not named.
+    /// The working hours of each weekday, `mon` to `sun`; weekdays that are not listed are free.
     weekly: BTreeMap<String, Vec<Span>>,
-    /// Days that differ: a holiday has no hours, a Saturday that works in its stead has its own.
+    /// Exceptions: a holiday has no hours, a make-up workday has its own.
     #[serde(default)]
     days: BTreeMap<NaiveDate, Vec<Span>>,
 }
 
-/// A span of working time within a day, its end excluded.
+/// A period of working time within a day; the end is exclusive.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 pub(super) struct Span {
-    /// When it begins: `HH:MM`.
+    /// Start: `HH:MM`.
     #[schema(example = "09:00")]
     from: String,
-    /// When it ends: `24:00` at the latest.
+    /// End: `24:00` at the latest.
     #[schema(example = "18:00")]
     to: String,
 }
 
-/// A working calendar as it is now.
+/// A working calendar.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct CalendarAnswer {
-    /// Names it.
+    /// The key.
     key: String,
-    /// How often it was set.
+    /// The version, from 1.
     version: u32,
-    /// What it is called.
+    /// The name.
     name: Names,
-    /// The IANA zone whose wall time the hours are.
+    /// The IANA time zone of the working hours.
     timezone: String,
-    /// The hours of each weekday.
+    /// The working hours of each weekday.
     weekly: BTreeMap<String, Vec<Span>>,
-    /// Days that differ.
+    /// Exceptions by date.
     days: BTreeMap<NaiveDate, Vec<Span>>,
 }
 
@@ -92,7 +92,7 @@ fn weekday(name: &str, field: &str) -> Result<Weekday, Problem> {
     serde_json::from_value(Value::String(name.to_owned())).map_err(|_| {
         let message = Label::new(
             "应为 mon、tue、wed、thu、fri、sat 或 sun。",
-            "It is mon, tue, wed, thu, fri, sat or sun.",
+            "Must be mon, tue, wed, thu, fri, sat or sun.",
         );
         Problem::invalid_value(field, message)
     })
@@ -101,10 +101,8 @@ fn weekday(name: &str, field: &str) -> Result<Weekday, Problem> {
 fn hours(field: &str, spans: Vec<Span>) -> Result<Vec<Hours>, Problem> {
     let time = |n: usize, end: &str, text: String| {
         WallTime::try_from(text).map_err(|_| {
-            let message = Label::new(
-                "应为 HH:MM，从 00:00 到 24:00。",
-                "A time of day is written HH:MM, from 00:00 to 24:00.",
-            );
+            let message =
+                Label::new("应为 HH:MM，从 00:00 到 24:00。", "Must be HH:MM, from 00:00 to 24:00.");
             Problem::invalid_value(&format!("{field}[{n}].{end}"), message)
         })
     };
@@ -136,14 +134,14 @@ impl CalendarAnswer {
     }
 }
 
-/// Set a working calendar
+/// Create or replace a working calendar
 ///
-/// New, or changed as a whole: that is its next version. Figures of the past go by the version that was known then.
+/// Replacing a calendar creates its next version. Figures as of an earlier instant use the version known at that time.
 #[utoipa::path(
     post, path = "/v1/admin/calendars", tag = "admin", request_body = CalendarBody,
     responses(
-        (status = 200, description = "Set.", body = Accepted),
-        (status = 422, description = "A zone, a day or a span is wrong.", body = ProblemDocument),
+        (status = 200, description = "Saved.", body = Accepted),
+        (status = 422, description = "The time zone, a day or a time span is not valid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn set(
@@ -157,7 +155,7 @@ pub(super) async fn set(
     Ok(state.app.configure(&caller, &meta, &CompanyCommand::SetCalendar(calendar), resource).await?.into())
 }
 
-/// List the working calendars
+/// List working calendars
 #[utoipa::path(
     get, path = "/v1/admin/calendars", tag = "admin",
     params(Page, ConsistencyParams),

@@ -17,42 +17,42 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// A field that customers are described with.
+/// A custom field of customers.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 #[schema(example = json!({
     "key": "size", "name": {"zh": "规模", "en": "Size"}, "type": "choice",
     "options": [{"id": "small", "name": {"zh": "小", "en": "Small"}}, {"id": "large", "name": {"zh": "大", "en": "Large"}}]
 }))]
 pub(super) struct FieldBody {
-    /// The name in `fields` of a customer.
+    /// The key in a customer's `fields`.
     key: String,
-    /// What it is called.
+    /// The name.
     name: Names,
-    /// What values it takes.
+    /// The type of its values.
     r#type: TypeName,
-    /// The options of a choice.
+    /// The options of a choice field.
     #[serde(default)]
     options: Vec<OptionBody>,
-    /// Whether several options may be chosen.
+    /// Whether several options can be selected.
     #[serde(default)]
     many: bool,
 }
 
-/// An option of a choice.
+/// An option of a choice field.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 pub(super) struct OptionBody {
-    /// What a value says.
+    /// The value.
     id: String,
-    /// What it is called.
+    /// The name.
     name: Names,
 }
 
-/// The types there are.
+/// The types of custom fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = FieldType)]
 enum TypeName {
-    /// A text of up to 2000 characters.
+    /// Text of up to 2000 characters.
     Text,
     /// A number, or a decimal as text.
     Number,
@@ -73,7 +73,8 @@ enum TypeName {
 impl FieldBody {
     fn field(self) -> Result<Field, Problem> {
         if self.r#type != TypeName::Choice && (!self.options.is_empty() || self.many) {
-            let message = Label::new("只有 choice 类型有选项。", "Only the type choice has options.");
+            let message =
+                Label::new("只有 choice 类型可以有选项。", "Only the type choice can have options.");
             return Err(Problem::invalid_value("options", message));
         }
         let kind = match self.r#type {
@@ -113,15 +114,15 @@ impl FieldBody {
     }
 }
 
-/// Declare a custom field
+/// Create or update a custom field
 ///
-/// New, or declared anew: names and options may change, the type may not. From the first declaration on, customers
-/// take declared fields only, each by its type; before that, `fields` is kept as it is sent.
+/// Names and options can be changed later, the type cannot. Once a tenant has declared a field, customers accept
+/// declared fields only, validated by type; before that, `fields` is stored as sent.
 #[utoipa::path(
     post, path = "/v1/admin/fields", tag = "admin", request_body = FieldBody,
     responses(
-        (status = 200, description = "Declared.", body = Accepted),
-        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+        (status = 200, description = "Saved.", body = Accepted),
+        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn declare(
@@ -135,11 +136,11 @@ pub(super) async fn declare(
     Ok(state.app.configure(&caller, &meta, &CompanyCommand::DeclareField(field), resource).await?.into())
 }
 
-/// List the custom fields
+/// List custom fields
 #[utoipa::path(
     get, path = "/v1/admin/fields", tag = "admin",
     params(Page, ConsistencyParams),
-    responses((status = 200, description = "Every declared field, by key.", body = List<FieldBody>))
+    responses((status = 200, description = "Every custom field, by key.", body = List<FieldBody>))
 )]
 pub(super) async fn list(
     State(state): State<AppState>,
@@ -153,14 +154,14 @@ pub(super) async fn list(
     })?))
 }
 
-/// Withdraw a custom field
+/// Delete a custom field
 ///
-/// It takes no more values; those there are stay readable.
+/// No new values are accepted; existing values stay readable.
 #[utoipa::path(
     delete, path = "/v1/admin/fields/{key}", tag = "admin",
     params(("key" = String, Path, description = "The field.")),
     responses(
-        (status = 200, description = "Withdrawn.", body = Accepted),
+        (status = 200, description = "Deleted.", body = Accepted),
         (status = 404, description = "There is no such field.", body = ProblemDocument),
     )
 )]

@@ -21,15 +21,15 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// An API key to be made.
+/// A new API key.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"actor": "rep:li", "roles": ["rep"]}))]
 pub(super) struct NewKeyBody {
-    /// Who acts with it.
+    /// The actor that the key identifies.
     actor: String,
-    /// With which roles.
+    /// The roles.
     roles: BTreeSet<RoleName>,
-    /// And which scopes.
+    /// The scopes.
     #[serde(default)]
     scopes: BTreeSet<Scope>,
 }
@@ -37,27 +37,27 @@ pub(super) struct NewKeyBody {
 /// An API key, without its secret.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct KeyReply {
-    /// Which key.
+    /// The key's id.
     id: Uuid,
-    /// Who acts with it.
+    /// The actor that the key identifies.
     #[schema(example = "rep:li")]
     actor: String,
-    /// With which roles.
+    /// The roles.
     roles: Vec<RoleName>,
-    /// And which scopes.
+    /// The scopes.
     scopes: Vec<Scope>,
-    /// When it was made.
+    /// When it was created.
     created_at: DateTime<Utc>,
-    /// Since when it is no longer valid.
+    /// When it was revoked; null if it is valid.
     revoked_at: Option<DateTime<Utc>>,
 }
 
-/// A new API key, with its text.
+/// A new API key, with its secret.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct NewKeyReply {
-    /// The key's text: what `Authorization: Bearer` takes. It is not kept, and shown here only.
+    /// The secret for `Authorization: Bearer`. It is not stored and returned only here.
     key: String,
-    /// What is kept of it.
+    /// The key without its secret.
     #[serde(flatten)]
     kept: KeyReply,
 }
@@ -75,15 +75,15 @@ impl From<&KeyRights> for KeyReply {
     }
 }
 
-/// Make an API key
+/// Create an API key
 ///
-/// A retry makes another key: the first one's text was not kept and cannot be repeated.
+/// A retry creates another key: the secret of the first is not stored and cannot be returned again.
 #[utoipa::path(
     post, path = "/v1/admin/keys", tag = "admin", request_body = NewKeyBody,
     responses(
-        (status = 201, description = "Made; `key` is shown this once.", body = NewKeyReply),
-        (status = 409, description = "The person was removed from the members.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+        (status = 201, description = "Created; `key` is returned only once.", body = NewKeyReply),
+        (status = 409, description = "The member was removed.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn create(
@@ -98,11 +98,11 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(NewKeyReply { key: text.to_string(), kept: (&known).into() })))
 }
 
-/// List the API keys
+/// List API keys
 #[utoipa::path(
     get, path = "/v1/admin/keys", tag = "admin",
     params(Page),
-    responses((status = 200, description = "Every key, revoked ones included.", body = List<KeyReply>))
+    responses((status = 200, description = "Every key, including revoked ones.", body = List<KeyReply>))
 )]
 pub(super) async fn list(
     State(state): State<AppState>,
@@ -114,26 +114,26 @@ pub(super) async fn list(
     Ok(Json(List::paged(keys, &page, |key: &KeyReply| aged(key.created_at, key.id))?))
 }
 
-/// Why something is taken away.
+/// The reason for a deletion.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Why {
-    /// Why, for whoever reads the log: one line.
+    /// The reason, recorded in the event log: one line.
     #[param(example = "the device was lost")]
     pub(super) reason: Option<String>,
 }
 
 /// Revoke an API key
 ///
-/// It opens nothing any more: at once on this node, and on others within a second, or at once where a question names a
-/// position that came after. A key that is revoked stays so.
+/// The key is rejected immediately on this node and within a second on others; a request that names a later
+/// `min_position` sees the revocation immediately. Revocation is permanent.
 #[utoipa::path(
     delete, path = "/v1/admin/keys/{id}", tag = "admin",
     params(("id" = Uuid, Path, description = "The key's id."), Why),
     responses(
         (status = 204, description = "Revoked."),
         (status = 404, description = "There is no such key.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn revoke(

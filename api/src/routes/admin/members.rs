@@ -18,25 +18,25 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// A person's roles.
+/// The roles of a person.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"actor": "rep:li", "roles": ["rep"]}))]
 pub(super) struct MemberBody {
-    /// Who.
+    /// The person.
     actor: String,
-    /// Which roles, replacing the former ones. None removes the member.
+    /// The roles, replacing all previous ones. An empty list removes the member.
     roles: BTreeSet<RoleName>,
 }
 
-/// A person with roles.
+/// A member.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct MemberReply {
-    /// Who.
+    /// The person.
     #[schema(example = "rep:li")]
     actor: String,
-    /// Which roles.
+    /// The roles.
     roles: Vec<RoleName>,
-    /// When they were last set.
+    /// When the roles were last changed.
     changed_at: DateTime<Utc>,
 }
 
@@ -50,16 +50,16 @@ impl MemberReply {
     }
 }
 
-/// Set a member's roles
+/// Assign a member's roles
 ///
-/// They count when a front end's key acts for the person. Without any role the member is removed.
+/// The roles apply when a front end's key acts on behalf of the person. An empty list removes the member.
 #[utoipa::path(
     post, path = "/v1/admin/members", tag = "admin", request_body = MemberBody,
     responses(
-        (status = 200, description = "Set.", body = MemberReply),
-        (status = 404, description = "There is no such member to be removed.", body = ProblemDocument),
-        (status = 409, description = "Nobody would be left who administers.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+        (status = 200, description = "Saved.", body = MemberReply),
+        (status = 404, description = "There is no such member.", body = ProblemDocument),
+        (status = 409, description = "The tenant would have no administrator left.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn set(
@@ -84,17 +84,17 @@ pub(super) async fn set(
 
 /// Remove a member
 ///
-/// Somebody who left: nobody acts as them any more, by whatever credential, their API keys are revoked, and their streams end.
-/// What they did stays readable. Somebody who holds keys and is no member can be removed, too. To bring them back, set
-/// their roles; their keys stay revoked.
+/// No credential can act as this person any longer, their API keys are revoked and their event streams end. What they
+/// recorded stays readable. A person who holds keys without being a member can be removed, too. Assign roles to
+/// reinstate a member; their keys stay revoked.
 #[utoipa::path(
     delete, path = "/v1/admin/members/{actor}", tag = "admin",
-    params(("actor" = String, Path, description = "Who, such as `rep:li`."), Why),
+    params(("actor" = String, Path, description = "The person, such as `rep:li`."), Why),
     responses(
         (status = 200, description = "Removed.", body = Accepted),
         (status = 404, description = "There is no such member.", body = ProblemDocument),
-        (status = 409, description = "Nobody would be left who administers.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 409, description = "The tenant would have no administrator left.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn remove(
@@ -109,7 +109,7 @@ pub(super) async fn remove(
     Ok(state.app.administer(&caller, &meta, &command, &shown.credential()).await?.into())
 }
 
-/// List the members
+/// List members
 #[utoipa::path(
     get, path = "/v1/admin/members", tag = "admin",
     params(Page),

@@ -40,12 +40,12 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct Empty {}
 
-/// A name in both languages.
+/// A name in Chinese and English.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 pub(super) struct Names {
-    /// 中文.
+    /// In Chinese.
     zh: String,
-    /// English.
+    /// In English.
     en: String,
 }
 
@@ -115,8 +115,7 @@ fn actor_name(name: &str) -> Result<&str, Problem> {
         let message = Label::new(
             format!("应为 1 至 {LONGEST_NAME} 个字符，例如 rep:li，且不以 system: 或 operator: 开头。"),
             format!(
-                "It must be 1 to {LONGEST_NAME} characters, such as rep:li, and begin neither with system: nor with \
-                 operator:."
+                "Must be 1 to {LONGEST_NAME} characters, such as rep:li, and must not begin with system: or operator:."
             ),
         );
         return Err(Problem::invalid_value("actor", message));
@@ -128,7 +127,7 @@ fn actor_name(name: &str) -> Result<&str, Problem> {
 fn actor(name: &str, roles: &BTreeSet<RoleName>) -> Result<Actor, Problem> {
     let name = actor_name(name)?;
     if roles.is_empty() {
-        let message = Label::new("至少需要一个角色。", "At least one role is needed.");
+        let message = Label::new("至少需要一个角色。", "At least one role is required.");
         return Err(Problem::invalid_value("roles", message));
     }
     let roles = roles.iter().map(|role| Role::from(*role));

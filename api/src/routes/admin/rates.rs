@@ -48,7 +48,7 @@ impl RatesBody {
             Err(_) => {
                 let message = Label::new(
                     "应为十进制数文本，例如 \"7.10\"。",
-                    "It must be a decimal number as text, such as \"7.10\".",
+                    "Must be a decimal number as text, such as \"7.10\".",
                 );
                 Err(Problem::invalid_value(&format!("rates.{currency}"), message))
             }
@@ -63,14 +63,14 @@ impl RatesBody {
     }
 }
 
-/// Set the rates of a day
+/// Set the exchange rates of a day
 ///
-/// They hold until the next day that has rates.
+/// They apply until the next day for which rates are set.
 #[utoipa::path(
     post, path = "/v1/admin/rates", tag = "admin", request_body = RatesBody,
     responses(
-        (status = 200, description = "Set.", body = Accepted),
-        (status = 422, description = "A currency or a rate is wrong.", body = ProblemDocument),
+        (status = 200, description = "Saved.", body = Accepted),
+        (status = 422, description = "A currency or a rate is not valid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn set(
@@ -82,11 +82,11 @@ pub(super) async fn set(
     Ok(state.app.configure(&caller, &meta, &CompanyCommand::SetRates(rates), Map::new()).await?.into())
 }
 
-/// List the rates
+/// List exchange rates
 #[utoipa::path(
     get, path = "/v1/admin/rates", tag = "admin",
     params(Day, Page, ConsistencyParams),
-    responses((status = 200, description = "The tables, oldest first.", body = List<RatesBody>))
+    responses((status = 200, description = "The exchange rate tables, oldest first.", body = List<RatesBody>))
 )]
 pub(super) async fn list(
     State(state): State<AppState>,

@@ -18,26 +18,26 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// A team as it is to be.
+/// A team.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
     "key": "north", "name": {"zh": "北区", "en": "North"}, "supervisors": ["supervisor:wang"], "members": ["li", "zhao"],
     "regions": ["北京", "天津"]
 }))]
 pub(super) struct TeamBody {
-    /// Names it: what the filter `team` takes.
+    /// The key, for the filter `team`.
     key: String,
-    /// What it is called.
+    /// The name.
     name: Names,
-    /// Who leads it: `supervisor:zhou`; a name without a role is a supervisor's.
+    /// The supervisors, such as `supervisor:zhou`; a name without a prefix is a supervisor's.
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     supervisors: BTreeSet<LeaderName>,
-    /// Its reps, by `li` or `rep:li`.
+    /// The reps: `li` or `rep:li`.
     #[serde(default)]
     #[schema(value_type = Vec<String>)]
     members: BTreeSet<RepName>,
-    /// The regions that its reps and supervisors see, as customers have them; every region, where none is named.
+    /// The regions whose customers its reps and supervisors can see; empty for all regions.
     #[serde(default)]
     regions: BTreeSet<String>,
 }
@@ -45,28 +45,28 @@ pub(super) struct TeamBody {
 /// A team.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct TeamReply {
-    /// Names it.
+    /// The key.
     key: String,
-    /// What it is called.
+    /// The name.
     name: Names,
-    /// Who leads it.
+    /// The supervisors.
     supervisors: BTreeSet<String>,
-    /// Its reps.
+    /// The reps.
     members: BTreeSet<String>,
-    /// The regions that they see; every region, where none is named.
+    /// The regions whose customers they can see; empty for all regions.
     regions: BTreeSet<String>,
 }
 
-/// Set a team
+/// Create or replace a team
 ///
-/// New, or changed as a whole. Figures of the past keep the team of then. A team that names regions narrows what its reps
-/// and supervisors see to the customers of those regions, those without a region, those they own or stand in for, and
-/// those whose owner is in a team that they lead; others are for them not there.
+/// Figures as of an earlier instant use the team as it was then. A team with regions limits what its reps and
+/// supervisors can see: customers of those regions, customers without a region, customers they own or cover as a
+/// deputy, and customers owned by members of a team they lead. Other customers do not exist for them.
 #[utoipa::path(
     post, path = "/v1/admin/teams", tag = "admin", request_body = TeamBody,
     responses(
-        (status = 200, description = "Set.", body = Accepted),
-        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+        (status = 200, description = "Saved.", body = Accepted),
+        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn set(
@@ -83,7 +83,7 @@ pub(super) async fn set(
     Ok(state.app.configure(&caller, &meta, &CompanyCommand::SetTeam(team), resource).await?.into())
 }
 
-/// List the teams
+/// List teams
 #[utoipa::path(
     get, path = "/v1/admin/teams", tag = "admin",
     params(Page, ConsistencyParams),
@@ -106,12 +106,12 @@ pub(super) async fn list(
     Ok(Json(List::paged(company.people.teams.values().map(reply).collect(), &page, |team| team.key.clone())?))
 }
 
-/// Dissolve a team
+/// Delete a team
 #[utoipa::path(
     delete, path = "/v1/admin/teams/{key}", tag = "admin",
     params(("key" = String, Path, description = "The team.")),
     responses(
-        (status = 200, description = "Dissolved.", body = Accepted),
+        (status = 200, description = "Deleted.", body = Accepted),
         (status = 404, description = "There is no such team.", body = ProblemDocument),
     )
 )]

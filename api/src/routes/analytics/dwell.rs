@@ -28,21 +28,21 @@ const FARTHEST: TimeDelta = TimeDelta::days(366);
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct DwellParams {
-    /// What counts as one subject: every `stay`, or every `customer` once a stage.
+    /// The unit of observation: every `stay`, or every `customer` once per stage.
     #[serde(default)]
     #[param(inline)]
     unit: Unit,
-    /// Which time passes.
+    /// The clock: calendar time or business hours.
     #[serde(default)]
     #[param(inline)]
     clock: Clock,
-    /// The working calendar of `clock=business`; needed where there are several.
+    /// The working calendar for `clock=business`; required if there are several.
     calendar: Option<String>,
-    /// Up to where the restricted mean goes: 30 days unless given.
+    /// The horizon of the restricted mean: 30 days by default.
     #[serde(default = "thirty_days")]
     #[param(minimum = 1)]
     horizon_seconds: u64,
-    /// Whether the survival curves are wanted.
+    /// Whether to return the survival curves.
     #[serde(default)]
     curve: bool,
 }
@@ -60,12 +60,15 @@ async fn calendar(
     at: &AsOf,
 ) -> Result<Option<(u32, Calendar)>, Problem> {
     if clock != Clock::Business {
-        let message = Label::new("只有 clock=business 使用日历。", "Only clock=business goes by a calendar.");
+        let message =
+            Label::new("该参数仅适用于 clock=business。", "This parameter applies only with clock=business.");
         return if named.is_some() { Err(Problem::invalid_value("calendar", message)) } else { Ok(None) };
     }
     if at.effective_at - (state.app.clock)() > FARTHEST {
-        let message =
-            Label::new("工作时间最多算到一年以后。", "Working hours are counted for a year ahead at most.");
+        let message = Label::new(
+            "工作时间最多只能计算到一年以后。",
+            "Working hours can be computed at most one year ahead.",
+        );
         return Err(Problem::invalid_value("effective_at", message));
     }
     // A calendar set today tells of earlier days, too: holidays are known late.
@@ -83,25 +86,25 @@ async fn calendar(
     let message = match known.as_slice() {
         [] => Label::new(
             "还没有工作日历：请先用 POST /v1/admin/calendars 设置。",
-            "There is no working calendar yet: set one with POST /v1/admin/calendars.",
+            "There is no working calendar yet; create one with POST /v1/admin/calendars.",
         ),
         known => Label::new(
-            format!("请指定日历：{}。", known.join("、")),
-            format!("Name one of the calendars: {}.", known.join(", ")),
+            format!("请指定以下日历之一：{}。", known.join("、")),
+            format!("Specify one of the calendars: {}.", known.join(", ")),
         ),
     };
     Err(Problem::invalid_value("calendar", message))
 }
 
-/// Read dwell times
+/// Get dwell times
 ///
-/// By stage: counts, quantiles of completed stays, and Kaplan–Meier over all stays, which counts the open ones as
-/// what they are. The average of completed stays alone is too low.
+/// By stage: counts, quantiles of completed stays, and the Kaplan–Meier estimate over all stays, in which open stays
+/// are right-censored. The mean of completed stays alone would be biased downwards.
 #[utoipa::path(
     get, path = "/v1/dwell/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), DwellParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "Dwell by stage; null where a figure does not exist.", body = DwellReport),
+        (status = 200, description = "Dwell time by stage; null where a figure is undefined.", body = DwellReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -119,7 +122,7 @@ pub(super) async fn dwell(
     let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
     let DwellParams { unit, clock, calendar: named, horizon_seconds, curve } = measure;
     if horizon_seconds == 0 {
-        let message = Label::new("应大于 0。", "It must be more than nothing.");
+        let message = Label::new("必须大于 0。", "Must be greater than 0.");
         return Err(Problem::invalid_value("horizon_seconds", message));
     }
     // Who counts is told by the customers' own read model.

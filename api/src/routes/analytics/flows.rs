@@ -11,9 +11,10 @@ use crate::projections::dwell::FlowsReport;
 use crate::routes::AppState;
 use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
-/// Read the flows
+/// Get stage flows
 ///
-/// Moves between stages, where journeys begin and end, what was ever reached after what, first passages.
+/// Transitions between stages, where journeys start and end, which stages are reached after which, and first-passage
+/// times.
 #[utoipa::path(
     get, path = "/v1/flows/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), TimeWindowParams, CustomerFilterParams, AsOfParams),

@@ -24,15 +24,15 @@ const HORIZON_DAYS: u32 = 30;
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FunnelParams {
-    /// The definition of conversion: `stock`, `active`, `entered`, `cohort`, `period` or `snapshot`. Unless given, `entered`,
-    /// or `cohort` where `horizon_days` is given.
+    /// What is counted: `stock`, `active`, `entered`, `cohort`, `period` or `snapshot`. Default: `entered`, or `cohort`
+    /// if `horizon_days` is given.
     #[param(inline)]
     definition: Option<Counting>,
-    /// When a cycle counts as having come to a stage: `strict`, `any` or `at_or_beyond` (unless given). For `entered`,
+    /// When a cycle counts as having reached a stage: `strict`, `any` or `at_or_beyond` (default). For `entered`,
     /// `cohort` and `period`.
     #[param(inline)]
     reach: Option<Reach>,
-    /// Within so many days a cohort is to come further: 30 unless given. For `cohort`.
+    /// The number of days in which a cohort has to advance: 30 by default. For `cohort`.
     #[param(minimum = 1, maximum = 3650)]
     horizon_days: Option<u32>,
 }
@@ -49,13 +49,16 @@ impl FunnelParams {
         let (definition, Self { reach, horizon_days, .. }) = (self.counting(), self);
         if reach.is_some() && !definition.has_reach() {
             let message = Label::new(
-                "只有 definition=entered、cohort 和 period 使用它。",
-                "Only definition=entered, cohort and period go by it.",
+                "该参数仅适用于 definition=entered、cohort 和 period。",
+                "This parameter applies only with definition=entered, cohort or period.",
             );
             return Err(Problem::invalid_value("reach", message));
         }
         if horizon_days.is_some() && definition != Counting::Cohort {
-            let message = Label::new("只有 definition=cohort 使用它。", "Only definition=cohort goes by it.");
+            let message = Label::new(
+                "该参数仅适用于 definition=cohort。",
+                "This parameter applies only with definition=cohort.",
+            );
             return Err(Problem::invalid_value("horizon_days", message));
         }
         if definition == Counting::Stock
@@ -63,8 +66,8 @@ impl FunnelParams {
                 [("from", window.from), ("to", window.to)].into_iter().find(|end| end.1.is_some())
         {
             let message = Label::new(
-                "definition=stock 只看一个时刻：请用 effective_at。",
-                "definition=stock looks at one instant: say it as effective_at.",
+                "definition=stock 只统计一个时刻；请用 effective_at 指定。",
+                "definition=stock counts at a single instant; specify it as effective_at.",
             );
             return Err(Problem::invalid_value(given.0, message));
         }
@@ -72,21 +75,22 @@ impl FunnelParams {
     }
 }
 
-/// Read a funnel
+/// Get a conversion funnel
 ///
-/// How many come to each stage, how many of them come to the next, and how many to a deal. What counts is told by
-/// `definition`, and the reply names it: who stands there now (`stock`), cycles that were there in the window (`active`),
-/// that first came there in it and have come further by now (`entered`), that came further within a horizon (`cohort`),
-/// entries divided by entries (`period`), and won divided by won and lost (`snapshot`). The unit is the cycle, so that a
-/// customer who was lost and comes back counts twice; a move back undoes nothing. Without `to`, a cohort is of those who have
-/// had the time. `totals` counts everything once. Shares come with Wilson's 95% interval.
+/// How many reach each stage, how many of them reach the next, and how many are won. `definition` determines what is
+/// counted, and the response repeats it: customers in the stage now (`stock`), cycles in the stage during the window
+/// (`active`), cycles that first entered it in the window and have advanced by now (`entered`), cycles that advanced
+/// within a horizon (`cohort`), entries divided by entries (`period`), and won divided by won and lost (`snapshot`).
+/// The unit is the cycle, so that a customer who was lost and comes back counts twice; a transition back does not undo
+/// a stage that was reached. Without `to`, a cohort contains the cycles whose horizon has passed. `totals` counts
+/// everything once. Shares have Wilson's 95% interval.
 #[utoipa::path(
     get, path = "/v1/funnels/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), FunnelParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The funnel; null where a figure does not exist.", body = FunnelReport),
+        (status = 200, description = "The funnel; null where a figure is undefined.", body = FunnelReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn funnel(

@@ -22,16 +22,16 @@ use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct HeatmapParams {
-    /// The pipeline; needed where the tenant has several.
+    /// The pipeline; required if the tenant has several.
     pipeline: Option<String>,
-    /// The IANA zone whose weekdays and hours are counted: that of the pipeline's default pool unless given.
+    /// The IANA time zone of weekdays and hours; that of the pipeline's default pool when absent.
     #[param(example = "Asia/Shanghai")]
     zone: Option<String>,
 }
 
-/// Read the heat map
+/// Get the activity heat map
 ///
-/// Records of moves by weekday (Monday first) and hour.
+/// Recorded transitions by weekday (Monday first) and hour.
 #[utoipa::path(
     get, path = "/v1/heatmap", tag = "analytics",
     params(HeatmapParams, TimeWindowParams, CustomerFilterParams, AsOfParams),

@@ -27,29 +27,29 @@ const LONGEST: u64 = 100 * 366 * DAY;
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct LatencyParams {
-    /// How late a change may be recorded, in seconds: 86400 unless given. Exactly that is in time.
+    /// The permitted recording delay in seconds (inclusive): 86400 by default.
     #[param(maximum = 3162240000u64)]
     sla_seconds: Option<u64>,
-    /// How many late changes at most: 50 unless given, 500 at most.
+    /// The maximum number of late changes: 50 by default, 500 at most.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
-/// Read how late changes are recorded
+/// Get recording delays
 ///
-/// The instant of recording less the instant at which it happened, of what people recorded in the window: quantiles by
-/// linear interpolation, the share later than permitted with Wilson's interval, by who recorded it and by stage, and the
-/// late ones listed. Imports, rules and migrations are counted apart, corrections stand in a line of their own. `forecast`
-/// sets what was known at the end of the window beside what is known of it now.
+/// The recording time minus the effective time of what people recorded in the window: quantiles by linear
+/// interpolation, the share beyond the permitted delay with Wilson's interval, by recorder and by stage, and a list of
+/// late changes. Imports, automation and migrations are counted separately, and so are corrections. `forecast` compares
+/// what was known at the end of the window with what is known about it now.
 #[utoipa::path(
     get, path = "/v1/latency/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), LatencyParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
     responses(
         (status = 200, description = "The delays, in seconds.", body = LatencyReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn latency(
@@ -66,7 +66,8 @@ pub(super) async fn latency(
     let pipeline = definition(&state, &caller, &key).await?;
     let sla_seconds = measure.sla_seconds.unwrap_or(DAY);
     if sla_seconds > LONGEST {
-        let message = Label::new(format!("最多 {LONGEST} 秒。"), format!("It is at most {LONGEST} seconds."));
+        let message =
+            Label::new(format!("最多 {LONGEST} 秒。"), format!("Must be at most {LONGEST} seconds."));
         return Err(Problem::invalid_value("sla_seconds", message));
     }
     let limit = page::limit(measure.limit)? as usize;

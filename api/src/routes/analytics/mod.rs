@@ -58,7 +58,7 @@ fn days(parameter: &str, given: Option<u32>, usual: u32) -> Result<u64, Problem>
     if !(1..=MOST_DAYS).contains(&days) {
         let message = Label::new(
             format!("应在 1 至 {MOST_DAYS} 天之间。"),
-            format!("It must be between 1 and {MOST_DAYS} days."),
+            format!("Must be between 1 and {MOST_DAYS} days."),
         );
         return Err(Problem::invalid_value(parameter, message));
     }

@@ -21,11 +21,11 @@ const MOST: u32 = 100_000;
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PathParams {
-    /// How many, the most frequent first: 50 unless given.
+    /// The maximum number of paths, most frequent first: 50 by default.
     #[serde(default = "fifty")]
     #[param(minimum = 1, maximum = 100000)]
     limit: u32,
-    /// How they end: `any`, `won` or `lost`.
+    /// The outcome of the paths: `any`, `won` or `lost`.
     #[serde(default)]
     #[param(inline)]
     ending: Ending,
@@ -35,9 +35,9 @@ fn fifty() -> u32 {
     50
 }
 
-/// Read the paths
+/// Get customer paths
 ///
-/// The sequences of stages that journeys took, with their share and median duration.
+/// The sequences of stages that journeys went through, with share and median duration.
 #[utoipa::path(
     get, path = "/v1/paths/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), PathParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
@@ -60,7 +60,7 @@ pub(super) async fn paths(
     let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
     if !(1..=MOST).contains(&limit) {
         let message =
-            Label::new(format!("应在 1 至 {MOST} 之间。"), format!("It must be between 1 and {MOST}."));
+            Label::new(format!("应在 1 至 {MOST} 之间。"), format!("Must be between 1 and {MOST}."));
         return Err(Problem::invalid_value("limit", message));
     }
     // Who counts is told by the customers' own read model.

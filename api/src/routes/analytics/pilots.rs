@@ -25,10 +25,10 @@ const HORIZON_DAYS: u32 = 14;
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PilotParams {
-    /// A customer leaks after more than so many days without activity: 7 unless given.
+    /// The number of days without activity after which a customer counts as leaking: 7 by default.
     #[param(minimum = 1, maximum = 3650)]
     silent_days: Option<u32>,
-    /// Deals are looked for within so many days of a cycle's beginning: 14 unless given.
+    /// The number of days from the start of a cycle within which deals count: 14 by default.
     #[param(minimum = 1, maximum = 3650)]
     horizon_days: Option<u32>,
 }
@@ -45,7 +45,7 @@ pub(super) struct PilotReply {
     version: u32,
     /// The team that tries it.
     team: String,
-    /// From when.
+    /// Start.
     from: DateTime<Utc>,
     /// Until when, exclusive; null for without end.
     until: Option<DateTime<Utc>>,
@@ -58,19 +58,19 @@ pub(super) struct PilotReply {
     comparison: PilotComparison,
 }
 
-/// Read what a pilot brings
+/// Get a pilot comparison
 ///
-/// A pilot is a version of a pipeline that was published for a team; its id is `{pipeline}@{version}`. The customers of the
-/// team's reps are set beside those of all other reps, over the pilot's period up to the instant asked about: the leak rate,
-/// how long deals take (Kaplan–Meier with delayed entry, and the log-rank test), and the win rate, each with 95% intervals;
-/// differences with Newcombe's.
+/// A pilot is a pipeline version published for one team; its id is `{pipeline}@{version}`. Customers of the team's reps
+/// are compared with those of all other reps, over the pilot's period up to the requested instant: leak rate, sales
+/// cycle length (Kaplan–Meier with delayed entry, and the log-rank test) and win rate, each with 95% intervals;
+/// differences by Newcombe's method.
 #[utoipa::path(
     get, path = "/v1/pilots/{id}", tag = "analytics",
     params(("id" = String, Path, description = "The pilot.", example = "sales@2"), PilotParams, AsOfParams),
     responses(
-        (status = 200, description = "The comparison; null where a figure does not exist.", body = PilotReply),
+        (status = 200, description = "The comparison; null where a figure is undefined.", body = PilotReply),
         (status = 404, description = "There is no such pilot.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn pilot(

@@ -52,35 +52,35 @@ impl ListName {
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct QualityParams {
-    /// More than so many days without activity is too long: 7 unless given.
+    /// The number of days without activity after which a customer counts as leaking: 7 by default.
     #[param(minimum = 1, maximum = 3650)]
     silent_days: Option<u32>,
-    /// Customers are to go on from a stage within so many days: 30 unless given.
+    /// The number of days within which a customer has to advance from a stage: 30 by default.
     #[param(minimum = 1, maximum = 3650)]
     horizon_days: Option<u32>,
-    /// The list that the cursor is of: the others come without items then.
+    /// The list to page through; the others are returned without items.
     #[param(inline)]
     list: Option<ListName>,
-    /// The `next_cursor` of that list's page before. Needs `list`.
+    /// The `next_cursor` of the list's previous page. Requires `list`.
     cursor: Option<String>,
-    /// How many items of each list at most: 50 unless given, 500 at most.
+    /// The maximum number of items per list: 50 by default, 500 at most.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
 }
 
-/// Read how well the record is kept
+/// Get data quality
 ///
-/// Overrides, corrections for each hundred changes, moves without a word, the share of automatic changes, the use of stages,
-/// stages from which fewer go on than used to (a one-sided two-proportion test with Benjamini and Hochberg's rate of false
-/// discoveries over the stages), open customers who leak or stand still, the health of the funnel, and contradictions.
-/// Shares come with Wilson's 95% interval.
+/// Overrides, corrections per hundred changes, transitions without a note, the share of automatic changes, stage usage,
+/// stages whose conversion has dropped (a one-sided two-proportion test with the Benjamini–Hochberg false discovery
+/// rate over the stages), open customers that leak or stagnate, funnel health, and conflicts. Shares have Wilson's 95%
+/// interval.
 #[utoipa::path(
     get, path = "/v1/quality/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), QualityParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The report; null where a figure does not exist.", body = QualityReport),
+        (status = 200, description = "The report; null where a figure is undefined.", body = QualityReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn quality(

@@ -34,36 +34,36 @@ enum Comparison {
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RepParams {
-    /// Only what happened in this pipeline; in all when absent.
+    /// Only this pipeline; all when absent.
     pipeline: Option<String>,
-    /// Only the reps of this team, as it was at the instant asked about.
+    /// Only the reps of this team, as it was at the requested instant.
     #[param(example = "north")]
     team: Option<String>,
-    /// To whom deals are credited: `owner_at_entry` of the cycle, `owner_at_conversion` (unless given), or everybody who
-    /// owned the customer in between, by `time_share`.
+    /// Attribution of deals: `owner_at_entry` of the cycle, `owner_at_conversion` (default), or all owners in between,
+    /// by `time_share`.
     #[serde(default)]
     #[param(inline)]
     attribution: Attribution,
-    /// `previous` sets the window of the same length before beside it. Needs `from`.
+    /// `previous` compares with the preceding window of the same length. Requires `from`.
     #[param(inline)]
     compare: Option<Comparison>,
-    /// A customer is sat on after more than so many days without activity: 7 unless given.
+    /// The number of days without activity after which a customer counts as neglected: 7 by default.
     #[param(minimum = 1, maximum = 3650)]
     silent_days: Option<u32>,
 }
 
-/// Read the reps' figures
+/// Get sales rep performance
 ///
-/// By rep, from the intervals in which it owned a customer: new customers, deals and what they were worth by currency, the
-/// win rate with Wilson's interval, conversations, how often and how long their records are, the stage in which its
-/// customers stay longest (Kaplan–Meier with delayed entry), claims, releases, reclaims, customers revived and sat on.
+/// By rep, based on the intervals in which the rep owned a customer: new customers, deals and their value by currency,
+/// win rate with Wilson's interval, follow-ups, how often and how extensively they are recorded, the slowest stage
+/// (Kaplan–Meier with delayed entry), claims, releases, reclaims, and customers revived or neglected.
 #[utoipa::path(
     get, path = "/v1/reps", tag = "analytics",
     params(RepParams, TimeWindowParams, Page, AsOfParams),
     responses(
-        (status = 200, description = "The reps, in the order of their names.", body = RepsReport),
+        (status = 200, description = "The reps, by name.", body = RepsReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn reps(

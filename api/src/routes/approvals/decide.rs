@@ -13,17 +13,17 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// What becomes of a request.
+/// A decision on an approval request.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"decision": "approve", "note": "The discount is agreed"}))]
 pub(super) struct DecisionBody {
-    /// `approve`, `reject`, or `withdraw` by whoever made the request.
+    /// `approve`, `reject`, or `withdraw` (by the requester).
     decision: Decision,
-    /// What is said about it. A rejection needs it.
+    /// A note. Required for a rejection.
     note: Option<String>,
 }
 
-/// What becomes of a request.
+/// A decision on an approval request.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Decision {
@@ -42,18 +42,18 @@ impl From<Decision> for command::Decision {
     }
 }
 
-/// Settle a request for a move
+/// Decide an approval request
 ///
-/// Everything that the move would be asked now is asked again. Nobody approves a request of their own.
+/// The transition is validated again as of now. Requesters cannot approve their own requests.
 #[utoipa::path(
     post, path = "/v1/approvals/{id}/decisions", tag = "approvals", request_body = DecisionBody,
-    params(("id" = Uuid, Path, description = "The request.")),
+    params(("id" = Uuid, Path, description = "The approval request.")),
     responses(
-        (status = 200, description = "Settled; when approved, the customer has moved.", body = Accepted),
-        (status = 403, description = "The caller may not settle it.", body = ProblemDocument),
+        (status = 200, description = "Decided; if approved, the transition has been executed.", body = Accepted),
+        (status = 403, description = "The caller may not decide this request.", body = ProblemDocument),
         (status = 404, description = "There is no such request.", body = ProblemDocument),
-        (status = 409, description = "It is settled already, has expired, or the customer has moved since.", body = ProblemDocument),
-        (status = 422, description = "The move is not possible any more.", body = ProblemDocument),
+        (status = 409, description = "The request is already decided or expired, or the customer has moved since.", body = ProblemDocument),
+        (status = 422, description = "The transition is no longer possible.", body = ProblemDocument),
     )
 )]
 pub(super) async fn decide(

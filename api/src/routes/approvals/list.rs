@@ -18,12 +18,12 @@ use crate::routes::AppState;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListApprovalsParams {
-    /// Those with this status; of any status when absent.
+    /// Only requests with this status; any when absent.
     #[param(inline)]
     status: Option<Status>,
-    /// Those about this customer.
+    /// Only requests for this customer.
     customer: Option<Uuid>,
-    /// Those in this pipeline.
+    /// Only requests in this pipeline.
     pipeline: Option<String>,
 }
 
@@ -50,7 +50,7 @@ impl Status {
     }
 }
 
-/// List requests for approval
+/// List approval requests
 ///
 /// Oldest first.
 #[utoipa::path(
@@ -58,7 +58,7 @@ impl Status {
     params(ListApprovalsParams, Page, ConsistencyParams),
     responses(
         (status = 200, description = "A page of requests.", body = List<ApprovalReport>),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn list(

@@ -28,20 +28,20 @@ use crate::routes::filter::CustomerFilterParams;
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct BoardParams {
-    /// Only this stage's cards; the other stages come without cards. A `cursor` needs it.
+    /// Return cards for this stage only; other stages are returned without cards. Required with `cursor`.
     stage: Option<String>,
-    /// The currency to convert the stages' amounts into: the base of the rates when absent.
+    /// The currency to convert the stages' amounts into; the base currency of the exchange rates when absent.
     #[param(example = "CNY")]
     currency: Option<String>,
-    /// The day whose rates to take, or the last before it that has any: the day asked about when absent.
+    /// The day of the exchange rates, or the last earlier day with rates; the day of `effective_at` when absent.
     #[param(example = "2026-11-02")]
     rate_date: Option<NaiveDate>,
 }
 
-/// Read a board
+/// Get a pipeline board
 ///
-/// Who stands where, now or at any instant, as it is known now or was known then. `limit` is the number of cards
-/// a stage shows.
+/// The customers in each stage, now or as of any instant, by what is known now or was known at an earlier time. `limit`
+/// is the number of cards per stage.
 #[utoipa::path(
     get, path = "/v1/boards/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), BoardParams, CustomerFilterParams, AsOfParams, Page),
@@ -61,8 +61,7 @@ pub(super) async fn read(
     let limit = page.limit()? as usize;
     let stage = shown.stage.clone();
     if page.cursor().is_some() && stage.is_none() {
-        let message =
-            Label::new("使用 cursor 时必须给出 stage。", "A cursor belongs to one stage: give stage, too.");
+        let message = Label::new("使用 cursor 时必须同时给出 stage。", "cursor requires stage.");
         return Err(Problem::invalid_value("cursor", message));
     }
     if !as_of.is_now() {
@@ -96,8 +95,7 @@ async fn convert(
         state.app.companies.then(caller.tenant, DateTime::<Utc>::MAX_UTC, at.known_position).await?;
     let date = shown.rate_date.unwrap_or_else(|| at.effective_at.date_naive());
     if shown.currency.as_deref().is_some_and(|currency| decimals(currency).is_none()) {
-        let message =
-            Label::new("应为 ISO 4217 中现行的货币代码。", "It must be an active currency of ISO 4217.");
+        let message = Label::new("应为 ISO 4217 现行货币代码。", "Must be an active ISO 4217 currency code.");
         return Err(Problem::invalid_value("currency", message));
     }
     let Some(rates) = company.rates_on(date) else {
@@ -115,7 +113,7 @@ async fn convert(
         }
         let message = Label::new(
             format!("{date} 及之前没有汇率。"),
-            format!("There are no rates of {date} or of any day before."),
+            format!("There are no exchange rates on or before {date}."),
         );
         return Err(Problem::invalid_value("rate_date", message));
     };

@@ -113,6 +113,6 @@ fn replies(sender: &Sender, numbers: &[u64], outcome: Result<Results, (usize, Pr
 fn too_many() -> Label {
     Label::new(
         format!("一次最多 {MAX_LINES} 行；请分批发送。"),
-        format!("One commit takes at most {MAX_LINES} lines: send them in parts."),
+        format!("At most {MAX_LINES} lines per request; send them in batches."),
     )
 }

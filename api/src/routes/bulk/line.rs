@@ -16,26 +16,26 @@ use crate::http::strict;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 
-/// A command on a line.
+/// A command.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
     "command": "transition", "customer_id": "01930000-0000-7000-8000-000000000000",
     "body": {"to": "quoted", "note": "Sent the quotation", "next_step": "Ring on Friday"}, "idempotency_key": "row-17"
 }))]
 pub(super) struct BulkLine {
-    /// What is asked for.
+    /// The command.
     pub(super) command: Verb,
-    /// Of which customer; none for `register`.
+    /// The customer; absent for `register`.
     pub(super) customer_id: Option<Uuid>,
-    /// The body of the single call.
+    /// The request body of the single call.
     #[serde(default = "empty")]
     #[schema(value_type = Object)]
     pub(super) body: Value,
-    /// Makes the line safe to send again: as the header of the single call.
+    /// Makes the line safe to retry, like the header of the single call.
     pub(super) idempotency_key: Option<String>,
 }
 
-/// The commands of a line.
+/// The commands available in bulk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verb {
@@ -96,8 +96,10 @@ impl BulkLine {
         let line: Self = read_body(&value)?;
         match (line.command, line.customer_id) {
             (Verb::Register, Some(_)) => {
-                let message =
-                    Label::new("登记时由系统给出编号。", "A registration is given its id by the service.");
+                let message = Label::new(
+                    "登记客户时由系统分配编号，不能指定。",
+                    "The id of a new customer is assigned by the service.",
+                );
                 Err(Problem::invalid_value("customer_id", message))
             }
             (Verb::Register, None) | (_, Some(_)) => line.with_lawful_key(),
@@ -110,7 +112,7 @@ impl BulkLine {
             let key = parse_key(text).ok_or_else(|| {
                 let message = Label::new(
                     "应为 1 至 255 个可见 ASCII 字符。",
-                    "It must be 1 to 255 visible ASCII characters.",
+                    "Must be 1 to 255 visible ASCII characters.",
                 );
                 Problem::invalid_value("idempotency_key", message)
             })?;
@@ -146,30 +148,30 @@ impl BulkLine {
     }
 }
 
-/// What became of a line.
+/// The result of a line.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct LineReply {
-    /// Which line, from 1.
+    /// The line number, from 1.
     #[schema(example = 1)]
     line: u64,
-    /// The status that the single call would have had.
+    /// The HTTP status of the corresponding single call.
     #[schema(example = 200)]
     status: u16,
-    /// The answer, when it was accepted; with `dry_run` the types of the events it would record.
+    /// The result if it was accepted; with `dry_run`, the types of the events it would record.
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<LineResult>,
-    /// Why it was not.
+    /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<ProblemDocument>,
 }
 
-/// The answer to an accepted line.
+/// The result of an accepted line.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(super) enum LineResult {
-    /// It was carried out.
+    /// It was executed.
     Accepted(Accepted),
-    /// It would be.
+    /// Dry run: it would be accepted.
     Rehearsed {
         /// The types of the events that it would record.
         would_record: Vec<&'static str>,

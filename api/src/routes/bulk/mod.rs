@@ -43,11 +43,11 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct BulkParams {
-    /// Judges every line against the present state, and records nothing.
+    /// Validate every line against the current state without recording anything.
     #[serde(default)]
     dry_run: bool,
-    /// All lines or none, in one commit: at most 500, none with a key of its own; the request's `Idempotency-Key`
-    /// makes the whole safe to send again.
+    /// Execute all lines or none, in one commit: at most 500 lines, none with a key of its own; the request's
+    /// `Idempotency-Key` makes the whole batch safe to retry.
     #[serde(default)]
     atomic: bool,
 }
@@ -61,20 +61,20 @@ struct Sender {
     dry_run: bool,
 }
 
-/// Carry out many commands
+/// Execute commands in bulk
 ///
-/// A command a line, answered a line each, in order, while lines still arrive; each stands for itself and has the
-/// status that the single call would have had. Give lines an `idempotency_key` to be able to send them again.
-/// Blank lines are passed over. With `atomic` every line is judged on what the ones before it leave behind; when
-/// one is refused none is carried out, and the others are answered 409 `not-carried-out`. History loaded from another system
-/// is sent with `origin=import`.
+/// One command per line, one reply per line, in order and while the request is still being sent. Each line is
+/// independent and has the status of the corresponding single call. Give each line an `idempotency_key` to make it safe
+/// to retry. Blank lines are skipped. With `atomic`, each line is validated against the result of the lines before it;
+/// if one is refused, none is executed and the others are answered 409 `not-carried-out`. Send history from another
+/// system with `origin=import`.
 #[utoipa::path(
     post, path = "/v1/bulk", tag = "bulk",
     params(BulkParams, Provenance),
     request_body(content = BulkLine, content_type = "application/x-ndjson"),
     responses(
-        (status = 200, description = "A reply for each line.", body = LineReply, content_type = "application/x-ndjson"),
-        (status = 403, description = "`origin=import` is not for the caller's roles.", body = ProblemDocument),
+        (status = 200, description = "One reply per line.", body = LineReply, content_type = "application/x-ndjson"),
+        (status = 403, description = "The caller's roles do not permit `origin=import`.", body = ProblemDocument),
         (status = 415, description = "The body is not `application/x-ndjson`.", body = ProblemDocument),
     )
 )]

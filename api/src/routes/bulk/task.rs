@@ -65,8 +65,8 @@ impl Task {
     pub(super) fn among_others(self) -> Result<CustomerCommand, Problem> {
         if self.meta.idempotency_key.is_some() {
             let message = Label::new(
-                "atomic=true 时请用请求头 Idempotency-Key。",
-                "With atomic=true the request itself has the key: send the header Idempotency-Key.",
+                "atomic=true 时请使用请求头 Idempotency-Key。",
+                "With atomic=true, use the header Idempotency-Key.",
             );
             return Err(Problem::invalid_value("idempotency_key", message));
         }

@@ -17,10 +17,10 @@ use crate::domain::customer::command::NewContact;
 use crate::domain::customer::event::{ContactKind, Contract, Money};
 use crate::http::RepName;
 
-/// A way to reach a customer.
+/// A contact detail.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub struct Contact {
-    /// How the value is to be read.
+    /// The kind of contact.
     kind: Kind,
     /// The number, address or account.
     #[schema(example = "+8613800138000")]
@@ -75,18 +75,18 @@ fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Err
         .map_err(|_| de::Error::custom("expected a decimal number as text, such as \"12.30\""))
 }
 
-/// The id that a channel knows the person by.
+/// The person's id in a channel.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub(crate) struct ChannelId {
-    /// The channel, as you name it.
+    /// The channel's name.
     #[schema(example = "mini_program")]
     channel: String,
-    /// The id within it. Personal: unreadable once the customer is erased.
+    /// The id within the channel. Personal data: unreadable once the customer is erased.
     #[schema(example = "o6_bmjrPTlm6")]
     id: String,
 }
 
-/// The days of a contract: either, or both.
+/// The contract period: either day, or both.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 pub struct ContractDays {
     /// The first day.
@@ -111,7 +111,7 @@ pub(super) fn channel_ids(ids: Option<Vec<ChannelId>>) -> Option<Vec<(String, St
 /// Custom fields, by name.
 pub(crate) type Fields = BTreeMap<String, Value>;
 
-/// Who owns a customer: `{"kind":"rep","id":"li"}`, or in short `rep:li`, `li` or `pool:customer_pool`.
+/// The owner of a customer: `{"kind":"rep","id":"li"}`, or in short `rep:li`, `li` or `pool:customer_pool`.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnerName(pub Owner);
 

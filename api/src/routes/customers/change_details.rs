@@ -15,7 +15,7 @@ use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 use crate::routes::command::{CommandRequest, execute};
 
-/// Other details; what is absent stays as it is.
+/// Changed details; absent fields stay unchanged.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"tier": "A", "amount": {"amount": "150000.00", "currency": "CNY"}}))]
 pub(crate) struct Details {
@@ -25,46 +25,46 @@ pub(crate) struct Details {
     source: Option<String>,
     /// The new channel.
     channel: Option<String>,
-    /// All contacts, replacing the former ones.
+    /// All contacts, replacing the previous ones.
     contacts: Option<Vec<Contact>>,
-    /// All tags, replacing the former ones.
+    /// All tags, replacing the previous ones.
     tags: Option<Vec<String>>,
     /// The new value tier.
     tier: Option<String>,
     /// The new amount.
     amount: Option<Amount>,
-    /// All custom fields, replacing the former ones.
+    /// All custom fields, replacing the previous ones.
     #[schema(value_type = Option<Object>)]
     fields: Option<Fields>,
-    /// The unified social credit code (统一社会信用代码), with its check digit.
+    /// The unified social credit code (GB 32100), with its check digit.
     #[schema(example = "91330100799655058B")]
     credit_code: Option<String>,
-    /// The ids that channels know the person by, replacing the former ones.
+    /// The person's ids in channels, replacing the previous ones.
     channel_ids: Option<Vec<ChannelId>>,
-    /// The line of business.
+    /// The industry.
     industry: Option<String>,
     /// The region.
     region: Option<String>,
-    /// The kind of service that the customer is in.
+    /// The service type.
     service_type: Option<String>,
-    /// The contract's days.
+    /// The contract period.
     contract: Option<ContractDays>,
     /// The day of delivery.
     #[schema(example = "2026-02-01")]
     delivered_on: Option<NaiveDate>,
-    /// The day until which the deal is put off.
+    /// The day until which the deal is postponed.
     #[schema(example = "2026-03-01")]
     postponed_until: Option<NaiveDate>,
-    /// What has been won so far, of a deal won in part.
+    /// The amount won so far, for a partially won deal.
     won_amount: Option<Amount>,
-    /// How satisfied the customer says to be, from 0 to 10.
+    /// Customer satisfaction, from 0 to 10.
     #[schema(maximum = 10)]
     satisfaction: Option<u8>,
-    /// What is to be taken away: `credit_code`, `industry`, `region`, `service_type`, `contract`, `delivered_on`,
+    /// Fields to clear: `credit_code`, `industry`, `region`, `service_type`, `contract`, `delivered_on`,
     /// `postponed_until`, `won_amount`, `satisfaction`.
     #[serde(default)]
     clear: Vec<String>,
-    /// Since when; now when absent.
+    /// When the change took effect; now when absent.
     effective_at: Option<Instant>,
 }
 
@@ -100,14 +100,14 @@ impl From<Details> for CommandRequest {
     }
 }
 
-/// Change a customer's details
+/// Update a customer
 #[utoipa::path(
     post, path = "/v1/customers/{id}/details", tag = "customers", request_body = Details,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
-        (status = 200, description = "Changed.", body = Accepted),
+        (status = 200, description = "Updated.", body = Accepted),
         (status = 409, description = "`duplicate-customer`: another customer has that contact, credit code or channel id.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn change_details(

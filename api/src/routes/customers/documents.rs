@@ -13,18 +13,18 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// A document that is kept elsewhere.
+/// A document stored elsewhere.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
     "kind": "contract", "name": "Contract of March", "reference": "dms-17",
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 }))]
 pub(super) struct NewDocument {
-    /// What sort: a word for programs.
+    /// The kind, as a code.
     kind: String,
-    /// What it is called.
+    /// The name.
     name: Option<String>,
-    /// Its id or address where it is kept.
+    /// Its id or URL in its store.
     reference: String,
     /// SHA-256 of its content, in lower-case hexadecimal.
     sha256: String,
@@ -32,13 +32,13 @@ pub(super) struct NewDocument {
 
 /// Add a document
 ///
-/// By reference: the document itself stays where it is kept, and its digest tells whether it is still the same.
+/// By reference: the document stays where it is stored; its digest shows whether it has been changed.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/documents", tag = "customers", request_body = NewDocument,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
-        (status = 200, description = "Added; it is among `documents` of the customer.", body = Accepted),
-        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+        (status = 200, description = "Added; listed in the customer's `documents`.", body = Accepted),
+        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn add(

@@ -13,11 +13,11 @@ use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 use crate::routes::command::{CommandRequest, execute};
 
-/// Why the person is to be forgotten.
+/// The ground for an erasure.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"ground": "request"}))]
 pub(crate) struct Erasure {
-    /// On what ground: a word for programs, never text about the person.
+    /// The legal ground as a code; never text about the person.
     #[serde(default = "request")]
     ground: String,
 }
@@ -32,16 +32,16 @@ impl From<Erasure> for CommandRequest {
     }
 }
 
-/// Erase a person
+/// Erase personal data
 ///
-/// Destroys the key of the person's names, contacts and texts. Not a byte of the log changes, so every proof
-/// made before still verifies; nobody can read those fields any more, and the read models drop them.
+/// Destroys the encryption key of the customer's names, contacts and texts. No stored byte of the event log changes, so
+/// earlier proofs still verify; the fields become permanently unreadable, and the read models delete them.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/erasure", tag = "audit", request_body = Erasure,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
         (status = 200, description = "Erased.", body = Accepted),
-        (status = 409, description = "The customer was erased already.", body = ProblemDocument),
+        (status = 409, description = "The customer has already been erased.", body = ProblemDocument),
     )
 )]
 pub(super) async fn erase(

@@ -26,31 +26,31 @@ use crate::routes::filter::reps;
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListCustomersParams {
-    /// The id in another system.
+    /// The id in another system (external id).
     external_id: Option<String>,
-    /// Whose they are: `rep:li` or `pool:customer_pool`.
+    /// The owner: `rep:li` or `pool:customer_pool`.
     #[param(value_type = Option<String>, example = "rep:li")]
     owner: Option<OwnerName>,
-    /// The team whose reps' customers.
+    /// Customers of this team's reps.
     #[param(example = "north")]
     team: Option<String>,
-    /// The stage they stand in.
+    /// The current stage.
     stage: Option<String>,
-    /// A label they carry.
+    /// A tag of the customer.
     tag: Option<String>,
-    /// The line of business.
+    /// The industry.
     industry: Option<String>,
     /// The region.
     region: Option<String>,
-    /// The kind of service.
+    /// The service type.
     service_type: Option<String>,
     /// The value tier.
     tier: Option<String>,
-    /// Where the lead came from.
+    /// The source of the lead.
     source: Option<String>,
-    /// Through which channel.
+    /// The channel of the lead.
     channel: Option<String>,
-    /// A part of the name, or of the id in another system.
+    /// Part of the name or of the external id.
     q: Option<String>,
 }
 
@@ -75,17 +75,16 @@ impl From<ListCustomersParams> for CustomerFilter {
 
 /// List customers
 ///
-/// In the order of their registration. Merged customers are left out, their survivors being here, unless they
-/// are looked up by `external_id`: then `merged_into` says where they go on. Where one of the two times is given, as they
-/// stood at `effective_at`, by what was known at `known_at`: every filter asks for what they were then, and both times are in
-/// the answer. Such a page looks at a bounded number of customers, so it may have fewer than `limit` and yet a
-/// `next_cursor`.
+/// In order of registration. Merged customers are omitted in favour of their survivors, unless they are looked up by
+/// `external_id`: then `merged_into` names the survivor. With `effective_at` or `known_at`, the list shows customers as
+/// of that instant, every filter applies to their values at that time, and the response contains both times. Such a
+/// page examines a limited number of customers, so it may have fewer than `limit` items and still a `next_cursor`.
 #[utoipa::path(
     get, path = "/v1/customers", tag = "customers",
     params(ListCustomersParams, Page, AsOfParams),
     responses(
         (status = 200, description = "A page of customers.", body = CustomerList),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn list(
@@ -96,7 +95,7 @@ pub(super) async fn list(
 ) -> Result<AsOfResponse<CustomerList>, Problem> {
     let at = as_of.at(&state, &caller, "board").await?;
     if params.q.is_some() && !reads_people(&caller.actor) {
-        let message = Label::new("此角色不能按姓名搜索。", "This role may not search by name.");
+        let message = Label::new("此角色不能按名称搜索。", "This role is not permitted to search by name.");
         return Err(Problem::invalid_value("q", message));
     }
     let reps = match &params.team {

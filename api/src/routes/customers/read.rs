@@ -22,21 +22,21 @@ use crate::problem::document::ProblemDocument;
 use crate::projections::board::CustomerReport;
 use crate::routes::AppState;
 
-/// Read a customer
+/// Get a customer
 ///
-/// As it is now; or, where one of the two times is given, as it stood at `effective_at`, by what was known at `known_at`,
-/// every field of it: both times are in the answer then, and what the caller may see goes by whose the customer is now. A
-/// merged customer is found where it goes on. Where a pool limits it, a rep who reads one of its customers uses up one of
-/// the views of the pool's local date, the first time on that date; lists do not count.
+/// The current state, or, with `effective_at` or `known_at`, every field as of that instant; the response then contains
+/// both times, and visibility follows the current owner. A merged customer redirects to its survivor. Where a pool
+/// limits views, a rep who reads one of its customers for the first time on the pool's local date uses one view; lists
+/// do not count.
 #[utoipa::path(
     get, path = "/v1/customers/{id}", tag = "customers",
     params(("id" = Uuid, Path, description = "The customer."), AsOfParams),
     responses(
         (status = 200, description = "The customer.", body = CustomerReport, headers(("ETag", description = "The version: what `If-Match` takes."))),
-        (status = 308, description = "The customer was merged: `Location` names the one that goes on."),
-        (status = 404, description = "There is no such customer, or there was none then, as far as was known.", body = ProblemDocument),
+        (status = 308, description = "The customer was merged: `Location` names the survivor."),
+        (status = 404, description = "There is no such customer, or it was not known as of that instant.", body = ProblemDocument),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
         (status = 503, description = "The read model is behind `min_position`.", body = ProblemDocument),
     )
 )]

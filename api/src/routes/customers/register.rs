@@ -26,13 +26,13 @@ use crate::routes::provenance::Provenance;
 pub struct NewCustomer {
     /// The pipeline's key.
     pipeline: String,
-    /// What the customer is called. Personal: unreadable once the customer is erased.
+    /// The customer's name. Personal data: unreadable once the customer is erased.
     name: Option<String>,
     /// The id in another system, unique in the tenant.
     external_id: Option<String>,
-    /// Where the lead came from.
+    /// The source of the lead.
     source: Option<String>,
-    /// Through which channel.
+    /// The channel of the lead.
     channel: Option<String>,
     /// Ways to reach it.
     #[serde(default)]
@@ -48,30 +48,30 @@ pub struct NewCustomer {
     owner: Option<OwnerName>,
     /// The first stage; the pipeline's entry stage when absent.
     stage: Option<String>,
-    /// The sub-status within it.
+    /// The sub-status.
     sub_status: Option<String>,
     /// A note.
     note: Option<String>,
     /// Custom fields.
     #[schema(value_type = Option<Object>)]
     fields: Option<Fields>,
-    /// The unified social credit code (统一社会信用代码), with its check digit.
+    /// The unified social credit code (GB 32100), with its check digit.
     #[schema(example = "91330100799655058B")]
     credit_code: Option<String>,
-    /// The ids that channels know the person by.
+    /// The person's ids in channels.
     channel_ids: Option<Vec<ChannelId>>,
-    /// The line of business.
+    /// The industry.
     industry: Option<String>,
     /// The region.
     region: Option<String>,
-    /// The kind of service that the customer is in.
+    /// The service type.
     service_type: Option<String>,
-    /// The contract's days.
+    /// The contract period.
     contract: Option<ContractDays>,
     /// The day of delivery.
     #[schema(example = "2026-02-01")]
     delivered_on: Option<NaiveDate>,
-    /// The day until which the deal is put off.
+    /// The day until which the deal is postponed.
     #[schema(example = "2026-03-01")]
     postponed_until: Option<NaiveDate>,
     /// When the customer entered; now when absent.
@@ -114,16 +114,16 @@ impl From<NewCustomer> for Register {
 
 /// Register a customer
 ///
-/// The customer enters the pipeline's first stage, in the default pool unless an owner is given. Nobody is registered
-/// twice: telephone (E.164; Chinese mobile numbers also without country code), e-mail, WeChat id, credit code and
-/// channel ids are compared with every customer's.
+/// The customer enters the pipeline's first stage, in the default pool unless an owner is given. Duplicates are
+/// refused: phone number (E.164; Chinese mobile numbers also without country code), e-mail address, WeChat id, credit
+/// code and channel ids must be unique among customers.
 #[utoipa::path(
     post, path = "/v1/customers", tag = "customers", params(Provenance), request_body = NewCustomer,
     responses(
         (status = 201, description = "Registered; `id` names the customer.", body = Registered),
-        (status = 403, description = "`origin=import` is not for the caller's roles.", body = ProblemDocument),
-        (status = 409, description = "`customer-exists` by its external id, or `duplicate-customer` by a contact, credit code or channel id; `customer_id` names it.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+        (status = 403, description = "The caller's roles do not permit `origin=import`.", body = ProblemDocument),
+        (status = 409, description = "`customer-exists` (same external id), or `duplicate-customer` (same contact, credit code or channel id); `customer_id` names the existing customer.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn register(

@@ -18,50 +18,51 @@ use crate::problem::document::ProblemDocument;
 use crate::routes::admin::Empty;
 use crate::routes::{AppState, people};
 
-/// Somebody who is to stand in for a rep.
+/// A deputy arrangement.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
     "rep": "li", "deputy": "zhao", "from": "2026-03-01T00:00:00Z", "until": "2026-03-08T00:00:00Z"
 }))]
 pub(super) struct NewDeputy {
-    /// Who is away, by `li` or `rep:li`.
+    /// The rep who is away: `li` or `rep:li`.
     #[schema(value_type = String)]
     rep: RepName,
-    /// Who stands in.
+    /// The deputy.
     #[schema(value_type = String)]
     deputy: RepName,
-    /// From when.
+    /// Start.
     from: Instant,
-    /// Until when; not included.
+    /// End (exclusive).
     until: Instant,
 }
 
-/// An arrangement.
+/// A deputy arrangement.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct DeputyReply {
-    /// Names it.
+    /// The key.
     id: Uuid,
-    /// Who is away.
+    /// The rep who is away.
     rep: String,
-    /// Who stands in.
+    /// The deputy.
     deputy: String,
-    /// From when.
+    /// Start.
     from: DateTime<Utc>,
-    /// Until when; not included.
+    /// End (exclusive).
     until: DateTime<Utc>,
-    /// Whether it is in force now.
+    /// Whether it is in effect now.
     active: bool,
 }
 
-/// Name a deputy
+/// Appoint a deputy
 ///
-/// For that time the deputy works the rep's customers; they stay the rep's, and the deputy cannot give them away.
+/// During that period the deputy works the rep's customers; the rep remains the owner, and the deputy cannot reassign
+/// them.
 #[utoipa::path(
     post, path = "/v1/deputies", tag = "ownership", request_body = NewDeputy,
     responses(
-        (status = 200, description = "Arranged; `id` names it.", body = Accepted),
-        (status = 403, description = "A rep arranges its own leave only.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown, missing or wrong, or names nobody: `unknown-person`.", body = ProblemDocument),
+        (status = 200, description = "Created; `id` names it.", body = Accepted),
+        (status = 403, description = "A rep can appoint a deputy only for itself.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown, missing or invalid, or names an unknown person (`unknown-person`).", body = ProblemDocument),
     )
 )]
 pub(super) async fn appoint(
@@ -87,11 +88,11 @@ pub(super) async fn appoint(
     Ok(answer.into())
 }
 
-/// List the deputies
+/// List deputies
 #[utoipa::path(
     get, path = "/v1/deputies", tag = "ownership",
     params(Page, ConsistencyParams),
-    responses((status = 200, description = "Every arrangement that was not ended.", body = List<DeputyReply>))
+    responses((status = 200, description = "Every arrangement that has not ended.", body = List<DeputyReply>))
 )]
 pub(super) async fn list(
     State(state): State<AppState>,
@@ -114,13 +115,13 @@ pub(super) async fn list(
     })?))
 }
 
-/// End an arrangement
+/// Dismiss a deputy
 #[utoipa::path(
     delete, path = "/v1/deputies/{id}", tag = "ownership",
-    params(("id" = Uuid, Path, description = "The arrangement.")),
+    params(("id" = Uuid, Path, description = "The arrangement's id.")),
     responses(
         (status = 200, description = "Ended.", body = Accepted),
-        (status = 404, description = "There is none of that id.", body = ProblemDocument),
+        (status = 404, description = "There is no such arrangement.", body = ProblemDocument),
     )
 )]
 pub(super) async fn dismiss(

@@ -14,13 +14,13 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// A customer that looks like this one and is another.
+/// A decision that two customers are not duplicates.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"other": "01930000-0000-7000-8000-000000000000", "reason": "two branches with managers of their own"}))]
 pub(crate) struct Distinction {
-    /// The other one.
+    /// The other customer.
     other: Uuid,
-    /// Why.
+    /// The reason.
     reason: String,
 }
 
@@ -30,17 +30,17 @@ impl From<Distinction> for PairCommand {
     }
 }
 
-/// Tell a customer apart from one that looks like it
+/// Mark two customers as not duplicates
 ///
-/// Both streams tell it. The pair is suspected no longer, in the queue or among the suspects of either, until another name or
-/// contact makes the two the same to the letter. Customers of different owners are told apart by a supervisor or manager.
+/// Recorded in the history of both. The pair is no longer listed as possible duplicates, until a new name or contact
+/// makes the two match exactly. If the customers have different owners, a supervisor or manager has to decide.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/distinctions", tag = "customers", request_body = Distinction,
-    params(("id" = Uuid, Path, description = "One of the two.")),
+    params(("id" = Uuid, Path, description = "One of the two customers.")),
     responses(
-        (status = 200, description = "They are two.", body = Accepted),
-        (status = 403, description = "The two have different owners.", body = ProblemDocument),
-        (status = 409, description = "`already-distinguished`: that was said before, and nothing has changed.", body = ProblemDocument),
+        (status = 200, description = "Marked as not duplicates.", body = Accepted),
+        (status = 403, description = "The customers have different owners.", body = ProblemDocument),
+        (status = 409, description = "`already-distinguished`: already marked, and nothing has changed since.", body = ProblemDocument),
     )
 )]
 pub(super) async fn distinguish(

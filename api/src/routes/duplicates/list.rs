@@ -23,20 +23,21 @@ const MOST: usize = 100;
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListDuplicatesParams {
-    /// How many at most: 20 unless given, 100 at most.
+    /// The maximum number: 20 by default, 100 at most.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
 }
 
-/// List who may be the same customer
+/// List possible duplicates of a customer
 ///
-/// Names are compared without legal form, place, brackets and width, in Chinese and English; a company's e-mail domain
-/// counts too. The surest first, with the reasons. Nothing is done about them: merge those that are one.
+/// Names are compared without legal form, place, brackets and character width, in Chinese and English; the e-mail
+/// domain of a company counts, too. Most likely first, with reasons. Nothing is changed: merge confirmed duplicates
+/// yourself.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/duplicates", tag = "customers",
     params(("id" = Uuid, Path, description = "The customer."), ListDuplicatesParams, ConsistencyParams),
     responses(
-        (status = 200, description = "Who may be the same.", body = SuspectsReport),
+        (status = 200, description = "Possible duplicates.", body = SuspectsReport),
         (status = 404, description = "There is no such customer.", body = ProblemDocument),
     )
 )]
@@ -48,7 +49,8 @@ pub(super) async fn list(
 ) -> Result<AsOfResponse<SuspectsReport>, Problem> {
     let limit = how_many.limit.unwrap_or(USUAL);
     if !(1..=MOST).contains(&limit) {
-        let message = Label::new(format!("应为 1 至 {MOST}。"), format!("It must be 1 to {MOST}."));
+        let message =
+            Label::new(format!("应在 1 至 {MOST} 之间。"), format!("Must be between 1 and {MOST}."));
         return Err(Problem::invalid_value("limit", message));
     }
     state.app.customer_state(&caller, customer).await?;

@@ -15,21 +15,21 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// A customer that turned out to be this one.
+/// A merge of two customers.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"absorbed": "01930000-0000-7000-8000-000000000000", "stage_policy": "furthest"}))]
 pub(crate) struct MergeRequest {
-    /// Who is taken in. Its stream ends, and its cycles end unfinished, which is not lost.
+    /// The absorbed customer. Its history ends and its open cycles are censored, which is not lost.
     absorbed: Uuid,
-    /// How the survivor's stage is found: it stays (`survivor`), or it is the one further on (`furthest`), or the
-    /// one entered last (`latest_effective`).
+    /// How the survivor's stage is determined: unchanged (`survivor`), the more advanced one (`furthest`), or the one
+    /// entered last (`latest_effective`).
     #[serde(default)]
     stage_policy: Policy,
-    /// Why, in words.
+    /// The reason in words.
     reason: Option<String>,
 }
 
-/// How the survivor's stage is found.
+/// How the survivor's stage is determined.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = StagePolicy)]
@@ -56,15 +56,15 @@ impl From<MergeRequest> for PairCommand {
 
 /// Merge a customer into this one
 ///
-/// Both streams tell it and neither is rewritten: boards of earlier instants show both. Customers of different owners
-/// are merged by a supervisor or manager.
+/// Recorded in the history of both; neither is rewritten, so boards as of earlier instants show both. If the customers
+/// have different owners, a supervisor or manager has to merge them.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/merges", tag = "customers", request_body = MergeRequest,
-    params(("id" = Uuid, Path, description = "The customer that goes on.")),
+    params(("id" = Uuid, Path, description = "The surviving customer.")),
     responses(
         (status = 200, description = "Merged.", body = Accepted),
-        (status = 403, description = "The two have different owners.", body = ProblemDocument),
-        (status = 409, description = "`merged`: one of the two was merged before.", body = ProblemDocument),
+        (status = 403, description = "The customers have different owners.", body = ProblemDocument),
+        (status = 409, description = "`merged`: one of the two has already been merged.", body = ProblemDocument),
     )
 )]
 pub(super) async fn merge(

@@ -19,25 +19,25 @@ use crate::routes::customers::body::OwnerName;
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct DuplicateQueueParams {
-    /// Only as sure as this or surer, from 0 to 1: all unless given.
+    /// The minimum score, from 0 to 1; all by default.
     #[param(minimum = 0, maximum = 1, example = 0.8)]
     min_score: Option<f64>,
-    /// Whose customers, the later ones of each pair: `rep:li` or `pool:customer_pool`.
+    /// The owner of the later customer of each pair: `rep:li` or `pool:customer_pool`.
     #[param(value_type = Option<String>, example = "rep:li")]
     owner: Option<OwnerName>,
 }
 
-/// List who may have been registered twice
+/// List possible duplicates
 ///
-/// Customer by customer in the order of registration, each with those registered before it that look alike: a pair is
-/// listed once, under the later one. Merged and forgotten customers are not in it. A page looks at a bounded number of
-/// customers, so it may be empty and yet have a next one. Nothing is done about them: merge those that are one.
+/// In order of registration, each customer with similar customers registered before it; a pair is listed once, under
+/// the later one. Merged and erased customers are omitted. A page examines a limited number of customers, so it may be
+/// empty and still have a next one. Nothing is changed: merge confirmed duplicates yourself.
 #[utoipa::path(
     get, path = "/v1/duplicates", tag = "customers",
     params(DuplicateQueueParams, ConsistencyParams, Page),
     responses(
-        (status = 200, description = "A page of the queue.", body = SuspectQueue),
-        (status = 422, description = "A parameter is wrong.", body = ProblemDocument),
+        (status = 200, description = "A page of possible duplicates.", body = SuspectQueue),
+        (status = 422, description = "A parameter is invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn queue(
@@ -47,7 +47,7 @@ pub(super) async fn queue(
 ) -> Result<AsOfResponse<SuspectQueue>, Problem> {
     let least = which.min_score.unwrap_or_default();
     if !(0.0..=1.0).contains(&least) {
-        let message = Label::new("应在 0 与 1 之间。", "It must be between 0 and 1.");
+        let message = Label::new("应在 0 至 1 之间。", "Must be between 0 and 1.");
         return Err(Problem::invalid_value("min_score", message));
     }
     let query = SuspectQuery {

@@ -18,9 +18,9 @@ use crate::routes::AppState;
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"other": "01930000-0000-7000-8000-000000000000", "reason": "one legal seat after all"}))]
 pub(super) struct DistinctionWithdrawal {
-    /// The other one.
+    /// The other customer.
     other: Uuid,
-    /// Why.
+    /// The reason.
     reason: String,
 }
 
@@ -30,16 +30,16 @@ impl From<DistinctionWithdrawal> for PairCommand {
     }
 }
 
-/// Take back that two customers are two
+/// Withdraw a not-a-duplicate decision
 ///
-/// The pair may be suspected again. A merge of the two takes it back by itself.
+/// The pair can be listed as possible duplicates again. Merging the two withdraws the decision automatically.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/distinction-withdrawals", tag = "customers", request_body = DistinctionWithdrawal,
-    params(("id" = Uuid, Path, description = "One of the two.")),
+    params(("id" = Uuid, Path, description = "One of the two customers.")),
     responses(
-        (status = 200, description = "They may be one.", body = Accepted),
-        (status = 403, description = "The two have different owners.", body = ProblemDocument),
-        (status = 409, description = "`not-distinguished`: nobody said that they are two.", body = ProblemDocument),
+        (status = 200, description = "The decision was withdrawn.", body = Accepted),
+        (status = 403, description = "The customers have different owners.", body = ProblemDocument),
+        (status = 409, description = "`not-distinguished`: the customers were not marked as different.", body = ProblemDocument),
     )
 )]
 pub(super) async fn reconsider(

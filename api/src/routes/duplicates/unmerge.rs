@@ -14,13 +14,13 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// A customer that is another one after all.
+/// The undoing of a merge.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"absorbed": "01930000-0000-7000-8000-000000000000", "reason": "two brothers"}))]
 pub(crate) struct UnmergeRequest {
-    /// Who had been taken in.
+    /// The customer that had been absorbed.
     absorbed: Uuid,
-    /// Why.
+    /// The reason.
     reason: String,
 }
 
@@ -32,12 +32,12 @@ impl From<UnmergeRequest> for PairCommand {
 
 /// Undo a merge
 ///
-/// The customer goes on where it stood. What happened since the merge stays with this one.
+/// The absorbed customer resumes in its former stage. Events recorded since the merge stay with the survivor.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/unmerges", tag = "customers", request_body = UnmergeRequest,
-    params(("id" = Uuid, Path, description = "The customer that the other was merged into.")),
+    params(("id" = Uuid, Path, description = "The surviving customer.")),
     responses(
-        (status = 200, description = "Two again.", body = Accepted),
+        (status = 200, description = "The merge was undone.", body = Accepted),
         (status = 409, description = "`not-merged`: that customer was not merged into this one.", body = ProblemDocument),
     )
 )]

@@ -14,15 +14,15 @@ use crate::routes::AppState;
 /// How many pages of the log one request looks at.
 const LOOKS: u32 = 20;
 
-/// A page of the log.
+/// A page of the event log.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct EventList {
     /// CloudEvents 1.0 documents, in order of position.
     #[schema(value_type = Vec<Object>)]
     items: Vec<Value>,
-    /// What the next page takes as `after`.
+    /// The value of `after` for the next page.
     next_after: Position,
-    /// Where the log ends.
+    /// The last position of the log.
     head: Position,
 }
 

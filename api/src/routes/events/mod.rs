@@ -45,13 +45,13 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 pub(super) struct EventParams {
     /// Only events after this position.
     after: Option<Position>,
-    /// How many at most: 50 unless given, 500 at most. A stream has no end and takes none.
+    /// The maximum number of events: 50 by default, 500 at most. Not for streams, which have no end.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
     /// Only these types, separated by commas.
     #[param(example = "customer.moved,customer.reactivated")]
     r#type: Option<String>,
-    /// Only what happened to this customer.
+    /// Only events of this customer.
     customer: Option<Uuid>,
 }
 
@@ -70,17 +70,17 @@ impl EventParams {
     }
 }
 
-/// Read the log
+/// Read the event log
 ///
-/// The entries as they are stored (CloudEvents 1.0), with personal fields opened for callers who may read them. Of a
-/// customer in a pool a rep reads contacts, ids in channels and what looks like either in a text masked until the customer
-/// is claimed; with `customer` it counts as a view, as reading the customer does.
-/// With `Accept: text/event-stream` they come as server-sent events, from `after` or `Last-Event-ID` on and then
-/// as they happen: `id` is the position, a comment every 15 seconds keeps the connection open. A stream ends within five seconds
-/// when its credential is revoked, expires or loses its roles, and when the client reads more slowly than the log grows: then
-/// its last event is `lagged`, and it resumes with `Last-Event-ID`. What happened to customers that
-/// the caller does not see is left out: a page may then have fewer items than asked for before the log ends, and the next one
-/// goes on at `next_after`.
+/// The entries as stored (CloudEvents 1.0), with personal fields decrypted for callers who may read them. For customers
+/// in a pool, reps see contacts, channel ids and anything in a text that looks like either masked until the customer is
+/// claimed; with `customer` the request counts as a view, like reading the customer. With `Accept: text/event-stream`
+/// the entries are sent as server-sent events, from `after` or `Last-Event-ID` and then as they are recorded: `id` is
+/// the position, and a comment every 15 seconds keeps the connection open. A stream ends within five seconds if its
+/// credential is revoked, expires or loses its roles, and if the client reads more slowly than the log grows: then the
+/// last event is `lagged`, and the client resumes with `Last-Event-ID`. Events of customers that the caller cannot see
+/// are omitted: a page may have fewer items than requested before the end of the log, and the next one starts at
+/// `next_after`.
 #[utoipa::path(
     get, path = "/v1/events", tag = "log",
     params(
@@ -88,11 +88,11 @@ impl EventParams {
         ("Last-Event-ID" = Option<Position>, Header, description = "Resumes a stream after this position."),
     ),
     responses(
-        (status = 200, description = "A page of the log, or the stream.", content(
+        (status = 200, description = "A page of the event log, or the stream.", content(
             (EventList = "application/json"), (String = "text/event-stream"),
         ), headers(("Waymark-Position" = u64, description = "Where the log ends; of a page only."))),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn events(
@@ -140,7 +140,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
     // No position is beyond what every database can count to.
     let position = text.parse().ok().filter(|position| i64::try_from(*position).is_ok());
     position.map(Some).ok_or_else(|| {
-        let expected = Label::new("应为一个位置，例如 42。", "It must be a position, such as 42.");
+        let expected = Label::new("应为一个序号，例如 42。", "Must be a position, such as 42.");
         Problem::malformed_header("Last-Event-ID", expected)
     })
 }

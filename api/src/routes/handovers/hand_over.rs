@@ -28,64 +28,64 @@ const MOST: u32 = 500;
 /// How long the list may take to catch up with the log.
 const WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Which customers go where.
+/// A handover of customers.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"from": "rep:li", "to": "rep:zhao", "occasion": "resign", "dry_run": true}))]
 pub(super) struct HandOver {
-    /// Whose customers.
+    /// The current owner.
     from: OwnerName,
-    /// Who gets them.
+    /// The new owner.
     to: OwnerName,
-    /// On what occasion.
+    /// The occasion.
     occasion: OccasionName,
-    /// Why, in words; the occasion when absent.
+    /// The reason in words; the occasion when absent.
     reason: Option<String>,
-    /// Which of them; all when absent.
+    /// The selection; all customers when absent.
     #[serde(default)]
     filter: HandOverSelection,
-    /// Tell what would be done, and do nothing.
+    /// Dry run: report what would be done without doing it.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// Which of the customers. All that are given must hold.
+/// A selection of customers. All given filters must match.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 pub(super) struct HandOverSelection {
-    /// The stage they stand in.
+    /// The current stage.
     stage: Option<String>,
-    /// A label they carry.
+    /// A tag of the customer.
     tag: Option<String>,
     /// The value tier.
     tier: Option<String>,
     /// The region.
     region: Option<String>,
-    /// The line of business.
+    /// The industry.
     industry: Option<String>,
 }
 
-/// What became of the customers.
+/// The result of a handover.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct HandOverReply {
-    /// Whether it was a rehearsal.
+    /// Whether it was a dry run.
     dry_run: bool,
-    /// How many were handed over, or would be.
+    /// The number of customers handed over, or that would be.
     handed_over: usize,
-    /// How many were not.
+    /// The number of customers that were refused.
     refused: usize,
-    /// One a customer, in the order of registration, at most 500.
+    /// One item per customer, in order of registration, at most 500.
     items: Vec<HandOverItem>,
-    /// Whether there are more: send the request again, and those that went are no longer among them.
+    /// Whether there are more: send the request again; customers already handed over are not repeated.
     more: bool,
 }
 
-/// What became of one customer.
+/// The result for one customer.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct HandOverItem {
     /// Which.
     customer_id: Uuid,
-    /// What it is called.
+    /// The name.
     name: Option<String>,
-    /// The status that the single owner change would have had.
+    /// The HTTP status of the corresponding single owner change.
     #[schema(example = 200)]
     status: u16,
     /// Why it was not handed over.
@@ -93,17 +93,17 @@ pub(super) struct HandOverItem {
     problem: Option<ProblemDocument>,
 }
 
-/// Hand customers over
+/// Hand over customers
 ///
-/// Stage, plans, notes and history stay with each customer; the new owner has two days of grace. Each customer is
-/// judged by itself, as by a single owner change. A rep hands over its own customers only. For leave that ends, name a
-/// deputy instead.
+/// Stage, plans, notes and history are unchanged; the new owner has a grace period of two days. Each customer is
+/// processed independently, like a single owner change. A rep can hand over only its own customers. For a temporary
+/// leave, appoint a deputy instead.
 #[utoipa::path(
     post, path = "/v1/handovers", tag = "ownership", request_body = HandOver,
     responses(
-        (status = 200, description = "What became of each.", body = HandOverReply),
-        (status = 403, description = "The customers are another rep's, or a pool's.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+        (status = 200, description = "The result for each customer.", body = HandOverReply),
+        (status = 403, description = "The customers belong to another rep or to a pool.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn hand_over(
@@ -115,7 +115,7 @@ pub(super) async fn hand_over(
     let situation = state.app.base_context(&caller, None).await?;
     may_hand_over(&body.from.0, &situation.context(&caller, None))?;
     if body.from.0 == body.to.0 {
-        let message = Label::new("两者相同。", "They are the same.");
+        let message = Label::new("原负责人与新负责人相同。", "The current and the new owner are the same.");
         return Err(Problem::invalid_value("to", message));
     }
     if let Owner::Rep(rep) = &body.from.0
@@ -199,7 +199,8 @@ async fn one(
     // Somebody else may have given it away since the list was made.
     let still = state.app.customer_state(caller, customer.id).await?.owner == body.from.0;
     if !still {
-        let message = Label::new("归属已改变。", "It belongs to somebody else by now.");
+        let message =
+            Label::new("客户的负责人已变更。", "The owner of the customer has changed in the meantime.");
         return Err(Problem::invalid_value("from", message));
     }
     let command = CustomerCommand::on(customer.id, command.clone(), None);

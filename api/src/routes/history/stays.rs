@@ -10,9 +10,9 @@ use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::StaysReport;
 use crate::routes::AppState;
 
-/// Read a customer's stays
+/// List a customer's stays
 ///
-/// Journey by journey, each in order: which stage, from when until when.
+/// Journey by journey, in order: the stage, and from when until when.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/stays", tag = "history",
     params(("id" = Uuid, Path, description = "The customer."), AsOfParams),

@@ -19,25 +19,25 @@ use crate::routes::customers::merged::gone_on;
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct TimelineParams {
-    /// `effective`: what happened, as far as is known. `recorded`: what was recorded, in the order of recording.
-    /// `both`: everything, with what superseded what.
+    /// `effective`: what happened, as corrected. `recorded`: what was recorded, in order of recording. `both`:
+    /// everything, showing which record superseded which.
     #[serde(default)]
     #[param(inline)]
     view: TimelineView,
 }
 
-/// Read a customer's timeline
+/// Get a customer's timeline
 ///
-/// Newest last. A record that a correction replaced carries `superseded_by`. What happened to customers that were
-/// merged into this one is told with it: `origin` says whose it was. Of a customer in a pool it counts as a view, and contacts
-/// are masked, as on reading the customer.
+/// Newest last. A record replaced by a correction carries `superseded_by`. Events of customers merged into this one are
+/// included; `origin` names the customer they belong to. For a customer in a pool, reading the timeline counts as a
+/// view and contacts are masked, as when reading the customer.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/timeline", tag = "history",
     params(("id" = Uuid, Path, description = "The customer."), TimelineParams, AsOfParams, Page),
     responses(
         (status = 200, description = "A page of the timeline.", body = TimelineReport),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
-        (status = 308, description = "The customer was merged: `Location` names the timeline that goes on."),
+        (status = 308, description = "The customer was merged: `Location` names the survivor's timeline."),
         (status = 404, description = "There is no such customer.", body = ProblemDocument),
     )
 )]

@@ -19,16 +19,16 @@ use crate::routes::AppState;
 /// An import.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct ImportReply {
-    /// Names the import.
+    /// The import's id.
     id: Uuid,
     /// `running`, `done` or `failed`.
     #[schema(example = "done")]
     state: &'static str,
-    /// How far it has come, while it runs.
+    /// The progress while it is running.
     progress: Option<Progress>,
-    /// What it did, once it is done.
+    /// The report once it is done.
     report: Option<Report>,
-    /// Why nothing was imported, when it failed.
+    /// Why it failed; nothing was imported.
     problem: Option<ProblemDocument>,
 }
 
@@ -51,9 +51,9 @@ pub(super) fn path(id: Uuid) -> String {
     format!("/v1/imports/{id}")
 }
 
-/// Read how far an import has come
+/// Get an import's progress
 ///
-/// Of imports that this process began. What an import did is in the log, whatever process asks.
+/// Only imports started by this process. What an import recorded is in the event log, readable from any process.
 #[utoipa::path(
     get, path = "/v1/imports/{id}", tag = "bulk",
     params(("id" = Uuid, Path, description = "The import.")),

@@ -27,27 +27,27 @@ use crate::routes::AppState;
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Columns {
-    /// The pipeline's key. A new key makes a pipeline of the file's statuses, any move allowed.
+    /// The pipeline's key. A new key creates a pipeline from the file's statuses, with every transition allowed.
     pipeline: String,
-    /// The column that names the customer; it becomes the `external_id`.
+    /// The column that identifies the customer; it becomes the `external_id`.
     case: String,
     /// The column with the status.
     status: String,
-    /// The column with the instant of the change.
+    /// The column with the time of the change.
     time: String,
     /// The column with the person who made it.
     actor: Option<String>,
-    /// Statuses in which a new pipeline ends with a deal, separated by commas.
+    /// Statuses of a new pipeline that mean won, separated by commas.
     #[param(example = "Closed Won")]
     won: Option<String>,
-    /// Statuses in which a new pipeline ends without a deal, separated by commas.
+    /// Statuses of a new pipeline that mean lost, separated by commas.
     #[param(example = "Closed Lost")]
     lost: Option<String>,
-    /// Statuses in which a new pipeline ends, separated by commas. Those that neither `won` nor `lost` names are taken for what
-    /// a well-known name says in Chinese or English, as `endings` of the reply tells; else they have the type `closed`, which no
-    /// win rate counts.
+    /// Final statuses of a new pipeline, separated by commas. Those in neither `won` nor `lost` are classified by
+    /// well-known names in Chinese or English, as `endings` in the response shows; all others have the type `closed`,
+    /// which is not part of any win rate.
     r#final: Option<String>,
-    /// Whether bad rows are left out instead of refusing the file.
+    /// Whether to skip invalid rows instead of refusing the file.
     #[serde(default)]
     skip_bad: bool,
 }
@@ -72,20 +72,19 @@ impl From<Columns> for Mapping {
     }
 }
 
-/// Import a file of past changes
+/// Import history from a CSV file
 ///
-/// CSV in UTF-8, plain or gzip. A bad row is named by its line, and nothing of the file is imported unless bad
-/// rows are to be left out. The answer comes when the import is done; with `Prefer: respond-async` (RFC 7240) it
-/// comes as soon as the file has arrived, and `Location` tells how far the import has come. Sending the same file
-/// again imports what is missing and nothing twice.
+/// CSV in UTF-8, plain or gzip. Invalid rows are reported by line, and nothing is imported unless `skip_bad` is set.
+/// The response is sent when the import has finished; with `Prefer: respond-async` (RFC 7240) it is sent as soon as the
+/// file has been received, and `Location` shows the progress. Sending the same file again imports only what is missing.
 #[utoipa::path(
     post, path = "/v1/imports", tag = "bulk",
-    params(Columns, ("Prefer" = Option<String>, Header, description = "`respond-async` to be answered early.")),
+    params(Columns, ("Prefer" = Option<String>, Header, description = "`respond-async` to receive the response before the import has finished.")),
     request_body(content = String, content_type = "text/csv"),
     responses(
         (status = 200, description = "Imported.", body = ImportReply),
-        (status = 202, description = "Being imported; see `Location`.", body = ImportReply),
-        (status = 422, description = "Rows are bad, or a column is missing. Nothing was imported.", body = ProblemDocument),
+        (status = 202, description = "Accepted; see `Location` for the progress.", body = ImportReply),
+        (status = 422, description = "Rows are invalid, or a column is missing. Nothing was imported.", body = ProblemDocument),
     )
 )]
 pub(super) async fn start(

@@ -23,7 +23,7 @@ use crate::routes::customers::register::NewCustomer;
 /// The most leads of one request.
 const MOST: usize = 500;
 
-/// What became of a lead.
+/// The outcome of a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = LeadOutcome)]
@@ -36,23 +36,23 @@ pub(super) enum Fate {
     Refused,
 }
 
-/// What became of one of the leads.
+/// The outcome of one lead.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct LeadReply {
-    /// Which, from 0.
+    /// The index of the lead, from 0.
     index: usize,
-    /// What became of it.
+    /// The outcome.
     outcome: Fate,
-    /// The status that it would have had by itself: 201, 200, or that of the problem.
+    /// The HTTP status of the lead as a single request: 201, 200, or that of the problem.
     #[schema(example = 201)]
     status: u16,
-    /// The customer, new or known; null where it is known and the caller does not see it.
+    /// The customer, new or existing; null if it exists and the caller cannot see it.
     #[schema(value_type = Option<String>, format = Uuid)]
     customer_id: Option<Value>,
-    /// What was recorded; absent where the customer is known and the caller does not see it.
+    /// The recorded events; absent if the customer exists and the caller cannot see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Accepted>,
-    /// Why it was not taken.
+    /// Why it was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<ProblemDocument>,
 }
@@ -62,32 +62,32 @@ pub(super) struct LeadReply {
 #[serde(untagged)]
 #[expect(dead_code, reason = "it is the description of what `read_body` reads lead by lead")]
 enum Leads {
-    /// One.
+    /// A single lead.
     One(Box<NewCustomer>),
-    /// Up to 500.
+    /// Up to 500 leads.
     Several(Vec<NewCustomer>),
 }
 
-/// What became of the leads, in their order.
+/// The outcomes of the leads, in order.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct LeadReplies {
-    /// One a lead.
+    /// One item per lead.
     items: Vec<LeadReply>,
 }
 
-/// Take leads in
+/// Submit leads
 ///
-/// One, or an array of up to 500. Each is read like a registration. A lead whose telephone, e-mail, WeChat id, credit
-/// code, channel id or external id is a customer's already makes no second customer: its source, channel and note are
-/// added to that customer's history, and the answer says `duplicate` with the customer's id. Of a customer that the caller
-/// does not see, it says nothing else.
+/// A single lead, or an array of up to 500, each in the form of a registration. A lead whose phone number, e-mail
+/// address, WeChat id, credit code, channel id or external id matches an existing customer does not create another one:
+/// its source, channel and note are added to that customer's history, and the result is `duplicate` with the customer's
+/// id. If the caller cannot see that customer, nothing else is disclosed.
 #[utoipa::path(
     post, path = "/v1/leads", tag = "customers", request_body = Leads,
     responses(
-        (status = 200, description = "What became of each; of a single lead: it was known.", body = LeadReplies),
-        (status = 201, description = "The single lead is a new customer.", body = LeadReplies),
-        (status = 409, description = "The single lead was not taken: the customer whom it would be was erased.", body = ProblemDocument),
-        (status = 422, description = "The single lead was not taken, or there are too many.", body = ProblemDocument),
+        (status = 200, description = "The result for each lead; for a single lead: it matched an existing customer.", body = LeadReplies),
+        (status = 201, description = "The single lead created a new customer.", body = LeadReplies),
+        (status = 409, description = "The single lead was rejected: the matching customer was erased.", body = ProblemDocument),
+        (status = 422, description = "The single lead was rejected, or there are too many.", body = ProblemDocument),
     )
 )]
 pub(super) async fn take_in(
@@ -103,7 +103,7 @@ pub(super) async fn take_in(
     if leads.len() > MOST {
         let message = Label::new(
             format!("一次最多 {MOST} 条线索；请分批发送。"),
-            format!("A request takes at most {MOST} leads: send them in parts."),
+            format!("At most {MOST} leads per request; send them in batches."),
         );
         return Err(Problem::invalid_value("$", message));
     }

@@ -10,37 +10,38 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// How the service is.
+/// The state of the service.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub(super) struct Health {
     /// `alive` or `ready`.
     #[schema(example = "ready")]
     status: &'static str,
-    /// Of a service that is ready: `paused` while its clock is not believed, so that rules do not act by themselves, else
+    /// For a service that is ready: `paused` while its clock is not trusted, so that automation rules do not run, else
     /// `acting`.
     #[schema(example = "acting")]
     #[serde(skip_serializing_if = "Option::is_none")]
     automations: Option<&'static str>,
 }
 
-/// Tell that the process lives
+/// Liveness check
 #[utoipa::path(
     get, path = "/healthz", tag = "operations", security(()),
-    responses((status = 200, description = "It does.", body = Health))
+    responses((status = 200, description = "The process is alive.", body = Health))
 )]
 pub(super) async fn alive() -> Json<Health> {
     Json(Health { status: "alive", automations: None })
 }
 
-/// Tell whether requests are served
+/// Readiness check
 ///
-/// Ready means that the log can be read and written, that every read model which this process keeps up answers, and that the
-/// service is not stopping. That automations pause, because the clock is not believed, is told and no reason not to be ready.
+/// Ready means that the event log can be read and written, that every read model of this process answers, and that the
+/// service is not shutting down. Paused automations, because the clock is not trusted, are reported but do not affect
+/// readiness.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", security(()),
     responses(
-        (status = 200, description = "They are.", body = Health),
-        (status = 503, description = "Not now.", body = ProblemDocument),
+        (status = 200, description = "Ready.", body = Health),
+        (status = 503, description = "Not ready.", body = ProblemDocument),
     )
 )]
 pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>, Problem> {

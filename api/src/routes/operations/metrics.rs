@@ -5,10 +5,10 @@ use axum::response::IntoResponse;
 
 use crate::http::measure;
 
-/// Read the metrics
+/// Get metrics
 ///
-/// In the text format of Prometheus: append rate, batch size, commit latency, queue depth, lag of projectors,
-/// and requests by route. They tell nothing of any tenant.
+/// In the Prometheus text format: append rate, batch size, commit latency, queue depth, projection lag, and requests by
+/// route. They contain no tenant data.
 #[utoipa::path(
     get, path = "/metrics", tag = "operations", security(()),
     responses((status = 200, description = "The metrics.", body = String, content_type = "text/plain"))

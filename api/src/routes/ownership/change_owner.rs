@@ -15,15 +15,15 @@ use crate::routes::AppState;
 use crate::routes::command::{CommandRequest, execute};
 use crate::routes::customers::body::OwnerName;
 
-/// Another owner.
+/// A change of owner.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"to": {"kind": "rep", "id": "zhao"}, "reason": "handover"}))]
 pub(crate) struct OwnerChange {
-    /// Who.
+    /// The person.
     to: OwnerName,
-    /// Why. Where it is the word of an occasion, it is that occasion, too.
+    /// The reason. If it is the code of an occasion, it also sets the occasion.
     reason: String,
-    /// On what occasion.
+    /// The occasion.
     occasion: Option<OccasionName>,
 }
 
@@ -81,13 +81,14 @@ impl From<OwnerChange> for CommandRequest {
 
 /// Change a customer's owner
 ///
-/// Stage, notes and plans stay as they are. Between reps, the new owner has two days of grace.
+/// Stage, notes and plans are unchanged. When a customer changes hands between reps, the new owner has a grace period
+/// of two days.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/owner-changes", tag = "ownership", request_body = OwnerChange,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
-        (status = 200, description = "Changed.", body = Accepted),
-        (status = 409, description = "The customer belongs there already.", body = ProblemDocument),
+        (status = 200, description = "Updated.", body = Accepted),
+        (status = 409, description = "The customer already has this owner.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn change_owner(

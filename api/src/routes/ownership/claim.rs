@@ -13,7 +13,7 @@ use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 use crate::routes::command::{CommandRequest, execute};
 
-/// A claim: it says nothing beyond itself.
+/// A claim; it has no fields.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[schema(example = json!({}))]
 pub(crate) struct Claim {}
@@ -26,7 +26,7 @@ impl From<Claim> for CommandRequest {
 
 /// Claim a customer from its pool
 ///
-/// A rep takes the customer, within the quota of the pool's local date.
+/// A rep becomes the owner, within the daily quota on the pool's local date.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/claims", tag = "ownership", request_body = Claim,
     params(("id" = Uuid, Path, description = "The customer.")),

@@ -27,7 +27,7 @@ pub(super) struct PoolReply {
     /// `customer_pool` or `lead_pool`.
     #[schema(value_type = String, example = "customer_pool")]
     kind: PoolKind,
-    /// What it is called, in the language asked for.
+    /// The name, in the requested language.
     name: String,
     /// The IANA zone whose local date a claim counts on.
     #[schema(example = "Asia/Shanghai")]
@@ -55,7 +55,7 @@ impl PoolReply {
     }
 }
 
-/// List the pools
+/// List pools
 #[utoipa::path(
     get, path = "/v1/pools", tag = "ownership",
     params(ConsistencyParams, Page),
@@ -89,7 +89,7 @@ pub(super) async fn list(
     Ok(AsOfResponse { position, body })
 }
 
-/// List the customers of a pool
+/// List a pool's customers
 ///
 /// Contacts are masked for reps until the customer is claimed.
 #[utoipa::path(

@@ -19,7 +19,7 @@ use crate::routes::command::{CommandRequest, execute};
 pub(crate) struct Release {
     /// Which pool; the one it was claimed from, or else its pipeline's default pool, when absent.
     pool: Option<String>,
-    /// Why.
+    /// The reason.
     reason: String,
 }
 
@@ -31,13 +31,13 @@ impl From<Release> for CommandRequest {
 
 /// Release a customer to a pool
 ///
-/// A release on the day of the claim does not give the claim back.
+/// Releasing a customer on the day of the claim does not restore the claim quota.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/releases", tag = "ownership", request_body = Release,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
         (status = 200, description = "Released.", body = Accepted),
-        (status = 409, description = "The customer is in a pool already.", body = ProblemDocument),
+        (status = 409, description = "The customer is already in a pool.", body = ProblemDocument),
         (status = 422, description = "There is no such pool, or the reason is missing.", body = ProblemDocument),
     )
 )]

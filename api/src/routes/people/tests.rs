@@ -262,7 +262,7 @@ impl Scene {
         }
     }
 
-    /// What became of it.
+    /// The outcome.
     async fn outcome(&self, sample: &Sample, name: &str) -> Value {
         let answer = self.send(sample, name).await;
         assert!(answer.status.is_success(), "{} {}: {}", sample.operation, sample.name, answer.text);

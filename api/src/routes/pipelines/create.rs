@@ -15,15 +15,15 @@ use crate::problem::Problem;
 use crate::problem::document::{ProblemDocument, ViolationDocument};
 use crate::routes::AppState;
 
-/// A new pipeline, from a template or from a definition.
+/// A new pipeline, from a template or a definition.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"key": "landian-6", "template": "landian-6"}))]
 pub(super) struct NewPipeline {
-    /// Names the pipeline in the tenant.
+    /// The pipeline's key, unique within the tenant.
     key: String,
-    /// The template it is made from.
+    /// The template to use.
     template: Option<String>,
-    /// The definition, when it is not made from a template: of the shape that `GET /v1/templates` shows.
+    /// The definition, if no template is used; in the form shown by `GET /v1/templates`.
     #[schema(value_type = Option<Object>)]
     definition: Option<Value>,
 }
@@ -32,8 +32,8 @@ impl NewPipeline {
     fn pipeline(&self) -> Result<Pipeline, Problem> {
         if !self.key.chars().all(|sign| sign.is_alphanumeric() || "-_.".contains(sign)) {
             let message = Label::new(
-                "只能使用字母、数字和 - _ .，因为它是路径的一部分。",
-                "Only letters, digits and - _ . can be used, since it stands in paths.",
+                "只能使用字母、数字和 - _ .，因为它会出现在路径中。",
+                "Only letters, digits and - _ . are allowed, because it is used in paths.",
             );
             return Err(Problem::invalid_value("key", message));
         }
@@ -44,7 +44,7 @@ impl NewPipeline {
             (Some(_), Some(_)) => {
                 let message = Label::new(
                     "template 与 definition 只能给出一个。",
-                    "Give either a template or a definition, not both.",
+                    "Specify either template or definition, not both.",
                 );
                 Err(Problem::invalid_value("definition", message))
             }
@@ -56,7 +56,7 @@ impl NewPipeline {
 fn from_template(key: &str, template: &str) -> Result<Pipeline, Problem> {
     let found = templates().iter().find(|known| known.key == template).ok_or_else(|| {
         let known = templates().iter().map(|template| template.key).collect::<Vec<_>>().join(", ");
-        let message = Label::new(format!("可用模板：{known}。"), format!("The templates are: {known}."));
+        let message = Label::new(format!("可用模板：{known}。"), format!("Available templates: {known}."));
         Problem::invalid_value("template", message)
     })?;
     let definition =
@@ -72,14 +72,14 @@ fn warnings(pipeline: &Pipeline, language: Language) -> Vec<ViolationDocument> {
 
 /// Create a pipeline
 ///
-/// Version 1 of a pipeline, from a template or a definition. The reply lists as `warnings` what is permitted but
-/// unwise.
+/// Creates version 1 from a template or a definition. `warnings` in the response lists what is permitted but not
+/// recommended.
 #[utoipa::path(
     post, path = "/v1/pipelines", tag = "pipelines", request_body = NewPipeline,
     responses(
         (status = 201, description = "Created.", body = Accepted),
-        (status = 409, description = "There is a pipeline of that key.", body = ProblemDocument),
-        (status = 422, description = "The definition is not usable: every reason at once.", body = ProblemDocument),
+        (status = 409, description = "A pipeline with this key exists.", body = ProblemDocument),
+        (status = 422, description = "The definition is invalid; `violations` lists every reason.", body = ProblemDocument),
     )
 )]
 pub(super) async fn create(

@@ -21,7 +21,7 @@ use crate::routes::AppState;
 /// A pipeline in short.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct PipelineSummary {
-    /// Names the pipeline.
+    /// The pipeline's key.
     #[schema(example = "landian-6")]
     key: String,
     /// The latest version.
@@ -30,7 +30,7 @@ pub(super) struct PipelineSummary {
     /// `sales` or `lead`.
     #[schema(value_type = String, example = "sales")]
     kind: PipelineKind,
-    /// What it is called, in the language asked for.
+    /// The name, in the requested language.
     name: String,
     /// The ids of its stages, in order.
     stages: Vec<String>,
@@ -69,11 +69,11 @@ impl PilotSummary {
     }
 }
 
-/// List the pipelines
+/// List pipelines
 #[utoipa::path(
     get, path = "/v1/pipelines", tag = "pipelines",
     params(Page, ConsistencyParams),
-    responses((status = 200, description = "Every pipeline at its latest version.", body = List<PipelineSummary>))
+    responses((status = 200, description = "Every pipeline in its latest version.", body = List<PipelineSummary>))
 )]
 pub(super) async fn list(
     State(state): State<AppState>,

@@ -8,25 +8,25 @@
 use chrono::{DateTime, Utc};
 use utoipa::ToSchema;
 
-/// Where the customers of one stage of the version before go.
+/// The mapping of one stage of the previous version.
 #[derive(ToSchema)]
 #[schema(example = json!({"from": "paused", "kind": "retire", "to": "to_reactivate"}))]
 pub(super) struct StageMap {
-    /// The stage of the version before.
+    /// The stage of the previous version.
     from: String,
     /// What becomes of it.
     kind: MapKind,
     /// The stage of the new version, for `rename`, `merge` and `retire`.
     to: Option<String>,
-    /// The sub-status within it; the one held, where the stage has it too, when absent.
+    /// The sub-status in the new stage; when absent, the current one if the stage has it.
     sub_status: Option<String>,
-    /// For `split`: the first whose condition holds decides.
+    /// For `split`: the first target whose condition matches is used.
     into: Option<Vec<SplitTarget>>,
-    /// For `split`: where those go for whom no condition holds. When absent they wait until a manager chooses.
+    /// For `split`: the target for customers that match no condition. When absent, they wait until a manager chooses.
     otherwise: Option<String>,
 }
 
-/// What becomes of a stage.
+/// How a stage is mapped.
 #[derive(ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum MapKind {
@@ -42,36 +42,36 @@ enum MapKind {
     Retire,
 }
 
-/// One part of a stage that is split.
+/// One target of a split stage.
 #[derive(ToSchema)]
 struct SplitTarget {
     /// The stage of the new version.
     to: String,
-    /// Who goes there, as conditions of automations say it; everybody when absent.
+    /// The condition, in the form used by automations; all customers when absent.
     #[schema(value_type = Option<Object>)]
     when: Option<serde_json::Value>,
 }
 
-/// The team that tries a version: its id, or the id with a period.
+/// A pilot team: its id, or the id with a period.
 #[derive(ToSchema)]
 #[serde(untagged)]
 pub(super) enum Trial {
-    /// From its publication on, without end.
+    /// From publication, without an end.
     Team(String),
     /// For a period.
     Period(TrialPeriod),
 }
 
-/// A team that tries a version for a period.
+/// A pilot team with a period.
 #[derive(ToSchema)]
 pub(super) struct TrialPeriod {
     /// The team.
     #[schema(example = "north")]
     id: String,
-    /// From when; from its publication on when absent.
+    /// Start; publication when absent.
     from: Option<DateTime<Utc>>,
-    /// Until when, exclusive; without end when absent.
+    /// End (exclusive); none when absent.
     until: Option<DateTime<Utc>>,
-    /// Where customers go when it ends, from stages that only this version has.
+    /// The stage mapping at the end, for stages that exist only in this version.
     back: Option<Vec<StageMap>>,
 }

@@ -27,28 +27,28 @@ pub(super) struct RemainingReply {
     sample: Vec<Uuid>,
 }
 
-/// How far a pipeline's customers have come.
+/// The progress of a migration.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct MigrationReply {
     /// The pipeline.
     pipeline: String,
-    /// The version in force for everybody.
+    /// The version in effect for all teams.
     version: u32,
-    /// How many are still to be moved, or wait for a manager to choose their stage.
+    /// The number of customers that are still to be migrated or wait for a manager's choice.
     remaining: u64,
-    /// They, by the stage they stand in.
+    /// The remaining customers, by current stage.
     items: Vec<RemainingReply>,
 }
 
-/// Read how far customers have come to the version in force
+/// Get migration progress
 ///
-/// Customers get their places by themselves, in batches. What remains after that waits for a manager to choose: no
-/// rule of a split holds for it.
+/// Customers are migrated automatically, in batches. Those that remain match no rule of a split and wait for a manager
+/// to choose their stage.
 #[utoipa::path(
     get, path = "/v1/pipelines/{key}/migrations", tag = "pipelines",
     params(("key" = String, Path, description = "The pipeline.")),
     responses(
-        (status = 200, description = "What remains.", body = MigrationReply, headers(("Waymark-Position" = u64, description = "How far the read model had come."))),
+        (status = 200, description = "The remaining customers.", body = MigrationReply, headers(("Waymark-Position" = u64, description = "How far the read model had come."))),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]

@@ -28,7 +28,7 @@ pub(super) struct PipelineVersionParams {
 #[schema(value_type = Object)]
 pub(super) struct PipelineReply(Arc<Pipeline>);
 
-/// Read a pipeline
+/// Get a pipeline
 #[utoipa::path(
     get, path = "/v1/pipelines/{key}", tag = "pipelines",
     params(("key" = String, Path, description = "The pipeline."), PipelineVersionParams, ConsistencyParams),

@@ -7,10 +7,10 @@ use crate::domain::pipeline::schema;
 use crate::http::Query;
 use crate::http::query::Nothing;
 
-/// Read the JSON Schema of a definition
+/// Get the JSON Schema of pipeline definitions
 ///
-/// Draft 2020-12. What it accepts has the right shape; whether every stage can be reached, and the like, is told by
-/// publishing or by `waymark pipeline lint`.
+/// Draft 2020-12. It validates the structure; semantic checks, such as whether every stage is reachable, are made on
+/// publication and by `waymark pipeline lint`.
 #[utoipa::path(
     get, path = "/v1/pipeline-schema", tag = "pipelines",
     responses((status = 200, description = "The schema.", body = Object))

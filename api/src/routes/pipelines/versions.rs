@@ -29,21 +29,22 @@ use crate::routes::AppState;
     "map": [{"from": "paused", "kind": "retire", "to": "to_reactivate"}], "dry_run": true
 }))]
 pub(super) struct NextVersion {
-    /// The definition, whole: of the shape that `GET /v1/pipeline-schema` tells.
+    /// The complete definition, conforming to `GET /v1/pipeline-schema`.
     #[schema(value_type = Object)]
     definition: Value,
-    /// From when it is in force; at once when absent.
+    /// When it takes effect; immediately when absent.
     effective_from: Option<Instant>,
-    /// Where customers go, stage by stage: `{from, kind, to?, sub_status?, into?, otherwise?}` with the kinds `same`,
-    /// `rename`, `merge`, `split` and `retire`. Needed for every stage that goes and has, or had in open cycles,
-    /// customers. A split has `into`, a list of `{to, when?}`; for whom no condition holds goes to `otherwise`, or
-    /// without it waits until a manager chooses.
+    /// The stage mapping: `{from, kind, to?, sub_status?, into?, otherwise?}` with the kinds `same`, `rename`, `merge`,
+    /// `split` and `retire`. Required for every removed stage that has customers, or had them in open cycles. A split
+    /// has `into`, a list of `{to, when?}`; customers that match no condition go to `otherwise`, or without it wait
+    /// until a manager chooses.
     #[schema(value_type = Option<Vec<StageMap>>)]
     map: Option<Value>,
-    /// The team that tries it: an id, or `{id, from?, until?, back?}`, where `back` is a map for when it ends.
+    /// The pilot team: an id, or `{id, from?, until?, back?}`, where `back` is the stage mapping for the end of the
+    /// pilot.
     #[schema(value_type = Option<Trial>)]
     team: Option<Value>,
-    /// Only tell whom it would concern and what would break.
+    /// Dry run: report which customers would be affected and what would break.
     #[serde(default)]
     dry_run: bool,
 }
@@ -61,21 +62,21 @@ impl NextVersion {
     }
 }
 
-/// What the version does to the customers of one stage.
+/// The effect of a version on the customers of one stage.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct AffectedReply {
-    /// The stage of the version before.
+    /// The stage of the previous version.
     stage: String,
-    /// How many stand in it.
+    /// The number of customers in it.
     standing: u64,
-    /// How many stood in it in a cycle that has not ended, and stand elsewhere now.
+    /// The number of customers that were in it in an open cycle and are elsewhere now.
     passed: u64,
-    /// `rename`, `merge`, `split` or `retire`; null where nothing is said and the stage is gone.
+    /// `rename`, `merge`, `split` or `retire`; null if the stage was removed without a mapping.
     #[schema(value_type = Option<String>)]
     kind: Option<MappingKind>,
-    /// Where those who stand in it go: several for a split.
+    /// The target stages: several for a split.
     to: Vec<String>,
-    /// Some of those who stand in it.
+    /// A sample of the customers in it.
     sample: Vec<Uuid>,
 }
 
@@ -132,19 +133,20 @@ impl PreviewReply {
     }
 }
 
-/// Publish the next version of a pipeline
+/// Publish a pipeline version
 ///
-/// Versions are immutable. When the version takes force, customers in stages that it maps get their new stage by
-/// themselves: their stay continues, and nothing counts as a move. The reply lists as `warnings` what is permitted
-/// but unwise. With `dry_run` nothing is published: the reply tells whom it would concern and what would break.
+/// Versions are immutable. When the version takes effect, customers in mapped stages are migrated automatically: their
+/// stay continues, and nothing counts as a transition. `warnings` in the response lists what is permitted but not
+/// recommended. With `dry_run` nothing is published; the response shows which customers would be affected and what
+/// would break.
 #[utoipa::path(
     post, path = "/v1/pipelines/{key}/versions", tag = "pipelines", request_body = NextVersion,
     params(("key" = String, Path, description = "The pipeline.")),
     responses(
-        (status = 200, description = "A dry run: what would happen.", body = PreviewReply),
+        (status = 200, description = "Dry run: what would happen.", body = PreviewReply),
         (status = 201, description = "Published.", body = Accepted),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "Not usable, or customers would have no place to go: every reason at once.", body = ProblemDocument),
+        (status = 422, description = "The definition is invalid, or customers would be left without a stage; `violations` lists every reason.", body = ProblemDocument),
     )
 )]
 pub(super) async fn publish(
@@ -168,28 +170,28 @@ pub(super) async fn publish(
     Ok(accepted.into_response())
 }
 
-/// One version of a pipeline in short.
+/// A summary of a pipeline version.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct VersionReply {
-    /// Its number.
+    /// The version number.
     version: u32,
-    /// The version that its map leads from; null for the first.
+    /// The version that its mapping starts from; null for the first.
     base: Option<u32>,
-    /// From when it is in force.
+    /// When it takes effect.
     effective_from: DateTime<Utc>,
-    /// Whether it is in force now: for everybody, or for its team.
+    /// Whether it is in effect now, for all teams or for its pilot team.
     in_force: bool,
-    /// The team that alone it is for; null where it is for everybody.
+    /// The pilot team; null if it applies to all teams.
     #[schema(value_type = Option<TrialPeriod>)]
     team: Option<Pilot>,
-    /// Where customers in stages of the base go.
+    /// The stage mapping from the base version.
     #[schema(value_type = Vec<StageMap>)]
     map: Vec<StageMapping>,
     /// The ids of its stages, in order.
     stages: Vec<String>,
     /// When it was published.
     published_at: DateTime<Utc>,
-    /// Who published it.
+    /// The publisher.
     published_by: String,
 }
 
@@ -209,7 +211,7 @@ impl VersionReply {
     }
 }
 
-/// List the versions of a pipeline
+/// List pipeline versions
 #[utoipa::path(
     get, path = "/v1/pipelines/{key}/versions", tag = "pipelines",
     params(("key" = String, Path, description = "The pipeline."), Page, ConsistencyParams),

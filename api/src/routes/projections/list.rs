@@ -10,9 +10,9 @@ use crate::problem::Problem;
 use crate::projections::runtime::ProjectionStatus;
 use crate::routes::AppState;
 
-/// List the read models
+/// List read models
 ///
-/// How far each has come, what is parked, and whether it is being rebuilt.
+/// Position, parked events (dead letters) and rebuild status of each.
 #[utoipa::path(
     get, path = "/v1/projections", tag = "operations",
     params(Page),

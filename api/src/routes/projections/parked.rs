@@ -33,32 +33,33 @@ pub(super) struct SkipBody {
     reason: String,
 }
 
-/// What came of leaving an event out.
+/// The result of skipping an event.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[schema(as = Skipped)]
 pub(super) struct SkipReply {
-    /// The position of the entry that says so.
+    /// The position of the log entry that records the skip.
     #[schema(value_type = u64)]
     position: Position,
-    /// How many events were folded that had waited behind it.
+    /// The number of events processed that had waited behind it.
     folded: usize,
 }
 
-/// What was folded that had been set aside.
+/// The result of retrying parked events.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub(super) struct RetryReply {
-    /// How many events.
+    /// The number of events processed.
     folded: usize,
 }
 
-/// List what a read model set aside
+/// List parked events
 ///
-/// Events that could not be folded, and what waits behind them for the same customer.
+/// Events that the read model could not process (dead letters), and later events of the same customer that wait behind
+/// them.
 #[utoipa::path(
     get, path = "/v1/projections/{name}/parked", tag = "operations",
     params(("name" = String, Path, description = "The read model."), Page),
     responses(
-        (status = 200, description = "Everything set aside, skipped events included.", body = List<Parked>),
+        (status = 200, description = "Every parked event, including skipped ones.", body = List<Parked>),
         (status = 404, description = "There is no such read model.", body = ProblemDocument),
     )
 )]
@@ -72,14 +73,14 @@ pub(super) async fn list(
     Ok(Json(List::paged(parked, &page, |one| format!("{:020}", one.position))?))
 }
 
-/// Fold again what was set aside
+/// Retry parked events
 ///
-/// As far as it can be folded now.
+/// Processes parked events again, as far as possible.
 #[utoipa::path(
     post, path = "/v1/projections/{name}/retries", tag = "operations", request_body = RetryBody,
     params(("name" = String, Path, description = "The read model.")),
     responses(
-        (status = 200, description = "Tried.", body = RetryReply),
+        (status = 200, description = "Retried.", body = RetryReply),
         (status = 404, description = "There is no such read model.", body = ProblemDocument),
     )
 )]
@@ -92,17 +93,17 @@ pub(super) async fn retry(
     Ok(Json(RetryReply { folded: state.app.projections.retry(caller.tenant, &name).await? }))
 }
 
-/// Leave an event out of a read model
+/// Skip a parked event
 ///
-/// That it is left out, why and by whom is an event of its own, so that a rebuild leaves it out, too, and nothing else.
-/// What waits behind it is folded. The event stays in the log.
+/// The skip, with its reason and author, is recorded as an event, so that a rebuild skips the same event and nothing
+/// else. Events that waited behind it are processed. The event itself stays in the log.
 #[utoipa::path(
     post, path = "/v1/projections/{name}/skips", tag = "operations", request_body = SkipBody,
     params(("name" = String, Path, description = "The read model.")),
     responses(
-        (status = 200, description = "Left out.", body = SkipReply),
-        (status = 404, description = "There is no such read model, or nothing is parked there.", body = ProblemDocument),
-        (status = 422, description = "There is no reason, or the event is left out already.", body = ProblemDocument),
+        (status = 200, description = "Skipped.", body = SkipReply),
+        (status = 404, description = "There is no such read model, or no event is parked at this position.", body = ProblemDocument),
+        (status = 422, description = "The reason is missing, or the event has already been skipped.", body = ProblemDocument),
     )
 )]
 pub(super) async fn skip(
@@ -113,7 +114,7 @@ pub(super) async fn skip(
 ) -> Result<Json<SkipReply>, Problem> {
     let app = &state.app;
     if reason.trim().is_empty() {
-        let message = Label::new("请说明原因。", "Say why.");
+        let message = Label::new("请填写原因。", "State a reason.");
         return Err(Problem::invalid_value("reason", message));
     }
     let known = app.companies.now(caller.tenant).await?;

@@ -13,16 +13,16 @@ use crate::routes::AppState;
 
 /// Rebuild a read model
 ///
-/// From the first event, while the present rows go on serving; then the two are compared and the new ones take over.
-/// `GET /v1/projections` shows how far it has come as `rebuilding`, and then what was found as `compared`. A rebuild that
-/// meets an event it cannot fold changes nothing. One rebuild of a read model runs at a time.
+/// From the first event, while the current rows keep serving; then both are compared and the new rows take over. `GET
+/// /v1/projections` shows the progress as `rebuilding`, and the result as `compared`. A rebuild that meets an event it
+/// cannot process changes nothing. Only one rebuild of a read model runs at a time.
 #[utoipa::path(
     post, path = "/v1/projections/{name}/rebuild", tag = "operations",
     params(("name" = String, Path, description = "The read model: `board`, `timeline`, `dwell` or `work`.")),
     responses(
-        (status = 202, description = "PendingRebuild; how it stood before.", body = ProjectionStatus),
+        (status = 202, description = "Started; the status before the rebuild.", body = ProjectionStatus),
         (status = 404, description = "There is no such read model.", body = ProblemDocument),
-        (status = 409, description = "A rebuild of it is running (`rebuild-running`).", body = ProblemDocument),
+        (status = 409, description = "A rebuild is already running (`rebuild-running`).", body = ProblemDocument),
     )
 )]
 pub(super) async fn rebuild(

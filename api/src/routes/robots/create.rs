@@ -26,61 +26,62 @@ const LONGEST: usize = 200;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Platform {
-    /// WeCom (企业微信).
+    /// WeCom.
     Wecom,
-    /// DingTalk (钉钉).
+    /// DingTalk.
     Dingtalk,
-    /// Feishu (飞书).
+    /// Feishu.
     Feishu,
 }
 
-/// The languages that robots speak.
+/// The languages of robots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RobotLanguage {
-    /// 中文.
+    /// In Chinese.
     #[default]
     Zh,
-    /// English.
+    /// In English.
     En,
 }
 
-/// A robot to be set up.
+/// A new chat robot.
 #[derive(Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"kind": "wecom", "key": "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa", "member": "li"}))]
 pub(super) struct NewRobotBody {
-    /// Of which platform. The robot carries the reminders with this channel.
+    /// The platform. The robot receives reminders on this channel.
     kind: Platform,
-    /// WeCom: the `key` of its address.
+    /// WeCom: the `key` in the robot's URL.
     key: Option<String>,
-    /// DingTalk: the `access_token` of its address. Feishu: the last part of its address.
+    /// DingTalk: the `access_token` in the robot's URL. Feishu: the last segment of the URL.
     token: Option<String>,
-    /// DingTalk and Feishu: what signs, where the robot was set up to ask for it.
+    /// DingTalk and Feishu: the signing secret, if the robot requires signatures.
     secret: Option<String>,
-    /// Carries this person's reminders: a rep by `li` or `rep:li`, or `supervisor:zhou`.
+    /// Receives this person's reminders: `li` or `rep:li` for a rep, or `supervisor:zhou`.
     #[schema(value_type = Option<String>)]
     member: Option<RepName>,
-    /// Carries this team's reminders. A robot of nobody is the default.
+    /// Receives this team's reminders. A robot with neither member nor team is the default.
     team: Option<String>,
-    /// The language of its texts: Chinese unless told.
+    /// The language of the messages: Chinese by default.
     #[serde(default)]
     language: RobotLanguage,
-    /// What it is for.
+    /// A description.
     description: Option<String>,
-    /// Whether customers are named to the group. Otherwise they are told by id.
+    /// Whether messages contain customer names; otherwise ids.
     #[serde(default)]
     include_personal: bool,
 }
 
-/// Set a robot up
+/// Create a chat robot
 ///
-/// It says what people are reminded of from now on: of reminders with its channel, those of its member, or else of its team,
-/// or else, as the default, those for whom there is no other. A retry sets up another robot.
+/// It posts reminders to a group chat from now on. A reminder on the robot's channel goes to the robot of its
+/// recipient, otherwise to the robot of the recipient's team, otherwise to the default robot. A retry creates another
+/// robot.
 #[utoipa::path(
     post, path = "/v1/admin/robots", tag = "admin", request_body = NewRobotBody,
     responses(
-        (status = 201, description = "Set up. Its token and secret are not shown again.", body = RobotReply),
-        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+        (status = 201, description = "Created. Its token and secret are not returned again.", body = RobotReply),
+        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn create(
@@ -100,7 +101,8 @@ async fn read(state: &AppState, caller: &Caller, body: NewRobotBody) -> Result<N
     if let Some(key) = &body.team {
         people::require_team(state, caller, "team", key).await?;
         if member.is_some() {
-            let message = Label::new("请只给出 member 或 team 之一。", "Name a member or a team, not both.");
+            let message =
+                Label::new("member 与 team 只能给出一个。", "Specify either member or team, not both.");
             return Err(Problem::invalid_value("team", message));
         }
     }
@@ -125,14 +127,14 @@ fn credentials(body: &NewRobotBody) -> Result<RobotSecret, Problem> {
     };
     if stray.is_some() {
         let message = Label::new(
-            format!("该平台的机器人使用 {wanted}，而不是 {other}。"),
-            format!("A robot of this platform has a {wanted} and no {other}."),
+            format!("该平台的机器人使用 {wanted}，不使用 {other}。"),
+            format!("Robots on this platform use {wanted}, not {other}."),
         );
         return Err(Problem::invalid_value(other, message));
     }
     let Some(token) = given else { return Err(Problem::missing_field(wanted)) };
     if body.kind == Platform::Wecom && body.secret.is_some() {
-        let message = Label::new("企业微信机器人没有签名密钥。", "A robot of WeCom signs nothing.");
+        let message = Label::new("企业微信机器人没有签名密钥。", "WeCom robots have no signing secret.");
         return Err(Problem::invalid_value("secret", message));
     }
     let secret = body.secret.as_deref().map(|secret| word("secret", secret)).transpose()?;
@@ -149,7 +151,7 @@ fn word(field: &str, text: &str) -> Result<String, Problem> {
     }
     let message = Label::new(
         format!("应为 1 至 {LONGEST} 个字符，且不含空白。"),
-        format!("It must be 1 to {LONGEST} characters without blanks."),
+        format!("Must be 1 to {LONGEST} characters without whitespace."),
     );
     Err(Problem::invalid_value(field, message))
 }

@@ -20,7 +20,7 @@ use crate::routes::webhooks::ROBOT;
 /// A robot, without its token and secret.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct RobotReply {
-    /// Names it.
+    /// The key.
     id: Uuid,
     /// Of which platform.
     kind: Kind,
@@ -31,13 +31,13 @@ pub(super) struct RobotReply {
     /// The language of its texts: `zh` or `en`.
     #[schema(example = "zh")]
     language: &'static str,
-    /// What it is for; null where nobody said.
+    /// A description; null if none was given.
     description: Option<String>,
     /// Whether customers are named to the group.
     include_personal: bool,
-    /// When it was set up.
+    /// When it was created.
     created_at: DateTime<Utc>,
-    /// By whom.
+    /// Who created it.
     #[schema(example = "admin:root")]
     created_by: String,
 }
@@ -58,11 +58,11 @@ impl From<Endpoint> for RobotReply {
     }
 }
 
-/// List the robots
+/// List chat robots
 #[utoipa::path(
     get, path = "/v1/admin/robots", tag = "admin",
     params(Page),
-    responses((status = 200, description = "Every robot, the oldest first.", body = List<RobotReply>))
+    responses((status = 200, description = "Every robot, oldest first.", body = List<RobotReply>))
 )]
 pub(super) async fn list(
     State(state): State<AppState>,
@@ -75,14 +75,14 @@ pub(super) async fn list(
     })?))
 }
 
-/// Take a robot away
+/// Delete a chat robot
 ///
-/// Its token, its secret and what was on its way are forgotten.
+/// Its token, its secret and undelivered messages are deleted.
 #[utoipa::path(
     delete, path = "/v1/admin/robots/{id}", tag = "admin",
     params(("id" = Uuid, Path, description = "The robot.")),
     responses(
-        (status = 204, description = "Taken away."),
+        (status = 204, description = "Deleted."),
         (status = 404, description = "There is no such robot.", body = ProblemDocument),
     )
 )]

@@ -25,47 +25,47 @@ pub(super) struct AllowedTransitionsParams {
     pipeline: Option<String>,
 }
 
-/// The stages that are not the present one.
+/// The stages other than the current one.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct AllowedTransitionsReply {
-    /// Every stage of the pipeline but the present one, in order.
+    /// Every stage of the pipeline except the current one, in order.
     items: Vec<TransitionReply>,
-    /// The reason code with which the customer came to where it stands, such as why it was lost; null where there is
+    /// The reason code recorded on entry into the current stage, such as why the customer was lost; null if there is
     /// none.
     #[schema(example = "price")]
     reason: Option<String>,
-    /// What that reason is called, in the language asked for.
+    /// The name of that reason, in the requested language.
     reason_name: Option<String>,
 }
 
-/// One stage, and what stands in the way.
+/// A stage, with the conditions that block the transition.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct TransitionReply {
     /// The stage.
     #[schema(example = "need_confirmed")]
     to: String,
-    /// What it is called, in the language asked for.
+    /// The name, in the requested language.
     name: String,
-    /// Whether a move there succeeds once its form is filled in.
+    /// Whether the transition succeeds once its form is filled in.
     allowed: bool,
-    /// What stands in the way.
+    /// The conditions that block the transition.
     violations: Vec<ViolationDocument>,
-    /// A JSON Schema of what the move asks for.
+    /// A JSON Schema of the fields that the transition requires.
     form: Value,
-    /// Who would have to approve; null where nobody has to.
+    /// The required approval; null if none is required.
     approval: Option<ApprovalReply>,
 }
 
-/// Who must approve a move, and what follows.
+/// The approval that a transition requires.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct ApprovalReply {
-    /// The roles of which any may approve; never whoever asks.
+    /// The roles that may approve; the requester cannot.
     #[schema(value_type = Vec<String>, example = json!(["manager"]))]
     roles: Vec<Role>,
-    /// When an approved move happened: at the `request` or at the `approval`.
+    /// The effective time of an approved transition: that of the `request` or of the `approval`.
     #[schema(value_type = String, example = "request")]
     effective: ApprovedAt,
-    /// How long a request waits before it expires.
+    /// After how many seconds a request expires.
     #[schema(example = 172800)]
     expires_seconds: u64,
 }
@@ -91,14 +91,14 @@ impl TransitionReply {
     }
 }
 
-/// List where a customer may go
+/// List allowed transitions
 ///
-/// Judged by the rules that decide the move itself, as the log stands now.
+/// Evaluated by the same rules that decide the transition, against the current state.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/allowed-transitions", tag = "status",
     params(("id" = Uuid, Path, description = "The customer."), AllowedTransitionsParams),
     responses(
-        (status = 200, description = "Every stage but the present one.", body = AllowedTransitionsReply, headers(("ETag", description = "The version: what `If-Match` takes."))),
+        (status = 200, description = "Every stage except the current one.", body = AllowedTransitionsReply, headers(("ETag", description = "The version: what `If-Match` takes."))),
         (status = 404, description = "There is no such customer or pipeline.", body = ProblemDocument),
     )
 )]

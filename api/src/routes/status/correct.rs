@@ -23,20 +23,20 @@ use crate::routes::command::{CommandRequest, execute};
     "reason": "The wrong stage was chosen"
 }))]
 pub(crate) struct Correction {
-    /// The event that is corrected: a move, or an earlier correction. An insertion may do without.
+    /// The corrected event: a transition, or an earlier correction. Optional for an insertion.
     corrects: Option<Uuid>,
-    /// `void`: it never happened. `target`: it led to another stage. `time`: it happened at another instant.
-    /// `insert`: a step was forgotten.
+    /// `void`: it never happened. `target`: it led to another stage. `time`: it happened at another time. `insert`: a
+    /// step was not recorded.
     kind: Kind,
-    /// The right stage, for `target` and `insert`.
+    /// The correct stage, for `target` and `insert`.
     to: Option<String>,
-    /// The sub-status within it.
+    /// The sub-status.
     sub_status: Option<String>,
-    /// The right instant, for `time` and `insert`.
+    /// The correct time, for `time` and `insert`.
     effective_at: Option<Instant>,
-    /// Why.
+    /// The reason.
     reason: String,
-    /// What becomes of later moves that no longer fit.
+    /// How conflicts with later transitions are resolved.
     #[serde(default)]
     on_conflict: Settlement,
 }
@@ -56,7 +56,7 @@ enum Kind {
     Insert,
 }
 
-/// How a conflict with later moves is settled.
+/// How conflicts with later transitions are resolved.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = OnConflict)]
@@ -127,21 +127,22 @@ fn needed<T>(value: Option<T>, field: &str) -> Result<T, Problem> {
 }
 
 fn unused(field: &str) -> Problem {
-    let message = Label::new("这种更正不使用此字段。", "This kind of correction has no use for the field.");
+    let message =
+        Label::new("此字段不适用于这种更正。", "This field does not apply to this kind of correction.");
     Problem::invalid_value(field, message)
 }
 
 /// Correct a record
 ///
-/// The record was wrong, or a step was forgotten. Nothing is deleted: the former story stays readable with
-/// `known_at`, and the timeline shows which record superseded which.
+/// For a record that was wrong or a step that was not recorded. Nothing is deleted: the history as it was known before
+/// stays readable with `known_at`, and the timeline shows which record superseded which.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/corrections", tag = "status", request_body = Correction,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
         (status = 200, description = "Corrected.", body = Accepted),
-        (status = 409, description = "Later moves no longer fit: they are listed, with the ways of settling it.", body = ProblemDocument),
-        (status = 422, description = "There is no such record, or a field is missing or wrong.", body = ProblemDocument),
+        (status = 409, description = "Later transitions conflict; the response lists them and the ways to resolve the conflict.", body = ProblemDocument),
+        (status = 422, description = "There is no such record, or a field is missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn correct(

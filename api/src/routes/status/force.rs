@@ -13,17 +13,17 @@ use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 use crate::routes::command::{CommandRequest, execute};
 
-/// A move that passes over what stands in its way.
+/// A transition that overrides blocking conditions.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"to": "won", "reason": "Signed at the fair, the steps between took place on the spot"}))]
 pub(crate) struct Override {
-    /// The stage to enter.
+    /// The target stage.
     to: String,
-    /// The journey; the primary one when absent.
+    /// The pipeline of the journey; the primary one when absent.
     pipeline: Option<String>,
     /// The sub-status within the stage.
     sub_status: Option<String>,
-    /// Why, in words.
+    /// The reason in words.
     reason: String,
     /// When it happened; now when absent.
     effective_at: Option<Instant>,
@@ -40,15 +40,15 @@ impl From<Override> for CommandRequest {
     }
 }
 
-/// Move a customer although conditions are unmet
+/// Override transition conditions
 ///
-/// For those who lead. The event names every condition that was passed over, for ever.
+/// For supervisors and managers. The event permanently records every condition that was overridden.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/overrides", tag = "status", request_body = Override,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
         (status = 200, description = "Moved.", body = Accepted),
-        (status = 409, description = "Nothing stands in the way, the customer is in this stage already, or later moves conflict.", body = ProblemDocument),
+        (status = 409, description = "No condition blocks the transition, the customer is already in this stage, or later transitions conflict.", body = ProblemDocument),
         (status = 422, description = "There is no such stage, or the reason is missing.", body = ProblemDocument),
     )
 )]

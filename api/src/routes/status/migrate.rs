@@ -19,7 +19,7 @@ use crate::routes::command::{CommandRequest, execute};
 pub(super) struct Placement {
     /// The stage of the version in force.
     to: String,
-    /// The journey; the primary one when absent.
+    /// The pipeline of the journey; the primary one when absent.
     pipeline: Option<String>,
 }
 
@@ -31,14 +31,15 @@ impl From<Placement> for CommandRequest {
 
 /// Choose a customer's stage in a new version
 ///
-/// For customers for whom the version's map decides nothing. The stay continues under its new label: it is no move.
+/// For customers that the stage mapping of the new version leaves undecided. The stay continues in the new stage; this
+/// is not a transition.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/migrations", tag = "status", request_body = Placement,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
-        (status = 200, description = "Placed.", body = Accepted),
-        (status = 403, description = "This takes a manager.", body = ProblemDocument),
-        (status = 409, description = "The customer has its place in the version in force.", body = ProblemDocument),
+        (status = 200, description = "Migrated.", body = Accepted),
+        (status = 403, description = "Requires a manager.", body = ProblemDocument),
+        (status = 409, description = "The customer is already in the version in force.", body = ProblemDocument),
         (status = 422, description = "There is no such stage.", body = ProblemDocument),
     )
 )]

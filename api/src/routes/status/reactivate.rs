@@ -19,7 +19,7 @@ use crate::routes::command::{CommandRequest, execute};
 pub(crate) struct Reactivation {
     /// The stage to begin it in: an open one.
     to: String,
-    /// Why.
+    /// The reason.
     reason: String,
     /// When it happened; now when absent.
     effective_at: Option<Instant>,
@@ -37,7 +37,7 @@ impl From<Reactivation> for CommandRequest {
 
 /// Reactivate a lost or dormant customer
 ///
-/// The journey's next cycle begins: a lost cycle stays lost in every figure.
+/// Starts the journey's next cycle; a lost cycle stays lost in every figure.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/reactivations", tag = "status", request_body = Reactivation,
     params(("id" = Uuid, Path, description = "The customer.")),

@@ -16,33 +16,35 @@ use crate::routes::AppState;
 use crate::routes::command::{CommandRequest, execute};
 use crate::routes::customers::body::Amount;
 
-/// A move.
+/// A transition.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
     "to": "need_confirmed", "note": "Budget and decision maker are known", "next_step": "Send the quotation on Friday"
 }))]
 pub(crate) struct Move {
-    /// The stage to enter.
+    /// The target stage.
     to: String,
-    /// The journey; the primary one when absent. A pipeline that the customer is not in yet begins a journey.
+    /// The pipeline of the journey; the primary one when absent. A pipeline that the customer is not in yet starts a
+    /// new journey.
     pipeline: Option<String>,
     /// The sub-status within the stage.
     sub_status: Option<String>,
-    /// Why: one of the stage's reason codes, or words where the stage asks for none.
+    /// A reason code of the stage, or free text if the stage has none.
     reason: Option<String>,
-    /// Key progress, in words.
+    /// A note on the progress.
     note: Option<String>,
-    /// What comes next, in words.
+    /// The next step.
     next_step: Option<String>,
-    /// What shows that the stage's entry criterion is met.
+    /// Evidence that the stage's entry criterion is met.
     #[serde(default)]
     evidence: Vec<Evidence>,
-    /// The pipeline version that the caller has seen. When another is in force the move is refused with 409.
+    /// The pipeline version known to the caller. If another version is in effect, the transition is refused with 409.
     expected_pipeline_version: Option<u32>,
-    /// Until which day the deal is put off: into a paused stage only, and over once the customer leaves it.
+    /// The day until which the deal is postponed; only for paused stages, and cleared when the customer leaves the
+    /// stage.
     #[schema(example = "2026-03-01")]
     postponed_until: Option<NaiveDate>,
-    /// How much is won: into a won or partly won stage only.
+    /// The amount won; only for won or partially won stages.
     won_amount: Option<Amount>,
     /// When it happened; now when absent.
     effective_at: Option<Instant>,
@@ -51,7 +53,7 @@ pub(crate) struct Move {
 /// A document by reference.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 pub(crate) struct Evidence {
-    /// Which demand of the stage it meets.
+    /// The evidence requirement it fulfils.
     #[schema(example = "quote_receipt_confirmed")]
     kind: String,
     /// The document's id or address.
@@ -86,17 +88,17 @@ impl From<Move> for CommandRequest {
     }
 }
 
-/// Move a customer to another stage
+/// Transition a customer to another stage
 ///
-/// The world changed. Where the record was wrong instead, send a correction.
+/// For a change in the real world. If the record was wrong instead, send a correction.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/transitions", tag = "status", request_body = Move,
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
         (status = 200, description = "Moved.", body = Accepted),
-        (status = 409, description = "The customer is in this stage already, or later moves conflict.", body = ProblemDocument),
-        (status = 412, description = "The version is not the one in `If-Match`.", body = ProblemDocument),
-        (status = 422, description = "The pipeline does not allow it, or something that the stage asks for is missing: all of it at once.", body = ProblemDocument),
+        (status = 409, description = "The customer is already in this stage, or later transitions conflict.", body = ProblemDocument),
+        (status = 412, description = "The version does not match `If-Match`.", body = ProblemDocument),
+        (status = 422, description = "The pipeline does not allow it, or the stage requires more; `violations` lists every unmet condition.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn transition(

@@ -11,10 +11,10 @@ use crate::http::{Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 
-/// A pipeline to begin with.
+/// A pipeline template.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct TemplateReply {
-    /// Names the template: what `POST /v1/pipelines` takes.
+    /// The template's key, for `POST /v1/pipelines`.
     #[schema(example = "landian-6")]
     key: &'static str,
     /// The definition, in Chinese and English.
@@ -22,13 +22,13 @@ pub(super) struct TemplateReply {
     definition: &'static Pipeline,
 }
 
-/// List the templates
+/// List pipeline templates
 #[utoipa::path(
     get, path = "/v1/templates", tag = "pipelines",
     params(Page),
     responses(
         (status = 200, description = "Every template, by key.", body = List<TemplateReply>),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn list(Query(page, ..): Query<Page>) -> Result<Json<List<TemplateReply>>, Problem> {

@@ -17,28 +17,28 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// A webhook to be set up.
+/// A new webhook.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({
     "url": "https://erp.example/hooks/waymark", "types": ["customer.moved"], "description": "orders"
 }))]
 pub(super) struct NewWebhookBody {
-    /// Where it is: an `https` address.
+    /// The URL (`https`).
     url: String,
-    /// Which types of event it is told, by their names in the event catalogue; all of them where none is named.
+    /// The event types to send, as named in the event catalogue; all if empty.
     #[serde(default)]
     types: BTreeSet<String>,
-    /// What it is for.
+    /// A description.
     description: Option<String>,
-    /// Whether personal fields are sent in clear. Otherwise they stay sealed, as the log has them.
+    /// Whether personal fields are sent in clear; otherwise they stay encrypted, as in the log.
     #[serde(default)]
     include_personal: bool,
 }
 
-/// A new webhook, with its key.
+/// A new webhook, with its secret.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct NewWebhookReply {
-    /// The key that signs (Standard Webhooks): `whsec_` and base64. It is shown here only.
+    /// The signing secret (Standard Webhooks): `whsec_` and base64. Returned only here.
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     secret: String,
     /// The webhook.
@@ -46,17 +46,17 @@ pub(super) struct NewWebhookReply {
     webhook: WebhookReply,
 }
 
-/// Set a webhook up
+/// Create a webhook
 ///
-/// It is sent what happens from now on, an event a request, signed by Standard Webhooks v1: `webhook-id` (the event's
-/// id, the same at each attempt), `webhook-timestamp` and `webhook-signature`. The body is `{type, timestamp, data}`
-/// around the entry of the log. Imported histories are not sent. A retry sets up another webhook: the first one's key was
-/// not kept to be repeated.
+/// It receives events recorded from now on, one per request, signed according to Standard Webhooks v1: `webhook-id`
+/// (the event id, the same for each attempt), `webhook-timestamp` and `webhook-signature`. The body is `{type,
+/// timestamp, data}` around the log entry. Imported history is not sent. A retry creates another webhook: the secret of
+/// the first is not stored in clear and cannot be returned again.
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "webhooks", request_body = NewWebhookBody,
     responses(
-        (status = 201, description = "Set up; `secret` is shown this once.", body = NewWebhookReply),
-        (status = 422, description = "A field is unknown, missing or wrong.", body = ProblemDocument),
+        (status = 201, description = "Created; `secret` is returned only once.", body = NewWebhookReply),
+        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn create(

@@ -22,33 +22,33 @@ use crate::routes::AppState;
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in crate::routes) struct ListDeliveriesParams {
-    /// Those of which this has become.
+    /// Only deliveries in this state.
     state: Option<Fate>,
 }
 
-/// One event on its way to one receiver.
+/// The delivery of one event to one receiver.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(in crate::routes) struct DeliveryReply {
-    /// The event: what the receiver is sent as `webhook-id`.
+    /// The event, sent as `webhook-id`.
     event_id: Uuid,
-    /// Its type; `reminder` for what a robot says.
+    /// The event type; `reminder` for a robot's messages.
     #[schema(example = "customer.moved")]
     r#type: String,
     /// Its place in the log.
     position: u64,
-    /// What has become of it.
+    /// The state of the delivery.
     state: Fate,
-    /// How many attempts were made.
+    /// The number of attempts.
     attempts: u32,
-    /// When the next is due; null when there will be none.
+    /// When the next attempt is due; null if there is none.
     next_at: Option<DateTime<Utc>>,
-    /// What the receiver answered last, as an HTTP status; null where it answered nothing.
+    /// The HTTP status of the last response; null if there was none.
     last_status: Option<u16>,
-    /// Why the last attempt failed; null where it did not.
+    /// The error of the last attempt; null if it succeeded.
     last_error: Option<String>,
     /// When it was queued.
     queued_at: DateTime<Utc>,
-    /// When anything was last recorded of it.
+    /// When the delivery was last updated.
     changed_at: DateTime<Utc>,
 }
 
@@ -69,16 +69,16 @@ impl From<Delivery> for DeliveryReply {
     }
 }
 
-/// List a webhook's messages
+/// List a webhook's deliveries
 ///
-/// The last event first. What was delivered is forgotten after 30 days; dead letters stay until they are replayed.
+/// Newest event first. Delivered messages are deleted after 30 days; dead letters are kept until they are replayed.
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}/deliveries", tag = "webhooks",
     params(("id" = Uuid, Path, description = "The webhook."), ListDeliveriesParams, Page),
     responses(
         (status = 200, description = "A page of messages.", body = List<DeliveryReply>),
         (status = 404, description = "There is no such webhook.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn of_webhook(
@@ -90,16 +90,16 @@ pub(super) async fn of_webhook(
     list(&state, &caller, found(&state, caller.tenant, id, WEBHOOK).await?.id, params, &page).await
 }
 
-/// List a robot's messages
+/// List a chat robot's deliveries
 ///
-/// The last event first. What was delivered is forgotten after 30 days; dead letters stay until they are replayed.
+/// Newest event first. Delivered messages are deleted after 30 days; dead letters are kept until they are replayed.
 #[utoipa::path(
     get, path = "/v1/admin/robots/{id}/deliveries", tag = "admin",
     params(("id" = Uuid, Path, description = "The robot."), ListDeliveriesParams, Page),
     responses(
         (status = 200, description = "A page of messages.", body = List<DeliveryReply>),
         (status = 404, description = "There is no such robot.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(in crate::routes) async fn of_robot(

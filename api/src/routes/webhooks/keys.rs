@@ -29,15 +29,15 @@ pub(super) struct RotatedReply {
     both_keys_until: Option<DateTime<Utc>>,
 }
 
-/// Give a webhook another key
+/// Rotate a webhook's key
 ///
-/// For a day both keys sign, so that the receiver can change over without missing anything. A key that was replaced
-/// before that signs no more.
+/// Both keys sign for one day, so that the receiver can switch without missing messages. A key replaced earlier is no
+/// longer used.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/rotate", tag = "webhooks",
     params(("id" = Uuid, Path, description = "The webhook.")),
     responses(
-        (status = 200, description = "`secret` is shown this once.", body = RotatedReply),
+        (status = 200, description = "`secret` is returned only once.", body = RotatedReply),
         (status = 404, description = "There is no such webhook.", body = ProblemDocument),
     )
 )]
@@ -54,15 +54,15 @@ pub(super) async fn rotate(
     Ok(Json(RotatedReply { secret: key.text(), both_keys_until: now.former.map(|(_, until)| until) }))
 }
 
-/// Switch a webhook on again
+/// Enable a webhook
 ///
-/// One that answered 410 was switched off. It is sent what was on its way then and what happens from now on; what happened
-/// in between can be sent by a replay of positions. One that is on stays as it is.
+/// A webhook that answers 410 is disabled. Once enabled, it receives the messages that were pending and events recorded
+/// from now on; use a replay of positions for events in between. Enabling an enabled webhook has no effect.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/enable", tag = "webhooks",
     params(("id" = Uuid, Path, description = "The webhook.")),
     responses(
-        (status = 200, description = "It is on.", body = WebhookReply),
+        (status = 200, description = "Enabled.", body = WebhookReply),
         (status = 404, description = "There is no such webhook.", body = ProblemDocument),
     )
 )]

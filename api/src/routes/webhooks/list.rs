@@ -20,28 +20,28 @@ use crate::routes::AppState;
 /// A webhook, without its keys.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct WebhookReply {
-    /// Names it.
+    /// The key.
     id: Uuid,
-    /// Where it is.
+    /// The URL.
     url: String,
-    /// Which types of event it is told; all of them where none is named.
+    /// The event types it receives; all if empty.
     types: Vec<String>,
-    /// What it is for; null where nobody said.
+    /// A description; null if none was given.
     description: Option<String>,
     /// Whether personal fields are sent in clear.
     include_personal: bool,
-    /// When it was set up.
+    /// When it was created.
     created_at: DateTime<Utc>,
-    /// By whom.
+    /// Who created it.
     #[schema(example = "admin:root")]
     created_by: String,
-    /// Since when nothing is sent there; null where it is.
+    /// When it was disabled; null if it is enabled.
     disabled_at: Option<DateTime<Utc>>,
-    /// Why nothing is sent there; null where it is.
+    /// Why it was disabled; null if it is enabled.
     disabled_because: Option<String>,
-    /// Until when the key before the last rotation signs as well; null where there is none.
+    /// Until when the previous key signs as well; null if there is none.
     both_keys_until: Option<DateTime<Utc>>,
-    /// Up to which position the log was looked through for it.
+    /// The log position up to which it has been processed.
     position: u64,
 }
 
@@ -64,11 +64,11 @@ impl From<Endpoint> for WebhookReply {
     }
 }
 
-/// List the webhooks
+/// List webhooks
 #[utoipa::path(
     get, path = "/v1/webhooks", tag = "webhooks",
     params(Page),
-    responses((status = 200, description = "Every webhook, the oldest first.", body = List<WebhookReply>))
+    responses((status = 200, description = "Every webhook, oldest first.", body = List<WebhookReply>))
 )]
 pub(super) async fn list(
     State(state): State<AppState>,
@@ -81,14 +81,14 @@ pub(super) async fn list(
     })?))
 }
 
-/// Take a webhook away
+/// Delete a webhook
 ///
-/// Its keys and what was on its way there are forgotten.
+/// Its keys and undelivered messages are deleted.
 #[utoipa::path(
     delete, path = "/v1/webhooks/{id}", tag = "webhooks",
     params(("id" = Uuid, Path, description = "The webhook.")),
     responses(
-        (status = 204, description = "Taken away."),
+        (status = 204, description = "Deleted."),
         (status = 404, description = "There is no such webhook.", body = ProblemDocument),
     )
 )]

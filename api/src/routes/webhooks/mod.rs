@@ -55,7 +55,7 @@ pub(super) fn description(text: Option<String>) -> Result<Option<String>, Proble
     }
     let message = Label::new(
         format!("最多 {LONGEST_DESCRIPTION} 个字符，且不含控制字符。"),
-        format!("It must have at most {LONGEST_DESCRIPTION} characters, none of them a control character."),
+        format!("Must have at most {LONGEST_DESCRIPTION} characters and no control characters."),
     );
     Err(Problem::invalid_value("description", message))
 }

@@ -49,17 +49,17 @@ pub(in crate::routes) struct ReplayReply {
     queued: u64,
 }
 
-/// Send a webhook's messages again
+/// Replay a webhook's deliveries
 ///
-/// As if no attempt had been made. The receiver knows them again by `webhook-id`.
+/// Delivery starts again with a first attempt. The receiver recognises repeated messages by `webhook-id`.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/replay", tag = "webhooks", request_body = ReplayBody,
     params(("id" = Uuid, Path, description = "The webhook.")),
     responses(
         (status = 200, description = "Queued.", body = ReplayReply),
-        (status = 404, description = "There is no such webhook, or no message of that event.", body = ProblemDocument),
-        (status = 409, description = "The webhook is switched off.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown or wrong.", body = ProblemDocument),
+        (status = 404, description = "There is no such webhook, or no message for that event.", body = ProblemDocument),
+        (status = 409, description = "The webhook is disabled.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn of_webhook(
@@ -81,16 +81,16 @@ pub(super) async fn of_webhook(
     replay(&state, caller.tenant, &webhook, wanted).await
 }
 
-/// Send a robot's messages again
+/// Replay a chat robot's deliveries
 ///
-/// As if no attempt had been made.
+/// Delivery starts again with a first attempt.
 #[utoipa::path(
     post, path = "/v1/admin/robots/{id}/replay", tag = "admin", request_body = RobotReplayBody,
     params(("id" = Uuid, Path, description = "The robot.")),
     responses(
         (status = 200, description = "Queued.", body = ReplayReply),
-        (status = 404, description = "There is no such robot, or no message of that event.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown or wrong.", body = ProblemDocument),
+        (status = 404, description = "There is no such robot, or no message for that event.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(in crate::routes) async fn of_robot(
@@ -131,8 +131,8 @@ fn wanted(body: &ReplayBody) -> Result<Wanted, Problem> {
         (None, None, Some(_)) => Err(Problem::missing_field("from_position")),
         (Some(_), ..) => {
             let message = Label::new(
-                "请只给出 event_id，或只给出位置区间。",
-                "Name the event or the positions, not both.",
+                "event_id 与序号区间只能给出一个。",
+                "Specify either event_id or a range of positions, not both.",
             );
             Err(Problem::invalid_value("event_id", message))
         }
@@ -141,14 +141,14 @@ fn wanted(body: &ReplayBody) -> Result<Wanted, Problem> {
 
 fn positions(from: Position, to: Position) -> Result<Wanted, Problem> {
     if from == 0 {
-        let message = Label::new("位置从 1 开始。", "Positions begin with 1.");
+        let message = Label::new("序号从 1 开始。", "Positions start at 1.");
         return Err(Problem::invalid_value("from_position", message));
     }
     if to < from || to - from >= MOST_POSITIONS {
         let message = Label::new(
-            format!("不能小于 from_position，且一次最多 {MOST_POSITIONS} 个位置。"),
+            format!("不能小于 from_position，且一次最多重放 {MOST_POSITIONS} 个序号。"),
             format!(
-                "It must not be before from_position, and {MOST_POSITIONS} positions at most are replayed at once."
+                "Must not be less than from_position, and at most {MOST_POSITIONS} positions can be replayed at once."
             ),
         );
         return Err(Problem::invalid_value("to_position", message));

@@ -53,16 +53,17 @@ struct Rule {
     report: RuleReport,
 }
 
-/// Show what rules do
+/// List automation rules
 ///
-/// Deadlines are as things stand: an answer, a move or a correction takes them away or puts them off.
+/// Each rule with its pending deadlines and its latest runs. Deadlines reflect the current state: a follow-up, a
+/// transition or a correction removes or postpones them.
 #[utoipa::path(
     get, path = "/v1/automations", tag = "work",
     params(ListRulesParams, ConsistencyParams),
     responses(
         (status = 200, description = "The rules.", body = Rules),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is missing, unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn automations(

@@ -13,25 +13,25 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
-/// That a task is done.
+/// The completion of a task.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"note": "They decide next week"}))]
 pub(super) struct CompletionBody {
-    /// What is said about it.
+    /// A note.
     note: Option<String>,
 }
 
 /// Complete a task
 ///
-/// By whoever may work the customer. A task is completed once.
+/// Available to anyone who may work the customer. A task can be completed only once.
 #[utoipa::path(
     post, path = "/v1/tasks/{id}/completions", tag = "work", request_body = CompletionBody,
     params(("id" = Uuid, Path, description = "The task.")),
     responses(
-        (status = 200, description = "Done.", body = Accepted),
-        (status = 403, description = "The customer is another rep's.", body = ProblemDocument),
+        (status = 200, description = "Completed.", body = Accepted),
+        (status = 403, description = "The customer belongs to another rep.", body = ProblemDocument),
         (status = 404, description = "There is no such task.", body = ProblemDocument),
-        (status = 409, description = "It is done or cancelled already.", body = ProblemDocument),
+        (status = 409, description = "The task is already completed or cancelled.", body = ProblemDocument),
     )
 )]
 pub(super) async fn complete(

@@ -19,51 +19,52 @@ use crate::routes::AppState;
 /// How many deadlines are shown.
 const SHOWN: u32 = 500;
 
-/// Until when, and in which pipeline.
+/// The pipeline and the end of the preview.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"pipeline": "sales", "until": "2027-04-01T00:00:00Z"}))]
 pub(super) struct DryRunBody {
     /// The pipeline's key.
     pipeline: String,
-    /// The instant up to which rules would act, included; now when absent.
+    /// The end of the preview (inclusive); now when absent.
     until: Option<Instant>,
 }
 
-/// What would be done.
+/// The result of a dry run.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct DryRun {
     /// The pipeline's key.
     pipeline: String,
-    /// Up to which instant.
+    /// The end of the preview (inclusive).
     until: DateTime<Utc>,
-    /// How often each rule would act, among all.
+    /// How often each rule would run, in total.
     rules: BTreeMap<String, u64>,
-    /// The first of the deadlines, at most 500, in the order in which they are due.
+    /// The first 500 actions, by due time.
     items: Vec<PlannedAction>,
 }
 
-/// A rule that would act.
+/// An action that a rule would take.
 #[derive(Debug, Serialize, ToSchema)]
 struct PlannedAction {
     /// The rule.
     rule: String,
     /// The customer.
     customer_id: Uuid,
-    /// The event that set it off.
+    /// The event that triggered the rule.
     cause: Uuid,
     /// When it is due.
     due_at: DateTime<Utc>,
 }
 
-/// Show what rules would do
+/// Dry-run automation rules
 ///
-/// Nothing is done. As things stand: what people do meanwhile, and what rules set off in one another, is not foreseen.
+/// Nothing is executed. The preview reflects the current state; it does not anticipate what people do in the meantime
+/// or rules that trigger other rules.
 #[utoipa::path(
     post, path = "/v1/automations/dry-runs", tag = "work", request_body = DryRunBody, params(ConsistencyParams),
     responses(
-        (status = 200, description = "What is due until then.", body = DryRun),
+        (status = 200, description = "The actions due by then.", body = DryRun),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A field is missing, unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn dry_run(

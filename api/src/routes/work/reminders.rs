@@ -19,24 +19,24 @@ use crate::routes::{AppState, people};
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListRemindersParams {
-    /// About customers that belonged to this rep, by `li` or `rep:li`.
+    /// Only for customers owned by this rep at the time: `li` or `rep:li`.
     #[param(value_type = Option<String>, example = "li")]
     owner: Option<RepName>,
-    /// For this role: `rep` is the owner, `supervisor` who leads the owner's team, `team` both and the colleagues.
+    /// Only for this role: `rep` is the owner, `supervisor` leads the owner's team, `team` is the whole team.
     role: Option<String>,
-    /// About this customer.
+    /// Only for this customer.
     customer: Option<Uuid>,
 }
 
 /// List reminders
 ///
-/// The newest first. A front end's inbox of a rep asks for `owner`, that of a supervisor for `role=supervisor`.
+/// Newest first. A rep's inbox filters by `owner`, a supervisor's by `role=supervisor`.
 #[utoipa::path(
     get, path = "/v1/reminders", tag = "work",
     params(ListRemindersParams, Page, ConsistencyParams),
     responses(
         (status = 200, description = "A page of reminders.", body = List<ReminderReport>),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn reminders(

@@ -20,14 +20,14 @@ use crate::routes::{AppState, people};
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListTasksParams {
-    /// About customers of this rep, by `li` or `rep:li`.
+    /// Only for customers owned by this rep: `li` or `rep:li`.
     #[param(value_type = Option<String>, example = "li")]
     owner: Option<RepName>,
-    /// Of this role: `rep` is the owner.
+    /// Only for this role: `rep` is the owner.
     role: Option<String>,
-    /// About this customer.
+    /// Only for this customer.
     customer: Option<Uuid>,
-    /// In this state; in any when absent.
+    /// Only tasks in this state; any when absent.
     #[param(inline)]
     state: Option<TaskStateFilter>,
     /// Due before this instant.
@@ -49,13 +49,13 @@ enum TaskStateFilter {
 
 /// List tasks
 ///
-/// In the order in which they are due. Tasks of a merged or erased customer wait for nobody and are not among the open.
+/// By due date. Tasks of merged or erased customers are not open.
 #[utoipa::path(
     get, path = "/v1/tasks", tag = "work",
     params(ListTasksParams, Page, ConsistencyParams),
     responses(
         (status = 200, description = "A page of tasks.", body = List<TaskReport>),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn tasks(

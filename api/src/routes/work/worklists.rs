@@ -29,67 +29,67 @@ const HIGH: &[&str] = &["A", "VIP", "high"];
 /// After how many days of silence a supervisor is to step in, unless others are named.
 const SILENT_DAYS: u32 = 7;
 
-/// Whose customers are wanted, and by which measures.
+/// Filters and thresholds of a worklist.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct WorklistParams {
-    /// Of this rep, by `li` or `rep:li`; of everybody when absent.
+    /// Only customers of this rep: `li` or `rep:li`; all when absent.
     #[param(value_type = Option<String>, example = "li")]
     owner: Option<RepName>,
-    /// In this pipeline; in all when absent. Lists by next contact look at no pipeline.
+    /// Only this pipeline; all when absent. Lists by next contact are independent of pipelines.
     pipeline: Option<String>,
-    /// The rep's IANA zone, whose local date `today` is; the zone of the first pipeline's default pool when absent.
+    /// The IANA time zone that determines `today`; that of the first pipeline's default pool when absent.
     timezone: Option<String>,
-    /// The tiers of high intent, for `push`: separated by commas; `A,VIP,high` when absent.
+    /// The tiers of high intent for `push`, separated by commas; `A,VIP,high` when absent.
     tiers: Option<String>,
-    /// Leaves out who is to be contacted within so many days.
+    /// Omit customers whose next contact is within this number of days.
     suppress_if_next_action_within: Option<u32>,
 }
 
-/// The lists.
+/// The worklists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = WorklistName)]
 pub(super) enum WorklistName {
-    /// To be contacted on the rep's local date, or came in as a lead again and waits since.
+    /// Next contact is due on the rep's local date, or the customer inquired again and is waiting.
     Today,
-    /// To be contacted before now.
+    /// The next contact is overdue.
     Overdue,
-    /// In their stage for longer than it allows.
+    /// In the stage longer than it allows.
     Stalled,
-    /// High intent, and longer in their stage than it aims at, without having gone back.
+    /// High intent, and in the stage longer than its target, without having moved back.
     Push,
-    /// Stalled and silent for twice as long, and nothing is planned.
+    /// Stalled, without activity for twice as long, and nothing planned.
     GiveUp,
-    /// A rep's, silent for days or overdue for as long: somebody is to step in.
+    /// Owned by a rep, and inactive or overdue for days: a supervisor should step in.
     Supervise,
 }
 
-/// A list of customers who wait.
+/// A worklist.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Worklist {
-    /// Which list it is.
+    /// The list.
     list: WorklistName,
-    /// The instant that it is of: on every page that of the first.
+    /// The instant of the list, the same on every page.
     effective_at: DateTime<Utc>,
-    /// The customers, the longest waiting first.
+    /// The customers, longest waiting first.
     items: Vec<WorklistEntry>,
-    /// Where the next page begins; null at the end.
+    /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
-    /// How many there are on all pages.
+    /// The total number on all pages.
     total: u64,
 }
 
-/// A customer that waits.
+/// A customer on a worklist.
 #[derive(Debug, Serialize, ToSchema)]
 struct WorklistEntry {
     #[serde(flatten)]
     customer: WaitingReport,
-    /// Since it entered its stage; null in lists that look at no stage.
+    /// Seconds since entry into the stage; null in lists that are independent of stages.
     since_stage_entry_seconds: Option<f64>,
-    /// Since anything was recorded of it, its entry into the stage included.
+    /// Seconds since the last activity, including entry into the stage.
     since_last_activity_seconds: f64,
-    /// Since it was registered.
+    /// Seconds since registration.
     age_seconds: f64,
 }
 
@@ -103,17 +103,17 @@ fn last_touched(customer: &WaitingReport) -> DateTime<Utc> {
     known.into_iter().flatten().max().unwrap_or(customer.created_at)
 }
 
-/// Show a list of work
+/// Get a worklist
 ///
-/// `today`, `overdue`, `stalled`, `push`, `give-up` or `supervise`. Page by page, everybody who belongs on it; all pages are
-/// of the instant of the first.
+/// `today`, `overdue`, `stalled`, `push`, `give-up` or `supervise`. All pages show the list as of the instant of the
+/// first.
 #[utoipa::path(
     get, path = "/v1/worklists/{list}", tag = "work",
-    params(("list" = WorklistName, Path, description = "Which list."), WorklistParams, ConsistencyParams, Page),
+    params(("list" = WorklistName, Path, description = "The list."), WorklistParams, ConsistencyParams, Page),
     responses(
         (status = 200, description = "The list.", body = Worklist),
         (status = 404, description = "There is no such list or pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or wrong.", body = ProblemDocument),
+        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn worklist(
@@ -221,7 +221,10 @@ async fn today(
 ) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
     let zone = match &asked.timezone {
         Some(name) => Tz::from_str(name).map_err(|_| {
-            let message = Label::new("不是IANA时区名称。", "It is not the name of an IANA zone.");
+            let message = Label::new(
+                "应为 IANA 时区名称，例如 Asia/Shanghai。",
+                "Must be an IANA time zone, such as Asia/Shanghai.",
+            );
             Problem::invalid_value("timezone", message)
         })?,
         None => {
