@@ -10,7 +10,6 @@ use crate::domain::customer::command::{self, Command as DomainCommand};
 use crate::http::answer::Accepted;
 use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 use crate::routes::command::{CommandRequest, execute};
 
@@ -40,10 +39,7 @@ impl From<Signal> for CommandRequest {
 #[utoipa::path(
     post, path = "/v1/customers/{id}/signals", tag = "activity", request_body = Signal,
     params(("id" = Uuid, Path, description = "The customer.")),
-    responses(
-        (status = 200, description = "Recorded.", body = Accepted),
-        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "Recorded.", body = Accepted))
 )]
 pub(crate) async fn signal(
     State(state): State<AppState>,

@@ -120,10 +120,7 @@ impl FieldBody {
 /// declared fields only, validated by type; before that, `fields` is stored as sent.
 #[utoipa::path(
     post, path = "/v1/admin/fields", tag = "admin", request_body = FieldBody,
-    responses(
-        (status = 200, description = "Saved.", body = Accepted),
-        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "Saved.", body = Accepted))
 )]
 pub(super) async fn declare(
     State(state): State<AppState>,

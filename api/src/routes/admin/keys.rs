@@ -83,7 +83,6 @@ impl From<&KeyRights> for KeyReply {
     responses(
         (status = 201, description = "Created; `key` is returned only once.", body = NewKeyReply),
         (status = 409, description = "The member was removed.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn create(
@@ -133,7 +132,6 @@ pub(super) struct Why {
     responses(
         (status = 204, description = "Revoked."),
         (status = 404, description = "There is no such key.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn revoke(

@@ -59,7 +59,6 @@ impl MemberReply {
         (status = 200, description = "Saved.", body = MemberReply),
         (status = 404, description = "There is no such member.", body = ProblemDocument),
         (status = 409, description = "The tenant would have no administrator left.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn set(
@@ -94,7 +93,6 @@ pub(super) async fn set(
         (status = 200, description = "Removed.", body = Accepted),
         (status = 404, description = "There is no such member.", body = ProblemDocument),
         (status = 409, description = "The tenant would have no administrator left.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn remove(

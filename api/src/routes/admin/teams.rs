@@ -64,10 +64,7 @@ pub(super) struct TeamReply {
 /// deputy, and customers owned by members of a team they lead. Other customers do not exist for them.
 #[utoipa::path(
     post, path = "/v1/admin/teams", tag = "admin", request_body = TeamBody,
-    responses(
-        (status = 200, description = "Saved.", body = Accepted),
-        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "Saved.", body = Accepted))
 )]
 pub(super) async fn set(
     State(state): State<AppState>,

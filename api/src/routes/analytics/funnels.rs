@@ -90,7 +90,6 @@ impl FunnelParams {
     responses(
         (status = 200, description = "The funnel; null where a figure is undefined.", body = FunnelReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn funnel(

@@ -49,7 +49,6 @@ pub(super) struct LatencyParams {
     responses(
         (status = 200, description = "The delays, in seconds.", body = LatencyReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn latency(

@@ -70,7 +70,6 @@ pub(super) struct PilotReply {
     responses(
         (status = 200, description = "The comparison; null where a figure is undefined.", body = PilotReply),
         (status = 404, description = "There is no such pilot.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn pilot(

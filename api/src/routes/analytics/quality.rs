@@ -80,7 +80,6 @@ pub(super) struct QualityParams {
     responses(
         (status = 200, description = "The report; null where a figure is undefined.", body = QualityReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn quality(

@@ -63,7 +63,6 @@ pub(super) struct RepParams {
     responses(
         (status = 200, description = "The reps, by name.", body = RepsReport),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn reps(

@@ -9,7 +9,6 @@ use crate::auth::Authority;
 use crate::http::answer::{AsOfResponse, List};
 use crate::http::{ConsistencyParams, Page, Query};
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
 use crate::projections::board::{ApprovalFilter, ApprovalReport};
 use crate::routes::AppState;
@@ -56,10 +55,7 @@ impl Status {
 #[utoipa::path(
     get, path = "/v1/approvals", tag = "approvals",
     params(ListApprovalsParams, Page, ConsistencyParams),
-    responses(
-        (status = 200, description = "A page of requests.", body = List<ApprovalReport>),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "A page of requests.", body = List<ApprovalReport>))
 )]
 pub(super) async fn list(
     State(state): State<AppState>,

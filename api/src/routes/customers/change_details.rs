@@ -107,7 +107,6 @@ impl From<Details> for CommandRequest {
     responses(
         (status = 200, description = "Updated.", body = Accepted),
         (status = 409, description = "`duplicate-customer`: another customer has that contact, credit code or channel id.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn change_details(

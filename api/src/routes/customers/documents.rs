@@ -10,7 +10,6 @@ use crate::domain::customer::command::{AddDocument, Command as DomainCommand};
 use crate::http::answer::Accepted;
 use crate::http::{Command, Id};
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
 /// A document stored elsewhere.
@@ -36,10 +35,7 @@ pub(super) struct NewDocument {
 #[utoipa::path(
     post, path = "/v1/customers/{id}/documents", tag = "customers", request_body = NewDocument,
     params(("id" = Uuid, Path, description = "The customer.")),
-    responses(
-        (status = 200, description = "Added; listed in the customer's `documents`.", body = Accepted),
-        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "Added; listed in the customer's `documents`.", body = Accepted))
 )]
 pub(super) async fn add(
     State(state): State<AppState>,

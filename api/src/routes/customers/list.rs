@@ -16,7 +16,6 @@ use crate::http::answer::AsOfResponse;
 use crate::http::language::RequestedLanguage;
 use crate::http::{AsOfParams, Page, Query};
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
 use crate::projections::board::{CustomerFilter, CustomerList};
 use crate::routes::AppState;
@@ -82,10 +81,7 @@ impl From<ListCustomersParams> for CustomerFilter {
 #[utoipa::path(
     get, path = "/v1/customers", tag = "customers",
     params(ListCustomersParams, Page, AsOfParams),
-    responses(
-        (status = 200, description = "A page of customers.", body = CustomerList),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "A page of customers.", body = CustomerList))
 )]
 pub(super) async fn list(
     State(state): State<AppState>,

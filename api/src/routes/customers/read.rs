@@ -36,7 +36,6 @@ use crate::routes::AppState;
         (status = 308, description = "The customer was merged: `Location` names the survivor."),
         (status = 404, description = "There is no such customer, or it was not known as of that instant.", body = ProblemDocument),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
         (status = 503, description = "The read model is behind `min_position`.", body = ProblemDocument),
     )
 )]

@@ -123,7 +123,6 @@ impl From<NewCustomer> for Register {
         (status = 201, description = "Registered; `id` names the customer.", body = Registered),
         (status = 403, description = "The caller's roles do not permit `origin=import`.", body = ProblemDocument),
         (status = 409, description = "`customer-exists` (same external id), or `duplicate-customer` (same contact, credit code or channel id); `customer_id` names the existing customer.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn register(

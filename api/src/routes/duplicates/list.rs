@@ -11,7 +11,6 @@ use crate::http::answer::AsOfResponse;
 use crate::http::query::Nothing;
 use crate::http::{ConsistencyParams, Id, Query};
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 use crate::projections::board::SuspectsReport;
 use crate::routes::AppState;
 
@@ -36,10 +35,7 @@ pub(super) struct ListDuplicatesParams {
 #[utoipa::path(
     get, path = "/v1/customers/{id}/duplicates", tag = "customers",
     params(("id" = Uuid, Path, description = "The customer."), ListDuplicatesParams, ConsistencyParams),
-    responses(
-        (status = 200, description = "Possible duplicates.", body = SuspectsReport),
-        (status = 404, description = "There is no such customer.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "Possible duplicates.", body = SuspectsReport))
 )]
 pub(super) async fn list(
     State(state): State<AppState>,

@@ -10,7 +10,6 @@ use crate::domain::Label;
 use crate::http::answer::AsOfResponse;
 use crate::http::{ConsistencyParams, Page, Query};
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 use crate::projections::board::{SuspectQuery, SuspectQueue};
 use crate::routes::AppState;
 use crate::routes::customers::body::OwnerName;
@@ -35,10 +34,7 @@ pub(super) struct DuplicateQueueParams {
 #[utoipa::path(
     get, path = "/v1/duplicates", tag = "customers",
     params(DuplicateQueueParams, ConsistencyParams, Page),
-    responses(
-        (status = 200, description = "A page of possible duplicates.", body = SuspectQueue),
-        (status = 422, description = "A parameter is invalid.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "A page of possible duplicates.", body = SuspectQueue))
 )]
 pub(super) async fn queue(
     State(state): State<AppState>,

@@ -92,7 +92,6 @@ impl EventParams {
             (EventList = "application/json"), (String = "text/event-stream"),
         ), headers(("Waymark-Position" = u64, description = "Where the log ends; of a page only."))),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn events(

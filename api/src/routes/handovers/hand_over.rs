@@ -103,7 +103,6 @@ pub(super) struct HandOverItem {
     responses(
         (status = 200, description = "The result for each customer.", body = HandOverReply),
         (status = 403, description = "The customers belong to another rep or to a pool.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn hand_over(

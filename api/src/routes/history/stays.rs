@@ -6,7 +6,6 @@ use crate::auth::Authority;
 use crate::http::answer::AsOfResponse;
 use crate::http::{AsOfParams, Id, Query};
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::StaysReport;
 use crate::routes::AppState;
 
@@ -16,10 +15,7 @@ use crate::routes::AppState;
 #[utoipa::path(
     get, path = "/v1/customers/{id}/stays", tag = "history",
     params(("id" = Uuid, Path, description = "The customer."), AsOfParams),
-    responses(
-        (status = 200, description = "The stays.", body = StaysReport),
-        (status = 404, description = "There is no such customer.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "The stays.", body = StaysReport))
 )]
 pub(super) async fn stays(
     State(state): State<AppState>,

@@ -38,7 +38,6 @@ pub(super) struct TimelineParams {
         (status = 200, description = "A page of the timeline.", body = TimelineReport),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
         (status = 308, description = "The customer was merged: `Location` names the survivor's timeline."),
-        (status = 404, description = "There is no such customer.", body = ProblemDocument),
     )
 )]
 pub(super) async fn timeline(

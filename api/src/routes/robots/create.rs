@@ -15,7 +15,6 @@ use crate::outbound::NewRobot;
 use crate::outbound::endpoint::Kind;
 use crate::outbound::secret::RobotSecret;
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 use crate::routes::webhooks::description;
 use crate::routes::{AppState, people};
 
@@ -79,10 +78,7 @@ pub(super) struct NewRobotBody {
 /// robot.
 #[utoipa::path(
     post, path = "/v1/admin/robots", tag = "admin", request_body = NewRobotBody,
-    responses(
-        (status = 201, description = "Created. Its token and secret are not returned again.", body = RobotReply),
-        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
-    )
+    responses((status = 201, description = "Created. Its token and secret are not returned again.", body = RobotReply))
 )]
 pub(super) async fn create(
     State(state): State<AppState>,

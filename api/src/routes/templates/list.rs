@@ -9,7 +9,6 @@ use crate::domain::pipeline::templates;
 use crate::http::answer::List;
 use crate::http::{Page, Query};
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 
 /// A pipeline template.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -26,10 +25,7 @@ pub(super) struct TemplateReply {
 #[utoipa::path(
     get, path = "/v1/templates", tag = "pipelines",
     params(Page),
-    responses(
-        (status = 200, description = "Every template, by key.", body = List<TemplateReply>),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "Every template, by key.", body = List<TemplateReply>))
 )]
 pub(super) async fn list(Query(page, ..): Query<Page>) -> Result<Json<List<TemplateReply>>, Problem> {
     let items = templates().iter();

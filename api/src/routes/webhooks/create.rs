@@ -14,7 +14,6 @@ use crate::auth::{Authority, Shown};
 use crate::http::Command;
 use crate::outbound::NewWebhook;
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 
 /// A new webhook.
@@ -54,10 +53,7 @@ pub(super) struct NewWebhookReply {
 /// the first is not stored in clear and cannot be returned again.
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "webhooks", request_body = NewWebhookBody,
-    responses(
-        (status = 201, description = "Created; `secret` is returned only once.", body = NewWebhookReply),
-        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
-    )
+    responses((status = 201, description = "Created; `secret` is returned only once.", body = NewWebhookReply))
 )]
 pub(super) async fn create(
     State(state): State<AppState>,

@@ -78,7 +78,6 @@ impl From<Delivery> for DeliveryReply {
     responses(
         (status = 200, description = "A page of messages.", body = List<DeliveryReply>),
         (status = 404, description = "There is no such webhook.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn of_webhook(
@@ -99,7 +98,6 @@ pub(super) async fn of_webhook(
     responses(
         (status = 200, description = "A page of messages.", body = List<DeliveryReply>),
         (status = 404, description = "There is no such robot.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(in crate::routes) async fn of_robot(

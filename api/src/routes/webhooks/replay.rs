@@ -59,7 +59,6 @@ pub(in crate::routes) struct ReplayReply {
         (status = 200, description = "Queued.", body = ReplayReply),
         (status = 404, description = "There is no such webhook, or no message for that event.", body = ProblemDocument),
         (status = 409, description = "The webhook is disabled.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn of_webhook(
@@ -90,7 +89,6 @@ pub(super) async fn of_webhook(
     responses(
         (status = 200, description = "Queued.", body = ReplayReply),
         (status = 404, description = "There is no such robot, or no message for that event.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(in crate::routes) async fn of_robot(

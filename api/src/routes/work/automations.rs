@@ -63,7 +63,6 @@ struct Rule {
     responses(
         (status = 200, description = "The rules.", body = Rules),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn automations(

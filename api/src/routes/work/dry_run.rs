@@ -64,7 +64,6 @@ struct PlannedAction {
     responses(
         (status = 200, description = "The actions due by then.", body = DryRun),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
-        (status = 422, description = "A field is unknown, missing or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn dry_run(

@@ -10,7 +10,6 @@ use crate::auth::Authority;
 use crate::http::answer::{AsOfResponse, List};
 use crate::http::{ConsistencyParams, Page, Query, RepName};
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
 use crate::projections::work::{ReminderFilter, ReminderReport};
 use crate::routes::{AppState, people};
@@ -34,10 +33,7 @@ pub(super) struct ListRemindersParams {
 #[utoipa::path(
     get, path = "/v1/reminders", tag = "work",
     params(ListRemindersParams, Page, ConsistencyParams),
-    responses(
-        (status = 200, description = "A page of reminders.", body = List<ReminderReport>),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "A page of reminders.", body = List<ReminderReport>))
 )]
 pub(super) async fn reminders(
     State(state): State<AppState>,

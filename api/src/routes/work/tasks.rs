@@ -11,7 +11,6 @@ use crate::auth::Authority;
 use crate::http::answer::{AsOfResponse, List};
 use crate::http::{ConsistencyParams, Instant, Page, Query, RepName};
 use crate::problem::Problem;
-use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
 use crate::projections::work::{TaskFilter, TaskReport};
 use crate::routes::{AppState, people};
@@ -53,10 +52,7 @@ enum TaskStateFilter {
 #[utoipa::path(
     get, path = "/v1/tasks", tag = "work",
     params(ListTasksParams, Page, ConsistencyParams),
-    responses(
-        (status = 200, description = "A page of tasks.", body = List<TaskReport>),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
-    )
+    responses((status = 200, description = "A page of tasks.", body = List<TaskReport>))
 )]
 pub(super) async fn tasks(
     State(state): State<AppState>,

@@ -113,7 +113,6 @@ fn last_touched(customer: &WaitingReport) -> DateTime<Utc> {
     responses(
         (status = 200, description = "The list.", body = Worklist),
         (status = 404, description = "There is no such list or pipeline.", body = ProblemDocument),
-        (status = 422, description = "A parameter is unknown or invalid.", body = ProblemDocument),
     )
 )]
 pub(super) async fn worklist(
