@@ -1,4 +1,4 @@
-//! `waymark clock`: whether the clock is believed, and the agreement to it.
+//! `waymark clock`: whether the system clock is trusted, and its confirmation.
 
 use chrono::SecondsFormat;
 use clap::Args;

@@ -1,4 +1,4 @@
-//! `waymark config`: the settings in force, as an environment file with comments.
+//! `waymark config`: the effective settings, as an environment file with comments.
 
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `waymark doctor`: looks for what would keep the service from running well.
+//! `waymark doctor`: checks the installation for problems.
 
 use clap::Args;
 use serde::Serialize;

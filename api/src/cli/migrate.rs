@@ -1,4 +1,4 @@
-//! `waymark migrate`: prepares the database, as every sub-command does by itself, and stops.
+//! `waymark migrate`: prepares the database, as every sub-command does by itself, and exits.
 //!
 //! On PostgreSQL it does what a service's own role had better not be allowed to: it makes tables, spreads them over a
 //! cluster, gives an ordinary role what it needs and no more, and drops what former versions left.

@@ -1,4 +1,4 @@
-//! What people and programs read.
+//! Output for people and programs.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that writes to the terminal")]
 

@@ -1,4 +1,4 @@
-//! The API as the pages ask it: the same routes, without a network between.
+//! The API as the pages call it: the same routes, in process.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};

@@ -1,4 +1,4 @@
-//! How pages say things: in the reader's language and zone.
+//! Texts of the console, in the reader's language and time zone.
 
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Tz;

@@ -1,4 +1,4 @@
-//! What every page has around it: the way about, who looks, and how a problem is told.
+//! The layout of every page: navigation, the current user, and error messages.
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;

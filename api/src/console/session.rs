@@ -1,4 +1,4 @@
-//! Who looks at a page: the key, the language and the zone that their browser keeps in cookies.
+//! The session of a page: key, language and time zone, kept in cookies.
 
 use std::collections::HashMap;
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! How answers are written: the positions and versions that every one of them carries.
+//! How responses are written, with the positions and versions that they carry.
 
 use axum::Json;
 use axum::http::header::{self, HeaderName, HeaderValue};

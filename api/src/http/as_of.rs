@@ -1,4 +1,4 @@
-//! The two times of a read, and how fresh it must be.
+//! Bitemporal as-of parameters, and read-your-writes consistency.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which language a reader wants: `Accept-Language` (RFC 9110, section 12.5.4) between Chinese and English.
+//! Content negotiation: `Accept-Language` (RFC 9110, section 12.5.4) between Chinese and English.
 
 use std::convert::Infallible;
 

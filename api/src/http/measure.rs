@@ -1,4 +1,4 @@
-//! Metrics: one recorder for the process, and what is measured of each request.
+//! Metrics: one recorder per process, and the measurements of each request.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! How slowly a request's body may come.
+//! The minimum transfer rate of request bodies.
 
 use std::error::Error;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Lists: how many items, and where the next page begins.
+//! Pagination of lists.
 
 use serde::Deserialize;
 use utoipa::IntoParams;

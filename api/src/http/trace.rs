@@ -1,4 +1,4 @@
-//! The name under which one request is found in our log.
+//! Trace ids, by which a request is found in the server log.
 
 use std::fmt;
 

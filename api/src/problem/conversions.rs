@@ -1,4 +1,4 @@
-//! From the errors of other layers to problems: the one place where they meet HTTP.
+//! Conversions from the errors of other layers to problems.
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,4 @@
-//! The problem document as it goes over the wire.
+//! The problem document as it is sent.
 
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -1,6 +1,6 @@
-//! A command on a customer as HTTP carries it: a body of its own shape, and when it happened.
+//! Commands on a customer as HTTP requests carry them: a body of their own shape and an effective time.
 //!
-//! The single calls and the lines of a bulk request read the same bodies and make the same commands of them.
+//! Single calls and lines of a bulk request read the same bodies and create the same commands from them.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

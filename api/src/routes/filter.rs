@@ -1,4 +1,4 @@
-//! What every figure takes: which customers count, and which window of time.
+//! Parameters that all reports share: customer filters and the time window.
 
 use std::collections::BTreeSet;
 

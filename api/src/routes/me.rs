@@ -1,4 +1,4 @@
-//! Who asks: what a front end shows in its corner, and goes by in what it offers.
+//! The current caller: what a front end shows, and what it offers accordingly.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What can be asked of the service: a folder a noun, a file a verb.
+//! The routes of the service: one folder per noun, one file per verb.
 
 #![expect(unused_qualifications, reason = "utoipa spells out the trait of each entry in `params(…)`")]
 

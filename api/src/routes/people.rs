@@ -1,4 +1,4 @@
-//! Who is meant by a name: known people and teams.
+//! Names in requests: known people and teams.
 //!
 //! Somebody is known who is a member, has a key, is in a team or leads one, stands in for somebody or is stood in for, owns
 //! customers or did, or has acted. Reps need not be registered: so naming one where that makes them somebody (in a team, as

@@ -1,4 +1,4 @@
-//! Where what is recorded comes from: from people as it happens, or from another system's past.
+//! The origin of records: people, as things happen, or history from another system.
 
 use axum::http::Method;
 use serde::{Deserialize, Serialize};

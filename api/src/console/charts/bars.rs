@@ -1,4 +1,4 @@
-//! Horizontal bars: a label, a length, and what it stands for in words.
+//! Horizontal bar charts.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! The week as a heat map: when things happen, by weekday and hour.
+//! Activity by weekday and hour as a heat map.
 
 use maud::{Markup, html};
 use serde_json::Value;

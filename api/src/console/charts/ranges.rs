@@ -1,4 +1,4 @@
-//! How long stays last, stage by stage: the median with its 95% limits, and where nine tenths have left.
+//! Dwell times by stage: the median with its 95% interval, and the 90% quantile.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! A survival curve: the share still there after a time, with its 95% band.
+//! A survival curve with its 95% band.
 
 use maud::{Markup, html};
 use serde_json::Value;

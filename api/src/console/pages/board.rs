@@ -1,4 +1,4 @@
-//! The board: a column a stage, a card a customer.
+//! The board: a column per stage, a card per customer.
 
 use axum::extract::Path;
 use axum::response::Response;

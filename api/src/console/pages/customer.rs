@@ -1,4 +1,4 @@
-//! One customer: where they stand, what can be done, what happened.
+//! The customer page: current stage, possible actions, history.
 
 use axum::Form;
 use axum::extract::{Path, State};

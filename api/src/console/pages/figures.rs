@@ -1,4 +1,4 @@
-//! The dashboard of a pipeline: where everybody is stuck, and which ways lead to a deal.
+//! The analytics page of a pipeline: where customers get stuck, and which paths lead to a deal.
 
 use axum::extract::Path;
 use axum::response::Response;

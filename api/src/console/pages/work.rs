@@ -1,4 +1,4 @@
-//! What is to be done: six lists, tasks, and what was reminded of.
+//! The work page: six worklists, tasks and reminders.
 
 use axum::Form;
 use axum::extract::{Path, State};

@@ -1,4 +1,4 @@
-//! The answers that an operation shares with others of its kind, and the headers that answers carry.
+//! The responses that operations of a kind share, and the headers of responses.
 //!
 //! A handler declares what its answers mean where that is particular to it; what it does not declare and its kind can
 //! be answered is added here, as a reference to one description. There is no catch-all: an answer of another status is

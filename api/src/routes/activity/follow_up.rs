@@ -1,4 +1,4 @@
-//! Recording a conversation.
+//! Recording a follow-up.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Writing something down.
+//! Adding a note.
 
 use axum::extract::State;
 use serde::Deserialize;

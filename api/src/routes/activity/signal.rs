@@ -1,4 +1,4 @@
-//! Recording an observation.
+//! Recording a signal.
 
 use axum::extract::State;
 use serde::Deserialize;

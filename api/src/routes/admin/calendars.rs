@@ -1,4 +1,4 @@
-//! Working calendars: set, listed.
+//! Working calendars: set and list.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Custom fields: declared, listed, withdrawn.
+//! Custom fields: declare, list, delete.
 
 use axum::Json;
 use axum::extract::State;

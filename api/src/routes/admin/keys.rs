@@ -1,4 +1,4 @@
-//! API keys: made, listed, revoked.
+//! API keys: create, list, revoke.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Exchange rates, a table a day.
+//! Exchange rates: one table per day.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Teams: who belongs together, and who leads them.
+//! Teams: members, supervisors and regions.
 
 use std::collections::BTreeSet;
 

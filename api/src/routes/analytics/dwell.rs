@@ -1,4 +1,4 @@
-//! How long customers stay in each stage.
+//! Dwell times by stage.
 
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};

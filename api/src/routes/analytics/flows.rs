@@ -1,4 +1,4 @@
-//! From where to where customers go.
+//! Flows between stages.
 
 use axum::extract::State;
 

@@ -1,4 +1,4 @@
-//! How many customers come from stage to stage.
+//! Conversion funnels.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! When customers are worked: by weekday and hour.
+//! Activity by weekday and hour.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! How long after the fact changes are recorded.
+//! Recording delays.
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};

@@ -1,4 +1,4 @@
-//! Figures: how long, from where to where, how far, along which paths, when; and reports about the record, reps and pilots.
+//! Analytics: dwell times, flows, funnels, paths, heat map, and reports about data quality, reps and pilots.
 
 mod dwell;
 mod flows;

@@ -1,4 +1,4 @@
-//! Along which paths customers go.
+//! The paths of customers through a pipeline.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! What a pilot brings.
+//! Comparing a pilot with everybody else.
 
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};

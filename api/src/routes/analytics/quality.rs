@@ -1,4 +1,4 @@
-//! How well the record of a pipeline is kept.
+//! Data quality of a pipeline.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! What each rep does, and what comes of it.
+//! Sales rep performance.
 
 use axum::extract::State;
 use serde::Deserialize;

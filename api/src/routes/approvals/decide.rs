@@ -1,4 +1,4 @@
-//! Settling a request.
+//! Deciding an approval request.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Who waits for whose approval.
+//! Listing approval requests.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Approvals: requests for moves that somebody else has to agree to.
+//! Approvals of transitions.
 
 mod decide;
 mod list;

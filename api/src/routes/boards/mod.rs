@@ -1,4 +1,4 @@
-//! Boards: who stands where.
+//! Pipeline boards.
 
 mod read;
 

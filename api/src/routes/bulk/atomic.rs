@@ -1,4 +1,4 @@
-//! Lines that are carried out all together or not at all.
+//! Atomic bulk requests: all lines or none.
 
 use axum::body::Body;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! Lines taken up together.
+//! Executing several bulk lines together.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Many commands in one request, a line each.
+//! Bulk requests: one command per line.
 
 mod atomic;
 mod batch;

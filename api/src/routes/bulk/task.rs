@@ -1,4 +1,4 @@
-//! What a line asks for, carried out or tried without effect.
+//! The task of a bulk line: executed, or tried as a dry run.
 
 use axum::http::{Method, StatusCode};
 use serde_json::Value;

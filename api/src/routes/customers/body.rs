@@ -1,4 +1,4 @@
-//! What customers are described with.
+//! Parts of request bodies that describe customers.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Forgetting a person.
+//! Erasing personal data.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Customers as they stood: by which rules, and what of them may be shown.
+//! Customers as of an earlier instant: the rules, and what may be shown.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Where a merged customer goes on.
+//! Redirects from a merged customer to its survivor.
 
 use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};

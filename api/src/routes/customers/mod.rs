@@ -1,4 +1,4 @@
-//! Customers: registered, described, found, forgotten.
+//! Customers: register, update, find, erase.
 
 pub(super) mod body;
 pub(super) mod change_details;

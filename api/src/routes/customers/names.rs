@@ -1,4 +1,4 @@
-//! What stages are called, for one reader.
+//! Names of stages in the caller's language.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

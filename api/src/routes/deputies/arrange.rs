@@ -1,4 +1,4 @@
-//! Arranging who stands in for a rep.
+//! Deputy arrangements: appoint, list, dismiss.
 
 use axum::Json;
 use axum::extract::State;

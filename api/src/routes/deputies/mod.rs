@@ -1,4 +1,4 @@
-//! Deputies: who stands in for whom while somebody is away.
+//! Deputies, who cover for reps on leave.
 
 mod arrange;
 

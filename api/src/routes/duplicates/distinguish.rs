@@ -1,4 +1,4 @@
-//! Telling apart two customers that look alike.
+//! Marking two customers as not duplicates.
 
 use axum::extract::State;
 use serde::Deserialize;

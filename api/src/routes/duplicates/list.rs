@@ -1,4 +1,4 @@
-//! Who may be the same customer.
+//! Possible duplicates of a customer.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Merging two customers that are one.
+//! Merging duplicates.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Customers that are one: suspected, merged, parted again, and told apart.
+//! Duplicates: detect, merge, unmerge, mark as different.
 
 pub(super) mod distinguish;
 mod list;

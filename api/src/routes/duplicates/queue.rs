@@ -1,4 +1,4 @@
-//! The queue of suspects: who may have been registered twice.
+//! The queue of possible duplicates.
 
 use axum::extract::State;
 use serde::Deserialize;

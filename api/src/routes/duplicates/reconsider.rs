@@ -1,4 +1,4 @@
-//! Taking back that two customers are two.
+//! Withdrawing a not-a-duplicate decision.
 
 use axum::extract::State;
 use serde::Deserialize;

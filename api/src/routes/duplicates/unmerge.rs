@@ -1,4 +1,4 @@
-//! Parting two customers that were merged and are two after all.
+//! Undoing a merge.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! The log as clients read it: page by page, or as it grows.
+//! The event log for clients: pages and streams.
 
 mod feed;
 mod list;

@@ -1,4 +1,4 @@
-//! A rep's customers go to another rep, or to a pool: all of them, or those of a filter.
+//! Hands over a rep's customers to another rep or to a pool: all of them, or those matching a filter.
 
 use axum::extract::State;
 use axum::{Extension, Json};

@@ -1,4 +1,4 @@
-//! Handing many customers over at once.
+//! Bulk handovers.
 
 mod hand_over;
 

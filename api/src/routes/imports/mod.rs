@@ -1,4 +1,4 @@
-//! Imports: files of past changes, and how far their reading has come.
+//! Imports of history from CSV files.
 
 mod progress;
 mod registry;

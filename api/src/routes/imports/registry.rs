@@ -1,4 +1,4 @@
-//! The imports of this process, running and lately ended.
+//! The imports of this process, running or recently finished.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};

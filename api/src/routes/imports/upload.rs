@@ -1,4 +1,4 @@
-//! An upload as the importer reads it: blocking, and not without end.
+//! An upload as the importer reads it: blocking, and bounded.
 
 use std::io::{Error, ErrorKind, Read};
 

@@ -1,4 +1,4 @@
-//! Leads: people who come in by themselves, from a website, an event, a form, WeChat or a mini-program.
+//! Leads from websites, events, forms, WeChat or mini-programs.
 
 mod take_in;
 

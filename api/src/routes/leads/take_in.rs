@@ -1,4 +1,4 @@
-//! Taking leads in: who is new becomes a customer, who is known is found again.
+//! Lead intake: new people become customers, known ones are matched.
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode};

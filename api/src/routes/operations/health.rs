@@ -1,4 +1,4 @@
-//! Alive and ready.
+//! Liveness and readiness.
 
 use axum::Json;
 use axum::extract::State;

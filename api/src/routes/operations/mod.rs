@@ -1,4 +1,4 @@
-//! Running the service: is it alive, is it ready, how is it doing.
+//! Operations: liveness, readiness, metrics.
 
 mod health;
 mod metrics;

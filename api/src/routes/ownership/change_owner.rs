@@ -1,4 +1,4 @@
-//! Giving a customer to somebody else.
+//! Changing a customer's owner.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Pools, and who is in them.
+//! Pools and their customers.
 
 use std::collections::BTreeMap;
 

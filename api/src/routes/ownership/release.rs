@@ -1,4 +1,4 @@
-//! Giving a customer back to a pool.
+//! Releasing a customer to a pool.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! How a version says where customers go, as the OpenAPI document describes it: the domain reads and writes it.
+//! The stage mapping of a version as the OpenAPI document describes it; the domain reads and writes it.
 
 #![expect(
     dead_code,

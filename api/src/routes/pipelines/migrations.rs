@@ -1,4 +1,4 @@
-//! How far customers have come to their places in a new version.
+//! The progress of a migration to a new pipeline version.
 
 use axum::extract::State;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The shape of a definition, for programs and editors.
+//! The JSON Schema of pipeline definitions.
 
 use axum::Json;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The read models as operators see them.
+//! Read models for operators.
 
 mod list;
 mod parked;

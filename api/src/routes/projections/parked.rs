@@ -1,4 +1,4 @@
-//! What a read model has set aside.
+//! Parked events (dead letters): list, retry, skip.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! A robot is set up.
+//! Creating a chat robot.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! The robots there are, and taking one away.
+//! Listing and deleting chat robots.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! Robots of chat groups, which say what people are reminded of.
+//! Chat robots, which post reminders to group chats.
 
 mod create;
 mod list;

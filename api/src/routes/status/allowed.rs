@@ -1,4 +1,4 @@
-//! Where a customer may go from here.
+//! Allowed transitions.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! Putting a wrong record right.
+//! Correcting a record.
 
 use axum::extract::State;
 use serde::Deserialize;

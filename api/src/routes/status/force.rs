@@ -1,4 +1,4 @@
-//! Moving a customer although conditions are unmet.
+//! Overriding transition conditions.
 
 use axum::extract::State;
 use serde::Deserialize;

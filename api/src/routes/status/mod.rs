@@ -1,4 +1,4 @@
-//! Statuses: where a customer stands, may go, went, and did not go.
+//! Stages: transitions, corrections, overrides, reactivations.
 
 mod allowed;
 pub(super) mod correct;

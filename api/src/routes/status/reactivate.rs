@@ -1,4 +1,4 @@
-//! Bringing a lost or dormant customer back.
+//! Reactivating a lost or dormant customer.
 
 use axum::extract::State;
 use serde::Deserialize;

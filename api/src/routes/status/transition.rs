@@ -1,4 +1,4 @@
-//! Moving a customer to another stage.
+//! Transitions to another stage.
 
 use axum::extract::State;
 use chrono::NaiveDate;

@@ -1,4 +1,4 @@
-//! The pipelines that come with the product.
+//! The pipeline templates of the product.
 
 mod list;
 

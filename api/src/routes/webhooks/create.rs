@@ -1,4 +1,4 @@
-//! A webhook is set up.
+//! Creating a webhook.
 
 use std::collections::BTreeSet;
 

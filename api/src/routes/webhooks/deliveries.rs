@@ -1,4 +1,4 @@
-//! What was and is on its way to a receiver.
+//! Listing the deliveries of a receiver.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! Another key for a webhook, and switching one on again.
+//! Rotating a webhook's key, and enabling a webhook.
 
 use axum::Json;
 use axum::extract::State;

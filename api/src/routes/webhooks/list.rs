@@ -1,4 +1,4 @@
-//! The webhooks there are, and taking one away.
+//! Listing and deleting webhooks.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! Webhooks: programs outside that are told what happens.
+//! Webhooks: other systems that receive events.
 
 mod create;
 pub(super) mod deliveries;

@@ -1,4 +1,4 @@
-//! Messages are sent again.
+//! Replaying deliveries.
 
 use axum::Json;
 use axum::extract::State;

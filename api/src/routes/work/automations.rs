@@ -1,4 +1,4 @@
-//! The rules of a pipeline: what they will do, what they did, and what they were refused.
+//! The automation rules of a pipeline, with pending, executed and skipped actions.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! A task is done.
+//! Completing a task.
 
 use axum::extract::State;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! What rules would do until an instant, if nothing happened meanwhile.
+//! Dry runs of automation rules.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Work: tasks, reminders, lists of who waits for what, and the rules that make them.
+//! Tasks, reminders, worklists, and the automation rules behind them.
 
 mod automations;
 mod complete;

@@ -1,4 +1,4 @@
-//! The inbox of the workbench: who is reminded of what.
+//! Listing reminders: the inbox of a front end.
 
 use axum::extract::State;
 use serde::Deserialize;

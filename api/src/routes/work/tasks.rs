@@ -1,4 +1,4 @@
-//! What is to be done about customers.
+//! Listing tasks.
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};

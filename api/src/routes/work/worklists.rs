@@ -1,4 +1,4 @@
-//! Lists of customers who wait for somebody. Three clocks, each under its own name: since the stage was entered, since
+//! Worklists: customers that wait for somebody. Three clocks, each under its own name: since the stage was entered, since
 //! anything was recorded, and since the customer was registered.
 
 use std::fmt;
