@@ -70,6 +70,18 @@ async fn the_same_key_with_another_body_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_same_key_for_history_instead_of_the_present_is_refused() {
+    let team = Team::on("landian-6").await;
+    let admin = team.admin();
+    let body = team.customer_of("li", "Harbour Foods");
+    let first = send(&admin, "/v1/customers?origin=import", "form-78", &body).await.expect(201);
+    let reused = send(&admin, "/v1/customers", "form-78", &body).await;
+    assert_eq!(reused.refused(422, "idempotency-key-reused").status, 422);
+    let again = send(&admin, "/v1/customers?origin=import", "form-78", &body).await.expect(201);
+    assert_eq!(first.body, again.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_quoted_key_and_a_bare_one_are_the_same_key() {
     let team = Team::on("landian-6").await;
     let rep = team.rep("li");

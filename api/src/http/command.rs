@@ -1,7 +1,7 @@
 //! A command as it arrives: its body, and the headers that say how it is to be carried out.
 
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, Uri};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -33,7 +33,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Command<T> {
         let idempotency_key = idempotency_key(request.headers())?;
         let if_match = if_match(request.headers())?;
         let method = request.method().clone();
-        let path = request.uri().path().to_owned();
+        let path = named_path(request.uri().path(), origin(request.uri()));
         let body = body::json(request).await?;
         // Without a key nothing is remembered that could be compared with.
         let digest = idempotency_key.as_ref().map(|_| digest(&method, &path, &body)).unwrap_or_default();
@@ -48,6 +48,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Command<T> {
 /// 422 naming every unknown field and the first that is missing or wrong.
 pub fn read_body<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
     Ok(strict::read(body, Source::Body)?)
+}
+
+/// The path as a digest has it: with the origin, because history and present are recorded differently.
+#[must_use]
+pub fn named_path(path: &str, origin: Option<&str>) -> String {
+    origin.map_or_else(|| path.to_owned(), |origin| format!("{path}?origin={origin}"))
+}
+
+/// The origin in a query string, as it was sent. Whether it is one is decided where the query is read.
+fn origin(uri: &Uri) -> Option<&str> {
+    uri.query()?.split('&').find_map(|pair| pair.strip_prefix("origin="))
 }
 
 /// SHA-256 over what a request asks for. The members of an object have an order of their own in a [`Value`], so
@@ -145,7 +156,7 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue, Method};
     use serde_json::json;
 
-    use super::{digest, idempotency_key, if_match, parse_key};
+    use super::{digest, idempotency_key, if_match, named_path, origin, parse_key};
 
     fn headers(name: &'static str, values: &[&[u8]]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -183,6 +194,14 @@ mod tests {
         {
             assert!(if_match(&headers("if-match", &[text])).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_digest_knows_history_from_the_present() {
+        let named = |uri: &'static str| named_path("/v1/x", origin(&uri.parse().unwrap()));
+        assert_eq!(named("/v1/x"), "/v1/x");
+        assert_eq!(named("/v1/x?limit=1"), "/v1/x");
+        assert_eq!(named("/v1/x?limit=1&origin=import"), "/v1/x?origin=import");
     }
 
     #[test]

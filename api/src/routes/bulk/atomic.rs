@@ -29,7 +29,7 @@ pub(super) async fn execute(
 ) -> Result<Vec<LineReply>, Problem> {
     let mut numbers = Vec::new();
     let mut tasks = Vec::new();
-    let mut digest = Sha256::new();
+    let mut digest = Sha256::new().chain_update(sender.caller.origin.unwrap_or_default());
     let mut lines = lines::lines(body);
     while let Some(line) = lines.next().await {
         if numbers.len() == MAX_LINES {

@@ -8,7 +8,7 @@ use super::line::{BulkLine, LineResult, Verb};
 use crate::app::{CommandMeta, CustomerCommand};
 use crate::domain::Label;
 use crate::http::answer::Accepted;
-use crate::http::command::{digest, read_body};
+use crate::http::command::{digest, named_path, read_body};
 use crate::problem::Problem;
 use crate::routes::activity::{follow_up::FollowUp, note::Note, signal::Signal};
 use crate::routes::command::CommandRequest;
@@ -34,7 +34,7 @@ impl Task {
         };
         let meta = CommandMeta {
             idempotency_key: line.idempotency_key.clone(),
-            digest: digest(&Method::POST, &path, &line.body),
+            digest: digest(&Method::POST, &named_path(&path, sender.caller.origin), &line.body),
             if_match: None,
             correlation_id: Some(sender.reader.trace_id.as_uuid()),
             causation_id: None,
