@@ -4,6 +4,7 @@
 //! operations is said here, once, by the kind of route: `operations` adds ids and headers, `responses` the refusals
 //! that a route can meet because of its path, its query or its body, `schemas` that unknown fields are refused.
 
+mod kind;
 mod operations;
 mod responses;
 mod schemas;

@@ -8,7 +8,7 @@ use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type};
 
-use super::operations::Kind;
+use super::kind::Kind;
 
 /// The content type of problem documents.
 const PROBLEM: &str = "application/problem+json";
