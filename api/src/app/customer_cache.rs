@@ -3,9 +3,10 @@
 //! The cache only saves time: the condition of an append is what makes a decision right.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use lru::LruCache;
+use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 use waymark_domain::customer::{Customer, CustomerEvent, Recorded};
 use waymark_domain::tags;
@@ -107,7 +108,7 @@ impl CustomerCache {
 
     fn kept(&self) -> MutexGuard<'_, LruCache<(TenantId, Uuid), LoadedCustomer>> {
         // The map is only ever replaced entry by entry, so a panic elsewhere leaves it whole.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 }
 

@@ -5,11 +5,12 @@
 //! whoever names a position is answered by what the log held up to there.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lru::LruCache;
+use parking_lot::Mutex;
 use tokio::sync::RwLock;
 use waymark_eventstore::{Clock, Entry, EventStore, Position, Query, TenantId};
 
@@ -181,7 +182,7 @@ impl<F: Fold> FoldCache<F> {
 
     fn slot(&self, tenant: TenantId) -> Arc<Slot<F>> {
         // Slots are put whole, so a panic elsewhere leaves none half written.
-        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tenants = self.tenants.lock();
         Arc::clone(tenants.get_or_insert(tenant, Arc::default))
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use lru::LruCache;
+use parking_lot::Mutex;
 
 use super::key::KeyText;
 use super::rate::{Limiter, Verdict};
@@ -93,7 +94,7 @@ impl Gate {
     }
 
     async fn tenant(&self, name: &str) -> Result<TenantId, Problem> {
-        let remembered = || self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let remembered = || self.tenants.lock();
         if let Some(known) = remembered().get(name).copied() {
             return Ok(known);
         }

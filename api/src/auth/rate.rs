@@ -5,10 +5,10 @@
 //! counted in microseconds times calls a minute, so that a call's worth is a whole number at any rate.
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use lru::LruCache;
+use parking_lot::Mutex;
 
 use crate::eventstore::TenantId;
 
@@ -94,7 +94,7 @@ impl Limiter {
     /// Counts a call of this credential.
     pub fn take(&self, tenant: TenantId, credential: &str, now: DateTime<Utc>) -> Verdict {
         // Each entry is one number, so a panic elsewhere leaves none half written.
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spent = self.spent.lock();
         let who = (tenant, credential.to_owned());
         let (verdict, earned_back) = self.rate.judge(now.timestamp_micros(), spent.get(&who).copied());
         spent.put(who, earned_back);
@@ -210,6 +210,6 @@ mod tests {
         for n in 0..REMEMBERED.get() + 5 {
             limiter.take(tenant, &format!("token:{n}"), DateTime::UNIX_EPOCH);
         }
-        assert_eq!(limiter.spent.lock().unwrap().len(), REMEMBERED.get());
+        assert_eq!(limiter.spent.lock().len(), REMEMBERED.get());
     }
 }

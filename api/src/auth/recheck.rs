@@ -6,10 +6,11 @@
 //! of one credential share one recheck.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -79,7 +80,7 @@ impl Rechecks {
             Some(Access::Public) | None => &[],
         };
         let shown = shown(headers);
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock();
         let known = running.get(&digest(&shown)).and_then(Weak::upgrade);
         // The rights may have changed since the other stream began, which is about to be told.
         let known = known.filter(|known| known.caller == *caller && !*known.ended.borrow());

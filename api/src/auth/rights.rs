@@ -5,9 +5,10 @@
 //! and is found by comparing them ([`super::compare`]).
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use lru::LruCache;
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::adopt::Adoption;
@@ -159,7 +160,7 @@ impl Rights {
 
     fn tables(&self, tenant: TenantId) -> Arc<tokio::sync::Mutex<Tables>> {
         // Entries are put whole, so a panic elsewhere leaves none half written.
-        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.tables.lock();
         Arc::clone(tables.get_or_insert(tenant, Arc::default))
     }
 }

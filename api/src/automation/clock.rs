@@ -5,11 +5,12 @@
 //! the start, with when the service was last seen alive or the log last written. While it is ahead of both, nothing is done
 //! by itself, and that is said aloud; it goes on when the clock is back, or when somebody agrees (`waymark clock --agree`).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::auth::{AdminError, AdminStore};
 use crate::eventstore::{Clock, EventStore, StoreError};
@@ -166,6 +167,6 @@ impl ClockWatch {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Each part is replaced whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
+
 use std::time::Duration;
 
 use clap::Args;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -101,7 +102,7 @@ pub(super) async fn serve(
 
 /// Why the log stopped, if it did.
 fn stopped(why: &Mutex<Option<String>>) -> Option<Failure> {
-    let why = why.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+    let why = why.lock().clone()?;
     Some(Failure::with_code(LOG_STOPPED, format!("the log stopped after a failed write: {why}")))
 }
 
@@ -116,7 +117,7 @@ async fn out_of_order(
         // The log was closed in order.
         return std::future::pending().await;
     };
-    *why.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+    *why.lock() = Some(what);
     stop.cancel();
     tokio::time::sleep(GRACE).await;
 }

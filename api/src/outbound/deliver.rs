@@ -1,7 +1,5 @@
 //! Claims what is due for one receiver, sends it, and records the outcome.
 
-use std::sync::PoisonError;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 
@@ -251,7 +249,7 @@ impl Outbound {
         endpoint: &Endpoint,
         look: impl FnOnce(&mut [Bucket]) -> T,
     ) -> T {
-        let mut all = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.buckets.lock();
         let fresh = || endpoint.kind.rates().into_iter().map(Bucket::new).collect();
         look(all.entry((tenant, endpoint.id)).or_insert_with(fresh))
     }

@@ -31,8 +31,9 @@ mod tests;
 pub mod text;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::ambient::RandomBelow;

@@ -1,7 +1,5 @@
 //! A receiver as events have it: what readers of the log may see, and a digest of all that was set up.
 
-use std::sync::PoisonError;
-
 use chrono::TimeDelta;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -52,7 +50,7 @@ impl Outbound {
     /// none: nothing is sent there.
     pub(super) async fn endpoints(&self, tenant: TenantId) -> Result<Vec<Endpoint>, OutboundError> {
         let mut rows = self.store.endpoints(tenant).await?;
-        let first = self.looked.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant);
+        let first = self.looked.lock().insert(tenant);
         if first {
             self.record_lost(tenant, &rows).await?;
         }

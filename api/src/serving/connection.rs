@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use serde_json::to_vec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -121,7 +122,7 @@ impl Watch {
         self.head.store(0, Ordering::Relaxed);
         self.is_answered.store(false, Ordering::Relaxed);
         // The one before it, if there was any, ends with this one's beginning.
-        let before = self.at_work.lock().unwrap_or_else(PoisonError::into_inner).replace(at_work);
+        let before = self.at_work.lock().replace(at_work);
         drop(before);
     }
 
@@ -134,7 +135,7 @@ impl Watch {
     fn written(&self) {
         if self.is_answered.swap(false, Ordering::Relaxed) {
             self.idle.store(self.now(), Ordering::Relaxed);
-            drop(self.at_work.lock().unwrap_or_else(PoisonError::into_inner).take());
+            drop(self.at_work.lock().take());
         }
     }
 

@@ -1,8 +1,9 @@
 //! The places that connections have: who is at work, who is idle, and since when.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 
 /// The places.
@@ -63,7 +64,7 @@ impl Places {
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
         // Each change is made whole or not at all, so a panic elsewhere leaves it right.
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.taken.lock()
     }
 }
 

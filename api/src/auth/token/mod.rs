@@ -10,12 +10,13 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -104,7 +105,7 @@ impl Tokens {
     /// What is logged of the keys: ids and algorithms.
     #[must_use]
     pub fn describe(&self) -> String {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock();
         known.keys.describe()
     }
 
@@ -126,7 +127,7 @@ impl Tokens {
     /// The keys, read again when the file has changed.
     fn keys(&self, now: DateTime<Utc>) -> Arc<Keys> {
         // The keys are replaced whole, so a panic elsewhere leaves none half read.
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         if (now - known.looked_at).abs() < FRESH_FOR {
             return known.keys.clone();
         }

@@ -1,9 +1,9 @@
 //! The imports of this process, running or recently finished.
 
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -62,6 +62,6 @@ impl Imports {
 
     fn entries(&self) -> MutexGuard<'_, LruCache<(TenantId, Uuid), watch::Receiver<Standing>>> {
         // Entries are replaced whole, so a panic elsewhere leaves none half written.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
