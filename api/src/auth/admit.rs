@@ -14,9 +14,9 @@ use crate::app::Caller;
 use crate::domain::company::rights::{self, role_without_membership};
 use crate::domain::{Actor, Label, Role};
 use crate::eventstore::Position;
-use crate::http::as_of::position_named;
 use crate::http::command::single;
 use crate::http::person::actor_name;
+use crate::http::query::position_named;
 use crate::problem::Problem;
 
 /// The header that names the person for whom a front end acts.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::Uri;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -45,13 +44,6 @@ pub struct AsOfParams {
     /// How long to wait, in milliseconds: 2000 by default, 60000 at most.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
-}
-
-/// The last position that a question names. Anything that is not a position is refused where the query is parsed.
-pub(crate) fn position_named(uri: &Uri) -> Option<Position> {
-    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
-    let named = pairs.filter(|(name, _)| matches!(*name, "min_position" | "known_position"));
-    named.filter_map(|(_, value)| value.parse().ok()).max()
 }
 
 impl ConsistencyParams {

@@ -1,6 +1,7 @@
 //! Query strings, read as strictly as bodies.
 
 use axum::extract::FromRequestParts;
+use axum::http::Uri;
 use axum::http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::strict::{self, Fault, FaultKind, Faults, Source};
 use crate::domain::Label;
+use crate::eventstore::Position;
 use crate::problem::Problem;
 
 /// The parameters of a query string, read as up to four groups that endpoints share (such as a filter, the two
@@ -98,6 +100,13 @@ fn decoded(parameter: &str, text: &str) -> Result<String, Problem> {
             ),
         )
     })
+}
+
+/// The last position that a query string names. Anything that is not a position is refused where the query is parsed.
+pub(crate) fn position_named(uri: &Uri) -> Option<Position> {
+    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    let named = pairs.filter(|(name, _)| matches!(*name, "min_position" | "known_position"));
+    named.filter_map(|(_, value)| value.parse().ok()).max()
 }
 
 /// A text as a part of an address (RFC 3986, section 2.3): all but the unreserved characters escaped.

@@ -11,7 +11,7 @@ use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::as_of::position_named;
+use super::query::position_named;
 use super::{measure, openapi};
 use crate::ambient::IdGenerator;
 use crate::app::App;
