@@ -1,7 +1,7 @@
 // Follows the log: prints each event as it is recorded, and after a break goes on from the last position.
 //
 //   npx tsc --target es2022 --module node16 --moduleResolution node16 --types node follow.ts
-//   node follow.js ADDRESS KEY [EVENTS]        ends after so many events
+//   node follow.js ADDRESS KEY [EVENTS]        ends after N events
 const [address, key, events = "Infinity"] = process.argv.slice(2);
 
 interface Entry {

@@ -26,7 +26,7 @@ pub struct CheckpointSigner {
     store: Arc<dyn LedgerStore>,
     seed: [u8; 32],
     file: PathBuf,
-    /// Logs that were begun: what was signed of them is to be known outside soon.
+    /// Logs that were begun: what was signed of them must be known outside soon.
     begun: Mutex<UnboundedReceiver<TenantId>>,
 }
 
@@ -70,7 +70,7 @@ pub enum CheckpointSignerError {
 /// The notes of all tenants, as the file holds them.
 type Notes = BTreeMap<Uuid, String>;
 
-/// What signs the first checkpoint of each log, in the transaction of its first entries; each is told of to whoever listens.
+/// What signs the first checkpoint of each log, in the transaction of its first entries; each is told of to anyone who listens.
 pub(crate) fn first_note(secrets: &Secrets, begun: UnboundedSender<TenantId>) -> FirstNote {
     let seed = secrets.signing_seed;
     Arc::new(move |tenant, size, root| {

@@ -114,7 +114,7 @@ impl Installation {
     }
 
     async fn on_postgres(args: &DatabaseArgs, url: &str, clock: Clock) -> Result<Self, InstallationError> {
-        // The keys first: whoever comes with those of another database is to change nothing.
+        // The keys first: anyone who comes with those of another database is to change nothing.
         let admin = AdminStore::connect(url, clock.clone(), random_ids()).await.map_err(said)?;
         let is_new = admin.fingerprint().await.map_err(said)?.is_none();
         let secrets = Secrets::open(&args.key_file(), &args.database, is_new).map_err(said)?;
@@ -194,7 +194,7 @@ impl Installation {
         Tables { log: &*self.app.store, admin, messages }.compare(tenant).await
     }
 
-    /// Makes an API key and answers its text, which is not kept. Whoever runs this program is recorded as having made it.
+    /// Makes an API key and answers its text, which is not kept. Anyone who runs this program is recorded as having made it.
     ///
     /// # Errors
     /// When it is refused, or the log cannot take it.

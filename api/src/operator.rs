@@ -1,4 +1,4 @@
-//! Who runs this program: how the log calls whoever acts at the command line.
+//! Who runs this program: how the log calls anyone who acts at the command line.
 
 /// `operator:` and the name of the operating system's user, its number where it has no name.
 #[must_use]

@@ -26,7 +26,7 @@ pub(crate) struct RefusalRetention {
 }
 
 impl RefusalRetention {
-    /// Of this log, what is older than so many days.
+    /// Of this log, what is older than N days.
     pub(crate) fn new(store: Arc<dyn Transferable>, clock: Clock, days: u16) -> Self {
         Self { store, clock, keep: TimeDelta::days(days.into()) }
     }

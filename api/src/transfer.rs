@@ -1,6 +1,6 @@
 //! Moves tenants from one installation to another, whichever engines they are on.
 //!
-//! Entries first, page by page onto a log that must be the beginning of the source's own; then what stands beside them;
+//! Entries first, page by page onto a log that must be the beginning of the source's own; then the side tables;
 //! then everything is compared; and last come the callers and the tenant's name. Until then nobody can call the tenant
 //! where it is moved to, so a move that was broken off is gone on with by moving again.
 

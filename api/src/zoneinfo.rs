@@ -65,7 +65,7 @@ fn read(directory: &Path) -> Result<Zones, ZoneinfoError> {
     }
     let version = match version(directory)? {
         Some(version) => version,
-        // Whoever packed them did not say; what they hold tells them apart.
+        // Anyone who packed them did not say; what they hold tells them apart.
         None => {
             let digest = digest.finalize();
             format!("unnamed-{}", digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>())

@@ -54,7 +54,7 @@ impl BatchPrecheck {
     }
 }
 
-/// A batch under decision; afterwards, what is to be written.
+/// A batch under decision; afterwards, what must be written.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
     precheck: BatchPrecheck,

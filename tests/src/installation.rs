@@ -211,7 +211,7 @@ impl Installation {
         Server::start(self, "off")
     }
 
-    /// The same, and no file of the process may grow beyond so many kilobytes: a write beyond fails, as on a disk that
+    /// The same, and no file of the process may grow beyond N kilobytes: a write beyond fails, as on a disk that
     /// does.
     #[must_use]
     pub fn serve_with_small_files(&self, kilobytes: usize) -> Server {

@@ -116,7 +116,7 @@ where
     })
 }
 
-/// The smallest value that so many of a hundred do not exceed; nothing where there is no value.
+/// The smallest value that N of a hundred do not exceed; nothing where there is no value.
 #[must_use]
 pub fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let rank = (sorted.len() * percent).div_ceil(100).max(1) - 1;

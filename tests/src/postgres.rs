@@ -51,7 +51,7 @@ impl Database {
         if self.execute(made) == 0 { 0 } else { self.execute("SELECT position FROM event") }
     }
 
-    /// Runs a statement in it, as somebody with a database tool would. Answers how many rows it changed.
+    /// Runs a statement in it, as somebody with a database tool would. Returns how many rows it changed.
     #[must_use]
     pub fn execute(&self, statement: &str) -> u64 {
         run(&self.url(), statement)

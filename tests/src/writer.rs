@@ -19,7 +19,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// So many writers, each with a customer of its own.
+    /// N writers, each with a customer of its own.
     pub async fn hire(installation: &Installation, count: usize) -> Vec<Self> {
         let server = installation.serve();
         let admin = server.admin();

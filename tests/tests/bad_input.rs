@@ -688,7 +688,7 @@ impl Table {
             ("/v1/funnels/landian-6?definition=period&horizon_days=14", "horizon_days"),
             ("/v1/funnels/landian-6?from=2024-02-01T00:00:00Z&to=2024-01-01T00:00:00Z", "to"),
             ("/v1/funnels/landian-6?horizon=14", "horizon"),
-            ("/v1/reps?attribution=whoever", "attribution"),
+            ("/v1/reps?attribution=anyone who", "attribution"),
             ("/v1/reps?compare=next", "compare"),
             ("/v1/reps?compare=previous", "from"),
             ("/v1/reps?team=nobody", "team"),

@@ -1,4 +1,4 @@
-//! Somebody holds many connections and says nothing: the others are served all the same, and the log book stays quiet.
+//! Somebody holds many connections and says nothing: the others are served all the same, and the server log stays quiet.
 
 #![cfg(test)]
 
@@ -46,12 +46,12 @@ impl Narrow {
         Client::at(&format!("http://{}", self.host), key)
     }
 
-    /// Ends it and answers what it wrote to the log book.
+    /// Ends it and answers what it wrote to the server log.
     fn end(mut self) -> String {
         self.child.kill().expect("it can be ended");
         self.child.wait().expect("it ends");
         let mut said = String::new();
-        self.stderr.read_to_string(&mut said).expect("its log book is text");
+        self.stderr.read_to_string(&mut said).expect("its server log is text");
         said
     }
 }

@@ -55,7 +55,7 @@ async fn a_log_that_cannot_be_written_ends_the_server_with_a_code_of_its_own_and
     let server = installation.serve_with_small_files(1_500);
     loop {
         written_until_refused(&mut writers, &server.with_key(&key)).await;
-        // Whoever asks before the process has ended is told that it is not ready.
+        // The caller before the process has ended is told that it is not ready.
         match server.anon().call(Method::GET, "/readyz").try_send().await {
             Ok(ready) if ready.status == 200 => {}
             Ok(ready) => break assert_eq!(ready.status, 503, "{}", ready.text),

@@ -1,4 +1,4 @@
-//! Several servers on one PostgreSQL database: any of them may be killed at any moment, and whoever asks another one
+//! Several servers on one PostgreSQL database: any of them may be killed at any moment, and a caller who asks another one
 //! finds everything.
 //!
 //! `WAYMARK_NODE_KILLS` sets how often (20 unless told). How long the read models stood still at most after a kill is
@@ -62,7 +62,7 @@ async fn three_servers_share_a_database_and_any_of_them_may_be_killed() {
     let events = servers[0].with_key(&key).events_after(0).await;
     assert_nothing_lost_or_doubled(&events, &writers);
     for server in &servers {
-        // Whichever node folds it: each serves what was written, to whoever waits for the position.
+        // Whichever node folds it: each serves what was written, to anyone who waits for the position.
         let board = format!("/v1/boards/helloword-13?min_position={}&wait_ms=20000", events.len());
         let answer = server.with_key(&key).get(&board).await.expect(200);
         assert_eq!(answer.number_at("/position"), events.len() as u64);

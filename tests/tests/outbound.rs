@@ -453,7 +453,7 @@ async fn the_owner_is_told_once_that_a_known_lead_came_in_again() {
     let robot = heard.iter().find(|one| one.path != "/hook").expect("the robot");
     assert_eq!((robot.path.as_str(), robot.query.as_str()), ("/wecom/webhook/send", "key=li"));
     let text = robot.json()["text"]["content"].as_str().expect("a text").to_owned();
-    assert!(text.starts_with("[Reminder] A known customer came in again (from exhibition)"), "{text}");
+    assert!(text.starts_with("[Reminder] A known customer inquired again (source: exhibition)"), "{text}");
     assert!(text.contains("Customer: Harbour Foods") && text.contains("Owner: li"), "{text}");
 
     // In the product itself: in the owner's inbox, and on the card until somebody follows up.
@@ -477,7 +477,7 @@ async fn the_owner_is_told_once_that_a_known_lead_came_in_again() {
     assert_eq!(flags().await, json!([]));
     assert_eq!(admin.customer(&customer).await.at("/touches/0/answered"), true);
 
-    // What is folded anew, and whoever is started again, tells nothing a second time.
+    // What is rebuilt, and anyone who is started again, tells nothing a second time.
     for name in ["work", "board"] {
         let rebuilt = admin.post(&format!("/v1/projections/{name}/rebuild"), json!({})).await;
         assert!((200..300).contains(&rebuilt.status), "{}", rebuilt.text);
@@ -493,7 +493,7 @@ async fn the_owner_is_told_once_that_a_known_lead_came_in_again() {
         assert!(path == "/hook" || of_path[1].body.contains("from seminar"), "{}", of_path[1].body);
     }
 
-    // Of a customer in a pool the default robot tells, for whoever leads.
+    // Of a customer in a pool the default robot tells, for anyone who leads.
     let released = json!({"to": {"kind": "pool", "id": "customer_pool"}, "reason": "nobody has time"});
     let _ = admin.command(&customer, "owner-changes", released).await.expect(200);
     let _ = admin.post("/v1/leads", lead("fair")).await.expect(200);

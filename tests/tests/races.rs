@@ -63,7 +63,7 @@ async fn of_64_reps_claiming_one_customer_one_wins_and_the_others_lose_nothing()
     }
 }
 
-/// A team by the template `landian-6`, whose pool lets a rep own so many open customers and claim ten a day.
+/// A team by the template `landian-6`, whose pool lets a rep own N open customers and claim ten a day.
 async fn capped(cap: u32) -> Team {
     let mut team = Team::on("landian-6").await;
     let read = team.admin().get("/v1/pipelines/landian-6").await.expect(200).body;

@@ -109,7 +109,7 @@ async fn changes_recorded_late_are_measured_and_listed_and_corrections_stand_apa
     let events = wang.events_after(0).await;
     assert!(events.iter().any(|one| one["id"] == event && one["type"] == "customer.moved"), "{event}");
 
-    // What was known before the correction has none, and what was asked then is answered alike for ever.
+    // What was known before the correction has none, and what was asked then is answered alike permanently.
     let then = read(&wang, &format!("/v1/latency/landian-6?known_position={before}")).await;
     assert_eq!(then.number_at("/corrections/count"), 0);
     assert_eq!(line(then.at("/by_stage"), "stage", "quoted")["count"], 1);
@@ -243,7 +243,7 @@ async fn what_was_passed_over_corrected_or_left_unsaid_counts_with_who_did_it() 
     let void = json!({"corrects": jump, "kind": "void", "reason": "it was not signed"});
     let _ = wang.command(&forced, "corrections", void).await.expect(200);
     let after = read(&wang, "/v1/quality/helloword-13?limit=50").await;
-    assert_eq!(after.at("/overrides/items/0/voided"), &json!(true), "it stays listed for ever");
+    assert_eq!(after.at("/overrides/items/0/voided"), &json!(true), "it stays listed permanently");
     assert_eq!(
         (after.number_at("/corrections/changes"), after.number_at("/corrections/corrections")),
         (6, 2)
@@ -354,7 +354,7 @@ async fn journeys_that_contradict_each_other_or_themselves_are_found() {
     assert_eq!(listed(&elsewhere, "conflicts"), [both]);
 }
 
-/// A file of journeys, so many of each outcome: entered on a day, won four days later or not.
+/// A file of journeys, a number of each outcome: entered on a day, won four days later or not.
 fn journeys(prefix: &str, day: &str, won_on: &str, won: usize, all: usize) -> String {
     let mut rows = String::new();
     for number in 0..all {
@@ -533,7 +533,7 @@ async fn a_funnel_counts_by_the_definition_that_it_names() {
     assert_eq!((closed.number_at("/closed/won"), closed.number_at("/closed/lost")), (1, 2));
     assert!(near(closed.at("/closed/win_rate/share"), 1.0 / 3.0) && closed.at("/stages") == &json!([]));
 
-    // What was known before the fifth moved, and one of them, whoever asks and whenever.
+    // What was known before the fifth moved, and one of them, the caller and whenever.
     let then = funnel(&format!("definition=stock&known_position={before_slow_moved}")).await;
     assert_eq!(counts(&then), [1, 1, 0, 1, 2]);
     let nobodys = funnel("definition=stock&owner=rep:nobody").await;

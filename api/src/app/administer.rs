@@ -13,7 +13,7 @@ use crate::ambient::random_bytes;
 use crate::auth::rights_fold::query;
 use crate::auth::{KeyText, NewKey};
 
-/// A command about rights, by whoever holds a credential.
+/// A command about rights, by anyone who holds a credential.
 struct Administer<'a> {
     command: &'a RightsCommand,
     credential: &'a Credential,
@@ -41,7 +41,7 @@ impl Decision for Administer<'_> {
     }
 
     /// What this process knows of rights must be what it has just said. A crash before this leaves the tables of keys and
-    /// members behind the log: whoever looks next brings them up to it.
+    /// members behind the log: the next to look brings them up to it.
     async fn committed(&self, app: &App, request: Request<'_>, _: Committed<()>) -> Result<(), AppError> {
         app.rights.fresh(request.caller.tenant).await?;
         app.companies.folds().current(request.caller.tenant).await.map(drop)

@@ -3,7 +3,7 @@
 //!
 //! Both are kept in memory ([`super::fold_cache`]), and any process may write them. So a command is appended only where
 //! nothing was defined after the position up to which they were known, and refused only by what the log says now; and
-//! whoever names a position in a question is answered by what was defined up to there.
+//! anyone who names a position in a question is answered by what was defined up to there.
 
 use chrono::{DateTime, Utc};
 use waymark_domain::tags;
@@ -50,7 +50,7 @@ impl App {
         if self.pipelines.folds().position(tenant).min(self.companies.folds().position(tenant)) >= position {
             return Ok(());
         }
-        // Whoever called was admitted by rights as of that position, so the log was looked at for them already.
+        // Anyone who called was admitted by rights as of that position, so the log was looked at for them already.
         match self.rights.position(tenant) {
             reached if reached >= position => self.read_definitions(tenant, reached, None).await,
             _ => self.refresh_definitions(tenant).await,

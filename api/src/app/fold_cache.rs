@@ -2,7 +2,7 @@
 //!
 //! Any process may append, so what is kept is right up to a position, and how far that is counts: a decision is appended
 //! under the condition that nothing was added after it, a question is answered by what was known a second ago at most, and
-//! whoever names a position is answered by what the log held up to there.
+//! anyone who names a position is answered by what the log held up to there.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

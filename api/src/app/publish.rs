@@ -273,7 +273,7 @@ fn exists(key: &str) -> Refusal {
     )
 }
 
-/// A pilot of a team that there is not would be tried by nobody.
+/// A pilot of a team that does not exist would be tried by nobody.
 fn no_team(pilot: &Pilot) -> Violation {
     let team = &pilot.id;
     Violation::new(

@@ -76,7 +76,7 @@ impl App {
     /// Insists that a caller sees a customer.
     ///
     /// # Errors
-    /// [`AppError::NotFound`] as for an id that there is not, or when the log cannot be read.
+    /// [`AppError::NotFound`] as for an id that does not exist, or when the log cannot be read.
     pub async fn require_visible(&self, caller: &Caller, customer: &Customer) -> Result<(), AppError> {
         match self.is_visible(caller, customer).await? {
             true => Ok(()),

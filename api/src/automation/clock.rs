@@ -34,7 +34,7 @@ pub enum ClockError {
     Store(#[from] StoreError),
 }
 
-/// Whether automations pause in this process because its clock is not believed, for whoever has to say so.
+/// Whether automations pause in this process because its clock is not believed, for anyone who has to say so.
 #[derive(Debug, Default)]
 pub struct AutomationPause(AtomicBool);
 

@@ -19,7 +19,7 @@ use crate::config::{DatabaseArgs, ListenArgs};
 use crate::installation::Installation;
 use crate::serving::{self, files};
 
-/// The log stopped after a failed write, and the process with it: whoever looks after it is to start it again.
+/// The log stopped after a failed write, and the process with it: anyone who looks after it is to start it again.
 const LOG_STOPPED: u8 = 7;
 /// How long requests under way may take once the log has stopped: nothing that they write would be kept.
 const GRACE: Duration = Duration::from_secs(5);

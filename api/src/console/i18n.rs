@@ -155,7 +155,7 @@ impl Locale {
     /// A mark on a card.
     pub(super) fn flag(self, flag: &str) -> &str {
         match flag {
-            "touched_again" => self.text("再次询价", "repeat inquiry"),
+            "touched_again" => self.text("再次来访", "repeat inquiry"),
             "overdue_follow_up" => self.text("逾期", "overdue"),
             "erased" => self.text("已删除", "erased"),
             other => other,
@@ -181,7 +181,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("customer.erased", "个人资料已删除", "Personal data erased"),
     ("customer.first_contact_missed", "首次联系超时", "First contact missed"),
     ("customer.followed_up", "跟进", "Follow-up"),
-    ("customer.lead_touched", "再次询价", "Repeat inquiry"),
+    ("customer.lead_touched", "再次来访", "Repeat inquiry"),
     ("customer.merged_into", "已并入另一客户", "Merged into another customer"),
     ("customer.move_inserted", "更正：补录", "Correction: added"),
     ("customer.move_target_corrected", "更正：状态", "Correction: stage"),

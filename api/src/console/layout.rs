@@ -83,18 +83,18 @@ impl Layout {
         self.pipelines["items"].as_array().into_iter().flatten().filter_map(|one| one["key"].as_str())
     }
 
-    /// Whether whoever looks has one of these roles.
+    /// Whether the user has one of these roles.
     pub(super) fn has_role(&self, roles: &[&str]) -> bool {
         let held = self.me["roles"].as_array();
         held.is_some_and(|held| held.iter().filter_map(Value::as_str).any(|role| roles.contains(&role)))
     }
 
-    /// Whether whoever looks works customers, rather than only reads.
+    /// Whether the user works customers, rather than only reads.
     pub(super) fn works(&self) -> bool {
         self.has_role(&["rep", "supervisor", "manager", "admin"])
     }
 
-    /// The id under which whoever looks owns customers, if a rep.
+    /// The id under which the user owns customers, if a rep.
     pub(super) fn rep(&self) -> Option<&str> {
         let name = self.me["actor"].as_str().filter(|_| self.has_role(&["rep"]))?;
         Some(name.strip_prefix("rep:").unwrap_or(name))

@@ -1,7 +1,7 @@
 //! The console: pages for people, made on the server.
 //!
 //! It is a client of the API and nothing else: each page asks the routes that any program asks, in process, with the
-//! key of whoever looks. What a role may not read or do over HTTP, it may not here, and no rule is written twice.
+//! the visitor's key. What a role may not read or do over HTTP, it may not here, and no rule is written twice.
 //! The pages need no script, and load nothing from another host.
 
 mod address;

@@ -17,7 +17,7 @@ pub(super) const KEY: &str = "waymark_key";
 pub(super) const LANGUAGE: &str = "waymark_language";
 pub(super) const ZONE: &str = "waymark_zone";
 
-/// Whoever looks, signed in.
+/// The signed-in visitor.
 #[derive(Debug, Clone)]
 pub(super) struct ConsoleSession {
     pub(super) key: String,
@@ -25,7 +25,7 @@ pub(super) struct ConsoleSession {
     pub(super) zone: Tz,
 }
 
-/// Whoever looks, signed in or not.
+/// The visitor, signed in or not.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Preferences {
     pub(super) language: Language,

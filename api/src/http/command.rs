@@ -1,4 +1,4 @@
-//! A command as it arrives: its body, and the headers that say how it is to be carried out.
+//! A command as it arrives: its body, and the headers that say how it must be carried out.
 
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, Uri};

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, header};
 
 use crate::domain::Language;
 
-/// The language that this request is to be answered in.
+/// The language that this request must be answered in.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestedLanguage(pub Language);
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep};
 /// The least that a client sends.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// So many bytes, or the end of the body,
+    /// N bytes, or the end of the body,
     pub bytes: u64,
     /// in so much time in which we wait for them. Time in which we are at work with what has come does not count.
     pub within: Duration,

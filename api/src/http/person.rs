@@ -1,6 +1,6 @@
 //! Names of people, as clients write them.
 //!
-//! A rep has one name in two forms: `li`, under which customers are owned, and `rep:li`, which the log has of whoever acts.
+//! A rep has one name in two forms: `li`, under which customers are owned, and `rep:li`, which the log has of anyone who acts.
 //! Wherever a person is named, either is understood. Answers have one form a field: a field that names a rep has `li`, one
 //! that names who acted or leads has the role before the name, and an owner has its kind beside its id.
 

@@ -61,7 +61,7 @@ pub(crate) struct Call<'a> {
     body: Body,
 }
 
-/// Whoever runs the program.
+/// Anyone who runs the program.
 fn operator(tenant: TenantId) -> Caller {
     Caller { tenant, actor: Actor::new("operator:test", [Role::Admin]), via: None, origin: None }
 }
@@ -158,7 +158,7 @@ impl Bench {
         Arc::new(Outbound::new(self.app.clone(), store, settings, client, Arc::new(|_| 0)))
     }
 
-    /// What forgets refusals after so many days.
+    /// What forgets refusals after N days.
     pub(crate) fn refusal_retention(&self, days: u16) -> RefusalRetention {
         RefusalRetention::new(self.store.clone(), self.app.clock.clone(), days)
     }
@@ -171,7 +171,7 @@ impl Bench {
         (self.app.clock)()
     }
 
-    /// Whether these words stand in the files of the log, where nothing personal is to be read.
+    /// Whether these words stand in the files of the log, where nothing personal must be read.
     pub(crate) fn log_contains(&self, words: &str) -> bool {
         self.in_files(words.as_bytes(), |name| !name.contains(".views"))
     }
@@ -195,7 +195,7 @@ impl Bench {
         &self.app
     }
 
-    /// The same, for whoever keeps it.
+    /// The same, for anyone who keeps it.
     pub(crate) fn shared_admin(&self) -> Arc<AdminStore> {
         self.admin.clone()
     }
@@ -217,7 +217,7 @@ impl Bench {
         files.into_iter().any(|file| holds(std::fs::read(file.unwrap().path()).unwrap()))
     }
 
-    /// Lets messages leave that are due. Answers how many attempts were made.
+    /// Lets messages leave that are due. Returns how many attempts were made.
     pub(crate) async fn send(&self) -> usize {
         self.catch_up().await;
         self.outbound.look(self.tenant, &self.stop).await.unwrap()

@@ -226,7 +226,7 @@ impl Import {
     fn recorded(&self, new: &NewEvent, index: usize, actor: &Actor) -> Recorded<CustomerEvent> {
         Recorded {
             position: index as u64 + 1,
-            // Only told apart from its neighbours here; the log gets a real one.
+            // Only distinguished from its neighbours here; the log gets a real one.
             id: Uuid::from_u128(index as u128 + 1),
             effective_at: new.effective_at,
             recorded_at: self.now,

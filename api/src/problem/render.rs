@@ -50,7 +50,7 @@ pub async fn problems(
     response
 }
 
-/// For whom a problem is to be written where it is not the whole answer: a line of a bulk reply.
+/// For whom a problem must be written where it is not the whole answer: a line of a bulk reply.
 #[derive(Debug, Clone)]
 pub struct Reader {
     /// The language asked for.

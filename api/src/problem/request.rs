@@ -111,7 +111,7 @@ impl Problem {
         Self::new(ProblemCode::MethodNotAllowed, detail)
     }
 
-    /// It does not exist, or belongs to another tenant: the two cannot be told apart.
+    /// It does not exist, or belongs to another tenant: the two cannot be distinguished.
     #[must_use]
     pub fn not_found(what: &str, id: &str) -> Self {
         let detail =

@@ -148,7 +148,7 @@ impl Watch {
         }
     }
 
-    /// Why it is to be given up; or else when its time is up, as things are.
+    /// Why it must be given up; or else when its time is up, as things are.
     fn verdict(&self, patience: &Patience) -> Result<Duration, GivenUp> {
         let now = self.now();
         let limits = [

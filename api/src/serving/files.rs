@@ -18,7 +18,7 @@ pub(crate) fn connections() -> usize {
     limits.as_deref().and_then(limit).map_or(MOST, |limit| left(limit, open))
 }
 
-/// What a limit leaves for connections where so many files are open already.
+/// What a limit leaves for connections where that many files are open already.
 fn left(limit: usize, open: usize) -> usize {
     limit.saturating_sub(open).saturating_sub(KEPT.min(limit / 4)).clamp(FEWEST, MOST)
 }

@@ -1,8 +1,8 @@
 //! Connections: taken in, watched and given up, so that nobody shuts the others out by holding them.
 //!
 //! A client may be slow to begin ([`connection`]: a head has thirty seconds, an idle connection stays a minute and a quarter),
-//! slow to send a body ([`crate::http::pace`]) or slow to read its answer. There are only so many connections, as the
-//! operating system's files allow ([`files`]); when all are taken, whoever has been idle longest goes ([`places`]).
+//! slow to send a body ([`crate::http::pace`]) or slow to read its answer. Connections are limited, as the
+//! operating system's files allow ([`files`]); when all are taken, the one that has been idle longest goes ([`places`]).
 
 mod connection;
 pub(crate) mod files;

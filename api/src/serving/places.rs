@@ -43,7 +43,7 @@ impl Places {
         Self { most, taken: Mutex::default() }
     }
 
-    /// A place for a new connection, which is idle until its first request has come. Where all are taken, whoever has been
+    /// A place for a new connection, which is idle until its first request has come. Where all are taken, no matter who has been
     /// idle longest is asked to leave; none where everybody is at work.
     pub(super) fn take(self: &Arc<Self>) -> Option<Place> {
         let mut taken = self.taken();
@@ -57,7 +57,7 @@ impl Places {
         Some(Place { places: Arc::clone(self), id, leave })
     }
 
-    /// Asks whoever has been idle longest to leave.
+    /// Asks the one that has been idle longest to leave.
     pub(super) fn evict(&self) {
         self.taken().evict();
     }

@@ -32,11 +32,11 @@ pub struct Deadline<'a> {
     pub cause: Uuid,
     /// When it is due.
     pub due_at: DateTime<Utc>,
-    /// What is to be done.
+    /// What must be done.
     pub due: Due<'a>,
 }
 
-/// What is to be done.
+/// What must be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Due<'a> {
     /// What an automation says; the stage is the one that it was set off in.

@@ -47,7 +47,7 @@ pub struct Company {
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CompanyCommand {
-    /// A team as it is to be, new or changed.
+    /// A team as it will be, new or changed.
     SetTeam(Team),
     /// A team is no more.
     DissolveTeam(String),
@@ -61,7 +61,7 @@ pub enum CompanyCommand {
     WithdrawField(String),
     /// The rates of a day.
     SetRates(Rates),
-    /// A working calendar as it is to be, new or changed.
+    /// A working calendar as it will be, new or changed.
     SetCalendar(Calendar),
     /// A read model skips an event permanently.
     SkipEvent {

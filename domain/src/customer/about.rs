@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-/// The other customer that the personal texts of an event of a pair are about, too: why the two were merged, or told apart,
+/// The other customer that the personal texts of an event of a pair are about, too: why the two were merged, or distinguished,
 /// may say something of either. They are sealed so that the erasure of either makes them unreadable. `data` is the event's,
 /// of any version, sealed or not.
 pub fn also_about(event_type: &str, subject: Uuid, data: &Value) -> Option<Uuid> {

@@ -1,4 +1,4 @@
-//! What the clocks of rules look at, what rules have done, and what is to be done: a fold beside the timelines.
+//! What the clocks of rules look at, what rules have done, and what must be done: a fold beside the timelines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,11 +43,11 @@ pub struct AutomationState {
 pub struct Task {
     /// As it was created.
     pub created: TaskCreated,
-    /// What became of it.
+    /// The outcome.
     pub state: TaskState,
 }
 
-/// What became of a task.
+/// The outcome of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskState {
     /// It waits.

@@ -42,7 +42,7 @@ pub enum Command {
     Release(Release),
     /// Another owner.
     ChangeOwner(ChangeOwner),
-    /// The person is to be forgotten.
+    /// The person must be forgotten.
     Erase(Erase),
     /// Somebody who is a customer already came in as a lead again.
     RepeatInquiry(RepeatInquiry),
@@ -114,7 +114,7 @@ pub struct NewProfile {
     pub won_amount: Option<Money>,
     /// How satisfied the customer is, from 0 to 10.
     pub satisfaction: Option<u8>,
-    /// What is to be taken away, by name.
+    /// What must be taken away, by name.
     pub clear: Vec<String>,
 }
 
@@ -137,7 +137,7 @@ pub struct ChangeDetails {
     pub amount: Option<Money>,
     /// All custom fields, replacing the former ones.
     pub fields: Option<BTreeMap<String, serde_json::Value>>,
-    /// What else is to be set or taken away.
+    /// What else must be set or taken away.
     pub profile: NewProfile,
 }
 
@@ -295,7 +295,7 @@ pub struct NewContent {
     pub document: Option<String>,
 }
 
-/// What is to be done next.
+/// What must be done next.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// When.
@@ -333,7 +333,7 @@ pub struct ChangeOwner {
     pub occasion: Option<Occasion>,
 }
 
-/// The person is to be forgotten.
+/// The person must be forgotten.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Erase {
     /// On what ground, such as `request`: a word for programs, never text about the person.

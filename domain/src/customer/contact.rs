@@ -13,7 +13,7 @@ pub struct Contact {
     pub value: Personal<String>,
 }
 
-/// How a contact detail is to be read.
+/// How a contact detail must be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactKind {
@@ -37,7 +37,7 @@ pub struct ChannelId {
 /// A way to reach a customer, as a command gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewContact {
-    /// How the value is to be read.
+    /// How the value must be read.
     pub kind: ContactKind,
     /// The number, address or account.
     pub value: String,

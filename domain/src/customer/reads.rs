@@ -1,6 +1,6 @@
 //! What a command reads beside its customer's own history, and what follows from it for others: declared as data.
 //!
-//! Whoever carries commands out loads what is declared here, and appends under the condition that none of it has changed.
+//! Anyone who carries commands out loads what is declared here, and appends under the condition that none of it has changed.
 //! So a command with a second boundary is described where its rule is, and nowhere else.
 
 use chrono::{DateTime, Utc};

@@ -24,7 +24,7 @@ pub struct Customer {
     pub journeys: Journeys,
     /// The id in another system.
     pub external_id: Option<String>,
-    /// What is to be done next, as the last follow-up says.
+    /// What must be done next, as the last follow-up says.
     pub next_plan: Option<NextPlan>,
     /// When it last came in as a lead again, unless somebody has followed up since.
     pub touched_at: Option<DateTime<Utc>>,
@@ -68,13 +68,13 @@ pub struct Customer {
     pub merged_into: Option<Uuid>,
     /// The customers that were merged into it.
     pub absorbed: Vec<Uuid>,
-    /// The customers that it was told apart from, and where in the log.
+    /// The customers that it was marked as different from, and where in the log.
     pub distinct_from: BTreeMap<Uuid, u64>,
     /// Where what it is recognised by was said last.
     pub keyed_at: KeyedAt,
     /// The day until which the deal is put off.
     pub postponed_until: Option<NaiveDate>,
-    /// What clocks look at, what rules have done, and what is to be done.
+    /// What clocks look at, what rules have done, and what must be done.
     pub automation: AutomationState,
 }
 

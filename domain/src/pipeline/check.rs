@@ -183,7 +183,7 @@ fn dead_ends(pipeline: &Pipeline) -> Vec<Violation> {
     stages.map(violation).collect()
 }
 
-/// Every stage says when a customer is in it, and what is to be done there, by whom, until when.
+/// Every stage says when a customer is in it, and what must be done there, by whom, until when.
 fn incomplete(pipeline: &Pipeline) -> Vec<Violation> {
     let mut found = Vec::new();
     for (n, stage) in pipeline.stages.iter().enumerate() {
@@ -208,7 +208,7 @@ fn incomplete(pipeline: &Pipeline) -> Vec<Violation> {
                 ),
                 Label::new(
                     "请填写做什么、由谁做、何时完成。",
-                    "Enter what is to be done, by whom and by when.",
+                    "Enter what must be done, by whom and by when.",
                 ),
             ));
         }

@@ -63,7 +63,7 @@ pub struct Criterion {
     pub result: Label,
 }
 
-/// What is to be done in a stage, by whom, until when.
+/// What must be done in a stage, by whom, until when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextAction {
     /// What.
@@ -166,7 +166,7 @@ pub struct Stage {
     /// When a customer is in it. Only pipelines read from a file of past changes lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry_criterion: Option<Criterion>,
-    /// What is to be done in it. Only pipelines read from a file of past changes lack it.
+    /// What must be done in it. Only pipelines read from a file of past changes lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_action: Option<NextAction>,
     /// Finer statuses within it.

@@ -131,7 +131,7 @@ mod tests {
             self.head = after;
         }
 
-        /// The last entry that a condition forbids; `None` where the database is to be asked.
+        /// The last entry that a condition forbids; `None` where the database must be asked.
         fn told(&mut self, condition: &Condition) -> Option<Option<Position>> {
             let log = self.recent.of(TENANT, &self.head)?;
             log.answers(condition).then(|| log.conflict(condition))

@@ -488,7 +488,7 @@ async fn a_sweep_goes_by_slices_and_the_index_ends_where_it_did_until_it_is_over
     }
     let before = [(0, 0); 8];
     assert_eq!(seen, [&before[..], &[(4, 0), (8, 8), (8, 8)]].concat());
-    // A flush that nobody continues is started again by whoever finds it.
+    // A flush that nobody continues is started again by anyone who finds it.
     for _ in 0..6 {
         appended(store.append(file.append(&["a"])).await);
     }

@@ -28,7 +28,7 @@ const CACHED_DATA_KEYS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 /// How many tenants' keys are kept unwrapped.
 const CACHED_TENANT_KEYS: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
-/// What has become of a subject's key.
+/// The outcome of a subject's key.
 #[derive(Clone)]
 pub enum SubjectKey {
     /// None was made yet: make one with [`Vault::data_key_for_new`] and append it with the first event.

@@ -49,7 +49,7 @@ fn put_aside(path: &Path, damaged: Option<FileId>) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         opened => opened?,
     };
-    // Whoever finds the same damage waits here, and then finds another file under the name.
+    // Anyone who finds the same damage waits here, and then finds another file under the name.
     file.lock()?;
     if id(&file.metadata()?) != damaged || identity(path) != damaged {
         return Ok(false);

@@ -170,7 +170,7 @@ pub(crate) fn recorded<E>(envelope: &Envelope<'_>, event: E) -> Recorded<E> {
     }
 }
 
-/// Checks that entries follow a position without a gap: positions are gapless, and whoever skips one would be
+/// Checks that entries follow a position without a gap: positions are gapless, and anyone who skips one would be
 /// permanently wrong.
 pub(crate) fn assert_gapless(after: Position, entries: &[Entry]) -> Result<()> {
     for (expected, entry) in (after + 1..).zip(entries) {

@@ -115,7 +115,7 @@ pub struct ClosedCycles {
     pub win_rate: Option<ShareReport>,
 }
 
-/// All that a funnel is about, and what has become of it by the instant asked about.
+/// All that a funnel is about, and the outcome by the instant asked about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FunnelTotals {
     /// `stock`: journeys that stand anywhere. `active`: cycles that were under way in the window. `entered`, `cohort` and
@@ -159,7 +159,7 @@ pub struct FunnelReport {
     pub mature: Option<bool>,
     /// By stage, in the pipeline's order; none of a `snapshot`.
     pub stages: Vec<FunnelStage>,
-    /// All that is counted, each once, and what has become of it by the instant asked about.
+    /// All that is counted, each once, and the outcome by the instant asked about.
     pub totals: FunnelTotals,
     /// `snapshot`: the cycles that ended in the window.
     pub closed: Option<ClosedCycles>,

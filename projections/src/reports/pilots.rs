@@ -112,7 +112,7 @@ pub struct PilotComparison {
     pub known_at: DateTime<Utc>,
     /// How far the read models had come.
     pub position: Position,
-    /// More than so many seconds without activity is too long.
+    /// More than N seconds without activity is too long.
     pub silence_seconds: u64,
     /// Up to here restricted means go, and within this deals are looked for.
     pub horizon_seconds: u64,
@@ -125,7 +125,7 @@ pub struct PilotComparison {
     pub leak_rate: Option<DifferenceReport>,
     /// How the conversions differ.
     pub conversion: Option<DifferenceReport>,
-    /// The two-sided p value of the log-rank test of the cycle times; null where they cannot be told apart.
+    /// The two-sided p value of the log-rank test of the cycle times; null where they cannot be distinguished.
     pub cycle_time_p_value: Option<f64>,
 }
 

@@ -1,7 +1,7 @@
 //! What an erasure leaves behind in the files of SQLite: the pages from before stand in the write-ahead log until it is
 //! brought into the file and emptied.
 //!
-//! A read model has not come past an erasure before that is done: whoever waits for the position of the erasure waits for it,
+//! A read model has not come past an erasure before that is done: anyone who waits for the position of the erasure waits for it,
 //! too. What a crash leaves is emptied when the file is opened again. On PostgreSQL the server keeps its own files
 //! (docs/operations.md).
 
@@ -101,7 +101,7 @@ impl ErasurePurge {
                     }
                 }
                 Ok(false) => {}
-                // Whoever closes a file last empties its write-ahead log, and the next to open it does so again.
+                // Anyone who closes a file last empties its write-ahead log, and the next to open it does so again.
                 Err(_) if self.db.is_closed() => return,
                 Err(error) => {
                     if !std::mem::replace(&mut is_logged, true) {

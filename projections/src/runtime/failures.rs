@@ -40,7 +40,7 @@ impl Failures {
         let former = state.failing.insert(id, Failure { what, times: 1 });
         let times = former.map_or(0, |former| former.times);
         if times > 1 {
-            tracing::warn!(times, projection = id.projection, "the former failure had come so many times");
+            tracing::warn!(times, projection = id.projection, "the former failure had occurred repeatedly");
         }
     }
 

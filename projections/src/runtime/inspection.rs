@@ -1,7 +1,7 @@
 //! What serves, compared with what the log tells, without a single write to the database that serves.
 //!
 //! The log is folded again into a file of its own, up to where the served rows stand at one moment; the rows that serve are
-//! copied beside them, as they are at that moment, and the two are compared there. Nothing is taken from whoever keeps the
+//! copied beside them, as they are at that moment, and the two are compared there. Nothing is taken from anyone who keeps the
 //! read models up, so that any number of inspections run beside a service and beside each other.
 
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! The processes that share one database and the work on its read models.
 //!
 //! A node lives while its *beat*, a counter in its row, goes on. Others judge that by their own clocks alone: they note
-//! when they saw the beat change last. So clocks need not agree, and a lease needs no renewing of its own: whoever holds
+//! when they saw the beat change last. So clocks need not agree, and a lease needs no renewing of its own: anyone who holds
 //! one holds it while the node lives. When the judgement is wrong, because a node was only slow, its lease is taken all
 //! the same and the fence of the checkpoint ([`crate::storage::checkpoint`]) keeps it from writing.
 

@@ -4,7 +4,7 @@
 //! folded as if it had not happened. So it parks its subject: the event and all later ones of that subject wait
 //! in order until an operator has them retried or skips the bad one with a reason.
 //!
-//! Skipping is an event of the log, so that whoever folds the log again skips the same and nothing else. The tables say
+//! Skipping is an event of the log, so that a reader who folds the log again skips the same and nothing else. The tables say
 //! what was made of it; a skip that only they tell of was made before it was an event, and counts as well.
 
 use std::collections::BTreeMap;

@@ -150,7 +150,7 @@ impl Engine {
         receiver
     }
 
-    /// A reader found nothing in service: whoever folds it here is to look.
+    /// A reader found nothing in service: anyone who folds it here is to look.
     pub(crate) fn lost(&self, id: ProjectionId) {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
         self.request_catch_up(id);

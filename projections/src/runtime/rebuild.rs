@@ -36,7 +36,7 @@ pub(crate) struct Rebuild {
     claim: Claim,
 }
 
-/// A generation that somebody is about to build. Dropped before that is over, because whoever waited for it has gone away, it
+/// A generation that somebody is about to build. Dropped before that is over, because anyone who waited for it has gone away, it
 /// has what was written dropped by a task that nobody waits for.
 struct Claim {
     engine: Arc<Engine>,
@@ -152,7 +152,7 @@ impl Rebuild {
         let id = self.id();
         loop {
             let mut transaction = self.engine.db.write(id.tenant).await?;
-            // Held to the end: nobody drops these rows meanwhile, and whoever has begun to is not gone around.
+            // Held to the end: nobody drops these rows meanwhile, and anyone who has begun to is not gone around.
             let mut lease = self.worker.lease;
             lease.hold(&mut transaction).await?;
             let old = fenced(&mut transaction, id).await?;
@@ -260,7 +260,7 @@ async fn serve(
     }
 }
 
-/// The generation in service, as the last step on it has left it: its lease is taken from whoever works on it, so that
+/// The generation in service, as the last step on it has left it: its lease is taken from anyone who works on it, so that
 /// it goes no further unless this transaction is rolled back.
 async fn fenced(transaction: &mut Transaction, id: ProjectionId) -> Result<Option<Checkpoint>> {
     let Some(serving) = checkpoint::serving(transaction, id).await? else { return Ok(None) };
@@ -292,7 +292,7 @@ pub(crate) async fn drop_foreign(engine: &Engine, model: &dyn ReadModel, id: Pro
     Ok(())
 }
 
-/// Drops the rows of a generation, unless it serves: each transaction looks for itself. Whoever still works on it is fenced
+/// Drops the rows of a generation, unless it serves: each transaction looks for itself. Anyone who still works on it is fenced
 /// by the first one. Its checkpoint goes last, so that what a crash leaves of the rows is known and dropped later.
 pub(crate) async fn drop_generation(
     engine: &Engine,

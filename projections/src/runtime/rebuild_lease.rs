@@ -1,6 +1,6 @@
 //! The right to fold a read model from the beginning, beside the rows that serve: one at a time, over all processes.
 //!
-//! Whoever has it raises a *beat*, a counter in the database. Others judge whether the holder lives by their own clocks
+//! Anyone who has it raises a *beat*, a counter in the database. Others judge whether the holder lives by their own clocks
 //! alone: one whose beat stands still for long is dead, and the right may be taken from it. When the judgement is wrong,
 //! because the holder was only slow, it is fenced all the same: the rows that it was building are dropped, and the
 //! checkpoint of those ([`crate::storage::checkpoint`]) lets it write nothing more.

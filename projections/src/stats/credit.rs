@@ -9,9 +9,9 @@ use super::Micros;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, serde::Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Attribution {
-    /// Whoever owned the customer when the cycle began.
+    /// Anyone who owned the customer when the cycle began.
     OwnerAtEntry,
-    /// Whoever owned it when the cycle ended.
+    /// Anyone who owned it when the cycle ended.
     #[default]
     OwnerAtConversion,
     /// Everybody who owned it in between, by time. The time in a pool is nobody's.

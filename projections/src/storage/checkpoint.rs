@@ -1,9 +1,9 @@
 //! How far a read model has come, in which generation of its rows, and who may move it.
 //!
-//! The fence: whoever folds has taken a *lease* by raising the epoch; a step commits only while epoch and position
+//! The fence: anyone who folds has taken a *lease* by raising the epoch; a step commits only while epoch and position
 //! are those of its lease. A stale worker therefore writes nothing, whatever clocks and pauses do.
 //!
-//! Whoever puts a generation into service or drops it holds the row of its checkpoint to the end of the transaction, and
+//! Anyone who puts a generation into service or drops it holds the row of its checkpoint to the end of the transaction, and
 //! looks after that whether it serves. So what serves is never dropped, and what is being dropped never serves.
 
 use uuid::Uuid;
@@ -160,7 +160,7 @@ pub(crate) async fn create(
     }
 }
 
-/// Holds the row of a generation that will be dropped, whoever works on it. Returns whether it may be dropped: not while it
+/// Holds the row of a generation that will be dropped, no matter who works on it. Returns whether it may be dropped: not while it
 /// serves.
 pub(crate) async fn may_drop(
     transaction: &mut Transaction,

@@ -25,7 +25,7 @@ const COPIED: usize = 5_000;
 /// How many keys of rows that differ are kept.
 const KEYS_KEPT: usize = 20;
 
-/// How the rows of a table that served differ from those folded anew.
+/// How the rows of a table that served differ from those rebuilt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TableComparison {
     /// The table.
@@ -152,7 +152,7 @@ impl Table {
         if written == (rows.len() / width) as u64 {
             return Ok(());
         }
-        // Whoever writes has moved the checkpoint of the generation, so that it is there.
+        // Anyone who writes has moved the checkpoint of the generation, so that it is there.
         Err(ProjectionError::Database(format!("{written} rows of {} were written", self.name)))
     }
 

@@ -112,7 +112,7 @@ const DAMAGES: [Damage; 7] = [
     Damage::Gone,
 ];
 
-/// Whoever asks is told the truth, or that it cannot be told now.
+/// The caller is told the truth, or that it cannot be told now.
 async fn is_right(projections: &Projections, expected: &[Vec<String>]) -> bool {
     let mut right = true;
     for (name, expected) in projections.names().into_iter().zip(expected) {

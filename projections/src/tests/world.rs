@@ -455,7 +455,7 @@ fn worked(chance: &mut Chance, cause: Uuid, stage: &str) -> CustomerEvent {
     }
 }
 
-/// Another version with another label for whoever is in a stage. It may concern nobody.
+/// Another version with another label for anyone who is in a stage. It may concern nobody.
 pub(crate) fn migrated(from: &str, to: &str) -> CustomerEvent {
     CustomerEvent::StageMigrated(StageMigrated {
         journey: PIPELINE.to_owned(),

@@ -111,7 +111,7 @@ pub(crate) async fn peak(ours: &Target, rounds: usize) -> f64 {
     ours.run(Load { clients: TARGET_CLIENTS, customers: ours.paths.len(), rounds }).await.per_second
 }
 
-/// A served database with so many customers.
+/// A served database with N customers.
 pub(crate) async fn service(installation: &Installation, customers: usize) -> (Server, Target) {
     let key = installation.key("manager:wang", &["manager"]);
     let server = installation.serve();

@@ -22,7 +22,7 @@ pub(crate) struct Counters {
 /// What was used between two moments.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Used {
-    /// By every process of the machine, whoever's it is.
+    /// By every process of the machine, anyone who's it is.
     all_seconds: f64,
     /// By this program.
     own_seconds: f64,

@@ -25,7 +25,7 @@ pub(crate) async fn measure(size: Size, table: &mut Table) {
     let mut longest = Duration::ZERO;
     let kills = if size == Size::Full { 6 } else { 1 };
     for kill in 0..kills {
-        // Both are at work, whoever has which tenant.
+        // Both are at work, no matter who has which tenant.
         write_and_wait(&clients(&servers[1], &keys), Instant::now()).await;
         let killed = Instant::now();
         let [victim, other] = servers;

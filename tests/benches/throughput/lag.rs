@@ -2,7 +2,7 @@
 //!
 //! The load is paced: a client sends when it is due, and at once where it is late. An event's lag begins with the answer
 //! to its command and ends when the checkpoint of the last read model is seen at its position or beyond. The checkpoint
-//! is committed with the rows, so whoever reads then finds them. Nobody asks the read models meanwhile: a reader who
+//! is committed with the rows, so anyone who reads then finds them. Nobody asks the read models meanwhile: a reader who
 //! waits would hurry them.
 
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ pub(crate) async fn measure(engine: Engine, size: Size, table: &mut Table) {
     table.within("projection lag, p99", percentile(&lags, 99), LATE, &format!("{} events", lags.len()));
 }
 
-/// Sends so many moves at that rate. Answers how long that took.
+/// Sends N moves at that rate. Answers how long that took.
 async fn paced(target: &Target, rate: f64, due: usize, watch: &Watch) -> io::Result<Duration> {
     let started = Instant::now();
     let clients: Vec<_> = (0..TARGET_CLIENTS)
@@ -108,7 +108,7 @@ impl Watch {
     /// Waits until every event was seen, and gives their lags, the shortest first.
     pub(crate) async fn lags(self) -> Vec<Duration> {
         drop(self.events);
-        let mut lags = self.looking.await.expect("whoever looks ends when all was seen");
+        let mut lags = self.looking.await.expect("the user ends when all was seen");
         lags.sort_unstable();
         lags
     }

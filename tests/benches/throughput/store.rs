@@ -128,7 +128,7 @@ async fn bulk(bare: Bare, rows: usize) -> f64 {
     rows.len() as f64 / started.elapsed().as_secs_f64()
 }
 
-/// How many rows a second 64 tasks make, each so many.
+/// How many rows a second 64 tasks make, each as many.
 async fn rate<F>(each: usize, task: impl Fn(usize) -> F) -> f64
 where
     F: Future<Output = ()> + Send + 'static,

@@ -24,7 +24,7 @@ const EDGES: [(&str, &[&str]); 5] = [
     ("waymark-tests", &["waymark-api"]),
 ];
 
-/// What a decision must not be able to reach: the wire, the disk, chance, other tasks, the log book.
+/// What a decision must not be able to reach: the wire, the disk, chance, other tasks, the server log.
 const IMPURE: [&str; 11] = [
     "axum",
     "futures",

@@ -151,6 +151,11 @@ fn has_letters(text: &str) -> bool {
     text.chars().any(char::is_alphabetic)
 }
 
+/// Whether it is a name for programs, such as that of a column.
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
 /// Whether a Chinese text has an English sentence in it.
 fn is_mixed(text: &str) -> bool {
     if !text.chars().any(is_han) {
@@ -178,7 +183,7 @@ fn faulty_pairs(code: &str) -> Vec<String> {
                 continue;
             }
             let (zh, en) = (zh.concat(), en.concat());
-            if zh == en && !has_letters(&zh) {
+            if zh == en && !has_letters(&zh) || is_key(&zh) && is_key(&en) {
                 continue;
             }
             let fault = match (without_blanks(&zh), without_blanks(&en)) {

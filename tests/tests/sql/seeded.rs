@@ -1,4 +1,4 @@
-//! Statements that break one rule each, with what is to be said of them, and some that break none.
+//! Statements that break one rule each, with what must be said of them, and some that break none.
 
 pub(crate) const STATEMENTS: [(&str, &str); 25] = [
     ("SELECT position FROM event WHERE position > $1", "event without tenant_id = $1"),

@@ -31,7 +31,7 @@ impl Ask {
         Self { method: Method::GET, route, path, body: None, stream: false }
     }
 
-    /// Whether a caller can ask it: pages belong to whoever is signed in, so a browser never acts for another person.
+    /// Whether a caller can ask it: pages belong to the signed-in user, so a browser never acts for another person.
     pub(super) fn is_asked_by(&self, who: &Who) -> bool {
         who.acts_for.is_none() || !self.path.starts_with("/console")
     }

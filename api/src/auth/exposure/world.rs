@@ -329,7 +329,7 @@ impl World {
         done(&self.bench.post(&self.manager, &path, &body).await);
     }
 
-    /// Registers so many more of each class in one commit, for commands to be tried on.
+    /// Registers as many more of each class in one commit, for commands to be tried on.
     pub(super) async fn spare(&mut self, each: usize) {
         for class in [Class::Own, Class::Team, Class::Pool, Class::South, Class::Lake] {
             let line = |number| {

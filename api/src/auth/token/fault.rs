@@ -24,9 +24,9 @@ pub enum TokenFault {
     Audience,
     /// A claim is missing, or not of the kind it has to be.
     Claim(String),
-    /// It grants a role that there is not.
+    /// It grants a role that does not exist.
     Role(String),
-    /// It names a tenant that there is not.
+    /// It names a tenant that does not exist.
     Tenant,
 }
 

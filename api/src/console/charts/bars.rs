@@ -9,7 +9,7 @@ pub(in super::super) struct Bar {
     pub(in super::super) label: String,
     /// How long, in the unit of all bars.
     pub(in super::super) length: f64,
-    /// What stands beside it.
+    /// The side tables.
     pub(in super::super) text: String,
     /// Which kind of thing it is, for its colour.
     pub(in super::super) kind: String,

@@ -354,7 +354,7 @@ fn story(locale: Locale, data: &PageData, query: &PageQuery) -> Markup {
                 }
             }
             ol.timeline {
-                // That a rule acted is told by what it did; whoever wants the record as it is sees both.
+                // That a rule acted is told by what it did; anyone who wants the record as it is sees both.
                 @for item in items(&data.timeline).iter().rev()
                     .filter(|item| view == "recorded" || item["type"] != "customer.automation_ran") {
                     (happening(locale, data, item))

@@ -25,7 +25,7 @@ const LISTS: [(&str, &str, &str); 6] = [
     ("supervise", "需主管介入", "Needs a supervisor"),
 ];
 
-/// Shows a list, and the tasks beside it: a rep's own, for whoever leads everybody's or one's.
+/// Shows a list, and the tasks beside it: a rep's own, for anyone who leads everybody's or one's.
 pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response {
     let locale = layout.locale;
     let list = query.get("list").unwrap_or("today");

@@ -17,7 +17,7 @@ use crate::projections::stats::funnel::Reach;
 use crate::routes::AppState;
 use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
-/// A cohort is to come further within so many days, unless told otherwise.
+/// A cohort is to come further within N days, unless told otherwise.
 const HORIZON_DAYS: u32 = 30;
 
 /// What is counted.

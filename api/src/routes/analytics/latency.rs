@@ -18,7 +18,7 @@ use crate::projections::reports::latency::{LatencyQuery, LatencyReport};
 use crate::routes::AppState;
 use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
-/// A change is to be recorded within a day unless told otherwise.
+/// A change must be recorded within a day unless told otherwise.
 const DAY: u64 = 24 * 60 * 60;
 /// The longest that may be asked about: a hundred years.
 const LONGEST: u64 = 100 * 366 * DAY;

@@ -16,9 +16,9 @@ use crate::projections::AsOf;
 use crate::projections::reports::pilots::{PilotComparison, PilotQuery};
 use crate::routes::AppState;
 
-/// More than so many days of silence is a leak, unless told otherwise.
+/// More than N days of silence is a leak, unless told otherwise.
 const SILENT_DAYS: u32 = 7;
-/// Deals are looked for within so many days of a cycle's beginning, unless told otherwise: a pilot's two weeks.
+/// Deals are looked for within N days of a cycle's beginning, unless told otherwise: a pilot's two weeks.
 const HORIZON_DAYS: u32 = 14;
 
 /// By which measures.

@@ -18,9 +18,9 @@ use crate::projections::reports::quality::{QualityQuery, QualityReport};
 use crate::routes::AppState;
 use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
-/// More than so many days of silence is too long, unless told otherwise.
+/// More than N days of silence is too long, unless told otherwise.
 const SILENT_DAYS: u32 = 7;
-/// Customers are to go on from a stage within so many days, unless told otherwise.
+/// Customers are to go on from a stage within N days, unless told otherwise.
 const HORIZON_DAYS: u32 = 30;
 
 /// The lists of the report.

@@ -18,7 +18,7 @@ use crate::projections::stats::credit::Attribution;
 use crate::routes::AppState;
 use crate::routes::filter::{self, TimeWindowParams};
 
-/// More than so many days of silence is too long, unless told otherwise.
+/// More than N days of silence is too long, unless told otherwise.
 const SILENT_DAYS: u32 = 7;
 
 /// What is set beside the window.

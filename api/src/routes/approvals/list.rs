@@ -26,7 +26,7 @@ pub(super) struct ListApprovalsParams {
     pipeline: Option<String>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Status {

@@ -52,7 +52,7 @@ pub(super) struct BulkParams {
     atomic: bool,
 }
 
-/// Who asks, and how: the same for every line.
+/// The caller and the options, which are the same for every line.
 #[derive(Clone)]
 struct Sender {
     state: AppState,

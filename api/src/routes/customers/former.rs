@@ -50,7 +50,7 @@ impl Past {
     }
 }
 
-/// What of a customer as it stood the caller may read: what it may read of it now, whoever owned it then. None where it sees
+/// What of a customer as it stood the caller may read: what it may read of it now, no matter who owned it then. None where it sees
 /// nothing of it, or not of the one in whose place it goes on.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ pub(in crate::routes) async fn gone_on(
 /// The same, to the customer that went on in its place at the time asked about.
 ///
 /// # Errors
-/// As for a customer that there is not, where the caller does not see the other one; when the log cannot be read.
+/// As for a customer that does not exist, where the caller does not see the other one; when the log cannot be read.
 pub(super) async fn gone_on_to(
     state: &AppState,
     caller: &Caller,

@@ -76,7 +76,7 @@ pub(super) async fn appoint(
     let (rep, deputy) = (rep.into_id(), deputy.into_id());
     let deputy = Deputy { id, rep, deputy, from: from.0, until: until.0 };
     let command = CompanyCommand::AppointDeputy(deputy);
-    // What is refused whoever they are is told before it is asked who they are.
+    // What is refused regardless of who they are is told before it is asked who they are.
     if state.app.dry_run_configure(&caller, &command).await.is_ok() {
         for (field, rep) in &named {
             people::require(&state, &caller, field, rep).await?;

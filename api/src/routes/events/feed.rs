@@ -131,7 +131,7 @@ impl Shared {
         Ok(Arc::new(SharedPage::of(self.tenant, entries)?))
     }
 
-    /// Reads what the log has more. Answers how many entries that were.
+    /// Reads what the log has more. Returns how many entries that were.
     async fn take(&self, reached: &mut Option<Position>) -> Result<usize, AppError> {
         let after = match *reached {
             Some(after) => after,
@@ -139,7 +139,7 @@ impl Shared {
                 let begin = self.app.store.head(self.tenant).await?.position.saturating_sub(PAST);
                 *locked(&self.window) = Some(Window::after(begin, self.limits));
                 *reached = Some(begin);
-                // Whoever resumes before what is kept need not wait.
+                // Anyone who resumes before what is kept need not wait.
                 self.grown.send_replace(begin);
                 begin
             }

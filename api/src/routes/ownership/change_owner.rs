@@ -38,7 +38,7 @@ pub(in crate::routes) enum OccasionName {
     Leave,
     /// The owner has left the company.
     Resign,
-    /// Regions were divided anew.
+    /// Regions were divided again.
     Region,
     /// A rule did it.
     Auto,

@@ -1,4 +1,4 @@
-//! Whoever is named, is named in either form, everywhere.
+//! Anyone who is named, is named in either form, everywhere.
 
 use std::collections::BTreeSet;
 
@@ -136,7 +136,7 @@ struct Sample {
     name: &'static str,
     path: String,
     body: Option<Value>,
-    /// What is read afterwards; the answer itself where that says what became of it.
+    /// What is read afterwards; the answer itself where that says what happened to it.
     read: Option<&'static str>,
     /// Whether it is refused where nobody is known by the name.
     known: bool,
@@ -285,7 +285,7 @@ async fn every_text_of_a_request_is_known_to_name_somebody_or_not() {
         .collect();
     assert!(unclassified.is_empty(), "does this name somebody? {unclassified:?}");
     let named = requested.into_iter().filter(|(operation, name)| {
-        // Whoever acts is named on every route alike, and has a test of its own.
+        // Anyone who acts is named on every route alike, and has a test of its own.
         let elsewhere = ELSEWHERE.contains(&format!("{operation} {name}").as_str());
         PEOPLE.contains(&name.as_str()) && name != "Waymark-Actor" && !elsewhere
     });

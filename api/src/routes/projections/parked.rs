@@ -22,7 +22,7 @@ use crate::routes::AppState;
 #[schema(example = json!({}))]
 pub(super) struct RetryBody {}
 
-/// An event that is to be left out.
+/// An event that must be left out.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"position": 42, "reason": "Written by a broken import"}))]
 pub(super) struct SkipBody {

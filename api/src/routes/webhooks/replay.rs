@@ -22,7 +22,7 @@ use crate::routes::AppState;
 /// The most positions of one replay.
 const MOST_POSITIONS: u64 = 10_000;
 
-/// What is to be sent again: one event, the events between two positions, or, where nothing is named, every dead letter.
+/// What must be sent again: one event, the events between two positions, or, where nothing is named, every dead letter.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[schema(example = json!({"from_position": 100, "to_position": 200}))]
 pub(super) struct ReplayBody {
@@ -34,7 +34,7 @@ pub(super) struct ReplayBody {
     to_position: Option<Position>,
 }
 
-/// What is to be sent to a robot again: one event's message, or, where none is named, every dead letter.
+/// What must be sent to a robot again: one event's message, or, where none is named, every dead letter.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[schema(example = json!({}))]
 pub(in crate::routes) struct RobotReplayBody {

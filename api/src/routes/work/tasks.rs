@@ -35,7 +35,7 @@ pub(super) struct ListTasksParams {
     due_after: Option<Instant>,
 }
 
-/// What became of a task; `overdue` is open beyond its time.
+/// The outcome of a task; `overdue` is open beyond its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = TaskState)]

@@ -25,7 +25,7 @@ pub struct Rights {
     pub receivers: BTreeMap<Uuid, ReceiverRights>,
     /// Those that were.
     pub deleted_receivers: BTreeSet<Uuid>,
-    /// Whether the log tells of all of this. What was set up by a program that did not record it is to be adopted first.
+    /// Whether the log tells of all of this. What was set up by a program that did not record it must be adopted first.
     pub recorded: bool,
 }
 

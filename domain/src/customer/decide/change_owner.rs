@@ -21,7 +21,7 @@ fn may_give_away(customer: &Customer, context: &Context<'_>) -> Vec<Violation> {
     }
 }
 
-/// Whether an actor may hand over the customers of an owner at all, whichever they are: a rep its own, whoever leads
+/// Whether an actor may hand over the customers of an owner at all, whichever they are: a rep its own, anyone who leads
 /// anybody's. Each customer is judged by itself besides, as by a single change of owner.
 ///
 /// # Errors

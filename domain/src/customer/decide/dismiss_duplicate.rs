@@ -31,7 +31,7 @@ fn two_for_the_actor(one: &Customer, other: &Customer, context: &Context<'_>) ->
     ]
 }
 
-/// Where the two were told apart, if neither has had another name or contact since.
+/// Where the two were distinguished, if neither has had another name or contact since.
 fn is_dismissed(one: &Customer, other: &Customer) -> bool {
     let at = one.distinct_from.get(&other.id);
     at.is_some_and(|at| one.looks_since() < *at && other.looks_since() < *at)

@@ -13,7 +13,7 @@ pub struct Noted {
     pub text: Personal<String>,
 }
 
-/// What is to be done next, and when.
+/// What must be done next, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NextPlan {
     /// When.

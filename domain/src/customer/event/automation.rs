@@ -47,7 +47,7 @@ pub struct AutomationSkipped {
 pub struct TaskCreated {
     /// Names what it is to programs, such as `call_back`.
     pub task: String,
-    /// What is to be done.
+    /// What must be done.
     pub title: Label,
     /// The responsible role: `rep` is the customer's owner at the time.
     pub role: String,
@@ -105,7 +105,7 @@ pub struct Reminded {
 pub struct ProcessStarted {
     /// Names the process, such as `signing`.
     pub process: String,
-    /// What is to be done.
+    /// What must be done.
     pub text: Label,
     /// Who is responsible.
     pub role: String,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::Personal;
 
-/// What became of a move that followed a corrected one and no longer fits.
+/// The outcome of a move that followed a corrected one and no longer fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnConflict {

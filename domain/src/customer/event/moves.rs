@@ -95,7 +95,7 @@ pub struct TransitionRequested {
     /// What shows that the entry criterion is met.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
-    /// The day until which the deal is to be put off.
+    /// The day until which the deal must be put off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postponed_until: Option<NaiveDate>,
     /// How much is won.

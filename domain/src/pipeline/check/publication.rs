@@ -21,7 +21,7 @@ pub struct Proposal<'a> {
     pub pipeline: &'a Pipeline,
     /// Where customers in stages of the base go.
     pub map: &'a [StageMapping],
-    /// From when it is to be in force; at once when absent.
+    /// From when it is in force; at once when absent.
     pub effective_from: Option<DateTime<Utc>>,
     /// The team that alone it is for.
     pub team: Option<&'a Pilot>,

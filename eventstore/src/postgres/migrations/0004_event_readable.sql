@@ -1,4 +1,4 @@
--- For people who write SQL: instants as timestamps, the entry as JSON. Whoever asks sees what they may see.
+-- For people who write SQL: instants as timestamps, the entry as JSON. The caller sees what they may see.
 CREATE OR REPLACE VIEW event_readable WITH (security_invoker = true) AS
 SELECT
     e.tenant_id AS tenant,

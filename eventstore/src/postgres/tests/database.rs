@@ -42,7 +42,7 @@ pub(crate) enum Kind {
 /// A database that is one test's own as long as it lasts.
 ///
 /// Making one takes a second or two of a server that fsyncs, emptying one hardly anything. So they stay on the server,
-/// numbered, as many as there are tests at once; whoever holds a number's lock has the database. On a cluster they are
+/// numbered, as many as there are tests at once; anyone who holds a number's lock has the database. On a cluster they are
 /// schemas of the one database that has the extension.
 pub(crate) struct Database {
     admin: String,

@@ -28,7 +28,7 @@ use crate::storage::table::fetch_by_keys;
 pub struct ApprovalReport {
     /// Names the request.
     pub id: Uuid,
-    /// The customer that is to be moved.
+    /// The customer that must be moved.
     pub customer_id: Uuid,
     /// The journey, by its pipeline's key.
     pub pipeline: String,

@@ -170,7 +170,7 @@ async fn histories(
     }
 }
 
-/// The customer as it stood at an instant, by what is known of it; none where it was not there yet. Whoever is forgotten by
+/// The customer as it stood at an instant, by what is known of it; none where it was not there yet. Anyone who is forgotten by
 /// now is so in every past, and every knowledge.
 fn then(id: Uuid, facts: &[Arc<DecodedEvent>], at: Micros, erased: bool) -> Option<Customer> {
     let (first, _) = facts.split_first()?;

@@ -116,7 +116,7 @@ pub(super) struct Customer {
     pub(super) documents: Vec<Document>,
     pub(super) grace_until: Option<Micros>,
     pub(super) contents: Vec<Sent>,
-    /// The customers that it was told apart from, and where in the log.
+    /// The customers that it was marked as different from, and where in the log.
     pub(super) distinct_from: BTreeMap<Uuid, u64>,
     /// Where its name or a contact was said last.
     pub(super) looks_since: u64,

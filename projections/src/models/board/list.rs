@@ -157,7 +157,7 @@ fn select(snapshot: &Snapshot, filter: &CustomerFilter, after: u64, limit: u32) 
         sql.push_str(&condition);
     };
     match &filter.external_id {
-        // Whoever looks a customer up by its id elsewhere is to learn where it goes on.
+        // The user a customer up by its id elsewhere is to learn where it goes on.
         Some(external_id) => and("c.external_id = ?", &[external_id]),
         None => and("c.merged_into IS NULL", &[]),
     }

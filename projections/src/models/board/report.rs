@@ -208,7 +208,7 @@ pub struct CustomerReport {
     pub contents: Vec<ContentReport>,
     /// When and from where it came in as a lead again, the latest hundred.
     pub touches: Vec<TouchReport>,
-    /// The customers that it was told apart from: who looks like it, and is not.
+    /// The customers that were marked as not being duplicates of it.
     pub distinct_from: Vec<Uuid>,
     /// The customer that it was merged into.
     pub merged_into: Option<Uuid>,

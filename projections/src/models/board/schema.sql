@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS board_customer (
     grace_until      INTEGER,
     -- What was sent to the customer, as JSON.
     contents         TEXT    NOT NULL,
-    -- Whom it was told apart from, and where in the log, as JSON.
+    -- Whom it was marked as different from, and where in the log, as JSON.
     distinct_from    TEXT    NOT NULL,
     -- Where its name or a contact was said last.
     looks_since      INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-//! One row of the timeline: an event, and what has become of it.
+//! One row of the timeline: an event, and the outcome.
 
 use uuid::Uuid;
 use waymark_domain::customer::event::CustomerEvent;
@@ -14,7 +14,7 @@ use crate::stats::Micros;
 use crate::stats::journeys::Origin;
 use crate::storage::columns::TableRow as _;
 
-/// An event, and what has become of it.
+/// An event, and the outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) position: Position,

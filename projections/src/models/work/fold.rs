@@ -236,7 +236,7 @@ impl Rows {
         self.came_again(customer, fact);
     }
 
-    /// The owner is reminded that a known lead came in again; of a customer in a pool, whoever leads. Histories that are read
+    /// The owner is reminded that a known lead came in again; of a customer in a pool, anyone who leads. Histories that are read
     /// in tell nobody.
     fn came_again(&mut self, customer: &Customer, fact: &DecodedEvent) {
         let CustomerEvent::LeadTouched(event) = &fact.event.event else { return };

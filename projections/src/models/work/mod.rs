@@ -1,6 +1,6 @@
 //! **work**: what must be done about whom. Deadlines of rules, tasks, reminders, and who waits for what.
 //!
-//! Deadlines are a hint for whoever carries rules out: each customer's agenda as its history and the published
+//! Deadlines are a hint for anyone who carries rules out: each customer's agenda as its history and the published
 //! definitions tell it, under every version that is in force for anybody or will be. Whether a rule acts is decided on
 //! the customer's history when the time has come, so a row too many costs a look and a row too few cannot be, because
 //! every event of the customer and every publication writes its rows again.

@@ -31,7 +31,7 @@ pub struct TaskReport {
     /// Names what it is to programs.
     #[schema(example = "call_back")]
     pub task: String,
-    /// What is to be done.
+    /// What must be done.
     #[schema(value_type = BilingualText)]
     pub title: Label,
     /// Whose it is: `rep` is the owner.

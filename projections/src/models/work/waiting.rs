@@ -31,7 +31,7 @@ pub struct WaitingReport {
     pub owner: OwnerReport,
     /// The value tier.
     pub tier: Option<String>,
-    /// When it is to be contacted next; null where nothing is planned.
+    /// When it is due to be contacted next; null where nothing is planned.
     pub next_contact_at: Option<DateTime<Utc>>,
     /// When anything was last recorded of it by a person, moves apart; null where nothing was.
     pub last_activity_at: Option<DateTime<Utc>>,

@@ -72,7 +72,7 @@ pub struct LeakReport {
     pub leaking: usize,
     /// Their share: the leak rate.
     pub rate: Option<ShareReport>,
-    /// More than so many seconds without activity is too long.
+    /// More than N seconds without activity is too long.
     pub silence_seconds: u64,
     /// Customers who have stood in their stage for as long as it permits, or thirty days where it says nothing.
     pub stagnant: usize,

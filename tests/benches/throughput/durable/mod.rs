@@ -45,7 +45,7 @@ impl Bare {
     }
 
     /// One transaction for one row, on disk when it returns. On PostgreSQL it takes its position from a head row that it
-    /// locks, as whoever orders a log of many writers has to.
+    /// locks, as anyone who orders a log of many writers has to.
     pub(crate) async fn append_alone(&self, entry: &[u8]) {
         match self {
             Self::Sqlite(pool) => sqlite::append_alone(pool, entry).await,

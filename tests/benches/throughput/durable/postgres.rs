@@ -45,7 +45,7 @@ pub(super) async fn append_many(pool: &PgPool, after: i64, entries: &[Vec<u8>]) 
     let starts = (after..).step_by(ROWS_PER_STATEMENT);
     let mut chunks = starts.zip(entries.chunks(ROWS_PER_STATEMENT));
     if entries.len() <= ROWS_PER_STATEMENT {
-        // A statement alone is its own transaction, one way to the server and back.
+        // A statement alone is its own transaction, one round trip to the server.
         let Some((after, rows)) = chunks.next() else { return Ok(()) };
         insert_many(after, rows).execute(pool).await?;
         return Ok(());

@@ -67,7 +67,7 @@ impl Conflicts {
         Self { own, moves, following }
     }
 
-    /// What is to be voided with the correction, as the client chose.
+    /// What must be voided with the correction, as the client chose.
     pub(super) fn settle(&self, choice: OnConflict, context: &Context<'_>) -> Result<Vec<Uuid>, Refusal> {
         if self.moves.is_empty() {
             return Ok(Vec::new());
