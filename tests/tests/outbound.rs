@@ -490,7 +490,7 @@ async fn the_owner_is_told_once_that_a_known_lead_came_in_again() {
     for path in ["/hook", "/wecom/webhook/send"] {
         let of_path: Vec<&Heard> = heard.iter().filter(|one| one.path == path).collect();
         assert_eq!(of_path.len(), 2, "{path}");
-        assert!(path == "/hook" || of_path[1].body.contains("from seminar"), "{}", of_path[1].body);
+        assert!(path == "/hook" || of_path[1].body.contains("source: seminar"), "{}", of_path[1].body);
     }
 
     // Of a customer in a pool the default robot tells, for anyone who leads.

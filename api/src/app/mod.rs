@@ -1,6 +1,6 @@
 //! The one place where a command becomes events.
 //!
-//! One write path ([`execute`]) loads what a decision declares that it reads, decides, seals what is personal, and appends under
+//! One write path (`execute`) loads what a decision declares that it reads, decides, seals what is personal, and appends under
 //! the condition that nothing of it has changed; on a conflict it loads again and decides again. Caches only save time: the
 //! condition is what makes an answer right.
 

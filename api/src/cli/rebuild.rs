@@ -104,7 +104,7 @@ async fn tags(installation: &Installation, tenant: TenantId) -> Result<(), Failu
         put_back(installation, tenant, page).await?;
     }
     output::say(&format!(
-        "blind index compared with {head} entries; {} missing tags were restored",
+        "compared the blind index with {head} entries; missing tags restored: {}",
         missing.len()
     ));
     if !surplus.is_empty() {

@@ -231,7 +231,7 @@ mod tests {
                     _ => false,
                 }
         }
-        assert!(any(&schema, &listed), "schema.json lists other types than {words:?}");
+        assert!(any(schema, &listed), "schema.json lists other types than {words:?}");
     }
 
     /// The types of which a question is answered with yes.

@@ -182,7 +182,7 @@ pub struct LatencyReport {
     /// Corrections and late entries: from when it happened, as far as is known since, to the correction's recording.
     pub corrections: DelayReport,
     /// What is no person's delay.
-    pub skipped_entry: LeftOut,
+    pub left_out: LeftOut,
     /// By who recorded it, in the order of names.
     pub by_rep: Vec<ActorDelays>,
     /// By stage entered, in the pipeline's order.
@@ -242,10 +242,9 @@ impl ReportSnapshot {
         let journeys = journeys(snapshot, &pipeline.key, &query.at, known, &query.filter).await?;
         let customers: HashSet<Uuid> =
             (0..journeys.len()).map(|journey| journeys.customer(journey)).collect();
-        let (mut changes, mut skipped_entry) = counted(&journeys, &span);
+        let (mut changes, mut left_out) = counted(&journeys, &span);
         let migrated = activities::migrations(snapshot, &pipeline.key, known, (span.from, span.last)).await?;
-        skipped_entry.migrations =
-            migrated.iter().filter(|(id, _)| customers.contains(id)).map(|(_, n)| n).sum();
+        left_out.migrations = migrated.iter().filter(|(id, _)| customers.contains(id)).map(|(_, n)| n).sum();
         let corrections = activities::corrections(snapshot, &pipeline.key, known).await?;
         let corrections = corrections
             .iter()
@@ -269,7 +268,7 @@ impl ReportSnapshot {
             sla_seconds: query.sla_seconds,
             changes: DelayReport::of(delays, permitted),
             corrections: DelayReport::of(corrections, permitted),
-            skipped_entry,
+            left_out,
             by_rep,
             by_stage,
             forecast,
@@ -281,12 +280,12 @@ impl ReportSnapshot {
 
 /// The changes that people recorded, and how much of the window is nobody's delay. Late entries are corrections.
 fn counted(journeys: &JourneySet, span: &Span) -> (Vec<Change>, LeftOut) {
-    let (mut changes, mut skipped_entry) = (Vec::new(), LeftOut::default());
+    let (mut changes, mut left_out) = (Vec::new(), LeftOut::default());
     for (journey, records) in journeys.journeys(span.last) {
         for record in records.iter().filter(|record| span.holds(record.at)) {
             match record.how.by {
-                Origin::Import => skipped_entry.imports += 1,
-                Origin::Rule => skipped_entry.rules += 1,
+                Origin::Import => left_out.imports += 1,
+                Origin::Rule => left_out.rules += 1,
                 Origin::Person if record.how.kind == MoveKind::Inserted => {}
                 Origin::Person => changes.push(Change {
                     customer: journeys.customer(journey),
@@ -296,7 +295,7 @@ fn counted(journeys: &JourneySet, span: &Span) -> (Vec<Change>, LeftOut) {
             }
         }
     }
-    (changes, skipped_entry)
+    (changes, left_out)
 }
 
 fn by_rep(journeys: &JourneySet, changes: &[Change], permitted: Micros) -> Vec<ActorDelays> {

@@ -16,7 +16,7 @@ pub struct Page<T> {
     pub total: usize,
     /// The items of this page.
     pub items: Vec<T>,
-    /// Where the next page begins; null at the end.
+    /// The cursor of the next page; null on the last page.
     pub next_cursor: Option<String>,
 }
 

@@ -25,7 +25,7 @@ pub struct ProjectionStatus {
     pub generation: u32,
     /// How far it has come.
     pub position: Position,
-    /// Where the log ends.
+    /// The last position of the log.
     pub head: Position,
     /// How many positions it is behind.
     pub lag: u64,

@@ -62,7 +62,7 @@ pub(crate) struct Table {
 }
 
 /// How rows are written, and what happens to a row that already has the key of a new one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum WriteMode {
     /// Every key is new; a key that is already there is an error.
     Insert,
@@ -73,9 +73,9 @@ pub(crate) enum WriteMode {
 }
 
 impl Table {
-    /// What tells a part of a table from the whole.
-    fn named(&self) -> Columns {
-        (self.name, self.columns)
+    /// The key of the statement that writes this many rows; 0 where rows come as lists.
+    fn write_key(&self, rows: usize) -> StatementKey {
+        StatementKey::Write { table: self.name, columns: self.columns, mode: self.mode, rows }
     }
 
     /// How many values of a row are its own: those after the tenant and the generation.
@@ -130,7 +130,7 @@ impl Table {
         let mut rest = values.into_iter();
         std::iter::from_fn(move || {
             let size = SIZES.into_iter().find(|size| rest.len() >= size * width)?;
-            let sql = cached_sql((self.named(), size, Dialect::Sqlite), || self.write_of_tuples(size));
+            let sql = cached_sql(self.write_key(size), || self.write_of_tuples(size));
             let of = values![lease.id.tenant.0, lease.generation].into_iter();
             let binds = TupleBinds::of(of.chain(rest.by_ref().take(size * width)));
             Some(binds.map(|binds| (sql, binds)))
@@ -144,7 +144,7 @@ impl Table {
         lease: &ProjectionLease,
         rows: &[Value],
     ) -> Result<()> {
-        let sql = cached_sql((self.named(), 0, Dialect::Postgres), || self.write_of_lists());
+        let sql = cached_sql(self.write_key(0), || self.write_of_lists());
         let ProjectionId { tenant, projection } = lease.id;
         let before = values![tenant.0, lease.generation, projection];
         let width = self.width();
@@ -352,7 +352,7 @@ pub(crate) struct Removal {
 
 impl Removal {
     pub(crate) async fn apply(&self, transaction: &mut Transaction) -> Result<()> {
-        for (sql, values) in lists(transaction.dialect(), self.sql, &self.head, &self.keys) {
+        for (sql, values) in lists(self.sql, &self.head, &self.keys) {
             transaction.execute_dynamic(sql, values).await?;
         }
         Ok(())
@@ -368,26 +368,22 @@ pub(crate) async fn fetch_by_keys(
     keys: &[Value],
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::with_capacity(keys.len());
-    for (sql, values) in lists(transaction.dialect(), sql, head, keys) {
+    for (sql, values) in lists(sql, head, keys) {
         rows.extend(transaction.fetch_dynamic(sql, values).await?);
     }
     Ok(rows)
 }
 
 /// The statements for a list of keys, with their binds.
-fn lists(
-    dialect: Dialect,
-    sql: &'static str,
-    head: &[Value],
-    keys: &[Value],
-) -> impl Iterator<Item = (Arc<str>, Vec<Value>)> {
+fn lists(sql: &'static str, head: &[Value], keys: &[Value]) -> impl Iterator<Item = (Arc<str>, Vec<Value>)> {
     let before = head.len();
     keys.chunks(SIZES[0]).map(move |keys| {
         let size = SIZES.into_iter().rfind(|size| *size >= keys.len()).unwrap_or(SIZES[0]);
         let mut values = [head, keys].concat();
         // A short list is filled up with its first key, so that few prepared texts serve all.
         values.resize(before + size, keys[0].clone());
-        (cached_sql(((sql, &[]), size, dialect), || among(sql, before, size)), values)
+        let key = StatementKey::Among { sql, before, keys: size };
+        (cached_sql(key, || among(sql, before, size)), values)
     })
 }
 
@@ -397,15 +393,18 @@ pub(crate) fn among(sql: &str, before: usize, keys: usize) -> String {
     format!("{sql} ({})", binds.join(","))
 }
 
-/// What a text is made of: a table with its columns or the beginning of a statement, how many rows or keys, and for whom.
-type StatementKey = (Columns, usize, Dialect);
-
-/// The name of a table, and columns of it.
-type Columns = (&'static str, &'static [&'static str]);
+/// What a statement is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum StatementKey {
+    /// Writes to a table.
+    Write { table: &'static str, columns: &'static [&'static str], mode: WriteMode, rows: usize },
+    /// Asks for rows by a list of keys, after this beginning and these binds.
+    Among { sql: &'static str, before: usize, keys: usize },
+}
 
 /// A text that is made once: there are few, and some are long.
-fn cached_sql(recipe: StatementKey, make: impl FnOnce() -> String) -> Arc<str> {
+fn cached_sql(key: StatementKey, make: impl FnOnce() -> String) -> Arc<str> {
     static TEXTS: LazyLock<Mutex<HashMap<StatementKey, Arc<str>>>> = LazyLock::new(Mutex::default);
     let mut texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-    Arc::clone(texts.entry(recipe).or_insert_with(|| make().into()))
+    Arc::clone(texts.entry(key).or_insert_with(|| make().into()))
 }

@@ -26,13 +26,15 @@ async fn cost(moves: usize, page: u32, correct: impl Fn(Uuid, usize) -> Customer
     (COMPARED.with(std::cell::Cell::get), rows)
 }
 
+/// A correction of an event, by its number.
+type Correct<'a> = &'a dyn Fn(Uuid, usize) -> CustomerEvent;
+
 #[tokio::test]
 async fn the_corrections_of_one_customer_are_folded_in_proportion_to_their_number() {
     let retimed = |event: Uuid, n: usize| retime(event, hour(n as i64) + chrono::TimeDelta::minutes(7));
     let retargeted = |event: Uuid, n: usize| retarget(event, ["won", "lost"][n % 2]);
-    let all: [(&str, &dyn Fn(Uuid, usize) -> CustomerEvent); 2] =
-        [("instants", &retimed), ("stages", &retargeted)];
-    for (name, correct) in all {
+    let kinds: [(&str, Correct); 2] = [("instants", &retimed), ("stages", &retargeted)];
+    for (name, correct) in kinds {
         for page in [16, 1_000] {
             let (some, some_rows) = cost(25, page, correct).await;
             let (many, many_rows) = cost(200, page, correct).await;

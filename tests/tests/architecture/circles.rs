@@ -12,20 +12,17 @@ use waymark_tests::repository;
 use crate::{CRATES, read};
 
 /// Files among which imports still go round. A circle that is opened leaves this list; none is added.
-const STANDING: &[&[&str]] = &[
-    &[
-        "api/src/app/answer.rs",
-        "api/src/app/draft.rs",
-        "api/src/app/fold_cache.rs",
-        "api/src/app/mod.rs",
-        "api/src/auth/adopt.rs",
-        "api/src/auth/rights.rs",
-        "api/src/auth/rights_fold.rs",
-        "api/src/outbound/mod.rs",
-        "api/src/outbound/recorded.rs",
-    ],
-    &["api/src/app/customer.rs", "api/src/app/staging.rs"],
-];
+const STANDING: &[&[&str]] = &[&[
+    "api/src/app/answer.rs",
+    "api/src/app/draft.rs",
+    "api/src/app/fold_cache.rs",
+    "api/src/app/mod.rs",
+    "api/src/auth/adopt.rs",
+    "api/src/auth/rights.rs",
+    "api/src/auth/rights_fold.rs",
+    "api/src/outbound/mod.rs",
+    "api/src/outbound/recorded.rs",
+]];
 
 #[test]
 fn no_files_of_a_crate_import_each_other_in_a_circle() {

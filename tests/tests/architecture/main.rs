@@ -140,7 +140,7 @@ fn asks_for_a_stage_type(code: &str) -> bool {
     let named = "StageType::";
     code.match_indices(named).any(|(start, _)| {
         let rest = &code[start + named.len()..];
-        let variant: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+        let variant: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
         let is_variant = variant.starts_with(|c: char| c.is_ascii_uppercase());
         let after = rest[variant.len()..].trim_start_matches([')', ' ', '\n']);
         let before = code[..start].trim_end_matches("Some(").trim_end_matches('&').trim_end();

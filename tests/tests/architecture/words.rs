@@ -293,7 +293,7 @@ fn descriptions<'a>(document: &'a Value, found: &mut Vec<&'a str>) {
             for (name, member) in members {
                 match member {
                     Value::String(text) if ["summary", "description"].contains(&name.as_str()) => {
-                        found.push(text)
+                        found.push(text);
                     }
                     member => descriptions(member, found),
                 }

@@ -45,7 +45,7 @@ pub(super) async fn execute(
     let steps: Result<Vec<CustomerCommand>, (usize, Problem)> = tasks
         .into_iter()
         .enumerate()
-        .map(|(index, task)| task.and_then(|task| task.among_others()).map_err(|problem| (index, problem)))
+        .map(|(index, task)| task.and_then(Task::among_others).map_err(|problem| (index, problem)))
         .collect();
     let meta = CommandMeta {
         idempotency_key,

@@ -123,7 +123,7 @@ impl PartialSchema for OwnerName {
         let long = ObjectBuilder::new().property("kind", kind).property("id", id);
         let long = long.required("kind").required("id");
         let short = ObjectBuilder::new().schema_type(Type::String);
-        let description = "Who owns a customer: `{\"kind\":\"rep\",\"id\":\"li\"}`, or in short `rep:li`, `li` or `pool:customer_pool`.";
+        let description = "The owner of a customer: `{\"kind\":\"rep\",\"id\":\"li\"}`, or in short `rep:li`, `li` or `pool:customer_pool`.";
         OneOfBuilder::new()
             .item(long)
             .item(short)

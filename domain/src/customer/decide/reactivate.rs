@@ -110,6 +110,6 @@ mod tests {
     fn an_ordinary_move_does_not_leave_a_lost_stage() {
         let refusal = given([registered_by_li(), moved("new_lead", "lost")]).when(to("contacted"));
         let refusal = refusal.refuses([Code::TransitionNotAllowed]);
-        assert!(refusal.violations[0].how_to_fix.en.contains("Reactivate"));
+        assert!(refusal.violations[0].how_to_fix.en.contains("reactivation"));
     }
 }

@@ -1,7 +1,7 @@
 //! Connections that end at any moment, the worst included.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -174,7 +174,10 @@ async fn readers_outlive_their_connections() {
 const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'waymark'";
 const WRITERS: u64 = 8;
-const APPENDS: u64 = 40;
+/// How often each writer appends at least, and at most while too few connections were killed.
+const APPENDS: usize = 40;
+const MOST_APPENDS: usize = 2_000;
+const KILLS: u32 = 11;
 
 /// Appends until each is acknowledged, as a client that resends does; the position it was told.
 async fn insist(store: &PostgresStore, request: &Append) -> Position {
@@ -192,40 +195,47 @@ async fn insist(store: &PostgresStore, request: &Append) -> Position {
 async fn connections_killed_under_load_lose_nothing_and_double_nothing() {
     let Some(bench) = Bench::postgres(Kind::Plain).await else { return };
     let store = bench.database().open(Arc::new(new_year)).await;
+    let kills = Arc::new(AtomicU32::new(0));
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
-        let store = Arc::clone(&store);
+        let (store, kills) = (Arc::clone(&store), Arc::clone(&kills));
         let command = |number| Append {
             receipt: receipt(&format!("{writer}-{number}"), 1, "done"),
             ..Append::new(TENANT, vec![bench.event("e", &["a"]), bench.event("e", &["b"])])
         };
-        let requests: Vec<Append> = (0..APPENDS).map(command).collect();
+        let requests: Vec<Append> = (0..MOST_APPENDS).map(command).collect();
         writers.spawn(async move {
             let mut told = Vec::new();
             for request in requests {
+                if told.len() >= APPENDS && kills.load(Ordering::SeqCst) >= KILLS {
+                    break;
+                }
                 told.push((request.events[0].id, insist(&store, &request).await));
             }
             told
         });
     }
     let working = Arc::new(AtomicBool::new(true));
-    let killer = tokio::spawn(kill(bench.database().connect().await, Arc::clone(&working)));
+    let killer =
+        tokio::spawn(kill(bench.database().connect().await, Arc::clone(&working), Arc::clone(&kills)));
     let told = writers.join_all().await.concat();
     working.store(false, Ordering::SeqCst);
-    assert!(killer.await.unwrap() > 10, "hardly a connection was killed");
+    killer.await.unwrap();
+    assert!(kills.load(Ordering::SeqCst) >= KILLS, "hardly a connection was killed");
 
-    assert_eq!(bench.head().await, WRITERS * APPENDS * 2);
+    let written = told.len() as u64 * 2;
+    assert_eq!(bench.head().await, written);
     for (id, position) in told {
         let entry = bench.store.read(TENANT, position - 1, 1).await.unwrap().remove(0);
         assert_eq!(entry.envelope().unwrap().id, id);
     }
     let verdict = verify(&*bench.store, TENANT, &Trust::default(), &mut |_, _| {}).await.unwrap();
-    assert!(matches!(verdict, Verdict::Sound(report) if report.size == WRITERS * APPENDS * 2));
+    assert!(matches!(verdict, Verdict::Sound(report) if report.size == written));
 }
 
-/// Kills every connection of the stores each time the log has moved; how often.
-async fn kill(mut connection: sqlx::postgres::PgConnection, working: Arc<AtomicBool>) -> u32 {
-    let (mut last, mut kills) = (0, 0);
+/// Kills every connection of the stores each time the log has moved, and counts how often.
+async fn kill(mut connection: sqlx::postgres::PgConnection, working: Arc<AtomicBool>, kills: Arc<AtomicU32>) {
+    let mut last = 0;
     while working.load(Ordering::SeqCst) {
         let head: Option<i64> = sqlx::query_scalar("SELECT max(position) FROM log_head")
             .fetch_one(&mut connection)
@@ -234,8 +244,7 @@ async fn kill(mut connection: sqlx::postgres::PgConnection, working: Arc<AtomicB
         if head.unwrap_or_default() > last {
             last = head.unwrap_or_default();
             sqlx::raw_sql(TERMINATE).execute(&mut connection).await.unwrap();
-            kills += 1;
+            kills.fetch_add(1, Ordering::SeqCst);
         }
     }
-    kills
 }

@@ -46,7 +46,7 @@ pub struct ApprovalReport {
     pub requested_at: DateTime<Utc>,
     /// When the move happened, as the request has it.
     pub effective_at: DateTime<Utc>,
-    /// When it expires unless somebody settles it.
+    /// When it expires unless it is decided before.
     pub expires_at: DateTime<Utc>,
     /// The roles of which any may approve.
     #[schema(example = json!(["manager"]))]

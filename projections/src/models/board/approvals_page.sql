@@ -1,5 +1,6 @@
 -- Each comparison comes first: PostgreSQL learns from it of which type the bind is.
-SELECT a.*
+SELECT a.approval, a.customer, a.pipeline, a.stage_from, a.stage_to, a.status, a.requested_by,
+  a.requested_at, a.effective_at, a.expires_at, a.roles, a.settled_by, a.settled_at, a.position
 FROM board_approval a
 JOIN board_customer c
   ON c.tenant_id = $1 AND c.generation = $2 AND c.customer = a.customer AND c.erased = 0

@@ -89,7 +89,7 @@ pub struct ConvertedReport {
 pub struct StageCards {
     /// The stage.
     pub stage: String,
-    /// What it is called.
+    /// The name.
     pub name: String,
     /// Its type; null for a stage that the pipeline no longer has.
     #[serde(rename = "type")]

@@ -29,9 +29,9 @@ const MARKS: usize = 24;
 /// A customer that may be the same.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SuspectReport {
-    /// Who.
+    /// The person.
     pub customer_id: Uuid,
-    /// What it is called.
+    /// The name.
     pub name: Option<String>,
     /// Whose it is.
     pub owner: OwnerReport,
@@ -55,9 +55,9 @@ pub struct SuspectsReport {
 /// A customer, and those registered before it that may be the same.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SuspectedReport {
-    /// Who.
+    /// The person.
     pub customer_id: Uuid,
-    /// What it is called.
+    /// The name.
     pub name: Option<String>,
     /// Whose it is.
     pub owner: OwnerReport,

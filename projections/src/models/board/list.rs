@@ -59,7 +59,7 @@ pub struct CustomerFilter {
 pub struct CustomerList {
     /// The customers, in the order of their registration.
     pub items: Vec<CustomerReport>,
-    /// Where the next page begins; null at the end.
+    /// The cursor of the next page; null on the last page.
     pub next_cursor: Option<String>,
     /// The business instant asked about, where one of the two times was given.
     #[serde(skip_serializing_if = "Option::is_none")]

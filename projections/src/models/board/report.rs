@@ -49,7 +49,7 @@ pub struct JourneyReport {
     pub stage: String,
     /// What the stage is called; its id where no pipeline says.
     pub stage_name: String,
-    /// The sub-status within it.
+    /// The sub-status.
     pub sub_status: Option<String>,
     /// When the stay began.
     pub entered_at: DateTime<Utc>,
@@ -57,7 +57,7 @@ pub struct JourneyReport {
     pub age_seconds: f64,
 }
 
-/// A way to reach a customer.
+/// A contact detail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ContactReport {
     /// `phone`, `email` or `wechat`.
@@ -90,9 +90,9 @@ pub struct ContractReport {
 pub struct DocumentReport {
     /// The document's id.
     pub id: Uuid,
-    /// What sort.
+    /// The kind.
     pub kind: String,
-    /// What it is called.
+    /// The name.
     pub name: Option<String>,
     /// Its id or address where it is kept; null once the customer is erased.
     pub reference: Option<String>,
@@ -100,7 +100,7 @@ pub struct DocumentReport {
     pub sha256: String,
     /// Who added it.
     pub uploaded_by: String,
-    /// When.
+    /// The time.
     pub uploaded_at: DateTime<Utc>,
 }
 
@@ -114,22 +114,22 @@ pub struct ContentReport {
     pub kind: ContentKind,
     /// What it is called; null once the customer is erased.
     pub title: Option<String>,
-    /// Its id or address where it is kept.
+    /// Its id or URL in its store.
     pub document: Option<String>,
     /// Who sent it.
     pub sent_by: String,
-    /// When.
+    /// The time.
     pub sent_at: DateTime<Utc>,
 }
 
 /// A time at which the customer came in as a lead again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TouchReport {
-    /// When.
+    /// The time.
     pub at: DateTime<Utc>,
-    /// Where the lead came from.
+    /// The source of the lead.
     pub source: Option<String>,
-    /// Through which channel.
+    /// The channel of the lead.
     pub channel: Option<String>,
     /// Whether somebody has followed up since.
     pub answered: bool,
@@ -138,7 +138,7 @@ pub struct TouchReport {
 /// What is planned next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NextAction {
-    /// When.
+    /// The time.
     pub at: DateTime<Utc>,
     /// What; null once the customer is erased.
     pub text: Option<String>,
@@ -153,7 +153,7 @@ pub struct CustomerReport {
     pub version: u64,
     /// What it is called; null when never given, or erased.
     pub name: Option<String>,
-    /// The id in another system.
+    /// The id in another system (external id).
     pub external_id: Option<String>,
     /// Who it belongs to.
     pub owner: OwnerReport,
@@ -171,9 +171,9 @@ pub struct CustomerReport {
     pub tier: Option<String>,
     /// What the deal may be worth.
     pub amount: Option<MoneyReport>,
-    /// Where the lead came from.
+    /// The source of the lead.
     pub source: Option<String>,
-    /// Through which channel.
+    /// The channel of the lead.
     pub channel: Option<String>,
     /// Custom fields.
     #[schema(value_type = Option<Object>)]
@@ -184,19 +184,19 @@ pub struct CustomerReport {
     pub remaining_ownership_seconds: Option<f64>,
     /// The unified social credit code.
     pub credit_code: Option<String>,
-    /// The ids that channels know the person by.
+    /// The person's ids in channels.
     pub channel_ids: Vec<ChannelIdReport>,
-    /// The line of business.
+    /// The industry.
     pub industry: Option<String>,
     /// The region.
     pub region: Option<String>,
-    /// The kind of service that the customer is in.
+    /// The service type.
     pub service_type: Option<String>,
-    /// The contract's days.
+    /// The contract period.
     pub contract: Option<ContractReport>,
     /// The day of delivery.
     pub delivered_on: Option<NaiveDate>,
-    /// The day until which the deal is put off.
+    /// The day until which the deal is postponed.
     pub postponed_until: Option<NaiveDate>,
     /// What has been won so far.
     pub won_amount: Option<MoneyReport>,

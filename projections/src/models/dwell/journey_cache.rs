@@ -23,7 +23,10 @@ pub(crate) struct CachedState {
 /// The journeys of pipelines as they were last asked for: a dashboard asks for dwell, flows and paths of the same
 /// state of knowledge one after the other.
 #[derive(Default)]
-pub(crate) struct JourneyCache(Mutex<HashMap<(TenantId, String), (CachedState, Arc<JourneySet>)>>);
+pub(crate) struct JourneyCache(Mutex<JourneySets>);
+
+/// By tenant and pipeline: the journeys, and the state that they were read in.
+type JourneySets = HashMap<(TenantId, String), (CachedState, Arc<JourneySet>)>;
 
 impl JourneyCache {
     /// The journeys of a pipeline, if they are of this state.
@@ -55,7 +58,7 @@ impl JourneyCache {
         cached.insert((tenant, pipeline.to_owned()), (state, Arc::clone(journeys)));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(TenantId, String), (CachedState, Arc<JourneySet>)>> {
+    fn lock(&self) -> MutexGuard<'_, JourneySets> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -101,7 +101,7 @@ pub struct TimelineReport {
     pub view: TimelineView,
     /// The events, newest last.
     pub items: Vec<TimelineItem>,
-    /// Where the next page begins; null at the end.
+    /// The cursor of the next page; null on the last page.
     pub next_cursor: Option<String>,
 }
 

@@ -51,7 +51,7 @@ pub struct SkipReport {
     pub rule: String,
     /// The customer.
     pub customer_id: Uuid,
-    /// The event that set it off.
+    /// The event that triggered the rule.
     pub cause: Uuid,
     /// When it was due.
     pub due_at: DateTime<Utc>,

@@ -79,7 +79,7 @@ impl ReportSnapshot {
     /// How well the record of a pipeline is kept. `others` are the tenant's other pipelines.
     ///
     /// # Errors
-    /// [`ProjectionError::BadCursor`], or when the database fails.
+    /// [`ProjectionError::BadCursor`](crate::ProjectionError::BadCursor), or when the database fails.
     pub async fn quality(
         &mut self,
         definition: &Definition,

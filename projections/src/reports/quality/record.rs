@@ -128,7 +128,7 @@ pub struct NotesReport {
 /// How often one person recorded a move without a word.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ActorNotes {
-    /// Who.
+    /// The person.
     #[schema(example = "rep:li")]
     pub actor: String,
     /// Moves.

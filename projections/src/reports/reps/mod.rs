@@ -94,7 +94,7 @@ pub struct RepsReport {
     /// `snapshot_win_rate`: won among the cycles that ended in the window, won or lost.
     #[schema(example = "snapshot_win_rate")]
     pub definition: &'static str,
-    /// The reps, in the order of their names.
+    /// The reps, by name.
     pub items: Vec<RepLine>,
     /// Where the next reps begin; null at the end.
     pub next_cursor: Option<String>,

@@ -35,7 +35,7 @@ pub enum Unit {
     Customer,
 }
 
-/// Which time passes.
+/// The clock: calendar time or business hours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
@@ -103,7 +103,7 @@ pub struct DwellReport {
     pub position: Position,
     /// What counts as one subject.
     pub unit: Unit,
-    /// Which time passes.
+    /// The clock: calendar time or business hours.
     pub clock: Clock,
     /// Whose working hours, where they are counted.
     pub calendar: Option<CalendarReport>,

@@ -67,7 +67,7 @@ pub struct Quantiles {
 /// What one actor did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ActorCount {
-    /// Who.
+    /// The person.
     pub actor: String,
     /// Records of moves.
     pub events: usize,
