@@ -12,7 +12,8 @@ pub struct Options {
     pub clock: Clock,
     /// Signs the first checkpoint of each log; without it logs begin unsigned.
     pub first_note: Option<FirstNote>,
-    /// How many appends may wait for a commit in each shard; one more fails with [`StoreError::Overloaded`].
+    /// How many appends may wait for a commit in each shard; one more fails with
+    /// [`StoreError::Overloaded`](crate::StoreError::Overloaded).
     pub queue: usize,
     /// How many connections read at the same time.
     pub read_connections: u32,
