@@ -128,9 +128,14 @@ impl Class {
     pub(super) fn shown_in(self, text: &str, ids: &[String]) -> Level {
         let text = text.to_ascii_lowercase();
         let marked = |sort: char| text.contains(&self.mark(sort, ""));
-        let phone = format!("1399{}0", self.digit());
+        let phone = format!("1399{}000", self.digit());
+        // Digits within a measured number, as metrics have them, are no telephone.
+        let begins = |before: &str| {
+            before.ends_with("86") || !before.ends_with(|c: char| c.is_ascii_digit() || c == '.')
+        };
+        let dialled = text.match_indices(&phone).any(|(at, _)| begins(&text[..at]));
         let amount = format!("71{}113.07", self.digit());
-        if marked('c') || text.contains(&phone) {
+        if marked('c') || dialled {
             Level::Contact
         } else if marked('p') {
             Level::Person
