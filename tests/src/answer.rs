@@ -27,6 +27,12 @@ impl Answer {
         Ok(Self { name, status, headers, text, body })
     }
 
+    /// Whether, by this answer about read models, each of them serves and has folded everything in the log.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        self.status == 200 && self.items().iter().all(|one| one["lag"] == 0 && one["serves"] == true)
+    }
+
     /// Insists on a status.
     #[track_caller]
     #[must_use]

@@ -105,6 +105,22 @@ impl Client {
         answers
     }
 
+    /// Asks again and again, until it is answered like that.
+    pub async fn until(&self, path: &str, is_it: impl Fn(&Answer) -> bool) -> Answer {
+        loop {
+            let answer = self.get(path).await;
+            if is_it(&answer) {
+                return answer;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until every read model serves and has folded everything in the log.
+    pub async fn caught_up(&self) -> Answer {
+        self.until("/v1/projections", Answer::is_caught_up).await
+    }
+
     /// Every event after a position, by pages.
     pub async fn events_after(&self, mut after: u64) -> Vec<Value> {
         let mut events = Vec::new();

@@ -44,6 +44,7 @@ async fn a_server_killed_under_load_loses_nothing_acknowledged_and_repeats_nothi
     }
     let events = client.events_after(0).await;
     assert_nothing_lost_or_doubled(&events, &writers);
+    server.admin().caught_up().await;
     assert_eq!(server.stop(), 0);
     let (code, report) = installation.verify();
     assert_eq!(code, 0, "{report}");

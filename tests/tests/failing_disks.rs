@@ -13,17 +13,6 @@ use waymark_tests::{Answer, Client, Installation, Server, Writer, assert_nothing
 /// The exit code of a server whose log stopped.
 const LOG_STOPPED: i32 = 7;
 
-/// Asks until it is answered like that.
-async fn until(client: &Client, path: &str, is_it: impl Fn(&Answer) -> bool) -> Answer {
-    loop {
-        let answer = client.get(path).await;
-        if is_it(&answer) {
-            return answer;
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
 /// Has each of the writers send what it has not sent, until that is recorded.
 async fn recorded(writers: &mut [Writer], client: &Client) {
     for writer in writers {
@@ -40,11 +29,6 @@ async fn written_until_refused(writers: &mut [Writer], client: &Client) {
             }
         }
     }
-}
-
-fn is_caught_up(projections: &Answer) -> bool {
-    projections.status == 200
-        && projections.items().iter().all(|one| one["lag"] == 0 && one["serves"] == true)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,14 +101,14 @@ async fn a_full_disk_makes_the_server_unready_and_it_goes_on_by_itself_once_ther
     for _ in 0..2 {
         disk.fill();
         written_until_refused(&mut writers, &client).await;
-        let unready = until(&server.anon(), "/readyz", |ready| ready.status == 503).await;
+        let unready = server.anon().until("/readyz", |ready| ready.status == 503).await;
         drop(unready.refused(503, "log-not-writable"));
         let metrics = server.anon().get("/metrics").await.text;
         assert!(metrics.contains("waymark_log_writable 0"), "{metrics}");
         disk.empty();
-        until(&server.anon(), "/readyz", |ready| ready.status == 200).await;
+        server.anon().until("/readyz", |ready| ready.status == 200).await;
         recorded(&mut writers, &client).await;
-        until(&server.admin(), "/v1/projections", is_caught_up).await;
+        server.admin().caught_up().await;
     }
     assert_nothing_lost_or_doubled(&client.events_after(0).await, &writers);
     assert_eq!(server.stop(), 0);
@@ -158,17 +142,19 @@ fn damage(installation: &Installation) {
 
 /// Waits until the file was put aside and the board is answered from a new one; it is never answered wrong meanwhile.
 async fn heals(server: &Server, board: &str, right: &[Value], aside: &Path) {
-    until(&server.admin(), board, |answer| match answer.status {
-        200 => {
-            assert_eq!(counts(&answer.body), right);
-            aside.exists()
-        }
-        503 => false,
-        _ => panic!("{}", answer.text),
-    })
-    .await;
-    until(&server.admin(), "/v1/projections", is_caught_up).await;
-    until(&server.anon(), "/readyz", |ready| ready.status == 200).await;
+    server
+        .admin()
+        .until(board, |answer| match answer.status {
+            200 => {
+                assert_eq!(counts(&answer.body), right);
+                aside.exists()
+            }
+            503 => false,
+            _ => panic!("{}", answer.text),
+        })
+        .await;
+    server.admin().caught_up().await;
+    server.anon().until("/readyz", |ready| ready.status == 200).await;
     std::fs::remove_file(aside).expect("it was put aside");
 }
 
@@ -230,9 +216,9 @@ async fn of_many_rebuilds_at_once_one_runs_and_the_others_are_told_so() {
             beside.said()
         );
         let settled = |projections: &Answer| {
-            is_caught_up(projections) && projections.items().iter().all(|one| one["rebuilding"].is_null())
+            projections.is_caught_up() && projections.items().iter().all(|one| one["rebuilding"].is_null())
         };
-        until(&admin, "/v1/projections", settled).await;
+        admin.until("/v1/projections", settled).await;
     }
     assert!(begun >= 3, "{begun}");
     let examined = installation.run(&["doctor"]);
