@@ -51,6 +51,7 @@ pub mod personal;
 pub mod pipeline;
 pub mod pool;
 pub mod refusal;
+pub mod search;
 pub mod tags;
 mod validate;
 pub mod zones;

@@ -39,17 +39,55 @@ const OTHER_DECIMALS: &[(&str, u32)] = &[
 ];
 
 /// Active currencies with two decimals.
-const TWO_DECIMALS: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN \
+const TWO_DECIMALS: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN \
     BWP BYN BZD CAD CDF CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS \
     GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA \
     MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD \
     RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN \
-    UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG";
+    UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG";
 
-/// How many decimals amounts of a currency have; none where ISO 4217 has no such active currency.
+/// Currencies that are no longer: the code, its decimals, and the last day on which prices were in it (year, month, day).
+/// Deals of those days are in them. Source: ISO 4217, list three (historic denominations), and for the day the acts that
+/// ended them, such as those by which the euro was introduced.
+const ENDED: &[(&str, u32, (i32, u32, u32))] = &[
+    ("ANG", 2, (2025, 6, 30)),
+    ("BGN", 2, (2025, 12, 31)),
+    ("BYR", 0, (2016, 12, 31)),
+    ("CUC", 2, (2021, 6, 30)),
+    ("EEK", 2, (2010, 12, 31)),
+    ("HRK", 2, (2022, 12, 31)),
+    ("LTL", 2, (2014, 12, 31)),
+    ("LVL", 2, (2013, 12, 31)),
+    ("MRO", 2, (2017, 12, 31)),
+    ("SLL", 2, (2023, 12, 31)),
+    ("STD", 2, (2017, 12, 31)),
+    ("VEF", 2, (2018, 12, 5)),
+    ("ZMK", 2, (2012, 12, 31)),
+    ("ZWL", 2, (2024, 8, 31)),
+];
+
+/// How many decimals amounts of a currency have; none where ISO 4217 has, and had, no such currency.
 pub fn decimals(currency: &str) -> Option<u32> {
     let other = OTHER_DECIMALS.iter().find(|(code, _)| *code == currency).map(|(_, decimals)| *decimals);
-    other.or_else(|| TWO_DECIMALS.split(' ').any(|code| code == currency).then_some(2))
+    let active = other.or_else(|| TWO_DECIMALS.split(' ').any(|code| code == currency).then_some(2));
+    let ended = || ENDED.iter().find(|(code, ..)| *code == currency).map(|(_, decimals, _)| *decimals);
+    active.or_else(ended)
+}
+
+/// The last day of a currency that is no longer; none of one that is, or never was.
+pub fn last_day(currency: &str) -> Option<NaiveDate> {
+    let (_, _, (year, month, day)) = ENDED.iter().find(|(code, ..)| *code == currency)?;
+    NaiveDate::from_ymd_opt(*year, *month, *day)
+}
+
+/// A decimal number as text: digits, perhaps a sign before them and a point with digits behind, and nothing else. None of
+/// anything else, and of more digits than can be kept exactly.
+pub fn decimal(text: &str) -> Option<Decimal> {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) =
+        unsigned.split_once('.').map_or((unsigned, None), |(whole, part)| (whole, Some(part)));
+    if digits(whole) && fraction.is_none_or(digits) { Decimal::from_str_exact(text).ok() } else { None }
 }
 
 /// The rates of a day: what one unit of each currency costs in the base currency.
@@ -132,14 +170,53 @@ mod tests {
             ("cny", None),
             ("", None),
             ("XXX", None),
+            ("XCG", Some(2)),
+            ("XAD", Some(2)),
+            ("HRK", Some(2)),
+            ("BYR", Some(0)),
         ] {
             assert_eq!(decimals(currency), expected, "{currency}");
         }
         let two = TWO_DECIMALS.split(' ').filter(|code| !code.is_empty());
-        let all: Vec<&str> = two.chain(OTHER_DECIMALS.iter().map(|(code, _)| *code)).collect();
+        let ended = ENDED.iter().map(|(code, ..)| *code);
+        let all: Vec<&str> = two.chain(OTHER_DECIMALS.iter().map(|(code, _)| *code)).chain(ended).collect();
         let once: std::collections::BTreeSet<&str> = all.iter().copied().collect();
         assert_eq!(all.len(), once.len(), "a currency is listed twice");
         assert!(all.iter().all(|code| code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase())));
+    }
+
+    #[test]
+    fn a_currency_that_is_no_longer_has_a_last_day() {
+        for (code, ..) in ENDED {
+            assert!(last_day(code).is_some(), "{code} has no such day");
+        }
+        assert_eq!(last_day("BGN"), Some("2025-12-31".parse().unwrap()));
+        assert_eq!((last_day("EUR"), last_day("XXX")), (None, None));
+    }
+
+    #[test]
+    fn a_decimal_is_digits_with_at_most_a_sign_and_a_point_between_them() {
+        for text in ["0", "12.30", "-1", "007", "99999999999999999999.99"] {
+            assert!(decimal(text).is_some(), "{text}");
+        }
+        for text in [
+            "",
+            "+5",
+            "5.",
+            ".5",
+            "-",
+            "-.5",
+            "1e3",
+            "1_000",
+            "1,5",
+            " 1",
+            "１",
+            "0x1",
+            "NaN",
+            &"9".repeat(40),
+        ] {
+            assert_eq!(decimal(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -42,4 +42,4 @@ pub use bilingual::BilingualText;
 pub use error::ProjectionError;
 pub use models::{board, dwell, timeline, work};
 pub use projections::Projections;
-pub use query::{AsOf, CohortFilter};
+pub use query::{AnyOf, AsOf, CohortFilter};

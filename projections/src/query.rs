@@ -33,6 +33,41 @@ impl AsOf {
     }
 }
 
+/// Values of which any will do: what a filter such as `stage=quoted,won` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnyOf(Vec<String>);
+
+impl AnyOf {
+    /// The values of a text. Commas stand between values, and may stand in one: the text as a whole is among them.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty() && *part != text);
+        Self(std::iter::once(text).chain(parts).map(str::to_owned).collect())
+    }
+
+    /// Whether a value is one of them.
+    #[must_use]
+    pub fn contains(&self, value: &str) -> bool {
+        self.0.iter().any(|wanted| wanted == value)
+    }
+
+    /// The values, at least one.
+    pub(crate) fn values(&self) -> Vec<&str> {
+        self.0.iter().map(String::as_str).collect()
+    }
+
+    /// A condition of a statement that a column has one of them: a mark for each.
+    pub(crate) fn condition(&self, column: &str) -> String {
+        format!("{column} IN ({})", vec!["?"; self.0.len()].join(", "))
+    }
+}
+
+impl From<&str> for AnyOf {
+    fn from(text: &str) -> Self {
+        Self::read(text)
+    }
+}
+
 /// Which customers count. All that are set must hold, for the customer as it was at the instant asked about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CohortFilter {
@@ -41,17 +76,19 @@ pub struct CohortFilter {
     /// Whose they are: any of these reps.
     pub reps: Option<BTreeSet<String>>,
     /// Where the lead came from.
-    pub source: Option<String>,
+    pub source: Option<AnyOf>,
     /// Through which channel.
-    pub channel: Option<String>,
+    pub channel: Option<AnyOf>,
     /// A label they carry.
-    pub tag: Option<String>,
+    pub tag: Option<AnyOf>,
+    /// The sub-status that a journey of theirs stands in.
+    pub sub_status: Option<AnyOf>,
     /// The value tier.
-    pub tier: Option<String>,
+    pub tier: Option<AnyOf>,
     /// The line of business.
-    pub industry: Option<String>,
+    pub industry: Option<AnyOf>,
     /// The region.
-    pub region: Option<String>,
+    pub region: Option<AnyOf>,
     /// The pipeline version under which they last moved.
     pub version: Option<u32>,
     /// Which customers are visible to the caller now: of others, nothing of the past is shown either.
@@ -90,5 +127,19 @@ pub(crate) fn visibility_binds(visibility: &Visibility) -> [Value; 3] {
         Visibility::Within { regions, owners } => {
             [name_list(regions).into(), name_list(owners).into(), LIST_SEPARATOR.into()]
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_value_of_a_list_will_do_and_a_value_may_hold_a_comma() {
+        let any = AnyOf::read("quoted, won");
+        assert!(any.contains("quoted") && any.contains("won") && any.contains("quoted, won"));
+        assert!(!any.contains("lost") && !any.contains(""));
+        assert_eq!(AnyOf::read("won").values(), ["won"]);
+        assert_eq!(any.condition("c.stage"), "c.stage IN (?, ?, ?)");
     }
 }

@@ -361,7 +361,7 @@ impl Table {
         for satisfaction in [json!(11), json!(-1), json!(7.5), json!("9"), json!(300)] {
             self.command("details", &json!({"satisfaction": satisfaction}), &[422], "satisfaction");
         }
-        self.command("details", &json!({"clear": ["name"]}), &[422], "clear[0]");
+        self.command("details", &json!({"clear": ["owner"]}), &[422], "clear[0]");
         self.command("details", &json!({"clear": ["region"], "region": "north"}), &[422], "clear[0]");
         let put_off = json!({"to": "need_confirmed", "postponed_until": "2099-01-01"});
         self.command("transitions", &put_off, &[422], "postponed_until");

@@ -94,6 +94,50 @@ async fn the_facts_of_a_deal_are_kept_changed_cleared_and_listed_by_and_move_nob
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn null_empties_every_field_that_may_be_absent() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    let given = json!({
+        "amount": {"amount": "9.00", "currency": "CNY"}, "tier": "A", "region": "North", "source": "web",
+        "channel": "form", "industry": "food", "delivered_on": "2026-11-01", "postponed_until": "2099-01-01",
+        "credit_code": "91330100799655058B", "contract": {"starts_on": "2026-01-01", "ends_on": "2026-12-31"},
+        "channel_ids": [{"channel": "mini_program", "id": "o6_bmj"}], "fields": {"needs": "cold"}, "tags": ["vip"],
+        "contacts": [{"kind": "phone", "value": "13800138001"}], "name": "Harbour Foods"
+    });
+    let mut body = team.customer_of("li", "Harbour Foods");
+    for (field, value) in given.as_object().into_iter().flatten() {
+        body[field] = value.clone();
+    }
+    let id = wang.register(body).await;
+    let more = json!({"service_type": "care", "satisfaction": 9, "won_amount": {"amount": "1.00", "currency": "CNY"}});
+    let _ = wang.command(&id, "details", more.clone()).await.expect(200);
+    let _ = wang.command(&id, "details", json!({})).await.refused(422, "nothing-to-change");
+    for (field, value) in given.as_object().into_iter().chain(more.as_object()).flatten() {
+        assert_ne!(wang.customer(&id).await.at(&format!("/{field}")), &Value::Null, "{field}");
+        let _ = wang.command(&id, "details", json!({field: null})).await.expect(200);
+        let shown = wang.customer(&id).await;
+        let empty = match value {
+            Value::Array(_) => json!([]),
+            _ if field == "fields" => json!({}),
+            _ => Value::Null,
+        };
+        assert_eq!(shown.at(&format!("/{field}")), &empty, "{field}");
+    }
+    let both = json!({"tier": "B", "clear": ["tier"]});
+    let refused = wang.command(&id, "details", both).await.refused(422, "invalid-value");
+    assert_eq!(refused.text_at("/violations/0/field"), "clear[0]");
+    // What is gone is free for anyone who has it.
+    let mut other = team.customer("Pier Nine");
+    other["contacts"] = given["contacts"].clone();
+    other["credit_code"] = given["credit_code"].clone();
+    wang.register(other).await;
+    let head = wang.head().await;
+    let then =
+        format!("/v1/customers/{id}?effective_at=2099-01-01T00:00:00Z&min_position={head}&wait_ms=20000");
+    assert_eq!(wang.get(&then).await.expect(200).at("/tier"), &Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn amounts_are_in_any_currency_and_totals_in_each_and_converted_by_the_rates_of_a_day() {
     let team = Team::on("landian-6").await;
     let (wang, admin) = (team.manager("wang"), team.admin());
@@ -262,4 +306,74 @@ async fn time_for_which_a_deal_is_put_off_does_not_count_on_the_active_clock() {
     // From eight days ago to the midnight of Shanghai (16:00 UTC) with which the UTC date of four days ago begins there.
     let (shortest, longest) = (4.0 * 86_400.0 - 32.0 * 3_600.0, 4.0 * 86_400.0 - 8.0 * 3_600.0);
     assert!((shortest - 60.0..longest + 60.0).contains(&paused), "{paused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_cannot_be_kept_to_the_last_digit_is_refused_wherever_it_stands() {
+    let team = Team::on("landian-6").await;
+    let (li, admin) = (team.rep("li"), team.admin());
+    let id = li.register(team.customer_of("li", "Harbour Foods")).await;
+    let most = 1_i64 << 53;
+    for (number, taken) in [
+        (most.to_string(), true),
+        ((-most).to_string(), true),
+        ((most + 1).to_string(), false),
+        ((-most - 1).to_string(), false),
+        ("123456789012345678901234567890".to_owned(), false),
+        ("0.1".to_owned(), true),
+        ("1e300".to_owned(), false),
+    ] {
+        for (what, body) in [
+            ("signals", format!("{{\"kind\": \"paid\", \"data\": {{\"order\": {number}}}}}")),
+            ("details", format!("{{\"fields\": {{\"order\": {number}}}}}")),
+        ] {
+            let call = li.call(Method::POST, &format!("/v1/customers/{id}/{what}"));
+            let answer = call.bytes("application/json", body).send().await;
+            if taken {
+                assert_eq!(answer.status, 200, "{what} {number}: {}", answer.text);
+            } else {
+                let _ = answer.refused(422, "invalid-value");
+            }
+        }
+    }
+    declare(&admin, "volume", "number", json!({})).await;
+    for (text, taken) in
+        [("5", true), ("-5.25", true), ("+5", false), ("5.", false), (".5", false), ("1e3", false)]
+    {
+        let answer = li.command(&id, "details", json!({"fields": {"volume": text}})).await;
+        assert_eq!(answer.status, if taken { 200 } else { 422 }, "{text}: {}", answer.text);
+        let amount = json!({"amount": {"amount": text.trim_start_matches('-'), "currency": "CNY"}});
+        let answer = li.command(&id, "details", amount).await;
+        assert_eq!(answer.status, if taken { 200 } else { 422 }, "{text}: {}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_currency_of_the_past_is_taken_for_a_deal_of_the_past_until_its_last_day() {
+    let team = Team::on("landian-6").await;
+    let admin = team.admin();
+    let in_currency = |currency: &str, effective_at: Option<&str>| {
+        let mut body = team.customer("Harbour Foods");
+        body["amount"] = json!({"amount": "100", "currency": currency});
+        if let Some(at) = effective_at {
+            body["effective_at"] = json!(at);
+        }
+        body
+    };
+    for currency in ["XCG", "XAD", "EUR", "SLE", "ZWG"] {
+        admin.register(in_currency(currency, None)).await;
+    }
+    for (currency, last) in
+        [("BGN", "2025-12-31"), ("HRK", "2022-12-31"), ("ANG", "2025-06-30"), ("ZWL", "2024-08-31")]
+    {
+        let refused =
+            admin.post("/v1/customers", in_currency(currency, None)).await.refused(422, "invalid-money");
+        assert_eq!(refused.text_at("/violations/0/field"), "amount.currency");
+        assert_eq!(refused.text_at("/violations/0/last_day"), last);
+        admin.register(in_currency(currency, Some(&format!("{last}T23:59:59Z")))).await;
+        let mut after = last.parse::<chrono::NaiveDate>().expect("a day");
+        after = after.succ_opt().expect("a day after");
+        let late = in_currency(currency, Some(&format!("{after}T00:00:00Z")));
+        let _ = admin.post("/v1/customers", late).await.refused(422, "invalid-money");
+    }
 }

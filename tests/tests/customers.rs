@@ -168,3 +168,83 @@ fn amounts(stage: &Value) -> Vec<(String, f64)> {
         |amount: &Value| amount["amount"].as_str().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN);
     amounts.iter().map(|amount| (currency(amount), value(amount))).collect()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_is_by_words_in_any_order_in_any_script_and_by_whole_contacts() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    for name in
+        ["Éclair", "ИВАНОВ ООО", "ΑΘΗΝΑ", "ＡＢＣ 贸易", "Müller", "100% Fresh", "Harbour Foods 海港食品"]
+    {
+        wang.register(team.customer(name)).await;
+    }
+    let mut body = team.customer("Pier Nine");
+    body["contacts"] =
+        json!([{"kind": "phone", "value": "138 0013 8000"}, {"kind": "email", "value": "Zhang@Pier9.cn"}]);
+    body["external_id"] = json!("CRM-77");
+    wang.register(body).await;
+    let head = wang.head().await;
+    let then = "&effective_at=2099-01-01T00:00:00Z";
+    for (q, name) in [
+        ("éclair", Some("Éclair")),
+        ("E\u{301}CLAIR", Some("Éclair")),
+        ("ооо иванов", Some("ИВАНОВ ООО")),
+        ("αθηνα", Some("ΑΘΗΝΑ")),
+        ("贸易 abc", Some("ＡＢＣ 贸易")),
+        ("MÜLLER", Some("Müller")),
+        ("100%", Some("100% Fresh")),
+        ("foods harb", Some("Harbour Foods 海港食品")),
+        ("foods pier", None),
+        ("+86 138-0013-8000", Some("Pier Nine")),
+        ("zhang@PIER9.CN", Some("Pier Nine")),
+        ("1380013", None),
+        ("pier9.cn", None),
+        ("crm-77 pier", Some("Pier Nine")),
+    ] {
+        let q = percent_encoded(q);
+        for asked in [String::new(), then.to_owned()] {
+            let path = format!("/v1/customers?q={q}{asked}&min_position={head}&wait_ms=20000");
+            let found = wang.get(&path).await.expect(200).items();
+            let names: Vec<&str> = found.iter().filter_map(|one| one["name"].as_str()).collect();
+            assert_eq!(names, name.into_iter().collect::<Vec<_>>(), "{q}{asked}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_takes_several_values() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    for (name, tier, source) in [("a", "A", "web"), ("b", "B", "fair"), ("c", "C", "web, mail")] {
+        let mut body = team.customer(name);
+        body["tier"] = json!(tier);
+        body["source"] = json!(source);
+        body["tags"] = json!([tier.to_lowercase()]);
+        if name == "b" {
+            body["stage"] = json!("need_confirmed");
+        }
+        wang.register(body).await;
+    }
+    let head = wang.head().await;
+    for (filter, count) in [
+        ("tier=A,B", 2),
+        ("tier=A", 1),
+        ("source=web", 1),
+        ("source=web,%20mail", 2),
+        ("source=web,fair", 2),
+        ("tag=a,c", 2),
+        ("stage=first_contact,need_confirmed", 3),
+        ("stage=need_confirmed&tier=A,C", 0),
+    ] {
+        for asked in ["", "&effective_at=2099-01-01T00:00:00Z"] {
+            let path = format!("/v1/customers?{filter}{asked}&min_position={head}&wait_ms=20000");
+            assert_eq!(wang.get(&path).await.expect(200).items().len(), count, "{filter}{asked}");
+        }
+    }
+    let board = wang.get(&format!("/v1/boards/landian-6?tier=A,B&min_position={head}&wait_ms=20000")).await;
+    assert_eq!(board.expect(200).number_at("/total"), 2);
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}

@@ -405,6 +405,66 @@ async fn merged_and_erased_customers_are_cut_off_and_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_merge_keeps_what_was_known_and_agreed_and_its_undoing_gives_the_numbers_back() {
+    let team = Team::on("landian-6").await;
+    let li = team.rep("li");
+    let mut body = team.customer_of("li", "Harbour Foods");
+    body["contacts"] = phone(PHONE);
+    body["tags"] = json!(["north"]);
+    body["industry"] = json!("food");
+    let survivor = li.register(body).await;
+    let mut body = team.customer_of("li", "Harbor Foods");
+    body["contacts"] =
+        json!([{"kind": "phone", "value": "139 0000 0002"}, {"kind": "email", "value": "h@harbor.cn"}]);
+    body["tags"] = json!(["north", "vip"]);
+    body["tier"] = json!("A");
+    body["amount"] = json!({"amount": "50.00", "currency": "CNY"});
+    body["fields"] = json!({"needs": "cold"});
+    body["industry"] = json!("trade");
+    body["credit_code"] = json!("91330100799655058B");
+    let absorbed = li.register(body).await;
+    let plan = |minutes: i64, text: &str| {
+        let at = waymark_tests::now() + chrono::Duration::minutes(minutes);
+        json!({"channel": "phone", "summary": "spoke", "next_plan": {"at": at.to_rfc3339(), "text": text}})
+    };
+    let _ = li.command(&survivor, "follow-ups", plan(60, "send the offer")).await.expect(200);
+    let _ = li.command(&absorbed, "follow-ups", plan(30, "ring back")).await.expect(200);
+    let _ = li.command(&survivor, "merges", json!({"absorbed": absorbed})).await.expect(200);
+
+    let one = li.customer(&survivor).await;
+    assert_eq!(one.text_at("/next_action/text"), "ring back", "the earlier plan stays");
+    assert_eq!(one.at("/contacts").as_array().map(Vec::len), Some(3));
+    assert_eq!(one.at("/tags"), &json!(["north", "vip"]));
+    assert_eq!((one.text_at("/tier"), one.text_at("/amount/amount")), ("A".to_owned(), "50.00".to_owned()));
+    assert_eq!(
+        (one.text_at("/industry"), one.text_at("/name")),
+        ("food".to_owned(), "Harbour Foods".to_owned())
+    );
+    assert_eq!(one.at("/fields"), &json!({"needs": "cold"}));
+    let again = team.customer("Somebody else");
+    for (kind, value) in [("phone", PHONE), ("phone", "+86 139 0000 0002"), ("email", "H@HARBOR.CN")] {
+        let mut body = again.clone();
+        body["contacts"] = json!([{"kind": kind, "value": value}]);
+        let refused =
+            team.manager("wang").post("/v1/customers", body).await.refused(409, "duplicate-customer");
+        assert_eq!(refused.text_at("/customer_id"), survivor, "{value}");
+    }
+    let renamed =
+        json!({"contacts": [{"kind": "phone", "value": PHONE}, {"kind": "phone", "value": "13900000002"}]});
+    let _ = li.command(&survivor, "details", renamed).await.expect(200);
+
+    let parted = json!({"absorbed": absorbed, "reason": "two after all"});
+    let _ = li.command(&survivor, "unmerges", parted).await.expect(200);
+    assert_eq!(li.customer(&survivor).await.at("/contacts"), &phone(PHONE));
+    assert_eq!(li.customer(&absorbed).await.at("/contacts").as_array().map(Vec::len), Some(2));
+    let number = with(&team, "contacts", phone("13900000002"));
+    let refused = team.manager("wang").post("/v1/customers", number).await.refused(409, "duplicate-customer");
+    assert_eq!(refused.text_at("/customer_id"), absorbed, "each number is one customer's again");
+    let (code, said) = team.installation.verify();
+    assert_eq!(code, 0, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn customers_of_two_reps_are_merged_by_who_leads_them() {
     let team = Team::on("landian-6").await;
     let (li, wang) = (team.rep("li"), team.manager("wang"));

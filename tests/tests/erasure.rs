@@ -52,6 +52,34 @@ async fn after_an_erasure_nothing_about_the_person_can_be_read_anywhere() {
     assert_no_file_holds_a_secret(&installation);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_erased_and_comes_back_is_somebody_new() {
+    let team = Team::on("landian-6").await;
+    let admin = team.admin();
+    let person = json!({
+        "pipeline": "landian-6", "name": NAME, "external_id": "X-1", "contacts": [{"kind": "phone", "value": PHONE}],
+    });
+    let mut known = vec![admin.register(person.clone()).await];
+    for back in ["/v1/leads", "/v1/customers", "/v1/leads"] {
+        let last = known.last().cloned().unwrap_or_default();
+        let _ = admin.post("/v1/leads", person.clone()).await.expect(200);
+        let _ = admin.post("/v1/customers", person.clone()).await.refused(409, "customer-exists");
+        let _ = admin.command(&last, "erasure", json!({"ground": "request"})).await.expect(200);
+        assert!(admin.customer(&last).await.at("/external_id").is_null(), "the id is gone with the person");
+        let answer = admin.post(back, person.clone()).await.expect(201);
+        let id =
+            if back == "/v1/leads" { answer.text_at("/items/0/customer_id") } else { answer.text_at("/id") };
+        assert!(!known.contains(&id));
+        let head = admin.head().await;
+        let path = format!("/v1/customers?external_id=X-1&min_position={head}&wait_ms=20000");
+        let found = admin.get(&path).await.expect(200).items();
+        assert_eq!(found.iter().map(|one| one["id"].clone()).collect::<Vec<_>>(), [json!(id)]);
+        known.push(id);
+    }
+    let (code, said) = team.installation.verify();
+    assert_eq!(code, 0, "{said}");
+}
+
 /// Looks through every file of the database, write-ahead logs included.
 fn assert_no_file_holds_a_secret(installation: &Installation) {
     for file in std::fs::read_dir(installation.directory()).expect("the directory is there") {

@@ -491,3 +491,42 @@ fn publish_beside(installation: &Installation, definition: &Value) {
     let path = file.display().to_string();
     drop(installation.run(&["pipeline", "publish", &path, "--key", "ours", "--json"]).succeeded());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_with_customers_in_it_stays_and_changed_meanings_are_said_and_the_same_again_is_no_version() {
+    let installation = Installation::new();
+    let server = installation.serve();
+    let admin = created(&server).await;
+    let waits = admin.register(json!({"pipeline": "ours", "name": "waits"})).await;
+
+    let same = publish(&admin, json!({"definition": definition(&OPEN)})).await.expect(200);
+    assert_eq!((same.number_at("/version"), same.at("/unchanged")), (1, &json!(true)));
+    assert_eq!(same.at("/events"), &json!([]));
+    assert_eq!(admin.get("/v1/pipelines/ours/versions").await.expect(200).items().len(), 1);
+
+    let mut renamed = definition(&OPEN);
+    renamed["pools"][0]["key"] = json!("pool_2");
+    let refused = publish(&admin, json!({"definition": renamed})).await.refused(422, "pool-in-use");
+    assert_eq!(refused.at("/violations/0/customers"), 1);
+    let dry = publish(&admin, json!({"definition": renamed, "dry_run": true})).await.expect(200);
+    assert_eq!(dry.text_at("/violations/0/code"), "pool-in-use");
+    let owned = json!({"to": "rep:li", "reason": "hers"});
+    let _ = admin.command(&waits, "owner-changes", owned).await.expect(200);
+    let _ = publish(&admin, json!({"definition": renamed})).await.expect(201);
+    let back = admin.command(&waits, "releases", json!({"reason": "back"})).await;
+    assert_eq!(back.status, 200, "the default pool takes it: {}", back.text);
+    assert_eq!(admin.customer(&waits).await.text_at("/owner/id"), "pool_2");
+
+    let mut turned = renamed.clone();
+    turned["stages"][3]["type"] = json!("lost");
+    turned["stages"][4]["type"] = json!("won");
+    let said = publish(&admin, json!({"definition": turned, "dry_run": true})).await.expect(200);
+    let warned = |answer: &Answer| {
+        let all = answer.at("/warnings").as_array().cloned().unwrap_or_default();
+        let of_types = all.into_iter().filter(|one| one["code"] == "stage-type-changed");
+        of_types.map(|one| one["field"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(warned(&said), ["stages[3].type", "stages[4].type"]);
+    let published = publish(&admin, json!({"definition": turned})).await.expect(201);
+    assert_eq!(warned(&published), ["stages[3].type", "stages[4].type"]);
+}

@@ -101,7 +101,7 @@ impl App {
         Ok((known, head))
     }
 
-    /// The customer with that id in another system, as a known one.
+    /// The customer with that id in another system, as a known one: not one who was erased, whose id is gone with the person.
     pub(super) async fn match_by_external_id(
         &self,
         caller: &Caller,
@@ -109,14 +109,30 @@ impl App {
         until: Position,
     ) -> Result<Option<KeyMatch>, AppError> {
         let query = Query::tag(tags::external(external_id));
-        let entries = self.store.read_matching(caller.tenant, &query, 0, until, 1).await?;
-        let Some(entry) = entries.first() else { return Ok(None) };
-        let Some(recorded) = decode(entry)? else { return Ok(None) };
-        let CustomerEvent::Registered(registered) = recorded.event else { return Ok(None) };
-        let customer = self.survivor(caller, registered.customer).await?;
-        let visible = self.is_visible(caller, &customer).await?;
-        let field = "external_id".to_owned();
-        Ok(Some(KeyMatch { customer: customer.id, visible, recognised_by: "external_id", field }))
+        let mut after = 0;
+        loop {
+            let page = self.store.read_matching(caller.tenant, &query, after, until, PAGE).await?;
+            for entry in &page {
+                after = entry.position;
+                let Some(recorded) = decode(entry)? else { continue };
+                let CustomerEvent::Registered(registered) = recorded.event else { continue };
+                if self.load(caller, registered.customer).await?.customer.erased {
+                    continue;
+                }
+                let customer = self.survivor(caller, registered.customer).await?;
+                let visible = self.is_visible(caller, &customer).await?;
+                let field = "external_id".to_owned();
+                return Ok(Some(KeyMatch {
+                    customer: customer.id,
+                    visible,
+                    recognised_by: "external_id",
+                    field,
+                }));
+            }
+            if page.len() < PAGE as usize {
+                return Ok(None);
+            }
+        }
     }
 
     /// The customer that has a key: it said so in an event, and has said nothing else since.

@@ -18,6 +18,7 @@ mod draft;
 mod execute;
 mod fold_cache;
 mod identity;
+mod known;
 mod migrate;
 mod pair;
 mod pipelines;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use waymark_domain::pipeline::event::Published;
 use waymark_domain::pipeline::version::{MappingKind, Pilot, Proposal, StageMapping, StageOccupancy};
-use waymark_domain::pipeline::{Pipeline, PipelineEvent};
+use waymark_domain::pipeline::{Pipeline, PipelineEvent, changed_types};
 use waymark_domain::refusal::{Code, Refusal, Violation};
 use waymark_domain::{Label, tags};
 use waymark_eventstore::{Append, Position, Query, StoreError, TenantId};
@@ -57,6 +57,10 @@ pub struct Preview {
     pub base: u32,
     /// What would break.
     pub violations: Vec<Violation>,
+    /// What is permitted but unwise.
+    pub warnings: Vec<Violation>,
+    /// Whether it says what the version that it follows says.
+    pub unchanged: bool,
     /// Whom it concerns, stage by stage.
     pub affected: Vec<AffectedStage>,
 }
@@ -110,6 +114,8 @@ impl App {
             pipeline: None,
             base: base.pipeline.version,
             violations,
+            warnings: Vec::new(),
+            unchanged: false,
             affected: Vec::new(),
         };
         if next > MOST_VERSIONS {
@@ -120,6 +126,7 @@ impl App {
             Err(refusal) => return Ok(none(refusal.violations)),
         };
         let occupants = self.occupants(caller.tenant, &base.pipeline).await?;
+        let in_pools = self.projections.board(caller.tenant).await?.pool_occupants(key).await?;
         let proposal = Proposal {
             base,
             pipeline: &pipeline,
@@ -127,6 +134,7 @@ impl App {
             effective_from: new.effective_from,
             team: new.team.as_ref(),
             occupants: &occupants,
+            in_pools: &in_pools,
             now: (self.clock)(),
         };
         let affected = proposal.affected().into_iter().map(|stage| AffectedStage {
@@ -139,7 +147,14 @@ impl App {
         let team = new.team.as_ref().filter(|pilot| !company.people.teams.contains_key(&pilot.id));
         let violations = [proposal.violations(), team.map(no_team).into_iter().collect()].concat();
         let affected = affected.collect();
-        Ok(Preview { base: base.pipeline.version, violations, affected, pipeline: Some(pipeline) })
+        let warnings = [changed_types(&base.pipeline, &pipeline), pipeline.warnings()].concat();
+        let said_before = Pipeline { version: base.pipeline.version, ..pipeline.clone() };
+        let alone = new.map.is_empty() && new.team.is_none() && new.effective_from.is_none();
+        // After a pilot's version, one for everybody says more than its words.
+        let newest = versions.all().last().is_some_and(|last| last.pipeline.version == base.pipeline.version);
+        let unchanged = alone && newest && said_before == *base.pipeline;
+        let base = base.pipeline.version;
+        Ok(Preview { base, violations, warnings, unchanged, affected, pipeline: Some(pipeline) })
     }
 
     /// Who is in which stage, as of now.
@@ -150,6 +165,7 @@ impl App {
     ) -> Result<BTreeMap<String, StageOccupancy>, AppError> {
         let head = self.store.head(tenant).await?.position;
         self.projections.wait_for(tenant, "dwell", head, OCCUPANTS_WITHIN).await?;
+        self.projections.wait_for(tenant, "board", head, OCCUPANTS_WITHIN).await?;
         Ok(self.projections.dwell(tenant).await?.occupants(pipeline).await?.0)
     }
 
@@ -231,6 +247,9 @@ impl Decision for NextVersion<'_> {
         let head = app.store.head(request.caller.tenant).await?.position;
         let preview = app.preview_version(request.caller, self.key, self.new).await?;
         Refusal::require_all([preview.violations])?;
+        if preview.unchanged {
+            return Ok(unchanged(request, self.key, preview.base, head));
+        }
         let Some(pipeline) = preview.pipeline else { return Err(AppError::Contention.into()) };
         let published = Published {
             pipeline,
@@ -251,6 +270,16 @@ impl Decision for NextVersion<'_> {
     fn failure(&self, error: StoreError) -> AppError {
         too_large(error)
     }
+}
+
+/// Nothing is published where nothing is said that was not said before: the answer names the version that says it.
+fn unchanged(request: Request<'_>, key: &str, version: u32, read_to: Position) -> Plan<()> {
+    let key = Value::String(key.to_owned());
+    let resource = Map::from_iter([("key".to_owned(), key), ("unchanged".to_owned(), true.into())]);
+    let version = u64::from(version);
+    let outcome = StoredOutcome::Done { status: 200, version, events: Vec::new(), resource };
+    let append = Append::new(request.caller.tenant, Vec::new());
+    Plan { append, read_to, outcomes: vec![outcome], staged: () }
 }
 
 /// What requests call the definition is the pipeline in the event.

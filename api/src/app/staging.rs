@@ -185,6 +185,12 @@ impl Staged {
         sealed.outcome
     }
 
+    /// What the commands so far record of a customer.
+    fn events_of(&self, customer: Uuid) -> Vec<CustomerEvent> {
+        let recorded = self.customers.get(&customer).map_or(&[][..], |one| &one.recorded);
+        recorded.iter().map(|(_, recorded)| recorded.event.clone()).collect()
+    }
+
     /// Folds what the last command records. What nothing is decided on any more is never folded here.
     fn fold_changed(&mut self) -> Result<(), AppError> {
         for customer in std::mem::take(&mut self.changed) {
@@ -392,7 +398,8 @@ impl App {
         self.require_visible(request.caller, &ours.customer).await?;
         self.require_visible(request.caller, &theirs.customer).await?;
         request.require_version(ours.customer.version)?;
-        let events = self.decide_pair(request.caller, &ours.customer, &theirs.customer, command).await?;
+        let before = [staged.events_of(customer), staged.events_of(command.other())];
+        let events = self.decide_pair(request.caller, [&ours, &theirs], before, command).await?;
         let version_before = ours.customer.version;
         let accepted = Accepted { status: 200, version_before, resource: named(customer) };
         let mut outcome = self.seal_staged(request, &ours, &events.one, accepted, staged).await?;

@@ -185,13 +185,14 @@ impl Publish {
         });
         if self.json {
             let affected: Vec<Value> = affected.collect();
-            output::json(
-                &json!({ "dry_run": true, "violations": preview.violations, "affected": affected }),
-            )?;
+            output::json(&json!({
+                "dry_run": true, "violations": preview.violations, "warnings": preview.warnings, "affected": affected,
+            }))?;
         } else {
             for stage in affected {
                 output::say(&format!("{stage}"));
             }
+            say("warning", &preview.warnings);
             say("error", &preview.violations);
         }
         if preview.violations.is_empty() { Ok(()) } else { Err(refused(&preview.violations)) }
@@ -215,7 +216,8 @@ fn first(key: &str, new: &NewVersion) -> Preview {
         Ok(pipeline) => (Some(pipeline), Vec::new()),
         Err(refusal) => (None, refusal.violations),
     };
-    Preview { pipeline, base: 0, violations, affected: Vec::new() }
+    let warnings = pipeline.as_ref().map(Pipeline::warnings).unwrap_or_default();
+    Preview { pipeline, base: 0, violations, warnings, unchanged: false, affected: Vec::new() }
 }
 
 fn read(file: &Path) -> Result<Value, Failure> {

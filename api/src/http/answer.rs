@@ -97,6 +97,9 @@ mod described {
         /// For a new pipeline version: what is permitted but not recommended.
         #[schema(value_type = Vec<ViolationDocument>, required = false)]
         warnings: Option<Vec<ViolationDocument>>,
+        /// For a pipeline version: true where the definition says what the present version says, so that none was made.
+        #[schema(value_type = bool, required = false)]
+        unchanged: Option<bool>,
     }
 
     /// The response to a registration. A retry with the same `Idempotency-Key` gets the same response.

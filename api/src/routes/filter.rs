@@ -13,7 +13,7 @@ use crate::domain::Label;
 use crate::http::Instant;
 use crate::problem::Problem;
 use crate::projections::dwell::Window;
-use crate::projections::{AsOf, CohortFilter};
+use crate::projections::{AnyOf, AsOf, CohortFilter};
 
 /// Which customers count. All given filters must match.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -25,12 +25,14 @@ pub(super) struct CustomerFilterParams {
     /// Customers of this team's reps, as the team was at the requested instant.
     #[param(example = "north")]
     team: Option<String>,
-    /// The source of the lead.
+    /// The source of the lead; several values are separated by commas, here and in the filters below.
     source: Option<String>,
     /// The channel of the lead.
     channel: Option<String>,
     /// A tag of the customer.
     tag: Option<String>,
+    /// The sub-status that they stood in.
+    sub_status: Option<String>,
     /// The value tier.
     tier: Option<String>,
     /// The industry.
@@ -60,16 +62,22 @@ impl CustomerFilterParams {
         Ok(CohortFilter {
             owner: who.owner.map(|owner| owner.0),
             reps,
-            source: who.source,
-            channel: who.channel,
-            tag: who.tag,
-            tier: who.tier,
-            industry: who.industry,
-            region: who.region,
+            source: any_of(who.source),
+            channel: any_of(who.channel),
+            tag: any_of(who.tag),
+            sub_status: any_of(who.sub_status),
+            tier: any_of(who.tier),
+            industry: any_of(who.industry),
+            region: any_of(who.region),
             version: who.version,
             visibility: state.app.visibility(caller).await?,
         })
     }
+}
+
+/// The values of a parameter that takes several, separated by commas.
+pub(super) fn any_of(parameter: Option<String>) -> Option<AnyOf> {
+    parameter.map(|text| AnyOf::read(&text))
 }
 
 /// The reps of a team at an instant, as known then.

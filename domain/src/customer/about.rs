@@ -38,8 +38,9 @@ mod tests {
     fn what_was_said_of_a_pair_is_about_both() {
         let reason = || "two brothers".to_owned().into();
         let stage_policy = StagePolicy::Survivor;
-        let absorbed =
-            CustomerEvent::Absorbed(Absorbed { absorbed: OTHER, stage_policy, reason: Some(reason()) });
+        let (details, next_plan) = (None, None);
+        let absorbed = Absorbed { absorbed: OTHER, stage_policy, reason: Some(reason()), details, next_plan };
+        let absorbed = CustomerEvent::Absorbed(absorbed);
         assert_eq!(about(ONE, &absorbed), Some(OTHER));
         let unmerged =
             || CustomerEvent::Unmerged(Unmerged { survivor: ONE, absorbed: OTHER, reason: reason() });

@@ -191,6 +191,11 @@ impl AutomationState {
                     self.note_activity(Activity::Update, at);
                 }
             }
+            CustomerEvent::Absorbed(event) => {
+                let profile = event.details.as_ref().and_then(|details| details.profile.as_ref());
+                self.apply_dates(profile, at);
+                self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
+            }
             CustomerEvent::Noted(_) => {
                 self.note_activity(Activity::Note, at);
                 self.note_activity(Activity::Update, at);
@@ -218,6 +223,9 @@ impl AutomationState {
             }
             CustomerEvent::SubStatusSet(_) => {
                 self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
+                if !by_rule {
+                    self.note_activity(Activity::Update, at);
+                }
             }
             CustomerEvent::Claimed(event) => {
                 self.contacts.clear();

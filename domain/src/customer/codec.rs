@@ -44,7 +44,7 @@ macro_rules! customer_types {
 
 customer_types! {
     Registered "customer.registered" 2 [unchanged]
-    DetailsChanged "customer.details_changed" 2 [unchanged]
+    DetailsChanged "customer.details_changed" 3 [unchanged, unchanged]
     Moved "customer.moved" 2 [unchanged]
     TransitionRequested "customer.transition_requested" 1 []
     TransitionApproved "customer.transition_approved" 1 []
@@ -66,7 +66,7 @@ customer_types! {
     OwnerChanged "customer.owner_changed" 2 [unchanged]
     Erased "customer.erased" 1 []
     LeadTouched "customer.lead_touched" 1 []
-    Absorbed "customer.absorbed" 2 [unchanged]
+    Absorbed "customer.absorbed" 3 [unchanged, unchanged]
     MergedInto "customer.merged_into" 1 []
     Unmerged "customer.unmerged" 2 [unchanged]
     Distinguished "customer.distinguished" 2 [unchanged]
@@ -79,7 +79,7 @@ customer_types! {
     TaskCancelled "customer.task_cancelled" 1 []
     Reminded "customer.reminded" 1 []
     ProcessStarted "customer.process_started" 1 []
-    SubStatusSet "customer.sub_status_set" 1 []
+    SubStatusSet "customer.sub_status_set" 2 [unchanged]
     NextContactSet "customer.next_contact_set" 1 []
     FirstContactMissed "customer.first_contact_missed" 1 []
     ReclaimSkipped "customer.reclaim_skipped" 1 []

@@ -114,8 +114,6 @@ pub struct NewProfile {
     pub won_amount: Option<Money>,
     /// How satisfied the customer is, from 0 to 10.
     pub satisfaction: Option<u8>,
-    /// What must be taken away, by name.
-    pub clear: Vec<String>,
 }
 
 /// Other details; what is absent stays as it is.
@@ -137,8 +135,10 @@ pub struct ChangeDetails {
     pub amount: Option<Money>,
     /// All custom fields, replacing the former ones.
     pub fields: Option<BTreeMap<String, serde_json::Value>>,
-    /// What else must be set or taken away.
+    /// What else must be set.
     pub profile: NewProfile,
+    /// What must be taken away, by name: of [`super::event::CLEARABLE`].
+    pub clear: Vec<String>,
 }
 
 /// Another stage.

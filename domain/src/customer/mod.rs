@@ -9,6 +9,7 @@ pub mod contact;
 mod decide;
 pub mod event;
 mod event_tags;
+mod known;
 mod reads;
 mod state;
 pub mod timeline;
@@ -21,6 +22,7 @@ pub use decide::{
     unmerge,
 };
 pub use event::{CustomerEvent, Recorded};
+pub use known::Known;
 pub use reads::Read;
 pub use state::{Customer, LastClaim, OpenRequest};
 pub use timeline::Journeys;

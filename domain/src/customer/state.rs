@@ -172,16 +172,7 @@ impl Customer {
                 self.keyed_at.contacts = recorded.position;
                 self.learn(event.profile.as_ref(), recorded.position);
             }
-            CustomerEvent::DetailsChanged(event) => {
-                self.change_details(event);
-                if event.name.is_some() {
-                    self.keyed_at.name = recorded.position;
-                }
-                if event.contacts.is_some() {
-                    self.keyed_at.contacts = recorded.position;
-                }
-                self.learn(event.profile.as_ref(), recorded.position);
-            }
+            CustomerEvent::DetailsChanged(event) => self.change_details(event, recorded.position),
             CustomerEvent::Moved(event) => {
                 self.reasons.extend(event.reason.clone().map(|reason| (recorded.id, reason)));
             }
@@ -216,10 +207,12 @@ impl Customer {
             }
             CustomerEvent::Released(event) => self.owner = Owner::Pool(event.pool.clone()),
             CustomerEvent::OwnerChanged(event) => self.owner = event.to.clone(),
-            CustomerEvent::Erased(_) => self.erased = true,
+            CustomerEvent::Erased(_) => (self.erased, self.external_id) = (true, None),
             CustomerEvent::Absorbed(event) => {
                 self.distinct_from.remove(&event.absorbed);
                 self.absorbed.push(event.absorbed);
+                event.details.iter().for_each(|details| self.change_details(details, recorded.position));
+                self.next_plan = event.next_plan.clone().or(self.next_plan.take());
             }
             CustomerEvent::MergedInto(event) => {
                 self.distinct_from.remove(&event.survivor);
@@ -256,26 +249,31 @@ impl Customer {
         }
     }
 
-    fn change_details(&mut self, event: &DetailsChanged) {
-        let set = |held: &mut Option<String>, new: &Option<String>| {
-            if new.is_some() {
+    fn change_details(&mut self, event: &DetailsChanged, position: u64) {
+        let set = |held: &mut Option<String>, name: &str, new: &Option<String>| {
+            if new.is_some() || event.clears(name) {
                 held.clone_from(new);
             }
         };
-        set(&mut self.tier, &event.tier);
-        set(&mut self.source, &event.source);
-        set(&mut self.channel, &event.channel);
+        set(&mut self.tier, "tier", &event.tier);
+        set(&mut self.source, "source", &event.source);
+        set(&mut self.channel, "channel", &event.channel);
         if let Some(tags) = &event.tags {
             self.tags.clone_from(tags);
         }
         if let Some(names) = &event.field_names {
             self.fields = names.iter().cloned().collect();
         }
-        self.has_name |= event.name.is_some();
-        self.has_amount |= event.amount.is_some();
+        self.has_name = (self.has_name && !event.clears("name")) || event.name.is_some();
+        self.has_amount = (self.has_amount && !event.clears("amount")) || event.amount.is_some();
+        if event.name.is_some() || event.clears("name") {
+            self.keyed_at.name = position;
+        }
         if let Some(contacts) = &event.contacts {
             self.has_contacts = !contacts.is_empty();
+            self.keyed_at.contacts = position;
         }
+        self.learn(event.profile.as_ref(), position);
     }
 
     /// Whether something of a customer is known, by its name among the fields that stages ask for: one of

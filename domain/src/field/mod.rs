@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate};
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Label;
 use crate::instant::{self, InvalidInstant};
+use crate::money;
 use crate::refusal::{Code, Violation, require};
 
 /// The longest text of a field, in characters.
@@ -229,7 +229,7 @@ fn fits(kind: &FieldType, value: &Value) -> bool {
     match kind {
         FieldType::Text => value.as_str().is_some_and(|text| text.chars().count() <= MAX_TEXT_CHARS),
         FieldType::Number => {
-            value.is_number() || value.as_str().is_some_and(|text| Decimal::from_str_exact(text).is_ok())
+            value.is_number() || value.as_str().is_some_and(|text| money::decimal(text).is_some())
         }
         FieldType::Integer => value.is_i64() || value.is_u64(),
         FieldType::Money => is_money(value),
@@ -256,8 +256,8 @@ fn is_money(value: &Value) -> bool {
     let Some(members) = value.as_object().filter(|members| members.len() == 2) else { return false };
     let text = |name: &str| members.get(name).and_then(Value::as_str);
     let (Some(amount), Some(currency)) = (text("amount"), text("currency")) else { return false };
-    let decimals = crate::money::decimals(currency);
-    let amount = Decimal::from_str_exact(amount).ok();
+    let decimals = money::decimals(currency);
+    let amount = money::decimal(amount);
     amount.zip(decimals).is_some_and(|(amount, decimals)| amount.normalize().scale() <= decimals)
 }
 

@@ -21,6 +21,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 pub use automation::Automation;
+pub use check::publication::changed_types;
 pub use direction::{ApprovedAt, Direction};
 pub use endings::{Ending, Endings};
 pub use event::PipelineEvent;

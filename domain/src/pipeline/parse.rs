@@ -141,7 +141,7 @@ fn next_action(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<
 }
 
 fn probability(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Decimal> {
-    let decimal = value.as_str().and_then(|text| text.parse::<Decimal>().ok());
+    let decimal = value.as_str().and_then(crate::money::decimal);
     let probability = decimal.filter(|p| (Decimal::ZERO..=Decimal::ONE).contains(p));
     if probability.is_none() {
         unmet.push(ill_formed(

@@ -140,6 +140,8 @@ codes! {
     CriterionMissing "criterion-missing" Unprocessable "缺少进入标准" "A stage has no entry criterion"
     ActionMissing "action-missing" Unprocessable "缺少下一步动作" "A stage has no next action"
     StageMapMissing "stage-map-missing" Unprocessable "缺少状态映射" "A stage mapping is missing"
+    PoolInUse "pool-in-use" Unprocessable "公海中还有客户" "The pool still has customers"
+    StageTypeChanged "stage-type-changed" Unprocessable "状态类型已改变" "The type of a stage changes"
     EffectiveFromTooEarly "effective-from-too-early" Unprocessable "生效时间过早" "The version takes effect too early"
     CoreStageCount "core-stage-count" Unprocessable "核心状态应为5至8个" "There should be five to eight core stages"
     SimilarNames "similar-names" Unprocessable "状态名称过于相似" "Stage names are too similar"

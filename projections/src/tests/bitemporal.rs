@@ -78,15 +78,22 @@ async fn the_board_of_now_is_the_board_of_this_instant_from_history() {
             projections.steps(name, 10).await;
         }
         let at = AsOf::known_now(hour(1_000));
-        let filter = CohortFilter { tag: (seed % 2 == 0).then(|| "a".to_owned()), ..CohortFilter::default() };
+        let filter = CohortFilter { tag: (seed % 2 == 0).then(|| "a".into()), ..CohortFilter::default() };
         let mut boards = Vec::new();
         for now in [true, false] {
             let query = BoardQuery { at, now, filter: filter.clone(), stage: None, cursor: None, limit: 100 };
-            let mut board =
-                projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_| None).await.unwrap();
+            let mut board = projections
+                .board(TENANT)
+                .await
+                .unwrap()
+                .cards(&pipeline(), &query, &|_, _| None)
+                .await
+                .unwrap();
+            board.stages.iter_mut().for_each(|stage| stage.sub_statuses.clear());
             for card in board.stages.iter_mut().flat_map(|stage| &mut stage.cards) {
                 // Owners and labels change backdated here, which only the board by effective time can follow.
                 card.flags.clear();
+                card.sub_status = None;
                 card.owner.id.clear();
                 card.owner.kind.clear();
             }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::customer::event::{CustomerEvent, Erased, Profile, Registered};
 use waymark_domain::people::{Disclosure, Visibility};
+use waymark_domain::search::Sought;
 
 use super::world::{MODELS, TENANT, World, claimed, hour, pipeline, registered, retarget, retime, void};
 use crate::board::{BoardQuery, CustomerFilter};
@@ -200,9 +201,9 @@ async fn lists_are_filtered_and_read_page_by_page() {
     assert_eq!(all(stage, 10).await, [ids[2]]);
     let external = CustomerFilter { external_id: Some("x-4".into()), ..CustomerFilter::default() };
     assert_eq!(all(external, 10).await, [ids[3]]);
-    let q = CustomerFilter { q: Some("NAME 0000".into()), ..CustomerFilter::default() };
+    let q = CustomerFilter { q: Some(Sought::read("NAME 0000")), ..CustomerFilter::default() };
     assert_eq!(all(q, 2).await.len(), 7);
-    let wildcard = CustomerFilter { q: Some("%".into()), ..CustomerFilter::default() };
+    let wildcard = CustomerFilter { q: Some(Sought::read("%")), ..CustomerFilter::default() };
     assert!(all(wildcard, 10).await.is_empty());
     let tag = CustomerFilter { tag: Some("b".into()), ..CustomerFilter::default() };
     assert!(all(tag, 10).await.is_empty());
@@ -283,12 +284,22 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
                 cursor: None,
                 limit: 0,
             };
-            let board =
-                projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_| None).await.unwrap();
+            let board = projections
+                .board(TENANT)
+                .await
+                .unwrap()
+                .cards(&pipeline(), &query, &|_, _| None)
+                .await
+                .unwrap();
             assert_eq!(board.total, expected.len(), "{visibility:?}, now: {now}");
-            query.filter.region = Some("%".to_owned());
-            let board =
-                projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_| None).await.unwrap();
+            query.filter.region = Some("%".into());
+            let board = projections
+                .board(TENANT)
+                .await
+                .unwrap()
+                .cards(&pipeline(), &query, &|_, _| None)
+                .await
+                .unwrap();
             let there = rows.iter().filter(|(id, region, _)| *region == Some("%") && expected.contains(id));
             assert_eq!(board.total, there.count(), "{visibility:?}, now: {now}");
         }
@@ -311,19 +322,21 @@ async fn a_board_counts_everybody_and_hands_out_cards_page_by_page() {
         cursor: None,
         limit: 4,
     };
-    let board = projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_| None).await.unwrap();
+    let board =
+        projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_, _| None).await.unwrap();
     assert_eq!((board.total, board.stages[0].count, board.stages[2].count), (7, 6, 1));
     assert_eq!(board.stages[0].amounts[0].amount, "63.00");
     assert_eq!(board.stages[2].share, Some(1.0 / 7.0));
     let mut seen: BTreeSet<Uuid> = board.stages[0].cards.iter().map(|card| card.customer_id).collect();
     query.stage = Some("new".to_owned());
     query.cursor = board.stages[0].next_cursor.clone();
-    let rest = projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_| None).await.unwrap();
+    let rest =
+        projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_, _| None).await.unwrap();
     seen.extend(rest.stages[0].cards.iter().map(|card| card.customer_id));
     assert_eq!((seen.len(), &rest.stages[0].next_cursor), (6, &None));
 
     let before = BoardQuery { at: AsOf::known_now(hour(1)), now: false, stage: None, cursor: None, ..query };
     let board =
-        projections.board(TENANT).await.unwrap().cards(&pipeline(), &before, &|_| None).await.unwrap();
+        projections.board(TENANT).await.unwrap().cards(&pipeline(), &before, &|_, _| None).await.unwrap();
     assert_eq!((board.total, board.not_started), (5, 2));
 }

@@ -451,6 +451,7 @@ fn worked(chance: &mut Chance, cause: Uuid, stage: &str) -> CustomerEvent {
             pipeline_version: 1,
             stage: stage.to_owned(),
             sub_status: "comparing".to_owned(),
+            ..SubStatusSet::default()
         }),
     }
 }

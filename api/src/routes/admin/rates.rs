@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::auth::Authority;
 use crate::domain::Label;
 use crate::domain::company::CompanyCommand;
-use crate::domain::money::Rates;
+use crate::domain::money::{self, Rates};
 use crate::http::answer::{Accepted, List};
 use crate::http::{Command, ConsistencyParams, Page, Query};
 use crate::problem::Problem;
@@ -43,9 +43,9 @@ pub(super) struct Day {
 
 impl RatesBody {
     fn rates(self) -> Result<Rates, Problem> {
-        let read = |(currency, text): (String, String)| match Decimal::from_str_exact(&text) {
-            Ok(rate) => Ok((currency, rate)),
-            Err(_) => {
+        let read = |(currency, text): (String, String)| match money::decimal(&text) {
+            Some(rate) => Ok((currency, rate)),
+            None => {
                 let message = Label::new(
                     "应为十进制数文本，例如 \"7.10\"。",
                     "Must be a decimal number as text, such as \"7.10\".",

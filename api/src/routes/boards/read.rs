@@ -73,7 +73,10 @@ pub(super) async fn read(
     let filter = who.filter(&state, &caller, &at).await?;
     let query = BoardQuery { at, now: as_of.is_now(), filter, stage, cursor, limit };
     let names = Names::new(&state, &caller, language).await?;
-    let name = |stage: &str| names.stage(&key, stage);
+    let name = |stage: &str, sub_status: Option<&str>| match sub_status {
+        None => names.stage(&key, stage),
+        Some(id) => names.sub_status(&key, stage, id),
+    };
     let mut report =
         state.app.projections.board(caller.tenant).await?.cards(&pipeline, &query, &name).await?;
     convert(&state, &caller, &shown, &at, &mut report).await?;

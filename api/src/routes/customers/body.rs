@@ -12,9 +12,9 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::domain::Owner;
 use crate::domain::customer::command::NewContact;
 use crate::domain::customer::event::{ContactKind, Contract, Money};
+use crate::domain::{Owner, money};
 use crate::http::RepName;
 
 /// A contact detail.
@@ -71,8 +71,8 @@ impl From<Amount> for Money {
 
 fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     let text = String::deserialize(deserializer)?;
-    Decimal::from_str_exact(&text)
-        .map_err(|_| de::Error::custom("expected a decimal number as text, such as \"12.30\""))
+    money::decimal(&text)
+        .ok_or_else(|| de::Error::custom("expected a decimal number as text, such as \"12.30\""))
 }
 
 /// The person's id in a channel.
@@ -238,9 +238,18 @@ mod tests {
         let amount =
             |value: Value| read::<Amount>(&json!({"amount": value, "currency": "CNY"}), Source::Body);
         assert_eq!(amount(json!("12.30")).unwrap().amount.to_string(), "12.30");
-        for value in
-            [json!(12.3), json!(12), json!("12,30"), json!("1e3"), json!("NaN"), json!(""), json!(null)]
-        {
+        for value in [
+            json!(12.3),
+            json!(12),
+            json!("12,30"),
+            json!("1e3"),
+            json!("+5"),
+            json!("5."),
+            json!(".5"),
+            json!("NaN"),
+            json!(""),
+            json!(null),
+        ] {
             assert_eq!(amount(value.clone()).unwrap_err()[0].field, "amount", "{value}");
         }
     }

@@ -9,59 +9,90 @@ use super::body::{Amount, ChannelId, Contact, ContractDays, Fields, channel_ids}
 use crate::auth::Authority;
 use crate::domain::customer::command::{self, Command as DomainCommand};
 use crate::http::answer::Accepted;
-use crate::http::{Command, Id, Instant};
+use crate::http::{Command, Id, Instant, Patch};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
 use crate::routes::command::{CommandRequest, execute};
 
-/// Changed details; absent fields stay unchanged.
+/// Changed details: absent fields stay unchanged, null empties a field.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"tier": "A", "amount": {"amount": "150000.00", "currency": "CNY"}}))]
 pub(crate) struct Details {
     /// The new name.
-    name: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    name: Patch<String>,
     /// The new source.
-    source: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    source: Patch<String>,
     /// The new channel.
-    channel: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    channel: Patch<String>,
     /// All contacts, replacing the previous ones.
-    contacts: Option<Vec<Contact>>,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<Contact>>)]
+    contacts: Patch<Vec<Contact>>,
     /// All tags, replacing the previous ones.
-    tags: Option<Vec<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
+    tags: Patch<Vec<String>>,
     /// The new value tier.
-    tier: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    tier: Patch<String>,
     /// The new amount.
-    amount: Option<Amount>,
+    #[serde(default)]
+    #[schema(value_type = Option<Amount>)]
+    amount: Patch<Amount>,
     /// All custom fields, replacing the previous ones.
+    #[serde(default)]
     #[schema(value_type = Option<Object>)]
-    fields: Option<Fields>,
+    fields: Patch<Fields>,
     /// The unified social credit code (GB 32100), with its check digit.
-    #[schema(example = "91330100799655058B")]
-    credit_code: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "91330100799655058B")]
+    credit_code: Patch<String>,
     /// The person's ids in channels, replacing the previous ones.
-    channel_ids: Option<Vec<ChannelId>>,
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<ChannelId>>)]
+    channel_ids: Patch<Vec<ChannelId>>,
     /// The industry.
-    industry: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    industry: Patch<String>,
     /// The region.
-    region: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    region: Patch<String>,
     /// The service type.
-    service_type: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    service_type: Patch<String>,
     /// The contract period.
-    contract: Option<ContractDays>,
+    #[serde(default)]
+    #[schema(value_type = Option<ContractDays>)]
+    contract: Patch<ContractDays>,
     /// The day of delivery.
-    #[schema(example = "2026-02-01")]
-    delivered_on: Option<NaiveDate>,
+    #[serde(default)]
+    #[schema(value_type = Option<NaiveDate>, example = "2026-02-01")]
+    delivered_on: Patch<NaiveDate>,
     /// The day until which the deal is postponed.
-    #[schema(example = "2026-03-01")]
-    postponed_until: Option<NaiveDate>,
+    #[serde(default)]
+    #[schema(value_type = Option<NaiveDate>, example = "2026-03-01")]
+    postponed_until: Patch<NaiveDate>,
     /// The amount won so far, for a partially won deal.
-    won_amount: Option<Amount>,
+    #[serde(default)]
+    #[schema(value_type = Option<Amount>)]
+    won_amount: Patch<Amount>,
     /// Customer satisfaction, from 0 to 10.
-    #[schema(maximum = 10)]
-    satisfaction: Option<u8>,
-    /// Fields to clear: `credit_code`, `industry`, `region`, `service_type`, `contract`, `delivered_on`,
-    /// `postponed_until`, `won_amount`, `satisfaction`.
+    #[serde(default)]
+    #[schema(value_type = Option<u8>, maximum = 10)]
+    satisfaction: Patch<u8>,
+    /// Fields to empty by name, as null does: `name`, `source`, `channel`, `tier`, `amount`, `credit_code`, `industry`,
+    /// `region`, `service_type`, `contract`, `delivered_on`, `postponed_until`, `won_amount`, `satisfaction`.
     #[serde(default)]
     clear: Vec<String>,
     /// When the change took effect; now when absent.
@@ -70,28 +101,31 @@ pub(crate) struct Details {
 
 impl From<Details> for CommandRequest {
     fn from(details: Details) -> Self {
+        let mut clear = details.clear;
+        let profile = command::NewProfile {
+            credit_code: details.credit_code.or_clear("credit_code", &mut clear),
+            channel_ids: channel_ids(details.channel_ids.or_empty()),
+            industry: details.industry.or_clear("industry", &mut clear),
+            region: details.region.or_clear("region", &mut clear),
+            service_type: details.service_type.or_clear("service_type", &mut clear),
+            contract: details.contract.or_clear("contract", &mut clear).map(Into::into),
+            delivered_on: details.delivered_on.or_clear("delivered_on", &mut clear),
+            postponed_until: details.postponed_until.or_clear("postponed_until", &mut clear),
+            won_amount: details.won_amount.or_clear("won_amount", &mut clear).map(Into::into),
+            satisfaction: details.satisfaction.or_clear("satisfaction", &mut clear),
+        };
+        let contacts = details.contacts.or_empty();
         let change = command::ChangeDetails {
-            name: details.name,
-            source: details.source,
-            channel: details.channel,
-            contacts: details.contacts.map(|contacts| contacts.into_iter().map(Into::into).collect()),
-            tags: details.tags,
-            tier: details.tier,
-            amount: details.amount.map(Into::into),
-            fields: details.fields,
-            profile: command::NewProfile {
-                credit_code: details.credit_code,
-                channel_ids: channel_ids(details.channel_ids),
-                industry: details.industry,
-                region: details.region,
-                service_type: details.service_type,
-                contract: details.contract.map(Into::into),
-                delivered_on: details.delivered_on,
-                postponed_until: details.postponed_until,
-                won_amount: details.won_amount.map(Into::into),
-                satisfaction: details.satisfaction,
-                clear: details.clear,
-            },
+            name: details.name.or_clear("name", &mut clear),
+            source: details.source.or_clear("source", &mut clear),
+            channel: details.channel.or_clear("channel", &mut clear),
+            contacts: contacts.map(|contacts| contacts.into_iter().map(Into::into).collect()),
+            tags: details.tags.or_empty(),
+            tier: details.tier.or_clear("tier", &mut clear),
+            amount: details.amount.or_clear("amount", &mut clear).map(Into::into),
+            fields: details.fields.or_empty(),
+            profile,
+            clear,
         };
         Self {
             command: DomainCommand::ChangeDetails(change),

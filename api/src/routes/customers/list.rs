@@ -11,6 +11,7 @@ use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::disclosure::{owner_of, reads_people, shown};
 use crate::domain::people::Disclosure;
+use crate::domain::search::Sought;
 use crate::domain::{Label, Language};
 use crate::http::answer::AsOfResponse;
 use crate::http::language::RequestedLanguage;
@@ -19,7 +20,7 @@ use crate::problem::Problem;
 use crate::projections::AsOf;
 use crate::projections::board::{CustomerFilter, CustomerList};
 use crate::routes::AppState;
-use crate::routes::filter::reps;
+use crate::routes::filter::{any_of, reps};
 
 /// Which customers. All that are given must hold.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -33,8 +34,11 @@ pub(super) struct ListCustomersParams {
     /// Customers of this team's reps.
     #[param(example = "north")]
     team: Option<String>,
-    /// The current stage.
+    /// The current stage; several values are separated by commas, here and in the filters below.
+    #[param(example = "quoted,deciding")]
     stage: Option<String>,
+    /// The current sub-status.
+    sub_status: Option<String>,
     /// A tag of the customer.
     tag: Option<String>,
     /// The industry.
@@ -49,7 +53,8 @@ pub(super) struct ListCustomersParams {
     source: Option<String>,
     /// The channel of the lead.
     channel: Option<String>,
-    /// Part of the name or of the external id.
+    /// Words of the name or of the external id, all of them in any order; or a whole telephone number or e-mail address,
+    /// however it is written. Case, width and the way of writing an accent make no difference.
     q: Option<String>,
 }
 
@@ -58,15 +63,16 @@ impl From<ListCustomersParams> for CustomerFilter {
         Self {
             external_id: params.external_id,
             owner: params.owner.map(|owner| owner.0),
-            stage: params.stage,
-            tag: params.tag,
-            industry: params.industry,
-            region: params.region,
-            service_type: params.service_type,
-            tier: params.tier,
-            source: params.source,
-            channel: params.channel,
-            q: params.q,
+            stage: any_of(params.stage),
+            sub_status: any_of(params.sub_status),
+            tag: any_of(params.tag),
+            industry: any_of(params.industry),
+            region: any_of(params.region),
+            service_type: any_of(params.service_type),
+            tier: any_of(params.tier),
+            source: any_of(params.source),
+            channel: any_of(params.channel),
+            q: params.q.as_deref().map(Sought::read),
             ..Self::default()
         }
     }

@@ -29,12 +29,19 @@ impl Names {
 
     /// What a stage is called: by the version in force, else by the last that had it; none where none ever had.
     pub(in crate::routes) fn stage(&self, pipeline: &str, stage: &str) -> Option<String> {
-        let current = self.pipelines.get(pipeline).and_then(|pipeline| pipeline.stage(stage));
-        let former = || {
-            let versions = self.versions.get(pipeline)?.all().iter().rev();
-            versions.filter_map(|known| known.pipeline.stage(stage)).next()
-        };
-        let found = current.or_else(former)?;
+        let found = self.find(pipeline, |version| version.stage(stage))?;
         Some(found.name.text(self.language).to_owned())
+    }
+
+    /// What a sub-status of a stage is called, as [`Self::stage`].
+    pub(in crate::routes) fn sub_status(&self, pipeline: &str, stage: &str, id: &str) -> Option<String> {
+        let found = self.find(pipeline, |version| version.stage(stage)?.sub_status(id))?;
+        Some(found.name.text(self.language).to_owned())
+    }
+
+    fn find<'a, T>(&'a self, pipeline: &str, of: impl Fn(&'a Pipeline) -> Option<&'a T>) -> Option<&'a T> {
+        let current = self.pipelines.get(pipeline).and_then(|version| of(version));
+        let former = || self.versions.get(pipeline)?.all().iter().rev().find_map(|known| of(&known.pipeline));
+        current.or_else(former)
     }
 }

@@ -20,6 +20,7 @@ use crate::problem::document::ProblemDocument;
 use crate::problem::render::Reader;
 use crate::projections::board::{CustomerFilter, CustomerReport};
 use crate::routes::customers::body::OwnerName;
+use crate::routes::filter::any_of;
 use crate::routes::ownership::change_owner::OccasionName;
 use crate::routes::{AppState, people};
 
@@ -178,8 +179,16 @@ async fn chosen(
     let HandOverSelection { stage, tag, tier, region, industry } = body.filter.clone();
     let owner = Some(body.from.0.clone());
     let visibility = state.app.visibility(caller).await?;
-    let filter =
-        CustomerFilter { owner, stage, tag, tier, region, industry, visibility, ..CustomerFilter::default() };
+    let filter = CustomerFilter {
+        owner,
+        stage: any_of(stage),
+        tag: any_of(tag),
+        tier: any_of(tier),
+        region: any_of(region),
+        industry: any_of(industry),
+        visibility,
+        ..CustomerFilter::default()
+    };
     let now = (state.app.clock)();
     let names = |_: &str, _: &str| None;
     let (list, _) =

@@ -13,8 +13,9 @@ use uuid::Uuid;
 use super::map::{StageMap, Trial, TrialPeriod};
 use crate::app::{AffectedStage, NewVersion, Preview, is_in_force};
 use crate::auth::Authority;
+use crate::domain::Language;
+use crate::domain::pipeline::changed_types;
 use crate::domain::pipeline::version::{MappingKind, Pilot, Publication, StageMapping};
-use crate::domain::{Language, Pipeline};
 use crate::http::answer::{Accepted, List};
 use crate::http::language::RequestedLanguage;
 use crate::http::{Command, ConsistencyParams, Instant, Key, Page, Query};
@@ -106,8 +107,10 @@ pub(super) struct PreviewReply {
     base: u32,
     /// What would break: with any of these the version is refused.
     violations: Vec<ViolationDocument>,
-    /// What is permitted but unwise.
+    /// What is permitted but unwise, and stages whose type changes.
     warnings: Vec<ViolationDocument>,
+    /// Whether it says exactly what the present version says: publishing it would make no new version.
+    unchanged: bool,
     /// Whom it concerns, stage by stage.
     affected: Vec<AffectedReply>,
     /// How many customers would get another stage.
@@ -119,31 +122,43 @@ impl PreviewReply {
         let documents = |violations: &[crate::domain::Violation]| {
             violations.iter().map(|violation| ViolationDocument::of(violation, language)).collect()
         };
-        let warnings = preview.pipeline.as_ref().map(Pipeline::warnings).unwrap_or_default();
         Self {
             dry_run: true,
             pipeline: key,
             version: preview.pipeline.as_ref().map(|pipeline| pipeline.version),
             base: preview.base,
             violations: documents(&preview.violations),
-            warnings: documents(&warnings),
+            warnings: documents(&preview.warnings),
+            unchanged: preview.unchanged,
             customers: preview.affected.iter().map(|stage| stage.occupants.standing).sum(),
             affected: preview.affected.into_iter().map(AffectedReply::from).collect(),
         }
     }
 }
 
+/// What a dry run says, or a definition that is in force already.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it is the description of answers that are made one by one")]
+enum NothingPublished {
+    /// What would happen.
+    Preview(Box<PreviewReply>),
+    /// The present version says the same.
+    Unchanged(Box<Accepted>),
+}
+
 /// Publish a pipeline version
 ///
 /// Versions are immutable. When the version takes effect, customers in mapped stages are migrated automatically: their
 /// stay continues, and nothing counts as a transition. `warnings` in the response lists what is permitted but not
-/// recommended. With `dry_run` nothing is published; the response shows which customers would be affected and what
+/// recommended, and stages whose type changes. A pool with customers in it cannot be removed. A definition that says what
+/// the present version says makes no new version: the answer is 200 with `unchanged`. With `dry_run` nothing is published; the response shows which customers would be affected and what
 /// would break.
 #[utoipa::path(
     post, path = "/v1/pipelines/{key}/versions", tag = "pipelines", request_body = NextVersion,
     params(("key" = String, Path, description = "The pipeline.")),
     responses(
-        (status = 200, description = "Dry run: what would happen.", body = PreviewReply),
+        (status = 200, description = "Dry run: what would happen; or, of a definition that is in force already, as 201 with `unchanged`.", body = NothingPublished),
         (status = 201, description = "Published.", body = Accepted),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
         (status = 422, description = "The definition is invalid, or customers would be left without a stage; `violations` lists every reason.", body = ProblemDocument),
@@ -162,9 +177,13 @@ pub(super) async fn publish(
         return Ok((StatusCode::OK, Json(PreviewReply::of(key, preview, language))).into_response());
     }
     let mut accepted: Accepted = state.app.publish_version(&caller, &command.meta, &key, &new).await?.into();
-    let version = u32::try_from(accepted.version).ok();
-    let pipeline = state.app.pipelines.find(caller.tenant, &key, version).await?;
-    let warnings = pipeline.warnings();
+    let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
+    let find = |version: u64| versions.all().iter().find(|one| u64::from(one.pipeline.version) == version);
+    let published = find(accepted.version);
+    let base = published.and_then(|one| find(one.base?.into())).filter(|_| !accepted.events.is_empty());
+    let changed = base.zip(published).map(|(base, new)| changed_types(&base.pipeline, &new.pipeline));
+    let unwise = published.map(|one| one.pipeline.warnings());
+    let warnings = [changed.unwrap_or_default(), unwise.unwrap_or_default()].concat();
     let warnings: Vec<_> = warnings.iter().map(|warning| ViolationDocument::of(warning, language)).collect();
     accepted.resource.insert("warnings".to_owned(), serde_json::to_value(warnings).unwrap_or_default());
     Ok(accepted.into_response())

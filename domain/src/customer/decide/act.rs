@@ -271,6 +271,8 @@ impl Acting<'_> {
             pipeline_version: self.pipeline.version,
             stage: stage.map(|stage| stage.id.clone()).unwrap_or_default(),
             sub_status: sub_status.to_owned(),
+            from: state.journeys.current(journey).and_then(|stay| stay.sub_status.clone()),
+            ..SubStatusSet::default()
         }))
     }
 

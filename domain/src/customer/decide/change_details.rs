@@ -3,12 +3,15 @@
 use super::new_event::NewEvent;
 use super::{guard, profile, register};
 use crate::customer::command::ChangeDetails;
-use crate::customer::event::{CustomerEvent, DetailsChanged};
+use crate::customer::event::{CLEARABLE, CustomerEvent, DetailsChanged};
 use crate::customer::state::Customer;
 use crate::field;
 use crate::people::Disclosure;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal};
+
+/// What can be taken away that is not of the profile.
+const OF_ITSELF: &[&str] = &["name", "source", "channel", "tier", "amount"];
 
 fn changes_something(command: &ChangeDetails) -> Vec<Violation> {
     require(*command != ChangeDetails::default(), || {
@@ -48,6 +51,49 @@ fn claim_required(field: &str) -> Violation {
     )
 }
 
+/// What is taken away is among what can be, and is not set by the same command.
+fn takes_away_what_it_may(command: &ChangeDetails) -> Vec<Violation> {
+    let each = command.clear.iter().enumerate().flat_map(|(n, name)| {
+        let field = format!("clear[{n}]");
+        let known = require(CLEARABLE.contains(&name.as_str()), || not_clearable(&field));
+        let unset = require(!is_set(command, name), || set_and_cleared(&field));
+        [known, unset].concat()
+    });
+    [each.collect(), guard::at_most("clear", command.clear.len(), CLEARABLE.len())].concat()
+}
+
+fn is_set(command: &ChangeDetails, name: &str) -> bool {
+    match name {
+        "name" => command.name.is_some(),
+        "source" => command.source.is_some(),
+        "channel" => command.channel.is_some(),
+        "tier" => command.tier.is_some(),
+        "amount" => command.amount.is_some(),
+        other => profile::is_set(&command.profile, other),
+    }
+}
+
+fn not_clearable(field: &str) -> Violation {
+    Violation::new(
+        Code::InvalidValue,
+        field,
+        Label::new("该项不能清除。", "This item cannot be cleared."),
+        Label::new(
+            format!("可清除：{}。", CLEARABLE.join("、")),
+            format!("Items that can be cleared: {}.", CLEARABLE.join(", ")),
+        ),
+    )
+}
+
+fn set_and_cleared(field: &str) -> Violation {
+    Violation::new(
+        Code::InvalidValue,
+        field,
+        Label::new("同一项不能既设置又清除。", "The same item cannot be set and cleared at the same time."),
+        Label::new("请只保留其一。", "Keep only one of the two."),
+    )
+}
+
 pub(super) fn decide(
     customer: &Customer,
     command: &ChangeDetails,
@@ -64,11 +110,14 @@ pub(super) fn decide(
         guard::contacts(command.contacts.as_deref().unwrap_or_default()),
         guard::tags(command.tags.as_deref().unwrap_or_default()),
         guard::optional_line("tier", command.tier.as_deref(), guard::MAX_NAME_CHARS),
-        guard::money("amount", command.amount.as_ref()),
+        guard::money("amount", command.amount.as_ref(), context),
         guard::fields(command.fields.as_ref(), context),
-        profile::well_formed(&command.profile),
+        profile::well_formed(&command.profile, context),
+        takes_away_what_it_may(command),
     ])?;
     let command = command.clone();
+    let (of_itself, of_profile) =
+        command.clear.into_iter().partition(|name| OF_ITSELF.contains(&name.as_str()));
     let field_names = command.fields.as_ref().map(register::named);
     let event = CustomerEvent::DetailsChanged(DetailsChanged {
         name: command.name.map(Personal::from),
@@ -79,8 +128,9 @@ pub(super) fn decide(
         tier: command.tier,
         amount: command.amount,
         fields: command.fields.map(|fields| Personal::from(field::normalised(context.fields, fields))),
-        profile: profile::event(command.profile),
+        profile: profile::event(command.profile, of_profile),
         field_names,
+        cleared: of_itself,
     });
     Ok(vec![NewEvent { event, effective_at: context.effective_at() }])
 }
@@ -131,6 +181,28 @@ mod tests {
         }
         let tier = ChangeDetails { tier: Some("A".into()), ..ChangeDetails::default() };
         given([in_the_pool(), known]).when(tier).event();
+    }
+
+    #[test]
+    fn whatever_can_be_taken_away_is_unknown_afterwards() {
+        let full = include_str!("../../../golden/customer.registered.v2.json");
+        let full = serde_json::value::RawValue::from_string(full.to_owned()).unwrap();
+        let full = CustomerEvent::decode("customer.registered", 2, &full).unwrap().unwrap();
+        for name in CLEARABLE {
+            let clear = ChangeDetails { clear: vec![(*name).to_owned()], ..ChangeDetails::default() };
+            let story = given([full.clone()]).by(wang());
+            assert!(story.customer.as_ref().unwrap().knows(name), "{name}");
+            let cleared = story.when(clear).event().event;
+            let after = given([full.clone(), cleared]).customer.unwrap();
+            assert!(!after.knows(name), "{name} is still known");
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_not_taken_away_by_the_same_command() {
+        let tier = Some("A".to_owned());
+        let both = ChangeDetails { tier, clear: vec!["tier".to_owned()], ..ChangeDetails::default() };
+        given([registered_by_li()]).when(both).refuses([Code::InvalidValue]);
     }
 
     #[test]

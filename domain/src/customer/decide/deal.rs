@@ -7,18 +7,19 @@ use chrono::{DateTime, Utc};
 
 use super::guard;
 use super::new_event::NewEvent;
-use crate::Label;
 use crate::customer::command::Transition;
 use crate::customer::event::{CustomerEvent, DetailsChanged, Profile};
 use crate::customer::state::Customer;
 use crate::pipeline::{Stage, StageType};
 use crate::refusal::{Code, Violation, require};
+use crate::{Context, Label};
 
 /// What is wrong with what a move says of the deal.
 pub(super) fn well_formed(
     stage: Option<&Stage>,
     command: &Transition,
     effective_at: DateTime<Utc>,
+    context: &Context<'_>,
 ) -> Vec<Violation> {
     let kind = stage.map(|stage| stage.kind);
     let paused = kind.is_none_or(StageType::stops_clock);
@@ -53,7 +54,7 @@ pub(super) fn well_formed(
             ),
         )
     });
-    [put_off, ahead, amount, guard::money("won_amount", command.won_amount.as_ref())].concat()
+    [put_off, ahead, amount, guard::money("won_amount", command.won_amount.as_ref(), context)].concat()
 }
 
 fn misplaced(field: &str, message: Label) -> Violation {

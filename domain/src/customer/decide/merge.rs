@@ -12,6 +12,7 @@ use crate::customer::command::{Merge, Unmerge};
 use crate::customer::event::{
     Absorbed, CustomerEvent, MergedInto, Moved, Reactivated, StagePolicy, Unmerged,
 };
+use crate::customer::known::Known;
 use crate::customer::state::Customer;
 use crate::customer::timeline::Stay;
 use crate::pipeline::StageType;
@@ -60,13 +61,15 @@ pub(super) fn of_the_other(violations: Vec<Violation>) -> Vec<Violation> {
     violations.into_iter().map(|one| Violation { field: "absorbed".to_owned(), ..one }).collect()
 }
 
-/// Decides a merge.
+/// Decides a merge: what was known of the absorbed alone, and what was agreed with it first, is the survivor's from now on.
+/// `known` is what is known of the two, the survivor first.
 ///
 /// # Errors
 /// The refusal, with every unmet condition.
 pub fn merge(
     survivor: &Customer,
     absorbed: &Customer,
+    known: (&Known, &Known),
     command: &Merge,
     context: &Context<'_>,
 ) -> Result<PairEvents, Refusal> {
@@ -83,6 +86,8 @@ pub fn merge(
         absorbed: absorbed.id,
         stage_policy: command.stage_policy,
         reason: command.reason.clone().map(Personal::Clear),
+        details: known.0.filled_from(known.1),
+        next_plan: known.0.earlier_plan(known.1),
     });
     let at = |event| NewEvent { event, effective_at: context.now };
     let mut events = vec![at(told)];
@@ -170,13 +175,15 @@ fn entry(
     NewEvent { event, effective_at: guard::instant(context, ours) }
 }
 
-/// Decides the undoing of a merge.
+/// Decides the undoing of a merge: what the absorbed is recognised by is its own again; whatever else the survivor took over
+/// stays with it. `known` is what is known of the two, the survivor first.
 ///
 /// # Errors
 /// The refusal, with every unmet condition.
 pub fn unmerge(
     survivor: &Customer,
     absorbed: &Customer,
+    known: (&Known, &Known),
     command: &Unmerge,
     context: &Context<'_>,
 ) -> Result<PairEvents, Refusal> {
@@ -201,8 +208,10 @@ pub fn unmerge(
         absorbed: absorbed.id,
         reason: Personal::Clear(command.reason.clone()),
     });
-    let event = NewEvent { event, effective_at: context.now };
-    Ok(PairEvents { one: vec![event.clone()], other: vec![event] })
+    let at = |event| NewEvent { event, effective_at: context.now };
+    let given_back = known.0.without_keys_of(known.1).map(CustomerEvent::DetailsChanged).map(at);
+    let one = std::iter::once(at(event.clone())).chain(given_back).collect();
+    Ok(PairEvents { one, other: vec![at(event)] })
 }
 
 #[cfg(test)]
@@ -212,7 +221,13 @@ mod tests {
     use super::*;
     use crate::Actor;
     use crate::customer::decide::spec::*;
-    use crate::customer::event::Erased;
+    use crate::customer::event::{Erased, NextPlan};
+
+    /// Nothing is known of either.
+    fn nothing() -> (&'static Known, &'static Known) {
+        static NOTHING: std::sync::LazyLock<Known> = std::sync::LazyLock::new(Known::default);
+        (&NOTHING, &NOTHING)
+    }
 
     fn with(stage_policy: StagePolicy) -> Merge {
         Merge { absorbed: OTHER, stage_policy, reason: None }
@@ -221,7 +236,7 @@ mod tests {
     #[track_caller]
     fn merged(ours: &Spec, theirs: &Customer, policy: StagePolicy) -> Vec<CustomerEvent> {
         let survivor = ours.customer.clone().unwrap();
-        let events = merge(&survivor, theirs, &with(policy), &ours.context()).unwrap();
+        let events = merge(&survivor, theirs, nothing(), &with(policy), &ours.context()).unwrap();
         assert_eq!(events.other.len(), 1);
         assert!(matches!(&events.other[0].event, CustomerEvent::MergedInto(e) if e.survivor == survivor.id));
         events.one.into_iter().map(|new| new.event).collect()
@@ -229,7 +244,8 @@ mod tests {
 
     fn refused(ours: &Spec, theirs: &Customer) -> Vec<String> {
         let survivor = ours.customer.clone().unwrap();
-        let refusal = merge(&survivor, theirs, &with(StagePolicy::Survivor), &ours.context()).unwrap_err();
+        let command = with(StagePolicy::Survivor);
+        let refusal = merge(&survivor, theirs, nothing(), &command, &ours.context()).unwrap_err();
         refusal.violations.iter().map(|violation| violation.code.to_string()).collect()
     }
 
@@ -287,6 +303,22 @@ mod tests {
     }
 
     #[test]
+    fn what_was_known_and_agreed_of_one_alone_is_the_survivors_from_then_on() {
+        let plan = NextPlan { at: day(12), text: Personal::Clear("ring back".to_owned()) };
+        let tags = vec!["vip".to_owned()];
+        let theirs =
+            Known { tier: Some("A".to_owned()), tags, next_plan: Some(plan.clone()), ..Known::default() };
+        let (ours, absorbed) = (by(li()), other("li", []));
+        let survivor = ours.customer.clone().unwrap();
+        let known = (&Known::default(), &theirs);
+        let events =
+            merge(&survivor, &absorbed, known, &with(StagePolicy::Survivor), &ours.context()).unwrap();
+        let after = given([registered_by_li(), events.one[0].event.clone()]).customer.unwrap();
+        assert_eq!((after.tier.as_deref(), after.next_plan), (Some("A"), Some(plan)));
+        assert_eq!(after.tags, ["vip"]);
+    }
+
+    #[test]
     fn customers_of_different_owners_are_merged_by_a_manager_only() {
         assert_eq!(refused(&by(li()), &other("zhao", [])), ["forbidden-role"]);
         assert_eq!(refused(&by(zhao()), &other("li", [])), ["not-owner"]);
@@ -317,13 +349,15 @@ mod tests {
     fn an_unmerged_customer_goes_on_where_it_stood() {
         let back = Unmerge { absorbed: OTHER, reason: "two brothers".to_owned() };
         let theirs = other("li", [moved("new_lead", "contacted")]);
-        let refusal = unmerge(&by(li()).customer.unwrap(), &theirs, &back, &by(li()).context()).unwrap_err();
+        let refusal =
+            unmerge(&by(li()).customer.unwrap(), &theirs, nothing(), &back, &by(li()).context()).unwrap_err();
         assert_eq!(refusal.code, "not-merged");
 
         let gone = MergedInto { survivor: customer_id(), stage_policy: StagePolicy::Survivor };
         let gone = [moved("new_lead", "contacted"), CustomerEvent::MergedInto(gone)];
         let theirs = other("li", gone.clone());
-        let events = unmerge(&by(li()).customer.unwrap(), &theirs, &back, &by(li()).context()).unwrap();
+        let events =
+            unmerge(&by(li()).customer.unwrap(), &theirs, nothing(), &back, &by(li()).context()).unwrap();
         assert_eq!(events.one, events.other);
         let theirs = other("li", gone.into_iter().chain([events.other[0].event.clone()]));
         assert_eq!((theirs.merged_into, theirs.current().unwrap().stage.as_str()), (None, "contacted"));

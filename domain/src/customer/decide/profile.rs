@@ -4,16 +4,16 @@ use chrono::NaiveDate;
 
 use super::guard;
 use crate::customer::command::NewProfile;
-use crate::customer::event::{CLEARABLE, ChannelId, Contract, Profile};
+use crate::customer::event::{ChannelId, Contract, Profile};
+use crate::customer::known::MAX_CHANNEL_IDS;
 use crate::identity::{CreditCodeFault, credit_code};
 use crate::refusal::{Code, Violation, require};
-use crate::{Label, Personal};
+use crate::{Context, Label, Personal};
 
-const MAX_CHANNEL_IDS: usize = 10;
 const HIGHEST_SATISFACTION: u8 = 10;
 
 /// What is wrong with a profile.
-pub(super) fn well_formed(profile: &NewProfile) -> Vec<Violation> {
+pub(super) fn well_formed(profile: &NewProfile, context: &Context<'_>) -> Vec<Violation> {
     let channel_ids = profile.channel_ids.as_deref().unwrap_or_default();
     let each = channel_ids.iter().enumerate().flat_map(|(n, (channel, id))| {
         let field = format!("channel_ids[{n}]");
@@ -30,18 +30,17 @@ pub(super) fn well_formed(profile: &NewProfile) -> Vec<Violation> {
         guard::optional_line("industry", profile.industry.as_deref(), guard::MAX_NAME_CHARS),
         guard::optional_line("region", profile.region.as_deref(), guard::MAX_NAME_CHARS),
         guard::optional_line("service_type", profile.service_type.as_deref(), guard::MAX_NAME_CHARS),
-        guard::money("won_amount", profile.won_amount.as_ref()),
+        guard::money("won_amount", profile.won_amount.as_ref(), context),
         in_the_scale(profile.satisfaction),
         in_order(profile.contract),
         days_of_this_era(profile),
-        known_names(profile),
     ]
     .concat()
 }
 
-/// The profile as an event has it; none where nothing is said.
-pub(super) fn event(profile: NewProfile) -> Option<Profile> {
-    if profile == NewProfile::default() {
+/// The profile as an event has it, with the names of what is taken away of it; none where nothing is said.
+pub(super) fn event(profile: NewProfile, cleared: Vec<String>) -> Option<Profile> {
+    if profile == NewProfile::default() && cleared.is_empty() {
         return None;
     }
     let channel_id = |(channel, id): (String, String)| ChannelId { channel, id: Personal::Clear(id) };
@@ -57,7 +56,7 @@ pub(super) fn event(profile: NewProfile) -> Option<Profile> {
         postponed_until: profile.postponed_until,
         won_amount: profile.won_amount,
         satisfaction: profile.satisfaction,
-        cleared: profile.clear,
+        cleared,
     })
 }
 
@@ -138,39 +137,8 @@ fn days_of_this_era(profile: &NewProfile) -> Vec<Violation> {
         .collect()
 }
 
-fn known_names(profile: &NewProfile) -> Vec<Violation> {
-    let unknown = profile.clear.iter().enumerate().filter(|(_, name)| !CLEARABLE.contains(&name.as_str()));
-    let mut unmet: Vec<Violation> = unknown
-        .map(|(n, _)| {
-            Violation::new(
-                Code::InvalidValue,
-                format!("clear[{n}]"),
-                Label::new("该项不能清除。", "This item cannot be cleared."),
-                Label::new(
-                    format!("可清除：{}。", CLEARABLE.join("、")),
-                    format!("Items that can be cleared: {}.", CLEARABLE.join(", ")),
-                ),
-            )
-        })
-        .collect();
-    unmet.extend(guard::at_most("clear", profile.clear.len(), CLEARABLE.len()));
-    for (n, name) in profile.clear.iter().enumerate() {
-        unmet.extend(require(!is_set(profile, name), || {
-            Violation::new(
-                Code::InvalidValue,
-                format!("clear[{n}]"),
-                Label::new(
-                    "同一项不能既设置又清除。",
-                    "The same item cannot be set and cleared at the same time.",
-                ),
-                Label::new("请只保留其一。", "Keep only one of the two."),
-            )
-        }));
-    }
-    unmet
-}
-
-fn is_set(profile: &NewProfile, name: &str) -> bool {
+/// Whether something of a profile is set, by the name under which it can be taken away.
+pub(super) fn is_set(profile: &NewProfile, name: &str) -> bool {
     match name {
         "credit_code" => profile.credit_code.is_some(),
         "industry" => profile.industry.is_some(),
@@ -233,10 +201,11 @@ mod tests {
             contract: Some(contract),
             satisfaction: Some(11),
             delivered_on: Some(day_of("1066-10-14")),
-            clear: vec!["name".to_owned(), "satisfaction".to_owned()],
             ..NewProfile::default()
         };
-        let refusal = given([registered_by_li()]).when(change(profile)).refuses([
+        let clear = vec!["owner".to_owned(), "satisfaction".to_owned()];
+        let command = ChangeDetails { clear, ..change(profile) };
+        let refusal = given([registered_by_li()]).when(command).refuses([
             Code::InvalidCreditCode,
             Code::EmptyText,
             Code::InvalidPeriod,
@@ -264,8 +233,8 @@ mod tests {
     fn what_was_set_can_be_taken_away() {
         let set = NewProfile { postponed_until: Some(day_of("2026-12-01")), ..NewProfile::default() };
         let set = given([registered_by_li()]).when(change(set)).event().event;
-        let clear = NewProfile { clear: vec!["postponed_until".to_owned()], ..NewProfile::default() };
-        let cleared = given([registered_by_li(), set.clone()]).when(change(clear)).event().event;
+        let clear = ChangeDetails { clear: vec!["postponed_until".to_owned()], ..ChangeDetails::default() };
+        let cleared = given([registered_by_li(), set.clone()]).when(clear).event().event;
         assert_eq!(given([registered_by_li(), set, cleared]).customer.unwrap().postponed_until, None);
     }
 }

@@ -66,10 +66,10 @@ pub(super) fn decide(
         guard::contacts(&command.contacts),
         guard::tags(&command.tags),
         guard::optional_line("tier", command.tier.as_deref(), guard::MAX_NAME_CHARS),
-        guard::money("amount", command.amount.as_ref()),
+        guard::money("amount", command.amount.as_ref(), context),
         guard::fields(command.fields.as_ref(), context),
         guard::optional_text("note", command.note.as_deref()),
-        profile::well_formed(&command.profile),
+        profile::well_formed(&command.profile, context),
     ])?;
     let command = command.clone();
     let field_names = command.fields.as_ref().map(named).unwrap_or_default();
@@ -90,7 +90,7 @@ pub(super) fn decide(
         fields: command.fields.map(|fields| Personal::from(field::normalised(context.fields, fields))),
         owner,
         note: command.note.map(Personal::from),
-        profile: profile::event(command.profile),
+        profile: profile::event(command.profile, Vec::new()),
         field_names,
     });
     Ok(vec![NewEvent { event, effective_at }])

@@ -38,10 +38,14 @@ pub(super) fn decide(
     Ok(vec![NewEvent { event, effective_at: context.now }])
 }
 
-/// The pool named, else the one it was claimed from, else its pipeline's default.
+/// The pool named, else the one it was claimed from where there still is one, else its pipeline's default.
 fn pool(customer: &Customer, command: &Release, context: &Context<'_>) -> String {
-    let claimed_from = || customer.last_claim.as_ref().map(|claim| claim.pool.clone());
-    let default = || Some(context.pipeline(customer.primary())?.default_pool()?.key.clone());
+    let pipeline = context.pipeline(customer.primary());
+    let claimed_from = || {
+        let pool = customer.last_claim.as_ref().map(|claim| claim.pool.clone())?;
+        pipeline.is_some_and(|pipeline| pipeline.pool(&pool).is_some()).then_some(pool)
+    };
+    let default = || Some(pipeline?.default_pool()?.key.clone());
     command.pool.clone().or_else(claimed_from).or_else(default).unwrap_or_default()
 }
 

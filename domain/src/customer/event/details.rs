@@ -67,8 +67,14 @@ pub struct Profile {
     pub cleared: Vec<String>,
 }
 
-/// What of a profile can be taken away.
+/// What can be taken away of what is known of a customer: the first of [`DetailsChanged`] itself, the others of its
+/// profile. Lists are emptied by an empty list.
 pub const CLEARABLE: &[&str] = &[
+    "name",
+    "source",
+    "channel",
+    "tier",
+    "amount",
     "credit_code",
     "industry",
     "region",
@@ -167,4 +173,14 @@ pub struct DetailsChanged {
     /// The names of all custom fields that have a value, where these were replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field_names: Option<Vec<String>>,
+    /// The names of what was taken away, such as `tier`; what was of the profile stands there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cleared: Vec<String>,
+}
+
+impl DetailsChanged {
+    /// Whether something of the customer itself, and not of its profile, was taken away.
+    pub fn clears(&self, name: &str) -> bool {
+        self.cleared.iter().any(|cleared| cleared == name)
+    }
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::activities::NextPlan;
+use super::details::DetailsChanged;
 use crate::{Label, Personal};
 
 /// The person asked to be forgotten: the key of the personal fields was destroyed with this event.
@@ -69,6 +71,12 @@ pub struct Absorbed {
     /// Why, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Personal<String>>,
+    /// What was known of the other one alone, and is now known of the survivor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<DetailsChanged>,
+    /// What was agreed with the other one and comes before what was agreed with the survivor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_plan: Option<NextPlan>,
 }
 
 /// The customer turned out to be another one, which goes on in its place. Its stream ends here.

@@ -161,13 +161,18 @@ impl CustomerEvent {
 
     /// The exact keys that the event gives the customer, from what of it is readable.
     pub fn keys(&self) -> Vec<Key> {
+        fn changed(event: &DetailsChanged) -> (Option<&[Contact]>, Option<&Profile>) {
+            (event.contacts.as_deref(), event.profile.as_ref())
+        }
         let (contacts, profile) = match self {
-            Self::Registered(event) => (event.contacts.as_slice(), &event.profile),
-            Self::DetailsChanged(event) => (event.contacts.as_deref().unwrap_or_default(), &event.profile),
+            Self::Registered(event) => (Some(event.contacts.as_slice()), event.profile.as_ref()),
+            Self::DetailsChanged(event) => changed(event),
+            Self::Absorbed(event) => event.details.as_ref().map(changed).unwrap_or_default(),
             _ => return Vec::new(),
         };
-        let code = profile.as_ref().and_then(|profile| profile.credit_code.as_ref());
-        let ids = profile.as_ref().and_then(|profile| profile.channel_ids.as_deref()).unwrap_or_default();
+        let contacts = contacts.unwrap_or_default();
+        let code = profile.and_then(|profile| profile.credit_code.as_ref());
+        let ids = profile.and_then(|profile| profile.channel_ids.as_deref()).unwrap_or_default();
         Key::all(contacts.iter().map(|contact| (contact.kind, contact.value.clear())), code, ids)
     }
 }

@@ -196,8 +196,8 @@ pub struct StageMigrated {
     pub kind: MappingKind,
 }
 
-/// The stay that the customer is in has another sub-status. It is no move: no clock restarts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The stay that the customer is in has another sub-status. It is no move: no stay begins, and no clock of the stage restarts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SubStatusSet {
     /// The journey, by its pipeline's key.
     pub journey: String,
@@ -207,4 +207,22 @@ pub struct SubStatusSet {
     pub stage: String,
     /// The sub-status within it.
     pub sub_status: String,
+    /// The sub-status before, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Why: a reason code of the pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_text: Option<Personal<String>>,
+    /// Key progress, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Personal<String>>,
+    /// What comes next, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<Personal<String>>,
+    /// What shows that the sub-status is right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
 }

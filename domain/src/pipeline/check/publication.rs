@@ -10,6 +10,7 @@ use crate::Label;
 use crate::instant;
 use crate::pipeline::version::{Mapping, MappingKind, Pilot, Publication, StageMapping, StageOccupancy};
 use crate::pipeline::{Pipeline, Stage};
+use crate::pool::Pool;
 use crate::refusal::{Code, Violation};
 
 /// A version that is about to be published.
@@ -27,6 +28,8 @@ pub struct Proposal<'a> {
     pub team: Option<&'a Pilot>,
     /// Who is, or was, in which stage.
     pub occupants: &'a BTreeMap<String, StageOccupancy>,
+    /// How many customers each pool holds.
+    pub in_pools: &'a BTreeMap<String, u64>,
     /// The instant of publishing.
     pub now: DateTime<Utc>,
 }
@@ -51,6 +54,7 @@ impl<'a> Proposal<'a> {
         let mut found = self.instants();
         found.extend(references(self.map, &self.base.pipeline, self.pipeline, "map"));
         found.extend(self.unmapped());
+        found.extend(self.pools_in_use());
         if let Some(pilot) = self.team {
             found.extend(references(&pilot.back, self.pipeline, &self.base.pipeline, "team.back"));
             found.extend(self.without_way_back(pilot));
@@ -108,6 +112,32 @@ impl<'a> Proposal<'a> {
         .collect()
     }
 
+    /// Customers in a pool that goes could be neither claimed nor found. A pilot's customers have owners.
+    fn pools_in_use(&self) -> Vec<Violation> {
+        let gone = |pool: &&Pool| self.pipeline.pool(&pool.key).is_none();
+        let gone = self.base.pipeline.pools.iter().filter(gone).filter(|_| self.team.is_none());
+        let held = gone.filter_map(|pool| Some((pool, *self.in_pools.get(&pool.key)?)));
+        held.filter(|(_, customers)| *customers > 0)
+            .map(|(pool, customers)| {
+                let key = &pool.key;
+                Violation::new(
+                    Code::PoolInUse,
+                    "pools",
+                    Label::new(
+                        format!("公海“{key}”被删除，但其中还有{customers}个客户。"),
+                        format!("The pool {key:?} is gone, yet {customers} customers are in it."),
+                    ),
+                    Label::new(
+                        format!("请保留标识“{key}”（名称可以修改），或先把其中的客户转入其他公海。"),
+                        format!("Keep the key {key:?} (its name may change), or first move its customers to another pool."),
+                    ),
+                )
+                .with("pool", key.as_str())
+                .with("customers", customers)
+            })
+            .collect()
+    }
+
     /// When a pilot ends, the stages that it alone has are gone.
     fn without_way_back(&self, pilot: &Pilot) -> Vec<Violation> {
         let lost = |stage: &&Stage| {
@@ -162,6 +192,36 @@ impl<'a> Proposal<'a> {
         }
         found
     }
+}
+
+/// Stages that mean something else from now on, as warnings: what a stage means is its type.
+pub fn changed_types(base: &Pipeline, next: &Pipeline) -> Vec<Violation> {
+    let changed = next.stages.iter().enumerate().filter_map(|(n, stage)| {
+        let before = base.stage(&stage.id).filter(|before| before.kind != stage.kind)?;
+        Some((n, stage, before))
+    });
+    changed
+        .map(|(n, stage, before)| {
+            let (id, from, to) = (&stage.id, before.kind.as_str(), stage.kind.as_str());
+            Violation::new(
+                Code::StageTypeChanged,
+                format!("stages[{n}].type"),
+                Label::new(
+                    format!("状态“{id}”的类型由{from}变为{to}，曾在其中的客户今后按新类型统计。"),
+                    format!(
+                        "The type of the stage {id:?} changes from {from} to {to}: from now on, customers who are or were \
+                         in it count by the new type."
+                    ),
+                ),
+                Label::new(
+                    "如果含义不同，请新建状态，并在map中说明客户去向。",
+                    "If it means something else, add a stage and specify in map where customers go.",
+                ),
+            )
+            .with("from", from)
+            .with("to", to)
+        })
+        .collect()
 }
 
 fn too_early(field: &str, earliest: DateTime<Utc>) -> Violation {
@@ -284,6 +344,7 @@ mod tests {
             effective_from: None,
             team: team.as_ref(),
             occupants: &occupants,
+            in_pools: &BTreeMap::new(),
             now: day(5),
         };
         proposal.violations().into_iter().map(|v| (v.code.into_owned(), v.field)).collect()
@@ -298,6 +359,45 @@ mod tests {
         assert_eq!(broken(&json!([]), None, &["a"]), []);
         assert_eq!(broken(&json!([]), None, &["a", "b"]), pairs(&[(Code::StageMapMissing, "map")]));
         assert_eq!(broken(&json!([{"from": "b", "kind": "retire", "to": "d"}]), None, &["b"]), []);
+    }
+
+    #[test]
+    fn a_pool_goes_only_when_nobody_is_in_it_and_a_changed_type_is_said() {
+        let published = |pipeline| Publication {
+            pipeline: Arc::new(pipeline),
+            base: None,
+            map: Vec::new(),
+            team: None,
+            in_force_from: day(1),
+            event: Uuid::nil(),
+            published_at: day(1),
+            published_by: "manager:wang".to_owned(),
+        };
+        let base = published(pipeline(1, &["a"]));
+        let key = base.pipeline.pools[0].key.clone();
+        let mut next = pipeline(2, &["a"]);
+        next.pools[0].key = "renamed".to_owned();
+        next.stages[0].kind = crate::pipeline::StageType::Lost;
+        let broken = |customers: u64| {
+            let in_pools = BTreeMap::from([(key.clone(), customers)]);
+            let occupants = BTreeMap::new();
+            let proposal = Proposal {
+                base: &base,
+                pipeline: &next,
+                map: &[],
+                effective_from: None,
+                team: None,
+                occupants: &occupants,
+                in_pools: &in_pools,
+                now: day(5),
+            };
+            proposal.violations().into_iter().map(|v| (v.code.into_owned(), v.field)).collect::<Vec<_>>()
+        };
+        assert_eq!(broken(0), []);
+        assert_eq!(broken(1), pairs(&[(Code::PoolInUse, "pools")]));
+        let warned = changed_types(&base.pipeline, &next);
+        assert_eq!((warned.len(), warned[0].field.as_str()), (1, "stages[0].type"));
+        assert_eq!(changed_types(&base.pipeline, &base.pipeline), []);
     }
 
     #[test]

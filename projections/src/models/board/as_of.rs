@@ -18,11 +18,12 @@ use waymark_domain::customer::{self as domain};
 use waymark_domain::people::Visibility;
 use waymark_domain::pipeline::Pipeline;
 use waymark_domain::pipeline::version::Versions;
+use waymark_domain::search::Sought;
 use waymark_domain::tags;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, Query, TenantId};
 
-use super::customer::{Customer, is_opened};
+use super::customer::{Card, Customer, is_opened};
 use super::list::{CustomerFilter, CustomerList};
 use super::report::{CustomerReport, OwnerReport, StageNames, report};
 use super::row::{owner_columns, owner_of, read_customer};
@@ -33,7 +34,7 @@ use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
 use crate::log::history::{JourneyChange, journeys, position_moves};
 use crate::models::snapshot::{Snapshot, Sources};
-use crate::query::{AsOf, visibility_binds};
+use crate::query::{AnyOf, AsOf, visibility_binds};
 use crate::stats::Micros;
 use crate::storage::table::fetch_by_keys;
 
@@ -175,7 +176,11 @@ async fn histories(
 fn then(id: Uuid, facts: &[Arc<DecodedEvent>], at: Micros, erased: bool) -> Option<Customer> {
     let (first, _) = facts.split_first()?;
     let mut customer = Customer::registered(id, &first.event)?;
-    let timelines = journeys(facts.iter().map(|fact| &fact.event));
+    // Another sub-status is no move of the timeline that has an instant of its own: what was set later is left out.
+    let set_later = |event: &Recorded<CustomerEvent>| {
+        matches!(event.event, CustomerEvent::SubStatusSet(_)) && event.effective_at.timestamp_micros() > at
+    };
+    let timelines = journeys(facts.iter().map(|fact| &fact.event).filter(|event| !set_later(event)));
     let began = timelines.began_at().unwrap_or(first.event.effective_at);
     if began.timestamp_micros() > at {
         return None;
@@ -222,33 +227,32 @@ fn made_by(timelines: &Journeys, at: Micros) -> impl Iterator<Item = Uuid> {
 
 /// Whether a customer as it stood is wanted.
 fn passes(customer: &Customer, filter: &CustomerFilter) -> bool {
-    fn is(wanted: Option<&String>, held: Option<&String>) -> bool {
-        wanted.is_none_or(|wanted| held == Some(wanted))
+    fn is(wanted: &Option<AnyOf>, held: Option<&String>) -> bool {
+        wanted.as_ref().is_none_or(|wanted| held.is_some_and(|held| wanted.contains(held)))
     }
     let (traits, profile) = (&customer.traits, &customer.profile);
     let of_a_rep = |reps: &BTreeSet<String>| match &traits.owner {
         Owner::Rep(rep) => reps.contains(rep),
         Owner::Pool(_) => false,
     };
-    let has = |text: &Option<String>, part: &str| {
-        text.as_ref().is_some_and(|text| text.to_ascii_lowercase().contains(part))
+    let any_card = |wanted: &Option<AnyOf>, of: fn(&Card) -> Option<&String>| {
+        wanted.is_none() || customer.cards.values().any(|card| is(wanted, of(card)))
     };
-    let called = |q: &String| {
-        let part = q.to_ascii_lowercase();
-        has(&customer.name, &part) || has(&customer.external_id, &part)
-    };
+    let called = |q: &Sought| q.finds(&customer.search_text(), &customer.search_contacts());
+    let labelled = |tag: &AnyOf| traits.tags.iter().any(|held| tag.contains(held));
     (filter.external_id.is_some() || !traits.merged)
-        && is(filter.external_id.as_ref(), customer.external_id.as_ref())
+        && filter.external_id.as_ref().is_none_or(|wanted| customer.external_id.as_ref() == Some(wanted))
         && filter.owner.as_ref().is_none_or(|owner| traits.owner == *owner)
         && filter.reps.as_ref().is_none_or(of_a_rep)
-        && filter.stage.as_ref().is_none_or(|stage| customer.cards.values().any(|card| card.stage == *stage))
-        && filter.tag.as_ref().is_none_or(|tag| traits.tags.contains(tag))
-        && is(filter.industry.as_ref(), profile.industry.as_ref())
-        && is(filter.region.as_ref(), profile.region.as_ref())
-        && is(filter.service_type.as_ref(), profile.service_type.as_ref())
-        && is(filter.tier.as_ref(), traits.tier.as_ref())
-        && is(filter.source.as_ref(), traits.source.as_ref())
-        && is(filter.channel.as_ref(), traits.channel.as_ref())
+        && any_card(&filter.stage, |card| Some(&card.stage))
+        && any_card(&filter.sub_status, |card| card.sub_status.as_ref())
+        && filter.tag.as_ref().is_none_or(labelled)
+        && is(&filter.industry, profile.industry.as_ref())
+        && is(&filter.region, profile.region.as_ref())
+        && is(&filter.service_type, profile.service_type.as_ref())
+        && is(&filter.tier, traits.tier.as_ref())
+        && is(&filter.source, traits.source.as_ref())
+        && is(&filter.channel, traits.channel.as_ref())
         && filter.q.as_ref().is_none_or(called)
 }
 
@@ -280,15 +284,15 @@ fn select(
         let (kind, id) = owner_columns(owner);
         once("p.owner_kind = ? AND p.owner_id = ?", &[kind, id]);
     }
-    for (condition, wanted) in [
-        ("p.industry = ?", &filter.industry),
-        ("p.region = ?", &filter.region),
-        ("p.tier = ?", &filter.tier),
-        ("p.source = ?", &filter.source),
-        ("p.channel = ?", &filter.channel),
+    for (column, wanted) in [
+        ("p.industry", &filter.industry),
+        ("p.region", &filter.region),
+        ("p.tier", &filter.tier),
+        ("p.source", &filter.source),
+        ("p.channel", &filter.channel),
     ] {
         if let Some(wanted) = wanted {
-            once(condition, &[wanted]);
+            once(&wanted.condition(column), &wanted.values());
         }
     }
     if let Some(external_id) = &filter.external_id {

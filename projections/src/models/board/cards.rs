@@ -62,6 +62,8 @@ pub struct CardReport {
     pub entered_at: DateTime<Utc>,
     /// How long it has lasted.
     pub age_seconds: f64,
+    /// The sub-status.
+    pub sub_status: Option<String>,
     /// What the deal may be worth.
     pub amount: Option<MoneyReport>,
     /// `in_pool`, `overdue_follow_up` and `touched_again` (both only of a board of now; the latter: it came in as a lead
@@ -82,6 +84,17 @@ pub struct ConvertedReport {
     pub rate_date: NaiveDate,
     /// The currencies without a rate on that day: they are not in the sum.
     pub without_rate: Vec<String>,
+}
+
+/// Those of a stage who have one sub-status, or none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SubStatusCount {
+    /// The sub-status; null for those who have none.
+    pub sub_status: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+    /// How many stand here.
+    pub count: usize,
 }
 
 /// One stage of a board.
@@ -105,6 +118,9 @@ pub struct StageCards {
     pub converted: Option<ConvertedReport>,
     /// The median time since entry.
     pub median_age_seconds: Option<f64>,
+    /// How many have each sub-status: those of the definition in its order, then others that somebody has, then null. Empty
+    /// for a stage without any.
+    pub sub_statuses: Vec<SubStatusCount>,
     /// The first cards, oldest stay first.
     pub cards: Vec<CardReport>,
     /// Where the next cards begin; null at the end.
@@ -140,6 +156,7 @@ struct Place {
     entered: Micros,
     owner: Owner,
     amount: Option<Money>,
+    sub_status: Option<String>,
 }
 
 /// The places by stage, each in the order of (entry, customer).
@@ -151,7 +168,7 @@ struct Places {
 }
 
 impl BoardSnapshot {
-    /// The board of a pipeline. `stage_name(stage)` says what a stage is called.
+    /// The board of a pipeline. `name(stage, sub_status)` says what a stage, or a sub-status of it, is called.
     ///
     /// # Errors
     /// [`ProjectionError::BadCursor`], or when the database fails.
@@ -159,7 +176,7 @@ impl BoardSnapshot {
         &mut self,
         pipeline: &Pipeline,
         query: &BoardQuery,
-        name: &(dyn Fn(&str) -> Option<String> + Sync),
+        name: &(dyn Fn(&str, Option<&str>) -> Option<String> + Sync),
     ) -> Result<BoardReport> {
         let snapshot = &mut self.0;
         let generation = snapshot.generation;
@@ -175,7 +192,8 @@ impl BoardSnapshot {
             let here = places.by_stage.remove(&stage).unwrap_or_default();
             let (cards, next_cursor) = cards(snapshot, query, &stage, &here).await?;
             stages.push(StageCards {
-                name: name(&stage).unwrap_or_else(|| stage.clone()),
+                name: name(&stage, None).unwrap_or_else(|| stage.clone()),
+                sub_statuses: sub_statuses(pipeline, &stage, &here, name),
                 kind,
                 count: here.len(),
                 share: (total > 0).then(|| here.len() as f64 / total as f64),
@@ -209,6 +227,35 @@ fn stages_shown(pipeline: &Pipeline, places: &Places) -> Vec<(String, Option<Sta
     known.chain(others.into_iter().map(|stage| (stage.clone(), None))).collect()
 }
 
+/// How many of those who stand in a stage have each of its sub-statuses.
+fn sub_statuses(
+    pipeline: &Pipeline,
+    stage: &str,
+    here: &[Place],
+    name: &(dyn Fn(&str, Option<&str>) -> Option<String> + Sync),
+) -> Vec<SubStatusCount> {
+    let mut counts: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+    for place in here {
+        *counts.entry(place.sub_status.as_deref()).or_default() += 1;
+    }
+    let defined: Vec<&str> = pipeline
+        .stage(stage)
+        .into_iter()
+        .flat_map(|stage| stage.sub_statuses.iter().map(|known| known.id.as_str()))
+        .collect();
+    if defined.is_empty() && counts.keys().all(Option::is_none) {
+        return Vec::new();
+    }
+    let others = counts.keys().filter_map(|held| *held).filter(|held| !defined.contains(held));
+    let all = defined.iter().copied().chain(others).map(Some).chain([None]);
+    let counted = |sub_status: Option<&str>| SubStatusCount {
+        sub_status: sub_status.map(str::to_owned),
+        name: sub_status.map(|id| name(stage, Some(id)).unwrap_or_else(|| id.to_owned())),
+        count: counts.get(&sub_status).copied().unwrap_or_default(),
+    };
+    all.map(counted).collect()
+}
+
 /// The cards as they are. None when one of them moved after the instant that counts as now (clocks may differ by
 /// some minutes): then the history has to answer.
 async fn places_now(
@@ -237,6 +284,7 @@ async fn places_now(
                     entered: row.int("entered_at")?,
                     owner: past.owner,
                     amount: past.amount,
+                    sub_status: row.opt_text("sub_status")?,
                 });
             }
         }
@@ -265,6 +313,7 @@ fn past_of(row: &Row) -> Result<versions::CustomerVersion> {
         merged: false,
         contract_end: None,
         won: None,
+        sub_statuses: row.opt_text("sub_status")?.map(|held| (String::new(), held)).into_iter().collect(),
     })
 }
 
@@ -297,6 +346,7 @@ async fn places_then(snapshot: &mut Snapshot, pipeline: &Pipeline, query: &Board
             entered: stay.at,
             owner: then.owner.clone(),
             amount: then.amount.clone(),
+            sub_status: then.sub_statuses.get(&pipeline.key).cloned(),
         });
     }
     for here in places.by_stage.values_mut() {
@@ -352,6 +402,7 @@ async fn cards(
             owner: OwnerReport::of(&place.owner),
             entered_at: instant(place.entered),
             age_seconds: seconds(query.at.micros() - place.entered),
+            sub_status: place.sub_status.clone(),
             amount: place.amount.as_ref().map(MoneyReport::of),
             flags: flags(place, customer, query),
         }

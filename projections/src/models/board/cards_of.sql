@@ -1,4 +1,4 @@
-SELECT c.customer, c.stage, c.entered_at, c.last_at, c.pipeline_version, k.owner_kind, k.owner_id, k.tier,
+SELECT c.customer, c.stage, c.sub_status, c.entered_at, c.last_at, c.pipeline_version, k.owner_kind, k.owner_id, k.tier,
        k.amount, k.currency, k.source, k.channel, k.tags, k.industry, k.region
 FROM board_card c
 JOIN board_customer k

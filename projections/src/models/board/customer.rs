@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 use waymark_domain::customer::event::{
-    Contact, ContactKind, ContentKind, CustomerEvent, DocumentAdded, FollowedUp, LeadTouched, Money, Recorded,
+    Contact, ContactKind, ContentKind, CustomerEvent, DetailsChanged, DocumentAdded, FollowedUp, LeadTouched,
+    Money, Recorded,
 };
 use waymark_domain::customer::timeline::{Journeys, LatestStay};
 use waymark_domain::{Owner, identity};
@@ -22,6 +23,7 @@ pub(super) fn is_opened(event_type: &str) -> bool {
             | "customer.details_changed"
             | "customer.followed_up"
             | "customer.document_added"
+            | "customer.absorbed"
     )
 }
 
@@ -53,6 +55,7 @@ pub(super) struct TrackedState {
     region: Option<String>,
     postponed_until: Option<NaiveDate>,
     deal: (Option<NaiveDate>, Option<Money>),
+    sub_statuses: BTreeMap<String, String>,
 }
 
 /// A time at which the customer came in as a lead again.
@@ -183,12 +186,7 @@ impl Customer {
     pub(super) fn apply<'a>(&mut self, event: &'a Recorded<CustomerEvent>) -> Option<&'a str> {
         self.version += u64::from(event.event.changes_customer());
         match &event.event {
-            CustomerEvent::DetailsChanged(e) => {
-                self.set_details(e);
-                if e.name.is_some() || e.contacts.is_some() {
-                    self.looks_since = event.position;
-                }
-            }
+            CustomerEvent::DetailsChanged(e) => self.set_details(e, event.position),
             CustomerEvent::FollowedUp(e) => {
                 self.next = Some((e.next_plan.at, e.next_plan.text.clear().cloned()));
                 self.send(e, event);
@@ -219,6 +217,10 @@ impl Customer {
             }
             CustomerEvent::Absorbed(e) => {
                 self.distinct_from.remove(&e.absorbed);
+                e.details.iter().for_each(|details| self.set_details(details, event.position));
+                if let Some(plan) = &e.next_plan {
+                    self.next = Some((plan.at, plan.text.clear().cloned()));
+                }
             }
             CustomerEvent::MergedInto(e) => {
                 self.distinct_from.remove(&e.survivor);
@@ -293,30 +295,22 @@ impl Customer {
         self.documents.drain(..surplus);
     }
 
-    /// What the customer looks like to somebody who seeks duplicates.
-    pub(super) fn evidence(&self) -> identity::MatchEvidence {
-        let emails = self.contacts.iter().filter(|contact| contact.kind == ContactKind::Email);
-        identity::MatchEvidence::of(self.name.as_deref(), emails.map(|contact| contact.value.as_str()))
-    }
-
-    /// The marks that it is found by.
-    pub(super) fn grams(&self) -> Vec<String> {
-        identity::grams(&self.evidence())
-    }
-
     fn set_owner(&mut self, owner: Owner, since: DateTime<Utc>) {
         self.traits.owner = owner;
         self.grace_until = None;
         self.owned_since = since;
     }
 
-    fn set_details(&mut self, e: &waymark_domain::customer::event::DetailsChanged) {
-        fn set<T: Clone>(held: &mut Option<T>, new: &Option<T>) {
-            if new.is_some() {
+    fn set_details(&mut self, e: &DetailsChanged, position: u64) {
+        if e.name.is_some() || e.clears("name") || e.contacts.is_some() {
+            self.looks_since = position;
+        }
+        fn set<T: Clone>(held: &mut Option<T>, cleared: bool, new: &Option<T>) {
+            if new.is_some() || cleared {
                 held.clone_from(new);
             }
         }
-        if e.name.is_some() {
+        if e.name.is_some() || e.clears("name") {
             self.name = clear(&e.name);
         }
         if e.fields.is_some() {
@@ -328,16 +322,17 @@ impl Customer {
         if let Some(tags) = &e.tags {
             self.traits.tags.clone_from(tags);
         }
-        set(&mut self.traits.source, &e.source);
-        set(&mut self.traits.channel, &e.channel);
-        set(&mut self.traits.tier, &e.tier);
-        set(&mut self.traits.amount, &e.amount);
+        set(&mut self.traits.source, e.clears("source"), &e.source);
+        set(&mut self.traits.channel, e.clears("channel"), &e.channel);
+        set(&mut self.traits.tier, e.clears("tier"), &e.tier);
+        set(&mut self.traits.amount, e.clears("amount"), &e.amount);
         self.profile.learn(e.profile.as_ref());
     }
 
     pub(super) fn erase(&mut self) {
         self.erased = true;
         self.name = None;
+        self.external_id = None;
         self.contacts.clear();
         self.fields = None;
         self.profile.credit_code = None;
@@ -448,7 +443,14 @@ impl Customer {
             region: region.clone(),
             postponed_until: *postponed_until,
             deal: self.profile.deal(),
+            sub_statuses: self.sub_statuses(),
         }
+    }
+
+    /// The sub-status of each journey that has one, by the journey.
+    pub(super) fn sub_statuses(&self) -> BTreeMap<String, String> {
+        let finer = |(journey, card): (&String, &Card)| Some((journey.clone(), card.sub_status.clone()?));
+        self.cards.iter().filter_map(finer).collect()
     }
 
     /// The pipeline version that the customer's stage is of.

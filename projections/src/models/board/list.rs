@@ -8,9 +8,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::people::Visibility;
+use waymark_domain::search::Sought;
 use waymark_eventstore::Position;
 
 use super::customer::Customer;
+use super::found_by::bounded;
 use super::report::{CustomerReport, StageNames, report};
 use super::row::{owner_columns, read_card, read_customer};
 use super::snapshot::BoardSnapshot;
@@ -20,7 +22,7 @@ use crate::error::{ProjectionError, Result};
 use crate::models::snapshot::Snapshot;
 use crate::models::work::reclaim::reclaim_at;
 use crate::models::work::tables::NAME as WORK;
-use crate::query::visibility_binds;
+use crate::query::{AnyOf, visibility_binds};
 use crate::storage::table::fetch_by_keys;
 
 /// Which customers a list shows. All that are set must hold.
@@ -31,25 +33,27 @@ pub struct CustomerFilter {
     /// Whose they are.
     pub owner: Option<Owner>,
     /// The stage that one of their journeys stands in.
-    pub stage: Option<String>,
+    pub stage: Option<AnyOf>,
+    /// The sub-status that one of their journeys stands in.
+    pub sub_status: Option<AnyOf>,
     /// A label they carry.
-    pub tag: Option<String>,
+    pub tag: Option<AnyOf>,
     /// The line of business.
-    pub industry: Option<String>,
+    pub industry: Option<AnyOf>,
     /// The region.
-    pub region: Option<String>,
+    pub region: Option<AnyOf>,
     /// The kind of service.
-    pub service_type: Option<String>,
+    pub service_type: Option<AnyOf>,
     /// The value tier.
-    pub tier: Option<String>,
+    pub tier: Option<AnyOf>,
     /// Where the lead came from.
-    pub source: Option<String>,
+    pub source: Option<AnyOf>,
     /// Through which channel.
-    pub channel: Option<String>,
+    pub channel: Option<AnyOf>,
     /// Whose they are: any of these reps.
     pub reps: Option<BTreeSet<String>>,
-    /// A part of the name or of the id in another system; ASCII letters match in either case.
-    pub q: Option<String>,
+    /// Words of the name and of the id in another system, or a whole contact.
+    pub q: Option<Sought>,
     /// Which customers are visible to the caller. It does not judge merged ones, which are seen where they go on.
     pub visibility: Visibility,
 }
@@ -165,31 +169,34 @@ fn select(snapshot: &Snapshot, filter: &CustomerFilter, after: u64, limit: u32) 
         let (kind, id) = owner_columns(owner);
         and("c.owner_kind = ? AND c.owner_id = ?", &[kind, id]);
     }
-    if let Some(stage) = &filter.stage {
-        and(
+    for (column, wanted) in [("k.stage", &filter.stage), ("k.sub_status", &filter.sub_status)] {
+        let Some(wanted) = wanted else { continue };
+        let condition = format!(
             "EXISTS (SELECT 1 FROM board_card k WHERE k.tenant_id = $1 AND k.generation = $2 \
-             AND k.customer = c.customer AND k.stage = ?)",
-            &[stage],
+             AND k.customer = c.customer AND {})",
+            wanted.condition(column)
         );
+        and(&condition, &wanted.values());
     }
     if let Some(tag) = &filter.tag {
-        and(
+        let condition = format!(
             "EXISTS (SELECT 1 FROM board_tag t WHERE t.tenant_id = $1 AND t.generation = $2 \
-             AND t.tag = ? AND t.customer = c.customer)",
-            &[tag],
+             AND t.customer = c.customer AND {})",
+            tag.condition("t.tag")
         );
+        and(&condition, &tag.values());
     }
     let columns = [
-        ("c.industry = ?", &filter.industry),
-        ("c.region = ?", &filter.region),
-        ("c.service_type = ?", &filter.service_type),
-        ("c.tier = ?", &filter.tier),
-        ("c.source = ?", &filter.source),
-        ("c.channel = ?", &filter.channel),
+        ("c.industry", &filter.industry),
+        ("c.region", &filter.region),
+        ("c.service_type", &filter.service_type),
+        ("c.tier", &filter.tier),
+        ("c.source", &filter.source),
+        ("c.channel", &filter.channel),
     ];
-    for (condition, wanted) in columns {
+    for (column, wanted) in columns {
         if let Some(wanted) = wanted {
-            and(condition, &[wanted]);
+            and(&wanted.condition(column), &wanted.values());
         }
     }
     if let Some(reps) = &filter.reps {
@@ -209,11 +216,17 @@ fn select(snapshot: &Snapshot, filter: &CustomerFilter, after: u64, limit: u32) 
         );
     }
     if let Some(q) = &filter.q {
-        let pattern = format!("%{}%", escaped(&q.to_ascii_lowercase()));
-        and(
-            "(lower(c.name) LIKE ? ESCAPE '!' OR lower(c.external_id) LIKE ? ESCAPE '!')",
-            &[&pattern, &pattern],
-        );
+        let words = vec!["c.search_text LIKE ? ESCAPE '!'"; q.words.len().max(1)].join(" AND ");
+        let contacts = vec!["c.search_contacts LIKE ? ESCAPE '!'"; q.contacts.len()];
+        let condition = std::iter::once(format!("({words})")).chain(contacts.into_iter().map(str::to_owned));
+        let condition = format!("({})", condition.collect::<Vec<_>>().join(" OR "));
+        let whole = |contact: &String| format!("%{}%", escaped(&bounded(contact)));
+        let mut patterns: Vec<String> = q.words.iter().map(|word| format!("%{}%", escaped(word))).collect();
+        if patterns.is_empty() {
+            patterns.push("%".to_owned());
+        }
+        patterns.extend(q.contacts.iter().map(whole));
+        and(&condition, &patterns.iter().map(String::as_str).collect::<Vec<_>>());
     }
     values.push(limit.into());
     sql.push_str(&format!(" ORDER BY c.created_position LIMIT ${}", values.len()));

@@ -7,6 +7,7 @@ mod cards;
 mod customer;
 mod duplicates;
 mod fold;
+mod found_by;
 mod list;
 mod owned;
 mod population;
@@ -28,7 +29,7 @@ use tables::TABLES;
 
 pub use approvals::{ApprovalFilter, ApprovalReport};
 pub use as_of::{CustomerAsOf, RulesAsOf};
-pub use cards::{BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards};
+pub use cards::{BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards, SubStatusCount};
 pub use duplicates::{SuspectQuery, SuspectQueue, SuspectReport, SuspectedReport, SuspectsReport};
 pub use list::{CustomerFilter, CustomerList};
 pub use owned::OwnedCustomer;
@@ -49,7 +50,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn schema(&self) -> &'static str {

@@ -10,6 +10,7 @@ use waymark_domain::customer::event::Money;
 use waymark_eventstore::Position;
 
 use super::customer::{Card, Customer, TrackedAttributes};
+use super::found_by::bounded;
 use super::tables::{CardRow, CustomerRow, VersionRow};
 use crate::db::Row;
 use crate::error::Result;
@@ -125,6 +126,8 @@ impl Customer {
             contents: Json::of(&self.contents)?,
             distinct_from: Json::of(&self.distinct_from)?,
             looks_since: self.looks_since,
+            search_text: self.search_text(),
+            search_contacts: self.search_contacts().iter().map(|contact| bounded(contact)).collect(),
         })
     }
 
@@ -156,6 +159,7 @@ impl Customer {
             contract_end: day(contract_end),
             won_amount,
             won_currency,
+            sub_statuses: Json::of(&self.sub_statuses())?,
         })
     }
 }

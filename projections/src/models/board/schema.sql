@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS board_customer (
     distinct_from    TEXT    NOT NULL,
     -- Where its name or a contact was said last.
     looks_since      INTEGER NOT NULL,
+    -- Name and id in another system, folded for searches, and the keys of contacts, each in lines of its own.
+    search_text      TEXT    NOT NULL,
+    search_contacts  TEXT    NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer)
 ) WITHOUT ROWID;
 
@@ -112,6 +115,8 @@ CREATE TABLE IF NOT EXISTS board_past (
     contract_end TEXT,
     won_amount   TEXT,
     won_currency TEXT,
+    -- The sub-status of each journey that has one, as JSON.
+    sub_statuses     TEXT    NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer, position)
 ) WITHOUT ROWID;
 

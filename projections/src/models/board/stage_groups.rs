@@ -1,12 +1,14 @@
 //! Who stands in which stage of which version: those whom another version of the pipeline may concern. Erased
 //! customers take no commands, so they are not among them.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
 
 use super::snapshot::BoardSnapshot;
-use super::statements::{GROUPS, OF_GROUP};
+use super::statements::{GROUPS, OF_GROUP, POOL_OCCUPANTS};
 use crate::db::values;
 use crate::error::Result;
 use crate::query::visibility_binds;
@@ -48,6 +50,17 @@ impl BoardSnapshot {
 }
 
 impl BoardSnapshot {
+    /// How many customers of a pipeline each pool holds, by the pool's key. Erased ones, who take no commands, do not count.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pool_occupants(&mut self, pipeline: &str) -> Result<BTreeMap<String, u64>> {
+        let snapshot = &mut self.0;
+        let values = values![snapshot.tenant.0, snapshot.generation, pipeline];
+        let rows = snapshot.transaction.rows(POOL_OCCUPANTS, &values).await?;
+        rows.iter().map(|row| Ok((row.text("owner_id")?, row.position("customers")?))).collect()
+    }
+
     /// The customers of such a group after one of them, at most `limit`, in order.
     ///
     /// # Errors

@@ -42,6 +42,8 @@ table! {
             contents: Json,
             distinct_from: Json,
             looks_since: u64,
+            search_text: String,
+            search_contacts: String,
         }
     }
 }
@@ -111,6 +113,7 @@ table! {
             contract_end: Option<String>,
             won_amount: Option<String>,
             won_currency: Option<String>,
+            sub_statuses: Json,
         }
     }
 }

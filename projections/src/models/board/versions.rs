@@ -1,6 +1,6 @@
 //! What customers were like: owner, amount and labels at any instant, as known at any position.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use super::tables::VersionRow;
 use crate::db::values;
 use crate::error::Result;
 use crate::models::snapshot::Snapshot;
-use crate::query::CohortFilter;
+use crate::query::{AnyOf, CohortFilter};
 use crate::stats::Micros;
 use crate::storage::columns::TableRow as _;
 
@@ -42,6 +42,8 @@ pub(crate) struct CustomerVersion {
     pub(crate) contract_end: Option<NaiveDate>,
     /// What a deal won in part has brought.
     pub(crate) won: Option<Money>,
+    /// The sub-status of each journey that has one, by the journey.
+    pub(crate) sub_statuses: BTreeMap<String, String>,
 }
 
 /// Every customer's pasts in the order of (instant, position).
@@ -76,6 +78,7 @@ pub(crate) async fn load(snapshot: &mut Snapshot, known: Position) -> Result<Cus
                 postponed_until: day(row.postponed_until),
                 contract_end: day(row.contract_end),
                 won: money_of(row.won_amount, row.won_currency),
+                sub_statuses: row.sub_statuses.parse()?,
             });
         }
         if rows.len() < ROWS as usize {
@@ -96,23 +99,27 @@ pub(crate) fn at(past: &[CustomerVersion], instant: Micros) -> Option<&CustomerV
 
 /// Whether a customer passes a filter at an instant.
 pub(crate) fn passes(past: &[CustomerVersion], instant: Micros, filter: &CohortFilter) -> bool {
-    fn is<T: PartialEq>(wanted: &Option<T>, held: Option<&T>) -> bool {
-        wanted.as_ref().is_none_or(|wanted| held == Some(wanted))
+    fn is(wanted: &Option<AnyOf>, held: Option<&String>) -> bool {
+        wanted.as_ref().is_none_or(|wanted| held.is_some_and(|held| wanted.contains(held)))
     }
     let Some(then) = at(past, instant) else { return false };
+    let finer = |wanted: &Option<AnyOf>| {
+        wanted.as_ref().is_none_or(|wanted| then.sub_statuses.values().any(|held| wanted.contains(held)))
+    };
     let of_a_rep = |reps: &BTreeSet<String>| match &then.owner {
         Owner::Rep(rep) => reps.contains(rep),
         Owner::Pool(_) => false,
     };
-    is(&filter.owner, Some(&then.owner))
+    filter.owner.as_ref().is_none_or(|owner| then.owner == *owner)
         && filter.reps.as_ref().is_none_or(of_a_rep)
         && is(&filter.source, then.source.as_ref())
         && is(&filter.channel, then.channel.as_ref())
+        && finer(&filter.sub_status)
         && is(&filter.tier, then.tier.as_ref())
         && is(&filter.industry, then.industry.as_ref())
         && is(&filter.region, then.region.as_ref())
-        && is(&filter.version, Some(&then.version))
-        && filter.tag.as_ref().is_none_or(|tag| then.tags.contains(tag))
+        && filter.version.is_none_or(|version| then.version == version)
+        && filter.tag.as_ref().is_none_or(|tag| then.tags.iter().any(|held| tag.contains(held)))
 }
 
 /// How much of the time between two instants the customer belonged to a rep.
@@ -160,6 +167,7 @@ mod tests {
             merged: false,
             contract_end: None,
             won: None,
+            sub_statuses: BTreeMap::new(),
         }
     }
 

@@ -103,6 +103,7 @@ fn by_person(fact: &DecodedEvent) -> ActivityRecord {
         CustomerEvent::Noted(_) => ActivityRecord::word("note"),
         CustomerEvent::DetailsChanged(e) if !is_of_tags_alone(e) => ActivityRecord::word("details"),
         CustomerEvent::Signalled(_) => ActivityRecord::word("signal"),
+        CustomerEvent::SubStatusSet(_) => ActivityRecord::word("sub_status"),
         CustomerEvent::Claimed(e) => {
             ActivityRecord { whom: Some(e.rep.clone()), ..ActivityRecord::word("claim") }
         }

@@ -29,7 +29,7 @@ impl ReadModel for Timeline {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn schema(&self) -> &'static str {

@@ -39,7 +39,7 @@ impl ReadModel for Work {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn schema(&self) -> &'static str {

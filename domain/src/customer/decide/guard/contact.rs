@@ -2,10 +2,9 @@
 
 use super::text::{MAX_NAME_CHARS, at_most, line};
 use crate::customer::contact::{ContactKind, NewContact};
+use crate::customer::known::MAX_CONTACTS;
 use crate::refusal::{Code, Violation, require};
 use crate::{Label, identity};
-
-const MAX_CONTACTS: usize = 10;
 
 /// Ways to reach a customer.
 pub(in crate::customer::decide) fn contacts(contacts: &[NewContact]) -> Vec<Violation> {

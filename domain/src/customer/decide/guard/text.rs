@@ -1,6 +1,7 @@
 //! Texts, words and lists: what they may hold, and how much.
 
 use crate::Label;
+use crate::customer::known::MAX_TAGS;
 use crate::refusal::{Code, Violation, require};
 
 /// Free text: notes, summaries, reasons.
@@ -11,8 +12,6 @@ pub(crate) const MAX_NAME_CHARS: usize = 200;
 
 /// Ids given by clients: reps, tags, external ids.
 pub(crate) const MAX_ID_CHARS: usize = 100;
-
-const MAX_TAGS: usize = 30;
 
 /// Text that must be there, over several lines if need be.
 pub(in crate::customer::decide) fn text(field: &str, text: &str) -> Vec<Violation> {

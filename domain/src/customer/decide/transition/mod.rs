@@ -3,6 +3,7 @@
 mod evidence;
 pub(in crate::customer) mod form;
 pub(super) mod path;
+mod within;
 
 use chrono::TimeDelta;
 
@@ -128,6 +129,15 @@ pub(in crate::customer) fn blocking_violations(
     .concat()
 }
 
+/// A reason as one of the pipeline's codes, or as words.
+fn code_or_words(pipeline: &Pipeline, reason: Option<String>) -> (Option<String>, Option<Personal<String>>) {
+    let is_code = |reason: &String| pipeline.reasons.iter().any(|known| known.code == *reason);
+    match reason {
+        Some(reason) if is_code(&reason) => (Some(reason), None),
+        words => (None, words.map(Personal::from)),
+    }
+}
+
 pub(in crate::customer::decide) fn decide(
     customer: &Customer,
     command: &Transition,
@@ -137,6 +147,9 @@ pub(in crate::customer::decide) fn decide(
     let pipeline = guard::known_pipeline(context, journey)?;
     let effective_at = guard::instant(context, customer.journeys.current(journey));
     let from = customer.journeys.stay_at(journey, effective_at);
+    if let Some(stay) = within::stay_of(pipeline, from, command) {
+        return within::decide(customer, pipeline, stay, command, context);
+    }
     let stage = pipeline.stage(&command.to);
     let needs = approval(pipeline, from, &command.to, context);
     let asked = needs.map(|_| not_asked_yet(customer, journey, &command.to, context));
@@ -153,15 +166,11 @@ pub(in crate::customer::decide) fn decide(
         guard::optional_text("reason", command.reason.as_deref()),
         guard::optional_text("note", command.note.as_deref()),
         guard::optional_text("next_step", command.next_step.as_deref()),
-        deal::well_formed(stage, command, effective_at),
+        deal::well_formed(stage, command, effective_at, context),
     ])?;
     let details = deal::details(customer, command, stage, effective_at);
     let command = command.clone();
-    let is_code = |reason: &String| pipeline.reasons.iter().any(|known| known.code == *reason);
-    let (code, words) = match command.reason {
-        Some(reason) if is_code(&reason) => (Some(reason), None),
-        words => (None, words),
-    };
+    let (code, words) = code_or_words(pipeline, command.reason);
     if let Some((approval, from)) = needs.zip(from) {
         let event = CustomerEvent::TransitionRequested(TransitionRequested {
             journey: pipeline.key.clone(),
@@ -170,7 +179,7 @@ pub(in crate::customer::decide) fn decide(
             to: command.to,
             sub_status: command.sub_status,
             reason: code,
-            reason_text: words.map(Personal::from),
+            reason_text: words,
             note: command.note.map(Personal::from),
             next_step: command.next_step.map(Personal::from),
             evidence: command.evidence,
@@ -192,7 +201,7 @@ pub(in crate::customer::decide) fn decide(
         to: command.to,
         sub_status: command.sub_status,
         reason: code,
-        reason_text: words.map(Personal::from),
+        reason_text: words,
         note: command.note.map(Personal::from),
         next_step: command.next_step.map(Personal::from),
         evidence: command.evidence,

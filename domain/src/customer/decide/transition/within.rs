@@ -1,0 +1,160 @@
+//! Another sub-status within the stage that the customer is in: guarded like a move, but no stay begins.
+
+use crate::customer::command::Transition;
+use crate::customer::decide::guard;
+use crate::customer::decide::new_event::NewEvent;
+use crate::customer::event::{CustomerEvent, SubStatusSet};
+use crate::customer::state::Customer;
+use crate::customer::timeline::Stay;
+use crate::pipeline::Stage;
+use crate::refusal::{Code, Refusal, Violation, require};
+use crate::{Context, Label, Personal, Pipeline};
+
+/// The stay and its stage, where the command asks for another sub-status of it and for nothing else.
+pub(super) fn stay_of<'a>(
+    pipeline: &'a Pipeline,
+    from: Option<&'a Stay>,
+    command: &Transition,
+) -> Option<(&'a Stay, &'a Stage)> {
+    let from = from.filter(|from| from.stage == command.to && command.sub_status.is_some())?;
+    let other = from.sub_status != command.sub_status;
+    pipeline.stage(&command.to).filter(|_| other).map(|stage| (from, stage))
+}
+
+/// What the sub-status asks to be shown. What its stage asked for was asked when the stage was entered.
+fn shown(stage: &Stage, command: &Transition, context: &Context<'_>) -> Vec<Violation> {
+    let finer = command.sub_status.as_deref().and_then(|id| stage.sub_status(id));
+    let asked = finer.into_iter().flat_map(|finer| &finer.evidence).filter(|kind| kind.required);
+    let missing = asked.filter(|kind| !command.evidence.iter().any(|given| given.kind == kind.kind));
+    missing.filter(|_| !context.import).map(|kind| guard::without_evidence(kind, "evidence")).collect()
+}
+
+/// Facts of a deal belong to the moves that open and close it.
+fn says_nothing_of_the_deal(command: &Transition) -> Vec<Violation> {
+    let said = [
+        ("postponed_until", command.postponed_until.is_some()),
+        ("won_amount", command.won_amount.is_some()),
+    ];
+    let misplaced = |field| {
+        Violation::new(
+            Code::InvalidValue,
+            field,
+            Label::new("变更子状态时不能填写此项。", "This cannot be set together with a sub-status alone."),
+            Label::new("请在客户资料中修改。", "Change it in the customer's details."),
+        )
+    };
+    said.into_iter().flat_map(|(field, said)| require(!said, || misplaced(field))).collect()
+}
+
+pub(super) fn decide(
+    customer: &Customer,
+    pipeline: &Pipeline,
+    (from, stage): (&Stay, &Stage),
+    command: &Transition,
+    context: &Context<'_>,
+) -> Result<Vec<NewEvent>, Refusal> {
+    let effective_at = guard::instant(context, Some(from));
+    Refusal::require_all([
+        super::expected_version(pipeline, command),
+        super::not_before_a_later_move(customer, &pipeline.key, effective_at, context),
+        guard::may_work(customer, context),
+        guard::effective(customer, context),
+        super::backdated_with_a_reason(command, context),
+        guard::known_sub_status(Some(stage), command.sub_status.as_deref()),
+        shown(stage, command, context),
+        super::evidence_well_formed(Some(stage), command),
+        guard::optional_text("reason", command.reason.as_deref()),
+        guard::optional_text("note", command.note.as_deref()),
+        guard::optional_text("next_step", command.next_step.as_deref()),
+        says_nothing_of_the_deal(command),
+    ])?;
+    let command = command.clone();
+    let (reason, reason_text) = super::code_or_words(pipeline, command.reason);
+    let event = CustomerEvent::SubStatusSet(SubStatusSet {
+        journey: pipeline.key.clone(),
+        pipeline_version: pipeline.version,
+        stage: stage.id.clone(),
+        sub_status: command.sub_status.unwrap_or_default(),
+        from: from.sub_status.clone(),
+        reason,
+        reason_text,
+        note: command.note.map(Personal::from),
+        next_step: command.next_step.map(Personal::from),
+        evidence: command.evidence,
+    });
+    Ok(vec![NewEvent { event, effective_at }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Owner;
+    use crate::customer::decide::spec::*;
+    use crate::customer::event::{Evidence, Registered};
+
+    fn contacted() -> CustomerEvent {
+        let (pipeline, stage) = ("bajun-5".to_owned(), "potential".to_owned());
+        CustomerEvent::Registered(Registered {
+            pipeline,
+            stage,
+            owner: Owner::Rep("li".into()),
+            ..registered()
+        })
+    }
+
+    fn within(sub_status: &str) -> Transition {
+        Transition { sub_status: Some(sub_status.to_owned()), ..to("potential") }
+    }
+
+    #[test]
+    fn another_sub_status_begins_no_stay_and_says_what_it_was_before() {
+        let first = given([contacted()]).when(within("contacted")).event();
+        let CustomerEvent::SubStatusSet(set) = &first.event else { panic!("{first:?}") };
+        assert_eq!((set.from.as_deref(), set.sub_status.as_str()), (None, "contacted"));
+        let story = given([contacted(), first.event.clone()]);
+        let stays = story.customer.as_ref().unwrap().journeys.stays("bajun-5").to_vec();
+        assert_eq!((stays.len(), stays[0].sub_status.as_deref()), (1, Some("contacted")));
+        assert_eq!(stays[0].entered_at, day(0));
+        let CustomerEvent::SubStatusSet(set) = story.when(within("not_contacted")).event().event else {
+            panic!()
+        };
+        assert_eq!(set.from.as_deref(), Some("contacted"));
+    }
+
+    #[test]
+    fn the_same_again_or_none_is_refused_as_before() {
+        let set = given([contacted()]).when(within("contacted")).event().event;
+        given([contacted(), set.clone()]).when(within("contacted")).refuses([Code::AlreadyInStage]);
+        given([contacted(), set]).when(to("potential")).refuses([Code::AlreadyInStage]);
+    }
+
+    #[test]
+    fn it_is_guarded_like_a_move() {
+        given([contacted()]).by(zhao()).when(within("contacted")).refuses([Code::NotOwner]);
+        given([contacted()]).when(within("nowhere")).refuses([Code::UnknownSubStatus]);
+        given([contacted()])
+            .effective(day(5))
+            .when(within("contacted"))
+            .refuses([Code::BackdateReasonRequired]);
+        let explained = Transition { note: Some("she rang".to_owned()), ..within("contacted") };
+        given([contacted()]).effective(day(5)).when(explained.clone()).event();
+        let early = given([contacted()]).effective(day(0) - chrono::TimeDelta::days(1));
+        early.by(root()).when(explained).refuses([Code::EffectiveBeforeCreation]);
+        let stale = Transition { expected_pipeline_version: Some(7), ..within("contacted") };
+        given([contacted()]).when(stale).refuses([Code::PipelineVersionChanged]);
+    }
+
+    #[test]
+    fn what_a_sub_status_asks_for_is_shown() {
+        let landian = || {
+            let (pipeline, stage) = ("landian-6".to_owned(), "need_confirmed".to_owned());
+            let owner = Owner::Rep("li".into());
+            CustomerEvent::Registered(Registered { pipeline, stage, owner, ..registered() })
+        };
+        let interested = Transition { sub_status: Some("interested".into()), ..to("need_confirmed") };
+        let refusal = given([landian()]).when(interested.clone()).refuses([Code::EvidenceRequired]);
+        let kind = refusal.violations[0].data["kind"].as_str().unwrap().to_owned();
+        let evidence = vec![Evidence { kind, reference: "dms-1".into(), sha256: None }];
+        given([landian()]).when(Transition { evidence, ..interested }).event();
+    }
+}

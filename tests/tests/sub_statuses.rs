@@ -1,0 +1,127 @@
+//! Sub-statuses within a stage: changed without a new stay, guarded like moves, counted, filtered by, and part of every past.
+
+#![cfg(test)]
+
+use serde_json::{Value, json};
+use waymark_tests::{Client, Team};
+
+async fn set(client: &Client, customer: &str, sub_status: &str) -> waymark_tests::Answer {
+    let body = json!({"to": "quoted", "sub_status": sub_status, "note": "she said so"});
+    client.command(customer, "transitions", body).await
+}
+
+/// How many stand in a stage with each sub-status.
+async fn counted(client: &Client, stage: &str, query: &str) -> Vec<(Value, u64)> {
+    let head = client.head().await;
+    let board = client.get(&format!("/v1/boards/landian-6?{query}&min_position={head}&wait_ms=20000")).await;
+    let stages = board.expect(200).at("/stages").as_array().cloned().unwrap_or_default();
+    let found = stages.into_iter().find(|one| one["stage"] == stage).unwrap_or_default();
+    let counts = found["sub_statuses"].as_array().cloned().unwrap_or_default();
+    counts.iter().map(|one| (one["sub_status"].clone(), one["count"].as_u64().unwrap_or_default())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sub_status_changes_within_its_stage_and_every_past_of_it_can_be_asked_for() {
+    let team = Team::on("landian-6").await;
+    let (li, wang) = (team.rep("li"), team.manager("wang"));
+    let ago = |hours: i64| (waymark_tests::now() - chrono::Duration::hours(hours)).to_rfc3339();
+    let mut body = team.customer_of("li", "Harbour Foods");
+    body["effective_at"] = json!(ago(72));
+    body["stage"] = json!("quoted");
+    let id = wang.register(body).await;
+    let mut other = team.customer_of("li", "Pier Nine");
+    other["stage"] = json!("quoted");
+    wang.register(other).await;
+    let before = li.customer(&id).await.at("/journeys/0/entered_at").clone();
+
+    let awaiting = json!({
+        "to": "quoted", "sub_status": "awaiting_answer", "note": "sent on Monday", "effective_at": ago(48)
+    });
+    let answer = li.command(&id, "transitions", awaiting).await.expect(200);
+    assert_eq!(answer.text_at("/events/0/type"), "customer.sub_status_set");
+    let known = li.head().await;
+    let _ = set(&li, &id, "comparing_prices").await.expect(200);
+    let _ = set(&li, &id, "comparing_prices").await.refused(409, "already-in-stage");
+    let _ = set(&li, &id, "nowhere").await.refused(422, "unknown-sub-status");
+    let _ = set(&team.rep("chen"), &id, "awaiting_answer").await.refused(403, "not-owner");
+    let _ = li.command(&id, "transitions", json!({"to": "quoted"})).await.refused(409, "already-in-stage");
+
+    let shown = li.customer(&id).await;
+    assert_eq!(shown.text_at("/journeys/0/sub_status"), "comparing_prices");
+    assert_eq!(shown.at("/journeys/0/entered_at"), &before, "no stay begins");
+    let stays =
+        li.get(&format!("/v1/customers/{id}/stays?min_position={}", li.head().await)).await.expect(200);
+    assert_eq!(stays.items().len(), 1);
+    let at = |hours: i64| format!("effective_at={}", ago(hours).replace('+', "%2B"));
+    for (asked, sub_status) in [
+        (at(60), Value::Null),
+        (at(24), json!("awaiting_answer")),
+        (format!("effective_at=2099-01-01T00:00:00Z&known_position={known}"), json!("awaiting_answer")),
+        ("effective_at=2099-01-01T00:00:00Z".to_owned(), json!("comparing_prices")),
+    ] {
+        let then = li.get(&format!("/v1/customers/{id}?{asked}")).await.expect(200);
+        assert_eq!(then.at("/journeys/0/sub_status"), &sub_status, "{asked}");
+        let board = counted(&wang, "quoted", &asked).await;
+        let others = if asked.contains("2099") { 1 } else { 0 };
+        let own = |wanted: &str| u64::from(sub_status == json!(wanted));
+        let none = others + u64::from(sub_status.is_null());
+        let expected = [
+            (json!("awaiting_answer"), own("awaiting_answer")),
+            (json!("comparing_prices"), own("comparing_prices")),
+            (Value::Null, none),
+        ];
+        assert_eq!(board, expected, "{asked}");
+    }
+    let told =
+        li.get(&format!("/v1/customers/{id}/timeline?min_position={}", li.head().await)).await.expect(200);
+    let set: Vec<Value> =
+        told.items().into_iter().filter(|item| item["type"] == "customer.sub_status_set").collect();
+    assert_eq!(set.len(), 2);
+    assert_eq!(
+        (&set[1]["data"]["from"], &set[1]["data"]["note"]),
+        (&json!("awaiting_answer"), &json!("she said so"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_boards_and_reports_are_filtered_by_sub_status() {
+    let team = Team::on("landian-6").await;
+    let wang = team.manager("wang");
+    for (name, sub_status) in [("a", Some("awaiting_answer")), ("b", Some("comparing_prices")), ("c", None)] {
+        let mut body = team.customer_of("li", name);
+        body["stage"] = json!("quoted");
+        if let Some(sub_status) = sub_status {
+            body["sub_status"] = json!(sub_status);
+        }
+        wang.register(body).await;
+    }
+    let head = wang.head().await;
+    let fresh = format!("min_position={head}&wait_ms=20000");
+    for (filter, count) in [("comparing_prices", 1), ("comparing_prices,awaiting_answer", 2), ("nowhere", 0)]
+    {
+        for asked in ["", "&effective_at=2099-01-01T00:00:00Z"] {
+            let list =
+                wang.get(&format!("/v1/customers?sub_status={filter}{asked}&{fresh}")).await.expect(200);
+            assert_eq!(list.items().len(), count, "{filter}{asked}");
+            let board = wang
+                .get(&format!("/v1/boards/landian-6?sub_status={filter}{asked}&{fresh}"))
+                .await
+                .expect(200);
+            assert_eq!(board.number_at("/total") as usize, count, "{filter}{asked}");
+        }
+        let dwell = wang.get(&format!("/v1/dwell/landian-6?sub_status={filter}&{fresh}")).await.expect(200);
+        let open: u64 = dwell
+            .at("/stages")
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|stage| stage["open"].as_u64())
+            .sum();
+        assert_eq!(open as usize, count, "{filter}");
+    }
+    let board = wang.get(&format!("/v1/boards/landian-6?{fresh}")).await.expect(200);
+    let stages = board.at("/stages").as_array().cloned().unwrap_or_default();
+    let quoted = stages.iter().find(|stage| stage["stage"] == "quoted").cloned().unwrap_or_default();
+    assert_eq!(quoted["cards"][0]["sub_status"], "awaiting_answer");
+    assert_eq!(quoted["sub_statuses"][1]["name"], "Comparing prices");
+}
