@@ -49,6 +49,7 @@
 //! ```
 
 mod batch;
+mod canonical;
 #[cfg(test)]
 mod contract;
 mod error;
@@ -69,6 +70,7 @@ mod transfer;
 pub mod vault;
 mod watchers;
 
+pub use canonical::canonical_json;
 pub use error::StoreError;
 pub use event::{Draft, Entry, Envelope, MAX_ENTRY_BYTES, Position, TenantId};
 pub use intake::Intake;

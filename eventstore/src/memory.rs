@@ -347,6 +347,12 @@ impl LedgerStore for MemoryStore {
         self.look(tenant, |log| log.between(after, until).map(|event| event.leaf).collect())
     }
 
+    async fn position_of(&self, tenant: TenantId, id: Uuid) -> Result<Option<Position>, StoreError> {
+        self.look(tenant, |log| {
+            log.events.iter().find(|event| event.id == id).map(|event| event.entry.position)
+        })
+    }
+
     async fn tile(&self, tenant: TenantId, level: u8, index: u64) -> Result<Option<Tile>, StoreError> {
         self.look(tenant, |log| log.tile(level, index))
     }

@@ -1,9 +1,9 @@
 //! The ledger over a store: proofs, tiles, checkpoints, the check of everything.
 
-use super::{Bench, TENANT, contract};
+use super::{Bench, OTHER, TENANT, contract};
 use crate::ledger::{
     BadNote, Checkpoint, Hash, Signer, Trust, Verdict, consistency_proof, inclusion_proof, leaf_hash,
-    root_at, root_of, verify, verify_consistency, verify_inclusion,
+    root_at, root_of, tile_hashes, verify, verify_consistency, verify_inclusion,
 };
 
 contract!(
@@ -12,6 +12,8 @@ contract!(
     the_root_of_every_earlier_size_can_be_named,
     only_full_tiles_are_kept,
     tiles_do_not_depend_on_how_appends_were_batched,
+    a_tile_is_served_as_wide_as_the_tree_is_and_no_wider,
+    an_event_is_found_by_its_id,
     the_latest_checkpoint_is_of_the_largest_tree,
     an_untouched_log_is_sound,
     an_empty_log_is_sound,
@@ -100,6 +102,37 @@ async fn tiles_do_not_depend_on_how_appends_were_batched(bench: Bench) {
     for (index, hashes) in leaves.chunks_exact(256).enumerate() {
         assert_eq!(bench.store.tile(TENANT, 0, index as u64).await.unwrap().unwrap().hashes, hashes);
     }
+}
+
+async fn a_tile_is_served_as_wide_as_the_tree_is_and_no_wider(bench: Bench) {
+    fill(&bench, 600).await;
+    let leaves = leaves(&bench).await;
+    let tile = async |level, index, width, size| {
+        tile_hashes(&*bench.store, TENANT, (level, index, width), size).await.unwrap()
+    };
+    assert_eq!(tile(0, 0, 256, 600).await.unwrap(), leaves[..256]);
+    assert_eq!(tile(0, 2, 88, 600).await.unwrap(), leaves[512..]);
+    assert_eq!(tile(0, 2, 1, 600).await.unwrap(), leaves[512..513]);
+    assert_eq!(tile(1, 0, 2, 600).await.unwrap(), [root_of(&leaves[..256]), root_of(&leaves[256..512])]);
+    // What a smaller tree had of the tile is what it starts with today.
+    assert_eq!(tile(0, 0, 7, 7).await.unwrap(), leaves[..7]);
+    for beyond in
+        [(0, 2, 89), (0, 3, 1), (1, 0, 3), (1, 1, 1), (2, 0, 1), (8, 0, 1), (63, 0, 1), (0, u64::MAX, 1)]
+    {
+        let (level, index, width) = beyond;
+        assert_eq!(tile(level, index, width, 600).await, None, "{beyond:?}");
+    }
+    assert_eq!(tile(0, 0, 1, 0).await, None);
+}
+
+async fn an_event_is_found_by_its_id(bench: Bench) {
+    fill(&bench, 3).await;
+    for record in bench.store.records(TENANT, 0, 10).await.unwrap() {
+        let found = bench.store.position_of(TENANT, record.id).await.unwrap();
+        assert_eq!(found, Some(record.entry.position));
+        assert_eq!(bench.store.position_of(OTHER, record.id).await.unwrap(), None);
+    }
+    assert_eq!(bench.store.position_of(TENANT, uuid::Uuid::max()).await.unwrap(), None);
 }
 
 async fn the_latest_checkpoint_is_of_the_largest_tree(bench: Bench) {

@@ -84,7 +84,12 @@ impl Signer {
     /// The signed note over a checkpoint.
     #[must_use]
     pub fn sign(&self, checkpoint: &Checkpoint) -> String {
-        let text = checkpoint.to_text();
+        self.sign_text(&checkpoint.to_text())
+    }
+
+    /// The signed note over another text, which ends with a line break and must not be readable as a checkpoint.
+    #[must_use]
+    pub fn sign_text(&self, text: &str) -> String {
         let signature = self.key.sign(text.as_bytes()).to_bytes();
         let signed = [self.verifier().key_id().as_slice(), &signature].concat();
         format!("{text}\n\u{2014} {} {}\n", self.name, BASE64_STANDARD.encode(signed))
@@ -101,7 +106,7 @@ impl Verifier {
     /// The verifier key in the form `name+hash+key` of the signed-note specification.
     #[must_use]
     pub fn to_vkey(&self) -> String {
-        let id = u32::from_be_bytes(self.key_id());
+        let id = self.id();
         let key = [&[ED25519], self.key.as_bytes().as_slice()].concat();
         format!("{}+{id:08x}+{}", self.name, BASE64_STANDARD.encode(key))
     }
@@ -110,6 +115,12 @@ impl Verifier {
     #[must_use]
     pub fn named(&self, name: &str) -> Self {
         Self { name: name.to_owned(), key: self.key }
+    }
+
+    /// The key id that stands in its signatures.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        u32::from_be_bytes(self.key_id())
     }
 
     /// Whose signatures it checks: the name of the log, as its checkpoints carry it.
@@ -126,7 +137,7 @@ impl Verifier {
         let key = BASE64_STANDARD.decode(key).ok()?;
         let key: &[u8; 32] = key.strip_prefix(&[ED25519])?.try_into().ok()?;
         let verifier = Self { name: name.to_owned(), key: VerifyingKey::from_bytes(key).ok()? };
-        (format!("{:08x}", u32::from_be_bytes(verifier.key_id())) == id).then_some(verifier)
+        (format!("{:08x}", verifier.id()) == id).then_some(verifier)
     }
 
     /// Checks a signed note and reads the checkpoint in it.
@@ -134,12 +145,21 @@ impl Verifier {
     /// # Errors
     /// [`BadNote`]: signatures by other keys are passed over, as the format demands.
     pub fn open(&self, note: &str) -> Result<Checkpoint, BadNote> {
-        let (text, signatures) = note.rsplit_once("\n\n").ok_or(BadNote::Malformed)?;
-        let text = format!("{text}\n");
-        let checkpoint = Checkpoint::from_text(&text).ok_or(BadNote::Malformed)?;
+        // A note over another text is malformed, by any key.
+        let (text, _) = parted(note)?;
+        let checkpoint = Checkpoint::from_text(text).ok_or(BadNote::Malformed)?;
+        self.open_text(note).map(|_| checkpoint)
+    }
+
+    /// Checks a signed note over any text, and reads the text.
+    ///
+    /// # Errors
+    /// [`BadNote`], as [`Self::open`].
+    pub fn open_text<'n>(&self, note: &'n str) -> Result<&'n str, BadNote> {
+        let (text, signatures) = parted(note)?;
         let signature = self.own_signature(signatures)?;
         let verified = self.key.verify_strict(text.as_bytes(), &signature);
-        verified.map(|()| checkpoint).map_err(|_| BadNote::WrongSignature)
+        verified.map(|()| text).map_err(|_| BadNote::WrongSignature)
     }
 
     fn own_signature(&self, lines: &str) -> Result<Signature, BadNote> {
@@ -170,6 +190,12 @@ impl Verifier {
         id.copy_from_slice(&hash[..4]);
         id
     }
+}
+
+/// The text of a note with its last line break, and the lines of its signatures.
+fn parted(note: &str) -> Result<(&str, &str), BadNote> {
+    let blank = note.rfind("\n\n").ok_or(BadNote::Malformed)?;
+    Ok((&note[..=blank], &note[blank + 2..]))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Proof that nobody rewrote the log: an RFC 6962 tree over its entries, in the formats of C2SP.
 
 mod checkpoint;
+mod cosignature;
 mod proof;
 mod tile;
 mod tree;
@@ -14,9 +15,13 @@ use uuid::Uuid;
 
 use crate::{Entry, EventStore, Position, StoreError, TenantId};
 pub use checkpoint::{BadNote, Checkpoint, Signer, Verifier};
-pub use proof::{consistency_proof, inclusion_proof, root_at, verify_consistency, verify_inclusion};
+pub use cosignature::{CosignatureVerifier, Cosigner};
+pub use proof::{
+    consistency_proof, inclusion_proof, range_proof, range_root_of, root_at, tile_hashes, verify_consistency,
+    verify_inclusion,
+};
 pub(crate) use tile::{GrownLevel, grown_levels};
-pub use tile::{TILE_WIDTH, Tile};
+pub use tile::{TILE_WIDTH, Tile, TilePlace};
 pub(crate) use tree::leaf_hasher;
 pub use tree::{Frontier, Hash, leaf_hash, node_hash, root_of};
 pub use verify::{
@@ -57,6 +62,9 @@ pub trait LedgerStore: EventStore {
 
     /// The level and the index of every tile that is stored, in no particular order, sensible or not.
     async fn tile_places(&self, tenant: TenantId) -> Result<Vec<(i64, i64)>, StoreError>;
+
+    /// Where the event of this id stands; `None` where the log has none.
+    async fn position_of(&self, tenant: TenantId, id: Uuid) -> Result<Option<Position>, StoreError>;
 
     /// A full tile; `None` while it is not full.
     async fn tile(&self, tenant: TenantId, level: u8, index: u64) -> Result<Option<Tile>, StoreError>;

@@ -54,6 +54,69 @@ pub async fn root_at(store: &dyn LedgerStore, tenant: TenantId, size: u64) -> Re
     range_root(store, tenant, 0..size).await
 }
 
+/// What it takes to compute the root of the first `size` entries from the leaves of a range of them: the roots of the subtrees
+/// beside the range, from left to right. The range is by places from 0.
+///
+/// # Errors
+/// When the store cannot be read or lacks hashes of these entries.
+pub async fn range_proof(
+    store: &dyn LedgerStore,
+    tenant: TenantId,
+    range: Range<u64>,
+    size: u64,
+) -> Result<Vec<Hash>, StoreError> {
+    let mut beside = Vec::new();
+    ranges_beside(&range, 0..size, &mut beside);
+    roots(store, tenant, beside).await
+}
+
+/// The root of the tree of `size` entries that these leaves make together with a [`range_proof`]; `None` where leaves or
+/// hashes are missing or left over. Leaves are taken one by one, so that they need not be in memory.
+pub fn range_root_of(
+    range: &Range<u64>,
+    size: u64,
+    leaves: &mut dyn Iterator<Item = Hash>,
+    proof: &[Hash],
+) -> Option<Hash> {
+    if range.is_empty() || range.end > size {
+        return None;
+    }
+    let mut proof = proof.iter().copied();
+    let root = joined_root(range, 0..size, leaves, &mut proof)?;
+    (leaves.next().is_none() && proof.next().is_none()).then_some(root)
+}
+
+/// The first `width` hashes of a tile, full or not: hashes of leaves at level 0, roots of whole tiles of the level below
+/// above it (C2SP tlog-tiles). `None` where the tree of `size` entries has not that many there.
+///
+/// # Errors
+/// When the store cannot be read or lacks hashes of these entries.
+pub async fn tile_hashes(
+    store: &dyn LedgerStore,
+    tenant: TenantId,
+    (level, index, width): (u8, u64, u64),
+    size: u64,
+) -> Result<Option<Vec<Hash>>, StoreError> {
+    let first = index.checked_mul(TILE_WIDTH);
+    let ends = first.and_then(|first| first.checked_add(width));
+    // A level so high that no log has a hash in it is one of an empty tree.
+    let all = TILE_WIDTH.checked_pow(u32::from(level)).map_or(0, |covered| size / covered);
+    let (Some(first), Some(ends)) = (first, ends.filter(|ends| *ends <= all)) else { return Ok(None) };
+    if width == TILE_WIDTH
+        && let Some(tile) = store.tile(tenant, level, index).await?
+    {
+        return Ok(Some(tile.hashes));
+    }
+    if level == 0 {
+        return leaves(store, tenant, first..ends).await.map(Some);
+    }
+    let mut hashes = Vec::with_capacity(width as usize);
+    for below in first..ends {
+        hashes.push(subtree(store, tenant, u32::from(level) * TILE_HEIGHT, below).await?);
+    }
+    Ok(Some(hashes))
+}
+
 /// Whether a proof shows that a leaf is at `position` in the tree of this size and root (RFC 9162 section 2.1.3.2).
 #[must_use]
 pub fn verify_inclusion(leaf: &Hash, position: Position, size: u64, proof: &[Hash], root: &Hash) -> bool {
@@ -154,6 +217,39 @@ fn consistency_ranges(old_size: u64, tree: Range<u64>, is_old_root: bool, path: 
     }
 }
 
+/// The largest subtrees that have nothing of a range in them, from left to right.
+fn ranges_beside(range: &Range<u64>, tree: Range<u64>, beside: &mut Vec<Range<u64>>) {
+    if tree.end <= range.start || range.end <= tree.start {
+        if !tree.is_empty() {
+            beside.push(tree);
+        }
+        return;
+    }
+    if range.start <= tree.start && tree.end <= range.end {
+        return;
+    }
+    if let Some(middle) = split(&tree) {
+        ranges_beside(range, tree.start..middle, beside);
+        ranges_beside(range, middle..tree.end, beside);
+    }
+}
+
+/// The root of a tree from the leaves of a range and the roots beside it.
+fn joined_root(
+    range: &Range<u64>,
+    tree: Range<u64>,
+    leaves: &mut dyn Iterator<Item = Hash>,
+    proof: &mut dyn Iterator<Item = Hash>,
+) -> Option<Hash> {
+    if tree.end <= range.start || range.end <= tree.start {
+        return proof.next();
+    }
+    let Some(middle) = split(&tree) else { return leaves.next() };
+    let left = joined_root(range, tree.start..middle, leaves, proof)?;
+    let right = joined_root(range, middle..tree.end, leaves, proof)?;
+    Some(node_hash(&left, &right))
+}
+
 /// Where a tree of more than one leaf parts: after the largest power of two smaller than its size.
 fn split(tree: &Range<u64>) -> Option<u64> {
     let size = tree.end - tree.start;
@@ -205,18 +301,25 @@ async fn subtree(
         return Ok(root_of(&tile.hashes[from..from + width as usize]));
     }
     if level == 0 {
-        let hashes = store.leaf_hashes(tenant, first, first + width).await?;
-        if hashes.len() as u64 != width {
-            return Err(StoreError::Damaged {
-                position: first + 1,
-                what: "leaf hashes are missing".to_owned(),
-            });
-        }
-        return Ok(root_of(&hashes));
+        return Ok(root_of(&leaves(store, tenant, first..first + width).await?));
     }
     let left = Box::pin(subtree(store, tenant, height - 1, 2 * index)).await?;
     let right = Box::pin(subtree(store, tenant, height - 1, 2 * index + 1)).await?;
     Ok(node_hash(&left, &right))
+}
+
+/// The hashes of these leaves, all of them.
+async fn leaves(
+    store: &dyn LedgerStore,
+    tenant: TenantId,
+    range: Range<u64>,
+) -> Result<Vec<Hash>, StoreError> {
+    let hashes = store.leaf_hashes(tenant, range.start, range.end).await?;
+    if hashes.len() as u64 != range.end - range.start {
+        let what = "leaf hashes are missing".to_owned();
+        return Err(StoreError::Damaged { position: range.start + 1, what });
+    }
+    Ok(hashes)
 }
 
 #[cfg(test)]
@@ -267,6 +370,32 @@ mod tests {
             }
             let old_root = root_of(&leaves[..=index]);
             prop_assert!(verify_consistency(old_size, &old_root, size, &frontier.root(), &proof));
+        }
+
+        #[test]
+        fn a_range_and_the_roots_beside_it_make_the_root_and_nothing_less_does(
+            size in 1..300_u64,
+            ends in any::<(proptest::sample::Index, proptest::sample::Index)>(),
+        ) {
+            let leaves: Vec<Hash> = (0..size).map(|number| leaf_hash(&number.to_be_bytes())).collect();
+            let (one, other) = (ends.0.index(leaves.len()), ends.1.index(leaves.len()));
+            let (first, last) = (one.min(other), one.max(other));
+            let range = first as u64..last as u64 + 1;
+            let mut beside = Vec::new();
+            ranges_beside(&range, 0..size, &mut beside);
+            let proof = path(&leaves, beside);
+            let of = |leaves: &[Hash], proof: &[Hash]| {
+                range_root_of(&range, size, &mut leaves.iter().copied(), proof)
+            };
+            let within = &leaves[first..=last];
+            prop_assert_eq!(of(within, &proof), Some(root_of(&leaves)));
+            prop_assert_eq!(of(&within[1..], &proof), None);
+            prop_assert_eq!(of(&[within, &[[0; 32]]].concat(), &proof), None);
+            prop_assert_eq!(of(within, &[proof.clone(), vec![[0; 32]]].concat()), None);
+            if !proof.is_empty() {
+                prop_assert_eq!(of(within, &proof[1..]), None);
+                prop_assert!(of(within, &[vec![[0; 32]], proof[1..].to_vec()].concat()) != Some(root_of(&leaves)));
+            }
         }
 
         #[test]

@@ -43,6 +43,52 @@ impl Tile {
     }
 }
 
+/// Where a tile or a bundle of entries stands within its level, as C2SP tlog-tiles writes it into a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TilePlace {
+    /// Its place in the level, from 0.
+    pub index: u64,
+    /// How many hashes or entries of it: 256 of a full one, fewer of a partial one.
+    pub width: u64,
+}
+
+impl TilePlace {
+    /// Reads groups of three digits, all but the last behind an `x`, and the width of a partial one: `x001/x234/067`,
+    /// `067.p/8`. `None` for anything else: each place has one path.
+    #[must_use]
+    pub fn from_path(path: &str) -> Option<Self> {
+        let (groups, width) = match path.split_once(".p/") {
+            Some((groups, width)) => {
+                (groups, canonical(width).filter(|width| (1..TILE_WIDTH).contains(width))?)
+            }
+            None => (path, TILE_WIDTH),
+        };
+        let (last, before) =
+            groups.rsplit_once('/').map_or((groups, None), |(before, last)| (last, Some(before)));
+        let mut index = 0_u64;
+        for (number, group) in before.into_iter().flat_map(|before| before.split('/')).enumerate() {
+            let thousands = three_digits(group.strip_prefix('x')?)?;
+            // A group of zeroes in front would be a second path of the same place.
+            if number == 0 && thousands == 0 {
+                return None;
+            }
+            index = index.checked_mul(1_000)?.checked_add(thousands)?;
+        }
+        index = index.checked_mul(1_000)?.checked_add(three_digits(last)?)?;
+        Some(Self { index, width })
+    }
+}
+
+fn three_digits(text: &str) -> Option<u64> {
+    (text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// A number as it is written without leading zeroes or signs.
+fn canonical(text: &str) -> Option<u64> {
+    let plain = text == "0" || (!text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()));
+    text.parse().ok().filter(|_| plain)
+}
+
 /// A level whose tiles grow in number, because the tree grew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GrownLevel {
@@ -164,6 +210,46 @@ mod tests {
             vec![100, 100_000, leaves.len() as u64 - 100_100],
         ] {
             assert_eq!(grown_by(&steps, &leaves), expected, "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_tile_is_read_and_nothing_else_is() {
+        for (path, index, width) in [
+            ("000", 0, 256),
+            ("067", 67, 256),
+            ("x001/x234/067", 1_234_067, 256),
+            ("x001/000", 1_000, 256),
+            ("000.p/1", 0, 1),
+            ("x999/999.p/255", 999_999, 255),
+        ] {
+            assert_eq!(TilePlace::from_path(path), Some(TilePlace { index, width }), "{path}");
+        }
+        for path in [
+            "",
+            "0",
+            "0000",
+            "x000/001",
+            "001/002",
+            "x001",
+            "x1/000",
+            "x001/x002",
+            "+01",
+            "000.p/",
+            "000.p/0",
+            "000.p/256",
+            "000.p/08",
+            "000.p/+8",
+            "000.p/8/",
+            "000/",
+            "/000",
+            "x001//000",
+            "000.q/1",
+            "x-01/000",
+            "x999/x999/x999/x999/x999/x999/x999/999",
+            "０００",
+        ] {
+            assert_eq!(TilePlace::from_path(path), None, "{path}");
         }
     }
 

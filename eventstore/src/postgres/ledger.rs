@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::postgres::PgRow;
+use uuid::Uuid;
 
 use super::row::clamped;
 use super::{PostgresStore, row};
@@ -17,6 +18,7 @@ const TILE: &str = include_str!("tile.sql");
 const HEAD: &str = include_str!("head.sql");
 const CHECKPOINTS: &str = include_str!("checkpoints.sql");
 const TILE_PLACES: &str = include_str!("tile_places.sql");
+const POSITION_OF: &str = include_str!("position_of.sql");
 const LATEST_CHECKPOINT: &str = include_str!("latest_checkpoint.sql");
 
 #[async_trait]
@@ -63,6 +65,11 @@ impl LedgerStore for PostgresStore {
         let statement = || sqlx::query(LEAVES).bind(tenant.0).bind(clamped(after)).bind(clamped(until));
         let rows = self.reads.rows(tenant, statement).await?;
         rows.iter().map(|found| row::hash(found, "leaf_hash")).collect()
+    }
+
+    async fn position_of(&self, tenant: TenantId, id: Uuid) -> Result<Option<Position>, StoreError> {
+        let found = self.reads.row(tenant, || sqlx::query(POSITION_OF).bind(tenant.0).bind(id)).await?;
+        found.map(|found| row::natural(&found, "position")).transpose()
     }
 
     async fn tile(&self, tenant: TenantId, level: u8, index: u64) -> Result<Option<Tile>, StoreError> {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
 
 use super::failure::unread;
 use super::query::{self, clamped};
@@ -18,6 +19,7 @@ const TILE: &str = include_str!("tile.sql");
 const HEAD: &str = include_str!("stored_head.sql");
 const CHECKPOINTS: &str = include_str!("checkpoints.sql");
 const TILE_PLACES: &str = include_str!("tile_places.sql");
+const POSITION_OF: &str = include_str!("position_of.sql");
 const LATEST_CHECKPOINT: &str = include_str!("latest_checkpoint.sql");
 
 #[async_trait]
@@ -100,6 +102,16 @@ impl LedgerStore for SqliteStore {
             .await
             .map_err(unread)?;
         rows.iter().map(|found| row::hash(found, "leaf_hash")).collect()
+    }
+
+    async fn position_of(&self, tenant: TenantId, id: Uuid) -> Result<Option<Position>, StoreError> {
+        let found = sqlx::query(POSITION_OF)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(id.as_bytes().as_slice())
+            .fetch_optional(self.read_pool())
+            .await
+            .map_err(unread)?;
+        found.map(|found| row::natural(&found, "position")).transpose()
     }
 
     async fn tile(&self, tenant: TenantId, level: u8, index: u64) -> Result<Option<Tile>, StoreError> {

@@ -11,7 +11,7 @@ use crate::Append;
 use crate::contract::{Bench, OTHER, TENANT, appended, receipt};
 
 /// The statements of appending and of reading while people wait.
-const HOT: [(&str, &str); 24] = [
+const HOT: [(&str, &str); 25] = [
     ("lock_head", include_str!("../lock_head.sql")),
     ("first_head", include_str!("../first_head.sql")),
     ("facts", include_str!("../precheck.sql")),
@@ -36,6 +36,7 @@ const HOT: [(&str, &str); 24] = [
     ("data_keys", include_str!("../data_keys.sql")),
     ("head", include_str!("../head.sql")),
     ("tags_by_tag", include_str!("../tags_by_tag.sql")),
+    ("position_of", include_str!("../position_of.sql")),
 ];
 
 /// A log that is large enough for an index to be worth its while, and known to the planner.
