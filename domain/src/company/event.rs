@@ -91,6 +91,20 @@ pub struct EventSkipped {
     pub reason: String,
 }
 
+/// Somebody reviewed what was recorded: everything up to a position, or events one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditReviewed {
+    /// The last position that was reviewed, with all before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<u64>,
+    /// The events that were reviewed one by one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub events: BTreeSet<Uuid>,
+    /// What was found, where somebody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
 /// A member is a member no longer: nobody acts as them any more, and their API keys are revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberRemoved {
@@ -307,6 +321,7 @@ company_types! {
     RatesSet "rates.set" 1 []
     CalendarSet "calendar.set" 1 []
     EventSkipped "projection.event_skipped" 1 []
+    AuditReviewed "audit.reviewed" 1 []
     MemberRemoved "member.removed" 1 []
     KeyCreated "key.created" 1 []
     KeyRevoked "key.revoked" 1 []

@@ -20,12 +20,13 @@ use crate::validate::{line_of, unknown};
 use crate::{Actor, Label, field, people};
 pub use event::CompanyEvent;
 use event::{
-    CalendarSet, DeputyAppointed, DeputyDismissed, EventSkipped, FieldDeclared, FieldWithdrawn, RatesSet,
-    TeamDissolved, TeamSet,
+    AuditReviewed, CalendarSet, DeputyAppointed, DeputyDismissed, EventSkipped, FieldDeclared,
+    FieldWithdrawn, RatesSet, TeamDissolved, TeamSet,
 };
 
 const MAX_REASON_CHARS: usize = 1_000;
 const MAX_CURRENCIES: usize = 200;
+const MAX_REVIEWED: usize = 500;
 
 /// What a tenant has set up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,6 +73,15 @@ pub enum CompanyCommand {
         /// Why it may be left out.
         reason: String,
     },
+    /// Somebody reviewed what was recorded.
+    Review {
+        /// Everything up to this position,
+        up_to: Option<u64>,
+        /// or these events.
+        events: BTreeSet<Uuid>,
+        /// What was found.
+        note: Option<String>,
+    },
 }
 
 impl Company {
@@ -108,8 +118,9 @@ impl Company {
             CompanyEvent::MemberRemoved(event) => {
                 self.people.members.retain(|name, _| !rights::is_same_person(name, &event.actor));
             }
-            // Keys and receivers are told of by [`rights::Rights`].
-            CompanyEvent::KeyCreated(_)
+            // A review changes nothing, and keys and receivers are told of by [`rights::Rights`].
+            CompanyEvent::AuditReviewed(_)
+            | CompanyEvent::KeyCreated(_)
             | CompanyEvent::KeyRevoked(_)
             | CompanyEvent::KeyAdopted(_)
             | CompanyEvent::RightsAdopted(_)
@@ -171,9 +182,29 @@ pub fn decide(
             let unmet = [line_of("reason", &reason, MAX_REASON_CHARS), not_skipped_yet(skipped)].concat();
             (unmet, CompanyEvent::EventSkipped(EventSkipped { projection, position, reason }))
         }
+        CompanyCommand::Review { up_to, events, note } => {
+            let said = note.as_deref().map(|note| line_of("note", note, MAX_REASON_CHARS));
+            let unmet = [one_scope(up_to.is_some(), &events), said.unwrap_or_default()].concat();
+            (unmet, CompanyEvent::AuditReviewed(AuditReviewed { up_to, events, note }))
+        }
     };
     Refusal::require_all([unmet])?;
     Ok(event)
+}
+
+/// A review is of everything up to a position, or of events one by one.
+fn one_scope(is_up_to: bool, events: &BTreeSet<Uuid>) -> Vec<Violation> {
+    require(is_up_to == events.is_empty() && events.len() <= MAX_REVIEWED, || {
+        Violation::new(
+            Code::InvalidValue,
+            "events",
+            Label::new(
+                format!("请提供 up_to，或 1 至 {MAX_REVIEWED} 个事件，二者只能取其一。"),
+                format!("Give either up_to, or 1 to {MAX_REVIEWED} events."),
+            ),
+            Label::new("请改正该字段。", "Correct this field."),
+        )
+    })
 }
 
 fn not_skipped_yet(skipped: bool) -> Vec<Violation> {
@@ -277,6 +308,25 @@ mod tests {
 
     fn li() -> Actor {
         Actor::new("rep:li", [Role::Rep])
+    }
+
+    #[test]
+    fn a_review_is_of_everything_up_to_a_position_or_of_some_events() {
+        let company = Company::default();
+        let events: BTreeSet<Uuid> = [Uuid::from_u128(1)].into();
+        let review = |up_to, events: &BTreeSet<Uuid>, note: &str| CompanyCommand::Review {
+            up_to,
+            events: events.clone(),
+            note: (!note.is_empty()).then(|| note.to_owned()),
+        };
+        let nothing = BTreeSet::new();
+        for command in [review(Some(7), &nothing, ""), review(None, &events, "as it should be")] {
+            assert!(decide(&company, &command, &wang(), now()).is_ok(), "{command:?}");
+        }
+        let field = |command: &CompanyCommand| refused(&company, command, &wang()).remove(0).1;
+        assert_eq!(field(&review(None, &nothing, "")), "events");
+        assert_eq!(field(&review(Some(7), &events, "")), "events");
+        assert_eq!(field(&review(Some(7), &nothing, "two\nlines")), "note");
     }
 
     #[test]

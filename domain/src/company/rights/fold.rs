@@ -145,7 +145,8 @@ impl Rights {
             | CompanyEvent::FieldWithdrawn(_)
             | CompanyEvent::RatesSet(_)
             | CompanyEvent::CalendarSet(_)
-            | CompanyEvent::EventSkipped(_) => {}
+            | CompanyEvent::EventSkipped(_)
+            | CompanyEvent::AuditReviewed(_) => {}
         }
     }
 
