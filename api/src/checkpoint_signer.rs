@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use waymark_eventstore::ledger::{BadNote, Checkpoint, FirstNote, LedgerStore, Signer};
+use waymark_eventstore::ledger::{BadNote, Checkpoint, FirstNote, Hash, LedgerStore, Signer, Verifier};
 use waymark_eventstore::{Position, StoreError, TenantId};
 
 use crate::secrets::Secrets;
@@ -28,6 +28,19 @@ pub struct CheckpointSigner {
     file: PathBuf,
     /// Logs that were begun: what was signed of them must be known outside soon.
     begun: Mutex<UnboundedReceiver<TenantId>>,
+    /// Held while heads are signed: of two who write the file, neither is to lose what the other signed.
+    signing: Mutex<()>,
+    /// Told of whenever a head was signed.
+    signed: Notify,
+}
+
+/// A head and the signed note over it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedHead {
+    /// What the note says.
+    pub checkpoint: Checkpoint,
+    /// The note as it is served.
+    pub note: String,
 }
 
 /// Why heads could not be signed, or must not be served.
@@ -51,6 +64,16 @@ pub enum CheckpointSignerError {
         path: String,
         /// Why.
         source: BadNote,
+    },
+    /// The log has other entries than those that were signed.
+    #[error(
+        "the log of tenant {tenant} is not the one that was signed at size {size}; look into it with `waymark verify`"
+    )]
+    Forked {
+        /// Whose log.
+        tenant: TenantId,
+        /// The size that was signed.
+        size: Position,
     },
     /// The database is older than what was signed.
     #[error(
@@ -110,7 +133,14 @@ impl CheckpointSigner {
         file: PathBuf,
         begun: UnboundedReceiver<TenantId>,
     ) -> Self {
-        Self { store, seed: secrets.signing_seed, file, begun: Mutex::new(begun) }
+        Self {
+            store,
+            seed: secrets.signing_seed,
+            file,
+            begun: Mutex::new(begun),
+            signing: Mutex::default(),
+            signed: Notify::new(),
+        }
     }
 
     /// Refuses a database that ends before what was signed.
@@ -135,6 +165,7 @@ impl CheckpointSigner {
     /// # Errors
     /// When the log or the file cannot be read or written.
     pub async fn sign_heads(&self) -> Result<(), CheckpointSignerError> {
+        let _signing = self.signing.lock().await;
         let mut notes = self.read()?;
         let mut moved = false;
         for tenant in self.store.tenants().await? {
@@ -150,7 +181,105 @@ impl CheckpointSigner {
             notes.insert(tenant.0, note);
             moved = true;
         }
-        if moved { self.write(&notes) } else { Ok(()) }
+        if moved {
+            self.write(&notes)?;
+            self.signed.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Waits until a head was signed since it was waited for last.
+    pub(crate) async fn signed(&self) {
+        self.signed.notified().await;
+    }
+
+    /// The signed head of a tenant's log as it is now, signed if it has moved since it was last. The empty log is signed
+    /// as well, and not kept.
+    ///
+    /// # Errors
+    /// [`CheckpointSignerError::RolledBack`] and [`CheckpointSignerError::Forked`] where the log is not the one that was
+    /// signed before; or the log or the file cannot be read or written.
+    pub async fn sign_head(&self, tenant: TenantId) -> Result<SignedHead, CheckpointSignerError> {
+        let _signing = self.signing.lock().await;
+        let signer = self.signer(tenant);
+        // Before the head, which whatever was signed cannot be beyond: another process may sign meanwhile.
+        let mut notes = self.read()?;
+        let head = self.store.head(tenant).await?;
+        let checkpoint = Checkpoint { origin: origin(tenant), size: head.position, root: head.root };
+        if let Some(note) = notes.get(&tenant.0) {
+            let known = signer.verifier().open(note).map_err(|source| self.bad_note(source))?;
+            if known.size > head.position {
+                let (signed, found) = (known.size, head.position);
+                return Err(CheckpointSignerError::RolledBack { tenant, signed, found });
+            }
+            if known.size == head.position {
+                let same = known.root == head.root;
+                let note = note.clone();
+                return if same {
+                    Ok(SignedHead { checkpoint, note })
+                } else {
+                    Err(forked(&checkpoint, tenant))
+                };
+            }
+        }
+        let note = signer.sign(&checkpoint);
+        if head.position > 0 {
+            self.store.save_checkpoint(tenant, head.position, &note).await?;
+            notes.insert(tenant.0, note.clone());
+            self.write(&notes)?;
+            self.signed.notify_one();
+        }
+        Ok(SignedHead { checkpoint, note })
+    }
+
+    /// The signed note over the tree of a tenant's first entries, given its root as the log has it. It is not kept.
+    #[must_use]
+    pub fn sign_earlier(&self, tenant: TenantId, size: Position, root: Hash) -> SignedHead {
+        let checkpoint = Checkpoint { origin: origin(tenant), size, root };
+        let note = self.signer(tenant).sign(&checkpoint);
+        SignedHead { checkpoint, note }
+    }
+
+    /// Adds a cosignature, a line that its witness's key has verified, to the note over the head of this size. A head that has moved
+    /// meanwhile is left alone: the next one is cosigned by itself.
+    ///
+    /// # Errors
+    /// When the log or the file cannot be read or written.
+    pub async fn add_cosignature(
+        &self,
+        tenant: TenantId,
+        size: Position,
+        line: &str,
+    ) -> Result<(), CheckpointSignerError> {
+        let _signing = self.signing.lock().await;
+        let mut notes = self.read()?;
+        let Some(note) = notes.get_mut(&tenant.0) else { return Ok(()) };
+        let known = self.signer(tenant).verifier().open(note).map_err(|source| self.bad_note(source))?;
+        if known.size != size || note.lines().any(|known| known == line) {
+            return Ok(());
+        }
+        note.push_str(line);
+        note.push('\n');
+        self.store.save_checkpoint(tenant, size, note).await?;
+        self.write(&notes)
+    }
+
+    /// The signed note over another text about a tenant's log, which must not be readable as a checkpoint.
+    #[must_use]
+    pub fn sign_text(&self, tenant: TenantId, text: &str) -> String {
+        self.signer(tenant).sign_text(text)
+    }
+
+    /// The key that checks what is signed of a tenant's log.
+    #[must_use]
+    pub fn verifier(&self, tenant: TenantId) -> Verifier {
+        self.signer(tenant).verifier()
+    }
+
+    /// The log whose heads are signed.
+    #[must_use]
+    pub fn store(&self) -> &dyn LedgerStore {
+        &*self.store
     }
 
     /// Signs from time to time, and whenever a log was begun, until the token is cancelled.
@@ -206,6 +335,10 @@ impl CheckpointSigner {
     fn bad_note(&self, source: BadNote) -> CheckpointSignerError {
         CheckpointSignerError::BadNote { path: self.file.display().to_string(), source }
     }
+}
+
+fn forked(checkpoint: &Checkpoint, tenant: TenantId) -> CheckpointSignerError {
+    CheckpointSignerError::Forked { tenant, size: checkpoint.size }
 }
 
 /// The name of a tenant's log.

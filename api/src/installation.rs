@@ -24,7 +24,10 @@ use crate::auth::{AdminStore, Gate, NewKey, Rights, Scope};
 use crate::automation::Ticker;
 use crate::automation::clock::{ClockWatch, Stopwatch};
 use crate::checkpoint_signer::{CheckpointSigner, first_note};
-use crate::config::{AuthArgs, Automations, Database, DatabaseArgs, OutboundArgs, Sending, views_file};
+use crate::config::{
+    AuthArgs, Automations, Database, DatabaseArgs, OutboundArgs, Sending, WitnessTarget, views_file,
+};
+use crate::cosigning::Cosigning;
 use crate::http::measure;
 use crate::log::Log;
 use crate::operator::operator;
@@ -240,6 +243,14 @@ impl Installation {
         Ok(Arc::new(Outbound::new(app, store, settings.clone(), client, chance())))
     }
 
+    /// What shows the logs' heads to witnesses.
+    ///
+    /// # Errors
+    /// When no secure connection could be made from here.
+    pub(crate) fn cosigning(&self, witnesses: Vec<WitnessTarget>) -> Result<Cosigning, InstallationError> {
+        Ok(Cosigning::new(self.checkpoint_signer.clone(), witnesses, Client::new().map_err(said)?))
+    }
+
     /// What lets requests in.
     ///
     /// # Errors
@@ -255,7 +266,7 @@ impl Installation {
 
     /// The HTTP service.
     pub fn router(&self, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: CancellationToken) -> axum::Router {
-        crate::http::router(self.app.clone(), gate, outbound, stop)
+        crate::http::router(self.app.clone(), gate, outbound, self.checkpoint_signer.clone(), stop)
     }
 
     /// What compares the clock with what else is known of the time.

@@ -21,12 +21,14 @@
 
 pub mod ambient;
 pub mod app;
+mod audit;
 pub mod auth;
 pub mod automation;
 mod checkpoint_signer;
 pub mod cli;
 pub mod config;
 mod console;
+mod cosigning;
 pub mod demo;
 pub mod http;
 pub mod import;
@@ -42,6 +44,7 @@ mod secrets;
 mod serving;
 mod transfer;
 mod verification;
+mod witness;
 mod zoneinfo;
 
 pub use waymark_domain as domain;

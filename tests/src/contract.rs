@@ -104,8 +104,14 @@ impl Contract {
     }
 }
 
-/// Whether a path is one of a template's, `/v1/customers/{id}` say.
+/// Whether a path is one of a template's, `/v1/customers/{id}` say. A parameter `{index}` at the end, of a tile, takes all
+/// segments that are left.
 fn fits(template: &str, path: &str) -> bool {
+    if let Some(before) = template.strip_suffix("{index}") {
+        let segments = before.split('/').count() - 1;
+        let begins = path.split('/').take(segments).collect::<Vec<_>>().join("/");
+        return path.len() > begins.len() + 1 && fits(before.trim_end_matches('/'), &begins);
+    }
     let mut parts = path.split('/');
     let all = template.split('/').all(|wanted| {
         parts.next().is_some_and(|part| part == wanted || (wanted.starts_with('{') && !part.is_empty()))
@@ -174,6 +180,13 @@ mod tests {
     #[test]
     fn a_path_fits_its_template_alone() {
         assert!(fits("/v1/things/{id}/parts", "/v1/things/1/parts"));
+        let tiles = "/v1/audit/tile/{level}/{index}";
+        for path in ["/v1/audit/tile/0/000", "/v1/audit/tile/1/x001/234.p/5"] {
+            assert!(fits(tiles, path), "{path}");
+        }
+        for path in ["/v1/audit/tile/0", "/v1/audit/tile/0/", "/v1/audit/other/0/000"] {
+            assert!(!fits(tiles, path), "{path}");
+        }
         for path in ["/v1/things/1", "/v1/things//parts", "/v1/things/1/parts/2", "/v1/other/1/parts"] {
             assert!(!fits("/v1/things/{id}/parts", path), "{path}");
         }

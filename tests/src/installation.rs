@@ -211,6 +211,13 @@ impl Installation {
         Server::start(self, "off")
     }
 
+    /// The same, with further arguments.
+    #[must_use]
+    pub fn serve_with(&self, arguments: &[&str]) -> Server {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--automations", "off"];
+        Server::launch(self, &[&serve[..], arguments].concat(), 1)
+    }
+
     /// The same, and no file of the process may grow beyond N kilobytes: a write beyond fails, as on a disk that
     /// does.
     #[must_use]

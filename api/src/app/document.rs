@@ -3,10 +3,11 @@
 use serde_json::Value;
 use uuid::Uuid;
 use waymark_domain::customer::also_about;
+use waymark_domain::people::reads_people;
 use waymark_eventstore::vault::Opening;
 use waymark_eventstore::{Entry, TenantId};
 
-use super::{App, AppError};
+use super::{App, AppError, Caller};
 
 impl App {
     /// The entry as it is stored, with its personal fields opened where they may be read. Otherwise they stay sealed,
@@ -65,7 +66,30 @@ impl App {
     }
 }
 
+impl App {
+    /// Entries as documents, with their personal fields opened where the caller reads those of anybody.
+    ///
+    /// # Errors
+    /// When an entry is damaged, or a key cannot be read.
+    pub(crate) async fn opened_documents(
+        &self,
+        caller: &Caller,
+        entries: &[Entry],
+    ) -> Result<Vec<Value>, AppError> {
+        let mut opened = match reads_people(&caller.actor) {
+            true => self.documents(caller.tenant, &entries.iter().collect::<Vec<_>>()).await?,
+            false => vec![None; entries.len()],
+        };
+        let each = entries.iter().zip(opened.drain(..)).map(|(entry, opened)| match opened {
+            Some(document) => Ok(document),
+            None => serde_json::from_slice(&entry.bytes)
+                .map_err(|error| AppError::Unreadable(format!("position {}: {error}", entry.position))),
+        });
+        each.collect()
+    }
+}
+
 /// The customer that a subject names.
-pub(super) fn customer_of(subject: &str) -> Option<Uuid> {
+pub(crate) fn customer_of(subject: &str) -> Option<Uuid> {
     Uuid::try_parse(subject.strip_prefix("customer/")?).ok()
 }

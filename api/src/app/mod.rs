@@ -41,6 +41,7 @@ use waymark_projections::Projections;
 pub use answer::{AppError, BatchError, CommandAnswer, CommandMeta, EventRef};
 pub use command::{Action, CustomerCommand};
 pub use company::Companies;
+pub(crate) use document::customer_of;
 pub(crate) use draft::company_draft;
 pub(crate) use fold_cache::{Fold, FoldCache};
 pub(crate) use migrate::is_in_force;

@@ -25,6 +25,8 @@ const WORK: &[Role] = &[Rep, Supervisor, Manager, Admin];
 const LEAD: &[Role] = &[Manager, Admin];
 /// Those who watch over the machinery.
 const WATCH: &[Role] = &[Manager, Admin, Auditor];
+/// Those who prove what was recorded, and who it was.
+const AUDIT: &[Role] = &[Admin, Auditor];
 /// Those who set the system up.
 const SET_UP: &[Role] = &[Admin];
 
@@ -95,6 +97,17 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/reps", Access::Roles(ALL)),
     ("GET", "/v1/pilots/{id}", Access::Roles(ALL)),
     ("GET", "/v1/events", Access::Roles(ALL)),
+    ("GET", "/v1/audit/bundle", Access::Roles(AUDIT)),
+    ("GET", "/v1/audit/changes", Access::Roles(AUDIT)),
+    ("GET", "/v1/audit/checkpoint", Access::Roles(AUDIT)),
+    ("GET", "/v1/audit/tile/{level}/{*index}", Access::Roles(AUDIT)),
+    ("GET", "/v1/audit/tile/entries/{*index}", Access::Roles(AUDIT)),
+    ("GET", "/v1/audit/proofs/inclusion", Access::Roles(AUDIT)),
+    ("GET", "/v1/audit/proofs/consistency", Access::Roles(AUDIT)),
+    ("GET", "/v1/audit/erasures", Access::Roles(AUDIT)),
+    ("GET", "/v1/audit/export", Access::Roles(AUDIT)),
+    ("GET", "/v1/audit/keys", Access::Roles(AUDIT)),
+    ("POST", "/v1/audit/reviews", Access::Roles(AUDIT)),
     ("POST", "/v1/bulk", Access::Roles(WORK)),
     ("POST", "/v1/imports", Access::Roles(LEAD)),
     ("GET", "/v1/imports/{id}", Access::Roles(LEAD)),

@@ -15,6 +15,7 @@ mod rebuild;
 mod serve;
 mod token;
 mod verify;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -65,6 +66,8 @@ enum Command {
     Config(config::Config),
     /// Check the installation for problems.
     Doctor(doctor::Doctor),
+    /// Witness the logs of others.
+    Witness(witness::Witness),
     /// Show whether the system clock is trusted, and confirm it.
     Clock(clock::ClockArgs),
 }
@@ -166,6 +169,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate(migrate) => migrate.run().await,
         Command::Config(config) => config.run(),
         Command::Doctor(doctor) => doctor.run().await,
+        Command::Witness(witness) => witness.run().await,
         Command::Clock(clock) => clock.run().await,
     }
 }

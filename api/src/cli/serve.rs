@@ -66,6 +66,7 @@ pub(super) async fn serve(
 ) -> Result<(), Failure> {
     let gate = installation.gate(&listen.auth)?;
     let outbound = installation.outbound(&listen.outbound)?;
+    let cosigning = installation.cosigning(listen.witnesses.clone())?;
     let router = installation.router(gate, outbound.clone(), stop.clone());
     let most = listen.max_connections.map_or_else(files::connections, NonZeroUsize::get);
     let intake = installation.store.intake();
@@ -77,7 +78,8 @@ pub(super) async fn serve(
             match stop.run_until_cancelled(prepare(&installation)).await {
                 Some(Ok(())) => {
                     let days = listen.keep_refusals_days;
-                    installation.run(stop.clone(), listen.automations, outbound, days).await;
+                    let running = installation.run(stop.clone(), listen.automations, outbound, days);
+                    tokio::join!(running, cosigning.run(stop.clone()));
                 }
                 Some(Err(failure)) => {
                     stop.cancel();

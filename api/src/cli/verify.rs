@@ -1,6 +1,6 @@
 //! `waymark verify`: the whole log against everything stored and signed about it, and the read models against the log.
 //!
-//! It makes nothing, and needs no secret. Exit codes: 0 sound, 1 tampered, 2 forked, 3 bad signature, 4 incomplete, 5 could
+//! It makes nothing, and needs no secret. With `--bundle` it checks an archive of evidence, without any database. Exit codes: 0 sound, 1 tampered, 2 forked, 3 bad signature, 4 incomplete, 5 could
 //! not be checked, 6 a read model differs or cannot be read.
 
 use std::path::PathBuf;
@@ -14,7 +14,9 @@ use waymark_projections::runtime::{Comparison, Inspection, NotComparable};
 
 use super::{ABSENT, Failure, output};
 use crate::ambient::random_ids;
+use crate::audit::hex;
 use crate::config::DatabaseArgs;
+use crate::verification::bundle::{self, Evidence, Flaw, FlawKind};
 use crate::verification::{NotCompared, Verification};
 
 const TAMPERED: u8 = 1;
@@ -36,6 +38,9 @@ pub(super) struct Verify {
     /// `.pub` after the database's path; with PostgreSQL beside the keys].
     #[arg(long)]
     public_key: Option<String>,
+    /// Check an archive of `GET /v1/audit/bundle` instead of a database. Needs --public-key, and nothing else.
+    #[arg(long, value_name = "FILE", requires = "public_key")]
+    bundle: Option<PathBuf>,
     /// Check the log alone, not the read models.
     #[arg(long)]
     log_only: bool,
@@ -50,11 +55,27 @@ struct Finding {
     verdict: &'static str,
     what: String,
     position: Option<u64>,
+    /// The file of an archive in which it is.
+    file: Option<String>,
+}
+
+impl From<Flaw> for Finding {
+    fn from(Flaw { kind, file, what, position }: Flaw) -> Self {
+        let (code, verdict, word) = match kind {
+            FlawKind::Tampered => (TAMPERED, "tampered", "tampered"),
+            FlawKind::BadSignature => (BAD_SIGNATURE, "bad_signature", "bad signature"),
+            FlawKind::Incomplete => (INCOMPLETE, "incomplete", "incomplete"),
+            FlawKind::NotChecked => (NOT_CHECKED, "not_checked", "could not be checked"),
+        };
+        let place = file.as_ref().map(|file| format!("{file}: ")).unwrap_or_default();
+        let at = position.map(|position| format!(" (position {position})")).unwrap_or_default();
+        Self { position, file, ..Self::new(code, verdict, format!("{word}: {place}{what}{at}")) }
+    }
 }
 
 impl Finding {
     fn new(code: u8, verdict: &'static str, what: impl Into<String>) -> Self {
-        Self { code, verdict, what: what.into(), position: None }
+        Self { code, verdict, what: what.into(), position: None, file: None }
     }
 
     fn not_checked(error: impl std::fmt::Display) -> Self {
@@ -64,6 +85,12 @@ impl Finding {
 
 impl Verify {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        if let (Some(archive), Some(public_key)) = (&self.bundle, &self.public_key) {
+            return match bundle::check(archive, public_key) {
+                Ok(evidence) => self.tell_evidence(&evidence),
+                Err(flaw) => self.fail(flaw.into()),
+            };
+        }
         let verification = match Verification::open(&self.database).await {
             Ok(verification) => verification,
             Err(error) => return self.fail(Finding::not_checked(error)),
@@ -111,7 +138,7 @@ impl Verify {
         read_models: &[String],
         not_compared: Vec<NotCompared>,
     ) -> Result<(), Failure> {
-        let root = report.root.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let root = hex(&report.root);
         if self.json {
             let answer = json!({
                 "verdict": "sound", "size": report.size, "root": root, "tiles": report.tiles,
@@ -136,12 +163,33 @@ impl Verify {
         Ok(())
     }
 
+    fn tell_evidence(&self, evidence: &Evidence) -> Result<(), Failure> {
+        let Evidence { checkpoint, stretch: (first, last) } = evidence;
+        let (root, entries) = (hex(&checkpoint.root), last - first + 1);
+        if self.json {
+            let answer = json!({
+                "verdict": "sound", "origin": checkpoint.origin, "from": first, "to": last, "entries": entries,
+                "size": checkpoint.size, "root": root,
+            });
+            return Ok(output::json(&answer)?);
+        }
+        output::table(&[
+            ("verdict", "sound".to_owned()),
+            ("log", checkpoint.origin.clone()),
+            ("positions", format!("{first} to {last}")),
+            ("entries", format!("{entries} of {}", checkpoint.size)),
+            ("root", root),
+        ]);
+        Ok(())
+    }
+
     fn fail(&self, finding: Finding) -> Result<(), Failure> {
-        let Finding { code, verdict, what, position } = finding;
+        let Finding { code, verdict, what, position, file } = finding;
         if self.json {
             let mut answer = json!({ "verdict": verdict, "what": what });
-            if let (Some(position), Value::Object(answer)) = (position, &mut answer) {
-                answer.insert("position".to_owned(), position.into());
+            if let Value::Object(answer) = &mut answer {
+                answer.extend(position.map(|position| ("position".to_owned(), position.into())));
+                answer.extend(file.map(|file| ("file".to_owned(), file.into())));
             }
             output::json(&answer)?;
         }

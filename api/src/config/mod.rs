@@ -3,6 +3,7 @@
 mod auth;
 mod database;
 mod outbound;
+mod witness;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -12,6 +13,7 @@ use clap::{Args, ValueEnum};
 pub use auth::{AuthArgs, RateLimit};
 pub use database::{Database, DatabaseArgs, views_file};
 pub use outbound::{OutboundArgs, PrivateAddresses, Sending};
+pub use witness::WitnessTarget;
 
 /// Where `serve` listens.
 #[derive(Debug, Clone, Args)]
@@ -30,6 +32,9 @@ pub struct ListenArgs {
     /// For how many days the refusal of a command is kept, so that a repeat of it is answered alike.
     #[arg(long, env = "WAYMARK_KEEP_REFUSALS_DAYS", default_value_t = 30, value_parser = outbound::days())]
     pub keep_refusals_days: u16,
+    /// Who cosigns the heads of the logs: `URL#KEY` of a witness (C2SP tlog-witness). May be given several times.
+    #[arg(long = "witness", env = "WAYMARK_WITNESSES", value_delimiter = ',', value_name = "URL#KEY")]
+    pub witnesses: Vec<WitnessTarget>,
     /// Who is let in.
     #[command(flatten)]
     pub auth: AuthArgs,
@@ -81,6 +86,11 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
             "WAYMARK_KEEP_REFUSALS_DAYS",
             listen.keep_refusals_days.to_string(),
             "for how many days the refusal of a command is kept",
+        ),
+        (
+            "WAYMARK_WITNESSES",
+            listen.witnesses.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+            "who cosigns the heads of the logs: URL#KEY of each witness, separated by commas",
         ),
         (
             "WAYMARK_OUTBOUND",

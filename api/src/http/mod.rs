@@ -1,5 +1,6 @@
 //! HTTP: how requests are read and answers written, whatever they are about.
 
+pub mod accept;
 pub mod answer;
 pub mod as_of;
 pub mod body;
@@ -27,7 +28,7 @@ pub use patch::Patch;
 pub use path::{Id, Key};
 pub use person::{LeaderName, RepName};
 pub use query::Query;
-pub use router::router;
+pub(crate) use router::router;
 pub use zone::zone;
 
 #[cfg(test)]

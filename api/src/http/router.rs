@@ -17,6 +17,7 @@ use crate::ambient::IdGenerator;
 use crate::app::App;
 use crate::auth::admit::admit;
 use crate::auth::{Authority, Gate, Rechecks};
+use crate::checkpoint_signer::CheckpointSigner;
 use crate::console;
 use crate::eventstore::{Position, TenantId};
 use crate::outbound::Outbound;
@@ -26,13 +27,20 @@ use crate::routes::{self, AppParts, AppState, Feeds};
 
 /// The whole service. Streams end when `stop` is cancelled. The console's pages stand beside the routes, and ask the
 /// API like everybody.
-pub fn router(app: App, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: CancellationToken) -> Router {
+pub(crate) fn router(
+    app: App,
+    gate: Arc<Gate>,
+    outbound: Arc<Outbound>,
+    checkpoint_signer: Arc<CheckpointSigner>,
+    stop: CancellationToken,
+) -> Router {
     measure::start();
     let ids = app.ids.clone();
     let rechecks = Rechecks::new(Arc::clone(&gate));
     let entrance = Entrance { ids: ids.clone(), gate, app: app.clone() };
     let feeds = Feeds::new(app.clone());
-    let state = AppState::new(AppParts { app, outbound, stop, feeds, rechecks, imports: Arc::default() });
+    let imports = Arc::default();
+    let state = AppState::new(AppParts { app, outbound, stop, feeds, rechecks, imports, checkpoint_signer });
     let (router, document) = routes::router().split_for_parts();
     let document: Arc<str> = openapi::complete(document).into();
     let api = router

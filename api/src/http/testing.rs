@@ -20,6 +20,7 @@ use crate::auth::scope::Scope;
 use crate::auth::token::Tokens;
 use crate::auth::{AdminStore, Gate, NewKey, Rechecks, Rights};
 use crate::automation::Ticker;
+use crate::checkpoint_signer::CheckpointSigner;
 use crate::config::{AuthArgs, OutboundArgs};
 use crate::domain::company::rights::Credential;
 use crate::domain::{Actor, Role};
@@ -30,6 +31,7 @@ use crate::outbound::{Outbound, OutboundStore};
 use crate::projections::Projections;
 use crate::refusal_retention::RefusalRetention;
 use crate::routes::{AppParts, AppState, Feeds};
+use crate::secrets::Secrets;
 
 /// The service, and the means to look at it from outside.
 pub(crate) struct Bench {
@@ -39,6 +41,7 @@ pub(crate) struct Bench {
     pub(crate) outbound: Arc<Outbound>,
     messages: Arc<OutboundStore>,
     store: Arc<SqliteStore>,
+    signer: Arc<CheckpointSigner>,
     tenant: TenantId,
     pub(crate) stop: CancellationToken,
     /// Seconds since the tests began.
@@ -114,8 +117,12 @@ impl Bench {
             Arc::new(Outbound::new(app.clone(), messages.clone(), settings, client, Arc::new(|_| 0)));
         let tokens = auth.tokens().unwrap().map(|settings| Tokens::open(settings, clock()).unwrap());
         let gate = Arc::new(Gate::new(admin.clone(), rights, tokens, auth.rate().map(Limiter::new), clock));
-        let router = super::router(app.clone(), gate, outbound.clone(), stop.clone());
-        Self { router, app, admin, outbound, messages, store, tenant, stop, seconds, folder }
+        let secrets = Secrets { root_key: [7; 32], signing_seed: [8; 32] };
+        let (_, begun) = tokio::sync::mpsc::unbounded_channel();
+        let signed = folder.path().join("w.db.checkpoint");
+        let signer = Arc::new(CheckpointSigner::new(store.clone(), &secrets, signed, begun));
+        let router = super::router(app.clone(), gate, outbound.clone(), signer.clone(), stop.clone());
+        Self { router, app, admin, outbound, messages, store, signer, tenant, stop, seconds, folder }
     }
 
     /// Appends an event of a customer that no program can read as what it says it is, and answers its position.
@@ -187,6 +194,7 @@ impl Bench {
             feeds,
             rechecks: Rechecks::new(Arc::new(gate)),
             imports: Arc::default(),
+            checkpoint_signer: self.signer.clone(),
         })
     }
 
@@ -357,7 +365,8 @@ impl Call<'_> {
     pub(crate) async fn send(self) -> Answer {
         let (head, body) = self.respond().await.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        // Archives and hashes are no text.
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         Answer { status: head.status, headers: head.headers, text }
     }
 }

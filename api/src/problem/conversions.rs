@@ -8,6 +8,7 @@ use serde_json::Map;
 use super::{Problem, ProblemCode};
 use crate::app::AppError;
 use crate::auth::AdminError;
+use crate::checkpoint_signer::CheckpointSignerError;
 use crate::domain::Label;
 use crate::domain::refusal::{Kind, Refusal, Violation};
 use crate::eventstore::StoreError;
@@ -111,6 +112,18 @@ impl From<Rejected> for Problem {
             ),
         };
         Self::invalid_value(field, message)
+    }
+}
+
+impl From<CheckpointSignerError> for Problem {
+    fn from(error: CheckpointSignerError) -> Self {
+        match error {
+            CheckpointSignerError::Store(error) => error.into(),
+            CheckpointSignerError::File { .. } => Self::unavailable(error.to_string()),
+            CheckpointSignerError::BadNote { .. }
+            | CheckpointSignerError::RolledBack { .. }
+            | CheckpointSignerError::Forked { .. } => Self::internal(error.to_string()),
+        }
     }
 }
 

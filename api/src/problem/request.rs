@@ -219,6 +219,8 @@ fn in_chinese(what: &str) -> &str {
         "import" => "导入任务",
         "projection" => "读模型",
         "parked event" => "搁置事件",
+        "event" => "事件",
+        "tile" => "哈希分块",
         "pilot" => "试点",
         "robot" => "机器人",
         "worklist" => "工作清单",

@@ -6,6 +6,7 @@ mod activity;
 mod admin;
 mod analytics;
 mod approvals;
+mod audit;
 mod boards;
 mod bulk;
 mod command;
@@ -39,6 +40,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use crate::auth::Rechecks;
+use crate::checkpoint_signer::CheckpointSigner;
 use crate::outbound::Outbound;
 pub use events::Feeds;
 pub use imports::Imports;
@@ -61,6 +63,8 @@ pub struct AppParts {
     pub rechecks: Rechecks,
     /// Files being imported.
     pub imports: Arc<Imports>,
+    /// Who signs the logs' heads, over what the proofs are made of.
+    pub(crate) checkpoint_signer: Arc<CheckpointSigner>,
 }
 
 impl AppState {
@@ -100,6 +104,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         boards::router(),
         analytics::router(),
         events::router(),
+        audit::router(),
         bulk::router(),
         imports::router(),
         projections::router(),

@@ -3,6 +3,8 @@
 //! Nothing is made: no database, no tenant, no key, no row. The log is checked with the public key alone; the secrets, where
 //! they are at hand, let what is sealed be compared as well.
 
+pub(crate) mod bundle;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

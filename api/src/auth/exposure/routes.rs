@@ -90,6 +90,8 @@ fn filled(path: &str) -> String {
         .replace("{key}", key)
         .replace("{name}", "nothing")
         .replace("{actor}", "rep:nobody")
+        .replace("{level}", "0")
+        .replace("{index}", "000.p/1")
         .replace("{language}", "en")
         .replace("{*rest}", "nothing")
         .replace("{id}", id);
@@ -140,6 +142,8 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
         "/v1/worklists/{list}" => ["today", "overdue", "stalled", "push", "give-up", "supervise"]
             .map(|list| Ask::read(path, list, format!("/v1/worklists/{list}")))
             .into(),
+        "/v1/audit/proofs/inclusion" => vec![Ask::read(path, "", format!("{path}?index=0"))],
+        "/v1/audit/proofs/consistency" => vec![Ask::read(path, "", format!("{path}?from=1"))],
         _ => vec![Ask::read(path, "", filled(path))],
     }
 }

@@ -53,6 +53,8 @@ pub fn complete(routes: openapi::OpenApi) -> String {
     components.responses.extend(responses::shared());
     components.headers.extend(responses::headers());
     document.security = Some(vec![SecurityRequirement::new("key", Vec::<String>::new())]);
+    let served = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = served.into_iter().map(|(path, item)| (documented(&path), item)).collect();
     for (path, item) in &mut document.paths.paths {
         operations::complete(path, item);
     }
@@ -60,6 +62,11 @@ pub fn complete(routes: openapi::OpenApi) -> String {
     let mut written = serde_json::to_value(&document).unwrap_or_default();
     schemas::complete(&mut written);
     pretty(&written)
+}
+
+/// The path of a route as the document has it: `{*rest}`, which takes several segments, is a parameter like others there.
+pub(crate) fn documented(path: &str) -> String {
+    path.replace("{*", "{")
 }
 
 fn pretty(document: &Value) -> String {

@@ -9,7 +9,7 @@ mod tests;
 mod window;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -23,6 +23,7 @@ use crate::auth::Authority;
 use crate::domain::Label;
 use crate::domain::tags;
 use crate::eventstore::{self, Position, QueryItem};
+use crate::http::accept::accepts;
 use crate::http::command::single;
 use crate::http::{Query, page};
 use crate::problem::Problem;
@@ -105,7 +106,7 @@ pub(super) async fn events(
     if let Some(customer) = params.customer {
         count_view(&state, &caller, customer).await?;
     }
-    if wants_stream(&headers) {
+    if accepts(&headers, "text/event-stream") {
         let after = resumed.or(params.after).unwrap_or(0);
         let standing = state.rechecks.follow(&headers, &caller, PATH);
         let asked = StreamRequest { caller, filter: params.filter(), query: params.query(), after };
@@ -127,11 +128,6 @@ async fn count_view(state: &AppState, caller: &Caller, customer: Uuid) -> Result
         state.app.count_view(caller, folded.id).await?;
     }
     Ok(())
-}
-
-fn wants_stream(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|range| range.trim().starts_with("text/event-stream"))
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>, Problem> {

@@ -13,7 +13,8 @@ use crate::http::testing::Bench;
 const PEOPLE: [&str; 9] =
     ["owner", "rep", "deputy", "member", "members", "supervisors", "actor", "Waymark-Actor", "OwnerName"];
 /// Where such a name means something else, a column of a file, or stands in the path, where members have tests of their own.
-const ELSEWHERE: [&str; 2] = ["post /v1/imports actor", "delete /v1/admin/members/{actor} actor"];
+const ELSEWHERE: [&str; 3] =
+    ["post /v1/imports actor", "delete /v1/admin/members/{actor} actor", "get /v1/audit/export actor"];
 /// The names of all other texts that requests have. A text that is new is looked at, and named here or above.
 const OTHERS: &[&str] = &[
     "Accept-Language",
@@ -38,6 +39,7 @@ const OTHERS: &[&str] = &[
     "ground",
     "id",
     "idempotency_key",
+    "index",
     "industry",
     "key",
     "kind",
@@ -54,6 +56,7 @@ const OTHERS: &[&str] = &[
     "region",
     "regions",
     "role",
+    "rule",
     "secret",
     "service_type",
     "sha256",
@@ -78,6 +81,7 @@ const OTHERS: &[&str] = &[
     "types",
     "url",
     "value",
+    "via",
     "won",
     "zh",
     "zone",
@@ -208,6 +212,11 @@ fn questions() -> Vec<Sample> {
         question("get /v1/worklists/{list}", "", true),
         question("get /v1/tasks", "", true),
         question("get /v1/reminders", "", true),
+        Sample {
+            name: "actor",
+            path: "/v1/audit/changes?actor={}".to_owned(),
+            ..question("get /v1/audit/changes", "", false)
+        },
     ]);
     all
 }

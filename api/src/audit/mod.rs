@@ -1,0 +1,24 @@
+//! What was changed, by whom, from what to what: the log as auditors read it.
+//!
+//! Nothing is kept for it beside the log. A search goes back from the newest entry and looks at each entry's attributes;
+//! types and customers are found by the indexes of the log. What a change replaced is told by the history of what it is about,
+//! which is folded for the page that is shown.
+
+mod approval;
+mod bundle;
+mod change;
+mod history;
+mod ocsf;
+mod origin;
+mod reading;
+mod search;
+mod spreadsheet;
+mod subject;
+mod told;
+
+pub(crate) use bundle::{Bundle, ENTRIES_PER_FILE, FORMAT, MANIFEST, entries_name, hex};
+pub(crate) use change::Change;
+pub(crate) use ocsf::record;
+pub(crate) use origin::OriginKind;
+pub(crate) use search::{Finding, Found, Search, page};
+pub(crate) use spreadsheet::{header, row};

@@ -1,0 +1,42 @@
+//! Where what is recorded came from.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use waymark_eventstore::Envelope;
+
+/// Where a change came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OriginKind {
+    /// Somebody's request.
+    Person,
+    /// A rule of a pipeline, or the service itself.
+    Rule,
+    /// History from another system.
+    Import,
+    /// Somebody who ran the program.
+    CommandLine,
+}
+
+impl OriginKind {
+    /// Where an entry came from.
+    pub(super) fn of(envelope: &Envelope<'_>) -> Self {
+        match envelope.origin.as_deref() {
+            Some("import") => Self::Import,
+            Some(_) => Self::Rule,
+            None if envelope.actor.starts_with("system:") => Self::Rule,
+            None if envelope.actor.starts_with("operator:") => Self::CommandLine,
+            None => Self::Person,
+        }
+    }
+
+    /// The word, as answers have it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Rule => "rule",
+            Self::Import => "import",
+            Self::CommandLine => "command_line",
+        }
+    }
+}
