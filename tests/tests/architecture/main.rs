@@ -288,6 +288,22 @@ fn every_feature_row_names_tests_that_exist_or_says_not_yet() {
 }
 
 #[test]
+fn every_promise_of_security_names_tests_that_exist() {
+    let tests = test_names();
+    let text = read(&repository().join("docs/security.md"));
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| risk"));
+    let mut named = 0;
+    for row in rows {
+        let proof = row.trim_matches('|').rsplit(" | ").next().unwrap_or_default();
+        for name in proof.split('`').skip(1).step_by(2) {
+            assert!(tests.contains(name), "there is no test {name}");
+            named += 1;
+        }
+    }
+    assert!(named >= 20, "only {named} tests");
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     for path in written_files().into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "md")) {
         let text = read(&path);
