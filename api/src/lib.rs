@@ -30,6 +30,7 @@ pub mod config;
 mod console;
 mod cosigning;
 pub mod demo;
+pub mod export;
 pub mod http;
 pub mod import;
 pub mod installation;

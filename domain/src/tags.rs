@@ -54,6 +54,11 @@ pub fn schedule(pipeline: &str, rule: &str, period: NaiveDate) -> String {
     format!("schedule:{}:{}:{period}", percent_encoded(pipeline), percent_encoded(rule))
 }
 
+/// The first event of each customer that an import brought or added to.
+pub fn import(import: Uuid) -> String {
+    format!("import:{import}")
+}
+
 /// Every event of a pipeline.
 pub fn pipeline(key: &str) -> String {
     format!("pipeline:{}", percent_encoded(key))

@@ -13,6 +13,8 @@ pub struct Answer {
     /// The headers.
     pub headers: HeaderMap,
     /// The body as it came.
+    pub bytes: Vec<u8>,
+    /// The body as text.
     pub text: String,
     /// The body read as JSON; null when it is none.
     pub body: Value,
@@ -22,9 +24,10 @@ impl Answer {
     pub(crate) async fn read(name: String, response: reqwest::Response) -> Result<Self, reqwest::Error> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let text = response.text().await?;
+        let bytes = response.bytes().await?.to_vec();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Self { name, status, headers, text, body })
+        Ok(Self { name, status, headers, bytes, text, body })
     }
 
     /// Whether, by this answer about read models, each of them serves and has folded everything in the log.

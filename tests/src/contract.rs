@@ -154,7 +154,14 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", content_type.parse().unwrap());
         let text = if body.is_null() { String::new() } else { body.to_string() };
-        Answer { name: "GET /v1/things/1".into(), status, headers, text, body }
+        Answer {
+            name: "GET /v1/things/1".into(),
+            status,
+            headers,
+            bytes: text.clone().into_bytes(),
+            text,
+            body,
+        }
     }
 
     #[test]

@@ -790,6 +790,36 @@ impl Table {
             ),
             ("a bad row", post(csv, "text/csv", format!("{good}A,Won,soon\n").as_bytes()), vec![422], "3"),
             (
+                "an import in no zone",
+                post(&format!("{csv}&zone=Mars"), "text/csv", good.as_bytes()),
+                vec![422],
+                "zone",
+            ),
+            (
+                "an import in no encoding",
+                post(&format!("{csv}&encoding=klingon"), "text/csv", good.as_bytes()),
+                vec![422],
+                "encoding",
+            ),
+            (
+                "a column of times without a status",
+                post(&format!("{csv}&entered=Won"), "text/csv", good.as_bytes()),
+                vec![422],
+                "entered",
+            ),
+            (
+                "a workbook that is none",
+                post(csv, "application/octet-stream", b"PK\x03\x04 and nothing more"),
+                vec![400],
+                "",
+            ),
+            (
+                "customers of no pipeline",
+                post("/v1/customers/import?pipeline=none&case=case_id", "text/csv", good.as_bytes()),
+                vec![422],
+                "pipeline",
+            ),
+            (
                 "not UTF-8",
                 post(csv, "text/csv", b"case_id,status,timestamp\n\xff,\xfe,x\n"),
                 vec![400, 422],

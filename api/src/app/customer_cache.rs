@@ -133,7 +133,7 @@ pub(super) fn evolved(
 }
 
 /// Reads a customer event. None for an event of another family.
-pub(super) fn decode(entry: &Entry) -> Result<Option<Recorded<CustomerEvent>>, AppError> {
+pub(crate) fn decode(entry: &Entry) -> Result<Option<Recorded<CustomerEvent>>, AppError> {
     let unreadable = |why: String| AppError::Unreadable(format!("position {}: {why}", entry.position));
     let envelope = entry.envelope().map_err(|error| unreadable(error.to_string()))?;
     let event = CustomerEvent::decode(&envelope.event_type, envelope.type_version, envelope.data)

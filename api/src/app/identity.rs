@@ -82,6 +82,22 @@ impl App {
         Ok(keys)
     }
 
+    /// Whether a customer has any of the keys that events would give another one.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn is_known(
+        &self,
+        caller: &Caller,
+        events: &[(NewEvent, Arc<str>)],
+    ) -> Result<bool, AppError> {
+        let mut keys = Vec::new();
+        for (new, _) in events {
+            keys.extend(self.key_tags(caller.tenant, &new.event).await?);
+        }
+        Ok(!self.find_matches(caller, &keys, None).await?.0.is_empty())
+    }
+
     /// The customers, other than one, that have any of these keys now, and up to where the log was read.
     pub(super) async fn find_matches(
         &self,

@@ -41,6 +41,7 @@ use waymark_projections::Projections;
 pub use answer::{AppError, BatchError, CommandAnswer, CommandMeta, EventRef};
 pub use command::{Action, CustomerCommand};
 pub use company::Companies;
+pub(crate) use customer_cache::decode as decode_customer_event;
 pub(crate) use document::customer_of;
 pub(crate) use draft::company_draft;
 pub(crate) use fold_cache::{Fold, FoldCache};

@@ -94,6 +94,20 @@ impl App {
         self.run_single(Request { caller, meta }, &NextVersion { key, new }).await
     }
 
+    /// Publishes the next version of a pipeline that permits any move, which has all stages of the version before and some more:
+    /// nobody has to go anywhere, and it is judged no more strictly than the first version, which a file made.
+    ///
+    /// # Errors
+    /// When there is no such pipeline, others keep changing it, or the log cannot take it.
+    pub(crate) async fn publish_extended(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+        pipeline: Pipeline,
+    ) -> Result<CommandAnswer, AppError> {
+        self.run_single(Request { caller, meta }, &ExtendedVersion { pipeline }).await
+    }
+
     /// What a next version would do, and what would break, without publishing it.
     ///
     /// # Errors
@@ -280,6 +294,44 @@ fn unchanged(request: Request<'_>, key: &str, version: u32, read_to: Position) -
     let outcome = StoredOutcome::Done { status: 200, version, events: Vec::new(), resource };
     let append = Append::new(request.caller.tenant, Vec::new());
     Plan { append, read_to, outcomes: vec![outcome], staged: () }
+}
+
+/// The next version of a pipeline, with further stages.
+struct ExtendedVersion {
+    pipeline: Pipeline,
+}
+
+impl Decision for ExtendedVersion {
+    type Staged = ();
+
+    async fn plan(&self, app: &App, request: Request<'_>, _: Freshness) -> Result<Plan<()>, BatchError> {
+        let tenant = request.caller.tenant;
+        let head = app.store.head(tenant).await?.position;
+        app.refresh_definitions(tenant).await?;
+        let versions = app.pipelines.versions(tenant, &self.pipeline.key).await?;
+        let version = u32::try_from(versions.all().len().saturating_add(1)).unwrap_or(u32::MAX);
+        let base = versions.base_of_next().filter(|base| base.pipeline.version + 1 == self.pipeline.version);
+        // Somebody else published one meanwhile.
+        let Some(base) = base.filter(|_| version == self.pipeline.version) else {
+            return Err(AppError::Contention.into());
+        };
+        let published = Published {
+            pipeline: self.pipeline.clone(),
+            effective_from: None,
+            base: Some(base.pipeline.version),
+            map: Vec::new(),
+            team: None,
+        };
+        app.version_plan(request, published, head, Map::new())
+    }
+
+    async fn committed(&self, app: &App, request: Request<'_>, _: Committed<()>) -> Result<(), AppError> {
+        app.pipelines.folds().current(request.caller.tenant).await.map(drop)
+    }
+
+    fn failure(&self, error: StoreError) -> AppError {
+        too_large(error)
+    }
 }
 
 /// What requests call the definition is the pipeline in the event.

@@ -110,6 +110,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/audit/reviews", Access::Roles(AUDIT)),
     ("POST", "/v1/bulk", Access::Roles(WORK)),
     ("POST", "/v1/imports", Access::Roles(LEAD)),
+    ("POST", "/v1/customers/import", Access::Roles(LEAD)),
     ("GET", "/v1/imports/{id}", Access::Roles(LEAD)),
     ("GET", "/v1/projections", Access::Roles(WATCH)),
     ("POST", "/v1/projections/{name}/rebuild", Access::Roles(SET_UP)),

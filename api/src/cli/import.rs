@@ -1,21 +1,27 @@
-//! `waymark import`: a history of status changes from CSV.
+//! `waymark import`: a history of status changes, or customers, from a file.
 //!
 //! Exit codes: 0 imported, 1 failed, 2 the command line is wrong, 3 the file has bad rows and nothing was imported.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use chrono_tz::Tz;
 use clap::Args;
 
 use super::{Failure, output};
+use crate::app::Caller;
 use crate::config::DatabaseArgs;
 use crate::domain::pipeline::{Ending, Endings};
-use crate::import::{self, BadRow, ImportError, Mapping, Phase, Progress, Report};
+use crate::import::{
+    self, BadRow, Detail, Detected, Format, ImportError, Mapping, Phase, Problems, Progress, Report,
+    TimeRules,
+};
 use crate::installation::Installation;
 
 /// The file has bad rows.
 const BAD_ROWS: u8 = 3;
 
-/// Import a history of status changes from a CSV file.
+/// Import a history of status changes, or customers, from a file: CSV or .xlsx, plain or gzip.
 #[derive(Debug, Args)]
 pub(super) struct Import {
     #[command(flatten)]
@@ -26,21 +32,32 @@ pub(super) struct Import {
     /// The pipeline's key; a new key creates a pipeline from the file's statuses.
     #[arg(long)]
     pipeline: String,
-    /// The file; gzip is recognised.
-    #[arg(long)]
+    /// The file. Separators, encoding and gzip are recognised, and so is a workbook.
+    #[arg(long, visible_alias = "file")]
     csv: PathBuf,
     /// The column that identifies the customer.
     #[arg(long)]
     case: String,
     /// The column with the status.
     #[arg(long)]
-    status: String,
+    status: Option<String>,
     /// The column with the time of the change.
     #[arg(long)]
-    time: String,
-    /// The column with the person who made it.
+    time: Option<String>,
+    /// Of a file with a row for each customer: a column with the time at which it entered a status, and that status.
+    #[arg(long, value_name = "COLUMN:STATUS", value_parser = column_and_status)]
+    entered: Vec<(String, String)>,
+    /// Rows are customers without a history: they enter the stage of the column --status, or the first one, now.
+    #[arg(long, conflicts_with_all = ["time", "entered"])]
+    customers: bool,
+    /// The column with the person who made it. Without --owner, who made the latest change is the customer's owner.
     #[arg(long)]
     actor: Option<String>,
+    #[command(flatten)]
+    details: DetailArgs,
+    /// A custom field and its column.
+    #[arg(long = "field", value_name = "KEY=COLUMN", value_parser = key_and_column)]
+    fields: Vec<(String, String)>,
     /// Statuses of a new pipeline that mean won.
     #[arg(long, value_name = "STATUS", num_args = 1..)]
     won: Vec<String>,
@@ -51,12 +68,94 @@ pub(super) struct Import {
     /// others are closed, which is not part of any win rate.
     #[arg(long = "final", value_name = "STATUS", num_args = 1..)]
     finals: Vec<String>,
-    /// Skip invalid rows instead of refusing the file.
+    /// Skip invalid rows instead of refusing the file. Mend them and import the file again: what is new is added.
     #[arg(long)]
     skip_bad: bool,
+    /// Whether customers that are registered already get what is new in the file. By default those do that an import
+    /// registered.
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    update: Option<bool>,
+    /// Write nothing: print what would be imported.
+    #[arg(long)]
+    preview: bool,
+    /// The encoding, where the file does not tell it, such as gb18030 or latin1.
+    #[arg(long)]
+    encoding: Option<String>,
+    /// The sheet of a workbook; the first one without it.
+    #[arg(long)]
+    sheet: Option<String>,
+    /// The time zone of times without an offset; that of the pipeline's default pool without it.
+    #[arg(long)]
+    zone: Option<Tz>,
+    /// How times are written, such as %d/%m/%Y. Needed where day and month could be either way round.
+    #[arg(long, value_name = "FORMAT")]
+    time_format: Option<String>,
     /// Print one JSON document instead of a table.
     #[arg(long)]
     json: bool,
+}
+
+/// The columns with what else is known of the customers.
+#[derive(Debug, Args)]
+struct DetailArgs {
+    /// The column with the customer's name.
+    #[arg(long, value_name = "COLUMN")]
+    name: Option<String>,
+    /// The column with its telephones.
+    #[arg(long, value_name = "COLUMN")]
+    phone: Option<String>,
+    /// The column with its e-mail addresses.
+    #[arg(long, value_name = "COLUMN")]
+    email: Option<String>,
+    /// The column with what the deal may be worth.
+    #[arg(long, value_name = "COLUMN")]
+    amount: Option<String>,
+    /// The column with the currency of --amount, or one currency for all rows, such as CNY.
+    #[arg(long, value_name = "COLUMN|CODE")]
+    currency: Option<String>,
+    /// The column with the customer's owner: a rep, or pool:KEY.
+    #[arg(long, value_name = "COLUMN")]
+    owner: Option<String>,
+    /// The column with the source.
+    #[arg(long, value_name = "COLUMN")]
+    source: Option<String>,
+    /// The column with the channel.
+    #[arg(long, value_name = "COLUMN")]
+    channel: Option<String>,
+    /// The column with tags.
+    #[arg(long, value_name = "COLUMN")]
+    tag: Option<String>,
+    /// The column with the external id, where that is not --case.
+    #[arg(long, value_name = "COLUMN")]
+    external_id: Option<String>,
+}
+
+impl DetailArgs {
+    fn columns(&self) -> BTreeMap<Detail, String> {
+        let columns = [
+            (Detail::Name, &self.name),
+            (Detail::Phone, &self.phone),
+            (Detail::Email, &self.email),
+            (Detail::Amount, &self.amount),
+            (Detail::Currency, &self.currency),
+            (Detail::Owner, &self.owner),
+            (Detail::Source, &self.source),
+            (Detail::Channel, &self.channel),
+            (Detail::Tag, &self.tag),
+            (Detail::ExternalId, &self.external_id),
+        ];
+        columns.into_iter().filter_map(|(detail, column)| Some((detail, column.clone()?))).collect()
+    }
+}
+
+fn column_and_status(text: &str) -> Result<(String, String), &'static str> {
+    let (column, status) = text.rsplit_once(':').ok_or("must be COLUMN:STATUS")?;
+    Ok((column.trim().to_owned(), status.trim().to_owned()))
+}
+
+fn key_and_column(text: &str) -> Result<(String, String), &'static str> {
+    let (key, column) = text.split_once('=').ok_or("must be KEY=COLUMN")?;
+    Ok((key.trim().to_owned(), column.trim().to_owned()))
 }
 
 impl Import {
@@ -68,7 +167,9 @@ impl Import {
         let caller = installation.system_caller(tenant, "system:import");
         let bar = output::bar();
         let shown = |progress: Progress| show(&bar, progress);
-        let imported = import::run(&installation.app, &caller, file, &self.mapping(), &shown).await;
+        // A next version of the pipeline asks the read models who is in which stage.
+        installation.catch_up(tenant, output::moving(&bar)).await?;
+        let imported = self.import(&installation, &caller, file, &shown).await;
         let projected = match &imported {
             Ok(_) => {
                 bar.set_message("projecting");
@@ -82,16 +183,39 @@ impl Import {
         self.print(&imported.map_err(failure)?)
     }
 
-    fn mapping(&self) -> Mapping {
-        Mapping {
+    async fn import(
+        &self,
+        installation: &Installation,
+        caller: &Caller,
+        file: std::fs::File,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<Report, ImportError> {
+        let app = &installation.app;
+        let zone = match self.zone {
+            Some(zone) => zone,
+            None => app.import_zone(caller.tenant, &self.pipeline).await?,
+        };
+        let mapping = Mapping {
             pipeline: self.pipeline.clone(),
             case: self.case.clone(),
             status: self.status.clone(),
             time: self.time.clone(),
+            entered: self.entered.clone(),
             actor: self.actor.clone(),
+            details: self.details.columns(),
+            fields: self.fields.clone(),
             endings: Endings { won: self.won.clone(), lost: self.lost.clone(), finals: self.finals.clone() },
             skip_bad: self.skip_bad,
-        }
+            update: self.update,
+            preview: self.preview,
+            without_history: self.customers,
+            format: Format {
+                encoding: self.encoding.as_deref().map(Format::encoding).transpose()?,
+                sheet: self.sheet.clone(),
+                time: TimeRules { zone, format: self.time_format.clone(), zones: app.zones.clone() },
+            },
+        };
+        import::run(app, caller, (app.ids)(), file, &mapping, progress).await
     }
 
     fn print(&self, report: &Report) -> Result<(), Failure> {
@@ -100,18 +224,34 @@ impl Import {
         }
         if report.skipped > 0 {
             output::remark(&format!(
-                "{} bad rows were left out{}",
+                "{} bad rows were left out{}{}",
                 report.skipped,
+                summed(&report.problems),
                 listed(&report.bad_rows, report.skipped)
             ));
         }
         if self.json {
             return Ok(output::json(report)?);
         }
+        if report.preview {
+            output::remark("a preview: nothing was written; the figures tell what would be");
+            for row in &report.samples {
+                let at = row.effective_at.format("%F %T UTC");
+                output::remark(&format!(
+                    "  row {}: {} {} at {at} {} ({})",
+                    row.row, row.case, row.stage, row.actor, row.outcome
+                ));
+            }
+        }
         output::table(&[
             ("pipeline", report.pipeline.clone()),
+            ("import", report.import.to_string()),
+            ("file", described(&report.detected, &report.zone)),
             ("rows", report.rows.to_string()),
+            ("taken", report.taken.to_string()),
+            ("known", report.known.to_string()),
             ("customers", report.cases.to_string()),
+            ("updated", report.cases_updated.to_string()),
             ("imported before", report.cases_already_imported.to_string()),
             ("events", report.events.to_string()),
             ("repeats", report.repeats.to_string()),
@@ -145,11 +285,38 @@ fn show(bar: &indicatif::ProgressBar, progress: Progress) {
 }
 
 fn failure(error: ImportError) -> Failure {
-    let ImportError::BadRows { rows, total } = error else { return error.into() };
-    let rows = listed(&rows, total);
-    let message =
-        format!("{total} bad rows; nothing was imported{rows}\nmend them, or leave them out with --skip-bad");
+    let ImportError::BadRows { rows, problems, total } = error else { return error.into() };
+    let (sums, rows) = (summed(&problems), listed(&rows, total));
+    let message = format!(
+        "{total} bad rows; nothing was imported{sums}{rows}\nmend them, or leave them out with --skip-bad"
+    );
     Failure::with_code(BAD_ROWS, message)
+}
+
+/// What a file turned out to be.
+fn described(detected: &Detected, zone: &str) -> String {
+    let separator = match detected.separator.as_deref() {
+        Some("\t") => Some("tabs".to_owned()),
+        Some(separator) => Some(format!("separated by {separator}")),
+        None => None,
+    };
+    let sheet = detected.sheet.as_ref().map(|sheet| format!("sheet {sheet}"));
+    let gzip = detected.gzip.then(|| "gzip".to_owned());
+    let parts = [Some(detected.format.clone()), gzip, detected.encoding.clone(), separator, sheet];
+    let parts: Vec<String> = parts.into_iter().flatten().chain([format!("times in {zone}")]).collect();
+    parts.join(", ")
+}
+
+/// A line a kind of bad rows: how many, and how to mend them.
+fn summed(problems: &[Problems]) -> String {
+    let mut list = String::new();
+    for sum in problems {
+        list.push_str(&format!(
+            "\n  {} × {} {}, first in row {}: {} {}",
+            sum.count, sum.field, sum.code, sum.first_row, sum.message.en, sum.how_to_fix.en
+        ));
+    }
+    list
 }
 
 /// A line a bad row (its line in the file, its column and what is wrong), and how many more there are.

@@ -7,6 +7,7 @@ mod config;
 mod copy;
 mod demo;
 mod doctor;
+mod export;
 mod import;
 mod migrate;
 mod output;
@@ -46,8 +47,10 @@ enum Command {
     Serve(serve::Serve),
     /// Serve a demo: a new database with a fictitious year of sales.
     Demo(demo::Demo),
-    /// Import a history of status changes from a CSV file.
+    /// Import a history of status changes, or customers, from a file.
     Import(import::Import),
+    /// Export events, moves, stays or customers in a format that other tools read.
+    Export(export::Export),
     /// Verify the whole log against its own proofs.
     Verify(verify::Verify),
     /// Back up the log into a file while the service is running.
@@ -160,6 +163,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(serve) => serve.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::Import(import) => import.run().await,
+        Command::Export(export) => export.run().await,
         Command::Verify(verify) => verify.run().await,
         Command::Backup(backup) => backup.run().await,
         Command::Copy(copy) => copy.run().await,

@@ -1,22 +1,48 @@
-//! Reading a history of status changes from a CSV file.
+//! Reading customers and the history of their status changes from files as people have them.
 //!
-//! A file is read whole before anything is written: a bad row is named by its line, and nothing of the file is
+//! A file is read whole before anything is written: a bad row is named as the spreadsheet counts it, and nothing of the file is
 //! imported unless bad rows may be skipped. Every row then goes through the same decision as a person's
 //! command, with the licence of an import (any time back, repeats, no permission but the importer's). A case is
-//! one append with a receipt, so an import that was interrupted goes on where it stopped when it is run again.
+//! one append with a receipt, so an import that was interrupted goes on where it stopped when it is run again; a longer file
+//! of the same cases adds what is new in it.
 
+mod amount;
+mod charset;
+mod columns;
+mod decide;
+mod details;
+mod job;
+mod locate;
+mod names;
+mod pipeline;
 mod read;
+mod report;
 mod run;
+mod source;
+mod time;
+mod workbook;
+mod write;
 
-use serde::Serialize;
-use utoipa::ToSchema;
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use encoding_rs::Encoding;
 use waymark_domain::Label;
-use waymark_domain::pipeline::{Ending, Endings};
-use waymark_projections::BilingualText;
+use waymark_domain::pipeline::{Endings, Pipeline};
+use waymark_eventstore::TenantId;
 
+use crate::app::{App, AppError};
+
+pub use details::Detail;
+pub use report::{BadRow, Phase, Problems, Progress, Report, Sample};
 pub use run::run;
+pub use source::Detected;
+pub use time::TimeRules;
 
-/// Which column of the file is what.
+/// The limit of rows that are shown as they would be.
+pub const MOST_SAMPLES: usize = 10;
+
+/// Which column of the file is what, and how the file is read.
 #[derive(Debug, Clone, Default)]
 pub struct Mapping {
     /// The pipeline's key. A new key makes a pipeline of the file's statuses.
@@ -24,81 +50,71 @@ pub struct Mapping {
     /// The column that names the customer; it becomes the `external_id`.
     pub case: String,
     /// The column with the status.
-    pub status: String,
+    pub status: Option<String>,
     /// The column with the instant of the change.
-    pub time: String,
+    pub time: Option<String>,
+    /// Of a file with a row a case: columns with the time at which it entered a status, and that status.
+    pub entered: Vec<(String, String)>,
     /// The column with the person who made it.
     pub actor: Option<String>,
+    /// The columns with what else is known of the customers.
+    pub details: BTreeMap<Detail, String>,
+    /// Custom fields and their columns.
+    pub fields: Vec<(String, String)>,
     /// How the statuses end in a new pipeline.
     pub endings: Endings,
     /// Whether bad rows are left out instead of refusing the file.
     pub skip_bad: bool,
+    /// How the file is written.
+    pub format: Format,
+    /// Whether cases that are customers already get what is new in the file. Where nothing is said, those that an import
+    /// brought do.
+    pub update: Option<bool>,
+    /// Whether nothing is written, and the report tells what would be.
+    pub preview: bool,
+    /// Whether rows are customers without a history, rather than changes.
+    pub without_history: bool,
 }
 
-/// How far an import has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Progress {
-    /// What is being done.
-    pub phase: Phase,
-    /// Rows done in it.
-    pub done: u64,
-    /// Rows to do in it; zero while unknown.
-    pub total: u64,
+/// How a file is written, where that is declared and not told by what it holds.
+#[derive(Debug, Clone, Default)]
+pub struct Format {
+    /// The encoding of its characters.
+    pub encoding: Option<&'static Encoding>,
+    /// The sheet of a workbook.
+    pub sheet: Option<String>,
+    /// How times are read.
+    pub time: TimeRules,
 }
 
-/// The steps of an import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Reading the file.
-    Reading,
-    /// Deciding every row without writing.
-    Checking,
-    /// Appending to the log.
-    Writing,
+impl Format {
+    /// The encoding of a name.
+    ///
+    /// # Errors
+    /// [`ImportError::BadParameter`] when there is none of that name.
+    pub fn encoding(name: &str) -> Result<&'static Encoding, ImportError> {
+        charset::by_name(name).ok_or_else(|| ImportError::BadParameter {
+            parameter: "encoding",
+            message: Label::new(
+                format!("未知的编码“{name}”，例如 utf-8、gb18030、utf-16le、latin1。"),
+                format!("Unknown encoding {name:?}; such as utf-8, gb18030, utf-16le, latin1."),
+            ),
+        })
+    }
 }
 
-/// A row that cannot be imported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct BadRow {
-    /// The line of the file on which the row begins, from 1; the header is line 1.
-    pub line: u64,
-    /// The column.
-    pub field: String,
-    /// A stable code.
-    pub code: String,
-    /// What is wrong.
-    #[schema(value_type = BilingualText)]
-    pub message: Label,
-}
-
-/// What an import did.
-#[derive(Debug, Clone, Default, Serialize, ToSchema)]
-pub struct Report {
-    /// The pipeline's key.
-    pub pipeline: String,
-    /// Whether the pipeline was made from the file.
-    pub pipeline_created: bool,
-    /// What statuses that end were taken for, in the order of the file, where the pipeline was made from it: won, lost, or
-    /// closed, which no win rate counts. `guessed` where only `final` named them.
-    #[schema(value_type = Vec<Object>, example = json!([{"status": "Closed Won", "type": "won", "guessed": true}]))]
-    pub endings: Vec<Ending>,
-    /// Rows in the file.
-    pub rows: u64,
-    /// Customers registered.
-    pub cases: u64,
-    /// Customers that an earlier run of the same import had registered.
-    pub cases_already_imported: u64,
-    /// Events appended.
-    pub events: u64,
-    /// Rows that repeated the status before them.
-    pub repeats: u64,
-    /// Rows left out because they were bad.
-    pub skipped: u64,
-    /// The first thousand of them, in the order of the file.
-    pub bad_rows: Vec<BadRow>,
-    /// The position of the log afterwards.
-    pub position: u64,
+impl App {
+    /// The zone of times that name no offset, where nothing else is declared: that of the default pool of the pipeline, or of
+    /// one that would be made.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn import_zone(&self, tenant: TenantId, pipeline: &str) -> Result<Tz, AppError> {
+        let latest = self.pipelines.latest(tenant).await?;
+        let zone = |pipeline: &Pipeline| pipeline.default_pool().map(|pool| pool.timezone);
+        let known = latest.get(pipeline).and_then(|pipeline| zone(pipeline));
+        Ok(known.or_else(|| zone(&Pipeline::any_move(pipeline, &[], &Endings::default()))).unwrap_or(Tz::UTC))
+    }
 }
 
 /// Why nothing was imported.
@@ -115,7 +131,7 @@ pub enum ImportError {
     /// The file has no such column.
     #[error("the file has no column {column:?}; it has {}", .found.join(", "))]
     NoColumn {
-        /// Which part of the mapping names it: `case`, `status`, `time`, `actor`.
+        /// Which part of the mapping names it, such as `case` or `status`.
         parameter: &'static str,
         /// The column named.
         column: String,
@@ -146,6 +162,17 @@ pub enum ImportError {
         /// How many it may have.
         most: usize,
     },
+    /// The file is a workbook that cannot be read.
+    #[error("the workbook cannot be read: {0}; save it as .xlsx or as CSV")]
+    NotWorkbook(String),
+    /// The workbook has no such sheet.
+    #[error("the workbook has no sheet {sheet:?}; it has {}", .found.join(", "))]
+    NoSheet {
+        /// The sheet named.
+        sheet: String,
+        /// The sheets there are.
+        found: Vec<String>,
+    },
     /// The file has no rows.
     #[error("the file has no rows")]
     Empty,
@@ -162,6 +189,8 @@ pub enum ImportError {
     BadRows {
         /// The first of them, at most 100.
         rows: Vec<BadRow>,
+        /// How many there are of each kind.
+        problems: Vec<Problems>,
         /// How many there are.
         total: u64,
     },
@@ -170,5 +199,5 @@ pub enum ImportError {
     Io(#[from] std::io::Error),
     /// The log did not take it.
     #[error(transparent)]
-    App(#[from] crate::app::AppError),
+    App(#[from] AppError),
 }

@@ -1,28 +1,27 @@
-//! From the bytes of a CSV file to rows, grouped by case.
+//! From the records of a file to rows, grouped by case.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use csv::StringRecord;
-use flate2::bufread::MultiGzDecoder;
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use waymark_domain::Label;
-use waymark_domain::instant::{InvalidInstant, is_leap_second};
 
+use super::columns::{Columns, Place, Said};
+use super::details::Details;
+use super::source::{Detected, Records};
 use super::{BadRow, ImportError, Mapping, Phase, Progress};
 
-/// The longest text of a status, case or actor, in characters.
-const MAX_NAME: usize = 100;
 /// How many rows pass between two reports of progress.
 const REPORT_EVERY: u64 = 10_000;
 
-/// One row.
+/// One move.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row {
     pub(super) line: u64,
+    pub(super) row: u64,
+    /// Empty where the first status of the pipeline is meant.
     pub(super) status: Arc<str>,
     pub(super) at: DateTime<Utc>,
     pub(super) actor: Arc<str>,
@@ -34,29 +33,22 @@ pub(super) struct Row {
 pub(super) struct Case {
     pub(super) id: Arc<str>,
     pub(super) rows: Vec<Row>,
+    pub(super) details: Details,
 }
 
 /// A file that was read.
 #[derive(Debug)]
 pub(super) struct File {
+    pub(super) detected: Detected,
     /// In the order in which they first occur.
     pub(super) cases: Vec<Case>,
     /// In the order in which they first occur.
     pub(super) statuses: Vec<String>,
+    /// Moves: a row of the file each, of a wide one a filled column each.
     pub(super) rows: u64,
     pub(super) bad: Vec<BadRow>,
     /// SHA-256 of the bytes: what the receipts of its cases are named by.
     pub(super) digest: [u8; 32],
-}
-
-/// Where in a record each column is.
-struct Columns {
-    case: usize,
-    status: usize,
-    time: usize,
-    actor: Option<usize>,
-    /// Everything else goes into the row's note.
-    rest: Vec<(usize, String)>,
 }
 
 /// Equal texts, kept once.
@@ -69,69 +61,64 @@ struct Digesting<R> {
     digest: Sha256,
 }
 
-/// Reads a whole file, plain or gzip. One that has more than `most_statuses` of them, where that is given, is given up as soon
-/// as they have come.
+/// What a file is being read into.
+struct Reading {
+    file: File,
+    texts: Texts,
+    by_case: HashMap<Arc<str>, usize>,
+    seen: HashSet<Arc<str>>,
+    most_statuses: Option<usize>,
+}
+
+/// Reads a whole file. One that has more than `most_statuses` of them, where that is given, is given up as soon as they have
+/// come. What happens without a time of its own happens `now`.
 pub(super) fn read(
     source: impl Read,
     mapping: &Mapping,
     most_statuses: Option<usize>,
+    now: DateTime<Utc>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<File, ImportError> {
     let mut digesting = Digesting { inner: source, digest: Sha256::new() };
-    let mut file = {
-        let mut buffered = BufReader::with_capacity(1 << 16, &mut digesting);
-        let gzip = buffered.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-        if gzip {
-            read_csv(MultiGzDecoder::new(buffered), mapping, most_statuses, progress)?
-        } else {
-            read_csv(buffered, mapping, most_statuses, progress)?
-        }
-    };
+    let records = Records::open(&mut digesting, &mapping.format, &mapping.case)?;
+    let mut file = read_records(records, mapping, most_statuses, now, progress)?;
     file.digest = digesting.digest.finalize().into();
     Ok(file)
 }
 
-fn read_csv(
-    source: impl Read,
+fn read_records(
+    mut records: Records<'_>,
     mapping: &Mapping,
     most_statuses: Option<usize>,
+    now: DateTime<Utc>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<File, ImportError> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(source);
-    let columns = Columns::find(reader.headers().map_err(not_csv)?, mapping)?;
-    let width = reader.headers().map_err(not_csv)?.len();
-    let mut texts = Texts::default();
-    let mut by_case: HashMap<Arc<str>, usize> = HashMap::new();
-    let mut seen: HashSet<Arc<str>> = HashSet::new();
-    let mut file =
-        File { cases: Vec::new(), statuses: Vec::new(), rows: 0, bad: Vec::new(), digest: [0; 32] };
     let mut record = StringRecord::new();
-    while reader.read_record(&mut record).map_err(not_csv)? {
-        file.rows += 1;
-        if file.rows.is_multiple_of(REPORT_EVERY) {
-            progress(Progress { phase: Phase::Reading, done: file.rows, total: 0 });
-        }
-        let line = record.position().map_or(0, csv::Position::line);
-        match columns.row(&record, line, width, &mut texts) {
-            Err(bad) => file.bad.push(bad),
-            Ok((case, row)) => {
-                if seen.insert(row.status.clone()) {
-                    file.statuses.push(row.status.to_string());
-                    if let Some(most) = most_statuses.filter(|most| file.statuses.len() > *most) {
-                        return Err(ImportError::TooManyStatuses { line, most });
-                    }
-                }
-                let index = *by_case.entry(case.clone()).or_insert_with(|| {
-                    file.cases.push(Case { id: case, rows: Vec::new() });
-                    file.cases.len() - 1
-                });
-                file.cases[index].rows.push(row);
-            }
-        }
-    }
-    if file.rows == 0 {
+    if !records.next(&mut record)? {
         return Err(ImportError::Empty);
     }
+    let columns = Columns::find(&record, mapping)?;
+    let mut detected = std::mem::take(&mut records.detected);
+    detected.columns = record.iter().map(|name| name.trim().to_owned()).collect();
+    let mut reading = Reading::new(detected, most_statuses);
+    let may_be_short = records.may_be_short();
+    while records.next(&mut record)? {
+        let sheet = reading.file.detected.sheet.clone();
+        let place =
+            Place { line: records.line, row: records.row, sheet: sheet.as_deref(), may_be_short, now };
+        match columns.row(&record, place, mapping) {
+            Err(bad) => reading.refuse(bad),
+            Ok(said) => reading.take(said, place)?,
+        }
+        let done = reading.file.rows;
+        if done.is_multiple_of(REPORT_EVERY) {
+            progress(Progress { phase: Phase::Reading, done, total: 0 });
+        }
+    }
+    if reading.file.rows == 0 {
+        return Err(ImportError::Empty);
+    }
+    let mut file = reading.file;
     for case in &mut file.cases {
         case.rows.sort_by_key(|row| row.at);
         case.rows.shrink_to_fit();
@@ -139,91 +126,55 @@ fn read_csv(
     Ok(file)
 }
 
-impl Columns {
-    fn find(headers: &StringRecord, mapping: &Mapping) -> Result<Self, ImportError> {
-        let names: Vec<String> =
-            headers.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
-        let find = |parameter, column: &str| {
-            names.iter().position(|name| name == column).ok_or_else(|| ImportError::NoColumn {
-                parameter,
-                column: column.to_owned(),
-                found: names.clone(),
-            })
+impl Reading {
+    fn new(detected: Detected, most_statuses: Option<usize>) -> Self {
+        let file = File {
+            detected,
+            cases: Vec::new(),
+            statuses: Vec::new(),
+            rows: 0,
+            bad: Vec::new(),
+            digest: [0; 32],
         };
-        let case = find("case", &mapping.case)?;
-        let status = find("status", &mapping.status)?;
-        let time = find("time", &mapping.time)?;
-        let actor = mapping.actor.as_deref().map(|actor| find("actor", actor)).transpose()?;
-        let used = [Some(case), Some(status), Some(time), actor];
-        let rest = names.iter().enumerate().filter(|(index, _)| !used.contains(&Some(*index)));
-        let rest = rest.map(|(index, name)| (index, name.clone())).collect();
-        Ok(Self { case, status, time, actor, rest })
+        Self { file, texts: Texts::default(), by_case: HashMap::new(), seen: HashSet::new(), most_statuses }
     }
 
-    fn row(
-        &self,
-        record: &StringRecord,
-        line: u64,
-        width: usize,
-        texts: &mut Texts,
-    ) -> Result<(Arc<str>, Row), BadRow> {
-        let bad = |field: &str, code: &str, message| BadRow {
-            line,
-            field: field.to_owned(),
-            code: code.to_owned(),
-            message,
-        };
-        if record.len() != width {
-            let message = Label::new(
-                format!("这一行有 {} 列，表头有 {width} 列。", record.len()),
-                format!("The row has {} fields, the header {width}.", record.len()),
-            );
-            return Err(bad("", "field-count", message));
-        }
-        let named = |field, index: usize| {
-            let text = record.get(index).unwrap_or_default().trim();
-            match name_fault(text) {
-                None => Ok(text),
-                Some((code, message)) => Err(bad(field, code, message)),
-            }
-        };
-        let case = named("case", self.case)?;
-        let status = named("status", self.status)?;
-        let time = record.get(self.time).unwrap_or_default().trim();
-        let at = instant(time).map_err(|why| {
-            let message = match why {
-                InvalidInstant::LeapSecond => why.label(),
-                InvalidInstant::Malformed => Label::new(
-                    format!("“{time}”不是时间；请用 RFC 3339，例如 2026-03-01T09:30:00+08:00。"),
-                    format!("{time:?} is not an instant; write RFC 3339, such as 2026-03-01T09:30:00+08:00."),
-                ),
-            };
-            bad("time", "invalid-instant", message)
-        })?;
-        let actor = match self.actor.map(|index| record.get(index).unwrap_or_default().trim()) {
-            None | Some("") => "",
-            // A rep has one name, with the word for its role or without.
-            Some(_) => {
-                let name = named("actor", self.actor.unwrap_or_default())?;
-                name.strip_prefix("rep:").filter(|id| !id.trim().is_empty()).unwrap_or(name)
-            }
-        };
-        let row =
-            Row { line, status: texts.keep(status), at, actor: texts.keep(actor), note: self.note(record) };
-        Ok((texts.keep(case), row))
+    fn refuse(&mut self, bad: BadRow) {
+        self.file.rows += 1;
+        self.file.bad.push(bad);
     }
 
-    /// What the other columns say: the text of a lone one as it stands, several as a JSON object.
-    fn note(&self, record: &StringRecord) -> Option<Box<str>> {
-        let mut filled = self.rest.iter().filter_map(|(index, name)| {
-            let text = record.get(*index).filter(|text| !text.is_empty())?;
-            Some((name, text))
+    fn take(&mut self, said: Said<'_>, place: Place<'_>) -> Result<(), ImportError> {
+        let last = said.moves.iter().map(|(_, at)| *at).max().unwrap_or(place.now);
+        let case = self.texts.keep(said.case);
+        let actor = self.texts.keep(said.actor);
+        let index = *self.by_case.entry(case.clone()).or_insert_with(|| {
+            self.file.cases.push(Case { id: case, rows: Vec::new(), details: Details::default() });
+            self.file.cases.len() - 1
         });
-        if self.rest.len() == 1 {
-            return filled.next().map(|(_, text)| text.into());
+        let mut note = said.note;
+        for (status, at) in said.moves {
+            self.file.rows += 1;
+            let status = self.texts.keep(status);
+            self.knows(&status, place.line)?;
+            // What a row remarks is remarked once.
+            let row =
+                Row { line: place.line, row: place.row, status, at, actor: actor.clone(), note: note.take() };
+            self.file.cases[index].rows.push(row);
         }
-        let object: Map<String, Value> = filled.map(|(name, text)| (name.clone(), text.into())).collect();
-        (!object.is_empty()).then(|| Value::Object(object).to_string().into_boxed_str())
+        self.file.cases[index].details.take(last, said.cells, said.actor);
+        Ok(())
+    }
+
+    fn knows(&mut self, status: &Arc<str>, line: u64) -> Result<(), ImportError> {
+        if status.is_empty() || !self.seen.insert(status.clone()) {
+            return Ok(());
+        }
+        self.file.statuses.push(status.to_string());
+        match self.most_statuses.filter(|most| self.file.statuses.len() > *most) {
+            Some(most) => Err(ImportError::TooManyStatuses { line, most }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -246,72 +197,34 @@ impl<R: Read> Read for Digesting<R> {
     }
 }
 
-fn name_fault(text: &str) -> Option<(&'static str, Label)> {
-    if text.is_empty() {
-        return Some(("missing-field", Label::new("不能为空。", "It is empty.")));
-    }
-    if text.chars().count() > MAX_NAME {
-        return Some((
-            "text-too-long",
-            Label::new(
-                format!("超过 {MAX_NAME} 个字符。"),
-                format!("It is longer than {MAX_NAME} characters."),
-            ),
-        ));
-    }
-    if text.chars().any(char::is_control) {
-        return Some(("control-character", Label::new("含有控制字符。", "It has control characters.")));
-    }
-    None
-}
-
-/// An instant as files write it: RFC 3339; or a date, with or without a time, read as UTC.
-fn instant(text: &str) -> Result<DateTime<Utc>, InvalidInstant> {
-    let with_offset = || DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc().naive_utc());
-    let local = |shape| move |_| NaiveDateTime::parse_from_str(text, shape);
-    let day =
-        |_| NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|date| date.and_time(chrono::NaiveTime::MIN));
-    let parsed = with_offset()
-        .or_else(local("%Y-%m-%d %H:%M:%S%.f"))
-        .or_else(local("%Y-%m-%dT%H:%M:%S%.f"))
-        .or_else(day)
-        .map_err(|_| InvalidInstant::Malformed)?;
-    if is_leap_second(&parsed) {
-        Err(InvalidInstant::LeapSecond)
-    } else {
-        Ok(parsed.and_utc().trunc_subsecs(6))
-    }
-}
-
-fn not_csv(error: csv::Error) -> ImportError {
-    let line = error.position().map_or(1, csv::Position::line);
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => ImportError::Io(error),
-        csv::ErrorKind::Utf8 { pos, err } => ImportError::NotCsv {
-            line: pos.map_or(line, |position| position.line()),
-            why: format!("not UTF-8: {err}"),
-        },
-        other => ImportError::NotCsv { line, why: format!("{other:?}") },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::import::Format;
+    use crate::import::details::Detail;
 
     fn mapping() -> Mapping {
         Mapping {
             pipeline: "p".into(),
             case: "case".into(),
-            status: "status".into(),
-            time: "time".into(),
+            status: Some("status".into()),
+            time: Some("time".into()),
             actor: Some("who".into()),
             ..Mapping::default()
         }
     }
 
+    fn read_bytes(bytes: &[u8], mapping: &Mapping) -> Result<File, ImportError> {
+        read(bytes, mapping, None, "2026-11-29T00:00:00Z".parse().unwrap(), &|_| {})
+    }
+
     fn read_text(text: &str) -> Result<File, ImportError> {
-        read(text.as_bytes(), &mapping(), None, &|_| {})
+        read_bytes(text.as_bytes(), &mapping())
+    }
+
+    fn moves(file: &File) -> Vec<(&str, &str, String)> {
+        let rows = file.cases.iter().flat_map(|case| case.rows.iter().map(|row| (&*case.id, row)));
+        rows.map(|(id, row)| (id, &*row.status, row.at.format("%F").to_string())).collect()
     }
 
     #[test]
@@ -326,21 +239,27 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_row_is_known_by_its_line_and_column() {
+    fn a_bad_row_is_known_by_its_line_row_column_and_value() {
         let file = read_text(
-            "case,status,time,who\n\"A\nB\",New,2024-01-01,x\nA,New,yesterday,x\nA,,2024-01-01,x\n",
+            "case,status,time,who\n\"A\nB\",New,2024-01-01,x\nA,New,yesterday,x\n\n,,,\nA,,2024-01-01,x\nA,New\n",
         )
         .unwrap();
-        let bad: Vec<(u64, &str, &str)> =
-            file.bad.iter().map(|bad| (bad.line, bad.field.as_str(), bad.code.as_str())).collect();
+        let bad: Vec<(u64, u64, &str, &str)> =
+            file.bad.iter().map(|bad| (bad.line, bad.row, bad.field.as_str(), bad.code.as_str())).collect();
         assert_eq!(
             bad,
             [
-                (2, "case", "control-character"),
-                (4, "time", "invalid-instant"),
-                (5, "status", "missing-field")
+                (2, 2, "case", "control-character"),
+                (4, 3, "time", "invalid-instant"),
+                (7, 6, "status", "missing-field"),
+                (8, 7, "", "field-count"),
             ]
         );
+        assert_eq!(
+            (file.bad[1].column.as_deref(), file.bad[1].value.as_deref()),
+            (Some("time"), Some("yesterday"))
+        );
+        assert_eq!(file.rows, 4, "rows without anything in them are none");
     }
 
     #[test]
@@ -360,28 +279,73 @@ mod tests {
     }
 
     #[test]
-    fn a_gzip_file_is_read_like_a_plain_one() {
+    fn one_history_is_read_alike_in_every_form_that_programs_write() {
         use std::io::Write as _;
-        let text = "case,status,time,who\nA,New,2024-01-01,x\n";
+        let text = "case,status,time,who\nA,已报价,2024-01-01,x\n\"B;\",新,2024-01-02,y\n";
+        let expected = moves(&read_text(text).unwrap()).len();
+        assert_eq!(expected, 2);
+        let semicolons = "case;status;time;who\nA;已报价;2024-01-01;x\n\"B;\";新;2024-01-02;y\n";
+        let tabs = "case\tstatus\ttime\twho\nA\t已报价\t2024-01-01\tx\nB;\t新\t2024-01-02\ty\n";
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         gzip.write_all(text.as_bytes()).unwrap();
-        let file = read(gzip.finish().unwrap().as_slice(), &mapping(), None, &|_| {}).unwrap();
-        assert_eq!(file.rows, 1);
+        let utf_16: Vec<u8> = format!("\u{feff}{tabs}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (form, bytes) in [
+            ("semicolons", semicolons.as_bytes().to_vec()),
+            ("tabs", tabs.as_bytes().to_vec()),
+            ("a declared separator", format!("sep=;\r\n{semicolons}").into_bytes()),
+            ("a byte order mark", format!("\u{feff}{text}").into_bytes()),
+            ("GB 18030", encoding_rs::GB18030.encode(text).0.into_owned()),
+            ("UTF-16", utf_16),
+            ("gzip", gzip.finish().unwrap()),
+        ] {
+            let file = read_bytes(&bytes, &mapping()).unwrap_or_else(|error| panic!("{form}: {error}"));
+            assert!(file.bad.is_empty(), "{form}: {:?}", file.bad);
+            let read = moves(&file);
+            assert_eq!(read[0], ("A", "已报价", "2024-01-01".into()), "{form}");
+            assert_eq!(read[1], ("B;", "新", "2024-01-02".into()), "{form}");
+        }
     }
 
     #[test]
-    fn instants_come_with_an_offset_or_are_read_as_utc() {
-        let expected = "2024-01-01T04:30:00Z".parse::<DateTime<Utc>>().map_err(|_| InvalidInstant::Malformed);
-        assert_eq!(instant("2024-01-01T12:30:00+08:00"), expected);
-        assert_eq!(instant("2024-01-01 04:30:00"), expected);
-        assert_eq!(instant("01/02/2024"), Err(InvalidInstant::Malformed));
-        for leap in [
-            "2016-12-31T23:59:60Z",
-            "2016-12-31 23:59:60",
-            "2026-06-30T12:34:60.5",
-            "2026-06-30T12:34:60+08:00",
-        ] {
-            assert_eq!(instant(leap), Err(InvalidInstant::LeapSecond), "{leap}");
+    fn a_sheet_is_read_with_its_dates_numbers_and_empty_cells() {
+        let mut book = rust_xlsxwriter::Workbook::new();
+        book.add_worksheet().set_name("Notes").unwrap();
+        let sheet = book.add_worksheet().set_name("Deals").unwrap();
+        let date = rust_xlsxwriter::Format::new().set_num_format("yyyy/m/d h:mm");
+        for (column, name) in ["case", "status", "time", "who", "phone"].iter().enumerate() {
+            sheet.write(0, column as u16, *name).unwrap();
         }
+        sheet.write(1, 0, 17.0).unwrap();
+        sheet.write(1, 1, "已报价").unwrap();
+        sheet.write_with_format(1, 2, 45_292.5, &date).unwrap();
+        sheet.write(1, 4, 13_800_138_000.0).unwrap();
+        sheet.write(3, 0, "B").unwrap();
+        sheet.write(3, 1, "新").unwrap();
+        sheet.write(3, 2, "2024/1/2").unwrap();
+        let bytes = book.save_to_buffer().unwrap();
+        let format = Format { sheet: Some("Deals".into()), ..Format::default() };
+        let details = [(Detail::Phone, "phone".to_owned())].into();
+        let file = read_bytes(&bytes, &Mapping { format, details, ..mapping() }).unwrap();
+        assert!(file.bad.is_empty(), "{:?}", file.bad);
+        assert_eq!(file.detected.sheet.as_deref(), Some("Deals"));
+        assert_eq!(file.cases[0].rows[0].at.to_rfc3339(), "2024-01-01T12:00:00+00:00");
+        assert_eq!(moves(&file)[1], ("B", "新", "2024-01-02".into()));
+        assert_eq!(file.cases[1].rows[0].row, 4);
+        let missing = Format { sheet: Some("Other".into()), ..Format::default() };
+        let error = read_bytes(&bytes, &Mapping { format: missing, ..mapping() }).unwrap_err();
+        assert!(matches!(error, ImportError::NoSheet { ref found, .. } if *found == ["Notes", "Deals"]));
+    }
+
+    #[test]
+    fn a_wide_file_has_a_column_of_times_for_each_status() {
+        let text = "deal,Date entered \"\"New\"\",Won on\nA,2024-01-01,2024-02-01\nB,2024-01-05,\n,,\nC,,\n";
+        let entered =
+            vec![("Date entered \"\"New\"\"".to_owned(), "New".to_owned()), ("Won on".into(), "Won".into())];
+        let wide = Mapping { case: "deal".into(), pipeline: "p".into(), entered, ..Mapping::default() };
+        let file = read_bytes(text.as_bytes(), &wide).unwrap();
+        let expected = [("A", "New", "2024-01-01"), ("A", "Won", "2024-02-01"), ("B", "New", "2024-01-05")];
+        assert_eq!(moves(&file), expected.map(|(id, status, at)| (id, status, at.to_owned())));
+        let bad: Vec<_> = file.bad.iter().map(|bad| (bad.row, bad.code.as_str())).collect();
+        assert_eq!(bad, [(5, "missing-field")], "a deal without any time is not lost silently");
     }
 }

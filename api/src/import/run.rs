@@ -1,151 +1,236 @@
 //! Importing what was read: every row decided first, then every case appended.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use waymark_domain::Actor;
-use waymark_domain::Context;
-use waymark_domain::customer::command::{Command, Register, Transition};
-use waymark_domain::customer::{Customer, CustomerEvent, NewEvent, Recorded, decide};
-use waymark_domain::pipeline::{Endings, MOST_STAGES, Pipeline, StageType};
-use waymark_domain::refusal::Refusal;
-use waymark_domain::tags;
-use waymark_domain::{Label, Owner};
-use waymark_eventstore::{Append, Entry, Outcome, Position, Query, ReceiptDraft, StoreError};
+use waymark_domain::Label;
+use waymark_domain::pipeline::{MOST_STAGES, Stage};
+use waymark_eventstore::{Entry, StoreError};
 
-use super::read::{self, Case, File, Row};
-use super::{BadRow, ImportError, Mapping, Phase, Progress, Report};
-use crate::app::{App, AppError, Caller, CommandMeta};
+use super::decide::{Decided, Rules};
+use super::job::{Checked, IN_FLIGHT, Import, Target};
+use super::locate::{self, Located};
+use super::pipeline::{Change, pipelines, publish};
+use super::read::{self, Case, File};
+use super::report::sum_up;
+use super::{BadRow, ImportError, MOST_SAMPLES, Mapping, Phase, Progress, Report, Sample};
+use crate::app::{App, AppError, Caller};
 
 /// How many bad rows are named where they refuse a file.
 const NAMED_BAD_ROWS: usize = 100;
 /// How many bad rows are named where they were left out.
 const NAMED_SKIPPED_ROWS: usize = 1_000;
-/// How many cases are on their way to the log at a time.
-const IN_FLIGHT: usize = 64;
 /// Up to which length a log may be new.
 const NEW: u32 = 100;
-/// The actor of rows that name nobody.
-const NOBODY: &str = "import";
 
-/// The pipelines that decisions are made with.
-type Pipelines = Arc<BTreeMap<String, Arc<Pipeline>>>;
-
-/// A case decided: its events, each with its actor.
-struct Decided {
-    events: Vec<(NewEvent, Arc<str>)>,
-    bad: Vec<BadRow>,
-    repeats: u64,
+/// What the checks of one case came to.
+struct Outcome {
+    case: Case,
+    located: Located,
+    decided: Decided,
+    known: u64,
+    /// The blind tags by which the customer will be recognised.
+    keys: Vec<String>,
 }
 
-/// How a case ended.
-enum Written {
-    Now { events: u64, position: Position },
-    Before,
-}
-
-/// Imports a CSV file, plain or gzip.
+/// Imports a file. `id` becomes the correlation of its events.
 ///
 /// # Errors
 /// [`ImportError`]: in every case but a failing log, nothing of the file was imported.
 pub async fn run(
     app: &App,
     caller: &Caller,
+    id: Uuid,
     source: impl Read + Send,
     mapping: &Mapping,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Report, ImportError> {
-    let is_new = !app.pipelines.latest(caller.tenant).await?.contains_key(&mapping.pipeline);
-    let mut file = read::read(source, mapping, is_new.then_some(MOST_STAGES), progress)?;
-    let (pipelines, created) = pipelines(app, caller, mapping, &file).await?;
-    let import = Import {
+    let latest = app.pipelines.latest(caller.tenant).await?;
+    let is_new = !latest.contains_key(&mapping.pipeline);
+    let now = (app.clock)();
+    let mut file = read::read(source, mapping, is_new.then_some(MOST_STAGES), now, progress)?;
+    if file.cases.is_empty() {
+        // There is nothing to import, and nothing to make a pipeline of.
+        return Err(bad_rows(&file.bad));
+    }
+    let (pipelines, change) = pipelines(app, caller, mapping, &mut file).await?;
+    // A version that is not published yet is among none.
+    let versions = match change {
+        Change::None => {
+            let versions = app.pipelines.versions(caller.tenant, &mapping.pipeline).await?;
+            Some(Arc::new(BTreeMap::from([(mapping.pipeline.clone(), versions)])))
+        }
+        Change::Created(_) | Change::Extended(_) => None,
+    };
+    let company = app.companies.now(caller.tenant).await?;
+    let mut import = Import {
         app: app.clone(),
         caller: Caller { origin: Some("import"), ..caller.clone() },
-        pipeline: mapping.pipeline.clone(),
-        pipelines,
-        now: (app.clock)(),
+        rules: Rules {
+            pipeline: mapping.pipeline.clone(),
+            pipelines,
+            versions,
+            fields: Arc::new(company.fields.clone()),
+            keys: mapping.fields.clone().into(),
+            sheet: file.detected.sheet.clone(),
+            now,
+        },
+        id,
         run: run_digest(&file, mapping),
+        begun_at: app.store.head(caller.tenant).await.map_err(AppError::from)?.position,
+        update: mapping.update,
     };
-    let repeats = import.check(&mut file, progress).await?;
-    refuse_bad(&mut file, mapping)?;
-    if let Some(pipeline) = created.clone() {
-        let published = app.publish_pipeline(&import.caller, &CommandMeta::default(), pipeline).await;
-        published.map_err(|error| not_published(error, file.statuses.len()))?;
+    let mut report = begin(&import, &file, &change, mapping);
+    let (cases, bad) = import.check(file, &mut report, progress).await?;
+    refuse_bad(&bad, mapping)?;
+    report.skipped = bad.len() as u64;
+    report.problems = sum_up(&bad);
+    report.bad_rows = bad.into_iter().take(NAMED_SKIPPED_ROWS).collect();
+    if mapping.preview {
+        return Ok(report);
     }
-    let mut report = Report {
-        pipeline: mapping.pipeline.clone(),
-        pipeline_created: created.is_some(),
-        endings: created
-            .iter()
-            .flat_map(|_| &file.statuses)
-            .filter_map(|status| mapping.endings.ending(status))
-            .collect(),
-        rows: file.rows,
-        repeats,
-        skipped: file.bad.len() as u64,
-        bad_rows: file.bad.iter().take(NAMED_SKIPPED_ROWS).cloned().collect(),
-        ..Report::default()
-    };
-    import.write(file, progress, &mut report).await?;
+    report.samples.clear();
+    if let Some((pipelines, versions)) = publish(app, &import.caller, change).await? {
+        import.rules.pipelines = pipelines;
+        import.rules.versions = Some(Arc::new(BTreeMap::from([(mapping.pipeline.clone(), versions)])));
+    }
+    import.write(cases, progress, &mut report).await?;
     report.position = app.store.head(caller.tenant).await.map_err(AppError::from)?.position;
     Ok(report)
 }
 
-#[derive(Clone)]
-struct Import {
-    app: App,
-    caller: Caller,
-    pipeline: String,
-    pipelines: Pipelines,
-    now: chrono::DateTime<chrono::Utc>,
-    /// Names this import in its receipts: the file and how it is read.
-    run: [u8; 32],
+/// The report before anything was decided.
+fn begin(import: &Import, file: &File, change: &Change, mapping: &Mapping) -> Report {
+    let made: &[Stage] = match change {
+        Change::None => &[],
+        Change::Created(pipeline) | Change::Extended(pipeline) => &pipeline.stages,
+    };
+    let is_made = |status: &&String| made.iter().any(|stage| stage.id == **status);
+    Report {
+        import: import.id,
+        pipeline: mapping.pipeline.clone(),
+        pipeline_created: matches!(change, Change::Created(_)),
+        pipeline_extended: matches!(change, Change::Extended(_)),
+        endings: file
+            .statuses
+            .iter()
+            .filter(is_made)
+            .filter_map(|status| mapping.endings.ending(status))
+            .collect(),
+        rows: file.rows,
+        position: import.begun_at,
+        preview: mapping.preview,
+        detected: file.detected.clone(),
+        zone: mapping.format.time.zone.name().to_owned(),
+        ..Report::default()
+    }
 }
 
 impl Import {
-    /// Decides every row without writing, and moves the refused ones to the bad. Returns how many repeat the
-    /// status before them.
+    /// Decides every row without writing. Returns the cases to be written, and the bad rows in the order of the file.
     async fn check(
         &self,
-        file: &mut File,
+        file: File,
+        report: &mut Report,
         progress: &(dyn Fn(Progress) + Send + Sync),
-    ) -> Result<u64, ImportError> {
-        let (mut done, mut repeats) = (0, 0);
-        for case in &mut file.cases {
-            let decided = self.decide(case);
-            repeats += decided.repeats;
-            let refused: HashSet<u64> = decided.bad.iter().map(|bad| bad.line).collect();
-            case.rows.retain(|row| !refused.contains(&row.line));
-            file.bad.extend(decided.bad);
-            done += case.rows.len() as u64;
-            progress(Progress { phase: Phase::Checking, done, total: file.rows });
+    ) -> Result<(Vec<Checked>, Vec<BadRow>), ImportError> {
+        let may_know = self.may_know_customers().await.map_err(AppError::from)?;
+        let (total, mut bad, mut cases, mut done) = (file.rows, file.bad, Vec::new(), 0);
+        let mut seen: HashMap<String, Arc<str>> = HashMap::new();
+        let mut outcomes = stream::iter(file.cases)
+            .map(|case| async move { self.look_at(case, may_know).await })
+            .buffered(IN_FLIGHT);
+        while let Some(mut outcome) = outcomes.try_next().await? {
+            done += outcome.case.rows.len() as u64;
+            progress(Progress { phase: Phase::Checking, done, total });
+            self.refuse_twice(&mut outcome, &mut seen);
+            sample(&outcome, report);
+            report.known += outcome.known;
+            report.repeats += outcome.decided.repeats;
+            bad.append(&mut outcome.decided.bad);
+            let Outcome { mut case, located, decided, .. } = outcome;
+            let refused = &decided.refused;
+            let mut places = 0..;
+            case.rows.retain(|_| !places.next().is_some_and(|place| refused.contains(&place)));
+            match located {
+                Located::Before => report.cases_already_imported += 1,
+                Located::Known(_) if case.rows.is_empty() => {
+                    report.cases_already_imported += u64::from(refused.is_empty());
+                }
+                _ if case.rows.is_empty() => {}
+                Located::Known(_) => {
+                    self.would(report, &decided, |report| report.cases_updated += 1);
+                    cases.push(Checked { case, target: Target::Known });
+                }
+                Located::New(external_id) => {
+                    self.would(report, &decided, |report| report.cases += 1);
+                    cases.push(Checked { case, target: Target::New { external_id } });
+                }
+            }
         }
-        if self.may_know_customers().await.map_err(AppError::from)? {
-            let taken: Vec<BadRow> = stream::iter(&file.cases)
-                .map(|case| self.taken(case))
-                .buffer_unordered(IN_FLIGHT)
-                .try_filter_map(|bad| async { Ok(bad) })
-                .try_collect()
-                .await?;
-            let lines: HashSet<u64> = taken.iter().map(|bad| bad.line).collect();
-            file.cases.retain(|case| case.rows.first().is_some_and(|first| !lines.contains(&first.line)));
-            file.bad.extend(taken);
+        bad.sort_by_key(|bad| bad.line);
+        Ok((cases, bad))
+    }
+
+    /// Counts in a preview what writing would count.
+    fn would(&self, report: &mut Report, decided: &Decided, count: impl FnOnce(&mut Report)) {
+        report.taken += decided.taken;
+        if report.preview {
+            count(report);
+            report.events += decided.events.len() as u64;
         }
-        file.cases.retain(|case| !case.rows.is_empty());
-        file.bad.sort_by_key(|bad| bad.line);
-        Ok(repeats)
+    }
+
+    /// Looks for the customer of a case and decides its rows.
+    async fn look_at(&self, mut case: Case, may_know: bool) -> Result<Outcome, AppError> {
+        let plain = || case.details.external_id().unwrap_or(&case.id).to_owned();
+        let located = if may_know { self.locate(&case).await? } else { Located::New(plain()) };
+        let sheet = self.rules.sheet.as_deref();
+        let (mut decided, mut known, mut keys) = (Decided::default(), 0, Vec::new());
+        match &located {
+            Located::Before => {
+                known = case.rows.len() as u64;
+                case.rows.clear();
+            }
+            Located::Known(customer) if !customer.may_be_updated(self.update) => {
+                decided = Decided::refusing(locate::exists(&case, sheet));
+            }
+            Located::Known(customer) => {
+                known = customer.forget_known(&mut case);
+                decided = self.rules.decide(&case, &case.id, Some(&customer.customer));
+            }
+            Located::New(external_id) => {
+                decided = self.rules.decide(&case, external_id, None);
+                keys = self.keys(&decided.events).await?;
+                if may_know && !keys.is_empty() && self.app.is_known(&self.caller, &decided.events).await? {
+                    decided = Decided::refusing(duplicate(&case, sheet, None));
+                }
+            }
+        }
+        Ok(Outcome { case, located, decided, known, keys })
+    }
+
+    /// Refuses a case that has a telephone or address of another one of the same file.
+    fn refuse_twice(&self, outcome: &mut Outcome, seen: &mut HashMap<String, Arc<str>>) {
+        let first = outcome.keys.iter().find_map(|key| seen.get(key)).cloned();
+        if let Some(first) = first {
+            let bad = duplicate(&outcome.case, self.rules.sheet.as_deref(), Some(&first));
+            outcome.decided = Decided::refusing(bad);
+            return;
+        }
+        let id = &outcome.case.id;
+        seen.extend(outcome.keys.drain(..).map(|key| (key, id.clone())));
     }
 
     /// Whether the log may tell of customers already. A new one tells of keys and settings alone, and then nothing of the file
     /// needs to be looked for in it.
     async fn may_know_customers(&self) -> Result<bool, StoreError> {
         let (store, tenant) = (&self.app.store, self.caller.tenant);
-        if store.head(tenant).await?.position > u64::from(NEW) {
+        if self.begun_at > u64::from(NEW) {
             return Ok(true);
         }
         let entries = store.read(tenant, 0, NEW).await?;
@@ -154,284 +239,87 @@ impl Import {
         };
         Ok(entries.iter().any(of_customers))
     }
+}
 
-    /// A case whose customer exists already, and not from an earlier run of this import.
-    async fn taken(&self, case: &Case) -> Result<Option<BadRow>, AppError> {
-        let (tenant, store) = (self.caller.tenant, &self.app.store);
-        let Some(first) = case.rows.first() else { return Ok(None) };
-        let query = Query::tag(tags::external(&case.id));
-        let holders = store.read_matching(tenant, &query, 0, Position::MAX, 1).await?;
-        if holders.is_empty() || store.receipt(tenant, &self.command_id(case)).await?.is_some() {
-            return Ok(None);
-        }
-        let message = Label::new(
-            format!("已有客户使用 external_id“{}”。", case.id),
-            format!("A customer with the external_id {:?} is registered already.", case.id),
-        );
-        Ok(Some(BadRow {
-            line: first.line,
-            field: "case".to_owned(),
-            code: "customer-exists".to_owned(),
-            message,
-        }))
+/// Shows the first rows as they would be.
+fn sample(outcome: &Outcome, report: &mut Report) {
+    if !report.preview {
+        return;
     }
-
-    /// Decides the rows of a case one after the other, as if they were commands.
-    fn decide(&self, case: &Case) -> Decided {
-        let mut decided =
-            Decided { events: Vec::with_capacity(case.rows.len()), bad: Vec::new(), repeats: 0 };
-        let mut customer: Option<Customer> = None;
-        for row in &case.rows {
-            let actor = actor(row);
-            let context = Context {
-                effective_at: Some(row.at),
-                import: true,
-                allow_before_creation: true,
-                ..Context::new(self.now, &actor, &self.pipelines)
-            };
-            match decide(customer.as_ref(), &self.command(case, row, customer.as_ref()), &context) {
-                Err(refusal) => decided.bad.push(bad_row(row, refusal)),
-                Ok(events) => {
-                    for new in events {
-                        decided.repeats += u64::from(repeats(&new.event));
-                        let recorded = self.recorded(&new, decided.events.len(), &actor);
-                        match customer.as_mut() {
-                            Some(customer) => customer.evolve(&recorded),
-                            None => customer = Customer::fold([&recorded]),
-                        }
-                        decided.events.push((new, actor.name.as_str().into()));
-                    }
-                }
-            }
+    let mut is_new = matches!(outcome.located, Located::New(_));
+    for (place, row) in outcome.case.rows.iter().enumerate() {
+        if report.samples.len() == MOST_SAMPLES {
+            return;
         }
-        decided
-    }
-
-    fn command(&self, case: &Case, row: &Row, customer: Option<&Customer>) -> Command {
-        let note = row.note.as_deref().map(str::to_owned);
-        let Some(_) = customer else {
-            return Command::Register(Register {
-                customer: Uuid::nil(),
-                pipeline: self.pipeline.clone(),
-                stage: Some(row.status.to_string()),
-                external_id: Some(case.id.to_string()),
-                owner: (!row.actor.is_empty()).then(|| Owner::Rep(row.actor.to_string())),
-                note,
-                ..Register::default()
-            });
+        let what = match (outcome.decided.refused.contains(&place), is_new) {
+            (true, _) => "refused",
+            (false, true) => "creates",
+            (false, false) => "moves",
         };
-        Command::Transition(Transition { to: row.status.to_string(), note, ..Transition::default() })
-    }
-
-    fn recorded(&self, new: &NewEvent, index: usize, actor: &Actor) -> Recorded<CustomerEvent> {
-        Recorded {
-            position: index as u64 + 1,
-            // Only distinguished from its neighbours here; the log gets a real one.
-            id: Uuid::from_u128(index as u128 + 1),
-            effective_at: new.effective_at,
-            recorded_at: self.now,
-            actor: actor.name.clone(),
-            origin: Some("import".to_owned()),
-            event: new.event.clone(),
-        }
-    }
-
-    async fn write(
-        &self,
-        file: File,
-        progress: &(dyn Fn(Progress) + Send + Sync),
-        report: &mut Report,
-    ) -> Result<(), ImportError> {
-        let total = file.rows;
-        let done = AtomicU64::new(0);
-        let mut written = stream::iter(file.cases)
-            .map(|case| {
-                let (import, rows) = (self.clone(), case.rows.len() as u64);
-                let task = tokio::spawn(async move { import.write_case(&case).await });
-                async move { (task.await, rows) }
-            })
-            .buffer_unordered(IN_FLIGHT);
-        while let Some((outcome, rows)) = written.next().await {
-            match outcome.map_err(|error| AppError::Unreadable(error.to_string()))?? {
-                Written::Before => report.cases_already_imported += 1,
-                Written::Now { events, position } => {
-                    report.cases += 1;
-                    report.events += events;
-                    report.position = report.position.max(position);
-                }
-            }
-            let done = done.fetch_add(rows, Ordering::Relaxed) + rows;
-            progress(Progress { phase: Phase::Writing, done, total });
-        }
-        Ok(())
-    }
-
-    /// Appends a case: all of its events, or none.
-    async fn write_case(&self, case: &Case) -> Result<Written, AppError> {
-        let decided = self.decide(case);
-        let customer = (self.app.ids)();
-        let append = self.app.imported(&self.caller, customer, decided.events, self.receipt(case)).await?;
-        loop {
-            match self.app.store.append(append.clone()).await {
-                Ok(Outcome::Repeated(_)) => return Ok(Written::Before),
-                Ok(Outcome::Appended(appended)) => {
-                    return Ok(Written::Now {
-                        events: appended.count.into(),
-                        position: appended.last_position(),
-                    });
-                }
-                // Other writers are before us in the queue; the import has all the time it needs.
-                Err(StoreError::Overloaded { .. }) => tokio::task::yield_now().await,
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    fn receipt(&self, case: &Case) -> ReceiptDraft {
-        ReceiptDraft { command_id: self.command_id(case), digest: self.run, outcome: Vec::new() }
-    }
-
-    fn command_id(&self, case: &Case) -> String {
-        let digest = Sha256::new().chain_update(self.run).chain_update(case.id.as_bytes()).finalize();
-        format!("import:{}", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        is_new &= what == "refused";
+        report.samples.push(Sample {
+            row: row.row,
+            case: outcome.case.id.to_string(),
+            stage: row.status.to_string(),
+            effective_at: row.at,
+            actor: row.actor.to_string(),
+            outcome: what,
+        });
     }
 }
 
-impl App {
-    /// The append of an imported customer's whole history, every event by its own actor.
-    async fn imported(
-        &self,
-        caller: &Caller,
-        customer: Uuid,
-        events: Vec<(NewEvent, Arc<str>)>,
-        receipt: ReceiptDraft,
-    ) -> Result<Append, AppError> {
-        let random = crate::ambient::random_bytes();
-        let (key, wrapped) =
-            self.vault.data_key_for_new(caller.tenant, customer, random, (self.ids)()).await?;
-        let via = Some(caller.via.clone().unwrap_or_else(|| caller.actor.name.clone()));
-        let mut append = Append {
-            receipt: Some(receipt),
-            new_keys: vec![wrapped],
-            ..Append::new(caller.tenant, Vec::new())
-        };
-        for (mut new, actor) in events {
-            if let CustomerEvent::Registered(registered) = &mut new.event {
-                registered.customer = customer;
-                append.condition =
-                    registered.external_id.as_deref().map(|id| Query::tag(tags::external(id)).none_after(0));
-            }
-            let by = Caller { actor: Actor::new(&*actor, []), via: via.clone(), ..caller.clone() };
-            let meta = CommandMeta::default();
-            let draft = self.customer_draft(&by, customer, &new.event, new.effective_at, &key, &meta);
-            append.events.push(draft.await?);
-        }
-        Ok(append)
-    }
-}
-
-/// The pipelines to decide with, and the one to be made of the file when its key is new.
-async fn pipelines(
-    app: &App,
-    caller: &Caller,
-    mapping: &Mapping,
-    file: &File,
-) -> Result<(Pipelines, Option<Pipeline>), ImportError> {
-    let latest = app.pipelines.latest(caller.tenant).await?;
-    if let Some(pipeline) = latest.get(&mapping.pipeline) {
-        agreeing(pipeline, &mapping.endings)?;
-        return Ok((latest, None));
-    }
-    known(&mapping.endings, file)?;
-    if let Err(refusal) = Pipeline::check_key(&mapping.pipeline) {
-        return Err(ImportError::BadParameter { parameter: "pipeline", message: refusal.detail });
-    }
-    let pipeline = Pipeline::any_move(&mapping.pipeline, &file.statuses, &mapping.endings);
-    let mut pipelines = (*latest).clone();
-    pipelines.insert(mapping.pipeline.clone(), Arc::new(pipeline.clone()));
-    Ok((Arc::new(pipelines), Some(pipeline)))
-}
-
-/// The statuses that are said to end are of the file, and none is said to be both.
-fn known(endings: &Endings, file: &File) -> Result<(), ImportError> {
-    let Endings { won, lost, finals } = endings;
-    for (parameter, statuses) in [("won", won), ("lost", lost), ("final", finals)] {
-        if let Some(unknown) = statuses.iter().find(|status| !file.statuses.contains(status)) {
-            let message = Label::new(
-                format!("文件中没有状态“{unknown}”。"),
-                format!("The file has no status {unknown:?}; it has {}.", file.statuses.join(", ")),
-            );
-            return Err(ImportError::BadParameter { parameter, message });
-        }
-    }
-    let Some(both) = won.iter().find(|status| lost.contains(status)) else { return Ok(()) };
-    let message = Label::new(
-        format!("状态“{both}”不能既是赢单又是输单。"),
-        format!("The status {both:?} cannot be both won and lost."),
+/// The refusal of a case that is recognised as somebody else: of the log, or another case of the file.
+fn duplicate(case: &Case, sheet: Option<&str>, first: Option<&str>) -> Vec<BadRow> {
+    let message = match first {
+        None => Label::new(
+            "已有客户使用这个电话或邮箱。",
+            "Another customer has this telephone number or e-mail address already.",
+        ),
+        Some(first) => Label::new(
+            format!("文件中的“{first}”使用同一个电话或邮箱。"),
+            format!("The case {first:?} of the file has the same telephone number or e-mail address."),
+        ),
+    };
+    let how_to_fix = Label::new(
+        "如果是同一客户，请使用同一个标识；否则请改正联系方式。",
+        "Use one identifier if they are the same customer; else correct the contact.",
     );
-    Err(ImportError::BadParameter { parameter: "lost", message })
+    locate::refuse(case, sheet, "duplicate-customer", &message, &how_to_fix)
 }
 
-/// What is said of endings is so in the pipeline that is there: its types are changed by a new version, never by an import.
-fn agreeing(pipeline: &Pipeline, endings: &Endings) -> Result<(), ImportError> {
-    let told = [("won", &endings.won, StageType::Won), ("lost", &endings.lost, StageType::Lost)];
-    for (parameter, statuses, kind) in told {
-        let differs = |status: &&String| pipeline.stage(status).is_none_or(|stage| stage.kind != kind);
-        if let Some(status) = statuses.iter().find(differs) {
-            let key = &pipeline.key;
-            let message = Label::new(
-                format!("流程“{key}”已存在，其中“{status}”不是该类型；状态类型只能通过发布新版本修改。"),
-                format!(
-                    "The pipeline {key:?} exists, and {status:?} is not of that type in it: types are changed by publishing a version."
-                ),
-            );
-            return Err(ImportError::BadParameter { parameter, message });
-        }
-    }
-    Ok(())
+fn refuse_bad(bad: &[BadRow], mapping: &Mapping) -> Result<(), ImportError> {
+    if bad.is_empty() || mapping.skip_bad || mapping.preview { Ok(()) } else { Err(bad_rows(bad)) }
 }
 
-/// A definition is one event, which has a limit.
-fn not_published(error: AppError, count: usize) -> ImportError {
-    match error {
-        AppError::Store(StoreError::TooLarge { bytes, most, .. }) => {
-            ImportError::StatusesTooLong { count, bytes, most }
-        }
-        error => error.into(),
-    }
-}
-
-fn refuse_bad(file: &mut File, mapping: &Mapping) -> Result<(), ImportError> {
-    if file.bad.is_empty() || mapping.skip_bad {
-        return Ok(());
-    }
-    let total = file.bad.len() as u64;
-    let mut rows = std::mem::take(&mut file.bad);
-    rows.truncate(NAMED_BAD_ROWS);
-    Err(ImportError::BadRows { rows, total })
-}
-
-/// Who made the change: a person by the name in the file. Nobody asks an old row for its permission.
-fn actor(row: &Row) -> Actor {
-    if row.actor.is_empty() { Actor::new(NOBODY, []) } else { Actor::new(format!("rep:{}", row.actor), []) }
-}
-
-fn repeats(event: &CustomerEvent) -> bool {
-    matches!(event, CustomerEvent::Moved(moved) if moved.from.as_deref() == Some(&moved.to))
-}
-
-fn bad_row(row: &Row, refusal: Refusal) -> BadRow {
-    let field = refusal.violations.first().map(|violation| violation.field.clone()).unwrap_or_default();
-    BadRow { line: row.line, field, code: refusal.code.into_owned(), message: refusal.detail }
+fn bad_rows(bad: &[BadRow]) -> ImportError {
+    let rows = bad.iter().take(NAMED_BAD_ROWS).cloned().collect();
+    ImportError::BadRows { rows, problems: sum_up(bad), total: bad.len() as u64 }
 }
 
 /// The same file read in the same way is the same import.
 fn run_digest(file: &File, mapping: &Mapping) -> [u8; 32] {
     let mut digest = Sha256::new().chain_update(file.digest);
-    let columns = [&mapping.pipeline, &mapping.case, &mapping.status, &mapping.time];
-    for column in columns.into_iter().chain(&mapping.actor) {
+    let mut say = |text: &str| {
         digest.update([0]);
-        digest.update(column);
+        digest.update(text);
+    };
+    for column in [&mapping.pipeline, &mapping.case] {
+        say(column);
+    }
+    for column in [&mapping.status, &mapping.time, &mapping.actor].into_iter().flatten() {
+        say(column);
+    }
+    for (detail, column) in &mapping.details {
+        say(detail.parameter());
+        say(column);
+    }
+    for (name, column) in mapping.entered.iter().chain(&mapping.fields) {
+        say(name);
+        say(column);
+    }
+    let time = &mapping.format.time;
+    for how in [Some(time.zone.name()), time.format.as_deref(), mapping.format.sheet.as_deref()] {
+        say(how.unwrap_or_default());
     }
     digest.finalize().into()
 }

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use axum::http::StatusCode;
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use super::{Problem, ProblemCode};
 use crate::app::AppError;
@@ -13,7 +13,7 @@ use crate::domain::Label;
 use crate::domain::refusal::{Kind, Refusal, Violation};
 use crate::eventstore::StoreError;
 use crate::http::body::{STREAM_LIMIT, unread};
-use crate::import::{BadRow, ImportError};
+use crate::import::{BadRow, ImportError, Problems};
 use crate::outbound::{MOST_RECEIVERS, OutboundError, Rejected};
 use crate::projections::ProjectionError;
 
@@ -182,9 +182,18 @@ impl From<ImportError> for Problem {
             }
             ImportError::TooManyStatuses { line, most } => Self::too_many_statuses(line, most),
             ImportError::StatusesTooLong { bytes, most, .. } => Self::event_too_large("status", bytes, most),
+            ImportError::NotWorkbook(why) => Self::malformed_workbook(&why),
+            ImportError::NoSheet { sheet, found } => {
+                let found = found.join(", ");
+                let message = Label::new(
+                    format!("工作簿没有工作表“{sheet}”；现有：{found}。"),
+                    format!("The workbook has no sheet {sheet}; it has: {found}."),
+                );
+                Self::invalid_value("sheet", message)
+            }
             ImportError::Empty => Self::malformed_csv(1, "there are no rows"),
             ImportError::BadParameter { parameter, message } => Self::invalid_value(parameter, message),
-            ImportError::BadRows { rows, total } => Self::bad_rows(rows, total),
+            ImportError::BadRows { rows, problems, total } => Self::bad_rows(rows, &problems, total),
             ImportError::Io(error) if error.kind() == ErrorKind::FileTooLarge => {
                 Self::body_too_large(STREAM_LIMIT)
             }
@@ -217,11 +226,21 @@ impl Problem {
             format!("第 {line} 行不是有效的 CSV（{why}）。"),
             format!("Line {line} is not valid CSV: {why}."),
         );
-        let fix = Label::new("请发送 UTF-8 编码的 CSV。", "Send CSV in UTF-8.");
+        let fix = Label::new(
+            "请检查文件，或用 encoding 指定编码，例如 gb18030。",
+            "Check the file, or name its encoding with encoding, such as gb18030.",
+        );
         Self::of_field(ProblemCode::MalformedBody, &format!("line {line}"), message, fix).with("line", line)
     }
 
-    fn bad_rows(rows: Vec<BadRow>, total: u64) -> Self {
+    fn malformed_workbook(why: &str) -> Self {
+        let message =
+            Label::new(format!("工作簿无法读取（{why}）。"), format!("The workbook cannot be read: {why}."));
+        let fix = Label::new("请另存为 .xlsx 或 CSV。", "Save it as .xlsx or as CSV.");
+        Self::of_field(ProblemCode::MalformedBody, "", message, fix)
+    }
+
+    fn bad_rows(rows: Vec<BadRow>, problems: &[Problems], total: u64) -> Self {
         let first = rows.first().map_or(0, |row| row.line);
         let detail = Label::new(
             format!("共有 {total} 行无效，第一处在第 {first} 行；没有导入任何内容。"),
@@ -229,15 +248,20 @@ impl Problem {
         );
         Self::new(ProblemCode::BadRows, detail)
             .with("bad_rows", total)
+            .with("problems", json!(problems))
             .with_violations(rows.into_iter().map(bad_row))
     }
 }
 
 fn bad_row(row: BadRow) -> Violation {
     let how_to_fix = Label::new(
-        "请改正该行，或用 skip_bad=true 跳过。",
-        "Correct the row, or skip it with skip_bad=true.",
+        format!("{}也可以用 skip_bad=true 跳过。", row.how_to_fix.zh),
+        format!("{} Or skip the row with skip_bad=true.", row.how_to_fix.en),
     );
     Violation { code: row.code.into(), field: row.field, message: row.message, how_to_fix, data: Map::new() }
         .with("line", row.line)
+        .with("row", row.row)
+        .with("sheet", row.sheet)
+        .with("column", row.column)
+        .with("value", row.value)
 }

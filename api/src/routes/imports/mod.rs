@@ -1,5 +1,6 @@
-//! Imports of history from CSV files.
+//! Imports of customers and histories from files.
 
+mod params;
 mod progress;
 mod registry;
 mod start;
@@ -13,5 +14,8 @@ use super::AppState;
 pub use registry::Imports;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(start::start)).routes(routes!(progress::progress))
+    OpenApiRouter::new()
+        .routes(routes!(start::start))
+        .routes(routes!(start::customers))
+        .routes(routes!(progress::progress))
 }

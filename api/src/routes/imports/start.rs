@@ -4,83 +4,54 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use serde::Deserialize;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use utoipa::IntoParams;
+use uuid::Uuid;
 
+use super::params::{CustomerParams, FileQuery, HistoryParams, ImportParams};
 use super::progress::{ImportReply, path};
 use super::registry::Standing;
 use super::upload;
 use crate::app::Caller;
 use crate::auth::Authority;
-use crate::domain::pipeline::Endings;
-use crate::http::Query;
-use crate::http::body::{self, ContentType};
-use crate::import::{self, Mapping};
+use crate::import::Mapping;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::problem::render::Reader;
 use crate::routes::AppState;
 
-/// Which column of the file is what.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Columns {
-    /// The pipeline's key. A new key creates a pipeline from the file's statuses, with every transition allowed.
-    pipeline: String,
-    /// The column that identifies the customer; it becomes the `external_id`.
-    case: String,
-    /// The column with the status.
-    status: String,
-    /// The column with the time of the change.
-    time: String,
-    /// The column with the person who made it.
-    actor: Option<String>,
-    /// Statuses of a new pipeline that mean won, separated by commas.
-    #[param(example = "Closed Won")]
-    won: Option<String>,
-    /// Statuses of a new pipeline that mean lost, separated by commas.
-    #[param(example = "Closed Lost")]
-    lost: Option<String>,
-    /// Final statuses of a new pipeline, separated by commas. Those in neither `won` nor `lost` are classified by
-    /// well-known names in Chinese or English, as `endings` in the response shows; all others have the type `closed`,
-    /// which is not part of any win rate.
-    r#final: Option<String>,
-    /// Whether to skip invalid rows instead of refusing the file.
-    #[serde(default)]
-    skip_bad: bool,
-}
+/// The sorts of files, as clients name them. What a file is follows from what it holds.
+const MEDIA_TYPES: [&str; 7] = [
+    "text/csv",
+    "text/tab-separated-values",
+    "text/plain",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/gzip",
+    "application/x-gzip",
+    "application/octet-stream",
+];
 
-impl From<Columns> for Mapping {
-    fn from(columns: Columns) -> Self {
-        let listed = |statuses: Option<String>| -> Vec<String> {
-            let each = statuses.iter().flat_map(|statuses| statuses.split(','));
-            each.map(str::trim).filter(|status| !status.is_empty()).map(str::to_owned).collect()
-        };
-        let endings =
-            Endings { won: listed(columns.won), lost: listed(columns.lost), finals: listed(columns.r#final) };
-        Self {
-            pipeline: columns.pipeline,
-            case: columns.case,
-            status: columns.status,
-            time: columns.time,
-            actor: columns.actor,
-            endings,
-            skip_bad: columns.skip_bad,
-        }
-    }
-}
-
-/// Import history from a CSV file
+/// Import history from a file
 ///
-/// CSV in UTF-8, plain or gzip. Invalid rows are reported by line, and nothing is imported unless `skip_bad` is set.
+/// CSV with commas, semicolons, tabs or a line `sep=`, in UTF-8, UTF-16, GB 18030 or Latin-1, or an `.xlsx` workbook; plain or
+/// gzip. What a file is follows from what it holds. Times may be written as people write them; what can be read in two ways is
+/// refused with the parameter that decides. Rows of a customer that an import brought add what is new; an id that a customer of
+/// another pipeline has is registered as `PIPELINE:ID`. Invalid rows are reported with row, column, value and how to mend it,
+/// summed by kind, and nothing is imported unless `skip_bad` is set. With `preview` nothing is written, and the response tells
+/// what would be.
 /// The response is sent when the import has finished; with `Prefer: respond-async` (RFC 7240) it is sent as soon as the
 /// file has been received, and `Location` shows the progress. Sending the same file again imports only what is missing.
 #[utoipa::path(
     post, path = "/v1/imports", tag = "bulk",
-    params(Columns, ("Prefer" = Option<String>, Header, description = "`respond-async` to receive the response before the import has finished.")),
-    request_body(content = String, content_type = "text/csv"),
+    params(HistoryParams, ImportParams,
+        ("entered" = Option<String>, Query, description = "`COLUMN:STATUS`: a column with the time at which a customer entered a status, of a file with a row for each customer; may appear several times."),
+        ("field:KEY" = Option<String>, Query, description = "The column with the custom field of that key; may appear for several keys."),
+        ("Prefer" = Option<String>, Header, description = "`respond-async` to receive the response before the import has finished.")),
+    request_body(content(
+        (String = "text/csv"), (String = "text/tab-separated-values"),
+        (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        (String = "application/gzip"), (String = "application/octet-stream"),
+    )),
     responses(
         (status = 200, description = "Imported.", body = ImportReply),
         (status = 202, description = "Accepted; see `Location` for the progress.", body = ImportReply),
@@ -90,26 +61,80 @@ impl From<Columns> for Mapping {
 pub(super) async fn start(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(columns, ..): Query<Columns>,
+    FileQuery(named, history, params): FileQuery<HistoryParams>,
     Extension(reader): Extension<Reader>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let mapping = params.mapping(&state, &caller, named, request.headers()).await?;
+    let mapping = history.complete(mapping);
+    import(&state, caller, mapping, &reader, request).await
+}
+
+/// Import customers from a file
+///
+/// A row is a customer without a history, which enters the stage that its column `status` names, or else the first one, now.
+/// Files, columns and reports are those of `POST /v1/imports`.
+#[utoipa::path(
+    post, path = "/v1/customers/import", tag = "bulk",
+    params(CustomerParams, ImportParams,
+        ("field:KEY" = Option<String>, Query, description = "The column with the custom field of that key; may appear for several keys."),
+        ("Prefer" = Option<String>, Header, description = "`respond-async` to receive the response before the import has finished.")),
+    request_body(content(
+        (String = "text/csv"), (String = "text/tab-separated-values"),
+        (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        (String = "application/gzip"), (String = "application/octet-stream"),
+    )),
+    responses(
+        (status = 200, description = "Imported.", body = ImportReply),
+        (status = 202, description = "Accepted; see `Location` for the progress.", body = ImportReply),
+        (status = 422, description = "Rows are invalid, or a column is missing. Nothing was imported.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn customers(
+    State(state): State<AppState>,
+    Authority(caller): Authority,
+    FileQuery(named, customers, params): FileQuery<CustomerParams>,
+    Extension(reader): Extension<Reader>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let mapping = params.mapping(&state, &caller, named, request.headers()).await?;
+    let mapping = customers.complete(mapping);
+    import(&state, caller, mapping, &reader, request).await
+}
+
+async fn import(
+    state: &AppState,
+    caller: Caller,
+    mapping: Mapping,
+    reader: &Reader,
+    request: Request,
+) -> Result<Response, Problem> {
     let early = prefers_early(request.headers());
-    let body = body::stream(request, ContentType::Csv, "text/csv")?;
+    require_file(request.headers())?;
     let id = (state.app.ids)();
-    let mut standing = begin(&state, caller.clone(), columns.into(), upload::reader(body));
+    let mut standing = begin(state, caller.clone(), id, mapping, upload::reader(request.into_body()));
     state.imports.remember(caller.tenant, id, standing.clone());
     let enough = |standing: &Standing| if early { standing.has_read() } else { standing.has_ended() };
     let standing =
         standing.wait_for(enough).await.map_err(|error| Problem::internal(error.to_string()))?.clone();
     match standing {
         Standing::Failed(problem) => Err(problem),
-        Standing::Done(_) => Ok(Json(ImportReply::of(id, standing, &reader)).into_response()),
+        Standing::Done(_) => Ok(Json(ImportReply::of(id, standing, reader)).into_response()),
         Standing::Running(_) => {
             let location = HeaderValue::try_from(path(id)).ok().map(|path| (header::LOCATION, path));
             let headers: HeaderMap = location.into_iter().collect();
-            Ok((StatusCode::ACCEPTED, headers, Json(ImportReply::of(id, standing, &reader))).into_response())
+            Ok((StatusCode::ACCEPTED, headers, Json(ImportReply::of(id, standing, reader))).into_response())
         }
+    }
+}
+
+/// Insists that the body is a file of a sort that is read.
+fn require_file(headers: &HeaderMap) -> Result<(), Problem> {
+    let named = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match MEDIA_TYPES.contains(&media_type.as_str()) {
+        true => Ok(()),
+        false => Err(Problem::unsupported_media_type("text/csv")),
     }
 }
 
@@ -122,6 +147,7 @@ fn prefers_early(headers: &HeaderMap) -> bool {
 fn begin(
     state: &AppState,
     caller: Caller,
+    id: Uuid,
     mapping: Mapping,
     source: impl std::io::Read + Send + 'static,
 ) -> watch::Receiver<Standing> {
@@ -131,7 +157,7 @@ fn begin(
         let progress = |progress| {
             tell.send_replace(Standing::Running(progress));
         };
-        let ended = runtime.block_on(import::run(&app, &caller, source, &mapping, &progress));
+        let ended = runtime.block_on(crate::import::run(&app, &caller, id, source, &mapping, &progress));
         tell.send_replace(match ended {
             Ok(report) => Standing::Done(report),
             Err(error) => Standing::Failed(error.into()),

@@ -13,8 +13,15 @@ use crate::http::testing::Bench;
 const PEOPLE: [&str; 9] =
     ["owner", "rep", "deputy", "member", "members", "supervisors", "actor", "Waymark-Actor", "OwnerName"];
 /// Where such a name means something else, a column of a file, or stands in the path, where members have tests of their own.
-const ELSEWHERE: [&str; 3] =
-    ["post /v1/imports actor", "delete /v1/admin/members/{actor} actor", "get /v1/audit/export actor"];
+const ELSEWHERE: [&str; 6] = [
+    // The columns of a file that names people.
+    "post /v1/imports actor",
+    "post /v1/imports owner",
+    "post /v1/customers/import actor",
+    "post /v1/customers/import owner",
+    "delete /v1/admin/members/{actor} actor",
+    "get /v1/audit/export actor",
+];
 /// The names of all other texts that requests have. A text that is new is looked at, and named here or above.
 const OTHERS: &[&str] = &[
     "Accept-Language",
@@ -32,9 +39,14 @@ const OTHERS: &[&str] = &[
     "cursor",
     "description",
     "document",
+    "email",
     "en",
+    "encoding",
+    "entered",
     "external_id",
+    "field:KEY",
     "final",
+    "format",
     "from",
     "ground",
     "id",
@@ -48,6 +60,7 @@ const OTHERS: &[&str] = &[
     "next_step",
     "note",
     "otherwise",
+    "phone",
     "pipeline",
     "pool",
     "q",
@@ -60,6 +73,7 @@ const OTHERS: &[&str] = &[
     "secret",
     "service_type",
     "sha256",
+    "sheet",
     "source",
     "stage",
     "status",
@@ -73,6 +87,7 @@ const OTHERS: &[&str] = &[
     "tier",
     "tiers",
     "time",
+    "time_format",
     "timezone",
     "title",
     "to",

@@ -6,6 +6,7 @@ mod as_of;
 mod cards;
 mod customer;
 mod duplicates;
+mod external_ids;
 mod fold;
 mod found_by;
 mod list;

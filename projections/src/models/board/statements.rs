@@ -1,6 +1,7 @@
 //! The statements of this read model, one a file.
 
 pub(crate) const CUSTOMERS_AMONG: &str = include_str!("customers_among.sql");
+pub(crate) const EXTERNAL_IDS_AMONG: &str = include_str!("external_ids_among.sql");
 pub(crate) const CARDS_AMONG: &str = include_str!("cards_among.sql");
 pub(crate) const DROP_CARD: &str = include_str!("drop_card.sql");
 pub(crate) const ALIKE: &str = include_str!("similar.sql");

@@ -4,6 +4,7 @@
 //! ends follows from the next move. Stays, flows, paths and the week's heat map for any pair of instants are folds
 //! of the rows that were known then ([`crate::stats`]).
 
+mod export;
 mod fold;
 pub(crate) mod journey_cache;
 mod load;
@@ -17,6 +18,7 @@ pub(crate) mod tables;
 
 use crate::models::read_model::{Fold, ReadModel};
 use crate::storage::table::Table;
+pub use export::{Endings, ExportedMove, MoveCursor};
 pub(crate) use tables::NAME;
 use tables::TABLES;
 

@@ -1,0 +1,118 @@
+//! `waymark export`: everything recorded, in a format that other tools read.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+
+use super::{Failure, output};
+use crate::config::DatabaseArgs;
+use crate::eventstore::Position;
+use crate::export::{self, Format, Kind, Pin};
+use crate::installation::Installation;
+
+/// How long to wait for the read models, which this command brings up to date itself.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// Export events, moves, stays or customers.
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The tenant.
+    #[arg(long, default_value = "default")]
+    tenant: String,
+    /// What: events, moves, stays or customers.
+    #[arg(value_parser = PossibleValuesParser::new(Kind::ALL.map(|(word, _)| word)))]
+    what: String,
+    /// The format. xes and ocel-json hold moves.
+    #[arg(long, default_value = "csv", value_parser = PossibleValuesParser::new(Format::ALL.map(|(word, _)| word)))]
+    format: String,
+    /// The file to write; standard output without it.
+    #[arg(long, short)]
+    output: Option<PathBuf>,
+    /// Only moves and stays in this pipeline.
+    #[arg(long)]
+    pipeline: Option<String>,
+    /// The last position that counts; the end of the log without it.
+    #[arg(long)]
+    known_position: Option<Position>,
+    /// Begin CSV with a byte order mark, by which Excel recognises UTF-8.
+    #[arg(long)]
+    bom: bool,
+    /// Make texts of CSV harmless that a spreadsheet would take for a formula.
+    #[arg(long)]
+    escape_formulas: bool,
+    /// Print what the export is, with its SHA-256 and the root of the log's tree, instead of writing it.
+    #[arg(long, conflicts_with = "output")]
+    manifest: bool,
+}
+
+impl Export {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let (installation, tenant) = super::existing(&self.database, &self.tenant).await?;
+        let bar = output::bar();
+        bar.set_message("projecting");
+        let exported = match installation.catch_up(tenant, output::moving(&bar)).await {
+            Ok(()) => self.export(&installation, tenant, &bar).await,
+            Err(error) => Err(error.into()),
+        };
+        bar.finish_and_clear();
+        installation.close().await?;
+        exported
+    }
+
+    async fn export(
+        &self,
+        installation: &Installation,
+        tenant: crate::eventstore::TenantId,
+        bar: &indicatif::ProgressBar,
+    ) -> Result<(), Failure> {
+        let app = &installation.app;
+        let caller = installation.system_caller(tenant, "system:export");
+        let head = app.store.head(tenant).await?.position;
+        let position = self.known_position.unwrap_or(head);
+        if position > head {
+            return Err(format!("position {position} is beyond the end of the log, {head}").into());
+        }
+        for projection in ["board", "dwell"] {
+            app.projections.wait_for(tenant, projection, position, WAIT).await?;
+        }
+        let (Some(kind), Some(format)) = (Kind::parse(&self.what), Format::parse(&self.format)) else {
+            return Err("unknown kind or format".into());
+        };
+        let pin = Pin::at(app, &caller, position).await?;
+        let export = export::Export {
+            kind,
+            format,
+            pipeline: self.pipeline.clone(),
+            bom: self.bom,
+            escape_formulas: self.escape_formulas,
+            pin,
+        };
+        export.check().map_err(|label| Failure::from(label.en))?;
+        if self.manifest {
+            return Ok(output::json(&export::manifest(app, &caller, export).await?)?);
+        }
+        let mut target: Box<dyn Write> = match &self.output {
+            Some(path) => {
+                let file = std::fs::File::create(path);
+                Box::new(file.map_err(|error| Failure::from(format!("{}: {error}", path.display())))?)
+            }
+            None => Box::new(std::io::stdout()),
+        };
+        bar.set_message("exporting");
+        let (mut pieces, rows) = export::start(app.clone(), caller, export);
+        while let Some(piece) = pieces.recv().await {
+            let piece = piece?;
+            target.write_all(&piece)?;
+            bar.inc(piece.len() as u64);
+        }
+        target.flush()?;
+        let rows = rows.await?;
+        output::remark(&format!("{rows} rows as known at position {position}"));
+        Ok(())
+    }
+}

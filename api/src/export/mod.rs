@@ -1,0 +1,290 @@
+//! Everything that a tenant has recorded, in the formats that other tools read: streamed, page by page, and pinned to a position
+//! of the log, so that the same request gives the same bytes again.
+
+mod csv;
+mod manifest;
+mod ocel;
+mod parquet;
+mod process;
+mod rows;
+mod table;
+mod thrift;
+mod xes;
+mod xlsx;
+
+use axum::body::Bytes;
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+use waymark_domain::Label;
+use waymark_eventstore::Position;
+use waymark_projections::AsOf;
+
+use crate::app::{App, AppError, Caller};
+
+pub use manifest::{Manifest, manifest};
+
+/// How many pieces wait for a slow reader before the export does.
+const AHEAD: usize = 4;
+/// How many bytes a piece has, about.
+const PIECE: usize = 1 << 18;
+
+/// What is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The entries of the log.
+    Events,
+    /// Every move of every journey, with what corrections have made of it.
+    Moves,
+    /// The stays that follow from the moves.
+    Stays,
+    /// The customers.
+    Customers,
+}
+
+/// In which format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// RFC 4180.
+    Csv,
+    /// A JSON document a line.
+    Ndjson,
+    /// Apache Parquet.
+    Parquet,
+    /// An Excel workbook.
+    Xlsx,
+    /// IEEE 1849: a trace a journey.
+    Xes,
+    /// OCEL 2.0 in JSON.
+    OcelJson,
+}
+
+/// A request for an export.
+#[derive(Debug, Clone)]
+pub struct Export {
+    /// What.
+    pub kind: Kind,
+    /// In which format.
+    pub format: Format,
+    /// One pipeline's moves and stays alone.
+    pub pipeline: Option<String>,
+    /// Whether CSV begins with a byte order mark.
+    pub bom: bool,
+    /// Whether texts of CSV that a spreadsheet would take for a formula are made harmless.
+    pub escape_formulas: bool,
+    /// The last position that counts, and the instant that is asked about: by default that of its entry.
+    pub pin: Pin,
+}
+
+/// What an export is pinned to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pin {
+    /// The last position that counts.
+    pub position: Position,
+    /// The business instant asked about.
+    pub effective_at: DateTime<Utc>,
+    /// When the last entry was recorded.
+    pub known_at: DateTime<Utc>,
+}
+
+/// Why an export broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The log or a read model cannot be read.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// What was to be written does not fit into the format.
+    #[error("{0}")]
+    Format(String),
+    /// Nobody reads on.
+    #[error("the reader has gone")]
+    Gone,
+}
+
+/// A piece of an export, or why there are no more.
+pub type Piece = Result<Bytes, ExportError>;
+
+impl Kind {
+    /// What there is, by its word.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("events", Self::Events),
+        ("moves", Self::Moves),
+        ("stays", Self::Stays),
+        ("customers", Self::Customers),
+    ];
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Moves => "moves",
+            Self::Stays => "stays",
+            Self::Customers => "customers",
+        }
+    }
+
+    /// The kind of a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, kind)| kind)
+    }
+}
+
+impl Format {
+    /// What there is, by its word.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("csv", Self::Csv),
+        ("ndjson", Self::Ndjson),
+        ("parquet", Self::Parquet),
+        ("xlsx", Self::Xlsx),
+        ("xes", Self::Xes),
+        ("ocel-json", Self::OcelJson),
+    ];
+
+    /// The format of a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, format)| format)
+    }
+
+    /// The media type.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Parquet => "application/vnd.apache.parquet",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Xes => "application/xml",
+            Self::OcelJson => "application/vnd.ocel+json",
+        }
+    }
+
+    /// What a file's name ends with.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
+            Self::Xlsx => "xlsx",
+            Self::Xes => "xes",
+            Self::OcelJson => "json",
+        }
+    }
+
+    /// Whether it holds a process and not a table.
+    #[must_use]
+    pub fn is_process(self) -> bool {
+        matches!(self, Self::Xes | Self::OcelJson)
+    }
+}
+
+impl Export {
+    /// Insists that the kind can be had in the format. An event log of a process is made of moves, whether they or all events
+    /// are asked for.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub fn check(&self) -> Result<(), Label> {
+        let is_process = matches!(self.kind, Kind::Events | Kind::Moves);
+        if !self.format.is_process() || is_process {
+            return Ok(());
+        }
+        Err(Label::new(
+            "xes 和 ocel-json 只用于 moves 和 events。",
+            "xes and ocel-json hold moves: export moves or events in them.",
+        ))
+    }
+
+    /// The name of a file for it.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("{}.{}", self.kind.as_str(), self.format.extension())
+    }
+
+    /// The two times as read models take them.
+    fn as_of(&self) -> AsOf {
+        let Pin { position, effective_at, known_at } = self.pin;
+        AsOf { effective_at, known_at, known_position: Some(position) }
+    }
+}
+
+impl Pin {
+    /// A position as an export is pinned to it.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn at(app: &App, caller: &Caller, position: Position) -> Result<Self, AppError> {
+        let last = app.store.read(caller.tenant, position.saturating_sub(1), 1).await?;
+        let known_at = last.first().map_or(DateTime::UNIX_EPOCH, |entry| entry.recorded_at);
+        Ok(Self { position, effective_at: known_at, known_at })
+    }
+}
+
+/// Where an export goes: pieces of about one size, and as many ahead of the reader as wait.
+pub(crate) struct Outlet {
+    waiting: Vec<u8>,
+    sender: mpsc::Sender<Piece>,
+    rows: u64,
+}
+
+impl Outlet {
+    /// Sends what has gathered, once it is a piece.
+    async fn pass_on(&mut self) -> Result<(), ExportError> {
+        if self.waiting.len() < PIECE { Ok(()) } else { self.flush().await }
+    }
+
+    async fn flush(&mut self) -> Result<(), ExportError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let piece = Bytes::from(std::mem::take(&mut self.waiting));
+        self.sender.send(Ok(piece)).await.map_err(|_| ExportError::Gone)
+    }
+}
+
+/// Begins an export. Its pieces come one after the other; one that is an error is the last. Returns them, and how many rows it
+/// had once it has ended.
+#[must_use]
+pub fn start(
+    app: App,
+    caller: Caller,
+    export: Export,
+) -> (mpsc::Receiver<Piece>, tokio::task::JoinHandle<u64>) {
+    let (sender, pieces) = mpsc::channel(AHEAD);
+    let rows = tokio::spawn(async move {
+        let mut outlet = Outlet { waiting: Vec::with_capacity(PIECE), sender: sender.clone(), rows: 0 };
+        let ended = write(&app, &caller, &export, &mut outlet).await;
+        if let Err(error) = ended
+            && !matches!(error, ExportError::Gone)
+        {
+            // The reader learns that it is not whole.
+            let _ = sender.send(Err(error)).await;
+        }
+        outlet.rows
+    });
+    (pieces, rows)
+}
+
+async fn write(app: &App, caller: &Caller, export: &Export, outlet: &mut Outlet) -> Result<(), ExportError> {
+    match export.format {
+        Format::Xes => process::xes(app, caller, export, outlet).await?,
+        Format::OcelJson => process::ocel(app, caller, export, outlet).await?,
+        Format::Csv => {
+            let writer = csv::Csv::new(export.bom, export.escape_formulas);
+            rows::table(app, caller, export, Box::new(writer), outlet).await?;
+        }
+        Format::Ndjson => {
+            rows::table(app, caller, export, Box::new(csv::Ndjson::default()), outlet).await?;
+        }
+        Format::Parquet => {
+            rows::table(app, caller, export, Box::new(parquet::Parquet::default()), outlet).await?;
+        }
+        Format::Xlsx => {
+            let writer = xlsx::Xlsx::new(export.kind.as_str());
+            rows::table(app, caller, export, Box::new(writer), outlet).await?;
+        }
+    }
+    outlet.flush().await
+}

@@ -1,0 +1,207 @@
+//! Moves and customers as an object-centric event log, OCEL 2.0 in JSON (ocel-standard.org).
+//!
+//! Objects are customers, journeys, reps, pools and versions of pipelines. An event is a move, of the type of the stage that it
+//! enters. Values of objects hold from 1970-01-01T00:00:00Z on: the format wants an instant for each, and knows no other way to
+//! say that none is known.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use waymark_projections::board::CustomerReport;
+use waymark_projections::dwell::ExportedMove;
+
+use super::table::instant_text;
+
+/// The instant from which values hold of which no instant is known.
+const ALWAYS: &str = "1970-01-01T00:00:00Z";
+
+/// The attributes of each type of objects.
+const OBJECT_TYPES: [(&str, &[&str]); 5] = [
+    ("customer", &["external_id", "tier", "source", "channel", "region", "industry", "amount", "currency"]),
+    ("journey", &["pipeline"]),
+    ("rep", &["name"]),
+    ("pool", &["key"]),
+    ("pipeline_version", &["pipeline", "version"]),
+];
+/// The attributes of every type of events: name and type.
+const EVENT_ATTRIBUTES: [(&str, &str); 6] = [
+    ("sub_status", "string"),
+    ("kind", "string"),
+    ("cycle", "integer"),
+    ("repeats", "boolean"),
+    ("position", "integer"),
+    ("recorded_at", "time"),
+];
+
+/// What is collected while objects and events are written.
+#[derive(Debug, Default)]
+pub(super) struct Ocel {
+    actors: BTreeSet<String>,
+    pools: BTreeSet<String>,
+    versions: BTreeSet<(String, u32)>,
+    stages: BTreeSet<String>,
+    comma: bool,
+}
+
+impl Ocel {
+    /// Notes what a move refers to, before anything is written.
+    pub(super) fn note(&mut self, made: &ExportedMove) {
+        for (known, text) in [(&mut self.actors, &made.actor), (&mut self.stages, &made.stage)] {
+            if !known.contains(text) {
+                known.insert(text.clone());
+            }
+        }
+        if !self
+            .versions
+            .iter()
+            .any(|(journey, version)| *journey == made.journey && *version == made.version)
+        {
+            self.versions.insert((made.journey.clone(), made.version));
+        }
+    }
+
+    /// The types, and the beginning of the objects.
+    pub(super) fn begin(&self, out: &mut String) {
+        let objects = OBJECT_TYPES.map(|(name, attributes)| {
+            let attributes: Vec<Value> =
+                attributes.iter().map(|name| json!({"name": name, "type": "string"})).collect();
+            json!({"name": name, "attributes": attributes})
+        });
+        let attributes = EVENT_ATTRIBUTES.map(|(name, kind)| json!({"name": name, "type": kind}));
+        let events: Vec<Value> =
+            self.stages.iter().map(|stage| json!({"name": stage, "attributes": attributes})).collect();
+        out.push_str("{\"objectTypes\":");
+        out.push_str(&Value::from(objects.to_vec()).to_string());
+        out.push_str(",\"eventTypes\":");
+        out.push_str(&Value::Array(events).to_string());
+        out.push_str(",\"objects\":[");
+    }
+
+    /// A customer, and whose it is.
+    pub(super) fn customer(&mut self, customer: &CustomerReport, out: &mut String) {
+        let amount = customer.amount.as_ref();
+        let values = [
+            ("external_id", customer.external_id.clone()),
+            ("tier", customer.tier.clone()),
+            ("source", customer.source.clone()),
+            ("channel", customer.channel.clone()),
+            ("region", customer.region.clone()),
+            ("industry", customer.industry.clone()),
+            ("amount", amount.map(|amount| amount.amount.clone())),
+            ("currency", amount.map(|amount| amount.currency.clone())),
+        ];
+        let owner = if customer.owner.kind == "pool" {
+            self.pools.insert(customer.owner.id.clone());
+            format!("pool:{}", customer.owner.id)
+        } else {
+            let rep = format!("rep:{}", customer.owner.id);
+            self.actors.insert(rep.clone());
+            rep
+        };
+        let related = [(owner, "owner")];
+        self.object(&format!("customer:{}", customer.id), "customer", &values, &related, out);
+    }
+
+    /// A customer of whom nothing is shown but that moves are its.
+    pub(super) fn bare_customer(&mut self, customer: uuid::Uuid, out: &mut String) {
+        self.object(&format!("customer:{customer}"), "customer", &[], &[], out);
+    }
+
+    /// A journey.
+    pub(super) fn journey(&mut self, made: &ExportedMove, out: &mut String) {
+        let related = [(format!("customer:{}", made.customer), "customer")];
+        let values = [("pipeline", Some(made.journey.clone()))];
+        self.object(&journey_id(made), "journey", &values, &related, out);
+    }
+
+    /// What was collected, the end of the objects, and the beginning of the events.
+    pub(super) fn events(&mut self, out: &mut String) {
+        for actor in std::mem::take(&mut self.actors) {
+            self.object(&actor_id(&actor), "rep", &[("name", Some(actor.clone()))], &[], out);
+        }
+        for pool in std::mem::take(&mut self.pools) {
+            self.object(&format!("pool:{pool}"), "pool", &[("key", Some(pool.clone()))], &[], out);
+        }
+        for (pipeline, version) in std::mem::take(&mut self.versions) {
+            let id = version_id(&pipeline, version);
+            let values = [("pipeline", Some(pipeline)), ("version", Some(version.to_string()))];
+            self.object(&id, "pipeline_version", &values, &[], out);
+        }
+        out.push_str("\n],\"events\":[");
+        self.comma = false;
+    }
+
+    /// A move.
+    pub(super) fn event(&mut self, made: &ExportedMove, out: &mut String) {
+        let values = [
+            ("sub_status", made.sub_status.clone()),
+            ("kind", Some(made.kind.clone())),
+            ("cycle", Some(made.cycle.to_string())),
+            ("repeats", Some(made.repeats.to_string())),
+            ("position", Some(made.position.to_string())),
+            ("recorded_at", Some(instant_text(made.recorded_at))),
+        ];
+        let attributes: Vec<Value> = values
+            .into_iter()
+            .filter_map(|(name, value)| Some(json!({"name": name, "value": value?})))
+            .collect();
+        let related = [
+            (format!("customer:{}", made.customer), "customer"),
+            (journey_id(made), "journey"),
+            (actor_id(&made.actor), "actor"),
+            (version_id(&made.journey, made.version), "definition"),
+        ];
+        let event = json!({
+            "id": format!("event:{}:{}", made.event, made.journey),
+            "type": made.stage,
+            "time": instant_text(made.at),
+            "attributes": attributes,
+            "relationships": relationships(&related),
+        });
+        self.item(&event, out);
+    }
+
+    /// The end.
+    pub(super) fn end(out: &mut String) {
+        out.push_str("\n]}\n");
+    }
+
+    fn object(
+        &mut self,
+        id: &str,
+        kind: &str,
+        values: &[(&str, Option<String>)],
+        related: &[(String, &str)],
+        out: &mut String,
+    ) {
+        let attributes: Vec<Value> = values
+            .iter()
+            .filter_map(|(name, value)| Some(json!({"name": name, "time": ALWAYS, "value": value.as_ref()?})))
+            .collect();
+        let object = json!({"id": id, "type": kind, "attributes": attributes, "relationships": relationships(related)});
+        self.item(&object, out);
+    }
+
+    fn item(&mut self, item: &Value, out: &mut String) {
+        out.push_str(if self.comma { ",\n" } else { "\n" });
+        self.comma = true;
+        out.push_str(&item.to_string());
+    }
+}
+
+fn relationships(related: &[(String, &str)]) -> Vec<Value> {
+    related.iter().map(|(id, qualifier)| json!({"objectId": id, "qualifier": qualifier})).collect()
+}
+
+fn journey_id(made: &ExportedMove) -> String {
+    format!("journey:{}:{}", made.journey, made.customer)
+}
+
+/// Every actor is an object of the type rep, the system's own rules among them.
+fn actor_id(actor: &str) -> String {
+    if actor.starts_with("rep:") { actor.to_owned() } else { format!("rep:{actor}") }
+}
+
+fn version_id(pipeline: &str, version: u32) -> String {
+    format!("pipeline_version:{pipeline}:{version}")
+}

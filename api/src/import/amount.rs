@@ -1,0 +1,157 @@
+//! Amounts of money as spreadsheets show them.
+
+use rust_decimal::Decimal;
+use waymark_domain::Label;
+use waymark_domain::customer::event::Money;
+
+/// Why a text is no amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AmountFault {
+    /// It is no number.
+    Malformed,
+    /// A comma or point could be of thousands or of decimals.
+    Ambiguous,
+    /// No currency is named, in the cell or beside it.
+    NoCurrency,
+}
+
+impl AmountFault {
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "invalid-amount",
+            Self::Ambiguous => "ambiguous-amount",
+            Self::NoCurrency => "currency-missing",
+        }
+    }
+
+    pub(super) fn message(self, text: &str) -> Label {
+        match self {
+            Self::Malformed => {
+                Label::new(format!("“{text}”不是金额。"), format!("{text:?} is not an amount."))
+            }
+            Self::Ambiguous => Label::new(
+                format!("“{text}”中的逗号可能是千位分隔符，也可能是小数点。"),
+                format!("The comma in {text:?} could separate thousands or decimals."),
+            ),
+            Self::NoCurrency => {
+                Label::new(format!("“{text}”没有币种。"), format!("{text:?} has no currency."))
+            }
+        }
+    }
+
+    pub(super) fn mend(self) -> Label {
+        match self {
+            Self::Malformed | Self::Ambiguous => {
+                Label::new("请写成 1234.50 或 1,234.50。", "Write it as 1234.50 or 1,234.50.")
+            }
+            Self::NoCurrency => Label::new(
+                "请用 currency 指定币种所在的列，或指定一种货币，例如 currency=CNY。",
+                "Name the column of the currency with currency, or one for all rows, such as currency=CNY.",
+            ),
+        }
+    }
+}
+
+/// The money that a cell tells of, with the currency that it names itself, that of the column beside it, or that of the file.
+pub(super) fn money(text: &str, beside: Option<&str>, of_file: Option<&str>) -> Result<Money, AmountFault> {
+    let (text, own) = without_currency(text.trim());
+    let (number, factor) = match text.strip_suffix('万') {
+        Some(number) => (number.trim(), Decimal::from(10_000)),
+        None => (text, Decimal::ONE),
+    };
+    let amount = (decimal(number)? * factor).normalize();
+    let beside = beside.map(str::trim).filter(|code| !code.is_empty());
+    let currency = beside.or(own).or(of_file).ok_or(AmountFault::NoCurrency)?;
+    Ok(Money { amount, currency: currency.to_ascii_uppercase() })
+}
+
+/// A text without a currency's code or sign before or after it, and the code. Signs that several currencies share tell none.
+fn without_currency(text: &str) -> (&str, Option<&str>) {
+    let is_code = |part: &str| part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if let Some((code, rest)) = text.split_at_checked(3)
+        && is_code(code)
+    {
+        return (rest.trim(), Some(code));
+    }
+    if let Some((rest, code)) = text.len().checked_sub(3).and_then(|at| text.split_at_checked(at))
+        && is_code(code)
+    {
+        return (rest.trim(), Some(code));
+    }
+    const SIGNS: [(&str, Option<&str>); 6] =
+        [("€", Some("EUR")), ("£", Some("GBP")), ("元", Some("CNY")), ("¥", None), ("￥", None), ("$", None)];
+    for (sign, code) in SIGNS {
+        if let Some(rest) = text.strip_prefix(sign).or_else(|| text.strip_suffix(sign)) {
+            return (rest.trim(), code);
+        }
+    }
+    (text, None)
+}
+
+/// A number with a point before its decimals, and perhaps commas (or spaces) between its thousands.
+fn decimal(text: &str) -> Result<Decimal, AmountFault> {
+    let plain: String =
+        text.chars().filter(|sign| !matches!(sign, ' ' | '\u{a0}' | '\u{202f}' | '\'')).collect();
+    if plain.split_once('.').is_some_and(|(_, decimals)| decimals.contains(',')) {
+        return Err(AmountFault::Ambiguous);
+    }
+    if plain.contains(',') {
+        let whole = plain.split('.').next().unwrap_or_default().trim_start_matches('-');
+        let mut groups = whole.split(',');
+        let first = groups.next().unwrap_or_default();
+        let of_three = groups.all(|group| group.len() == 3);
+        let once = plain.matches(',').count() == 1 && !plain.contains('.');
+        // 1,234 is a thousand and more wherever points stand before decimals, and nowhere else.
+        if !(1..=3).contains(&first.len()) || !of_three || plain.matches('.').count() > 1 {
+            return Err(if once || plain.contains('.') {
+                AmountFault::Ambiguous
+            } else {
+                AmountFault::Malformed
+            });
+        }
+    }
+    let digits = plain.replace(',', "");
+    let is_number = digits.bytes().any(|byte| byte.is_ascii_digit())
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+    if !is_number {
+        return Err(AmountFault::Malformed);
+    }
+    digits.parse().map_err(|_| AmountFault::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> Result<String, AmountFault> {
+        money(text, None, Some("USD")).map(|money| format!("{} {}", money.amount, money.currency))
+    }
+
+    #[test]
+    fn amounts_are_read_as_spreadsheets_show_them() {
+        for (text, expected) in [
+            ("1234.50", "1234.5 USD"),
+            ("1,234.50", "1234.5 USD"),
+            ("12,345,678", "12345678 USD"),
+            ("¥1,234", "1234 USD"),
+            ("CNY 100", "100 CNY"),
+            ("100 cny", "100 CNY"),
+            ("€99", "99 EUR"),
+            ("12.5万", "125000 USD"),
+            ("3万元", "30000 CNY"),
+            ("1 234.5", "1234.5 USD"),
+        ] {
+            assert_eq!(shown(text).as_deref(), Ok(expected), "{text}");
+        }
+        assert_eq!(money("5", Some("eur"), Some("USD")).unwrap().currency, "EUR");
+    }
+
+    #[test]
+    fn what_could_be_two_numbers_is_refused() {
+        assert_eq!(shown("1.234,56"), Err(AmountFault::Ambiguous));
+        assert_eq!(shown("12,5"), Err(AmountFault::Ambiguous));
+        assert_eq!(shown("much"), Err(AmountFault::Malformed));
+        assert_eq!(shown(""), Err(AmountFault::Malformed));
+        assert_eq!(money("5", None, None), Err(AmountFault::NoCurrency));
+    }
+}

@@ -1,0 +1,168 @@
+//! Whether a case of a file is a customer already.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+use waymark_domain::Label;
+use waymark_domain::customer::{Customer, CustomerEvent};
+use waymark_domain::tags;
+use waymark_eventstore::{Position, Query};
+
+use super::BadRow;
+use super::job::Import;
+use super::read::Case;
+use crate::app::{AppError, decode_customer_event};
+
+/// How many events of a customer are read at a time.
+const PAGE: u32 = 500;
+
+/// What a case is in the log.
+pub(super) enum Located {
+    /// Nobody yet: to be registered under this external id.
+    New(String),
+    /// Brought by an earlier run of this import.
+    Before,
+    /// A customer that is there.
+    Known(Box<KnownCustomer>),
+}
+
+/// A customer that is there.
+pub(super) struct KnownCustomer {
+    pub(super) customer: Arc<Customer>,
+    /// Where its last event is that was looked at.
+    pub(super) read_to: Position,
+    /// Whether an import registered it.
+    imported: bool,
+    /// The moves that were recorded in the pipeline, whatever corrected them since.
+    moves: BTreeMap<(DateTime<Utc>, String), u64>,
+}
+
+impl Import {
+    /// Looks for the customer of a case: by its id, or by its id in this pipeline where another pipeline's customer has the id.
+    /// Ids of two systems may coincide.
+    pub(super) async fn locate(&self, case: &Case) -> Result<Located, AppError> {
+        let plain = case.details.external_id().unwrap_or(&case.id).to_owned();
+        let qualified = format!("{}:{plain}", self.rules.pipeline);
+        if self.app.store.receipt(self.caller.tenant, &self.command_id(case)).await?.is_some() {
+            return Ok(Located::Before);
+        }
+        match self.holder(&plain).await? {
+            None => Ok(Located::New(plain)),
+            Some(known) if known.is_in(&self.rules.pipeline) => Ok(Located::Known(Box::new(known))),
+            Some(_) => match self.holder(&qualified).await? {
+                None => Ok(Located::New(qualified)),
+                Some(known) => Ok(Located::Known(Box::new(known))),
+            },
+        }
+    }
+
+    /// The customer that was registered under an external id.
+    async fn holder(&self, external_id: &str) -> Result<Option<KnownCustomer>, AppError> {
+        let (tenant, store) = (self.caller.tenant, &self.app.store);
+        let query = Query::tag(tags::external(external_id));
+        let holders = store.read_matching(tenant, &query, 0, Position::MAX, 1).await?;
+        let Some(registered) = holders.first().map(decode_customer_event).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        let CustomerEvent::Registered(first) = &registered.event else { return Ok(None) };
+        let imported = registered.origin.as_deref() == Some("import");
+        let (moves, read_to) = self.moves(first.customer).await?;
+        // Loaded after the events were read, it is at least as new as they are.
+        let customer = self.app.customer_state(&self.caller, first.customer).await?;
+        Ok(Some(KnownCustomer { customer, read_to, imported, moves }))
+    }
+
+    /// The moves of a customer in the pipeline as they were recorded, and where its last event is.
+    async fn moves(
+        &self,
+        customer: Uuid,
+    ) -> Result<(BTreeMap<(DateTime<Utc>, String), u64>, Position), AppError> {
+        let query = Query::tag(tags::customer(customer));
+        let (mut moves, mut read_to) = (BTreeMap::new(), 0);
+        loop {
+            let page = self
+                .app
+                .store
+                .read_matching(self.caller.tenant, &query, read_to, Position::MAX, PAGE)
+                .await?;
+            for entry in &page {
+                read_to = entry.position;
+                let Some(recorded) = decode_customer_event(entry)? else { continue };
+                let entered = match recorded.event {
+                    CustomerEvent::Registered(registered) => Some((registered.pipeline, registered.stage)),
+                    CustomerEvent::Moved(moved) => Some((moved.journey, moved.to)),
+                    CustomerEvent::MoveInserted(inserted) => Some((inserted.journey, inserted.to)),
+                    _ => None,
+                };
+                if let Some((_, stage)) = entered.filter(|(pipeline, _)| *pipeline == self.rules.pipeline) {
+                    *moves.entry((recorded.effective_at, stage)).or_insert(0) += 1;
+                }
+            }
+            if page.len() < PAGE as usize {
+                return Ok((moves, read_to));
+            }
+        }
+    }
+}
+
+impl KnownCustomer {
+    fn is_in(&self, pipeline: &str) -> bool {
+        self.customer.journeys.keys().any(|journey| journey == pipeline)
+    }
+
+    /// Whether the customer may be updated by a file.
+    pub(super) fn may_be_updated(&self, update: Option<bool>) -> bool {
+        update.unwrap_or(self.imported)
+    }
+
+    /// Takes out the rows that were recorded already. Returns how many they were.
+    pub(super) fn forget_known(&self, case: &mut Case) -> u64 {
+        let mut moves = self.moves.clone();
+        let before = case.rows.len();
+        case.rows.retain(|row| match moves.get_mut(&(row.at, row.status.to_string())) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                false
+            }
+            _ => true,
+        });
+        (before - case.rows.len()) as u64
+    }
+}
+
+/// The refusal of a case whose customer is there and must not be updated.
+pub(super) fn exists(case: &Case, sheet: Option<&str>) -> Vec<BadRow> {
+    let message = Label::new(
+        format!("已有客户使用 external_id“{}”。", case.id),
+        format!("A customer with the external_id {:?} is registered already.", case.id),
+    );
+    let how_to_fix = Label::new(
+        "用 update=true 把文件中的新内容加到该客户，或删除这些行。",
+        "Add what is new in the file to the customer with update=true, or remove the rows.",
+    );
+    refuse(case, sheet, "customer-exists", &message, &how_to_fix)
+}
+
+/// The refusal of all rows of a case.
+pub(super) fn refuse(
+    case: &Case,
+    sheet: Option<&str>,
+    code: &str,
+    message: &Label,
+    how_to_fix: &Label,
+) -> Vec<BadRow> {
+    let bad = |row: &super::read::Row| BadRow {
+        line: row.line,
+        row: row.row,
+        sheet: sheet.map(str::to_owned),
+        field: "case".to_owned(),
+        column: None,
+        value: Some(case.id.to_string()),
+        code: code.to_owned(),
+        message: message.clone(),
+        how_to_fix: how_to_fix.clone(),
+    };
+    case.rows.iter().map(bad).collect()
+}

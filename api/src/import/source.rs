@@ -1,0 +1,227 @@
+//! From the bytes of a file to records of texts: what is packed is unpacked, and characters, separators and sheets are told by
+//! what the file holds.
+
+use std::io::{BufRead, BufReader, Cursor, Read};
+
+use csv::StringRecord;
+use encoding_rs::{Encoding, UTF_8};
+use flate2::bufread::MultiGzDecoder;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::charset::{self, Transcoded};
+use super::workbook::{self, SheetRow};
+use super::{Format, ImportError};
+
+/// How many bytes are looked at to tell the encoding and the separator.
+const LOOKED_AT: usize = 1 << 20;
+/// The most bytes of a workbook, which is read whole.
+const MOST_WORKBOOK_BYTES: u64 = 128 * 1024 * 1024;
+/// What stands between fields, in the order in which it is tried.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// What a file turned out to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Detected {
+    /// `csv` or `xlsx`.
+    #[schema(example = "csv")]
+    pub format: String,
+    /// Whether it was packed by gzip.
+    pub gzip: bool,
+    /// The encoding of its characters, by its name in the WHATWG Encoding Standard; none of a workbook.
+    #[schema(example = "gb18030")]
+    pub encoding: Option<String>,
+    /// What stands between fields; none in a workbook.
+    #[schema(example = ";")]
+    pub separator: Option<String>,
+    /// The sheet that is read; none of a text file.
+    pub sheet: Option<String>,
+    /// The columns, as the header names them.
+    pub columns: Vec<String>,
+}
+
+/// The records of a file, its header first.
+pub(super) struct Records<'a> {
+    pub(super) detected: Detected,
+    rows: Rows<'a>,
+    /// The line on which the last record began, and its row as spreadsheets count.
+    pub(super) line: u64,
+    pub(super) row: u64,
+    skipped_lines: u64,
+    /// How many line breaks the fields of the records so far have.
+    breaks: u64,
+}
+
+enum Rows<'a> {
+    Text(Box<csv::Reader<Box<dyn Read + 'a>>>),
+    Sheet(std::vec::IntoIter<SheetRow>),
+}
+
+impl<'a> Records<'a> {
+    /// Opens a file, plain or packed. `case` is a column that its header must have.
+    pub(super) fn open(source: impl Read + 'a, format: &Format, case: &str) -> Result<Self, ImportError> {
+        let mut buffered = BufReader::with_capacity(1 << 16, source);
+        let gzip = buffered.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+        let unpacked: Box<dyn Read + 'a> =
+            if gzip { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
+        let mut records = Self::unpacked(unpacked, format, case)?;
+        records.detected.gzip = gzip;
+        Ok(records)
+    }
+
+    fn unpacked(mut source: Box<dyn Read + 'a>, format: &Format, case: &str) -> Result<Self, ImportError> {
+        let mut begin = Vec::new();
+        (&mut source).take(LOOKED_AT as u64).read_to_end(&mut begin)?;
+        if begin.starts_with(b"PK\x03\x04") {
+            return Self::workbook(begin, source, format);
+        }
+        if begin.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
+            return Err(ImportError::NotWorkbook("it is an .xls file of before 2007".to_owned()));
+        }
+        Self::text(begin, source, format, case)
+    }
+
+    fn workbook(
+        mut bytes: Vec<u8>,
+        source: Box<dyn Read + 'a>,
+        format: &Format,
+    ) -> Result<Self, ImportError> {
+        source.take(MOST_WORKBOOK_BYTES).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MOST_WORKBOOK_BYTES {
+            return Err(ImportError::NotWorkbook(format!("it has more than {MOST_WORKBOOK_BYTES} bytes")));
+        }
+        let sheet = workbook::read(bytes, format.sheet.as_deref())?;
+        let detected = Detected { format: "xlsx".to_owned(), sheet: Some(sheet.name), ..Detected::default() };
+        Ok(Self {
+            detected,
+            rows: Rows::Sheet(sheet.rows.into_iter()),
+            line: 0,
+            row: 0,
+            skipped_lines: 0,
+            breaks: 0,
+        })
+    }
+
+    fn text(
+        begin: Vec<u8>,
+        source: Box<dyn Read + 'a>,
+        format: &Format,
+        case: &str,
+    ) -> Result<Self, ImportError> {
+        let whole = begin.len() < LOOKED_AT;
+        let detected = match format.encoding {
+            // A byte order mark knows better which UTF-16 it is.
+            Some(declared) => Encoding::for_bom(&begin).map_or(declared, |(marked, _)| marked),
+            // Bytes that are of no encoding in particular are refused where they stand, as UTF-8.
+            None => charset::detect(&begin, whole).unwrap_or(UTF_8),
+        };
+        let header = first_lines(&begin, detected);
+        let (declared, header) = declared_separator(&header);
+        let separator = declared.unwrap_or_else(|| likely_separator(header, case));
+        let mark = if begin.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        let mut begin = Cursor::new(begin);
+        begin.set_position(mark);
+        let bytes = begin.chain(source);
+        let mut text: Box<dyn Read + 'a> =
+            if detected == UTF_8 { Box::new(bytes) } else { Box::new(Transcoded::new(bytes, detected)) };
+        let skipped_lines = u64::from(declared.is_some());
+        if declared.is_some() {
+            skip_line(&mut text)?;
+        }
+        let reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .has_headers(false)
+            .delimiter(separator)
+            .from_reader(text);
+        let detected = Detected {
+            format: "csv".to_owned(),
+            encoding: Some(detected.name().to_owned()),
+            separator: Some(char::from(separator).to_string()),
+            ..Detected::default()
+        };
+        Ok(Self { detected, rows: Rows::Text(Box::new(reader)), line: 0, row: 0, skipped_lines, breaks: 0 })
+    }
+
+    /// The next record that has anything in it. False at the end.
+    pub(super) fn next(&mut self, record: &mut StringRecord) -> Result<bool, ImportError> {
+        loop {
+            match &mut self.rows {
+                Rows::Sheet(rows) => {
+                    let Some((row, next)) = rows.next() else { return Ok(false) };
+                    (self.line, self.row) = (row, row);
+                    *record = next;
+                }
+                Rows::Text(reader) => {
+                    let skipped = self.skipped_lines;
+                    if !reader.read_record(record).map_err(|error| not_csv(error, skipped))? {
+                        return Ok(false);
+                    }
+                    self.line = record.position().map_or(0, csv::Position::line) + skipped;
+                    // A field with a line break takes several lines, and one row.
+                    self.row = self.line - self.breaks;
+                    self.breaks += record.as_slice().bytes().filter(|byte| *byte == b'\n').count() as u64;
+                }
+            }
+            if record.iter().any(|field| !field.trim().is_empty()) {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Whether rows end where their last cell is, as in a sheet, and not where the header does.
+    pub(super) fn may_be_short(&self) -> bool {
+        matches!(self.rows, Rows::Sheet(_))
+    }
+}
+
+/// The first lines, as far as they are needed to tell the separator.
+fn first_lines(begin: &[u8], encoding: &'static Encoding) -> String {
+    let some = &begin[..begin.len().min(1 << 16)];
+    let text = encoding.decode(some).0;
+    text.chars().take(1 << 15).collect()
+}
+
+/// The separator that a first line `sep=;` declares, and what follows that line.
+fn declared_separator(header: &str) -> (Option<u8>, &str) {
+    let (line, rest) = header.split_once('\n').unwrap_or((header, ""));
+    let declared = line.trim_end_matches('\r').trim_matches('"');
+    match declared.strip_prefix("sep=").map(str::as_bytes) {
+        Some([separator]) => (Some(*separator), rest),
+        _ => (None, header),
+    }
+}
+
+/// The separator by which the header has the column that is looked for; else the one that it has most of.
+fn likely_separator(header: &str, case: &str) -> u8 {
+    let count = |separator: u8| {
+        let mut reader =
+            csv::ReaderBuilder::new().has_headers(false).delimiter(separator).from_reader(header.as_bytes());
+        let first = reader.records().next().and_then(Result::ok).unwrap_or_default();
+        (first.iter().any(|name| name.trim() == case), first.len())
+    };
+    let counted = SEPARATORS.iter().map(|separator| (count(*separator), *separator));
+    // Of equals the first one, which is the comma.
+    counted.rev().max_by_key(|(found, _)| *found).map_or(b',', |(_, separator)| separator)
+}
+
+/// Reads past the end of the first line.
+fn skip_line(text: &mut impl Read) -> std::io::Result<()> {
+    let mut byte = [0];
+    while text.read(&mut byte)? == 1 && byte[0] != b'\n' {}
+    Ok(())
+}
+
+fn not_csv(error: csv::Error, skipped_lines: u64) -> ImportError {
+    let line = error.position().map_or(1, csv::Position::line) + skipped_lines;
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            ImportError::NotCsv { line, why: error.to_string() }
+        }
+        csv::ErrorKind::Io(error) => ImportError::Io(error),
+        csv::ErrorKind::Utf8 { pos, err } => ImportError::NotCsv {
+            line: pos.map_or(line, |position| position.line() + skipped_lines),
+            why: format!("not UTF-8: {err}; name another encoding with encoding, such as gb18030"),
+        },
+        other => ImportError::NotCsv { line, why: format!("{other:?}") },
+    }
+}

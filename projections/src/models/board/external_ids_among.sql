@@ -1,0 +1,3 @@
+SELECT customer, external_id
+FROM board_customer
+WHERE tenant_id = $1 AND generation = $2 AND customer IN
