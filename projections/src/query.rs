@@ -1,8 +1,10 @@
 //! What queries have in common: the two times, and which customers count.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 use waymark_domain::Owner;
 use waymark_domain::people::Visibility;
 use waymark_eventstore::Position;
@@ -91,6 +93,8 @@ pub struct CohortFilter {
     pub region: Option<AnyOf>,
     /// The pipeline version under which they last moved.
     pub version: Option<u32>,
+    /// These customers alone.
+    pub among: Option<Arc<BTreeSet<Uuid>>>,
     /// Which customers are visible to the caller now: of others, nothing of the past is shown either.
     pub visibility: Visibility,
 }

@@ -8,11 +8,14 @@ mod copy;
 mod demo;
 mod doctor;
 mod export;
+mod forecast;
 mod import;
 mod migrate;
+mod moment;
 mod output;
 mod pipeline;
 mod rebuild;
+mod replay;
 mod serve;
 mod token;
 mod verify;
@@ -57,6 +60,10 @@ enum Command {
     Backup(backup::Backup),
     /// Transfer tenants to another database, of either engine.
     Copy(copy::Copy),
+    /// Show a pipeline as it stood at an instant, by what was known at another.
+    Replay(replay::Replay),
+    /// Forecast what will be won of the open deals.
+    Forecast(forecast::Forecast),
     /// Rebuild the read models.
     Rebuild(rebuild::Rebuild),
     /// Create API keys.
@@ -167,6 +174,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Verify(verify) => verify.run().await,
         Command::Backup(backup) => backup.run().await,
         Command::Copy(copy) => copy.run().await,
+        Command::Replay(replay) => replay.run().await,
+        Command::Forecast(forecast) => forecast.run().await,
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Token(token) => token.run().await,
         Command::Pipeline(pipeline) => pipeline.run().await,

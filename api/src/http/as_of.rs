@@ -82,6 +82,16 @@ impl ConsistencyParams {
 }
 
 impl AsOfParams {
+    /// One of several moments that a question names.
+    #[must_use]
+    pub fn moment(
+        effective_at: Option<Instant>,
+        known_at: Option<Instant>,
+        known_position: Option<Position>,
+    ) -> Self {
+        Self { effective_at, known_at, known_position, ..Self::default() }
+    }
+
     /// Whether the present is asked about, with all that is known.
     #[must_use]
     pub fn is_now(&self) -> bool {

@@ -33,7 +33,23 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let given = parameters(parts.uri.query().unwrap_or_default())?;
+        Self::read(parts.uri.query().unwrap_or_default())
+    }
+}
+
+impl<A, B, C, D> Query<A, B, C, D>
+where
+    A: DeserializeOwned,
+    B: DeserializeOwned,
+    C: DeserializeOwned,
+    D: DeserializeOwned,
+{
+    /// The groups that a query string has.
+    ///
+    /// # Errors
+    /// 400 and 422 with everything that is wrong with it.
+    pub fn read(query: &str) -> Result<Self, Problem> {
+        let given = parameters(query)?;
         let faults =
             [faults_of::<A>(&given), faults_of::<B>(&given), faults_of::<C>(&given), faults_of::<D>(&given)];
         let disowned = |name: &String| faults.iter().all(|of| of.iter().any(|fault| is_unknown(fault, name)));

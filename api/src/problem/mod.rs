@@ -117,6 +117,14 @@ impl Problem {
         self
     }
 
+    /// The same of fields that stand under names with a prefix.
+    pub(crate) fn with_field_prefix(mut self, prefix: &str) -> Self {
+        for violation in &mut self.0.violations {
+            violation.field.insert_str(0, prefix);
+        }
+        self
+    }
+
     /// The cause, which is logged and never answered.
     fn because(mut self, cause: impl Into<String>) -> Self {
         self.0.cause = Some(cause.into());

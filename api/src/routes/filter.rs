@@ -9,7 +9,7 @@ use super::AppState;
 use super::customers::body::OwnerName;
 use super::people::no_team;
 use crate::app::Caller;
-use crate::domain::Label;
+use crate::domain::{Label, Owner};
 use crate::http::Instant;
 use crate::problem::Problem;
 use crate::projections::dwell::Window;
@@ -44,6 +44,27 @@ pub(super) struct CustomerFilterParams {
 }
 
 impl CustomerFilterParams {
+    /// The parameters that were given, each in the one form that it has.
+    pub(super) fn pairs(&self) -> Vec<(&'static str, String)> {
+        let owner = self.owner.as_ref().map(|owner| match &owner.0 {
+            Owner::Rep(rep) => format!("rep:{rep}"),
+            Owner::Pool(pool) => format!("pool:{pool}"),
+        });
+        let given = [
+            ("owner", owner),
+            ("team", self.team.clone()),
+            ("source", self.source.clone()),
+            ("channel", self.channel.clone()),
+            ("tag", self.tag.clone()),
+            ("sub_status", self.sub_status.clone()),
+            ("tier", self.tier.clone()),
+            ("industry", self.industry.clone()),
+            ("region", self.region.clone()),
+            ("version", self.version.map(|version| version.to_string())),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
     /// The filter, with the team of the instant asked about, and what the caller sees now.
     ///
     /// # Errors
@@ -70,6 +91,7 @@ impl CustomerFilterParams {
             industry: any_of(who.industry),
             region: any_of(who.region),
             version: who.version,
+            among: None,
             visibility: state.app.visibility(caller).await?,
         })
     }
@@ -119,12 +141,19 @@ impl TimeWindowParams {
     /// # Errors
     /// 422 when its end lies before its beginning.
     pub(super) fn window(self) -> Result<Window, Problem> {
-        let window =
-            Window { from: self.from.map(|instant| instant.0), to: self.to.map(|instant| instant.0) };
-        if window.from.zip(window.to).is_some_and(|(from, to)| to < from) {
-            let message = Label::new("时间窗的结束早于开始。", "The end of the window is before its start.");
-            return Err(Problem::invalid_value("to", message));
-        }
-        Ok(window)
+        window_of("to", self.from, self.to)
     }
+}
+
+/// The window between two instants, the second of which has this name.
+///
+/// # Errors
+/// 422 when its end lies before its beginning.
+pub(super) fn window_of(name: &str, from: Option<Instant>, to: Option<Instant>) -> Result<Window, Problem> {
+    let window = Window { from: from.map(|instant| instant.0), to: to.map(|instant| instant.0) };
+    if window.from.zip(window.to).is_some_and(|(from, to)| to < from) {
+        let message = Label::new("时间窗的结束早于开始。", "The end of the window is before its start.");
+        return Err(Problem::invalid_value(name, message));
+    }
+    Ok(window)
 }

@@ -43,8 +43,8 @@ macro_rules! customer_types {
 }
 
 customer_types! {
-    Registered "customer.registered" 2 [unchanged]
-    DetailsChanged "customer.details_changed" 3 [unchanged, unchanged]
+    Registered "customer.registered" 3 [unchanged, unchanged]
+    DetailsChanged "customer.details_changed" 4 [unchanged, unchanged, unchanged]
     Moved "customer.moved" 2 [unchanged]
     TransitionRequested "customer.transition_requested" 1 []
     TransitionApproved "customer.transition_approved" 1 []

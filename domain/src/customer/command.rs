@@ -110,6 +110,10 @@ pub struct NewProfile {
     pub delivered_on: Option<NaiveDate>,
     /// The day until which the deal is put off.
     pub postponed_until: Option<NaiveDate>,
+    /// The day on which the deal is expected to close.
+    pub expected_close_on: Option<NaiveDate>,
+    /// Why that day.
+    pub expected_close_reason: Option<String>,
     /// What has been won so far.
     pub won_amount: Option<Money>,
     /// How satisfied the customer is, from 0 to 10.

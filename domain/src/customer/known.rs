@@ -106,6 +106,8 @@ impl Known {
         set(&mut known.contract, cleared("contract"), &said.contract);
         set(&mut known.delivered_on, cleared("delivered_on"), &said.delivered_on);
         set(&mut known.postponed_until, cleared("postponed_until"), &said.postponed_until);
+        set(&mut known.expected_close_on, cleared("expected_close_on"), &said.expected_close_on);
+        set(&mut known.expected_close_reason, cleared("expected_close_on"), &said.expected_close_reason);
         set(&mut known.won_amount, cleared("won_amount"), &said.won_amount);
         set(&mut known.satisfaction, cleared("satisfaction"), &said.satisfaction);
         set(&mut known.channel_ids, false, &said.channel_ids);
@@ -152,6 +154,11 @@ impl Known {
             contract: lacking(&own.contract, &other.contract),
             delivered_on: lacking(&own.delivered_on, &other.delivered_on),
             postponed_until: lacking(&own.postponed_until, &other.postponed_until),
+            expected_close_on: lacking(&own.expected_close_on, &other.expected_close_on),
+            expected_close_reason: match own.expected_close_on {
+                Some(_) => None,
+                None => other.expected_close_reason.clone(),
+            },
             won_amount: lacking(&own.won_amount, &other.won_amount),
             satisfaction: lacking(&own.satisfaction, &other.satisfaction),
             cleared: Vec::new(),

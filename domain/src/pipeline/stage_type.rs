@@ -174,6 +174,14 @@ impl StageType {
         }
     }
 
+    /// Whether a deal in it rests: it is neither worked nor ended.
+    pub fn rests(self) -> bool {
+        match self {
+            Self::Dormant | Self::Paused => true,
+            Self::Open | Self::Won | Self::Partial | Self::Lost | Self::AfterSale | Self::Closed => false,
+        }
+    }
+
     /// Whether the clocks of deadlines stand still in it, and whether it takes a day until which the deal is put off.
     pub fn stops_clock(self) -> bool {
         match self {
@@ -251,6 +259,7 @@ mod tests {
         assert_eq!(those(StageType::is_after_sale), [AfterSale]);
         assert_eq!(those(StageType::is_client), [Won, AfterSale]);
         assert_eq!(those(StageType::leads_on), [Open, Won, Partial, AfterSale]);
+        assert_eq!(those(StageType::rests), [Dormant, Paused]);
         assert_eq!(those(StageType::stops_clock), [Paused]);
         assert_eq!(those(StageType::counts_as_held), [Open, Partial, Dormant, Paused]);
         assert_eq!(those(StageType::is_reactivatable), [Lost, Dormant]);

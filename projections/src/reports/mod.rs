@@ -1,9 +1,20 @@
 //! Reports that look at more than one read model at once: how far customers come, how well the record is kept, what reps
 //! do, what pilots bring.
 
+pub mod alerts;
+pub mod bottlenecks;
+pub mod changes;
+pub mod channels;
+pub mod compare;
 mod definition;
+pub mod effect;
+pub mod forecast;
 pub mod funnels;
+pub mod groups;
 pub mod latency;
+pub mod losses;
+mod money;
+pub mod neglect;
 pub mod page;
 pub mod pilots;
 pub mod quality;

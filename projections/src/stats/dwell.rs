@@ -58,6 +58,8 @@ pub struct StageDwell {
     pub lengths: Option<Lengths>,
     /// How long stays last, open ones included.
     pub curve: Curve,
+    /// The stays as survival analysis sees them.
+    pub subjects: Vec<Subject>,
     /// Where they go, by stage number.
     pub exits: Vec<(u32, Incidence)>,
     /// Of the open stays, those whose observation ended early, by the reason.
@@ -206,6 +208,7 @@ impl Tally {
             lengths: Lengths::of(self.lengths),
             curve: kaplan_meier(&self.subjects),
             exits: aalen_johansen(&self.subjects, horizon).into_iter().collect(),
+            subjects: self.subjects,
             censored: self.censored.into_iter().collect(),
             standing_since: self.standing_since,
         }

@@ -320,6 +320,19 @@ impl JourneySet {
         kept
     }
 
+    /// Adds records of a journey of another set, whose customer has none here, with where its observation ended.
+    pub fn adopt(&mut self, other: &Self, journey: usize, records: &[MoveRecord]) {
+        let customer = other.customer(journey);
+        for record in records {
+            let stage = self.stages.intern(other.stages.text(record.stage));
+            let actor = self.actors.intern(other.actors.text(record.actor));
+            self.push(customer, MoveRecord { stage, actor, ..*record });
+        }
+        if let Some(ends) = other.ends.get(&customer) {
+            Arc::make_mut(&mut self.ends).insert(customer, ends.clone());
+        }
+    }
+
     fn span(&self, journey: usize) -> Range<usize> {
         let end = self.starts.get(journey + 1).copied().unwrap_or(self.records.len());
         self.starts[journey]..end

@@ -5,11 +5,14 @@
 //! seconds. The rules are those of the project's semantics: a record whose stage is already held is a *repeat*
 //! and starts no stay, a stay ends at the instant the next one begins, the last stay of a journey is censored.
 
+pub mod changes;
+pub mod compare;
 pub mod conversion;
 pub mod credit;
 pub mod cycles;
 pub mod dwell;
 pub mod flows;
+pub mod forecast;
 pub mod funnel;
 pub mod health;
 pub mod heatmap;
@@ -20,6 +23,7 @@ pub mod logrank;
 pub mod paths;
 pub mod proportion;
 pub mod quantile;
+pub mod shares;
 pub mod standing;
 pub mod survival;
 mod time;

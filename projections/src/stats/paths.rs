@@ -16,6 +16,67 @@ pub struct Path {
     pub median_seconds: f64,
 }
 
+/// The journeys that began with some stages in some order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Prefix {
+    /// How many.
+    pub count: usize,
+    /// Those that have been won.
+    pub won: usize,
+    /// Those that were lost, or closed without an outcome, and have not been won.
+    pub lost: usize,
+}
+
+/// How journeys that begin alike have ended: a tree of stages, each node with the journeys that went through it so.
+#[derive(Debug, Default)]
+pub struct Prefixes {
+    nodes: Vec<Prefix>,
+    next: HashMap<(usize, u32), usize>,
+}
+
+impl Prefixes {
+    /// Of all journeys at an instant, each up to its first deal.
+    #[must_use]
+    pub fn of(
+        journeys: &JourneySet,
+        until: Micros,
+        is_won: &dyn Fn(u32, u16) -> bool,
+        is_over: &dyn Fn(u32, u16) -> bool,
+    ) -> Self {
+        let mut prefixes = Self { nodes: vec![Prefix::default()], next: HashMap::new() };
+        for (_, records) in journeys.journeys(until) {
+            let mut stays = stays(records);
+            let deal = stays.iter().position(|stay| is_won(stay.stage, stay.version));
+            stays.truncate(deal.map_or(stays.len(), |deal| deal + 1));
+            let lost = deal.is_none() && stays.last().is_some_and(|last| is_over(last.stage, last.version));
+            let mut node = 0;
+            for stay in &stays {
+                let new = prefixes.nodes.len();
+                node = *prefixes.next.entry((node, stay.stage)).or_insert(new);
+                if node == new {
+                    prefixes.nodes.push(Prefix::default());
+                }
+                let prefix = &mut prefixes.nodes[node];
+                prefix.count += 1;
+                prefix.won += usize::from(deal.is_some());
+                prefix.lost += usize::from(lost);
+            }
+        }
+        prefixes
+    }
+
+    /// The prefixes of a path: of its first stage, of its first two, and so on to the whole.
+    #[must_use]
+    pub fn along(&self, stages: &[u32]) -> Vec<Prefix> {
+        let mut node = Some(0);
+        let step = |stage: &u32| {
+            node = node.and_then(|node| self.next.get(&(node, *stage)).copied());
+            node.map(|node| self.nodes[node]).unwrap_or_default()
+        };
+        stages.iter().map(step).collect()
+    }
+}
+
 /// All distinct paths at an instant, most frequent first; ties in the order of their stage ids by code points.
 ///
 /// `end(stage, version)` tells the stages that a path leads to: journeys that reached one count, as far as their first stay in one.
@@ -46,4 +107,40 @@ pub fn paths(journeys: &JourneySet, until: Micros, end: Option<&dyn Fn(u32, u16)
         |path: &Path| -> Vec<&str> { path.stages.iter().map(|&stage| journeys.stages.text(stage)).collect() };
     paths.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| texts(a).cmp(&texts(b))));
     paths
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::MoveRecord;
+    use super::super::journeys::Provenance;
+    use super::*;
+
+    #[test]
+    fn a_prefix_counts_those_who_began_so_and_how_they_ended() {
+        let mut journeys = JourneySet::default();
+        let [new, quoted, won, lost] =
+            ["new", "quoted", "won", "lost"].map(|stage| journeys.stages.intern(stage));
+        let paths = [
+            vec![new, quoted, won],
+            vec![new, quoted, lost],
+            vec![new, lost, new, won],
+            vec![new, quoted],
+            vec![new, won, quoted],
+        ];
+        for (customer, path) in paths.iter().enumerate() {
+            for (at, stage) in (0..).zip(path) {
+                let how = Provenance::default();
+                let record =
+                    MoveRecord { at, stage: *stage, actor: 0, cycle: 1, repeat: false, version: 1, how };
+                journeys.push(Uuid::from_u128(customer as u128), record);
+            }
+        }
+        let prefixes = Prefixes::of(&journeys, 10, &|stage, _| stage == won, &|stage, _| stage == lost);
+        let prefix = |count, won, lost| Prefix { count, won, lost };
+        assert_eq!(prefixes.along(&[new, quoted, lost]), [prefix(5, 3, 1), prefix(3, 1, 1), prefix(1, 0, 1)]);
+        assert_eq!(prefixes.along(&[new, lost]), [prefix(5, 3, 1), prefix(1, 1, 0)]);
+        assert_eq!(prefixes.along(&[new, won, quoted])[1..], [prefix(1, 1, 0), prefix(0, 0, 0)]);
+    }
 }

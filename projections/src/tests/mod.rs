@@ -3,6 +3,7 @@
 mod aborted;
 mod as_of;
 mod bitemporal;
+mod changes;
 mod clocks;
 mod corrections;
 mod damage;

@@ -336,6 +336,10 @@ impl History {
         &self.customers
     }
 
+    pub(crate) fn is_erased(&self, customer: Uuid) -> bool {
+        self.erased.contains(&customer)
+    }
+
     /// Appends one more event of any kind that the read models fold.
     pub(crate) async fn go_on(&mut self, world: &World, chance: &mut Chance) {
         let fresh = self.customers.len() < 3 || chance.below(15) == 0;

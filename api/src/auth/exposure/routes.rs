@@ -139,6 +139,13 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
             let of_one = each("/v1/events?limit=500&customer=");
             [whole, streamed].into_iter().chain(of_one).collect()
         }
+        "/v1/changes/{pipeline}/customers" => {
+            let created = "aGFwcGVuZWQvY3JlYXRlZC8_"; // happened/created/?
+            vec![Ask::read(path, "", format!("{}?limit=500&cursor={created}", filled(path)))]
+        }
+        "/v1/heatmap" => ["record", "neglect", "effect"]
+            .map(|by| Ask::read(path, by, format!("/v1/heatmap?pipeline=landian-6&by={by}")))
+            .into(),
         "/v1/worklists/{list}" => ["today", "overdue", "stalled", "push", "give-up", "supervise"]
             .map(|list| Ask::read(path, list, format!("/v1/worklists/{list}")))
             .into(),

@@ -2,9 +2,11 @@
 
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::split::{Split, SplitWindowParams, split};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::domain::Label;
@@ -16,7 +18,7 @@ use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
 use crate::projections::dwell::{Clock, DwellQuery, DwellReport, Unit};
 use crate::routes::AppState;
-use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+use crate::routes::filter::CustomerFilterParams;
 
 /// The restricted mean goes up to here unless told otherwise.
 const THIRTY_DAYS: u64 = 30 * 24 * 60 * 60;
@@ -102,9 +104,9 @@ async fn calendar(
 /// are right-censored. The mean of completed stays alone would be biased downwards.
 #[utoipa::path(
     get, path = "/v1/dwell/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), DwellParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
+    params(("pipeline" = String, Path, description = "The pipeline."), DwellParams, SplitWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "Dwell time by stage; null where a figure is undefined.", body = DwellReport),
+        (status = 200, description = "Dwell time by stage; null where a figure is undefined.", body = Split<DwellReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -112,13 +114,13 @@ pub(super) async fn dwell(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(measure, time_window, who, as_of): Query<
+    Query(measure, asked, who, as_of): Query<
         DwellParams,
-        TimeWindowParams,
+        SplitWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<DwellReport>, Problem> {
+) -> Result<AsOfResponse<Split<DwellReport>>, Problem> {
     let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
     let DwellParams { unit, clock, calendar: named, horizon_seconds, curve } = measure;
     if horizon_seconds == 0 {
@@ -128,12 +130,21 @@ pub(super) async fn dwell(
     // Who counts is told by the customers' own read model.
     as_of.wait(&state, &caller, "board").await?;
     let at = as_of.at(&state, &caller, "dwell").await?;
-    let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
+    asked.window()?;
+    let filter = who.filter(&state, &caller, &at).await?;
     let calendar = calendar(&state, &caller, clock, named.as_deref(), &at).await?;
     let zones = state.app.zones.clone();
-    let query = DwellQuery { at, window, filter, unit, clock, calendar, zones, horizon_seconds, curve };
     let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
-    let report =
-        state.app.projections.dwell(caller.tenant).await?.dwell_times(&pipeline, &versions, &query).await?;
-    Ok(AsOfResponse { position: report.position, body: report })
+    let (state, pipeline, versions) = (&state, &pipeline, &versions);
+    let run = |at, filter, window| -> BoxFuture<'_, Result<DwellReport, Problem>> {
+        let (calendar, zones) = (calendar.clone(), zones.clone());
+        Box::pin(async move {
+            let query =
+                DwellQuery { at, window, filter, unit, clock, calendar, zones, horizon_seconds, curve };
+            let mut dwell = state.app.projections.dwell(caller.tenant).await?;
+            Ok(dwell.dwell_times(pipeline, versions, &query).await?)
+        })
+    };
+    let body = split((state, &caller, &key), &asked, (at, filter), &run).await?;
+    Ok(AsOfResponse { position: body.report().position, body })
 }

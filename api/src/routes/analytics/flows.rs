@@ -1,7 +1,9 @@
 //! Flows between stages.
 
 use axum::extract::State;
+use futures::future::BoxFuture;
 
+use super::split::{Split, SplitWindowParams, split};
 use crate::auth::Authority;
 use crate::http::answer::AsOfResponse;
 use crate::http::{AsOfParams, Key, Query};
@@ -9,7 +11,7 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::FlowsReport;
 use crate::routes::AppState;
-use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+use crate::routes::filter::CustomerFilterParams;
 
 /// Get stage flows
 ///
@@ -17,9 +19,9 @@ use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 /// times.
 #[utoipa::path(
     get, path = "/v1/flows/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), TimeWindowParams, CustomerFilterParams, AsOfParams),
+    params(("pipeline" = String, Path, description = "The pipeline."), SplitWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The flows.", body = FlowsReport),
+        (status = 200, description = "The flows.", body = Split<FlowsReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -27,16 +29,22 @@ pub(super) async fn flows(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(time_window, who, as_of, ..): Query<TimeWindowParams, CustomerFilterParams, AsOfParams>,
-) -> Result<AsOfResponse<FlowsReport>, Problem> {
+    Query(asked, who, as_of, ..): Query<SplitWindowParams, CustomerFilterParams, AsOfParams>,
+) -> Result<AsOfResponse<Split<FlowsReport>>, Problem> {
     let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
     // Who counts is told by the customers' own read model.
     as_of.wait(&state, &caller, "board").await?;
     let at = as_of.at(&state, &caller, "dwell").await?;
-    let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
+    asked.window()?;
+    let filter = who.filter(&state, &caller, &at).await?;
     let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
-    let projections = &state.app.projections;
-    let report =
-        projections.dwell(caller.tenant).await?.flows(&pipeline, &versions, &at, &window, &filter).await?;
-    Ok(AsOfResponse { position: report.position, body: report })
+    let (state, pipeline, versions) = (&state, &pipeline, &versions);
+    let run = |at, filter, window| -> BoxFuture<'_, Result<FlowsReport, Problem>> {
+        Box::pin(async move {
+            let mut dwell = state.app.projections.dwell(caller.tenant).await?;
+            Ok(dwell.flows(pipeline, versions, &at, &window, &filter).await?)
+        })
+    };
+    let body = split((state, &caller, &key), &asked, (at, filter), &run).await?;
+    Ok(AsOfResponse { position: body.report().position, body })
 }

@@ -1,9 +1,11 @@
 //! Conversion funnels.
 
 use axum::extract::State;
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::split::{Split, SplitWindowParams, split};
 use super::{days, definition, of_all};
 use crate::auth::Authority;
 use crate::domain::Label;
@@ -15,7 +17,7 @@ use crate::projections::dwell::Window;
 use crate::projections::reports::funnels::{Counting, FunnelQuery, FunnelReport};
 use crate::projections::stats::funnel::Reach;
 use crate::routes::AppState;
-use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+use crate::routes::filter::CustomerFilterParams;
 
 /// A cohort is to come further within N days, unless told otherwise.
 const HORIZON_DAYS: u32 = 30;
@@ -86,9 +88,9 @@ impl FunnelParams {
 /// everything once. Shares have Wilson's 95% interval.
 #[utoipa::path(
     get, path = "/v1/funnels/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), FunnelParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
+    params(("pipeline" = String, Path, description = "The pipeline."), FunnelParams, SplitWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The funnel; null where a figure is undefined.", body = FunnelReport),
+        (status = 200, description = "The funnel; null where a figure is undefined.", body = Split<FunnelReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -96,21 +98,27 @@ pub(super) async fn funnel(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(measure, time_window, who, as_of): Query<
+    Query(measure, asked, who, as_of): Query<
         FunnelParams,
-        TimeWindowParams,
+        SplitWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<FunnelReport>, Problem> {
+) -> Result<AsOfResponse<Split<FunnelReport>>, Problem> {
     let pipeline = definition(&state, &caller, &key).await?;
     let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
-    let window = time_window.window()?;
+    let window = asked.window()?;
     measure.check(window)?;
     let at = of_all(&as_of, &state, &caller).await?;
     let filter = who.filter(&state, &caller, &at).await?;
     let (counting, reach) = (measure.counting(), measure.reach.unwrap_or_default());
-    let query = FunnelQuery { at, window, filter, counting, reach, horizon_seconds };
-    let report = state.app.projections.reports(caller.tenant).await?.funnel(&pipeline, &query).await?;
-    Ok(AsOfResponse { position: report.position, body: report })
+    let (state, pipeline) = (&state, &pipeline);
+    let run = |at, filter, window| -> BoxFuture<'_, Result<FunnelReport, Problem>> {
+        Box::pin(async move {
+            let query = FunnelQuery { at, window, filter, counting, reach, horizon_seconds };
+            Ok(state.app.projections.reports(caller.tenant).await?.funnel(pipeline, &query).await?)
+        })
+    };
+    let body = split((state, &caller, &key), &asked, (at, filter), &run).await?;
+    Ok(AsOfResponse { position: body.report().position, body })
 }

@@ -1,14 +1,21 @@
-//! Analytics: dwell times, flows, funnels, paths, heat map, and reports about data quality, reps and pilots.
+//! Analytics: changes between two moments, forecasts, bottlenecks, losses, channels, alerts, dwell times, flows, funnels, paths, heat map, and reports about data quality, reps and pilots.
 
+mod alerts;
+mod bottlenecks;
+mod changes;
+mod channels;
 mod dwell;
 mod flows;
+mod forecasts;
 mod funnels;
 mod heatmap;
 mod latency;
+mod losses;
 mod paths;
 mod pilots;
 mod quality;
 mod reps;
+mod split;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -26,8 +33,16 @@ const MOST_DAYS: u32 = 3650;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(alerts::alerts))
+        .routes(routes!(bottlenecks::bottlenecks))
+        .routes(routes!(channels::channels))
+        .routes(routes!(losses::losses))
+        .routes(routes!(changes::changes))
+        .routes(routes!(changes::changed_customers))
         .routes(routes!(dwell::dwell))
         .routes(routes!(flows::flows))
+        .routes(routes!(forecasts::forecast))
+        .routes(routes!(forecasts::back_test))
         .routes(routes!(funnels::funnel))
         .routes(routes!(paths::paths))
         .routes(routes!(heatmap::heatmap))

@@ -83,6 +83,13 @@ pub(crate) struct Details {
     #[serde(default)]
     #[schema(value_type = Option<NaiveDate>, example = "2026-03-01")]
     postponed_until: Patch<NaiveDate>,
+    /// The day on which the deal is expected to close.
+    #[serde(default)]
+    #[schema(value_type = Option<NaiveDate>, example = "2026-12-31")]
+    expected_close_on: Patch<NaiveDate>,
+    /// Why that day, such as what the deal waits for.
+    #[schema(example = "budget")]
+    expected_close_reason: Option<String>,
     /// The amount won so far, for a partially won deal.
     #[serde(default)]
     #[schema(value_type = Option<Amount>)]
@@ -92,7 +99,8 @@ pub(crate) struct Details {
     #[schema(value_type = Option<u8>, maximum = 10)]
     satisfaction: Patch<u8>,
     /// Fields to empty by name, as null does: `name`, `source`, `channel`, `tier`, `amount`, `credit_code`, `industry`,
-    /// `region`, `service_type`, `contract`, `delivered_on`, `postponed_until`, `won_amount`, `satisfaction`.
+    /// `region`, `service_type`, `contract`, `delivered_on`, `postponed_until`, `expected_close_on`, `won_amount`,
+    /// `satisfaction`.
     #[serde(default)]
     clear: Vec<String>,
     /// When the change took effect; now when absent.
@@ -111,6 +119,8 @@ impl From<Details> for CommandRequest {
             contract: details.contract.or_clear("contract", &mut clear).map(Into::into),
             delivered_on: details.delivered_on.or_clear("delivered_on", &mut clear),
             postponed_until: details.postponed_until.or_clear("postponed_until", &mut clear),
+            expected_close_on: details.expected_close_on.or_clear("expected_close_on", &mut clear),
+            expected_close_reason: details.expected_close_reason,
             won_amount: details.won_amount.or_clear("won_amount", &mut clear).map(Into::into),
             satisfaction: details.satisfaction.or_clear("satisfaction", &mut clear),
         };

@@ -74,6 +74,12 @@ pub struct NewCustomer {
     /// The day until which the deal is postponed.
     #[schema(example = "2026-03-01")]
     postponed_until: Option<NaiveDate>,
+    /// The day on which the deal is expected to close.
+    #[schema(example = "2026-12-31")]
+    expected_close_on: Option<NaiveDate>,
+    /// Why that day, such as what the deal waits for.
+    #[schema(example = "budget")]
+    expected_close_reason: Option<String>,
     /// When the customer entered; now when absent.
     pub(crate) effective_at: Option<Instant>,
 }
@@ -105,6 +111,8 @@ impl From<NewCustomer> for Register {
                 contract: body.contract.map(Into::into),
                 delivered_on: body.delivered_on,
                 postponed_until: body.postponed_until,
+                expected_close_on: body.expected_close_on,
+                expected_close_reason: body.expected_close_reason,
                 ..NewProfile::default()
             },
             ..Self::default()

@@ -43,12 +43,15 @@ const OTHERS: &[&str] = &[
     "en",
     "encoding",
     "entered",
+    "expected_close_reason",
     "external_id",
     "field:KEY",
     "final",
     "format",
     "from",
     "ground",
+    "group_by",
+    "horizon_days",
     "id",
     "idempotency_key",
     "index",
@@ -60,6 +63,7 @@ const OTHERS: &[&str] = &[
     "next_step",
     "note",
     "otherwise",
+    "period",
     "phone",
     "pipeline",
     "pool",
@@ -216,11 +220,25 @@ fn commands() -> Vec<Sample> {
 }
 
 fn questions() -> Vec<Sample> {
-    let filters = ["boards", "dwell", "flows", "latency", "paths", "quality"];
+    let filters = [
+        "alerts",
+        "boards",
+        "bottlenecks",
+        "changes",
+        "dwell",
+        "forecasts",
+        "losses",
+        "flows",
+        "latency",
+        "paths",
+        "quality",
+    ];
     let filters = filters.map(|report| format!("get /v1/{report}/{{pipeline}}"));
     let mut all: Vec<Sample> = filters.map(|operation| question(operation.leak(), "", false)).into();
     all.extend([
         question("get /v1/funnels/{pipeline}", "definition=stock&", false),
+        question("get /v1/channels", "pipeline=landian-6&", false),
+        question("get /v1/forecasts/{pipeline}/back-test", "", false),
         question("get /v1/heatmap", "pipeline=landian-6&", false),
         question("get /v1/customers", "", false),
         question("get /v1/duplicates", "", false),

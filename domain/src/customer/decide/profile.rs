@@ -30,6 +30,12 @@ pub(super) fn well_formed(profile: &NewProfile, context: &Context<'_>) -> Vec<Vi
         guard::optional_line("industry", profile.industry.as_deref(), guard::MAX_NAME_CHARS),
         guard::optional_line("region", profile.region.as_deref(), guard::MAX_NAME_CHARS),
         guard::optional_line("service_type", profile.service_type.as_deref(), guard::MAX_NAME_CHARS),
+        guard::optional_line(
+            "expected_close_reason",
+            profile.expected_close_reason.as_deref(),
+            guard::MAX_NAME_CHARS,
+        ),
+        of_a_day(profile),
         guard::money("won_amount", profile.won_amount.as_ref(), context),
         in_the_scale(profile.satisfaction),
         in_order(profile.contract),
@@ -54,6 +60,8 @@ pub(super) fn event(profile: NewProfile, cleared: Vec<String>) -> Option<Profile
         contract: profile.contract,
         delivered_on: profile.delivered_on,
         postponed_until: profile.postponed_until,
+        expected_close_on: profile.expected_close_on,
+        expected_close_reason: profile.expected_close_reason,
         won_amount: profile.won_amount,
         satisfaction: profile.satisfaction,
         cleared,
@@ -77,6 +85,21 @@ fn invalid_code(code: &str) -> Vec<Violation> {
     };
     let how_to_fix = Label::new("请按营业执照核对。", "Check it against the business licence.");
     vec![Violation::new(Code::InvalidCreditCode, "credit_code", message, how_to_fix)]
+}
+
+/// A reason for no day says nothing.
+fn of_a_day(profile: &NewProfile) -> Vec<Violation> {
+    require(profile.expected_close_reason.is_none() || profile.expected_close_on.is_some(), || {
+        Violation::new(
+            Code::MissingField,
+            "expected_close_on",
+            Label::new(
+                "填写预计成交原因时须同时填写预计成交日期。",
+                "A reason for the expected close requires its date.",
+            ),
+            Label::new("请填写 expected_close_on。", "Enter expected_close_on."),
+        )
+    })
 }
 
 fn in_the_scale(satisfaction: Option<u8>) -> Vec<Violation> {
@@ -114,11 +137,12 @@ fn in_order(contract: Option<Contract>) -> Vec<Violation> {
 fn days_of_this_era(profile: &NewProfile) -> Vec<Violation> {
     use chrono::Datelike;
     let contract = profile.contract.unwrap_or_default();
-    let days: [(&str, Option<NaiveDate>); 4] = [
+    let days: [(&str, Option<NaiveDate>); 5] = [
         ("contract.starts_on", contract.starts_on),
         ("contract.ends_on", contract.ends_on),
         ("delivered_on", profile.delivered_on),
         ("postponed_until", profile.postponed_until),
+        ("expected_close_on", profile.expected_close_on),
     ];
     let strange =
         days.into_iter().filter(|(_, day)| day.is_some_and(|day| !(1970..=9999).contains(&day.year())));
@@ -147,6 +171,7 @@ pub(super) fn is_set(profile: &NewProfile, name: &str) -> bool {
         "contract" => profile.contract.is_some(),
         "delivered_on" => profile.delivered_on.is_some(),
         "postponed_until" => profile.postponed_until.is_some(),
+        "expected_close_on" => profile.expected_close_on.is_some(),
         "won_amount" => profile.won_amount.is_some(),
         "satisfaction" => profile.satisfaction.is_some(),
         _ => false,

@@ -56,6 +56,12 @@ pub struct Profile {
     /// The day until which the deal is put off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postponed_until: Option<NaiveDate>,
+    /// The day on which the deal is expected to close.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_close_on: Option<NaiveDate>,
+    /// Why that day: what the deal waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_close_reason: Option<String>,
     /// What has been won so far, of a deal won in part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub won_amount: Option<Money>,
@@ -82,6 +88,7 @@ pub const CLEARABLE: &[&str] = &[
     "contract",
     "delivered_on",
     "postponed_until",
+    "expected_close_on",
     "won_amount",
     "satisfaction",
 ];

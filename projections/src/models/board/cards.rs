@@ -314,6 +314,7 @@ fn past_of(row: &Row) -> Result<versions::CustomerVersion> {
         contract_end: None,
         won: None,
         sub_statuses: row.opt_text("sub_status")?.map(|held| (String::new(), held)).into_iter().collect(),
+        expected_close: None,
     })
 }
 

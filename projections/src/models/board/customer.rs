@@ -56,6 +56,7 @@ pub(super) struct TrackedState {
     postponed_until: Option<NaiveDate>,
     deal: (Option<NaiveDate>, Option<Money>),
     sub_statuses: BTreeMap<String, String>,
+    expected_close: Option<NaiveDate>,
 }
 
 /// A time at which the customer came in as a lead again.
@@ -444,6 +445,7 @@ impl Customer {
             postponed_until: *postponed_until,
             deal: self.profile.deal(),
             sub_statuses: self.sub_statuses(),
+            expected_close: self.profile.expected_close.as_ref().map(|close| close.on),
         }
     }
 

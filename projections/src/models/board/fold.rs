@@ -7,14 +7,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lru::LruCache;
 use uuid::Uuid;
+use waymark_domain::customer::event::CustomerEvent;
 
 use super::approvals;
 use super::customer::Customer;
 use super::row::{read_card, read_customer};
 use super::statements::{CARDS_AMONG, CUSTOMERS_AMONG, DROP_CARD, DROP_GRAM, DROP_TAG};
 use super::tables::{
-    APPROVALS, BLOCKING_KEYS, BlockingKeyRow, CARDS, CUSTOMERS, TAGS, TagRow, VERSION_ROWS, VERSIONS,
-    VersionUpdate,
+    APPROVALS, BLOCKING_KEYS, BlockingKeyRow, CARDS, CUSTOMERS, TAGS, TOUCH_ROWS, TagRow, TouchRow,
+    VERSION_ROWS, VERSIONS, VersionUpdate,
 };
 use crate::db::{Transaction, Value, values};
 use crate::error::Result;
@@ -56,9 +57,13 @@ impl Fold for BoardFold {
         let mut works = load(scope, cache, &mut transaction, &order).await?;
         let approvals = approvals::fold(scope, &mut transaction, events).await?;
         let mut pasts = Vec::new();
+        let mut touches = Vec::new();
         for fact in events {
             let Some(work) = works.get_mut(&fact.customer) else { continue };
             work.apply(fact, scope, histories, &mut pasts).await?;
+            if let Some(touch) = touch_row(fact).filter(|_| work.now.is_some()) {
+                touch.push(&mut touches);
+            }
         }
         let mut writes = Writes::default();
         let (mut customers, mut versions, mut cards) = (Vec::new(), Vec::new(), Vec::new());
@@ -93,10 +98,23 @@ impl Fold for BoardFold {
             (&TAGS, tags),
             (&BLOCKING_KEYS, grams),
             (&VERSION_ROWS, pasts),
+            (&TOUCH_ROWS, touches),
             (&APPROVALS, approvals),
         ];
         Ok(writes)
     }
+}
+
+/// The row of a lead that is a customer already; none of any other event.
+fn touch_row(fact: &DecodedEvent) -> Option<TouchRow> {
+    let CustomerEvent::LeadTouched(touched) = &fact.event.event else { return None };
+    Some(TouchRow {
+        customer: fact.customer,
+        position: fact.event.position,
+        effective_at: fact.event.effective_at.timestamp_micros(),
+        source: touched.source.clone(),
+        channel: touched.channel.clone(),
+    })
 }
 
 /// The customers of a page as they were before it: remembered, or read.

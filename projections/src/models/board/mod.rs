@@ -6,6 +6,7 @@ mod as_of;
 mod cards;
 mod customer;
 mod duplicates;
+mod expected_close;
 mod external_ids;
 mod fold;
 mod found_by;
@@ -20,6 +21,7 @@ mod snapshot;
 mod stage_groups;
 pub(crate) mod statements;
 pub(crate) mod tables;
+pub(crate) mod touches;
 pub(crate) mod versions;
 mod visible;
 
@@ -32,6 +34,7 @@ pub use approvals::{ApprovalFilter, ApprovalReport};
 pub use as_of::{CustomerAsOf, RulesAsOf};
 pub use cards::{BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards, SubStatusCount};
 pub use duplicates::{SuspectQuery, SuspectQueue, SuspectReport, SuspectedReport, SuspectsReport};
+pub use expected_close::ExpectedClose;
 pub use list::{CustomerFilter, CustomerList};
 pub use owned::OwnedCustomer;
 pub(crate) use population::Population;
@@ -51,7 +54,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn schema(&self) -> &'static str {

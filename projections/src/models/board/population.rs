@@ -45,13 +45,19 @@ impl Population {
         Ok(among)
     }
 
+    /// Whether a customer is visible to the caller, whether or not it passes the filter.
+    pub(crate) fn sees(&self, customer: Uuid) -> bool {
+        self.seen.as_ref().is_none_or(|seen| seen.contains(&customer))
+    }
+
     /// Whether a customer counts.
     pub(crate) fn holds(&self, customer: Uuid) -> bool {
         let passes = || {
             let past = self.pasts.as_ref().and_then(|pasts| pasts.get(&customer));
             past.is_some_and(|past| versions::passes(past, self.at, &self.filter))
         };
-        self.seen.as_ref().is_none_or(|seen| seen.contains(&customer)) && (self.filter.is_empty() || passes())
+        let is_among = self.filter.among.as_ref().is_none_or(|among| among.contains(&customer));
+        is_among && self.sees(customer) && (self.filter.is_empty() || passes())
     }
 
     /// The journeys of those who count.

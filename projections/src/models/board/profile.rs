@@ -4,6 +4,8 @@ use chrono::NaiveDate;
 use waymark_domain::Personal;
 use waymark_domain::customer::event::{ChannelId, Contract, Money, Profile};
 
+use super::expected_close::ExpectedClose;
+
 /// What else is known of a customer, readable.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
@@ -16,6 +18,7 @@ pub(super) struct ClearProfile {
     pub(super) contract: Option<Contract>,
     pub(super) delivered_on: Option<NaiveDate>,
     pub(super) postponed_until: Option<NaiveDate>,
+    pub(super) expected_close: Option<ExpectedClose>,
     pub(super) won_amount: Option<Money>,
     pub(super) satisfaction: Option<u8>,
 }
@@ -41,6 +44,17 @@ impl ClearProfile {
         set(&mut self.contract, "contract", said, &said.contract);
         set(&mut self.delivered_on, "delivered_on", said, &said.delivered_on);
         set(&mut self.postponed_until, "postponed_until", said, &said.postponed_until);
+        match said.expected_close_on {
+            Some(on) => {
+                let held = self.expected_close.take();
+                self.expected_close =
+                    Some(ExpectedClose::said(held, on, said.expected_close_reason.as_ref()));
+            }
+            None if said.cleared.iter().any(|cleared| cleared == "expected_close_on") => {
+                self.expected_close = None;
+            }
+            None => {}
+        }
         set(&mut self.won_amount, "won_amount", said, &said.won_amount);
         set(&mut self.satisfaction, "satisfaction", said, &said.satisfaction);
         if let Some(ids) = &said.channel_ids {

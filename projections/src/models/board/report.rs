@@ -10,6 +10,7 @@ use waymark_domain::Owner;
 use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money};
 
 use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch};
+use super::expected_close::ExpectedClose;
 use super::row::owner_columns;
 use crate::log::history::instant;
 use crate::stats::seconds;
@@ -198,6 +199,8 @@ pub struct CustomerReport {
     pub delivered_on: Option<NaiveDate>,
     /// The day until which the deal is postponed.
     pub postponed_until: Option<NaiveDate>,
+    /// When the deal is expected to close; null where nobody said.
+    pub expected_close: Option<ExpectedClose>,
     /// What has been won so far.
     pub won_amount: Option<MoneyReport>,
     /// How satisfied the customer is, from 0 to 10.
@@ -279,6 +282,7 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
             .map(|Contract { starts_on, ends_on }| ContractReport { starts_on, ends_on }),
         delivered_on: profile.delivered_on,
         postponed_until: profile.postponed_until,
+        expected_close: profile.expected_close,
         won_amount: profile.won_amount.as_ref().map(MoneyReport::of),
         satisfaction: profile.satisfaction,
         documents: customer.documents.into_iter().map(DocumentReport::of).collect(),

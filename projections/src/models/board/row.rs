@@ -160,6 +160,7 @@ impl Customer {
             won_amount,
             won_currency,
             sub_statuses: Json::of(&self.sub_statuses())?,
+            expected_close: day(self.profile.expected_close.as_ref().map(|close| close.on)),
         })
     }
 }

@@ -117,6 +117,20 @@ CREATE TABLE IF NOT EXISTS board_past (
     won_currency TEXT,
     -- The sub-status of each journey that has one, as JSON.
     sub_statuses     TEXT    NOT NULL,
+    -- The day on which the deal is expected to close, as YYYY-MM-DD.
+    expected_close TEXT,
+    PRIMARY KEY (tenant_id, generation, customer, position)
+) WITHOUT ROWID;
+
+-- When and from where customers came in as leads again.
+CREATE TABLE IF NOT EXISTS board_touch (
+    tenant_id    BLOB    NOT NULL,
+    generation   INTEGER NOT NULL,
+    customer     BLOB    NOT NULL,
+    position     INTEGER NOT NULL,
+    effective_at INTEGER NOT NULL,
+    source       TEXT,
+    channel      TEXT,
     PRIMARY KEY (tenant_id, generation, customer, position)
 ) WITHOUT ROWID;
 

@@ -114,6 +114,19 @@ table! {
             won_amount: Option<String>,
             won_currency: Option<String>,
             sub_statuses: Json,
+            expected_close: Option<String>,
+        }
+    }
+}
+
+table! {
+    /// When and from where customers came in as leads again.
+    TOUCH_ROWS = "board_touch", Insert, TouchRow {
+        key { customer: Uuid, position: u64 }
+        columns {
+            effective_at: i64,
+            source: Option<String>,
+            channel: Option<String>,
         }
     }
 }
@@ -140,4 +153,5 @@ table! {
     }
 }
 
-pub(super) static TABLES: &[&Table] = &[&CUSTOMERS, &CARDS, &TAGS, &BLOCKING_KEYS, &VERSION_ROWS, &APPROVALS];
+pub(super) static TABLES: &[&Table] =
+    &[&CUSTOMERS, &CARDS, &TAGS, &BLOCKING_KEYS, &VERSION_ROWS, &TOUCH_ROWS, &APPROVALS];

@@ -44,6 +44,8 @@ pub(crate) struct CustomerVersion {
     pub(crate) won: Option<Money>,
     /// The sub-status of each journey that has one, by the journey.
     pub(crate) sub_statuses: BTreeMap<String, String>,
+    /// The day on which the deal is expected to close.
+    pub(crate) expected_close: Option<NaiveDate>,
 }
 
 /// Every customer's pasts in the order of (instant, position).
@@ -79,6 +81,7 @@ pub(crate) async fn load(snapshot: &mut Snapshot, known: Position) -> Result<Cus
                 contract_end: day(row.contract_end),
                 won: money_of(row.won_amount, row.won_currency),
                 sub_statuses: row.sub_statuses.parse()?,
+                expected_close: day(row.expected_close),
             });
         }
         if rows.len() < ROWS as usize {
@@ -168,6 +171,7 @@ mod tests {
             contract_end: None,
             won: None,
             sub_statuses: BTreeMap::new(),
+            expected_close: None,
         }
     }
 

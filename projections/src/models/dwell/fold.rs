@@ -38,6 +38,7 @@ struct Pending {
     customer: Uuid,
     placed: PositionedMove,
     how: Provenance,
+    reason: Option<String>,
     since: Position,
     until: Option<Position>,
 }
@@ -166,7 +167,7 @@ impl Page<'_> {
         if let Some(known) = cache.known.get_mut(key) {
             known.insert(placed.event, Live { placed: placed.clone(), since: position });
         }
-        self.add(key, placed, how(&fact.event), position);
+        self.add(key, placed, Some(&fact.event), position);
         Ok(true)
     }
 
@@ -243,9 +244,8 @@ impl Page<'_> {
             self.close(key, &gone, position);
         }
         if let Some(now) = now {
-            let how = history.event(record).map(how).unwrap_or_default();
             known.insert(record, Live { placed: now.clone(), since: position });
-            self.add(key, now.clone(), how, position);
+            self.add(key, now.clone(), history.event(record), position);
         }
     }
 
@@ -266,11 +266,18 @@ impl Page<'_> {
         Ok(live.into_iter().map(|live| (live.placed.event, live)).collect())
     }
 
-    fn add(&mut self, key: &(String, Uuid), placed: PositionedMove, how: Provenance, since: Position) {
+    fn add(
+        &mut self,
+        key: &(String, Uuid),
+        placed: PositionedMove,
+        event: Option<&Recorded<CustomerEvent>>,
+        since: Position,
+    ) {
         let (journey, customer) = key.clone();
+        let (how, reason) = (event.map(how).unwrap_or_default(), event.and_then(reason));
         let place = (journey.clone(), customer, placed.at, placed.position, since);
         self.places.insert(place, self.pending.len());
-        self.pending.push(Pending { journey, customer, placed, how, since, until: None });
+        self.pending.push(Pending { journey, customer, placed, how, reason, since, until: None });
     }
 
     fn close(&mut self, key: &(String, Uuid), gone: &Live, until: Position) {
@@ -316,6 +323,7 @@ impl Page<'_> {
                 made_by: by.as_str().to_owned(),
                 kind: move_kind_word(kind).to_owned(),
                 noted,
+                reason: row.reason,
             };
             made.push(&mut rows);
         }
@@ -362,6 +370,14 @@ fn how(event: &Recorded<CustomerEvent>) -> Provenance {
     };
     let recorded = event.recorded_at.timestamp_micros();
     Provenance { recorded, by: Origin::of(event.origin.as_deref()), kind, noted }
+}
+
+/// The reason code that an event gives.
+fn reason(event: &Recorded<CustomerEvent>) -> Option<String> {
+    match &event.event {
+        CustomerEvent::Moved(e) => e.reason.clone(),
+        _ => None,
+    }
 }
 
 /// Whether two accounts of a move make the same row. How it came about makes no difference.

@@ -1,12 +1,13 @@
 //! Reads a pipeline's journeys, as known at a position, into compact memory.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
 use waymark_eventstore::Position;
 
 use super::journey_cache::CachedState;
-use super::statements::{ENDS, JOURNEYS};
+use super::statements::{ENDS, JOURNEYS, REASONS};
 use crate::db::values;
 use crate::error::{ProjectionError, Result};
 use crate::models::snapshot::Snapshot;
@@ -53,6 +54,20 @@ pub(crate) async fn fetch(snapshot: &mut Snapshot, pipeline: &str, known: Positi
             return Ok(journeys);
         }
     }
+}
+
+/// The reason codes that moves were made with, as known at a position: by the customer and the instant of the move. Of several
+/// moves at one instant, the last.
+pub(crate) async fn reasons(
+    snapshot: &mut Snapshot,
+    pipeline: &str,
+    known: Position,
+) -> Result<HashMap<(Uuid, Micros), String>> {
+    let values = values![snapshot.tenant.0, snapshot.generation, pipeline, known];
+    let rows = snapshot.transaction.rows(REASONS, &values).await?;
+    rows.iter()
+        .map(|row| Ok(((row.uuid("customer")?, row.int("effective_at")?), row.text("reason")?)))
+        .collect()
 }
 
 /// Adds the moves of one journey, in the form that `journeys.sql` gives them.

@@ -22,7 +22,7 @@ pub use export::{Endings, ExportedMove, MoveCursor};
 pub(crate) use tables::NAME;
 use tables::TABLES;
 
-pub(crate) use load::{fetch, load};
+pub(crate) use load::{fetch, load, reasons};
 pub(crate) use moves::{known_then, moves_of};
 pub use report::dwell::{
     CalendarReport, Censored, Clock, CompletedSeconds, CurvePoint, DwellQuery, DwellReport, Exit,
@@ -30,7 +30,7 @@ pub use report::dwell::{
 };
 pub use report::flows::{ActorCount, DayCount, FlowsReport, Passage, Quantiles, StageCount, StagePair};
 pub use report::heatmap::{HeatmapQuery, HeatmapReport};
-pub use report::paths::{Ending, PathReport, PathsQuery, PathsReport};
+pub use report::paths::{Ending, PathReport, PathsQuery, PathsReport, PrefixReport, WinRate};
 pub use report::{Window, standing::StandingReport};
 pub(crate) use report::{in_order, kind_now};
 pub use snapshot::DwellSnapshot;
@@ -45,7 +45,7 @@ impl ReadModel for Dwell {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn schema(&self) -> &'static str {

@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS dwell_move (
     kind         TEXT    NOT NULL,
     -- Whether anything was written down with it.
     noted        INTEGER NOT NULL,
+    -- The reason code that it was made with.
+    reason       TEXT,
     PRIMARY KEY (tenant_id, generation, journey, customer, effective_at, position, known_from)
 ) WITHOUT ROWID;
 

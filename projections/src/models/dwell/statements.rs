@@ -9,3 +9,4 @@ pub(crate) const ENDS_OF: &str = include_str!("ends_of.sql");
 pub(crate) const JOURNEYS: &str = include_str!("journeys.sql");
 pub(crate) const NEXT_JOURNEY: &str = include_str!("next_journey.sql");
 pub(crate) const MOVES_AFTER: &str = include_str!("moves_after.sql");
+pub(crate) const REASONS: &str = include_str!("reasons.sql");

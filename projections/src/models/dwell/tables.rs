@@ -25,6 +25,7 @@ table! {
             made_by: String,
             kind: String,
             noted: bool,
+            reason: Option<String>,
         }
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use waymark_eventstore::Position;
 
 use super::statements::{
-    ACTIVITIES, CORRECTIONS, MIGRATIONS, OVERRIDES, PLANS, REP_ACTIVITIES, REWRITTEN, VOIDED,
+    ACTIVITIES, CORRECTIONS, FOLLOW_UPS, MIGRATIONS, OVERRIDES, PLANS, REP_ACTIVITIES, REWRITTEN, VOIDED,
 };
 use super::tables::NAME;
 use crate::db::values;
@@ -150,6 +150,21 @@ pub(crate) async fn activities(
     until: Micros,
 ) -> Result<HashMap<Uuid, Micros>> {
     by_customer(snapshot, ACTIVITIES, known, until).await
+}
+
+/// When conversations were held with each customer, in order, and by whom.
+pub(crate) async fn follow_ups(
+    snapshot: &mut Snapshot,
+    known: Position,
+) -> Result<HashMap<Uuid, Vec<(Micros, String)>>> {
+    snapshot.switch_model(NAME).await?;
+    let values = values![snapshot.tenant.0, snapshot.generation, known];
+    let mut follow_ups: HashMap<Uuid, Vec<(Micros, String)>> = HashMap::new();
+    for row in &snapshot.transaction.rows(FOLLOW_UPS, &values).await? {
+        let held = (row.int("effective_at")?, row.text("actor")?);
+        follow_ups.entry(row.uuid("customer")?).or_default().push(held);
+    }
+    Ok(follow_ups)
 }
 
 /// When each customer must be contacted next, as planned up to an instant.

@@ -12,3 +12,4 @@ pub(crate) const VOIDED: &str = include_str!("voided.sql");
 pub(crate) const ACTIVITIES: &str = include_str!("activities.sql");
 pub(crate) const REP_ACTIVITIES: &str = include_str!("rep_activities.sql");
 pub(crate) const PLANS: &str = include_str!("plans.sql");
+pub(crate) const FOLLOW_UPS: &str = include_str!("follow_ups.sql");

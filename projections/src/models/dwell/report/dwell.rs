@@ -19,7 +19,7 @@ use crate::models::dwell::snapshot::DwellSnapshot;
 use crate::query::{AsOf, CohortFilter};
 use crate::stats::dwell::{Lengths, Question, StageDwell, dwell as figures};
 use crate::stats::flows::flows;
-use crate::stats::survival::Curve;
+use crate::stats::survival::{Curve, Subject};
 use crate::stats::{self, JourneySet, Micros, quantile, seconds};
 
 use super::flows::Quantiles;
@@ -159,6 +159,9 @@ pub struct StageReport {
     pub first_passage: Option<Quantiles>,
     /// The median age of open stays, in seconds.
     pub open_median_age_seconds: Option<f64>,
+    /// The stays as survival analysis sees them: what comparisons are made of, not shown.
+    #[serde(skip)]
+    pub subjects: Vec<Subject>,
 }
 
 /// A sample of lengths in seconds; `_disc` are quantiles that occur in the sample. All but the total are null where
@@ -358,6 +361,7 @@ impl StageReport {
                 .map(|(end, count)| Censored { reason: end.as_str().to_owned(), count: *count })
                 .collect(),
             exits,
+            subjects: figures.subjects.clone(),
             first_passage: passage.and_then(Quantiles::of),
             open_median_age_seconds: quantile::continuous(&ages, 0.5),
         }

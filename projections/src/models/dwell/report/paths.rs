@@ -13,7 +13,8 @@ use super::{Kinds, Window, selected};
 use crate::error::Result;
 use crate::models::dwell::snapshot::DwellSnapshot;
 use crate::query::{AsOf, CohortFilter};
-use crate::stats::paths::paths as figures;
+use crate::stats::paths::{Prefix, Prefixes, paths as figures};
+use crate::stats::proportion::{SMALL, wilson};
 
 /// Where the paths lead: which journeys count, and how far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,6 +55,55 @@ pub struct PathReport {
     pub share: f64,
     /// The median time from the first record to the beginning of the last stay.
     pub median_seconds: f64,
+    /// For each stage of the path, the journeys that began with the stages up to it, and how they have ended.
+    pub prefixes: Vec<PrefixReport>,
+}
+
+/// The journeys that began with the stages of a path up to one of them.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct PrefixReport {
+    /// The last of those stages.
+    pub stage: String,
+    /// How many journeys, whatever they did next.
+    pub count: usize,
+    /// Those that have been won.
+    pub won: usize,
+    /// Those that ended otherwise.
+    pub lost: usize,
+    /// The share won of those that have ended, with Wilson's 95% interval; null where none has.
+    pub win_rate: Option<WinRate>,
+}
+
+/// A share of journeys that were won.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct WinRate {
+    /// The share.
+    pub estimate: f64,
+    /// The lower end of Wilson's 95% interval.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// Whether it rests on fewer than 20.
+    pub small: bool,
+}
+
+impl PrefixReport {
+    fn of(stage: &str, prefix: Prefix) -> Self {
+        let ended = (prefix.won + prefix.lost) as f64;
+        let rate = wilson(prefix.won as f64, ended);
+        Self {
+            stage: stage.to_owned(),
+            count: prefix.count,
+            won: prefix.won,
+            lost: prefix.lost,
+            win_rate: rate.map(|share| WinRate {
+                estimate: share.share,
+                low: share.low,
+                high: share.high,
+                small: ended < SMALL,
+            }),
+        }
+    }
 }
 
 /// The paths through a pipeline, most frequent first.
@@ -106,7 +156,18 @@ impl DwellSnapshot {
         let paths = figures(&journeys, at.micros(), wanted.is_some().then_some(&leads_there));
         let total: usize = paths.iter().map(|path| path.count).sum();
         let distinct = paths.len();
+        let is = |wanted: fn(StageType) -> bool| {
+            let kinds = &kinds;
+            move |stage, version| kinds.get(stage, version).is_some_and(wanted)
+        };
+        let is_over = |kind: StageType| kind.is_final() && !kind.is_won();
+        let prefixes = Prefixes::of(&journeys, at.micros(), &is(StageType::is_won), &is(is_over));
+        let along = |stages: &[u32]| {
+            let each = stages.iter().zip(prefixes.along(stages));
+            each.map(|(stage, prefix)| PrefixReport::of(journeys.stages.text(*stage), prefix)).collect()
+        };
         let paths = paths.into_iter().take(*limit).map(|path| PathReport {
+            prefixes: along(&path.stages),
             stages: path.stages.iter().map(|&stage| journeys.stages.text(stage).to_owned()).collect(),
             count: path.count,
             share: path.count as f64 / total as f64,

@@ -1,0 +1,83 @@
+//! `waymark forecast`: what will be won of the open deals.
+
+use clap::Args;
+
+use super::moment::{MomentArgs, definition};
+use super::{Failure, output};
+use crate::config::DatabaseArgs;
+use crate::projections::CohortFilter;
+use crate::projections::reports::forecast::{ForecastQuery, ForecastReport};
+
+/// Forecast what will be won of the open deals.
+#[derive(Debug, Args)]
+pub(super) struct Forecast {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The tenant.
+    #[arg(long, default_value = "default")]
+    tenant: String,
+    /// The pipeline.
+    #[arg(long)]
+    pipeline: String,
+    /// The horizons, in days.
+    #[arg(long, value_delimiter = ',', default_values_t = [30, 90], value_parser = clap::value_parser!(u32).range(1..=3650))]
+    horizon_days: Vec<u32>,
+    #[command(flatten)]
+    moment: MomentArgs,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Forecast {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let (installation, tenant) = super::existing(&self.database, &self.tenant).await?;
+        let report = async {
+            let at = self.moment.at(&installation, tenant).await?;
+            let pipeline = definition(&installation, tenant, &self.pipeline).await?;
+            let company = installation.app.companies.then(tenant, at.effective_at, at.known_position).await?;
+            let convert = company
+                .rates_on(at.effective_at.date_naive())
+                .map(|rates| (rates.clone(), rates.base.clone()));
+            let filter = CohortFilter::default();
+            let query = ForecastQuery { at, filter, horizons: self.horizon_days.clone(), convert };
+            let mut reports = installation.app.projections.reports(tenant).await?;
+            Ok::<_, Failure>(reports.forecast(&pipeline, &query).await?)
+        };
+        let report = report.await;
+        installation.close().await?;
+        self.show(&report?)
+    }
+
+    fn show(&self, report: &ForecastReport) -> Result<(), Failure> {
+        if self.json {
+            return Ok(output::json(report)?);
+        }
+        for horizon in &report.horizons {
+            let deals = &horizon.deals;
+            let mut rows = vec![(
+                "deals",
+                format!(
+                    "{:.1} (80%: {} to {}, 95%: {} to {})",
+                    deals.expected, deals.low, deals.high, deals.low_95, deals.high_95
+                ),
+            )];
+            rows.extend(horizon.amounts.iter().map(|money| {
+                (
+                    money.currency.as_str(),
+                    format!("{} (80%: {} to {})", money.expected, money.low, money.high),
+                )
+            }));
+            rows.extend(horizon.by_stage.iter().filter(|stage| stage.open > 0).map(|stage| {
+                let chance = 100.0 * stage.win_probability;
+                (
+                    stage.stage.as_str(),
+                    format!("{} open, {chance:.1}% each, {:.1} expected", stage.open, stage.expected),
+                )
+            }));
+            output::say(&format!("within {} days, by {}", horizon.days, horizon.until.date_naive()));
+            output::table(&rows);
+        }
+        Ok(())
+    }
+}

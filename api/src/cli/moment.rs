@@ -1,0 +1,58 @@
+//! The two times of a question on the command line, and the read models brought up to the log for it.
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use waymark_eventstore::TenantId;
+
+use super::Failure;
+use crate::http::Instant;
+use crate::installation::Installation;
+use crate::projections::AsOf;
+use crate::projections::reports::Definition;
+
+/// The two times of a question.
+#[derive(Debug, Args)]
+pub(super) struct MomentArgs {
+    /// The business instant asked about, in RFC 3339 with an offset; now when absent.
+    #[arg(long, value_parser = instant)]
+    effective_at: Option<DateTime<Utc>>,
+    /// Use only what was recorded by this instant; everything when absent.
+    #[arg(long, value_parser = instant)]
+    known_at: Option<DateTime<Utc>>,
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    let read = Instant::parse(text).map(|instant| instant.0);
+    read.ok_or_else(|| {
+        "expected an RFC 3339 instant with an offset, such as 2026-03-01T09:30:00+08:00".to_owned()
+    })
+}
+
+impl MomentArgs {
+    /// The two times, once every read model has reached the end of the log.
+    pub(super) async fn at(&self, installation: &Installation, tenant: TenantId) -> Result<AsOf, Failure> {
+        let app = &installation.app;
+        app.projections.catch_up(tenant, |_, _| {}).await?;
+        let now = (app.clock)();
+        let known_position = match self.known_at {
+            Some(known_at) => Some(app.store.position_at(tenant, known_at).await?),
+            None => None,
+        };
+        Ok(AsOf {
+            effective_at: self.effective_at.unwrap_or(now),
+            known_at: self.known_at.unwrap_or(now),
+            known_position,
+        })
+    }
+}
+
+/// A pipeline with all of its versions.
+pub(super) async fn definition(
+    installation: &Installation,
+    tenant: TenantId,
+    key: &str,
+) -> Result<Definition, Failure> {
+    let pipelines = &installation.app.pipelines;
+    let pipeline = pipelines.find(tenant, key, None).await?;
+    Ok(Definition { pipeline, versions: pipelines.versions(tenant, key).await? })
+}

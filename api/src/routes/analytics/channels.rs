@@ -1,0 +1,60 @@
+//! Sources and channels of leads.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::heatmap::pipeline;
+use super::{definition, of_all};
+use crate::auth::Authority;
+use crate::http::answer::AsOfResponse;
+use crate::http::{AsOfParams, Query};
+use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
+use crate::projections::reports::channels::{ChannelAttribution, ChannelsQuery, ChannelsReport};
+use crate::routes::AppState;
+use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+
+/// Of which pipeline, and what is credited.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ChannelsParams {
+    /// The pipeline; required if the tenant has several.
+    pipeline: Option<String>,
+    /// What is credited with a lead that came in several times: how it came `first` (default), how it came `last`, or all
+    /// of them in equal parts (`linear`).
+    #[param(inline)]
+    attribution: Option<ChannelAttribution>,
+}
+
+/// Get sources and channels
+///
+/// The cycles that began in the window by source and channel: how many came to each stage or further, how many were won,
+/// how long that took, and what was won. Conversion has Wilson's 95% interval.
+#[utoipa::path(
+    get, path = "/v1/channels", tag = "analytics",
+    params(ChannelsParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
+    responses(
+        (status = 200, description = "The sources and channels, those with most leads first.", body = ChannelsReport),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn channels(
+    State(state): State<AppState>,
+    Authority(caller): Authority,
+    Query(which, time_window, who, as_of): Query<
+        ChannelsParams,
+        TimeWindowParams,
+        CustomerFilterParams,
+        AsOfParams,
+    >,
+) -> Result<AsOfResponse<ChannelsReport>, Problem> {
+    let key = pipeline(&state, &caller, which.pipeline).await?.key.clone();
+    let pipeline = definition(&state, &caller, &key).await?;
+    let window = time_window.window()?;
+    let at = of_all(&as_of, &state, &caller).await?;
+    let filter = who.filter(&state, &caller, &at).await?;
+    let query = ChannelsQuery { at, window, filter, attribution: which.attribution.unwrap_or_default() };
+    let report = state.app.projections.reports(caller.tenant).await?.channels(&pipeline, &query).await?;
+    Ok(AsOfResponse { position: report.position, body: report })
+}

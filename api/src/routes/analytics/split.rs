@@ -1,0 +1,208 @@
+//! Reports in groups, and beside the same report of another window.
+
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::Caller;
+use crate::domain::Label;
+use crate::http::Instant;
+use crate::problem::Problem;
+use crate::projections::dwell::Window;
+use crate::projections::reports::compare::{Comparable, Difference, with_q_values};
+use crate::projections::reports::groups::{Group, GroupKey, GroupsQuery};
+use crate::projections::{AsOf, CohortFilter};
+use crate::routes::AppState;
+use crate::routes::filter::window_of;
+
+/// The most groups of an answer.
+const MOST_GROUPS: usize = 500;
+
+/// The time window, and how the report is divided or held beside another one.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SplitWindowParams {
+    /// Start of the window (inclusive).
+    from: Option<Instant>,
+    /// End of the window (exclusive). Without it, the window ends with `effective_at`, inclusive.
+    to: Option<Instant>,
+    /// Also return the report for each group: up to two of `owner`, `team`, `source`, `channel`, `tier`, `region`,
+    /// `industry`, `version`, `month` and `quarter`, separated by a comma. Customers are grouped as they were at
+    /// `effective_at`; months and quarters divide the window, in UTC.
+    #[param(example = "owner,month")]
+    group_by: Option<String>,
+    /// Also return the report for the window that begins here, with the difference and its test.
+    compare_from: Option<Instant>,
+    /// The end of that window (exclusive). With `compare_from` alone, it ends where the window of the report begins.
+    compare_to: Option<Instant>,
+}
+
+impl SplitWindowParams {
+    /// The window.
+    pub(super) fn window(&self) -> Result<Window, Problem> {
+        window_of("to", self.from, self.to)
+    }
+
+    fn compared(&self) -> Result<Option<Window>, Problem> {
+        if self.compare_from.is_none() && self.compare_to.is_none() {
+            return Ok(None);
+        }
+        let to = self.compare_to.or(self.from);
+        if to.is_none() {
+            let message = Label::new(
+                "只给出 compare_from 时须同时给出 from 或 compare_to。",
+                "compare_from alone requires from or compare_to.",
+            );
+            return Err(Problem::invalid_value("compare_to", message));
+        }
+        Ok(Some(window_of("compare_to", self.compare_from, to)?))
+    }
+
+    fn keys(&self) -> Result<Vec<GroupKey>, Problem> {
+        let Some(given) = &self.group_by else { return Ok(Vec::new()) };
+        let keys: Option<Vec<GroupKey>> = given.split(',').map(GroupKey::parse).collect();
+        let is_valid = |keys: &Vec<GroupKey>| {
+            keys.len() <= 2
+                && keys.first() != keys.get(1)
+                && !(keys.contains(&GroupKey::Month) && keys.contains(&GroupKey::Quarter))
+        };
+        keys.filter(is_valid).ok_or_else(|| {
+            let words = GroupKey::ALL.map(GroupKey::as_str);
+            let message = Label::new(
+                format!("应为以下至多两个不同的值，以逗号分隔：{}。", words.join("、")),
+                format!("Must be at most two different values of: {}.", words.join(", ")),
+            );
+            Problem::invalid_value("group_by", message)
+        })
+    }
+}
+
+/// The report of another window, with what differs.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct Compared<R> {
+    /// The report.
+    #[serde(flatten)]
+    report: R,
+    /// The difference of the report's main figure; null where it has none, or either has nothing to go by.
+    difference: Option<Difference>,
+    /// All differences that were tested.
+    differences: Vec<Difference>,
+}
+
+/// The report of one group.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct Grouped<R> {
+    /// The value of each key of `group_by`; null where the customers have none.
+    key: BTreeMap<String, Option<String>>,
+    /// The report.
+    #[serde(flatten)]
+    report: R,
+    /// The same group in the other window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compared: Option<Compared<R>>,
+}
+
+/// A report, in groups and beside another one where that was asked for.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct Split<R> {
+    /// The report.
+    #[serde(flatten)]
+    report: R,
+    /// With `group_by`: the report of each group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<Vec<Grouped<R>>>,
+    /// With `compare_from` or `compare_to`: the report of the other window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compared: Option<Compared<R>>,
+}
+
+impl<R> Split<R> {
+    /// The report itself.
+    pub(super) fn report(&self) -> &R {
+        &self.report
+    }
+}
+
+/// One report: of these two times, customers and window.
+pub(super) type Run<'a, R> =
+    &'a (dyn Fn(AsOf, CohortFilter, Window) -> BoxFuture<'a, Result<R, Problem>> + Send + Sync);
+
+/// The report, and the others that were asked for with it: all of what is known at one position.
+pub(super) async fn split<R: Comparable>(
+    (state, caller, pipeline): (&AppState, &Caller, &str),
+    asked: &SplitWindowParams,
+    (at, filter): (AsOf, CohortFilter),
+    run: Run<'_, R>,
+) -> Result<Split<R>, Problem> {
+    let (window, compared, keys) = (asked.window()?, asked.compared()?, asked.keys()?);
+    if compared.is_none() && keys.is_empty() {
+        return Ok(Split { report: run(at, filter, window).await?, groups: None, compared: None });
+    }
+    let mut reports = state.app.projections.reports(caller.tenant).await?;
+    let at = AsOf { known_position: at.known_position.or(Some(reports.position())), ..at };
+    let groups = match keys.is_empty() {
+        true => None,
+        false => {
+            let teams = teams(state, caller, &at).await?;
+            let query = GroupsQuery { at, filter: filter.clone(), window, keys, teams };
+            Some(reports.groups(pipeline, &query).await?)
+        }
+    };
+    drop(reports);
+    let report = run(at, filter.clone(), window).await?;
+    let mut beside = match compared {
+        Some(other) => Some(compare(&report, run(at, filter, other).await?)),
+        None => None,
+    };
+    let mut grouped = Vec::new();
+    for group in few(groups.as_deref().unwrap_or_default())? {
+        let report = run(at, group.filter.clone(), group.window).await?;
+        let beside = match compared {
+            Some(other) => Some(compare(&report, run(at, group.filter.clone(), other).await?)),
+            None => None,
+        };
+        let key = group.key.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        grouped.push(Grouped { key, report, compared: beside });
+    }
+    let of_groups = grouped.iter_mut().filter_map(|group| group.compared.as_mut());
+    judge(beside.iter_mut().chain(of_groups));
+    Ok(Split { report, groups: groups.map(|_| grouped), compared: beside })
+}
+
+/// The groups, unless they are more than an answer takes.
+fn few(groups: &[Group]) -> Result<&[Group], Problem> {
+    if groups.len() <= MOST_GROUPS {
+        return Ok(groups);
+    }
+    let message = Label::new(
+        format!("分组多于 {MOST_GROUPS} 个；请缩小范围或减少分组键。"),
+        format!("There are more than {MOST_GROUPS} groups; narrow the filter or use fewer keys."),
+    );
+    Err(Problem::invalid_value("group_by", message))
+}
+
+fn compare<R: Comparable>(report: &R, other: R) -> Compared<R> {
+    Compared { differences: report.differences(&other), report: other, difference: None }
+}
+
+/// Judges all differences together, and names the main one of each report.
+fn judge<'a, R: 'a>(compared: impl Iterator<Item = &'a mut Compared<R>>) {
+    let mut all: Vec<&mut Compared<R>> = compared.collect();
+    with_q_values(all.iter_mut().flat_map(|compared| &mut compared.differences));
+    for compared in all {
+        compared.difference = compared.differences.iter().find(|one| one.stage.is_none()).cloned();
+    }
+}
+
+/// The team of each rep, at the instant asked about.
+async fn teams(state: &AppState, caller: &Caller, at: &AsOf) -> Result<BTreeMap<String, String>, Problem> {
+    let company = state.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
+    let members = company
+        .people
+        .teams
+        .iter()
+        .flat_map(|(key, team)| team.members.iter().map(move |member| (member.clone(), key.clone())));
+    Ok(members.collect())
+}

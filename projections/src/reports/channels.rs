@@ -1,0 +1,265 @@
+//! Which sources and channels bring leads, how far these come, and what they are worth.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use waymark_domain::customer::event::Money;
+use waymark_eventstore::Position;
+
+use super::money::{add, rounded_money};
+use super::{Span, journeys, known, pasts};
+use crate::board::MoneyReport;
+use crate::error::Result;
+use crate::log::history::instant;
+use crate::models::board::touches::{self, Touch};
+use crate::models::board::versions::{self, CustomerVersion};
+use crate::models::dwell::{Window, in_order};
+use crate::query::{AsOf, CohortFilter};
+use crate::reports::Definition;
+use crate::reports::snapshot::ReportSnapshot;
+use crate::stats::conversion::StageOrder;
+use crate::stats::cycles::{Cycle, Outcome, cycles};
+use crate::stats::funnel::{Course, Milestone, Reach};
+use crate::stats::{Micros, proportion, quantile, seconds};
+
+/// Which of the contacts that a lead came by is credited with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelAttribution {
+    /// The one by which the customer first came.
+    #[default]
+    First,
+    /// The last one before the cycle ended.
+    Last,
+    /// All of them, in equal parts.
+    Linear,
+}
+
+/// What is asked about channels.
+#[derive(Debug, Clone)]
+pub struct ChannelsQuery {
+    /// The two times.
+    pub at: AsOf,
+    /// When the cycles began.
+    pub window: Window,
+    /// Whose customers.
+    pub filter: CohortFilter,
+    /// What is credited.
+    pub attribution: ChannelAttribution,
+}
+
+/// How many of a channel's leads came to a stage.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ChannelStage {
+    /// The stage.
+    pub stage: String,
+    /// How many came there, or further on.
+    #[serde(serialize_with = "super::whole_where_it_is")]
+    #[schema(value_type = f64)]
+    pub count: f64,
+    /// Their share of the leads.
+    pub share: f64,
+}
+
+/// A share with its 95% interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct ConversionEstimate {
+    /// The share.
+    pub estimate: f64,
+    /// The lower end of Wilson's interval.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// Whether it rests on fewer than 20.
+    pub small: bool,
+}
+
+/// One source and channel.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ChannelReport {
+    /// The source; null where none is known.
+    pub source: Option<String>,
+    /// The channel; null where none is known.
+    pub channel: Option<String>,
+    /// How many cycles began, in parts where they are shared out.
+    #[serde(serialize_with = "super::whole_where_it_is")]
+    #[schema(value_type = f64)]
+    pub leads: f64,
+    /// How many of them came to each stage, in the pipeline's order.
+    pub reached: Vec<ChannelStage>,
+    /// How many of them have been won.
+    #[serde(serialize_with = "super::whole_where_it_is")]
+    #[schema(value_type = f64)]
+    pub won: f64,
+    /// The share that has been won; null without leads.
+    pub conversion: Option<ConversionEstimate>,
+    /// The median time from beginning to deal, of those that were won; null without any.
+    pub median_cycle_seconds: Option<f64>,
+    /// What was won, by currency.
+    pub amounts: Vec<MoneyReport>,
+}
+
+/// The sources and channels of a pipeline's leads.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ChannelsReport {
+    /// The pipeline's key.
+    pub pipeline: String,
+    /// The business instant asked about.
+    pub effective_at: DateTime<Utc>,
+    /// The instant of knowledge asked about.
+    pub known_at: DateTime<Utc>,
+    /// How far the read models had come.
+    pub position: Position,
+    /// From when on cycles that began count; null for all.
+    pub from: Option<DateTime<Utc>>,
+    /// Until when, itself not counted, unless it is the instant asked about and no earlier end was given.
+    pub to: DateTime<Utc>,
+    /// What is credited.
+    pub attribution: ChannelAttribution,
+    /// By source and channel, those with most leads first.
+    pub items: Vec<ChannelReport>,
+}
+
+/// A source and a channel.
+type Origin = (Option<String>, Option<String>);
+
+/// A channel while its leads are counted.
+#[derive(Default)]
+struct Accumulator {
+    leads: f64,
+    reached: Vec<f64>,
+    won: f64,
+    lengths: Vec<Micros>,
+    amounts: BTreeMap<String, Decimal>,
+}
+
+impl ReportSnapshot {
+    /// Which sources and channels bring leads.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn channels(
+        &mut self,
+        definition: &Definition,
+        query: &ChannelsQuery,
+    ) -> Result<ChannelsReport> {
+        let snapshot = &mut self.0;
+        let ChannelsQuery { at, window, filter, attribution } = query;
+        let known = known(snapshot, at).await?;
+        let position = snapshot.position;
+        let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
+        let pasts = pasts(snapshot, known).await?;
+        let touches = touches::load(snapshot, known).await?;
+        let (kinds, places) = (definition.kinds(&journeys), definition.places(&journeys));
+        let course =
+            Course { order: StageOrder { kinds: &kinds, places: &places }, reach: Reach::AtOrBeyond };
+        let stages = in_order(&journeys, &definition.pipeline);
+        let milestones: Vec<Milestone> = stages
+            .iter()
+            .map(|(stage, number)| Milestone { stage: *number, place: definition.place(stage) })
+            .collect();
+        let span = Span::of(window, at);
+        let mut channels: HashMap<Origin, Accumulator> = HashMap::new();
+        for (journey, records) in journeys.journeys(at.micros()) {
+            let customer: Uuid = journeys.customer(journey);
+            let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
+            let touched = touches.get(&customer).map_or(&[][..], Vec::as_slice);
+            for cycle in cycles(records).iter().filter(|cycle| span.holds(cycle.began)) {
+                let outcome = cycle.outcome(&kinds);
+                let until = outcome.map_or(at.micros(), Outcome::at);
+                let credited = credited(*attribution, past, touched, cycle, until);
+                let parts = credited.len();
+                for origin in credited {
+                    let channel = channels.entry(origin).or_default();
+                    channel.reached.resize(milestones.len(), 0.0);
+                    let part = 1.0 / parts as f64;
+                    channel.leads += part;
+                    for (reached, milestone) in channel.reached.iter_mut().zip(&milestones) {
+                        *reached += if course.entry(cycle, *milestone).is_some() { part } else { 0.0 };
+                    }
+                    if let Some(Outcome::Won(won)) = outcome {
+                        channel.win(part, won - cycle.began, versions::at(past, won), parts);
+                    }
+                }
+            }
+        }
+        let mut items: Vec<ChannelReport> =
+            channels.into_iter().map(|(origin, channel)| channel.report(origin, &stages)).collect();
+        items.sort_by(|a, b| {
+            b.leads.total_cmp(&a.leads).then_with(|| (&a.source, &a.channel).cmp(&(&b.source, &b.channel)))
+        });
+        Ok(ChannelsReport {
+            pipeline: definition.pipeline.key.clone(),
+            effective_at: at.effective_at,
+            known_at: at.known_at,
+            position,
+            from: window.from,
+            to: instant(span.end),
+            attribution: *attribution,
+            items,
+        })
+    }
+}
+
+/// What is credited with a cycle: of how the customer came, first and again, up to an instant. A later cycle is credited to
+/// what came since it began, or to how the customer first came.
+fn credited(
+    attribution: ChannelAttribution,
+    past: &[CustomerVersion],
+    touches: &[Touch],
+    cycle: &Cycle,
+    until: Micros,
+) -> Vec<Origin> {
+    let first = past.first().map_or((None, None), |past| (past.source.clone(), past.channel.clone()));
+    let since = if cycle.cycle > 1 { cycle.began } else { Micros::MIN };
+    let again = touches.iter().filter(|touch| touch.at >= since && touch.at <= until);
+    let again: Vec<Origin> = again.map(|touch| (touch.source.clone(), touch.channel.clone())).collect();
+    match attribution {
+        ChannelAttribution::First => vec![first],
+        ChannelAttribution::Last => vec![again.last().cloned().unwrap_or(first)],
+        ChannelAttribution::Linear if cycle.cycle > 1 && !again.is_empty() => again,
+        ChannelAttribution::Linear => std::iter::once(first).chain(again).collect(),
+    }
+}
+
+impl Accumulator {
+    fn win(&mut self, part: f64, length: Micros, past: Option<&CustomerVersion>, parts: usize) {
+        self.won += part;
+        self.lengths.push(length);
+        if let Some(Money { amount, currency }) =
+            past.and_then(|past| past.won.as_ref().or(past.amount.as_ref()))
+        {
+            let share = amount.checked_div(Decimal::from(parts)).unwrap_or_default();
+            add(&mut self.amounts, currency, share);
+        }
+    }
+
+    fn report(mut self, (source, channel): Origin, stages: &[(String, Option<u32>)]) -> ChannelReport {
+        self.lengths.sort_unstable();
+        let lengths: Vec<f64> = self.lengths.iter().map(|length| seconds(*length)).collect();
+        let stage = |((stage, _), count): (&(String, Option<u32>), &f64)| ChannelStage {
+            stage: stage.clone(),
+            count: *count,
+            share: *count / self.leads,
+        };
+        ChannelReport {
+            source,
+            channel,
+            leads: self.leads,
+            reached: stages.iter().zip(&self.reached).map(stage).collect(),
+            won: self.won,
+            conversion: proportion::wilson(self.won, self.leads).map(|share| ConversionEstimate {
+                estimate: share.share,
+                low: share.low,
+                high: share.high,
+                small: self.leads < proportion::SMALL,
+            }),
+            median_cycle_seconds: quantile::continuous(&lengths, 0.5),
+            amounts: rounded_money(self.amounts),
+        }
+    }
+}

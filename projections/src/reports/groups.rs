@@ -1,0 +1,225 @@
+//! The customers of a report in groups, by what they were like at the instant asked about, and its window in months or quarters.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, Utc};
+use uuid::Uuid;
+use waymark_domain::Owner;
+
+use super::{journeys, known, pasts};
+use crate::error::Result;
+use crate::log::history::instant;
+use crate::models::board::versions::{self, CustomerVersion};
+use crate::models::dwell::Window;
+use crate::query::{AsOf, CohortFilter};
+use crate::reports::snapshot::ReportSnapshot;
+
+/// By what a report is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GroupKey {
+    /// Whose the customer is.
+    Owner,
+    /// Whose team the customer's owner is in.
+    Team,
+    /// Where the lead came from.
+    Source,
+    /// Through which channel.
+    Channel,
+    /// The value tier.
+    Tier,
+    /// The region.
+    Region,
+    /// The line of business.
+    Industry,
+    /// The pipeline version under which the customer last moved.
+    Version,
+    /// The calendar month (UTC) of the window.
+    Month,
+    /// The quarter of the window.
+    Quarter,
+}
+
+impl GroupKey {
+    /// Every key.
+    pub const ALL: [Self; 10] = [
+        Self::Owner,
+        Self::Team,
+        Self::Source,
+        Self::Channel,
+        Self::Tier,
+        Self::Region,
+        Self::Industry,
+        Self::Version,
+        Self::Month,
+        Self::Quarter,
+    ];
+
+    /// The word under which it stands in questions and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Team => "team",
+            Self::Source => "source",
+            Self::Channel => "channel",
+            Self::Tier => "tier",
+            Self::Region => "region",
+            Self::Industry => "industry",
+            Self::Version => "version",
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+        }
+    }
+
+    /// The key of that word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.as_str() == word)
+    }
+
+    /// Over how many months a group goes; none for a group of customers.
+    fn months(self) -> Option<u32> {
+        match self {
+            Self::Month => Some(1),
+            Self::Quarter => Some(3),
+            _ => None,
+        }
+    }
+
+    fn of(self, past: &CustomerVersion, teams: &BTreeMap<String, String>) -> Option<String> {
+        match self {
+            Self::Owner => Some(match &past.owner {
+                Owner::Rep(rep) => format!("rep:{rep}"),
+                Owner::Pool(pool) => format!("pool:{pool}"),
+            }),
+            Self::Team => match &past.owner {
+                Owner::Rep(rep) => teams.get(rep).cloned(),
+                Owner::Pool(_) => None,
+            },
+            Self::Source => past.source.clone(),
+            Self::Channel => past.channel.clone(),
+            Self::Tier => past.tier.clone(),
+            Self::Region => past.region.clone(),
+            Self::Industry => past.industry.clone(),
+            Self::Version => Some(past.version.to_string()),
+            Self::Month | Self::Quarter => None,
+        }
+    }
+}
+
+/// By what a report is divided, and who counts at all.
+#[derive(Debug, Clone)]
+pub struct GroupsQuery {
+    /// The two times.
+    pub at: AsOf,
+    /// Whose customers.
+    pub filter: CohortFilter,
+    /// The window that is divided.
+    pub window: Window,
+    /// By what: one or two keys.
+    pub keys: Vec<GroupKey>,
+    /// The team of each rep, at the instant asked about.
+    pub teams: BTreeMap<String, String>,
+}
+
+/// One group: what it is, and the question about it.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// The value of each key; null where the customer has none.
+    pub key: BTreeMap<&'static str, Option<String>>,
+    /// The customers.
+    pub filter: CohortFilter,
+    /// The part of the window.
+    pub window: Window,
+}
+
+/// The values of the keys that group customers.
+type Values = BTreeMap<&'static str, Option<String>>;
+
+impl ReportSnapshot {
+    /// The groups of a pipeline's customers, in the order of their keys' values.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn groups(&mut self, pipeline: &str, query: &GroupsQuery) -> Result<Vec<Group>> {
+        let snapshot = &mut self.0;
+        let known = known(snapshot, &query.at).await?;
+        let journeys = journeys(snapshot, pipeline, &query.at, known, &query.filter).await?;
+        let pasts = pasts(snapshot, known).await?;
+        let mut members: BTreeMap<Values, BTreeSet<Uuid>> = BTreeMap::new();
+        for journey in 0..journeys.len() {
+            let customer = journeys.customer(journey);
+            let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
+            let Some(then) = versions::at(past, query.at.micros()).or(past.first()) else { continue };
+            let keys = query.keys.iter().filter(|key| key.months().is_none());
+            let values = keys.map(|key| (key.as_str(), key.of(then, &query.teams))).collect();
+            members.entry(values).or_default().insert(customer);
+        }
+        let begun = journeys.began_at().map_or(query.at.effective_at, instant);
+        let spans = spans(&query.keys, query.window, begun, &query.at);
+        let each = members.into_iter().flat_map(|(values, customers)| {
+            let customers = Arc::new(customers);
+            let filter = CohortFilter { among: Some(customers), ..query.filter.clone() };
+            spans.iter().map(move |(time, window)| {
+                let key = values.iter().chain(time).map(|(name, value)| (*name, value.clone())).collect();
+                Group { key, filter: filter.clone(), window: *window }
+            })
+        });
+        Ok(each.collect())
+    }
+}
+
+/// The parts of a window by months or quarters, each with its name; the window itself where no key asks for them.
+fn spans(keys: &[GroupKey], window: Window, begun: DateTime<Utc>, at: &AsOf) -> Vec<(Values, Window)> {
+    let Some((key, months)) = keys.iter().find_map(|key| Some((*key, key.months()?))) else {
+        return vec![(Values::new(), window)];
+    };
+    let (from, end) = (window.from.unwrap_or(begun), window.to.unwrap_or(at.effective_at));
+    let first_month = from.month0() / months * months + 1;
+    let mut first = NaiveDate::from_ymd_opt(from.year(), first_month, 1);
+    let mut spans = Vec::new();
+    while let Some(day) = first.filter(|day| midnight(*day) < end || spans.is_empty()) {
+        let next = day.checked_add_months(Months::new(months));
+        let to = next.map(midnight).filter(|next| *next < end);
+        let name = match key {
+            GroupKey::Quarter => format!("{}-Q{}", day.year(), day.month0() / 3 + 1),
+            _ => day.format("%Y-%m").to_string(),
+        };
+        let part = Window { from: Some(midnight(day).max(from)), to: to.or(window.to) };
+        spans.push((Values::from([(key.as_str(), Some(name))]), part));
+        first = next;
+    }
+    spans
+}
+
+fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_and_quarters_meet_and_fill_the_window() {
+        let instant = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let window =
+            Window { from: Some(instant("2026-01-15T00:00:00Z")), to: Some(instant("2026-05-02T00:00:00Z")) };
+        let at = AsOf::known_now(instant("2026-06-01T00:00:00Z"));
+        for (key, names) in [
+            (GroupKey::Month, vec!["2026-01", "2026-02", "2026-03", "2026-04", "2026-05"]),
+            (GroupKey::Quarter, vec!["2026-Q1", "2026-Q2"]),
+        ] {
+            let parts = spans(&[key], window, at.effective_at, &at);
+            let found: Vec<_> = parts.iter().map(|(name, _)| name[key.as_str()].clone().unwrap()).collect();
+            assert_eq!(found, names);
+            assert_eq!((parts[0].1.from, parts[parts.len() - 1].1.to), (window.from, window.to));
+            assert!(parts.windows(2).all(|pair| pair[0].1.to == pair[1].1.from), "{parts:?}");
+        }
+        assert_eq!(spans(&[GroupKey::Owner], window, at.effective_at, &at), [(Values::new(), window)]);
+        let open = spans(&[GroupKey::Month], Window::default(), instant("2026-05-05T00:00:00Z"), &at);
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].1.to, None, "up to the instant asked about, which counts itself");
+    }
+}

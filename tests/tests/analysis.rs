@@ -1,0 +1,498 @@
+//! The analyst's questions, each over a history that is small enough to be worked out by hand: docs/analysis.md does.
+
+#![cfg(test)]
+
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use serde_json::{Value, json};
+use waymark_tests::{Answer, Client, Team, now};
+
+const PIPELINE: &str = "helloword-13";
+
+fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+fn ago(days: i64) -> String {
+    instant(now() - Duration::days(days))
+}
+
+/// A read once everything acknowledged before is in the read models. `path` carries a query already.
+async fn read(client: &Client, path: &str) -> Answer {
+    let head = client.head().await;
+    client.get(&format!("{path}&min_position={head}&wait_ms=20000")).await.expect(200)
+}
+
+/// A customer that was registered days ago, worth that much.
+async fn registered(client: &Client, name: &str, days: i64, amount: &str, currency: &str) -> String {
+    let amount = json!({"amount": amount, "currency": currency});
+    let body = json!({"pipeline": PIPELINE, "name": name, "amount": amount, "effective_at": ago(days)});
+    client.register(body).await
+}
+
+/// A move days ago, past all conditions; answers its event.
+async fn moved(client: &Client, customer: &str, to: &str, days: i64) -> String {
+    let body = json!({"to": to, "reason": "so it was", "effective_at": ago(days)});
+    client.command(customer, "overrides", body).await.expect(200).text_at("/events/0/id")
+}
+
+/// The changes of a part: kind, how many, and the amounts by currency.
+fn told(report: &Answer, part: &str) -> Vec<(String, u64, Vec<String>)> {
+    let changes = report.at(&format!("/{part}")).as_array().cloned().unwrap_or_default();
+    let money = |money: &Value| {
+        let text = |name: &str| money[name].as_str().unwrap_or_default().to_owned();
+        format!("{} {}", text("amount"), text("currency"))
+    };
+    let change = |change: &Value| {
+        let amounts = change["amounts"].as_array().into_iter().flatten().map(money).collect();
+        let kind = change["kind"].as_str().unwrap_or_default().to_owned();
+        (kind, change["count"].as_u64().unwrap_or_default(), amounts)
+    };
+    changes.iter().map(change).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_we_learned_stands_apart_from_what_happened_and_both_balance() {
+    let team = Team::on(PIPELINE).await;
+    let wang = team.manager("wang");
+    // What was known on the first day.
+    let harbour = registered(&wang, "Harbour", 20, "10000.00", "CNY").await;
+    let hill = registered(&wang, "Hill", 20, "800.00", "USD").await;
+    let lake = registered(&wang, "Lake", 15, "3000.00", "CNY").await;
+    let slip = moved(&wang, &lake, "lost", 11).await;
+    let first_day = wang.head().await;
+    // What came to be known later of the time before: Meadow had been there, and Lake was not lost.
+    let meadow = registered(&wang, "Meadow", 12, "2500.50", "CNY").await;
+    let target = json!({"corrects": slip, "kind": "target", "to": "contacted", "reason": "wrong button"});
+    let _ = wang.command(&lake, "corrections", target).await.expect(200);
+    // What happened since.
+    let _ = moved(&wang, &harbour, "won", 2).await;
+    let _ = moved(&wang, &hill, "proposal", 3).await;
+    let more = json!({"amount": {"amount": "900.00", "currency": "USD"}});
+    let _ = wang.command(&hill, "details", more).await.expect(200);
+    let _ = registered(&wang, "Orchard", 1, "700.00", "CNY").await;
+
+    let asked = format!(
+        "/v1/changes/{PIPELINE}?from_effective_at={}&from_known_position={first_day}&to_effective_at={}",
+        ago(10),
+        instant(now())
+    );
+    let report = read(&wang, &asked).await;
+    let line = |kind: &str, count, amounts: &[&str]| {
+        (kind.to_owned(), count, amounts.iter().map(|amount| (*amount).to_owned()).collect::<Vec<_>>())
+    };
+    let value = |count, cny: &str, usd: &str| {
+        let money = |amount: &str, currency: &str| json!({"amount": amount, "currency": currency});
+        json!({"count": count, "amounts": [money(cny, "CNY"), money(usd, "USD")]})
+    };
+    assert_eq!(report.at("/opening"), &value(2, "10000.00", "800.00"));
+    assert_eq!(
+        told(&report, "learned"),
+        [
+            line("known_late", 1, &["2500.50 CNY"]),
+            line("corrected_in", 1, &["3000.00 CNY"]),
+            line("kept", 2, &[]),
+        ]
+    );
+    assert_eq!(report.at("/restated"), &value(4, "15500.50", "800.00"));
+    assert_eq!(
+        told(&report, "happened"),
+        [
+            line("created", 1, &["700.00 CNY"]),
+            line("won", 1, &["-10000.00 CNY"]),
+            line("advanced", 1, &[]),
+            line("stayed", 2, &[]),
+            line("amount_up", 1, &["100.00 USD"]),
+        ]
+    );
+    assert_eq!(report.at("/closing"), &value(4, "6200.50", "900.00"));
+    assert_eq!(report.at("/happened/1/change"), &json!(-1));
+
+    // Each bucket leads to its customers, and the same question has the same bytes.
+    let late = report.text_at("/learned/0/customers");
+    let behind = wang.get(&format!("/v1/changes/{PIPELINE}/customers?cursor={late}")).await.expect(200);
+    assert_eq!(behind.items().len(), 1);
+    assert_eq!(
+        behind.items()[0],
+        json!({
+            "customer_id": meadow, "name": "Meadow", "cycle": 1, "stage_before": null, "stage_after": "new_lead",
+            "amount_before": null, "amount_after": {"amount": "2500.50", "currency": "CNY"},
+        })
+    );
+    let stayed = report.text_at("/happened/3/customers");
+    let first =
+        wang.get(&format!("/v1/changes/{PIPELINE}/customers?limit=1&cursor={stayed}")).await.expect(200);
+    let next = first.text_at("/next_cursor");
+    let second =
+        wang.get(&format!("/v1/changes/{PIPELINE}/customers?limit=1&cursor={next}")).await.expect(200);
+    let ids: Vec<String> = [first, second].iter().map(|page| page.text_at("/items/0/customer_id")).collect();
+    assert_eq!(ids, [lake.clone().min(meadow.clone()), ids[1].clone()]);
+    assert_eq!(read(&wang, &asked).await.text, report.text);
+    let unnamed = team.analyst("sun").get(&format!("/v1/changes/{PIPELINE}/customers?cursor={late}")).await;
+    assert_eq!(unnamed.expect(200).at("/items/0/name"), &Value::Null);
+
+    // In one currency, each amount is converted by itself; the balance is as exact.
+    let rates = json!({"date": "2020-01-01", "base": "CNY", "rates": {"USD": "7.1234"}});
+    let _ = team.admin().post("/v1/admin/rates", rates).await.expect(200);
+    let converted = read(&wang, &format!("{asked}&currency=CNY")).await;
+    assert_eq!(converted.at("/opening/amounts"), &json!([{"amount": "15698.72", "currency": "CNY"}]));
+    assert_eq!(converted.at("/closing/amounts"), &json!([{"amount": "12611.56", "currency": "CNY"}]));
+    assert_eq!(converted.at("/rate_date"), &json!("2020-01-01"));
+
+    // Whose they were counts at each moment: what changed hands came and went.
+    let body = json!({"to": {"kind": "rep", "id": "li"}, "reason": "region"});
+    let _ = wang.command(&lake, "owner-changes", body).await.expect(200);
+    let to = instant(now());
+    let of_li = format!(
+        "/v1/changes/{PIPELINE}?from_effective_at={}&from_known_at={to}&to_effective_at={to}&owner=rep:li",
+        ago(10)
+    );
+    let report = read(&wang, &of_li).await;
+    assert_eq!(told(&report, "happened"), [line("entered_scope", 1, &["3000.00 CNY"])]);
+    let open_ends = read(&wang, &format!("/v1/changes/{PIPELINE}?types=won")).await;
+    assert_eq!(
+        open_ends.at("/closing"),
+        &json!({"count": 1, "amounts": [{"amount": "10000.00", "currency": "CNY"}]})
+    );
+}
+
+/// A manager's customer since an instant, with whatever else is known of it.
+async fn since(client: &Client, at: DateTime<Utc>, more: Value) -> String {
+    let mut body = json!({"pipeline": PIPELINE, "effective_at": instant(at)});
+    if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
+    client.register(body).await
+}
+
+async fn won(client: &Client, customer: &str, at: DateTime<Utc>) {
+    let body = json!({"to": "won", "reason": "signed", "effective_at": instant(at)});
+    let _ = client.command(customer, "overrides", body).await.expect(200);
+}
+
+/// The line of a list whose field has this value.
+#[track_caller]
+fn line<'a>(list: &'a Value, field: &str, value: &str) -> &'a Value {
+    let found = list.as_array().into_iter().flatten().find(|line| line[field] == value);
+    found.unwrap_or_else(|| panic!("no {field} {value} in {list}"))
+}
+
+fn cny(amount: &str) -> Value {
+    json!({"amount": amount, "currency": "CNY"})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forecast_is_what_is_configured_until_the_past_outweighs_it() {
+    let team = Team::on(PIPELINE).await;
+    let wang = team.manager("wang");
+    let start = now() - Duration::days(60);
+    let fresh = since(&wang, start + Duration::days(50), json!({"amount": cny("1000.00")})).await;
+    let _ = since(&wang, start, json!({})).await;
+    let at = |days: i64| instant(start + Duration::days(days));
+    let asked = format!("/v1/forecasts/{PIPELINE}?horizon_days=30&effective_at={}", at(50));
+    let report = read(&wang, &asked).await;
+    // Two new leads, each with a configured probability of 0.05.
+    assert_eq!(report.at("/horizons/0/deals/expected"), &json!(0.1));
+    assert_eq!(
+        (report.at("/horizons/0/deals/low"), report.at("/horizons/0/deals/high")),
+        (&json!(0), &json!(1))
+    );
+    let amount = report.at("/horizons/0/amounts/0");
+    assert_eq!((&amount["currency"], &amount["expected"]), (&json!("CNY"), &json!("50.00")));
+    assert_eq!(report.at("/horizons/0/by_stage/0/open"), &json!(2));
+    assert_eq!(report.at("/horizons/0/converted"), &Value::Null);
+    assert_eq!(report.at("/horizons/0/until"), &json!(at(80)));
+    let known = wang.head().await;
+
+    // Ten leads that were won after ten days weigh as much as the configured probability; who has been there for longer than
+    // any of them took has no chance left.
+    for _ in 0..10 {
+        let lead = since(&wang, start, json!({})).await;
+        won(&wang, &lead, start + Duration::days(10)).await;
+    }
+    let report = read(&wang, &asked).await;
+    let expected = report.at("/horizons/0/deals/expected").as_f64().unwrap_or_default();
+    // Of eleven that were seen for ten days ten were won: (10 × 0.05 + 10 × 10 / 11) / 20.
+    assert!((expected - 0.479_545_454_545).abs() < 1e-9, "{expected}");
+    assert_eq!(report.at("/horizons/0/amounts/0/expected"), &json!("479.55"));
+    assert_eq!(read(&wang, &asked).await.text, report.text, "the same question");
+    let then = read(&wang, &format!("{asked}&known_position={known}")).await;
+    assert_eq!(then.at("/horizons/0/deals/expected"), &json!(0.1), "by what was known before");
+
+    // What came of it: the forecast of a back-test is the forecast of that instant, by what was known then.
+    won(&wang, &fresh, start + Duration::days(55)).await;
+    let tested = format!(
+        "/v1/forecasts/{PIPELINE}/back-test?horizon_days=9&from={}&to={}&every_days=5",
+        at(45),
+        at(51)
+    );
+    let back = read(&wang, &format!("{tested}&knowledge=now")).await;
+    let points = back.at("/points").as_array().cloned().unwrap_or_default();
+    let told: Vec<_> = points.iter().map(|point| (point["open"].clone(), point["actual"].clone())).collect();
+    assert_eq!(told, [(json!(1), json!(0)), (json!(2), json!(1))]);
+    assert_eq!((back.at("/coverage"), back.at("/calibration/0/n")), (&json!(0.5), &json!(3)));
+    assert_eq!(line(back.at("/naive"), "name", "stage_probability")["name"], "stage_probability");
+    // Nobody had written anything down then.
+    let then = read(&wang, &tested).await;
+    assert_eq!(then.at("/points/1/open"), &json!(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn losses_bottlenecks_and_channels_are_counted_with_what_they_are_worth() {
+    let team = Team::on(PIPELINE).await;
+    let wang = team.manager("wang");
+    let end = now();
+    let before = |days: i64| end - Duration::days(days);
+    let at = format!("effective_at={}", instant(end));
+    let _ =
+        since(&wang, before(40), json!({"name": "Stuck", "amount": cny("3000.00"), "source": "fair"})).await;
+    let gone = since(&wang, before(20), json!({"amount": cny("500.00"), "source": "fair"})).await;
+    let lost = json!({
+        "to": "lost", "reason": "price", "note": "too dear", "next_step": "none", "effective_at": instant(before(5)),
+    });
+    let _ = wang.command(&gone, "transitions", lost).await.expect(200);
+
+    let losses = read(&wang, &format!("/v1/losses/{PIPELINE}?{at}")).await;
+    let expected = json!([{
+        "reason": "price", "stage": "new_lead", "count": 1, "share": 1.0, "amounts": [cny("500.00")],
+    }]);
+    assert_eq!((losses.at("/items"), losses.at("/lost")), (&expected, &json!(1)));
+    let none = read(&wang, &format!("/v1/losses/{PIPELINE}?{at}&to={}", instant(before(5)))).await;
+    assert_eq!(none.at("/items"), &json!([]), "the end is not in the window");
+
+    // Forty days in a stage that has thirty as its target are ten days lost, of three thousand each.
+    let stuck = read(&wang, &format!("/v1/bottlenecks/{PIPELINE}?{at}")).await;
+    let first = stuck.at("/items/0");
+    assert_eq!((&first["rank"], &first["stage"], &first["open"]), (&json!(1), &json!("new_lead"), &json!(1)));
+    assert_eq!((&first["target_seconds"], &first["lost_seconds"]), (&json!(2_592_000.0), &json!(864_000.0)));
+    assert_eq!((&first["lost_value"], &first["score"]), (&json!([cny("30000.00")]), &json!(30_000.0)));
+    let week = format!("/v1/bottlenecks/{PIPELINE}?{at}&from={}", instant(before(7)));
+    assert_eq!(
+        read(&wang, &week).await.at("/items/0/lost_seconds"),
+        &json!(604_800.0),
+        "of the window alone"
+    );
+
+    // A lead that comes again by another way is credited to the one, the other or both.
+    let phone = json!([{"kind": "phone", "value": "13800138000"}]);
+    let twice = json!({"name": "Twice", "contacts": phone, "amount": cny("900.00"), "source": "fair"});
+    let twice = since(&wang, before(3), twice).await;
+    let again = json!([{"pipeline": PIPELINE, "contacts": phone, "source": "web"}]);
+    let _ = wang.post("/v1/leads", again).await;
+    won(&wang, &twice, now()).await;
+    let channels = async |attribution: &str| {
+        let path = format!("/v1/channels?pipeline={PIPELINE}&attribution={attribution}");
+        read(&wang, &path).await.at("/items").clone()
+    };
+    let first = channels("first").await;
+    let fair = line(&first, "source", "fair");
+    assert_eq!(
+        (&fair["leads"], &fair["won"], &fair["amounts"]),
+        (&json!(3), &json!(1), &json!([cny("900.00")]))
+    );
+    assert_eq!(fair["reached"][0], json!({"stage": "new_lead", "count": 3, "share": 1.0}));
+    let low = fair["conversion"]["low"].as_f64().unwrap_or_default();
+    // Wilson's interval of one in three, as statsmodels gives it.
+    assert!((low - 0.061_492).abs() < 1e-6, "{fair}");
+    let last = channels("last").await;
+    let web = line(&last, "source", "web");
+    assert_eq!((&web["leads"], &web["amounts"]), (&json!(1), &json!([cny("900.00")])));
+    let both = channels("linear").await;
+    assert_eq!(line(&both, "source", "web")["leads"], 0.5);
+    assert_eq!(line(&both, "source", "fair")["amounts"], json!([cny("450.00")]));
+    let alerts = read(&wang, &format!("/v1/alerts/{PIPELINE}?{at}")).await;
+    assert_eq!(alerts.at("/items"), &json!([]), "of three customers nothing is said");
+}
+
+/// A history of many leads, as a file.
+fn history() -> String {
+    let mut rows = String::from("deal,stage,at\n");
+    for lead in 0..80 {
+        rows.push_str(&format!("L{lead},New,2024-01-01T0{}:00:00Z\n", lead % 9));
+        if lead >= 60 {
+            rows.push_str(&format!(
+                "L{lead},Lost,2024-03-{:02}T12:00:00Z\n",
+                if lead < 78 { 10 } else { 12 }
+            ));
+        } else if lead < 20 {
+            rows.push_str(&format!("L{lead},Talking,2024-01-0{}T12:00:00Z\n", 1 + lead % 9));
+        }
+    }
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_that_jumps_is_one_alert_until_it_is_in_line_again() {
+    let team = Team::on(PIPELINE).await;
+    let admin = team.admin();
+    let path = "/v1/imports?pipeline=past&case=deal&status=stage&time=at";
+    let imported = admin.call(reqwest::Method::POST, path).bytes("text/csv", history()).send().await;
+    assert_eq!(imported.status, 200, "{}", imported.text);
+    let asked =
+        "/v1/alerts/past?first_day=2024-03-01&last_day=2024-04-30&zone=UTC&effective_at=2024-06-01T00:00:00Z";
+    let alerts = read(&admin, asked).await;
+    let lost = line(alerts.at("/items"), "stage", "Lost");
+    assert_eq!(
+        (&lost["day"], &lost["direction"], &lost["severity"]),
+        (&json!("2024-03-10"), &json!("up"), &json!("critical"))
+    );
+    assert_eq!((&lost["count"], &lost["total"], &lost["share"]), (&json!(18), &json!(80), &json!(0.225)));
+    assert!(lost["until"].as_str() > Some("2024-03-15"), "{lost}");
+    let of_lost = alerts.items().into_iter().filter(|item| item["stage"] == "Lost").count();
+    assert_eq!(of_lost, 1, "{}", alerts.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_that_is_put_off_says_how_often_and_leaves_the_period() {
+    let team = Team::on(PIPELINE).await;
+    let wang = team.manager("wang");
+    let body = json!({
+        "pipeline": PIPELINE, "name": "Harbour", "amount": cny("10000.00"), "expected_close_on": "2026-11-30",
+        "effective_at": ago(20),
+    });
+    let customer = wang.register(body).await;
+    let close =
+        async || read(&wang, &format!("/v1/customers/{customer}?")).await.at("/expected_close").clone();
+    assert_eq!(
+        close().await,
+        json!({"on": "2026-11-30", "original": "2026-11-30", "pushes": 0, "pushed_days": 0, "last_reason": null})
+    );
+    let before = instant(now());
+    let pushed = json!({"expected_close_on": "2026-12-31", "expected_close_reason": "budget"});
+    let _ = wang.command(&customer, "details", pushed).await.expect(200);
+    assert_eq!(
+        close().await,
+        json!({"on": "2026-12-31", "original": "2026-11-30", "pushes": 1, "pushed_days": 31, "last_reason": "budget"})
+    );
+    // As it was said before.
+    let then = read(&wang, &format!("/v1/customers/{customer}?known_at={before}")).await;
+    assert_eq!(then.at("/expected_close/on"), &json!("2026-11-30"));
+    let asked = format!("/v1/changes/{PIPELINE}?from_effective_at={}&from_known_at={before}", ago(1));
+    let report = read(&wang, &format!("{asked}&period=2026-11")).await;
+    assert_eq!(told(&report, "happened"), [("pushed_out".to_owned(), 1, vec!["-10000.00 CNY".to_owned()])]);
+    let december = read(&wang, &format!("{asked}&period=2026-12")).await;
+    assert_eq!(told(&december, "happened"), [("pulled_in".to_owned(), 1, vec!["10000.00 CNY".to_owned()])]);
+    assert_eq!(december.at("/period_to"), &json!("2026-12-31"));
+
+    // A reason without a day is refused; taken away, nothing is expected.
+    let reason = json!({"expected_close_reason": "budget"});
+    let refused = wang.command(&customer, "details", reason).await;
+    assert_eq!(refused.refused(422, "missing-field").at("/violations/0/field"), &json!("expected_close_on"));
+    let _ = wang.command(&customer, "details", json!({"clear": ["expected_close_on"]})).await.expect(200);
+    assert_eq!(close().await, Value::Null);
+}
+
+/// Twenty leads of two owners in January and twenty in February, of which few and many are won.
+fn seasons() -> String {
+    let mut rows = String::from("deal,stage,at\n");
+    for lead in 0..40 {
+        let (month, day) = (1 + lead / 20, 1 + lead % 20);
+        rows.push_str(&format!("L{lead},New,2024-0{month}-{day:02}T00:00:00Z\n"));
+        if lead < 4 || (20..34).contains(&lead) {
+            rows.push_str(&format!("L{lead},Closed Won,2024-0{month}-{:02}T00:00:00Z\n", day + 2));
+        }
+    }
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_divided_into_groups_and_held_beside_another_window() {
+    let team = Team::on(PIPELINE).await;
+    let admin = team.admin();
+    let path = "/v1/imports?pipeline=past&case=deal&status=stage&time=at&won=Closed%20Won";
+    let imported = admin.call(reqwest::Method::POST, path).bytes("text/csv", seasons()).send().await;
+    assert_eq!(imported.status, 200, "{}", imported.text);
+    let end = "effective_at=2024-06-01T00:00:00Z";
+    let asked = format!("/v1/funnels/past?{end}&from=2024-02-01T00:00:00Z&to=2024-03-01T00:00:00Z");
+    let plain = read(&admin, &asked).await;
+    assert_eq!((plain.at("/totals/count"), plain.at("/totals/won")), (&json!(20), &json!(14)));
+    assert!(!plain.text.contains("\"groups\"") && !plain.text.contains("\"compared\""));
+
+    // Fourteen of twenty against four of twenty.
+    let beside = read(&admin, &format!("{asked}&compare_from=2024-01-01T00:00:00Z")).await;
+    assert_eq!(beside.at("/compared/totals/won"), &json!(4));
+    let difference = beside.at("/compared/difference");
+    assert_eq!((&difference["figure"], &difference["test"]), (&json!("win_share"), &json!("two-proportion")));
+    let number = |field: &str| difference[field].as_f64().unwrap_or_default();
+    assert!((number("estimate") - 0.5).abs() < 1e-12 && number("low") > 0.19, "{difference}");
+    // `proportions_ztest([14, 4], [20, 20])` of statsmodels 0.15.
+    assert!((number("p_value") - 0.001_481_880_774_720_391_7).abs() < 1e-9, "{difference}");
+
+    let by_month =
+        read(&admin, &format!("/v1/funnels/past?{end}&group_by=month&to=2024-03-01T00:00:00Z")).await;
+    let groups: Vec<(Value, Value)> = by_month
+        .at("/groups")
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|group| (group["key"]["month"].clone(), group["totals"]["won"].clone()))
+        .collect();
+    assert_eq!(groups, [(json!("2024-01"), json!(4)), (json!("2024-02"), json!(14))]);
+    let stays =
+        read(&admin, &format!("/v1/dwell/past?{end}&group_by=owner,source&horizon_seconds=864000")).await;
+    let first = stays.at("/groups/0");
+    assert_eq!(first["key"]["source"], Value::Null);
+    assert_eq!(first["stages"], *stays.at("/stages"), "all have one owner");
+    let faster = read(
+        &admin,
+        &format!(
+            "/v1/dwell/past?{end}&from=2024-02-01T00:00:00Z&to=2024-03-01T00:00:00Z&compare_from=2024-01-01T00:00:00Z"
+        ),
+    )
+    .await;
+    let new = line(faster.at("/compared/differences"), "stage", "New");
+    assert_eq!((&new["test"], &new["small"]), (&json!("log-rank"), &json!(false)));
+    assert!(new["q_value"].as_f64() >= new["p_value"].as_f64(), "{new}");
+    for report in ["flows", "losses"] {
+        let divided = read(&admin, &format!("/v1/{report}/past?{end}&group_by=quarter")).await;
+        assert_eq!(divided.at("/groups/0/key"), &json!({"quarter": "2024-Q1"}), "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_left_alone_is_named_and_conversations_are_judged_by_what_followed() {
+    let team = Team::on(PIPELINE).await;
+    let wang = team.manager("wang");
+    let end = now();
+    let before = |days: i64| end - Duration::days(days);
+    let alone = since(&wang, before(40), json!({"name": "Alone", "owner": "rep:li"})).await;
+    let spoken = since(&wang, before(40), json!({"name": "Spoken", "owner": "rep:li"})).await;
+    let talk = json!({
+        "channel": "phone", "summary": "asked for a quote", "effective_at": instant(before(20)),
+        "next_plan": {"at": instant(before(15)), "text": "call"},
+    });
+    let _ = wang.command(&spoken, "follow-ups", talk.clone()).await.expect(200);
+    let neglect = format!("/v1/heatmap?pipeline={PIPELINE}&by=neglect&effective_at={}", instant(end));
+    let report = read(&wang, &neglect).await;
+    let row = report.at("/rows/0");
+    assert_eq!(
+        (&row["owner"]["id"], &row["stage"], &row["count"]),
+        (&json!("li"), &json!("new_lead"), &json!(2))
+    );
+    let counts: Vec<&Value> =
+        row["bands"].as_array().into_iter().flatten().map(|band| &band["count"]).collect();
+    assert_eq!(counts, [0, 0, 0, 1, 1, 0]);
+    let named = &row["bands"][4]["customers"][0];
+    assert_eq!((&named["customer_id"], &named["name"]), (&json!(alone), &json!("Alone")));
+    assert_eq!(named["untouched_seconds"], 3_456_000.0);
+    let unnamed = read(&team.analyst("sun"), &neglect).await;
+    assert_eq!(unnamed.at("/rows/0/bands/4/customers/0/name"), &Value::Null);
+
+    // One conversation was followed by a move on the third day, the other by none.
+    let _ = wang.command(&alone, "follow-ups", talk).await.expect(200);
+    let _ = moved(&wang, &spoken, "proposal", 17).await;
+    let effect = format!("/v1/heatmap?pipeline={PIPELINE}&by=effect&effective_at={}", instant(end));
+    let report = read(&wang, &effect).await;
+    let row = report.at("/rows/0");
+    assert_eq!((&row["actor"], &row["stage"]), (&json!("manager:wang"), &json!("new_lead")));
+    assert_eq!(
+        (&row["follow_ups"], &row["followed"], &row["share"]["share"]),
+        (&json!(2), &json!(1), &json!(0.5))
+    );
+    let paths = read(&wang, &format!("/v1/paths/{PIPELINE}?limit=5")).await;
+    let prefix =
+        |stage: &str, count| json!({"stage": stage, "count": count, "won": 0, "lost": 0, "win_rate": null});
+    let way =
+        paths.at("/paths").as_array().into_iter().flatten().find(|path| path["stages"][1] == "proposal");
+    let expected = json!([prefix("new_lead", 2), prefix("proposal", 1)]);
+    assert_eq!(way.map(|way| &way["prefixes"]), Some(&expected));
+}
