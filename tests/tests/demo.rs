@@ -64,15 +64,37 @@ async fn the_demo_holds_a_year_of_every_kind_of_event_on_every_stage() {
         "customer.claimed",
         "customer.followed_up",
         "customer.move_target_corrected",
+        "customer.transition_requested",
+        "customer.transition_approved",
+        "customer.transition_rejected",
+        "customer.automation_ran",
+        "customer.task_completed",
+        "deputy.appointed",
     ] {
         assert!(types.contains(needed), "{needed} is not in {types:?}");
     }
+    let is = |event: &Value, wanted: &str| event["type"] == wanted;
+    assert_eq!(
+        events.iter().filter(|event| is(event, "pipeline.published")).count(),
+        3,
+        "a version, a pilot"
+    );
+    assert!(events.iter().any(|event| is(event, "customer.moved") && event["data"]["overrides"].is_array()));
     let times: Vec<&str> = events.iter().filter_map(|event| event["time"].as_str()).collect();
     let (first, last) = (times.iter().min().expect("events"), times.iter().max().expect("events"));
     let days = |time: &str| time.parse::<chrono::DateTime<chrono::Utc>>().expect("an instant");
     assert!((days(last) - days(first)).num_days() > 300, "from {first} to {last}");
 
+    let last = days(last);
+    assert!(chrono::Utc::now() - last < chrono::TimeDelta::days(4), "the demo ends at {last}, not today");
+    for (actor, key) in keys_of_people(&server) {
+        let me = server.with_key(&key).get("/v1/me").await.expect(200);
+        assert_eq!(me.at("/actor"), &Value::from(actor), "{}", me.text);
+    }
+
     let head = client.head().await;
+    let due = client.get(&format!("/v1/worklists/today?min_position={head}&wait_ms=30000")).await.expect(200);
+    assert!(!due.items().is_empty(), "there is somebody to call today");
     for pipeline in client.get("/v1/pipelines").await.expect(200).items() {
         let pipeline = pipeline["key"].as_str().expect("a key").to_owned();
         let board =
@@ -81,6 +103,17 @@ async fn the_demo_holds_a_year_of_every_kind_of_event_on_every_stage() {
         let empty: Vec<&Value> = stages.iter().filter(|stage| stage["visits"] == 0).collect();
         assert!(empty.is_empty(), "nobody was ever in {empty:?}");
     }
+}
+
+/// Who may sign in, each with a key: the table of the greeting.
+fn keys_of_people(server: &Server) -> Vec<(String, String)> {
+    let table = server.greeting().iter().filter_map(|line| line.split_once(' '));
+    let rows: Vec<_> = table
+        .filter(|(actor, key)| actor.contains(':') && key.trim().starts_with("wm_"))
+        .map(|(actor, key)| (actor.to_owned(), key.trim().to_owned()))
+        .collect();
+    assert_eq!(rows.len(), 5, "{:#?}", server.greeting());
+    rows
 }
 
 /// The number that precedes a text.

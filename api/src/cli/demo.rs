@@ -4,23 +4,17 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use tokio_util::sync::CancellationToken;
-use waymark_domain::Role;
 use waymark_eventstore::TenantId;
 
 use super::serve::{bind, serve, stop_signal};
 use super::{Failure, output};
 use crate::ambient::system_clock;
 use crate::config::{Database, DatabaseArgs, ListenArgs};
-use crate::demo::{self, PIPELINE, Played, StageClock, Year};
+use crate::demo::{self, PEOPLE, PIPELINE, Played, StageClock, Year};
 use crate::installation::Installation;
-
-/// How often the read models are brought up to the log while the year is played.
-const FOLD_EVERY: Duration = Duration::from_millis(500);
 
 /// Serve a demo: a new database with a fictitious year of sales.
 #[derive(Debug, Args)]
@@ -49,22 +43,25 @@ impl Demo {
         let stop = stop_signal();
         let (database, _scratch) = self.place()?;
         let args = DatabaseArgs { database, keys: None, zoneinfo: None };
-        let until = system_clock()();
-        let year = Year::ending(until);
+        let year = Year::up_to(system_clock()());
         let clock = StageClock::at(year.begins);
         let (installation, tenant) = fresh(&args, &clock).await?;
-        let key =
-            installation.create_key(tenant, "admin:demo", [Role::Admin].into(), BTreeSet::new()).await?;
+        let mut keys = Vec::new();
+        for (actor, role) in PEOPLE {
+            let key = installation.create_key(tenant, actor, [*role].into(), BTreeSet::new()).await?;
+            keys.push((*actor, key));
+        }
         let base = format!("http://{}", listener.local_addr()?);
-        introduce(&base, &key, year.customers());
+        introduce(&base, &keys, year.customers());
         let fill = async |installation: &Installation| {
             let played = fill(installation, &clock, tenant, year).await?;
-            // The last event of the story may be days old; the service was alive all the same.
-            installation.admin().note_alive(until).await?;
+            // The last event of the story may be hours old; the service was alive all the same.
+            installation.admin().note_alive(system_clock()()).await?;
             clock.release();
+            let Played { customers, accepted, refused, by_rules } = played;
             output::say(&format!(
-                "complete: {} customers, {} commands accepted, {} refused by the rules; sign in at {base}/console",
-                played.customers, played.accepted, played.refused
+                "complete: {customers} customers, {accepted} commands accepted, {refused} refused by the rules, {by_rules} \
+                 acts of the rules themselves; sign in at {base}/console"
             ));
             Ok(())
         };
@@ -97,7 +94,7 @@ async fn fresh(args: &DatabaseArgs, clock: &StageClock) -> Result<(Installation,
     Ok((installation, tenant))
 }
 
-/// Plays the year, and keeps the read models up meanwhile so that everything can be looked at while it grows.
+/// Plays the year. The rules keep the read models up meanwhile, so that everything can be looked at while it grows.
 async fn fill(
     installation: &Installation,
     clock: &StageClock,
@@ -106,21 +103,7 @@ async fn fill(
 ) -> Result<Played, Failure> {
     let bar = output::bar();
     bar.set_message("playing");
-    let ended = CancellationToken::new();
-    let playing = async {
-        let played = demo::play(&installation.app, clock, tenant, year, &shown(&bar)).await;
-        ended.cancel();
-        played
-    };
-    let folding = async {
-        while ended.run_until_cancelled(tokio::time::sleep(FOLD_EVERY)).await.is_some() {
-            installation.catch_up(tenant, |_, _| {}).await?;
-        }
-        Ok::<(), Failure>(())
-    };
-    let (played, folded) = tokio::join!(playing, folding);
-    folded?;
-    let played = played?;
+    let played = demo::play(&installation.app, clock, tenant, year, &shown(&bar)).await?;
     bar.set_message("projecting");
     installation.catch_up(tenant, output::moving(&bar)).await?;
     bar.finish_and_clear();
@@ -140,16 +123,20 @@ fn shown(bar: &ProgressBar) -> impl Fn(u64, u64) + Send + Sync + use<> {
     }
 }
 
-fn introduce(base: &str, key: &str, customers: usize) {
-    let curl =
-        |what: &str, path: &str| format!("# {what}\ncurl -s -H 'Authorization: Bearer {key}' '{base}{path}'");
-    output::say(&format!("listening on {base}   (API documentation: {base}/docs)"));
-    output::say(&format!("key {key}\n"));
+fn introduce(base: &str, keys: &[(&str, String)], customers: usize) {
+    output::say(&format!("listening on {base}   (API documentation: {base}/docs)\n"));
+    output::say(&format!("Sign in at {base}/console with one of these keys:"));
+    let rows: Vec<_> = keys.iter().map(|(actor, key)| (*actor, key.clone())).collect();
+    output::table(&rows);
     output::say(&format!(
-        "A year of a sales team with {customers} customers is being played into a fresh database.\n\
-         Everything can be used meanwhile; a line says when the year is complete. Ctrl-C ends the demo.\n"
+        "\nA year of a sales team with {customers} customers, up to this morning, is being played into a fresh database.\n\
+         Everything can be used meanwhile; a line says when the year is complete. Ctrl-C ends the demo.\n\n\
+         Or ask the API:\n"
     ));
-    output::say(&format!("Sign in with the key at {base}/console, or try these:\n"));
+    let admin = keys.last().map_or("", |(_, key)| key.as_str());
+    let curl = |what: &str, path: &str| {
+        format!("# {what}\ncurl -s -H 'Authorization: Bearer {admin}' '{base}{path}'")
+    };
     output::say(&curl("customers by stage", &format!("/v1/boards/{PIPELINE}?limit=3")));
     output::say(&curl("dwell time by stage", &format!("/v1/dwell/{PIPELINE}")));
     output::say(&curl("most frequent paths to a deal", &format!("/v1/paths/{PIPELINE}?ending=won&limit=5")));
