@@ -551,6 +551,15 @@ impl Table {
         }
         self.get("/v1/pipelines/landian-6?version=99", &[404, 422], "");
         self.get(&format!("/v1/imports/{STRANGER}"), &[404], "");
+        self.get("/v1/exports/everything", &[404], "");
+        self.get("/v1/exports/moves?format=docx", &[422], "format");
+        self.get("/v1/exports/customers?format=xes", &[422], "format");
+        self.get("/v1/exports/moves?known_position=99999999", &[422], "known_position");
+        self.get(
+            "/v1/exports/moves?known_position=1&known_at=2026-01-01T00:00:00Z",
+            &[422],
+            "known_position",
+        );
         for corrects in [json!(STRANGER), json!("not-an-id"), json!(7)] {
             let body = json!({"kind": "void", "corrects": corrects, "reason": "x"});
             self.command("corrections", &body, &[422], "corrects");

@@ -14,6 +14,7 @@ mod customers;
 mod deputies;
 mod duplicates;
 mod events;
+mod exports;
 mod filter;
 mod handovers;
 mod history;
@@ -105,6 +106,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         analytics::router(),
         events::router(),
         audit::router(),
+        exports::router(),
         bulk::router(),
         imports::router(),
         projections::router(),

@@ -146,6 +146,11 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
         "/v1/heatmap" => ["record", "neglect", "effect"]
             .map(|by| Ask::read(path, by, format!("/v1/heatmap?pipeline=landian-6&by={by}")))
             .into(),
+        "/v1/exports/{kind}" => ["events", "moves", "stays", "customers"]
+            .map(|kind| Ask::read(path, kind, format!("/v1/exports/{kind}?format=ndjson")))
+            .into_iter()
+            .chain([Ask::read(path, "as OCEL", "/v1/exports/moves?format=ocel-json".to_owned())])
+            .collect(),
         "/v1/worklists/{list}" => ["today", "overdue", "stalled", "push", "give-up", "supervise"]
             .map(|list| Ask::read(path, list, format!("/v1/worklists/{list}")))
             .into(),
