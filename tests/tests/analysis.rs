@@ -126,7 +126,7 @@ async fn what_we_learned_stands_apart_from_what_happened_and_both_balance() {
         wang.get(&format!("/v1/changes/{PIPELINE}/customers?limit=1&cursor={next}")).await.expect(200);
     let ids: Vec<String> = [first, second].iter().map(|page| page.text_at("/items/0/customer_id")).collect();
     assert_eq!(ids, [lake.clone().min(meadow.clone()), ids[1].clone()]);
-    assert_eq!(read(&wang, &asked).await.text, report.text);
+    assert_eq!(without_instants(&read(&wang, &asked).await), without_instants(&report));
     let unnamed = team.analyst("sun").get(&format!("/v1/changes/{PIPELINE}/customers?cursor={late}")).await;
     assert_eq!(unnamed.expect(200).at("/items/0/name"), &Value::Null);
 
@@ -171,6 +171,17 @@ async fn won(client: &Client, customer: &str, at: DateTime<Utc>) {
 
 /// The line of a list whose field has this value.
 #[track_caller]
+/// An answer without the instants at which it was asked, where the question names none.
+fn without_instants(answer: &Answer) -> Value {
+    let mut body = answer.body.clone();
+    for part in ["", "/from", "/to"] {
+        if let Some(Value::Object(fields)) = body.pointer_mut(part) {
+            fields.remove("known_at");
+        }
+    }
+    body
+}
+
 fn line<'a>(list: &'a Value, field: &str, value: &str) -> &'a Value {
     let found = list.as_array().into_iter().flatten().find(|line| line[field] == value);
     found.unwrap_or_else(|| panic!("no {field} {value} in {list}"))
@@ -214,7 +225,9 @@ async fn a_forecast_is_what_is_configured_until_the_past_outweighs_it() {
     // Of eleven that were seen for ten days ten were won: (10 × 0.05 + 10 × 10 / 11) / 20.
     assert!((expected - 0.479_545_454_545).abs() < 1e-9, "{expected}");
     assert_eq!(report.at("/horizons/0/amounts/0/expected"), &json!("479.55"));
-    assert_eq!(read(&wang, &asked).await.text, report.text, "the same question");
+    let again = read(&wang, &asked).await;
+    assert_eq!(without_instants(&again), without_instants(&report), "the same question");
+    assert!(!report.text.contains(":-0"), "no figure is minus zero: {}", report.text);
     let then = read(&wang, &format!("{asked}&known_position={known}")).await;
     assert_eq!(then.at("/horizons/0/deals/expected"), &json!(0.1), "by what was known before");
 

@@ -2,9 +2,8 @@
 
 #![cfg(test)]
 
-use reqwest::Method;
 use serde_json::Value;
-use waymark_tests::{Installation, Server};
+use waymark_tests::{Installation, Server, now};
 
 /// The lines with an address once it can be used: where it listens, the console, three commands.
 const USABLE: usize = 5;
@@ -12,35 +11,28 @@ const USABLE: usize = 5;
 const COMPLETE: usize = 6;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_demo_prints_a_key_and_three_curl_commands_that_work() {
-    let installation = Installation::new();
-    let server = Server::launch(&installation, &["demo", "--listen", "127.0.0.1:0"], COMPLETE);
-    let commands: Vec<&String> =
-        server.greeting().iter().filter(|line| line.trim_start().starts_with("curl ")).collect();
-    assert_eq!(commands.len(), 3, "{:#?}", server.greeting());
-    let mut keys = Vec::new();
-    for command in commands {
-        let (key, path) = call_in(command, server.address());
-        let answer = server.with_key(&key).call(Method::GET, &path).send().await.expect(200);
-        assert!(answer.body.is_object(), "{command}: {}", answer.text);
-        keys.push(key);
-    }
-    let shown_alone = server.greeting().iter().any(|line| line.contains(&keys[0]) && !line.contains("curl"));
-    assert!(shown_alone, "the key is printed for use elsewhere: {:#?}", server.greeting());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_demo_answers_while_its_year_is_played_and_says_when_that_is_complete() {
+async fn the_demo_prints_a_key_and_three_curl_commands_that_work_and_answers_while_its_year_is_played() {
     let installation = Installation::new();
     let server = Server::launch(&installation, &["demo", "--listen", "127.0.0.1:0"], USABLE);
-    let command = server.greeting().iter().find(|line| line.trim_start().starts_with("curl "));
-    let (key, board) = call_in(command.expect("a curl command"), server.address());
-    let client = server.with_key(&key);
+    let commands = server.greeting().iter().filter(|line| line.trim_start().starts_with("curl "));
+    let calls: Vec<(String, String)> = commands.map(|command| call_in(command, server.address())).collect();
+    let [(key, board), _, _] = calls.as_slice() else { panic!("{:#?}", server.greeting()) };
+    let alone = format!("key {key}");
+    assert!(
+        server.greeting().contains(&alone),
+        "the key is printed for use elsewhere: {:#?}",
+        server.greeting()
+    );
+    let client = server.with_key(key);
     let early = client.head().await;
     let complete = server.line_with("complete: ");
     let customers = number_before(&complete, " customers");
     let late = client.head().await;
     assert!(early < late, "{early} events were there before anybody could ask, {late} in the end");
+    for (key, path) in &calls {
+        let answer = server.with_key(key).get(path).await.expect(200);
+        assert!(answer.body.is_object(), "{path}: {}", answer.text);
+    }
     let board = client.get(&format!("{board}&min_position={late}&wait_ms=30000")).await.expect(200);
     let placed = board.at("/stages").as_array().expect("stages").iter();
     let placed: u64 = placed.filter_map(|stage| stage["count"].as_u64()).sum();
@@ -86,7 +78,7 @@ async fn the_demo_holds_a_year_of_every_kind_of_event_on_every_stage() {
     assert!((days(last) - days(first)).num_days() > 300, "from {first} to {last}");
 
     let last = days(last);
-    assert!(chrono::Utc::now() - last < chrono::TimeDelta::days(4), "the demo ends at {last}, not today");
+    assert!(now() - last < chrono::TimeDelta::days(4), "the demo ends at {last}, not today");
     for (actor, key) in keys_of_people(&server) {
         let me = server.with_key(&key).get("/v1/me").await.expect(200);
         assert_eq!(me.at("/actor"), &Value::from(actor), "{}", me.text);

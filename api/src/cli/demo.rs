@@ -124,8 +124,10 @@ fn shown(bar: &ProgressBar) -> impl Fn(u64, u64) + Send + Sync + use<> {
 }
 
 fn introduce(base: &str, keys: &[(&str, String)], customers: usize) {
-    output::say(&format!("listening on {base}   (API documentation: {base}/docs)\n"));
-    output::say(&format!("Sign in at {base}/console with one of these keys:"));
+    let admin = keys.last().map_or("", |(_, key)| key.as_str());
+    output::say(&format!("listening on {base}   (API documentation: {base}/docs)"));
+    output::say(&format!("key {admin}\n"));
+    output::say(&format!("Sign in at {base}/console with that key, or as somebody:"));
     let rows: Vec<_> = keys.iter().map(|(actor, key)| (*actor, key.clone())).collect();
     output::table(&rows);
     output::say(&format!(
@@ -133,7 +135,6 @@ fn introduce(base: &str, keys: &[(&str, String)], customers: usize) {
          Everything can be used meanwhile; a line says when the year is complete. Ctrl-C ends the demo.\n\n\
          Or ask the API:\n"
     ));
-    let admin = keys.last().map_or("", |(_, key)| key.as_str());
     let curl = |what: &str, path: &str| {
         format!("# {what}\ncurl -s -H 'Authorization: Bearer {admin}' '{base}{path}'")
     };

@@ -45,6 +45,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one is read, and taken apart at once")]
 enum Command {
     /// Serve the HTTP API.
     Serve(serve::Serve),

@@ -33,7 +33,7 @@ pub const PEOPLE: &[(&str, Role)] = &[
     ("admin:demo", Role::Admin),
 ];
 /// How often the rules look at what is due while the year is played.
-const RULES_LOOK_EVERY: TimeDelta = TimeDelta::hours(6);
+const RULES_LOOK_EVERY: TimeDelta = TimeDelta::hours(12);
 
 /// A clock that is set from scene to scene, and after the last one is that of the machine.
 #[derive(Clone)]

@@ -156,9 +156,10 @@ impl Script {
                 self.at += TimeDelta::minutes(35);
                 let to = if self.odds(50) { "lost" } else { "postponed" };
                 self.act(Act::Correct { to });
-                return if to == "postponed" {
-                    self.wake()
-                };
+                if to == "postponed" {
+                    self.wake();
+                }
+                return;
             }
             if *stage == "proposal" && self.odds(5) {
                 self.act(Act::Override { to: "awaiting_decision" });
@@ -170,7 +171,7 @@ impl Script {
         self.keep(WAY.len());
     }
 
-    /// Whoever has bought is talked to as long as the story goes on.
+    /// Customers that have bought are talked to as long as the story goes on.
     fn keep(&mut self, index: usize) {
         self.converse(index, self.until + TimeDelta::days(60), false);
     }

@@ -1,5 +1,7 @@
 //! Which column of a file is what, and what a row says.
 
+#![expect(clippy::result_large_err, reason = "a row that is refused is the exception")]
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -85,7 +87,7 @@ impl Columns {
             match find(detail.parameter(), column) {
                 Ok(at) => details.push((detail, at)),
                 Err(_) if detail == Detail::Currency && is_currency(column) => {
-                    currency = Some(column.clone())
+                    currency = Some(column.clone());
                 }
                 Err(error) => return Err(error),
             }
@@ -186,7 +188,7 @@ impl Columns {
                 Detail::Amount => {
                     cells.amount = Some(self.amount(record, *at).map_err(|fault| {
                         bad("amount", *at, fault.code(), fault.message(&shortened(cell(*at))), fault.mend())
-                    })?)
+                    })?);
                 }
                 Detail::Currency => {}
                 detail => cells.texts.push((*detail, cell(*at).into())),

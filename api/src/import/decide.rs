@@ -1,5 +1,7 @@
 //! Deciding the rows of a case one after the other, as if they were commands.
 
+#![expect(clippy::result_large_err, reason = "a row that is refused is the exception")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

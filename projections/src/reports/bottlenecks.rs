@@ -134,7 +134,7 @@ impl ReportSnapshot {
             Worth { pasts: &pasts, convert: convert.as_ref(), mean: None }.with_mean(&journeys, end_micros);
         let mut items = Vec::new();
         for (stage, number) in in_order(&journeys, &definition.pipeline) {
-            if !definition.kind(&stage).is_some_and(|kind| kind.is_worked()) {
+            if !matches!(definition.kind(&stage), Some(kind) if kind.is_worked()) {
                 continue;
             }
             let of = |figures: &[crate::stats::dwell::StageDwell]| {

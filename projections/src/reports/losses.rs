@@ -21,6 +21,9 @@ use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::cycles::{Outcome, cycles};
 
+/// How many deals, and what they were worth by currency.
+type Tally = (usize, BTreeMap<String, Decimal>);
+
 /// What is asked about losses.
 #[derive(Debug, Clone)]
 pub struct LossesQuery {
@@ -85,8 +88,7 @@ impl ReportSnapshot {
         let reasons = dwell::reasons(snapshot, &definition.pipeline.key, known).await?;
         let pasts = pasts(snapshot, known).await?;
         let (kinds, span) = (definition.kinds(&journeys), Span::of(window, at));
-        let mut lost: BTreeMap<(Option<String>, Option<u32>), (usize, BTreeMap<String, Decimal>)> =
-            BTreeMap::new();
+        let mut lost: BTreeMap<(Option<String>, Option<u32>), Tally> = BTreeMap::new();
         let mut ended = 0;
         for (journey, records) in journeys.journeys(at.micros()) {
             let customer = journeys.customer(journey);

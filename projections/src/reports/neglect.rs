@@ -111,8 +111,7 @@ impl ReportSnapshot {
         for (journey, records) in journeys.journeys(at.micros()) {
             let customer = journeys.customer(journey);
             let Some(last) = cycles(records).last().and_then(|cycle| cycle.last().copied()) else { continue };
-            let is_worked =
-                kinds.get(last.stage as usize).copied().flatten().is_some_and(|kind| kind.is_worked());
+            let is_worked = matches!(kinds.get(last.stage as usize), Some(Some(kind)) if kind.is_worked());
             if !is_worked || journeys.ended(journey, at.micros()).is_some() {
                 continue;
             }

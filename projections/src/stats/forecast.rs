@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn drawn_sums_lie_around_what_is_expected() {
         let amounts: Vec<i128> = (1..=200).map(|deal| deal * 1_000).collect();
-        let drawn = &sums(&[0.3; 200], &[amounts.clone()], 7)[0];
+        let drawn = &sums(&[0.3; 200], std::slice::from_ref(&amounts), 7)[0];
         let mean = drawn.iter().sum::<i128>() as f64 / drawn.len() as f64;
         let expected = amounts.iter().sum::<i128>() as f64 * 0.3;
         assert!((mean / expected - 1.0).abs() < 0.01, "{mean} {expected}");

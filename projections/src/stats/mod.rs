@@ -35,3 +35,8 @@ mod survival_in_r;
 
 pub use journeys::{CensoringEvent, JourneySet, MoveRecord, Names, Stay};
 pub use time::{Micros, seconds};
+
+/// The sum of numbers, in their order; zero where there are none (the standard library's is minus zero there).
+pub(crate) fn sum(numbers: impl IntoIterator<Item = f64>) -> f64 {
+    numbers.into_iter().fold(0.0, |sum, number| sum + number)
+}

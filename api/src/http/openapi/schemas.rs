@@ -14,6 +14,7 @@ pub(super) fn complete(document: &mut Value) {
     describe_streams(document);
     let parameters = operations_mut(document).filter_map(|operation| operation["parameters"].as_array_mut());
     parameters.flatten().for_each(|parameter| leave_null_out(&mut parameter["schema"]));
+    refer_to_parts(document);
     name_items(document);
     let sent = sent_schemas(document);
     for name in &sent {
@@ -22,6 +23,20 @@ pub(super) fn complete(document: &mut Value) {
         }
     }
     leave_bodies_out(document);
+}
+
+/// Refers to a component where it is written out as a part of another.
+fn refer_to_parts(document: &mut Value) {
+    let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let whole = schemas.clone();
+    let parts = schemas.values_mut().filter_map(|schema| schema["allOf"].as_array_mut()).flatten();
+    for part in parts.filter(|part| part.get("$ref").is_none()) {
+        if let Some((name, _)) = whole.iter().find(|(_, schema)| *schema == part) {
+            *part = json!({ "$ref": format!("{PREFIX}{name}") });
+        }
+    }
 }
 
 /// Puts the schemas of plain numbers where they are referred to: they have no name of their own.

@@ -16,6 +16,7 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1_000).expect("not zero");
 
 /// How an import stands.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a thousand are remembered at most")]
 pub(super) enum Standing {
     /// It goes on.
     Running(Progress),

@@ -10,7 +10,7 @@ use crate::reports::Definition;
 use crate::stats::cycles::{Cycle, Kinds, Outcome, cycles};
 use crate::stats::forecast::{Landmarks, OVER, PastStay, Timing, WON, WinModel, excess};
 use crate::stats::survival::Subject;
-use crate::stats::{JourneySet, Micros};
+use crate::stats::{JourneySet, Micros, sum};
 
 /// A deal that is still to be won.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +117,7 @@ pub(super) fn excess_of(journeys: &JourneySet, definition: &Definition, at: Micr
     let period = |number: i64| {
         let then = at.saturating_sub(horizon.saturating_mul(number));
         let deals = Deals::of(journeys, definition, then);
-        let expected: f64 = deals.open.iter().map(|deal| deals.probability(deal, horizon)).sum();
+        let expected = sum(deals.open.iter().map(|deal| deals.probability(deal, horizon)));
         (deals.open.iter().filter(|deal| is_won(&outcomes, deal, then, horizon)).count() as f64, expected)
     };
     excess(&(1..=PERIODS).map(period).collect::<Vec<_>>())

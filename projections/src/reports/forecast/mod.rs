@@ -24,7 +24,7 @@ use crate::query::{AsOf, CohortFilter};
 use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::forecast::{Count, quantile_of, seed, sums};
-use crate::stats::{JourneySet, Micros};
+use crate::stats::{JourneySet, Micros, sum};
 use deals::{Deal, Deals, configured, excess_of};
 
 pub use back_test::{BackTestPoint, BackTestQuery, BackTestReport, CalibrationBin, Knowledge};
@@ -256,7 +256,7 @@ impl Input {
         let here = |deal: &(usize, &Deal)| Some(deal.1.stage) == stage.number;
         let deals: Vec<usize> =
             self.deals.open.iter().enumerate().filter(here).map(|(index, _)| index).collect();
-        let expected: f64 = deals.iter().map(|index| chances[*index]).sum();
+        let expected = sum(deals.iter().map(|index| chances[*index]));
         let (mut amounts, mut expected_amounts) = (BTreeMap::new(), BTreeMap::new());
         for index in &deals {
             if let Some(Money { amount, currency }) = &self.amounts[*index] {
@@ -346,14 +346,13 @@ fn ranges(columns: &[(&str, Vec<Decimal>)], chances: &[f64], wider: f64, seed: u
 
 /// By how much the range of a number of deals is wider than that of independent ones, of the relative variance beyond theirs.
 fn spread(chances: &[f64], excess: f64) -> f64 {
-    let (expected, variance) =
-        (chances.iter().sum::<f64>(), chances.iter().map(|p| p * (1.0 - p)).sum::<f64>());
+    let (expected, variance) = (sum(chances.iter().copied()), sum(chances.iter().map(|p| p * (1.0 - p))));
     if variance > 0.0 { (1.0 + excess * expected * expected / variance).sqrt() } else { 1.0 }
 }
 
 /// How many deals are won, with the ranges.
 fn count(chances: &[f64], excess: f64) -> DealsForecast {
-    let (expected, count) = (chances.iter().sum::<f64>(), Count::of(chances));
+    let (expected, count) = (sum(chances.iter().copied()), Count::of(chances));
     let wider = spread(chances, excess);
     let bound = |probability| expected + (count.quantile(probability) as f64 - expected) * wider;
     // A whole number that was reached through a fraction is that number.
