@@ -202,6 +202,19 @@ async fn customers_without_a_history_enter_the_stage_that_is_named_in_either_lan
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_rows_of_one_customer_in_a_list_the_second_is_refused_and_changes_nothing() {
+    let bench = Bench::new();
+    let _ = bench.manager.create_pipeline("helloword-13").await.expect(201);
+    let path = "/v1/customers/import?pipeline=helloword-13&case=id&name=who&skip_bad=true";
+    let file = "id,who\nA,Maple\nA,Poplar\n";
+    let answer = bench.manager.call(Method::POST, path).bytes("text/csv", file).send().await.expect(200);
+    let bad = &answer.body["report"]["bad_rows"][0];
+    assert_eq!((&bad["code"], &bad["row"]), (&json!("repeated-customer"), &json!(3)), "{}", answer.text);
+    let names: Vec<Value> = bench.customers().await.iter().map(|one| one["name"].clone()).collect();
+    assert_eq!(names, [json!("Maple")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wide_file_of_a_crm_has_a_column_for_each_status() {
     let bench = Bench::new();
     let path = "/v1/imports?pipeline=wide&case=Record+ID&zone=UTC&entered=Date+entered+%22New%22:New\

@@ -188,13 +188,13 @@ fn described(data: &Fields) -> Fields {
             described.insert(field.to_owned(), value.clone());
         }
     }
-    for (field, value) in data.get("profile").and_then(Value::as_object).into_iter().flatten() {
-        if field == "cleared" {
-            let cleared = value.as_array().into_iter().flatten().filter_map(Value::as_str);
-            described.extend(cleared.map(|name| (name.to_owned(), Value::Null)));
-        } else {
-            described.insert(field.clone(), value.clone());
-        }
+    let profile = data.get("profile").and_then(Value::as_object);
+    for (field, value) in profile.into_iter().flatten().filter(|(field, _)| *field != "cleared") {
+        described.insert(field.clone(), value.clone());
+    }
+    for cleared in [Some(data), profile].into_iter().flatten().filter_map(|said| said.get("cleared")) {
+        let cleared = cleared.as_array().into_iter().flatten().filter_map(Value::as_str);
+        described.extend(cleared.map(|name| (name.to_owned(), Value::Null)));
     }
     described
 }
@@ -293,11 +293,16 @@ mod tests {
             Value::Null,
             json!({"name": "Zhang", "owner": {"id": "x", "kind": "pool"}, "pipeline": "p", "stage": "new", "tags": ["a"]}),
         );
-        let details = json!({"name": "Zhang Wei", "tags": ["a"], "profile": {"industry": "ships", "cleared": ["region"]}});
+        let details = json!({"name": "Zhang Wei", "tags": ["a"], "tier": "A", "profile": {"industry": "ships", "cleared": ["region"]}});
         told(
             apply(&mut customer, 2, "customer.details_changed", &details),
-            json!({"name": "Zhang", "industry": null}),
-            json!({"name": "Zhang Wei", "industry": "ships"}),
+            json!({"name": "Zhang", "industry": null, "tier": null}),
+            json!({"name": "Zhang Wei", "industry": "ships", "tier": "A"}),
+        );
+        told(
+            apply(&mut customer, 2, "customer.details_changed", &json!({"cleared": ["tier", "industry"]})),
+            json!({"tier": "A", "industry": "ships"}),
+            json!({"tier": null, "industry": null}),
         );
         told(
             apply(

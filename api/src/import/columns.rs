@@ -52,6 +52,8 @@ pub(super) struct Said<'a> {
     /// Each status with its instant; the status is empty where the pipeline's first one is meant.
     pub(super) moves: Vec<(&'a str, DateTime<Utc>)>,
     pub(super) actor: &'a str,
+    /// Whether the file has customers in it and no moves.
+    listed: bool,
     pub(super) note: Option<Box<str>>,
     pub(super) cells: Cells,
 }
@@ -68,6 +70,16 @@ pub(super) struct Place<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
+/// How many columns of a file are named where one is missing.
+const MOST_NAMED: usize = 50;
+
+impl Said<'_> {
+    /// Whether it says that a customer is there and not what happened to it.
+    pub(super) fn is_of_a_list(&self) -> bool {
+        self.listed
+    }
+}
+
 impl Columns {
     pub(super) fn find(headers: &StringRecord, mapping: &Mapping) -> Result<Self, ImportError> {
         let names: Vec<String> = headers.iter().map(|name| name.trim().to_owned()).collect();
@@ -75,7 +87,7 @@ impl Columns {
             names.iter().position(|name| name == column).ok_or_else(|| ImportError::NoColumn {
                 parameter,
                 column: column.to_owned(),
-                found: names.clone(),
+                found: names.iter().map(|name| shortened(name)).take(MOST_NAMED).collect(),
             })
         };
         let case = find("case", &mapping.case)?;
@@ -206,7 +218,8 @@ impl Columns {
             let mend = Label::new("请缩短备注。", "Shorten the remark.");
             return Err(bad("note", width, "text-too-long", message, mend));
         }
-        Ok(Said { case, moves, actor, note, cells })
+        let listed = matches!(self.moves, Moves::Standing(_));
+        Ok(Said { case, moves, actor, listed, note, cells })
     }
 
     fn amount(&self, record: &StringRecord, at: usize) -> Result<Money, amount::AmountFault> {
@@ -275,7 +288,7 @@ fn is_currency(text: &str) -> bool {
 }
 
 /// A value as a report shows it.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     const MOST: usize = 80;
     if text.chars().count() <= MOST {
         return text.to_owned();

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use csv::StringRecord;
 use sha2::{Digest, Sha256};
+use waymark_domain::Label;
 
-use super::columns::{Columns, Place, Said};
+use super::columns::{Columns, Place, Said, shortened};
 use super::details::Details;
 use super::source::{Detected, Records};
 use super::{BadRow, ImportError, Mapping, Phase, Progress};
@@ -108,6 +109,9 @@ fn read_records(
             Place { line: records.line, row: records.row, sheet: sheet.as_deref(), may_be_short, now };
         match columns.row(&record, place, mapping) {
             Err(bad) => reading.refuse(bad),
+            Ok(said) if said.is_of_a_list() && reading.by_case.contains_key(said.case) => {
+                reading.refuse(repeated(said.case, &mapping.case, place));
+            }
             Ok(said) => reading.take(said, place)?,
         }
         let done = reading.file.rows;
@@ -175,6 +179,21 @@ impl Reading {
             Some(most) => Err(ImportError::TooManyStatuses { line, most }),
             None => Ok(()),
         }
+    }
+}
+
+/// The refusal of a second row of a customer in a list of customers: nothing says which of the two is right.
+fn repeated(case: &str, column: &str, place: Place<'_>) -> BadRow {
+    BadRow {
+        line: place.line,
+        row: place.row,
+        sheet: place.sheet.map(str::to_owned),
+        field: "case".to_owned(),
+        column: Some(column.to_owned()),
+        value: Some(shortened(case)),
+        code: "repeated-customer".to_owned(),
+        message: Label::new("前面的行已有同一个客户。", "An earlier row is of the same customer."),
+        how_to_fix: Label::new("每个客户只保留一行。", "Keep one row for each customer."),
     }
 }
 

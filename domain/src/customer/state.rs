@@ -311,6 +311,7 @@ impl Customer {
             ("industry", profile.industry.is_some()),
             ("region", profile.region.is_some()),
             ("service_type", profile.service_type.is_some()),
+            ("expected_close_on", profile.expected_close_on.is_some()),
             ("contract", contract.is_some()),
             ("contract_end", contract.is_some_and(|contract| contract.ends_on.is_some())),
             ("delivered_on", profile.delivered_on.is_some()),

@@ -31,7 +31,7 @@ fn refer_to_parts(document: &mut Value) {
         return;
     };
     let whole = schemas.clone();
-    let parts = schemas.values_mut().filter_map(|schema| schema["allOf"].as_array_mut()).flatten();
+    let parts = schemas.values_mut().filter_map(|schema| schema.get_mut("allOf")?.as_array_mut()).flatten();
     for part in parts.filter(|part| part.get("$ref").is_none()) {
         if let Some((name, _)) = whole.iter().find(|(_, schema)| *schema == part) {
             *part = json!({ "$ref": format!("{PREFIX}{name}") });
