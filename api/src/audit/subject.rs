@@ -81,7 +81,7 @@ impl CustomerFields {
     pub(super) fn apply(&mut self, said: &Said<'_>) -> Difference {
         match said.event_type {
             "customer.registered" => self.registered(said),
-            "customer.details_changed" => self.set(described(said.data)),
+            "customer.details_changed" => self.details(said),
             "customer.moved"
             | "customer.move_inserted"
             | "customer.reactivated"
@@ -115,6 +115,8 @@ impl CustomerFields {
                 self.set(fields([("next_contact", next)]))
             }
             "customer.followed_up" => self.set(fields([("next_contact", said.value("next_plan"))])),
+            "customer.risk_flagged" => self.set(fields([("at_risk", said.value("at_risk"))])),
+            "customer.scored" => self.scored(said),
             _ => Difference { before: None, after: said.whole() },
         }
     }
@@ -128,6 +130,26 @@ impl CustomerFields {
         all.retain(|_, value| !value.is_null());
         let after = self.set(all).after;
         Difference { before: None, after }
+    }
+
+    fn details(&mut self, said: &Said<'_>) -> Difference {
+        let mut new = described(said.data);
+        // Custom fields that are set beside the former ones leave those as they are.
+        if said.value("adds_fields") == json!(true)
+            && let Some(Value::Object(held)) = self.fields.get("fields")
+            && let Some(Value::Object(added)) = new.get_mut("fields")
+        {
+            *added = held.clone().into_iter().chain(std::mem::take(added)).collect();
+        }
+        self.set(new)
+    }
+
+    /// The score of each scorer stands for itself.
+    fn scored(&mut self, said: &Said<'_>) -> Difference {
+        let by = said.value("by");
+        let scorer = format!("score/{}", by["name"].as_str().unwrap_or_default());
+        let before = self.fields.insert(scorer, said.value("score")).map(|score| fields([("score", score)]));
+        Difference { before, after: said.whole() }
     }
 
     fn moved(&mut self, said: &Said<'_>) -> Difference {
@@ -259,6 +281,7 @@ fn thing_of(said: &Said<'_>) -> Option<(String, Option<Fields>)> {
         "field.withdrawn" => gone("field", "key"),
         "rates.set" => set("rates", nested("rates"), "date"),
         "calendar.set" => set("calendar", nested("calendar"), "key"),
+        "intake.set" => Some(("intake".to_owned(), Some(nested("intake")))),
         "pipeline.published" => {
             let pipeline = nested("pipeline");
             let version = pipeline.get("version").cloned().unwrap_or_default();
@@ -349,6 +372,34 @@ mod tests {
             apply(&mut customer, 9, "customer.signalled", &json!({"kind": "paid"})),
             Value::Null,
             json!({"kind": "paid"}),
+        );
+    }
+
+    #[test]
+    fn fields_that_a_move_brings_stand_beside_the_others_and_scores_and_risks_have_their_former_values() {
+        let mut customer = CustomerFields::default();
+        let mut changed = |event_type: &str, data: Value| apply(&mut customer, 1, event_type, &data);
+        changed("customer.registered", json!({"pipeline": "p", "stage": "new", "fields": {"a": 1, "b": 1}}));
+        let brought = json!({"fields": {"b": 2}, "field_names": ["b"], "adds_fields": true});
+        assert_eq!(
+            changed("customer.details_changed", brought),
+            json!([{"fields": {"a": 1, "b": 1}}, {"fields": {"a": 1, "b": 2}}])
+        );
+        let replaced = json!({"fields": {"c": 3}, "field_names": ["c"]});
+        assert_eq!(
+            changed("customer.details_changed", replaced),
+            json!([{"fields": {"a": 1, "b": 2}}, {"fields": {"c": 3}}])
+        );
+        let scored = |score: &str, by: Value| json!({"score": score, "by": by});
+        let model = || json!({"kind": "model", "name": "churn", "version": "1"});
+        assert_eq!(changed("customer.scored", scored("0.4", model()))[0], Value::Null);
+        let intake = json!({"kind": "intake", "weights_version": 0});
+        assert_eq!(changed("customer.scored", scored("70", intake))[0], Value::Null);
+        let again = changed("customer.scored", scored("0.8", model()));
+        assert_eq!((&again[0], &again[1]["score"]), (&json!({"score": "0.4"}), &json!("0.8")));
+        assert_eq!(
+            changed("customer.risk_flagged", json!({"at_risk": true, "reason": "silent"})),
+            json!([{"at_risk": null}, {"at_risk": true}])
         );
     }
 
