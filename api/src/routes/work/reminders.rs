@@ -41,6 +41,7 @@ pub(super) async fn reminders(
     Query(params, page, consistency, _): Query<ListRemindersParams, Page, ConsistencyParams>,
 ) -> Result<AsOfResponse<List<ReminderReport>>, Problem> {
     consistency.wait(&state, &caller, "work").await?;
+    consistency.wait(&state, &caller, "board").await?;
     let limit = page.limit()?;
     let before = page.cursor().map(place).transpose()?;
     let visibility = state.app.visibility(&caller).await?;

@@ -60,6 +60,7 @@ pub(super) async fn tasks(
     Query(params, page, consistency, _): Query<ListTasksParams, Page, ConsistencyParams>,
 ) -> Result<AsOfResponse<List<TaskReport>>, Problem> {
     consistency.wait(&state, &caller, "work").await?;
+    consistency.wait(&state, &caller, "board").await?;
     let limit = page.limit()?;
     let now = (state.app.clock)();
     let overdue = params.state == Some(TaskStateFilter::Overdue);

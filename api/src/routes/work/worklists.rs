@@ -123,6 +123,7 @@ pub(super) async fn worklist(
 ) -> Result<AsOfResponse<Worklist>, Problem> {
     let list = which(&name).ok_or_else(|| Problem::not_found("worklist", &name))?;
     consistency.wait(&state, &caller, "work").await?;
+    consistency.wait(&state, &caller, "board").await?;
     let limit = page.limit()?;
     let mark = page.cursor().map(PageMark::read).transpose()?;
     let clock = (state.app.clock)();
