@@ -43,6 +43,7 @@ pub mod customer;
 pub mod field;
 pub mod identity;
 pub mod instant;
+pub mod intake;
 pub mod label;
 pub mod money;
 pub mod owner;

@@ -44,6 +44,12 @@ pub fn task(task: Uuid) -> String {
     format!("task:{task}")
 }
 
+/// Up to where people have read their inboxes.
+pub const INBOX: &str = "inbox";
+
+/// The leads that went to a rep by the rules of intake: whose turn it is follows from them.
+pub const ASSIGNMENTS: &str = "assignments";
+
 /// The first contacts that a rep missed.
 pub fn strikes(rep: &str) -> String {
     format!("strikes:{}", percent_encoded(rep))

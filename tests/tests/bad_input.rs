@@ -398,7 +398,7 @@ impl Table {
         }
         self.send("/v1/leads", &json!({"pipeline": "landian-6", "colour": "red"}), "colour");
         self.send("/v1/leads", &json!("a lead"), "");
-        self.send("/v1/leads", &Value::Array(vec![json!({}); 501]), "$");
+        self.send("/v1/leads", &Value::Array(vec![json!({}); 1_001]), "$");
         self.get(&format!("/v1/customers/{STRANGER}/duplicates"), &[404], STRANGER);
         self.get(&format!("/v1/customers/{}/duplicates?limit=0", self.customer), &[422], "limit");
         for path in ["boards/landian-6", "dwell/landian-6", "flows/landian-6", "paths/landian-6", "customers"]

@@ -238,7 +238,7 @@ fn tagged(event_type: &str, tag: String) -> Query {
 }
 
 /// Whether a customer that stands there takes one of its owner's places; what no version tells of does.
-fn takes_a_place(versions: &AllVersions, pipeline: &str, version: u32, stage: &str) -> bool {
+pub(super) fn takes_a_place(versions: &AllVersions, pipeline: &str, version: u32, stage: &str) -> bool {
     let kind = versions.get(pipeline).and_then(|versions| versions.kind_of(version, stage));
     kind.is_none_or(StageType::counts_as_held)
 }

@@ -18,6 +18,8 @@ mod draft;
 mod execute;
 mod fold_cache;
 mod identity;
+mod inbox;
+mod intake;
 mod known;
 mod migrate;
 mod pair;
@@ -82,6 +84,12 @@ pub struct App {
     /// Whether automations pause because the clock is not believed.
     pub automation_pause: Arc<AutomationPause>,
     customers: Arc<CustomerCache>,
+    /// Up to where people have read their inboxes.
+    inbox_marks: Arc<FoldCache<inbox::InboxMarks>>,
+    /// Who got leads by the rules of intake.
+    assignments: Arc<FoldCache<intake::Assignments>>,
+    /// Whose turn it is to assign a lead.
+    turns: intake::Turns,
 }
 
 /// Who acts, for which tenant, with what power.
@@ -112,6 +120,9 @@ impl App {
             pipelines: Arc::new(Pipelines::new(store.clone(), clock.clone())),
             companies: Arc::new(Companies::new(store.clone(), clock.clone())),
             customers: Arc::new(CustomerCache::new(store.clone(), vault.clone())),
+            inbox_marks: Arc::new(FoldCache::new(store.clone(), clock.clone())),
+            assignments: Arc::new(FoldCache::new(store.clone(), clock.clone())),
+            turns: intake::Turns::new(),
             store,
             vault,
             projections,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 use waymark_domain::customer::command::Register;
 use waymark_domain::customer::{Command, Customer, CustomerEvent, NewEvent, Read, Recorded, decide};
@@ -19,6 +20,7 @@ use super::customer_cache::{LoadedCustomer, evolved};
 use super::definitions::definitions;
 use super::execute::{Freshness, Plan};
 use super::identity::{self, KeyMatch, KeyTag, refuse_matches};
+use super::intake::IntakePlan;
 use super::pair::PairCommand;
 use super::receipts::StoredOutcome;
 use super::register::{external_id, external_id_refusal, refuse_registration, touch};
@@ -43,6 +45,8 @@ pub(super) struct Staged {
     changed: Vec<Uuid>,
     external_ids: HashSet<String>,
     keys: HashMap<String, Uuid>,
+    /// Held until what was decided by it is recorded, or given up.
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
 /// A customer that commands of the batch are about.
@@ -91,6 +95,7 @@ impl Staged {
             changed: Vec::new(),
             external_ids: HashSet::new(),
             keys: HashMap::new(),
+            turn: None,
         }
     }
 
@@ -163,6 +168,22 @@ impl Staged {
         matches
     }
 
+    /// Adds what intake adds to the events of a lead, under the condition that nobody was assigned since. Returns what the
+    /// answer says of it.
+    fn take_intake(
+        &mut self,
+        intake: Option<IntakePlan>,
+        events: &mut Vec<NewEvent>,
+    ) -> Option<Map<String, Value>> {
+        let IntakePlan { events: more, resource, turn } = intake?;
+        events.extend(more);
+        if let Some((read_to, turn)) = turn {
+            self.read(Query::tag(tags::ASSIGNMENTS), read_to);
+            self.turn = Some(turn);
+        }
+        Some(resource)
+    }
+
     /// Takes keys for a customer, unless a command before this one took them for another.
     fn take_keys(&mut self, customer: Uuid, keys: Vec<KeyTag>) -> Result<(), AppError> {
         self.query.items.extend(identity::query(&keys).items);
@@ -217,22 +238,41 @@ impl App {
         match action {
             Action::Command(command) => match command.as_ref() {
                 Command::Register(register) => {
-                    let staging = self.stage_registration(request, command, register, at, freshness, staged);
+                    let staging =
+                        self.stage_registration(request, command, register, (at, None), freshness, staged);
                     refuse_registration(&staging.await?)
                 }
-                command => self.stage_command(request, *customer, command, at, freshness, staged).await,
+                command => {
+                    self.stage_command(request, *customer, command, (at, None), freshness, staged).await
+                }
             },
             Action::RegisterOrRecordInquiry(register) => {
-                let command = Command::Register(register.as_ref().clone());
-                let staging = self.stage_registration(request, &command, register, at, freshness, staged);
-                let matches = staging.await?;
-                let Some(first) = matches.first() else { return Ok(()) };
-                let touch = Command::RepeatInquiry(touch(register, &matches));
-                let staging = self.stage_command(request, first.customer, &touch, at, freshness, staged);
-                Box::pin(staging).await
+                Box::pin(self.stage_lead(request, register, at, freshness, staged)).await
             }
             Action::Pair(command) => Box::pin(self.stage_pair(request, *customer, command, staged)).await,
         }
+    }
+
+    /// A lead: somebody new who is scored and perhaps assigned, or somebody known whom it touches.
+    async fn stage_lead(
+        &self,
+        request: Request<'_>,
+        register: &Register,
+        at: Option<DateTime<Utc>>,
+        freshness: Freshness,
+        staged: &mut Staged,
+    ) -> Result<(), AppError> {
+        let mut lead = register.clone();
+        let plan = self.intake(request.caller, &mut lead).await?;
+        let command = Command::Register(lead.clone());
+        let staging = self.stage_registration(request, &command, &lead, (at, Some(plan)), freshness, staged);
+        let matches = staging.await?;
+        let Some(first) = matches.first() else { return Ok(()) };
+        let touch = touch(register, &matches);
+        let known = self.staged_customer(request, first.customer, freshness, staged).await?;
+        let plan = self.intake_again(request.caller, &known.customer, &touch).await?;
+        let touch = Command::RepeatInquiry(touch);
+        self.stage_command(request, first.customer, &touch, (at, Some(plan)), freshness, staged).await
     }
 
     /// A customer as the commands so far leave it.
@@ -277,7 +317,7 @@ impl App {
         request: Request<'_>,
         customer: Uuid,
         command: &Command,
-        effective_at: Option<DateTime<Utc>>,
+        (effective_at, intake): (Option<DateTime<Utc>>, Option<IntakePlan>),
         freshness: Freshness,
         staged: &mut Staged,
     ) -> Result<(), AppError> {
@@ -292,7 +332,8 @@ impl App {
         request.require_version(before.version)?;
         let mut context = self.decision_context(caller, &loaded, command).await?;
         staged.count_quotas(&mut context);
-        let events = decide(Some(before), command, &context.context(caller, effective_at))?;
+        let mut events = decide(Some(before), command, &context.context(caller, effective_at))?;
+        let scored = staged.take_intake(intake, &mut events);
         let keys = self.all_key_tags(caller.tenant, &events).await?;
         if !keys.is_empty() {
             let (matches, _) = Box::pin(self.find_matches(caller, &keys, Some(customer))).await?;
@@ -300,7 +341,8 @@ impl App {
             refuse_matches(&others.collect::<Vec<_>>())?;
             staged.take_keys(customer, keys)?;
         }
-        let resource = if visible { command.answer_fields(before) } else { Map::new() };
+        let mut resource = if visible { command.answer_fields(before) } else { Map::new() };
+        resource.extend(scored.filter(|_| visible).unwrap_or_default());
         let accepted = Accepted { status: 200, version_before: before.version, resource };
         let mut outcome = self.seal_staged(request, &loaded, &events, accepted, staged).await?;
         if command.reads().contains(&Read::AbsorbedCustomers) {
@@ -344,14 +386,14 @@ impl App {
         request: Request<'_>,
         command: &Command,
         register: &Register,
-        effective_at: Option<DateTime<Utc>>,
+        (effective_at, intake): (Option<DateTime<Utc>>, Option<IntakePlan>),
         freshness: Freshness,
         staged: &mut Staged,
     ) -> Result<Vec<KeyMatch>, AppError> {
         let Request { caller, .. } = request;
         self.note_definitions(request, staged).await?;
         let context = self.base_context(caller, register.owner.as_ref()).await?;
-        let events = decide(None, command, &context.context(caller, effective_at))?;
+        let mut events = decide(None, command, &context.context(caller, effective_at))?;
         let keys = self.all_key_tags(caller.tenant, &events).await?;
         let read_to = match freshness {
             // It is believed that nobody has any of the keys; only who meets one of them reads the log.
@@ -376,7 +418,9 @@ impl App {
             .data_key_for_new(caller.tenant, register.customer, crate::ambient::random_bytes(), self.new_id())
             .await?;
         staged.append.new_keys.push(wrapped);
-        let accepted = Accepted { status: 201, version_before: 0, resource: named(register.customer) };
+        let mut resource = named(register.customer);
+        resource.extend(staged.take_intake(intake, &mut events).unwrap_or_default());
+        let accepted = Accepted { status: 201, version_before: 0, resource };
         let sealed = self.sealed(request, register.customer, &events, &key, accepted).await?;
         let outcome = staged.add(register.customer, sealed);
         staged.customers.entry(register.customer).or_default().key = Some(key);

@@ -3,9 +3,9 @@
 pub use crate::domain::people::reads_people;
 
 use crate::domain::Owner;
-use crate::domain::identity::masked;
+use crate::domain::identity::{masked, without_contacts};
 use crate::domain::people::Disclosure;
-use crate::projections::board::{CustomerReport, OwnerReport};
+use crate::projections::board::{CardReport, CustomerReport, NextAction, OwnerReport};
 
 /// Whose a customer is, as a report says it.
 #[must_use]
@@ -27,10 +27,41 @@ pub fn shown(mut customer: CustomerReport, disclosure: Disclosure) -> CustomerRe
                 contact.value = masked(&contact.value);
             }
             customer.channel_ids.clear();
+            words(&mut customer).into_iter().for_each(without_contacts_in);
         }
         Disclosure::Figures => unnamed(&mut customer),
     }
     customer
+}
+
+/// The card as somebody reads it to whom so much of the customer is disclosed.
+pub fn card_shown(card: &mut CardReport, disclosure: Disclosure) {
+    let plan = card.next_action.as_mut().map(|NextAction { text, .. }| text);
+    match disclosure {
+        Disclosure::Whole => {}
+        Disclosure::Masked => plan.into_iter().for_each(without_contacts_in),
+        Disclosure::Figures => {
+            card.name = None;
+            plan.into_iter().for_each(|text| *text = None);
+        }
+    }
+}
+
+/// The words that people wrote, in which a telephone number or an address may stand.
+fn words(customer: &mut CustomerReport) -> Vec<&mut Option<String>> {
+    let CustomerReport { documents, contents, next_action, risk, model_scores, .. } = customer;
+    let documents = documents.iter_mut().flat_map(|document| [&mut document.name, &mut document.reference]);
+    let contents = contents.iter_mut().flat_map(|sent| [&mut sent.title, &mut sent.document]);
+    let next = next_action.as_mut().map(|next| &mut next.text);
+    let risk = risk.as_mut().map(|risk| &mut risk.reason);
+    let scores = model_scores.iter_mut().map(|score| &mut score.explanation);
+    documents.chain(contents).chain(next).chain(risk).chain(scores).collect()
+}
+
+fn without_contacts_in(text: &mut Option<String>) {
+    if let Some(words) = text {
+        *words = without_contacts(words);
+    }
 }
 
 /// Takes everything personal out of a record.
@@ -40,15 +71,5 @@ fn unnamed(customer: &mut CustomerReport) {
     customer.fields = None;
     customer.credit_code = None;
     customer.channel_ids.clear();
-    for document in &mut customer.documents {
-        document.name = None;
-        document.reference = None;
-    }
-    for sent in &mut customer.contents {
-        sent.title = None;
-        sent.document = None;
-    }
-    if let Some(next) = &mut customer.next_action {
-        next.text = None;
-    }
+    words(customer).into_iter().for_each(|text| *text = None);
 }

@@ -68,7 +68,8 @@ impl Replay {
     ) -> Result<BoardReport, Failure> {
         let pipeline = definition(installation, tenant, &self.pipeline).await?.pipeline;
         let filter = CohortFilter::default();
-        let query = BoardQuery { at, now: false, filter, stage: None, cursor: None, limit: 0 };
+        let query =
+            BoardQuery { at, now: false, filter, stage: None, cursor: None, limit: 0, by_value: false };
         let name = |stage: &str, sub_status: Option<&str>| {
             let stage = pipeline.stage(stage)?;
             match sub_status {

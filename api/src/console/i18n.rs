@@ -197,6 +197,8 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("customer.registered", "登记", "Registered"),
     ("customer.released", "退回公海", "Released"),
     ("customer.reminded", "提醒", "Reminder"),
+    ("customer.risk_flagged", "风险标记", "Risk flag"),
+    ("customer.scored", "评分", "Score"),
     ("customer.signalled", "行为信号", "Signal"),
     ("customer.stage_migrated", "版本迁移", "Migrated to a new version"),
     ("customer.sub_status_set", "变更子状态", "Sub-status set"),

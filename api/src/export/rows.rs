@@ -143,7 +143,7 @@ enum Pages<'a> {
     Events(Entries<'a>),
     Moves(Moves<'a>),
     Stays(Stays<'a>),
-    Customers(Customers<'a>),
+    Customers(Box<Customers<'a>>),
 }
 
 type Rows = Vec<Vec<Cell>>;
@@ -157,7 +157,7 @@ impl<'a> Pages<'a> {
             }
             Kind::Moves => Self::Moves(Moves::new(app, caller, export).await?),
             Kind::Stays => Self::Stays(Stays::new(app, caller, export).await?),
-            Kind::Customers => Self::Customers(Customers::new(app, caller, export).await?),
+            Kind::Customers => Self::Customers(Box::new(Customers::new(app, caller, export).await?)),
         })
     }
 

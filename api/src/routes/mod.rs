@@ -19,6 +19,7 @@ mod filter;
 mod handovers;
 mod history;
 mod imports;
+mod inbox;
 mod leads;
 mod me;
 mod operations;
@@ -88,6 +89,7 @@ impl Deref for AppState {
 pub fn router() -> OpenApiRouter<AppState> {
     [
         operations::router(),
+        inbox::router(),
         me::router(),
         templates::router(),
         pipelines::router(),

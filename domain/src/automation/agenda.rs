@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 
 use super::activity::{latest, planned_after};
 use super::deadline::{Deadline, Due, Rules};
-use super::{clock, pools};
+use super::{clock, pools, visits};
 use crate::Owner;
 use crate::customer::Customer;
 use crate::customer::automation_state::{Occurrence, TaskState};
@@ -28,6 +28,7 @@ pub fn agenda<'a>(customer: &Customer, rules: impl Fn(&str) -> Option<Rules<'a>>
     }
     if let Some(rules) = rules(customer.primary()) {
         found.extend(pools::deadlines(customer, rules));
+        found.extend(visits::deadline(customer, rules));
     }
     found.retain(|deadline| !customer.automation.has_acted(&deadline.rule, deadline.cause));
     found.sort_by(|a, b| (a.due_at, &a.rule, a.cause).cmp(&(b.due_at, &b.rule, b.cause)));

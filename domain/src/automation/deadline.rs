@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::Label;
-use crate::pipeline::Pipeline;
 use crate::pipeline::automation::Automation;
 use crate::pipeline::version::Versions;
+use crate::pipeline::{Pipeline, VisitReminder};
 use crate::pool::Pool;
 use crate::pool::rules::{FirstContact, Reclaim};
 
@@ -49,6 +49,8 @@ pub enum Due<'a> {
     Overtaken(&'a Pool, &'a Reclaim, DateTime<Utc>),
     /// Its claimant has made no contact.
     FirstContact(&'a Pool, FirstContact),
+    /// A contact that was agreed is due.
+    Visit(&'a VisitReminder),
     /// A task whose cause is void, and why.
     CancelTask(Uuid, &'static str),
 }

@@ -12,6 +12,7 @@ mod deadline;
 mod pools;
 #[cfg(test)]
 mod tests;
+mod visits;
 
 pub use agenda::agenda;
 pub use calendar::scheduled;

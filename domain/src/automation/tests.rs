@@ -736,3 +736,40 @@ fn a_task_is_created_once_on_any_number_of_replays() {
     let created = acted.events.iter().filter(|known| matches!(known.event, CustomerEvent::TaskCreated(_)));
     assert_eq!(created.count(), 1);
 }
+
+/// A conversation after which the next contact is agreed.
+fn agreed(seconds: i64) -> CustomerEvent {
+    match follow_up("phone") {
+        CustomerEvent::FollowedUp(said) => CustomerEvent::FollowedUp(FollowedUp {
+            next_plan: NextPlan { at: t(seconds), text: said.next_plan.text.clone() },
+            ..said
+        }),
+        other => other,
+    }
+}
+
+#[test]
+fn an_agreed_contact_is_reminded_of_once_at_its_instant_and_moves_with_the_appointment() {
+    let story = Story::of("landian-6", "first_contact").then(60, agreed(DAY));
+    assert_eq!(story.due("visit"), Some(t(DAY)));
+    let moved = story.clone().then(120, agreed(2 * DAY));
+    assert_eq!(moved.due("visit"), Some(t(2 * DAY)), "moved with the appointment");
+    let mut early = story.clone();
+    early.pipeline.visits =
+        Some(crate::pipeline::VisitReminder { remind_before_seconds: 3_600, channels: Vec::new() });
+    assert_eq!(early.due("visit"), Some(t(DAY - 3_600)));
+    early.pipeline.visits = None;
+    assert_eq!(early.due("visit"), None);
+    let late = Story::of("landian-6", "first_contact").learned(60, 2 * DAY, "rep:li", agreed(DAY));
+    assert_eq!(late.due("visit"), None, "what was agreed for a past instant is nobody's appointment");
+    let ran = AutomationRan {
+        rule: "visit".to_owned(),
+        journey: "landian-6".to_owned(),
+        pipeline_version: 1,
+        cause: Uuid::from_u128(2),
+        due_at: t(DAY),
+        chain: Vec::new(),
+    };
+    let reminded = story.learned(DAY, DAY, "system:rule:visit", CustomerEvent::AutomationRan(ran));
+    assert_eq!(reminded.due("visit"), None, "once");
+}

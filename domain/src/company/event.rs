@@ -11,6 +11,7 @@ use crate::actor::Role;
 use crate::calendar::Calendar;
 use crate::codec::{CodecError, EventType, unchanged};
 use crate::field::Field;
+use crate::intake::Intake;
 use crate::money::Rates;
 use crate::people::{Deputy, Team};
 use crate::tags;
@@ -78,6 +79,22 @@ pub struct RatesSet {
 pub struct CalendarSet {
     /// The whole calendar.
     pub calendar: Calendar,
+}
+
+/// Leads are scored and assigned like this from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntakeSet {
+    /// The whole of it.
+    pub intake: Intake,
+}
+
+/// Somebody has read their inbox up to a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxRead {
+    /// Who, by actor name.
+    pub actor: String,
+    /// Up to which position of the log.
+    pub up_to: u64,
 }
 
 /// An event is permanently skipped by a read model that cannot fold it, rebuilds included.
@@ -320,6 +337,8 @@ company_types! {
     FieldWithdrawn "field.withdrawn" 1 []
     RatesSet "rates.set" 1 []
     CalendarSet "calendar.set" 1 []
+    IntakeSet "intake.set" 1 []
+    InboxRead "inbox.read" 1 []
     EventSkipped "projection.event_skipped" 1 []
     AuditReviewed "audit.reviewed" 1 []
     MemberRemoved "member.removed" 1 []
@@ -350,6 +369,7 @@ impl CompanyEvent {
     pub fn tags(&self) -> Vec<String> {
         let tag = str::to_owned;
         match self {
+            Self::InboxRead(_) => vec![tag(tags::INBOX)],
             Self::EventSkipped(event) => vec![tag(tags::COMPANY), tags::skips(&event.projection)],
             Self::RolesSet(_) | Self::MemberRemoved(_) => vec![tag(tags::COMPANY), tag(tags::RIGHTS)],
             _ if self.is_of_rights_alone() => vec![tag(tags::RIGHTS)],

@@ -13,15 +13,16 @@ use uuid::Uuid;
 
 use crate::calendar::{self, Calendar};
 use crate::field::{Field, Fields};
+use crate::intake::Intake;
 use crate::money::{Rates, decimals};
 use crate::people::{Deputy, People, Team};
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::validate::{line_of, unknown};
-use crate::{Actor, Label, field, people};
+use crate::{Actor, Label, field, intake, people};
 pub use event::CompanyEvent;
 use event::{
     AuditReviewed, CalendarSet, DeputyAppointed, DeputyDismissed, EventSkipped, FieldDeclared,
-    FieldWithdrawn, RatesSet, TeamDissolved, TeamSet,
+    FieldWithdrawn, IntakeSet, RatesSet, TeamDissolved, TeamSet,
 };
 
 const MAX_REASON_CHARS: usize = 1_000;
@@ -41,6 +42,8 @@ pub struct Company {
     pub rates: BTreeMap<NaiveDate, Rates>,
     /// The working calendars by key, each with how often it was set: its version.
     pub calendars: BTreeMap<String, (u32, Calendar)>,
+    /// How leads are scored and assigned, with how often that was set: its version. None where nobody said.
+    pub intake: Option<(u32, Intake)>,
     /// What read models leave out: read model and position.
     pub skipped: BTreeSet<(String, u64)>,
 }
@@ -64,6 +67,8 @@ pub enum CompanyCommand {
     SetRates(Rates),
     /// A working calendar as it will be, new or changed.
     SetCalendar(Calendar),
+    /// Leads are scored and assigned like this.
+    SetIntake(Intake),
     /// A read model skips an event permanently.
     SkipEvent {
         /// The read model.
@@ -112,14 +117,19 @@ impl Company {
                 let before = self.calendars.get(&event.calendar.key).map_or(0, |(version, _)| *version);
                 self.calendars.insert(event.calendar.key.clone(), (before + 1, event.calendar.clone()));
             }
+            CompanyEvent::IntakeSet(event) => {
+                let before = self.intake.as_ref().map_or(0, |(version, _)| *version);
+                self.intake = Some((before + 1, event.intake.clone()));
+            }
             CompanyEvent::EventSkipped(event) => {
                 self.skipped.insert((event.projection.clone(), event.position));
             }
             CompanyEvent::MemberRemoved(event) => {
                 self.people.members.retain(|name, _| !rights::is_same_person(name, &event.actor));
             }
-            // A review changes nothing, and keys and receivers are told of by [`rights::Rights`].
+            // Reviews and readings change nothing that is set up; keys and receivers are told of by [`rights::Rights`].
             CompanyEvent::AuditReviewed(_)
+            | CompanyEvent::InboxRead(_)
             | CompanyEvent::KeyCreated(_)
             | CompanyEvent::KeyRevoked(_)
             | CompanyEvent::KeyAdopted(_)
@@ -176,6 +186,10 @@ pub fn decide(
         }
         CompanyCommand::SetCalendar(calendar) => {
             (calendar::invalid(&calendar), CompanyEvent::CalendarSet(CalendarSet { calendar }))
+        }
+        CompanyCommand::SetIntake(intake) => {
+            let teams = |team: &str| company.people.teams.contains_key(team);
+            (intake::invalid(&intake, teams), CompanyEvent::IntakeSet(IntakeSet { intake }))
         }
         CompanyCommand::SkipEvent { projection, position, reason } => {
             let skipped = company.skipped.contains(&(projection.clone(), position));

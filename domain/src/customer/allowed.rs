@@ -1,10 +1,13 @@
 //! Where a customer may go from here, and what each move asks for.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::decide::{migrate, transition};
 use super::state::Customer;
-use crate::pipeline::{Approval, EntryForm, EvidenceKind, Stage};
+use crate::field::FieldType;
+use crate::pipeline::{Approval, CUSTOMER_FIELDS, EntryForm, EvidenceKind, Stage};
 use crate::{Context, Label, Pipeline, Violation};
 
 /// One stage that is not the present one.
@@ -24,8 +27,13 @@ pub struct AllowedTransition {
     pub approval: Option<Approval>,
 }
 
-/// What a stage may ask to be known of a customer that a move can bring along.
-const IN_THE_FORM: [&str; 2] = ["postponed_until", "won_amount"];
+/// What a stage may ask to be known of a customer that a move can bring along, custom fields aside.
+const IN_THE_FORM: [&str; 3] = ["postponed_until", "won_amount", "amount"];
+
+/// Whether a move can bring a field along that a stage asks for: what is no part of every customer is a custom field.
+fn comes_along(field: &str) -> bool {
+    IN_THE_FORM.contains(&field) || !CUSTOMER_FIELDS.contains(&field)
+}
 
 /// Every stage of the pipeline but the present one, in order, judged by the rules that decide the move itself.
 pub fn allowed_transitions(
@@ -39,8 +47,10 @@ pub fn allowed_transitions(
     let from = customer.journeys.current(&pipeline.key);
     let elsewhere = |stage: &&Stage| from.is_none_or(|from| from.stage != stage.id);
     let judged = |stage: &Stage| {
-        let standing =
-            transition::form::unmet_standing(customer, pipeline, from, stage, &IN_THE_FORM.map(Some));
+        let rule = from.and_then(|from| pipeline.transition(&from.stage, &stage.id));
+        let asked = stage.entry_form.fields.iter().chain(rule.iter().flat_map(|rule| &rule.fields));
+        let brought: BTreeSet<String> = asked.filter(|field| comes_along(field)).cloned().collect();
+        let standing = transition::form::unmet_standing(customer, pipeline, from, stage, &brought);
         let blocking_violations =
             transition::blocking_violations(customer, pipeline, from, &stage.id, context);
         let violations = [blocking_violations, standing].concat();
@@ -49,7 +59,7 @@ pub fn allowed_transitions(
             name: stage.name.clone(),
             allowed: violations.is_empty(),
             violations,
-            form: form(customer, pipeline, stage),
+            form: form(customer, pipeline, stage, &brought, context),
             approval: transition::approval(pipeline, from, &stage.id, context).cloned(),
         }
     };
@@ -57,8 +67,14 @@ pub fn allowed_transitions(
 }
 
 /// The JSON Schema (draft 2020-12) of the body of a move to the stage.
-fn form(customer: &Customer, pipeline: &Pipeline, stage: &Stage) -> Value {
-    let EntryForm { note, next_step, reasons, evidence, fields, .. } = &stage.entry_form;
+fn form(
+    customer: &Customer,
+    pipeline: &Pipeline,
+    stage: &Stage,
+    demanded_fields: &BTreeSet<String>,
+    context: &Context<'_>,
+) -> Value {
+    let EntryForm { note, next_step, reasons, evidence, offers, .. } = &stage.entry_form;
     let finer = stage.sub_statuses.iter();
     let asking = finer.filter_map(|sub| Some((&sub.id, demanded(&sub.evidence)?))).map(|(id, demanded)| {
         json!({
@@ -68,9 +84,15 @@ fn form(customer: &Customer, pipeline: &Pipeline, stage: &Stage) -> Value {
     });
     let asking: Vec<Value> = asking.collect();
     let mut required = vec!["to"];
-    required.extend(
-        IN_THE_FORM.iter().filter(|name| fields.iter().any(|field| field == *name) && !customer.knows(name)),
-    );
+    let missing = |field: &str| demanded_fields.contains(field) && !customer.knows(field);
+    required.extend(IN_THE_FORM.iter().filter(|name| missing(name)));
+    let custom: Vec<&String> = demanded_fields
+        .iter()
+        .chain(offers)
+        .filter(|field| !CUSTOMER_FIELDS.contains(&field.as_str()))
+        .collect();
+    let missing_custom: Vec<&&String> = custom.iter().filter(|field| missing(field)).collect();
+    required.extend((!missing_custom.is_empty()).then_some("fields"));
     required.extend(note.then_some("note"));
     required.extend(next_step.then_some("next_step"));
     required.extend((!reasons.is_empty()).then_some("reason"));
@@ -88,6 +110,17 @@ fn form(customer: &Customer, pipeline: &Pipeline, stage: &Stage) -> Value {
     if stage.kind.closes_a_deal() {
         properties.insert("won_amount".to_owned(), money());
     }
+    let asks_amount = demanded_fields.iter().chain(offers).any(|field| field == "amount");
+    if asks_amount {
+        properties.insert("amount".to_owned(), money());
+    }
+    if !custom.is_empty() {
+        let each = custom.iter().map(|key| ((*key).clone(), custom_field(key, context)));
+        let each: Map<String, Value> = each.collect();
+        let fields = json!({ "type": "object", "properties": each, "required": missing_custom });
+        properties.insert("fields".to_owned(), fields);
+    }
+    properties.insert("documents".to_owned(), new_documents());
     if !stage.sub_statuses.is_empty() {
         let choices = stage.sub_statuses.iter().map(|sub| choice(&sub.id, &sub.name));
         properties.insert("sub_status".to_owned(), json!({ "oneOf": choices.collect::<Vec<_>>() }));
@@ -118,6 +151,46 @@ fn money() -> Value {
     json!({
         "type": "object", "additionalProperties": false, "required": ["amount", "currency"],
         "properties": { "amount": text, "currency": text }
+    })
+}
+
+/// What a custom field takes, as far as it is declared.
+fn custom_field(key: &str, context: &Context<'_>) -> Value {
+    let Some(field) = context.fields.get(key) else { return json!({ "title": key }) };
+    let mut schema = match &field.kind {
+        FieldType::Text => json!({ "type": "string", "minLength": 1 }),
+        FieldType::Number => json!({ "type": ["number", "string"] }),
+        FieldType::Integer => json!({ "type": "integer" }),
+        FieldType::Money => money(),
+        FieldType::Date => json!({ "type": "string", "format": "date" }),
+        FieldType::Instant => json!({ "type": "string", "format": "date-time" }),
+        FieldType::Boolean => json!({ "type": "boolean" }),
+        FieldType::Choice { options, many } => {
+            let one = options.iter().map(|option| choice(&option.id, &option.name)).collect::<Vec<_>>();
+            let one = json!({ "oneOf": one });
+            if *many { json!({ "type": "array", "uniqueItems": true, "items": one }) } else { one }
+        }
+    };
+    schema["title"] = json!(field.name.en);
+    schema["title_zh"] = json!(field.name.zh);
+    schema
+}
+
+/// Documents that are added with the move; those that the stage asks for are its evidence.
+fn new_documents() -> Value {
+    json!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "kind": { "type": "string", "minLength": 1 },
+                "name": { "type": "string", "minLength": 1 },
+                "reference": { "type": "string", "minLength": 1 },
+                "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
+            },
+            "required": ["kind", "reference", "sha256"],
+        },
     })
 }
 

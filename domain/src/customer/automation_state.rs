@@ -36,6 +36,7 @@ pub struct AutomationState {
     last: BTreeMap<Activity, [Option<Occurrence>; 2]>,
     dates: BTreeMap<&'static str, (NaiveDate, Occurrence)>,
     facts_changed_at: Option<DateTime<Utc>>,
+    planned: Option<(DateTime<Utc>, Occurrence)>,
 }
 
 /// A task.
@@ -191,7 +192,9 @@ impl AutomationState {
                     self.note_activity(Activity::Update, at);
                 }
             }
+            CustomerEvent::NextContactSet(event) => self.planned = Some((event.at, at)),
             CustomerEvent::Absorbed(event) => {
+                self.planned = event.next_plan.as_ref().map(|plan| (plan.at, at)).or(self.planned);
                 let profile = event.details.as_ref().and_then(|details| details.profile.as_ref());
                 self.apply_dates(profile, at);
                 self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
@@ -201,6 +204,7 @@ impl AutomationState {
                 self.note_activity(Activity::Update, at);
             }
             CustomerEvent::FollowedUp(event) => {
+                self.planned = Some((event.next_plan.at, at));
                 self.note_activity(Activity::FollowUp, at);
                 self.note_activity(Activity::Update, at);
                 let claimant = self.claims.last().is_some_and(|claim| is_rep(&recorded.actor, &claim.rep));
@@ -321,6 +325,11 @@ impl AutomationState {
     /// `postponed_until`.
     pub fn date(&self, field: &str) -> Option<(NaiveDate, Occurrence)> {
         self.dates.get(field).copied()
+    }
+
+    /// When the next contact is due, and the event that said so.
+    pub fn planned(&self) -> Option<(DateTime<Utc>, Occurrence)> {
+        self.planned
     }
 
     /// Whether a rule has acted for a cause.

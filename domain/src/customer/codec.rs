@@ -44,7 +44,7 @@ macro_rules! customer_types {
 
 customer_types! {
     Registered "customer.registered" 3 [unchanged, unchanged]
-    DetailsChanged "customer.details_changed" 4 [unchanged, unchanged, unchanged]
+    DetailsChanged "customer.details_changed" 5 [unchanged, unchanged, unchanged, unchanged]
     Moved "customer.moved" 2 [unchanged]
     TransitionRequested "customer.transition_requested" 1 []
     TransitionApproved "customer.transition_approved" 1 []
@@ -81,6 +81,8 @@ customer_types! {
     ProcessStarted "customer.process_started" 1 []
     SubStatusSet "customer.sub_status_set" 2 [unchanged]
     NextContactSet "customer.next_contact_set" 1 []
+    Scored "customer.scored" 1 []
+    RiskFlagged "customer.risk_flagged" 1 []
     FirstContactMissed "customer.first_contact_missed" 1 []
     ReclaimSkipped "customer.reclaim_skipped" 1 []
 }

@@ -48,6 +48,10 @@ pub enum Command {
     RepeatInquiry(RepeatInquiry),
     /// A document, by reference.
     AddDocument(AddDocument),
+    /// A score of a model outside.
+    ScoreByModel(ScoreByModel),
+    /// A warning that the customer may be lost, or its end.
+    FlagRisk(FlagRisk),
     /// A rule does what is due.
     Act(Act),
     /// A task is done.
@@ -168,6 +172,12 @@ pub struct Transition {
     pub postponed_until: Option<NaiveDate>,
     /// How much is won; into a won or partly won stage only.
     pub won_amount: Option<Money>,
+    /// What the deal may be worth, from now on.
+    pub amount: Option<Money>,
+    /// Custom fields, set beside the former ones.
+    pub fields: Option<BTreeMap<String, serde_json::Value>>,
+    /// Documents added with it; those that the stage asks for are evidence.
+    pub documents: Vec<AddDocument>,
 }
 
 /// Another stage although conditions are unmet: by those with permission, with a reason, marked permanently in the event.
@@ -408,6 +418,28 @@ pub struct AddDocument {
     pub reference: String,
     /// SHA-256 of its content, in lower-case hexadecimal.
     pub sha256: String,
+}
+
+/// A warning that the customer may be lost, or its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FlagRisk {
+    /// Whether it is at risk from now on.
+    pub at_risk: bool,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A score of a model outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoreByModel {
+    /// What the model is called.
+    pub model: String,
+    /// Which version of it.
+    pub version: String,
+    /// The score, in the model's own terms.
+    pub score: rust_decimal::Decimal,
+    /// Why, in the model's words.
+    pub explanation: Option<String>,
 }
 
 /// A rule does what is due. What that is, the agenda says.

@@ -14,6 +14,7 @@ impl CustomerEvent {
             Self::TransitionRequested(_) => found.push(tags::approval(event)),
             Self::TaskCreated(_) => found.push(tags::task(event)),
             Self::FirstContactMissed(event) => found.push(tags::strikes(&event.rep)),
+            Self::Scored(event) if event.assignment.is_some() => found.push(tags::ASSIGNMENTS.to_owned()),
             Self::Claimed(event) => found.push(tags::claims(&event.rep, event.quota_date)),
             Self::Viewed(event) => found.push(tags::views(&event.pool, &event.rep, event.quota_date)),
             _ => {}

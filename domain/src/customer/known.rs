@@ -89,7 +89,10 @@ impl Known {
         self.contacts = said.contacts.clone().unwrap_or_else(|| std::mem::take(&mut self.contacts));
         self.tags = said.tags.clone().unwrap_or_else(|| std::mem::take(&mut self.tags));
         if let Some(fields) = &said.fields {
-            self.fields = fields.clear().cloned().unwrap_or_default();
+            if !said.adds_fields {
+                self.fields.clear();
+            }
+            self.fields.extend(fields.clear().cloned().unwrap_or_default());
         }
         if let Some(profile) = &said.profile {
             self.learn(profile);
@@ -136,6 +139,7 @@ impl Known {
             fields: fields.map(Personal::Clear),
             profile: (profile != Profile::default()).then_some(profile),
             field_names,
+            adds_fields: false,
             cleared: Vec::new(),
         };
         (filled != DetailsChanged::default()).then_some(filled)

@@ -45,6 +45,8 @@ impl Command {
             | Self::ChangeOwner(_)
             | Self::RepeatInquiry(_)
             | Self::AddDocument(_)
+            | Self::FlagRisk(_)
+            | Self::ScoreByModel(_)
             | Self::Act(_)
             | Self::CompleteTask(_) => &[],
         }

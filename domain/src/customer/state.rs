@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::prelude::ToPrimitive as _;
 use uuid::Uuid;
 
 use super::automation_state::AutomationState;
-use super::event::{CustomerEvent, DetailsChanged, NextPlan, Profile, Recorded, TransitionRequested};
+use super::event::{CustomerEvent, DetailsChanged, NextPlan, Profile, Recorded, Scorer, TransitionRequested};
 use super::timeline::{Journeys, Stay};
 use crate::identity::KeyKind;
 use crate::{Owner, Personal};
@@ -74,6 +75,14 @@ pub struct Customer {
     pub keyed_at: KeyedAt,
     /// The day until which the deal is put off.
     pub postponed_until: Option<NaiveDate>,
+    /// The documents on record, by their ids: kind and SHA-256.
+    pub documents: BTreeMap<Uuid, (String, String)>,
+    /// The score by the rules of intake.
+    pub score: Option<u32>,
+    /// Whether somebody warned that it may be lost.
+    pub at_risk: bool,
+    /// How often it came in as a lead again.
+    pub touches: u32,
     /// What clocks look at, what rules have done, and what must be done.
     pub automation: AutomationState,
 }
@@ -151,6 +160,10 @@ impl Customer {
             distinct_from: BTreeMap::new(),
             keyed_at: KeyedAt::default(),
             postponed_until: None,
+            documents: BTreeMap::new(),
+            score: None,
+            at_risk: false,
+            touches: 0,
             automation: AutomationState::default(),
         };
         customer.evolve(first);
@@ -226,9 +239,18 @@ impl Customer {
             CustomerEvent::Unmerged(event) => self.absorbed.retain(|id| *id != event.absorbed),
             CustomerEvent::LeadTouched(_) => {
                 self.touched_at = self.touched_at.max(Some(recorded.effective_at));
+                self.touches += 1;
             }
-            CustomerEvent::DocumentAdded(_)
-            | CustomerEvent::MoveVoided(_)
+            CustomerEvent::RiskFlagged(event) => self.at_risk = event.at_risk,
+            CustomerEvent::Scored(event) => {
+                if matches!(event.by, Scorer::Intake { .. }) {
+                    self.score = event.score.to_u32();
+                }
+            }
+            CustomerEvent::DocumentAdded(event) => {
+                self.documents.insert(event.document, (event.kind.clone(), event.sha256.clone()));
+            }
+            CustomerEvent::MoveVoided(_)
             | CustomerEvent::MoveTargetCorrected(_)
             | CustomerEvent::MoveTimeCorrected(_)
             | CustomerEvent::MoveInserted(_)
@@ -262,7 +284,10 @@ impl Customer {
             self.tags.clone_from(tags);
         }
         if let Some(names) = &event.field_names {
-            self.fields = names.iter().cloned().collect();
+            if !event.adds_fields {
+                self.fields.clear();
+            }
+            self.fields.extend(names.iter().cloned());
         }
         self.has_name = (self.has_name && !event.clears("name")) || event.name.is_some();
         self.has_amount = (self.has_amount && !event.clears("amount")) || event.amount.is_some();

@@ -96,6 +96,12 @@ pub struct EvidenceKind {
     pub name: Label,
     /// Whether nobody enters without it.
     pub required: bool,
+    /// The group that it is one of: of each group at least one document must be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub any_of: Option<String>,
+    /// Whether it must name a document of the customer's record.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub on_record: bool,
 }
 
 /// What a move into a stage asks for.
@@ -116,6 +122,9 @@ pub struct EntryForm {
     /// What must be known of the customer: each one of [`CUSTOMER_FIELDS`], or a custom field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
+    /// What the form has room for without demanding it, by the same names: what is given with the move is kept with the customer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<String>,
     /// How many follow-ups must have been recorded since the customer entered the stage that it leaves.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub min_follow_ups: u32,
@@ -146,6 +155,10 @@ pub const CUSTOMER_FIELDS: &[&str] = &[
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A stage, which is to say a status.
@@ -282,6 +295,20 @@ pub struct Pipeline {
     /// What happens by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub automations: Vec<Automation>,
+    /// How owners are reminded of the contacts that they agreed; not at all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visits: Option<VisitReminder>,
+}
+
+/// How owners are reminded of the contacts that they agreed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VisitReminder {
+    /// How long before the agreed instant.
+    #[serde(default)]
+    pub remind_before_seconds: u64,
+    /// Through which channels; all when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<automation::NotificationChannel>,
 }
 
 impl Pipeline {
@@ -326,6 +353,7 @@ impl Pipeline {
                 rules: None,
             }],
             automations: Vec::new(),
+            visits: None,
         }
     }
 

@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use super::{
     Approval, Criterion, EntryForm, EvidenceKind, NextAction, Phase, Pipeline, Reason, Stage, SubStatus,
-    TransitionRule, Transitions, check,
+    TransitionRule, Transitions, VisitReminder, check,
 };
 use crate::Label;
 use crate::refusal::{Refusal, Violation};
-use reader::{Object, at_most, claims, id, ill_formed, label, one_of, seconds, truth};
+use reader::{Object, at_most, claims, count, id, ill_formed, label, one_of, seconds, truth};
 
 const MAX_TRANSITIONS: usize = 1_000;
 
@@ -72,6 +72,7 @@ pub(super) fn pipeline(key: &str, version: u32, definition: &Value) -> Result<Pi
         reasons: reader.list("reasons", reason),
         pools: reader.list("pools", pool::pool),
         automations: reader.list("automations", automation::automation),
+        visits: reader.optional("visits", visits),
     };
     reader.finish();
     if unmet.is_empty() {
@@ -79,6 +80,14 @@ pub(super) fn pipeline(key: &str, version: u32, definition: &Value) -> Result<Pi
     }
     Refusal::require_all([unmet])?;
     Ok(read)
+}
+
+fn visits(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<VisitReminder> {
+    let mut reader = Object::read(path, value, unmet);
+    let remind_before_seconds = reader.optional("remind_before_seconds", count).unwrap_or_default();
+    let channels = reader.list("channels", one_of);
+    reader.finish();
+    Some(VisitReminder { remind_before_seconds, channels })
 }
 
 fn phase(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Phase> {
@@ -107,8 +116,10 @@ fn evidence(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Evi
     let mut reader = Object::read(path, value, unmet);
     let (kind, name) = (reader.needed("kind", id), reader.needed("name", label));
     let required = reader.optional("required", truth).unwrap_or_default();
+    let any_of = reader.optional("any_of", id);
+    let on_record = reader.optional("on_record", truth).unwrap_or_default();
     reader.finish();
-    Some(EvidenceKind { kind: kind?, name: name?, required })
+    Some(EvidenceKind { kind: kind?, name: name?, required, any_of, on_record })
 }
 
 fn entry_form(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<EntryForm> {
@@ -119,6 +130,7 @@ fn entry_form(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<E
         reasons: reader.list("reasons", id),
         evidence: reader.list("evidence", evidence),
         fields: reader.list("fields", id),
+        offers: reader.list("offers", id),
         min_follow_ups: reader.optional("min_follow_ups", claims).unwrap_or_default(),
     };
     reader.finish();

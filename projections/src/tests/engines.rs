@@ -147,7 +147,7 @@ const MANY: &str = "
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO board_customer SELECT t.id, 1, md5(n::text)::uuid, n, 1, 'x-' || n, NULL, '[]', NULL, 'rep', 'li', n, NULL,
-        NULL, NULL, NULL, NULL, '[]', NULL, NULL, 0, '{}', NULL, NULL, NULL, '[]', NULL, '[]', NULL, '[]', '{}', 1, 'x-' || n, ''
+        NULL, NULL, NULL, NULL, '[]', NULL, NULL, 0, '{}', NULL, NULL, NULL, '[]', NULL, '[]', NULL, '[]', '{}', 1, 'x-' || n, '', '', n, 0
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO board_card SELECT t.id, 1, md5(n::text)::uuid, 'sales', 1, 1, 'new', NULL, n, n, n, n
@@ -168,6 +168,11 @@ fn hot() -> Vec<(String, Vec<Value>)> {
     let tenant = TENANT.0;
     let list =
         format!("{} AND c.merged_into IS NULL ORDER BY c.created_position LIMIT $4", board::statements::LIST);
+    let by_value = format!(
+        "{} AND c.merged_into IS NULL AND (c.tier_order, c.value_order, c.created_position) > ('', 7, 7) \
+         ORDER BY c.tier_order, c.value_order, c.created_position LIMIT $4",
+        board::statements::LIST
+    );
     let among = |sql: &str| crate::storage::table::among(sql, 2, 100);
     let none = || Value::Null;
     let whose = vec![none(); 6];
@@ -178,6 +183,7 @@ fn hot() -> Vec<(String, Vec<Value>)> {
     let keys = [&values![tenant, 1_i64][..], &vec![LI.into(); 100]].concat();
     vec![
         (list, values![tenant, 1_i64, 0_i64, 50_i64].to_vec()),
+        (by_value, values![tenant, 1_i64, 0_i64, 50_i64].to_vec()),
         (among(board::statements::CUSTOMERS_AMONG), keys.clone()),
         (among(board::statements::CARDS_AMONG), keys),
         (timeline::statements::KNOWN.to_owned(), values![tenant, 1_i64, LI, i64::MAX].to_vec()),

@@ -283,6 +283,7 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
                 stage: None,
                 cursor: None,
                 limit: 0,
+                by_value: false,
             };
             let board = projections
                 .board(TENANT)
@@ -321,6 +322,7 @@ async fn a_board_counts_everybody_and_hands_out_cards_page_by_page() {
         stage: None,
         cursor: None,
         limit: 4,
+        by_value: false,
     };
     let board =
         projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_, _| None).await.unwrap();

@@ -204,7 +204,10 @@ async fn a_lead_of_somebody_who_is_not_seen_is_told_nothing_but_that_it_is_known
             let key = format!("k-{}", class.word());
             let answer = call.header("idempotency-key", key).json(&lead).send().await;
             assert_eq!((answer.status.as_u16(), answer.header("etag")), (200, ""));
-            let known = json!({"index": 0, "outcome": "duplicate", "status": 200, "customer_id": null});
+            let known = json!({
+                "index": 0, "outcome": "duplicate", "status": 200, "customer_id": null, "score": null,
+                "score_reasons": [], "assigned_to": null, "assignment_reason": null,
+            });
             assert_eq!(answer.json(), json!({"items": [known]}));
         }
     }

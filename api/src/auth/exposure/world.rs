@@ -289,7 +289,7 @@ impl World {
 
     async fn live(&self, class: Class, key: &str) {
         let text = |what: &str| format!("{} ring {}", class.mark('p', what), class.phone(1));
-        let plan = json!({"at": "2026-03-05T02:00:00Z", "text": class.mark('p', "plan")});
+        let plan = json!({"at": "2026-03-05T02:00:00Z", "text": text("plan")});
         let commands = [
             ("details", json!({"contacts": class.contacts(1)})),
             ("notes", json!({"text": text("note")})),
@@ -313,7 +313,16 @@ impl World {
             ),
             (
                 "transitions",
-                json!({"to": "need_confirmed", "note": text("progress"), "next_step": text("step")}),
+                json!({
+                    "to": "need_confirmed", "note": text("progress"), "next_step": text("step"),
+                    "fields": if class == Class::Alien { json!({}) } else { json!({"story": class.mark('p', "brought")}) },
+                    "documents": [{"kind": "plan", "name": text("sketch"), "reference": text("drawer"), "sha256": "1".repeat(64)}],
+                }),
+            ),
+            ("risk", json!({"at_risk": true, "reason": text("risk")})),
+            (
+                "scores",
+                json!({"model": "churn", "version": "1", "score": "0.5", "explanation": text("because")}),
             ),
         ];
         for (what, body) in commands {

@@ -2,6 +2,7 @@
 
 mod calendars;
 mod fields;
+mod intake;
 mod keys;
 mod members;
 mod rates;
@@ -32,6 +33,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(teams::dissolve))
         .routes(routes!(fields::declare, fields::list))
         .routes(routes!(fields::withdraw))
+        .routes(routes!(intake::set, intake::read))
         .routes(routes!(rates::set, rates::list))
         .routes(routes!(calendars::set, calendars::list))
 }

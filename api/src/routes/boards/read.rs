@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Caller;
 use crate::auth::Authority;
-use crate::auth::disclosure::reads_people;
+use crate::auth::disclosure::{card_shown, owner_of};
 use crate::domain::Label;
 use crate::domain::customer::event::Money;
 use crate::domain::money::{Rates, decimals};
+use crate::domain::people::Disclosure;
 use crate::http::answer::AsOfResponse;
 use crate::http::language::RequestedLanguage;
 use crate::http::{AsOfParams, Key, Page, Query};
@@ -24,12 +25,33 @@ use crate::routes::AppState;
 use crate::routes::customers::names::Names;
 use crate::routes::filter::CustomerFilterParams;
 
+/// The order of cards.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CardOrder {
+    /// Those who have been there longest first.
+    #[default]
+    Entered,
+    /// By tier, then by amount, the largest first.
+    Value,
+}
+
+impl CardOrder {
+    fn by_value(self) -> bool {
+        self == Self::Value
+    }
+}
+
 /// Whose cards.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct BoardParams {
     /// Return cards for this stage only; other stages are returned without cards. Required with `cursor`.
     stage: Option<String>,
+    /// The order of the cards: `entered`, those who have been there longest first; or `value`, by tier, then by amount.
+    #[serde(default)]
+    #[param(inline)]
+    sort: CardOrder,
     /// The currency to convert the stages' amounts into; the base currency of the exchange rates when absent.
     #[param(example = "CNY")]
     currency: Option<String>,
@@ -71,7 +93,8 @@ pub(super) async fn read(
     let at = as_of.at(&state, &caller, "board").await?;
     let cursor = page.cursor().map(str::to_owned);
     let filter = who.filter(&state, &caller, &at).await?;
-    let query = BoardQuery { at, now: as_of.is_now(), filter, stage, cursor, limit };
+    let query =
+        BoardQuery { at, now: as_of.is_now(), filter, stage, cursor, limit, by_value: shown.sort.by_value() };
     let names = Names::new(&state, &caller, language).await?;
     let name = |stage: &str, sub_status: Option<&str>| match sub_status {
         None => names.stage(&key, stage),
@@ -79,11 +102,28 @@ pub(super) async fn read(
     };
     let mut report =
         state.app.projections.board(caller.tenant).await?.cards(&pipeline, &query, &name).await?;
-    convert(&state, &caller, &shown, &at, &mut report).await?;
-    if !reads_people(&caller.actor) {
-        report.stages.iter_mut().flat_map(|stage| &mut stage.cards).for_each(|card| card.name = None);
+    for card in report.stages.iter_mut().flat_map(|stage| &mut stage.cards) {
+        let disclosure = Disclosure::to(&caller.actor, &owner_of(&card.owner));
+        card_shown(card, disclosure);
     }
+    // Of a former board it is not known what was planned then.
+    if as_of.is_now() {
+        plan(&mut report, &key, &names);
+    }
+    convert(&state, &caller, &shown, &at, &mut report).await?;
     Ok(AsOfResponse { position: report.position, body: report })
+}
+
+/// Adds what the stage says must be done to the cards of customers for whom nothing else is planned.
+fn plan(report: &mut BoardReport, pipeline: &str, names: &Names) {
+    let erased = String::from("erased");
+    for stage in &mut report.stages {
+        for card in &mut stage.cards {
+            if card.next_action.is_none() && !card.flags.contains(&erased) {
+                card.next_action = names.next_action(pipeline, &stage.stage, card.entered_at);
+            }
+        }
+    }
 }
 
 /// Adds what the amounts of each stage come to in one currency.

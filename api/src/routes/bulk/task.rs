@@ -2,6 +2,7 @@
 
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::Sender;
 use super::line::{BulkLine, LineResult, Verb};
@@ -48,7 +49,7 @@ impl Task {
                 CustomerCommand::pair(survivor, read_body::<Distinction>(&line.body)?.into())
             }
             Some(customer) => {
-                let request = request(line.command, &line.body)?;
+                let request = request(line.command, &line.body, &*sender.state.app.ids)?;
                 CustomerCommand::on(customer, request.command, request.effective_at)
             }
             None => {
@@ -88,12 +89,12 @@ impl Task {
     }
 }
 
-fn request(verb: Verb, body: &Value) -> Result<CommandRequest, Problem> {
+fn request(verb: Verb, body: &Value, ids: &dyn Fn() -> Uuid) -> Result<CommandRequest, Problem> {
     Ok(match verb {
         Verb::Register | Verb::Merge | Verb::Distinction => {
             return Err(Problem::missing_field("customer_id"));
         }
-        Verb::Transition => read_body::<Move>(body)?.into(),
+        Verb::Transition => read_body::<Move>(body)?.request(ids),
         Verb::Correction => read_body::<Correction>(body)?.request()?,
         Verb::Reactivation => read_body::<Reactivation>(body)?.into(),
         Verb::Note => read_body::<Note>(body)?.into(),

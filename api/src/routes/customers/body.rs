@@ -69,7 +69,7 @@ impl From<Amount> for Money {
     }
 }
 
-fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+pub(super) fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     let text = String::deserialize(deserializer)?;
     money::decimal(&text)
         .ok_or_else(|| de::Error::custom("expected a decimal number as text, such as \"12.30\""))

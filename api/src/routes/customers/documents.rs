@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::app::CustomerCommand;
 use crate::auth::Authority;
@@ -18,7 +19,7 @@ use crate::routes::AppState;
     "kind": "contract", "name": "Contract of March", "reference": "dms-17",
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 }))]
-pub(super) struct NewDocument {
+pub(crate) struct NewDocument {
     /// The kind, as a code.
     kind: String,
     /// The name.
@@ -27,6 +28,14 @@ pub(super) struct NewDocument {
     reference: String,
     /// SHA-256 of its content, in lower-case hexadecimal.
     sha256: String,
+}
+
+impl NewDocument {
+    /// The command that adds it, under an id.
+    pub(crate) fn command(self, id: Uuid) -> AddDocument {
+        let Self { kind, name, reference, sha256 } = self;
+        AddDocument { id, kind, name, reference, sha256 }
+    }
 }
 
 /// Add a document
@@ -43,8 +52,6 @@ pub(super) async fn add(
     Id(customer): Id,
     Command { body, meta }: Command<NewDocument>,
 ) -> Result<Accepted, Problem> {
-    let NewDocument { kind, name, reference, sha256 } = body;
-    let document = AddDocument { id: (state.app.ids)(), kind, name, reference, sha256 };
-    let command = DomainCommand::AddDocument(document);
+    let command = DomainCommand::AddDocument(body.command((state.app.ids)()));
     Ok(state.app.execute(&caller, &meta, &CustomerCommand::on(customer, command, None)).await?.into())
 }

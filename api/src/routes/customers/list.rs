@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::body::OwnerName;
 use super::former::shown_now;
@@ -21,6 +21,17 @@ use crate::projections::AsOf;
 use crate::projections::board::{CustomerFilter, CustomerList};
 use crate::routes::AppState;
 use crate::routes::filter::{any_of, reps};
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ListOrder {
+    /// In order of registration.
+    #[default]
+    Registered,
+    /// By tier, then by amount, the largest first.
+    Value,
+}
 
 /// Which customers. All that are given must hold.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -53,6 +64,12 @@ pub(super) struct ListCustomersParams {
     source: Option<String>,
     /// The channel of the lead.
     channel: Option<String>,
+    /// Only customers that somebody warned of (`true`), or only the others.
+    at_risk: Option<bool>,
+    /// The order: `registered`, or `value`, by tier, then by amount (the largest first); only of customers as they are now.
+    #[serde(default)]
+    #[param(inline)]
+    sort: ListOrder,
     /// Words of the name or of the external id, all of them in any order; or a whole telephone number or e-mail address,
     /// however it is written. Case, width and the way of writing an accent make no difference.
     q: Option<String>,
@@ -72,6 +89,8 @@ impl From<ListCustomersParams> for CustomerFilter {
             tier: any_of(params.tier),
             source: any_of(params.source),
             channel: any_of(params.channel),
+            at_risk: params.at_risk,
+            by_value: params.sort == ListOrder::Value,
             q: params.q.as_deref().map(Sought::read),
             ..Self::default()
         }
@@ -105,6 +124,14 @@ pub(super) async fn list(
         None => None,
     };
     let filter = CustomerFilter { reps, ..params.into() };
+    if !as_of.is_now() && (filter.by_value || filter.at_risk.is_some()) {
+        let message = Label::new(
+            "sort=value 和 at_risk 只能查询当前的客户。",
+            "sort=value and at_risk are for customers as they are now.",
+        );
+        let field = if filter.by_value { "sort" } else { "at_risk" };
+        return Err(Problem::invalid_value(field, message));
+    }
     if as_of.is_now() {
         return find(&state, &caller, language, &filter, &page).await;
     }
@@ -130,7 +157,7 @@ async fn find_then(
     let mut viewer = state.app.viewer(caller).await?;
     let mut items = Vec::with_capacity(found.len());
     for one in found {
-        items.extend(shown_now(&mut viewer, one).await?);
+        items.extend(shown_now(&mut viewer, one).await?.map(|one| names.with_next_action(one)));
     }
     Ok(AsOfResponse { position, body: CustomerList::of_then(items, next_cursor, at) })
 }
@@ -164,7 +191,7 @@ pub(in crate::routes) async fn find(
         }
         viewer.retain_visible(&mut customer.distinct_from).await?;
         let disclosure = Disclosure::to(&caller.actor, &owner_of(&customer.owner));
-        shown_items.push(shown(customer, disclosure));
+        shown_items.push(names.with_next_action(shown(customer, disclosure)));
     }
     list.items = shown_items;
     Ok(AsOfResponse { position, body: list })

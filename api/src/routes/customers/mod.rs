@@ -2,7 +2,7 @@
 
 pub(super) mod body;
 pub(super) mod change_details;
-mod documents;
+pub(super) mod documents;
 mod erase;
 mod former;
 pub(super) mod list;
@@ -10,6 +10,8 @@ pub(super) mod merged;
 pub(super) mod names;
 mod read;
 pub(super) mod register;
+mod risk;
+mod scores;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,5 +24,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(read::read))
         .routes(routes!(change_details::change_details))
         .routes(routes!(documents::add))
+        .routes(routes!(scores::record))
+        .routes(routes!(risk::flag))
         .routes(routes!(erase::erase))
 }

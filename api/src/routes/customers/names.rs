@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::app::{Caller, InForce};
 use crate::domain::pipeline::version::Versions;
 use crate::domain::{Language, Pipeline};
 use crate::problem::Problem;
+use crate::projections::board::{CustomerReport, NextAction};
 use crate::routes::AppState;
 
 /// The names of all stages of a tenant, in one language.
@@ -37,6 +40,30 @@ impl Names {
     pub(in crate::routes) fn sub_status(&self, pipeline: &str, stage: &str, id: &str) -> Option<String> {
         let found = self.find(pipeline, |version| version.stage(stage)?.sub_status(id))?;
         Some(found.name.text(self.language).to_owned())
+    }
+
+    /// What a stage says must be done by whom, until when after its entry.
+    pub(in crate::routes) fn next_action(
+        &self,
+        pipeline: &str,
+        stage: &str,
+        entered_at: DateTime<Utc>,
+    ) -> Option<NextAction> {
+        let next = self.find(pipeline, |version| version.stage(stage)?.next_action.as_ref())?;
+        let wait = i64::try_from(next.deadline_seconds).ok().and_then(TimeDelta::try_seconds)?;
+        let due_at = entered_at.checked_add_signed(wait)?;
+        let text = Some(next.what.text(self.language).to_owned());
+        Some(NextAction { at: due_at, text, due_at, role: next.role.clone(), source: "stage".to_owned() })
+    }
+
+    /// The customer with what its stage says must be done, where nothing else is planned.
+    pub(in crate::routes) fn with_next_action(&self, mut customer: CustomerReport) -> CustomerReport {
+        if customer.next_action.is_none() && !customer.erased && customer.merged_into.is_none() {
+            let primary = customer.journeys.iter().find(|journey| journey.primary);
+            customer.next_action = primary
+                .and_then(|journey| self.next_action(&journey.pipeline, &journey.stage, journey.entered_at));
+        }
+        customer
     }
 
     fn find<'a, T>(&'a self, pipeline: &str, of: impl Fn(&'a Pipeline) -> Option<&'a T>) -> Option<&'a T> {

@@ -75,7 +75,8 @@ pub(super) async fn read(
     }
     state.app.viewer(&caller).await?.retain_visible(&mut customer.distinct_from).await?;
     let version = customer.version;
-    let body = AsOfResponse { position, body: shown(customer, Disclosure::to(&caller.actor, &owner)) };
+    let shown = shown(customer, Disclosure::to(&caller.actor, &owner));
+    let body = AsOfResponse { position, body: names.with_next_action(shown) };
     Ok(Versioned { version, body }.into_response())
 }
 
@@ -113,7 +114,8 @@ async fn then(
         state.app.count_view(caller, id).await?;
     }
     let shown = shown_now(&mut viewer, found).await?;
-    Ok(AsOfResponse { position, body: shown.ok_or_else(|| missing(id))? }.into_response())
+    let body = names.with_next_action(shown.ok_or_else(|| missing(id))?);
+    Ok(AsOfResponse { position, body }.into_response())
 }
 
 fn missing(id: Uuid) -> Problem {

@@ -21,7 +21,7 @@ use crate::routes::AppState;
 use crate::routes::customers::register::NewCustomer;
 
 /// The most leads of one request.
-const MOST: usize = 500;
+const MOST: usize = 1_000;
 
 /// The outcome of a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -49,12 +49,37 @@ pub(super) struct LeadReply {
     /// The customer, new or existing; null if it exists and the caller cannot see it.
     #[schema(value_type = Option<String>, format = Uuid)]
     customer_id: Option<Value>,
+    /// The score by the rules of intake, from 0 to 100; null for a known customer whose score it does not raise.
+    #[schema(value_type = Option<u32>)]
+    score: Option<Value>,
+    /// What the score is made of: `{factor, detail?, points}` with the factors `contact`, `product`, `channel`, `field` and
+    /// `touches`.
+    #[schema(value_type = Vec<ScoreReasonReply>)]
+    score_reasons: Value,
+    /// The rep who gets the lead, such as `li`; null where it waits in a pool.
+    #[schema(value_type = Option<String>)]
+    assigned_to: Option<Value>,
+    /// Why: `rep`, `method`, `score`, and `rule`, `team`, `instead_of` where they apply; or, where nobody gets it, `zh` and `en`.
+    #[schema(value_type = Option<Object>)]
+    assignment_reason: Option<Value>,
     /// The recorded events; absent if the customer exists and the caller cannot see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<Accepted>,
     /// Why it was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<ProblemDocument>,
+}
+
+/// One factor of a score that holds.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is the description of what the decision says")]
+pub(super) struct ScoreReasonReply {
+    /// `contact`, `product`, `channel`, `field` or `touches`.
+    factor: String,
+    /// What of it.
+    detail: Option<String>,
+    /// What it adds.
+    points: u32,
 }
 
 /// One lead, or several.
@@ -64,7 +89,7 @@ pub(super) struct LeadReply {
 enum Leads {
     /// A single lead.
     One(Box<NewCustomer>),
-    /// Up to 500 leads.
+    /// Up to 1,000 leads.
     Several(Vec<NewCustomer>),
 }
 
@@ -77,10 +102,14 @@ pub(super) struct LeadReplies {
 
 /// Submit leads
 ///
-/// A single lead, or an array of up to 500, each in the form of a registration. A lead whose phone number, e-mail
+/// A single lead, or an array of up to 1,000, each in the form of a registration. A lead whose phone number, e-mail
 /// address, WeChat id, credit code, channel id or external id matches an existing customer does not create another one:
 /// its source, channel and note are added to that customer's history, and the result is `duplicate` with the customer's
 /// id. If the caller cannot see that customer, nothing else is disclosed.
+///
+/// Each new lead is scored by the rules of `GET /v1/admin/intake`. From the threshold on it is assigned to a rep at once, by the
+/// rules in their order; below, it waits in the pipeline's lead pool. A lead that names its `owner` stays with it. A lead of a
+/// known customer tells its owner, and may raise the score: one that waits in a pool and crosses the threshold is assigned.
 #[utoipa::path(
     post, path = "/v1/leads", tag = "customers", request_body = Leads,
     responses(
@@ -141,10 +170,26 @@ async fn one(
 fn taken(index: usize, accepted: Accepted) -> (StatusCode, LeadReply) {
     let status = accepted.status();
     let outcome = if status == StatusCode::CREATED { Fate::Created } else { Fate::Duplicate };
+    let mut accepted = accepted;
     let customer_id = accepted.resource.get("id").cloned();
+    let mut said = |name: &str| accepted.resource.remove(name).filter(|value| !value.is_null());
+    let (score, assigned_to) = (said("score"), said("assigned_to"));
+    let (score_reasons, assignment_reason) = (said("score_reasons"), said("assignment_reason"));
+    let score_reasons = score_reasons.unwrap_or_else(|| Value::Array(Vec::new()));
     // Of a customer that the caller does not see, nothing is told but that it is known.
     let result = customer_id.is_some().then_some(accepted);
-    let reply = LeadReply { index, outcome, status: status.as_u16(), customer_id, result, problem: None };
+    let reply = LeadReply {
+        index,
+        outcome,
+        status: status.as_u16(),
+        customer_id,
+        score,
+        score_reasons,
+        assigned_to,
+        assignment_reason,
+        result,
+        problem: None,
+    };
     (status, reply)
 }
 
@@ -155,6 +200,10 @@ fn refused(index: usize, problem: &Problem, reader: &Reader) -> LeadReply {
         outcome: Fate::Refused,
         status: document.status,
         customer_id: None,
+        score: None,
+        score_reasons: Value::Array(Vec::new()),
+        assigned_to: None,
+        assignment_reason: None,
         result: None,
         problem: Some(document),
     }

@@ -4,7 +4,9 @@ use axum::extract::State;
 use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
+use crate::app::CustomerCommand;
 use crate::auth::Authority;
 use crate::domain::customer::command::{self, Command as DomainCommand};
 use crate::domain::customer::event;
@@ -13,8 +15,9 @@ use crate::http::{Command, Id, Instant};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
-use crate::routes::command::{CommandRequest, execute};
-use crate::routes::customers::body::Amount;
+use crate::routes::command::CommandRequest;
+use crate::routes::customers::body::{Amount, Fields};
+use crate::routes::customers::documents::NewDocument;
 
 /// A transition.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -46,6 +49,14 @@ pub(crate) struct Move {
     postponed_until: Option<NaiveDate>,
     /// The amount won; only for won or partially won stages.
     won_amount: Option<Amount>,
+    /// What the deal may be worth, from now on.
+    amount: Option<Amount>,
+    /// Custom fields, set beside the existing ones.
+    #[schema(value_type = Option<Object>)]
+    fields: Option<Fields>,
+    /// Documents to add; those of a kind that the stage asks for are evidence.
+    #[serde(default)]
+    documents: Vec<NewDocument>,
     /// When it happened; now when absent.
     effective_at: Option<Instant>,
 }
@@ -56,14 +67,17 @@ pub(crate) struct Evidence {
     /// The evidence requirement it fulfils.
     #[schema(example = "quote_receipt_confirmed")]
     kind: String,
-    /// The document's id or address.
+    /// The document's id in the customer's record, which is checked then, or its address elsewhere.
     reference: String,
     /// SHA-256 of the document, in lower-case hexadecimal.
     sha256: Option<String>,
 }
 
-impl From<Move> for CommandRequest {
-    fn from(body: Move) -> Self {
+impl Move {
+    /// The command; `ids` gives documents their ids.
+    pub(crate) fn request(self, ids: &dyn Fn() -> Uuid) -> CommandRequest {
+        let body = self;
+        let documents = body.documents.into_iter().map(|document| document.command(ids()));
         let evidence = body.evidence.into_iter().map(|document| event::Evidence {
             kind: document.kind,
             reference: document.reference,
@@ -80,8 +94,11 @@ impl From<Move> for CommandRequest {
             expected_pipeline_version: body.expected_pipeline_version,
             postponed_until: body.postponed_until,
             won_amount: body.won_amount.map(Into::into),
+            amount: body.amount.map(Into::into),
+            fields: body.fields,
+            documents: documents.collect(),
         };
-        Self {
+        CommandRequest {
             command: DomainCommand::Transition(transition),
             effective_at: body.effective_at.map(|instant| instant.0),
         }
@@ -90,7 +107,9 @@ impl From<Move> for CommandRequest {
 
 /// Transition a customer to another stage
 ///
-/// For a change in the real world. If the record was wrong instead, send a correction.
+/// For a change in the real world. If the record was wrong instead, send a correction. With the present stage and another
+/// `sub_status`, the sub-status changes and no stay begins. What the form of the stage asks for may come along: `amount`,
+/// `fields` and `documents` are kept with the customer in the same commit.
 #[utoipa::path(
     post, path = "/v1/customers/{id}/transitions", tag = "status", request_body = Move,
     params(("id" = Uuid, Path, description = "The customer.")),
@@ -105,7 +124,9 @@ pub(crate) async fn transition(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
-    command: Command<Move>,
+    Command { body, meta }: Command<Move>,
 ) -> Result<Accepted, Problem> {
-    execute(&state, &caller, customer, command).await
+    let CommandRequest { command, effective_at } = body.request(&*state.app.ids);
+    let command = CustomerCommand::on(customer, command, effective_at);
+    Ok(state.app.execute(&caller, &meta, &command).await?.into())
 }

@@ -145,6 +145,8 @@ impl Rights {
             | CompanyEvent::FieldWithdrawn(_)
             | CompanyEvent::RatesSet(_)
             | CompanyEvent::CalendarSet(_)
+            | CompanyEvent::IntakeSet(_)
+            | CompanyEvent::InboxRead(_)
             | CompanyEvent::EventSkipped(_)
             | CompanyEvent::AuditReviewed(_) => {}
         }

@@ -121,6 +121,14 @@ impl Acting<'_> {
                 Ok(vec![self.at_deadline(event)])
             }
             Due::FirstContact(pool, first) => Ok(self.first_contact_missed(customer, pool, *first)),
+            Due::Visit(visits) => {
+                let text = Label::new("约定的联系时间到了。", "A contact that was agreed is due.");
+                let channels = match visits.channels.as_slice() {
+                    [] => &NotificationChannel::ALL,
+                    some => some,
+                };
+                Ok(vec![self.at_deadline(self.reminder(&text, "rep", channels))])
+            }
             Due::CancelTask(task, why) => {
                 let event = TaskCancelled { task: *task, reason: (*why).to_owned() };
                 Ok(vec![NewEvent {

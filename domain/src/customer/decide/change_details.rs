@@ -130,6 +130,7 @@ pub(super) fn decide(
         fields: command.fields.map(|fields| Personal::from(field::normalised(context.fields, fields))),
         profile: profile::event(command.profile, of_profile),
         field_names,
+        adds_fields: false,
         cleared: of_itself,
     });
     Ok(vec![NewEvent { event, effective_at: context.effective_at() }])

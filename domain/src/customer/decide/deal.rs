@@ -70,8 +70,7 @@ pub(super) fn details(
     customer: &Customer,
     command: &Transition,
     stage: Option<&Stage>,
-    effective_at: DateTime<Utc>,
-) -> Option<NewEvent> {
+) -> Option<DetailsChanged> {
     let goes_on = stage.is_some_and(|stage| !stage.kind.stops_clock());
     let over = customer.postponed_until.is_some() && goes_on;
     if command.postponed_until.is_none() && command.won_amount.is_none() && !over {
@@ -83,8 +82,12 @@ pub(super) fn details(
         cleared: if over { vec!["postponed_until".to_owned()] } else { Vec::new() },
         ..Profile::default()
     };
-    let event = DetailsChanged { profile: Some(profile), ..DetailsChanged::default() };
-    Some(NewEvent { event: CustomerEvent::DetailsChanged(event), effective_at })
+    Some(DetailsChanged { profile: Some(profile), ..DetailsChanged::default() })
+}
+
+/// The event of such details.
+pub(super) fn event(details: DetailsChanged, effective_at: DateTime<Utc>) -> NewEvent {
+    NewEvent { event: CustomerEvent::DetailsChanged(details), effective_at }
 }
 
 #[cfg(test)]

@@ -10,12 +10,34 @@ use crate::{Context, Label, Personal};
 
 const MAX_REFERENCE_CHARS: usize = 300;
 
-fn digest(sha256: &str) -> Vec<Violation> {
+/// What is wrong with a document; `path` stands before the names of its fields.
+pub(super) fn well_formed(document: &AddDocument, path: &str) -> Vec<Violation> {
+    [
+        guard::identifier(&format!("{path}kind"), &document.kind),
+        guard::optional_line(&format!("{path}name"), document.name.as_deref(), guard::MAX_NAME_CHARS),
+        guard::line(&format!("{path}reference"), &document.reference, MAX_REFERENCE_CHARS),
+        digest(&format!("{path}sha256"), &document.sha256),
+    ]
+    .concat()
+}
+
+/// The event of a document.
+pub(super) fn added(document: AddDocument) -> CustomerEvent {
+    CustomerEvent::DocumentAdded(DocumentAdded {
+        document: document.id,
+        kind: document.kind,
+        name: document.name.map(Personal::from),
+        reference: Personal::Clear(document.reference),
+        sha256: document.sha256,
+    })
+}
+
+fn digest(field: &str, sha256: &str) -> Vec<Violation> {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     require(sha256.len() == 64 && sha256.bytes().all(hex), || {
         Violation::new(
             Code::InvalidDigest,
-            "sha256",
+            field,
             Label::new(
                 "摘要须为64位小写十六进制。",
                 "The digest must be 64 lowercase hexadecimal characters.",
@@ -30,22 +52,8 @@ pub(super) fn decide(
     command: &AddDocument,
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
-    Refusal::require_all([
-        guard::may_work(customer, context),
-        guard::identifier("kind", &command.kind),
-        guard::optional_line("name", command.name.as_deref(), guard::MAX_NAME_CHARS),
-        guard::line("reference", &command.reference, MAX_REFERENCE_CHARS),
-        digest(&command.sha256),
-    ])?;
-    let command = command.clone();
-    let event = CustomerEvent::DocumentAdded(DocumentAdded {
-        document: command.id,
-        kind: command.kind,
-        name: command.name.map(Personal::from),
-        reference: Personal::Clear(command.reference),
-        sha256: command.sha256,
-    });
-    Ok(vec![NewEvent { event, effective_at: context.now }])
+    Refusal::require_all([guard::may_work(customer, context), well_formed(command, "")])?;
+    Ok(vec![NewEvent { event: added(command.clone()), effective_at: context.now }])
 }
 
 #[cfg(test)]

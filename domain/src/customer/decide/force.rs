@@ -1,5 +1,7 @@
 //! An override: somebody with permission moves a customer although conditions are unmet. The event records which.
 
+use std::collections::BTreeSet;
+
 use super::new_event::NewEvent;
 use super::transition;
 use super::transition::form::Form;
@@ -39,7 +41,7 @@ pub(super) fn decide(
         note: true,
         next_step: false,
         evidence: &[],
-        facts: [None; 2],
+        facts: BTreeSet::new(),
     };
     let passed_over = transition::overridable(customer, pipeline, from, &command.to, &given, context);
     Refusal::require_all([
@@ -71,7 +73,8 @@ pub(super) fn decide(
         approval: None,
         overrides,
     });
-    let details = deal::details(customer, &Transition::default(), stage, effective_at);
+    let details = deal::details(customer, &Transition::default(), stage);
+    let details = details.map(|details| deal::event(details, effective_at));
     Ok([Some(NewEvent { event, effective_at }), details].into_iter().flatten().collect())
 }
 

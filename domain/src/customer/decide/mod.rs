@@ -21,6 +21,8 @@ mod reactivate;
 mod register;
 mod release;
 mod repeat_inquiry;
+mod risk;
+mod score;
 mod settle;
 mod signal;
 #[cfg(test)]
@@ -33,6 +35,7 @@ pub use change_owner::may_hand_over;
 pub use dismiss_duplicate::{dismiss_duplicate, reopen_duplicate};
 pub use merge::{PairEvents, merge, unmerge};
 pub use new_event::NewEvent;
+pub use score::{Intaken, raised, scored};
 pub use view::is_counted;
 
 use super::command::Command;
@@ -89,6 +92,8 @@ fn decide_now(
         Command::ChangeOwner(command) => change_owner::decide(known()?, command, context),
         Command::Erase(command) => known().and_then(|_| erase::decide(command, context)),
         Command::AddDocument(command) => document::decide(known()?, command, context),
+        Command::FlagRisk(command) => risk::decide(known()?, command, context),
+        Command::ScoreByModel(command) => score::decide(known()?, command, context),
         Command::Act(command) => act::decide(known()?, command, context),
         Command::CompleteTask(command) => task::decide(known()?, command, context),
         Command::RepeatInquiry(command) => known().and_then(|_| repeat_inquiry::decide(command, context)),

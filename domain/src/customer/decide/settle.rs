@@ -191,7 +191,8 @@ fn approve(
         won_amount: asked.won_amount.clone(),
         ..Transition::default()
     };
-    let details = deal::details(customer, &facts, pipeline.stage(&asked.to), effective_at);
+    let details = deal::details(customer, &facts, pipeline.stage(&asked.to));
+    let details = details.map(|details| deal::event(details, effective_at));
     let approved = NewEvent { event: approved, effective_at: context.now };
     let moved = NewEvent { event: moved, effective_at };
     Ok([Some(approved), Some(moved), details].into_iter().flatten().collect())

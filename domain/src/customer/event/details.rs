@@ -180,6 +180,9 @@ pub struct DetailsChanged {
     /// The names of all custom fields that have a value, where these were replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field_names: Option<Vec<String>>,
+    /// Whether the custom fields were set beside the former ones, which stay, instead of replacing them all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adds_fields: bool,
     /// The names of what was taken away, such as `tier`; what was of the profile stands there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cleared: Vec<String>,

@@ -10,6 +10,7 @@ mod details;
 mod identity;
 mod moves;
 mod ownership;
+mod scores;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -35,6 +36,7 @@ pub use moves::{
     TransitionRejected, TransitionRequested, TransitionWithdrawn,
 };
 pub use ownership::{Claimed, FirstContactMissed, Occasion, OwnerChanged, ReclaimSkipped, Released, Viewed};
+pub use scores::{RiskFlagged, Scored, Scorer};
 
 /// An event with what the log knows about it: what folds are made of.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +137,10 @@ pub enum CustomerEvent {
     SubStatusSet(SubStatusSet),
     /// `customer.next_contact_set`
     NextContactSet(NextContactSet),
+    /// `customer.scored`
+    Scored(Scored),
+    /// `customer.risk_flagged`
+    RiskFlagged(RiskFlagged),
     /// `customer.first_contact_missed`
     FirstContactMissed(FirstContactMissed),
     /// `customer.reclaim_skipped`

@@ -14,7 +14,8 @@ use waymark_domain::{Owner, Pipeline};
 use waymark_eventstore::Position;
 
 use super::customer::Customer;
-use super::report::{MoneyReport, OwnerReport};
+use super::found_by::value_order;
+use super::report::{MoneyReport, NextAction, OwnerReport};
 use super::row::{money_of, owner_of, read_customer};
 use super::snapshot::BoardSnapshot;
 use super::statements::{CARDS_OF, CUSTOMERS_AMONG};
@@ -47,6 +48,8 @@ pub struct BoardQuery {
     pub cursor: Option<String>,
     /// How many cards a stage shows at most.
     pub limit: usize,
+    /// Whether the most valuable come first, instead of those who have been there longest.
+    pub by_value: bool,
 }
 
 /// A customer's card.
@@ -66,8 +69,10 @@ pub struct CardReport {
     pub sub_status: Option<String>,
     /// What the deal may be worth.
     pub amount: Option<MoneyReport>,
+    /// What must be done next, and by when; only of a board of now.
+    pub next_action: Option<NextAction>,
     /// `in_pool`, `overdue_follow_up` and `touched_again` (both only of a board of now; the latter: it came in as a lead
-    /// again, and nobody has followed up since), `erased`.
+    /// again, and nobody has followed up since), `at_risk` (only of a board of now), `erased`.
     pub flags: Vec<String>,
 }
 
@@ -157,6 +162,7 @@ struct Place {
     owner: Owner,
     amount: Option<Money>,
     sub_status: Option<String>,
+    tier: Option<String>,
 }
 
 /// The places by stage, each in the order of (entry, customer).
@@ -285,6 +291,7 @@ async fn places_now(
                     owner: past.owner,
                     amount: past.amount,
                     sub_status: row.opt_text("sub_status")?,
+                    tier: past.tier,
                 });
             }
         }
@@ -348,6 +355,7 @@ async fn places_then(snapshot: &mut Snapshot, pipeline: &Pipeline, query: &Board
             owner: then.owner.clone(),
             amount: then.amount.clone(),
             sub_status: then.sub_statuses.get(&pipeline.key).cloned(),
+            tier: then.tier.clone(),
         });
     }
     for here in places.by_stage.values_mut() {
@@ -384,18 +392,30 @@ async fn cards(
     if query.stage.as_deref().is_some_and(|wanted| wanted != stage) {
         return Ok((Vec::new(), None));
     }
+    let mut sorted: Vec<&Place> = here.iter().collect();
+    if query.by_value {
+        // A stable sort: of equal value, those who have been there longest come first.
+        sorted.sort_by_cached_key(|place| value_order(place.tier.as_deref(), place.amount.as_ref()));
+    }
+    let here = sorted;
     let begin = match query.cursor.as_deref().filter(|_| query.stage.is_some()) {
         Some(cursor) => {
             let after = read_cursor(cursor)?;
-            here.partition_point(|place| (place.entered, place.customer) <= after)
+            match query.by_value {
+                true => here
+                    .iter()
+                    .position(|place| (place.entered, place.customer) == after)
+                    .map_or(0, |n| n + 1),
+                false => here.partition_point(|place| (place.entered, place.customer) <= after),
+            }
         }
         None => 0,
     };
     let shown = &here[begin..here.len().min(begin.saturating_add(query.limit))];
     let more = begin + shown.len() < here.len();
-    let next_cursor = shown.last().filter(|_| more).map(cursor);
+    let next_cursor = shown.last().filter(|_| more).map(|place| cursor(place));
     let customers = customers(snapshot, shown).await?;
-    let card = |place: &Place| {
+    let card = |place: &&Place| {
         let customer = customers.get(&place.customer);
         CardReport {
             customer_id: place.customer,
@@ -405,6 +425,10 @@ async fn cards(
             age_seconds: seconds(query.at.micros() - place.entered),
             sub_status: place.sub_status.clone(),
             amount: place.amount.as_ref().map(MoneyReport::of),
+            next_action: customer.and_then(|customer| {
+                let (at, text) = customer.next.clone().filter(|_| query.now)?;
+                Some(NextAction::planned(at, text))
+            }),
             flags: flags(place, customer, query),
         }
     };
@@ -418,12 +442,13 @@ fn flags(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> Vec<
         ("in_pool", matches!(place.owner, Owner::Pool(_))),
         ("overdue_follow_up", overdue),
         ("touched_again", query.now && customer.is_some_and(Customer::waits_for_an_answer)),
+        ("at_risk", query.now && customer.is_some_and(|customer| customer.profile.risk.is_some())),
         ("erased", customer.is_some_and(|customer| customer.erased)),
     ];
     flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()).collect()
 }
 
-async fn customers(snapshot: &mut Snapshot, shown: &[Place]) -> Result<HashMap<Uuid, Customer>> {
+async fn customers(snapshot: &mut Snapshot, shown: &[&Place]) -> Result<HashMap<Uuid, Customer>> {
     let head = values![snapshot.tenant.0, snapshot.generation];
     let ids: Vec<Value> = shown.iter().map(|place| place.customer.into()).collect();
     let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &ids).await?;

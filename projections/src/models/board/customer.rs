@@ -11,7 +11,7 @@ use waymark_domain::customer::event::{
 use waymark_domain::customer::timeline::{Journeys, LatestStay};
 use waymark_domain::{Owner, identity};
 
-use super::profile::{ClearProfile, clear};
+use super::profile::{ClearProfile, ClearRisk, clear};
 use crate::log::history::{JourneyChange, JourneyEnd, place, position_moves};
 use crate::stats::Micros;
 
@@ -24,6 +24,8 @@ pub(super) fn is_opened(event_type: &str) -> bool {
             | "customer.followed_up"
             | "customer.document_added"
             | "customer.absorbed"
+            | "customer.scored"
+            | "customer.risk_flagged"
     )
 }
 
@@ -210,6 +212,14 @@ impl Customer {
             CustomerEvent::DocumentAdded(e) => self.add_document(e, event),
             CustomerEvent::Erased(_) => self.erase(),
             CustomerEvent::LeadTouched(e) => self.touch(e, event.effective_at),
+            CustomerEvent::RiskFlagged(e) => {
+                self.profile.risk = e.at_risk.then(|| ClearRisk {
+                    reason: clear(&e.reason),
+                    by: event.actor.clone(),
+                    since: event.effective_at.timestamp_micros(),
+                });
+            }
+            CustomerEvent::Scored(e) => self.profile.scored(e, event.effective_at.timestamp_micros()),
             CustomerEvent::Distinguished(e) => {
                 self.distinct_from.insert(e.other, event.position);
             }
@@ -314,8 +324,10 @@ impl Customer {
         if e.name.is_some() || e.clears("name") {
             self.name = clear(&e.name);
         }
-        if e.fields.is_some() {
-            self.fields = clear(&e.fields);
+        match (clear(&e.fields), &mut self.fields) {
+            (Some(added), Some(held)) if e.adds_fields => held.extend(added),
+            (set, held) if e.fields.is_some() => *held = set,
+            _ => {}
         }
         if let Some(contacts) = &e.contacts {
             self.contacts = readable(contacts);
@@ -338,6 +350,8 @@ impl Customer {
         self.fields = None;
         self.profile.credit_code = None;
         self.profile.channel_ids.clear();
+        self.profile.risk.iter_mut().for_each(|risk| risk.reason = None);
+        self.profile.scores.iter_mut().for_each(|score| score.explanation = None);
         for document in &mut self.documents {
             (document.name, document.reference) = (None, None);
         }

@@ -1,10 +1,15 @@
 //! What a customer is found by: by searches, and by who looks for duplicates.
 
-use waymark_domain::customer::event::ContactKind;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
+use waymark_domain::customer::event::{ContactKind, Money};
 use waymark_domain::{identity, search};
 
 use super::customer::{ClearContact, Customer};
 use crate::query::LIST_SEPARATOR;
+
+/// What stands behind every tier.
+const LAST: &str = "\u{10FFFF}";
 
 impl Customer {
     /// What the customer looks like to somebody who seeks duplicates.
@@ -33,9 +38,22 @@ impl Customer {
         };
         self.contacts.iter().filter_map(key).collect()
     }
+
+    /// Where it stands where the most valuable come first: by tier, those without one last, and by the
+    /// amount in hundredths, the largest first. Amounts of several currencies stand beside each other as they are.
+    pub(super) fn value_order(&self) -> (String, i64) {
+        value_order(self.traits.tier.as_deref(), self.traits.amount.as_ref())
+    }
 }
 
 /// A contact as it stands in the column of those that a customer is found by.
 pub(super) fn bounded(contact: &str) -> String {
     format!("{LIST_SEPARATOR}{contact}{LIST_SEPARATOR}")
+}
+
+/// The order of a tier and an amount, as [`Customer::value_order`].
+pub(super) fn value_order(tier: Option<&str>, amount: Option<&Money>) -> (String, i64) {
+    let hundredths = |money: &Money| (money.amount * Decimal::ONE_HUNDRED).trunc().to_i64();
+    let value = amount.and_then(hundredths).unwrap_or(0);
+    (tier.unwrap_or(LAST).to_owned(), -value)
 }

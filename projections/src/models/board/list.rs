@@ -54,6 +54,10 @@ pub struct CustomerFilter {
     pub reps: Option<BTreeSet<String>>,
     /// Words of the name and of the id in another system, or a whole contact.
     pub q: Option<Sought>,
+    /// Only those whom somebody warned of, or only the others.
+    pub at_risk: Option<bool>,
+    /// Whether the most valuable come first, instead of those registered first.
+    pub by_value: bool,
     /// Which customers are visible to the caller. It does not judge merged ones, which are seen where they go on.
     pub visibility: Visibility,
 }
@@ -117,12 +121,13 @@ impl BoardSnapshot {
         names: StageNames<'_>,
     ) -> Result<(CustomerList, Position)> {
         let snapshot = &mut self.0;
-        let after: u64 = cursor.map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
-        let (sql, values) = select(snapshot, filter, after, limit);
+        let after =
+            cursor.map(|cursor| After::read(cursor, filter.by_value)).transpose()?.unwrap_or_default();
+        let (sql, values) = select(snapshot, filter, &after, limit);
         let rows = snapshot.transaction.fetch_dynamic(sql.into(), values).await?;
         let customers = rows.iter().map(read_customer).collect::<Result<Vec<_>>>()?;
         let last = customers.last().filter(|_| customers.len() == limit as usize);
-        let next_cursor = last.map(|last| last.created_position.to_string());
+        let next_cursor = last.map(|last| After::of(last).text(filter.by_value));
         let customers = with_cards(snapshot, customers).await?;
         let items = customers.into_iter().map(|customer| report(customer, now, names)).collect();
         Ok((CustomerList { items, next_cursor, effective_at: None, known_at: None }, snapshot.position))
@@ -148,9 +153,44 @@ impl BoardSnapshot {
     }
 }
 
-fn select(snapshot: &Snapshot, filter: &CustomerFilter, after: u64, limit: u32) -> (String, Vec<Value>) {
+/// Where a page begins: after a customer, by its registration or by its value.
+#[derive(Debug, Clone, Default)]
+struct After {
+    position: u64,
+    value: Option<(String, i64)>,
+}
+
+impl After {
+    fn of(customer: &Customer) -> Self {
+        Self { position: customer.created_position, value: Some(customer.value_order()) }
+    }
+
+    fn text(&self, by_value: bool) -> String {
+        match self.value.as_ref().filter(|_| by_value) {
+            Some((tier, value)) => format!("{value}.{}.{tier}", self.position),
+            None => self.position.to_string(),
+        }
+    }
+
+    fn read(cursor: &str, by_value: bool) -> Result<Self> {
+        let parsed = || {
+            if !by_value {
+                return Some(Self { position: cursor.parse().ok()?, value: None });
+            }
+            let mut parts = cursor.splitn(3, '.');
+            let (value, position) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+            Some(Self { position, value: Some((parts.next()?.to_owned(), value)) })
+        };
+        parsed().ok_or(ProjectionError::BadCursor)
+    }
+}
+
+fn select(snapshot: &Snapshot, filter: &CustomerFilter, after: &After, limit: u32) -> (String, Vec<Value>) {
     let mut sql = LIST.to_owned();
-    let mut values: Vec<Value> = values![snapshot.tenant.0, snapshot.generation, after].into();
+    let mut values: Vec<Value> = {
+        let position = if filter.by_value { 0 } else { after.position };
+        values![snapshot.tenant.0, snapshot.generation, position].into()
+    };
     let mut and = |condition: &str, bound: &[&str]| {
         let mut condition = condition.to_owned();
         for value in bound {
@@ -228,8 +268,20 @@ fn select(snapshot: &Snapshot, filter: &CustomerFilter, after: u64, limit: u32) 
         patterns.extend(q.contacts.iter().map(whole));
         and(&condition, &patterns.iter().map(String::as_str).collect::<Vec<_>>());
     }
+    if let Some(at_risk) = filter.at_risk {
+        sql.push_str(if at_risk { " AND c.at_risk = 1" } else { " AND c.at_risk = 0" });
+    }
+    let mut order = "c.created_position";
+    if filter.by_value {
+        order = "c.tier_order, c.value_order, c.created_position";
+        if let Some((tier, value)) = &after.value {
+            values.extend([tier.as_str().into(), (*value).into(), after.position.into()]);
+            let last = values.len();
+            sql.push_str(&format!(" AND ({order}) > (${}, ${}, ${last})", last - 2, last - 1));
+        }
+    }
     values.push(limit.into());
-    sql.push_str(&format!(" ORDER BY c.created_position LIMIT ${}", values.len()));
+    sql.push_str(&format!(" ORDER BY {order} LIMIT ${}", values.len()));
     (sql, values)
 }
 

@@ -40,7 +40,8 @@ pub use owned::OwnedCustomer;
 pub(crate) use population::Population;
 pub use report::{
     ChannelIdReport, ContactReport, ContentReport, ContractReport, CustomerReport, DocumentReport,
-    JourneyReport, MoneyReport, NextAction, OwnerReport, StageNames, TouchReport,
+    JourneyReport, ModelScoreReport, MoneyReport, NextAction, OwnerReport, RiskReport, ScoreReasonReport,
+    StageNames, TouchReport,
 };
 pub use snapshot::BoardSnapshot;
 pub use stage_groups::StageGroup;
@@ -54,7 +55,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn schema(&self) -> &'static str {

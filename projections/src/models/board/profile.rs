@@ -1,8 +1,15 @@
 //! What else is known of a customer, readable.
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use waymark_domain::Personal;
-use waymark_domain::customer::event::{ChannelId, Contract, Money, Profile};
+use waymark_domain::customer::event::{ChannelId, Contract, Money, Profile, Scored, Scorer};
+use waymark_domain::intake::{Assignment, ScoreReason};
+
+use crate::stats::Micros;
+
+/// How many scores of one customer are shown. The log has them all.
+const SCORES: usize = 20;
 
 use super::expected_close::ExpectedClose;
 
@@ -21,12 +28,64 @@ pub(super) struct ClearProfile {
     pub(super) expected_close: Option<ExpectedClose>,
     pub(super) won_amount: Option<Money>,
     pub(super) satisfaction: Option<u8>,
+    /// The last score of each scorer, intake's first.
+    pub(super) scores: Vec<ClearScore>,
+    /// The warning that it may be lost.
+    pub(super) risk: Option<ClearRisk>,
+}
+
+/// A warning, readable.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct ClearRisk {
+    pub(super) reason: Option<String>,
+    pub(super) by: String,
+    pub(super) since: Micros,
+}
+
+/// A score, readable.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct ClearScore {
+    pub(super) by: Scorer,
+    pub(super) score: Decimal,
+    pub(super) reasons: Vec<ScoreReason>,
+    pub(super) assignment: Option<Assignment>,
+    pub(super) explanation: Option<String>,
+    pub(super) at: Micros,
 }
 
 impl ClearProfile {
     /// When the contract ends, and what a deal won in part has brought: their changes are kept beside the traits'.
     pub(super) fn deal(&self) -> (Option<NaiveDate>, Option<Money>) {
         (self.contract.and_then(|contract| contract.ends_on), self.won_amount.clone())
+    }
+
+    /// Takes a score in the place of the last one of the same scorer, whatever version of it gave that.
+    pub(super) fn scored(&mut self, said: &Scored, at: Micros) {
+        let same = |held: &ClearScore| match (&held.by, &said.by) {
+            (Scorer::Intake { .. }, Scorer::Intake { .. }) => true,
+            (Scorer::Model { name, .. }, Scorer::Model { name: other, .. }) => name == other,
+            _ => false,
+        };
+        let before = self.scores.iter().position(same).map(|place| self.scores.remove(place));
+        let assignment = said.assignment.clone().or_else(|| before.and_then(|before| before.assignment));
+        let place = if matches!(said.by, Scorer::Intake { .. }) { 0 } else { self.scores.len() };
+        self.scores.insert(
+            place,
+            ClearScore {
+                by: said.by.clone(),
+                score: said.score,
+                reasons: said.reasons.clone(),
+                assignment,
+                explanation: clear(&said.explanation),
+                at,
+            },
+        );
+        self.scores.truncate(SCORES);
+    }
+
+    /// The score by the rules of intake.
+    pub(super) fn intake_score(&self) -> Option<&ClearScore> {
+        self.scores.first().filter(|held| matches!(held.by, Scorer::Intake { .. }))
     }
 
     /// Sets what an event says, and takes away what it clears.

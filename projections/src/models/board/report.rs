@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::prelude::ToPrimitive as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Owner;
-use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money};
+use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money, Scorer};
+use waymark_domain::intake::ScoreReason;
 
 use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch};
 use super::expected_close::ExpectedClose;
+use super::profile::ClearScore;
 use super::row::owner_columns;
 use crate::log::history::instant;
-use crate::stats::seconds;
+use crate::stats::{Micros, seconds};
 
 /// An amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -136,13 +139,68 @@ pub struct TouchReport {
     pub answered: bool,
 }
 
+/// A warning that a customer may be lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RiskReport {
+    /// Why; null once the customer is erased.
+    pub reason: Option<String>,
+    /// Who warned.
+    pub by: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// One factor of a score that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ScoreReasonReport {
+    /// `contact`, `product`, `channel`, `field` or `touches`.
+    pub factor: String,
+    /// What of it: the source or channel, the field, or how many touches.
+    pub detail: Option<String>,
+    /// What it adds.
+    pub points: u32,
+}
+
+/// The last score of a model outside.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ModelScoreReport {
+    /// What the model is called.
+    pub model: String,
+    /// Which version of it gave the score.
+    pub version: String,
+    /// The score: a decimal, in the model's own terms.
+    #[schema(example = "0.83")]
+    pub score: String,
+    /// Why, in the model's words; null where it did not say, and once the customer is erased.
+    pub explanation: Option<String>,
+    /// When it was given.
+    pub scored_at: DateTime<Utc>,
+    /// How old it is.
+    pub age_seconds: f64,
+}
+
 /// What is planned next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NextAction {
-    /// The time.
+    /// The time: as `due_at`.
     pub at: DateTime<Utc>,
     /// What; null once the customer is erased.
     pub text: Option<String>,
+    /// Until when.
+    pub due_at: DateTime<Utc>,
+    /// By whom: `rep` is the owner.
+    #[schema(example = "rep")]
+    pub role: String,
+    /// `plan`, what was agreed or set last; or `stage`, what the stage says where nothing was.
+    #[schema(example = "plan")]
+    pub source: String,
+}
+
+impl NextAction {
+    /// What was agreed, or set by a rule.
+    pub(crate) fn planned(at: DateTime<Utc>, text: Option<String>) -> Self {
+        Self { at, text, due_at: at, role: "rep".to_owned(), source: "plan".to_owned() }
+    }
 }
 
 /// A customer as it is now.
@@ -205,6 +263,16 @@ pub struct CustomerReport {
     pub won_amount: Option<MoneyReport>,
     /// How satisfied the customer is, from 0 to 10.
     pub satisfaction: Option<u8>,
+    /// The score by the rules of intake, from 0 to 100; null where it was not scored.
+    pub score: Option<u32>,
+    /// What that score is made of.
+    pub score_reasons: Vec<ScoreReasonReport>,
+    /// To whom intake assigned it, by the name under which it owns customers; null where it did not.
+    pub assigned_to: Option<String>,
+    /// The last score of each model outside, the one scored first at the front.
+    pub model_scores: Vec<ModelScoreReport>,
+    /// The warning that it may be lost; null where there is none.
+    pub risk: Option<RiskReport>,
     /// Documents by reference, the latest two hundred.
     pub documents: Vec<DocumentReport>,
     /// What was sent to it to read, the latest hundred.
@@ -250,6 +318,15 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
         channel,
         answered,
     };
+    let scores = profile.intake_score().cloned();
+    let reason = |one: &ScoreReason| ScoreReasonReport {
+        factor: one.factor.clone(),
+        detail: one.detail.clone(),
+        points: one.points,
+    };
+    let reasons = scores.iter().flat_map(|intake| intake.reasons.iter().map(reason)).collect();
+    let assigned_to = scores.as_ref().and_then(|intake| Some(intake.assignment.as_ref()?.rep.clone()));
+    let model_scores = profile.scores.iter().filter_map(|held| ModelScoreReport::of(held, now)).collect();
     CustomerReport {
         id: customer.id,
         version: customer.version,
@@ -266,7 +343,7 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
         source: traits.source,
         channel: traits.channel,
         fields: customer.fields,
-        next_action: customer.next.map(|(at, text)| NextAction { at, text }),
+        next_action: customer.next.map(|(at, text)| NextAction::planned(at, text)),
         remaining_ownership_seconds: None,
         credit_code: profile.credit_code,
         channel_ids: profile
@@ -285,6 +362,15 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
         expected_close: profile.expected_close,
         won_amount: profile.won_amount.as_ref().map(MoneyReport::of),
         satisfaction: profile.satisfaction,
+        score: scores.as_ref().and_then(|intake| intake.score.to_u32()),
+        score_reasons: reasons,
+        assigned_to,
+        model_scores,
+        risk: profile.risk.map(|risk| RiskReport {
+            reason: risk.reason,
+            by: risk.by,
+            since: instant(risk.since),
+        }),
         documents: customer.documents.into_iter().map(DocumentReport::of).collect(),
         contents: customer.contents.into_iter().map(ContentReport::of).collect(),
         touches: customer.touches.into_iter().map(touch).collect(),
@@ -293,6 +379,20 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
         erased: customer.erased,
         effective_at: None,
         known_at: None,
+    }
+}
+
+impl ModelScoreReport {
+    fn of(held: &ClearScore, now: Micros) -> Option<Self> {
+        let Scorer::Model { name, version } = &held.by else { return None };
+        Some(Self {
+            model: name.clone(),
+            version: version.clone(),
+            score: held.score.to_string(),
+            explanation: held.explanation.clone(),
+            scored_at: instant(held.at),
+            age_seconds: seconds(now - held.at),
+        })
     }
 }
 

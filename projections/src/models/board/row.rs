@@ -127,6 +127,9 @@ impl Customer {
             distinct_from: Json::of(&self.distinct_from)?,
             looks_since: self.looks_since,
             search_text: self.search_text(),
+            tier_order: self.value_order().0,
+            value_order: self.value_order().1,
+            at_risk: self.profile.risk.is_some(),
             search_contacts: self.search_contacts().iter().map(|contact| bounded(contact)).collect(),
         })
     }

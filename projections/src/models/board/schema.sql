@@ -41,6 +41,10 @@ CREATE TABLE IF NOT EXISTS board_customer (
     -- Name and id in another system, folded for searches, and the keys of contacts, each in lines of its own.
     search_text      TEXT    NOT NULL,
     search_contacts  TEXT    NOT NULL,
+    -- Where it stands where the most valuable come first: by tier, those without one last, then by amount, the largest first.
+    tier_order       TEXT    NOT NULL,
+    value_order      BIGINT  NOT NULL,
+    at_risk          INTEGER NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer)
 ) WITHOUT ROWID;
 
@@ -50,6 +54,8 @@ CREATE INDEX IF NOT EXISTS board_customer_external
     ON board_customer (tenant_id, generation, external_id);
 CREATE INDEX IF NOT EXISTS board_customer_owner
     ON board_customer (tenant_id, generation, owner_kind, owner_id, created_position);
+CREATE INDEX IF NOT EXISTS board_customer_value
+    ON board_customer (tenant_id, generation, tier_order, value_order, created_position);
 
 CREATE TABLE IF NOT EXISTS board_tag (
     tenant_id  BLOB    NOT NULL,

@@ -44,6 +44,9 @@ table! {
             looks_since: u64,
             search_text: String,
             search_contacts: String,
+            tier_order: String,
+            value_order: i64,
+            at_risk: bool,
         }
     }
 }

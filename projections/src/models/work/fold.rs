@@ -18,10 +18,11 @@ use waymark_domain::{Label, Owner};
 use waymark_eventstore::Position;
 
 use super::definitions::{Definitions, Said};
+use super::news::{Told, news};
 use super::statements::{DROP_DEADLINES, DROP_STANDINGS, IN_JOURNEY};
 use super::tables::{
-    CUSTOMERS, DEADLINES, DeadlineRow, REMINDERS, RUN, ReminderRow, RunRow, STANDINGS, StandingRow, TASKS,
-    TaskRow, WorkCustomerRow,
+    CUSTOMERS, DEADLINES, DeadlineRow, MESSAGES, MessageRow, REMINDERS, RUN, ReminderRow, RunRow, STANDINGS,
+    StandingRow, TASKS, TaskRow, WorkCustomerRow,
 };
 use crate::db::{Value, values};
 use crate::error::Result;
@@ -33,6 +34,8 @@ use crate::storage::table::Removal;
 
 /// How many customers of a pipeline are read at a time when another version was published.
 const BATCH: u32 = 500;
+/// Where the news of an event begin among its messages: reminders, of which there are few, come before.
+const NEWS: u32 = 10_000;
 /// What stands as the rule where no rule but a lead reminds.
 const LEAD_TOUCHED: &str = "lead_touched";
 
@@ -192,6 +195,7 @@ struct Rows {
     runs: Vec<Value>,
     tasks: Vec<Value>,
     reminders: Vec<Value>,
+    messages: Vec<Value>,
 }
 
 impl Rows {
@@ -203,6 +207,7 @@ impl Rows {
             (&RUN, self.runs),
             (&TASKS, self.tasks),
             (&REMINDERS, self.reminders),
+            (&MESSAGES, self.messages),
         ];
     }
 
@@ -234,6 +239,43 @@ impl Rows {
             self.reminder(Said::of(fact), about, (&e.rule, e.cause, 0), message);
         }
         self.came_again(customer, fact);
+        for (n, told) in (NEWS..).zip(news(customer, fact)) {
+            self.message(Said::of(fact), (Some(customer), "rep", fact.event.actor.as_str(), n), told);
+        }
+    }
+
+    fn message(
+        &mut self,
+        said: Said,
+        (customer, role, actor, n): (Option<&Customer>, &str, &str, u32),
+        told: Told,
+    ) {
+        let owner = customer.map(|customer| parts(&customer.owner));
+        let (kind, id) = match told.owner {
+            Some(former) => (Some("rep".to_owned()), Some(former)),
+            None => (owner.map(|(kind, _)| kind.to_owned()), owner.map(|(_, id)| id.to_owned())),
+        };
+        let (text_zh, text_en) = told.text.map(|text| (text.zh, text.en)).unzip();
+        let row = MessageRow {
+            position: said.position,
+            n,
+            message: said.id,
+            kind: told.kind.to_owned(),
+            customer: customer.map(|customer| customer.id),
+            journey: told.journey,
+            actor: actor.to_owned(),
+            owner_kind: kind,
+            owner_id: id,
+            role: role.to_owned(),
+            stage_from: told.from,
+            stage_to: told.to,
+            sub_status: told.sub_status,
+            reason: told.reason,
+            text_zh,
+            text_en,
+            at: said.at.timestamp_micros(),
+        };
+        row.push(&mut self.messages);
     }
 
     /// The owner is reminded that a known lead came in again; of a customer in a pool, anyone who leads. Histories that are read
@@ -315,6 +357,11 @@ impl Rows {
         (rule, cause, n): (&str, Uuid, u32),
         (text, role, channels): (&Label, &str, &[NotificationChannel]),
     ) {
+        let told = match customer {
+            Some(customer) => Told { text: Some(text.clone()), ..Told::standing("reminder", customer) },
+            None => Told { text: Some(text.clone()), ..Told::of("reminder", journey) },
+        };
+        self.message(said, (customer, role, rule, n), told);
         let owner = customer.map(|customer| parts(&customer.owner));
         let channels = channels.iter().map(|channel| channel.as_str()).collect::<Vec<_>>().join(" ");
         let reminder = ReminderRow {

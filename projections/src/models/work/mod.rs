@@ -7,7 +7,9 @@
 
 mod definitions;
 mod fold;
+mod messages;
 pub(crate) mod names;
+mod news;
 pub(crate) mod reclaim;
 mod reminders;
 mod rules;
@@ -22,6 +24,7 @@ use crate::storage::table::Table;
 pub(crate) use tables::NAME;
 use tables::TABLES;
 
+pub use messages::{InboxFilter, Message};
 pub use reminders::{ReminderFilter, ReminderReport};
 pub use rules::{DueRule, RuleReport, SkipReport};
 pub use snapshot::WorkSnapshot;
@@ -39,7 +42,7 @@ impl ReadModel for Work {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn schema(&self) -> &'static str {

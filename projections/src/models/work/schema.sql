@@ -113,3 +113,30 @@ CREATE TABLE IF NOT EXISTS work_reminder (
     at         BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, generation, position, n)
 ) WITHOUT ROWID;
+
+-- What people are told of customers: moves, owners and reminders, each for somebody by role.
+CREATE TABLE IF NOT EXISTS work_message (
+    tenant_id  BLOB   NOT NULL,
+    generation BIGINT NOT NULL,
+    position   BIGINT NOT NULL,
+    n          BIGINT NOT NULL,
+    message    BLOB   NOT NULL,
+    kind       TEXT   NOT NULL,
+    -- Null where the calendar reminds of a pipeline as a whole.
+    customer   BLOB,
+    journey    TEXT   NOT NULL,
+    -- Who did it.
+    actor      TEXT   NOT NULL,
+    owner_kind TEXT,
+    owner_id   TEXT,
+    role       TEXT   NOT NULL,
+    stage_from TEXT,
+    stage_to   TEXT,
+    sub_status TEXT,
+    -- A reason code of the pipeline.
+    reason     TEXT,
+    text_zh    TEXT,
+    text_en    TEXT,
+    at         BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, generation, position, n)
+) WITHOUT ROWID;

@@ -18,3 +18,4 @@ pub(crate) const CONTACTS: &str = include_str!("contacts.sql");
 pub(crate) const CONTACTS_COUNTED: &str = include_str!("contacts_counted.sql");
 pub(crate) const STANDING: &str = include_str!("standing.sql");
 pub(crate) const NAMES_AMONG: &str = include_str!("names_among.sql");
+pub(crate) const MESSAGES_PAGE: &str = include_str!("messages.sql");

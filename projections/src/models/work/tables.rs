@@ -104,4 +104,29 @@ table! {
     }
 }
 
-pub(super) static TABLES: &[&Table] = &[&CUSTOMERS, &STANDINGS, &DEADLINES, &RUN, &TASKS, &REMINDERS];
+table! {
+    /// What people are told of customers.
+    MESSAGES = "work_message", Insert, MessageRow {
+        key { position: u64, n: u32 }
+        columns {
+            message: Uuid,
+            kind: String,
+            customer: Option<Uuid>,
+            journey: String,
+            actor: String,
+            owner_kind: Option<String>,
+            owner_id: Option<String>,
+            role: String,
+            stage_from: Option<String>,
+            stage_to: Option<String>,
+            sub_status: Option<String>,
+            reason: Option<String>,
+            text_zh: Option<String>,
+            text_en: Option<String>,
+            at: i64,
+        }
+    }
+}
+
+pub(super) static TABLES: &[&Table] =
+    &[&CUSTOMERS, &STANDINGS, &DEADLINES, &RUN, &TASKS, &REMINDERS, &MESSAGES];

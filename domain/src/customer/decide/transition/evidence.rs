@@ -1,14 +1,80 @@
 //! Whether the documents given with a move are well-formed and such as the stage takes.
 
-use crate::Label;
+use uuid::Uuid;
+
 use crate::customer::command::Transition;
 use crate::customer::decide::guard;
+use crate::customer::event::Evidence;
+use crate::customer::state::Customer;
 use crate::pipeline::Stage;
 use crate::refusal::{Code, Violation, require};
+use crate::{Context, Label};
 
 const MAX_EVIDENCE: usize = 10;
 
 const MAX_REFERENCE_CHARS: usize = 300;
+
+/// The documents that the command brings, as evidence of what the stage asks for by their kinds.
+pub(super) fn of_documents(stage: Option<&Stage>, command: &Transition) -> Vec<Evidence> {
+    let asked = |kind: &str| {
+        stage.is_some_and(|stage| {
+            stage.evidence(command.sub_status.as_deref()).any(|known| known.kind == kind)
+        })
+    };
+    let brought = command.documents.iter().filter(|document| asked(&document.kind));
+    brought
+        .map(|document| Evidence {
+            kind: document.kind.clone(),
+            reference: document.id.to_string(),
+            sha256: Some(document.sha256.clone()),
+        })
+        .collect()
+}
+
+/// What names a document by its id names one of the customer's record, of that kind and digest; and so does everything that
+/// the stage wants on record.
+pub(in crate::customer::decide) fn evidence_on_record(
+    customer: &Customer,
+    stage: Option<&Stage>,
+    command: &Transition,
+    context: &Context<'_>,
+) -> Vec<Violation> {
+    let wanted = |given: &Evidence| {
+        let kinds = stage.into_iter().flat_map(|stage| stage.evidence(command.sub_status.as_deref()));
+        kinds.filter(|kind| kind.kind == given.kind).any(|kind| kind.on_record) && !context.import
+    };
+    let same = |(kind, sha256): &(String, String), given: &Evidence| {
+        *kind == given.kind && given.sha256.as_ref().is_none_or(|said| said == sha256)
+    };
+    let known = |given: &Evidence| match Uuid::try_parse(&given.reference) {
+        Ok(id) => {
+            let brought = command.documents.iter().any(|document| document.id == id);
+            brought || customer.documents.get(&id).is_some_and(|document| same(document, given))
+        }
+        Err(_) if wanted(given) => {
+            given.sha256.is_some() && customer.documents.values().any(|document| same(document, given))
+        }
+        Err(_) => true,
+    };
+    let unknown = command.evidence.iter().enumerate().filter(|(_, given)| !known(given));
+    unknown
+        .map(|(n, given)| {
+            Violation::new(
+                Code::UnknownEvidence,
+                format!("evidence[{n}].reference"),
+                Label::new(
+                    "客户资料中没有这份凭证，或类型、摘要不符。",
+                    "The customer's record has no such document, or its kind or digest differs.",
+                ),
+                Label::new(
+                    "请先添加文件，或在documents中随本次变更提交。",
+                    "Add the document first, or send it along in documents.",
+                ),
+            )
+            .with("kind", given.kind.clone())
+        })
+        .collect()
+}
 
 pub(in crate::customer::decide) fn evidence_well_formed(
     stage: Option<&Stage>,

@@ -20,8 +20,8 @@ pub(in crate::customer::decide) struct Form<'a> {
     pub(in crate::customer::decide) note: bool,
     pub(in crate::customer::decide) next_step: bool,
     pub(in crate::customer::decide) evidence: &'a [Evidence],
-    /// What the move itself says of the deal, by the names of fields.
-    pub(in crate::customer::decide) facts: [Option<&'static str>; 2],
+    /// What the move itself says of the customer, by the names of fields.
+    pub(in crate::customer::decide) facts: BTreeSet<String>,
 }
 
 impl<'a> Form<'a> {
@@ -32,7 +32,7 @@ impl<'a> Form<'a> {
             note: command.note.is_some(),
             next_step: command.next_step.is_some(),
             evidence: &command.evidence,
-            facts: facts(command.postponed_until.is_some(), command.won_amount.is_some()),
+            facts: brought(command),
         }
     }
 
@@ -44,13 +44,27 @@ impl<'a> Form<'a> {
             note: asked.note.is_some(),
             next_step: asked.next_step.is_some(),
             evidence: &asked.evidence,
-            facts: facts(asked.postponed_until.is_some(), asked.won_amount.is_some()),
+            facts: facts([
+                ("postponed_until", asked.postponed_until.is_some()),
+                ("won_amount", asked.won_amount.is_some()),
+            ]),
         }
     }
 }
 
-fn facts(put_off: bool, won: bool) -> [Option<&'static str>; 2] {
-    [put_off.then_some("postponed_until"), won.then_some("won_amount")]
+fn brought(command: &Transition) -> BTreeSet<String> {
+    let mut all = facts([
+        ("postponed_until", command.postponed_until.is_some()),
+        ("won_amount", command.won_amount.is_some()),
+        ("amount", command.amount.is_some()),
+    ]);
+    let fields = command.fields.iter().flatten().filter(|(_, value)| !value.is_null());
+    all.extend(fields.map(|(name, _)| name.clone()));
+    all
+}
+
+fn facts<const N: usize>(said: [(&str, bool); N]) -> BTreeSet<String> {
+    said.into_iter().filter(|(_, said)| *said).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// What stage and transition ask for is there. The past cannot be asked, so an import is not.
@@ -73,12 +87,12 @@ pub(in crate::customer) fn unmet_standing(
     pipeline: &Pipeline,
     from: Option<&Stay>,
     stage: &Stage,
-    brought: &[Option<&'static str>],
+    brought: &BTreeSet<String>,
 ) -> Vec<Violation> {
     let rule = from.and_then(|from| pipeline.transition(&from.stage, &stage.id));
     let fields = stage.entry_form.fields.iter().chain(rule.iter().flat_map(|rule| &rule.fields));
     let follow_ups = stage.entry_form.min_follow_ups.max(rule.map_or(0, |rule| rule.min_follow_ups));
-    let fields = fields.filter(|field| !brought.contains(&Some(field.as_str())));
+    let fields = fields.filter(|field| !brought.contains(*field));
     [fields_known(customer, fields), followed_up(customer, from, follow_ups)].concat()
 }
 
@@ -152,8 +166,37 @@ pub(in crate::customer::decide) fn form_filled(stage: &Stage, given: &Form<'_>) 
             unmet.push(guard::without_evidence(kind, "evidence"));
         }
     }
+    unmet.extend(without_one_of(stage, given));
     unmet.extend(reason_of_the_form(form, given.reason));
     unmet
+}
+
+/// The groups of documents of which none is there.
+fn without_one_of(stage: &Stage, given: &Form<'_>) -> Vec<Violation> {
+    let kinds: Vec<_> = stage.evidence(given.sub_status).collect();
+    let groups: BTreeSet<&str> = kinds.iter().filter_map(|kind| kind.any_of.as_deref()).collect();
+    let of = |group: &str| {
+        kinds.iter().filter(move |kind| kind.any_of.as_deref() == Some(group)).collect::<Vec<_>>()
+    };
+    let missing = groups.into_iter().map(of).filter(|group| {
+        !group.iter().any(|kind| given.evidence.iter().any(|document| document.kind == kind.kind))
+    });
+    missing
+        .map(|group| {
+            let names = |of: fn(&Label) -> &str| group.iter().map(|kind| of(&kind.name)).collect::<Vec<_>>();
+            let (zh, en) = (names(|name| &name.zh).join("、"), names(|name| &name.en).join(", "));
+            Violation::new(
+                Code::EvidenceRequired,
+                "evidence",
+                Label::new(
+                    format!("进入该状态需要以下凭证之一：{zh}。"),
+                    format!("This stage requires one of these: {en}."),
+                ),
+                Label::new("请附上其中一份凭证的编号或地址。", "Attach the ID or address of one of them."),
+            )
+            .with("any_of", group.iter().map(|kind| kind.kind.clone()).collect::<Vec<_>>())
+        })
+        .collect()
 }
 
 fn reason_of_the_form(form: &EntryForm, reason: Option<&str>) -> Vec<Violation> {

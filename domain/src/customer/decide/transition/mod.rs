@@ -1,5 +1,6 @@
 //! A rep moves a customer to another stage, because the world changed.
 
+mod brought;
 mod evidence;
 pub(in crate::customer) mod form;
 pub(super) mod path;
@@ -17,7 +18,7 @@ use crate::customer::timeline::Stay;
 use crate::pipeline::Approval;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal, Pipeline};
-use evidence::evidence_well_formed;
+use evidence::{evidence_on_record, evidence_well_formed, of_documents};
 use form::{Form, unmet_form};
 use path::{allowed, elsewhere, not_before_a_later_move};
 
@@ -151,6 +152,9 @@ pub(in crate::customer::decide) fn decide(
         return within::decide(customer, pipeline, stay, command, context);
     }
     let stage = pipeline.stage(&command.to);
+    let mut command = command.clone();
+    command.evidence.extend(of_documents(stage, &command));
+    let command = &command;
     let needs = approval(pipeline, from, &command.to, context);
     let asked = needs.map(|_| not_asked_yet(customer, journey, &command.to, context));
     Refusal::require_all([
@@ -163,12 +167,17 @@ pub(in crate::customer::decide) fn decide(
         unmet_form(customer, pipeline, from, &command.to, &Form::of(command), context),
         asked.unwrap_or_default(),
         evidence_well_formed(stage, command),
+        evidence_on_record(customer, stage, command, context),
+        brought::well_formed(command, context),
         guard::optional_text("reason", command.reason.as_deref()),
         guard::optional_text("note", command.note.as_deref()),
         guard::optional_text("next_step", command.next_step.as_deref()),
         deal::well_formed(stage, command, effective_at, context),
     ])?;
-    let details = deal::details(customer, command, stage, effective_at);
+    let at = |event| NewEvent { event, effective_at };
+    let asks = needs.is_some();
+    let details = deal::details(customer, command, stage).filter(|_| !asks);
+    let brought = brought::events(command, details, context).into_iter().map(at);
     let command = command.clone();
     let (code, words) = code_or_words(pipeline, command.reason);
     if let Some((approval, from)) = needs.zip(from) {
@@ -190,7 +199,7 @@ pub(in crate::customer::decide) fn decide(
             expires_at: context.now
                 + TimeDelta::seconds(approval.expires_seconds.min(MAX_WAIT).cast_signed()),
         });
-        return Ok(vec![NewEvent { event, effective_at }]);
+        return Ok(std::iter::once(at(event)).chain(brought).collect());
     }
     let event = CustomerEvent::Moved(Moved {
         journey: pipeline.key.clone(),
@@ -208,7 +217,7 @@ pub(in crate::customer::decide) fn decide(
         approval: None,
         overrides: Vec::new(),
     });
-    Ok([Some(NewEvent { event, effective_at }), details].into_iter().flatten().collect())
+    Ok(std::iter::once(at(event)).chain(brought).collect())
 }
 
 #[cfg(test)]

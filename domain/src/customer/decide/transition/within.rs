@@ -54,6 +54,9 @@ pub(super) fn decide(
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
     let effective_at = guard::instant(context, Some(from));
+    let mut command = command.clone();
+    command.evidence.extend(super::of_documents(Some(stage), &command));
+    let command = &command;
     Refusal::require_all([
         super::expected_version(pipeline, command),
         super::not_before_a_later_move(customer, &pipeline.key, effective_at, context),
@@ -63,11 +66,15 @@ pub(super) fn decide(
         guard::known_sub_status(Some(stage), command.sub_status.as_deref()),
         shown(stage, command, context),
         super::evidence_well_formed(Some(stage), command),
+        super::evidence_on_record(customer, Some(stage), command, context),
+        super::brought::well_formed(command, context),
         guard::optional_text("reason", command.reason.as_deref()),
         guard::optional_text("note", command.note.as_deref()),
         guard::optional_text("next_step", command.next_step.as_deref()),
         says_nothing_of_the_deal(command),
     ])?;
+    let at = |event| NewEvent { event, effective_at };
+    let brought = super::brought::events(command, None, context).into_iter().map(at);
     let command = command.clone();
     let (reason, reason_text) = super::code_or_words(pipeline, command.reason);
     let event = CustomerEvent::SubStatusSet(SubStatusSet {
@@ -82,7 +89,7 @@ pub(super) fn decide(
         next_step: command.next_step.map(Personal::from),
         evidence: command.evidence,
     });
-    Ok(vec![NewEvent { event, effective_at }])
+    Ok(std::iter::once(at(event)).chain(brought).collect())
 }
 
 #[cfg(test)]

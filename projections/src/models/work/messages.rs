@@ -1,0 +1,134 @@
+//! Messages: what somebody is told of customers, and by whom.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+use waymark_domain::Label;
+use waymark_domain::people::Visibility;
+use waymark_eventstore::Position;
+
+use super::names;
+use super::snapshot::WorkSnapshot;
+use super::statements::MESSAGES_PAGE;
+use crate::db::{Row, values};
+use crate::error::Result;
+use crate::log::history::instant;
+use crate::models::board::OwnerReport;
+use crate::query::{LIST_SEPARATOR, name_list, visibility_binds};
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The event that it tells of.
+    pub id: Uuid,
+    /// Its place in the log.
+    pub position: Position,
+    /// Which of those that the event tells, from 0.
+    pub n: u32,
+    /// `moved`, `sub_status`, `assigned`, `released` or `reminder`.
+    pub kind: String,
+    /// The customer; none where the calendar reminds of a pipeline as a whole.
+    pub customer: Option<Uuid>,
+    /// What the customer is called.
+    pub customer_name: Option<String>,
+    /// The journey, by its pipeline's key.
+    pub journey: String,
+    /// Who did it.
+    pub actor: String,
+    /// Whom the customer belonged to then.
+    pub owner: Option<OwnerReport>,
+    /// For whom it is.
+    pub role: String,
+    /// The stage before.
+    pub stage_from: Option<String>,
+    /// The stage that the customer is in by it.
+    pub stage_to: Option<String>,
+    /// The sub-status.
+    pub sub_status: Option<String>,
+    /// Why: a reason code.
+    pub reason: Option<String>,
+    /// What a rule says.
+    pub text: Option<Label>,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+}
+
+/// Whose messages are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct InboxFilter {
+    /// The actor, whose own acts are no news.
+    pub actor: String,
+    /// The name under which the actor owns customers.
+    pub rep: Option<String>,
+    /// The reps of the teams that the actor is in or leads.
+    pub mates: BTreeSet<String>,
+    /// The reps of the teams that the actor leads.
+    pub led: BTreeSet<String>,
+    /// Whether everything that goes to those who lead is the actor's.
+    pub leads_all: bool,
+    /// Those before this place.
+    pub before: Option<(Position, u32)>,
+    /// Those after this position.
+    pub after: Position,
+    /// Which customers are visible to the caller.
+    pub visibility: Visibility,
+}
+
+impl WorkSnapshot {
+    /// Somebody's messages, the newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn messages(&mut self, filter: &InboxFilter, limit: u32) -> Result<(Vec<Message>, Position)> {
+        let snapshot = &mut self.0;
+        let (before, n) = filter.before.map_or((i64::MAX, 0), |(position, n)| (position.cast_signed(), n));
+        let values = values![
+            snapshot.tenant.0,
+            snapshot.generation,
+            before,
+            n,
+            filter.after,
+            filter.actor.as_str(),
+            filter.rep.clone().unwrap_or_default(),
+            name_list(&filter.mates),
+            name_list(&filter.led),
+            if filter.leads_all { "1" } else { "" },
+            limit,
+            LIST_SEPARATOR,
+        ];
+        let values = [&values[..], &visibility_binds(&filter.visibility)].concat();
+        let rows = snapshot.transaction.rows(MESSAGES_PAGE, &values).await?;
+        let mut messages = rows.iter().map(message).collect::<Result<Vec<_>>>()?;
+        let position = snapshot.position;
+        let ids: Vec<Uuid> = messages.iter().filter_map(|message| message.customer).collect();
+        let names = names::of(snapshot, &ids).await?;
+        for message in &mut messages {
+            message.customer_name = message.customer.and_then(|id| names.get(&id).cloned());
+        }
+        Ok((messages, position))
+    }
+}
+
+fn message(row: &Row) -> Result<Message> {
+    let owner = row.opt_text("owner_kind")?.zip(row.opt_text("owner_id")?);
+    let text = row.opt_text("text_zh")?.zip(row.opt_text("text_en")?);
+    Ok(Message {
+        id: row.uuid("message")?,
+        position: row.position("position")?,
+        n: row.number("n")?,
+        kind: row.text("kind")?,
+        customer: row.opt_uuid("customer")?,
+        customer_name: None,
+        journey: row.text("journey")?,
+        actor: row.text("actor")?,
+        owner: owner.map(|(kind, id)| OwnerReport { kind, id }),
+        role: row.text("role")?,
+        stage_from: row.opt_text("stage_from")?,
+        stage_to: row.opt_text("stage_to")?,
+        sub_status: row.opt_text("sub_status")?,
+        reason: row.opt_text("reason")?,
+        text: text.map(|(zh, en)| Label::new(zh, en)),
+        at: instant(row.int("at")?),
+    })
+}
