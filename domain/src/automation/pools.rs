@@ -40,8 +40,8 @@ pub(super) fn deadlines<'a>(customer: &Customer, rules: Rules<'a>) -> Vec<Deadli
         let running = Running { customer, rules, pool, pool_rules, clock, owned };
         found.extend(running.deadlines());
     }
-    let claim =
-        customer.automation.claims.last().filter(|claim| claim.rep == *rep && claim.event == owned.by.event);
+    let taken_over = customer.automation.taken_over.as_ref();
+    let claim = taken_over.filter(|claim| claim.rep == *rep && claim.event == owned.by.event);
     if let Some((first, claim)) = pool_rules.first_contact.zip(claim) {
         found.extend(missed(customer, pool, first, claim));
     }

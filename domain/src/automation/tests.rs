@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{Due, Rules, agenda};
 use crate::customer::event::{
     AutomationRan, Claimed, CustomerEvent, DetailsChanged, FollowedUp, MoveTargetCorrected,
-    MoveTimeCorrected, MoveVoided, Moved, NextPlan, Noted, OnConflict, OwnerChanged, Profile, Recorded,
-    Registered, Signalled,
+    MoveTimeCorrected, MoveVoided, Moved, NextPlan, Noted, Occasion, OnConflict, OwnerChanged, Profile,
+    Recorded, Registered, Signalled,
 };
 use crate::customer::{Command, Customer, NewEvent, command, decide};
 use crate::pipeline::{Pipeline, templates};
@@ -711,6 +711,32 @@ fn the_first_contact_is_missed_48_hours_and_the_grace_after_the_claim() {
     assert!(content.due("first_contact").is_some());
     let other = claim().learned(hours(1), hours(1), "rep:zhao", follow_up("phone"));
     assert!(other.due("first_contact").is_some());
+}
+
+#[test]
+fn a_rep_who_is_assigned_a_lead_makes_the_first_contact_in_time_and_one_who_is_handed_it_need_not() {
+    let given = |occasion| {
+        let mut story = claim();
+        story.events.pop();
+        story.then(
+            100,
+            CustomerEvent::OwnerChanged(OwnerChanged {
+                from: Owner::Pool("customer_pool".into()),
+                to: Owner::Rep("li".into()),
+                reason: Personal::Sealed,
+                occasion,
+                grace_until: None,
+            }),
+        )
+    };
+    let assigned = given(Some(Occasion::Auto));
+    strikes_at(&assigned, "first_contact", t(100 + 50 * 3_600) + TICK);
+    let spoken = assigned.clone().learned(3_600, 3_600, "rep:li", follow_up("phone"));
+    assert_eq!(spoken.due("first_contact"), None);
+    let events = assigned.act("first_contact", assigned.cause("first_contact"), t(60 * 3_600)).unwrap();
+    assert!(matches!(&events[1].event, CustomerEvent::FirstContactMissed(missed) if missed.rep == "li"));
+    assert!(assigned.customer().automation.claims.is_empty(), "it was no claim of the rep's");
+    assert_eq!(given(None).due("first_contact"), None);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::event::{CustomerEvent, DetailsChanged, Profile, Recorded, TaskCreated};
+use super::event::{CustomerEvent, DetailsChanged, Occasion, Profile, Recorded, TaskCreated};
 use crate::Owner;
 use crate::pipeline::automation::Activity;
 
@@ -23,6 +23,8 @@ pub struct AutomationState {
     pub owned: Option<Ownership>,
     /// The claims, in order.
     pub claims: Vec<Claim>,
+    /// When a rep last got it from a pool, by a claim or by intake: from then on the first contact is due.
+    pub taken_over: Option<Claim>,
     /// Who lost or released the customer, in order.
     pub losses: Vec<OwnershipLoss>,
     /// The conversations of the claimant since the last claim.
@@ -207,7 +209,7 @@ impl AutomationState {
                 self.planned = Some((event.next_plan.at, at));
                 self.note_activity(Activity::FollowUp, at);
                 self.note_activity(Activity::Update, at);
-                let claimant = self.claims.last().is_some_and(|claim| is_rep(&recorded.actor, &claim.rep));
+                let claimant = self.taken_over.as_ref().is_some_and(|by| is_rep(&recorded.actor, &by.rep));
                 if claimant && REAL_CHANNELS.contains(&event.channel.as_str()) {
                     let Occurrence { effective_at, recorded_at, event } = at;
                     self.contacts.push(Conversation { event, effective_at, recorded_at });
@@ -232,17 +234,30 @@ impl AutomationState {
                 }
             }
             CustomerEvent::Claimed(event) => {
-                self.contacts.clear();
-                let (rep, pool) = (event.rep.clone(), event.pool.clone());
-                self.claims.push(Claim { rep, pool, event: recorded.id, at: recorded.recorded_at });
+                let claim = self.take_over(recorded, &event.rep, &event.pool);
+                self.claims.push(claim);
                 self.change_owner(&Owner::Rep(event.rep.clone()), Some(owner), at, false);
             }
             CustomerEvent::Released(event) => {
                 self.change_owner(&Owner::Pool(event.pool.clone()), Some(owner), at, false);
             }
-            CustomerEvent::OwnerChanged(event) => self.change_owner(&event.to, Some(&event.from), at, false),
+            CustomerEvent::OwnerChanged(event) => {
+                if let (Owner::Pool(pool), Owner::Rep(rep), Some(Occasion::Auto)) =
+                    (&event.from, &event.to, event.occasion)
+                {
+                    self.take_over(recorded, rep, pool);
+                }
+                self.change_owner(&event.to, Some(&event.from), at, false);
+            }
             _ => {}
         }
+    }
+
+    /// A rep gets the customer from a pool: conversations before that are no first contact.
+    fn take_over(&mut self, recorded: &Recorded<CustomerEvent>, rep: &str, pool: &str) -> Claim {
+        self.contacts.clear();
+        let (rep, pool) = (rep.to_owned(), pool.to_owned());
+        self.taken_over.insert(Claim { rep, pool, event: recorded.id, at: recorded.recorded_at }).clone()
     }
 
     /// Becoming the owner, in whatever way, begins the clocks: by a file of the past, when it was read in.

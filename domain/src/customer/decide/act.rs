@@ -333,7 +333,7 @@ impl Acting<'_> {
         pool: &Pool,
         first: crate::pool::rules::FirstContact,
     ) -> Vec<NewEvent> {
-        let Some(claim) = customer.automation.claims.last() else { return Vec::new() };
+        let Some(claim) = &customer.automation.taken_over else { return Vec::new() };
         let within = i64::try_from(first.within_seconds).ok().and_then(TimeDelta::try_seconds);
         let until = within.and_then(|within| claim.at.checked_add_signed(within));
         let said_in_time =
@@ -347,8 +347,8 @@ impl Acting<'_> {
             recorded_late: said_in_time.map(|one| one.event),
         });
         let text = Label::new(
-            "领取后未按时首次联系客户。",
-            "The customer was not contacted in time after the claim.",
+            "未按时首次联系客户。",
+            "The customer was not contacted in time after the rep got it.",
         );
         let told = ["rep", "supervisor"].map(|role| self.at_deadline(self.reminder(&text, role, &[])));
         std::iter::once(self.at_deadline(missed)).chain(told).collect()
