@@ -109,3 +109,40 @@ async fn the_agreed_instant_reminds_the_owner_once() {
     let visit = listed.items().into_iter().find(|one| one["rule"] == "visit").unwrap_or_default();
     assert_eq!(visit["channels"], json!(["workbench", "wecom", "dingtalk", "feishu"]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_by_next_contact_name_the_stage_and_leave_out_the_lost_the_postponed_and_the_pools() {
+    let team = Team::on("helloword-13").await;
+    let li = team.rep("li");
+    let ago = |hours: i64| (waymark_tests::now() - chrono::Duration::hours(hours)).to_rfc3339();
+    let mut ids = Vec::new();
+    for name in ["kept", "lost", "postponed", "released"] {
+        let mut body = team.customer_of("li", name);
+        body["effective_at"] = json!(ago(72));
+        let id = li.register(body).await;
+        let plan = json!({
+            "channel": "phone", "summary": "spoke", "effective_at": ago(48),
+            "next_plan": {"at": ago(24), "text": "ring back"},
+        });
+        let _ = li.command(&id, "follow-ups", plan).await.expect(200);
+        ids.push(id);
+    }
+    let overdue = async || {
+        let path = format!("/v1/worklists/overdue?min_position={}&wait_ms=20000", li.head().await);
+        let list = li.get(&path).await.expect(200);
+        assert_eq!(list.number_at("/total"), list.items().len() as u64);
+        list.items()
+    };
+    assert_eq!(overdue().await.len(), 4);
+    let _ = li.command(&ids[1], "transitions", json!({"to": "lost", "reason": "price"})).await.expect(200);
+    let put_off = json!({"to": "postponed", "postponed_until": "2099-01-01"});
+    let _ = li.command(&ids[2], "transitions", put_off).await.expect(200);
+    let _ = li.command(&ids[3], "releases", json!({"reason": "no time"})).await.expect(200);
+    let left = overdue().await;
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(
+        (&left[0]["customer_name"], &left[0]["pipeline"], &left[0]["stage"]),
+        (&json!("kept"), &json!("helloword-13"), &json!("new_lead"))
+    );
+    assert!(left[0]["since_stage_entry_seconds"].as_f64().is_some_and(|since| since > 71.0 * 3_600.0));
+}

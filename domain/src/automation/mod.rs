@@ -19,6 +19,7 @@ pub use calendar::scheduled;
 pub use clock::reached;
 pub use deadline::{Deadline, Due, Rules};
 pub use pools::{pool_of, remaining};
+pub use visits::next_contact;
 
 /// How many rules may follow from one another.
 pub const MAX_DEPTH: usize = 8;

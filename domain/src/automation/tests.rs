@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Due, Rules, agenda};
+use super::{Due, Rules, agenda, next_contact};
 use crate::customer::event::{
     AutomationRan, Claimed, CustomerEvent, DetailsChanged, FollowedUp, MoveTargetCorrected,
     MoveTimeCorrected, MoveVoided, Moved, NextPlan, Noted, Occasion, OnConflict, OwnerChanged, Profile,
@@ -711,6 +711,25 @@ fn the_first_contact_is_missed_48_hours_and_the_grace_after_the_claim() {
     assert!(content.due("first_contact").is_some());
     let other = claim().learned(hours(1), hours(1), "rep:zhao", follow_up("phone"));
     assert!(other.due("first_contact").is_some());
+}
+
+#[test]
+fn a_loss_ends_what_was_agreed_before_and_a_pause_puts_it_off_to_its_day() {
+    let story = Story::of("helloword-13", "contacted").then(60, agreed(DAY));
+    let next = |story: &Story| next_contact(&story.customer(), &story.pipeline);
+    assert_eq!((story.due("visit"), next(&story)), (Some(t(DAY)), Some(t(DAY))));
+    let lost = story.clone().moved(120, "contacted", "lost");
+    assert_eq!((lost.due("visit"), next(&lost)), (None, None));
+    assert_eq!(next(&lost.then(180, agreed(3 * DAY))), Some(t(3 * DAY)), "agreed since");
+    let until = "2026-12-01".parse().unwrap();
+    let details = DetailsChanged {
+        profile: Some(Profile { postponed_until: Some(until), ..Profile::default() }),
+        ..DetailsChanged::default()
+    };
+    let paused = story.moved(120, "contacted", "postponed");
+    assert_eq!(next(&paused), Some(t(DAY)), "nobody said until when");
+    let paused = paused.then(120, CustomerEvent::DetailsChanged(details));
+    assert_eq!((paused.due("visit"), next(&paused)), (None, Some(at("2026-11-30T16:00:00Z"))));
 }
 
 #[test]

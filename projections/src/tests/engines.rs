@@ -154,7 +154,7 @@ const MANY: &str = "
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO work_customer SELECT t.id, 1, md5(n::text)::uuid, 'rep', 'li', NULL, NULL, n,
-        CASE WHEN n % 100 = 0 THEN n END, n, n, 0
+        CASE WHEN n % 100 = 0 THEN n END, n, n, 0, 'sales', 'new', n, 0
     FROM (VALUES ('00000000-0000-0000-0000-000000000007'::uuid), ('00000000-0000-0000-0000-000000000008')) t (id),
         generate_series(1, 20000) n;
     INSERT INTO work_standing (tenant_id, generation, journey, stage, entered_at, customer, went_back)

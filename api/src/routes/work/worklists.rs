@@ -51,9 +51,9 @@ pub(super) struct WorklistParams {
 #[serde(rename_all = "kebab-case")]
 #[schema(as = WorklistName)]
 pub(super) enum WorklistName {
-    /// Next contact is due on the rep's local date, or the customer inquired again and is waiting.
+    /// A rep's next contact is due on the rep's local date, or the customer inquired again and is waiting.
     Today,
-    /// The next contact is overdue.
+    /// A rep's next contact is overdue.
     Overdue,
     /// In the stage longer than it allows.
     Stalled,
@@ -85,7 +85,7 @@ pub(super) struct Worklist {
 struct WorklistEntry {
     #[serde(flatten)]
     customer: WaitingReport,
-    /// Seconds since entry into the stage; null in lists that are independent of stages.
+    /// Seconds since entry into the stage.
     since_stage_entry_seconds: Option<f64>,
     /// Seconds since the last activity, including entry into the stage.
     since_last_activity_seconds: f64,

@@ -1,14 +1,15 @@
 -- Who must be contacted in a span of time, and who came in as a lead again and waits since; each once. Whom the next
--- contact puts in the span waits for that.
-SELECT w.customer, w.owner_kind, w.owner_id, w.tier, w.next_at, w.last_activity_at, w.created_at, w.touched_at, w.due_at
+-- contact puts in the span waits for that. Of what a pool owns nobody has an appointment.
+SELECT w.customer, w.owner_kind, w.owner_id, w.tier, w.next_at, w.last_activity_at, w.created_at, w.touched_at,
+       w.journey, w.stage, w.entered_at, w.went_back, w.due_at
 FROM (
     SELECT p.customer, p.owner_kind, p.owner_id, p.tier, p.next_at, p.last_activity_at, p.created_at, p.touched_at,
-           p.due_at
+           p.journey, p.stage, p.entered_at, p.went_back, p.due_at
     FROM (
         SELECT c.customer, c.owner_kind, c.owner_id, c.tier, c.next_at, c.last_activity_at, c.created_at, c.touched_at,
-               c.next_at AS due_at
+               c.journey, c.stage, c.entered_at, c.went_back, c.next_at AS due_at
         FROM work_customer c
-        WHERE c.tenant_id = $1 AND c.generation = $2 AND c.closed = 0
+        WHERE c.tenant_id = $1 AND c.generation = $2 AND c.closed = 0 AND c.owner_kind = 'rep'
           AND c.next_at >= $3 AND c.next_at < $4
           AND c.next_at >= $12 AND (c.next_at > $12 OR c.customer > $13)
           AND ((c.owner_kind = 'rep' AND c.owner_id = $6) OR $6 IS NULL)
@@ -20,13 +21,13 @@ FROM (
     ) p
     UNION ALL
     SELECT t.customer, t.owner_kind, t.owner_id, t.tier, t.next_at, t.last_activity_at, t.created_at, t.touched_at,
-           t.due_at
+           t.journey, t.stage, t.entered_at, t.went_back, t.due_at
     FROM (
         SELECT c.customer, c.owner_kind, c.owner_id, c.tier, c.next_at, c.last_activity_at, c.created_at, c.touched_at,
-               c.touched_at AS due_at
+               c.journey, c.stage, c.entered_at, c.went_back, c.touched_at AS due_at
         FROM work_customer c
         WHERE c.tenant_id = $1 AND c.generation = $2 AND c.closed = 0
-          AND c.touched_at < $5 AND (c.next_at < $3 OR c.next_at >= $4 OR c.next_at IS NULL)
+          AND c.touched_at < $5 AND (c.next_at < $3 OR c.next_at >= $4 OR c.next_at IS NULL OR c.owner_kind <> 'rep')
           AND c.touched_at >= $12 AND (c.touched_at > $12 OR c.customer > $13)
           AND ((c.owner_kind = 'rep' AND c.owner_id = $6) OR $6 IS NULL)
           AND (c.next_at < $7 OR c.next_at > $8 OR c.next_at IS NULL OR $7 IS NULL)

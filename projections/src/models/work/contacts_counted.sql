@@ -1,7 +1,7 @@
 SELECT COUNT(*) AS total
 FROM work_customer c
 WHERE c.tenant_id = $1 AND c.generation = $2 AND c.closed = 0
-  AND ((c.next_at >= $3 AND c.next_at < $4) OR c.touched_at < $5)
+  AND ((c.next_at >= $3 AND c.next_at < $4 AND c.owner_kind = 'rep') OR c.touched_at < $5)
   AND ((c.owner_kind = 'rep' AND c.owner_id = $6) OR $6 IS NULL)
   AND (c.next_at < $7 OR c.next_at > $8 OR c.next_at IS NULL OR $7 IS NULL)
   AND (replace($9, $11 || c.region || $11, '') <> $9 OR c.region IS NULL

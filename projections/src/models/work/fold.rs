@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use lru::LruCache;
 use uuid::Uuid;
-use waymark_domain::automation::{Deadline, agenda};
+use waymark_domain::automation::{Deadline, agenda, next_contact};
 use waymark_domain::customer::Customer;
 use waymark_domain::customer::automation_state::{Task, TaskState};
 use waymark_domain::customer::event::CustomerEvent;
@@ -387,17 +387,25 @@ impl Rows {
     fn customer(&mut self, customer: &Customer, definitions: &Definitions) {
         let (kind, owner) = parts(&customer.owner);
         let last = customer.automation.last(&Activity::Update).next();
+        let journey = customer.primary();
+        let pipeline = definitions.rules(journey).first().map(|rules| rules.pipeline);
+        let plan = || customer.next_plan.as_ref().map(|plan| plan.at);
+        let next = pipeline.map_or_else(plan, |pipeline| next_contact(customer, pipeline));
         let row = WorkCustomerRow {
             customer: customer.id,
             owner_kind: kind.to_owned(),
             owner_id: owner.to_owned(),
             tier: customer.tier.clone(),
             region: customer.region.clone(),
-            next_at: customer.next_plan.as_ref().map(|plan| plan.at.timestamp_micros()),
+            next_at: next.map(|at| at.timestamp_micros()),
             touched_at: customer.touched_at.map(|at| at.timestamp_micros()),
             last_activity_at: last.map(|at| at.effective_at.timestamp_micros()),
             created_at: customer.journeys.began_at().unwrap_or_default().timestamp_micros(),
             closed: customer.erased || customer.merged_into.is_some(),
+            journey: journey.to_owned(),
+            stage: customer.current().map(|stay| stay.stage.clone()),
+            entered_at: customer.current().map(|stay| stay.entered_at.timestamp_micros()),
+            went_back: went_back(customer, journey),
         };
         row.push(&mut self.customers);
         for journey in customer.journeys.keys() {
@@ -412,15 +420,13 @@ impl Rows {
     }
 
     fn standing(&mut self, customer: &Customer, journey: &str) {
-        let stays = customer.journeys.stays(journey);
-        let Some(current) = stays.last() else { return };
-        let went_back = stays.iter().any(|stay| stay.cycle == current.cycle && stay.visit > 1);
+        let Some(current) = customer.journeys.current(journey) else { return };
         let standing = StandingRow {
             customer: customer.id,
             journey: journey.to_owned(),
             stage: current.stage.clone(),
             entered_at: current.entered_at.timestamp_micros(),
-            went_back,
+            went_back: went_back(customer, journey),
         };
         standing.push(&mut self.standings);
     }
@@ -449,6 +455,13 @@ impl Rows {
         };
         row.push(&mut self.tasks);
     }
+}
+
+/// Whether the customer went back to an earlier stage in the present cycle.
+fn went_back(customer: &Customer, journey: &str) -> bool {
+    let stays = customer.journeys.stays(journey);
+    let cycle = stays.last().map(|current| current.cycle);
+    stays.iter().any(|stay| Some(stay.cycle) == cycle && stay.visit > 1)
 }
 
 /// The earliest deadline of each rule and cause, under whichever version it is.

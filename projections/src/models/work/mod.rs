@@ -42,7 +42,7 @@ impl ReadModel for Work {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn schema(&self) -> &'static str {

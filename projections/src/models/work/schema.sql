@@ -15,6 +15,12 @@ CREATE TABLE IF NOT EXISTS work_customer (
     created_at       BIGINT  NOT NULL,
     -- Whether it was merged into another, or erased.
     closed           BIGINT  NOT NULL,
+    -- Where it stands in its primary journey.
+    journey          TEXT    NOT NULL,
+    stage            TEXT,
+    entered_at       BIGINT,
+    -- Whether it went back in this cycle.
+    went_back        BIGINT  NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer)
 ) WITHOUT ROWID;
 

@@ -22,6 +22,10 @@ table! {
             last_activity_at: Option<i64>,
             created_at: i64,
             closed: bool,
+            journey: String,
+            stage: Option<String>,
+            entered_at: Option<i64>,
+            went_back: bool,
         }
     }
 }

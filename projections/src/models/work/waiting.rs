@@ -39,11 +39,11 @@ pub struct WaitingReport {
     pub created_at: DateTime<Utc>,
     /// When it last came in as a lead again; null where it did not, or somebody has followed up since.
     pub touched_again_at: Option<DateTime<Utc>>,
-    /// The journey; null in lists that look at no stage.
+    /// The journey: the primary one in lists by next contact.
     pub pipeline: Option<String>,
-    /// The stage that it is in; null in lists that look at no stage.
+    /// The stage that it is in.
     pub stage: Option<String>,
-    /// Since when; null in lists that look at no stage.
+    /// Since when.
     pub entered_at: Option<DateTime<Utc>>,
     /// Whether it went back to an earlier stage in this cycle.
     pub went_back: bool,
@@ -203,20 +203,19 @@ async fn page(
 }
 
 fn contact(row: &Row) -> Result<(WorkCursor, WaitingReport)> {
-    let waiting = waiting(row)?;
+    let waiting = WaitingReport {
+        stage: row.opt_text("stage")?,
+        entered_at: row.opt_int("entered_at")?.map(instant),
+        ..waiting(row)?
+    };
     let (at, customer) = (instant(row.int("due_at")?), waiting.customer_id);
     Ok((WorkCursor { at, customer, journey: String::new() }, waiting))
 }
 
 fn standing(row: &Row) -> Result<(WorkCursor, WaitingReport)> {
     let (journey, entered_at) = (row.text("journey")?, instant(row.int("entered_at")?));
-    let waiting = WaitingReport {
-        pipeline: Some(journey.clone()),
-        stage: Some(row.text("stage")?),
-        entered_at: Some(entered_at),
-        went_back: row.flag("went_back")?,
-        ..waiting(row)?
-    };
+    let waiting =
+        WaitingReport { stage: Some(row.text("stage")?), entered_at: Some(entered_at), ..waiting(row)? };
     Ok((WorkCursor { at: entered_at, customer: waiting.customer_id, journey }, waiting))
 }
 
@@ -230,10 +229,10 @@ fn waiting(row: &Row) -> Result<WaitingReport> {
         last_activity_at: row.opt_int("last_activity_at")?.map(instant),
         created_at: instant(row.int("created_at")?),
         touched_again_at: row.opt_int("touched_at")?.map(instant),
-        pipeline: None,
+        pipeline: Some(row.text("journey")?),
         stage: None,
         entered_at: None,
-        went_back: false,
+        went_back: row.flag("went_back")?,
     })
 }
 
