@@ -97,3 +97,30 @@ async fn the_reason_last_time_is_the_one_for_which_the_present_cycle_was_lost() 
     let second = told(lose("no_need").await).await;
     assert!(second.contains("No need") && !second.contains("Too expensive"), "{second}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_work_page_shows_what_others_did_and_what_was_shown_is_marked_as_read() {
+    let team = Team::on("helloword-13").await;
+    let (li, wang) = (team.rep("li"), team.manager("wang"));
+    let customer = li.register(team.customer_of("li", "Harbour Foods")).await;
+    let lost = json!({"to": "lost", "reason": "price"});
+    let position = wang.command(&customer, "transitions", lost).await.expect(200).number_at("/position");
+    let inbox = format!("/v1/me/inbox?min_position={position}&wait_ms=20000");
+    let newest = li.get(&inbox).await.expect(200).number_at("/items/0/position");
+    let (anybody, key) = (team.server.anon(), li.key().unwrap().to_owned());
+    let shown = page(&anybody, &key, "/console/work").await.expect(200).text;
+    assert!(
+        shown.contains("<strong>manager:wang: new_lead → ") && shown.contains("Harbour Foods"),
+        "{shown}"
+    );
+    let sent = anybody
+        .call(Method::POST, "/console/inbox")
+        .header("cookie", &format!("waymark_key={key}"))
+        .bytes("application/x-www-form-urlencoded", format!("up_to%3Anumber={newest}&once=a-form"))
+        .send()
+        .await;
+    // Followed to the page that it leads back to.
+    let read = sent.expect(200).text;
+    assert!(read.contains("<span>manager:wang: new_lead → ") && !read.contains("Mark all as read"), "{read}");
+    assert!(li.get(&format!("{inbox}&unread=true")).await.expect(200).items().is_empty());
+}

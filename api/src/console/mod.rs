@@ -46,6 +46,7 @@ pub(crate) fn router(api: Router, ids: IdGenerator) -> Router {
         .route("/console/figures/{pipeline}", get(pages::figures::show))
         .route("/console/work", get(pages::work::show))
         .route("/console/tasks/{id}", post(pages::work::complete))
+        .route("/console/inbox", post(pages::work::mark_read))
         .route("/console/customers", get(pages::customers::show))
         .route("/console/customers/{id}", get(pages::customer::show))
         .route("/console/customers/{id}/{act}", post(pages::customer::act))

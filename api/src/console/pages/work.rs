@@ -1,4 +1,4 @@
-//! The work page: six worklists, tasks and reminders.
+//! The work page: six worklists, the inbox, tasks and reminders.
 
 use axum::Form;
 use axum::extract::{Path, State};
@@ -39,13 +39,15 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
     let entries = of_owner(&format!("/v1/worklists/{}", encoded(list)), Some(("limit", "100")));
     let tasks = of_owner("/v1/tasks", Some(("limit", "50")));
     let reminders = of_owner("/v1/reminders", Some(("limit", "20")));
-    let (entries, tasks, reminders) =
-        tokio::join!(layout.get(&entries), layout.get(&tasks), layout.get(&reminders));
-    let (entries, tasks, reminders) = match (entries, tasks, reminders) {
-        (Ok(entries), Ok(tasks), Ok(reminders)) => (entries, tasks, reminders),
-        (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
-            return layout.failed(Part::Work, &error);
-        }
+    let answers = tokio::try_join!(
+        layout.get(&entries),
+        layout.get(&tasks),
+        layout.get(&reminders),
+        layout.get("/v1/me/inbox?limit=20")
+    );
+    let (entries, tasks, reminders, inbox) = match answers {
+        Ok(answers) => answers,
+        Err(error) => return layout.failed(Part::Work, &error),
     };
     let once = layout.once();
     let body = html! {
@@ -75,6 +77,12 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
                     @if items(&tasks).is_empty() { p.hint { (locale.text("没有任务。", "No tasks.")) } }
                 }
                 section {
+                    h2 { (locale.text("消息", "Inbox")) }
+                    (unread(locale, &inbox, &once))
+                    ol.todo { @for message in items(&inbox) { li { (self::message(locale, message)) } } }
+                    @if items(&inbox).is_empty() { p.hint { (locale.text("没有消息。", "No messages.")) } }
+                }
+                section {
                     h2 { (locale.text("提醒", "Reminders")) }
                     ol.todo { @for reminder in items(&reminders) { li { (self::reminder(locale, reminder)) } } }
                     @if items(&reminders).is_empty() { p.hint { (locale.text("没有提醒。", "No reminders.")) } }
@@ -92,12 +100,25 @@ pub(in super::super) async fn complete(
     Path(task): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Response {
-    let headers = CommandHeaders { key: fields.get(ONCE).cloned(), version: None };
     let path = format!("/v1/tasks/{}/completions", encoded(&task));
-    let sent = body(Locale::from(&session), &fields);
-    match console.api.post(&session, &path, &headers, &sent).await {
+    send(&console, session, &path, &fields).await
+}
+
+/// Marks the inbox as read up to the newest message that was shown, and shows the work that is left.
+pub(in super::super) async fn mark_read(
+    State(console): State<Console>,
+    session: ConsoleSession,
+    Form(fields): Form<Fields>,
+) -> Response {
+    send(&console, session, "/v1/me/inbox/read", &fields).await
+}
+
+async fn send(console: &Console, session: ConsoleSession, path: &str, fields: &Fields) -> Response {
+    let headers = CommandHeaders { key: fields.get(ONCE).cloned(), version: None };
+    let sent = body(Locale::from(&session), fields);
+    match console.api.post(&session, path, &headers, &sent).await {
         Ok(_) => Redirect::to("/console/work").into_response(),
-        Err(error) => match Layout::of(&console, session, HOME.to_owned()).await {
+        Err(error) => match Layout::of(console, session, HOME.to_owned()).await {
             Ok(layout) => layout.failed(Part::Work, &error),
             Err(response) => response,
         },
@@ -153,5 +174,58 @@ fn reminder(locale: Locale, reminder: &Value) -> Markup {
                 time datetime=[read(&reminder["at"]).map(|at| at.to_rfc3339())] { (locale.moment(&reminder["at"])) }
             }
         }
+    }
+}
+
+/// Whether anything is unread, and the way to say that it was read.
+fn unread(locale: Locale, inbox: &Value, once: &str) -> Markup {
+    let messages = items(inbox);
+    let newest = messages.first().filter(|_| messages.iter().any(|message| message["read"] == false));
+    html! {
+        @if let Some(position) = newest.and_then(|message| message["position"].as_u64()) {
+            form method="post" action="/console/inbox" {
+                input type="hidden" name=(ONCE) value={ (once) ":inbox:" (position) };
+                input type="hidden" name="up_to:number" value=(position);
+                button.quiet { (locale.text("全部标为已读", "Mark all as read")) }
+            }
+        }
+    }
+}
+
+fn message(locale: Locale, message: &Value) -> Markup {
+    let next = &message["next_action"];
+    html! {
+        div.card {
+            @if message["read"] == false { strong { (news(locale, message)) } } @else { span { (news(locale, message)) } }
+            span.line {
+                @if let Some(customer) = message["customer_id"].as_str() {
+                    a href={ "/console/customers/" (customer) } {
+                        (message["customer_name"].as_str().unwrap_or(customer))
+                    }
+                }
+                time datetime=[read(&message["at"]).map(|at| at.to_rfc3339())] { (locale.moment(&message["at"])) }
+            }
+            @if let Some(what) = next["text"].as_str() {
+                span.line {
+                    span { (locale.text("下一步：", "Next: ")) (what) }
+                    span { (locale.moment(&next["due_at"])) }
+                }
+            }
+        }
+    }
+}
+
+/// What a message says, in a line.
+fn news(locale: Locale, message: &Value) -> String {
+    let actor = text(&message["actor"]);
+    let stage = message["stage_name"].as_str().unwrap_or_else(|| text(&message["stage_to"]));
+    match text(&message["kind"]) {
+        "moved" => format!("{actor}: {} → {stage}", text(&message["stage_from"])),
+        "sub_status" => format!("{actor}: {stage} · {}", text(&message["sub_status"])),
+        "assigned" => format!("{actor}: {}", locale.text("客户归您负责", "the customer is yours now")),
+        "released" => {
+            format!("{actor}: {}", locale.text("客户不再归您负责", "the customer is no longer yours"))
+        }
+        _ => locale.label(&message["text"]).to_owned(),
     }
 }
