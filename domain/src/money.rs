@@ -123,18 +123,27 @@ impl Rates {
         if currency == self.base { Some(Decimal::ONE) } else { self.rates.get(currency).copied() }
     }
 
-    /// The sum of amounts in one currency: each converted whole, and only the sum rounded.
+    /// The sum of amounts in one currency: each converted whole, and only the sum rounded. None where there is no rate for any
+    /// of them, or the currency is unknown.
     pub fn total<'a>(&self, amounts: impl IntoIterator<Item = &'a Money>, currency: &str) -> Option<Total> {
         let decimals = decimals(currency)?;
         let mut total = Total { amount: Decimal::ZERO, without_rate: Vec::new() };
+        let (mut all, mut added_up) = (0, 0);
         for money in amounts {
+            all += 1;
             let added = self
                 .rate(&money.currency, currency)
                 .and_then(|rate| total.amount.checked_add(money.amount.checked_mul(rate)?));
             match added {
-                Some(sum) => total.amount = sum,
+                Some(sum) => {
+                    total.amount = sum;
+                    added_up += 1;
+                }
                 None => total.without_rate.push(money.currency.clone()),
             }
+        }
+        if all > 0 && added_up == 0 {
+            return None;
         }
         total.amount = total.amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero);
         total.amount.rescale(decimals);
@@ -242,5 +251,7 @@ mod tests {
             (total.amount.to_string(), total.without_rate),
             ("2.00".to_owned(), vec!["EUR".to_owned()])
         );
+        assert_eq!(rates().total(&[money("1", "EUR")], "CNY"), None, "nothing would look like zero");
+        assert_eq!(rates().total(&[], "CNY").map(|total| total.amount.to_string()).as_deref(), Some("0.00"));
     }
 }

@@ -101,6 +101,11 @@ async fn the_same_pin_gives_the_same_bytes_whatever_is_recorded_later_and_the_ma
     }
     let later = bench.manager.get("/v1/exports/moves?format=csv&manifest=true").await.expect(200).body;
     assert_eq!(later["rows"], 7);
+    let checkpoint = text_of(&bench.manager, "/v1/audit/checkpoint").await;
+    assert_eq!(later["checkpoint"], checkpoint, "of the tree that the export counts with");
+    for path in ["/v1/exports/moves?pipeline=no_such", "/v1/exports/no_such"] {
+        let _ = bench.manager.get(path).await.refused(404, "not-found");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -352,6 +352,16 @@ async fn put_back(installation: &Installation, copy: &[u8]) {
     std::fs::write(installation.file(), copy).expect("the database can be replaced");
 }
 
+#[test]
+fn a_command_line_that_is_not_understood_is_no_verdict() {
+    let installation = Installation::new();
+    for arguments in [&["verify", "--no-such-option"][..], &["verify", "--bundle", "evidence.tar.gz"]] {
+        let ran = installation.program(arguments);
+        assert_eq!(ran.code, 64, "{arguments:?}: {}", ran.said());
+    }
+    assert_eq!(installation.program(&["verify", "--help"]).code, 0);
+}
+
 async fn fold_in(installation: &Installation) {
     let mut database = SqliteConnection::connect(&installation.database()).await.expect("the database opens");
     let fold = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut database).await;

@@ -83,6 +83,9 @@ impl Export {
         let (Some(kind), Some(format)) = (Kind::parse(&self.what), Format::parse(&self.format)) else {
             return Err("unknown kind or format".into());
         };
+        if let Some(key) = &self.pipeline {
+            app.pipelines.find(tenant, key, None).await?;
+        }
         let pin = Pin::at(app, &caller, position).await?;
         let export = export::Export {
             kind,
@@ -94,7 +97,8 @@ impl Export {
         };
         export.check().map_err(|label| Failure::from(label.en))?;
         if self.manifest {
-            return Ok(output::json(&export::manifest(app, &caller, export).await?)?);
+            let signer = &installation.checkpoint_signer;
+            return Ok(output::json(&export::manifest(app, signer, &caller, export).await?)?);
         }
         let mut target: Box<dyn Write> = match &self.output {
             Some(path) => {

@@ -212,7 +212,11 @@ impl Import {
             format: Format {
                 encoding: self.encoding.as_deref().map(Format::encoding).transpose()?,
                 sheet: self.sheet.clone(),
-                time: TimeRules { zone, format: self.time_format.clone(), zones: app.zones.clone() },
+                time: TimeRules {
+                    zone,
+                    format: self.time_format.clone().map(Format::time_format).transpose()?,
+                    zones: app.zones.clone(),
+                },
             },
         };
         import::run(app, caller, (app.ids)(), file, &mapping, progress).await

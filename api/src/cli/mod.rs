@@ -122,6 +122,9 @@ async fn known(installation: &Installation, tenant: &str) -> Result<TenantId, Fa
     installation.known_tenant(tenant).await?.ok_or_else(|| Failure::with_code(ABSENT, what()))
 }
 
+/// The command line cannot be understood: `EX_USAGE` of sysexits.h, which means nothing else in any sub-command.
+const USAGE: u8 = 64;
+
 /// The command did not do what it was asked.
 const FAILED: u8 = 1;
 
@@ -141,7 +144,14 @@ impl Failure {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => {
+            // Of a help text that nobody reads any more, too, there is nothing else to be made.
+            answer.print().ok();
+            return if answer.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
     log_to_stderr(cli.log);
     let done = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(run(cli.command)),

@@ -143,6 +143,9 @@ fn told(name: &str, found: &Comparison) {
         Some(NotComparable::ServedIncomplete) => {
             "not compared: the rows in service were incomplete".to_owned()
         }
+        Some(NotComparable::ErasureAhead) => {
+            "not compared: a person was erased since the rows in service were folded".to_owned()
+        }
     };
     output::say(&format!("{name} rebuilt; {compared}"));
     for table in &found.differing {

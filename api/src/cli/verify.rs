@@ -283,6 +283,11 @@ fn compared(name: &str, found: &Comparison) -> Result<String, Finding> {
         Some(NotComparable::NothingServed) => format!("{name} (not compared: nothing is folded yet)"),
         Some(NotComparable::OtherVersion) => format!("{name} (not compared: of another version)"),
         Some(NotComparable::ServedIncomplete) => format!("{name} (not compared: events are set aside)"),
+        Some(NotComparable::ErasureAhead) => {
+            format!(
+                "{name} (not compared: it has yet to fold an erasure, before which it tells what is gone)"
+            )
+        }
     })
 }
 

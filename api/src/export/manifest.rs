@@ -6,13 +6,11 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use waymark_eventstore::Position;
-use waymark_eventstore::ledger::{Frontier, leaf_hash};
+use waymark_eventstore::ledger::root_at;
 
 use super::{Export, ExportError, start};
 use crate::app::{App, AppError, Caller};
-
-/// How many entries are hashed at a time.
-const PAGE: u32 = 1_000;
+use crate::checkpoint_signer::CheckpointSigner;
 
 /// What an export is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -31,15 +29,20 @@ pub struct Manifest {
     pub tree_size: u64,
     /// The root of that tree (RFC 6962), in Base64.
     pub root: String,
-    /// The signed checkpoint of that tree; null where none was signed at exactly that size.
-    pub checkpoint: Option<String>,
+    /// The signed checkpoint of that tree (C2SP tlog-checkpoint), as `GET /v1/audit/checkpoint` gave it at that size.
+    pub checkpoint: String,
 }
 
 /// Makes an export and keeps nothing of it but what it is.
 ///
 /// # Errors
 /// As the export itself.
-pub async fn manifest(app: &App, caller: &Caller, export: Export) -> Result<Manifest, ExportError> {
+pub async fn manifest(
+    app: &App,
+    signer: &CheckpointSigner,
+    caller: &Caller,
+    export: Export,
+) -> Result<Manifest, ExportError> {
     let position = export.pin.position;
     let (mut pieces, rows) = start(app.clone(), caller.clone(), export);
     let (mut digest, mut bytes) = (Sha256::new(), 0);
@@ -49,6 +52,7 @@ pub async fn manifest(app: &App, caller: &Caller, export: Export) -> Result<Mani
         digest.update(&piece);
     }
     let rows = rows.await.map_err(|error| ExportError::Format(error.to_string()))?;
+    let root = root_at(signer.store(), caller.tenant, position).await.map_err(AppError::from)?;
     let covered = (position > 0).then_some(position);
     Ok(Manifest {
         rows,
@@ -57,24 +61,7 @@ pub async fn manifest(app: &App, caller: &Caller, export: Export) -> Result<Mani
         first_position: covered.map(|_| 1),
         last_position: covered,
         tree_size: position,
-        root: BASE64_STANDARD.encode(root(app, caller, position).await?),
-        checkpoint: None,
+        root: BASE64_STANDARD.encode(root),
+        checkpoint: signer.sign_earlier(caller.tenant, position, root).note,
     })
-}
-
-/// The root of the tree over the first entries of the log.
-async fn root(app: &App, caller: &Caller, size: Position) -> Result<[u8; 32], AppError> {
-    let head = app.store.head(caller.tenant).await?;
-    if head.position == size {
-        return Ok(head.root);
-    }
-    let (mut tree, mut after) = (Frontier::default(), 0);
-    while after < size {
-        let most = u32::try_from(size - after).unwrap_or(PAGE).min(PAGE);
-        for entry in app.store.read(caller.tenant, after, most).await? {
-            tree.push(leaf_hash(&entry.bytes));
-            after = entry.position;
-        }
-    }
-    Ok(tree.root())
 }

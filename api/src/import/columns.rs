@@ -11,7 +11,8 @@ use waymark_domain::Label;
 use waymark_domain::customer::event::Money;
 
 use super::amount;
-use super::details::{Cells, DETAILS, Detail};
+use super::describe::Describing;
+use super::details::{Cell, DETAILS, Detail};
 use super::names::{NOBODY, rep_name};
 use super::{BadRow, ImportError, Mapping};
 
@@ -55,7 +56,8 @@ pub(super) struct Said<'a> {
     /// Whether the file has customers in it and no moves.
     listed: bool,
     pub(super) note: Option<Box<str>>,
-    pub(super) cells: Cells,
+    /// What it says of the customer beside.
+    pub(super) cells: Vec<Cell>,
 }
 
 /// Where a record stands.
@@ -125,6 +127,7 @@ impl Columns {
         record: &'a StringRecord,
         place: Place<'_>,
         mapping: &Mapping,
+        describing: &Describing,
     ) -> Result<Said<'a>, BadRow> {
         let cell = |at: usize| record.get(at).unwrap_or_default().trim();
         let bad = |field: &str, at: usize, code: &str, message, mend| BadRow {
@@ -194,20 +197,25 @@ impl Columns {
             Some(at) if !cell(at).is_empty() => rep_name(named("actor", at)?),
             _ => "",
         };
-        let mut cells = Cells::default();
+        let last = moves.iter().map(|(_, at)| *at).max().unwrap_or(place.now);
+        let mut cells = Vec::new();
+        let mut describe = |field: &str, at: usize, cell: Cell| match describing.violation(&cell, last) {
+            Some(violation) => Err(bad(field, at, &violation.code, violation.message, violation.how_to_fix)),
+            None => Ok(cells.push(cell)),
+        };
         for (detail, at) in self.details.iter().filter(|(_, at)| !cell(*at).is_empty()) {
-            match detail {
-                Detail::Amount => {
-                    cells.amount = Some(self.amount(record, *at).map_err(|fault| {
-                        bad("amount", *at, fault.code(), fault.message(&shortened(cell(*at))), fault.mend())
-                    })?);
-                }
-                Detail::Currency => {}
-                detail => cells.texts.push((*detail, cell(*at).into())),
-            }
+            let said = match detail {
+                Detail::Currency => continue,
+                Detail::Amount => Cell::Amount(self.amount(record, *at).map_err(|fault| {
+                    bad("amount", *at, fault.code(), fault.message(&shortened(cell(*at))), fault.mend())
+                })?),
+                detail => Cell::Text(*detail, cell(*at).into()),
+            };
+            describe(detail.parameter(), *at, said)?;
         }
-        for (index, (_, at)) in self.fields.iter().enumerate().filter(|(_, (_, at))| !cell(*at).is_empty()) {
-            cells.fields.push((index, cell(*at).into()));
+        for (index, (key, at)) in self.fields.iter().enumerate().filter(|(_, (_, at))| !cell(*at).is_empty())
+        {
+            describe(&format!("fields.{key}"), *at, Cell::Field(index, cell(*at).into()))?;
         }
         let note = self.note(record);
         if let Some(long) = note.as_deref().filter(|note| note.chars().count() > MAX_REMARK) {

@@ -69,13 +69,13 @@ impl Detail {
     }
 }
 
-/// The cells of one row that say something.
-#[derive(Debug, Default)]
-pub(super) struct Cells {
-    pub(super) texts: Vec<(Detail, Box<str>)>,
-    pub(super) amount: Option<Money>,
-    /// By the place of the field in the mapping.
-    pub(super) fields: Vec<(usize, Box<str>)>,
+/// What one cell says of a customer.
+#[derive(Debug, Clone)]
+pub(super) enum Cell {
+    Text(Detail, Box<str>),
+    Amount(Money),
+    /// A custom field, by its place in the mapping.
+    Field(usize, Box<str>),
 }
 
 /// What the rows of a case say together: of each thing what the latest row says that says it.
@@ -90,25 +90,37 @@ pub(super) struct Details {
 }
 
 impl Details {
-    /// Takes what a row of an instant says.
-    pub(super) fn take(&mut self, at: DateTime<Utc>, cells: Cells, actor: &str) {
-        for (detail, text) in cells.texts {
-            if detail == Detail::Tag {
-                self.tags.extend(listed(&text).map(Box::from));
-            } else if self.texts.get(&detail).is_none_or(|(before, _)| *before <= at) {
-                self.texts.insert(detail, (at, text));
+    /// What a single cell says.
+    pub(super) fn of(at: DateTime<Utc>, cell: Cell) -> Self {
+        let mut details = Self::default();
+        details.take(at, cell);
+        details
+    }
+
+    /// Takes what a cell of a row of that instant says.
+    pub(super) fn take(&mut self, at: DateTime<Utc>, cell: Cell) {
+        match cell {
+            Cell::Text(Detail::Tag, text) => self.tags.extend(listed(&text).map(Box::from)),
+            Cell::Text(detail, text) => {
+                if self.texts.get(&detail).is_none_or(|(before, _)| *before <= at) {
+                    self.texts.insert(detail, (at, text));
+                }
+            }
+            Cell::Amount(amount) => {
+                if self.amount.as_ref().is_none_or(|(before, _)| *before <= at) {
+                    self.amount = Some((at, amount));
+                }
+            }
+            Cell::Field(field, text) => {
+                if self.fields.get(&field).is_none_or(|(before, _)| *before <= at) {
+                    self.fields.insert(field, (at, text));
+                }
             }
         }
-        for (field, text) in cells.fields {
-            if self.fields.get(&field).is_none_or(|(before, _)| *before <= at) {
-                self.fields.insert(field, (at, text));
-            }
-        }
-        if let Some(amount) = cells.amount
-            && self.amount.as_ref().is_none_or(|(before, _)| *before <= at)
-        {
-            self.amount = Some((at, amount));
-        }
+    }
+
+    /// Takes who made a move at that instant.
+    pub(super) fn take_actor(&mut self, at: DateTime<Utc>, actor: &str) {
         if !actor.is_empty()
             && !is_of_another_role(actor)
             && self.last_actor.as_ref().is_none_or(|(before, _)| *before <= at)
@@ -187,16 +199,18 @@ mod tests {
         format!("2026-11-{day:02}T00:00:00Z").parse().unwrap()
     }
 
-    fn says(detail: Detail, text: &str) -> Cells {
-        Cells { texts: vec![(detail, text.into())], ..Cells::default() }
+    fn says(detail: Detail, text: &str) -> Cell {
+        Cell::Text(detail, text.into())
     }
 
     #[test]
     fn the_latest_row_that_says_something_counts_whatever_the_order_of_rows() {
         let mut details = Details::default();
-        details.take(at(3), says(Detail::Name, "Later"), "li");
-        details.take(at(1), says(Detail::Name, "Earlier"), "wang");
-        details.take(at(5), Cells::default(), "");
+        details.take(at(3), says(Detail::Name, "Later"));
+        details.take_actor(at(3), "li");
+        details.take(at(1), says(Detail::Name, "Earlier"));
+        details.take_actor(at(1), "wang");
+        details.take_actor(at(5), "");
         let mut register = Register::default();
         details.describe(&mut register, &[], &Fields::new());
         assert_eq!(register.name.as_deref(), Some("Later"));
@@ -206,18 +220,19 @@ mod tests {
     #[test]
     fn a_column_of_owners_counts_before_who_moved_it_and_may_name_a_pool() {
         let mut details = Details::default();
-        details.take(at(1), says(Detail::Owner, "rep:zhao"), "li");
+        details.take(at(1), says(Detail::Owner, "rep:zhao"));
+        details.take_actor(at(1), "li");
         assert_eq!(details.owner(), Some(Owner::Rep("zhao".into())));
-        details.take(at(2), says(Detail::Owner, "pool:customer_pool"), "li");
+        details.take(at(2), says(Detail::Owner, "pool:customer_pool"));
         assert_eq!(details.owner(), Some(Owner::Pool("customer_pool".into())));
     }
 
     #[test]
     fn a_cell_may_list_several_telephones_and_tags() {
         let mut details = Details::default();
-        details.take(at(1), says(Detail::Phone, "13800138000; 0755-8888 6666"), "");
-        details.take(at(1), says(Detail::Tag, "重点、老客户"), "");
-        details.take(at(2), says(Detail::Tag, "VIP"), "");
+        details.take(at(1), says(Detail::Phone, "13800138000; 0755-8888 6666"));
+        details.take(at(1), says(Detail::Tag, "重点、老客户"));
+        details.take(at(2), says(Detail::Tag, "VIP"));
         let mut register = Register::default();
         details.describe(&mut register, &[], &Fields::new());
         assert_eq!(register.contacts.len(), 2);

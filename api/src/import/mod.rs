@@ -10,6 +10,7 @@ mod amount;
 mod charset;
 mod columns;
 mod decide;
+mod describe;
 mod details;
 mod job;
 mod locate;
@@ -25,6 +26,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
+use chrono::format::{Item, StrftimeItems};
 use chrono_tz::Tz;
 use encoding_rs::Encoding;
 use waymark_domain::Label;
@@ -98,6 +100,25 @@ impl Format {
             message: Label::new(
                 format!("未知的编码“{name}”，例如 utf-8、gb18030、utf-16le、latin1。"),
                 format!("Unknown encoding {name:?}; such as utf-8, gb18030, utf-16le, latin1."),
+            ),
+        })
+    }
+
+    /// A shape of times in the notation of `strftime`.
+    ///
+    /// # Errors
+    /// [`ImportError::BadParameter`] when it has a sign that means nothing.
+    pub fn time_format(text: String) -> Result<String, ImportError> {
+        if !text.trim().is_empty() && StrftimeItems::new(&text).all(|item| item != Item::Error) {
+            return Ok(text);
+        }
+        Err(ImportError::BadParameter {
+            parameter: "time_format",
+            message: Label::new(
+                format!("“{text}”不是时间写法，例如 %d/%m/%Y %H:%M（日/月/年 时:分）。"),
+                format!(
+                    "{text:?} is no shape of times; such as %d/%m/%Y %H:%M (day/month/year hour:minute)."
+                ),
             ),
         })
     }

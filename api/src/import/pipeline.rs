@@ -26,6 +26,16 @@ pub(super) enum Change {
     Extended(Pipeline),
 }
 
+/// The pipelines that are there, with one of the key that is yet to be made, as far as it is known before the file is read.
+pub(super) fn with_pipeline(latest: &Pipelines, key: &str) -> Pipelines {
+    if latest.contains_key(key) {
+        return latest.clone();
+    }
+    let mut pipelines = (**latest).clone();
+    pipelines.insert(key.to_owned(), Arc::new(Pipeline::any_move(key, &[], &Endings::default())));
+    Arc::new(pipelines)
+}
+
 /// The pipelines to decide with, and what becomes of the one of the file. Statuses of a file for a pipeline
 /// that is there are turned into the stages of those names.
 pub(super) async fn pipelines(

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use waymark_domain::Label;
 
 use super::columns::{Columns, Place, Said, shortened};
+use super::describe::Describing;
 use super::details::Details;
 use super::source::{Detected, Records};
 use super::{BadRow, ImportError, Mapping, Phase, Progress};
@@ -72,17 +73,17 @@ struct Reading {
 }
 
 /// Reads a whole file. One that has more than `most_statuses` of them, where that is given, is given up as soon as they have
-/// come. What happens without a time of its own happens `now`.
+/// come.
 pub(super) fn read(
     source: impl Read,
     mapping: &Mapping,
+    describing: &Describing,
     most_statuses: Option<usize>,
-    now: DateTime<Utc>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<File, ImportError> {
     let mut digesting = Digesting { inner: source, digest: Sha256::new() };
     let records = Records::open(&mut digesting, &mapping.format, &mapping.case)?;
-    let mut file = read_records(records, mapping, most_statuses, now, progress)?;
+    let mut file = read_records(records, mapping, describing, most_statuses, progress)?;
     file.digest = digesting.digest.finalize().into();
     Ok(file)
 }
@@ -90,8 +91,8 @@ pub(super) fn read(
 fn read_records(
     mut records: Records<'_>,
     mapping: &Mapping,
+    describing: &Describing,
     most_statuses: Option<usize>,
-    now: DateTime<Utc>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<File, ImportError> {
     let mut record = StringRecord::new();
@@ -105,9 +106,10 @@ fn read_records(
     let may_be_short = records.may_be_short();
     while records.next(&mut record)? {
         let sheet = reading.file.detected.sheet.clone();
+        let now = describing.now;
         let place =
             Place { line: records.line, row: records.row, sheet: sheet.as_deref(), may_be_short, now };
-        match columns.row(&record, place, mapping) {
+        match columns.row(&record, place, mapping, describing) {
             Err(bad) => reading.refuse(bad),
             Ok(said) if said.is_of_a_list() && reading.by_case.contains_key(said.case) => {
                 reading.refuse(repeated(said.case, &mapping.case, place));
@@ -166,7 +168,11 @@ impl Reading {
                 Row { line: place.line, row: place.row, status, at, actor: actor.clone(), note: note.take() };
             self.file.cases[index].rows.push(row);
         }
-        self.file.cases[index].details.take(last, said.cells, said.actor);
+        let details = &mut self.file.cases[index].details;
+        details.take_actor(last, said.actor);
+        for cell in said.cells {
+            details.take(last, cell);
+        }
         Ok(())
     }
 
@@ -218,6 +224,10 @@ impl<R: Read> Read for Digesting<R> {
 
 #[cfg(test)]
 mod tests {
+    use waymark_domain::Actor;
+    use waymark_domain::field::Fields;
+    use waymark_domain::pipeline::{Endings, Pipeline};
+
     use super::*;
     use crate::import::Format;
     use crate::import::details::Detail;
@@ -234,7 +244,16 @@ mod tests {
     }
 
     fn read_bytes(bytes: &[u8], mapping: &Mapping) -> Result<File, ImportError> {
-        read(bytes, mapping, None, "2026-11-29T00:00:00Z".parse().unwrap(), &|_| {})
+        let pipeline = Arc::new(Pipeline::any_move("p", &[], &Endings::default()));
+        let describing = Describing {
+            pipeline: "p".into(),
+            pipelines: Arc::new([("p".to_owned(), pipeline)].into()),
+            fields: Fields::new(),
+            keys: mapping.fields.clone(),
+            now: "2026-11-29T00:00:00Z".parse().unwrap(),
+            importer: Actor::new("system:import", []),
+        };
+        read(bytes, mapping, &describing, None, &|_| {})
     }
 
     fn read_text(text: &str) -> Result<File, ImportError> {
@@ -279,6 +298,39 @@ mod tests {
             (Some("time"), Some("yesterday"))
         );
         assert_eq!(file.rows, 4, "rows without anything in them are none");
+    }
+
+    #[test]
+    fn a_cell_that_cannot_be_kept_is_named_where_it_stands_and_takes_no_other_row_with_it() {
+        let details = [
+            (Detail::Phone, "phone".to_owned()),
+            (Detail::Owner, "owner".into()),
+            (Detail::Tag, "tag".into()),
+        ];
+        let mapping = Mapping { details: details.into(), ..mapping() };
+        let file = read_bytes(
+            b"case,status,time,who,phone,owner,tag\nA,New,2024-01-01,x,13800138000,,\nA,Won,2024-01-02,x,12,,\nA,Paid,2024-01-03,x,,,\n\
+              B,New,2024-01-01,x,,pool:no_such,\nB,Won,2024-01-02,x,,li,one\n",
+            &mapping,
+        )
+        .unwrap();
+        let bad: Vec<_> = file
+            .bad
+            .iter()
+            .map(|bad| {
+                (bad.line, bad.field.as_str(), bad.column.as_deref(), bad.value.as_deref(), bad.code.as_str())
+            })
+            .collect();
+        assert_eq!(
+            bad,
+            [
+                (3, "phone", Some("phone"), Some("12"), "invalid-contact"),
+                (5, "owner", Some("owner"), Some("pool:no_such"), "unknown-pool"),
+            ]
+        );
+        let statuses = |case: &Case| case.rows.iter().map(|row| row.status.to_string()).collect::<Vec<_>>();
+        assert_eq!(statuses(&file.cases[0]), ["New", "Paid"]);
+        assert_eq!(statuses(&file.cases[1]), ["Won"]);
     }
 
     #[test]

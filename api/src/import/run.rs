@@ -12,9 +12,10 @@ use waymark_domain::pipeline::{MOST_STAGES, Stage};
 use waymark_eventstore::{Entry, StoreError};
 
 use super::decide::{Decided, Rules};
+use super::describe::Describing;
 use super::job::{Checked, IN_FLIGHT, Import, Target};
 use super::locate::{self, Located};
-use super::pipeline::{Change, pipelines, publish};
+use super::pipeline::{Change, pipelines, publish, with_pipeline};
 use super::read::{self, Case, File};
 use super::report::sum_up;
 use super::{BadRow, ImportError, MOST_SAMPLES, Mapping, Phase, Progress, Report, Sample};
@@ -52,7 +53,16 @@ pub async fn run(
     let latest = app.pipelines.latest(caller.tenant).await?;
     let is_new = !latest.contains_key(&mapping.pipeline);
     let now = (app.clock)();
-    let mut file = read::read(source, mapping, is_new.then_some(MOST_STAGES), now, progress)?;
+    let company = app.companies.now(caller.tenant).await?;
+    let describing = Describing {
+        pipeline: mapping.pipeline.clone(),
+        pipelines: with_pipeline(&latest, &mapping.pipeline),
+        fields: company.fields.clone(),
+        keys: mapping.fields.clone(),
+        now,
+        importer: caller.actor.clone(),
+    };
+    let mut file = read::read(source, mapping, &describing, is_new.then_some(MOST_STAGES), progress)?;
     if file.cases.is_empty() {
         // There is nothing to import, and nothing to make a pipeline of.
         return Err(bad_rows(&file.bad));
@@ -66,7 +76,6 @@ pub async fn run(
         }
         Change::Created(_) | Change::Extended(_) => None,
     };
-    let company = app.companies.now(caller.tenant).await?;
     let mut import = Import {
         app: app.clone(),
         caller: Caller { origin: Some("import"), ..caller.clone() },

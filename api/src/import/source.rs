@@ -17,6 +17,9 @@ use super::{Format, ImportError};
 const LOOKED_AT: usize = 1 << 20;
 /// The most bytes of a workbook, which is read whole.
 const MOST_WORKBOOK_BYTES: u64 = 128 * 1024 * 1024;
+/// The most bytes of one record, in UTF-8: more than any row of people's files has, and little enough to be kept in memory
+/// however far a packed file unpacks.
+const MOST_RECORD_BYTES: u64 = 16 * 1024 * 1024;
 /// What stands between fields, in the order in which it is tried.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -53,7 +56,7 @@ pub(super) struct Records<'a> {
 }
 
 enum Rows<'a> {
-    Text(Box<csv::Reader<Box<dyn Read + 'a>>>),
+    Text(Box<csv::Reader<ByRecord<'a>>>),
     Sheet(std::vec::IntoIter<SheetRow>),
 }
 
@@ -132,7 +135,7 @@ impl<'a> Records<'a> {
             .flexible(true)
             .has_headers(false)
             .delimiter(separator)
-            .from_reader(text);
+            .from_reader(ByRecord { text, since: 0 });
         let detected = Detected {
             format: "csv".to_owned(),
             encoding: Some(detected.name().to_owned()),
@@ -153,9 +156,11 @@ impl<'a> Records<'a> {
                 }
                 Rows::Text(reader) => {
                     let skipped = self.skipped_lines;
-                    if !reader.read_record(record).map_err(|error| not_csv(error, skipped))? {
+                    let begins = reader.position().line();
+                    if !reader.read_record(record).map_err(|error| not_csv(error, begins, skipped))? {
                         return Ok(false);
                     }
+                    reader.get_mut().since = 0;
                     self.line = record.position().map_or(0, csv::Position::line) + skipped;
                     // A field with a line break takes several lines, and one row.
                     self.row = self.line - self.breaks;
@@ -171,6 +176,26 @@ impl<'a> Records<'a> {
     /// Whether rows end where their last cell is, as in a sheet, and not where the header does.
     pub(super) fn may_be_short(&self) -> bool {
         matches!(self.rows, Rows::Sheet(_))
+    }
+}
+
+/// A text that ends with an error where one record goes on for too long.
+struct ByRecord<'a> {
+    text: Box<dyn Read + 'a>,
+    /// How many bytes were read since the last record was complete.
+    since: u64,
+}
+
+impl Read for ByRecord<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.since > MOST_RECORD_BYTES {
+            let what =
+                format!("a row has more than {MOST_RECORD_BYTES} bytes; is a quotation mark not closed?");
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, what));
+        }
+        let count = self.text.read(buffer)?;
+        self.since += count as u64;
+        Ok(count)
     }
 }
 
@@ -211,8 +236,9 @@ fn skip_line(text: &mut impl Read) -> std::io::Result<()> {
     Ok(())
 }
 
-fn not_csv(error: csv::Error, skipped_lines: u64) -> ImportError {
-    let line = error.position().map_or(1, csv::Position::line) + skipped_lines;
+/// What a reader failed at; `at` is the line on which the record began.
+fn not_csv(error: csv::Error, at: u64, skipped_lines: u64) -> ImportError {
+    let line = error.position().map_or(at, csv::Position::line) + skipped_lines;
     match error.into_kind() {
         csv::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             ImportError::NotCsv { line, why: error.to_string() }
@@ -223,5 +249,33 @@ fn not_csv(error: csv::Error, skipped_lines: u64) -> ImportError {
             why: format!("not UTF-8: {err}; name another encoding with encoding, such as gb18030"),
         },
         other => ImportError::NotCsv { line, why: format!("{other:?}") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::repeat;
+
+    use super::*;
+
+    fn records(text: impl Read) -> Result<u64, ImportError> {
+        let mut records = Records::open(text, &Format::default(), "case")?;
+        let (mut record, mut rows) = (StringRecord::new(), 0);
+        while records.next(&mut record)? {
+            rows += 1;
+        }
+        Ok(rows)
+    }
+
+    #[test]
+    fn a_row_that_goes_on_for_ever_is_given_up_and_a_long_file_is_not() {
+        let open = b"case\n\"".chain(repeat(b'x'));
+        let error = records(open).unwrap_err();
+        assert!(
+            matches!(&error, ImportError::NotCsv { line: 2, why } if why.contains("quotation mark")),
+            "{error}"
+        );
+        let long = b"case\n".chain(Cursor::new(b"0123456789abcde\n".repeat(3 << 20)));
+        assert_eq!(records(long).unwrap(), (3 << 20) + 1);
     }
 }

@@ -217,6 +217,7 @@ fn in_chinese(what: &str) -> &str {
         "pool" => "公海",
         "key" => "API 密钥",
         "import" => "导入任务",
+        "export" => "导出类型",
         "projection" => "读模型",
         "parked event" => "搁置事件",
         "event" => "事件",

@@ -145,13 +145,15 @@ pub(crate) fn values<'a>(
     }
     let judged = |(key, value): (&String, &Value)| match declared.get(key) {
         None => Some(undeclared(declared, key)),
-        Some(field) => (!fits(&field.kind, value)).then(|| misfit(field, value)),
+        // Null is no value, and empties the field.
+        Some(field) => (!value.is_null() && !fits(&field.kind, value)).then(|| misfit(field, value)),
     };
     values.into_iter().filter_map(judged).collect()
 }
 
-/// The values as they are kept: what has several spellings in the one that answers have.
+/// The values as they are kept: what has several spellings in the one that answers have, and nothing of what is empty.
 pub(crate) fn normalised(declared: &Fields, mut values: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    values.retain(|_, value| !value.is_null());
     for (key, value) in &mut values {
         if declared.get(key).is_some_and(|field| field.kind == FieldType::Instant)
             && let Some(Ok(at)) = value.as_str().map(instant::parse)
@@ -339,7 +341,6 @@ mod tests {
             ("one", json!(["a"])),
             ("many", json!(["a", "a"])),
             ("many", json!("a")),
-            ("text", Value::Null),
         ] {
             assert_eq!(codes(key, &value), ["invalid-value"], "{key} {value}");
         }
@@ -348,18 +349,26 @@ mod tests {
     #[test]
     fn an_instant_is_kept_in_one_spelling_and_nothing_else_is_touched() {
         let kept = |key: &str, value: &Value| {
-            normalised(&declared(), [(key.to_owned(), value.clone())].into()).remove(key).unwrap()
+            normalised(&declared(), [(key.to_owned(), value.clone())].into()).remove(key)
         };
         for (sent, expected) in [
             ("2026-02-28T08:00:00+08:00", "2026-02-28T00:00:00Z"),
             ("2026-02-28t08:00:00.5z", "2026-02-28T08:00:00.500Z"),
             ("2026-02-28T08:00:00.123456789Z", "2026-02-28T08:00:00.123456Z"),
         ] {
-            assert_eq!(kept("instant", &json!(sent)), json!(expected));
-            assert_eq!(kept("text", &json!(sent)), json!(sent));
-            assert_eq!(kept("undeclared", &json!(sent)), json!(sent));
+            assert_eq!(kept("instant", &json!(sent)), Some(json!(expected)));
+            assert_eq!(kept("text", &json!(sent)), Some(json!(sent)));
+            assert_eq!(kept("undeclared", &json!(sent)), Some(json!(sent)));
         }
-        assert_eq!(kept("instant", &Value::Null), Value::Null);
+    }
+
+    #[test]
+    fn null_empties_a_field_of_any_type() {
+        for field in declared().keys() {
+            assert_eq!(codes(field, &Value::Null), Vec::<String>::new(), "{field}");
+            let kept = normalised(&declared(), [(field.clone(), Value::Null)].into());
+            assert!(kept.is_empty(), "{field}");
+        }
     }
 
     #[test]

@@ -158,10 +158,8 @@ impl ReportSnapshot {
         let course =
             Course { order: StageOrder { kinds: &kinds, places: &places }, reach: Reach::AtOrBeyond };
         let stages = in_order(&journeys, &definition.pipeline);
-        let milestones: Vec<Milestone> = stages
-            .iter()
-            .map(|(stage, number)| Milestone { stage: *number, place: definition.place(stage) })
-            .collect();
+        let milestones: Vec<Milestone> =
+            stages.iter().map(|(stage, number)| definition.milestone(stage, *number)).collect();
         let span = Span::of(window, at);
         let mut channels: HashMap<Origin, Accumulator> = HashMap::new();
         for (journey, records) in journeys.journeys(at.micros()) {

@@ -8,6 +8,7 @@ use waymark_domain::pipeline::{StageType, Transitions};
 
 use crate::models::dwell::kind_now;
 use crate::stats::JourneySet;
+use crate::stats::funnel::Milestone;
 
 /// A pipeline with all of its versions.
 #[derive(Debug, Clone)]
@@ -33,6 +34,12 @@ impl Definition {
     /// Where a stage stands in the order; nowhere where any move is permitted.
     pub(crate) fn place(&self, stage: &str) -> Option<usize> {
         self.pipeline.order(stage).filter(|_| self.pipeline.transitions != Transitions::Any)
+    }
+
+    /// A stage as cycles come to it, with its number in histories.
+    pub(crate) fn milestone(&self, stage: &str, number: Option<u32>) -> Milestone {
+        let leads_on = self.kind(stage).is_some_and(StageType::leads_on);
+        Milestone { stage: number, place: self.place(stage), leads_on }
     }
 
     /// Where each stage of histories stands in the order.

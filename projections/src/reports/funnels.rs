@@ -252,7 +252,7 @@ impl Shown {
     fn all(definition: &Definition, journeys: &JourneySet) -> Vec<Self> {
         let of = |(stage, number): (String, Option<u32>)| Self {
             kind: definition.kind(&stage),
-            milestone: Milestone { stage: number, place: definition.place(&stage) },
+            milestone: definition.milestone(&stage, number),
             stage,
         };
         in_order(journeys, &definition.pipeline).into_iter().map(of).collect()

@@ -26,6 +26,8 @@ pub enum NotComparable {
     OtherVersion,
     /// What served had events set aside, or stopped before the log's end.
     ServedIncomplete,
+    /// A person was erased later than what served was folded: it tells what nobody can read any more.
+    ErasureAhead,
 }
 
 /// What served, compared with what the log tells.

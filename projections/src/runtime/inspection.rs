@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use waymark_eventstore::vault::Vault;
-use waymark_eventstore::{EventStore, TenantId};
+use waymark_eventstore::{EventStore, Position, Query, QueryItem, TenantId};
 
 use crate::db::{Commit, Db, Transaction};
 use crate::error::{ProjectionError, Result};
@@ -20,6 +20,9 @@ use crate::runtime::projector::{Engine, PoisonPolicy, Worker};
 use crate::runtime::rebuild::Progress;
 use crate::storage::checkpoint::{self, Checkpoint, ProjectionId, ProjectionLease};
 use crate::storage::schema;
+
+/// The type of the event after which a person's key is gone.
+const ERASED: &str = "customer.erased";
 
 /// Entries a step takes.
 const PAGE: u32 = 5_000;
@@ -108,7 +111,21 @@ impl Inspection {
             let what = format!("stands at {}, where the log ends at {ends}", serving.position);
             return Err(ProjectionError::Database(what));
         }
-        self.compare_rows(&mut transaction, &**model, &serving, &worker.lease).await
+        let compared = self.compare_rows(&mut transaction, &**model, &serving, &worker.lease).await?;
+        if !compared.differing.is_empty() && self.is_erasure_ahead(&serving, tenant).await? {
+            return Ok(Comparison::not_applicable(serving.position, NotComparable::ErasureAhead));
+        }
+        Ok(compared)
+    }
+
+    /// Whether a person was erased after what serves was folded. Its key is gone, so that what was folded before tells more
+    /// than can be folded again.
+    async fn is_erasure_ahead(&self, serving: &Checkpoint, tenant: TenantId) -> Result<bool> {
+        let erased = QueryItem { types: vec![ERASED.to_owned()], tags: Vec::new() };
+        let query = Query { items: vec![erased] };
+        let store = &self.scratch.store;
+        let ahead = store.read_matching(tenant, &query, serving.position, Position::MAX, 1).await?;
+        Ok(!ahead.is_empty())
     }
 
     /// The generation that serves, or why it cannot be compared.

@@ -30,6 +30,8 @@ pub struct Milestone {
     pub stage: Option<u32>,
     /// Where it stands in the order.
     pub place: Option<usize>,
+    /// Whether it lies on the way to a deal. What is further on has passed only such a stage: a deal has not come by a loss.
+    pub leads_on: bool,
 }
 
 /// What counts as coming to a stage of a pipeline.
@@ -43,7 +45,8 @@ pub struct Course<'a> {
 
 impl Course<'_> {
     fn is_at(&self, milestone: Milestone, stage: u32) -> bool {
-        let beyond = self.reach == Reach::AtOrBeyond && self.order.is_past(milestone.place, stage);
+        let counts_beyond = self.reach == Reach::AtOrBeyond && milestone.leads_on;
+        let beyond = counts_beyond && self.order.is_past(milestone.place, stage);
         beyond || milestone.stage == Some(stage)
     }
 
@@ -148,7 +151,7 @@ mod tests {
     }
 
     fn milestone(stage: u32) -> Milestone {
-        Milestone { stage: Some(stage), place: Some(stage as usize) }
+        Milestone { stage: Some(stage), place: Some(stage as usize), leads_on: true }
     }
 
     /// A cycle that was in these stages, each a second after the one before.
@@ -171,7 +174,7 @@ mod tests {
         assert_eq!([to(Reach::AtOrBeyond), to(Reach::Any), to(Reach::Strict)], [Some(1), None, None]);
         assert_eq!(course(Reach::AtOrBeyond).entry(&skipping, milestone(1)), Some(1));
         assert_eq!(course(Reach::Any).entry(&skipping, milestone(1)), None);
-        let never_used = Milestone { stage: None, place: Some(1) };
+        let never_used = Milestone { stage: None, place: Some(1), leads_on: true };
         assert_eq!(course(Reach::AtOrBeyond).entry(&skipping, never_used), Some(1));
     }
 
@@ -181,6 +184,20 @@ mod tests {
         assert_eq!(course(Reach::Strict).arrival(&wandering, 0, milestone(1)), None);
         assert_eq!(course(Reach::Any).arrival(&wandering, 0, milestone(1)), Some(3));
         assert_eq!(course(Reach::Strict).arrival(&cycle(&[0, 1]), 0, milestone(1)), Some(1));
+    }
+
+    #[test]
+    fn a_stage_off_the_way_is_reached_by_a_stay_in_it_alone() {
+        // Lost stands before won in the order of many pipelines.
+        const PLACES: [Option<usize>; 5] = [Some(0), Some(1), Some(2), Some(4), Some(3)];
+        let lost = Milestone { stage: Some(4), place: Some(3), leads_on: false };
+        let never_used = Milestone { stage: None, ..lost };
+        for reach in [Reach::AtOrBeyond, Reach::Any, Reach::Strict] {
+            let course = Course { order: StageOrder { kinds: &KINDS, places: &PLACES }, reach };
+            assert_eq!(course.entry(&cycle(&[0, 3]), lost), None, "{reach:?}");
+            assert_eq!(course.entry(&cycle(&[0, 3]), never_used), None, "{reach:?}");
+            assert_eq!(course.entry(&cycle(&[0, 4]), lost), Some(1), "{reach:?}");
+        }
     }
 
     #[test]

@@ -36,6 +36,13 @@ pub enum FaultKind {
     Missing,
     /// It must be one of a few words.
     NotOneOf(&'static [&'static str]),
+    /// It is of another type than it must be: what it must be, and what it is.
+    Mistyped {
+        /// What it must be.
+        expected: Label,
+        /// What it is.
+        found: Label,
+    },
     /// Its value is not possible: the deserializer's own message.
     Invalid(String),
     /// It holds U+0000, which no text may: not every database can store or search it.
@@ -140,6 +147,14 @@ impl Fault {
                     format!("{field} contains the control character U+0000."),
                 ),
                 Label::new("请删除控制字符。", "Remove the control character."),
+            ),
+            FaultKind::Mistyped { expected, found } => (
+                ProblemCode::InvalidValue,
+                Label::new(
+                    format!("{field} 应为{}，而不是{}。", expected.zh, found.zh),
+                    format!("{field} must be {}, not {}.", expected.en, found.en),
+                ),
+                Label::new("请改正该值。", "Correct the value."),
             ),
             FaultKind::Invalid(why) => (
                 ProblemCode::InvalidValue,

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::fault::{Fault, FaultKind, Faults, Source};
 use super::path::Path;
+use crate::domain::Label;
 
 /// Reads a value of type `T`.
 ///
@@ -81,7 +82,7 @@ impl Error for ReadError {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::of(FaultKind::Invalid(format!("expected {expected}, found {found}")))
+        Self::of(FaultKind::Mistyped { expected: must_be(&expected.to_string()), found: is(found) })
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -94,6 +95,42 @@ impl Error for ReadError {
 
     fn missing_field(member: &'static str) -> Self {
         Self { at: None, kind: FaultKind::Missing, member: Some(member) }
+    }
+}
+
+/// What a value must be, in place of the deserializer's name for the type.
+fn must_be(expected: &str) -> Label {
+    match expected {
+        "u8" => Label::new("0 至 255 的整数", "a whole number from 0 to 255"),
+        "u16" => Label::new("0 至 65535 的整数", "a whole number from 0 to 65535"),
+        "u32" => Label::new("0 至 4294967295 的整数", "a whole number from 0 to 4294967295"),
+        "u64" | "usize" => Label::new("非负整数", "a whole number that is not negative"),
+        "i8" | "i16" | "i32" | "i64" | "isize" => Label::new("整数", "a whole number"),
+        "f32" | "f64" => Label::new("数字", "a number"),
+        "bool" | "a boolean" => Label::new("true 或 false", "true or false"),
+        "a string" | "a character" => Label::new("文字", "a text"),
+        "a map" => Label::new("对象", "an object"),
+        "a sequence" => Label::new("数组", "an array"),
+        "a formatted date string" => Label::new("日期，例如 2026-11-29", "a date such as 2026-11-29"),
+        structure if structure.starts_with("struct ") => Label::new("对象", "an object"),
+        uuid if uuid.contains("UUID") => Label::new("UUID", "a UUID"),
+        other => Label::same(other),
+    }
+}
+
+fn is(found: Unexpected<'_>) -> Label {
+    match found {
+        Unexpected::Bool(value) => Label::same(&value.to_string()),
+        Unexpected::Unsigned(number) => Label::same(&number.to_string()),
+        Unexpected::Signed(number) => Label::same(&number.to_string()),
+        Unexpected::Float(number) => Label::same(&number.to_string()),
+        Unexpected::Other("a number") => Label::new("数字", "a number"),
+        Unexpected::Str("") => Label::new("空文字", "an empty text"),
+        Unexpected::Str(_) | Unexpected::Char(_) => Label::new("文字", "a text"),
+        Unexpected::Seq => Label::new("数组", "an array"),
+        Unexpected::Map => Label::new("对象", "an object"),
+        Unexpected::Unit | Unexpected::Option => Label::same("null"),
+        other => Label::same(&other.to_string()),
     }
 }
 
@@ -389,8 +426,19 @@ mod tests {
         for value in [json!("5"), json!(-1), json!(1.5), json!(4_294_967_296_u64), json!([]), json!(null)] {
             let faults = read::<Sample>(&json!({"size": value}), Source::Body).unwrap_err().all;
             assert_eq!(faults[0].field, "size", "{faults:?}");
-            assert!(matches!(faults[0].kind, FaultKind::Invalid(_)));
+            let FaultKind::Mistyped { expected, .. } = &faults[0].kind else { panic!("{faults:?}") };
+            assert_eq!(expected.en, "a whole number from 0 to 4294967295");
         }
+    }
+
+    #[test]
+    fn what_must_be_and_what_is_are_said_in_both_languages_and_without_the_names_of_our_types() {
+        let faults = read::<Sample>(&json!({"contacts": "one"}), Source::Body).unwrap_err().all;
+        let FaultKind::Mistyped { expected, found } = &faults[0].kind else { panic!("{faults:?}") };
+        assert_eq!((expected, found), (&Label::new("数组", "an array"), &Label::new("文字", "a text")));
+        let faults = read::<Sample>(&json!({"contacts": [7]}), Source::Body).unwrap_err().all;
+        let FaultKind::Mistyped { expected, found } = &faults[0].kind else { panic!("{faults:?}") };
+        assert_eq!((expected, found), (&Label::new("对象", "an object"), &Label::new("数字", "a number")));
     }
 
     #[test]

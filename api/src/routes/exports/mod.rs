@@ -80,7 +80,7 @@ struct ExportParams {
         ), headers(
             ("Waymark-Known-Position" = u64, description = "The position that the export is pinned to."),
         )),
-        (status = 404, description = "There is no such kind of export.", body = ProblemDocument),
+        (status = 404, description = "There is no such kind of export, or no such pipeline.", body = ProblemDocument),
     )
 )]
 async fn export(
@@ -98,7 +98,7 @@ async fn export(
     let mut headers = HeaderMap::new();
     headers.insert(KNOWN_POSITION, HeaderValue::from(position));
     if params.manifest {
-        let manifest = manifest(&state.app, &caller, export).await?;
+        let manifest = manifest(&state.app, &state.checkpoint_signer, &caller, export).await?;
         return Ok((headers, Json(manifest)).into_response());
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(export.format.media_type()));
@@ -129,6 +129,9 @@ impl ExportParams {
                 Label::new(format!("应为：{words}。"), format!("Must be one of {words}.")),
             )
         })?;
+        if let Some(key) = &self.pipeline {
+            state.app.pipelines.find(caller.tenant, key, None).await?;
+        }
         let pin = self.pin(state, caller).await?;
         let export = Export {
             kind,

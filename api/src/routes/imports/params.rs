@@ -208,7 +208,9 @@ impl ImportParams {
         let encoding = self.encoding.clone().or_else(|| declared_charset(headers));
         let encoding = encoding.map(|name| Format::encoding(&name)).transpose();
         let encoding = encoding.map_err(|error: ImportError| Problem::from(error))?;
-        let time = TimeRules { zone, format: self.time_format, zones: state.app.zones.clone() };
+        let time_format = self.time_format.map(Format::time_format).transpose();
+        let format = time_format.map_err(|error: ImportError| Problem::from(error))?;
+        let time = TimeRules { zone, format, zones: state.app.zones.clone() };
         let columns = [
             (Detail::Name, self.name),
             (Detail::Phone, self.phone),

@@ -124,7 +124,7 @@ pub(super) fn decide(
         source: command.source,
         channel: command.channel,
         contacts: command.contacts.map(|all| all.into_iter().map(register::contact).collect()),
-        tags: command.tags,
+        tags: command.tags.map(register::distinct),
         tier: command.tier,
         amount: command.amount,
         fields: command.fields.map(|fields| Personal::from(field::normalised(context.fields, fields))),

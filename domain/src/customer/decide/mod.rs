@@ -35,6 +35,7 @@ pub use change_owner::may_hand_over;
 pub use dismiss_duplicate::{dismiss_duplicate, reopen_duplicate};
 pub use merge::{PairEvents, merge, unmerge};
 pub use new_event::NewEvent;
+pub use register::description_violations;
 pub use score::{Intaken, raised, scored};
 pub use view::is_counted;
 

@@ -1,6 +1,6 @@
 //! A rep registers a customer: it enters a pipeline, and belongs to somebody from the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::new_event::NewEvent;
 use super::{guard, profile};
@@ -58,18 +58,7 @@ pub(super) fn decide(
         guard::known_sub_status(pipeline.stage(stage), command.sub_status.as_deref()),
         guard::sub_status_without_evidence(pipeline.stage(stage), command.sub_status.as_deref(), context),
         may_give_to(&owner, context),
-        guard::known_owner(context, &pipeline.key, &owner, "owner"),
-        guard::optional_line("name", command.name.as_deref(), guard::MAX_NAME_CHARS),
-        guard::optional_line("external_id", command.external_id.as_deref(), guard::MAX_ID_CHARS),
-        guard::optional_line("source", command.source.as_deref(), guard::MAX_NAME_CHARS),
-        guard::optional_line("channel", command.channel.as_deref(), guard::MAX_NAME_CHARS),
-        guard::contacts(&command.contacts),
-        guard::tags(&command.tags),
-        guard::optional_line("tier", command.tier.as_deref(), guard::MAX_NAME_CHARS),
-        guard::money("amount", command.amount.as_ref(), context),
-        guard::fields(command.fields.as_ref(), context),
-        guard::optional_text("note", command.note.as_deref()),
-        profile::well_formed(&command.profile, context),
+        description_violations(command, context),
     ])?;
     let command = command.clone();
     let field_names = command.fields.as_ref().map(named).unwrap_or_default();
@@ -84,7 +73,7 @@ pub(super) fn decide(
         source: command.source,
         channel: command.channel,
         contacts: command.contacts.into_iter().map(contact).collect(),
-        tags: command.tags,
+        tags: distinct(command.tags),
         tier: command.tier,
         amount: command.amount,
         fields: command.fields.map(|fields| Personal::from(field::normalised(context.fields, fields))),
@@ -94,6 +83,28 @@ pub(super) fn decide(
         field_names,
     });
     Ok(vec![NewEvent { event, effective_at }])
+}
+
+/// What is wrong with what a registration says of the customer, whichever stage it begins in. A file is checked by it cell by
+/// cell.
+#[must_use]
+pub fn description_violations(command: &Register, context: &Context<'_>) -> Vec<Violation> {
+    let owner = command.owner.as_ref();
+    [
+        owner.map_or_else(Vec::new, |owner| guard::known_owner(context, &command.pipeline, owner, "owner")),
+        guard::optional_line("name", command.name.as_deref(), guard::MAX_NAME_CHARS),
+        guard::optional_line("external_id", command.external_id.as_deref(), guard::MAX_ID_CHARS),
+        guard::optional_line("source", command.source.as_deref(), guard::MAX_NAME_CHARS),
+        guard::optional_line("channel", command.channel.as_deref(), guard::MAX_NAME_CHARS),
+        guard::contacts(&command.contacts),
+        guard::tags(&command.tags),
+        guard::optional_line("tier", command.tier.as_deref(), guard::MAX_NAME_CHARS),
+        guard::money("amount", command.amount.as_ref(), context),
+        guard::fields(command.fields.as_ref(), context),
+        guard::optional_text("note", command.note.as_deref()),
+        profile::well_formed(&command.profile, context),
+    ]
+    .concat()
 }
 
 fn owner(command: &Register, pipeline: &Pipeline) -> Result<Owner, Refusal> {
@@ -111,6 +122,13 @@ fn owner(command: &Register, pipeline: &Pipeline) -> Result<Owner, Refusal> {
 /// The names of the fields that have a value.
 pub(super) fn named(fields: &BTreeMap<String, serde_json::Value>) -> Vec<String> {
     fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.clone()).collect()
+}
+
+/// Each tag once, in the order given.
+pub(super) fn distinct(mut tags: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    tags.retain(|tag| seen.insert(tag.clone()));
+    tags
 }
 
 pub(super) fn contact(contact: NewContact) -> Contact {
@@ -138,6 +156,16 @@ mod tests {
         let for_zhao = Register { owner: Some(Owner::Rep("zhao".into())), ..new() };
         given([]).when(for_zhao.clone()).refuses([Code::ForbiddenRole]);
         given([]).by(wang()).when(for_zhao).event();
+    }
+
+    #[test]
+    fn a_tag_counts_once_and_an_empty_field_is_none() {
+        let tags = ["VIP", "return", "VIP"].map(str::to_owned).to_vec();
+        let fields = [("size".to_owned(), serde_json::Value::Null)].into();
+        let event = given([]).when(Register { tags, fields: Some(fields), ..new() }).event();
+        let CustomerEvent::Registered(registered) = event.event else { panic!("{event:?}") };
+        assert_eq!(registered.tags, ["VIP", "return"]);
+        assert_eq!(registered.fields, Some(Personal::from(BTreeMap::new())));
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub struct StageCards {
     pub share: Option<f64>,
     /// What their deals may be worth, by currency.
     pub amounts: Vec<MoneyReport>,
-    /// The same in one currency, by the rates of a day; null where there are none.
+    /// The same in one currency, by the rates of a day; null where there is no rate for any of them.
     pub converted: Option<ConvertedReport>,
     /// The median time since entry.
     pub median_age_seconds: Option<f64>,

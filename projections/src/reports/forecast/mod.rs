@@ -129,7 +129,7 @@ pub struct HorizonForecast {
     pub deals: DealsForecast,
     /// How much money, by currency.
     pub amounts: Vec<MoneyForecast>,
-    /// All of it in one currency; null where there are no rates.
+    /// All of it in one currency; null where there is no rate for any of it.
     pub converted: Option<ConvertedForecast>,
     /// By stage, in the pipeline's order: stages in which deals are still to be won.
     pub by_stage: Vec<StageForecast>,
@@ -289,6 +289,7 @@ impl Input {
             }
             None => BTreeSet::new(),
         };
+        let some_has_a_rate = columns.is_empty() || without_rate.len() < columns.len();
         let mut all: Vec<(&str, Vec<Decimal>)> = columns.into_iter().collect();
         if let Some((rates, currency)) = &self.convert {
             let converted = |money: &Option<Money>| {
@@ -299,8 +300,10 @@ impl Input {
         }
         let mut forecasts = ranges(&all, chances, scale, self.seed);
         let converted = self.convert.as_ref().and_then(|(rates, _)| {
-            Some(ConvertedForecast {
-                money: forecasts.pop()?,
+            let money = forecasts.pop()?;
+            // A sum of nothing that was converted would look like nothing expected.
+            some_has_a_rate.then(|| ConvertedForecast {
+                money,
                 rate_date: rates.date,
                 without_rate: without_rate.into_iter().map(str::to_owned).collect(),
             })
