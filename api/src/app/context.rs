@@ -111,7 +111,7 @@ impl ClaimsOfTheDay {
         let Some(held) = &mut self.held else { return };
         for (id, customer) in staged {
             let owned = matches!(&customer.owner, Owner::Rep(rep) if *rep == self.rep);
-            let there = !customer.erased && customer.merged_into.is_none();
+            let there = !customer.has_left();
             let open = customer.current().is_some_and(|stay| {
                 takes_a_place(versions, customer.primary(), stay.pipeline_version, &stay.stage)
             });

@@ -117,7 +117,8 @@ impl App {
         Ok((known, head))
     }
 
-    /// The customer with that id in another system, as a known one: not one who was erased, whose id is gone with the person.
+    /// The customer with that id in another system, as a known one: not one who was erased or
+    /// withdrawn, whose id is free.
     pub(super) async fn match_by_external_id(
         &self,
         caller: &Caller,
@@ -132,7 +133,8 @@ impl App {
                 after = entry.position;
                 let Some(recorded) = decode(entry)? else { continue };
                 let CustomerEvent::Registered(registered) = recorded.event else { continue };
-                if self.load(caller, registered.customer).await?.customer.erased {
+                let state = self.load(caller, registered.customer).await?.customer;
+                if state.erased || state.withdrawn {
                     continue;
                 }
                 let customer = self.survivor(caller, registered.customer).await?;

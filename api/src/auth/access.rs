@@ -125,6 +125,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/imports", Access::Roles(LEAD)),
     ("POST", "/v1/customers/import", Access::Roles(LEAD)),
     ("GET", "/v1/imports/{id}", Access::Roles(LEAD)),
+    ("POST", "/v1/imports/{id}/undo", Access::Roles(LEAD)),
     ("GET", "/v1/projections", Access::Roles(WATCH)),
     ("POST", "/v1/projections/{name}/rebuild", Access::Roles(SET_UP)),
     ("GET", "/v1/projections/{name}/parked", Access::Roles(WATCH)),

@@ -199,9 +199,12 @@ impl Columns {
         };
         let last = moves.iter().map(|(_, at)| *at).max().unwrap_or(place.now);
         let mut cells = Vec::new();
-        let mut describe = |field: &str, at: usize, cell: Cell| match describing.violation(&cell, last) {
-            Some(violation) => Err(bad(field, at, &violation.code, violation.message, violation.how_to_fix)),
-            None => Ok(cells.push(cell)),
+        let mut describe = |field: &str, at: usize, cell: Cell| {
+            if let Some(unmet) = describing.violation(&cell, last) {
+                return Err(bad(field, at, &unmet.code, unmet.message, unmet.how_to_fix));
+            }
+            cells.push(cell);
+            Ok(())
         };
         for (detail, at) in self.details.iter().filter(|(_, at)| !cell(*at).is_empty()) {
             let said = match detail {

@@ -1,21 +1,23 @@
 //! Whether each cell that describes a customer can be kept. Cells are checked one by one and before rows are put together, so
 //! that a bad one is named where it stands and takes no good row of its case with it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use waymark_domain::customer::command::Register;
 use waymark_domain::customer::description_violations;
 use waymark_domain::field::Fields;
 use waymark_domain::refusal::Violation;
-use waymark_domain::{Actor, Context};
+use waymark_domain::{Actor, Context, Pipeline};
 
 use super::details::{Cell, Details};
-use super::pipeline::Pipelines;
 
 /// What cells are checked by.
 pub(super) struct Describing {
     /// The pipeline of the file, which may be yet to be made.
     pub(super) pipeline: String,
-    pub(super) pipelines: Pipelines,
+    pub(super) pipelines: Arc<BTreeMap<String, Arc<Pipeline>>>,
     pub(super) fields: Fields,
     /// The custom fields of the file, with their columns.
     pub(super) keys: Vec<(String, String)>,

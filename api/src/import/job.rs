@@ -1,5 +1,6 @@
 //! What the parts of an import have in common.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -41,6 +42,8 @@ pub(super) struct Import {
     /// Where the log ended before anything was looked for in it.
     pub(super) begun_at: Position,
     pub(super) update: Option<bool>,
+    /// The imports that were undone.
+    pub(super) undone: Arc<BTreeSet<Uuid>>,
 }
 
 impl Import {

@@ -1,6 +1,6 @@
 //! Whether a case of a file is a customer already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use waymark_domain::Label;
 use waymark_domain::customer::{Customer, CustomerEvent};
 use waymark_domain::tags;
-use waymark_eventstore::{Position, Query};
+use waymark_eventstore::{Entry, Position, Query};
 
 use super::BadRow;
 use super::job::Import;
@@ -62,25 +62,32 @@ impl Import {
     async fn holder(&self, external_id: &str) -> Result<Option<KnownCustomer>, AppError> {
         let (tenant, store) = (self.caller.tenant, &self.app.store);
         let query = Query::tag(tags::external(external_id));
-        let holders = store.read_matching(tenant, &query, 0, Position::MAX, 1).await?;
-        let Some(registered) = holders.first().map(decode_customer_event).transpose()?.flatten() else {
-            return Ok(None);
-        };
-        let CustomerEvent::Registered(first) = &registered.event else { return Ok(None) };
-        let imported = registered.origin.as_deref() == Some("import");
-        let (moves, read_to) = self.moves(first.customer).await?;
-        // Loaded after the events were read, it is at least as new as they are.
-        let customer = self.app.customer_state(&self.caller, first.customer).await?;
-        Ok(Some(KnownCustomer { customer, read_to, imported, moves }))
+        let mut after = 0;
+        loop {
+            let holders = store.read_matching(tenant, &query, after, Position::MAX, 1).await?;
+            let Some(holder) = holders.first() else { return Ok(None) };
+            after = holder.position;
+            let Some(registered) = decode_customer_event(holder)? else { continue };
+            let CustomerEvent::Registered(first) = &registered.event else { continue };
+            let imported = registered.origin.as_deref() == Some("import");
+            let (moves, read_to) = self.moves(first.customer).await?;
+            // Loaded after the events were read, it is at least as new as they are.
+            let customer = self.app.customer_state(&self.caller, first.customer).await?;
+            // The id of who was erased or withdrawn is free.
+            if !customer.erased && !customer.withdrawn {
+                return Ok(Some(KnownCustomer { customer, read_to, imported, moves }));
+            }
+        }
     }
 
-    /// The moves of a customer in the pipeline as they were recorded, and where its last event is.
+    /// The moves of a customer in the pipeline as they were recorded, but for those of imports that were undone, and where its
+    /// last event is.
     async fn moves(
         &self,
         customer: Uuid,
     ) -> Result<(BTreeMap<(DateTime<Utc>, String), u64>, Position), AppError> {
         let query = Query::tag(tags::customer(customer));
-        let (mut moves, mut read_to) = (BTreeMap::new(), 0);
+        let (mut made, mut read_to) = (HashMap::new(), 0);
         loop {
             let page = self
                 .app
@@ -90,6 +97,13 @@ impl Import {
             for entry in &page {
                 read_to = entry.position;
                 let Some(recorded) = decode_customer_event(entry)? else { continue };
+                if let CustomerEvent::MoveVoided(voided) = &recorded.event
+                    && self.is_of_an_undo(entry)?
+                {
+                    for gone in voided.also_voids.iter().chain([&voided.corrects]) {
+                        made.remove(gone);
+                    }
+                }
                 let entered = match recorded.event {
                     CustomerEvent::Registered(registered) => Some((registered.pipeline, registered.stage)),
                     CustomerEvent::Moved(moved) => Some((moved.journey, moved.to)),
@@ -97,13 +111,23 @@ impl Import {
                     _ => None,
                 };
                 if let Some((_, stage)) = entered.filter(|(pipeline, _)| *pipeline == self.rules.pipeline) {
-                    *moves.entry((recorded.effective_at, stage)).or_insert(0) += 1;
+                    made.insert(recorded.id, (recorded.effective_at, stage));
                 }
             }
             if page.len() < PAGE as usize {
+                let mut moves = BTreeMap::new();
+                for entered in made.into_values() {
+                    *moves.entry(entered).or_insert(0) += 1;
+                }
                 return Ok((moves, read_to));
             }
         }
+    }
+
+    /// Whether an entry was written to undo an import: it is tied to that, as the events of the import are.
+    fn is_of_an_undo(&self, entry: &Entry) -> Result<bool, AppError> {
+        let envelope = entry.envelope().map_err(|error| AppError::Unreadable(error.to_string()))?;
+        Ok(envelope.correlation_id.is_some_and(|import| self.undone.contains(&import)))
     }
 }
 

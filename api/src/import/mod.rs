@@ -21,6 +21,7 @@ mod report;
 mod run;
 mod source;
 mod time;
+mod undo;
 mod workbook;
 mod write;
 
@@ -40,6 +41,7 @@ pub use report::{BadRow, Phase, Problems, Progress, Report, Sample};
 pub use run::run;
 pub use source::Detected;
 pub use time::TimeRules;
+pub use undo::{KeptCustomer, UndoReport, undo};
 
 /// The limit of rows that are shown as they would be.
 pub const MOST_SAMPLES: usize = 10;

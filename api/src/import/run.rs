@@ -89,9 +89,10 @@ pub async fn run(
             now,
         },
         id,
-        run: run_digest(&file, mapping),
+        run: run_digest(&file, mapping, company.undone_imports.len()),
         begun_at: app.store.head(caller.tenant).await.map_err(AppError::from)?.position,
         update: mapping.update,
+        undone: Arc::new(company.undone_imports.clone()),
     };
     let mut report = begin(&import, &file, &change, mapping);
     let (cases, bad) = import.check(file, &mut report, progress).await?;
@@ -305,9 +306,12 @@ fn bad_rows(bad: &[BadRow]) -> ImportError {
     ImportError::BadRows { rows, problems: sum_up(bad), total: bad.len() as u64 }
 }
 
-/// The same file read in the same way is the same import.
-fn run_digest(file: &File, mapping: &Mapping) -> [u8; 32] {
+/// The same file read in the same way is the same import, until one is undone: then what it had brought is brought again.
+fn run_digest(file: &File, mapping: &Mapping, undone: usize) -> [u8; 32] {
     let mut digest = Sha256::new().chain_update(file.digest);
+    if undone > 0 {
+        digest.update(undone.to_be_bytes());
+    }
     let mut say = |text: &str| {
         digest.update([0]);
         digest.update(text);

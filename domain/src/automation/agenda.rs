@@ -15,7 +15,7 @@ use crate::pipeline::automation::{Activity, Automation, Facts, Trigger};
 /// Every deadline of a customer as it stands now, in the order in which they are due. Those in the past are included:
 /// what is due and was not done.
 pub fn agenda<'a>(customer: &Customer, rules: impl Fn(&str) -> Option<Rules<'a>>) -> Vec<Deadline<'a>> {
-    if customer.erased || customer.merged_into.is_some() {
+    if customer.has_left() {
         return Vec::new();
     }
     let mut found = void_tasks(customer);

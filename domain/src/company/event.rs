@@ -122,6 +122,21 @@ pub struct AuditReviewed {
     pub note: Option<String>,
 }
 
+/// An import was undone: what it had brought was voided and withdrawn, customer by customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportUndone {
+    /// The import.
+    pub import: Uuid,
+    /// How many customers were withdrawn.
+    pub withdrawn: u64,
+    /// How many customers lost the moves that it had added to them.
+    pub reverted: u64,
+    /// How many were left as they are, because they had been worked on since.
+    pub kept: u64,
+    /// Why.
+    pub reason: String,
+}
+
 /// A member is a member no longer: nobody acts as them any more, and their API keys are revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberRemoved {
@@ -341,6 +356,7 @@ company_types! {
     InboxRead "inbox.read" 1 []
     EventSkipped "projection.event_skipped" 1 []
     AuditReviewed "audit.reviewed" 1 []
+    ImportUndone "import.undone" 1 []
     MemberRemoved "member.removed" 1 []
     KeyCreated "key.created" 1 []
     KeyRevoked "key.revoked" 1 []

@@ -19,11 +19,11 @@ use crate::people::{Deputy, People, Team};
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::validate::{line_of, unknown};
 use crate::{Actor, Label, field, intake, people};
-pub use event::CompanyEvent;
 use event::{
     AuditReviewed, CalendarSet, DeputyAppointed, DeputyDismissed, EventSkipped, FieldDeclared,
     FieldWithdrawn, IntakeSet, RatesSet, TeamDissolved, TeamSet,
 };
+pub use event::{CompanyEvent, ImportUndone};
 
 const MAX_REASON_CHARS: usize = 1_000;
 const MAX_CURRENCIES: usize = 200;
@@ -46,6 +46,8 @@ pub struct Company {
     pub intake: Option<(u32, Intake)>,
     /// What read models leave out: read model and position.
     pub skipped: BTreeSet<(String, u64)>,
+    /// The imports that were undone.
+    pub undone_imports: BTreeSet<Uuid>,
 }
 
 /// What is asked for.
@@ -78,6 +80,8 @@ pub enum CompanyCommand {
         /// Why it may be left out.
         reason: String,
     },
+    /// An import was undone.
+    UndoImport(ImportUndone),
     /// Somebody reviewed what was recorded.
     Review {
         /// Everything up to this position,
@@ -127,6 +131,7 @@ impl Company {
             CompanyEvent::MemberRemoved(event) => {
                 self.people.members.retain(|name, _| !rights::is_same_person(name, &event.actor));
             }
+            CompanyEvent::ImportUndone(event) => drop(self.undone_imports.insert(event.import)),
             // Reviews and readings change nothing that is set up; keys and receivers are told of by [`rights::Rights`].
             CompanyEvent::AuditReviewed(_)
             | CompanyEvent::InboxRead(_)
@@ -195,6 +200,9 @@ pub fn decide(
             let skipped = company.skipped.contains(&(projection.clone(), position));
             let unmet = [line_of("reason", &reason, MAX_REASON_CHARS), not_skipped_yet(skipped)].concat();
             (unmet, CompanyEvent::EventSkipped(EventSkipped { projection, position, reason }))
+        }
+        CompanyCommand::UndoImport(undone) => {
+            (line_of("reason", &undone.reason, MAX_REASON_CHARS), CompanyEvent::ImportUndone(undone))
         }
         CompanyCommand::Review { up_to, events, note } => {
             let said = note.as_deref().map(|note| line_of("note", note, MAX_REASON_CHARS));

@@ -65,6 +65,7 @@ customer_types! {
     Released "customer.released" 1 []
     OwnerChanged "customer.owner_changed" 2 [unchanged]
     Erased "customer.erased" 1 []
+    Withdrawn "customer.withdrawn" 1 []
     LeadTouched "customer.lead_touched" 1 []
     Absorbed "customer.absorbed" 3 [unchanged, unchanged]
     MergedInto "customer.merged_into" 1 []

@@ -1,6 +1,6 @@
 //! What people and rules ask for. Texts are plain here; the events mark the personal ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
@@ -44,6 +44,8 @@ pub enum Command {
     ChangeOwner(ChangeOwner),
     /// The person must be forgotten.
     Erase(Erase),
+    /// The import that brought the customer, or moves of it, is undone.
+    Withdraw(Withdraw),
     /// Somebody who is a customer already came in as a lead again.
     RepeatInquiry(RepeatInquiry),
     /// A document, by reference.
@@ -345,6 +347,19 @@ pub struct ChangeOwner {
     pub reason: String,
     /// On what occasion.
     pub occasion: Option<Occasion>,
+}
+
+/// An import is undone for a customer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Withdraw {
+    /// The import.
+    pub import: Uuid,
+    /// The events that it brought.
+    pub imported: BTreeSet<Uuid>,
+    /// What others have done with the customer since: nothing is taken back then.
+    pub since: Vec<Uuid>,
+    /// Why, as histories show it.
+    pub reason: String,
 }
 
 /// The person must be forgotten.

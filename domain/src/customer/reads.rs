@@ -48,6 +48,7 @@ impl Command {
             | Self::FlagRisk(_)
             | Self::ScoreByModel(_)
             | Self::Act(_)
+            | Self::Withdraw(_)
             | Self::CompleteTask(_) => &[],
         }
     }

@@ -65,6 +65,8 @@ pub struct Customer {
     pub reasons: BTreeMap<Uuid, String>,
     /// Whether the person was erased.
     pub erased: bool,
+    /// Whether the import that brought it was undone.
+    pub withdrawn: bool,
     /// The customer that it was merged into.
     pub merged_into: Option<Uuid>,
     /// The customers that were merged into it.
@@ -155,6 +157,7 @@ impl Customer {
             requests: BTreeMap::new(),
             reasons: BTreeMap::new(),
             erased: false,
+            withdrawn: false,
             merged_into: None,
             absorbed: Vec::new(),
             distinct_from: BTreeMap::new(),
@@ -221,6 +224,7 @@ impl Customer {
             CustomerEvent::Released(event) => self.owner = Owner::Pool(event.pool.clone()),
             CustomerEvent::OwnerChanged(event) => self.owner = event.to.clone(),
             CustomerEvent::Erased(_) => (self.erased, self.external_id) = (true, None),
+            CustomerEvent::Withdrawn(_) => (self.withdrawn, self.external_id) = (true, None),
             CustomerEvent::Absorbed(event) => {
                 self.distinct_from.remove(&event.absorbed);
                 self.absorbed.push(event.absorbed);
@@ -374,7 +378,12 @@ impl Customer {
             KeyKind::CreditCode => self.keyed_at.credit_code,
             KeyKind::ChannelId => self.keyed_at.channel_ids,
         };
-        !self.erased && said_last == position
+        !self.erased && !self.withdrawn && said_last == position
+    }
+
+    /// Whether nothing is due about it any more: it was erased, withdrawn, or merged into another.
+    pub fn has_left(&self) -> bool {
+        self.erased || self.withdrawn || self.merged_into.is_some()
     }
 
     /// Where what anybody looking for duplicates goes by was said last: its name, or a contact.

@@ -60,6 +60,8 @@ codes! {
     NotDistinguished "not-distinguished" Conflict "没有确认过是两个客户" "Not confirmed as different customers"
     PipelineExists "pipeline-exists" Conflict "销售流程已存在" "The pipeline already exists"
     CustomerErased "customer-erased" Conflict "客户资料已被删除" "The customer's data has been erased"
+    CustomerWithdrawn "customer-withdrawn" Conflict "客户的导入已撤销" "The customer's import was undone"
+    WorkedOnSince "worked-on-since" Conflict "导入后已有人处理" "Worked on since the import"
     AlreadyInStage "already-in-stage" Conflict "客户已在该状态" "The customer is already in this stage"
     TimelineConflict "timeline-conflict" Conflict "与后续变更冲突" "Conflict with later changes"
     AlreadyVoided "already-voided" Conflict "该记录已作废" "The record has already been voided"

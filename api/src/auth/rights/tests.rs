@@ -148,6 +148,7 @@ impl Theirs {
             "/v1/approvals/{id}/decisions"
             | "/v1/tasks/{id}/completions"
             | "/v1/imports/{id}"
+            | "/v1/imports/{id}/undo"
             | "/v1/pilots/{id}" => ("{id}", unknown),
             _ if path.starts_with("/v1/pipelines/{key}") => ("{key}", "landian-6"),
             "/v1/changes/{pipeline}/customers" => {

@@ -36,17 +36,21 @@ pub enum FaultKind {
     Missing,
     /// It must be one of a few words.
     NotOneOf(&'static [&'static str]),
-    /// It is of another type than it must be: what it must be, and what it is.
-    Mistyped {
-        /// What it must be.
-        expected: Label,
-        /// What it is.
-        found: Label,
-    },
+    /// It is of another type than it must be.
+    Mistyped(Box<Mistyped>),
     /// Its value is not possible: the deserializer's own message.
     Invalid(String),
     /// It holds U+0000, which no text may: not every database can store or search it.
     Nul,
+}
+
+/// What a value must be, and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistyped {
+    /// What it must be.
+    pub expected: Label,
+    /// What it is.
+    pub found: Label,
 }
 
 /// All that is wrong with a body or a query string.
@@ -148,11 +152,11 @@ impl Fault {
                 ),
                 Label::new("请删除控制字符。", "Remove the control character."),
             ),
-            FaultKind::Mistyped { expected, found } => (
+            FaultKind::Mistyped(mistyped) => (
                 ProblemCode::InvalidValue,
                 Label::new(
-                    format!("{field} 应为{}，而不是{}。", expected.zh, found.zh),
-                    format!("{field} must be {}, not {}.", expected.en, found.en),
+                    format!("{field} 应为{}，而不是{}。", mistyped.expected.zh, mistyped.found.zh),
+                    format!("{field} must be {}, not {}.", mistyped.expected.en, mistyped.found.en),
                 ),
                 Label::new("请改正该值。", "Correct the value."),
             ),

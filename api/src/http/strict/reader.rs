@@ -11,7 +11,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
-use super::fault::{Fault, FaultKind, Faults, Source};
+use super::fault::{Fault, FaultKind, Faults, Mistyped, Source};
 use super::path::Path;
 use crate::domain::Label;
 
@@ -82,7 +82,10 @@ impl Error for ReadError {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::of(FaultKind::Mistyped { expected: must_be(&expected.to_string()), found: is(found) })
+        Self::of(FaultKind::Mistyped(Box::new(Mistyped {
+            expected: must_be(&expected.to_string()),
+            found: is(found),
+        })))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -113,24 +116,24 @@ fn must_be(expected: &str) -> Label {
         "a sequence" => Label::new("数组", "an array"),
         "a formatted date string" => Label::new("日期，例如 2026-11-29", "a date such as 2026-11-29"),
         structure if structure.starts_with("struct ") => Label::new("对象", "an object"),
-        uuid if uuid.contains("UUID") => Label::new("UUID", "a UUID"),
+        uuid if uuid.contains("UUID") => Label::same("UUID"),
         other => Label::same(other),
     }
 }
 
 fn is(found: Unexpected<'_>) -> Label {
     match found {
-        Unexpected::Bool(value) => Label::same(&value.to_string()),
-        Unexpected::Unsigned(number) => Label::same(&number.to_string()),
-        Unexpected::Signed(number) => Label::same(&number.to_string()),
-        Unexpected::Float(number) => Label::same(&number.to_string()),
+        Unexpected::Bool(value) => Label::same(value.to_string()),
+        Unexpected::Unsigned(number) => Label::same(number.to_string()),
+        Unexpected::Signed(number) => Label::same(number.to_string()),
+        Unexpected::Float(number) => Label::same(number.to_string()),
         Unexpected::Other("a number") => Label::new("数字", "a number"),
         Unexpected::Str("") => Label::new("空文字", "an empty text"),
         Unexpected::Str(_) | Unexpected::Char(_) => Label::new("文字", "a text"),
         Unexpected::Seq => Label::new("数组", "an array"),
         Unexpected::Map => Label::new("对象", "an object"),
         Unexpected::Unit | Unexpected::Option => Label::same("null"),
-        other => Label::same(&other.to_string()),
+        other => Label::same(other.to_string()),
     }
 }
 
@@ -364,7 +367,7 @@ mod tests {
     use serde::Deserialize;
     use serde_json::json;
 
-    use super::{Fault, FaultKind, Source, read};
+    use super::{Fault, FaultKind, Label, Source, read};
 
     #[derive(Debug, Deserialize, PartialEq)]
     struct Contact {
@@ -426,19 +429,25 @@ mod tests {
         for value in [json!("5"), json!(-1), json!(1.5), json!(4_294_967_296_u64), json!([]), json!(null)] {
             let faults = read::<Sample>(&json!({"size": value}), Source::Body).unwrap_err().all;
             assert_eq!(faults[0].field, "size", "{faults:?}");
-            let FaultKind::Mistyped { expected, .. } = &faults[0].kind else { panic!("{faults:?}") };
-            assert_eq!(expected.en, "a whole number from 0 to 4294967295");
+            let FaultKind::Mistyped(mistyped) = &faults[0].kind else { panic!("{faults:?}") };
+            assert_eq!(mistyped.expected.en, "a whole number from 0 to 4294967295");
         }
     }
 
     #[test]
     fn what_must_be_and_what_is_are_said_in_both_languages_and_without_the_names_of_our_types() {
         let faults = read::<Sample>(&json!({"contacts": "one"}), Source::Body).unwrap_err().all;
-        let FaultKind::Mistyped { expected, found } = &faults[0].kind else { panic!("{faults:?}") };
-        assert_eq!((expected, found), (&Label::new("数组", "an array"), &Label::new("文字", "a text")));
+        let FaultKind::Mistyped(mistyped) = &faults[0].kind else { panic!("{faults:?}") };
+        assert_eq!(
+            (&mistyped.expected, &mistyped.found),
+            (&Label::new("数组", "an array"), &Label::new("文字", "a text"))
+        );
         let faults = read::<Sample>(&json!({"contacts": [7]}), Source::Body).unwrap_err().all;
-        let FaultKind::Mistyped { expected, found } = &faults[0].kind else { panic!("{faults:?}") };
-        assert_eq!((expected, found), (&Label::new("对象", "an object"), &Label::new("数字", "a number")));
+        let FaultKind::Mistyped(mistyped) = &faults[0].kind else { panic!("{faults:?}") };
+        assert_eq!(
+            (&mistyped.expected, &mistyped.found),
+            (&Label::new("对象", "an object"), &Label::new("数字", "a number"))
+        );
     }
 
     #[test]

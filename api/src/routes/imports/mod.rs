@@ -4,6 +4,7 @@ mod params;
 mod progress;
 mod registry;
 mod start;
+mod undo;
 mod upload;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -18,4 +19,5 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(start::start))
         .routes(routes!(start::customers))
         .routes(routes!(progress::progress))
+        .routes(routes!(undo::undo))
 }

@@ -148,6 +148,7 @@ impl Rights {
             | CompanyEvent::IntakeSet(_)
             | CompanyEvent::InboxRead(_)
             | CompanyEvent::EventSkipped(_)
+            | CompanyEvent::ImportUndone(_)
             | CompanyEvent::AuditReviewed(_) => {}
         }
     }

@@ -22,9 +22,9 @@ fn two_for_the_actor(one: &Customer, other: &Customer, context: &Context<'_>) ->
         violations.into_iter().map(here).collect::<Vec<_>>()
     };
     [
-        guard::not_erased(one),
+        guard::still_exists(one),
         guard::not_merged(one),
-        field(of_the_other(guard::not_erased(other))),
+        field(of_the_other(guard::still_exists(other))),
         field(of_the_other(guard::not_merged(other))),
         field(two_customers(one, other)),
         field(may_join(one, other, context)),

@@ -74,9 +74,9 @@ pub fn merge(
     context: &Context<'_>,
 ) -> Result<PairEvents, Refusal> {
     Refusal::require_all([
-        guard::not_erased(survivor),
+        guard::still_exists(survivor),
         guard::not_merged(survivor),
-        of_the_other(guard::not_erased(absorbed)),
+        of_the_other(guard::still_exists(absorbed)),
         of_the_other(guard::not_merged(absorbed)),
         two_customers(survivor, absorbed),
         may_join(survivor, absorbed, context),
@@ -189,9 +189,9 @@ pub fn unmerge(
 ) -> Result<PairEvents, Refusal> {
     let merged = absorbed.merged_into == Some(survivor.id);
     Refusal::require_all([
-        guard::not_erased(survivor),
+        guard::still_exists(survivor),
         guard::not_merged(survivor),
-        of_the_other(guard::not_erased(absorbed)),
+        of_the_other(guard::still_exists(absorbed)),
         require(merged, || {
             Violation::new(
                 Code::NotMerged,

@@ -30,6 +30,7 @@ pub(super) mod spec;
 mod task;
 pub(super) mod transition;
 mod view;
+mod withdraw;
 
 pub use change_owner::may_hand_over;
 pub use dismiss_duplicate::{dismiss_duplicate, reopen_duplicate};
@@ -72,7 +73,7 @@ fn decide_now(
 ) -> Result<Vec<NewEvent>, Refusal> {
     let known = || {
         let customer = state.ok_or_else(unknown_customer)?;
-        Refusal::require_all([guard::not_erased(customer), guard::not_merged(customer)])?;
+        Refusal::require_all([guard::still_exists(customer), guard::not_merged(customer)])?;
         Ok(customer)
     };
     match command {
@@ -92,6 +93,7 @@ fn decide_now(
         Command::Release(command) => release::decide(known()?, command, context),
         Command::ChangeOwner(command) => change_owner::decide(known()?, command, context),
         Command::Erase(command) => known().and_then(|_| erase::decide(command, context)),
+        Command::Withdraw(command) => withdraw::decide(known()?, command, context),
         Command::AddDocument(command) => document::decide(known()?, command, context),
         Command::FlagRisk(command) => risk::decide(known()?, command, context),
         Command::ScoreByModel(command) => score::decide(known()?, command, context),

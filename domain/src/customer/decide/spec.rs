@@ -310,5 +310,5 @@ macro_rules! commands {
 
 commands! {
     Register ChangeDetails Transition Override Settle Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner
-    Erase RepeatInquiry AddDocument FlagRisk ScoreByModel Act CompleteTask
+    Erase Withdraw RepeatInquiry AddDocument FlagRisk ScoreByModel Act CompleteTask
 }

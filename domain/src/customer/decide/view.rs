@@ -21,7 +21,7 @@ fn limit<'a>(customer: &Customer, context: &Context<'a>) -> Option<(&'a Pool, u3
 
 pub(super) fn decide(customer: &Customer, context: &Context<'_>) -> Result<Vec<NewEvent>, Refusal> {
     // A customer who was forgotten or merged is not looked at.
-    if customer.erased || customer.merged_into.is_some() {
+    if customer.has_left() {
         return Ok(Vec::new());
     }
     let rep = context.actor.rep_id().filter(|_| is_counted(context.actor));

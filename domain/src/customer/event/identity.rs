@@ -14,6 +14,14 @@ pub struct Erased {
     pub ground: String,
 }
 
+/// The import that brought the customer was undone: it is in no list, board or figure any more, its moves are voided, and what it
+/// was known by is free for others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// The import.
+    pub import: Uuid,
+}
+
 /// Somebody who is a customer already came in as a lead again: another source, another day.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeadTouched {

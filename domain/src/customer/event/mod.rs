@@ -30,6 +30,7 @@ pub use corrections::{MoveInserted, MoveTargetCorrected, MoveTimeCorrected, Move
 pub use details::{CLEARABLE, Contract, DetailsChanged, Money, Profile, Registered};
 pub use identity::{
     Absorbed, DistinctionWithdrawn, Distinguished, Erased, LeadTouched, MergedInto, StagePolicy, Unmerged,
+    Withdrawn,
 };
 pub use moves::{
     Evidence, Moved, Reactivated, StageMigrated, SubStatusSet, TransitionApproved, TransitionExpired,
@@ -105,6 +106,8 @@ pub enum CustomerEvent {
     OwnerChanged(OwnerChanged),
     /// `customer.erased`
     Erased(Erased),
+    /// `customer.withdrawn`
+    Withdrawn(Withdrawn),
     /// `customer.lead_touched`
     LeadTouched(LeadTouched),
     /// `customer.absorbed`

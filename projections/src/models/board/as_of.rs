@@ -175,6 +175,10 @@ async fn histories(
 /// now is so in every past, and every knowledge.
 fn then(id: Uuid, facts: &[Arc<DecodedEvent>], at: Micros, erased: bool) -> Option<Customer> {
     let (first, _) = facts.split_first()?;
+    // What is known to have come with a wrong file was never there.
+    if facts.iter().any(|fact| matches!(fact.event.event, CustomerEvent::Withdrawn(_))) {
+        return None;
+    }
     let mut customer = Customer::registered(id, &first.event)?;
     // Another sub-status is no move of the timeline that has an instant of its own: what was set later is left out.
     let set_later = |event: &Recorded<CustomerEvent>| {
@@ -215,7 +219,7 @@ fn left_then(facts: &[Arc<DecodedEvent>], at: DateTime<Utc>, rules: RulesAsOf<'_
     let customer = domain::Customer::fold(events)?;
     let (pipeline, versions) = rules(&customer.owner, customer.primary())?;
     let rules = Rules { pipeline: &pipeline, versions: Some(&versions) };
-    let left = remaining(&customer, rules, at).filter(|_| !customer.erased && customer.merged_into.is_none());
+    let left = remaining(&customer, rules, at).filter(|_| !customer.has_left());
     left.map(|left| left.num_milliseconds() as f64 / 1_000.0)
 }
 

@@ -119,6 +119,7 @@ pub(super) struct Customer {
     pub(super) profile: ClearProfile,
     pub(super) touches: Vec<Touch>,
     pub(super) merged_into: Option<Uuid>,
+    pub(super) withdrawn: bool,
     pub(super) documents: Vec<Document>,
     pub(super) grace_until: Option<Micros>,
     pub(super) contents: Vec<Sent>,
@@ -169,6 +170,7 @@ impl Customer {
             profile: ClearProfile::default(),
             touches: Vec::new(),
             merged_into: None,
+            withdrawn: false,
             documents: Vec::new(),
             grace_until: None,
             contents: Vec::new(),
@@ -211,6 +213,7 @@ impl Customer {
             }
             CustomerEvent::DocumentAdded(e) => self.add_document(e, event),
             CustomerEvent::Erased(_) => self.erase(),
+            CustomerEvent::Withdrawn(_) => (self.withdrawn, self.external_id) = (true, None),
             CustomerEvent::LeadTouched(e) => self.touch(e, event.effective_at),
             CustomerEvent::RiskFlagged(e) => {
                 self.profile.risk = e.at_risk.then(|| ClearRisk {

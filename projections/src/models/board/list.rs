@@ -203,7 +203,7 @@ fn select(snapshot: &Snapshot, filter: &CustomerFilter, after: &After, limit: u3
     match &filter.external_id {
         // The user a customer up by its id elsewhere is to learn where it goes on.
         Some(external_id) => and("c.external_id = ?", &[external_id]),
-        None => and("c.merged_into IS NULL", &[]),
+        None => and("c.merged_into IS NULL AND c.withdrawn = 0", &[]),
     }
     if let Some(owner) = &filter.owner {
         let (kind, id) = owner_columns(owner);

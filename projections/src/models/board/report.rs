@@ -285,6 +285,8 @@ pub struct CustomerReport {
     pub merged_into: Option<Uuid>,
     /// Whether its personal fields were erased.
     pub erased: bool,
+    /// Whether the import that brought it was undone: it is in no list, board or figure.
+    pub withdrawn: bool,
     /// The business instant asked about, where one of the two times was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_at: Option<DateTime<Utc>>,
@@ -377,6 +379,7 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
         distinct_from: customer.distinct_from.into_keys().collect(),
         merged_into: customer.merged_into,
         erased: customer.erased,
+        withdrawn: customer.withdrawn,
         effective_at: None,
         known_at: None,
     }

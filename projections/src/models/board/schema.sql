@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS board_customer (
     -- When and from where the customer came in as a lead again, as JSON.
     touches          TEXT    NOT NULL,
     merged_into      BLOB,
+    withdrawn        INTEGER NOT NULL,
     -- Documents by reference, as JSON.
     documents        TEXT    NOT NULL,
     grace_until      INTEGER,

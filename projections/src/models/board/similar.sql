@@ -11,7 +11,7 @@ FROM (
 ) s
 JOIN board_customer c
   ON c.tenant_id = $1 AND c.generation = $2 AND c.customer = s.customer
-WHERE c.tenant_id = $1 AND c.erased = 0 AND c.merged_into IS NULL
+WHERE c.tenant_id = $1 AND c.erased = 0 AND c.merged_into IS NULL AND c.withdrawn = 0
   AND (replace($28, $30 || c.region || $30, '') <> $28 OR c.region IS NULL
        OR (c.owner_kind = 'rep' AND replace($29, $30 || c.owner_id || $30, '') <> $29) OR $28 IS NULL)
 ORDER BY s.shared DESC, s.customer

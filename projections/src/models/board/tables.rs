@@ -37,6 +37,7 @@ table! {
             service_type: Option<String>,
             touches: Json,
             merged_into: Option<Uuid>,
+            withdrawn: bool,
             documents: Json,
             grace_until: Option<i64>,
             contents: Json,

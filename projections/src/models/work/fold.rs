@@ -401,7 +401,7 @@ impl Rows {
             touched_at: customer.touched_at.map(|at| at.timestamp_micros()),
             last_activity_at: last.map(|at| at.effective_at.timestamp_micros()),
             created_at: customer.journeys.began_at().unwrap_or_default().timestamp_micros(),
-            closed: customer.erased || customer.merged_into.is_some(),
+            closed: customer.has_left(),
             journey: journey.to_owned(),
             stage: customer.current().map(|stay| stay.stage.clone()),
             entered_at: customer.current().map(|stay| stay.entered_at.timestamp_micros()),

@@ -4,7 +4,23 @@ use crate::Label;
 use crate::customer::state::Customer;
 use crate::refusal::{Code, Violation, require};
 
-pub(in crate::customer::decide) fn not_erased(customer: &Customer) -> Vec<Violation> {
+/// The customer was neither erased nor withdrawn.
+pub(in crate::customer::decide) fn still_exists(customer: &Customer) -> Vec<Violation> {
+    [not_erased(customer), not_withdrawn(customer)].concat()
+}
+
+fn not_withdrawn(customer: &Customer) -> Vec<Violation> {
+    require(!customer.withdrawn, || {
+        Violation::new(
+            Code::CustomerWithdrawn,
+            "",
+            Label::new("导入该客户的操作已撤销。", "The import that brought the customer was undone."),
+            Label::new("请重新登记或重新导入该客户。", "Register the customer, or import it again."),
+        )
+    })
+}
+
+fn not_erased(customer: &Customer) -> Vec<Violation> {
     require(!customer.erased, || {
         Violation::new(
             Code::CustomerErased,

@@ -12,7 +12,7 @@ mod time;
 
 pub(super) use contact::contacts;
 pub(super) use json::{fields, json};
-pub(super) use lifecycle::{not_erased, not_merged};
+pub(super) use lifecycle::{not_merged, still_exists};
 pub(super) use money::money;
 pub(super) use owner::{known_owner, known_pool};
 pub(super) use permission::{forbidden_role, may_command, may_give_up, may_work, supervises};

@@ -119,7 +119,7 @@ pub(in crate::customer) fn blocking_violations(
     };
     let on_the_way = allowed(pipeline, from, to);
     [
-        guard::not_erased(customer),
+        guard::still_exists(customer),
         guard::not_merged(customer),
         guard::may_work(customer, context),
         guard::known_stage(pipeline, to, "to"),

@@ -1,0 +1,165 @@
+//! An import is undone by events: what it brought is gone from lists, boards and figures, what was worked on since stays, and what
+//! was known before is known as it was.
+
+#![cfg(test)]
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use waymark_tests::{Client, Installation, Server};
+
+const QUERY: &str = "/v1/imports?pipeline=deals&case=deal&status=stage&time=at";
+const FILE: &str = "deal,stage,at,phone\nA,New,2026-01-01,13800138000\nA,Won,2026-01-05,\nB,New,2026-01-02,\nB,Offer,2026-01-03,\n\
+                    C,New,2026-01-04,\n";
+
+struct Bench {
+    _installation: Installation,
+    _server: Server,
+    admin: Client,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let installation = Installation::new();
+        let server = installation.serve();
+        let admin = server.admin();
+        Self { _installation: installation, _server: server, admin }
+    }
+
+    async fn import(&self, file: &str) -> Value {
+        let path = format!("{QUERY}&phone=phone");
+        let answer = self.admin.call(Method::POST, &path).bytes("text/csv", file.to_owned()).send().await;
+        answer.expect(200).body["report"].clone()
+    }
+
+    async fn undo(&self, import: &Value, body: Value) -> Value {
+        let path = format!("/v1/imports/{}/undo", import["import"].as_str().expect("an id"));
+        self.admin.post(&path, body).await.expect(200).body
+    }
+
+    /// The external ids that the list has now.
+    async fn listed(&self) -> Vec<String> {
+        let head = self.admin.head().await;
+        let list =
+            self.admin.get(&format!("/v1/customers?min_position={head}&wait_ms=20000")).await.expect(200);
+        let mut ids: Vec<String> =
+            list.items().iter().filter_map(|one| one["external_id"].as_str().map(str::to_owned)).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    async fn id_of(&self, external_id: &str) -> String {
+        let head = self.admin.head().await;
+        let path = format!("/v1/customers?external_id={external_id}&min_position={head}&wait_ms=20000");
+        self.admin.get(&path).await.expect(200).text_at("/items/0/id")
+    }
+
+    async fn figures(&self, known: Option<u64>) -> Vec<Value> {
+        let known = known.map(|known| format!("&known_position={known}")).unwrap_or_default();
+        let at = format!("effective_at=2026-02-01T00:00:00Z{known}");
+        let mut asked = Vec::new();
+        for path in ["/v1/dwell/deals", "/v1/flows/deals", "/v1/boards/deals"] {
+            asked.push(format!("{path}?{at}"));
+        }
+        let mut answers = self.admin.settled(&asked).await;
+        for answer in &mut answers {
+            answer.as_object_mut().expect("an object").remove("position");
+        }
+        answers
+    }
+}
+
+fn counts(report: &Value) -> [u64; 4] {
+    ["withdrawn", "reverted", "undone_before", "kept"].map(|name| report[name].as_u64().expect("a count"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_undone_leaves_nothing_behind_but_its_history() {
+    let bench = Bench::new();
+    let import = bench.import(FILE).await;
+    let (before, known) = (bench.figures(None).await, bench.admin.head().await);
+    let a = bench.id_of("A").await;
+
+    let preview = bench.undo(&import, json!({"preview": true})).await;
+    assert_eq!((counts(&preview), &preview["events"]), ([3, 0, 0, 0], &json!(0)));
+    assert_eq!(bench.admin.head().await, known, "a preview writes nothing");
+    let undone = bench.undo(&import, json!({"reason": "the wrong file"})).await;
+    assert_eq!(counts(&undone), [3, 0, 0, 0]);
+
+    assert!(bench.listed().await.is_empty());
+    let figures = bench.figures(None).await;
+    assert_eq!(figures[2]["total"], 0, "{}", figures[2]);
+    let visits: Vec<&Value> =
+        figures[0]["stages"].as_array().expect("stages").iter().map(|stage| &stage["visits"]).collect();
+    assert!(visits.iter().all(|visits| **visits == json!(0)), "{visits:?}");
+    assert_eq!(bench.figures(Some(known)).await, before, "what was known before is known as it was");
+    let gone = bench.admin.customer(&a).await;
+    assert_eq!((gone.at("/withdrawn"), gone.at("/journeys")), (&json!(true), &json!([])));
+    let refused = bench.admin.command(&a, "notes", json!({"text": "hello?"})).await;
+    let _ = refused.refused(409, "customer-withdrawn");
+
+    let again = bench.undo(&import, json!({})).await;
+    assert_eq!((counts(&again), &again["events"]), ([0, 0, 3, 0], &json!(0)));
+    let log = bench.admin.get("/v1/audit/changes?type=import.undone").await.expect(200);
+    assert_eq!(log.items().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_file_can_be_imported_again_after_it_was_undone() {
+    let bench = Bench::new();
+    let import = bench.import(FILE).await;
+    let before = bench.figures(None).await;
+    let _ = bench.undo(&import, json!({})).await;
+    let again = bench.import(FILE).await;
+    assert_eq!((&again["cases"], &again["taken"], &again["known"]), (&json!(3), &json!(5), &json!(0)));
+    assert_eq!(bench.listed().await, ["A", "B", "C"]);
+    assert_eq!(bench.figures(None).await[..2], before[..2]);
+    let repeated = bench.import(FILE).await;
+    assert_eq!((&repeated["taken"], &repeated["known"]), (&json!(0), &json!(5)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_that_were_worked_on_since_stay_and_are_named_with_what_was_done() {
+    let bench = Bench::new();
+    let import = bench.import(FILE).await;
+    let b = bench.id_of("B").await;
+    let _ = bench.admin.command(&b, "transitions", json!({"to": "Won"})).await.expect(200);
+    let undone = bench.undo(&import, json!({})).await;
+    assert_eq!(counts(&undone), [2, 0, 0, 1]);
+    let kept = &undone["kept_customers"][0];
+    assert_eq!((&kept["customer_id"], &kept["external_id"]), (&json!(b), &json!("B")));
+    assert_eq!(kept["since"][0]["type"], "customer.moved");
+    assert_eq!(kept["since"][0]["actor"], "admin:root");
+    assert_eq!(bench.listed().await, ["B"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_customers_that_were_there_the_moves_are_taken_back_that_a_longer_file_added() {
+    let bench = Bench::new();
+    let _ = bench.import(FILE).await;
+    let before = bench.figures(None).await;
+    let longer = format!("{FILE}C,Won,2026-01-09,\nD,New,2026-01-09,\n");
+    let second = bench.import(&longer).await;
+    assert_eq!((&second["cases"], &second["cases_updated"]), (&json!(1), &json!(1)));
+    let undone = bench.undo(&second, json!({})).await;
+    assert_eq!(counts(&undone), [1, 1, 0, 0]);
+    assert_eq!(bench.listed().await, ["A", "B", "C"]);
+    assert_eq!(bench.figures(None).await, before);
+    let third = bench.import(&longer).await;
+    assert_eq!(
+        (&third["taken"], &third["known"]),
+        (&json!(2), &json!(5)),
+        "what was taken back can come again"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_not_there_cannot_be_undone_nor_by_anybody() {
+    let bench = Bench::new();
+    let import = bench.import(FILE).await;
+    let unknown = "/v1/imports/0190b2a4-0000-7000-8000-000000000000/undo";
+    let _ = bench.admin.post(unknown, json!({})).await.refused(404, "not-found");
+    let path = format!("/v1/imports/{}/undo", import["import"].as_str().expect("an id"));
+    let _ = bench.admin.post(&path, json!({"reason": " "})).await.refused(422, "empty-text");
+    let _ = bench.admin.post(&path, json!({"because": "x"})).await.refused(422, "unknown-field");
+    assert_eq!(bench.listed().await.len(), 3);
+}
