@@ -58,7 +58,11 @@ impl Names {
 
     /// The customer with what its stage says must be done, where nothing else is planned.
     pub(in crate::routes) fn with_next_action(&self, mut customer: CustomerReport) -> CustomerReport {
-        if customer.next_action.is_none() && !customer.erased && customer.merged_into.is_none() {
+        if customer.next_action.is_none()
+            && !customer.erased
+            && !customer.withdrawn
+            && customer.merged_into.is_none()
+        {
             let primary = customer.journeys.iter().find(|journey| journey.primary);
             customer.next_action = primary
                 .and_then(|journey| self.next_action(&journey.pipeline, &journey.stage, journey.entered_at));
