@@ -45,6 +45,7 @@ mod secrets;
 mod serving;
 mod transfer;
 mod verification;
+mod what_if;
 mod witness;
 mod zoneinfo;
 

@@ -55,6 +55,7 @@ pub mod refusal;
 pub mod search;
 pub mod tags;
 mod validate;
+pub mod what_if;
 pub mod zones;
 
 pub use actor::{Actor, Role};

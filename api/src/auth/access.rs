@@ -23,6 +23,8 @@ const ALL: &[Role] = &[Rep, Supervisor, Manager, Admin, Analyst, Auditor];
 const WORK: &[Role] = &[Rep, Supervisor, Manager, Admin];
 /// Those who lead.
 const LEAD: &[Role] = &[Manager, Admin];
+/// Those who weigh how the sales are worked.
+const ANALYSE: &[Role] = &[Manager, Admin, Analyst];
 /// Those who watch over the machinery.
 const WATCH: &[Role] = &[Manager, Admin, Auditor];
 /// Those who prove what was recorded, and who it was.
@@ -108,6 +110,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/quality/{pipeline}", Access::Roles(ALL)),
     ("GET", "/v1/reps", Access::Roles(ALL)),
     ("GET", "/v1/pilots/{id}", Access::Roles(ALL)),
+    ("POST", "/v1/what-if", Access::Roles(ANALYSE)),
     ("GET", "/v1/events", Access::Roles(ALL)),
     ("GET", "/v1/audit/bundle", Access::Roles(AUDIT)),
     ("GET", "/v1/audit/changes", Access::Roles(AUDIT)),

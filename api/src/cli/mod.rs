@@ -19,6 +19,7 @@ mod replay;
 mod serve;
 mod token;
 mod verify;
+mod what_if;
 mod witness;
 
 use std::process::ExitCode;
@@ -65,6 +66,8 @@ enum Command {
     Replay(replay::Replay),
     /// Forecast what will be won of the open deals.
     Forecast(forecast::Forecast),
+    /// Replay stored history under another definition.
+    WhatIf(what_if::WhatIf),
     /// Rebuild the read models.
     Rebuild(rebuild::Rebuild),
     /// Create API keys.
@@ -187,6 +190,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Copy(copy) => copy.run().await,
         Command::Replay(replay) => replay.run().await,
         Command::Forecast(forecast) => forecast.run().await,
+        Command::WhatIf(what_if) => what_if.run().await,
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Token(token) => token.run().await,
         Command::Pipeline(pipeline) => pipeline.run().await,

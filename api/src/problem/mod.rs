@@ -102,6 +102,11 @@ impl Problem {
         self
     }
 
+    /// The unmet conditions.
+    pub(crate) fn violations(&self) -> &[Violation] {
+        &self.0.violations
+    }
+
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.0.extra.insert(key.to_owned(), value.into());
         self

@@ -18,8 +18,8 @@ pub use about::also_about;
 pub use allowed::{AllowedTransition, allowed_transitions};
 pub use command::Command;
 pub use decide::{
-    Intaken, NewEvent, PairEvents, decide, description_violations, dismiss_duplicate, is_counted,
-    may_hand_over, merge, raised, reopen_duplicate, scored, unmerge,
+    Intaken, NewEvent, PairEvents, Said, decide, description_violations, dismiss_duplicate, is_counted,
+    may_hand_over, merge, raised, reconsider, reopen_duplicate, scored, stage_in_force, unmerge,
 };
 pub use event::{CustomerEvent, Recorded};
 pub use known::Known;

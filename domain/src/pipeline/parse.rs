@@ -6,6 +6,8 @@ mod pool;
 mod reader;
 mod version;
 
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -27,7 +29,22 @@ impl Pipeline {
     /// Every unknown, missing or ill-formed field by its path; then every reference that leads nowhere, stage
     /// that cannot be reached, and whatever else makes the definition unusable.
     pub fn parse(key: &str, version: u32, definition: &Value) -> Result<Self, Refusal> {
-        pipeline(key, version, definition)
+        let read = read(key, version, definition)?;
+        Refusal::require_all([check::errors(&read)])?;
+        Ok(read)
+    }
+
+    /// Reads a definition that nobody publishes: a supposed next version of this one. What a version published today has to
+    /// have and this one lacks, as a pipeline made from a file does, the supposed one may lack, too.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn suppose(&self, version: u32, definition: &Value) -> Result<Self, Refusal> {
+        let read = read(&self.key, version, definition)?;
+        let lacks: BTreeSet<_> = check::errors(self).into_iter().map(|lacking| lacking.code).collect();
+        let errors = check::errors(&read).into_iter();
+        Refusal::require_all([errors.filter(|error| !lacks.contains(&error.code)).collect()])?;
+        Ok(read)
     }
 
     /// Whether a text can be a pipeline's key.
@@ -47,7 +64,8 @@ impl Pipeline {
     }
 }
 
-pub(super) fn pipeline(key: &str, version: u32, definition: &Value) -> Result<Pipeline, Refusal> {
+/// Reads what stands there, whether or not it makes a usable pipeline.
+fn read(key: &str, version: u32, definition: &Value) -> Result<Pipeline, Refusal> {
     let mut unmet = Vec::new();
     if !definition.is_object() {
         Refusal::require_all([vec![ill_formed("definition", "一个对象", "an object")]])?;
@@ -75,9 +93,6 @@ pub(super) fn pipeline(key: &str, version: u32, definition: &Value) -> Result<Pi
         visits: reader.optional("visits", visits),
     };
     reader.finish();
-    if unmet.is_empty() {
-        unmet = check::errors(&read);
-    }
     Refusal::require_all([unmet])?;
     Ok(read)
 }

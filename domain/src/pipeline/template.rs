@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Pipeline, parse};
+use super::Pipeline;
 
 /// A pipeline to begin with.
 #[derive(Debug, Clone)]
@@ -41,6 +41,6 @@ pub fn templates() -> &'static [Template] {
 #[expect(clippy::expect_used, reason = "the templates are part of the program, and a test reads each")]
 fn read(key: &'static str, source: &str) -> Template {
     let definition = serde_json::from_str(source).expect("a template is JSON");
-    let pipeline = parse::pipeline(key, 1, &definition).expect("a template is a pipeline");
+    let pipeline = Pipeline::parse(key, 1, &definition).expect("a template is a pipeline");
     Template { key, pipeline }
 }

@@ -190,25 +190,38 @@ impl ReportSnapshot {
     /// When the database fails.
     pub async fn funnel(&mut self, definition: &Definition, query: &FunnelQuery) -> Result<FunnelReport> {
         let snapshot = &mut self.0;
-        let FunnelQuery { at, filter, counting, reach, .. } = query;
+        let FunnelQuery { at, filter, .. } = query;
         let known = known(snapshot, at).await?;
         let position = snapshot.position;
         let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
-        let (kinds, places) = (definition.kinds(&journeys), definition.places(&journeys));
+        Ok(FunnelReport::of(&journeys, definition, query, position))
+    }
+}
+
+impl FunnelReport {
+    /// Of these journeys.
+    pub(super) fn of(
+        journeys: &JourneySet,
+        definition: &Definition,
+        query: &FunnelQuery,
+        position: Position,
+    ) -> Self {
+        let FunnelQuery { at, counting, reach, .. } = query;
+        let (kinds, places) = (definition.kinds(journeys), definition.places(journeys));
         let horizon = i64::try_from(query.horizon_seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         let ripe = at.micros().saturating_sub(horizon);
         let span = Span::of(&query.window, at);
         let ends_early = *counting == Counting::Cohort && query.window.to.is_none() && span.from <= ripe;
         let span = if ends_early { span.ending(ripe) } else { span };
-        let all = all_cycles(&journeys, at.micros());
+        let all = all_cycles(journeys, at.micros());
         let passes: Vec<Pass<'_>> = all.iter().flat_map(|(gone, cycles)| passes(*gone, cycles)).collect();
         let course = Course { order: StageOrder { kinds: &kinds, places: &places }, reach: *reach };
         let (counting, until) = (*counting, at.micros());
         let input = ReportInput { course, counting, until, span, horizon, passes: &passes };
         let snapshot = counting == Counting::Snapshot;
-        let shown = if snapshot { Vec::new() } else { Shown::all(definition, &journeys) };
+        let shown = if snapshot { Vec::new() } else { Shown::all(definition, journeys) };
         let cohort = counting == Counting::Cohort;
-        Ok(FunnelReport {
+        Self {
             pipeline: definition.pipeline.key.clone(),
             effective_at: at.effective_at,
             known_at: at.known_at,
@@ -223,7 +236,7 @@ impl ReportSnapshot {
             stages: input.stages(&shown),
             totals: input.totals(),
             closed: snapshot.then(|| input.closed()),
-        })
+        }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod pilots;
 pub mod quality;
 pub mod reps;
 mod snapshot;
+pub mod what_if;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -320,6 +320,25 @@ impl JourneySet {
         kept
     }
 
+    /// The journeys with the records that `write` makes of each one's; names may be added for it. A journey of which no record
+    /// is left is gone.
+    #[must_use]
+    pub fn rewritten(
+        &self,
+        mut write: impl FnMut(&mut Names, &mut Names, Uuid, &[MoveRecord]) -> Vec<MoveRecord>,
+    ) -> Self {
+        let (stages, actors, ends) = (self.stages.clone(), self.actors.clone(), self.ends.clone());
+        let mut written = Self { stages, actors, ends, ..Self::default() };
+        for journey in 0..self.len() {
+            let customer = self.customers[journey];
+            let records = &self.records[self.span(journey)];
+            for record in write(&mut written.stages, &mut written.actors, customer, records) {
+                written.push(customer, record);
+            }
+        }
+        written
+    }
+
     /// Adds records of a journey of another set, whose customer has none here, with where its observation ended.
     pub fn adopt(&mut self, other: &Self, journey: usize, records: &[MoveRecord]) {
         let customer = other.customer(journey);

@@ -16,6 +16,7 @@ mod pilots;
 mod quality;
 mod reps;
 mod split;
+mod what_if;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -50,6 +51,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(quality::quality))
         .routes(routes!(reps::reps))
         .routes(routes!(pilots::pilot))
+        .routes(routes!(what_if::what_if))
 }
 
 /// The two times, once every read model that a report looks at is fresh enough.

@@ -258,6 +258,10 @@ fn questions() -> Vec<Sample> {
             path: "/v1/audit/changes?actor={}".to_owned(),
             ..question("get /v1/audit/changes", "", false)
         },
+        Sample {
+            body: Some(json!({"pipeline": "landian-6", "automations": []})),
+            ..question("post /v1/what-if", "", false)
+        },
     ]);
     all
 }

@@ -36,16 +36,7 @@ impl<'a> JourneyStage<'a> {
         if self.stay.pipeline_version == self.pipeline.version {
             return MappedStage::Unchanged;
         }
-        let facts = Facts {
-            sub_status: self.stay.sub_status.as_deref(),
-            tier: customer.tier.as_deref(),
-            tags: &customer.tags,
-            source: customer.source.as_deref(),
-            channel: customer.channel.as_deref(),
-            reason: None,
-            owned: matches!(customer.owner, Owner::Rep(_)),
-            next_contact_planned: customer.next_plan.as_ref().is_some_and(|plan| plan.at > now),
-        };
+        let facts = facts(customer, self.stay.sub_status.as_deref(), now);
         self.versions.map_stage(&self.stay.stage, self.stay.pipeline_version, self.pipeline.version, &facts)
     }
 
@@ -71,6 +62,40 @@ impl<'a> JourneyStage<'a> {
         let effective_at = in_force_from.map_or(self.stay.entered_at, |at| at.max(self.stay.entered_at));
         NewEvent { event: CustomerEvent::StageMigrated(event), effective_at }
     }
+}
+
+/// What the conditions of a map look at.
+fn facts<'a>(customer: &'a Customer, sub_status: Option<&'a str>, now: DateTime<Utc>) -> Facts<'a> {
+    Facts {
+        sub_status,
+        tier: customer.tier.as_deref(),
+        tags: &customer.tags,
+        source: customer.source.as_deref(),
+        channel: customer.channel.as_deref(),
+        reason: None,
+        owned: matches!(customer.owner, Owner::Rep(_)),
+        next_contact_planned: customer.next_plan.as_ref().is_some_and(|plan| plan.at > now),
+    }
+}
+
+/// What a stage of one version is called in the definition in force; itself where that still has it, or where nothing leads from
+/// the one to the other.
+pub fn stage_in_force(
+    customer: Option<&Customer>,
+    stage: &str,
+    version: u32,
+    journey: &str,
+    context: &Context<'_>,
+) -> String {
+    let there = || {
+        let (pipeline, versions) = (context.pipeline(journey)?, context.versions(journey)?);
+        let facts = facts(customer.filter(|_| pipeline.stage(stage).is_none())?, None, context.now);
+        match versions.map_stage(stage, version, pipeline.version, &facts) {
+            MappedStage::Moved { to, .. } => Some(to),
+            MappedStage::Unchanged | MappedStage::Undecided => None,
+        }
+    };
+    there().unwrap_or_else(|| stage.to_owned())
 }
 
 /// A customer as it stands in the definition in force, with the event that brings it there where it needs one.

@@ -18,7 +18,7 @@ use super::money::{add, money, rounded, rounded_money};
 use super::{journeys, known, pasts};
 use crate::board::MoneyReport;
 use crate::error::Result;
-use crate::models::board::versions;
+use crate::models::board::versions::{self, CustomerVersions};
 use crate::models::dwell::in_order;
 use crate::query::{AsOf, CohortFilter};
 use crate::reports::Definition;
@@ -186,27 +186,45 @@ impl ReportSnapshot {
         query: &ForecastQuery,
     ) -> Result<ForecastReport> {
         let snapshot = &mut self.0;
-        let ForecastQuery { at, filter, horizons, convert } = query;
+        let ForecastQuery { at, filter, .. } = query;
         let known = known(snapshot, at).await?;
         let position = snapshot.position;
         let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
         let pasts = pasts(snapshot, known).await?;
-        let deals = Deals::of(&journeys, definition, at.micros());
+        let seed = seed_of(definition, at, known);
+        Ok(ForecastReport::of((&journeys, &pasts), definition, query, position, seed))
+    }
+}
+
+/// The seed of the draws of a forecast.
+pub(super) fn seed_of(definition: &Definition, at: &AsOf, known: Position) -> u64 {
+    let version = definition.pipeline.version.to_string();
+    seed(&[&definition.pipeline.key, &version, &at.micros().to_string(), &known.to_string()])
+}
+
+impl ForecastReport {
+    /// Of these journeys, of customers who were like that.
+    pub(super) fn of(
+        (journeys, pasts): (&JourneySet, &CustomerVersions),
+        definition: &Definition,
+        query: &ForecastQuery,
+        position: Position,
+        seed: u64,
+    ) -> Self {
+        let ForecastQuery { at, horizons, convert, .. } = query;
+        let deals = Deals::of(journeys, definition, at.micros());
         let amount = |deal: &Deal| {
             let past = pasts.get(&deal.customer)?;
             // A backdated journey may have begun before anything was known of what it may be worth.
             versions::at(past, at.micros()).or(past.first())?.amount.clone()
         };
         let amounts = deals.open.iter().map(amount).collect();
-        let version = definition.pipeline.version.to_string();
-        let instants = [at.micros().to_string(), known.to_string()];
-        let seed = seed(&[&definition.pipeline.key, &version, &instants[0], &instants[1]]);
-        let stages = stages(definition, &journeys);
+        let stages = stages(definition, journeys);
         let excess =
-            horizons.iter().map(|days| excess_of(&journeys, definition, at.micros(), i64::from(*days) * DAY));
+            horizons.iter().map(|days| excess_of(journeys, definition, at.micros(), i64::from(*days) * DAY));
         let excess = excess.collect();
         let input = Input { deals, amounts, stages, convert: convert.clone(), excess, seed };
-        Ok(ForecastReport {
+        Self {
             pipeline: definition.pipeline.key.clone(),
             effective_at: at.effective_at,
             known_at: at.known_at,
@@ -218,7 +236,7 @@ impl ReportSnapshot {
                 .collect(),
             method: METHOD,
             seed,
-        })
+        }
     }
 }
 

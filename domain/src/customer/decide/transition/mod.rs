@@ -84,6 +84,16 @@ fn not_asked_yet(customer: &Customer, journey: &str, to: &str, context: &Context
     ]
 }
 
+/// The move needs an approval, and none was given.
+pub(in crate::customer::decide) fn unapproved() -> Violation {
+    Violation::new(
+        Code::ApprovalRequired,
+        "to",
+        Label::new("该变更需要审批。", "The transition requires approval."),
+        Label::new("请提交审批。", "Submit it for approval."),
+    )
+}
+
 /// What an override may pass over.
 pub(in crate::customer::decide) fn overridable(
     customer: &Customer,
@@ -93,14 +103,7 @@ pub(in crate::customer::decide) fn overridable(
     given: &Form<'_>,
     context: &Context<'_>,
 ) -> Vec<Violation> {
-    let unapproved = require(approval(pipeline, from, to, context).is_none(), || {
-        Violation::new(
-            Code::ApprovalRequired,
-            "to",
-            Label::new("该变更需要审批。", "The transition requires approval."),
-            Label::new("请提交审批。", "Submit it for approval."),
-        )
-    });
+    let unapproved = require(approval(pipeline, from, to, context).is_none(), unapproved);
     [allowed(pipeline, from, to), unmet_form(customer, pipeline, from, to, given, context), unapproved]
         .concat()
 }

@@ -14,7 +14,7 @@ use waymark_eventstore::Position;
 use super::{Kinds, Window, in_order, kind_now, selected};
 use crate::error::Result;
 use crate::log::history::instant;
-use crate::models::board::versions;
+use crate::models::board::versions::{self, CustomerVersions};
 use crate::models::dwell::snapshot::DwellSnapshot;
 use crate::query::{AsOf, CohortFilter};
 use crate::stats::dwell::{Lengths, Question, StageDwell, dwell as figures};
@@ -249,6 +249,20 @@ impl DwellSnapshot {
         let snapshot = &mut self.0;
         let by_pasts = matches!(query.clock, Clock::Active | Clock::Owned);
         let (journeys, pasts) = selected(snapshot, &pipeline.key, &query.at, &query.filter, by_pasts).await?;
+        let pasts = pasts.unwrap_or_default();
+        Ok(DwellReport::of(&journeys, &pasts, (pipeline, versions), query, snapshot.position))
+    }
+}
+
+impl DwellReport {
+    /// Of these journeys, of customers who were like that.
+    pub(crate) fn of(
+        journeys: &JourneySet,
+        pasts: &CustomerVersions,
+        (pipeline, versions): (&Pipeline, &Versions),
+        query: &DwellQuery,
+        position: Position,
+    ) -> Self {
         let horizon = Micros::try_from(query.horizon_seconds).unwrap_or(Micros::MAX / 1_000_000);
         let question = Question {
             from: query.window.begin(),
@@ -260,43 +274,42 @@ impl DwellSnapshot {
             },
             horizon: horizon.saturating_mul(1_000_000),
         };
-        let kinds = Kinds::of(&journeys, pipeline, versions);
+        let kinds = Kinds::of(journeys, pipeline, versions);
         let is_final = |stage, version| kinds.is_final(stage, version);
         let zone = pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
         let day_begins = |day| query.zones.start_of_day(zone, day).timestamp_micros();
-        let pasts = pasts.unwrap_or_default();
         let past_of = |journey| pasts.get(&journeys.customer(journey)).map_or(&[][..], Vec::as_slice);
         let working = query.calendar.as_ref().and_then(|(_, calendar)| {
             let first = instant(journeys.began_at()?);
             Some(calendar.working_time(&query.zones, first, instant(question.until)))
         });
-        let stages = figures(&journeys, &question, is_final, |journey, from, to| match query.clock {
+        let stages = figures(journeys, &question, is_final, |journey, from, to| match query.clock {
             Clock::Calendar => to - from,
             Clock::Business => working.as_ref().map_or(0, |working| working.between(from, to)),
             Clock::Owned => versions::owned(past_of(journey), from, to),
             Clock::Active => to - from - versions::paused(past_of(journey), from, to, day_begins),
         });
-        let passages = flows(&journeys, question.last, is_final).first_passage;
+        let passages = flows(journeys, question.last, is_final).first_passage;
         let report = |(stage, number): (String, Option<u32>)| {
             let empty = StageDwell::empty();
             let figures = number.map_or(&empty, |number| &stages[number as usize]);
             let passage = number.and_then(|number| passages.get(&number));
             let kind = kind_now(pipeline, versions, &stage);
-            StageReport::of(stage, kind, figures, passage.map(Vec::as_slice), &journeys, query, &question)
+            StageReport::of(stage, kind, figures, passage.map(Vec::as_slice), journeys, query, &question)
         };
         let AsOf { effective_at, known_at, .. } = query.at;
-        Ok(DwellReport {
+        Self {
             pipeline: pipeline.key.clone(),
             effective_at,
             known_at,
-            position: snapshot.position,
+            position,
             unit: query.unit,
             clock: query.clock,
             calendar: query.calendar.as_ref().map(|calendar| CalendarReport::of(calendar, &query.zones)),
             versions: journeys.versions(query.at.micros()),
-            stages: in_order(&journeys, pipeline).into_iter().map(report).collect(),
+            stages: in_order(journeys, pipeline).into_iter().map(report).collect(),
             notes: notes(query),
-        })
+        }
     }
 }
 
