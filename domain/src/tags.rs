@@ -70,6 +70,11 @@ pub fn pipeline(key: &str) -> String {
     format!("pipeline:{}", percent_encoded(key))
 }
 
+/// The ways that were said to be the standard of a pipeline.
+pub fn standard_path(pipeline: &str) -> String {
+    format!("standard_path:{}", percent_encoded(pipeline))
+}
+
 /// RFC 3986 percent-encoding of all but unreserved characters, so that a tag is printable ASCII without spaces
 /// and its parts cannot run into one another.
 fn percent_encoded(text: &str) -> String {

@@ -30,6 +30,7 @@ mod register;
 mod scheduled;
 mod sealing;
 mod staging;
+mod standard_path;
 mod visibility;
 
 use std::sync::Arc;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use waymark_domain::pipeline::version::{Publication, Versions};
 use waymark_domain::pipeline::{Pipeline, PipelineEvent};
-use waymark_eventstore::{Clock, Entry, EventStore, Query, TenantId};
+use waymark_eventstore::{Clock, Entry, EventStore, Position, Query, TenantId};
+use waymark_projections::dwell::StandardPath;
 
 use super::AppError;
 use super::draft::PIPELINES_TAG;
@@ -41,6 +42,8 @@ pub(super) struct PipelineFold {
     /// When that changes next.
     next_change: Option<DateTime<Utc>>,
     versions: AllVersions,
+    /// The ways that were said to be the standard of each pipeline, by key, oldest first.
+    standards: Arc<BTreeMap<String, Vec<StandardPath>>>,
 }
 
 impl Pipelines {
@@ -99,6 +102,22 @@ impl Pipelines {
         known.versions.get(key).cloned().ok_or_else(|| no_such_pipeline(key))
     }
 
+    /// The way that customers of a pipeline are to go, as known at a position, or now; none where nobody has said it.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn standard_path(
+        &self,
+        tenant: TenantId,
+        key: &str,
+        known: Option<Position>,
+    ) -> Result<Option<StandardPath>, AppError> {
+        let standards = self.folds.recent(tenant).await?.0.standards;
+        let said = standards.get(key).into_iter().flatten().rev();
+        let mut by_then = said.filter(|path| known.is_none_or(|known| path.position <= known));
+        Ok(by_then.next().cloned())
+    }
+
     /// The folds themselves.
     pub(super) fn folds(&self) -> &FoldCache<PipelineFold> {
         &self.folds
@@ -129,6 +148,15 @@ impl Fold for PipelineFold {
         let envelope = entry.envelope().map_err(|error| unreadable(error.to_string()))?;
         let event = PipelineEvent::decode(&envelope.event_type, envelope.type_version, envelope.data)
             .map_err(|error| unreadable(error.to_string()))?;
+        if let Some(PipelineEvent::StandardPathSet(set)) = &event {
+            let standard = StandardPath {
+                stages: set.stages.clone(),
+                position: entry.position,
+                set_at: entry.recorded_at,
+                set_by: envelope.actor.clone().into_owned(),
+            };
+            Arc::make_mut(&mut self.standards).entry(set.pipeline.clone()).or_default().push(standard);
+        }
         if let Some(PipelineEvent::Published(published)) = event {
             let starts = published.team.as_ref().and_then(|pilot| pilot.from).or(published.effective_from);
             let publication = Publication {

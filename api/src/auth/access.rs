@@ -105,6 +105,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/forecasts/{pipeline}/back-test", Access::Roles(ALL)),
     ("GET", "/v1/funnels/{pipeline}", Access::Roles(ALL)),
     ("GET", "/v1/paths/{pipeline}", Access::Roles(ALL)),
+    ("POST", "/v1/paths/{pipeline}/standard", Access::Roles(LEAD)),
     ("GET", "/v1/heatmap", Access::Roles(ALL)),
     ("GET", "/v1/latency/{pipeline}", Access::Roles(ALL)),
     ("GET", "/v1/quality/{pipeline}", Access::Roles(ALL)),

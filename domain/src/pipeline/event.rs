@@ -19,6 +19,19 @@ pub enum PipelineEvent {
     Published(Published),
     /// `pipeline.scheduled`
     Scheduled(Scheduled),
+    /// `pipeline.standard_path_set`
+    StandardPathSet(StandardPathSet),
+}
+
+/// Somebody said which way customers are to go: what deviations are counted from, and nothing that a rule looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandardPathSet {
+    /// The pipeline.
+    pub pipeline: String,
+    /// The definition in force.
+    pub pipeline_version: u32,
+    /// The stages, in order.
+    pub stages: Vec<String>,
 }
 
 /// The calendar set a rule off, once for a period. The reminders are in this event; which customers they are about, the lists show.
@@ -78,14 +91,18 @@ static PUBLISHED: EventType = EventType {
 
 static SCHEDULED: EventType = EventType { name: "pipeline.scheduled", version: 1, upcasters: &[] };
 
+static STANDARD_PATH_SET: EventType =
+    EventType { name: "pipeline.standard_path_set", version: 1, upcasters: &[] };
+
 /// The types of pipeline events.
-pub(crate) static TYPES: &[&EventType] = &[&PUBLISHED, &SCHEDULED];
+pub(crate) static TYPES: &[&EventType] = &[&PUBLISHED, &SCHEDULED, &STANDARD_PATH_SET];
 
 impl PipelineEvent {
     fn described(&self) -> &'static EventType {
         match self {
             Self::Published(_) => &PUBLISHED,
             Self::Scheduled(_) => &SCHEDULED,
+            Self::StandardPathSet(_) => &STANDARD_PATH_SET,
         }
     }
 
@@ -107,6 +124,7 @@ impl PipelineEvent {
         match self {
             Self::Published(event) => self.described().write(event),
             Self::Scheduled(event) => self.described().write(event),
+            Self::StandardPathSet(event) => self.described().write(event),
         }
     }
 
@@ -118,16 +136,20 @@ impl PipelineEvent {
         Ok(match event_type {
             name if name == PUBLISHED.name => Some(Self::Published(PUBLISHED.read(version, data)?)),
             name if name == SCHEDULED.name => Some(Self::Scheduled(SCHEDULED.read(version, data)?)),
+            name if name == STANDARD_PATH_SET.name => {
+                Some(Self::StandardPathSet(STANDARD_PATH_SET.read(version, data)?))
+            }
             _ => None,
         })
     }
 
-    /// What the event can be found by: `pipeline:<key>`, or `schedule:<key>:<rule>:<period>`: what the calendar does is no
-    /// business of those who publish.
+    /// What the event can be found by: `pipeline:<key>`, `schedule:<key>:<rule>:<period>` or `standard_path:<key>`: what the
+    /// calendar does and which way is the standard is no business of those who publish.
     pub fn tags(&self) -> Vec<String> {
         match self {
             Self::Published(event) => vec![tags::pipeline(&event.pipeline.key)],
             Self::Scheduled(event) => vec![tags::schedule(&event.pipeline, &event.rule, event.period)],
+            Self::StandardPathSet(event) => vec![tags::standard_path(&event.pipeline)],
         }
     }
 }

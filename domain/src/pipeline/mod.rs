@@ -12,6 +12,7 @@ pub mod event;
 mod parse;
 mod schema;
 pub mod stage_type;
+mod standard_path;
 pub mod template;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The ways customers go: sequences of stages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::journeys::stays;
 use super::{JourneySet, Micros, quantile, seconds};
@@ -25,6 +25,14 @@ pub struct Prefix {
     pub won: usize,
     /// Those that were lost, or closed without an outcome, and have not been won.
     pub lost: usize,
+}
+
+impl Prefix {
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.won += other.won;
+        self.lost += other.lost;
+    }
 }
 
 /// How journeys that begin alike have ended: a tree of stages, each node with the journeys that went through it so.
@@ -75,6 +83,47 @@ impl Prefixes {
         };
         stages.iter().map(step).collect()
     }
+}
+
+/// Where journeys left a standard path, and how many did not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conformance {
+    /// Those that went to its end along it, whatever they did then.
+    pub completed: Prefix,
+    /// Those that have not left it and not come to its end.
+    pub under_way: usize,
+    /// By the place in the path that they left (0 is before its first stage) and the stage that they went to instead.
+    pub left: BTreeMap<(usize, u32), Prefix>,
+    /// How many came to each place along it.
+    pub reached: Vec<usize>,
+}
+
+/// How all journeys at an instant keep to a path, each up to its first deal. A stage of the path that nobody was ever in has no
+/// number.
+#[must_use]
+pub fn conformance(
+    journeys: &JourneySet,
+    until: Micros,
+    path: &[Option<u32>],
+    is_won: &dyn Fn(u32, u16) -> bool,
+    is_over: &dyn Fn(u32, u16) -> bool,
+) -> Conformance {
+    let mut found = Conformance { reached: vec![0; path.len()], ..Conformance::default() };
+    for (_, records) in journeys.journeys(until).filter(|(_, records)| !records.is_empty()) {
+        let mut stays = stays(records);
+        let deal = stays.iter().position(|stay| is_won(stay.stage, stay.version));
+        stays.truncate(deal.map_or(stays.len(), |deal| deal + 1));
+        let lost = deal.is_none() && stays.last().is_some_and(|last| is_over(last.stage, last.version));
+        let one = Prefix { count: 1, won: usize::from(deal.is_some()), lost: usize::from(lost) };
+        let along = stays.iter().zip(path).take_while(|(stay, stage)| Some(stay.stage) == **stage).count();
+        found.reached[..along].iter_mut().for_each(|reached| *reached += 1);
+        match stays.get(along) {
+            _ if along == path.len() => found.completed.add(one),
+            Some(stay) => found.left.entry((along, stay.stage)).or_default().add(one),
+            None => found.under_way += 1,
+        }
+    }
+    found
 }
 
 /// All distinct paths at an instant, most frequent first; ties in the order of their stage ids by code points.
@@ -142,5 +191,20 @@ mod tests {
         assert_eq!(prefixes.along(&[new, quoted, lost]), [prefix(5, 3, 1), prefix(3, 1, 1), prefix(1, 0, 1)]);
         assert_eq!(prefixes.along(&[new, lost]), [prefix(5, 3, 1), prefix(1, 1, 0)]);
         assert_eq!(prefixes.along(&[new, won, quoted])[1..], [prefix(1, 1, 0), prefix(0, 0, 0)]);
+
+        // The same journeys beside a standard: one completed it, one is under way, the others left it.
+        let is_won = |stage, _| stage == won;
+        let is_over = |stage, _| stage == lost;
+        let standard = [Some(new), Some(quoted), Some(won)];
+        let found = conformance(&journeys, 10, &standard, &is_won, &is_over);
+        assert_eq!((found.completed, found.under_way, found.reached), (prefix(1, 1, 0), 1, vec![5, 3, 1]));
+        let left = BTreeMap::from([
+            ((1, won), prefix(1, 1, 0)),
+            ((1, lost), prefix(1, 1, 0)),
+            ((2, lost), prefix(1, 0, 1)),
+        ]);
+        assert_eq!(found.left, left);
+        let elsewhere = conformance(&journeys, 10, &[None, Some(won)], &is_won, &is_over);
+        assert_eq!(elsewhere.left, BTreeMap::from([((0, new), prefix(5, 3, 1))]));
     }
 }

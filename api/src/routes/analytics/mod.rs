@@ -46,6 +46,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(forecasts::back_test))
         .routes(routes!(funnels::funnel))
         .routes(routes!(paths::paths))
+        .routes(routes!(paths::set_standard))
         .routes(routes!(heatmap::heatmap))
         .routes(routes!(latency::latency))
         .routes(routes!(quality::quality))

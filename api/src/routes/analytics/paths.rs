@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Authority;
 use crate::domain::Label;
-use crate::http::answer::AsOfResponse;
-use crate::http::{AsOfParams, Key, Query};
+use crate::http::answer::{Accepted, AsOfResponse};
+use crate::http::{AsOfParams, Command, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::{Ending, PathsQuery, PathsReport};
@@ -35,9 +35,41 @@ fn fifty() -> u32 {
     50
 }
 
+/// The way that customers are to go.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"stages": ["first_contact", "need_confirmed", "quoted", "deciding", "won"]}))]
+pub(super) struct StandardBody {
+    /// The ids of its stages, in order: each step is a transition that the definition permits.
+    stages: Vec<String>,
+}
+
+/// Set the standard path
+///
+/// `GET /v1/paths/{pipeline}` counts who follows it and where the others leave it. It is recorded as an event; no rule
+/// depends on it, and the one set last counts.
+#[utoipa::path(
+    post, path = "/v1/paths/{pipeline}/standard", tag = "analytics", request_body = StandardBody,
+    params(("pipeline" = String, Path, description = "The pipeline.")),
+    responses(
+        (status = 201, description = "Set.", body = Accepted),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+        (status = 422, description = "A stage does not exist, or a step is not permitted; `violations` lists each.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn set_standard(
+    State(state): State<AppState>,
+    Authority(caller): Authority,
+    Key(key): Key,
+    command: Command<StandardBody>,
+) -> Result<Accepted, Problem> {
+    let stages = &command.body.stages;
+    Ok(state.app.set_standard_path(&caller, &command.meta, &key, stages).await?.into())
+}
+
 /// Get customer paths
 ///
-/// The sequences of stages that journeys went through, with share and median duration.
+/// The sequences of stages that journeys went through, with share and median duration; and, where a standard path is
+/// set, how many follow it, and where the others leave it.
 #[utoipa::path(
     get, path = "/v1/paths/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), PathParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
@@ -67,7 +99,8 @@ pub(super) async fn paths(
     as_of.wait(&state, &caller, "board").await?;
     let at = as_of.at(&state, &caller, "dwell").await?;
     let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
-    let query = PathsQuery { at, window, filter, ending, limit: limit as usize };
+    let standard = state.app.pipelines.standard_path(caller.tenant, &key, at.known_position).await?;
+    let query = PathsQuery { at, window, filter, ending, limit: limit as usize, standard };
     let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
     let report =
         state.app.projections.dwell(caller.tenant).await?.paths(&pipeline, &versions, &query).await?;

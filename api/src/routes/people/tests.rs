@@ -85,6 +85,7 @@ const OTHERS: &[&str] = &[
     "sheet",
     "sort",
     "source",
+    "stages",
     "sources",
     "stage",
     "status",

@@ -30,7 +30,10 @@ pub use report::dwell::{
 };
 pub use report::flows::{ActorCount, DayCount, FlowsReport, Passage, Quantiles, StageCount, StagePair};
 pub use report::heatmap::{HeatmapQuery, HeatmapReport};
-pub use report::paths::{Ending, PathReport, PathsQuery, PathsReport, PrefixReport, WinRate};
+pub use report::paths::{
+    DeviationReport, Ending, PathReport, PathsQuery, PathsReport, PrefixReport, StandardPath, StandardReport,
+    WinRate,
+};
 pub use report::{Window, standing::StandingReport};
 pub(crate) use report::{in_order, kind_now};
 pub use snapshot::DwellSnapshot;

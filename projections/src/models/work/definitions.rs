@@ -70,7 +70,7 @@ impl Definitions {
                 match told {
                     Some(PipelineEvent::Published(event)) => drop(news.published.insert(event.pipeline.key)),
                     Some(PipelineEvent::Scheduled(event)) => news.scheduled.push((said(entry)?, event)),
-                    None => {}
+                    Some(PipelineEvent::StandardPathSet(_)) | None => {}
                 }
             }
             if page.len() < PAGE as usize {

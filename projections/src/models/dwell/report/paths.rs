@@ -13,8 +13,9 @@ use super::{Kinds, Window, selected};
 use crate::error::Result;
 use crate::models::dwell::snapshot::DwellSnapshot;
 use crate::query::{AsOf, CohortFilter};
-use crate::stats::paths::{Prefix, Prefixes, paths as figures};
+use crate::stats::paths::{Conformance, Prefix, Prefixes, conformance, paths as figures};
 use crate::stats::proportion::{SMALL, wilson};
+use crate::stats::{JourneySet, Micros};
 
 /// Where the paths lead: which journeys count, and how far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -42,6 +43,107 @@ pub struct PathsQuery {
     pub ending: Ending,
     /// How many paths at most.
     pub limit: usize,
+    /// The way that customers are to go, where that was said.
+    pub standard: Option<StandardPath>,
+}
+
+/// The way that customers are to go, as somebody said it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandardPath {
+    /// The stages, in order.
+    pub stages: Vec<String>,
+    /// Where that stands in the log.
+    pub position: Position,
+    /// When it was said.
+    pub set_at: DateTime<Utc>,
+    /// Who said it.
+    pub set_by: String,
+}
+
+/// How journeys keep to the standard path, each up to its first deal.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StandardReport {
+    /// The stages, in order.
+    pub stages: Vec<String>,
+    /// When it was set.
+    pub set_at: DateTime<Utc>,
+    /// Who set it.
+    pub set_by: String,
+    /// Journeys that went along it to its end.
+    pub completed: usize,
+    /// Journeys on it that have not come to its end.
+    pub under_way: usize,
+    /// Journeys that follow it: completed and under way.
+    pub following: usize,
+    /// Their share of all journeys; null without any.
+    pub share: Option<f64>,
+    /// The share won of those that completed it and have ended, with Wilson's 95% interval; null where none has.
+    pub win_rate: Option<WinRate>,
+    /// Where the others left it, most frequent first.
+    pub deviations: Vec<DeviationReport>,
+}
+
+/// Journeys that left the standard path in the same way.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct DeviationReport {
+    /// The last stage of the path that they came to along it; null where they began elsewhere.
+    pub stage: Option<String>,
+    /// Where they went instead.
+    pub to: String,
+    /// How many.
+    pub count: usize,
+    /// Their share of all journeys that came to `stage` along the path; of all journeys where that is null.
+    pub share: f64,
+    /// Those that have been won.
+    pub won: usize,
+    /// Those that ended otherwise.
+    pub lost: usize,
+    /// The share won of those that have ended, with Wilson's 95% interval; null where none has.
+    pub win_rate: Option<WinRate>,
+}
+
+impl StandardReport {
+    fn of(
+        standard: &StandardPath,
+        journeys: &JourneySet,
+        until: Micros,
+        is_won: &dyn Fn(u32, u16) -> bool,
+        is_over: &dyn Fn(u32, u16) -> bool,
+    ) -> Self {
+        let path: Vec<Option<u32>> =
+            standard.stages.iter().map(|stage| journeys.stages.find(stage)).collect();
+        let Conformance { completed, under_way, left, reached } =
+            conformance(journeys, until, &path, is_won, is_over);
+        let following = completed.count + under_way;
+        let all = following + left.values().map(|left| left.count).sum::<usize>();
+        let deviation = |((place, to), left): ((usize, u32), Prefix)| {
+            let stage = place.checked_sub(1);
+            let came = stage.map_or(all, |stage| reached[stage]);
+            DeviationReport {
+                stage: stage.map(|stage| standard.stages[stage].clone()),
+                to: journeys.stages.text(to).to_owned(),
+                count: left.count,
+                share: left.count as f64 / came as f64,
+                won: left.won,
+                lost: left.lost,
+                win_rate: WinRate::of(left),
+            }
+        };
+        let mut deviations: Vec<DeviationReport> = left.into_iter().map(deviation).collect();
+        deviations
+            .sort_by(|a, b| b.count.cmp(&a.count).then_with(|| (&a.stage, &a.to).cmp(&(&b.stage, &b.to))));
+        Self {
+            stages: standard.stages.clone(),
+            set_at: standard.set_at,
+            set_by: standard.set_by.clone(),
+            completed: completed.count,
+            under_way,
+            following,
+            share: (all > 0).then(|| following as f64 / all as f64),
+            win_rate: WinRate::of(completed),
+            deviations,
+        }
+    }
 }
 
 /// A sequence of stages that journeys went through.
@@ -87,21 +189,23 @@ pub struct WinRate {
     pub small: bool,
 }
 
+impl WinRate {
+    /// None where none has ended.
+    fn of(prefix: Prefix) -> Option<Self> {
+        let ended = (prefix.won + prefix.lost) as f64;
+        let share = wilson(prefix.won as f64, ended)?;
+        Some(Self { estimate: share.share, low: share.low, high: share.high, small: ended < SMALL })
+    }
+}
+
 impl PrefixReport {
     fn of(stage: &str, prefix: Prefix) -> Self {
-        let ended = (prefix.won + prefix.lost) as f64;
-        let rate = wilson(prefix.won as f64, ended);
         Self {
             stage: stage.to_owned(),
             count: prefix.count,
             won: prefix.won,
             lost: prefix.lost,
-            win_rate: rate.map(|share| WinRate {
-                estimate: share.share,
-                low: share.low,
-                high: share.high,
-                small: ended < SMALL,
-            }),
+            win_rate: WinRate::of(prefix),
         }
     }
 }
@@ -127,6 +231,8 @@ pub struct PathsReport {
     pub journeys: usize,
     /// The paths; ties in the order of their stage ids.
     pub paths: Vec<PathReport>,
+    /// How all journeys, whatever their outcome, keep to the standard path; null where none is set.
+    pub standard: Option<StandardReport>,
 }
 
 impl DwellSnapshot {
@@ -141,7 +247,7 @@ impl DwellSnapshot {
         query: &PathsQuery,
     ) -> Result<PathsReport> {
         let snapshot = &mut self.0;
-        let PathsQuery { at, window, filter, ending, limit } = query;
+        let PathsQuery { at, window, filter, ending, limit, standard } = query;
         let (journeys, _) = selected(snapshot, &pipeline.key, at, filter, false).await?;
         let journeys = began_in(journeys, window);
         let kinds = Kinds::of(&journeys, pipeline, versions);
@@ -162,6 +268,9 @@ impl DwellSnapshot {
         };
         let is_over = |kind: StageType| kind.is_final() && !kind.is_won();
         let prefixes = Prefixes::of(&journeys, at.micros(), &is(StageType::is_won), &is(is_over));
+        let standard = standard.as_ref().map(|standard| {
+            StandardReport::of(standard, &journeys, at.micros(), &is(StageType::is_won), &is(is_over))
+        });
         let along = |stages: &[u32]| {
             let each = stages.iter().zip(prefixes.along(stages));
             each.map(|(stage, prefix)| PrefixReport::of(journeys.stages.text(*stage), prefix)).collect()
@@ -183,6 +292,7 @@ impl DwellSnapshot {
             distinct,
             journeys: total,
             paths: paths.collect(),
+            standard,
         })
     }
 }
