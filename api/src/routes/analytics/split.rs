@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Caller;
 use crate::domain::Label;
+use crate::domain::pipeline::version::{Publication, Versions};
 use crate::http::Instant;
 use crate::problem::Problem;
 use crate::projections::dwell::Window;
@@ -37,12 +39,85 @@ pub(super) struct SplitWindowParams {
     compare_from: Option<Instant>,
     /// The end of that window (exclusive). With `compare_from` alone, it ends where the window of the report begins.
     compare_to: Option<Instant>,
+    /// Before and after a change of the definition, its rules or its pools: the report is of the time in which this version
+    /// was in force for everybody, and is compared with the time of the version before it. Instead of `from`, `to`,
+    /// `compare_from` and `compare_to`; `compared_versions` names both times.
+    #[param(minimum = 2)]
+    compare_version: Option<u32>,
+}
+
+/// The time in which a version was in force for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct VersionSpan {
+    /// The version.
+    version: u32,
+    /// When it took force (inclusive).
+    from: DateTime<Utc>,
+    /// When the next one did (exclusive), or the instant asked about.
+    to: DateTime<Utc>,
+}
+
+impl VersionSpan {
+    fn window(self) -> Window {
+        Window { from: Some(self.from), to: Some(self.to) }
+    }
+}
+
+/// The times of a version and of the one before it, of those that were published by an instant.
+fn spans(versions: &Versions, version: u32, at: &AsOf) -> Option<[VersionSpan; 2]> {
+    let known = |one: &&Publication| {
+        one.team.is_none() && one.published_at <= at.known_at && one.in_force_from <= at.effective_at
+    };
+    let mut all: Vec<&Publication> = versions.all().iter().filter(known).collect();
+    // Of two that take force at one instant the later one counts.
+    all.sort_by_key(|one| (one.in_force_from, one.pipeline.version));
+    all.dedup_by(|later, earlier| {
+        let same = later.in_force_from == earlier.in_force_from;
+        if same {
+            *earlier = later;
+        }
+        same
+    });
+    let ends = all.iter().skip(1).map(|next| next.in_force_from).chain([at.effective_at]);
+    let span = |(one, to): (&&Publication, DateTime<Utc>)| VersionSpan {
+        version: one.pipeline.version,
+        from: one.in_force_from,
+        to,
+    };
+    let each: Vec<VersionSpan> = all.iter().zip(ends).map(span).collect();
+    let pair = each.windows(2).find(|pair| pair[1].version == version)?;
+    Some([pair[1], pair[0]])
 }
 
 impl SplitWindowParams {
     /// The window.
     pub(super) fn window(&self) -> Result<Window, Problem> {
         window_of("to", self.from, self.to)
+    }
+
+    /// The times of the versions that are compared, where that was asked for.
+    async fn spans(
+        &self,
+        (state, caller, pipeline): (&AppState, &Caller, &str),
+        at: &AsOf,
+    ) -> Result<Option<[VersionSpan; 2]>, Problem> {
+        let Some(version) = self.compare_version else { return Ok(None) };
+        if [self.from, self.to, self.compare_from, self.compare_to].iter().any(Option::is_some) {
+            let message = Label::new(
+                "compare_version 不能与 from、to、compare_from、compare_to 同时使用。",
+                "compare_version cannot be combined with from, to, compare_from or compare_to.",
+            );
+            return Err(Problem::invalid_value("compare_version", message));
+        }
+        let versions = state.app.pipelines.versions(caller.tenant, pipeline).await?;
+        let found = spans(&versions, version, at);
+        found.map(Some).ok_or_else(|| {
+            let message = Label::new(
+                "应为已对所有人生效、且之前还有其他版本的版本号。",
+                "Must be a version that has been in force for everybody after another one.",
+            );
+            Problem::invalid_value("compare_version", message)
+        })
     }
 
     fn compared(&self) -> Result<Option<Window>, Problem> {
@@ -116,6 +191,9 @@ pub(super) struct Split<R> {
     /// With `compare_from` or `compare_to`: the report of the other window.
     #[serde(skip_serializing_if = "Option::is_none")]
     compared: Option<Compared<R>>,
+    /// With `compare_version`: the times in which that version and the one before it were in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compared_versions: Option<[VersionSpan; 2]>,
 }
 
 impl<R> Split<R> {
@@ -136,9 +214,14 @@ pub(super) async fn split<R: Comparable>(
     (at, filter): (AsOf, CohortFilter),
     run: Run<'_, R>,
 ) -> Result<Split<R>, Problem> {
-    let (window, compared, keys) = (asked.window()?, asked.compared()?, asked.keys()?);
+    let (mut window, mut compared, keys) = (asked.window()?, asked.compared()?, asked.keys()?);
+    let compared_versions = asked.spans((state, caller, pipeline), &at).await?;
+    if let Some([after, before]) = compared_versions {
+        (window, compared) = (after.window(), Some(before.window()));
+    }
     if compared.is_none() && keys.is_empty() {
-        return Ok(Split { report: run(at, filter, window).await?, groups: None, compared: None });
+        let report = run(at, filter, window).await?;
+        return Ok(Split { report, groups: None, compared: None, compared_versions });
     }
     let mut reports = state.app.projections.reports(caller.tenant).await?;
     let at = AsOf { known_position: at.known_position.or(Some(reports.position())), ..at };
@@ -168,7 +251,7 @@ pub(super) async fn split<R: Comparable>(
     }
     let of_groups = grouped.iter_mut().filter_map(|group| group.compared.as_mut());
     judge(beside.iter_mut().chain(of_groups));
-    Ok(Split { report, groups: groups.map(|_| grouped), compared: beside })
+    Ok(Split { report, groups: groups.map(|_| grouped), compared: beside, compared_versions })
 }
 
 /// The groups, unless they are more than an answer takes.
