@@ -119,6 +119,20 @@ async fn lists_boards_and_reports_are_filtered_by_sub_status() {
             .sum();
         assert_eq!(open as usize, count, "{filter}");
     }
+    let divided = wang.get(&format!("/v1/funnels/landian-6?group_by=sub_status&{fresh}")).await.expect(200);
+    let groups = divided.at("/groups").as_array().cloned().unwrap_or_default();
+    let told: Vec<(Value, Value)> = groups
+        .iter()
+        .map(|group| (group["key"]["sub_status"].clone(), group["totals"]["count"].clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Value::Null, json!(1)),
+            (json!("awaiting_answer"), json!(1)),
+            (json!("comparing_prices"), json!(1)),
+        ]
+    );
     let board = wang.get(&format!("/v1/boards/landian-6?{fresh}")).await.expect(200);
     let stages = board.at("/stages").as_array().cloned().unwrap_or_default();
     let quoted = stages.iter().find(|stage| stage["stage"] == "quoted").cloned().unwrap_or_default();

@@ -34,6 +34,8 @@ pub enum GroupKey {
     Industry,
     /// The pipeline version under which the customer last moved.
     Version,
+    /// The sub-status that the customer's journey in the pipeline stands in.
+    SubStatus,
     /// The calendar month (UTC) of the window.
     Month,
     /// The quarter of the window.
@@ -42,7 +44,7 @@ pub enum GroupKey {
 
 impl GroupKey {
     /// Every key.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Owner,
         Self::Team,
         Self::Source,
@@ -51,6 +53,7 @@ impl GroupKey {
         Self::Region,
         Self::Industry,
         Self::Version,
+        Self::SubStatus,
         Self::Month,
         Self::Quarter,
     ];
@@ -67,6 +70,7 @@ impl GroupKey {
             Self::Region => "region",
             Self::Industry => "industry",
             Self::Version => "version",
+            Self::SubStatus => "sub_status",
             Self::Month => "month",
             Self::Quarter => "quarter",
         }
@@ -87,7 +91,7 @@ impl GroupKey {
         }
     }
 
-    fn of(self, past: &CustomerVersion, teams: &BTreeMap<String, String>) -> Option<String> {
+    fn of(self, past: &CustomerVersion, teams: &BTreeMap<String, String>, pipeline: &str) -> Option<String> {
         match self {
             Self::Owner => Some(match &past.owner {
                 Owner::Rep(rep) => format!("rep:{rep}"),
@@ -103,6 +107,7 @@ impl GroupKey {
             Self::Region => past.region.clone(),
             Self::Industry => past.industry.clone(),
             Self::Version => Some(past.version.to_string()),
+            Self::SubStatus => past.sub_statuses.get(pipeline).cloned(),
             Self::Month | Self::Quarter => None,
         }
     }
@@ -153,7 +158,7 @@ impl ReportSnapshot {
             let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
             let Some(then) = versions::at(past, query.at.micros()).or(past.first()) else { continue };
             let keys = query.keys.iter().filter(|key| key.months().is_none());
-            let values = keys.map(|key| (key.as_str(), key.of(then, &query.teams))).collect();
+            let values = keys.map(|key| (key.as_str(), key.of(then, &query.teams, pipeline))).collect();
             members.entry(values).or_default().insert(customer);
         }
         let begun = journeys.began_at().map_or(query.at.effective_at, instant);

@@ -31,7 +31,7 @@ pub(super) struct SplitWindowParams {
     /// End of the window (exclusive). Without it, the window ends with `effective_at`, inclusive.
     to: Option<Instant>,
     /// Also return the report for each group: up to two of `owner`, `team`, `source`, `channel`, `tier`, `region`,
-    /// `industry`, `version`, `month` and `quarter`, separated by a comma. Customers are grouped as they were at
+    /// `industry`, `version`, `sub_status`, `month` and `quarter`, separated by a comma. Customers are grouped as they were at
     /// `effective_at`; months and quarters divide the window, in UTC.
     #[param(example = "owner,month")]
     group_by: Option<String>,
