@@ -90,6 +90,9 @@ impl WhatIfQuestion {
         if to <= from {
             return Err(invalid("to", "结束时间须晚于开始时间。", "Must be later than the start."));
         }
+        if from >= at {
+            return Err(invalid("from", "须早于 effective_at。", "Must be earlier than effective_at."));
+        }
         Ok(Span { from, to })
     }
 }

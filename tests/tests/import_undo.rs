@@ -135,7 +135,7 @@ async fn customers_that_were_worked_on_since_stay_and_are_named_with_what_was_do
 #[tokio::test(flavor = "multi_thread")]
 async fn of_customers_that_were_there_the_moves_are_taken_back_that_a_longer_file_added() {
     let bench = Bench::new();
-    let _ = bench.import(FILE).await;
+    let first = bench.import(FILE).await;
     let before = bench.figures(None).await;
     let longer = format!("{FILE}C,Won,2026-01-09,\nD,New,2026-01-09,\n");
     let second = bench.import(&longer).await;
@@ -150,6 +150,12 @@ async fn of_customers_that_were_there_the_moves_are_taken_back_that_a_longer_fil
         (&json!(2), &json!(5)),
         "what was taken back can come again"
     );
+
+    // The last one first: what came with another import that was undone, too, was no work.
+    assert_eq!(counts(&bench.undo(&first, json!({})).await), [2, 0, 0, 1], "C was added to since");
+    assert_eq!(counts(&bench.undo(&third, json!({})).await), [1, 1, 0, 0]);
+    assert_eq!(counts(&bench.undo(&first, json!({})).await), [1, 0, 2, 0]);
+    assert!(bench.listed().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,7 +165,9 @@ async fn an_import_that_is_not_there_cannot_be_undone_nor_by_anybody() {
     let unknown = "/v1/imports/0190b2a4-0000-7000-8000-000000000000/undo";
     let _ = bench.admin.post(unknown, json!({})).await.refused(404, "not-found");
     let path = format!("/v1/imports/{}/undo", import["import"].as_str().expect("an id"));
-    let _ = bench.admin.post(&path, json!({"reason": " "})).await.refused(422, "empty-text");
+    for blank in [json!({"reason": " "}), json!({"reason": "", "preview": true})] {
+        let _ = bench.admin.post(&path, blank).await.refused(422, "invalid-value");
+    }
     let _ = bench.admin.post(&path, json!({"because": "x"})).await.refused(422, "unknown-field");
     assert_eq!(bench.listed().await.len(), 3);
 }

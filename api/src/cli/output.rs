@@ -1,13 +1,22 @@
 //! Output for people and programs.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place that writes to the terminal")]
+#![expect(clippy::print_stderr, reason = "the one place that writes to the terminal")]
+
+use std::io::Write as _;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 /// A line of the answer.
 pub(crate) fn say(line: &str) {
-    println!("{line}");
+    print(line);
+}
+
+/// Writes a line. Where nothing is read any more, as after `| head`, there is nothing left to say.
+fn print(line: &str) {
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
 }
 
 /// A line beside the answer, for people.
@@ -22,7 +31,7 @@ pub(crate) fn complain(message: &str) {
 
 /// The answer for programs: one JSON document.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), serde_json::Error> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    print(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
@@ -30,7 +39,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), serde_json::Error> {
 pub(crate) fn table(rows: &[(&str, String)]) {
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     for (name, value) in rows {
-        println!("{name:width$}  {value}");
+        print(&format!("{name:width$}  {value}"));
     }
 }
 

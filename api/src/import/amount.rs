@@ -13,6 +13,8 @@ pub(super) enum AmountFault {
     Ambiguous,
     /// No currency is named, in the cell or beside it.
     NoCurrency,
+    /// The cell shows the sign of another currency than is named for it.
+    OtherCurrency,
 }
 
 impl AmountFault {
@@ -21,6 +23,7 @@ impl AmountFault {
             Self::Malformed => "invalid-amount",
             Self::Ambiguous => "ambiguous-amount",
             Self::NoCurrency => "currency-missing",
+            Self::OtherCurrency => "currency-contradicted",
         }
     }
 
@@ -36,6 +39,10 @@ impl AmountFault {
             Self::NoCurrency => {
                 Label::new(format!("“{text}”没有币种。"), format!("{text:?} has no currency."))
             }
+            Self::OtherCurrency => Label::new(
+                format!("“{text}”的货币符号与指定的币种不符。"),
+                format!("The sign in {text:?} is not that of the currency named for it."),
+            ),
         }
     }
 
@@ -44,6 +51,10 @@ impl AmountFault {
             Self::Malformed | Self::Ambiguous => {
                 Label::new("请写成 1234.50 或 1,234.50。", "Write it as 1234.50 or 1,234.50.")
             }
+            Self::OtherCurrency => Label::new(
+                "请在单元格中写明货币代码，例如 100 USD，或改正币种。",
+                "Write the code of the currency in the cell, such as 100 USD, or correct the currency.",
+            ),
             Self::NoCurrency => Label::new(
                 "请用 currency 指定币种所在的列，或指定一种货币，例如 currency=CNY。",
                 "Name the column of the currency with currency, or one for all rows, such as currency=CNY.",
@@ -54,15 +65,34 @@ impl AmountFault {
 
 /// The money that a cell tells of, with the currency that it names itself, that of the column beside it, or that of the file.
 pub(super) fn money(text: &str, beside: Option<&str>, of_file: Option<&str>) -> Result<Money, AmountFault> {
-    let (text, own) = without_currency(text.trim());
+    let shown = text.trim();
+    let (text, own) = without_currency(shown);
     let (number, factor) = match text.strip_suffix('万') {
         Some(number) => (number.trim(), Decimal::from(10_000)),
         None => (text, Decimal::ONE),
     };
     let amount = (decimal(number)? * factor).normalize();
     let beside = beside.map(str::trim).filter(|code| !code.is_empty());
-    let currency = beside.or(own).or(of_file).ok_or(AmountFault::NoCurrency)?;
-    Ok(Money { amount, currency: currency.to_ascii_uppercase() })
+    let currency = beside.or(own).or(of_file).ok_or(AmountFault::NoCurrency)?.to_ascii_uppercase();
+    if contradicts(shown, &currency) {
+        return Err(AmountFault::OtherCurrency);
+    }
+    Ok(Money { amount, currency })
+}
+
+/// Whether a text shows a sign that the currency is not written with. Dollars and pesos share one, and so do yuan and yen.
+fn contradicts(text: &str, currency: &str) -> bool {
+    const PESOS: [&str; 8] = ["ARS", "BRL", "CLP", "COP", "DOP", "MXN", "PHP", "UYU"];
+    let is_dollar = currency.ends_with('D') || PESOS.contains(&currency);
+    let is_yuan = matches!(currency, "CNY" | "JPY");
+    let signs = [
+        ("$", is_dollar),
+        ("¥", is_yuan),
+        ("￥", is_yuan),
+        ("€", currency == "EUR"),
+        ("£", currency.ends_with('P')),
+    ];
+    signs.iter().any(|(sign, is_written_so)| text.contains(sign) && !is_written_so)
 }
 
 /// A text without a currency's code or sign before or after it, and the code. Signs that several currencies share tell none.
@@ -133,7 +163,7 @@ mod tests {
             ("1234.50", "1234.5 USD"),
             ("1,234.50", "1234.5 USD"),
             ("12,345,678", "12345678 USD"),
-            ("¥1,234", "1234 USD"),
+            ("$1,234", "1234 USD"),
             ("CNY 100", "100 CNY"),
             ("100 cny", "100 CNY"),
             ("€99", "99 EUR"),
@@ -153,5 +183,16 @@ mod tests {
         assert_eq!(shown("much"), Err(AmountFault::Malformed));
         assert_eq!(shown(""), Err(AmountFault::Malformed));
         assert_eq!(money("5", None, None), Err(AmountFault::NoCurrency));
+    }
+
+    #[test]
+    fn a_sign_of_another_currency_is_refused_and_never_taken_for_the_one_of_the_file() {
+        assert_eq!(shown("¥1,234"), Err(AmountFault::OtherCurrency));
+        assert_eq!(money("$5", None, Some("CNY")), Err(AmountFault::OtherCurrency));
+        assert_eq!(money("$5", Some("cny"), None), Err(AmountFault::OtherCurrency));
+        for (text, currency) in [("$5", "HKD"), ("$5", "MXN"), ("￥5", "CNY"), ("¥5", "JPY"), ("£5", "GBP")]
+        {
+            assert_eq!(money(text, None, Some(currency)).unwrap().currency, currency, "{text}");
+        }
     }
 }

@@ -158,7 +158,7 @@ impl Details {
         register.amount = self.amount.as_ref().map(|(_, amount)| amount.clone());
         register.tags = self.tags.iter().map(ToString::to_string).collect();
         for (detail, kind) in [(Detail::Phone, ContactKind::Phone), (Detail::Email, ContactKind::Email)] {
-            let values = self.text(detail).into_iter().flat_map(listed);
+            let values = self.text(detail).into_iter().flat_map(contacts);
             register.contacts.extend(values.map(|value| NewContact { kind, value: value.to_owned() }));
         }
         if !self.fields.is_empty() {
@@ -174,6 +174,16 @@ impl Details {
 /// The parts of a cell that lists several.
 fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ';', '，', '；', '、', '|', '\n']).map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// The contacts of a cell: a stroke stands between whole telephone numbers, too.
+fn contacts(text: &str) -> impl Iterator<Item = &str> {
+    let is_telephone =
+        |part: &str| part.bytes().filter(u8::is_ascii_digit).count() >= 7 && !part.contains('@');
+    listed(text).flat_map(move |part| {
+        let several = part.contains('/') && part.split('/').all(is_telephone);
+        part.split(move |sign| several && sign == '/').map(str::trim)
+    })
 }
 
 /// A text as a value of the field's type; as the text that it is where it is none, which the field then refuses.
@@ -225,6 +235,13 @@ mod tests {
         assert_eq!(details.owner(), Some(Owner::Rep("zhao".into())));
         details.take(at(2), says(Detail::Owner, "pool:customer_pool"));
         assert_eq!(details.owner(), Some(Owner::Pool("customer_pool".into())));
+    }
+
+    #[test]
+    fn a_stroke_stands_between_whole_telephone_numbers_and_nowhere_else() {
+        let parts = |text: &'static str| contacts(text).collect::<Vec<_>>();
+        assert_eq!(parts("13900001002/13900001003"), ["13900001002", "13900001003"]);
+        assert_eq!(parts("0755/88886666、a/b@c.example"), ["0755/88886666", "a/b@c.example"]);
     }
 
     #[test]

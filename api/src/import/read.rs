@@ -301,6 +301,21 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_counted_alike_whatever_they_end_with() {
+        let unix = "case,status,time,who\nA,New,2024-01-01,x\n\"B\nb\",New,2024-01-01,x\nC,New,soon,x\nD,New,never,x";
+        let windows = unix.replace('\n', "\r\n");
+        for text in [unix.to_owned(), windows.clone(), format!("sep=,\r\n{windows}")] {
+            let file = read_text(&text).unwrap();
+            let first = u64::from(text.starts_with("sep="));
+            let bad: Vec<_> = file.bad.iter().map(|bad| (bad.line - first, bad.field.as_str())).collect();
+            assert_eq!(bad, [(3, "case"), (5, "time"), (6, "time")], "{text:?}");
+            assert_eq!(file.cases[0].rows[0].line - first, 2, "{text:?}");
+        }
+        let macintosh = "case,status,time,who\rA,New,2024-01-01,x\rC,New,soon,x\r";
+        assert_eq!(read_text(macintosh).unwrap().bad[0].line, 3);
+    }
+
+    #[test]
     fn a_cell_that_cannot_be_kept_is_named_where_it_stands_and_takes_no_other_row_with_it() {
         let details = [
             (Detail::Phone, "phone".to_owned()),

@@ -51,8 +51,38 @@ pub(super) struct Records<'a> {
     pub(super) line: u64,
     pub(super) row: u64,
     skipped_lines: u64,
+    line_end: LineEnd,
+    /// How many records were read.
+    read: u64,
     /// How many line breaks the fields of the records so far have.
     breaks: u64,
+}
+
+/// What lines end with. The reader counts line feeds, and is over a record before the feed that follows a carriage return.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineEnd {
+    Feed,
+    ReturnAndFeed,
+    Return,
+}
+
+impl LineEnd {
+    fn of(text: &str) -> Self {
+        match text.split_once('\n') {
+            Some((line, _)) if line.ends_with('\r') => Self::ReturnAndFeed,
+            None if text.contains('\r') => Self::Return,
+            _ => Self::Feed,
+        }
+    }
+
+    /// How many lines the reader has not counted when that many records were read.
+    fn uncounted(self, read: u64) -> u64 {
+        match self {
+            Self::Feed => 0,
+            Self::ReturnAndFeed => u64::from(read > 0),
+            Self::Return => read,
+        }
+    }
 }
 
 enum Rows<'a> {
@@ -101,6 +131,8 @@ impl<'a> Records<'a> {
             line: 0,
             row: 0,
             skipped_lines: 0,
+            line_end: LineEnd::Feed,
+            read: 0,
             breaks: 0,
         })
     }
@@ -120,6 +152,7 @@ impl<'a> Records<'a> {
         };
         let header = first_lines(&begin, detected);
         let (declared, header) = declared_separator(&header);
+        let line_end = LineEnd::of(header);
         let separator = declared.unwrap_or_else(|| likely_separator(header, case));
         let mark = if begin.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
         let mut begin = Cursor::new(begin);
@@ -142,7 +175,16 @@ impl<'a> Records<'a> {
             separator: Some(char::from(separator).to_string()),
             ..Detected::default()
         };
-        Ok(Self { detected, rows: Rows::Text(Box::new(reader)), line: 0, row: 0, skipped_lines, breaks: 0 })
+        Ok(Self {
+            detected,
+            rows: Rows::Text(Box::new(reader)),
+            line: 0,
+            row: 0,
+            skipped_lines,
+            line_end,
+            read: 0,
+            breaks: 0,
+        })
     }
 
     /// The next record that has anything in it. False at the end.
@@ -156,12 +198,14 @@ impl<'a> Records<'a> {
                 }
                 Rows::Text(reader) => {
                     let skipped = self.skipped_lines;
-                    let begins = reader.position().line();
+                    let pending = self.line_end.uncounted(self.read);
+                    self.read += 1;
+                    let begins = reader.position().line() + pending;
                     if !reader.read_record(record).map_err(|error| not_csv(error, begins, skipped))? {
                         return Ok(false);
                     }
                     reader.get_mut().since = 0;
-                    self.line = record.position().map_or(0, csv::Position::line) + skipped;
+                    self.line = record.position().map_or(0, csv::Position::line) + pending + skipped;
                     // A field with a line break takes several lines, and one row.
                     self.row = self.line - self.breaks;
                     self.breaks += record.as_slice().bytes().filter(|byte| *byte == b'\n').count() as u64;

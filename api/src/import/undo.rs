@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use waymark_domain::company::{CompanyCommand, ImportUndone};
+use waymark_domain::company::{self, CompanyCommand, ImportUndone};
 use waymark_domain::customer::Customer;
 use waymark_domain::customer::command::{Command, Withdraw};
 use waymark_domain::customer::timeline::MoveKind;
@@ -106,7 +106,12 @@ pub async fn undo(
     if customers.is_empty() {
         return Err(AppError::NotFound { what: "import", id: import.to_string() });
     }
-    let undo = Undo { app, caller, import, reason, preview };
+    let company = app.companies.now(caller.tenant).await?;
+    // What is said in the end must be right before anything is written, and in a preview.
+    let said = ImportUndone { import, withdrawn: 0, reverted: 0, kept: 0, reason: reason.to_owned() };
+    company::decide(&company, &CompanyCommand::UndoImport(said), &caller.actor, (app.clock)())?;
+    let undone = company.undone_imports.clone();
+    let undo = Undo { app, caller, import, undone: &undone, reason, preview };
     let mut report = UndoReport { import, preview, ..UndoReport::default() };
     let mut outcomes = stream::iter(customers).map(|customer| undo.customer(customer)).buffered(IN_FLIGHT);
     while let Some(outcome) = outcomes.try_next().await? {
@@ -130,7 +135,7 @@ pub async fn undo(
         }
     }
     drop(outcomes);
-    let is_recorded = app.companies.now(caller.tenant).await?.undone_imports.contains(&import);
+    let is_recorded = undone.contains(&import);
     if !preview && (report.events > 0 || !is_recorded) {
         let (withdrawn, reverted, kept) = (report.withdrawn, report.reverted, report.kept);
         let undone = ImportUndone { import, withdrawn, reverted, kept, reason: reason.to_owned() };
@@ -165,6 +170,8 @@ struct Undo<'a> {
     app: &'a App,
     caller: &'a Caller,
     import: Uuid,
+    /// The imports that were undone before.
+    undone: &'a BTreeSet<Uuid>,
     reason: &'a str,
     preview: bool,
 }
@@ -216,8 +223,8 @@ impl Undo<'_> {
         Ok(self.app.execute(self.caller, &meta, &command).await?.events.len() as u64)
     }
 
-    /// What the import brought of a customer, and what people did with it afterwards. What rules do is no work: it follows from
-    /// what is undone.
+    /// What the import brought of a customer, and what people did with it afterwards. What rules do is no work, since it follows
+    /// from what is undone, nor what another import brought that was undone, too.
     async fn brought(&self, customer: Uuid) -> Result<Brought, AppError> {
         let query = Query::tag(tags::customer(customer));
         let (mut brought, mut after) = (Brought::default(), 0);
@@ -242,7 +249,8 @@ impl Undo<'_> {
             return Ok(());
         }
         let of_a_rule = matches!(origin, Some("rule"));
-        if of_this || of_a_rule || brought.imported.is_empty() {
+        let of_an_undone = envelope.correlation_id.is_some_and(|import| self.undone.contains(&import));
+        if of_this || of_an_undone || of_a_rule || brought.imported.is_empty() {
             return Ok(());
         }
         let changes = decode_customer_event(entry)?.is_some_and(|recorded| recorded.event.changes_customer());

@@ -169,13 +169,18 @@ impl Fault {
     }
 }
 
-/// A value that is not possible. The deserializer speaks English alone; what instants must be is known in both languages.
+/// What is said of a text that is no amount.
+pub(crate) const NOT_DECIMAL: &str = "expected a decimal number as text, such as \"12.30\"";
+
+/// A value that is not possible. The deserializer speaks English alone; what instants and amounts must be is known in both
+/// languages.
 fn invalid(field: &str, why: &str) -> Label {
     let of_instants = [InvalidInstant::Malformed, InvalidInstant::LeapSecond];
     let known = of_instants.into_iter().find(|known| known.to_string() == *why);
-    let zh = known.map_or_else(
-        || format!("{field} 的值不正确（{why}）。"),
-        |known| format!("{field} 的值不正确：{}", known.label().zh),
-    );
+    let zh = match known {
+        Some(known) => format!("{field} 的值不正确：{}", known.label().zh),
+        None if why == NOT_DECIMAL => format!("{field} 应为文字形式的十进制数，例如 \"12.30\"。"),
+        None => format!("{field} 的值不正确（{why}）。"),
+    };
     Label::new(zh, format!("{field} is not valid: {why}."))
 }

@@ -111,7 +111,7 @@ fn must_be(expected: &str) -> Label {
         "i8" | "i16" | "i32" | "i64" | "isize" => Label::new("整数", "a whole number"),
         "f32" | "f64" => Label::new("数字", "a number"),
         "bool" | "a boolean" => Label::new("true 或 false", "true or false"),
-        "a string" | "a character" => Label::new("文字", "a text"),
+        "a string" | "a character" | "a word" => Label::new("文字", "a text"),
         "a map" => Label::new("对象", "an object"),
         "a sequence" => Label::new("数组", "an array"),
         "a formatted date string" => Label::new("日期，例如 2026-11-29", "a date such as 2026-11-29"),

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::of_all;
 use super::split::{Split, SplitWindowParams, split};
 use crate::app::Caller;
 use crate::auth::Authority;
@@ -127,9 +128,8 @@ pub(super) async fn dwell(
         let message = Label::new("必须大于 0。", "Must be greater than 0.");
         return Err(Problem::invalid_value("horizon_seconds", message));
     }
-    // Who counts is told by the customers' own read model.
-    as_of.wait(&state, &caller, "board").await?;
-    let at = as_of.at(&state, &caller, "dwell").await?;
+    // Who counts, and in which group, is told by the other read models.
+    let at = of_all(&as_of, &state, &caller).await?;
     asked.window()?;
     let filter = who.filter(&state, &caller, &at).await?;
     let calendar = calendar(&state, &caller, clock, named.as_deref(), &at).await?;

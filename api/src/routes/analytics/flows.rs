@@ -3,6 +3,7 @@
 use axum::extract::State;
 use futures::future::BoxFuture;
 
+use super::of_all;
 use super::split::{Split, SplitWindowParams, split};
 use crate::auth::Authority;
 use crate::http::answer::AsOfResponse;
@@ -32,9 +33,8 @@ pub(super) async fn flows(
     Query(asked, who, as_of, ..): Query<SplitWindowParams, CustomerFilterParams, AsOfParams>,
 ) -> Result<AsOfResponse<Split<FlowsReport>>, Problem> {
     let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
-    // Who counts is told by the customers' own read model.
-    as_of.wait(&state, &caller, "board").await?;
-    let at = as_of.at(&state, &caller, "dwell").await?;
+    // Who counts, and in which group, is told by the other read models.
+    let at = of_all(&as_of, &state, &caller).await?;
     asked.window()?;
     let filter = who.filter(&state, &caller, &at).await?;
     let versions = state.app.pipelines.versions(caller.tenant, &key).await?;

@@ -16,6 +16,7 @@ use crate::domain::customer::command::NewContact;
 use crate::domain::customer::event::{ContactKind, Contract, Money};
 use crate::domain::{Owner, money};
 use crate::http::RepName;
+use crate::http::strict::fault::NOT_DECIMAL;
 
 /// A contact detail.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -71,8 +72,7 @@ impl From<Amount> for Money {
 
 pub(super) fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     let text = String::deserialize(deserializer)?;
-    money::decimal(&text)
-        .ok_or_else(|| de::Error::custom("expected a decimal number as text, such as \"12.30\""))
+    money::decimal(&text).ok_or_else(|| de::Error::custom(NOT_DECIMAL))
 }
 
 /// The person's id in a channel.

@@ -113,6 +113,11 @@ pub(super) async fn allowed(
     let key = which.pipeline.as_deref().unwrap_or(customer.primary());
     let situation = state.app.base_context(&caller, Some(&customer.owner)).await?;
     let context = situation.context(&caller, None);
+    if customer.withdrawn {
+        // It is in no stage, and goes to none.
+        let body = AllowedTransitionsReply { items: Vec::new(), reason: None, reason_name: None };
+        return Ok(Versioned { version: customer.version, body: Json(body) });
+    }
     let pipeline = context.pipeline(key).ok_or_else(|| Problem::not_found("pipeline", key))?;
     let items = allowed_transitions(&customer, pipeline, &context).into_iter();
     let items = items.map(|transition| TransitionReply::of(transition, language)).collect();
