@@ -128,21 +128,20 @@ impl Rates {
     pub fn total<'a>(&self, amounts: impl IntoIterator<Item = &'a Money>, currency: &str) -> Option<Total> {
         let decimals = decimals(currency)?;
         let mut total = Total { amount: Decimal::ZERO, without_rate: Vec::new() };
-        let (mut all, mut added_up) = (0, 0);
+        let mut has_a_rate = false;
         for money in amounts {
-            all += 1;
             let added = self
                 .rate(&money.currency, currency)
                 .and_then(|rate| total.amount.checked_add(money.amount.checked_mul(rate)?));
             match added {
                 Some(sum) => {
                     total.amount = sum;
-                    added_up += 1;
+                    has_a_rate = true;
                 }
                 None => total.without_rate.push(money.currency.clone()),
             }
         }
-        if all > 0 && added_up == 0 {
+        if !has_a_rate && !total.without_rate.is_empty() {
             return None;
         }
         total.amount = total.amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero);

@@ -134,7 +134,7 @@ impl App {
                 let Some(recorded) = decode(entry)? else { continue };
                 let CustomerEvent::Registered(registered) = recorded.event else { continue };
                 let state = self.load(caller, registered.customer).await?.customer;
-                if state.erased || state.withdrawn {
+                if state.is_gone() {
                     continue;
                 }
                 let customer = self.survivor(caller, registered.customer).await?;

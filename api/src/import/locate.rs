@@ -74,7 +74,7 @@ impl Import {
             // Loaded after the events were read, it is at least as new as they are.
             let customer = self.app.customer_state(&self.caller, first.customer).await?;
             // The id of who was erased or withdrawn is free.
-            if !customer.erased && !customer.withdrawn {
+            if !customer.is_gone() {
                 return Ok(Some(KnownCustomer { customer, read_to, imported, moves }));
             }
         }

@@ -186,7 +186,7 @@ impl Undo<'_> {
                 Err(error) => return Err(error),
             };
             let brought = self.brought(id).await?;
-            if customer.withdrawn || customer.erased {
+            if customer.is_gone() {
                 return Ok(Undone::Before);
             }
             if !brought.since.is_empty() {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use waymark_domain::customer::CustomerEvent;
+use waymark_domain::customer::event::Erased;
 use waymark_eventstore::ledger::{BlindKeys, BlindTags, DataKeys, Receipts, SideCheck, Trust, Verifier};
 use waymark_eventstore::vault::{RootKey, Vault};
 use waymark_eventstore::{EventStore, Options, PostgresStore, SqliteStore, StoreError, TenantId, postgres};
@@ -24,9 +25,6 @@ use crate::config::{Database, DatabaseArgs, views_file};
 use crate::log::Log;
 use crate::outbound::OutboundStore;
 use crate::secrets::{PUBLIC_NAME, Secrets};
-
-/// The event that erases a customer.
-const ERASED: &str = "customer.erased";
 
 /// An installation that is looked into.
 pub(crate) struct Verification {
@@ -135,7 +133,7 @@ impl Verification {
         let store = || -> Arc<dyn waymark_eventstore::Transferable> { self.store.clone() };
         vec![
             Box::new(Receipts::new(store())),
-            Box::new(DataKeys::new(store(), root(), ERASED)),
+            Box::new(DataKeys::new(store(), root(), Erased::TYPE)),
             Box::new(BlindTags::new(store(), opener)),
         ]
     }

@@ -378,12 +378,17 @@ impl Customer {
             KeyKind::CreditCode => self.keyed_at.credit_code,
             KeyKind::ChannelId => self.keyed_at.channel_ids,
         };
-        !self.erased && !self.withdrawn && said_last == position
+        !self.is_gone() && said_last == position
     }
 
-    /// Whether nothing is due about it any more: it was erased, withdrawn, or merged into another.
+    /// Whether it was erased or withdrawn: what it was known by is free for others.
+    pub fn is_gone(&self) -> bool {
+        self.erased || self.withdrawn
+    }
+
+    /// Whether nothing is due about it any more: it is gone, or goes on as another.
     pub fn has_left(&self) -> bool {
-        self.erased || self.withdrawn || self.merged_into.is_some()
+        self.is_gone() || self.merged_into.is_some()
     }
 
     /// Where what anybody looking for duplicates goes by was said last: its name, or a contact.

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use waymark_domain::customer::event::Erased;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, Query, QueryItem, TenantId};
 
@@ -20,9 +21,6 @@ use crate::runtime::projector::{Engine, PoisonPolicy, Worker};
 use crate::runtime::rebuild::Progress;
 use crate::storage::checkpoint::{self, Checkpoint, ProjectionId, ProjectionLease};
 use crate::storage::schema;
-
-/// The type of the event after which a person's key is gone.
-const ERASED: &str = "customer.erased";
 
 /// Entries a step takes.
 const PAGE: u32 = 5_000;
@@ -121,7 +119,7 @@ impl Inspection {
     /// Whether a person was erased after what serves was folded. Its key is gone, so that what was folded before tells more
     /// than can be folded again.
     async fn is_erasure_ahead(&self, serving: &Checkpoint, tenant: TenantId) -> Result<bool> {
-        let erased = QueryItem { types: vec![ERASED.to_owned()], tags: Vec::new() };
+        let erased = QueryItem { types: vec![Erased::TYPE.to_owned()], tags: Vec::new() };
         let query = Query { items: vec![erased] };
         let store = &self.scratch.store;
         let ahead = store.read_matching(tenant, &query, serving.position, Position::MAX, 1).await?;

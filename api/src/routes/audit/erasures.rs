@@ -14,14 +14,12 @@ use uuid::Uuid;
 use super::changes::position;
 use crate::audit::{self, Finding, Search};
 use crate::auth::Authority;
+use crate::domain::customer::event::Erased;
 use crate::eventstore::Position;
 use crate::http::answer::List;
 use crate::http::{Page, Query};
 use crate::problem::Problem;
 use crate::routes::AppState;
-
-/// The type of the event that erases a customer.
-const ERASED: &str = "customer.erased";
 
 /// That a person's data were erased. The proof that it was recorded is `GET /v1/audit/proofs/inclusion?event_id=…`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -60,7 +58,7 @@ pub(super) async fn list(
     Authority(caller): Authority,
     Query(page, ..): Query<Page>,
 ) -> Result<Json<List<ErasureCertificate>>, Problem> {
-    let search = Search { types: vec![ERASED.to_owned()], ..Search::default() };
+    let search = Search { types: vec![Erased::TYPE.to_owned()], ..Search::default() };
     let (limit, below) = (page.limit()? as usize, page.cursor().map(position).transpose()?);
     let found = audit::page(&state.app, &caller, &search, below, limit).await?;
     let customers: Vec<Uuid> = found.findings.iter().filter_map(|finding| finding.change.customer).collect();

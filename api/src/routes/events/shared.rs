@@ -6,11 +6,9 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::app::{App, AppError};
+use crate::domain::customer::event::Erased;
 use crate::domain::people::Disclosure;
 use crate::eventstore::{Entry, Position, TenantId};
-
-/// The type of the event after which nothing of a customer may be readable.
-const ERASED: &str = "customer.erased";
 
 /// Consecutive entries of one tenant's log.
 pub(super) struct SharedPage {
@@ -88,7 +86,7 @@ impl SharedPage {
 
     /// Whether a customer was erased in it: what was opened before must not outlive the key.
     pub(super) fn has_erasure(&self) -> bool {
-        self.items.iter().any(|item| item.event_type == ERASED)
+        self.items.iter().any(|item| item.event_type == Erased::TYPE)
     }
 
     /// What follows a position and is wanted, each with its place in the page.

@@ -149,9 +149,7 @@ pub(super) fn before(
     context: &Context<'_>,
 ) -> Result<Option<(NewEvent, Customer)>, Refusal> {
     match judged_journey(customer, command) {
-        Some(journey) if !context.import && !customer.erased && !customer.withdrawn => {
-            settled(customer, journey, context)
-        }
+        Some(journey) if !context.import && !customer.is_gone() => settled(customer, journey, context),
         _ => Ok(None),
     }
 }

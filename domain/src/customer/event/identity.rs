@@ -14,6 +14,11 @@ pub struct Erased {
     pub ground: String,
 }
 
+impl Erased {
+    /// The type under which it stands in the log.
+    pub const TYPE: &str = "customer.erased";
+}
+
 /// The import that brought the customer was undone: it is in no list, board or figure any more, its moves are voided, and what it
 /// was known by is free for others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

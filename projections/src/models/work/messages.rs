@@ -101,11 +101,13 @@ impl WorkSnapshot {
         let rows = snapshot.transaction.rows(MESSAGES_PAGE, &values).await?;
         let mut messages = rows.iter().map(message).collect::<Result<Vec<_>>>()?;
         let position = snapshot.position;
-        let ids: Vec<Uuid> = messages.iter().filter_map(|message| message.customer).collect();
-        let names = names::of(snapshot, &ids).await?;
-        for message in &mut messages {
-            message.customer_name = message.customer.and_then(|id| names.get(&id).cloned());
-        }
+        names::fill(
+            snapshot,
+            &mut messages,
+            |message| message.customer,
+            |message| &mut message.customer_name,
+        )
+        .await?;
         Ok((messages, position))
     }
 }

@@ -11,6 +11,21 @@ use crate::models::board::tables::NAME as BOARD;
 use crate::models::snapshot::Snapshot;
 use crate::storage::table::fetch_by_keys;
 
+/// Fills in the names of the customers that some items are about. Afterwards the snapshot is of the board.
+pub(super) async fn fill<T>(
+    snapshot: &mut Snapshot,
+    items: &mut [T],
+    customer: impl Fn(&T) -> Option<Uuid>,
+    name: impl Fn(&mut T) -> &mut Option<String>,
+) -> Result<()> {
+    let ids: Vec<Uuid> = items.iter().filter_map(&customer).collect();
+    let names = of(snapshot, &ids).await?;
+    for item in items {
+        *name(item) = customer(item).and_then(|id| names.get(&id).cloned());
+    }
+    Ok(())
+}
+
 /// The names of those customers that have one. Afterwards the snapshot is of the board.
 pub(crate) async fn of(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<BTreeMap<Uuid, String>> {
     if ids.is_empty() {

@@ -116,11 +116,7 @@ impl WorkSnapshot {
 async fn named(snapshot: &mut Snapshot, rows: &[Row]) -> Result<(Vec<ReminderReport>, Position)> {
     let mut reminders = rows.iter().map(reminder).collect::<Result<Vec<_>>>()?;
     let position = snapshot.position;
-    let ids: Vec<Uuid> = reminders.iter().filter_map(|reminder| reminder.customer_id).collect();
-    let names = names::of(snapshot, &ids).await?;
-    for reminder in &mut reminders {
-        reminder.customer_name = reminder.customer_id.and_then(|id| names.get(&id).cloned());
-    }
+    names::fill(snapshot, &mut reminders, |one| one.customer_id, |one| &mut one.customer_name).await?;
     Ok((reminders, position))
 }
 

@@ -108,11 +108,8 @@ impl WorkSnapshot {
         let rows = snapshot.transaction.rows(TASKS_PAGE, &values).await?;
         let mut items = rows.iter().map(|row| task_of(row, now)).collect::<Result<Vec<_>>>()?;
         let position = snapshot.position;
-        let ids: Vec<Uuid> = items.iter().map(|item| item.customer_id).collect();
-        let names = names::of(snapshot, &ids).await?;
-        for item in &mut items {
-            item.customer_name = names.get(&item.customer_id).cloned();
-        }
+        names::fill(snapshot, &mut items, |item| Some(item.customer_id), |item| &mut item.customer_name)
+            .await?;
         Ok((items, position))
     }
 }

@@ -194,11 +194,7 @@ async fn page(
     let next = found.last().filter(|_| more).map(|(cursor, _)| cursor.clone());
     let position = snapshot.position;
     let mut items: Vec<WaitingReport> = found.into_iter().map(|(_, item)| item).collect();
-    let ids: Vec<Uuid> = items.iter().map(|item| item.customer_id).collect();
-    let names = names::of(snapshot, &ids).await?;
-    for item in &mut items {
-        item.customer_name = names.get(&item.customer_id).cloned();
-    }
+    names::fill(snapshot, &mut items, |item| Some(item.customer_id), |item| &mut item.customer_name).await?;
     Ok(WorkPage { items, next, total, position })
 }
 
