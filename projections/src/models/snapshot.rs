@@ -9,7 +9,7 @@ use super::dwell::journey_cache::JourneyCache;
 use crate::db::Transaction;
 use crate::error::{ProjectionError, Result};
 use crate::query::AsOf;
-use crate::storage::checkpoint::{self, ProjectionId};
+use crate::storage::checkpoint::{self, Checkpoint, ProjectionId};
 
 /// What queries need beside the rows.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub(crate) struct Snapshot {
     pub(crate) transaction: Transaction,
     pub(crate) tenant: TenantId,
     pub(crate) generation: u32,
+    /// Grows whenever rows may have changed that are known at positions before the checkpoint.
+    pub(crate) epoch: u64,
     /// How far the read model had come.
     pub(crate) position: Position,
     pub(crate) sources: Sources,
@@ -43,23 +45,24 @@ impl Snapshot {
         if !row.is_complete() {
             return Err(not_serving(id, row.position));
         }
-        let (generation, position) = (row.generation, row.position);
-        Ok(Some(Self { transaction, tenant: id.tenant, generation, position, sources }))
+        let Checkpoint { generation, epoch, position, .. } = row;
+        Ok(Some(Self { transaction, tenant: id.tenant, generation, epoch, position, sources }))
     }
 
     /// Of a tenant whose log is empty: no rows, and the position before the first.
     pub(crate) fn empty(transaction: Transaction, tenant: TenantId, sources: Sources) -> Self {
-        Self { transaction, tenant, generation: 0, position: 0, sources }
+        Self { transaction, tenant, generation: 0, epoch: 0, position: 0, sources }
     }
 
     /// The rows of another read model as of the same moment.
     pub(crate) async fn switch_model(&mut self, projection: &'static str) -> Result<()> {
         let id = ProjectionId { tenant: self.tenant, projection };
-        (self.generation, self.position) = match checkpoint::serving(&mut self.transaction, id).await? {
-            Some(row) if row.is_complete() => (row.generation, self.position.min(row.position)),
+        let serving = checkpoint::serving(&mut self.transaction, id).await?;
+        (self.generation, self.epoch, self.position) = match serving {
+            Some(row) if row.is_complete() => (row.generation, row.epoch, self.position.min(row.position)),
             Some(row) => return Err(not_serving(id, row.position)),
             None if self.position > 0 => return Err(not_serving(id, 0)),
-            None => (0, 0),
+            None => (0, 0, 0),
         };
         Ok(())
     }

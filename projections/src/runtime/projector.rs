@@ -404,7 +404,8 @@ impl Worker {
         }
         let writes = self.fold(engine, &facts, self.lease.position).await?;
         let mut transaction = engine.db.write(tenant).await?;
-        self.lease.advance(&mut transaction, &self.lease).await?;
+        // The epoch grows: what was kept of the rows before is to be read again.
+        self.lease.hold(&mut transaction).await?;
         writes.apply(&mut transaction, &self.lease).await?;
         for fact in &facts {
             parked::release(&mut transaction, self.lease.id, fact.event.position).await?;

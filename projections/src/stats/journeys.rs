@@ -1,13 +1,13 @@
 //! Many journeys in compact memory: the input of every figure.
 
-use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
 use waymark_domain::customer::timeline::MoveKind;
 
 use super::Micros;
+use super::chunks::Chunks;
 
 /// Texts that recur (stages, actors), each kept once and named by a small number.
 #[derive(Debug, Clone, Default)]
@@ -213,21 +213,15 @@ pub struct JourneySet {
     pub stages: Names,
     /// The actors met.
     pub actors: Names,
-    customers: Vec<Uuid>,
-    starts: Vec<usize>,
-    records: Vec<MoveRecord>,
-    ends: Arc<HashMap<Uuid, Vec<(Micros, CensoringEvent)>>>,
+    pub(super) records: Chunks,
+    pub(super) ends: Arc<HashMap<Uuid, Vec<(Micros, CensoringEvent)>>>,
 }
 
 impl JourneySet {
     /// Adds a record to the journey of `customer`. Records of one journey come one after the other, in order of
     /// (instant, position).
     pub fn push(&mut self, customer: Uuid, record: MoveRecord) {
-        if self.customers.last() != Some(&customer) {
-            self.customers.push(customer);
-            self.starts.push(self.records.len());
-        }
-        self.records.push(record);
+        self.records.push(customer, record);
     }
 
     /// Adds where a customer's observation ended or went on, in the order of recording.
@@ -238,56 +232,65 @@ impl JourneySet {
     /// Where the observation of a journey had ended by an instant, and why.
     #[must_use]
     pub fn ended(&self, journey: usize, until: Micros) -> Option<(Micros, CensoringEvent)> {
-        ended(self.ends.get(&self.customers[journey])?, until)
+        if self.ends.is_empty() {
+            return None;
+        }
+        ended(self.ends.get(&self.customer(journey))?, until)
     }
 
     /// How many journeys there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.customers.len()
+        self.records.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.customers.is_empty()
+        self.len() == 0
     }
 
     /// When the first of them began; none when there is none.
     #[must_use]
     pub fn began_at(&self) -> Option<Micros> {
-        self.records.iter().map(|record| record.at).min()
+        self.records.all().map(|record| record.at).min()
     }
 
     /// How many records the journeys have together.
     #[must_use]
     pub fn records(&self) -> usize {
-        self.records.len()
+        self.records.records()
     }
 
     /// The customer of the journey with this number.
     #[must_use]
     pub fn customer(&self, journey: usize) -> Uuid {
-        self.customers[journey]
+        self.records.customer(journey)
     }
 
     /// The records of one journey up to and including an instant.
     #[must_use]
     pub fn until(&self, journey: usize, until: Micros) -> &[MoveRecord] {
-        let all = &self.records[self.span(journey)];
-        &all[..all.partition_point(|record| record.at <= until)]
+        prefix(self.records.of(journey), until)
     }
 
     /// The records of every journey up to and including an instant, empty where the journey began later.
     pub fn journeys(&self, until: Micros) -> impl Iterator<Item = (usize, &[MoveRecord])> {
-        (0..self.len()).map(move |journey| (journey, self.until(journey, until)))
+        self.records.iter().enumerate().map(move |(journey, (_, records))| (journey, prefix(records, until)))
     }
 
     /// The pipeline versions that records up to and including an instant are of, in order.
     #[must_use]
     pub fn versions(&self, until: Micros) -> Vec<u32> {
-        let met = self.records.iter().filter(|record| record.at <= until).map(|record| record.version);
-        met.collect::<BTreeSet<u16>>().into_iter().map(u32::from).collect()
+        let mut met: Vec<u16> = Vec::new();
+        for record in self.records.all().filter(|record| record.at <= until) {
+            // Records that follow each other are of few versions: the latest met are looked at first.
+            if !met.iter().rev().any(|version| *version == record.version) {
+                met.push(record.version);
+            }
+        }
+        met.sort_unstable();
+        met.into_iter().map(u32::from).collect()
     }
 
     /// The journeys that pass a test, with the numbers of stages and actors unchanged.
@@ -295,12 +298,9 @@ impl JourneySet {
     pub fn keep(&self, mut test: impl FnMut(Uuid, &[MoveRecord]) -> bool) -> Self {
         let (stages, actors, ends) = (self.stages.clone(), self.actors.clone(), self.ends.clone());
         let mut kept = Self { stages, actors, ends, ..Self::default() };
-        for journey in 0..self.len() {
-            let records = &self.records[self.span(journey)];
-            if test(self.customers[journey], records) {
-                kept.customers.push(self.customers[journey]);
-                kept.starts.push(kept.records.len());
-                kept.records.extend_from_slice(records);
+        for (customer, records) in self.records.iter() {
+            if test(customer, records) {
+                kept.records.add(customer, records);
             }
         }
         kept
@@ -311,10 +311,9 @@ impl JourneySet {
     pub fn recorded_by(&self, instant: Micros) -> Self {
         let (stages, actors, ends) = (self.stages.clone(), self.actors.clone(), self.ends.clone());
         let mut kept = Self { stages, actors, ends, ..Self::default() };
-        for journey in 0..self.len() {
-            let records = self.records[self.span(journey)].iter();
-            for record in records.filter(|record| record.how.recorded <= instant) {
-                kept.push(self.customers[journey], *record);
+        for (customer, records) in self.records.iter() {
+            for record in records.iter().filter(|record| record.how.recorded <= instant) {
+                kept.push(customer, *record);
             }
         }
         kept
@@ -329,9 +328,7 @@ impl JourneySet {
     ) -> Self {
         let (stages, actors, ends) = (self.stages.clone(), self.actors.clone(), self.ends.clone());
         let mut written = Self { stages, actors, ends, ..Self::default() };
-        for journey in 0..self.len() {
-            let customer = self.customers[journey];
-            let records = &self.records[self.span(journey)];
+        for (customer, records) in self.records.iter() {
             for record in write(&mut written.stages, &mut written.actors, customer, records) {
                 written.push(customer, record);
             }
@@ -343,19 +340,25 @@ impl JourneySet {
     pub fn adopt(&mut self, other: &Self, journey: usize, records: &[MoveRecord]) {
         let customer = other.customer(journey);
         for record in records {
-            let stage = self.stages.intern(other.stages.text(record.stage));
-            let actor = self.actors.intern(other.actors.text(record.actor));
-            self.push(customer, MoveRecord { stage, actor, ..*record });
+            let record = self.translate(other, record);
+            self.push(customer, record);
         }
         if let Some(ends) = other.ends.get(&customer) {
             Arc::make_mut(&mut self.ends).insert(customer, ends.clone());
         }
     }
 
-    fn span(&self, journey: usize) -> Range<usize> {
-        let end = self.starts.get(journey + 1).copied().unwrap_or(self.records.len());
-        self.starts[journey]..end
+    /// A record of another set with the numbers that its names have here.
+    pub(super) fn translate(&mut self, other: &Self, record: &MoveRecord) -> MoveRecord {
+        let stage = self.stages.intern(other.stages.text(record.stage));
+        let actor = self.actors.intern(other.actors.text(record.actor));
+        MoveRecord { stage, actor, ..*record }
     }
+}
+
+/// The records up to and including an instant.
+fn prefix(records: &[MoveRecord], until: Micros) -> &[MoveRecord] {
+    &records[..records.partition_point(|record| record.at <= until)]
 }
 
 /// The stays that a journey's records make, in order.

@@ -6,6 +6,7 @@
 //! and starts no stay, a stay ends at the instant the next one begins, the last stay of a journey is censored.
 
 pub mod changes;
+mod chunks;
 pub mod compare;
 pub mod conversion;
 pub mod credit;
@@ -17,6 +18,7 @@ pub mod funnel;
 pub mod health;
 pub mod heatmap;
 pub mod incidence;
+pub mod journey_index;
 pub mod journeys;
 pub mod lateness;
 pub mod logrank;
@@ -33,6 +35,7 @@ mod oracle;
 #[cfg(test)]
 mod survival_in_r;
 
+pub use journey_index::JourneyIndex;
 pub use journeys::{CensoringEvent, JourneySet, MoveRecord, Names, Stay};
 pub use time::{Micros, seconds};
 

@@ -103,7 +103,7 @@ impl Fold for DwellFold {
 
 impl CensoringEvent {
     /// What an event says of the customer's observation.
-    fn of(fact: &DecodedEvent) -> Option<Self> {
+    pub(super) fn of(fact: &DecodedEvent) -> Option<Self> {
         match &fact.event.event {
             CustomerEvent::MergedInto(_) => Some(Self::Merged),
             CustomerEvent::Unmerged(event) if event.absorbed == fact.customer => Some(Self::Unmerged),

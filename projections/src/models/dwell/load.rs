@@ -6,30 +6,63 @@ use std::sync::Arc;
 use uuid::Uuid;
 use waymark_eventstore::Position;
 
-use super::journey_cache::CachedState;
+use super::changed;
+use super::journey_cache::RowsId;
 use super::statements::{ENDS, JOURNEYS, REASONS};
 use crate::db::values;
 use crate::error::{ProjectionError, Result};
 use crate::models::snapshot::Snapshot;
 use crate::stats::journeys::{Origin, Provenance, move_kind_of};
-use crate::stats::{CensoringEvent, JourneySet, Micros, MoveRecord};
+use crate::stats::{CensoringEvent, JourneyIndex, JourneySet, Micros, MoveRecord};
 
 /// Journeys read at a time.
 const ROWS: u32 = 1_000;
+
+/// Of how many records an entry of the log costs as much to follow as reading them all afresh costs a record.
+const RECORDS_AN_ENTRY: u64 = 8;
+
+/// So many entries are followed in any case.
+const FEW: u64 = 500;
+
 /// The journeys of a pipeline as they were known at a position, each in effective order.
+///
+/// They are kept: of another state of knowledge that is not far away, only the journeys are read in which the two differ.
 pub(crate) async fn load(
     snapshot: &mut Snapshot,
     pipeline: &str,
     known: Position,
 ) -> Result<Arc<JourneySet>> {
-    let state = CachedState { file: snapshot.transaction.file(), generation: snapshot.generation, known };
+    let Snapshot { generation, epoch, .. } = *snapshot;
+    let rows = RowsId { file: snapshot.transaction.file(), generation, epoch };
     let cache = Arc::clone(&snapshot.sources.journey_cache);
-    if let Some(cached) = cache.get(snapshot.tenant, pipeline, state) {
-        return Ok(cached);
+    let kept = cache.of(snapshot.tenant, pipeline);
+    let mut states = kept.lock().await;
+    let index = match states.nearest(rows, known) {
+        Some((position, index)) if position == known => index,
+        Some(nearest) => Arc::new(follow(snapshot, pipeline, nearest, known).await?),
+        None => Arc::new(JourneyIndex::of(fetch(snapshot, pipeline, known).await?)),
+    };
+    states.keep(rows, known, &index);
+    cache.weigh(snapshot.tenant, pipeline, &states);
+    Ok(Arc::clone(index.journeys()))
+}
+
+/// The journeys in another state of knowledge than the one they are in.
+async fn follow(
+    snapshot: &mut Snapshot,
+    pipeline: &str,
+    (position, index): (Position, Arc<JourneyIndex>),
+    known: Position,
+) -> Result<JourneyIndex> {
+    let records = u64::try_from(index.journeys().records()).unwrap_or(u64::MAX);
+    if position.abs_diff(known) <= FEW.max(records / RECORDS_AN_ENTRY) {
+        let (after, until) = (position.min(known), position.max(known));
+        if let Some(customers) = changed::customers(snapshot, pipeline, after, until).await? {
+            let now = changed::journeys(snapshot, pipeline, &customers, known).await?;
+            return Ok(index.patched(&customers, &now));
+        }
     }
-    let journeys = Arc::new(fetch(snapshot, pipeline, known).await?);
-    cache.put(snapshot.tenant, pipeline, state, &journeys);
-    Ok(journeys)
+    Ok(JourneyIndex::of(fetch(snapshot, pipeline, known).await?))
 }
 
 /// The journeys of a pipeline as they were known at a position, read for this once.
@@ -109,7 +142,7 @@ fn text<'a>(rest: &mut &'a str) -> Result<&'a str> {
     Ok(text)
 }
 
-fn unreadable() -> ProjectionError {
+pub(super) fn unreadable() -> ProjectionError {
     ProjectionError::Database(
         "the moves of a journey are not in the form that they were asked for".to_owned(),
     )

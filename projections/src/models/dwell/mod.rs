@@ -4,6 +4,7 @@
 //! ends follows from the next move. Stays, flows, paths and the week's heat map for any pair of instants are folds
 //! of the rows that were known then ([`crate::stats`]).
 
+mod changed;
 mod export;
 mod fold;
 pub(crate) mod journey_cache;
