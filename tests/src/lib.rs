@@ -10,6 +10,7 @@
 
 mod answer;
 mod binary;
+mod browser;
 mod client;
 mod cluster;
 mod contract;
@@ -25,6 +26,7 @@ mod team;
 mod writer;
 
 pub use answer::Answer;
+pub use browser::{Browser, Page};
 pub use client::{Call, Client};
 pub use cluster::Cluster;
 pub use contract::Contract;

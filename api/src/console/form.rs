@@ -17,26 +17,51 @@ pub(super) type Fields = HashMap<String, String>;
 /// Fields that go with a command rather than into its body.
 pub(super) const VERSION: &str = "version";
 pub(super) const ONCE: &str = "once";
+/// Where to go on to afterwards.
+pub(super) const NEXT: &str = "next";
 
-/// The fields that a schema asks for, those it requires first, filled in with what was sent before.
+/// The fields that a schema asks for, filled in with what was sent before: those it requires, in the order in which it
+/// names them, and the others folded up, unless there are few or something is in one.
 pub(super) fn fields(locale: Locale, schema: &Value, filled: &Fields) -> Markup {
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let properties = schema["properties"].as_object();
-    let named = properties.into_iter().flatten();
-    let (must, may): (Vec<_>, Vec<_>) = named.partition(|(name, _)| required.contains(&name.as_str()));
+    let properties = &schema["properties"];
+    let named = properties.as_object().into_iter().flatten();
+    let is_fixed = |property: &Value| property["const"].is_string();
+    let (fixed, rest): (Vec<_>, Vec<_>) = named
+        .filter(|(name, _)| !required.contains(&name.as_str()))
+        .partition(|(_, property)| is_fixed(property));
+    let is_usual = |name: &str| USUAL.contains(&name);
+    let (usual, may): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(name, _)| is_usual(name));
+    let is_filled =
+        |name: &str| filled.iter().any(|(field, value)| field.starts_with(name) && !value.is_empty());
+    let is_open = may.len() < FEW || may.iter().any(|(name, _)| is_filled(name));
+    let others = html! { @for (name, property) in &may { (field(locale, name, property, false, filled)) } };
     html! {
-        @for (name, property) in must { (field(locale, name, property, true, filled)) }
-        @for (name, property) in may { (field(locale, name, property, false, filled)) }
+        @for (name, property) in fixed { (field(locale, name, property, false, filled)) }
+        @for name in &required { (field(locale, name, &properties[*name], true, filled)) }
+        @for (name, property) in usual { (field(locale, name, property, false, filled)) }
+        @if may.len() < FEW { (others) }
+        @else {
+            details.optional open[is_open] {
+                summary { (locale.text("选填", "Optional")) }
+                div.fields { (others) }
+            }
+        }
     }
 }
+
+/// What is often said with a move although it need not be.
+const USUAL: [&str; 2] = ["note", "next_step"];
+/// From this many on, fields that may be left empty are folded up.
+const FEW: usize = 5;
 
 fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fields) -> Markup {
     if let Some(fixed) = schema["const"].as_str() {
         return html! { input type="hidden" name=(name) value=(fixed); };
     }
     let told = |name: &str| filled.get(name).map_or("", String::as_str);
-    let caption = caption(locale, name);
+    let caption = title(locale, schema).map_or_else(|| caption(locale, name), str::to_owned);
     if let Some(choices) = schema["oneOf"].as_array() {
         return select(locale, name, &caption, choices, required, told(name));
     }
@@ -45,7 +70,7 @@ fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fi
             fieldset {
                 legend { (caption) }
                 @for (inner, property) in schema["properties"].as_object().into_iter().flatten() {
-                    (field(locale, &format!("{name}.{inner}"), property, false, filled))
+                    (field(locale, &format!("{name}.{inner}"), property, required && demands(schema, inner), filled))
                 }
             }
         },
@@ -53,7 +78,7 @@ fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fi
             fieldset {
                 legend { (caption) }
                 @for (inner, property) in schema["items"]["properties"].as_object().into_iter().flatten() {
-                    (field(locale, &format!("{name}[].{inner}"), property, false, filled))
+                    (field(locale, &format!("{name}[].{inner}"), property, required && demands(&schema["items"], inner), filled))
                 }
             }
         },
@@ -84,9 +109,24 @@ fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fi
             (_, Some(200..)) => {
                 html! { label.wide { (caption) textarea name=(name) rows="2" required[required] { (told(name)) } } }
             }
+            _ if name.ends_with(".currency") => {
+                let told = if told(name).is_empty() { "CNY" } else { told(name) };
+                html! { label { (caption) input name=(name) value=(told) maxlength="3"; } }
+            }
             _ => html! { label { (caption) input name=(name) value=(told(name)) required[required]; } },
         },
     }
+}
+
+/// Whether an object of this schema must have a field.
+fn demands(schema: &Value, name: &str) -> bool {
+    schema["required"].as_array().is_some_and(|required| required.iter().any(|one| one == name))
+}
+
+/// What a schema calls itself, in the reader's language.
+fn title(locale: Locale, schema: &Value) -> Option<&str> {
+    let own = schema["title_zh"].as_str().filter(|_| locale.language == Language::Zh);
+    own.or_else(|| schema["title"].as_str())
 }
 
 fn select(
@@ -98,11 +138,7 @@ fn select(
     told: &str,
 ) -> Markup {
     let title = |choice: &Value| {
-        let own = choice["title_zh"].as_str().filter(|_| locale.language == Language::Zh);
-        own.or_else(|| choice["title"].as_str())
-            .or_else(|| choice["const"].as_str())
-            .unwrap_or_default()
-            .to_owned()
+        title(locale, choice).or_else(|| choice["const"].as_str()).unwrap_or_default().to_owned()
     };
     html! {
         label { (caption)
@@ -156,8 +192,14 @@ pub(super) fn body(locale: Locale, fields: &Fields) -> Value {
     let mut body = Map::new();
     let mut given: Vec<(&String, &String)> = fields
         .iter()
-        .filter(|(name, value)| !value.trim().is_empty() && *name != VERSION && *name != ONCE)
+        .filter(|(name, value)| !value.trim().is_empty() && ![VERSION, ONCE, NEXT].contains(&name.as_str()))
         .collect();
+    // A currency stands in the form before there is an amount.
+    let is_idle = |name: &str| {
+        let amount = name.strip_suffix(".currency").map(|money| format!("{money}.amount"));
+        amount.is_some_and(|amount| fields.get(&amount).is_none_or(|amount| amount.trim().is_empty()))
+    };
+    given.retain(|(name, _)| !is_idle(name));
     given.sort_unstable();
     for (name, value) in given {
         let (path, kind) = name.split_once(':').unwrap_or((name, ""));
@@ -208,6 +250,8 @@ mod tests {
             ("next_step", " "),
             ("won_amount.amount", "1200.50"),
             ("won_amount.currency", "CNY"),
+            ("amount.amount", ""),
+            ("amount.currency", "CNY"),
             ("evidence[].kind", "contract_signed"),
             ("evidence[].reference", "doc-1"),
             ("effective_at:instant", "2026-03-02T09:00"),

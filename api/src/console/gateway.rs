@@ -2,7 +2,8 @@
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Method, Request, StatusCode, header};
+use axum::http::{HeaderValue, Method, Request, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
@@ -48,6 +49,26 @@ impl Gateway {
         body: &Value,
     ) -> Result<Value, ApiError> {
         self.send(session, Method::POST, path, headers, Body::from(body.to_string())).await
+    }
+
+    /// Follows what happens: the answer is a stream, which begins after an event that was seen before.
+    pub(super) async fn follow(
+        &self,
+        session: &ConsoleSession,
+        path: &str,
+        seen: Option<HeaderValue>,
+    ) -> Response {
+        let mut request = Request::builder()
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", session.key))
+            .header(header::ACCEPT, "text/event-stream");
+        if let Some(seen) = seen {
+            request = request.header("last-event-id", seen);
+        }
+        match request.body(Body::empty()) {
+            Ok(request) => self.0.clone().oneshot(request).await.unwrap_or_else(|never| match never {}),
+            Err(_) => StatusCode::BAD_REQUEST.into_response(),
+        }
     }
 
     async fn send(

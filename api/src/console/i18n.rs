@@ -85,12 +85,21 @@ impl Locale {
 
     /// A length of time in its two largest units.
     pub(super) fn lasting(self, seconds: f64) -> String {
+        self.in_units(seconds, 2)
+    }
+
+    /// A length of time in its largest unit, where there is little room.
+    pub(super) fn briefly(self, seconds: f64) -> String {
+        self.in_units(seconds, 1)
+    }
+
+    fn in_units(self, seconds: f64, most: usize) -> String {
         const UNITS: [(u64, &str, &str); 4] =
             [(86_400, "天", "d"), (3_600, "小时", "h"), (60, "分", "min"), (1, "秒", "s")];
         let mut rest = seconds.max(0.0).round() as u64;
         let mut parts = Vec::new();
         for (size, zh, en) in UNITS {
-            if rest >= size && parts.len() < 2 {
+            if rest >= size && parts.len() < most {
                 let space = self.text("", " ");
                 parts.push(format!("{}{space}{}", rest / size, self.text(zh, en)));
             } else if !parts.is_empty() {
@@ -241,6 +250,7 @@ mod tests {
         ] {
             assert_eq!((ZH.lasting(seconds).as_str(), EN.lasting(seconds).as_str()), (zh, en));
         }
+        assert_eq!((ZH.briefly(90_061.0).as_str(), EN.briefly(7_199.0).as_str()), ("1天", "1 h"));
     }
 
     #[test]

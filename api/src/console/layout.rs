@@ -32,6 +32,8 @@ pub(super) struct Layout {
     pipelines: Value,
     /// Where the page is, to come back to.
     here: String,
+    /// The module that makes the page better where a browser runs scripts.
+    script: Option<&'static str>,
 }
 
 impl FromRequestParts<Console> for Layout {
@@ -57,7 +59,7 @@ impl Layout {
             tokio::join!(console.api.get(&session, "/v1/me"), console.api.get(&session, pipelines));
         match (me, pipelines) {
             (Ok(me), Ok(pipelines)) => {
-                Ok(Self { console: console.clone(), session, locale, me, pipelines, here })
+                Ok(Self { console: console.clone(), session, locale, me, pipelines, here, script: None })
             }
             (Err(error), _) | (_, Err(error)) if error.is_signed_out() => Err(to_sign_in(&here)),
             (Err(error), _) | (_, Err(error)) => {
@@ -66,6 +68,17 @@ impl Layout {
                 Err((error.status, page).into_response())
             }
         }
+    }
+
+    /// The same, with a script.
+    pub(super) fn with_script(mut self, name: &'static str) -> Self {
+        self.script = Some(name);
+        self
+    }
+
+    /// Where the page is.
+    pub(super) fn here(&self) -> &str {
+        &self.here
     }
 
     /// Asks the API for what the page shows.
@@ -102,6 +115,18 @@ impl Layout {
 
     /// A page.
     pub(super) fn page(&self, part: Part, pipeline: Option<&str>, title: &str, body: &Markup) -> Response {
+        self.page_with(part, pipeline, title, None, body)
+    }
+
+    /// A page that says what was just done.
+    pub(super) fn page_with(
+        &self,
+        part: Part,
+        pipeline: Option<&str>,
+        title: &str,
+        notice: Option<Markup>,
+        body: &Markup,
+    ) -> Response {
         let locale = self.locale;
         let chosen = pipeline.or_else(|| self.pipelines().next());
         let link = |to: Part, name: &str, path: Option<String>| {
@@ -138,9 +163,10 @@ impl Layout {
                     }
                 }
             }
+            div #notices role="status" { @if let Some(notice) = notice { (notice) } }
             main { (body) }
         };
-        document(locale, title, &content).into_response()
+        document(locale, title, &content, self.script).into_response()
     }
 
     /// A page that tells a problem.
@@ -170,10 +196,10 @@ impl Layout {
 
 /// A page without the way about, for those who are not signed in.
 pub(super) fn bare(locale: Locale, title: &str, body: &Markup) -> Html<String> {
-    document(locale, title, &html! { main.narrow { (body) } })
+    document(locale, title, &html! { main.narrow { (body) } }, None)
 }
 
-fn document(locale: Locale, title: &str, content: &Markup) -> Html<String> {
+fn document(locale: Locale, title: &str, content: &Markup, script: Option<&str>) -> Html<String> {
     let page = html! {
         (DOCTYPE)
         html lang=(locale.tag()) {
@@ -183,6 +209,7 @@ fn document(locale: Locale, title: &str, content: &Markup) -> Html<String> {
                 title { (title) " · Waymark" }
                 link rel="stylesheet" href="/console/style.css";
                 link rel="icon" href="data:,";
+                @if let Some(script) = script { script type="module" src={ "/console/script/" (script) } {} }
             }
             body { (content) }
         }

@@ -1,8 +1,8 @@
 //! The console: pages for people, made on the server.
 //!
 //! It is a client of the API and nothing else: each page asks the routes that any program asks, in process, with the
-//! the visitor's key. What a role may not read or do over HTTP, it may not here, and no rule is written twice.
-//! The pages need no script, and load nothing from another host.
+//! visitor's key. What a role may not read or do over HTTP, it may not here, and no rule is written twice.
+//! The pages need no script and are better with it ([`script`]), and load nothing from another host.
 
 mod address;
 mod charts;
@@ -11,6 +11,7 @@ mod gateway;
 mod i18n;
 mod layout;
 mod pages;
+mod script;
 mod session;
 
 use axum::Router;
@@ -24,9 +25,9 @@ use crate::ambient::IdGenerator;
 use crate::http::measure;
 use gateway::Gateway;
 
-/// What pages may load: a style sheet and pictures of their own, nothing else, and no script at all.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
-                      frame-ancestors 'none'; base-uri 'none'";
+/// What pages may load: style sheet, scripts and pictures of their own, and nothing else; no script within a page runs.
+const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
+                      img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// What pages work with.
 #[derive(Clone)]
@@ -49,7 +50,11 @@ pub(crate) fn router(api: Router, ids: IdGenerator) -> Router {
         .route("/console/inbox", post(pages::work::mark_read))
         .route("/console/customers", get(pages::customers::show))
         .route("/console/customers/{id}", get(pages::customer::show))
+        .route("/console/customers/{id}/move", get(pages::moving::show).post(pages::moving::send))
+        .route("/console/customers/{id}/undo", post(pages::moving::undo))
         .route("/console/customers/{id}/{act}", post(pages::customer::act))
+        .route("/console/live", get(pages::live::stream))
+        .route("/console/script/{name}", get(script::module))
         .route("/console/style.css", get(style))
         .route("/console/{*rest}", get(pages::nowhere))
         .with_state(Console { api: Gateway::new(api), ids })

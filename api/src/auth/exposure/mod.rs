@@ -112,6 +112,13 @@ async fn read_all(world: &World, who: &[&Who], head: u64) -> Vec<(String, Vec<(S
     table
 }
 
+/// A text without the digits that follow a mark.
+fn without_number(text: &str, mark: &str) -> String {
+    let mut parts = text.split(mark);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + mark + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
 /// A text without what says where in the log it was read: that grows with what others do.
 fn without_positions(text: &str) -> String {
     let json =
@@ -122,7 +129,11 @@ fn without_positions(text: &str) -> String {
                 .iter()
                 .any(|name| line.starts_with(name))
         });
-        return without_ids(&lines.collect::<Vec<_>>().join("\n"));
+        let text = without_ids(&lines.collect::<Vec<_>>().join("\n"));
+        // A board says from where on it follows what happens.
+        return ["data-position=\"", "live?after="]
+            .iter()
+            .fold(text, |text, mark| without_number(&text, mark));
     };
     without_growing(&mut json);
     json.to_string()

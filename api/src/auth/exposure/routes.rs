@@ -119,6 +119,10 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
     }
     match path {
         "/console/customers/{id}" => each("/console/customers/"),
+        "/console/customers/{id}/move" => {
+            let moves = each("/console/customers/").into_iter();
+            moves.map(|ask| Ask { path: ask.path + "/move", ..ask }).collect()
+        }
         "/v1/customers" => [
             "limit=500",
             "q=mk",
@@ -160,11 +164,11 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
     }
 }
 
-/// The console's pages that are read.
+/// The console's pages that are read. What it hands on of the stream of events never ends, and is asked for by its own route.
 pub(super) fn pages() -> Vec<String> {
     let routes = PAGES.lines().filter(|line| line.contains(".route(\"") && line.contains("get("));
     let path = |line: &str| line.split('"').nth(1).map(str::to_owned);
-    routes.filter_map(path).collect()
+    routes.filter_map(path).filter(|path| path != "/console/live").collect()
 }
 
 /// Who is asked to do what of a route that commands: of a customer of each class, or once. The body is the document's

@@ -1,18 +1,35 @@
 //! The board: a column per stage, a card per customer.
 
+use std::collections::BTreeMap;
+
 use axum::extract::Path;
 use axum::response::Response;
 use maud::{Markup, html};
-use serde_json::Value;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
 
 use super::super::address::{encoded, with_query};
 use super::super::i18n::Locale;
 use super::super::layout::{Layout, Part};
 use super::super::session::PageQuery;
-use super::{FilterBar, figure, text};
+use super::{FilterBar, figure, moving, text};
 
 /// Cards that a column shows; the list of customers has the rest.
 const CARDS: &str = "20";
+
+/// More stages than this do not fit beside each other with room for cards.
+const MANY: usize = 8;
+
+/// What a card needs of the page that it is on.
+struct Surface<'a> {
+    locale: Locale,
+    /// Whether cards can be moved here: on a board of now, by somebody who works customers.
+    is_open: bool,
+    /// The instants of a board of the past, as parameters of a customer's page.
+    then: String,
+    /// Where a move leads back to.
+    here: &'a str,
+}
 
 /// Shows a pipeline's board, of now or of any two instants.
 pub(in super::super) async fn show(
@@ -20,36 +37,120 @@ pub(in super::super) async fn show(
     Path(pipeline): Path<String>,
     query: PageQuery,
 ) -> Response {
+    let layout = layout.with_script("board.js");
     let filter_bar = FilterBar { locale: layout.locale, query: &query };
-    let path = filter_bar.on(&format!("/v1/boards/{}", encoded(&pipeline)), &[("limit", CARDS)]);
+    let mut asked = vec![("limit", CARDS)];
+    asked.extend(query.get("sort").map(|sort| ("sort", sort)));
+    asked.extend(query.get("min_position").map(|position| ("min_position", position)));
+    let path = filter_bar.on(&format!("/v1/boards/{}", encoded(&pipeline)), &asked);
     let board = match layout.get(&path).await {
         Ok(board) => board,
         Err(error) => return layout.failed(Part::Board, &error),
     };
     let locale = layout.locale;
+    let instants = ["effective_at", "known_at"].map(|name| (name, query.get(name)));
+    let is_past = instants.iter().any(|(_, given)| given.is_some());
+    let surface = Surface {
+        locale,
+        is_open: !is_past && layout.works(),
+        then: with_query("", instants),
+        here: layout.here(),
+    };
+    let notice = moving::notice(&layout, &query, &board["known_at"]).await;
+    // What happens from here on is followed.
+    let after = board["position"].to_string();
+    let live = (!is_past).then(|| with_query("/console/live", [("after", Some(after.as_str()))]));
+    let is_crowded = board["stages"].as_array().is_some_and(|stages| stages.len() > MANY);
     let body = html! {
-        h1 { (locale.text("看板", "Board")) " " small { (pipeline) " · " (locale.customers(&board["total"])) } }
-        (filter_bar.form(&board))
-        div.board {
-            @for stage in board["stages"].as_array().into_iter().flatten() {
-                (column(locale, stage))
+        header.heading {
+            h1 { (locale.text("看板", "Board")) " " small { (pipeline) " · " (locale.customers(&board["total"])) } }
+            (totals(locale, &board))
+        }
+        @if is_past { (banner(locale, &board)) }
+        (filter_bar.form(&board, &order(locale, &query)))
+        div.board data-pipeline=(pipeline) data-position=(board["position"]) data-live=[live] {
+            @for stage in board["stages"].as_array().into_iter().flatten() { (column(&surface, stage, is_crowded)) }
+        }
+        @if surface.is_open {
+            p.hint.keys {
+                (locale.text("键盘：方向键选择卡片，M 变更状态。", "Keyboard: arrows choose a card, M moves it."))
             }
         }
     };
-    layout.page(Part::Board, Some(&pipeline), locale.text("看板", "Board"), &body)
+    layout.page_with(Part::Board, Some(&pipeline), locale.text("看板", "Board"), notice, &body)
 }
 
-fn column(locale: Locale, stage: &Value) -> Markup {
+/// In which order cards stand.
+fn order(locale: Locale, query: &PageQuery) -> Markup {
+    let orders = [
+        ("", locale.text("停留最久", "Longest in stage")),
+        ("value", locale.text("等级和金额", "Tier and amount")),
+    ];
+    let chosen = query.get("sort").unwrap_or_default();
+    html! {
+        label { (locale.text("排序", "Sort by"))
+            select name="sort" {
+                @for (name, caption) in orders { option value=(name) selected[name == chosen] { (caption) } }
+            }
+        }
+    }
+}
+
+/// That this is the past, and the way back.
+fn banner(locale: Locale, board: &Value) -> Markup {
+    html! {
+        p.banner role="note" {
+            (locale.text("历史看板：业务时间", "The board as of")) " " strong { (locale.moment(&board["effective_at"])) }
+            (locale.text("，当时所知", ", as known at")) " " strong { (locale.moment(&board["known_at"])) } " · "
+            a href="?" { (locale.text("回到现在", "Back to now")) }
+        }
+    }
+}
+
+/// What all open deals come to, in each currency, and converted where there are rates.
+fn totals(locale: Locale, board: &Value) -> Markup {
+    let stages = || board["stages"].as_array().into_iter().flatten().filter(|stage| stage["type"] == "open");
+    let count: u64 = stages().filter_map(|stage| stage["count"].as_u64()).sum();
+    let sums = summed(stages().flat_map(|stage| stage["amounts"].as_array().into_iter().flatten()));
+    let converted = summed(stages().map(|stage| &stage["converted"]).filter(|sum| sum.is_object()));
+    html! {
+        p.pipeline-totals {
+            span { (locale.text("进行中", "Open")) " " strong { (count) } }
+            @for sum in &sums { span.money { (locale.money(sum)) } }
+            @if sums.len() > 1 {
+                @for sum in &converted { span.money.hint { "≈ " (locale.money(sum)) } }
+            }
+        }
+    }
+}
+
+/// Sums by currency. What is no decimal is left out.
+fn summed<'a>(amounts: impl Iterator<Item = &'a Value>) -> Vec<Value> {
+    let mut sums: BTreeMap<&str, Decimal> = BTreeMap::new();
+    for amount in amounts {
+        let Some(more) = text(&amount["amount"]).parse::<Decimal>().ok() else { continue };
+        let sum = sums.entry(text(&amount["currency"])).or_default();
+        *sum = sum.checked_add(more).unwrap_or(*sum);
+    }
+    sums.iter().map(|(currency, sum)| json!({"amount": sum.to_string(), "currency": currency})).collect()
+}
+
+fn column(surface: &Surface<'_>, stage: &Value, is_crowded: bool) -> Markup {
+    let locale = surface.locale;
     let cards = stage["cards"].as_array().map(Vec::as_slice).unwrap_or_default();
     let count = stage["count"].as_u64().unwrap_or_default();
+    // What is over takes little room until it is wanted; so does what is empty where there is much.
+    let is_over = matches!(text(&stage["type"]), "lost" | "closed" | "dormant");
+    let is_open = !is_over && (count > 0 || !is_crowded);
     html! {
-        section.column data-type=(text(&stage["type"])) {
-            header {
-                h2 { (text(&stage["name"])) span.count { (count) } }
+        details.column data-stage=(text(&stage["stage"])) data-name=(text(&stage["name"]))
+            data-type=(text(&stage["type"])) open[is_open] {
+            summary {
+                h2 { span { (text(&stage["name"])) } span.count { (count) } }
                 p.hint {
                     (locale.share(figure(&stage["share"])))
                     @if let Some(age) = stage["median_age_seconds"].as_f64() {
-                        " · " (locale.text("停留中位数", "median")) " " (locale.lasting(age))
+                        " · " (locale.text("停留中位数", "median")) " " (locale.briefly(age))
                     }
                 }
                 @for amount in stage["amounts"].as_array().into_iter().flatten() {
@@ -57,9 +158,7 @@ fn column(locale: Locale, stage: &Value) -> Markup {
                 }
             }
             @if cards.is_empty() { p.hint { (locale.text("没有客户", "No customers")) } }
-            ol {
-                @for card in cards { li { (self::card(locale, card)) } }
-            }
+            ol { @for card in cards { (self::card(surface, card)) } }
             @if !stage["next_cursor"].is_null() {
                 a.more href=(with_query("/console/customers", [("stage", stage["stage"].as_str())])) {
                     (locale.text("全部", "All")) " " (count)
@@ -69,14 +168,17 @@ fn column(locale: Locale, stage: &Value) -> Markup {
     }
 }
 
-fn card(locale: Locale, card: &Value) -> Markup {
+fn card(surface: &Surface<'_>, card: &Value) -> Markup {
+    let locale = surface.locale;
     let id = text(&card["customer_id"]);
     html! {
-        a.card href={ "/console/customers/" (id) } {
-            strong { @if let Some(name) = card["name"].as_str() { (name) } @else { (id) } }
+        li.card data-customer=(id) draggable=[surface.is_open.then_some("true")] {
+            a.name draggable="false" href={ "/console/customers/" (id) (surface.then) } {
+                @if let Some(name) = card["name"].as_str() { (name) } @else { (id) }
+            }
             span.line {
                 span title=(text(&card["owner"]["id"])) { (locale.holder(&card["owner"])) }
-                span title=(locale.moment(&card["entered_at"])) { (locale.lasting(figure(&card["age_seconds"]))) }
+                span title=(locale.moment(&card["entered_at"])) { (locale.briefly(figure(&card["age_seconds"]))) }
             }
             @if card["amount"].is_object() { span.money { (locale.money(&card["amount"])) } }
             span.flags {
@@ -84,7 +186,30 @@ fn card(locale: Locale, card: &Value) -> Markup {
                 @for flag in card["flags"].as_array().into_iter().flatten().filter(|flag| **flag != "in_pool") {
                     span.flag data-flag=(text(flag)) { (locale.flag(text(flag))) }
                 }
+                @if surface.is_open {
+                    a.move draggable="false" href=(with_query(&format!("/console/customers/{id}/move"), [("next", Some(surface.here))])) {
+                        (locale.text("变更…", "Move…"))
+                    }
+                }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_added_by_currency_without_rounding() {
+        let amounts = [
+            json!({"amount": "0.10", "currency": "CNY"}),
+            json!({"amount": "0.20", "currency": "CNY"}),
+            json!({"amount": "5", "currency": "USD"}),
+            json!({"amount": "x", "currency": "USD"}),
+        ];
+        let expected =
+            [json!({"amount": "0.30", "currency": "CNY"}), json!({"amount": "5", "currency": "USD"})];
+        assert_eq!(summed(amounts.iter()), expected);
     }
 }

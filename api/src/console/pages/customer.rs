@@ -44,6 +44,8 @@ struct PageData {
     stays: Value,
     pipeline: Value,
     once: String,
+    /// Whether it is the customer as it stood at another time than now.
+    is_past: bool,
 }
 
 /// Shows a customer.
@@ -89,10 +91,11 @@ async fn page(layout: &Layout, id: &str, query: &PageQuery, refused: Option<&Ref
     let name = data.customer["name"].as_str().unwrap_or(id);
     let body = html! {
         @if let Some(refused) = refused { (problem(locale, &refused.error)) }
+        @if data.is_past { (banner(locale, &data)) }
         (head(locale, &data, name))
         div.columns {
             div {
-                @if layout.works() { (acts(layout, &data, refused)) }
+                @if layout.works() && !data.is_past { (acts(layout, &data, refused)) }
                 (facts(locale, &data.customer))
             }
             div { (story(locale, &data, query)) }
@@ -108,7 +111,16 @@ async fn page(layout: &Layout, id: &str, query: &PageQuery, refused: Option<&Ref
 impl PageData {
     async fn load(layout: &Layout, id: &str, query: &PageQuery) -> Result<Self, ApiError> {
         let id = encoded(id);
-        let position = || [("min_position", query.get("min_position"))];
+        let instant = |name: &str| query.get(name).map(|field| layout.locale.instant(field));
+        let (effective_at, known_at) = (instant("effective_at"), instant("known_at"));
+        let is_past = effective_at.is_some() || known_at.is_some();
+        let position = || {
+            [
+                ("min_position", query.get("min_position")),
+                ("effective_at", effective_at.as_deref()),
+                ("known_at", known_at.as_deref()),
+            ]
+        };
         let customer = layout.get(&with_query(&format!("/v1/customers/{id}"), position())).await?;
         let view = query.get("view").unwrap_or("both");
         let story = position().into_iter().chain([("view", Some(view)), ("limit", Some("500"))]);
@@ -120,7 +132,7 @@ impl PageData {
         let version = journey["pipeline_version"].to_string();
         let definition = with_query(&format!("/v1/pipelines/{key}"), [("version", Some(version.as_str()))]);
         let pipeline = layout.get(&definition).await?;
-        Ok(Self { customer, moves, timeline, stays, pipeline, once: layout.once() })
+        Ok(Self { customer, moves, timeline, stays, pipeline, once: layout.once(), is_past })
     }
 
     /// Why the present cycle ended: the reason of the move by which the customer came to where it stands. Releases,
@@ -143,6 +155,17 @@ impl PageData {
     fn name<'a>(&'a self, locale: Locale, id: &'a Value) -> &'a str {
         let name = locale.label(&self.stage(text(id))["name"]);
         if name.is_empty() { text(id) } else { name }
+    }
+}
+
+/// That this is the past, and the way back.
+fn banner(locale: Locale, data: &PageData) -> Markup {
+    html! {
+        p.banner role="note" {
+            (locale.text("业务时间", "As of")) " " strong { (locale.moment(&data.customer["effective_at"])) }
+            (locale.text("，当时所知", ", as known at")) " " strong { (locale.moment(&data.customer["known_at"])) } " · "
+            a href="?" { (locale.text("回到现在", "Back to now")) }
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub(in super::super) async fn show(
     let title = locale.text("分析", "Analytics");
     let body = html! {
         h1 { (title) " " small { (pipeline) } }
-        (filter_bar.form(&data.board))
+        (filter_bar.form(&data.board, &html! {}))
         (tiles(locale, &data.board))
         div.charts {
             (chart(locale.text("各状态客户占比", "Share of customers by stage"), "", &shares(locale, &data)))

@@ -4,6 +4,8 @@ pub(super) mod board;
 pub(super) mod customer;
 pub(super) mod customers;
 pub(super) mod figures;
+pub(super) mod live;
+pub(super) mod moving;
 pub(super) mod sign_in;
 pub(super) mod work;
 
@@ -65,11 +67,14 @@ impl FilterBar<'_> {
         with_query(path, more.iter().map(|(name, value)| (*name, Some(*value))).chain(who).chain(times))
     }
 
-    /// The form that sets them.
-    fn form(&self, echoed: &Value) -> Markup {
+    /// The form that sets them, with what else the page lets one choose.
+    fn form(&self, echoed: &Value, more: &Markup) -> Markup {
         let locale = self.locale;
         let told = |name: &str| self.query.get(name).unwrap_or_default();
-        let is_set = self.query.0.values().any(|value| !value.trim().is_empty());
+        let is_set = Self::WHO
+            .iter()
+            .chain(&["effective_at", "known_at", "sort"])
+            .any(|name| self.query.get(name).is_some());
         html! {
             details.narrowing open[is_set] {
                 summary {
@@ -93,6 +98,7 @@ impl FilterBar<'_> {
                         (locale.text("当时所知", "As known at"))
                         input type="datetime-local" name="known_at" value=(told("known_at"));
                     }
+                    (more)
                     button { (locale.text("查看", "Apply")) }
                     @if is_set { a href="?" { (locale.text("清除", "Clear")) } }
                 }
