@@ -97,6 +97,7 @@ impl Replay {
             zones: installation.app.zones.clone(),
             horizon_seconds: THIRTY_DAYS,
             curve: false,
+            subjects: false,
         };
         let mut dwell = installation.app.projections.dwell(tenant).await?;
         Ok(dwell.dwell_times(&pipeline.pipeline, &pipeline.versions, &query).await?)

@@ -404,7 +404,7 @@ impl Worker {
         }
         let writes = self.fold(engine, &facts, self.lease.position).await?;
         let mut transaction = engine.db.write(tenant).await?;
-        // The epoch grows: what was kept of the rows before is to be read again.
+        // The epoch grows: what was kept of the rows before must be read again.
         self.lease.hold(&mut transaction).await?;
         writes.apply(&mut transaction, &self.lease).await?;
         for fact in &facts {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::MoveRecord;
+use super::Micros;
+use super::record::MoveRecord;
 
 /// Journeys in a chunk that is filled from the beginning. A chunk that grows beyond twice as many is divided.
 const JOURNEYS: usize = 512;
@@ -21,6 +22,8 @@ struct Chunk {
     /// Where the records of each begin.
     starts: Vec<u32>,
     records: Vec<MoveRecord>,
+    /// The pipeline versions that records are of, each with the earliest instant of one.
+    versions: Vec<(u16, Micros)>,
 }
 
 impl Chunk {
@@ -28,6 +31,10 @@ impl Chunk {
         if self.customers.last() != Some(&customer) {
             self.customers.push(customer);
             self.starts.push(u32::try_from(self.records.len()).unwrap_or(u32::MAX));
+        }
+        match self.versions.iter_mut().find(|(version, _)| *version == record.version) {
+            Some((_, earliest)) => *earliest = record.at.min(*earliest),
+            None => self.versions.push((record.version, record.at)),
         }
         self.records.push(record);
     }
@@ -111,7 +118,37 @@ impl Chunks {
         self.chunks.iter().flat_map(|chunk| &chunk.records)
     }
 
-    /// The same with every record changed.
+    /// The records of a customer, of journeys that stand in the order of their customers.
+    pub(super) fn of_customer(&self, customer: Uuid) -> &[MoveRecord] {
+        let begins_by_then =
+            |chunk: &Arc<Chunk>| chunk.customers.first().is_some_and(|first| *first <= customer);
+        let chunk = self.chunks[..self.chunks.partition_point(begins_by_then)].last();
+        chunk.map_or(&[], |chunk| match chunk.customers.binary_search(&customer) {
+            Ok(journey) => &chunk.records[chunk.span(journey)],
+            Err(_) => &[],
+        })
+    }
+
+    /// The pipeline versions that records up to and including an instant are of, in order, of the customers that count.
+    pub(super) fn versions(&self, until: Micros, counts: impl Fn(Uuid) -> bool) -> Vec<u16> {
+        let mut met: Vec<u16> = Vec::new();
+        for chunk in &self.chunks {
+            if chunk.versions.iter().all(|(version, at)| *at > until || met.contains(version)) {
+                continue;
+            }
+            for (_, records) in chunk.iter().filter(|(customer, _)| counts(*customer)) {
+                for record in records.iter().filter(|record| record.at <= until) {
+                    if !met.contains(&record.version) {
+                        met.push(record.version);
+                    }
+                }
+            }
+        }
+        met.sort_unstable();
+        met
+    }
+
+    /// The same with every record changed, but for its instant and its version.
     pub(super) fn mapped(&self, change: impl Fn(&MoveRecord) -> MoveRecord) -> Self {
         let chunk = |chunk: &Arc<Chunk>| {
             let records = chunk.records.iter().map(&change).collect();

@@ -68,14 +68,6 @@ pub struct StageDwell {
     pub standing_since: Vec<Micros>,
 }
 
-impl StageDwell {
-    /// Of a stage that nobody was in.
-    #[must_use]
-    pub fn empty() -> Self {
-        Tally::default().finish(0)
-    }
-}
-
 /// Moments and quantiles of a sample of lengths, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Lengths {
@@ -97,20 +89,34 @@ impl Lengths {
     /// Of a sample in any order; none of an empty one.
     #[must_use]
     pub fn of(mut sample: Vec<Micros>) -> Option<Self> {
-        const PLACES: [f64; 3] = [0.5, 0.9, 0.95];
         sample.sort_unstable();
+        Self::of_sorted(&sample)
+    }
+
+    /// Of a sorted sample; none of an empty one.
+    #[must_use]
+    pub fn of_sorted(sample: &[Micros]) -> Option<Self> {
+        const PLACES: [f64; 3] = [0.5, 0.9, 0.95];
         // The sum is taken over integers, so that it does not depend on the order.
-        let total = sample.iter().map(|&length| i128::from(length)).sum::<i128>() as f64 / 1e6;
-        let sorted: Vec<f64> = sample.into_iter().map(seconds).collect();
+        let total = total(sample) as f64 / 1e6;
+        let (count, at) = (sample.len(), |place: usize| seconds(sample[place]));
         Some(Self {
-            mean: total / sorted.len() as f64,
-            min: *sorted.first()?,
-            max: *sorted.last()?,
+            mean: total / count as f64,
+            min: seconds(*sample.first()?),
+            max: seconds(*sample.last()?),
             total,
-            continuous: PLACES.map(|p| quantile::continuous(&sorted, p).unwrap_or_default()),
-            discrete: PLACES.map(|p| quantile::discrete(&sorted, p).unwrap_or_default()),
+            continuous: PLACES.map(|p| quantile::continuous_of(count, at, p).unwrap_or_default()),
+            discrete: PLACES.map(|p| quantile::discrete_of(count, at, p).unwrap_or_default()),
         })
     }
+}
+
+/// The sum of a sample. Its upper and lower halves are summed apart, each in a machine word: of fewer than two to the 31st
+/// numbers neither overflows.
+fn total(sample: &[Micros]) -> i128 {
+    let upper: i64 = sample.iter().map(|number| number >> 32).sum();
+    let lower: i64 = sample.iter().map(|number| number & 0xffff_ffff).sum();
+    (i128::from(upper) << 32) + i128::from(lower)
 }
 
 #[derive(Default, Clone)]
@@ -248,6 +254,12 @@ mod tests {
         }
         let question = Question { from: None, last: until, until, unit: Unit::Stay, horizon: 100 };
         dwell(&journeys, &question, |_, _| false, |_, from, to| to - from).swap_remove(waiting as usize)
+    }
+
+    #[test]
+    fn a_sum_is_that_of_the_numbers_beyond_a_machine_word() {
+        let sample = [i64::MAX, 1, -5, i64::MAX, 1 << 33, i64::MIN];
+        assert_eq!(total(&sample), sample.iter().map(|&number| i128::from(number)).sum::<i128>());
     }
 
     #[test]

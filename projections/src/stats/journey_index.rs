@@ -2,11 +2,21 @@
 //! states before.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use uuid::Uuid;
 
+use super::stay_columns::{StayColumns, StayIndex};
 use super::{JourneySet, MoveRecord, Names};
+
+/// Of how many journeys one may have changed before the changes are merged into the columns of stays.
+const JOURNEYS_A_CHANGE: usize = 24;
+
+/// This number may change in any case.
+const FEW: usize = 8;
+
+/// Of how many journeys one may have changed for merging to cost less than sorting all.
+const JOURNEYS_A_MERGE: usize = 2;
 
 /// The journeys of a pipeline in the order of their customers, in one state of knowledge.
 ///
@@ -17,6 +27,11 @@ pub struct JourneyIndex {
     /// How many records are of each stage, and of each actor, by number.
     stage_uses: Vec<usize>,
     actor_uses: Vec<usize>,
+    /// The columns of an earlier state, and the customers that changed since.
+    base: Option<Arc<StayColumns>>,
+    changed: BTreeSet<Uuid>,
+    /// The stays, once somebody asked for them.
+    stays: OnceLock<Option<Arc<StayIndex>>>,
 }
 
 impl JourneyIndex {
@@ -35,11 +50,41 @@ impl JourneyIndex {
         &self.journeys
     }
 
+    /// The stays in columns, made when they are first asked for; none where they cannot be numbered.
+    #[must_use]
+    pub fn stays(&self) -> Option<Arc<StayIndex>> {
+        let make = || {
+            let limit = |base: &Arc<StayColumns>| FEW.max(base.journeys() / JOURNEYS_A_MERGE);
+            let Some(base) = self.base.as_ref().filter(|base| self.changed.len() <= limit(base)) else {
+                return StayColumns::of(&self.journeys).map(|columns| StayIndex::of(Arc::new(columns)));
+            };
+            let now = self.journeys.only(&self.changed);
+            let beside = StayIndex::with_changes(Arc::clone(base), &self.changed, &now)?;
+            let is_small = self.changed.len() <= FEW.max(base.journeys() / JOURNEYS_A_CHANGE);
+            Some(if is_small { beside } else { StayIndex::of(Arc::new(beside.renewed())) })
+        };
+        let make = || make().map(Arc::new);
+        self.stays.get_or_init(make).clone()
+    }
+
+    /// The columns that a state after this one can begin with, and the customers that changed since they were made.
+    fn latest_columns(&self) -> (Option<Arc<StayColumns>>, BTreeSet<Uuid>) {
+        match self.stays.get() {
+            Some(Some(stays)) if stays.is_of_one_state() => (Some(stays.base()), BTreeSet::new()),
+            _ => (self.base.clone(), self.changed.clone()),
+        }
+    }
+
     /// About how many bytes it takes, were nothing of it shared.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.journeys.records() * size_of::<MoveRecord>()
-            + self.journeys.len() * (size_of::<Uuid>() + size_of::<u32>())
+        let journey = size_of::<Uuid>() + size_of::<u32>();
+        let journeys = self.journeys.records() * size_of::<MoveRecord>() + self.journeys.len() * journey;
+        let stays = match self.stays.get() {
+            Some(Some(stays)) => stays.bytes(),
+            _ => self.base.as_ref().map_or(0, |base| base.bytes()),
+        };
+        journeys + stays
     }
 
     /// The index with some customers as they are in another set, which has these customers in order and nobody else; one of
@@ -65,7 +110,12 @@ impl JourneyIndex {
             stage_uses[gone.stage as usize] -= 1;
             actor_uses[gone.actor as usize] -= 1;
         });
-        let mut index = Self { journeys: Arc::new(journeys), stage_uses, actor_uses };
+        let (base, mut changed) = self.latest_columns();
+        if base.is_some() {
+            changed.extend(customers);
+        }
+        let stays = OnceLock::new();
+        let mut index = Self { journeys: Arc::new(journeys), stage_uses, actor_uses, base, changed, stays };
         changes.values().flatten().for_each(|record| index.count(record));
         let all = index.stage_uses.iter().chain(&index.actor_uses);
         if all.copied().any(|uses| uses == 0) { index.renumbered() } else { index }

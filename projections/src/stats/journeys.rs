@@ -1,13 +1,14 @@
 //! Many journeys in compact memory: the input of every figure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use uuid::Uuid;
-use waymark_domain::customer::timeline::MoveKind;
 
 use super::Micros;
 use super::chunks::Chunks;
+
+pub use super::record::{MoveRecord, Origin, Provenance, move_kind_of, move_kind_word};
 
 /// Texts that recur (stages, actors), each kept once and named by a small number.
 #[derive(Debug, Clone, Default)]
@@ -50,102 +51,6 @@ impl Names {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.texts.is_empty()
-    }
-}
-
-/// One record of a journey: a move (registration, insertion, reactivation) as it counts after corrections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MoveRecord {
-    /// When it happened.
-    pub at: Micros,
-    /// The stage it names ([`JourneySet::stages`]).
-    pub stage: u32,
-    /// Who did it ([`JourneySet::actors`]).
-    pub actor: u32,
-    /// The cycle of the journey it belongs to, from 1.
-    pub cycle: u32,
-    /// Whether the stage was already held, so that no stay began.
-    pub repeat: bool,
-    /// The pipeline version that the stage is of.
-    pub version: u16,
-    /// How it came to be recorded.
-    pub how: Provenance,
-}
-
-/// Whose doing a record is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Origin {
-    /// Somebody's own command.
-    #[default]
-    Person,
-    /// A rule's.
-    Rule,
-    /// Read in from a file of the past.
-    Import,
-}
-
-impl Origin {
-    /// Of an event's origin.
-    #[must_use]
-    pub fn of(origin: Option<&str>) -> Self {
-        match origin {
-            Some("rule") => Self::Rule,
-            Some("import") => Self::Import,
-            _ => Self::Person,
-        }
-    }
-
-    /// The word under which it stands in the tables.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Person => "person",
-            Self::Rule => "rule",
-            Self::Import => "import",
-        }
-    }
-
-    /// What that word means.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Person, Self::Rule, Self::Import].into_iter().find(|by| by.as_str() == word)
-    }
-}
-
-/// The word under which a kind of move stands in the tables.
-#[must_use]
-pub fn move_kind_word(kind: MoveKind) -> &'static str {
-    match kind {
-        MoveKind::Registered => "registered",
-        MoveKind::Moved => "moved",
-        MoveKind::Inserted => "inserted",
-        MoveKind::Reactivated => "reactivated",
-    }
-}
-
-/// The kind of move that a word of the tables means.
-#[must_use]
-pub fn move_kind_of(word: &str) -> Option<MoveKind> {
-    let all = [MoveKind::Registered, MoveKind::Moved, MoveKind::Inserted, MoveKind::Reactivated];
-    all.into_iter().find(|kind| move_kind_word(*kind) == word)
-}
-
-/// How a record came to be recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Provenance {
-    /// When the log took it.
-    pub recorded: Micros,
-    /// Whose doing it is.
-    pub by: Origin,
-    /// How the move came about.
-    pub kind: MoveKind,
-    /// Whether anything was written down with it.
-    pub noted: bool,
-}
-
-impl Default for Provenance {
-    fn default() -> Self {
-        Self { recorded: 0, by: Origin::default(), kind: MoveKind::Moved, noted: false }
     }
 }
 
@@ -282,15 +187,31 @@ impl JourneySet {
     /// The pipeline versions that records up to and including an instant are of, in order.
     #[must_use]
     pub fn versions(&self, until: Micros) -> Vec<u32> {
-        let mut met: Vec<u16> = Vec::new();
-        for record in self.records.all().filter(|record| record.at <= until) {
-            // Records that follow each other are of few versions: the latest met are looked at first.
-            if !met.iter().rev().any(|version| *version == record.version) {
-                met.push(record.version);
-            }
+        self.versions_of(until, |_| true)
+    }
+
+    /// The same of the customers that count.
+    #[must_use]
+    pub fn versions_of(&self, until: Micros, counts: impl Fn(Uuid) -> bool) -> Vec<u32> {
+        self.records.versions(until, counts).into_iter().map(u32::from).collect()
+    }
+
+    /// Where observation had ended by an instant, of the customers of whom it had, whether or not they have a journey.
+    #[must_use]
+    pub fn all_ended(&self, until: Micros) -> BTreeMap<Uuid, (Micros, CensoringEvent)> {
+        self.ends.iter().filter_map(|(customer, ends)| Some((*customer, ended(ends, until)?))).collect()
+    }
+
+    /// The journeys of some customers alone, of a set in the order of its customers, with the numbers of stages and actors
+    /// unchanged.
+    #[must_use]
+    pub(super) fn only(&self, customers: &BTreeSet<Uuid>) -> Self {
+        let (stages, actors, ends) = (self.stages.clone(), self.actors.clone(), self.ends.clone());
+        let mut kept = Self { stages, actors, ends, ..Self::default() };
+        for customer in customers {
+            kept.records.add(*customer, self.records.of_customer(*customer));
         }
-        met.sort_unstable();
-        met.into_iter().map(u32::from).collect()
+        kept
     }
 
     /// The journeys that pass a test, with the numbers of stages and actors unchanged.

@@ -25,9 +25,14 @@ pub mod logrank;
 pub mod paths;
 pub mod proportion;
 pub mod quantile;
+mod record;
 pub mod shares;
+pub mod stage_figures;
 pub mod standing;
+pub mod stay_columns;
+mod stay_merge;
 pub mod survival;
+pub mod survival_figures;
 mod time;
 
 #[cfg(test)]

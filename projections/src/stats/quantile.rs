@@ -6,22 +6,54 @@
 /// `sorted` is in ascending order, `p` within 0..=1.
 #[must_use]
 pub fn continuous(sorted: &[f64], p: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
+    continuous_of(sorted.len(), |place| sorted[place], p)
+}
+
+/// The continuous quantile of a sorted sample of `count` values, which `at` gives by their place.
+pub(super) fn continuous_of(count: usize, at: impl Fn(usize) -> f64, p: f64) -> Option<f64> {
+    let last = count.checked_sub(1)?;
     let place = p * last as f64;
     let below = (place.floor() as usize).min(last);
     let above = (below + 1).min(last);
     let share = place - below as f64;
-    Some(sorted[below] + (sorted[above] - sorted[below]) * share)
+    Some(at(below) + (at(above) - at(below)) * share)
 }
 
 /// The discrete quantile: the first value whose share of the sample reaches `p`, the `percentile_disc` of SQL.
 /// `None` of an empty sample.
 #[must_use]
 pub fn discrete(sorted: &[f64], p: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
+    discrete_of(sorted.len(), |place| sorted[place], p)
+}
+
+/// The discrete quantile of a sorted sample of `count` values, which `at` gives by their place.
+pub(super) fn discrete_of(count: usize, at: impl Fn(usize) -> f64, p: f64) -> Option<f64> {
+    let last = count.checked_sub(1)?;
     // A product such as 0.95 * 20 may land a hair above the whole number that it is.
-    let rank = (p * sorted.len() as f64 - 1e-9).ceil().max(1.0) as usize;
-    Some(sorted[(rank - 1).min(last)])
+    let rank = (p * count as f64 - 1e-9).ceil().max(1.0) as usize;
+    Some(at((rank - 1).min(last)))
+}
+
+/// A sorted sample in a few figures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// How many.
+    pub count: usize,
+    /// The mean.
+    pub mean: f64,
+    /// The continuous quantiles at 0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95 and 1.
+    pub quantiles: [f64; 8],
+}
+
+impl Spread {
+    /// Of a sample of `count` values, which `at` gives by their place in ascending order; none of an empty one.
+    #[must_use]
+    pub fn of(count: usize, at: impl Fn(usize) -> f64) -> Option<Self> {
+        const PLACES: [f64; 8] = [0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0];
+        count.checked_sub(1)?;
+        let quantiles = PLACES.map(|p| continuous_of(count, &at, p).unwrap_or_default());
+        Some(Self { count, mean: (0..count).map(&at).sum::<f64>() / count as f64, quantiles })
+    }
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use super::{Micros, seconds};
 
 /// The standard normal quantile of 0.975.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// How far above its threshold a survival still counts as having reached it.
-const TOLERANCE: f64 = 1e-9;
+pub(super) const TOLERANCE: f64 = 1e-9;
 
 /// One stay as survival analysis sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,22 +104,20 @@ pub fn kaplan_meier(subjects: &[Subject]) -> Curve {
         let (left, at_risk) = (age.causes.len() as f64, age.at_risk as f64);
         survival *= 1.0 - left / at_risk;
         greenwood += left / (at_risk * (at_risk - left));
-        let (low, high) = band(survival, greenwood).unzip();
-        steps.push(Step {
-            at: age.at,
-            survival,
-            standard_error: if survival > 0.0 { survival * greenwood.sqrt() } else { 0.0 },
-            low,
-            high,
-            at_risk: age.at_risk,
-            events: age.causes.len(),
-        });
+        steps.push(step(age.at, (survival, greenwood), age.at_risk, age.causes.len()));
     }
     Curve {
         subjects: subjects.len(),
         events: subjects.iter().filter(|subject| subject.cause.is_some()).count(),
         steps,
     }
+}
+
+/// The step at an age, from the survival after it and Greenwood's sum.
+pub(super) fn step(at: Micros, (survival, greenwood): (f64, f64), at_risk: usize, events: usize) -> Step {
+    let (low, high) = band(survival, greenwood).unzip();
+    let standard_error = if survival > 0.0 { survival * greenwood.sqrt() } else { 0.0 };
+    Step { at, survival, standard_error, low, high, at_risk, events }
 }
 
 fn band(survival: f64, greenwood: f64) -> Option<(f64, f64)> {

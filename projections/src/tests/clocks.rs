@@ -33,6 +33,7 @@ async fn dwell(projections: &Projections, versions: &Versions, clock: Clock) -> 
         calendar: None,
         horizon_seconds: 86_400,
         curve: false,
+        subjects: false,
         zones: waymark_domain::Zones::compiled(),
     };
     let newest = versions.all().last().map(|known| known.pipeline.clone());

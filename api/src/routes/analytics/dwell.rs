@@ -134,13 +134,24 @@ pub(super) async fn dwell(
     let filter = who.filter(&state, &caller, &at).await?;
     let calendar = calendar(&state, &caller, clock, named.as_deref(), &at).await?;
     let zones = state.app.zones.clone();
+    let subjects = asked.compares();
     let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
     let (state, pipeline, versions) = (&state, &pipeline, &versions);
     let run = |at, filter, window| -> BoxFuture<'_, Result<DwellReport, Problem>> {
         let (calendar, zones) = (calendar.clone(), zones.clone());
         Box::pin(async move {
-            let query =
-                DwellQuery { at, window, filter, unit, clock, calendar, zones, horizon_seconds, curve };
+            let query = DwellQuery {
+                at,
+                window,
+                filter,
+                unit,
+                clock,
+                calendar,
+                zones,
+                horizon_seconds,
+                curve,
+                subjects,
+            };
             let mut dwell = state.app.projections.dwell(caller.tenant).await?;
             Ok(dwell.dwell_times(pipeline, versions, &query).await?)
         })

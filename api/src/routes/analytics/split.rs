@@ -120,6 +120,11 @@ impl SplitWindowParams {
         })
     }
 
+    /// Whether the report will be compared with another.
+    pub(super) fn compares(&self) -> bool {
+        self.compare_from.is_some() || self.compare_to.is_some() || self.compare_version.is_some()
+    }
+
     fn compared(&self) -> Result<Option<Window>, Problem> {
         if self.compare_from.is_none() && self.compare_to.is_none() {
             return Ok(None);

@@ -10,7 +10,6 @@ use crate::db::{Row, Value, values};
 use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
 use crate::log::history::JourneyChange;
-use crate::models::dwell::load::unreadable;
 use crate::models::snapshot::Snapshot;
 use crate::stats::journeys::{Origin, Provenance, move_kind_of};
 use crate::stats::{CensoringEvent, JourneySet, Micros, MoveRecord};
@@ -112,4 +111,11 @@ fn record(journeys: &mut JourneySet, at: Micros, row: &Row) -> Result<MoveRecord
             noted: row.flag("noted")?,
         },
     })
+}
+
+/// A row that no fold of this program has written.
+pub(super) fn unreadable() -> ProjectionError {
+    ProjectionError::Database(
+        "the moves of a journey are not in the form that they were asked for".to_owned(),
+    )
 }

@@ -60,7 +60,7 @@ impl States {
     }
 }
 
-/// One pipeline's journeys: whoever brings them up to date has the others wait, so that it is done once.
+/// One pipeline's journeys. While they are brought up to date others wait, so that it is done once.
 pub(super) type Pipeline = Arc<AsyncMutex<States>>;
 
 /// The journeys of pipelines. Where they take too much memory, those of the tenant go whose were asked for least recently.

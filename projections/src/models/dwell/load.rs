@@ -6,11 +6,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 use waymark_eventstore::Position;
 
-use super::changed;
+use super::changed::{self, unreadable};
 use super::journey_cache::RowsId;
 use super::statements::{ENDS, JOURNEYS, REASONS};
 use crate::db::values;
-use crate::error::{ProjectionError, Result};
+use crate::error::Result;
 use crate::models::snapshot::Snapshot;
 use crate::stats::journeys::{Origin, Provenance, move_kind_of};
 use crate::stats::{CensoringEvent, JourneyIndex, JourneySet, Micros, MoveRecord};
@@ -21,7 +21,7 @@ const ROWS: u32 = 1_000;
 /// Of how many records an entry of the log costs as much to follow as reading them all afresh costs a record.
 const RECORDS_AN_ENTRY: u64 = 8;
 
-/// So many entries are followed in any case.
+/// This number of entries is followed in any case.
 const FEW: u64 = 500;
 
 /// The journeys of a pipeline as they were known at a position, each in effective order.
@@ -32,6 +32,15 @@ pub(crate) async fn load(
     pipeline: &str,
     known: Position,
 ) -> Result<Arc<JourneySet>> {
+    Ok(Arc::clone(load_index(snapshot, pipeline, known).await?.journeys()))
+}
+
+/// The same, with the columns of stays that are kept with them.
+pub(super) async fn load_index(
+    snapshot: &mut Snapshot,
+    pipeline: &str,
+    known: Position,
+) -> Result<Arc<JourneyIndex>> {
     let Snapshot { generation, epoch, .. } = *snapshot;
     let rows = RowsId { file: snapshot.transaction.file(), generation, epoch };
     let cache = Arc::clone(&snapshot.sources.journey_cache);
@@ -44,7 +53,7 @@ pub(crate) async fn load(
     };
     states.keep(rows, known, &index);
     cache.weigh(snapshot.tenant, pipeline, &states);
-    Ok(Arc::clone(index.journeys()))
+    Ok(index)
 }
 
 /// The journeys in another state of knowledge than the one they are in.
@@ -140,12 +149,6 @@ fn text<'a>(rest: &mut &'a str) -> Result<&'a str> {
     let (text, after) = rest.split_at_checked(length).ok_or_else(unreadable)?;
     *rest = after.strip_prefix(' ').ok_or_else(unreadable)?;
     Ok(text)
-}
-
-pub(super) fn unreadable() -> ProjectionError {
-    ProjectionError::Database(
-        "the moves of a journey are not in the form that they were asked for".to_owned(),
-    )
 }
 
 #[cfg(test)]

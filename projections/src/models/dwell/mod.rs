@@ -23,6 +23,7 @@ pub use export::{Endings, ExportedMove, MoveCursor};
 pub(crate) use tables::NAME;
 use tables::TABLES;
 
+use load::load_index;
 pub(crate) use load::{fetch, load, reasons};
 pub(crate) use moves::{known_then, moves_of};
 pub use report::dwell::{

@@ -153,6 +153,7 @@ impl Asked<'_> {
             zones: self.query.zones.clone(),
             horizon_seconds: THIRTY_DAYS,
             curve: false,
+            subjects: false,
         };
         let pasts = Default::default();
         DwellReport::of(journeys, &pasts, (&definition.pipeline, &definition.versions), &query, self.position)

@@ -11,16 +11,20 @@ use waymark_domain::pipeline::StageType;
 use waymark_domain::pipeline::version::Versions;
 use waymark_eventstore::Position;
 
-use super::{Kinds, Window, in_order, kind_now, selected};
+use super::{Kinds, Window, in_order, kind_now, load_index, selected};
 use crate::error::Result;
 use crate::log::history::instant;
+use crate::models::board::Population;
 use crate::models::board::versions::{self, CustomerVersions};
 use crate::models::dwell::snapshot::DwellSnapshot;
 use crate::query::{AsOf, CohortFilter};
-use crate::stats::dwell::{Lengths, Question, StageDwell, dwell as figures};
+use crate::stats::dwell::{Lengths, Question, dwell as figures};
 use crate::stats::flows::flows;
-use crate::stats::survival::{Curve, Subject};
-use crate::stats::{self, JourneySet, Micros, quantile, seconds};
+use crate::stats::stage_figures::{Selection, StageFigures, stage_figures};
+use crate::stats::stay_columns::StayIndex;
+use crate::stats::survival::{Step, Subject};
+use crate::stats::survival_figures::SurvivalFigures;
+use crate::stats::{self, JourneySet, Micros, seconds};
 
 use super::flows::Quantiles;
 
@@ -88,6 +92,24 @@ pub struct DwellQuery {
     pub horizon_seconds: u64,
     /// Whether the survival curves are wanted.
     pub curve: bool,
+    /// Whether the stays themselves are wanted, to be compared with others.
+    pub subjects: bool,
+}
+
+impl DwellQuery {
+    fn question(&self) -> Question {
+        let horizon = Micros::try_from(self.horizon_seconds).unwrap_or(Micros::MAX / 1_000_000);
+        Question {
+            from: self.window.begin(),
+            last: self.window.last(&self.at),
+            until: self.window.end(&self.at),
+            unit: match self.unit {
+                Unit::Stay => stats::dwell::Unit::Stay,
+                Unit::Customer => stats::dwell::Unit::Customer,
+            },
+            horizon: horizon.saturating_mul(1_000_000),
+        }
+    }
 }
 
 /// Dwell time by stage.
@@ -247,6 +269,22 @@ impl DwellSnapshot {
         query: &DwellQuery,
     ) -> Result<DwellReport> {
         let snapshot = &mut self.0;
+        if query.clock == Clock::Calendar && !query.subjects {
+            let known = snapshot.known(&query.at);
+            let index = load_index(snapshot, &pipeline.key, known).await?;
+            if let Some(stays) = index.stays() {
+                let at = query.at.micros();
+                let among = Population::of(snapshot, &query.filter, at, known, None).await?;
+                let of = (index.journeys().as_ref(), &*stays);
+                return Ok(DwellReport::from_columns(
+                    of,
+                    &among,
+                    (pipeline, versions),
+                    query,
+                    snapshot.position,
+                ));
+            }
+        }
         let by_pasts = matches!(query.clock, Clock::Active | Clock::Owned);
         let (journeys, pasts) = selected(snapshot, &pipeline.key, &query.at, &query.filter, by_pasts).await?;
         let pasts = pasts.unwrap_or_default();
@@ -263,17 +301,7 @@ impl DwellReport {
         query: &DwellQuery,
         position: Position,
     ) -> Self {
-        let horizon = Micros::try_from(query.horizon_seconds).unwrap_or(Micros::MAX / 1_000_000);
-        let question = Question {
-            from: query.window.begin(),
-            last: query.window.last(&query.at),
-            until: query.window.end(&query.at),
-            unit: match query.unit {
-                Unit::Stay => stats::dwell::Unit::Stay,
-                Unit::Customer => stats::dwell::Unit::Customer,
-            },
-            horizon: horizon.saturating_mul(1_000_000),
-        };
+        let question = query.question();
         let kinds = Kinds::of(journeys, pipeline, versions);
         let is_final = |stage, version| kinds.is_final(stage, version);
         let zone = pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
@@ -289,13 +317,53 @@ impl DwellReport {
             Clock::Owned => versions::owned(past_of(journey), from, to),
             Clock::Active => to - from - versions::paused(past_of(journey), from, to, day_begins),
         });
-        let passages = flows(journeys, question.last, is_final).first_passage;
+        let mut passages = flows(journeys, question.last, is_final).first_passage;
+        let stages = (0..).zip(stages).map(|(number, stage)| {
+            let passages = passages.remove(&number).unwrap_or_default();
+            StageFigures::of(stage, &passages, &question, query.curve)
+        });
+        let stages: Vec<StageFigures> = stages.collect();
+        let met = journeys.versions(query.at.micros());
+        Self::made(journeys, &stages, met, (pipeline, versions), query, position)
+    }
+
+    /// The same on the calendar's clock, from stays that are kept in columns, of the customers that count.
+    fn from_columns(
+        (journeys, stays): (&JourneySet, &StayIndex),
+        among: &Population,
+        (pipeline, versions): (&Pipeline, &Versions),
+        query: &DwellQuery,
+        position: Position,
+    ) -> Self {
+        let question = query.question();
+        let kinds = Kinds::of(journeys, pipeline, versions);
+        let counts = |customer| among.holds(customer);
+        let selection = Selection {
+            question: &question,
+            counts: (!query.filter.is_everybody()).then_some(&counts),
+            ended: &journeys.all_ended(question.last),
+            is_final: &|stage, version| kinds.is_final(stage, version),
+            with_steps: query.curve,
+        };
+        let stages = stage_figures(stays, journeys.stages.len(), &selection);
+        let met = journeys.versions_of(query.at.micros(), counts);
+        Self::made(journeys, &stages, met, (pipeline, versions), query, position)
+    }
+
+    /// Of the figures of the stages, and the versions met.
+    fn made(
+        journeys: &JourneySet,
+        stages: &[StageFigures],
+        met: Vec<u32>,
+        (pipeline, versions): (&Pipeline, &Versions),
+        query: &DwellQuery,
+        position: Position,
+    ) -> Self {
         let report = |(stage, number): (String, Option<u32>)| {
-            let empty = StageDwell::empty();
-            let figures = number.map_or(&empty, |number| &stages[number as usize]);
-            let passage = number.and_then(|number| passages.get(&number));
+            let nobody = StageFigures::nobody(query.curve);
+            let figures = number.map_or(&nobody, |number| &stages[number as usize]);
             let kind = kind_now(pipeline, versions, &stage);
-            StageReport::of(stage, kind, figures, passage.map(Vec::as_slice), journeys, query, &question)
+            StageReport::of(stage, kind, figures, journeys, query)
         };
         let AsOf { effective_at, known_at, .. } = query.at;
         Self {
@@ -306,7 +374,7 @@ impl DwellReport {
             unit: query.unit,
             clock: query.clock,
             calendar: query.calendar.as_ref().map(|calendar| CalendarReport::of(calendar, &query.zones)),
-            versions: journeys.versions(query.at.micros()),
+            versions: met,
             stages: in_order(journeys, pipeline).into_iter().map(report).collect(),
             notes: notes(query),
         }
@@ -336,11 +404,9 @@ impl StageReport {
     fn of(
         stage: String,
         kind: Option<StageType>,
-        figures: &StageDwell,
-        passage: Option<&[f64]>,
+        figures: &StageFigures,
         journeys: &JourneySet,
         query: &DwellQuery,
-        question: &Question,
     ) -> Self {
         let exits = figures.exits.iter().map(|(to, incidence)| Exit {
             to: journeys.stages.text(*to).to_owned(),
@@ -350,9 +416,7 @@ impl StageReport {
         });
         let mut exits: Vec<Exit> = exits.collect();
         exits.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.to.cmp(&b.to)));
-        let mut ages: Vec<f64> =
-            figures.standing_since.iter().map(|&since| seconds(question.until - since)).collect();
-        ages.reverse();
+        let censored = figures.censored.iter();
         Self {
             stage,
             kind,
@@ -367,16 +431,14 @@ impl StageReport {
             events: figures.stays + figures.repeats,
             repeats: figures.repeats,
             completed_seconds: figures.lengths.map(CompletedSeconds::from).unwrap_or_default(),
-            kaplan_meier: KaplanMeier::of(&figures.curve, query, question.horizon),
-            censored: figures
-                .censored
-                .iter()
+            kaplan_meier: KaplanMeier::of(&figures.survival, query.horizon_seconds),
+            censored: censored
                 .map(|(end, count)| Censored { reason: end.as_str().to_owned(), count: *count })
                 .collect(),
             exits,
             subjects: figures.subjects.clone(),
-            first_passage: passage.and_then(Quantiles::of),
-            open_median_age_seconds: quantile::continuous(&ages, 0.5),
+            first_passage: figures.first_passage.map(Quantiles::from),
+            open_median_age_seconds: figures.open_median_age,
         }
     }
 }
@@ -391,22 +453,25 @@ impl From<Lengths> for CompletedSeconds {
 }
 
 impl KaplanMeier {
-    fn of(curve: &Curve, query: &DwellQuery, horizon: Micros) -> Self {
-        let (median_low, median_high) = curve.median_limits();
-        let steps = curve.steps.iter();
+    fn of(figures: &SurvivalFigures, horizon_seconds: u64) -> Self {
+        let (median_low, median_high) = figures.median_limits;
+        let points = |steps: &Vec<Step>| {
+            steps
+                .iter()
+                .map(|step| (seconds(step.at), step.survival, step.low, step.high, step.at_risk))
+                .collect()
+        };
         Self {
-            subjects: curve.subjects,
-            events: curve.events,
-            median: curve.reaches(0.5),
+            subjects: figures.subjects,
+            events: figures.events,
+            median: figures.median,
             median_low,
             median_high,
-            p75: curve.reaches(0.25),
-            p90: curve.reaches(0.1),
-            restricted_mean: (curve.subjects > 0).then(|| curve.restricted_mean(horizon)),
-            horizon_seconds: query.horizon_seconds,
-            curve: query
-                .curve
-                .then(|| steps.map(|s| (seconds(s.at), s.survival, s.low, s.high, s.at_risk)).collect()),
+            p75: figures.p75,
+            p90: figures.p90,
+            restricted_mean: figures.restricted_mean,
+            horizon_seconds,
+            curve: figures.steps.as_ref().map(points),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::models::dwell::snapshot::DwellSnapshot;
 use crate::query::{AsOf, CohortFilter};
 use crate::stats::flows::{Flows, flows as figures};
+use crate::stats::quantile::Spread;
 use crate::stats::{JourneySet, quantile};
 
 /// A pair of stages, and how many.
@@ -129,19 +130,13 @@ pub struct FlowsReport {
 impl Quantiles {
     /// Of a sorted sample; none of an empty one.
     pub(crate) fn of(sorted: &[f64]) -> Option<Self> {
-        let at = |p| quantile::continuous(sorted, p);
-        Some(Self {
-            count: sorted.len(),
-            mean: sorted.iter().sum::<f64>() / sorted.len() as f64,
-            min: at(0.0)?,
-            p05: at(0.05)?,
-            p25: at(0.25)?,
-            p50: at(0.5)?,
-            p75: at(0.75)?,
-            p90: at(0.9)?,
-            p95: at(0.95)?,
-            max: at(1.0)?,
-        })
+        Spread::of(sorted.len(), |place| sorted[place]).map(Self::from)
+    }
+}
+
+impl From<Spread> for Quantiles {
+    fn from(Spread { count, mean, quantiles: [min, p05, p25, p50, p75, p90, p95, max] }: Spread) -> Self {
+        Self { count, mean, min, p05, p25, p50, p75, p90, p95, max }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::models::snapshot::Snapshot;
 use crate::query::{AsOf, CohortFilter};
 use crate::stats::{JourneySet, Micros};
 
-use super::load;
+use super::{load, load_index};
 
 /// A window of business time, half-open: from its beginning to just before its end, so that windows that meet add up. Without
 /// an end it goes to the instant asked about, which is what everything is seen from and counts itself.
