@@ -1,4 +1,5 @@
 //! How the log is read for folding: entries decoded, and the history of one customer.
 
+pub(crate) mod changed;
 pub(crate) mod decoded;
 pub(crate) mod history;

@@ -2,6 +2,7 @@
 
 pub mod board;
 pub mod dwell;
+pub(crate) mod kept;
 pub(crate) mod read_model;
 pub(crate) mod registry;
 pub(crate) mod snapshot;

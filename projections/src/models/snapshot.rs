@@ -5,7 +5,9 @@ use std::sync::Arc;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
+use super::board::versions_cache::VersionsCache;
 use super::dwell::journey_cache::JourneyCache;
+use super::kept::RowsId;
 use crate::db::Transaction;
 use crate::error::{ProjectionError, Result};
 use crate::query::AsOf;
@@ -17,6 +19,7 @@ pub(crate) struct Sources {
     pub(crate) store: Arc<dyn EventStore>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) journey_cache: Arc<JourneyCache>,
+    pub(crate) versions_cache: Arc<VersionsCache>,
 }
 
 /// A consistent view of one read model's rows in service.
@@ -65,6 +68,11 @@ impl Snapshot {
             None => (0, 0, 0),
         };
         Ok(())
+    }
+
+    /// The rows that are read.
+    pub(crate) fn rows(&self) -> RowsId {
+        RowsId { file: self.transaction.file(), generation: self.generation, epoch: self.epoch }
     }
 
     /// The last position that counts.

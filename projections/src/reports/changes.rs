@@ -307,7 +307,7 @@ struct Knowledge {
 
 impl Knowledge {
     async fn at(snapshot: &mut Snapshot, definition: &Definition, known: Position) -> Result<Self> {
-        let pasts = Arc::new(pasts(snapshot, known).await?);
+        let pasts = pasts(snapshot, known).await?;
         snapshot.switch_model(dwell::NAME).await?;
         let journeys = dwell::load(snapshot, &definition.pipeline.key, known).await?;
         Ok(Self { journeys, pasts })

@@ -90,7 +90,7 @@ async fn known(snapshot: &mut Snapshot, at: &AsOf) -> Result<Position> {
 }
 
 /// What customers were like, as known at a position.
-async fn pasts(snapshot: &mut Snapshot, known: Position) -> Result<CustomerVersions> {
+async fn pasts(snapshot: &mut Snapshot, known: Position) -> Result<Arc<CustomerVersions>> {
     snapshot.switch_model(board::NAME).await?;
     versions::load(snapshot, known).await
 }

@@ -1,7 +1,6 @@
 //! What a pilot brings: a version of a pipeline that one team tries for a period, beside everybody else in that period.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -146,7 +145,7 @@ impl ReportSnapshot {
         let snapshot = &mut self.0;
         let known = known(snapshot, &query.at).await?;
         let position = snapshot.position;
-        let pasts = Arc::new(pasts(snapshot, known).await?);
+        let pasts = pasts(snapshot, known).await?;
         let asked = QualityQuery {
             at: query.at,
             window: Window { from: Some(query.from), to: None },

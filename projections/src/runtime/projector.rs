@@ -18,7 +18,8 @@ use waymark_eventstore::{EventStore, Position, TenantId};
 use crate::db::Db;
 use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
-use crate::models::dwell::journey_cache::JourneyCache;
+use crate::models::board::versions_cache::{self, VersionsCache};
+use crate::models::dwell::journey_cache::{self, JourneyCache};
 use crate::models::read_model::{Fold, ReadModel, Scope, Writes};
 use crate::models::snapshot::Sources;
 use crate::runtime::erasure_purge::ErasurePurge;
@@ -36,6 +37,7 @@ pub(crate) struct Engine {
     pub(crate) vault: Arc<Vault>,
     pub(crate) pages: Arc<Pages>,
     pub(crate) journey_cache: Arc<JourneyCache>,
+    pub(crate) versions_cache: Arc<VersionsCache>,
     /// What erasures have left in the files.
     pub(crate) erasures: Arc<ErasurePurge>,
     /// The processes that share the work; none where this one is alone.
@@ -69,7 +71,8 @@ impl Engine {
             pages,
             store,
             vault,
-            journey_cache: Arc::default(),
+            journey_cache: Arc::new(JourneyCache::up_to(journey_cache::BYTES_KEPT)),
+            versions_cache: Arc::new(VersionsCache::up_to(versions_cache::BYTES_KEPT)),
             nodes,
             running: Arc::default(),
             failures: Failures::default(),
@@ -99,6 +102,7 @@ impl Engine {
             store: Arc::clone(&self.store),
             vault: Arc::clone(&self.vault),
             journey_cache: Arc::clone(&self.journey_cache),
+            versions_cache: Arc::clone(&self.versions_cache),
         }
     }
 

@@ -8,6 +8,7 @@ use waymark_domain::pipeline::version::Versions;
 
 use super::world::{Chance, History, TENANT, World, events, hour, moved, pipeline, retarget};
 use crate::dwell::{Clock, DwellQuery, DwellSnapshot, Ending, PathsQuery, Unit, Window};
+use crate::models::kept::Kept;
 use crate::{AsOf, CohortFilter, Projections};
 
 const LI: Uuid = Uuid::from_u128(1);
@@ -59,7 +60,8 @@ async fn assert_as_read_afresh(projections: &Projections, query: &DwellQuery, wh
     let kept = answers(async || projections.dwell(TENANT).await.unwrap(), query).await;
     let afresh = async || {
         let mut snapshot = projections.dwell(TENANT).await.unwrap();
-        snapshot.0.sources.journey_cache = Arc::default();
+        snapshot.0.sources.journey_cache = Arc::new(Kept::up_to(0));
+        snapshot.0.sources.versions_cache = Arc::new(Kept::up_to(0));
         snapshot
     };
     // With the stays themselves, figures are made of them and not of columns.

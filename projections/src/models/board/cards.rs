@@ -307,6 +307,7 @@ async fn places_now(
 fn past_of(row: &Row) -> Result<versions::CustomerVersion> {
     Ok(versions::CustomerVersion {
         since: Micros::MIN,
+        position: 0,
         version: row.number("pipeline_version")?,
         owner: owner_of(row.str("owner_kind")?, row.text("owner_id")?),
         tier: row.opt_text("tier")?,
@@ -328,7 +329,7 @@ fn past_of(row: &Row) -> Result<versions::CustomerVersion> {
 /// Where everybody stood, from the moves known then and what customers were like.
 async fn places_then(snapshot: &mut Snapshot, pipeline: &Pipeline, query: &BoardQuery) -> Result<Places> {
     let known = snapshot.known(&query.at);
-    let pasts = Arc::new(versions::load(snapshot, known).await?);
+    let pasts = versions::load(snapshot, known).await?;
     let until = query.at.micros();
     let among = Population::of(snapshot, &query.filter, until, known, Some(Arc::clone(&pasts))).await?;
     snapshot.switch_model(dwell::NAME).await?;

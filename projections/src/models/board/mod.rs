@@ -10,6 +10,7 @@ mod expected_close;
 mod external_ids;
 mod fold;
 mod found_by;
+mod kept_versions;
 mod list;
 mod owned;
 mod population;
@@ -23,6 +24,7 @@ pub(crate) mod statements;
 pub(crate) mod tables;
 pub(crate) mod touches;
 pub(crate) mod versions;
+pub(crate) mod versions_cache;
 mod visible;
 
 use crate::models::read_model::{Fold, ReadModel};

@@ -40,7 +40,7 @@ impl Population {
         snapshot.switch_model(NAME).await?;
         among.seen = seen(snapshot, &filter.visibility).await?;
         if !filter.is_empty() && among.pasts.is_none() {
-            among.pasts = Some(Arc::new(versions::load(snapshot, known).await?));
+            among.pasts = Some(versions::load(snapshot, known).await?);
         }
         Ok(among)
     }

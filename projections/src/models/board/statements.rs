@@ -8,6 +8,7 @@ pub(crate) const ALIKE: &str = include_str!("similar.sql");
 pub(crate) const REGISTERED_AFTER: &str = include_str!("registered_after.sql");
 pub(crate) const DROP_GRAM: &str = include_str!("drop_gram.sql");
 pub(crate) const DROP_TAG: &str = include_str!("drop_tag.sql");
+pub(crate) const VERSIONS_AMONG: &str = include_str!("versions_among.sql");
 pub(crate) const VERSIONS_PAGE: &str = include_str!("versions.sql");
 pub(crate) const CARDS_OF: &str = include_str!("cards_of.sql");
 pub(crate) const SEEN: &str = include_str!("visible.sql");

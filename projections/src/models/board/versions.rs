@@ -9,22 +9,19 @@ use waymark_domain::customer::event::Money;
 use waymark_eventstore::Position;
 
 use super::row::{money_of, owner_of};
-use super::statements::VERSIONS_PAGE;
 use super::tables::VersionRow;
-use crate::db::values;
 use crate::error::Result;
-use crate::models::snapshot::Snapshot;
 use crate::query::{AnyOf, CohortFilter};
 use crate::stats::Micros;
-use crate::storage::columns::TableRow as _;
 
-/// Rows read at a time.
-const ROWS: u32 = 5_000;
+pub(crate) use super::kept_versions::load;
 
 /// What a customer was like from an instant on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CustomerVersion {
     pub(crate) since: Micros,
+    /// Since which position that is known.
+    pub(crate) position: Position,
     pub(crate) owner: Owner,
     pub(crate) tier: Option<String>,
     pub(crate) amount: Option<Money>,
@@ -51,48 +48,34 @@ pub(crate) struct CustomerVersion {
 /// Every customer's pasts in the order of (instant, position).
 pub(crate) type CustomerVersions = HashMap<Uuid, Vec<CustomerVersion>>;
 
-/// All that was known at a position.
-pub(crate) async fn load(snapshot: &mut Snapshot, known: Position) -> Result<CustomerVersions> {
-    let mut pasts: CustomerVersions = HashMap::new();
-    let mut after = (Uuid::nil(), 0);
-    loop {
-        let values = values![snapshot.tenant.0, snapshot.generation, after.0, after.1, ROWS];
-        let rows = snapshot.transaction.rows(VERSIONS_PAGE, &values).await?;
-        for row in &rows {
-            let row = VersionRow::read(row)?;
-            after = (row.customer, row.position);
-            if row.position > known {
-                continue;
-            }
-            let day = |day: Option<String>| day.and_then(|day| day.parse().ok());
-            pasts.entry(row.customer).or_default().push(CustomerVersion {
-                since: row.effective_at,
-                owner: owner_of(&row.owner_kind, row.owner_id),
-                tier: row.tier,
-                amount: money_of(row.amount, row.currency),
-                source: row.source,
-                channel: row.channel,
-                tags: row.tags.parse()?,
-                version: row.version,
-                merged: row.merged,
-                industry: row.industry,
-                region: row.region,
-                postponed_until: day(row.postponed_until),
-                contract_end: day(row.contract_end),
-                won: money_of(row.won_amount, row.won_currency),
-                sub_statuses: row.sub_statuses.parse()?,
-                expected_close: day(row.expected_close),
-            });
-        }
-        if rows.len() < ROWS as usize {
-            break;
-        }
+/// Puts what came in the order of positions into the order of (instant, position).
+pub(super) fn in_order(past: &mut [CustomerVersion]) {
+    past.sort_by_key(|past| past.since);
+}
+
+impl CustomerVersion {
+    pub(super) fn of(row: VersionRow) -> Result<Self> {
+        let day = |day: Option<String>| day.and_then(|day| day.parse().ok());
+        Ok(Self {
+            since: row.effective_at,
+            position: row.position,
+            owner: owner_of(&row.owner_kind, row.owner_id),
+            tier: row.tier,
+            amount: money_of(row.amount, row.currency),
+            source: row.source,
+            channel: row.channel,
+            tags: row.tags.parse()?,
+            version: row.version,
+            merged: row.merged,
+            industry: row.industry,
+            region: row.region,
+            postponed_until: day(row.postponed_until),
+            contract_end: day(row.contract_end),
+            won: money_of(row.won_amount, row.won_currency),
+            sub_statuses: row.sub_statuses.parse()?,
+            expected_close: day(row.expected_close),
+        })
     }
-    for past in pasts.values_mut() {
-        // Rows come in the order of positions, which a stable sort keeps for equal instants.
-        past.sort_by_key(|past| past.since);
-    }
-    Ok(pasts)
 }
 
 /// What a customer was like at an instant.
@@ -157,6 +140,7 @@ mod tests {
         let day = |days| NaiveDate::default() + chrono::Days::new(days);
         CustomerVersion {
             since,
+            position: 0,
             owner: Owner::Rep("li".to_owned()),
             tier: None,
             amount: None,

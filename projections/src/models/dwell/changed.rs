@@ -8,46 +8,25 @@ use waymark_eventstore::Position;
 use super::statements::{ENDS_AMONG, MOVES_AMONG};
 use crate::db::{Row, Value, values};
 use crate::error::{ProjectionError, Result};
-use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
+use crate::log::changed;
+use crate::log::decoded::DecodedEvent;
 use crate::log::history::JourneyChange;
-use crate::models::snapshot::Snapshot;
+use crate::models::snapshot::{Snapshot, Sources};
 use crate::stats::journeys::{Origin, Provenance, move_kind_of};
 use crate::stats::{CensoringEvent, JourneySet, Micros, MoveRecord};
 use crate::storage::table::fetch_by_keys;
 
-/// Entries of the log read at a time.
-const PAGE: u32 = 1_000;
-
 /// The customers whose journey in a pipeline, or the end of whose observation, an entry after one position and up to another
-/// bears on: every row is written for an entry of its customer. None where an entry cannot be told by this program.
+/// bears on. None where an entry cannot be told by this program.
 pub(super) async fn customers(
     snapshot: &Snapshot,
     pipeline: &str,
-    mut after: Position,
+    after: Position,
     until: Position,
 ) -> Result<Option<BTreeSet<Uuid>>> {
-    let (tenant, sources) = (snapshot.tenant, &snapshot.sources);
-    let mut customers = BTreeSet::new();
-    while after < until {
-        let mut page = sources.store.read(tenant, after, PAGE).await?;
-        page.retain(|entry| entry.position <= until);
-        let Some(last) = page.last() else { return Ok(None) };
-        after = last.position;
-        let forms = match decode_all(tenant, &page, &sources.vault, |_| false).await {
-            // Folded by a program that knows more.
-            Err(ProjectionError::Paused { .. }) => return Ok(None),
-            forms => forms?,
-        };
-        for form in forms {
-            // What cannot be folded is set aside, and changes no row.
-            if let DecodedEntry::DecodedEvent(fact) = form.of(|_| false)
-                && bears_on(&fact, pipeline)
-            {
-                customers.insert(fact.customer);
-            }
-        }
-    }
-    Ok(Some(customers))
+    let Sources { store, vault, .. } = &snapshot.sources;
+    let changed = |fact: &DecodedEvent| bears_on(fact, pipeline);
+    changed::customers((&**store, vault), snapshot.tenant, (after, until), changed).await
 }
 
 fn bears_on(fact: &DecodedEvent, pipeline: &str) -> bool {

@@ -7,22 +7,16 @@ use uuid::Uuid;
 use waymark_eventstore::Position;
 
 use super::changed::{self, unreadable};
-use super::journey_cache::RowsId;
 use super::statements::{ENDS, JOURNEYS, REASONS};
 use crate::db::values;
 use crate::error::Result;
+use crate::log::changed::is_worth_following;
 use crate::models::snapshot::Snapshot;
 use crate::stats::journeys::{Origin, Provenance, move_kind_of};
 use crate::stats::{CensoringEvent, JourneyIndex, JourneySet, Micros, MoveRecord};
 
 /// Journeys read at a time.
 const ROWS: u32 = 1_000;
-
-/// Of how many records an entry of the log costs as much to follow as reading them all afresh costs a record.
-const RECORDS_AN_ENTRY: u64 = 8;
-
-/// This number of entries is followed in any case.
-const FEW: u64 = 500;
 
 /// The journeys of a pipeline as they were known at a position, each in effective order.
 ///
@@ -41,8 +35,7 @@ pub(super) async fn load_index(
     pipeline: &str,
     known: Position,
 ) -> Result<Arc<JourneyIndex>> {
-    let Snapshot { generation, epoch, .. } = *snapshot;
-    let rows = RowsId { file: snapshot.transaction.file(), generation, epoch };
+    let rows = snapshot.rows();
     let cache = Arc::clone(&snapshot.sources.journey_cache);
     let kept = cache.of(snapshot.tenant, pipeline);
     let mut states = kept.lock().await;
@@ -64,12 +57,12 @@ async fn follow(
     known: Position,
 ) -> Result<JourneyIndex> {
     let records = u64::try_from(index.journeys().records()).unwrap_or(u64::MAX);
-    if position.abs_diff(known) <= FEW.max(records / RECORDS_AN_ENTRY) {
-        let (after, until) = (position.min(known), position.max(known));
-        if let Some(customers) = changed::customers(snapshot, pipeline, after, until).await? {
-            let now = changed::journeys(snapshot, pipeline, &customers, known).await?;
-            return Ok(index.patched(&customers, &now));
-        }
+    let (after, until) = (position.min(known), position.max(known));
+    if is_worth_following(records, until - after)
+        && let Some(customers) = changed::customers(snapshot, pipeline, after, until).await?
+    {
+        let now = changed::journeys(snapshot, pipeline, &customers, known).await?;
+        return Ok(index.patched(&customers, &now));
     }
     Ok(JourneyIndex::of(fetch(snapshot, pipeline, known).await?))
 }

@@ -7,8 +7,6 @@ pub(crate) mod open;
 mod record;
 mod stages;
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -89,7 +87,7 @@ impl ReportSnapshot {
         let snapshot = &mut self.0;
         let known = known(snapshot, &query.at).await?;
         let position = snapshot.position;
-        let pasts = Arc::new(pasts(snapshot, known).await?);
+        let pasts = pasts(snapshot, known).await?;
         let input = ReportInput::read(snapshot, definition, query, known, pasts).await?;
         let span = input.span;
         let (leak, health, [leaking, stagnant]) = open::neglected(snapshot, &input).await?;

@@ -123,7 +123,7 @@ impl ReportSnapshot {
         let snapshot = &mut self.0;
         let known = known(snapshot, &query.at).await?;
         let position = snapshot.position;
-        let pasts = Arc::new(pasts(snapshot, known).await?);
+        let pasts = pasts(snapshot, known).await?;
         let mut now = figures(snapshot, definitions, query, (query.at, query.window), known, &pasts).await?;
         let before = query.compare.then(|| window_before(query)).flatten();
         let previous = match before {

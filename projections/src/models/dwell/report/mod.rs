@@ -69,7 +69,7 @@ async fn selected(
     let journeys = load(snapshot, pipeline, known).await?;
     let pasts = if pasts_wanted {
         snapshot.switch_model(BOARD).await?;
-        Some(Arc::new(versions::load(snapshot, known).await?))
+        Some(versions::load(snapshot, known).await?)
     } else {
         None
     };
