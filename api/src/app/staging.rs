@@ -330,6 +330,7 @@ impl App {
             return Err(AppError::NotFound { what: "customer", id: customer.to_string() });
         }
         request.require_version(before.version)?;
+        self.require_named(caller, command).await?;
         let mut context = self.decision_context(caller, &loaded, command).await?;
         staged.count_quotas(&mut context);
         let mut events = decide(Some(before), command, &context.context(caller, effective_at))?;

@@ -7,16 +7,18 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 use uuid::Uuid;
+use waymark_domain::Label;
 use waymark_domain::company::rights::reads_events_of;
-use waymark_domain::customer::Customer;
+use waymark_domain::customer::{Command, Customer};
 use waymark_domain::people::{Disclosure, Visibility, is_limited_by_region, reads_people};
+use waymark_domain::refusal::{Code, Refusal};
 use waymark_eventstore::Entry;
 
 use super::document::customer_of;
 use super::{App, AppError, Caller};
 
-/// The fields of an event's data that name another customer.
-const OTHERS: [&str; 3] = ["absorbed", "survivor", "other"];
+/// The fields of an event's data that name another customer, or several.
+const OTHERS: [&str; 5] = ["/absorbed", "/survivor", "/other", "/referred", "/carried_over/referred"];
 
 /// What one caller sees, each customer looked up once. It judges by what each is now, so it serves one answer, or one page
 /// of a stream.
@@ -71,6 +73,19 @@ impl App {
         };
         let now = survivor.as_deref().unwrap_or(customer);
         Ok(visibility.is_visible(now.region.as_deref(), &now.owner))
+    }
+
+    /// The other customer that a command names is there, as far as the caller sees.
+    ///
+    /// # Errors
+    /// The refusal of the field that names it, or that the log cannot be read.
+    pub async fn require_named(&self, caller: &Caller, command: &Command) -> Result<(), AppError> {
+        let Some((field, customer)) = command.names_customer() else { return Ok(()) };
+        match self.customer_state(caller, customer).await {
+            Err(AppError::NotFound { .. }) => Err(unknown_customer(field).into()),
+            Err(error) => Err(error),
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Insists that a caller sees a customer.
@@ -170,12 +185,18 @@ impl Viewer<'_> {
             return Ok(());
         }
         for field in OTHERS {
-            let Some(named) = data.get_mut(field) else { continue };
-            let other = named.as_str().and_then(|id| Uuid::try_parse(id).ok());
-            if let Some(other) = other
-                && !self.is_visible(other).await?
-            {
-                *named = Value::Null;
+            let named = match data.pointer_mut(field) {
+                Some(Value::Array(several)) => several.as_mut_slice(),
+                Some(one) => std::slice::from_mut(one),
+                None => continue,
+            };
+            for named in named {
+                let other = named.as_str().and_then(|id| Uuid::try_parse(id).ok());
+                if let Some(other) = other
+                    && !self.is_visible(other).await?
+                {
+                    *named = Value::Null;
+                }
             }
         }
         Ok(())
@@ -215,4 +236,11 @@ impl Viewer<'_> {
         self.known.insert(customer, standing);
         Ok(standing)
     }
+}
+
+/// The refusal of a field that names no customer that the caller sees.
+fn unknown_customer(field: &str) -> Refusal {
+    let message = Label::new("没有这个客户。", "The customer does not exist.");
+    let how_to_fix = Label::new("请检查客户编号。", "Check the customer ID.");
+    Refusal::from_code(Code::DanglingReference, field, message, how_to_fix)
 }

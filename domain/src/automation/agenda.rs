@@ -190,8 +190,11 @@ impl<'a> OfOne<'a, '_> {
         if latest.is_some_and(|at| at.effective_at >= cause.effective_at && at.event != cause.event) {
             return None;
         }
-        let mut due_at = due_at;
+        let mut acts_at = due_at;
         if let Some(condition) = &self.automation.condition {
+            // A condition that came to hold later is acted on from then on.
+            acts_at =
+                self.customer.automation.facts_changed_at().map_or(due_at, |changed| due_at.max(changed));
             let facts = Facts {
                 sub_status: stay.sub_status.as_deref(),
                 tier: self.customer.tier.as_deref(),
@@ -199,22 +202,21 @@ impl<'a> OfOne<'a, '_> {
                 source: self.customer.source.as_deref(),
                 channel: self.customer.channel.as_deref(),
                 reason: self.customer.reasons.get(&stay.entered_event).map(String::as_str),
+                transactions: self.customer.purchases.transactions(),
+                at: acts_at,
                 owned: matches!(self.customer.owner, Owner::Rep(_)),
                 next_contact_planned: planned_after(self.customer, due_at),
             };
             if !condition.holds(&facts) {
                 return None;
             }
-            // A condition that came to hold later is acted on from then on.
-            due_at =
-                self.customer.automation.facts_changed_at().map_or(due_at, |changed| due_at.max(changed));
         }
         Some(Deadline {
             rule: self.automation.id.clone(),
             name: self.automation.name.clone(),
             journey: self.journey.to_owned(),
             cause: cause.event,
-            due_at,
+            due_at: acts_at,
             due: Due::Automation(self.automation, stay.stage.clone()),
         })
     }

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::{Due, Rules, agenda, next_contact};
 use crate::customer::event::{
-    AutomationRan, Claimed, CustomerEvent, DetailsChanged, FollowedUp, MoveTargetCorrected,
+    AutomationRan, Claimed, CustomerEvent, DetailsChanged, FollowedUp, Money, MoveTargetCorrected,
     MoveTimeCorrected, MoveVoided, Moved, NextPlan, Noted, Occasion, OnConflict, OwnerChanged, Profile,
-    Recorded, Registered, Signalled,
+    Recorded, Registered, Signalled, TransactionKind, TransactionRecorded, TransactionVoided,
 };
 use crate::customer::{Command, Customer, NewEvent, command, decide};
 use crate::pipeline::{Pipeline, templates};
@@ -447,6 +447,63 @@ fn satisfaction_and_repeated_purchase_make_a_loyal_customer() {
     let story = Story::of("lifecycle-5", "won").then(10, CustomerEvent::DetailsChanged(tags));
     strikes_at(&story.clone().then(60, level(&["becomes_loyal"])), "becomes_loyal", t(60));
     assert_eq!(story.then(60, level(&[])).due("becomes_loyal"), None, "satisfaction was not high");
+}
+
+fn paid(amount: i64, currency: &str) -> CustomerEvent {
+    let amount = Money { amount: amount.into(), currency: currency.to_owned() };
+    let kind = TransactionKind::Payment;
+    CustomerEvent::TransactionRecorded(TransactionRecorded { kind, reference: None, amount, note: None })
+}
+
+#[test]
+fn first_and_repeated_purchases_are_told_apart_by_what_was_paid() {
+    let story = Story::of("bajun-5", "intent").then(60, paid(10, "CNY"));
+    strikes_at(&story, "paid_is_won", t(60));
+    assert_eq!(story.due("paid_again_is_won"), None);
+    let again = story.then(120, paid(10, "CNY"));
+    assert_eq!(again.due("paid_is_won"), None, "it is no first payment any more");
+    strikes_at(&again, "paid_again_is_won", t(120));
+    let won = Story::of("bajun-5", "won").then(60, paid(10, "CNY"));
+    strikes_at(&won, "first_payment", t(60));
+    assert_eq!(won.due("repeated_payment"), None);
+    strikes_at(&won.then(120, paid(10, "USD")), "repeated_payment", t(120));
+}
+
+#[test]
+fn a_year_of_payments_makes_a_vip_at_the_sum_and_not_below_it_nor_by_another_currency() {
+    let story = |second: CustomerEvent, later: i64| {
+        Story::of("bajun-5", "won").then(60, paid(60_000, "CNY")).then(later, second)
+    };
+    strikes_at(&story(paid(40_000, "CNY"), 120), "yearly_sum_is_vip", t(120));
+    assert_eq!(story(paid(39_999, "CNY"), 120).due("yearly_sum_is_vip"), None);
+    assert_eq!(story(paid(40_000, "USD"), 120).due("yearly_sum_is_vip"), None);
+    let year = 60 + 365 * DAY;
+    strikes_at(&story(paid(40_000, "CNY"), year - 1), "yearly_sum_is_vip", t(year - 1));
+    assert_eq!(
+        story(paid(40_000, "CNY"), year).due("yearly_sum_is_vip"),
+        None,
+        "the first one is a year old"
+    );
+}
+
+#[test]
+fn a_voided_payment_sets_nothing_off() {
+    let story = Story::of("bajun-5", "intent").then(60, paid(10, "CNY"));
+    let transaction = story.events.last().unwrap().id;
+    let voided = TransactionVoided { transaction, reason: Personal::Clear("wrong customer".to_owned()) };
+    let story = story.then(120, CustomerEvent::TransactionVoided(voided));
+    assert_eq!(story.due("paid_is_won"), None);
+}
+
+#[test]
+fn satisfaction_and_two_payments_make_a_loyal_customer() {
+    let satisfied = || {
+        let meets = vec!["becomes_loyal_by_purchases".to_owned()];
+        CustomerEvent::Signalled(Signalled { kind: "satisfaction".to_owned(), data: None, meets })
+    };
+    let once = Story::of("lifecycle-5", "won").then(10, paid(1, "CNY"));
+    assert_eq!(once.clone().then(60, satisfied()).due("becomes_loyal_by_purchases"), None);
+    strikes_at(&once.then(20, paid(1, "CNY")).then(60, satisfied()), "becomes_loyal_by_purchases", t(60));
 }
 
 #[test]

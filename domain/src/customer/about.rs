@@ -11,6 +11,7 @@ pub fn also_about(event_type: &str, subject: Uuid, data: &Value) -> Option<Uuid>
     let other = match event_type {
         "customer.absorbed" => named("absorbed"),
         "customer.distinguished" | "customer.distinction_withdrawn" => named("other"),
+        "customer.points_recorded" => named("referred"),
         "customer.unmerged" => {
             named("absorbed").filter(|absorbed| *absorbed != subject).or(named("survivor"))
         }
@@ -38,8 +39,10 @@ mod tests {
     fn what_was_said_of_a_pair_is_about_both() {
         let reason = || "two brothers".to_owned().into();
         let stage_policy = StagePolicy::Survivor;
-        let (details, next_plan) = (None, None);
-        let absorbed = Absorbed { absorbed: OTHER, stage_policy, reason: Some(reason()), details, next_plan };
+        let (details, next_plan, carried_over) = (None, None, None);
+        let reason_of = Some(reason());
+        let absorbed =
+            Absorbed { absorbed: OTHER, stage_policy, reason: reason_of, details, next_plan, carried_over };
         let absorbed = CustomerEvent::Absorbed(absorbed);
         assert_eq!(about(ONE, &absorbed), Some(OTHER));
         let unmerged =
@@ -69,7 +72,8 @@ mod tests {
                 continue;
             };
             let data: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-            let pair = ["absorbed", "survivor", "other"].iter().any(|field| data.get(field).is_some());
+            let pair =
+                ["absorbed", "survivor", "other", "referred"].iter().any(|field| data.get(field).is_some());
             let personal = data.to_string().contains("$personal");
             assert_eq!(also_about(event_type, ONE, &data).is_some(), pair && personal, "{name}");
         }

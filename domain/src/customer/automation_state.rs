@@ -227,6 +227,20 @@ impl AutomationState {
                     at,
                 });
             }
+            CustomerEvent::TransactionRecorded(event) => {
+                let kind = event.kind.signal().to_owned();
+                self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
+                self.note_activity(Activity::Signal(kind.clone()), at);
+                if !by_rule {
+                    self.note_activity(Activity::Update, at);
+                }
+                let (meets, position) = (Vec::new(), recorded.position);
+                self.record_signal(SignalOccurrence { kind, meets, position, at });
+            }
+            CustomerEvent::TransactionVoided(event) => {
+                self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
+                self.signals.retain(|seen| seen.at.event != event.transaction);
+            }
             CustomerEvent::SubStatusSet(_) => {
                 self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
                 if !by_rule {

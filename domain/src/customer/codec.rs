@@ -67,7 +67,7 @@ customer_types! {
     Erased "customer.erased" 1 []
     Withdrawn "customer.withdrawn" 1 []
     LeadTouched "customer.lead_touched" 1 []
-    Absorbed "customer.absorbed" 3 [unchanged, unchanged]
+    Absorbed "customer.absorbed" 4 [unchanged, unchanged, unchanged]
     MergedInto "customer.merged_into" 1 []
     Unmerged "customer.unmerged" 2 [unchanged]
     Distinguished "customer.distinguished" 2 [unchanged]
@@ -84,6 +84,9 @@ customer_types! {
     NextContactSet "customer.next_contact_set" 1 []
     Scored "customer.scored" 1 []
     RiskFlagged "customer.risk_flagged" 1 []
+    TransactionRecorded "customer.transaction_recorded" 1 []
+    TransactionVoided "customer.transaction_voided" 1 []
+    PointsRecorded "customer.points_recorded" 1 []
     FirstContactMissed "customer.first_contact_missed" 1 []
     ReclaimSkipped "customer.reclaim_skipped" 1 []
 }

@@ -6,7 +6,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 pub use super::contact::NewContact;
-use super::event::{Contract, Evidence, Money, Occasion, OnConflict, StagePolicy};
+use super::event::{
+    Contract, Evidence, Money, Occasion, OnConflict, PointsKind, StagePolicy, TransactionKind,
+};
 use crate::Owner;
 
 /// A command about one customer.
@@ -50,6 +52,12 @@ pub enum Command {
     RepeatInquiry(RepeatInquiry),
     /// A document, by reference.
     AddDocument(AddDocument),
+    /// An order, a contract or a payment.
+    RecordTransaction(RecordTransaction),
+    /// A transaction that did not come about.
+    VoidTransaction(VoidTransaction),
+    /// Points of a loyalty programme, a reward or a recommendation.
+    RecordPoints(RecordPoints),
     /// A score of a model outside.
     ScoreByModel(ScoreByModel),
     /// A warning that the customer may be lost, or its end.
@@ -433,6 +441,45 @@ pub struct AddDocument {
     pub reference: String,
     /// SHA-256 of its content, in lower-case hexadecimal.
     pub sha256: String,
+}
+
+/// An order, a contract or a payment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordTransaction {
+    /// Which of the three.
+    pub kind: TransactionKind,
+    /// Its number in the system it comes from.
+    pub reference: Option<String>,
+    /// What it is worth.
+    pub amount: Money,
+    /// What is said about it.
+    pub note: Option<String>,
+}
+
+/// A transaction that was recorded by mistake, or did not come about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoidTransaction {
+    /// The event that recorded it.
+    pub transaction: Uuid,
+    /// Why.
+    pub reason: String,
+}
+
+/// Points of a loyalty programme, a reward or a recommendation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordPoints {
+    /// Which of them.
+    pub kind: PointsKind,
+    /// How many points.
+    pub points: u32,
+    /// What was given.
+    pub reward: Option<String>,
+    /// The customer that came by the recommendation.
+    pub referred: Option<Uuid>,
+    /// The transaction that they were earned by.
+    pub transaction: Option<Uuid>,
+    /// What is said about it.
+    pub note: Option<String>,
 }
 
 /// A warning that the customer may be lost, or its end.

@@ -10,6 +10,7 @@ mod decide;
 pub mod event;
 mod event_tags;
 mod known;
+pub mod purchases;
 mod reads;
 mod state;
 pub mod timeline;

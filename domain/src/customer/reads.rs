@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::command::Command;
 use super::decide::NewEvent;
@@ -46,6 +47,9 @@ impl Command {
             | Self::RepeatInquiry(_)
             | Self::AddDocument(_)
             | Self::FlagRisk(_)
+            | Self::RecordTransaction(_)
+            | Self::VoidTransaction(_)
+            | Self::RecordPoints(_)
             | Self::ScoreByModel(_)
             | Self::Act(_)
             | Self::Withdraw(_)
@@ -56,6 +60,12 @@ impl Command {
     /// Whether the caller must see the customer. Somebody who brings a lead in need not see whom it turns out to be.
     pub fn requires_visibility(&self) -> bool {
         !matches!(self, Self::RepeatInquiry(_))
+    }
+
+    /// Another customer that the command names, and in which field. The caller must see it, too.
+    pub fn names_customer(&self) -> Option<(&'static str, Uuid)> {
+        let Self::RecordPoints(command) = self else { return None };
+        command.referred.map(|referred| ("referred", referred))
     }
 
     /// What is recorded of each record that was merged into the customer: erasing a person erases all of its records.

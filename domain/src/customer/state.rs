@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::automation_state::AutomationState;
 use super::event::{CustomerEvent, DetailsChanged, NextPlan, Profile, Recorded, Scorer, TransitionRequested};
+use super::purchases::Purchases;
 use super::timeline::{Journeys, Stay};
 use crate::identity::KeyKind;
 use crate::{Owner, Personal};
@@ -85,6 +86,8 @@ pub struct Customer {
     pub at_risk: bool,
     /// How often it came in as a lead again.
     pub touches: u32,
+    /// What it bought, and the points that it has.
+    pub purchases: Purchases,
     /// What clocks look at, what rules have done, and what must be done.
     pub automation: AutomationState,
 }
@@ -167,6 +170,7 @@ impl Customer {
             score: None,
             at_risk: false,
             touches: 0,
+            purchases: Purchases::default(),
             automation: AutomationState::default(),
         };
         customer.evolve(first);
@@ -181,6 +185,7 @@ impl Customer {
         self.version += u64::from(recorded.event.changes_customer());
         self.journeys.apply(recorded);
         self.automation.evolve(&self.owner, recorded);
+        self.purchases.evolve(recorded);
         match &recorded.event {
             CustomerEvent::Registered(event) => {
                 self.owner = event.owner.clone();
@@ -270,6 +275,9 @@ impl Customer {
             | CustomerEvent::Reminded(_)
             | CustomerEvent::ProcessStarted(_)
             | CustomerEvent::SubStatusSet(_)
+            | CustomerEvent::TransactionRecorded(_)
+            | CustomerEvent::TransactionVoided(_)
+            | CustomerEvent::PointsRecorded(_)
             | CustomerEvent::FirstContactMissed(_)
             | CustomerEvent::ReclaimSkipped(_) => {}
         }

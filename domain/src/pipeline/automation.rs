@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Label;
+use crate::customer::event::{Money, TransactionKind};
+use crate::customer::purchases::{Span, Transaction};
 
 /// A rule of the pipeline that acts by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -208,6 +211,12 @@ pub struct Condition {
     /// The reason code of the last move is one of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
+    /// The sub-status is none of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_sub_statuses: Vec<String>,
+    /// What the customer has bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purchases: Option<PurchaseCondition>,
     /// Whether a rep owns the customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owned: Option<bool>,
@@ -216,8 +225,38 @@ pub struct Condition {
     pub next_contact_planned: Option<bool>,
 }
 
+/// How much a customer must have bought: first, repeated and yearly purchases differ by it. Each bound that is given holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurchaseCondition {
+    /// What is counted.
+    pub kind: TransactionKind,
+    /// At least so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_count: Option<u64>,
+    /// At most so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_count: Option<u64>,
+    /// Together worth at least this; amounts in other currencies do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_sum: Option<Money>,
+    /// Only those of this many seconds before the rule acts; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_seconds: Option<u64>,
+}
+
+impl PurchaseCondition {
+    fn holds(&self, transactions: &[Transaction], until: DateTime<Utc>) -> bool {
+        let span = Span { kind: self.kind, until, within_seconds: self.within_seconds };
+        let count = span.count(transactions) as u64;
+        let worth = |least: &Money| span.sum(transactions, &least.currency) >= least.amount;
+        self.min_count.is_none_or(|least| count >= least)
+            && self.max_count.is_none_or(|most| count <= most)
+            && self.min_sum.as_ref().is_none_or(worth)
+    }
+}
+
 /// What conditions look at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Facts<'a> {
     /// The sub-status.
     pub sub_status: Option<&'a str>,
@@ -231,6 +270,10 @@ pub struct Facts<'a> {
     pub channel: Option<&'a str>,
     /// The reason code of the last move.
     pub reason: Option<&'a str>,
+    /// What the customer bought.
+    pub transactions: &'a [Transaction],
+    /// The instant of acting.
+    pub at: DateTime<Utc>,
     /// Whether a rep owns the customer.
     pub owned: bool,
     /// Whether a next contact lies ahead.
@@ -251,6 +294,8 @@ impl Condition {
             && one_of(&self.reasons, facts.reason)
             && (self.tags.is_empty() || tagged(&self.tags))
             && !tagged(&self.without_tags)
+            && !facts.sub_status.is_some_and(|held| self.without_sub_statuses.iter().any(|one| one == held))
+            && self.purchases.as_ref().is_none_or(|bought| bought.holds(facts.transactions, facts.at))
             && self.owned.is_none_or(|owned| owned == facts.owned)
             && self.next_contact_planned.is_none_or(|planned| planned == facts.next_contact_planned)
     }

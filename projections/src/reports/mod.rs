@@ -13,6 +13,7 @@ pub mod funnels;
 pub mod groups;
 pub mod latency;
 pub mod losses;
+pub mod loyalty;
 mod money;
 pub mod neglect;
 pub mod page;

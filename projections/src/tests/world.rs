@@ -364,7 +364,7 @@ impl History {
         let stage = STAGES[chance.below(STAGES.len())];
         let (corrected, record) = self.records[chance.below(self.records.len())];
         let correctable = !self.erased.contains(&corrected);
-        let (customer, event) = match chance.below(18) {
+        let (customer, event) = match chance.below(19) {
             0 if correctable => (corrected, void(record)),
             1 | 2 if correctable => (corrected, retarget(record, stage)),
             3 if correctable => (corrected, retime(record, at)),
@@ -381,6 +381,7 @@ impl History {
             12 | 13 => (customer, migrated(STAGES[chance.below(STAGES.len())], stage)),
             14 => (customer, touched(chance)),
             15 => (customer, worked(chance, record, stage)),
+            16 => (customer, bought(chance, record)),
             _ => (customer, moved(stage)),
         };
         if matches!(event, CustomerEvent::Erased(_)) {
@@ -516,6 +517,33 @@ fn profile(chance: &mut Chance) -> Profile {
         postponed_until: Some(day),
         cleared,
         ..Profile::default()
+    }
+}
+
+/// A purchase, the void of one, or points.
+fn bought(chance: &mut Chance, record: Uuid) -> CustomerEvent {
+    match chance.below(4) {
+        0 => CustomerEvent::TransactionVoided(TransactionVoided {
+            transaction: record,
+            reason: "booked twice".to_owned().into(),
+        }),
+        1 => CustomerEvent::PointsRecorded(PointsRecorded {
+            kind: PointsKind::Earned,
+            points: 10,
+            reward: None,
+            referred: None,
+            transaction: None,
+            note: Some("spring".to_owned().into()),
+        }),
+        _ => CustomerEvent::TransactionRecorded(TransactionRecorded {
+            kind: TransactionKind::ALL[chance.below(3)],
+            reference: Some(format!("SO-{}", chance.below(50))),
+            amount: Money {
+                amount: chance.below(9).to_string().parse().unwrap(),
+                currency: "CNY".to_owned(),
+            },
+            note: None,
+        }),
     }
 }
 

@@ -25,6 +25,7 @@ use utoipa::openapi::{self, Components, Info, License, SecurityRequirement};
     (name = "work", description = "Tasks, reminders, worklists, and the rules that create them."),
     (name = "ownership", description = "Whose a customer is: a rep's or a pool's. Ownership never changes a stage."),
     (name = "history", description = "What happened, when it happened, and when it was recorded."),
+    (name = "purchases", description = "Orders, contracts, payments and points of customers."),
     (name = "analytics", description = "Reports as of any instant and any state of knowledge."),
     (name = "bulk", description = "Many commands in one request, and files of past changes."),
     (name = "log", description = "The events themselves."),

@@ -11,6 +11,7 @@ mod funnels;
 mod heatmap;
 mod latency;
 mod losses;
+mod loyalty;
 mod paths;
 mod pilots;
 mod quality;
@@ -38,6 +39,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(bottlenecks::bottlenecks))
         .routes(routes!(channels::channels))
         .routes(routes!(losses::losses))
+        .routes(routes!(loyalty::loyalty))
         .routes(routes!(changes::changes))
         .routes(routes!(changes::changed_customers))
         .routes(routes!(dwell::dwell))

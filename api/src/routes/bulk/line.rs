@@ -53,6 +53,10 @@ pub(super) enum Verb {
     FollowUp,
     /// `POST /v1/customers/{id}/signals`
     Signal,
+    /// `POST /v1/customers/{id}/transactions`
+    Transaction,
+    /// `POST /v1/customers/{id}/points`
+    Points,
     /// `POST /v1/customers/{id}/claims`
     Claim,
     /// `POST /v1/customers/{id}/releases`
@@ -76,6 +80,8 @@ impl Verb {
             Self::Note => "notes",
             Self::FollowUp => "follow-ups",
             Self::Signal => "signals",
+            Self::Transaction => "transactions",
+            Self::Points => "points",
             Self::Claim => "claims",
             Self::Release => "releases",
             Self::OwnerChange => "owner-changes",
@@ -128,7 +134,10 @@ impl BulkLine {
         let key = self.idempotency_key.as_ref().map(|key| format!("key:{key}"));
         let customer = self.customer_id.map(|customer| format!("customer:{customer}"));
         let external = external_id.map(|id| format!("external:{id}"));
-        let second = self.body.get("absorbed").or(self.body.get("other")).and_then(Value::as_str);
+        let second = ["absorbed", "other", "referred"]
+            .iter()
+            .find_map(|field| self.body.get(field))
+            .and_then(Value::as_str);
         let second = second.map(|id| format!("customer:{}", id.to_ascii_lowercase()));
         let keys = self.keys().into_iter().map(|key| format!("{}:{}", key.kind.as_str(), key.value));
         [claims, key, customer, external, second].into_iter().flatten().chain(keys).collect()

@@ -13,6 +13,7 @@ use crate::http::command::{digest, named_path, read_body};
 use crate::problem::Problem;
 use crate::routes::activity::{follow_up::FollowUp, note::Note, signal::Signal};
 use crate::routes::command::CommandRequest;
+use crate::routes::customers::purchases::{NewPoints, NewTransaction};
 use crate::routes::customers::register::NewCustomer;
 use crate::routes::duplicates::{distinguish::Distinction, merge::MergeRequest};
 use crate::routes::ownership::{change_owner::OwnerChange, claim::Claim, release::Release};
@@ -100,6 +101,8 @@ fn request(verb: Verb, body: &Value, ids: &dyn Fn() -> Uuid) -> Result<CommandRe
         Verb::Note => read_body::<Note>(body)?.into(),
         Verb::FollowUp => read_body::<FollowUp>(body)?.into(),
         Verb::Signal => read_body::<Signal>(body)?.into(),
+        Verb::Transaction => read_body::<NewTransaction>(body)?.into(),
+        Verb::Points => read_body::<NewPoints>(body)?.into(),
         Verb::Claim => read_body::<Claim>(body)?.into(),
         Verb::Release => read_body::<Release>(body)?.into(),
         Verb::OwnerChange => read_body::<OwnerChange>(body)?.into(),

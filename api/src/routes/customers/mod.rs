@@ -8,6 +8,7 @@ mod former;
 pub(super) mod list;
 pub(super) mod merged;
 pub(super) mod names;
+pub(super) mod purchases;
 mod read;
 pub(super) mod register;
 mod risk;
@@ -25,6 +26,10 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(change_details::change_details))
         .routes(routes!(documents::add))
         .routes(routes!(scores::record))
+        .routes(routes!(purchases::record))
+        .routes(routes!(purchases::void))
+        .routes(routes!(purchases::points))
+        .routes(routes!(purchases::purchases))
         .routes(routes!(risk::flag))
         .routes(routes!(erase::erase))
 }

@@ -76,6 +76,7 @@ const OTHERS: &[&str] = &[
     "reference",
     "region",
     "regions",
+    "reward",
     "role",
     "rule",
     "score",

@@ -88,6 +88,7 @@ pub fn merge(
         reason: command.reason.clone().map(Personal::Clear),
         details: known.0.filled_from(known.1),
         next_plan: known.0.earlier_plan(known.1),
+        carried_over: absorbed.purchases.carried_over(),
     });
     let at = |event| NewEvent { event, effective_at: context.now };
     let mut events = vec![at(told)];

@@ -73,6 +73,8 @@ fn facts<'a>(customer: &'a Customer, sub_status: Option<&'a str>, now: DateTime<
         source: customer.source.as_deref(),
         channel: customer.channel.as_deref(),
         reason: None,
+        transactions: customer.purchases.transactions(),
+        at: now,
         owned: matches!(customer.owner, Owner::Rep(_)),
         next_contact_planned: customer.next_plan.as_ref().is_some_and(|plan| plan.at > now),
     }

@@ -16,6 +16,7 @@ mod merge;
 pub(super) mod migrate;
 mod new_event;
 mod note;
+mod points;
 mod profile;
 mod reactivate;
 mod reconsider;
@@ -29,6 +30,7 @@ mod signal;
 #[cfg(test)]
 pub(super) mod spec;
 mod task;
+mod transaction;
 pub(super) mod transition;
 mod view;
 mod withdraw;
@@ -98,6 +100,9 @@ fn decide_now(
         Command::Erase(command) => known().and_then(|_| erase::decide(command, context)),
         Command::Withdraw(command) => withdraw::decide(known()?, command, context),
         Command::AddDocument(command) => document::decide(known()?, command, context),
+        Command::RecordTransaction(command) => transaction::record(known()?, command, context),
+        Command::VoidTransaction(command) => transaction::void(known()?, command, context),
+        Command::RecordPoints(command) => points::decide(known()?, command, context),
         Command::FlagRisk(command) => risk::decide(known()?, command, context),
         Command::ScoreByModel(command) => score::decide(known()?, command, context),
         Command::Act(command) => act::decide(known()?, command, context),

@@ -68,7 +68,7 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!(rules("high"), ["becomes_loyal"]);
+        assert_eq!(rules("high"), ["becomes_loyal_by_purchases", "becomes_loyal"]);
         assert_eq!(rules("low"), Vec::<String>::new());
     }
 

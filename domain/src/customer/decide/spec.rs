@@ -246,6 +246,11 @@ impl Spec {
         }
     }
 
+    /// What the decision says, for tests that expect either.
+    pub(in crate::customer) fn decided(self, command: impl Into<Command>) -> Result<Vec<NewEvent>, Refusal> {
+        self.when(command).0
+    }
+
     pub(in crate::customer) fn when(self, command: impl Into<Command>) -> Outcome {
         Outcome(decide(self.customer.as_ref(), &command.into(), &self.context()))
     }
@@ -310,5 +315,5 @@ macro_rules! commands {
 
 commands! {
     Register ChangeDetails Transition Override Settle Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner
-    Erase Withdraw RepeatInquiry AddDocument FlagRisk ScoreByModel Act CompleteTask
+    Erase Withdraw RepeatInquiry AddDocument FlagRisk ScoreByModel RecordTransaction VoidTransaction RecordPoints Act CompleteTask
 }

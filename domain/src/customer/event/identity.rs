@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::activities::NextPlan;
 use super::details::DetailsChanged;
+use super::purchases::CarriedOver;
 use crate::{Label, Personal};
 
 /// The person asked to be forgotten: the key of the personal fields was destroyed with this event.
@@ -90,6 +91,9 @@ pub struct Absorbed {
     /// What was agreed with the other one and comes before what was agreed with the survivor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_plan: Option<NextPlan>,
+    /// What the other one had bought and earned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried_over: Option<CarriedOver>,
 }
 
 /// The customer turned out to be another one, which goes on in its place. Its stream ends here.

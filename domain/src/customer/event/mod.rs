@@ -10,6 +10,7 @@ mod details;
 mod identity;
 mod moves;
 mod ownership;
+mod purchases;
 mod scores;
 
 use chrono::{DateTime, Utc};
@@ -37,6 +38,10 @@ pub use moves::{
     TransitionRejected, TransitionRequested, TransitionWithdrawn,
 };
 pub use ownership::{Claimed, FirstContactMissed, Occasion, OwnerChanged, ReclaimSkipped, Released, Viewed};
+pub use purchases::{
+    CarriedOver, CarriedTransaction, PointsKind, PointsRecorded, TransactionKind, TransactionRecorded,
+    TransactionVoided,
+};
 pub use scores::{RiskFlagged, Scored, Scorer};
 
 /// An event with what the log knows about it: what folds are made of.
@@ -144,6 +149,12 @@ pub enum CustomerEvent {
     Scored(Scored),
     /// `customer.risk_flagged`
     RiskFlagged(RiskFlagged),
+    /// `customer.transaction_recorded`
+    TransactionRecorded(TransactionRecorded),
+    /// `customer.transaction_voided`
+    TransactionVoided(TransactionVoided),
+    /// `customer.points_recorded`
+    PointsRecorded(PointsRecorded),
     /// `customer.first_contact_missed`
     FirstContactMissed(FirstContactMissed),
     /// `customer.reclaim_skipped`

@@ -2,7 +2,7 @@
 
 use super::reference::dangling_reference;
 use crate::Label;
-use crate::pipeline::automation::{ActionKind, Automation, Condition, Trigger};
+use crate::pipeline::automation::{ActionKind, Automation, Condition, PurchaseCondition, Trigger};
 use crate::pipeline::{Pipeline, Stage};
 use crate::refusal::{Code, Violation};
 
@@ -74,17 +74,43 @@ pub(in crate::pipeline) fn condition_refers(
 ) -> Vec<Violation> {
     let bound = bound(pipeline, stages);
     let mut found = Vec::new();
-    for (n, sub_status) in condition.sub_statuses.iter().enumerate() {
-        if !bound.iter().any(|stage| has_sub_status(stage, sub_status)) {
-            found.push(dangling_reference(format!("{path}.sub_statuses[{n}]"), sub_status));
+    let (with, without) = (&condition.sub_statuses, &condition.without_sub_statuses);
+    for (list, named) in [("sub_statuses", with), ("without_sub_statuses", without)] {
+        for (n, sub_status) in named.iter().enumerate() {
+            if !bound.iter().any(|stage| has_sub_status(stage, sub_status)) {
+                found.push(dangling_reference(format!("{path}.{list}[{n}]"), sub_status));
+            }
         }
     }
+    found.extend(condition.purchases.as_ref().and_then(|bought| never_met(bought, path)));
     for (n, reason) in condition.reasons.iter().enumerate() {
         if !pipeline.reasons.iter().any(|known| known.code == *reason) {
             found.push(dangling_reference(format!("{path}.reasons[{n}]"), reason));
         }
     }
     found
+}
+
+/// Bounds that exclude each other, and conditions that say nothing.
+fn never_met(bought: &PurchaseCondition, path: &str) -> Option<Violation> {
+    let (least, most) = (bought.min_count, bought.max_count);
+    if least.is_some_and(|least| most.is_some_and(|most| least > most)) {
+        return Some(invalid(
+            format!("{path}.purchases.max_count"),
+            "最多次数小于最少次数，条件永远不成立。",
+            "It is less than min_count, so the condition never holds.",
+            Label::new("请调整次数。", "Change one of the two."),
+        ));
+    }
+    let says_nothing = least.is_none() && most.is_none() && bought.min_sum.is_none();
+    says_nothing.then(|| {
+        invalid(
+            format!("{path}.purchases"),
+            "没有给出次数或金额。",
+            "It bounds neither the number nor the sum of purchases.",
+            Label::new("请填写 min_count、max_count 或 min_sum。", "Add min_count, max_count or min_sum."),
+        )
+    })
 }
 
 fn has_sub_status(stage: &Stage, sub_status: &str) -> bool {

@@ -7,9 +7,14 @@ use serde_json::Value;
 use super::reader::{
     Object, count, id, ill_formed, label, one_of, seconds, signed_seconds, text as words, truth,
 };
-use crate::pipeline::automation::{Action, ActionKind, Automation, Condition, Delay, Trigger, is_word};
+use crate::customer::event::Money;
+use crate::pipeline::automation::{
+    Action, ActionKind, Automation, Condition, Delay, PurchaseCondition, Trigger, is_word,
+};
 use crate::refusal::Violation;
 
+/// The most purchases that a condition may count to.
+const MAX_PURCHASES: u64 = 10_000;
 /// How many particulars of a signal a trigger may name.
 const MAX_PARTICULARS: usize = 10;
 
@@ -111,6 +116,8 @@ pub(super) fn condition(path: &str, value: &Value, unmet: &mut Vec<Violation>) -
         tiers: reader.list("tiers", id),
         tags: reader.list("tags", id),
         without_tags: reader.list("without_tags", id),
+        without_sub_statuses: reader.list("without_sub_statuses", id),
+        purchases: reader.optional("purchases", purchases),
         sources: reader.list("sources", id),
         channels: reader.list("channels", id),
         reasons: reader.list("reasons", id),
@@ -119,6 +126,42 @@ pub(super) fn condition(path: &str, value: &Value, unmet: &mut Vec<Violation>) -
     };
     reader.finish();
     Some(condition)
+}
+
+fn purchases(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<PurchaseCondition> {
+    let mut reader = Object::read(path, value, unmet);
+    let kind = reader.needed("kind", one_of);
+    let (min_count, max_count) = (reader.optional("min_count", number), reader.optional("max_count", number));
+    let min_sum = reader.optional("min_sum", money);
+    let within_seconds = reader.optional("within_seconds", seconds);
+    reader.finish();
+    Some(PurchaseCondition { kind: kind?, min_count, max_count, min_sum, within_seconds })
+}
+
+fn number(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<u64> {
+    let number = value.as_u64().filter(|number| *number <= MAX_PURCHASES);
+    if number.is_none() {
+        unmet.push(ill_formed(path, "0至10000的整数", "an integer from 0 to 10000"));
+    }
+    number
+}
+
+fn money(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Money> {
+    let mut reader = Object::read(path, value, unmet);
+    let (amount, currency) = (reader.needed("amount", words), reader.needed("currency", words));
+    reader.finish();
+    let (amount, currency) = (amount?, currency?);
+    let amount = crate::money::decimal(&amount).filter(|amount| !amount.is_sign_negative());
+    if amount.is_none() {
+        let path = format!("{path}.amount");
+        unmet.push(ill_formed(&path, "小数文本，如\"100000.00\"", "a decimal string, such as \"100000.00\""));
+    }
+    if crate::money::decimals(&currency).is_none() {
+        let path = format!("{path}.currency");
+        unmet.push(ill_formed(&path, "ISO 4217货币代码", "an ISO 4217 code"));
+        return None;
+    }
+    Some(Money { amount: amount?, currency })
 }
 
 fn action(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Action> {

@@ -11,11 +11,12 @@ use waymark_domain::customer::event::CustomerEvent;
 
 use super::approvals;
 use super::customer::Customer;
+use super::purchases;
 use super::row::{read_card, read_customer};
 use super::statements::{CARDS_AMONG, CUSTOMERS_AMONG, DROP_CARD, DROP_GRAM, DROP_TAG};
 use super::tables::{
-    APPROVALS, BLOCKING_KEYS, BlockingKeyRow, CARDS, CUSTOMERS, TAGS, TOUCH_ROWS, TagRow, TouchRow,
-    VERSION_ROWS, VERSIONS, VersionUpdate,
+    APPROVALS, BLOCKING_KEYS, BlockingKeyRow, CARDS, CUSTOMERS, PURCHASE_ROWS, TAGS, TOUCH_ROWS, TagRow,
+    TouchRow, VERSION_ROWS, VERSIONS, VersionUpdate,
 };
 use crate::db::{Transaction, Value, values};
 use crate::error::Result;
@@ -57,12 +58,15 @@ impl Fold for BoardFold {
         let mut works = load(scope, cache, &mut transaction, &order).await?;
         let approvals = approvals::fold(scope, &mut transaction, events).await?;
         let mut pasts = Vec::new();
-        let mut touches = Vec::new();
+        let (mut touches, mut bought) = (Vec::new(), Vec::new());
         for fact in events {
             let Some(work) = works.get_mut(&fact.customer) else { continue };
             work.apply(fact, scope, histories, &mut pasts).await?;
             if let Some(touch) = touch_row(fact).filter(|_| work.now.is_some()) {
                 touch.push(&mut touches);
+            }
+            if let Some(purchase) = purchases::row_of(fact).filter(|_| work.now.is_some()) {
+                purchase.push(&mut bought);
             }
         }
         let mut writes = Writes::default();
@@ -99,6 +103,7 @@ impl Fold for BoardFold {
             (&BLOCKING_KEYS, grams),
             (&VERSION_ROWS, pasts),
             (&TOUCH_ROWS, touches),
+            (&PURCHASE_ROWS, bought),
             (&APPROVALS, approvals),
         ];
         Ok(writes)

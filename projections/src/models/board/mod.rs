@@ -15,6 +15,7 @@ mod list;
 mod owned;
 mod population;
 mod profile;
+pub(crate) mod purchases;
 mod rep_names;
 pub(crate) mod report;
 mod row;
@@ -40,6 +41,7 @@ pub use expected_close::ExpectedClose;
 pub use list::{CustomerFilter, CustomerList};
 pub use owned::OwnedCustomer;
 pub(crate) use population::Population;
+pub use purchases::{PointsReport, PurchasesReport, TransactionReport, TransactionTotal};
 pub use report::{
     ChannelIdReport, ContactReport, ContentReport, ContractReport, CustomerReport, DocumentReport,
     JourneyReport, ModelScoreReport, MoneyReport, NextAction, OwnerReport, RiskReport, ScoreReasonReport,
@@ -57,7 +59,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        8
+        9
     }
 
     fn schema(&self) -> &'static str {

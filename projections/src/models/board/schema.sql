@@ -141,6 +141,27 @@ CREATE TABLE IF NOT EXISTS board_touch (
     PRIMARY KEY (tenant_id, generation, customer, position)
 ) WITHOUT ROWID;
 
+-- What customers bought and earned. Amounts as texts, in decimals.
+CREATE TABLE IF NOT EXISTS board_purchase (
+    tenant_id    BLOB    NOT NULL,
+    generation   INTEGER NOT NULL,
+    customer     BLOB    NOT NULL,
+    position     INTEGER NOT NULL,
+    event        BLOB    NOT NULL,
+    effective_at INTEGER NOT NULL,
+    -- A kind of transaction, a kind of entry of points, voided, absorbed or unmerged.
+    kind         TEXT    NOT NULL,
+    reference    TEXT,
+    amount       TEXT,
+    currency     TEXT,
+    points       INTEGER NOT NULL,
+    reward       TEXT,
+    -- The transaction that is voided, the customer that was referred, absorbed or is its own again.
+    other        BLOB,
+    actor        TEXT    NOT NULL,
+    PRIMARY KEY (tenant_id, generation, customer, position)
+) WITHOUT ROWID;
+
 -- Requests for moves that need approval. No texts: they stay sealed in the log.
 CREATE TABLE IF NOT EXISTS board_approval (
     tenant_id    BLOB    NOT NULL,

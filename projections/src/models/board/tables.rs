@@ -136,6 +136,25 @@ table! {
 }
 
 table! {
+    /// What customers bought and earned: transactions, points, and the merges that join accounts.
+    PURCHASE_ROWS = "board_purchase", Insert, PurchaseRow {
+        key { customer: Uuid, position: u64 }
+        columns {
+            event: Uuid,
+            effective_at: i64,
+            kind: String,
+            reference: Option<String>,
+            amount: Option<String>,
+            currency: Option<String>,
+            points: i64,
+            reward: Option<String>,
+            other: Option<Uuid>,
+            actor: String,
+        }
+    }
+}
+
+table! {
     /// Requests for moves that need approval.
     APPROVALS = "board_approval", Upsert, ApprovalRow {
         key { approval: Uuid }
@@ -158,4 +177,4 @@ table! {
 }
 
 pub(super) static TABLES: &[&Table] =
-    &[&CUSTOMERS, &CARDS, &TAGS, &BLOCKING_KEYS, &VERSION_ROWS, &TOUCH_ROWS, &APPROVALS];
+    &[&CUSTOMERS, &CARDS, &TAGS, &BLOCKING_KEYS, &VERSION_ROWS, &TOUCH_ROWS, &PURCHASE_ROWS, &APPROVALS];
