@@ -462,6 +462,74 @@ async fn a_report_is_divided_into_groups_and_held_beside_another_window() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn delays_and_reps_are_divided_and_compared_and_losses_grouped_by_their_reason() {
+    let team = Team::on(PIPELINE).await;
+    let wang = team.manager("wang");
+    let end = now();
+    let before = |days: i64| end - Duration::days(days);
+    for (owner, source, days) in [("rep:li", "fair", 12), ("rep:li", "web", 14), ("rep:zhao", "fair", 2)] {
+        let body = json!({"owner": owner, "source": source});
+        let customer = since(&wang, before(days), body).await;
+        let lost = json!({
+            "to": "lost", "reason": if source == "fair" { "price" } else { "competitor" }, "note": "so it was",
+            "next_step": "none", "effective_at": instant(before(days - 1)),
+        });
+        let _ = wang.command(&customer, "transitions", lost).await.expect(200);
+    }
+    let of = |report: &str, rest: &str| {
+        format!(
+            "/v1/{report}effective_at={}&from={}&compare_from={}{rest}",
+            instant(end),
+            instant(before(7)),
+            instant(before(14))
+        )
+    };
+    // Registered and lost 2 and 1 days ago, beside 14, 13, 12 and 11: the median difference is 11 days.
+    let delays = read(&wang, &of(&format!("latency/{PIPELINE}?"), "&group_by=source")).await;
+    let difference = delays.at("/compared/difference");
+    assert_eq!(
+        (&difference["figure"], &difference["test"]),
+        (&json!("delay_seconds"), &json!("mann-whitney"))
+    );
+    let estimate = difference["estimate"].as_f64().unwrap_or_default();
+    assert!((estimate + 11.0 * 86_400.0).abs() < 60.0, "{difference}");
+    assert_eq!(difference["small"], true);
+    let late = line(delays.at("/compared/differences"), "figure", "late_share");
+    assert_eq!(late["test"], "two-proportion");
+    assert!(late["q_value"].is_null() || late["q_value"].as_f64() >= late["p_value"].as_f64());
+    let groups: Vec<(&Value, &Value)> = delays
+        .at("/groups")
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|group| (&group["key"]["source"], &group["compared"]["changes"]["count"]))
+        .collect();
+    assert_eq!(groups, [(&json!("fair"), &json!(2)), (&json!("web"), &json!(2))]);
+
+    let reps = read(&wang, &of(&format!("reps?pipeline={PIPELINE}&"), "&group_by=lost_reason")).await;
+    assert_eq!((reps.at("/totals/lost"), reps.at("/compared/totals/lost")), (&json!(1), &json!(2)));
+    assert_eq!(reps.at("/compared/difference/figure"), "win_share");
+    let keys: Vec<&Value> = reps
+        .at("/groups")
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|group| &group["key"]["lost_reason"])
+        .collect();
+    assert_eq!(keys, [&json!("competitor"), &json!("price")]);
+    assert_eq!(reps.at("/groups/1/items/0/rep"), "zhao");
+    let filtered = read(&wang, &format!("/v1/reps?pipeline={PIPELINE}&source=web")).await;
+    assert_eq!(filtered.at("/totals/lost"), &json!(1));
+    let one = read(&wang, "/v1/reps?owner=rep:zhao").await;
+    assert_eq!(one.at("/items").as_array().map(Vec::len), Some(1));
+    let _ = wang.get("/v1/reps?group_by=source").await.refused(400, "missing-parameter");
+    let _ = wang
+        .get(&format!("/v1/reps?pipeline={PIPELINE}&group_by=nothing"))
+        .await
+        .refused(422, "invalid-value");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_left_alone_is_named_and_conversations_are_judged_by_what_followed() {
     let team = Team::on(PIPELINE).await;
     let wang = team.manager("wang");

@@ -65,6 +65,11 @@ impl CustomerFilterParams {
         given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
+    /// Takes out whose customers count, where a report means the people themselves: the owner and the team.
+    pub(super) fn take_people(&mut self) -> (Option<Owner>, Option<String>) {
+        (self.owner.take().map(|owner| owner.0), self.team.take())
+    }
+
     /// The filter, with the team of the instant asked about, and what the caller sees now.
     ///
     /// # Errors

@@ -1,19 +1,24 @@
 //! The customers of a report in groups, by what they were like at the instant asked about, and its window in months or quarters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, Utc};
 use uuid::Uuid;
 use waymark_domain::Owner;
+use waymark_eventstore::Position;
 
 use super::{journeys, known, pasts};
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::versions::{self, CustomerVersion};
-use crate::models::dwell::Window;
+use crate::models::dwell::{self, Window};
+use crate::models::snapshot::Snapshot;
 use crate::query::{AsOf, CohortFilter};
+use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
+use crate::stats::cycles::{Outcome, cycles};
+use crate::stats::{JourneySet, Micros};
 
 /// By what a report is divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +41,8 @@ pub enum GroupKey {
     Version,
     /// The sub-status that the customer's journey in the pipeline stands in.
     SubStatus,
+    /// The reason with which the customer's last cycle was lost.
+    LostReason,
     /// The calendar month (UTC) of the window.
     Month,
     /// The quarter of the window.
@@ -44,7 +51,7 @@ pub enum GroupKey {
 
 impl GroupKey {
     /// Every key.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Owner,
         Self::Team,
         Self::Source,
@@ -54,6 +61,7 @@ impl GroupKey {
         Self::Industry,
         Self::Version,
         Self::SubStatus,
+        Self::LostReason,
         Self::Month,
         Self::Quarter,
     ];
@@ -71,6 +79,7 @@ impl GroupKey {
             Self::Industry => "industry",
             Self::Version => "version",
             Self::SubStatus => "sub_status",
+            Self::LostReason => "lost_reason",
             Self::Month => "month",
             Self::Quarter => "quarter",
         }
@@ -91,14 +100,14 @@ impl GroupKey {
         }
     }
 
-    fn of(self, past: &CustomerVersion, teams: &BTreeMap<String, String>, pipeline: &str) -> Option<String> {
+    fn of(self, past: &CustomerVersion, member: &Member<'_>) -> Option<String> {
         match self {
             Self::Owner => Some(match &past.owner {
                 Owner::Rep(rep) => format!("rep:{rep}"),
                 Owner::Pool(pool) => format!("pool:{pool}"),
             }),
             Self::Team => match &past.owner {
-                Owner::Rep(rep) => teams.get(rep).cloned(),
+                Owner::Rep(rep) => member.teams.get(rep).cloned(),
                 Owner::Pool(_) => None,
             },
             Self::Source => past.source.clone(),
@@ -107,7 +116,8 @@ impl GroupKey {
             Self::Region => past.region.clone(),
             Self::Industry => past.industry.clone(),
             Self::Version => Some(past.version.to_string()),
-            Self::SubStatus => past.sub_statuses.get(pipeline).cloned(),
+            Self::SubStatus => past.sub_statuses.get(member.pipeline).cloned(),
+            Self::LostReason => member.lost_reason.cloned(),
             Self::Month | Self::Quarter => None,
         }
     }
@@ -147,18 +157,24 @@ impl ReportSnapshot {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn groups(&mut self, pipeline: &str, query: &GroupsQuery) -> Result<Vec<Group>> {
+    pub async fn groups(&mut self, definition: &Definition, query: &GroupsQuery) -> Result<Vec<Group>> {
         let snapshot = &mut self.0;
+        let pipeline = &definition.pipeline.key;
         let known = known(snapshot, &query.at).await?;
         let journeys = journeys(snapshot, pipeline, &query.at, known, &query.filter).await?;
         let pasts = pasts(snapshot, known).await?;
+        let reasons = match query.keys.contains(&GroupKey::LostReason) {
+            true => lost_reasons(snapshot, definition, &journeys, (query.at.micros(), known)).await?,
+            false => HashMap::new(),
+        };
         let mut members: BTreeMap<Values, BTreeSet<Uuid>> = BTreeMap::new();
         for journey in 0..journeys.len() {
             let customer = journeys.customer(journey);
             let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
             let Some(then) = versions::at(past, query.at.micros()).or(past.first()) else { continue };
             let keys = query.keys.iter().filter(|key| key.months().is_none());
-            let values = keys.map(|key| (key.as_str(), key.of(then, &query.teams, pipeline))).collect();
+            let member = Member { teams: &query.teams, pipeline, lost_reason: reasons.get(&customer) };
+            let values = keys.map(|key| (key.as_str(), key.of(then, &member))).collect();
             members.entry(values).or_default().insert(customer);
         }
         let begun = journeys.began_at().map_or(query.at.effective_at, instant);
@@ -173,6 +189,33 @@ impl ReportSnapshot {
         });
         Ok(each.collect())
     }
+}
+
+/// What is known of a customer beside what it was like.
+struct Member<'a> {
+    teams: &'a BTreeMap<String, String>,
+    pipeline: &'a str,
+    lost_reason: Option<&'a String>,
+}
+
+/// The reasons of those customers whose last cycle was lost with one.
+async fn lost_reasons(
+    snapshot: &mut Snapshot,
+    definition: &Definition,
+    journeys: &JourneySet,
+    (until, known): (Micros, Position),
+) -> Result<HashMap<Uuid, String>> {
+    snapshot.switch_model(dwell::NAME).await?;
+    let reasons = dwell::reasons(snapshot, &definition.pipeline.key, known).await?;
+    let kinds = definition.kinds(journeys);
+    let lost = journeys.journeys(until).filter_map(|(journey, records)| {
+        let customer = journeys.customer(journey);
+        match cycles(records).last()?.outcome(&kinds)? {
+            Outcome::Lost(when) => Some((customer, reasons.get(&(customer, when))?.clone())),
+            Outcome::Won(_) | Outcome::Closed(_) => None,
+        }
+    });
+    Ok(lost.collect())
 }
 
 /// The parts of a window by months or quarters, each with its name; the window itself where no key asks for them.

@@ -193,6 +193,9 @@ pub struct LatencyReport {
     pub items: Vec<LateChange>,
     /// Where the next late changes begin; null at the end.
     pub next_cursor: Option<String>,
+    /// The delays of the changes: what comparisons are made of, not shown.
+    #[serde(skip)]
+    pub delays: Vec<Micros>,
 }
 
 /// A person's change.
@@ -254,7 +257,7 @@ impl ReportSnapshot {
         let forecast = forecast(snapshot, definition, query, (&journeys, known), span.end).await?;
         let by_rep = by_rep(&journeys, &changes, permitted);
         let by_stage = by_stage(&journeys, pipeline, &changes, permitted);
-        let delays = changes.iter().map(|change| change.delay).collect();
+        let delays: Vec<Micros> = changes.iter().map(|change| change.delay).collect();
         changes.retain(|change| change.delay > permitted);
         let (items, next_cursor) = late(snapshot, pipeline, &journeys, changes, query, known).await?;
         Ok(LatencyReport {
@@ -266,7 +269,7 @@ impl ReportSnapshot {
             from: query.window.from,
             to: instant(span.end),
             sla_seconds: query.sla_seconds,
-            changes: DelayReport::of(delays, permitted),
+            changes: DelayReport::of(delays.clone(), permitted),
             corrections: DelayReport::of(corrections, permitted),
             left_out,
             by_rep,
@@ -274,6 +277,7 @@ impl ReportSnapshot {
             forecast,
             items,
             next_cursor,
+            delays,
         })
     }
 }

@@ -25,6 +25,7 @@ pub mod logrank;
 pub mod paths;
 pub mod proportion;
 pub mod quantile;
+pub mod ranks;
 mod record;
 pub mod shares;
 pub mod stage_figures;

@@ -2,9 +2,11 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::split::{Split, SplitWindowParams, split};
 use super::{definition, of_all};
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
@@ -13,10 +15,11 @@ use crate::http::answer::AsOfResponse;
 use crate::http::{AsOfParams, Key, Query, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
+use crate::projections::AsOf;
 use crate::projections::dwell::Window;
 use crate::projections::reports::latency::{LatencyQuery, LatencyReport};
 use crate::routes::AppState;
-use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+use crate::routes::filter::CustomerFilterParams;
 
 /// A change must be recorded within a day unless told otherwise.
 const DAY: u64 = 24 * 60 * 60;
@@ -45,9 +48,9 @@ pub(super) struct LatencyParams {
 /// what was known at the end of the window with what is known about it now.
 #[utoipa::path(
     get, path = "/v1/latency/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), LatencyParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
+    params(("pipeline" = String, Path, description = "The pipeline."), LatencyParams, SplitWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The delays, in seconds.", body = LatencyReport),
+        (status = 200, description = "The delays, in seconds.", body = Split<LatencyReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -55,13 +58,13 @@ pub(super) async fn latency(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(measure, time_window, who, as_of): Query<
+    Query(measure, asked, who, as_of): Query<
         LatencyParams,
-        TimeWindowParams,
+        SplitWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<LatencyReport>, Problem> {
+) -> Result<AsOfResponse<Split<LatencyReport>>, Problem> {
     let pipeline = definition(&state, &caller, &key).await?;
     let sla_seconds = measure.sla_seconds.unwrap_or(DAY);
     if sla_seconds > LONGEST {
@@ -70,16 +73,25 @@ pub(super) async fn latency(
         return Err(Problem::invalid_value("sla_seconds", message));
     }
     let limit = page::limit(measure.limit)? as usize;
-    let window: Window = time_window.window()?;
+    asked.window()?;
     let at = of_all(&as_of, &state, &caller).await?;
     let filter = who.filter(&state, &caller, &at).await?;
-    let end: DateTime<Utc> = window.to.map_or(at.effective_at, |to| to.min(at.effective_at));
-    let known_then = state.app.store.position_at(caller.tenant, end).await?;
     let cursor = measure.cursor;
-    let query = LatencyQuery { at, window, filter, sla_seconds, known_then, cursor, limit };
-    let mut report = state.app.projections.reports(caller.tenant).await?.latency(&pipeline, &query).await?;
-    if !reads_people(&caller.actor) {
-        report.items.iter_mut().for_each(|late| late.customer_name = None);
-    }
-    Ok(AsOfResponse { position: report.position, body: report })
+    let (state, caller, pipeline) = (&state, &caller, &pipeline);
+    let run = |at: AsOf, filter, window: Window| -> BoxFuture<'_, Result<LatencyReport, Problem>> {
+        let cursor = cursor.clone();
+        Box::pin(async move {
+            let end: DateTime<Utc> = window.to.map_or(at.effective_at, |to| to.min(at.effective_at));
+            let known_then = state.app.store.position_at(caller.tenant, end).await?;
+            let query = LatencyQuery { at, window, filter, sla_seconds, known_then, cursor, limit };
+            let mut report =
+                state.app.projections.reports(caller.tenant).await?.latency(pipeline, &query).await?;
+            if !reads_people(&caller.actor) {
+                report.items.iter_mut().for_each(|late| late.customer_name = None);
+            }
+            Ok(report)
+        })
+    };
+    let body = split((state, caller, &key), &asked, (at, filter), &run).await?;
+    Ok(AsOfResponse { position: body.report().position, body })
 }

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::definition;
 use crate::app::Caller;
 use crate::domain::Label;
 use crate::domain::pipeline::version::{Publication, Versions};
@@ -31,8 +32,8 @@ pub(super) struct SplitWindowParams {
     /// End of the window (exclusive). Without it, the window ends with `effective_at`, inclusive.
     to: Option<Instant>,
     /// Also return the report for each group: up to two of `owner`, `team`, `source`, `channel`, `tier`, `region`,
-    /// `industry`, `version`, `sub_status`, `month` and `quarter`, separated by a comma. Customers are grouped as they were at
-    /// `effective_at`; months and quarters divide the window, in UTC.
+    /// `industry`, `version`, `sub_status`, `lost_reason` (with which the last cycle was lost), `month` and `quarter`, separated by a
+    /// comma. Customers are grouped as they were at `effective_at`; months and quarters divide the window, in UTC.
     #[param(example = "owner,month")]
     group_by: Option<String>,
     /// Also return the report for the window that begins here, with the difference and its test.
@@ -125,6 +126,11 @@ impl SplitWindowParams {
         self.compare_from.is_some() || self.compare_to.is_some() || self.compare_version.is_some()
     }
 
+    /// Whether more than the report itself was asked for.
+    pub(super) fn is_split(&self) -> bool {
+        self.group_by.is_some() || self.compares()
+    }
+
     fn compared(&self) -> Result<Option<Window>, Problem> {
         if self.compare_from.is_none() && self.compare_to.is_none() {
             return Ok(None);
@@ -202,6 +208,11 @@ pub(super) struct Split<R> {
 }
 
 impl<R> Split<R> {
+    /// The report alone.
+    pub(super) fn whole(report: R) -> Self {
+        Self { report, groups: None, compared: None, compared_versions: None }
+    }
+
     /// The report itself.
     pub(super) fn report(&self) -> &R {
         &self.report
@@ -226,16 +237,17 @@ pub(super) async fn split<R: Comparable>(
     }
     if compared.is_none() && keys.is_empty() {
         let report = run(at, filter, window).await?;
-        return Ok(Split { report, groups: None, compared: None, compared_versions });
+        return Ok(Split::whole(report));
     }
     let mut reports = state.app.projections.reports(caller.tenant).await?;
     let at = AsOf { known_position: at.known_position.or(Some(reports.position())), ..at };
     let groups = match keys.is_empty() {
         true => None,
         false => {
-            let teams = teams(state, caller, &at).await?;
+            let (teams, definition) =
+                (teams(state, caller, &at).await?, definition(state, caller, pipeline).await?);
             let query = GroupsQuery { at, filter: filter.clone(), window, keys, teams };
-            Some(reports.groups(pipeline, &query).await?)
+            Some(reports.groups(&definition, &query).await?)
         }
     };
     drop(reports);

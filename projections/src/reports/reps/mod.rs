@@ -11,13 +11,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use waymark_domain::Owner;
-use waymark_domain::people::Visibility;
 use waymark_domain::pipeline::StageType;
 use waymark_eventstore::Position;
 
 use super::page::Pages;
 use super::quality::{QualityQuery, ReportInput, open};
-use super::{Span, known, pasts};
+use super::{ShareReport, Span, known, pasts};
 use crate::error::Result;
 use crate::models::board::versions::{self, CustomerVersion, CustomerVersions};
 use crate::models::dwell::Window;
@@ -30,7 +29,7 @@ use crate::stats::credit::{Attribution, credit, held, owner_at};
 use crate::stats::cycles::{Outcome, cycles};
 use crate::stats::journeys::{Origin, stays};
 use crate::stats::survival::Subject;
-use crate::stats::{Micros, MoveRecord, seconds};
+use crate::stats::{Micros, MoveRecord, seconds, sum};
 use figures::RepAccumulator;
 pub use figures::{RepFigures, SlowestStage};
 
@@ -43,8 +42,8 @@ pub struct RepsQuery {
     pub window: Window,
     /// Only these reps; everybody when none are given.
     pub reps: Option<BTreeSet<String>>,
-    /// Which customers are visible to the caller now: others do not count.
-    pub visibility: Visibility,
+    /// Whose customers count, as they were at the end of the window.
+    pub filter: CohortFilter,
     /// To whom deals are credited.
     pub attribution: Attribution,
     /// Whether the window of the same length before is wanted beside. The window has a beginning then.
@@ -68,6 +67,26 @@ pub struct RepLine {
     pub figures: RepFigures,
     /// The figures of the window of the same length before; null unless asked for.
     pub previous: Option<RepFigures>,
+}
+
+/// What reps won and lost together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct RepTotals {
+    /// Deals won in the window.
+    #[serde(serialize_with = "crate::reports::whole_where_it_is")]
+    pub won: f64,
+    /// Cycles lost in the window.
+    #[serde(serialize_with = "crate::reports::whole_where_it_is")]
+    pub lost: f64,
+    /// Won among won and lost.
+    pub conversion: Option<ShareReport>,
+}
+
+impl RepTotals {
+    fn of<'a>(figures: impl Iterator<Item = &'a RepFigures> + Clone) -> Self {
+        let (won, lost) = (sum(figures.clone().map(|rep| rep.won)), sum(figures.map(|rep| rep.lost)));
+        Self { won, lost, conversion: ShareReport::of(won, won + lost) }
+    }
 }
 
 /// What each rep does, and what comes of it.
@@ -94,6 +113,8 @@ pub struct RepsReport {
     /// `snapshot_win_rate`: won among the cycles that ended in the window, won or lost.
     #[schema(example = "snapshot_win_rate")]
     pub definition: &'static str,
+    /// What all reps won and lost together, shown or not.
+    pub totals: RepTotals,
     /// The reps, by name.
     pub items: Vec<RepLine>,
     /// Where the next reps begin; null at the end.
@@ -130,6 +151,7 @@ impl ReportSnapshot {
             Some((at, window)) => figures(snapshot, definitions, query, (at, window), known, &pasts).await?,
             None => BTreeMap::new(),
         };
+        let totals = RepTotals::of(now.values());
         let names: BTreeSet<String> = now.keys().chain(previous.keys()).cloned().collect();
         let named = query.reps.clone().unwrap_or(names);
         let after = |rep: &&String| query.after.as_ref().is_none_or(|after| *rep > after);
@@ -152,6 +174,7 @@ impl ReportSnapshot {
             previous_to: before.and_then(|(_, window)| window.to),
             attribution: query.attribution,
             definition: "snapshot_win_rate",
+            totals,
             next_cursor: shown.last().filter(|_| shown.len() < rest.len()).map(|last| (*last).clone()),
             items: shown.iter().map(line).collect(),
         })
@@ -183,7 +206,7 @@ async fn figures(
     let asked = QualityQuery {
         at,
         window,
-        filter: CohortFilter { visibility: query.visibility.clone(), ..CohortFilter::default() },
+        filter: query.filter.clone(),
         pages: Pages::default(),
         silence_seconds: query.silence_seconds,
         horizon_seconds: 0,
