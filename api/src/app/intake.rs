@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use waymark_domain::company::Company;
 use waymark_domain::customer::command::{Register, RepeatInquiry};
+use waymark_domain::customer::event::Scorer;
 use waymark_domain::customer::{Customer, CustomerEvent, Intaken, NewEvent, raised, scored};
 use waymark_domain::intake::{Assignment, Candidate, Intake, LeadFacts, Method, assign, assign::Lead, score};
 use waymark_domain::pool::PoolKind;
@@ -22,9 +23,20 @@ use super::{App, AppError, Caller};
 /// How long a lead waits for the read model that says what reps own, where that counts.
 const OWNED_WITHIN: Duration = Duration::from_secs(10);
 
-/// Who got leads by the rules of intake: where the last one was, and how many.
+/// Who got leads by the rules of intake.
 #[derive(Clone, Default)]
-pub(super) struct Assignments(Arc<BTreeMap<String, (Position, u64)>>);
+pub(super) struct Assignments(Arc<BTreeMap<String, Share>>);
+
+/// What a rep got.
+#[derive(Clone, Copy, Default)]
+struct Share {
+    /// Where the last lead was.
+    last: Position,
+    /// The settings by which it was assigned.
+    version: u32,
+    /// How many there were by these settings: with others the shares begin again.
+    assigned: u64,
+}
 
 impl Fold for Assignments {
     fn query() -> Query {
@@ -35,8 +47,13 @@ impl Fold for Assignments {
         if let Some(CustomerEvent::Scored(scored)) = decode(entry)?.map(|recorded| recorded.event)
             && let Some(assignment) = scored.assignment
         {
+            let version = match scored.by {
+                Scorer::Intake { weights_version } => weights_version,
+                Scorer::Model { .. } => 0,
+            };
             let known = Arc::make_mut(&mut self.0).entry(assignment.rep).or_default();
-            *known = (entry.position, known.1 + 1);
+            let before = if known.version == version { known.assigned } else { 0 };
+            *known = Share { last: entry.position, version, assigned: before + 1 };
         }
         Ok(())
     }
@@ -147,21 +164,28 @@ impl App {
         customer: &Customer,
         touch: &RepeatInquiry,
     ) -> Result<IntakePlan, AppError> {
-        let nothing = || IntakePlan { events: Vec::new(), resource: Map::new(), turn: None };
         let (company, version, settings) = self.intake_settings(caller).await?;
         let (source, channel) = (touch.source.as_deref(), touch.channel.as_deref());
-        let Some(score) = raised(customer, &settings.weights, source, channel) else { return Ok(nothing()) };
+        let known = match customer.owner {
+            Owner::Rep(_) => Label::new(
+                "已知客户再次来访，已通知其负责人。",
+                "The customer is known, and its owner was notified.",
+            ),
+            Owner::Pool(_) => {
+                Label::new("已知客户再次来访，仍在池中。", "The customer is known, and waits in its pool.")
+            }
+        };
+        let Some(score) = raised(customer, &settings.weights, source, channel) else {
+            let resource = unchanged(customer.score, &known);
+            return Ok(IntakePlan { events: Vec::new(), resource, turn: None });
+        };
         let crossed = customer.score.is_some_and(|before| before < settings.threshold);
         let lead = Lead { score: score.points, source, channel, region: customer.region.as_deref() };
         let waits = matches!(customer.owner, Owner::Pool(_)) && crossed;
         let assigned = if waits { self.assigned(caller, &company, &settings, lead).await? } else { None };
         let (assignment, turn) = assigned.map(|one| (one.assignment, (one.read_to, one.turn))).unzip();
         let intaken = Intaken { score, weights_version: version, assignment };
-        let reason = Label::new(
-            "已知客户再次来访，已通知其负责人。",
-            "The customer is known, and its owner was told.",
-        );
-        let reason = intaken.assignment.is_none().then_some(&reason);
+        let reason = intaken.assignment.is_none().then_some(&known);
         let events = scored(&intaken, &customer.owner, (self.clock)());
         Ok(IntakePlan { events, resource: answer(&intaken, reason), turn })
     }
@@ -184,7 +208,8 @@ impl App {
         }
         let turn = self.turns.next(caller.tenant).await;
         let (known, read_to) = self.assignments.current(caller.tenant).await?;
-        let mut candidates = candidates(company, &known, (self.clock)());
+        let version = company.intake.as_ref().map_or(0, |(version, _)| *version);
+        let mut candidates = candidates(company, &known, version, (self.clock)());
         let by_open = settings.method == Method::LeastOpen
             || settings.rules.iter().any(|rule| rule.method == Some(Method::LeastOpen));
         if by_open || settings.holding_cap.is_some() {
@@ -209,7 +234,12 @@ impl App {
 }
 
 /// The reps of all teams, each with who stands in for it now.
-fn candidates(company: &Company, known: &Assignments, now: chrono::DateTime<chrono::Utc>) -> Vec<Candidate> {
+fn candidates(
+    company: &Company,
+    known: &Assignments,
+    version: u32,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Vec<Candidate> {
     let mut all: BTreeMap<&str, Candidate> = BTreeMap::new();
     for team in company.people.teams.values() {
         for rep in &team.members {
@@ -223,17 +253,26 @@ fn candidates(company: &Company, known: &Assignments, now: chrono::DateTime<chro
             absent.deputy = Some(deputy.deputy.clone());
         }
     }
-    for (rep, (last, assigned)) in known.0.iter() {
+    for (rep, share) in known.0.iter() {
         if let Some(one) = all.get_mut(rep.as_str()) {
-            (one.last, one.assigned) = (*last, *assigned);
+            one.last = share.last;
+            one.assigned = if share.version == version { share.assigned } else { 0 };
         }
     }
     all.into_values().collect()
 }
 
+/// What the answer says of a known customer whose score stays as it was.
+fn unchanged(score: Option<u32>, reason: &Label) -> Map<String, Value> {
+    Map::from_iter([("score".to_owned(), json!(score)), ("assignment_reason".to_owned(), in_both(reason))])
+}
+
+fn in_both(label: &Label) -> Value {
+    json!({ "zh": label.text(Language::Zh), "en": label.text(Language::En) })
+}
+
 /// What the answer says: the score with its reasons, and who gets the lead and why.
 fn answer(intaken: &Intaken, reason: Option<&Label>) -> Map<String, Value> {
-    let both = |label: &Label| json!({ "zh": label.text(Language::Zh), "en": label.text(Language::En) });
     let assigned = intaken.assignment.as_ref();
     let why = match (assigned, reason) {
         (Some(assignment), _) => {
@@ -241,7 +280,7 @@ fn answer(intaken: &Intaken, reason: Option<&Label>) -> Map<String, Value> {
             why["score"] = json!(intaken.score.points);
             why
         }
-        (None, Some(reason)) => both(reason),
+        (None, Some(reason)) => in_both(reason),
         (None, None) => Value::Null,
     };
     let to = assigned.map(|assignment| &assignment.rep);

@@ -102,7 +102,8 @@ impl Pipelines {
         known.versions.get(key).cloned().ok_or_else(|| no_such_pipeline(key))
     }
 
-    /// The way that customers of a pipeline are to go, as known at a position, or now; none where nobody has said it.
+    /// The way that customers of a pipeline are to go, as known at a position, or now; none where none is set, or it was
+    /// taken away.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -115,7 +116,7 @@ impl Pipelines {
         let standards = self.folds.recent(tenant).await?.0.standards;
         let said = standards.get(key).into_iter().flatten().rev();
         let mut by_then = said.filter(|path| known.is_none_or(|known| path.position <= known));
-        Ok(by_then.next().cloned())
+        Ok(by_then.next().filter(|path| !path.stages.is_empty()).cloned())
     }
 
     /// The folds themselves.

@@ -79,7 +79,8 @@ pub(crate) struct ChangeOrigin {
     pub(crate) address: Option<String>,
     /// The program, where it was recorded.
     pub(crate) client: Option<String>,
-    /// The request, where it was recorded.
+    /// The request, as the trace id that its answer carried: 32 hexadecimal digits. What followed from it, such as what a rule
+    /// did, has the id of what set it off.
     pub(crate) request_id: Option<String>,
 }
 
@@ -107,7 +108,7 @@ impl Change {
                 kind: OriginKind::of(&envelope),
                 address: None,
                 client: None,
-                request_id: None,
+                request_id: envelope.correlation_id.map(|id| id.simple().to_string()),
             },
             effective_at: envelope.effective_at,
             recorded_at: entry.recorded_at,

@@ -194,7 +194,8 @@ pub fn decide(
         }
         CompanyCommand::SetIntake(intake) => {
             let teams = |team: &str| company.people.teams.contains_key(team);
-            (intake::invalid(&intake, teams), CompanyEvent::IntakeSet(IntakeSet { intake }))
+            let in_a_team = |rep: &str| company.people.teams.values().any(|team| team.members.contains(rep));
+            (intake::invalid(&intake, teams, in_a_team), CompanyEvent::IntakeSet(IntakeSet { intake }))
         }
         CompanyCommand::SkipEvent { projection, position, reason } => {
             let skipped = company.skipped.contains(&(projection.clone(), position));

@@ -122,8 +122,8 @@ impl Default for Intake {
     }
 }
 
-/// What is wrong with such settings. `teams` are those that there are.
-pub fn invalid<'a>(intake: &Intake, teams: impl Fn(&str) -> bool + 'a) -> Vec<Violation> {
+/// What is wrong with such settings. `teams` are those that there are, `reps` those who are in one.
+pub fn invalid(intake: &Intake, teams: impl Fn(&str) -> bool, reps: impl Fn(&str) -> bool) -> Vec<Violation> {
     let weights = &intake.weights;
     let points = [
         ("weights.contact", weights.contact),
@@ -184,9 +184,26 @@ pub fn invalid<'a>(intake: &Intake, teams: impl Fn(&str) -> bool + 'a) -> Vec<Vi
     }
     for (rep, share) in &intake.shares {
         let field = format!("shares.{rep}");
-        unmet.extend(require((1..=MAX_SCORE).contains(share), || out_of_range(&field)));
+        unmet.extend(require((1..=MAX_SCORE).contains(share), || share_out_of_range(&field)));
+        unmet.extend(require(reps(rep), || {
+            Violation::new(
+                Code::UnknownPerson,
+                &field,
+                Label::new(format!("没有团队包含“{rep}”。"), format!("No team has a member {rep:?}.")),
+                Label::new("请填写某个团队的成员。", "Name a member of a team."),
+            )
+        }));
     }
     unmet
+}
+
+fn share_out_of_range(field: &str) -> Violation {
+    Violation::new(
+        Code::InvalidValue,
+        field,
+        Label::new("应为1至100的整数。", "Must be an integer from 1 to 100."),
+        Label::new("不参与分配的销售请移出团队。", "Take a rep who gets no leads out of the team."),
+    )
 }
 
 fn out_of_range(field: &str) -> Violation {
@@ -211,17 +228,19 @@ mod tests {
             ..AssignmentRule::default()
         };
         let known = |team: &str| team == "north";
-        assert_eq!(invalid(&Intake::default(), known), []);
-        assert_eq!(invalid(&intake(vec![rule("a", "north")]), known), []);
+        let invalid = |intake: &Intake| invalid(intake, known, |rep| rep == "li");
+        assert_eq!(invalid(&Intake::default()), []);
+        assert_eq!(invalid(&intake(vec![rule("a", "north")])), []);
         let wrong = intake(vec![
             rule("a", "nowhere"),
             rule("a", "north"),
             AssignmentRule { min_score: 70, max_score: Some(60), ..rule("b", "north") },
         ]);
-        let fields: Vec<String> = invalid(&wrong, known).into_iter().map(|one| one.field).collect();
+        let fields: Vec<String> = invalid(&wrong).into_iter().map(|one| one.field).collect();
         assert_eq!(fields, ["rules[0].team", "rules[1].id", "rules[2].max_score"]);
-        let heavy = Intake { threshold: 101, shares: [("li".to_owned(), 0)].into(), ..Intake::default() };
-        let fields: Vec<String> = invalid(&heavy, known).into_iter().map(|one| one.field).collect();
-        assert_eq!(fields, ["threshold", "shares.li"]);
+        let shares = [("li".to_owned(), 0), ("nobody".to_owned(), 1)].into();
+        let heavy = Intake { threshold: 101, shares, ..Intake::default() };
+        let fields: Vec<String> = invalid(&heavy).into_iter().map(|one| one.field).collect();
+        assert_eq!(fields, ["threshold", "shares.li", "shares.nobody"]);
     }
 }

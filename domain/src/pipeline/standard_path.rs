@@ -6,7 +6,7 @@ use crate::Label;
 use crate::refusal::{Code, Refusal, Violation};
 
 impl Pipeline {
-    /// Makes these stages the standard path.
+    /// Makes these stages the standard path; none takes away the one that was set.
     ///
     /// # Errors
     /// Every stage that does not exist, and every step that the definition does not permit, by its place.
@@ -38,12 +38,15 @@ impl Pipeline {
 }
 
 fn length(stages: &[String]) -> Vec<Violation> {
-    if (2..=MOST_STAGES).contains(&stages.len()) {
+    if stages.is_empty() || (2..=MOST_STAGES).contains(&stages.len()) {
         return Vec::new();
     }
     let message =
         Label::new(format!("应为2至{MOST_STAGES}个状态。"), format!("Must be 2 to {MOST_STAGES} stages."));
-    let fix = Label::new("请改正该值。", "Correct the value.");
+    let fix = Label::new(
+        "请补充状态；空列表表示取消标准路径。",
+        "Add stages; an empty list takes the standard path away.",
+    );
     vec![Violation::new(Code::InvalidValue, "stages", message, fix)]
 }
 
@@ -65,6 +68,7 @@ mod tests {
         assert_eq!(refused(&["new_lead", "contacted", "need_confirmed"]), []);
         assert_eq!(refused(&["new_lead", "proposal"]), [told("stages[1]", "transition-not-allowed")]);
         assert_eq!(refused(&["new_lead", "nowhere"]), [told("stages[1]", "unknown-stage")]);
+        assert_eq!(refused(&[]), [], "none takes it away");
         assert_eq!(refused(&["new_lead"]), [told("stages", "invalid-value")]);
         assert_eq!(refused(&["new_lead", "new_lead"]), [told("stages[1]", "transition-not-allowed")]);
     }

@@ -39,7 +39,8 @@ fn fifty() -> u32 {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(example = json!({"stages": ["first_contact", "need_confirmed", "quoted", "deciding", "won"]}))]
 pub(super) struct StandardBody {
-    /// The ids of its stages, in order: each step is a transition that the definition permits.
+    /// The ids of its stages, in order: each step is a transition that the definition permits. An empty list takes the standard
+    /// path away.
     stages: Vec<String>,
 }
 

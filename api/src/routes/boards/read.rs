@@ -114,13 +114,18 @@ pub(super) async fn read(
     Ok(AsOfResponse { position: report.position, body: report })
 }
 
-/// Adds what the stage says must be done to the cards of customers for whom nothing else is planned.
+/// What must be done next on each card: what was agreed, unless the deal was lost since, else what the stage says.
 fn plan(report: &mut BoardReport, pipeline: &str, names: &Names) {
     let erased = String::from("erased");
     for stage in &mut report.stages {
         for card in &mut stage.cards {
-            if card.next_action.is_none() && !card.flags.contains(&erased) {
-                card.next_action = names.next_action(pipeline, &stage.stage, card.entered_at);
+            if card.flags.contains(&erased) {
+                continue;
+            }
+            let planned = card.next_action.take();
+            card.next_action = names.next_of(planned, (pipeline, &stage.stage), card.entered_at);
+            if card.next_action.as_ref().is_none_or(|next| next.source != "plan") {
+                card.flags.retain(|flag| flag != "overdue_follow_up");
             }
         }
     }

@@ -53,19 +53,37 @@ impl Names {
         let wait = i64::try_from(next.deadline_seconds).ok().and_then(TimeDelta::try_seconds)?;
         let due_at = entered_at.checked_add_signed(wait)?;
         let text = Some(next.what.text(self.language).to_owned());
-        Some(NextAction { at: due_at, text, due_at, role: next.role.clone(), source: "stage".to_owned() })
+        Some(NextAction {
+            at: due_at,
+            text,
+            due_at,
+            role: next.role.clone(),
+            source: "stage".to_owned(),
+            said_at: None,
+        })
     }
 
-    /// The customer with what its stage says must be done, where nothing else is planned.
+    /// What must be done next: what was agreed, unless the deal was lost since; else what the stage says.
+    pub(in crate::routes) fn next_of(
+        &self,
+        planned: Option<NextAction>,
+        (pipeline, stage): (&str, &str),
+        entered_at: DateTime<Utc>,
+    ) -> Option<NextAction> {
+        let is_lost =
+            self.find(pipeline, |version| version.stage(stage)).is_some_and(|stage| stage.kind.is_lost());
+        let holds = |plan: &NextAction| !is_lost || plan.said_at.is_none_or(|said| said > entered_at);
+        planned.filter(holds).or_else(|| self.next_action(pipeline, stage, entered_at))
+    }
+
+    /// The customer with what must be done next in its primary journey.
     pub(in crate::routes) fn with_next_action(&self, mut customer: CustomerReport) -> CustomerReport {
-        if customer.next_action.is_none()
-            && !customer.erased
-            && !customer.withdrawn
-            && customer.merged_into.is_none()
-        {
-            let primary = customer.journeys.iter().find(|journey| journey.primary);
-            customer.next_action = primary
-                .and_then(|journey| self.next_action(&journey.pipeline, &journey.stage, journey.entered_at));
+        if !customer.erased && !customer.withdrawn && customer.merged_into.is_none() {
+            let planned = customer.next_action.take();
+            customer.next_action = match customer.journeys.iter().find(|journey| journey.primary) {
+                Some(at) => self.next_of(planned, (&at.pipeline, &at.stage), at.entered_at),
+                None => planned,
+            };
         }
         customer
     }

@@ -14,14 +14,16 @@ use uuid::Uuid;
 use super::name_for;
 use crate::app::{AppError, Caller};
 use crate::auth::Authority;
-use crate::domain::Label;
 use crate::domain::pipeline::{Pipeline, Stage};
+use crate::domain::{Label, Language};
 use crate::http::answer::AsOfResponse;
 use crate::http::{ConsistencyParams, Key, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
+use crate::projections::board::NextAction;
 use crate::projections::work::{ContactFilter, StageAgeFilter, WaitingReport, WorkCursor, WorkScope};
+use crate::routes::customers::names::Names;
 use crate::routes::{AppState, people};
 
 /// The tiers of high intent, unless others are named.
@@ -85,6 +87,8 @@ pub(super) struct Worklist {
 struct WorklistEntry {
     #[serde(flatten)]
     customer: WaitingReport,
+    /// What must be done next: what was agreed, else what the stage says.
+    next_action: Option<NextAction>,
     /// Seconds since entry into the stage.
     since_stage_entry_seconds: Option<f64>,
     /// Seconds since the last activity, including entry into the stage.
@@ -119,6 +123,7 @@ pub(super) async fn worklist(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(name): Key,
+    language: Language,
     Query(asked, consistency, page, ..): Query<WorklistParams, ConsistencyParams, Page>,
 ) -> Result<AsOfResponse<Worklist>, Problem> {
     let list = which(&name).ok_or_else(|| Problem::not_found("worklist", &name))?;
@@ -154,9 +159,12 @@ pub(super) async fn worklist(
             projections.work(caller.tenant).await?.long_standing(&stages, after, limit).await?
         }
     };
+    let names = Names::new(&state, &caller, language).await?;
     let items = found.items.into_iter().map(|mut customer| {
         customer.customer_name = name_for(&caller.actor, customer.customer_name.take());
+        customer.next_contact_for = name_for(&caller.actor, customer.next_contact_for.take());
         WorklistEntry {
+            next_action: next_action(&names, &customer),
             since_stage_entry_seconds: customer.entered_at.map(|at| seconds(now - at)),
             since_last_activity_seconds: seconds(now - last_touched(&customer)),
             age_seconds: seconds(now - customer.created_at),
@@ -166,6 +174,14 @@ pub(super) async fn worklist(
     let next_cursor = found.next.map(|place| PageMark { now, place }.to_string());
     let body = Worklist { list, effective_at: now, items: items.collect(), next_cursor, total: found.total };
     Ok(AsOfResponse { position: found.position, body })
+}
+
+/// What was agreed with a customer, else what its stage says.
+fn next_action(names: &Names, customer: &WaitingReport) -> Option<NextAction> {
+    let agreed = customer.next_contact_for.clone();
+    let planned = customer.next_contact_at.map(|at| NextAction::planned(at, agreed, None));
+    let standing = (customer.pipeline.as_deref()?, customer.stage.as_deref()?);
+    planned.or_else(|| names.next_action(standing.0, standing.1, customer.entered_at?))
 }
 
 /// Where a page ended, and the instant that the list is of.

@@ -13,7 +13,7 @@ use waymark_domain::pipeline::StageType;
 use waymark_domain::{Owner, Pipeline};
 use waymark_eventstore::Position;
 
-use super::customer::Customer;
+use super::customer::{Customer, Plan};
 use super::found_by::value_order;
 use super::report::{MoneyReport, NextAction, OwnerReport};
 use super::row::{money_of, owner_of, read_customer};
@@ -427,8 +427,8 @@ async fn cards(
             sub_status: place.sub_status.clone(),
             amount: place.amount.as_ref().map(MoneyReport::of),
             next_action: customer.and_then(|customer| {
-                let (at, text) = customer.next.clone().filter(|_| query.now)?;
-                Some(NextAction::planned(at, text))
+                let Plan { at, text, said_at } = customer.next.clone().filter(|_| query.now)?;
+                Some(NextAction::planned(at, text, Some(said_at)))
             }),
             flags: flags(place, customer, query),
         }
@@ -438,7 +438,7 @@ async fn cards(
 
 fn flags(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> Vec<String> {
     let next = customer.and_then(|customer| customer.next.as_ref());
-    let overdue = query.now && next.is_some_and(|(at, _)| *at < query.at.effective_at);
+    let overdue = query.now && next.is_some_and(|plan| plan.at < query.at.effective_at);
     let flags = [
         ("in_pool", matches!(place.owner, Owner::Pool(_))),
         ("overdue_follow_up", overdue),

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 use waymark_domain::customer::event::{
     Contact, ContactKind, ContentKind, CustomerEvent, DetailsChanged, DocumentAdded, FollowedUp, LeadTouched,
-    Money, Recorded,
+    Money, NextPlan, Recorded,
 };
 use waymark_domain::customer::timeline::{Journeys, LatestStay};
 use waymark_domain::{Owner, identity};
@@ -102,6 +102,23 @@ const DOCUMENTS: usize = 200;
 /// How many touches of one customer are shown: the latest ones. The log has them all.
 const TOUCHES: usize = 100;
 
+/// What must be done next, as it was agreed or set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// When.
+    pub(super) at: DateTime<Utc>,
+    /// What; none once the customer is erased.
+    pub(super) text: Option<String>,
+    /// When that was said.
+    pub(super) said_at: DateTime<Utc>,
+}
+
+impl Plan {
+    fn of(plan: &NextPlan, said_at: DateTime<Utc>) -> Self {
+        Self { at: plan.at, text: plan.text.clear().cloned(), said_at }
+    }
+}
+
 /// A customer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Customer {
@@ -114,7 +131,7 @@ pub(super) struct Customer {
     pub(super) fields: Option<BTreeMap<String, serde_json::Value>>,
     pub(super) traits: TrackedAttributes,
     pub(super) owned_since: DateTime<Utc>,
-    pub(super) next: Option<(DateTime<Utc>, Option<String>)>,
+    pub(super) next: Option<Plan>,
     pub(super) erased: bool,
     pub(super) profile: ClearProfile,
     pub(super) touches: Vec<Touch>,
@@ -193,7 +210,7 @@ impl Customer {
         match &event.event {
             CustomerEvent::DetailsChanged(e) => self.set_details(e, event.position),
             CustomerEvent::FollowedUp(e) => {
-                self.next = Some((e.next_plan.at, e.next_plan.text.clear().cloned()));
+                self.next = Some(Plan::of(&e.next_plan, event.effective_at));
                 self.send(e, event);
                 self.answer_touches(event.effective_at.timestamp_micros());
             }
@@ -203,7 +220,7 @@ impl Customer {
                 } else {
                     format!("{} {}", e.text.zh, e.text.en)
                 };
-                self.next = Some((e.at, Some(text)));
+                self.next = Some(Plan { at: e.at, text: Some(text), said_at: event.effective_at });
             }
             CustomerEvent::Claimed(e) => self.set_owner(Owner::Rep(e.rep.clone()), event.effective_at),
             CustomerEvent::Released(e) => self.set_owner(Owner::Pool(e.pool.clone()), event.effective_at),
@@ -233,7 +250,7 @@ impl Customer {
                 self.distinct_from.remove(&e.absorbed);
                 e.details.iter().for_each(|details| self.set_details(details, event.position));
                 if let Some(plan) = &e.next_plan {
-                    self.next = Some((plan.at, plan.text.clear().cloned()));
+                    self.next = Some(Plan::of(plan, event.effective_at));
                 }
             }
             CustomerEvent::MergedInto(e) => {
@@ -361,7 +378,7 @@ impl Customer {
         for sent in &mut self.contents {
             (sent.title, sent.document) = (None, None);
         }
-        self.next = self.next.take().map(|(at, _)| (at, None));
+        self.next.iter_mut().for_each(|plan| plan.text = None);
     }
 
     fn move_card<'a>(&mut self, event: &'a Recorded<CustomerEvent>) -> Option<&'a str> {

@@ -11,7 +11,7 @@ use waymark_domain::Owner;
 use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money, Scorer};
 use waymark_domain::intake::ScoreReason;
 
-use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch};
+use super::customer::{Card, ClearContact, Customer, Document, Plan, Sent, Touch};
 use super::expected_close::ExpectedClose;
 use super::profile::ClearScore;
 use super::row::owner_columns;
@@ -194,12 +194,16 @@ pub struct NextAction {
     /// `plan`, what was agreed or set last; or `stage`, what the stage says where nothing was.
     #[schema(example = "plan")]
     pub source: String,
+    /// When it was agreed or set; none of what a stage says. It is not shown.
+    #[serde(skip)]
+    pub said_at: Option<DateTime<Utc>>,
 }
 
 impl NextAction {
     /// What was agreed, or set by a rule.
-    pub(crate) fn planned(at: DateTime<Utc>, text: Option<String>) -> Self {
-        Self { at, text, due_at: at, role: "rep".to_owned(), source: "plan".to_owned() }
+    #[must_use]
+    pub fn planned(at: DateTime<Utc>, text: Option<String>, said_at: Option<DateTime<Utc>>) -> Self {
+        Self { at, text, due_at: at, role: "rep".to_owned(), source: "plan".to_owned(), said_at }
     }
 }
 
@@ -345,7 +349,9 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
         source: traits.source,
         channel: traits.channel,
         fields: customer.fields,
-        next_action: customer.next.map(|(at, text)| NextAction::planned(at, text)),
+        next_action: customer
+            .next
+            .map(|Plan { at, text, said_at }| NextAction::planned(at, text, Some(said_at))),
         remaining_ownership_seconds: None,
         credit_code: profile.credit_code,
         channel_ids: profile

@@ -9,7 +9,7 @@ use waymark_domain::Owner;
 use waymark_domain::customer::event::Money;
 use waymark_eventstore::Position;
 
-use super::customer::{Card, Customer, TrackedAttributes};
+use super::customer::{Card, Customer, Plan, TrackedAttributes};
 use super::found_by::bounded;
 use super::tables::{CardRow, CustomerRow, VersionRow};
 use crate::db::Row;
@@ -74,7 +74,11 @@ impl Customer {
                 merged: row.merged_into.is_some(),
             },
             owned_since: instant(row.owned_since),
-            next: row.next_at.map(|at| (instant(at), row.next_text)),
+            next: row.next_at.zip(row.next_said_at).map(|(at, said_at)| Plan {
+                at: instant(at),
+                text: row.next_text,
+                said_at: instant(said_at),
+            }),
             erased: row.erased,
             // Industry, region and service type stand in it, too.
             profile: row.profile.parse()?,
@@ -94,8 +98,7 @@ impl Customer {
     pub(super) fn to_row(&self) -> Result<CustomerRow> {
         let (owner_kind, owner_id) = owner_columns(&self.traits.owner);
         let (amount, currency) = money_columns(self.traits.amount.as_ref());
-        let (next_at, next_text) =
-            self.next.as_ref().map(|(at, text)| (at.timestamp_micros(), text.clone())).unzip();
+        let next = self.next.as_ref();
         Ok(CustomerRow {
             customer: self.id,
             created_position: self.created_position,
@@ -113,8 +116,9 @@ impl Customer {
             source: self.traits.source.clone(),
             channel: self.traits.channel.clone(),
             tags: Json::of(&self.traits.tags)?,
-            next_at,
-            next_text: next_text.flatten(),
+            next_at: next.map(|plan| plan.at.timestamp_micros()),
+            next_text: next.and_then(|plan| plan.text.clone()),
+            next_said_at: next.map(|plan| plan.said_at.timestamp_micros()),
             erased: self.erased,
             profile: Json::of(&self.profile)?,
             industry: self.profile.industry.clone(),

@@ -20,6 +20,8 @@ CREATE TABLE IF NOT EXISTS board_customer (
     tags             TEXT    NOT NULL,
     next_at          INTEGER,
     next_text        TEXT,
+    -- When that was agreed: entering a lost stage ends what was agreed before.
+    next_said_at     INTEGER,
     erased           INTEGER NOT NULL,
     -- What else is known, as JSON; what lists filter by stands in columns of its own.
     profile          TEXT    NOT NULL,

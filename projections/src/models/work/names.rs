@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::statements::NAMES_AMONG;
-use crate::db::values;
+use crate::db::{Row, values};
 use crate::error::Result;
 use crate::models::board::tables::NAME as BOARD;
 use crate::models::snapshot::Snapshot;
@@ -26,15 +26,20 @@ pub(super) async fn fill<T>(
     Ok(())
 }
 
+/// What customers are called, and what is planned with them next. Afterwards the snapshot is of the board.
+pub(super) async fn with_plans(
+    snapshot: &mut Snapshot,
+    ids: &[Uuid],
+) -> Result<BTreeMap<Uuid, (Option<String>, Option<String>)>> {
+    let rows = among(snapshot, ids).await?;
+    let described =
+        |row: &Row| Ok((row.uuid("customer")?, (row.opt_text("name")?, row.opt_text("next_text")?)));
+    rows.iter().map(described).collect()
+}
+
 /// The names of those customers that have one. Afterwards the snapshot is of the board.
 pub(crate) async fn of(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<BTreeMap<Uuid, String>> {
-    if ids.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    snapshot.switch_model(BOARD).await?;
-    let keys: Vec<_> = ids.iter().map(|id| (*id).into()).collect();
-    let head = values![snapshot.tenant.0, snapshot.generation];
-    let rows = fetch_by_keys(&mut snapshot.transaction, NAMES_AMONG, &head, &keys).await?;
+    let rows = among(snapshot, ids).await?;
     let mut names = BTreeMap::new();
     for row in &rows {
         if let Some(name) = row.opt_text("name")? {
@@ -42,4 +47,14 @@ pub(crate) async fn of(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<BTreeMap
         }
     }
     Ok(names)
+}
+
+async fn among(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<Vec<Row>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    snapshot.switch_model(BOARD).await?;
+    let keys: Vec<_> = ids.iter().map(|id| (*id).into()).collect();
+    let head = values![snapshot.tenant.0, snapshot.generation];
+    fetch_by_keys(&mut snapshot.transaction, NAMES_AMONG, &head, &keys).await
 }

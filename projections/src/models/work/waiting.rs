@@ -33,6 +33,9 @@ pub struct WaitingReport {
     pub tier: Option<String>,
     /// When it is due to be contacted next; null where nothing is planned.
     pub next_contact_at: Option<DateTime<Utc>>,
+    /// What for. It is not shown here.
+    #[serde(skip)]
+    pub next_contact_for: Option<String>,
     /// When anything was last recorded of it by a person, moves apart; null where nothing was.
     pub last_activity_at: Option<DateTime<Utc>>,
     /// When it was registered.
@@ -194,7 +197,11 @@ async fn page(
     let next = found.last().filter(|_| more).map(|(cursor, _)| cursor.clone());
     let position = snapshot.position;
     let mut items: Vec<WaitingReport> = found.into_iter().map(|(_, item)| item).collect();
-    names::fill(snapshot, &mut items, |item| Some(item.customer_id), |item| &mut item.customer_name).await?;
+    let ids: Vec<Uuid> = items.iter().map(|item| item.customer_id).collect();
+    let mut described = names::with_plans(snapshot, &ids).await?;
+    for item in &mut items {
+        (item.customer_name, item.next_contact_for) = described.remove(&item.customer_id).unwrap_or_default();
+    }
     Ok(WorkPage { items, next, total, position })
 }
 
@@ -222,6 +229,7 @@ fn waiting(row: &Row) -> Result<WaitingReport> {
         owner: OwnerReport { kind: row.text("owner_kind")?, id: row.text("owner_id")? },
         tier: row.opt_text("tier")?,
         next_contact_at: row.opt_int("next_at")?.map(instant),
+        next_contact_for: None,
         last_activity_at: row.opt_int("last_activity_at")?.map(instant),
         created_at: instant(row.int("created_at")?),
         touched_again_at: row.opt_int("touched_at")?.map(instant),
