@@ -24,6 +24,9 @@ impl Dialect {
     }
 
     fn said(self, statement: &str) -> String {
+        if statement.starts_with("CREATE VIEW") {
+            return WORDS.iter().fold(statement.to_owned(), |said, word| word.said(&said, self));
+        }
         if self == Self::Sqlite || !statement.starts_with("CREATE TABLE") {
             return statement.to_owned();
         }
@@ -42,6 +45,79 @@ impl Dialect {
         });
         said.collect()
     }
+}
+
+/// A word of our own in views, for what each engine says in its way.
+struct Word {
+    /// The word; its one argument stands in brackets.
+    name: &'static str,
+    /// What SQLite says, with `$` for the argument.
+    sqlite: &'static str,
+    /// What PostgreSQL says.
+    postgres: &'static str,
+}
+
+/// The words of views. Instants are microseconds since 1970 in the tables; SQLite has no type for them, so they are texts of RFC 3339
+/// there, which sort as the instants do; nor has it exact decimals.
+const WORDS: &[Word] = &[
+    Word {
+        name: "id",
+        sqlite: "lower(substr(hex($), 1, 8) || '-' || substr(hex($), 9, 4) || '-' || substr(hex($), 13, 4) || '-' || \
+                 substr(hex($), 17, 4) || '-' || nullif(substr(hex($), 21), ''))",
+        postgres: "CAST($ AS text)",
+    },
+    Word {
+        name: "instant",
+        sqlite: "strftime('%Y-%m-%dT%H:%M:%S', ($ - ($ % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch') || \
+                 printf('.%06dZ', ($ % 1000000 + 1000000) % 1000000)",
+        postgres: "(TIMESTAMPTZ 'epoch' + $ * INTERVAL '1 microsecond')",
+    },
+    Word { name: "decimal", sqlite: "CAST($ AS NUMERIC)", postgres: "CAST($ AS numeric)" },
+    Word { name: "truth", sqlite: "$", postgres: "($ <> 0)" },
+];
+
+impl Word {
+    /// The statement with what the engine says in place of the word.
+    fn said(&self, statement: &str, dialect: Dialect) -> String {
+        let said = match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
+        };
+        let mut done = String::new();
+        let mut rest = statement;
+        let opening = format!("{}(", self.name);
+        while let Some(at) = rest.find(&opening) {
+            let (before, after) = rest.split_at(at);
+            let after = &after[opening.len()..];
+            if before.ends_with(is_of_word) {
+                done.push_str(before);
+                done.push_str(&opening);
+                rest = after;
+                continue;
+            }
+            let end = closing(after);
+            done.push_str(before);
+            done.push_str(&said.replace('$', &after[..end]));
+            rest = after.get(end + 1..).unwrap_or_default();
+        }
+        done + rest
+    }
+}
+
+/// Where the bracket that is open at the beginning of a text closes; its end where it does not.
+fn closing(text: &str) -> usize {
+    let mut open = 1;
+    for (at, sign) in text.char_indices() {
+        open += match sign {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        if open == 0 {
+            return at;
+        }
+    }
+    text.len()
 }
 
 fn is_of_word(sign: char) -> bool {
@@ -104,6 +180,20 @@ mod tests {
             ]
         );
         assert!(Dialect::Sqlite.statements(SCHEMA)[0].ends_with("WITHOUT ROWID"));
+    }
+
+    #[test]
+    fn words_of_views_are_said_by_each_engine() {
+        let view = "CREATE VIEW v AS\nSELECT id(t.a) AS a, instant(lead(t.b) OVER w) AS b, void(t.c) FROM t;";
+        assert_eq!(
+            Dialect::Postgres.statements(view),
+            [
+                "CREATE VIEW v AS\nSELECT CAST(t.a AS text) AS a, (TIMESTAMPTZ 'epoch' + lead(t.b) OVER w * INTERVAL \
+              '1 microsecond') AS b, void(t.c) FROM t"
+            ]
+        );
+        let said = Dialect::Sqlite.statements(view);
+        assert!(said[0].contains("hex(t.a)") && said[0].contains("(lead(t.b) OVER w % 1000000"), "{said:?}");
     }
 
     #[test]

@@ -17,6 +17,9 @@ const PREFIX: &str = "views_";
 /// The tables that every projector needs.
 const OWN: &str = include_str!("schema.sql");
 
+/// The views for people who write SQL.
+const VIEWS: &str = include_str!("views/schema.sql");
+
 /// The schema that the tables stand in on PostgreSQL. Every layout has its own: programs of two layouts run beside each
 /// other while one takes the other's place, each on its own tables.
 pub(crate) fn name() -> String {
@@ -81,5 +84,5 @@ pub(crate) async fn create(db: &Db) -> Result<()> {
 /// What makes the tables, in SQLite's words.
 pub(crate) fn scripts() -> Vec<&'static str> {
     let models = registry::all();
-    std::iter::once(OWN).chain(models.iter().map(|model| model.schema())).collect()
+    std::iter::once(OWN).chain(models.iter().map(|model| model.schema())).chain([VIEWS]).collect()
 }

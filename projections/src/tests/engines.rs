@@ -122,7 +122,7 @@ async fn an_ordinary_role_sees_the_rows_of_the_tenant_it_names_and_makes_no_tabl
     assert_eq!(count(&db, TENANT, customers, &values![TENANT.0]).await, 1);
     assert_eq!(count(&db, other, customers, &values![TENANT.0]).await, 0, "another tenant was named");
     assert_eq!(
-        count(&db, other, "SELECT count(*) FROM stay", &[]).await,
+        count(&db, other, "SELECT count(*) FROM stays_v1", &[]).await,
         0,
         "views show no more than their tables"
     );

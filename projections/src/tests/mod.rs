@@ -14,6 +14,7 @@ mod kept_journeys;
 mod parked;
 mod rebuild;
 mod rebuilds;
+mod sql_views;
 mod statements;
 mod views;
 mod waiting;

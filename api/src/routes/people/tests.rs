@@ -238,6 +238,7 @@ fn questions() -> Vec<Sample> {
         "dwell",
         "forecasts",
         "losses",
+        "loyalty",
         "flows",
         "latency",
         "paths",
@@ -255,6 +256,7 @@ fn questions() -> Vec<Sample> {
         question("get /v1/worklists/{list}", "", true),
         question("get /v1/tasks", "", true),
         question("get /v1/reminders", "", true),
+        question("get /v1/reps", "", false),
         Sample {
             name: "actor",
             path: "/v1/audit/changes?actor={}".to_owned(),

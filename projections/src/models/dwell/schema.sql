@@ -44,19 +44,3 @@ CREATE TABLE IF NOT EXISTS dwell_end (
     reason       TEXT    NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer, position)
 ) WITHOUT ROWID;
-
--- For people who write SQL: the stays as they are known now.
-DROP VIEW IF EXISTS stay;
-CREATE VIEW stay AS
-SELECT m.tenant_id, m.journey, m.customer, m.cycle, m.stage, m.sub_status,
-       m.effective_at AS entered_at,
-       lead(m.effective_at) OVER journey AS left_at,
-       lead(m.stage) OVER journey AS left_to,
-       m.event AS entered_event, m.position AS entered_position, m.actor AS entered_by, m.version
-FROM dwell_move m
-JOIN projection_serving s
-  ON s.tenant_id = m.tenant_id AND s.projection = 'dwell' AND s.generation = m.generation
-WHERE m.known_until IS NULL AND m.repeats = 0
-WINDOW journey AS (
-    PARTITION BY m.tenant_id, m.journey, m.customer ORDER BY m.effective_at, m.position
-);
