@@ -2,6 +2,8 @@
 //!
 //! Hours are local wall time, turned into instants day by day: a day of 23 or 25 hours comes out right.
 
+pub mod china;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -14,6 +16,8 @@ use crate::refusal::{Code, Violation, require};
 use crate::validate::{key, label};
 use crate::zones::Zones;
 
+/// How far a wait of working hours may reach.
+const FARTHEST: Days = Days::new(20 * 366);
 const MINUTES_A_DAY: u16 = 24 * 60;
 const MAX_SPANS_A_DAY: usize = 8;
 const MAX_DAYS: usize = 5_000;
@@ -34,6 +38,9 @@ pub struct Calendar {
     /// Days that differ: a holiday has no hours, a Saturday that works in its stead has those of its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub days: BTreeMap<NaiveDate, Vec<Hours>>,
+    /// The last day whose holidays are known: nothing is computed beyond it. Without one, weeks go on as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_until: Option<NaiveDate>,
 }
 
 /// A day of the week.
@@ -70,6 +77,7 @@ impl Weekday {
 
 /// A span of working time within a day: `{"from": "09:00", "to": "12:30"}`, its end excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Hours {
     /// When it begins.
     pub from: WallTime,
@@ -119,6 +127,31 @@ impl Calendar {
     pub fn hours(&self, date: NaiveDate) -> &[Hours] {
         let usual = || self.weekly.get(&Weekday::ALL[date.weekday().num_days_from_monday() as usize]);
         self.days.get(&date).or_else(usual).map_or(&[], Vec::as_slice)
+    }
+
+    /// When this much working time has passed since an instant. None where that lies beyond what is known of the holidays, or
+    /// farther than twenty years.
+    pub fn end_of(&self, zones: &Zones, base: DateTime<Utc>, seconds: u64) -> Option<DateTime<Utc>> {
+        let mut left = i64::try_from(seconds).ok()?.checked_mul(1_000_000)?;
+        if left == 0 {
+            return Some(base);
+        }
+        let mut day = zones.local(self.timezone, base).date();
+        let farthest = day.checked_add_days(FARTHEST)?;
+        let last = self.known_until.map_or(farthest, |known| known.min(farthest));
+        while day <= last {
+            for hours in self.hours(day) {
+                let begin =
+                    zones.first_stroke(self.timezone, hours.from.on(day)).max(base).timestamp_micros();
+                let end = zones.last_stroke(self.timezone, hours.to.on(day)).timestamp_micros();
+                if left <= end - begin {
+                    return DateTime::from_timestamp_micros(begin + left);
+                }
+                left -= (end - begin).max(0);
+            }
+            day = day.succ_opt()?;
+        }
+        None
     }
 
     /// The working time from an instant to another, ready to be measured: two centuries of it, the last ones.

@@ -42,6 +42,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/me/inbox/read", Access::Roles(ALL)),
     ("GET", "/v1/me", Access::Roles(ALL)),
     ("GET", "/v1/templates", Access::Roles(ALL)),
+    ("GET", "/v1/calendar-templates", Access::Roles(ALL)),
     ("POST", "/v1/pipelines", Access::Roles(LEAD)),
     ("GET", "/v1/pipelines", Access::Roles(ALL)),
     ("GET", "/v1/pipelines/{key}", Access::Roles(ALL)),

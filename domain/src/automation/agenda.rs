@@ -111,7 +111,8 @@ impl<'a> OfOne<'a, '_> {
         if record.imported || self.customer.automation.has_acted(&self.automation.id, stay.entered_event) {
             return None;
         }
-        let due_at = clock::due(stay.entered_at, self.automation.delay, self.stays(), self.rules.pipeline)?;
+        let due_at =
+            clock::due(stay.entered_at, self.automation.delay.as_ref(), self.stays(), self.rules.pipeline)?;
         let since = self.since();
         if (record.recorded_at < since && due_at < since) || inserted() {
             return None;
@@ -138,7 +139,8 @@ impl<'a> OfOne<'a, '_> {
         };
         let [latest, _] = latest(self.customer, self.journey, reset_by);
         let base = latest.filter(|reset| reset.effective_at > entered.effective_at).unwrap_or(entered);
-        let due_at = clock::due(base.effective_at, self.automation.delay, self.stays(), self.rules.pipeline)?;
+        let due_at =
+            clock::due(base.effective_at, self.automation.delay.as_ref(), self.stays(), self.rules.pipeline)?;
         let since = self.since();
         let due_at = if base.recorded_at < since { due_at.max(since) } else { due_at };
         self.unless_called_off(base, due_at, stay)
@@ -149,7 +151,7 @@ impl<'a> OfOne<'a, '_> {
         let (date, told) = self.customer.automation.date(field)?;
         let zone = self.rules.pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
         let base = clock::on_day(date, zone, offset_seconds)?;
-        let due_at = clock::due(base, self.automation.delay, self.stays(), self.rules.pipeline)?;
+        let due_at = clock::due(base, self.automation.delay.as_ref(), self.stays(), self.rules.pipeline)?;
         if told.recorded_at < self.since() && due_at < self.since() {
             return None;
         }
@@ -169,8 +171,12 @@ impl<'a> OfOne<'a, '_> {
                 && after_entry(seen.at.effective_at, seen.position)
         });
         let due = seen.filter_map(|seen| {
-            let due_at =
-                clock::due(seen.at.effective_at, self.automation.delay, self.stays(), self.rules.pipeline)?;
+            let due_at = clock::due(
+                seen.at.effective_at,
+                self.automation.delay.as_ref(),
+                self.stays(),
+                self.rules.pipeline,
+            )?;
             if seen.at.recorded_at < since && due_at < since {
                 return None;
             }

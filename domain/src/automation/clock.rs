@@ -7,6 +7,7 @@ use crate::customer::timeline::Stay;
 use crate::pipeline::Pipeline;
 use crate::pipeline::automation::{Boundary, Delay, DelayClock};
 use crate::pool::start_of_day;
+use crate::zones::Zones;
 
 /// The first instant at which a wait counts as over: the end itself, or the smallest unit of time after it.
 pub fn reached(end: DateTime<Utc>, boundary: Boundary) -> DateTime<Utc> {
@@ -22,10 +23,10 @@ pub(super) fn after(base: DateTime<Utc>, seconds: u64) -> Option<DateTime<Utc>> 
 }
 
 /// When the delay of a rule is over that counts from `base`, for a customer with these stays. None while the clock
-/// stands still, and for working hours, whose calendars serve figures alone.
+/// stands still, and where that lies in a year whose holidays are not known.
 pub(super) fn due(
     base: DateTime<Utc>,
-    delay: Option<Delay>,
+    delay: Option<&Delay>,
     stays: &[Stay],
     pipeline: &Pipeline,
 ) -> Option<DateTime<Utc>> {
@@ -33,7 +34,10 @@ pub(super) fn due(
     let end = match delay.clock {
         DelayClock::Calendar => after(base, delay.seconds)?,
         DelayClock::Active => active(base, delay.seconds, stays, pipeline)?,
-        DelayClock::Business => return None,
+        DelayClock::Business => {
+            let calendar = pipeline.calendar(delay.calendar.as_deref())?;
+            calendar.end_of(&Zones::compiled(), base, delay.seconds)?
+        }
     };
     Some(reached(end, delay.boundary))
 }

@@ -12,6 +12,7 @@ use crate::customer::event::{
     Recorded, Registered, Signalled, TransactionKind, TransactionRecorded, TransactionVoided,
 };
 use crate::customer::{Command, Customer, NewEvent, command, decide};
+use crate::pipeline::automation::{Action, ActionKind, Automation, Boundary, Delay, DelayClock, Trigger};
 use crate::pipeline::{Pipeline, templates};
 use crate::refusal::Code;
 use crate::{Actor, Context, Owner, Personal};
@@ -449,6 +450,39 @@ fn satisfaction_and_repeated_purchase_make_a_loyal_customer() {
     assert_eq!(story.then(60, level(&[])).due("becomes_loyal"), None, "satisfaction was not high");
 }
 
+#[test]
+fn business_hours_skip_nights_holidays_and_years_that_are_not_announced() {
+    let waits = |hours: u64| {
+        let mut story = Story::of("helloword-13", "new_lead");
+        story.pipeline.calendars = vec![crate::calendar::china::office_hours()];
+        let trigger = Trigger::StageEntered { stages: vec!["contacted".to_owned()] };
+        let delay = Delay {
+            seconds: hours * 3_600,
+            clock: DelayClock::Business,
+            boundary: Boundary::Reached,
+            calendar: None,
+        };
+        let text = crate::Label::same("x");
+        let kind = ActionKind::SetTag { tag: "x".to_owned(), present: true };
+        story.pipeline.automations = vec![Automation {
+            id: "in_time".to_owned(),
+            name: text.clone(),
+            trigger,
+            delay: Some(delay),
+            condition: None,
+            cancelled_by: Vec::new(),
+            actions: vec![Action { text, kind }],
+        }];
+        // Monday, 2026-03-02 at 10:00 in Shanghai.
+        story.moved(3_600, "new_lead", "contacted").due("in_time")
+    };
+    assert_eq!(waits(8), Some(at("2026-03-02T10:00:00Z")), "until the end of the day");
+    assert_eq!(waits(9), Some(at("2026-03-03T02:00:00Z")), "an hour of the next one");
+    // Five Saturdays and Sundays, the Tomb-Sweeping holiday and the first of May on the way.
+    assert_eq!(waits(414), Some(at("2026-05-09T02:00:00Z")), "a Saturday that works");
+    assert_eq!(waits(3_000), None, "2027 is not announced");
+}
+
 fn paid(amount: i64, currency: &str) -> CustomerEvent {
     let amount = Money { amount: amount.into(), currency: currency.to_owned() };
     let kind = TransactionKind::Payment;
@@ -683,7 +717,7 @@ fn five_days_without_update_and_seven_without_visit_are_two_clocks() {
 fn a_pool_may_say_more_than_and_local_days() {
     let mut story = Story::of("bajun-5", "intent");
     let rules = story.pipeline.pools[0].rules.as_mut().unwrap();
-    rules.reclaim[1].boundary = crate::pipeline::automation::Boundary::Exceeded;
+    rules.reclaim[1].boundary = Boundary::Exceeded;
     strikes_at(&story, "reclaim:no_visit", t(7 * DAY) + TICK);
     let rules = story.pipeline.pools[0].rules.as_mut().unwrap();
     rules.reclaim[0].unit = crate::pool::rules::ReclaimUnit::LocalDay;
@@ -819,7 +853,7 @@ fn a_rep_who_is_assigned_a_lead_makes_the_first_contact_in_time_and_one_who_is_h
 fn every_automation_of_every_template_has_a_trigger_that_can_be_told() {
     for template in templates() {
         for automation in &template.pipeline.automations {
-            if let crate::pipeline::automation::Trigger::FieldDate { field, .. } = &automation.trigger {
+            if let Trigger::FieldDate { field, .. } = &automation.trigger {
                 let dates = ["contract_end", "delivered_on", "postponed_until"];
                 assert!(dates.contains(&field.as_str()), "{} {field}", template.key);
             }

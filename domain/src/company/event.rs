@@ -351,7 +351,7 @@ company_types! {
     FieldDeclared "field.declared" 1 []
     FieldWithdrawn "field.withdrawn" 1 []
     RatesSet "rates.set" 1 []
-    CalendarSet "calendar.set" 1 []
+    CalendarSet "calendar.set" 2 [unchanged]
     IntakeSet "intake.set" 1 []
     InboxRead "inbox.read" 1 []
     EventSkipped "projection.event_skipped" 1 []

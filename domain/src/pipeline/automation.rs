@@ -174,7 +174,7 @@ pub enum DelayClock {
 }
 
 /// How long an automation waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delay {
     /// How long.
     pub seconds: u64,
@@ -184,6 +184,9 @@ pub struct Delay {
     /// Whether it acts at the instant or after it.
     #[serde(default)]
     pub boundary: Boundary,
+    /// By which of the definition's working calendars `business` hours count; by the only one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<String>,
 }
 
 /// What must hold of a customer. Every list that is not empty must be met by one of its items, every other field

@@ -32,6 +32,7 @@ pub use template::{Template, templates};
 
 use crate::Label;
 use crate::actor::Role;
+use crate::calendar::Calendar;
 use crate::pool::{Pool, PoolKind};
 
 /// The most stages of a pipeline; as many items any other list of its definition has at most.
@@ -299,6 +300,9 @@ pub struct Pipeline {
     /// How owners are reminded of the contacts that they agreed; not at all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visits: Option<VisitReminder>,
+    /// The working calendars that delays refer to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calendars: Vec<Calendar>,
 }
 
 /// How owners are reminded of the contacts that they agreed.
@@ -313,6 +317,15 @@ pub struct VisitReminder {
 }
 
 impl Pipeline {
+    /// The working calendar of a key; without one, the only one that there is.
+    pub fn calendar(&self, key: Option<&str>) -> Option<&Calendar> {
+        match (key, self.calendars.as_slice()) {
+            (Some(key), all) => all.iter().find(|calendar| calendar.key == key),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        }
+    }
+
     /// The pipeline of a file of past changes: every status is a stage whose id is the status text as it stands,
     /// in the given order, and any move is permitted.
     ///
@@ -355,6 +368,7 @@ impl Pipeline {
             }],
             automations: Vec::new(),
             visits: None,
+            calendars: Vec::new(),
         }
     }
 

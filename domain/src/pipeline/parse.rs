@@ -16,6 +16,7 @@ use super::{
     TransitionRule, Transitions, VisitReminder, check,
 };
 use crate::Label;
+use crate::calendar::Calendar;
 use crate::refusal::{Refusal, Violation};
 use reader::{Object, at_most, claims, count, id, ill_formed, label, one_of, seconds, truth};
 
@@ -91,10 +92,21 @@ fn read(key: &str, version: u32, definition: &Value) -> Result<Pipeline, Refusal
         pools: reader.list("pools", pool::pool),
         automations: reader.list("automations", automation::automation),
         visits: reader.optional("visits", visits),
+        calendars: reader.list("calendars", calendar),
     };
     reader.finish();
     Refusal::require_all([unmet])?;
     Ok(read)
+}
+
+fn calendar(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Calendar> {
+    let mut reader = Object::read(path, value, unmet);
+    let (key, name) = (reader.needed("key", id), reader.needed("name", label));
+    let (timezone, weekly) = (reader.needed("timezone", one_of), reader.needed("weekly", one_of));
+    let (days, known_until) = (reader.optional("days", one_of), reader.optional("known_until", one_of));
+    reader.finish();
+    let days = days.unwrap_or_default();
+    Some(Calendar { key: key?, name: name?, timezone: timezone?, weekly: weekly?, days, known_until })
 }
 
 fn visits(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<VisitReminder> {

@@ -39,6 +39,8 @@ pub(super) struct CalendarBody {
     /// Exceptions: a holiday has no hours, a make-up workday has its own.
     #[serde(default)]
     days: BTreeMap<NaiveDate, Vec<Span>>,
+    /// The last day whose holidays are known: working hours beyond it are not computed. Without it, weeks go on as they are.
+    known_until: Option<NaiveDate>,
 }
 
 /// A period of working time within a day; the end is exclusive.
@@ -67,6 +69,8 @@ pub(super) struct CalendarAnswer {
     weekly: BTreeMap<String, Vec<Span>>,
     /// Exceptions by date.
     days: BTreeMap<NaiveDate, Vec<Span>>,
+    /// The last day whose holidays are known; null where weeks go on as they are.
+    known_until: Option<NaiveDate>,
 }
 
 impl CalendarBody {
@@ -84,6 +88,7 @@ impl CalendarBody {
             timezone,
             weekly: weekly.collect::<Result<_, Problem>>()?,
             days: days.collect::<Result<_, Problem>>()?,
+            known_until: self.known_until,
         })
     }
 }
@@ -130,6 +135,7 @@ impl CalendarAnswer {
             timezone: calendar.timezone.name().to_owned(),
             weekly: weekly.collect(),
             days: calendar.days.iter().map(|(date, hours)| (*date, spans(hours))).collect(),
+            known_until: calendar.known_until,
         }
     }
 }

@@ -83,6 +83,7 @@ async fn calendar(
         None => calendars.next().filter(|_| calendars.next().is_none()),
     };
     if let Some(chosen) = chosen {
+        known_then(state, &chosen.1, at)?;
         return Ok(Some(chosen.clone()));
     }
     let known: Vec<&str> = company.calendars.keys().map(String::as_str).collect();
@@ -97,6 +98,17 @@ async fn calendar(
         ),
     };
     Err(Problem::invalid_value("calendar", message))
+}
+
+/// Working hours are not guessed for days whose holidays are not known.
+fn known_then(state: &AppState, calendar: &Calendar, at: &AsOf) -> Result<(), Problem> {
+    let day = state.app.zones.local(calendar.timezone, at.effective_at).date();
+    let Some(until) = calendar.known_until.filter(|until| day > *until) else { return Ok(()) };
+    let message = Label::new(
+        format!("日历 {} 只到 {until}；之后的节假日尚未公布。", calendar.key),
+        format!("The calendar {} is known until {until}; later holidays are not announced.", calendar.key),
+    );
+    Err(Problem::invalid_value("effective_at", message))
 }
 
 /// Get dwell times

@@ -1,5 +1,6 @@
 //! The pipeline templates of the product.
 
+mod calendars;
 mod list;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -8,5 +9,5 @@ use utoipa_axum::routes;
 use super::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list::list))
+    OpenApiRouter::new().routes(routes!(list::list)).routes(routes!(calendars::list))
 }

@@ -14,9 +14,10 @@ use uuid::Uuid;
 use super::name_for;
 use crate::app::{AppError, Caller};
 use crate::auth::Authority;
+use crate::domain::Label;
 use crate::domain::pipeline::{Pipeline, Stage};
-use crate::domain::{Label, Language};
 use crate::http::answer::AsOfResponse;
+use crate::http::language::RequestedLanguage;
 use crate::http::{ConsistencyParams, Key, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -123,7 +124,7 @@ pub(super) async fn worklist(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(name): Key,
-    language: Language,
+    RequestedLanguage(language): RequestedLanguage,
     Query(asked, consistency, page, ..): Query<WorklistParams, ConsistencyParams, Page>,
 ) -> Result<AsOfResponse<Worklist>, Problem> {
     let list = which(&name).ok_or_else(|| Problem::not_found("worklist", &name))?;

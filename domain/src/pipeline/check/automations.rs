@@ -1,18 +1,44 @@
 //! What automations, pool rules and entry forms refer to.
 
+use std::collections::BTreeSet;
+
 use super::reference::dangling_reference;
 use crate::Label;
-use crate::pipeline::automation::{ActionKind, Automation, Condition, PurchaseCondition, Trigger};
+use crate::pipeline::automation::{
+    ActionKind, Automation, Condition, Delay, DelayClock, PurchaseCondition, Trigger,
+};
 use crate::pipeline::{Pipeline, Stage};
-use crate::refusal::{Code, Violation};
+use crate::refusal::{Code, Violation, require};
 
 /// The dates that rules can see: those of custom fields are sealed.
 const DATES: &[&str] = &["contract_end", "delivered_on", "postponed_until"];
 
 /// Everything in the automations that leads nowhere or can never happen.
 pub(super) fn automations(pipeline: &Pipeline) -> Vec<Violation> {
+    let calendars = calendars(pipeline);
     let each = pipeline.automations.iter().enumerate();
-    each.flat_map(|(n, automation)| of_one(pipeline, automation, &format!("automations[{n}]"))).collect()
+    let each = each.flat_map(|(n, automation)| of_one(pipeline, automation, &format!("automations[{n}]")));
+    calendars.into_iter().chain(each).collect()
+}
+
+/// What is wrong with working calendars, each by its place.
+fn calendars(pipeline: &Pipeline) -> Vec<Violation> {
+    let mut keys = BTreeSet::new();
+    let mut found = Vec::new();
+    for (n, calendar) in pipeline.calendars.iter().enumerate() {
+        let path = format!("calendars[{n}]");
+        let unmet = crate::calendar::invalid(calendar).into_iter();
+        found.extend(unmet.map(|one| Violation { field: format!("{path}.{}", one.field), ..one }));
+        found.extend(require(keys.insert(&calendar.key), || {
+            Violation::new(
+                Code::DuplicateId,
+                format!("{path}.key"),
+                Label::new("日历标识重复。", "The calendar's key is duplicated."),
+                Label::new("请使用不同的标识。", "Use a different key for each calendar."),
+            )
+        }));
+    }
+    found
 }
 
 fn of_one(pipeline: &Pipeline, automation: &Automation, path: &str) -> Vec<Violation> {
@@ -43,6 +69,11 @@ fn of_one(pipeline: &Pipeline, automation: &Automation, path: &str) -> Vec<Viola
         let (zh, en) = ("规则不能使用这个日期。", "Rules cannot use this date.");
         found.push(invalid(format!("{path}.trigger.field"), zh, en, how_to_fix));
     }
+    if let Some(delay) = automation.delay.as_ref().filter(|delay| delay.clock == DelayClock::Business)
+        && pipeline.calendar(delay.calendar.as_deref()).is_none()
+    {
+        found.push(no_calendar(pipeline, delay, format!("{path}.delay.calendar")));
+    }
     if automation.actions.is_empty() {
         let how_to_fix =
             Label::new("请添加动作，或删除该自动化。", "Add an action, or remove this automation.");
@@ -55,6 +86,22 @@ fn of_one(pipeline: &Pipeline, automation: &Automation, path: &str) -> Vec<Viola
         found.extend(action_refers(pipeline, &action.kind, stages, &format!("{path}.actions[{n}]")));
     }
     found
+}
+
+/// Working hours count by a calendar that the definition has.
+fn no_calendar(pipeline: &Pipeline, delay: &Delay, path: String) -> Violation {
+    if let Some(named) = &delay.calendar {
+        return dangling_reference(path, named);
+    }
+    let how_to_fix = match pipeline.calendars.as_slice() {
+        [] => Label::new(
+            "请在 calendars 中加入工作日历，例如 GET /v1/calendar-templates 给出的日历。",
+            "Add a working calendar to calendars, such as one of GET /v1/calendar-templates.",
+        ),
+        _ => Label::new("请填写其中一个日历的标识。", "Name one of the definition's calendars."),
+    };
+    let (zh, en) = ("按工作时间等待需要指定日历。", "A wait by business hours needs a calendar.");
+    invalid(path, zh, en, how_to_fix)
 }
 
 fn invalid(path: String, zh: &str, en: &str, how_to_fix: Label) -> Violation {

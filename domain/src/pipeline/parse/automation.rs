@@ -105,8 +105,9 @@ fn delay(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Delay>
     let seconds = reader.needed("seconds", seconds);
     let clock = reader.optional("clock", one_of).unwrap_or_default();
     let boundary = reader.optional("boundary", one_of).unwrap_or_default();
+    let calendar = reader.optional("calendar", id);
     reader.finish();
-    Some(Delay { seconds: seconds?, clock, boundary })
+    Some(Delay { seconds: seconds?, clock, boundary, calendar })
 }
 
 pub(super) fn condition(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Condition> {
