@@ -17,7 +17,7 @@ pub use duplicate::{DuplicateMatch, MatchEvidence, Reason, duplicate_match, gram
 pub use email::{domain as email_domain, email};
 pub use key::{Key, KeyKind};
 pub use mask::{masked, without_contacts};
-pub use phone::phone;
+pub use phone::{is_telephone, phone};
 
 /// A character in its half-width form: full-width Latin letters, digits and signs, and the ideographic space,
 /// are written in Chinese texts and mean the same.

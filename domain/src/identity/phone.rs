@@ -13,6 +13,9 @@ const TRUNK_ZERO: &[u16] = &[
     962, 963, 964, 966, 967, 970, 971, 972, 976, 977, 994, 995, 996,
 ];
 
+/// How an extension is begun.
+const EXTENSION: [&str; 8] = ["extension", "ext", "x", "转", "轉", "分机", "分機", "内线"];
+
 /// The number in E.164 (ITU-T: `+`, then at most fifteen digits), or none where the text does not say which
 /// number in the world it is.
 ///
@@ -28,6 +31,16 @@ pub fn phone(text: &str) -> Option<String> {
         Some(rest) => international(rest),
         None => chinese_mobile(&compact),
     }
+}
+
+/// Whether a text is a telephone number as people write it, with or without an extension: `0755-23456789转123`, `ext. 9`.
+pub fn is_telephone(text: &str) -> bool {
+    let mut number = text.chars().map(half_width).collect::<String>().to_lowercase();
+    for word in EXTENSION {
+        number = number.replace(word, "");
+    }
+    number.bytes().filter(u8::is_ascii_digit).count() >= 3
+        && number.chars().all(|c| c.is_ascii_digit() || "+-()‐‑– .#*/,:".contains(c))
 }
 
 /// The digits of a number written with the usual separators, and the `+` before the first; none where anything else stands
@@ -93,6 +106,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn numbers_with_an_extension_are_telephone_numbers_without_a_key() {
+        for text in [
+            "0755-23456789转123",
+            "0755-23456789 轉 123",
+            "0755-23456789分机123",
+            "０７５５－２３４５６７８９转１２３",
+            "(0755) 2345 6789 ext. 9",
+            "0755 2345 6789 x9",
+            "0755-23456789-123",
+        ] {
+            assert!(is_telephone(text), "{text}");
+            assert_eq!(phone(text), None, "{text}");
+        }
+        for text in ["转123abc", "call me", "12", "13800138000@qq.com"] {
+            assert!(!is_telephone(text), "{text}");
+        }
+    }
 
     #[test]
     fn one_chinese_mobile_number_has_one_form_however_it_is_written() {

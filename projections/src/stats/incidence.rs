@@ -20,21 +20,80 @@ pub struct Incidence {
 /// Kaplan–Meier curve of a single cause would overstate it.
 #[must_use]
 pub fn aalen_johansen(subjects: &[Subject], horizon: Micros) -> BTreeMap<u32, Incidence> {
-    let mut incidences: BTreeMap<u32, Incidence> = BTreeMap::new();
-    let mut survival = 1.0;
+    let most = subjects.iter().filter_map(|subject| subject.cause).max();
+    let mut walk = IncidenceWalk::new(most.map_or(0, |most| most as usize + 1), horizon);
     for age in ages(subjects) {
-        let share = survival / age.at_risk as f64;
-        for &cause in &age.causes {
-            let incidence = incidences.entry(cause).or_default();
-            incidence.count += 1;
-            incidence.ultimate += share;
-            if age.at <= horizon {
-                incidence.by_horizon += share;
-            }
+        walk.reach(age.at, age.at_risk);
+        for cause in age.causes {
+            walk.leave(cause as usize);
         }
-        survival *= 1.0 - age.causes.len() as f64 / age.at_risk as f64;
     }
-    incidences
+    walk.finish().collect()
+}
+
+/// Goes along the ages at which somebody left, in their order.
+///
+/// While nobody is censored and nobody enters, each exit adds the same share, so exits are counted and multiplied once: a sum of
+/// shares would come out above one as often as not.
+pub(super) struct IncidenceWalk {
+    horizon: Micros,
+    within: bool,
+    /// The survival before the run of such ages, and how many were at risk then.
+    survival: f64,
+    at_risk: usize,
+    /// How many have left in the run.
+    left: usize,
+    /// How many by each cause, and how many of them by the horizon.
+    exits: Vec<(usize, usize)>,
+    incidences: Vec<Incidence>,
+}
+
+impl IncidenceWalk {
+    /// Of causes below a number.
+    pub(super) fn new(causes: usize, horizon: Micros) -> Self {
+        let (exits, incidences) = (vec![(0, 0); causes], vec![Incidence::default(); causes]);
+        Self { horizon, within: false, survival: 1.0, at_risk: 0, left: 0, exits, incidences }
+    }
+
+    /// Comes to an age with so many at risk.
+    pub(super) fn reach(&mut self, at: Micros, at_risk: usize) {
+        self.within = at <= self.horizon;
+        if self.at_risk - self.left != at_risk {
+            self.close();
+            self.at_risk = at_risk;
+        }
+    }
+
+    /// Somebody leaves at that age.
+    #[inline]
+    pub(super) fn leave(&mut self, cause: usize) {
+        self.left += 1;
+        self.exits[cause].0 += 1;
+        self.exits[cause].1 += usize::from(self.within);
+    }
+
+    /// Adds the exits of the run to what was before it.
+    fn close(&mut self) {
+        if self.left == 0 {
+            return;
+        }
+        let (survival, at_risk) = (self.survival, self.at_risk as f64);
+        let share = |count: usize| survival * (count as f64 / at_risk);
+        for (incidence, exits) in self.incidences.iter_mut().zip(&mut self.exits) {
+            let (count, by_horizon) = std::mem::take(exits);
+            incidence.count += count;
+            incidence.ultimate = (incidence.ultimate + share(count)).min(1.0);
+            incidence.by_horizon = (incidence.by_horizon + share(by_horizon)).min(1.0);
+        }
+        self.survival = share(self.at_risk - self.left);
+        self.left = 0;
+    }
+
+    /// The causes by which somebody left, in order.
+    pub(super) fn finish(mut self) -> impl Iterator<Item = (u32, Incidence)> {
+        self.close();
+        (0..).zip(self.incidences).filter(|(_, incidence)| incidence.count > 0)
+    }
 }
 
 #[cfg(test)]
@@ -55,5 +114,14 @@ mod tests {
         assert_eq!(incidences[&9], Incidence { count: 1, ultimate: 0.375, by_horizon: 0.0 });
         let sum: f64 = incidences.values().map(|incidence| incidence.ultimate).sum();
         assert!((sum - (1.0 - kaplan_meier(&subjects).survival_at(4))).abs() < 1e-12);
+    }
+
+    #[test]
+    fn where_everybody_left_the_same_way_the_share_is_one_whatever_their_number() {
+        for count in 1..=200 {
+            let subjects: Vec<Subject> =
+                (1..=count).map(|exit| Subject { entry: 0, exit, cause: Some(1) }).collect();
+            assert_eq!(aalen_johansen(&subjects, 1_000)[&1].ultimate.to_bits(), 1.0_f64.to_bits(), "{count}");
+        }
     }
 }

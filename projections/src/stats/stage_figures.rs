@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::dwell::{Lengths, Question, StageDwell, Unit};
-use super::incidence::Incidence;
+use super::incidence::{Incidence, IncidenceWalk};
 use super::quantile::Spread;
 use super::stay_columns::{Ended, Marks, StageColumns, StayColumns, StayIndex, Visit, stage_of};
 use super::survival::Subject;
@@ -425,7 +425,7 @@ impl<'a> Tally<'a> {
         let subjects = lengths.len() + self.unended.len();
         let mut walk = CurveWalk::new(horizon, self.selection.with_steps);
         let stages = to.iter().map(|to| usize::from(stage_of(*to))).max().map_or(0, |most| most + 1);
-        let mut exits = vec![Incidence::default(); stages];
+        let mut exits = IncidenceWalk::new(stages, horizon);
         // Who was seen from the beginning, or came under observation by now; who had gone before without being seen leaving.
         let (mut entered, mut late, mut unseen) = (subjects - self.late.len(), 0, 0);
         let mut first = 0;
@@ -442,20 +442,14 @@ impl<'a> Tally<'a> {
                 unseen += 1;
             }
             let at_risk = entered - first - unseen;
-            let share = walk.survival() / at_risk as f64;
+            exits.reach(at, at_risk);
             for to in &to[first..beyond] {
-                let exit = &mut exits[usize::from(stage_of(*to))];
-                exit.count += 1;
-                exit.ultimate += share;
-                if at <= horizon {
-                    exit.by_horizon += share;
-                }
+                exits.leave(usize::from(stage_of(*to)));
             }
             walk.leave(at, at_risk, beyond - first);
             first = beyond;
         }
-        let met = (0..).zip(exits).filter(|(_, exit)| exit.count > 0);
-        (walk.finish(subjects, lengths.len()), met.collect())
+        (walk.finish(subjects, lengths.len()), exits.finish().collect())
     }
 }
 

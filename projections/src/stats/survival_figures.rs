@@ -92,11 +92,6 @@ impl CurveWalk {
         }
     }
 
-    /// The share still there.
-    pub(super) fn survival(&self) -> f64 {
-        self.survival
-    }
-
     /// At an age `left` of those at risk left.
     #[inline]
     pub(super) fn leave(&mut self, at: Micros, at_risk: usize, left: usize) {

@@ -21,10 +21,7 @@ fn contact(field: &str, contact: &NewContact) -> Vec<Violation> {
     let plausible = match contact.kind {
         ContactKind::Phone if identity::phone(value).is_some() => true,
         ContactKind::Email if identity::email(value).is_some() => true,
-        ContactKind::Phone => {
-            value.bytes().filter(u8::is_ascii_digit).count() >= 3
-                && value.chars().all(|c| c.is_ascii_digit() || "+-() .#*/x".contains(c))
-        }
+        ContactKind::Phone => identity::is_telephone(value),
         ContactKind::Email => {
             value.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
                 && !value.contains(char::is_whitespace)
