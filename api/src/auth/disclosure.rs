@@ -36,14 +36,20 @@ pub fn shown(mut customer: CustomerReport, disclosure: Disclosure) -> CustomerRe
 
 /// The card as somebody reads it to whom so much of the customer is disclosed.
 pub fn card_shown(card: &mut CardReport, disclosure: Disclosure) {
-    let plan = card.next_action.as_mut().map(|NextAction { text, .. }| text);
+    if let Some(NextAction { text, .. }) = &mut card.next_action {
+        text_shown(text, disclosure);
+    }
+    if disclosure == Disclosure::Figures {
+        card.name = None;
+    }
+}
+
+/// What somebody wrote of a customer, as somebody reads it to whom so much of the customer is disclosed.
+pub fn text_shown(text: &mut Option<String>, disclosure: Disclosure) {
     match disclosure {
         Disclosure::Whole => {}
-        Disclosure::Masked => plan.into_iter().for_each(without_contacts_in),
-        Disclosure::Figures => {
-            card.name = None;
-            plan.into_iter().for_each(|text| *text = None);
-        }
+        Disclosure::Masked => without_contacts_in(text),
+        Disclosure::Figures => *text = None,
     }
 }
 

@@ -233,10 +233,10 @@ pub struct Condition {
 pub struct PurchaseCondition {
     /// What is counted.
     pub kind: TransactionKind,
-    /// At least so many.
+    /// How many at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_count: Option<u64>,
-    /// At most so many.
+    /// How many at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_count: Option<u64>,
     /// Together worth at least this; amounts in other currencies do not count.

@@ -15,7 +15,7 @@ use sqlx::sqlite::{
 use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, Sqlite};
 use waymark_eventstore::Transaction;
 
-use super::dialect::tables_in;
+use super::dialect::{Dialect, tables_in};
 use super::quarantine::{self, FileId};
 use super::{Commit, Value};
 use crate::error::{ProjectionError, Result};
@@ -266,7 +266,8 @@ impl Files {
     /// Runs a script of statements outside any transaction of ours.
     #[cfg(test)]
     pub(crate) async fn script(&self, script: &'static str) -> Result<()> {
-        make_tables(&self.pools().await?.writer, &[script]).await
+        sqlx::raw_sql(script).execute(&self.pools().await?.writer).await?;
+        Ok(())
     }
 
     pub(super) async fn read(&self) -> Result<Open> {
@@ -355,8 +356,8 @@ fn opened(pools: Arc<Pools>, begun: std::result::Result<Transaction<Sqlite>, sql
 }
 
 async fn make_tables(writer: &SqlitePool, scripts: &[&'static str]) -> Result<()> {
-    for script in scripts {
-        sqlx::raw_sql(*script).execute(writer).await?;
+    for statement in scripts.iter().flat_map(|script| Dialect::Sqlite.statements(script)) {
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(writer).await?;
     }
     Ok(())
 }

@@ -232,7 +232,7 @@ async fn tables_of_another_layout_are_made_anew() {
     let projections = opened().await.unwrap();
     projections.catch_up(TENANT, |_, _| {}).await.unwrap();
     let before = projections.dumps().await;
-    let older = "DROP VIEW stay; ALTER TABLE dwell_move DROP COLUMN version; PRAGMA user_version = 0";
+    let older = "DROP VIEW stays_v1; DROP VIEW moves_v1; ALTER TABLE dwell_move DROP COLUMN version; PRAGMA user_version = 0";
     script(&projections, older).await;
     projections.close().await;
     let projections = opened().await.unwrap();

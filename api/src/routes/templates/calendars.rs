@@ -36,7 +36,7 @@ pub(super) struct CalendarTemplate {
 /// List calendar templates
 ///
 /// The working days of mainland China as the General Office of the State Council announced them, with the days at weekends that work
-/// in the stead of holidays (调休), and office hours from 09:00 to 18:00, which you may change.
+/// in the stead of holidays, and office hours from 09:00 to 18:00, which you may change.
 #[utoipa::path(
     get, path = "/v1/calendar-templates", tag = "pipelines",
     params(Page),

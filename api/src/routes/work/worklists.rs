@@ -14,7 +14,9 @@ use uuid::Uuid;
 use super::name_for;
 use crate::app::{AppError, Caller};
 use crate::auth::Authority;
+use crate::auth::disclosure::{owner_of, text_shown};
 use crate::domain::Label;
+use crate::domain::people::Disclosure;
 use crate::domain::pipeline::{Pipeline, Stage};
 use crate::http::answer::AsOfResponse;
 use crate::http::language::RequestedLanguage;
@@ -163,7 +165,8 @@ pub(super) async fn worklist(
     let names = Names::new(&state, &caller, language).await?;
     let items = found.items.into_iter().map(|mut customer| {
         customer.customer_name = name_for(&caller.actor, customer.customer_name.take());
-        customer.next_contact_for = name_for(&caller.actor, customer.next_contact_for.take());
+        let whose = Disclosure::to(&caller.actor, &owner_of(&customer.owner));
+        text_shown(&mut customer.next_contact_for, whose);
         WorklistEntry {
             next_action: next_action(&names, &customer),
             since_stage_entry_seconds: customer.entered_at.map(|at| seconds(now - at)),

@@ -100,8 +100,8 @@ fn no_calendar(pipeline: &Pipeline, delay: &Delay, path: String) -> Violation {
         ),
         _ => Label::new("请填写其中一个日历的标识。", "Name one of the definition's calendars."),
     };
-    let (zh, en) = ("按工作时间等待需要指定日历。", "A wait by business hours needs a calendar.");
-    invalid(path, zh, en, how_to_fix)
+    let message = Label::new("按工作时间等待需要指定日历。", "A wait by business hours needs a calendar.");
+    Violation::new(Code::DanglingReference, path, message, how_to_fix)
 }
 
 fn invalid(path: String, zh: &str, en: &str, how_to_fix: Label) -> Violation {

@@ -13,8 +13,9 @@ use waymark_domain::pipeline::StageType;
 use waymark_domain::{Owner, Pipeline};
 use waymark_eventstore::Position;
 
-use super::customer::{Customer, Plan};
+use super::customer::Customer;
 use super::found_by::value_order;
+use super::plan::Plan;
 use super::report::{MoneyReport, NextAction, OwnerReport};
 use super::row::{money_of, owner_of, read_customer};
 use super::snapshot::BoardSnapshot;

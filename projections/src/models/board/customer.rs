@@ -6,11 +6,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 use waymark_domain::customer::event::{
     Contact, ContactKind, ContentKind, CustomerEvent, DetailsChanged, DocumentAdded, FollowedUp, LeadTouched,
-    Money, NextPlan, Recorded,
+    Money, Recorded,
 };
 use waymark_domain::customer::timeline::{Journeys, LatestStay};
 use waymark_domain::{Owner, identity};
 
+use super::plan::Plan;
 use super::profile::{ClearProfile, ClearRisk, clear};
 use crate::log::history::{JourneyChange, JourneyEnd, place, position_moves};
 use crate::stats::Micros;
@@ -101,23 +102,6 @@ const CONTENTS: usize = 100;
 const DOCUMENTS: usize = 200;
 /// How many touches of one customer are shown: the latest ones. The log has them all.
 const TOUCHES: usize = 100;
-
-/// What must be done next, as it was agreed or set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Plan {
-    /// When.
-    pub(super) at: DateTime<Utc>,
-    /// What; none once the customer is erased.
-    pub(super) text: Option<String>,
-    /// When that was said.
-    pub(super) said_at: DateTime<Utc>,
-}
-
-impl Plan {
-    fn of(plan: &NextPlan, said_at: DateTime<Utc>) -> Self {
-        Self { at: plan.at, text: plan.text.clear().cloned(), said_at }
-    }
-}
 
 /// A customer.
 #[derive(Debug, Clone, PartialEq)]

@@ -13,6 +13,7 @@ mod found_by;
 mod kept_versions;
 mod list;
 mod owned;
+mod plan;
 mod population;
 mod profile;
 pub(crate) mod purchases;

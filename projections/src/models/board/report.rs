@@ -11,8 +11,9 @@ use waymark_domain::Owner;
 use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money, Scorer};
 use waymark_domain::intake::ScoreReason;
 
-use super::customer::{Card, ClearContact, Customer, Document, Plan, Sent, Touch};
+use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch};
 use super::expected_close::ExpectedClose;
+use super::plan::Plan;
 use super::profile::ClearScore;
 use super::row::owner_columns;
 use crate::log::history::instant;

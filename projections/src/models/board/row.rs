@@ -9,8 +9,9 @@ use waymark_domain::Owner;
 use waymark_domain::customer::event::Money;
 use waymark_eventstore::Position;
 
-use super::customer::{Card, Customer, Plan, TrackedAttributes};
+use super::customer::{Card, Customer, TrackedAttributes};
 use super::found_by::bounded;
+use super::plan::Plan;
 use super::tables::{CardRow, CustomerRow, VersionRow};
 use crate::db::Row;
 use crate::error::Result;
