@@ -523,7 +523,7 @@ async fn delays_and_reps_are_divided_and_compared_and_losses_grouped_by_their_re
     assert_eq!(filtered.at("/totals/lost"), &json!(1));
     let one = read(&wang, "/v1/reps?owner=rep:zhao").await;
     assert_eq!(one.at("/items").as_array().map(Vec::len), Some(1));
-    let _ = wang.get("/v1/reps?group_by=source").await.refused(400, "missing-parameter");
+    let _ = wang.get("/v1/reps?group_by=source").await.refused(422, "missing-parameter");
     let _ = wang
         .get(&format!("/v1/reps?pipeline={PIPELINE}&group_by=nothing"))
         .await

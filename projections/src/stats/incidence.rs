@@ -55,7 +55,7 @@ impl IncidenceWalk {
         Self { horizon, within: false, survival: 1.0, at_risk: 0, left: 0, exits, incidences }
     }
 
-    /// Comes to an age with so many at risk.
+    /// Comes to an age, with the number of those at risk there.
     pub(super) fn reach(&mut self, at: Micros, at_risk: usize) {
         self.within = at <= self.horizon;
         if self.at_risk - self.left != at_risk {
