@@ -17,7 +17,7 @@ async fn sub_status(client: &Client, id: &str, wanted: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn first_repeated_and_yearly_payments_set_the_sub_status() {
-    let team = Team::on("bajun-5").await;
+    let team = Team::with_rules("bajun-5").await;
     let li = team.rep("li");
     let id = li.register(team.customer_of("li", "Harbour Foods")).await;
     let _ = li.command(&id, "transactions", payment("P-1", "1000.00")).await.expect(200);
