@@ -40,6 +40,7 @@ const COUNTED: &[(&str, &str, &[&str])] = &[
         &["/points/*/open", "/points/*/actual", "/calibration/*/n"],
     ),
     ("/v1/losses/{pipeline}", "", &["/lost", "/items/*/count"]),
+    ("/v1/loyalty/{pipeline}", "", &["/programme/earned", "/programme/spent"]),
     ("/v1/channels", "pipeline=past", &["/items/*/leads", "/items/*/won", "/items/*/reached/*/count"]),
     ("/v1/bottlenecks/{pipeline}", "", &["/items/*/completed"]),
     ("/v1/heatmap", "pipeline=past", &["/weekdays"]),
@@ -101,6 +102,15 @@ async fn with_history() -> Team {
     let path = "/v1/imports?pipeline=past&case=deal&status=stage&time=at&actor=who&won=Closed%20Won&lost=Closed%20Lost";
     let imported = team.admin().call(Method::POST, path).bytes("text/csv", history()).send().await;
     assert_eq!(imported.status, 200, "{}", imported.text);
+    let customer =
+        team.admin().get("/v1/customers?external_id=D0-0").await.expect(200).items()[0]["id"].clone();
+    let customer = customer.as_str().unwrap_or_default();
+    for (kind, points, day) in
+        [("earned", 8, "01-15"), ("earned", 4, "02-01"), ("spent", 3, "02-01"), ("earned", 2, "02-10")]
+    {
+        let body = json!({"kind": kind, "points": points, "effective_at": format!("2024-{day}T00:00:00Z")});
+        let _ = team.admin().command(customer, "points", body).await.expect(200);
+    }
     team
 }
 
