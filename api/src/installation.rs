@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::TimeDelta;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use waymark_domain::company::rights::Credential;
@@ -213,6 +214,25 @@ impl Installation {
         let credential = Credential { name: None, administers: true };
         let (text, _) = self.app.create_key(&caller, new, &credential).await.map_err(said)?;
         Ok(text.to_string())
+    }
+
+    /// Makes a link by which somebody signs in once, and answers its code, which is not kept. Anyone who runs this program
+    /// is recorded as having made it.
+    ///
+    /// # Errors
+    /// When it is refused, or the log cannot take it.
+    pub async fn create_sign_in_link(
+        &self,
+        tenant: TenantId,
+        actor: &str,
+        roles: BTreeSet<Role>,
+        lasting: TimeDelta,
+    ) -> Result<String, InstallationError> {
+        let caller = self.system_caller(tenant, &operator());
+        let credential = Credential { name: None, administers: true };
+        let actor = Actor::new(actor, roles);
+        let made = self.app.create_sign_in_link(&caller, actor, lasting, &credential).await;
+        made.map(|(code, _)| code).map_err(said)
     }
 
     /// The caller that the command line is.

@@ -26,7 +26,7 @@ mod team;
 mod writer;
 
 pub use answer::Answer;
-pub use browser::{Browser, Page};
+pub use browser::{Browser, Page, Stage};
 pub use client::{Call, Client};
 pub use cluster::Cluster;
 pub use contract::Contract;

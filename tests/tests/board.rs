@@ -2,52 +2,15 @@
 
 #![cfg(test)]
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-
 use serde_json::json;
-use waymark_tests::{Browser, Client, Page, Server, Team};
+use waymark_tests::{Browser, Client, Page, Server, Stage, Team};
 
-const PIPELINE: &str = "landian-6";
-/// One whose moves ask for something.
-const STRICT: &str = "helloword-13";
+const PIPELINE: &str = Stage::PIPELINE;
 const BOARD: &str = "/console/boards/landian-6";
-
-/// What the journeys of this file share: one server, one browser.
-struct Stage {
-    team: Team,
-    browser: Browser,
-}
-
-impl Stage {
-    /// The one that is in use, or a new one; none where there is no browser.
-    async fn shared() -> Option<Arc<Self>> {
-        static IN_USE: Mutex<Weak<Stage>> = Mutex::new(Weak::new());
-        let in_use = || IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(stage) = in_use().upgrade() {
-            return Some(stage);
-        }
-        let stage = Arc::new(Self { browser: Browser::start()?, team: Team::on(PIPELINE).await });
-        assert_eq!(stage.team.admin().create_pipeline(STRICT).await.status, 201);
-        *in_use() = Arc::downgrade(&stage);
-        Some(stage)
-    }
-
-    /// A page of somebody, in English.
-    fn page_of(&self, person: &Client) -> Page {
-        page_at(&self.browser, self.team.server.address(), person)
-    }
-
-    /// A customer of a rep's, which the board shows.
-    async fn customer(&self, rep: &Client, owner: &str, name: &str) -> String {
-        let id = rep.register(self.team.customer_of(owner, name)).await;
-        let _ = rep.customer(&id).await;
-        id
-    }
-}
 
 fn page_at(browser: &Browser, address: &str, person: &Client) -> Page {
     let page = browser.page(address);
-    page.cookie("waymark_key", person.key().unwrap());
+    page.cookie("waymark_session", person.key().unwrap());
     page.cookie("waymark_language", "en");
     page
 }
@@ -147,11 +110,9 @@ async fn a_card_that_is_dragged_moves_at_once_where_nothing_is_asked_for() {
 async fn a_card_that_is_dragged_asks_for_what_the_move_needs() {
     let Some(stage) = Stage::shared().await else { return };
     let li = stage.team.rep("asks");
-    let body = json!({"pipeline": STRICT, "name": "Asking Foods", "owner": {"kind": "rep", "id": "asks"}});
-    let id = li.register(body).await;
-    let _ = li.customer(&id).await;
+    let (id, strict) = (stage.strict_customer(&li, "asks", "Asking Foods").await, Stage::STRICT);
     let page = stage.page_of(&li);
-    page.goto(&format!("/console/boards/{STRICT}"));
+    page.goto(&format!("/console/boards/{strict}"));
     page.until("document.documentElement.dataset.ready === 'board'");
     let to = "details[data-stage=lost] > summary";
     page.drag_over(&card(&id), to);

@@ -14,7 +14,7 @@ const MOST_PAGES: usize = 200;
 
 /// A page as somebody signed in with this key gets it.
 async fn page(anybody: &Client, key: &str, path: &str) -> Answer {
-    anybody.call(Method::GET, path).header("cookie", &format!("waymark_key={key}")).send().await
+    anybody.call(Method::GET, path).header("cookie", &format!("waymark_session={key}")).send().await
 }
 
 /// The addresses that the page at `path` links to.
@@ -115,7 +115,7 @@ async fn the_work_page_shows_what_others_did_and_what_was_shown_is_marked_as_rea
     );
     let sent = anybody
         .call(Method::POST, "/console/inbox")
-        .header("cookie", &format!("waymark_key={key}"))
+        .header("cookie", &format!("waymark_session={key}"))
         .bytes("application/x-www-form-urlencoded", format!("up_to%3Anumber={newest}&once=a-form"))
         .send()
         .await;

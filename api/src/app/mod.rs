@@ -29,6 +29,7 @@ mod receipts;
 mod register;
 mod scheduled;
 mod sealing;
+mod sign_in;
 mod staging;
 mod standard_path;
 mod visibility;
@@ -54,6 +55,7 @@ pub use pair::PairCommand;
 pub(crate) use pipelines::InForce;
 pub use pipelines::Pipelines;
 pub use publish::{AffectedStage, NewVersion, Preview};
+pub use sign_in::SignedIn;
 pub use visibility::Viewer;
 
 use crate::ambient::IdGenerator;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::access::{Access, access};
 use super::gate::{Allowance, Credential, Gate};
-use super::key::KeyText;
+use super::key::{KeyText, Kind};
 use super::rights::Rights;
 use super::scope::Scope;
 use crate::app::Caller;
@@ -98,7 +98,8 @@ async fn counted(
     named: Option<Position>,
 ) -> Result<(Credential, Option<Allowance>), Problem> {
     let text = bearer(headers)?;
-    if let Some((position, key)) = named.zip(KeyText::parse(text)) {
+    let shown = KeyText::parse(text).or_else(|| KeyText::parse_as(Kind::Session, text));
+    if let Some((position, key)) = named.zip(shown) {
         gate.rights.at_least(key.tenant, position).await?;
     }
     let credential = gate.credential(text).await?;

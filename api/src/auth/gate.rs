@@ -7,13 +7,14 @@ use std::sync::Arc;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use super::key::KeyText;
+use super::key::{KeyText, Kind};
 use super::rate::{Limiter, Verdict};
 use super::rights::Rights;
 use super::scope::Scope;
 use super::store::AdminStore;
 use super::token::{TokenFault, Tokens};
 use crate::domain::Actor;
+use crate::domain::company::event::Pass;
 use crate::eventstore::{Clock, TenantId};
 use crate::problem::Problem;
 
@@ -65,8 +66,26 @@ impl Gate {
     pub(super) async fn credential(&self, text: &str) -> Result<Credential, Problem> {
         match &self.tokens {
             Some(tokens) if Tokens::may_be(text) => self.token(tokens, text).await,
-            _ => self.key(text).await,
+            _ => match KeyText::parse_as(Kind::Session, text) {
+                Some(session) => self.session(&session).await,
+                None => self.key(text).await,
+            },
         }
+    }
+
+    /// Somebody who signed in: a member in the roles that the member has now, anybody else in those of the session.
+    async fn session(&self, text: &KeyText) -> Result<Credential, Problem> {
+        let known = self.rights.session(text.tenant, text.key_id).await?;
+        let is_open = |session: &Pass| text.matches(&session.digest) && session.expires_at > (self.clock)();
+        let session = known.filter(is_open).ok_or_else(Problem::session_ended)?;
+        let rights = self.rights.now(text.tenant).await?;
+        let roles = rights.member(&session.actor).map_or(session.roles, |(_, member)| member.roles.clone());
+        Ok(Credential {
+            tenant: text.tenant,
+            scopes: BTreeSet::new(),
+            name: format!("session:{}", session.id),
+            actor: Actor::new(session.actor, roles),
+        })
     }
 
     async fn key(&self, text: &str) -> Result<Credential, Problem> {

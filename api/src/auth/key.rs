@@ -1,4 +1,4 @@
-//! The text of an API key: `wm_<tenant>_<key id>_<secret>`.
+//! The text of an API key, `wm_<tenant>_<key id>_<secret>`; that of a link to sign in by (`wml_…`) and of a session (`wms_…`) alike.
 //!
 //! The secret is 32 random bytes. What the log has of it is the SHA-256 of its SHA-256: against a secret of 256 random bits
 //! there is nothing to guess, so a slow password hash would only make every request slow. Tenant and key id stand in the
@@ -13,6 +13,27 @@ use uuid::Uuid;
 
 use super::store::hex;
 use crate::eventstore::TenantId;
+
+/// What a text of this form opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An API key.
+    Key,
+    /// A link to sign in by, once.
+    SignInLink,
+    /// A session of somebody who signed in.
+    Session,
+}
+
+impl Kind {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Key => "wm",
+            Self::SignInLink => "wml",
+            Self::Session => "wms",
+        }
+    }
+}
 
 /// An API key as its owner holds it. Shown once, when it is made; its secret is never printed by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,11 +55,24 @@ impl KeyText {
     /// The key in a text, if it is one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.strip_prefix("wm_")?.splitn(3, '_');
+        Self::parse_as(Kind::Key, text)
+    }
+
+    /// The same of a text of another kind.
+    #[must_use]
+    pub fn parse_as(kind: Kind, text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix(kind.prefix())?.strip_prefix('_')?.splitn(3, '_');
         let tenant = simple(parts.next()?)?;
         let key_id = simple(parts.next()?)?;
         let secret = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?.try_into().ok()?;
         Some(Self { tenant: TenantId(tenant), key_id, secret })
+    }
+
+    /// The text, of this kind.
+    #[must_use]
+    pub fn shown_as(&self, kind: Kind) -> String {
+        let (tenant, key_id) = (self.tenant.0.as_simple(), self.key_id.as_simple());
+        format!("{}_{tenant}_{key_id}_{}", kind.prefix(), URL_SAFE_NO_PAD.encode(self.secret))
     }
 
     /// By what the log knows the secret: the SHA-256 of its SHA-256, in hexadecimal.
@@ -59,8 +93,7 @@ impl KeyText {
 
 impl fmt::Display for KeyText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (tenant, key_id) = (self.tenant.0.as_simple(), self.key_id.as_simple());
-        write!(f, "wm_{tenant}_{key_id}_{}", URL_SAFE_NO_PAD.encode(self.secret))
+        f.write_str(&self.shown_as(Kind::Key))
     }
 }
 
@@ -81,7 +114,7 @@ fn simple(text: &str) -> Option<Uuid> {
 mod tests {
     use uuid::Uuid;
 
-    use super::KeyText;
+    use super::{KeyText, Kind};
     use crate::eventstore::TenantId;
 
     fn key() -> KeyText {
@@ -99,6 +132,10 @@ mod tests {
     fn what_is_no_key_is_refused() {
         let text = key().to_string();
         let (cut, longer) = (&text[..text.len() - 1], format!("{text}A"));
+        for kind in [Kind::SignInLink, Kind::Session] {
+            let other = key().shown_as(kind);
+            assert_eq!((KeyText::parse(&other), KeyText::parse_as(kind, &other)), (None, Some(key())));
+        }
         for wrong in ["", "wm_", "wm_1_2_3", cut, longer.as_str(), &text[1..], "wm___"] {
             assert_eq!(KeyText::parse(wrong), None, "{wrong}");
         }

@@ -28,7 +28,7 @@ pub mod token;
 
 pub use admit::{Authority, Shown};
 pub use gate::Gate;
-pub use key::KeyText;
+pub use key::{KeyText, Kind};
 pub use recheck::{Rechecks, Standing};
 pub use rights::Rights;
 pub use scope::Scope;

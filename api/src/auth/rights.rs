@@ -16,6 +16,7 @@ use super::rights_fold::RightsFold;
 use super::store::{AdminError, AdminStore};
 use crate::ambient::IdGenerator;
 use crate::app::{AppError, FoldCache};
+use crate::domain::company::event::Pass;
 use crate::domain::company::rights::{KeyRights, Rights as Fold};
 use crate::eventstore::{Clock, EventStore, Position, TenantId};
 use crate::outbound::{OutboundError, OutboundStore};
@@ -78,6 +79,17 @@ impl Rights {
             return Ok(Some(known.clone()));
         }
         Ok(self.fresh(tenant).await?.0.keys.get(&id).cloned())
+    }
+
+    /// A session of a tenant, as it was a second ago at most; one that another process has just opened is known at once.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn session(&self, tenant: TenantId, id: Uuid) -> Result<Option<Pass>, AppError> {
+        if let Some(known) = self.now(tenant).await?.sessions.get(&id) {
+            return Ok(Some(known.session.clone()));
+        }
+        Ok(self.fresh(tenant).await?.0.sessions.get(&id).map(|known| known.session.clone()))
     }
 
     /// A tenant's rights as of the end of the log, and where that is.

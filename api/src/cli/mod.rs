@@ -17,6 +17,7 @@ mod pipeline;
 mod rebuild;
 mod replay;
 mod serve;
+mod sign_in_link;
 mod token;
 mod verify;
 mod what_if;
@@ -72,6 +73,8 @@ enum Command {
     Rebuild(rebuild::Rebuild),
     /// Create API keys.
     Token(token::Token),
+    /// Create a link by which somebody signs in to the console once.
+    SignInLink(sign_in_link::SignInLink),
     /// Check and publish pipelines.
     Pipeline(pipeline::PipelineArgs),
     /// Prepare the database and exit.
@@ -193,6 +196,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::WhatIf(what_if) => what_if.run().await,
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Token(token) => token.run().await,
+        Command::SignInLink(link) => link.run().await,
         Command::Pipeline(pipeline) => pipeline.run().await,
         Command::Migrate(migrate) => migrate.run().await,
         Command::Config(config) => config.run(),

@@ -42,7 +42,7 @@ struct Create {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum RoleArg {
+pub(super) enum RoleArg {
     Rep,
     Supervisor,
     Manager,

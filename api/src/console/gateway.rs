@@ -51,6 +51,29 @@ impl Gateway {
         self.send(session, Method::POST, path, headers, Body::from(body.to_string())).await
     }
 
+    /// Sends a command that needs no credential, or ends one.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        session: &ConsoleSession,
+        body: &Value,
+    ) -> Result<Value, ApiError> {
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.send(session, method, path, &CommandHeaders::default(), body).await
+    }
+
+    /// Sends a file.
+    pub(super) async fn upload(
+        &self,
+        session: &ConsoleSession,
+        path: &str,
+        file: Vec<u8>,
+    ) -> Result<Value, ApiError> {
+        let (headers, kind) = (CommandHeaders::default(), "application/octet-stream");
+        self.send_as(session, Method::POST, path, &headers, kind, Body::from(file)).await
+    }
+
     /// Follows what happens: the answer is a stream, which begins after an event that was seen before.
     pub(super) async fn follow(
         &self,
@@ -79,12 +102,24 @@ impl Gateway {
         headers: &CommandHeaders,
         body: Body,
     ) -> Result<Value, ApiError> {
+        self.send_as(session, method, path, headers, "application/json", body).await
+    }
+
+    async fn send_as(
+        &self,
+        session: &ConsoleSession,
+        method: Method,
+        path: &str,
+        headers: &CommandHeaders,
+        kind: &str,
+        body: Body,
+    ) -> Result<Value, ApiError> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {}", session.key))
             .header(header::ACCEPT_LANGUAGE, session.language.as_str())
-            .header(header::CONTENT_TYPE, "application/json");
+            .header(header::CONTENT_TYPE, kind);
         if let Some(key) = &headers.key {
             request = request.header("idempotency-key", key);
         }

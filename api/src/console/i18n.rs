@@ -161,6 +161,47 @@ impl Locale {
         }
     }
 
+    /// What a role is called.
+    pub(super) fn role(self, role: &str) -> &str {
+        match role {
+            "rep" => self.text("销售", "Sales rep"),
+            "supervisor" => self.text("主管", "Supervisor"),
+            "manager" => self.text("经理", "Manager"),
+            "admin" => self.text("管理员", "Administrator"),
+            "analyst" => self.text("分析员", "Analyst"),
+            "auditor" => self.text("审计员", "Auditor"),
+            other => other,
+        }
+    }
+
+    /// What somebody in a role may do.
+    pub(super) fn may(self, role: &str) -> &str {
+        match role {
+            "rep" => {
+                self.text("处理自己的客户和公海客户。", "Works their own customers and those in a pool.")
+            }
+            "supervisor" => self
+                .text("处理、合并、移交团队的客户。", "Works, merges and hands over the team's customers."),
+            "manager" => self.text(
+                "处理所有客户，发布销售流程，导入数据。",
+                "Works every customer, publishes pipelines and imports data.",
+            ),
+            "admin" => self.text(
+                "设置系统，并可做经理所做的一切。",
+                "Sets the system up, and may do what a manager may.",
+            ),
+            "analyst" => self.text(
+                "查看分析，不看联系方式，不做变更。",
+                "Reads figures, without contacts; changes nothing.",
+            ),
+            "auditor" => self.text(
+                "查看全部记录和证明，不做变更。",
+                "Reads every record and its proofs; changes nothing.",
+            ),
+            _ => "",
+        }
+    }
+
     /// A mark on a card.
     pub(super) fn flag(self, flag: &str) -> &str {
         match flag {

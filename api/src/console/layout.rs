@@ -1,8 +1,8 @@
 //! The layout of every page: navigation, the current user, and error messages.
 
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::Console;
 use super::address::{HOME, encoded};
 use super::gateway::ApiError;
 use super::i18n::Locale;
-use super::session::{ConsoleSession, to_sign_in};
+use super::session::{ConsoleSession, cookie_of, to_sign_in};
 use crate::domain::Language;
 
 /// Which part of the console a page is.
@@ -21,6 +21,8 @@ pub(super) enum Part {
     Work,
     Customers,
     Figures,
+    Imports,
+    Pools,
 }
 
 /// Who looks, and what there is to look at: what the frame of a page shows.
@@ -32,6 +34,8 @@ pub(super) struct Layout {
     pipelines: Value,
     /// Where the page is, to come back to.
     here: String,
+    /// The cookie with which the browser goes on remembering the session.
+    cookie: String,
     /// The module that makes the page better where a browser runs scripts.
     script: Option<&'static str>,
 }
@@ -42,7 +46,8 @@ impl FromRequestParts<Console> for Layout {
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
         let session = ConsoleSession::from_request_parts(parts, console).await?;
         let here = parts.uri.path_and_query().map_or(HOME, |here| here.as_str());
-        Self::of(console, session, here.to_owned()).await
+        let cookie = cookie_of(&session, &parts.headers);
+        Self::of(console, session, here.to_owned()).await.map(|layout| Self { cookie, ..layout })
     }
 }
 
@@ -58,9 +63,16 @@ impl Layout {
         let (me, pipelines) =
             tokio::join!(console.api.get(&session, "/v1/me"), console.api.get(&session, pipelines));
         match (me, pipelines) {
-            (Ok(me), Ok(pipelines)) => {
-                Ok(Self { console: console.clone(), session, locale, me, pipelines, here, script: None })
-            }
+            (Ok(me), Ok(pipelines)) => Ok(Self {
+                console: console.clone(),
+                session,
+                locale,
+                me,
+                pipelines,
+                here,
+                cookie: String::new(),
+                script: None,
+            }),
             (Err(error), _) | (_, Err(error)) if error.is_signed_out() => Err(to_sign_in(&here)),
             (Err(error), _) | (_, Err(error)) => {
                 let page =
@@ -144,10 +156,14 @@ impl Layout {
                     (link(Part::Board, locale.text("看板", "Board"), of("boards")))
                     (link(Part::Work, locale.text("工作", "Work"), Some("/console/work".to_owned())))
                     (link(Part::Customers, locale.text("客户", "Customers"), Some("/console/customers".to_owned())))
+                    (link(Part::Pools, locale.text("公海", "Pools"), Some("/console/pools".to_owned())))
                     (link(Part::Figures, locale.text("分析", "Analytics"), of("figures")))
+                    @if self.has_role(&["manager", "admin"]) {
+                        (link(Part::Imports, locale.text("导入", "Import"), Some("/console/imports".to_owned())))
+                    }
                 }
                 div.who {
-                    span title=(locale.zone.name()) { (self.me["actor"].as_str().unwrap_or_default()) }
+                    (self.me())
                     (self.other_language())
                     form method="post" action="/console/sign-out" {
                         button.quiet { (locale.text("退出", "Sign out")) }
@@ -166,7 +182,14 @@ impl Layout {
             div #notices role="status" { @if let Some(notice) = notice { (notice) } }
             main { (body) }
         };
-        document(locale, title, &content, self.script).into_response()
+        let mut page = document(locale, title, &content, self.script).into_response();
+        // Each page that is looked at puts off the end of a session that nobody uses.
+        if let Ok(cookie) = HeaderValue::from_str(&self.cookie)
+            && !self.cookie.is_empty()
+        {
+            page.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        page
     }
 
     /// A page that tells a problem.
@@ -182,6 +205,24 @@ impl Layout {
         let mut page = self.page(part, None, title, &body);
         *page.status_mut() = error.status;
         page
+    }
+
+    /// Who the user is, and what they may do.
+    fn me(&self) -> Markup {
+        let locale = self.locale;
+        let roles = || self.me["roles"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let teams: Vec<&str> =
+            self.me["teams"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        html! {
+            details.me {
+                summary { (self.me["actor"].as_str().unwrap_or_default()) }
+                div {
+                    @for role in roles() { p { strong { (locale.role(role)) } " " (locale.may(role)) } }
+                    @if !teams.is_empty() { p { (locale.text("团队：", "Teams: ")) (teams.join(", ")) } }
+                    p.hint { (locale.text("时区：", "Time zone: ")) (locale.zone.name()) }
+                }
+            }
+        }
     }
 
     fn other_language(&self) -> Markup {

@@ -10,6 +10,7 @@ mod form;
 mod gateway;
 mod i18n;
 mod layout;
+mod multipart;
 mod pages;
 mod script;
 mod session;
@@ -47,12 +48,17 @@ pub(crate) fn router(api: Router, ids: IdGenerator) -> Router {
         .route("/console/figures/{pipeline}", get(pages::figures::show))
         .route("/console/work", get(pages::work::show))
         .route("/console/tasks/{id}", post(pages::work::complete))
+        .route("/console/approvals/{id}", post(pages::approvals::decide))
+        .route("/console/pools", get(pages::pools::show))
         .route("/console/inbox", post(pages::work::mark_read))
-        .route("/console/customers", get(pages::customers::show))
+        .route("/console/customers", get(pages::customers::show).post(pages::registering::send))
+        .route("/console/customers/new", get(pages::registering::show))
         .route("/console/customers/{id}", get(pages::customer::show))
         .route("/console/customers/{id}/move", get(pages::moving::show).post(pages::moving::send))
         .route("/console/customers/{id}/undo", post(pages::moving::undo))
-        .route("/console/customers/{id}/{act}", post(pages::customer::act))
+        .route("/console/customers/{id}/{act}", get(pages::customer::again).post(pages::customer::act))
+        .route("/console/imports", get(pages::imports::show).post(pages::imports::send))
+        .route("/console/imports/{id}/undo", post(pages::imports::undo))
         .route("/console/live", get(pages::live::stream))
         .route("/console/script/{name}", get(script::module))
         .route("/console/style.css", get(style))

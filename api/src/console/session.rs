@@ -1,4 +1,4 @@
-//! The session of a page: key, language and time zone, kept in cookies.
+//! The session of a page: what it opens the API with, language and time zone, kept in cookies.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -13,13 +13,17 @@ use super::address::encoded;
 use crate::domain::Language;
 use crate::http::language::negotiate;
 
-pub(super) const KEY: &str = "waymark_key";
+pub(super) const SESSION: &str = "waymark_session";
 pub(super) const LANGUAGE: &str = "waymark_language";
 pub(super) const ZONE: &str = "waymark_zone";
+
+/// After how many seconds without a page a browser forgets the session.
+const IDLE: u32 = 7_200;
 
 /// The signed-in visitor.
 #[derive(Debug, Clone)]
 pub(super) struct ConsoleSession {
+    /// The text of a session, or of another credential that expires by itself.
     pub(super) key: String,
     pub(super) language: Language,
     pub(super) zone: Tz,
@@ -71,11 +75,19 @@ impl<S: Send + Sync> FromRequestParts<S> for ConsoleSession {
             return Err((StatusCode::FORBIDDEN, "The form was submitted from another site.").into_response());
         }
         let Ok(Preferences { language, zone }) = Preferences::from_request_parts(parts, state).await;
-        match cookie(&parts.headers, KEY) {
+        match cookie(&parts.headers, SESSION) {
             Some(key) => Ok(Self { key: key.to_owned(), language, zone }),
             None => Err(to_sign_in(parts.uri.path_and_query().map_or("", |path| path.as_str()))),
         }
     }
+}
+
+/// The cookie of a session. Whatever the API took for a credential has only signs that a cookie may have. A proxy in front
+/// says whether the browser came by TLS: then the cookie is never sent without.
+pub(super) fn cookie_of(session: &ConsoleSession, headers: &HeaderMap) -> String {
+    let by_tls = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+    let secure = if by_tls { "; Secure" } else { "" };
+    format!("{SESSION}={}; Path=/console; HttpOnly; SameSite=Strict; Max-Age={IDLE}{secure}", session.key)
 }
 
 /// The way to the page that asks for a key, and back.
@@ -122,8 +134,9 @@ mod tests {
 
     #[test]
     fn one_of_several_cookies_is_found() {
-        let headers = headers(&[("cookie", "a=1; waymark_key=wm_x; b=2"), ("cookie", "waymark_language=zh")]);
-        assert_eq!(cookie(&headers, KEY), Some("wm_x"));
+        let headers =
+            headers(&[("cookie", "a=1; waymark_session=wms_x; b=2"), ("cookie", "waymark_language=zh")]);
+        assert_eq!(cookie(&headers, SESSION), Some("wms_x"));
         assert_eq!(cookie(&headers, LANGUAGE), Some("zh"));
         assert_eq!(cookie(&headers, ZONE), None);
     }

@@ -23,7 +23,7 @@ impl Browser<'_> {
 }
 
 fn signed_in<'a>(bench: &'a Bench, key: &str) -> Browser<'a> {
-    Browser { bench, cookies: format!("waymark_key={key}; waymark_language=zh") }
+    Browser { bench, cookies: format!("waymark_session={key}; waymark_language=zh") }
 }
 
 #[tokio::test]
@@ -36,16 +36,18 @@ async fn a_key_opens_the_pages_and_a_wrong_one_is_told_so() {
     assert_eq!(sent_on.header("location"), next);
     let query = preferences.get(next).await;
     assert!(query.text.contains(r#"name="next" value="/console/boards/landian-6?tier=A""#), "{}", query.text);
-    let wrong = preferences.post("/console/sign-in", &[("key", "wm_nonsense")]).await;
+    let wrong = preferences.post("/console/sign-in", &[("code", "wm_nonsense")]).await;
     assert_eq!(wrong.status, 401);
     assert!(wrong.text.contains("role=\"alert\""), "{}", wrong.text);
-    let form = [("key", key.as_str()), ("zone", "Europe/Berlin"), ("next", "//evil.test")];
+    let form = [("code", key.as_str()), ("zone", "Europe/Berlin"), ("next", "//evil.test")];
     let entered = preferences.post("/console/sign-in", &form).await;
     assert_eq!((entered.status.as_u16(), entered.header("location")), (303, "/console"));
     let cookies: Vec<&str> =
         entered.headers.get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()).collect();
     assert!(
-        cookies[0].contains("HttpOnly; SameSite=Strict") && cookies[1].contains("Europe/Berlin"),
+        cookies[0].starts_with("waymark_session=wms_")
+            && cookies[0].contains("HttpOnly; SameSite=Strict; Max-Age=7200")
+            && cookies[1].contains("Europe/Berlin"),
         "{cookies:?}"
     );
 }
@@ -149,7 +151,8 @@ async fn a_form_of_another_site_does_nothing() {
     let (bench, admin) = Bench::with_pipeline().await;
     let id = bench.register(&admin, &json!({"pipeline": "landian-6"})).await;
     let call = bench.call(Method::POST, &format!("/console/customers/{id}/notes"));
-    let call = call.header("cookie", format!("waymark_key={admin}")).header("sec-fetch-site", "cross-site");
+    let call =
+        call.header("cookie", format!("waymark_session={admin}")).header("sec-fetch-site", "cross-site");
     assert_eq!(call.form(&[("text", "x")]).send().await.status, 403);
     bench.catch_up().await;
     assert_eq!(customer(&bench, &admin, &id).await["version"], 1);

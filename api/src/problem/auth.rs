@@ -30,6 +30,23 @@ impl Problem {
         Self::invalid_token(ProblemCode::BadCredential, detail)
     }
 
+    /// A session that is none, or none any more.
+    #[must_use]
+    pub fn session_ended() -> Self {
+        let detail = Label::new("会话已结束，请重新登录。", "The session has ended; sign in again.");
+        Self::invalid_token(ProblemCode::BadCredential, detail)
+    }
+
+    /// A link to sign in by that lets nobody in.
+    #[must_use]
+    pub fn sign_in_link_unusable() -> Self {
+        let detail = Label::new(
+            "登录链接有误、已被使用或已过期，请向管理员索取新的链接。",
+            "The sign-in link is mistyped, used or expired; ask an administrator for a new one.",
+        );
+        Self::invalid_token(ProblemCode::BadCredential, detail)
+    }
+
     /// A credential that is not accepted.
     pub(crate) fn invalid_token(code: ProblemCode, detail: Label) -> Self {
         Self::new(code, detail).with_header(header::WWW_AUTHENTICATE, INVALID_TOKEN)

@@ -29,6 +29,7 @@ mod pipelines;
 mod projections;
 mod provenance;
 mod robots;
+mod sessions;
 mod status;
 mod templates;
 mod webhooks;
@@ -91,6 +92,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         operations::router(),
         inbox::router(),
         me::router(),
+        sessions::router(),
         templates::router(),
         pipelines::router(),
         customers::router(),

@@ -193,6 +193,54 @@ pub struct KeyRevoked {
     pub credential: Option<String>,
 }
 
+/// Somebody may sign in once, by a link or code that an administrator hands them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInLinkCreated {
+    /// The link.
+    pub link: Pass,
+    /// The credential that was used, such as `key:<id>`; none at the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// What lets somebody in until an instant, and how it is known again: a link to sign in by, or a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pass {
+    /// Names it.
+    pub id: Uuid,
+    /// Who acts with it.
+    pub actor: String,
+    /// With which roles. A member acts with the roles that are set for the member.
+    pub roles: BTreeSet<Role>,
+    /// SHA-256, in hexadecimal, of the SHA-256 of its secret, which is 256 random bits.
+    pub digest: String,
+    /// From when on it opens nothing.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Somebody signed in, by a link, which is used up by it, or by an API key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionOpened {
+    /// The session.
+    pub session: Pass,
+    /// The link by which; none where it was by an API key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Uuid>,
+    /// The API key by which; none where it was by a link. The session ends with the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Uuid>,
+}
+
+/// Somebody signed out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionEnded {
+    /// Which session.
+    pub id: Uuid,
+    /// The credential that was used, such as `session:<id>`; none at the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
 /// An API key that was made before such events were recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyAdopted {
@@ -368,6 +416,9 @@ company_types! {
     ReceiverEnabled "receiver.enabled" 1 []
     ReceiverDisabled "receiver.disabled" 1 []
     ReceiverAdopted "receiver.adopted" 1 []
+    SignInLinkCreated "sign_in_link.created" 1 []
+    SessionOpened "session.opened" 1 []
+    SessionEnded "session.ended" 1 []
 }
 
 impl CompanyEvent {
@@ -393,12 +444,12 @@ impl CompanyEvent {
         }
     }
 
-    /// Whether it is about API keys and receivers, which are no part of what else the tenant has set up.
+    /// Whether it is about API keys, sessions and receivers, which are no part of what else the tenant has set up.
     pub fn is_of_rights_alone(&self) -> bool {
         self.subject().is_some()
     }
 
-    /// The API key or receiver that it is about; none for everything else.
+    /// The API key, link, session or receiver that it is about; none for everything else.
     pub fn subject(&self) -> Option<String> {
         let key = |id: &Uuid| Some(format!("key/{id}"));
         let receiver = |id: &Uuid| Some(format!("receiver/{id}"));
@@ -412,6 +463,9 @@ impl CompanyEvent {
             Self::ReceiverKeyRotated(event) => receiver(&event.id),
             Self::ReceiverEnabled(event) => receiver(&event.id),
             Self::ReceiverDisabled(event) => receiver(&event.id),
+            Self::SignInLinkCreated(event) => Some(format!("sign-in-link/{}", event.link.id)),
+            Self::SessionOpened(event) => Some(format!("session/{}", event.session.id)),
+            Self::SessionEnded(event) => Some(format!("session/{}", event.id)),
             Self::RightsAdopted(_) => Some("rights".to_owned()),
             _ => None,
         }

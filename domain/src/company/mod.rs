@@ -144,7 +144,10 @@ impl Company {
             | CompanyEvent::ReceiverKeyRotated(_)
             | CompanyEvent::ReceiverEnabled(_)
             | CompanyEvent::ReceiverDisabled(_)
-            | CompanyEvent::ReceiverAdopted(_) => {}
+            | CompanyEvent::ReceiverAdopted(_)
+            | CompanyEvent::SignInLinkCreated(_)
+            | CompanyEvent::SessionOpened(_)
+            | CompanyEvent::SessionEnded(_) => {}
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod connection;
 mod page;
+mod stage;
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use crate::setting;
 use connection::Connection;
 pub use page::Page;
+pub use stage::Stage;
 
 /// What the browser is called where it is installed.
 const PROGRAMS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];

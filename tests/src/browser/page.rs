@@ -193,7 +193,19 @@ impl Page {
 
     /// Sets a cookie of the server's.
     pub fn cookie(&self, name: &str, value: &str) {
-        self.call("Network.setCookie", &json!({"name": name, "value": value, "url": self.address}));
+        self.call(
+            "Network.setCookie",
+            &json!({"name": name, "value": value, "url": self.address, "path": "/console"}),
+        );
+    }
+
+    /// What a cookie of the server's holds; nothing where there is none.
+    #[must_use]
+    pub fn cookie_value(&self, name: &str) -> String {
+        let held = self.call("Network.getCookies", &json!({"urls": [format!("{}/console", self.address)]}));
+        let cookies = held["cookies"].as_array().cloned().unwrap_or_default();
+        let found = cookies.iter().find(|cookie| cookie["name"] == name);
+        found.and_then(|cookie| cookie["value"].as_str()).unwrap_or_default().to_owned()
     }
 
     /// Makes the window this large, in CSS pixels.

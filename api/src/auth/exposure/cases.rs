@@ -51,7 +51,7 @@ async fn a_pools_contacts_are_masked_everywhere_until_the_claim_and_again_after_
         // Once it is claimed it is in no pool.
         for path in paths.iter().filter(|path| !(clear && path.starts_with("/v1/pools"))) {
             let call = world.bench.call(Method::GET, path).key(world.key("li"));
-            let cookie = format!("waymark_key={}", world.key("li"));
+            let cookie = format!("waymark_session={}", world.key("li"));
             let answer = call.header("cookie", cookie).send().await;
             done(&answer);
             let level = Class::Pool.shown_in(&answer.text, &[]);

@@ -41,7 +41,7 @@ impl Ask {
         let mut call = world.bench.call(self.method.clone(), &self.path);
         if let Some(key) = &who.key {
             // The console's pages take the key from their cookie, everything else from its header.
-            call = call.key(key).header("cookie", format!("waymark_key={key}; waymark_language=en"));
+            call = call.key(key).header("cookie", format!("waymark_session={key}; waymark_language=en"));
         }
         if let Some(person) = who.acts_for {
             call = call.header("waymark-actor", person);
@@ -93,6 +93,7 @@ fn filled(path: &str) -> String {
         .replace("{level}", "0")
         .replace("{index}", "000.p/1")
         .replace("{language}", "en")
+        .replace("{act}", "notes")
         .replace("{*rest}", "nothing")
         .replace("{id}", id);
     assert!(!filled.contains('{'), "{path} has a parameter that this test cannot fill in: teach it");

@@ -27,6 +27,8 @@ struct Surface<'a> {
     is_open: bool,
     /// The instants of a board of the past, as parameters of a customer's page.
     then: String,
+    /// The filters, for the list of a whole column.
+    filters: String,
     /// Where a move leads back to.
     here: &'a str,
 }
@@ -54,6 +56,7 @@ pub(in super::super) async fn show(
         locale,
         is_open: !is_past && layout.works(),
         then: with_query("", instants),
+        filters: with_query("", FilterBar::WHO.map(|name| (name, query.get(name)))).replacen('?', "&", 1),
         here: layout.here(),
     };
     let notice = moving::notice(&layout, &query, &board["known_at"]).await;
@@ -139,9 +142,12 @@ fn column(surface: &Surface<'_>, stage: &Value, is_crowded: bool) -> Markup {
     let locale = surface.locale;
     let cards = stage["cards"].as_array().map(Vec::as_slice).unwrap_or_default();
     let count = stage["count"].as_u64().unwrap_or_default();
-    // What is over takes little room until it is wanted; so does what is empty where there is much.
-    let is_over = matches!(text(&stage["type"]), "lost" | "closed" | "dormant");
-    let is_open = !is_over && (count > 0 || !is_crowded);
+    // What is over takes little room until it is wanted; where there is much, so does what is empty or comes after the sale.
+    let is_open = match text(&stage["type"]) {
+        "lost" | "closed" | "dormant" => false,
+        "after_sale" | "paused" => !is_crowded,
+        _ => count > 0 || !is_crowded,
+    };
     html! {
         details.column data-stage=(text(&stage["stage"])) data-name=(text(&stage["name"]))
             data-type=(text(&stage["type"])) open[is_open] {
@@ -160,7 +166,7 @@ fn column(surface: &Surface<'_>, stage: &Value, is_crowded: bool) -> Markup {
             @if cards.is_empty() { p.hint { (locale.text("没有客户", "No customers")) } }
             ol { @for card in cards { (self::card(surface, card)) } }
             @if !stage["next_cursor"].is_null() {
-                a.more href=(with_query("/console/customers", [("stage", stage["stage"].as_str())])) {
+                a.more href=(format!("/console/customers?stage={}{}", encoded(text(&stage["stage"])), surface.filters)) {
                     (locale.text("全部", "All")) " " (count)
                 }
             }

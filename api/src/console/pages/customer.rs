@@ -8,17 +8,28 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::super::Console;
-use super::super::address::{HOME, encoded, with_query};
-use super::super::form::{Fields, ONCE, VERSION, body, fields};
-use super::super::gateway::{ApiError, CommandHeaders};
+use super::super::address::{HOME, encoded, own};
+use super::super::form::{Fields, NEXT, ONCE, VERSION, body};
+use super::super::gateway::CommandHeaders;
 use super::super::i18n::Locale;
 use super::super::layout::{Layout, Part, problem};
 use super::super::session::{ConsoleSession, PageQuery};
 use super::customers::primary;
-use super::{figure, items, text};
+use super::record::{PageData, Refused, form, reason};
+use super::{details, figure, history, items, text};
 
 /// What can be done from here: the commands of the API under a customer's address.
-const ACTS: [&str; 6] = ["transitions", "reactivations", "notes", "follow-ups", "claims", "releases"];
+const ACTS: [&str; 9] = [
+    "transitions",
+    "reactivations",
+    "corrections",
+    "details",
+    "documents",
+    "notes",
+    "follow-ups",
+    "claims",
+    "releases",
+];
 /// How a customer can be talked with.
 const CHANNELS: [(&str, &str, &str); 6] = [
     ("phone", "电话", "Phone"),
@@ -29,28 +40,14 @@ const CHANNELS: [(&str, &str, &str); 6] = [
     ("other", "其他", "Other"),
 ];
 
-/// A command that was refused, to be mended and sent again.
-struct Refused {
-    act: String,
-    fields: Fields,
-    error: ApiError,
-}
-
-/// Everything that the page is made of.
-struct PageData {
-    customer: Value,
-    moves: Value,
-    timeline: Value,
-    stays: Value,
-    pipeline: Value,
-    once: String,
-    /// Whether it is the customer as it stood at another time than now.
-    is_past: bool,
-}
-
 /// Shows a customer.
 pub(in super::super) async fn show(layout: Layout, Path(id): Path<String>, query: PageQuery) -> Response {
     page(&layout, &id, &query, None).await
+}
+
+/// The address of a form that was refused shows the customer when it is loaded again.
+pub(in super::super) async fn again(Path((id, _)): Path<(String, String)>) -> Redirect {
+    Redirect::to(&format!("/console/customers/{}", encoded(&id)))
 }
 
 /// Carries out what a form of the page asks for, and shows the customer again.
@@ -65,12 +62,18 @@ pub(in super::super) async fn act(
     }
     let headers = CommandHeaders { key: fields.get(ONCE).cloned(), version: fields.get(VERSION).cloned() };
     let path = format!("/v1/customers/{}/{act}", encoded(&id));
-    let sent = body(Locale::from(&session), &fields);
+    let sent = match act.as_str() {
+        "details" => details::changed(&fields),
+        _ => body(Locale::from(&session), &fields),
+    };
     match console.api.post(&session, &path, &headers, &sent).await {
         Ok(done) => {
             let position = done["position"].to_string();
-            let here = format!("/console/customers/{}", encoded(&id));
-            Redirect::to(&with_query(&here, [("min_position", Some(position.as_str()))])).into_response()
+            let here = own(fields.get(NEXT).map(String::as_str));
+            let here =
+                if here == HOME { format!("/console/customers/{}", encoded(&id)) } else { here.to_owned() };
+            let joint = if here.contains('?') { '&' } else { '?' };
+            Redirect::to(&format!("{here}{joint}min_position={position}")).into_response()
         }
         Err(error) => {
             let refused = Refused { act, fields, error };
@@ -93,12 +96,14 @@ async fn page(layout: &Layout, id: &str, query: &PageQuery, refused: Option<&Ref
         @if let Some(refused) = refused { (problem(locale, &refused.error)) }
         @if data.is_past { (banner(locale, &data)) }
         (head(locale, &data, name))
+        (history::strip(locale, &data))
         div.columns {
             div {
                 @if layout.works() && !data.is_past { (acts(layout, &data, refused)) }
                 (facts(locale, &data.customer))
+                @if layout.works() && !data.is_past { (details::form(locale, &data, refused)) }
             }
-            div { (story(locale, &data, query)) }
+            div { (history::story(layout, &data, query)) }
         }
     };
     let mut page = layout.page(Part::Customers, None, name, &body);
@@ -106,56 +111,6 @@ async fn page(layout: &Layout, id: &str, query: &PageQuery, refused: Option<&Ref
         *page.status_mut() = refused.error.status;
     }
     page
-}
-
-impl PageData {
-    async fn load(layout: &Layout, id: &str, query: &PageQuery) -> Result<Self, ApiError> {
-        let id = encoded(id);
-        let instant = |name: &str| query.get(name).map(|field| layout.locale.instant(field));
-        let (effective_at, known_at) = (instant("effective_at"), instant("known_at"));
-        let is_past = effective_at.is_some() || known_at.is_some();
-        let position = || {
-            [
-                ("min_position", query.get("min_position")),
-                ("effective_at", effective_at.as_deref()),
-                ("known_at", known_at.as_deref()),
-            ]
-        };
-        let customer = layout.get(&with_query(&format!("/v1/customers/{id}"), position())).await?;
-        let view = query.get("view").unwrap_or("both");
-        let story = position().into_iter().chain([("view", Some(view)), ("limit", Some("500"))]);
-        let timeline = layout.get(&with_query(&format!("/v1/customers/{id}/timeline"), story)).await?;
-        let stays = layout.get(&with_query(&format!("/v1/customers/{id}/stays"), position())).await?;
-        let moves = layout.get(&format!("/v1/customers/{id}/allowed-transitions")).await?;
-        let journey = primary(&customer);
-        let key = encoded(text(&journey["pipeline"]));
-        let version = journey["pipeline_version"].to_string();
-        let definition = with_query(&format!("/v1/pipelines/{key}"), [("version", Some(version.as_str()))]);
-        let pipeline = layout.get(&definition).await?;
-        Ok(Self { customer, moves, timeline, stays, pipeline, once: layout.once(), is_past })
-    }
-
-    /// Why the present cycle ended: the reason of the move by which the customer came to where it stands. Releases,
-    /// handovers and corrections have reasons of their own, which say nothing of the deal.
-    fn ended_because(&self) -> Option<&str> {
-        let journey = primary(&self.customer);
-        let stands = |stay: &&Value| stay["journey"] == journey["pipeline"] && stay["open"] == true;
-        let stay = items(&self.stays).iter().rev().find(stands)?;
-        let entered =
-            |item: &&Value| item["id"] == stay["entered_event"] && item["stage_to"] == stay["stage"];
-        items(&self.timeline).iter().find(entered)?["data"]["reason"].as_str()
-    }
-
-    fn stage(&self, id: &str) -> &Value {
-        let mut stages = self.pipeline["stages"].as_array().into_iter().flatten();
-        stages.find(|stage| stage["id"] == id).unwrap_or(&Value::Null)
-    }
-
-    /// What a stage is called; what the definition does not know is called by its id.
-    fn name<'a>(&'a self, locale: Locale, id: &'a Value) -> &'a str {
-        let name = locale.label(&self.stage(text(id))["name"]);
-        if name.is_empty() { text(id) } else { name }
-    }
 }
 
 /// That this is the past, and the way back.
@@ -209,6 +164,7 @@ fn acts(layout: &Layout, data: &PageData, refused: Option<&Refused>) -> Markup {
             h2 { (locale.text("记录", "Add a record")) }
             (follow_up(locale, data, refused))
             (note(locale, data, refused))
+            (document(locale, data, refused))
             @if in_pool && layout.rep().is_some() {
                 (form(locale, data, refused, "claims", "", locale.text("领取", "Claim"), &json!({})))
             }
@@ -262,16 +218,11 @@ fn reactivate(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Mar
     }
 }
 
-/// A reason by its code, or the text that was given.
-fn reason<'a>(locale: Locale, data: &'a PageData, code: &'a str) -> &'a str {
-    let mut reasons = data.pipeline["reasons"].as_array().into_iter().flatten();
-    reasons.find(|reason| reason["code"] == code).map_or(code, |reason| locale.label(&reason["name"]))
-}
-
-fn follow_up(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
+/// What the record of a contact asks for.
+pub(super) fn follow_up_schema(locale: Locale) -> Value {
     let channels: Vec<Value> =
         CHANNELS.iter().map(|(code, zh, en)| json!({"const": code, "title": locale.text(zh, en)})).collect();
-    let schema = json!({
+    json!({
         "required": ["channel", "summary"],
         "properties": {
             "channel": {"oneOf": channels},
@@ -281,8 +232,12 @@ fn follow_up(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Mark
                 "at": {"type": "string", "format": "date-time"}, "text": {"type": "string"}
             }},
         }
-    });
-    form(locale, data, refused, "follow-ups", "", locale.text("跟进记录", "Follow-up"), &schema)
+    })
+}
+
+fn follow_up(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
+    let name = locale.text("跟进记录", "Follow-up");
+    form(locale, data, refused, "follow-ups", "", name, &follow_up_schema(locale))
 }
 
 fn note(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
@@ -290,33 +245,13 @@ fn note(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
     form(locale, data, refused, "notes", "", locale.text("备注", "Note"), &schema)
 }
 
-/// A form that is folded up until it is wanted, or has to be mended.
-fn form(
-    locale: Locale,
-    data: &PageData,
-    refused: Option<&Refused>,
-    act: &str,
-    to: &str,
-    name: &str,
-    schema: &Value,
-) -> Markup {
-    let nothing = Fields::new();
-    let again = refused.filter(|refused| {
-        refused.act == act && (to.is_empty() || refused.fields.get("to").is_some_and(|sent| sent == to))
+fn document(locale: Locale, data: &PageData, refused: Option<&Refused>) -> Markup {
+    let short = json!({"type": "string"});
+    let schema = json!({
+        "required": ["kind", "reference", "sha256"],
+        "properties": {"kind": short, "name": short, "reference": short, "sha256": short}
     });
-    let filled = again.map_or(&nothing, |refused| &refused.fields);
-    let path = format!("/console/customers/{}/{act}", text(&data.customer["id"]));
-    html! {
-        details.act open[again.is_some()] {
-            summary { (name) }
-            form.fields method="post" action=(path) {
-                input type="hidden" name=(VERSION) value=(data.customer["version"]);
-                input type="hidden" name=(ONCE) value={ (data.once) ":" (act) ":" (to) };
-                (fields(locale, schema, filled))
-                button { (locale.text("保存", "Save")) }
-            }
-        }
-    }
+    form(locale, data, refused, "documents", "", locale.text("文件", "Document"), &schema)
 }
 
 fn facts(locale: Locale, customer: &Value) -> Markup {
@@ -344,72 +279,6 @@ fn facts(locale: Locale, customer: &Value) -> Markup {
                 (line(locale.text("成交金额", "Won amount"), money(&customer["won_amount"])))
                 (line(locale.text("延期至", "Postponed until"), text(&customer["postponed_until"]).to_owned()))
                 (line(locale.text("外部编号", "External ID"), text(&customer["external_id"]).to_owned()))
-            }
-        }
-    }
-}
-
-/// What happened, the latest first, and how long each stage lasted.
-fn story(locale: Locale, data: &PageData, query: &PageQuery) -> Markup {
-    let view = query.get("view").unwrap_or("both");
-    let views = [
-        ("both", locale.text("全部", "All")),
-        ("effective", locale.text("更正后", "As corrected")),
-        ("recorded", locale.text("按原始记录", "As recorded")),
-    ];
-    html! {
-        section {
-            h2 { (locale.text("停留记录", "Stays")) }
-            ol.stays {
-                @for stay in items(&data.stays) {
-                    li {
-                        span { (data.name(locale, &stay["stage"])) }
-                        span { (locale.lasting(figure(&stay["seconds"]))) @if stay["open"] == true { " …" } }
-                    }
-                }
-            }
-        }
-        section {
-            h2 { (locale.text("时间线", "Timeline")) }
-            nav.tabs {
-                @for (name, caption) in views {
-                    a href={ "?view=" (name) } aria-current=[(name == view).then_some("page")] { (caption) }
-                }
-            }
-            ol.timeline {
-                // That a rule acted is told by what it did; anyone who wants the record as it is sees both.
-                @for item in items(&data.timeline).iter().rev()
-                    .filter(|item| view == "recorded" || item["type"] != "customer.automation_ran") {
-                    (happening(locale, data, item))
-                }
-            }
-        }
-    }
-}
-
-fn happening(locale: Locale, data: &PageData, item: &Value) -> Markup {
-    let late = item["recorded_at"] != item["effective_at"];
-    html! {
-        li.superseded[!item["superseded_by"].is_null()] {
-            p.line {
-                strong { (locale.event(text(&item["type"]))) }
-                time datetime=(text(&item["effective_at"])) { (locale.moment(&item["effective_at"])) }
-            }
-            @if !item["stage_to"].is_null() {
-                p {
-                    @if !item["stage_from"].is_null() { (data.name(locale, &item["stage_from"])) " → " }
-                    strong { (data.name(locale, &item["stage_to"])) }
-                    @if let Some(code) = item["data"]["reason"].as_str() { " · " (reason(locale, data, code)) }
-                }
-            }
-            @if let Some(note) = item["note"].as_str() { p { (note) } }
-            @if item["data"]["title"].is_object() { p { (locale.label(&item["data"]["title"])) } }
-            @if item["data"]["text"].is_object() { p { (locale.label(&item["data"]["text"])) } }
-            p.hint {
-                (text(&item["actor"]))
-                @if late { " · " (locale.text("记录于", "recorded")) " " (locale.moment(&item["recorded_at"])) }
-                @if !item["superseded_by"].is_null() { " · " (locale.text("已被更正", "superseded by a correction")) }
-                " · #" (item["position"])
             }
         }
     }

@@ -10,7 +10,7 @@ use super::super::session::PageQuery;
 use super::{figure, items, text};
 
 /// What customers are found by.
-const SOUGHT: [&str; 5] = ["q", "owner", "stage", "tag", "tier"];
+const SOUGHT: [&str; 8] = ["q", "owner", "team", "stage", "tag", "tier", "source", "channel"];
 
 /// Shows the customers that are sought, a page at a time.
 pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response {
@@ -24,13 +24,19 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
     let told = |name: &str| query.get(name).unwrap_or_default();
     let title = locale.text("客户", "Customers");
     let body = html! {
-        h1 { (title) }
+        header.heading {
+            h1 { (title) }
+            @if layout.works() { a.button href="/console/customers/new" { (locale.text("新客户", "New customer")) } }
+        }
         form.fields role="search" {
             label { (locale.text("名称", "Name")) input type="search" name="q" value=(told("q")); }
             label { (locale.text("负责人", "Owner")) input name="owner" value=(told("owner")) placeholder="rep:li"; }
             label { (locale.text("状态", "Stage")) input name="stage" value=(told("stage")); }
             label { (locale.text("标签", "Tag")) input name="tag" value=(told("tag")); }
             label { (locale.text("等级", "Tier")) input name="tier" value=(told("tier")); }
+            label { (locale.text("团队", "Team")) input name="team" value=(told("team")); }
+            label { (locale.text("来源", "Source")) input name="source" value=(told("source")); }
+            label { (locale.text("渠道", "Channel")) input name="channel" value=(told("channel")); }
             button { (locale.text("查找", "Search")) }
         }
         @if items(&list).is_empty() { p.hint { (locale.text("没有找到客户。", "No customers found.")) } }

@@ -1,11 +1,19 @@
 //! The pages, one file each.
 
+pub(super) mod approvals;
 pub(super) mod board;
 pub(super) mod customer;
 pub(super) mod customers;
+mod details;
 pub(super) mod figures;
+mod history;
+pub(super) mod imports;
 pub(super) mod live;
 pub(super) mod moving;
+pub(super) mod pools;
+mod record;
+pub(super) mod registering;
+mod sending;
 pub(super) mod sign_in;
 pub(super) mod work;
 

@@ -1,19 +1,22 @@
-//! Signing in with an API key, and out again; choosing a language.
+//! Signing in by a link, a code or an API key, and out again; choosing a language.
 
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono_tz::Tz;
 use maud::{Markup, html};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::super::Console;
 use super::super::address::own;
 use super::super::gateway::ApiError;
 use super::super::i18n::Locale;
 use super::super::layout::{bare, problem};
-use super::super::session::{ConsoleSession, KEY, LANGUAGE, PageQuery, Preferences, ZONE, is_own};
+use super::super::session::{
+    ConsoleSession, LANGUAGE, PageQuery, Preferences, SESSION, ZONE, cookie_of, is_own,
+};
 use crate::domain::Language;
 
 /// How long a browser keeps the language and the zone, in seconds: a year.
@@ -23,19 +26,20 @@ const KEPT: u32 = 31_536_000;
 #[derive(Debug, Deserialize)]
 pub(in super::super) struct Entry {
     #[serde(default)]
-    key: String,
+    code: String,
     #[serde(default)]
     zone: String,
     #[serde(default)]
     next: String,
 }
 
-/// Asks for a key.
+/// Asks for a code or key. One that came with the address is not used before somebody presses the button: programs look
+/// at links in messages, too.
 pub(in super::super) async fn show(preferences: Preferences, query: PageQuery) -> Response {
-    page(preferences, own(query.get("next")), None).into_response()
+    page(preferences, own(query.get("next")), query.get("code").unwrap_or_default(), None).into_response()
 }
 
-/// Takes the key into a cookie, if it opens anything.
+/// Opens a session, whose text goes into a cookie.
 pub(in super::super) async fn enter(
     State(console): State<Console>,
     preferences: Preferences,
@@ -46,21 +50,35 @@ pub(in super::super) async fn enter(
         return StatusCode::FORBIDDEN.into_response();
     }
     let zone = entry.zone.trim().parse().unwrap_or(preferences.zone);
-    let key = entry.key.trim().to_owned();
+    let code = entry.code.trim().to_owned();
     let next = own(Some(entry.next.as_str()));
-    let session = ConsoleSession { key, language: preferences.language, zone };
-    if let Err(error) = console.api.get(&session, "/v1/me").await {
-        return (StatusCode::UNAUTHORIZED, page(preferences, next, Some(&error))).into_response();
+    let mut session = ConsoleSession { key: code, language: preferences.language, zone };
+    match opened(&console, &session).await {
+        Ok(text) => session.key = text,
+        Err(error) => {
+            return (StatusCode::UNAUTHORIZED, page(preferences, next, "", Some(&error))).into_response();
+        }
     }
-    // Whatever the API took for a key has only signs that a cookie may have.
-    let key = format!("{KEY}={}; Path=/console; HttpOnly; SameSite=Strict{}", session.key, secure(&headers));
     let zone = format!("{ZONE}={}; Path=/console; SameSite=Strict; Max-Age={KEPT}", zone.name());
-    with_cookies(Redirect::to(next).into_response(), [key, zone])
+    with_cookies(Redirect::to(next).into_response(), [cookie_of(&session, &headers), zone])
 }
 
-/// Forgets the key.
-pub(in super::super) async fn leave(_: ConsoleSession) -> Response {
-    let gone = format!("{KEY}=; Path=/console; HttpOnly; SameSite=Strict; Max-Age=0");
+/// The text of a session that is opened by a code or an API key. A token that another service signed ends by itself, and is
+/// taken as it is.
+async fn opened(console: &Console, session: &ConsoleSession) -> Result<String, ApiError> {
+    if session.key.starts_with("wm") {
+        let body = json!({"code": session.key});
+        let opened = console.api.call(Method::POST, "/v1/sessions", session, &body).await?;
+        return Ok(opened["session"].as_str().unwrap_or_default().to_owned());
+    }
+    console.api.get(session, "/v1/me").await.map(|_| session.key.clone())
+}
+
+/// Ends the session, and forgets it.
+pub(in super::super) async fn leave(State(console): State<Console>, session: ConsoleSession) -> Response {
+    // One that has ended already is ended.
+    console.api.call(Method::DELETE, "/v1/me/session", &session, &Value::Null).await.ok();
+    let gone = format!("{SESSION}=; Path=/console; HttpOnly; SameSite=Strict; Max-Age=0");
     with_cookies(Redirect::to("/console/sign-in").into_response(), [gone])
 }
 
@@ -69,12 +87,6 @@ pub(in super::super) async fn speak(Path(language): Path<String>, query: PageQue
     let language = Language::parse(&language).unwrap_or_default().as_str();
     let cookie = format!("{LANGUAGE}={language}; Path=/console; SameSite=Strict; Max-Age={KEPT}");
     with_cookies(Redirect::to(own(query.get("next"))).into_response(), [cookie])
-}
-
-/// A proxy in front says whether the browser came by TLS: then the key is never sent without.
-fn secure(headers: &HeaderMap) -> &'static str {
-    let by_tls = headers.get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
-    if by_tls { "; Secure" } else { "" }
 }
 
 fn with_cookies<const N: usize>(mut response: Response, cookies: [String; N]) -> Response {
@@ -86,7 +98,12 @@ fn with_cookies<const N: usize>(mut response: Response, cookies: [String; N]) ->
     response
 }
 
-fn page(preferences: Preferences, next: &str, error: Option<&ApiError>) -> axum::response::Html<String> {
+fn page(
+    preferences: Preferences,
+    next: &str,
+    code: &str,
+    error: Option<&ApiError>,
+) -> axum::response::Html<String> {
     let locale = Locale::from(preferences);
     let title = locale.text("登录", "Sign in");
     let body: Markup = html! {
@@ -96,8 +113,8 @@ fn page(preferences: Preferences, next: &str, error: Option<&ApiError>) -> axum:
         form.stack method="post" action="/console/sign-in" {
             input type="hidden" name="next" value=(next);
             label {
-                (locale.text("API 密钥", "API key"))
-                input type="password" name="key" required autofocus autocomplete="current-password";
+                (locale.text("登录码或 API 密钥", "Sign-in code or API key"))
+                input type="password" name="code" value=(code) required autofocus autocomplete="current-password";
             }
             label {
                 (locale.text("时区", "Time zone"))
@@ -109,6 +126,12 @@ fn page(preferences: Preferences, next: &str, error: Option<&ApiError>) -> axum:
                 }
             }
             button { (title) }
+        }
+        p.hint {
+            (locale.text(
+                "没有登录码？请向管理员索取一次性登录链接。",
+                "No code? Ask an administrator for a sign-in link; it can be used once.",
+            ))
         }
         p.hint {
             a href="/console/language/zh?next=/console/sign-in" lang="zh" { "中文" } " · "

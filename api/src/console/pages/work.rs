@@ -2,18 +2,19 @@
 
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value;
 
 use super::super::Console;
-use super::super::address::{HOME, encoded, with_query};
-use super::super::form::{Fields, ONCE, body};
-use super::super::gateway::CommandHeaders;
+use super::super::address::{encoded, with_query};
+use super::super::form::{Fields, NEXT, ONCE, fields};
 use super::super::i18n::{Locale, read};
 use super::super::layout::{Layout, Part};
 use super::super::session::{ConsoleSession, PageQuery};
-use super::{figure, items, text};
+use super::customer::follow_up_schema;
+use super::sending::send;
+use super::{approvals, figure, items, text};
 
 /// The lists, with what they are for.
 const LISTS: [(&str, &str, &str); 6] = [
@@ -43,9 +44,10 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
         layout.get(&entries),
         layout.get(&tasks),
         layout.get(&reminders),
-        layout.get("/v1/me/inbox?limit=20")
+        layout.get("/v1/me/inbox?limit=20"),
+        layout.get("/v1/approvals?status=requested&limit=50")
     );
-    let (entries, tasks, reminders, inbox) = match answers {
+    let (entries, tasks, reminders, inbox, approvals) = match answers {
         Ok(answers) => answers,
         Err(error) => return layout.failed(Part::Work, &error),
     };
@@ -67,10 +69,16 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
         div.columns {
             section {
                 h2 { (locale.customers(&entries["total"])) }
-                ol.todo { @for entry in items(&entries) { li { (customer(locale, entry)) } } }
-                @if items(&entries).is_empty() { p.hint { (locale.text("没有待处理的客户。", "Nothing to do.")) } }
+                ol.todo { @for entry in items(&entries) { li { (customer(&layout, entry, &once)) } } }
+                @if items(&entries).is_empty() { (nothing(&layout, list)) }
             }
             div {
+                @if !items(&approvals).is_empty() {
+                    section {
+                        h2 { (locale.text("审批", "Approvals")) }
+                        ol.todo { @for request in items(&approvals) { li { (approvals::card(&layout, request, &once)) } } }
+                    }
+                }
                 section {
                     h2 { (locale.text("任务", "Tasks")) }
                     ol.todo { @for task in items(&tasks) { li { (self::task(&layout, task, &once)) } } }
@@ -113,34 +121,57 @@ pub(in super::super) async fn mark_read(
     send(&console, session, "/v1/me/inbox/read", &fields).await
 }
 
-async fn send(console: &Console, session: ConsoleSession, path: &str, fields: &Fields) -> Response {
-    let headers = CommandHeaders { key: fields.get(ONCE).cloned(), version: None };
-    let sent = body(Locale::from(&session), fields);
-    match console.api.post(&session, path, &headers, &sent).await {
-        Ok(_) => Redirect::to("/console/work").into_response(),
-        Err(error) => match Layout::of(console, session, HOME.to_owned()).await {
-            Ok(layout) => layout.failed(Part::Work, &error),
-            Err(response) => response,
-        },
+/// What to do where a list is empty.
+fn nothing(layout: &Layout, list: &str) -> Markup {
+    let locale = layout.locale;
+    html! {
+        p.hint {
+            (locale.text("没有待处理的客户。", "Nothing to do here.")) " "
+            @if list == "today" {
+                a href="/console/work?list=overdue" { (locale.text("看看逾期的客户", "Look at overdue customers")) } " · "
+            }
+            a href="/console/pools" { (locale.text("从公海领取客户", "Claim a customer from a pool")) }
+        }
     }
 }
 
-fn customer(locale: Locale, entry: &Value) -> Markup {
+fn customer(layout: &Layout, entry: &Value, once: &str) -> Markup {
+    let (locale, id) = (layout.locale, text(&entry["customer_id"]));
     html! {
-        a.card href={ "/console/customers/" (text(&entry["customer_id"])) } {
-            strong { (entry["customer_name"].as_str().unwrap_or(text(&entry["customer_id"]))) }
+        div.card {
+            a.name href={ "/console/customers/" (id) } { (entry["customer_name"].as_str().unwrap_or(id)) }
             span.line {
                 span title=(text(&entry["owner"]["id"])) { (locale.holder(&entry["owner"])) }
                 @if let Some(since) = entry["since_last_activity_seconds"].as_f64() {
-                    span { (locale.text("未跟进", "no activity for")) " " (locale.lasting(since)) }
+                    span { (locale.text("未跟进", "no activity for")) " " (locale.briefly(since)) }
                 }
             }
             @if !entry["next_contact_at"].is_null() {
                 span.line { span { (locale.text("约定", "due")) } span { (locale.moment(&entry["next_contact_at"])) } }
             }
             @if let Some(stage) = entry["stage"].as_str() {
-                span.line { span { (stage) } span { (locale.lasting(figure(&entry["since_stage_entry_seconds"]))) } }
+                span.line { span { (stage) } span { (locale.briefly(figure(&entry["since_stage_entry_seconds"]))) } }
             }
+            @if layout.works() { (acts(layout, id, once)) }
+        }
+    }
+}
+
+/// What is done on the row: the contact is recorded with what comes next, or the customer is moved.
+fn acts(layout: &Layout, id: &str, once: &str) -> Markup {
+    let locale = layout.locale;
+    html! {
+        details.act {
+            summary { (locale.text("已联系…", "Contacted…")) }
+            form.fields method="post" action={ "/console/customers/" (id) "/follow-ups" } {
+                input type="hidden" name=(ONCE) value={ (once) ":" (id) };
+                input type="hidden" name=(NEXT) value=(layout.here());
+                (fields(locale, &follow_up_schema(locale), &Fields::new()))
+                button { (locale.text("保存", "Save")) }
+            }
+        }
+        a.move href=(with_query(&format!("/console/customers/{id}/move"), [("next", Some(layout.here()))])) {
+            (locale.text("变更状态…", "Move…"))
         }
     }
 }

@@ -5,9 +5,10 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 /// Every module, by name.
-const MODULES: [(&str, &str); 6] = [
+const MODULES: [(&str, &str); 7] = [
     ("board.js", include_str!("board.js")),
     ("drag.js", include_str!("drag.js")),
+    ("imports.js", include_str!("imports.js")),
     ("keys.js", include_str!("keys.js")),
     ("live.js", include_str!("live.js")),
     ("moves.js", include_str!("moves.js")),

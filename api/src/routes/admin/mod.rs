@@ -6,6 +6,7 @@ mod intake;
 mod keys;
 mod members;
 mod rates;
+mod sign_in_links;
 mod teams;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::revoke))
+        .routes(routes!(sign_in_links::create))
         .routes(routes!(members::set, members::list))
         .routes(routes!(members::remove))
         .routes(routes!(teams::set, teams::list))

@@ -34,6 +34,7 @@ const OTHERS: &[&str] = &[
     "case",
     "channel",
     "clear",
+    "code",
     "credit_code",
     "currency",
     "cursor",
@@ -215,6 +216,7 @@ fn commands() -> Vec<Sample> {
         command("post /v1/deputies", "deputy", leave("deputy", "rep", "wu"), deputies, true),
         command("post /v1/admin/robots", "member", robot, Some("/v1/admin/robots"), false),
         command("post /v1/admin/keys", "actor", key.clone(), Some("/v1/admin/keys"), false),
+        command("post /v1/admin/sign-in-links", "actor", key.clone(), None, false),
         command("post /v1/admin/members", "actor", key, Some("/v1/admin/members"), false),
         command("post /v1/customers", "OwnerName", customer.clone(), all, false),
         command("post /v1/leads", "OwnerName", json!([customer]), all, false),
@@ -274,6 +276,7 @@ fn questions() -> Vec<Sample> {
 fn steady(value: &Value) -> Value {
     match value {
         Value::String(text) if uuid::Uuid::parse_str(text).is_ok() => json!("an id"),
+        Value::String(text) if text.contains("wml_") => json!("a code"),
         // What is of one age stands in the order of its ids.
         Value::Array(items) => {
             let mut items: Vec<Value> = items.iter().map(steady).collect();

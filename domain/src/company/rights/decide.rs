@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::fold::{Rights, is_same_person};
+use super::fold::{KeyRights, Rights, is_same_person};
 use crate::Label;
 use crate::actor::Role;
 use crate::company::event::{
-    CompanyEvent, Key, KeyCreated, KeyRevoked, MemberRemoved, Receiver, ReceiverCreated, ReceiverDeleted,
-    ReceiverDisabled, ReceiverEnabled, ReceiverKeyRotated, RolesSet,
+    CompanyEvent, Key, KeyCreated, KeyRevoked, MemberRemoved, Pass, Receiver, ReceiverCreated,
+    ReceiverDeleted, ReceiverDisabled, ReceiverEnabled, ReceiverKeyRotated, RolesSet, SessionEnded,
+    SessionOpened, SignInLinkCreated,
 };
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::validate::{line, line_of, unknown};
@@ -46,6 +48,21 @@ pub enum RightsCommand {
         /// Why.
         reason: Option<String>,
     },
+    /// Somebody may sign in once.
+    CreateSignInLink(Pass),
+    /// Somebody signs in by a link, or by an API key.
+    OpenSession {
+        /// The session.
+        session: Pass,
+        /// The link by which.
+        link: Option<Uuid>,
+        /// The API key by which.
+        key: Option<Uuid>,
+        /// The present.
+        at: DateTime<Utc>,
+    },
+    /// Somebody signs out.
+    EndSession(Uuid),
     /// Messages go to a receiver.
     CreateReceiver(Receiver),
     /// No message goes there any more.
@@ -119,6 +136,27 @@ pub fn decide(
                 unmet.concat(),
                 CompanyEvent::MemberRemoved(MemberRemoved { actor, keys, reason, credential: by }),
             )
+        }
+        RightsCommand::CreateSignInLink(link) => (
+            [line("actor", &link.actor), not_removed(rights, &link.actor)].concat(),
+            CompanyEvent::SignInLinkCreated(SignInLinkCreated { link, credential: by }),
+        ),
+        RightsCommand::OpenSession { session, link, key, at } => {
+            // Somebody else may have used the link, or revoked the key, since it was looked at.
+            let link_opens =
+                link.is_none_or(|id| rights.links.get(&id).is_some_and(|link| link.expires_at > at));
+            let key_opens = key.is_none_or(|id| rights.keys.get(&id).is_some_and(KeyRights::is_valid));
+            if !link_opens || !key_opens {
+                return Ok(None);
+            }
+            let unmet = not_removed(rights, &session.actor);
+            (unmet, CompanyEvent::SessionOpened(SessionOpened { session, link, key }))
+        }
+        RightsCommand::EndSession(id) => {
+            if !rights.sessions.contains_key(&id) {
+                return Ok(None);
+            }
+            (Vec::new(), CompanyEvent::SessionEnded(SessionEnded { id, credential: by }))
         }
         RightsCommand::CreateReceiver(receiver) => {
             (Vec::new(), CompanyEvent::ReceiverCreated(ReceiverCreated { receiver, credential: by }))
@@ -344,6 +382,56 @@ mod tests {
         let other_roles = after([member("admin:root", Role::Admin), member("rep:li", Role::Rep)]);
         assert_eq!(refused(&other_roles, &removal("admin:root")), "last-admin");
         assert!(decide(&other_roles, &removal("rep:li"), &Credential::default()).is_ok());
+    }
+
+    fn pass(id: u128, actor: &str, until: i64) -> Pass {
+        let (id, roles, digest) = (Uuid::from_u128(id), [Role::Rep].into(), "22".repeat(32));
+        Pass { id, actor: actor.to_owned(), roles, digest, expires_at: at(until) }
+    }
+
+    fn sign_in(session: u128, link: Option<u128>, key: Option<u128>, second: i64) -> RightsCommand {
+        let (link, key) = (link.map(Uuid::from_u128), key.map(Uuid::from_u128));
+        RightsCommand::OpenSession { session: pass(session, "rep:li", 100), link, key, at: at(second) }
+    }
+
+    fn open(rights: &Rights) -> Vec<u128> {
+        rights.sessions.keys().map(Uuid::as_u128).collect()
+    }
+
+    #[test]
+    fn a_link_lets_in_once_and_not_after_it_expired() {
+        let link = RightsCommand::CreateSignInLink(pass(1, "rep:li", 10));
+        let rights = after([link.clone(), sign_in(7, Some(1), None, 2), sign_in(8, Some(1), None, 3)]);
+        assert_eq!(open(&rights), [7], "it was used up");
+        assert_eq!(open(&after([link.clone(), sign_in(7, Some(1), None, 10)])), [0; 0], "it has expired");
+        assert_eq!(
+            open(&after([link.clone(), sign_in(7, Some(2), None, 2)])),
+            [0; 0],
+            "there is no such link"
+        );
+        let ended =
+            after([link, sign_in(7, Some(1), None, 2), RightsCommand::EndSession(Uuid::from_u128(7))]);
+        assert_eq!(open(&ended), [0; 0]);
+        let again = decide(&ended, &RightsCommand::EndSession(Uuid::from_u128(7)), &Credential::default());
+        assert_eq!(again, Ok(None), "a second time changes nothing");
+    }
+
+    #[test]
+    fn a_session_ends_with_the_key_by_which_it_was_opened_and_with_the_person() {
+        let revoke = RightsCommand::RevokeKey { id: Uuid::from_u128(1), reason: None };
+        let both = [
+            key(1, "rep:li", Role::Rep),
+            sign_in(7, None, Some(1), 2),
+            RightsCommand::CreateSignInLink(pass(2, "rep:li", 50)),
+            sign_in(8, Some(2), None, 4),
+            RightsCommand::CreateSignInLink(pass(3, "rep:li", 50)),
+        ];
+        assert_eq!(open(&after(both.clone())), [7, 8]);
+        assert_eq!(open(&after(both.clone().into_iter().chain([revoke.clone()]))), [8]);
+        let gone = after(both.clone().into_iter().chain([member("rep:li", Role::Rep), removal("rep:li")]));
+        assert!(gone.sessions.is_empty() && gone.links.is_empty());
+        assert_eq!(refused(&gone, &RightsCommand::CreateSignInLink(pass(4, "rep:li", 50))), "member-removed");
+        assert_eq!(open(&after([key(1, "rep:li", Role::Rep), revoke, sign_in(7, None, Some(1), 3)])), [0; 0]);
     }
 
     #[test]

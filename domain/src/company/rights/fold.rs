@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::Actor;
 use crate::actor::Role;
-use crate::company::event::{CompanyEvent, Key, Receiver};
+use crate::company::event::{CompanyEvent, Key, Pass, Receiver};
 
 /// Who may call, and where messages go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub struct Rights {
     pub removed: BTreeSet<String>,
     /// The API keys, revoked ones included.
     pub keys: BTreeMap<Uuid, KeyRights>,
+    /// The links to sign in by that were not used. One that has expired is left out as soon as somebody signs in after it did.
+    pub links: BTreeMap<Uuid, Pass>,
+    /// The sessions that did not end; of those that expired the same holds.
+    pub sessions: BTreeMap<Uuid, SessionRights>,
     /// The receivers of messages that were not deleted.
     pub receivers: BTreeMap<Uuid, ReceiverRights>,
     /// Those that were.
@@ -49,6 +53,15 @@ pub struct KeyRights {
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
+/// A session of somebody who signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRights {
+    /// The session.
+    pub session: Pass,
+    /// The API key by which it was opened, and with which it ends.
+    pub key: Option<Uuid>,
+}
+
 /// A receiver of messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiverRights {
@@ -70,11 +83,12 @@ fn bare(name: &str) -> &str {
     name.strip_prefix("rep:").unwrap_or(name)
 }
 
-/// Whether somebody reads the events of a subject in the log. Those of API keys and of receivers are for those who watch over
+/// Whether somebody reads the events of a subject in the log. Those of API keys, sessions and receivers are for those who watch over
 /// the machinery: managers, administrators and auditors.
 #[must_use]
 pub fn reads_events_of(actor: &Actor, subject: &str) -> bool {
-    let of_rights = subject == "rights" || subject.starts_with("key/") || subject.starts_with("receiver/");
+    let of_rights = subject == "rights"
+        || ["key/", "receiver/", "session/", "sign-in-link/"].iter().any(|kind| subject.starts_with(kind));
     !of_rights || [Role::Manager, Role::Admin, Role::Auditor].iter().any(|role| actor.is(*role))
 }
 
@@ -120,7 +134,19 @@ impl Rights {
                 if let Some(key) = self.keys.get_mut(&event.id) {
                     key.revoked_at.get_or_insert(at);
                 }
+                self.sessions.retain(|_, session| session.key != Some(event.id));
             }
+            CompanyEvent::SignInLinkCreated(event) => {
+                self.links.insert(event.link.id, event.link.clone());
+            }
+            CompanyEvent::SessionOpened(event) => {
+                let used = |link: &Uuid| event.link.as_ref() == Some(link);
+                self.links.retain(|id, link| !used(id) && link.expires_at > at);
+                self.sessions.retain(|_, session| session.session.expires_at > at);
+                let session = SessionRights { session: event.session.clone(), key: event.key };
+                self.sessions.insert(event.session.id, session);
+            }
+            CompanyEvent::SessionEnded(event) => drop(self.sessions.remove(&event.id)),
             CompanyEvent::RightsAdopted(_) => self.recorded = true,
             CompanyEvent::ReceiverCreated(event) => {
                 self.recorded = true;
@@ -158,6 +184,8 @@ impl Rights {
         for key in self.keys.values_mut().filter(|key| is_same_person(&key.key.actor, actor)) {
             key.revoked_at.get_or_insert(at);
         }
+        self.links.retain(|_, link| !is_same_person(&link.actor, actor));
+        self.sessions.retain(|_, session| !is_same_person(&session.session.actor, actor));
         self.removed.insert(bare(actor).to_owned());
     }
 

@@ -8,5 +8,6 @@ mod fold;
 
 pub use decide::{Credential, RightsCommand, decide};
 pub use fold::{
-    KeyRights, Membership, ReceiverRights, Rights, is_same_person, reads_events_of, role_without_membership,
+    KeyRights, Membership, ReceiverRights, Rights, SessionRights, is_same_person, reads_events_of,
+    role_without_membership,
 };
