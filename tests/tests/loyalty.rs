@@ -104,6 +104,14 @@ async fn a_merge_joins_purchases_and_points_and_its_undoing_parts_them() {
         .refused(409, "insufficient-points");
     let parted = li.until(&purchases, |answer| answer.at("/totals/0/count") == 1).await;
     assert_eq!(parted.at("/totals/0/amounts/0/amount"), "10.00");
+    // What was spent together is the survivor's to bear: the other one has what is left.
+    assert_eq!(parted.at("/points"), 0);
+    let path = format!("/v1/customers/{other}/purchases");
+    li.until(&path, |answer| answer.at("/points") == 25).await;
+    let _ = li
+        .command(&other, "points", json!({"kind": "spent", "points": 26}))
+        .await
+        .refused(409, "insufficient-points");
     let _ = li.command(&one, "transactions", payment("P-2", "20.00")).await.expect(200);
 }
 
@@ -158,4 +166,25 @@ async fn the_loyal_are_listed_with_what_they_have_in_common() {
     assert_eq!(earlier.expect(200).number_at("/programme/earned"), 0);
     let _ = admin.get("/v1/loyalty/bajun-5?min_count=0").await.refused(422, "invalid-value");
     let _ = admin.get("/v1/loyalty/nothing").await.expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_of_a_merged_record_is_voided_by_its_survivor_and_the_erased_refer_nobody() {
+    let team = Team::on("bajun-5").await;
+    let (li, admin) = (team.rep("li"), team.admin());
+    let one = li.register(team.customer_of("li", "Harbour Foods")).await;
+    let other = li.register(team.customer_of("li", "Habour Food")).await;
+    let paid = li.command(&other, "transactions", payment("P-2", "20.00")).await.expect(200);
+    let _ = li.command(&one, "merges", json!({"absorbed": other})).await.expect(200);
+    let void = json!({"transaction": paid.text_at("/events/0/id"), "reason": "booked twice"});
+    let _ = li.command(&one, "transaction-voids", void).await.expect(200);
+    let purchases = format!("/v1/customers/{one}/purchases");
+    let shown = li.until(&purchases, |answer| answer.at("/transactions/0/voided") == true).await;
+    assert_eq!(shown.at("/totals"), &json!([]));
+
+    let gone = li.register(team.customer_of("li", "Gone")).await;
+    let _ = admin.command(&gone, "erasure", json!({})).await.expect(200);
+    let referral = json!({"kind": "referral", "referred": gone, "note": "her sister"});
+    let refused = li.command(&one, "points", referral).await.refused(409, "customer-erased");
+    assert_eq!(refused.text_at("/violations/0/field"), "referred");
 }

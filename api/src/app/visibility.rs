@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use waymark_domain::Label;
 use waymark_domain::company::rights::reads_events_of;
-use waymark_domain::customer::{Command, Customer};
+use waymark_domain::customer::{Command, Customer, may_be_named};
 use waymark_domain::people::{Disclosure, Visibility, is_limited_by_region, reads_people};
 use waymark_domain::refusal::{Code, Refusal};
 use waymark_eventstore::Entry;
@@ -84,7 +84,7 @@ impl App {
         match self.customer_state(caller, customer).await {
             Err(AppError::NotFound { .. }) => Err(unknown_customer(field).into()),
             Err(error) => Err(error),
-            Ok(_) => Ok(()),
+            Ok(named) => Ok(may_be_named(&named, field)?),
         }
     }
 

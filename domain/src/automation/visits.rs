@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::deadline::{Deadline, Due, Rules};
 use crate::customer::Customer;
 use crate::customer::automation_state::Occurrence;
+use crate::customer::timeline::Stay;
 use crate::pipeline::StageType;
 use crate::pool::start_of_day;
 use crate::{Label, Owner, Pipeline};
@@ -23,9 +24,17 @@ pub fn next_contact(customer: &Customer, pipeline: &Pipeline) -> Option<DateTime
 /// The plan, unless the customer has entered a stage since that ends it or puts it off.
 fn plan(customer: &Customer, pipeline: &Pipeline) -> Option<(DateTime<Utc>, Occurrence)> {
     let (at, said) = customer.automation.planned()?;
-    let over = customer.current().is_some_and(|stay| said.effective_at < stay.entered_at)
-        && (is_in(customer, pipeline, StageType::is_lost) || put_off_until(customer, pipeline).is_some());
-    (!over).then_some((at, said))
+    // Of two that happened at one instant, the one that was recorded later.
+    let entered_since = |stay: &Stay| {
+        let recorded = customer.automation.provenance(stay.entered_event).map(|record| record.recorded_at);
+        (said.effective_at, Some(said.recorded_at)) <= (stay.entered_at, recorded)
+    };
+    let is_lost = |stay: &Stay| pipeline.stage(&stay.stage).is_some_and(|stage| stage.kind.is_lost());
+    let mut stays = customer.journeys.stays(customer.primary()).iter();
+    let lost = stays.any(|stay| is_lost(stay) && entered_since(stay));
+    let put_off =
+        put_off_until(customer, pipeline).is_some() && customer.current().is_some_and(entered_since);
+    (!lost && !put_off).then_some((at, said))
 }
 
 fn put_off_until(customer: &Customer, pipeline: &Pipeline) -> Option<DateTime<Utc>> {

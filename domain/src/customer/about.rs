@@ -45,8 +45,14 @@ mod tests {
             Absorbed { absorbed: OTHER, stage_policy, reason: reason_of, details, next_plan, carried_over };
         let absorbed = CustomerEvent::Absorbed(absorbed);
         assert_eq!(about(ONE, &absorbed), Some(OTHER));
-        let unmerged =
-            || CustomerEvent::Unmerged(Unmerged { survivor: ONE, absorbed: OTHER, reason: reason() });
+        let unmerged = || {
+            CustomerEvent::Unmerged(Unmerged {
+                survivor: ONE,
+                absorbed: OTHER,
+                reason: reason(),
+                points_kept: 0,
+            })
+        };
         assert_eq!((about(ONE, &unmerged()), about(OTHER, &unmerged())), (Some(OTHER), Some(ONE)));
         let distinct = CustomerEvent::Distinguished(Distinguished { other: OTHER, reason: reason() });
         assert_eq!(about(ONE, &distinct), Some(OTHER));

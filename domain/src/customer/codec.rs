@@ -69,7 +69,7 @@ customer_types! {
     LeadTouched "customer.lead_touched" 1 []
     Absorbed "customer.absorbed" 4 [unchanged, unchanged, unchanged]
     MergedInto "customer.merged_into" 1 []
-    Unmerged "customer.unmerged" 2 [unchanged]
+    Unmerged "customer.unmerged" 3 [unchanged, unchanged]
     Distinguished "customer.distinguished" 2 [unchanged]
     DistinctionWithdrawn "customer.distinction_withdrawn" 2 [unchanged]
     DocumentAdded "customer.document_added" 1 []

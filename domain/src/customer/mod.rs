@@ -20,7 +20,8 @@ pub use allowed::{AllowedTransition, allowed_transitions};
 pub use command::Command;
 pub use decide::{
     Intaken, NewEvent, PairEvents, Said, decide, description_violations, dismiss_duplicate, is_counted,
-    may_hand_over, merge, raised, reconsider, reopen_duplicate, scored, stage_in_force, unmerge,
+    may_be_named, may_hand_over, merge, raised, reconsider, reopen_duplicate, scored, stage_in_force,
+    unmerge,
 };
 pub use event::{CustomerEvent, Recorded};
 pub use known::Known;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::event::{
     Absorbed, CarriedOver, CarriedTransaction, CustomerEvent, Money, PointsKind, Recorded, TransactionKind,
+    Unmerged,
 };
 
 /// The transactions of a customer and its account of points.
@@ -79,7 +80,7 @@ impl Purchases {
                 self.points.push(PointsEntry { at, change, carried_from: None });
             }
             CustomerEvent::Absorbed(event) => self.take_over(event, recorded.effective_at),
-            CustomerEvent::Unmerged(event) => self.give_back(event.absorbed, recorded.effective_at),
+            CustomerEvent::Unmerged(event) => self.part(event, recorded.effective_at),
             _ => {}
         }
     }
@@ -101,14 +102,32 @@ impl Purchases {
         self.points.push(PointsEntry { at, change, carried_from });
     }
 
-    /// What was carried over is the other record's alone again; of points no more than are left.
-    fn give_back(&mut self, absorbed: Uuid, at: DateTime<Utc>) {
-        self.transactions.retain(|one| one.carried_from != Some(absorbed));
-        let carried = self.points.iter().filter(|one| one.carried_from == Some(absorbed));
-        let left = carried.map(|one| one.change).sum::<i64>().min(self.balance());
-        if left > 0 {
-            self.points.push(PointsEntry { at, change: -left, carried_from: Some(absorbed) });
+    /// What was carried over is the other record's alone again; of points those that are left, and the other record is short of
+    /// those that were spent.
+    fn part(&mut self, event: &Unmerged, at: DateTime<Utc>) {
+        let carried = self.carried_points(event.absorbed);
+        let kept = i64::try_from(event.points_kept).unwrap_or(i64::MAX);
+        self.transactions.retain(|one| one.carried_from != Some(event.absorbed));
+        let (change, carried_from) = match carried {
+            Some(carried) => (-(carried - kept).clamp(0, self.balance()), Some(event.absorbed)),
+            None => (-kept.min(self.balance()), None),
+        };
+        if change != 0 {
+            self.points.push(PointsEntry { at, change, carried_from });
         }
+    }
+
+    /// The points that came with another record of the same person and were not given back; none where none came.
+    fn carried_points(&self, absorbed: Uuid) -> Option<i64> {
+        let mut carried = self.points.iter().filter(|one| one.carried_from == Some(absorbed)).peekable();
+        carried.peek()?;
+        Some(carried.map(|one| one.change).sum())
+    }
+
+    /// How many of the points that came with another record were spent since, and would not go back with it.
+    pub fn spent_of(&self, absorbed: Uuid) -> u64 {
+        let carried = self.carried_points(absorbed).unwrap_or_default();
+        u64::try_from(carried - carried.min(self.balance())).unwrap_or_default()
     }
 
     /// The transactions, in the order in which they were recorded, voided ones too.

@@ -214,7 +214,8 @@ async fn before_a_merge_both_are_shown_and_after_it_the_survivor() {
     let (_, registered) = world.register(other, hour(1)).await;
     let merge = MergedInto { survivor: one, stage_policy: StagePolicy::Survivor };
     let (_, merged) = world.append(other, hour(10), CustomerEvent::MergedInto(merge)).await;
-    let undo = Unmerged { survivor: one, absorbed: other, reason: "two branches".to_owned().into() };
+    let undo =
+        Unmerged { survivor: one, absorbed: other, reason: "two branches".to_owned().into(), points_kept: 0 };
     let (_, undone) = world.append(other, hour(20), CustomerEvent::Unmerged(undo)).await;
     let projections = world.projections("p").await;
     projections.steps("board", 5).await;

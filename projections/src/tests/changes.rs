@@ -53,7 +53,12 @@ fn merged_into(survivor: Uuid) -> CustomerEvent {
 }
 
 fn unmerged(survivor: Uuid, absorbed: Uuid) -> CustomerEvent {
-    CustomerEvent::Unmerged(Unmerged { survivor, absorbed, reason: "two branches".to_owned().into() })
+    CustomerEvent::Unmerged(Unmerged {
+        survivor,
+        absorbed,
+        reason: "two branches".to_owned().into(),
+        points_kept: 0,
+    })
 }
 
 /// A history with amounts that change, folded.

@@ -82,7 +82,12 @@ async fn merge_or_part(world: &World, chance: &mut Chance, history: &History) {
     let event = if chance.below(2) == 0 {
         CustomerEvent::MergedInto(MergedInto { survivor, stage_policy: StagePolicy::default() })
     } else {
-        CustomerEvent::Unmerged(Unmerged { survivor, absorbed, reason: "two people".to_owned().into() })
+        CustomerEvent::Unmerged(Unmerged {
+            survivor,
+            absorbed,
+            reason: "two people".to_owned().into(),
+            points_kept: 0,
+        })
     };
     world.append(absorbed, hour(chance.below(60) as i64), event).await;
 }

@@ -208,6 +208,7 @@ pub fn unmerge(
         survivor: survivor.id,
         absorbed: absorbed.id,
         reason: Personal::Clear(command.reason.clone()),
+        points_kept: survivor.purchases.spent_of(absorbed.id),
     });
     let at = |event| NewEvent { event, effective_at: context.now };
     let given_back = known.0.without_keys_of(known.1).map(CustomerEvent::DetailsChanged).map(at);

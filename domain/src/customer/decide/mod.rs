@@ -37,6 +37,7 @@ mod withdraw;
 
 pub use change_owner::may_hand_over;
 pub use dismiss_duplicate::{dismiss_duplicate, reopen_duplicate};
+pub use guard::may_be_named;
 pub use merge::{PairEvents, merge, unmerge};
 pub use migrate::stage_in_force;
 pub use new_event::NewEvent;

@@ -115,6 +115,13 @@ pub struct Unmerged {
     pub absorbed: Uuid,
     /// Why.
     pub reason: Personal<String>,
+    /// How many points of the absorbed the survivor had spent: they do not go back.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub points_kept: u64,
+}
+
+fn is_none(points: &u64) -> bool {
+    *points == 0
 }
 
 /// Somebody made sure that this customer and another, who look alike, are two. It stands in both streams.

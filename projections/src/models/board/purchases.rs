@@ -28,6 +28,7 @@ use crate::storage::columns::TableRow as _;
 const VOIDED: &str = "voided";
 const ABSORBED: &str = "absorbed";
 const UNMERGED: &str = "unmerged";
+const PARTED: &str = "parted";
 
 /// The row of an event that buys, earns or joins what was bought; none of any other.
 pub(super) fn row_of(fact: &DecodedEvent) -> Option<PurchaseRow> {
@@ -64,8 +65,13 @@ pub(super) fn row_of(fact: &DecodedEvent) -> Option<PurchaseRow> {
             ..row(entry.kind.as_str())
         },
         CustomerEvent::Absorbed(merge) => PurchaseRow { other: Some(merge.absorbed), ..row(ABSORBED) },
-        CustomerEvent::Unmerged(parted) if parted.survivor == fact.customer => {
-            PurchaseRow { other: Some(parted.absorbed), ..row(UNMERGED) }
+        CustomerEvent::Unmerged(parted) => {
+            // What the one keeps the other is short of.
+            let kept = i64::try_from(parted.points_kept).unwrap_or(i64::MAX);
+            match parted.survivor == fact.customer {
+                true => PurchaseRow { other: Some(parted.absorbed), points: kept, ..row(UNMERGED) },
+                false => PurchaseRow { points: -kept, ..row(PARTED) },
+            }
         }
         _ => return None,
     })
@@ -102,18 +108,23 @@ pub(crate) struct Account {
     pub(crate) bought: Vec<Bought>,
     pub(crate) entries: Vec<Entry>,
     absorbed: BTreeSet<Uuid>,
+    /// The transactions that were voided, those of records that were merged into it among them.
+    voided: BTreeSet<Uuid>,
+    /// What merges that were undone left of points here, or took.
+    settled: i64,
 }
 
 impl Account {
     fn add(&mut self, row: PurchaseRow, until: Micros) {
         let counts = row.effective_at <= until;
         match (row.kind.as_str(), row.other) {
-            (VOIDED, Some(transaction)) => {
-                let voided = self.bought.iter_mut().filter(|one| one.event == transaction);
-                voided.for_each(|one| one.voided = true);
-            }
+            (VOIDED, Some(transaction)) => drop(self.voided.insert(transaction)),
             (ABSORBED, Some(other)) if counts => drop(self.absorbed.insert(other)),
-            (UNMERGED, Some(other)) if counts => drop(self.absorbed.remove(&other)),
+            (UNMERGED, Some(other)) if counts => {
+                self.absorbed.remove(&other);
+                self.settled += row.points;
+            }
+            (PARTED, _) if counts => self.settled += row.points,
             (word, referred) if counts => {
                 let PurchaseRow { event, effective_at: at, points, reward, actor, reference, .. } = row;
                 if let Some(kind) = TransactionKind::parse(word) {
@@ -127,7 +138,10 @@ impl Account {
         }
     }
 
-    fn sort(&mut self) {
+    fn finish(&mut self) {
+        for one in &mut self.bought {
+            one.voided = self.voided.contains(&one.event);
+        }
         // Rows come in the order of positions, which a stable sort keeps for equal instants.
         self.bought.sort_by_key(|one| one.at);
         self.entries.sort_by_key(|one| one.at);
@@ -136,6 +150,8 @@ impl Account {
     fn join(&mut self, other: Self) {
         self.bought.extend(other.bought);
         self.entries.extend(other.entries);
+        self.voided.extend(other.voided);
+        self.settled += other.settled;
     }
 
     /// The transactions of a kind that count.
@@ -145,7 +161,7 @@ impl Account {
 
     /// The points that may be spent.
     pub(crate) fn balance(&self) -> i64 {
-        self.entries.iter().map(|one| one.points).sum()
+        self.entries.iter().map(|one| one.points).sum::<i64>() + self.settled
     }
 }
 
@@ -169,7 +185,7 @@ pub(crate) async fn load(
         accounts.insert(*survivor, joined);
     }
     accounts.retain(|id, _| !absorbed.contains(id));
-    accounts.values_mut().for_each(Account::sort);
+    accounts.values_mut().for_each(Account::finish);
     Ok(accounts)
 }
 
@@ -292,7 +308,7 @@ impl BoardSnapshot {
             waiting.extend(&one.absorbed);
             account.join(one);
         }
-        account.sort();
+        account.finish();
         Ok(PurchasesReport {
             effective_at: at.effective_at,
             known_at: at.known_at,

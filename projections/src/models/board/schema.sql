@@ -164,6 +164,9 @@ CREATE TABLE IF NOT EXISTS board_purchase (
     PRIMARY KEY (tenant_id, generation, customer, position)
 ) WITHOUT ROWID;
 
+CREATE INDEX IF NOT EXISTS board_purchase_other
+    ON board_purchase (tenant_id, generation, other);
+
 -- Requests for moves that need approval. No texts: they stay sealed in the log.
 CREATE TABLE IF NOT EXISTS board_approval (
     tenant_id    BLOB    NOT NULL,

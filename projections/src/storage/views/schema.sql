@@ -56,8 +56,7 @@ JOIN projection_serving s
 WHERE p.kind IN ('order', 'contract', 'payment')
   AND NOT EXISTS (
       SELECT 1 FROM board_purchase v
-      WHERE v.tenant_id = p.tenant_id AND v.generation = p.generation AND v.customer = p.customer
-        AND v.kind = 'voided' AND v.other = p.event
+      WHERE v.tenant_id = p.tenant_id AND v.generation = p.generation AND v.other = p.event AND v.kind = 'voided'
   );
 
 DROP VIEW IF EXISTS points_v1;
@@ -67,4 +66,4 @@ SELECT id(p.tenant_id) AS tenant_id, id(p.customer) AS customer_id, id(p.event) 
 FROM board_purchase p
 JOIN projection_serving s
   ON s.tenant_id = p.tenant_id AND s.projection = 'board' AND s.generation = p.generation
-WHERE p.kind IN ('earned', 'spent', 'reward', 'referral');
+WHERE p.kind IN ('earned', 'spent', 'reward', 'referral') OR (p.kind IN ('unmerged', 'parted') AND p.points <> 0);

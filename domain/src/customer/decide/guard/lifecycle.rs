@@ -2,11 +2,18 @@
 
 use crate::Label;
 use crate::customer::state::Customer;
-use crate::refusal::{Code, Violation, require};
+use crate::refusal::{Code, Refusal, Violation, require};
 
 /// The customer was neither erased nor withdrawn.
 pub(in crate::customer::decide) fn still_exists(customer: &Customer) -> Vec<Violation> {
     [not_erased(customer), not_withdrawn(customer)].concat()
+}
+
+/// Another customer that a command names is there, and goes on by itself.
+pub fn may_be_named(customer: &Customer, field: &str) -> Result<(), Refusal> {
+    let unmet = [still_exists(customer), not_merged(customer)].concat();
+    let named = unmet.into_iter().map(|one| Violation { field: field.to_owned(), ..one });
+    Refusal::require_all([named.collect()])
 }
 
 fn not_withdrawn(customer: &Customer) -> Vec<Violation> {

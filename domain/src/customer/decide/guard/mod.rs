@@ -12,6 +12,7 @@ mod time;
 
 pub(super) use contact::contacts;
 pub(super) use json::{fields, json};
+pub use lifecycle::may_be_named;
 pub(super) use lifecycle::{not_merged, still_exists};
 pub(super) use money::money;
 pub(super) use owner::{known_owner, known_pool};
