@@ -309,3 +309,54 @@ async fn messages_are_marked_as_read() {
     assert!(unread.is_empty(), "{unread:?}");
     page.insist_clean();
 }
+
+/// The page of the audit with the newest change of a customer, and a page that verifies it.
+async fn verified(stage: &Stage, name: &str, interfere: Option<&str>) -> (Page, String) {
+    let li = stage.team.rep(name);
+    let id = stage.customer(&li, name, "Proven Foods").await;
+    // What was recorded is in the log at once, and in the signed checkpoint that follows.
+    let auditor = stage.team.auditor("zheng");
+    let changes = format!("/v1/audit/changes?customer={id}");
+    let event = auditor.until(&changes, |answer| !answer.items().is_empty()).await.text_at("/items/0/id");
+    let proof = format!("/v1/audit/proofs/inclusion?event_id={event}");
+    let _ = auditor.until(&proof, |answer| answer.status == 200).await;
+    let page = stage.page_of(&auditor);
+    if let Some(interfere) = interfere {
+        page.before_scripts(&format!(
+            "const asked = window.fetch; window.fetch = async (...of) => {{ const answer = await asked(...of); \
+             const told = await answer.json(); {interfere}; return Response.json(told); }};"
+        ));
+    }
+    page.goto(&format!("/console/audit?customer={id}"));
+    page.until("document.documentElement.dataset.ready === 'audit'");
+    page.click(&format!("[data-verify=\"{event}\"]"));
+    page.until("document.querySelector('#verdict')");
+    page.insist_clean();
+    (page, id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_verifies_an_entry_in_the_browser_and_sees_the_path() {
+    let Some(stage) = Stage::shared().await else { return };
+    let (page, _) = verified(&stage, "proven", None).await;
+    assert!(page.text("#verdict").starts_with("Verified"), "{}", page.text("dialog"));
+    assert!(page.count("dialog .path li") > 1 && page.text("dialog").contains("Public key"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_tampered_with_is_told_from_a_sound_one_by_what_is_wrong() {
+    let Some(stage) = Stage::shared().await else { return };
+    for (name, interfere, verdict) in [
+        ("forged1", "told.entry = told.entry.replace('rep:', 'rpe:')", "the entry is not the one"),
+        ("forged2", "told.proof.hashes[0] = told.proof.leaf_hash", "the path does not lead"),
+        (
+            "forged3",
+            "told.proof.checkpoint = told.proof.checkpoint.replace('waymark/0', 'waymark/1')",
+            "is not signed by the public key",
+        ),
+        ("forged4", "told.proof.size += 1", "Tampered"),
+    ] {
+        let (page, _) = verified(&stage, name, Some(interfere)).await;
+        assert!(page.text("#verdict").contains(verdict), "{interfere}: {}", page.text("#verdict"));
+    }
+}

@@ -1,7 +1,7 @@
 //! The API as the pages call it: the same routes, in process.
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
@@ -72,6 +72,20 @@ impl Gateway {
     ) -> Result<Value, ApiError> {
         let (headers, kind) = (CommandHeaders::default(), "application/octet-stream");
         self.send_as(session, Method::POST, path, &headers, kind, Body::from(file)).await
+    }
+
+    /// Asks for what is no JSON.
+    pub(super) async fn bytes(&self, session: &ConsoleSession, path: &str) -> Result<Bytes, ApiError> {
+        let request = Request::builder()
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {}", session.key))
+            .header(header::ACCEPT_LANGUAGE, session.language.as_str());
+        let request = request.body(Body::empty()).map_err(|_| ApiError::unreadable())?;
+        let answer = self.0.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        let status = answer.status();
+        let bytes = to_bytes(answer.into_body(), LARGEST_ANSWER).await.map_err(|_| ApiError::unreadable())?;
+        let problem = || serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if status.is_success() { Ok(bytes) } else { Err(ApiError { status, problem: problem() }) }
     }
 
     /// Follows what happens: the answer is a stream, which begins after an event that was seen before.

@@ -21,6 +21,7 @@ pub(super) enum Part {
     Work,
     Customers,
     Figures,
+    Audit,
     Imports,
     Pools,
 }
@@ -158,6 +159,9 @@ impl Layout {
                     (link(Part::Customers, locale.text("客户", "Customers"), Some("/console/customers".to_owned())))
                     (link(Part::Pools, locale.text("公海", "Pools"), Some("/console/pools".to_owned())))
                     (link(Part::Figures, locale.text("分析", "Analytics"), of("figures")))
+                    @if self.has_role(&["admin", "auditor"]) {
+                        (link(Part::Audit, locale.text("审计", "Audit"), Some("/console/audit".to_owned())))
+                    }
                     @if self.has_role(&["manager", "admin"]) {
                         (link(Part::Imports, locale.text("导入", "Import"), Some("/console/imports".to_owned())))
                     }

@@ -48,6 +48,8 @@ pub(crate) fn router(api: Router, ids: IdGenerator) -> Router {
         .route("/console/figures/{pipeline}", get(pages::figures::show))
         .route("/console/work", get(pages::work::show))
         .route("/console/tasks/{id}", post(pages::work::complete))
+        .route("/console/audit", get(pages::audit::show))
+        .route("/console/audit/proofs/{id}", get(pages::audit::proof))
         .route("/console/approvals/{id}", post(pages::approvals::decide))
         .route("/console/pools", get(pages::pools::show))
         .route("/console/inbox", post(pages::work::mark_read))

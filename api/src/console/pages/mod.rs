@@ -1,6 +1,7 @@
 //! The pages, one file each.
 
 pub(super) mod approvals;
+pub(super) mod audit;
 pub(super) mod board;
 pub(super) mod customer;
 pub(super) mod customers;

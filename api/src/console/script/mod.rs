@@ -5,13 +5,15 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 /// Every module, by name.
-const MODULES: [(&str, &str); 7] = [
+const MODULES: [(&str, &str); 9] = [
+    ("audit.js", include_str!("audit.js")),
     ("board.js", include_str!("board.js")),
     ("drag.js", include_str!("drag.js")),
     ("imports.js", include_str!("imports.js")),
     ("keys.js", include_str!("keys.js")),
     ("live.js", include_str!("live.js")),
     ("moves.js", include_str!("moves.js")),
+    ("proof.js", include_str!("proof.js")),
     ("page.js", include_str!("page.js")),
 ];
 
