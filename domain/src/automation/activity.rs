@@ -22,7 +22,8 @@ pub(super) fn latest(customer: &Customer, journey: &str, activities: &[Activity]
         all.extend(moves.iter().filter(|made| made.kind != MoveKind::Inserted).filter_map(|made| {
             let record = customer.automation.provenance(made.event).filter(|record| !record.by_rule)?;
             let MoveProvenance { recorded_at, .. } = record;
-            Some(Occurrence { effective_at: made.effective_at, recorded_at, event: made.event })
+            let (effective_at, event, position) = (made.effective_at, made.event, made.position);
+            Some(Occurrence { effective_at, recorded_at, event, position })
         }));
     }
     all.sort_by_key(|at| std::cmp::Reverse((at.effective_at, at.recorded_at, at.event)));

@@ -121,6 +121,7 @@ impl<'a> OfOne<'a, '_> {
             effective_at: stay.entered_at,
             recorded_at: record.recorded_at,
             event: stay.entered_event,
+            position: stay.entered_position,
         };
         self.unless_called_off(cause, due_at, stay)
     }
@@ -136,6 +137,7 @@ impl<'a> OfOne<'a, '_> {
             },
             recorded_at: record.recorded_at,
             event: stay.entered_event,
+            position: stay.entered_position,
         };
         let [latest, _] = latest(self.customer, self.journey, reset_by);
         let base = latest.filter(|reset| reset.effective_at > entered.effective_at).unwrap_or(entered);
@@ -168,7 +170,7 @@ impl<'a> OfOne<'a, '_> {
         let seen = self.customer.automation.signals.iter().filter(|seen| {
             seen.kind == kind
                 && (!particular || seen.meets.contains(&self.automation.id))
-                && after_entry(seen.at.effective_at, seen.position)
+                && after_entry(seen.at.effective_at, seen.at.position)
         });
         let due = seen.filter_map(|seen| {
             let due_at = clock::due(

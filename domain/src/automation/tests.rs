@@ -811,7 +811,13 @@ fn a_loss_ends_what_was_agreed_before_and_a_pause_puts_it_off_to_its_day() {
     assert_eq!((story.due("visit"), next(&story)), (Some(t(DAY)), Some(t(DAY))));
     let lost = story.clone().moved(120, "contacted", "lost");
     assert_eq!((lost.due("visit"), next(&lost)), (None, None));
+    let back = lost.clone().moved(150, "lost", "contacted");
+    assert_eq!((back.due("visit"), next(&back)), (None, None), "what a loss ended does not come back");
     assert_eq!(next(&lost.then(180, agreed(3 * DAY))), Some(t(3 * DAY)), "agreed since");
+    let contacted = || Story::of("helloword-13", "contacted");
+    assert_eq!(next(&contacted().then(60, agreed(DAY)).moved(60, "contacted", "lost")), None);
+    let said_after = contacted().moved(60, "contacted", "lost").then(60, agreed(DAY));
+    assert_eq!(next(&said_after), Some(t(DAY)), "of one instant, what was recorded later");
     let until = "2026-12-01".parse().unwrap();
     let details = DetailsChanged {
         profile: Some(Profile { postponed_until: Some(until), ..Profile::default() }),

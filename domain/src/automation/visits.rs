@@ -25,10 +25,8 @@ pub fn next_contact(customer: &Customer, pipeline: &Pipeline) -> Option<DateTime
 fn plan(customer: &Customer, pipeline: &Pipeline) -> Option<(DateTime<Utc>, Occurrence)> {
     let (at, said) = customer.automation.planned()?;
     // Of two that happened at one instant, the one that was recorded later.
-    let entered_since = |stay: &Stay| {
-        let recorded = customer.automation.provenance(stay.entered_event).map(|record| record.recorded_at);
-        (said.effective_at, Some(said.recorded_at)) <= (stay.entered_at, recorded)
-    };
+    let entered_since =
+        |stay: &Stay| (said.effective_at, said.position) < (stay.entered_at, stay.entered_position);
     let is_lost = |stay: &Stay| pipeline.stage(&stay.stage).is_some_and(|stage| stage.kind.is_lost());
     let mut stays = customer.journeys.stays(customer.primary()).iter();
     let lost = stays.any(|stay| is_lost(stay) && entered_since(stay));

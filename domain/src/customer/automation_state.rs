@@ -70,6 +70,8 @@ pub struct Occurrence {
     pub recorded_at: DateTime<Utc>,
     /// The event.
     pub event: Uuid,
+    /// Its place in the log: of two that happened at one instant the later one counts.
+    pub position: u64,
 }
 
 /// How a move was recorded.
@@ -132,8 +134,6 @@ pub struct SignalOccurrence {
     pub kind: String,
     /// The automations whose particulars it has.
     pub meets: Vec<String>,
-    /// Its place in the log.
-    pub position: u64,
     /// When it happened.
     pub at: Occurrence,
 }
@@ -145,6 +145,7 @@ impl AutomationState {
             effective_at: recorded.effective_at,
             recorded_at: recorded.recorded_at,
             event: recorded.id,
+            position: recorded.position,
         };
         let by_rule = recorded.origin.as_deref() == Some("rule");
         let follows = by_rule && self.running.as_ref().is_some_and(|(actor, _)| *actor == recorded.actor);
@@ -211,7 +212,7 @@ impl AutomationState {
                 self.note_activity(Activity::Update, at);
                 let claimant = self.taken_over.as_ref().is_some_and(|by| is_rep(&recorded.actor, &by.rep));
                 if claimant && REAL_CHANNELS.contains(&event.channel.as_str()) {
-                    let Occurrence { effective_at, recorded_at, event } = at;
+                    let Occurrence { effective_at, recorded_at, event, .. } = at;
                     self.contacts.push(Conversation { event, effective_at, recorded_at });
                 }
             }
@@ -223,7 +224,6 @@ impl AutomationState {
                 self.record_signal(SignalOccurrence {
                     kind: event.kind.clone(),
                     meets: event.meets.clone(),
-                    position: recorded.position,
                     at,
                 });
             }
@@ -234,8 +234,7 @@ impl AutomationState {
                 if !by_rule {
                     self.note_activity(Activity::Update, at);
                 }
-                let (meets, position) = (Vec::new(), recorded.position);
-                self.record_signal(SignalOccurrence { kind, meets, position, at });
+                self.record_signal(SignalOccurrence { kind, meets: Vec::new(), at });
             }
             CustomerEvent::TransactionVoided(event) => {
                 self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
