@@ -523,6 +523,9 @@ async fn delays_and_reps_are_divided_and_compared_and_losses_grouped_by_their_re
     assert_eq!(filtered.at("/totals/lost"), &json!(1));
     let one = read(&wang, "/v1/reps?owner=rep:zhao").await;
     assert_eq!(one.at("/items").as_array().map(Vec::len), Some(1));
+    let grouped = read(&wang, "/v1/reps?group_by=source").await;
+    assert_eq!(grouped.at("/groups").as_array().map(Vec::len), Some(2), "there is one pipeline alone");
+    let _ = team.admin().create_pipeline("funnel-5").await.expect(201);
     let _ = wang.get("/v1/reps?group_by=source").await.refused(422, "missing-parameter");
     let _ = wang
         .get(&format!("/v1/reps?pipeline={PIPELINE}&group_by=nothing"))

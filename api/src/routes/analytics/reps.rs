@@ -39,7 +39,8 @@ enum Comparison {
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RepParams {
-    /// Only this pipeline; all when absent.
+    /// Only this pipeline; all when absent. Groups and comparisons need one where there are several.
+    #[param(example = "sales")]
     pipeline: Option<String>,
     /// Attribution of deals: `owner_at_entry` of the cycle, `owner_at_conversion` (default), or all owners in between,
     /// by `time_share`.
@@ -64,7 +65,7 @@ pub(super) struct RepParams {
 /// By rep, based on the intervals in which the rep owned a customer: new customers, deals and their value by currency,
 /// win rate with Wilson's interval, follow-ups, how often and how extensively they are recorded, the slowest stage
 /// (Kaplan–Meier with delayed entry), claims, releases, reclaims, and customers revived or neglected. `owner` and `team` name
-/// the reps; the other filters say which customers count. Groups and comparisons are of one `pipeline`.
+/// the reps; the other filters say which customers count. Groups and comparisons are of one pipeline.
 #[utoipa::path(
     get, path = "/v1/reps", tag = "analytics",
     params(RepParams, SplitWindowParams, CustomerFilterParams, AsOfParams),
@@ -104,10 +105,10 @@ pub(super) async fn reps(
             Ok(state.app.projections.reports(caller.tenant).await?.reps(definitions, &query).await?)
         })
     };
-    let body = match measure.pipeline.as_deref() {
-        Some(pipeline) => split((state, &caller, pipeline), &asked, (at, filter), &run).await?,
-        None if asked.is_split() => return Err(Problem::missing_parameter("pipeline")),
-        None => Split::whole(run(at, filter, window).await?),
+    let body = match definitions.as_slice() {
+        [only] => split((state, &caller, &only.pipeline.key), &asked, (at, filter), &run).await?,
+        _ if asked.is_split() => return Err(Problem::missing_parameter("pipeline")),
+        _ => Split::whole(run(at, filter, window).await?),
     };
     Ok(AsOfResponse { position: body.report().position, body })
 }
