@@ -154,8 +154,10 @@ async fn two_browsers_see_each_others_moves_without_a_reload() {
     let (li, wang) = (stage.team.rep("seen"), stage.team.manager("wang"));
     let id = stage.customer(&li, "seen", "Seen Foods").await;
     let (own, other) = (stage.page_of(&li), stage.page_of(&wang));
+    // A column shows its first cards, and the manager sees everybody's: one rep's are asked for.
     for page in [&own, &other] {
-        opened(page);
+        page.goto(&format!("{BOARD}?owner=rep:seen"));
+        page.until("document.documentElement.dataset.ready === 'board'");
         page.until("document.documentElement.dataset.live === 'on'");
         let _ = page.value("window.same = true");
     }
