@@ -102,9 +102,8 @@ async fn with_history() -> Team {
     let path = "/v1/imports?pipeline=past&case=deal&status=stage&time=at&actor=who&won=Closed%20Won&lost=Closed%20Lost";
     let imported = team.admin().call(Method::POST, path).bytes("text/csv", history()).send().await;
     assert_eq!(imported.status, 200, "{}", imported.text);
-    let customer =
-        team.admin().get("/v1/customers?external_id=D0-0").await.expect(200).items()[0]["id"].clone();
-    let customer = customer.as_str().unwrap_or_default();
+    let found = team.admin().settled(&["/v1/customers?external_id=D0-0".to_owned()]).await.remove(0);
+    let customer = found["items"][0]["id"].as_str().unwrap();
     for (kind, points, day) in
         [("earned", 8, "01-15"), ("earned", 4, "02-01"), ("spent", 3, "02-01"), ("earned", 2, "02-10")]
     {
