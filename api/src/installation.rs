@@ -16,6 +16,7 @@ use waymark_eventstore::{Clock, Options, PostgresStore, SqliteStore, TenantId, p
 use waymark_projections::Projections;
 use waymark_projections::runtime::Node;
 
+use crate::admission::{Admission, usual_reports};
 use crate::ambient::{chance, random_ids, system_clock};
 use crate::app::{App, AppError, Caller, Migrator};
 use crate::auth::compare::{Compared, Tables};
@@ -284,9 +285,17 @@ impl Installation {
         Ok(Arc::new(Gate::new(admin, rights, tokens, limiter, clock)))
     }
 
-    /// The HTTP service.
-    pub fn router(&self, gate: Arc<Gate>, outbound: Arc<Outbound>, stop: CancellationToken) -> axum::Router {
-        crate::http::router(self.app.clone(), gate, outbound, self.checkpoint_signer.clone(), stop)
+    /// The HTTP service, which computes at most this number of reports at a time: unless it is given, as many as suit the cores.
+    pub fn router(
+        &self,
+        gate: Arc<Gate>,
+        outbound: Arc<Outbound>,
+        reports: Option<usize>,
+        stop: CancellationToken,
+    ) -> axum::Router {
+        let admission = Arc::new(Admission::new(reports.unwrap_or_else(usual_reports)));
+        let signer = self.checkpoint_signer.clone();
+        crate::http::router(self.app.clone(), gate, outbound, signer, admission, stop)
     }
 
     /// What compares the clock with what else is known of the time.

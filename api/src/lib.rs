@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+pub mod admission;
 pub mod ambient;
 pub mod app;
 mod audit;

@@ -67,7 +67,7 @@ pub(super) async fn serve(
     let gate = installation.gate(&listen.auth)?;
     let outbound = installation.outbound(&listen.outbound)?;
     let cosigning = installation.cosigning(listen.witnesses.clone())?;
-    let router = installation.router(gate, outbound.clone(), stop.clone());
+    let router = installation.router(gate, outbound.clone(), listen.reports.map(usize::from), stop.clone());
     let most = listen.max_connections.map_or_else(files::connections, NonZeroUsize::get);
     let intake = installation.store.intake();
     let why = Mutex::new(None);

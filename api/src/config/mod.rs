@@ -29,6 +29,10 @@ pub struct ListenArgs {
     /// of open files leaves room for, 10000 at most].
     #[arg(long, env = "WAYMARK_MAX_CONNECTIONS")]
     pub max_connections: Option<NonZeroUsize>,
+    /// The most reports that are computed at a time, and whether there are any: the others wait or are told 503, fairly by tenant;
+    /// with 0 neither reports nor exports are answered [default: half as many as there are cores, 8 at most].
+    #[arg(long, env = "WAYMARK_REPORTS")]
+    pub reports: Option<u16>,
     /// For how many days the refusal of a command is kept, so that a repeat of it is answered alike.
     #[arg(long, env = "WAYMARK_KEEP_REFUSALS_DAYS", default_value_t = 30, value_parser = outbound::days())]
     pub keep_refusals_days: u16,
@@ -76,6 +80,11 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
             "WAYMARK_MAX_CONNECTIONS",
             listen.max_connections.map_or(String::new(), |most| most.to_string()),
             "the most connections at a time; unless set, as many as the limit of open files leaves room for",
+        ),
+        (
+            "WAYMARK_REPORTS",
+            listen.reports.map_or(String::new(), |most| most.to_string()),
+            "the most reports that are computed at a time; 0: neither reports nor exports; unless set, half as many as cores",
         ),
         (
             "WAYMARK_AUTOMATIONS",

@@ -14,6 +14,7 @@ mod xlsx;
 
 use axum::body::Bytes;
 use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use waymark_domain::Label;
 use waymark_eventstore::Position;
@@ -253,7 +254,7 @@ pub fn start(
     export: Export,
 ) -> (mpsc::Receiver<Piece>, tokio::task::JoinHandle<u64>) {
     let (sender, pieces) = mpsc::channel(AHEAD);
-    let rows = tokio::spawn(async move {
+    let written = async move {
         let mut outlet = Outlet { waiting: Vec::with_capacity(PIECE), sender: sender.clone(), rows: 0 };
         let ended = write(&app, &caller, &export, &mut outlet).await;
         if let Err(error) = ended
@@ -263,7 +264,9 @@ pub fn start(
             let _ = sender.send(Err(error)).await;
         }
         outlet.rows
-    });
+    };
+    // On a thread of its own: those that serve everybody do not compute its pages.
+    let rows = tokio::task::spawn_blocking(move || Handle::current().block_on(written));
     (pieces, rows)
 }
 

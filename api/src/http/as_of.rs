@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use axum::http::Uri;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::Instant;
-use crate::app::Caller;
+use crate::app::{App, Caller};
 use crate::domain::Label;
-use crate::eventstore::Position;
+use crate::eventstore::{Position, TenantId};
 use crate::problem::Problem;
 use crate::projections::AsOf;
 use crate::routes::AppState;
@@ -44,6 +45,42 @@ pub struct AsOfParams {
     /// How long to wait, in milliseconds: 2000 by default, 60000 at most.
     #[param(maximum = 60000)]
     wait_ms: Option<u64>,
+}
+
+/// How fresh a request wants the read models, as its address says before it is read strictly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Freshness {
+    min_position: Option<Position>,
+    /// None where it is refused as soon as it is read.
+    wait: Option<Duration>,
+}
+
+impl Freshness {
+    /// What the address says.
+    #[must_use]
+    pub fn named_by(uri: &Uri) -> Self {
+        let value = |wanted| {
+            let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
+        };
+        let wait = value("wait_ms").map_or(Some(USUAL_WAIT), |text| {
+            let wait = text.parse().ok().filter(|wait| *wait <= LONGEST_WAIT_MS);
+            wait.map(Duration::from_millis)
+        });
+        Self { min_position: value("min_position").and_then(|text| text.parse().ok()), wait }
+    }
+
+    /// Waits for the position in every read model, if one is named: reports look at all of them.
+    ///
+    /// # Errors
+    /// 503 with the position reached when that takes too long.
+    pub async fn wait(self, app: &App, tenant: TenantId) -> Result<(), Problem> {
+        let Some((position, wait)) = self.min_position.zip(self.wait) else { return Ok(()) };
+        for model in app.projections.names() {
+            app.projections.wait_for(tenant, model, position, wait).await?;
+        }
+        Ok(())
+    }
 }
 
 impl ConsistencyParams {

@@ -39,6 +39,15 @@ pub async fn json(request: Request) -> Result<Value, Problem> {
     }
 }
 
+/// The same request, once its body has come.
+///
+/// # Errors
+/// 408 when it comes too slowly, 413 when it is too large, 400 when it breaks off.
+pub async fn received(request: Request) -> Result<Request, Problem> {
+    let (head, body) = request.into_parts();
+    Ok(Request::from_parts(head, collected(body).await?.into()))
+}
+
 async fn collected(body: Body) -> Result<Vec<u8>, Problem> {
     let mut chunks = body.into_data_stream();
     let (mut bytes, mut arrived) = (Vec::new(), 0_usize);

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use super::as_of::Freshness;
 use super::query::position_named;
-use super::{measure, openapi};
+use super::{body, measure, openapi};
+use crate::admission::{Admission, Workload, workload};
 use crate::ambient::IdGenerator;
 use crate::app::App;
 use crate::auth::admit::admit;
@@ -32,12 +34,13 @@ pub(crate) fn router(
     gate: Arc<Gate>,
     outbound: Arc<Outbound>,
     checkpoint_signer: Arc<CheckpointSigner>,
+    admission: Arc<Admission>,
     stop: CancellationToken,
 ) -> Router {
     measure::start();
     let ids = app.ids.clone();
     let rechecks = Rechecks::new(Arc::clone(&gate));
-    let entrance = Entrance { ids: ids.clone(), gate, app: app.clone() };
+    let entrance = Entrance { ids: ids.clone(), gate, app: app.clone(), admission };
     let feeds = Feeds::new(app.clone());
     let imports = Arc::default();
     let state = AppState::new(AppParts { app, outbound, stop, feeds, rechecks, imports, checkpoint_signer });
@@ -58,6 +61,7 @@ struct Entrance {
     ids: IdGenerator,
     gate: Arc<Gate>,
     app: App,
+    admission: Arc<Admission>,
 }
 
 /// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission, what it
@@ -67,14 +71,51 @@ async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Ne
     let handled = async |request: Request| {
         // The request itself is not held while the log is read.
         let named = named_by(&request);
-        match informed(&entrance.app, named).await {
-            Ok(()) => next.run(request).await,
-            Err(problem) => problem.into_response(),
+        if let Err(problem) = informed(&entrance.app, named).await {
+            return problem.into_response();
+        }
+        match heavy(&request) {
+            Some((workload, tenant)) => {
+                let answer = entrance.answer_in_turn(workload, tenant, request, next).await;
+                answer.unwrap_or_else(Problem::into_response)
+            }
+            None => next.run(request).await,
         }
     };
     let admitted = async |request| admit(&entrance.gate, request, handled).await;
     let measured = async |request| measure::requests(request, admitted).await;
     problems(&entrance.ids, request, measured).await
+}
+
+impl Entrance {
+    /// Answers a request that costs much, once it is its tenant's turn.
+    async fn answer_in_turn(
+        &self,
+        workload: Workload,
+        tenant: TenantId,
+        request: Request,
+        next: Next,
+    ) -> Result<Response, Problem> {
+        // What a client may let us wait for is waited for before the place is taken, and not in it.
+        let request =
+            if *request.method() == Method::POST { body::received(request).await? } else { request };
+        if workload == Workload::Report {
+            Freshness::named_by(request.uri()).wait(&self.app, tenant).await?;
+        }
+        let place = self.admission.place(workload, tenant).await?;
+        Ok(match workload {
+            Workload::Report | Workload::PinnedReport => place.answer(next.run(request)).await,
+            Workload::Export => place.until_sent(next.run(request).await),
+        })
+    }
+}
+
+/// What the request costs and whose it is, where it costs much.
+fn heavy(request: &Request) -> Option<(Workload, TenantId)> {
+    let Authority(caller) = request.extensions().get()?;
+    let path = request.extensions().get::<MatchedPath>()?;
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    Some((workload(method, path.as_str(), request.uri())?, caller.tenant))
 }
 
 /// Makes known what was defined up to the position that a question names: whatever the position was answered for holds

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::query::percent_encoded;
+use crate::admission::Admission;
 use crate::ambient::random_ids;
 use crate::app::{App, Caller, Migrator};
 use crate::auth::rate::Limiter;
@@ -36,6 +37,8 @@ use crate::secrets::Secrets;
 /// The service, and the means to look at it from outside.
 pub(crate) struct Bench {
     router: Router,
+    /// One report at a time.
+    pub(crate) admission: Arc<Admission>,
     app: App,
     admin: Arc<AdminStore>,
     pub(crate) outbound: Arc<Outbound>,
@@ -82,15 +85,20 @@ impl Bench {
 
     /// The same, which sends messages by these settings.
     pub(crate) async fn with(settings: OutboundArgs) -> Self {
-        Self::open(settings, AuthArgs::default()).await
+        Self::open(settings, AuthArgs::default(), 1).await
     }
 
     /// The same, which lets callers in by these settings.
     pub(crate) async fn guarded(settings: AuthArgs) -> Self {
-        Self::open(OutboundArgs::default(), settings).await
+        Self::open(OutboundArgs::default(), settings, 1).await
     }
 
-    async fn open(settings: OutboundArgs, auth: AuthArgs) -> Self {
+    /// The same, which answers no reports.
+    pub(crate) async fn without_reports() -> Self {
+        Self::open(OutboundArgs::default(), AuthArgs::default(), 0).await
+    }
+
+    async fn open(settings: OutboundArgs, auth: AuthArgs, reports: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("w.db");
         let seconds = Arc::new(AtomicI64::new(0));
@@ -121,8 +129,29 @@ impl Bench {
         let (_, begun) = tokio::sync::mpsc::unbounded_channel();
         let signed = folder.path().join("w.db.checkpoint");
         let signer = Arc::new(CheckpointSigner::new(store.clone(), &secrets, signed, begun));
-        let router = super::router(app.clone(), gate, outbound.clone(), signer.clone(), stop.clone());
-        Self { router, app, admin, outbound, messages, store, signer, tenant, stop, seconds, folder }
+        let admission = Arc::new(Admission::new(reports));
+        let router = super::router(
+            app.clone(),
+            gate,
+            outbound.clone(),
+            signer.clone(),
+            admission.clone(),
+            stop.clone(),
+        );
+        Self {
+            router,
+            admission,
+            app,
+            admin,
+            outbound,
+            messages,
+            store,
+            signer,
+            tenant,
+            stop,
+            seconds,
+            folder,
+        }
     }
 
     /// Appends an event of a customer that no program can read as what it says it is, and answers its position.

@@ -6,6 +6,9 @@ use super::{Problem, ProblemCode};
 use crate::domain::Label;
 use crate::eventstore::Position;
 
+/// When reports are worth asking for again: some of those that wait are answered by then.
+const REPORTS_RETRY_SECONDS: u32 = 2;
+
 /// It can be tried again.
 impl Problem {
     /// Every connection that the service can hold is in use.
@@ -100,6 +103,16 @@ impl Problem {
             "Too many write requests are waiting; try again later.",
         );
         Self::new(ProblemCode::Overloaded, detail).retry_after(retry_after_seconds)
+    }
+
+    /// More reports or exports wait than this process will get to in a short while.
+    #[must_use]
+    pub fn too_many_reports() -> Self {
+        let detail = Label::new(
+            "正在处理的报表和导出过多，请稍后重试。",
+            "Too many reports and exports are being processed; try again later.",
+        );
+        Self::new(ProblemCode::Overloaded, detail).retry_after(REPORTS_RETRY_SECONDS)
     }
 
     /// The database does not answer.

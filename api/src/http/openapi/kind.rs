@@ -3,6 +3,8 @@
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::{Content, RefOr, Response};
 
+use crate::admission::may_be_heavy;
+
 /// The schemas of answers to commands.
 const ACCEPTED: [&str; 2] = ["Accepted", "Registered"];
 
@@ -21,11 +23,13 @@ pub(super) struct Kind {
     pub(super) is_command: bool,
     /// It is a command on a customer, which has a version.
     pub(super) on_a_customer: bool,
+    /// It is a report or an export, of which a few are answered at a time.
+    pub(super) is_bounded: bool,
 }
 
 impl Kind {
     /// The kind of the operation at a path.
-    pub(super) fn of(path: &str, operation: &Operation) -> Self {
+    pub(super) fn of(method: &str, path: &str, operation: &Operation) -> Self {
         let is_command = operation.responses.responses.values().any(answers_a_command);
         let versioned = ["/v1/customers/{id}/", "/v1/approvals/{id}/", "/v1/tasks/{id}/"];
         let given = |place: &ParameterIn| parameters(operation).any(|it| it.parameter_in == *place);
@@ -35,6 +39,7 @@ impl Kind {
             has_body: operation.request_body.is_some(),
             waits: parameters(operation).any(|parameter| parameter.name == "min_position"),
             is_command,
+            is_bounded: may_be_heavy(&method.to_ascii_uppercase(), path),
             on_a_customer: is_command && versioned.iter().any(|prefix| path.starts_with(prefix)),
         }
     }

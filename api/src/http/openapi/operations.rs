@@ -11,7 +11,7 @@ pub(super) fn complete(path: &str, item: &mut PathItem) {
     let operations = [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)];
     for (method, operation) in operations {
         let Some(operation) = operation else { continue };
-        let kind = Kind::of(path, operation);
+        let kind = Kind::of(method, path, operation);
         operation.operation_id = Some(operation_id(method, path));
         let parameters = operation.parameters.get_or_insert_default();
         parameters.extend(headers(kind, method, path).into_iter().map(RefOr::T));

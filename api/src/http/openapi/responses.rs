@@ -98,6 +98,14 @@ const SHARED: &[Shared] = &[
     },
     Shared {
         status: "503",
+        name: "ReportsOverloaded",
+        description: "Temporarily unavailable; `code` names the reason: `overloaded` (too many reports or exports are being processed; they \
+                      are admitted fairly by tenant), `projection-behind` (the read model has not reached `min_position`), \
+                      `projection-unavailable`, `too-many-connections`, `unavailable` or `stopping`. Nothing was changed; `Retry-After` says when to try again.",
+        meets: |kind| kind.is_bounded,
+    },
+    Shared {
+        status: "503",
         name: "ServiceUnavailable",
         description: "Temporarily unavailable; `code` names the reason: `projection-behind` (the read model has not reached `min_position`), \
                       `projection-unavailable`, `overloaded`, `too-many-connections`, `contention`, `unavailable` or `stopping`. Nothing was changed; `Retry-After` says when to try again.",
