@@ -175,6 +175,15 @@ impl Projections {
         Ok(board::BoardSnapshot(self.snapshot(tenant, board::NAME).await?))
     }
 
+    /// The board of a pipeline, of which the present is kept in memory.
+    ///
+    /// # Errors
+    /// As [`Self::board`].
+    pub async fn pipeline_board(&self, tenant: TenantId, pipeline: &str) -> Result<board::PipelineSnapshot> {
+        let kept = self.engine.card_cache.of(tenant, pipeline).lock_owned().await;
+        Ok(board::PipelineSnapshot { kept, board: self.board(tenant).await? })
+    }
+
     /// What happened to customers.
     ///
     /// # Errors

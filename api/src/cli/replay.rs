@@ -77,7 +77,13 @@ impl Replay {
                 Some(id) => stage.sub_status(id).map(|sub_status| sub_status.name.en.clone()),
             }
         };
-        Ok(installation.app.projections.board(tenant).await?.cards(&pipeline, &query, &name).await?)
+        Ok(installation
+            .app
+            .projections
+            .pipeline_board(tenant, &pipeline.key)
+            .await?
+            .cards(&pipeline, &query, &name)
+            .await?)
     }
 
     async fn dwell(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
+use super::board::card_cache::CardCache;
 use super::board::versions_cache::VersionsCache;
 use super::dwell::journey_cache::JourneyCache;
 use super::kept::RowsId;
@@ -20,6 +21,7 @@ pub(crate) struct Sources {
     pub(crate) vault: Arc<Vault>,
     pub(crate) journey_cache: Arc<JourneyCache>,
     pub(crate) versions_cache: Arc<VersionsCache>,
+    pub(crate) card_cache: Arc<CardCache>,
 }
 
 /// A consistent view of one read model's rows in service.

@@ -18,6 +18,7 @@ use waymark_eventstore::{EventStore, Position, TenantId};
 use crate::db::Db;
 use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
+use crate::models::board::card_cache::{self, CardCache};
 use crate::models::board::versions_cache::{self, VersionsCache};
 use crate::models::dwell::journey_cache::{self, JourneyCache};
 use crate::models::read_model::{Fold, ReadModel, Scope, Writes};
@@ -38,6 +39,7 @@ pub(crate) struct Engine {
     pub(crate) pages: Arc<Pages>,
     pub(crate) journey_cache: Arc<JourneyCache>,
     pub(crate) versions_cache: Arc<VersionsCache>,
+    pub(crate) card_cache: Arc<CardCache>,
     /// What erasures have left in the files.
     pub(crate) erasures: Arc<ErasurePurge>,
     /// The processes that share the work; none where this one is alone.
@@ -73,6 +75,7 @@ impl Engine {
             vault,
             journey_cache: Arc::new(JourneyCache::up_to(journey_cache::BYTES_KEPT)),
             versions_cache: Arc::new(VersionsCache::up_to(versions_cache::BYTES_KEPT)),
+            card_cache: Arc::new(CardCache::up_to(card_cache::BYTES_KEPT)),
             nodes,
             running: Arc::default(),
             failures: Failures::default(),
@@ -103,6 +106,7 @@ impl Engine {
             vault: Arc::clone(&self.vault),
             journey_cache: Arc::clone(&self.journey_cache),
             versions_cache: Arc::clone(&self.versions_cache),
+            card_cache: Arc::clone(&self.card_cache),
         }
     }
 

@@ -91,7 +91,7 @@ async fn the_board_of_now_is_the_board_of_this_instant_from_history() {
                 by_value: false,
             };
             let mut board = projections
-                .board(TENANT)
+                .pipeline_board(TENANT, PIPELINE)
                 .await
                 .unwrap()
                 .cards(&pipeline(), &query, &|_, _| None)

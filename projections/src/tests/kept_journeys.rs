@@ -72,7 +72,7 @@ async fn assert_as_read_afresh(projections: &Projections, query: &DwellQuery, wh
 }
 
 /// Somebody is merged into somebody else, or parted again: an end of observation, or that it goes on.
-async fn merge_or_part(world: &World, chance: &mut Chance, history: &History) {
+pub(super) async fn merge_or_part(world: &World, chance: &mut Chance, history: &History) {
     let customers = history.customers();
     let absorbed = customers[chance.below(customers.len())];
     if history.is_erased(absorbed) {

@@ -8,7 +8,9 @@ use waymark_domain::customer::event::{CustomerEvent, Erased, Profile, Registered
 use waymark_domain::people::{Disclosure, Visibility};
 use waymark_domain::search::Sought;
 
-use super::world::{MODELS, TENANT, World, claimed, hour, pipeline, registered, retarget, retime, void};
+use super::world::{
+    MODELS, PIPELINE, TENANT, World, claimed, hour, pipeline, registered, retarget, retime, void,
+};
 use crate::board::{BoardQuery, CustomerFilter};
 use crate::timeline::{TimelineItem, TimelineQuery, TimelineView};
 use crate::work::{ReminderFilter, StageAgeFilter, WorkScope};
@@ -286,7 +288,7 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
                 by_value: false,
             };
             let board = projections
-                .board(TENANT)
+                .pipeline_board(TENANT, PIPELINE)
                 .await
                 .unwrap()
                 .cards(&pipeline(), &query, &|_, _| None)
@@ -295,7 +297,7 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
             assert_eq!(board.total, expected.len(), "{visibility:?}, now: {now}");
             query.filter.region = Some("%".into());
             let board = projections
-                .board(TENANT)
+                .pipeline_board(TENANT, PIPELINE)
                 .await
                 .unwrap()
                 .cards(&pipeline(), &query, &|_, _| None)
@@ -324,21 +326,36 @@ async fn a_board_counts_everybody_and_hands_out_cards_page_by_page() {
         limit: 4,
         by_value: false,
     };
-    let board =
-        projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_, _| None).await.unwrap();
+    let board = projections
+        .pipeline_board(TENANT, PIPELINE)
+        .await
+        .unwrap()
+        .cards(&pipeline(), &query, &|_, _| None)
+        .await
+        .unwrap();
     assert_eq!((board.total, board.stages[0].count, board.stages[2].count), (7, 6, 1));
     assert_eq!(board.stages[0].amounts[0].amount, "63.00");
     assert_eq!(board.stages[2].share, Some(1.0 / 7.0));
     let mut seen: BTreeSet<Uuid> = board.stages[0].cards.iter().map(|card| card.customer_id).collect();
     query.stage = Some("new".to_owned());
     query.cursor = board.stages[0].next_cursor.clone();
-    let rest =
-        projections.board(TENANT).await.unwrap().cards(&pipeline(), &query, &|_, _| None).await.unwrap();
+    let rest = projections
+        .pipeline_board(TENANT, PIPELINE)
+        .await
+        .unwrap()
+        .cards(&pipeline(), &query, &|_, _| None)
+        .await
+        .unwrap();
     seen.extend(rest.stages[0].cards.iter().map(|card| card.customer_id));
     assert_eq!((seen.len(), &rest.stages[0].next_cursor), (6, &None));
 
     let before = BoardQuery { at: AsOf::known_now(hour(1)), now: false, stage: None, cursor: None, ..query };
-    let board =
-        projections.board(TENANT).await.unwrap().cards(&pipeline(), &before, &|_, _| None).await.unwrap();
+    let board = projections
+        .pipeline_board(TENANT, PIPELINE)
+        .await
+        .unwrap()
+        .cards(&pipeline(), &before, &|_, _| None)
+        .await
+        .unwrap();
     assert_eq!((board.total, board.not_started), (5, 2));
 }

@@ -100,8 +100,13 @@ pub(super) async fn read(
         None => names.stage(&key, stage),
         Some(id) => names.sub_status(&key, stage, id),
     };
-    let mut report =
-        state.app.projections.board(caller.tenant).await?.cards(&pipeline, &query, &name).await?;
+    let mut report = state
+        .app
+        .projections
+        .pipeline_board(caller.tenant, &key)
+        .await?
+        .cards(&pipeline, &query, &name)
+        .await?;
     for card in report.stages.iter_mut().flat_map(|stage| &mut stage.cards) {
         let disclosure = Disclosure::to(&caller.actor, &owner_of(&card.owner));
         card_shown(card, disclosure);

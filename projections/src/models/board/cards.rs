@@ -4,35 +4,29 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use waymark_domain::customer::event::Money;
 use waymark_domain::pipeline::StageType;
 use waymark_domain::{Owner, Pipeline};
 use waymark_eventstore::Position;
 
 use super::customer::Customer;
-use super::found_by::value_order;
+use super::places::{CardPage, Place, Places, StagePlaces, read_cursor};
 use super::plan::Plan;
 use super::report::{MoneyReport, NextAction, OwnerReport};
-use super::row::{money_of, owner_of, read_customer};
+use super::row::read_customer;
 use super::snapshot::BoardSnapshot;
-use super::statements::{CARDS_OF, CUSTOMERS_AMONG};
+use super::statements::CUSTOMERS_AMONG;
 use super::{Population, versions};
-use crate::db::{Row, Value, values};
-use crate::error::{ProjectionError, Result};
+use crate::db::{Value, values};
+use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::dwell;
 use crate::models::snapshot::Snapshot;
-use crate::query::{AsOf, CohortFilter, visibility_binds};
-use crate::stats::{Micros, quantile, seconds};
-use crate::storage::columns::{Cell as _, Json};
+use crate::query::{AsOf, CohortFilter};
+use crate::stats::seconds;
 use crate::storage::table::fetch_by_keys;
-
-/// Rows read at a time.
-const ROWS: u32 = 5_000;
 
 /// What is asked of a board.
 #[derive(Debug, Clone)]
@@ -51,6 +45,21 @@ pub struct BoardQuery {
     pub limit: usize,
     /// Whether the most valuable come first, instead of those who have been there longest.
     pub by_value: bool,
+}
+
+impl BoardQuery {
+    /// Which cards of each stage are shown.
+    ///
+    /// # Errors
+    /// [`crate::ProjectionError::BadCursor`].
+    pub(super) fn pages(&self) -> Result<impl Fn(&str) -> CardPage> {
+        let cursor = self.cursor.as_deref().filter(|_| self.stage.is_some());
+        let after = cursor.map(read_cursor).transpose()?;
+        Ok(move |stage: &str| {
+            let is_shown = self.stage.as_deref().is_none_or(|wanted| wanted == stage);
+            CardPage { limit: if is_shown { self.limit } else { 0 }, after, by_value: self.by_value }
+        })
+    }
 }
 
 /// A customer's card.
@@ -156,95 +165,89 @@ pub struct BoardReport {
     pub stages: Vec<StageCards>,
 }
 
-/// Where a customer stands.
-struct Place {
-    customer: Uuid,
-    entered: Micros,
-    owner: Owner,
-    amount: Option<Money>,
-    sub_status: Option<String>,
-    tier: Option<String>,
-}
-
-/// The places by stage, each in the order of (entry, customer).
-#[derive(Default)]
-struct Places {
-    by_stage: HashMap<String, Vec<Place>>,
-    versions: BTreeSet<u32>,
-    not_started: usize,
-}
-
 impl BoardSnapshot {
-    /// The board of a pipeline. `name(stage, sub_status)` says what a stage, or a sub-status of it, is called.
+    /// The board of a pipeline at any two times, computed from what is known of every customer. `name(stage, sub_status)` says
+    /// what a stage, or a sub-status of it, is called.
     ///
     /// # Errors
-    /// [`ProjectionError::BadCursor`], or when the database fails.
+    /// [`crate::ProjectionError::BadCursor`], or when the database fails.
     pub async fn cards(
         &mut self,
         pipeline: &Pipeline,
         query: &BoardQuery,
-        name: &(dyn Fn(&str, Option<&str>) -> Option<String> + Sync),
+        name: StageNaming<'_>,
     ) -> Result<BoardReport> {
         let snapshot = &mut self.0;
         let generation = snapshot.generation;
-        let present = if query.now { places_now(snapshot, pipeline, query).await? } else { None };
-        let mut places = match present {
-            Some(places) => places,
-            None => places_then(snapshot, pipeline, query).await?,
-        };
+        let places = places_then(snapshot, pipeline, query).await?;
         snapshot.generation = generation;
-        let total: usize = places.by_stage.values().map(Vec::len).sum();
-        let mut stages = Vec::new();
-        for (stage, kind) in stages_shown(pipeline, &places) {
-            let here = places.by_stage.remove(&stage).unwrap_or_default();
-            let (cards, next_cursor) = cards(snapshot, query, &stage, &here).await?;
-            stages.push(StageCards {
-                name: name(&stage, None).unwrap_or_else(|| stage.clone()),
-                sub_statuses: sub_statuses(pipeline, &stage, &here, name),
-                kind,
-                count: here.len(),
-                share: (total > 0).then(|| here.len() as f64 / total as f64),
-                amounts: amounts(&here),
-                converted: None,
-                median_age_seconds: median_age(&here, query.at.micros()),
-                cards,
-                next_cursor,
-                stage,
-            });
-        }
-        Ok(BoardReport {
-            pipeline: pipeline.key.clone(),
-            version: pipeline.version,
-            effective_at: query.at.effective_at,
-            known_at: query.at.known_at,
-            position: snapshot.position,
-            versions: std::mem::take(&mut places.versions).into_iter().collect(),
-            total,
-            not_started: places.not_started,
-            stages,
-        })
+        report(snapshot, pipeline, query, places, name).await
     }
+}
+
+/// What a stage, or a sub-status of it, is called.
+pub type StageNaming<'a> = &'a (dyn Fn(&str, Option<&str>) -> Option<String> + Sync);
+
+/// The board of these places.
+pub(super) async fn report(
+    snapshot: &mut Snapshot,
+    pipeline: &Pipeline,
+    query: &BoardQuery,
+    mut places: Places,
+    name: StageNaming<'_>,
+) -> Result<BoardReport> {
+    let shown = places.by_stage.values().flat_map(|here| &here.page);
+    let customers = customers(snapshot, shown).await?;
+    let total: usize = places.by_stage.values().map(|here| here.figures.count).sum();
+    let mut versions = BTreeSet::new();
+    let mut stages = Vec::new();
+    for (stage, kind) in stages_shown(pipeline, &places) {
+        let here = places.by_stage.remove(&stage).unwrap_or_default();
+        let figures = here.figures;
+        let card = |place: &Place| card(place, customers.get(&place.customer), query);
+        stages.push(StageCards {
+            name: name(&stage, None).unwrap_or_else(|| stage.clone()),
+            sub_statuses: sub_statuses(pipeline, &stage, &figures.sub_statuses, name),
+            kind,
+            count: figures.count,
+            share: (total > 0).then(|| figures.count as f64 / total as f64),
+            amounts: figures.amounts(),
+            converted: None,
+            median_age_seconds: figures.median_age(query.at.micros()),
+            cards: here.page.iter().map(card).collect(),
+            next_cursor: here.next_cursor,
+            stage,
+        });
+        versions.extend(figures.versions);
+    }
+    Ok(BoardReport {
+        pipeline: pipeline.key.clone(),
+        version: pipeline.version,
+        effective_at: query.at.effective_at,
+        known_at: query.at.known_at,
+        position: snapshot.position,
+        versions: versions.into_iter().collect(),
+        total,
+        not_started: places.not_started,
+        stages,
+    })
 }
 
 /// The pipeline's stages, then what else somebody stands in, by code points.
 fn stages_shown(pipeline: &Pipeline, places: &Places) -> Vec<(String, Option<StageType>)> {
     let known = pipeline.stages.iter().map(|stage| (stage.id.clone(), Some(stage.kind)));
-    let mut others: Vec<_> = places.by_stage.keys().filter(|stage| pipeline.stage(stage).is_none()).collect();
-    others.sort_unstable();
-    known.chain(others.into_iter().map(|stage| (stage.clone(), None))).collect()
+    let held = places.by_stage.iter().filter(|(_, here)| here.figures.count > 0);
+    let others = held.map(|(stage, _)| stage).filter(|stage| pipeline.stage(stage).is_none());
+    known.chain(others.map(|stage| (stage.clone(), None))).collect()
 }
 
 /// How many of those who stand in a stage have each of its sub-statuses.
 fn sub_statuses(
     pipeline: &Pipeline,
     stage: &str,
-    here: &[Place],
-    name: &(dyn Fn(&str, Option<&str>) -> Option<String> + Sync),
+    counts: &BTreeMap<Option<String>, usize>,
+    name: StageNaming<'_>,
 ) -> Vec<SubStatusCount> {
-    let mut counts: BTreeMap<Option<&str>, usize> = BTreeMap::new();
-    for place in here {
-        *counts.entry(place.sub_status.as_deref()).or_default() += 1;
-    }
     let defined: Vec<&str> = pipeline
         .stage(stage)
         .into_iter()
@@ -253,89 +256,27 @@ fn sub_statuses(
     if defined.is_empty() && counts.keys().all(Option::is_none) {
         return Vec::new();
     }
-    let others = counts.keys().filter_map(|held| *held).filter(|held| !defined.contains(held));
+    let others = counts.keys().filter_map(|held| held.as_deref()).filter(|held| !defined.contains(held));
     let all = defined.iter().copied().chain(others).map(Some).chain([None]);
     let counted = |sub_status: Option<&str>| SubStatusCount {
         sub_status: sub_status.map(str::to_owned),
         name: sub_status.map(|id| name(stage, Some(id)).unwrap_or_else(|| id.to_owned())),
-        count: counts.get(&sub_status).copied().unwrap_or_default(),
+        count: counts.get(&sub_status.map(str::to_owned)).copied().unwrap_or_default(),
     };
     all.map(counted).collect()
 }
 
-/// The cards as they are. None when one of them moved after the instant that counts as now (clocks may differ by
-/// some minutes): then the history has to answer.
-async fn places_now(
-    snapshot: &mut Snapshot,
-    pipeline: &Pipeline,
-    query: &BoardQuery,
-) -> Result<Option<Places>> {
-    let mut places = Places::default();
-    let mut after: [Value; 3] = values!["", i64::MIN, Uuid::nil()];
-    loop {
-        let mut values: Vec<Value> =
-            values![snapshot.tenant.0, snapshot.generation, pipeline.key.as_str()].into();
-        values.extend(after);
-        values.push(ROWS.into());
-        values.extend(visibility_binds(&query.filter.visibility));
-        let rows = snapshot.transaction.rows(CARDS_OF, &values).await?;
-        for row in &rows {
-            if row.int("last_at")? > query.at.micros() {
-                return Ok(None);
-            }
-            let past = past_of(row)?;
-            if versions::passes(std::slice::from_ref(&past), Micros::MAX, &query.filter) {
-                places.versions.insert(past.version);
-                places.by_stage.entry(row.text("stage")?).or_default().push(Place {
-                    customer: row.uuid("customer")?,
-                    entered: row.int("entered_at")?,
-                    owner: past.owner,
-                    amount: past.amount,
-                    sub_status: row.opt_text("sub_status")?,
-                    tier: past.tier,
-                });
-            }
-        }
-        match rows.last() {
-            Some(last) if rows.len() == ROWS as usize => {
-                after = values![last.str("stage")?, last.int("entered_at")?, last.uuid("customer")?];
-            }
-            _ => return Ok(Some(places)),
-        }
-    }
-}
-
-fn past_of(row: &Row) -> Result<versions::CustomerVersion> {
-    Ok(versions::CustomerVersion {
-        since: Micros::MIN,
-        position: 0,
-        version: row.number("pipeline_version")?,
-        owner: owner_of(row.str("owner_kind")?, row.text("owner_id")?),
-        tier: row.opt_text("tier")?,
-        amount: money_of(row.opt_text("amount")?, row.opt_text("currency")?),
-        source: row.opt_text("source")?,
-        channel: row.opt_text("channel")?,
-        tags: Json::read(row, "tags")?.parse()?,
-        industry: row.opt_text("industry")?,
-        region: row.opt_text("region")?,
-        postponed_until: None,
-        merged: false,
-        contract_end: None,
-        won: None,
-        sub_statuses: row.opt_text("sub_status")?.map(|held| (String::new(), held)).into_iter().collect(),
-        expected_close: None,
-    })
-}
-
 /// Where everybody stood, from the moves known then and what customers were like.
 async fn places_then(snapshot: &mut Snapshot, pipeline: &Pipeline, query: &BoardQuery) -> Result<Places> {
+    let page_of = query.pages()?;
     let known = snapshot.known(&query.at);
     let pasts = versions::load(snapshot, known).await?;
     let until = query.at.micros();
     let among = Population::of(snapshot, &query.filter, until, known, Some(Arc::clone(&pasts))).await?;
     snapshot.switch_model(dwell::NAME).await?;
     let journeys = dwell::load(snapshot, &pipeline.key, known).await?;
-    let mut places = Places::default();
+    let mut by_stage: HashMap<String, Vec<Place>> = HashMap::new();
+    let mut not_started = 0;
     for (journey, records) in journeys.journeys(until) {
         let customer = journeys.customer(journey);
         if !among.holds(customer) {
@@ -343,98 +284,44 @@ async fn places_then(snapshot: &mut Snapshot, pipeline: &Pipeline, query: &Board
         }
         let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
         let Some(stay) = records.iter().rev().find(|record| !record.repeat) else {
-            places.not_started += 1;
+            not_started += 1;
             continue;
         };
         // A backdated journey may have begun before anything was known of the customer's owner.
         let then = versions::at(past, until).or(past.first());
         let Some(then) = then.filter(|then| !then.merged) else { continue };
-        places.versions.insert(stay.version.into());
-        let stage = journeys.stages.text(stay.stage).to_owned();
-        places.by_stage.entry(stage).or_default().push(Place {
+        by_stage.entry(journeys.stages.text(stay.stage).to_owned()).or_default().push(Place {
             customer,
             entered: stay.at,
             owner: then.owner.clone(),
             amount: then.amount.clone(),
             sub_status: then.sub_statuses.get(&pipeline.key).cloned(),
             tier: then.tier.clone(),
+            version: stay.version.into(),
         });
     }
-    for here in places.by_stage.values_mut() {
-        here.sort_unstable_by_key(|place| (place.entered, place.customer));
-    }
-    Ok(places)
+    let of_stage = |(stage, here): (String, Vec<Place>)| {
+        let page = page_of(&stage);
+        (stage, StagePlaces::of(here, page))
+    };
+    Ok(Places { by_stage: by_stage.into_iter().map(of_stage).collect(), not_started })
 }
 
-fn amounts(places: &[Place]) -> Vec<MoneyReport> {
-    let mut sums: BTreeMap<&str, Decimal> = BTreeMap::new();
-    for money in places.iter().filter_map(|place| place.amount.as_ref()) {
-        let sum = sums.entry(&money.currency).or_default();
-        *sum = sum.saturating_add(money.amount);
+fn card(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> CardReport {
+    CardReport {
+        customer_id: place.customer,
+        name: customer.and_then(|customer| customer.name.clone()),
+        owner: OwnerReport::of(&place.owner),
+        entered_at: instant(place.entered),
+        age_seconds: seconds(query.at.micros() - place.entered),
+        sub_status: place.sub_status.clone(),
+        amount: place.amount.as_ref().map(MoneyReport::of),
+        next_action: customer.and_then(|customer| {
+            let Plan { at, text, said_at } = customer.next.clone().filter(|_| query.now)?;
+            Some(NextAction::planned(at, text, Some(said_at)))
+        }),
+        flags: flags(place, customer, query),
     }
-    let report = |(currency, amount): (&str, Decimal)| MoneyReport {
-        amount: amount.to_string(),
-        currency: currency.to_owned(),
-    };
-    sums.into_iter().map(report).collect()
-}
-
-fn median_age(places: &[Place], until: Micros) -> Option<f64> {
-    // Oldest entry first is greatest age first.
-    let ages: Vec<f64> = places.iter().rev().map(|place| seconds(until - place.entered)).collect();
-    quantile::continuous(&ages, 0.5)
-}
-
-async fn cards(
-    snapshot: &mut Snapshot,
-    query: &BoardQuery,
-    stage: &str,
-    here: &[Place],
-) -> Result<(Vec<CardReport>, Option<String>)> {
-    if query.stage.as_deref().is_some_and(|wanted| wanted != stage) {
-        return Ok((Vec::new(), None));
-    }
-    let mut sorted: Vec<&Place> = here.iter().collect();
-    if query.by_value {
-        // A stable sort: of equal value, those who have been there longest come first.
-        sorted.sort_by_cached_key(|place| value_order(place.tier.as_deref(), place.amount.as_ref()));
-    }
-    let here = sorted;
-    let begin = match query.cursor.as_deref().filter(|_| query.stage.is_some()) {
-        Some(cursor) => {
-            let after = read_cursor(cursor)?;
-            match query.by_value {
-                true => here
-                    .iter()
-                    .position(|place| (place.entered, place.customer) == after)
-                    .map_or(0, |n| n + 1),
-                false => here.partition_point(|place| (place.entered, place.customer) <= after),
-            }
-        }
-        None => 0,
-    };
-    let shown = &here[begin..here.len().min(begin.saturating_add(query.limit))];
-    let more = begin + shown.len() < here.len();
-    let next_cursor = shown.last().filter(|_| more).map(|place| cursor(place));
-    let customers = customers(snapshot, shown).await?;
-    let card = |place: &&Place| {
-        let customer = customers.get(&place.customer);
-        CardReport {
-            customer_id: place.customer,
-            name: customer.and_then(|customer| customer.name.clone()),
-            owner: OwnerReport::of(&place.owner),
-            entered_at: instant(place.entered),
-            age_seconds: seconds(query.at.micros() - place.entered),
-            sub_status: place.sub_status.clone(),
-            amount: place.amount.as_ref().map(MoneyReport::of),
-            next_action: customer.and_then(|customer| {
-                let Plan { at, text, said_at } = customer.next.clone().filter(|_| query.now)?;
-                Some(NextAction::planned(at, text, Some(said_at)))
-            }),
-            flags: flags(place, customer, query),
-        }
-    };
-    Ok((shown.iter().map(card).collect(), next_cursor))
 }
 
 fn flags(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> Vec<String> {
@@ -450,9 +337,12 @@ fn flags(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> Vec<
     flags.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag.to_owned()).collect()
 }
 
-async fn customers(snapshot: &mut Snapshot, shown: &[&Place]) -> Result<HashMap<Uuid, Customer>> {
+async fn customers<'a>(
+    snapshot: &mut Snapshot,
+    shown: impl Iterator<Item = &'a Place>,
+) -> Result<HashMap<Uuid, Customer>> {
     let head = values![snapshot.tenant.0, snapshot.generation];
-    let ids: Vec<Value> = shown.iter().map(|place| place.customer.into()).collect();
+    let ids: Vec<Value> = shown.map(|place| place.customer.into()).collect();
     let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &ids).await?;
     rows.iter()
         .map(|row| {
@@ -460,14 +350,4 @@ async fn customers(snapshot: &mut Snapshot, shown: &[&Place]) -> Result<HashMap<
             Ok((customer.id, customer))
         })
         .collect()
-}
-
-fn cursor(place: &Place) -> String {
-    format!("{}.{}", place.entered, place.customer.simple())
-}
-
-fn read_cursor(cursor: &str) -> Result<(Micros, Uuid)> {
-    let parts = cursor.split_once('.').ok_or(ProjectionError::BadCursor)?;
-    let entered = parts.0.parse().map_err(|_| ProjectionError::BadCursor)?;
-    Ok((entered, Uuid::parse_str(parts.1).map_err(|_| ProjectionError::BadCursor)?))
 }

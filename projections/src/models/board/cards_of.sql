@@ -5,7 +5,5 @@ JOIN board_customer k
   ON k.tenant_id = $1 AND k.generation = c.generation AND k.customer = c.customer
 WHERE c.tenant_id = $1 AND c.generation = $2 AND c.pipeline = $3 AND k.merged_into IS NULL
   AND (c.stage, c.entered_at, c.customer) > ($4, $5, $6)
-  AND (replace($8, $10 || k.region || $10, '') <> $8 OR k.region IS NULL
-       OR (k.owner_kind = 'rep' AND replace($9, $10 || k.owner_id || $10, '') <> $9) OR $8 IS NULL)
 ORDER BY c.stage, c.entered_at, c.customer
 LIMIT $7

@@ -3,6 +3,8 @@
 
 mod approvals;
 mod as_of;
+pub(crate) mod card_cache;
+mod card_index;
 mod cards;
 mod customer;
 mod duplicates;
@@ -10,9 +12,11 @@ mod expected_close;
 mod external_ids;
 mod fold;
 mod found_by;
+mod kept_cards;
 mod kept_versions;
 mod list;
 mod owned;
+mod places;
 mod plan;
 mod population;
 mod profile;
@@ -36,9 +40,12 @@ use tables::TABLES;
 
 pub use approvals::{ApprovalFilter, ApprovalReport};
 pub use as_of::{CustomerAsOf, RulesAsOf};
-pub use cards::{BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards, SubStatusCount};
+pub use cards::{
+    BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards, StageNaming, SubStatusCount,
+};
 pub use duplicates::{SuspectQuery, SuspectQueue, SuspectReport, SuspectedReport, SuspectsReport};
 pub use expected_close::ExpectedClose;
+pub use kept_cards::PipelineSnapshot;
 pub use list::{CustomerFilter, CustomerList};
 pub use owned::OwnedCustomer;
 pub(crate) use population::Population;

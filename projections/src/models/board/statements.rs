@@ -11,6 +11,7 @@ pub(crate) const DROP_TAG: &str = include_str!("drop_tag.sql");
 pub(crate) const VERSIONS_AMONG: &str = include_str!("versions_among.sql");
 pub(crate) const VERSIONS_PAGE: &str = include_str!("versions.sql");
 pub(crate) const CARDS_OF: &str = include_str!("cards_of.sql");
+pub(crate) const CARDS_OF_SOME: &str = include_str!("cards_of_some.sql");
 pub(crate) const SEEN: &str = include_str!("visible.sql");
 pub(crate) const LIST: &str = include_str!("list.sql");
 pub(crate) const LIST_THEN: &str = include_str!("list_as_of.sql");
