@@ -184,6 +184,15 @@ impl Projections {
         Ok(board::PipelineSnapshot { kept, board: self.board(tenant).await? })
     }
 
+    /// Customers as lists look for them, which is kept in memory.
+    ///
+    /// # Errors
+    /// As [`Self::board`].
+    pub async fn customer_list(&self, tenant: TenantId) -> Result<board::ListSnapshot> {
+        let kept = self.engine.list_cache.of(tenant, "").lock_owned().await;
+        Ok(board::ListSnapshot { kept, board: self.board(tenant).await? })
+    }
+
     /// What happened to customers.
     ///
     /// # Errors

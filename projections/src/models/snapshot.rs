@@ -6,6 +6,7 @@ use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
 use super::board::card_cache::CardCache;
+use super::board::list_cache::ListCache;
 use super::board::versions_cache::VersionsCache;
 use super::dwell::journey_cache::JourneyCache;
 use super::kept::RowsId;
@@ -22,6 +23,7 @@ pub(crate) struct Sources {
     pub(crate) journey_cache: Arc<JourneyCache>,
     pub(crate) versions_cache: Arc<VersionsCache>,
     pub(crate) card_cache: Arc<CardCache>,
+    pub(crate) list_cache: Arc<ListCache>,
 }
 
 /// A consistent view of one read model's rows in service.

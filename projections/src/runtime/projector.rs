@@ -19,6 +19,7 @@ use crate::db::Db;
 use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
 use crate::models::board::card_cache::{self, CardCache};
+use crate::models::board::list_cache::{self, ListCache};
 use crate::models::board::versions_cache::{self, VersionsCache};
 use crate::models::dwell::journey_cache::{self, JourneyCache};
 use crate::models::read_model::{Fold, ReadModel, Scope, Writes};
@@ -40,6 +41,7 @@ pub(crate) struct Engine {
     pub(crate) journey_cache: Arc<JourneyCache>,
     pub(crate) versions_cache: Arc<VersionsCache>,
     pub(crate) card_cache: Arc<CardCache>,
+    pub(crate) list_cache: Arc<ListCache>,
     /// What erasures have left in the files.
     pub(crate) erasures: Arc<ErasurePurge>,
     /// The processes that share the work; none where this one is alone.
@@ -76,6 +78,7 @@ impl Engine {
             journey_cache: Arc::new(JourneyCache::up_to(journey_cache::BYTES_KEPT)),
             versions_cache: Arc::new(VersionsCache::up_to(versions_cache::BYTES_KEPT)),
             card_cache: Arc::new(CardCache::up_to(card_cache::BYTES_KEPT)),
+            list_cache: Arc::new(ListCache::up_to(list_cache::BYTES_KEPT)),
             nodes,
             running: Arc::default(),
             failures: Failures::default(),
@@ -107,6 +110,7 @@ impl Engine {
             journey_cache: Arc::clone(&self.journey_cache),
             versions_cache: Arc::clone(&self.versions_cache),
             card_cache: Arc::clone(&self.card_cache),
+            list_cache: Arc::clone(&self.list_cache),
         }
     }
 

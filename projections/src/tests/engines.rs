@@ -166,13 +166,6 @@ const MANY: &str = "
 /// The statements that people wait for, with plausible values.
 fn hot() -> Vec<(String, Vec<Value>)> {
     let tenant = TENANT.0;
-    let list =
-        format!("{} AND c.merged_into IS NULL ORDER BY c.created_position LIMIT $4", board::statements::LIST);
-    let by_value = format!(
-        "{} AND c.merged_into IS NULL AND (c.tier_order, c.value_order, c.created_position) > ('', 7, 7) \
-         ORDER BY c.tier_order, c.value_order, c.created_position LIMIT $4",
-        board::statements::LIST
-    );
     let among = |sql: &str| crate::storage::table::among(sql, 2, 100);
     let none = || Value::Null;
     let whose = vec![none(); 6];
@@ -182,8 +175,13 @@ fn hot() -> Vec<(String, Vec<Value>)> {
         [&values![tenant, 1_i64, "sales", "stage-1", 100_i64][..], &whose, &vec![none(); 6]].concat();
     let keys = [&values![tenant, 1_i64][..], &vec![LI.into(); 100]].concat();
     vec![
-        (list, values![tenant, 1_i64, 0_i64, 50_i64].to_vec()),
-        (by_value, values![tenant, 1_i64, 0_i64, 50_i64].to_vec()),
+        (board::statements::LISTED.to_owned(), values![tenant, 1_i64, LI, 1_000_i64].to_vec()),
+        (board::statements::STAGES.to_owned(), values![tenant, 1_i64, LI, "sales", 1_000_i64].to_vec()),
+        (
+            board::statements::CARDS_OF.to_owned(),
+            values![tenant, 1_i64, "sales", "new", 7_i64, LI, 1_000_i64].to_vec(),
+        ),
+        (board::statements::BY_EXTERNAL_ID.to_owned(), values![tenant, 1_i64, "x-7"].to_vec()),
         (among(board::statements::CUSTOMERS_AMONG), keys.clone()),
         (among(board::statements::CARDS_AMONG), keys),
         (timeline::statements::KNOWN.to_owned(), values![tenant, 1_i64, LI, i64::MAX].to_vec()),

@@ -12,6 +12,7 @@ mod engines;
 mod fence;
 mod kept_cards;
 mod kept_journeys;
+mod kept_lists;
 mod parked;
 mod rebuild;
 mod rebuilds;

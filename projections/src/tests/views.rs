@@ -184,7 +184,7 @@ async fn lists_are_filtered_and_read_page_by_page() {
             let (mut found, mut cursor) = (Vec::new(), None::<String>);
             loop {
                 let (page, _) = projections
-                    .board(TENANT)
+                    .customer_list(TENANT)
                     .await
                     .unwrap()
                     .customers(&filter, cursor.as_deref(), limit, hour(2), &|_, _| None)
@@ -209,7 +209,8 @@ async fn lists_are_filtered_and_read_page_by_page() {
     assert!(all(wildcard, 10).await.is_empty());
     let tag = CustomerFilter { tag: Some("b".into()), ..CustomerFilter::default() };
     assert!(all(tag, 10).await.is_empty());
-    let (pools, _) = projections.board(TENANT).await.unwrap().pools(&Visibility::Everything).await.unwrap();
+    let (pools, _) =
+        projections.customer_list(TENANT).await.unwrap().pools(&Visibility::Everything).await.unwrap();
     assert_eq!(pools["customer_pool"], 7);
 }
 
@@ -249,7 +250,7 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
             .collect();
         let filter = CustomerFilter { visibility: visibility.clone(), ..CustomerFilter::default() };
         let (page, _) = projections
-            .board(TENANT)
+            .customer_list(TENANT)
             .await
             .unwrap()
             .customers(&filter, None, 500, hour(2), &|_, _| None)
@@ -257,7 +258,7 @@ async fn what_statements_find_within_a_visibility_is_what_the_rule_says_whatever
             .unwrap();
         let listed: BTreeSet<Uuid> = page.items.iter().map(|item| item.id).collect();
         assert_eq!(listed, expected, "{visibility:?}");
-        let (pools, _) = projections.board(TENANT).await.unwrap().pools(&visibility).await.unwrap();
+        let (pools, _) = projections.customer_list(TENANT).await.unwrap().pools(&visibility).await.unwrap();
         let in_pool = page.items.iter().filter(|item| item.owner.kind == "pool").count() as u64;
         assert_eq!(pools.get("a").copied().unwrap_or(0), in_pool, "{visibility:?}");
         let inbox = ReminderFilter { visibility: visibility.clone(), ..ReminderFilter::default() };

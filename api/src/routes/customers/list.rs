@@ -177,7 +177,7 @@ pub(in crate::routes) async fn find(
     let projections = &state.app.projections;
     let filter = CustomerFilter { visibility: state.app.visibility(caller).await?, ..filter.clone() };
     let found = projections
-        .board(caller.tenant)
+        .customer_list(caller.tenant)
         .await?
         .customers(&filter, page.cursor(), limit, now, &stage_name)
         .await?;

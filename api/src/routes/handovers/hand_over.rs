@@ -192,7 +192,7 @@ async fn chosen(
     let now = (state.app.clock)();
     let names = |_: &str, _: &str| None;
     let (list, _) =
-        projections.board(caller.tenant).await?.customers(&filter, None, MOST, now, &names).await?;
+        projections.customer_list(caller.tenant).await?.customers(&filter, None, MOST, now, &names).await?;
     Ok((list.items, list.next_cursor.is_some()))
 }
 

@@ -68,13 +68,9 @@ pub(super) async fn list(
     Query(consistency, page, ..): Query<ConsistencyParams, Page>,
 ) -> Result<AsOfResponse<List<PoolReply>>, Problem> {
     consistency.wait(&state, &caller, "board").await?;
-    let (counts, position) = state
-        .app
-        .projections
-        .board(caller.tenant)
-        .await?
-        .pools(&state.app.visibility(&caller).await?)
-        .await?;
+    let visibility = state.app.visibility(&caller).await?;
+    let (counts, position) =
+        state.app.projections.customer_list(caller.tenant).await?.pools(&visibility).await?;
     state.app.refresh_definitions(caller.tenant).await?;
     let pipelines = state.app.pipelines.latest(caller.tenant).await?;
     let mut pools: BTreeMap<&str, PoolReply> = BTreeMap::new();

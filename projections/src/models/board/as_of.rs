@@ -24,7 +24,8 @@ use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, Query, TenantId};
 
 use super::customer::{Card, Customer, is_opened};
-use super::list::{CustomerFilter, CustomerList};
+use super::list::CustomerList;
+use super::list_filter::CustomerFilter;
 use super::report::{CustomerReport, OwnerReport, StageNames, report};
 use super::row::{owner_columns, owner_of, read_customer};
 use super::snapshot::BoardSnapshot;

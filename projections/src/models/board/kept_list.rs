@@ -1,0 +1,215 @@
+//! Keeps the customers of tenants in memory from question to question, for lists, searches and the counts of pools.
+//!
+//! As with the cards of boards, a question takes hold of what is kept first and opens its snapshot then, so that what is kept is
+//! never ahead of the rows, and follows the entries in between.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::OwnedMutexGuard;
+use uuid::Uuid;
+use waymark_domain::people::Visibility;
+use waymark_eventstore::Position;
+
+use super::customer::Customer;
+use super::list::{CustomerList, with_cards};
+use super::list_cache::KeptList;
+use super::list_filter::{CustomerFilter, ListTraits};
+use super::list_index::{After, ListIndex, ListedCustomer};
+use super::report::{StageNames, report};
+use super::row::{owner_of, read_customer};
+use super::snapshot::BoardSnapshot;
+use super::statements::{BY_EXTERNAL_ID, CUSTOMERS_AMONG, LISTED, LISTED_AMONG, STAGES, STAGES_AMONG};
+use crate::db::{Row, Value, values};
+use crate::error::Result;
+use crate::log::changed::{self, is_worth_following};
+use crate::models::snapshot::{Snapshot, Sources};
+use crate::storage::columns::{Cell as _, Json};
+use crate::storage::table::fetch_by_keys;
+
+/// Rows read at a time.
+const ROWS: u32 = 5_000;
+
+/// Where the journeys of customers stand.
+type StagesOf = HashMap<Uuid, Vec<(String, Option<String>)>>;
+
+/// The customers of a tenant, held while nobody else moves them on.
+pub struct ListSnapshot {
+    pub(crate) kept: OwnedMutexGuard<KeptList>,
+    /// Opened after that was taken hold of.
+    pub(crate) board: BoardSnapshot,
+}
+
+impl ListSnapshot {
+    /// A page of customers, in the order of their registration or of their value.
+    ///
+    /// # Errors
+    /// [`crate::ProjectionError::BadCursor`], or when the database fails.
+    pub async fn customers(
+        self,
+        filter: &CustomerFilter,
+        cursor: Option<&str>,
+        limit: u32,
+        now: DateTime<Utc>,
+        names: StageNames<'_>,
+    ) -> Result<(CustomerList, Position)> {
+        let after =
+            cursor.map(|cursor| After::read(cursor, filter.by_value)).transpose()?.unwrap_or_default();
+        let Self { mut kept, board: BoardSnapshot(mut snapshot) } = self.followed().await?;
+        let among = match &filter.external_id {
+            Some(external_id) => Some(by_external_id(&mut snapshot, external_id).await?),
+            None => None,
+        };
+        let ids = kept.index.page(filter, among.as_deref(), &after, limit as usize);
+        drop(kept);
+        let customers = in_order(&mut snapshot, &ids).await?;
+        let last = customers.last().filter(|_| ids.len() == limit as usize);
+        let next_cursor = last.map(|last| After::of(last).text(filter.by_value));
+        let customers = with_cards(&mut snapshot, customers).await?;
+        let items = customers.into_iter().map(|customer| report(customer, now, names)).collect();
+        Ok((CustomerList { items, next_cursor, effective_at: None, known_at: None }, snapshot.position))
+    }
+
+    /// How many customers each pool holds that are seen, by the pool's key. Its customers are those of [`Self::customers`] with
+    /// the pool as owner.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn pools(self, visibility: &Visibility) -> Result<(BTreeMap<String, u64>, Position)> {
+        let mut followed = self.followed().await?;
+        let filter = CustomerFilter { visibility: visibility.clone(), ..CustomerFilter::default() };
+        Ok((followed.kept.index.pools(&filter), followed.board.0.position))
+    }
+
+    /// The same, brought to where the snapshot is.
+    async fn followed(mut self) -> Result<Self> {
+        self.kept.follow(&mut self.board.0).await?;
+        Ok(self)
+    }
+}
+
+/// Who has an id in another system.
+async fn by_external_id(snapshot: &mut Snapshot, external_id: &str) -> Result<Vec<Uuid>> {
+    let values: [Value; 3] = values![snapshot.tenant.0, snapshot.generation, external_id];
+    let rows = snapshot.transaction.rows(BY_EXTERNAL_ID, &values).await?;
+    rows.iter().map(|row| row.uuid("customer")).collect()
+}
+
+/// The customers of these ids, in the order of the ids.
+async fn in_order(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<Vec<Customer>> {
+    let head = values![snapshot.tenant.0, snapshot.generation];
+    let keys: Vec<Value> = ids.iter().map(|id| (*id).into()).collect();
+    let rows = fetch_by_keys(&mut snapshot.transaction, CUSTOMERS_AMONG, &head, &keys).await?;
+    let read = |row| read_customer(row).map(|customer| (customer.id, customer));
+    let mut found = rows.iter().map(read).collect::<Result<HashMap<Uuid, Customer>>>()?;
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+}
+
+impl KeptList {
+    /// Brings the customers to where a snapshot is.
+    async fn follow(&mut self, snapshot: &mut Snapshot) -> Result<()> {
+        let (rows, position) = (snapshot.rows(), snapshot.position);
+        let held = self.state.filter(|(of, at)| *of == rows && *at <= position).map(|(_, at)| at);
+        let has_followed = match held {
+            Some(held) if held == position => return Ok(()),
+            Some(held) => self.follow_entries(snapshot, held).await?,
+            None => false,
+        };
+        if !has_followed {
+            self.index = read(snapshot).await?;
+        }
+        self.state = Some((rows, position));
+        snapshot.sources.list_cache.weigh(snapshot.tenant, "", self);
+        Ok(())
+    }
+
+    /// Reads those again who had entries since. False where reading all of them is better.
+    async fn follow_entries(&mut self, snapshot: &mut Snapshot, after: Position) -> Result<bool> {
+        let until = snapshot.position;
+        if self.index.is_worn() || !is_worth_following(self.index.len() as u64, until - after) {
+            return Ok(false);
+        }
+        let Sources { store, vault, .. } = &snapshot.sources;
+        let changed =
+            changed::customers((&**store, vault), snapshot.tenant, (after, until), |_| true).await?;
+        let Some(changed) = changed else { return Ok(false) };
+        let keys: Vec<Value> = changed.iter().map(|customer| (*customer).into()).collect();
+        let head = values![snapshot.tenant.0, snapshot.generation];
+        let mut stages = StagesOf::new();
+        for row in fetch_by_keys(&mut snapshot.transaction, STAGES_AMONG, &head, &keys).await? {
+            add_stage(&mut stages, &row)?;
+        }
+        let rows = fetch_by_keys(&mut snapshot.transaction, LISTED_AMONG, &head, &keys).await?;
+        let listed = rows.iter().map(|row| listed(row, &mut stages)).collect::<Result<Vec<_>>>()?;
+        for customer in changed {
+            self.index.remove(customer);
+        }
+        for customer in listed {
+            self.index.put(customer);
+        }
+        Ok(true)
+    }
+}
+
+/// All customers of a tenant.
+async fn read(snapshot: &mut Snapshot) -> Result<ListIndex> {
+    let (mut stages, mut after) = (StagesOf::new(), (Uuid::nil(), String::new()));
+    loop {
+        let values: [Value; 5] =
+            values![snapshot.tenant.0, snapshot.generation, after.0, after.1.as_str(), ROWS];
+        let rows = snapshot.transaction.rows(STAGES, &values).await?;
+        for row in &rows {
+            after = (row.uuid("customer")?, row.text("pipeline")?);
+            add_stage(&mut stages, row)?;
+        }
+        if rows.len() < ROWS as usize {
+            break;
+        }
+    }
+    let (mut index, mut after) = (ListIndex::default(), Uuid::nil());
+    loop {
+        let values: [Value; 4] = values![snapshot.tenant.0, snapshot.generation, after, ROWS];
+        let rows = snapshot.transaction.rows(LISTED, &values).await?;
+        for row in &rows {
+            let customer = listed(row, &mut stages)?;
+            after = customer.customer;
+            index.put(customer);
+        }
+        if rows.len() < ROWS as usize {
+            return Ok(index);
+        }
+    }
+}
+
+fn add_stage(stages: &mut StagesOf, row: &Row) -> Result<()> {
+    let stage = (row.text("stage")?, row.opt_text("sub_status")?);
+    stages.entry(row.uuid("customer")?).or_default().push(stage);
+    Ok(())
+}
+
+fn listed(row: &Row, stages: &mut StagesOf) -> Result<ListedCustomer> {
+    let customer = row.uuid("customer")?;
+    let mut stages = stages.remove(&customer).unwrap_or_default();
+    stages.sort_unstable();
+    Ok(ListedCustomer {
+        customer,
+        created: row.position("created_position")?,
+        traits: ListTraits {
+            owner: owner_of(row.str("owner_kind")?, row.text("owner_id")?),
+            tier: row.opt_text("tier")?,
+            source: row.opt_text("source")?,
+            channel: row.opt_text("channel")?,
+            tags: Json::read(row, "tags")?.parse()?,
+            industry: row.opt_text("industry")?,
+            region: row.opt_text("region")?,
+            service_type: row.opt_text("service_type")?,
+            at_risk: row.flag("at_risk")?,
+            is_merged: row.opt_uuid("merged_into")?.is_some(),
+            is_withdrawn: row.flag("withdrawn")?,
+            stages,
+        },
+        value: row.int("value_order")?,
+        text: row.text("search_text")?,
+        contacts: row.text("search_contacts")?,
+    })
+}

@@ -1,0 +1,97 @@
+//! Which customers a list shows, and what of a customer decides about that.
+
+use std::collections::BTreeSet;
+
+use waymark_domain::Owner;
+use waymark_domain::people::Visibility;
+use waymark_domain::search::Sought;
+
+use crate::query::AnyOf;
+
+/// Which customers a list shows. All that are set must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomerFilter {
+    /// The id in another system, exactly. Only with it are merged customers listed, too.
+    pub external_id: Option<String>,
+    /// Whose they are.
+    pub owner: Option<Owner>,
+    /// The stage that one of their journeys stands in.
+    pub stage: Option<AnyOf>,
+    /// The sub-status that one of their journeys stands in.
+    pub sub_status: Option<AnyOf>,
+    /// A label they carry.
+    pub tag: Option<AnyOf>,
+    /// The line of business.
+    pub industry: Option<AnyOf>,
+    /// The region.
+    pub region: Option<AnyOf>,
+    /// The kind of service.
+    pub service_type: Option<AnyOf>,
+    /// The value tier.
+    pub tier: Option<AnyOf>,
+    /// Where the lead came from.
+    pub source: Option<AnyOf>,
+    /// Through which channel.
+    pub channel: Option<AnyOf>,
+    /// Whose they are: any of these reps.
+    pub reps: Option<BTreeSet<String>>,
+    /// Words of the name and of the id in another system, or a whole contact.
+    pub q: Option<Sought>,
+    /// Only those whom somebody warned of, or only the others.
+    pub at_risk: Option<bool>,
+    /// Whether the most valuable come first, instead of those registered first.
+    pub by_value: bool,
+    /// Which customers are visible to the caller. It does not judge merged ones, which are seen where they go on.
+    pub visibility: Visibility,
+}
+
+/// What filters look at, without what is a customer's own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ListTraits {
+    pub(super) owner: Owner,
+    pub(super) tier: Option<String>,
+    pub(super) source: Option<String>,
+    pub(super) channel: Option<String>,
+    pub(super) tags: Vec<String>,
+    pub(super) industry: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) service_type: Option<String>,
+    pub(super) at_risk: bool,
+    pub(super) is_merged: bool,
+    pub(super) is_withdrawn: bool,
+    /// Where its journeys stand: stages and sub-statuses.
+    pub(super) stages: Vec<(String, Option<String>)>,
+}
+
+impl CustomerFilter {
+    /// Whether customers with these traits are shown, as far as traits decide that: by id and by words is looked for apart.
+    pub(super) fn lets_through(&self, traits: &ListTraits) -> bool {
+        fn is(wanted: &Option<AnyOf>, held: Option<&String>) -> bool {
+            wanted.as_ref().is_none_or(|wanted| held.is_some_and(|held| wanted.contains(held)))
+        }
+        let any_journey = |wanted: &Option<AnyOf>, of: fn(&(String, Option<String>)) -> Option<&String>| {
+            wanted.is_none() || traits.stages.iter().any(|journey| is(wanted, of(journey)))
+        };
+        let of_a_rep = |reps: &BTreeSet<String>| match &traits.owner {
+            Owner::Rep(rep) => reps.contains(rep),
+            Owner::Pool(_) => false,
+        };
+        let labelled = |tag: &AnyOf| traits.tags.iter().any(|held| tag.contains(held));
+        // Who looks a customer up by its id elsewhere learns where it goes on.
+        let is_listed = self.external_id.is_some() || !traits.is_merged && !traits.is_withdrawn;
+        is_listed
+            && (traits.is_merged || self.visibility.is_visible(traits.region.as_deref(), &traits.owner))
+            && self.owner.as_ref().is_none_or(|owner| traits.owner == *owner)
+            && self.reps.as_ref().is_none_or(of_a_rep)
+            && any_journey(&self.stage, |(stage, _)| Some(stage))
+            && any_journey(&self.sub_status, |(_, sub_status)| sub_status.as_ref())
+            && self.tag.as_ref().is_none_or(labelled)
+            && is(&self.industry, traits.industry.as_ref())
+            && is(&self.region, traits.region.as_ref())
+            && is(&self.service_type, traits.service_type.as_ref())
+            && is(&self.tier, traits.tier.as_ref())
+            && is(&self.source, traits.source.as_ref())
+            && is(&self.channel, traits.channel.as_ref())
+            && self.at_risk.is_none_or(|at_risk| traits.at_risk == at_risk)
+    }
+}

@@ -1,0 +1,3 @@
+SELECT customer, stage, sub_status
+FROM board_card
+WHERE tenant_id = $1 AND generation = $2 AND customer IN
