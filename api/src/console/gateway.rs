@@ -76,16 +76,27 @@ impl Gateway {
 
     /// Asks for what is no JSON.
     pub(super) async fn bytes(&self, session: &ConsoleSession, path: &str) -> Result<Bytes, ApiError> {
+        let answer = self.answer(session, path).await?;
+        to_bytes(answer.into_body(), LARGEST_ANSWER).await.map_err(|_| ApiError::unreadable())
+    }
+
+    /// The answer as the API gives it, while it comes.
+    ///
+    /// # Errors
+    /// The problem, where it is no success.
+    pub(super) async fn answer(&self, session: &ConsoleSession, path: &str) -> Result<Response, ApiError> {
         let request = Request::builder()
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {}", session.key))
             .header(header::ACCEPT_LANGUAGE, session.language.as_str());
         let request = request.body(Body::empty()).map_err(|_| ApiError::unreadable())?;
         let answer = self.0.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
         let status = answer.status();
         let bytes = to_bytes(answer.into_body(), LARGEST_ANSWER).await.map_err(|_| ApiError::unreadable())?;
-        let problem = || serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        if status.is_success() { Ok(bytes) } else { Err(ApiError { status, problem: problem() }) }
+        Err(ApiError { status, problem: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
     }
 
     /// Follows what happens: the answer is a stream, which begins after an event that was seen before.

@@ -1,7 +1,8 @@
 //! Texts of the console, in the reader's language and time zone.
 
-use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
+use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::session::{ConsoleSession, Preferences};
@@ -64,6 +65,35 @@ impl Locale {
         })
     }
 
+    /// A day of the reader's zone.
+    pub(super) fn day(self, instant: &Value) -> String {
+        read(instant).map_or_else(String::new, |instant| self.today(instant).to_string())
+    }
+
+    /// Which day it is for the reader at an instant.
+    pub(super) fn today(self, instant: DateTime<Utc>) -> NaiveDate {
+        instant.with_timezone(&self.zone).date_naive()
+    }
+
+    /// When a day begins for the reader, as the API takes it. Where clocks skip midnight it begins an hour later.
+    pub(super) fn midnight(self, day: NaiveDate) -> String {
+        let begins = |hour| {
+            let time = NaiveTime::from_hms_opt(hour, 0, 0)?;
+            self.zone.from_local_datetime(&day.and_time(time)).earliest()
+        };
+        (0..2).find_map(begins).map_or_else(|| day.to_string(), |instant| instant.to_rfc3339())
+    }
+
+    /// A day of the week, Monday first.
+    pub(super) fn weekday(self, day: usize) -> &'static str {
+        const DAYS: [[&str; 7]; 2] = [
+            ["周一", "周二", "周三", "周四", "周五", "周六", "周日"],
+            ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
+        ];
+        let names = DAYS[usize::from(self.language == Language::En)];
+        names.get(day).copied().unwrap_or_default()
+    }
+
     /// What was put into a field for date and time, as the API takes it. Where clocks were put back the first of both
     /// instants is meant; what is no time of that zone is handed on as it is, for the API to refuse by name.
     pub(super) fn instant(self, field: &str) -> String {
@@ -118,17 +148,37 @@ impl Locale {
     /// Money, with the thousands marked.
     pub(super) fn money(self, money: &Value) -> String {
         let amount = money["amount"].as_str().unwrap_or_default();
-        let (sign, digits) = amount.strip_prefix('-').map_or(("", amount), |digits| ("-", digits));
-        let (whole, decimals) = digits.split_once('.').map_or((digits, ""), |(whole, rest)| (whole, rest));
-        let mut grouped = String::new();
-        for (place, digit) in whole.chars().enumerate() {
-            if place > 0 && (whole.len() - place).is_multiple_of(3) {
-                grouped.push(',');
-            }
-            grouped.push(digit);
+        format!("{} {}", money["currency"].as_str().unwrap_or_default(), grouped(amount))
+    }
+
+    /// Money where the order of magnitude counts: in Chinese by ten thousands and hundred millions, in English to the unit.
+    pub(super) fn about(self, money: &Value) -> String {
+        let currency = money["currency"].as_str().unwrap_or_default();
+        let Some(amount) = money["amount"].as_str().and_then(|text| text.parse::<Decimal>().ok()) else {
+            return self.money(money);
+        };
+        if self.language == Language::En {
+            return format!("{currency} {}", grouped(&amount.round().to_string()));
         }
-        let point = if decimals.is_empty() { "" } else { "." };
-        format!("{} {sign}{grouped}{point}{decimals}", money["currency"].as_str().unwrap_or_default())
+        let (unit, size) = match amount.abs() {
+            sum if sum >= Decimal::from(100_000_000) => ("亿", 100_000_000),
+            sum if sum >= Decimal::from(10_000) => ("万", 10_000),
+            _ => ("", 1),
+        };
+        let number = grouped(&(amount / Decimal::from(size)).round_dp(2).normalize().to_string());
+        match currency {
+            "CNY" => format!("{number}{unit}元"),
+            _ => format!("{number}{unit} {currency}"),
+        }
+    }
+
+    /// A number, with the thousands marked; what is no whole one to two places.
+    pub(super) fn number(self, number: &Value) -> String {
+        match number.as_f64() {
+            Some(value) if value.fract() != 0.0 => grouped(&format!("{value:.2}")),
+            Some(value) => grouped(&format!("{value:.0}")),
+            None => "—".to_owned(),
+        }
     }
 
     /// Who holds a customer, where there is little room: a rep by name, of pools only that it is one.
@@ -170,6 +220,9 @@ impl Locale {
             "admin" => self.text("管理员", "Administrator"),
             "analyst" => self.text("分析员", "Analyst"),
             "auditor" => self.text("审计员", "Auditor"),
+            "delivery" => self.text("交付", "Delivery"),
+            "service" => self.text("客服", "Service"),
+            "team" => self.text("团队", "Team"),
             other => other,
         }
     }
@@ -265,6 +318,21 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("customer.unmerged", "撤销合并", "Merge undone"),
 ];
 
+/// A decimal number with the thousands marked.
+fn grouped(number: &str) -> String {
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
+    let (whole, decimals) = digits.split_once('.').map_or((digits, ""), |(whole, rest)| (whole, rest));
+    let mut grouped = String::new();
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let point = if decimals.is_empty() { "" } else { "." };
+    format!("{sign}{grouped}{point}{decimals}")
+}
+
 /// An instant of the API's answers.
 pub(super) fn read(instant: &Value) -> Option<DateTime<Utc>> {
     instant.as_str()?.parse().ok()
@@ -307,6 +375,35 @@ mod tests {
         assert_eq!(money("1234567.50"), "CNY 1,234,567.50");
         assert_eq!(money("-999"), "CNY -999");
         assert_eq!(money("100000000000000000000"), "CNY 100,000,000,000,000,000,000");
+    }
+
+    #[test]
+    fn sums_are_told_by_ten_thousands_in_chinese_and_to_the_unit_in_english() {
+        let sum = |amount: &str, currency: &str| json!({"amount": amount, "currency": currency});
+        for (amount, zh, en) in [
+            ("3087250.00", "308.73万元", "CNY 3,087,250"),
+            ("123456789012.5", "1,234.57亿元", "CNY 123,456,789,012"),
+            ("-10000", "-1万元", "CNY -10,000"),
+            ("9999.50", "9,999.5元", "CNY 10,000"),
+        ] {
+            assert_eq!(
+                (ZH.about(&sum(amount, "CNY")).as_str(), EN.about(&sum(amount, "CNY")).as_str()),
+                (zh, en)
+            );
+        }
+        assert_eq!(ZH.about(&sum("25000", "USD")), "2.5万 USD");
+        assert_eq!(EN.number(&json!(12_345.0)), "12,345");
+        assert_eq!(EN.number(&json!(0.5)), "0.50");
+        assert_eq!(EN.number(&json!(null)), "—");
+    }
+
+    #[test]
+    fn a_day_begins_at_the_readers_midnight() {
+        let day = |text: &str| text.parse().unwrap();
+        assert_eq!(ZH.midnight(day("2026-11-01")), "2026-11-01T00:00:00+08:00");
+        let cairo = Locale { language: Language::En, zone: Tz::Africa__Cairo };
+        assert_eq!(cairo.midnight(day("2026-04-24")), "2026-04-24T01:00:00+03:00", "clocks skip midnight");
+        assert_eq!(ZH.today("2026-11-25T17:00:00Z".parse().unwrap()), day("2026-11-26"));
     }
 
     #[test]

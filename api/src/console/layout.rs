@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use chrono::NaiveDate;
 use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
@@ -99,6 +100,11 @@ impl Layout {
         self.console.api.get(&self.session, path).await
     }
 
+    /// Which day it is for the reader.
+    pub(super) fn today(&self) -> NaiveDate {
+        self.locale.today((self.console.clock)())
+    }
+
     /// Distinguishes a form from the next one, so that sending it twice does it once.
     pub(super) fn once(&self) -> String {
         (self.console.ids)().to_string()
@@ -153,7 +159,7 @@ impl Layout {
         let content = html! {
             header.bar {
                 a.brand href="/console" { "Waymark" }
-                nav {
+                nav aria-label=(locale.text("主导航", "Main")) {
                     (link(Part::Board, locale.text("看板", "Board"), of("boards")))
                     (link(Part::Work, locale.text("工作", "Work"), Some("/console/work".to_owned())))
                     (link(Part::Customers, locale.text("客户", "Customers"), Some("/console/customers".to_owned())))

@@ -23,6 +23,7 @@ use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::ambient::IdGenerator;
+use crate::eventstore::Clock;
 use crate::http::measure;
 use gateway::Gateway;
 
@@ -35,10 +36,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self';
 struct Console {
     api: Gateway,
     ids: IdGenerator,
+    clock: Clock,
 }
 
 /// The pages, in front of the API's routes.
-pub(crate) fn router(api: Router, ids: IdGenerator) -> Router {
+pub(crate) fn router(api: Router, ids: IdGenerator, clock: Clock) -> Router {
     Router::new()
         .route("/console", get(pages::home))
         .route("/console/sign-in", get(pages::sign_in::show).post(pages::sign_in::enter))
@@ -46,6 +48,9 @@ pub(crate) fn router(api: Router, ids: IdGenerator) -> Router {
         .route("/console/language/{language}", get(pages::sign_in::speak))
         .route("/console/boards/{pipeline}", get(pages::board::show))
         .route("/console/figures/{pipeline}", get(pages::figures::show))
+        .route("/console/figures/{pipeline}/changes/customers", get(pages::figures::changes::customers))
+        .route("/console/figures/{pipeline}/{tab}", get(pages::figures::tab))
+        .route("/console/reports", get(pages::reports::download))
         .route("/console/work", get(pages::work::show))
         .route("/console/tasks/{id}", post(pages::work::complete))
         .route("/console/audit", get(pages::audit::show))
@@ -65,7 +70,7 @@ pub(crate) fn router(api: Router, ids: IdGenerator) -> Router {
         .route("/console/script/{name}", get(script::module))
         .route("/console/style.css", get(style))
         .route("/console/{*rest}", get(pages::nowhere))
-        .with_state(Console { api: Gateway::new(api), ids })
+        .with_state(Console { api: Gateway::new(api), ids, clock })
         .route_layer(from_fn(enter))
         .layer(CatchPanicLayer::new())
 }

@@ -66,6 +66,14 @@ async fn every_page_is_there_for_every_role_and_has_no_script_within() {
             "/console/boards/landian-6".to_owned(),
             "/console/boards/landian-6?effective_at=2026-03-01T08:00&known_at=2026-03-01T08:00".to_owned(),
             "/console/figures/landian-6".to_owned(),
+            "/console/figures/landian-6/funnel?definition=cohort&from=2026-01-01&to=2026-01-31".to_owned(),
+            "/console/figures/landian-6/bottlenecks".to_owned(),
+            "/console/figures/landian-6/changes".to_owned(),
+            "/console/figures/landian-6/forecast".to_owned(),
+            "/console/figures/landian-6/losses".to_owned(),
+            "/console/figures/landian-6/channels".to_owned(),
+            "/console/figures/landian-6/reps".to_owned(),
+            "/console/figures/landian-6/quality".to_owned(),
             "/console/work".to_owned(),
             "/console/work?list=give-up".to_owned(),
             "/console/customers".to_owned(),
@@ -166,6 +174,9 @@ async fn what_is_not_there_is_told_on_a_page() {
     for path in [
         "/console/boards/nowhere",
         "/console/figures/%E6%97%A0",
+        "/console/figures/landian-6/nothing",
+        "/console/reports?of=%2Fv1%2Fadmin%2Fkeys",
+        "/console/reports?of=%2Fv1%2Fdwell%2Fnowhere",
         "/console/customers/01970000-0000-7000-8000-000000000001",
         "/console/customers/x",
         "/console/nowhere",
@@ -174,6 +185,9 @@ async fn what_is_not_there_is_told_on_a_page() {
         assert!([404, 400].contains(&page.status.as_u16()), "{path}: {}", page.status);
         assert!(page.header("content-type").starts_with("text/html"), "{path}: {}", page.text);
     }
+    let typed = browser.get("/console/figures/landian-6?from=yesterday&owner=rep:li").await;
+    assert!(typed.status.is_client_error() && typed.text.contains("role=\"alert\""), "{}", typed.text);
+    assert!(typed.text.contains(r#"name="from" value="yesterday""#), "what was typed stays: {}", typed.text);
     let wrong = browser.get("/console/boards/landian-6?effective_at=yesterday").await;
     assert!(wrong.status.is_client_error() && wrong.text.contains("effective_at"), "{}", wrong.text);
 }

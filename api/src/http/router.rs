@@ -38,7 +38,7 @@ pub(crate) fn router(
     stop: CancellationToken,
 ) -> Router {
     measure::start();
-    let ids = app.ids.clone();
+    let (ids, clock) = (app.ids.clone(), app.clock.clone());
     let rechecks = Rechecks::new(Arc::clone(&gate));
     let entrance = Entrance { ids: ids.clone(), gate, app: app.clone(), admission };
     let feeds = Feeds::new(app.clone());
@@ -53,7 +53,7 @@ pub(crate) fn router(
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(from_fn_with_state(Arc::new(entrance), enter));
-    console::router(api.clone(), ids).merge(api)
+    console::router(api.clone(), ids, clock).merge(api)
 }
 
 /// What a request needs on its way in.

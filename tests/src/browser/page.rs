@@ -220,6 +220,34 @@ impl Page {
         self.call("Emulation.setEmulatedMedia", &features);
     }
 
+    /// Shows the page as it would be printed.
+    pub fn on_paper(&self) {
+        self.call("Emulation.setEmulatedMedia", &json!({"media": "print"}));
+    }
+
+    /// Insists that the page is no wider than a phone and light enough for one, and that its letters can be read there.
+    pub fn insist_it_fits_a_phone(&self) {
+        let width = self.value("document.documentElement.scrollWidth");
+        assert!(width.as_u64().is_some_and(|width| width <= 390), "{} is {width} wide", self.place());
+        let weight = self.value("performance.getEntriesByType('navigation')[0].decodedBodySize");
+        assert!(weight.as_u64().is_some_and(|weight| weight <= 150_000), "{} weighs {weight}", self.place());
+        // A drawing that is scaled scales its letters.
+        let small = self.value(
+            "[...document.querySelectorAll('main *')].filter(e => e.checkVisibility() \
+             && [...e.childNodes].some(c => c.nodeType === 3 && c.data.trim())).map(e => { \
+             const drawing = e.closest('svg[viewBox]'); \
+             const scale = drawing ? drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width : 1; \
+             return [parseFloat(getComputedStyle(e).fontSize) * scale, e.textContent.slice(0, 40)]; \
+             }).filter(([size]) => size < 11)",
+        );
+        assert_eq!(small, json!([]), "letters of {}", self.place());
+    }
+
+    /// Where the page is.
+    fn place(&self) -> String {
+        self.value("location.pathname + location.search").as_str().unwrap_or_default().to_owned()
+    }
+
     /// Runs no script of the pages that are loaded from now on.
     pub fn without_script(&self) {
         self.is_scriptless.store(true, Ordering::Relaxed);

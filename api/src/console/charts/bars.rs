@@ -2,14 +2,18 @@
 
 use maud::{Markup, html};
 
-use super::{FIGURES, LABELS, ROW, WIDTH, at};
+use super::plot::{Mark, Row, of_most, plot};
 
 /// One bar.
 pub(in super::super) struct Bar {
     pub(in super::super) label: String,
+    /// Where the label leads, if anywhere.
+    pub(in super::super) link: Option<String>,
     /// How long, in the unit of all bars.
     pub(in super::super) length: f64,
-    /// The side tables.
+    /// How long it was in the period that it is compared with.
+    pub(in super::super) before: Option<f64>,
+    /// The figure beside it.
     pub(in super::super) text: String,
     /// Which kind of thing it is, for its colour.
     pub(in super::super) kind: String,
@@ -17,20 +21,27 @@ pub(in super::super) struct Bar {
 
 /// Bars that begin at a common line, the longest as long as there is room.
 pub(in super::super) fn bars(title: &str, bars: &[Bar]) -> Markup {
-    let room = WIDTH - LABELS - FIGURES;
-    let longest = bars.iter().map(|bar| bar.length).fold(0.0, f64::max);
-    let height = ROW * bars.len() as f64;
-    html! {
-        svg.chart viewBox={ "0 0 " (at(WIDTH)) " " (at(height)) } role="img" aria-label=(title) {
-            @for (row, bar) in bars.iter().enumerate() {
-                @let y = ROW * row as f64;
-                @let length = if longest > 0.0 { room * bar.length / longest } else { 0.0 };
-                text.label x=(at(LABELS - 10.0)) y=(at(y + 19.0)) text-anchor="end" { (bar.label) }
-                rect.bar data-type=(bar.kind) x=(at(LABELS)) y=(at(y + 5.0)) width=(at(length)) height=(at(ROW - 10.0)) rx="3" {}
-                text.figure x=(at(LABELS + length + 8.0)) y=(at(y + 19.0)) { (bar.text) }
+    let lengths = bars.iter().flat_map(|bar| [Some(bar.length), bar.before]).flatten();
+    let longest = lengths.fold(0.0, f64::max);
+    let rows: Vec<Row> = bars
+        .iter()
+        .map(|bar| {
+            let to = of_most(bar.length, longest);
+            let bar_itself = Mark::Bar { from: 0.0, to, kind: bar.kind.clone() };
+            let before = bar.before.map(|before| Mark::Before { at: of_most(before, longest) });
+            Row {
+                label: linked(&bar.label, bar.link.as_deref()),
+                marks: std::iter::once(bar_itself).chain(before).collect(),
+                figure: bar.text.clone(),
             }
-        }
-    }
+        })
+        .collect();
+    plot(title, &rows, &[])
+}
+
+/// A text, as a link where it leads somewhere.
+pub(in super::super) fn linked(text: &str, to: Option<&str>) -> Markup {
+    html! { @if let Some(to) = to { a href=(to) { (text) } } @else { (text) } }
 }
 
 #[cfg(test)]
@@ -39,14 +50,18 @@ mod tests {
 
     #[test]
     fn the_longest_bar_takes_the_room_and_the_others_their_share() {
-        let bar = |length| Bar { label: "报价".into(), length, text: "x".into(), kind: "open".into() };
-        let drawn = bars("t", &[bar(4.0), bar(1.0), bar(0.0)]).into_string();
-        for width in ["width=\"340\"", "width=\"85\"", "width=\"0\""] {
-            assert!(drawn.contains(width), "{width} is not in {drawn}");
+        let bar = |length, before| Bar {
+            label: "报价".into(),
+            link: None,
+            length,
+            before,
+            text: "x".into(),
+            kind: "open".into(),
+        };
+        let drawn = bars("t", &[bar(2.0, Some(4.0)), bar(1.0, None), bar(0.0, None)]).into_string();
+        for part in ["width=\"50%\"", "width=\"25%\"", "width=\"0%\"", "class=\"before\" x1=\"100%\""] {
+            assert!(drawn.contains(part), "{part} is not in {drawn}");
         }
-        assert!(
-            bars("t", &[bar(0.0)]).into_string().contains("width=\"0\""),
-            "nothing is divided by nothing"
-        );
+        assert!(bars("t", &[bar(0.0, None)]).into_string().contains("width=\"0%\""), "nothing by nothing");
     }
 }

@@ -2,22 +2,15 @@
 
 mod bars;
 mod heat;
+mod plot;
 mod ranges;
 mod survival;
 
-pub(super) use bars::{Bar, bars};
+pub(super) use bars::{Bar, bars, linked};
 pub(super) use heat::heat;
+pub(super) use plot::{Mark, Row, of_most, plot, ticks};
 pub(super) use ranges::{Range, ranges};
 pub(super) use survival::survival;
-
-/// The width of a whole chart. A chart is scaled to the page; texts keep their proportion to it.
-const WIDTH: f64 = 640.0;
-/// The height of a row.
-const ROW: f64 = 28.0;
-/// How much of the width labels take.
-const LABELS: f64 = 170.0;
-/// How much of the width figures to the right take.
-const FIGURES: f64 = 130.0;
 
 /// A coordinate, short.
 fn at(coordinate: f64) -> String {

@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::{FIGURES, LABELS, ROW, WIDTH, at, step};
+use super::plot::{Mark, Row, of_most, plot};
+use super::step;
 use crate::console::i18n::Locale;
 
 /// One stage's figures in seconds. What is not known is not drawn.
@@ -12,43 +13,42 @@ pub(in super::super) struct Range {
     pub(in super::super) low: Option<f64>,
     pub(in super::super) high: Option<f64>,
     pub(in super::super) p90: Option<f64>,
+    /// The median of the period that it is compared with.
+    pub(in super::super) before: Option<f64>,
     pub(in super::super) kind: String,
 }
 
 /// Ranges on a common axis of time.
 pub(in super::super) fn ranges(locale: Locale, title: &str, ranges: &[Range]) -> Markup {
-    let room = WIDTH - LABELS - FIGURES;
-    let known = ranges.iter().flat_map(|range| [range.median, range.high, range.p90]).flatten();
+    let known = ranges.iter().flat_map(|range| [range.median, range.high, range.p90, range.before]).flatten();
     let most = known.fold(0.0, f64::max);
-    let x = |seconds: f64| LABELS + if most > 0.0 { room * seconds / most } else { 0.0 };
-    let height = ROW * (ranges.len() as f64 + 1.0);
+    let rows: Vec<Row> = ranges.iter().map(|range| row(locale, range, most)).collect();
+    plot(title, &rows, &time_ticks(locale, most))
+}
+
+fn row(locale: Locale, range: &Range, most: f64) -> Row {
+    let place = |seconds: f64| of_most(seconds, most);
+    let reach = range.p90.map(|p90| Mark::Reach { to: place(p90) });
+    let band = range.low.zip(range.high).map(|(low, high)| Mark::Band {
+        from: place(low),
+        to: place(high),
+        kind: range.kind.clone(),
+    });
+    let before = range.before.map(|before| Mark::Before { at: place(before) });
+    let median = range.median.map(|median| Mark::Dot { at: place(median) });
+    let unknown = || locale.text("未达到", "not reached").to_owned();
+    Row {
+        label: html! { (range.label) },
+        marks: [reach, band, before, median].into_iter().flatten().collect(),
+        figure: range.median.map_or_else(unknown, |median| locale.lasting(median)),
+    }
+}
+
+/// Ticks of an axis of time that ends at `most` seconds.
+pub(in super::super) fn time_ticks(locale: Locale, most: f64) -> Vec<(f64, String)> {
     let step = step(most);
     let ticks = (0..=5_u8).map(|n| f64::from(n) * step).take_while(|tick| *tick <= most && most > 0.0);
-    html! {
-        svg.chart viewBox={ "0 0 " (at(WIDTH)) " " (at(height)) } role="img" aria-label=(title) {
-            @for tick in ticks {
-                line.grid x1=(at(x(tick))) x2=(at(x(tick))) y1="0" y2=(at(height - ROW)) {}
-                text.tick x=(at(x(tick))) y=(at(height - 8.0)) text-anchor="middle" { (locale.lasting(tick)) }
-            }
-            @for (row, range) in ranges.iter().enumerate() {
-                @let y = ROW * row as f64 + ROW / 2.0;
-                text.label x=(at(LABELS - 10.0)) y=(at(y + 5.0)) text-anchor="end" { (range.label) }
-                @if let Some(p90) = range.p90 {
-                    line.reach x1=(at(x(0.0))) x2=(at(x(p90))) y1=(at(y)) y2=(at(y)) {}
-                }
-                @if let (Some(low), Some(high)) = (range.low, range.high) {
-                    rect.band data-type=(range.kind) x=(at(x(low))) y=(at(y - 6.0)) width=(at(x(high) - x(low))) height="12" rx="3" {}
-                }
-                @match range.median {
-                    Some(median) => {
-                        circle.median cx=(at(x(median))) cy=(at(y)) r="4.5" {}
-                        text.figure x=(at(WIDTH - FIGURES + 12.0)) y=(at(y + 5.0)) { (locale.lasting(median)) }
-                    }
-                    None => text.figure x=(at(WIDTH - FIGURES + 12.0)) y=(at(y + 5.0)) { (locale.text("未达到", "not reached")) },
-                }
-            }
-        }
-    }
+    ticks.map(|tick| (of_most(tick, most), locale.briefly(tick))).collect()
 }
 
 #[cfg(test)]
@@ -67,11 +67,12 @@ mod tests {
             low: None,
             high: None,
             p90: None,
+            before: None,
             kind: "open".into(),
         };
         let drawn = ranges(locale, "t", &[range(None), range(Some(86_400.0))]).into_string();
         assert_eq!(drawn.matches("<circle").count(), 1);
         assert!(drawn.contains("not reached") && drawn.contains("1 d"), "{drawn}");
-        assert!(drawn.contains("cx=\"510\""), "the longest ends where the room does: {drawn}");
+        assert!(drawn.contains("cx=\"100%\""), "the longest ends where the room does: {drawn}");
     }
 }

@@ -3,12 +3,13 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::plot::anchor;
 use super::{at, step};
 use crate::console::i18n::Locale;
 
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 150.0;
-const LEFT: f64 = 34.0;
+const LEFT: f64 = 42.0;
 const BOTTOM: f64 = 22.0;
 const TOP: f64 = 6.0;
 
@@ -36,7 +37,7 @@ pub(in super::super) fn survival(locale: Locale, title: &str, curve: &Value, unt
                 text.tick x=(at(LEFT - 5.0)) y=(at(y(share) + 4.0)) text-anchor="end" { (format!("{:.0}%", share * 100.0)) }
             }
             @for tick in ticks {
-                text.tick x=(at(x(tick))) y=(at(HEIGHT - 7.0)) text-anchor="middle" { (locale.lasting(tick)) }
+                text.tick x=(at(x(tick))) y=(at(HEIGHT - 7.0)) text-anchor=(anchor(tick / until)) { (locale.briefly(tick)) }
             }
             path.band d=(band(&steps, x(0.0), x(until), y)) {}
             path.curve d={ (line(&steps, x(0.0), x(until), y, |step| step.survival)) } {}
@@ -105,9 +106,9 @@ mod tests {
     fn the_curve_steps_down_at_each_age_and_not_before() {
         let curve = json!([[100.0, 0.5, 0.2, 0.8, 2], [200.0, 0.0, null, null, 1]]);
         let drawn = survival(LOCALE, "t", &curve, 200.0).into_string();
-        assert!(drawn.contains("d=\"M34 6H163V67H292V128H292\""), "{drawn}");
+        assert!(drawn.contains("d=\"M42 6H167V67H292V128H292\""), "{drawn}");
         // The band ends where nobody is left, and so do its limits: not at a share of nothing.
-        assert!(drawn.contains("d=\"M34 6H163V30.4H292V103.6H163V6Z\""), "{drawn}");
+        assert!(drawn.contains("d=\"M42 6H167V30.4H292V103.6H167V6Z\""), "{drawn}");
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
             div.scroll { table.changes {
                 thead { tr {
                     th { (locale.text("时间", "Time")) } th { (locale.text("操作人", "Who")) }
-                    th { (locale.text("事项", "What")) } th { (locale.text("变更前后", "Before and after")) } th {}
+                    th { (locale.text("事项", "What")) } th { (locale.text("变更前后", "Before and after")) } th { (locale.text("证明", "Proof")) }
                 } }
                 tbody { @for change in items(&changes) { (row(locale, change)) } }
             } }

@@ -12,10 +12,16 @@ use super::{figure, items, text};
 /// What customers are found by.
 const SOUGHT: [&str; 8] = ["q", "owner", "team", "stage", "tag", "tier", "source", "channel"];
 
+/// As of when, and by which knowledge.
+const TIMES: [&str; 2] = ["effective_at", "known_at"];
+
 /// Shows the customers that are sought, a page at a time.
 pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response {
-    let sought = || SOUGHT.iter().map(|name| (*name, query.get(name)));
-    let path = with_query("/v1/customers", sought().chain([("cursor", query.get("cursor"))]));
+    let sought = || SOUGHT.iter().chain(&TIMES).map(|name| (*name, query.get(name)));
+    let instants = TIMES.map(|name| (name, query.get(name).map(|field| layout.locale.instant(field))));
+    let asked = SOUGHT.iter().map(|name| (*name, query.get(name)));
+    let asked = asked.chain(instants.iter().map(|(name, instant)| (*name, instant.as_deref())));
+    let path = with_query("/v1/customers", asked.chain([("cursor", query.get("cursor"))]));
     let list = match layout.get(&path).await {
         Ok(list) => list,
         Err(error) => return layout.failed(Part::Customers, &error),
@@ -28,7 +34,14 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
             h1 { (title) }
             @if layout.works() { a.button href="/console/customers/new" { (locale.text("新客户", "New customer")) } }
         }
+        @if let Some(then) = TIMES.iter().find_map(|name| query.get(name)) {
+            p.banner role="note" {
+                (locale.text("历史名单：", "The list as of ")) strong { (then) } " · "
+                a href="?" { (locale.text("回到现在", "Back to now")) }
+            }
+        }
         form.fields role="search" {
+            @for name in TIMES { @if let Some(then) = query.get(name) { input type="hidden" name=(name) value=(then); } }
             label { (locale.text("名称", "Name")) input type="search" name="q" value=(told("q")); }
             label { (locale.text("负责人", "Owner")) input name="owner" value=(told("owner")) placeholder="rep:li"; }
             label { (locale.text("状态", "Stage")) input name="stage" value=(told("stage")); }

@@ -69,7 +69,7 @@ pub(super) fn story(layout: &Layout, data: &PageData, query: &PageQuery) -> Mark
     html! {
         section {
             h2 { (locale.text("时间线", "Timeline")) " " span.hint { (told.len()) } }
-            nav.tabs {
+            nav.tabs aria-label=(locale.text("视图", "View")) {
                 @for (name, caption) in views {
                     a href=(with_query("", instants().into_iter().chain([("view", Some(name))])))
                         aria-current=[(name == view).then_some("page")] { (caption) }

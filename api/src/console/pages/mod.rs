@@ -14,8 +14,10 @@ pub(super) mod moving;
 pub(super) mod pools;
 mod record;
 pub(super) mod registering;
+pub(super) mod reports;
 mod sending;
 pub(super) mod sign_in;
+mod table;
 pub(super) mod work;
 
 use axum::http::StatusCode;

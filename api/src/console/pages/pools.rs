@@ -56,7 +56,7 @@ async fn page(layout: &Layout, query: &PageQuery) -> Result<Markup, ApiError> {
                 thead { tr {
                     th { (locale.text("客户", "Customer")) } th { (locale.text("状态", "Stage")) }
                     th { (locale.text("已停留", "Time in stage")) } th { (locale.text("等级", "Tier")) }
-                    th.number { (locale.text("金额", "Amount")) } th {}
+                    th.number { (locale.text("金额", "Amount")) } th { (locale.text("操作", "Actions")) }
                 } }
                 tbody { @for customer in items(&list) { (row(layout, customer, key)) } }
             } }

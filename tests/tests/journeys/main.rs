@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod figures;
+
 use serde_json::json;
 use waymark_tests::{Page, Stage};
 

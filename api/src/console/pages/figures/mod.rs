@@ -1,0 +1,302 @@
+//! Figures of a pipeline, by what one wants to know: each a heading, a sentence, a drawing, a table, and the API's answer as a
+//! file. All are of one period, beside another one, and of the customers that the filters let through.
+
+mod bottlenecks;
+pub(in super::super) mod changes;
+mod channels;
+mod compared;
+mod forecast;
+mod funnel;
+mod losses;
+mod names;
+mod overview;
+mod period;
+mod quality;
+mod reps;
+
+use std::collections::BTreeMap;
+
+use axum::extract::Path;
+use axum::response::Response;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::super::address::{encoded, with_query};
+use super::super::gateway::ApiError;
+use super::super::i18n::Locale;
+use super::super::layout::{Layout, Part, problem};
+use super::super::session::{PageQuery, Preferences};
+use super::{FilterBar, nowhere, reports};
+use names::Names;
+use period::{PARAMETERS, presets};
+
+/// The pages, by the last part of their address.
+const TABS: [(&str, &str, &str); 9] = [
+    ("", "概览", "Overview"),
+    ("funnel", "漏斗", "Funnel"),
+    ("bottlenecks", "瓶颈", "Bottlenecks"),
+    ("changes", "变化", "Changes"),
+    ("forecast", "预测", "Forecast"),
+    ("losses", "流失", "Losses"),
+    ("channels", "渠道", "Channels"),
+    ("reps", "人员", "Reps"),
+    ("quality", "数据质量", "Quality"),
+];
+
+/// What a page is asked for.
+struct Asked<'a> {
+    layout: &'a Layout,
+    locale: Locale,
+    pipeline: &'a str,
+    query: &'a PageQuery,
+    names: Names,
+}
+
+/// Which periods a report takes.
+#[derive(Debug, Clone, Copy)]
+enum Windows {
+    None,
+    One,
+    Both,
+}
+
+/// What a page shows, and what else one may choose on it.
+struct Content {
+    /// An answer that says of which instants it is.
+    echoed: Value,
+    choices: Markup,
+    body: Markup,
+}
+
+/// Shows the overview of a pipeline.
+pub(in super::super) async fn show(
+    layout: Layout,
+    Path(pipeline): Path<String>,
+    query: PageQuery,
+) -> Response {
+    page(&layout, &pipeline, "", &query).await
+}
+
+/// Shows one of the other pages.
+pub(in super::super) async fn tab(
+    layout: Layout,
+    Path((pipeline, tab)): Path<(String, String)>,
+    query: PageQuery,
+) -> Response {
+    page(&layout, &pipeline, &tab, &query).await
+}
+
+async fn page(layout: &Layout, pipeline: &str, tab: &str, query: &PageQuery) -> Response {
+    let locale = layout.locale;
+    let Some((_, zh, en)) = TABS.iter().find(|(known, ..)| *known == tab) else {
+        return nowhere(Preferences { language: locale.language, zone: locale.zone }).await;
+    };
+    let asked = match Asked::of(layout, pipeline, query).await {
+        Ok(asked) => asked,
+        Err(error) => return layout.failed(Part::Figures, &error),
+    };
+    let content = match tab {
+        "funnel" => funnel::content(&asked).await,
+        "bottlenecks" => bottlenecks::content(&asked).await,
+        "changes" => changes::content(&asked).await,
+        "forecast" => forecast::content(&asked).await,
+        "losses" => losses::content(&asked).await,
+        "channels" => channels::content(&asked).await,
+        "reps" => reps::content(&asked).await,
+        "quality" => quality::content(&asked).await,
+        _ => overview::content(&asked).await,
+    };
+    let title = locale.text(zh, en);
+    match content {
+        Ok(content) => layout.page(Part::Figures, Some(pipeline), title, &asked.framed(tab, &content)),
+        Err(error) if error.is_signed_out() => layout.failed(Part::Figures, &error),
+        Err(error) => {
+            // What was typed stays, to be mended.
+            let told = Content { echoed: Value::Null, choices: html! {}, body: problem(locale, &error) };
+            let mut page = layout.page(Part::Figures, Some(pipeline), title, &asked.framed(tab, &told));
+            *page.status_mut() = error.status;
+            page
+        }
+    }
+}
+
+impl<'a> Asked<'a> {
+    async fn of(layout: &'a Layout, pipeline: &'a str, query: &'a PageQuery) -> Result<Self, ApiError> {
+        let names = Names(layout.get(&format!("/v1/pipelines/{}", encoded(pipeline))).await?);
+        Ok(Self { layout, locale: layout.locale, pipeline, query, names })
+    }
+
+    /// The path of a report of this pipeline, with the filters and the periods that it takes.
+    fn report(&self, report: &str, windows: Windows, more: &[(&str, &str)]) -> String {
+        self.path(&format!("/v1/{report}/{}", encoded(self.pipeline)), windows, more)
+    }
+
+    /// The same of a report that is of more than one pipeline.
+    fn path(&self, path: &str, windows: Windows, more: &[(&str, &str)]) -> String {
+        let periods = match windows {
+            Windows::None => 0,
+            Windows::One => 2,
+            Windows::Both => 4,
+        };
+        let instants = self.instants(&PARAMETERS[..periods], &PARAMETERS);
+        let asked: Vec<(&str, &str)> = more
+            .iter()
+            .copied()
+            .chain(instants.iter().map(|(name, value)| (*name, value.as_str())))
+            .collect();
+        FilterBar { locale: self.locale, query: self.query }.on(path, &asked)
+    }
+
+    /// The same of the period that is compared, for a report that takes one period alone; none where none is compared.
+    fn before(&self, path: &str, more: &[(&str, &str)]) -> Option<String> {
+        let instants = self.instants(&PARAMETERS[2..], &PARAMETERS[..2]);
+        if instants.is_empty() {
+            return None;
+        }
+        let asked: Vec<(&str, &str)> = more
+            .iter()
+            .copied()
+            .chain(instants.iter().map(|(name, value)| (*name, value.as_str())))
+            .collect();
+        Some(FilterBar { locale: self.locale, query: self.query }.on(path, &asked))
+    }
+
+    /// The ends of periods that are given on the page, each under the name of the API's parameter.
+    fn instants<'n>(&self, given: &[&str], named: &[&'n str]) -> Vec<(&'n str, String)> {
+        let pairs = given.iter().zip(named);
+        let told = pairs.filter_map(|(given, named)| Some((*given, *named, self.query.get(given)?)));
+        told.map(|(given, named, value)| (named, period::instant(self.locale, given, value))).collect()
+    }
+
+    /// The address of a page of these figures, with everything that is asked for but `changed`.
+    fn link(&self, tab: &str, changed: &[(&str, &str)]) -> String {
+        let mut kept: BTreeMap<&str, &str> = BTreeMap::new();
+        let shared = FilterBar::WHO.iter().chain(&PARAMETERS).chain(&["effective_at", "known_at"]);
+        for name in shared {
+            kept.extend(self.query.get(name).map(|value| (*name, value)));
+        }
+        for (name, value) in changed {
+            kept.insert(name, value);
+        }
+        let address = match tab {
+            "" => format!("/console/figures/{}", encoded(self.pipeline)),
+            tab => format!("/console/figures/{}/{tab}", encoded(self.pipeline)),
+        };
+        with_query(
+            &address,
+            kept.into_iter().map(|(name, value)| (name, Some(value).filter(|value| !value.is_empty()))),
+        )
+    }
+
+    /// The list of the customers that the filters let through, with more of what they are found by.
+    fn customers(&self, more: &[(&str, &str)]) -> String {
+        let filters = FilterBar::WHO.iter().filter(|name| more.iter().all(|(more, _)| more != *name));
+        let filters = filters.chain(&["effective_at", "known_at"]).map(|name| (*name, self.query.get(name)));
+        with_query(
+            "/console/customers",
+            more.iter().map(|(name, value)| (*name, Some(*value))).chain(filters),
+        )
+    }
+
+    /// Whether a period is compared with another one.
+    fn compares(&self) -> bool {
+        self.query.get("compare_from").is_some() || self.query.get("compare_to").is_some()
+    }
+
+    fn framed(&self, tab: &str, content: &Content) -> Markup {
+        let locale = self.locale;
+        let filter_bar = FilterBar { locale, query: self.query };
+        html! {
+            header.heading { h1 { (locale.text("分析", "Analytics")) " " small { (self.pipeline) } } }
+            nav.tabs aria-label=(locale.text("分析", "Analytics")) {
+                @for (key, zh, en) in TABS {
+                    a href=(self.link(key, &[])) aria-current=[(key == tab).then_some("page")] { (locale.text(zh, en)) }
+                }
+            }
+            (self.periods(tab))
+            (filter_bar.form(&content.echoed, &html! { (self.days()) (content.choices) }))
+            (content.body)
+        }
+    }
+
+    /// The periods that one usually asks for, and which one it is.
+    fn periods(&self, tab: &str) -> Markup {
+        let locale = self.locale;
+        let asked = |name: &str| self.query.get(name).unwrap_or_default();
+        let is_all = PARAMETERS.iter().all(|name| self.query.get(name).is_none());
+        let none = PARAMETERS.map(|name| (name, ""));
+        html! {
+            nav.choices aria-label=(locale.text("时段", "Period")) {
+                a href=(self.link(tab, &none)) aria-current=[is_all.then_some("true")] { (locale.text("不限时段", "Any time")) }
+                @for preset in presets(self.layout.today()) {
+                    @let days = preset.parameters();
+                    @let days: Vec<(&str, &str)> = days.iter().map(|(name, day)| (*name, day.as_str())).collect();
+                    a href=(self.link(tab, &days)) aria-current=[preset.is_asked(self.query).then_some("true")] {
+                        (locale.text(preset.zh, preset.en))
+                    }
+                }
+                @if !is_all {
+                    span.hint {
+                        (asked("from")) " – " (asked("to"))
+                        @if self.compares() {
+                            " " (locale.text("对比", "against")) " " (asked("compare_from")) " – " (asked("compare_to"))
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The fields of the two periods.
+    fn days(&self) -> Markup {
+        let locale = self.locale;
+        let captions = [
+            locale.text("时段首日", "First day"),
+            locale.text("时段末日", "Last day"),
+            locale.text("对比时段首日", "First day compared"),
+            locale.text("对比时段末日", "Last day compared"),
+        ];
+        html! {
+            @for (name, caption) in PARAMETERS.iter().zip(captions) {
+                label { (caption) input type="date" name=(name) value=(self.query.get(name).unwrap_or_default()); }
+            }
+        }
+    }
+
+    /// Links that choose one of several ways to look at a report; the first one holds where none is chosen.
+    fn choices(&self, tab: &str, title: &str, name: &str, options: &[(&str, &str)]) -> Markup {
+        let chosen = self.query.get(name).or(options.first().map(|(key, _)| *key)).unwrap_or_default();
+        html! {
+            nav.choices aria-label=(title) {
+                span.hint { (title) }
+                @for (key, caption) in options {
+                    a href=(self.link(tab, &[(name, key)])) aria-current=[(*key == chosen).then_some("true")] { (caption) }
+                }
+            }
+        }
+    }
+
+    /// A figure: what it is, in a sentence what it says, the drawing and the table, and where they come from.
+    fn figure(&self, title: &str, explained: &str, shown: &Markup, sources: &[&str]) -> Markup {
+        html! {
+            section.figure {
+                h2 { (title) }
+                p.hint { (explained) }
+                (shown)
+                (reports::links(self.locale, sources))
+            }
+        }
+    }
+
+    /// That there is nothing to show, and what to do about it.
+    fn nothing(&self) -> Markup {
+        html! {
+            p.empty {
+                (self.locale.text(
+                    "这个时段和筛选条件下没有数据。请放宽时段，或清除筛选。",
+                    "There is nothing in this period for these filters. Choose a longer period, or clear the filters.",
+                ))
+            }
+        }
+    }
+}
