@@ -1,7 +1,8 @@
 //! Forms: the fields that a JSON Schema asks for, and the body of a command from the fields as they come back.
 //!
-//! A field's name is its path in the body, with its kind where it is no text: `next_plan.at:instant`. So a form that
-//! comes back needs no schema to be read.
+//! A field's name is its path in the body, with its kind where it is no text: `next_plan.at:instant`, `members:list`; a box
+//! that can be ticked is called by its list and what it stands for: `roles+rep`. So a form that comes back needs no schema to be
+//! read.
 
 use std::collections::HashMap;
 
@@ -203,7 +204,12 @@ pub(super) fn body(locale: Locale, fields: &Fields) -> Value {
     given.sort_unstable();
     for (name, value) in given {
         let (path, kind) = name.split_once(':').unwrap_or((name, ""));
+        if let Some((list, ticked)) = path.split_once('+') {
+            tick(&mut body, list, ticked);
+            continue;
+        }
         let value = match kind {
+            "list" => several(value),
             "instant" => Value::String(locale.instant(value)),
             "flag" => Value::Bool(value == "true"),
             "number" => value.parse::<i64>().map_or_else(|_| Value::String(value.clone()), Value::from),
@@ -212,6 +218,18 @@ pub(super) fn body(locale: Locale, fields: &Fields) -> Value {
         put(&mut body, path, value);
     }
     Value::Object(body)
+}
+
+/// The texts that a field holds several of, each between commas.
+fn several(field: &str) -> Value {
+    field.split([',', '，', '、']).map(str::trim).filter(|text| !text.is_empty()).collect()
+}
+
+/// Adds what a box stands for to the list that it is one of.
+fn tick(body: &mut Map<String, Value>, list: &str, ticked: &str) {
+    if let Value::Array(list) = body.entry(list).or_insert_with(|| Value::Array(Vec::new())) {
+        list.push(Value::from(ticked));
+    }
 }
 
 /// Puts a value at its path: `a.b` is a field of an object, `a[].b` one of the first object of a list.
@@ -257,6 +275,9 @@ mod tests {
             ("effective_at:instant", "2026-03-02T09:00"),
             ("goal_reached:flag", "false"),
             ("satisfaction:number", "5"),
+            ("regions:list", "北京， 天津,"),
+            ("roles+rep", "on"),
+            ("roles+manager", "on"),
             (VERSION, "3"),
             (ONCE, "k"),
         ];
@@ -264,7 +285,8 @@ mod tests {
         let expected = json!({
             "to": "won", "note": "签了", "won_amount": {"amount": "1200.50", "currency": "CNY"},
             "evidence": [{"kind": "contract_signed", "reference": "doc-1"}],
-            "effective_at": "2026-03-02T09:00:00+08:00", "goal_reached": false, "satisfaction": 5
+            "effective_at": "2026-03-02T09:00:00+08:00", "goal_reached": false, "satisfaction": 5,
+            "regions": ["北京", "天津"], "roles": ["manager", "rep"]
         });
         assert_eq!(body(LOCALE, &fields), expected);
     }

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use chrono::NaiveDate;
 use maud::{DOCTYPE, Markup, html};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Console;
 use super::address::{HOME, encoded};
-use super::gateway::ApiError;
+use super::gateway::{ApiError, CommandHeaders};
 use super::i18n::Locale;
 use super::session::{ConsoleSession, cookie_of, to_sign_in};
 use crate::domain::Language;
@@ -25,6 +25,7 @@ pub(super) enum Part {
     Audit,
     Imports,
     Pools,
+    Settings,
 }
 
 /// Who looks, and what there is to look at: what the frame of a page shows.
@@ -110,6 +111,27 @@ impl Layout {
         (self.console.ids)().to_string()
     }
 
+    /// Sends a command in the user's name.
+    ///
+    /// # Errors
+    /// The problem, where it is refused.
+    pub(super) async fn command(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: &Value,
+    ) -> Result<Value, ApiError> {
+        let api = &self.console.api;
+        match key.filter(|_| method == Method::POST) {
+            Some(key) => {
+                let headers = CommandHeaders { key: Some(key.to_owned()), version: None };
+                api.post(&self.session, path, &headers, body).await
+            }
+            None => api.call(method, path, &self.session, body).await,
+        }
+    }
+
     /// The keys of the pipelines there are.
     pub(super) fn pipelines(&self) -> impl Iterator<Item = &str> {
         self.pipelines["items"].as_array().into_iter().flatten().filter_map(|one| one["key"].as_str())
@@ -170,6 +192,9 @@ impl Layout {
                     }
                     @if self.has_role(&["manager", "admin"]) {
                         (link(Part::Imports, locale.text("导入", "Import"), Some("/console/imports".to_owned())))
+                    }
+                    @if self.has_role(&["supervisor", "manager", "admin", "auditor"]) {
+                        (link(Part::Settings, locale.text("设置", "Settings"), Some("/console/settings".to_owned())))
                     }
                 }
                 div.who {

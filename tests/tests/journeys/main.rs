@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod figures;
+mod settings;
 
 use serde_json::json;
 use waymark_tests::{Page, Stage};

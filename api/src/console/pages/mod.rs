@@ -16,6 +16,7 @@ mod record;
 pub(super) mod registering;
 pub(super) mod reports;
 mod sending;
+pub(super) mod settings;
 pub(super) mod sign_in;
 mod table;
 pub(super) mod work;
