@@ -72,7 +72,9 @@ async fn a_hundred_and_fifty_idle_connections_at_sixty_four_files_shut_nobody_ou
             newcomer.register(json!({"pipeline": "landian-6", "name": format!("Pier {number}")})).await;
         }
     }
-    assert_eq!(admin.get("/v1/customers").await.expect(200).items().len(), 5);
+    let head = admin.head().await;
+    let customers = admin.get(&format!("/v1/customers?min_position={head}&wait_ms=20000")).await.expect(200);
+    assert_eq!(customers.items().len(), 5);
     drop(idle);
     let said = server.end();
     assert!(!said.contains("ERROR"), "{said}");

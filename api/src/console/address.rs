@@ -1,9 +1,27 @@
 //! Addresses of pages and of the API's routes.
 
+use serde_json::Value;
+
 pub(super) use crate::http::query::percent_encoded as encoded;
 
 /// Where one comes back to whose page has no address: after a form.
 pub(super) const HOME: &str = "/console";
+
+/// The parameter of a page that names the position which everything on it must know of.
+pub(super) const POSITION: &str = "min_position";
+
+/// A page, after a command whose answer this is: it shows what the command did, and says nothing of an earlier one.
+pub(super) fn after(page: &str, done: &Value, told: &[(&str, Option<&str>)]) -> String {
+    let (path, query) = page.split_once('?').unwrap_or((page, ""));
+    let is_earlier =
+        |pair: &str| matches!(pair.split('=').next(), Some("done" | "customer" | "event" | POSITION));
+    let position = done["position"].as_u64().map(|position| position.to_string());
+    let told = told.iter().copied().chain([(POSITION, position.as_deref())]);
+    let kept = query.split('&').filter(|pair| !pair.is_empty() && !is_earlier(pair));
+    let pairs = told.filter_map(|(name, value)| Some(format!("{name}={}", encoded(value?))));
+    let pairs: Vec<String> = pairs.chain(kept.map(str::to_owned)).collect();
+    if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
+}
 
 /// A path with the parameters that have a value.
 pub(super) fn with_query<'a>(

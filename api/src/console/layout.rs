@@ -9,10 +9,10 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
 use super::Console;
-use super::address::{HOME, encoded};
+use super::address::{HOME, POSITION, encoded};
 use super::gateway::{ApiError, CommandHeaders};
 use super::i18n::Locale;
-use super::session::{ConsoleSession, cookie_of, to_sign_in};
+use super::session::{ConsoleSession, PageQuery, cookie_of, to_sign_in};
 use crate::domain::Language;
 
 /// Which part of the console a page is.
@@ -37,6 +37,8 @@ pub(super) struct Layout {
     pipelines: Value,
     /// Where the page is, to come back to.
     here: String,
+    /// The position that everything shown must know of: that of the command that led here.
+    position: Option<u64>,
     /// The cookie with which the browser goes on remembering the session.
     cookie: String,
     /// The module that makes the page better where a browser runs scripts.
@@ -48,19 +50,27 @@ impl FromRequestParts<Console> for Layout {
 
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Response> {
         let session = ConsoleSession::from_request_parts(parts, console).await?;
-        let here = parts.uri.path_and_query().map_or(HOME, |here| here.as_str());
+        let here = parts.uri.path_and_query().map_or(HOME, |here| here.as_str()).to_owned();
         let cookie = cookie_of(&session, &parts.headers);
-        Self::of(console, session, here.to_owned()).await.map(|layout| Self { cookie, ..layout })
+        let Ok(query) = PageQuery::from_request_parts(parts, console).await;
+        let position = query.get(POSITION).and_then(|position| position.parse().ok());
+        Self::load(console, session, here).await.map(|layout| Self { cookie, position, ..layout })
     }
 }
 
 impl Layout {
-    /// What the frame of the page at an address shows, to come back to.
+    /// The frame of a page that answers a form, with an address to come back to: what it shows is as fresh as the answer.
     pub(super) async fn of(
         console: &Console,
         session: ConsoleSession,
         here: String,
     ) -> Result<Self, Response> {
+        let layout = Self::load(console, session, here).await?;
+        let log = layout.get("/v1/events?after=0&limit=1").await;
+        Ok(Self { position: log.ok().and_then(|log| log["head"].as_u64()), ..layout })
+    }
+
+    async fn load(console: &Console, session: ConsoleSession, here: String) -> Result<Self, Response> {
         let locale = Locale::from(&session);
         let pipelines = "/v1/pipelines?limit=500";
         let (me, pipelines) =
@@ -73,6 +83,7 @@ impl Layout {
                 me,
                 pipelines,
                 here,
+                position: None,
                 cookie: String::new(),
                 script: None,
             }),
@@ -96,7 +107,14 @@ impl Layout {
         &self.here
     }
 
-    /// Asks the API for what the page shows.
+    /// Asks a read model for what the page shows, once it knows of the command that led here.
+    pub(super) async fn read(&self, path: &str) -> Result<Value, ApiError> {
+        let Some(position) = self.position else { return self.get(path).await };
+        let joint = if path.contains('?') { '&' } else { '?' };
+        self.get(&format!("{path}{joint}{POSITION}={position}")).await
+    }
+
+    /// Asks for what stands in no read model: the log, and what is folded from it for the question.
     pub(super) async fn get(&self, path: &str) -> Result<Value, ApiError> {
         self.console.api.get(&self.session, path).await
     }

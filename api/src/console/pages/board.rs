@@ -43,9 +43,8 @@ pub(in super::super) async fn show(
     let filter_bar = FilterBar { locale: layout.locale, query: &query };
     let mut asked = vec![("limit", CARDS)];
     asked.extend(query.get("sort").map(|sort| ("sort", sort)));
-    asked.extend(query.get("min_position").map(|position| ("min_position", position)));
     let path = filter_bar.on(&format!("/v1/boards/{}", encoded(&pipeline)), &asked);
-    let board = match layout.get(&path).await {
+    let board = match layout.read(&path).await {
         Ok(board) => board,
         Err(error) => return layout.failed(Part::Board, &error),
     };

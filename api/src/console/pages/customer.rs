@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::super::Console;
-use super::super::address::{HOME, encoded, own};
+use super::super::address::{HOME, after, encoded, own};
 use super::super::form::{Fields, NEXT, ONCE, VERSION, body};
 use super::super::gateway::CommandHeaders;
 use super::super::i18n::Locale;
@@ -68,12 +68,10 @@ pub(in super::super) async fn act(
     };
     match console.api.post(&session, &path, &headers, &sent).await {
         Ok(done) => {
-            let position = done["position"].to_string();
             let here = own(fields.get(NEXT).map(String::as_str));
             let here =
                 if here == HOME { format!("/console/customers/{}", encoded(&id)) } else { here.to_owned() };
-            let joint = if here.contains('?') { '&' } else { '?' };
-            Redirect::to(&format!("{here}{joint}min_position={position}")).into_response()
+            Redirect::to(&after(&here, &done, &[])).into_response()
         }
         Err(error) => {
             let refused = Refused { act, fields, error };

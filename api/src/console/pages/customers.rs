@@ -22,7 +22,7 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
     let asked = SOUGHT.iter().map(|name| (*name, query.get(name)));
     let asked = asked.chain(instants.iter().map(|(name, instant)| (*name, instant.as_deref())));
     let path = with_query("/v1/customers", asked.chain([("cursor", query.get("cursor"))]));
-    let list = match layout.get(&path).await {
+    let list = match layout.read(&path).await {
         Ok(list) => list,
         Err(error) => return layout.failed(Part::Customers, &error),
     };

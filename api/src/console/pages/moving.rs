@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::super::Console;
-use super::super::address::{HOME, encoded, own, with_query};
+use super::super::address::{HOME, after, encoded, own};
 use super::super::form::{Fields, NEXT, ONCE, VERSION, body, fields};
 use super::super::gateway::{ApiError, CommandHeaders};
 use super::super::i18n::Locale;
@@ -80,29 +80,9 @@ pub(in super::super) async fn undo(
 /// The way back, with what was done.
 fn back(fields: &Fields, id: &str, done: &Value) -> Response {
     let next = own(fields.get(NEXT).map(String::as_str));
-    let mut address = next.split_once('?').map_or(next, |(path, _)| path).to_owned();
-    let filters: Vec<&str> = next.split_once('?').map_or("", |(_, query)| query).split('&').collect();
-    let filters = filters.into_iter().filter(|pair| {
-        let name = pair.split('=').next().unwrap_or_default();
-        !pair.is_empty() && !matches!(name, "done" | "customer" | "event" | "min_position")
-    });
     let event = &done["events"][0];
-    let position = done["position"].to_string();
-    let told = with_query(
-        "",
-        [
-            ("done", event["type"].as_str()),
-            ("customer", Some(id)),
-            ("event", event["id"].as_str()),
-            ("min_position", Some(position.as_str())),
-        ],
-    );
-    address.push_str(&told);
-    for pair in filters {
-        address.push('&');
-        address.push_str(pair);
-    }
-    Redirect::to(&address).into_response()
+    let told = [("done", event["type"].as_str()), ("customer", Some(id)), ("event", event["id"].as_str())];
+    Redirect::to(&after(next, done, &told)).into_response()
 }
 
 async fn page(
@@ -114,7 +94,7 @@ async fn page(
 ) -> Response {
     let at = format!("/v1/customers/{}", encoded(id));
     let ways = format!("{at}/allowed-transitions");
-    let (customer, ways) = match tokio::try_join!(layout.get(&at), layout.get(&ways)) {
+    let (customer, ways) = match tokio::try_join!(layout.read(&at), layout.get(&ways)) {
         Ok(answers) => answers,
         Err(error) => return layout.failed(Part::Board, &error),
     };
@@ -187,9 +167,7 @@ fn closed_way(way: &Value) -> Markup {
 /// What was just done to a customer, with the way to undo a move for a minute.
 pub(super) async fn notice(layout: &Layout, query: &PageQuery, now: &Value) -> Option<Markup> {
     let (done, id, event) = (query.get("done")?, query.get("customer")?, query.get("event")?);
-    let position = query.get("min_position");
-    let path = with_query(&format!("/v1/customers/{}", encoded(id)), [("min_position", position)]);
-    let customer = layout.get(&path).await.ok()?;
+    let customer = layout.read(&format!("/v1/customers/{}", encoded(id))).await.ok()?;
     let locale = layout.locale;
     let name = customer["name"].as_str().unwrap_or(id);
     let stage = text(&primary(&customer)["stage_name"]).to_owned();

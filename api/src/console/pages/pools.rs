@@ -22,9 +22,7 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
 
 async fn page(layout: &Layout, query: &PageQuery) -> Result<Markup, ApiError> {
     let locale = layout.locale;
-    let position = || [("min_position", query.get("min_position"))];
-    let pools =
-        layout.get(&with_query("/v1/pools", [("limit", Some("500"))].into_iter().chain(position()))).await?;
+    let pools = layout.read("/v1/pools?limit=500").await?;
     let has_customers = |pool: &&Value| pool["customers"].as_u64().is_some_and(|count| count > 0);
     let first = items(&pools).iter().find(has_customers).or(items(&pools).first());
     let named = query.get("pool");
@@ -36,8 +34,8 @@ async fn page(layout: &Layout, query: &PageQuery) -> Result<Markup, ApiError> {
         });
     };
     let key = text(&pool["key"]);
-    let asked = [("limit", Some("50")), ("cursor", query.get("cursor"))].into_iter().chain(position());
-    let list = layout.get(&with_query(&format!("/v1/pools/{}/customers", encoded(key)), asked)).await?;
+    let asked = [("limit", Some("50")), ("cursor", query.get("cursor"))];
+    let list = layout.read(&with_query(&format!("/v1/pools/{}/customers", encoded(key)), asked)).await?;
     Ok(html! {
         h1 { (text(&pool["name"])) " " small { (locale.customers(&pool["customers"])) } }
         @if items(&pools).len() > 1 {

@@ -41,24 +41,18 @@ impl PageData {
         let instant = |name: &str| query.get(name).map(|field| layout.locale.instant(field));
         let (effective_at, known_at) = (instant("effective_at"), instant("known_at"));
         let is_past = effective_at.is_some() || known_at.is_some();
-        let position = || {
-            [
-                ("min_position", query.get("min_position")),
-                ("effective_at", effective_at.as_deref()),
-                ("known_at", known_at.as_deref()),
-            ]
-        };
-        let customer = layout.get(&with_query(&format!("/v1/customers/{id}"), position())).await?;
+        let instants = [("effective_at", effective_at.as_deref()), ("known_at", known_at.as_deref())];
+        let customer = layout.read(&with_query(&format!("/v1/customers/{id}"), instants)).await?;
         let view = query.get("view").unwrap_or("both");
-        let asked = position().into_iter().chain([("view", Some(view))]);
+        let asked = instants.into_iter().chain([("view", Some(view))]);
         let timeline = all(layout, &with_query(&format!("/v1/customers/{id}/timeline"), asked)).await?;
-        let stays = layout.get(&with_query(&format!("/v1/customers/{id}/stays"), position())).await?;
+        let stays = layout.read(&with_query(&format!("/v1/customers/{id}/stays"), instants)).await?;
         let moves = layout.get(&format!("/v1/customers/{id}/allowed-transitions")).await?;
         let journey = primary(&customer);
         let key = encoded(text(&journey["pipeline"]));
         let version = journey["pipeline_version"].to_string();
         let definition = with_query(&format!("/v1/pipelines/{key}"), [("version", Some(version.as_str()))]);
-        let pipeline = layout.get(&definition).await?;
+        let pipeline = layout.read(&definition).await?;
         Ok(Self { customer, moves, timeline, stays, pipeline, once: layout.once(), is_past })
     }
 
@@ -91,7 +85,7 @@ async fn all(layout: &Layout, path: &str) -> Result<Vec<Value>, ApiError> {
     for _ in 0..MOST_PAGES {
         let joint = if path.contains('?') { '&' } else { '?' };
         let page = with_query("", [("limit", Some("500")), ("cursor", cursor.as_deref())]);
-        let answer = layout.get(&format!("{path}{joint}{}", page.trim_start_matches('?'))).await?;
+        let answer = layout.read(&format!("{path}{joint}{}", page.trim_start_matches('?'))).await?;
         entries.extend_from_slice(items(&answer));
         cursor = answer["next_cursor"].as_str().map(str::to_owned);
         if cursor.is_none() {

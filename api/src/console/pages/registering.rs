@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
 use super::super::Console;
-use super::super::address::{HOME, with_query};
+use super::super::address::{HOME, after};
 use super::super::form::{Fields, ONCE};
 use super::super::gateway::{ApiError, CommandHeaders};
 use super::super::layout::{Layout, Part, problem};
@@ -32,9 +32,8 @@ pub(in super::super) async fn send(
     let headers = CommandHeaders { key: fields.get(ONCE).cloned(), version: None };
     match console.api.post(&session, "/v1/customers", &headers, &body(&fields)).await {
         Ok(done) => {
-            let (id, position) = (done["id"].as_str().unwrap_or_default(), done["position"].to_string());
-            let path = format!("/console/customers/{id}");
-            Redirect::to(&with_query(&path, [("min_position", Some(position.as_str()))])).into_response()
+            let page = format!("/console/customers/{}", done["id"].as_str().unwrap_or_default());
+            Redirect::to(&after(&page, &done, &[])).into_response()
         }
         Err(error) => match Layout::of(&console, session, HOME.to_owned()).await {
             Ok(layout) => page(&layout, &fields, Some(&error)),

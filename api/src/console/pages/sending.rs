@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse as _, Redirect, Response};
 
 use super::super::Console;
-use super::super::address::HOME;
+use super::super::address::{HOME, after};
 use super::super::form::{Fields, ONCE, body};
 use super::super::gateway::CommandHeaders;
 use super::super::i18n::Locale;
@@ -20,7 +20,7 @@ pub(super) async fn send(
     let headers = CommandHeaders { key: fields.get(ONCE).cloned(), version: None };
     let sent = body(Locale::from(&session), fields);
     match console.api.post(&session, path, &headers, &sent).await {
-        Ok(_) => Redirect::to("/console/work").into_response(),
+        Ok(done) => Redirect::to(&after("/console/work", &done, &[])).into_response(),
         Err(error) => match Layout::of(console, session, HOME.to_owned()).await {
             Ok(layout) => layout.failed(Part::Work, &error),
             Err(response) => response,

@@ -41,11 +41,11 @@ pub(in super::super) async fn show(layout: Layout, query: PageQuery) -> Response
     let tasks = of_owner("/v1/tasks", Some(("limit", "50")));
     let reminders = of_owner("/v1/reminders", Some(("limit", "20")));
     let answers = tokio::try_join!(
-        layout.get(&entries),
-        layout.get(&tasks),
-        layout.get(&reminders),
-        layout.get("/v1/me/inbox?limit=20"),
-        layout.get("/v1/approvals?status=requested&limit=50")
+        layout.read(&entries),
+        layout.read(&tasks),
+        layout.read(&reminders),
+        layout.read("/v1/me/inbox?limit=20"),
+        layout.read("/v1/approvals?status=requested&limit=50")
     );
     let (entries, tasks, reminders, inbox, approvals) = match answers {
         Ok(answers) => answers,

@@ -13,7 +13,7 @@ use super::{Asked, Content, Windows};
 pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     let locale = asked.locale;
     let source = asked.report("bottlenecks", Windows::One, &[]);
-    let report = asked.layout.get(&source).await?;
+    let report = asked.layout.read(&source).await?;
     let title = locale.text("瓶颈", "Bottlenecks");
     let explained = locale.text(
         "停留超过目标的时间之和，按金额加权排序。未选时段时为最近 90 天；没有目标的状态以前一时段的中位数为准。",

@@ -66,7 +66,7 @@ struct Step<'a> {
 pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     let locale = asked.locale;
     let source = source(asked);
-    let report = asked.layout.get(&source).await?;
+    let report = asked.layout.read(&source).await?;
     let steps = steps(asked, &report);
     let title = locale.text("销售管道变化", "What changed of the pipeline");
     let explained = locale.text(
@@ -210,7 +210,7 @@ pub(in super::super::super) async fn customers(
 
 async fn behind(layout: &Layout, pipeline: &str, query: &PageQuery) -> Result<Markup, ApiError> {
     let locale = layout.locale;
-    let names = Names(layout.get(&format!("/v1/pipelines/{}", encoded(pipeline))).await?);
+    let names = Names(layout.read(&format!("/v1/pipelines/{}", encoded(pipeline))).await?);
     let asked = Asked { layout, locale, pipeline, query, names };
     let path = format!("/v1/changes/{}/customers", encoded(pipeline));
     let source = with_query(&path, [("cursor", Some(query.get("cursor").unwrap_or_default()))]);

@@ -22,9 +22,9 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     let chosen = asked.query.get("attribution").unwrap_or(ATTRIBUTIONS[0].0);
     let more = [("pipeline", asked.pipeline), ("attribution", chosen)];
     let source = asked.path("/v1/channels", Windows::One, &more);
-    let report = asked.layout.get(&source).await?;
+    let report = asked.layout.read(&source).await?;
     let before = match asked.before("/v1/channels", &more) {
-        Some(before) => Some(asked.layout.get(&before).await?),
+        Some(before) => Some(asked.layout.read(&before).await?),
         None => None,
     };
     let options: Vec<(&str, &str)> =

@@ -22,7 +22,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     let source = asked.report("forecasts", Windows::None, &[("horizon_days", horizons)]);
     let tested = format!("/v1/forecasts/{}/back-test", encoded(asked.pipeline));
     let tested = asked.path(&tested, Windows::One, &[("horizon_days", TESTED)]);
-    let (forecast, test) = tokio::try_join!(asked.layout.get(&source), asked.layout.get(&tested))?;
+    let (forecast, test) = tokio::try_join!(asked.layout.read(&source), asked.layout.get(&tested))?;
     let body = html! {
         (asked.choices("forecast", locale.text("未来天数", "Days ahead"), "horizon_days", &HORIZONS))
         (deals(asked, &forecast, &source))

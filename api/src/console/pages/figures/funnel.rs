@@ -65,7 +65,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     let chosen = asked.query.get("definition").unwrap_or(DEFINITIONS[0].0);
     let windows = if chosen == "stock" { Windows::None } else { Windows::Both };
     let source = asked.report("funnels", windows, &[("definition", chosen)]);
-    let funnel = asked.layout.get(&source).await?;
+    let funnel = asked.layout.read(&source).await?;
     let known = DEFINITIONS.iter().find(|(key, ..)| *key == chosen);
     let explained = known.map_or("", |(_, _, [zh, en])| locale.text(zh, en));
     let options: Vec<(&str, &str)> =

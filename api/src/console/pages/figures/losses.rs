@@ -13,7 +13,7 @@ use super::{Asked, Content, Windows};
 /// Shows the losses by reason, and by reason and stage.
 pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     let source = asked.report("losses", Windows::Both, &[]);
-    let report = asked.layout.get(&source).await?;
+    let report = asked.layout.read(&source).await?;
     let body = html! {
         (tiles(asked, &report))
         (reasons(asked, &report, &source))

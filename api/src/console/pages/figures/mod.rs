@@ -122,7 +122,7 @@ async fn page(layout: &Layout, pipeline: &str, tab: &str, query: &PageQuery) -> 
 
 impl<'a> Asked<'a> {
     async fn of(layout: &'a Layout, pipeline: &'a str, query: &'a PageQuery) -> Result<Self, ApiError> {
-        let names = Names(layout.get(&format!("/v1/pipelines/{}", encoded(pipeline))).await?);
+        let names = Names(layout.read(&format!("/v1/pipelines/{}", encoded(pipeline))).await?);
         Ok(Self { layout, locale: layout.locale, pipeline, query, names })
     }
 

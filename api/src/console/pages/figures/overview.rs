@@ -48,11 +48,11 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     };
     let layout = asked.layout;
     let (board, dwell, flows, paths, heatmap) = tokio::try_join!(
-        layout.get(&sources.board),
-        layout.get(&sources.dwell),
-        layout.get(&sources.flows),
-        layout.get(&sources.paths),
-        layout.get(&sources.heatmap),
+        layout.read(&sources.board),
+        layout.read(&sources.dwell),
+        layout.read(&sources.flows),
+        layout.read(&sources.paths),
+        layout.read(&sources.heatmap),
     )?;
     let data = PageData { asked, locale: asked.locale, board, dwell, flows, paths, heatmap };
     let body = html! {

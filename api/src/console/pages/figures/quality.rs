@@ -15,9 +15,9 @@ const SHOWN: &str = "25";
 pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     let locale = asked.locale;
     let source = asked.report("quality", Windows::One, &[("limit", SHOWN)]);
-    let report = asked.layout.get(&source).await?;
+    let report = asked.layout.read(&source).await?;
     let before = match asked.before(&format!("/v1/quality/{}", encoded(asked.pipeline)), &[("limit", "1")]) {
-        Some(path) => Some(asked.layout.get(&path).await?),
+        Some(path) => Some(asked.layout.read(&path).await?),
         None => None,
     };
     let leaking = (

@@ -16,7 +16,7 @@ pub(super) async fn content(asked: &Asked<'_>) -> Result<Content, ApiError> {
     let mut more = vec![("pipeline", asked.pipeline), ("limit", "100")];
     more.extend(asked.query.get("cursor").map(|cursor| ("cursor", cursor)));
     let source = asked.path("/v1/reps", Windows::Both, &more);
-    let report = asked.layout.get(&source).await?;
+    let report = asked.layout.read(&source).await?;
     let body = html! {
         (outcome(asked, &report, &source))
         (work(asked, &report, &source))

@@ -20,7 +20,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::super::Console;
-use super::super::address::{encoded, with_query};
+use super::super::address::{after, encoded, with_query};
 use super::super::form::{Fields, ONCE};
 use super::super::gateway::ApiError;
 use super::super::i18n::Locale;
@@ -110,10 +110,9 @@ pub(in super::super) async fn act(
         Ok(answer) => match secret(layout.locale, &answer) {
             Some(secret) => page(&layout, &section, &query, Some(secret), None).await,
             None => {
-                let position = answer["position"].as_u64().map(|position| position.to_string());
                 let kept = command.shown.iter().map(|(name, value)| (*name, Some(value.as_str())));
-                let told = [("done", Some(act.as_str())), ("min_position", position.as_deref())];
-                Redirect::to(&with_query(&here, kept.chain(told))).into_response()
+                let told = [("done", Some(act.as_str()))];
+                Redirect::to(&after(&with_query(&here, kept), &answer, &told)).into_response()
             }
         },
         Err(error) => {
@@ -224,8 +223,7 @@ impl Settings<'_> {
 
     /// A list of definitions, with the command that led here.
     async fn list(&self, path: &str) -> Result<Value, ApiError> {
-        let position = [("limit", Some("500")), ("min_position", self.query.get("min_position"))];
-        self.layout.get(&with_query(path, position)).await
+        self.layout.read(&with_query(path, [("limit", Some("500"))])).await
     }
 
     /// A form that sends a command of this page.

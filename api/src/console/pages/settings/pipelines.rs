@@ -23,8 +23,8 @@ pub(super) async fn content(settings: &Settings<'_>) -> Result<Markup, ApiError>
     };
     let path = format!("/v1/pipelines/{}", encoded(&key));
     let version = settings.query.get("version");
-    let pipeline = settings.layout.get(&with_query(&path, [("version", version)])).await?;
-    let versions = settings.layout.get(&format!("{path}/versions?limit=100")).await?;
+    let pipeline = settings.layout.read(&with_query(&path, [("version", version)])).await?;
+    let versions = settings.layout.read(&format!("{path}/versions?limit=100")).await?;
     let words = InWords { locale: settings.locale, pipeline: &pipeline };
     Ok(html! {
         (choice(settings, &all, &key))

@@ -17,8 +17,8 @@ pub(super) async fn content(settings: &Settings<'_>) -> Result<Markup, ApiError>
     let Some(key) = settings.query.get("pipeline").or(first) else {
         return Ok(html! { p.empty { (locale.text("还没有销售流程。", "There is no pipeline yet.")) } });
     };
-    let pipeline = settings.layout.get(&format!("/v1/pipelines/{}", encoded(key))).await?;
-    let ran = settings.layout.get(&with_query("/v1/automations", [("pipeline", Some(key))])).await?;
+    let pipeline = settings.layout.read(&format!("/v1/pipelines/{}", encoded(key))).await?;
+    let ran = settings.layout.read(&with_query("/v1/automations", [("pipeline", Some(key))])).await?;
     let words = InWords { locale, pipeline: &pipeline };
     Ok(html! {
         @if settings.layout.pipelines().count() > 1 {
