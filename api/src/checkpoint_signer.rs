@@ -168,7 +168,7 @@ impl CheckpointSigner {
         let _signing = self.signing.lock().await;
         let mut notes = self.read()?;
         let mut moved = false;
-        for tenant in self.store.tenants().await? {
+        for tenant in self.store.logs().await? {
             let head = self.store.head(tenant).await?;
             let signer = self.signer(tenant);
             let known = notes.get(&tenant.0).and_then(|note| signer.verifier().open(note).ok());

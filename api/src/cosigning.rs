@@ -73,7 +73,7 @@ impl Cosigning {
     }
 
     async fn show_all(&self) {
-        let tenants = match self.signer.store().tenants().await {
+        let tenants = match self.signer.store().logs().await {
             Ok(tenants) => tenants,
             Err(error) => return tracing::error!(%error, "no head was shown to witnesses"),
         };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::TimeDelta;
+use futures::future::join_all;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use waymark_domain::company::rights::Credential;
@@ -16,6 +17,7 @@ use waymark_eventstore::{Clock, Options, PostgresStore, SqliteStore, TenantId, p
 use waymark_projections::Projections;
 use waymark_projections::runtime::Node;
 
+use crate::access_log::AccessLog;
 use crate::admission::{Admission, usual_reports};
 use crate::ambient::{chance, random_ids, system_clock};
 use crate::app::{App, AppError, Caller, Migrator};
@@ -54,6 +56,8 @@ pub struct Installation {
     messages: Arc<OutboundStore>,
     /// Who signs the log's heads.
     pub checkpoint_signer: Arc<CheckpointSigner>,
+    /// Who read what.
+    access_log: Arc<AccessLog>,
 }
 
 impl Installation {
@@ -158,7 +162,9 @@ impl Installation {
         let rights = Rights::new(store.clone(), admin.clone(), messages.clone(), clock.clone(), random_ids());
         let app = App::new(store.clone(), vault, projections, Arc::new(rights), clock, random_ids())
             .with_zones(zones);
-        Ok(Self { app, store, admin, messages, checkpoint_signer: Arc::new(checkpoint_signer) })
+        let access_log = AccessLog::new(store.clone(), app.clock.clone(), random_ids());
+        let (checkpoint_signer, access_log) = (Arc::new(checkpoint_signer), Arc::new(access_log));
+        Ok(Self { app, store, admin, messages, checkpoint_signer, access_log })
     }
 
     /// The tenant of that name, made when it is new.
@@ -294,8 +300,8 @@ impl Installation {
         stop: CancellationToken,
     ) -> axum::Router {
         let admission = Arc::new(Admission::new(reports.unwrap_or_else(usual_reports)));
-        let signer = self.checkpoint_signer.clone();
-        crate::http::router(self.app.clone(), gate, outbound, signer, admission, stop)
+        let (signer, access_log) = (self.checkpoint_signer.clone(), self.access_log.clone());
+        crate::http::router(self.app.clone(), gate, outbound, signer, admission, access_log, stop)
     }
 
     /// What compares the clock with what else is known of the time.
@@ -312,7 +318,7 @@ impl Installation {
         ))
     }
 
-    /// Keeps the read models up, the log's head signed, customers in the versions in force, requests from waiting
+    /// Keeps the read models up, the log's head signed, reads recorded, customers in the versions in force, requests from waiting
     /// beyond their time, rules acting, measurements small, and messages on their way, until the token is cancelled.
     pub fn run(
         &self,
@@ -323,6 +329,7 @@ impl Installation {
     ) -> impl Future<Output = ()> + use<> {
         let projections = self.app.projections.clone();
         let checkpoint_signer = self.checkpoint_signer.clone();
+        let access_log = self.access_log.clone();
         let migrator = Migrator::new(self.app.clone());
         let clock = self.clock_watch();
         let retention = RefusalRetention::new(self.store.clone(), self.app.clock.clone(), keep_refusals_days);
@@ -348,6 +355,10 @@ impl Installation {
                     }
                 }
             }),
+            tokio::spawn({
+                let stop = stop.clone();
+                async move { access_log.run(stop).await }
+            }),
             tokio::spawn(measure::fold(stop.clone())),
             tokio::spawn(retention.run(stop.clone())),
             tokio::spawn(async move {
@@ -357,8 +368,8 @@ impl Installation {
             }),
         );
         async move {
-            let ended = tokio::join!(tasks.0, tasks.1, tasks.2, tasks.3, tasks.4, tasks.5, tasks.6, tasks.7);
-            for ended in [ended.0, ended.1, ended.2, ended.3, ended.4, ended.5, ended.6, ended.7] {
+            let tasks = [tasks.0, tasks.1, tasks.2, tasks.3, tasks.4, tasks.5, tasks.6, tasks.7, tasks.8];
+            for ended in join_all(tasks).await {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a background task did not end well");
                 }

@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+mod access_log;
 pub mod admission;
 pub mod ambient;
 pub mod app;

@@ -50,6 +50,8 @@ pub(crate) struct TransferReport {
     pub(crate) blind_tags: u64,
     pub(crate) checkpoints: u64,
     pub(crate) callers: u64,
+    /// How many entries the log of who read what has at the source; none where the target has another.
+    pub(crate) access_entries: Option<u64>,
 }
 
 /// A tenant on its way.
@@ -84,9 +86,34 @@ impl TenantTransfer<'_> {
         self.read_models().await?;
         // The log tells the target who may call.
         let (rights, _) = self.to.app.rights.fresh(self.tenant).await?;
+        report.access_entries = self.access_log().await?;
         report.callers = (rights.keys.len() + rights.members.len()) as u64;
         self.from.admin().hand_over(self.name, self.tenant, self.to.admin()).await?;
         Ok(report)
+    }
+
+    /// Moves the log of who read what, as far as it goes now: reading goes on meanwhile. Where the target has reads of its own
+    /// beside those of the source, each keeps its own, and `None` is answered.
+    async fn access_log(&self) -> Result<Option<u64>, TransferError> {
+        let log = TenantTransfer { tenant: self.tenant.access_log(), ..*self };
+        let (from, to) = (&log.from.store, &log.to.store);
+        let (goal, there) = (from.head(log.tenant).await?, to.head(log.tenant).await?);
+        let common = goal.position.min(there.position);
+        if common > 0
+            && root_at(&**from, log.tenant, common).await? != root_at(&**to, log.tenant, common).await?
+        {
+            return Ok(None);
+        }
+        if there.position < goal.position {
+            log.entries(&goal, &|_, _| {}).await?;
+            self.same("the access log", &to.head(log.tenant).await?, &goal)?;
+        }
+        for (size, note) in from.checkpoints(log.tenant).await? {
+            if size <= goal.position {
+                to.save_checkpoint(log.tenant, size, &note).await?;
+            }
+        }
+        Ok(Some(goal.position))
     }
 
     /// How many entries are at the target already.

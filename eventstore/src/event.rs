@@ -22,6 +22,26 @@ pub const MAX_ENTRY_BYTES: usize = 65_535;
 #[serde(transparent)]
 pub struct TenantId(pub Uuid);
 
+/// The version digit of an id that was made by a rule of one's own (RFC 9562, section 5.8), where it stands in the number.
+const CUSTOM: u128 = 8 << 76;
+/// Where the version digit stands.
+const VERSION: u128 = 0xf << 76;
+
+impl TenantId {
+    /// The log of who read what of this tenant: a log of its own, with a tree and checkpoints of its own, under the tenant's id
+    /// with 8 for its version digit. Tenants' own ids are of version 7.
+    #[must_use]
+    pub fn access_log(self) -> Self {
+        Self(Uuid::from_u128(self.0.as_u128() & !VERSION | CUSTOM))
+    }
+
+    /// Whether this is a tenant's access log, and no tenant.
+    #[must_use]
+    pub fn is_access_log(self) -> bool {
+        self.0.as_u128() & VERSION == CUSTOM
+    }
+}
+
 impl fmt::Display for TenantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -264,7 +264,7 @@ impl EventStore for MemoryStore {
         Ok(log.tenant_key.get_or_insert(candidate).clone())
     }
 
-    async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+    async fn logs(&self) -> Result<Vec<TenantId>, StoreError> {
         let logs = self.lock();
         let logs = logs.as_ref().ok_or_else(closed)?;
         Ok(logs.iter().filter(|(_, log)| log.position() > 0).map(|(tenant, _)| *tenant).collect())

@@ -172,8 +172,13 @@ pub trait EventStore: Send + Sync + 'static {
     /// The wrapped key of the tenant itself, storing `candidate` when there is none yet; whichever is stored.
     async fn tenant_key(&self, tenant: TenantId, candidate: Vec<u8>) -> Result<Vec<u8>, StoreError>;
 
+    /// Every log that has entries: those of tenants and their access logs.
+    async fn logs(&self) -> Result<Vec<TenantId>, StoreError>;
+
     /// The tenants that have a log.
-    async fn tenants(&self) -> Result<Vec<TenantId>, StoreError>;
+    async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        Ok(self.logs().await?.into_iter().filter(|log| !log.is_access_log()).collect())
+    }
 
     /// A receiver of the head's position, moved after every commit this process makes. Only a wake-up: what
     /// other processes append is found by looking.

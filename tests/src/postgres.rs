@@ -48,7 +48,11 @@ impl Database {
     #[must_use]
     pub fn count_events(&self) -> u64 {
         let made = "SELECT 1 FROM pg_catalog.pg_class WHERE oid = to_regclass('event')";
-        if self.execute(made) == 0 { 0 } else { self.execute("SELECT position FROM event") }
+        if self.execute(made) == 0 {
+            0
+        } else {
+            self.execute("SELECT position FROM event WHERE type <> 'access.read'")
+        }
     }
 
     /// Runs a statement in it, as somebody with a database tool would. Returns how many rows it changed.

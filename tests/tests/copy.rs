@@ -32,7 +32,7 @@ async fn a_copy_to_postgres_killed_in_the_middle_goes_on_and_the_way_back_ends_w
     let copied = copy(&source, &target, &keys);
     assert_eq!(copied["tenants"][0]["entries"], json!(story.head), "{copied}");
     assert!(copied["tenants"][0]["known_before"].as_u64() >= Some(there), "it began again: {copied}");
-    for what in ["receipts", "keys", "blind_tags", "callers"] {
+    for what in ["receipts", "keys", "blind_tags", "callers", "access_entries"] {
         assert!(copied["tenants"][0][what].as_u64() > Some(0), "no {what} in {copied}");
     }
     std::fs::copy(&keys, target.directory().join("waymark.keys")).expect("keys can be copied");

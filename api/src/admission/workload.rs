@@ -55,6 +55,7 @@ const TABLE: &[(&str, &str, Workload, When)] = &[
     ("POST", "/v1/what-if", Workload::Report, When::Always),
     ("POST", "/v1/automations/dry-runs", Workload::Report, When::Always),
     ("GET", "/v1/exports/{kind}", Workload::Export, When::Always),
+    ("GET", "/v1/audit/access/bundle", Workload::Export, When::Always),
     ("GET", "/v1/audit/bundle", Workload::Export, When::Always),
     ("GET", "/v1/audit/export", Workload::Export, When::Always),
     ("GET", "/v1/audit/changes", Workload::Export, When::File),

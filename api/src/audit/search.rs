@@ -131,7 +131,7 @@ impl Search {
 }
 
 /// Whether two names are of one person: a rep has one with the role before it, and one without.
-fn same_person(one: &str, other: &str) -> bool {
+pub(crate) fn same_person(one: &str, other: &str) -> bool {
     let plain = |name: &str| name.strip_prefix("rep:").unwrap_or(name).to_owned();
     one == other || plain(one) == plain(other)
 }

@@ -122,6 +122,12 @@ impl Copy {
                 ("blind tags", report.blind_tags.to_string()),
                 ("checkpoints", report.checkpoints.to_string()),
                 ("callers", report.callers.to_string()),
+                (
+                    "access log",
+                    report
+                        .access_entries
+                        .map_or_else(|| "each keeps its own".to_owned(), |all| all.to_string()),
+                ),
                 ("read models", "the same rows".to_owned()),
             ]);
         }
@@ -140,6 +146,7 @@ fn document(name: &str, report: &TransferReport) -> Value {
         "name": name, "entries": report.entries, "known_before": report.known, "root": hex(&report.root),
         "receipts": report.receipts, "keys": report.keys, "blind_tags": report.blind_tags,
         "checkpoints": report.checkpoints, "callers": report.callers,
+        "access_entries": report.access_entries,
     })
 }
 

@@ -99,12 +99,12 @@ impl Verify {
         let not_compared = verification.not_compared();
         verification.close().await;
         match checked {
-            Ok((report, read_models)) => self.tell(&report, &read_models, not_compared),
+            Ok((sound, read_models)) => self.tell(&sound, &read_models, not_compared),
             Err(finding) => self.fail(finding),
         }
     }
 
-    async fn check(&self, verification: &Verification) -> Result<(Report, Vec<String>), Finding> {
+    async fn check(&self, verification: &Verification) -> Result<(Sound, Vec<String>), Finding> {
         // First of all the engine's own check: what it finds explains what follows.
         let damage = verification.damage().await.unwrap_or_else(|error| Some(error.to_string()));
         let tenant = verification.tenant(&self.tenant).await.map_err(Finding::not_checked)?;
@@ -115,11 +115,18 @@ impl Verify {
             bar.set_length(total);
             bar.set_position(done);
         };
-        let mut sides = verification.side_checks();
         let store = &*verification.store;
-        let verdict = ledger::verify_with(store, tenant, &trust, &mut sides, &mut progress).await;
-        bar.finish_and_clear();
+        let sides = || verification.side_checks();
+        let verdict = ledger::verify_with(store, tenant, &trust, &mut sides(), &mut progress).await;
         let report = sound(verdict, damage.as_deref())?;
+        let in_access = verification.trust_in_access(tenant, self.public_key.as_deref()).await;
+        let mut reads = 0;
+        if let Some(trust) = in_access.map_err(Finding::not_checked)? {
+            let log = tenant.access_log();
+            let verdict = ledger::verify_with(store, log, &trust, &mut sides(), &mut progress).await;
+            reads = sound(verdict, damage.as_deref()).map_err(of_access_log)?.size;
+        }
+        bar.finish_and_clear();
         rights(verification, tenant).await?;
         if let Some(damage) = damage {
             let what = format!(
@@ -129,12 +136,12 @@ impl Verify {
             return Err(Finding::new(TAMPERED, "tampered", what));
         }
         let read_models = if self.log_only { Vec::new() } else { read_models(verification, tenant).await? };
-        Ok((report, read_models))
+        Ok((Sound { report, reads }, read_models))
     }
 
     fn tell(
         &self,
-        report: &Report,
+        Sound { report, reads }: &Sound,
         read_models: &[String],
         not_compared: Vec<NotCompared>,
     ) -> Result<(), Failure> {
@@ -142,7 +149,7 @@ impl Verify {
         if self.json {
             let answer = json!({
                 "verdict": "sound", "size": report.size, "root": root, "tiles": report.tiles,
-                "tags": report.tags, "checkpoints": report.checkpoints, "read_models": read_models,
+                "tags": report.tags, "checkpoints": report.checkpoints, "access_log": reads, "read_models": read_models,
                 "not_compared": not_compared,
             });
             return Ok(output::json(&answer)?);
@@ -154,6 +161,7 @@ impl Verify {
             ("tiles", report.tiles.to_string()),
             ("tags", report.tags.to_string()),
             ("checkpoints", report.checkpoints.to_string()),
+            ("access log", reads.to_string()),
             ("read models", read_models.join(", ")),
         ];
         for NotCompared { what, why } in not_compared {
@@ -195,6 +203,17 @@ impl Verify {
         }
         Err(Failure::with_code(code, what))
     }
+}
+
+/// What was found sound.
+struct Sound {
+    report: Report,
+    /// How many entries the log of who read what has.
+    reads: u64,
+}
+
+fn of_access_log(finding: Finding) -> Finding {
+    Finding { what: format!("in the access log: {}", finding.what), ..finding }
 }
 
 fn sound(verdict: Result<Verdict, StoreError>, damage: Option<&str>) -> Result<Report, Finding> {

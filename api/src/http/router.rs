@@ -14,6 +14,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use super::as_of::Freshness;
 use super::query::position_named;
 use super::{body, measure, openapi};
+use crate::access_log::{AccessLog, Reader};
 use crate::admission::{Admission, Workload, workload};
 use crate::ambient::IdGenerator;
 use crate::app::App;
@@ -35,15 +36,26 @@ pub(crate) fn router(
     outbound: Arc<Outbound>,
     checkpoint_signer: Arc<CheckpointSigner>,
     admission: Arc<Admission>,
+    access_log: Arc<AccessLog>,
     stop: CancellationToken,
 ) -> Router {
     measure::start();
     let (ids, clock) = (app.ids.clone(), app.clock.clone());
     let rechecks = Rechecks::new(Arc::clone(&gate));
-    let entrance = Entrance { ids: ids.clone(), gate, app: app.clone(), admission };
+    let entrance =
+        Entrance { ids: ids.clone(), gate, app: app.clone(), admission, access_log: Arc::clone(&access_log) };
     let feeds = Feeds::new(app.clone());
     let imports = Arc::default();
-    let state = AppState::new(AppParts { app, outbound, stop, feeds, rechecks, imports, checkpoint_signer });
+    let state = AppState::new(AppParts {
+        app,
+        outbound,
+        stop,
+        feeds,
+        rechecks,
+        imports,
+        checkpoint_signer,
+        access_log,
+    });
     let (router, document) = routes::router().split_for_parts();
     let document: Arc<str> = openapi::complete(document).into();
     let api = router
@@ -62,24 +74,29 @@ struct Entrance {
     gate: Arc<Gate>,
     app: App,
     admission: Arc<Admission>,
+    access_log: Arc<AccessLog>,
 }
 
 /// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission, what it
-/// demands to be known, the handler. They are one layer, because each layer costs every request a copy of all that is inside
+/// demands to be known, the handler, and on the way back the record of what was read. They are one layer, because each layer costs every request a copy of all that is inside
 /// of it.
 async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Next) -> Response {
     let handled = async |request: Request| {
         // The request itself is not held while the log is read.
-        let named = named_by(&request);
+        let (named, reader) = (named_by(&request), Reader::of(&request));
         if let Err(problem) = informed(&entrance.app, named).await {
             return problem.into_response();
         }
-        match heavy(&request) {
+        let response = match heavy(&request) {
             Some((workload, tenant)) => {
                 let answer = entrance.answer_in_turn(workload, tenant, request, next).await;
                 answer.unwrap_or_else(Problem::into_response)
             }
             None => next.run(request).await,
+        };
+        match reader {
+            Some(reader) => entrance.access_log.record(reader, response).await,
+            None => response,
         }
     };
     let admitted = async |request| admit(&entrance.gate, request, handled).await;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::query::percent_encoded;
+use crate::access_log::AccessLog;
 use crate::admission::Admission;
 use crate::ambient::random_ids;
 use crate::app::{App, Caller, Migrator};
@@ -45,6 +46,7 @@ pub(crate) struct Bench {
     messages: Arc<OutboundStore>,
     store: Arc<SqliteStore>,
     signer: Arc<CheckpointSigner>,
+    access_log: Arc<AccessLog>,
     tenant: TenantId,
     pub(crate) stop: CancellationToken,
     /// Seconds since the tests began.
@@ -130,12 +132,16 @@ impl Bench {
         let signed = folder.path().join("w.db.checkpoint");
         let signer = Arc::new(CheckpointSigner::new(store.clone(), &secrets, signed, begun));
         let admission = Arc::new(Admission::new(reports));
+        let access_log = Arc::new(AccessLog::new(store.clone(), app.clock.clone(), random_ids()));
+        let (writer, ended) = (Arc::clone(&access_log), stop.clone());
+        tokio::spawn(async move { writer.run(ended).await });
         let router = super::router(
             app.clone(),
             gate,
             outbound.clone(),
             signer.clone(),
             admission.clone(),
+            access_log.clone(),
             stop.clone(),
         );
         Self {
@@ -147,6 +153,7 @@ impl Bench {
             messages,
             store,
             signer,
+            access_log,
             tenant,
             stop,
             seconds,
@@ -224,6 +231,7 @@ impl Bench {
             rechecks: Rechecks::new(Arc::new(gate)),
             imports: Arc::default(),
             checkpoint_signer: self.signer.clone(),
+            access_log: self.access_log.clone(),
         })
     }
 

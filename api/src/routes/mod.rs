@@ -41,6 +41,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::access_log::AccessLog;
 use crate::app::App;
 use crate::auth::Rechecks;
 use crate::checkpoint_signer::CheckpointSigner;
@@ -68,6 +69,8 @@ pub struct AppParts {
     pub imports: Arc<Imports>,
     /// Who signs the logs' heads, over what the proofs are made of.
     pub(crate) checkpoint_signer: Arc<CheckpointSigner>,
+    /// Who read what.
+    pub(crate) access_log: Arc<AccessLog>,
 }
 
 impl AppState {

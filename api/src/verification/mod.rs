@@ -97,8 +97,10 @@ impl Verification {
         let found = self.admin.tenant(name).await.map_err(said)?;
         let named: Vec<TenantId> =
             self.admin.tenants().await.map_err(said)?.into_iter().map(|(_, tenant)| tenant).collect();
-        let logs = self.store.tenants().await.map_err(said)?;
-        if let Some(nameless) = logs.iter().find(|tenant| !named.contains(tenant)) {
+        let logs = self.store.logs().await.map_err(said)?;
+        let is_named =
+            |log: &TenantId| named.iter().any(|tenant| tenant == log || tenant.access_log() == *log);
+        if let Some(nameless) = logs.iter().find(|log| !is_named(log)) {
             return Err(said(format!("no name leads to the log of tenant {nameless}")));
         }
         found.ok_or_else(|| said(format!("there is no tenant {name}")))
@@ -124,6 +126,27 @@ impl Verification {
         };
         let notes = note_outside(&self.args.checkpoint_file(), tenant).map_err(said)?.into_iter().collect();
         Ok(Trust { verifier: Some(verifier), notes, seed: random_bytes(), signed_from_the_first: true })
+    }
+
+    /// What the log of who read a tenant's data is held to; none where nothing was read and nothing signed.
+    ///
+    /// # Errors
+    /// As [`Self::trust`], or when the log cannot be read.
+    pub(crate) async fn trust_in_access(
+        &self,
+        tenant: TenantId,
+        public_key: Option<&str>,
+    ) -> Result<Option<Trust>, NotChecked> {
+        let log = tenant.access_log();
+        let of_tenant = self.trust(tenant, public_key)?;
+        let notes: Vec<String> =
+            note_outside(&self.args.checkpoint_file(), log).map_err(said)?.into_iter().collect();
+        if notes.is_empty() && self.store.head(log).await.map_err(said)?.position == 0 {
+            return Ok(None);
+        }
+        // The same key under the name of that log.
+        let verifier = of_tenant.verifier.map(|verifier| verifier.named(&origin(log)));
+        Ok(Some(Trust { verifier, notes, ..of_tenant }))
     }
 
     /// The tables beside the log that are compared with it.

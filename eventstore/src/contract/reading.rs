@@ -66,6 +66,11 @@ async fn tenants_are_those_with_events(bench: Bench) {
     appended(bench.store.append(Append::new(OTHER, vec![bench.event("e", &[])])).await);
     bench.tagged(&[]).await;
     assert_eq!(bench.store.tenants().await.unwrap(), [TENANT, OTHER]);
+    // An access log is a log like any other, and no tenant.
+    let of_access = Append::new(TENANT.access_log(), vec![bench.event("e", &[])]);
+    appended(bench.store.append(of_access).await);
+    assert_eq!(bench.store.tenants().await.unwrap(), [TENANT, OTHER]);
+    assert_eq!(bench.store.logs().await.unwrap(), [TENANT, OTHER, TENANT.access_log()]);
 }
 
 async fn position_at_an_instant_includes_it(bench: Bench) {

@@ -103,7 +103,7 @@ impl EventStore for PostgresStore {
         }
     }
 
-    async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+    async fn logs(&self) -> Result<Vec<TenantId>, StoreError> {
         Ok(self.reads.heads().await?.into_iter().map(|(tenant, _)| tenant).collect())
     }
 

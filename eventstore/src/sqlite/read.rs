@@ -124,7 +124,7 @@ impl EventStore for SqliteStore {
         }
     }
 
-    async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+    async fn logs(&self) -> Result<Vec<TenantId>, StoreError> {
         Ok(self.heads().await?.into_iter().map(|(tenant, _)| tenant).collect())
     }
 

@@ -159,6 +159,7 @@ impl Theirs {
             "/v1/pools/{key}/customers" => ("{key}", "public"),
             // Each log has tiles of its own at the same places.
             _ if path.starts_with("/v1/audit/tile/") => return None,
+            _ if path.starts_with("/v1/audit/access/tile/") => return None,
             // Lists and read models are the same for everybody.
             "/v1/worklists/{list}" | "/v1/exports/{kind}" => return None,
             _ if path.starts_with("/v1/projections/{name}") => return None,

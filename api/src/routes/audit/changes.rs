@@ -131,7 +131,7 @@ pub(super) fn position(cursor: &str) -> Result<Position, Problem> {
 }
 
 /// Insists that a window does not end before it begins.
-fn ordered<T: PartialOrd>(field: &str, from: Option<T>, to: Option<T>) -> Result<(), Problem> {
+pub(super) fn ordered<T: PartialOrd>(field: &str, from: Option<T>, to: Option<T>) -> Result<(), Problem> {
     match (from, to) {
         (Some(from), Some(to)) if to < from => {
             let message =

@@ -1,5 +1,6 @@
 //! What auditors ask: what was changed, and proofs that nobody rewrote the log.
 
+mod access;
 mod bundle;
 mod changes;
 mod checkpoint;
@@ -26,6 +27,14 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(proofs::consistency))
         .routes(routes!(keys::list))
         .routes(routes!(changes::changes))
+        .routes(routes!(access::list))
+        .routes(routes!(access::bundle))
+        .routes(routes!(access::checkpoint))
+        .routes(routes!(access::consistency))
+        .routes(routes!(access::entries))
+        .routes(routes!(access::inclusion))
+        .routes(routes!(access::keys))
+        .routes(routes!(access::tile))
         .routes(routes!(changes::export))
         .routes(routes!(erasures::list))
         .routes(routes!(bundle::bundle))

@@ -265,6 +265,11 @@ fn questions() -> Vec<Sample> {
             ..question("get /v1/audit/changes", "", false)
         },
         Sample {
+            name: "actor",
+            path: "/v1/audit/access?actor={}".to_owned(),
+            ..question("get /v1/audit/access", "", false)
+        },
+        Sample {
             body: Some(json!({"pipeline": "landian-6", "automations": []})),
             ..question("post /v1/what-if", "", false)
         },
