@@ -1,7 +1,8 @@
 //! Signs the log's heads, inside the database and outside it.
 //!
 //! The copy outside is what makes a rolled-back database visible: a log that ends before the last checkpoint signed
-//! is not served. The signature's name is the log's own (`waymark/<tenant>`), as C2SP's tlog-checkpoint wants it.
+//! is not served. The signature's name is the log's own (`waymark/<tenant>`), as C2SP's tlog-checkpoint wants it. Which keys
+//! sign is said by [`signing_keys`](crate::signing_keys).
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -13,10 +14,15 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use waymark_eventstore::ledger::{BadNote, Checkpoint, FirstNote, Hash, LedgerStore, Signer, Verifier};
-use waymark_eventstore::{Position, StoreError, TenantId};
+use waymark_eventstore::ledger::{
+    BadNote, Checkpoint, FirstNote, Hash, LedgerStore, Signer, Verifier, open_by_any, sign_text,
+};
+use waymark_eventstore::{Clock, Position, StoreError, TenantId};
 
+use crate::key_file::KeyFile;
+use crate::public_keys;
 use crate::secrets::Secrets;
+use crate::signing_keys::{LogKey, SigningKeyError, SigningKeys};
 
 /// How often heads that moved are signed while the service runs.
 const EVERY: Duration = Duration::from_secs(60);
@@ -24,14 +30,23 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Signs heads, and remembers outside the database what was signed.
 pub struct CheckpointSigner {
     store: Arc<dyn LedgerStore>,
-    seed: [u8; 32],
-    file: PathBuf,
+    keys: SigningKeys,
+    files: SignedFiles,
     /// Logs that were begun: what was signed of them must be known outside soon.
     begun: Mutex<UnboundedReceiver<TenantId>>,
     /// Held while heads are signed: of two who write the file, neither is to lose what the other signed.
     signing: Mutex<()>,
     /// Told of whenever a head was signed.
     signed: Notify,
+}
+
+/// The files beside the database that others are handed.
+#[derive(Debug, Clone)]
+pub struct SignedFiles {
+    /// The last signed note of each log.
+    pub notes: PathBuf,
+    /// The public keys that check what is signed now.
+    pub keys: PathBuf,
 }
 
 /// A head and the signed note over it.
@@ -49,6 +64,9 @@ pub enum CheckpointSignerError {
     /// The log failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It cannot be signed, or not be said by which key.
+    #[error(transparent)]
+    Key(#[from] SigningKeyError),
     /// The file beside the database cannot be read or written.
     #[error("the checkpoint file {path}: {why}")]
     File {
@@ -90,6 +108,14 @@ pub enum CheckpointSignerError {
     },
 }
 
+impl CheckpointSignerError {
+    /// Whether a log is signed by a key that is not here.
+    #[must_use]
+    pub fn is_missing_key(&self) -> bool {
+        matches!(self, Self::Key(SigningKeyError::Missing { .. }))
+    }
+}
+
 /// The notes of all tenants, as the file holds them.
 type Notes = BTreeMap<Uuid, String>;
 
@@ -125,18 +151,20 @@ fn fault(file: &Path, why: impl std::fmt::Display) -> CheckpointSignerError {
 }
 
 impl CheckpointSigner {
-    /// A notary with the installation's key.
+    /// A notary with the keys of a key file.
     #[must_use]
     pub fn new(
         store: Arc<dyn LedgerStore>,
-        secrets: &Secrets,
-        file: PathBuf,
+        key_file: KeyFile,
+        files: SignedFiles,
         begun: UnboundedReceiver<TenantId>,
+        clock: Clock,
     ) -> Self {
+        let keys = SigningKeys::new(store.clone(), key_file, clock);
         Self {
             store,
-            seed: secrets.signing_seed,
-            file,
+            keys,
+            files,
             begun: Mutex::new(begun),
             signing: Mutex::default(),
             signed: Notify::new(),
@@ -150,8 +178,7 @@ impl CheckpointSigner {
     pub async fn refuse_rollback(&self) -> Result<(), CheckpointSignerError> {
         for (tenant, note) in self.read()? {
             let tenant = TenantId(tenant);
-            let signed =
-                self.signer(tenant).verifier().open(&note).map_err(|source| self.bad_note(source))?.size;
+            let signed = self.open(tenant, &note).await?.size;
             let found = self.store.head(tenant).await?.position;
             if found < signed {
                 return Err(CheckpointSignerError::RolledBack { tenant, signed, found });
@@ -167,25 +194,63 @@ impl CheckpointSigner {
     pub async fn sign_heads(&self) -> Result<(), CheckpointSignerError> {
         let _signing = self.signing.lock().await;
         let mut notes = self.read()?;
-        let mut moved = false;
+        let (mut moved, mut failed) = (false, None);
         for tenant in self.store.logs().await? {
-            let head = self.store.head(tenant).await?;
-            let signer = self.signer(tenant);
-            let known = notes.get(&tenant.0).and_then(|note| signer.verifier().open(note).ok());
-            if head.position == 0 || known.is_some_and(|known| known.size >= head.position) {
-                continue;
+            match self.sign_moved(tenant, &mut notes).await {
+                Ok(signed) => moved |= signed,
+                // That one log cannot be signed keeps no other from being signed.
+                Err(CheckpointSignerError::Key(error)) => failed = failed.or(Some(error)),
+                Err(error) => return Err(error),
             }
-            let checkpoint = Checkpoint { origin: origin(tenant), size: head.position, root: head.root };
-            let note = signer.sign(&checkpoint);
-            self.store.save_checkpoint(tenant, head.position, &note).await?;
-            notes.insert(tenant.0, note);
-            moved = true;
         }
         if moved {
             self.write(&notes)?;
             self.signed.notify_one();
         }
-        Ok(())
+        self.publish_keys().await;
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Signs the head of a tenant's log if it moved, and forgets the secrets that it needs no more.
+    async fn sign_moved(&self, tenant: TenantId, notes: &mut Notes) -> Result<bool, CheckpointSignerError> {
+        let head = self.store.head(tenant).await?;
+        // Also where nothing moved: a key that is missing is noticed before it is needed.
+        let signers = self.signers(tenant, head.position).await?;
+        let known = match notes.get(&tenant.0) {
+            Some(note) => self.open(tenant, note).await.ok(),
+            None => None,
+        };
+        let moved = head.position > 0 && known.is_none_or(|known| known.size < head.position);
+        if moved {
+            let checkpoint = Checkpoint { origin: origin(tenant), size: head.position, root: head.root };
+            let note = self.keep(tenant, &checkpoint, &signers).await?;
+            notes.insert(tenant.0, note);
+        }
+        if let Err(error) = self.keys.forget_retired(tenant, &origin(tenant)).await {
+            tracing::warn!(%error, "the secret of a key that signs no more is still in the key file");
+        }
+        Ok(moved)
+    }
+
+    /// Signs a checkpoint and keeps the note in the database, with whatever else is signed under the same text there: a hand-over to
+    /// another key, or a cosignature.
+    async fn keep(
+        &self,
+        tenant: TenantId,
+        checkpoint: &Checkpoint,
+        signers: &[Signer],
+    ) -> Result<String, CheckpointSignerError> {
+        let mut note = sign_text(signers, &checkpoint.to_text());
+        let stored = self.store.checkpoints_after(tenant, checkpoint.size - 1, 1).await?;
+        if let Some((_, stored)) = stored.into_iter().find(|(size, _)| *size == checkpoint.size)
+            && self.open(tenant, &stored).await.is_ok_and(|known| known == *checkpoint)
+        {
+            let lines = stored.split_inclusive('\n').filter(|line| line.starts_with('\u{2014}'));
+            let further: Vec<&str> = lines.filter(|line| !note.contains(line)).collect();
+            note.extend(further);
+        }
+        self.store.save_checkpoint(tenant, checkpoint.size, &note).await?;
+        Ok(note)
     }
 
     /// Waits until a head was signed since it was waited for last.
@@ -201,13 +266,12 @@ impl CheckpointSigner {
     /// signed before; or the log or the file cannot be read or written.
     pub async fn sign_head(&self, tenant: TenantId) -> Result<SignedHead, CheckpointSignerError> {
         let _signing = self.signing.lock().await;
-        let signer = self.signer(tenant);
         // Before the head, which whatever was signed cannot be beyond: another process may sign meanwhile.
         let mut notes = self.read()?;
         let head = self.store.head(tenant).await?;
         let checkpoint = Checkpoint { origin: origin(tenant), size: head.position, root: head.root };
         if let Some(note) = notes.get(&tenant.0) {
-            let known = signer.verifier().open(note).map_err(|source| self.bad_note(source))?;
+            let known = self.open(tenant, note).await?;
             if known.size > head.position {
                 let (signed, found) = (known.size, head.position);
                 return Err(CheckpointSignerError::RolledBack { tenant, signed, found });
@@ -222,22 +286,32 @@ impl CheckpointSigner {
                 };
             }
         }
-        let note = signer.sign(&checkpoint);
-        if head.position > 0 {
-            self.store.save_checkpoint(tenant, head.position, &note).await?;
-            notes.insert(tenant.0, note.clone());
-            self.write(&notes)?;
-            self.signed.notify_one();
+        let signers = self.signers(tenant, head.position).await?;
+        if head.position == 0 {
+            let note = sign_text(&signers, &checkpoint.to_text());
+            return Ok(SignedHead { checkpoint, note });
         }
+        let note = self.keep(tenant, &checkpoint, &signers).await?;
+        notes.insert(tenant.0, note.clone());
+        self.write(&notes)?;
+        self.signed.notify_one();
         Ok(SignedHead { checkpoint, note })
     }
 
-    /// The signed note over the tree of a tenant's first entries, given its root as the log has it. It is not kept.
-    #[must_use]
-    pub fn sign_earlier(&self, tenant: TenantId, size: Position, root: Hash) -> SignedHead {
+    /// The signed note over the tree of a tenant's first entries, given its root as the log has it, by the keys that sign now. It is
+    /// not kept.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub async fn sign_earlier(
+        &self,
+        tenant: TenantId,
+        size: Position,
+        root: Hash,
+    ) -> Result<SignedHead, CheckpointSignerError> {
         let checkpoint = Checkpoint { origin: origin(tenant), size, root };
-        let note = self.signer(tenant).sign(&checkpoint);
-        SignedHead { checkpoint, note }
+        let note = self.sign_text(tenant, &checkpoint.to_text()).await?;
+        Ok(SignedHead { checkpoint, note })
     }
 
     /// Adds a cosignature, a line that its witness's key has verified, to the note over the head of this size. A head that has moved
@@ -254,7 +328,7 @@ impl CheckpointSigner {
         let _signing = self.signing.lock().await;
         let mut notes = self.read()?;
         let Some(note) = notes.get_mut(&tenant.0) else { return Ok(()) };
-        let known = self.signer(tenant).verifier().open(note).map_err(|source| self.bad_note(source))?;
+        let known = self.open(tenant, note).await?;
         if known.size != size || note.lines().any(|known| known == line) {
             return Ok(());
         }
@@ -264,16 +338,81 @@ impl CheckpointSigner {
         self.write(&notes)
     }
 
-    /// The signed note over another text about a tenant's log, which must not be readable as a checkpoint.
-    #[must_use]
-    pub fn sign_text(&self, tenant: TenantId, text: &str) -> String {
-        self.signer(tenant).sign_text(text)
+    /// The signed note over a text about a tenant's log, by the keys that sign now.
+    ///
+    /// # Errors
+    /// When it cannot be signed.
+    pub async fn sign_text(&self, tenant: TenantId, text: &str) -> Result<String, CheckpointSignerError> {
+        Ok(sign_text(&self.signers(tenant, Position::MAX).await?, text))
     }
 
-    /// The key that checks what is signed of a tenant's log.
-    #[must_use]
-    pub fn verifier(&self, tenant: TenantId) -> Verifier {
-        self.signer(tenant).verifier()
+    /// What signs a tree of a tenant's log of this size.
+    ///
+    /// # Errors
+    /// When a key is missing here.
+    pub(crate) async fn signers(
+        &self,
+        tenant: TenantId,
+        size: Position,
+    ) -> Result<Vec<Signer>, CheckpointSignerError> {
+        Ok(self.keys.signers(tenant, &origin(tenant), size).await?)
+    }
+
+    /// The keys that check what is or was signed of a tenant's log: the first one first, the one that signs now last.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn keys(&self, tenant: TenantId) -> Result<Vec<LogKey>, CheckpointSignerError> {
+        Ok(self.keys.of(tenant, &origin(tenant)).await?)
+    }
+
+    /// A key that a tenant's log can be changed to, durably in the key file. Nothing is signed with it before the log says so.
+    ///
+    /// # Errors
+    /// When what signs now is missing here, or the key file cannot be replaced.
+    pub(crate) async fn prepare_key(&self, tenant: TenantId) -> Result<Verifier, CheckpointSignerError> {
+        let name = origin(tenant);
+        // Who cannot sign now could not hand over.
+        self.keys.signers(tenant, &name, Position::MAX).await?;
+        Ok(self.keys.prepare(tenant, &name).await?)
+    }
+
+    /// Puts the public keys that check what is signed now into the file beside the database: the installation's, and those of logs
+    /// whose key was changed. Without it nothing is lost, so what fails is said and no more.
+    pub(crate) async fn publish_keys(&self) {
+        let keys = match self.published().await {
+            Ok(keys) => keys,
+            Err(error) => return tracing::warn!(%error, "the public keys were not written"),
+        };
+        if let Err(error) = public_keys::publish(&self.files.keys, &keys) {
+            tracing::warn!(%error, path = %self.files.keys.display(), "the public keys were not written");
+        }
+    }
+
+    async fn published(&self) -> Result<Vec<Verifier>, CheckpointSignerError> {
+        let mut published = vec![self.keys.first_of_all()];
+        for tenant in self.store.tenants().await? {
+            published.extend(self.keys.published(tenant, &origin(tenant)).await?);
+        }
+        Ok(published)
+    }
+
+    /// The keys, by their ids, for want of which logs cannot be signed here. Logs that could be signed when that was last tried are
+    /// not looked at.
+    pub(crate) async fn missing_keys(&self) -> Vec<String> {
+        for tenant in self.keys.unsigned() {
+            // The key file may be another one by now.
+            self.can_sign(tenant).await.ok();
+        }
+        self.keys.missing()
+    }
+
+    /// Whether a tenant's log can be signed here.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub(crate) async fn can_sign(&self, tenant: TenantId) -> Result<(), CheckpointSignerError> {
+        self.signers(tenant, Position::MAX).await.map(drop)
     }
 
     /// The log whose heads are signed.
@@ -285,10 +424,15 @@ impl CheckpointSigner {
     /// Signs from time to time, and whenever a log was begun, until the token is cancelled.
     pub async fn run(&self, stop: CancellationToken) {
         let mut begun = self.begun.lock().await;
+        self.sign_heads_or_say().await;
         while stop.run_until_cancelled(self.next(&mut begun)).await.is_some() {
-            if let Err(error) = self.sign_heads().await {
-                tracing::error!(%error, "the log's heads were not signed");
-            }
+            self.sign_heads_or_say().await;
+        }
+    }
+
+    async fn sign_heads_or_say(&self) {
+        if let Err(error) = self.sign_heads().await {
+            tracing::error!(%error, "the log's heads were not signed");
         }
     }
 
@@ -307,17 +451,19 @@ impl CheckpointSigner {
         }
     }
 
-    fn signer(&self, tenant: TenantId) -> Signer {
-        Signer::new(&origin(tenant), &self.seed)
+    /// Opens a note on a tenant's log by any key that may have signed it.
+    async fn open(&self, tenant: TenantId, note: &str) -> Result<Checkpoint, CheckpointSignerError> {
+        let keys = self.keys.verifiers(tenant, &origin(tenant)).await?;
+        open_by_any(&keys, note).map_err(|source| self.bad_note(source))
     }
 
     fn read(&self) -> Result<Notes, CheckpointSignerError> {
-        read(&self.file)
+        read(&self.files.notes)
     }
 
     /// Replaces the file whole: a crash leaves the old one or the new one.
     fn write(&self, notes: &Notes) -> Result<(), CheckpointSignerError> {
-        let mut name = self.file.clone().into_os_string();
+        let mut name = self.files.notes.clone().into_os_string();
         name.push(format!(".{}", std::process::id()));
         let fresh = PathBuf::from(name);
         let written = std::fs::File::create(&fresh).and_then(|mut out| {
@@ -325,15 +471,15 @@ impl CheckpointSigner {
             out.write_all(b"\n")?;
             out.sync_all()
         });
-        written.and_then(|()| std::fs::rename(&fresh, &self.file)).map_err(|error| self.fault(error))
+        written.and_then(|()| std::fs::rename(&fresh, &self.files.notes)).map_err(|error| self.fault(error))
     }
 
     fn fault(&self, why: impl std::fmt::Display) -> CheckpointSignerError {
-        fault(&self.file, why)
+        fault(&self.files.notes, why)
     }
 
     fn bad_note(&self, source: BadNote) -> CheckpointSignerError {
-        CheckpointSignerError::BadNote { path: self.file.display().to_string(), source }
+        CheckpointSignerError::BadNote { path: self.files.notes.display().to_string(), source }
     }
 }
 

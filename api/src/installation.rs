@@ -27,12 +27,13 @@ use crate::auth::token::Tokens;
 use crate::auth::{AdminStore, Gate, NewKey, Rights, Scope};
 use crate::automation::Ticker;
 use crate::automation::clock::{ClockWatch, Stopwatch};
-use crate::checkpoint_signer::{CheckpointSigner, first_note};
+use crate::checkpoint_signer::{CheckpointSigner, SignedFiles, first_note};
 use crate::config::{
     AuthArgs, Automations, Database, DatabaseArgs, OutboundArgs, Sending, WitnessTarget, views_file,
 };
 use crate::cosigning::Cosigning;
 use crate::http::measure;
+use crate::key_file::KeyFile;
 use crate::log::Log;
 use crate::operator::operator;
 use crate::outbound::client::Client;
@@ -156,7 +157,9 @@ impl Installation {
             )));
         }
         secrets.publish(&args.public_key_file());
-        let checkpoint_signer = CheckpointSigner::new(store.clone(), secrets, args.checkpoint_file(), begun);
+        let key_file = KeyFile::new(args.key_file(), secrets.clone());
+        let files = SignedFiles { notes: args.checkpoint_file(), keys: args.public_key_file() };
+        let checkpoint_signer = CheckpointSigner::new(store.clone(), key_file, files, begun, clock.clone());
         let zones = zoneinfo::open(args.zoneinfo.as_deref()).map_err(said)?;
         let (admin, messages) = (Arc::new(admin), Arc::new(messages));
         let rights = Rights::new(store.clone(), admin.clone(), messages.clone(), clock.clone(), random_ids());
@@ -380,11 +383,18 @@ impl Installation {
     /// Signs the heads and closes the log, once everything accepted is on disk.
     ///
     /// # Errors
-    /// When a head cannot be signed.
+    /// When a head cannot be signed, for another reason than that the key is on other nodes alone.
     pub async fn close(self) -> Result<(), InstallationError> {
         let signed = self.checkpoint_signer.sign_heads().await;
         self.leave().await;
-        signed.map_err(said)
+        match signed {
+            // What was done is done, and another node signs it.
+            Err(error) if error.is_missing_key() => {
+                tracing::error!(%error, "the log's heads were not signed");
+                Ok(())
+            }
+            signed => signed.map_err(said),
+        }
     }
 
     /// Closes the log without signing anything.

@@ -3,6 +3,7 @@
 //! They stand in a file of their own beside the database (or come from the environment), so that a copy of the
 //! database alone neither reads a name nor forges a checkpoint.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -10,7 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use waymark_eventstore::ledger::Signer;
+use uuid::Uuid;
+use waymark_eventstore::TenantId;
+use waymark_eventstore::ledger::{Signer, Verifier};
 
 use crate::ambient::random_bytes;
 use crate::config::Database;
@@ -18,13 +21,16 @@ use crate::config::Database;
 /// Whose public key it is: of the installation, for the logs of all its tenants.
 pub(crate) const PUBLIC_NAME: &str = "waymark";
 
-/// The two secrets of an installation.
+/// The secrets of an installation.
 #[derive(Clone)]
 pub struct Secrets {
     /// Wraps the tenants' keys.
     pub root_key: [u8; 32],
-    /// Signs checkpoints (Ed25519 seed).
+    /// Signs the checkpoints of each log until its key is changed (Ed25519 seed).
     pub signing_seed: [u8; 32],
+    /// What signs the checkpoints of a log whose key was changed, by tenant, the newest last. Which of them signs is told by
+    /// the log: one that it does not tell of signs nothing.
+    pub log_seeds: BTreeMap<Uuid, Vec<[u8; 32]>>,
 }
 
 /// The key file: base64 of 32 bytes each.
@@ -33,6 +39,8 @@ pub struct Secrets {
 struct KeyFile {
     root_key: String,
     signing_key: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    log_signing_keys: BTreeMap<Uuid, Vec<String>>,
 }
 
 /// Why there are no secrets.
@@ -47,7 +55,7 @@ pub enum SecretsError {
         source: std::io::Error,
     },
     /// The file is there but is not one of ours.
-    #[error("the key file {path} is not two base64 keys of 32 bytes: {why}")]
+    #[error("the key file {path} is not base64 keys of 32 bytes each: {why}")]
     Format {
         /// Which file.
         path: String,
@@ -80,7 +88,8 @@ impl Secrets {
                 if !is_new {
                     return Err(SecretsError::Lost { database: database.to_string(), path: shown() });
                 }
-                let secrets = Self { root_key: random_bytes(), signing_seed: random_bytes() };
+                let (root_key, signing_seed) = (random_bytes(), random_bytes());
+                let secrets = Self { root_key, signing_seed, log_seeds: BTreeMap::new() };
                 secrets.write(path).map_err(file)?;
                 Ok(secrets)
             }
@@ -103,10 +112,21 @@ impl Secrets {
         }
     }
 
-    /// What signs the checkpoints of the log of this name.
+    /// What signs the checkpoints of the log of this name until its key is changed.
     #[must_use]
     pub fn signer(&self, name: &str) -> Signer {
         Signer::new(name, &self.signing_seed)
+    }
+
+    /// Everything here that could sign checkpoints of a tenant's log, which has this name.
+    pub(crate) fn signers(&self, tenant: TenantId, name: &str) -> impl Iterator<Item = Signer> {
+        let own = self.log_seeds.get(&tenant.0).into_iter().flatten();
+        std::iter::once(&self.signing_seed).chain(own).map(move |seed| Signer::new(name, seed))
+    }
+
+    /// The public halves of [`Self::signers`].
+    pub(crate) fn verifiers(&self, tenant: TenantId, name: &str) -> Vec<Verifier> {
+        self.signers(tenant, name).map(|signer| signer.verifier()).collect()
     }
 
     /// Writes the public half of the signing key into a file of its own, where there is none: with it anybody checks what
@@ -141,17 +161,31 @@ impl Secrets {
             let bytes = STANDARD.decode(text).map_err(|error| format!("{name}: {error}"))?;
             <[u8; 32]>::try_from(bytes).map_err(|bytes| format!("{name}: {} bytes", bytes.len()))
         };
+        let logs = file.log_signing_keys.iter().map(|(tenant, seeds)| {
+            let seeds = seeds.iter().map(|seed| key("log_signing_keys", seed));
+            Ok((*tenant, seeds.collect::<Result<_, String>>()?))
+        });
         Ok(Self {
             root_key: key("root_key", &file.root_key)?,
             signing_seed: key("signing_key", &file.signing_key)?,
+            log_seeds: logs.collect::<Result<_, String>>()?,
         })
     }
 
-    /// Writes the file for its owner's eyes only, and on disk before the first key is used.
-    fn write(&self, path: &Path) -> std::io::Result<()> {
+    /// Writes a new file for its owner's eyes only, and on disk before the first key is used.
+    ///
+    /// # Errors
+    /// When there is a file already, or it cannot be written.
+    pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
+        let encoded = |seeds: &Vec<[u8; 32]>| seeds.iter().map(|seed| STANDARD.encode(seed)).collect();
         let file = KeyFile {
             root_key: STANDARD.encode(self.root_key),
             signing_key: STANDARD.encode(self.signing_seed),
+            log_signing_keys: self
+                .log_seeds
+                .iter()
+                .map(|(tenant, seeds)| (*tenant, encoded(seeds)))
+                .collect(),
         };
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);

@@ -3,7 +3,7 @@
 
     verify.py ARCHIVE.tar.gz --public-key KEY
 
-KEY is the public key (name+id+key), or a file with it. Needs Python 3.9 and the package `cryptography`, nothing else. The
+KEY is the public key (name+id+key), or a file with it. In a file with several every one is believed. Needs Python 3.9 and the package `cryptography`, nothing else. The
 format is described in docs/audit-format.md. Exit codes, as those of `waymark verify`: 0 sound, 1 tampered, 3 bad signature,
 4 incomplete, 5 could not be checked.
 """
@@ -43,20 +43,31 @@ class Flaw(Exception):
 # Signed notes (C2SP signed-note) ---------------------------------------------------------------------------------------
 
 
-def read_key(given):
-    """The name and the 32 bytes of a public key in the form name+id+key."""
+def parse_key(text):
+    """The name and the 32 bytes of a public key in the form name+id+key; None where it is none."""
+    parts = text.strip().split("+", 2)
+    if len(parts) != 3:
+        return None
+    name, key_id, encoded = parts
+    key = decoded(encoded)
+    if key and len(key) == 33 and key[:1] == ED25519 and key_id_of(name, key[1:]).hex() == key_id:
+        return name, key[1:]
+    return None
+
+
+def read_keys(given, origin):
+    """The public keys of the log of this name: its own, or else the installation's."""
     if os.path.exists(given):
         with open(given, encoding="utf-8") as file:
             given = file.read()
-    for line in given.splitlines():
-        parts = line.strip().split("+", 2)
-        if len(parts) != 3:
-            continue
-        name, key_id, encoded = parts
-        key = decoded(encoded)
-        if key and len(key) == 33 and key[:1] == ED25519 and key_id_of(name, key[1:]).hex() == key_id:
-            return name, key[1:]
-    raise Flaw(NOT_CHECKED, None, f"{given.strip()} is no public key (name+id+key)")
+    keys = [key for key in map(parse_key, given.splitlines()) if key]
+    if not keys:
+        raise Flaw(NOT_CHECKED, None, f"{given.strip()} is no public key (name+id+key)")
+    for wanted in (origin, INSTALLATION):
+        named = [key for name, key in keys if name == wanted]
+        if named:
+            return named
+    raise Flaw(NOT_CHECKED, None, f"the public key is that of {keys[0][0]}, not of {origin}")
 
 
 def key_id_of(name, key):
@@ -65,9 +76,22 @@ def key_id_of(name, key):
 
 def decoded(text):
     try:
-        return base64.b64decode(text, validate=True)
+        value = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
+    # Of several texts that decode to the same bytes one is the right one: bits that are not used are zero.
+    return value if base64.b64encode(value).decode() == text else None
+
+
+def open_by_any(file, note, origin, keys):
+    """The text of a signed note and the key that signed it: the first of these that did."""
+    flaw = None
+    for key in keys:
+        try:
+            return open_note(file, note, origin, key), key
+        except Flaw as found:
+            flaw = flaw or found
+    raise flaw
 
 
 def open_note(file, note, origin, key):
@@ -75,19 +99,22 @@ def open_note(file, note, origin, key):
     text, blank, signatures = note.rpartition("\n\n")
     if not blank or not signatures.endswith("\n"):
         raise Flaw(BAD_SIGNATURE, file, "it is not a signed note")
-    text += "\n"
+    text, own = text + "\n", None
+    # Every line has to be a signature, also behind the one that counts: nothing else stands in a note.
     for line in signatures[:-1].split("\n"):
         parts = line.split(" ")
-        if len(parts) != 3 or parts[0] != "\u2014":
+        signed = decoded(parts[2]) if len(parts) == 3 and parts[0] == "\u2014" else None
+        if signed is None:
             raise Flaw(BAD_SIGNATURE, file, "it is not a signed note")
-        signed = decoded(parts[2])
-        if parts[1] == origin and signed and signed[:4] == key_id_of(origin, key):
-            try:
-                Ed25519PublicKey.from_public_bytes(key).verify(signed[4:], text.encode())
-            except InvalidSignature:
-                raise Flaw(BAD_SIGNATURE, file, "the signature does not verify") from None
-            return text
-    raise Flaw(BAD_SIGNATURE, file, "not signed by the expected key")
+        if own is None and parts[1] == origin and signed[:4] == key_id_of(origin, key):
+            own = signed[4:]
+    if own is None:
+        raise Flaw(BAD_SIGNATURE, file, "not signed by the expected key")
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(own, text.encode())
+    except InvalidSignature:
+        raise Flaw(BAD_SIGNATURE, file, "the signature does not verify") from None
+    return text
 
 
 # The Merkle tree (RFC 6962, section 2.1) -------------------------------------------------------------------------------
@@ -143,16 +170,91 @@ def text_of(files, name):
         raise Flaw(TAMPERED, name, "it is not UTF-8") from None
 
 
+# The changes of the key -----------------------------------------------------------------------------------------------
+
+
+def read_hashes(files, name):
+    hashes = [decoded(line) for line in text_of(files, name).split("\n")[:-1]]
+    if any(value is None or len(value) != 32 for value in hashes):
+        raise Flaw(TAMPERED, name, "a line is not a hash of 32 bytes in base64")
+    return hashes
+
+
+def check_leads(files, name, position, leaf, size, root):
+    """Insists that an entry leads to a root by the proof in a file."""
+    leaves, proof = iter([leaf]), iter(read_hashes(files, name))
+    try:
+        found = root_of(position - 1, position, 0, size, leaves, proof) if 1 <= position <= size else None
+    except StopIteration:
+        found = None
+    if found != root or next(leaves, None) or next(proof, None):
+        raise Flaw(TAMPERED, name, "the entry and the proof do not lead to the signed root")
+
+
+def read_change(files, folder, origin):
+    """A change of the key, signed by the key before it: its position, its hash as a leaf, the key before it and the one after it."""
+    position = int(folder) if folder.isdecimal() else 0
+    name = f"rotations/{position:020}/entry"
+    entry = text_of(files, name)
+    odd = Flaw(TAMPERED, name, "it is no change of the key at this position")
+    try:
+        event = json.loads(entry[:-1])
+        keys = [parse_key(event["data"][side]["vkey"]) for side in ("replaces", "key")]
+        if not entry.endswith("\n") or event["position"] != position or event["type"] != "signing_key.rotated":
+            raise odd
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise odd from None
+    if any(key is None or key[0] != origin for key in keys):
+        raise odd
+    (_, old), (_, new) = keys
+    note = f"rotations/{position:020}/handover"
+    lines = open_note(note, text_of(files, note), origin, old).split("\n")
+    if lines[0] != origin or len(lines) < 4 or not lines[1].isdecimal():
+        raise Flaw(TAMPERED, note, "it is not a checkpoint of this log")
+    leaf = leaf_hash(entry[:-1].encode())
+    check_leads(files, f"rotations/{position:020}/handover-proof", position, leaf, int(lines[1]), decoded(lines[2]))
+    return position, leaf, old, new
+
+
+def read_changes(files, origin):
+    """The changes in order up to the first that does not hold, and what is wrong with that one."""
+    folders = sorted({name.split("/")[1] for name in files if name.startswith("rotations/") and name.count("/") > 1})
+    changes = []
+    for folder in folders:
+        try:
+            change = read_change(files, folder, origin)
+        except Flaw as flaw:
+            return changes, flaw
+        if changes and (changes[-1][3] != change[2] or changes[-1][0] >= change[0]):
+            name = f"rotations/{change[0]:020}/entry"
+            return changes, Flaw(TAMPERED, name, "it does not change the key that signed before")
+        changes.append(change)
+    return changes, None
+
+
+def signing_keys(changes, flaw, believed):
+    """By which keys the archive may be signed, for someone who believes these: the last one, where one of them leads to it."""
+    leads = any(old in believed or new in believed for _, _, old, new in changes)
+    return [changes[-1][3]] if leads and flaw is None else believed
+
+
+# The manifest ----------------------------------------------------------------------------------------------------------
+
+
 def read_manifest(files, given):
     note = text_of(files, "manifest")
     lines = note.split("\n")
     if len(lines) < 2 or not lines[1].startswith("origin "):
         raise Flaw(TAMPERED, "manifest", "it is not a manifest of this format")
     origin = lines[1][len("origin "):]
-    name, key = read_key(given)
-    if name not in (INSTALLATION, origin):
-        raise Flaw(NOT_CHECKED, None, f"the public key is that of {name}, not of {origin}")
-    lines = open_note("manifest", note, origin, key)[:-1].split("\n")
+    believed = read_keys(given, origin)
+    changes, flaw = read_changes(files, origin)
+    try:
+        text, key = open_by_any("manifest", note, origin, signing_keys(changes, flaw, believed))
+    except Flaw as unsigned:
+        # A change of the key that does not hold leads to no key that could have signed it.
+        raise flaw or unsigned
+    lines = text[:-1].split("\n")
     try:
         if lines[0] != FORMAT:
             raise ValueError
@@ -169,7 +271,7 @@ def read_manifest(files, given):
             raise ValueError
     except (KeyError, ValueError):
         raise Flaw(TAMPERED, "manifest", "it is not a manifest of this format") from None
-    return manifest, origin, key
+    return manifest, origin, key, changes, flaw
 
 
 def compare(files, manifest):
@@ -217,14 +319,15 @@ def leaves_of(files, manifest):
 
 def check(path, given):
     files = read_archive(path)
-    manifest, origin, key = read_manifest(files, given)
+    manifest, origin, key, changes, flaw = read_manifest(files, given)
     compare(files, manifest)
     check_checkpoint(files, manifest, origin, key)
+    if flaw:
+        raise flaw
+    for position, leaf, _, _ in changes:
+        check_leads(files, f"rotations/{position:020}/proof", position, leaf, manifest["size"], manifest["root"])
     leaves = iter(leaves_of(files, manifest))
-    hashes = [decoded(line) for line in text_of(files, "proof").split("\n")[:-1]]
-    if any(value is None or len(value) != 32 for value in hashes):
-        raise Flaw(TAMPERED, "proof", "a line is not a hash of 32 bytes in base64")
-    proof = iter(hashes)
+    proof = iter(read_hashes(files, "proof"))
     try:
         root = root_of(manifest["from"] - 1, manifest["to"], 0, manifest["size"], leaves, proof)
     except StopIteration:

@@ -387,6 +387,18 @@ impl LedgerStore for MemoryStore {
         self.look(tenant, |log| log.checkpoints.iter().map(|(size, note)| (*size, note.clone())).collect())
     }
 
+    async fn checkpoints_after(
+        &self,
+        tenant: TenantId,
+        size: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, String)>, StoreError> {
+        self.look(tenant, |log| {
+            let larger = log.checkpoints.iter().filter(|(stored, _)| **stored > size);
+            larger.take(limit as usize).map(|(size, note)| (*size, note.clone())).collect()
+        })
+    }
+
     async fn latest_checkpoint(&self, tenant: TenantId) -> Result<Option<String>, StoreError> {
         self.look(tenant, |log| log.checkpoints.values().next_back().cloned())
     }

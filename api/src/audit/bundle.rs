@@ -13,11 +13,12 @@ use base64::prelude::BASE64_STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
-use waymark_eventstore::ledger::{Hash, range_proof};
-use waymark_eventstore::{EventStore, Position, TenantId};
+use waymark_eventstore::ledger::{Hash, Signer, Succession, range_proof, sign_text};
+use waymark_eventstore::{Entry, EventStore, Position, TenantId};
 
 use crate::app::AppError;
-use crate::checkpoint_signer::{CheckpointSigner, SignedHead};
+use crate::checkpoint_signer::{CheckpointSigner, CheckpointSignerError, SignedHead};
+use crate::signing_keys::{hand_over, successions};
 
 /// The first line of a manifest, which names the format.
 pub(crate) const FORMAT: &str = "waymark/bundle@v1";
@@ -35,6 +36,8 @@ pub(crate) struct Bundle {
     store: Arc<dyn EventStore>,
     tenant: TenantId,
     signed: SignedHead,
+    /// What signed the head, and signs the manifest.
+    signers: Vec<Signer>,
     /// The first position and the last.
     stretch: (Position, Position),
     /// The position that the next file of entries begins with; none before the first file.
@@ -61,6 +64,7 @@ impl Bundle {
             store,
             tenant,
             signed,
+            signers: Vec::new(),
             stretch,
             next: None,
             files: String::new(),
@@ -95,13 +99,41 @@ impl Bundle {
         self.modified = newest.first().map_or(0, |entry| entry.recorded_at.timestamp().cast_unsigned());
         let proof = range_proof(self.signer.store(), self.tenant, first - 1..last, size).await?;
         self.file("README.md", README.as_bytes())?;
-        let key = format!("{}\n", self.signer.verifier(self.tenant).to_vkey());
-        self.file("keys", key.as_bytes())?;
+        self.signers = self.signer.signers(self.tenant, size).await.map_err(|error| unsigned(&error))?;
+        let keys = self.signer.keys(self.tenant).await.map_err(|error| unsigned(&error))?;
+        let keys = keys.iter().rev().filter(|key| key.position <= size);
+        let keys: String = keys.map(|key| format!("{}\n", key.verifier.to_vkey())).collect();
+        self.file("keys", keys.as_bytes())?;
         let note = self.signed.note.clone();
         self.file("checkpoint", note.as_bytes())?;
         self.file("proof", proof_text(&proof).as_bytes())?;
+        let store = self.store.clone();
+        for (change, entry) in successions(&*store, self.tenant, size).await? {
+            self.rotation(&change, &entry).await?;
+        }
         self.next = Some(first);
         Ok(())
+    }
+
+    /// What shows whoever knows the key before a change which key came after it: the event, and a checkpoint by the key before it
+    /// that has the event; and that the log of this archive has it.
+    async fn rotation(&mut self, change: &Succession, entry: &Entry) -> Result<(), AppError> {
+        let (position, size) = (change.position, self.signed.checkpoint.size);
+        let signer = self.signer.clone();
+        let store = signer.store();
+        let handed_over = hand_over(store, self.tenant, change).await?;
+        let (until, note) = handed_over.ok_or_else(|| {
+            AppError::Unreadable(format!(
+                "no checkpoint by the key before position {position} has that entry"
+            ))
+        })?;
+        let place = position - 1..position;
+        let to_note = range_proof(store, self.tenant, place.clone(), until).await?;
+        let to_head = range_proof(store, self.tenant, place, size).await?;
+        self.file(&rotation_name(position, "entry"), &[&entry.bytes[..], b"\n"].concat())?;
+        self.file(&rotation_name(position, "handover"), note.as_bytes())?;
+        self.file(&rotation_name(position, "handover-proof"), proof_text(&to_note).as_bytes())?;
+        self.file(&rotation_name(position, "proof"), proof_text(&to_head).as_bytes())
     }
 
     async fn entries(&mut self, next: Position) -> Result<(), AppError> {
@@ -133,7 +165,7 @@ impl Bundle {
             BASE64_STANDARD.encode(checkpoint.root),
             self.files
         );
-        let manifest = self.signer.sign_text(self.tenant, &text);
+        let manifest = sign_text(&self.signers, &text);
         self.file(MANIFEST, manifest.as_bytes())?;
         // Two blocks of zeroes end a tar archive.
         self.archive.write_all(&[0; 1024]).map_err(unwritten)?;
@@ -164,12 +196,21 @@ pub(crate) fn entries_name(first: Position) -> String {
     format!("entries/{first:020}.ndjson")
 }
 
+/// The name of a file about the change of the key at a position.
+pub(crate) fn rotation_name(position: Position, of: &str) -> String {
+    format!("rotations/{position:020}/{of}")
+}
+
 fn proof_text(proof: &[Hash]) -> String {
     proof.iter().map(|hash| format!("{}\n", BASE64_STANDARD.encode(hash))).collect()
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unsigned(error: &CheckpointSignerError) -> AppError {
+    AppError::Unreadable(error.to_string())
 }
 
 fn unwritten(error: impl std::fmt::Display) -> AppError {

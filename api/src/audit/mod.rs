@@ -16,7 +16,7 @@ mod spreadsheet;
 mod subject;
 mod told;
 
-pub(crate) use bundle::{Bundle, ENTRIES_PER_FILE, FORMAT, MANIFEST, entries_name, hex};
+pub(crate) use bundle::{Bundle, ENTRIES_PER_FILE, FORMAT, MANIFEST, entries_name, hex, rotation_name};
 pub(crate) use change::Change;
 pub(crate) use ocsf::record;
 pub(crate) use origin::OriginKind;

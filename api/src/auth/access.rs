@@ -139,6 +139,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/v1/audit/erasures", Access::Roles(AUDIT)),
     ("GET", "/v1/audit/export", Access::Roles(AUDIT)),
     ("GET", "/v1/audit/keys", Access::Roles(AUDIT)),
+    ("POST", "/v1/audit/keys/rotations", Access::Roles(SET_UP)),
     ("POST", "/v1/audit/reviews", Access::Roles(AUDIT)),
     ("GET", "/v1/exports/{kind}", Access::Roles(ALL)),
     ("POST", "/v1/bulk", Access::Roles(WORK)),

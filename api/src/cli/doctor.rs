@@ -71,6 +71,14 @@ impl Doctor {
             },
             Err(error) => Finding { what: "checkpoint", ok: false, detail: error.to_string() },
         });
+        findings.push(match installation.checkpoint_signer.can_sign(tenant).await {
+            Ok(()) => Finding {
+                what: "signing",
+                ok: true,
+                detail: "the key that signs the log is in the key file".to_owned(),
+            },
+            Err(error) => Finding { what: "signing", ok: false, detail: error.to_string() },
+        });
         findings.push(rights(installation, tenant).await?);
         findings.push(match installation.clock_watch().is_believed().await? {
             true => Finding { what: "clock", ok: true, detail: "believed".to_owned() },

@@ -16,6 +16,7 @@ mod output;
 mod pipeline;
 mod rebuild;
 mod replay;
+mod rotate_signing_key;
 mod serve;
 mod sign_in_link;
 mod token;
@@ -75,6 +76,8 @@ enum Command {
     Token(token::Token),
     /// Create a link by which somebody signs in to the console once.
     SignInLink(sign_in_link::SignInLink),
+    /// Change the key that signs checkpoints.
+    RotateSigningKey(rotate_signing_key::RotateSigningKey),
     /// Check and publish pipelines.
     Pipeline(pipeline::PipelineArgs),
     /// Prepare the database and exit.
@@ -197,6 +200,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Rebuild(rebuild) => rebuild.run().await,
         Command::Token(token) => token.run().await,
         Command::SignInLink(link) => link.run().await,
+        Command::RotateSigningKey(rotation) => rotation.run().await,
         Command::Pipeline(pipeline) => pipeline.run().await,
         Command::Migrate(migrate) => migrate.run().await,
         Command::Config(config) => config.run(),

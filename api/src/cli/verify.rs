@@ -108,7 +108,8 @@ impl Verify {
         // First of all the engine's own check: what it finds explains what follows.
         let damage = verification.damage().await.unwrap_or_else(|error| Some(error.to_string()));
         let tenant = verification.tenant(&self.tenant).await.map_err(Finding::not_checked)?;
-        let trust = verification.trust(tenant, self.public_key.as_deref()).map_err(Finding::not_checked)?;
+        let trust =
+            verification.trust(tenant, self.public_key.as_deref()).await.map_err(Finding::not_checked)?;
         let bar = output::bar();
         bar.set_message("hashing");
         let mut progress = |done, total| {

@@ -10,6 +10,7 @@ use waymark_eventstore::ledger::{Cosigner, Verifier};
 use super::serve::{bind, stop_signal};
 use super::{Failure, output};
 use crate::ambient::{random_bytes, random_ids, system_clock};
+use crate::public_keys;
 use crate::serving;
 use crate::witness::{Witness as Judge, router};
 
@@ -25,9 +26,10 @@ pub(super) struct Witness {
     /// The origin of a log, such as `waymark/0190…`. May be given several times.
     #[arg(long, required = true)]
     origin: Vec<String>,
-    /// The public key that signs the heads of these logs (name+id+key), or a file with it.
-    #[arg(long)]
-    public_key: String,
+    /// The public key that signs the heads of these logs (name+id+key), or a file with it. May be given several times, and a file
+    /// may have several: a head is cosigned that any of them signed. While the key of a log is changed, give the old one and the new.
+    #[arg(long, required = true)]
+    public_key: Vec<String>,
     /// The name under which it cosigns, such as an address without the scheme.
     #[arg(long, default_value = "witness")]
     name: String,
@@ -56,12 +58,21 @@ impl Witness {
         Ok(())
     }
 
-    /// What checks the heads of each log: one key signs the logs of all tenants of an installation.
-    fn verifiers(&self) -> Result<Vec<Verifier>, Failure> {
-        let text = std::fs::read_to_string(&self.public_key).unwrap_or_else(|_| self.public_key.clone());
-        let key = text.lines().find_map(|line| Verifier::from_vkey(line.trim()));
-        let key = key.ok_or_else(|| format!("{} is no public key (name+id+key)", self.public_key))?;
-        Ok(self.origin.iter().map(|origin| key.named(origin)).collect())
+    /// What checks the heads of each log: its own keys, or else the one that signs the logs of all tenants of an installation.
+    fn verifiers(&self) -> Result<Vec<Vec<Verifier>>, Failure> {
+        let mut keys = Vec::new();
+        for given in &self.public_key {
+            let found = public_keys::given(given);
+            if found.is_empty() {
+                return Err(format!("{given} is no public key (name+id+key)").into());
+            }
+            keys.extend(found);
+        }
+        let of = |origin: &String| match public_keys::of_log(&keys, origin) {
+            none if none.is_empty() => Err(format!("none of the public keys is that of {origin}").into()),
+            keys => Ok(keys),
+        };
+        self.origin.iter().map(of).collect()
     }
 }
 

@@ -62,6 +62,6 @@ pub async fn manifest(
         last_position: covered,
         tree_size: position,
         root: BASE64_STANDARD.encode(root),
-        checkpoint: signer.sign_earlier(caller.tenant, position, root).note,
+        checkpoint: signer.sign_earlier(caller.tenant, position, root).await?.note,
     })
 }

@@ -21,6 +21,7 @@ use waymark_eventstore::Position;
 use waymark_projections::AsOf;
 
 use crate::app::{App, AppError, Caller};
+use crate::checkpoint_signer::CheckpointSignerError;
 
 pub use manifest::{Manifest, manifest};
 
@@ -93,6 +94,9 @@ pub enum ExportError {
     /// The log or a read model cannot be read.
     #[error(transparent)]
     App(#[from] AppError),
+    /// The tree that it is of cannot be signed.
+    #[error(transparent)]
+    Signer(#[from] CheckpointSignerError),
     /// What was to be written does not fit into the format.
     #[error("{0}")]
     Format(String),

@@ -92,6 +92,12 @@ mod described {
         approval: Option<PendingApproval>,
         /// For a reactivation: the reason code with which the customer had been lost; null if there was none.
         previous_reason: Option<String>,
+        /// For a change of the signing key: the id of the new key.
+        #[schema(value_type = String, required = false)]
+        key_id: Option<String>,
+        /// For a change of the signing key: the new public key, in the form `name+id+key` of C2SP signed-note.
+        #[schema(value_type = String, required = false)]
+        vkey: Option<String>,
         /// For a new pipeline version: the number of customers affected.
         customers: Option<u64>,
         /// For a new pipeline version: what is permitted but not recommended.

@@ -1,6 +1,7 @@
 //! A whole service on a fresh database, for tests: requests go in and answers come out without a network.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -22,12 +23,13 @@ use crate::auth::scope::Scope;
 use crate::auth::token::Tokens;
 use crate::auth::{AdminStore, Gate, NewKey, Rechecks, Rights};
 use crate::automation::Ticker;
-use crate::checkpoint_signer::CheckpointSigner;
+use crate::checkpoint_signer::{CheckpointSigner, SignedFiles};
 use crate::config::{AuthArgs, OutboundArgs};
 use crate::domain::company::rights::Credential;
 use crate::domain::{Actor, Role};
 use crate::eventstore::vault::{RootKey, Vault};
 use crate::eventstore::{Append, Clock, Draft, Options, Outcome, Position, SqliteStore, TenantId};
+use crate::key_file::KeyFile;
 use crate::outbound::client::Client;
 use crate::outbound::{Outbound, OutboundStore};
 use crate::projections::Projections;
@@ -127,10 +129,21 @@ impl Bench {
             Arc::new(Outbound::new(app.clone(), messages.clone(), settings, client, Arc::new(|_| 0)));
         let tokens = auth.tokens().unwrap().map(|settings| Tokens::open(settings, clock()).unwrap());
         let gate = Arc::new(Gate::new(admin.clone(), rights, tokens, auth.rate().map(Limiter::new), clock));
-        let secrets = Secrets { root_key: [7; 32], signing_seed: [8; 32] };
+        let secrets = Secrets { root_key: [7; 32], signing_seed: [8; 32], log_seeds: BTreeMap::new() };
+        let keys = folder.path().join("w.db.keys");
+        secrets.write(&keys).unwrap();
         let (_, begun) = tokio::sync::mpsc::unbounded_channel();
-        let signed = folder.path().join("w.db.checkpoint");
-        let signer = Arc::new(CheckpointSigner::new(store.clone(), &secrets, signed, begun));
+        let signed = SignedFiles {
+            notes: folder.path().join("w.db.checkpoint"),
+            keys: folder.path().join("w.db.pub"),
+        };
+        let signer = Arc::new(CheckpointSigner::new(
+            store.clone(),
+            KeyFile::new(keys, secrets),
+            signed,
+            begun,
+            app.clock.clone(),
+        ));
         let admission = Arc::new(Admission::new(reports));
         let access_log = Arc::new(AccessLog::new(store.clone(), app.clock.clone(), random_ids()));
         let (writer, ended) = (Arc::clone(&access_log), stop.clone());
@@ -233,6 +246,25 @@ impl Bench {
             checkpoint_signer: self.signer.clone(),
             access_log: self.access_log.clone(),
         })
+    }
+
+    /// What signs the logs' heads.
+    pub(crate) fn signer(&self) -> &CheckpointSigner {
+        &self.signer
+    }
+
+    /// The key file.
+    pub(crate) fn key_file(&self) -> PathBuf {
+        self.folder.path().join("w.db.keys")
+    }
+
+    /// What signs on another node with these keys, which remembers what was signed in a file of its own.
+    pub(crate) fn another_signer(&self, keys: &Path) -> CheckpointSigner {
+        let secrets = Secrets::find(keys).unwrap().unwrap();
+        let (_, begun) = tokio::sync::mpsc::unbounded_channel();
+        let files = SignedFiles { notes: keys.with_extension("notes"), keys: keys.with_extension("pub") };
+        let (file, clock) = (KeyFile::new(keys.to_owned(), secrets), self.app.clock.clone());
+        CheckpointSigner::new(self.store.clone(), file, files, begun, clock)
     }
 
     /// The service behind its routes.

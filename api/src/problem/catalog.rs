@@ -97,10 +97,12 @@ problems! {
 
     InternalError "internal-error" INTERNAL_SERVER_ERROR "服务器内部错误" "Internal server error"
     Contention "contention" SERVICE_UNAVAILABLE "并发修改过多" "Too many concurrent changes"
+    KeyFileNotWritable "key-file-not-writable" SERVICE_UNAVAILABLE "密钥文件无法写入" "Key file not writable"
     LogNotWritable "log-not-writable" SERVICE_UNAVAILABLE "事件日志无法写入" "Event log not writable"
     Overloaded "overloaded" SERVICE_UNAVAILABLE "服务繁忙" "Server busy"
     ProjectionBehind "projection-behind" SERVICE_UNAVAILABLE "读模型尚未更新到所需位置" "Read model behind"
     ProjectionUnavailable "projection-unavailable" SERVICE_UNAVAILABLE "读模型暂不可用" "Read model unavailable"
+    SigningKeyMissing "signing-key-missing" SERVICE_UNAVAILABLE "本节点缺少签名密钥" "Signing key missing on this node"
     Stopping "stopping" SERVICE_UNAVAILABLE "服务正在停止" "Server shutting down"
     TooManyConnections "too-many-connections" SERVICE_UNAVAILABLE "连接数已达上限" "Too many connections"
     Unavailable "unavailable" SERVICE_UNAVAILABLE "服务暂不可用" "Service unavailable"

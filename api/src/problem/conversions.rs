@@ -16,6 +16,8 @@ use crate::http::body::{STREAM_LIMIT, unread};
 use crate::import::{BadRow, ImportError, Problems};
 use crate::outbound::{MOST_RECEIVERS, OutboundError, Rejected};
 use crate::projections::ProjectionError;
+use crate::signing_key_rotation::RotationError;
+use crate::signing_keys::SigningKeyError;
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
@@ -119,10 +121,31 @@ impl From<CheckpointSignerError> for Problem {
     fn from(error: CheckpointSignerError) -> Self {
         match error {
             CheckpointSignerError::Store(error) => error.into(),
+            CheckpointSignerError::Key(error) => error.into(),
             CheckpointSignerError::File { .. } => Self::unavailable(error.to_string()),
             CheckpointSignerError::BadNote { .. }
             | CheckpointSignerError::RolledBack { .. }
             | CheckpointSignerError::Forked { .. } => Self::internal(error.to_string()),
+        }
+    }
+}
+
+impl From<SigningKeyError> for Problem {
+    fn from(error: SigningKeyError) -> Self {
+        match error {
+            SigningKeyError::Log(error) => error.into(),
+            SigningKeyError::Store(error) => error.into(),
+            SigningKeyError::KeyFile(error) => Self::key_file_not_writable(error.to_string()),
+            SigningKeyError::Missing { key, .. } => Self::signing_key_missing(&[key]),
+        }
+    }
+}
+
+impl From<RotationError> for Problem {
+    fn from(error: RotationError) -> Self {
+        match error {
+            RotationError::App(error) => error.into(),
+            RotationError::Signer(error) => error.into(),
         }
     }
 }

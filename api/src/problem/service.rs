@@ -80,6 +80,32 @@ impl Problem {
         Self::new(ProblemCode::LogNotWritable, detail).retry_after(5)
     }
 
+    /// Checkpoints are signed with keys that are not in the key file of this node.
+    #[must_use]
+    pub fn signing_key_missing(keys: &[String]) -> Self {
+        let ids = keys.join(", ");
+        let detail = Label::new(
+            format!(
+                "签名密钥已更换，本节点的密钥文件中没有密钥 {ids}：请运维人员从更换密钥的节点复制密钥文件，无需重启。"
+            ),
+            format!(
+                "The signing key was changed, and the key file of this node does not have the key {ids}. An operator should copy the \
+                 key file from the node where it was changed; no restart is needed."
+            ),
+        );
+        Self::new(ProblemCode::SigningKeyMissing, detail).with("keys", keys).retry_after(60)
+    }
+
+    /// A new key could not be written into the key file. The cause is in the server log.
+    pub(super) fn key_file_not_writable(cause: String) -> Self {
+        let detail = Label::new(
+            "密钥文件无法读取或替换，未作任何更改。请运维人员使服务进程可以写入密钥文件所在的目录，或在命令行执行 waymark rotate-signing-key。",
+            "The key file cannot be read or replaced; nothing was changed. An operator should let the service write to its folder, or \
+             run `waymark rotate-signing-key`.",
+        );
+        Self::new(ProblemCode::KeyFileNotWritable, detail).because(cause)
+    }
+
     /// The service is stopping and accepts no new requests.
     #[must_use]
     pub fn stopping() -> Self {

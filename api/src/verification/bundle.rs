@@ -19,6 +19,7 @@ use waymark_eventstore::ledger::{BadNote, Checkpoint, Hash, Verifier, leaf_hash,
 use waymark_eventstore::{Entry, MAX_ENTRY_BYTES, Position};
 
 use super::public;
+use super::rotations::Rotations;
 use crate::audit::{ENTRIES_PER_FILE, FORMAT, MANIFEST, entries_name, hex};
 
 /// The largest file of an archive: a full one of the largest entries, each with its line break.
@@ -64,7 +65,7 @@ impl Flaw {
         Self { kind, file: Some(file.into()), what: what.into(), position: None }
     }
 
-    fn tampered(file: impl Into<String>, what: impl Into<String>) -> Self {
+    pub(super) fn tampered(file: impl Into<String>, what: impl Into<String>) -> Self {
         Self::new(FlawKind::Tampered, file, what)
     }
 
@@ -85,11 +86,12 @@ pub(crate) fn check(archive: &Path, public_key: &str) -> Result<Evidence, Flaw> 
     let file = File::open(archive)
         .map_err(|error| Flaw::not_checked(format!("{} cannot be read: {error}", archive.display())))?;
     let contents = Contents::read(MultiGzDecoder::new(file))?;
-    let (manifest, verifier) = contents.manifest(public_key)?;
+    let (manifest, verifier, mut rotations) = contents.manifest(public_key)?;
     contents.compare(&manifest)?;
     let checkpoint = contents.checkpoint(&manifest, &verifier)?;
+    rotations.check(&contents, &checkpoint)?;
     let leaves = contents.leaves(&manifest)?;
-    let proof = contents.proof()?;
+    let proof = contents.hashes("proof")?;
     let range = manifest.from - 1..manifest.to;
     let root = range_root_of(&range, checkpoint.size, &mut leaves.into_iter(), &proof);
     if root != Some(checkpoint.root) {
@@ -100,7 +102,7 @@ pub(crate) fn check(archive: &Path, public_key: &str) -> Result<Evidence, Flaw> 
 
 /// The files of an archive, as far as they are needed together.
 #[derive(Default)]
-struct Contents {
+pub(super) struct Contents {
     /// Size and SHA-256 of each.
     digests: BTreeMap<String, (u64, String)>,
     /// Those that are looked into as a whole.
@@ -170,22 +172,34 @@ impl Contents {
         Ok(())
     }
 
-    fn text(&self, name: &str) -> Result<&str, Flaw> {
+    /// The names of all files.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.digests.keys().map(String::as_str)
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<&str, Flaw> {
         let missing = || Flaw::new(FlawKind::Incomplete, name, "it is missing");
         let bytes = self.small.get(name).ok_or_else(missing)?;
         std::str::from_utf8(bytes).map_err(|_| Flaw::tampered(name, "it is not UTF-8"))
     }
 
     /// The manifest, and what checks the signatures of the log that it is about.
-    fn manifest(&self, public_key: &str) -> Result<(Manifest, Verifier), Flaw> {
+    fn manifest(&self, public_key: &str) -> Result<(Manifest, Verifier, Rotations), Flaw> {
         let note = self.text(MANIFEST)?;
         let malformed = || Flaw::tampered(MANIFEST, "it is not a manifest of this format");
         let origin =
             note.lines().nth(1).and_then(|line| line.strip_prefix("origin ")).ok_or_else(malformed)?;
-        let verifier = public(public_key, origin).map_err(|error| Flaw::not_checked(error.to_string()))?;
-        let text = verifier.open_text(note).map_err(|bad| unsigned(MANIFEST, bad))?;
-        let manifest = Manifest::of(text).ok_or_else(malformed)?;
-        Ok((manifest, verifier))
+        let believed = public(public_key, origin).map_err(|error| Flaw::not_checked(error.to_string()))?;
+        let rotations = Rotations::of(self, origin);
+        let signing = rotations.signing(&believed);
+        match signed_by(&signing, note) {
+            Ok((text, verifier)) => {
+                let manifest = Manifest::of(text).ok_or_else(malformed)?;
+                Ok((manifest, verifier, rotations))
+            }
+            // A change of the key that does not hold leads to no key that could have signed it.
+            Err(bad) => Err(rotations.into_flaw().unwrap_or_else(|| unsigned(MANIFEST, bad))),
+        }
     }
 
     /// Compares every file with what the manifest says of it.
@@ -255,10 +269,11 @@ impl Contents {
         Ok(leaves)
     }
 
-    fn proof(&self) -> Result<Vec<Hash>, Flaw> {
+    /// The hashes of a proof.
+    pub(super) fn hashes(&self, name: &str) -> Result<Vec<Hash>, Flaw> {
         let hash = |line: &str| BASE64_STANDARD.decode(line).ok()?.try_into().ok();
-        let hashes: Option<Vec<Hash>> = self.text("proof")?.lines().map(hash).collect();
-        hashes.ok_or_else(|| Flaw::tampered("proof", "a line is not a hash of 32 bytes in base64"))
+        let hashes: Option<Vec<Hash>> = self.text(name)?.lines().map(hash).collect();
+        hashes.ok_or_else(|| Flaw::tampered(name, "a line is not a hash of 32 bytes in base64"))
     }
 }
 
@@ -272,7 +287,20 @@ fn first_odd(name: &str, lines: &[Line], last: Position) -> Option<Position> {
     odd.map(|(position, _)| position).or(cut)
 }
 
-fn unsigned(file: &str, bad: BadNote) -> Flaw {
+/// The text of a note and the key that signed it: the first of these that did.
+fn signed_by<'n>(keys: &[Verifier], note: &'n str) -> Result<(&'n str, Verifier), BadNote> {
+    let mut why = BadNote::UnknownKey;
+    for key in keys {
+        match key.open_text(note) {
+            Ok(text) => return Ok((text, key.clone())),
+            Err(BadNote::UnknownKey) => {}
+            Err(bad) => why = bad,
+        }
+    }
+    Err(why)
+}
+
+pub(super) fn unsigned(file: &str, bad: BadNote) -> Flaw {
     Flaw::new(FlawKind::BadSignature, file, bad.to_string())
 }
 

@@ -4,6 +4,7 @@
 //! they are at hand, let what is sealed be compared as well.
 
 pub(crate) mod bundle;
+mod rotations;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,9 @@ use waymark_domain::customer::CustomerEvent;
 use waymark_domain::customer::event::Erased;
 use waymark_eventstore::ledger::{BlindKeys, BlindTags, DataKeys, Receipts, SideCheck, Trust, Verifier};
 use waymark_eventstore::vault::{RootKey, Vault};
-use waymark_eventstore::{EventStore, Options, PostgresStore, SqliteStore, StoreError, TenantId, postgres};
+use waymark_eventstore::{
+    EventStore, Options, Position, PostgresStore, SqliteStore, StoreError, TenantId, postgres,
+};
 use waymark_projections::ProjectionError;
 use waymark_projections::runtime::Inspection;
 
@@ -24,7 +27,9 @@ use crate::checkpoint_signer::{note_outside, origin};
 use crate::config::{Database, DatabaseArgs, views_file};
 use crate::log::Log;
 use crate::outbound::OutboundStore;
-use crate::secrets::{PUBLIC_NAME, Secrets};
+use crate::public_keys;
+use crate::secrets::Secrets;
+use crate::signing_keys::successions;
 
 /// An installation that is looked into.
 pub(crate) struct Verification {
@@ -110,22 +115,32 @@ impl Verification {
     ///
     /// # Errors
     /// When no public key is at hand, or the file outside cannot be read.
-    pub(crate) fn trust(&self, tenant: TenantId, public_key: Option<&str>) -> Result<Trust, NotChecked> {
+    pub(crate) async fn trust(
+        &self,
+        tenant: TenantId,
+        public_key: Option<&str>,
+    ) -> Result<Trust, NotChecked> {
         let name = origin(tenant);
-        let verifier = match (public_key, &self.secrets) {
+        let keys = match (public_key, &self.secrets) {
             (Some(given), _) => public(given, &name)?,
-            (None, Some(secrets)) => secrets.signer(&name).verifier(),
+            (None, Some(secrets)) => secrets.verifiers(tenant, &name),
             (None, None) => {
                 let file = self.args.public_key_file();
                 let shown = file.display();
                 let vkey = std::fs::read_to_string(&file).map_err(|error| {
                     said(format!("no key checks the signatures: {shown}: {error}; name it with --public-key"))
                 })?;
-                public(vkey.trim(), &name)?
+                public(&vkey, &name)?
             }
         };
         let notes = note_outside(&self.args.checkpoint_file(), tenant).map_err(said)?.into_iter().collect();
-        Ok(Trust { verifier: Some(verifier), notes, seed: random_bytes(), signed_from_the_first: true })
+        let successions = match successions(&*self.store, tenant, Position::MAX).await {
+            Ok(found) => found.into_iter().map(|(change, _)| change).collect(),
+            // What cannot be read is found where the whole log is.
+            Err(AppError::Unreadable(_) | AppError::Store(StoreError::Damaged { .. })) => Vec::new(),
+            Err(error) => return Err(said(error)),
+        };
+        Ok(Trust { keys, successions, notes, seed: random_bytes(), signed_from_the_first: true })
     }
 
     /// What the log of who read a tenant's data is held to; none where nothing was read and nothing signed.
@@ -138,15 +153,17 @@ impl Verification {
         public_key: Option<&str>,
     ) -> Result<Option<Trust>, NotChecked> {
         let log = tenant.access_log();
-        let of_tenant = self.trust(tenant, public_key)?;
+        let of_tenant = self.trust(tenant, public_key).await?;
         let notes: Vec<String> =
             note_outside(&self.args.checkpoint_file(), log).map_err(said)?.into_iter().collect();
         if notes.is_empty() && self.store.head(log).await.map_err(said)?.position == 0 {
             return Ok(None);
         }
-        // The same key under the name of that log.
-        let verifier = of_tenant.verifier.map(|verifier| verifier.named(&origin(log)));
-        Ok(Some(Trust { verifier, notes, ..of_tenant }))
+        // Its key is never changed: it is the first of the tenant's own log, under another name. Whoever knows a later one learns it from
+        // the changes, which the check of that log has found to be signed.
+        let changed = of_tenant.successions.iter().map(|change| &change.old);
+        let keys = of_tenant.keys.iter().chain(changed).map(|key| key.named(&origin(log))).collect();
+        Ok(Some(Trust { keys, successions: Vec::new(), notes, ..of_tenant }))
     }
 
     /// The tables beside the log that are compared with it.
@@ -225,18 +242,16 @@ impl Verification {
     }
 }
 
-/// A public key that is given as itself or as a file, for the log of this name.
-fn public(given: &str, name: &str) -> Result<Verifier, NotChecked> {
-    let text = match std::fs::read_to_string(given) {
-        Ok(text) => text,
-        Err(_) => given.to_owned(),
-    };
-    let verifier = text.lines().find_map(|line| Verifier::from_vkey(line.trim()));
-    let verifier = verifier.ok_or_else(|| said(format!("{given} is no public key (name+hash+key)")))?;
-    if verifier.name() != PUBLIC_NAME && verifier.name() != name {
-        return Err(said(format!("the public key is that of {}, not of {name}", verifier.name())));
+/// The public keys for the log of this name, given as themselves or as a file.
+fn public(given: &str, name: &str) -> Result<Vec<Verifier>, NotChecked> {
+    let keys = public_keys::given(given);
+    let first = keys.first().ok_or_else(|| said(format!("{given} is no public key (name+hash+key)")))?;
+    match public_keys::of_log(&keys, name) {
+        none if none.is_empty() => {
+            Err(said(format!("the public key is that of {}, not of {name}", first.name())))
+        }
+        keys => Ok(keys),
     }
-    Ok(verifier.named(name))
 }
 
 /// What customers are found by: the telephone numbers, addresses and numbers in their events.

@@ -26,8 +26,8 @@ struct Head {
 /// A witness of some logs.
 pub(crate) struct Witness {
     cosigner: Cosigner,
-    /// What checks the checkpoints of each log, by its origin.
-    logs: BTreeMap<String, Verifier>,
+    /// What checks the checkpoints of each log, by its origin: one of its keys is enough.
+    logs: BTreeMap<String, Vec<Verifier>>,
     file: PathBuf,
     /// Held while a checkpoint is judged and remembered: of two at once, neither may roll the other back.
     seen: Mutex<Seen>,
@@ -65,7 +65,7 @@ impl Witness {
     /// When the file cannot be read.
     pub(crate) fn open(
         cosigner: Cosigner,
-        logs: impl IntoIterator<Item = Verifier>,
+        logs: impl IntoIterator<Item = Vec<Verifier>>,
         file: PathBuf,
     ) -> Result<Self, WitnessError> {
         let fault = |why: String| WitnessError { path: file.display().to_string(), why };
@@ -74,7 +74,8 @@ impl Witness {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Seen::new(),
             Err(error) => return Err(fault(error.to_string())),
         };
-        let logs = logs.into_iter().map(|verifier| (verifier.name().to_owned(), verifier)).collect();
+        let named = |keys: Vec<Verifier>| keys.first().map(|key| (key.name().to_owned(), keys.clone()));
+        let logs = logs.into_iter().filter_map(named).collect();
         Ok(Self { cosigner, logs, file, seen: Mutex::new(seen) })
     }
 
@@ -92,10 +93,9 @@ impl Witness {
             return Ok(Judgement::Malformed);
         };
         let origin = note.split('\n').next().unwrap_or_default();
-        let Some(verifier) = self.logs.get(origin) else { return Ok(Judgement::UnknownLog) };
-        let (Ok(checkpoint), Ok(text)) = (verifier.open(note), verifier.open_text(note)) else {
-            return Ok(Judgement::NotSigned);
-        };
+        let Some(keys) = self.logs.get(origin) else { return Ok(Judgement::UnknownLog) };
+        let opened = keys.iter().find_map(|key| Some((key.open(note).ok()?, key.open_text(note).ok()?)));
+        let Some((checkpoint, text)) = opened else { return Ok(Judgement::NotSigned) };
         if old_size > checkpoint.size {
             return Ok(Judgement::Malformed);
         }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn witness(file: PathBuf) -> Witness {
-        Witness::open(Cosigner::new("w", &[2; 32]), [signer().verifier()], file).unwrap()
+        Witness::open(Cosigner::new("w", &[2; 32]), [vec![signer().verifier()]], file).unwrap()
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(add(&witness, 4, &[], &note(&honest[..3])), Judgement::Malformed);
         assert_eq!(add(&witness, 4, &[leaf_hash(b"x")], &note(&leaves(5, 1))), Judgement::NotConsistent);
         // It is remembered by the next process.
-        let again = Witness::open(Cosigner::new("w", &[2; 32]), [signer().verifier()], file).unwrap();
+        let again = Witness::open(Cosigner::new("w", &[2; 32]), [vec![signer().verifier()]], file).unwrap();
         assert_eq!(add(&again, 0, &[], &note(&honest)), Judgement::OtherSize(4));
         assert!(cosigned(&add(&again, 4, &[], &note(&honest))));
     }

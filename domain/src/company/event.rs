@@ -16,6 +16,8 @@ use crate::money::Rates;
 use crate::people::{Deputy, Team};
 use crate::tags;
 
+pub use super::signing_key::{PublicKey, SigningKeyRotated};
+
 /// A team is as it is from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeamSet {
@@ -419,6 +421,7 @@ company_types! {
     SignInLinkCreated "sign_in_link.created" 1 []
     SessionOpened "session.opened" 1 []
     SessionEnded "session.ended" 1 []
+    SigningKeyRotated "signing_key.rotated" 1 []
 }
 
 impl CompanyEvent {

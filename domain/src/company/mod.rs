@@ -5,6 +5,7 @@
 
 pub mod event;
 pub mod rights;
+mod signing_key;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,7 @@ use event::{
     FieldWithdrawn, IntakeSet, RatesSet, TeamDissolved, TeamSet,
 };
 pub use event::{CompanyEvent, ImportUndone};
+pub use signing_key::{DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, PublicKey, Rotation, SigningKeyRotated};
 
 const MAX_REASON_CHARS: usize = 1_000;
 const MAX_CURRENCIES: usize = 200;
@@ -48,6 +50,8 @@ pub struct Company {
     pub skipped: BTreeSet<(String, u64)>,
     /// The imports that were undone.
     pub undone_imports: BTreeSet<Uuid>,
+    /// The key that signs the log's checkpoints, once it was changed.
+    pub signing_key: Option<PublicKey>,
 }
 
 /// What is asked for.
@@ -91,6 +95,8 @@ pub enum CompanyCommand {
         /// What was found.
         note: Option<String>,
     },
+    /// The log's checkpoints are signed with another key.
+    RotateSigningKey(Rotation),
 }
 
 impl Company {
@@ -132,6 +138,7 @@ impl Company {
                 self.people.members.retain(|name, _| !rights::is_same_person(name, &event.actor));
             }
             CompanyEvent::ImportUndone(event) => drop(self.undone_imports.insert(event.import)),
+            CompanyEvent::SigningKeyRotated(event) => self.signing_key = Some(event.key.clone()),
             // Reviews and readings change nothing that is set up; keys and receivers are told of by [`rights::Rights`].
             CompanyEvent::AuditReviewed(_)
             | CompanyEvent::InboxRead(_)
@@ -212,6 +219,11 @@ pub fn decide(
             let said = note.as_deref().map(|note| line_of("note", note, MAX_REASON_CHARS));
             let unmet = [one_scope(up_to.is_some(), &events), said.unwrap_or_default()].concat();
             (unmet, CompanyEvent::AuditReviewed(AuditReviewed { up_to, events, note }))
+        }
+        CompanyCommand::RotateSigningKey(rotation) => {
+            let current = company.signing_key.as_ref();
+            let (unmet, event) = signing_key::rotate(current, rotation, now, MAX_REASON_CHARS);
+            (unmet, CompanyEvent::SigningKeyRotated(event))
         }
     };
     Refusal::require_all([unmet])?;

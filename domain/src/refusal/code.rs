@@ -58,6 +58,7 @@ codes! {
     NotMerged "not-merged" Conflict "客户没有被合并" "The customer has not been merged"
     AlreadyDistinguished "already-distinguished" Conflict "已确认是两个客户" "Already confirmed as different customers"
     NotDistinguished "not-distinguished" Conflict "没有确认过是两个客户" "Not confirmed as different customers"
+    SigningKeyChanged "signing-key-changed" Conflict "签名密钥已更换" "The signing key was changed"
     PipelineExists "pipeline-exists" Conflict "销售流程已存在" "The pipeline already exists"
     CustomerErased "customer-erased" Conflict "客户资料已被删除" "The customer's data has been erased"
     CustomerWithdrawn "customer-withdrawn" Conflict "客户的导入已撤销" "The customer's import was undone"

@@ -42,8 +42,7 @@ async fn signed(bench: &Bench) -> String {
 }
 
 async fn verdict(bench: &Bench, notes: Vec<String>) -> Verdict {
-    let trust =
-        Trust { verifier: Some(signer().verifier()), notes, seed: [5; 32], signed_from_the_first: false };
+    let trust = Trust { keys: vec![signer().verifier()], notes, seed: [5; 32], ..Trust::default() };
     verify(&*bench.store, TENANT, &trust, &mut |_, _| {}).await.unwrap()
 }
 
@@ -141,6 +140,12 @@ async fn the_latest_checkpoint_is_of_the_largest_tree(bench: Bench) {
         bench.store.save_checkpoint(TENANT, size, note).await.unwrap();
     }
     assert_eq!(bench.store.latest_checkpoint(TENANT).await.unwrap().as_deref(), Some("ten"));
+    let after = |size, limit| bench.store.checkpoints_after(TENANT, size, limit);
+    let nine = (9, "nine".to_owned());
+    assert_eq!(after(2, 1).await.unwrap(), std::slice::from_ref(&nine));
+    assert_eq!(after(8, 9).await.unwrap(), [nine, (10, "ten".to_owned())]);
+    assert_eq!(after(10, 9).await.unwrap(), []);
+    assert_eq!(bench.store.checkpoints_after(OTHER, 0, 9).await.unwrap(), []);
 }
 
 async fn an_untouched_log_is_sound(bench: Bench) {

@@ -33,6 +33,9 @@ pub enum BadNote {
     /// The signature by the expected key is wrong.
     #[error("the signature does not verify")]
     WrongSignature,
+    /// The key that signs now is not one that the key before it handed over to.
+    #[error("the change of the signing key is not signed by the key before it")]
+    NotHandedOver,
     /// It is stored for a tree of another size than the one that was signed.
     #[error("it is stored for a tree of another size than the one that was signed")]
     OtherSize,
@@ -90,9 +93,14 @@ impl Signer {
     /// The signed note over another text, which ends with a line break and must not be readable as a checkpoint.
     #[must_use]
     pub fn sign_text(&self, text: &str) -> String {
+        format!("{text}\n{}", self.signature_line(text))
+    }
+
+    /// The line of its signature of a text, with its line break.
+    fn signature_line(&self, text: &str) -> String {
         let signature = self.key.sign(text.as_bytes()).to_bytes();
         let signed = [self.verifier().key_id().as_slice(), &signature].concat();
-        format!("{text}\n\u{2014} {} {}\n", self.name, BASE64_STANDARD.encode(signed))
+        format!("\u{2014} {} {}\n", self.name, BASE64_STANDARD.encode(signed))
     }
 
     /// What others need to check the signatures.
@@ -100,6 +108,13 @@ impl Signer {
     pub fn verifier(&self) -> Verifier {
         Verifier { name: self.name.clone(), key: self.key.verifying_key() }
     }
+}
+
+/// The note over a text, signed by several: a line each, in this order.
+#[must_use]
+pub fn sign_text(signers: &[Signer], text: &str) -> String {
+    let lines: String = signers.iter().map(|signer| signer.signature_line(text)).collect();
+    format!("{text}\n{lines}")
 }
 
 impl Verifier {
@@ -190,6 +205,25 @@ impl Verifier {
         id.copy_from_slice(&hash[..4]);
         id
     }
+}
+
+/// Opens a note by the first of these keys that signed it.
+///
+/// # Errors
+/// [`BadNote`]: that one of them signed it wrongly says more than that another did not.
+pub fn open_by_any<'k>(
+    keys: impl IntoIterator<Item = &'k Verifier>,
+    note: &str,
+) -> Result<Checkpoint, BadNote> {
+    let mut why = BadNote::UnknownKey;
+    for key in keys {
+        match key.open(note) {
+            Ok(checkpoint) => return Ok(checkpoint),
+            Err(BadNote::UnknownKey) => {}
+            Err(bad) => why = bad,
+        }
+    }
+    Err(why)
 }
 
 /// The text of a note with its last line break, and the lines of its signatures.

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod cosignature;
 mod proof;
+mod succession;
 mod tile;
 mod tree;
 mod verify;
@@ -14,12 +15,13 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{Entry, EventStore, Position, StoreError, TenantId};
-pub use checkpoint::{BadNote, Checkpoint, Signer, Verifier};
+pub use checkpoint::{BadNote, Checkpoint, Signer, Verifier, open_by_any, sign_text};
 pub use cosignature::{CosignatureVerifier, Cosigner};
 pub use proof::{
     consistency_proof, inclusion_proof, range_proof, range_root_of, root_at, tile_hashes, verify_consistency,
     verify_inclusion,
 };
+pub use succession::Succession;
 pub(crate) use tile::{GrownLevel, grown_levels};
 pub use tile::{TILE_WIDTH, Tile, TilePlace};
 pub(crate) use tree::leaf_hasher;
@@ -77,6 +79,14 @@ pub trait LedgerStore: EventStore {
 
     /// Every stored note with the size that it is stored for, the smallest first.
     async fn checkpoints(&self, tenant: TenantId) -> Result<Vec<(u64, String)>, StoreError>;
+
+    /// The stored notes over trees larger than a size, the smallest first, at most `limit` of them.
+    async fn checkpoints_after(
+        &self,
+        tenant: TenantId,
+        size: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, String)>, StoreError>;
 
     /// The signed note over the largest tree.
     async fn latest_checkpoint(&self, tenant: TenantId) -> Result<Option<String>, StoreError>;

@@ -17,6 +17,7 @@ const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILE: &str = include_str!("tile.sql");
 const HEAD: &str = include_str!("head.sql");
 const CHECKPOINTS: &str = include_str!("checkpoints.sql");
+const CHECKPOINTS_AFTER: &str = include_str!("checkpoints_after.sql");
 const TILE_PLACES: &str = include_str!("tile_places.sql");
 const POSITION_OF: &str = include_str!("position_of.sql");
 const LATEST_CHECKPOINT: &str = include_str!("latest_checkpoint.sql");
@@ -106,6 +107,18 @@ impl LedgerStore for PostgresStore {
 
     async fn checkpoints(&self, tenant: TenantId) -> Result<Vec<(u64, String)>, StoreError> {
         let rows = self.reads.rows(tenant, || sqlx::query(CHECKPOINTS).bind(tenant.0)).await?;
+        rows.iter().map(|found| Ok((row::natural(found, "size")?, row::get(found, "note")?))).collect()
+    }
+
+    async fn checkpoints_after(
+        &self,
+        tenant: TenantId,
+        size: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, String)>, StoreError> {
+        let statement =
+            || sqlx::query(CHECKPOINTS_AFTER).bind(tenant.0).bind(clamped(size)).bind(i64::from(limit));
+        let rows = self.reads.rows(tenant, statement).await?;
         rows.iter().map(|found| Ok((row::natural(found, "size")?, row::get(found, "note")?))).collect()
     }
 

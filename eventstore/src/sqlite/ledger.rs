@@ -18,6 +18,7 @@ const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILE: &str = include_str!("tile.sql");
 const HEAD: &str = include_str!("stored_head.sql");
 const CHECKPOINTS: &str = include_str!("checkpoints.sql");
+const CHECKPOINTS_AFTER: &str = include_str!("checkpoints_after.sql");
 const TILE_PLACES: &str = include_str!("tile_places.sql");
 const POSITION_OF: &str = include_str!("position_of.sql");
 const LATEST_CHECKPOINT: &str = include_str!("latest_checkpoint.sql");
@@ -159,6 +160,18 @@ impl LedgerStore for SqliteStore {
 
     async fn checkpoints(&self, tenant: TenantId) -> Result<Vec<(u64, String)>, StoreError> {
         let query = sqlx::query(CHECKPOINTS).bind(tenant.0.as_bytes().as_slice());
+        let rows = query.fetch_all(self.read_pool()).await.map_err(unread)?;
+        rows.iter().map(|found| Ok((row::natural(found, "size")?, row::get(found, "note")?))).collect()
+    }
+
+    async fn checkpoints_after(
+        &self,
+        tenant: TenantId,
+        size: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, String)>, StoreError> {
+        let query = sqlx::query(CHECKPOINTS_AFTER).bind(tenant.0.as_bytes().as_slice());
+        let query = query.bind(clamped(size)).bind(limit);
         let rows = query.fetch_all(self.read_pool()).await.map_err(unread)?;
         rows.iter().map(|found| Ok((row::natural(found, "size")?, row::get(found, "note")?))).collect()
     }

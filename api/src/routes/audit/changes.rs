@@ -178,7 +178,7 @@ fn streamed(
         _ => ("application/x-ndjson", "changes.ndjson"),
     };
     let head = if format == Format::Csv { audit::header() } else { Vec::new() };
-    let origin = state.checkpoint_signer.verifier(caller.tenant).name().to_owned();
+    let origin = crate::checkpoint_signer::origin(caller.tenant);
     let begin = Some((below, head));
     let pages = try_unfold(begin, move |at| {
         let (state, caller, search, origin) = (state.clone(), caller.clone(), search.clone(), origin.clone());

@@ -8,6 +8,7 @@ mod erasures;
 mod keys;
 mod proofs;
 mod reviews;
+mod rotations;
 mod tiles;
 
 use serde_json::Value;
@@ -26,6 +27,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(proofs::inclusion))
         .routes(routes!(proofs::consistency))
         .routes(routes!(keys::list))
+        .routes(routes!(rotations::create))
         .routes(routes!(changes::changes))
         .routes(routes!(access::list))
         .routes(routes!(access::bundle))

@@ -209,7 +209,7 @@ async fn signed_at(
         Some(size) if size > head.checkpoint.size => Err(beyond(parameter, head.checkpoint.size)),
         Some(size) => {
             let root = root_at(signer.store(), caller.tenant, size).await?;
-            Ok(signer.sign_earlier(caller.tenant, size, root))
+            Ok(signer.sign_earlier(caller.tenant, size, root).await?)
         }
     }
 }

@@ -176,6 +176,7 @@ impl From<ExportError> for Problem {
     fn from(error: ExportError) -> Self {
         match error {
             ExportError::App(error) => error.into(),
+            ExportError::Signer(error) => error.into(),
             ExportError::Format(why) => {
                 let message = Label::new(
                     format!("内容无法写成该格式（{why}）。"),

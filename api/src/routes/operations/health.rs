@@ -34,8 +34,8 @@ pub(super) async fn alive() -> Json<Health> {
 
 /// Readiness check
 ///
-/// Ready means that the event log can be read and written, that every read model of this process answers, and that the
-/// service is not shutting down. Paused automations, because the clock is not trusted, are reported but do not affect
+/// Ready means that the event log can be read and written, that every read model of this process answers, that the keys that
+/// sign checkpoints are at hand, and that the service is not shutting down. Paused automations, because the clock is not trusted, are reported but do not affect
 /// readiness.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", security(()),
@@ -55,6 +55,10 @@ pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Health>,
     let unserved = state.app.projections.unserved();
     if !unserved.is_empty() {
         return Err(Problem::projections_unavailable(&unserved));
+    }
+    let missing = state.checkpoint_signer.missing_keys().await;
+    if !missing.is_empty() {
+        return Err(Problem::signing_key_missing(&missing));
     }
     let automations = if state.app.automation_pause.is_on() { "paused" } else { "acting" };
     Ok(Json(Health { status: "ready", automations: Some(automations) }))

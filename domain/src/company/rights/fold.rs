@@ -175,7 +175,8 @@ impl Rights {
             | CompanyEvent::InboxRead(_)
             | CompanyEvent::EventSkipped(_)
             | CompanyEvent::ImportUndone(_)
-            | CompanyEvent::AuditReviewed(_) => {}
+            | CompanyEvent::AuditReviewed(_)
+            | CompanyEvent::SigningKeyRotated(_) => {}
         }
     }
 

@@ -12,7 +12,8 @@ mod walk;
 
 use crate::{Position, StoreError, TenantId};
 
-use super::{BadNote, Checkpoint, LedgerStore, Verifier};
+use super::succession::KeyChain;
+use super::{BadNote, Checkpoint, LedgerStore, Succession, Verifier};
 pub use blind_tags::{BlindKeys, BlindTags};
 pub use data_keys::DataKeys;
 pub use receipts::Receipts;
@@ -23,8 +24,10 @@ use walk::Walk;
 /// What is believed beforehand.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
-    /// The key that signs this log's checkpoints. Without it no signature is looked at.
-    pub verifier: Option<Verifier>,
+    /// Keys that sign this log's checkpoints, or did: each is believed. Without any no signature is looked at.
+    pub keys: Vec<Verifier>,
+    /// The changes of the key that the log has recorded, in its order: by them further keys are believed.
+    pub successions: Vec<Succession>,
     /// Signed notes kept elsewhere. They reveal a database that was rolled back to an older copy of itself.
     pub notes: Vec<String>,
     /// Random bytes that nobody knew before: tags are summed under them, so that no two sums can be made equal.
@@ -99,15 +102,20 @@ impl Notes {
     async fn of(store: &dyn LedgerStore, tenant: TenantId, trust: &Trust) -> Result<Self, StoreError> {
         let stored = store.checkpoints(tenant).await?;
         let mut notes = Self { good: Vec::new(), bad: None, stored: stored.len() };
-        let Some(verifier) = &trust.verifier else { return Ok(notes) };
+        if trust.keys.is_empty() {
+            return Ok(notes);
+        }
+        let chain = KeyChain::new(&trust.keys, &trust.successions, &stored);
         for (size, note) in &stored {
-            notes.take(verifier.open(note).and_then(|checkpoint| match checkpoint.size == *size {
-                true => Ok(checkpoint),
-                false => Err(BadNote::OtherSize),
+            notes.take(chain.open_stored(*size, note).and_then(|checkpoint| {
+                match checkpoint.size == *size {
+                    true => Ok(checkpoint),
+                    false => Err(BadNote::OtherSize),
+                }
             }));
         }
         for note in &trust.notes {
-            notes.take(verifier.open(note));
+            notes.take(chain.open(note));
         }
         notes.good.sort_by_key(|checkpoint| checkpoint.size);
         Ok(notes)

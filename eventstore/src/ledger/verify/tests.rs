@@ -257,8 +257,8 @@ async fn verdict(
         Box::new(DataKeys::new(store.clone(), Some(ROOT), ERASED)),
         Box::new(BlindTags::new(store.clone(), Some((vault, blind_keys())))),
     ];
-    let verifier = Some(signer(tenant).verifier());
-    let trust = Trust { verifier, notes, seed: [5; 32], signed_from_the_first: true };
+    let keys = vec![signer(tenant).verifier()];
+    let trust = Trust { keys, notes, seed: [5; 32], signed_from_the_first: true, ..Trust::default() };
     verify_with(&**store, tenant, &trust, &mut sides, &mut |_, _| {}).await
 }
 
