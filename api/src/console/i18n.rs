@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
 use super::session::{ConsoleSession, Preferences};
@@ -158,14 +158,14 @@ impl Locale {
             return self.money(money);
         };
         if self.language == Language::En {
-            return format!("{currency} {}", grouped(&amount.round().to_string()));
+            return format!("{currency} {}", grouped(&rounded(amount, 0).to_string()));
         }
         let (unit, size) = match amount.abs() {
             sum if sum >= Decimal::from(100_000_000) => ("亿", 100_000_000),
             sum if sum >= Decimal::from(10_000) => ("万", 10_000),
             _ => ("", 1),
         };
-        let number = grouped(&(amount / Decimal::from(size)).round_dp(2).normalize().to_string());
+        let number = grouped(&rounded(amount / Decimal::from(size), 2).normalize().to_string());
         match currency {
             "CNY" => format!("{number}{unit}元"),
             _ => format!("{number}{unit} {currency}"),
@@ -318,6 +318,11 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("customer.unmerged", "撤销合并", "Merge undone"),
 ];
 
+/// A number to that many places; a half is rounded away from zero.
+fn rounded(number: Decimal, places: u32) -> Decimal {
+    number.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero)
+}
+
 /// A decimal number with the thousands marked.
 fn grouped(number: &str) -> String {
     let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
@@ -382,7 +387,7 @@ mod tests {
         let sum = |amount: &str, currency: &str| json!({"amount": amount, "currency": currency});
         for (amount, zh, en) in [
             ("3087250.00", "308.73万元", "CNY 3,087,250"),
-            ("123456789012.5", "1,234.57亿元", "CNY 123,456,789,012"),
+            ("123456789012.5", "1,234.57亿元", "CNY 123,456,789,013"),
             ("-10000", "-1万元", "CNY -10,000"),
             ("9999.50", "9,999.5元", "CNY 10,000"),
         ] {
