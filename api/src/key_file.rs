@@ -56,7 +56,7 @@ impl KeyFile {
     }
 
     /// A key that a tenant's log can be changed to, on disk. One that was made and never came to be used is taken before another
-    /// is made: whoever asks again after a crash gets the same. `used` are the keys that the log tells of.
+    /// is made: anyone who asks again after a crash gets the same. `used` are the keys that the log tells of.
     ///
     /// # Errors
     /// When the file cannot be read or replaced.
@@ -126,7 +126,7 @@ impl KeyFile {
     }
 }
 
-/// Puts another file in the place of the key file, for the same owner: whoever changes it at the command line may be another
+/// Puts another file in the place of the key file, for the same owner: the person who changes it at the command line may be another
 /// user than the service.
 fn replace(path: &Path, secrets: &Secrets) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();

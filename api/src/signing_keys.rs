@@ -1,7 +1,7 @@
 //! Which keys sign a tenant's log: that is told by the log, and their secrets stand in the key file.
 //!
 //! The first key of a log is the installation's. Each further one is a log's own, and signs from the event on that says so. The key
-//! before it signs beside it for a while, and the first checkpoint that has the event in any case: from that checkpoint whoever knows
+//! before it signs beside it for a while, and the first checkpoint that has the event in any case: from that checkpoint anyone who knows
 //! the old key learns the new one.
 
 use std::collections::{BTreeMap, HashSet};

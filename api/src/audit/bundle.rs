@@ -115,7 +115,7 @@ impl Bundle {
         Ok(())
     }
 
-    /// What shows whoever knows the key before a change which key came after it: the event, and a checkpoint by the key before it
+    /// What shows anyone who knows the key before a change which key came after it: the event, and a checkpoint by the key before it
     /// that has the event; and that the log of this archive has it.
     async fn rotation(&mut self, change: &Succession, entry: &Entry) -> Result<(), AppError> {
         let (position, size) = (change.position, self.signed.checkpoint.size);

@@ -159,7 +159,7 @@ impl Verification {
         if notes.is_empty() && self.store.head(log).await.map_err(said)?.position == 0 {
             return Ok(None);
         }
-        // Its key is never changed: it is the first of the tenant's own log, under another name. Whoever knows a later one learns it from
+        // Its key is never changed: it is the first of the tenant's own log, under another name. A later one is learned from
         // the changes, which the check of that log has found to be signed.
         let changed = of_tenant.successions.iter().map(|change| &change.old);
         let keys = of_tenant.keys.iter().chain(changed).map(|key| key.named(&origin(log))).collect();

@@ -1,4 +1,4 @@
-//! The changes of the key that an archive tells of: whoever knows one of the keys learns those that came after it.
+//! The changes of the key that an archive tells of: anyone who knows one of the keys learns those that came after it.
 //!
 //! A change counts once the key before it has signed a tree that has the event. That the log of the archive is the one in which that
 //! happened is shown by a second proof, up to the head of the archive.

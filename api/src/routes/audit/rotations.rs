@@ -20,7 +20,7 @@ pub(super) struct RotationBody {
     /// Why: it is part of the event.
     reason: String,
     /// For how many seconds the old key signs beside the new one: 30 days unless given, 365 days at most, 0 where the old key must
-    /// not sign any more. It signs the first checkpoint after the change in any case: whoever knows the old key learns the new one
+    /// not sign any more. It signs the first checkpoint after the change in any case: anyone who knows the old key learns the new one
     /// from that.
     #[schema(example = 2_592_000, maximum = 31_536_000)]
     overlap_seconds: Option<u64>,
