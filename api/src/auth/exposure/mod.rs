@@ -130,13 +130,23 @@ fn without_positions(text: &str) -> String {
                 .any(|name| line.starts_with(name))
         });
         let text = without_ids(&lines.collect::<Vec<_>>().join("\n"));
-        // A board says from where on it follows what happens.
-        return ["data-position=\"", "live?after="]
-            .iter()
-            .fold(text, |text, mark| without_number(&text, mark));
+        // A board says from where on it follows what happens, and a step of a waterfall leads on by a cursor with positions.
+        let text =
+            ["data-position=\"", "live?after="].iter().fold(text, |text, mark| without_number(&text, mark));
+        return without_cursors(&text);
     };
     without_growing(&mut json);
     json.to_string()
+}
+
+/// A page without the cursors in its links.
+fn without_cursors(page: &str) -> String {
+    let mut parts = page.split("cursor=");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let end = part.find(['"', '&']).unwrap_or(part.len());
+        text + &part[end..]
+    })
 }
 
 fn without_growing(json: &mut Value) {

@@ -94,6 +94,7 @@ fn filled(path: &str) -> String {
         .replace("{index}", "000.p/1")
         .replace("{language}", "en")
         .replace("{act}", "notes")
+        .replace("{section}", "keys")
         .replace("{*rest}", "nothing")
         .replace("{id}", id);
     assert!(!filled.contains('{'), "{path} has a parameter that this test cannot fill in: teach it");
@@ -159,6 +160,21 @@ pub(super) fn reads(world: &World, path: &str) -> Vec<Ask> {
         "/v1/worklists/{list}" => ["today", "overdue", "stalled", "push", "give-up", "supervise"]
             .map(|list| Ask::read(path, list, format!("/v1/worklists/{list}")))
             .into(),
+        "/console/figures/{pipeline}/{tab}" => {
+            ["funnel", "bottlenecks", "changes", "forecast", "losses", "channels", "reps", "quality"]
+                .map(|tab| Ask::read(path, tab, format!("/console/figures/landian-6/{tab}")))
+                .into()
+        }
+        "/console/figures/{pipeline}/changes/customers" => {
+            let created = "aGFwcGVuZWQvY3JlYXRlZC8_"; // happened/created/?
+            vec![Ask::read(path, "", format!("{}?cursor={created}", filled(path)))]
+        }
+        "/console/reports" => vec![Ask::read(path, "", format!("{path}?of=/v1/quality/landian-6"))],
+        "/console/settings/{section}" => {
+            ["pipelines", "rules", "calendars", "teams", "members", "keys", "receivers", "read-models"]
+                .map(|section| Ask::read(path, section, format!("/console/settings/{section}")))
+                .into()
+        }
         "/v1/audit/proofs/inclusion" => vec![Ask::read(path, "", format!("{path}?index=0"))],
         "/v1/audit/proofs/consistency" => vec![Ask::read(path, "", format!("{path}?from=1"))],
         _ => vec![Ask::read(path, "", filled(path))],
