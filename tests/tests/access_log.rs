@@ -64,9 +64,15 @@ async fn every_answer_that_names_a_customer_is_recorded_with_who_read_it_and_not
     let later = reads(&auditor, &format!("kind=customers&from={from}")).await;
     assert_eq!(later.len(), 4, "from its instant on");
     assert_eq!(reads(&auditor, &format!("kind=customers&to={from}")).await, Vec::<Value>::new());
+    // Events and changes of a customer are read of that customer, too.
+    for path in [format!("/v1/events?customer={other}"), format!("/v1/audit/changes?customer={other}")] {
+        let _ = auditor.get(&path).await.expect(200);
+    }
+    let of_other = reads(&auditor, &format!("customer={other}&actor=auditor:qian")).await;
+    assert_eq!(routes(&of_other), ["/v1/audit/changes", "/v1/events"]);
     // Auditors are recorded like everybody.
     let audits = reads(&auditor, "kind=audit").await;
-    assert!(routes(&audits).iter().all(|route| *route == "/v1/audit/access"), "{audits:?}");
+    assert!(routes(&audits).iter().all(|route| route.starts_with("/v1/audit/")), "{audits:?}");
     assert_eq!(audits[0]["actor"], "auditor:qian");
     assert!(audits.len() >= 5);
     // The log itself has no entry of it.

@@ -1,4 +1,4 @@
-//! The key that signs checkpoints is changed while people work, and whoever knows one of the keys can check everything.
+//! The key that signs checkpoints is changed while people work, and anyone who knows one of the keys can check everything.
 
 #![cfg(test)]
 
@@ -178,6 +178,7 @@ async fn a_node_with_an_older_key_file_is_not_ready_until_it_gets_the_newer_one(
     let path = key_file(&team.installation);
     let older = std::fs::read(&path).unwrap();
     let _ = rotate(&team.admin(), 3_600).await.expect(200);
+    team.admin().caught_up().await;
     let Team { installation, server, .. } = team;
     assert_eq!(server.stop(), 0);
     let newer = std::fs::read(&path).unwrap();

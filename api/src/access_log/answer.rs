@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use crate::problem::Problem;
 
-/// How answers name a customer wherever they do: no text that anybody wrote reads like this, since quotes in it are escaped.
-const CUSTOMER: &str = "\"customer_id\":\"";
+/// How answers name a customer: with the id itself, as changes do, and as the subject of an event. No text that anybody wrote
+/// reads like this, since quotes in it are escaped.
+const CUSTOMER: [&str; 3] = ["\"customer_id\":\"", "\"customer\":\"", "\"subject\":\"customer/"];
 /// Answers whose items are customers themselves.
 const LISTS: &[&str] = &["/v1/customers", "/v1/pools/{key}/customers"];
 /// The length of an id as text.
@@ -54,11 +55,13 @@ pub(super) async fn named_in(
     Ok((Response::from_parts(head, Body::from(body)), named))
 }
 
-/// Every `customer_id` of a JSON document.
+/// Every customer that a JSON document names.
 fn named(text: &str) -> Vec<Uuid> {
-    let ids = text.match_indices(CUSTOMER).filter_map(|(at, _)| {
-        let at = at + CUSTOMER.len();
-        Uuid::try_parse(text.get(at..at + ID)?).ok()
+    let ids = CUSTOMER.iter().flat_map(|name| {
+        text.match_indices(name).filter_map(|(at, _)| {
+            let at = at + name.len();
+            Uuid::try_parse(text.get(at..at + ID)?).ok()
+        })
     });
     ids.collect()
 }
@@ -75,6 +78,9 @@ mod tests {
         let written = format!("\"customer_id\":\"{other}\"");
         let document = json!({"items": [{"customer_id": one, "note": written}, {"customer_id": null}]});
         assert_eq!(named(&document.to_string()), [one]);
+        let change =
+            json!({"customer": one, "subject": format!("customer/{other}"), "data": {"customer": null}});
+        assert_eq!(named(&change.to_string()), [one, other]);
         assert!(named("\"customer_id\":\"short").is_empty());
     }
 }

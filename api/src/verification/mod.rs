@@ -3,6 +3,7 @@
 //! Nothing is made: no database, no tenant, no key, no row. The log is checked with the public key alone; the secrets, where
 //! they are at hand, let what is sealed be compared as well.
 
+mod archive;
 pub(crate) mod bundle;
 mod rotations;
 

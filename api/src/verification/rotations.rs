@@ -9,7 +9,7 @@ use waymark_domain::company::CompanyEvent;
 use waymark_eventstore::ledger::{Checkpoint, Hash, Verifier, leaf_hash, range_root_of};
 use waymark_eventstore::{Entry, Position};
 
-use super::bundle::{Contents, Flaw, unsigned};
+use super::archive::{Contents, Flaw, unsigned};
 use crate::audit::rotation_name;
 
 /// The changes of an archive, in order, up to the first that does not hold.

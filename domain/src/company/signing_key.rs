@@ -41,7 +41,7 @@ pub struct SigningKeyRotated {
 pub struct Rotation {
     /// The new key.
     pub key: PublicKey,
-    /// The key that signs now, as far as whoever asks knows.
+    /// The key that signs now, as far as the caller knows.
     pub replaces: PublicKey,
     /// For how many seconds the old key signs beside the new one.
     pub overlap_seconds: u64,

@@ -54,6 +54,25 @@ const NOT_YET: &str = "not yet";
 /// Folders that are made, not written.
 const NOT_OURS: [&str; 3] = [".git", "target", "node_modules"];
 
+/// Endings of files that nobody writes by hand: other people's packages, programs, data sets.
+const PACKED: [&str; 18] = [
+    "7z", "a", "bz2", "class", "crate", "deb", "dll", "exe", "gz", "jar", "parquet", "so", "tgz", "wasm",
+    "whl", "xlsx", "xz", "zip",
+];
+
+#[test]
+fn nothing_packed_is_kept_in_the_tree() {
+    let files = written_files();
+    let ending = |path: &PathBuf| path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
+    let packed =
+        files.iter().filter(|path| ending(path).is_some_and(|ending| PACKED.contains(&ending.as_str())));
+    assert_eq!(
+        packed.collect::<Vec<_>>(),
+        Vec::<&PathBuf>::new(),
+        "what others made comes from where they publish it"
+    );
+}
+
 #[test]
 fn crates_depend_on_each_other_along_the_agreed_edges_alone() {
     let packages = packages();
