@@ -120,7 +120,7 @@ impl Verify {
         let sides = || verification.side_checks();
         let verdict = ledger::verify_with(store, tenant, &trust, &mut sides(), &mut progress).await;
         let report = sound(verdict, damage.as_deref())?;
-        let in_access = verification.trust_in_access(tenant, self.public_key.as_deref()).await;
+        let in_access = verification.trust_in_access(tenant, &trust).await;
         let mut reads = 0;
         if let Some(trust) = in_access.map_err(Finding::not_checked)? {
             let log = tenant.access_log();

@@ -144,17 +144,17 @@ impl Verification {
         Ok(Trust { keys, successions, notes, seed: random_bytes(), signed_from_the_first: true })
     }
 
-    /// What the log of who read a tenant's data is held to; none where nothing was read and nothing signed.
+    /// What the log of who read a tenant's data is held to, given what the tenant's own is; none where nothing was read and
+    /// nothing signed.
     ///
     /// # Errors
-    /// As [`Self::trust`], or when the log cannot be read.
+    /// When the log, or the file outside, cannot be read.
     pub(crate) async fn trust_in_access(
         &self,
         tenant: TenantId,
-        public_key: Option<&str>,
+        of_tenant: &Trust,
     ) -> Result<Option<Trust>, NotChecked> {
         let log = tenant.access_log();
-        let of_tenant = self.trust(tenant, public_key).await?;
         let notes: Vec<String> =
             note_outside(&self.args.checkpoint_file(), log).map_err(said)?.into_iter().collect();
         if notes.is_empty() && self.store.head(log).await.map_err(said)?.position == 0 {
@@ -164,7 +164,8 @@ impl Verification {
         // the changes, which the check of that log has found to be signed.
         let changed = of_tenant.successions.iter().map(|change| &change.old);
         let keys = of_tenant.keys.iter().chain(changed).map(|key| key.named(&origin(log))).collect();
-        Ok(Some(Trust { keys, successions: Vec::new(), notes, ..of_tenant }))
+        let Trust { seed, signed_from_the_first, .. } = *of_tenant;
+        Ok(Some(Trust { keys, successions: Vec::new(), notes, seed, signed_from_the_first }))
     }
 
     /// The tables beside the log that are compared with it.
