@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Mutex as AsyncMutex;
-use waymark_eventstore::TenantId;
+use waymark_eventstore::{Position, TenantId};
 
 /// The rows that something was read from: what they tell about a position never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,20 @@ pub(crate) struct RowsId {
 pub(crate) trait Weigh {
     /// How many bytes, about.
     fn bytes(&self) -> usize;
+}
+
+/// What is kept of the present.
+#[derive(Default)]
+pub(crate) struct Present<T> {
+    /// From which rows, and up to which position.
+    pub(super) state: Option<(RowsId, Position)>,
+    pub(super) index: T,
+}
+
+impl<T: Weigh> Weigh for Present<T> {
+    fn bytes(&self) -> usize {
+        self.index.bytes()
+    }
 }
 
 /// Things by tenant and name. Where they take too much memory, those of the tenant go that were asked for least recently.

@@ -3,6 +3,7 @@
 pub mod board;
 pub mod dwell;
 pub(crate) mod kept;
+mod present;
 pub(crate) mod read_model;
 pub(crate) mod registry;
 pub(crate) mod snapshot;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
-use super::board::card_cache::CardCache;
-use super::board::list_cache::ListCache;
+use super::board::card_index::CardCache;
+use super::board::list_index::ListCache;
 use super::board::versions_cache::VersionsCache;
 use super::dwell::journey_cache::JourneyCache;
 use super::kept::RowsId;

@@ -18,8 +18,8 @@ use waymark_eventstore::{EventStore, Position, TenantId};
 use crate::db::Db;
 use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
-use crate::models::board::card_cache::{self, CardCache};
-use crate::models::board::list_cache::{self, ListCache};
+use crate::models::board::card_index::{self, CardCache};
+use crate::models::board::list_index::{self, ListCache};
 use crate::models::board::versions_cache::{self, VersionsCache};
 use crate::models::dwell::journey_cache::{self, JourneyCache};
 use crate::models::read_model::{Fold, ReadModel, Scope, Writes};
@@ -77,8 +77,8 @@ impl Engine {
             vault,
             journey_cache: Arc::new(JourneyCache::up_to(journey_cache::BYTES_KEPT)),
             versions_cache: Arc::new(VersionsCache::up_to(versions_cache::BYTES_KEPT)),
-            card_cache: Arc::new(CardCache::up_to(card_cache::BYTES_KEPT)),
-            list_cache: Arc::new(ListCache::up_to(list_cache::BYTES_KEPT)),
+            card_cache: Arc::new(CardCache::up_to(card_index::BYTES_KEPT)),
+            list_cache: Arc::new(ListCache::up_to(list_index::BYTES_KEPT)),
             nodes,
             running: Arc::default(),
             failures: Failures::default(),

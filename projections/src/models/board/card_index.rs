@@ -15,9 +15,15 @@ use waymark_domain::customer::event::Money;
 use super::found_by::value_order;
 use super::places::{CardPage, Place, Places, StageFigures, StagePlaces, middle};
 use super::versions::{self, CustomerVersion};
-use crate::models::kept::Weigh;
+use crate::models::kept::{Kept, Present, Weigh};
 use crate::query::CohortFilter;
 use crate::stats::Micros;
+
+/// The cards of pipelines, by the pipeline's key.
+pub(crate) type CardCache = Kept<Present<CardIndex>>;
+
+/// How many bytes are kept of them in memory at most.
+pub(crate) const BYTES_KEPT: usize = 512 << 20;
 
 /// For how many filters verdicts and figures are kept.
 const FILTERS_KEPT: usize = 32;
@@ -56,7 +62,7 @@ pub(super) struct PresentCard {
 
 /// The cards of a pipeline.
 #[derive(Debug, Default)]
-pub(super) struct CardIndex {
+pub(crate) struct CardIndex {
     stages: Vec<Stage>,
     /// Which stage each customer stands in, and since when.
     places: HashMap<Uuid, (usize, Micros)>,

@@ -1,22 +1,20 @@
 //! Keeps the cards of pipelines in memory from question to question.
-//!
-//! Rows tell the present alone, so that what is kept is never taken back: a question takes hold of it first and opens its
-//! snapshot then, which is therefore at the same position or a later one. Of that the entries in between are followed.
+
+use std::collections::BTreeSet;
 
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 use waymark_domain::Pipeline;
-use waymark_eventstore::Position;
 
-use super::card_cache::KeptCards;
-use super::card_index::{CardIndex, PresentCard, Traits};
+use super::card_index::{CardCache, CardIndex, PresentCard, Traits};
 use super::cards::{BoardQuery, BoardReport, StageNaming, report};
 use super::row::{money_of, owner_of};
 use super::snapshot::BoardSnapshot;
 use super::statements::{CARDS_OF, CARDS_OF_SOME};
 use crate::db::{Row, Value, values};
 use crate::error::Result;
-use crate::log::changed::{self, is_worth_following};
+use crate::models::kept::Present;
+use crate::models::present::PresentIndex;
 use crate::models::snapshot::{Snapshot, Sources};
 use crate::storage::columns::{Cell as _, Json};
 use crate::storage::table::fetch_by_keys;
@@ -26,7 +24,7 @@ const ROWS: u32 = 5_000;
 
 /// The board of a pipeline, held while nobody else moves it on.
 pub struct PipelineSnapshot {
-    pub(crate) kept: OwnedMutexGuard<KeptCards>,
+    pub(crate) kept: OwnedMutexGuard<Present<CardIndex>>,
     /// Opened after that was taken hold of.
     pub(crate) board: BoardSnapshot,
 }
@@ -61,70 +59,51 @@ impl PipelineSnapshot {
     }
 }
 
-impl KeptCards {
-    /// Brings the cards to where a snapshot is.
-    async fn follow(&mut self, snapshot: &mut Snapshot, pipeline: &str) -> Result<()> {
-        let (rows, position) = (snapshot.rows(), snapshot.position);
-        let held = self.state.filter(|(of, at)| *of == rows && *at <= position).map(|(_, at)| at);
-        let has_followed = match held {
-            Some(held) if held == position => return Ok(()),
-            Some(held) => self.follow_entries(snapshot, pipeline, held).await?,
-            None => false,
-        };
-        if !has_followed {
-            self.index = read(snapshot, pipeline).await?;
-        }
-        self.state = Some((rows, position));
-        snapshot.sources.card_cache.weigh(snapshot.tenant, pipeline, self);
-        Ok(())
+impl PresentIndex for CardIndex {
+    fn kept(sources: &Sources) -> &CardCache {
+        &sources.card_cache
     }
 
-    /// Reads the cards again whose customers had entries since. False where reading all of them is better.
-    async fn follow_entries(
+    async fn read(snapshot: &mut Snapshot, pipeline: &str) -> Result<Self> {
+        let mut index = Self::default();
+        let mut after: [Value; 3] = values!["", i64::MIN, Uuid::nil()];
+        loop {
+            let head: [Value; 3] = values![snapshot.tenant.0, snapshot.generation, pipeline];
+            let values = [&head[..], &after[..], &[ROWS.into()]].concat();
+            let rows = snapshot.transaction.rows(CARDS_OF, &values).await?;
+            for row in &rows {
+                index.put(PresentCard::read(row)?);
+            }
+            match rows.last() {
+                Some(last) if rows.len() == ROWS as usize => {
+                    after = values![last.str("stage")?, last.int("entered_at")?, last.uuid("customer")?];
+                }
+                _ => return Ok(index),
+            }
+        }
+    }
+
+    async fn read_again(
         &mut self,
         snapshot: &mut Snapshot,
         pipeline: &str,
-        after: Position,
-    ) -> Result<bool> {
-        let until = snapshot.position;
-        if self.index.is_worn() || !is_worth_following(self.index.len() as u64, until - after) {
-            return Ok(false);
-        }
-        let Sources { store, vault, .. } = &snapshot.sources;
-        let changed =
-            changed::customers((&**store, vault), snapshot.tenant, (after, until), |_| true).await?;
-        let Some(customers) = changed else { return Ok(false) };
+        customers: &BTreeSet<Uuid>,
+    ) -> Result<()> {
         let keys: Vec<Value> = customers.iter().map(|customer| (*customer).into()).collect();
         let head = values![snapshot.tenant.0, snapshot.generation, pipeline];
         let rows = fetch_by_keys(&mut snapshot.transaction, CARDS_OF_SOME, &head, &keys).await?;
         let cards = rows.iter().map(PresentCard::read).collect::<Result<Vec<_>>>()?;
-        for customer in customers {
-            self.index.remove(customer);
-        }
-        for card in cards {
-            self.index.put(card);
-        }
-        Ok(true)
+        customers.iter().for_each(|customer| self.remove(*customer));
+        cards.into_iter().for_each(|card| self.put(card));
+        Ok(())
     }
-}
 
-/// All cards of a pipeline.
-async fn read(snapshot: &mut Snapshot, pipeline: &str) -> Result<CardIndex> {
-    let mut index = CardIndex::default();
-    let mut after: [Value; 3] = values!["", i64::MIN, Uuid::nil()];
-    loop {
-        let head: [Value; 3] = values![snapshot.tenant.0, snapshot.generation, pipeline];
-        let values = [&head[..], &after[..], &[ROWS.into()]].concat();
-        let rows = snapshot.transaction.rows(CARDS_OF, &values).await?;
-        for row in &rows {
-            index.put(PresentCard::read(row)?);
-        }
-        match rows.last() {
-            Some(last) if rows.len() == ROWS as usize => {
-                after = values![last.str("stage")?, last.int("entered_at")?, last.uuid("customer")?];
-            }
-            _ => return Ok(index),
-        }
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn is_worn(&self) -> bool {
+        self.is_worn()
     }
 }
 

@@ -1,9 +1,6 @@
 //! Keeps the customers of tenants in memory from question to question, for lists, searches and the counts of pools.
-//!
-//! As with the cards of boards, a question takes hold of what is kept first and opens its snapshot then, so that what is kept is
-//! never ahead of the rows, and follows the entries in between.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::OwnedMutexGuard;
@@ -13,16 +10,16 @@ use waymark_eventstore::Position;
 
 use super::customer::Customer;
 use super::list::{CustomerList, with_cards};
-use super::list_cache::KeptList;
 use super::list_filter::{CustomerFilter, ListTraits};
-use super::list_index::{After, ListIndex, ListedCustomer};
+use super::list_index::{After, ListCache, ListIndex, ListedCustomer};
 use super::report::{StageNames, report};
 use super::row::{owner_of, read_customer};
 use super::snapshot::BoardSnapshot;
 use super::statements::{BY_EXTERNAL_ID, CUSTOMERS_AMONG, LISTED, LISTED_AMONG, STAGES, STAGES_AMONG};
 use crate::db::{Row, Value, values};
 use crate::error::Result;
-use crate::log::changed::{self, is_worth_following};
+use crate::models::kept::Present;
+use crate::models::present::PresentIndex;
 use crate::models::snapshot::{Snapshot, Sources};
 use crate::storage::columns::{Cell as _, Json};
 use crate::storage::table::fetch_by_keys;
@@ -35,7 +32,7 @@ type StagesOf = HashMap<Uuid, Vec<(String, Option<String>)>>;
 
 /// The customers of a tenant, held while nobody else moves them on.
 pub struct ListSnapshot {
-    pub(crate) kept: OwnedMutexGuard<KeptList>,
+    pub(crate) kept: OwnedMutexGuard<Present<ListIndex>>,
     /// Opened after that was taken hold of.
     pub(crate) board: BoardSnapshot,
 }
@@ -83,7 +80,7 @@ impl ListSnapshot {
 
     /// The same, brought to where the snapshot is.
     async fn followed(mut self) -> Result<Self> {
-        self.kept.follow(&mut self.board.0).await?;
+        self.kept.follow(&mut self.board.0, "").await?;
         Ok(self)
     }
 }
@@ -105,35 +102,35 @@ async fn in_order(snapshot: &mut Snapshot, ids: &[Uuid]) -> Result<Vec<Customer>
     Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
 }
 
-impl KeptList {
-    /// Brings the customers to where a snapshot is.
-    async fn follow(&mut self, snapshot: &mut Snapshot) -> Result<()> {
-        let (rows, position) = (snapshot.rows(), snapshot.position);
-        let held = self.state.filter(|(of, at)| *of == rows && *at <= position).map(|(_, at)| at);
-        let has_followed = match held {
-            Some(held) if held == position => return Ok(()),
-            Some(held) => self.follow_entries(snapshot, held).await?,
-            None => false,
-        };
-        if !has_followed {
-            self.index = read(snapshot).await?;
-        }
-        self.state = Some((rows, position));
-        snapshot.sources.list_cache.weigh(snapshot.tenant, "", self);
-        Ok(())
+impl PresentIndex for ListIndex {
+    fn kept(sources: &Sources) -> &ListCache {
+        &sources.list_cache
     }
 
-    /// Reads those again who had entries since. False where reading all of them is better.
-    async fn follow_entries(&mut self, snapshot: &mut Snapshot, after: Position) -> Result<bool> {
-        let until = snapshot.position;
-        if self.index.is_worn() || !is_worth_following(self.index.len() as u64, until - after) {
-            return Ok(false);
+    async fn read(snapshot: &mut Snapshot, _: &str) -> Result<Self> {
+        let mut stages = all_stages(snapshot).await?;
+        let (mut index, mut after) = (Self::default(), Uuid::nil());
+        loop {
+            let values: [Value; 4] = values![snapshot.tenant.0, snapshot.generation, after, ROWS];
+            let rows = snapshot.transaction.rows(LISTED, &values).await?;
+            for row in &rows {
+                let customer = listed(row, &mut stages)?;
+                after = customer.customer;
+                index.put(customer);
+            }
+            if rows.len() < ROWS as usize {
+                return Ok(index);
+            }
         }
-        let Sources { store, vault, .. } = &snapshot.sources;
-        let changed =
-            changed::customers((&**store, vault), snapshot.tenant, (after, until), |_| true).await?;
-        let Some(changed) = changed else { return Ok(false) };
-        let keys: Vec<Value> = changed.iter().map(|customer| (*customer).into()).collect();
+    }
+
+    async fn read_again(
+        &mut self,
+        snapshot: &mut Snapshot,
+        _: &str,
+        customers: &BTreeSet<Uuid>,
+    ) -> Result<()> {
+        let keys: Vec<Value> = customers.iter().map(|customer| (*customer).into()).collect();
         let head = values![snapshot.tenant.0, snapshot.generation];
         let mut stages = StagesOf::new();
         for row in fetch_by_keys(&mut snapshot.transaction, STAGES_AMONG, &head, &keys).await? {
@@ -141,18 +138,22 @@ impl KeptList {
         }
         let rows = fetch_by_keys(&mut snapshot.transaction, LISTED_AMONG, &head, &keys).await?;
         let listed = rows.iter().map(|row| listed(row, &mut stages)).collect::<Result<Vec<_>>>()?;
-        for customer in changed {
-            self.index.remove(customer);
-        }
-        for customer in listed {
-            self.index.put(customer);
-        }
-        Ok(true)
+        customers.iter().for_each(|customer| self.remove(*customer));
+        listed.into_iter().for_each(|customer| self.put(customer));
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn is_worn(&self) -> bool {
+        self.is_worn()
     }
 }
 
-/// All customers of a tenant.
-async fn read(snapshot: &mut Snapshot) -> Result<ListIndex> {
+/// Where all journeys of a tenant stand.
+async fn all_stages(snapshot: &mut Snapshot) -> Result<StagesOf> {
     let (mut stages, mut after) = (StagesOf::new(), (Uuid::nil(), String::new()));
     loop {
         let values: [Value; 5] =
@@ -163,20 +164,7 @@ async fn read(snapshot: &mut Snapshot) -> Result<ListIndex> {
             add_stage(&mut stages, row)?;
         }
         if rows.len() < ROWS as usize {
-            break;
-        }
-    }
-    let (mut index, mut after) = (ListIndex::default(), Uuid::nil());
-    loop {
-        let values: [Value; 4] = values![snapshot.tenant.0, snapshot.generation, after, ROWS];
-        let rows = snapshot.transaction.rows(LISTED, &values).await?;
-        for row in &rows {
-            let customer = listed(row, &mut stages)?;
-            after = customer.customer;
-            index.put(customer);
-        }
-        if rows.len() < ROWS as usize {
-            return Ok(index);
+            return Ok(stages);
         }
     }
 }

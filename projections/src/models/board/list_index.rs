@@ -17,8 +17,14 @@ use super::customer::Customer;
 use super::found_by::{bounded, value_order};
 use super::list_filter::{CustomerFilter, ListTraits};
 use crate::error::{ProjectionError, Result};
-use crate::models::kept::Weigh;
+use crate::models::kept::{Kept, Present, Weigh};
 use crate::query::LIST_SEPARATOR;
+
+/// The customers of tenants.
+pub(crate) type ListCache = Kept<Present<ListIndex>>;
+
+/// How many bytes are kept of them in memory at most.
+pub(crate) const BYTES_KEPT: usize = 512 << 20;
 
 /// For how many filters verdicts are kept.
 const FILTERS_KEPT: usize = 32;

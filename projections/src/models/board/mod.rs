@@ -3,8 +3,7 @@
 
 mod approvals;
 mod as_of;
-pub(crate) mod card_cache;
-mod card_index;
+pub(crate) mod card_index;
 mod cards;
 mod customer;
 mod duplicates;
@@ -16,9 +15,8 @@ mod kept_cards;
 mod kept_list;
 mod kept_versions;
 mod list;
-pub(crate) mod list_cache;
 mod list_filter;
-mod list_index;
+pub(crate) mod list_index;
 mod owned;
 mod places;
 mod plan;
