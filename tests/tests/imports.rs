@@ -151,6 +151,86 @@ async fn a_longer_file_adds_what_is_new_and_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_later_file_says_otherwise_of_a_customer_is_as_that_file_has_it() {
+    let bench = Bench::new();
+    let more = "&name=who&amount=value&currency=CNY&source=from&tag=labels&phone=tel";
+    let head = "deal,stage,at,who,value,from,labels,tel\n";
+    let row = "1,New,2026-01-01T00:00:00Z,Kim,2.50,fair,a,13800138000\n";
+    bench.import(more, "text/csv", format!("{head}{row}")).await;
+    let later = "1,Talking,2026-02-01T00:00:00Z,Kim & Co,4.00,,b,+8613800138000;13900139000\n";
+    let report = bench.import(more, "text/csv", format!("{head}{row}{later}")).await;
+    assert_eq!((sums(&report), &report["events"]), ([2, 1, 1, 0], &json!(2)));
+    let customers = bench.customers().await;
+    assert_eq!(customers[0]["name"], "Kim & Co");
+    assert_eq!(customers[0]["amount"], json!({"amount": "4.00", "currency": "CNY"}));
+    assert_eq!(customers[0]["source"], "fair", "what is not said stays");
+    assert_eq!(customers[0]["tags"], json!(["a", "b"]));
+    assert_eq!(
+        customers[0]["contacts"].as_array().map(Vec::len),
+        Some(2),
+        "a telephone is one however written"
+    );
+    let renamed = later.replace("Kim & Co", "Kim Ltd");
+    let report = bench.import(more, "text/csv", format!("{head}{row}{renamed}")).await;
+    assert_eq!(
+        (sums(&report), &report["cases_updated"]),
+        ([2, 1, 1, 0], &json!(1)),
+        "a row says what is new"
+    );
+    let past = row.replace("Kim", "Kimmy");
+    let report = bench.import(more, "text/csv", format!("{head}{past}")).await;
+    assert_eq!((sums(&report), &report["events"]), ([1, 0, 1, 0], &json!(0)), "it ends before what is known");
+    assert_eq!(bench.customers().await[0]["name"], "Kim Ltd");
+    let taken = bench.manager.register(json!({"pipeline": "deals", "stage": "New",
+        "contacts": [{"kind": "phone", "value": "13700137000"}]}));
+    taken.await;
+    let other = format!("{head}{}", later.replace("13900139000", "13700137000"));
+    let refusal = bench.refusal(&format!("{QUERY}{more}"), &other).await;
+    assert_eq!(
+        (&refusal["violations"][0]["code"], &refusal["bad_rows"]),
+        (&json!("duplicate-customer"), &json!(1))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_customers_is_imported_again_when_it_has_changed() {
+    let bench = Bench::new();
+    let _ = bench.manager.create_pipeline("helloword-13").await.expect(201);
+    let path = "/v1/customers/import?pipeline=helloword-13&case=id&name=who&status=where";
+    let import = async |more: &str, file: &str| {
+        let call = bench.manager.call(Method::POST, &format!("{path}{more}"));
+        call.bytes("text/csv", file).send().await.expect(200).body["report"].clone()
+    };
+    assert_eq!(sums(&import("", "id,who,where\nA,Kim,\nB,Lee,contacted\n").await), [2, 2, 0, 0]);
+    let grown = "id,who,where\nA,Kim,\nB,Leeds,contacted\nC,Ann,\n";
+    let preview = import("&preview=true", grown).await;
+    assert_eq!(sums(&preview), [3, 2, 1, 0]);
+    let outcomes: Vec<_> =
+        preview["samples"].as_array().expect("samples").iter().map(|row| &row["outcome"]).collect();
+    assert_eq!(outcomes, ["changes", "creates"]);
+    let report = import("", grown).await;
+    assert_eq!(
+        (sums(&report), &report["cases"], &report["cases_updated"]),
+        ([3, 2, 1, 0], &json!(1), &json!(1))
+    );
+    let moved = import("&update=true", "id,who,where\nA,Kim,已联系\n").await;
+    assert_eq!((sums(&moved), &moved["events"]), ([1, 1, 0, 0], &json!(1)));
+    let names = |customers: &[Value]| {
+        let mut names: Vec<_> =
+            customers.iter().map(|one| one["name"].as_str().unwrap_or("").to_owned()).collect();
+        names.sort_unstable();
+        names
+    };
+    assert_eq!(names(&bench.customers().await), ["Ann", "Kim", "Leeds"]);
+    let hand = json!({"pipeline": "helloword-13", "external_id": "H", "name": "By hand"});
+    bench.manager.register(hand).await;
+    let refusal = bench.refusal(path, "id,who,where\nH,Hand,\n").await;
+    assert_eq!(refusal["violations"][0]["code"], "customer-exists");
+    assert_eq!(sums(&import("&update=true", "id,who,where\nH,Hand,\n").await), [1, 1, 0, 0]);
+    assert_eq!(names(&bench.customers().await), ["Ann", "Hand", "Kim", "Leeds"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ids_of_two_systems_may_coincide_and_those_of_hand_are_updated_only_where_told() {
     let bench = Bench::new();
     bench.import("", "text/csv", "deal,stage,at\n1,New,2026-01-01T00:00:00Z\n").await;

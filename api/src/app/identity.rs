@@ -82,7 +82,7 @@ impl App {
         Ok(keys)
     }
 
-    /// Whether a customer has any of the keys that events would give another one.
+    /// Whether a customer has any of the keys that events would give another one: a new one, or one that is there.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -90,12 +90,13 @@ impl App {
         &self,
         caller: &Caller,
         events: &[(NewEvent, Arc<str>)],
+        other_than: Option<Uuid>,
     ) -> Result<bool, AppError> {
         let mut keys = Vec::new();
         for (new, _) in events {
             keys.extend(self.key_tags(caller.tenant, &new.event).await?);
         }
-        Ok(!self.find_matches(caller, &keys, None).await?.0.is_empty())
+        Ok(!self.find_matches(caller, &keys, other_than).await?.0.is_empty())
     }
 
     /// The customers, other than one, that have any of these keys now, and up to where the log was read.

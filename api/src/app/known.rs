@@ -16,7 +16,7 @@ impl App {
     ///
     /// # Errors
     /// When the log or a key cannot be read.
-    pub(super) async fn known(
+    pub(crate) async fn known(
         &self,
         caller: &Caller,
         customer: Uuid,

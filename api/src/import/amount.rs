@@ -67,11 +67,11 @@ impl AmountFault {
 pub(super) fn money(text: &str, beside: Option<&str>, of_file: Option<&str>) -> Result<Money, AmountFault> {
     let shown = text.trim();
     let (text, own) = without_currency(shown);
-    let (number, factor) = match text.strip_suffix('万') {
-        Some(number) => (number.trim(), Decimal::from(10_000)),
-        None => (text, Decimal::ONE),
+    // What is written out keeps its places.
+    let amount = match text.strip_suffix('万') {
+        Some(number) => (decimal(number.trim())? * Decimal::from(10_000)).normalize(),
+        None => decimal(text)?,
     };
-    let amount = (decimal(number)? * factor).normalize();
     let beside = beside.map(str::trim).filter(|code| !code.is_empty());
     let currency = beside.or(own).or(of_file).ok_or(AmountFault::NoCurrency)?.to_ascii_uppercase();
     if contradicts(shown, &currency) {
@@ -160,8 +160,8 @@ mod tests {
     #[test]
     fn amounts_are_read_as_spreadsheets_show_them() {
         for (text, expected) in [
-            ("1234.50", "1234.5 USD"),
-            ("1,234.50", "1234.5 USD"),
+            ("1234.50", "1234.50 USD"),
+            ("1,234.50", "1234.50 USD"),
             ("12,345,678", "12345678 USD"),
             ("$1,234", "1234 USD"),
             ("CNY 100", "100 CNY"),

@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
-use waymark_domain::customer::command::{Command, Note, Register, Transition};
+use waymark_domain::customer::command::{ChangeDetails, Command, Note, Register, Transition};
 use waymark_domain::customer::{Customer, CustomerEvent, NewEvent, Recorded, decide};
 use waymark_domain::field::Fields;
 use waymark_domain::pipeline::version::Versions;
@@ -32,7 +33,9 @@ pub(super) struct Rules {
     /// The custom fields of the file.
     pub(super) keys: Arc<[(String, String)]>,
     pub(super) sheet: Option<String>,
-    pub(super) now: chrono::DateTime<chrono::Utc>,
+    /// Whether rows are customers without a history.
+    pub(super) is_list: bool,
+    pub(super) now: DateTime<Utc>,
 }
 
 /// A case decided: its events, each with its actor.
@@ -54,16 +57,39 @@ impl Decided {
 }
 
 impl Rules {
-    /// Decides the rows of a case: of a customer that is there, or of one to be registered under an external id.
-    pub(super) fn decide(&self, case: &Case, external_id: &str, customer: Option<&Customer>) -> Decided {
-        let mut decided = Decided::default();
-        let mut customer = customer.cloned();
+    /// Decides the rows of a customer to be registered under an external id.
+    pub(super) fn register(&self, case: &Case, external_id: &str) -> Decided {
+        let (mut decided, mut customer) = (Decided::default(), None);
+        self.rows(case, external_id, &mut customer, &mut decided);
+        decided
+    }
+
+    /// Decides what is new of a customer that is there: rows, and what else they say of it, as of now.
+    pub(super) fn update(&self, case: &Case, customer: &Customer, changes: Option<ChangeDetails>) -> Decided {
+        let (mut decided, mut customer) = (Decided::default(), Some(customer.clone()));
+        self.rows(case, &case.id, &mut customer, &mut decided);
+        let (Some(changes), Some((row, before))) = (changes, case.rows.split_last()) else { return decided };
+        let command = Command::ChangeDetails(changes);
+        if let Err(refusal) = self.follow(&command, self.now, &actor(row), &mut customer, &mut decided) {
+            decided.bad.push(self.bad_row(row, refusal));
+            decided.taken -= u64::from(decided.refused.insert(before.len()));
+        }
+        decided
+    }
+
+    /// Whether a customer stands where a row of a list says.
+    pub(super) fn stands(&self, customer: &Customer, row: &Row) -> bool {
+        let stay = customer.journeys.current(&self.pipeline);
+        row.status.is_empty() || stay.is_some_and(|stay| *stay.stage == *row.status)
+    }
+
+    fn rows(&self, case: &Case, external_id: &str, customer: &mut Option<Customer>, decided: &mut Decided) {
         for (index, row) in case.rows.iter().enumerate() {
             let actor = actor(row);
             let first = self.command(case, row, external_id, customer.as_ref());
             let rest = remaining(row).map(|text| Command::Note(Note { text }));
-            for command in std::iter::once(first).chain(rest) {
-                if let Err(refusal) = self.follow(&command, row, &actor, &mut customer, &mut decided) {
+            for command in first.into_iter().chain(rest) {
+                if let Err(refusal) = self.follow(&command, row.at, &actor, customer, decided) {
                     // Its later parts would be refused for the same cause.
                     decided.bad.push(self.bad_row(row, refusal));
                     decided.refused.insert(index);
@@ -72,19 +98,18 @@ impl Rules {
             }
             decided.taken += u64::from(!decided.refused.contains(&index));
         }
-        decided
     }
 
     fn follow(
         &self,
         command: &Command,
-        row: &Row,
+        at: DateTime<Utc>,
         actor: &Actor,
         customer: &mut Option<Customer>,
         decided: &mut Decided,
     ) -> Result<(), Refusal> {
         let context = Context {
-            effective_at: Some(row.at),
+            effective_at: Some(at),
             import: true,
             allow_before_creation: true,
             fields: &self.fields,
@@ -103,15 +128,25 @@ impl Rules {
         Ok(())
     }
 
-    fn command(&self, case: &Case, row: &Row, external_id: &str, customer: Option<&Customer>) -> Command {
+    /// The command that a row stands for. What moves nobody is at most a note, and in a history no longer one.
+    fn command(
+        &self,
+        case: &Case,
+        row: &Row,
+        external_id: &str,
+        customer: Option<&Customer>,
+    ) -> Option<Command> {
         let note = row.note.as_deref().map(|note| note.chars().take(TEXT).collect());
-        if customer.is_some() {
-            return Command::Transition(Transition {
+        if let Some(customer) = customer {
+            if row.is_known || (self.is_list && self.stands(customer, row)) {
+                return note.filter(|_| self.is_list).map(|text| Command::Note(Note { text }));
+            }
+            return Some(Command::Transition(Transition {
                 to: row.status.to_string(),
                 pipeline: Some(self.pipeline.clone()),
                 note,
                 ..Transition::default()
-            });
+            }));
         }
         let mut register = Register {
             customer: Uuid::nil(),
@@ -122,7 +157,7 @@ impl Rules {
             ..Register::default()
         };
         case.details.describe(&mut register, &self.keys, &self.fields);
-        Command::Register(register)
+        Some(Command::Register(register))
     }
 
     fn recorded(

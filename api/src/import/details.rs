@@ -129,6 +129,11 @@ impl Details {
         }
     }
 
+    /// Whether nothing is said.
+    pub(super) fn is_empty(&self) -> bool {
+        self.texts.is_empty() && self.amount.is_none() && self.fields.is_empty() && self.tags.is_empty()
+    }
+
     fn text(&self, detail: Detail) -> Option<&str> {
         self.texts.get(&detail).map(|(_, text)| &**text)
     }

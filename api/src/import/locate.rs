@@ -6,13 +6,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use waymark_domain::Label;
-use waymark_domain::customer::{Customer, CustomerEvent};
+use waymark_domain::customer::command::{ChangeDetails, Register};
+use waymark_domain::customer::{Customer, CustomerEvent, Known};
 use waymark_domain::tags;
 use waymark_eventstore::{Entry, Position, Query};
 
 use super::BadRow;
+use super::decide::{Decided, Rules};
 use super::job::Import;
-use super::read::Case;
+use super::read::{Case, Row};
 use crate::app::{AppError, decode_customer_event};
 
 /// How many events of a customer are read at a time.
@@ -37,6 +39,8 @@ pub(super) struct KnownCustomer {
     imported: bool,
     /// The moves that were recorded in the pipeline, whatever corrected them since.
     moves: BTreeMap<(DateTime<Utc>, String), u64>,
+    /// What else is known; read where the file says something of it.
+    known: Option<Known>,
 }
 
 impl Import {
@@ -50,12 +54,21 @@ impl Import {
         }
         match self.holder(&plain).await? {
             None => Ok(Located::New(plain)),
-            Some(known) if known.is_in(&self.rules.pipeline) => Ok(Located::Known(Box::new(known))),
+            Some(known) if known.is_in(&self.rules.pipeline) => self.known(known, case).await,
             Some(_) => match self.holder(&qualified).await? {
                 None => Ok(Located::New(qualified)),
-                Some(known) => Ok(Located::Known(Box::new(known))),
+                Some(known) => self.known(known, case).await,
             },
         }
+    }
+
+    /// A customer that is there, with what else is known of it.
+    async fn known(&self, mut found: KnownCustomer, case: &Case) -> Result<Located, AppError> {
+        if !case.details.is_empty() {
+            let (id, until) = (found.customer.id, found.read_to);
+            found.known = Some(self.app.known(&self.caller, id, until, Vec::new()).await?);
+        }
+        Ok(Located::Known(Box::new(found)))
     }
 
     /// The customer that was registered under an external id.
@@ -75,7 +88,7 @@ impl Import {
             let customer = self.app.customer_state(&self.caller, first.customer).await?;
             // The id of who was erased or withdrawn is free.
             if !customer.is_gone() {
-                return Ok(Some(KnownCustomer { customer, read_to, imported, moves }));
+                return Ok(Some(KnownCustomer { customer, read_to, imported, moves, known: None }));
             }
         }
     }
@@ -141,18 +154,44 @@ impl KnownCustomer {
         update.unwrap_or(self.imported)
     }
 
-    /// Takes out the rows that were recorded already. Returns how many they were.
-    pub(super) fn forget_known(&self, case: &mut Case) -> u64 {
-        let mut moves = self.moves.clone();
-        let before = case.rows.len();
-        case.rows.retain(|row| match moves.get_mut(&(row.at, row.status.to_string())) {
+    /// What the file says of the customer that is not known. A history that ends before what is recorded says what was so once.
+    pub(super) fn changes(&self, case: &Case, rules: &Rules) -> Option<ChangeDetails> {
+        let said_at = case.rows.last()?.at;
+        if self.moves.last_key_value().is_some_and(|((at, _), _)| *at > said_at) {
+            return None;
+        }
+        let mut said = Register::default();
+        case.details.describe(&mut said, &rules.keys, &rules.fields);
+        self.known.as_ref()?.updated_by(&said, &rules.fields)
+    }
+
+    /// Takes out the rows that are recorded already. Where the customer changes beside, one of them stays to say so. Returns how
+    /// many were taken out.
+    pub(super) fn forget_known(&self, case: &mut Case, rules: &Rules, changes: bool) -> u64 {
+        let (mut moves, before) = (self.moves.clone(), case.rows.len());
+        let mut is_known = |row: &Row| match moves.get_mut(&(row.at, row.status.to_string())) {
+            _ if rules.is_list => rules.stands(&self.customer, row),
             Some(count) if *count > 0 => {
                 *count -= 1;
-                false
+                true
             }
-            _ => true,
-        });
+            _ => false,
+        };
+        let latest = case.rows.last().cloned().filter(|_| changes);
+        case.rows.retain(|row| !is_known(row));
+        if case.rows.is_empty() {
+            case.rows.extend(latest.map(|row| Row { is_known: true, ..row }));
+        }
         (before - case.rows.len()) as u64
+    }
+}
+
+impl Import {
+    /// Decides what a case says that is new of a customer that is there. Returns how many of its rows say nothing new.
+    pub(super) fn update(&self, found: &KnownCustomer, case: &mut Case) -> (u64, Decided) {
+        let changes = found.changes(case, &self.rules);
+        let known = found.forget_known(case, &self.rules, changes.is_some());
+        (known, self.rules.update(case, &found.customer, changes))
     }
 }
 
@@ -177,7 +216,7 @@ pub(super) fn refuse(
     message: &Label,
     how_to_fix: &Label,
 ) -> Vec<BadRow> {
-    let bad = |row: &super::read::Row| BadRow {
+    let bad = |row: &Row| BadRow {
         line: row.line,
         row: row.row,
         sheet: sheet.map(str::to_owned),

@@ -28,6 +28,8 @@ pub(super) struct Row {
     pub(super) at: DateTime<Utc>,
     pub(super) actor: Arc<str>,
     pub(super) note: Option<Box<str>>,
+    /// Whether the move is recorded already, and the row only says what else is new.
+    pub(super) is_known: bool,
 }
 
 /// The rows of one case, by time; rows of the same instant in the order of the file.
@@ -164,8 +166,15 @@ impl Reading {
             let status = self.texts.keep(status);
             self.knows(&status, place.line)?;
             // What a row remarks is remarked once.
-            let row =
-                Row { line: place.line, row: place.row, status, at, actor: actor.clone(), note: note.take() };
+            let row = Row {
+                line: place.line,
+                row: place.row,
+                status,
+                at,
+                actor: actor.clone(),
+                note: note.take(),
+                is_known: false,
+            };
             self.file.cases[index].rows.push(row);
         }
         let details = &mut self.file.cases[index].details;

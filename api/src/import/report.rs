@@ -94,7 +94,7 @@ pub struct Sample {
     pub effective_at: DateTime<Utc>,
     /// Who did it; empty where nobody is named.
     pub actor: String,
-    /// Whether it `creates` the customer, `moves` it, is `known` already or is `refused`.
+    /// Whether it `creates` the customer, `moves` it, `changes` what is known of it beside, or is `refused`.
     #[schema(example = "creates")]
     pub outcome: &'static str,
 }

@@ -86,6 +86,7 @@ pub async fn run(
             fields: Arc::new(company.fields.clone()),
             keys: mapping.fields.clone().into(),
             sheet: file.detected.sheet.clone(),
+            is_list: mapping.without_history,
             now,
         },
         id,
@@ -210,13 +211,19 @@ impl Import {
                 decided = Decided::refusing(locate::exists(&case, sheet));
             }
             Located::Known(customer) => {
-                known = customer.forget_known(&mut case);
-                decided = self.rules.decide(&case, &case.id, Some(&customer.customer));
+                (known, decided) = self.update(customer, &mut case);
+                let of = Some(customer.customer.id);
+                if self.app.is_known(&self.caller, &decided.events, of).await? {
+                    decided = Decided::refusing(duplicate(&case, sheet, None));
+                }
             }
             Located::New(external_id) => {
-                decided = self.rules.decide(&case, external_id, None);
+                decided = self.rules.register(&case, external_id);
                 keys = self.keys(&decided.events).await?;
-                if may_know && !keys.is_empty() && self.app.is_known(&self.caller, &decided.events).await? {
+                if may_know
+                    && !keys.is_empty()
+                    && self.app.is_known(&self.caller, &decided.events, None).await?
+                {
                     decided = Decided::refusing(duplicate(&case, sheet, None));
                 }
             }
@@ -264,6 +271,7 @@ fn sample(outcome: &Outcome, report: &mut Report) {
         let what = match (outcome.decided.refused.contains(&place), is_new) {
             (true, _) => "refused",
             (false, true) => "creates",
+            (false, false) if row.is_known => "changes",
             (false, false) => "moves",
         };
         is_new &= what == "refused";

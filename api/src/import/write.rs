@@ -81,7 +81,7 @@ impl Import {
     async fn write_case(&self, Checked { case, target }: Checked) -> Result<Written, AppError> {
         match target {
             Target::New { external_id } => {
-                let decided = self.rules.decide(&case, &external_id, None);
+                let decided = self.rules.register(&case, &external_id);
                 let append = self.registration(&case, &external_id, decided.events).await?;
                 self.append(append, &case).await
             }
@@ -97,8 +97,7 @@ impl Import {
                 Located::Before => return Ok(Written::Before),
                 Located::New(_) => break,
             };
-            known.forget_known(&mut case);
-            let decided = self.rules.decide(&case, &case.id, Some(&known.customer));
+            let (_, decided) = self.update(&known, &mut case);
             if decided.events.is_empty() {
                 return Ok(if decided.bad.is_empty() {
                     Written::Before

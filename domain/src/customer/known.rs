@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::command::{ChangeDetails, NewContact, Register};
 use super::contact::{ChannelId, Contact};
 use super::event::{CustomerEvent, DetailsChanged, Money, NextPlan, Profile};
 use crate::Personal;
+use crate::field::{self, Fields};
 use crate::identity::Key;
 
 /// How many contacts a customer has at most.
@@ -143,6 +145,35 @@ impl Known {
             cleared: Vec::new(),
         };
         (filled != DetailsChanged::default()).then_some(filled)
+    }
+
+    /// What a later record of the same customer says that is not known: what has one value is as that record says, lists are
+    /// united. Whose it is and what else is known stays. None where it says nothing new.
+    pub fn updated_by(&self, said: &Register, declared: &Fields) -> Option<ChangeDetails> {
+        let other =
+            |held: Option<&String>, said: &Option<String>| said.clone().filter(|said| held != Some(said));
+        let contact =
+            |new: &NewContact| Contact { kind: new.kind, value: Personal::Clear(new.value.clone()) };
+        let contacts: Vec<Contact> = said.contacts.iter().map(contact).collect();
+        let contacts = united(&self.contacts, &contacts, same_contact, usize::MAX);
+        let given = |contact: Contact| {
+            let value = contact.value.clear().cloned()?;
+            Some(NewContact { kind: contact.kind, value })
+        };
+        let mut fields = self.fields.clone();
+        fields.extend(field::normalised(declared, said.fields.clone().unwrap_or_default()));
+        let changes = ChangeDetails {
+            name: other(self.name.as_ref().and_then(Personal::clear), &said.name),
+            source: other(self.source.as_ref(), &said.source),
+            channel: other(self.channel.as_ref(), &said.channel),
+            contacts: contacts.and_then(|all| all.into_iter().map(given).collect()),
+            tags: united(&self.tags, &said.tags, PartialEq::eq, usize::MAX),
+            tier: other(self.tier.as_ref(), &said.tier),
+            amount: said.amount.clone().filter(|amount| self.amount.as_ref() != Some(amount)),
+            fields: (fields != self.fields).then_some(fields),
+            ..ChangeDetails::default()
+        };
+        (changes != ChangeDetails::default()).then_some(changes)
     }
 
     fn profile_filled_from(&self, other: &Profile) -> Profile {
