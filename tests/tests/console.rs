@@ -110,7 +110,7 @@ async fn the_work_page_shows_what_others_did_and_what_was_shown_is_marked_as_rea
     let (anybody, key) = (team.server.anon(), li.key().unwrap().to_owned());
     let shown = page(&anybody, &key, "/console/work").await.expect(200).text;
     assert!(
-        shown.contains("<strong>manager:wang: new_lead → ") && shown.contains("Harbour Foods"),
+        shown.contains("<strong>manager:wang: New lead → Not won") && shown.contains("Harbour Foods"),
         "{shown}"
     );
     let sent = anybody
@@ -121,6 +121,9 @@ async fn the_work_page_shows_what_others_did_and_what_was_shown_is_marked_as_rea
         .await;
     // Followed to the page that it leads back to.
     let read = sent.expect(200).text;
-    assert!(read.contains("<span>manager:wang: new_lead → ") && !read.contains("Mark all as read"), "{read}");
+    assert!(
+        read.contains("<span>manager:wang: New lead → Not won") && !read.contains("Mark all as read"),
+        "{read}"
+    );
     assert!(li.get(&format!("{inbox}&unread=true")).await.expect(200).items().is_empty());
 }

@@ -62,7 +62,7 @@ fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fi
         return html! { input type="hidden" name=(name) value=(fixed); };
     }
     let told = |name: &str| filled.get(name).map_or("", String::as_str);
-    let caption = title(locale, schema).map_or_else(|| caption(locale, name), str::to_owned);
+    let caption = title(locale, schema).map_or_else(|| locale.caption(name), str::to_owned);
     if let Some(choices) = schema["oneOf"].as_array() {
         return select(locale, name, &caption, choices, required, told(name));
     }
@@ -152,40 +152,6 @@ fn select(
             }
         }
     }
-}
-
-/// What a field is called: by the last part of its path.
-fn caption(locale: Locale, name: &str) -> String {
-    const CAPTIONS: &[(&str, &str, &str)] = &[
-        ("amount", "金额", "Amount"),
-        ("at", "时间", "Time"),
-        ("channel", "方式", "Channel"),
-        ("contract", "合同", "Contract"),
-        ("currency", "币种", "Currency"),
-        ("delivered_on", "交付日期", "Delivered on"),
-        ("effective_at", "发生时间", "Effective time"),
-        ("ends_on", "结束日期", "Ends on"),
-        ("evidence", "凭证", "Evidence"),
-        ("goal_reached", "目标达成", "Goal reached"),
-        ("kind", "类型", "Kind"),
-        ("next_plan", "下次计划", "Next plan"),
-        ("next_step", "下一步计划", "Next step"),
-        ("note", "备注", "Note"),
-        ("postponed_until", "延期至", "Postponed until"),
-        ("reason", "原因", "Reason"),
-        ("reference", "编号或链接", "Reference"),
-        ("satisfaction", "满意度", "Satisfaction"),
-        ("sha256", "SHA-256", "SHA-256"),
-        ("starts_on", "开始日期", "Starts on"),
-        ("sub_status", "子状态", "Sub-status"),
-        ("summary", "沟通内容", "Summary"),
-        ("text", "内容", "Text"),
-        ("to", "目标状态", "To"),
-        ("won_amount", "成交金额", "Won amount"),
-    ];
-    let last = name.rsplit('.').next().unwrap_or(name);
-    let known = CAPTIONS.iter().find(|(known, ..)| *known == last);
-    known.map_or_else(|| last.replace('_', " "), |(_, zh, en)| locale.text(zh, en).to_owned())
 }
 
 /// The body of a command from the fields of a form. What was left empty is not in it.

@@ -264,59 +264,7 @@ impl Locale {
             other => other,
         }
     }
-
-    /// What happened, by the type of the event.
-    pub(super) fn event(self, event_type: &str) -> &str {
-        let known = EVENTS.iter().find(|(known, ..)| *known == event_type);
-        known.map_or(event_type, |(_, zh, en)| self.text(zh, en))
-    }
 }
-
-/// What can happen to a customer, in a word or two.
-const EVENTS: &[(&str, &str, &str)] = &[
-    ("customer.absorbed", "合并了另一客户", "Merged another customer in"),
-    ("customer.automation_ran", "规则已执行", "Automation ran"),
-    ("customer.automation_skipped", "规则已跳过", "Automation skipped"),
-    ("customer.claimed", "领取", "Claimed"),
-    ("customer.viewed", "查看", "Viewed"),
-    ("customer.details_changed", "修改资料", "Details changed"),
-    ("customer.document_added", "上传凭证", "Document added"),
-    ("customer.erased", "个人资料已删除", "Personal data erased"),
-    ("customer.first_contact_missed", "首次联系超时", "First contact missed"),
-    ("customer.followed_up", "跟进", "Follow-up"),
-    ("customer.lead_touched", "再次来访", "Repeat inquiry"),
-    ("customer.merged_into", "已并入另一客户", "Merged into another customer"),
-    ("customer.move_inserted", "更正：补录", "Correction: added"),
-    ("customer.move_target_corrected", "更正：状态", "Correction: stage"),
-    ("customer.move_time_corrected", "更正：时间", "Correction: time"),
-    ("customer.move_voided", "更正：作废", "Correction: voided"),
-    ("customer.moved", "状态变更", "Stage changed"),
-    ("customer.next_contact_set", "安排下次联系", "Next contact set"),
-    ("customer.noted", "备注", "Note"),
-    ("customer.owner_changed", "变更归属", "Owner changed"),
-    ("customer.process_started", "启动后续流程", "Process started"),
-    ("customer.reactivated", "重新激活", "Reactivated"),
-    ("customer.reclaim_skipped", "未收回", "Not reclaimed"),
-    ("customer.registered", "登记", "Registered"),
-    ("customer.released", "退回公海", "Released"),
-    ("customer.reminded", "提醒", "Reminder"),
-    ("customer.risk_flagged", "风险标记", "Risk flag"),
-    ("customer.scored", "评分", "Score"),
-    ("customer.signalled", "行为信号", "Signal"),
-    ("customer.stage_migrated", "版本迁移", "Migrated to a new version"),
-    ("customer.sub_status_set", "变更子状态", "Sub-status set"),
-    ("customer.task_cancelled", "任务取消", "Task cancelled"),
-    ("customer.task_completed", "任务完成", "Task completed"),
-    ("customer.task_created", "新任务", "Task created"),
-    ("customer.transition_approved", "审批通过", "Transition approved"),
-    ("customer.transition_expired", "审批过期", "Approval request expired"),
-    ("customer.transition_rejected", "审批驳回", "Transition rejected"),
-    ("customer.transition_requested", "申请变更", "Approval requested"),
-    ("customer.transition_withdrawn", "撤回申请", "Approval request withdrawn"),
-    ("customer.distinguished", "确认不是重复客户", "Marked as not a duplicate"),
-    ("customer.distinction_withdrawn", "撤回非重复确认", "Not-a-duplicate mark withdrawn"),
-    ("customer.unmerged", "撤销合并", "Merge undone"),
-];
 
 /// A number to that many places; a half is rounded away from zero.
 fn rounded(number: Decimal, places: u32) -> Decimal {

@@ -14,6 +14,7 @@ mod multipart;
 mod pages;
 mod script;
 mod session;
+mod vocabulary;
 
 use axum::Router;
 use axum::http::{HeaderValue, header};

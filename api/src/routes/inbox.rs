@@ -53,12 +53,16 @@ struct MessageReply {
     pipeline: String,
     /// The stage before.
     stage_from: Option<String>,
+    /// What that stage is called.
+    stage_from_name: Option<String>,
     /// The stage that the customer was in afterwards.
     stage_to: Option<String>,
     /// What that stage is called.
     stage_name: Option<String>,
     /// The sub-status.
     sub_status: Option<String>,
+    /// What the sub-status is called.
+    sub_status_name: Option<String>,
     /// Why: a reason code.
     reason: Option<String>,
     /// What a rule says.
@@ -176,6 +180,8 @@ fn reply(message: Message, names: &Names, read_up_to: u64, named: bool) -> Messa
     let next_action = stage
         .and_then(|stage| names.next_action(&message.journey, stage, message.at))
         .filter(|_| message.kind != "released");
+    let name_of = |stage: &str| names.stage(&message.journey, stage);
+    let sub_status = stage.zip(message.sub_status.as_deref());
     MessageReply {
         id: message.id,
         position: message.position,
@@ -186,7 +192,9 @@ fn reply(message: Message, names: &Names, read_up_to: u64, named: bool) -> Messa
         customer_name: message.customer_name.filter(|_| named),
         owner: message.owner,
         role: message.role,
-        stage_name: stage.and_then(|stage| names.stage(&message.journey, stage)),
+        stage_from_name: message.stage_from.as_deref().and_then(name_of),
+        stage_name: stage.and_then(name_of),
+        sub_status_name: sub_status.and_then(|(stage, sub)| names.sub_status(&message.journey, stage, sub)),
         pipeline: message.journey,
         stage_from: message.stage_from,
         stage_to: message.stage_to,

@@ -97,7 +97,7 @@ fn row(locale: Locale, change: &Value) -> Markup {
                 @if !change["superseded_by"].is_null() { br; span.flag { (locale.text("已被更正", "corrected")) } }
             }
             td.change {
-                (difference(&change["before"], &change["after"]))
+                (difference(locale, &change["before"], &change["after"]))
                 @if let Some(reason) = change["reason"].as_str() { p { (locale.text("原因：", "Reason: ")) (reason) } }
                 @if let Some(note) = change["note"].as_str() { p { (note) } }
             }
@@ -107,7 +107,7 @@ fn row(locale: Locale, change: &Value) -> Markup {
 }
 
 /// What differs between two states, field by field.
-fn difference(before: &Value, after: &Value) -> Markup {
+fn difference(locale: Locale, before: &Value, after: &Value) -> Markup {
     let empty = serde_json::Map::new();
     let (was, is) = (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));
     let mut names: Vec<&String> = was.keys().chain(is.keys()).collect();
@@ -117,22 +117,14 @@ fn difference(before: &Value, after: &Value) -> Markup {
         dl {
             @for name in names {
                 @if was.get(name) != is.get(name) {
-                    dt { (name.replace('_', " ")) }
+                    dt { (locale.caption(name)) }
                     dd {
-                        @if let Some(value) = was.get(name) { del { (short(value)) } " " }
-                        @if let Some(value) = is.get(name) { ins { (short(value)) } }
+                        @if let Some(value) = was.get(name) { del { (locale.value(value)) } " " }
+                        @if let Some(value) = is.get(name) { ins { (locale.value(value)) } }
                     }
                 }
             }
         }
-    }
-}
-
-fn short(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "—".to_owned(),
-        other => other.to_string(),
     }
 }
 
@@ -229,7 +221,10 @@ fn split(tile: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use chrono_tz::Tz;
+
     use super::*;
+    use crate::domain::Language;
 
     #[test]
     fn a_tile_is_named_as_the_format_says() {
@@ -251,12 +246,14 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_shown() {
+        let locale = Locale { language: Language::En, zone: Tz::UTC };
         let shown = difference(
+            locale,
             &json!({"tier": "B", "name": "x"}),
             &json!({"tier": "A", "name": "x", "amount": null}),
         );
         let expected =
-            "<dl><dt>amount</dt><dd><ins>—</ins></dd><dt>tier</dt><dd><del>B</del> <ins>A</ins></dd></dl>";
+            "<dl><dt>Amount</dt><dd><ins>—</ins></dd><dt>Tier</dt><dd><del>B</del> <ins>A</ins></dd></dl>";
         assert_eq!(shown.into_string(), expected);
     }
 }

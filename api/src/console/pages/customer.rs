@@ -93,13 +93,14 @@ async fn page(layout: &Layout, id: &str, query: &PageQuery, refused: Option<&Ref
     let body = html! {
         @if let Some(refused) = refused { (problem(locale, &refused.error)) }
         @if data.is_past { (banner(locale, &data)) }
+        (ended(locale, &data))
         (head(locale, &data, name))
         (history::strip(locale, &data))
         div.columns {
             div {
-                @if layout.works() && !data.is_past { (acts(layout, &data, refused)) }
+                @if layout.works() && data.is_workable() { (acts(layout, &data, refused)) }
                 (facts(locale, &data.customer))
-                @if layout.works() && !data.is_past { (details::form(locale, &data, refused)) }
+                @if layout.works() && data.is_workable() { (details::form(locale, &data, refused)) }
             }
             div { (history::story(layout, &data, query)) }
         }
@@ -122,6 +123,25 @@ fn banner(locale: Locale, data: &PageData) -> Markup {
     }
 }
 
+/// Why nothing can be done with the customer any more.
+fn ended(locale: Locale, data: &PageData) -> Markup {
+    let customer = &data.customer;
+    html! {
+        @if let Some(survivor) = customer["merged_into"].as_str() {
+            p.banner role="note" {
+                (locale.text("已并入另一客户。", "Merged into another customer.")) " "
+                a href={ "/console/customers/" (survivor) } { (locale.text("打开该客户", "Open it")) }
+            }
+        } @else if customer["erased"] == true {
+            p.banner role="note" { (locale.text("个人资料已删除。", "The personal data is erased.")) }
+        } @else if customer["withdrawn"] == true {
+            p.banner role="note" {
+                (locale.text("导入此客户的操作已撤销。", "The import that brought the customer was undone."))
+            }
+        }
+    }
+}
+
 fn head(locale: Locale, data: &PageData, name: &str) -> Markup {
     let journey = primary(&data.customer);
     let stage = data.stage(text(&journey["stage"]));
@@ -131,7 +151,7 @@ fn head(locale: Locale, data: &PageData, name: &str) -> Markup {
             h1 { (name) }
             p.status {
                 span.stage data-type=(text(&stage["type"])) { (data.name(locale, &journey["stage"])) }
-                @if let Some(sub) = journey["sub_status"].as_str() { " · " (sub) }
+                @if let Some(sub) = journey["sub_status"].as_str() { " · " (data.sub_status(locale, journey, sub)) }
                 " " (locale.text("已停留", "for")) " " (locale.lasting(figure(&journey["age_seconds"])))
                 " · " (locale.cycle(&journey["cycle"]))
             }
@@ -272,12 +292,21 @@ fn facts(locale: Locale, customer: &Value) -> Markup {
                 (line(locale.text("行业", "Industry"), text(&customer["industry"]).to_owned()))
                 (line(locale.text("地区", "Region"), text(&customer["region"]).to_owned()))
                 @for contact in customer["contacts"].as_array().into_iter().flatten() {
-                    (line(text(&contact["kind"]), text(&contact["value"]).to_owned()))
+                    (line(contact_kind(locale, &contact["kind"]), text(&contact["value"]).to_owned()))
                 }
                 (line(locale.text("成交金额", "Won amount"), money(&customer["won_amount"])))
                 (line(locale.text("延期至", "Postponed until"), text(&customer["postponed_until"]).to_owned()))
                 (line(locale.text("外部编号", "External ID"), text(&customer["external_id"]).to_owned()))
             }
         }
+    }
+}
+
+fn contact_kind(locale: Locale, kind: &Value) -> &str {
+    match text(kind) {
+        "phone" => locale.text("电话", "Phone"),
+        "email" => locale.text("邮箱", "E-mail"),
+        "wechat" => locale.text("微信", "WeChat"),
+        _ => locale.text("联系方式", "Contact"),
     }
 }

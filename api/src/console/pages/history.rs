@@ -113,7 +113,7 @@ fn happening(layout: &Layout, data: &PageData, item: &Value, view: &str) -> Mark
                 " · #" (item["position"])
             }
             @if item["type"] == "customer.moved" && item["superseded_by"].is_null()
-                && layout.works() && !data.is_past && view != "recorded" {
+                && layout.works() && data.is_workable() && view != "recorded" {
                 (correct(locale, data, item))
             }
         }

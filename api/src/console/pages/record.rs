@@ -72,6 +72,22 @@ impl PageData {
         stages.find(|stage| stage["id"] == id).unwrap_or(&Value::Null)
     }
 
+    /// Whether it is the customer as it is now, and somebody's to work with.
+    pub(super) fn is_workable(&self) -> bool {
+        let Self { customer, is_past, .. } = self;
+        !is_past
+            && customer["merged_into"].is_null()
+            && customer["erased"] != true
+            && customer["withdrawn"] != true
+    }
+
+    /// What a sub-status is called; what the definition does not know is called by its id.
+    pub(super) fn sub_status<'a>(&'a self, locale: Locale, journey: &Value, id: &'a str) -> &'a str {
+        let mut all = self.stage(text(&journey["stage"]))["sub_statuses"].as_array().into_iter().flatten();
+        let name = all.find(|sub| sub["id"] == id).map_or("", |sub| locale.label(&sub["name"]));
+        if name.is_empty() { id } else { name }
+    }
+
     /// What a stage is called; what the definition does not know is called by its id.
     pub(super) fn name<'a>(&'a self, locale: Locale, id: &'a Value) -> &'a str {
         let name = locale.label(&self.stage(text(id))["name"]);

@@ -149,7 +149,7 @@ fn customer(layout: &Layout, entry: &Value, once: &str) -> Markup {
             @if !entry["next_contact_at"].is_null() {
                 span.line { span { (locale.text("约定", "due")) } span { (locale.moment(&entry["next_contact_at"])) } }
             }
-            @if let Some(stage) = entry["stage"].as_str() {
+            @if let Some(stage) = entry["stage_name"].as_str().or_else(|| entry["stage"].as_str()) {
                 span.line { span { (stage) } span { (locale.briefly(figure(&entry["since_stage_entry_seconds"]))) } }
             }
             @if layout.works() { (acts(layout, id, once)) }
@@ -249,10 +249,13 @@ fn message(locale: Locale, message: &Value) -> Markup {
 /// What a message says, in a line.
 fn news(locale: Locale, message: &Value) -> String {
     let actor = text(&message["actor"]);
-    let stage = message["stage_name"].as_str().unwrap_or_else(|| text(&message["stage_to"]));
+    let named = |name: &str, id: &str| {
+        text(if message[name].is_null() { &message[id] } else { &message[name] }).to_owned()
+    };
+    let stage = named("stage_name", "stage_to");
     match text(&message["kind"]) {
-        "moved" => format!("{actor}: {} → {stage}", text(&message["stage_from"])),
-        "sub_status" => format!("{actor}: {stage} · {}", text(&message["sub_status"])),
+        "moved" => format!("{actor}: {} → {stage}", named("stage_from_name", "stage_from")),
+        "sub_status" => format!("{actor}: {stage} · {}", named("sub_status_name", "sub_status")),
         "assigned" => format!("{actor}: {}", locale.text("客户归您负责", "the customer is yours now")),
         "released" => {
             format!("{actor}: {}", locale.text("客户不再归您负责", "the customer is no longer yours"))

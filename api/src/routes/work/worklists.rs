@@ -90,6 +90,8 @@ pub(super) struct Worklist {
 struct WorklistEntry {
     #[serde(flatten)]
     customer: WaitingReport,
+    /// What the stage is called; null where the list is independent of stages.
+    stage_name: Option<String>,
     /// What must be done next: what was agreed, else what the stage says.
     next_action: Option<NextAction>,
     /// Seconds since entry into the stage.
@@ -167,7 +169,9 @@ pub(super) async fn worklist(
         customer.customer_name = name_for(&caller.actor, customer.customer_name.take());
         let whose = Disclosure::to(&caller.actor, &owner_of(&customer.owner));
         text_shown(&mut customer.next_contact_for, whose);
+        let standing = customer.pipeline.as_deref().zip(customer.stage.as_deref());
         WorklistEntry {
+            stage_name: standing.and_then(|(pipeline, stage)| names.stage(pipeline, stage)),
             next_action: next_action(&names, &customer),
             since_stage_entry_seconds: customer.entered_at.map(|at| seconds(now - at)),
             since_last_activity_seconds: seconds(now - last_touched(&customer)),
