@@ -20,7 +20,7 @@ use waymark_projections::runtime::Node;
 use crate::access_log::AccessLog;
 use crate::admission::{Admission, usual_reports};
 use crate::ambient::{chance, random_ids, system_clock};
-use crate::app::{App, AppError, Caller, Migrator};
+use crate::app::{App, AppError, Caller, Endpoint, Migrator};
 use crate::auth::compare::{Compared, Tables};
 use crate::auth::rate::Limiter;
 use crate::auth::token::Tokens;
@@ -35,7 +35,7 @@ use crate::cosigning::Cosigning;
 use crate::http::measure;
 use crate::key_file::KeyFile;
 use crate::log::Log;
-use crate::operator::operator;
+use crate::operator::{host, operator};
 use crate::outbound::client::Client;
 use crate::outbound::{Dispatcher, Outbound, OutboundStore};
 use crate::refusal_retention::RefusalRetention;
@@ -248,7 +248,10 @@ impl Installation {
     /// The caller that the command line is.
     #[must_use]
     pub fn system_caller(&self, tenant: TenantId, name: &str) -> Caller {
-        Caller { tenant, actor: Actor::new(name, [Role::Admin]), via: None, origin: None }
+        let endpoint =
+            Endpoint { address: host(), client: Some(format!("waymark/{}", env!("CARGO_PKG_VERSION"))) };
+        let actor = Actor::new(name, [Role::Admin]);
+        Caller { tenant, actor, via: None, origin: None, endpoint: Some(Arc::new(endpoint)) }
     }
 
     /// Folds everything of a tenant that is not folded yet.

@@ -7,6 +7,13 @@ pub fn operator() -> String {
     format!("operator:{}", user.as_deref().unwrap_or("unknown"))
 }
 
+/// The name of the machine, where the system tells it.
+#[must_use]
+pub(crate) fn host() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// The number of the user as whom this process runs. The environment could say anything; the kernel does not.
 #[cfg(target_os = "linux")]
 fn user_id() -> Option<u32> {

@@ -231,6 +231,7 @@ mod tests {
             actor: Actor::new("admin:root", [Role::Admin]),
             via: None,
             origin: None,
+            endpoint: None,
         };
         let command = CompanyCommand::RotateSigningKey(rotation.clone());
         let meta = CommandMeta::default();

@@ -54,6 +54,7 @@ fn seat_taken(number: u128, guest: &str) -> Draft {
         actor: format!("guest:{guest}"),
         via: None,
         origin: None,
+        endpoint: None,
         causation_id: None,
         correlation_id: None,
         tags: vec!["seat:12".to_owned()],

@@ -68,6 +68,8 @@ pub struct Draft {
     pub via: Option<String>,
     /// How it came in when not by a person's command: `import`, `rule`.
     pub origin: Option<Cow<'static, str>>,
+    /// Where the command came from, sealed under the actor's key ([`crate::vault::Vault::seal_of_actor`]).
+    pub endpoint: Option<String>,
     /// The event or command that caused this one.
     pub causation_id: Option<Uuid>,
     /// Ties together everything that followed from one command.
@@ -133,6 +135,9 @@ pub struct Envelope<'a> {
     /// `import`, `rule`, or none for a person's command.
     #[serde(default, borrow)]
     pub origin: Option<Cow<'a, str>>,
+    /// Where the command came from, sealed under the actor's key.
+    #[serde(default, borrow)]
+    pub endpoint: Option<Cow<'a, str>>,
     /// The event or command that caused this one.
     #[serde(default, rename = "causationid")]
     pub causation_id: Option<Uuid>,

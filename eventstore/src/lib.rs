@@ -30,6 +30,7 @@
 //! #   actor: "guest:li".to_owned(),
 //! #   via: None,
 //! #   origin: None,
+//! #   endpoint: None,
 //! #   causation_id: None,
 //! #   correlation_id: None,
 //! #   blind_tags: Vec::new(),

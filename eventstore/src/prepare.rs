@@ -71,6 +71,8 @@ struct Before<'a> {
     correlationid: Option<Uuid>,
     data: &'a Value,
     datacontenttype: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'a str>,
     id: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<&'a str>,
@@ -147,6 +149,7 @@ impl Prepared {
             correlationid: draft.correlation_id,
             data: &draft.data,
             datacontenttype: "application/json",
+            endpoint: draft.endpoint.as_deref(),
             id: draft.id,
             origin: draft.origin.as_deref(),
         };
@@ -354,6 +357,7 @@ mod tests {
             data in json(),
             actor in "\\PC{1,20}",
             via in proptest::option::of(any::<String>()),
+            endpoint in proptest::option::of("[A-Za-z0-9_-]{1,40}"),
             causation in any::<Option<u128>>(),
             tags in proptest::collection::vec("[!-~]{1,12}", 0..5),
             position in 1..=MAX_EXACT_INTEGER,
@@ -368,6 +372,7 @@ mod tests {
                 actor,
                 via,
                 origin: Some("import".into()),
+                endpoint,
                 causation_id: causation.map(Uuid::from_u128),
                 correlation_id: None,
                 tags,

@@ -256,6 +256,7 @@ impl AccessLog {
             actor: caller.actor.name.clone(),
             via: caller.via.clone(),
             origin: None,
+            endpoint: None,
             causation_id: None,
             correlation_id: *request_id,
             tags: found_by,

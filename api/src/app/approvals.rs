@@ -64,7 +64,7 @@ impl App {
     /// When the log or the read model fails.
     pub async fn expire_requests(&self, tenant: TenantId) -> Result<usize, AppError> {
         let actor = Actor::new("system:approval-expiry", []);
-        let caller = Caller { tenant, actor, via: None, origin: Some("rule") };
+        let caller = Caller { tenant, actor, via: None, origin: Some("rule"), endpoint: None };
         let due = self.projections.board(tenant).await?.approvals_due((self.clock)(), BATCH).await?;
         let mut ended = 0;
         for (request, customer) in due {

@@ -114,6 +114,7 @@ fn draft(caller: &Caller, id: Uuid, effective_at: DateTime<Utc>, data: Value) ->
         actor: caller.actor.name.clone(),
         via: caller.via.clone(),
         origin: caller.origin.map(Cow::Borrowed),
+        endpoint: None,
         causation_id: None,
         correlation_id: None,
         tags: Vec::new(),

@@ -166,6 +166,7 @@ impl App {
         }
         let definitions_known_to = append.grounds.as_ref().map(|grounds| grounds.after);
         let erased = append.erase_subjects.clone();
+        let append = self.with_endpoint(request.caller, append).await?;
         // A crash up to here leaves nothing; during it, everything or nothing: the receipt is in the same transaction.
         match self.store.append(Append { receipt, ..append }).await {
             Ok(Outcome::Appended(appended)) => {

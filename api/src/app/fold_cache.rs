@@ -281,6 +281,7 @@ mod tests {
                 actor: "system:test".to_owned(),
                 via: None,
                 origin: None,
+                endpoint: None,
                 causation_id: None,
                 correlation_id: None,
                 tags: vec![tag.to_owned()],

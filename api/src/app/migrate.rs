@@ -150,7 +150,7 @@ impl App {
         causation_id: Option<Uuid>,
     ) -> Result<bool, AppError> {
         let actor = Actor::new("system:migration", []);
-        let caller = Caller { tenant, actor, via: None, origin: Some("rule") };
+        let caller = Caller { tenant, actor, via: None, origin: Some("rule"), endpoint: None };
         let meta = CommandMeta { causation_id, ..CommandMeta::default() };
         let command = Command::Migrate(Migrate { pipeline: Some(key), to: None });
         let command = CustomerCommand::on(customer, command, None);

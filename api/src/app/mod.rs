@@ -15,6 +15,7 @@ mod customer_cache;
 mod definitions;
 mod document;
 mod draft;
+mod endpoint;
 mod execute;
 mod fold_cache;
 mod identity;
@@ -48,6 +49,7 @@ pub use company::Companies;
 pub(crate) use customer_cache::decode as decode_customer_event;
 pub(crate) use document::customer_of;
 pub(crate) use draft::company_draft;
+pub(crate) use endpoint::{ADDRESS, CLIENT};
 pub(crate) use fold_cache::{Fold, FoldCache};
 pub(crate) use migrate::is_in_force;
 pub use migrate::{MigrationStatus, Migrator, Remaining};
@@ -62,6 +64,7 @@ use crate::ambient::IdGenerator;
 use crate::auth::Rights;
 use crate::automation::clock::AutomationPause;
 use customer_cache::CustomerCache;
+pub use endpoint::Endpoint;
 
 /// What the service is made of. Cheap to clone.
 #[derive(Clone)]
@@ -106,6 +109,8 @@ pub struct Caller {
     pub via: Option<String>,
     /// How the command came in when not from a person: `import`, `rule`.
     pub origin: Option<&'static str>,
+    /// Where the request came from, where it came from outside.
+    pub endpoint: Option<Arc<Endpoint>>,
 }
 
 impl App {

@@ -56,7 +56,7 @@ impl App {
             let rules = Rules { pipeline, versions: in_force.versions.get(key).map(AsRef::as_ref) };
             for (event, begins_at) in scheduled(rules, now) {
                 let actor = Actor::new(format!("system:{}", event.rule), []);
-                let caller = Caller { tenant, actor, via: None, origin: Some("rule") };
+                let caller = Caller { tenant, actor, via: None, origin: Some("rule"), endpoint: None };
                 let trigger = Trigger { pipeline: key, event: PipelineEvent::Scheduled(event), begins_at };
                 let request = Request { caller: &caller, meta: &CommandMeta::default() };
                 let answer = self.run_single(request, &trigger).await?;

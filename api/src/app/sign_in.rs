@@ -1,12 +1,13 @@
 //! Signing in: links that an administrator hands out, and the sessions that are opened by them or by an API key.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use waymark_domain::company::event::Pass;
 use waymark_domain::company::rights::{Credential, RightsCommand};
 
-use super::{App, AppError, Caller, CommandMeta};
+use super::{App, AppError, Caller, CommandMeta, Endpoint};
 use crate::ambient::random_bytes;
 use crate::auth::{KeyText, Kind};
 use crate::domain::{Actor, Role};
@@ -47,7 +48,11 @@ impl App {
     ///
     /// # Errors
     /// When it is refused, or the log cannot take it.
-    pub async fn sign_in(&self, text: &str) -> Result<Option<SignedIn>, AppError> {
+    pub async fn sign_in(
+        &self,
+        text: &str,
+        endpoint: Option<Arc<Endpoint>>,
+    ) -> Result<Option<SignedIn>, AppError> {
         let at = (self.clock)();
         if let Some(link) = KeyText::parse_as(Kind::SignInLink, text) {
             let (rights, _) = self.rights.fresh(link.tenant).await?;
@@ -57,7 +62,14 @@ impl App {
                 return Ok(None);
             };
             return self
-                .open_session(link.tenant, known.actor.clone(), known.roles.clone(), Some(known.id), None)
+                .open_session(
+                    link.tenant,
+                    known.actor.clone(),
+                    known.roles.clone(),
+                    Some(known.id),
+                    None,
+                    endpoint,
+                )
                 .await;
         }
         let Some(key) = KeyText::parse(text) else { return Ok(None) };
@@ -65,7 +77,8 @@ impl App {
         let Some(known) = known.filter(|known| known.is_valid() && key.matches(&known.key.digest)) else {
             return Ok(None);
         };
-        self.open_session(key.tenant, known.key.actor, known.key.roles, None, Some(known.key.id)).await
+        self.open_session(key.tenant, known.key.actor, known.key.roles, None, Some(known.key.id), endpoint)
+            .await
     }
 
     /// Ends a session. Ending it again changes nothing.
@@ -89,9 +102,15 @@ impl App {
         roles: BTreeSet<Role>,
         link: Option<uuid::Uuid>,
         key: Option<uuid::Uuid>,
+        endpoint: Option<Arc<Endpoint>>,
     ) -> Result<Option<SignedIn>, AppError> {
-        let caller =
-            Caller { tenant, actor: Actor::new(&actor, roles.iter().copied()), via: None, origin: None };
+        let caller = Caller {
+            tenant,
+            actor: Actor::new(&actor, roles.iter().copied()),
+            via: None,
+            origin: None,
+            endpoint,
+        };
         let text = KeyText::new(tenant, self.new_id(), random_bytes());
         let session = self.pass(&text, actor, roles, SESSION);
         let command = RightsCommand::OpenSession { session: session.clone(), link, key, at: (self.clock)() };

@@ -12,7 +12,7 @@ use super::origin::OriginKind;
 use super::reading::rule_of;
 use super::subject::Difference;
 use super::told::Told;
-use crate::app::customer_of;
+use crate::app::{ADDRESS, CLIENT, customer_of};
 
 /// A change, and who made it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -75,9 +75,9 @@ pub(crate) struct Change {
 pub(crate) struct ChangeOrigin {
     /// `person`, `rule`, `import` or `command_line`.
     pub(crate) kind: OriginKind,
-    /// The network address, where it was recorded.
+    /// The network address, at the command line the name of the host; where it was recorded and the person was not erased.
     pub(crate) address: Option<String>,
-    /// The program, where it was recorded.
+    /// The program, as it calls itself, likewise.
     pub(crate) client: Option<String>,
     /// The request, as the trace id that its answer carried: 32 hexadecimal digits. What followed from it, such as what a rule
     /// did, has the id of what set it off.
@@ -91,6 +91,7 @@ impl Change {
         let envelope = entry.envelope().ok()?;
         let data = &document["data"];
         let text = |field: &str| data.get(field).and_then(Value::as_str).map(str::to_owned);
+        let member = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
         let id = |field: &str| Uuid::try_parse(data.get(field)?.as_str()?).ok();
         let credential = envelope.via.as_deref().map(str::to_owned).or_else(|| text("credential"));
         let key_id = credential.and_then(|name| Uuid::try_parse(name.strip_prefix("key:")?).ok());
@@ -106,8 +107,8 @@ impl Change {
             key_id,
             origin: ChangeOrigin {
                 kind: OriginKind::of(&envelope),
-                address: None,
-                client: None,
+                address: member(ADDRESS),
+                client: member(CLIENT),
                 request_id: envelope.correlation_id.map(|id| id.simple().to_string()),
             },
             effective_at: envelope.effective_at,

@@ -5,6 +5,8 @@
 //! of the record in RFC 8785 canonical form without the fingerprint itself. What ties it to the log's proofs, the leaf hash
 //! of the entry, stands in `unmapped`.
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use waymark_eventstore::canonical_json;
@@ -49,7 +51,8 @@ pub(crate) fn record(change: &Change, origin: &str, leaf: &Hash) -> Value {
         "attestation": {"authority_uid": origin, "chain_uid": origin},
     });
     if let Some(address) = &change.origin.address {
-        record["src_endpoint"] = json!({"ip": address});
+        let name = if address.parse::<IpAddr>().is_ok() { "ip" } else { "hostname" };
+        record["src_endpoint"] = json!({name: address});
     }
     let comment =
         [&change.reason, &change.note].into_iter().flatten().cloned().collect::<Vec<_>>().join("; ");

@@ -11,7 +11,7 @@ use super::change::Change;
 use super::history::histories;
 use super::origin::OriginKind;
 use super::reading::{rule_of, uncovered};
-use crate::app::{App, AppError, Caller};
+use crate::app::{ADDRESS, App, AppError, Caller};
 
 /// How many entries are read at a time.
 const PAGE: u64 = 1_000;
@@ -35,6 +35,8 @@ pub(crate) struct Search {
     pub(crate) rule: Option<String>,
     /// Where it came from.
     pub(crate) origin: Option<OriginKind>,
+    /// From this network address, or host.
+    pub(crate) address: Option<String>,
     /// It happened at this instant or later
     pub(crate) from: Option<DateTime<Utc>>,
     /// and before this one.
@@ -83,15 +85,19 @@ pub(crate) async fn page(
         let mut entries = scan.next().await?;
         entries.retain(|entry| entry.envelope().is_ok_and(|envelope| search.wants(&envelope)));
         // Enough to fill the page: what is not opened now is found again by the next one.
-        if search.text.is_none() && entries.len() > limit - found.len() {
+        if !search.looks_into() && entries.len() > limit - found.len() {
             entries.truncate(limit - found.len());
             scan.below = entries.last().map_or(scan.below, |entry| entry.position);
         }
         scan.opened += entries.len();
-        let documents = app.opened_documents(caller, &entries).await?;
+        let mut documents = app.opened_documents(caller, &entries).await?;
+        app.show_endpoints(caller, &entries, &mut documents).await?;
         for (entry, document) in entries.into_iter().zip(documents) {
             let position = entry.position;
             let Some(mut document) = viewer.shown(document).await? else { continue };
+            if search.address.as_deref().is_some_and(|address| document[ADDRESS].as_str() != Some(address)) {
+                continue;
+            }
             if !search.text.as_deref().is_none_or(|text| contains(&document, text)) {
                 continue;
             }
@@ -119,10 +125,16 @@ impl Search {
         Query { items: vec![QueryItem { types: self.types.clone(), tags }] }
     }
 
+    /// Whether it takes a look into what is sealed.
+    fn looks_into(&self) -> bool {
+        self.text.is_some() || self.address.is_some()
+    }
+
     /// Whether an entry is one of those, by its attributes.
     fn wants(&self, envelope: &Envelope<'_>) -> bool {
         self.actor.as_deref().is_none_or(|actor| same_person(actor, &envelope.actor))
             && self.via.as_deref().is_none_or(|via| envelope.via.as_deref() == Some(via))
+            && (self.address.is_none() || envelope.endpoint.is_some())
             && self.origin.is_none_or(|origin| OriginKind::of(envelope) == origin)
             && self.from.is_none_or(|from| envelope.effective_at >= from)
             && self.to.is_none_or(|to| envelope.effective_at < to)

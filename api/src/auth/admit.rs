@@ -1,5 +1,7 @@
 //! Finds out who calls and lets them through, or not.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -10,7 +12,7 @@ use super::gate::{Allowance, Credential, Gate};
 use super::key::{KeyText, Kind};
 use super::rights::Rights;
 use super::scope::Scope;
-use crate::app::Caller;
+use crate::app::{Caller, Endpoint};
 use crate::domain::company::rights::{self, role_without_membership};
 use crate::domain::{Actor, Label, Role};
 use crate::eventstore::Position;
@@ -122,7 +124,8 @@ async fn enter(
         administers: credential.name.starts_with("token:") && credential.actor.is(Role::Admin),
         name: credential.name.clone(),
     };
-    let caller = permitted(rights, credential, request.headers(), roles).await?;
+    let mut caller = permitted(rights, credential, request.headers(), roles).await?;
+    caller.endpoint = request.extensions().get::<Arc<Endpoint>>().cloned();
     request.extensions_mut().insert(shown);
     request.extensions_mut().insert(Authority(caller));
     Ok(())
@@ -178,7 +181,7 @@ async fn identify(rights: &Rights, credential: Credential, headers: &HeaderMap) 
     match person(headers)? {
         None => {
             let Credential { tenant, actor, .. } = credential;
-            Ok(Caller { tenant, actor, via: None, origin: None })
+            Ok(Caller { tenant, actor, via: None, origin: None, endpoint: None })
         }
         Some(name) => Box::pin(act_as(rights, credential, name)).await,
     }
@@ -242,5 +245,5 @@ async fn act_as(rights: &Rights, credential: Credential, name: String) -> Result
             Actor::new(name, [role])
         }
     };
-    Ok(Caller { tenant, actor, via: Some(via), origin: None })
+    Ok(Caller { tenant, actor, via: Some(via), origin: None, endpoint: None })
 }

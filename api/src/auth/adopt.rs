@@ -102,7 +102,13 @@ impl Adoption<'_> {
     /// Appends the events, in parts. A crash in between leaves some of them recorded, and the next process that looks
     /// records the rest.
     async fn append(&self, tenant: TenantId, read_to: Position, events: Missing) -> Result<(), AppError> {
-        let caller = Caller { tenant, actor: Actor::new(UPGRADE, []), via: None, origin: Some("rule") };
+        let caller = Caller {
+            tenant,
+            actor: Actor::new(UPGRADE, []),
+            via: None,
+            origin: Some("rule"),
+            endpoint: None,
+        };
         let mut after = read_to;
         for part in events.chunks(AT_ONCE) {
             let drafts = part.iter().map(|(event, at)| company_draft(&caller, (self.ids)(), event, *at));

@@ -80,6 +80,8 @@ impl Rechecks {
             Some(Access::Public) | None => &[],
         };
         let shown = shown(headers);
+        // Rights are the caller's, from every address alike.
+        let caller = &Caller { endpoint: None, ..caller.clone() };
         let mut running = self.running.lock();
         let known = running.get(&digest(&shown)).and_then(Weak::upgrade);
         // The rights may have changed since the other stream began, which is about to be told.

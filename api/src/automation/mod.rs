@@ -219,7 +219,7 @@ pub(crate) async fn may_act(clock: &ClockWatch) -> bool {
 
 fn caller(tenant: TenantId, due: &DueRule) -> Caller {
     let actor = Actor::new(format!("system:{}", due.rule), []);
-    Caller { tenant, actor, via: None, origin: Some("rule") }
+    Caller { tenant, actor, via: None, origin: Some("rule"), endpoint: None }
 }
 
 /// What one customer's rules do, one after the other. What fails is left for the next look.

@@ -17,6 +17,7 @@ use crate::app::{AppError, CommandMeta, Migrator, NewVersion, Preview};
 use crate::config::DatabaseArgs;
 use crate::http::Instant;
 use crate::installation::Installation;
+use crate::operator::operator;
 
 const REFUSED: u8 = 2;
 const UNWISE: u8 = 3;
@@ -123,7 +124,7 @@ impl Publish {
 
     async fn publish(&self, installation: &Installation, tenant: TenantId) -> Result<(), Failure> {
         let new = self.new_version()?;
-        let caller = installation.system_caller(tenant, "admin:command-line");
+        let caller = installation.system_caller(tenant, &operator());
         installation.catch_up(tenant, |_, _| {}).await?;
         let app = &installation.app;
         let known = app.pipelines.latest(tenant).await?.contains_key(&self.key);

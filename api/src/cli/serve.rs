@@ -73,7 +73,7 @@ pub(super) async fn serve(
     let why = Mutex::new(None);
     let serving = async {
         let ids = installation.app.ids.clone();
-        let connections = serving::serve(listener, router, ids, most, stop.clone());
+        let connections = serving::serve(listener, router, ids, most, listen.proxies.clone(), stop.clone());
         let background = async {
             match stop.run_until_cancelled(prepare(&installation)).await {
                 Some(Ok(())) => {

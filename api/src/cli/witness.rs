@@ -10,6 +10,7 @@ use waymark_eventstore::ledger::{Cosigner, Verifier};
 use super::serve::{bind, stop_signal};
 use super::{Failure, output};
 use crate::ambient::{random_bytes, random_ids, system_clock};
+use crate::config::ProxyArgs;
 use crate::public_keys;
 use crate::serving;
 use crate::witness::{Witness as Judge, router};
@@ -53,8 +54,8 @@ impl Witness {
         output::remark(&format!("witnessing on http://{}", listener.local_addr()?));
         output::remark("the key that checks its cosignatures:");
         output::say(&witness.vkey());
-        let stop = stop_signal();
-        serving::serve(listener, router(witness, system_clock()), random_ids(), CONNECTIONS, stop).await;
+        let (router, proxies) = (router(witness, system_clock()), ProxyArgs::default());
+        serving::serve(listener, router, random_ids(), CONNECTIONS, proxies, stop_signal()).await;
         Ok(())
     }
 

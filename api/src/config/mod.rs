@@ -3,6 +3,7 @@
 mod auth;
 mod database;
 mod outbound;
+mod proxies;
 mod witness;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use clap::{Args, ValueEnum};
 pub use auth::{AuthArgs, RateLimit};
 pub use database::{Database, DatabaseArgs, views_file};
 pub use outbound::{OutboundArgs, PrivateAddresses, Sending};
+pub use proxies::{Network, ProxyArgs, ProxyHeader};
 pub use witness::WitnessTarget;
 
 /// Where `serve` listens.
@@ -39,6 +41,9 @@ pub struct ListenArgs {
     /// Who cosigns the heads of the logs: `URL#KEY` of a witness (C2SP tlog-witness). May be given several times.
     #[arg(long = "witness", env = "WAYMARK_WITNESSES", value_delimiter = ',', value_name = "URL#KEY")]
     pub witnesses: Vec<WitnessTarget>,
+    /// Proxies in front of it.
+    #[command(flatten)]
+    pub proxies: ProxyArgs,
     /// Who is let in.
     #[command(flatten)]
     pub auth: AuthArgs,
@@ -130,6 +135,7 @@ pub fn describe(database: &DatabaseArgs, listen: &ListenArgs) -> Vec<(&'static s
         ("WAYMARK_FEISHU_URL", listen.outbound.feishu_url.clone(), "where the robots of Feishu are"),
         ("WAYMARK_LOG", "info".to_owned(), "what is logged to stderr, such as warn or waymark_api=debug"),
     ];
+    settings.extend(listen.proxies.describe());
     settings.extend(listen.auth.describe());
     settings
 }

@@ -1,5 +1,7 @@
 //! The API as the pages call it: the same routes, in process.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
@@ -90,6 +92,7 @@ impl Gateway {
             .header(header::AUTHORIZATION, format!("Bearer {}", session.key))
             .header(header::ACCEPT_LANGUAGE, session.language.as_str());
         let request = request.body(Body::empty()).map_err(|_| ApiError::unreadable())?;
+        let request = sent_by(session, request);
         let answer = self.0.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         if answer.status().is_success() {
             return Ok(answer);
@@ -114,7 +117,9 @@ impl Gateway {
             request = request.header("last-event-id", seen);
         }
         match request.body(Body::empty()) {
-            Ok(request) => self.0.clone().oneshot(request).await.unwrap_or_else(|never| match never {}),
+            Ok(request) => {
+                self.0.clone().oneshot(sent_by(session, request)).await.unwrap_or_else(|never| match never {})
+            }
             Err(_) => StatusCode::BAD_REQUEST.into_response(),
         }
     }
@@ -151,13 +156,21 @@ impl Gateway {
         if let Some(version) = &headers.version {
             request = request.header(header::IF_MATCH, format!("\"{version}\""));
         }
-        let request = request.body(body).map_err(|_| ApiError::unreadable())?;
+        let request = sent_by(session, request.body(body).map_err(|_| ApiError::unreadable())?);
         let answer = self.0.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         let status = answer.status();
         let bytes = to_bytes(answer.into_body(), LARGEST_ANSWER).await.map_err(|_| ApiError::unreadable())?;
         let value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         if status.is_success() { Ok(value) } else { Err(ApiError { status, problem: value }) }
     }
+}
+
+/// The request as one from where the page was asked from.
+fn sent_by(session: &ConsoleSession, mut request: Request<Body>) -> Request<Body> {
+    if let Some(endpoint) = &session.endpoint {
+        request.extensions_mut().insert(Arc::clone(endpoint));
+    }
+    request
 }
 
 impl ApiError {

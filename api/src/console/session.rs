@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -10,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use chrono_tz::Tz;
 
 use super::address::encoded;
+use crate::app::Endpoint;
 use crate::domain::Language;
 use crate::http::language::negotiate;
 
@@ -27,6 +29,8 @@ pub(super) struct ConsoleSession {
     pub(super) key: String,
     pub(super) language: Language,
     pub(super) zone: Tz,
+    /// Where the page was asked from.
+    pub(super) endpoint: Option<Arc<Endpoint>>,
 }
 
 /// The visitor, signed in or not.
@@ -76,7 +80,10 @@ impl<S: Send + Sync> FromRequestParts<S> for ConsoleSession {
         }
         let Ok(Preferences { language, zone }) = Preferences::from_request_parts(parts, state).await;
         match cookie(&parts.headers, SESSION) {
-            Some(key) => Ok(Self { key: key.to_owned(), language, zone }),
+            Some(key) => {
+                let endpoint = parts.extensions.get::<Arc<Endpoint>>().cloned();
+                Ok(Self { key: key.to_owned(), language, zone, endpoint })
+            }
             None => Err(to_sign_in(parts.uri.path_and_query().map_or("", |path| path.as_str()))),
         }
     }

@@ -41,7 +41,7 @@ pub(super) struct Office<'a> {
 impl<'a> Office<'a> {
     pub(super) fn new(app: &'a App, tenant: TenantId, begins: DateTime<Utc>, until: DateTime<Utc>) -> Self {
         let actor = Actor::new("admin:demo", [Role::Admin]);
-        let caller = Caller { tenant, actor, via: None, origin: None };
+        let caller = Caller { tenant, actor, via: None, origin: None, endpoint: None };
         // The last comes first.
         let steps = vec![
             (until - TimeDelta::days(3), Step::Leave),

@@ -162,7 +162,13 @@ impl<'a> Stage<'a> {
     }
 
     fn caller(&self, name: &str, role: Role) -> Caller {
-        Caller { tenant: self.tenant, actor: Actor::new(name, [role]), via: None, origin: None }
+        Caller {
+            tenant: self.tenant,
+            actor: Actor::new(name, [role]),
+            via: None,
+            origin: None,
+            endpoint: None,
+        }
     }
 
     async fn register(&self, scene: &Scene, pooled: bool) -> Result<Uuid, AppError> {

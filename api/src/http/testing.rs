@@ -73,7 +73,13 @@ pub(crate) struct Call<'a> {
 
 /// Anyone who runs the program.
 fn operator(tenant: TenantId) -> Caller {
-    Caller { tenant, actor: Actor::new("operator:test", [Role::Admin]), via: None, origin: None }
+    Caller {
+        tenant,
+        actor: Actor::new("operator:test", [Role::Admin]),
+        via: None,
+        origin: None,
+        endpoint: None,
+    }
 }
 
 /// When the tests take place.
@@ -185,6 +191,7 @@ impl Bench {
             actor: "import".to_owned(),
             via: None,
             origin: None,
+            endpoint: None,
             causation_id: None,
             correlation_id: None,
             tags: Vec::new(),

@@ -303,7 +303,13 @@ impl Outbound {
     }
 
     async fn by_itself(&self, tenant: TenantId, command: &RightsCommand) -> Result<(), OutboundError> {
-        let caller = Caller { tenant, actor: Actor::new(OUTBOUND, []), via: None, origin: Some("rule") };
+        let caller = Caller {
+            tenant,
+            actor: Actor::new(OUTBOUND, []),
+            via: None,
+            origin: Some("rule"),
+            endpoint: None,
+        };
         let done =
             self.app.administer(&caller, &CommandMeta::default(), command, &Credential::default()).await;
         match done {

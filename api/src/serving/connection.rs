@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,9 +26,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::client::endpoint;
 use super::last_words;
 use super::places::{AtWork, Place};
 use crate::ambient::IdGenerator;
+use crate::config::ProxyArgs;
 use crate::http::language::negotiate;
 use crate::http::pace::{Pace, Paced};
 use crate::problem::Problem;
@@ -169,9 +172,17 @@ impl Watch {
     }
 }
 
+/// Who is at the other end, and which proxies are believed about it.
+#[derive(Clone)]
+pub(super) struct OtherEnd {
+    pub(super) peer: IpAddr,
+    pub(super) proxies: Arc<ProxyArgs>,
+}
+
 /// One connection.
 pub(super) struct Connection {
     stream: TcpStream,
+    other_end: OtherEnd,
     place: Place,
     router: Router,
     ids: IdGenerator,
@@ -181,24 +192,25 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(
         stream: TcpStream,
+        other_end: OtherEnd,
         place: Place,
         router: Router,
         ids: IdGenerator,
         patience: Patience,
     ) -> Self {
-        Self { stream, place, router, ids, patience }
+        Self { stream, other_end, place, router, ids, patience }
     }
 
     /// Answers its requests until the client has no more, or is too slow, or another needs the place, or the service stops.
     pub(super) async fn run(self, stop: CancellationToken) {
-        let Self { stream, place, router, ids, patience } = self;
+        let Self { stream, other_end, place, router, ids, patience } = self;
         let watch = Arc::new(Watch::new());
         let socket = TokioIo::new(Socket { stream, watch: Arc::clone(&watch) });
         let (place, watching) = (Arc::new(place), Arc::clone(&watch));
         let entering = Arc::clone(&place);
         let service = service_fn(move |request: Request<Incoming>| {
             watching.works(entering.work());
-            answer(router.clone(), request, patience.body, Guard(Arc::clone(&watching)))
+            answer(router.clone(), request, &other_end, patience.body, Guard(Arc::clone(&watching)))
         });
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -261,18 +273,23 @@ pub(super) fn written(problem: &Problem, ids: &IdGenerator) -> Vec<u8> {
     [head.into_bytes(), body].concat()
 }
 
-async fn answer(
+fn answer(
     router: Router,
     request: Request<Incoming>,
+    other_end: &OtherEnd,
     pace: Pace,
     guard: Guard,
-) -> Result<Response<Guarded>, Infallible> {
-    let request = request.map(|body| match body.is_end_stream() {
+) -> impl Future<Output = Result<Response<Guarded>, Infallible>> + use<> {
+    let endpoint = endpoint(other_end.peer, request.headers(), &other_end.proxies);
+    let mut request = request.map(|body| match body.is_end_stream() {
         true => Body::empty(),
         false => Body::new(Paced::new(body, pace)),
     });
-    let response = router.oneshot(request).await?;
-    Ok(response.map(|body| Guarded { body, _guard: guard }))
+    request.extensions_mut().insert(Arc::new(endpoint));
+    async move {
+        let response = router.oneshot(request).await?;
+        Ok(response.map(|body| Guarded { body, _guard: guard }))
+    }
 }
 
 /// While this is there, an answer is being made.

@@ -4,6 +4,7 @@
 //! slow to send a body ([`crate::http::pace`]) or slow to read its answer. Connections are limited, as the
 //! operating system's files allow ([`files`]); when all are taken, the one that has been idle longest goes ([`places`]).
 
+mod client;
 mod connection;
 pub(crate) mod files;
 mod places;
@@ -11,6 +12,7 @@ mod places;
 mod tests;
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +23,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::ambient::IdGenerator;
+use crate::config::ProxyArgs;
 use crate::problem::Problem;
-use connection::{Connection, Patience};
+use connection::{Connection, OtherEnd, Patience};
 use places::Places;
 
 /// How long to wait when the system has no file left for a connection.
@@ -36,16 +39,18 @@ pub(crate) async fn serve(
     router: Router,
     ids: IdGenerator,
     most: usize,
+    proxies: ProxyArgs,
     stop: CancellationToken,
 ) {
-    let patience = Patience::default();
-    Server { router, ids, places: Arc::new(Places::new(most)), patience }.run(listener, stop).await;
+    let (patience, proxies) = (Patience::default(), Arc::new(proxies));
+    Server { router, ids, places: Arc::new(Places::new(most)), proxies, patience }.run(listener, stop).await;
 }
 
 struct Server {
     router: Router,
     ids: IdGenerator,
     places: Arc<Places>,
+    proxies: Arc<ProxyArgs>,
     patience: Patience,
 }
 
@@ -54,7 +59,7 @@ impl Server {
         let mut connections = JoinSet::new();
         while let Some(taken) = stop.run_until_cancelled(listener.accept()).await {
             match taken {
-                Ok((stream, _)) => self.begin(stream, &mut connections, &stop),
+                Ok((stream, peer)) => self.begin(stream, peer.ip(), &mut connections, &stop),
                 Err(error) => self.not_taken(&error).await,
             }
             while connections.try_join_next().is_some() {}
@@ -64,7 +69,13 @@ impl Server {
     }
 
     /// Gives a connection its place, that of an idle one where all are taken.
-    fn begin(&self, stream: TcpStream, connections: &mut JoinSet<()>, stop: &CancellationToken) {
+    fn begin(
+        &self,
+        stream: TcpStream,
+        peer: IpAddr,
+        connections: &mut JoinSet<()>,
+        stop: &CancellationToken,
+    ) {
         let Some(place) = self.places.take() else {
             metrics::counter!("waymark_connections_refused_total").increment(1);
             tracing::debug!("every connection is at work: one is refused");
@@ -76,8 +87,9 @@ impl Server {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection stays with the system's default");
         }
+        let other_end = OtherEnd { peer, proxies: self.proxies.clone() };
         let (router, ids) = (self.router.clone(), self.ids.clone());
-        let connection = Connection::new(stream, place, router, ids, self.patience);
+        let connection = Connection::new(stream, other_end, place, router, ids, self.patience);
         connections.spawn(connection.run(stop.clone()));
     }
 

@@ -54,7 +54,13 @@ async fn serve(most: usize) -> Served {
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    let server = Server { router, ids: random_ids(), places: Arc::new(Places::new(most)), patience };
+    let server = Server {
+        router,
+        ids: random_ids(),
+        places: Arc::new(Places::new(most)),
+        proxies: Arc::default(),
+        patience,
+    };
     let ended = tokio::spawn(server.run(listener, stop.clone()));
     Served { address, come, released, stop, ended }
 }

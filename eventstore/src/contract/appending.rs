@@ -158,6 +158,7 @@ async fn the_entry_is_a_canonical_cloudevent(bench: Bench) {
     event.type_version = 2;
     event.via = Some("key:7".to_owned());
     event.origin = Some("import".into());
+    event.endpoint = Some("c2VhbGVk".to_owned());
     event.causation_id = Some(Uuid::from_u128(0xca));
     event.correlation_id = Some(Uuid::from_u128(0xc0));
     event.data = json!({ "b": [1.0, 0.1, -0.0], "a": "é\u{1}\"", "B": null });
@@ -166,7 +167,7 @@ async fn the_entry_is_a_canonical_cloudevent(bench: Bench) {
         r#"{"actor":"rep:li","causationid":"00000000-0000-0000-0000-0000000000ca","#,
         r#""correlationid":"00000000-0000-0000-0000-0000000000c0","#,
         r#""data":{"B":null,"a":"é\u0001\"","b":[1,0.1,0]},"datacontenttype":"application/json","#,
-        r#""id":"00000000-0000-0000-0000-000000000001","origin":"import","position":1,"#,
+        r#""endpoint":"c2VhbGVk","id":"00000000-0000-0000-0000-000000000001","origin":"import","position":1,"#,
         r#""recordedat":"2026-01-01T00:00:00.000000Z","source":"/tenants/00000000-0000-0000-0000-00000000000a","#,
         r#""specversion":"1.0","subject":"thing/00000000-0000-0000-0000-000000000007","tags":"a:1 b:2","#,
         r#""time":"2026-01-01T00:00:00.000000Z","type":"thing.done","typeversion":2,"via":"key:7"}"#,
@@ -181,7 +182,7 @@ async fn the_entry_is_a_canonical_cloudevent(bench: Bench) {
 async fn absent_attributes_are_left_out_of_the_entry(bench: Bench) {
     bench.tagged(&[]).await;
     let whole: Value = serde_json::from_slice(&bench.all().await[0].bytes).unwrap();
-    for name in ["via", "origin", "causationid", "correlationid", "tags"] {
+    for name in ["via", "origin", "endpoint", "causationid", "correlationid", "tags"] {
         assert!(whole.get(name).is_none(), "{name} stands in {whole}");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Bench, OTHER, TENANT, appended, conflict_at, contract};
-use crate::vault::{Opening, RootKey, SubjectKey, Vault, WrappedKey};
+use crate::vault::{ActorKey, ActorText, OfActor, Opening, RootKey, SubjectKey, Vault, WrappedKey};
 use crate::{Append, Entry, EventStore, Query, StoreError};
 
 contract!(
@@ -28,6 +28,8 @@ contract!(
     a_field_moved_to_another_place_does_not_open,
     what_is_about_two_subjects_is_gone_with_either,
     what_was_sealed_under_one_is_gone_with_another_that_it_is_about,
+    what_is_sealed_of_an_actor_is_gone_with_the_key_and_what_follows_has_the_next_one,
+    what_is_sealed_of_an_actor_opens_for_that_actor_and_event_alone,
     a_wrong_root_key_opens_nothing,
     blind_tags_differ_by_tenant_kind_and_value,
 );
@@ -296,5 +298,59 @@ async fn blind_tags_differ_by_tenant_kind_and_value(bench: Bench) {
     ] {
         let other = vault.blind_tag(tenant, kind, value).await.unwrap();
         assert_ne!(other.split_once(':').unwrap().1, tag.split_once(':').unwrap().1);
+    }
+}
+
+/// The key of an actor, made where there is none.
+async fn actor_key(bench: &Bench, vault: &Vault, actor: &str, number: u8) -> ActorKey {
+    let subject = match vault.of_actor(TENANT, actor).await.unwrap() {
+        OfActor::Key(key) => return key,
+        OfActor::NoneYet(subject) => subject,
+        OfActor::NoMore => panic!("no key is left"),
+    };
+    let key_id = Uuid::from_u128(0xac70 + u128::from(number));
+    let (_, wrapped) = vault.data_key_for_new(TENANT, subject, [number; 32], key_id).await.unwrap();
+    let alone = Append { new_keys: vec![wrapped], ..Append::new(TENANT, Vec::new()) };
+    bench.store.append(alone).await.unwrap();
+    match vault.of_actor(TENANT, actor).await.unwrap() {
+        OfActor::Key(key) => key,
+        OfActor::NoneYet(_) | OfActor::NoMore => panic!("the key was stored"),
+    }
+}
+
+async fn what_is_sealed_of_an_actor_is_gone_with_the_key_and_what_follows_has_the_next_one(bench: Bench) {
+    let (vault, actor) = (vault(&bench), "rep:li");
+    let head = bench.store.head(TENANT).await.unwrap().position;
+    let first = actor_key(&bench, &vault, actor, 1).await;
+    assert_eq!(bench.store.head(TENANT).await.unwrap().position, head, "a key alone is no entry");
+    let [one, two] = [1, 2].map(Uuid::from_u128);
+    let sealed = vault.seal_of_actor(TENANT, one, &first, "203.0.113.9");
+    let at = |event_id, sealed| ActorText { actor, event_id, sealed };
+    let opened = vault.open_of_actors(TENANT, &[at(one, &sealed)]).await.unwrap();
+    assert_eq!(opened, [Some("203.0.113.9".to_owned())]);
+    let subject = vault.subject_of_actor(TENANT, actor).await.unwrap().unwrap();
+    bench.store.append(erasure(&bench, subject)).await.unwrap();
+    assert_eq!(vault.open_of_actors(TENANT, &[at(one, &sealed)]).await.unwrap(), [None]);
+    assert_eq!(vault.subject_of_actor(TENANT, actor).await.unwrap(), None);
+    let next = actor_key(&bench, &vault, actor, 2).await;
+    let later = vault.seal_of_actor(TENANT, two, &next, "203.0.113.10");
+    let both = vault.open_of_actors(TENANT, &[at(one, &sealed), at(two, &later)]).await.unwrap();
+    assert_eq!(both, [None, Some("203.0.113.10".to_owned())]);
+}
+
+async fn what_is_sealed_of_an_actor_opens_for_that_actor_and_event_alone(bench: Bench) {
+    let vault = vault(&bench);
+    let li = actor_key(&bench, &vault, "rep:li", 1).await;
+    actor_key(&bench, &vault, "rep:wang", 2).await;
+    let [one, two] = [1, 2].map(Uuid::from_u128);
+    let sealed = vault.seal_of_actor(TENANT, one, &li, "here");
+    let open = async |actor, event_id, sealed: &str| {
+        vault.open_of_actors(TENANT, &[ActorText { actor, event_id, sealed }]).await
+    };
+    assert!(matches!(open("rep:wang", one, &sealed).await, Err(StoreError::UnknownKey(_))));
+    assert!(matches!(open("rep:nobody", one, &sealed).await, Err(StoreError::UnknownKey(_))));
+    assert!(matches!(open("rep:li", two, &sealed).await, Err(StoreError::Damaged { .. })));
+    for broken in ["", "AAAA", "!", &sealed[..sealed.len() - 4]] {
+        assert!(matches!(open("rep:li", one, broken).await, Err(StoreError::Damaged { .. })), "{broken}");
     }
 }

@@ -160,6 +160,7 @@ impl Bench {
             actor: "rep:li".to_owned(),
             via: None,
             origin: None,
+            endpoint: None,
             causation_id: None,
             correlation_id: None,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),

@@ -69,6 +69,7 @@ fn draft((id, event_type, tags): (u8, u8, u8)) -> Draft {
         actor: "rep:li".to_owned(),
         via: None,
         origin: None,
+        endpoint: None,
         causation_id: None,
         correlation_id: None,
         tags: chosen(0..3),

@@ -5,6 +5,7 @@
 //! hashes that. A reader gets `$personal` back, or `{"$erased": true}` once the subject's key was destroyed. An
 //! erasure changes no stored entry, so every proof made before it still holds.
 
+mod actors;
 mod keys;
 mod sealing;
 mod wrapped_key;
@@ -18,6 +19,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{EventStore, StoreError, TenantId};
+pub(crate) use actors::actor_text_key;
+pub use actors::{ActorKey, ActorText, OfActor};
 pub use keys::{DataKey, RootKey, TenantKey};
 use sealing::Place;
 pub(crate) use sealing::sealed_keys;

@@ -109,6 +109,7 @@ impl World {
             actor: format!("rep:{}", ["li", "wang"][number as usize % 2]),
             via: None,
             origin: None,
+            endpoint: None,
             causation_id: None,
             correlation_id: None,
             tags: vec![tags::customer(customer)],

@@ -158,6 +158,7 @@ impl Log {
             actor: "rep:li".to_owned(),
             via: None,
             origin: None,
+            endpoint: None,
             causation_id: None,
             correlation_id: None,
             tags: vec![format!("customer:{customer}")],

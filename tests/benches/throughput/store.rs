@@ -207,6 +207,7 @@ fn draft(id: Uuid, tag: &str) -> Draft {
         actor: "rep:li".to_owned(),
         via: None,
         origin: None,
+        endpoint: None,
         causation_id: None,
         correlation_id: None,
         tags: vec![tag.to_owned()],

@@ -1,9 +1,11 @@
 //! Signing in by a link, a code or an API key, and out again; choosing a language.
 
-use axum::Form;
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use chrono_tz::Tz;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -17,6 +19,7 @@ use super::super::layout::{bare, problem};
 use super::super::session::{
     ConsoleSession, LANGUAGE, PageQuery, Preferences, SESSION, ZONE, cookie_of, is_own,
 };
+use crate::app::Endpoint;
 use crate::domain::Language;
 
 /// How long a browser keeps the language and the zone, in seconds: a year.
@@ -44,6 +47,7 @@ pub(in super::super) async fn enter(
     State(console): State<Console>,
     preferences: Preferences,
     headers: HeaderMap,
+    endpoint: Option<Extension<Arc<Endpoint>>>,
     Form(entry): Form<Entry>,
 ) -> Response {
     if !is_own(&headers) {
@@ -52,7 +56,8 @@ pub(in super::super) async fn enter(
     let zone = entry.zone.trim().parse().unwrap_or(preferences.zone);
     let code = entry.code.trim().to_owned();
     let next = own(Some(entry.next.as_str()));
-    let mut session = ConsoleSession { key: code, language: preferences.language, zone };
+    let endpoint = endpoint.map(|Extension(endpoint)| endpoint);
+    let mut session = ConsoleSession { key: code, language: preferences.language, zone, endpoint };
     match opened(&console, &session).await {
         Ok(text) => session.key = text,
         Err(error) => {

@@ -45,6 +45,9 @@ pub(super) struct ChangeParams {
     /// Where it came from.
     #[param(inline)]
     origin: Option<OriginKind>,
+    /// From this network address; of commands at the command line, from this host.
+    #[param(example = "203.0.113.9")]
+    address: Option<String>,
     /// It happened at this instant or later.
     from: Option<Instant>,
     /// It happened before this instant.
@@ -85,6 +88,7 @@ impl ChangeParams {
             customer: self.customer,
             rule: self.rule.clone(),
             origin: self.origin,
+            address: self.address.clone(),
             from: at(self.from),
             to: at(self.to),
             recorded_from: at(self.recorded_from),

@@ -94,7 +94,7 @@ async fn a_stream_that_is_not_read_is_told_that_it_lags_and_resumes_without_a_ga
     let limits = Limits { entries: 8, bytes: usize::MAX };
     let state = bench.app_state(Feeds::keeping(bench.app().clone(), limits));
     let actor = Actor::new("admin:root", [Role::Admin]);
-    let caller = Caller { tenant: bench.tenant(), actor, via: None, origin: None };
+    let caller = Caller { tenant: bench.tenant(), actor, via: None, origin: None, endpoint: None };
     let begun = head(&bench).await;
     let mut slow = open(&state, &caller, &admin, 0);
     slow.until(begun).await;

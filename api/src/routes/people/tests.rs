@@ -28,6 +28,7 @@ const OTHERS: &[&str] = &[
     "Idempotency-Key",
     "If-Match",
     "Prefer",
+    "address",
     "amount",
     "base",
     "calendar",

@@ -1,15 +1,17 @@
 //! Signing in.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::app::Endpoint;
 use crate::http::Command;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -54,9 +56,10 @@ pub(super) struct SessionReply {
 )]
 pub(super) async fn open(
     State(state): State<AppState>,
+    endpoint: Option<Extension<Arc<Endpoint>>>,
     Command { body, .. }: Command<SignIn>,
 ) -> Result<(StatusCode, Json<SessionReply>), Problem> {
-    let opened = state.app.sign_in(body.code.trim()).await?;
+    let opened = state.app.sign_in(body.code.trim(), endpoint.map(|Extension(endpoint)| endpoint)).await?;
     let opened = opened.ok_or_else(Problem::sign_in_link_unusable)?;
     let session = opened.session;
     Ok((

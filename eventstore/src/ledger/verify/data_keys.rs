@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Fault, SideCheck};
 use crate::ledger::Record;
-use crate::vault::{RootKey, TenantKey, WrappedKey, sealed_keys};
+use crate::vault::{RootKey, TenantKey, WrappedKey, actor_text_key, sealed_keys};
 use crate::{Entry, Position, StoreError, TenantId, Transferable};
 
 /// Keys, and entries, read at a time.
@@ -88,7 +88,15 @@ impl DataKeys {
         if event_type == self.erased_by {
             self.erased.extend(subject);
         }
-        for key_id in sealed_keys(envelope.data.get()) {
+        let of_fields = sealed_keys(envelope.data.get()).into_iter().map(|key_id| (subject, key_id));
+        let of_actor = match &envelope.endpoint {
+            None => None,
+            Some(sealed) => match actor_text_key(&envelope.actor, sealed) {
+                Some((subject, key_id)) => Some((Some(subject), key_id)),
+                None => return Some(Fault::at(entry.position, "what is sealed of the actor is malformed")),
+            },
+        };
+        for (subject, key_id) in of_fields.chain(of_actor) {
             self.first_sealed.get_or_insert(entry.position);
             let Some(known) = self.keys.get_mut(&key_id) else {
                 let what = format!("the data key {key_id} of a sealed field is not stored");

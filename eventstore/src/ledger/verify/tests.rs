@@ -135,6 +135,7 @@ impl Author {
             actor: "rep:li".to_owned(),
             via: None,
             origin: None,
+            endpoint: None,
             causation_id: None,
             correlation_id: None,
             tags: vec![format!("thing:{subject}"), "things".to_owned()],
