@@ -44,6 +44,9 @@ pub fn task(task: Uuid) -> String {
     format!("task:{task}")
 }
 
+/// What was carried away as files.
+pub const EXPORTS: &str = "exports";
+
 /// Up to where people have read their inboxes.
 pub const INBOX: &str = "inbox";
 

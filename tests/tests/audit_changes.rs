@@ -231,11 +231,15 @@ async fn changes_are_carried_away_as_csv_cloud_events_and_ocsf() {
     let documents: Vec<Value> =
         story.text("format=ndjson").await.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let ids = |items: &[Value]| items.iter().map(|item| item["id"].clone()).collect::<Vec<_>>();
-    assert_eq!(ids(&documents), ids(&all));
+    let others =
+        documents.iter().filter(|document| document["type"] != "export.started").cloned().collect::<Vec<_>>();
+    assert_eq!(ids(&others), ids(&all));
     assert!(documents.iter().all(|document| document["specversion"] == "1.0"));
 
-    let records: Vec<Value> =
-        story.text("format=ocsf").await.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let records: Vec<Value> = (story.text("format=ocsf").await.lines())
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|record| record["metadata"]["event_code"] != "export.started")
+        .collect();
     assert_eq!(records.len(), all.len());
     let mut classes: BTreeMap<u64, u32> = BTreeMap::new();
     for (record, item) in records.iter().zip(&all) {
@@ -260,7 +264,11 @@ async fn changes_are_carried_away_as_csv_cloud_events_and_ocsf() {
     assert_eq!(story.text("format=ocsf&type=customer.moved").await.lines().count(), 2);
     let export =
         async |query: &str| story.auditor.get(&format!("/v1/audit/export?{query}")).await.expect(200).text;
-    assert_eq!(export("").await, story.text("format=ndjson").await);
+    // Each download is an event that the next one tells of.
+    let others = |text: String| {
+        text.lines().filter(|line| !line.contains("export.started")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(others(export("").await), others(story.text("format=ndjson").await));
     assert_eq!(
         export("format=csv&type=customer.moved").await,
         story.text("format=csv&type=customer.moved").await

@@ -69,8 +69,9 @@ async fn moves_have_six_digits_texts_as_they_are_and_no_column_named_at() {
     assert_eq!(stays.len(), 4, "a repeat begins no stay");
     let talking = stays.iter().find(|stay| stay["stage"] == "=Talking").expect("a stay");
     assert_eq!((&talking["seconds"], &talking["left_to"]), (&json!(3.0 * 86_400.0), &json!("Won")));
+    let head = bench.manager.head().await;
     let events = bench.text("/v1/exports/events?format=ndjson").await;
-    assert_eq!(events.lines().count() as u64, bench.manager.head().await);
+    assert_eq!(events.lines().count() as u64, head);
 }
 
 #[tokio::test(flavor = "multi_thread")]

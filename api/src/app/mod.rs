@@ -17,6 +17,7 @@ mod document;
 mod draft;
 mod endpoint;
 mod execute;
+mod exports;
 mod fold_cache;
 mod identity;
 mod inbox;

@@ -1,6 +1,6 @@
 //! Changes as records of the Open Cybersecurity Schema Framework 1.9, for systems that watch over many others.
 //!
-//! What concerns people and their roles is User Management (3007), what a person at the machinery did to it API Activity (6003),
+//! What concerns people and their roles is User Management (3007), what a person at the machinery did to it and what was carried away API Activity (6003),
 //! everything else Entity Management (3004). Each record carries the profile `record_integrity`: the fingerprint is the SHA-256
 //! of the record in RFC 8785 canonical form without the fingerprint itself. What ties it to the log's proofs, the leaf hash
 //! of the entry, stands in `unmapped`.
@@ -99,7 +99,8 @@ impl Class {
         let (family, _) = change.event_type.split_once('.').unwrap_or((&change.event_type, ""));
         match family {
             "member" => Self::user_management(change),
-            "projection" => Self::api_activity(),
+            "projection" => Self::api_activity(3, "Update"),
+            "export" => Self::api_activity(2, "Read"),
             _ => Self::entity_management(change),
         }
     }
@@ -111,9 +112,9 @@ impl Class {
         Self { uid, name, category_uid: 3, category: "Identity & Access Management", activity_id, activity }
     }
 
-    fn api_activity() -> Self {
+    fn api_activity(activity_id: u64, activity: &'static str) -> Self {
         let (uid, name, category) = (6_003, "API Activity", "Application Activity");
-        Self { uid, name, category_uid: 6, category, activity_id: 3, activity: "Update" }
+        Self { uid, name, category_uid: 6, category, activity_id, activity }
     }
 
     fn entity_management(change: &Change) -> Self {

@@ -31,7 +31,7 @@ impl OriginKind {
     }
 
     /// The word, as answers have it.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Person => "person",
             Self::Rule => "rule",

@@ -9,9 +9,11 @@ use clap::builder::PossibleValuesParser;
 
 use super::{Failure, output};
 use crate::config::DatabaseArgs;
+use crate::domain::company::event::ExportStarted;
 use crate::eventstore::Position;
 use crate::export::{self, Format, Kind, Pin};
 use crate::installation::Installation;
+use crate::operator::operator;
 
 /// How long to wait for the read models, which this command brings up to date itself.
 const WAIT: Duration = Duration::from_secs(60);
@@ -71,7 +73,7 @@ impl Export {
         bar: &indicatif::ProgressBar,
     ) -> Result<(), Failure> {
         let app = &installation.app;
-        let caller = installation.system_caller(tenant, "system:export");
+        let caller = installation.system_caller(tenant, &operator());
         let head = app.store.head(tenant).await?.position;
         let position = self.known_position.unwrap_or(head);
         if position > head {
@@ -100,6 +102,16 @@ impl Export {
             let signer = &installation.checkpoint_signer;
             return Ok(output::json(&export::manifest(app, signer, &caller, export).await?)?);
         }
+        let started = ExportStarted {
+            kind: self.what.clone(),
+            format: self.format.clone(),
+            filters: self.pipeline.iter().map(|key| ("pipeline".to_owned(), Some(key.clone()))).collect(),
+            first_position: None,
+            position,
+            rows: None,
+            credential: None,
+        };
+        app.record_export(&caller, None, started).await?;
         let mut target: Box<dyn Write> = match &self.output {
             Some(path) => {
                 let file = std::fs::File::create(path);

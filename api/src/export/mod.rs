@@ -152,6 +152,19 @@ impl Format {
         Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, format)| format)
     }
 
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
+            Self::Xlsx => "xlsx",
+            Self::Xes => "xes",
+            Self::OcelJson => "ocel-json",
+        }
+    }
+
     /// The media type.
     #[must_use]
     pub fn media_type(self) -> &'static str {

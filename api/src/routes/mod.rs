@@ -12,6 +12,7 @@ mod bulk;
 mod command;
 mod customers;
 mod deputies;
+mod download;
 mod duplicates;
 mod events;
 mod exports;

@@ -16,6 +16,7 @@ use crate::money::Rates;
 use crate::people::{Deputy, Team};
 use crate::tags;
 
+pub use super::export_started::ExportStarted;
 pub use super::signing_key::{PublicKey, SigningKeyRotated};
 
 /// A team is as it is from now on.
@@ -422,6 +423,7 @@ company_types! {
     SessionOpened "session.opened" 1 []
     SessionEnded "session.ended" 1 []
     SigningKeyRotated "signing_key.rotated" 1 []
+    ExportStarted "export.started" 1 []
 }
 
 impl CompanyEvent {
@@ -440,6 +442,7 @@ impl CompanyEvent {
         let tag = str::to_owned;
         match self {
             Self::InboxRead(_) => vec![tag(tags::INBOX)],
+            Self::ExportStarted(_) => vec![tag(tags::EXPORTS)],
             Self::EventSkipped(event) => vec![tag(tags::COMPANY), tags::skips(&event.projection)],
             Self::RolesSet(_) | Self::MemberRemoved(_) => vec![tag(tags::COMPANY), tag(tags::RIGHTS)],
             _ if self.is_of_rights_alone() => vec![tag(tags::RIGHTS)],

@@ -4,6 +4,7 @@
 //! question about the past is answered with the teams of then.
 
 pub mod event;
+mod export_started;
 pub mod rights;
 mod signing_key;
 
@@ -141,6 +142,7 @@ impl Company {
             CompanyEvent::SigningKeyRotated(event) => self.signing_key = Some(event.key.clone()),
             // Reviews and readings change nothing that is set up; keys and receivers are told of by [`rights::Rights`].
             CompanyEvent::AuditReviewed(_)
+            | CompanyEvent::ExportStarted(_)
             | CompanyEvent::InboxRead(_)
             | CompanyEvent::KeyCreated(_)
             | CompanyEvent::KeyRevoked(_)

@@ -186,5 +186,6 @@ pub(super) async fn bundle(
     query: Query<BundleParams>,
 ) -> Result<Response, Problem> {
     state.access_log.flush().await;
-    bundle::bundle(state, of_access_log(reader), query).await
+    let (Authority(caller), Query(params, ..)) = (of_access_log(reader), query);
+    bundle::archive(&state, &caller, &params, None).await
 }

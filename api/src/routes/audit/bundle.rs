@@ -18,6 +18,7 @@ use crate::eventstore::Position;
 use crate::http::{Instant, Query};
 use crate::problem::Problem;
 use crate::routes::AppState;
+use crate::routes::download::{Download, FileOf};
 
 /// Which stretch of the log.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -53,22 +54,44 @@ enum End {
 pub(super) async fn bundle(
     State(state): State<AppState>,
     Authority(caller): Authority,
+    download: Download,
     Query(params, ..): Query<BundleParams>,
+) -> Result<Response, Problem> {
+    archive(&state, &caller, &params, Some(download)).await
+}
+
+/// A stretch of the log of the caller's tenant, which may be that of who read what: an entry of its own tells there that it was
+/// read.
+pub(super) async fn archive(
+    state: &AppState,
+    caller: &Caller,
+    params: &BundleParams,
+    download: Option<Download>,
 ) -> Result<Response, Problem> {
     let signed = state.checkpoint_signer.sign_head(caller.tenant).await?;
     let size = signed.checkpoint.size;
-    let first = match end(&state, &caller, "from", params.from.as_deref()).await? {
+    let first = match end(state, caller, "from", params.from.as_deref()).await? {
         Some(End::At(position)) => position,
         Some(End::Before(position)) => position + 1,
         None => 1,
     };
-    let last = match end(&state, &caller, "to", params.to.as_deref()).await? {
+    let last = match end(state, caller, "to", params.to.as_deref()).await? {
         Some(End::At(position)) if position > size => return Err(beyond(size)),
         Some(End::At(position) | End::Before(position)) => position.min(size),
         None => size,
     };
     if first > last {
         return Err(empty());
+    }
+    let of = FileOf {
+        kind: "bundle",
+        format: "tar.gz",
+        filters: Vec::new(),
+        stretch: (first, last),
+        rows: Some(last + 1 - first),
+    };
+    if let Some(download) = download {
+        download.record(state, caller, of).await?;
     }
     let name = format!("attachment; filename=\"waymark-{first}-{last}.tar.gz\"");
     let (signer, store) = (state.checkpoint_signer.clone(), state.app.store.clone());

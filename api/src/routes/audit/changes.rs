@@ -15,12 +15,14 @@ use crate::app::{AppError, Caller};
 use crate::audit::{self, Change, Found, OriginKind, Search};
 use crate::auth::Authority;
 use crate::domain::Label;
+use crate::domain::instant::text;
 use crate::eventstore::Position;
 use crate::http::answer::List;
 use crate::http::{Instant, Page, Query};
 use crate::problem::Problem;
 use crate::projections::ProjectionError;
 use crate::routes::AppState;
+use crate::routes::download::{Download, FileOf};
 
 /// How many changes a stream holds at a time.
 const AT_A_TIME: usize = 500;
@@ -74,7 +76,56 @@ enum Format {
     Ocsf,
 }
 
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Ocsf => "ocsf",
+        }
+    }
+}
+
 impl ChangeParams {
+    /// Records that a file of this is about to be sent. Answers below which position it tells: what is recorded now is no part
+    /// of it.
+    async fn recorded(
+        &self,
+        download: Download,
+        state: &AppState,
+        caller: &Caller,
+        format: Format,
+        below: Option<Position>,
+    ) -> Result<Option<Position>, Problem> {
+        let end = state.app.store.head(caller.tenant).await?.position + 1;
+        let below = below.map_or(end, |below| below.min(end)).max(1);
+        let (kind, format, stretch) = ("changes", format.name(), (1, below - 1));
+        let of = FileOf { kind, format, filters: self.filters(), stretch, rows: None };
+        download.record(state, caller, of).await?;
+        Ok(Some(below))
+    }
+
+    /// What was asked for, as the record of the download has it.
+    fn filters(&self) -> Vec<(&'static str, Option<String>)> {
+        let at = |instant: Option<Instant>| instant.map(|Instant(at)| text(at));
+        let harmless = [
+            ("actor", self.actor.clone()),
+            ("via", self.via.clone()),
+            ("type", self.r#type.clone()),
+            ("customer", self.customer.map(|id| id.to_string())),
+            ("rule", self.rule.clone()),
+            ("origin", self.origin.map(|origin| origin.as_str().to_owned())),
+            ("from", at(self.from)),
+            ("to", at(self.to)),
+            ("recorded_from", at(self.recorded_from)),
+            ("recorded_to", at(self.recorded_to)),
+        ];
+        let personal = [("address", self.address.is_some()), ("q", self.q.is_some())];
+        let personal = personal.into_iter().filter(|(_, given)| *given).map(|(name, _)| (name, None));
+        harmless.into_iter().filter(|(_, value)| value.is_some()).chain(personal).collect()
+    }
+
     fn search(&self) -> Result<Search, Problem> {
         let types = self.r#type.iter().flat_map(|types| types.split(','));
         let types = types.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
@@ -114,6 +165,7 @@ impl ChangeParams {
 pub(super) async fn changes(
     State(state): State<AppState>,
     Authority(caller): Authority,
+    download: Download,
     Query(params, page, ..): Query<ChangeParams, Page>,
 ) -> Result<Response, Problem> {
     let (search, limit) = (params.search()?, page.limit()?);
@@ -125,7 +177,10 @@ pub(super) async fn changes(
             let next_cursor = found.next.map(|next| next.to_string());
             Ok(Json(List { items, next_cursor }).into_response())
         }
-        format => Ok(streamed(state, caller, search, below, format)),
+        format => {
+            let below = params.recorded(download, &state, &caller, format, below).await?;
+            Ok(streamed(state, caller, search, below, format))
+        }
     }
 }
 
@@ -160,13 +215,16 @@ pub(super) fn ordered<T: PartialOrd>(field: &str, from: Option<T>, to: Option<T>
 pub(super) async fn export(
     State(state): State<AppState>,
     Authority(caller): Authority,
+    download: Download,
     Query(params, ..): Query<ChangeParams>,
 ) -> Result<Response, Problem> {
     let format = match params.format {
         None | Some(Format::Json) => Format::Ndjson,
         Some(format) => format,
     };
-    Ok(streamed(state, caller, params.search()?, None, format))
+    let search = params.search()?;
+    let below = params.recorded(download, &state, &caller, format, None).await?;
+    Ok(streamed(state, caller, search, below, format))
 }
 
 /// Everything that is found, written as it is found: one page of it is in memory at a time.

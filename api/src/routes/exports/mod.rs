@@ -14,9 +14,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::AppState;
+use super::download::{Download, FileOf};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::domain::Label;
+use crate::domain::instant::text;
 use crate::eventstore::Position;
 use crate::export::{Export, ExportError, Format, Kind, Manifest, Pin, manifest, start};
 use crate::http::{Instant, Key, Query};
@@ -66,7 +68,8 @@ struct ExportParams {
 /// of the process and hold moves. Streamed, as the caller may see it: what is masked elsewhere is masked here. Pinned to a
 /// position: the same `known_position` (and `effective_at`) gives the same bytes, unless a person was erased or a mask lifted
 /// since. Instants have six fraction digits and `Z`; telephones and codes are text. With `manifest` the response describes the
-/// export: rows, bytes, SHA-256, and the root of the tree over the log.
+/// export: rows, bytes, SHA-256, and the root of the tree over the log. Each download is an event (`export.started`), which no export
+/// up to the same position holds.
 #[utoipa::path(
     get, path = "/v1/exports/{kind}", tag = "log",
     params(("kind" = String, Path, description = "`events`, `moves`, `stays` or `customers`."), ExportParams),
@@ -86,6 +89,7 @@ struct ExportParams {
 async fn export(
     State(state): State<AppState>,
     Authority(caller): Authority,
+    download: Download,
     Key(kind): Key,
     Query(params, ..): Query<ExportParams>,
 ) -> Result<Response, Problem> {
@@ -101,6 +105,14 @@ async fn export(
         let manifest = manifest(&state.app, &state.checkpoint_signer, &caller, export).await?;
         return Ok((headers, Json(manifest)).into_response());
     }
+    let of = FileOf {
+        kind: export.kind.as_str(),
+        format: export.format.as_str(),
+        filters: params.filters(),
+        stretch: (1, position),
+        rows: None,
+    };
+    download.record(&state, &caller, of).await?;
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(export.format.media_type()));
     let disposition = format!("attachment; filename=\"{}\"", export.file_name());
     if let Ok(disposition) = HeaderValue::try_from(disposition) {
@@ -119,6 +131,16 @@ async fn export(
 }
 
 impl ExportParams {
+    /// What was asked for, as the record of the download has it.
+    fn filters(&self) -> Vec<(&'static str, Option<String>)> {
+        let given = [
+            ("pipeline", self.pipeline.clone()),
+            ("known_at", self.known_at.map(|Instant(at)| text(at))),
+            ("effective_at", self.effective_at.map(|Instant(at)| text(at))),
+        ];
+        given.into_iter().filter(|(_, value)| value.is_some()).collect()
+    }
+
     async fn export(&self, state: &AppState, caller: &Caller, kind: Kind) -> Result<Export, Problem> {
         let format = self.format.as_deref().unwrap_or("csv");
         let format = Format::parse(format).ok_or_else(|| {

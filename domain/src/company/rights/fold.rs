@@ -176,6 +176,7 @@ impl Rights {
             | CompanyEvent::EventSkipped(_)
             | CompanyEvent::ImportUndone(_)
             | CompanyEvent::AuditReviewed(_)
+            | CompanyEvent::ExportStarted(_)
             | CompanyEvent::SigningKeyRotated(_) => {}
         }
     }
