@@ -274,6 +274,23 @@ async fn two_merged_customers_are_one_from_then_on_and_were_two_before() {
     let refused = li.command(&absorbed, "notes", json!({"text": "hello"})).await.refused(409, "merged");
     assert_eq!(refused.text_at("/merged_into"), survivor);
     assert_eq!(li.get("/v1/customers").await.expect(200).items().len(), 1);
+    let head = li.head().await;
+    for (what, list) in [("timeline", "/items"), ("purchases", "/transactions")] {
+        let asked = async |customer: &str, more: &str| {
+            let path = format!("/v1/customers/{customer}/{what}?min_position={head}&wait_ms=20000{more}");
+            li.get(&path).await.expect(200).at(list).clone()
+        };
+        assert_eq!(asked(&absorbed, "").await, asked(&survivor, "").await, "{what} is where it goes on");
+        let own = asked(&absorbed, &format!("&known_position={before}")).await;
+        let own = own.as_array().expect("a list");
+        assert_eq!(own.is_empty(), what == "purchases", "{what} before the merge is its own: {own:?}");
+        assert!(own.iter().all(|one| one["origin"] == absorbed), "{own:?}");
+    }
+    for what in ["allowed-transitions", "duplicates"] {
+        let asked =
+            async |customer: &str| li.get(&format!("/v1/customers/{customer}/{what}")).await.expect(200);
+        assert_eq!(asked(&absorbed).await.text, asked(&survivor).await.text, "{what}");
+    }
 
     let board = async |query: &str| {
         let head = li.head().await;

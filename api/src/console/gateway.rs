@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::session::ConsoleSession;
@@ -159,6 +159,10 @@ impl Gateway {
         let request = sent_by(session, request.body(body).map_err(|_| ApiError::unreadable())?);
         let answer = self.0.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         let status = answer.status();
+        if let Some(place) = answer.headers().get(header::LOCATION).filter(|_| status.is_redirection()) {
+            let place = place.to_str().unwrap_or_default();
+            return Err(ApiError { status, problem: json!({"location": place}) });
+        }
         let bytes = to_bytes(answer.into_body(), LARGEST_ANSWER).await.map_err(|_| ApiError::unreadable())?;
         let value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         if status.is_success() { Ok(value) } else { Err(ApiError { status, problem: value }) }
@@ -177,6 +181,12 @@ impl ApiError {
     /// A question that cannot be put to the API: its address is none.
     fn unreadable() -> Self {
         Self { status: StatusCode::NOT_FOUND, problem: Value::Null }
+    }
+
+    /// The customer that goes on in the place of the one that was asked for.
+    pub(super) fn survivor(&self) -> Option<&str> {
+        let rest = self.problem["location"].as_str()?.strip_prefix("/v1/customers/")?;
+        rest.split(['/', '?']).next()
     }
 
     /// Whether the key opens nothing any more.

@@ -86,7 +86,12 @@ pub(in super::super) async fn act(
 async fn page(layout: &Layout, id: &str, query: &PageQuery, refused: Option<&Refused>) -> Response {
     let data = match PageData::load(layout, id, query).await {
         Ok(data) => data,
-        Err(error) => return layout.failed(Part::Customers, &error),
+        Err(error) => {
+            return match error.survivor() {
+                Some(survivor) => Redirect::to(&format!("/console/customers/{survivor}")).into_response(),
+                None => layout.failed(Part::Customers, &error),
+            };
+        }
     };
     let locale = layout.locale;
     let name = data.customer["name"].as_str().unwrap_or(id);
@@ -127,12 +132,7 @@ fn banner(locale: Locale, data: &PageData) -> Markup {
 fn ended(locale: Locale, data: &PageData) -> Markup {
     let customer = &data.customer;
     html! {
-        @if let Some(survivor) = customer["merged_into"].as_str() {
-            p.banner role="note" {
-                (locale.text("已并入另一客户。", "Merged into another customer.")) " "
-                a href={ "/console/customers/" (survivor) } { (locale.text("打开该客户", "Open it")) }
-            }
-        } @else if customer["erased"] == true {
+        @if customer["erased"] == true {
             p.banner role="note" { (locale.text("个人资料已删除。", "The personal data is erased.")) }
         } @else if customer["withdrawn"] == true {
             p.banner role="note" {

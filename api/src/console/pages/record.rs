@@ -47,7 +47,10 @@ impl PageData {
         let asked = instants.into_iter().chain([("view", Some(view))]);
         let timeline = all(layout, &with_query(&format!("/v1/customers/{id}/timeline"), asked)).await?;
         let stays = layout.read(&with_query(&format!("/v1/customers/{id}/stays"), instants)).await?;
-        let moves = layout.get(&format!("/v1/customers/{id}/allowed-transitions")).await?;
+        let moves = match is_past {
+            true => Value::Null,
+            false => layout.get(&format!("/v1/customers/{id}/allowed-transitions")).await?,
+        };
         let journey = primary(&customer);
         let key = encoded(text(&journey["pipeline"]));
         let version = journey["pipeline_version"].to_string();
@@ -75,10 +78,7 @@ impl PageData {
     /// Whether it is the customer as it is now, and somebody's to work with.
     pub(super) fn is_workable(&self) -> bool {
         let Self { customer, is_past, .. } = self;
-        !is_past
-            && customer["merged_into"].is_null()
-            && customer["erased"] != true
-            && customer["withdrawn"] != true
+        !is_past && customer["erased"] != true && customer["withdrawn"] != true
     }
 
     /// What a sub-status is called; what the definition does not know is called by its id.

@@ -4,9 +4,43 @@ use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use uuid::Uuid;
 
+use super::former::Past;
 use crate::app::{AppError, Caller};
+use crate::domain::customer::Customer;
+use crate::domain::people::Visibility;
+use crate::http::AsOfParams;
 use crate::problem::Problem;
 use crate::routes::AppState;
+
+/// The answer that sends a reader on from a customer that was merged as of the times asked about; none where it was not merged
+/// then. What was asked before the merge is answered by the customer's own record.
+///
+/// # Errors
+/// When the log or the read model cannot be read.
+pub(in crate::routes) async fn elsewhere(
+    state: &AppState,
+    caller: &Caller,
+    customer: &Customer,
+    as_of: &AsOfParams,
+    (what, uri): (&str, &Uri),
+) -> Result<Option<Response>, Problem> {
+    if as_of.is_now() {
+        return match customer.merged_into {
+            Some(_) => gone_on(state, caller, customer.id, what, uri).await.map(Some),
+            None => Ok(None),
+        };
+    }
+    let at = as_of.at(state, caller, "board").await?;
+    let past = Past::new(state, caller, &at).await?;
+    let rules = |owner: &_, journey: &str| past.rules(owner, journey);
+    let mut board = state.app.projections.board(caller.tenant).await?;
+    let (found, _) =
+        board.customer_as_of(customer.id, &Visibility::Everything, &at, &|_, _| None, &rules).await?;
+    match found.and_then(|found| found.then.merged_into) {
+        Some(survivor) => gone_on_to(state, caller, customer.id, survivor, what, uri).await.map(Some),
+        None => Ok(None),
+    }
+}
 
 /// The answer that sends a reader on from a merged customer to the one that goes on in its place, with the same
 /// question: `what` is the rest of the path, such as `/timeline`.

@@ -1,11 +1,13 @@
 //! What a customer bought, and its points of a loyalty programme.
 
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::body::Amount;
+use super::merged::elsewhere;
 use crate::auth::Authority;
 use crate::domain::customer::command::{
     Command as DomainCommand, RecordPoints, RecordTransaction, VoidTransaction,
@@ -217,15 +219,22 @@ pub(super) async fn points(
 #[utoipa::path(
     get, path = "/v1/customers/{id}/purchases", tag = "purchases",
     params(("id" = Uuid, Path, description = "The customer."), AsOfParams),
-    responses((status = 200, description = "The purchases and points, newest first.", body = PurchasesReport))
+    responses(
+        (status = 200, description = "The purchases and points, newest first.", body = PurchasesReport),
+        (status = 308, description = "The customer was merged as of that instant: `Location` names the survivor's purchases."),
+    )
 )]
 pub(super) async fn purchases(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Id(customer): Id,
+    OriginalUri(uri): OriginalUri,
     Query(as_of, ..): Query<AsOfParams>,
-) -> Result<AsOfResponse<PurchasesReport>, Problem> {
-    state.app.customer_state(&caller, customer).await?;
+) -> Result<Response, Problem> {
+    let folded = state.app.customer_state(&caller, customer).await?;
+    if let Some(redirect) = elsewhere(&state, &caller, &folded, &as_of, ("/purchases", &uri)).await? {
+        return Ok(redirect);
+    }
     let at = as_of.at(&state, &caller, "board").await?;
     let mut report = state.app.projections.board(caller.tenant).await?.purchases(customer, &at).await?;
     let mut viewer = state.app.viewer(&caller).await?;
@@ -236,5 +245,5 @@ pub(super) async fn purchases(
             entry.referred = None;
         }
     }
-    Ok(AsOfResponse { position: report.position, body: report })
+    Ok(AsOfResponse { position: report.position, body: report }.into_response())
 }

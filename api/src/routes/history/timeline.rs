@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::timeline::{TimelineQuery, TimelineReport, TimelineView};
 use crate::routes::AppState;
-use crate::routes::customers::merged::gone_on;
+use crate::routes::customers::merged::elsewhere;
 
 /// Which story.
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
@@ -37,7 +37,7 @@ pub(super) struct TimelineParams {
     responses(
         (status = 200, description = "A page of the timeline.", body = TimelineReport),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
-        (status = 308, description = "The customer was merged: `Location` names the survivor's timeline."),
+        (status = 308, description = "The customer was merged as of that instant: `Location` names the survivor's timeline."),
     )
 )]
 pub(super) async fn timeline(
@@ -49,8 +49,8 @@ pub(super) async fn timeline(
 ) -> Result<Response, Problem> {
     let limit = page.limit()? as usize;
     let folded = state.app.customer_state(&caller, customer).await?;
-    if folded.merged_into.is_some() {
-        return gone_on(&state, &caller, customer, "/timeline", &uri).await;
+    if let Some(redirect) = elsewhere(&state, &caller, &folded, &as_of, ("/timeline", &uri)).await? {
+        return Ok(redirect);
     }
     if folded.pool().is_some() {
         state.app.count_view(&caller, customer).await?;

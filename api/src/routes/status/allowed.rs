@@ -1,7 +1,8 @@
 //! Allowed transitions.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -16,6 +17,7 @@ use crate::http::{Id, Query};
 use crate::problem::Problem;
 use crate::problem::document::{ProblemDocument, ViolationDocument};
 use crate::routes::AppState;
+use crate::routes::customers::merged::gone_on;
 
 /// Which journey.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -99,6 +101,7 @@ impl TransitionReply {
     params(("id" = Uuid, Path, description = "The customer."), AllowedTransitionsParams),
     responses(
         (status = 200, description = "Every stage except the current one.", body = AllowedTransitionsReply, headers(("ETag", description = "The version: what `If-Match` takes."))),
+        (status = 308, description = "The customer was merged: `Location` names the survivor's transitions."),
         (status = 404, description = "There is no such customer or pipeline.", body = ProblemDocument),
     )
 )]
@@ -107,16 +110,20 @@ pub(super) async fn allowed(
     Authority(caller): Authority,
     Id(id): Id,
     RequestedLanguage(language): RequestedLanguage,
+    OriginalUri(uri): OriginalUri,
     Query(which, ..): Query<AllowedTransitionsParams>,
-) -> Result<Versioned<Json<AllowedTransitionsReply>>, Problem> {
+) -> Result<Response, Problem> {
     let customer = state.app.customer_state(&caller, id).await?;
+    if customer.merged_into.is_some() {
+        return gone_on(&state, &caller, id, "/allowed-transitions", &uri).await;
+    }
     let key = which.pipeline.as_deref().unwrap_or(customer.primary());
     let situation = state.app.base_context(&caller, Some(&customer.owner)).await?;
     let context = situation.context(&caller, None);
     if customer.withdrawn {
         // It is in no stage, and goes to none.
         let body = AllowedTransitionsReply { items: Vec::new(), reason: None, reason_name: None };
-        return Ok(Versioned { version: customer.version, body: Json(body) });
+        return Ok(Versioned { version: customer.version, body: Json(body) }.into_response());
     }
     let pipeline = context.pipeline(key).ok_or_else(|| Problem::not_found("pipeline", key))?;
     let items = allowed_transitions(&customer, pipeline, &context).into_iter();
@@ -125,5 +132,5 @@ pub(super) async fn allowed(
     let named = pipeline.reasons.iter().find(|known| Some(&known.code) == reason.as_ref());
     let reason_name = named.map(|known| known.name.text(language).to_owned());
     let body = Json(AllowedTransitionsReply { items, reason, reason_name });
-    Ok(Versioned { version: customer.version, body })
+    Ok(Versioned { version: customer.version, body }.into_response())
 }
