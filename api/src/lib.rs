@@ -31,6 +31,7 @@ pub mod cli;
 pub mod config;
 mod console;
 mod cosigning;
+mod customer_keys;
 pub mod demo;
 pub mod export;
 pub mod http;

@@ -66,6 +66,7 @@ pub(crate) struct Batch<'a> {
     receipts: Vec<(&'a ReceiptDraft, Receipt)>,
     keys: Vec<&'a WrappedKey>,
     erased: Vec<Uuid>,
+    forgotten: Vec<&'a (Position, String)>,
 }
 
 /// An accepted event.
@@ -93,6 +94,7 @@ impl<'a> Batch<'a> {
             receipts: Vec::new(),
             keys: Vec::new(),
             erased: Vec::new(),
+            forgotten: Vec::new(),
         }
     }
 
@@ -167,6 +169,7 @@ impl<'a> Batch<'a> {
             }
         }
         self.erased.extend(&request.erase_subjects);
+        self.forgotten.extend(&request.forget_tags);
         let first_position = if request.events.is_empty() { head } else { head + 1 };
         let count = u32::try_from(request.events.len()).unwrap_or(u32::MAX);
         if let Some(draft) = &request.receipt {
@@ -190,9 +193,11 @@ impl<'a> Batch<'a> {
         self.staged.push(Staged { event, position, leaf, end: self.bytes.len() });
     }
 
-    /// The head as it will be; how many erasures happened is advanced by those of this batch.
+    /// The head as it will be; how many erasures happened is advanced by those of this batch, and by each tag that goes alone:
+    /// a process that remembers tags must read them again.
     pub(crate) fn head(&self) -> LogHead {
-        let erasures = self.precheck.head.erasures + self.erased.len() as u64;
+        let deleted = self.erased.len() + self.forgotten.len();
+        let erasures = self.precheck.head.erasures + deleted as u64;
         LogHead { erasures, ..self.precheck.head.clone() }
     }
 
@@ -233,8 +238,14 @@ impl<'a> Batch<'a> {
         &self.erased
     }
 
+    /// The blind tags to delete beside those of erased subjects.
+    pub(crate) fn forgotten(&self) -> &[&'a (Position, String)] {
+        &self.forgotten
+    }
+
     /// Whether there is nothing to write at all: every request was refused or repeated.
     pub(crate) fn is_empty(&self) -> bool {
-        self.staged.is_empty() && self.receipts.is_empty() && self.keys.is_empty() && self.erased.is_empty()
+        let deletes = !self.erased.is_empty() || !self.forgotten.is_empty();
+        self.staged.is_empty() && self.receipts.is_empty() && self.keys.is_empty() && !deletes
     }
 }

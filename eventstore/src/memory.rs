@@ -127,6 +127,9 @@ impl Log {
         for subject in &request.erase_subjects {
             self.erase(*subject);
         }
+        for (position, tag) in &request.forget_tags {
+            self.forget(*position, tag);
+        }
         if let Some(draft) = &request.receipt {
             let (digest, outcome) = (draft.digest, draft.outcome.clone());
             let receipt = Receipt { digest, outcome, first_position, count, recorded_at: now };
@@ -159,6 +162,13 @@ impl Log {
         }
         for event in self.events.iter_mut().filter(|event| event.blind_subject == Some(subject)) {
             event.blind_tags.clear();
+        }
+    }
+
+    fn forget(&mut self, position: Position, tag: &str) {
+        self.erasures += 1;
+        for event in self.events.iter_mut().filter(|event| event.entry.position == position) {
+            event.blind_tags.retain(|held| held != tag);
         }
     }
 

@@ -43,6 +43,7 @@ pub(crate) struct Request {
     pub(crate) receipt: Option<ReceiptDraft>,
     pub(crate) new_keys: Vec<WrappedKey>,
     pub(crate) erase_subjects: Vec<Uuid>,
+    pub(crate) forget_tags: Vec<(Position, String)>,
 }
 
 /// A draft that lacks nothing but its position and its instant of recording.
@@ -122,7 +123,13 @@ impl Request {
             receipt: append.receipt,
             new_keys: append.new_keys,
             erase_subjects: append.erase_subjects,
+            forget_tags: append.forget_tags,
         })
+    }
+
+    /// Whether anything that is stored is deleted with it.
+    pub(crate) fn deletes(&self) -> bool {
+        !self.erase_subjects.is_empty() || !self.forget_tags.is_empty()
     }
 
     /// Everything that must not have happened: the request is refused where any of these meets an event.

@@ -98,7 +98,7 @@ impl Queue {
         };
         while waiting.requests.len() < share && !waiting.is_full() && self.next.is_none() {
             match self.jobs.try_recv() {
-                Ok(Job::Append(request, answer)) if request.erase_subjects.is_empty() => {
+                Ok(Job::Append(request, answer)) if !request.deletes() => {
                     waiting.push(*request, answer);
                 }
                 Ok(other) => self.next = Some(other),
@@ -117,7 +117,7 @@ impl Queue {
 impl PendingBatch {
     fn push(&mut self, request: Request, answer: Answer<Outcome>) {
         self.events += request.events.len().max(1);
-        self.erases |= !request.erase_subjects.is_empty();
+        self.erases |= request.deletes();
         self.requests.push((request, answer));
     }
 

@@ -33,6 +33,9 @@ pub struct Append {
     pub new_keys: Vec<WrappedKey>,
     /// Subjects whose data keys are destroyed, and whose blind tags are deleted, in the same transaction.
     pub erase_subjects: Vec<Uuid>,
+    /// Blind tags that are deleted in the same transaction, whosever entries they stand for: an erased subject may have been
+    /// recognised by what stands in another one's entries.
+    pub forget_tags: Vec<(Position, String)>,
 }
 
 impl Append {
@@ -48,6 +51,7 @@ impl Append {
             receipt: None,
             new_keys: Vec::new(),
             erase_subjects: Vec::new(),
+            forget_tags: Vec::new(),
         }
     }
 }

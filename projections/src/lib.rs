@@ -40,6 +40,7 @@ mod tests;
 
 pub use bilingual::BilingualText;
 pub use error::ProjectionError;
+pub use log::absorbers;
 pub use models::{board, dwell, timeline, work};
 pub use projections::Projections;
 pub use query::{AnyOf, AsOf, CohortFilter};

@@ -1,15 +1,16 @@
 //! From a decided event to a draft for the log: its tags, and its personal fields sealed.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 use waymark_domain::company::CompanyEvent;
-use waymark_domain::customer::{CustomerEvent, also_about};
+use waymark_domain::customer::{Customer, CustomerEvent, NewEvent, also_about};
 use waymark_domain::pipeline::PipelineEvent;
-use waymark_eventstore::Draft;
-use waymark_eventstore::vault::{DataKey, SubjectKey};
+use waymark_eventstore::vault::{AlsoAbout, DataKey, SubjectKey};
+use waymark_eventstore::{Draft, TenantId};
 
 use super::{App, AppError, Caller, CommandMeta};
 
@@ -17,29 +18,26 @@ use super::{App, AppError, Caller, CommandMeta};
 pub(super) const PIPELINES_TAG: &str = "pipelines";
 
 impl App {
-    /// The draft of a customer event.
+    /// The draft of a customer event. `records` are the other records of the same person: what tells by what one of them is
+    /// recognised goes with its erasure.
     pub(crate) async fn customer_draft(
         &self,
         caller: &Caller,
-        customer: Uuid,
-        event: &CustomerEvent,
-        effective_at: DateTime<Utc>,
-        key: &DataKey,
+        (customer, key): (Uuid, &DataKey),
+        records: &[Arc<Customer>],
+        new: &NewEvent,
         meta: &CommandMeta,
     ) -> Result<Draft, AppError> {
+        let NewEvent { event, effective_at } = new;
         let id = self.new_id();
         let mut data = event.to_json().map_err(|error| AppError::Unreadable(error.to_string()))?;
-        match also_about(event.event_type(), customer, &data) {
-            None => self.vault.seal(caller.tenant, customer, id, &mut data, key),
-            Some(other) => match self.vault.data_key(caller.tenant, other).await? {
-                SubjectKey::Live(theirs) => {
-                    let (own, other) = ((customer, key), (other, &theirs));
-                    self.vault.seal_for_both(caller.tenant, id, &mut data, own, other);
-                }
-                // Somebody erased it since the decision was made on it.
-                SubjectKey::Never | SubjectKey::Destroyed => return Err(AppError::Contention),
-            },
-        }
+        let also = also_about(event.event_type(), customer, &data);
+        let others = self.others_of(caller.tenant, also, records, event).await?;
+        let others: Vec<AlsoAbout<'_>> = others
+            .iter()
+            .map(|(subject, key, fields)| AlsoAbout { subject: *subject, key, fields: fields.as_deref() })
+            .collect();
+        self.vault.seal_shared(caller.tenant, id, &mut data, (customer, key), &others);
         let keys = self.key_tags(caller.tenant, event).await?;
         Ok(Draft {
             event_type: Cow::Borrowed(event.event_type()),
@@ -49,8 +47,30 @@ impl App {
             blind_tags: keys.into_iter().map(|key| key.tag).collect(),
             causation_id: meta.causation_id,
             correlation_id: meta.correlation_id,
-            ..draft(caller, id, effective_at, data)
+            ..draft(caller, id, *effective_at, data)
         })
+    }
+
+    /// Whom an event is about beside its customer, with the fields where it is not all of them.
+    async fn others_of(
+        &self,
+        tenant: TenantId,
+        also: Option<Uuid>,
+        records: &[Arc<Customer>],
+        event: &CustomerEvent,
+    ) -> Result<Vec<(Uuid, DataKey, Option<Vec<String>>)>, AppError> {
+        let fields = self.fields_of_others(tenant, records, event).await?;
+        let fields = fields.into_iter().filter(|(record, _)| Some(*record) != also);
+        let about = also.map(|other| (other, None)).into_iter();
+        let mut others = Vec::new();
+        for (other, fields) in about.chain(fields.map(|(record, fields)| (record, Some(fields)))) {
+            match self.vault.data_key(tenant, other).await? {
+                SubjectKey::Live(key) => others.push((other, key, fields)),
+                // Somebody erased it since the decision was made on it.
+                SubjectKey::Never | SubjectKey::Destroyed => return Err(AppError::Contention),
+            }
+        }
+        Ok(others)
     }
 
     /// The draft of a pipeline event.

@@ -16,6 +16,7 @@ mod definitions;
 mod document;
 mod draft;
 mod endpoint;
+mod erasure;
 mod execute;
 mod exports;
 mod fold_cache;

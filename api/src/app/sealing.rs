@@ -1,5 +1,7 @@
 //! Decided and sealed, but not yet in the log.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use waymark_domain::customer::{Customer, CustomerEvent, NewEvent, Recorded};
@@ -32,19 +34,19 @@ impl Accepted {
 }
 
 impl App {
-    /// Seals what is personal of the events, and prepares the answer.
+    /// Seals what is personal of the events, and prepares the answer. `records` are the other records of the same person.
     pub(super) async fn sealed(
         &self,
         request: Request<'_>,
-        customer: Uuid,
+        customer: (Uuid, &DataKey),
         events: &[NewEvent],
-        key: &DataKey,
+        records: &[Arc<Customer>],
         accepted: Accepted,
     ) -> Result<Sealed, AppError> {
         let Request { caller, meta } = request;
         let mut drafts = Vec::with_capacity(events.len());
         for new in events {
-            let draft = self.customer_draft(caller, customer, &new.event, new.effective_at, key, meta);
+            let draft = self.customer_draft(caller, customer, records, new, meta);
             drafts.push(draft.await?);
         }
         let mut resource = accepted.resource;

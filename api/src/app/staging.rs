@@ -276,7 +276,7 @@ impl App {
     }
 
     /// A customer as the commands so far leave it.
-    async fn staged_customer(
+    pub(super) async fn staged_customer(
         &self,
         request: Request<'_>,
         customer: Uuid,
@@ -378,6 +378,8 @@ impl App {
             outcome.add_events_of(other);
             staged.append.erase_subjects.push(next);
         }
+        staged.append.forget_tags =
+            Box::pin(self.tags_elsewhere(request.caller.tenant, &staged.append.erase_subjects)).await?;
         Ok(())
     }
 
@@ -422,7 +424,7 @@ impl App {
         let mut resource = named(register.customer);
         resource.extend(staged.take_intake(intake, &mut events).unwrap_or_default());
         let accepted = Accepted { status: 201, version_before: 0, resource };
-        let sealed = self.sealed(request, register.customer, &events, &key, accepted).await?;
+        let sealed = self.sealed(request, (register.customer, &key), &events, &[], accepted).await?;
         let outcome = staged.add(register.customer, sealed);
         staged.customers.entry(register.customer).or_default().key = Some(key);
         staged.outcomes.push(outcome);
@@ -469,7 +471,8 @@ impl App {
         let key = customer.key.as_ref().ok_or_else(|| {
             AppError::Unreadable(format!("customer {id} was not erased, yet its data key is gone"))
         })?;
-        let sealed = self.sealed(request, id, events, key, accepted).await?;
+        let records = self.records_of_one(request, &customer.customer, events, staged).await?;
+        let sealed = self.sealed(request, (id, key), events, &records, accepted).await?;
         Ok(staged.add(id, sealed))
     }
 }

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use clap::Args;
-use waymark_eventstore::ledger::{BlindTags, SideCheck as _};
-use waymark_eventstore::{BlindTag, StoreError, TenantId, TransferChunk, Transferable};
+use waymark_eventstore::ledger::{BlindOpener, BlindTags, SideCheck as _};
+use waymark_eventstore::{Append, BlindTag, StoreError, TenantId, TransferChunk, Transferable};
 use waymark_projections::runtime::{Comparison, NotComparable};
 
 use super::{Failure, output};
 use crate::config::DatabaseArgs;
+use crate::customer_keys::CustomerKeys;
 use crate::installation::Installation;
-use crate::verification::blind_keys;
 
 const WRONG: u8 = 3;
 
@@ -32,8 +32,8 @@ pub(super) struct Rebuild {
     /// The tenant.
     #[arg(long, default_value = "default")]
     tenant: String,
-    /// The read model; all when absent. `tags`: recompute the blind index by which people are recognised from the log, and
-    /// restore missing entries.
+    /// The read model; all when absent. `tags`: recompute the blind index by which people are recognised from the log, restore
+    /// missing entries, and delete those that no event is found by.
     name: Option<String>,
 }
 
@@ -82,11 +82,12 @@ impl Rebuild {
     }
 }
 
-/// Makes the blind tags again from the opened entries, and puts back those that are missing.
+/// Makes the blind tags again from the opened entries, puts back those that are missing, and deletes those that no entry is
+/// found by: what erasures by former programs have left.
 async fn tags(installation: &Installation, tenant: TenantId) -> Result<(), Failure> {
     let store = &installation.store;
     let movable: Arc<dyn Transferable> = store.clone();
-    let opener = (installation.app.vault.clone(), blind_keys());
+    let opener: BlindOpener = (installation.app.vault.clone(), Arc::new(CustomerKeys));
     let mut check = BlindTags::new(movable, Some(opener));
     let head = store.head(tenant).await?.position;
     check.begin(tenant, head).await?;
@@ -103,13 +104,16 @@ async fn tags(installation: &Installation, tenant: TenantId) -> Result<(), Failu
     for page in list.chunks(PAGE as usize) {
         put_back(installation, tenant, page).await?;
     }
-    output::say(&format!(
-        "compared the blind index with {head} entries; missing tags restored: {}",
-        missing.len()
-    ));
-    if !surplus.is_empty() {
-        output::say(&format!("  {} are stored that no entry is found by, and stay", surplus.len()));
+    let forget_tags: Vec<_> = surplus.iter().map(|tag| (tag.position, tag.tag.clone())).collect();
+    for page in forget_tags.chunks(PAGE as usize) {
+        let forget_tags = page.to_vec();
+        store.append(Append { forget_tags, ..Append::new(tenant, Vec::new()) }).await?;
     }
+    output::say(&format!(
+        "compared the blind index with {head} entries; missing tags restored: {}; tags deleted that no entry is found by: {}",
+        missing.len(),
+        surplus.len()
+    ));
     if missing.is_empty() && surplus.is_empty() {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _};
 use uuid::Uuid;
-use waymark_domain::customer::{CustomerEvent, NewEvent};
+use waymark_domain::customer::{Customer, CustomerEvent, NewEvent};
 use waymark_domain::{Actor, tags};
 use waymark_eventstore::vault::{DataKey, SubjectKey};
 use waymark_eventstore::{Append, Condition, Outcome, Position, Query, ReceiptDraft, StoreError};
@@ -109,7 +109,8 @@ impl Import {
             let SubjectKey::Live(key) = self.app.vault.data_key(self.caller.tenant, customer).await? else {
                 break;
             };
-            let mut append = self.drafts(&case, customer, decided.events, &key).await?;
+            let records = self.app.merged_records(&self.caller, &known.customer).await?;
+            let mut append = self.drafts(&case, (customer, records.as_slice()), decided.events, &key).await?;
             append.condition = Some(Query::tag(tags::customer(customer)).none_after(known.read_to));
             match self.append(append, &case).await? {
                 Written::Refused(_) => {}
@@ -157,7 +158,7 @@ impl Import {
         let random = crate::ambient::random_bytes();
         let (key, wrapped) =
             self.app.vault.data_key_for_new(self.caller.tenant, customer, random, (self.app.ids)()).await?;
-        let append = self.drafts(case, customer, events, &key).await?;
+        let append = self.drafts(case, (customer, &[]), events, &key).await?;
         Ok(Append { condition: Some(condition), new_keys: vec![wrapped], ..append })
     }
 
@@ -176,7 +177,7 @@ impl Import {
     async fn drafts(
         &self,
         case: &Case,
-        customer: Uuid,
+        (customer, records): (Uuid, &[Arc<Customer>]),
         events: Vec<(NewEvent, Arc<str>)>,
         key: &DataKey,
     ) -> Result<Append, AppError> {
@@ -188,7 +189,7 @@ impl Import {
         let mut append = Append { receipt: Some(receipt), ..Append::new(caller.tenant, Vec::new()) };
         for (new, actor) in events {
             let by = Caller { actor: Actor::new(&*actor, []), via: via.clone(), ..caller.clone() };
-            let draft = self.app.customer_draft(&by, customer, &new.event, new.effective_at, key, &meta);
+            let draft = self.app.customer_draft(&by, (customer, key), records, &new, &meta);
             append.events.push(draft.await?);
         }
         if let Some(first) = append.events.first_mut() {

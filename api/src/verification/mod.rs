@@ -10,9 +10,8 @@ mod rotations;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use waymark_domain::customer::CustomerEvent;
 use waymark_domain::customer::event::Erased;
-use waymark_eventstore::ledger::{BlindKeys, BlindTags, DataKeys, Receipts, SideCheck, Trust, Verifier};
+use waymark_eventstore::ledger::{BlindOpener, BlindTags, DataKeys, Receipts, SideCheck, Trust, Verifier};
 use waymark_eventstore::vault::{RootKey, Vault};
 use waymark_eventstore::{
     EventStore, Options, Position, PostgresStore, SqliteStore, StoreError, TenantId, postgres,
@@ -26,6 +25,7 @@ use crate::auth::AdminStore;
 use crate::auth::compare::{Compared, Tables};
 use crate::checkpoint_signer::{note_outside, origin};
 use crate::config::{Database, DatabaseArgs, views_file};
+use crate::customer_keys::CustomerKeys;
 use crate::log::Log;
 use crate::outbound::OutboundStore;
 use crate::public_keys;
@@ -171,7 +171,7 @@ impl Verification {
     /// The tables beside the log that are compared with it.
     pub(crate) fn side_checks(&self) -> Vec<Box<dyn SideCheck>> {
         let root = || self.secrets.as_ref().map(|secrets| RootKey(secrets.root_key));
-        let opener = self.vault().map(|vault| (vault, blind_keys()));
+        let opener = self.vault().map(|vault| -> BlindOpener { (vault, Arc::new(CustomerKeys)) });
         let store = || -> Arc<dyn waymark_eventstore::Transferable> { self.store.clone() };
         vec![
             Box::new(Receipts::new(store())),
@@ -254,21 +254,6 @@ fn public(given: &str, name: &str) -> Result<Vec<Verifier>, NotChecked> {
         }
         keys => Ok(keys),
     }
-}
-
-/// What customers are found by: the telephone numbers, addresses and numbers in their events.
-pub(crate) fn blind_keys() -> BlindKeys {
-    Arc::new(|event_type, version, data| {
-        let data = serde_json::value::to_raw_value(data).map_err(|error| error.to_string())?;
-        match CustomerEvent::decode(event_type, version, &data) {
-            Ok(Some(event)) => {
-                let keys = event.keys().into_iter();
-                Ok(keys.map(|key| (key.kind.as_str().to_owned(), key.value)).collect())
-            }
-            Ok(None) => Ok(Vec::new()),
-            Err(error) => Err(format!("the entry cannot be read: {error}")),
-        }
-    })
 }
 
 fn said(error: impl std::fmt::Display) -> NotChecked {

@@ -68,24 +68,43 @@ impl Key {
         channel_ids: &[ChannelId],
     ) -> Vec<Self> {
         let mut keys: Vec<Self> = Vec::new();
-        let mut add = |key: Self| {
+        for key in Self::each(contacts, code, channel_ids) {
             if !keys.iter().any(|known| (known.kind, &known.value) == (key.kind, &key.value)) {
                 keys.push(key);
             }
-        };
+        }
+        keys
+    }
+
+    /// The keys of what an event or a command says, as often as they stand there, in order.
+    pub(crate) fn each<'a>(
+        contacts: impl IntoIterator<Item = (ContactKind, Option<&'a String>)>,
+        code: Option<&Personal<String>>,
+        channel_ids: &[ChannelId],
+    ) -> Vec<Self> {
+        let mut keys: Vec<Self> = Vec::new();
         for (n, (kind, text)) in contacts.into_iter().enumerate() {
-            text.and_then(|text| Self::of_contact(kind, text, format!("contacts[{n}].value"))).map(&mut add);
+            keys.extend(text.and_then(|text| Self::of_contact(kind, text, format!("contacts[{n}].value"))));
         }
         if let Some(value) = code.and_then(Personal::clear).and_then(|code| credit_code(code).ok()) {
-            add(Self { kind: KeyKind::CreditCode, value, field: "credit_code".to_owned() });
+            keys.push(Self { kind: KeyKind::CreditCode, value, field: "credit_code".to_owned() });
         }
         for (n, held) in channel_ids.iter().enumerate() {
             if let Some(id) = held.id.clear() {
                 let value = format!("{}\n{}", held.channel, id.trim());
-                add(Self { kind: KeyKind::ChannelId, value, field: format!("channel_ids[{n}].id") });
+                keys.push(Self { kind: KeyKind::ChannelId, value, field: format!("channel_ids[{n}].id") });
             }
         }
         keys
+    }
+
+    /// Where it stands in the details of an event, as a JSON pointer.
+    pub(crate) fn pointer(&self) -> String {
+        let path = self.field.replace("].", "/").replace('[', "/");
+        match self.kind {
+            KeyKind::Phone | KeyKind::Email | KeyKind::Wechat => format!("/{path}"),
+            KeyKind::CreditCode | KeyKind::ChannelId => format!("/profile/{path}"),
+        }
     }
 }
 

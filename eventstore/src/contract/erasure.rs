@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Bench, OTHER, TENANT, appended, conflict_at, contract};
-use crate::vault::{ActorKey, ActorText, OfActor, Opening, RootKey, SubjectKey, Vault, WrappedKey};
+use crate::vault::{
+    ActorKey, ActorText, AlsoAbout, OfActor, Opening, RootKey, SubjectKey, Vault, WrappedKey,
+};
 use crate::{Append, Entry, EventStore, Query, StoreError};
 
 contract!(
@@ -16,6 +18,7 @@ contract!(
     the_same_key_again_is_harmless,
     an_erasure_destroys_the_key_and_changes_no_entry,
     an_erasure_deletes_the_blind_tags_of_its_subject_only,
+    a_tag_of_another_subjects_entry_goes_with_an_erasure,
     an_erasure_is_counted,
     an_erased_subject_gets_no_new_key,
     keys_are_kept_by_tenant,
@@ -27,6 +30,7 @@ contract!(
     an_unknown_key_is_an_error_and_never_erased,
     a_field_moved_to_another_place_does_not_open,
     what_is_about_two_subjects_is_gone_with_either,
+    a_field_that_is_about_three_is_gone_with_any_of_them_and_its_neighbour_stays,
     what_was_sealed_under_one_is_gone_with_another_that_it_is_about,
     what_is_sealed_of_an_actor_is_gone_with_the_key_and_what_follows_has_the_next_one,
     what_is_sealed_of_an_actor_opens_for_that_actor_and_event_alone,
@@ -125,6 +129,31 @@ async fn an_erasure_deletes_the_blind_tags_of_its_subject_only(bench: Bench) {
     appended(bench.store.append(erasure(&bench, LI)).await);
     assert_eq!(bench.matching(&Query::tag("phone:x")).await, [2]);
     assert_eq!(bench.matching(&Query::tag("a")).await, [1, 2]);
+}
+
+async fn a_tag_of_another_subjects_entry_goes_with_an_erasure(bench: Bench) {
+    for tags in [["phone:x", "phone:y"], ["phone:y", "phone:z"]] {
+        let mut event = bench.event("e", &["a", "b"]);
+        event.subject = format!("customer/{WANG}");
+        event.blind_tags = tags.map(str::to_owned).to_vec();
+        bench.put(vec![event]).await;
+    }
+    let before = bench.store.erasures(TENANT).await.unwrap();
+    // A tag of the entry itself is no blind one: it is hashed, and stays.
+    let forget_tags = [(2, "phone:y"), (2, "a")].map(|(position, tag)| (position, tag.to_owned())).to_vec();
+    appended(bench.store.append(Append { forget_tags, ..erasure(&bench, LI) }).await);
+    assert_eq!(bench.matching(&Query::tag("phone:y")).await, [1]);
+    assert_eq!(bench.matching(&Query::tag("phone:z")).await, [2]);
+    assert_eq!(bench.matching(&Query::tag("a")).await, [1, 2]);
+    assert!(bench.store.erasures(TENANT).await.unwrap() > before);
+    let forget_tags = vec![(1, "phone:x".to_owned())];
+    appended(bench.store.append(Append { forget_tags, ..Append::new(TENANT, Vec::new()) }).await);
+    assert_eq!(bench.matching(&Query::tag("phone:x")).await, [] as [u64; 0]);
+    bench.tagged(&["c"]).await;
+    let condition = Some(Query::tag("phone:x").none_after(0));
+    appended(
+        bench.store.append(Append { condition, ..Append::new(TENANT, vec![bench.event("f", &[])]) }).await,
+    );
 }
 
 async fn an_erasure_is_counted(bench: Bench) {
@@ -246,7 +275,8 @@ async fn of_both(bench: &Bench, vault: &Vault) -> Entry {
     }
     let mut event = bench.event("distinguished", &["a"]);
     event.data = json!({ "other": WANG, "reason": { "$personal": "two brothers" } });
-    vault.seal_for_both(TENANT, event.id, &mut event.data, (LI, &keys[0]), (WANG, &keys[1]));
+    let wang = AlsoAbout { subject: WANG, key: &keys[1], fields: None };
+    vault.seal_shared(TENANT, event.id, &mut event.data, (LI, &keys[0]), &[wang]);
     let position = bench.put(vec![event]).await.first_position;
     bench.store.read(TENANT, position - 1, 1).await.unwrap().remove(0)
 }
@@ -263,6 +293,39 @@ async fn what_is_about_two_subjects_is_gone_with_either(bench: Bench) {
     assert_eq!(opened(&vault, LI, &entry).await.unwrap(), gone);
     appended(bench.store.append(erasure(&bench, LI)).await);
     assert_eq!(opened(&vault, LI, &entry).await.unwrap(), gone);
+}
+
+async fn a_field_that_is_about_three_is_gone_with_any_of_them_and_its_neighbour_stays(bench: Bench) {
+    const ZHAO: Uuid = Uuid::from_u128(0x33);
+    let vault = vault(&bench);
+    let mut keys = Vec::new();
+    for subject in [LI, WANG, ZHAO] {
+        sealed_event(&bench, &vault, subject, "name").await;
+        match vault.data_key(TENANT, subject).await.unwrap() {
+            SubjectKey::Live(key) => keys.push(key),
+            SubjectKey::Never | SubjectKey::Destroyed => panic!("no key of {subject}"),
+        }
+    }
+    let mut event = bench.event("changed", &["a"]);
+    event.data = json!({ "phones": [{ "$personal": "own" }, { "$personal": "of three" }] });
+    let second = ["/phones/1".to_owned()];
+    let others = [(WANG, &keys[1]), (ZHAO, &keys[2])];
+    let others = others.map(|(subject, key)| AlsoAbout { subject, key, fields: Some(&second) });
+    vault.seal_shared(TENANT, event.id, &mut event.data, (LI, &keys[0]), &others);
+    let position = bench.put(vec![event]).await.first_position;
+    let entry = bench.store.read(TENANT, position - 1, 1).await.unwrap().remove(0);
+    let (own, of_three) = (json!({ "$personal": "own" }), json!({ "$personal": "of three" }));
+    let gone = json!({ "$erased": true });
+    assert_eq!(opened(&self::vault(&bench), LI, &entry).await.unwrap()["phones"], json!([own, of_three]));
+    for erased in [WANG, ZHAO, LI] {
+        let (mut data, event_id) = (data(&entry), entry.envelope().unwrap().id);
+        let mut openings = [Opening { subject: LI, also: None, event_id, data: &mut data }];
+        vault.open_without(TENANT, &[erased], &mut openings).await.unwrap();
+        let first = if erased == LI { &gone } else { &own };
+        assert_eq!(data["phones"], json!([first, gone]), "as if {erased} were erased");
+    }
+    appended(bench.store.append(erasure(&bench, ZHAO)).await);
+    assert_eq!(opened(&vault, LI, &entry).await.unwrap()["phones"], json!([own, gone]));
 }
 
 async fn what_was_sealed_under_one_is_gone_with_another_that_it_is_about(bench: Bench) {

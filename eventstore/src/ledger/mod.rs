@@ -27,7 +27,8 @@ pub use tile::{TILE_WIDTH, Tile, TilePlace};
 pub(crate) use tree::leaf_hasher;
 pub use tree::{Frontier, Hash, leaf_hash, node_hash, root_of};
 pub use verify::{
-    BlindKeys, BlindTags, DataKeys, Fault, Receipts, Report, SideCheck, Trust, Verdict, verify, verify_with,
+    BlindKeys, BlindOpener, BlindTags, DataKeys, Fault, Receipts, Report, SideCheck, Trust, Verdict,
+    blind_tags_of, verify, verify_with,
 };
 
 /// A log whose every stored part can be laid open for proof.

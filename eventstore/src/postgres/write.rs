@@ -22,6 +22,7 @@ const INSERT_KEYS: &str = include_str!("insert_keys.sql");
 const PUT_HEAD: &str = include_str!("put_head.sql");
 const DESTROY_KEYS: &str = include_str!("destroy_keys.sql");
 const DELETE_BLIND_TAGS: &str = include_str!("delete_blind_tags.sql");
+const FORGET_TAG: &str = include_str!("forget_tag.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILES: &str = include_str!("tiles.sql");
 const INSERT_TILE: &str = include_str!("insert_tile.sql");
@@ -40,6 +41,7 @@ pub(super) async fn write(
     let head = batch.head();
     write_tiles(connection, tenant, head.position() - leaves.len() as u64, &leaves).await?;
     erase(connection, tenant, batch.erased()).await?;
+    forget(connection, tenant, batch.forgotten()).await?;
     put_head(connection, tenant, &head).await
 }
 
@@ -267,6 +269,23 @@ pub(super) async fn erase(
     }
     for sql in [DESTROY_KEYS, DELETE_BLIND_TAGS] {
         sqlx::query(sql).bind(tenant.0).bind(subjects).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Deletes single blind tags.
+async fn forget(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    tags: &[&(Position, String)],
+) -> Result<(), Failure> {
+    for (position, tag) in tags {
+        sqlx::query(FORGET_TAG)
+            .bind(tenant.0)
+            .bind(tag.as_str())
+            .bind(position.cast_signed())
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }

@@ -176,8 +176,7 @@ impl Batcher {
         // a new process begins at the heads that it reads.
         self.gate.wrote();
         self.announce(moved);
-        if waiting.iter().flat_map(|(_, asked)| asked).any(|(request, _)| !request.erase_subjects.is_empty())
-        {
+        if waiting.iter().flat_map(|(_, asked)| asked).any(|(request, _)| request.deletes()) {
             self.checkpoints.erased();
         }
         Ok(outcomes)

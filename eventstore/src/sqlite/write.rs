@@ -26,6 +26,7 @@ const INSERT_TAGS: &str = include_str!("insert_tags.sql");
 const PUT_HEAD: &str = include_str!("put_head.sql");
 const DESTROY_KEY: &str = include_str!("destroy_key.sql");
 const DELETE_BLIND_TAGS: &str = include_str!("delete_blind_tags.sql");
+const FORGET_TAG: &str = include_str!("forget_tag.sql");
 const LEAVES: &str = include_str!("leaf_hashes.sql");
 const TILES: &str = include_str!("tiles.sql");
 const INSERT_TILE: &str = include_str!("insert_tile.sql");
@@ -64,7 +65,8 @@ pub(super) async fn write(
         .await?;
     let leaves: Vec<Hash> = staged.iter().map(|event| event.leaf).collect();
     write_tiles(connection, tenant, before, &leaves).await?;
-    erase(connection, tenant, batch.erased()).await
+    erase(connection, tenant, batch.erased()).await?;
+    forget(connection, tenant, batch.forgotten()).await
 }
 
 /// `[type, offset, length]` of each entry.
@@ -201,6 +203,23 @@ pub(super) async fn erase(
                 .execute(&mut *connection)
                 .await?;
         }
+    }
+    Ok(())
+}
+
+/// Deletes single blind tags.
+async fn forget(
+    connection: &mut SqliteConnection,
+    tenant: TenantId,
+    tags: &[&(Position, String)],
+) -> Result<(), Failure> {
+    for (position, tag) in tags {
+        sqlx::query(FORGET_TAG)
+            .bind(tenant.0.as_bytes().as_slice())
+            .bind(tag.as_str())
+            .bind(position.cast_signed())
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }

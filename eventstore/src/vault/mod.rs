@@ -22,6 +22,7 @@ use crate::{EventStore, StoreError, TenantId};
 pub(crate) use actors::actor_text_key;
 pub use actors::{ActorKey, ActorText, OfActor};
 pub use keys::{DataKey, RootKey, TenantKey};
+pub use sealing::AlsoAbout;
 use sealing::Place;
 pub(crate) use sealing::sealed_keys;
 pub use wrapped_key::WrappedKey;
@@ -124,17 +125,17 @@ impl Vault {
         sealing::seal(data, Place { tenant, subject, event_id }, key);
     }
 
-    /// Seals every personal field of an event's data that is about two subjects: the erasure of either makes it
-    /// unreadable. It stands in the stream of the first.
-    pub fn seal_for_both(
+    /// Seals every personal field of an event's data, of which some are about others, too: the erasure of any of those makes
+    /// them unreadable. It stands in the stream of `subject`.
+    pub fn seal_shared(
         &self,
         tenant: TenantId,
         event_id: Uuid,
         data: &mut Value,
         (subject, key): (Uuid, &DataKey),
-        other: (Uuid, &DataKey),
+        others: &[AlsoAbout<'_>],
     ) {
-        sealing::seal_for_both(data, Place { tenant, subject, event_id }, key, other);
+        sealing::seal_shared(data, Place { tenant, subject, event_id }, key, others);
     }
 
     /// Whether an event's data has personal fields to seal.
@@ -158,6 +159,19 @@ impl Vault {
     /// [`StoreError::UnknownKey`] when a field names a key that was never made, [`StoreError::Damaged`] when one
     /// does not open, and whatever reading the store gives.
     pub async fn open_all(&self, tenant: TenantId, documents: &mut [Opening<'_>]) -> Result<(), StoreError> {
+        self.open_without(tenant, &[], documents).await
+    }
+
+    /// As [`Self::open_all`], as the documents will read once these subjects are erased.
+    ///
+    /// # Errors
+    /// As [`Self::open_all`].
+    pub async fn open_without(
+        &self,
+        tenant: TenantId,
+        erased: &[Uuid],
+        documents: &mut [Opening<'_>],
+    ) -> Result<(), StoreError> {
         let mut subjects = Vec::new();
         for Opening { subject, also, data, .. } in documents.iter() {
             if sealing::is_sealed(data, &mut subjects) {
@@ -173,10 +187,13 @@ impl Vault {
         let keys = self.cached_keys(tenant, &subjects).await?;
         for Opening { subject, also, event_id, data } in documents {
             let place = Place { tenant, subject: *subject, event_id: *event_id };
-            let erased = also.and_then(|also| keys.get(&also)).is_some_and(|known| known.key.is_none());
+            let is_gone = |subject: &Uuid| {
+                erased.contains(subject) || keys.get(subject).is_some_and(|known| known.key.is_none())
+            };
+            let all_gone = also.as_ref().is_some_and(is_gone);
             sealing::open(data, place, &|subject| {
                 let known = keys.get(&subject)?;
-                Some((known.key_id, known.key.as_ref().filter(|_| !erased)))
+                Some((known.key_id, known.key.as_ref().filter(|_| !all_gone && !is_gone(&subject))))
             })?;
         }
         Ok(())

@@ -31,6 +31,9 @@ struct SealedField {
     also: Option<Uuid>,
     ciphertext: String,
     commitment: String,
+    /// Those under whose keys it was sealed before that, the next one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    further: Vec<Uuid>,
     key: Uuid,
     nonce: String,
 }
@@ -49,16 +52,35 @@ pub(super) fn seal(document: &mut Value, place: Place, key: &DataKey) {
     let Ok(()) = sealed;
 }
 
-/// Replaces each `{"$personal": value}` in the document by the value sealed under the other subject's key, and that
-/// under the key of the subject in whose place it stands: whichever of the two is destroyed, it is unreadable.
-pub(super) fn seal_for_both(document: &mut Value, place: Place, key: &DataKey, other: (Uuid, &DataKey)) {
-    let (other, other_key) = other;
-    let inner_place = Place { subject: other, ..place };
+/// Another subject that personal fields of an event are about: with its erasure they are unreadable, too.
+#[derive(Clone, Copy)]
+pub struct AlsoAbout<'a> {
+    /// Who.
+    pub subject: Uuid,
+    /// Its key.
+    pub key: &'a DataKey,
+    /// The JSON pointers of the fields; none where it is all of them.
+    pub fields: Option<&'a [String]>,
+}
+
+/// As [`seal`], but what is about others, too, is sealed under the key of each of them first, the last one innermost:
+/// whichever of the keys is destroyed, it is unreadable.
+pub(super) fn seal_shared(document: &mut Value, place: Place, key: &DataKey, others: &[AlsoAbout<'_>]) {
     let sealed = visit(document, PERSONAL, &mut String::new(), &mut |pointer, object| {
-        let plaintext = object.get(PERSONAL).map(Value::to_string).unwrap_or_default();
-        let inner = SealedField::seal(&plaintext, &inner_place.aad(pointer, other_key.id()), other_key);
-        let outer = SealedField::seal(&json!(inner).to_string(), &place.aad(pointer, key.id()), key);
-        Ok::<_, Infallible>(json!({ SEALED: SealedField { also: Some(other), ..outer } }))
+        let is_about = |other: &&AlsoAbout<'_>| {
+            other.fields.is_none_or(|fields| fields.iter().any(|field| field == pointer))
+        };
+        let about: Vec<&AlsoAbout<'_>> = others.iter().filter(is_about).collect();
+        let mut plaintext = object.get(PERSONAL).map(Value::to_string).unwrap_or_default();
+        let mut also = None;
+        for AlsoAbout { subject, key, .. } in about.iter().rev() {
+            let aad = Place { subject: *subject, ..place }.aad(pointer, key.id());
+            let field = SealedField { also, ..SealedField::seal(&plaintext, &aad, key) };
+            (plaintext, also) = (json!(field).to_string(), Some(*subject));
+        }
+        let further = about.iter().skip(1).map(|other| other.subject).collect();
+        let outer = SealedField::seal(&plaintext, &place.aad(pointer, key.id()), key);
+        Ok::<_, Infallible>(json!({ SEALED: SealedField { also, further, ..outer } }))
     });
     let Ok(()) = sealed;
 }
@@ -70,8 +92,9 @@ pub(super) fn is_sealed(document: &Value, also: &mut Vec<Uuid>) -> bool {
         Value::Array(values) => any_sealed(values.iter(), also),
         Value::Object(object) => match object.get(SEALED).filter(|_| is_marked(object, SEALED)) {
             Some(field) => {
-                let subject = field.get("also").and_then(Value::as_str);
-                also.extend(subject.and_then(|subject| Uuid::try_parse(subject).ok()));
+                let further = field.get("further").and_then(Value::as_array);
+                let subjects = field.get("also").into_iter().chain(further.into_iter().flatten());
+                also.extend(subjects.filter_map(|subject| Uuid::try_parse(subject.as_str()?).ok()));
                 true
             }
             None => any_sealed(object.values(), also),
@@ -177,6 +200,7 @@ impl SealedField {
             also: None,
             ciphertext: BASE64_URL_SAFE_NO_PAD.encode(ciphertext),
             commitment: BASE64_URL_SAFE_NO_PAD.encode(key.commitment()),
+            further: Vec::new(),
             key: key.id(),
             nonce: BASE64_URL_SAFE_NO_PAD.encode(nonce),
         }

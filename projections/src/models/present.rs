@@ -5,14 +5,18 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
+use waymark_domain::customer::CustomerEvent;
 use waymark_eventstore::Position;
 
 use super::kept::{Kept, Present, Weigh};
 use super::snapshot::{Snapshot, Sources};
 use crate::error::Result;
+use crate::log::absorbers;
 use crate::log::changed::{self, is_worth_following};
+use crate::log::decoded::DecodedEvent;
 
 /// Rows of the present in memory, in the order in which questions look for them.
 pub(crate) trait PresentIndex: Default + Weigh + Send {
@@ -61,10 +65,19 @@ impl<T: PresentIndex> Present<T> {
         if self.index.is_worn() || !is_worth_following(self.index.len() as u64, until - after) {
             return Ok(false);
         }
-        let Sources { store, vault, .. } = &snapshot.sources;
-        let changed =
-            changed::customers((&**store, vault), snapshot.tenant, (after, until), |_| true).await?;
-        let Some(customers) = changed else { return Ok(false) };
+        let (store, vault) = snapshot.sources.log();
+        let erased = Mutex::new(Vec::new());
+        let note = |fact: &DecodedEvent| {
+            if matches!(fact.event.event, CustomerEvent::Erased(_)) {
+                erased.lock().unwrap_or_else(PoisonError::into_inner).push(fact.customer);
+            }
+            true
+        };
+        let changed = changed::customers((store, vault), snapshot.tenant, (after, until), note).await?;
+        let Some(mut customers) = changed else { return Ok(false) };
+        // An erasure empties rows of those, too, that had ever taken the person in.
+        let erased = erased.into_inner().unwrap_or_else(PoisonError::into_inner);
+        customers.extend(absorbers(store, snapshot.tenant, &erased, until).await?);
         self.index.read_again(snapshot, name, &customers).await?;
         Ok(true)
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{EventStore, Position, TenantId};
 
 use crate::db::{Db, Transaction, Value};
@@ -48,6 +49,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) reached: Position,
     pub(crate) db: &'a Db,
     pub(crate) store: &'a dyn EventStore,
+    pub(crate) vault: &'a Vault,
 }
 
 /// What a fold wants changed, all in one transaction with its checkpoint.

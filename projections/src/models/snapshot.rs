@@ -26,6 +26,13 @@ pub(crate) struct Sources {
     pub(crate) list_cache: Arc<ListCache>,
 }
 
+impl Sources {
+    /// The log, and what opens it.
+    pub(crate) fn log(&self) -> (&dyn EventStore, &Vault) {
+        (&*self.store, &self.vault)
+    }
+}
+
 /// A consistent view of one read model's rows in service.
 pub(crate) struct Snapshot {
     pub(crate) transaction: Transaction,

@@ -381,6 +381,7 @@ impl Worker {
             reached,
             db: &engine.db,
             store: &*engine.store,
+            vault: &engine.vault,
         };
         self.fold.fold(&scope, facts).await
     }

@@ -17,6 +17,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::Personal;
 use crate::identity::Key;
 
 pub use super::contact::{ChannelId, Contact, ContactKind};
@@ -181,6 +182,24 @@ impl CustomerEvent {
 
     /// The exact keys that the event gives the customer, from what of it is readable.
     pub fn keys(&self) -> Vec<Key> {
+        let (contacts, code, ids) = self.recognised_by();
+        Key::all(contacts.iter().map(|contact| (contact.kind, contact.value.clear())), code, ids)
+    }
+
+    /// The same, as often as they stand in it, each with the JSON pointer of its field in the event's data.
+    pub fn key_fields(&self) -> Vec<(Key, String)> {
+        let (contacts, code, ids) = self.recognised_by();
+        let within = if matches!(self, Self::Absorbed(_)) { "/details" } else { "" };
+        let keys = Key::each(contacts.iter().map(|contact| (contact.kind, contact.value.clear())), code, ids);
+        let with_pointer = |key: Key| {
+            let pointer = format!("{within}{}", key.pointer());
+            (key, pointer)
+        };
+        keys.into_iter().map(with_pointer).collect()
+    }
+
+    /// The contacts, credit code and ids in channels that the event gives the customer.
+    fn recognised_by(&self) -> (&[Contact], Option<&Personal<String>>, &[ChannelId]) {
         fn changed(event: &DetailsChanged) -> (Option<&[Contact]>, Option<&Profile>) {
             (event.contacts.as_deref(), event.profile.as_ref())
         }
@@ -188,11 +207,10 @@ impl CustomerEvent {
             Self::Registered(event) => (Some(event.contacts.as_slice()), event.profile.as_ref()),
             Self::DetailsChanged(event) => changed(event),
             Self::Absorbed(event) => event.details.as_ref().map(changed).unwrap_or_default(),
-            _ => return Vec::new(),
+            _ => (None, None),
         };
-        let contacts = contacts.unwrap_or_default();
         let code = profile.and_then(|profile| profile.credit_code.as_ref());
         let ids = profile.and_then(|profile| profile.channel_ids.as_deref()).unwrap_or_default();
-        Key::all(contacts.iter().map(|contact| (contact.kind, contact.value.clear())), code, ids)
+        (contacts.unwrap_or_default(), code, ids)
     }
 }

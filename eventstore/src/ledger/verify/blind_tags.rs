@@ -15,9 +15,20 @@ use crate::{BlindTag, Envelope, Position, StoreError, TenantId, Transferable};
 /// Blind tags read at a time.
 const PAGE: u32 = 1_000;
 
-/// The kinds and values that an event is found by, from its type, version and opened data; why there are none where it
-/// cannot be read. What an event is found by is a rule of those who write it: the log knows nothing of it.
-pub type BlindKeys = Arc<dyn Fn(&str, u32, &Value) -> Result<Vec<(String, String)>, String> + Send + Sync>;
+/// What events are found by. That is a rule of those who write them: the log knows nothing of it.
+pub trait BlindKeys: Send + Sync {
+    /// The kinds and values that an event is found by, from its type, version and opened data.
+    ///
+    /// # Errors
+    /// Why there are none, where it cannot be read.
+    fn keys(&self, event_type: &str, version: u32, data: &Value) -> Result<Vec<(String, String)>, String>;
+
+    /// Another subject that all of an event's personal fields are about ([`Opening::also`]).
+    fn also_about(&self, event_type: &str, subject: Uuid, data: &Value) -> Option<Uuid>;
+}
+
+/// What opens entries, and says what they are found by.
+pub type BlindOpener = (Arc<Vault>, Arc<dyn BlindKeys>);
 
 /// Compares the stored blind tags with the log. Each stands for an entry that is there, with its type and its subject, and
 /// for no erased subject. With the keys at hand the tags are made again from the opened entries, and none may be missing or
@@ -26,7 +37,7 @@ pub type BlindKeys = Arc<dyn Fn(&str, u32, &Value) -> Result<Vec<(String, String
 /// Holds all blind tags of the tenant, some 150 bytes each.
 pub struct BlindTags {
     store: Arc<dyn Transferable>,
-    opener: Option<(Arc<Vault>, BlindKeys)>,
+    opener: Option<BlindOpener>,
     tenant: TenantId,
     until: Position,
     stored: BTreeMap<Position, BTreeSet<BlindTag>>,
@@ -38,7 +49,7 @@ pub struct BlindTags {
 impl BlindTags {
     /// Over the blind tags of this store; with what opens entries and says what they are found by, where it is at hand.
     #[must_use]
-    pub fn new(store: Arc<dyn Transferable>, opener: Option<(Arc<Vault>, BlindKeys)>) -> Self {
+    pub fn new(store: Arc<dyn Transferable>, opener: Option<BlindOpener>) -> Self {
         Self {
             store,
             opener,
@@ -55,59 +66,6 @@ impl BlindTags {
     #[must_use]
     pub fn differences(&self) -> (&BTreeSet<BlindTag>, &BTreeSet<BlindTag>) {
         (&self.missing, &self.surplus)
-    }
-
-    /// The blind tags that entries have by what is in them. Those of erased subjects have none.
-    async fn expected(
-        &self,
-        envelopes: &[Envelope<'_>],
-    ) -> Result<BTreeMap<Position, BTreeSet<BlindTag>>, StoreError> {
-        let Some((vault, keys)) = &self.opener else { return Ok(BTreeMap::new()) };
-        let mut documents: Vec<(Uuid, Uuid, Value)> = Vec::new();
-        let mut owners = Vec::new();
-        for envelope in envelopes {
-            if let Some(subject) = subject_of(envelope)
-                && let Ok(data) = serde_json::from_str::<Value>(envelope.data.get())
-            {
-                documents.push((subject, envelope.id, data));
-                owners.push(envelope);
-            }
-        }
-        let mut openings: Vec<Opening<'_>> = documents
-            .iter_mut()
-            .map(|(subject, event_id, data)| Opening {
-                subject: *subject,
-                also: None,
-                event_id: *event_id,
-                data,
-            })
-            .collect();
-        match vault.open_all(self.tenant, &mut openings).await {
-            Ok(()) => {}
-            // One that does not open fails them all: then each is opened by itself. What is open already stays so.
-            Err(StoreError::Damaged { .. } | StoreError::UnknownKey(_)) => {
-                for (opening, envelope) in openings.iter_mut().zip(&owners) {
-                    let Opening { subject, also, event_id, ref mut data } = *opening;
-                    let one = Opening { subject, also, event_id, data };
-                    let opened = vault.open(self.tenant, one).await;
-                    opened.map_err(|error| at(envelope.position, error))?;
-                }
-            }
-            Err(error) => return Err(error),
-        }
-        let mut expected = BTreeMap::new();
-        for ((subject, _, data), envelope) in documents.iter().zip(owners) {
-            let found = keys(&envelope.event_type, envelope.type_version, data)
-                .map_err(|what| StoreError::Damaged { position: envelope.position, what })?;
-            let mut tags = BTreeSet::new();
-            for (kind, value) in found {
-                let tag = vault.blind_tag(self.tenant, &kind, &value).await?;
-                let event_type = envelope.event_type.to_string();
-                tags.insert(BlindTag { subject: *subject, tag, position: envelope.position, event_type });
-            }
-            expected.insert(envelope.position, tags);
-        }
-        Ok(expected)
     }
 
     /// Compares the tags of one entry.
@@ -166,7 +124,10 @@ impl SideCheck for BlindTags {
             // The walk has read it, and has told where it cannot.
             envelopes.extend(record.entry.envelope().ok());
         }
-        let mut expected = self.expected(&envelopes).await?;
+        let mut expected = match &self.opener {
+            Some(opener) => blind_tags_of(opener, self.tenant, &envelopes, &[]).await?,
+            None => BTreeMap::new(),
+        };
         let mut first = None;
         for envelope in &envelopes {
             let found = self.compare(envelope, expected.remove(&envelope.position));
@@ -203,6 +164,64 @@ impl SideCheck for BlindTags {
         }
         Ok(first)
     }
+}
+
+/// The blind tags that entries have by what is in them once these subjects are erased, by position. Those of erased subjects
+/// have none.
+///
+/// # Errors
+/// [`StoreError::Damaged`] where an entry does not open or cannot be read, and whatever reading the store gives.
+pub async fn blind_tags_of(
+    (vault, keys): &BlindOpener,
+    tenant: TenantId,
+    envelopes: &[Envelope<'_>],
+    erased: &[Uuid],
+) -> Result<BTreeMap<Position, BTreeSet<BlindTag>>, StoreError> {
+    let mut documents: Vec<(Uuid, Option<Uuid>, Value)> = Vec::new();
+    let mut owners = Vec::new();
+    for envelope in envelopes {
+        if let Some(subject) = subject_of(envelope)
+            && let Ok(data) = serde_json::from_str::<Value>(envelope.data.get())
+        {
+            documents.push((subject, keys.also_about(&envelope.event_type, subject, &data), data));
+            owners.push(envelope);
+        }
+    }
+    let mut openings: Vec<Opening<'_>> = documents
+        .iter_mut()
+        .zip(&owners)
+        .map(|((subject, also, data), envelope)| Opening {
+            subject: *subject,
+            also: *also,
+            event_id: envelope.id,
+            data,
+        })
+        .collect();
+    match vault.open_without(tenant, erased, &mut openings).await {
+        Ok(()) => {}
+        // One that does not open fails them all: then each is opened by itself. What is open already stays so.
+        Err(StoreError::Damaged { .. } | StoreError::UnknownKey(_)) => {
+            for (opening, envelope) in openings.into_iter().zip(&owners) {
+                let opened = vault.open_without(tenant, erased, &mut [opening]).await;
+                opened.map_err(|error| at(envelope.position, error))?;
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    let mut expected = BTreeMap::new();
+    for ((subject, _, data), envelope) in documents.iter().zip(owners) {
+        let found = keys
+            .keys(&envelope.event_type, envelope.type_version, data)
+            .map_err(|what| StoreError::Damaged { position: envelope.position, what })?;
+        let mut tags = BTreeSet::new();
+        for (kind, value) in found {
+            let tag = vault.blind_tag(tenant, &kind, &value).await?;
+            let event_type = envelope.event_type.to_string();
+            tags.insert(BlindTag { subject: *subject, tag, position: envelope.position, event_type });
+        }
+        expected.insert(envelope.position, tags);
+    }
+    Ok(expected)
 }
 
 /// What does not open, with the position of its entry.

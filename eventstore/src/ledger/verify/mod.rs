@@ -14,7 +14,7 @@ use crate::{Position, StoreError, TenantId};
 
 use super::succession::KeyChain;
 use super::{BadNote, Checkpoint, LedgerStore, Succession, Verifier};
-pub use blind_tags::{BlindKeys, BlindTags};
+pub use blind_tags::{BlindKeys, BlindOpener, BlindTags, blind_tags_of};
 pub use data_keys::DataKeys;
 pub use receipts::Receipts;
 pub use side::{Fault, SideCheck};

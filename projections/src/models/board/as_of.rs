@@ -34,7 +34,7 @@ use crate::db::{Value, values};
 use crate::error::{ProjectionError, Result};
 use crate::log::decoded::{DecodedEntry, DecodedEvent, decode_all};
 use crate::log::history::{JourneyChange, journeys, position_moves};
-use crate::models::snapshot::{Snapshot, Sources};
+use crate::models::snapshot::Snapshot;
 use crate::query::{AnyOf, AsOf, visibility_binds};
 use crate::stats::Micros;
 use crate::storage::table::fetch_by_keys;
@@ -84,7 +84,7 @@ impl BoardSnapshot {
         {
             return Ok((None, snapshot.position));
         }
-        let facts = histories(&snapshot.sources, snapshot.tenant, &[id], known)
+        let facts = histories(snapshot.sources.log(), snapshot.tenant, &[id], known)
             .await?
             .remove(&id)
             .unwrap_or_default();
@@ -121,7 +121,7 @@ impl BoardSnapshot {
             let (sql, values) = select(snapshot, filter, after, known);
             let rows = snapshot.transaction.fetch_dynamic(sql.into(), values).await?;
             let ids = rows.iter().map(|row| row.uuid("customer")).collect::<Result<Vec<_>>>()?;
-            let mut facts = histories(&snapshot.sources, snapshot.tenant, &ids, known).await?;
+            let mut facts = histories(snapshot.sources.log(), snapshot.tenant, &ids, known).await?;
             for (row, id) in rows.iter().zip(&ids) {
                 (after, looked_at) = (row.position("created_position")?, looked_at + 1);
                 let facts = facts.remove(id).unwrap_or_default();
@@ -147,8 +147,8 @@ impl BoardSnapshot {
 
 /// What is known of some customers up to a position, each in the order of its positions. What cannot be read, no read model
 /// folds.
-async fn histories(
-    sources: &Sources,
+pub(super) async fn histories(
+    (store, vault): (&dyn EventStore, &Vault),
     tenant: TenantId,
     ids: &[Uuid],
     until: Position,
@@ -156,7 +156,6 @@ async fn histories(
     let Some((first, rest)) = ids.split_first() else { return Ok(HashMap::new()) };
     let tagged = |id: &Uuid| Query::tag(tags::customer(*id));
     let query = rest.iter().map(tagged).fold(tagged(first), Query::or);
-    let (store, vault): (&dyn EventStore, &Vault) = (&*sources.store, &sources.vault);
     let (mut found, mut after) = (HashMap::<Uuid, Vec<Arc<DecodedEvent>>>::new(), 0);
     loop {
         let entries = store.read_matching(tenant, &query, after, until, PAGE).await?;

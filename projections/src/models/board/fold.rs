@@ -8,8 +8,10 @@ use async_trait::async_trait;
 use lru::LruCache;
 use uuid::Uuid;
 use waymark_domain::customer::event::CustomerEvent;
+use waymark_eventstore::Position;
 
 use super::approvals;
+use super::as_of::histories;
 use super::customer::Customer;
 use super::purchases;
 use super::row::{read_card, read_customer};
@@ -20,6 +22,7 @@ use super::tables::{
 };
 use crate::db::{Transaction, Value, values};
 use crate::error::Result;
+use crate::log::absorbers;
 use crate::log::decoded::DecodedEvent;
 use crate::log::history::HistoryCache;
 use crate::models::read_model::{Fold, Scope, Writes};
@@ -52,6 +55,8 @@ impl Fold for BoardFold {
     async fn fold(&mut self, scope: &Scope<'_>, events: &[Arc<DecodedEvent>]) -> Result<Writes> {
         let Self { customers: cache, histories } = self;
         let mut order: Vec<Uuid> = events.iter().map(|fact| fact.customer).collect();
+        let absorbers = absorbers_of_erased(scope, events).await?;
+        order.extend(absorbers.values().flatten());
         order.sort_unstable();
         order.dedup();
         let mut transaction = scope.db.read(scope.tenant).await?;
@@ -67,6 +72,11 @@ impl Fold for BoardFold {
             }
             if let Some(purchase) = purchases::row_of(fact).filter(|_| work.now.is_some()) {
                 purchase.push(&mut bought);
+            }
+            for absorber in absorbers.get(&fact.event.position).into_iter().flatten() {
+                if let Some(customer) = works.get_mut(absorber).and_then(|work| work.now.as_mut()) {
+                    learn_again(scope, customer, fact.event.position).await?;
+                }
             }
         }
         let mut writes = Writes::default();
@@ -108,6 +118,37 @@ impl Fold for BoardFold {
         ];
         Ok(writes)
     }
+}
+
+/// Those who had ever taken in somebody who is erased, by the position of the erasure.
+async fn absorbers_of_erased(
+    scope: &Scope<'_>,
+    events: &[Arc<DecodedEvent>],
+) -> Result<HashMap<Position, BTreeSet<Uuid>>> {
+    let mut found = HashMap::new();
+    for fact in events.iter().filter(|fact| matches!(fact.event.event, CustomerEvent::Erased(_))) {
+        let position = fact.event.position;
+        found.insert(position, absorbers(scope.store, scope.tenant, &[fact.customer], position).await?);
+    }
+    Ok(found)
+}
+
+/// Learns from the log what is readable of a customer once more: what came from somebody who was erased is no longer.
+async fn learn_again(scope: &Scope<'_>, customer: &mut Customer, until: Position) -> Result<()> {
+    let facts = histories((scope.store, scope.vault), scope.tenant, &[customer.id], until).await?;
+    let facts = facts.get(&customer.id).map(Vec::as_slice).unwrap_or_default();
+    let first = facts.first().and_then(|first| Customer::registered(customer.id, &first.event));
+    if let Some(mut readable) = first {
+        for fact in facts {
+            let _ = readable.apply(&fact.event);
+        }
+        customer.name = readable.name;
+        customer.contacts = readable.contacts;
+        customer.fields = readable.fields;
+        customer.profile = readable.profile;
+        customer.next = readable.next;
+    }
+    Ok(())
 }
 
 /// The row of a lead that is a customer already; none of any other event.

@@ -71,7 +71,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        9
+        10
     }
 
     fn schema(&self) -> &'static str {
