@@ -83,14 +83,12 @@ impl Pipelines {
         version: Option<u32>,
     ) -> Result<Arc<Pipeline>, AppError> {
         let known = self.folds.recent(tenant).await?.0;
-        let found = match version {
-            None => known.latest.get(key).cloned(),
-            Some(version) => {
-                let versions = known.versions.get(key);
-                versions.and_then(|versions| Some(versions.version(version)?.pipeline.clone()))
-            }
+        let Some(version) = version else {
+            return known.latest.get(key).cloned().ok_or_else(|| no_such_pipeline(key));
         };
-        found.ok_or_else(|| no_such_pipeline(key))
+        let versions = known.versions.get(key).ok_or_else(|| no_such_pipeline(key))?;
+        let found = versions.version(version).map(|found| found.pipeline.clone());
+        found.ok_or_else(|| AppError::NotFound { what: "pipeline version", id: format!("{key}@{version}") })
     }
 
     /// Every version of a pipeline.

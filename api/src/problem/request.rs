@@ -214,6 +214,7 @@ fn in_chinese(what: &str) -> &str {
     match what {
         "customer" => "客户",
         "pipeline" => "销售流程",
+        "pipeline version" => "销售流程版本",
         "pool" => "公海",
         "key" => "API 密钥",
         "import" => "导入任务",

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use super::pauses::Pauses;
 use crate::customer::timeline::Stay;
 use crate::pipeline::Pipeline;
 use crate::pipeline::automation::{Boundary, Delay, DelayClock};
@@ -18,8 +19,13 @@ pub fn reached(end: DateTime<Utc>, boundary: Boundary) -> DateTime<Utc> {
 }
 
 /// An instant plus a number of seconds; none beyond the calendar.
-pub(super) fn after(base: DateTime<Utc>, seconds: u64) -> Option<DateTime<Utc>> {
-    base.checked_add_signed(TimeDelta::try_seconds(i64::try_from(seconds).ok()?)?)
+fn after(base: DateTime<Utc>, seconds: u64) -> Option<DateTime<Utc>> {
+    base.checked_add_signed(wait(seconds)?)
+}
+
+/// A number of seconds; none beyond the calendar.
+pub(super) fn wait(seconds: u64) -> Option<TimeDelta> {
+    TimeDelta::try_seconds(i64::try_from(seconds).ok()?)
 }
 
 /// When the delay of a rule is over that counts from `base`, for a customer with these stays. None while the clock
@@ -44,19 +50,8 @@ pub(super) fn due(
 
 /// An instant plus a number of seconds, not counting the time in paused stages.
 fn active(base: DateTime<Utc>, seconds: u64, stays: &[Stay], pipeline: &Pipeline) -> Option<DateTime<Utc>> {
-    let mut end = after(base, seconds)?;
-    for stay in stays {
-        let paused = pipeline.stage(&stay.stage).is_some_and(|stage| stage.kind.stops_clock());
-        let from = stay.entered_at.max(base);
-        if !paused || from >= end {
-            continue;
-        }
-        let until = stay.left_at?;
-        if until > from {
-            end = end.checked_add_signed(until - from)?;
-        }
-    }
-    Some(end)
+    let stands_still = |stage: &str| pipeline.stage(stage).is_some_and(|stage| stage.kind.stops_clock());
+    Pauses::of(stays, stands_still).after(base, wait(seconds)?)
 }
 
 /// The first instant of a local date, plus an offset in seconds (negative for before).

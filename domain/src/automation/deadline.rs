@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::Label;
+use crate::pipeline::StageType;
 use crate::pipeline::automation::Automation;
 use crate::pipeline::version::Versions;
 use crate::pipeline::{Pipeline, VisitReminder};
@@ -56,6 +57,15 @@ pub enum Due<'a> {
 }
 
 impl Rules<'_> {
+    /// What kind of stage one is: in the definition in force, else in the last version that has it.
+    pub(super) fn kind_of(&self, stage: &str) -> Option<StageType> {
+        let former = || {
+            let all = self.versions.map(Versions::all).unwrap_or_default().iter().rev();
+            all.filter_map(|known| known.pipeline.stage(stage)).map(|stage| stage.kind).next()
+        };
+        self.pipeline.stage(stage).map(|stage| stage.kind).or_else(former)
+    }
+
     /// Since when there has been such a rule. Versions that leave it out in between do not restart it.
     pub(super) fn since(&self, has: impl Fn(&Pipeline) -> bool) -> DateTime<Utc> {
         let all = self.versions.map(Versions::all).unwrap_or_default().iter();

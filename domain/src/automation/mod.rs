@@ -9,6 +9,7 @@ mod agenda;
 mod calendar;
 mod clock;
 mod deadline;
+mod pauses;
 mod pools;
 #[cfg(test)]
 mod tests;

@@ -3,13 +3,14 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 
 use super::activity::{latest, planned_after};
-use super::clock::{after, reached};
+use super::clock::{self, reached};
 use super::deadline::{Deadline, Due, Rules};
+use super::pauses::Pauses;
 use crate::customer::Customer;
 use crate::customer::automation_state::{Claim, Conversation, Occurrence, Ownership};
 use crate::pipeline::StageType;
 use crate::pipeline::automation::{Activity, Boundary};
-use crate::pool::rules::{Exempt, FirstContact, PoolRules, Reclaim, ReclaimUnit};
+use crate::pool::rules::{Exempt, FirstContact, OVERTAKEN, PoolRules, RECLAIM, Reclaim, ReclaimUnit};
 use crate::pool::{Pool, start_of_day};
 use crate::zones::Zones;
 use crate::{Label, Owner, Pipeline};
@@ -43,7 +44,7 @@ pub(super) fn deadlines<'a>(customer: &Customer, rules: Rules<'a>) -> Vec<Deadli
     let taken_over = customer.automation.taken_over.as_ref();
     let claim = taken_over.filter(|claim| claim.rep == *rep && claim.event == owned.by.event);
     if let Some((first, claim)) = pool_rules.first_contact.zip(claim) {
-        found.extend(missed(customer, pool, first, claim));
+        found.extend(missed(customer, rules, pool, first, claim));
     }
     found
 }
@@ -58,57 +59,117 @@ struct Running<'a, 'c> {
     owned: Ownership,
 }
 
+/// When a clock strikes, and when its warnings are given: each with how many seconds before.
+struct Strike {
+    due_at: DateTime<Utc>,
+    warnings: Vec<(u64, DateTime<Utc>)>,
+}
+
 impl<'a> Running<'a, '_> {
     fn deadlines(&self) -> Vec<Deadline<'a>> {
         let journey = self.customer.primary();
         let after_owning = |at: &Occurrence| at.effective_at > self.owned.by.effective_at;
         let [last, before] = latest(self.customer, journey, &self.clock.reset_by);
         let base = last.filter(after_owning).unwrap_or(self.owned.by);
-        let Some(due_at) = self.strikes_at(base) else { return Vec::new() };
+        let Some(strike) = self.strike(base) else { return Vec::new() };
         let mut found = Vec::new();
         let previous = before.filter(after_owning).unwrap_or(self.owned.by);
         if base.event != self.owned.by.event
-            && let Some(missed) = self.strikes_at(previous).filter(|at| *at <= base.recorded_at)
+            && let Some(missed) = self.strike(previous).map(|strike| strike.due_at)
+            && missed <= base.recorded_at
             && !self.spared(missed)
         {
             let due = Due::Overtaken(self.pool, self.clock, missed);
-            found.push(self.deadline(format!("reclaim:{}", self.clock.id), base, base.recorded_at, due));
+            let rule = format!("{OVERTAKEN}{}", self.clock.id);
+            found.push(self.deadline(rule, base, base.recorded_at, due));
         }
-        if self.spared(due_at) {
+        if self.spared(strike.due_at) {
             return found;
         }
-        for before in &self.clock.warn_before_seconds {
-            let lead = i64::try_from(*before).ok().and_then(TimeDelta::try_seconds);
-            let Some(warn_at) = lead.and_then(|lead| due_at.checked_sub_signed(lead)) else { continue };
-            if warn_at > base.effective_at {
-                let rule = format!("warn:{}:{before}", self.clock.id);
-                found.push(self.deadline(rule, base, warn_at, Due::Warning(self.clock, *before)));
-            }
+        for (before, warn_at) in strike.warnings {
+            found.push(self.deadline(self.warning(before), base, warn_at, Due::Warning(self.clock, before)));
         }
         let due = Due::Reclaim(self.pool, self.clock);
-        found.push(self.deadline(format!("reclaim:{}", self.clock.id), base, due_at, due));
+        found.push(self.deadline(self.rule(), base, strike.due_at, due));
         found
     }
 
-    /// When the clock strikes that counts from `base`.
-    fn strikes_at(&self, base: Occurrence) -> Option<DateTime<Utc>> {
+    fn rule(&self) -> String {
+        format!("{RECLAIM}{}", self.clock.id)
+    }
+
+    fn warning(&self, before: u64) -> String {
+        format!("warn:{}:{before}", self.clock.id)
+    }
+
+    /// The strike of the clock that counts from `base`, with the warnings of it. An owner has the time that a warning names from
+    /// when it was given, however late: then the clock strikes later, and what is warned of after it is later, too.
+    fn strike(&self, base: Occurrence) -> Option<Strike> {
+        let pauses = self.pauses();
+        let mut strike = Strike { due_at: self.elapsed(base, &pauses)?, warnings: Vec::new() };
+        let since = self.since();
+        // Nobody is warned before what the clock counts from was known, nor before there was such a rule.
+        let known = if base.recorded_at < since { since } else { base.recorded_at };
+        let mut all = self.clock.warn_before_seconds.clone();
+        all.retain(|before| *before < self.clock.seconds);
+        all.sort_unstable_by(|a, b| b.cmp(a));
+        for before in all {
+            let lead = clock::wait(before)?;
+            let given = self.customer.automation.acted_at(&self.warning(before), base.event);
+            let warn_at = match given {
+                Some(given) => given,
+                None => pauses.outside(pauses.before(strike.due_at, lead)?.max(known))?,
+            };
+            strike.due_at = strike.due_at.max(pauses.after(warn_at, lead)?);
+            strike.warnings.push((before, warn_at));
+        }
+        Some(strike)
+    }
+
+    /// The time in which the clock stands still: in stages that it spares.
+    fn pauses(&self) -> Pauses {
+        let spares = |kind: StageType| {
+            let exempt = self.pool_rules.exempt.as_ref();
+            kind.stops_clock() || exempt.is_some_and(|exempt| exempt.stage_types.contains(&kind))
+        };
+        let stays = self.customer.journeys.stays(self.customer.primary());
+        Pauses::of(stays, |stage| self.rules.kind_of(stage).is_some_and(spares))
+    }
+
+    /// When the time is over that counts from `base`.
+    fn elapsed(&self, base: Occurrence, pauses: &Pauses) -> Option<DateTime<Utc>> {
         let follow_up = self.clock.reset_by == [Activity::FollowUp];
         let new_owner = self.owned.handed_over && base.event == self.owned.by.event;
         let grace = self.pool_rules.handover_grace_seconds.filter(|_| follow_up && new_owner);
-        let end = after(base.effective_at, self.clock.seconds.checked_add(grace.unwrap_or(0))?)?;
-        let end = match self.clock.unit {
-            ReclaimUnit::Elapsed => end,
-            ReclaimUnit::LocalDay => start_of_day(
-                self.pool.timezone,
-                self.pool.quota_date(&Zones::compiled(), end).checked_add_days(Days::new(1))?,
-            ),
+        let wait = clock::wait(self.clock.seconds.checked_add(grace.unwrap_or(0))?)?;
+        let due_at = match self.clock.unit {
+            ReclaimUnit::Elapsed => {
+                let end = pauses.after(base.effective_at, wait)?;
+                pauses.outside(reached(end, self.clock.boundary))?
+            }
+            ReclaimUnit::LocalDay => {
+                let end = self.end_of_day(pauses.after(base.effective_at, wait)?)?;
+                let left = pauses.outside(end)?;
+                let end = if left == end { end } else { self.end_of_day(left)? };
+                reached(end, self.clock.boundary)
+            }
         };
-        let due_at = reached(end, self.clock.boundary);
-        let since = self.rules.since(|pipeline| {
+        let since = self.since();
+        if base.recorded_at < since { pauses.outside(due_at.max(since)) } else { Some(due_at) }
+    }
+
+    /// The end of the local day of an instant, in the pool's zone.
+    fn end_of_day(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let next = self.pool.quota_date(&Zones::compiled(), at).checked_add_days(Days::new(1))?;
+        Some(start_of_day(self.pool.timezone, next))
+    }
+
+    /// Since when there has been such a clock.
+    fn since(&self) -> DateTime<Utc> {
+        self.rules.since(|pipeline| {
             let rules = pipeline.pool(&self.pool.key).and_then(|pool| pool.rules.as_ref());
             rules.is_some_and(|rules| rules.reclaim.iter().any(|known| known.id == self.clock.id))
-        });
-        Some(if base.recorded_at < since { due_at.max(since) } else { due_at })
+        })
     }
 
     /// Whether the customer is not taken back at an instant: where the cycle is paused, and where the pool says so.
@@ -138,33 +199,41 @@ impl<'a> Running<'a, '_> {
     }
 }
 
-/// The follow-up that counts as the first contact after a claim, if there was one.
-fn in_time(customer: &Customer, first: FirstContact, claim: &Claim) -> Option<bool> {
-    let until = after(claim.at, first.within_seconds)?;
-    let recorded_until = after(until, first.grace_seconds)?;
-    let counts = |one: &Conversation| {
-        one.effective_at > claim.at && one.effective_at <= until && one.recorded_at <= recorded_until
-    };
-    Some(customer.automation.contacts.iter().any(counts))
+/// Until when the first contact after a claim has to happen, and until when it has to be recorded. Time in paused stages does not
+/// count.
+fn first_contact_until(
+    first: FirstContact,
+    claim: &Claim,
+    pauses: &Pauses,
+) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let until = pauses.after(claim.at, clock::wait(first.within_seconds)?)?;
+    Some((until, pauses.after(until, clock::wait(first.grace_seconds)?)?))
 }
 
 /// The end of the time that a claimant has for the first contact, unless there was one.
 fn missed<'a>(
     customer: &Customer,
+    rules: Rules<'a>,
     pool: &'a Pool,
     first: FirstContact,
     claim: &Claim,
 ) -> Option<Deadline<'a>> {
-    if in_time(customer, first, claim)? {
+    let stays = customer.journeys.stays(customer.primary());
+    let pauses = Pauses::of(stays, |stage| rules.kind_of(stage).is_some_and(StageType::stops_clock));
+    let (until, recorded_until) = first_contact_until(first, claim, &pauses)?;
+    let counts = |one: &Conversation| {
+        one.effective_at > claim.at && one.effective_at <= until && one.recorded_at <= recorded_until
+    };
+    if customer.automation.contacts.iter().any(counts) {
         return None;
     }
-    let recorded_until = after(after(claim.at, first.within_seconds)?, first.grace_seconds)?;
+    let due_at = pauses.outside(reached(recorded_until, Boundary::Exceeded))?;
     Some(Deadline {
         rule: "first_contact".to_owned(),
         name: Label::new("领取后首次联系", "First contact after a claim"),
         journey: customer.primary().to_owned(),
         cause: claim.event,
-        due_at: reached(recorded_until, Boundary::Exceeded),
+        due_at,
         due: Due::FirstContact(pool, first),
     })
 }

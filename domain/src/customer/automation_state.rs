@@ -1,13 +1,15 @@
 //! What the clocks of rules look at, what rules have done, and what must be done: a fold beside the timelines.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::event::{CustomerEvent, DetailsChanged, Occasion, Profile, Recorded, TaskCreated};
+use super::valid_times::Admitted;
 use crate::Owner;
 use crate::pipeline::automation::Activity;
+use crate::pool::rules::{OVERTAKEN, RECLAIM};
 
 /// How many signals of one kind are kept for rules that have not acted on them yet.
 const SIGNALS_KEPT: usize = 8;
@@ -31,7 +33,7 @@ pub struct AutomationState {
     pub contacts: Vec<Conversation>,
     /// The signals that rules may act on, in order.
     pub signals: Vec<SignalOccurrence>,
-    acted: BTreeSet<(Uuid, String)>,
+    acted: BTreeMap<(Uuid, String), DateTime<Utc>>,
     chains: BTreeMap<Uuid, Vec<String>>,
     running: Option<(String, Vec<String>)>,
     records: BTreeMap<Uuid, MoveProvenance>,
@@ -139,8 +141,13 @@ pub struct SignalOccurrence {
 }
 
 impl AutomationState {
-    /// Folds the next event in, while the customer still belongs to `owner`.
-    pub(super) fn evolve(&mut self, owner: &Owner, recorded: &Recorded<CustomerEvent>) {
+    /// Folds the next event in, while the customer still belongs to `owner`. Dates and plans are those of what holds of it.
+    pub(super) fn evolve(
+        &mut self,
+        owner: &Owner,
+        recorded: &Recorded<CustomerEvent>,
+        admitted: &Admitted<'_>,
+    ) {
         let at = Occurrence {
             effective_at: recorded.effective_at,
             recorded_at: recorded.recorded_at,
@@ -152,19 +159,22 @@ impl AutomationState {
         if !follows {
             self.running = None;
         }
+        self.set_dates(recorded, admitted, at);
         self.apply(owner, recorded, at, by_rule);
         self.record_move(recorded, at, by_rule);
         match &recorded.event {
             CustomerEvent::AutomationRan(event) => {
-                self.acted.insert((event.cause, event.rule.clone()));
+                self.acted.insert((event.cause, event.rule.clone()), at.recorded_at);
                 let chain = [event.chain.clone(), vec![event.rule.clone()]].concat();
                 self.running = Some((recorded.actor.clone(), chain));
             }
             CustomerEvent::AutomationSkipped(event) => {
-                self.acted.insert((event.cause, event.rule.clone()));
+                self.acted.insert((event.cause, event.rule.clone()), at.recorded_at);
             }
             CustomerEvent::ReclaimSkipped(event) => {
-                self.acted.insert((event.because, event.rule.clone()));
+                // What was forestalled once is due again later, for the same cause.
+                let rule = event.rule.replacen(RECLAIM, OVERTAKEN, 1);
+                self.acted.insert((event.because, rule), at.recorded_at);
             }
             CustomerEvent::TaskCreated(event) => {
                 self.tasks.insert(recorded.id, Task { created: event.clone(), state: TaskState::Open });
@@ -172,6 +182,23 @@ impl AutomationState {
             CustomerEvent::TaskCompleted(event) => self.settle(event.task, TaskState::Done),
             CustomerEvent::TaskCancelled(event) => self.settle(event.task, TaskState::Cancelled),
             _ => {}
+        }
+    }
+
+    fn set_dates(&mut self, recorded: &Recorded<CustomerEvent>, admitted: &Admitted<'_>, at: Occurrence) {
+        let profile = match &recorded.event {
+            CustomerEvent::Registered(event) => event.profile.as_ref(),
+            _ => admitted.details.as_ref().and_then(|details| details.profile.as_ref()),
+        };
+        self.apply_dates(profile, at);
+        let planned = match &recorded.event {
+            CustomerEvent::NextContactSet(event) => Some(event.at),
+            CustomerEvent::FollowedUp(event) => Some(event.next_plan.at),
+            CustomerEvent::Absorbed(event) => event.next_plan.as_ref().map(|plan| plan.at),
+            _ => None,
+        };
+        if let Some(planned) = planned.filter(|_| admitted.plan) {
+            self.planned = Some((planned, at));
         }
     }
 
@@ -184,22 +211,16 @@ impl AutomationState {
     fn apply(&mut self, owner: &Owner, recorded: &Recorded<CustomerEvent>, at: Occurrence, by_rule: bool) {
         match &recorded.event {
             CustomerEvent::Registered(event) => {
-                self.apply_dates(event.profile.as_ref(), at);
                 self.change_owner(&event.owner, None, at, recorded.origin.as_deref() == Some("import"));
             }
             CustomerEvent::DetailsChanged(event) => {
-                self.apply_dates(event.profile.as_ref(), at);
                 self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
                 let tags_alone = DetailsChanged { tags: event.tags.clone(), ..DetailsChanged::default() };
                 if !by_rule && *event != tags_alone {
                     self.note_activity(Activity::Update, at);
                 }
             }
-            CustomerEvent::NextContactSet(event) => self.planned = Some((event.at, at)),
-            CustomerEvent::Absorbed(event) => {
-                self.planned = event.next_plan.as_ref().map(|plan| (plan.at, at)).or(self.planned);
-                let profile = event.details.as_ref().and_then(|details| details.profile.as_ref());
-                self.apply_dates(profile, at);
+            CustomerEvent::Absorbed(_) => {
                 self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
             }
             CustomerEvent::Noted(_) => {
@@ -207,7 +228,6 @@ impl AutomationState {
                 self.note_activity(Activity::Update, at);
             }
             CustomerEvent::FollowedUp(event) => {
-                self.planned = Some((event.next_plan.at, at));
                 self.note_activity(Activity::FollowUp, at);
                 self.note_activity(Activity::Update, at);
                 let claimant = self.taken_over.as_ref().is_some_and(|by| is_rep(&recorded.actor, &by.rep));
@@ -362,7 +382,12 @@ impl AutomationState {
 
     /// Whether a rule has acted for a cause.
     pub fn has_acted(&self, rule: &str, cause: Uuid) -> bool {
-        self.acted.contains(&(cause, rule.to_owned()))
+        self.acted_at(rule, cause).is_some()
+    }
+
+    /// When it was recorded that a rule has acted for a cause.
+    pub fn acted_at(&self, rule: &str, cause: Uuid) -> Option<DateTime<Utc>> {
+        self.acted.get(&(cause, rule.to_owned())).copied()
     }
 
     /// The rules whose acts led to an event, the first one first.

@@ -14,6 +14,7 @@ pub mod purchases;
 mod reads;
 mod state;
 pub mod timeline;
+mod valid_times;
 
 pub use about::also_about;
 pub use allowed::{AllowedTransition, allowed_transitions};
@@ -28,3 +29,4 @@ pub use known::Known;
 pub use reads::Read;
 pub use state::{Customer, LastClaim, OpenRequest};
 pub use timeline::Journeys;
+pub use valid_times::{Admitted, ValidTimes};

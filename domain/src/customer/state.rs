@@ -10,6 +10,7 @@ use super::automation_state::AutomationState;
 use super::event::{CustomerEvent, DetailsChanged, NextPlan, Profile, Recorded, Scorer, TransitionRequested};
 use super::purchases::Purchases;
 use super::timeline::{Journeys, Stay};
+use super::valid_times::{Admitted, ValidTimes};
 use crate::identity::KeyKind;
 use crate::{Owner, Personal};
 
@@ -38,6 +39,8 @@ pub struct Customer {
     pub views: BTreeMap<String, (String, NaiveDate)>,
     /// The value tier.
     pub tier: Option<String>,
+    /// Since when its attributes have their values.
+    pub valid_times: ValidTimes,
     /// The region, by which teams see it or not.
     pub region: Option<String>,
     /// Labels that are not statuses.
@@ -146,6 +149,7 @@ impl Customer {
             last_claim: None,
             views: BTreeMap::new(),
             tier: registered.tier.clone(),
+            valid_times: ValidTimes::default(),
             region: None,
             tags: registered.tags.clone(),
             source: registered.source.clone(),
@@ -184,8 +188,10 @@ impl Customer {
     pub fn evolve(&mut self, recorded: &Recorded<CustomerEvent>) {
         self.version += u64::from(recorded.event.changes_customer());
         self.journeys.apply(recorded);
-        self.automation.evolve(&self.owner, recorded);
+        let admitted = self.valid_times.admit(recorded);
+        self.automation.evolve(&self.owner, recorded, &admitted);
         self.purchases.evolve(recorded);
+        self.set_attributes(recorded, &admitted);
         match &recorded.event {
             CustomerEvent::Registered(event) => {
                 self.owner = event.owner.clone();
@@ -193,7 +199,6 @@ impl Customer {
                 self.keyed_at.contacts = recorded.position;
                 self.learn(event.profile.as_ref(), recorded.position);
             }
-            CustomerEvent::DetailsChanged(event) => self.change_details(event, recorded.position),
             CustomerEvent::Moved(event) => {
                 self.reasons.extend(event.reason.clone().map(|reason| (recorded.id, reason)));
             }
@@ -205,15 +210,10 @@ impl Customer {
             CustomerEvent::TransitionRejected(event) => drop(self.requests.remove(&event.request)),
             CustomerEvent::TransitionWithdrawn(event) => drop(self.requests.remove(&event.request)),
             CustomerEvent::TransitionExpired(event) => drop(self.requests.remove(&event.request)),
-            CustomerEvent::FollowedUp(event) => {
+            CustomerEvent::FollowedUp(_) => {
                 self.follow_ups.push(recorded.effective_at);
-                self.next_plan = Some(event.next_plan.clone());
                 self.last_follow_up_at = self.last_follow_up_at.max(Some(recorded.effective_at));
                 self.touched_at = self.touched_at.filter(|at| *at > recorded.effective_at);
-            }
-            CustomerEvent::NextContactSet(event) => {
-                let text = Personal::Clear(event.text.zh.clone());
-                self.next_plan = Some(NextPlan { at: event.at, text });
             }
             CustomerEvent::Claimed(event) => {
                 self.owner = Owner::Rep(event.rep.clone());
@@ -233,8 +233,6 @@ impl Customer {
             CustomerEvent::Absorbed(event) => {
                 self.distinct_from.remove(&event.absorbed);
                 self.absorbed.push(event.absorbed);
-                event.details.iter().for_each(|details| self.change_details(details, recorded.position));
-                self.next_plan = event.next_plan.clone().or(self.next_plan.take());
             }
             CustomerEvent::MergedInto(event) => {
                 self.distinct_from.remove(&event.survivor);
@@ -250,7 +248,6 @@ impl Customer {
                 self.touched_at = self.touched_at.max(Some(recorded.effective_at));
                 self.touches += 1;
             }
-            CustomerEvent::RiskFlagged(event) => self.at_risk = event.at_risk,
             CustomerEvent::Scored(event) => {
                 if matches!(event.by, Scorer::Intake { .. }) {
                     self.score = event.score.to_u32();
@@ -259,7 +256,10 @@ impl Customer {
             CustomerEvent::DocumentAdded(event) => {
                 self.documents.insert(event.document, (event.kind.clone(), event.sha256.clone()));
             }
-            CustomerEvent::MoveVoided(_)
+            CustomerEvent::DetailsChanged(_)
+            | CustomerEvent::NextContactSet(_)
+            | CustomerEvent::RiskFlagged(_)
+            | CustomerEvent::MoveVoided(_)
             | CustomerEvent::MoveTargetCorrected(_)
             | CustomerEvent::MoveTimeCorrected(_)
             | CustomerEvent::MoveInserted(_)
@@ -280,6 +280,25 @@ impl Customer {
             | CustomerEvent::PointsRecorded(_)
             | CustomerEvent::FirstContactMissed(_)
             | CustomerEvent::ReclaimSkipped(_) => {}
+        }
+    }
+
+    /// Sets what of an event is not superseded by a change with a later effective instant.
+    fn set_attributes(&mut self, recorded: &Recorded<CustomerEvent>, admitted: &Admitted<'_>) {
+        if let Some(details) = &admitted.details {
+            self.change_details(details, recorded.position);
+        }
+        match &recorded.event {
+            CustomerEvent::FollowedUp(event) if admitted.plan => {
+                self.next_plan = Some(event.next_plan.clone());
+            }
+            CustomerEvent::NextContactSet(event) if admitted.plan => {
+                let text = Personal::Clear(event.text.zh.clone());
+                self.next_plan = Some(NextPlan { at: event.at, text });
+            }
+            CustomerEvent::Absorbed(event) if admitted.plan => self.next_plan.clone_from(&event.next_plan),
+            CustomerEvent::RiskFlagged(event) if admitted.risk => self.at_risk = event.at_risk,
+            _ => {}
         }
     }
 

@@ -8,6 +8,10 @@ use crate::Label;
 use crate::pipeline::StageType;
 use crate::pipeline::automation::{Activity, Boundary};
 
+/// What the return to a pool is called among rules, before the id of its clock; and what it is called that somebody forestalled it.
+pub(crate) const RECLAIM: &str = "reclaim:";
+pub(crate) const OVERTAKEN: &str = "overtaken:";
+
 /// The rules of one pool; what is absent does not apply.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolRules {

@@ -225,6 +225,13 @@ impl History {
         self.events.insert(event.id, event);
     }
 
+    /// The events of the customer, in the order of positions.
+    pub(crate) fn events(&self) -> Vec<&Recorded<CustomerEvent>> {
+        let mut events: Vec<_> = self.events.values().collect();
+        events.sort_unstable_by_key(|event| event.position);
+        events
+    }
+
     /// An event of the customer.
     pub(crate) fn event(&self, id: Uuid) -> Option<&Recorded<CustomerEvent>> {
         self.events.get(&id)

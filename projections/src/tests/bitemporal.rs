@@ -97,20 +97,15 @@ async fn the_board_of_now_is_the_board_of_this_instant_from_history() {
                 .cards(&pipeline(), &query, &|_, _| None)
                 .await
                 .unwrap();
-            board.stages.iter_mut().for_each(|stage| stage.sub_statuses.clear());
             for card in board.stages.iter_mut().flat_map(|stage| &mut stage.cards) {
-                // Owners and labels change backdated here, which only the board by effective time can follow.
-                card.flags.clear();
-                card.sub_status = None;
+                // What must be done next is said of the present alone.
+                card.flags
+                    .retain(|flag| !["overdue_follow_up", "touched_again", "at_risk"].contains(&&**flag));
                 card.next_action = None;
-                card.owner.id.clear();
-                card.owner.kind.clear();
             }
             boards.push(board);
         }
-        if filter.is_empty() {
-            assert_eq!(boards[0], boards[1], "seed {seed}");
-        }
+        assert_eq!(boards[0], boards[1], "seed {seed}");
     }
 }
 

@@ -14,6 +14,7 @@ mod kept_cards;
 mod kept_journeys;
 mod kept_lists;
 mod parked;
+mod pasts;
 mod rebuild;
 mod rebuilds;
 mod sql_views;

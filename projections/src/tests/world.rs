@@ -499,10 +499,12 @@ fn released() -> CustomerEvent {
 
 fn details(chance: &mut Chance) -> CustomerEvent {
     let tags = ["a", "b", "c"].into_iter().filter(|_| chance.below(2) == 0).map(str::to_owned).collect();
+    let tiers = [None, Some("gold"), Some("silver")];
     CustomerEvent::DetailsChanged(DetailsChanged {
         name: Some(format!("Renamed {}", chance.below(100)).into()),
-        tags: Some(tags),
-        tier: Some("gold".to_owned()),
+        tags: (chance.below(3) > 0).then_some(tags),
+        tier: tiers[chance.below(3)].map(str::to_owned),
+        cleared: (chance.below(4) == 0).then(|| "source".to_owned()).into_iter().collect(),
         profile: (chance.below(2) == 0).then(|| profile(chance)),
         ..DetailsChanged::default()
     })

@@ -87,7 +87,8 @@ pub(super) async fn automations(
     let clocks =
         pipeline.pools.iter().filter_map(|pool| pool.rules.as_ref()).flat_map(|rules| &rules.reclaim);
     let named = |rule: &str| {
-        let id = rule.strip_prefix("reclaim:").or(rule.strip_prefix("warn:"))?.split(':').next()?;
+        let of_clocks = ["reclaim:", "warn:", "overtaken:"];
+        let id = of_clocks.iter().find_map(|kind| rule.strip_prefix(kind))?.split(':').next()?;
         clocks.clone().find(|clock| clock.id == id).map(|clock| clock.name.clone())
     };
     // A cancelled task is a rule of its own, once: it says nothing about the pipeline.

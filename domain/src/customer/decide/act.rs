@@ -16,6 +16,7 @@ use crate::customer::event::{
 use crate::customer::state::Customer;
 use crate::pipeline::automation::{Action, ActionKind, NotificationChannel};
 use crate::pool::Pool;
+use crate::pool::rules::RECLAIM;
 use crate::refusal::{Code, Refusal, Violation};
 use crate::{Context, Label, Owner, Personal, Pipeline};
 
@@ -39,15 +40,15 @@ pub(super) fn decide(
 ) -> Result<Vec<NewEvent>, Refusal> {
     Refusal::require_all([guard::supervises(context, "")])?;
     let rules = |key: &str| Some(Rules { pipeline: context.pipeline(key)?, versions: context.versions(key) });
-    let mut due = agenda(customer, rules).into_iter();
-    let named = due.find(|one| one.rule == command.rule && one.cause == command.cause);
-    let Some(deadline) = named.filter(|one| one.due_at <= context.now) else {
-        let at =
-            agenda(customer, rules).into_iter().find(|one| one.rule == command.rule).map(|one| one.due_at);
+    let due = agenda(customer, rules);
+    let named = due.iter().find(|one| one.rule == command.rule && one.cause == command.cause);
+    let is_due = |one: &&Deadline<'_>| one.due_at <= context.now && !waits_for_a_warning(one, &due);
+    let Some(deadline) = named.filter(is_due) else {
+        let at = due.iter().find(|one| one.rule == command.rule).map(|one| one.due_at);
         return Refusal::require_all([vec![not_due(at)]]).map(|()| Vec::new());
     };
     let pipeline = guard::known_pipeline(context, &deadline.journey)?;
-    let act = Acting { deadline: &deadline, pipeline, context };
+    let act = Acting { deadline, pipeline, context };
     let chain = customer.automation.chain(deadline.cause);
     if chain.contains(&deadline.rule) {
         return Ok(vec![act.skipped(vec!["automation-loop".to_owned()])]);
@@ -64,6 +65,14 @@ pub(super) fn decide(
             Ok(vec![act.skipped(reasons)])
         }
     }
+}
+
+/// Whether the owner has to be warned first: nobody loses a customer before that.
+fn waits_for_a_warning(deadline: &Deadline<'_>, agenda: &[Deadline<'_>]) -> bool {
+    let Due::Reclaim(_, clock) = deadline.due else { return false };
+    agenda.iter().any(|other| {
+        matches!(other.due, Due::Warning(warned, _) if warned.id == clock.id) && other.cause == deadline.cause
+    })
 }
 
 /// A rule about to act.
@@ -111,9 +120,9 @@ impl Acting<'_> {
             Due::Automation(automation, stage) => self.actions(customer, &automation.actions, stage),
             Due::Reclaim(pool, clock) => Ok(vec![self.to_pool(customer, pool, &clock.name)]),
             Due::Warning(clock, before) => Ok(vec![self.warning(&clock.name, *before)]),
-            Due::Overtaken(pool, _, missed) => {
+            Due::Overtaken(pool, clock, missed) => {
                 let event = CustomerEvent::ReclaimSkipped(ReclaimSkipped {
-                    rule: self.deadline.rule.clone(),
+                    rule: format!("{RECLAIM}{}", clock.id),
                     pool: pool.key.clone(),
                     deadline: *missed,
                     because: self.deadline.cause,
@@ -314,8 +323,12 @@ impl Acting<'_> {
         }
         tags.retain(|known| known != tag);
         tags.extend(present.then(|| tag.to_owned()));
-        let event = DetailsChanged { tags: Some(tags), ..DetailsChanged::default() };
-        vec![self.at_deadline(CustomerEvent::DetailsChanged(event))]
+        let event =
+            CustomerEvent::DetailsChanged(DetailsChanged { tags: Some(tags), ..DetailsChanged::default() });
+        // All tags are replaced by what they are now, so that this cannot hold before they were.
+        let due_at = self.deadline.due_at;
+        let effective_at = state.valid_times.latest().map_or(due_at, |latest| due_at.max(latest));
+        vec![NewEvent { event, effective_at }]
     }
 
     fn warning(&self, clock: &Label, before_seconds: u64) -> NewEvent {

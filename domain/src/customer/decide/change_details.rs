@@ -133,7 +133,7 @@ pub(super) fn decide(
         adds_fields: false,
         cleared: of_itself,
     });
-    Ok(vec![NewEvent { event, effective_at: context.effective_at() }])
+    Ok(vec![NewEvent { event, effective_at: guard::changed_at(customer, context) }])
 }
 
 #[cfg(test)]

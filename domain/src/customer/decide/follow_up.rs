@@ -101,7 +101,7 @@ pub(super) fn decide(
         next_plan: NextPlan { at: plan.at, text: Personal::Clear(plan.text.clone()) },
         content: content.clone(),
     };
-    let effective_at = context.effective_at();
+    let effective_at = guard::changed_at(customer, context);
     let event = plan.map(followed_up).map(CustomerEvent::FollowedUp);
     Ok(event.map(|event| NewEvent { event, effective_at }).into_iter().collect())
 }

@@ -44,7 +44,7 @@ pub(super) fn decide(
     ])?;
     let reason = command.reason.clone().map(Personal::Clear);
     let event = CustomerEvent::RiskFlagged(RiskFlagged { at_risk: command.at_risk, reason });
-    Ok(vec![NewEvent { event, effective_at: context.effective_at() }])
+    Ok(vec![NewEvent { event, effective_at: guard::changed_at(customer, context) }])
 }
 
 #[cfg(test)]

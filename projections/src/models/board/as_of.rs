@@ -2,8 +2,8 @@
 //!
 //! The rows of a read model are customers as they are now. What they were is folded from the log itself, customer by
 //! customer, so that everything a record shows has its past, and what an erasure made unreadable is unreadable there, too.
-//! Details, owner and plans are those of the events that had happened by then, in the order in which they were recorded;
-//! stages are those of the corrected timeline.
+//! Details and plans are what was said last to hold by then, the owner is whoever was recorded last of the changes that had
+//! happened by then, and stages are those of the corrected timeline: as in the [past](super::past) of boards and reports.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ use waymark_eventstore::{EventStore, Position, Query, TenantId};
 use super::customer::{Card, Customer, is_opened};
 use super::list::CustomerList;
 use super::list_filter::CustomerFilter;
+use super::past::{cards_at, timelines_at};
 use super::report::{CustomerReport, OwnerReport, StageNames, report};
 use super::row::{owner_columns, owner_of, read_customer};
 use super::snapshot::BoardSnapshot;
@@ -180,11 +181,7 @@ fn then(id: Uuid, facts: &[Arc<DecodedEvent>], at: Micros, erased: bool) -> Opti
         return None;
     }
     let mut customer = Customer::registered(id, &first.event)?;
-    // Another sub-status is no move of the timeline that has an instant of its own: what was set later is left out.
-    let set_later = |event: &Recorded<CustomerEvent>| {
-        matches!(event.event, CustomerEvent::SubStatusSet(_)) && event.effective_at.timestamp_micros() > at
-    };
-    let timelines = journeys(facts.iter().map(|fact| &fact.event).filter(|event| !set_later(event)));
+    let timelines = timelines_at(facts.iter().map(|fact| &fact.event), at);
     let began = timelines.began_at().unwrap_or(first.event.effective_at);
     if began.timestamp_micros() > at {
         return None;
@@ -198,10 +195,7 @@ fn then(id: Uuid, facts: &[Arc<DecodedEvent>], at: Micros, erased: bool) -> Opti
     if erased {
         customer.erase();
     }
-    customer.cards.clear();
-    for journey in timelines.keys() {
-        customer.put_card_at(journey, &timelines, at);
-    }
+    customer.cards = cards_at(&timelines, at);
     Some(customer)
 }
 

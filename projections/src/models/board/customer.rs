@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
+use waymark_domain::customer::ValidTimes;
 use waymark_domain::customer::event::{
     Contact, ContactKind, ContentKind, CustomerEvent, DetailsChanged, DocumentAdded, FollowedUp, LeadTouched,
     Money, Recorded,
@@ -13,7 +14,7 @@ use waymark_domain::{Owner, identity};
 
 use super::plan::Plan;
 use super::profile::{ClearProfile, ClearRisk, clear};
-use crate::log::history::{JourneyChange, JourneyEnd, place, position_moves};
+use crate::log::history::{JourneyChange, JourneyEnd, place};
 use crate::stats::Micros;
 
 /// Whether what is personal of such an event is shown of customers.
@@ -47,19 +48,6 @@ pub(super) struct TrackedAttributes {
     pub(super) channel: Option<String>,
     pub(super) tags: Vec<String>,
     pub(super) merged: bool,
-}
-
-/// Everything of a customer of which the past is kept.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct TrackedState {
-    traits: TrackedAttributes,
-    version: u32,
-    industry: Option<String>,
-    region: Option<String>,
-    postponed_until: Option<NaiveDate>,
-    deal: (Option<NaiveDate>, Option<Money>),
-    sub_statuses: BTreeMap<String, String>,
-    expected_close: Option<NaiveDate>,
 }
 
 /// A time at which the customer came in as a lead again.
@@ -128,6 +116,10 @@ pub(super) struct Customer {
     pub(super) distinct_from: BTreeMap<Uuid, u64>,
     /// Where its name or a contact was said last.
     pub(super) looks_since: u64,
+    /// Since when its attributes have their values.
+    pub(super) valid_times: ValidTimes,
+    /// The latest instant of those that something tracked was said of.
+    pub(super) tracked_until: Micros,
     pub(super) cards: BTreeMap<String, Card>,
 }
 
@@ -177,6 +169,8 @@ impl Customer {
             contents: Vec::new(),
             distinct_from: BTreeMap::new(),
             looks_since: event.position,
+            valid_times: ValidTimes::default(),
+            tracked_until: event.effective_at.timestamp_micros(),
             cards: BTreeMap::new(),
         };
         customer.profile.learn(e.profile.as_ref());
@@ -191,20 +185,17 @@ impl Customer {
     /// Folds one event in. The journey is named when it must be folded from the log again.
     pub(super) fn apply<'a>(&mut self, event: &'a Recorded<CustomerEvent>) -> Option<&'a str> {
         self.version += u64::from(event.event.changes_customer());
+        let admitted = self.valid_times.admit(event);
+        if let Some(details) = &admitted.details {
+            self.set_details(details, event.position);
+        }
+        if admitted.plan {
+            self.next = Plan::said(event);
+        }
         match &event.event {
-            CustomerEvent::DetailsChanged(e) => self.set_details(e, event.position),
             CustomerEvent::FollowedUp(e) => {
-                self.next = Some(Plan::of(&e.next_plan, event.effective_at));
                 self.send(e, event);
                 self.answer_touches(event.effective_at.timestamp_micros());
-            }
-            CustomerEvent::NextContactSet(e) => {
-                let text = if e.text.zh == e.text.en {
-                    e.text.zh.clone()
-                } else {
-                    format!("{} {}", e.text.zh, e.text.en)
-                };
-                self.next = Some(Plan { at: e.at, text: Some(text), said_at: event.effective_at });
             }
             CustomerEvent::Claimed(e) => self.set_owner(Owner::Rep(e.rep.clone()), event.effective_at),
             CustomerEvent::Released(e) => self.set_owner(Owner::Pool(e.pool.clone()), event.effective_at),
@@ -216,7 +207,7 @@ impl Customer {
             CustomerEvent::Erased(_) => self.erase(),
             CustomerEvent::Withdrawn(_) => (self.withdrawn, self.external_id) = (true, None),
             CustomerEvent::LeadTouched(e) => self.touch(e, event.effective_at),
-            CustomerEvent::RiskFlagged(e) => {
+            CustomerEvent::RiskFlagged(e) if admitted.risk => {
                 self.profile.risk = e.at_risk.then(|| ClearRisk {
                     reason: clear(&e.reason),
                     by: event.actor.clone(),
@@ -232,10 +223,6 @@ impl Customer {
             }
             CustomerEvent::Absorbed(e) => {
                 self.distinct_from.remove(&e.absorbed);
-                e.details.iter().for_each(|details| self.set_details(details, event.position));
-                if let Some(plan) = &e.next_plan {
-                    self.next = Some(Plan::of(plan, event.effective_at));
-                }
             }
             CustomerEvent::MergedInto(e) => {
                 self.distinct_from.remove(&e.survivor);
@@ -423,48 +410,10 @@ impl Customer {
         self.cards.insert(journey.to_owned(), card);
     }
 
-    /// The same as of an instant: of the moves that had happened by then.
-    pub(super) fn put_card_at(&mut self, journey: &str, journeys: &Journeys, at: Micros) {
-        let mut moves = position_moves(journeys.moves(journey));
-        moves.retain(|made| made.at <= at);
-        let stay = moves.iter().rev().find(|made| !made.repeat);
-        let (Some(last), Some(stay)) = (moves.last(), stay) else {
-            self.cards.remove(journey);
-            return;
-        };
-        let moved = moves.iter().filter(|made| !made.inserted).map(|made| made.position);
-        let card = Card {
-            pipeline_version: stay.version,
-            cycle: stay.cycle,
-            stage: stay.stage.clone(),
-            sub_status: stay.sub_status.clone(),
-            entered_at: stay.at,
-            last_at: last.at,
-            last_position: last.position,
-            moved_position: moved.max().unwrap_or(0),
-        };
-        self.cards.insert(journey.to_owned(), card);
-    }
-
     /// The journey that the customer is in: the one moved in last.
     pub(super) fn primary(&self) -> Option<&str> {
         let latest = self.cards.iter().max_by_key(|(_, card)| card.moved_position);
         latest.map(|(pipeline, _)| pipeline.as_str())
-    }
-
-    /// What boards, filters and clocks look at: a change of it is kept.
-    pub(super) fn aspects(&self) -> TrackedState {
-        let ClearProfile { industry, region, postponed_until, .. } = &self.profile;
-        TrackedState {
-            traits: self.traits.clone(),
-            version: self.pipeline_version(),
-            industry: industry.clone(),
-            region: region.clone(),
-            postponed_until: *postponed_until,
-            deal: self.profile.deal(),
-            sub_statuses: self.sub_statuses(),
-            expected_close: self.profile.expected_close.as_ref().map(|close| close.on),
-        }
     }
 
     /// The sub-status of each journey that has one, by the journey.

@@ -13,18 +13,18 @@ use waymark_eventstore::Position;
 use super::approvals;
 use super::as_of::histories;
 use super::customer::Customer;
-use super::purchases;
 use super::row::{read_card, read_customer};
 use super::statements::{CARDS_AMONG, CUSTOMERS_AMONG, DROP_CARD, DROP_GRAM, DROP_TAG};
 use super::tables::{
     APPROVALS, BLOCKING_KEYS, BlockingKeyRow, CARDS, CUSTOMERS, PURCHASE_ROWS, TAGS, TOUCH_ROWS, TagRow,
     TouchRow, VERSION_ROWS, VERSIONS, VersionUpdate,
 };
+use super::{past, purchases};
 use crate::db::{Transaction, Value, values};
 use crate::error::Result;
 use crate::log::absorbers;
 use crate::log::decoded::DecodedEvent;
-use crate::log::history::HistoryCache;
+use crate::log::history::{HistoryCache, JourneyChange};
 use crate::models::read_model::{Fold, Scope, Writes};
 use crate::storage::columns::TableRow as _;
 use crate::storage::table::fetch_by_keys;
@@ -201,19 +201,39 @@ impl Work {
         histories: &mut HistoryCache,
         pasts: &mut Vec<Value>,
     ) -> Result<()> {
-        if self.now.is_none() {
+        let is_new = self.now.is_none();
+        if is_new {
             self.now = Customer::registered(fact.customer, &fact.event);
         }
         // What is said of a customer that was never registered concerns nobody.
         let Some(customer) = &mut self.now else { return Ok(()) };
-        let before = customer.aspects();
-        if let Some(journey) = customer.apply(&fact.event) {
-            let history = histories.of(scope.store, scope.tenant, fact.customer, fact.event.position).await?;
+        let (position, at) = (fact.event.position, fact.event.effective_at.timestamp_micros());
+        let is_tracked = past::is_tracked(&fact.event.event);
+        let before = is_tracked.then(|| customer.tracked());
+        let rewritten = customer.apply(&fact.event);
+        if let Some(journey) = rewritten {
+            let history = histories.of(scope.store, scope.tenant, fact.customer, position).await?;
             customer.put_card(journey, &history.journeys);
         }
-        if customer.version == 1 || customer.aspects() != before {
-            customer.version_row(fact)?.push(pasts);
+        if !is_tracked {
+            return Ok(());
         }
+        let mut until = customer.tracked_until;
+        // A move that makes no difference to what is tracked makes none to what is recorded after it either.
+        if JourneyChange::of(&fact.event.event) == JourneyChange::None {
+            until = until.max(at);
+        }
+        if rewritten.is_some() || at < customer.tracked_until {
+            let history = histories.of(scope.store, scope.tenant, fact.customer, position).await?;
+            for row in past::rewritten(fact.customer, &history.events())? {
+                until = until.max(row.effective_at);
+                row.push(pasts);
+            }
+        } else if is_new || before.is_none_or(|before| customer.tracked() != before) {
+            customer.version_row(at, position)?.push(pasts);
+            until = until.max(at);
+        }
+        customer.tracked_until = until;
         Ok(())
     }
 

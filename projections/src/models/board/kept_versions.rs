@@ -1,6 +1,6 @@
 //! Reads what customers were like, and keeps it from question to question.
 //!
-//! A row of what a customer was like is written once, for an entry of the customer, and never changed: of a later state only the
+//! A row of what a customer was like is written once, with an entry of the customer, and never changed: of a later state only the
 //! rows that came since are read, and an earlier state is what of a later one was known by then.
 
 use std::collections::{BTreeSet, HashMap};
@@ -17,6 +17,7 @@ use crate::db::{Value, values};
 use crate::error::Result;
 use crate::log::changed::{self, is_worth_following};
 use crate::models::snapshot::{Snapshot, Sources};
+use crate::stats::Micros;
 use crate::storage::columns::TableRow as _;
 use crate::storage::table::fetch_by_keys;
 
@@ -46,13 +47,13 @@ pub(crate) async fn load(snapshot: &mut Snapshot, known: Position) -> Result<Arc
 /// All that was known at a position, read for this once.
 async fn fetch(snapshot: &mut Snapshot, known: Position) -> Result<CustomerVersions> {
     let mut pasts: CustomerVersions = HashMap::new();
-    let mut after = (Uuid::nil(), 0);
+    let mut after = (Uuid::nil(), 0, Micros::MIN);
     loop {
-        let values = values![snapshot.tenant.0, snapshot.generation, after.0, after.1, ROWS];
+        let values = values![snapshot.tenant.0, snapshot.generation, after.0, after.1, after.2, ROWS];
         let rows = snapshot.transaction.rows(VERSIONS_PAGE, &values).await?;
         for row in &rows {
             let row = VersionRow::read(row)?;
-            after = (row.customer, row.position);
+            after = (row.customer, row.position, row.effective_at);
             if row.position <= known {
                 pasts.entry(row.customer).or_default().push(CustomerVersion::of(row)?);
             }
@@ -105,8 +106,8 @@ async fn read(
     let head = values![snapshot.tenant.0, snapshot.generation, after, until];
     let rows = fetch_by_keys(&mut snapshot.transaction, VERSIONS_AMONG, &head, &keys).await?;
     let mut rows = rows.iter().map(VersionRow::read).collect::<Result<Vec<_>>>()?;
-    rows.sort_by_key(|row| row.position);
-    rows.dedup_by_key(|row| row.position);
+    rows.sort_by_key(|row| (row.customer, row.position, row.effective_at));
+    rows.dedup_by_key(|row| (row.customer, row.position, row.effective_at));
     Ok(rows)
 }
 

@@ -18,6 +18,7 @@ mod list;
 mod list_filter;
 pub(crate) mod list_index;
 mod owned;
+mod past;
 mod places;
 mod plan;
 mod population;
@@ -71,7 +72,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        10
+        11
     }
 
     fn schema(&self) -> &'static str {

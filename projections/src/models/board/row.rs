@@ -15,8 +15,8 @@ use super::plan::Plan;
 use super::tables::{CardRow, CustomerRow, VersionRow};
 use crate::db::Row;
 use crate::error::Result;
-use crate::log::decoded::DecodedEvent;
 use crate::log::history::instant;
+use crate::stats::Micros;
 use crate::storage::columns::{Json, TableRow as _};
 
 /// The words under which owners stand in the tables.
@@ -91,6 +91,8 @@ impl Customer {
             contents: row.contents.parse()?,
             distinct_from: row.distinct_from.parse()?,
             looks_since: row.looks_since,
+            valid_times: row.valid_times.parse()?,
+            tracked_until: row.tracked_until,
             cards: BTreeMap::new(),
         })
     }
@@ -137,22 +139,23 @@ impl Customer {
             tier_order: self.value_order().0,
             value_order: self.value_order().1,
             at_risk: self.profile.risk.is_some(),
+            valid_times: Json::of(&self.valid_times)?,
+            tracked_until: self.tracked_until,
             search_contacts: self.search_contacts().iter().map(|contact| bounded(contact)).collect(),
         })
     }
 
-    /// The row of what it is like from an event on.
-    pub(super) fn version_row(&self, from: &DecodedEvent) -> Result<VersionRow> {
+    /// The row of what it is like from an instant on, as known from a position on.
+    pub(super) fn version_row(&self, since: Micros, position: Position) -> Result<VersionRow> {
         let (owner_kind, owner_id) = owner_columns(&self.traits.owner);
         let (amount, currency) = money_columns(self.traits.amount.as_ref());
         let (contract_end, won) = self.profile.deal();
         let (won_amount, won_currency) = money_columns(won.as_ref());
         let day = |day: Option<NaiveDate>| day.map(|day| day.to_string());
-        let position: Position = from.event.position;
         Ok(VersionRow {
             customer: self.id,
             position,
-            effective_at: from.event.effective_at.timestamp_micros(),
+            effective_at: since,
             owner_kind: owner_kind.to_owned(),
             owner_id: owner_id.to_owned(),
             tier: self.traits.tier.clone(),

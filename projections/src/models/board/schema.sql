@@ -48,6 +48,9 @@ CREATE TABLE IF NOT EXISTS board_customer (
     tier_order       TEXT    NOT NULL,
     value_order      BIGINT  NOT NULL,
     at_risk          INTEGER NOT NULL,
+    -- Since when its attributes have their values, as JSON, and the latest instant from which on it was like something.
+    valid_times      TEXT    NOT NULL,
+    tracked_until    BIGINT  NOT NULL,
     PRIMARY KEY (tenant_id, generation, customer)
 ) WITHOUT ROWID;
 
@@ -99,7 +102,8 @@ CREATE TABLE IF NOT EXISTS board_card (
 CREATE INDEX IF NOT EXISTS board_card_stage
     ON board_card (tenant_id, generation, pipeline, stage, entered_at, customer);
 
--- What customers were like: one row a change of what boards and filters look at, never personal.
+-- What customers were like from an instant on, of what boards and filters look at, never personal. A change adds a row for its
+-- own instant and, where it was recorded late, one for each later instant at which it makes a difference.
 CREATE TABLE IF NOT EXISTS board_past (
     tenant_id    BLOB    NOT NULL,
     generation   INTEGER NOT NULL,
@@ -128,7 +132,7 @@ CREATE TABLE IF NOT EXISTS board_past (
     sub_statuses     TEXT    NOT NULL,
     -- The day on which the deal is expected to close, as YYYY-MM-DD.
     expected_close TEXT,
-    PRIMARY KEY (tenant_id, generation, customer, position)
+    PRIMARY KEY (tenant_id, generation, customer, position, effective_at)
 ) WITHOUT ROWID;
 
 -- When and from where customers came in as leads again.

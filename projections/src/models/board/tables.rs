@@ -49,6 +49,8 @@ table! {
             tier_order: String,
             value_order: i64,
             at_risk: bool,
+            valid_times: Json,
+            tracked_until: i64,
         }
     }
 }
@@ -97,11 +99,10 @@ table! {
 }
 
 table! {
-    /// What customers were like, one row for each change of what is tracked.
+    /// What customers were like from instants on, one row for each that a change of what is tracked makes a difference to.
     VERSION_ROWS = "board_past", Insert, VersionRow {
-        key { customer: Uuid, position: u64 }
+        key { customer: Uuid, position: u64, effective_at: i64 }
         columns {
-            effective_at: i64,
             owner_kind: String,
             owner_id: String,
             tier: Option<String>,

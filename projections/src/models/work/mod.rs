@@ -42,7 +42,7 @@ impl ReadModel for Work {
     }
 
     fn version(&self) -> u32 {
-        8
+        9
     }
 
     fn schema(&self) -> &'static str {

@@ -17,6 +17,15 @@ pub(in crate::customer::decide) fn instant(context: &Context<'_>, current: Optio
     })
 }
 
+/// When a change of attributes happened: now, unless it says otherwise. Servers' clocks differ a little, so now is never before
+/// a change that another server has just recorded, which would supersede it.
+pub(in crate::customer::decide) fn changed_at(customer: &Customer, context: &Context<'_>) -> DateTime<Utc> {
+    context.effective_at.unwrap_or_else(|| {
+        let latest = customer.valid_times.latest().filter(|at| *at <= context.now + CLOCK_SKEW);
+        latest.map_or(context.now, |at| at.max(context.now))
+    })
+}
+
 /// The instant lies neither in the future, nor before the customer's first event, nor out of the actor's window.
 pub(in crate::customer::decide) fn effective(customer: &Customer, context: &Context<'_>) -> Vec<Violation> {
     let Some(at) = context.effective_at else { return Vec::new() };
