@@ -33,6 +33,8 @@ pub struct Context<'a> {
     /// Every version of each pipeline, by key: what leads from stages of earlier versions to those in force. None
     /// where nothing can be of another version, as in a file being read in.
     pub versions: Option<&'a BTreeMap<String, Arc<Versions>>>,
+    /// The team whose customer it is, for which the definitions are in force; none for those of no team.
+    pub team: Option<&'a str>,
     /// The reps whom the actor stands in for.
     pub stands_in_for: &'a BTreeSet<String>,
     /// The fields that the tenant has declared.
@@ -63,6 +65,7 @@ impl<'a> Context<'a> {
             effective_at: None,
             pipelines,
             versions: None,
+            team: None,
             stands_in_for: &NOBODY,
             fields: &NOTHING_DECLARED,
             zones: &COMPILED,

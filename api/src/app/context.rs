@@ -32,6 +32,7 @@ pub(crate) struct DecisionContext {
     pub(super) now: DateTime<Utc>,
     pub(super) pipelines: Latest,
     pub(super) versions: AllVersions,
+    team: Option<String>,
     pub(super) claims: Option<ClaimsOfTheDay>,
     pub(super) views: Option<DayCount>,
     company: Arc<Company>,
@@ -76,6 +77,7 @@ impl DecisionContext {
         Context {
             effective_at,
             versions: Some(&self.versions),
+            team: self.team.as_deref(),
             stands_in_for: &self.stands_in_for,
             fields: &self.company.fields,
             zones: &self.zones,
@@ -141,6 +143,7 @@ impl App {
             now,
             pipelines,
             versions,
+            team,
             claims: None,
             views: None,
             company,

@@ -53,7 +53,8 @@ impl App {
         let in_force = self.pipelines.in_force(tenant, None).await?;
         let mut recorded = 0;
         for (key, pipeline) in in_force.pipelines.iter() {
-            let rules = Rules { pipeline, versions: in_force.versions.get(key).map(AsRef::as_ref) };
+            let versions = in_force.versions.get(key).map(AsRef::as_ref);
+            let rules = Rules { pipeline, versions, team: None, at: now };
             for (event, begins_at) in scheduled(rules, now) {
                 let actor = Actor::new(format!("system:{}", event.rule), []);
                 let caller = Caller { tenant, actor, via: None, origin: Some("rule"), endpoint: None };

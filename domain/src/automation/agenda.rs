@@ -6,11 +6,12 @@ use chrono_tz::Tz;
 use super::activity::{latest, planned_after};
 use super::deadline::{Deadline, Due, Rules};
 use super::{clock, pools, visits};
-use crate::Owner;
+use crate::calendar::Calendar;
 use crate::customer::Customer;
 use crate::customer::automation_state::{Occurrence, TaskState};
 use crate::customer::timeline::{MoveKind, Stay};
-use crate::pipeline::automation::{Activity, Automation, Facts, Trigger};
+use crate::pipeline::automation::{Activity, Automation, DelayClock, Facts, Trigger};
+use crate::{Owner, Pipeline};
 
 /// Every deadline of a customer as it stands now, in the order in which they are due. Those in the past are included:
 /// what is due and was not done.
@@ -93,6 +94,26 @@ impl<'a> OfOne<'a, '_> {
         self.rules.since(|pipeline| pipeline.automations.iter().any(|known| known.id == self.automation.id))
     }
 
+    /// When the rule's wait is over that counts from an instant.
+    fn waited(&self, base: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        clock::due(base, self.automation.delay.as_ref(), self.stays(), self.rules.pipeline)
+    }
+
+    /// Since when the rule has been in force for the customer as it is, with the same working hours.
+    fn in_force_since(&self) -> DateTime<Utc> {
+        let own = self.hours(self.rules.pipeline);
+        self.rules.in_force_since(self.customer, |pipeline| {
+            let known = pipeline.automations.iter().any(|known| known.acts_like(self.automation));
+            known && self.hours(pipeline) == own
+        })
+    }
+
+    /// The working hours that the rule waits by.
+    fn hours<'p>(&self, pipeline: &'p Pipeline) -> Option<&'p Calendar> {
+        let delay = self.automation.delay.as_ref().filter(|delay| delay.clock == DelayClock::Business)?;
+        pipeline.calendar(delay.calendar.as_deref())
+    }
+
     /// The stay that the customer is in, if it is in one of these stages.
     fn standing(&self, stages: &[String]) -> Option<&Stay> {
         self.stays().last().filter(|stay| in_one_of(&stay.stage, stages))
@@ -111,8 +132,7 @@ impl<'a> OfOne<'a, '_> {
         if record.imported || self.customer.automation.has_acted(&self.automation.id, stay.entered_event) {
             return None;
         }
-        let due_at =
-            clock::due(stay.entered_at, self.automation.delay.as_ref(), self.stays(), self.rules.pipeline)?;
+        let due_at = self.waited(stay.entered_at)?;
         let since = self.since();
         if (record.recorded_at < since && due_at < since) || inserted() {
             return None;
@@ -141,10 +161,7 @@ impl<'a> OfOne<'a, '_> {
         };
         let [latest, _] = latest(self.customer, self.journey, reset_by);
         let base = latest.filter(|reset| reset.effective_at > entered.effective_at).unwrap_or(entered);
-        let due_at =
-            clock::due(base.effective_at, self.automation.delay.as_ref(), self.stays(), self.rules.pipeline)?;
-        let since = self.since();
-        let due_at = if base.recorded_at < since { due_at.max(since) } else { due_at };
+        let due_at = self.waited(base.effective_at)?;
         self.unless_called_off(base, due_at, stay)
     }
 
@@ -153,7 +170,7 @@ impl<'a> OfOne<'a, '_> {
         let (date, told) = self.customer.automation.date(field)?;
         let zone = self.rules.pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone);
         let base = clock::on_day(date, zone, offset_seconds)?;
-        let due_at = clock::due(base, self.automation.delay.as_ref(), self.stays(), self.rules.pipeline)?;
+        let due_at = self.waited(base)?;
         if told.recorded_at < self.since() && due_at < self.since() {
             return None;
         }
@@ -173,12 +190,7 @@ impl<'a> OfOne<'a, '_> {
                 && after_entry(seen.at.effective_at, seen.at.position)
         });
         let due = seen.filter_map(|seen| {
-            let due_at = clock::due(
-                seen.at.effective_at,
-                self.automation.delay.as_ref(),
-                self.stays(),
-                self.rules.pipeline,
-            )?;
+            let due_at = self.waited(seen.at.effective_at)?;
             if seen.at.recorded_at < since && due_at < since {
                 return None;
             }
@@ -187,13 +199,15 @@ impl<'a> OfOne<'a, '_> {
         due.collect()
     }
 
-    /// The deadline, unless something happened since its cause that calls it off, or its condition does not hold.
+    /// The deadline, not before the rule is in force, unless something happened since its cause that calls it off, or its
+    /// condition does not hold.
     fn unless_called_off(
         &self,
         cause: Occurrence,
         due_at: DateTime<Utc>,
         stay: &Stay,
     ) -> Option<Deadline<'a>> {
+        let due_at = due_at.max(self.in_force_since());
         let [latest, _] = latest(self.customer, self.journey, &self.automation.cancelled_by);
         if latest.is_some_and(|at| at.effective_at >= cause.effective_at && at.event != cause.event) {
             return None;

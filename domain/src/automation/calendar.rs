@@ -16,8 +16,8 @@ pub fn scheduled(rules: Rules<'_>, now: DateTime<Utc>) -> Vec<(Scheduled, DateTi
         let Trigger::Schedule { every, .. } = &automation.trigger else { return None };
         let period = begins(*every, now.with_timezone(&zone).date_naive());
         let begins_at = start_of_day(zone, period);
-        let since =
-            rules.since(|pipeline| pipeline.automations.iter().any(|known| known.id == automation.id));
+        let set = |known: &Automation| known.id == automation.id && known.trigger == automation.trigger;
+        let since = rules.since(|pipeline| pipeline.automations.iter().any(set));
         // A rule that was published within a period begins with the next one.
         let reminders = messages(automation).filter(|_| since <= begins_at)?;
         let event = Scheduled {
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn a_month_begins_at_the_midnight_of_the_pools_zone() {
         let found = templates().iter().find(|known| known.key == "helloword-13").unwrap();
-        let rules = Rules { pipeline: &found.pipeline, versions: None };
+        let rules = Rules { pipeline: &found.pipeline, versions: None, team: None, at: DateTime::UNIX_EPOCH };
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         let month = |now: &str| {
             let all = scheduled(rules, at(now));

@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::Label;
+use crate::customer::Customer;
 use crate::pipeline::StageType;
 use crate::pipeline::automation::Automation;
 use crate::pipeline::version::Versions;
 use crate::pipeline::{Pipeline, VisitReminder};
 use crate::pool::Pool;
 use crate::pool::rules::{FirstContact, Reclaim};
+use crate::{Label, Owner};
 
 /// The definition in force of a pipeline, and the versions that tell since when a rule has been there.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,10 @@ pub struct Rules<'a> {
     pub pipeline: &'a Pipeline,
     /// Every version. None: the rules have always been there.
     pub versions: Option<&'a Versions>,
+    /// The team for whose customers it is in force; none for those of no team.
+    pub team: Option<&'a str>,
+    /// When it is in force.
+    pub at: DateTime<Utc>,
 }
 
 /// A deadline of an automation or of a pool's rule.
@@ -64,6 +69,25 @@ impl Rules<'_> {
             all.filter_map(|known| known.pipeline.stage(stage)).map(|stage| stage.kind).next()
         };
         self.pipeline.stage(stage).map(|stage| stage.kind).or_else(former)
+    }
+
+    /// Since when a rule has been in force for a customer just as it is: nothing is due by it before. That ends and begins with
+    /// versions, and where a team tries another one, with becoming its customer or another's.
+    pub(super) fn in_force_since(
+        &self,
+        customer: &Customer,
+        same: impl Fn(&Pipeline) -> bool,
+    ) -> DateTime<Utc> {
+        let Some(versions) = self.versions else { return DateTime::<Utc>::MIN_UTC };
+        let since = versions.in_force_since(self.team, self.at, &same);
+        let history = &customer.automation;
+        let changed = match customer.owner {
+            Owner::Rep(_) => history.owned.map(|owned| owned.by.effective_at),
+            Owner::Pool(_) => history.losses.last().map(|loss| loss.at),
+        };
+        // Whose team had it before is not known: that of anybody counts.
+        let another = |at: &DateTime<Utc>| since < *at && versions.differs_for_some(*at, &same);
+        changed.filter(another).unwrap_or(since)
     }
 
     /// Since when there has been such a rule. Versions that leave it out in between do not restart it.

@@ -107,9 +107,6 @@ impl<'a> Running<'a, '_> {
     fn strike(&self, base: Occurrence) -> Option<Strike> {
         let pauses = self.pauses();
         let mut strike = Strike { due_at: self.elapsed(base, &pauses)?, warnings: Vec::new() };
-        let since = self.since();
-        // Nobody is warned before what the clock counts from was known, nor before there was such a rule.
-        let known = if base.recorded_at < since { since } else { base.recorded_at };
         let mut all = self.clock.warn_before_seconds.clone();
         all.retain(|before| *before < self.clock.seconds);
         all.sort_unstable_by(|a, b| b.cmp(a));
@@ -118,12 +115,17 @@ impl<'a> Running<'a, '_> {
             let given = self.customer.automation.acted_at(&self.warning(before), base.event);
             let warn_at = match given {
                 Some(given) => given,
-                None => pauses.outside(pauses.before(strike.due_at, lead)?.max(known))?,
+                None => pauses.outside(pauses.before(strike.due_at, lead)?.max(self.known(base, before)))?,
             };
             strike.due_at = strike.due_at.max(pauses.after(warn_at, lead)?);
             strike.warnings.push((before, warn_at));
         }
         Some(strike)
+    }
+
+    /// Nobody is warned before what the clock counts from was known, nor before there was such a warning.
+    fn known(&self, base: Occurrence, before: u64) -> DateTime<Utc> {
+        base.recorded_at.max(self.since(|known| known.warn_before_seconds.contains(&before)))
     }
 
     /// The time in which the clock stands still: in stages that it spares.
@@ -154,8 +156,7 @@ impl<'a> Running<'a, '_> {
                 reached(end, self.clock.boundary)
             }
         };
-        let since = self.since();
-        if base.recorded_at < since { pauses.outside(due_at.max(since)) } else { Some(due_at) }
+        pauses.outside(due_at.max(self.since(|_| true)))
     }
 
     /// The end of the local day of an instant, in the pool's zone.
@@ -164,11 +165,15 @@ impl<'a> Running<'a, '_> {
         Some(start_of_day(self.pool.timezone, next))
     }
 
-    /// Since when there has been such a clock.
-    fn since(&self) -> DateTime<Utc> {
-        self.rules.since(|pipeline| {
-            let rules = pipeline.pool(&self.pool.key).and_then(|pool| pool.rules.as_ref());
-            rules.is_some_and(|rules| rules.reclaim.iter().any(|known| known.id == self.clock.id))
+    /// Since when the clock has run for the customer just so, spared the same, and been `such` a one.
+    fn since(&self, such: impl Fn(&Reclaim) -> bool) -> DateTime<Utc> {
+        self.rules.in_force_since(self.customer, |pipeline| {
+            let there = pipeline.pool(&self.pool.key).filter(|pool| pool.timezone == self.pool.timezone);
+            there.and_then(|pool| pool.rules.as_ref()).is_some_and(|rules| {
+                let spares = (&rules.exempt, rules.handover_grace_seconds);
+                spares == (&self.pool_rules.exempt, self.pool_rules.handover_grace_seconds)
+                    && rules.reclaim.iter().any(|known| known.runs_like(self.clock) && such(known))
+            })
         })
     }
 
@@ -218,9 +223,16 @@ fn missed<'a>(
     first: FirstContact,
     claim: &Claim,
 ) -> Option<Deadline<'a>> {
+    let since = rules.in_force_since(customer, |pipeline| {
+        let known = pipeline.pool(&pool.key).and_then(|pool| pool.rules.as_ref()?.first_contact);
+        known.is_some_and(|known| {
+            (known.within_seconds, known.grace_seconds) == (first.within_seconds, first.grace_seconds)
+        })
+    });
     let stays = customer.journeys.stays(customer.primary());
     let pauses = Pauses::of(stays, |stage| rules.kind_of(stage).is_some_and(StageType::stops_clock));
     let (until, recorded_until) = first_contact_until(first, claim, &pauses)?;
+    let (until, recorded_until) = (until.max(since), recorded_until.max(since));
     let counts = |one: &Conversation| {
         one.effective_at > claim.at && one.effective_at <= until && one.recorded_at <= recorded_until
     };

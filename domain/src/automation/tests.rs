@@ -1,5 +1,6 @@
 //! Given a history, what is due when: every number at its boundary.
 
+mod in_force;
 mod notice;
 
 use std::collections::BTreeMap;
@@ -128,12 +129,12 @@ impl Story {
 
     /// When a rule is due; none where it is not.
     fn due(&self, rule: &str) -> Option<DateTime<Utc>> {
-        let rules = |_: &str| Some(Rules { pipeline: &self.pipeline, versions: None });
+        let rules = |_: &str| Some(Rules { pipeline: &self.pipeline, versions: None, team: None, at: t(0) });
         agenda(&self.customer(), rules).into_iter().find(|one| one.rule == rule).map(|one| one.due_at)
     }
 
     fn cause(&self, rule: &str) -> Uuid {
-        let rules = |_: &str| Some(Rules { pipeline: &self.pipeline, versions: None });
+        let rules = |_: &str| Some(Rules { pipeline: &self.pipeline, versions: None, team: None, at: t(0) });
         agenda(&self.customer(), rules).into_iter().find(|one| one.rule == rule).expect(rule).cause
     }
 
@@ -171,7 +172,7 @@ impl Story {
         let Some(clock) = rule.strip_prefix("reclaim:") else { return self };
         let warning = format!("warn:{clock}:");
         let next = |story: &Self| {
-            let rules = |_: &str| Some(Rules { pipeline: &story.pipeline, versions: None });
+            let rules = |_: &str| Some(Rules { pipeline: &story.pipeline, versions: None, team: None, at: t(0) });
             let due = agenda(&story.customer(), rules).into_iter();
             due.filter(|one| one.rule.starts_with(&warning)).map(|one| (one.rule, one.due_at)).next()
         };
@@ -667,7 +668,7 @@ fn nothing_is_due_for_a_merged_or_erased_customer() {
     });
     for end in [erased, merged] {
         let story = Story::of("landian-6", "first_contact").then(60, end);
-        let rules = |_: &str| Some(Rules { pipeline: &story.pipeline, versions: None });
+        let rules = |_: &str| Some(Rules { pipeline: &story.pipeline, versions: None, team: None, at: t(0) });
         assert_eq!(agenda(&story.customer(), rules).len(), 0);
     }
 }
@@ -774,7 +775,7 @@ fn a_new_owner_has_the_whole_time_and_a_grace_for_visits() {
 #[test]
 fn a_reclaim_that_somebody_forestalled_is_recorded() {
     let story = Story::of("bajun-5", "intent").then(6 * DAY, note());
-    let rules = |_: &str| Some(Rules { pipeline: &story.pipeline, versions: None });
+    let rules = |_: &str| Some(Rules { pipeline: &story.pipeline, versions: None, team: None, at: t(0) });
     let overtaken =
         agenda(&story.customer(), rules).into_iter().find(|one| matches!(one.due, Due::Overtaken(..)));
     let overtaken = overtaken.expect("it was due a day before");

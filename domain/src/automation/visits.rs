@@ -58,6 +58,12 @@ pub(super) fn deadline<'a>(customer: &Customer, rules: Rules<'a>) -> Option<Dead
     if said.recorded_at < since && due_at < since {
         return None;
     }
+    let due_at = due_at.max(rules.in_force_since(customer, |pipeline| {
+        pipeline
+            .visits
+            .as_ref()
+            .is_some_and(|known| known.remind_before_seconds == visits.remind_before_seconds)
+    }));
     Some(Deadline {
         rule: VISIT.to_owned(),
         name: Label::new("约定联系提醒", "Reminder of an agreed contact"),

@@ -304,6 +304,16 @@ impl Condition {
     }
 }
 
+impl Automation {
+    /// Whether another definition of it does the same at the same time, whatever the words are.
+    pub fn acts_like(&self, other: &Self) -> bool {
+        let does = |one: &Self| one.actions.iter().map(|action| action.kind.clone()).collect::<Vec<_>>();
+        (&self.id, &self.trigger, &self.delay, &self.condition, &self.cancelled_by)
+            == (&other.id, &other.trigger, &other.delay, &other.condition, &other.cancelled_by)
+            && does(self) == does(other)
+    }
+}
+
 /// One thing that an automation does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {

@@ -249,6 +249,33 @@ impl Versions {
         all
     }
 
+    /// Since when, up to an instant, a rule has been in force for a team's customers, or for those of no team, without a
+    /// break: in one version after the other that has it just so. The instant itself where none has it then; always, where
+    /// it was never otherwise: what is recorded late of the time before a pipeline is judged by its first rules.
+    pub fn in_force_since(
+        &self,
+        team: Option<&str>,
+        at: DateTime<Utc>,
+        same: &impl Fn(&Pipeline) -> bool,
+    ) -> DateTime<Utc> {
+        let mut since = at;
+        for change in self.changes().into_iter().rev().filter(|change| *change <= at) {
+            if !self.in_force(team, change).is_some_and(|known| same(&known.pipeline)) {
+                return since;
+            }
+            since = change;
+        }
+        DateTime::<Utc>::MIN_UTC
+    }
+
+    /// Whether a rule was not in force just so for somebody's customers at an instant.
+    pub fn differs_for_some(&self, at: DateTime<Utc>, same: &impl Fn(&Pipeline) -> bool) -> bool {
+        let teams = self.publications.iter().filter_map(|known| Some(known.team.as_ref()?.id.as_str()));
+        let mut in_force =
+            std::iter::once(None).chain(teams.map(Some)).filter_map(|team| self.in_force(team, at));
+        in_force.any(|known| !same(&known.pipeline))
+    }
+
     /// Where a customer goes that entered `stage` under one version when another is in force.
     pub fn map_stage(
         &self,

@@ -72,6 +72,14 @@ pub struct Reclaim {
     pub warn_before_seconds: Vec<u64>,
 }
 
+impl Reclaim {
+    /// Whether another definition of the clock strikes when it does, whatever it is called and whenever it warns.
+    pub fn runs_like(&self, other: &Self) -> bool {
+        (&self.id, &self.reset_by, self.seconds, self.boundary, self.unit)
+            == (&other.id, &other.reset_by, other.seconds, other.boundary, other.unit)
+    }
+}
+
 /// Where the deadline of a clock lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -85,12 +85,13 @@ impl Hypothesis {
 
     /// The rules that are supposed.
     pub(super) fn rules(&self) -> Rules<'_> {
-        Rules { pipeline: &self.pipeline, versions: self.versions().map(AsRef::as_ref) }
+        let versions = self.versions().map(AsRef::as_ref);
+        Rules { pipeline: &self.pipeline, versions, team: None, at: self.span.to }
     }
 
     /// The rules that were in force for everybody at an instant: before the first version its own.
     pub(super) fn rules_then(&self, at: DateTime<Utc>) -> Option<Rules<'_>> {
         let known = self.recorded.in_force(None, at).or(self.recorded.all().first())?;
-        Some(Rules { pipeline: &known.pipeline, versions: Some(&self.recorded) })
+        Some(Rules { pipeline: &known.pipeline, versions: Some(&self.recorded), team: None, at })
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::app::{Caller, Viewer};
 use crate::auth::disclosure::shown;
+use crate::domain::Owner;
 use crate::domain::company::Company;
 use crate::domain::pipeline::version::Versions;
-use crate::domain::{Owner, Pipeline};
 use crate::problem::Problem;
 use crate::projections::AsOf;
-use crate::projections::board::{CustomerAsOf, CustomerReport};
+use crate::projections::board::{CustomerAsOf, CustomerReport, RulesThen};
 use crate::routes::AppState;
 
 /// What was defined at an instant, as it was known.
@@ -39,14 +39,15 @@ impl Past {
     }
 
     /// The definition that was in force of a journey for customers of an owner, with all versions that were known.
-    pub(super) fn rules(&self, owner: &Owner, journey: &str) -> Option<(Arc<Pipeline>, Arc<Versions>)> {
+    pub(super) fn rules(&self, owner: &Owner, journey: &str) -> Option<RulesThen> {
         let versions = self.versions.get(journey)?;
         let team = match owner {
             Owner::Rep(rep) => self.company.people.team_of(rep).map(|team| team.key.as_str()),
             Owner::Pool(_) => None,
         };
         let in_force = versions.in_force(team, self.at.effective_at)?;
-        Some((in_force.pipeline.clone(), versions.clone()))
+        let team = team.map(str::to_owned);
+        Some(RulesThen { pipeline: in_force.pipeline.clone(), versions: versions.clone(), team })
     }
 }
 

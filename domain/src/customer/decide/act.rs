@@ -39,7 +39,10 @@ pub(super) fn decide(
     context: &Context<'_>,
 ) -> Result<Vec<NewEvent>, Refusal> {
     Refusal::require_all([guard::supervises(context, "")])?;
-    let rules = |key: &str| Some(Rules { pipeline: context.pipeline(key)?, versions: context.versions(key) });
+    let rules = |key: &str| {
+        let (pipeline, versions) = (context.pipeline(key)?, context.versions(key));
+        Some(Rules { pipeline, versions, team: context.team, at: context.now })
+    };
     let due = agenda(customer, rules);
     let named = due.iter().find(|one| one.rule == command.rule && one.cause == command.cause);
     let is_due = |one: &&Deadline<'_>| one.due_at <= context.now && !waits_for_a_warning(one, &due);

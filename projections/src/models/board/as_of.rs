@@ -48,7 +48,18 @@ const LOOKED_AT: usize = 2_000;
 const PAGE: u32 = 1_000;
 
 /// The definition that was in force of a journey for customers of an owner, with all versions that there were.
-pub type RulesAsOf<'a> = &'a (dyn Fn(&Owner, &str) -> Option<(Arc<Pipeline>, Arc<Versions>)> + Sync);
+pub type RulesAsOf<'a> = &'a (dyn Fn(&Owner, &str) -> Option<RulesThen> + Sync);
+
+/// What was in force of a journey for customers of an owner.
+#[derive(Debug, Clone)]
+pub struct RulesThen {
+    /// The definition.
+    pub pipeline: Arc<Pipeline>,
+    /// All versions that were known.
+    pub versions: Arc<Versions>,
+    /// The owner's team.
+    pub team: Option<String>,
+}
 
 /// A customer as it stood, and whose it is now: what may be shown of it goes by that.
 #[derive(Debug, Clone, PartialEq)]
@@ -211,8 +222,8 @@ fn left_then(facts: &[Arc<DecodedEvent>], at: DateTime<Utc>, rules: RulesAsOf<'_
     let events: Vec<&Recorded<CustomerEvent>> =
         facts.iter().enumerate().filter(counts).map(|(_, fact)| &fact.event).collect();
     let customer = domain::Customer::fold(events)?;
-    let (pipeline, versions) = rules(&customer.owner, customer.primary())?;
-    let rules = Rules { pipeline: &pipeline, versions: Some(&versions) };
+    let RulesThen { pipeline, versions, team } = rules(&customer.owner, customer.primary())?;
+    let rules = Rules { pipeline: &pipeline, versions: Some(&versions), team: team.as_deref(), at };
     let left = remaining(&customer, rules, at).filter(|_| !customer.has_left());
     left.map(|left| left.num_milliseconds() as f64 / 1_000.0)
 }

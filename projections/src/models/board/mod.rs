@@ -42,7 +42,7 @@ pub(crate) use tables::NAME;
 use tables::TABLES;
 
 pub use approvals::{ApprovalFilter, ApprovalReport};
-pub use as_of::{CustomerAsOf, RulesAsOf};
+pub use as_of::{CustomerAsOf, RulesAsOf, RulesThen};
 pub use cards::{
     BoardQuery, BoardReport, CardReport, ConvertedReport, StageCards, StageNaming, SubStatusCount,
 };

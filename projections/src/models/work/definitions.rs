@@ -117,11 +117,15 @@ impl Definitions {
         let Some(versions) = self.pipelines.get(key) else { return Vec::new() };
         let teams = versions.all().iter().filter_map(|known| Some(known.team.as_ref()?.id.as_str()));
         let scopes: BTreeSet<Option<&str>> = std::iter::once(None).chain(teams.map(Some)).collect();
-        let now = scopes.into_iter().filter_map(|team| versions.in_force(team, self.newest));
-        let to_come = versions.all().iter().filter(|known| known.in_force_from > self.newest);
-        let mut found: Vec<&Publication> = now.chain(to_come).collect();
-        found.sort_by_key(|known| known.pipeline.version);
-        found.dedup_by_key(|known| known.pipeline.version);
-        found.into_iter().map(|known| Rules { pipeline: &known.pipeline, versions: Some(versions) }).collect()
+        let to_come = versions.changes().into_iter().filter(|change| *change > self.newest);
+        let instants: BTreeSet<DateTime<Utc>> = std::iter::once(self.newest).chain(to_come).collect();
+        let all = instants.iter().flat_map(|at| scopes.iter().map(|team| (*team, *at)));
+        let in_force = all.filter_map(|(team, at)| {
+            let known = versions.in_force(team, at)?;
+            Some(Rules { pipeline: &known.pipeline, versions: Some(versions), team, at })
+        });
+        let mut found: Vec<_> = in_force.collect();
+        found.sort_by_key(|rules| (rules.pipeline.version, rules.at, rules.team));
+        found
     }
 }
