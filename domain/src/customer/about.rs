@@ -39,10 +39,15 @@ mod tests {
     fn what_was_said_of_a_pair_is_about_both() {
         let reason = || "two brothers".to_owned().into();
         let stage_policy = StagePolicy::Survivor;
-        let (details, next_plan, carried_over) = (None, None, None);
-        let reason_of = Some(reason());
-        let absorbed =
-            Absorbed { absorbed: OTHER, stage_policy, reason: reason_of, details, next_plan, carried_over };
+        let absorbed = Absorbed {
+            absorbed: OTHER,
+            stage_policy,
+            reason: Some(reason()),
+            details: None,
+            next_plan: None,
+            carried_over: None,
+            claim_history: None,
+        };
         let absorbed = CustomerEvent::Absorbed(absorbed);
         assert_eq!(about(ONE, &absorbed), Some(OTHER));
         let unmerged = || {

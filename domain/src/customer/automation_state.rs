@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::event::{CustomerEvent, DetailsChanged, Occasion, Profile, Recorded, TaskCreated};
+use super::event::{
+    ClaimHistory, CustomerEvent, DetailsChanged, HeldBy, Occasion, Profile, Recorded, TaskCreated,
+};
 use super::valid_times::Admitted;
 use crate::Owner;
 use crate::pipeline::automation::Activity;
@@ -29,6 +31,8 @@ pub struct AutomationState {
     pub taken_over: Option<Claim>,
     /// Who lost or released the customer, in order.
     pub losses: Vec<OwnershipLoss>,
+    /// Who had claimed and lost the customers that it absorbed.
+    absorbed_history: ClaimHistory,
     /// The conversations of the claimant since the last claim.
     pub contacts: Vec<Conversation>,
     /// The signals that rules may act on, in order.
@@ -220,7 +224,10 @@ impl AutomationState {
                     self.note_activity(Activity::Update, at);
                 }
             }
-            CustomerEvent::Absorbed(_) => {
+            CustomerEvent::Absorbed(event) => {
+                if let Some(history) = &event.claim_history {
+                    self.absorbed_history.add(history.clone());
+                }
                 self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
             }
             CustomerEvent::Noted(_) => {
@@ -378,6 +385,15 @@ impl AutomationState {
     /// When the next contact is due, and the event that said so.
     pub fn planned(&self) -> Option<(DateTime<Utc>, Occurrence)> {
         self.planned
+    }
+
+    /// Who has claimed and lost the customer, or one that it absorbed. An absorbed one that was parted again is not forgotten.
+    pub fn claim_history(&self) -> ClaimHistory {
+        let claims = self.claims.iter().map(|claim| HeldBy { at: claim.at, rep: claim.rep.clone() });
+        let losses = self.losses.iter().map(|loss| HeldBy { at: loss.at, rep: loss.rep.clone() });
+        let mut history = self.absorbed_history.clone();
+        history.add(ClaimHistory { claims: claims.collect(), losses: losses.collect() });
+        history
     }
 
     /// Whether a rule has acted for a cause.

@@ -67,7 +67,7 @@ customer_types! {
     Erased "customer.erased" 1 []
     Withdrawn "customer.withdrawn" 1 []
     LeadTouched "customer.lead_touched" 1 []
-    Absorbed "customer.absorbed" 4 [unchanged, unchanged, unchanged]
+    Absorbed "customer.absorbed" 5 [unchanged, unchanged, unchanged, unchanged]
     MergedInto "customer.merged_into" 1 []
     Unmerged "customer.unmerged" 3 [unchanged, unchanged]
     Distinguished "customer.distinguished" 2 [unchanged]

@@ -67,7 +67,8 @@ fn not_its_former_owner(
     rules: &PoolRules,
     context: &Context<'_>,
 ) -> Vec<Violation> {
-    let lost = customer.automation.losses.iter().rev().find(|loss| loss.rep == rep);
+    let losses = customer.automation.claim_history().losses;
+    let lost = losses.iter().rev().find(|loss| loss.rep == rep);
     let Some((loss, seconds)) = lost.zip(rules.previous_owner_blocked_seconds) else { return Vec::new() };
     let Some(free_at) = later(loss.at, seconds) else { return Vec::new() };
     not_before(
@@ -110,7 +111,8 @@ fn not_again_and_again(
     context: &Context<'_>,
 ) -> Vec<Violation> {
     let Some(limit) = rules.repeated_claims else { return Vec::new() };
-    let mine: Vec<_> = customer.automation.claims.iter().filter(|claim| claim.rep == rep).collect();
+    let claims = customer.automation.claim_history().claims;
+    let mine: Vec<_> = claims.iter().filter(|claim| claim.rep == rep).collect();
     let place = mine.len().checked_sub(limit.max as usize).and_then(|first| mine.get(first));
     let Some(free_at) = place.and_then(|claim| later(claim.at, limit.within_seconds)) else {
         return Vec::new();

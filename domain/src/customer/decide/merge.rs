@@ -10,7 +10,7 @@ use super::guard;
 use super::new_event::NewEvent;
 use crate::customer::command::{Merge, Unmerge};
 use crate::customer::event::{
-    Absorbed, CustomerEvent, MergedInto, Moved, Reactivated, StagePolicy, Unmerged,
+    Absorbed, ClaimHistory, CustomerEvent, MergedInto, Moved, Reactivated, StagePolicy, Unmerged,
 };
 use crate::customer::known::Known;
 use crate::customer::state::Customer;
@@ -89,6 +89,8 @@ pub fn merge(
         details: known.0.filled_from(known.1),
         next_plan: known.0.earlier_plan(known.1),
         carried_over: absorbed.purchases.carried_over(),
+        claim_history: Some(absorbed.automation.claim_history())
+            .filter(|history| *history != ClaimHistory::default()),
     });
     let at = |event| NewEvent { event, effective_at: context.now };
     let mut events = vec![at(told)];
@@ -223,7 +225,8 @@ mod tests {
     use super::*;
     use crate::Actor;
     use crate::customer::decide::spec::*;
-    use crate::customer::event::{Erased, NextPlan};
+    use crate::customer::Command;
+    use crate::customer::event::{Claimed, Erased, NextPlan, Released};
 
     /// Nothing is known of either.
     fn nothing() -> (&'static Known, &'static Known) {
@@ -318,6 +321,31 @@ mod tests {
         let after = given([registered_by_li(), events.one[0].event.clone()]).customer.unwrap();
         assert_eq!((after.tier.as_deref(), after.next_plan), (Some("A"), Some(plan)));
         assert_eq!(after.tags, ["vip"]);
+    }
+
+    #[test]
+    fn who_may_not_claim_the_absorbed_again_may_not_claim_the_survivor_either() {
+        let pool = || "customer_pool".to_owned();
+        let quota_date = day(1).date_naive();
+        let claim = || CustomerEvent::Claimed(Claimed { rep: "li".to_owned(), pool: pool(), quota_date });
+        let release = || {
+            let (rep, reason) = ("li".to_owned(), Personal::Sealed);
+            CustomerEvent::Released(Released { rep, pool: pool(), reason })
+        };
+        let taken_in = |theirs: &Customer| {
+            let told = merged(&given([in_the_pool()]).by(wang()), theirs, StagePolicy::Survivor);
+            given([in_the_pool()].into_iter().chain(told))
+        };
+        let once = other("li", [release(), claim(), release()]);
+        taken_in(&once).at(day(9)).when(Command::Claim).refuses([Code::ClaimBlocked]);
+        taken_in(&once).at(day(9)).by(zhao()).when(Command::Claim).event();
+        taken_in(&once).at(day(20)).when(Command::Claim).event();
+        let twice = other("li", [release(), claim(), release(), claim(), release()]);
+        taken_in(&twice).at(day(20)).when(Command::Claim).refuses([Code::ClaimRepeated]);
+        // Through another merge, and back again, it is the same history.
+        let told = merged(&given([in_the_pool()]).by(wang()), &twice, StagePolicy::Survivor);
+        let through = other("li", [release()].into_iter().chain(told));
+        assert_eq!(through.automation.claim_history().claims, twice.automation.claim_history().claims);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Who a customer is: erasure, repeat inquiries, merges and dismissed duplicates.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -94,6 +95,40 @@ pub struct Absorbed {
     /// What the other one had bought and earned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried_over: Option<CarriedOver>,
+    /// Who had claimed and lost the other one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim_history: Option<ClaimHistory>,
+}
+
+/// Who had claimed a customer out of pools, and who had lost it to them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimHistory {
+    /// The claims, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<HeldBy>,
+    /// The losses and releases, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<HeldBy>,
+}
+
+impl ClaimHistory {
+    /// Adds another one. What both have, as when a customer is absorbed again, counts once.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (known, more) in [(&mut self.claims, other.claims), (&mut self.losses, other.losses)] {
+            known.extend(more);
+            known.sort_unstable();
+            known.dedup();
+        }
+    }
+}
+
+/// A rep, and when it claimed or lost a customer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HeldBy {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The rep.
+    pub rep: String,
 }
 
 /// The customer turned out to be another one, which goes on in its place. Its stream ends here.

@@ -31,8 +31,8 @@ pub use automation::{
 pub use corrections::{MoveInserted, MoveTargetCorrected, MoveTimeCorrected, MoveVoided, OnConflict};
 pub use details::{CLEARABLE, Contract, DetailsChanged, Money, Profile, Registered};
 pub use identity::{
-    Absorbed, DistinctionWithdrawn, Distinguished, Erased, LeadTouched, MergedInto, StagePolicy, Unmerged,
-    Withdrawn,
+    Absorbed, ClaimHistory, DistinctionWithdrawn, Distinguished, Erased, HeldBy, LeadTouched, MergedInto,
+    StagePolicy, Unmerged, Withdrawn,
 };
 pub use moves::{
     Evidence, Moved, Reactivated, StageMigrated, SubStatusSet, TransitionApproved, TransitionExpired,
