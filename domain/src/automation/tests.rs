@@ -12,7 +12,7 @@ use super::{Due, Rules, agenda, next_contact};
 use crate::customer::event::{
     AutomationRan, Claimed, CustomerEvent, DetailsChanged, FollowedUp, Money, MoveTargetCorrected,
     MoveTimeCorrected, MoveVoided, Moved, NextPlan, Noted, Occasion, OnConflict, OwnerChanged, Profile,
-    Recorded, Registered, Signalled, TransactionKind, TransactionRecorded, TransactionVoided,
+    Recorded, Registered, Released, Signalled, TransactionKind, TransactionRecorded, TransactionVoided,
 };
 use crate::customer::{Command, Customer, NewEvent, command, decide};
 use crate::pipeline::automation::{Action, ActionKind, Automation, Boundary, Delay, DelayClock, Trigger};
@@ -352,6 +352,32 @@ fn the_satisfaction_visit_comes_seven_days_after_delivery_not_after_the_deal() {
     assert_eq!(won.due("satisfaction_visit"), None);
     let delivered = won.moved(20 * DAY, "won", "delivered");
     strikes_at(&delivered, "satisfaction_visit", t(27 * DAY));
+}
+
+#[test]
+fn a_date_of_delivery_is_followed_by_the_satisfaction_visit_without_a_stage_of_it() {
+    let on = |day: &str| details(Profile { delivered_on: day.parse().ok(), ..Profile::default() });
+    let told = Story::of("helloword-13", "won").then(60, on("2026-03-05"));
+    // Seven days after the first instant of that day in Shanghai.
+    strikes_at(&told, "satisfaction_visit_by_date", at("2026-03-11T16:00:00Z"));
+    let put_off = told.then(120, on("2026-03-06"));
+    strikes_at(&put_off, "satisfaction_visit_by_date", at("2026-03-12T16:00:00Z"));
+}
+
+#[test]
+fn a_lead_claimed_out_of_the_lead_pool_goes_back_to_it() {
+    let (rep, pool) = ("li".to_owned(), "lead_pool".to_owned());
+    let released = Released { rep: rep.clone(), pool: pool.clone(), reason: Personal::Sealed };
+    let claimed = Claimed { rep, pool, quota_date: t(DAY).date_naive() };
+    let story = Story::of("helloword-13", "new_lead").then(60, CustomerEvent::Released(released));
+    let story = story.then(DAY, CustomerEvent::Claimed(claimed));
+    strikes_at(&story, "reclaim:no_update", t(6 * DAY));
+    let events = story.act("reclaim:no_update", story.cause("reclaim:no_update"), t(6 * DAY)).unwrap();
+    let went = events.iter().find_map(|new| match &new.event {
+        CustomerEvent::OwnerChanged(changed) => Some(changed.to.clone()),
+        _ => None,
+    });
+    assert_eq!(went, Some(Owner::Pool("lead_pool".to_owned())));
 }
 
 #[test]

@@ -173,12 +173,15 @@ fn what_happens_by_itself_leads_where_the_sources_say() {
 #[test]
 fn the_pools_of_the_templates_take_customers_back_after_five_and_seven_days() {
     for template in templates() {
-        let pool = template.pipeline.default_pool().expect("a pool");
-        let rules = pool.rules.as_ref().expect("rules");
-        let clock = |id: &str| rules.reclaim.iter().find(|clock| clock.id == id).map(|clock| clock.seconds);
-        assert_eq!((clock("no_update"), clock("no_visit")), (Some(5 * DAY), Some(7 * DAY)));
-        let first = rules.first_contact.expect("a first contact");
-        assert_eq!((first.within_seconds, pool.claims_per_day), (48 * HOUR, 3));
+        for pool in &template.pipeline.pools {
+            let named = format!("{}/{}", template.key, pool.key);
+            let rules = pool.rules.as_ref().expect(&named);
+            let clock =
+                |id: &str| rules.reclaim.iter().find(|clock| clock.id == id).map(|clock| clock.seconds);
+            assert_eq!((clock("no_update"), clock("no_visit")), (Some(5 * DAY), Some(7 * DAY)), "{named}");
+            let first = rules.first_contact.expect(&named);
+            assert_eq!((first.within_seconds, pool.claims_per_day), (48 * HOUR, 3), "{named}");
+        }
     }
 }
 
