@@ -12,7 +12,8 @@ use super::{Due, Rules, agenda, next_contact};
 use crate::customer::event::{
     AutomationRan, Claimed, CustomerEvent, DetailsChanged, FollowedUp, Money, MoveTargetCorrected,
     MoveTimeCorrected, MoveVoided, Moved, NextPlan, Noted, Occasion, OnConflict, OwnerChanged, Profile,
-    Recorded, Registered, Released, Signalled, TransactionKind, TransactionRecorded, TransactionVoided,
+    Recorded, Registered, Released, Signalled, TaskCompleted, TransactionKind, TransactionRecorded,
+    TransactionVoided,
 };
 use crate::customer::{Command, Customer, NewEvent, command, decide};
 use crate::pipeline::automation::{Action, ActionKind, Automation, Boundary, Delay, DelayClock, Trigger};
@@ -683,6 +684,41 @@ fn a_corrected_time_moves_the_deadline_and_is_no_activity() {
         }),
     );
     assert_eq!(corrected.due("quoted_without_update"), Some(t(4 * DAY)));
+}
+
+#[test]
+fn the_corrected_time_of_a_move_moves_the_open_tasks_that_it_set_off() {
+    let due = |story: &Story| {
+        let tasks = story.customer().automation.tasks;
+        let named = tasks.values().find(|task| task.created.cause == Uuid::from_u128(2));
+        named.map(|task| task.due_at - t(0)).expect("a task of the quote")
+    };
+    let story = Story::of("landian-6", "first_contact").moved(0, "first_contact", "quoted");
+    let story = story.acted("call_back_about_quote", t(60));
+    let first = due(&story);
+    let corrected = |story: &Story, corrects: Uuid, moved_at| {
+        story.clone().then(
+            3 * DAY,
+            CustomerEvent::MoveTimeCorrected(MoveTimeCorrected {
+                journey: "landian-6".into(),
+                corrects,
+                moved_at,
+                reason: Personal::Sealed,
+                on_conflict: OnConflict::Reject,
+                also_voids: Vec::new(),
+            }),
+        )
+    };
+    let later = corrected(&story, Uuid::from_u128(2), t(DAY));
+    assert_eq!(due(&later), first + TimeDelta::days(1));
+    let again = corrected(&later, later.events.last().unwrap().id, t(2 * DAY));
+    assert_eq!(due(&again), first + TimeDelta::days(2));
+    let [task] = story.customer().automation.tasks.keys().copied().collect::<Vec<_>>()[..] else {
+        panic!("one task")
+    };
+    let done = TaskCompleted { task, note: None };
+    let done = story.then(2 * DAY, CustomerEvent::TaskCompleted(done));
+    assert_eq!(due(&corrected(&done, Uuid::from_u128(2), t(DAY))), first, "what is done stays as it was");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the clocks of rules look at, what rules have done, and what must be done: a fold beside the timelines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::event::{
     ClaimHistory, CustomerEvent, DetailsChanged, HeldBy, Occasion, Profile, Recorded, TaskCreated,
 };
+use super::timeline::Journeys;
 use super::valid_times::Admitted;
 use crate::Owner;
 use crate::pipeline::automation::Activity;
@@ -52,6 +53,8 @@ pub struct AutomationState {
 pub struct Task {
     /// As it was created.
     pub created: TaskCreated,
+    /// Until when: as it was created, or as the time of the move that set it off was corrected since.
+    pub due_at: DateTime<Utc>,
     /// The outcome.
     pub state: TaskState,
 }
@@ -181,7 +184,8 @@ impl AutomationState {
                 self.acted.insert((event.because, rule), at.recorded_at);
             }
             CustomerEvent::TaskCreated(event) => {
-                self.tasks.insert(recorded.id, Task { created: event.clone(), state: TaskState::Open });
+                let (created, due_at) = (event.clone(), event.due_at);
+                self.tasks.insert(recorded.id, Task { created, due_at, state: TaskState::Open });
             }
             CustomerEvent::TaskCompleted(event) => self.settle(event.task, TaskState::Done),
             CustomerEvent::TaskCancelled(event) => self.settle(event.task, TaskState::Cancelled),
@@ -203,6 +207,25 @@ impl AutomationState {
         };
         if let Some(planned) = planned.filter(|_| admitted.plan) {
             self.planned = Some((planned, at));
+        }
+    }
+
+    /// When the moves happened that set off the tasks which are open.
+    pub(super) fn causes_of_tasks(&self, journeys: &Journeys) -> BTreeMap<Uuid, DateTime<Utc>> {
+        let open = self.tasks.values().filter(|task| task.state == TaskState::Open);
+        let causes: BTreeSet<(&str, Uuid)> =
+            open.map(|task| (task.created.journey.as_str(), task.created.cause)).collect();
+        let of = |(journey, cause)| journeys.moves(journey).into_iter().find(|made| made.event == cause);
+        causes.into_iter().filter_map(of).map(|made| (made.event, made.effective_at)).collect()
+    }
+
+    /// Puts off or brings forward the open tasks of moves that turn out to have happened at another time.
+    pub(super) fn retime_tasks(&mut self, before: &BTreeMap<Uuid, DateTime<Utc>>, journeys: &Journeys) {
+        let after = self.causes_of_tasks(journeys);
+        for task in self.tasks.values_mut().filter(|task| task.state == TaskState::Open) {
+            let cause = task.created.cause;
+            let Some((before, after)) = before.get(&cause).zip(after.get(&cause)) else { continue };
+            task.due_at = task.due_at.checked_add_signed(*after - *before).unwrap_or(task.due_at);
         }
     }
 

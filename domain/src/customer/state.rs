@@ -187,7 +187,17 @@ impl Customer {
     /// Folds the next event in.
     pub fn evolve(&mut self, recorded: &Recorded<CustomerEvent>) {
         self.version += u64::from(recorded.event.changes_customer());
+        let corrects = matches!(
+            recorded.event,
+            CustomerEvent::MoveVoided(_)
+                | CustomerEvent::MoveTargetCorrected(_)
+                | CustomerEvent::MoveTimeCorrected(_)
+        );
+        let before = corrects.then(|| self.automation.causes_of_tasks(&self.journeys));
         self.journeys.apply(recorded);
+        if let Some(before) = before {
+            self.automation.retime_tasks(&before, &self.journeys);
+        }
         let admitted = self.valid_times.admit(recorded);
         self.automation.evolve(&self.owner, recorded, &admitted);
         self.purchases.evolve(recorded);

@@ -224,8 +224,8 @@ mod tests {
 
     use super::*;
     use crate::Actor;
-    use crate::customer::decide::spec::*;
     use crate::customer::Command;
+    use crate::customer::decide::spec::*;
     use crate::customer::event::{Claimed, Erased, NextPlan, Released};
 
     /// Nothing is known of either.

@@ -445,7 +445,7 @@ impl Rows {
             title_zh: created.title.zh.clone(),
             title_en: created.title.en.clone(),
             role: created.role.clone(),
-            due_at: created.due_at.timestamp_micros(),
+            due_at: task.due_at.timestamp_micros(),
             rule: created.rule.clone(),
             cause: created.cause,
             journey: created.journey.clone(),
