@@ -184,8 +184,16 @@ impl<'a> OfOne<'a, '_> {
         let after_entry = |at: DateTime<Utc>, position: u64| {
             stages.is_empty() || (stay.entered_at, stay.entered_position) < (at, position)
         };
+        // What a sub-status is asked for answers to it: signals from before it was set are not about it.
+        let asks =
+            self.automation.condition.as_ref().is_some_and(|condition| !condition.sub_statuses.is_empty());
+        let set = self.customer.automation.sub_status_set(self.journey).filter(|_| asks);
+        let after_set = |at: Occurrence| {
+            set.is_none_or(|set| (set.effective_at, set.position) < (at.effective_at, at.position))
+        };
         let seen = self.customer.automation.signals.iter().filter(|seen| {
             seen.kind == kind
+                && after_set(seen.at)
                 && (!particular || seen.meets.contains(&self.automation.id))
                 && after_entry(seen.at.effective_at, seen.at.position)
         });

@@ -173,7 +173,8 @@ impl Story {
         let Some(clock) = rule.strip_prefix("reclaim:") else { return self };
         let warning = format!("warn:{clock}:");
         let next = |story: &Self| {
-            let rules = |_: &str| Some(Rules { pipeline: &story.pipeline, versions: None, team: None, at: t(0) });
+            let rules =
+                |_: &str| Some(Rules { pipeline: &story.pipeline, versions: None, team: None, at: t(0) });
             let due = agenda(&story.customer(), rules).into_iter();
             due.filter(|one| one.rule.starts_with(&warning)).map(|one| (one.rule, one.due_at)).next()
         };
@@ -269,6 +270,12 @@ fn a_customer_with_clear_intent_is_not_paused() {
     let tags = DetailsChanged { tags: Some(vec!["clear_intent".to_owned()]), ..DetailsChanged::default() };
     let story = Story::of("landian-6", "first_contact").then(60, CustomerEvent::DetailsChanged(tags));
     assert_eq!(story.due("silent_without_intent"), None);
+    // Nobody is `interested` without a record of the customer's own words.
+    let first = Story::of("landian-6", "first_contact");
+    let interested = first.move_event("first_contact", "need_confirmed", Some("interested"), None);
+    assert_eq!(first.clone().then(60, interested).due("silent_without_intent"), None);
+    let confirmed = first.moved(60, "first_contact", "need_confirmed");
+    assert_eq!(confirmed.due("silent_without_intent"), Some(t(60 + 7 * DAY) + TICK));
 }
 
 #[test]
@@ -320,6 +327,13 @@ fn more_than_fifteen_days_without_login_is_low_activity() {
     let customer = acted.customer();
     assert_eq!(customer.current().unwrap().sub_status.as_deref(), Some("low_activity"));
     assert_eq!(customer.current().unwrap().visit, 1, "it is no move");
+    // The login of before does not end it, the next one does, and then the fifteen days begin anew.
+    assert_eq!(acted.due("active_again"), None);
+    let back = acted.then(21 * DAY, signal("logged_in"));
+    strikes_at(&back, "active_again", t(21 * DAY));
+    let back = back.acted("active_again", t(21 * DAY + 5));
+    assert_eq!(back.customer().current().unwrap().sub_status.as_deref(), Some("engaged"));
+    assert_eq!(back.due("low_activity"), Some(t(36 * DAY) + TICK));
 }
 
 #[test]
@@ -373,6 +387,7 @@ fn a_lead_claimed_out_of_the_lead_pool_goes_back_to_it() {
     let story = Story::of("helloword-13", "new_lead").then(60, CustomerEvent::Released(released));
     let story = story.then(DAY, CustomerEvent::Claimed(claimed));
     strikes_at(&story, "reclaim:no_update", t(6 * DAY));
+    let story = story.warned("reclaim:no_update");
     let events = story.act("reclaim:no_update", story.cause("reclaim:no_update"), t(6 * DAY)).unwrap();
     let went = events.iter().find_map(|new| match &new.event {
         CustomerEvent::OwnerChanged(changed) => Some(changed.to.clone()),

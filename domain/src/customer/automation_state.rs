@@ -45,6 +45,7 @@ pub struct AutomationState {
     last: BTreeMap<Activity, [Option<Occurrence>; 2]>,
     dates: BTreeMap<&'static str, (NaiveDate, Occurrence)>,
     facts_changed_at: Option<DateTime<Utc>>,
+    sub_status_set: BTreeMap<String, Occurrence>,
     planned: Option<(DateTime<Utc>, Occurrence)>,
 }
 
@@ -290,7 +291,8 @@ impl AutomationState {
                 self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
                 self.signals.retain(|seen| seen.at.event != event.transaction);
             }
-            CustomerEvent::SubStatusSet(_) => {
+            CustomerEvent::SubStatusSet(event) => {
+                self.sub_status_set.insert(event.journey.clone(), at);
                 self.facts_changed_at = self.facts_changed_at.max(Some(at.effective_at));
                 if !by_rule {
                     self.note_activity(Activity::Update, at);
@@ -432,6 +434,11 @@ impl AutomationState {
     /// The rules whose acts led to an event, the first one first.
     pub fn chain(&self, event: Uuid) -> &[String] {
         self.chains.get(&event).map_or(&[], Vec::as_slice)
+    }
+
+    /// When the sub-status of a journey was last set without a move.
+    pub fn sub_status_set(&self, journey: &str) -> Option<Occurrence> {
+        self.sub_status_set.get(journey).copied()
     }
 
     /// When something last changed that conditions look at, moves and conversations apart.

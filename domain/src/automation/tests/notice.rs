@@ -33,7 +33,8 @@ impl Story {
     /// Lets the rules of pools do what is due, as the ticker does: in order, and asking again after each.
     fn ticked(mut self, now: i64) -> Self {
         loop {
-            let rules = |_: &str| Some(Rules { pipeline: &self.pipeline, versions: None, team: None, at: t(0) });
+            let rules =
+                |_: &str| Some(Rules { pipeline: &self.pipeline, versions: None, team: None, at: t(0) });
             let due = agenda(&self.customer(), rules);
             let due: Vec<String> =
                 due.into_iter().filter(|one| one.due_at <= t(now)).map(|one| one.rule).collect();
