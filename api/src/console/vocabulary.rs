@@ -155,6 +155,7 @@ const CAPTIONS: &[(&str, &str, &str)] = &[
     ("chain", "审批链", "Approval chain"),
     ("channel", "方式", "Channel"),
     ("channels", "消息渠道", "Channels"),
+    ("claim_history", "领取与失去记录", "Claims and losses"),
     ("claimed_at", "领取时间", "Claimed at"),
     ("cleared", "清空的字段", "Cleared fields"),
     ("clock", "时钟", "Clock"),
