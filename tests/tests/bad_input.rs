@@ -140,6 +140,8 @@ impl Table {
             "releases",
             "owner-changes",
             "erasure",
+            "legal-holds",
+            "legal-hold-releases",
             "overrides",
             "migrations",
             "documents",

@@ -363,7 +363,6 @@ impl App {
         outcome: &mut StoredOutcome,
         staged: &mut Staged,
     ) -> Result<(), AppError> {
-        let Some(event) = command.event_of_absorbed((self.clock)()) else { return Ok(()) };
         staged.append.erase_subjects.push(customer.id);
         let mut open = customer.absorbed.clone();
         while let Some(next) = open.pop() {
@@ -372,9 +371,9 @@ impl App {
             if absorbed.customer.erased {
                 continue;
             }
+            let event = command.event_of_absorbed(&absorbed.customer, (self.clock)())?;
             let accepted = Accepted::beside(&absorbed.customer);
-            let events = std::slice::from_ref(&event);
-            let other = self.seal_staged(request, &absorbed, events, accepted, staged).await?;
+            let other = self.seal_staged(request, &absorbed, event.as_slice(), accepted, staged).await?;
             outcome.add_events_of(other);
             staged.append.erase_subjects.push(next);
         }

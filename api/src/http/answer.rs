@@ -84,7 +84,7 @@ mod described {
         version: u64,
         /// The recorded events.
         events: Vec<EventRef>,
-        /// The id of the customer or deputy arrangement that was created or found.
+        /// The id of the customer, deputy arrangement or legal hold that was created or found.
         id: Option<Uuid>,
         /// The key of the pipeline, team, custom field or calendar that was saved.
         key: Option<String>,

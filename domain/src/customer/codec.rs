@@ -84,6 +84,8 @@ customer_types! {
     NextContactSet "customer.next_contact_set" 1 []
     Scored "customer.scored" 1 []
     RiskFlagged "customer.risk_flagged" 1 []
+    LegalHoldPlaced "customer.legal_hold_placed" 1 []
+    LegalHoldReleased "customer.legal_hold_released" 1 []
     TransactionRecorded "customer.transaction_recorded" 1 []
     TransactionVoided "customer.transaction_voided" 1 []
     PointsRecorded "customer.points_recorded" 1 []

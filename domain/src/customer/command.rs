@@ -1,5 +1,6 @@
 //! What people and rules ask for. Texts are plain here; the events mark the personal ones.
 
+mod holds;
 mod purchases;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use uuid::Uuid;
 pub use super::contact::NewContact;
 use super::event::{Contract, Evidence, Money, Occasion, OnConflict, StagePolicy};
 use crate::Owner;
+pub use holds::{PlaceLegalHold, ReleaseLegalHold};
 pub use purchases::{RecordPoints, RecordTransaction, VoidTransaction};
 
 /// A command about one customer.
@@ -63,6 +65,10 @@ pub enum Command {
     ScoreByModel(ScoreByModel),
     /// A warning that the customer may be lost, or its end.
     FlagRisk(FlagRisk),
+    /// The customer's data must be kept for a time.
+    PlaceLegalHold(PlaceLegalHold),
+    /// That is over.
+    ReleaseLegalHold(ReleaseLegalHold),
     /// A rule does what is due.
     Act(Act),
     /// A task is done.

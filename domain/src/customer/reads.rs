@@ -8,9 +8,10 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::command::Command;
-use super::decide::NewEvent;
+use super::decide::{NewEvent, no_legal_hold};
 use super::event::{CustomerEvent, Erased};
 use super::state::Customer;
+use crate::refusal::Refusal;
 
 /// What a decision reads beside the history of its customer, and beside the definitions that every decision reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ impl Command {
             | Self::RepeatInquiry(_)
             | Self::AddDocument(_)
             | Self::FlagRisk(_)
+            | Self::PlaceLegalHold(_)
+            | Self::ReleaseLegalHold(_)
             | Self::RecordTransaction(_)
             | Self::VoidTransaction(_)
             | Self::RecordPoints(_)
@@ -68,11 +71,19 @@ impl Command {
         command.referred.map(|referred| ("referred", referred))
     }
 
-    /// What is recorded of each record that was merged into the customer: erasing a person erases all of its records.
-    pub fn event_of_absorbed(&self, now: DateTime<Utc>) -> Option<NewEvent> {
-        let Self::Erase(erase) = self else { return None };
+    /// What is recorded of a record that was merged into the customer: erasing a person erases all of its records.
+    ///
+    /// # Errors
+    /// The refusal, where that record must be kept.
+    pub fn event_of_absorbed(
+        &self,
+        absorbed: &Customer,
+        now: DateTime<Utc>,
+    ) -> Result<Option<NewEvent>, Refusal> {
+        let Self::Erase(erase) = self else { return Ok(None) };
+        Refusal::require_all([no_legal_hold(absorbed, now)])?;
         let event = CustomerEvent::Erased(Erased { ground: erase.ground.clone() });
-        Some(NewEvent { event, effective_at: now })
+        Ok(Some(NewEvent { event, effective_at: now }))
     }
 
     /// What the answer says beside its events to a caller who sees the customer, which is given as it was before.
@@ -81,6 +92,9 @@ impl Command {
         match self {
             Self::RepeatInquiry(_) => {
                 fields.insert("id".to_owned(), Value::String(before.id.to_string()));
+            }
+            Self::PlaceLegalHold(place) => {
+                fields.insert("id".to_owned(), Value::String(place.hold.to_string()));
             }
             Self::Reactivate(_) => {
                 let previous = before.reason_of_standing(before.primary()).map(str::to_owned);

@@ -7,7 +7,9 @@ use rust_decimal::prelude::ToPrimitive as _;
 use uuid::Uuid;
 
 use super::automation_state::AutomationState;
-use super::event::{CustomerEvent, DetailsChanged, NextPlan, Profile, Recorded, Scorer, TransitionRequested};
+use super::event::{
+    CustomerEvent, DetailsChanged, LegalHoldPlaced, NextPlan, Profile, Recorded, Scorer, TransitionRequested,
+};
 use super::purchases::Purchases;
 use super::timeline::{Journeys, Stay};
 use super::valid_times::{Admitted, ValidTimes};
@@ -85,6 +87,8 @@ pub struct Customer {
     pub documents: BTreeMap<Uuid, (String, String)>,
     /// The score by the rules of intake.
     pub score: Option<u32>,
+    /// The legal holds that were not released, in the order in which they were placed.
+    pub legal_holds: Vec<LegalHoldPlaced>,
     /// Whether somebody warned that it may be lost.
     pub at_risk: bool,
     /// How often it came in as a lead again.
@@ -172,6 +176,7 @@ impl Customer {
             postponed_until: None,
             documents: BTreeMap::new(),
             score: None,
+            legal_holds: Vec::new(),
             at_risk: false,
             touches: 0,
             purchases: Purchases::default(),
@@ -258,6 +263,8 @@ impl Customer {
                 self.touched_at = self.touched_at.max(Some(recorded.effective_at));
                 self.touches += 1;
             }
+            CustomerEvent::LegalHoldPlaced(event) => self.legal_holds.push(event.clone()),
+            CustomerEvent::LegalHoldReleased(event) => self.legal_holds.retain(|one| one.hold != event.hold),
             CustomerEvent::Scored(event) => {
                 if matches!(event.by, Scorer::Intake { .. }) {
                     self.score = event.score.to_u32();

@@ -43,6 +43,7 @@ codes! {
     UnknownTask "unknown-task" NotFound "没有这个任务" "The task does not exist"
     UnknownApproval "unknown-approval" NotFound "没有这个审批申请" "The approval request does not exist"
     UnknownKey "unknown-key" NotFound "没有这一项" "No item has this key"
+    UnknownLegalHold "unknown-legal-hold" NotFound "没有这项依法保留" "The legal hold does not exist"
     UnknownMember "unknown-member" NotFound "没有这个成员" "The member does not exist"
 
     ForbiddenRole "forbidden-role" Forbidden "角色无权执行" "The role does not permit this action"
@@ -61,6 +62,7 @@ codes! {
     SigningKeyChanged "signing-key-changed" Conflict "签名密钥已更换" "The signing key was changed"
     PipelineExists "pipeline-exists" Conflict "销售流程已存在" "The pipeline already exists"
     CustomerErased "customer-erased" Conflict "客户资料已被删除" "The customer's data has been erased"
+    LegalHold "legal-hold" Conflict "客户资料须依法保留" "The customer's data is under a legal hold"
     CustomerWithdrawn "customer-withdrawn" Conflict "客户的导入已撤销" "The customer's import was undone"
     WorkedOnSince "worked-on-since" Conflict "导入后已有人处理" "Worked on since the import"
     AlreadyInStage "already-in-stage" Conflict "客户已在该状态" "The customer is already in this stage"

@@ -6,6 +6,7 @@ mod changes;
 mod checkpoint;
 mod erasures;
 mod keys;
+mod legal_holds;
 mod proofs;
 mod reviews;
 mod rotations;
@@ -39,6 +40,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(access::tile))
         .routes(routes!(changes::export))
         .routes(routes!(erasures::list))
+        .routes(routes!(legal_holds::list))
         .routes(routes!(bundle::bundle))
         .routes(routes!(reviews::review))
 }

@@ -41,7 +41,7 @@ impl From<Erasure> for CommandRequest {
     params(("id" = Uuid, Path, description = "The customer.")),
     responses(
         (status = 200, description = "Erased.", body = Accepted),
-        (status = 409, description = "The customer has already been erased.", body = ProblemDocument),
+        (status = 409, description = "The customer has already been erased, or its data must be kept by a legal hold.", body = ProblemDocument),
     )
 )]
 pub(super) async fn erase(

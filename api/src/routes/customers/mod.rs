@@ -5,6 +5,7 @@ pub(super) mod change_details;
 pub(super) mod documents;
 mod erase;
 mod former;
+mod legal_holds;
 pub(super) mod list;
 pub(super) mod merged;
 pub(super) mod names;
@@ -32,4 +33,6 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(purchases::purchases))
         .routes(routes!(risk::flag))
         .routes(routes!(erase::erase))
+        .routes(routes!(legal_holds::place))
+        .routes(routes!(legal_holds::release))
 }

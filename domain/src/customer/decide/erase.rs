@@ -5,10 +5,19 @@ use super::new_event::NewEvent;
 use crate::Context;
 use crate::customer::command::Erase;
 use crate::customer::event::{CustomerEvent, Erased};
+use crate::customer::state::Customer;
 use crate::refusal::Refusal;
 
-pub(super) fn decide(command: &Erase, context: &Context<'_>) -> Result<Vec<NewEvent>, Refusal> {
-    Refusal::require_all([guard::supervises(context, ""), guard::identifier("ground", &command.ground)])?;
+pub(super) fn decide(
+    customer: &Customer,
+    command: &Erase,
+    context: &Context<'_>,
+) -> Result<Vec<NewEvent>, Refusal> {
+    Refusal::require_all([
+        guard::supervises(context, ""),
+        guard::identifier("ground", &command.ground),
+        guard::no_legal_hold(customer, context.now),
+    ])?;
     let event = CustomerEvent::Erased(Erased { ground: command.ground.clone() });
     Ok(vec![NewEvent { event, effective_at: context.now }])
 }

@@ -12,6 +12,7 @@ mod erase;
 mod follow_up;
 mod force;
 pub(super) mod guard;
+mod legal_hold;
 mod merge;
 pub(super) mod migrate;
 mod new_event;
@@ -38,6 +39,7 @@ mod withdraw;
 pub use change_owner::may_hand_over;
 pub use dismiss_duplicate::{dismiss_duplicate, reopen_duplicate};
 pub use guard::may_be_named;
+pub(in crate::customer) use guard::no_legal_hold;
 pub use merge::{PairEvents, merge, unmerge};
 pub use migrate::stage_in_force;
 pub use new_event::NewEvent;
@@ -98,7 +100,9 @@ fn decide_now(
         Command::View => view::decide(state.ok_or_else(unknown_customer)?, context),
         Command::Release(command) => release::decide(known()?, command, context),
         Command::ChangeOwner(command) => change_owner::decide(known()?, command, context),
-        Command::Erase(command) => known().and_then(|_| erase::decide(command, context)),
+        Command::Erase(command) => erase::decide(known()?, command, context),
+        Command::PlaceLegalHold(command) => known().and_then(|_| legal_hold::place(command, context)),
+        Command::ReleaseLegalHold(command) => legal_hold::release(state, command, context),
         Command::Withdraw(command) => withdraw::decide(known()?, command, context),
         Command::AddDocument(command) => document::decide(known()?, command, context),
         Command::RecordTransaction(command) => transaction::record(known()?, command, context),

@@ -315,5 +315,5 @@ macro_rules! commands {
 
 commands! {
     Register ChangeDetails Transition Override Settle Correct Reactivate Migrate Note FollowUp Signal Release ChangeOwner
-    Erase Withdraw RepeatInquiry AddDocument FlagRisk ScoreByModel RecordTransaction VoidTransaction RecordPoints Act CompleteTask
+    PlaceLegalHold ReleaseLegalHold Erase Withdraw RepeatInquiry AddDocument FlagRisk ScoreByModel RecordTransaction VoidTransaction RecordPoints Act CompleteTask
 }

@@ -7,6 +7,7 @@ mod activities;
 mod automation;
 mod corrections;
 mod details;
+mod holds;
 mod identity;
 mod moves;
 mod ownership;
@@ -30,6 +31,7 @@ pub use automation::{
 };
 pub use corrections::{MoveInserted, MoveTargetCorrected, MoveTimeCorrected, MoveVoided, OnConflict};
 pub use details::{CLEARABLE, Contract, DetailsChanged, Money, Profile, Registered};
+pub use holds::{LegalHoldPlaced, LegalHoldReleased};
 pub use identity::{
     Absorbed, ClaimHistory, DistinctionWithdrawn, Distinguished, Erased, HeldBy, LeadTouched, MergedInto,
     StagePolicy, Unmerged, Withdrawn,
@@ -150,6 +152,10 @@ pub enum CustomerEvent {
     Scored(Scored),
     /// `customer.risk_flagged`
     RiskFlagged(RiskFlagged),
+    /// `customer.legal_hold_placed`
+    LegalHoldPlaced(LegalHoldPlaced),
+    /// `customer.legal_hold_released`
+    LegalHoldReleased(LegalHoldReleased),
     /// `customer.transaction_recorded`
     TransactionRecorded(TransactionRecorded),
     /// `customer.transaction_voided`
@@ -164,7 +170,7 @@ pub enum CustomerEvent {
 
 impl CustomerEvent {
     /// Whether the customer is another one after it, so that its version counts up. What rules note about themselves,
-    /// whom they remind and who looked changes nothing that anybody decides on.
+    /// whom they remind, who looked and what must be kept changes nothing that anybody decides on.
     pub fn changes_customer(&self) -> bool {
         !matches!(
             self,
@@ -177,6 +183,8 @@ impl CustomerEvent {
                 | Self::ProcessStarted(_)
                 | Self::FirstContactMissed(_)
                 | Self::ReclaimSkipped(_)
+                | Self::LegalHoldPlaced(_)
+                | Self::LegalHoldReleased(_)
         )
     }
 

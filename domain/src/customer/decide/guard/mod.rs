@@ -1,6 +1,7 @@
 //! Conditions that several decisions share, grouped by what they look at. Each answers with what is unmet.
 
 mod contact;
+mod holds;
 mod json;
 mod lifecycle;
 mod money;
@@ -11,6 +12,7 @@ mod text;
 mod time;
 
 pub(super) use contact::contacts;
+pub(in crate::customer) use holds::no_legal_hold;
 pub(super) use json::{fields, json};
 pub use lifecycle::may_be_named;
 pub(super) use lifecycle::{not_merged, still_exists};
