@@ -1,6 +1,7 @@
 //! What will be won of open deals within a horizon: the chance of each from the past, and the range of their sum.
 
 use super::Micros;
+use super::counts::Common;
 use super::survival::{Subject, ages};
 
 /// The cause of a subject that was won.
@@ -118,17 +119,32 @@ impl Landmarks {
     }
 }
 
-/// How much more the number of deals won differs from what is expected than independent deals would: the relative variance
-/// beyond that, by forecasts of the past, each with what came and what was expected (the method of moments of a mixed Poisson
-/// distribution). 0 where they differ no more.
+/// What each further period back counts of the one after it, in [`excess`]: after three it is about half.
+const FADING: f64 = 0.8;
+
+/// By which share a forecast without a past is taken to be off, beyond chance.
+const USUAL_ERROR: f64 = 0.1;
+
+/// The most relative variance that is believed: a standard error of twice what is expected.
+const MOST_EXCESS: f64 = 4.0;
+
+/// How much more the number of deals won differs from what is `expected` than independent deals would: the relative variance
+/// beyond that, by forecasts of the past, each with what came and what was expected, the latest first (the method of moments of
+/// a mixed Poisson distribution). Later ones count more ([`FADING`]), and one period of the size of what is expected, off by
+/// [`USUAL_ERROR`], counts beside them, so that a short past is not believed that forecasts are exact.
 #[must_use]
-pub fn excess(past: &[(f64, f64)]) -> f64 {
-    let squares: f64 = past.iter().map(|(_, expected)| expected * expected).sum();
-    if squares <= NONE {
-        return 0.0;
+pub fn excess(past: &[(f64, f64)], expected: f64) -> f64 {
+    let (mut weight, mut beyond, mut squares) = (1.0, 0.0, 0.0);
+    for (actual, forecast) in past {
+        beyond += weight * ((actual - forecast).powi(2) - forecast);
+        squares += weight * forecast * forecast;
+        weight *= FADING;
     }
-    let beyond: f64 = past.iter().map(|(actual, expected)| (actual - expected).powi(2) - expected).sum();
-    (beyond / squares).max(0.0)
+    let prior = expected * expected;
+    if squares + prior <= NONE {
+        return USUAL_ERROR * USUAL_ERROR;
+    }
+    ((beyond.max(0.0) + USUAL_ERROR * USUAL_ERROR * prior) / (squares + prior)).min(MOST_EXCESS)
 }
 
 /// The chances of winning from a stage. What is configured of it counts as [`PRIOR_STRENGTH`] deals that ended there, won in
@@ -170,50 +186,6 @@ impl WinModel<'_> {
     }
 }
 
-/// How many of independent events of different probabilities happen: the Poisson-binomial distribution, by convolution.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Count {
-    first: usize,
-    masses: Vec<f64>,
-}
-
-impl Count {
-    /// The distribution. Tails that weigh less than 10⁻¹² are cut off, so that the work grows with the events times the
-    /// square root of their number.
-    #[must_use]
-    pub fn of(probabilities: &[f64]) -> Self {
-        let (mut first, mut masses) = (0, vec![1.0]);
-        for &p in probabilities {
-            masses.push(0.0);
-            for k in (1..masses.len()).rev() {
-                masses[k] = masses[k] * (1.0 - p) + masses[k - 1] * p;
-            }
-            masses[0] *= 1.0 - p;
-            let low = masses.iter().take_while(|mass| **mass < NONE).count();
-            let high = masses.iter().rev().take_while(|mass| **mass < NONE).count();
-            masses.truncate(masses.len() - high.min(masses.len() - 1));
-            let low = low.min(masses.len() - 1);
-            masses.drain(..low);
-            first += low;
-        }
-        Self { first, masses }
-    }
-
-    /// The smallest number that is not exceeded with at least this probability.
-    #[must_use]
-    pub fn quantile(&self, probability: f64) -> usize {
-        let total: f64 = self.masses.iter().sum();
-        let mut below = 0.0;
-        for (k, mass) in self.masses.iter().enumerate() {
-            below += mass;
-            if below >= probability * total - NONE {
-                return self.first + k;
-            }
-        }
-        self.first + self.masses.len() - 1
-    }
-}
-
 /// A stream of numbers from a seed (`SplitMix64`: Steele, Lea and Flood 2014): the same seed, the same numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct Draws(u64);
@@ -232,18 +204,60 @@ impl Draws {
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
+
+    /// A standard normal number, by the polar method (Marsaglia and Bray 1964), of whose pairs one is used.
+    fn normal(&mut self) -> f64 {
+        loop {
+            let (x, y) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
+            let square = x * x + y * y;
+            if square > 0.0 && square < 1.0 {
+                return x * (-2.0 * square.ln() / square).sqrt();
+            }
+        }
+    }
+
+    /// A number with a gamma distribution of this shape and the scale 1 (Marsaglia and Tsang 2000).
+    fn gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            let unit = 1.0 - self.unit();
+            return self.gamma(shape + 1.0) * unit.powf(1.0 / shape);
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            let unit = 1.0 - self.unit();
+            if v > 0.0 && unit.ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
+    /// A share with a beta distribution.
+    fn beta(&mut self, won: f64, others: f64) -> f64 {
+        let (won, others) = (self.gamma(won), self.gamma(others));
+        if won + others > 0.0 { won / (won + others) } else { 0.0 }
+    }
 }
 
 /// Draws what is won, [`DRAWS`] times: of each column of amounts, which has one for each deal in its smallest units, the sums
-/// in order. All columns see the same draws.
+/// in order. All columns see the same draws. What deals have in `common` is drawn once for all of them and multiplies the
+/// probability of each.
 #[must_use]
-pub fn sums(probabilities: &[f64], columns: &[Vec<i128>], seed: u64) -> Vec<Vec<i128>> {
+pub fn sums(
+    probabilities: &[f64],
+    columns: &[Vec<i128>],
+    common: Option<&Common>,
+    seed: u64,
+) -> Vec<Vec<i128>> {
     let mut draws = Draws::new(seed);
     let mut sums: Vec<Vec<i128>> = columns.iter().map(|_| Vec::with_capacity(DRAWS)).collect();
     for _ in 0..DRAWS {
         let mut now = vec![0_i128; columns.len()];
+        let factor = common.map_or(1.0, |common| draws.beta(common.won, common.others) / common.share());
         for (deal, &p) in probabilities.iter().enumerate() {
-            if draws.unit() < p {
+            if draws.unit() < p * factor {
                 for (sum, column) in now.iter_mut().zip(columns) {
                     *sum = sum.saturating_add(column[deal]);
                 }
@@ -343,22 +357,29 @@ mod tests {
 
     #[test]
     fn only_errors_beyond_chance_widen_a_range() {
-        near(excess(&[(12.0, 10.0), (8.0, 10.0)]), 0.0);
-        // ((30 − 10)² − 10 + (2 − 10)² − 10) / 200.
-        near(excess(&[(30.0, 10.0), (2.0, 10.0)]), 2.22);
-        near(excess(&[(3.0, 0.0)]), 0.0);
+        // A tenth off is what is believed without a past, and counts as one period beside it.
+        near(excess(&[], 10.0), 0.01);
+        near(excess(&[(12.0, 10.0), (8.0, 10.0)], 10.0), 0.01 * 100.0 / (100.0 + 80.0 + 100.0));
+        // (((30 − 10)² − 10) + 0.8 ((2 − 10)² − 10) + 1) / (100 + 0.8 × 100 + 100).
+        near(excess(&[(30.0, 10.0), (2.0, 10.0)], 10.0), (390.0 + 43.2 + 1.0) / 280.0);
+        // What is long past says less.
+        let off = (30.0, 10.0);
+        assert!(excess(&[off, (10.0, 10.0)], 10.0) > excess(&[(10.0, 10.0), off], 10.0));
+        near(excess(&[(3.0, 0.0)], 0.0), 0.01);
+        near(excess(&[(900.0, 1.0)], 1.0), MOST_EXCESS);
     }
 
     #[test]
-    fn counts_have_the_distribution_that_the_sum_over_all_outcomes_gives() {
-        // Of three events of 0.1, 0.5 and 0.9 there are eight outcomes.
-        let count = Count::of(&[0.1, 0.5, 0.9]);
-        for (k, mass) in [0.045, 0.455, 0.455, 0.045].into_iter().enumerate() {
-            near(count.masses[k], mass);
+    fn drawn_shares_have_the_mean_and_the_variance_of_their_distribution() {
+        for (won, others) in [(0.6, 1.4), (3.0, 9.0), (50.0, 450.0)] {
+            let mut draws = Draws::new(11);
+            let drawn: Vec<f64> = (0..20_000).map(|_| draws.beta(won, others)).collect();
+            let mean = drawn.iter().sum::<f64>() / 20_000.0;
+            let variance = drawn.iter().map(|share| (share - mean).powi(2)).sum::<f64>() / 20_000.0;
+            let (share, both) = (won / (won + others), won + others);
+            assert!((mean / share - 1.0).abs() < 0.02, "{mean} {share}");
+            assert!((variance / (share * (1.0 - share) / (both + 1.0)) - 1.0).abs() < 0.05, "{variance}");
         }
-        assert_eq!([0.04, 0.05, 0.5, 0.95, 0.96].map(|p| count.quantile(p)), [0, 1, 1, 2, 3]);
-        assert_eq!(Count::of(&[]).quantile(0.9), 0);
-        assert_eq!(Count::of(&[1.0; 5]).quantile(0.1), 5);
     }
 
     #[test]
@@ -373,24 +394,26 @@ mod tests {
     #[test]
     fn drawn_sums_lie_around_what_is_expected() {
         let amounts: Vec<i128> = (1..=200).map(|deal| deal * 1_000).collect();
-        let drawn = &sums(&[0.3; 200], std::slice::from_ref(&amounts), 7)[0];
+        let drawn = &sums(&[0.3; 200], std::slice::from_ref(&amounts), None, 7)[0];
         let mean = drawn.iter().sum::<i128>() as f64 / drawn.len() as f64;
         let expected = amounts.iter().sum::<i128>() as f64 * 0.3;
         assert!((mean / expected - 1.0).abs() < 0.01, "{mean} {expected}");
         assert!(quantile_of(drawn, 0.1) < quantile_of(drawn, 0.9));
-        assert_eq!(sums(&[0.3; 200], &[amounts], 7)[0], *drawn, "the same seed, the same sums");
+        assert_eq!(
+            sums(&[0.3; 200], std::slice::from_ref(&amounts), None, 7)[0],
+            *drawn,
+            "the same seed, the same sums"
+        );
+        // What deals have in common does not change what is expected, and widens the range.
+        let common = Common::of(&[0.3; 200], 0.04);
+        let wide = &sums(&[0.3; 200], &[amounts], common.as_ref(), 7)[0];
+        let mean = wide.iter().sum::<i128>() as f64 / wide.len() as f64;
+        assert!((mean / expected - 1.0).abs() < 0.02, "{mean} {expected}");
+        assert!(quantile_of(wide, 0.1) < quantile_of(drawn, 0.1));
+        assert!(quantile_of(wide, 0.9) > quantile_of(drawn, 0.9));
     }
 
     proptest! {
-        #[test]
-        fn a_count_is_a_distribution_around_the_sum_of_its_probabilities(p in prop::collection::vec(0.0..=1.0, 0..60)) {
-            let count = Count::of(&p);
-            prop_assert!((count.masses.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-            let mean: f64 =
-                count.masses.iter().enumerate().map(|(k, mass)| (count.first + k) as f64 * mass).sum();
-            prop_assert!((mean - p.iter().sum::<f64>()).abs() < 1e-6);
-        }
-
         #[test]
         fn chances_are_probabilities_and_grow_with_the_horizon(
             past in prop::collection::vec((0_i64..100, 0_u32..3), 0..40), prior in 0.0..=1.0, age in 0_i64..120,

@@ -9,6 +9,7 @@ pub mod changes;
 mod chunks;
 pub mod compare;
 pub mod conversion;
+pub mod counts;
 pub mod credit;
 pub mod cycles;
 pub mod dwell;
@@ -48,4 +49,12 @@ pub use time::{Micros, seconds};
 /// The sum of numbers, in their order; zero where there are none (the standard library's is minus zero there).
 pub(crate) fn sum(numbers: impl IntoIterator<Item = f64>) -> f64 {
     numbers.into_iter().fold(0.0, |sum, number| sum + number)
+}
+
+/// The sum of numbers that come in no order of their own: from the smallest to the largest, so that it is the same to the last
+/// digit whatever order they come in.
+pub(crate) fn sum_of_any(numbers: impl IntoIterator<Item = f64>) -> f64 {
+    let mut numbers: Vec<f64> = numbers.into_iter().collect();
+    numbers.sort_unstable_by(f64::total_cmp);
+    sum(numbers)
 }

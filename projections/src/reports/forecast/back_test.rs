@@ -3,11 +3,15 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use waymark_domain::Label;
 use waymark_eventstore::Position;
 
-use super::deals::{Deals, excess_of, is_won, outcomes};
+use super::deals::{Deals, is_won, outcomes, past_of};
 use super::naive::{Naive, NaiveReport};
+use super::remarks::remarks;
+use super::score::{CalibrationBin, Score};
 use super::{DAY, METHOD, count};
+use crate::bilingual::BilingualText;
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::Population;
@@ -15,8 +19,9 @@ use crate::models::dwell;
 use crate::query::{AsOf, CohortFilter};
 use crate::reports::snapshot::ReportSnapshot;
 use crate::reports::{Definition, known};
+use crate::stats::forecast::excess;
 use crate::stats::journeys::Origin;
-use crate::stats::{JourneySet, Micros};
+use crate::stats::{JourneySet, Micros, sum_of_any};
 
 /// What counts as known at an instant of the past.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -66,21 +71,6 @@ pub struct BackTestPoint {
     pub actual: usize,
 }
 
-/// Deals that were given similar probabilities.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct CalibrationBin {
-    /// From which probability on.
-    pub from: f64,
-    /// Up to which, itself in the next bin but for 1.
-    pub to: f64,
-    /// The mean of their probabilities; null without deals.
-    pub forecast: Option<f64>,
-    /// The share that was won; null without deals.
-    pub observed: Option<f64>,
-    /// How many: each deal once an instant.
-    pub n: usize,
-}
-
 /// How well the forecast would have done.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct BackTestReport {
@@ -112,8 +102,12 @@ pub struct BackTestReport {
     pub calibration: Vec<CalibrationBin>,
     /// Forecasts without a model, at the same instants.
     pub naive: Vec<NaiveReport>,
-    /// Of the three, how many have a Brier score and a mean absolute error that are no better.
+    /// Of the three, how many are beaten.
     pub beats: usize,
+    /// In words: which of the three are not beaten, a coverage of the 80% range outside of 70 to 90%, and fewer
+    /// than 20 forecasts. Empty where there is nothing of it.
+    #[schema(value_type = Vec<BilingualText>)]
+    pub remarks: Vec<Label>,
     /// How the figures come about.
     pub method: &'static str,
 }
@@ -160,20 +154,12 @@ impl ReportSnapshot {
                 score.add(&naive.chances(&deals, at, horizon), &won);
             }
             ours.add(&chances, &won);
-            let excess = excess_of(&journeys, definition, at, horizon);
+            let past = past_of(&journeys, definition, at, horizon);
+            let excess = excess(&past, sum_of_any(chances.iter().copied()));
             points.push(point(at, &chances, excess, &won));
         }
-        let naive = naive.map(|(naive, score)| NaiveReport {
-            name: naive.word(),
-            bias: score.bias(),
-            mape: score.mape(),
-            brier: score.brier(),
-        });
-        let is_no_better = |theirs: &&NaiveReport| {
-            let no_less =
-                |theirs: Option<f64>, ours: Option<f64>| theirs.zip(ours).is_some_and(|(a, b)| a >= b);
-            no_less(theirs.brier, ours.brier()) && no_less(theirs.mape, ours.mape())
-        };
+        let naive = naive.map(|(naive, score)| NaiveReport::of(naive.word(), &score, &ours));
+        let coverage_80 = coverage(&points, |point| (point.low, point.high));
         Ok(BackTestReport {
             pipeline: definition.pipeline.key.clone(),
             effective_at: query.at.effective_at,
@@ -184,10 +170,11 @@ impl ReportSnapshot {
             bias: ours.bias(),
             mape: ours.mape(),
             brier: ours.brier(),
-            coverage: coverage(&points, |point| (point.low, point.high)),
+            coverage: coverage_80,
             coverage_95: coverage(&points, |point| (point.low_95, point.high_95)),
             calibration: ours.calibration(),
-            beats: naive.iter().filter(is_no_better).count(),
+            beats: naive.iter().filter(|naive| naive.beaten).count(),
+            remarks: remarks(points.len(), coverage_80, &ours, &naive),
             naive: naive.into(),
             points,
             method: METHOD,
@@ -231,80 +218,9 @@ fn coverage(points: &[BackTestPoint], range: impl Fn(&BackTestPoint) -> (usize, 
     (!points.is_empty()).then(|| points.iter().filter(is_covered).count() as f64 / points.len() as f64)
 }
 
-/// How many bins of probabilities there are.
-const BINS: usize = 10;
-
-/// What forecasts came to, beside what came.
-#[derive(Debug, Clone, Default)]
-struct Score {
-    errors: Vec<(f64, f64)>,
-    squares: f64,
-    deals: usize,
-    /// The sum of probabilities, of deals won and of deals in each bin.
-    bins: [(f64, usize, usize); BINS],
-}
-
-impl Score {
-    fn add(&mut self, chances: &[f64], won: &[bool]) {
-        let actual = won.iter().filter(|won| **won).count() as f64;
-        self.errors.push((chances.iter().sum::<f64>() - actual, actual));
-        self.deals += chances.len();
-        for (chance, won) in chances.iter().zip(won) {
-            self.squares += (chance - f64::from(u8::from(*won))).powi(2);
-            let bin = &mut self.bins[((chance * BINS as f64) as usize).min(BINS - 1)];
-            *bin = (bin.0 + chance, bin.1 + usize::from(*won), bin.2 + 1);
-        }
-    }
-
-    fn bias(&self) -> Option<f64> {
-        mean(self.errors.iter().map(|(error, _)| *error))
-    }
-
-    fn mape(&self) -> Option<f64> {
-        let with_any = self.errors.iter().filter(|(_, actual)| *actual > 0.0);
-        mean(with_any.map(|(error, actual)| error.abs() / actual))
-    }
-
-    fn brier(&self) -> Option<f64> {
-        (self.deals > 0).then(|| self.squares / self.deals as f64)
-    }
-
-    fn calibration(&self) -> Vec<CalibrationBin> {
-        let bin = |(place, (chances, won, n)): (usize, &(f64, usize, usize))| CalibrationBin {
-            from: place as f64 / BINS as f64,
-            to: (place + 1) as f64 / BINS as f64,
-            forecast: (*n > 0).then(|| chances / *n as f64),
-            observed: (*n > 0).then(|| *won as f64 / *n as f64),
-            n: *n,
-        };
-        self.bins.iter().enumerate().map(bin).collect()
-    }
-}
-
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let values: Vec<f64> = values.collect();
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_score_is_made_of_every_deal_and_every_point() {
-        let mut score = Score::default();
-        score.add(&[0.5, 0.25], &[true, false]);
-        score.add(&[1.0], &[false]);
-        // Expected 0.75 against 1, and 1 against 0.
-        assert_eq!(score.bias(), Some((-0.25 + 1.0) / 2.0));
-        assert_eq!(score.mape(), Some(0.25), "a point at which nothing came has no share");
-        assert_eq!(score.brier(), Some((0.25 + 0.0625 + 1.0) / 3.0));
-        let bins = score.calibration();
-        assert_eq!((bins[5].forecast, bins[5].observed, bins[5].n), (Some(0.5), Some(1.0), 1));
-        assert_eq!((bins[9].forecast, bins[9].observed), (Some(1.0), Some(0.0)));
-        assert_eq!((bins[0].forecast, bins[0].n), (None, 0));
-        assert_eq!(Score::default().mape(), None);
-    }
 
     #[test]
     fn a_range_covers_what_lies_on_its_ends() {

@@ -8,9 +8,9 @@ use waymark_domain::pipeline::StageType;
 
 use crate::reports::Definition;
 use crate::stats::cycles::{Cycle, Kinds, Outcome, cycles};
-use crate::stats::forecast::{Landmarks, OVER, PastStay, Timing, WON, WinModel, excess};
+use crate::stats::forecast::{Landmarks, OVER, PastStay, Timing, WON, WinModel};
 use crate::stats::survival::Subject;
-use crate::stats::{JourneySet, Micros, sum};
+use crate::stats::{JourneySet, Micros, sum_of_any};
 
 /// A deal that is still to be won.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,19 +108,24 @@ impl Deals {
 }
 
 /// How many periods before are looked at for how far forecasts were off.
-const PERIODS: i64 = 6;
+const PERIODS: i64 = 12;
 
-/// How much more deals differ from their forecast than by chance: the same forecast at the ends of the periods before, each as
-/// long as the horizon, against what is known of them by now.
-pub(super) fn excess_of(journeys: &JourneySet, definition: &Definition, at: Micros, horizon: Micros) -> f64 {
+/// How many deals were won in each of the periods before, as long as the horizon, by what is known of them at the instant, and
+/// how many were expected by the same forecast at its beginning; the latest first. Nothing of it is later than the instant.
+pub(super) fn past_of(
+    journeys: &JourneySet,
+    definition: &Definition,
+    at: Micros,
+    horizon: Micros,
+) -> Vec<(f64, f64)> {
     let outcomes = outcomes(journeys, &definition.kinds(journeys), at);
     let period = |number: i64| {
         let then = at.saturating_sub(horizon.saturating_mul(number));
         let deals = Deals::of(journeys, definition, then);
-        let expected = sum(deals.open.iter().map(|deal| deals.probability(deal, horizon)));
+        let expected = sum_of_any(deals.open.iter().map(|deal| deals.probability(deal, horizon)));
         (deals.open.iter().filter(|deal| is_won(&outcomes, deal, then, horizon)).count() as f64, expected)
     };
-    excess(&(1..=PERIODS).map(period).collect::<Vec<_>>())
+    (1..=PERIODS).map(period).collect()
 }
 
 /// How each cycle has ended by an instant.

@@ -3,6 +3,8 @@
 mod back_test;
 mod deals;
 mod naive;
+mod remarks;
+mod score;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,15 +25,17 @@ use crate::models::dwell::in_order;
 use crate::query::{AsOf, CohortFilter};
 use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
-use crate::stats::forecast::{Count, quantile_of, seed, sums};
-use crate::stats::{JourneySet, Micros, sum};
-use deals::{Deal, Deals, configured, excess_of};
+use crate::stats::counts::{Common, Count};
+use crate::stats::forecast::{excess, quantile_of, seed, sums};
+use crate::stats::{JourneySet, Micros, sum_of_any};
+use deals::{Deal, Deals, configured, past_of};
 
-pub use back_test::{BackTestPoint, BackTestQuery, BackTestReport, CalibrationBin, Knowledge};
+pub use back_test::{BackTestPoint, BackTestQuery, BackTestReport, Knowledge};
 pub use naive::NaiveReport;
+pub use score::CalibrationBin;
 
 /// How the figures come about, as answers name it.
-const METHOD: &str = "Aalen-Johansen incidence by landmarks, conditioned on age, with a Beta prior (k = 10); Poisson-binomial and Monte Carlo (2000 draws) ranges, scaled by past errors";
+const METHOD: &str = "Aalen-Johansen incidence by landmarks, conditioned on age, with a Beta prior (k = 10); beta-binomial and Monte Carlo (2000 draws) ranges, as wide as the errors of the twelve periods before";
 
 /// How far a bound may be from a whole number and still be that number.
 const TOLERANCE: f64 = 1e-9;
@@ -122,8 +126,8 @@ pub struct HorizonForecast {
     pub days: u32,
     /// When it ends.
     pub until: DateTime<Utc>,
-    /// By how much the ranges are wider than those of independent deals: forecasts of the six periods before, each as long as
-    /// the horizon, were off by so much. 1 where they were off by no more than chance.
+    /// By how much the ranges are wider than those of independent deals, by how far forecasts of the twelve periods before, each
+    /// as long as the horizon, were off: the quotient of the standard deviations. 1 where no deal is expected.
     pub range_scale: f64,
     /// How many deals are won.
     pub deals: DealsForecast,
@@ -170,8 +174,8 @@ struct Input {
     amounts: Vec<Option<Money>>,
     stages: Vec<WinnableStage>,
     convert: Option<(Rates, String)>,
-    /// By horizon: how much more deals have differed from their forecast than by chance.
-    excess: Vec<f64>,
+    /// By horizon: what came in the periods before, and what was expected of them.
+    pasts: Vec<Vec<(f64, f64)>>,
     seed: u64,
 }
 
@@ -220,10 +224,9 @@ impl ForecastReport {
         };
         let amounts = deals.open.iter().map(amount).collect();
         let stages = stages(definition, journeys);
-        let excess =
-            horizons.iter().map(|days| excess_of(journeys, definition, at.micros(), i64::from(*days) * DAY));
-        let excess = excess.collect();
-        let input = Input { deals, amounts, stages, convert: convert.clone(), excess, seed };
+        let past = |days: &u32| past_of(journeys, definition, at.micros(), i64::from(*days) * DAY);
+        let pasts = horizons.iter().map(past).collect();
+        let input = Input { deals, amounts, stages, convert: convert.clone(), pasts, seed };
         Self {
             pipeline: definition.pipeline.key.clone(),
             effective_at: at.effective_at,
@@ -231,8 +234,8 @@ impl ForecastReport {
             position,
             horizons: horizons
                 .iter()
-                .zip(&input.excess)
-                .map(|(days, excess)| input.horizon(*days, *excess, at.effective_at))
+                .zip(&input.pasts)
+                .map(|(days, past)| input.horizon(*days, past, at.effective_at))
                 .collect(),
             method: METHOD,
             seed,
@@ -253,16 +256,16 @@ fn stages(definition: &Definition, journeys: &JourneySet) -> Vec<WinnableStage> 
 }
 
 impl Input {
-    fn horizon(&self, days: u32, excess: f64, at: DateTime<Utc>) -> HorizonForecast {
+    fn horizon(&self, days: u32, past: &[(f64, f64)], at: DateTime<Utc>) -> HorizonForecast {
         let horizon = i64::from(days) * DAY;
         let chances: Vec<f64> =
             self.deals.open.iter().map(|deal| self.deals.probability(deal, horizon)).collect();
-        let scale = spread(&chances, excess);
-        let (amounts, converted) = self.money(&chances, scale);
+        let excess = excess(past, sum_of_any(chances.iter().copied()));
+        let (amounts, converted) = self.money(&chances, excess);
         HorizonForecast {
             days,
             until: at.checked_add_signed(TimeDelta::days(days.into())).unwrap_or(DateTime::<Utc>::MAX_UTC),
-            range_scale: scale,
+            range_scale: spread(&chances, excess),
             deals: count(&chances, excess),
             amounts,
             converted,
@@ -274,7 +277,7 @@ impl Input {
         let here = |deal: &(usize, &Deal)| Some(deal.1.stage) == stage.number;
         let deals: Vec<usize> =
             self.deals.open.iter().enumerate().filter(here).map(|(index, _)| index).collect();
-        let expected = sum(deals.iter().map(|index| chances[*index]));
+        let expected = sum_of_any(deals.iter().map(|index| chances[*index]));
         let (mut amounts, mut expected_amounts) = (BTreeMap::new(), BTreeMap::new());
         for index in &deals {
             if let Some(Money { amount, currency }) = &self.amounts[*index] {
@@ -294,7 +297,7 @@ impl Input {
     }
 
     /// What is expected by currency, and of all in one.
-    fn money(&self, chances: &[f64], scale: f64) -> (Vec<MoneyForecast>, Option<ConvertedForecast>) {
+    fn money(&self, chances: &[f64], excess: f64) -> (Vec<MoneyForecast>, Option<ConvertedForecast>) {
         let mut columns = BTreeMap::<&str, Vec<Decimal>>::new();
         for (deal, money) in self.amounts.iter().enumerate() {
             if let Some(Money { amount, currency }) = money {
@@ -316,7 +319,7 @@ impl Input {
             };
             all.push((currency, self.amounts.iter().map(converted).collect()));
         }
-        let mut forecasts = ranges(&all, chances, scale, self.seed);
+        let mut forecasts = ranges(&all, chances, excess, self.seed);
         let converted = self.convert.as_ref().and_then(|(rates, _)| {
             let money = forecasts.pop()?;
             // A sum of nothing that was converted would look like nothing expected.
@@ -331,7 +334,7 @@ impl Input {
 }
 
 /// What is expected of each column of amounts, with its ranges: all of the same draws.
-fn ranges(columns: &[(&str, Vec<Decimal>)], chances: &[f64], wider: f64, seed: u64) -> Vec<MoneyForecast> {
+fn ranges(columns: &[(&str, Vec<Decimal>)], chances: &[f64], excess: f64, seed: u64) -> Vec<MoneyForecast> {
     let scale = |column: &[Decimal]| column.iter().map(Decimal::scale).max().unwrap_or_default();
     let in_units = |(_, column): &(&str, Vec<Decimal>)| {
         let scale = scale(column);
@@ -343,15 +346,14 @@ fn ranges(columns: &[(&str, Vec<Decimal>)], chances: &[f64], wider: f64, seed: u
         column.iter().map(units).collect()
     };
     let units: Vec<Vec<i128>> = columns.iter().map(in_units).collect();
-    let drawn = sums(chances, &units, seed);
+    let drawn = sums(chances, &units, Common::of(chances, excess).as_ref(), seed);
     let forecast = |((currency, column), sums): (&(&str, Vec<Decimal>), Vec<i128>)| {
         let shares = column.iter().zip(chances).map(|(amount, chance)| weighted(*amount, *chance));
         let expected = shares.fold(Decimal::ZERO, Decimal::saturating_add);
         let expected = rounded(expected, currency);
         let bound = |probability: f64| {
             let sum = Decimal::try_from_i128_with_scale(quantile_of(&sums, probability), scale(column));
-            let distance = weighted(sum.unwrap_or(expected).saturating_sub(expected), wider);
-            rounded(expected.saturating_add(distance).max(Decimal::ZERO), currency)
+            rounded(sum.unwrap_or(expected), currency)
         };
         MoneyForecast {
             currency: (*currency).to_owned(),
@@ -367,19 +369,22 @@ fn ranges(columns: &[(&str, Vec<Decimal>)], chances: &[f64], wider: f64, seed: u
 
 /// By how much the range of a number of deals is wider than that of independent ones, of the relative variance beyond theirs.
 fn spread(chances: &[f64], excess: f64) -> f64 {
-    let (expected, variance) = (sum(chances.iter().copied()), sum(chances.iter().map(|p| p * (1.0 - p))));
+    let (expected, variance) =
+        (sum_of_any(chances.iter().copied()), sum_of_any(chances.iter().map(|p| p * (1.0 - p))));
     if variance > 0.0 { (1.0 + excess * expected * expected / variance).sqrt() } else { 1.0 }
 }
 
 /// How many deals are won, with the ranges.
 fn count(chances: &[f64], excess: f64) -> DealsForecast {
-    let (expected, count) = (sum(chances.iter().copied()), Count::of(chances));
-    let wider = spread(chances, excess);
-    let bound = |probability| expected + (count.quantile(probability) as f64 - expected) * wider;
+    let expected = sum_of_any(chances.iter().copied());
+    let count = match Common::of(chances, excess) {
+        Some(common) => Count::together(chances.len(), &common),
+        None => Count::of(chances),
+    };
     // A whole number that was reached through a fraction is that number.
-    let low = |probability| (bound(probability).min(expected).max(0.0) + TOLERANCE).floor() as usize;
-    let high =
-        |probability| ((bound(probability).max(expected) - TOLERANCE).ceil() as usize).min(chances.len());
+    let (floor, ceiling) = ((expected + TOLERANCE).floor() as usize, (expected - TOLERANCE).ceil() as usize);
+    let low = |probability| count.quantile(probability).min(floor);
+    let high = |probability| count.quantile(probability).max(ceiling).min(chances.len());
     DealsForecast { expected, low: low(0.1), high: high(0.9), low_95: low(0.025), high_95: high(0.975) }
 }
 

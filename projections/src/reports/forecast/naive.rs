@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::deals::Deals;
+use super::score::Score;
 use crate::stats::Micros;
 
 /// How far back the win rate is looked at.
@@ -57,4 +58,16 @@ pub struct NaiveReport {
     pub mape: Option<f64>,
     /// Its Brier score.
     pub brier: Option<f64>,
+    /// Whether the forecast has a Brier score and a mean absolute error that are no worse than these.
+    pub beaten: bool,
+}
+
+impl NaiveReport {
+    /// What it came to, beside what the forecast came to.
+    pub(super) fn of(name: &'static str, theirs: &Score, ours: &Score) -> Self {
+        let no_worse = |ours: Option<f64>, theirs: Option<f64>| ours.zip(theirs).is_some_and(|(a, b)| a <= b);
+        let (mape, brier) = (theirs.mape(), theirs.brier());
+        let beaten = no_worse(ours.brier(), brier) && no_worse(ours.mape(), mape);
+        Self { name, bias: theirs.bias(), mape, brier, beaten }
+    }
 }

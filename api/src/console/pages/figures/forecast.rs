@@ -212,6 +212,9 @@ fn scores(asked: &Asked<'_>, test: &Value) -> Markup {
             (locale.text("优于不用模型的预测：", "Better than forecasts without a model: "))
             (test["beats"]) " / " (test["naive"].as_array().map_or(0, Vec::len))
         }
+        @for remark in test["remarks"].as_array().into_iter().flatten() {
+            p.hint { (locale.label(remark)) }
+        }
     }
 }
 
