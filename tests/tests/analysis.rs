@@ -352,6 +352,11 @@ async fn a_share_that_jumps_is_one_alert_until_it_is_in_line_again() {
     assert!(lost["until"].as_str() > Some("2024-03-15"), "{lost}");
     let of_lost = alerts.items().into_iter().filter(|item| item["stage"] == "Lost").count();
     assert_eq!(of_lost, 1, "{}", alerts.text);
+    // The same days as a window, whose end is not in it.
+    let window = "/v1/alerts/past?from=2024-03-01T00:00:00Z&to=2024-05-01T00:00:00Z&zone=UTC&effective_at=2024-06-01T00:00:00Z";
+    let windowed = read(&admin, window).await;
+    assert_eq!((windowed.at("/from"), windowed.at("/to")), (&json!("2024-03-01"), &json!("2024-04-30")));
+    assert_eq!(windowed.at("/items"), alerts.at("/items"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -455,6 +460,36 @@ async fn a_report_is_divided_into_groups_and_held_beside_another_window() {
     let new = line(faster.at("/compared/differences"), "stage", "New");
     assert_eq!((&new["test"], &new["small"]), (&json!("log-rank"), &json!(false)));
     assert!(new["q_value"].as_f64() >= new["p_value"].as_f64(), "{new}");
+    // Of all stages together: their sum, tested in strata.
+    let whole = faster.at("/compared/difference");
+    assert_eq!((&whole["figure"], &whole["stage"]), (&json!("restricted_mean_seconds"), &Value::Null));
+    let each = faster.at("/compared/differences").as_array().cloned().unwrap_or_default();
+    let stages = each.iter().filter(|one| !one["stage"].is_null());
+    let sum: f64 = stages.filter_map(|one| one["estimate"].as_f64()).sum();
+    assert!((whole["estimate"].as_f64().unwrap_or_default() - sum).abs() < 1e-6, "{whole}");
+    let flows = read(
+        &admin,
+        &format!(
+            "/v1/flows/past?{end}&from=2024-02-01T00:00:00Z&to=2024-03-01T00:00:00Z&compare_from=2024-01-01T00:00:00Z"
+        ),
+    )
+    .await;
+    let whole = flows.at("/compared/difference");
+    assert_eq!((&whole["figure"], &whole["test"]), (&json!("handover_share"), &json!("two-proportion")));
+    let won = line(flows.at("/compared/differences"), "to", "Closed Won");
+    let share = |report: &Value| {
+        let out: Vec<&Value> = report["transitions"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|way| way["from"] == won["stage"])
+            .collect();
+        let count = |way: &&Value| way["count"].as_f64().unwrap_or_default();
+        let all: f64 = out.iter().map(count).sum();
+        out.iter().filter(|way| way["to"] == "Closed Won").map(count).sum::<f64>() / all
+    };
+    let expected = share(&flows.body) - share(flows.at("/compared"));
+    assert!((won["estimate"].as_f64().unwrap_or_default() - expected).abs() < 1e-12, "{won}");
     for report in ["flows", "losses"] {
         let divided = read(&admin, &format!("/v1/{report}/past?{end}&group_by=quarter")).await;
         assert_eq!(divided.at("/groups/0/key"), &json!({"quarter": "2024-Q1"}), "{report}");

@@ -8,6 +8,22 @@ use super::survival::Subject;
 /// tie, events come before censorings. None where no age tells the groups apart.
 #[must_use]
 pub fn log_rank(first: &[Subject], second: &[Subject]) -> Option<f64> {
+    stratified_log_rank([(first, second)])
+}
+
+/// The same of two groups in several strata, in each of which they are compared by themselves (Mantel 1966): the surpluses and
+/// their variances are summed over the strata.
+#[must_use]
+pub fn stratified_log_rank<'a>(
+    strata: impl IntoIterator<Item = (&'a [Subject], &'a [Subject])>,
+) -> Option<f64> {
+    let each = strata.into_iter().map(|(first, second)| surplus_of(first, second));
+    let (surplus, variance) = each.fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
+    (variance > 0.0).then(|| normal_beyond(surplus / variance.sqrt()))
+}
+
+/// How many more of the first group left than would have if both left alike, and the variance of that.
+fn surplus_of(first: &[Subject], second: &[Subject]) -> (f64, f64) {
     let mut ages: Vec<Micros> = Vec::new();
     let events = |group: &[Subject]| {
         group.iter().filter(|subject| subject.cause.is_some()).map(|subject| subject.exit).collect::<Vec<_>>()
@@ -29,7 +45,7 @@ pub fn log_rank(first: &[Subject], second: &[Subject]) -> Option<f64> {
             variance += gone * (at_risk / all) * (1.0 - at_risk / all) * (all - gone) / (all - 1.0);
         }
     }
-    (variance > 0.0).then(|| normal_beyond(surplus / variance.sqrt()))
+    (surplus, variance)
 }
 
 /// A group's ages in order, so that each question is a search.
@@ -83,6 +99,12 @@ mod tests {
         // The published statistic is 16.79 on one degree of freedom.
         let published = normal_beyond(16.793_f64.sqrt());
         assert!((p / published - 1.0).abs() < 1e-3, "{p} {published}");
+        // The same stratum twice: twice the surplus and twice the variance, so that z grows by the root of two.
+        let stratum = (&treated[..], &placebo[..]);
+        let twice = stratified_log_rank([stratum, stratum]).unwrap();
+        assert!((twice / normal_beyond((2.0 * 16.793_f64).sqrt()) - 1.0).abs() < 1e-2, "{twice}");
+        // A stratum with one group alone adds nothing.
+        assert_eq!(stratified_log_rank([stratum, (&treated[..], &treated[..0])]), Some(p));
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub fn benjamini_hochberg(p: &[f64]) -> Vec<f64> {
 }
 
 /// Shannon's entropy of counts, in bits: 0 where one takes all, the logarithm of their number where all are equal. None
-/// where nothing was counted.
+/// where nothing was counted. The counts in whatever order have the same entropy, to the last digit.
 #[must_use]
 pub fn entropy(counts: &[usize]) -> Option<f64> {
     let total: usize = counts.iter().sum();
@@ -117,7 +117,9 @@ pub fn entropy(counts: &[usize]) -> Option<f64> {
         let share = *count as f64 / total as f64;
         -share * share.log2()
     };
-    Some(counts.iter().filter(|count| **count > 0).map(bits).sum::<f64>().max(0.0))
+    let mut counted: Vec<usize> = counts.iter().copied().filter(|count| *count > 0).collect();
+    counted.sort_unstable();
+    Some(counted.iter().map(bits).sum::<f64>().max(0.0))
 }
 
 #[cfg(test)]
@@ -190,6 +192,14 @@ mod tests {
         assert!(near(entropy(&[3, 3, 3, 3]).unwrap(), 2.0));
         assert!(near(entropy(&[1, 3]).unwrap(), 0.811_278_124_459_133));
         assert_eq!(entropy(&[0, 0]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn entropy_does_not_depend_on_the_order_of_the_counts(counts in prop::collection::vec(0_usize..1_000, 1..12)) {
+            let backwards: Vec<usize> = counts.iter().rev().copied().collect();
+            prop_assert_eq!(entropy(&counts).map(f64::to_bits), entropy(&backwards).map(f64::to_bits));
+        }
     }
 
     proptest! {

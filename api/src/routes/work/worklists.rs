@@ -290,7 +290,7 @@ async fn stages(
         Some(StageAgeFilter {
             journey: pipeline.key.clone(),
             stage: stage.id.clone(),
-            entered_until: ago(now, measure)?,
+            entered_until: ago(now, measure.checked_add(&beyond(list))?)?,
             owned: list == WorklistName::Supervise,
             tiers: (list == WorklistName::Push).then(|| tiers.clone()),
             silent_until,
@@ -307,6 +307,12 @@ async fn stages(
 /// So long before an instant; none where nobody can have stood so long.
 fn ago(now: DateTime<Utc>, span: TimeDelta) -> Option<DateTime<Utc>> {
     now.checked_sub_signed(span)
+}
+
+/// How much more than its measure it takes to be on a list: what waits to be pushed has been there for longer than the target, the
+/// other lists begin with it.
+fn beyond(list: WorklistName) -> TimeDelta {
+    if list == WorklistName::Push { TimeDelta::microseconds(1) } else { TimeDelta::zero() }
 }
 
 /// From which time in a stage on a customer is looked at; none where the list does not look at the stage.
