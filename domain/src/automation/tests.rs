@@ -327,7 +327,7 @@ fn more_than_fifteen_days_without_login_is_low_activity() {
     let customer = acted.customer();
     assert_eq!(customer.current().unwrap().sub_status.as_deref(), Some("low_activity"));
     assert_eq!(customer.current().unwrap().visit, 1, "it is no move");
-    // The login of before does not end it, the next one does, and then the fifteen days begin anew.
+    // The login of before does not end it, the next one does, and then the fifteen days begin again.
     assert_eq!(acted.due("active_again"), None);
     let back = acted.then(21 * DAY, signal("logged_in"));
     strikes_at(&back, "active_again", t(21 * DAY));

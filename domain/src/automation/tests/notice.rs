@@ -143,7 +143,7 @@ proptest! {
             now += 12 * HOUR;
             story = story.ticked(now);
         }
-        prop_assert!(stage == 1 || !story.is_with_a_rep(), "once nothing is put off, nobody keeps it for ever");
+        prop_assert!(stage == 1 || !story.is_with_a_rep(), "once nothing is put off, nobody keeps it permanently");
         check(&story)?;
     }
 }

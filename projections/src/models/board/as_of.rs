@@ -2,7 +2,7 @@
 //!
 //! The rows of a read model are customers as they are now. What they were is folded from the log itself, customer by
 //! customer, so that everything a record shows has its past, and what an erasure made unreadable is unreadable there, too.
-//! Details and plans are what was said last to hold by then, the owner is whoever was recorded last of the changes that had
+//! Details and plans are what was said last to hold by then, the owner is the one recorded last of the changes that had
 //! happened by then, and stages are those of the corrected timeline: as in the [past](super::past) of boards and reports.
 
 use std::collections::{BTreeSet, HashMap};
