@@ -102,30 +102,20 @@ impl<'a> Running<'a, '_> {
         format!("warn:{}:{before}", self.clock.id)
     }
 
-    /// The strike of the clock that counts from `base`, with the warnings of it. An owner has the time that a warning names from
-    /// when it was given, however late: then the clock strikes later, and what is warned of after it is later, too.
+    /// The strike of the clock that counts from `base`, with the warnings of it. What would be warned of before the clock began,
+    /// or before there was such a warning, is left out.
     fn strike(&self, base: Occurrence) -> Option<Strike> {
         let pauses = self.pauses();
         let mut strike = Strike { due_at: self.elapsed(base, &pauses)?, warnings: Vec::new() };
-        let mut all = self.clock.warn_before_seconds.clone();
-        all.retain(|before| *before < self.clock.seconds);
-        all.sort_unstable_by(|a, b| b.cmp(a));
-        for before in all {
-            let lead = clock::wait(before)?;
-            let given = self.customer.automation.acted_at(&self.warning(before), base.event);
-            let warn_at = match given {
-                Some(given) => given,
-                None => pauses.outside(pauses.before(strike.due_at, lead)?.max(self.known(base, before)))?,
-            };
-            strike.due_at = strike.due_at.max(pauses.after(warn_at, lead)?);
-            strike.warnings.push((before, warn_at));
+        for before in &self.clock.warn_before_seconds {
+            let warn_at = clock::wait(*before).and_then(|lead| pauses.before(strike.due_at, lead));
+            let Some(warn_at) = warn_at.and_then(|at| pauses.outside(at)) else { continue };
+            let since = self.since(|known| known.warn_before_seconds.contains(before));
+            if warn_at > base.effective_at && warn_at >= since {
+                strike.warnings.push((*before, warn_at));
+            }
         }
         Some(strike)
-    }
-
-    /// Nobody is warned before what the clock counts from was known, nor before there was such a warning.
-    fn known(&self, base: Occurrence, before: u64) -> DateTime<Utc> {
-        base.recorded_at.max(self.since(|known| known.warn_before_seconds.contains(&before)))
     }
 
     /// The time in which the clock stands still: in stages that it spares.

@@ -1,7 +1,7 @@
 //! Given a history, what is due when: every number at its boundary.
 
 mod in_force;
-mod notice;
+mod pauses;
 
 use std::collections::BTreeMap;
 
@@ -168,22 +168,6 @@ impl Story {
         self
     }
 
-    /// With the warnings that come before a reclaim, each at its instant.
-    fn warned(mut self, rule: &str) -> Self {
-        let Some(clock) = rule.strip_prefix("reclaim:") else { return self };
-        let warning = format!("warn:{clock}:");
-        let next = |story: &Self| {
-            let rules =
-                |_: &str| Some(Rules { pipeline: &story.pipeline, versions: None, team: None, at: t(0) });
-            let due = agenda(&story.customer(), rules).into_iter();
-            due.filter(|one| one.rule.starts_with(&warning)).map(|one| (one.rule, one.due_at)).next()
-        };
-        while let Some((rule, due_at)) = next(&self) {
-            self = self.acted(&rule, due_at);
-        }
-        self
-    }
-
     fn types(&self, rule: &str, now: DateTime<Utc>) -> Vec<&'static str> {
         let events = self.act(rule, self.cause(rule), now).unwrap();
         events.iter().map(|new| new.event.event_type().trim_start_matches("customer.")).collect()
@@ -217,7 +201,6 @@ const TICK: TimeDelta = TimeDelta::microseconds(1);
 /// A rule does nothing one unit before its instant, and acts at it and after it, as of it.
 #[track_caller]
 fn strikes_at(story: &Story, rule: &str, instant: DateTime<Utc>) {
-    let story = &story.clone().warned(rule);
     assert_eq!(story.due(rule), Some(instant), "{rule}");
     let cause = story.cause(rule);
     assert_eq!(story.act(rule, cause, instant - TICK), Err(Code::NotDue), "{rule} before");
@@ -387,7 +370,6 @@ fn a_lead_claimed_out_of_the_lead_pool_goes_back_to_it() {
     let story = Story::of("helloword-13", "new_lead").then(60, CustomerEvent::Released(released));
     let story = story.then(DAY, CustomerEvent::Claimed(claimed));
     strikes_at(&story, "reclaim:no_update", t(6 * DAY));
-    let story = story.warned("reclaim:no_update");
     let events = story.act("reclaim:no_update", story.cause("reclaim:no_update"), t(6 * DAY)).unwrap();
     let went = events.iter().find_map(|new| match &new.event {
         CustomerEvent::OwnerChanged(changed) => Some(changed.to.clone()),
@@ -804,7 +786,7 @@ fn five_days_without_update_and_seven_without_visit_are_two_clocks() {
     strikes_at(&noted, "reclaim:no_visit", t(7 * DAY));
     let called = noted.follow_up(6 * DAY);
     strikes_at(&called, "reclaim:no_visit", t(13 * DAY));
-    let taken = called.warned("reclaim:no_update").acted("reclaim:no_update", t(30 * DAY));
+    let taken = called.acted("reclaim:no_update", t(30 * DAY));
     assert_eq!(taken.customer().owner, Owner::Pool("customer_pool".into()));
     assert_eq!(taken.due("reclaim:no_visit"), None);
 }

@@ -38,7 +38,7 @@ pub struct AutomationState {
     pub contacts: Vec<Conversation>,
     /// The signals that rules may act on, in order.
     pub signals: Vec<SignalOccurrence>,
-    acted: BTreeMap<(Uuid, String), DateTime<Utc>>,
+    acted: BTreeSet<(Uuid, String)>,
     chains: BTreeMap<Uuid, Vec<String>>,
     running: Option<(String, Vec<String>)>,
     records: BTreeMap<Uuid, MoveProvenance>,
@@ -172,17 +172,17 @@ impl AutomationState {
         self.record_move(recorded, at, by_rule);
         match &recorded.event {
             CustomerEvent::AutomationRan(event) => {
-                self.acted.insert((event.cause, event.rule.clone()), at.recorded_at);
+                self.acted.insert((event.cause, event.rule.clone()));
                 let chain = [event.chain.clone(), vec![event.rule.clone()]].concat();
                 self.running = Some((recorded.actor.clone(), chain));
             }
             CustomerEvent::AutomationSkipped(event) => {
-                self.acted.insert((event.cause, event.rule.clone()), at.recorded_at);
+                self.acted.insert((event.cause, event.rule.clone()));
             }
             CustomerEvent::ReclaimSkipped(event) => {
                 // What was forestalled once is due again later, for the same cause.
                 let rule = event.rule.replacen(RECLAIM, OVERTAKEN, 1);
-                self.acted.insert((event.because, rule), at.recorded_at);
+                self.acted.insert((event.because, rule));
             }
             CustomerEvent::TaskCreated(event) => {
                 let (created, due_at) = (event.clone(), event.due_at);
@@ -423,12 +423,7 @@ impl AutomationState {
 
     /// Whether a rule has acted for a cause.
     pub fn has_acted(&self, rule: &str, cause: Uuid) -> bool {
-        self.acted_at(rule, cause).is_some()
-    }
-
-    /// When it was recorded that a rule has acted for a cause.
-    pub fn acted_at(&self, rule: &str, cause: Uuid) -> Option<DateTime<Utc>> {
-        self.acted.get(&(cause, rule.to_owned())).copied()
+        self.acted.contains(&(cause, rule.to_owned()))
     }
 
     /// The rules whose acts led to an event, the first one first.

@@ -308,14 +308,13 @@ fn a_pool_with_other_numbers_takes_customers_back_at_other_times() {
 }
 
 #[test]
-fn a_customer_that_was_due_before_is_warned_when_the_numbers_take_force_and_then_goes_back() {
+fn a_customer_that_was_due_before_goes_back_when_the_numbers_take_force() {
     let two_days =
         altered(|definition| definition["pools"][0]["rules"]["reclaim"][0]["seconds"] = json!(172_800));
     let story = Story::of_li().moved(1, "contacted");
     let replayed = story.within(two_days, Vec::new(), Span { from: day(4), to: day(60) });
     let [change] = &replayed.reclaims[..] else { panic!("one return differs") };
-    // A day after the warning, which is not given before the numbers are in force.
-    assert_eq!(change.returned.after.as_ref().map(|one| one.at), Some(day(5)));
+    assert_eq!(change.returned.after.as_ref().map(|one| one.at), Some(day(4)));
     assert_eq!(change.returned.before.as_ref().map(|one| one.at), Some(day(6)));
 }
 

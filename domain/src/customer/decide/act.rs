@@ -45,8 +45,7 @@ pub(super) fn decide(
     };
     let due = agenda(customer, rules);
     let named = due.iter().find(|one| one.rule == command.rule && one.cause == command.cause);
-    let is_due = |one: &&Deadline<'_>| one.due_at <= context.now && !waits_for_a_warning(one, &due);
-    let Some(deadline) = named.filter(is_due) else {
+    let Some(deadline) = named.filter(|one| one.due_at <= context.now) else {
         let at = due.iter().find(|one| one.rule == command.rule).map(|one| one.due_at);
         return Refusal::require_all([vec![not_due(at)]]).map(|()| Vec::new());
     };
@@ -68,14 +67,6 @@ pub(super) fn decide(
             Ok(vec![act.skipped(reasons)])
         }
     }
-}
-
-/// Whether the owner has to be warned first: nobody loses a customer before that.
-fn waits_for_a_warning(deadline: &Deadline<'_>, agenda: &[Deadline<'_>]) -> bool {
-    let Due::Reclaim(_, clock) = deadline.due else { return false };
-    agenda.iter().any(|other| {
-        matches!(other.due, Due::Warning(warned, _) if warned.id == clock.id) && other.cause == deadline.cause
-    })
 }
 
 /// A rule about to act.
