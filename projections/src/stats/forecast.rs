@@ -130,8 +130,8 @@ const MOST_EXCESS: f64 = 4.0;
 
 /// How much more the number of deals won differs from what is `expected` than independent deals would: the relative variance
 /// beyond that, by forecasts of the past, each with what came and what was expected, the latest first (the method of moments of
-/// a mixed Poisson distribution). Later ones count more ([`FADING`]), and one period of the size of what is expected, off by
-/// [`USUAL_ERROR`], counts beside them, so that a short past is not believed that forecasts are exact.
+/// a mixed Poisson distribution). Later ones count more (`FADING`), and one period of the size of what is expected, off by
+/// `USUAL_ERROR`, counts beside them, so that a short past is not believed that forecasts are exact.
 #[must_use]
 pub fn excess(past: &[(f64, f64)], expected: f64) -> f64 {
     let (mut weight, mut beyond, mut squares) = (1.0, 0.0, 0.0);
