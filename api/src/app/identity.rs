@@ -96,6 +96,9 @@ impl App {
         for (new, _) in events {
             keys.extend(self.key_tags(caller.tenant, &new.event).await?);
         }
+        if keys.is_empty() {
+            return Ok(false);
+        }
         Ok(!self.find_matches(caller, &keys, other_than).await?.0.is_empty())
     }
 

@@ -30,7 +30,7 @@ pub(super) struct Export {
     #[arg(value_parser = PossibleValuesParser::new(Kind::ALL.map(|(word, _)| word)))]
     what: String,
     /// The format. xes and ocel-json hold moves.
-    #[arg(long, default_value = "csv", value_parser = PossibleValuesParser::new(Format::ALL.map(|(word, _)| word)))]
+    #[arg(long, default_value = "csv", value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
     format: String,
     /// The file to write; standard output without it.
     #[arg(long, short)]

@@ -136,20 +136,14 @@ impl Kind {
 }
 
 impl Format {
-    /// What there is, by its word.
-    pub const ALL: [(&'static str, Self); 6] = [
-        ("csv", Self::Csv),
-        ("ndjson", Self::Ndjson),
-        ("parquet", Self::Parquet),
-        ("xlsx", Self::Xlsx),
-        ("xes", Self::Xes),
-        ("ocel-json", Self::OcelJson),
-    ];
+    /// The formats there are.
+    pub const ALL: [Self; 6] =
+        [Self::Csv, Self::Ndjson, Self::Parquet, Self::Xlsx, Self::Xes, Self::OcelJson];
 
     /// The format of a word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(known, _)| *known == word).map(|(_, format)| format)
+        Self::ALL.into_iter().find(|format| format.as_str() == word)
     }
 
     /// The word.
@@ -182,12 +176,8 @@ impl Format {
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
-            Self::Csv => "csv",
-            Self::Ndjson => "ndjson",
-            Self::Parquet => "parquet",
-            Self::Xlsx => "xlsx",
-            Self::Xes => "xes",
             Self::OcelJson => "json",
+            other => other.as_str(),
         }
     }
 

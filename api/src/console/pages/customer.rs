@@ -292,21 +292,12 @@ fn facts(locale: Locale, customer: &Value) -> Markup {
                 (line(locale.text("行业", "Industry"), text(&customer["industry"]).to_owned()))
                 (line(locale.text("地区", "Region"), text(&customer["region"]).to_owned()))
                 @for contact in customer["contacts"].as_array().into_iter().flatten() {
-                    (line(contact_kind(locale, &contact["kind"]), text(&contact["value"]).to_owned()))
+                    (line(&locale.caption(text(&contact["kind"])), text(&contact["value"]).to_owned()))
                 }
                 (line(locale.text("成交金额", "Won amount"), money(&customer["won_amount"])))
                 (line(locale.text("延期至", "Postponed until"), text(&customer["postponed_until"]).to_owned()))
                 (line(locale.text("外部编号", "External ID"), text(&customer["external_id"]).to_owned()))
             }
         }
-    }
-}
-
-fn contact_kind(locale: Locale, kind: &Value) -> &str {
-    match text(kind) {
-        "phone" => locale.text("电话", "Phone"),
-        "email" => locale.text("邮箱", "E-mail"),
-        "wechat" => locale.text("微信", "WeChat"),
-        _ => locale.text("联系方式", "Contact"),
     }
 }

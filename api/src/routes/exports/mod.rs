@@ -144,7 +144,7 @@ impl ExportParams {
     async fn export(&self, state: &AppState, caller: &Caller, kind: Kind) -> Result<Export, Problem> {
         let format = self.format.as_deref().unwrap_or("csv");
         let format = Format::parse(format).ok_or_else(|| {
-            let words: Vec<&str> = Format::ALL.into_iter().map(|(word, _)| word).collect();
+            let words = Format::ALL.map(Format::as_str);
             let words = words.join(", ");
             Problem::invalid_value(
                 "format",
