@@ -117,7 +117,8 @@ impl<'a> Batch<'a> {
         {
             return Err(StoreError::Invalid(format!("the event id {} is in the log already", event.id)));
         }
-        if request.new_keys.iter().any(|key| self.has_other_key(key)) {
+        let outdated_keys = request.erasures_seen.is_some_and(|seen| seen != self.erasures());
+        if outdated_keys || request.new_keys.iter().any(|key| self.has_other_key(key)) {
             return Err(StoreError::Conflict { position: self.precheck.head.position() });
         }
         Ok(Outcome::Appended(self.stage(request)))
@@ -196,9 +197,11 @@ impl<'a> Batch<'a> {
     /// The head as it will be; how many erasures happened is advanced by those of this batch, and by each tag that goes alone:
     /// a process that remembers tags must read them again.
     pub(crate) fn head(&self) -> LogHead {
-        let deleted = self.erased.len() + self.forgotten.len();
-        let erasures = self.precheck.head.erasures + deleted as u64;
-        LogHead { erasures, ..self.precheck.head.clone() }
+        LogHead { erasures: self.erasures(), ..self.precheck.head.clone() }
+    }
+
+    fn erasures(&self) -> u64 {
+        self.precheck.head.erasures + (self.erased.len() + self.forgotten.len()) as u64
     }
 
     /// The accepted events, at consecutive positions.

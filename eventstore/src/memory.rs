@@ -110,6 +110,9 @@ impl Log {
         {
             return Err(StoreError::Invalid(format!("the event id {} is in the log already", taken.id)));
         }
+        if request.erasures_seen.is_some_and(|seen| seen != self.erasures) {
+            return Err(StoreError::Conflict { position: self.position() });
+        }
         let has_other = |new: &WrappedKey| self.keys.get(&new.subject).is_some_and(|old| old != new);
         if request.new_keys.iter().any(has_other) {
             return Err(StoreError::Conflict { position: self.position() });

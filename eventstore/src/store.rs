@@ -25,6 +25,9 @@ pub struct Append {
     /// What else must not have happened, after a position of its own: what the decision was made by beside its own
     /// boundary, such as definitions that are read far more often than they are written.
     pub grounds: Option<Condition>,
+    /// How many erasures there had been when the keys were read that its events are sealed with; fails with
+    /// [`StoreError::Conflict`] once there were more ([`EventStore::erasures`]).
+    pub erasures_seen: Option<u64>,
     /// Fails with [`StoreError::DeadlinePassed`] when the events would be recorded at or after this instant.
     pub must_record_before: Option<DateTime<Utc>>,
     /// Durable idempotency: remembers the outcome in the same transaction.
@@ -47,6 +50,7 @@ impl Append {
             events,
             condition: None,
             grounds: None,
+            erasures_seen: None,
             must_record_before: None,
             receipt: None,
             new_keys: Vec::new(),

@@ -6,6 +6,7 @@ use waymark_domain::people::reads_people;
 use waymark_eventstore::vault::{ActorKey, ActorText, OfActor};
 use waymark_eventstore::{Append, Entry, Envelope, StoreError};
 
+use super::execute::Freshness;
 use super::{App, AppError, Caller};
 use crate::ambient::random_bytes;
 
@@ -34,24 +35,39 @@ impl App {
     /// An append, with where the request came from at each event of the caller's own. Events by others (rules,
     /// and the people whom an imported file names) have none.
     ///
+    /// With [`Freshness::Cached`] they are sealed with the actor's key as it was known last; the append is refused as a conflict
+    /// when there were erasures since.
+    ///
     /// # Errors
     /// When a key cannot be read or stored.
     pub(super) async fn with_endpoint(
         &self,
         caller: &Caller,
         mut append: Append,
+        freshness: Freshness,
     ) -> Result<Append, AppError> {
         let Some(endpoint) = &caller.endpoint else { return Ok(append) };
         let is_own = |actor: &str| actor == caller.actor.name;
         if !append.events.iter().any(|draft| is_own(&draft.actor)) {
             return Ok(append);
         }
-        let Some(key) = self.actor_key(caller).await? else { return Ok(append) };
+        let kept = match freshness {
+            Freshness::Cached => self.vault.kept_of_actor(caller.tenant, &caller.actor.name),
+            Freshness::Current => None,
+        };
+        let key = match kept {
+            Some(key) => key,
+            None => match self.actor_key(caller).await? {
+                Some(key) => key,
+                None => return Ok(append),
+            },
+        };
         let text =
             serde_json::to_string(&**endpoint).map_err(|error| AppError::Unreadable(error.to_string()))?;
         for draft in append.events.iter_mut().filter(|draft| is_own(&draft.actor)) {
             draft.endpoint = Some(self.vault.seal_of_actor(caller.tenant, draft.id, &key, &text));
         }
+        append.erasures_seen = Some(key.erasures());
         Ok(append)
     }
 

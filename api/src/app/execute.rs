@@ -16,7 +16,7 @@ use super::receipts::{Shape, StoredOutcome, answers, store_error};
 use super::{App, AppError, BatchError, Caller, CommandAnswer};
 
 /// How often a decision is made again because others changed what it was made on.
-const ATTEMPTS: u32 = 64;
+pub(super) const ATTEMPTS: u32 = 64;
 
 /// How fresh what a decision is made on must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +118,7 @@ impl App {
             return Ok(decision.shape().replay(&first)?);
         }
         let mut freshness = decision.first_freshness(self, request.caller);
+        let mut keys = Freshness::Cached;
         for _ in 0..ATTEMPTS {
             match decision.plan(self, request, freshness).await {
                 Err(stopped) if freshness == Freshness::Current || !stopped.error.depends_on_state() => {
@@ -126,9 +127,10 @@ impl App {
                 // Nothing is appended that a condition could guard, so it must be nothing by what the log says now.
                 Ok(plan) if plan.append.events.is_empty() && freshness == Freshness::Cached => {}
                 Ok(plan) => {
-                    if let Some(answers) = self.commit(request, decision, plan).await? {
+                    if let Some(answers) = self.commit(request, decision, plan, keys).await? {
                         return Ok(answers);
                     }
+                    keys = Freshness::Current;
                 }
                 Err(_) => {}
             }
@@ -157,6 +159,7 @@ impl App {
         request: Request<'_>,
         decision: &D,
         plan: Plan<D::Staged>,
+        keys: Freshness,
     ) -> Result<Option<Vec<CommandAnswer>>, BatchError> {
         let Plan { append, read_to, outcomes, staged } = plan;
         let receipt = decision.shape().receipt(&outcomes, request)?;
@@ -166,7 +169,7 @@ impl App {
         }
         let definitions_known_to = append.grounds.as_ref().map(|grounds| grounds.after);
         let erased = append.erase_subjects.clone();
-        let append = self.with_endpoint(request.caller, append).await?;
+        let append = self.with_endpoint(request.caller, append, keys).await?;
         // A crash up to here leaves nothing; during it, everything or nothing: the receipt is in the same transaction.
         match self.store.append(Append { receipt, ..append }).await {
             Ok(Outcome::Appended(appended)) => {

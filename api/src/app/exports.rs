@@ -3,8 +3,9 @@
 use uuid::Uuid;
 use waymark_domain::company::CompanyEvent;
 use waymark_domain::company::event::ExportStarted;
-use waymark_eventstore::{Append, Draft};
+use waymark_eventstore::{Append, Draft, StoreError};
 
+use super::execute::{ATTEMPTS, Freshness};
 use super::receipts::store_error;
 use super::{App, AppError, Caller};
 
@@ -21,7 +22,14 @@ impl App {
     ) -> Result<(), AppError> {
         let draft = self.company_draft(caller, &CompanyEvent::ExportStarted(export), (self.clock)())?;
         let draft = Draft { correlation_id: request_id, ..draft };
-        let append = self.with_endpoint(caller, Append::new(caller.tenant, vec![draft])).await?;
-        self.store.append(append).await.map_err(store_error).map(drop)
+        let mut keys = Freshness::Cached;
+        for _ in 0..ATTEMPTS {
+            let append = Append::new(caller.tenant, vec![draft.clone()]);
+            match self.store.append(self.with_endpoint(caller, append, keys).await?).await {
+                Err(StoreError::Conflict { .. }) => keys = Freshness::Current,
+                outcome => return outcome.map_err(store_error).map(drop),
+            }
+        }
+        Err(AppError::Contention)
     }
 }

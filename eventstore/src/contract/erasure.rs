@@ -34,6 +34,7 @@ contract!(
     what_was_sealed_under_one_is_gone_with_another_that_it_is_about,
     what_is_sealed_of_an_actor_is_gone_with_the_key_and_what_follows_has_the_next_one,
     what_is_sealed_of_an_actor_opens_for_that_actor_and_event_alone,
+    what_is_sealed_with_a_key_from_before_an_erasure_is_not_appended,
     a_wrong_root_key_opens_nothing,
     blind_tags_differ_by_tenant_kind_and_value,
 );
@@ -399,6 +400,27 @@ async fn what_is_sealed_of_an_actor_is_gone_with_the_key_and_what_follows_has_th
     let later = vault.seal_of_actor(TENANT, two, &next, "203.0.113.10");
     let both = vault.open_of_actors(TENANT, &[at(one, &sealed), at(two, &later)]).await.unwrap();
     assert_eq!(both, [None, Some("203.0.113.10".to_owned())]);
+}
+
+async fn what_is_sealed_with_a_key_from_before_an_erasure_is_not_appended(bench: Bench) {
+    let (vault, actor) = (vault(&bench), "rep:li");
+    assert!(vault.kept_of_actor(TENANT, actor).is_none());
+    actor_key(&bench, &vault, actor, 1).await;
+    let kept = vault.kept_of_actor(TENANT, actor).unwrap();
+    let sealed_with = |key: &ActorKey| Append {
+        erasures_seen: Some(key.erasures()),
+        ..Append::new(TENANT, vec![bench.event("a", &["x"])])
+    };
+    appended(bench.store.append(sealed_with(&kept)).await);
+    // Another process destroys the key: this vault does not hear of it.
+    let subject = self::vault(&bench).subject_of_actor(TENANT, actor).await.unwrap().unwrap();
+    bench.store.append(erasure(&bench, subject)).await.unwrap();
+    let head = bench.store.head(TENANT).await.unwrap().position;
+    let outdated = bench.store.append(sealed_with(&kept)).await;
+    assert!(matches!(outdated, Err(StoreError::Conflict { position }) if position == head), "{outdated:?}");
+    assert_eq!(bench.store.head(TENANT).await.unwrap().position, head);
+    let next = actor_key(&bench, &vault, actor, 2).await;
+    appended(bench.store.append(sealed_with(&next)).await);
 }
 
 async fn what_is_sealed_of_an_actor_opens_for_that_actor_and_event_alone(bench: Bench) {

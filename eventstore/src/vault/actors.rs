@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::keys::{DataKey, NONCE_BYTES, aad};
-use super::{SubjectKey, Vault};
+use super::{CachedKey, Vault, locked};
 use crate::{StoreError, TenantId};
 
 /// Bytes before the nonce: the number of the key among the actor's, the key's id, and what binds the text to the key.
@@ -32,6 +32,15 @@ pub struct ActorKey {
     number: u8,
     subject: Uuid,
     key: DataKey,
+    erasures: u64,
+}
+
+impl ActorKey {
+    /// How many erasures there had been when it was read ([`crate::Append::erasures_seen`]).
+    #[must_use]
+    pub fn erasures(&self) -> u64 {
+        self.erasures
+    }
 }
 
 /// What there is to seal for an actor with.
@@ -98,13 +107,25 @@ impl Vault {
     pub async fn of_actor(&self, tenant: TenantId, actor: &str) -> Result<OfActor, StoreError> {
         for number in 0..=u8::MAX {
             let subject = subject_of(actor, number);
-            match self.data_key(tenant, subject).await? {
-                SubjectKey::Live(key) => return Ok(OfActor::Key(ActorKey { number, subject, key })),
-                SubjectKey::Never => return Ok(OfActor::NoneYet(subject)),
-                SubjectKey::Destroyed => {}
+            let Some(CachedKey { erasures, key, .. }) =
+                self.cached_keys(tenant, &[subject]).await?.remove(&subject)
+            else {
+                return Ok(OfActor::NoneYet(subject));
+            };
+            if let Some(key) = key {
+                let key = ActorKey { number, subject, key, erasures };
+                locked(&self.actors).put((tenant, actor.to_owned()), key.clone());
+                return Ok(OfActor::Key(key));
             }
         }
         Ok(OfActor::NoMore)
+    }
+
+    /// The key that [`Self::of_actor`] gave last. Another process may have destroyed it since: an append of what is sealed with
+    /// it says how many erasures were seen then.
+    #[must_use]
+    pub fn kept_of_actor(&self, tenant: TenantId, actor: &str) -> Option<ActorKey> {
+        locked(&self.actors).get(&(tenant, actor.to_owned())).cloned()
     }
 
     /// The subject whose erasure makes unreadable what is sealed of an actor; none where there is nothing.
@@ -122,7 +143,7 @@ impl Vault {
     /// and the ciphertext.
     #[must_use]
     pub fn seal_of_actor(&self, tenant: TenantId, event_id: Uuid, key: &ActorKey, text: &str) -> String {
-        let ActorKey { number, subject, key } = key;
+        let ActorKey { number, subject, key, .. } = key;
         let (nonce, ciphertext) = key.encrypt(&place(tenant, event_id, *subject, key.id()), text.as_bytes());
         let head = [&[*number][..], key.id().as_bytes(), &key.commitment(), &nonce].concat();
         BASE64_URL_SAFE_NO_PAD.encode([head, ciphertext].concat())

@@ -32,6 +32,9 @@ const CACHED_DATA_KEYS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 /// How many tenants' keys are kept unwrapped.
 const CACHED_TENANT_KEYS: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
+/// How many actors' keys are kept unwrapped.
+const CACHED_ACTOR_KEYS: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
+
 /// The outcome of a subject's key.
 #[derive(Clone)]
 pub enum SubjectKey {
@@ -67,6 +70,7 @@ pub struct Vault {
     root: RootKey,
     tenants: Mutex<LruCache<TenantId, TenantKey>>,
     subjects: Mutex<LruCache<(TenantId, Uuid), CachedKey>>,
+    actors: Mutex<LruCache<(TenantId, String), ActorKey>>,
 }
 
 /// A subject's key, with the number of erasures that the tenant's log had seen when it was read.
@@ -87,6 +91,7 @@ impl Vault {
             root,
             tenants: Mutex::new(LruCache::new(CACHED_TENANT_KEYS)),
             subjects: Mutex::new(LruCache::new(CACHED_DATA_KEYS)),
+            actors: Mutex::new(LruCache::new(CACHED_ACTOR_KEYS)),
         }
     }
 
