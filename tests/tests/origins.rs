@@ -110,3 +110,45 @@ async fn the_command_line_names_its_host_and_a_page_its_browser() {
     );
     drop(story.customer);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_persons_commands_came_from_is_erased_and_what_follows_is_recorded_anew() {
+    let story = Story::new().await;
+    let admin = story.server.with_key(&story.installation.key("admin:root", &["admin"]));
+    let erase = async |actor: &str, body: Value| {
+        admin.post(&format!("/v1/admin/members/{actor}/endpoint-erasures"), body).await
+    };
+    let nobody = erase("rep:nobody", json!({"reason": "left"})).await.expect(404);
+    assert_eq!(nobody.body["violations"][0]["code"], "unknown-member", "{}", nobody.text);
+    let silent = erase("rep:li", json!({"reason": " "})).await.expect(422);
+    assert_eq!(silent.body["violations"][0]["field"], "reason", "{}", silent.text);
+    assert_eq!(story.found("address=198.51.100.7").await.len(), 1, "a refusal erases nothing");
+
+    // The rep's own name, without the role, is understood too.
+    let erased = erase("li", json!({"reason": "left the company"})).await.expect(200);
+    assert_eq!(erased.body["events"][0]["type"], "member.endpoints_erased");
+    assert_eq!(story.found("address=198.51.100.7").await.len(), 0);
+    let registered = story.found("type=customer.registered").await.remove(0);
+    assert_eq!(registered["actor"], "rep:li", "who acted stays");
+    assert_eq!(
+        (&registered["origin"]["address"], &registered["origin"]["client"]),
+        (&Value::Null, &Value::Null)
+    );
+    let event = story.found("type=member.endpoints_erased").await.remove(0);
+    assert_eq!((&event["actor"], &event["reason"]), (&json!("admin:root"), &json!("left the company")));
+
+    // The process still holds the key that is no more: it must not seal with it.
+    let li = story.server.with_key(&story.installation.key("rep:li", &["rep"]));
+    let note = li
+        .call(Method::POST, &format!("/v1/customers/{}/notes", story.customer))
+        .header("x-forwarded-for", "198.51.100.8")
+        .json(&json!({"text": "called"}));
+    drop(note.send().await.expect(201));
+    let noted = story.found("type=customer.noted&address=198.51.100.8").await;
+    assert_eq!(noted.len(), 1);
+    let again = erase("rep:wang", json!({"reason": "asked for it"})).await.expect(404);
+    assert_eq!(again.body["violations"][0]["field"], "actor", "{}", again.text);
+    assert_eq!(story.server.stop(), 0);
+    let (code, said) = story.installation.verify();
+    assert_eq!(code, 0, "{said}");
+}

@@ -1,6 +1,7 @@
 //! Administration: members, API keys and receivers of messages change by events like everything else.
 
 use serde_json::Map;
+use waymark_domain::company::CompanyEvent;
 use waymark_domain::company::event::Key;
 use waymark_domain::company::rights::{Credential, KeyRights, RightsCommand, decide};
 use waymark_eventstore::Append;
@@ -26,18 +27,22 @@ impl Decision for Administer<'_> {
         let caller = request.caller;
         let (rights, read_to) = app.rights.fresh(caller.tenant).await?;
         let condition = Some(query().none_after(read_to));
-        let plan = |version, events, drafts| {
+        let plan = |version, events, drafts, erase_subjects| {
             let resource = Map::new();
             let outcomes = vec![StoredOutcome::Done { status: 200, version, events, resource }];
-            let append = Append { condition, ..Append::new(caller.tenant, drafts) };
+            let append = Append { condition, erase_subjects, ..Append::new(caller.tenant, drafts) };
             Plan { append, read_to, outcomes, staged: () }
         };
         let Some(event) = decide(&rights, self.command, self.credential)? else {
-            return Ok(plan(rights.version, Vec::new(), Vec::new()));
+            return Ok(plan(rights.version, Vec::new(), Vec::new(), Vec::new()));
         };
         let draft = app.company_draft(caller, &event, (app.clock)())?;
         let events = vec![(draft.id, event.event_type().to_owned())];
-        Ok(plan(rights.version + 1, events, vec![draft]))
+        let erased = match &event {
+            CompanyEvent::EndpointsErased(event) => vec![event.key],
+            _ => Vec::new(),
+        };
+        Ok(plan(rights.version + 1, events, vec![draft], erased))
     }
 
     /// What this process knows of rights must be what it has just said. A crash before this leaves the tables of keys and

@@ -169,6 +169,7 @@ pub const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/v1/admin/members", Access::Roles(SET_UP)),
     ("GET", "/v1/admin/members", Access::Roles(SET_UP)),
     ("DELETE", "/v1/admin/members/{actor}", Access::Roles(SET_UP)),
+    ("POST", "/v1/admin/members/{actor}/endpoint-erasures", Access::Roles(SET_UP)),
     ("POST", "/v1/admin/teams", Access::Roles(LEAD)),
     ("GET", "/v1/admin/teams", Access::Roles(ALL)),
     ("DELETE", "/v1/admin/teams/{key}", Access::Roles(LEAD)),

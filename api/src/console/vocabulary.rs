@@ -112,6 +112,7 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("key.created", "创建密钥", "Key created"),
     ("key.revoked", "吊销密钥", "Key revoked"),
     ("member.removed", "移除成员", "Member removed"),
+    ("member.endpoints_erased", "来源信息已删除", "Origin data erased"),
     ("member.roles_set", "设置成员角色", "Member's roles set"),
     ("pipeline.published", "发布流程", "Pipeline published"),
     ("pipeline.scheduled", "流程版本排期", "Pipeline version scheduled"),

@@ -10,6 +10,7 @@ mod rotations;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use waymark_domain::company::event::EndpointsErased;
 use waymark_domain::customer::event::Erased;
 use waymark_eventstore::ledger::{BlindOpener, BlindTags, DataKeys, Receipts, SideCheck, Trust, Verifier};
 use waymark_eventstore::vault::{RootKey, Vault};
@@ -175,7 +176,7 @@ impl Verification {
         let store = || -> Arc<dyn waymark_eventstore::Transferable> { self.store.clone() };
         vec![
             Box::new(Receipts::new(store())),
-            Box::new(DataKeys::new(store(), root(), Erased::TYPE)),
+            Box::new(DataKeys::new(store(), root(), &[Erased::TYPE, EndpointsErased::TYPE])),
             Box::new(BlindTags::new(store(), opener)),
         ]
     }

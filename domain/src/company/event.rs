@@ -156,6 +156,25 @@ pub struct MemberRemoved {
     pub credential: Option<String>,
 }
 
+/// From where a person's commands came cannot be read any more: the key that it is sealed under was destroyed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointsErased {
+    /// Who acted, by actor name.
+    pub actor: String,
+    /// The subject of the key.
+    pub key: Uuid,
+    /// Why.
+    pub reason: String,
+    /// The credential that was used, such as `key:<id>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+impl EndpointsErased {
+    /// The event type, as it stands in the log.
+    pub const TYPE: &'static str = "member.endpoints_erased";
+}
+
 /// An API key was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyCreated {
@@ -409,6 +428,7 @@ company_types! {
     AuditReviewed "audit.reviewed" 1 []
     ImportUndone "import.undone" 1 []
     MemberRemoved "member.removed" 1 []
+    EndpointsErased "member.endpoints_erased" 1 []
     KeyCreated "key.created" 1 []
     KeyRevoked "key.revoked" 1 []
     KeyAdopted "key.adopted" 1 []
@@ -455,7 +475,7 @@ impl CompanyEvent {
         self.subject().is_some()
     }
 
-    /// The API key, link, session or receiver that it is about; none for everything else.
+    /// The API key, link, session, receiver or erased subject that it is about; none for everything else.
     pub fn subject(&self) -> Option<String> {
         let key = |id: &Uuid| Some(format!("key/{id}"));
         let receiver = |id: &Uuid| Some(format!("receiver/{id}"));
@@ -472,6 +492,7 @@ impl CompanyEvent {
             Self::SignInLinkCreated(event) => Some(format!("sign-in-link/{}", event.link.id)),
             Self::SessionOpened(event) => Some(format!("session/{}", event.session.id)),
             Self::SessionEnded(event) => Some(format!("session/{}", event.id)),
+            Self::EndpointsErased(event) => Some(format!("endpoints/{}", event.key)),
             Self::RightsAdopted(_) => Some("rights".to_owned()),
             _ => None,
         }

@@ -146,6 +146,7 @@ impl Company {
             | CompanyEvent::InboxRead(_)
             | CompanyEvent::KeyCreated(_)
             | CompanyEvent::KeyRevoked(_)
+            | CompanyEvent::EndpointsErased(_)
             | CompanyEvent::KeyAdopted(_)
             | CompanyEvent::RightsAdopted(_)
             | CompanyEvent::ReceiverCreated(_)

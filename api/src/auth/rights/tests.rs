@@ -142,7 +142,7 @@ impl Theirs {
             _ if path.starts_with("/v1/admin/robots/{id}") => ("{id}", self.robot.as_str()),
             "/v1/deputies/{id}" => ("{id}", self.deputy.as_str()),
             "/v1/admin/keys/{id}" => ("{id}", self.key.as_str()),
-            "/v1/admin/members/{actor}" => ("{actor}", "rep:li"),
+            _ if path.starts_with("/v1/admin/members/{actor}") => ("{actor}", "rep:li"),
             "/v1/admin/teams/{key}" => ("{key}", "north"),
             "/v1/admin/fields/{key}" => ("{key}", "size"),
             "/v1/approvals/{id}/decisions"

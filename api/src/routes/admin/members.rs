@@ -107,6 +107,47 @@ pub(super) async fn remove(
     Ok(state.app.administer(&caller, &meta, &command, &shown.credential()).await?.into())
 }
 
+/// Why something of a person is erased.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[schema(example = json!({"reason": "left the company"}))]
+pub(super) struct ErasureBody {
+    /// Why.
+    reason: String,
+}
+
+/// Erase where a person's commands came from
+///
+/// The addresses and programs that are recorded beside a person's commands cannot be read any more, by anybody. The events
+/// stay, with who acted; proofs stay valid. What the person does afterwards is recorded anew. Where nothing is recorded the
+/// answer has no events.
+#[utoipa::path(
+    post, path = "/v1/admin/members/{actor}/endpoint-erasures", tag = "admin", request_body = ErasureBody,
+    params(("actor" = String, Path, description = "The person, such as `rep:li`.")),
+    responses(
+        (status = 200, description = "Erased.", body = Accepted),
+        (status = 404, description = "There is no such member.", body = ProblemDocument),
+    )
+)]
+pub(super) async fn erase_endpoints(
+    State(state): State<AppState>,
+    Authority(caller): Authority,
+    shown: Shown,
+    Key(actor): Key,
+    Command { body, meta }: Command<ErasureBody>,
+) -> Result<Accepted, Problem> {
+    let (vault, tenant) = (&state.app.vault, caller.tenant);
+    let rep = format!("rep:{actor}");
+    let (actor, key) = match vault.subject_of_actor(tenant, &actor).await? {
+        None => match vault.subject_of_actor(tenant, &rep).await? {
+            None => (actor, None),
+            key => (rep, key),
+        },
+        key => (actor, key),
+    };
+    let command = RightsCommand::EraseEndpoints { actor, key, reason: body.reason };
+    Ok(state.app.administer(&caller, &meta, &command, &shown.credential()).await?.into())
+}
+
 /// List members
 #[utoipa::path(
     get, path = "/v1/admin/members", tag = "admin",

@@ -31,6 +31,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(sign_in_links::create))
         .routes(routes!(members::set, members::list))
         .routes(routes!(members::remove))
+        .routes(routes!(members::erase_endpoints))
         .routes(routes!(teams::set, teams::list))
         .routes(routes!(teams::dissolve))
         .routes(routes!(fields::declare, fields::list))

@@ -13,13 +13,14 @@ use crate::http::testing::Bench;
 const PEOPLE: [&str; 9] =
     ["owner", "rep", "deputy", "member", "members", "supervisors", "actor", "Waymark-Actor", "OwnerName"];
 /// Where such a name means something else, a column of a file, or stands in the path, where members have tests of their own.
-const ELSEWHERE: [&str; 6] = [
+const ELSEWHERE: [&str; 7] = [
     // The columns of a file that names people.
     "post /v1/imports actor",
     "post /v1/imports owner",
     "post /v1/customers/import actor",
     "post /v1/customers/import owner",
     "delete /v1/admin/members/{actor} actor",
+    "post /v1/admin/members/{actor}/endpoint-erasures actor",
     "get /v1/audit/export actor",
 ];
 /// The names of all other texts that requests have. A text that is new is looked at, and named here or above.

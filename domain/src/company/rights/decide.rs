@@ -9,9 +9,9 @@ use super::fold::{KeyRights, Rights, is_same_person};
 use crate::Label;
 use crate::actor::Role;
 use crate::company::event::{
-    CompanyEvent, Key, KeyCreated, KeyRevoked, MemberRemoved, Pass, Receiver, ReceiverCreated,
-    ReceiverDeleted, ReceiverDisabled, ReceiverEnabled, ReceiverKeyRotated, RolesSet, SessionEnded,
-    SessionOpened, SignInLinkCreated,
+    CompanyEvent, EndpointsErased, Key, KeyCreated, KeyRevoked, MemberRemoved, Pass, Receiver,
+    ReceiverCreated, ReceiverDeleted, ReceiverDisabled, ReceiverEnabled, ReceiverKeyRotated, RolesSet,
+    SessionEnded, SessionOpened, SignInLinkCreated,
 };
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::validate::{line, line_of, unknown};
@@ -47,6 +47,15 @@ pub enum RightsCommand {
         actor: String,
         /// Why.
         reason: Option<String>,
+    },
+    /// Nobody can read any more from where a person's commands came.
+    EraseEndpoints {
+        /// Who.
+        actor: String,
+        /// The subject of the key that it is sealed under; none where nothing is.
+        key: Option<Uuid>,
+        /// Why.
+        reason: String,
     },
     /// Somebody may sign in once.
     CreateSignInLink(Pass),
@@ -136,6 +145,18 @@ pub fn decide(
                 unmet.concat(),
                 CompanyEvent::MemberRemoved(MemberRemoved { actor, keys, reason, credential: by }),
             )
+        }
+        RightsCommand::EraseEndpoints { actor, key, reason } => {
+            // Whoever left something sealed has acted, under whatever credential.
+            let acted = key.is_some() || rights.is_removed(&actor);
+            let somebody = if acted { Vec::new() } else { is_known(rights, &actor) };
+            let unmet = [somebody, line_of("reason", &reason, MAX_REASON_CHARS)];
+            let Some(key) = key else {
+                Refusal::require_all(unmet)?;
+                return Ok(None);
+            };
+            let event = EndpointsErased { actor, key, reason, credential: by };
+            (unmet.concat(), CompanyEvent::EndpointsErased(event))
         }
         RightsCommand::CreateSignInLink(link) => (
             [line("actor", &link.actor), not_removed(rights, &link.actor)].concat(),

@@ -88,7 +88,9 @@ fn bare(name: &str) -> &str {
 #[must_use]
 pub fn reads_events_of(actor: &Actor, subject: &str) -> bool {
     let of_rights = subject == "rights"
-        || ["key/", "receiver/", "session/", "sign-in-link/"].iter().any(|kind| subject.starts_with(kind));
+        || ["key/", "receiver/", "session/", "sign-in-link/", "endpoints/"]
+            .iter()
+            .any(|kind| subject.starts_with(kind));
     !of_rights || [Role::Manager, Role::Admin, Role::Auditor].iter().any(|role| actor.is(*role))
 }
 
@@ -161,8 +163,9 @@ impl Rights {
             }
             CompanyEvent::ReceiverEnabled(event) => self.switch(event.id, None),
             CompanyEvent::ReceiverDisabled(event) => self.switch(event.id, Some(event.because.clone())),
-            // What signs is no right, and what else the tenant has set up is told of by [`super::Company`].
+            // What was sealed of a person is no right, nor is what signs, and what else the tenant has set up is told of by [`super::Company`].
             CompanyEvent::ReceiverKeyRotated(_)
+            | CompanyEvent::EndpointsErased(_)
             | CompanyEvent::TeamSet(_)
             | CompanyEvent::TeamDissolved(_)
             | CompanyEvent::DeputyAppointed(_)

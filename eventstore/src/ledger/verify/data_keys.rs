@@ -20,7 +20,7 @@ const PAGE: u32 = 1_000;
 pub struct DataKeys {
     store: Arc<dyn Transferable>,
     root: Option<RootKey>,
-    erased_by: &'static str,
+    erased_by: &'static [&'static str],
     tenant: TenantId,
     until: Position,
     keys: HashMap<Uuid, Known>,
@@ -42,9 +42,13 @@ struct Known {
 }
 
 impl DataKeys {
-    /// Over the keys of this store. Events of the type `erased_by` erase what they are about.
+    /// Over the keys of this store. Events of the types `erased_by` erase what they are about.
     #[must_use]
-    pub fn new(store: Arc<dyn Transferable>, root: Option<RootKey>, erased_by: &'static str) -> Self {
+    pub fn new(
+        store: Arc<dyn Transferable>,
+        root: Option<RootKey>,
+        erased_by: &'static [&'static str],
+    ) -> Self {
         Self {
             store,
             root,
@@ -85,7 +89,7 @@ impl DataKeys {
         // The walk has read the envelope, and has told where it cannot.
         let envelope = entry.envelope().ok()?;
         let subject = envelope.subject.rsplit('/').next().and_then(|id| Uuid::parse_str(id).ok());
-        if event_type == self.erased_by {
+        if self.erased_by.contains(&event_type) {
             self.erased.extend(subject);
         }
         let of_fields = sealed_keys(envelope.data.get()).into_iter().map(|key_id| (subject, key_id));
@@ -115,7 +119,7 @@ impl DataKeys {
             let page = self.store.records(self.tenant, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.entry.position;
-            for record in page.iter().filter(|record| record.event_type == erased_by) {
+            for record in page.iter().filter(|record| erased_by.contains(&&*record.event_type)) {
                 self.record_keys(&record.entry, &record.event_type);
             }
         }

@@ -261,7 +261,7 @@ async fn verdict(
     let vault = Arc::new(Vault::new(store.clone(), ROOT));
     let mut sides: Vec<Box<dyn SideCheck>> = vec![
         Box::new(Receipts::new(store.clone())),
-        Box::new(DataKeys::new(store.clone(), Some(ROOT), ERASED)),
+        Box::new(DataKeys::new(store.clone(), Some(ROOT), &[ERASED])),
         Box::new(BlindTags::new(store.clone(), Some((vault, Arc::new(Phones))))),
     ];
     let keys = vec![signer(tenant).verifier()];
