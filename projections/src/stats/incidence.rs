@@ -117,6 +117,42 @@ mod tests {
     }
 
     #[test]
+    fn competing_exits_with_delayed_entry_are_those_of_r() {
+        // `survfit(Surv(entry, exit, factor(cause)) ~ 1, id = id)` of R 4.2.2 with survival 3.5-3; without entries by
+        // `CumIncidenceRight` of statsmodels 0.15.0 as well.
+        let subjects = |delayed: bool| {
+            let exits = [3, 5, 5, 7, 8, 9, 10, 10, 12, 13, 14, 16, 18, 20, 21, 25];
+            let entries = [0, 0, 0, 2, 0, 4, 0, 1, 5, 0, 3, 0, 0, 6, 0, 2];
+            let causes = [1, 2, 0, 1, 1, 0, 2, 1, 2, 0, 1, 1, 2, 0, 1, 0];
+            let each = entries.into_iter().zip(exits).zip(causes);
+            let subject = |((entry, exit), cause): ((Micros, Micros), u32)| Subject {
+                entry: if delayed { entry } else { 0 },
+                exit,
+                cause: (cause > 0).then_some(cause),
+            };
+            each.map(subject).collect::<Vec<_>>()
+        };
+        for (delayed, by_ten, ultimate) in [
+            (
+                true,
+                [0.285_108_481_262_327_4, 0.142_110_453_648_915_2],
+                [0.577_465_483_234_714, 0.297_238_658_777_12],
+            ),
+            (
+                false,
+                [0.271_153_846_153_846, 0.136_538_461_538_462],
+                [0.573_477_564_102_564, 0.296_955_128_205_128],
+            ),
+        ] {
+            let found = aalen_johansen(&subjects(delayed), 10);
+            for (cause, (by_ten, ultimate)) in (1..).zip(by_ten.into_iter().zip(ultimate)) {
+                assert!((found[&cause].by_horizon - by_ten).abs() < 1e-12, "{found:?}");
+                assert!((found[&cause].ultimate - ultimate).abs() < 1e-12, "{found:?}");
+            }
+        }
+    }
+
+    #[test]
     fn where_everybody_left_the_same_way_the_share_is_one_whatever_their_number() {
         for count in 1..=200 {
             let subjects: Vec<Subject> =

@@ -178,6 +178,27 @@ mod tests {
     }
 
     #[test]
+    fn intervals_of_shares_and_of_their_difference_are_those_of_statsmodels() {
+        // `proportion_confint(1, 3, method="wilson")` of statsmodels 0.15.0.
+        let third = wilson(1.0, 3.0).unwrap();
+        assert!(near(third.low, 0.061_491_944_720_396_26) && near(third.high, 0.792_340_399_197_952_3));
+        // `confint_proportions_2indep(14, 20, 4, 20, method="newcomb")`.
+        let half = difference((14.0, 20.0), (4.0, 20.0)).unwrap();
+        assert!(
+            near(half.low, 0.192_408_345_018_291_07) && near(half.high, 0.695_243_118_584_557_8),
+            "{half:?}"
+        );
+    }
+
+    #[test]
+    fn benjamini_and_hochbergs_q_values_are_those_of_r_and_statsmodels() {
+        // `p.adjust(…, "BH")` of R 4.2.2 and `multipletests(…, method="fdr_bh")` of statsmodels 0.15.0.
+        let q = benjamini_hochberg(&[0.01, 0.04, 0.03, 0.2, 0.5]);
+        let theirs = [0.05, 0.066_666_666_666_666_7, 0.066_666_666_666_666_7, 0.25, 0.5];
+        assert!(q.iter().zip(theirs).all(|(found, expected)| near(*found, expected)), "{q:?}");
+    }
+
+    #[test]
     fn benjamini_and_hochbergs_q_values_keep_their_places() {
         let q = benjamini_hochberg(&[0.01, 0.04, 0.03, 0.005]);
         for (found, expected) in q.iter().zip([0.02, 0.04, 0.04, 0.02]) {

@@ -77,6 +77,16 @@ mod tests {
     }
 
     #[test]
+    fn quantiles_are_those_of_r_and_pandas() {
+        // `quantile(x, c(.5, .9, .95), type = 7)` of R 4.2.2 and `Series.quantile` of pandas 3.1.1.
+        let sample = [2.0, 3.0, 6.0, 8.0, 12.0, 20.0, 21.0];
+        for (p, expected) in [(0.5, 8.0), (0.9, 20.4), (0.95, 20.7)] {
+            let found = continuous(&sample, p).unwrap_or_default();
+            assert!((found - expected).abs() < 1e-12, "{p}: {found}");
+        }
+    }
+
+    #[test]
     fn a_product_that_is_a_whole_number_is_not_rounded_up() {
         let sample: Vec<f64> = (1..=20).map(f64::from).collect();
         assert_eq!(discrete(&sample, 0.95), Some(19.0));
