@@ -35,5 +35,5 @@ pub use installation::{Installation, Ran};
 pub use postgres::Database;
 pub use server::Server;
 pub use setting::{now, repository, setting};
-pub use team::Team;
+pub use team::{Team, papers};
 pub use writer::{Writer, assert_nothing_lost_or_doubled};

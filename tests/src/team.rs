@@ -80,3 +80,15 @@ impl Team {
         json!({"pipeline": self.pipeline, "name": name, "owner": {"kind": "rep", "id": rep}})
     }
 }
+
+/// The documents that the templates want on record for a move into a stage: what its `documents` bring.
+#[must_use]
+pub fn papers(stage: &str) -> Value {
+    let kinds: &[&str] = match stage {
+        "quoted" | "proposal" => &["quote_receipt_confirmed"],
+        "won" | "partially_won" => &["contract_signed"],
+        _ => &[],
+    };
+    let paper = |kind: &&str| json!({"kind": kind, "reference": "drawer 7", "sha256": "0f".repeat(32)});
+    kinds.iter().map(paper).collect()
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use waymark_tests::{Client, Team};
+use waymark_tests::{Client, Team, papers};
 
 /// A story with a bit of everything: its customer, the slip in it, and who reviews it.
 struct Story {
@@ -29,7 +29,9 @@ impl Story {
         let confirmed =
             json!({"to": "need_confirmed", "note": "budget 20,000", "next_step": "send a proposal"});
         drop(li.command(&customer, "transitions", confirmed).await.expect(200));
-        let quoted = json!({"to": "quoted", "note": "quote 7 sent", "next_step": "call back"});
+        let quoted = json!({
+            "to": "quoted", "note": "quote 7 sent", "next_step": "call back", "documents": papers("quoted"),
+        });
         let slip = li.command(&customer, "transitions", quoted).await.expect(200).text_at("/events/0/id");
         let target =
             json!({"corrects": slip, "kind": "target", "to": "need_confirmed", "reason": "wrong button"});

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use waymark_tests::{Client, Team, now};
+use waymark_tests::{Client, Team, now, papers};
 
 fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
@@ -33,7 +33,7 @@ async fn a_deadline_that_backdated_records_put_into_the_past_is_met_at_once_as_o
     registered["effective_at"] = json!(instant(begun));
     let customer = wang.register(registered).await;
     for (stage, hours) in [("need_confirmed", 0), ("quoted", 1)] {
-        let moved = json!({"to": stage, "note": "entered late", "next_step": "call",
+        let moved = json!({"to": stage, "note": "entered late", "next_step": "call", "documents": papers(stage),
             "effective_at": instant(begun + Duration::hours(hours) + Duration::minutes(1))});
         let moved = wang.command(&customer, "transitions", moved).await;
         assert_eq!(moved.status, 200, "{}", moved.text);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use waymark_tests::{Answer, Client, Team, now};
+use waymark_tests::{Answer, Client, Team, now, papers};
 
 const PIPELINE: &str = "landian-6";
 
@@ -293,7 +293,8 @@ impl Story {
         let mut slip = String::new();
         for (days, stage) in [(1, "need_confirmed"), (2, "quoted")] {
             let at = instant(began + Duration::days(days));
-            let body = json!({"to": stage, "note": "so it was", "next_step": "call", "reason": "entered late", "effective_at": at});
+            let body = json!({"to": stage, "note": "so it was", "next_step": "call", "reason": "entered late",
+                "effective_at": at, "documents": papers(stage)});
             slip = wang.command(&customer, "transitions", body).await.expect(200).text_at("/events/0/id");
         }
         let known_before = wang.head().await;

@@ -4,7 +4,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use waymark_tests::{Client, Team};
+use waymark_tests::{Client, Team, papers};
 
 async fn declare(admin: &Client, key: &str, kind: &str, more: Value) {
     let mut body = json!({"key": key, "name": {"zh": key, "en": key}, "type": kind});
@@ -199,7 +199,7 @@ async fn a_deal_is_put_off_until_a_day_or_won_in_part_by_the_move_itself() {
     let wrong = json!({"to": "contacted", "won_amount": amount});
     let refused = wang.command(&id, "transitions", wrong).await.refused(422, "invalid-value");
     assert_eq!(refused.text_at("/violations/0/field"), "won_amount");
-    let part = json!({"to": "partially_won", "won_amount": amount});
+    let part = json!({"to": "partially_won", "won_amount": amount, "documents": papers("partially_won")});
     assert_eq!(wang.command(&id, "transitions", part).await.status, 200);
     assert_eq!(wang.customer(&id).await.at("/won_amount"), &amount);
 }

@@ -16,7 +16,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
-use waymark_tests::{Client, Installation, Server, now};
+use waymark_tests::{Client, Installation, Server, now, papers};
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
@@ -169,7 +169,7 @@ async fn customer(admin: &Client) -> String {
 }
 
 async fn moved(admin: &Client, customer: &str, to: &str) -> String {
-    let body = json!({"to": to, "note": "went on", "next_step": "call"});
+    let body = json!({"to": to, "note": "went on", "next_step": "call", "documents": papers(to)});
     admin.command(customer, "transitions", body).await.expect(200).text_at("/events/0/id")
 }
 
@@ -349,7 +349,7 @@ async fn two_days_after_the_quote_the_robot_of_wecom_asks_the_rep_to_call() {
     let body = json!({"pipeline": "landian-6", "name": "Harbour Foods", "owner": owner, "effective_at": instant(begun)});
     let customer = admin.register(body).await;
     for (stage, minutes) in [("need_confirmed", 1), ("quoted", 60)] {
-        let body = json!({"to": stage, "note": "entered late", "next_step": "call",
+        let body = json!({"to": stage, "note": "entered late", "next_step": "call", "documents": papers(stage),
             "effective_at": instant(begun + Duration::minutes(minutes))});
         let _ = admin.command(&customer, "transitions", body).await.expect(200);
     }

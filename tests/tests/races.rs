@@ -8,7 +8,7 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
-use waymark_tests::{Answer, Call, Team};
+use waymark_tests::{Answer, Call, Team, papers};
 
 const CROWD: usize = 64;
 
@@ -126,7 +126,7 @@ async fn of_claims_in_parallel_only_the_last_free_place_is_taken() {
 
     // A deal that is made frees it, too.
     for stage in ["need_confirmed", "quoted", "won"] {
-        let moved = json!({"to": stage, "note": "n", "next_step": "s"});
+        let moved = json!({"to": stage, "note": "n", "next_step": "s", "documents": papers(stage)});
         let forced = json!({"to": stage, "reason": "signed on the spot"});
         let answer = rep.command(others[0], "transitions", moved).await;
         if answer.status != 200 {

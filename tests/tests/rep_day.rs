@@ -5,7 +5,7 @@
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
-use waymark_tests::{Answer, Client, Team, now};
+use waymark_tests::{Answer, Client, Team, now, papers};
 
 const PIPELINE: &str = "landian-6";
 
@@ -54,7 +54,7 @@ async fn a_reps_day_from_the_first_contact_to_the_corrected_status() {
     assert_eq!(li.customer(&customer).await.at("/journeys/0/stage"), "need_confirmed");
 
     // A slip: quoted was meant, deciding was chosen later by mistake.
-    let quoted = json!({"to": "quoted", "note": "quote 7 sent", "next_step": "call back"});
+    let quoted = json!({"to": "quoted", "note": "quote 7 sent", "next_step": "call back", "documents": papers("quoted")});
     assert_eq!(li.command(&customer, "transitions", quoted).await.status, 200);
     let slip =
         li.command(&customer, "transitions", json!({"to": "deciding", "note": "?", "next_step": "wait"}));
@@ -247,8 +247,8 @@ async fn every_stage_of_helloword_13_can_be_walked_in_order() {
         "considering_renewal",
     ];
     for stage in way {
-        let moved =
-            li.command(&customer, "transitions", json!({"to": stage, "note": "on", "next_step": "on"})).await;
+        let on = json!({"to": stage, "note": "on", "next_step": "on", "documents": papers(stage)});
+        let moved = li.command(&customer, "transitions", on).await;
         assert_eq!(moved.status, 200, "{stage}: {}", moved.text);
     }
     let stays =

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
-use waymark_tests::{Answer, Client, Team, now};
+use waymark_tests::{Answer, Client, Team, now, papers};
 
 const PIPELINE: &str = "landian-6";
 
@@ -30,7 +30,7 @@ async fn registered(client: &Client, mut customer: Value, ago: Duration) -> Stri
 async fn moved(client: &Client, customer: &str, to: &str, ago: Duration) -> String {
     let body = json!({
         "to": to, "note": "so it was", "next_step": "call", "reason": "entered late",
-        "effective_at": instant(now() - ago),
+        "effective_at": instant(now() - ago), "documents": papers(to),
     });
     client.command(customer, "transitions", body).await.expect(200).text_at("/events/0/id")
 }
@@ -176,7 +176,7 @@ async fn what_was_passed_over_corrected_or_left_unsaid_counts_with_who_did_it() 
     let moves = [
         json!({"to": "contacted", "note": "spoke to the buyer", "next_step": "call"}),
         json!({"to": "need_confirmed"}),
-        json!({"to": "proposal", "note": "sent", "next_step": "call"}),
+        json!({"to": "proposal", "note": "sent", "next_step": "call", "documents": papers("proposal")}),
     ];
     let mut slip = String::new();
     for body in moves {
@@ -224,7 +224,10 @@ async fn what_was_passed_over_corrected_or_left_unsaid_counts_with_who_did_it() 
         (&item["from"], &item["to"], &item["voided"]),
         (&json!("new_lead"), &json!("won"), &json!(false))
     );
-    assert_eq!((&item["passed_over"], &item["event_id"]), (&json!(["transition-not-allowed"]), &json!(jump)));
+    assert_eq!(
+        (&item["passed_over"], &item["event_id"]),
+        (&json!(["evidence-required", "transition-not-allowed"]), &json!(jump))
+    );
     assert_eq!(item["customer_name"], "Harbour Foods");
 
     // Four stages were entered, the entry stage twice: 2/5 and three times 1/5 are 1.92 bits of the 3.70 of thirteen.
@@ -571,7 +574,7 @@ async fn each_reps_deals_conversations_and_claims_are_counted_by_who_owned_the_c
     let give = json!({"to": {"kind": "rep", "id": "chen"}, "reason": "handover"});
     let _ = wang.command(&deal, "owner-changes", give).await.expect(200);
     for stage in ["awaiting_decision", "won"] {
-        let body = json!({"to": stage, "note": "on", "next_step": "on"});
+        let body = json!({"to": stage, "note": "on", "next_step": "on", "documents": papers(stage)});
         let _ = chen.command(&deal, "transitions", body).await.expect(200);
     }
     let lost = registered(&wang, team.customer_of("li", "Lost"), Duration::days(5)).await;

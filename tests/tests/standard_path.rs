@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use serde_json::{Value, json};
-use waymark_tests::{Answer, Client, Team};
+use waymark_tests::{Answer, Client, Team, papers};
 
 const PIPELINE: &str = "helloword-13";
 
@@ -11,7 +11,8 @@ const PIPELINE: &str = "helloword-13";
 async fn walked(client: &Client, name: &str, steps: &[&str]) {
     let customer = client.register(json!({"pipeline": PIPELINE, "name": name, "owner": "rep:li"})).await;
     for to in steps {
-        let step = json!({"to": to, "reason": if *to == "lost" { "price" } else { "told" }});
+        let reason = if *to == "lost" { "price" } else { "told" };
+        let step = json!({"to": to, "reason": reason, "documents": papers(to)});
         let _ = client.command(&customer, "transitions", step).await.expect(200);
     }
 }

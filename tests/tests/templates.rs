@@ -114,9 +114,10 @@ async fn walk(server: &Server, key: &str, stages: &[&str]) {
         if let Some(sub_status) = form["sub_status"]["oneOf"][0]["const"].as_str() {
             body["sub_status"] = json!(sub_status);
         }
-        let kinds = list(&form["evidence"]["items"]["properties"]["kind"]["oneOf"]);
-        let evidence = kinds.iter().map(|kind| json!({"kind": kind["const"], "reference": "doc-1"}));
-        body["evidence"] = evidence.collect();
+        let kinds = list(&form["documents"]["items"]["properties"]["kind"]["oneOf"]);
+        let paper =
+            |kind: &Value| json!({"kind": kind["const"], "reference": "doc-1", "sha256": "0f".repeat(32)});
+        body["documents"] = kinds.iter().map(paper).collect();
         let moved = admin.command(&customer, "transitions", body).await;
         assert_eq!(moved.status, 200, "{key}: {} → {}: {}", step[0], step[1], moved.text);
         assert_eq!(admin.customer(&customer).await.at("/journeys/0/stage"), step[1]);
@@ -202,16 +203,96 @@ async fn a_deal_of_the_funnel_needs_the_contract_and_the_invoice_information() {
         "channel": "visit", "summary": "agreed", "next_plan": {"at": "2099-01-01T00:00:00Z", "text": "sign"},
     });
     assert_eq!(admin.command(&customer, "follow-ups", spoken).await.status, 200);
-    let contract = json!({"kind": "order_contract", "reference": "doc-1"});
-    let invoice = json!({"kind": "invoice_information_confirmed", "reference": "doc-2"});
-    for (evidence, missing) in [(json!([]), 2), (json!([contract]), 1), (json!([invoice]), 1)] {
+    let contract = json!({"kind": "order_contract", "reference": "doc-1", "sha256": "0a".repeat(32)});
+    let invoice =
+        json!({"kind": "invoice_information_confirmed", "reference": "doc-2", "sha256": "0b".repeat(32)});
+    for (documents, missing) in [(json!([]), 2), (json!([contract]), 1), (json!([invoice]), 1)] {
         let refused =
-            admin.command(&customer, "transitions", json!({"to": "won", "evidence": evidence})).await;
+            admin.command(&customer, "transitions", json!({"to": "won", "documents": documents})).await;
         let codes = refused.refused(422, "evidence-required").codes();
         assert_eq!(codes.len(), 1 + missing, "the problem and each missing document: {codes:?}");
     }
-    let won = json!({"to": "won", "evidence": [contract, invoice]});
+    let hearsay = [("order_contract", "doc-1"), ("invoice_information_confirmed", "doc-2")]
+        .map(|(kind, reference)| json!({"kind": kind, "reference": reference}));
+    let _ = admin
+        .command(&customer, "transitions", json!({"to": "won", "evidence": hearsay}))
+        .await
+        .refused(422, "unknown-evidence");
+    let won = json!({"to": "won", "documents": [contract, invoice]});
     assert_eq!(admin.command(&customer, "transitions", won).await.status, 200);
+}
+
+/// A customer of a template that stands somewhere, and what became of a move.
+async fn moving(team: &Team, from: &str, body: Value) -> (String, waymark_tests::Answer) {
+    let admin = team.admin();
+    let mut standing = team.customer("Harbour Foods");
+    standing["stage"] = json!(from);
+    let customer = admin.register(standing).await;
+    let answer = admin.command(&customer, "transitions", body).await;
+    (customer, answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quote_counts_once_its_receipt_is_on_record() {
+    let paper = |kind: &str| json!([{"kind": kind, "reference": "dms-1", "sha256": "0f".repeat(32)}]);
+    for (template, from, to, others) in [
+        ("landian-6", "need_confirmed", "quoted", None),
+        ("helloword-13", "need_confirmed", "proposal", Some("solution_receipt_confirmed")),
+    ] {
+        let team = Team::on(template).await;
+        let (_, bare) = moving(&team, from, json!({"to": to})).await;
+        let _ = bare.refused(422, "evidence-required");
+        let said = json!([{"kind": "quote_receipt_confirmed", "reference": "she said so"}]);
+        let (_, hearsay) = moving(&team, from, json!({"to": to, "evidence": said})).await;
+        let _ = hearsay.refused(422, "unknown-evidence");
+        for kind in std::iter::once("quote_receipt_confirmed").chain(others) {
+            let (_, moved) = moving(&team, from, json!({"to": to, "documents": paper(kind)})).await;
+            assert_eq!(moved.status, 200, "{template} by {kind}: {}", moved.text);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_is_won_by_a_contract_or_a_payment_on_record() {
+    for (template, from, paid) in [
+        ("landian-6", "deciding", "first_payment_received"),
+        ("helloword-13", "negotiating", "payment_received"),
+    ] {
+        let team = Team::on(template).await;
+        let admin = team.admin();
+        let won = |documents: Value| json!({"to": "won", "documents": documents});
+        let (customer, bare) = moving(&team, from, won(json!([]))).await;
+        let bare = bare.refused(422, "evidence-required");
+        assert_eq!(bare.at("/violations/0/any_of"), &json!(["contract_signed", paid]));
+        for kind in ["contract_signed", paid] {
+            let paper = json!([{"kind": kind, "reference": "dms-1", "sha256": "0f".repeat(32)}]);
+            let (_, moved) = moving(&team, from, won(paper)).await;
+            assert_eq!(moved.status, 200, "{template} by {kind}: {}", moved.text);
+        }
+        // What was recorded as a fact needs no paper; once it is voided it shows nothing.
+        let record = async |kind: &str| {
+            let body = json!({"kind": kind, "amount": {"amount": "100.00", "currency": "CNY"}});
+            admin.command(&customer, "transactions", body).await.expect(200).text_at("/events/0/id")
+        };
+        let _ = record("order").await;
+        let _ =
+            admin.command(&customer, "transitions", won(json!([]))).await.refused(422, "evidence-required");
+        let payment = record("payment").await;
+        let void = json!({"transaction": payment, "reason": "it bounced"});
+        let voided = admin.command(&customer, "transaction-voids", void).await;
+        assert_eq!(voided.status, 200, "{}", voided.text);
+        let _ =
+            admin.command(&customer, "transitions", won(json!([]))).await.refused(422, "evidence-required");
+        let contract = record("contract").await;
+        let ways =
+            admin.get(&format!("/v1/customers/{customer}/allowed-transitions")).await.expect(200).items();
+        let way = ways.iter().find(|way| way["to"] == "won").expect("a way to win");
+        assert_eq!((&way["allowed"], &way["form"]["allOf"]), (&json!(true), &Value::Null));
+        let moved = admin.command(&customer, "transitions", json!({"to": "won"})).await.expect(200);
+        let events = admin.events_after(0).await;
+        let event = events.iter().find(|event| event["id"] == *moved.at("/events/0/id")).expect("the move");
+        assert_eq!(event["data"]["evidence"], json!([{"kind": "contract_signed", "reference": contract}]));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -310,14 +391,14 @@ async fn interest_is_recorded_with_evidence_and_the_form_asks_for_it() {
     let choices = li.get(&format!("/v1/customers/{customer}/allowed-transitions")).await.expect(200).items();
     let choice = choices.iter().find(|choice| choice["to"] == "need_confirmed").cloned().unwrap_or_default();
     assert_eq!(choice["form"]["allOf"][0]["if"]["properties"]["sub_status"]["const"], "interested");
-    let interested = |evidence: Value| {
+    let interested = |documents: Value| {
         json!({"to": "need_confirmed", "sub_status": "interested", "note": "wants two", "next_step": "propose",
-            "evidence": evidence})
+            "documents": documents})
     };
     let refused =
         li.command(&customer, "transitions", interested(json!([]))).await.refused(422, "evidence-required");
     assert!(refused.text.contains("intent_stated"), "{}", refused.text);
-    let said = json!([{"kind": "intent_stated", "reference": "mail of 3 March"}]);
+    let said = json!([{"kind": "intent_stated", "reference": "mail of 3 March", "sha256": "0f".repeat(32)}]);
     assert_eq!(li.command(&customer, "transitions", interested(said)).await.status, 200);
     let read = li.customer(&customer).await;
     assert_eq!(read.text_at("/journeys/0/sub_status"), "interested");

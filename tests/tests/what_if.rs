@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use waymark_tests::{Answer, Client, Installation, Team, now};
+use waymark_tests::{Answer, Client, Installation, Team, now, papers};
 
 const PIPELINE: &str = "helloword-13";
 
@@ -22,7 +22,9 @@ async fn walked(client: &Client, name: &str, days: i64, steps: &[&str]) -> Strin
     let customer = client.register(body).await;
     for (to, on) in steps.iter().zip((0..days).rev().step_by(2)) {
         let reason = if *to == "lost" { "price" } else { "told" };
-        let step = json!({"to": to, "reason": reason, "note": "they asked", "effective_at": ago(on)});
+        let step = json!({
+            "to": to, "reason": reason, "note": "they asked", "effective_at": ago(on), "documents": papers(to),
+        });
         let _ = client.command(&customer, "transitions", step).await.expect(200);
     }
     customer

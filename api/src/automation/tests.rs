@@ -35,7 +35,10 @@ async fn command(bench: &Bench, key: &str, customer: &str, what: &str, body: &Va
 }
 
 async fn move_to(bench: &Bench, key: &str, customer: &str, stage: &str) -> Value {
-    let body = json!({"to": stage, "note": "went on", "next_step": "call"});
+    let receipt =
+        json!([{"kind": "quote_receipt_confirmed", "reference": "dms-1", "sha256": "0f".repeat(32)}]);
+    let documents = if stage == "quoted" { receipt } else { json!([]) };
+    let body = json!({"to": stage, "note": "went on", "next_step": "call", "documents": documents});
     command(bench, key, customer, "transitions", &body).await
 }
 

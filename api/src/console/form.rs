@@ -32,7 +32,8 @@ pub(super) fn fields(locale: Locale, schema: &Value, filled: &Fields) -> Markup 
     let (fixed, rest): (Vec<_>, Vec<_>) = named
         .filter(|(name, _)| !required.contains(&name.as_str()))
         .partition(|(_, property)| is_fixed(property));
-    let is_usual = |name: &str| USUAL.contains(&name);
+    let (asked, groups) = demanded_lists(schema);
+    let is_usual = |name: &str| USUAL.contains(&name) || asked.contains(&name);
     let (usual, may): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(name, _)| is_usual(name));
     let is_filled =
         |name: &str| filled.iter().any(|(field, value)| field.starts_with(name) && !value.is_empty());
@@ -41,7 +42,11 @@ pub(super) fn fields(locale: Locale, schema: &Value, filled: &Fields) -> Markup 
     html! {
         @for (name, property) in fixed { (field(locale, name, property, false, filled)) }
         @for name in &required { (field(locale, name, &properties[*name], true, filled)) }
-        @for (name, property) in usual { (field(locale, name, property, false, filled)) }
+        @for (name, property) in usual {
+            @if asked.contains(&name.as_str()) {
+                div data-asks { @for row in 0..groups { (self::row(locale, name, row, property, false, filled)) } }
+            } @else { (field(locale, name, property, false, filled)) }
+        }
         @if may.len() < FEW { (others) }
         @else {
             details.optional open[is_open] {
@@ -50,6 +55,14 @@ pub(super) fn fields(locale: Locale, schema: &Value, filled: &Fields) -> Markup 
             }
         }
     }
+}
+
+/// The lists of which one must hold what is asked for, such as evidence or documents, and in how many entries.
+fn demanded_lists(schema: &Value) -> (Vec<&str>, usize) {
+    let demands = schema["allOf"].as_array().into_iter().flatten();
+    let ways: Vec<&Vec<Value>> = demands.filter_map(|demand| demand["anyOf"].as_array()).collect();
+    let lists = ways.iter().flat_map(|ways| ways.iter()).filter_map(|way| way["required"][0].as_str());
+    (lists.collect(), ways.len())
 }
 
 /// What is often said with a move although it need not be.
@@ -75,14 +88,7 @@ fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fi
                 }
             }
         },
-        Some("array") => html! {
-            fieldset {
-                legend { (caption) }
-                @for (inner, property) in schema["items"]["properties"].as_object().into_iter().flatten() {
-                    (field(locale, &format!("{name}[].{inner}"), property, required && demands(&schema["items"], inner), filled))
-                }
-            }
-        },
+        Some("array") => row(locale, name, 0, schema, required, filled),
         Some("integer" | "number") => {
             let name = format!("{name}:number");
             html! { label { (caption) input type="number" name=(name) value=(told(&name)) required[required]; } }
@@ -116,6 +122,21 @@ fn field(locale: Locale, name: &str, schema: &Value, required: bool, filled: &Fi
             }
             _ => html! { label { (caption) input name=(name) value=(told(name)) required[required]; } },
         },
+    }
+}
+
+/// One entry of a list.
+fn row(locale: Locale, name: &str, row: usize, schema: &Value, required: bool, filled: &Fields) -> Markup {
+    let caption = title(locale, schema).map_or_else(|| locale.caption(name), str::to_owned);
+    let place = if row == 0 { format!("{name}[]") } else { format!("{name}[{row}]") };
+    let items = &schema["items"];
+    html! {
+        fieldset {
+            legend { (caption) }
+            @for (inner, property) in items["properties"].as_object().into_iter().flatten() {
+                (field(locale, &format!("{place}.{inner}"), property, required && demands(items, inner), filled))
+            }
+        }
     }
 }
 
@@ -183,7 +204,7 @@ pub(super) fn body(locale: Locale, fields: &Fields) -> Value {
         };
         put(&mut body, path, value);
     }
-    Value::Object(body)
+    Value::Object(listed(body))
 }
 
 /// The texts that a field holds several of, each between commas.
@@ -198,23 +219,37 @@ fn tick(body: &mut Map<String, Value>, list: &str, ticked: &str) {
     }
 }
 
-/// Puts a value at its path: `a.b` is a field of an object, `a[].b` one of the first object of a list.
+/// Puts a value at its path: `a.b` is a field of an object, `a[].b` one of the first object of a list, `a[1].b` one of the next.
+/// Objects of a list of which nothing is said are not in it. Until [`listed`] a list is an object, by its places.
 fn put(body: &mut Map<String, Value>, path: &str, value: Value) {
     let Some((first, rest)) = path.split_once('.') else {
         body.insert(path.to_owned(), value);
         return;
     };
-    let (name, is_list) = first.strip_suffix("[]").map_or((first, false), |name| (name, true));
-    let empty =
-        || if is_list { Value::Array(vec![Value::Object(Map::new())]) } else { Value::Object(Map::new()) };
-    let inner = match body.entry(name).or_insert_with(empty) {
-        Value::Object(inner) => Some(inner),
-        Value::Array(list) => list.first_mut().and_then(Value::as_object_mut),
-        _ => None,
-    };
-    if let Some(inner) = inner {
+    let empty = || Value::Object(Map::new());
+    let (name, place) = first.split_at(first.find('[').unwrap_or(first.len()));
+    let mut inner = body.entry(name).or_insert_with(empty);
+    if !place.is_empty() {
+        inner = match inner {
+            Value::Object(places) => places.entry(place).or_insert_with(empty),
+            other => other,
+        };
+    }
+    if let Value::Object(inner) = inner {
         put(inner, rest, value);
     }
+}
+
+/// The body with its lists as lists.
+fn listed(body: Map<String, Value>) -> Map<String, Value> {
+    let each = body.into_iter().map(|(name, value)| match value {
+        Value::Object(inner) if inner.keys().all(|place| place.starts_with('[')) => {
+            (name, inner.into_iter().map(|(_, item)| item).collect())
+        }
+        Value::Object(inner) => (name, Value::Object(listed(inner))),
+        other => (name, other),
+    });
+    each.collect()
 }
 
 #[cfg(test)]
@@ -238,6 +273,8 @@ mod tests {
             ("amount.currency", "CNY"),
             ("evidence[].kind", "contract_signed"),
             ("evidence[].reference", "doc-1"),
+            ("documents[1].kind", "order_contract"),
+            ("documents[1].reference", "dms-2"),
             ("effective_at:instant", "2026-03-02T09:00"),
             ("goal_reached:flag", "false"),
             ("satisfaction:number", "5"),
@@ -251,10 +288,28 @@ mod tests {
         let expected = json!({
             "to": "won", "note": "签了", "won_amount": {"amount": "1200.50", "currency": "CNY"},
             "evidence": [{"kind": "contract_signed", "reference": "doc-1"}],
+            "documents": [{"kind": "order_contract", "reference": "dms-2"}],
             "effective_at": "2026-03-02T09:00:00+08:00", "goal_reached": false, "satisfaction": 5,
             "regions": ["北京", "天津"], "roles": ["manager", "rep"]
         });
         assert_eq!(body(LOCALE, &fields), expected);
+    }
+
+    #[test]
+    fn a_list_that_is_asked_for_has_a_row_for_each_thing_and_is_not_folded_up() {
+        let list = |kinds: Value| json!({"type": "array", "items": {"properties": {"kind": kinds, "reference": {"type": "string"}}}});
+        let way = |name: &str| json!({"required": [name]});
+        let demand = json!({"anyOf": [way("evidence"), way("documents")]});
+        let others = ["a", "b", "c", "d", "e"].map(|name| (name.to_owned(), json!({"type": "string"})));
+        let mut properties = Map::from_iter(others);
+        properties
+            .insert("documents".to_owned(), list(json!({"oneOf": [{"const": "card", "title": "Card"}]})));
+        let schema = json!({"required": [], "properties": properties, "allOf": [demand, demand]});
+        let shown = fields(LOCALE, &schema, &Fields::new()).into_string();
+        let before = shown.split("<details").next().unwrap_or_default();
+        for part in ["data-asks", r#"name="documents[].kind""#, r#"name="documents[1].reference""#] {
+            assert!(before.contains(part), "{part} is not before what is folded up: {shown}");
+        }
     }
 
     #[test]

@@ -3,20 +3,22 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use waymark_domain::customer::automation_state::TaskState;
 use waymark_domain::customer::command::{
-    Amendment, Command, CompleteTask, Correct, Decision, FollowUp, Note, Override, Plan, Reactivate,
-    Register, Release, Settle, Transition,
+    AddDocument, Amendment, Command, CompleteTask, Correct, Decision, FollowUp, Note, Override, Plan,
+    Reactivate, Register, Release, Settle, Transition,
 };
-use waymark_domain::customer::event::{ContactKind, Evidence, Money, OnConflict};
-use waymark_domain::pipeline::Pipeline;
+use waymark_domain::customer::event::{ContactKind, Money, OnConflict};
+use waymark_domain::pipeline::{Pipeline, demanded_evidence};
 use waymark_domain::{Actor, Owner, Role, customer::command::NewContact};
 use waymark_eventstore::TenantId;
 
 use super::story::{Act, PUT_OFF, Scene};
 use super::{PIPELINE, cast};
 use crate::app::{App, AppError, Caller, CommandAnswer, CommandMeta, CustomerCommand};
+use crate::auth::store::hex;
 
 /// What is known of a customer of the story.
 #[derive(Default)]
@@ -201,10 +203,17 @@ impl<'a> Stage<'a> {
     /// A move with everything that its stage asks for.
     fn transition(&self, to: &str, scene: &Scene) -> Command {
         let form = self.pipeline.stage(to).map(|stage| stage.entry_form.clone()).unwrap_or_default();
-        let evidence = form.evidence.iter().filter(|wanted| wanted.required).map(|wanted| Evidence {
-            kind: wanted.kind.clone(),
-            reference: format!("demo-document-{}", scene.dice),
-            sha256: None,
+        let documents = demanded_evidence(form.evidence.iter()).into_iter().filter_map(|group| {
+            let wanted = group.get(scene.dice as usize % group.len())?;
+            let reference = format!("demo-document-{}", scene.dice);
+            let sha256 = hex(&Sha256::digest(&reference));
+            Some(AddDocument {
+                id: (self.app.ids)(),
+                kind: wanted.kind.clone(),
+                name: None,
+                reference,
+                sha256,
+            })
         });
         let reason = form.reasons.get(scene.dice as usize % form.reasons.len().max(1)).cloned();
         let put_off = form.fields.iter().any(|field| field == "postponed_until");
@@ -213,7 +222,7 @@ impl<'a> Stage<'a> {
             reason,
             note: Some(self.say(cast::NOTES, scene)),
             next_step: Some(cast::say(cast::NEXT_STEPS, scene.customer, scene.dice / 3)),
-            evidence: evidence.collect(),
+            documents: documents.collect(),
             postponed_until: put_off.then(|| (scene.at + PUT_OFF).date_naive()),
             ..Transition::default()
         })

@@ -144,8 +144,10 @@ impl Scene {
     /// A customer of li who was sent a quote.
     async fn quoted(&self) -> String {
         let customer = self.register().await;
-        for stage in ["need_confirmed", "quoted"] {
-            let moved = json!({"to": stage, "note": "went on", "next_step": "call"});
+        let receipt =
+            json!([{"kind": "quote_receipt_confirmed", "reference": "dms-1", "sha256": "0f".repeat(32)}]);
+        for (stage, documents) in [("need_confirmed", json!([])), ("quoted", receipt)] {
+            let moved = json!({"to": stage, "note": "went on", "next_step": "call", "documents": documents});
             self.post(&format!("/v1/customers/{customer}/transitions"), &moved).await;
         }
         customer

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::{Due, Rules, agenda, next_contact};
 use crate::customer::event::{
-    AutomationRan, Claimed, CustomerEvent, DetailsChanged, FollowedUp, Money, MoveTargetCorrected,
-    MoveTimeCorrected, MoveVoided, Moved, NextPlan, Noted, Occasion, OnConflict, OwnerChanged, Profile,
-    Recorded, Registered, Released, Signalled, TaskCompleted, TransactionKind, TransactionRecorded,
-    TransactionVoided,
+    AutomationRan, Claimed, CustomerEvent, DetailsChanged, DocumentAdded, FollowedUp, Money,
+    MoveTargetCorrected, MoveTimeCorrected, MoveVoided, Moved, NextPlan, Noted, Occasion, OnConflict,
+    OwnerChanged, Profile, Recorded, Registered, Released, Signalled, TaskCompleted, TransactionKind,
+    TransactionRecorded, TransactionVoided,
 };
 use crate::customer::{Command, Customer, NewEvent, command, decide};
 use crate::pipeline::automation::{Action, ActionKind, Automation, Boundary, Delay, DelayClock, Trigger};
@@ -462,16 +462,65 @@ fn a_won_customer_of_the_funnel_goes_on_to_signing_and_collection() {
 }
 
 #[test]
-fn seven_days_without_update_are_told_to_the_supervisor() {
+fn four_days_without_update_are_told_to_the_supervisor_while_the_customer_is_still_the_reps() {
     let story = Story::of("funnel-5", "talking");
-    strikes_at(&story, "long_without_update", t(7 * DAY));
-    let events = story.act("long_without_update", story.cause("long_without_update"), t(8 * DAY)).unwrap();
+    strikes_at(&story, "long_without_update", t(4 * DAY));
+    assert_eq!(story.due("reclaim:no_update"), Some(t(5 * DAY)), "a day before the pool takes it back");
+    let events = story.act("long_without_update", story.cause("long_without_update"), t(5 * DAY)).unwrap();
     assert!(
         events
             .iter()
             .any(|new| matches!(&new.event, CustomerEvent::Reminded(told) if told.role == "supervisor"))
     );
-    assert_eq!(story.then(6 * DAY, note()).due("long_without_update"), Some(t(13 * DAY)));
+    assert_eq!(story.then(3 * DAY, note()).due("long_without_update"), Some(t(7 * DAY)));
+}
+
+#[test]
+fn a_contract_that_ends_later_is_a_renewal_and_one_that_ends_earlier_or_for_the_first_time_is_none() {
+    let ends = |date: &str| {
+        let contract =
+            crate::customer::event::Contract { starts_on: None, ends_on: Some(date.parse().unwrap()) };
+        details(Profile { contract: Some(contract), ..Profile::default() })
+    };
+    let story = Story::of("education", "won").then(60, ends("2026-06-30"));
+    assert_eq!(story.due("renewed"), None, "the first contract");
+    assert_eq!(story.clone().then(120, ends("2026-05-31")).due("renewed"), None, "it ends earlier");
+    assert_eq!(story.clone().then(120, ends("2026-06-30")).due("renewed"), None, "the same again");
+    let day_later = story.then(120, ends("2026-07-01"));
+    strikes_at(&day_later, "renewed", t(120));
+    let renewed = day_later.acted("renewed", t(121));
+    assert_eq!(renewed.customer().current().unwrap().sub_status.as_deref(), Some("renewed"));
+    strikes_at(&renewed, "expires_in_30_days", at("2026-05-31T16:00:00Z"));
+}
+
+#[test]
+fn a_satisfaction_of_eight_and_two_payments_make_a_loyal_customer_in_whichever_order() {
+    let satisfied = |score: u8| details(Profile { satisfaction: Some(score), ..Profile::default() });
+    let twice = || Story::of("lifecycle-5", "won").then(10, paid(1, "CNY")).then(20, paid(1, "CNY"));
+    assert_eq!(twice().then(60, satisfied(7)).due("becomes_loyal_by_score"), None);
+    strikes_at(&twice().then(60, satisfied(8)), "becomes_loyal_by_score", t(60));
+    let once = Story::of("lifecycle-5", "won").then(10, paid(1, "CNY")).then(60, satisfied(8));
+    assert_eq!((once.due("becomes_loyal_by_score"), once.due("becomes_loyal_by_payment")), (None, None));
+    strikes_at(&once.then(90, paid(1, "CNY")), "becomes_loyal_by_payment", t(90));
+    let loyal = twice().then(60, satisfied(9)).acted("becomes_loyal_by_score", t(61));
+    assert_eq!(loyal.customer().current().unwrap().stage, "loyal");
+}
+
+#[test]
+fn words_of_intent_on_record_spare_the_customer_from_the_pause() {
+    let added = |kind: &str| {
+        CustomerEvent::DocumentAdded(DocumentAdded {
+            document: Uuid::from_u128(99),
+            kind: kind.to_owned(),
+            name: None,
+            reference: Personal::Clear("mail of 3 March".to_owned()),
+            sha256: "0f".repeat(32),
+        })
+    };
+    let story = || Story::of("landian-6", "need_confirmed");
+    strikes_at(&story(), "silent_without_intent", t(7 * DAY) + TICK);
+    strikes_at(&story().then(60, added("plan")), "silent_without_intent", t(7 * DAY) + TICK);
+    assert_eq!(story().then(60, added("intent_stated")).due("silent_without_intent"), None);
 }
 
 #[test]

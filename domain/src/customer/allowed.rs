@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::decide::{migrate, transition};
 use super::state::Customer;
+use super::timeline::Stay;
 use crate::field::FieldType;
-use crate::pipeline::{Approval, CUSTOMER_FIELDS, EntryForm, EvidenceKind, Stage};
+use crate::pipeline::{Approval, CUSTOMER_FIELDS, EntryForm, EvidenceKind, Stage, demanded_evidence};
 use crate::{Context, Label, Pipeline, Violation};
 
 /// One stage that is not the present one.
@@ -59,7 +60,7 @@ pub fn allowed_transitions(
             name: stage.name.clone(),
             allowed: violations.is_empty(),
             violations,
-            form: form(customer, pipeline, stage, &brought, context),
+            form: form(customer, pipeline, (from, stage), &brought, context),
             approval: transition::approval(pipeline, from, &stage.id, context).cloned(),
         }
     };
@@ -70,19 +71,20 @@ pub fn allowed_transitions(
 fn form(
     customer: &Customer,
     pipeline: &Pipeline,
-    stage: &Stage,
+    (from, stage): (Option<&Stay>, &Stage),
     demanded_fields: &BTreeSet<String>,
     context: &Context<'_>,
 ) -> Value {
     let EntryForm { note, next_step, reasons, evidence, offers, .. } = &stage.entry_form;
-    let finer = stage.sub_statuses.iter();
-    let asking = finer.filter_map(|sub| Some((&sub.id, demanded(&sub.evidence)?))).map(|(id, demanded)| {
+    let demanded = |kinds: &[EvidenceKind]| demanded(customer, &pipeline.key, from, kinds);
+    let finer = stage.sub_statuses.iter().map(|sub| (&sub.id, demanded(&sub.evidence)));
+    let finer = finer.filter(|(_, demanded)| !demanded.is_empty()).map(|(id, demanded)| {
         json!({
             "if": { "properties": { "sub_status": { "const": id } }, "required": ["sub_status"] },
-            "then": { "properties": { "evidence": { "allOf": demanded } }, "required": ["evidence"] },
+            "then": { "allOf": demanded },
         })
     });
-    let asking: Vec<Value> = asking.collect();
+    let asking: Vec<Value> = demanded(evidence).into_iter().chain(finer).collect();
     let mut required = vec!["to"];
     let missing = |field: &str| demanded_fields.contains(field) && !customer.knows(field);
     required.extend(IN_THE_FORM.iter().filter(|name| missing(name)));
@@ -96,7 +98,6 @@ fn form(
     required.extend(note.then_some("note"));
     required.extend(next_step.then_some("next_step"));
     required.extend((!reasons.is_empty()).then_some("reason"));
-    required.extend(evidence.iter().any(|kind| kind.required).then_some("evidence"));
     let mut properties = Map::new();
     properties.insert("to".to_owned(), json!({ "const": stage.id }));
     properties.insert("note".to_owned(), text());
@@ -120,7 +121,7 @@ fn form(
         let fields = json!({ "type": "object", "properties": each, "required": missing_custom });
         properties.insert("fields".to_owned(), fields);
     }
-    properties.insert("documents".to_owned(), new_documents());
+    properties.insert("documents".to_owned(), new_documents(stage));
     if !stage.sub_statuses.is_empty() {
         let choices = stage.sub_statuses.iter().map(|sub| choice(&sub.id, &sub.name));
         properties.insert("sub_status".to_owned(), json!({ "oneOf": choices.collect::<Vec<_>>() }));
@@ -134,12 +135,20 @@ fn form(
     form
 }
 
-/// That each required document is there; none where none is.
-fn demanded(kinds: &[EvidenceKind]) -> Option<Vec<Value>> {
-    let required = kinds.iter().filter(|kind| kind.required);
-    let demanded =
-        required.map(|kind| json!({ "contains": { "properties": { "kind": { "const": kind.kind } } } }));
-    Some(demanded.collect()).filter(|demanded: &Vec<Value>| !demanded.is_empty())
+/// That of each group of kinds one is shown: named as evidence, or brought along as a document. What a transaction shows already
+/// is not asked for.
+fn demanded(customer: &Customer, journey: &str, from: Option<&Stay>, kinds: &[EvidenceKind]) -> Vec<Value> {
+    let bought =
+        |kind: &&EvidenceKind| transition::evidence::transaction(customer, journey, from, kind).is_some();
+    let open = demanded_evidence(kinds.iter()).into_iter().filter(|group| !group.iter().any(bought));
+    open.map(|group| {
+        let kinds: Vec<&str> = group.iter().map(|kind| kind.kind.as_str()).collect();
+        let one =
+            json!({ "contains": { "properties": { "kind": { "enum": kinds } }, "required": ["kind"] } });
+        let in_list = |list: &str| json!({ "properties": { (list): one }, "required": [list] });
+        json!({ "anyOf": [in_list("evidence"), in_list("documents")] })
+    })
+    .collect()
 }
 
 fn text() -> Value {
@@ -177,14 +186,18 @@ fn custom_field(key: &str, context: &Context<'_>) -> Value {
 }
 
 /// Documents that are added with the move; those that the stage asks for are its evidence.
-fn new_documents() -> Value {
+fn new_documents(stage: &Stage) -> Value {
+    let kind = match taken(stage) {
+        kinds if kinds.is_empty() => json!({ "type": "string", "minLength": 1 }),
+        kinds => one_of(&kinds),
+    };
     json!({
         "type": "array",
         "items": {
             "type": "object",
             "additionalProperties": false,
             "properties": {
-                "kind": { "type": "string", "minLength": 1 },
+                "kind": kind,
                 "name": { "type": "string", "minLength": 1 },
                 "reference": { "type": "string", "minLength": 1 },
                 "sha256": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
@@ -206,23 +219,29 @@ fn reason(pipeline: &Pipeline, codes: &[String]) -> Value {
     json!({ "oneOf": named.map(|reason| choice(&reason.code, &reason.name)).collect::<Vec<_>>() })
 }
 
-fn documents(stage: &Stage) -> Value {
-    let own = &stage.entry_form.evidence;
+/// The kinds of documents that the stage and its sub-statuses take, each once.
+fn taken(stage: &Stage) -> Vec<&EvidenceKind> {
     let finer = stage.sub_statuses.iter().flat_map(|sub| &sub.evidence);
     let mut kinds: Vec<&EvidenceKind> = Vec::new();
-    for kind in own.iter().chain(finer) {
+    for kind in stage.entry_form.evidence.iter().chain(finer) {
         // Two sub-statuses may take the same kind.
         if !kinds.iter().any(|known| known.kind == kind.kind) {
             kinds.push(kind);
         }
     }
-    let kind = match kinds.is_empty() {
-        true => json!({ "type": "string" }),
-        false => {
-            json!({ "oneOf": kinds.iter().map(|kind| choice(&kind.kind, &kind.name)).collect::<Vec<_>>() })
-        }
+    kinds
+}
+
+fn one_of(kinds: &[&EvidenceKind]) -> Value {
+    json!({ "oneOf": kinds.iter().map(|kind| choice(&kind.kind, &kind.name)).collect::<Vec<_>>() })
+}
+
+fn documents(stage: &Stage) -> Value {
+    let kind = match taken(stage) {
+        kinds if kinds.is_empty() => json!({ "type": "string" }),
+        kinds => one_of(&kinds),
     };
-    let mut schema = json!({
+    json!({
         "type": "array",
         "items": {
             "type": "object",
@@ -234,11 +253,7 @@ fn documents(stage: &Stage) -> Value {
             },
             "required": ["kind", "reference"],
         },
-    });
-    if let Some(demanded) = demanded(own) {
-        schema["allOf"] = Value::Array(demanded);
-    }
-    schema
+    })
 }
 
 #[cfg(test)]
@@ -276,7 +291,20 @@ mod tests {
                 .then(|| "price".to_owned());
             let put_off = item.form["required"].as_array().unwrap().contains(&"postponed_until".into());
             let postponed_until = put_off.then(|| day(30).date_naive());
-            let command = crate::customer::command::Transition { reason, postponed_until, ..to(&item.to) };
+            let kinds =
+                item.form["properties"]["documents"]["items"]["properties"]["kind"]["oneOf"].as_array();
+            let papers = kinds.into_iter().flatten().map(|kind| crate::customer::command::AddDocument {
+                kind: kind["const"].as_str().unwrap().to_owned(),
+                reference: "dms-1".to_owned(),
+                sha256: "0f".repeat(32),
+                ..Default::default()
+            });
+            let command = crate::customer::command::Transition {
+                reason,
+                postponed_until,
+                documents: papers.collect(),
+                ..to(&item.to)
+            };
             let spec = given([registered_by_li(), moved("new_lead", "negotiating")]);
             match item.allowed {
                 true => drop(spec.when(command).events()),
@@ -308,9 +336,12 @@ mod tests {
         );
         let asked = &form["allOf"][0];
         assert_eq!(asked["if"]["properties"]["sub_status"]["const"], "interested");
-        assert_eq!(asked["then"]["required"], json!(["evidence"]));
-        let kind = &asked["then"]["properties"]["evidence"]["allOf"][0]["contains"]["properties"]["kind"];
-        assert_eq!(kind["const"], "intent_stated");
+        for (n, list) in ["evidence", "documents"].into_iter().enumerate() {
+            let way = &asked["then"]["allOf"][0]["anyOf"][n];
+            assert_eq!(way["required"], json!([list]));
+            let kind = &way["properties"][list]["contains"]["properties"]["kind"];
+            assert_eq!(kind["enum"], json!(["intent_stated"]));
+        }
         assert_eq!(
             form["properties"]["evidence"]["items"]["properties"]["kind"]["oneOf"][0]["const"],
             "intent_stated"

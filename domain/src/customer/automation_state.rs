@@ -16,6 +16,9 @@ use crate::pool::rules::{OVERTAKEN, RECLAIM};
 
 /// How many signals of one kind are kept for rules that have not acted on them yet.
 const SIGNALS_KEPT: usize = 8;
+/// The signals that details are as good as.
+const RENEWED: &str = "renewed";
+const SATISFACTION: &str = "satisfaction";
 /// The channels by which somebody is really spoken to.
 const REAL_CHANNELS: &[&str] = &["phone", "wechat", "visit", "email", "meeting"];
 
@@ -167,6 +170,7 @@ impl AutomationState {
         if !follows {
             self.running = None;
         }
+        self.observe(recorded, admitted, at);
         self.set_dates(recorded, admitted, at);
         self.apply(owner, recorded, at, by_rule);
         self.record_move(recorded, at, by_rule);
@@ -191,6 +195,22 @@ impl AutomationState {
             CustomerEvent::TaskCompleted(event) => self.settle(event.task, TaskState::Done),
             CustomerEvent::TaskCancelled(event) => self.settle(event.task, TaskState::Cancelled),
             _ => {}
+        }
+    }
+
+    /// What details say that rules may wait for as a signal: that the customer has renewed, where its contract ends later than
+    /// before, and how satisfied it is.
+    fn observe(&mut self, recorded: &Recorded<CustomerEvent>, admitted: &Admitted<'_>, at: Occurrence) {
+        let told = matches!(recorded.event, CustomerEvent::DetailsChanged(_));
+        let imported = recorded.origin.as_deref() == Some("import");
+        let details = admitted.details.as_ref().filter(|_| told && !imported);
+        let Some(profile) = details.and_then(|details| details.profile.as_ref()) else { return };
+        let ends_on = profile.contract.and_then(|contract| contract.ends_on);
+        let ended_on = self.dates.get("contract_end").map(|(date, _)| *date);
+        let renewed = ends_on.zip(ended_on).is_some_and(|(new, old)| new > old);
+        for kind in renewed.then_some(RENEWED).into_iter().chain(profile.satisfaction.map(|_| SATISFACTION)) {
+            self.note_activity(Activity::Signal(kind.to_owned()), at);
+            self.record_signal(SignalOccurrence { kind: kind.to_owned(), meets: Vec::new(), at });
         }
     }
 

@@ -83,6 +83,8 @@ pub struct Customer {
     pub keyed_at: KeyedAt,
     /// The day until which the deal is put off.
     pub postponed_until: Option<NaiveDate>,
+    /// How satisfied it said to be, from 0 to 10.
+    pub satisfaction: Option<u8>,
     /// The documents on record, by their ids: kind and SHA-256.
     pub documents: BTreeMap<Uuid, (String, String)>,
     /// The score by the rules of intake.
@@ -174,6 +176,7 @@ impl Customer {
             distinct_from: BTreeMap::new(),
             keyed_at: KeyedAt::default(),
             postponed_until: None,
+            satisfaction: None,
             documents: BTreeMap::new(),
             score: None,
             legal_holds: Vec::new(),
@@ -412,6 +415,9 @@ impl Customer {
         }
         if profile.postponed_until.is_some() || cleared("postponed_until") {
             self.postponed_until = profile.postponed_until;
+        }
+        if profile.satisfaction.is_some() || cleared("satisfaction") {
+            self.satisfaction = profile.satisfaction;
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::Label;
 use crate::customer::event::{Money, TransactionKind};
@@ -217,9 +218,15 @@ pub struct Condition {
     /// The sub-status is none of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without_sub_statuses: Vec<String>,
+    /// The customer's record has none of these kinds of documents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without_documents: Vec<String>,
     /// What the customer has bought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchases: Option<PurchaseCondition>,
+    /// The customer said to be at least this satisfied, from 0 to 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_satisfaction: Option<u8>,
     /// Whether a rep owns the customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owned: Option<bool>,
@@ -273,8 +280,12 @@ pub struct Facts<'a> {
     pub channel: Option<&'a str>,
     /// The reason code of the last move.
     pub reason: Option<&'a str>,
+    /// The documents on record, by their ids: kind and SHA-256.
+    pub documents: Option<&'a BTreeMap<Uuid, (String, String)>>,
     /// What the customer bought.
     pub transactions: &'a [Transaction],
+    /// How satisfied it said to be.
+    pub satisfaction: Option<u8>,
     /// The instant of acting.
     pub at: DateTime<Utc>,
     /// Whether a rep owns the customer.
@@ -298,6 +309,12 @@ impl Condition {
             && (self.tags.is_empty() || tagged(&self.tags))
             && !tagged(&self.without_tags)
             && !facts.sub_status.is_some_and(|held| self.without_sub_statuses.iter().any(|one| one == held))
+            && !facts
+                .documents
+                .into_iter()
+                .flatten()
+                .any(|(_, (kind, _))| self.without_documents.contains(kind))
+            && self.min_satisfaction.is_none_or(|least| facts.satisfaction.is_some_and(|said| said >= least))
             && self.purchases.as_ref().is_none_or(|bought| bought.holds(facts.transactions, facts.at))
             && self.owned.is_none_or(|owned| owned == facts.owned)
             && self.next_contact_planned.is_none_or(|planned| planned == facts.next_contact_planned)

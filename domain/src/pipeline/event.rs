@@ -82,12 +82,18 @@ pub struct Published {
 // Version 2 adds what may be absent. A program that knows version 1 alone would let pass what it cannot read, such
 // as an approval, and is therefore to stop instead.
 // The same is true of version 3, in which a sub-status may ask for evidence, and of version 4, in which one of several
-// documents may be asked for, and one of the customer's record; and of version 5, with conditions on purchases and waits by
-// working calendars.
+// documents may be asked for, and one of the customer's record; of version 5, with conditions on purchases and waits by
+// working calendars; and of version 6, with conditions on documents and satisfaction and transactions as evidence.
 static PUBLISHED: EventType = EventType {
     name: "pipeline.published",
-    version: 5,
-    upcasters: &[|unchanged| unchanged, |unchanged| unchanged, |unchanged| unchanged, |unchanged| unchanged],
+    version: 6,
+    upcasters: &[
+        |unchanged| unchanged,
+        |unchanged| unchanged,
+        |unchanged| unchanged,
+        |unchanged| unchanged,
+        |unchanged| unchanged,
+    ],
 };
 
 static SCHEDULED: EventType = EventType { name: "pipeline.scheduled", version: 1, upcasters: &[] };

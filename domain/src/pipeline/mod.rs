@@ -18,6 +18,8 @@ pub mod template;
 mod tests;
 pub mod version;
 
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +35,7 @@ pub use template::{Template, templates};
 use crate::Label;
 use crate::actor::Role;
 use crate::calendar::Calendar;
+use crate::customer::event::TransactionKind;
 use crate::pool::{Pool, PoolKind};
 
 /// The most stages of a pipeline; as many items any other list of its definition has at most.
@@ -104,6 +107,18 @@ pub struct EvidenceKind {
     /// Whether it must name a document of the customer's record.
     #[serde(default, skip_serializing_if = "is_false")]
     pub on_record: bool,
+    /// What the customer did that shows the same: a transaction of this kind on its record is as good as the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<TransactionKind>,
+}
+
+/// What of these kinds must be shown: of each group one. A required kind is a group of its own.
+pub fn demanded_evidence<'a>(kinds: impl Iterator<Item = &'a EvidenceKind>) -> Vec<Vec<&'a EvidenceKind>> {
+    let kinds: Vec<&EvidenceKind> = kinds.collect();
+    let groups: BTreeSet<&str> = kinds.iter().filter_map(|kind| kind.any_of.as_deref()).collect();
+    let of = |group| kinds.iter().copied().filter(|kind| kind.any_of.as_deref() == Some(group)).collect();
+    let alone = kinds.iter().copied().filter(|kind| kind.required).map(|kind| vec![kind]);
+    alone.chain(groups.into_iter().map(of)).collect()
 }
 
 /// What a move into a stage asks for.

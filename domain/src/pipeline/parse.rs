@@ -145,8 +145,9 @@ fn evidence(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Evi
     let required = reader.optional("required", truth).unwrap_or_default();
     let any_of = reader.optional("any_of", id);
     let on_record = reader.optional("on_record", truth).unwrap_or_default();
+    let transaction = reader.optional("transaction", one_of);
     reader.finish();
-    Some(EvidenceKind { kind: kind?, name: name?, required, any_of, on_record })
+    Some(EvidenceKind { kind: kind?, name: name?, required, any_of, on_record, transaction })
 }
 
 fn entry_form(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<EntryForm> {

@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn definitions() -> Vec<Value> {
-        let golden = include_str!("../../golden/pipeline.published.v5.json");
+        let golden = include_str!("../../golden/pipeline.published.v6.json");
         let golden: Value = serde_json::from_str(golden).unwrap();
         let mut whole = golden["pipeline"].clone();
         for field in ["entry_criterion", "next_action"] {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::automation::{ActionKind, Boundary, Trigger};
+use super::automation::{Action, ActionKind, Boundary, Trigger};
 use super::{Automation, Endings, Pipeline, StageType, Transitions, templates};
 use crate::refusal::Code;
 
@@ -181,6 +181,26 @@ fn the_pools_of_the_templates_take_customers_back_after_five_and_seven_days() {
             assert_eq!((clock("no_update"), clock("no_visit")), (Some(5 * DAY), Some(7 * DAY)), "{named}");
             let first = rules.first_contact.expect(&named);
             assert_eq!((first.within_seconds, pool.claims_per_day), (48 * HOUR, 3), "{named}");
+        }
+    }
+}
+
+#[test]
+fn supervisors_of_every_template_hear_of_a_silent_customer_before_a_pool_takes_it_back() {
+    for template in templates() {
+        let pools = template.pipeline.pools.iter().filter_map(|pool| pool.rules.as_ref());
+        for rules in pools.clone() {
+            let told = rules.last_warning().expect("every pool of the templates takes customers back");
+            assert_eq!(told.num_seconds().unsigned_abs(), 4 * DAY, "{}", template.key);
+        }
+        let taken = pools.flat_map(|rules| &rules.reclaim).map(|clock| clock.seconds).min();
+        for automation in &template.pipeline.automations {
+            let tells = |action: &Action| matches!(&action.kind, ActionKind::Remind { role, .. } if role == "supervisor");
+            let idle = matches!(automation.trigger, Trigger::StageIdle { .. });
+            if idle && automation.actions.iter().any(tells) {
+                let waits = automation.delay.as_ref().map_or(0, |delay| delay.seconds);
+                assert!(Some(waits) < taken, "{}/{}: {waits}", template.key, automation.id);
+            }
         }
     }
 }

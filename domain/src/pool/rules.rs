@@ -2,6 +2,7 @@
 //!
 //! They are declared with the pool and say nothing until something carries them out.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::Label;
@@ -70,6 +71,20 @@ pub struct Reclaim {
     /// The owner is warned so long before, once for each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warn_before_seconds: Vec<u64>,
+}
+
+impl PoolRules {
+    /// After how long a silence whoever supervises the owner should step in, lest it be too late: when the owner is warned for the
+    /// last time before the first of the clocks takes the customer back, a day before where it warns of nothing.
+    pub fn last_warning(&self) -> Option<TimeDelta> {
+        const DAY: u64 = 86_400;
+        let last = |clock: &Reclaim| {
+            let before = clock.warn_before_seconds.iter().copied().min().unwrap_or(DAY);
+            clock.seconds.saturating_sub(before)
+        };
+        let seconds = self.reclaim.iter().map(last).min()?;
+        i64::try_from(seconds).ok().and_then(TimeDelta::try_seconds)
+    }
 }
 
 impl Reclaim {

@@ -15,7 +15,7 @@ use crate::customer::command::{
 use crate::customer::event::{CustomerEvent, OnConflict, Recorded};
 use crate::customer::{Customer, decide};
 use crate::pipeline::version::{Publication, StageMapping, Versions};
-use crate::pipeline::{Pipeline, templates};
+use crate::pipeline::{EvidenceKind, Pipeline, demanded_evidence, templates};
 use crate::{Actor, Context, Owner, Role};
 
 const KEY: &str = "helloword-13";
@@ -73,8 +73,20 @@ impl Story {
         self
     }
 
+    /// A move with the documents that its stage demands.
     fn moved(self, on: i64, to: &str) -> Self {
-        self.then(on, &Command::Transition(Transition { to: to.to_owned(), ..Transition::default() }))
+        let pipeline = template();
+        let asked = pipeline.stage(to).into_iter().flat_map(|stage| stage.evidence(None));
+        let document = |group: Vec<&EvidenceKind>| AddDocument {
+            id: Uuid::from_u128(1_000 + self.events.len() as u128),
+            kind: group[0].kind.clone(),
+            name: None,
+            reference: "dms-1".to_owned(),
+            sha256: "ab".repeat(32),
+        };
+        let documents = demanded_evidence(asked).into_iter().map(document).collect();
+        let transition = Transition { to: to.to_owned(), documents, ..Transition::default() };
+        self.then(on, &Command::Transition(transition))
     }
 
     fn noted_move(self, on: i64, to: &str) -> Self {

@@ -72,7 +72,7 @@ export function moving(hands) {
     async to(page, stage) {
       const way = page.querySelector(`.way[data-to="${CSS.escape(stage)}"]`);
       const form = way.querySelector("form");
-      if (!form.querySelector("[required]")) return send(form);
+      if (!form.querySelector("[required], [data-asks]")) return send(form);
       hands.hold();
       dialog.showModal();
       way.open = true;

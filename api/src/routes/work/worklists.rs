@@ -281,10 +281,10 @@ async fn stages(
     };
     let filter = |pipeline: &Pipeline, stage: &Stage| {
         let measure = measure(stage, list)?;
-        let days = TimeDelta::days(SILENT_DAYS.into());
+        let silent = now.checked_sub_signed(silence(pipeline))?;
         let (silent_until, overdue_until) = match list {
             WorklistName::GiveUp => (Some(ago(now, measure.checked_add(&measure)?)?), None),
-            WorklistName::Supervise => (Some(now - days), Some(now - days)),
+            WorklistName::Supervise => (Some(silent), Some(silent)),
             _ => (None, None),
         };
         Some(StageAgeFilter {
@@ -302,6 +302,12 @@ async fn stages(
     let all =
         pipelines.iter().flat_map(|pipeline| pipeline.stages.iter().map(move |stage| (pipeline, stage)));
     Ok(all.filter_map(|(pipeline, stage)| filter(pipeline, stage)).collect())
+}
+
+/// After how long a silence a supervisor steps in: in time before the customer would go back to its pool.
+fn silence(pipeline: &Pipeline) -> TimeDelta {
+    let warned = pipeline.pools.iter().filter_map(|pool| pool.rules.as_ref()?.last_warning());
+    warned.fold(TimeDelta::days(SILENT_DAYS.into()), TimeDelta::min)
 }
 
 /// So long before an instant; none where nobody can have stood so long.

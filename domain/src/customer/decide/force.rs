@@ -91,7 +91,7 @@ mod tests {
     fn what_was_passed_over_stands_in_the_event_for_ever() {
         let event = given([registered_by_li()]).by(wang()).when(jump("won")).event().event;
         let CustomerEvent::Moved(moved) = event else { panic!("{event:?}") };
-        assert_eq!(moved.overrides, ["transition-not-allowed"]);
+        assert_eq!(moved.overrides, ["evidence-required", "transition-not-allowed"]);
         assert_eq!(moved.reason_text, Some(Personal::from("signed at the fair".to_owned())));
     }
 

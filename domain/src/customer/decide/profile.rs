@@ -4,13 +4,11 @@ use chrono::NaiveDate;
 
 use super::guard;
 use crate::customer::command::NewProfile;
-use crate::customer::event::{ChannelId, Contract, Profile};
+use crate::customer::event::{ChannelId, Contract, HIGHEST_SATISFACTION, Profile};
 use crate::customer::known::MAX_CHANNEL_IDS;
 use crate::identity::{CreditCodeFault, credit_code};
 use crate::refusal::{Code, Violation, require};
 use crate::{Context, Label, Personal};
-
-const HIGHEST_SATISFACTION: u8 = 10;
 
 /// What is wrong with a profile.
 pub(super) fn well_formed(profile: &NewProfile, context: &Context<'_>) -> Vec<Violation> {

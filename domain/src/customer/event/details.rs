@@ -73,6 +73,9 @@ pub struct Profile {
     pub cleared: Vec<String>,
 }
 
+/// The most that a customer can say to be satisfied.
+pub const HIGHEST_SATISFACTION: u8 = 10;
+
 /// What can be taken away of what is known of a customer: the first of [`DetailsChanged`] itself, the others of its
 /// profile. Lists are emptied by an empty list.
 pub const CLEARABLE: &[&str] = &[

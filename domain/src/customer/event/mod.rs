@@ -30,7 +30,7 @@ pub use automation::{
     AutomationRan, AutomationSkipped, ProcessStarted, Reminded, TaskCancelled, TaskCompleted, TaskCreated,
 };
 pub use corrections::{MoveInserted, MoveTargetCorrected, MoveTimeCorrected, MoveVoided, OnConflict};
-pub use details::{CLEARABLE, Contract, DetailsChanged, Money, Profile, Registered};
+pub use details::{CLEARABLE, Contract, DetailsChanged, HIGHEST_SATISFACTION, Money, Profile, Registered};
 pub use holds::{LegalHoldPlaced, LegalHoldReleased};
 pub use identity::{
     Absorbed, ClaimHistory, DistinctionWithdrawn, Distinguished, Erased, HeldBy, LeadTouched, MergedInto,

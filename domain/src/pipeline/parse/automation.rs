@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::reader::{
     Object, count, id, ill_formed, label, one_of, seconds, signed_seconds, text as words, truth,
 };
-use crate::customer::event::Money;
+use crate::customer::event::{HIGHEST_SATISFACTION, Money};
 use crate::pipeline::automation::{
     Action, ActionKind, Automation, Condition, Delay, PurchaseCondition, Trigger, is_word,
 };
@@ -118,7 +118,9 @@ pub(super) fn condition(path: &str, value: &Value, unmet: &mut Vec<Violation>) -
         tags: reader.list("tags", id),
         without_tags: reader.list("without_tags", id),
         without_sub_statuses: reader.list("without_sub_statuses", id),
+        without_documents: reader.list("without_documents", id),
         purchases: reader.optional("purchases", purchases),
+        min_satisfaction: reader.optional("min_satisfaction", satisfaction),
         sources: reader.list("sources", id),
         channels: reader.list("channels", id),
         reasons: reader.list("reasons", id),
@@ -137,6 +139,15 @@ fn purchases(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Pu
     let within_seconds = reader.optional("within_seconds", seconds);
     reader.finish();
     Some(PurchaseCondition { kind: kind?, min_count, max_count, min_sum, within_seconds })
+}
+
+fn satisfaction(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<u8> {
+    let said = value.as_u64().and_then(|said| u8::try_from(said).ok());
+    let said = said.filter(|said| *said <= HIGHEST_SATISFACTION);
+    if said.is_none() {
+        unmet.push(ill_formed(path, "0至10的整数", "an integer from 0 to 10"));
+    }
+    said
 }
 
 fn number(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<u64> {

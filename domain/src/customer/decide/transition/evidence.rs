@@ -5,8 +5,10 @@ use uuid::Uuid;
 use crate::customer::command::Transition;
 use crate::customer::decide::guard;
 use crate::customer::event::Evidence;
+use crate::customer::purchases::Transaction;
 use crate::customer::state::Customer;
-use crate::pipeline::Stage;
+use crate::customer::timeline::Stay;
+use crate::pipeline::{EvidenceKind, Stage};
 use crate::refusal::{Code, Violation, require};
 use crate::{Context, Label};
 
@@ -31,8 +33,45 @@ pub(super) fn of_documents(stage: Option<&Stage>, command: &Transition) -> Vec<E
         .collect()
 }
 
-/// What names a document by its id names one of the customer's record, of that kind and digest; and so does everything that
-/// the stage wants on record.
+/// What the customer did that is as good as documents of these kinds, where the command shows nothing of a kind.
+pub(super) fn of_transactions<'a>(
+    customer: &Customer,
+    journey: &str,
+    from: Option<&Stay>,
+    kinds: impl Iterator<Item = &'a EvidenceKind>,
+    command: &Transition,
+) -> Vec<Evidence> {
+    let unshown = kinds.filter(|kind| !command.evidence.iter().any(|given| given.kind == kind.kind));
+    let shown = unshown.filter_map(|kind| Some((kind, transaction(customer, journey, from, kind)?)));
+    shown
+        .map(|(kind, shows)| Evidence {
+            kind: kind.kind.clone(),
+            reference: shows.id.to_string(),
+            sha256: None,
+        })
+        .collect()
+}
+
+/// The last transaction of this cycle that shows the same as a document of a kind. What was bought in an earlier cycle shows
+/// nothing of this one.
+pub(in crate::customer) fn transaction<'a>(
+    customer: &'a Customer,
+    journey: &str,
+    from: Option<&Stay>,
+    kind: &EvidenceKind,
+) -> Option<&'a Transaction> {
+    let later = from.filter(|from| from.cycle > 1);
+    let stays = customer.journeys.stays(journey).iter();
+    let began = later
+        .and_then(|from| stays.filter(|stay| stay.cycle == from.cycle).map(|stay| stay.entered_at).min());
+    let recorded = customer.purchases.transactions().iter().rev();
+    recorded
+        .filter(|one| Some(one.kind) == kind.transaction && one.amount.is_some() && one.voided_by.is_none())
+        .find(|one| began.is_none_or(|began| one.at >= began))
+}
+
+/// What names a document by its id names one of the customer's record, of that kind and digest, or a transaction that shows the
+/// same; and so does everything that the stage wants on record.
 pub(in crate::customer::decide) fn evidence_on_record(
     customer: &Customer,
     stage: Option<&Stage>,
@@ -46,10 +85,18 @@ pub(in crate::customer::decide) fn evidence_on_record(
     let same = |(kind, sha256): &(String, String), given: &Evidence| {
         *kind == given.kind && given.sha256.as_ref().is_none_or(|said| said == sha256)
     };
+    let shows = |one: &Transaction, given: &Evidence| {
+        let mut kinds = stage.into_iter().flat_map(|stage| stage.evidence(command.sub_status.as_deref()));
+        one.voided_by.is_none()
+            && kinds.any(|kind| kind.kind == given.kind && kind.transaction == Some(one.kind))
+    };
     let known = |given: &Evidence| match Uuid::try_parse(&given.reference) {
         Ok(id) => {
             let brought = command.documents.iter().any(|document| document.id == id);
-            brought || customer.documents.get(&id).is_some_and(|document| same(document, given))
+            let transaction = customer.purchases.transaction(id);
+            brought
+                || customer.documents.get(&id).is_some_and(|document| same(document, given))
+                || transaction.is_some_and(|one| shows(one, given))
         }
         Err(_) if wanted(given) => {
             given.sha256.is_some() && customer.documents.values().any(|document| same(document, given))

@@ -9,7 +9,7 @@ use crate::customer::decide::guard;
 use crate::customer::event::{Evidence, TransitionRequested};
 use crate::customer::state::Customer;
 use crate::customer::timeline::Stay;
-use crate::pipeline::{EntryForm, Stage};
+use crate::pipeline::{EntryForm, EvidenceKind, Stage, demanded_evidence};
 use crate::refusal::{Code, Violation, require};
 use crate::{Context, Label, Pipeline};
 
@@ -161,42 +161,41 @@ pub(in crate::customer::decide) fn form_filled(stage: &Stage, given: &Form<'_>) 
             "This stage requires a next step.",
         ));
     }
-    for kind in stage.evidence(given.sub_status).filter(|kind| kind.required) {
-        if !given.evidence.iter().any(|document| document.kind == kind.kind) {
-            unmet.push(guard::without_evidence(kind, "evidence"));
-        }
-    }
-    unmet.extend(without_one_of(stage, given));
+    unmet.extend(without_evidence(stage.evidence(given.sub_status), given.evidence));
     unmet.extend(reason_of_the_form(form, given.reason));
     unmet
 }
 
-/// The groups of documents of which none is there.
-fn without_one_of(stage: &Stage, given: &Form<'_>) -> Vec<Violation> {
-    let kinds: Vec<_> = stage.evidence(given.sub_status).collect();
-    let groups: BTreeSet<&str> = kinds.iter().filter_map(|kind| kind.any_of.as_deref()).collect();
-    let of = |group: &str| {
-        kinds.iter().filter(move |kind| kind.any_of.as_deref() == Some(group)).collect::<Vec<_>>()
-    };
-    let missing = groups.into_iter().map(of).filter(|group| {
-        !group.iter().any(|kind| given.evidence.iter().any(|document| document.kind == kind.kind))
-    });
-    missing
-        .map(|group| {
-            let names = |of: fn(&Label) -> &str| group.iter().map(|kind| of(&kind.name)).collect::<Vec<_>>();
-            let (zh, en) = (names(|name| &name.zh).join("、"), names(|name| &name.en).join(", "));
-            Violation::new(
-                Code::EvidenceRequired,
-                "evidence",
-                Label::new(
-                    format!("进入该状态需要以下凭证之一：{zh}。"),
-                    format!("This stage requires one of these: {en}."),
-                ),
-                Label::new("请附上其中一份凭证的编号或地址。", "Attach the ID or address of one of them."),
-            )
-            .with("any_of", group.iter().map(|kind| kind.kind.clone()).collect::<Vec<_>>())
-        })
-        .collect()
+/// What of these kinds must be shown and was not.
+pub(super) fn without_evidence<'a>(
+    kinds: impl Iterator<Item = &'a EvidenceKind>,
+    given: &[Evidence],
+) -> Vec<Violation> {
+    let shown = |kind: &&EvidenceKind| given.iter().any(|document| document.kind == kind.kind);
+    let missing = demanded_evidence(kinds).into_iter().filter(|group| !group.iter().any(shown));
+    missing.map(|group| unshown(&group)).collect()
+}
+
+/// Nothing of a group was shown.
+fn unshown(group: &[&EvidenceKind]) -> Violation {
+    if let [alone] = group {
+        return guard::without_evidence(alone, "evidence");
+    }
+    let names = |of: fn(&Label) -> &str| group.iter().map(|kind| of(&kind.name)).collect::<Vec<_>>();
+    let (zh, en) = (names(|name| &name.zh).join("、"), names(|name| &name.en).join(", "));
+    Violation::new(
+        Code::EvidenceRequired,
+        "evidence",
+        Label::new(
+            format!("进入该状态需要以下凭证之一：{zh}。"),
+            format!("This stage requires one of these: {en}."),
+        ),
+        Label::new(
+            "请附上其中一份文件，或先记录相应的合同或收款。",
+            "Attach one of them, or record the contract or payment that shows it.",
+        ),
+    )
+    .with("any_of", group.iter().map(|kind| kind.kind.clone()).collect::<Vec<_>>())
 }
 
 fn reason_of_the_form(form: &EntryForm, reason: Option<&str>) -> Vec<Violation> {

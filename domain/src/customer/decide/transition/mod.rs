@@ -1,7 +1,7 @@
 //! A rep moves a customer to another stage, because the world changed.
 
 mod brought;
-mod evidence;
+pub(in crate::customer) mod evidence;
 pub(in crate::customer) mod form;
 pub(super) mod path;
 mod within;
@@ -18,7 +18,7 @@ use crate::customer::timeline::Stay;
 use crate::pipeline::Approval;
 use crate::refusal::{Code, Refusal, Violation, require};
 use crate::{Context, Label, Personal, Pipeline};
-use evidence::{evidence_on_record, evidence_well_formed, of_documents};
+use evidence::{evidence_on_record, evidence_well_formed, of_documents, of_transactions};
 use form::{Form, unmet_form};
 use path::{allowed, elsewhere, not_before_a_later_move};
 
@@ -157,6 +157,9 @@ pub(in crate::customer::decide) fn decide(
     let stage = pipeline.stage(&command.to);
     let mut command = command.clone();
     command.evidence.extend(of_documents(stage, &command));
+    let kinds = stage.into_iter().flat_map(|stage| stage.evidence(command.sub_status.as_deref()));
+    let bought = of_transactions(customer, journey, from, kinds, &command);
+    command.evidence.extend(bought);
     let command = &command;
     let needs = approval(pipeline, from, &command.to, context);
     let asked = needs.map(|_| not_asked_yet(customer, journey, &command.to, context));
@@ -226,8 +229,60 @@ pub(in crate::customer::decide) fn decide(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::customer::command::AddDocument;
     use crate::customer::decide::spec::*;
-    use crate::customer::event::{Direction, Evidence};
+    use crate::customer::event::{
+        Direction, Evidence, Money, Reactivated, TransactionKind, TransactionRecorded,
+    };
+
+    fn document(kind: &str) -> AddDocument {
+        AddDocument {
+            id: uuid::Uuid::from_u128(77),
+            kind: kind.to_owned(),
+            name: None,
+            reference: "dms-1".to_owned(),
+            sha256: "0f".repeat(32),
+        }
+    }
+
+    /// A customer that negotiates in its second cycle, with a payment of day 3 and perhaps one of day 9.
+    fn paid_before(again: bool) -> Spec {
+        let paid = || {
+            CustomerEvent::TransactionRecorded(TransactionRecorded {
+                kind: TransactionKind::Payment,
+                reference: None,
+                amount: Money { amount: 1.into(), currency: "CNY".to_owned() },
+                note: None,
+            })
+        };
+        let back = CustomerEvent::Reactivated(Reactivated {
+            journey: "helloword-13".into(),
+            pipeline_version: 1,
+            cycle: 2,
+            from: "lost".into(),
+            to: "negotiating".into(),
+            reason: Personal::Clear("back".into()),
+        });
+        let first = [registered_by_li(), moved("new_lead", "negotiating"), paid()];
+        let then = [moved("negotiating", "lost"), back];
+        given(first.into_iter().chain(then).chain(again.then(paid)))
+    }
+
+    #[test]
+    fn a_payment_of_this_cycle_is_as_good_as_the_paper_and_one_of_an_earlier_cycle_is_not() {
+        paid_before(false).when(to("won")).refuses([Code::EvidenceRequired]);
+        let event = paid_before(true).when(to("won")).event().event;
+        let CustomerEvent::Moved(moved) = event else { panic!("{event:?}") };
+        let shown: Vec<_> = moved.evidence.iter().map(|one| (&*one.kind, one.reference.clone())).collect();
+        assert_eq!(shown, [("payment_received", event_id(6).to_string())]);
+        // Who names it says the same; as another kind it shows nothing.
+        let named = |kind: &str, n| Transition {
+            evidence: vec![Evidence { kind: kind.into(), reference: event_id(n).to_string(), sha256: None }],
+            ..to("won")
+        };
+        paid_before(true).when(named("payment_received", 6)).event();
+        paid_before(true).when(named("contract_signed", 6)).refuses([Code::UnknownEvidence]);
+    }
 
     fn because(stage: &str, reason: &str) -> Transition {
         Transition { reason: Some(reason.to_owned()), ..to(stage) }
@@ -250,7 +305,9 @@ mod tests {
         let first = Transition { pipeline: Some("landian-6".into()), ..to("first_contact") };
         let event = given([registered_by_li()]).when(first).event().event;
         let won = Transition { pipeline: Some("landian-6".into()), ..to("won") };
-        let refusal = given([registered_by_li(), event]).when(won).refuses([Code::TransitionNotAllowed]);
+        let refusal = given([registered_by_li(), event])
+            .when(won)
+            .refuses([Code::TransitionNotAllowed, Code::EvidenceRequired]);
         assert_eq!(
             refusal.extra["allowed"],
             serde_json::json!(["need_confirmed", "paused", "to_reactivate"])
@@ -299,6 +356,7 @@ mod tests {
         };
         given([registered_by_li()]).when(wrong).refuses([
             Code::TransitionNotAllowed,
+            Code::EvidenceRequired,
             Code::UnknownSubStatus,
             Code::InvalidIdentifier,
             Code::UnknownEvidence,
@@ -340,7 +398,13 @@ mod tests {
         let stage = pipeline.stages.iter_mut().find(|stage| stage.id == "proposal").unwrap();
         stage.entry_form.note = true;
         stage.entry_form.next_step = true;
-        stage.entry_form.evidence[0].required = true;
+        stage.entry_form.evidence.truncate(1);
+        stage.entry_form.evidence[0] = crate::pipeline::EvidenceKind {
+            required: true,
+            on_record: false,
+            any_of: None,
+            ..stage.entry_form.evidence[0].clone()
+        };
         let story = || {
             given([registered_by_li(), moved("new_lead", "need_confirmed")]).with_pipeline(pipeline.clone())
         };
@@ -368,6 +432,7 @@ mod tests {
         let interested = |evidence: Vec<Evidence>| Transition {
             sub_status: Some("interested".into()),
             evidence,
+            documents: vec![document("plan")],
             ..to("need_confirmed")
         };
         let said =
@@ -377,7 +442,9 @@ mod tests {
         story()
             .when(interested(vec![said("hearsay")]))
             .refuses([Code::EvidenceRequired, Code::UnknownEvidence]);
-        let moved = story().when(interested(vec![said("intent_stated")])).event().event;
+        story().when(interested(vec![said("intent_stated")])).refuses([Code::UnknownEvidence]);
+        let on_record = Transition { documents: vec![document("intent_stated")], ..interested(Vec::new()) };
+        let [moved, _] = story().when(on_record).both();
         let CustomerEvent::Moved(moved) = moved else { panic!("{moved:?}") };
         assert_eq!((moved.sub_status.as_deref(), moved.evidence.len()), (Some("interested"), 1));
         story().when(to("need_confirmed")).event();

@@ -24,9 +24,8 @@ pub(super) fn stay_of<'a>(
 /// What the sub-status asks to be shown. What its stage asked for was asked when the stage was entered.
 fn shown(stage: &Stage, command: &Transition, context: &Context<'_>) -> Vec<Violation> {
     let finer = command.sub_status.as_deref().and_then(|id| stage.sub_status(id));
-    let asked = finer.into_iter().flat_map(|finer| &finer.evidence).filter(|kind| kind.required);
-    let missing = asked.filter(|kind| !command.evidence.iter().any(|given| given.kind == kind.kind));
-    missing.filter(|_| !context.import).map(|kind| guard::without_evidence(kind, "evidence")).collect()
+    let kinds = finer.into_iter().flat_map(|finer| &finer.evidence);
+    if context.import { Vec::new() } else { super::form::without_evidence(kinds, &command.evidence) }
 }
 
 /// Facts of a deal belong to the moves that open and close it.
@@ -56,6 +55,10 @@ pub(super) fn decide(
     let effective_at = guard::instant(context, Some(from));
     let mut command = command.clone();
     command.evidence.extend(super::of_documents(Some(stage), &command));
+    let finer = command.sub_status.as_deref().and_then(|id| stage.sub_status(id));
+    let kinds = finer.into_iter().flat_map(|finer| &finer.evidence);
+    let bought = super::of_transactions(customer, &pipeline.key, Some(from), kinds, &command);
+    command.evidence.extend(bought);
     let command = &command;
     Refusal::require_all([
         super::expected_version(pipeline, command),
@@ -96,6 +99,7 @@ pub(super) fn decide(
 mod tests {
     use super::*;
     use crate::Owner;
+    use crate::customer::command::AddDocument;
     use crate::customer::decide::spec::*;
     use crate::customer::event::{Evidence, Registered};
 
@@ -161,7 +165,17 @@ mod tests {
         let interested = Transition { sub_status: Some("interested".into()), ..to("need_confirmed") };
         let refusal = given([landian()]).when(interested.clone()).refuses([Code::EvidenceRequired]);
         let kind = refusal.violations[0].data["kind"].as_str().unwrap().to_owned();
-        let evidence = vec![Evidence { kind, reference: "dms-1".into(), sha256: None }];
-        given([landian()]).when(Transition { evidence, ..interested }).event();
+        let said = vec![Evidence { kind: kind.clone(), reference: "dms-1".into(), sha256: None }];
+        let hearsay = Transition { evidence: said, ..interested.clone() };
+        given([landian()]).when(hearsay).refuses([Code::UnknownEvidence]);
+        let documents = vec![AddDocument {
+            kind,
+            reference: "dms-1".into(),
+            sha256: "0f".repeat(32),
+            ..AddDocument::default()
+        }];
+        let [set, added] = given([landian()]).when(Transition { documents, ..interested }).both();
+        assert!(matches!(set, CustomerEvent::SubStatusSet(set) if set.evidence.len() == 1));
+        assert!(matches!(added, CustomerEvent::DocumentAdded(_)));
     }
 }
