@@ -2,9 +2,10 @@
 //!
 //! Bodies and query strings go through the same two steps. [`json::parse`] (or the query string's own decoder)
 //! makes a JSON value, refusing what has no single meaning: bad UTF-8, bad syntax, a key given twice. Then
-//! [`reader::read`] makes the typed value, and tells *all* unknown fields at once together with the first field
-//! that is missing or wrong, each by its path (`contacts[0].value`).
+//! [`reader::read`] makes the typed value, and tells *all* unknown fields at once together with those that are
+//! missing or wrong, each by its path (`contacts[0].value`).
 
+mod amended;
 pub mod fault;
 pub mod json;
 pub mod path;

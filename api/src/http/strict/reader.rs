@@ -5,12 +5,13 @@ use std::fmt;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IntoDeserializer,
-    MapAccess, SeqAccess, Unexpected, Visitor,
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected,
+    IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
+use super::amended::{Amendments, Gap};
 use super::fault::{Fault, FaultKind, Faults, Mistyped, Source};
 use super::path::Path;
 use crate::domain::Label;
@@ -18,19 +19,68 @@ use crate::domain::Label;
 /// Reads a value of type `T`.
 ///
 /// # Errors
-/// All unknown fields, then the first that is missing or invalid.
+/// All unknown fields, then all that are missing or invalid, up to a few dozen.
 pub fn read<T: DeserializeOwned>(value: &Value, source: Source) -> Result<T, Faults> {
-    let unknown = RefCell::new(Vec::new());
-    let result = T::deserialize(Reader { value, path: &Path::Root, source, unknown: &unknown });
-    let mut faults: Vec<Fault> =
-        unknown.into_inner().into_iter().map(|field| Fault { field, kind: FaultKind::Unknown }).collect();
+    let (result, unknown) = attempt(value, source, &Amendments::default());
     match result {
-        Ok(value) if faults.is_empty() => return Ok(value),
-        Ok(_) => {}
-        Err(error) => faults.push(error.located(&Path::Root).into_fault()),
+        Ok(value) if unknown.is_empty() => Ok(value),
+        Ok(_) => Err(Faults { source, all: unknown }),
+        Err(first) => Err(Faults { source, all: all_faults::<T>(value, source, first, unknown) }),
     }
-    Err(Faults { source, all: faults })
 }
+
+/// Reads a value as far as the first fault, with the unknown fields up to there.
+fn attempt<'de, T: Deserialize<'de>>(
+    value: &'de Value,
+    source: Source,
+    amended: &'de Amendments,
+) -> (Result<T, Fault>, Vec<Fault>) {
+    let unknown = RefCell::new(Vec::new());
+    let result = T::deserialize(Reader { value, path: &Path::Root, source, unknown: &unknown, amended });
+    let unknown = unknown.into_inner().into_iter();
+    let result = result.map_err(|error| error.located(&Path::Root).into_fault());
+    (result, unknown.map(|field| Fault { field, kind: FaultKind::Unknown }).collect())
+}
+
+/// The faults that follow a first one, each found by reading without those before it; unknown fields come before the others.
+/// A missing field after which nothing can stand in ends the search.
+fn all_faults<T: DeserializeOwned>(
+    value: &Value,
+    source: Source,
+    first: Fault,
+    mut unknown: Vec<Fault>,
+) -> Vec<Fault> {
+    let (mut faults, mut amended) = (Vec::new(), Amendments::default());
+    let (mut next, mut gap): (_, Option<Gap>) = (Some(first), None);
+    while let Some(fault) = next.take().filter(|_| faults.len() < MOST_FAULTS) {
+        let goes_on = match &mut gap {
+            Some(gap) if gap.holds(&fault.field) => gap.fill(&mut amended, &fault.kind),
+            _ if fault.kind == FaultKind::Missing => {
+                // One that is left out because it is wrong is missing then, and was told of.
+                if !faults.iter().any(|known: &Fault| known.field == fault.field) {
+                    faults.push(fault.clone());
+                }
+                gap.insert(Gap::of(&fault.field)).fill(&mut amended, &fault.kind)
+            }
+            _ => {
+                gap = None;
+                let goes_on = amended.leave_out(&fault.field);
+                faults.push(fault);
+                goes_on
+            }
+        };
+        if goes_on {
+            let (result, seen) = attempt::<T>(value, source, &amended);
+            unknown.extend(seen.into_iter().filter(|fault| !unknown.contains(fault)).collect::<Vec<_>>());
+            next = result.err();
+        }
+    }
+    unknown.extend(faults);
+    unknown
+}
+
+/// How many faults beside unknown fields are told of at once, at most.
+const MOST_FAULTS: usize = 32;
 
 /// Whether a text holds U+0000.
 #[must_use]
@@ -143,6 +193,7 @@ struct Reader<'de, 'p> {
     path: &'p Path<'p>,
     source: Source,
     unknown: &'p RefCell<Vec<String>>,
+    amended: &'de Amendments,
 }
 
 impl<'de> Reader<'de, '_> {
@@ -214,7 +265,8 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(items) => visitor.visit_seq(Items { items: items.iter().enumerate(), of: self }),
             Value::Object(members) => {
-                visitor.visit_map(Members { members: members.iter(), value: None, of: self })
+                let added = self.amended.members_of(path).iter();
+                visitor.visit_map(Members { members: members.iter(), added, value: None, of: self })
             }
         }
         .map_err(|error| error.located(path))
@@ -321,9 +373,12 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
     type Error = ReadError;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
-        let Some((index, value)) = self.items.next() else { return Ok(None) };
-        let path = Path::Item(self.of.path, index);
-        let reader = Reader { value, path: &path, source: self.of.source, unknown: self.of.unknown };
+        let of = &self.of;
+        let is_read = |(index, _): &(usize, _)| !of.amended.leaves_out(&Path::Item(of.path, *index));
+        let Some((index, value)) = self.items.find(is_read) else { return Ok(None) };
+        let path = Path::Item(of.path, index);
+        let Reader { source, unknown, amended, .. } = *of;
+        let reader = Reader { value, path: &path, source, unknown, amended };
         seed.deserialize(reader).map(Some).map_err(|error| error.located(&path))
     }
 
@@ -335,6 +390,7 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
 /// The members of an object.
 struct Members<'de, 'p> {
     members: serde_json::map::Iter<'de>,
+    added: std::slice::Iter<'de, (String, Value)>,
     value: Option<(&'de str, &'de Value)>,
     of: Reader<'de, 'p>,
 }
@@ -343,7 +399,11 @@ impl<'de> MapAccess<'de> for Members<'de, '_> {
     type Error = ReadError;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, ReadError> {
-        let Some((name, value)) = self.members.next() else { return Ok(None) };
+        let of = &self.of;
+        let is_read = |(name, _): &(&String, _)| !of.amended.leaves_out(&Path::Field(of.path, name));
+        let read =
+            self.members.find(is_read).or_else(|| self.added.next().map(|(name, value)| (name, value)));
+        let Some((name, value)) = read else { return Ok(None) };
         self.value = Some((name, value));
         if has_nul(name) {
             return Err(ReadError::of(FaultKind::Nul).located(&Path::Field(self.of.path, name)));
@@ -357,7 +417,8 @@ impl<'de> MapAccess<'de> for Members<'de, '_> {
             return Err(ReadError::custom("a value was asked for before its name"));
         };
         let path = Path::Field(self.of.path, name);
-        let reader = Reader { value, path: &path, source: self.of.source, unknown: self.of.unknown };
+        let Reader { source, unknown, amended, .. } = self.of;
+        let reader = Reader { value, path: &path, source, unknown, amended };
         seed.deserialize(reader).map_err(|error| error.located(&path))
     }
 }
@@ -432,6 +493,52 @@ mod tests {
             let FaultKind::Mistyped(mistyped) = &faults[0].kind else { panic!("{faults:?}") };
             assert_eq!(mistyped.expected.en, "a whole number from 0 to 4294967295");
         }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_of_at_once() {
+        #[derive(Debug, Deserialize)]
+        struct Whole {
+            #[expect(dead_code, reason = "read alone")]
+            sample: Sample,
+            #[expect(dead_code, reason = "read alone")]
+            kind: Kind,
+            #[expect(dead_code, reason = "read alone")]
+            many: Vec<u32>,
+            #[expect(dead_code, reason = "read alone")]
+            id: uuid::Uuid,
+        }
+        let contacts =
+            json!([{"kind": "fax", "value": 7}, {"kind": "phone", "value": "1"}, 5, {"value": 1, "x": 1}]);
+        let document = json!({"sample": {"contacts": contacts, "name": 1, "size": "5"}, "many": [1, "2", 3, null], "y": 1});
+        let faults = read::<Whole>(&document, Source::Body).unwrap_err().all;
+        let told: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "sample.contacts[3].x",
+                "y",
+                "many[1]",
+                "many[3]",
+                "sample.contacts[0].kind",
+                "sample.contacts[0].value",
+                "sample.contacts[2]",
+                "sample.contacts[3].value",
+                "sample.contacts[3].kind",
+                "sample.name",
+                "sample.size",
+                "kind",
+                "id",
+            ],
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn a_document_full_of_faults_is_answered_with_a_few_dozen_of_them() {
+        let contacts: Vec<_> = (0..1_000).collect();
+        let faults = read::<Sample>(&json!({"contacts": contacts}), Source::Body).unwrap_err().all;
+        assert_eq!(faults.len(), super::MOST_FAULTS);
     }
 
     #[test]
