@@ -1,5 +1,6 @@
 //! The service as one router: routes, and the layers that every request passes.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::as_of::Freshness;
-use super::query::position_named;
+use super::query::{Nothing, Query, position_named};
 use super::{body, measure, openapi};
 use crate::access_log::{AccessLog, Reader};
 use crate::admission::{Admission, Workload, workload};
@@ -42,8 +43,16 @@ pub(crate) fn router(
     measure::start();
     let (ids, clock) = (app.ids.clone(), app.clock.clone());
     let rechecks = Rechecks::new(Arc::clone(&gate));
-    let entrance =
-        Entrance { ids: ids.clone(), gate, app: app.clone(), admission, access_log: Arc::clone(&access_log) };
+    let (router, document) = routes::router().split_for_parts();
+    let parameterless = openapi::parameterless(&document);
+    let entrance = Entrance {
+        ids: ids.clone(),
+        gate,
+        app: app.clone(),
+        admission,
+        access_log: Arc::clone(&access_log),
+        parameterless,
+    };
     let feeds = Feeds::new(app.clone());
     let imports = Arc::default();
     let state = AppState::new(AppParts {
@@ -56,7 +65,6 @@ pub(crate) fn router(
         checkpoint_signer,
         access_log,
     });
-    let (router, document) = routes::router().split_for_parts();
     let document: Arc<str> = openapi::complete(document).into();
     let api = router
         .route("/openapi.json", get(move || std::future::ready(described(&document))))
@@ -75,6 +83,8 @@ struct Entrance {
     app: App,
     admission: Arc<Admission>,
     access_log: Arc<AccessLog>,
+    /// The operations that take no parameters.
+    parameterless: HashSet<(Method, String)>,
 }
 
 /// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission, what it
@@ -82,6 +92,9 @@ struct Entrance {
 /// of it.
 async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Next) -> Response {
     let handled = async |request: Request| {
+        if let Err(problem) = entrance.refuse_parameters(&request) {
+            return problem.into_response();
+        }
         // The request itself is not held while the log is read.
         let (named, reader) = (named_by(&request), Reader::of(&request));
         if let Err(problem) = informed(&entrance.app, named).await {
@@ -105,6 +118,17 @@ async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Ne
 }
 
 impl Entrance {
+    /// Refuses by name what stands in the query string of an operation that takes no parameters; the others read their own.
+    fn refuse_parameters(&self, request: &Request) -> Result<(), Problem> {
+        let (Some(query), Some((method, path))) = (request.uri().query(), operation(request)) else {
+            return Ok(());
+        };
+        if self.parameterless.contains(&(method.clone(), path.to_owned())) {
+            <Query<Nothing>>::read(query)?;
+        }
+        Ok(())
+    }
+
     /// Answers a request that costs much, once it is its tenant's turn.
     async fn answer_in_turn(
         &self,
@@ -130,9 +154,15 @@ impl Entrance {
 /// What the request costs and whose it is, where it costs much.
 fn heavy(request: &Request) -> Option<(Workload, TenantId)> {
     let Authority(caller) = request.extensions().get()?;
-    let path = request.extensions().get::<MatchedPath>()?;
+    let (method, path) = operation(request)?;
+    Some((workload(method, path, request.uri())?, caller.tenant))
+}
+
+/// The operation that a request is for: its method and the path of its route.
+fn operation(request: &Request) -> Option<(&Method, &str)> {
+    let path = request.extensions().get::<MatchedPath>()?.as_str();
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-    Some((workload(method, path.as_str(), request.uri())?, caller.tenant))
+    Some((method, path))
 }
 
 /// Makes known what was defined up to the position that a question names: whatever the position was answered for holds

@@ -78,7 +78,7 @@ fn example_of(schema: &Value, schemas: &Value) -> Value {
 }
 
 /// The path with its parameters that name no customer filled in.
-fn filled(path: &str) -> String {
+pub(super) fn filled(path: &str) -> String {
     let key = match path {
         _ if path.starts_with("/v1/pipelines/") => "landian-6",
         _ if path.starts_with("/v1/pools/") => "customer_pool",
@@ -92,6 +92,8 @@ fn filled(path: &str) -> String {
         .replace("{actor}", "rep:nobody")
         .replace("{level}", "0")
         .replace("{index}", "000.p/1")
+        .replace("{kind}", "events")
+        .replace("{list}", "today")
         .replace("{language}", "en")
         .replace("{act}", "notes")
         .replace("{section}", "keys")

@@ -45,7 +45,7 @@ impl Kind {
     }
 }
 
-fn parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
+pub(super) fn parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
     operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
         RefOr::T(parameter) => Some(parameter),
         RefOr::Ref(_) => None,

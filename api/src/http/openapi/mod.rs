@@ -9,8 +9,12 @@ mod operations;
 mod responses;
 mod schemas;
 
+use std::collections::HashSet;
+
+use axum::http::Method;
 use serde_json::Value;
 use utoipa::OpenApi;
+use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{self, Components, Info, License, SecurityRequirement};
 
@@ -63,6 +67,25 @@ pub fn complete(routes: openapi::OpenApi) -> String {
     let mut written = serde_json::to_value(&document).unwrap_or_default();
     schemas::complete(&mut written);
     pretty(&written)
+}
+
+/// The operations of which these routes describe no parameter in the query string, by the path of their route.
+#[must_use]
+pub fn parameterless(routes: &openapi::OpenApi) -> HashSet<(Method, String)> {
+    let mut found = HashSet::new();
+    for (path, item) in &routes.paths.paths {
+        let operations =
+            [(Method::GET, &item.get), (Method::POST, &item.post), (Method::DELETE, &item.delete)];
+        for (method, operation) in operations {
+            let takes_none = |operation: &Operation| {
+                kind::parameters(operation).all(|parameter| parameter.parameter_in != ParameterIn::Query)
+            };
+            if operation.as_ref().is_some_and(takes_none) {
+                found.insert((method, path.clone()));
+            }
+        }
+    }
+    found
 }
 
 /// The path of a route as the document has it: `{*rest}`, which takes several segments, is a parameter like others there.

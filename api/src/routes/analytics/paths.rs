@@ -5,34 +5,25 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Authority;
-use crate::domain::Label;
 use crate::http::answer::{Accepted, AsOfResponse};
-use crate::http::{AsOfParams, Command, Key, Query};
+use crate::http::{AsOfParams, Command, Key, Query, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::{Ending, PathsQuery, PathsReport};
 use crate::routes::AppState;
 use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 
-/// Paths are short, and a long tail of them is what one looks for: more fit into an answer than of other lists.
-const MOST: u32 = 100_000;
-
 /// Which paths.
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PathParams {
-    /// The maximum number of paths, most frequent first: 50 by default.
-    #[serde(default = "fifty")]
-    #[param(minimum = 1, maximum = 100000)]
-    limit: u32,
+    /// The maximum number of paths, most frequent first: 50 by default, 500 at most.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
     /// The outcome of the paths: `any`, `won` or `lost`.
     #[serde(default)]
     #[param(inline)]
     ending: Ending,
-}
-
-fn fifty() -> u32 {
-    50
 }
 
 /// The way that customers are to go.
@@ -91,17 +82,13 @@ pub(super) async fn paths(
     >,
 ) -> Result<AsOfResponse<PathsReport>, Problem> {
     let pipeline = state.app.pipelines.find(caller.tenant, &key, None).await?;
-    if !(1..=MOST).contains(&limit) {
-        let message =
-            Label::new(format!("应在 1 至 {MOST} 之间。"), format!("Must be between 1 and {MOST}."));
-        return Err(Problem::invalid_value("limit", message));
-    }
+    let limit = page::limit(limit)? as usize;
     // Who counts is told by the customers' own read model.
     as_of.wait(&state, &caller, "board").await?;
     let at = as_of.at(&state, &caller, "dwell").await?;
     let (window, filter) = (time_window.window()?, who.filter(&state, &caller, &at).await?);
     let standard = state.app.pipelines.standard_path(caller.tenant, &key, at.known_position).await?;
-    let query = PathsQuery { at, window, filter, ending, limit: limit as usize, standard };
+    let query = PathsQuery { at, window, filter, ending, limit, standard };
     let versions = state.app.pipelines.versions(caller.tenant, &key).await?;
     let report =
         state.app.projections.dwell(caller.tenant).await?.paths(&pipeline, &versions, &query).await?;

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::EventParams;
 use crate::app::Caller;
+use crate::domain::Label;
 use crate::eventstore::Position;
 use crate::http::answer::AsOfResponse;
 use crate::problem::Problem;
@@ -26,6 +27,19 @@ pub(super) struct EventList {
     head: Position,
 }
 
+/// Insists that the log has come as far as a position after which it is read: who went on from further would miss in silence what
+/// is recorded up to there.
+pub(super) fn require_reached(field: &str, after: Position, head: Position) -> Result<(), Problem> {
+    if after <= head {
+        return Ok(());
+    }
+    let message = Label::new(
+        format!("日志目前只到序号 {head}，没有 {after}。"),
+        format!("The log ends at position {head}: there is no {after} yet."),
+    );
+    Err(Problem::invalid_value(field, message).with("head", head))
+}
+
 pub(super) async fn list(
     state: &AppState,
     caller: &Caller,
@@ -34,6 +48,7 @@ pub(super) async fn list(
 ) -> Result<AsOfResponse<EventList>, Problem> {
     let mut next_after = params.after.unwrap_or(0);
     let head = state.app.store.head(caller.tenant).await?.position;
+    require_reached("after", next_after, head)?;
     let mut viewer = state.app.viewer(caller).await?;
     let mut items = Vec::new();
     // Entries that are not seen make room for others, as far as one request goes.
@@ -43,7 +58,7 @@ pub(super) async fn list(
         let entries = state.app.store.read_matching(caller.tenant, &query, next_after, head, left).await?;
         let full = entries.len() == left as usize;
         // A page that is not full has looked at everything up to the head.
-        next_after = entries.last().filter(|_| full).map_or(head.max(next_after), |last| last.position);
+        next_after = entries.last().filter(|_| full).map_or(head, |last| last.position);
         for entry in &entries {
             items.extend(viewer.entry(entry).await?);
         }

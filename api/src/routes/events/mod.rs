@@ -44,7 +44,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct EventParams {
-    /// Only events after this position.
+    /// Only events after this position, which is none beyond the end of the log.
     after: Option<Position>,
     /// The maximum number of events: 50 by default, 500 at most. Not for streams, which have no end.
     #[param(minimum = 1, maximum = 500)]
@@ -107,7 +107,11 @@ pub(super) async fn events(
         count_view(&state, &caller, customer).await?;
     }
     if accepts(&headers, "text/event-stream") {
-        let after = resumed.or(params.after).unwrap_or(0);
+        let (field, after) = match resumed {
+            Some(resumed) => ("Last-Event-ID", resumed),
+            None => ("after", params.after.unwrap_or(0)),
+        };
+        list::require_reached(field, after, state.app.store.head(caller.tenant).await?.position)?;
         let standing = state.rechecks.follow(&headers, &caller, PATH);
         let asked = StreamRequest { caller, filter: params.filter(), query: params.query(), after };
         return Ok(stream::stream(state, standing, asked));
