@@ -53,16 +53,17 @@ impl Gateway {
         self.send(session, Method::POST, path, headers, Body::from(body.to_string())).await
     }
 
-    /// Sends a command that needs no credential, or ends one.
+    /// Sends a command of any method; null is no body.
     pub(super) async fn call(
         &self,
         method: Method,
         path: &str,
         session: &ConsoleSession,
+        headers: &CommandHeaders,
         body: &Value,
     ) -> Result<Value, ApiError> {
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-        self.send(session, method, path, &CommandHeaders::default(), body).await
+        self.send(session, method, path, headers, body).await
     }
 
     /// Sends a file.

@@ -126,7 +126,7 @@ impl Layout {
 
     /// Distinguishes a form from the next one, so that sending it twice does it once.
     pub(super) fn once(&self) -> String {
-        (self.console.ids)().to_string()
+        self.console.once()
     }
 
     /// Sends a command in the user's name.
@@ -140,14 +140,8 @@ impl Layout {
         key: Option<&str>,
         body: &Value,
     ) -> Result<Value, ApiError> {
-        let api = &self.console.api;
-        match key.filter(|_| method == Method::POST) {
-            Some(key) => {
-                let headers = CommandHeaders { key: Some(key.to_owned()), version: None };
-                api.post(&self.session, path, &headers, body).await
-            }
-            None => api.call(method, path, &self.session, body).await,
-        }
+        let headers = CommandHeaders { key: key.map(str::to_owned), version: None };
+        self.console.api.call(method, path, &self.session, &headers, body).await
     }
 
     /// The keys of the pipelines there are.

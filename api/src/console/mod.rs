@@ -12,13 +12,16 @@ mod i18n;
 mod layout;
 mod multipart;
 mod pages;
+mod repeats;
 mod script;
 mod session;
 mod vocabulary;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::{HeaderValue, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -27,6 +30,7 @@ use crate::ambient::IdGenerator;
 use crate::eventstore::Clock;
 use crate::http::measure;
 use gateway::Gateway;
+use repeats::Repeats;
 
 /// What pages may load: style sheet, scripts and pictures of their own, and nothing else; no script within a page runs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
@@ -38,10 +42,19 @@ struct Console {
     api: Gateway,
     ids: IdGenerator,
     clock: Clock,
+    repeats: Arc<Repeats>,
+}
+
+impl Console {
+    /// A token for a form, by which it is known when it comes twice.
+    fn once(&self) -> String {
+        (self.ids)().to_string()
+    }
 }
 
 /// The pages, in front of the API's routes.
 pub(crate) fn router(api: Router, ids: IdGenerator, clock: Clock) -> Router {
+    let console = Console { api: Gateway::new(api), ids, clock, repeats: Arc::default() };
     Router::new()
         .route("/console", get(pages::home))
         .route("/console/sign-in", get(pages::sign_in::show).post(pages::sign_in::enter))
@@ -74,7 +87,8 @@ pub(crate) fn router(api: Router, ids: IdGenerator, clock: Clock) -> Router {
         .route("/console/script/{name}", get(script::module))
         .route("/console/style.css", get(style))
         .route("/console/{*rest}", get(pages::nowhere))
-        .with_state(Console { api: Gateway::new(api), ids, clock })
+        .with_state(console.clone())
+        .route_layer(from_fn_with_state(console, repeats::once))
         .route_layer(from_fn(enter))
         .layer(CatchPanicLayer::new())
 }

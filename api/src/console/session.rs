@@ -115,7 +115,8 @@ pub(super) fn is_own(headers: &HeaderMap) -> bool {
     }
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// The first cookie of this name, if it is there and not empty.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(|(known, value)| *known == name && !value.is_empty()).map(|(_, value)| value).next()

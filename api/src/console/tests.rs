@@ -195,3 +195,169 @@ async fn what_is_not_there_is_told_on_a_page() {
 async fn customer(bench: &Bench, key: &str, id: &str) -> Value {
     bench.get(key, &format!("/v1/customers/{id}")).await.json()
 }
+
+/// The code that a page shows, where it begins with these signs.
+fn shown<'a>(page: &'a str, begin: &str) -> Option<&'a str> {
+    let at = page.find(&format!("<code>{begin}"))? + "<code>".len();
+    page[at..].split('<').next()
+}
+
+/// How many things of a list there are.
+async fn count(bench: &Bench, key: &str, path: &str) -> usize {
+    bench.get(key, path).await.json()["items"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_form_that_comes_twice_makes_one_thing_and_shows_its_secret_both_times() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let browser = signed_in(&bench, &admin);
+    let key = [("once", "k"), ("actor", "rep:li"), ("roles+rep", "on")];
+    let link = [("once", "l"), ("actor", "rep:li"), ("roles+rep", "on")];
+    let webhook = [("once", "w"), ("url", "https://erp.example/hook")];
+    let robot = [("once", "r"), ("kind", "wecom"), ("key", "693a91f6")];
+    let forms: [(&str, &str, &[(&str, &str)], &str); 4] = [
+        ("keys/create", "/v1/admin/keys", &key, "wm_"),
+        ("members/link", "/v1/admin/keys", &link, "wml_"),
+        ("receivers/create", "/v1/webhooks", &webhook, "whsec_"),
+        ("receivers/robot", "/v1/admin/robots", &robot, ""),
+    ];
+    for (form, list, fields, secret) in forms {
+        let path = format!("/console/settings/{form}");
+        let (before, head) = (count(&bench, &admin, list).await, head(&bench, &admin).await);
+        let (first, second) = tokio::join!(browser.post(&path, fields), browser.post(&path, fields));
+        assert!(first.status.is_success() || first.status.is_redirection(), "{form}: {}", first.text);
+        assert_eq!((first.status, &first.text), (second.status, &second.text), "{form}");
+        assert_eq!(browser.post(&path, fields).await.text, first.text, "{form}: sent again later");
+        assert_eq!(head + 1, self::head(&bench, &admin).await, "{form} was carried out twice");
+        if secret.is_empty() {
+            continue;
+        }
+        let told = shown(&first.text, secret).unwrap_or_else(|| panic!("{form}: {}", first.text));
+        assert!(!bench.files_contain(told.as_bytes()), "{form} leaves its secret on the disk");
+        let added = usize::from(form != "members/link");
+        assert_eq!(count(&bench, &admin, list).await, before + added, "{form}");
+    }
+}
+
+async fn head(bench: &Bench, key: &str) -> u64 {
+    bench.get(key, "/v1/events?limit=1").await.json()["head"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn after_a_while_a_form_that_comes_again_is_told_that_its_secret_was_shown() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let browser = signed_in(&bench, &admin);
+    let form = [("once", "k"), ("actor", "rep:li"), ("roles+rep", "on")];
+    let first = browser.post("/console/settings/keys/create", &form).await;
+    assert!(first.text.contains("wm_"), "{}", first.text);
+    let keys = count(&bench, &admin, "/v1/admin/keys").await;
+    bench.later_by(121);
+    let second = browser.post("/console/settings/keys/create", &form).await;
+    assert_eq!(second.status, 200);
+    assert!(!second.text.contains("<code>wm_") && second.text.contains("已经建好"), "{}", second.text);
+    assert_eq!(count(&bench, &admin, "/v1/admin/keys").await, keys);
+}
+
+#[tokio::test]
+async fn a_form_whose_browser_gave_up_is_carried_out_and_the_next_one_shows_its_answer() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let browser = signed_in(&bench, &admin);
+    let form = [("once", "k"), ("actor", "rep:li"), ("roles+rep", "on")];
+    let mut first = Box::pin(browser.post("/console/settings/keys/create", &form));
+    assert!(futures::poll!(&mut first).is_pending());
+    drop(first);
+    let second = browser.post("/console/settings/keys/create", &form).await;
+    assert!(second.text.contains("wm_"), "{}", second.text);
+    assert_eq!(second.text.matches("<code>wm_").count(), 1);
+    assert_eq!(count(&bench, &admin, "/v1/admin/keys").await, 2, "the administrator's and one more");
+}
+
+#[tokio::test]
+async fn another_form_and_another_session_have_answers_of_their_own() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let other = bench.key("admin:zhou", &[Role::Admin]).await;
+    let before = count(&bench, &admin, "/v1/admin/keys").await;
+    let form = |once, actor| [("once", once), ("actor", actor), ("roles+rep", "on")];
+    let path = "/console/settings/keys/create";
+    let first = signed_in(&bench, &admin).post(path, &form("k", "rep:li")).await;
+    for (key, form) in [(&admin, form("k2", "rep:li")), (&other, form("k", "rep:li"))] {
+        let answer = signed_in(&bench, key).post(path, &form).await;
+        assert!(answer.text.contains("<code>wm_") && answer.text != first.text, "{}", answer.text);
+    }
+    let changed = signed_in(&bench, &admin).post(path, &form("k", "rep:wu")).await;
+    assert_eq!(changed.status, 422, "the same token with other content: {}", changed.text);
+    assert_eq!(count(&bench, &admin, "/v1/admin/keys").await, before + 3);
+}
+
+#[tokio::test]
+async fn signing_in_twice_by_one_form_opens_one_session() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let link = json!({"actor": "rep:li", "roles": ["rep"]});
+    let code = bench.post(&admin, "/v1/admin/sign-in-links", &link).await.json()["code"].clone();
+    let browser = Browser { bench: &bench, cookies: String::new() };
+    let form = [("once", "s"), ("code", code.as_str().unwrap())];
+    let (first, second) =
+        tokio::join!(browser.post("/console/sign-in", &form), browser.post("/console/sign-in", &form));
+    assert_eq!((first.status, second.status.as_u16()), (second.status, 303), "{}", first.text);
+    assert_eq!(first.header("set-cookie"), second.header("set-cookie"));
+    let of_another_page = [("once", "t"), ("code", code.as_str().unwrap())];
+    assert_eq!(browser.post("/console/sign-in", &of_another_page).await.status, 401, "a link opens once");
+}
+
+#[tokio::test]
+async fn an_answer_is_not_shown_again_to_a_session_that_has_ended() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let entered =
+        Browser { bench: &bench, cookies: String::new() }.post("/console/sign-in", &[("code", &admin)]).await;
+    let session = entered.header("set-cookie").split(';').next().unwrap().to_owned();
+    let browser = Browser { bench: &bench, cookies: session };
+    let form = [("once", "k"), ("actor", "rep:li"), ("roles+rep", "on")];
+    assert_eq!(browser.post("/console/settings/keys/create", &form).await.status, 200);
+    assert_eq!(browser.post("/console/sign-out", &[]).await.status, 303);
+    let again = browser.post("/console/settings/keys/create", &form).await;
+    assert!(again.status == 303 && !again.text.contains("wm_"), "{}", again.text);
+}
+
+/// The forms of a page that send something, each from its first tag to its last.
+fn forms(page: &str) -> Vec<&str> {
+    let begin = page.match_indices("<form").map(|(at, _)| at);
+    let form = |at: usize| page[at..].split("</form>").next().unwrap_or_default();
+    begin.map(form).filter(|form| form.contains("method=\"post\"")).collect()
+}
+
+#[tokio::test]
+async fn every_form_that_sends_something_has_a_token() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let customer = json!({"pipeline": "landian-6", "name": "海港食品", "owner": "rep:li"});
+    let id = bench.register(&admin, &customer).await;
+    let _ = bench.register(&admin, &json!({"pipeline": "landian-6", "name": "云帆"})).await;
+    for (path, body) in [
+        ("/v1/webhooks", json!({"url": "https://erp.example/hook"})),
+        ("/v1/admin/robots", json!({"kind": "wecom", "key": "693a91f6"})),
+        ("/v1/admin/members", json!({"actor": "rep:li", "roles": ["rep"]})),
+        ("/v1/admin/teams", json!({"key": "north", "name": {"zh": "北", "en": "North"}, "members": ["li"]})),
+    ] {
+        assert!(bench.post(&admin, path, &body).await.status.is_success(), "{path}");
+    }
+    bench.catch_up().await;
+    let sections =
+        ["pipelines", "calendars", "teams", "members", "keys", "receivers", "read-models", "rules"];
+    let pages = sections.map(|section| format!("/console/settings/{section}")).into_iter().chain([
+        "/console/sign-in".to_owned(),
+        "/console/customers/new".to_owned(),
+        "/console/imports".to_owned(),
+        "/console/work".to_owned(),
+        "/console/pools".to_owned(),
+        format!("/console/customers/{id}"),
+        format!("/console/customers/{id}/move"),
+    ]);
+    let (mut seen, browser) = (0, signed_in(&bench, &admin));
+    for page in pages {
+        let text = browser.get(&page).await.text;
+        for form in forms(&text).into_iter().filter(|form| !form.contains("/console/sign-out")) {
+            assert!(form.contains("name=\"once\""), "{page}: {form}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen} forms");
+}

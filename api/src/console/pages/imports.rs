@@ -14,11 +14,10 @@ use super::super::form::{Fields, ONCE};
 use super::super::gateway::{ApiError, CommandHeaders};
 use super::super::layout::{Layout, Part, problem};
 use super::super::multipart::{self, Upload};
+use super::super::repeats::LARGEST_UPLOAD;
 use super::super::session::ConsoleSession;
 use super::{items, text};
 
-/// The largest file, in bytes.
-const LARGEST_FILE: usize = 64 * 1024 * 1024;
 /// Where the page is.
 const HERE: &str = "/console/imports";
 /// The columns that can be named: the parameter of the API, and what it is.
@@ -96,7 +95,7 @@ async fn read(mut request: Request) -> Result<(ConsoleSession, Upload), Response
     let session = request.extract_parts::<ConsoleSession>().await?;
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.unwrap_or_default().to_owned();
-    let body = to_bytes(request.into_body(), LARGEST_FILE).await;
+    let body = to_bytes(request.into_body(), LARGEST_UPLOAD).await;
     let body = body.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
     let upload = multipart::parse(&kind, &body).ok_or_else(|| StatusCode::BAD_REQUEST.into_response())?;
     Ok((session, upload))
@@ -121,6 +120,7 @@ fn page(layout: Layout, outcome: Option<&Outcome<'_>>) -> Response {
             ))
         }
         form.fields.sheet #importing method="post" action=(HERE) enctype="multipart/form-data" {
+            input type="hidden" name=(ONCE) value=(layout.once());
             label.wide { (locale.text("文件", "File")) input type="file" name="file" required; }
             label { (locale.text("销售流程", "Pipeline"))
                 input name="pipeline" list="pipelines" required value=(filled.get("pipeline").map_or("", String::as_str)); }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::super::Console;
 use super::super::address::own;
-use super::super::gateway::ApiError;
+use super::super::form::ONCE;
+use super::super::gateway::{ApiError, CommandHeaders};
 use super::super::i18n::Locale;
 use super::super::layout::{bare, problem};
 use super::super::session::{
@@ -38,8 +39,13 @@ pub(in super::super) struct Entry {
 
 /// Asks for a code or key. One that came with the address is not used before somebody presses the button: programs look
 /// at links in messages, too.
-pub(in super::super) async fn show(preferences: Preferences, query: PageQuery) -> Response {
-    page(preferences, own(query.get("next")), query.get("code").unwrap_or_default(), None).into_response()
+pub(in super::super) async fn show(
+    State(console): State<Console>,
+    preferences: Preferences,
+    query: PageQuery,
+) -> Response {
+    let code = query.get("code").unwrap_or_default();
+    page(&console, preferences, own(query.get("next")), code, None).into_response()
 }
 
 /// Opens a session, whose text goes into a cookie.
@@ -61,7 +67,8 @@ pub(in super::super) async fn enter(
     match opened(&console, &session).await {
         Ok(text) => session.key = text,
         Err(error) => {
-            return (StatusCode::UNAUTHORIZED, page(preferences, next, "", Some(&error))).into_response();
+            let page = page(&console, preferences, next, "", Some(&error));
+            return (StatusCode::UNAUTHORIZED, page).into_response();
         }
     }
     let zone = format!("{ZONE}={}; Path=/console; SameSite=Strict; Max-Age={KEPT}", zone.name());
@@ -73,7 +80,7 @@ pub(in super::super) async fn enter(
 async fn opened(console: &Console, session: &ConsoleSession) -> Result<String, ApiError> {
     if session.key.starts_with("wm") {
         let body = json!({"code": session.key});
-        let opened = console.api.call(Method::POST, "/v1/sessions", session, &body).await?;
+        let opened = console.api.post(session, "/v1/sessions", &CommandHeaders::default(), &body).await?;
         return Ok(opened["session"].as_str().unwrap_or_default().to_owned());
     }
     console.api.get(session, "/v1/me").await.map(|_| session.key.clone())
@@ -82,7 +89,8 @@ async fn opened(console: &Console, session: &ConsoleSession) -> Result<String, A
 /// Ends the session, and forgets it.
 pub(in super::super) async fn leave(State(console): State<Console>, session: ConsoleSession) -> Response {
     // One that has ended already is ended.
-    console.api.call(Method::DELETE, "/v1/me/session", &session, &Value::Null).await.ok();
+    let headers = CommandHeaders::default();
+    console.api.call(Method::DELETE, "/v1/me/session", &session, &headers, &Value::Null).await.ok();
     let gone = format!("{SESSION}=; Path=/console; HttpOnly; SameSite=Strict; Max-Age=0");
     with_cookies(Redirect::to("/console/sign-in").into_response(), [gone])
 }
@@ -104,6 +112,7 @@ fn with_cookies<const N: usize>(mut response: Response, cookies: [String; N]) ->
 }
 
 fn page(
+    console: &Console,
     preferences: Preferences,
     next: &str,
     code: &str,
@@ -116,6 +125,7 @@ fn page(
         p.hint { (locale.text("每位客户走到哪一步，一目了然。", "See where every customer stands on the way to a deal.")) }
         @if let Some(error) = error { (problem(locale, error)) }
         form.stack method="post" action="/console/sign-in" {
+            input type="hidden" name=(ONCE) value=(console.once());
             input type="hidden" name="next" value=(next);
             label {
                 (locale.text("登录码或 API 密钥", "Sign-in code or API key"))

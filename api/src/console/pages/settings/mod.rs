@@ -125,9 +125,22 @@ pub(in super::super) async fn act(
     }
 }
 
-/// What is shown this once: a key, a secret, or the way to sign in.
+/// What is shown this once: a key, a secret, or the way to sign in; or that it was shown before.
 fn secret(locale: Locale, answer: &Value) -> Option<Markup> {
     let told = |name: &str| answer[name].as_str();
+    if answer["secret_already_shown"] == true {
+        return Some(html! {
+            section.secret role="status" {
+                h2 { (locale.text("已经建好", "Already done")) }
+                p {
+                    (locale.text(
+                        "这张表单先前已经提交，没有重复执行。密钥或代码当时只显示过一次；如未保存，请吊销或更换后重新生成。",
+                        "This form was sent before and was not carried out again. The key or code was shown once, at that time: if it was not kept, revoke or rotate it and create another.",
+                    ))
+                }
+            }
+        });
+    }
     let (caption, secret) = match (told("key"), told("secret"), told("code")) {
         (Some(key), ..) if answer["roles"].is_array() => (locale.text("新密钥", "The new key"), key),
         (_, Some(secret), _) => (locale.text("签名密钥", "The signing secret"), secret),
