@@ -20,7 +20,7 @@ use waymark_projections::runtime::Node;
 use crate::access_log::AccessLog;
 use crate::admission::{Admission, usual_reports};
 use crate::ambient::{chance, random_ids, system_clock};
-use crate::app::{App, AppError, Caller, Endpoint, Migrator};
+use crate::app::{App, AppError, Caller, CommandMeta, Endpoint, Migrator};
 use crate::auth::compare::{Compared, Tables};
 use crate::auth::rate::Limiter;
 use crate::auth::token::Tokens;
@@ -222,8 +222,9 @@ impl Installation {
         let new = NewKey { actor: actor.to_owned(), roles, scopes };
         let caller = self.system_caller(tenant, &operator());
         let credential = Credential { name: None, administers: true };
-        let (text, _) = self.app.create_key(&caller, new, &credential).await.map_err(said)?;
-        Ok(text.to_string())
+        let meta = CommandMeta::default();
+        let (text, _) = self.app.create_key(&caller, &meta, new, &credential).await.map_err(said)?;
+        text.map(|text| text.to_string()).ok_or_else(|| said(AppError::KeyReused))
     }
 
     /// Makes a link by which somebody signs in once, and answers its code, which is not kept. Anyone who runs this program
@@ -241,8 +242,9 @@ impl Installation {
         let caller = self.system_caller(tenant, &operator());
         let credential = Credential { name: None, administers: true };
         let actor = Actor::new(actor, roles);
-        let made = self.app.create_sign_in_link(&caller, actor, lasting, &credential).await;
-        made.map(|(code, _)| code).map_err(said)
+        let meta = CommandMeta::default();
+        let made = self.app.create_sign_in_link(&caller, &meta, actor, lasting, &credential).await;
+        made.map_err(said)?.0.ok_or_else(|| said(AppError::KeyReused))
     }
 
     /// The caller that the command line is.

@@ -1,6 +1,7 @@
 //! Administration: members, API keys and receivers of messages change by events like everything else.
 
-use serde_json::Map;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
 use waymark_domain::company::CompanyEvent;
 use waymark_domain::company::event::Key;
 use waymark_domain::company::rights::{Credential, KeyRights, RightsCommand, decide};
@@ -20,6 +21,37 @@ struct Administer<'a> {
     credential: &'a Credential,
 }
 
+/// What the answer to a command says of what it makes, so that a repeat is told of the same: everything but its secret.
+fn made_by(command: &RightsCommand) -> Map<String, Value> {
+    let made = match command {
+        RightsCommand::CreateKey(key) => json!({"id": key.id}),
+        RightsCommand::CreateReceiver(receiver) => json!({"id": receiver.id}),
+        RightsCommand::CreateSignInLink(link) => {
+            json!({"id": link.id, "actor": link.actor, "expires_at": link.expires_at})
+        }
+        RightsCommand::RevokeKey { .. }
+        | RightsCommand::SetRoles { .. }
+        | RightsCommand::RemoveMember { .. }
+        | RightsCommand::OpenSession { .. }
+        | RightsCommand::EndSession(_)
+        | RightsCommand::DeleteReceiver(_)
+        | RightsCommand::RotateReceiverKey(_)
+        | RightsCommand::EnableReceiver(_)
+        | RightsCommand::EraseEndpoints { .. }
+        | RightsCommand::DisableReceiver { .. } => Value::Null,
+    };
+    match made {
+        Value::Object(made) => made,
+        _ => Map::new(),
+    }
+}
+
+/// The id of what a command made, now or the first time.
+pub(crate) fn id_of_made(answer: &CommandAnswer) -> Result<Uuid, AppError> {
+    let id = answer.resource.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+    id.ok_or_else(|| AppError::Unreadable("an answer without what was made".to_owned()))
+}
+
 impl Decision for Administer<'_> {
     type Staged = ();
 
@@ -28,7 +60,7 @@ impl Decision for Administer<'_> {
         let (rights, read_to) = app.rights.fresh(caller.tenant).await?;
         let condition = Some(query().none_after(read_to));
         let plan = |version, events, drafts, erase_subjects| {
-            let resource = Map::new();
+            let resource = made_by(self.command);
             let outcomes = vec![StoredOutcome::Done { status: 200, version, events, resource }];
             let append = Append { condition, erase_subjects, ..Append::new(caller.tenant, drafts) };
             Plan { append, read_to, outcomes, staged: () }
@@ -54,16 +86,17 @@ impl Decision for Administer<'_> {
 }
 
 impl App {
-    /// Makes an API key. Its text is given here and never again. A retry makes another.
+    /// Makes an API key. Its text is given here and never again: a repeat is answered with the key alone.
     ///
     /// # Errors
     /// When it is refused, or the log cannot take it.
     pub async fn create_key(
         &self,
         caller: &Caller,
+        meta: &CommandMeta,
         new: NewKey,
         credential: &Credential,
-    ) -> Result<(KeyText, KeyRights), AppError> {
+    ) -> Result<(Option<KeyText>, KeyRights), AppError> {
         let text = KeyText::new(caller.tenant, self.new_id(), random_bytes());
         let key = Key {
             id: text.key_id,
@@ -72,12 +105,13 @@ impl App {
             scopes: new.scopes.into_iter().map(|scope| scope.as_str().to_owned()).collect(),
             digest: text.digest(),
         };
-        let command = RightsCommand::CreateKey(key.clone());
-        self.administer(caller, &CommandMeta::default(), &command, credential).await?;
+        let command = RightsCommand::CreateKey(key);
+        let answer = self.administer(caller, meta, &command, credential).await?;
+        let id = id_of_made(&answer)?;
         let (rights, _) = self.rights.fresh(caller.tenant).await?;
-        let known = rights.keys.get(&key.id).cloned();
-        let missing = || AppError::Unreadable(format!("the key {} that was recorded", key.id));
-        Ok((text, known.ok_or_else(missing)?))
+        let known = rights.keys.get(&id).cloned();
+        let missing = || AppError::Unreadable(format!("the key {id} that was recorded"));
+        Ok(((!answer.repeated).then_some(text), known.ok_or_else(missing)?))
     }
 
     /// Carries out a command about rights. Where there is nothing to do the answer has no events.

@@ -1,5 +1,7 @@
 //! What a command is answered with.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -63,7 +65,7 @@ pub enum AppError {
     #[error("there is no {what} {id}")]
     NotFound {
         /// What was looked for: `customer`, `pipeline`.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// By which id.
         id: String,
     },

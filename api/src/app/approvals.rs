@@ -47,7 +47,7 @@ impl App {
     ) -> Result<Uuid, AppError> {
         let head = self.store.head(caller.tenant).await?.position;
         let found = self.store.read_matching(caller.tenant, &Query::tag(tag), 0, head, 1).await?;
-        let unknown = || AppError::NotFound { what, id: id.to_string() };
+        let unknown = || AppError::NotFound { what: what.into(), id: id.to_string() };
         let entry = found.first().ok_or_else(unknown)?;
         let envelope = entry.envelope().map_err(|error| AppError::Unreadable(error.to_string()))?;
         let customer = envelope.subject.strip_prefix("customer/").and_then(|id| id.parse().ok());

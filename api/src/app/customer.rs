@@ -169,7 +169,7 @@ impl App {
     pub(super) async fn load(&self, caller: &Caller, customer: Uuid) -> Result<LoadedCustomer, AppError> {
         let now = (self.clock)();
         let loaded = self.customers.load(caller.tenant, customer).await?;
-        let missing = || AppError::NotFound { what: "customer", id: customer.to_string() };
+        let missing = || AppError::NotFound { what: "customer".into(), id: customer.to_string() };
         let loaded = loaded.ok_or_else(missing)?;
         // What is decided by what the log tells of the customer is decided by what it tells of the rules, too.
         self.read_definitions(caller.tenant, loaded.position, Some(now)).await?;

@@ -115,14 +115,14 @@ impl App {
         decision: &D,
     ) -> Result<Vec<CommandAnswer>, BatchError> {
         if let Some(first) = self.first_receipt(request).await? {
-            return Ok(decision.shape().replay(&first)?);
+            return decision.shape().replay(&first);
         }
         let mut freshness = decision.first_freshness(self, request.caller);
         let mut keys = Freshness::Cached;
         for _ in 0..ATTEMPTS {
             match decision.plan(self, request, freshness).await {
                 Err(stopped) if freshness == Freshness::Current || !stopped.error.depends_on_state() => {
-                    return Box::pin(self.stopped(request, decision.shape(), stopped)).await;
+                    return Box::pin(self.refuse(request, decision.shape(), stopped)).await;
                 }
                 // Nothing is appended that a condition could guard, so it must be nothing by what the log says now.
                 Ok(plan) if plan.append.events.is_empty() && freshness == Freshness::Cached => {}
@@ -179,22 +179,9 @@ impl App {
                 decision.committed(self, request, committed).await?;
                 Ok(Some(answers(outcomes, first, false)?))
             }
-            Ok(Outcome::Repeated(first)) => Ok(Some(decision.shape().replay(&first)?)),
+            Ok(Outcome::Repeated(first)) => decision.shape().replay(&first).map(Some),
             Err(StoreError::Conflict { .. } | StoreError::DeadlinePassed) => Ok(None),
             Err(error) => Err(decision.failure(error).into()),
-        }
-    }
-
-    /// Ends a request that was not accepted. The refusal of a single command is kept, so that a retry is refused alike.
-    async fn stopped(
-        &self,
-        request: Request<'_>,
-        shape: Shape,
-        stopped: BatchError,
-    ) -> Result<Vec<CommandAnswer>, BatchError> {
-        match (stopped.error, shape) {
-            (AppError::Refused(refusal), Shape::Single) => Ok(self.refuse(request, *refusal).await?),
-            (error, _) => Err(BatchError { step: stopped.step, error }),
         }
     }
 }

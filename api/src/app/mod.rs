@@ -25,6 +25,7 @@ mod inbox;
 mod intake;
 mod known;
 mod migrate;
+mod once;
 mod pair;
 mod pipelines;
 mod publish;
@@ -45,6 +46,7 @@ use waymark_eventstore::vault::Vault;
 use waymark_eventstore::{Clock, EventStore, TenantId};
 use waymark_projections::Projections;
 
+pub(crate) use administer::id_of_made;
 pub use answer::{AppError, BatchError, CommandAnswer, CommandMeta, EventRef};
 pub use command::{Action, CustomerCommand};
 pub use company::Companies;
@@ -59,7 +61,7 @@ pub use pair::PairCommand;
 pub(crate) use pipelines::InForce;
 pub use pipelines::Pipelines;
 pub use publish::{AffectedStage, NewVersion, Preview};
-pub use sign_in::SignedIn;
+pub use sign_in::{MadeLink, SignedIn};
 pub use visibility::Viewer;
 
 use crate::ambient::IdGenerator;
@@ -98,6 +100,8 @@ pub struct App {
     assignments: Arc<FoldCache<intake::Assignments>>,
     /// Whose turn it is to assign a lead.
     turns: intake::Turns,
+    /// Whose turn it is of the requests under one idempotency key.
+    key_turns: once::KeyTurns,
 }
 
 /// Who acts, for which tenant, with what power.
@@ -133,6 +137,7 @@ impl App {
             inbox_marks: Arc::new(FoldCache::new(store.clone(), clock.clone())),
             assignments: Arc::new(FoldCache::new(store.clone(), clock.clone())),
             turns: intake::Turns::new(),
+            key_turns: once::KeyTurns::default(),
             store,
             vault,
             projections,

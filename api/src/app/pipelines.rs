@@ -88,7 +88,10 @@ impl Pipelines {
         };
         let versions = known.versions.get(key).ok_or_else(|| no_such_pipeline(key))?;
         let found = versions.version(version).map(|found| found.pipeline.clone());
-        found.ok_or_else(|| AppError::NotFound { what: "pipeline version", id: format!("{key}@{version}") })
+        found.ok_or_else(|| AppError::NotFound {
+            what: "pipeline version".into(),
+            id: format!("{key}@{version}"),
+        })
     }
 
     /// Every version of a pipeline.
@@ -124,7 +127,7 @@ impl Pipelines {
 }
 
 fn no_such_pipeline(key: &str) -> AppError {
-    AppError::NotFound { what: "pipeline", id: key.to_owned() }
+    AppError::NotFound { what: "pipeline".into(), id: key.to_owned() }
 }
 
 impl PipelineFold {

@@ -120,7 +120,7 @@ impl App {
     ) -> Result<Preview, AppError> {
         self.refresh_definitions(caller.tenant).await?;
         let versions = self.pipelines.versions(caller.tenant, key).await?;
-        let missing = || AppError::NotFound { what: "pipeline", id: key.to_owned() };
+        let missing = || AppError::NotFound { what: "pipeline".into(), id: key.to_owned() };
         let base = versions.base_of_next().ok_or_else(missing)?;
         let next = versions.all().len().saturating_add(1);
         let next = u32::try_from(next).unwrap_or(u32::MAX);

@@ -1,5 +1,7 @@
 //! Answers kept with their command's receipt, so that a repeat receives the first one.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -8,7 +10,7 @@ use waymark_domain::refusal::Refusal;
 use waymark_eventstore::{Append, Outcome, Position, Receipt, ReceiptDraft, StoreError};
 
 use super::answer::Request;
-use super::{App, AppError, Caller, CommandAnswer, CommandMeta, EventRef};
+use super::{App, AppError, BatchError, Caller, CommandAnswer, CommandMeta, EventRef};
 
 /// The outcome as it stands in a receipt. Positions are not in it: the log knows them.
 #[derive(Debug, Serialize, Deserialize)]
@@ -18,9 +20,27 @@ pub(super) enum StoredOutcome {
     Done { status: u16, version: u64, events: Vec<(Uuid, String)>, resource: Map<String, Value> },
     /// A business rule said no.
     Refused(Refusal),
+    /// There is no such thing.
+    NotFound { what: Cow<'static, str>, id: String },
+    /// `If-Match` named another version.
+    VersionMismatch { current: u64 },
 }
 
 impl StoredOutcome {
+    /// The outcome of a command that was not carried out, where that is an answer to it rather than a failure of the service.
+    fn of_refusal(error: &AppError) -> Option<Self> {
+        match error {
+            AppError::Refused(refusal) => Some(Self::Refused(refusal.as_ref().clone())),
+            AppError::NotFound { what, id } => Some(Self::NotFound { what: what.clone(), id: id.clone() }),
+            AppError::VersionMismatch { current } => Some(Self::VersionMismatch { current: *current }),
+            AppError::KeyReused
+            | AppError::Contention
+            | AppError::Store(_)
+            | AppError::Projection(_)
+            | AppError::Unreadable(_) => None,
+        }
+    }
+
     /// Adds the events of another customer that one command is about. What else the answer says stays the first customer's.
     pub(super) fn add_events_of(&mut self, other: Self) {
         if let (Self::Done { events: ours, .. }, Self::Done { events: theirs, .. }) = (self, other) {
@@ -32,6 +52,8 @@ impl StoredOutcome {
     fn answer(self, first_position: u64, repeated: bool) -> Result<CommandAnswer, AppError> {
         match self {
             Self::Refused(refusal) => Err(refusal.into()),
+            Self::NotFound { what, id } => Err(AppError::NotFound { what, id }),
+            Self::VersionMismatch { current } => Err(AppError::VersionMismatch { current }),
             Self::Done { status, version, events, resource } => {
                 let events: Vec<EventRef> = events
                     .into_iter()
@@ -50,8 +72,23 @@ impl StoredOutcome {
 pub(super) enum Shape {
     /// One outcome, a refusal included.
     Single,
-    /// A list, kept when every command was accepted.
+    /// A list where every command was accepted, else the one that was refused.
     Batch,
+}
+
+/// The outcome of a batch as it stands in a receipt.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum StoredBatch {
+    Done(Vec<StoredOutcome>),
+    Stopped(StoredStop),
+}
+
+/// The command of a batch because of which none was carried out.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredStop {
+    step: usize,
+    outcome: StoredOutcome,
 }
 
 impl Shape {
@@ -67,14 +104,32 @@ impl Shape {
         }
     }
 
-    /// The answers that a receipt holds.
-    pub(super) fn replay(self, first: &Receipt) -> Result<Vec<CommandAnswer>, AppError> {
-        let outcomes = match self {
-            Self::Single => serde_json::from_slice(&first.outcome).map(|only| vec![only]),
+    /// The receipt of a refusal, when the caller asked for one.
+    fn receipt_of_refusal(
+        self,
+        step: usize,
+        outcome: StoredOutcome,
+        request: Request<'_>,
+    ) -> Result<Option<ReceiptDraft>, AppError> {
+        match self {
+            Self::Single => receipt(&outcome, request),
+            Self::Batch => receipt(&StoredStop { step, outcome }, request),
+        }
+    }
+
+    /// The answers that a receipt holds, or the refusal.
+    pub(super) fn replay(self, first: &Receipt) -> Result<Vec<CommandAnswer>, BatchError> {
+        let stored = match self {
+            Self::Single => serde_json::from_slice(&first.outcome).map(|only| StoredBatch::Done(vec![only])),
             Self::Batch => serde_json::from_slice(&first.outcome),
         };
-        let outcomes = outcomes.map_err(|error| AppError::Unreadable(error.to_string()))?;
-        answers(outcomes, first.first_position, true)
+        match stored.map_err(|error| AppError::Unreadable(error.to_string()))? {
+            StoredBatch::Done(outcomes) => Ok(answers(outcomes, first.first_position, true)?),
+            StoredBatch::Stopped(StoredStop { step, outcome }) => {
+                let told = answers(vec![outcome], first.first_position, true);
+                told.map_err(|error| BatchError { step, error })
+            }
+        }
     }
 }
 
@@ -103,7 +158,7 @@ fn receipt(outcome: &impl Serialize, request: Request<'_>) -> Result<Option<Rece
 }
 
 /// Two people may choose the same key for different things, so the key belongs to its actor.
-fn command_id(caller: &Caller, key: &str) -> String {
+pub(super) fn command_id(caller: &Caller, key: &str) -> String {
     let digest =
         Sha256::new().chain_update(&caller.actor.name).chain_update([0]).chain_update(key).finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -120,7 +175,21 @@ impl App {
         }
     }
 
-    /// The reply that a request of many commands received the first time.
+    /// The answer that a command with one outcome received the first time.
+    ///
+    /// # Errors
+    /// The refusal, where it was one; when the key came with another request, or the log cannot be read.
+    pub async fn first_answer(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+    ) -> Result<Option<CommandAnswer>, AppError> {
+        let Some(receipt) = self.first_receipt(Request { caller, meta }).await? else { return Ok(None) };
+        let answers = Shape::Single.replay(&receipt).map_err(|stopped| stopped.error)?;
+        Ok(answers.into_iter().next())
+    }
+
+    /// The reply that a request received the first time of which the log tells in no event, or in many.
     ///
     /// # Errors
     /// When the key came with another request, or the log cannot be read.
@@ -130,7 +199,7 @@ impl App {
         reply.map(Some).map_err(|error| AppError::Unreadable(error.to_string()))
     }
 
-    /// Keeps the reply to a request of many commands, when the caller asked for that by a key.
+    /// Keeps the reply to such a request, when the caller asked for that by a key.
     ///
     /// # Errors
     /// When the log cannot take it.
@@ -147,22 +216,23 @@ impl App {
         Ok(())
     }
 
-    /// Keeps the refusal of a single command, so that a retry is refused alike. Returns it, or the first answer when the
-    /// same command was carried out meanwhile.
+    /// Keeps a refusal, so that a retry is refused alike. Returns it, or the first answer when the same command was carried
+    /// out meanwhile.
     pub(super) async fn refuse(
         &self,
         request: Request<'_>,
-        refusal: Refusal,
-    ) -> Result<Vec<CommandAnswer>, AppError> {
-        let outcomes = vec![StoredOutcome::Refused(refusal)];
-        let Some(receipt) = Shape::Single.receipt(&outcomes, request)? else {
-            return answers(outcomes, 0, false);
+        shape: Shape,
+        stopped: BatchError,
+    ) -> Result<Vec<CommandAnswer>, BatchError> {
+        let Some(outcome) = StoredOutcome::of_refusal(&stopped.error) else { return Err(stopped) };
+        let Some(receipt) = shape.receipt_of_refusal(stopped.step, outcome, request)? else {
+            return Err(stopped);
         };
         let append = Append { receipt: Some(receipt), ..Append::new(request.caller.tenant, Vec::new()) };
         // A crash here leaves the refusal unkept: a retry is decided again, on the state of its own moment.
         match self.store.append(append).await.map_err(store_error)? {
-            Outcome::Repeated(first) => Shape::Single.replay(&first),
-            Outcome::Appended(_) => answers(outcomes, 0, false),
+            Outcome::Repeated(first) => shape.replay(&first),
+            Outcome::Appended(_) => Err(stopped),
         }
     }
 }

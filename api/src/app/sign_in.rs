@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::Value;
 use waymark_domain::company::event::Pass;
 use waymark_domain::company::rights::{Credential, RightsCommand};
 
@@ -16,6 +18,17 @@ use crate::eventstore::TenantId;
 /// How long somebody stays signed in, at most: a working day.
 const SESSION: TimeDelta = TimeDelta::hours(12);
 
+/// A link that was made, as it is told of without its text.
+#[derive(Debug, Clone, Deserialize)]
+pub struct MadeLink {
+    /// The link's id.
+    pub id: uuid::Uuid,
+    /// Who signs in by it.
+    pub actor: String,
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
+}
+
 /// What somebody has who signed in.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
@@ -26,22 +39,26 @@ pub struct SignedIn {
 }
 
 impl App {
-    /// Makes a link by which somebody signs in once. Its text is given here and never again.
+    /// Makes a link by which somebody signs in once. Its text is given here and never again: a repeat is answered with the link
+    /// alone.
     ///
     /// # Errors
     /// When it is refused, or the log cannot take it.
     pub async fn create_sign_in_link(
         &self,
         caller: &Caller,
+        meta: &CommandMeta,
         actor: Actor,
         lasting: TimeDelta,
         credential: &Credential,
-    ) -> Result<(String, Pass), AppError> {
+    ) -> Result<(Option<String>, MadeLink), AppError> {
         let text = KeyText::new(caller.tenant, self.new_id(), random_bytes());
         let link = self.pass(&text, actor.name, actor.roles, lasting);
-        let command = RightsCommand::CreateSignInLink(link.clone());
-        self.administer(caller, &CommandMeta::default(), &command, credential).await?;
-        Ok((text.shown_as(Kind::SignInLink), link))
+        let command = RightsCommand::CreateSignInLink(link);
+        let answer = self.administer(caller, meta, &command, credential).await?;
+        let made = serde_json::from_value(Value::Object(answer.resource));
+        let made = made.map_err(|error| AppError::Unreadable(error.to_string()))?;
+        Ok(((!answer.repeated).then(|| text.shown_as(Kind::SignInLink)), made))
     }
 
     /// Opens a session by the text of a link, which is used up by it, or of an API key; none where it opens nothing.
@@ -88,11 +105,12 @@ impl App {
     pub async fn sign_out(
         &self,
         caller: &Caller,
+        meta: &CommandMeta,
         id: uuid::Uuid,
         credential: &Credential,
     ) -> Result<(), AppError> {
         let command = RightsCommand::EndSession(id);
-        self.administer(caller, &CommandMeta::default(), &command, credential).await.map(drop)
+        self.administer(caller, meta, &command, credential).await.map(drop)
     }
 
     async fn open_session(

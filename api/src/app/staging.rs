@@ -327,7 +327,7 @@ impl App {
         let before = &loaded.customer;
         let visible = self.is_visible(caller, before).await?;
         if !visible && command.requires_visibility() {
-            return Err(AppError::NotFound { what: "customer", id: customer.to_string() });
+            return Err(AppError::NotFound { what: "customer".into(), id: customer.to_string() });
         }
         request.require_version(before.version)?;
         self.require_named(caller, command).await?;

@@ -95,7 +95,7 @@ impl App {
     pub async fn require_visible(&self, caller: &Caller, customer: &Customer) -> Result<(), AppError> {
         match self.is_visible(caller, customer).await? {
             true => Ok(()),
-            false => Err(AppError::NotFound { what: "customer", id: customer.id.to_string() }),
+            false => Err(AppError::NotFound { what: "customer".into(), id: customer.id.to_string() }),
         }
     }
 }

@@ -122,7 +122,7 @@ impl<'a> Office<'a> {
 fn template() -> Result<Pipeline, AppError> {
     let template = templates().iter().find(|template| template.key == TEMPLATE);
     let template =
-        template.ok_or_else(|| AppError::NotFound { what: "template", id: TEMPLATE.to_owned() })?;
+        template.ok_or_else(|| AppError::NotFound { what: "template".into(), id: TEMPLATE.to_owned() })?;
     Ok(template.install(PIPELINE))
 }
 

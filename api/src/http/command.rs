@@ -1,6 +1,7 @@
 //! A command as it arrives: its body, and the headers that say how it must be carried out.
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -16,6 +17,22 @@ use crate::problem::Problem;
 /// The longest Idempotency-Key, in bytes.
 const LONGEST_KEY: usize = 255;
 
+/// The routes that commands are not sent to, or that do not listen to `Idempotency-Key`, with the reason why a repeat is harmless.
+const KEYLESS: [(&str, &str); 6] = [
+    ("/v1/sessions", "nobody is known yet whose key it would be; a link opens one session"),
+    ("/v1/what-if", "a question: nothing is written"),
+    ("/v1/automations/dry-runs", "a question: nothing is written"),
+    ("/v1/me/session", "the session that asks is over afterwards"),
+    ("/v1/imports", "the same file again brings only what is missing"),
+    ("/v1/customers/import", "the same file again brings only what is missing"),
+];
+
+/// Whether a route that is not read from listens to no `Idempotency-Key`.
+#[must_use]
+pub fn is_keyless(path: &str) -> bool {
+    KEYLESS.iter().any(|(keyless, _)| *keyless == path)
+}
+
 /// A command: the body read strictly, and what comes with it.
 #[derive(Debug)]
 pub struct Command<T> {
@@ -23,6 +40,24 @@ pub struct Command<T> {
     pub body: T,
     /// Idempotency key and digest, `If-Match`, correlation.
     pub meta: CommandMeta,
+}
+
+/// A command that its path and its parameters say whole: whatever body comes with it is not read.
+#[derive(Debug)]
+pub struct Bodiless(pub CommandMeta);
+
+impl<S: Send + Sync> FromRequestParts<S> for Bodiless {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let correlation_id = parts.extensions.get::<TraceId>().map(TraceId::as_uuid);
+        let idempotency_key = idempotency_key(&parts.headers)?;
+        let named = parts.uri.path_and_query().map_or("", |named| named.as_str());
+        let digest = idempotency_key.as_ref().map(|_| digest(&parts.method, named, &Value::Null));
+        let digest = digest.unwrap_or_default();
+        let if_match = if_match(&parts.headers)?;
+        Ok(Self(CommandMeta { idempotency_key, digest, if_match, correlation_id, causation_id: None }))
+    }
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Command<T> {
@@ -45,7 +80,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Command<T> {
 /// Reads a body that is already a JSON value.
 ///
 /// # Errors
-/// 422 naming every unknown field and the first that is missing or wrong.
+/// 422 naming every field that is unknown, missing or wrong.
 pub fn read_body<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
     Ok(strict::read(body, Source::Body)?)
 }

@@ -21,7 +21,7 @@ pub mod trace;
 mod zone;
 
 pub use as_of::{AsOfParams, ConsistencyParams};
-pub use command::Command;
+pub use command::{Bodiless, Command};
 pub use instant::Instant;
 pub use page::Page;
 pub use patch::Patch;
@@ -31,6 +31,8 @@ pub use query::Query;
 pub(crate) use router::router;
 pub use zone::zone;
 
+#[cfg(test)]
+mod repeats;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::query::percent_encoded;
 use crate::access_log::AccessLog;
 use crate::admission::Admission;
 use crate::ambient::random_ids;
-use crate::app::{App, Caller, Migrator};
+use crate::app::{App, Caller, CommandMeta, Migrator};
 use crate::auth::rate::Limiter;
 use crate::auth::scope::Scope;
 use crate::auth::token::Tokens;
@@ -80,6 +80,13 @@ fn operator(tenant: TenantId) -> Caller {
         origin: None,
         endpoint: None,
     }
+}
+
+/// The text of a key that anyone makes who runs the program.
+async fn made(app: &App, tenant: TenantId, new: NewKey) -> String {
+    let (caller, meta) = (operator(tenant), CommandMeta::default());
+    let (text, _) = app.create_key(&caller, &meta, new, &Credential::default()).await.unwrap();
+    text.unwrap().to_string()
 }
 
 /// When the tests take place.
@@ -365,12 +372,12 @@ impl Bench {
             roles: roles.iter().copied().collect(),
             scopes: BTreeSet::new(),
         };
-        app.create_key(&operator(self.tenant), new, &Credential::default()).await.unwrap().0.to_string()
+        made(&app, self.tenant, new).await
     }
 
     async fn key_of(&self, tenant: TenantId, actor: &str, roles: &[Role], scopes: BTreeSet<Scope>) -> String {
         let new = NewKey { actor: actor.to_owned(), roles: roles.iter().copied().collect(), scopes };
-        self.app.create_key(&operator(tenant), new, &Credential::default()).await.unwrap().0.to_string()
+        made(&self.app, tenant, new).await
     }
 
     /// A key of another tenant.

@@ -286,7 +286,7 @@ async fn figures_are_served_for_every_kind_of_question() {
         "/v1/pools",
         "/v1/dwell/landian-6?unit=customer&clock=owned&curve=true",
         "/v1/flows/landian-6?owner=rep:li&from=2026-01-01T00:00:00Z",
-        "/v1/paths/landian-6?ending=won&limit=1000",
+        "/v1/paths/landian-6?ending=won&limit=500",
         "/v1/funnels/landian-6?definition=period&reach=strict",
         "/v1/heatmap?zone=Asia/Shanghai",
         "/v1/projections",

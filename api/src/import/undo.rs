@@ -104,7 +104,7 @@ pub async fn undo(
 ) -> Result<UndoReport, AppError> {
     let customers = customers_of(app, caller, import).await?;
     if customers.is_empty() {
-        return Err(AppError::NotFound { what: "import", id: import.to_string() });
+        return Err(AppError::NotFound { what: "import".into(), id: import.to_string() });
     }
     let company = app.companies.now(caller.tenant).await?;
     // What is said in the end must be right before anything is written, and in a preview.

@@ -9,7 +9,7 @@ use super::guard;
 use super::secret::{RobotSecret, WebhookKey};
 use super::{Outbound, OutboundError, recorded};
 use crate::ambient::random_bytes;
-use crate::app::{AppError, Caller, CommandMeta};
+use crate::app::{AppError, Caller, CommandMeta, id_of_made};
 use crate::config::PrivateAddresses;
 use crate::domain::catalogue::event_types;
 use crate::domain::company::rights::{Credential, RightsCommand};
@@ -93,17 +93,22 @@ impl From<AppError> for Rejected {
 /// Receivers as they are set up: each change is an event first. A crash before the tables follow leaves a receiver of which
 /// the log tells and that has no row; it is taken away like any other.
 impl Outbound {
-    /// Sets a webhook up. It receives what happens from now on. The key is given here and never again.
+    /// Sets a webhook up. It receives what happens from now on. The key is given here and never again: a repeat is answered
+    /// with the webhook alone.
     ///
     /// # Errors
     /// When it cannot be set up as asked, or the tables fail.
     pub async fn add_webhook(
         &self,
         caller: &Caller,
+        meta: &CommandMeta,
         credential: &Credential,
         new: NewWebhook,
-    ) -> Result<(Endpoint, WebhookKey), Rejected> {
+    ) -> Result<(Endpoint, Option<WebhookKey>), Rejected> {
         let (tenant, by) = (caller.tenant, caller.actor.name.as_str());
+        if let Some(first) = self.set_up_first(caller, meta).await? {
+            return Ok((first, None));
+        }
         self.examine(&new)?;
         let (id, key) = ((self.app.ids)(), WebhookKey::new(random_bytes()));
         let secret = self.app.vault.seal_secret(tenant, id, key.bytes()).await?;
@@ -114,7 +119,8 @@ impl Outbound {
             types: new.types,
             ..self.blank(tenant, id, Kind::Webhook, by, secret).await?
         };
-        Ok((self.add(caller, credential, endpoint).await?, key))
+        let (endpoint, is_new) = self.add(caller, meta, credential, endpoint).await?;
+        Ok((endpoint, is_new.then_some(key)))
     }
 
     fn examine(&self, new: &NewWebhook) -> Result<(), Rejected> {
@@ -134,6 +140,27 @@ impl Outbound {
         }
     }
 
+    /// The receiver that was set up under this key the first time.
+    ///
+    /// # Errors
+    /// The refusal, where it was one; [`AppError::NotFound`] when the receiver was taken away since; or the tables fail.
+    pub async fn set_up_first(
+        &self,
+        caller: &Caller,
+        meta: &CommandMeta,
+    ) -> Result<Option<Endpoint>, OutboundError> {
+        match self.app.first_answer(caller, meta).await? {
+            Some(first) => self.made(caller.tenant, id_of_made(&first)?).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn made(&self, tenant: TenantId, id: Uuid) -> Result<Endpoint, OutboundError> {
+        let made = self.endpoints(tenant).await?.into_iter().find(|endpoint| endpoint.id == id);
+        let gone = || AppError::NotFound { what: "receiver".into(), id: id.to_string() };
+        Ok(made.ok_or_else(gone)?)
+    }
+
     /// Sets a robot up. It carries the reminders from now on.
     ///
     /// # Errors
@@ -141,6 +168,7 @@ impl Outbound {
     pub async fn add_robot(
         &self,
         caller: &Caller,
+        meta: &CommandMeta,
         credential: &Credential,
         new: NewRobot,
     ) -> Result<Endpoint, Rejected> {
@@ -157,7 +185,7 @@ impl Outbound {
             language: new.language,
             ..self.blank(tenant, id, new.kind, by, secret).await?
         };
-        self.add(caller, credential, endpoint).await
+        Ok(self.add(caller, meta, credential, endpoint).await?.0)
     }
 
     /// A receiver that begins at the end of the log: what is there already is no news.
@@ -188,24 +216,29 @@ impl Outbound {
         })
     }
 
+    /// Adds a receiver, and says whether it is a new one or was set up the first time.
     async fn add(
         &self,
         caller: &Caller,
+        meta: &CommandMeta,
         credential: &Credential,
         mut endpoint: Endpoint,
-    ) -> Result<Endpoint, Rejected> {
+    ) -> Result<(Endpoint, bool), Rejected> {
         let tenant = caller.tenant;
         if self.app.rights.fresh(tenant).await?.0.receivers.len() >= MOST_RECEIVERS {
             return Err(Rejected::TooMany);
         }
         let command = RightsCommand::CreateReceiver(recorded(&endpoint));
-        let told = self.app.administer(caller, &CommandMeta::default(), &command, credential).await?;
+        let told = self.app.administer(caller, meta, &command, credential).await?;
+        if told.repeated {
+            return Ok((self.made(tenant, id_of_made(&told)?).await?, false));
+        }
         // That it was set up is no news to it.
         endpoint.cursor = told.position;
         self.store.add(tenant, &endpoint).await?;
         let (id, kind, by) = (endpoint.id, endpoint.kind.as_str(), endpoint.created_by.as_str());
         tracing::info!(%tenant, endpoint = %id, kind, by, "a receiver of messages was set up");
-        Ok(endpoint)
+        Ok((endpoint, true))
     }
 
     /// The webhooks or the robots of a tenant, oldest first.
@@ -231,22 +264,26 @@ impl Outbound {
         Ok(self.receivers(tenant, robots).await?.into_iter().find(|endpoint| endpoint.id == id))
     }
 
-    /// Gives a webhook another key, which is given here and never again. For a day the former one signs beside it.
+    /// Gives a webhook another key, which is given here and never again: none to a repeat. For a day the former one signs
+    /// beside it.
     ///
     /// # Errors
     /// When the tables fail.
     pub async fn rotate(
         &self,
         caller: &Caller,
+        meta: &CommandMeta,
         credential: &Credential,
         webhook: &Endpoint,
-    ) -> Result<WebhookKey, OutboundError> {
+    ) -> Result<Option<WebhookKey>, OutboundError> {
         let (tenant, command) = (caller.tenant, RightsCommand::RotateReceiverKey(webhook.id));
-        self.app.administer(caller, &CommandMeta::default(), &command, credential).await?;
+        if self.app.administer(caller, meta, &command, credential).await?.repeated {
+            return Ok(None);
+        }
         let key = WebhookKey::new(random_bytes());
         let sealed = self.app.vault.seal_secret(tenant, webhook.id, key.bytes()).await?;
         self.store.rotate(tenant, webhook.id, sealed, (self.app.clock)() + BOTH_FOR).await?;
-        Ok(key)
+        Ok(Some(key))
     }
 
     /// Switches a receiver on again. It is told what happens from now on, and what was on its way when it was switched
@@ -257,11 +294,14 @@ impl Outbound {
     pub async fn enable(
         &self,
         caller: &Caller,
+        meta: &CommandMeta,
         credential: &Credential,
         id: Uuid,
     ) -> Result<(), OutboundError> {
         let (tenant, command) = (caller.tenant, RightsCommand::EnableReceiver(id));
-        self.app.administer(caller, &CommandMeta::default(), &command, credential).await?;
+        if self.app.administer(caller, meta, &command, credential).await?.repeated {
+            return Ok(());
+        }
         let head = self.app.store.head(tenant).await?.position;
         self.store.enable(tenant, id, head).await.map(drop)
     }
@@ -273,17 +313,21 @@ impl Outbound {
     pub async fn remove(
         &self,
         caller: &Caller,
+        meta: &CommandMeta,
         credential: &Credential,
         id: Uuid,
         what: &'static str,
     ) -> Result<(), OutboundError> {
+        if self.app.first_answer(caller, meta).await?.is_some() {
+            return Ok(());
+        }
         let (rights, _) = self.app.rights.fresh(caller.tenant).await?;
         let known = rights.receivers.get(&id);
         if known.is_none_or(|known| (known.receiver.kind == Kind::Webhook.as_str()) != (what == "webhook")) {
-            return Err(AppError::NotFound { what, id: id.to_string() }.into());
+            return Err(AppError::NotFound { what: what.into(), id: id.to_string() }.into());
         }
         let command = RightsCommand::DeleteReceiver(id);
-        self.app.administer(caller, &CommandMeta::default(), &command, credential).await?;
+        self.app.administer(caller, meta, &command, credential).await?;
         self.store.remove(caller.tenant, id).await.map(drop)
     }
 

@@ -154,7 +154,7 @@ impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
         match error {
             AppError::Refused(refusal) => (*refusal).into(),
-            AppError::NotFound { what, id } => Self::not_found(what, &id),
+            AppError::NotFound { what, id } => Self::not_found(&what, &id),
             AppError::VersionMismatch { current } => Self::version_mismatch(current),
             AppError::KeyReused => Self::idempotency_key_reused(),
             AppError::Contention => Self::contention(),

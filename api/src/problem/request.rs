@@ -120,6 +120,23 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// An import of which the log has no event.
+    #[must_use]
+    pub fn nothing_imported(id: &str) -> Self {
+        let detail = Label::new(
+            format!(
+                "日志中没有导入任务 {id} 带来的记录：它不存在，或没有带来新内容（重复导入同一文件即如此）。"
+            ),
+            format!(
+                "The log has nothing that the import {id} brought: there is no such import, or it brought nothing, as the same \
+                 file imported again does."
+            ),
+        );
+        Self::new(ProblemCode::NotFound, detail)
+    }
+}
+
 /// It can be read and cannot be accepted.
 impl Problem {
     /// A field or parameter with a value that it cannot have.
@@ -225,6 +242,7 @@ fn in_chinese(what: &str) -> &str {
         "tile" => "哈希分块",
         "pilot" => "试点",
         "robot" => "机器人",
+        "receiver" => "推送或机器人",
         "worklist" => "工作清单",
         "message of event" => "该事件的消息",
         other => other,

@@ -5,6 +5,7 @@
 //! looked at what it shows to whom.
 
 mod cases;
+mod parameters;
 mod routes;
 mod world;
 

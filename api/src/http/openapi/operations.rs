@@ -5,6 +5,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, Required, Schema, Type};
 
 use super::kind::Kind;
 use super::responses;
+use crate::http::command::is_keyless;
 
 /// Completes the operations of a path.
 pub(super) fn complete(path: &str, item: &mut PathItem) {
@@ -37,8 +38,7 @@ fn headers(kind: Kind, method: &str, path: &str) -> Vec<Parameter> {
             text().min_length(Some(1)).max_length(Some(200)),
         ));
     }
-    let has_key = kind.is_command || matches!((method, path), ("post", "/v1/leads" | "/v1/bulk"));
-    if has_key {
+    if method != "get" && kind.of_a_tenant && !is_keyless(path) {
         let key = "Makes retries safe: the same key with the same body returns the first response again, success or refusal.";
         headers.push(header("Idempotency-Key", key, text().min_length(Some(1)).max_length(Some(255))));
     }

@@ -471,6 +471,7 @@ mod tests {
             [
                 fault("colour", FaultKind::Unknown),
                 fault("contacts[0].vaule", FaultKind::Unknown),
+                fault("nmae", FaultKind::Unknown),
                 fault("contacts[0].value", FaultKind::Missing),
             ]
             .to_vec()

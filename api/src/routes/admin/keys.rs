@@ -11,12 +11,11 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{RoleName, actor};
-use crate::app::CommandMeta;
 use crate::auth::scope::Scope;
 use crate::auth::{Authority, NewKey, Shown};
 use crate::domain::company::rights::{KeyRights, RightsCommand};
 use crate::http::answer::{List, aged};
-use crate::http::{Command, Id, Page, Query};
+use crate::http::{Bodiless, Command, Id, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
@@ -55,8 +54,12 @@ pub(super) struct KeyReply {
 /// A new API key, with its secret.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct NewKeyReply {
-    /// The secret for `Authorization: Bearer`. It is not stored and returned only here.
-    key: String,
+    /// The secret for `Authorization: Bearer`. It is not stored and returned only here: null in the answer to a repeat.
+    #[schema(required)]
+    key: Option<String>,
+    /// Whether this answers a repeat: the secret was in the first answer. Where that was lost, revoke the key and create
+    /// another under another `Idempotency-Key`.
+    secret_already_shown: bool,
     /// The key without its secret.
     #[serde(flatten)]
     kept: KeyReply,
@@ -77,7 +80,8 @@ impl From<&KeyRights> for KeyReply {
 
 /// Create an API key
 ///
-/// A retry creates another key: the secret of the first is not stored and cannot be returned again.
+/// A repeat under the same `Idempotency-Key` creates no other key. It is answered with the first one without its secret, which
+/// is not stored.
 #[utoipa::path(
     post, path = "/v1/admin/keys", tag = "admin", request_body = NewKeyBody,
     responses(
@@ -89,12 +93,14 @@ pub(super) async fn create(
     State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
-    Command { body, .. }: Command<NewKeyBody>,
+    Command { body, meta }: Command<NewKeyBody>,
 ) -> Result<(StatusCode, Json<NewKeyReply>), Problem> {
     let actor = actor(&body.actor, &body.roles)?;
     let new = NewKey { actor: actor.name, roles: actor.roles, scopes: body.scopes };
-    let (text, known) = state.app.create_key(&caller, new, &shown.credential()).await?;
-    Ok((StatusCode::CREATED, Json(NewKeyReply { key: text.to_string(), kept: (&known).into() })))
+    let (text, known) = state.app.create_key(&caller, &meta, new, &shown.credential()).await?;
+    let secret_already_shown = text.is_none();
+    let key = text.map(|text| text.to_string());
+    Ok((StatusCode::CREATED, Json(NewKeyReply { key, secret_already_shown, kept: (&known).into() })))
 }
 
 /// List API keys
@@ -140,11 +146,12 @@ pub(super) async fn revoke(
     shown: Shown,
     Id(id): Id,
     Query(why, ..): Query<Why>,
+    Bodiless(meta): Bodiless,
 ) -> Result<StatusCode, Problem> {
     if !state.app.rights.fresh(caller.tenant).await?.0.keys.contains_key(&id) {
         return Err(Problem::not_found("key", &id.to_string()));
     }
     let command = RightsCommand::RevokeKey { id, reason: why.reason };
-    state.app.administer(&caller, &CommandMeta::default(), &command, &shown.credential()).await?;
+    state.app.administer(&caller, &meta, &command, &shown.credential()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

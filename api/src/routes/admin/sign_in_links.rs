@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{RoleName, actor, actor_name};
+use crate::app::MadeLink;
 use crate::auth::{Authority, Shown};
 use crate::domain::{Actor, Label};
 use crate::http::Command;
@@ -43,19 +44,22 @@ pub(super) struct SignInLinkReply {
     /// Who signs in by it.
     #[schema(example = "rep:li")]
     actor: String,
-    /// The code, to be typed on the sign-in page. It is not stored and returned only here.
-    code: String,
-    /// The path of the sign-in page with the code, under the address of this service.
-    #[schema(example = "/console/sign-in?code=wml_…")]
-    path: String,
+    /// The code, to be typed on the sign-in page. It is not stored and returned only here: null in the answer to a repeat.
+    #[schema(required)]
+    code: Option<String>,
+    /// The path of the sign-in page with the code, under the address of this service; null in the answer to a repeat.
+    #[schema(required, example = "/console/sign-in?code=wml_…")]
+    path: Option<String>,
+    /// Whether this answers a repeat: the code was in the first answer.
+    secret_already_shown: bool,
     /// When it expires.
     expires_at: DateTime<Utc>,
 }
 
 /// Create a sign-in link
 ///
-/// A link or code by which somebody signs in to the console once. A retry creates another: the code of the first is not
-/// stored and cannot be returned again.
+/// A link or code by which somebody signs in to the console once. A repeat under the same `Idempotency-Key` creates no other
+/// link. It is answered with the first one without its code, which is not stored.
 #[utoipa::path(
     post, path = "/v1/admin/sign-in-links", tag = "admin", request_body = NewSignInLink,
     responses(
@@ -67,7 +71,7 @@ pub(super) async fn create(
     State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
-    Command { body, .. }: Command<NewSignInLink>,
+    Command { body, meta }: Command<NewSignInLink>,
 ) -> Result<(StatusCode, Json<SignInLinkReply>), Problem> {
     let seconds = body.expires_in_seconds.unwrap_or(86_400);
     if !(1..=LONGEST).contains(&seconds) {
@@ -83,8 +87,11 @@ pub(super) async fn create(
         _ => actor(&body.actor, &body.roles)?,
     };
     let lasting = TimeDelta::seconds(seconds);
-    let (code, link) = state.app.create_sign_in_link(&caller, actor, lasting, &shown.credential()).await?;
-    let path = format!("/console/sign-in?code={code}");
-    let reply = SignInLinkReply { id: link.id, actor: link.actor, code, path, expires_at: link.expires_at };
+    let credential = shown.credential();
+    let (code, link) = state.app.create_sign_in_link(&caller, &meta, actor, lasting, &credential).await?;
+    let MadeLink { id, actor, expires_at } = link;
+    let path = code.as_ref().map(|code| format!("/console/sign-in?code={code}"));
+    let secret_already_shown = code.is_none();
+    let reply = SignInLinkReply { id, actor, code, path, secret_already_shown, expires_at };
     Ok((StatusCode::CREATED, Json(reply)))
 }

@@ -22,11 +22,7 @@ const MAX_LINES: usize = 500;
 ///
 /// # Errors
 /// When the lines are too many.
-pub(super) async fn execute(
-    sender: &Sender,
-    idempotency_key: Option<String>,
-    body: Body,
-) -> Result<Vec<LineReply>, Problem> {
+pub(super) async fn execute(sender: &Sender, body: Body) -> Result<Vec<LineReply>, Problem> {
     let mut numbers = Vec::new();
     let mut tasks = Vec::new();
     let mut digest = Sha256::new().chain_update(sender.caller.origin.unwrap_or_default());
@@ -48,7 +44,7 @@ pub(super) async fn execute(
         .map(|(index, task)| task.and_then(Task::among_others).map_err(|problem| (index, problem)))
         .collect();
     let meta = CommandMeta {
-        idempotency_key,
+        idempotency_key: sender.idempotency_key.clone(),
         digest: digest.finalize().into(),
         if_match: None,
         correlation_id: Some(sender.reader.trace_id.as_uuid()),

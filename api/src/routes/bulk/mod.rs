@@ -59,13 +59,15 @@ struct Sender {
     caller: Caller,
     reader: Reader,
     dry_run: bool,
+    /// The request's key, where each line is a command of its own.
+    idempotency_key: Option<String>,
 }
 
 /// Execute commands in bulk
 ///
 /// One command per line, one reply per line, in order and while the request is still being sent. Each line is
-/// independent and has the status of the corresponding single call. Give each line an `idempotency_key` to make it safe
-/// to retry. Blank lines are skipped. With `atomic`, each line is validated against the result of the lines before it;
+/// independent and has the status of the corresponding single call. The request's `Idempotency-Key` makes every line safe to
+/// retry, by its number; an `idempotency_key` of a line's own counts instead. Blank lines are skipped. With `atomic`, each line is validated against the result of the lines before it;
 /// if one is refused, none is executed and the others are answered 409 `not-carried-out`. Send history from another
 /// system with `origin=import`.
 #[utoipa::path(
@@ -88,9 +90,9 @@ pub(super) async fn bulk(
     let caller = provenance.of(caller)?;
     let idempotency_key = idempotency_key(request.headers())?;
     let body = body::stream(request, ContentType::Ndjson, NDJSON)?;
-    let sender = Sender { state, caller, reader, dry_run: params.dry_run };
+    let sender = Sender { state, caller, reader, dry_run: params.dry_run, idempotency_key };
     if params.atomic {
-        let replies = atomic::execute(&sender, idempotency_key, body).await?;
+        let replies = atomic::execute(&sender, body).await?;
         let replies: Vec<u8> = replies.iter().flat_map(LineReply::ndjson).collect();
         return Ok(([(header::CONTENT_TYPE, NDJSON)], replies).into_response());
     }

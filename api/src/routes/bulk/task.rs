@@ -63,6 +63,14 @@ impl Task {
         Ok(Self { meta, command, status })
     }
 
+    /// The task under the request's key, where it has none of its own. No key of a request has the sign that divides it from
+    /// the line's number.
+    pub(super) fn numbered(mut self, sender: &Sender, number: u64) -> Self {
+        let of_request = || sender.idempotency_key.as_ref().map(|key| format!("{key}\n{number}"));
+        self.meta.idempotency_key = self.meta.idempotency_key.or_else(of_request);
+        self
+    }
+
     /// The line as a command among others. It has no idempotency key of its own: the request has one.
     pub(super) fn among_others(self) -> Result<CustomerCommand, Problem> {
         if self.meta.idempotency_key.is_some() {

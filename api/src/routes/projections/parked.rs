@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::auth::Authority;
@@ -88,9 +88,13 @@ pub(super) async fn retry(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(name): Key,
-    _: Command<RetryBody>,
-) -> Result<Json<RetryReply>, Problem> {
-    Ok(Json(RetryReply { folded: state.app.projections.retry(caller.tenant, &name).await? }))
+    Command { meta, .. }: Command<RetryBody>,
+) -> Result<Json<Value>, Problem> {
+    let retried = async {
+        let folded = state.app.projections.retry(caller.tenant, &name).await?;
+        Ok::<_, Problem>(json!(RetryReply { folded }))
+    };
+    Ok(Json(state.app.once(&caller, &meta, retried).await?))
 }
 
 /// Skip a parked event

@@ -3,9 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde_json::{Value, json};
 
 use crate::auth::Authority;
-use crate::http::Key;
+use crate::http::{Bodiless, Key};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::runtime::{PendingRebuild, ProjectionStatus};
@@ -29,13 +30,17 @@ pub(super) async fn rebuild(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(name): Key,
-) -> Result<(StatusCode, Json<ProjectionStatus>), Problem> {
-    let all = state.app.projections.status(caller.tenant).await?;
-    let before = all.into_iter().find(|status| status.name == name);
-    let before = before.ok_or_else(|| Problem::not_found("projection", &name))?;
-    let begun = state.app.projections.begin_rebuild(caller.tenant, &name).await?;
-    tokio::spawn(run(state, begun, name));
-    Ok((StatusCode::ACCEPTED, Json(before)))
+    Bodiless(meta): Bodiless,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let started = async {
+        let all = state.app.projections.status(caller.tenant).await?;
+        let before = all.into_iter().find(|status| status.name == name);
+        let before = before.ok_or_else(|| Problem::not_found("projection", &name))?;
+        let begun = state.app.projections.begin_rebuild(caller.tenant, &name).await?;
+        tokio::spawn(run(state.clone(), begun, name));
+        Ok::<_, Problem>(json!(before))
+    };
+    Ok((StatusCode::ACCEPTED, Json(state.app.once(&caller, &meta, started).await?)))
 }
 
 /// Goes on when the client goes away, and ends with the service: what was not switched is dropped.

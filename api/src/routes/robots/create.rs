@@ -74,8 +74,8 @@ pub(super) struct NewRobotBody {
 /// Create a chat robot
 ///
 /// It posts reminders to a group chat from now on. A reminder on the robot's channel goes to the robot of its
-/// recipient, otherwise to the robot of the recipient's team, otherwise to the default robot. A retry creates another
-/// robot.
+/// recipient, otherwise to the robot of the recipient's team, otherwise to the default robot. A repeat under the same
+/// `Idempotency-Key` creates no other robot.
 #[utoipa::path(
     post, path = "/v1/admin/robots", tag = "admin", request_body = NewRobotBody,
     responses((status = 201, description = "Created. Its token and secret are not returned again.", body = RobotReply))
@@ -84,10 +84,16 @@ pub(super) async fn create(
     State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
-    Command { body, .. }: Command<NewRobotBody>,
+    Command { body, meta }: Command<NewRobotBody>,
 ) -> Result<(StatusCode, Json<RobotReply>), Problem> {
-    let new = read(&state, &caller, body).await?;
-    let robot = state.outbound.add_robot(&caller, &shown.credential(), new).await?;
+    // A team may be gone since the first time: what is answered again is not examined again.
+    let robot = match state.outbound.set_up_first(&caller, &meta).await? {
+        Some(first) => first,
+        None => {
+            let new = read(&state, &caller, body).await?;
+            state.outbound.add_robot(&caller, &meta, &shown.credential(), new).await?
+        }
+    };
     Ok((StatusCode::CREATED, Json(robot.into())))
 }
 

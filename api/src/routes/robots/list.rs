@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::auth::{Authority, Shown};
 use crate::http::answer::{List, aged};
-use crate::http::{Id, Page, Query};
+use crate::http::{Bodiless, Id, Page, Query};
 use crate::outbound::endpoint::{Endpoint, Kind};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -91,7 +91,8 @@ pub(super) async fn remove(
     Authority(caller): Authority,
     shown: Shown,
     Id(id): Id,
+    Bodiless(meta): Bodiless,
 ) -> Result<StatusCode, Problem> {
-    state.outbound.remove(&caller, &shown.credential(), id, ROBOT).await?;
+    state.outbound.remove(&caller, &meta, &shown.credential(), id, ROBOT).await?;
     Ok(StatusCode::NO_CONTENT)
 }

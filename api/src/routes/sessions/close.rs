@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use uuid::Uuid;
 
 use crate::auth::{Authority, Shown};
+use crate::http::Bodiless;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
@@ -23,9 +24,10 @@ pub(super) async fn close(
     State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
+    Bodiless(meta): Bodiless,
 ) -> Result<StatusCode, Problem> {
     let id = shown.name.strip_prefix("session:").and_then(|id| id.parse::<Uuid>().ok());
     let id = id.ok_or_else(|| Problem::not_found("session", &shown.name))?;
-    state.app.sign_out(&caller, id, &shown.credential()).await?;
+    state.app.sign_out(&caller, &meta, id, &shown.credential()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

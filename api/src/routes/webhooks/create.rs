@@ -37,9 +37,11 @@ pub(super) struct NewWebhookBody {
 /// A new webhook, with its secret.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct NewWebhookReply {
-    /// The signing secret (Standard Webhooks): `whsec_` and base64. Returned only here.
-    #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
-    secret: String,
+    /// The signing secret (Standard Webhooks): `whsec_` and base64. Returned only here: null in the answer to a repeat.
+    #[schema(required, example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    secret: Option<String>,
+    /// Whether this answers a repeat: the secret was in the first answer. Where that was lost, rotate the key.
+    secret_already_shown: bool,
     /// The webhook.
     #[serde(flatten)]
     webhook: WebhookReply,
@@ -49,8 +51,8 @@ pub(super) struct NewWebhookReply {
 ///
 /// It receives events recorded from now on, one per request, signed according to Standard Webhooks v1: `webhook-id`
 /// (the event id, the same for each attempt), `webhook-timestamp` and `webhook-signature`. The body is `{type,
-/// timestamp, data}` around the log entry. Imported history is not sent. A retry creates another webhook: the secret of
-/// the first is not stored in clear and cannot be returned again.
+/// timestamp, data}` around the log entry. Imported history is not sent. A repeat under the same `Idempotency-Key` creates
+/// no other webhook. It is answered with the first one without its secret, which is not stored in clear.
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "webhooks", request_body = NewWebhookBody,
     responses((status = 201, description = "Created; `secret` is returned only once.", body = NewWebhookReply))
@@ -59,7 +61,7 @@ pub(super) async fn create(
     State(state): State<AppState>,
     Authority(caller): Authority,
     shown: Shown,
-    Command { body, .. }: Command<NewWebhookBody>,
+    Command { body, meta }: Command<NewWebhookBody>,
 ) -> Result<(StatusCode, Json<NewWebhookReply>), Problem> {
     let new = NewWebhook {
         url: body.url,
@@ -67,6 +69,9 @@ pub(super) async fn create(
         description: description(body.description)?,
         include_personal: body.include_personal,
     };
-    let (endpoint, key) = state.outbound.add_webhook(&caller, &shown.credential(), new).await?;
-    Ok((StatusCode::CREATED, Json(NewWebhookReply { secret: key.text(), webhook: endpoint.into() })))
+    let (endpoint, key) = state.outbound.add_webhook(&caller, &meta, &shown.credential(), new).await?;
+    let secret_already_shown = key.is_none();
+    let secret = key.map(|key| key.text());
+    let reply = NewWebhookReply { secret, secret_already_shown, webhook: endpoint.into() };
+    Ok((StatusCode::CREATED, Json(reply)))
 }

@@ -22,9 +22,11 @@ pub(super) struct Empty {}
 /// Another key of a webhook.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct RotatedReply {
-    /// The new key. It is shown here only.
-    #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
-    secret: String,
+    /// The new key. It is shown here only: null in the answer to a repeat.
+    #[schema(required, example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    secret: Option<String>,
+    /// Whether this answers a repeat: the key was in the first answer. Where that was lost, rotate again.
+    secret_already_shown: bool,
     /// Until when the former key signs beside it.
     both_keys_until: Option<DateTime<Utc>>,
 }
@@ -32,7 +34,7 @@ pub(super) struct RotatedReply {
 /// Rotate a webhook's key
 ///
 /// Both keys sign for one day, so that the receiver can switch without missing messages. A key replaced earlier is no
-/// longer used.
+/// longer used. A repeat under the same `Idempotency-Key` rotates nothing and is answered without the key.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/rotate", tag = "webhooks",
     params(("id" = Uuid, Path, description = "The webhook.")),
@@ -46,12 +48,14 @@ pub(super) async fn rotate(
     Authority(caller): Authority,
     shown: Shown,
     Id(id): Id,
-    _: Command<Empty>,
+    Command { meta, .. }: Command<Empty>,
 ) -> Result<Json<RotatedReply>, Problem> {
     let webhook = found(&state, caller.tenant, id, WEBHOOK).await?;
-    let key = state.outbound.rotate(&caller, &shown.credential(), &webhook).await?;
+    let key = state.outbound.rotate(&caller, &meta, &shown.credential(), &webhook).await?;
     let now = found(&state, caller.tenant, id, WEBHOOK).await?;
-    Ok(Json(RotatedReply { secret: key.text(), both_keys_until: now.former.map(|(_, until)| until) }))
+    let both_keys_until = now.former.map(|(_, until)| until);
+    let secret_already_shown = key.is_none();
+    Ok(Json(RotatedReply { secret: key.map(|key| key.text()), secret_already_shown, both_keys_until }))
 }
 
 /// Enable a webhook
@@ -71,10 +75,10 @@ pub(super) async fn enable(
     Authority(caller): Authority,
     shown: Shown,
     Id(id): Id,
-    _: Command<Empty>,
+    Command { meta, .. }: Command<Empty>,
 ) -> Result<(StatusCode, Json<WebhookReply>), Problem> {
     let webhook = found(&state, caller.tenant, id, WEBHOOK).await?;
-    state.outbound.enable(&caller, &shown.credential(), webhook.id).await?;
+    state.outbound.enable(&caller, &meta, &shown.credential(), webhook.id).await?;
     let now = found(&state, caller.tenant, id, WEBHOOK).await?;
     Ok((StatusCode::OK, Json(now.into())))
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::WEBHOOK;
 use crate::auth::{Authority, Shown};
 use crate::http::answer::{List, aged};
-use crate::http::{Id, Page, Query};
+use crate::http::{Bodiless, Id, Page, Query};
 use crate::outbound::endpoint::Endpoint;
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -97,7 +97,8 @@ pub(super) async fn remove(
     Authority(caller): Authority,
     shown: Shown,
     Id(id): Id,
+    Bodiless(meta): Bodiless,
 ) -> Result<StatusCode, Problem> {
-    state.outbound.remove(&caller, &shown.credential(), id, WEBHOOK).await?;
+    state.outbound.remove(&caller, &meta, &shown.credential(), id, WEBHOOK).await?;
     Ok(StatusCode::NO_CONTENT)
 }

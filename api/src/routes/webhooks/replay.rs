@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{ROBOT, WEBHOOK, found};
+use crate::app::{Caller, CommandMeta};
 use crate::auth::Authority;
 use crate::domain::Label;
 use crate::eventstore::Position;
@@ -65,8 +66,8 @@ pub(super) async fn of_webhook(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Id(id): Id,
-    Command { body, .. }: Command<Value>,
-) -> Result<Json<ReplayReply>, Problem> {
+    Command { body, meta }: Command<Value>,
+) -> Result<Json<Value>, Problem> {
     // Whose it is comes first: another tenant's is not there, whatever the body says.
     let webhook = found(&state, caller.tenant, id, WEBHOOK).await?;
     let wanted = wanted(&read_body(&body)?)?;
@@ -77,7 +78,7 @@ pub(super) async fn of_webhook(
         }
         other => other,
     };
-    replay(&state, caller.tenant, &webhook, wanted).await
+    replay(&state, &caller, &meta, &webhook, wanted).await
 }
 
 /// Replay a chat robot's deliveries
@@ -95,29 +96,33 @@ pub(in crate::routes) async fn of_robot(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Id(id): Id,
-    Command { body, .. }: Command<Value>,
-) -> Result<Json<ReplayReply>, Problem> {
+    Command { body, meta }: Command<Value>,
+) -> Result<Json<Value>, Problem> {
     let robot = found(&state, caller.tenant, id, ROBOT).await?;
     let body: RobotReplayBody = read_body(&body)?;
-    replay(&state, caller.tenant, &robot, body.event_id.map_or(Wanted::Dead, Wanted::Event)).await
+    replay(&state, &caller, &meta, &robot, body.event_id.map_or(Wanted::Dead, Wanted::Event)).await
 }
 
 async fn replay(
     state: &AppState,
-    tenant: crate::eventstore::TenantId,
+    caller: &Caller,
+    meta: &CommandMeta,
     endpoint: &Endpoint,
     wanted: Wanted,
-) -> Result<Json<ReplayReply>, Problem> {
-    if endpoint.disabled.is_some() {
-        return Err(Problem::switched_off());
-    }
-    let queued = state.outbound.replay(tenant, endpoint, wanted).await?;
-    match wanted {
-        Wanted::Event(event) if queued == 0 => {
-            Err(Problem::not_found("message of event", &event.to_string()))
+) -> Result<Json<Value>, Problem> {
+    let replayed = async {
+        if endpoint.disabled.is_some() {
+            return Err(Problem::switched_off());
         }
-        _ => Ok(Json(ReplayReply { queued })),
-    }
+        let queued = state.outbound.replay(caller.tenant, endpoint, wanted).await?;
+        match wanted {
+            Wanted::Event(event) if queued == 0 => {
+                Err(Problem::not_found("message of event", &event.to_string()))
+            }
+            _ => Ok(json!(ReplayReply { queued })),
+        }
+    };
+    Ok(Json(state.app.once(caller, meta, replayed).await?))
 }
 
 fn wanted(body: &ReplayBody) -> Result<Wanted, Problem> {
