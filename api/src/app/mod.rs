@@ -31,6 +31,7 @@ mod pipelines;
 mod publish;
 mod receipts;
 mod register;
+mod rehearsal;
 mod scheduled;
 mod sealing;
 mod sign_in;
@@ -61,6 +62,7 @@ pub use pair::PairCommand;
 pub(crate) use pipelines::InForce;
 pub use pipelines::Pipelines;
 pub use publish::{AffectedStage, NewVersion, Preview};
+pub use rehearsal::Rehearsal;
 pub use sign_in::{MadeLink, SignedIn};
 pub use visibility::Viewer;
 

@@ -117,6 +117,17 @@ impl Staged {
         self.decided
     }
 
+    /// The events of the last command, of which nothing is kept but what the next ones are decided on: what is never appended needs
+    /// no text, no key and no condition.
+    pub(super) fn take_decided(&mut self) -> Vec<NewEvent> {
+        let written = self.append.events.iter_mut().rev().take_while(|draft| !draft.data.is_null());
+        written.for_each(|draft| draft.data = Value::Null);
+        self.append.new_keys.clear();
+        self.query.items.clear();
+        self.outcomes.clear();
+        std::mem::take(&mut self.decided).concat()
+    }
+
     /// The customers that the log had, as it had them, with what was recorded of them and its places in the append.
     pub(super) fn into_recorded(
         self,
@@ -187,13 +198,13 @@ impl Staged {
     /// Takes keys for a customer, unless a command before this one took them for another.
     fn take_keys(&mut self, customer: Uuid, keys: Vec<KeyTag>) -> Result<(), AppError> {
         self.query.items.extend(identity::query(&keys).items);
-        for key in keys {
-            let holder = *self.keys.entry(key.tag.clone()).or_insert(customer);
-            let holder = self.survivor(holder);
+        for key in &keys {
+            let holder = self.keys.get(&key.tag).map_or(customer, |holder| self.survivor(*holder));
             if holder != customer {
-                refuse_matches(&[key.of(holder, true)])?;
+                refuse_matches(&[key.clone().of(holder, true)])?;
             }
         }
+        self.keys.extend(keys.into_iter().map(|key| (key.tag, customer)));
         Ok(())
     }
 
@@ -409,12 +420,13 @@ impl App {
             }
         };
         let external = events.iter().find_map(external_id);
-        if external.is_some_and(|external| !staged.external_ids.insert(external.to_owned())) {
+        if external.is_some_and(|external| staged.external_ids.contains(external)) {
             return Err(external_id_refusal(None).into());
         }
         let query = external.map(|external| Query::tag(tags::external(external)));
         staged.read(query.unwrap_or_default(), read_to);
         staged.take_keys(register.customer, keys)?;
+        staged.external_ids.extend(external.map(str::to_owned));
         let (key, wrapped) = self
             .vault
             .data_key_for_new(caller.tenant, register.customer, crate::ambient::random_bytes(), self.new_id())

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::auth::Authority;
@@ -23,13 +23,16 @@ pub(crate) struct Signal {
     at: Option<Instant>,
     /// Its particulars.
     #[schema(value_type = Option<Object>)]
-    data: Option<Value>,
+    data: Option<Map<String, Value>>,
 }
 
 impl From<Signal> for CommandRequest {
     fn from(body: Signal) -> Self {
         Self {
-            command: DomainCommand::Signal(command::Signal { kind: body.kind, data: body.data }),
+            command: DomainCommand::Signal(command::Signal {
+                kind: body.kind,
+                data: body.data.map(Value::Object),
+            }),
             effective_at: body.at.map(|instant| instant.0),
         }
     }

@@ -39,9 +39,6 @@ async fn all(sender: &Sender, lines: Vec<Parsed>) -> Vec<LineReply> {
 }
 
 async fn one(sender: &Sender, number: u64, line: Result<BulkLine, Problem>) -> LineReply {
-    let outcome = async {
-        let task = Task::of(sender, &line?)?.numbered(sender, number);
-        if sender.dry_run { task.dry_run(sender).await } else { task.execute(sender).await }
-    };
+    let outcome = async { Task::of(sender, &line?)?.numbered(sender, number).execute(sender).await };
     LineReply::new(sender, number, outcome.await)
 }

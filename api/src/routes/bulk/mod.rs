@@ -4,6 +4,7 @@ mod atomic;
 mod batch;
 mod line;
 mod lines;
+mod rehearse;
 mod task;
 
 use std::convert::Infallible;
@@ -43,7 +44,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 #[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct BulkParams {
-    /// Validate every line against the current state without recording anything.
+    /// Judge every line without recording anything: each as if the accepted lines before it had been carried out. At most 50000
+    /// lines.
     #[serde(default)]
     dry_run: bool,
     /// Execute all lines or none, in one commit: at most 500 lines, none with a key of its own; the request's
@@ -95,6 +97,11 @@ pub(super) async fn bulk(
         let replies = atomic::execute(&sender, body).await?;
         let replies: Vec<u8> = replies.iter().flat_map(LineReply::ndjson).collect();
         return Ok(([(header::CONTENT_TYPE, NDJSON)], replies).into_response());
+    }
+    if params.dry_run {
+        let replies = rehearse::replies(sender, lines::lines(body).boxed());
+        let replies = replies.map(|reply| Ok::<_, Infallible>(reply.ndjson()));
+        return Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(replies)).into_response());
     }
     let replies = lines::lines(body).ready_chunks(AT_A_TIME).then(move |lines| {
         let sender = sender.clone();

@@ -1,4 +1,4 @@
-//! The task of a bulk line: executed, or tried as a dry run.
+//! The task of a bulk line: executed, or rehearsed.
 
 use axum::http::{Method, StatusCode};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Sender;
 use super::line::{BulkLine, LineResult, Verb};
-use crate::app::{CommandMeta, CustomerCommand};
+use crate::app::{CommandMeta, CustomerCommand, Rehearsal};
 use crate::domain::Label;
 use crate::http::answer::Accepted;
 use crate::http::command::{digest, named_path, read_body};
@@ -90,9 +90,14 @@ impl Task {
         Ok((accepted.status(), LineResult::Accepted(accepted)))
     }
 
-    /// What the line would record, judged against the present state.
-    pub(super) async fn dry_run(self, sender: &Sender) -> Result<(StatusCode, LineResult), Problem> {
-        let events = sender.state.app.dry_run(&sender.caller, &self.command).await?;
+    /// What the line would record, judged on what the lines before it would leave behind.
+    pub(super) async fn rehearse(
+        self,
+        sender: &Sender,
+        rehearsal: &mut Rehearsal,
+    ) -> Result<(StatusCode, LineResult), Problem> {
+        let Sender { state, caller, .. } = sender;
+        let events = state.app.rehearse(caller, &self.meta, &self.command, rehearsal).await?;
         let would_record = events.iter().map(|new| new.event.event_type()).collect();
         Ok((self.status, LineResult::Rehearsed { would_record }))
     }
