@@ -53,6 +53,11 @@ impl AnyOf {
         self.0.iter().any(|wanted| wanted == value)
     }
 
+    /// The values as one text, in which a statement looks for one.
+    pub(crate) fn list(&self) -> String {
+        name_list(&self.0)
+    }
+
     /// The values, at least one.
     pub(crate) fn values(&self) -> Vec<&str> {
         self.0.iter().map(String::as_str).collect()
@@ -110,6 +115,14 @@ impl CohortFilter {
     #[must_use]
     pub fn is_everybody(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// The one there is; none of several, or of none.
+pub(crate) fn only<T>(all: &[T]) -> Option<&T> {
+    match all {
+        [one] => Some(one),
+        _ => None,
     }
 }
 

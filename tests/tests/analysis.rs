@@ -302,7 +302,8 @@ async fn losses_bottlenecks_and_channels_are_counted_with_what_they_are_worth() 
         (&fair["leads"], &fair["won"], &fair["amounts"]),
         (&json!(3), &json!(1), &json!([cny("900.00")]))
     );
-    assert_eq!(fair["reached"][0], json!({"stage": "new_lead", "count": 3, "share": 1.0}));
+    let reached = json!({"pipeline": PIPELINE, "stage": "new_lead", "count": 3, "share": 1.0});
+    assert_eq!(fair["reached"][0], reached);
     let low = fair["conversion"]["low"].as_f64().unwrap_or_default();
     // Wilson's interval of one in three, as statsmodels gives it.
     assert!((low - 0.061_492).abs() < 1e-6, "{fair}");
@@ -562,6 +563,29 @@ async fn delays_and_reps_are_divided_and_compared_and_losses_grouped_by_their_re
     assert_eq!(grouped.at("/groups").as_array().map(Vec::len), Some(2), "there is one pipeline alone");
     let _ = team.admin().create_pipeline("funnel-5").await.expect(201);
     let _ = wang.get("/v1/reps?group_by=source").await.refused(422, "missing-parameter");
+    // The other reports of all pipelines count all of them, too.
+    let other = json!({"pipeline": "funnel-5", "owner": "rep:li", "source": "fair"});
+    let _ = wang.register(other).await;
+    let leads = |channels: &Answer| {
+        let fair = line(channels.at("/items"), "source", "fair");
+        (channels.at("/pipeline").clone(), fair["leads"].as_f64().unwrap_or_default())
+    };
+    let all = read(&wang, "/v1/channels?attribution=first").await;
+    let one = read(&wang, &format!("/v1/channels?pipeline={PIPELINE}")).await;
+    assert_eq!((leads(&all), leads(&one)), ((Value::Null, 3.0), (json!(PIPELINE), 2.0)));
+    let reached = line(all.at("/items"), "source", "fair")["reached"].as_array().cloned().unwrap_or_default();
+    let of = |pipeline: &str| reached.iter().filter(|stage| stage["pipeline"] == pipeline).count();
+    assert!(of(PIPELINE) > 0 && of("funnel-5") > 0, "{reached:?}");
+    let week = async |pipeline: &str| {
+        let map = read(&wang, &format!("/v1/heatmap?by=record{pipeline}")).await;
+        let hours =
+            map.at("/weekdays").as_array().into_iter().flatten().flat_map(|day| day.as_array()).flatten();
+        hours.filter_map(Value::as_u64).sum::<u64>()
+    };
+    let (first, second) = (week(&format!("&pipeline={PIPELINE}")).await, week("&pipeline=funnel-5").await);
+    assert_eq!((week("").await, second), (first + second, 1));
+    let neglect = read(&wang, "/v1/heatmap?by=neglect").await;
+    assert_eq!((neglect.at("/pipeline"), neglect.at("/rows/0/pipeline")), (&Value::Null, &json!("funnel-5")));
     let _ = wang
         .get(&format!("/v1/reps?pipeline={PIPELINE}&group_by=nothing"))
         .await
@@ -615,4 +639,103 @@ async fn who_is_left_alone_is_named_and_conversations_are_judged_by_what_followe
         paths.at("/paths").as_array().into_iter().flatten().find(|path| path["stages"][1] == "proposal");
     let expected = json!([prefix("new_lead", 2), prefix("proposal", 1)]);
     assert_eq!(way.map(|way| &way["prefixes"]), Some(&expected));
+}
+
+/// How many customers, or stays, or changes each group of a report has.
+fn groups_of(report: &Answer, key: &str, count: &str) -> Vec<(Value, Value)> {
+    let groups = report.at("/groups").as_array().cloned().unwrap_or_default();
+    groups
+        .iter()
+        .map(|group| (group["key"][key].clone(), group.pointer(count).cloned().unwrap_or_default()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn custom_fields_are_filters_and_groups_of_every_report_as_they_were_at_the_time() {
+    let team = Team::on(PIPELINE).await;
+    let (admin, wang) = (team.admin(), team.manager("wang"));
+    let name = json!({"zh": "预算", "en": "Budget"});
+    let options = ["low", "high"].map(|id| json!({"id": id, "name": {"zh": id, "en": id}}));
+    for field in [
+        json!({"key": "budget", "name": name, "type": "choice", "options": options}),
+        json!({"key": "seats", "name": name, "type": "number"}),
+    ] {
+        let _ = admin.post("/v1/admin/fields", field).await.expect(200);
+    }
+    let with = async |days: i64, fields: Value| {
+        since(&wang, now() - Duration::days(days), json!({"owner": "rep:li", "fields": fields})).await
+    };
+    let rich = with(12, json!({"budget": "high", "seats": "12.50"})).await;
+    let _ = with(12, json!({"budget": "low", "seats": 3})).await;
+    let bare = with(12, json!({})).await;
+    let lost = json!({"to": "lost", "reason": "price", "note": "so it was", "next_step": "none", "effective_at": ago(4)});
+    let _ = wang.command(&rich, "transitions", lost).await.expect(200);
+
+    let key = "field:budget";
+    let thirds = |high: u64, low: u64, none: u64| {
+        vec![(Value::Null, json!(none)), (json!("high"), json!(high)), (json!("low"), json!(low))]
+    };
+    for (report, count, expected) in [
+        ("funnels/helloword-13?", "/totals/count", thirds(1, 1, 1)),
+        ("flows/helloword-13?", "/journeys", thirds(1, 1, 1)),
+        ("losses/helloword-13?", "/lost", thirds(1, 0, 0)),
+        ("latency/helloword-13?", "/changes/count", thirds(2, 1, 1)),
+        ("reps?pipeline=helloword-13&", "/totals/lost", thirds(1, 0, 0)),
+        ("quality/helloword-13?", "/leak/open", thirds(0, 1, 1)),
+    ] {
+        let grouped = read(&wang, &format!("/v1/{report}group_by=field:budget")).await;
+        assert_eq!(groups_of(&grouped, key, count), expected, "{report}");
+        let filtered = read(&wang, &format!("/v1/{report}field:budget=high")).await;
+        assert_eq!(filtered.body.pointer(count), Some(&expected[1].1), "{report}");
+    }
+    let stays = read(&wang, "/v1/dwell/helloword-13?group_by=field:budget,owner").await;
+    assert_eq!(stays.at("/groups/1/key"), &json!({"field:budget": "high", "owner": "rep:li"}));
+    for (filter, total) in
+        [("field:seats=12.5", 1), ("field:seats=12.50,3", 2), ("field:budget=low&field:seats=3", 1)]
+    {
+        let board = read(&wang, &format!("/v1/boards/helloword-13?{filter}")).await;
+        assert_eq!(board.at("/total"), &json!(total), "{filter}");
+    }
+
+    // What is said today of today leaves yesterday as it was, and what was known as it was known.
+    let known = wang.head().await;
+    let _ = wang.command(&bare, "details", json!({"fields": {"budget": "high"}})).await.expect(200);
+    let high = async |rest: &str| {
+        read(&wang, &format!("/v1/funnels/helloword-13?field:budget=high{rest}"))
+            .await
+            .at("/totals/count")
+            .clone()
+    };
+    assert_eq!(high("").await, json!(2));
+    assert_eq!(high(&format!("&effective_at={}", ago(1))).await, json!(1));
+    assert_eq!(high(&format!("&known_position={known}")).await, json!(1));
+    let changes = format!("from_effective_at={}&from_known_at={}", ago(1), instant(now()));
+    let changes = read(&wang, &format!("/v1/changes/helloword-13?field:budget=high&{changes}")).await;
+    assert_eq!(changes.at("/closing/count"), &json!(1));
+
+    // Options are for those who see figures alone, too; texts and numbers are not.
+    let analyst = team.analyst("sun");
+    assert_eq!(
+        groups_of(&read(&analyst, "/v1/losses/helloword-13?group_by=field:budget").await, key, "/lost"),
+        { vec![(Value::Null, json!(0)), (json!("high"), json!(1)), (json!("low"), json!(0))] }
+    );
+    for (path, field) in [
+        ("/v1/losses/helloword-13?field:seats=3", "field:seats"),
+        ("/v1/losses/helloword-13?group_by=field:seats", "group_by"),
+    ] {
+        assert_eq!(analyst.get(path).await.refused(422, "invalid-value").at("/violations/0/field"), field);
+    }
+    for (path, field) in [
+        ("/v1/losses/helloword-13?field:size=3", "field:size"),
+        ("/v1/losses/helloword-13?group_by=field:size", "group_by"),
+        ("/v1/losses/helloword-13?field:budget=huge", "field:budget"),
+    ] {
+        let refused = wang.get(path).await.refused(422, "invalid-value");
+        assert_eq!(refused.at("/violations/0/field"), field);
+        assert!(refused.text.contains("budget") || refused.text.contains("low"), "{}", refused.text);
+    }
+
+    // Who is forgotten is in no group of the past either.
+    let _ = admin.command(&rich, "erasure", json!({"ground": "request"})).await.expect(200);
+    assert_eq!(high(&format!("&known_position={known}")).await, json!(0));
 }

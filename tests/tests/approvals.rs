@@ -104,8 +104,19 @@ async fn a_deal_is_won_once_a_manager_who_did_not_ask_approves() {
     assert_eq!((&waiting[0]["id"], &waiting[0]["requested_by"]), (&json!(approval), &json!("rep:li")));
 
     drop(settle(&li, &approval, json!({"decision": "approve"})).await.refused(403, "not-approver"));
+    let known = wang.head().await;
     let approved =
         settle(&wang, &approval, json!({"decision": "approve", "note": "well done"})).await.expect(200);
+    let then = listed(&wang, &format!("known_position={known}")).await;
+    assert_eq!(
+        (&then[0]["status"], &then[0]["settled_by"]),
+        (&json!("requested"), &Value::Null),
+        "as it was known"
+    );
+    assert_eq!(listed(&wang, &format!("status=approved&known_position={known}")).await.len(), 0);
+    assert_eq!(listed(&wang, "status=approved&effective_at=2099-01-01T00:00:00Z").await.len(), 1);
+    assert_eq!(listed(&wang, "effective_at=2024-01-01T00:00:00Z").await.len(), 0);
+    let _ = wang.get("/v1/approvals?pipeline=nowhere").await.refused(404, "not-found");
     let types: Vec<&str> = approved.body["events"]
         .as_array()
         .unwrap()

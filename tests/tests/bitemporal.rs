@@ -271,6 +271,78 @@ async fn the_past_shows_what_may_be_seen_now_and_nothing_of_whom_is_forgotten() 
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_customer_might_go_is_told_as_it_stood_and_as_it_was_known() {
+    let story = Story::told().await;
+    let choices = async |query: &str| {
+        let path = story.path(&format!("/v1/customers/{}/allowed-transitions", story.customer), query).await;
+        let answer = story.wang.get(&path).await.expect(200);
+        let allowed = answer.items().into_iter().filter(|item| item["allowed"] == true);
+        let to = allowed.filter_map(|item| item["to"].as_str().map(str::to_owned)).collect::<Vec<_>>();
+        let all: Vec<String> =
+            answer.items().iter().filter_map(|item| item["to"].as_str().map(str::to_owned)).collect();
+        (to, all, answer)
+    };
+    let at = |days: i64| format!("effective_at={}", instant(story.began + Duration::days(days)));
+    // A stage is no choice of its own: so the one that it stood in is seen.
+    for (days, stood) in [(0, "first_contact"), (1, "need_confirmed"), (3, "quoted")] {
+        let (_, all, answer) = choices(&at(days)).await;
+        assert!(!all.contains(&stood.to_owned()) && all.len() > 3, "{days}: {all:?}");
+        assert_eq!(
+            answer.at("/effective_at"),
+            &json!(instant(story.began + Duration::days(days)).replace(".000000", ""))
+        );
+        assert!(answer.at("/known_at").is_string());
+    }
+    assert!(choices(&at(0)).await.0.contains(&"need_confirmed".to_owned()));
+    story.correct(json!({"kind": "target", "to": "first_contact", "reason": "wrong button"})).await;
+    let known = format!("{}&known_position={}", at(3), story.known_before);
+    assert!(!choices(&known).await.1.contains(&"quoted".to_owned()), "as it was known");
+    assert!(!choices(&at(3)).await.1.contains(&"first_contact".to_owned()), "as it is known now");
+    let before = story.path(&format!("/v1/customers/{}/allowed-transitions", story.customer), &at(-1)).await;
+    let _ = story.wang.get(&before).await.refused(404, "not-found");
+    let now = choices("pipeline=landian-6").await.2;
+    assert!(now.headers.contains_key("etag") && now.at("/effective_at").is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn worklists_are_asked_for_as_they_stood_and_tell_of_the_present_what_they_tell_without() {
+    let story = Story::told().await;
+    let _ =
+        story.wang.command(&story.customer, "owner-changes", json!({"to": "rep:li", "reason": "hers"})).await;
+    let later = instant(now() + Duration::days(20));
+    let plan = json!({
+        "channel": "phone", "summary": "spoke", "next_plan": {"at": instant(now() + Duration::days(2)), "text": "call"},
+    });
+    let _ = story.wang.command(&story.customer, "follow-ups", plan).await.expect(200);
+    let before = story.known_before;
+    let listed = async |list: &str, query: &str| {
+        let path = story.path(&format!("/v1/worklists/{list}"), query).await;
+        let answer = story.wang.get(&path).await.expect(200);
+        (answer.items(), answer.at("/total").clone(), answer)
+    };
+    assert_eq!(listed("overdue", "owner=li").await.0, Vec::<Value>::new());
+    let (items, total, answer) = listed("overdue", &format!("owner=li&effective_at={later}")).await;
+    assert_eq!((items.len(), &total), (1, &json!(1)), "by then the call is overdue");
+    assert_eq!(items[0]["next_action"]["text"], "call");
+    assert!(answer.at("/known_at").is_string());
+    let nobodys = format!("effective_at={later}&known_position={before}");
+    assert_eq!(listed("overdue", &nobodys).await.1, json!(0), "nothing was planned by then");
+    for list in ["today", "overdue", "stalled", "push", "give-up", "supervise"] {
+        let plain = listed(list, "owner=li").await;
+        let told = listed(list, &format!("owner=li&known_position={}", story.wang.head().await)).await;
+        let shown = |items: &[Value]| -> Vec<Value> {
+            items
+                .iter()
+                .map(|item| json!([item["customer_id"], item["stage"], item["owner"], item["next_action"]]))
+                .collect()
+        };
+        assert_eq!((shown(&plain.0), plain.1), (shown(&told.0), told.1), "{list}");
+    }
+    let refused = story.wang.get("/v1/duplicates?effective_at=2024-01-01T00:00:00Z").await;
+    let _ = refused.refused(422, "unknown-parameter");
+}
+
 impl Story {
     /// A question, once everything is in the read models.
     async fn path(&self, path: &str, query: &str) -> String {

@@ -97,8 +97,7 @@ async fn lists_boards_and_reports_are_filtered_by_sub_status() {
     }
     let head = wang.head().await;
     let fresh = format!("min_position={head}&wait_ms=20000");
-    for (filter, count) in [("comparing_prices", 1), ("comparing_prices,awaiting_answer", 2), ("nowhere", 0)]
-    {
+    for (filter, count) in [("comparing_prices", 1), ("comparing_prices,awaiting_answer", 2)] {
         for asked in ["", "&effective_at=2099-01-01T00:00:00Z"] {
             let list =
                 wang.get(&format!("/v1/customers?sub_status={filter}{asked}&{fresh}")).await.expect(200);
@@ -119,6 +118,40 @@ async fn lists_boards_and_reports_are_filtered_by_sub_status() {
             .sum();
         assert_eq!(open as usize, count, "{filter}");
     }
+    for list in [
+        "customers",
+        "boards/landian-6",
+        "dwell/landian-6",
+        "quality/landian-6",
+        "worklists/supervise",
+        "worklists/today",
+        "tasks",
+        "reminders",
+        "approvals",
+        "duplicates",
+        "me/inbox",
+        "pools/customer_pool/customers",
+    ] {
+        let refused = wang.get(&format!("/v1/{list}?sub_status=comparing_prices,nowhere&{fresh}")).await;
+        let refused = refused.refused(422, "invalid-value");
+        assert_eq!(refused.at("/violations/0/field"), "sub_status", "{list}");
+        assert!(
+            refused.text.contains("awaiting_answer"),
+            "{list} names those that there are: {}",
+            refused.text
+        );
+    }
+    let quality = wang.get(&format!("/v1/quality/landian-6?group_by=sub_status&{fresh}")).await.expect(200);
+    let open: Vec<(Value, Value)> = quality
+        .at("/groups")
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|group| (group["key"]["sub_status"].clone(), group["leak"]["open"].clone()))
+        .collect();
+    let expected =
+        [Value::Null, json!("awaiting_answer"), json!("comparing_prices")].map(|key| (key, json!(1)));
+    assert_eq!(open, expected);
     let divided = wang.get(&format!("/v1/funnels/landian-6?group_by=sub_status&{fresh}")).await.expect(200);
     let groups = divided.at("/groups").as_array().cloned().unwrap_or_default();
     let told: Vec<(Value, Value)> = groups
@@ -138,4 +171,59 @@ async fn lists_boards_and_reports_are_filtered_by_sub_status() {
     let quoted = stages.iter().find(|stage| stage["stage"] == "quoted").cloned().unwrap_or_default();
     assert_eq!(quoted["cards"][0]["sub_status"], "awaiting_answer");
     assert_eq!(quoted["sub_statuses"][1]["name"], "Comparing prices");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_is_filtered_by_the_sub_status_that_customers_stand_in() {
+    let team = Team::on("landian-6").await;
+    let (li, wang) = (team.rep("li"), team.manager("wang"));
+    let ago = (waymark_tests::now() - chrono::Duration::days(30)).to_rfc3339();
+    let mut ids = Vec::new();
+    for (name, sub_status) in [
+        ("Harbour Foods", Some("awaiting_answer")),
+        ("Harbour Food", Some("comparing_prices")),
+        ("Pier Nine", None),
+    ] {
+        let mut body = team.customer_of("li", name);
+        (body["stage"], body["effective_at"]) = (json!("quoted"), json!(ago));
+        if let Some(sub_status) = sub_status {
+            body["sub_status"] = json!(sub_status);
+        }
+        ids.push(wang.register(body).await);
+    }
+    let mut pooled = team.customer("Lake");
+    (pooled["stage"], pooled["sub_status"]) = (json!("quoted"), json!("awaiting_answer"));
+    let pooled = wang.register(pooled).await;
+    let head = wang.head().await;
+    let fresh = format!("min_position={head}&wait_ms=20000");
+    let found = async |client: &Client, path: &str, field: &str| -> Vec<String> {
+        let items = client.get(&format!("{path}&{fresh}")).await.expect(200).items();
+        items.iter().map(|item| item[field].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    for (wanted, of_li) in [("awaiting_answer", &ids[..1]), ("awaiting_answer,comparing_prices", &ids[..2])] {
+        for moment in ["", "&effective_at=2099-01-01T00:00:00Z"] {
+            let path = format!("/v1/worklists/supervise?sub_status={wanted}{moment}");
+            let mut listed = found(&wang, &path, "customer_id").await;
+            listed.sort();
+            let mut expected = of_li.to_vec();
+            expected.sort();
+            assert_eq!(listed, expected, "{wanted}{moment}");
+        }
+    }
+    let pool = "/v1/pools/customer_pool/customers?stage=quoted&sub_status=";
+    assert_eq!(found(&wang, &format!("{pool}awaiting_answer"), "id").await, [pooled]);
+    assert!(found(&wang, &format!("{pool}comparing_prices"), "id").await.is_empty());
+    let duplicates = "/v1/duplicates?sub_status=";
+    assert_eq!(found(&wang, &format!("{duplicates}comparing_prices"), "customer_id").await, ids[1..2]);
+    assert!(found(&wang, &format!("{duplicates}awaiting_answer"), "customer_id").await.is_empty());
+    let told = json!({"to": "rep:zhao", "reason": "her region"});
+    let _ = wang.command(&ids[0], "owner-changes", told).await.expect(200);
+    let zhao = team.rep("zhao");
+    let head = wang.head().await;
+    let inbox = async |wanted: &str| {
+        let path = format!("/v1/me/inbox?sub_status={wanted}&min_position={head}&wait_ms=20000");
+        zhao.get(&path).await.expect(200).items().len()
+    };
+    assert_eq!((inbox("awaiting_answer").await, inbox("comparing_prices").await), (1, 0));
+    drop(li);
 }

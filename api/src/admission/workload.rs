@@ -33,6 +33,9 @@ enum When {
 const TABLE: &[(&str, &str, Workload, When)] = &[
     ("GET", "/v1/boards/{pipeline}", Workload::Report, When::Past),
     ("GET", "/v1/customers", Workload::Report, When::Past),
+    ("GET", "/v1/pools/{key}/customers", Workload::Report, When::Past),
+    ("GET", "/v1/tasks", Workload::Report, When::Past),
+    ("GET", "/v1/worklists/{list}", Workload::Report, When::Past),
     ("GET", "/v1/alerts/{pipeline}", Workload::Report, When::Always),
     ("GET", "/v1/bottlenecks/{pipeline}", Workload::Report, When::Always),
     ("GET", "/v1/channels", Workload::Report, When::Always),

@@ -9,13 +9,15 @@ use uuid::Uuid;
 use waymark_domain::company::Company;
 use waymark_domain::customer::{Command, Customer, Read};
 use waymark_domain::pipeline::StageType;
+use waymark_domain::pipeline::version::Versions;
 use waymark_domain::pool::Pool;
 use waymark_domain::tags;
 use waymark_domain::{Context, Owner, Zones};
 use waymark_eventstore::{Draft, Position, Query, QueryItem};
+use waymark_projections::AsOf;
 
 use super::customer_cache::LoadedCustomer;
-use super::pipelines::{AllVersions, InForce, Latest};
+use super::pipelines::{AllVersions, InForce, Latest, in_force_or_first};
 use super::{App, AppError, Caller};
 
 /// How many claims of one day are read; a quota is far below it.
@@ -148,6 +150,36 @@ impl App {
             views: None,
             company,
             zones,
+            stands_in_for,
+        })
+    }
+
+    /// The context that a command about a customer of this owner would have had at an instant, by what was known of it: the
+    /// definitions, the fields and the deputies of then. Who asks is who asks now.
+    pub(crate) async fn context_then(
+        &self,
+        caller: &Caller,
+        owner: &Owner,
+        at: &AsOf,
+    ) -> Result<DecisionContext, AppError> {
+        let company = self.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
+        let rep = caller.actor.rep_id();
+        let now = at.effective_at;
+        let stands_in_for = rep.map(|rep| company.people.stands_in_for(rep, now)).unwrap_or_default();
+        let team = team_of(&company, owner);
+        let versions = self.pipelines.versions_then(caller.tenant, at.known_at).await?;
+        let in_force = |versions: &Versions| in_force_or_first(versions, team.as_deref(), now);
+        let pipelines =
+            versions.iter().filter_map(|(key, versions)| Some((key.clone(), in_force(versions)?))).collect();
+        Ok(DecisionContext {
+            now,
+            pipelines: Arc::new(pipelines),
+            versions: Arc::new(versions),
+            team,
+            claims: None,
+            views: None,
+            company,
+            zones: self.zones.clone(),
             stands_in_for,
         })
     }

@@ -46,9 +46,53 @@ pub(super) struct PipelineFold {
     standards: Arc<BTreeMap<String, Vec<StandardPath>>>,
 }
 
+/// The version in force for a team's customers at an instant; of the time before anything was published, of which histories that
+/// were recorded later tell, the first version.
+pub(super) fn in_force_or_first(
+    versions: &Versions,
+    team: Option<&str>,
+    at: DateTime<Utc>,
+) -> Option<Arc<Pipeline>> {
+    let first = || versions.all().iter().find(|one| one.team.is_none());
+    versions.in_force(team, at).or_else(first).map(|one| one.pipeline.clone())
+}
+
 impl Pipelines {
     pub(super) fn new(store: Arc<dyn EventStore>, clock: Clock) -> Self {
         Self { folds: FoldCache::new(store, clock.clone()), clock }
+    }
+
+    /// Every version of each pipeline that was known at an instant.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn versions_then(
+        &self,
+        tenant: TenantId,
+        known_at: DateTime<Utc>,
+    ) -> Result<BTreeMap<String, Arc<Versions>>, AppError> {
+        let all = self.in_force(tenant, None).await?.versions;
+        let known = |versions: &Versions| {
+            let mut known = Versions::default();
+            let published = versions.all().iter().filter(|one| one.published_at <= known_at);
+            published.for_each(|one| known.add(one.clone()));
+            Arc::new(known)
+        };
+        Ok(all.iter().map(|(key, versions)| (key.clone(), known(versions))).collect())
+    }
+
+    /// The version in force of every pipeline at an instant, by what was known of it, for customers of no team.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) async fn in_force_then(
+        &self,
+        tenant: TenantId,
+        (at, known_at): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<BTreeMap<String, Arc<Pipeline>>, AppError> {
+        let versions = self.versions_then(tenant, known_at).await?;
+        let in_force = |versions: &Versions| in_force_or_first(versions, None, at);
+        Ok(versions.into_iter().filter_map(|(key, versions)| Some((key, in_force(&versions)?))).collect())
     }
 
     /// The version in force of every pipeline of a tenant, for customers of no team.

@@ -162,6 +162,47 @@ async fn tasks_are_paged_in_the_order_in_which_they_are_due_and_become_overdue()
 }
 
 #[tokio::test]
+async fn tasks_and_reminders_are_filtered_by_sub_status_and_tasks_are_asked_for_as_they_stood() {
+    let (bench, li, wang) = sales("landian-6").await;
+    let customer = customer_of_li(&bench, &li, "landian-6").await;
+    quote(&bench, &li, &customer).await;
+    let before = read(&bench, &li, "/v1/events?limit=1").await["head"].as_u64().unwrap();
+    bench.tick().await;
+    let body = json!({"to": "quoted", "sub_status": "awaiting_answer", "note": "sent it"});
+    command(&bench, &li, &customer, "transitions", &body).await;
+    bench.later(49);
+    bench.tick().await;
+    let count = async |path: &str| read(&bench, &wang, path).await["items"].as_array().unwrap().len();
+    let (tasks, reminders) = (count("/v1/tasks?").await, count("/v1/reminders?").await);
+    assert!(tasks > 0 && reminders > 0, "{tasks} tasks, {reminders} reminders");
+    for (list, all) in [("tasks", tasks), ("reminders", reminders)] {
+        assert_eq!(count(&format!("/v1/{list}?sub_status=awaiting_answer")).await, all, "{list}");
+        assert_eq!(count(&format!("/v1/{list}?sub_status=comparing_prices")).await, 0, "{list}");
+        bench.get(&wang, &format!("/v1/{list}?sub_status=nowhere")).await.problem(422, "invalid-value");
+    }
+
+    let open = read(&bench, &wang, "/v1/tasks?state=open").await;
+    let known = read(&bench, &li, "/v1/events?limit=1").await["head"].as_u64().unwrap();
+    let id = open["items"][0]["id"].as_str().unwrap();
+    bench.post(&li, &format!("/v1/tasks/{id}/completions"), &json!({})).await.json();
+    bench.later(1);
+    bench.catch_up().await;
+    let then = read(&bench, &wang, &format!("/v1/tasks?state=open&known_position={known}")).await;
+    assert_eq!(then["items"], open["items"], "as it was known before it was done");
+    assert!(then["known_at"].is_string() && then["effective_at"].is_string(), "{then}");
+    let now = read(&bench, &wang, "/v1/tasks?state=open&effective_at=2026-12-31T00:00:00Z").await;
+    assert!(now["items"].as_array().unwrap().iter().all(|task| task["id"] != id), "{now}");
+    assert_eq!(count(&format!("/v1/tasks?known_position={before}")).await, 0);
+    let filter = format!(
+        "/v1/tasks?known_position={known}&owner=li&role=rep&sub_status=awaiting_answer&customer={customer}"
+    );
+    assert_eq!(
+        read(&bench, &wang, &filter).await["items"],
+        read(&bench, &wang, &format!("/v1/tasks?known_position={known}&role=rep")).await["items"]
+    );
+}
+
+#[tokio::test]
 async fn voiding_a_move_cancels_the_tasks_that_it_created() {
     let (bench, li, _) = sales("landian-6").await;
     let customer = customer_of_li(&bench, &li, "landian-6").await;

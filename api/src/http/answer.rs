@@ -14,8 +14,9 @@ use super::Page;
 use crate::app::CommandAnswer;
 use crate::eventstore::Position;
 use crate::problem::Problem;
+use crate::projections::AsOf;
 
-const POSITION: HeaderName = HeaderName::from_static("waymark-position");
+pub(super) const POSITION: HeaderName = HeaderName::from_static("waymark-position");
 
 /// The response to an accepted command. A retry with the same `Idempotency-Key` gets the same response.
 #[derive(Debug, Clone, Serialize)]
@@ -241,6 +242,27 @@ impl<T> List<T> {
         items.truncate(limit);
         let next_cursor = items.last().filter(|_| more).map(&key);
         Ok(Self { items, next_cursor })
+    }
+}
+
+/// A page of a list that may be of an earlier moment.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ListThen<T> {
+    /// The page.
+    #[serde(flatten)]
+    pub list: List<T>,
+    /// The business instant asked about, where one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_at: Option<DateTime<Utc>>,
+    /// The instant of knowledge asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_at: Option<DateTime<Utc>>,
+}
+
+impl<T> ListThen<T> {
+    /// The page, with the times that were asked about, if any were.
+    pub fn of(list: List<T>, then: Option<&AsOf>) -> Self {
+        Self { list, effective_at: then.map(|at| at.effective_at), known_at: then.map(|at| at.known_at) }
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::Instant;
+use super::query::{LONGEST_WAIT_MS, check_wait};
 use crate::app::{App, Caller};
 use crate::domain::Label;
 use crate::eventstore::{Position, TenantId};
@@ -16,8 +17,6 @@ use crate::routes::AppState;
 
 /// How long a read waits for its read model unless told otherwise.
 const USUAL_WAIT: Duration = Duration::from_secs(2);
-/// How long it waits at most.
-const LONGEST_WAIT_MS: u64 = 60_000;
 
 /// How fresh the read model must be.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
@@ -70,12 +69,17 @@ impl Freshness {
         Self { min_position: value("min_position").and_then(|text| text.parse().ok()), wait }
     }
 
+    /// The position that is waited for and how long, where one is named as it must be.
+    pub(super) fn awaited(self) -> Option<(Position, Duration)> {
+        self.min_position.zip(self.wait)
+    }
+
     /// Waits for the position in every read model, if one is named: reports look at all of them.
     ///
     /// # Errors
     /// 503 with the position reached when that takes too long.
     pub async fn wait(self, app: &App, tenant: TenantId) -> Result<(), Problem> {
-        let Some((position, wait)) = self.min_position.zip(self.wait) else { return Ok(()) };
+        let Some((position, wait)) = self.awaited() else { return Ok(()) };
         for model in app.projections.names() {
             app.projections.wait_for(tenant, model, position, wait).await?;
         }
@@ -89,13 +93,7 @@ impl ConsistencyParams {
     /// # Errors
     /// 503 with the position reached when that takes too long.
     pub async fn wait(&self, state: &AppState, caller: &Caller, projection: &str) -> Result<(), Problem> {
-        if self.wait_ms.is_some_and(|wait| wait > LONGEST_WAIT_MS) {
-            let message = Label::new(
-                format!("最多 {LONGEST_WAIT_MS} 毫秒。"),
-                format!("Must be at most {LONGEST_WAIT_MS} milliseconds."),
-            );
-            return Err(Problem::invalid_value("wait_ms", message));
-        }
+        check_wait(self.wait_ms)?;
         let Some(position) = self.min_position else {
             return Ok(state.app.projections.await_own_writes(caller.tenant, projection).await?);
         };

@@ -14,6 +14,7 @@ pub mod page;
 pub mod patch;
 pub mod path;
 pub mod person;
+mod position;
 pub mod query;
 mod router;
 pub mod strict;

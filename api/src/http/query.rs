@@ -22,6 +22,36 @@ pub struct Query<A, B = Nothing, C = Nothing, D = Nothing>(pub A, pub B, pub C, 
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Nothing {}
 
+/// How long a read waits at most.
+pub(super) const LONGEST_WAIT_MS: u64 = 60_000;
+
+/// Beside a request that is read from the log: `min_position` and `wait_ms` are parameters that it has, and were heeded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waited;
+
+/// What such a request may say of that.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Waiting {
+    #[serde(rename = "min_position")]
+    _min_position: Option<Position>,
+    wait_ms: Option<u64>,
+}
+
+/// Insists that a wait is not too long.
+///
+/// # Errors
+/// 422 when it is.
+pub(super) fn check_wait(wait_ms: Option<u64>) -> Result<(), Problem> {
+    if wait_ms.is_none_or(|wait| wait <= LONGEST_WAIT_MS) {
+        return Ok(());
+    }
+    let message = Label::new(
+        format!("最多 {LONGEST_WAIT_MS} 毫秒。"),
+        format!("Must be at most {LONGEST_WAIT_MS} milliseconds."),
+    );
+    Err(Problem::invalid_value("wait_ms", message))
+}
+
 impl<A, B, C, D, S> FromRequestParts<S> for Query<A, B, C, D>
 where
     A: DeserializeOwned,
@@ -33,7 +63,11 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Self::read(parts.uri.query().unwrap_or_default())
+        let query = parts.uri.query().unwrap_or_default();
+        match parts.extensions.get::<Waited>() {
+            Some(_) => Self::read_after_waiting(query),
+            None => Self::read(query),
+        }
     }
 }
 
@@ -49,12 +83,33 @@ where
     /// # Errors
     /// 400 and 422 with everything that is wrong with it.
     pub fn read(query: &str) -> Result<Self, Problem> {
+        Self::of(parameters(query)?)
+    }
+
+    /// The same of a read that waits for the log: how long, and for what, every group may leave to the layer that did.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn read_after_waiting(query: &str) -> Result<Self, Problem> {
         let given = parameters(query)?;
+        let own =
+            [faults_of::<A>(&given), faults_of::<B>(&given), faults_of::<C>(&given), faults_of::<D>(&given)];
+        let is_waiting = |name: &String| {
+            matches!(name.as_str(), "min_position" | "wait_ms")
+                && own.iter().all(|of| of.iter().any(|fault| is_unknown(fault, name)))
+        };
+        let (waiting, rest) = given.into_iter().partition(|(name, _)| is_waiting(name));
+        let Waiting { wait_ms, .. } = strict::read(&Value::Object(waiting), Source::Query)?;
+        check_wait(wait_ms)?;
+        Self::of(rest)
+    }
+
+    fn of(given: Map<String, Value>) -> Result<Self, Problem> {
         let faults =
             [faults_of::<A>(&given), faults_of::<B>(&given), faults_of::<C>(&given), faults_of::<D>(&given)];
         let disowned = |name: &String| faults.iter().all(|of| of.iter().any(|fault| is_unknown(fault, name)));
-        let unknown = given.keys().filter(|name| disowned(name));
-        let unknown = unknown.map(|name| Fault { field: name.clone(), kind: FaultKind::Unknown });
+        let unknown = given.iter().filter(|(name, _)| disowned(name)).flat_map(names_as_given);
+        let unknown = unknown.map(|field| Fault { field, kind: FaultKind::Unknown });
         let wrong = faults.iter().flatten().filter(|fault| fault.kind != FaultKind::Unknown).cloned();
         let all: Vec<Fault> = unknown.chain(wrong).collect();
         if !all.is_empty() {
@@ -77,6 +132,14 @@ fn known_part(given: &Map<String, Value>, faults: &[Fault]) -> Value {
     Value::Object(known.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
+/// The names under which a parameter was given: of custom fields, one for each.
+fn names_as_given((name, value): (&String, &Value)) -> Vec<String> {
+    match value {
+        Value::Object(fields) if name == FIELDS => fields.keys().map(|key| format!("{FIELD}{key}")).collect(),
+        _ => vec![name.clone()],
+    }
+}
+
 fn group<T: DeserializeOwned>(known: &Value) -> Result<T, Problem> {
     Ok(strict::read(known, Source::Query)?)
 }
@@ -85,14 +148,23 @@ fn is_unknown(fault: &Fault, name: &str) -> bool {
     fault.kind == FaultKind::Unknown && fault.field == name
 }
 
-/// The parameters of a query string as an object of texts.
+/// What stands before the key of a custom field in the name of its parameter.
+const FIELD: &str = "field:";
+/// The member under which a group has all of those parameters, by the key.
+const FIELDS: &str = "field:KEY";
+
+/// The parameters of a query string as an object of texts; those of custom fields as one of their own in it.
 fn parameters(query: &str) -> Result<Map<String, Value>, Problem> {
-    let mut object = Map::new();
+    let (mut object, mut fields) = (Map::new(), Map::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decoded(name, name)?;
-        let value = decoded(&name, value)?;
-        if object.insert(name.clone(), Value::String(value)).is_some() {
+        let value = Value::String(decoded(&name, value)?);
+        let before = match name.strip_prefix(FIELD) {
+            Some(key) => fields.insert(key.to_owned(), value),
+            None => object.insert(name.clone(), value),
+        };
+        if before.is_some() {
             return Err(Problem::malformed_query(
                 &name,
                 Label::new(
@@ -101,6 +173,9 @@ fn parameters(query: &str) -> Result<Map<String, Value>, Problem> {
                 ),
             ));
         }
+    }
+    if !fields.is_empty() {
+        object.insert(FIELDS.to_owned(), Value::Object(fields));
     }
     Ok(object)
 }
@@ -154,6 +229,8 @@ fn digit(byte: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use axum::extract::FromRequestParts;
     use axum::http::Request;
     use serde::Deserialize;
@@ -183,6 +260,24 @@ mod tests {
         assert_eq!((filter.owner.as_deref(), filter.tag.as_deref()), (Some("lì"), Some("a b")));
         assert_eq!(page.limit, Some(5));
         assert!(read("").await.is_ok());
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Fields {
+        #[serde(rename = "field:KEY")]
+        fields: Option<BTreeMap<String, String>>,
+    }
+
+    #[tokio::test]
+    async fn custom_fields_are_parameters_by_their_keys() {
+        let Query(Fields { fields }, ..) =
+            Query::<Fields>::read("field:budget=high&field:a%20b=1,2").unwrap();
+        let fields: Vec<(String, String)> = fields.unwrap().into_iter().collect();
+        assert_eq!(fields, [("a b".into(), "1,2".into()), ("budget".into(), "high".into())]);
+        let refused = Query::<Filter>::read("field:budget=high").unwrap_err();
+        assert_eq!(refused.code(), "unknown-parameter");
+        assert!(format!("{refused:?}").contains("field:budget"), "{refused:?}");
+        assert_eq!(Query::<Fields>::read("field:a=1&field:a=2").unwrap_err().code(), "malformed-query");
     }
 
     #[tokio::test]

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::as_of::Freshness;
-use super::query::{Nothing, Query, position_named};
-use super::{body, measure, openapi};
+use super::query::{Nothing, Query, Waited, position_named};
+use super::{body, measure, openapi, position};
 use crate::access_log::{AccessLog, Reader};
 use crate::admission::{Admission, Workload, workload};
 use crate::ambient::IdGenerator;
@@ -88,10 +88,11 @@ struct Entrance {
 }
 
 /// From the outside in, a request passes: problem documents (which catch panics, too), measurement, admission, what it
-/// demands to be known, the handler, and on the way back the record of what was read. They are one layer, because each layer costs every request a copy of all that is inside
+/// demands to be known (of the log, with the position that the answer reflects), the handler, and on the way back the record of what was
+/// read. They are one layer, because each layer costs every request a copy of all that is inside
 /// of it.
 async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Next) -> Response {
-    let handled = async |request: Request| {
+    let handled = async |mut request: Request| {
         if let Err(problem) = entrance.refuse_parameters(&request) {
             return problem.into_response();
         }
@@ -100,12 +101,26 @@ async fn enter(State(entrance): State<Arc<Entrance>>, request: Request, next: Ne
         if let Err(problem) = informed(&entrance.app, named).await {
             return problem.into_response();
         }
+        let position = match position::of_the_log(&request) {
+            None => None,
+            Some((tenant, freshness)) => match position::reached(&entrance.app, tenant, freshness).await {
+                Ok(reached) => Some(reached),
+                Err(problem) => return problem.into_response(),
+            },
+        };
+        if position.is_some() {
+            request.extensions_mut().insert(Waited);
+        }
         let response = match heavy(&request) {
             Some((workload, tenant)) => {
                 let answer = entrance.answer_in_turn(workload, tenant, request, next).await;
                 answer.unwrap_or_else(Problem::into_response)
             }
             None => next.run(request).await,
+        };
+        let response = match position {
+            Some(position) => position::answered(response, position),
+            None => response,
         };
         match reader {
             Some(reader) => entrance.access_log.record(reader, response).await,
@@ -124,7 +139,11 @@ impl Entrance {
             return Ok(());
         };
         if self.parameterless.contains(&(method.clone(), path.to_owned())) {
-            <Query<Nothing>>::read(query)?;
+            // How fresh a read of the log must be is heeded here, for all of them.
+            match position::of_the_log(request) {
+                Some(_) => <Query<Nothing>>::read_after_waiting(query)?,
+                None => <Query<Nothing>>::read(query)?,
+            };
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::openapi::documented;
+use super::position::OF_NO_POSITION;
 use super::testing::Bench;
 use crate::auth::access::TABLE;
 use crate::auth::scope::Scope;
@@ -681,4 +682,133 @@ async fn amounts_that_are_all_in_the_currency_asked_for_need_no_rates() {
     let _ = bench.register(&admin, &worth("5", "CNY")).await;
     bench.catch_up().await;
     bench.get(&admin, "/v1/boards/landian-6?currency=USD").await.problem(422, "invalid-value");
+}
+
+/// Where a read is asked for, with what it must be told.
+fn address_of(path: &str, customer: &str) -> String {
+    let query = match path {
+        "/v1/automations" => "pipeline=landian-6&",
+        "/v1/audit/proofs/inclusion" => "index=0&",
+        "/v1/audit/proofs/consistency" => "from=1&to=2&",
+        _ => "",
+    };
+    let path = match path {
+        "/v1/pools/{key}/customers" => path.replace("{key}", "customer_pool"),
+        "/v1/exports/{kind}" => path.replace("{kind}", "events"),
+        "/v1/worklists/{list}" => path.replace("{list}", "today"),
+        _ => path.replace("{id}", customer).replace("{pipeline}", "landian-6").replace("{key}", "landian-6"),
+    };
+    format!("{path}?{query}")
+}
+
+#[tokio::test]
+async fn every_read_waits_for_a_position_and_answers_with_the_one_that_it_reflects() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    let id = bench.register(&admin, &json!({"pipeline": "landian-6"})).await;
+    bench.catch_up().await;
+    let document = bench.call(Method::GET, "/openapi.json").send().await.json();
+    // What there is only under certain conditions: these are asked for something that is not there.
+    let absent = ["/v1/pilots/{id}", "/v1/changes/{pipeline}/customers"];
+    for (_, path, _) in TABLE.iter().filter(|(method, ..)| *method == "GET") {
+        let reason = OF_NO_POSITION.iter().find(|(known, _)| known == path).map(|(_, reason)| *reason);
+        let described = document["paths"][documented(path)]["get"]["parameters"].as_array().cloned();
+        let waits = described.unwrap_or_default().iter().any(|parameter| parameter["name"] == "min_position");
+        assert_eq!(waits, reason.is_none(), "{path}: {reason:?}");
+        if reason.is_some() {
+            continue;
+        }
+        let address = address_of(path, &id);
+        let answer = bench.get(&admin, &format!("{address}min_position=3&wait_ms=0")).await;
+        if absent.contains(path) {
+            assert!(
+                matches!(answer.json()["code"].as_str(), Some("not-found" | "invalid-value")),
+                "{}",
+                answer.text
+            );
+            continue;
+        }
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        let reached = answer.header("waymark-position").parse::<u64>();
+        assert!(
+            reached.is_ok_and(|reached| reached >= 3),
+            "{path} answers without a position that it has reached"
+        );
+        let ahead = bench.get(&admin, &format!("{address}min_position=99999&wait_ms=0")).await;
+        ahead.problem(503, "projection-behind");
+    }
+    for (path, reason) in OF_NO_POSITION {
+        assert!(TABLE.iter().any(|(method, known, _)| *method == "GET" && known == path), "{path} is served");
+        assert!(reason.ends_with('.'), "{path}: why?");
+    }
+    bench.get(&admin, "/v1/events?min_position=some").await.problem(422, "invalid-value");
+    bench.get(&admin, "/v1/audit/keys?wait_ms=99999999").await.problem(422, "invalid-value");
+    bench.get(&admin, "/v1/templates?min_position=3").await.problem(422, "unknown-parameter");
+}
+
+#[tokio::test]
+async fn a_read_without_a_past_says_so_and_where_there_is_one() {
+    let (bench, admin) = Bench::with_pipeline().await;
+    for path in ["/v1/duplicates?effective_at=2026-03-01T00:00:00Z", "/v1/reminders?known_position=2"] {
+        let refused = bench.get(&admin, path).await.problem(422, "unknown-parameter");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("present alone"), "{path}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_judges_each_line_as_if_those_before_it_had_been_carried_out() {
+    let (bench, key) = Bench::with_pipeline().await;
+    let id = bench.register(&key, &json!({"pipeline": "landian-6"})).await;
+    let transition = |to: &str| {
+        let body = json!({"to": to, "note": "asked for an offer", "next_step": "write it", "reason": "met"});
+        json!({"command": "transition", "customer_id": id, "body": body}).to_string()
+    };
+    let phone = json!([{"kind": "phone", "value": "+8613800138000"}]);
+    let register = |external_id: &str| {
+        let body = json!({"pipeline": "landian-6", "external_id": external_id, "contacts": phone});
+        json!({"command": "register", "body": body}).to_string()
+    };
+    let note = |text: &str| {
+        let body = json!({"text": text});
+        json!({"command": "note", "customer_id": id, "body": body, "idempotency_key": "n"}).to_string()
+    };
+    let lines = [
+        transition("need_confirmed"),
+        // Refused now as it would be then, where each is judged by the present state alone it would be fine.
+        transition("need_confirmed"),
+        transition("first_contact"),
+        transition("nowhere"),
+        register("a"),
+        // Somebody has the telephone number by then; what is refused takes no external id.
+        register("b"),
+        register("a"),
+        json!({"command": "register", "body": {"pipeline": "landian-6", "external_id": "b"}}).to_string(),
+        note("one"),
+        note("one"),
+        note("two"),
+    ];
+    let send = |path: &'static str| {
+        bench.call(Method::POST, path).key(&key).body("application/x-ndjson", lines.join("\n")).send()
+    };
+    let told = |text: &str| -> Vec<(u64, Value)> {
+        let told = |reply: &Value| (reply["status"].as_u64().unwrap(), reply["problem"]["code"].clone());
+        replies(text).iter().map(told).collect()
+    };
+    let rehearsed = send("/v1/bulk?dry_run=true").await.text;
+    let statuses: Vec<u64> = told(&rehearsed).into_iter().map(|(status, _)| status).collect();
+    assert_eq!(statuses, [200, 409, 200, 422, 201, 409, 409, 201, 200, 200, 422], "{rehearsed}");
+    let would = |line: usize| replies(&rehearsed)[line]["result"]["would_record"].clone();
+    assert_eq!(
+        (would(2), would(8), would(9)),
+        (json!(["customer.moved"]), json!(["customer.noted"]), json!([]))
+    );
+    assert_eq!(bench.get(&key, "/v1/events").await.json()["head"], 3, "a rehearsal records nothing");
+    let carried_out = send("/v1/bulk").await.text;
+    assert_eq!(told(&carried_out), told(&rehearsed), "what was told is what comes");
+    let repeated = send("/v1/bulk?dry_run=true").await.text;
+    assert_eq!(
+        replies(&repeated)[8]["result"]["would_record"],
+        json!([]),
+        "it was carried out under this key"
+    );
 }

@@ -1,13 +1,14 @@
 //! Parameters that all reports share: customer filters and the time window.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::AppState;
 use super::customers::body::OwnerName;
 use super::people::no_team;
+use super::{AppState, fields, known};
 use crate::app::Caller;
 use crate::domain::{Label, Owner};
 use crate::http::Instant;
@@ -41,11 +42,15 @@ pub(super) struct CustomerFilterParams {
     region: Option<String>,
     /// The pipeline version of the customer's last transition.
     version: Option<u32>,
+    /// What the custom field of that key held, such as `field:budget=high`; may appear for several keys.
+    #[serde(rename = "field:KEY")]
+    #[param(value_type = Option<String>)]
+    fields: Option<BTreeMap<String, String>>,
 }
 
 impl CustomerFilterParams {
     /// The parameters that were given, each in the one form that it has.
-    pub(super) fn pairs(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn pairs(&self) -> Vec<(String, String)> {
         let owner = self.owner.as_ref().map(|owner| match &owner.0 {
             Owner::Rep(rep) => format!("rep:{rep}"),
             Owner::Pool(pool) => format!("pool:{pool}"),
@@ -62,7 +67,9 @@ impl CustomerFilterParams {
             ("region", self.region.clone()),
             ("version", self.version.map(|version| version.to_string())),
         ];
-        given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        let given = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let fields = self.fields.iter().flatten();
+        given.chain(fields.map(|(key, value)| (format!("field:{key}"), value.clone()))).collect()
     }
 
     /// Takes out whose customers count, where a report means the people themselves: the owner and the team.
@@ -73,7 +80,8 @@ impl CustomerFilterParams {
     /// The filter, with the team of the instant asked about, and what the caller sees now.
     ///
     /// # Errors
-    /// 422 when there was no such team then.
+    /// 422 when there was no such team then, or a field is not declared or not for the caller to read, or a
+    /// sub-status or a version that never was.
     pub(super) async fn filter(
         self,
         state: &AppState,
@@ -85,18 +93,25 @@ impl CustomerFilterParams {
             Some(team) => Some(reps(state, caller, team, at).await?),
             None => None,
         };
+        let among = match &who.fields {
+            Some(given) => Some(Arc::new(fields::having(state, caller, at, given).await?)),
+            None => None,
+        };
+        if let Some(version) = who.version {
+            known::version(state, caller, version).await?;
+        }
         Ok(CohortFilter {
             owner: who.owner.map(|owner| owner.0),
             reps,
             source: any_of(who.source),
             channel: any_of(who.channel),
             tag: any_of(who.tag),
-            sub_status: any_of(who.sub_status),
+            sub_status: known::sub_statuses(state, caller, who.sub_status).await?,
             tier: any_of(who.tier),
             industry: any_of(who.industry),
             region: any_of(who.region),
             version: who.version,
-            among: None,
+            among,
             visibility: state.app.visibility(caller).await?,
         })
     }

@@ -10,8 +10,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::AppState;
 use super::customers::names::Names;
+use super::{AppState, known};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
@@ -86,11 +86,13 @@ struct InboxReply {
 }
 
 /// Which messages are wanted.
-#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct InboxParams {
     /// Only those that were not read.
     unread: Option<bool>,
+    /// The sub-status that the customer's journey stands in now; several values are separated by commas.
+    sub_status: Option<String>,
 }
 
 /// Up to where the inbox was read.
@@ -121,7 +123,8 @@ async fn inbox(
     let before = page.cursor().map(place).transpose()?;
     let read_up_to = state.app.inbox_read_to(&caller).await?;
     let after = if params.unread == Some(true) { read_up_to } else { 0 };
-    let filter = InboxFilter { before, after, ..whose(&state, &caller).await? };
+    let sub_status = known::sub_statuses(&state, &caller, params.sub_status).await?;
+    let filter = InboxFilter { before, after, sub_status, ..whose(&state, &caller).await? };
     let (mut found, position) =
         state.app.projections.work(caller.tenant).await?.messages(&filter, limit + 1).await?;
     let more = found.len() > limit as usize;

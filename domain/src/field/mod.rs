@@ -164,6 +164,29 @@ pub(crate) fn normalised(declared: &Fields, mut values: BTreeMap<String, Value>)
     values
 }
 
+/// What filters and groups call a value: of a list each of its members, of a number its shortest form, of an amount
+/// `12.30 CNY`. Nothing of what is empty.
+pub fn words(kind: Option<&FieldType>, value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => Vec::new(),
+        Value::Bool(held) => vec![held.to_string()],
+        Value::Number(number) => vec![word(kind, &number.to_string())],
+        Value::String(text) => vec![word(kind, text)],
+        Value::Array(members) => members.iter().flat_map(|member| words(kind, member)).collect(),
+        Value::Object(members) => {
+            let text = |name: &str| members.get(name).and_then(Value::as_str);
+            let money = text("amount").zip(text("currency"));
+            money.map(|(amount, currency)| format!("{amount} {currency}")).into_iter().collect()
+        }
+    }
+}
+
+/// The one form of a text: a number has the same however it was written.
+pub fn word(kind: Option<&FieldType>, text: &str) -> String {
+    let number = if kind == Some(&FieldType::Number) { money::decimal(text) } else { None };
+    number.map_or_else(|| text.to_owned(), |number| number.normalize().to_string())
+}
+
 fn undeclared(declared: &Fields, key: &str) -> Violation {
     let known: Vec<&str> = declared.keys().map(String::as_str).collect();
     let listed = known.join(", ");
@@ -316,6 +339,23 @@ mod tests {
             ("many", json!(["b", "a"])),
         ] {
             assert_eq!(codes(key, &value), [""; 0], "{key} {value}");
+        }
+    }
+
+    #[test]
+    fn a_value_has_one_word_however_it_is_written_and_a_list_one_for_each_member() {
+        for (kind, value, expected) in [
+            (Some(FieldType::Number), json!(12.5), vec!["12.5"]),
+            (Some(FieldType::Number), json!("12.50"), vec!["12.5"]),
+            (Some(FieldType::Text), json!("12.50"), vec!["12.50"]),
+            (Some(FieldType::Integer), json!(-3), vec!["-3"]),
+            (Some(FieldType::Boolean), json!(false), vec!["false"]),
+            (Some(FieldType::Money), json!({"amount": "12.30", "currency": "CNY"}), vec!["12.30 CNY"]),
+            (Some(choice(true)), json!(["b", "a"]), vec!["b", "a"]),
+            (None, json!({"deep": 1}), vec![]),
+            (None, Value::Null, vec![]),
+        ] {
+            assert_eq!(words(kind.as_ref(), &value), expected, "{value}");
         }
     }
 

@@ -18,7 +18,7 @@ use crate::log::history::instant;
 use crate::models::board::touches::{self, Touch};
 use crate::models::board::versions::{self, CustomerVersion};
 use crate::models::dwell::{Window, in_order};
-use crate::query::{AsOf, CohortFilter};
+use crate::query::{AsOf, CohortFilter, only};
 use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::conversion::StageOrder;
@@ -55,6 +55,8 @@ pub struct ChannelsQuery {
 /// How many of a channel's leads came to a stage.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ChannelStage {
+    /// The pipeline of the stage.
+    pub pipeline: String,
     /// The stage.
     pub stage: String,
     /// How many came there, or further on.
@@ -89,7 +91,7 @@ pub struct ChannelReport {
     #[serde(serialize_with = "super::whole_where_it_is")]
     #[schema(value_type = f64)]
     pub leads: f64,
-    /// How many of them came to each stage, in the pipeline's order.
+    /// How many of them came to each stage, in the order of pipelines and of their stages.
     pub reached: Vec<ChannelStage>,
     /// How many of them have been won.
     #[serde(serialize_with = "super::whole_where_it_is")]
@@ -106,8 +108,8 @@ pub struct ChannelReport {
 /// The sources and channels of a pipeline's leads.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ChannelsReport {
-    /// The pipeline's key.
-    pub pipeline: String,
+    /// The pipeline's key; null for all of them.
+    pub pipeline: Option<String>,
     /// The business instant asked about.
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
@@ -124,6 +126,9 @@ pub struct ChannelsReport {
     pub items: Vec<ChannelReport>,
 }
 
+/// A pipeline and a stage of it.
+type PipelineStage = (String, String);
+
 /// A source and a channel.
 type Origin = (Option<String>, Option<String>);
 
@@ -138,60 +143,66 @@ struct Accumulator {
 }
 
 impl ReportSnapshot {
-    /// Which sources and channels bring leads.
+    /// Which sources and channels bring leads into some pipelines.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn channels(
         &mut self,
-        definition: &Definition,
+        definitions: &[Definition],
         query: &ChannelsQuery,
     ) -> Result<ChannelsReport> {
         let snapshot = &mut self.0;
         let ChannelsQuery { at, window, filter, attribution } = query;
         let known = known(snapshot, at).await?;
         let position = snapshot.position;
-        let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
         let pasts = pasts(snapshot, known).await?;
         let touches = touches::load(snapshot, known).await?;
-        let (kinds, places) = (definition.kinds(&journeys), definition.places(&journeys));
-        let course =
-            Course { order: StageOrder { kinds: &kinds, places: &places }, reach: Reach::AtOrBeyond };
-        let stages = in_order(&journeys, &definition.pipeline);
-        let milestones: Vec<Milestone> =
-            stages.iter().map(|(stage, number)| definition.milestone(stage, *number)).collect();
         let span = Span::of(window, at);
         let mut channels: HashMap<Origin, Accumulator> = HashMap::new();
-        for (journey, records) in journeys.journeys(at.micros()) {
-            let customer: Uuid = journeys.customer(journey);
-            let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
-            let touched = touches.get(&customer).map_or(&[][..], Vec::as_slice);
-            for cycle in cycles(records).iter().filter(|cycle| span.holds(cycle.began)) {
-                let outcome = cycle.outcome(&kinds);
-                let until = outcome.map_or(at.micros(), Outcome::at);
-                let credited = credited(*attribution, past, touched, cycle, until);
-                let parts = credited.len();
-                for origin in credited {
-                    let channel = channels.entry(origin).or_default();
-                    channel.reached.resize(milestones.len(), 0.0);
-                    let part = 1.0 / parts as f64;
-                    channel.leads += part;
-                    for (reached, milestone) in channel.reached.iter_mut().zip(&milestones) {
-                        *reached += if course.entry(cycle, *milestone).is_some() { part } else { 0.0 };
-                    }
-                    if let Some(Outcome::Won(won)) = outcome {
-                        channel.win(part, won - cycle.began, versions::at(past, won), parts);
+        let mut all_stages: Vec<PipelineStage> = Vec::new();
+        for definition in definitions {
+            let pipeline = &definition.pipeline.key;
+            let journeys = journeys(snapshot, pipeline, at, known, filter).await?;
+            let (kinds, places) = (definition.kinds(&journeys), definition.places(&journeys));
+            let course =
+                Course { order: StageOrder { kinds: &kinds, places: &places }, reach: Reach::AtOrBeyond };
+            let stages = in_order(&journeys, &definition.pipeline);
+            let milestones: Vec<Milestone> =
+                stages.iter().map(|(stage, number)| definition.milestone(stage, *number)).collect();
+            let first = all_stages.len();
+            all_stages.extend(stages.into_iter().map(|(stage, _)| (pipeline.clone(), stage)));
+            for (journey, records) in journeys.journeys(at.micros()) {
+                let customer: Uuid = journeys.customer(journey);
+                let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
+                let touched = touches.get(&customer).map_or(&[][..], Vec::as_slice);
+                for cycle in cycles(records).iter().filter(|cycle| span.holds(cycle.began)) {
+                    let outcome = cycle.outcome(&kinds);
+                    let until = outcome.map_or(at.micros(), Outcome::at);
+                    let credited = credited(*attribution, past, touched, cycle, until);
+                    let parts = credited.len();
+                    for origin in credited {
+                        let channel = channels.entry(origin).or_default();
+                        channel.reached.resize(all_stages.len(), 0.0);
+                        let part = 1.0 / parts as f64;
+                        channel.leads += part;
+                        for (reached, milestone) in channel.reached[first..].iter_mut().zip(&milestones) {
+                            *reached += if course.entry(cycle, *milestone).is_some() { part } else { 0.0 };
+                        }
+                        if let Some(Outcome::Won(won)) = outcome {
+                            channel.win(part, won - cycle.began, versions::at(past, won), parts);
+                        }
                     }
                 }
             }
         }
         let mut items: Vec<ChannelReport> =
-            channels.into_iter().map(|(origin, channel)| channel.report(origin, &stages)).collect();
+            channels.into_iter().map(|(origin, channel)| channel.report(origin, &all_stages)).collect();
         items.sort_by(|a, b| {
             b.leads.total_cmp(&a.leads).then_with(|| (&a.source, &a.channel).cmp(&(&b.source, &b.channel)))
         });
         Ok(ChannelsReport {
-            pipeline: definition.pipeline.key.clone(),
+            pipeline: only(definitions).map(|one| one.pipeline.key.clone()),
             effective_at: at.effective_at,
             known_at: at.known_at,
             position,
@@ -236,10 +247,12 @@ impl Accumulator {
         }
     }
 
-    fn report(mut self, (source, channel): Origin, stages: &[(String, Option<u32>)]) -> ChannelReport {
+    fn report(mut self, (source, channel): Origin, stages: &[PipelineStage]) -> ChannelReport {
+        self.reached.resize(stages.len(), 0.0);
         self.lengths.sort_unstable();
         let lengths: Vec<f64> = self.lengths.iter().map(|length| seconds(*length)).collect();
-        let stage = |((stage, _), count): (&(String, Option<u32>), &f64)| ChannelStage {
+        let stage = |((pipeline, stage), count): (&PipelineStage, &f64)| ChannelStage {
+            pipeline: pipeline.clone(),
             stage: stage.clone(),
             count: *count,
             share: *count / self.leads,

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::funnels::FunnelReport;
 use super::latency::LatencyReport;
 use super::losses::LossesReport;
+use super::quality::QualityReport;
 use super::reps::RepsReport;
 use crate::dwell::{DwellReport, FlowsReport, StageReport};
 use crate::stats::compare::restricted_mean_difference;
@@ -25,7 +26,8 @@ const MICROS: f64 = 1e6;
 pub struct Difference {
     /// Which figure: `win_share` (won of all that is counted, or of what ended, by rep), `lost_share` (lost of all that
     /// ended), `restricted_mean_seconds` (how long stays last, of all stages their sum), `delay_seconds` (the median of all
-    /// differences of two delays), `late_share`, `handover_share` (of the records that follow another one, those by somebody
+    /// differences of two delays), `late_share`, `leak_share` (leaking of all that are open), `without_note_share` (of the moves
+    /// that people made), `handover_share` (of the records that follow another one, those by somebody
     /// else) or `way_share` (of the moves out of a stage, those to another).
     pub figure: &'static str,
     /// The stage that it is of; null for the whole.
@@ -83,6 +85,15 @@ impl Comparable for LossesReport {
     fn differences(&self, other: &Self) -> Vec<Difference> {
         let lost = |report: &Self| (report.lost as f64, report.ended as f64);
         of_shares("lost_share", lost(self), lost(other))
+    }
+}
+
+impl Comparable for QualityReport {
+    fn differences(&self, other: &Self) -> Vec<Difference> {
+        let leaking = |report: &Self| (report.leak.leaking as f64, report.leak.open as f64);
+        let silent = |report: &Self| (report.notes.without_note as f64, report.notes.moves as f64);
+        let leaks = of_shares("leak_share", leaking(self), leaking(other));
+        leaks.into_iter().chain(of_shares("without_note_share", silent(self), silent(other))).collect()
     }
 }
 

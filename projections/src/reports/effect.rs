@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::dwell::Window;
 use crate::models::timeline::activities;
-use crate::query::{AsOf, CohortFilter};
+use crate::query::{AsOf, CohortFilter, only};
 use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::conversion::StageOrder;
@@ -40,6 +40,8 @@ pub struct EffectRow {
     /// Who held them.
     #[schema(example = "rep:li")]
     pub actor: String,
+    /// The pipeline of the stage.
+    pub pipeline: String,
     /// The stage in which the customers stood.
     pub stage: String,
     /// How many conversations.
@@ -53,8 +55,8 @@ pub struct EffectRow {
 /// Which conversations were followed by a move forward.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct EffectReport {
-    /// The pipeline's key.
-    pub pipeline: String,
+    /// The pipeline's key; null for all of them.
+    pub pipeline: Option<String>,
     /// The business instant asked about.
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
@@ -67,56 +69,64 @@ pub struct EffectReport {
     pub to: DateTime<Utc>,
     /// Within how many days a move counts as following.
     pub days: u32,
-    /// By person and stage.
+    /// By person, pipeline and stage.
     pub rows: Vec<EffectRow>,
 }
 
 impl ReportSnapshot {
-    /// Which conversations were followed by a move forward.
+    /// Which conversations were followed by a move forward in some pipelines.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn effect(&mut self, definition: &Definition, query: &EffectQuery) -> Result<EffectReport> {
+    pub async fn effect(&mut self, definitions: &[Definition], query: &EffectQuery) -> Result<EffectReport> {
         let snapshot = &mut self.0;
         let EffectQuery { at, window, filter } = query;
         let known = known(snapshot, at).await?;
         let position = snapshot.position;
-        let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
-        let follow_ups = activities::follow_ups(snapshot, known).await?;
-        let (kinds, places) = (definition.kinds(&journeys), definition.places(&journeys));
-        let order = StageOrder { kinds: &kinds, places: &places };
         let (within, span) = (i64::from(DAYS) * DAY, Span::of(window, at));
         let ripe = at.micros().saturating_sub(within);
         let span = if span.end > ripe { span.ending(ripe.saturating_add(1).max(span.from)) } else { span };
-        let mut rows: BTreeMap<(String, u32), (usize, usize)> = BTreeMap::new();
-        for (journey, records) in journeys.journeys(at.micros()) {
-            for (held, actor) in follow_ups.get(&journeys.customer(journey)).into_iter().flatten() {
-                let before = records.partition_point(|record| record.at <= *held);
-                let Some(stood) = records[..before].last().filter(|_| span.holds(*held)) else { continue };
-                let place = places.get(stood.stage as usize).copied().flatten();
-                let goes_on = |record: &MoveRecord| order.is_past(place, record.stage);
-                let soon = records[before..].iter().take_while(|record| record.at <= held + within);
-                let (count, followed) = rows.entry((actor.clone(), stood.stage)).or_default();
-                *count += 1;
-                *followed += usize::from(soon.into_iter().any(goes_on));
+        let follow_ups = activities::follow_ups(snapshot, known).await?;
+        let mut rows = Vec::new();
+        for definition in definitions {
+            let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
+            let (kinds, places) = (definition.kinds(&journeys), definition.places(&journeys));
+            let order = StageOrder { kinds: &kinds, places: &places };
+            let mut counts: BTreeMap<(String, u32), (usize, usize)> = BTreeMap::new();
+            for (journey, records) in journeys.journeys(at.micros()) {
+                for (held, actor) in follow_ups.get(&journeys.customer(journey)).into_iter().flatten() {
+                    let before = records.partition_point(|record| record.at <= *held);
+                    let Some(stood) = records[..before].last().filter(|_| span.holds(*held)) else {
+                        continue;
+                    };
+                    let place = places.get(stood.stage as usize).copied().flatten();
+                    let goes_on = |record: &MoveRecord| order.is_past(place, record.stage);
+                    let soon = records[before..].iter().take_while(|record| record.at <= held + within);
+                    let (count, followed) = counts.entry((actor.clone(), stood.stage)).or_default();
+                    *count += 1;
+                    *followed += usize::from(soon.into_iter().any(goes_on));
+                }
             }
+            rows.extend(counts.into_iter().map(|((actor, stage), (follow_ups, followed))| EffectRow {
+                actor,
+                pipeline: definition.pipeline.key.clone(),
+                stage: journeys.stages.text(stage).to_owned(),
+                follow_ups,
+                followed,
+                share: ShareReport::of_counts(followed, follow_ups),
+            }));
         }
-        let row = |((actor, stage), (follow_ups, followed)): ((String, u32), (usize, usize))| EffectRow {
-            actor,
-            stage: journeys.stages.text(stage).to_owned(),
-            follow_ups,
-            followed,
-            share: ShareReport::of_counts(followed, follow_ups),
-        };
+        // Of one person, in the order of pipelines and of stages.
+        rows.sort_by(|one, other| one.actor.cmp(&other.actor));
         Ok(EffectReport {
-            pipeline: definition.pipeline.key.clone(),
+            pipeline: only(definitions).map(|one| one.pipeline.key.clone()),
             effective_at: at.effective_at,
             known_at: at.known_at,
             position,
             from: window.from,
             to: instant(span.end),
             days: DAYS,
-            rows: rows.into_iter().map(row).collect(),
+            rows,
         })
     }
 }

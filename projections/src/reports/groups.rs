@@ -1,27 +1,31 @@
-//! The customers of a report in groups, by what they were like at the instant asked about, and its window in months or quarters.
+//! The customers of a report in groups, by what they were like at the instant asked about, and its window in months or quarters;
+//! and those of them whose own fields hold something.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, Utc};
 use uuid::Uuid;
 use waymark_domain::Owner;
+use waymark_domain::field::{Fields, words};
 use waymark_eventstore::Position;
 
 use super::{journeys, known, pasts};
 use crate::error::Result;
 use crate::log::history::instant;
+use crate::models::board::field_values;
 use crate::models::board::versions::{self, CustomerVersion};
 use crate::models::dwell::{self, Window};
 use crate::models::snapshot::Snapshot;
-use crate::query::{AsOf, CohortFilter};
+use crate::query::{AnyOf, AsOf, CohortFilter};
 use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::cycles::{Outcome, cycles};
 use crate::stats::{JourneySet, Micros};
 
 /// By what a report is divided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupKey {
     /// Whose the customer is.
     Owner,
@@ -47,10 +51,15 @@ pub enum GroupKey {
     Month,
     /// The quarter of the window.
     Quarter,
+    /// What the customer's own field of that key holds.
+    Field(String),
 }
 
+/// What stands before the key of a field.
+const FIELD: &str = "field:";
+
 impl GroupKey {
-    /// Every key.
+    /// Every key but those of fields.
     pub const ALL: [Self; 12] = [
         Self::Owner,
         Self::Team,
@@ -68,8 +77,8 @@ impl GroupKey {
 
     /// The word under which it stands in questions and answers.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
+    pub fn word(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Owner => "owner",
             Self::Team => "team",
             Self::Source => "source",
@@ -82,17 +91,30 @@ impl GroupKey {
             Self::LostReason => "lost_reason",
             Self::Month => "month",
             Self::Quarter => "quarter",
-        }
+            Self::Field(key) => return Cow::Owned(format!("{FIELD}{key}")),
+        })
     }
 
     /// The key of that word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|key| key.as_str() == word)
+        match word.strip_prefix(FIELD) {
+            Some(key) => (!key.is_empty()).then(|| Self::Field(key.to_owned())),
+            None => Self::ALL.into_iter().find(|key| key.word() == word),
+        }
+    }
+
+    /// The field that it is of.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Field(key) => Some(key),
+            _ => None,
+        }
     }
 
     /// Over how many months a group goes; none for a group of customers.
-    fn months(self) -> Option<u32> {
+    fn months(&self) -> Option<u32> {
         match self {
             Self::Month => Some(1),
             Self::Quarter => Some(3),
@@ -100,7 +122,7 @@ impl GroupKey {
         }
     }
 
-    fn of(self, past: &CustomerVersion, member: &Member<'_>) -> Option<String> {
+    fn of(&self, past: &CustomerVersion, member: &Member<'_>) -> Option<String> {
         match self {
             Self::Owner => Some(match &past.owner {
                 Owner::Rep(rep) => format!("rep:{rep}"),
@@ -118,6 +140,7 @@ impl GroupKey {
             Self::Version => Some(past.version.to_string()),
             Self::SubStatus => past.sub_statuses.get(member.pipeline).cloned(),
             Self::LostReason => member.lost_reason.cloned(),
+            Self::Field(key) => member.field(key),
             Self::Month | Self::Quarter => None,
         }
     }
@@ -136,13 +159,15 @@ pub struct GroupsQuery {
     pub keys: Vec<GroupKey>,
     /// The team of each rep, at the instant asked about.
     pub teams: BTreeMap<String, String>,
+    /// The fields that are declared.
+    pub declared: Fields,
 }
 
 /// One group: what it is, and the question about it.
 #[derive(Debug, Clone)]
 pub struct Group {
     /// The value of each key; null where the customer has none.
-    pub key: BTreeMap<&'static str, Option<String>>,
+    pub key: Values,
     /// The customers.
     pub filter: CohortFilter,
     /// The part of the window.
@@ -150,7 +175,7 @@ pub struct Group {
 }
 
 /// The values of the keys that group customers.
-type Values = BTreeMap<&'static str, Option<String>>;
+pub type Values = BTreeMap<String, Option<String>>;
 
 impl ReportSnapshot {
     /// The groups of a pipeline's customers, in the order of their keys' values.
@@ -167,14 +192,24 @@ impl ReportSnapshot {
             true => lost_reasons(snapshot, definition, &journeys, (query.at.micros(), known)).await?,
             false => HashMap::new(),
         };
+        let fields = match query.keys.iter().any(|key| key.field().is_some()) {
+            true => field_values::load(snapshot, query.at.micros(), known).await?,
+            false => HashMap::new(),
+        };
         let mut members: BTreeMap<Values, BTreeSet<Uuid>> = BTreeMap::new();
         for journey in 0..journeys.len() {
             let customer = journeys.customer(journey);
             let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
             let Some(then) = versions::at(past, query.at.micros()).or(past.first()) else { continue };
             let keys = query.keys.iter().filter(|key| key.months().is_none());
-            let member = Member { teams: &query.teams, pipeline, lost_reason: reasons.get(&customer) };
-            let values = keys.map(|key| (key.as_str(), key.of(then, &member))).collect();
+            let member = Member {
+                teams: &query.teams,
+                pipeline,
+                lost_reason: reasons.get(&customer),
+                fields: fields.get(&customer),
+                declared: &query.declared,
+            };
+            let values = keys.map(|key| (key.word().into_owned(), key.of(then, &member))).collect();
             members.entry(values).or_default().insert(customer);
         }
         let begun = journeys.began_at().map_or(query.at.effective_at, instant);
@@ -183,11 +218,35 @@ impl ReportSnapshot {
             let customers = Arc::new(customers);
             let filter = CohortFilter { among: Some(customers), ..query.filter.clone() };
             spans.iter().map(move |(time, window)| {
-                let key = values.iter().chain(time).map(|(name, value)| (*name, value.clone())).collect();
+                let key =
+                    values.iter().chain(time).map(|(name, value)| (name.clone(), value.clone())).collect();
                 Group { key, filter: filter.clone(), window: *window }
             })
         });
         Ok(each.collect())
+    }
+
+    /// The customers whose own fields held any of the wanted words of each key, at an instant and by what was known of it.
+    ///
+    /// # Errors
+    /// When the log or the database fails.
+    pub async fn having(
+        &mut self,
+        at: &AsOf,
+        declared: &Fields,
+        wanted: &BTreeMap<String, AnyOf>,
+    ) -> Result<BTreeSet<Uuid>> {
+        let snapshot = &mut self.0;
+        let known = known(snapshot, at).await?;
+        let fields = field_values::load(snapshot, at.micros(), known).await?;
+        let has = |held: &BTreeMap<String, serde_json::Value>| {
+            wanted.iter().all(|(key, wanted)| {
+                let kind = declared.get(key).map(|field| &field.kind);
+                let value = held.get(key);
+                value.is_some_and(|value| words(kind, value).iter().any(|word| wanted.contains(word)))
+            })
+        };
+        Ok(fields.into_iter().filter(|(_, held)| has(held)).map(|(customer, _)| customer).collect())
     }
 }
 
@@ -196,6 +255,17 @@ struct Member<'a> {
     teams: &'a BTreeMap<String, String>,
     pipeline: &'a str,
     lost_reason: Option<&'a String>,
+    fields: Option<&'a BTreeMap<String, serde_json::Value>>,
+    declared: &'a Fields,
+}
+
+impl Member<'_> {
+    /// What a field holds; several options as one text.
+    fn field(&self, key: &str) -> Option<String> {
+        let kind = self.declared.get(key).map(|field| &field.kind);
+        let words = words(kind, self.fields?.get(key)?);
+        (!words.is_empty()).then(|| words.join(", "))
+    }
 }
 
 /// The reasons of those customers whose last cycle was lost with one.
@@ -220,7 +290,7 @@ async fn lost_reasons(
 
 /// The parts of a window by months or quarters, each with its name; the window itself where no key asks for them.
 fn spans(keys: &[GroupKey], window: Window, begun: DateTime<Utc>, at: &AsOf) -> Vec<(Values, Window)> {
-    let Some((key, months)) = keys.iter().find_map(|key| Some((*key, key.months()?))) else {
+    let Some((key, months)) = keys.iter().find_map(|key| Some((key, key.months()?))) else {
         return vec![(Values::new(), window)];
     };
     let (from, end) = (window.from.unwrap_or(begun), window.to.unwrap_or(at.effective_at));
@@ -235,7 +305,7 @@ fn spans(keys: &[GroupKey], window: Window, begun: DateTime<Utc>, at: &AsOf) -> 
             _ => day.format("%Y-%m").to_string(),
         };
         let part = Window { from: Some(midnight(day).max(from)), to: to.or(window.to) };
-        spans.push((Values::from([(key.as_str(), Some(name))]), part));
+        spans.push((Values::from([(key.word().into_owned(), Some(name))]), part));
         first = next;
     }
     spans
@@ -259,8 +329,8 @@ mod tests {
             (GroupKey::Month, vec!["2026-01", "2026-02", "2026-03", "2026-04", "2026-05"]),
             (GroupKey::Quarter, vec!["2026-Q1", "2026-Q2"]),
         ] {
-            let parts = spans(&[key], window, at.effective_at, &at);
-            let found: Vec<_> = parts.iter().map(|(name, _)| name[key.as_str()].clone().unwrap()).collect();
+            let parts = spans(std::slice::from_ref(&key), window, at.effective_at, &at);
+            let found: Vec<_> = parts.iter().map(|(name, _)| name[&*key.word()].clone().unwrap()).collect();
             assert_eq!(found, names);
             assert_eq!((parts[0].1.from, parts[parts.len() - 1].1.to), (window.from, window.to));
             assert!(parts.windows(2).all(|pair| pair[0].1.to == pair[1].1.from), "{parts:?}");

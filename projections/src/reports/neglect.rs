@@ -1,6 +1,6 @@
 //! Which open customers have long been left alone: by owner, stage and how long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -13,8 +13,9 @@ use crate::board::OwnerReport;
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::versions;
+use crate::models::snapshot::Snapshot;
 use crate::models::timeline::activities;
-use crate::query::{AsOf, CohortFilter};
+use crate::query::{AsOf, CohortFilter, only};
 use crate::reports::Definition;
 use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::cycles::cycles;
@@ -67,6 +68,8 @@ pub struct NeglectBand {
 pub struct NeglectRow {
     /// Whose they are.
     pub owner: OwnerReport,
+    /// The pipeline of the stage.
+    pub pipeline: String,
     /// The stage.
     pub stage: String,
     /// How many.
@@ -78,15 +81,15 @@ pub struct NeglectRow {
 /// Which open customers have long been left alone.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct NeglectReport {
-    /// The pipeline's key.
-    pub pipeline: String,
+    /// The pipeline's key; null for all of them.
+    pub pipeline: Option<String>,
     /// The business instant asked about.
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
     pub known_at: DateTime<Utc>,
     /// How far the read models had come.
     pub position: Position,
-    /// By owner and stage: customers in a stage in which deals are worked.
+    /// By owner, pipeline and stage: customers in a stage in which deals are worked.
     pub rows: Vec<NeglectRow>,
 }
 
@@ -94,45 +97,38 @@ pub struct NeglectReport {
 type Untouched = (Micros, Uuid);
 
 impl ReportSnapshot {
-    /// Which open customers have long been left alone.
+    /// Which open customers of some pipelines have long been left alone.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn neglect(&mut self, definition: &Definition, query: &NeglectQuery) -> Result<NeglectReport> {
+    pub async fn neglect(
+        &mut self,
+        definitions: &[Definition],
+        query: &NeglectQuery,
+    ) -> Result<NeglectReport> {
         let snapshot = &mut self.0;
-        let NeglectQuery { at, filter } = query;
-        let known = known(snapshot, at).await?;
+        let known = known(snapshot, &query.at).await?;
         let position = snapshot.position;
-        let journeys = journeys(snapshot, &definition.pipeline.key, at, known, filter).await?;
-        let pasts = pasts(snapshot, known).await?;
-        let done = activities::activities(snapshot, known, at.micros()).await?;
-        let kinds = definition.kinds(&journeys);
-        let mut cells: BTreeMap<(String, String, u32), Vec<Untouched>> = BTreeMap::new();
-        for (journey, records) in journeys.journeys(at.micros()) {
-            let customer = journeys.customer(journey);
-            let Some(last) = cycles(records).last().and_then(|cycle| cycle.last().copied()) else { continue };
-            let is_worked = matches!(kinds.get(last.stage as usize), Some(Some(kind)) if kind.is_worked());
-            if !is_worked || journeys.ended(journey, at.micros()).is_some() {
-                continue;
-            }
-            let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
-            let Some(then) = versions::at(past, at.micros()).or(past.first()) else { continue };
-            let moved = records.last().map_or(last.entered, |record| record.at);
-            let touched = done.get(&customer).map_or(moved, |done| moved.max(*done));
-            let OwnerReport { kind, id } = OwnerReport::of(&then.owner);
-            cells.entry((kind, id, last.stage)).or_default().push((at.micros() - touched, customer));
+        let done = activities::activities(snapshot, known, query.at.micros()).await?;
+        let mut cells = Vec::new();
+        for definition in definitions {
+            cells.extend(untouched(snapshot, definition, query, (&done, known)).await?);
         }
-        let ids: Vec<Uuid> = cells.values().flat_map(|cell| shown(cell)).map(|(_, id)| id).collect();
+        // Of one owner, in the order of pipelines and of stages.
+        cells.sort_by(|(one, ..), (other, ..)| (&one.kind, &one.id).cmp(&(&other.kind, &other.id)));
+        let ids: Vec<Uuid> = cells.iter().flat_map(|(.., cell)| shown(cell)).map(|(_, id)| id).collect();
         let names = names(snapshot, &ids).await?;
+        let at = &query.at;
         let customer = |(untouched, id): Untouched| NeglectedCustomer {
             customer_id: id,
             name: names.get(&id).cloned(),
             touched_at: instant(at.micros() - untouched),
             untouched_seconds: seconds(untouched),
         };
-        let row = |((kind, id, stage), cell): ((String, String, u32), Vec<Untouched>)| NeglectRow {
-            owner: OwnerReport { kind, id },
-            stage: journeys.stages.text(stage).to_owned(),
+        let row = |(owner, pipeline, stage, cell): Cell| NeglectRow {
+            owner,
+            pipeline,
+            stage,
             count: cell.len(),
             bands: bands(&cell)
                 .into_iter()
@@ -145,13 +141,49 @@ impl ReportSnapshot {
                 .collect(),
         };
         Ok(NeglectReport {
-            pipeline: definition.pipeline.key.clone(),
+            pipeline: only(definitions).map(|one| one.pipeline.key.clone()),
             effective_at: at.effective_at,
             known_at: at.known_at,
             position,
             rows: cells.into_iter().map(row).collect(),
         })
     }
+}
+
+/// An owner's customers in a stage of a pipeline.
+type Cell = (OwnerReport, String, String, Vec<Untouched>);
+
+/// The open customers of a pipeline by owner and stage.
+async fn untouched(
+    snapshot: &mut Snapshot,
+    definition: &Definition,
+    query: &NeglectQuery,
+    (done, known): (&HashMap<Uuid, Micros>, Position),
+) -> Result<Vec<Cell>> {
+    let NeglectQuery { at, filter } = query;
+    let pipeline = &definition.pipeline.key;
+    let journeys = journeys(snapshot, pipeline, at, known, filter).await?;
+    let pasts = pasts(snapshot, known).await?;
+    let kinds = definition.kinds(&journeys);
+    let mut cells: BTreeMap<(String, String, u32), Vec<Untouched>> = BTreeMap::new();
+    for (journey, records) in journeys.journeys(at.micros()) {
+        let customer = journeys.customer(journey);
+        let Some(last) = cycles(records).last().and_then(|cycle| cycle.last().copied()) else { continue };
+        let is_worked = matches!(kinds.get(last.stage as usize), Some(Some(kind)) if kind.is_worked());
+        if !is_worked || journeys.ended(journey, at.micros()).is_some() {
+            continue;
+        }
+        let past = pasts.get(&customer).map_or(&[][..], Vec::as_slice);
+        let Some(then) = versions::at(past, at.micros()).or(past.first()) else { continue };
+        let moved = records.last().map_or(last.entered, |record| record.at);
+        let touched = done.get(&customer).map_or(moved, |done| moved.max(*done));
+        let OwnerReport { kind, id } = OwnerReport::of(&then.owner);
+        cells.entry((kind, id, last.stage)).or_default().push((at.micros() - touched, customer));
+    }
+    let cell = |((kind, id, stage), customers): ((String, String, u32), Vec<Untouched>)| {
+        (OwnerReport { kind, id }, pipeline.clone(), journeys.stages.text(stage).to_owned(), customers)
+    };
+    Ok(cells.into_iter().map(cell).collect())
 }
 
 /// The customers of a cell by bands, the longest untouched first.

@@ -170,10 +170,12 @@ fn hot() -> Vec<(String, Vec<Value>)> {
     let among = |sql: &str| crate::storage::table::among(sql, 2, 100);
     let none = || Value::Null;
     let whose = vec![none(); 6];
-    let contacts = [&values![tenant, 1_i64, 50_i64, 100_i64, 100_i64][..], &whose].concat();
+    let unlike = vec![none(); 3];
+    let contacts = [&values![tenant, 1_i64, 50_i64, 100_i64, 100_i64][..], &whose, &unlike].concat();
     let from = |page: &[Value]| [&contacts[..], page].concat();
     let standing =
-        [&values![tenant, 1_i64, "sales", "stage-1", 100_i64][..], &whose, &vec![none(); 6]].concat();
+        [&values![tenant, 1_i64, "sales", "stage-1", 100_i64][..], &whose, &vec![none(); 6], &unlike]
+            .concat();
     let keys = [&values![tenant, 1_i64][..], &vec![LI.into(); 100]].concat();
     vec![
         (board::statements::LISTED.to_owned(), values![tenant, 1_i64, LI, 1_000_i64].to_vec()),

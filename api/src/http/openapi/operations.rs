@@ -1,22 +1,40 @@
 //! What is true of every operation of a kind: its id, and the headers that it accepts.
 
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::IntoParams as _;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::{ObjectBuilder, RefOr, Required, Schema, Type};
 
 use super::kind::Kind;
 use super::responses;
+use crate::http::ConsistencyParams;
 use crate::http::command::is_keyless;
+use crate::http::position::is_of_the_log;
 
 /// Completes the operations of a path.
 pub(super) fn complete(path: &str, item: &mut PathItem) {
     let operations = [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)];
     for (method, operation) in operations {
         let Some(operation) = operation else { continue };
+        if method == "get" && is_of_the_log(path) {
+            wait_for_the_log(operation);
+        }
         let kind = Kind::of(method, path, operation);
         operation.operation_id = Some(operation_id(method, path));
         let parameters = operation.parameters.get_or_insert_default();
         parameters.extend(headers(kind, method, path).into_iter().map(RefOr::T));
         responses::complete(kind, operation);
+    }
+}
+
+/// Says that an operation waits for the log, as the layer around all routes lets it.
+fn wait_for_the_log(operation: &mut Operation) {
+    let parameters = operation.parameters.get_or_insert_default();
+    for waiting in ConsistencyParams::into_params(|| Some(ParameterIn::Query)) {
+        let is_given =
+            |given: &RefOr<Parameter>| matches!(given, RefOr::T(given) if given.name == waiting.name);
+        if !parameters.iter().any(is_given) {
+            parameters.push(RefOr::T(waiting));
+        }
     }
 }
 

@@ -117,6 +117,21 @@ impl Fault {
             Source::Query => ("参数", "parameter"),
         };
         match &self.kind {
+            FaultKind::Unknown if source == Source::Query && is_of_a_past(field) => (
+                ProblemCode::UnknownParameter,
+                Label::new(
+                    format!("本接口只有当前的内容，不接受 {field}：过去的状态没有保存。"),
+                    format!(
+                        "This operation has the present alone and takes no {field}: what it was like before is not kept."
+                    ),
+                ),
+                Label::new(
+                    format!("请删除 {field}；客户、看板、时间线和报表可按任意时刻查询。"),
+                    format!(
+                        "Remove {field}. Customers, boards, timelines and reports can be asked for as of any moment."
+                    ),
+                ),
+            ),
             FaultKind::Unknown => (
                 match source {
                     Source::Body => ProblemCode::UnknownField,
@@ -167,6 +182,11 @@ impl Fault {
             ),
         }
     }
+}
+
+/// Whether a parameter asks for an earlier moment.
+fn is_of_a_past(parameter: &str) -> bool {
+    matches!(parameter, "effective_at" | "known_at" | "known_position")
 }
 
 /// What is said of a text that is no amount.

@@ -1,6 +1,5 @@
 //! What changed of a pipeline between two moments.
 
-use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -198,7 +197,8 @@ async fn question(
 /// is what changed between the two instants, by what is known at the second moment. Every cycle stands in exactly one
 /// count bucket of each; `amount_up` and `amount_down` are the changed amounts of those that stayed. Opening plus
 /// learned is restated and restated plus happened is closing, exactly, in decimals per currency. Filters let a cycle
-/// through as it was at each moment; `team` means the team's members at the second moment.
+/// through as it was at each moment; `team` means the team's members at the second moment, and
+/// custom fields are as they were then.
 #[utoipa::path(
     get, path = "/v1/changes/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), ChangesParams, CustomerFilterParams, ConsistencyParams),
@@ -244,7 +244,7 @@ pub(super) async fn changed_customers(
     Authority(caller): Authority,
     Key(key): Key,
     Query(page, ..): Query<Page>,
-) -> Result<Json<ChangedCycles>, Problem> {
+) -> Result<AsOfResponse<ChangedCycles>, Problem> {
     let pipeline = definition(&state, &caller, &key).await?;
     let limit = page.limit()? as usize;
     let place = Place::read(page.cursor().unwrap_or_default())?;
@@ -259,29 +259,31 @@ pub(super) async fn changed_customers(
     let next = |after| Place { after: Some(after), ..place.clone() }.write();
     let wanted = (place.part, place.kind, place.after);
     let mut reports = state.app.projections.reports(caller.tenant).await?;
-    let (mut body, _) = reports.changed_cycles(&pipeline, &query, wanted, limit, &next).await?;
+    let (mut body, position) = reports.changed_cycles(&pipeline, &query, wanted, limit, &next).await?;
     if !reads_people(&caller.actor) {
         body.items.iter_mut().for_each(|item| item.name = None);
     }
-    Ok(Json(body))
+    Ok(AsOfResponse { position, body })
 }
 
 /// The question with its moments as they were answered: asked again, it has the same answer.
-fn pinned(params: &ChangesParams, who: &[(&str, String)], [from, to]: [&MomentReport; 2]) -> String {
+fn pinned(params: &ChangesParams, who: &[(String, String)], [from, to]: [&MomentReport; 2]) -> String {
     let mut pairs = who.to_vec();
     for (name, value) in
         [("types", &params.types), ("period", &params.period), ("currency", &params.currency)]
     {
-        pairs.extend(value.clone().map(|value| (name, value)));
+        pairs.extend(value.clone().map(|value| (name.to_owned(), value)));
     }
-    pairs.extend(params.rate_date.map(|date| ("rate_date", date.to_string())));
-    pairs.extend([
+    pairs.extend(params.rate_date.map(|date| ("rate_date".to_owned(), date.to_string())));
+    let moments = [
         ("from_effective_at", instant::text(from.effective_at)),
         ("from_known_position", from.known_position.to_string()),
         ("to_effective_at", instant::text(to.effective_at)),
         ("to_known_position", to.known_position.to_string()),
-    ]);
-    let pair = |(name, value): &(&str, String)| format!("{name}={}", percent_encoded(value));
+    ];
+    pairs.extend(moments.map(|(name, value)| (name.to_owned(), value)));
+    let pair =
+        |(name, value): &(String, String)| format!("{}={}", percent_encoded(name), percent_encoded(value));
     pairs.iter().map(pair).collect::<Vec<_>>().join("&")
 }
 
@@ -363,7 +365,7 @@ mod tests {
         };
         let (from, to) = (moment(3), moment(9));
         let params = ChangesParams { currency: Some("CNY".to_owned()), ..ChangesParams::default() };
-        let query = pinned(&params, &[("tag", "a b".to_owned())], [&from, &to]);
+        let query = pinned(&params, &[("tag".to_owned(), "a b".to_owned())], [&from, &to]);
         assert_eq!(
             query,
             "tag=a%20b&currency=CNY&from_effective_at=1970-01-01T00%3A00%3A00Z&from_known_position=3\

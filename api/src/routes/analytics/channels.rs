@@ -4,8 +4,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::heatmap::pipeline;
-use super::{definition, of_all};
+use super::{definitions, of_all};
 use crate::auth::Authority;
 use crate::http::answer::AsOfResponse;
 use crate::http::{AsOfParams, Query};
@@ -19,7 +18,7 @@ use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ChannelsParams {
-    /// The pipeline; required if the tenant has several.
+    /// Only this pipeline; all when absent.
     pipeline: Option<String>,
     /// What is credited with a lead that came in several times: how it came `first` (default), how it came `last`, or all
     /// of them in equal parts (`linear`).
@@ -49,12 +48,11 @@ pub(super) async fn channels(
         AsOfParams,
     >,
 ) -> Result<AsOfResponse<ChannelsReport>, Problem> {
-    let key = pipeline(&state, &caller, which.pipeline).await?.key.clone();
-    let pipeline = definition(&state, &caller, &key).await?;
+    let definitions = definitions(&state, &caller, which.pipeline.as_deref()).await?;
     let window = time_window.window()?;
     let at = of_all(&as_of, &state, &caller).await?;
     let filter = who.filter(&state, &caller, &at).await?;
     let query = ChannelsQuery { at, window, filter, attribution: which.attribution.unwrap_or_default() };
-    let report = state.app.projections.reports(caller.tenant).await?.channels(&pipeline, &query).await?;
+    let report = state.app.projections.reports(caller.tenant).await?.channels(&definitions, &query).await?;
     Ok(AsOfResponse { position: report.position, body: report })
 }

@@ -1,22 +1,21 @@
 //! Activity by weekday and hour.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::definition;
+use super::definitions;
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::disclosure::reads_people;
-use crate::domain::{Label, Pipeline};
+use crate::domain::Label;
 use crate::http::answer::AsOfResponse;
 use crate::http::{AsOfParams, Query, zone};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::dwell::{HeatmapQuery, HeatmapReport, Window};
+use crate::projections::reports::Definition;
 use crate::projections::reports::effect::{EffectQuery, EffectReport};
 use crate::projections::reports::neglect::{NeglectQuery, NeglectReport};
 use crate::projections::{AsOf, CohortFilter};
@@ -27,9 +26,9 @@ use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct HeatmapParams {
-    /// The pipeline; required if the tenant has several.
+    /// Only this pipeline; all when absent.
     pipeline: Option<String>,
-    /// The IANA time zone of weekdays and hours; that of the pipeline's default pool when absent.
+    /// The IANA time zone of weekdays and hours; that of the default pool (of the first pipeline that has one) when absent.
     #[param(example = "Asia/Shanghai")]
     zone: Option<String>,
     /// What is shown: when records are made (`record`, the default), which open customers have long been left alone
@@ -87,8 +86,9 @@ pub(super) async fn heatmap(
     >,
 ) -> Result<AsOfResponse<HeatmapAnswer>, Problem> {
     let named = which.zone.as_deref().map(|name| zone("zone", name)).transpose()?;
-    let pipeline = pipeline(&state, &caller, which.pipeline).await?;
-    let zone = named.unwrap_or_else(|| pipeline.default_pool().map_or(Tz::UTC, |pool| pool.timezone));
+    let definitions = definitions(&state, &caller, which.pipeline.as_deref()).await?;
+    let pool = || definitions.iter().find_map(|one| one.pipeline.default_pool());
+    let zone = named.unwrap_or_else(|| pool().map_or(Tz::UTC, |pool| pool.timezone));
     // Who counts is told by the customers' own read model.
     as_of.wait(&state, &caller, "board").await?;
     let at = as_of.at(&state, &caller, "dwell").await?;
@@ -96,10 +96,11 @@ pub(super) async fn heatmap(
     let by = which.by.unwrap_or_default();
     if by != HeatmapSubject::Record {
         as_of.wait(&state, &caller, "timeline").await?;
-        return people(&state, &caller, by, &pipeline.key, (at, window, filter)).await;
+        return people(&state, &caller, by, &definitions, (at, window, filter)).await;
     }
     let query = HeatmapQuery { at, window, filter, zone, zones: state.app.zones.clone() };
-    let report = state.app.projections.dwell(caller.tenant).await?.heatmap(&pipeline.key, &query).await?;
+    let keys: Vec<String> = definitions.iter().map(|one| one.pipeline.key.clone()).collect();
+    let report = state.app.projections.dwell(caller.tenant).await?.heatmap(&keys, &query).await?;
     Ok(AsOfResponse { position: report.position, body: HeatmapAnswer::Record(report) })
 }
 
@@ -108,13 +109,12 @@ async fn people(
     state: &AppState,
     caller: &Caller,
     by: HeatmapSubject,
-    key: &str,
+    definitions: &[Definition],
     (at, window, filter): (AsOf, Window, CohortFilter),
 ) -> Result<AsOfResponse<HeatmapAnswer>, Problem> {
-    let definition = definition(state, caller, key).await?;
     let mut reports = state.app.projections.reports(caller.tenant).await?;
     if by == HeatmapSubject::Effect {
-        let report = reports.effect(&definition, &EffectQuery { at, window, filter }).await?;
+        let report = reports.effect(definitions, &EffectQuery { at, window, filter }).await?;
         return Ok(AsOfResponse { position: report.position, body: HeatmapAnswer::Effect(report) });
     }
     if window != Window::default() {
@@ -125,27 +125,10 @@ async fn people(
         let name = if window.from.is_some() { "from" } else { "to" };
         return Err(Problem::invalid_value(name, message));
     }
-    let mut report = reports.neglect(&definition, &NeglectQuery { at, filter }).await?;
+    let mut report = reports.neglect(definitions, &NeglectQuery { at, filter }).await?;
     if !reads_people(&caller.actor) {
         let bands = report.rows.iter_mut().flat_map(|row| &mut row.bands);
         bands.flat_map(|band| &mut band.customers).for_each(|customer| customer.name = None);
     }
     Ok(AsOfResponse { position: report.position, body: HeatmapAnswer::Neglect(report) })
-}
-
-/// The pipeline that was named, or the only one there is.
-pub(super) async fn pipeline(
-    state: &AppState,
-    caller: &Caller,
-    named: Option<String>,
-) -> Result<Arc<Pipeline>, Problem> {
-    if let Some(key) = named {
-        return Ok(state.app.pipelines.find(caller.tenant, &key, None).await?);
-    }
-    let latest = state.app.pipelines.latest(caller.tenant).await?;
-    let mut all = latest.values();
-    match (all.next(), all.next()) {
-        (Some(only), None) => Ok(Arc::clone(only)),
-        _ => Err(Problem::missing_parameter("pipeline")),
-    }
 }

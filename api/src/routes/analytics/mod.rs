@@ -72,6 +72,23 @@ async fn definition(state: &AppState, caller: &Caller, key: &str) -> Result<Defi
     Ok(Definition { pipeline, versions })
 }
 
+/// The pipeline that was named, or all of them.
+async fn definitions(
+    state: &AppState,
+    caller: &Caller,
+    named: Option<&str>,
+) -> Result<Vec<Definition>, Problem> {
+    if let Some(key) = named {
+        return Ok(vec![definition(state, caller, key).await?]);
+    }
+    let latest = state.app.pipelines.latest(caller.tenant).await?;
+    let mut all = Vec::new();
+    for key in latest.keys() {
+        all.push(definition(state, caller, key).await?);
+    }
+    Ok(all)
+}
+
 /// A number of days, at most ten years, in seconds.
 fn days(parameter: &str, given: Option<u32>, usual: u32) -> Result<u64, Problem> {
     let days = given.unwrap_or(usual);

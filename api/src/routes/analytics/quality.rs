@@ -1,9 +1,11 @@
 //! Data quality of a pipeline.
 
 use axum::extract::State;
+use futures::future::BoxFuture;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::split::{Split, SplitWindowParams, split};
 use super::{days, definition, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
@@ -16,7 +18,7 @@ use crate::projections::reports::Definition;
 use crate::projections::reports::page::Pages;
 use crate::projections::reports::quality::{QualityQuery, QualityReport};
 use crate::routes::AppState;
-use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
+use crate::routes::filter::CustomerFilterParams;
 
 /// More than N days of silence is too long, unless told otherwise.
 const SILENT_DAYS: u32 = 7;
@@ -76,9 +78,9 @@ pub(super) struct QualityParams {
 /// interval.
 #[utoipa::path(
     get, path = "/v1/quality/{pipeline}", tag = "analytics",
-    params(("pipeline" = String, Path, description = "The pipeline."), QualityParams, TimeWindowParams, CustomerFilterParams, AsOfParams),
+    params(("pipeline" = String, Path, description = "The pipeline."), QualityParams, SplitWindowParams, CustomerFilterParams, AsOfParams),
     responses(
-        (status = 200, description = "The report; null where a figure is undefined.", body = QualityReport),
+        (status = 200, description = "The report; null where a figure is undefined.", body = Split<QualityReport>),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
     )
 )]
@@ -86,13 +88,13 @@ pub(super) async fn quality(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    Query(measure, time_window, who, as_of): Query<
+    Query(measure, asked, who, as_of): Query<
         QualityParams,
-        TimeWindowParams,
+        SplitWindowParams,
         CustomerFilterParams,
         AsOfParams,
     >,
-) -> Result<AsOfResponse<QualityReport>, Problem> {
+) -> Result<AsOfResponse<Split<QualityReport>>, Problem> {
     let definition = definition(&state, &caller, &key).await?;
     let silence_seconds = days("silent_days", measure.silent_days, SILENT_DAYS)?;
     let horizon_seconds = days("horizon_days", measure.horizon_days, HORIZON_DAYS)?;
@@ -101,17 +103,25 @@ pub(super) async fn quality(
     }
     let list = measure.list.map(|list| list.as_str().to_owned());
     let pages = Pages { list, cursor: measure.cursor, limit: page::limit(measure.limit)? as usize };
-    let window = time_window.window()?;
+    asked.window()?;
     let at = of_all(&as_of, &state, &caller).await?;
     let filter = who.filter(&state, &caller, &at).await?;
-    let query = QualityQuery { at, window, filter, pages, silence_seconds, horizon_seconds };
     let others = others(&state, &caller, &key).await?;
-    let projections = &state.app.projections;
-    let mut report = projections.reports(caller.tenant).await?.quality(&definition, &others, &query).await?;
-    if !reads_people(&caller.actor) {
-        report.unname();
-    }
-    Ok(AsOfResponse { position: report.position, body: report })
+    let (state, caller, definition, others) = (&state, &caller, &definition, &others);
+    let run = |at, filter, window| -> BoxFuture<'_, Result<QualityReport, Problem>> {
+        let pages = pages.clone();
+        Box::pin(async move {
+            let query = QualityQuery { at, window, filter, pages, silence_seconds, horizon_seconds };
+            let mut reports = state.app.projections.reports(caller.tenant).await?;
+            let mut report = reports.quality(definition, others, &query).await?;
+            if !reads_people(&caller.actor) {
+                report.unname();
+            }
+            Ok(report)
+        })
+    };
+    let body = split((state, caller, &key), &asked, (at, filter), &run).await?;
+    Ok(AsOfResponse { position: body.report().position, body })
 }
 
 /// The tenant's other pipelines.

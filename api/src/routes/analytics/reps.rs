@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::split::{Split, SplitWindowParams, split};
-use super::{days, definition, of_all};
+use super::{days, definitions, of_all};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::domain::Owner;
@@ -17,7 +17,6 @@ use crate::http::{AsOfParams, Query, page};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
-use crate::projections::reports::Definition;
 use crate::projections::reports::reps::{RepsQuery, RepsReport};
 use crate::projections::stats::credit::Attribution;
 use crate::routes::AppState;
@@ -133,21 +132,4 @@ async fn named(
         (Some(Owner::Pool(_)), _) => Some(BTreeSet::new()),
         (None, team) => team,
     })
-}
-
-/// The pipeline that was named, or all of them.
-async fn definitions(
-    state: &AppState,
-    caller: &Caller,
-    named: Option<&str>,
-) -> Result<Vec<Definition>, Problem> {
-    if let Some(key) = named {
-        return Ok(vec![definition(state, caller, key).await?]);
-    }
-    let latest = state.app.pipelines.latest(caller.tenant).await?;
-    let mut all = Vec::new();
-    for key in latest.keys() {
-        all.push(definition(state, caller, key).await?);
-    }
-    Ok(all)
 }

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::definition;
 use crate::app::Caller;
 use crate::domain::Label;
+use crate::domain::field::Fields;
 use crate::domain::pipeline::version::{Publication, Versions};
 use crate::http::Instant;
 use crate::problem::Problem;
@@ -17,8 +18,8 @@ use crate::projections::dwell::Window;
 use crate::projections::reports::compare::{Comparable, Difference, with_q_values};
 use crate::projections::reports::groups::{Group, GroupKey, GroupsQuery};
 use crate::projections::{AsOf, CohortFilter};
-use crate::routes::AppState;
 use crate::routes::filter::window_of;
+use crate::routes::{AppState, fields};
 
 /// The most groups of an answer.
 const MOST_GROUPS: usize = 500;
@@ -32,8 +33,8 @@ pub(super) struct SplitWindowParams {
     /// End of the window (exclusive). Without it, the window ends with `effective_at`, inclusive.
     to: Option<Instant>,
     /// Also return the report for each group: up to two of `owner`, `team`, `source`, `channel`, `tier`, `region`,
-    /// `industry`, `version`, `sub_status`, `lost_reason` (with which the last cycle was lost), `month` and `quarter`, separated by a
-    /// comma. Customers are grouped as they were at `effective_at`; months and quarters divide the window, in UTC.
+    /// `industry`, `version`, `sub_status`, `lost_reason` (with which the last cycle was lost), `month`, `quarter` and `field:KEY`
+    /// (what the custom field of that key holds), separated by a comma. Customers are grouped as they were at `effective_at`; months and quarters divide the window, in UTC.
     #[param(example = "owner,month")]
     group_by: Option<String>,
     /// Also return the report for the window that begins here, with the difference and its test.
@@ -155,10 +156,10 @@ impl SplitWindowParams {
                 && !(keys.contains(&GroupKey::Month) && keys.contains(&GroupKey::Quarter))
         };
         keys.filter(is_valid).ok_or_else(|| {
-            let words = GroupKey::ALL.map(GroupKey::as_str);
+            let words = GroupKey::ALL.map(|key| key.word().into_owned());
             let message = Label::new(
-                format!("应为以下至多两个不同的值，以逗号分隔：{}。", words.join("、")),
-                format!("Must be at most two different values of: {}.", words.join(", ")),
+                format!("应为以下至多两个不同的值，以逗号分隔：{}、field:KEY。", words.join("、")),
+                format!("Must be at most two different values of: {}, field:KEY.", words.join(", ")),
             );
             Problem::invalid_value("group_by", message)
         })
@@ -239,6 +240,11 @@ pub(super) async fn split<R: Comparable>(
         let report = run(at, filter, window).await?;
         return Ok(Split::whole(report));
     }
+    let named: Vec<&str> = keys.iter().filter_map(GroupKey::field).collect();
+    let declared = match named.is_empty() {
+        true => Fields::default(),
+        false => fields::readable(state, caller, "group_by", &named).await?,
+    };
     let mut reports = state.app.projections.reports(caller.tenant).await?;
     let at = AsOf { known_position: at.known_position.or(Some(reports.position())), ..at };
     let groups = match keys.is_empty() {
@@ -246,7 +252,7 @@ pub(super) async fn split<R: Comparable>(
         false => {
             let (teams, definition) =
                 (teams(state, caller, &at).await?, definition(state, caller, pipeline).await?);
-            let query = GroupsQuery { at, filter: filter.clone(), window, keys, teams };
+            let query = GroupsQuery { at, filter: filter.clone(), window, keys, teams, declared };
             Some(reports.groups(&definition, &query).await?)
         }
     };
@@ -263,8 +269,7 @@ pub(super) async fn split<R: Comparable>(
             Some(other) => Some(compare(&report, run(at, group.filter.clone(), other).await?)),
             None => None,
         };
-        let key = group.key.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        grouped.push(Grouped { key, report, compared: beside });
+        grouped.push(Grouped { key: group.key.clone(), report, compared: beside });
     }
     let of_groups = grouped.iter_mut().filter_map(|group| group.compared.as_mut());
     judge(beside.iter_mut().chain(of_groups));

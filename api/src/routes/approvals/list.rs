@@ -6,12 +6,13 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::auth::Authority;
-use crate::http::answer::{AsOfResponse, List};
-use crate::http::{ConsistencyParams, Page, Query};
+use crate::http::answer::{AsOfResponse, List, ListThen};
+use crate::http::{AsOfParams, Page, Query};
 use crate::problem::Problem;
+use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
 use crate::projections::board::{ApprovalFilter, ApprovalReport};
-use crate::routes::AppState;
+use crate::routes::{AppState, known};
 
 /// Which requests are wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -24,6 +25,8 @@ pub(super) struct ListApprovalsParams {
     customer: Option<Uuid>,
     /// Only requests in this pipeline.
     pipeline: Option<String>,
+    /// The sub-status that the customer's journey stands in now; several values are separated by commas.
+    sub_status: Option<String>,
 }
 
 /// The outcome of a request.
@@ -51,31 +54,41 @@ impl Status {
 
 /// List approval requests
 ///
-/// Oldest first.
+/// Oldest first; with `effective_at` or `known_at`, the requests that there were then, with the status that they had,
+/// and the response contains both times.
 #[utoipa::path(
     get, path = "/v1/approvals", tag = "approvals",
-    params(ListApprovalsParams, Page, ConsistencyParams),
-    responses((status = 200, description = "A page of requests.", body = List<ApprovalReport>))
+    params(ListApprovalsParams, Page, AsOfParams),
+    responses(
+        (status = 200, description = "A page of requests.", body = ListThen<ApprovalReport>),
+        (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
+    )
 )]
 pub(super) async fn list(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(params, page, consistency, _): Query<ListApprovalsParams, Page, ConsistencyParams>,
-) -> Result<AsOfResponse<List<ApprovalReport>>, Problem> {
-    consistency.wait(&state, &caller, "board").await?;
+    Query(params, page, as_of, _): Query<ListApprovalsParams, Page, AsOfParams>,
+) -> Result<AsOfResponse<ListThen<ApprovalReport>>, Problem> {
+    let at = as_of.at(&state, &caller, "board").await?;
     let limit = page.limit()?;
+    if let Some(pipeline) = &params.pipeline {
+        state.app.pipelines.find(caller.tenant, pipeline, None).await?;
+    }
     let filter = ApprovalFilter {
         status: params.status.map(|status| status.name().to_owned()),
         customer: params.customer,
         pipeline: params.pipeline,
+        sub_status: known::sub_statuses(&state, &caller, params.sub_status).await?,
         visibility: state.app.visibility(&caller).await?,
     };
+    let then = (!as_of.is_now()).then_some(&at);
     let after = page.cursor().map_or(Ok(0), str::parse).map_err(|_| ProjectionError::BadCursor)?;
     let (mut items, position) =
-        state.app.projections.board(caller.tenant).await?.approvals(&filter, after, limit + 1).await?;
+        state.app.projections.board(caller.tenant).await?.approvals(&filter, then, after, limit + 1).await?;
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     let last = items.last().filter(|_| more);
     let next_cursor = last.map(|item| item.position.to_string());
-    Ok(AsOfResponse { position, body: List { items, next_cursor } })
+    let body = ListThen::of(List { items, next_cursor }, then);
+    Ok(AsOfResponse { position, body })
 }

@@ -21,8 +21,8 @@ use crate::http::answer::List;
 use crate::http::{Instant, Page, Query};
 use crate::problem::Problem;
 use crate::projections::ProjectionError;
-use crate::routes::AppState;
 use crate::routes::download::{Download, FileOf};
+use crate::routes::{AppState, known};
 
 /// How many changes a stream holds at a time.
 const AT_A_TIME: usize = 500;
@@ -127,15 +127,14 @@ impl ChangeParams {
     }
 
     fn search(&self) -> Result<Search, Problem> {
-        let types = self.r#type.iter().flat_map(|types| types.split(','));
-        let types = types.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
+        let types = known::types(self.r#type.as_deref())?;
         let at = |instant: Option<Instant>| instant.map(|Instant(at)| at);
         ordered("to", at(self.from), at(self.to))?;
         ordered("recorded_to", at(self.recorded_from), at(self.recorded_to))?;
         Ok(Search {
             actor: self.actor.clone(),
             via: self.via.clone(),
-            types: types.collect(),
+            types,
             customer: self.customer,
             rule: self.rule.clone(),
             origin: self.origin,

@@ -21,9 +21,9 @@ use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
 use crate::projections::board::{BoardQuery, BoardReport, ConvertedReport};
-use crate::routes::AppState;
 use crate::routes::customers::names::Names;
 use crate::routes::filter::CustomerFilterParams;
+use crate::routes::{AppState, known};
 
 /// The order of cards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -86,6 +86,7 @@ pub(super) async fn read(
         let message = Label::new("使用 cursor 时必须同时给出 stage。", "cursor requires stage.");
         return Err(Problem::invalid_value("cursor", message));
     }
+    known::stages(&state, &caller, Some(&key), stage.clone()).await?;
     if !as_of.is_now() {
         // A board of the past is made of both read models.
         as_of.wait(&state, &caller, "dwell").await?;

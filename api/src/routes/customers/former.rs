@@ -27,14 +27,7 @@ impl Past {
     /// When the log cannot be read.
     pub(super) async fn new(state: &AppState, caller: &Caller, at: &AsOf) -> Result<Self, Problem> {
         let company = state.app.companies.then(caller.tenant, at.effective_at, at.known_position).await?;
-        let all = state.app.pipelines.in_force(caller.tenant, None).await?.versions;
-        let known = |versions: &Versions| {
-            let mut known = Versions::default();
-            let published = versions.all().iter().filter(|one| one.published_at <= at.known_at);
-            published.for_each(|one| known.add(one.clone()));
-            Arc::new(known)
-        };
-        let versions = all.iter().map(|(key, versions)| (key.clone(), known(versions))).collect();
+        let versions = state.app.pipelines.versions_then(caller.tenant, at.known_at).await?;
         Ok(Self { at: *at, company, versions })
     }
 

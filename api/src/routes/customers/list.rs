@@ -19,8 +19,8 @@ use crate::http::{AsOfParams, Page, Query};
 use crate::problem::Problem;
 use crate::projections::AsOf;
 use crate::projections::board::{CustomerFilter, CustomerList};
-use crate::routes::AppState;
 use crate::routes::filter::{any_of, reps};
+use crate::routes::{AppState, known};
 
 /// The order of a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -46,7 +46,7 @@ pub(super) struct ListCustomersParams {
     #[param(example = "north")]
     team: Option<String>,
     /// The current stage; several values are separated by commas, here and in the filters below.
-    #[param(example = "quoted,deciding")]
+    #[param(example = "proposal,negotiating")]
     stage: Option<String>,
     /// The current sub-status.
     sub_status: Option<String>,
@@ -75,13 +75,12 @@ pub(super) struct ListCustomersParams {
     q: Option<String>,
 }
 
+/// But for the team, the stage and the sub-status, which are looked up.
 impl From<ListCustomersParams> for CustomerFilter {
     fn from(params: ListCustomersParams) -> Self {
         Self {
             external_id: params.external_id,
             owner: params.owner.map(|owner| owner.0),
-            stage: any_of(params.stage),
-            sub_status: any_of(params.sub_status),
             tag: any_of(params.tag),
             industry: any_of(params.industry),
             region: any_of(params.region),
@@ -123,7 +122,9 @@ pub(super) async fn list(
         Some(team) => Some(reps(&state, &caller, team, &at).await?),
         None => None,
     };
-    let filter = CustomerFilter { reps, ..params.into() };
+    let stage = known::stages(&state, &caller, None, params.stage.clone()).await?;
+    let sub_status = known::sub_statuses(&state, &caller, params.sub_status.clone()).await?;
+    let filter = CustomerFilter { reps, stage, sub_status, ..params.into() };
     if !as_of.is_now() && (filter.by_value || filter.at_risk.is_some()) {
         let message = Label::new(
             "sort=value 和 at_risk 只能查询当前的客户。",
@@ -132,10 +133,22 @@ pub(super) async fn list(
         let field = if filter.by_value { "sort" } else { "at_risk" };
         return Err(Problem::invalid_value(field, message));
     }
-    if as_of.is_now() {
-        return find(&state, &caller, language, &filter, &page).await;
+    found(&state, &caller, language, &filter, &page, (&as_of, &at)).await
+}
+
+/// A page of customers as they are now, or as they stood at the times asked about.
+pub(in crate::routes) async fn found(
+    state: &AppState,
+    caller: &Caller,
+    language: Language,
+    filter: &CustomerFilter,
+    page: &Page,
+    (as_of, at): (&AsOfParams, &AsOf),
+) -> Result<AsOfResponse<CustomerList>, Problem> {
+    match as_of.is_now() {
+        true => find(state, caller, language, filter, page).await,
+        false => find_then(state, caller, language, filter, page, at).await,
     }
-    find_then(&state, &caller, language, &filter, &page, &at).await
 }
 
 /// A page of customers as they stood, as the caller may read them now.
@@ -163,7 +176,7 @@ async fn find_then(
 }
 
 /// A page of customers as the caller may read them.
-pub(in crate::routes) async fn find(
+async fn find(
     state: &AppState,
     caller: &Caller,
     language: Language,

@@ -11,8 +11,8 @@ use crate::http::answer::AsOfResponse;
 use crate::http::{ConsistencyParams, Page, Query};
 use crate::problem::Problem;
 use crate::projections::board::{SuspectQuery, SuspectQueue};
-use crate::routes::AppState;
 use crate::routes::customers::body::OwnerName;
+use crate::routes::{AppState, known};
 
 /// Which suspects.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -24,6 +24,8 @@ pub(super) struct DuplicateQueueParams {
     /// The owner of the later customer of each pair: `rep:li` or `pool:customer_pool`.
     #[param(value_type = Option<String>, example = "rep:li")]
     owner: Option<OwnerName>,
+    /// The sub-status that a journey of the later customer stands in now; several values are separated by commas.
+    sub_status: Option<String>,
 }
 
 /// List possible duplicates
@@ -51,6 +53,7 @@ pub(super) async fn queue(
         limit: page.limit()? as usize,
         least,
         owner: which.owner.map(|owner| owner.0),
+        sub_status: known::sub_statuses(&state, &caller, which.sub_status).await?,
     };
     consistency.wait(&state, &caller, "board").await?;
     let visibility = state.app.visibility(&caller).await?;

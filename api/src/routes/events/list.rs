@@ -4,10 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::EventParams;
 use crate::app::Caller;
 use crate::domain::Label;
-use crate::eventstore::Position;
+use crate::eventstore::{self, Position};
 use crate::http::answer::AsOfResponse;
 use crate::problem::Problem;
 use crate::routes::AppState;
@@ -43,10 +42,10 @@ pub(super) fn require_reached(field: &str, after: Position, head: Position) -> R
 pub(super) async fn list(
     state: &AppState,
     caller: &Caller,
-    params: &EventParams,
+    (query, after): (&eventstore::Query, Position),
     limit: u32,
 ) -> Result<AsOfResponse<EventList>, Problem> {
-    let mut next_after = params.after.unwrap_or(0);
+    let mut next_after = after;
     let head = state.app.store.head(caller.tenant).await?.position;
     require_reached("after", next_after, head)?;
     let mut viewer = state.app.viewer(caller).await?;
@@ -54,8 +53,7 @@ pub(super) async fn list(
     // Entries that are not seen make room for others, as far as one request goes.
     for _ in 0..LOOKS {
         let left = limit - u32::try_from(items.len()).unwrap_or(limit);
-        let query = params.query();
-        let entries = state.app.store.read_matching(caller.tenant, &query, next_after, head, left).await?;
+        let entries = state.app.store.read_matching(caller.tenant, query, next_after, head, left).await?;
         let full = entries.len() == left as usize;
         // A page that is not full has looked at everything up to the head.
         next_after = entries.last().filter(|_| full).map_or(head, |last| last.position);

@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::AppState;
+use super::{AppState, known};
 use crate::app::{AppError, Caller};
 use crate::auth::Authority;
 use crate::domain::Label;
@@ -58,17 +58,19 @@ pub(super) struct EventParams {
 
 impl EventParams {
     /// What is chosen, wherever it begins.
-    fn filter(&self) -> Filter {
-        let types = self.r#type.iter().flat_map(|types| types.split(','));
-        let types = types.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
-        Filter { types: types.collect(), tag: self.customer.map(tags::customer) }
+    ///
+    /// # Errors
+    /// 422 when no event has one of the types.
+    fn filter(&self) -> Result<Filter, Problem> {
+        let types = known::types(self.r#type.as_deref())?;
+        Ok(Filter { types, tag: self.customer.map(tags::customer) })
     }
+}
 
-    /// The same as a query of the log.
-    fn query(&self) -> eventstore::Query {
-        let Filter { types, tag } = self.filter();
-        eventstore::Query { items: vec![QueryItem { types, tags: tag.into_iter().collect() }] }
-    }
+/// What is chosen, as a query of the log.
+fn query_of(filter: &Filter) -> eventstore::Query {
+    let Filter { types, tag } = filter.clone();
+    eventstore::Query { items: vec![QueryItem { types, tags: tag.into_iter().collect() }] }
 }
 
 /// Read the event log
@@ -91,7 +93,7 @@ impl EventParams {
     responses(
         (status = 200, description = "A page of the event log, or the stream.", content(
             (EventList = "application/json"), (String = "text/event-stream"),
-        ), headers(("Waymark-Position" = u64, description = "Where the log ends; of a page only."))),
+        ), headers(("Waymark-Position" = u64, description = "Where the log ended."))),
         (status = 409, description = "`view-quota-exhausted` with `available_at`.", body = ProblemDocument),
     )
 )]
@@ -102,6 +104,8 @@ pub(super) async fn events(
     Query(params, ..): Query<EventParams>,
 ) -> Result<Response, Problem> {
     let limit = page::limit(params.limit)?;
+    let filter = params.filter()?;
+    let query = query_of(&filter);
     let resumed = last_event_id(&headers)?;
     if let Some(customer) = params.customer {
         count_view(&state, &caller, customer).await?;
@@ -113,10 +117,10 @@ pub(super) async fn events(
         };
         list::require_reached(field, after, state.app.store.head(caller.tenant).await?.position)?;
         let standing = state.rechecks.follow(&headers, &caller, PATH);
-        let asked = StreamRequest { caller, filter: params.filter(), query: params.query(), after };
+        let asked = StreamRequest { caller, filter, query, after };
         return Ok(stream::stream(state, standing, asked));
     }
-    Ok(list::list(&state, &caller, &params, limit).await?.into_response())
+    Ok(list::list(&state, &caller, (&query, params.after.unwrap_or(0)), limit).await?.into_response())
 }
 
 /// Counts the reading of one customer's entries as a look at it, where it is in a pool that limits that.

@@ -9,7 +9,7 @@ use super::feed::Feeds;
 use super::shared::Filter;
 use super::stream::{StreamRequest, stream};
 use super::window::{Limits, Next};
-use super::{EventParams, PATH};
+use super::{EventParams, PATH, query_of};
 use crate::app::Caller;
 use crate::auth::scope::Scope;
 use crate::domain::{Actor, Role};
@@ -60,7 +60,7 @@ fn open(state: &AppState, caller: &Caller, key: &str, after: Position) -> Heard 
     let credential = HeaderValue::try_from(format!("Bearer {key}")).unwrap();
     let headers: HeaderMap = [(header::AUTHORIZATION, credential)].into_iter().collect();
     let standing = state.rechecks.follow(&headers, caller, PATH);
-    let query = EventParams::default().query();
+    let query = query_of(&EventParams::default().filter().unwrap());
     let asked = StreamRequest { caller: caller.clone(), filter: Filter::default(), query, after };
     let response = stream(state.clone(), standing, asked);
     Heard { body: response.into_body().into_data_stream(), text: String::new() }

@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Authority;
 use crate::domain::pool::{Pool, PoolKind};
 use crate::domain::{Language, Owner};
 use crate::http::answer::{AsOfResponse, List};
 use crate::http::language::RequestedLanguage;
-use crate::http::{ConsistencyParams, Key, Page, Query};
+use crate::http::{AsOfParams, ConsistencyParams, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::board::{CustomerFilter, CustomerList};
-use crate::routes::AppState;
-use crate::routes::customers::list::find;
+use crate::routes::customers::list::found;
+use crate::routes::{AppState, known};
 
 /// A pool.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -85,12 +85,23 @@ pub(super) async fn list(
     Ok(AsOfResponse { position, body })
 }
 
+/// Which of a pool's customers.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PoolCustomersParams {
+    /// The current stage; several values are separated by commas, here and below.
+    stage: Option<String>,
+    /// The sub-status that a journey of theirs stands in now.
+    sub_status: Option<String>,
+}
+
 /// List a pool's customers
 ///
-/// Contacts are masked for reps until the customer is claimed.
+/// Contacts are masked for reps until the customer is claimed. With `effective_at` or `known_at`, those who were in the pool as of
+/// that instant, and the response contains both times.
 #[utoipa::path(
     get, path = "/v1/pools/{key}/customers", tag = "ownership",
-    params(("key" = String, Path, description = "The pool."), Page, ConsistencyParams),
+    params(("key" = String, Path, description = "The pool."), PoolCustomersParams, Page, AsOfParams),
     responses(
         (status = 200, description = "A page of customers.", body = CustomerList),
         (status = 404, description = "There is no such pool.", body = ProblemDocument),
@@ -101,13 +112,18 @@ pub(super) async fn customers(
     Authority(caller): Authority,
     Key(key): Key,
     RequestedLanguage(language): RequestedLanguage,
-    Query(page, consistency, ..): Query<Page, ConsistencyParams>,
+    Query(which, page, as_of, _): Query<PoolCustomersParams, Page, AsOfParams>,
 ) -> Result<AsOfResponse<CustomerList>, Problem> {
-    consistency.wait(&state, &caller, "board").await?;
+    let at = as_of.at(&state, &caller, "board").await?;
     let pipelines = state.app.pipelines.latest(caller.tenant).await?;
     if !pipelines.values().any(|pipeline| pipeline.pool(&key).is_some()) {
         return Err(Problem::not_found("pool", &key));
     }
-    let filter = CustomerFilter { owner: Some(Owner::Pool(key)), ..CustomerFilter::default() };
-    find(&state, &caller, language, &filter, &page).await
+    let filter = CustomerFilter {
+        owner: Some(Owner::Pool(key)),
+        stage: known::stages(&state, &caller, None, which.stage).await?,
+        sub_status: known::sub_statuses(&state, &caller, which.sub_status).await?,
+        ..CustomerFilter::default()
+    };
+    found(&state, &caller, language, &filter, &page, (&as_of, &at)).await
 }

@@ -8,8 +8,7 @@ use uuid::Uuid;
 use crate::app::Remaining;
 use crate::auth::Authority;
 use crate::http::answer::AsOfResponse;
-use crate::http::query::Nothing;
-use crate::http::{Key, Query};
+use crate::http::{ConsistencyParams, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::routes::AppState;
@@ -46,7 +45,7 @@ pub(super) struct MigrationReply {
 /// to choose their stage.
 #[utoipa::path(
     get, path = "/v1/pipelines/{key}/migrations", tag = "pipelines",
-    params(("key" = String, Path, description = "The pipeline.")),
+    params(("key" = String, Path, description = "The pipeline."), ConsistencyParams),
     responses(
         (status = 200, description = "The remaining customers.", body = MigrationReply, headers(("Waymark-Position" = u64, description = "How far the read model had come."))),
         (status = 404, description = "There is no such pipeline.", body = ProblemDocument),
@@ -56,8 +55,9 @@ pub(super) async fn status(
     State(state): State<AppState>,
     Authority(caller): Authority,
     Key(key): Key,
-    _: Query<Nothing>,
+    Query(consistency, ..): Query<ConsistencyParams>,
 ) -> Result<AsOfResponse<MigrationReply>, Problem> {
+    consistency.wait(&state, &caller, "board").await?;
     let status = state.app.migration_status(&caller, &key).await?;
     let item = |remaining: Remaining| RemainingReply {
         stage: remaining.group.stage,

@@ -3,21 +3,22 @@
 use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Authority;
-use crate::domain::customer::{AllowedTransition, allowed_transitions};
+use crate::domain::customer::{AllowedTransition, Customer, allowed_transitions};
 use crate::domain::pipeline::{Approval, ApprovedAt};
-use crate::domain::{Language, Role};
-use crate::http::answer::Versioned;
+use crate::domain::{Context, Language, Role};
+use crate::http::answer::{AsOfResponse, Versioned};
 use crate::http::language::RequestedLanguage;
-use crate::http::{Id, Query};
+use crate::http::{AsOfParams, Id, Query};
 use crate::problem::Problem;
 use crate::problem::document::{ProblemDocument, ViolationDocument};
 use crate::routes::AppState;
-use crate::routes::customers::merged::gone_on;
+use crate::routes::customers::merged::elsewhere;
 
 /// Which journey.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -38,6 +39,12 @@ pub(super) struct AllowedTransitionsReply {
     reason: Option<String>,
     /// The name of that reason, in the requested language.
     reason_name: Option<String>,
+    /// The business instant asked about, where one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective_at: Option<DateTime<Utc>>,
+    /// The instant of knowledge asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_at: Option<DateTime<Utc>>,
 }
 
 /// A stage, with the conditions that block the transition.
@@ -95,10 +102,11 @@ impl TransitionReply {
 
 /// List allowed transitions
 ///
-/// Evaluated by the same rules that decide the transition, against the current state.
+/// Evaluated by the same rules that decide the transition, against the current state; with `effective_at` or `known_at`, against
+/// the customer and the definitions as they stood then, and the response contains both times. Who asks is who asks now.
 #[utoipa::path(
     get, path = "/v1/customers/{id}/allowed-transitions", tag = "status",
-    params(("id" = Uuid, Path, description = "The customer."), AllowedTransitionsParams),
+    params(("id" = Uuid, Path, description = "The customer."), AllowedTransitionsParams, AsOfParams),
     responses(
         (status = 200, description = "Every stage except the current one.", body = AllowedTransitionsReply, headers(("ETag", description = "The version: what `If-Match` takes."))),
         (status = 308, description = "The customer was merged: `Location` names the survivor's transitions."),
@@ -111,26 +119,54 @@ pub(super) async fn allowed(
     Id(id): Id,
     RequestedLanguage(language): RequestedLanguage,
     OriginalUri(uri): OriginalUri,
-    Query(which, ..): Query<AllowedTransitionsParams>,
+    Query(which, as_of, ..): Query<AllowedTransitionsParams, AsOfParams>,
 ) -> Result<Response, Problem> {
     let customer = state.app.customer_state(&caller, id).await?;
-    if customer.merged_into.is_some() {
-        return gone_on(&state, &caller, id, "/allowed-transitions", &uri).await;
+    let place = ("/allowed-transitions", &uri);
+    if let Some(elsewhere) = elsewhere(&state, &caller, &customer, &as_of, place).await? {
+        return Ok(elsewhere);
     }
-    let key = which.pipeline.as_deref().unwrap_or(customer.primary());
-    let situation = state.app.base_context(&caller, Some(&customer.owner)).await?;
-    let context = situation.context(&caller, None);
+    let named = which.pipeline.as_deref();
+    if as_of.is_now() {
+        let situation = state.app.base_context(&caller, Some(&customer.owner)).await?;
+        let reply = reply(&customer, named, &situation.context(&caller, None), language)?;
+        return Ok(Versioned { version: customer.version, body: Json(reply) }.into_response());
+    }
+    let at = as_of.at(&state, &caller, "board").await?;
+    let mut board = state.app.projections.board(caller.tenant).await?;
+    let (then, position) = board.decided_on_as_of(id, &at).await?;
+    let then = then.ok_or_else(|| Problem::not_found("customer", &id.to_string()))?;
+    let situation = state.app.context_then(&caller, &then.owner, &at).await?;
+    let reply = reply(&then, named, &situation.context(&caller, None), language)?;
+    let times = (Some(at.effective_at), Some(at.known_at));
+    let body = AllowedTransitionsReply { effective_at: times.0, known_at: times.1, ..reply };
+    Ok(AsOfResponse { position, body }.into_response())
+}
+
+/// Where a customer may go, by what decides it.
+fn reply(
+    customer: &Customer,
+    named: Option<&str>,
+    context: &Context<'_>,
+    language: Language,
+) -> Result<AllowedTransitionsReply, Problem> {
+    let none = AllowedTransitionsReply {
+        items: Vec::new(),
+        reason: None,
+        reason_name: None,
+        effective_at: None,
+        known_at: None,
+    };
     if customer.withdrawn {
         // It is in no stage, and goes to none.
-        let body = AllowedTransitionsReply { items: Vec::new(), reason: None, reason_name: None };
-        return Ok(Versioned { version: customer.version, body: Json(body) }.into_response());
+        return Ok(none);
     }
+    let key = named.unwrap_or(customer.primary());
     let pipeline = context.pipeline(key).ok_or_else(|| Problem::not_found("pipeline", key))?;
-    let items = allowed_transitions(&customer, pipeline, &context).into_iter();
+    let items = allowed_transitions(customer, pipeline, context).into_iter();
     let items = items.map(|transition| TransitionReply::of(transition, language)).collect();
     let reason = customer.reason_of_standing(key).map(str::to_owned);
     let named = pipeline.reasons.iter().find(|known| Some(&known.code) == reason.as_ref());
     let reason_name = named.map(|known| known.name.text(language).to_owned());
-    let body = Json(AllowedTransitionsReply { items, reason, reason_name });
-    Ok(Versioned { version: customer.version, body }.into_response())
+    Ok(AllowedTransitionsReply { items, reason, reason_name, ..none })
 }

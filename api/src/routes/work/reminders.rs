@@ -12,7 +12,7 @@ use crate::http::{ConsistencyParams, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::projections::ProjectionError;
 use crate::projections::work::{ReminderFilter, ReminderReport};
-use crate::routes::{AppState, people};
+use crate::routes::{AppState, known, people};
 
 /// Which reminders are wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -25,6 +25,8 @@ pub(super) struct ListRemindersParams {
     role: Option<String>,
     /// Only for this customer.
     customer: Option<Uuid>,
+    /// The sub-status that the customer's journey stands in now; several values are separated by commas.
+    sub_status: Option<String>,
 }
 
 /// List reminders
@@ -46,7 +48,15 @@ pub(super) async fn reminders(
     let before = page.cursor().map(place).transpose()?;
     let visibility = state.app.visibility(&caller).await?;
     let owner = people::known(&state, &caller, "owner", params.owner.as_ref()).await?;
-    let inbox = ReminderFilter { role: params.role, owner, customer: params.customer, before, visibility };
+    let sub_status = known::sub_statuses(&state, &caller, params.sub_status).await?;
+    let inbox = ReminderFilter {
+        role: params.role,
+        owner,
+        customer: params.customer,
+        before,
+        sub_status,
+        visibility,
+    };
     let (mut items, position) =
         state.app.projections.work(caller.tenant).await?.reminders(&inbox, limit + 1).await?;
     let more = items.len() > limit as usize;

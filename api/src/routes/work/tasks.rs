@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::name_for;
 use crate::auth::Authority;
-use crate::http::answer::{AsOfResponse, List};
-use crate::http::{ConsistencyParams, Instant, Page, Query, RepName};
+use crate::http::answer::{AsOfResponse, List, ListThen};
+use crate::http::{AsOfParams, Instant, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::projections::ProjectionError;
 use crate::projections::work::{TaskFilter, TaskReport};
-use crate::routes::{AppState, people};
+use crate::routes::{AppState, known, people};
 
 /// Which tasks are wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -33,6 +33,8 @@ pub(super) struct ListTasksParams {
     due_before: Option<Instant>,
     /// Due at or after this instant.
     due_after: Option<Instant>,
+    /// The sub-status that the customer's journey stands in now; several values are separated by commas.
+    sub_status: Option<String>,
 }
 
 /// The outcome of a task; `overdue` is open beyond its time.
@@ -48,21 +50,22 @@ enum TaskStateFilter {
 
 /// List tasks
 ///
-/// By due date. Tasks of merged or erased customers are not open.
+/// By due date. Tasks of merged or erased customers are not open. With `effective_at` or `known_at`, the tasks that there were then,
+/// and the response contains both times.
 #[utoipa::path(
     get, path = "/v1/tasks", tag = "work",
-    params(ListTasksParams, Page, ConsistencyParams),
-    responses((status = 200, description = "A page of tasks.", body = List<TaskReport>))
+    params(ListTasksParams, Page, AsOfParams),
+    responses((status = 200, description = "A page of tasks.", body = ListThen<TaskReport>))
 )]
 pub(super) async fn tasks(
     State(state): State<AppState>,
     Authority(caller): Authority,
-    Query(params, page, consistency, _): Query<ListTasksParams, Page, ConsistencyParams>,
-) -> Result<AsOfResponse<List<TaskReport>>, Problem> {
-    consistency.wait(&state, &caller, "work").await?;
-    consistency.wait(&state, &caller, "board").await?;
+    Query(params, page, as_of, _): Query<ListTasksParams, Page, AsOfParams>,
+) -> Result<AsOfResponse<ListThen<TaskReport>>, Problem> {
+    as_of.wait(&state, &caller, "work").await?;
+    let at = as_of.at(&state, &caller, "board").await?;
     let limit = page.limit()?;
-    let now = (state.app.clock)();
+    let now = at.effective_at;
     let overdue = params.state == Some(TaskStateFilter::Overdue);
     let task_state = params.state.map(|state| match state {
         TaskStateFilter::Open | TaskStateFilter::Overdue => "open",
@@ -82,11 +85,15 @@ pub(super) async fn tasks(
         state: task_state.map(str::to_owned),
         due_from: params.due_after.map(|instant| instant.0),
         due_until: until,
+        sub_status: known::sub_statuses(&state, &caller, params.sub_status).await?,
         visibility: state.app.visibility(&caller).await?,
     };
     let after = page.cursor().map(place).transpose()?;
-    let (mut items, position) =
-        state.app.projections.work(caller.tenant).await?.tasks(&filter, after, now, limit + 1).await?;
+    let mut work = state.app.projections.work(caller.tenant).await?;
+    let (mut items, position) = match as_of.is_now() {
+        true => work.tasks(&filter, after, now, limit + 1).await?,
+        false => work.tasks_then(&filter, &at, after, limit + 1).await?,
+    };
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     let last = items.last().filter(|_| more);
@@ -94,7 +101,8 @@ pub(super) async fn tasks(
     for item in &mut items {
         item.customer_name = name_for(&caller.actor, item.customer_name.take());
     }
-    Ok(AsOfResponse { position, body: List { items, next_cursor } })
+    let body = ListThen::of(List { items, next_cursor }, (!as_of.is_now()).then_some(&at));
+    Ok(AsOfResponse { position, body })
 }
 
 /// Where the page before ended.

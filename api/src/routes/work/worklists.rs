@@ -12,7 +12,6 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::name_for;
-use crate::app::{AppError, Caller};
 use crate::auth::Authority;
 use crate::auth::disclosure::{owner_of, text_shown};
 use crate::domain::Label;
@@ -20,14 +19,16 @@ use crate::domain::people::Disclosure;
 use crate::domain::pipeline::{Pipeline, Stage};
 use crate::http::answer::AsOfResponse;
 use crate::http::language::RequestedLanguage;
-use crate::http::{ConsistencyParams, Key, Page, Query, RepName};
+use crate::http::{AsOfParams, Key, Page, Query, RepName};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::ProjectionError;
 use crate::projections::board::NextAction;
-use crate::projections::work::{ContactFilter, StageAgeFilter, WaitingReport, WorkCursor, WorkScope};
+use crate::projections::work::{
+    ContactFilter, PipelinesThen, StageAgeFilter, WaitingReport, WorkCursor, WorkScope,
+};
 use crate::routes::customers::names::Names;
-use crate::routes::{AppState, people};
+use crate::routes::{AppState, known, people};
 
 /// The tiers of high intent, unless others are named.
 const HIGH: &[&str] = &["A", "VIP", "high"];
@@ -49,6 +50,8 @@ pub(super) struct WorklistParams {
     tiers: Option<String>,
     /// Omit customers whose next contact is within this number of days.
     suppress_if_next_action_within: Option<u32>,
+    /// The sub-status that the customer's journey stands in now; several values are separated by commas.
+    sub_status: Option<String>,
 }
 
 /// The worklists.
@@ -77,6 +80,9 @@ pub(super) struct Worklist {
     list: WorklistName,
     /// The instant of the list, the same on every page.
     effective_at: DateTime<Utc>,
+    /// The instant of knowledge, where an earlier moment was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_at: Option<DateTime<Utc>>,
     /// The customers, longest waiting first.
     items: Vec<WorklistEntry>,
     /// The cursor of the next page; null on the last page.
@@ -115,10 +121,10 @@ fn last_touched(customer: &WaitingReport) -> DateTime<Utc> {
 /// Get a worklist
 ///
 /// `today`, `overdue`, `stalled`, `push`, `give-up` or `supervise`. All pages show the list as of the instant of the
-/// first.
+/// first; with `effective_at` or `known_at`, as of those.
 #[utoipa::path(
     get, path = "/v1/worklists/{list}", tag = "work",
-    params(("list" = WorklistName, Path, description = "The list."), WorklistParams, ConsistencyParams, Page),
+    params(("list" = WorklistName, Path, description = "The list."), WorklistParams, AsOfParams, Page),
     responses(
         (status = 200, description = "The list.", body = Worklist),
         (status = 404, description = "There is no such list or pipeline.", body = ProblemDocument),
@@ -129,16 +135,19 @@ pub(super) async fn worklist(
     Authority(caller): Authority,
     Key(name): Key,
     RequestedLanguage(language): RequestedLanguage,
-    Query(asked, consistency, page, ..): Query<WorklistParams, ConsistencyParams, Page>,
+    Query(asked, as_of, page, ..): Query<WorklistParams, AsOfParams, Page>,
 ) -> Result<AsOfResponse<Worklist>, Problem> {
     let list = which(&name).ok_or_else(|| Problem::not_found("worklist", &name))?;
-    consistency.wait(&state, &caller, "work").await?;
-    consistency.wait(&state, &caller, "board").await?;
+    as_of.wait(&state, &caller, "work").await?;
+    let at = as_of.at(&state, &caller, "board").await?;
+    let then = (!as_of.is_now()).then_some(&at);
     let limit = page.limit()?;
     let mark = page.cursor().map(PageMark::read).transpose()?;
-    let clock = (state.app.clock)();
     // A mark of the future is nobody's that we gave.
-    let now = mark.as_ref().map_or(clock, |mark| mark.now.min(clock));
+    let now = mark
+        .as_ref()
+        .filter(|_| then.is_none())
+        .map_or(at.effective_at, |mark| mark.now.min(at.effective_at));
     let after = mark.as_ref().map(|mark| &mark.place);
     let whose = WorkScope {
         owner: people::known(&state, &caller, "owner", asked.owner.as_ref()).await?,
@@ -146,22 +155,36 @@ pub(super) async fn worklist(
             let soon = now.checked_add_signed(TimeDelta::days(days.into()));
             (now, soon.unwrap_or(DateTime::<Utc>::MAX_UTC))
         }),
+        sub_status: known::sub_statuses(&state, &caller, asked.sub_status.clone()).await?,
         visibility: state.app.visibility(&caller).await?,
     };
-    let projections = &state.app.projections;
-    let found = match list {
+    let pipelines = match then {
+        None => state.app.pipelines.latest(caller.tenant).await?.as_ref().clone(),
+        Some(at) => {
+            let moment = (at.effective_at, at.known_at);
+            state.app.pipelines.in_force_then(caller.tenant, moment).await?
+        }
+    };
+    let contacts = match list {
         WorklistName::Today => {
-            let (from, until) = today(&state, &caller, &asked, now).await?;
-            let expecting = ContactFilter { from: Some(from), until, touched: true, whose };
-            projections.work(caller.tenant).await?.contacts(&expecting, after, limit).await?
+            let (from, until) = today(&state, &pipelines, &asked, now)?;
+            Some(ContactFilter { from: Some(from), until, touched: true, whose: whose.clone() })
         }
         WorklistName::Overdue => {
-            let expecting = ContactFilter { from: None, until: now, touched: false, whose };
-            projections.work(caller.tenant).await?.contacts(&expecting, after, limit).await?
+            Some(ContactFilter { from: None, until: now, touched: false, whose: whose.clone() })
         }
-        _ => {
-            let stages = stages(&state, &caller, &asked, list, now, &whose).await?;
-            projections.work(caller.tenant).await?.long_standing(&stages, after, limit).await?
+        _ => None,
+    };
+    let mut work = state.app.projections.work(caller.tenant).await?;
+    let found = match (contacts, then) {
+        (Some(expecting), None) => work.contacts(&expecting, after, limit).await?,
+        (Some(expecting), Some(at)) => work.contacts_then(&expecting, (&pipelines, at), after, limit).await?,
+        (None, then) => {
+            let stages = stages(&pipelines, &asked, list, now, &whose)?;
+            match then {
+                None => work.long_standing(&stages, after, limit).await?,
+                Some(at) => work.long_standing_then(&stages, (&pipelines, at), after, limit).await?,
+            }
         }
     };
     let names = Names::new(&state, &caller, language).await?;
@@ -180,7 +203,15 @@ pub(super) async fn worklist(
         }
     });
     let next_cursor = found.next.map(|place| PageMark { now, place }.to_string());
-    let body = Worklist { list, effective_at: now, items: items.collect(), next_cursor, total: found.total };
+    let known_at = then.map(|at| at.known_at);
+    let body = Worklist {
+        list,
+        effective_at: now,
+        known_at,
+        items: items.collect(),
+        next_cursor,
+        total: found.total,
+    };
     Ok(AsOfResponse { position: found.position, body })
 }
 
@@ -237,9 +268,9 @@ fn which(name: &str) -> Option<WorklistName> {
 }
 
 /// The rep's local date, as instants.
-async fn today(
+fn today(
     state: &AppState,
-    caller: &Caller,
+    pipelines: &PipelinesThen,
     asked: &WorklistParams,
     now: DateTime<Utc>,
 ) -> Result<(DateTime<Utc>, DateTime<Utc>), Problem> {
@@ -252,7 +283,6 @@ async fn today(
             Problem::invalid_value("timezone", message)
         })?,
         None => {
-            let pipelines = state.app.pipelines.latest(caller.tenant).await?;
             let pool = pipelines.values().find_map(|pipeline| pipeline.default_pool());
             pool.map_or(Tz::UTC, |pool| pool.timezone)
         }
@@ -263,17 +293,16 @@ async fn today(
 }
 
 /// The stages that a list looks at, each by the list's measure.
-async fn stages(
-    state: &AppState,
-    caller: &Caller,
+fn stages(
+    pipelines: &PipelinesThen,
     asked: &WorklistParams,
     list: WorklistName,
     now: DateTime<Utc>,
     whose: &WorkScope,
-) -> Result<Vec<StageAgeFilter>, AppError> {
+) -> Result<Vec<StageAgeFilter>, Problem> {
     let pipelines: Vec<_> = match &asked.pipeline {
-        Some(key) => vec![state.app.pipelines.find(caller.tenant, key, None).await?],
-        None => state.app.pipelines.latest(caller.tenant).await?.values().cloned().collect(),
+        Some(key) => vec![pipelines.get(key).ok_or_else(|| Problem::not_found("pipeline", key))?],
+        None => pipelines.values().collect(),
     };
     let tiers: Vec<String> = match &asked.tiers {
         Some(tiers) => tiers.split(',').map(str::to_owned).collect(),

@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::log::decoded::DecodedEvent;
 use crate::log::history::instant;
 use crate::models::read_model::Scope;
-use crate::query::visibility_binds;
+use crate::query::{AnyOf, AsOf, LIST_SEPARATOR, visibility_binds};
 use crate::storage::columns::TableRow as _;
 use crate::storage::table::fetch_by_keys;
 
@@ -68,6 +68,8 @@ pub struct ApprovalFilter {
     pub customer: Option<Uuid>,
     /// Those in this pipeline.
     pub pipeline: Option<String>,
+    /// Those whose journey stands in one of these sub-statuses now.
+    pub sub_status: Option<AnyOf>,
     /// Which customers are visible to the caller.
     pub visibility: Visibility,
 }
@@ -177,17 +179,21 @@ fn read(row: &Row) -> Result<ApprovalReport> {
 }
 
 impl BoardSnapshot {
-    /// The requests for moves after a position, oldest first.
+    /// The requests for moves after a position, oldest first, as they are now, or stood at an instant by what was known of it. A request, and
+    /// what settles it, happens when it is recorded.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn approvals(
         &mut self,
         filter: &ApprovalFilter,
+        at: Option<&AsOf>,
         after: Position,
         limit: u32,
     ) -> Result<(Vec<ApprovalReport>, Position)> {
         let snapshot = &mut self.0;
+        let until = at.map_or(i64::MAX, |at| at.effective_at.min(at.known_at).timestamp_micros());
+        let known = at.map_or(i64::MAX, |at| snapshot.known(at).cast_signed());
         let text = |wanted: &Option<String>| Value::from(wanted.clone());
         let (status, customer, pipeline) =
             (text(&filter.status), Value::from(filter.customer), text(&filter.pipeline));
@@ -197,6 +203,8 @@ impl BoardSnapshot {
             &[status, customer, pipeline],
             &values![limit],
             &visibility_binds(&filter.visibility),
+            &values![filter.sub_status.as_ref().map(AnyOf::list), LIST_SEPARATOR],
+            &values![until, known],
         ]
         .concat();
         let rows = snapshot.transaction.rows(APPROVALS_PAGE, &values).await?;

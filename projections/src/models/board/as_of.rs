@@ -5,7 +5,7 @@
 //! Details and plans are what was said last to hold by then, the owner is the one recorded last of the changes that had
 //! happened by then, and stages are those of the corrected timeline: as in the [past](super::past) of boards and reports.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -113,6 +113,26 @@ impl BoardSnapshot {
 }
 
 impl BoardSnapshot {
+    /// A customer as decisions would have seen it at an instant, by what was known of it; none where it was not there yet.
+    ///
+    /// # Errors
+    /// When the log fails.
+    pub async fn decided_on_as_of(
+        &mut self,
+        id: Uuid,
+        at: &AsOf,
+    ) -> Result<(Option<domain::Customer>, Position)> {
+        let snapshot = &mut self.0;
+        let known = snapshot.known(at);
+        let facts = histories(snapshot.sources.log(), snapshot.tenant, &[id], known).await?.remove(&id);
+        let facts = facts.unwrap_or_default();
+        let was_there = then(id, &facts, at.micros(), false).is_some();
+        let customer = folded_then(&facts, at.effective_at).filter(|_| was_there);
+        Ok((customer, snapshot.position))
+    }
+}
+
+impl BoardSnapshot {
     /// A page of customers as they stood at an instant, as it was known: those that are seen now. A page looks at a bounded
     /// number of customers, so it may have fewer than `limit`, or none, and not be the last.
     ///
@@ -153,6 +173,61 @@ impl BoardSnapshot {
             if looked_at >= LOOKED_AT {
                 return Ok((found, Some(after.to_string()), snapshot.position));
             }
+        }
+    }
+}
+
+/// A customer at an instant, as far as work is about it.
+#[derive(Debug)]
+pub(crate) struct FormerCustomer {
+    /// What it was called.
+    pub(crate) name: Option<String>,
+    /// What was planned with it next.
+    pub(crate) next_text: Option<String>,
+    /// The sub-status of each journey that had one.
+    pub(crate) sub_statuses: BTreeMap<String, String>,
+    /// As decisions would have seen it.
+    pub(crate) folded: domain::Customer,
+}
+
+/// Everybody as they stood at an instant, as it was known, who is visible to the caller now; of one customer alone, if that is
+/// given. The snapshot is of the board.
+pub(crate) async fn everybody(
+    snapshot: &mut Snapshot,
+    visibility: &Visibility,
+    only: Option<Uuid>,
+    at: &AsOf,
+    mut take: impl FnMut(FormerCustomer) + Send,
+) -> Result<()> {
+    let filter = CustomerFilter { visibility: visibility.clone(), ..CustomerFilter::default() };
+    let known = snapshot.known(at);
+    let mut after: Position = 0;
+    loop {
+        let (sql, values) = select(snapshot, &filter, after, known);
+        let rows = snapshot.transaction.fetch_dynamic(sql.into(), values).await?;
+        let mut ids = Vec::with_capacity(rows.len());
+        for row in &rows {
+            after = row.position("created_position")?;
+            let id = row.uuid("customer")?;
+            if only.is_none_or(|only| only == id) {
+                ids.push((id, row.flag("erased")?));
+            }
+        }
+        let keys: Vec<Uuid> = ids.iter().map(|(id, _)| *id).collect();
+        let mut facts = histories(snapshot.sources.log(), snapshot.tenant, &keys, known).await?;
+        for (id, erased) in ids {
+            let facts = facts.remove(&id).unwrap_or_default();
+            let former = then(id, &facts, at.micros(), erased).zip(folded_then(&facts, at.effective_at));
+            let Some((then, folded)) = former else { continue };
+            take(FormerCustomer {
+                sub_statuses: then.sub_statuses(),
+                name: then.name,
+                next_text: then.next.and_then(|plan| plan.text),
+                folded,
+            });
+        }
+        if rows.len() < TOGETHER {
+            return Ok(());
         }
     }
 }
@@ -210,8 +285,8 @@ fn then(id: Uuid, facts: &[Arc<DecodedEvent>], at: Micros, erased: bool) -> Opti
     Some(customer)
 }
 
-/// How long a customer still belonged to its rep unless something happened, by the rules of then.
-fn left_then(facts: &[Arc<DecodedEvent>], at: DateTime<Utc>, rules: RulesAsOf<'_>) -> Option<f64> {
+/// A customer as decisions would have seen it at an instant.
+pub(super) fn folded_then(facts: &[Arc<DecodedEvent>], at: DateTime<Utc>) -> Option<domain::Customer> {
     let timelines = journeys(facts.iter().map(|fact| &fact.event));
     let moved: BTreeSet<Uuid> = made_by(&timelines, at.timestamp_micros()).collect();
     let counts = |(n, fact): &(usize, &Arc<DecodedEvent>)| match JourneyChange::of(&fact.event.event) {
@@ -221,7 +296,12 @@ fn left_then(facts: &[Arc<DecodedEvent>], at: DateTime<Utc>, rules: RulesAsOf<'_
     };
     let events: Vec<&Recorded<CustomerEvent>> =
         facts.iter().enumerate().filter(counts).map(|(_, fact)| &fact.event).collect();
-    let customer = domain::Customer::fold(events)?;
+    domain::Customer::fold(events)
+}
+
+/// How long a customer still belonged to its rep unless something happened, by the rules of then.
+fn left_then(facts: &[Arc<DecodedEvent>], at: DateTime<Utc>, rules: RulesAsOf<'_>) -> Option<f64> {
+    let customer = folded_then(facts, at)?;
     let RulesThen { pipeline, versions, team } = rules(&customer.owner, customer.primary())?;
     let rules = Rules { pipeline: &pipeline, versions: Some(&versions), team: team.as_deref(), at };
     let left = remaining(&customer, rules, at).filter(|_| !customer.has_left());

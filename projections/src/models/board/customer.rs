@@ -315,11 +315,7 @@ impl Customer {
         if e.name.is_some() || e.clears("name") {
             self.name = clear(&e.name);
         }
-        match (clear(&e.fields), &mut self.fields) {
-            (Some(added), Some(held)) if e.adds_fields => held.extend(added),
-            (set, held) if e.fields.is_some() => *held = set,
-            _ => {}
-        }
+        set_fields(&mut self.fields, e);
         if let Some(contacts) = &e.contacts {
             self.contacts = readable(contacts);
         }
@@ -436,6 +432,15 @@ impl Card {
             stage: self.stage.clone(),
             cycle: self.cycle,
         }
+    }
+}
+
+/// What customers' own fields hold after a change of details.
+pub(super) fn set_fields(held: &mut Option<BTreeMap<String, serde_json::Value>>, e: &DetailsChanged) {
+    match (clear(&e.fields), held) {
+        (Some(added), Some(held)) if e.adds_fields => held.extend(added),
+        (set, held) if e.fields.is_some() => *held = set,
+        _ => {}
     }
 }
 

@@ -10,13 +10,13 @@ use waymark_eventstore::Position;
 
 use super::customer::Customer;
 use super::report::OwnerReport;
-use super::row::read_customer;
+use super::row::{read_card, read_customer};
 use super::snapshot::BoardSnapshot;
-use super::statements::{ALIKE, CUSTOMERS_AMONG, REGISTERED_AFTER};
+use super::statements::{ALIKE, CARDS_AMONG, CUSTOMERS_AMONG, REGISTERED_AFTER};
 use crate::db::{Value, values};
 use crate::error::{ProjectionError, Result};
 use crate::models::snapshot::Snapshot;
-use crate::query::visibility_binds;
+use crate::query::{AnyOf, visibility_binds};
 use crate::storage::table::fetch_by_keys;
 
 /// How many customers that share a mark are compared.
@@ -87,6 +87,8 @@ pub struct SuspectQuery {
     pub least: f64,
     /// Whose customers, the later ones of each pair.
     pub owner: Option<Owner>,
+    /// The sub-status that a journey of the later one stands in now.
+    pub sub_status: Option<AnyOf>,
 }
 
 impl BoardSnapshot {
@@ -144,6 +146,11 @@ impl BoardSnapshot {
             if query.owner.as_ref().is_some_and(|owner| *owner != later.traits.owner) {
                 continue;
             }
+            if let Some(wanted) = &query.sub_status
+                && !stands_in(snapshot, later.id, wanted).await?
+            {
+                continue;
+            }
             let suspects = alike(snapshot, &later, visibility).await?;
             let suspects = suspects.into_iter().filter(|(created, suspect)| {
                 *created < later.created_position && suspect.score >= query.least
@@ -163,6 +170,18 @@ impl BoardSnapshot {
         }
         Ok(page)
     }
+}
+
+/// Whether a journey of a customer stands in one of some sub-statuses.
+async fn stands_in(snapshot: &mut Snapshot, customer: Uuid, wanted: &AnyOf) -> Result<bool> {
+    let head = values![snapshot.tenant.0, snapshot.generation];
+    for row in fetch_by_keys(&mut snapshot.transaction, CARDS_AMONG, &head, &[customer.into()]).await? {
+        let (_, _, card) = read_card(&row)?;
+        if card.sub_status.is_some_and(|held| wanted.contains(&held)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Who may be the same, the surest first, each with where it was registered.

@@ -42,7 +42,8 @@ impl PipelineSnapshot {
         name: StageNaming<'_>,
     ) -> Result<BoardReport> {
         let Self { mut kept, mut board } = self;
-        if !query.now {
+        // Who is among some customers, no set of traits tells.
+        if !query.now || query.filter.among.is_some() {
             drop(kept);
             return board.cards(pipeline, query, name).await;
         }

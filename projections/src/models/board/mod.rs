@@ -2,13 +2,14 @@
 //! like at any instant.
 
 mod approvals;
-mod as_of;
+pub(crate) mod as_of;
 pub(crate) mod card_index;
 mod cards;
 mod customer;
 mod duplicates;
 mod expected_close;
 mod external_ids;
+pub(crate) mod field_values;
 mod fold;
 mod found_by;
 mod kept_cards;

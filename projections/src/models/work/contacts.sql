@@ -11,13 +11,16 @@ FROM (
         FROM work_customer c
         WHERE c.tenant_id = $1 AND c.generation = $2 AND c.closed = 0 AND c.owner_kind = 'rep'
           AND c.next_at >= $3 AND c.next_at < $4
-          AND c.next_at >= $12 AND (c.next_at > $12 OR c.customer > $13)
+          AND c.next_at >= $15 AND (c.next_at > $15 OR c.customer > $16)
           AND ((c.owner_kind = 'rep' AND c.owner_id = $6) OR $6 IS NULL)
           AND (c.next_at < $7 OR c.next_at > $8 OR c.next_at IS NULL OR $7 IS NULL)
           AND (replace($9, $11 || c.region || $11, '') <> $9 OR c.region IS NULL
                OR (c.owner_kind = 'rep' AND replace($10, $11 || c.owner_id || $11, '') <> $10) OR $9 IS NULL)
+          AND ((SELECT replace($12, $13 || b.sub_status || $13, '') FROM board_card b
+                WHERE b.tenant_id = $1 AND b.generation = $14 AND b.customer = c.customer AND b.pipeline = c.journey) <> $12
+               OR $12 IS NULL)
         ORDER BY c.next_at, c.customer
-        LIMIT $14
+        LIMIT $17
     ) p
     UNION ALL
     SELECT t.customer, t.owner_kind, t.owner_id, t.tier, t.next_at, t.last_activity_at, t.created_at, t.touched_at,
@@ -28,14 +31,17 @@ FROM (
         FROM work_customer c
         WHERE c.tenant_id = $1 AND c.generation = $2 AND c.closed = 0
           AND c.touched_at < $5 AND (c.next_at < $3 OR c.next_at >= $4 OR c.next_at IS NULL OR c.owner_kind <> 'rep')
-          AND c.touched_at >= $12 AND (c.touched_at > $12 OR c.customer > $13)
+          AND c.touched_at >= $15 AND (c.touched_at > $15 OR c.customer > $16)
           AND ((c.owner_kind = 'rep' AND c.owner_id = $6) OR $6 IS NULL)
           AND (c.next_at < $7 OR c.next_at > $8 OR c.next_at IS NULL OR $7 IS NULL)
           AND (replace($9, $11 || c.region || $11, '') <> $9 OR c.region IS NULL
                OR (c.owner_kind = 'rep' AND replace($10, $11 || c.owner_id || $11, '') <> $10) OR $9 IS NULL)
+          AND ((SELECT replace($12, $13 || b.sub_status || $13, '') FROM board_card b
+                WHERE b.tenant_id = $1 AND b.generation = $14 AND b.customer = c.customer AND b.pipeline = c.journey) <> $12
+               OR $12 IS NULL)
         ORDER BY c.touched_at, c.customer
-        LIMIT $14
+        LIMIT $17
     ) t
 ) w
 ORDER BY w.due_at, w.customer
-LIMIT $14
+LIMIT $17

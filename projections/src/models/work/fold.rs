@@ -433,11 +433,6 @@ impl Rows {
 
     fn task(&mut self, customer: Uuid, id: Uuid, task: &Task) {
         let created = &task.created;
-        let state = match task.state {
-            TaskState::Open => "open",
-            TaskState::Done => "done",
-            TaskState::Cancelled => "cancelled",
-        };
         let row = TaskRow {
             task: id,
             customer,
@@ -451,14 +446,23 @@ impl Rows {
             journey: created.journey.clone(),
             stage: created.stage.clone(),
             process: created.process.clone(),
-            state: state.to_owned(),
+            state: word(task.state).to_owned(),
         };
         row.push(&mut self.tasks);
     }
 }
 
+/// The word of a task's outcome.
+pub(super) fn word(state: TaskState) -> &'static str {
+    match state {
+        TaskState::Open => "open",
+        TaskState::Done => "done",
+        TaskState::Cancelled => "cancelled",
+    }
+}
+
 /// Whether the customer went back to an earlier stage in the present cycle.
-fn went_back(customer: &Customer, journey: &str) -> bool {
+pub(super) fn went_back(customer: &Customer, journey: &str) -> bool {
     let stays = customer.journeys.stays(journey);
     let cycle = stays.last().map(|current| current.cycle);
     stays.iter().any(|stay| Some(stay.cycle) == cycle && stay.visit > 1)

@@ -10,12 +10,13 @@ use waymark_eventstore::Position;
 
 use super::names;
 use super::snapshot::WorkSnapshot;
+use super::standings::sub_status_values;
 use super::statements::MESSAGES_PAGE;
 use crate::db::{Row, values};
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::OwnerReport;
-use crate::query::{LIST_SEPARATOR, name_list, visibility_binds};
+use crate::query::{AnyOf, LIST_SEPARATOR, name_list, visibility_binds};
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct InboxFilter {
     pub before: Option<(Position, u32)>,
     /// Those after this position.
     pub after: Position,
+    /// Whose journey stands in one of these sub-statuses now.
+    pub sub_status: Option<AnyOf>,
     /// Which customers are visible to the caller.
     pub visibility: Visibility,
 }
@@ -97,7 +100,8 @@ impl WorkSnapshot {
             limit,
             LIST_SEPARATOR,
         ];
-        let values = [&values[..], &visibility_binds(&filter.visibility)].concat();
+        let standing = sub_status_values(snapshot, filter.sub_status.as_ref()).await?;
+        let values = [&values[..], &visibility_binds(&filter.visibility), &standing].concat();
         let rows = snapshot.transaction.rows(MESSAGES_PAGE, &values).await?;
         let mut messages = rows.iter().map(message).collect::<Result<Vec<_>>>()?;
         let position = snapshot.position;

@@ -14,5 +14,8 @@ WHERE m.tenant_id = $1 AND m.generation = $2 AND (m.position < $3 OR (m.position
   AND (replace($13, $15 || c.region || $15, '') <> $13 OR c.region IS NULL
        OR (c.owner_kind = 'rep' AND replace($14, $15 || c.owner_id || $15, '') <> $14) OR $13 IS NULL)
   AND (c.closed = 0 OR c.closed IS NULL OR $13 IS NULL)
+  AND ((SELECT replace($16, $17 || b.sub_status || $17, '') FROM board_card b
+        WHERE b.tenant_id = $1 AND b.generation = $18 AND b.customer = m.customer AND b.pipeline = m.journey) <> $16
+       OR $16 IS NULL)
 ORDER BY m.position DESC, m.n DESC
 LIMIT $11

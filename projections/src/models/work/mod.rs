@@ -14,9 +14,11 @@ pub(crate) mod reclaim;
 mod reminders;
 mod rules;
 mod snapshot;
+mod standings;
 pub(crate) mod statements;
 pub(crate) mod tables;
 mod tasks;
+mod then;
 mod waiting;
 
 use crate::models::read_model::{Fold, ReadModel};
@@ -29,6 +31,7 @@ pub use reminders::{ReminderFilter, ReminderReport};
 pub use rules::{DueRule, RuleReport, SkipReport};
 pub use snapshot::WorkSnapshot;
 pub use tasks::{TaskFilter, TaskReport};
+pub use then::PipelinesThen;
 #[cfg(test)]
 pub(crate) use waiting::STANDING_COUNTED;
 pub use waiting::{ContactFilter, StageAgeFilter, WaitingReport, WorkCursor, WorkPage, WorkScope};

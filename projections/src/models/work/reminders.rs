@@ -10,6 +10,7 @@ use waymark_eventstore::Position;
 
 use super::names;
 use super::snapshot::WorkSnapshot;
+use super::standings::sub_status_values;
 use super::statements::{REMINDERS_AFTER, REMINDERS_PAGE};
 use crate::bilingual::BilingualText;
 use crate::db::{Row, values};
@@ -17,7 +18,7 @@ use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::OwnerReport;
 use crate::models::snapshot::Snapshot;
-use crate::query::visibility_binds;
+use crate::query::{AnyOf, visibility_binds};
 
 /// A reminder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -64,6 +65,8 @@ pub struct ReminderFilter {
     pub customer: Option<Uuid>,
     /// Those before this place: a position, and which of those that it tells.
     pub before: Option<(Position, u32)>,
+    /// Whose journey stands in one of these sub-statuses now.
+    pub sub_status: Option<AnyOf>,
     /// Which customers are visible to the caller.
     pub visibility: Visibility,
 }
@@ -90,7 +93,8 @@ impl WorkSnapshot {
             limit,
             n,
         ];
-        let values = [&values[..], &visibility_binds(&filter.visibility)].concat();
+        let standing = sub_status_values(snapshot, filter.sub_status.as_ref()).await?;
+        let values = [&values[..], &visibility_binds(&filter.visibility), &standing].concat();
         let rows = snapshot.transaction.rows(REMINDERS_PAGE, &values).await?;
         named(snapshot, &rows).await
     }

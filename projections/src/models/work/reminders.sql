@@ -9,5 +9,8 @@ WHERE r.tenant_id = $1 AND r.generation = $2 AND (r.position < $3 OR (r.position
   AND (replace($9, $11 || c.region || $11, '') <> $9 OR c.region IS NULL
        OR (c.owner_kind = 'rep' AND replace($10, $11 || c.owner_id || $11, '') <> $10) OR $9 IS NULL)
   AND (c.closed = 0 OR c.closed IS NULL OR $9 IS NULL)
+  AND ((SELECT replace($12, $13 || b.sub_status || $13, '') FROM board_card b
+        WHERE b.tenant_id = $1 AND b.generation = $14 AND b.customer = r.customer AND b.pipeline = r.journey) <> $12
+       OR $12 IS NULL)
 ORDER BY r.position DESC, r.n DESC
 LIMIT $7

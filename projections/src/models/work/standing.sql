@@ -16,8 +16,11 @@ WHERE s.tenant_id = $1 AND s.generation = $2 AND s.journey = $3 AND s.stage = $4
        OR ((c.next_at < $17 OR c.next_at IS NULL) AND s.entered_at <= $15
            AND COALESCE(c.last_activity_at, s.entered_at) <= $15)
        OR $15 IS NULL)
+  AND ((SELECT replace($18, $19 || b.sub_status || $19, '') FROM board_card b
+        WHERE b.tenant_id = $1 AND b.generation = $20 AND b.customer = s.customer AND b.pipeline = s.journey) <> $18
+       OR $18 IS NULL)
   -- What follows is of the page alone; without it, and counted, this is how many there are on all pages.
-  AND s.entered_at >= $18
-  AND (s.entered_at > $18 OR s.customer > $19 OR (s.customer = $19 AND s.journey > $20))
+  AND s.entered_at >= $21
+  AND (s.entered_at > $21 OR s.customer > $22 OR (s.customer = $22 AND s.journey > $23))
 ORDER BY s.entered_at, s.customer
-LIMIT $21
+LIMIT $24

@@ -10,13 +10,14 @@ use waymark_eventstore::Position;
 
 use super::names;
 use super::snapshot::WorkSnapshot;
+use super::standings::sub_status_values;
 use super::statements::TASKS_PAGE;
 use crate::bilingual::BilingualText;
 use crate::db::{Row, values};
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::OwnerReport;
-use crate::query::visibility_binds;
+use crate::query::{AnyOf, visibility_binds};
 use crate::stats::Micros;
 
 /// Something to be done about a customer.
@@ -73,6 +74,8 @@ pub struct TaskFilter {
     pub due_from: Option<DateTime<Utc>>,
     /// Due before this instant.
     pub due_until: Option<DateTime<Utc>>,
+    /// Whose journey stands in one of these sub-statuses now.
+    pub sub_status: Option<AnyOf>,
     /// Which customers are visible to the caller.
     pub visibility: Visibility,
 }
@@ -104,7 +107,8 @@ impl WorkSnapshot {
             micros(filter.due_until, i64::MAX),
             limit,
         ];
-        let values = [&values[..], &visibility_binds(&filter.visibility)].concat();
+        let standing = sub_status_values(snapshot, filter.sub_status.as_ref()).await?;
+        let values = [&values[..], &visibility_binds(&filter.visibility), &standing].concat();
         let rows = snapshot.transaction.rows(TASKS_PAGE, &values).await?;
         let mut items = rows.iter().map(|row| task_of(row, now)).collect::<Result<Vec<_>>>()?;
         let position = snapshot.position;

@@ -11,5 +11,8 @@ WHERE t.tenant_id = $1 AND t.generation = $2
   AND (replace($12, $14 || c.region || $14, '') <> $12 OR c.region IS NULL
        OR (c.owner_kind = 'rep' AND replace($13, $14 || c.owner_id || $14, '') <> $13) OR $12 IS NULL)
   AND (c.closed = 0 OR $12 IS NULL)
+  AND ((SELECT replace($15, $16 || b.sub_status || $16, '') FROM board_card b
+        WHERE b.tenant_id = $1 AND b.generation = $17 AND b.customer = t.customer AND b.pipeline = t.journey) <> $15
+       OR $15 IS NULL)
 ORDER BY t.due_at, t.task
 LIMIT $11

@@ -11,13 +11,14 @@ use waymark_eventstore::Position;
 
 use super::names;
 use super::snapshot::WorkSnapshot;
+use super::standings::sub_status_values;
 use super::statements::{CONTACTS, CONTACTS_COUNTED, STANDING};
 use crate::db::{Row, Value, values};
 use crate::error::Result;
 use crate::log::history::instant;
 use crate::models::board::OwnerReport;
 use crate::models::snapshot::Snapshot;
-use crate::query::{name_list, visibility_binds};
+use crate::query::{AnyOf, name_list, visibility_binds};
 use crate::stats::Micros;
 
 /// A customer that waits for somebody.
@@ -59,6 +60,8 @@ pub struct WorkScope {
     pub owner: Option<String>,
     /// Not those whose next contact lies from one instant up to another.
     pub not_between: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// Whose journey stands in one of these sub-statuses.
+    pub sub_status: Option<AnyOf>,
     /// Which customers are visible to the caller.
     pub visibility: Visibility,
 }
@@ -142,7 +145,8 @@ impl WorkSnapshot {
         limit: u32,
     ) -> Result<WorkPage> {
         let snapshot = &mut self.0;
-        let values = contact_values(snapshot, filter);
+        let standing = sub_status_values(snapshot, filter.whose.sub_status.as_ref()).await?;
+        let values = [&contact_values(snapshot, filter)[..], &standing].concat();
         let counted = snapshot.transaction.row(CONTACTS_COUNTED, &values).await?;
         let total = counted.map_or(Ok(0), |row| row.position("total"))?;
         let (at, customer) =
@@ -170,7 +174,8 @@ impl WorkSnapshot {
             (last.at.timestamp_micros(), last.customer, last.journey.as_str())
         });
         for stage in stages {
-            let values = standing_values(snapshot, stage);
+            let sub_statuses = sub_status_values(snapshot, stage.whose.sub_status.as_ref()).await?;
+            let values = [&standing_values(snapshot, stage)[..], &sub_statuses].concat();
             let sql = Arc::clone(&STANDING_COUNTED);
             let counted = snapshot.transaction.fetch_dynamic(sql, values.clone()).await?;
             total += counted.first().map_or(Ok(0), |row| row.position("total"))?;

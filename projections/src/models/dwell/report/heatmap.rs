@@ -9,9 +9,10 @@ use waymark_eventstore::Position;
 
 use super::{Window, selected};
 use crate::error::Result;
+use crate::models::dwell::NAME;
 use crate::models::dwell::snapshot::DwellSnapshot;
-use crate::query::{AsOf, CohortFilter};
-use crate::stats::heatmap::heatmap as figures;
+use crate::query::{AsOf, CohortFilter, only};
+use crate::stats::heatmap::{Week, heatmap as figures};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -31,8 +32,8 @@ pub struct HeatmapQuery {
 /// Records of moves by weekday and hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HeatmapReport {
-    /// The pipeline's key.
-    pub pipeline: String,
+    /// The pipeline's key; null for all of them.
+    pub pipeline: Option<String>,
     /// The business instant asked about.
     pub effective_at: DateTime<Utc>,
     /// The instant of knowledge asked about.
@@ -49,17 +50,23 @@ pub struct HeatmapReport {
 }
 
 impl DwellSnapshot {
-    /// Records of moves by weekday and hour.
+    /// Records of moves in some pipelines by weekday and hour.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn heatmap(&mut self, pipeline: &str, query: &HeatmapQuery) -> Result<HeatmapReport> {
+    pub async fn heatmap(&mut self, pipelines: &[String], query: &HeatmapQuery) -> Result<HeatmapReport> {
         let snapshot = &mut self.0;
-        let (journeys, _) = selected(snapshot, pipeline, &query.at, &query.filter, false).await?;
         let local = |at| query.zones.local(query.zone, at);
-        let week = figures(&journeys, query.window.begin(), query.window.last(&query.at), local);
+        let mut week = Week::default();
+        for pipeline in pipelines {
+            snapshot.switch_model(NAME).await?;
+            let (journeys, _) = selected(snapshot, pipeline, &query.at, &query.filter, false).await?;
+            let one = figures(&journeys, query.window.begin(), query.window.last(&query.at), local);
+            let both = week.iter_mut().flatten().zip(one.iter().flatten());
+            both.for_each(|(count, more)| *count += more);
+        }
         Ok(HeatmapReport {
-            pipeline: pipeline.to_owned(),
+            pipeline: only(pipelines).cloned(),
             effective_at: query.at.effective_at,
             known_at: query.at.known_at,
             position: snapshot.position,
