@@ -63,6 +63,12 @@ pub fn schedule(pipeline: &str, rule: &str, period: NaiveDate) -> String {
     format!("schedule:{}:{}:{period}", percent_encoded(pipeline), percent_encoded(rule))
 }
 
+/// What alerts of the share of a stage set off for a rule.
+pub fn alert(pipeline: &str, rule: &str, stage: &str) -> String {
+    let [pipeline, rule, stage] = [pipeline, rule, stage].map(percent_encoded);
+    format!("alert:{pipeline}:{rule}:{stage}")
+}
+
 /// The first event of each customer that an import brought or added to.
 pub fn import(import: Uuid) -> String {
     format!("import:{import}")

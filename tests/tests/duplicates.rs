@@ -406,7 +406,7 @@ async fn merged_and_erased_customers_are_cut_off_and_not_lost() {
     let (contact, confirmed) = (stage("first_contact"), stage("need_confirmed"));
     assert_eq!(contact["censored"], json!([{"reason": "erased", "count": 1}]));
     assert_eq!(confirmed["censored"], json!([{"reason": "merged", "count": 1}]));
-    assert_eq!((confirmed["visits"].as_u64(), confirmed["open"].as_u64()), (Some(1), Some(1)));
+    assert_eq!((confirmed["visits"].as_u64(), confirmed["open"].as_u64()), (Some(1), Some(0)));
     assert_eq!(confirmed["exits"], json!([]), "a merge is no exit");
     assert_eq!(confirmed["kaplan_meier"]["events"], 0);
     assert!(confirmed["open_median_age_seconds"].is_null(), "nobody is waiting there any more");

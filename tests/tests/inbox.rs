@@ -146,3 +146,67 @@ async fn lists_by_next_contact_name_the_stage_and_leave_out_the_lost_the_postpon
     );
     assert!(left[0]["since_stage_entry_seconds"].as_f64().is_some_and(|since| since > 71.0 * 3_600.0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_action_is_the_same_on_the_customer_its_card_lists_and_messages_and_in_one_language() {
+    let team = Team::with_rules("helloword-13").await;
+    let (li, wang) = (team.rep("li"), team.manager("wang"));
+    let id = li.register(team.customer_of("li", "Harbour Foods")).await;
+    let plan = json!({"at": "2098-05-01T08:00:00Z", "text": "bring samples"});
+    let talk = json!({"channel": "phone", "summary": "spoke", "next_plan": plan});
+    let _ = li.command(&id, "follow-ups", talk).await.expect(200);
+    let everywhere = async |language: &str, list: &str| {
+        let fresh = format!("min_position={}&wait_ms=20000", wang.head().await);
+        let read = async |path: String| {
+            let call = li.call(reqwest::Method::GET, &path).header("accept-language", language);
+            call.send().await.expect(200)
+        };
+        // Work lists and the board have taken everything in.
+        let _ = read(format!("/v1/tasks?{fresh}")).await;
+        let customer = read(format!("/v1/customers/{id}?{fresh}")).await.at("/next_action").clone();
+        let listed = read(format!("/v1/customers?{fresh}")).await.at("/items/0/next_action").clone();
+        let board = read(format!("/v1/boards/helloword-13?{fresh}")).await;
+        let stages = board.at("/stages").as_array().cloned().unwrap_or_default();
+        let card =
+            stages.iter().find_map(|stage| stage["cards"].as_array()?.first().cloned()).unwrap_or_default();
+        let inbox = read(format!("/v1/me/inbox?{fresh}")).await.items();
+        let told = inbox.iter().find(|one| one["customer_id"] == *id && one["kind"] == "moved").cloned();
+        let mut all = vec![listed, card["next_action"].clone()];
+        all.extend(told.map(|told| told["next_action"].clone()));
+        if !list.is_empty() {
+            all.push(read(format!("/v1/worklists/{list}?{fresh}")).await.at("/items/0/next_action").clone());
+        }
+        assert!(all.iter().all(|one| *one == customer), "{language}: {customer} and {all:?}");
+        customer
+    };
+    let agreed = everywhere("en", "").await;
+    assert_eq!((&agreed["text"], &agreed["source"]), (&json!("bring samples"), &json!("plan")));
+    // A rule sets the next contact, in both languages.
+    let _ = wang
+        .command(&id, "overrides", json!({"to": "negotiating", "reason": "they called"}))
+        .await
+        .expect(200);
+    let set = |item: &Value| {
+        item["next_action"]["source"] == "plan" && item["next_action"]["text"] != "bring samples"
+    };
+    let _ = li.until(&format!("/v1/customers/{id}"), |answer| set(&answer.body)).await;
+    let (zh, en) = (everywhere("zh", "").await, everywhere("en", "").await);
+    assert_eq!(zh["due_at"], en["due_at"]);
+    let (zh, en) = (zh["text"].as_str().unwrap_or_default(), en["text"].as_str().unwrap_or_default());
+    assert!(!zh.is_empty() && zh.chars().all(|sign| !sign.is_ascii_alphabetic()), "{zh}");
+    assert!(!en.is_empty() && en.is_ascii(), "{en}");
+    // Put off to a day: what was agreed before is off, everywhere.
+    let put_off = json!({"to": "postponed", "postponed_until": "2099-03-01"});
+    let _ = wang.command(&id, "transitions", put_off).await.expect(200);
+    let waits = everywhere("en", "").await;
+    let due = waits["due_at"].as_str().unwrap_or_default();
+    assert!(due.starts_with("2099-02-28T16:00:00"), "midnight in the pool's zone: {waits}");
+    // Lost, then back by an ordinary move: what the loss ended does not come back.
+    let _ = wang.command(&id, "transitions", json!({"to": "lost", "reason": "price"})).await.expect(200);
+    assert_eq!(everywhere("en", "").await["source"], "stage");
+    let _ = wang
+        .command(&id, "overrides", json!({"to": "contacted", "reason": "they came back"}))
+        .await
+        .expect(200);
+    assert_eq!(everywhere("en", "").await["source"], "stage");
+}

@@ -75,6 +75,14 @@ async fn a_deputy_works_the_customers_of_who_is_on_leave_and_they_stay_the_owner
     assert_eq!(zhao.command(&customer, "transitions", moved).await.status, 200);
     let give = json!({"to": "rep:zhao", "reason": "handover"});
     let _ = zhao.command(&customer, "owner-changes", give).await.refused(403, "not-owner");
+    let wang = team.manager("wang");
+    let back = json!({"to": "first_contact", "note": "start again"});
+    let told = wang.command(&customer, "transitions", back).await.expect(200).text_at("/events/0/id");
+    let path = format!("/v1/me/inbox?min_position={}&wait_ms=20000", wang.head().await);
+    for who in [&li, &zhao] {
+        let inbox = who.get(&path).await.expect(200).items();
+        assert!(inbox.iter().any(|one| one["id"] == *told), "whoever stands in is told, too: {inbox:?}");
+    }
     assert_eq!(li.customer(&customer).await.at("/owner"), &json!({"kind": "rep", "id": "li"}));
     let listed = li.get("/v1/deputies").await.expect(200).items();
     assert_eq!((listed.len(), listed[0]["active"].as_bool()), (1, Some(true)));

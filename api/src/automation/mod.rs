@@ -43,6 +43,9 @@ const RUN: TimeDelta = TimeDelta::minutes(10);
 /// How often the calendar is looked at.
 const CALENDAR_EVERY: TimeDelta = TimeDelta::seconds(20);
 
+/// How often shares are looked at, where a rule waits for their alerts.
+const SHARES_EVERY: TimeDelta = TimeDelta::minutes(15);
+
 /// How many customers went back to a pool in a run.
 #[derive(Debug, Clone, Copy)]
 struct Taken {
@@ -58,6 +61,8 @@ pub struct Ticker {
     taken: HashMap<(TenantId, String), Taken>,
     /// When the calendar was looked at last.
     calendar: HashMap<TenantId, DateTime<Utc>>,
+    /// When shares were looked at last.
+    shares: HashMap<TenantId, DateTime<Utc>>,
     failures: Repeated,
 }
 
@@ -73,7 +78,8 @@ impl Ticker {
     #[must_use]
     pub fn new(app: App) -> Self {
         let failures = Repeated::new("what is due could not be carried out");
-        Self { app, settled: HashMap::new(), taken: HashMap::new(), calendar: HashMap::new(), failures }
+        let (calendar, shares) = (HashMap::new(), HashMap::new());
+        Self { app, settled: HashMap::new(), taken: HashMap::new(), calendar, shares, failures }
     }
 
     /// Carries out what is due in a tenant, in the order in which it is due. Returns how many rules acted.
@@ -85,6 +91,10 @@ impl Ticker {
         if self.calendar.get(&tenant).is_none_or(|at| now < *at || now - *at >= CALENDAR_EVERY) {
             self.app.record_scheduled_triggers(tenant).await?;
             self.calendar.insert(tenant, now);
+        }
+        if self.shares.get(&tenant).is_none_or(|at| now < *at || now - *at >= SHARES_EVERY) {
+            self.app.record_share_alerts(tenant).await?;
+            self.shares.insert(tenant, now);
         }
         let settled = self.settled.remove(&tenant).unwrap_or_default();
         let (mut kept, mut acted, mut after) = (HashMap::new(), 0, None::<DueRule>);

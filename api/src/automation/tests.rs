@@ -260,6 +260,54 @@ async fn a_payment_wins_the_customer_and_what_the_rules_did_is_shown() {
 }
 
 #[tokio::test]
+async fn an_alert_of_a_share_sets_its_rule_off_once_until_it_has_ended() {
+    let (bench, li, wang) = sales("bajun-5").await;
+    let mut definition = definition(&bench, &wang, "bajun-5").await;
+    let text = json!({"zh": "流失占比上升", "en": "Churn rises"});
+    let trigger = json!({"kind": "share_alert", "stages": ["churned"], "direction": "up"});
+    let mut rule = json!({"id": "churn_rises", "name": text, "trigger": trigger});
+    rule["actions"] = json!([{"kind": "move", "to": "churned", "text": text}]);
+    definition["automations"] = json!([rule]);
+    let versions = "/v1/pipelines/bajun-5/versions";
+    let refused = bench.post(&wang, versions, &json!({"definition": definition})).await;
+    let refused = refused.problem(422, "invalid-value");
+    assert_eq!(refused["violations"][0]["field"], "automations[0].actions[0].kind");
+    definition["automations"][0]["actions"] = json!([{"kind": "remind", "role": "supervisor", "text": text}]);
+    definition["pools"][0]["rules"]["reclaim"] = json!([]);
+    bench.catch_up().await;
+    let published = bench.post(&wang, versions, &json!({"definition": definition})).await;
+    assert!(published.status.is_success(), "{}", published.text);
+    let mut customers = Vec::new();
+    for _ in 0..40 {
+        customers.push(customer_of_li(&bench, &li, "bajun-5").await);
+    }
+    let admin = bench.key("admin:three", &[Role::Admin]).await;
+    let told = async || events_of_type(&bench, &admin, "pipeline.alerted").await;
+    bench.later(24 * 30);
+    bench.tick().await;
+    assert!(told().await.is_empty(), "nobody is gone");
+    let lost = json!({"to": "churned", "reason": "price"});
+    for customer in &customers[..15] {
+        command(&bench, &li, customer, "transitions", &lost).await;
+    }
+    for _ in 0..3 {
+        bench.tick().await;
+        bench.later(5);
+    }
+    let events = told().await;
+    assert_eq!(events.len(), 1, "one alert: {events:?}");
+    let alert = &events[0]["data"]["alert"];
+    assert_eq!(
+        (&alert["stage"], &alert["direction"], &alert["share"]),
+        (&json!("churned"), &json!("up"), &json!(0.375))
+    );
+    assert_eq!(events[0]["actor"], "system:churn_rises");
+    let reminders = read(&bench, &wang, "/v1/reminders?role=supervisor").await;
+    let said = reminders["items"][0]["text"]["en"].as_str().unwrap();
+    assert!(said.starts_with("Churn rises (\"Churned\": 37.5%"), "{said}");
+}
+
+#[tokio::test]
 async fn a_move_that_a_rule_may_not_make_is_shown_as_skipped_and_not_tried_again() {
     let (bench, li, wang) = sales("bajun-5").await;
     bench.catch_up().await;

@@ -1,11 +1,13 @@
 //! Which robots carry a reminder: by its channel, then by who is reminded, then the tenant's default.
 
+use std::collections::BTreeSet;
+
 use super::endpoint::{Endpoint, Kind};
 use crate::domain::people::{People, Team};
 use crate::projections::work::ReminderReport;
 
-/// The robots for a reminder, channel by channel. Those of the person come before those of the person's team, and these
-/// before the default; of one rank all. None where there is no robot for its channels: it stays in the workbench.
+/// The robots for a reminder, channel by channel. Those of who stands in for the person come first, then those of the person,
+/// those of the person's team, and the default; of one rank all. None where there is no robot for its channels: it stays in the workbench.
 #[must_use]
 pub fn robots_for<'a>(
     robots: &'a [Endpoint],
@@ -14,8 +16,12 @@ pub fn robots_for<'a>(
 ) -> Vec<&'a Endpoint> {
     let owner = reminder.owner.as_ref().filter(|owner| owner.kind == "rep").map(|owner| owner.id.as_str());
     let is_of = |team: &&Team| owner.is_some_and(|owner| team.members.contains(owner));
-    let recipient =
-        Recipient { role: &reminder.role, owner, teams: people.teams.values().filter(is_of).collect() };
+    let recipient = Recipient {
+        role: &reminder.role,
+        owner,
+        deputies: owner.map(|owner| people.deputies_of(owner, reminder.at)).unwrap_or_default(),
+        teams: people.teams.values().filter(is_of).collect(),
+    };
     let kinds = reminder.channels.iter().filter_map(|channel| Kind::of(channel));
     kinds.filter(|kind| kind.is_robot()).flat_map(|kind| recipient.of_kind(robots, kind)).collect()
 }
@@ -24,6 +30,8 @@ pub fn robots_for<'a>(
 struct Recipient<'p> {
     role: &'p str,
     owner: Option<&'p str>,
+    /// Who stands in for the owner.
+    deputies: BTreeSet<String>,
     teams: Vec<&'p Team>,
 }
 
@@ -33,16 +41,22 @@ impl Recipient<'_> {
             let robots = robots.iter().filter(|robot| robot.kind == kind);
             robots.filter(|robot| self.rank(robot) == Some(rank)).collect::<Vec<_>>()
         };
-        (0..3).map(ranked).find(|found| !found.is_empty()).unwrap_or_default()
+        (0..4).map(ranked).find(|found| !found.is_empty()).unwrap_or_default()
     }
 
     /// How near a robot is to who is reminded, the nearest first; none where it is somebody else's.
     fn rank(&self, robot: &Endpoint) -> Option<u8> {
         match (&robot.member, &robot.team) {
-            (Some(member), _) => self.is(member).then_some(0),
-            (None, Some(key)) => self.teams.iter().any(|team| team.key == *key).then_some(1),
-            (None, None) => Some(2),
+            (Some(member), _) if self.is_deputy(member) => Some(0),
+            (Some(member), _) => self.is(member).then_some(1),
+            (None, Some(key)) => self.teams.iter().any(|team| team.key == *key).then_some(2),
+            (None, None) => Some(3),
         }
+    }
+
+    /// Whether a member is told in the place of an owner who is on leave.
+    fn is_deputy(&self, member: &str) -> bool {
+        self.role == "rep" && self.deputies.iter().any(|deputy| is_named(member, deputy))
     }
 
     fn is(&self, member: &str) -> bool {
@@ -64,10 +78,11 @@ fn is_named(member: &str, person: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
+    use chrono::{DateTime, TimeDelta};
     use uuid::Uuid;
 
     use super::*;
+    use crate::domain::people::Deputy;
     use crate::domain::{Label, Language};
     use crate::projections::board::OwnerReport;
 
@@ -123,9 +138,20 @@ mod tests {
             name: Label::same("North"),
             supervisors: ["supervisor:zhou".to_owned()].into(),
             members: ["li".to_owned(), "zhao".to_owned()].into(),
-            regions: std::collections::BTreeSet::new(),
+            regions: BTreeSet::new(),
         };
-        let people = People { teams: [("north".to_owned(), north)].into(), ..People::default() };
+        let leave = Deputy {
+            id: Uuid::nil(),
+            rep: "wu".to_owned(),
+            deputy: "li".to_owned(),
+            from: DateTime::UNIX_EPOCH,
+            until: DateTime::UNIX_EPOCH + TimeDelta::days(7),
+        };
+        let people = People {
+            teams: [("north".to_owned(), north)].into(),
+            deputies: [(leave.id, leave)].into(),
+            ..People::default()
+        };
         robots_for(&robots, reminder, &people).iter().map(|robot| robot.id.as_u128()).collect()
     }
 
@@ -137,6 +163,15 @@ mod tests {
         assert_eq!(chosen(&reminder("supervisor", "li", &["wecom"])), [4]);
         assert_eq!(chosen(&reminder("team", "li", &["wecom"])), [3]);
         assert_eq!(chosen(&reminder("finance", "chen", &["wecom"])), [1]);
+    }
+
+    #[test]
+    fn who_stands_in_is_told_in_the_place_of_who_is_on_leave_and_only_as_long() {
+        let due = |days| ReminderReport {
+            at: DateTime::UNIX_EPOCH + TimeDelta::days(days),
+            ..reminder("rep", "wu", &["wecom"])
+        };
+        assert_eq!((chosen(&due(6)), chosen(&due(7))), (vec![2], vec![1]));
     }
 
     #[test]

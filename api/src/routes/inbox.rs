@@ -1,6 +1,6 @@
 //! The inbox of the caller: who did what with which customer, why, and what to do now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
@@ -10,11 +10,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::customers::names::Names;
+use super::customers::names::{Names, next_contacts};
 use super::{AppState, known};
 use crate::app::Caller;
 use crate::auth::Authority;
-use crate::auth::disclosure::reads_people;
+use crate::auth::disclosure::{owner_of, reads_people, shown};
+use crate::domain::people::Disclosure;
 use crate::domain::{Label, Role};
 use crate::http::answer::{Accepted, AsOfResponse};
 use crate::http::language::RequestedLanguage;
@@ -68,7 +69,7 @@ struct MessageReply {
     /// What a rule says.
     #[schema(value_type = Option<BilingualText>)]
     text: Option<Label>,
-    /// What to do now, and by when.
+    /// What to do with the customer now, and by when, as its record says it.
     next_action: Option<NextAction>,
     /// Whether it was read.
     read: bool,
@@ -106,7 +107,7 @@ struct ReadUpTo {
 /// Get the caller's inbox
 ///
 /// What others did with the caller's customers, what rules remind of, and what goes to the caller's team or to those who lead it;
-/// one's own acts are not among it.
+/// one's own acts are not among it. Whoever stands in for somebody on leave is told in that person's place.
 #[utoipa::path(
     get, path = "/v1/me/inbox", tag = "work", params(InboxParams, Page, ConsistencyParams),
     responses((status = 200, description = "A page of messages, the newest first.", body = InboxReply))
@@ -133,7 +134,8 @@ async fn inbox(
     let next_cursor = last.map(|last| format!("{}.{}", last.position, last.n));
     let names = Names::new(&state, &caller, language).await?;
     let named = reads_people(&caller.actor);
-    let items = found.into_iter().map(|message| reply(message, &names, read_up_to, named)).collect();
+    let next = todo(&state, &caller, &names, &found).await?;
+    let items = found.into_iter().map(|message| reply(message, &names, &next, read_up_to, named)).collect();
     Ok(AsOfResponse { position, body: InboxReply { items, next_cursor, read_up_to } })
 }
 
@@ -157,6 +159,10 @@ async fn whose(state: &AppState, caller: &Caller) -> Result<InboxFilter, Problem
     let company = state.app.companies.now(caller.tenant).await?;
     let actor = &caller.actor;
     let rep = actor.rep_id().map(str::to_owned);
+    let now = (state.app.clock)();
+    let people = &company.people;
+    let away = rep.as_deref().map(|rep| people.stands_in_for(rep, now)).unwrap_or_default();
+    let away_since = rep.as_deref().and_then(|rep| people.stands_in_since(rep, now));
     let (mut mates, mut led) = (BTreeSet::new(), BTreeSet::new());
     for team in company.people.teams.values() {
         let leads = team.supervisors.contains(&actor.name);
@@ -170,6 +176,8 @@ async fn whose(state: &AppState, caller: &Caller) -> Result<InboxFilter, Problem
     Ok(InboxFilter {
         actor: actor.name.clone(),
         rep,
+        away,
+        away_since,
         mates,
         led,
         leads_all: actor.is(Role::Manager) || actor.is(Role::Admin),
@@ -178,11 +186,38 @@ async fn whose(state: &AppState, caller: &Caller) -> Result<InboxFilter, Problem
     })
 }
 
-fn reply(message: Message, names: &Names, read_up_to: u64, named: bool) -> MessageReply {
+/// What must be done next with the customers of some messages, as their records say it.
+async fn todo(
+    state: &AppState,
+    caller: &Caller,
+    names: &Names,
+    messages: &[Message],
+) -> Result<BTreeMap<Uuid, NextAction>, Problem> {
+    let ids: BTreeSet<Uuid> = messages.iter().filter_map(|message| message.customer).collect();
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    let contacts = next_contacts(state, caller, &ids).await?;
+    let (now, stages) = ((state.app.clock)(), |pipeline: &str, stage: &str| names.stage(pipeline, stage));
+    let mut board = state.app.projections.board(caller.tenant).await?;
+    let customers = board.customers_among(&ids, now, &stages).await?;
+    let next = customers.into_iter().filter_map(|customer| {
+        let disclosure = Disclosure::to(&caller.actor, &owner_of(&customer.owner));
+        let customer = names.with_next_action(shown(customer, disclosure), &contacts);
+        Some((customer.id, customer.next_action?))
+    });
+    Ok(next.collect())
+}
+
+fn reply(
+    message: Message,
+    names: &Names,
+    next: &BTreeMap<Uuid, NextAction>,
+    read_up_to: u64,
+    named: bool,
+) -> MessageReply {
     let stage = message.stage_to.as_deref();
-    let next_action = stage
-        .and_then(|stage| names.next_action(&message.journey, stage, message.at))
-        .filter(|_| message.kind != "released");
+    // Who has the customer no more has nothing to do with it.
+    let about = message.customer.filter(|_| message.kind != "released");
+    let next_action = about.and_then(|customer| next.get(&customer)).cloned();
     let name_of = |stage: &str| names.stage(&message.journey, stage);
     let sub_status = stage.zip(message.sub_status.as_deref());
     MessageReply {

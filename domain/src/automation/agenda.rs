@@ -81,8 +81,8 @@ impl<'a> OfOne<'a, '_> {
                 self.dated(field, *offset_seconds, stages).into_iter().collect()
             }
             Trigger::Signal { signal, data, stages } => self.signalled(signal, !data.is_empty(), stages),
-            // The calendar is the pipeline's, not the customer's.
-            Trigger::Schedule { .. } => Vec::new(),
+            // The calendar and the shares are the pipeline's, not the customer's.
+            Trigger::Schedule { .. } | Trigger::ShareAlert { .. } => Vec::new(),
         }
     }
 

@@ -1,11 +1,12 @@
-//! What the calendar sets off: once for a period, for a pipeline as a whole.
+//! What the calendar and alerts of shares set off: once for a period or an alert, for a pipeline as a whole.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::deadline::Rules;
+use crate::Label;
 use crate::pipeline::automation::{ActionKind, Automation, NotificationChannel, Period, Trigger};
-use crate::pipeline::event::{Message, Scheduled};
+use crate::pipeline::event::{Alerted, Message, Scheduled, ShareAlert};
 use crate::pool::start_of_day;
 
 /// What the calendar has set off in the present periods: each with the instant at which its period began. Only
@@ -30,6 +31,40 @@ pub fn scheduled(rules: Rules<'_>, now: DateTime<Utc>) -> Vec<(Scheduled, DateTi
         Some((event, begins_at))
     });
     each.collect()
+}
+
+/// What an alert of the share of a stage sets off: each rule that it concerns. Whether it has done so is told by [`is_told`].
+pub fn alerted(rules: Rules<'_>, alert: &ShareAlert) -> Vec<Alerted> {
+    let each = rules.pipeline.automations.iter().filter_map(|automation| {
+        let Trigger::ShareAlert { stages, direction } = &automation.trigger else { return None };
+        let concerns = (stages.is_empty() || stages.contains(&alert.stage))
+            && direction.is_none_or(|direction| direction == alert.direction);
+        let reminders = messages(automation).filter(|_| concerns)?;
+        let name = rules.pipeline.stage(&alert.stage).map(|stage| stage.name.clone());
+        let name = name.unwrap_or_else(|| Label::same(&alert.stage));
+        let told = |message: Message| Message { text: with_shares(&message.text, &name, alert), ..message };
+        Some(Alerted {
+            pipeline: rules.pipeline.key.clone(),
+            pipeline_version: rules.pipeline.version,
+            rule: automation.id.clone(),
+            alert: alert.clone(),
+            reminders: reminders.into_iter().map(told).collect(),
+        })
+    });
+    each.collect()
+}
+
+/// Whether what was told before is the same alert: the share went the same way, and was still out of line when that was noticed.
+pub fn is_told(before: &ShareAlert, alert: &ShareAlert) -> bool {
+    before.direction == alert.direction && before.noticed_on >= alert.day
+}
+
+fn with_shares(text: &Label, stage: &Label, alert: &ShareAlert) -> Label {
+    let (share, baseline) = (alert.share * 100.0, alert.baseline * 100.0);
+    Label::new(
+        format!("{}（“{}”占比{share:.1}%，此前28天平均{baseline:.1}%）", text.zh, stage.zh),
+        format!("{} ({:?}: {share:.1}%, after {baseline:.1}% in the 28 days before)", text.en, stage.en),
+    )
 }
 
 /// The messages of a rule that only reminds.
@@ -61,7 +96,51 @@ fn begins(every: Period, day: NaiveDate) -> NaiveDate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::automation::ShareDirection;
     use crate::pipeline::templates;
+
+    #[test]
+    fn an_alert_concerns_the_rules_of_its_stage_and_direction_and_is_one_until_it_has_ended() {
+        let mut pipeline =
+            templates().iter().find(|known| known.key == "bajun-5").unwrap().install("bajun-5");
+        let rule = |id: &str, trigger: serde_json::Value| {
+            let text = serde_json::json!({"zh": "请查看", "en": "Look"});
+            let action = serde_json::json!({"kind": "remind", "role": "manager", "text": text});
+            serde_json::from_value(
+                serde_json::json!({"id": id, "name": text, "trigger": trigger, "actions": [action]}),
+            )
+            .unwrap()
+        };
+        pipeline.automations = vec![
+            rule("any", serde_json::json!({"kind": "share_alert"})),
+            rule("up", serde_json::json!({"kind": "share_alert", "stages": ["churned"], "direction": "up"})),
+            rule(
+                "down",
+                serde_json::json!({"kind": "share_alert", "stages": ["churned"], "direction": "down"}),
+            ),
+            rule("other", serde_json::json!({"kind": "share_alert", "stages": ["won"]})),
+        ];
+        let day = |day: u32| NaiveDate::from_ymd_opt(2026, 3, day).unwrap();
+        let noticed = |first: u32, noticed_on: u32, direction| ShareAlert {
+            stage: "churned".to_owned(),
+            day: day(first),
+            noticed_on: day(noticed_on),
+            direction,
+            share: 0.25,
+            baseline: 0.1,
+        };
+        let rules = Rules { pipeline: &pipeline, versions: None, team: None, at: DateTime::UNIX_EPOCH };
+        let alert = noticed(3, 3, ShareDirection::Up);
+        let told = alerted(rules, &alert);
+        assert_eq!(told.iter().map(|one| one.rule.as_str()).collect::<Vec<_>>(), ["any", "up"]);
+        let text = &told[0].reminders[0].text;
+        assert_eq!(text.zh, "请查看（“流失客户”占比25.0%，此前28天平均10.0%）");
+        assert_eq!(text.en, "Look (\"Churned\": 25.0%, after 10.0% in the 28 days before)");
+        assert!(is_told(&alert, &noticed(3, 5, ShareDirection::Up)), "it goes on");
+        assert!(is_told(&alert, &noticed(2, 5, ShareDirection::Up)), "it began earlier, as is known now");
+        assert!(!is_told(&alert, &noticed(4, 5, ShareDirection::Up)), "it had ended");
+        assert!(!is_told(&alert, &noticed(3, 5, ShareDirection::Down)));
+    }
 
     #[test]
     fn a_period_begins_with_its_first_local_day() {

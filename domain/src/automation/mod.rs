@@ -9,6 +9,7 @@ mod agenda;
 mod calendar;
 mod clock;
 mod deadline;
+mod next_action;
 mod pauses;
 mod pools;
 #[cfg(test)]
@@ -16,9 +17,10 @@ mod tests;
 mod visits;
 
 pub use agenda::agenda;
-pub use calendar::scheduled;
+pub use calendar::{alerted, is_told, scheduled};
 pub use clock::reached;
 pub use deadline::{Deadline, Due, Rules};
+pub use next_action::{NextAction, Todo, next_action};
 pub use pools::{pool_of, remaining};
 pub use visits::next_contact;
 

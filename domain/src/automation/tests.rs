@@ -112,6 +112,7 @@ impl Story {
             evidence: Vec::new(),
             approval: None,
             overrides: Vec::new(),
+            text: None,
         })
     }
 
@@ -874,6 +875,7 @@ fn a_new_owner_has_the_whole_time_and_a_grace_for_visits() {
         reason: Personal::Sealed,
         occasion: None,
         grace_until: None,
+        text: None,
     });
     let story = Story::of("bajun-5", "intent").then(4 * DAY, change);
     strikes_at(&story, "reclaim:no_update", t(9 * DAY));
@@ -969,6 +971,7 @@ fn a_rep_who_is_assigned_a_lead_makes_the_first_contact_in_time_and_one_who_is_h
                 reason: Personal::Sealed,
                 occasion,
                 grace_until: None,
+                text: None,
             }),
         )
     };

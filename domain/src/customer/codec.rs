@@ -45,7 +45,7 @@ macro_rules! customer_types {
 customer_types! {
     Registered "customer.registered" 3 [unchanged, unchanged]
     DetailsChanged "customer.details_changed" 5 [unchanged, unchanged, unchanged, unchanged]
-    Moved "customer.moved" 2 [unchanged]
+    Moved "customer.moved" 3 [unchanged, unchanged]
     TransitionRequested "customer.transition_requested" 1 []
     TransitionApproved "customer.transition_approved" 1 []
     TransitionRejected "customer.transition_rejected" 1 []
@@ -63,7 +63,7 @@ customer_types! {
     Claimed "customer.claimed" 1 []
     Viewed "customer.viewed" 1 []
     Released "customer.released" 1 []
-    OwnerChanged "customer.owner_changed" 2 [unchanged]
+    OwnerChanged "customer.owner_changed" 3 [unchanged, unchanged]
     Erased "customer.erased" 1 []
     Withdrawn "customer.withdrawn" 1 []
     LeadTouched "customer.lead_touched" 1 []

@@ -96,6 +96,18 @@ impl People {
         now.map(|one| one.rep.clone()).collect()
     }
 
+    /// Who stands in for a rep at an instant.
+    pub fn deputies_of(&self, rep: &str, at: DateTime<Utc>) -> BTreeSet<String> {
+        let now = self.deputies.values().filter(|one| one.rep == rep && one.from <= at && at < one.until);
+        now.map(|one| one.deputy.clone()).collect()
+    }
+
+    /// Since when a rep has stood in for those whom it stands in for at an instant; none where it stands in for nobody.
+    pub fn stands_in_since(&self, rep: &str, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let now = self.deputies.values().filter(|one| one.deputy == rep && one.from <= at && at < one.until);
+        now.map(|one| one.from).min()
+    }
+
     /// The team that a rep belongs to: the first by key of those that list it as a member.
     pub fn team_of(&self, rep: &str) -> Option<&Team> {
         self.teams.values().find(|team| team.members.contains(rep))

@@ -75,6 +75,15 @@ pub enum Trigger {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         stages: Vec<String>,
     },
+    /// The share of one of these stages is out of line with the days before: once for each alert.
+    ShareAlert {
+        /// The stages; any, when none is named.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        stages: Vec<String>,
+        /// Only where it went this way; either, when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        direction: Option<ShareDirection>,
+    },
     /// The calendar: once a period, for every customer in these stages.
     Schedule {
         /// The period.
@@ -83,6 +92,16 @@ pub enum Trigger {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         stages: Vec<String>,
     },
+}
+
+/// Which way the share of a stage went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShareDirection {
+    /// It is higher than before.
+    Up,
+    /// It is lower.
+    Down,
 }
 
 /// How often the calendar sets an automation off.
@@ -468,6 +487,7 @@ impl Trigger {
             | Self::StageIdle { stages, .. }
             | Self::FieldDate { stages, .. }
             | Self::Signal { stages, .. }
+            | Self::ShareAlert { stages, .. }
             | Self::Schedule { stages, .. } => stages,
         }
     }

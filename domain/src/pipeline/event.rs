@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Pipeline;
-use super::automation::NotificationChannel;
+use super::automation::{NotificationChannel, ShareDirection};
 use super::version::{Pilot, StageMapping};
 use crate::Label;
 use crate::codec::{CodecError, EventType};
@@ -19,6 +19,8 @@ pub enum PipelineEvent {
     Published(Published),
     /// `pipeline.scheduled`
     Scheduled(Scheduled),
+    /// `pipeline.alerted`
+    Alerted(Alerted),
     /// `pipeline.standard_path_set`
     StandardPathSet(StandardPathSet),
 }
@@ -47,6 +49,38 @@ pub struct Scheduled {
     pub period: NaiveDate,
     /// Who is reminded of what.
     pub reminders: Vec<Message>,
+}
+
+/// The share of a stage is out of line with the days before, and set a rule off, once for the alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alerted {
+    /// The pipeline.
+    pub pipeline: String,
+    /// The definition in force.
+    pub pipeline_version: u32,
+    /// The rule.
+    pub rule: String,
+    /// What the rule was set off by.
+    pub alert: ShareAlert,
+    /// Who is reminded of what.
+    pub reminders: Vec<Message>,
+}
+
+/// A stage whose share is out of line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShareAlert {
+    /// The stage.
+    pub stage: String,
+    /// The first local day on which its share was out of line, as it was known then.
+    pub day: NaiveDate,
+    /// The local day on which it was noticed.
+    pub noticed_on: NaiveDate,
+    /// Which way the share went.
+    pub direction: ShareDirection,
+    /// The share on the first day, between 0 and 1.
+    pub share: f64,
+    /// The mean share of the 28 days before.
+    pub baseline: f64,
 }
 
 /// A message to a role.
@@ -83,7 +117,8 @@ pub struct Published {
 // as an approval, and is therefore to stop instead.
 // The same is true of version 3, in which a sub-status may ask for evidence, and of version 4, in which one of several
 // documents may be asked for, and one of the customer's record; of version 5, with conditions on purchases and waits by
-// working calendars; and of version 6, with conditions on documents and satisfaction and transactions as evidence.
+// working calendars; and of version 6, with conditions on documents and satisfaction and transactions as evidence, and rules that
+// alerts of shares set off.
 static PUBLISHED: EventType = EventType {
     name: "pipeline.published",
     version: 6,
@@ -98,17 +133,20 @@ static PUBLISHED: EventType = EventType {
 
 static SCHEDULED: EventType = EventType { name: "pipeline.scheduled", version: 1, upcasters: &[] };
 
+static ALERTED: EventType = EventType { name: "pipeline.alerted", version: 1, upcasters: &[] };
+
 static STANDARD_PATH_SET: EventType =
     EventType { name: "pipeline.standard_path_set", version: 1, upcasters: &[] };
 
 /// The types of pipeline events.
-pub(crate) static TYPES: &[&EventType] = &[&PUBLISHED, &SCHEDULED, &STANDARD_PATH_SET];
+pub(crate) static TYPES: &[&EventType] = &[&PUBLISHED, &SCHEDULED, &ALERTED, &STANDARD_PATH_SET];
 
 impl PipelineEvent {
     fn described(&self) -> &'static EventType {
         match self {
             Self::Published(_) => &PUBLISHED,
             Self::Scheduled(_) => &SCHEDULED,
+            Self::Alerted(_) => &ALERTED,
             Self::StandardPathSet(_) => &STANDARD_PATH_SET,
         }
     }
@@ -131,6 +169,7 @@ impl PipelineEvent {
         match self {
             Self::Published(event) => self.described().write(event),
             Self::Scheduled(event) => self.described().write(event),
+            Self::Alerted(event) => self.described().write(event),
             Self::StandardPathSet(event) => self.described().write(event),
         }
     }
@@ -143,6 +182,7 @@ impl PipelineEvent {
         Ok(match event_type {
             name if name == PUBLISHED.name => Some(Self::Published(PUBLISHED.read(version, data)?)),
             name if name == SCHEDULED.name => Some(Self::Scheduled(SCHEDULED.read(version, data)?)),
+            name if name == ALERTED.name => Some(Self::Alerted(ALERTED.read(version, data)?)),
             name if name == STANDARD_PATH_SET.name => {
                 Some(Self::StandardPathSet(STANDARD_PATH_SET.read(version, data)?))
             }
@@ -150,12 +190,15 @@ impl PipelineEvent {
         })
     }
 
-    /// What the event can be found by: `pipeline:<key>`, `schedule:<key>:<rule>:<period>` or `standard_path:<key>`: what the
-    /// calendar does and which way is the standard is no business of those who publish.
+    /// What the event can be found by: `pipeline:<key>`, `schedule:<key>:<rule>:<period>`, `alert:<key>:<rule>:<stage>` or
+    /// `standard_path:<key>`: what the calendar and alerts do and which way is the standard is no business of those who publish.
     pub fn tags(&self) -> Vec<String> {
         match self {
             Self::Published(event) => vec![tags::pipeline(&event.pipeline.key)],
             Self::Scheduled(event) => vec![tags::schedule(&event.pipeline, &event.rule, event.period)],
+            Self::Alerted(event) => {
+                vec![tags::alert(&event.pipeline, &event.rule, &event.alert.stage)]
+            }
             Self::StandardPathSet(event) => vec![tags::standard_path(&event.pipeline)],
         }
     }

@@ -111,6 +111,7 @@ impl Timers {
                 reason: Personal::Sealed,
                 occasion: Some(Occasion::Auto),
                 grace_until: None,
+                text: None,
             }),
         });
         true

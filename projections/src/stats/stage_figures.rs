@@ -42,7 +42,7 @@ pub struct StageFigures {
     pub survival: SurvivalFigures,
     /// Where they go, by stage number.
     pub exits: Vec<(u32, Incidence)>,
-    /// Of the open stays, those whose observation ended early, by the reason.
+    /// Of the last stays, those whose observation ended early, by the reason: they are open no more.
     pub censored: Vec<(CensoringEvent, usize)>,
     /// The median age of open stays whose observation goes on, in seconds.
     pub open_median_age: Option<f64>,
@@ -325,10 +325,12 @@ impl<'a> Tally<'a> {
             self.figures.finals += 1;
             return;
         }
-        self.figures.open += 1;
         match end {
             Some((_, end)) => *self.censored.entry(*end).or_default() += 1,
-            None => self.standing.push(entered),
+            None => {
+                self.figures.open += 1;
+                self.standing.push(entered);
+            }
         }
     }
 

@@ -156,7 +156,11 @@ async fn a_list_of_then_has_whom_its_filter_means_then_page_by_page() {
         let at = at(hour(instant), known);
         let mut everybody = Vec::new();
         for &customer in history.customers() {
-            everybody.extend(then(&projections, customer, &at).await);
+            let known = events(&world, customer, known).await;
+            let erased = known.iter().find(|event| matches!(event.event, CustomerEvent::Erased(_)));
+            if erased.is_none_or(|erased| erased.effective_at > at.effective_at) {
+                everybody.extend(then(&projections, customer, &at).await);
+            }
         }
         for (n, (filter, means)) in filters.iter().enumerate() {
             let (mut listed, mut cursor) = (Vec::new(), None::<String>);

@@ -13,6 +13,7 @@ mod fence;
 mod kept_cards;
 mod kept_journeys;
 mod kept_lists;
+mod open_counts;
 mod parked;
 mod pasts;
 mod rebuild;

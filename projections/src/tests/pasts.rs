@@ -226,6 +226,7 @@ async fn a_change_recorded_late_holds_from_its_instant_until_the_next_one_of_the
         reason: Personal::Clear("no follow-up".to_owned()),
         occasion: None,
         grace_until: None,
+        text: None,
     };
     let (_, head) = world.append(id, hour(8), CustomerEvent::OwnerChanged(reclaimed)).await;
     let projections = world.projections("p").await;

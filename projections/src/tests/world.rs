@@ -272,6 +272,7 @@ pub(crate) fn moved(to: &str) -> CustomerEvent {
         evidence: Vec::new(),
         approval: None,
         overrides: Vec::new(),
+        text: None,
     })
 }
 

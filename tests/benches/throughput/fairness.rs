@@ -147,6 +147,7 @@ impl Log {
             evidence: Vec::new(),
             approval: None,
             overrides: Vec::new(),
+            text: None,
         });
         Draft {
             // In the order of making, as the service's are.

@@ -6,6 +6,7 @@ use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use crate::app::Caller;
 use crate::auth::Authority;
@@ -20,8 +21,8 @@ use crate::http::{AsOfParams, Key, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
-use crate::projections::board::{BoardQuery, BoardReport, ConvertedReport};
-use crate::routes::customers::names::Names;
+use crate::projections::board::{BoardQuery, BoardReport, ConvertedReport, NextAction};
+use crate::routes::customers::names::{Names, NextContacts, next_contacts};
 use crate::routes::filter::CustomerFilterParams;
 use crate::routes::{AppState, known};
 
@@ -87,10 +88,9 @@ pub(super) async fn read(
         return Err(Problem::invalid_value("cursor", message));
     }
     known::stages(&state, &caller, Some(&key), stage.clone()).await?;
-    if !as_of.is_now() {
-        // A board of the past is made of both read models.
-        as_of.wait(&state, &caller, "dwell").await?;
-    }
+    // A board of the past is made of two read models; of now, another one says what must be done next.
+    let beside = if as_of.is_now() { "work" } else { "dwell" };
+    as_of.wait(&state, &caller, beside).await?;
     let at = as_of.at(&state, &caller, "board").await?;
     let cursor = page.cursor().map(str::to_owned);
     let filter = who.filter(&state, &caller, &at).await?;
@@ -114,23 +114,24 @@ pub(super) async fn read(
     }
     // Of a former board it is not known what was planned then.
     if as_of.is_now() {
-        plan(&mut report, &key, &names);
+        let cards = report.stages.iter().flat_map(|stage| &stage.cards);
+        let ids: Vec<Uuid> = cards.map(|card| card.customer_id).collect();
+        plan(&mut report, &key, &names, &next_contacts(&state, &caller, &ids).await?);
     }
     convert(&state, &caller, &shown, &at, &mut report).await?;
     Ok(AsOfResponse { position: report.position, body: report })
 }
 
-/// What must be done next on each card: what was agreed, unless the deal was lost since, else what the stage says.
-fn plan(report: &mut BoardReport, pipeline: &str, names: &Names) {
-    let erased = String::from("erased");
+/// What must be done next on each card.
+fn plan(report: &mut BoardReport, pipeline: &str, names: &Names, contacts: &NextContacts) {
+    let now = report.effective_at;
     for stage in &mut report.stages {
         for card in &mut stage.cards {
-            if card.flags.contains(&erased) {
-                continue;
-            }
-            let planned = card.next_action.take();
-            card.next_action = names.next_of(planned, (pipeline, &stage.stage), card.entered_at);
-            if card.next_action.as_ref().is_none_or(|next| next.source != "plan") {
+            let agreed = card.next_action.take();
+            let contact = contacts.get(&card.customer_id).copied();
+            card.next_action = names.next(contact, agreed, (pipeline, &stage.stage), card.entered_at);
+            let is_overdue = |next: &NextAction| next.source == "plan" && next.due_at < now;
+            if !card.next_action.as_ref().is_some_and(is_overdue) {
                 card.flags.retain(|flag| flag != "overdue_follow_up");
             }
         }

@@ -3,10 +3,11 @@
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::body::OwnerName;
 use super::former::shown_now;
-use super::names::Names;
+use super::names::{Names, NextContacts, next_contacts};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::disclosure::{owner_of, reads_people, shown};
@@ -133,6 +134,9 @@ pub(super) async fn list(
         let field = if filter.by_value { "sort" } else { "at_risk" };
         return Err(Problem::invalid_value(field, message));
     }
+    if as_of.is_now() {
+        as_of.wait(&state, &caller, "work").await?;
+    }
     found(&state, &caller, language, &filter, &page, (&as_of, &at)).await
 }
 
@@ -168,9 +172,9 @@ async fn find_then(
     let (found, next_cursor, position) =
         projections.board(caller.tenant).await?.customers_as_of(&filter, page, at, &stage_name).await?;
     let mut viewer = state.app.viewer(caller).await?;
-    let mut items = Vec::with_capacity(found.len());
+    let (mut items, unknown) = (Vec::with_capacity(found.len()), NextContacts::new());
     for one in found {
-        items.extend(shown_now(&mut viewer, one).await?.map(|one| names.with_next_action(one)));
+        items.extend(shown_now(&mut viewer, one).await?.map(|one| names.with_next_action(one, &unknown)));
     }
     Ok(AsOfResponse { position, body: CustomerList::of_then(items, next_cursor, at) })
 }
@@ -196,6 +200,8 @@ async fn find(
         .await?;
     let (mut list, position) = found;
     let mut viewer = state.app.viewer(caller).await?;
+    let ids: Vec<Uuid> = list.items.iter().map(|customer| customer.id).collect();
+    let contacts = next_contacts(state, caller, &ids).await?;
     let mut shown_items = Vec::with_capacity(list.items.len());
     for mut customer in std::mem::take(&mut list.items) {
         // A merged one is found by its id elsewhere, and is seen where it goes on.
@@ -204,7 +210,7 @@ async fn find(
         }
         viewer.retain_visible(&mut customer.distinct_from).await?;
         let disclosure = Disclosure::to(&caller.actor, &owner_of(&customer.owner));
-        shown_items.push(names.with_next_action(shown(customer, disclosure)));
+        shown_items.push(names.with_next_action(shown(customer, disclosure), &contacts));
     }
     list.items = shown_items;
     Ok(AsOfResponse { position, body: list })

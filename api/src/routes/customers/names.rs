@@ -3,14 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::app::{Caller, InForce};
+use crate::domain::automation::{Todo, next_action};
 use crate::domain::pipeline::version::Versions;
 use crate::domain::{Language, Pipeline};
 use crate::problem::Problem;
 use crate::projections::board::{CustomerReport, NextAction};
 use crate::routes::AppState;
+
+/// When customers are due to be contacted next.
+pub(in crate::routes) type NextContacts = BTreeMap<Uuid, Option<DateTime<Utc>>>;
+
+/// When these customers are due to be contacted next.
+pub(in crate::routes) async fn next_contacts(
+    state: &AppState,
+    caller: &Caller,
+    customers: &[Uuid],
+) -> Result<NextContacts, Problem> {
+    Ok(state.app.projections.work(caller.tenant).await?.next_contacts(customers).await?)
+}
 
 /// The names of all stages of a tenant, in one language.
 pub(in crate::routes) struct Names {
@@ -42,49 +56,54 @@ impl Names {
         Some(found.name.text(self.language).to_owned())
     }
 
-    /// What a stage says must be done by whom, until when after its entry.
-    pub(in crate::routes) fn next_action(
+    /// What must be done next, by the rule that holds everywhere. `contact` is when the next contact is due, as far as that is known:
+    /// of a past instant what was agreed then counts, unless the deal was lost since.
+    pub(in crate::routes) fn next(
         &self,
-        pipeline: &str,
-        stage: &str,
+        contact: Option<Option<DateTime<Utc>>>,
+        agreed: Option<NextAction>,
+        (pipeline, stage): (&str, &str),
         entered_at: DateTime<Utc>,
     ) -> Option<NextAction> {
-        let next = self.find(pipeline, |version| version.stage(stage)?.next_action.as_ref())?;
-        let wait = i64::try_from(next.deadline_seconds).ok().and_then(TimeDelta::try_seconds)?;
-        let due_at = entered_at.checked_add_signed(wait)?;
-        let text = Some(next.what.text(self.language).to_owned());
+        let stage = self.find(pipeline, |version| version.stage(stage));
+        let is_lost = stage.is_some_and(|stage| stage.kind.is_lost());
+        let holds = |plan: &&NextAction| !is_lost || plan.said_at.is_none_or(|said| said > entered_at);
+        let contact = contact.unwrap_or_else(|| agreed.as_ref().filter(holds).map(|plan| plan.at));
+        let next = next_action(contact, agreed.as_ref().map(|plan| plan.at), stage, entered_at)?;
+        let (words, source) = match next.what {
+            Todo::Agreed => {
+                let bare = || NextAction::agreed(next.due_at, None, None);
+                let agreed = agreed.filter(|plan| plan.at == next.due_at).unwrap_or_else(bare);
+                return Some(agreed.in_language(self.language));
+            }
+            Todo::PutOff(words) => (words, "plan"),
+            Todo::Stage(words) => (words, "stage"),
+        };
         Some(NextAction {
-            at: due_at,
-            text,
-            due_at,
-            role: next.role.clone(),
-            source: "stage".to_owned(),
+            at: next.due_at,
+            text: Some(words.text(self.language).to_owned()),
+            text_en: None,
+            due_at: next.due_at,
+            role: next.role.to_owned(),
+            source: source.to_owned(),
             said_at: None,
         })
     }
 
-    /// What must be done next: what was agreed, unless the deal was lost since; else what the stage says.
-    pub(in crate::routes) fn next_of(
-        &self,
-        planned: Option<NextAction>,
-        (pipeline, stage): (&str, &str),
-        entered_at: DateTime<Utc>,
-    ) -> Option<NextAction> {
-        let is_lost =
-            self.find(pipeline, |version| version.stage(stage)).is_some_and(|stage| stage.kind.is_lost());
-        let holds = |plan: &NextAction| !is_lost || plan.said_at.is_none_or(|said| said > entered_at);
-        planned.filter(holds).or_else(|| self.next_action(pipeline, stage, entered_at))
-    }
-
     /// The customer with what must be done next in its primary journey.
-    pub(in crate::routes) fn with_next_action(&self, mut customer: CustomerReport) -> CustomerReport {
-        if !customer.erased && !customer.withdrawn && customer.merged_into.is_none() {
-            let planned = customer.next_action.take();
-            customer.next_action = match customer.journeys.iter().find(|journey| journey.primary) {
-                Some(at) => self.next_of(planned, (&at.pipeline, &at.stage), at.entered_at),
-                None => planned,
-            };
-        }
+    pub(in crate::routes) fn with_next_action(
+        &self,
+        mut customer: CustomerReport,
+        contacts: &NextContacts,
+    ) -> CustomerReport {
+        let agreed = customer.next_action.take();
+        customer.next_action = match customer.journeys.iter().find(|journey| journey.primary) {
+            Some(at) if !customer.erased && !customer.withdrawn && customer.merged_into.is_none() => {
+                let contact = contacts.get(&customer.id).copied();
+                self.next(contact, agreed, (&at.pipeline, &at.stage), at.entered_at)
+            }
+            _ => agreed.map(|agreed| agreed.in_language(self.language)),
+        };
         customer
     }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::former::{Past, shown_now};
 use super::merged::{gone_on, gone_on_to};
-use super::names::Names;
+use super::names::{Names, NextContacts, next_contacts};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::auth::disclosure::{owner_of, shown};
@@ -76,7 +76,8 @@ pub(super) async fn read(
     state.app.viewer(&caller).await?.retain_visible(&mut customer.distinct_from).await?;
     let version = customer.version;
     let shown = shown(customer, Disclosure::to(&caller.actor, &owner));
-    let body = AsOfResponse { position, body: names.with_next_action(shown) };
+    let contacts = next_contacts(&state, &caller, &[id]).await?;
+    let body = AsOfResponse { position, body: names.with_next_action(shown, &contacts) };
     Ok(Versioned { version, body }.into_response())
 }
 
@@ -114,7 +115,7 @@ async fn then(
         state.app.count_view(caller, id).await?;
     }
     let shown = shown_now(&mut viewer, found).await?;
-    let body = names.with_next_action(shown.ok_or_else(|| missing(id))?);
+    let body = names.with_next_action(shown.ok_or_else(|| missing(id))?, &NextContacts::new());
     Ok(AsOfResponse { position, body }.into_response())
 }
 

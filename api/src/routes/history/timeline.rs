@@ -6,8 +6,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::auth::Authority;
+use crate::domain::Label;
 use crate::domain::people::Disclosure;
 use crate::http::answer::AsOfResponse;
+use crate::http::language::RequestedLanguage;
 use crate::http::{AsOfParams, Id, Page, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
@@ -45,6 +47,7 @@ pub(super) async fn timeline(
     Authority(caller): Authority,
     Id(customer): Id,
     OriginalUri(uri): OriginalUri,
+    RequestedLanguage(language): RequestedLanguage,
     Query(TimelineParams { view }, as_of, page, _): Query<TimelineParams, AsOfParams, Page>,
 ) -> Result<Response, Problem> {
     let limit = page.limit()? as usize;
@@ -63,6 +66,10 @@ pub(super) async fn timeline(
     let mut viewer = state.app.viewer(&caller).await?;
     for item in &mut report.items {
         viewer.hide_others(&mut item.data).await?;
+        // What a rule says is kept in both languages.
+        if let Ok(said) = Label::deserialize(&item.data["text"]) {
+            item.note = Some(said.text(language).to_owned());
+        }
     }
     Ok(AsOfResponse { position: report.position, body: report }.into_response())
 }

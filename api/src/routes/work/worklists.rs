@@ -191,7 +191,9 @@ pub(super) async fn worklist(
     let items = found.items.into_iter().map(|mut customer| {
         customer.customer_name = name_for(&caller.actor, customer.customer_name.take());
         let whose = Disclosure::to(&caller.actor, &owner_of(&customer.owner));
-        text_shown(&mut customer.next_contact_for, whose);
+        if let Some(agreed) = &mut customer.agreed {
+            text_shown(&mut agreed.text, whose);
+        }
         let standing = customer.pipeline.as_deref().zip(customer.stage.as_deref());
         WorklistEntry {
             stage_name: standing.and_then(|(pipeline, stage)| names.stage(pipeline, stage)),
@@ -215,12 +217,10 @@ pub(super) async fn worklist(
     Ok(AsOfResponse { position: found.position, body })
 }
 
-/// What was agreed with a customer, else what its stage says.
+/// What must be done next with a customer.
 fn next_action(names: &Names, customer: &WaitingReport) -> Option<NextAction> {
-    let agreed = customer.next_contact_for.clone();
-    let planned = customer.next_contact_at.map(|at| NextAction::planned(at, agreed, None));
     let standing = (customer.pipeline.as_deref()?, customer.stage.as_deref()?);
-    planned.or_else(|| names.next_action(standing.0, standing.1, customer.entered_at?))
+    names.next(Some(customer.next_contact_at), customer.agreed.clone(), standing, customer.entered_at?)
 }
 
 /// Where a page ended, and the instant that the list is of.

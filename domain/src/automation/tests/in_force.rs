@@ -63,6 +63,7 @@ fn handed(story: Story, seconds: i64, from: &str, to: &str) -> Story {
             reason: Personal::Sealed,
             occasion: Some(Occasion::Region),
             grace_until: None,
+            text: None,
         }),
     )
 }

@@ -256,18 +256,24 @@ impl Acting<'_> {
         reason: Option<&String>,
     ) -> Result<Vec<NewEvent>, Refusal> {
         let stage = self.pipeline.stage(to);
-        let next = stage.and_then(|stage| stage.next_action.as_ref()).map(|next| in_both(&next.what));
+        let next = stage.and_then(|stage| stage.next_action.as_ref()).map(|next| next.what.zh.clone());
         let command = Transition {
             to: to.to_owned(),
             pipeline: Some(self.deadline.journey.clone()),
             sub_status: sub_status.cloned(),
             reason: reason.cloned(),
-            note: Some(in_both(&action.text)),
+            note: Some(action.text.zh.clone()),
             next_step: next,
             ..Transition::default()
         };
         let context = Context { effective_at: Some(self.deadline.due_at), ..*self.context };
-        transition::decide(state, &command, &context)
+        let mut events = transition::decide(state, &command, &context)?;
+        for new in &mut events {
+            if let CustomerEvent::Moved(moved) = &mut new.event {
+                moved.text = Some(action.text.clone());
+            }
+        }
+        Ok(events)
     }
 
     fn sub_status(&self, state: &Customer, sub_status: &str) -> Result<CustomerEvent, Refusal> {
@@ -304,9 +310,10 @@ impl Acting<'_> {
         self.at_deadline(CustomerEvent::OwnerChanged(OwnerChanged {
             from: state.owner.clone(),
             to: Owner::Pool(pool.key.clone()),
-            reason: Personal::Clear(in_both(why)),
+            reason: Personal::Clear(why.zh.clone()),
             occasion: Some(Occasion::Auto),
             grace_until: None,
+            text: Some(why.clone()),
         }))
     }
 
@@ -360,9 +367,4 @@ impl Acting<'_> {
         let told = ["rep", "supervisor"].map(|role| self.at_deadline(self.reminder(&text, role, &[])));
         std::iter::once(self.at_deadline(missed)).chain(told).collect()
     }
-}
-
-/// A text for people who may read either language.
-fn in_both(label: &Label) -> String {
-    if label.zh == label.en { label.zh.clone() } else { format!("{} {}", label.zh, label.en) }
 }

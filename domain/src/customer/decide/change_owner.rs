@@ -71,6 +71,7 @@ pub(super) fn decide(
         reason: Personal::Clear(command.reason.clone()),
         occasion: command.occasion.or_else(|| Occasion::parse(&command.reason)),
         grace_until: grace(customer, &command.to, context),
+        text: None,
     });
     Ok(vec![NewEvent { event, effective_at: context.now }])
 }
@@ -101,6 +102,7 @@ mod tests {
                 reason: Personal::Clear("region".into()),
                 occasion: Some(Occasion::Region),
                 grace_until: Some(day(12)),
+                text: None,
             },
         )]);
     }

@@ -72,6 +72,7 @@ pub(super) fn decide(
         evidence: Vec::new(),
         approval: None,
         overrides,
+        text: None,
     });
     let details = deal::details(customer, &Transition::default(), stage);
     let details = details.map(|details| deal::event(details, effective_at));

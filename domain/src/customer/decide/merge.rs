@@ -173,6 +173,7 @@ fn entry(
             evidence: Vec::new(),
             approval: None,
             overrides: Vec::new(),
+            text: None,
         }),
     };
     NewEvent { event, effective_at: guard::instant(context, ours) }

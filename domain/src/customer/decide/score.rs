@@ -41,6 +41,7 @@ pub fn scored(intaken: &Intaken, owner: &Owner, effective_at: DateTime<Utc>) -> 
             reason: Personal::Clear(format!("score {}", score.points)),
             occasion: Some(Occasion::Auto),
             grace_until: None,
+            text: None,
         }))
     });
     std::iter::once(told).chain(given).collect()

@@ -185,6 +185,7 @@ fn approve(
         evidence: asked.evidence.clone(),
         approval: Some(command.request),
         overrides: Vec::new(),
+        text: None,
     });
     let facts = Transition {
         postponed_until: asked.postponed_until,

@@ -109,6 +109,7 @@ pub(in crate::customer) fn moved(from: &str, to: &str) -> CustomerEvent {
         evidence: Vec::new(),
         approval: None,
         overrides: Vec::new(),
+        text: None,
     })
 }
 

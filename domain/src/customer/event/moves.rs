@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::details::Money;
-use crate::Personal;
 use crate::actor::Role;
 use crate::pipeline::direction::{ApprovedAt, Direction};
 use crate::pipeline::version::MappingKind;
+use crate::{Label, Personal};
 
 /// A document by reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub struct Moved {
     /// The codes of the conditions that an override passed over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<String>,
+    /// What the rule says that did it, of which `note` has the Chinese.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Label>,
 }
 
 /// Somebody asked for a move that needs approval. The customer stays where it is. The request is known by the id of

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Owner, Personal};
+use crate::{Label, Owner, Personal};
 
 /// A rep took the customer from a pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,9 @@ pub struct OwnerChanged {
     /// Until when the new owner is not blamed for what the former one left undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_until: Option<DateTime<Utc>>,
+    /// What the rule says that did it, of which `reason` has the Chinese.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Label>,
 }
 
 /// A claimant made no contact in time. It counts against the rep, not against the customer.

@@ -58,6 +58,7 @@ fn to(stage: &str) -> CustomerEvent {
         evidence: Vec::new(),
         approval: None,
         overrides: Vec::new(),
+        text: None,
     })
 }
 

@@ -74,6 +74,15 @@ fn of_one(pipeline: &Pipeline, automation: &Automation, path: &str) -> Vec<Viola
     {
         found.push(no_calendar(pipeline, delay, format!("{path}.delay.calendar")));
     }
+    if matches!(automation.trigger, Trigger::ShareAlert { .. }) {
+        let others = automation.actions.iter().enumerate();
+        let others = others.filter(|(_, action)| !matches!(action.kind, ActionKind::Remind { .. }));
+        found.extend(others.map(|(n, _)| {
+            let how_to_fix = Label::new("请改用 remind。", "Use remind.");
+            let (zh, en) = ("占比告警只能触发提醒。", "An alert of shares only sets off reminders.");
+            invalid(format!("{path}.actions[{n}].kind"), zh, en, how_to_fix)
+        }));
+    }
     if automation.actions.is_empty() {
         let how_to_fix =
             Label::new("请添加动作，或删除该自动化。", "Add an action, or remove this automation.");

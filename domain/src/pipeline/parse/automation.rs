@@ -44,13 +44,17 @@ fn trigger(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Trig
         }
         "field_date" => field_date(&mut reader),
         "signal" => signal(&mut reader),
+        "share_alert" => {
+            let direction = reader.optional("direction", one_of);
+            Some(Trigger::ShareAlert { stages: reader.list("stages", id), direction })
+        }
         "schedule" => {
             let every = reader.needed("every", one_of);
             let stages = reader.list("stages", id);
             every.map(|every| Trigger::Schedule { every, stages })
         }
         _ => {
-            let kinds = "stage_entered, stage_idle, field_date, signal, schedule";
+            let kinds = "stage_entered, stage_idle, field_date, signal, share_alert, schedule";
             reader.unmet.push(ill_formed(&format!("{path}.kind"), kinds, &format!("one of {kinds}")));
             return None;
         }

@@ -158,6 +158,9 @@ impl BoardSnapshot {
                 (after, looked_at) = (row.position("created_position")?, looked_at + 1);
                 let facts = facts.remove(id).unwrap_or_default();
                 let erased = row.flag("erased")?;
+                if filter.external_id.is_none() && was_erased(&facts, at.micros()) {
+                    continue;
+                }
                 let customer =
                     then(*id, &facts, at.micros(), erased).filter(|customer| passes(customer, filter));
                 let Some(customer) = customer else { continue };
@@ -230,6 +233,12 @@ pub(crate) async fn everybody(
             return Ok(());
         }
     }
+}
+
+/// Whether a customer had been erased by an instant.
+fn was_erased(facts: &[Arc<DecodedEvent>], at: Micros) -> bool {
+    let erasure = |fact: &&Arc<DecodedEvent>| matches!(fact.event.event, CustomerEvent::Erased(_));
+    facts.iter().find(erasure).is_some_and(|fact| fact.event.effective_at.timestamp_micros() <= at)
 }
 
 /// What is known of some customers up to a position, each in the order of its positions. What cannot be read, no read model

@@ -13,7 +13,6 @@ use waymark_eventstore::Position;
 
 use super::customer::Customer;
 use super::places::{CardPage, Place, Places, StagePlaces, read_cursor};
-use super::plan::Plan;
 use super::report::{MoneyReport, NextAction, OwnerReport};
 use super::row::read_customer;
 use super::snapshot::BoardSnapshot;
@@ -289,7 +288,9 @@ async fn places_then(snapshot: &mut Snapshot, pipeline: &Pipeline, query: &Board
         };
         // A backdated journey may have begun before anything was known of the customer's owner.
         let then = versions::at(past, until).or(past.first());
-        let Some(then) = then.filter(|then| !then.merged) else { continue };
+        // Who was merged stands where the survivor stands, and who was erased nowhere.
+        let is_seen = journeys.ended(journey, until).is_none();
+        let Some(then) = then.filter(|then| is_seen && !then.merged) else { continue };
         by_stage.entry(journeys.stages.text(stay.stage).to_owned()).or_default().push(Place {
             customer,
             entered: stay.at,
@@ -317,8 +318,8 @@ fn card(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> CardR
         sub_status: place.sub_status.clone(),
         amount: place.amount.as_ref().map(MoneyReport::of),
         next_action: customer.and_then(|customer| {
-            let Plan { at, text, said_at } = customer.next.clone().filter(|_| query.now)?;
-            Some(NextAction::planned(at, text, Some(said_at)))
+            let plan = customer.next.clone().filter(|_| query.now)?;
+            Some(plan.into())
         }),
         flags: flags(place, customer, query),
     }

@@ -345,7 +345,7 @@ impl Customer {
         for sent in &mut self.contents {
             (sent.title, sent.document) = (None, None);
         }
-        self.next.iter_mut().for_each(|plan| plan.text = None);
+        self.next.iter_mut().for_each(|plan| (plan.text, plan.text_en) = (None, None));
     }
 
     fn move_card<'a>(&mut self, event: &'a Recorded<CustomerEvent>) -> Option<&'a str> {

@@ -12,7 +12,7 @@ use super::customer::Customer;
 use super::list::{CustomerList, with_cards};
 use super::list_filter::{CustomerFilter, ListTraits};
 use super::list_index::{After, ListCache, ListIndex, ListedCustomer};
-use super::report::{StageNames, report};
+use super::report::{CustomerReport, StageNames, report};
 use super::row::{owner_of, read_customer};
 use super::snapshot::BoardSnapshot;
 use super::statements::{BY_EXTERNAL_ID, CUSTOMERS_AMONG, LISTED, LISTED_AMONG, STAGES, STAGES_AMONG};
@@ -35,6 +35,26 @@ pub struct ListSnapshot {
     pub(crate) kept: OwnedMutexGuard<Present<ListIndex>>,
     /// Opened after that was taken hold of.
     pub(crate) board: BoardSnapshot,
+}
+
+impl BoardSnapshot {
+    /// The customers of these ids that there are, in the order of the ids.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn customers_among(
+        &mut self,
+        ids: &[Uuid],
+        now: DateTime<Utc>,
+        names: StageNames<'_>,
+    ) -> Result<Vec<CustomerReport>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let customers = in_order(&mut self.0, ids).await?;
+        let customers = with_cards(&mut self.0, customers).await?;
+        Ok(customers.into_iter().map(|customer| report(customer, now, names)).collect())
+    }
 }
 
 impl ListSnapshot {
@@ -194,6 +214,7 @@ fn listed(row: &Row, stages: &mut StagesOf) -> Result<ListedCustomer> {
             at_risk: row.flag("at_risk")?,
             is_merged: row.opt_uuid("merged_into")?.is_some(),
             is_withdrawn: row.flag("withdrawn")?,
+            is_erased: row.flag("erased")?,
             stages,
         },
         value: row.int("value_order")?,

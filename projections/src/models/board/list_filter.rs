@@ -59,6 +59,7 @@ pub(super) struct ListTraits {
     pub(super) at_risk: bool,
     pub(super) is_merged: bool,
     pub(super) is_withdrawn: bool,
+    pub(super) is_erased: bool,
     /// Where its journeys stand: stages and sub-statuses.
     pub(super) stages: Vec<(String, Option<String>)>,
 }
@@ -78,7 +79,8 @@ impl CustomerFilter {
         };
         let labelled = |tag: &AnyOf| traits.tags.iter().any(|held| tag.contains(held));
         // Who looks a customer up by its id elsewhere learns where it goes on.
-        let is_listed = self.external_id.is_some() || !traits.is_merged && !traits.is_withdrawn;
+        let is_gone = traits.is_withdrawn || traits.is_erased;
+        let is_listed = self.external_id.is_some() || !traits.is_merged && !is_gone;
         is_listed
             && (traits.is_merged || self.visibility.is_visible(traits.region.as_deref(), &traits.owner))
             && self.owner.as_ref().is_none_or(|owner| traits.owner == *owner)

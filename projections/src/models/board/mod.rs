@@ -73,7 +73,7 @@ impl ReadModel for Board {
     }
 
     fn version(&self) -> u32 {
-        11
+        12
     }
 
     fn schema(&self) -> &'static str {

@@ -10,6 +10,8 @@ pub(super) struct Plan {
     pub(super) at: DateTime<Utc>,
     /// What; none once the customer is erased.
     pub(super) text: Option<String>,
+    /// The same in English, where a rule says it.
+    pub(super) text_en: Option<String>,
     /// When that was said.
     pub(super) said_at: DateTime<Utc>,
 }
@@ -22,12 +24,8 @@ impl Plan {
             CustomerEvent::FollowedUp(e) => Some(Self::of(&e.next_plan, said_at)),
             CustomerEvent::Absorbed(e) => e.next_plan.as_ref().map(|plan| Self::of(plan, said_at)),
             CustomerEvent::NextContactSet(e) => {
-                let text = if e.text.zh == e.text.en {
-                    e.text.zh.clone()
-                } else {
-                    format!("{} {}", e.text.zh, e.text.en)
-                };
-                Some(Self { at: e.at, text: Some(text), said_at })
+                let (text, text_en) = (Some(e.text.zh.clone()), Some(e.text.en.clone()));
+                Some(Self { at: e.at, text, text_en, said_at })
             }
             _ => None,
         }
@@ -35,6 +33,6 @@ impl Plan {
 
     /// What was agreed, said at that instant.
     fn of(plan: &NextPlan, said_at: DateTime<Utc>) -> Self {
-        Self { at: plan.at, text: plan.text.clear().cloned(), said_at }
+        Self { at: plan.at, text: plan.text.clear().cloned(), text_en: None, said_at }
     }
 }

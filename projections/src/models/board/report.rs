@@ -7,9 +7,9 @@ use rust_decimal::prelude::ToPrimitive as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use waymark_domain::Owner;
 use waymark_domain::customer::event::{ContactKind, ContentKind, Contract, Money, Scorer};
 use waymark_domain::intake::ScoreReason;
+use waymark_domain::{Language, Owner};
 
 use super::customer::{Card, ClearContact, Customer, Document, Sent, Touch};
 use super::expected_close::ExpectedClose;
@@ -195,16 +195,34 @@ pub struct NextAction {
     /// `plan`, what was agreed or set last; or `stage`, what the stage says where nothing was.
     #[schema(example = "plan")]
     pub source: String,
+    /// The text in English, where a rule said it. It is not shown.
+    #[serde(skip)]
+    pub text_en: Option<String>,
     /// When it was agreed or set; none of what a stage says. It is not shown.
     #[serde(skip)]
     pub said_at: Option<DateTime<Utc>>,
 }
 
 impl NextAction {
-    /// What was agreed, or set by a rule.
+    /// What was agreed, or set by a rule in both languages.
     #[must_use]
-    pub fn planned(at: DateTime<Utc>, text: Option<String>, said_at: Option<DateTime<Utc>>) -> Self {
-        Self { at, text, due_at: at, role: "rep".to_owned(), source: "plan".to_owned(), said_at }
+    pub fn agreed(at: DateTime<Utc>, text: Option<String>, text_en: Option<String>) -> Self {
+        let (role, source) = ("rep".to_owned(), "plan".to_owned());
+        Self { at, text, text_en, due_at: at, role, source, said_at: None }
+    }
+
+    /// The same in the language of whoever reads it, where a rule said it.
+    #[must_use]
+    pub fn in_language(mut self, language: Language) -> Self {
+        let english = self.text_en.take().filter(|_| language == Language::En && self.text.is_some());
+        self.text = english.or(self.text);
+        self
+    }
+}
+
+impl From<Plan> for NextAction {
+    fn from(Plan { at, text, text_en, said_at }: Plan) -> Self {
+        Self { said_at: Some(said_at), ..Self::agreed(at, text, text_en) }
     }
 }
 
@@ -350,9 +368,7 @@ pub(super) fn report(customer: Customer, now: DateTime<Utc>, names: StageNames<'
         source: traits.source,
         channel: traits.channel,
         fields: customer.fields,
-        next_action: customer
-            .next
-            .map(|Plan { at, text, said_at }| NextAction::planned(at, text, Some(said_at))),
+        next_action: customer.next.map(NextAction::from),
         remaining_ownership_seconds: None,
         credit_code: profile.credit_code,
         channel_ids: profile

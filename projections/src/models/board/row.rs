@@ -78,6 +78,7 @@ impl Customer {
             next: row.next_at.zip(row.next_said_at).map(|(at, said_at)| Plan {
                 at: instant(at),
                 text: row.next_text,
+                text_en: row.next_text_en,
                 said_at: instant(said_at),
             }),
             erased: row.erased,
@@ -121,6 +122,7 @@ impl Customer {
             tags: Json::of(&self.traits.tags)?,
             next_at: next.map(|plan| plan.at.timestamp_micros()),
             next_text: next.and_then(|plan| plan.text.clone()),
+            next_text_en: next.and_then(|plan| plan.text_en.clone()),
             next_said_at: next.map(|plan| plan.said_at.timestamp_micros()),
             erased: self.erased,
             profile: Json::of(&self.profile)?,

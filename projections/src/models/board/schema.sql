@@ -20,6 +20,8 @@ CREATE TABLE IF NOT EXISTS board_customer (
     tags             TEXT    NOT NULL,
     next_at          INTEGER,
     next_text        TEXT,
+    -- The same in English, where a rule set it.
+    next_text_en     TEXT,
     -- When that was agreed: entering a lost stage ends what was agreed before.
     next_said_at     INTEGER,
     erased           INTEGER NOT NULL,

@@ -30,6 +30,7 @@ table! {
             tags: Json,
             next_at: Option<i64>,
             next_text: Option<String>,
+            next_text_en: Option<String>,
             next_said_at: Option<i64>,
             erased: bool,
             profile: Json,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use waymark_domain::Pipeline;
 use waymark_domain::automation::Rules;
 use waymark_domain::pipeline::PipelineEvent;
-use waymark_domain::pipeline::event::Scheduled;
+use waymark_domain::pipeline::event::Message;
 use waymark_domain::pipeline::version::{Publication, Versions};
 use waymark_eventstore::{Entry, Position, Query};
 
@@ -25,8 +25,22 @@ const PAGE: u32 = 100;
 pub(super) struct News {
     /// The pipelines of which something was published.
     pub(super) published: BTreeSet<String>,
-    /// What the calendar set off.
-    pub(super) scheduled: Vec<(Said, Scheduled)>,
+    /// What the calendar and alerts of shares set off.
+    pub(super) reminders: Vec<(Said, WholeReminders)>,
+}
+
+/// What a rule tells of a pipeline as a whole.
+#[derive(Debug)]
+pub(super) struct WholeReminders {
+    pub(super) pipeline: String,
+    pub(super) rule: String,
+    pub(super) reminders: Vec<Message>,
+}
+
+impl WholeReminders {
+    fn by(pipeline: String, rule: String, reminders: Vec<Message>) -> Self {
+        Self { pipeline, rule, reminders }
+    }
 }
 
 /// Where an event stands, and when it happened.
@@ -69,7 +83,14 @@ impl Definitions {
                 }
                 match told {
                     Some(PipelineEvent::Published(event)) => drop(news.published.insert(event.pipeline.key)),
-                    Some(PipelineEvent::Scheduled(event)) => news.scheduled.push((said(entry)?, event)),
+                    Some(PipelineEvent::Scheduled(event)) => {
+                        news.reminders
+                            .push((said(entry)?, WholeReminders::by(event.pipeline, event.rule, event.reminders)));
+                    }
+                    Some(PipelineEvent::Alerted(event)) => {
+                        news.reminders
+                            .push((said(entry)?, WholeReminders::by(event.pipeline, event.rule, event.reminders)));
+                    }
                     Some(PipelineEvent::StandardPathSet(_)) | None => {}
                 }
             }

@@ -13,11 +13,11 @@ use waymark_domain::customer::automation_state::{Task, TaskState};
 use waymark_domain::customer::event::CustomerEvent;
 use waymark_domain::customer::timeline::MoveKind;
 use waymark_domain::pipeline::automation::{Activity, NotificationChannel};
-use waymark_domain::pipeline::event::{Message, Scheduled};
+use waymark_domain::pipeline::event::Message;
 use waymark_domain::{Label, Owner};
 use waymark_eventstore::Position;
 
-use super::definitions::{Definitions, Said};
+use super::definitions::{Definitions, Said, WholeReminders};
 use super::news::{Told, news};
 use super::statements::{DROP_DEADLINES, DROP_STANDINGS, IN_JOURNEY};
 use super::tables::{
@@ -63,8 +63,8 @@ impl Fold for WorkFold {
         for fact in events {
             page.take(cache, fact).await?;
         }
-        for (said, event) in &news.scheduled {
-            page.rows.scheduled(*said, event);
+        for (said, told) in &news.reminders {
+            page.rows.of_the_whole(*said, told);
         }
         for key in &news.published {
             page.touch_all_in(cache, key).await?;
@@ -291,8 +291,8 @@ impl Rows {
         self.reminder(Said::of(fact), about, why, (&event.told(), role, &NotificationChannel::ALL));
     }
 
-    /// What the calendar reminds of.
-    fn scheduled(&mut self, said: Said, event: &Scheduled) {
+    /// What the calendar and alerts of shares remind of.
+    fn of_the_whole(&mut self, said: Said, event: &WholeReminders) {
         for (n, message) in (0..).zip(&event.reminders) {
             let Message { text, role, channels } = message;
             self.reminder(

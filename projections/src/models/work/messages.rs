@@ -62,6 +62,10 @@ pub struct InboxFilter {
     pub actor: String,
     /// The name under which the actor owns customers.
     pub rep: Option<String>,
+    /// The reps whom the actor stands in for.
+    pub away: BTreeSet<String>,
+    /// Since when it has.
+    pub away_since: Option<DateTime<Utc>>,
     /// The reps of the teams that the actor is in or leads.
     pub mates: BTreeSet<String>,
     /// The reps of the teams that the actor leads.
@@ -101,7 +105,9 @@ impl WorkSnapshot {
             LIST_SEPARATOR,
         ];
         let standing = sub_status_values(snapshot, filter.sub_status.as_ref()).await?;
-        let values = [&values[..], &visibility_binds(&filter.visibility), &standing].concat();
+        let since = filter.away_since.map_or(i64::MAX, |since| since.timestamp_micros());
+        let away = values![name_list(&filter.away), since];
+        let values = [&values[..], &visibility_binds(&filter.visibility), &standing, &away].concat();
         let rows = snapshot.transaction.rows(MESSAGES_PAGE, &values).await?;
         let mut messages = rows.iter().map(message).collect::<Result<Vec<_>>>()?;
         let position = snapshot.position;

@@ -1,4 +1,5 @@
--- Messages before a place, the newest first, of somebody: those for the owner, for the owner's team, and for those who lead it.
+-- Messages before a place, the newest first, of somebody: those for the owner and, since then, for those whom somebody stands in
+-- for, for the owner's team, and for those who lead it.
 SELECT m.position, m.n, m.message, m.kind, m.customer, m.journey, m.actor, m.owner_kind, m.owner_id, m.role, m.stage_from,
        m.stage_to, m.sub_status, m.reason, m.text_zh, m.text_en, m.at
 FROM work_message m
@@ -7,6 +8,7 @@ LEFT JOIN work_customer c
 WHERE m.tenant_id = $1 AND m.generation = $2 AND (m.position < $3 OR (m.position = $3 AND m.n < $4)) AND m.position > $5
   AND m.actor <> $6
   AND ((m.role = 'rep' AND m.owner_kind = 'rep' AND m.owner_id = $7)
+       OR (m.role = 'rep' AND m.owner_kind = 'rep' AND m.at >= $20 AND replace($19, $12 || m.owner_id || $12, '') <> $19)
        OR (m.role = 'team' AND replace($8, $12 || m.owner_id || $12, '') <> $8)
        OR (m.role <> 'rep' AND m.role <> 'team' AND replace($9, $12 || m.owner_id || $12, '') <> $9)
        OR (m.role <> 'rep' AND m.role <> 'team' AND $10 = '1')

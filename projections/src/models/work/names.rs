@@ -7,6 +7,8 @@ use uuid::Uuid;
 use super::statements::NAMES_AMONG;
 use crate::db::{Row, values};
 use crate::error::Result;
+use crate::log::history::instant;
+use crate::models::board::NextAction;
 use crate::models::board::tables::NAME as BOARD;
 use crate::models::snapshot::Snapshot;
 use crate::storage::table::fetch_by_keys;
@@ -26,14 +28,17 @@ pub(super) async fn fill<T>(
     Ok(())
 }
 
-/// What customers are called, and what is planned with them next. Afterwards the snapshot is of the board.
+/// What customers are called, and what was agreed with them. Afterwards the snapshot is of the board.
 pub(super) async fn with_plans(
     snapshot: &mut Snapshot,
     ids: &[Uuid],
-) -> Result<BTreeMap<Uuid, (Option<String>, Option<String>)>> {
+) -> Result<BTreeMap<Uuid, (Option<String>, Option<NextAction>)>> {
     let rows = among(snapshot, ids).await?;
-    let described =
-        |row: &Row| Ok((row.uuid("customer")?, (row.opt_text("name")?, row.opt_text("next_text")?)));
+    let described = |row: &Row| {
+        let (text, text_en) = (row.opt_text("next_text")?, row.opt_text("next_text_en")?);
+        let agreed = row.opt_int("next_at")?.map(|at| NextAction::agreed(instant(at), text, text_en));
+        Ok((row.uuid("customer")?, (row.opt_text("name")?, agreed)))
+    };
     rows.iter().map(described).collect()
 }
 

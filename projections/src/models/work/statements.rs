@@ -17,5 +17,6 @@ pub(crate) const REMINDERS_AFTER: &str = include_str!("reminders_after.sql");
 pub(crate) const CONTACTS: &str = include_str!("contacts.sql");
 pub(crate) const CONTACTS_COUNTED: &str = include_str!("contacts_counted.sql");
 pub(crate) const STANDING: &str = include_str!("standing.sql");
+pub(crate) const NEXT_CONTACTS: &str = include_str!("next_contacts.sql");
 pub(crate) const NAMES_AMONG: &str = include_str!("names_among.sql");
 pub(crate) const MESSAGES_PAGE: &str = include_str!("messages.sql");

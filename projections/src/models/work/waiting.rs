@@ -1,5 +1,6 @@
 //! Work lists: customers who must be contacted, and those who have been in a stage for long.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, Utc};
@@ -12,14 +13,15 @@ use waymark_eventstore::Position;
 use super::names;
 use super::snapshot::WorkSnapshot;
 use super::standings::sub_status_values;
-use super::statements::{CONTACTS, CONTACTS_COUNTED, STANDING};
+use super::statements::{CONTACTS, CONTACTS_COUNTED, NEXT_CONTACTS, STANDING};
 use crate::db::{Row, Value, values};
 use crate::error::Result;
 use crate::log::history::instant;
-use crate::models::board::OwnerReport;
+use crate::models::board::{NextAction, OwnerReport};
 use crate::models::snapshot::Snapshot;
 use crate::query::{AnyOf, name_list, visibility_binds};
 use crate::stats::Micros;
+use crate::storage::table::fetch_by_keys;
 
 /// A customer that waits for somebody.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -34,9 +36,9 @@ pub struct WaitingReport {
     pub tier: Option<String>,
     /// When it is due to be contacted next; null where nothing is planned.
     pub next_contact_at: Option<DateTime<Utc>>,
-    /// What for. It is not shown here.
+    /// What was agreed. It is not shown here.
     #[serde(skip)]
-    pub next_contact_for: Option<String>,
+    pub agreed: Option<NextAction>,
     /// When anything was last recorded of it by a person, moves apart; null where nothing was.
     pub last_activity_at: Option<DateTime<Utc>>,
     /// When it was registered.
@@ -190,6 +192,28 @@ impl WorkSnapshot {
     }
 }
 
+impl WorkSnapshot {
+    /// When customers are due to be contacted next, by the rule of [`waymark_domain::automation::next_contact`]; nothing of those whom
+    /// the read model does not know yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_contacts(
+        &mut self,
+        customers: &[Uuid],
+    ) -> Result<BTreeMap<Uuid, Option<DateTime<Utc>>>> {
+        if customers.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let snapshot = &mut self.0;
+        let keys: Vec<Value> = customers.iter().map(|id| (*id).into()).collect();
+        let head = values![snapshot.tenant.0, snapshot.generation];
+        let rows = fetch_by_keys(&mut snapshot.transaction, NEXT_CONTACTS, &head, &keys).await?;
+        let contact = |row: &Row| Ok((row.uuid("customer")?, row.opt_int("next_at")?.map(instant)));
+        rows.iter().map(contact).collect()
+    }
+}
+
 /// A page of what was found: one more than the limit says that there is another page.
 async fn page(
     snapshot: &mut Snapshot,
@@ -205,7 +229,7 @@ async fn page(
     let ids: Vec<Uuid> = items.iter().map(|item| item.customer_id).collect();
     let mut described = names::with_plans(snapshot, &ids).await?;
     for item in &mut items {
-        (item.customer_name, item.next_contact_for) = described.remove(&item.customer_id).unwrap_or_default();
+        (item.customer_name, item.agreed) = described.remove(&item.customer_id).unwrap_or_default();
     }
     Ok(WorkPage { items, next, total, position })
 }
@@ -234,7 +258,7 @@ fn waiting(row: &Row) -> Result<WaitingReport> {
         owner: OwnerReport { kind: row.text("owner_kind")?, id: row.text("owner_id")? },
         tier: row.opt_text("tier")?,
         next_contact_at: row.opt_int("next_at")?.map(instant),
-        next_contact_for: None,
+        agreed: None,
         last_activity_at: row.opt_int("last_activity_at")?.map(instant),
         created_at: instant(row.int("created_at")?),
         touched_again_at: row.opt_int("touched_at")?.map(instant),

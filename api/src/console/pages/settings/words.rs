@@ -40,6 +40,7 @@ impl InWords<'_> {
             "signal" => {
                 format!("{} {}", locale.text("收到行为信号", "A signal arrives:"), text(&trigger["signal"]))
             }
+            "share_alert" => locale.text("状态占比告警", "The share of a stage is out of line").to_owned(),
             "schedule" => {
                 format!("{} {}", locale.text("按时间表", "On a schedule:"), plain(&trigger["every"]))
             }

@@ -319,6 +319,7 @@ mod tests {
             reason: Personal::Clear("region".into()),
             occasion: None,
             grace_until: None,
+            text: None,
         });
         let command = || correct(4, Amendment::Void);
         story_with([assigned.clone()]).by(zhao()).when(command()).refuses([Code::NotOwnRecord]);

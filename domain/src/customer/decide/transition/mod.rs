@@ -222,6 +222,7 @@ pub(in crate::customer::decide) fn decide(
         evidence: command.evidence,
         approval: None,
         overrides: Vec::new(),
+        text: None,
     });
     Ok(std::iter::once(at(event)).chain(brought).collect())
 }

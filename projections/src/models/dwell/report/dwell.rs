@@ -147,7 +147,7 @@ pub struct StageReport {
     #[serde(rename = "type")]
     #[schema(value_type = Option<String>)]
     pub kind: Option<StageType>,
-    /// Stays: completed, open and final ones.
+    /// Stays: completed, open, final and censored ones.
     #[serde(rename = "visits")]
     pub stays: usize,
     /// Stays that ended.
@@ -173,7 +173,7 @@ pub struct StageReport {
     pub completed_seconds: CompletedSeconds,
     /// How long stays last, the open ones included.
     pub kaplan_meier: KaplanMeier,
-    /// Of the open stays, those whose observation ended early.
+    /// Last stays whose observation ended early, because the customer was merged or erased: they are open no more.
     pub censored: Vec<Censored>,
     /// Where they go.
     pub exits: Vec<Exit>,
