@@ -24,7 +24,7 @@ fn at((hours, known): Moment) -> AsOf {
     AsOf { effective_at: hour(hours), known_at: hour(20_000), known_position: Some(known) }
 }
 
-fn definition() -> Definition {
+pub(super) fn definition() -> Definition {
     Definition { pipeline: Arc::new(pipeline()), versions: Arc::new(Versions::default()) }
 }
 
@@ -62,7 +62,7 @@ fn unmerged(survivor: Uuid, absorbed: Uuid) -> CustomerEvent {
 }
 
 /// A history with amounts that change, folded.
-async fn told(seed: u64) -> (World, Arc<Projections>) {
+pub(super) async fn told(seed: u64) -> (World, Arc<Projections>) {
     let (world, mut chance, mut history) = (World::new(), Chance::new(seed), History::default());
     for _ in 0..140 {
         history.go_on(&world, &mut chance).await;

@@ -10,6 +10,7 @@ mod damage;
 pub(crate) mod database;
 mod engines;
 mod fence;
+mod groups;
 mod kept_cards;
 mod kept_journeys;
 mod kept_lists;

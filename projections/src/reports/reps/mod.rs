@@ -18,6 +18,7 @@ use super::page::Pages;
 use super::quality::{QualityQuery, ReportInput, open};
 use super::{ShareReport, Span, known, pasts};
 use crate::error::Result;
+use crate::models::board::Population;
 use crate::models::board::versions::{self, CustomerVersion, CustomerVersions};
 use crate::models::dwell::Window;
 use crate::models::snapshot::Snapshot;
@@ -42,7 +43,7 @@ pub struct RepsQuery {
     pub window: Window,
     /// Only these reps; everybody when none are given.
     pub reps: Option<BTreeSet<String>>,
-    /// Whose customers count, as they were at the end of the window.
+    /// Whose customers count, as they were at the instant asked about.
     pub filter: CohortFilter,
     /// To whom deals are credited.
     pub attribution: Attribution,
@@ -201,12 +202,13 @@ async fn figures(
     pasts: &Arc<CustomerVersions>,
 ) -> Result<BTreeMap<String, RepFigures>> {
     let span = Span::of(&window, &at);
+    let filter = who(snapshot, query, known, pasts).await?;
     // What stands at the end of the window is seen from there.
     let at = AsOf { effective_at: crate::log::history::instant(span.end), ..at };
     let asked = QualityQuery {
         at,
         window,
-        filter: query.filter.clone(),
+        filter,
         pages: Pages::default(),
         silence_seconds: query.silence_seconds,
         horizon_seconds: 0,
@@ -238,6 +240,23 @@ async fn figures(
     let wanted = |rep: &String| query.reps.as_ref().is_none_or(|reps| reps.contains(rep));
     let accumulators = accumulators.into_iter().filter(|(rep, _)| wanted(rep));
     Ok(accumulators.map(|(rep, accumulator)| (rep, accumulator.figures(definitions))).collect())
+}
+
+/// Who counts, by what they were like at the instant asked about: the same customers in every window.
+async fn who(
+    snapshot: &mut Snapshot,
+    query: &RepsQuery,
+    known: Position,
+    pasts: &Arc<CustomerVersions>,
+) -> Result<CohortFilter> {
+    let RepsQuery { at, filter, .. } = query;
+    if filter.is_empty() {
+        return Ok(filter.clone());
+    }
+    let population = Population::of(snapshot, filter, at.micros(), known, Some(Arc::clone(pasts))).await?;
+    let among = pasts.keys().copied().filter(|customer| population.holds(*customer)).collect();
+    let visibility = filter.visibility.clone();
+    Ok(CohortFilter { among: Some(Arc::new(among)), visibility, ..CohortFilter::default() })
 }
 
 /// New customers, and the deals that are credited.
