@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use waymark_tests::{Answer, Client, Team, now};
+use waymark_tests::{Answer, Client, Installation, Team, now};
 
 const PIPELINE: &str = "helloword-13";
 
@@ -398,6 +398,159 @@ async fn a_deal_that_is_put_off_says_how_often_and_leaves_the_period() {
     assert_eq!(refused.refused(422, "missing-field").at("/violations/0/field"), &json!("expected_close_on"));
     let _ = wang.command(&customer, "details", json!({"clear": ["expected_close_on"]})).await.expect(200);
     assert_eq!(close().await, Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_caps_how_often_a_deal_is_put_off_and_its_card_shows_it() {
+    let team = Team::on(PIPELINE).await;
+    let (admin, li, wang) = (team.admin(), team.rep("li"), team.manager("wang"));
+    let mut definition = admin.get(&format!("/v1/pipelines/{PIPELINE}")).await.expect(200).at("").clone();
+    definition["expected_close"] = json!({"reason_after_days": 20, "max_pushes": {"rep": 1}});
+    let published = json!({"definition": definition});
+    let _ = admin.post(&format!("/v1/pipelines/{PIPELINE}/versions"), published).await.expect(201);
+    let body = json!({"pipeline": PIPELINE, "name": "Harbour", "owner": "rep:li", "expected_close_on": "2026-11-30"});
+    let customer = admin.register(body).await;
+    let put_off = async |client: &Client, on: &str, reason: Option<&str>| {
+        let mut body = json!({"expected_close_on": on});
+        if let Some(reason) = reason {
+            body["expected_close_reason"] = json!(reason);
+        }
+        client.command(&customer, "details", body).await
+    };
+    let unexplained = put_off(&li, "2026-12-31", None).await.refused(422, "reason-required");
+    assert_eq!(unexplained.at("/violations/0/field"), &json!("expected_close_reason"));
+    let _ = put_off(&li, "2026-12-31", Some("budget")).await.expect(200);
+    let again = put_off(&li, "2027-01-10", None).await.refused(409, "push-limit-reached");
+    assert_eq!((again.at("/limit"), again.at("/pushes")), (&json!(1), &json!(1)));
+    let _ = put_off(&wang, "2027-01-10", None).await.expect(200);
+    let board = read(&admin, &format!("/v1/boards/{PIPELINE}?limit=1")).await;
+    assert_eq!(
+        board.at("/stages/0/cards/0/expected_close"),
+        &json!({"on": "2027-01-10", "original": "2026-11-30", "pushes": 2, "pushed_days": 41, "last_reason": "budget"})
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_deals_are_forecast_by_the_period_in_which_they_are_expected_to_close() {
+    let team = Team::on(PIPELINE).await;
+    let wang = team.manager("wang");
+    let day = |days: i64| (now() + Duration::days(days)).date_naive();
+    let deal = async |close: Option<i64>| {
+        let mut body = json!({"pipeline": PIPELINE, "name": "Harbour", "amount": cny("1000.00"), "effective_at": ago(80)});
+        if let Some(close) = close {
+            body["expected_close_on"] = json!(day(close).to_string());
+        }
+        wang.register(body).await
+    };
+    let put_off = deal(Some(-45)).await;
+    for close in [Some(40), Some(40), None] {
+        let _ = deal(close).await;
+    }
+    let asked = format!("/v1/forecasts/{PIPELINE}?horizon_days=30");
+    let told = |report: &Answer| -> Vec<Value> {
+        let periods = report.at("/by_expected_close").as_array().cloned().unwrap_or_default();
+        let line = |one: Value| {
+            let expected = one["expected_amounts"].get(0).map(|money| money["amount"].clone());
+            let deals = one["expected"].as_f64().map(|deals| (deals * 1e9).round() / 1e9);
+            json!([one["period"], one["open"], one["overdue"], deals, expected])
+        };
+        periods.into_iter().map(line).collect()
+    };
+    let month = |days: i64| day(days).format("%Y-%m").to_string();
+    let before = read(&wang, &asked).await;
+    // New leads, each with a configured probability of 0.05; nobody knows when a deal comes whose day has passed.
+    let at_first = [
+        json!([month(-45), 1, true, null, null]),
+        json!([month(40), 2, false, 0.1, "100.00"]),
+        json!([null, 1, false, null, null]),
+    ];
+    assert_eq!(told(&before), at_first);
+    let worth = before.at("/by_expected_close/1/amounts");
+    assert_eq!(*worth, json!([{"amount": "2000.00", "currency": "CNY"}]));
+    assert_eq!(before.at("/horizons/0/by_stage/0/open"), &json!(4), "each stands in one period");
+
+    // Put off, it stands in another period, and what was known before stays.
+    let known = wang.head().await;
+    let on = json!({"expected_close_on": day(40).to_string(), "expected_close_reason": "budget"});
+    let _ = wang.command(&put_off, "details", on).await.expect(200);
+    let after = read(&wang, &asked).await;
+    assert_eq!(
+        told(&after),
+        [json!([month(40), 3, false, 0.15, "150.00"]), json!([null, 1, false, null, null])]
+    );
+    let then = read(&wang, &format!("{asked}&known_position={known}")).await;
+    assert_eq!(told(&then), at_first);
+    let by_week = read(&wang, &format!("{asked}&close_by=week")).await;
+    assert_eq!(by_week.at("/by_expected_close/0/period"), &json!(day(40).format("%G-W%V").to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_replays_what_stood_as_it_was_known_in_every_format() {
+    let installation = Installation::new();
+    let server = installation.serve();
+    let admin = server.with_key(&installation.key("admin:root", &["admin"]));
+    let _ = admin.create_pipeline(PIPELINE).await.expect(201);
+    let harbour = registered(&admin, "Harbour", 10, "1000.00", "CNY").await;
+    let hill = registered(&admin, "Hill, Ltd", 8, "800.00", "USD").await;
+    let _ = moved(&admin, &harbour, "contacted", 5).await;
+    let (at, known) = (ago(1), instant(now()));
+    let _ = moved(&admin, &hill, "contacted", 4).await;
+    let moment = format!("effective_at={at}&known_at={known}");
+    let timeline = read(&admin, &format!("/v1/customers/{harbour}/timeline?{moment}")).await;
+    let customers = read(&admin, &format!("/v1/customers?{moment}")).await;
+    let forecast = read(&admin, &format!("/v1/forecasts/{PIPELINE}?{moment}")).await;
+    assert_eq!(server.stop(), 0);
+
+    let times = ["--effective-at", at.as_str(), "--known-at", known.as_str()];
+    let replay = |arguments: &[&str]| installation.run(&[&["replay"], &times[..], arguments].concat());
+    let of_harbour = ["--model", "timeline", "--customer", harbour.as_str()];
+    let printed: Value =
+        serde_json::from_str(&replay(&[&of_harbour[..], &["--json"]].concat()).succeeded()).unwrap();
+    assert_eq!(&printed["items"], timeline.at("/items"));
+    let lines = replay(&[&of_harbour[..], &["--format", "ndjson"]].concat()).succeeded();
+    let items: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(json!(items), printed["items"]);
+    let table = replay(&of_harbour).succeeded();
+    assert!(table.contains("new_lead → contacted"), "{table}");
+
+    let all = ["--model", "customers", "--pipeline", PIPELINE];
+    let printed: Value =
+        serde_json::from_str(&replay(&[&all[..], &["--format", "json"]].concat()).succeeded()).unwrap();
+    let stood = |list: &Value| -> Vec<Value> {
+        let each = list.as_array().into_iter().flatten();
+        each.map(|one| json!([one["id"], one["version"], one["journeys"][0]["stage"], one["amount"]]))
+            .collect()
+    };
+    assert_eq!(stood(&printed["items"]), stood(customers.at("/items")));
+    assert_eq!(stood(&printed["items"])[1][2], json!("new_lead"), "the move of Hill was not known");
+    let csv = replay(&[&all[..], &["--format", "csv"]].concat()).succeeded();
+    let header = csv.lines().next().unwrap_or_default();
+    assert!(header.starts_with("id,version,name,") && header.contains(",amount.amount,"), "{header}");
+    assert!(csv.contains(&format!("{hill},1,\"Hill, Ltd\",")), "{csv}");
+
+    // The same question has the same bytes, in a file as well.
+    let file = installation.directory().join("board.csv");
+    let path = file.to_str().unwrap();
+    let board = ["--pipeline", PIPELINE, "--format", "csv"];
+    let _ = replay(&[&board[..], &["--output", path]].concat()).succeeded();
+    assert_eq!(std::fs::read_to_string(&file).unwrap().replace('\r', ""), replay(&board).succeeded());
+    let file = installation.directory().join("forecast.json");
+    let asked = ["forecast", "--pipeline", PIPELINE, "--output", file.to_str().unwrap()];
+    let _ = installation.run(&[&asked[..], &times].concat()).succeeded();
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(&written["horizons"], forecast.at("/horizons"));
+
+    // Whose history, and which pipeline, must be said; what is carried away of people is recorded.
+    for (arguments, missing) in [(&["--model", "timeline"][..], "--customer"), (&[], "--pipeline")] {
+        let ran = replay(arguments);
+        assert_eq!((ran.code, ran.stderr.contains(missing)), (1, true), "{}", ran.stderr);
+    }
+    let events = installation.run(&["export", "events", "--format", "ndjson"]).succeeded();
+    let exported = |kind: &str| {
+        let is_of = |line: &&str| line.contains("export.started") && line.contains(kind);
+        events.lines().filter(is_of).count()
+    };
+    assert_eq!((exported("timeline"), exported("customers")), (3, 2));
 }
 
 /// Twenty leads of two owners in January and twenty in February, of which few and many are won.

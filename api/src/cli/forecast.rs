@@ -2,11 +2,12 @@
 
 use clap::Args;
 
+use super::Failure;
 use super::moment::{MomentArgs, definition};
-use super::{Failure, output};
+use super::output::{OutputArgs, table_text};
 use crate::config::DatabaseArgs;
 use crate::projections::CohortFilter;
-use crate::projections::reports::forecast::{ForecastQuery, ForecastReport};
+use crate::projections::reports::forecast::{ClosePeriod, ForecastQuery, ForecastReport};
 
 /// Forecast what will be won of the open deals.
 #[derive(Debug, Args)]
@@ -24,9 +25,8 @@ pub(super) struct Forecast {
     horizon_days: Vec<u32>,
     #[command(flatten)]
     moment: MomentArgs,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 impl Forecast {
@@ -40,7 +40,8 @@ impl Forecast {
                 .rates_on(at.effective_at.date_naive())
                 .map(|rates| (rates.clone(), rates.base.clone()));
             let filter = CohortFilter::default();
-            let query = ForecastQuery { at, filter, horizons: self.horizon_days.clone(), convert };
+            let (horizons, close_by) = (self.horizon_days.clone(), ClosePeriod::default());
+            let query = ForecastQuery { at, filter, horizons, convert, close_by };
             let mut reports = installation.app.projections.reports(tenant).await?;
             Ok::<_, Failure>(reports.forecast(&pipeline, &query).await?)
         };
@@ -50,34 +51,49 @@ impl Forecast {
     }
 
     fn show(&self, report: &ForecastReport) -> Result<(), Failure> {
-        if self.json {
-            return Ok(output::json(report)?);
-        }
-        for horizon in &report.horizons {
-            let deals = &horizon.deals;
-            let mut rows = vec![(
-                "deals",
-                format!(
-                    "{:.1} (80%: {} to {}, 95%: {} to {})",
-                    deals.expected, deals.low, deals.high, deals.low_95, deals.high_95
-                ),
-            )];
-            rows.extend(horizon.amounts.iter().map(|money| {
-                (
-                    money.currency.as_str(),
-                    format!("{} (80%: {} to {})", money.expected, money.low, money.high),
-                )
-            }));
-            rows.extend(horizon.by_stage.iter().filter(|stage| stage.open > 0).map(|stage| {
-                let chance = 100.0 * stage.win_probability;
-                (
-                    stage.stage.as_str(),
-                    format!("{} open, {chance:.1}% each, {:.1} expected", stage.open, stage.expected),
-                )
-            }));
-            output::say(&format!("within {} days, by {}", horizon.days, horizon.until.date_naive()));
-            output::table(&rows);
-        }
-        Ok(())
+        self.output.write(report, &report.horizons, || told(report))
     }
+}
+
+/// The forecast as people read it.
+fn told(report: &ForecastReport) -> String {
+    let mut text = String::new();
+    for horizon in &report.horizons {
+        let deals = &horizon.deals;
+        let mut rows = vec![(
+            "deals",
+            format!(
+                "{:.1} (80%: {} to {}, 95%: {} to {})",
+                deals.expected, deals.low, deals.high, deals.low_95, deals.high_95
+            ),
+        )];
+        rows.extend(horizon.amounts.iter().map(|money| {
+            (money.currency.as_str(), format!("{} (80%: {} to {})", money.expected, money.low, money.high))
+        }));
+        rows.extend(horizon.by_stage.iter().filter(|stage| stage.open > 0).map(|stage| {
+            let chance = 100.0 * stage.win_probability;
+            let line = format!("{} open, {chance:.1}% each, {:.1} expected", stage.open, stage.expected);
+            (stage.stage.as_str(), line)
+        }));
+        text.push_str(&format!("within {} days, by {}\n", horizon.days, horizon.until.date_naive()));
+        text.push_str(&table_text(&rows));
+    }
+    let rows: Vec<(&str, String)> = report
+        .by_expected_close
+        .iter()
+        .map(|period| {
+            let name = period.period.as_deref().unwrap_or("no day");
+            let expected = match (period.expected, period.overdue) {
+                (Some(expected), _) => format!(", {expected:.1} expected"),
+                (None, true) => ", overdue".to_owned(),
+                (None, false) => String::new(),
+            };
+            (name, format!("{} open{expected}", period.open))
+        })
+        .collect();
+    if !rows.is_empty() {
+        text.push_str("by expected close\n");
+        text.push_str(&table_text(&rows));
+    }
+    text
 }

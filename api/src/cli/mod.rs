@@ -15,6 +15,7 @@ mod moment;
 mod output;
 mod pipeline;
 mod rebuild;
+mod records;
 mod replay;
 mod rotate_signing_key;
 mod serve;
@@ -64,7 +65,7 @@ enum Command {
     Backup(backup::Backup),
     /// Transfer tenants to another database, of either engine.
     Copy(copy::Copy),
-    /// Show a pipeline as it stood at an instant, by what was known at another.
+    /// Show a pipeline, its customers or a customer's history as of an instant, by what was known at another.
     Replay(replay::Replay),
     /// Forecast what will be won of the open deals.
     Forecast(forecast::Forecast),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use waymark_eventstore::TenantId;
 
-use super::Failure;
+use super::{Failure, output};
 use crate::http::Instant;
 use crate::installation::Installation;
 use crate::projections::AsOf;
@@ -32,7 +32,11 @@ impl MomentArgs {
     /// The two times, once every read model has reached the end of the log.
     pub(super) async fn at(&self, installation: &Installation, tenant: TenantId) -> Result<AsOf, Failure> {
         let app = &installation.app;
-        app.projections.catch_up(tenant, |_, _| {}).await?;
+        let bar = output::bar();
+        bar.set_message("projecting");
+        let done = app.projections.catch_up(tenant, output::moving(&bar)).await;
+        bar.finish_and_clear();
+        done?;
         let now = (app.clock)();
         let known_position = match self.known_at {
             Some(known_at) => Some(app.store.position_at(tenant, known_at).await?),

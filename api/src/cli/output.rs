@@ -3,9 +3,83 @@
 #![expect(clippy::print_stderr, reason = "the one place that writes to the terminal")]
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+
+use super::Failure;
+use super::records::{csv, lines};
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A table for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// JSON, a line for each of its items.
+    Ndjson,
+    /// CSV, a row for each of its items; what an item holds of lists is JSON.
+    Csv,
+}
+
+impl Format {
+    /// The word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+/// Where an answer goes, and how it is written.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// The format; a table on the terminal and JSON in a file when absent.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Print JSON: `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// The file to write; standard output without it.
+    #[arg(long, short)]
+    output: Option<PathBuf>,
+}
+
+impl OutputArgs {
+    /// How an answer is written.
+    pub(crate) fn format(&self) -> Format {
+        let unsaid = if self.json || self.output.is_some() { Format::Json } else { Format::Table };
+        self.format.unwrap_or(unsaid)
+    }
+
+    /// Writes an answer: all of it, its items, or the table that people read.
+    pub(crate) fn write<T: Serialize>(
+        &self,
+        answer: &impl Serialize,
+        items: &[T],
+        table: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let text = match self.format() {
+            Format::Table => table(),
+            Format::Json => serde_json::to_string_pretty(answer)? + "\n",
+            Format::Ndjson => lines(items)?,
+            Format::Csv => csv(items)?,
+        };
+        let Some(path) = &self.output else {
+            for line in text.lines() {
+                print(line);
+            }
+            return Ok(());
+        };
+        std::fs::write(path, text).map_err(|error| Failure::from(format!("{}: {error}", path.display())))
+    }
+}
 
 /// A line of the answer.
 pub(crate) fn say(line: &str) {
@@ -35,12 +109,17 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), serde_json::Error> {
     Ok(())
 }
 
-/// A two-column table.
+/// Prints a two-column table.
 pub(crate) fn table(rows: &[(&str, String)]) {
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    for (name, value) in rows {
-        print(&format!("{name:width$}  {value}"));
+    for line in table_text(rows).lines() {
+        print(line);
     }
+}
+
+/// A two-column table.
+pub(crate) fn table_text(rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    rows.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
 }
 
 /// A progress bar on stderr; silent where stderr is no terminal.

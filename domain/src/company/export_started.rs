@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Somebody began to carry records away as a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportStarted {
-    /// What of: `events`, `moves`, `stays`, `customers`, `changes` or `bundle`.
+    /// What of: `events`, `moves`, `stays`, `customers`, `timeline`, `changes` or `bundle`.
     pub kind: String,
     /// In which format, such as `csv`.
     pub format: String,

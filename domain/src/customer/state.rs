@@ -85,6 +85,10 @@ pub struct Customer {
     pub postponed_until: Option<NaiveDate>,
     /// How satisfied it said to be, from 0 to 10.
     pub satisfaction: Option<u8>,
+    /// The day on which the deal is expected to close.
+    pub expected_close_on: Option<NaiveDate>,
+    /// How often that was put off to a later day.
+    pub pushes: u32,
     /// The documents on record, by their ids: kind and SHA-256.
     pub documents: BTreeMap<Uuid, (String, String)>,
     /// The score by the rules of intake.
@@ -177,6 +181,8 @@ impl Customer {
             keyed_at: KeyedAt::default(),
             postponed_until: None,
             satisfaction: None,
+            expected_close_on: None,
+            pushes: 0,
             documents: BTreeMap::new(),
             score: None,
             legal_holds: Vec::new(),
@@ -418,6 +424,15 @@ impl Customer {
         }
         if profile.satisfaction.is_some() || cleared("satisfaction") {
             self.satisfaction = profile.satisfaction;
+        }
+        match profile.expected_close_on {
+            Some(on) => {
+                self.pushes += u32::from(self.expected_close_on.is_some_and(|before| on > before));
+                self.expected_close_on = Some(on);
+            }
+            // What is expected after nothing was is expected for the first time.
+            None if cleared("expected_close_on") => (self.expected_close_on, self.pushes) = (None, 0),
+            None => {}
         }
     }
 

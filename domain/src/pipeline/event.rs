@@ -117,8 +117,8 @@ pub struct Published {
 // as an approval, and is therefore to stop instead.
 // The same is true of version 3, in which a sub-status may ask for evidence, and of version 4, in which one of several
 // documents may be asked for, and one of the customer's record; of version 5, with conditions on purchases and waits by
-// working calendars; and of version 6, with conditions on documents and satisfaction and transactions as evidence, and rules that
-// alerts of shares set off.
+// working calendars; and of version 6, with conditions on documents and satisfaction, transactions as evidence, rules that
+// alerts of shares set off, and caps of how often a deal is put off.
 static PUBLISHED: EventType = EventType {
     name: "pipeline.published",
     version: 6,

@@ -18,7 +18,7 @@ pub mod template;
 mod tests;
 pub mod version;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub use stage_type::StageType;
 pub use template::{Template, templates};
 
 use crate::Label;
-use crate::actor::Role;
+use crate::actor::{Actor, Role};
 use crate::calendar::Calendar;
 use crate::customer::event::TransactionKind;
 use crate::pool::{Pool, PoolKind};
@@ -315,6 +315,9 @@ pub struct Pipeline {
     /// How owners are reminded of the contacts that they agreed; not at all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visits: Option<VisitReminder>,
+    /// What it takes to put a deal off; nothing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_close: Option<PushRules>,
     /// The working calendars that delays refer to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calendars: Vec<Calendar>,
@@ -329,6 +332,30 @@ pub struct VisitReminder {
     /// Through which channels; all when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<automation::NotificationChannel>,
+}
+
+/// What it takes to put a deal off: to expect its close on a later day than before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushRules {
+    /// By more days than these only with a reason; without one by as many as there are, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_after_days: Option<u32>,
+    /// How often a deal may have been put off after somebody of the role has put it off; any number for roles without an entry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub max_pushes: BTreeMap<Role, u32>,
+}
+
+impl PushRules {
+    /// How often a deal may have been put off after the actor has, by the one of its roles that permits the most; none where
+    /// there is no cap.
+    pub fn cap(&self, actor: &Actor) -> Option<u32> {
+        if actor.is_system() {
+            return None;
+        }
+        let commands = |role: &&Role| !matches!(role, Role::Analyst | Role::Auditor);
+        let mut caps = actor.roles.iter().filter(commands).map(|role| self.max_pushes.get(role).copied());
+        caps.try_fold(0, |most, cap| cap.map(|cap| most.max(cap)))
+    }
 }
 
 impl Pipeline {
@@ -383,6 +410,7 @@ impl Pipeline {
             }],
             automations: Vec::new(),
             visits: None,
+            expected_close: None,
             calendars: Vec::new(),
         }
     }

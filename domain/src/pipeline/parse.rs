@@ -6,16 +6,17 @@ mod pool;
 mod reader;
 mod version;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    Approval, Criterion, EntryForm, EvidenceKind, NextAction, Phase, Pipeline, Reason, Stage, SubStatus,
-    TransitionRule, Transitions, VisitReminder, check,
+    Approval, Criterion, EntryForm, EvidenceKind, NextAction, Phase, Pipeline, PushRules, Reason, Stage,
+    SubStatus, TransitionRule, Transitions, VisitReminder, check,
 };
 use crate::Label;
+use crate::actor::Role;
 use crate::calendar::Calendar;
 use crate::refusal::{Refusal, Violation};
 use reader::{Object, at_most, claims, count, id, ill_formed, label, one_of, seconds, truth};
@@ -92,6 +93,7 @@ fn read(key: &str, version: u32, definition: &Value) -> Result<Pipeline, Refusal
         pools: reader.list("pools", pool::pool),
         automations: reader.list("automations", automation::automation),
         visits: reader.optional("visits", visits),
+        expected_close: reader.optional("expected_close", expected_close),
         calendars: reader.list("calendars", calendar),
     };
     reader.finish();
@@ -115,6 +117,23 @@ fn visits(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Visit
     let channels = reader.list("channels", one_of);
     reader.finish();
     Some(VisitReminder { remind_before_seconds, channels })
+}
+
+fn expected_close(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<PushRules> {
+    let mut reader = Object::read(path, value, unmet);
+    let reason_after_days = reader.optional("reason_after_days", claims);
+    let max_pushes = reader.optional("max_pushes", max_pushes).unwrap_or_default();
+    reader.finish();
+    Some(PushRules { reason_after_days, max_pushes })
+}
+
+fn max_pushes(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<BTreeMap<Role, u32>> {
+    let mut reader = Object::read(path, value, unmet);
+    let roles = [Role::Rep, Role::Supervisor, Role::Manager, Role::Admin];
+    let caps = roles.into_iter().filter_map(|role| Some((role, reader.optional(role.as_str(), claims)?)));
+    let caps = caps.collect();
+    reader.finish();
+    Some(caps)
 }
 
 fn phase(path: &str, value: &Value, unmet: &mut Vec<Violation>) -> Option<Phase> {

@@ -81,6 +81,7 @@ codes! {
     ClaimRepeated "claim-repeated" Conflict "领取同一客户次数过多" "The same customer was claimed too often"
     ClaimBanned "claim-banned" Conflict "暂停领取" "Claiming is suspended"
     HoldingCapReached "holding-cap-reached" Conflict "保有量已达上限" "The holding limit is reached"
+    PushLimitReached "push-limit-reached" Conflict "推迟次数已达上限" "The deal cannot be put off again"
     ClaimRequired "claim-required" Conflict "需要先领取客户" "The customer must be claimed first"
     TransactionKnown "transaction-known" Conflict "交易已记录" "The transaction is already on record"
     InsufficientPoints "insufficient-points" Conflict "积分不足" "Not enough points"

@@ -102,6 +102,7 @@ async fn the_board_of_now_is_the_board_of_this_instant_from_history() {
                 card.flags
                     .retain(|flag| !["overdue_follow_up", "touched_again", "at_risk"].contains(&&**flag));
                 card.next_action = None;
+                card.expected_close = None;
             }
             boards.push(board);
         }

@@ -191,6 +191,11 @@ fn card(surface: &Surface<'_>, card: &Value) -> Markup {
                 @for flag in card["flags"].as_array().into_iter().flatten().filter(|flag| **flag != "in_pool") {
                     span.flag data-flag=(text(flag)) { (locale.flag(text(flag))) }
                 }
+                @if let Some(pushes) = card["expected_close"]["pushes"].as_u64().filter(|pushes| *pushes > 0) {
+                    span.flag data-flag="put_off" title=(text(&card["expected_close"]["on"])) {
+                        (locale.text("已推迟 ", "Put off ")) (pushes) (locale.text(" 次", "×"))
+                    }
+                }
                 @if surface.is_open {
                     a.move draggable="false" href=(with_query(&format!("/console/customers/{id}/move"), [("next", Some(surface.here))])) {
                         (locale.text("变更…", "Move…"))

@@ -17,7 +17,7 @@ use crate::problem::document::ProblemDocument;
 use crate::projections::AsOf;
 use crate::projections::dwell::Window;
 use crate::projections::reports::forecast::{
-    BackTestQuery, BackTestReport, ForecastQuery, ForecastReport, Knowledge,
+    BackTestQuery, BackTestReport, ClosePeriod, ForecastQuery, ForecastReport, Knowledge,
 };
 use crate::routes::AppState;
 use crate::routes::filter::{CustomerFilterParams, TimeWindowParams};
@@ -38,6 +38,10 @@ pub(super) struct ForecastParams {
     /// The horizons in days, separated by commas: `30,90` by default, at most twelve.
     #[param(example = "30,90")]
     horizon_days: Option<String>,
+    /// The length of the periods of expected close: `week` (ISO 8601), `month` (default) or `quarter`.
+    #[serde(default)]
+    #[param(inline)]
+    close_by: ClosePeriod,
 }
 
 /// In which currency money is added up as well.
@@ -119,7 +123,8 @@ impl CurrencyParams {
 /// probability of a deal is (F(age + horizon) − F(age)) / S(age) for the time it has been in its stage, where F is the
 /// cumulative incidence of winning (Aalen–Johansen) of the stage's past and S the share that has not ended; the stage's
 /// configured probability counts as ten deals of the past. `low` and `high` hold with 80%, `low_95` and `high_95` with
-/// 95%. The same question has the same answer permanently.
+/// 95%. `by_expected_close` divides the open deals by the period in which they are expected to close, with what is expected
+/// to be won by its end. The same question has the same answer permanently.
 #[utoipa::path(
     get, path = "/v1/forecasts/{pipeline}", tag = "analytics",
     params(("pipeline" = String, Path, description = "The pipeline."), ForecastParams, CurrencyParams, CustomerFilterParams, AsOfParams),
@@ -144,7 +149,7 @@ pub(super) async fn forecast(
     let at = of_all(&as_of, &state, &caller).await?;
     let convert = money.rates(&state, &caller, &at).await?;
     let filter = who.filter(&state, &caller, &at).await?;
-    let query = ForecastQuery { at, filter, horizons, convert };
+    let query = ForecastQuery { at, filter, horizons, convert, close_by: measure.close_by };
     let report = state.app.projections.reports(caller.tenant).await?.forecast(&pipeline, &query).await?;
     Ok(AsOfResponse { position: report.position, body: report })
 }

@@ -1,7 +1,7 @@
 //! A rep changes what is known of a customer; its stage and owner stay as they are.
 
 use super::new_event::NewEvent;
-use super::{guard, profile, register};
+use super::{guard, profile, put_off, register};
 use crate::customer::command::ChangeDetails;
 use crate::customer::event::{CLEARABLE, CustomerEvent, DetailsChanged};
 use crate::customer::state::Customer;
@@ -113,6 +113,7 @@ pub(super) fn decide(
         guard::money("amount", command.amount.as_ref(), context),
         guard::fields(command.fields.as_ref(), context),
         profile::well_formed(&command.profile, context),
+        put_off::permitted(customer, &command.profile, context),
         takes_away_what_it_may(command),
     ])?;
     let command = command.clone();

@@ -19,6 +19,7 @@ mod new_event;
 mod note;
 mod points;
 mod profile;
+mod put_off;
 mod reactivate;
 mod reconsider;
 mod register;

@@ -12,6 +12,7 @@ use waymark_domain::{Owner, Pipeline};
 use waymark_eventstore::Position;
 
 use super::customer::Customer;
+use super::expected_close::ExpectedClose;
 use super::places::{CardPage, Place, Places, StagePlaces, read_cursor};
 use super::report::{MoneyReport, NextAction, OwnerReport};
 use super::row::read_customer;
@@ -80,6 +81,8 @@ pub struct CardReport {
     pub amount: Option<MoneyReport>,
     /// What must be done next, and by when; only of a board of now.
     pub next_action: Option<NextAction>,
+    /// When the deal is expected to close, and how often that was put off; only of a board of now.
+    pub expected_close: Option<ExpectedClose>,
     /// `in_pool`, `overdue_follow_up` and `touched_again` (both only of a board of now; the latter: it came in as a lead
     /// again, and nobody has followed up since), `at_risk` (only of a board of now), `erased`.
     pub flags: Vec<String>,
@@ -321,6 +324,9 @@ fn card(place: &Place, customer: Option<&Customer>, query: &BoardQuery) -> CardR
             let plan = customer.next.clone().filter(|_| query.now)?;
             Some(plan.into())
         }),
+        expected_close: customer
+            .filter(|_| query.now)
+            .and_then(|customer| customer.profile.expected_close.clone()),
         flags: flags(place, customer, query),
     }
 }

@@ -1,6 +1,7 @@
 //! What will be won of the open deals within days, how sure that is, and how well the same forecast did before.
 
 mod back_test;
+mod closing;
 mod deals;
 mod naive;
 mod remarks;
@@ -28,9 +29,11 @@ use crate::reports::snapshot::ReportSnapshot;
 use crate::stats::counts::{Common, Count};
 use crate::stats::forecast::{excess, quantile_of, seed, sums};
 use crate::stats::{JourneySet, Micros, sum_of_any};
+use closing::{Closing, by_period};
 use deals::{Deal, Deals, configured, past_of};
 
 pub use back_test::{BackTestPoint, BackTestQuery, BackTestReport, Knowledge};
+pub use closing::{CloseForecast, ClosePeriod};
 pub use naive::NaiveReport;
 pub use score::CalibrationBin;
 
@@ -54,6 +57,8 @@ pub struct ForecastQuery {
     pub horizons: Vec<u32>,
     /// The rates by which money is converted as well, and into which currency.
     pub convert: Option<(Rates, String)>,
+    /// By how long periods of expected close the open deals are told apart.
+    pub close_by: ClosePeriod,
 }
 
 /// How many deals.
@@ -152,6 +157,8 @@ pub struct ForecastReport {
     pub position: Position,
     /// By horizon, as asked for.
     pub horizons: Vec<HorizonForecast>,
+    /// By the period in which they are expected to close, as it was said: all open deals, each once, those without a day last.
+    pub by_expected_close: Vec<CloseForecast>,
     /// How the figures come about.
     pub method: &'static str,
     /// The seed of the draws, made of pipeline, version and the two times.
@@ -215,14 +222,20 @@ impl ForecastReport {
         position: Position,
         seed: u64,
     ) -> Self {
-        let ForecastQuery { at, horizons, convert, .. } = query;
+        let ForecastQuery { at, horizons, convert, close_by, .. } = query;
         let deals = Deals::of(journeys, definition, at.micros());
-        let amount = |deal: &Deal| {
+        let then = |deal: &Deal| {
             let past = pasts.get(&deal.customer)?;
             // A backdated journey may have begun before anything was known of what it may be worth.
-            versions::at(past, at.micros()).or(past.first())?.amount.clone()
+            versions::at(past, at.micros()).or(past.first())
         };
-        let amounts = deals.open.iter().map(amount).collect();
+        let amounts = deals.open.iter().map(|deal| then(deal)?.amount.clone()).collect();
+        let closing = deals.open.iter().map(|deal| Closing {
+            on: then(deal).and_then(|then| then.expected_close),
+            amount: then(deal).and_then(|then| then.amount.as_ref()),
+            probability: Box::new(|horizon| deals.probability(deal, horizon)),
+        });
+        let by_expected_close = by_period(closing, *close_by, at.effective_at);
         let stages = stages(definition, journeys);
         let past = |days: &u32| past_of(journeys, definition, at.micros(), i64::from(*days) * DAY);
         let pasts = horizons.iter().map(past).collect();
@@ -237,6 +250,7 @@ impl ForecastReport {
                 .zip(&input.pasts)
                 .map(|(days, past)| input.horizon(*days, past, at.effective_at))
                 .collect(),
+            by_expected_close,
             method: METHOD,
             seed,
         }

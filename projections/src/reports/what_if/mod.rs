@@ -9,7 +9,7 @@ use waymark_domain::money::Rates;
 use waymark_domain::what_if::{Both, DeadlineChange, Hypothesis, ReclaimChange, RefusedMove};
 use waymark_eventstore::Position;
 
-use super::forecast::{ForecastQuery, ForecastReport, seed_of};
+use super::forecast::{ClosePeriod, ForecastQuery, ForecastReport, seed_of};
 use super::funnels::{Counting, FunnelQuery, FunnelReport};
 use super::{journeys, known, pasts};
 use crate::dwell::{Clock, DwellQuery, DwellReport, Unit, Window};
@@ -107,6 +107,7 @@ impl ReportSnapshot {
             filter: query.filter.clone(),
             horizons: HORIZONS.into(),
             convert: query.convert.clone(),
+            close_by: ClosePeriod::default(),
         };
         let forecast = |journeys: &JourneySet, definition: &Definition| {
             ForecastReport::of((journeys, &pasts), definition, &forecast, position, seed)
