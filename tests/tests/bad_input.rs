@@ -555,7 +555,7 @@ impl Table {
         self.get(&format!("/v1/imports/{STRANGER}"), &[404], "");
         self.get("/v1/exports/everything", &[404], "");
         self.get("/v1/exports/moves?format=docx", &[422], "format");
-        self.get("/v1/exports/customers?format=xes", &[422], "format");
+        self.get("/v1/exports/customers?from=2026-01-01T00:00:00Z", &[422], "from");
         self.get("/v1/exports/moves?known_position=99999999", &[422], "known_position");
         self.get(
             "/v1/exports/moves?known_position=1&known_at=2026-01-01T00:00:00Z",

@@ -1,19 +1,25 @@
 //! `waymark export`: everything recorded, in a format that other tools read.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
+use super::moment::instant;
 use super::{Failure, output};
 use crate::config::DatabaseArgs;
 use crate::domain::company::event::ExportStarted;
+use crate::domain::instant::text;
 use crate::eventstore::Position;
 use crate::export::{self, Format, Kind, Pin};
 use crate::installation::Installation;
 use crate::operator::operator;
+use crate::projections::CohortFilter;
+use crate::projections::dwell::Window;
 
 /// How long to wait for the read models, which this command brings up to date itself.
 const WAIT: Duration = Duration::from_secs(60);
@@ -29,18 +35,30 @@ pub(super) struct Export {
     /// What: events, moves, stays or customers.
     #[arg(value_parser = PossibleValuesParser::new(Kind::ALL.map(|(word, _)| word)))]
     what: String,
-    /// The format. xes and ocel-json hold moves.
+    /// The format. In xes and ocel-json an event is the entering of a stage.
     #[arg(long, default_value = "csv", value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
     format: String,
     /// The file to write; standard output without it.
     #[arg(long, short)]
     output: Option<PathBuf>,
-    /// Only moves and stays in this pipeline.
+    /// Only moves and stays in this pipeline, and the customers in it.
     #[arg(long)]
     pipeline: Option<String>,
+    /// Only what happened from this instant on, and stays that ended after it.
+    #[arg(long, value_parser = instant)]
+    from: Option<DateTime<Utc>>,
+    /// Only what happened before this instant.
+    #[arg(long, value_parser = instant)]
+    to: Option<DateTime<Utc>>,
+    /// The business instant asked about, in RFC 3339 with an offset; when the last position was recorded without it.
+    #[arg(long, value_parser = instant)]
+    effective_at: Option<DateTime<Utc>>,
     /// The last position that counts; the end of the log without it.
     #[arg(long)]
     known_position: Option<Position>,
+    /// Only what was recorded by this instant, instead of the position.
+    #[arg(long, value_parser = instant, conflicts_with = "known_position")]
+    known_at: Option<DateTime<Utc>>,
     /// Begin CSV with a byte order mark, by which Excel recognises UTF-8.
     #[arg(long)]
     bom: bool,
@@ -75,7 +93,10 @@ impl Export {
         let app = &installation.app;
         let caller = installation.system_caller(tenant, &operator());
         let head = app.store.head(tenant).await?.position;
-        let position = self.known_position.unwrap_or(head);
+        let position = match self.known_at {
+            Some(known_at) => app.store.position_at(tenant, known_at).await?,
+            None => self.known_position.unwrap_or(head),
+        };
         if position > head {
             return Err(format!("position {position} is beyond the end of the log, {head}").into());
         }
@@ -89,15 +110,18 @@ impl Export {
             app.pipelines.find(tenant, key, None).await?;
         }
         let pin = Pin::at(app, &caller, position).await?;
+        let pin = Pin { effective_at: self.effective_at.unwrap_or(pin.effective_at), ..pin };
         let export = export::Export {
             kind,
             format,
             pipeline: self.pipeline.clone(),
+            filter: CohortFilter::default(),
+            window: Window { from: self.from, to: self.to },
             bom: self.bom,
             escape_formulas: self.escape_formulas,
             pin,
         };
-        export.check().map_err(|label| Failure::from(label.en))?;
+        export.check().map_err(|(_, label)| Failure::from(label.en))?;
         if self.manifest {
             let signer = &installation.checkpoint_signer;
             return Ok(output::json(&export::manifest(app, signer, &caller, export).await?)?);
@@ -105,7 +129,7 @@ impl Export {
         let started = ExportStarted {
             kind: self.what.clone(),
             format: self.format.clone(),
-            filters: self.pipeline.iter().map(|key| ("pipeline".to_owned(), Some(key.clone()))).collect(),
+            filters: self.filters(),
             first_position: None,
             position,
             rows: None,
@@ -130,5 +154,18 @@ impl Export {
         let rows = rows.await?;
         output::remark(&format!("{rows} rows as known at position {position}"));
         Ok(())
+    }
+
+    /// What was asked for, as the record of the download has it.
+    fn filters(&self) -> BTreeMap<String, Option<String>> {
+        let given = [
+            ("pipeline", self.pipeline.clone()),
+            ("from", self.from.map(text)),
+            ("to", self.to.map(text)),
+            ("effective_at", self.effective_at.map(text)),
+            ("known_at", self.known_at.map(text)),
+        ];
+        let given = given.into_iter().filter(|(_, value)| value.is_some());
+        given.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }

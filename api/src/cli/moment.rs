@@ -21,7 +21,8 @@ pub(super) struct MomentArgs {
     known_at: Option<DateTime<Utc>>,
 }
 
-fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+/// An instant of an argument.
+pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let read = Instant::parse(text).map(|instant| instant.0);
     read.ok_or_else(|| {
         "expected an RFC 3339 instant with an offset, such as 2026-03-01T09:30:00+08:00".to_owned()

@@ -24,12 +24,15 @@ impl Csv {
             if index > 0 {
                 out.push(b',');
             }
-            self.field.clear();
-            cell.write(&mut self.field);
-            if self.escape_formulas && matches!(cell, Cell::Text(_)) && is_formula(&self.field) {
-                self.field.insert(0, '\'');
+            if let Cell::Text(text) = cell {
+                let is_escaped = self.escape_formulas && is_formula(text);
+                quoted(if is_escaped { "'" } else { "" }, text, out);
+            } else {
+                // Nothing else needs quotes.
+                self.field.clear();
+                cell.write(&mut self.field);
+                out.extend_from_slice(self.field.as_bytes());
             }
-            quoted(&self.field, out);
         }
         out.extend_from_slice(b"\r\n");
     }
@@ -40,13 +43,17 @@ pub(super) fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'])
 }
 
-fn quoted(field: &str, out: &mut Vec<u8>) {
-    if !field.contains(['"', ',', '\n', '\r']) {
-        return out.extend_from_slice(field.as_bytes());
+/// A text with what stands before it, in quotes where it has to be.
+fn quoted(before: &str, text: &str, out: &mut Vec<u8>) {
+    let needs_quotes = text.bytes().any(|byte| matches!(byte, b'"' | b',' | b'\n' | b'\r'));
+    let quotes: &[u8] = if needs_quotes { b"\"" } else { b"" };
+    out.extend_from_slice(quotes);
+    out.extend_from_slice(before.as_bytes());
+    match needs_quotes {
+        true => out.extend_from_slice(text.replace('"', "\"\"").as_bytes()),
+        false => out.extend_from_slice(text.as_bytes()),
     }
-    out.push(b'"');
-    out.extend_from_slice(field.replace('"', "\"\"").as_bytes());
-    out.push(b'"');
+    out.extend_from_slice(quotes);
 }
 
 impl TableWriter for Csv {

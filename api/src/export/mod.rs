@@ -16,12 +16,16 @@ use axum::body::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 use waymark_domain::Label;
 use waymark_eventstore::Position;
-use waymark_projections::AsOf;
+use waymark_projections::board::Population;
+use waymark_projections::dwell::Window;
+use waymark_projections::{AsOf, CohortFilter};
 
 use crate::app::{App, AppError, Caller};
 use crate::checkpoint_signer::CheckpointSignerError;
+use table::TableWriter;
 
 pub use manifest::{Manifest, manifest};
 
@@ -67,8 +71,12 @@ pub struct Export {
     pub kind: Kind,
     /// In which format.
     pub format: Format,
-    /// One pipeline's moves and stays alone.
+    /// One pipeline's moves and stays alone, and the customers in it.
     pub pipeline: Option<String>,
+    /// Whose rows: of customers that pass at the instant asked about.
+    pub filter: CohortFilter,
+    /// What happened in it alone, and stays that have time in it.
+    pub window: Window,
     /// Whether CSV begins with a byte order mark.
     pub bom: bool,
     /// Whether texts of CSV that a spreadsheet would take for a formula are made harmless.
@@ -180,29 +188,28 @@ impl Format {
             other => other.as_str(),
         }
     }
-
-    /// Whether it holds a process and not a table.
-    #[must_use]
-    pub fn is_process(self) -> bool {
-        matches!(self, Self::Xes | Self::OcelJson)
-    }
 }
 
 impl Export {
-    /// Insists that the kind can be had in the format. An event log of a process is made of moves, whether they or all events
-    /// are asked for.
+    /// Insists that a window is asked for only of what happens.
     ///
     /// # Errors
-    /// What is wrong, for people.
-    pub fn check(&self) -> Result<(), Label> {
-        let is_process = matches!(self.kind, Kind::Events | Kind::Moves);
-        if !self.format.is_process() || is_process {
+    /// The parameter that is wrong, and why, for people.
+    pub fn check(&self) -> Result<(), (&'static str, Label)> {
+        let Window { from, to } = self.window;
+        let field = match (from, to) {
+            (Some(_), _) => "from",
+            (None, Some(_)) => "to",
+            (None, None) => return Ok(()),
+        };
+        if self.kind != Kind::Customers {
             return Ok(());
         }
-        Err(Label::new(
-            "xes 和 ocel-json 只用于 moves 和 events。",
-            "xes and ocel-json hold moves: export moves or events in them.",
-        ))
+        let message = Label::new(
+            "customers 是某一时刻的状态，没有时间窗：请改用 effective_at。",
+            "Customers are exported as they stood at one instant, not in a window: use effective_at.",
+        );
+        Err((field, message))
     }
 
     /// The name of a file for it.
@@ -212,7 +219,8 @@ impl Export {
     }
 
     /// The two times as read models take them.
-    fn as_of(&self) -> AsOf {
+    #[must_use]
+    pub fn as_of(&self) -> AsOf {
         let Pin { position, effective_at, known_at } = self.pin;
         AsOf { effective_at, known_at, known_position: Some(position) }
     }
@@ -277,24 +285,44 @@ pub fn start(
     (pieces, rows)
 }
 
-async fn write(app: &App, caller: &Caller, export: &Export, outlet: &mut Outlet) -> Result<(), ExportError> {
-    match export.format {
-        Format::Xes => process::xes(app, caller, export, outlet).await?,
-        Format::OcelJson => process::ocel(app, caller, export, outlet).await?,
-        Format::Csv => {
-            let writer = csv::Csv::new(export.bom, export.escape_formulas);
-            rows::table(app, caller, export, Box::new(writer), outlet).await?;
-        }
-        Format::Ndjson => {
-            rows::table(app, caller, export, Box::new(csv::Ndjson::default()), outlet).await?;
-        }
-        Format::Parquet => {
-            rows::table(app, caller, export, Box::new(parquet::Parquet::default()), outlet).await?;
-        }
-        Format::Xlsx => {
-            let writer = xlsx::Xlsx::new(export.kind.as_str());
-            rows::table(app, caller, export, Box::new(writer), outlet).await?;
-        }
+/// An export being made: for whom, of what, and of which customers.
+struct Asked<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+    export: &'a Export,
+    /// None where no filter was given.
+    among: Option<Population>,
+}
+
+impl<'a> Asked<'a> {
+    async fn new(app: &'a App, caller: &'a Caller, export: &'a Export) -> Result<Self, AppError> {
+        // Whom the caller sees is judged of each customer, filter or not.
+        let among = match export.filter.is_empty() {
+            true => None,
+            false => {
+                let mut board = app.projections.board(caller.tenant).await?;
+                Some(board.population(&export.filter, &export.as_of()).await?)
+            }
+        };
+        Ok(Self { app, caller, export, among })
     }
+
+    /// Whether a customer passes the filter.
+    fn holds(&self, customer: Uuid) -> bool {
+        self.among.as_ref().is_none_or(|among| among.holds(customer))
+    }
+}
+
+async fn write(app: &App, caller: &Caller, export: &Export, outlet: &mut Outlet) -> Result<(), ExportError> {
+    let asked = Asked::new(app, caller, export).await?;
+    let writer: Box<dyn TableWriter> = match export.format {
+        Format::Xes => return process::xes(&asked, outlet).await,
+        Format::OcelJson => return process::ocel(&asked, outlet).await,
+        Format::Csv => Box::new(csv::Csv::new(export.bom, export.escape_formulas)),
+        Format::Ndjson => Box::new(csv::Ndjson::default()),
+        Format::Parquet => Box::new(parquet::Parquet::default()),
+        Format::Xlsx => Box::new(xlsx::Xlsx::new(export.kind.as_str())),
+    };
+    rows::table(&asked, writer, outlet).await?;
     outlet.flush().await
 }

@@ -1,16 +1,16 @@
-//! Moves and customers as an object-centric event log, OCEL 2.0 in JSON (ocel-standard.org).
+//! Customers and the stages they enter as an object-centric event log, OCEL 2.0 in JSON (ocel-standard.org), after its schema.
 //!
-//! Objects are customers, journeys, reps, pools and versions of pipelines. An event is a move, of the type of the stage that it
-//! enters. Values of objects hold from 1970-01-01T00:00:00Z on: the format wants an instant for each, and knows no other way to
+//! Objects are customers, journeys, reps, pools and versions of pipelines. An event is of the type of the stage that is entered.
+//! All values are texts, as the schema wants them; what they are is said by the types. Values of objects hold from 1970-01-01T00:00:00Z on: the format wants an instant for each, and knows no other way to
 //! say that none is known.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use waymark_projections::board::CustomerReport;
-use waymark_projections::dwell::ExportedMove;
 
-use super::table::instant_text;
+use super::process::Entered;
+use super::table::{Cell, Column, ColumnType, instant_text};
 
 /// The instant from which values hold of which no instant is known.
 const ALWAYS: &str = "1970-01-01T00:00:00Z";
@@ -23,19 +23,10 @@ const OBJECT_TYPES: [(&str, &[&str]); 5] = [
     ("pool", &["key"]),
     ("pipeline_version", &["pipeline", "version"]),
 ];
-/// The attributes of every type of events: name and type.
-const EVENT_ATTRIBUTES: [(&str, &str); 6] = [
-    ("sub_status", "string"),
-    ("kind", "string"),
-    ("cycle", "integer"),
-    ("repeats", "boolean"),
-    ("position", "integer"),
-    ("recorded_at", "time"),
-];
-
 /// What is collected while objects and events are written.
-#[derive(Debug, Default)]
 pub(super) struct Ocel {
+    /// The attributes of every type of events.
+    attributes: &'static [Column],
     actors: BTreeSet<String>,
     pools: BTreeSet<String>,
     versions: BTreeSet<(String, u32)>,
@@ -44,19 +35,27 @@ pub(super) struct Ocel {
 }
 
 impl Ocel {
-    /// Notes what a move refers to, before anything is written.
-    pub(super) fn note(&mut self, made: &ExportedMove) {
-        for (known, text) in [(&mut self.actors, &made.actor), (&mut self.stages, &made.stage)] {
-            if !known.contains(text) {
+    pub(super) fn new(attributes: &'static [Column]) -> Self {
+        let (actors, pools, stages) = Default::default();
+        Self { attributes, actors, pools, stages, versions: BTreeSet::new(), comma: false }
+    }
+
+    /// Notes what an event refers to, before anything is written.
+    pub(super) fn note(&mut self, entered: &Entered) {
+        let actor = entered.recorded.as_ref().map(|(actor, _)| actor);
+        let texts = [(&mut self.actors, actor), (&mut self.stages, Some(&entered.stage))];
+        for (known, text) in texts {
+            if let Some(text) = text
+                && !known.contains(text)
+            {
                 known.insert(text.clone());
             }
         }
-        if !self
-            .versions
-            .iter()
-            .any(|(journey, version)| *journey == made.journey && *version == made.version)
-        {
-            self.versions.insert((made.journey.clone(), made.version));
+        let is_known = |(pipeline, version): &(String, u32)| {
+            *pipeline == entered.pipeline && *version == entered.version
+        };
+        if !self.versions.iter().any(is_known) {
+            self.versions.insert((entered.pipeline.clone(), entered.version));
         }
     }
 
@@ -67,7 +66,9 @@ impl Ocel {
                 attributes.iter().map(|name| json!({"name": name, "type": "string"})).collect();
             json!({"name": name, "attributes": attributes})
         });
-        let attributes = EVENT_ATTRIBUTES.map(|(name, kind)| json!({"name": name, "type": kind}));
+        let attributes = self.attributes.iter();
+        let attributes: Vec<Value> =
+            attributes.map(|column| json!({"name": column.name, "type": type_word(column.kind)})).collect();
         let events: Vec<Value> =
             self.stages.iter().map(|stage| json!({"name": stage, "attributes": attributes})).collect();
         out.push_str("{\"objectTypes\":");
@@ -102,16 +103,16 @@ impl Ocel {
         self.object(&format!("customer:{}", customer.id), "customer", &values, &related, out);
     }
 
-    /// A customer of whom nothing is shown but that moves are its.
+    /// A customer of whom nothing is shown but that events are its.
     pub(super) fn bare_customer(&mut self, customer: uuid::Uuid, out: &mut String) {
         self.object(&format!("customer:{customer}"), "customer", &[], &[], out);
     }
 
     /// A journey.
-    pub(super) fn journey(&mut self, made: &ExportedMove, out: &mut String) {
-        let related = [(format!("customer:{}", made.customer), "customer")];
-        let values = [("pipeline", Some(made.journey.clone()))];
-        self.object(&journey_id(made), "journey", &values, &related, out);
+    pub(super) fn journey(&mut self, entered: &Entered, out: &mut String) {
+        let related = [(format!("customer:{}", entered.customer), "customer")];
+        let values = [("pipeline", Some(entered.pipeline.clone()))];
+        self.object(&journey_id(entered), "journey", &values, &related, out);
     }
 
     /// What was collected, the end of the objects, and the beginning of the events.
@@ -131,30 +132,28 @@ impl Ocel {
         self.comma = false;
     }
 
-    /// A move.
-    pub(super) fn event(&mut self, made: &ExportedMove, out: &mut String) {
-        let values = [
-            ("sub_status", made.sub_status.clone()),
-            ("kind", Some(made.kind.clone())),
-            ("cycle", Some(made.cycle.to_string())),
-            ("repeats", Some(made.repeats.to_string())),
-            ("position", Some(made.position.to_string())),
-            ("recorded_at", Some(instant_text(made.recorded_at))),
+    /// An event.
+    pub(super) fn event(&mut self, entered: &Entered, out: &mut String) {
+        let mut attributes = Vec::new();
+        for (column, cell) in
+            self.attributes.iter().zip(&entered.cells).filter(|(_, cell)| **cell != Cell::Empty)
+        {
+            let mut value = String::new();
+            cell.write(&mut value);
+            attributes.push(json!({"name": column.name, "value": value}));
+        }
+        let Entered { pipeline, version, customer, recorded, .. } = entered;
+        let mut related = vec![
+            (format!("customer:{customer}"), "customer"),
+            (journey_id(entered), "journey"),
+            (version_id(pipeline, *version), "definition"),
         ];
-        let attributes: Vec<Value> = values
-            .into_iter()
-            .filter_map(|(name, value)| Some(json!({"name": name, "value": value?})))
-            .collect();
-        let related = [
-            (format!("customer:{}", made.customer), "customer"),
-            (journey_id(made), "journey"),
-            (actor_id(&made.actor), "actor"),
-            (version_id(&made.journey, made.version), "definition"),
-        ];
+        related.extend(recorded.as_ref().map(|(actor, _)| (actor_id(actor), "actor")));
+        let by = recorded.as_ref().map_or(customer, |(_, event)| event);
         let event = json!({
-            "id": format!("event:{}:{}", made.event, made.journey),
-            "type": made.stage,
-            "time": instant_text(made.at),
+            "id": format!("event:{by}:{pipeline}"),
+            "type": entered.stage,
+            "time": instant_text(entered.at),
             "attributes": attributes,
             "relationships": relationships(&related),
         });
@@ -193,8 +192,19 @@ fn relationships(related: &[(String, &str)]) -> Vec<Value> {
     related.iter().map(|(id, qualifier)| json!({"objectId": id, "qualifier": qualifier})).collect()
 }
 
-fn journey_id(made: &ExportedMove) -> String {
-    format!("journey:{}:{}", made.journey, made.customer)
+/// The word of a type.
+fn type_word(kind: ColumnType) -> &'static str {
+    match kind {
+        ColumnType::Text => "string",
+        ColumnType::Integer => "integer",
+        ColumnType::Number | ColumnType::Amount => "float",
+        ColumnType::Instant => "time",
+        ColumnType::Boolean => "boolean",
+    }
+}
+
+fn journey_id(entered: &Entered) -> String {
+    format!("journey:{}:{}", entered.pipeline, entered.customer)
 }
 
 /// Every actor is an object of the type rep, the system's own rules among them.

@@ -1,82 +1,248 @@
-//! Moves as event logs of a process.
+//! What is recorded as an event log of a process: an event is the entering of a stage. Moves are all of them with repeats and
+//! corrections told, stays those that began one, and customers the last one of each of their journeys.
 
 use std::collections::HashSet;
 
-use super::ocel::Ocel;
-use super::rows::{Customers, Moves};
-use super::xes::Xes;
-use super::{Export, ExportError, Outlet};
-use crate::app::{App, Caller};
+use uuid::Uuid;
+use waymark_projections::board::CustomerReport;
+use waymark_projections::dwell::ExportedMove;
 
-/// XES.
-pub(super) async fn xes(
-    app: &App,
-    caller: &Caller,
-    export: &Export,
-    outlet: &mut Outlet,
-) -> Result<(), ExportError> {
-    let (mut log, mut text) = (Xes::default(), String::new());
-    Xes::begin(&mut text);
-    let mut moves = Moves::new(app, caller, export).await?;
-    while let Some((page, external_ids)) = moves.page().await? {
-        for made in &page {
-            log.event(made, external_ids.get(&made.customer).map(String::as_str), &mut text);
-        }
-        give(page.len(), &mut text, outlet).await?;
-    }
-    log.end(&mut text);
-    give(0, &mut text, outlet).await
+use super::ocel::Ocel;
+use super::rows::{CUSTOMER, Customers, Moves, Stay, Stays, customer_row};
+use super::table::ColumnType::{Boolean, Instant, Integer, Number, Text};
+use super::table::{Cell, Column, column};
+use super::xes::Xes;
+use super::{Asked, ExportError, Kind, Outlet};
+
+/// A stage was entered: an event of the process.
+pub(super) struct Entered {
+    pub(super) pipeline: String,
+    pub(super) version: u32,
+    pub(super) customer: Uuid,
+    pub(super) stage: String,
+    /// Microseconds since 1970.
+    pub(super) at: i64,
+    /// Who recorded it, and by which event, where that is told.
+    pub(super) recorded: Option<(String, Uuid)>,
+    /// What else is told, as [`attributes`] of the kind declares it.
+    pub(super) cells: Vec<Cell>,
 }
 
-/// OCEL: what there is of each type is told before the first object, so moves are read three times.
-pub(super) async fn ocel(
-    app: &App,
-    caller: &Caller,
-    export: &Export,
+const OF_A_MOVE: [Column; 6] = [
+    column("sub_status", Text),
+    column("kind", Text),
+    column("cycle", Integer),
+    column("repeats", Boolean),
+    column("position", Integer),
+    column("recorded_at", Instant),
+];
+const OF_A_STAY: [Column; 8] = [
+    column("sub_status", Text),
+    column("cycle", Integer),
+    column("visit", Integer),
+    column("left_at", Instant),
+    column("seconds", Number),
+    column("open", Boolean),
+    column("left_to", Text),
+    column("censored", Text),
+];
+const OF_A_CUSTOMER: [Column; 2] = [column("sub_status", Text), column("cycle", Integer)];
+
+/// What is told of each event beside its stage, time, actor and version.
+pub(super) fn attributes(kind: Kind) -> &'static [Column] {
+    match kind {
+        Kind::Events | Kind::Moves => &OF_A_MOVE,
+        Kind::Stays => &OF_A_STAY,
+        Kind::Customers => &OF_A_CUSTOMER,
+    }
+}
+
+/// The events of the process, page by page; those of a journey follow one another.
+enum Entries<'a> {
+    Moves(Moves<'a>),
+    Stays(Box<Stays<'a>>),
+    Customers(Box<Customers<'a>>),
+}
+
+type Page = Vec<(Entered, Option<String>)>;
+
+impl<'a> Entries<'a> {
+    async fn new(asked: &'a Asked<'a>) -> Result<Self, ExportError> {
+        Ok(match asked.export.kind {
+            Kind::Events | Kind::Moves => Self::Moves(Moves::new(asked).await?),
+            Kind::Stays => Self::Stays(Box::new(Stays::new(asked).await?)),
+            Kind::Customers => Self::Customers(Box::new(Customers::new(asked).await?)),
+        })
+    }
+
+    /// The next page, each event with what its customer is called elsewhere; none after the last.
+    async fn page(&mut self) -> Result<Option<Page>, ExportError> {
+        Ok(match self {
+            Self::Moves(moves) => moves.page().await?.map(|(page, external_ids)| {
+                let named = |made: ExportedMove| {
+                    let external_id = external_ids.get(&made.customer).cloned();
+                    (of_move(made), external_id)
+                };
+                page.into_iter().map(named).collect()
+            }),
+            Self::Stays(stays) => stays.page().await?.map(|page| page.into_iter().map(of_stay).collect()),
+            Self::Customers(customers) => {
+                let pipeline = customers.pipeline();
+                let page = customers.page().await?;
+                page.map(|page| page.iter().flat_map(|customer| of_customer(customer, pipeline)).collect())
+            }
+        })
+    }
+}
+
+fn of_move(mut made: ExportedMove) -> Entered {
+    let cells = vec![
+        Cell::text(made.sub_status.take()),
+        Cell::Text(std::mem::take(&mut made.kind)),
+        Cell::count(made.cycle),
+        Cell::Boolean(made.repeats),
+        Cell::count(made.position),
+        Cell::Instant(made.recorded_at),
+    ];
+    entered(made, cells)
+}
+
+fn of_stay(stay: Stay) -> (Entered, Option<String>) {
+    let (seconds, is_open) = (stay.seconds(), stay.is_open());
+    let Stay { mut made, external_id, visit, left_at, left_to, censored, .. } = stay;
+    let cells = vec![
+        Cell::text(made.sub_status.take()),
+        Cell::count(made.cycle),
+        Cell::Integer(visit),
+        left_at.map_or(Cell::Empty, Cell::Instant),
+        Cell::Number(seconds),
+        Cell::Boolean(is_open),
+        Cell::text(left_to),
+        Cell::text(censored),
+    ];
+    (entered(made, cells), external_id)
+}
+
+fn entered(made: ExportedMove, cells: Vec<Cell>) -> Entered {
+    Entered {
+        pipeline: made.journey,
+        version: made.version,
+        customer: made.customer,
+        stage: made.stage,
+        at: made.at,
+        recorded: Some((made.actor, made.event)),
+        cells,
+    }
+}
+
+/// Where a customer stands: in a pipeline, or in all in which it is.
+fn of_customer(customer: &CustomerReport, pipeline: Option<&str>) -> Page {
+    let asked = |key: &str| pipeline.is_none_or(|pipeline| pipeline == key);
+    let journeys = customer.journeys.iter().filter(|journey| asked(&journey.pipeline));
+    let entered = journeys.map(|journey| {
+        let entered = Entered {
+            pipeline: journey.pipeline.clone(),
+            version: journey.pipeline_version,
+            customer: customer.id,
+            stage: journey.stage.clone(),
+            at: journey.entered_at.timestamp_micros(),
+            recorded: None,
+            cells: vec![Cell::text(journey.sub_status.clone()), Cell::count(journey.cycle)],
+        };
+        (entered, customer.external_id.clone())
+    });
+    entered.collect()
+}
+
+/// XES: a trace a journey; where customers are exported, a trace a customer, with all that their table says of it.
+pub(super) async fn xes(asked: &Asked<'_>, outlet: &mut Outlet) -> Result<(), ExportError> {
+    let (mut log, mut text) = (Xes::new(attributes(asked.export.kind)), String::new());
+    Xes::begin(&mut text);
+    if asked.export.kind == Kind::Customers {
+        customers_as_traces(asked, &mut log, &mut text, outlet).await?;
+    } else {
+        let mut entries = Entries::new(asked).await?;
+        while let Some(page) = entries.page().await? {
+            for (entered, external_id) in &page {
+                log.journey(entered, external_id.as_deref(), &mut text);
+                log.event(entered, &mut text);
+            }
+            give(page.len(), &mut text, outlet).await?;
+        }
+    }
+    log.end(&mut text);
+    give(0, &mut text, outlet).await?;
+    outlet.flush().await
+}
+
+async fn customers_as_traces(
+    asked: &Asked<'_>,
+    log: &mut Xes,
+    text: &mut String,
     outlet: &mut Outlet,
 ) -> Result<(), ExportError> {
-    let (mut log, mut text) = (Ocel::default(), String::new());
-    let mut moves = Moves::new(app, caller, export).await?;
+    let mut customers = Customers::new(asked).await?;
+    let pipeline = customers.pipeline();
+    while let Some(page) = customers.page().await? {
+        for customer in &page {
+            log.trace(&customer.id.to_string(), &CUSTOMER, &customer_row(customer, pipeline), text);
+            for (entered, _) in of_customer(customer, pipeline) {
+                log.event(&entered, text);
+            }
+        }
+        give(page.len(), text, outlet).await?;
+    }
+    Ok(())
+}
+
+/// OCEL: what there is of each type is told before the first object, so events are read three times.
+pub(super) async fn ocel(asked: &Asked<'_>, outlet: &mut Outlet) -> Result<(), ExportError> {
+    let (mut log, mut text) = (Ocel::new(attributes(asked.export.kind)), String::new());
+    let of_customers = asked.export.kind == Kind::Customers;
+    let mut entries = Entries::new(asked).await?;
     let mut moved = HashSet::new();
-    while let Some((page, _)) = moves.page().await? {
-        for made in &page {
-            log.note(made);
-            moved.insert(made.customer);
+    while let Some(page) = entries.page().await? {
+        for (entered, _) in &page {
+            log.note(entered);
+            moved.insert(entered.customer);
         }
     }
     log.begin(&mut text);
-    let mut customers = Customers::new(app, caller, export).await?;
+    let mut customers = Customers::new(asked).await?;
     while let Some(page) = customers.page().await? {
-        for customer in page.iter().filter(|customer| moved.remove(&customer.id)) {
-            log.customer(customer, &mut text);
-        }
-        give(0, &mut text, outlet).await?;
-    }
-    let mut moves = Moves::new(app, caller, export).await?;
-    let mut last = None;
-    while let Some((page, _)) = moves.page().await? {
-        for made in &page {
-            if moved.remove(&made.customer) {
-                log.bare_customer(made.customer, &mut text);
+        for customer in &page {
+            if moved.remove(&customer.id) || of_customers {
+                log.customer(customer, &mut text);
             }
-            let journey = (made.journey.clone(), made.customer);
+        }
+        give(if of_customers { page.len() } else { 0 }, &mut text, outlet).await?;
+    }
+    let mut entries = Entries::new(asked).await?;
+    let mut last = None;
+    while let Some(page) = entries.page().await? {
+        for (entered, _) in &page {
+            if moved.remove(&entered.customer) {
+                log.bare_customer(entered.customer, &mut text);
+            }
+            let journey = (entered.pipeline.clone(), entered.customer);
             if last.as_ref() != Some(&journey) {
-                log.journey(made, &mut text);
+                log.journey(entered, &mut text);
                 last = Some(journey);
             }
         }
         give(0, &mut text, outlet).await?;
     }
     log.events(&mut text);
-    let mut moves = Moves::new(app, caller, export).await?;
-    while let Some((page, _)) = moves.page().await? {
-        for made in &page {
-            log.event(made, &mut text);
+    let mut entries = Entries::new(asked).await?;
+    while let Some(page) = entries.page().await? {
+        for (entered, _) in &page {
+            log.event(entered, &mut text);
         }
-        give(page.len(), &mut text, outlet).await?;
+        give(if of_customers { 0 } else { page.len() }, &mut text, outlet).await?;
     }
     Ocel::end(&mut text);
-    give(0, &mut text, outlet).await
+    give(0, &mut text, outlet).await?;
+    outlet.flush().await
 }
 
 async fn give(rows: usize, text: &mut String, outlet: &mut Outlet) -> Result<(), ExportError> {

@@ -3,16 +3,19 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::Read as _;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 use waymark_domain::customer::event::ContactKind;
+use waymark_projections::ProjectionError;
 use waymark_projections::board::{CustomerFilter, CustomerReport};
-use waymark_projections::dwell::{Endings, ExportedMove, MoveCursor};
+use waymark_projections::dwell::{Endings, ExportedMove, MoveCursor, Window};
 use waymark_projections::stats::journeys::ended;
 
 use super::table::{Cell, Column, ColumnType, TableWriter, column};
-use super::{Export, ExportError, Kind, Outlet, PIECE};
-use crate::app::{App, AppError, Caller, Viewer};
+use super::{Asked, ExportError, Kind, Outlet, PIECE};
+use crate::app::{AppError, Viewer};
 use crate::auth::disclosure::shown;
 
 /// Moves read at a time.
@@ -21,6 +24,8 @@ const MOVES: u32 = 5_000;
 const ENTRIES: u32 = 1_000;
 /// Customers read at a time.
 const CUSTOMERS: u32 = 500;
+/// What the subject of a customer's event begins with.
+const CUSTOMER_SUBJECT: &str = "customer/";
 
 use ColumnType::{Amount, Boolean, Instant, Integer, Number, Text};
 
@@ -75,7 +80,7 @@ const STAY: [Column; 16] = [
     column("entered_by", Text),
     column("entered_event", Text),
 ];
-const CUSTOMER: [Column; 23] = [
+pub(super) const CUSTOMER: [Column; 23] = [
     column("customer", Text),
     column("external_id", Text),
     column("name", Text),
@@ -103,20 +108,18 @@ const CUSTOMER: [Column; 23] = [
 
 /// Writes a table.
 pub(super) async fn table(
-    app: &App,
-    caller: &Caller,
-    export: &Export,
+    asked: &Asked<'_>,
     mut writer: Box<dyn TableWriter>,
     outlet: &mut Outlet,
 ) -> Result<(), ExportError> {
-    let columns: &[Column] = match export.kind {
+    let columns: &[Column] = match asked.export.kind {
         Kind::Events => &EVENTS,
         Kind::Moves => &MOVE,
         Kind::Stays => &STAY,
         Kind::Customers => &CUSTOMER,
     };
     writer.begin(columns, &mut outlet.waiting).map_err(ExportError::Format)?;
-    let mut pages = Pages::new(app, caller, export).await?;
+    let mut pages = Pages::new(asked).await?;
     while let Some(page) = pages.next().await? {
         outlet.rows += page.len() as u64;
         for row in &page {
@@ -149,15 +152,15 @@ enum Pages<'a> {
 type Rows = Vec<Vec<Cell>>;
 
 impl<'a> Pages<'a> {
-    async fn new(app: &'a App, caller: &'a Caller, export: &'a Export) -> Result<Self, ExportError> {
-        Ok(match export.kind {
+    async fn new(asked: &'a Asked<'a>) -> Result<Self, ExportError> {
+        Ok(match asked.export.kind {
             Kind::Events => {
-                let viewer = app.viewer(caller).await?;
-                Self::Events(Entries { app, caller, viewer, after: 0, until: export.pin.position })
+                let viewer = asked.app.viewer(asked.caller).await?;
+                Self::Events(Entries { asked, viewer, after: 0 })
             }
-            Kind::Moves => Self::Moves(Moves::new(app, caller, export).await?),
-            Kind::Stays => Self::Stays(Stays::new(app, caller, export).await?),
-            Kind::Customers => Self::Customers(Box::new(Customers::new(app, caller, export).await?)),
+            Kind::Moves => Self::Moves(Moves::new(asked).await?),
+            Kind::Stays => Self::Stays(Stays::new(asked).await?),
+            Kind::Customers => Self::Customers(Box::new(Customers::new(asked).await?)),
         })
     }
 
@@ -166,53 +169,76 @@ impl<'a> Pages<'a> {
             Self::Events(entries) => entries.page().await,
             Self::Moves(moves) => {
                 let Some((page, external_ids)) = moves.page().await? else { return Ok(None) };
-                Ok(Some(page.iter().map(|made| move_row(made, external_ids.get(&made.customer))).collect()))
+                let row = |made: ExportedMove| {
+                    let external_id = external_ids.get(&made.customer).cloned();
+                    move_row(made, external_id)
+                };
+                Ok(Some(page.into_iter().map(row).collect()))
             }
-            Self::Stays(stays) => stays.page().await,
+            Self::Stays(stays) => {
+                let Some(page) = stays.page().await? else { return Ok(None) };
+                Ok(Some(page.into_iter().map(stay_row).collect()))
+            }
             Self::Customers(customers) => {
-                let page = customers.page().await?;
-                Ok(page.map(|page| page.iter().map(customer_row).collect()))
+                let Some(page) = customers.page().await? else { return Ok(None) };
+                let pipeline = customers.pipeline();
+                Ok(Some(page.iter().map(|customer| customer_row(customer, pipeline)).collect()))
             }
         }
     }
 }
 
-/// The entries of the log.
+/// The entries of the log that a caller may read.
 struct Entries<'a> {
-    app: &'a App,
-    caller: &'a Caller,
+    asked: &'a Asked<'a>,
     viewer: Viewer<'a>,
     after: u64,
-    until: u64,
 }
 
 impl Entries<'_> {
     async fn page(&mut self) -> Result<Option<Rows>, ExportError> {
-        if self.after >= self.until {
+        let Asked { app, caller, export, .. } = self.asked;
+        let until = export.pin.position;
+        if self.after >= until {
             return Ok(None);
         }
-        let most = u32::try_from(self.until - self.after).unwrap_or(ENTRIES).min(ENTRIES);
-        let entries =
-            self.app.store.read(self.caller.tenant, self.after, most).await.map_err(AppError::from)?;
+        let most = u32::try_from(until - self.after).unwrap_or(ENTRIES).min(ENTRIES);
+        let entries = app.store.read(caller.tenant, self.after, most).await.map_err(AppError::from)?;
         let Some(last) = entries.last() else { return Ok(None) };
         self.after = last.position;
         let mut rows = Vec::with_capacity(entries.len());
         for entry in &entries {
-            if let Some(document) = self.viewer.entry(entry).await? {
+            if let Some(document) = self.viewer.entry(entry).await?
+                && self.is_wanted(&document)
+            {
                 rows.push(event_row(entry.position, &document));
             }
         }
         Ok(Some(rows))
     }
+
+    /// Whether it is of a customer that passes the filter, and happened in the window.
+    fn is_wanted(&self, document: &Value) -> bool {
+        let Asked { export, among, .. } = self.asked;
+        let customer = || Uuid::try_parse(subject(document).strip_prefix(CUSTOMER_SUBJECT)?).ok();
+        let passes = among.is_none() || customer().is_some_and(|customer| self.asked.holds(customer));
+        let is_in_window =
+            || instant(document, "time").is_some_and(|at| export.window.holds(at.timestamp_micros()));
+        passes && (export.window == Window::default() || is_in_window())
+    }
+}
+
+fn subject(document: &Value) -> &str {
+    document.get("subject").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn instant(document: &Value, name: &str) -> Option<DateTime<Utc>> {
+    document.get(name)?.as_str()?.parse().ok()
 }
 
 fn event_row(position: u64, document: &Value) -> Vec<Cell> {
     let text = |name: &str| Cell::text(document.get(name).and_then(Value::as_str));
-    let instant = |name: &str| {
-        let read = document.get(name).and_then(Value::as_str).and_then(|text| text.parse().ok());
-        read.map_or(Cell::Empty, Cell::instant)
-    };
-    let subject = document.get("subject").and_then(Value::as_str).unwrap_or_default();
+    let at = |name: &str| instant(document, name).map_or(Cell::Empty, Cell::instant);
     let whole = |name: &str| document.get(name).and_then(Value::as_i64).map_or(Cell::Empty, Cell::Integer);
     vec![
         Cell::count(position),
@@ -220,9 +246,9 @@ fn event_row(position: u64, document: &Value) -> Vec<Cell> {
         text("type"),
         whole("typeversion"),
         text("subject"),
-        Cell::text(subject.strip_prefix("customer/")),
-        instant("time"),
-        instant("recordedat"),
+        Cell::text(subject(document).strip_prefix(CUSTOMER_SUBJECT)),
+        at("time"),
+        at("recordedat"),
         text("actor"),
         text("via"),
         text("origin"),
@@ -234,46 +260,50 @@ fn event_row(position: u64, document: &Value) -> Vec<Cell> {
 
 /// The moves that a caller sees, with what their customers are called elsewhere.
 pub(super) struct Moves<'a> {
-    app: &'a App,
-    caller: &'a Caller,
-    export: &'a Export,
+    asked: &'a Asked<'a>,
     viewer: Viewer<'a>,
-    cursor: Option<MoveCursor>,
+    /// The next page, which is read while the one before is written; none after the last.
+    ahead: Option<JoinHandle<Result<Vec<ExportedMove>, ProjectionError>>>,
+    window: Window,
 }
 
 type MovePage = (Vec<ExportedMove>, HashMap<Uuid, String>);
 
 impl<'a> Moves<'a> {
-    pub(super) async fn new(
-        app: &'a App,
-        caller: &'a Caller,
-        export: &'a Export,
-    ) -> Result<Self, ExportError> {
-        let cursor = Some(MoveCursor::before(export.pipeline.as_deref()));
-        Ok(Self { app, caller, export, viewer: app.viewer(caller).await?, cursor })
+    /// Those in the window that was asked for.
+    pub(super) async fn new(asked: &'a Asked<'a>) -> Result<Self, ExportError> {
+        let viewer = asked.app.viewer(asked.caller).await?;
+        let mut moves = Self { asked, viewer, ahead: None, window: asked.export.window };
+        moves.read(MoveCursor::before(asked.export.pipeline.as_deref()));
+        Ok(moves)
     }
 
-    /// The next page; none after the last. Each is read from the rows that are in service then: what was known at a position is
-    /// the same in all of them.
+    /// Begins to read a page from the rows that are in service now: what was known at a position is the same in all of them.
+    fn read(&mut self, cursor: MoveCursor) {
+        let Asked { app, caller, export, .. } = self.asked;
+        let (projections, tenant) = (app.projections.clone(), caller.tenant);
+        let known = export.pin.position;
+        self.ahead = Some(tokio::spawn(async move {
+            projections.dwell(tenant).await?.moves_after(&cursor, known, MOVES).await
+        }));
+    }
+
+    /// The next page; none after the last.
     pub(super) async fn page(&mut self) -> Result<Option<MovePage>, ExportError> {
-        let Some(cursor) = self.cursor.take() else { return Ok(None) };
-        let (projections, tenant) = (&self.app.projections, self.caller.tenant);
-        let known = self.export.pin.position;
-        let mut snapshot = projections.dwell(tenant).await.map_err(AppError::from)?;
-        let mut page = snapshot.moves_after(&cursor, known, MOVES).await.map_err(AppError::from)?;
-        drop(snapshot);
-        if page.len() == MOVES as usize {
-            self.cursor = page.last().map(MoveCursor::after);
+        let Some(ahead) = self.ahead.take() else { return Ok(None) };
+        let read = ahead.await.map_err(|error| ExportError::Format(error.to_string()))?;
+        let mut page = read.map_err(AppError::from)?;
+        let Asked { app, caller, export, .. } = self.asked;
+        let is_asked =
+            |made: &ExportedMove| export.pipeline.as_ref().is_none_or(|pipeline| made.journey == *pipeline);
+        if page.len() == MOVES as usize
+            && let Some(last) = page.last().filter(|last| is_asked(last))
+        {
+            self.read(MoveCursor::after(last));
         }
-        if let Some(pipeline) = &self.export.pipeline {
-            let before = page.len();
-            page.retain(|made| made.journey == *pipeline);
-            if page.len() < before {
-                self.cursor = None;
-            }
-        }
-        let until = self.export.pin.effective_at.timestamp_micros();
-        page.retain(|made| made.at <= until);
+        page.retain(is_asked);
+        let until = export.pin.effective_at.timestamp_micros();
+        page.retain(|made| made.at <= until && self.window.holds(made.at) && self.asked.holds(made.customer));
         if !self.viewer.sees_everything() {
             let mut customers: Vec<Uuid> = page.iter().map(|made| made.customer).collect();
             customers.dedup();
@@ -283,34 +313,59 @@ impl<'a> Moves<'a> {
         }
         let mut customers: Vec<Uuid> = page.iter().map(|made| made.customer).collect();
         customers.dedup();
-        let mut board = projections.board(tenant).await.map_err(AppError::from)?;
+        let mut board = app.projections.board(caller.tenant).await.map_err(AppError::from)?;
         let external_ids = board.external_ids(&customers).await.map_err(AppError::from)?;
         Ok(Some((page, external_ids)))
     }
 }
 
-fn move_row(made: &ExportedMove, external_id: Option<&String>) -> Vec<Cell> {
+fn move_row(made: ExportedMove, external_id: Option<String>) -> Vec<Cell> {
     vec![
         Cell::Text(made.customer.to_string()),
-        Cell::text(external_id.cloned()),
-        Cell::Text(made.journey.clone()),
+        Cell::text(external_id),
+        Cell::Text(made.journey),
         Cell::count(made.version),
         Cell::count(made.cycle),
-        Cell::Text(made.stage.clone()),
-        Cell::text(made.sub_status.clone()),
+        Cell::Text(made.stage),
+        Cell::text(made.sub_status),
         Cell::Instant(made.at),
         Cell::Instant(made.recorded_at),
-        Cell::Text(made.actor.clone()),
-        Cell::Text(made.made_by.clone()),
-        Cell::Text(made.kind.clone()),
+        Cell::Text(made.actor),
+        Cell::Text(made.made_by),
+        Cell::Text(made.kind),
         Cell::Boolean(made.repeats),
         Cell::Text(made.event.to_string()),
         Cell::count(made.position),
     ]
 }
 
+/// A stay: from the move that began it to the one that ended it.
+pub(super) struct Stay {
+    pub(super) made: ExportedMove,
+    pub(super) external_id: Option<String>,
+    /// The how many-th stay of the journey in that stage.
+    pub(super) visit: i64,
+    pub(super) left_at: Option<i64>,
+    pub(super) left_to: Option<String>,
+    /// Until when it was observed, and why no longer.
+    pub(super) observed_until: i64,
+    pub(super) censored: Option<&'static str>,
+}
+
+impl Stay {
+    /// How long it was observed.
+    pub(super) fn seconds(&self) -> f64 {
+        (self.observed_until - self.made.at).max(0) as f64 / 1_000_000.0
+    }
+
+    /// Whether it goes on.
+    pub(super) fn is_open(&self) -> bool {
+        self.left_at.is_none() && self.censored.is_none()
+    }
+}
+
 /// The stays that follow from moves: each ends where the next one of its journey begins.
-struct Stays<'a> {
+pub(super) struct Stays<'a> {
     moves: Moves<'a>,
     endings: Endings,
     waiting: VecDeque<(ExportedMove, Option<String>)>,
@@ -320,15 +375,16 @@ struct Stays<'a> {
 }
 
 impl<'a> Stays<'a> {
-    async fn new(app: &'a App, caller: &'a Caller, export: &'a Export) -> Result<Self, ExportError> {
-        let moves = Moves::new(app, caller, export).await?;
-        let mut snapshot = app.projections.dwell(caller.tenant).await.map_err(AppError::from)?;
-        let endings = snapshot.endings(export.pin.position).await.map_err(AppError::from)?;
+    pub(super) async fn new(asked: &'a Asked<'a>) -> Result<Self, ExportError> {
+        // A stay with time in the window may begin before it and end after it.
+        let moves = Moves { window: Window::default(), ..Moves::new(asked).await? };
+        let mut snapshot = asked.app.projections.dwell(asked.caller.tenant).await.map_err(AppError::from)?;
+        let endings = snapshot.endings(asked.export.pin.position).await.map_err(AppError::from)?;
         let (waiting, visits) = (VecDeque::new(), HashMap::new());
         Ok(Self { moves, endings, waiting, visits, journey: None, ended: false })
     }
 
-    async fn page(&mut self) -> Result<Option<Rows>, ExportError> {
+    pub(super) async fn page(&mut self) -> Result<Option<Vec<Stay>>, ExportError> {
         if self.ended {
             return Ok(None);
         }
@@ -342,17 +398,20 @@ impl<'a> Stays<'a> {
                 }));
             }
         }
-        let mut rows = Vec::with_capacity(self.waiting.len());
+        let window = self.moves.asked.export.window;
+        let mut stays = Vec::with_capacity(self.waiting.len());
         // The last one waits for what follows on the next page.
         while self.waiting.len() > 1 || (self.ended && !self.waiting.is_empty()) {
-            if let Some((made, external_id)) = self.waiting.pop_front() {
-                rows.push(self.row(&made, external_id));
+            let Some((made, external_id)) = self.waiting.pop_front() else { break };
+            let stay = self.stay(made, external_id);
+            if window.holds_some_of((stay.made.at, stay.observed_until)) {
+                stays.push(stay);
             }
         }
-        Ok(Some(rows))
+        Ok(Some(stays))
     }
 
-    fn row(&mut self, made: &ExportedMove, external_id: Option<String>) -> Vec<Cell> {
+    fn stay(&mut self, made: ExportedMove, external_id: Option<String>) -> Stay {
         let journey = (made.journey.clone(), made.customer);
         if self.journey.as_ref() != Some(&journey) {
             self.visits.clear();
@@ -362,84 +421,110 @@ impl<'a> Stays<'a> {
         *visit += 1;
         let next = self.waiting.front().map(|(next, _)| next);
         let next = next.filter(|next| next.journey == made.journey && next.customer == made.customer);
-        let until = self.moves.export.pin.effective_at.timestamp_micros();
+        let until = self.moves.asked.export.pin.effective_at.timestamp_micros();
         let end = match next {
             Some(_) => None,
             None => self.endings.get(&made.customer).and_then(|ends| ended(ends, until)),
         };
         let left_at = next.map(|next| next.at);
-        let stopped = left_at.or(end.map(|(at, _)| at)).unwrap_or(until);
-        vec![
-            Cell::Text(made.customer.to_string()),
-            Cell::text(external_id),
-            Cell::Text(made.journey.clone()),
-            Cell::count(made.version),
-            Cell::count(made.cycle),
-            Cell::Text(made.stage.clone()),
-            Cell::text(made.sub_status.clone()),
-            Cell::Integer(*visit),
-            Cell::Instant(made.at),
-            left_at.map_or(Cell::Empty, Cell::Instant),
-            Cell::Number((stopped - made.at).max(0) as f64 / 1_000_000.0),
-            Cell::Boolean(next.is_none() && end.is_none()),
-            Cell::text(next.map(|next| next.stage.clone())),
-            Cell::text(end.map(|(_, end)| end.as_str())),
-            Cell::Text(made.actor.clone()),
-            Cell::Text(made.event.to_string()),
-        ]
+        Stay {
+            external_id,
+            visit: *visit,
+            left_at,
+            left_to: next.map(|next| next.stage.clone()),
+            observed_until: left_at.or(end.map(|(at, _)| at)).unwrap_or(until),
+            censored: end.map(|(_, end)| end.as_str()),
+            made,
+        }
     }
+}
+
+fn stay_row(stay: Stay) -> Vec<Cell> {
+    let (seconds, is_open) = (stay.seconds(), stay.is_open());
+    let Stay { made, external_id, visit, left_at, left_to, censored, .. } = stay;
+    vec![
+        Cell::Text(made.customer.to_string()),
+        Cell::text(external_id),
+        Cell::Text(made.journey),
+        Cell::count(made.version),
+        Cell::count(made.cycle),
+        Cell::Text(made.stage),
+        Cell::text(made.sub_status),
+        Cell::Integer(visit),
+        Cell::Instant(made.at),
+        left_at.map_or(Cell::Empty, Cell::Instant),
+        Cell::Number(seconds),
+        Cell::Boolean(is_open),
+        Cell::text(left_to),
+        Cell::text(censored),
+        Cell::Text(made.actor),
+        Cell::Text(made.event.to_string()),
+    ]
 }
 
 /// The customers that a caller sees, as they stood.
 pub(super) struct Customers<'a> {
-    app: &'a App,
-    caller: &'a Caller,
-    export: &'a Export,
+    asked: &'a Asked<'a>,
     viewer: Viewer<'a>,
     filter: CustomerFilter,
     cursor: Option<Option<String>>,
 }
 
 impl<'a> Customers<'a> {
-    pub(super) async fn new(
-        app: &'a App,
-        caller: &'a Caller,
-        export: &'a Export,
-    ) -> Result<Self, ExportError> {
-        let visibility = app.visibility(caller).await?;
+    pub(super) async fn new(asked: &'a Asked<'a>) -> Result<Self, ExportError> {
+        let visibility = asked.app.visibility(asked.caller).await?;
         let filter = CustomerFilter { visibility, ..CustomerFilter::default() };
-        let viewer = app.viewer(caller).await?;
-        Ok(Self { app, caller, export, viewer, filter, cursor: Some(None) })
+        let viewer = asked.app.viewer(asked.caller).await?;
+        Ok(Self { asked, viewer, filter, cursor: Some(None) })
     }
 
     pub(super) async fn page(&mut self) -> Result<Option<Vec<CustomerReport>>, ExportError> {
         let Some(cursor) = self.cursor.take() else { return Ok(None) };
-        let mut board = self.app.projections.board(self.caller.tenant).await.map_err(AppError::from)?;
+        let Asked { app, caller, export, .. } = self.asked;
+        let mut board = app.projections.board(caller.tenant).await.map_err(AppError::from)?;
         let names = |_: &str, _: &str| None;
         let (found, next, _) = board
-            .customers_as_of(&self.filter, (cursor.as_deref(), CUSTOMERS), &self.export.as_of(), &names)
+            .customers_as_of(&self.filter, (cursor.as_deref(), CUSTOMERS), &export.as_of(), &names)
             .await
             .map_err(AppError::from)?;
         drop(board);
         self.cursor = next.map(Some);
         let mut page = Vec::with_capacity(found.len());
         for former in found {
-            if self.viewer.is_visible(former.then.id).await? {
+            if self.is_wanted(&former.then) && self.viewer.is_visible(former.then.id).await? {
                 let disclosure = self.viewer.disclosure(former.then.id).await?;
                 page.push(shown(former.then, disclosure));
             }
         }
         Ok(Some(page))
     }
+
+    /// The pipeline that was asked about.
+    pub(super) fn pipeline(&self) -> Option<&'a str> {
+        self.asked.export.pipeline.as_deref()
+    }
+
+    /// Whether it passes the filter, and is in the pipeline asked about where customers are what is exported.
+    fn is_wanted(&self, customer: &CustomerReport) -> bool {
+        let is_in = |pipeline: &String| {
+            let mut journeys = customer.journeys.iter();
+            self.asked.export.kind != Kind::Customers || journeys.any(|journey| journey.pipeline == *pipeline)
+        };
+        self.asked.export.pipeline.as_ref().is_none_or(is_in) && self.asked.holds(customer.id)
+    }
 }
 
-fn customer_row(customer: &CustomerReport) -> Vec<Cell> {
+/// A customer, with its journey in a pipeline, or the one that it is in.
+pub(super) fn customer_row(customer: &CustomerReport, pipeline: Option<&str>) -> Vec<Cell> {
     let contacts = |kind: ContactKind| {
         let of_kind = customer.contacts.iter().filter(|contact| contact.kind == kind);
         let values: Vec<&str> = of_kind.map(|contact| contact.value.as_str()).collect();
         if values.is_empty() { Cell::Empty } else { Cell::Text(values.join("; ")) }
     };
-    let journey = customer.journeys.iter().find(|journey| journey.primary);
+    let journey = customer.journeys.iter().find(|journey| match pipeline {
+        Some(pipeline) => journey.pipeline == pipeline,
+        None => journey.primary,
+    });
     let amount = customer.amount.as_ref();
     let tags = customer.tags.join("; ");
     vec![

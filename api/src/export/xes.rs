@@ -1,73 +1,94 @@
-//! Moves as an event log in XES (IEEE 1849-2016): a trace a journey, an event a move.
+//! An event log in XES (IEEE 1849-2016), after its XML schema: a trace a journey or a customer, an event for each stage entered.
 //!
-//! Only attributes that hold one value are written: readers treat lists in different ways.
+//! Only attributes that hold one value are written: readers treat lists in different ways. No instant is declared for events
+//! that have none, since readers would give it to them.
 
 use std::fmt::Write as _;
 
-use waymark_projections::dwell::ExportedMove;
+use uuid::Uuid;
 
-use super::table::instant_text;
+use super::process::Entered;
+use super::table::{Cell, Column, ColumnType, column, instant_text};
 
 const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
-<log xmlns="http://www.xes-standard.org/" xes.version="1849-2016" xes.features="">
+<log xmlns="http://www.xes-standard.org/" xes.version="1849.2016" xes.features="">
 <extension name="Concept" prefix="concept" uri="http://www.xes-standard.org/concept.xesext"/>
 <extension name="Time" prefix="time" uri="http://www.xes-standard.org/time.xesext"/>
 <extension name="Organizational" prefix="org" uri="http://www.xes-standard.org/org.xesext"/>
 <extension name="Lifecycle" prefix="lifecycle" uri="http://www.xes-standard.org/lifecycle.xesext"/>
 <global scope="trace">
 <string key="concept:name" value=""/>
-<string key="pipeline" value=""/>
 <string key="customer" value=""/>
 </global>
 <global scope="event">
 <string key="concept:name" value=""/>
-<date key="time:timestamp" value="1970-01-01T00:00:00.000000Z"/>
 <string key="lifecycle:transition" value="complete"/>
 </global>
 <classifier name="Stage" keys="concept:name"/>
 <string key="lifecycle:model" value="standard"/>
 "#;
 
-/// The writer: of each journey, one trace after the other.
-#[derive(Debug, Default)]
+/// What is told of a journey.
+const JOURNEY: [Column; 3] = [
+    column("pipeline", ColumnType::Text),
+    column("customer", ColumnType::Text),
+    column("external_id", ColumnType::Text),
+];
+
+/// The writer: one trace after the other.
 pub(super) struct Xes {
-    open: Option<(String, uuid::Uuid)>,
+    /// What is told of each event.
+    attributes: &'static [Column],
+    /// Whether a trace has begun.
+    open: bool,
+    /// Whose it is.
+    journey: Option<(String, Uuid)>,
 }
 
 impl Xes {
+    pub(super) fn new(attributes: &'static [Column]) -> Self {
+        Self { attributes, open: false, journey: None }
+    }
+
     pub(super) fn begin(out: &mut String) {
         out.push_str(HEAD);
     }
 
-    /// A move; those of a journey follow one another.
-    pub(super) fn event(&mut self, made: &ExportedMove, external_id: Option<&str>, out: &mut String) {
-        let journey = (made.journey.clone(), made.customer);
-        if self.open.as_ref() != Some(&journey) {
-            self.close(out);
-            out.push_str("<trace>\n");
-            string("concept:name", &format!("{}/{}", made.journey, made.customer), out);
-            string("pipeline", &made.journey, out);
-            string("customer", &made.customer.to_string(), out);
-            if let Some(external_id) = external_id {
-                string("external_id", external_id, out);
-            }
-            self.open = Some(journey);
+    /// Begins a trace with the first event of a journey.
+    pub(super) fn journey(&mut self, entered: &Entered, external_id: Option<&str>, out: &mut String) {
+        let journey = (entered.pipeline.clone(), entered.customer);
+        if self.journey.as_ref() == Some(&journey) {
+            return;
         }
+        let Entered { pipeline, customer, .. } = entered;
+        let cells = [pipeline.clone(), customer.to_string()].map(Cell::Text);
+        let cells = [&cells[..], &[Cell::text(external_id)]].concat();
+        self.trace(&format!("{pipeline}/{customer}"), &JOURNEY, &cells, out);
+        self.journey = Some(journey);
+    }
+
+    /// Begins a trace.
+    pub(super) fn trace(&mut self, name: &str, columns: &[Column], cells: &[Cell], out: &mut String) {
+        self.close(out);
+        out.push_str("<trace>\n");
+        string("concept:name", name, out);
+        told(columns, cells, out);
+        self.open = true;
+    }
+
+    /// An event of the trace.
+    pub(super) fn event(&self, entered: &Entered, out: &mut String) {
         out.push_str("<event>\n");
-        string("concept:name", &made.stage, out);
-        attribute("date", "time:timestamp", &instant_text(made.at), out);
+        string("concept:name", &entered.stage, out);
+        attribute("date", "time:timestamp", &instant_text(entered.at), out);
         string("lifecycle:transition", "complete", out);
-        string("org:resource", &made.actor, out);
-        string("event_id", &made.event.to_string(), out);
-        if let Some(sub_status) = &made.sub_status {
-            string("sub_status", sub_status, out);
+        if let Some((actor, event)) = &entered.recorded {
+            string("org:resource", actor, out);
+            string("event_id", &event.to_string(), out);
         }
-        string("kind", &made.kind, out);
-        attribute("int", "cycle", &made.cycle.to_string(), out);
-        attribute("int", "pipeline_version", &made.version.to_string(), out);
-        attribute("int", "position", &made.position.to_string(), out);
-        attribute("boolean", "repeats", if made.repeats { "true" } else { "false" }, out);
-        attribute("date", "recorded_at", &instant_text(made.recorded_at), out);
+        string("pipeline", &entered.pipeline, out);
+        attribute("int", "pipeline_version", &entered.version.to_string(), out);
+        told(self.attributes, &entered.cells, out);
         out.push_str("</event>\n");
     }
 
@@ -77,9 +98,30 @@ impl Xes {
     }
 
     fn close(&mut self, out: &mut String) {
-        if self.open.take().is_some() {
+        if std::mem::take(&mut self.open) {
             out.push_str("</trace>\n");
         }
+    }
+}
+
+/// Attributes as far as they hold something.
+fn told(columns: &[Column], cells: &[Cell], out: &mut String) {
+    let mut value = String::new();
+    for (column, cell) in columns.iter().zip(cells).filter(|(_, cell)| **cell != Cell::Empty) {
+        value.clear();
+        cell.write(&mut value);
+        attribute(element(column.kind), column.name, &value, out);
+    }
+}
+
+/// The element of an attribute.
+fn element(kind: ColumnType) -> &'static str {
+    match kind {
+        ColumnType::Text => "string",
+        ColumnType::Integer => "int",
+        ColumnType::Number | ColumnType::Amount => "float",
+        ColumnType::Instant => "date",
+        ColumnType::Boolean => "boolean",
     }
 }
 

@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::AppState;
 use super::download::{Download, FileOf};
+use super::filter::{CustomerFilterParams, TimeWindowParams};
 use crate::app::Caller;
 use crate::auth::Authority;
 use crate::domain::Label;
@@ -24,6 +25,8 @@ use crate::export::{Export, ExportError, Format, Kind, Manifest, Pin, manifest, 
 use crate::http::{Instant, Key, Query};
 use crate::problem::Problem;
 use crate::problem::document::ProblemDocument;
+use crate::projections::CohortFilter;
+use crate::projections::dwell::Window;
 
 /// The position that an export is pinned to.
 const KNOWN_POSITION: HeaderName = HeaderName::from_static("waymark-known-position");
@@ -41,7 +44,7 @@ struct ExportParams {
     /// `csv`, `ndjson`, `parquet`, `xlsx`, `xes` or `ocel-json`.
     #[param(example = "csv")]
     format: Option<String>,
-    /// Only moves and stays in this pipeline.
+    /// Only moves and stays in this pipeline, and the customers in it.
     pipeline: Option<String>,
     /// Whether CSV begins with a byte order mark, by which Excel recognises UTF-8.
     #[serde(default)]
@@ -65,14 +68,16 @@ struct ExportParams {
 ///
 /// `events` are the entries of the log, `moves` every change of status with what corrections have made of it, `stays` what
 /// follows from them, `customers` the customers as they stood. `xes` (IEEE 1849-2016) and `ocel-json` (OCEL 2.0) are event logs
-/// of the process and hold moves. Streamed, as the caller may see it: what is masked elsewhere is masked here. Pinned to a
-/// position: the same `known_position` (and `effective_at`) gives the same bytes, unless a person was erased or a mask lifted
-/// since. Instants have six fraction digits and `Z`; telephones and codes are text. With `manifest` the response describes the
-/// export: rows, bytes, SHA-256, and the root of the tree over the log. Each download is an event (`export.started`), which no export
-/// up to the same position holds.
+/// of the process, in which an event is the entering of a stage: by each move (of `events`, too), with each stay, or where
+/// customers stand. Filters are those of the analytics: rows of the customers that pass at the instant asked about, of moves
+/// and events those in the half-open window, of stays those with time in it. Streamed, as the caller may see it: what is masked
+/// elsewhere is masked here. Pinned to a position: the same `known_position` (and `effective_at`) gives the same bytes, unless
+/// a person was erased or a mask lifted since. Instants have six fraction digits and `Z`; telephones and codes are text. With
+/// `manifest` the response describes the export: rows, bytes, SHA-256, and the root of the tree over the log. Each download is
+/// an event (`export.started`), which no export up to the same position holds.
 #[utoipa::path(
     get, path = "/v1/exports/{kind}", tag = "log",
-    params(("kind" = String, Path, description = "`events`, `moves`, `stays` or `customers`."), ExportParams),
+    params(("kind" = String, Path, description = "`events`, `moves`, `stays` or `customers`."), ExportParams, TimeWindowParams, CustomerFilterParams),
     responses(
         (status = 200, description = "The export, or its manifest.", content(
             (Manifest = "application/json"),
@@ -91,10 +96,14 @@ async fn export(
     Authority(caller): Authority,
     download: Download,
     Key(kind): Key,
-    Query(params, ..): Query<ExportParams>,
+    Query(params, window, who, ..): Query<ExportParams, TimeWindowParams, CustomerFilterParams>,
 ) -> Result<Response, Problem> {
     let kind = Kind::parse(&kind).ok_or_else(|| Problem::not_found("export", &kind))?;
-    let export = params.export(&state, &caller, kind).await?;
+    let window = window.window()?;
+    let filters = params.filters(&window, &who);
+    let export = params.export(&state, &caller, kind, window).await?;
+    let at = export.as_of();
+    let export = Export { filter: who.filter(&state, &caller, &at).await?, ..export };
     let position = export.pin.position;
     for projection in ["board", "dwell"] {
         state.app.projections.wait_for(caller.tenant, projection, position, WAIT).await?;
@@ -108,7 +117,7 @@ async fn export(
     let of = FileOf {
         kind: export.kind.as_str(),
         format: export.format.as_str(),
-        filters: params.filters(),
+        filters,
         stretch: (1, position),
         rows: None,
     };
@@ -132,16 +141,25 @@ async fn export(
 
 impl ExportParams {
     /// What was asked for, as the record of the download has it.
-    fn filters(&self) -> Vec<(&'static str, Option<String>)> {
+    fn filters(&self, window: &Window, who: &CustomerFilterParams) -> Vec<(&'static str, Option<String>)> {
         let given = [
             ("pipeline", self.pipeline.clone()),
+            ("from", window.from.map(text)),
+            ("to", window.to.map(text)),
             ("known_at", self.known_at.map(|Instant(at)| text(at))),
             ("effective_at", self.effective_at.map(|Instant(at)| text(at))),
         ];
-        given.into_iter().filter(|(_, value)| value.is_some()).collect()
+        let given = given.into_iter().filter(|(_, value)| value.is_some());
+        given.chain(who.pairs().into_iter().map(|(name, value)| (name, Some(value)))).collect()
     }
 
-    async fn export(&self, state: &AppState, caller: &Caller, kind: Kind) -> Result<Export, Problem> {
+    async fn export(
+        &self,
+        state: &AppState,
+        caller: &Caller,
+        kind: Kind,
+        window: Window,
+    ) -> Result<Export, Problem> {
         let format = self.format.as_deref().unwrap_or("csv");
         let format = Format::parse(format).ok_or_else(|| {
             let words = Format::ALL.map(Format::as_str);
@@ -159,11 +177,13 @@ impl ExportParams {
             kind,
             format,
             pipeline: self.pipeline.clone(),
+            filter: CohortFilter::default(),
+            window,
             bom: self.bom,
             escape_formulas: self.escape_formulas,
             pin,
         };
-        export.check().map_err(|message| Problem::invalid_value("format", message))?;
+        export.check().map_err(|(field, message)| Problem::invalid_value(field, message))?;
         Ok(export)
     }
 

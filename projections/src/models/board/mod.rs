@@ -54,7 +54,7 @@ pub use kept_list::ListSnapshot;
 pub use list::CustomerList;
 pub use list_filter::CustomerFilter;
 pub use owned::OwnedCustomer;
-pub(crate) use population::Population;
+pub use population::Population;
 pub use purchases::{PointsReport, PurchasesReport, TransactionReport, TransactionTotal};
 pub use report::{
     ChannelIdReport, ContactReport, ContentReport, ContractReport, CustomerReport, DocumentReport,

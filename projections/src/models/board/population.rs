@@ -6,21 +6,33 @@ use std::sync::Arc;
 use uuid::Uuid;
 use waymark_eventstore::Position;
 
+use super::snapshot::BoardSnapshot;
 use super::tables::NAME;
 use super::versions::{self, CustomerVersions};
 use super::visible::seen;
 use crate::error::Result;
 use crate::models::snapshot::Snapshot;
-use crate::query::CohortFilter;
+use crate::query::{AsOf, CohortFilter};
 use crate::stats::{JourneySet, Micros};
 
 /// The customers that count, with what they were like where that was looked up.
-pub(crate) struct Population {
+pub struct Population {
     filter: CohortFilter,
     at: Micros,
     /// None where everybody is seen.
     seen: Option<HashSet<Uuid>>,
     pasts: Option<Arc<CustomerVersions>>,
+}
+
+impl BoardSnapshot {
+    /// The customers that pass a filter at one moment, for whoever asks about each of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn population(&mut self, filter: &CohortFilter, at: &AsOf) -> Result<Population> {
+        let known = self.0.known(at);
+        Population::of(&mut self.0, filter, at.micros(), known, None).await
+    }
 }
 
 impl Population {
@@ -51,7 +63,8 @@ impl Population {
     }
 
     /// Whether a customer counts.
-    pub(crate) fn holds(&self, customer: Uuid) -> bool {
+    #[must_use]
+    pub fn holds(&self, customer: Uuid) -> bool {
         let passes = || {
             let past = self.pasts.as_ref().and_then(|pasts| pasts.get(&customer));
             past.is_some_and(|past| versions::passes(past, self.at, &self.filter))

@@ -97,21 +97,22 @@ impl DwellSnapshot {
         ];
         let rows = snapshot.transaction.rows(MOVES_AFTER, &values).await?;
         let read = rows.iter().map(|row| {
+            // By place: a million rows are read at a time, and names are looked up in each of them.
             Ok(ExportedMove {
-                journey: row.text("journey")?,
-                customer: row.uuid("customer")?,
-                at: row.int("effective_at")?,
-                position: row.position("position")?,
-                event: row.uuid("event")?,
-                stage: row.text("stage")?,
-                sub_status: row.opt_text("sub_status")?,
-                cycle: row.number("cycle")?,
-                repeats: row.flag("repeats")?,
-                actor: row.text("actor")?,
-                version: row.number("version")?,
-                recorded_at: row.int("recorded_at")?,
-                made_by: row.text("made_by")?,
-                kind: row.text("kind")?,
+                journey: row.text(0)?,
+                customer: row.uuid(1)?,
+                at: row.int(2)?,
+                position: row.position(3)?,
+                event: row.uuid(4)?,
+                stage: row.text(5)?,
+                sub_status: row.opt_text(6)?,
+                cycle: row.number(7)?,
+                repeats: row.flag(8)?,
+                actor: row.text(9)?,
+                version: row.number(10)?,
+                recorded_at: row.int(11)?,
+                made_by: row.text(12)?,
+                kind: row.text(13)?,
             })
         });
         read.collect()

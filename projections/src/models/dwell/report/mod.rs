@@ -50,9 +50,18 @@ impl Window {
         before_the_end.map_or(at.micros(), |last| last.min(at.micros()))
     }
 
-    fn holds(&self, instant: Micros) -> bool {
+    /// Whether it holds an instant.
+    #[must_use]
+    pub fn holds(&self, instant: Micros) -> bool {
         self.begin().is_none_or(|begin| instant >= begin)
             && self.to.is_none_or(|to| instant < to.timestamp_micros())
+    }
+
+    /// Whether a stay has time in it: from when it began until it ended, or was last seen.
+    #[must_use]
+    pub fn holds_some_of(&self, (began, ended): (Micros, Micros)) -> bool {
+        let ended_before = self.begin().is_some_and(|begin| ended <= begin && began < begin);
+        !ended_before && self.to.is_none_or(|to| began < to.timestamp_micros())
     }
 }
 
