@@ -84,12 +84,16 @@ impl Definitions {
                 match told {
                     Some(PipelineEvent::Published(event)) => drop(news.published.insert(event.pipeline.key)),
                     Some(PipelineEvent::Scheduled(event)) => {
-                        news.reminders
-                            .push((said(entry)?, WholeReminders::by(event.pipeline, event.rule, event.reminders)));
+                        news.reminders.push((
+                            said(entry)?,
+                            WholeReminders::by(event.pipeline, event.rule, event.reminders),
+                        ));
                     }
                     Some(PipelineEvent::Alerted(event)) => {
-                        news.reminders
-                            .push((said(entry)?, WholeReminders::by(event.pipeline, event.rule, event.reminders)));
+                        news.reminders.push((
+                            said(entry)?,
+                            WholeReminders::by(event.pipeline, event.rule, event.reminders),
+                        ));
                     }
                     Some(PipelineEvent::StandardPathSet(_)) | None => {}
                 }
