@@ -27,7 +27,7 @@ use super::customer::{Card, Customer, is_opened};
 use super::list::CustomerList;
 use super::list_filter::CustomerFilter;
 use super::past::{cards_at, timelines_at};
-use super::report::{CustomerReport, OwnerReport, StageNames, report};
+use super::report::{CustomerReport, NextAction, OwnerReport, StageNames, report};
 use super::row::{owner_columns, owner_of, read_customer};
 use super::snapshot::BoardSnapshot;
 use super::statements::{CUSTOMERS_AMONG, LIST_THEN};
@@ -185,8 +185,8 @@ impl BoardSnapshot {
 pub(crate) struct FormerCustomer {
     /// What it was called.
     pub(crate) name: Option<String>,
-    /// What was planned with it next.
-    pub(crate) next_text: Option<String>,
+    /// What was agreed with it.
+    pub(crate) agreed: Option<NextAction>,
     /// The sub-status of each journey that had one.
     pub(crate) sub_statuses: BTreeMap<String, String>,
     /// As decisions would have seen it.
@@ -225,7 +225,7 @@ pub(crate) async fn everybody(
             take(FormerCustomer {
                 sub_statuses: then.sub_statuses(),
                 name: then.name,
-                next_text: then.next.and_then(|plan| plan.text),
+                agreed: then.next.map(NextAction::from),
                 folded,
             });
         }

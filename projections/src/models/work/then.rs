@@ -108,7 +108,7 @@ impl<'a> Waiting<'a> {
             owner: OwnerReport::of(&customer.owner),
             tier: customer.tier.clone(),
             next_contact_at: self.next_at,
-            next_contact_for: self.former.next_text.clone(),
+            agreed: self.former.agreed.clone(),
             last_activity_at: self.last_activity_at,
             created_at: customer.journeys.began_at().unwrap_or_default(),
             touched_again_at: customer.touched_at,
