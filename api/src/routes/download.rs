@@ -1,6 +1,5 @@
 //! Files that are carried away: each is an event before its first byte leaves.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
@@ -29,7 +28,7 @@ pub(super) struct FileOf<'a> {
     pub(super) kind: &'a str,
     pub(super) format: &'a str,
     /// What was asked for; none for a value that may be a person's name, number or address.
-    pub(super) filters: Vec<(&'static str, Option<String>)>,
+    pub(super) filters: Vec<(String, Option<String>)>,
     /// The first position that it can tell of, and the last.
     pub(super) stretch: (Position, Position),
     /// How many rows it has, where that is known.
@@ -63,12 +62,10 @@ impl Download {
             return Ok(());
         }
         let (first, last) = of.stretch;
-        let filters: BTreeMap<String, Option<String>> =
-            of.filters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let export = ExportStarted {
             kind: of.kind.to_owned(),
             format: of.format.to_owned(),
-            filters,
+            filters: of.filters.into_iter().collect(),
             first_position: Some(first).filter(|first| *first > 1),
             position: last,
             rows: of.rows,

@@ -107,7 +107,7 @@ impl ChangeParams {
     }
 
     /// What was asked for, as the record of the download has it.
-    fn filters(&self) -> Vec<(&'static str, Option<String>)> {
+    fn filters(&self) -> Vec<(String, Option<String>)> {
         let at = |instant: Option<Instant>| instant.map(|Instant(at)| text(at));
         let harmless = [
             ("actor", self.actor.clone()),
@@ -123,7 +123,8 @@ impl ChangeParams {
         ];
         let personal = [("address", self.address.is_some()), ("q", self.q.is_some())];
         let personal = personal.into_iter().filter(|(_, given)| *given).map(|(name, _)| (name, None));
-        harmless.into_iter().filter(|(_, value)| value.is_some()).chain(personal).collect()
+        let given = harmless.into_iter().filter(|(_, value)| value.is_some()).chain(personal);
+        given.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     fn search(&self) -> Result<Search, Problem> {

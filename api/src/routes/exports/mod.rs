@@ -141,7 +141,7 @@ async fn export(
 
 impl ExportParams {
     /// What was asked for, as the record of the download has it.
-    fn filters(&self, window: &Window, who: &CustomerFilterParams) -> Vec<(&'static str, Option<String>)> {
+    fn filters(&self, window: &Window, who: &CustomerFilterParams) -> Vec<(String, Option<String>)> {
         let given = [
             ("pipeline", self.pipeline.clone()),
             ("from", window.from.map(text)),
@@ -150,7 +150,13 @@ impl ExportParams {
             ("effective_at", self.effective_at.map(|Instant(at)| text(at))),
         ];
         let given = given.into_iter().filter(|(_, value)| value.is_some());
-        given.chain(who.pairs().into_iter().map(|(name, value)| (name, Some(value)))).collect()
+        let given = given.map(|(name, value)| (name.to_owned(), value));
+        // What a custom field holds may be a person's name.
+        let of_customers = who.pairs().into_iter().map(|(name, value)| {
+            let shown = Some(value).filter(|_| !name.starts_with("field:"));
+            (name, shown)
+        });
+        given.chain(of_customers).collect()
     }
 
     async fn export(
