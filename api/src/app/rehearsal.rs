@@ -52,7 +52,7 @@ impl App {
         rehearsal.count += 1;
         let request = Request { caller, meta };
         if let Some(first) = self.first_receipt(request).await? {
-            return Shape::Single.replay(&first).map(|_| Vec::new());
+            return Shape::Single.replay(&first).map(|_| Vec::new()).map_err(|stopped| stopped.error);
         }
         if let Some((digest, first)) = meta.idempotency_key.as_ref().and_then(|key| rehearsal.sent.get(key)) {
             let same = *digest == meta.digest;
