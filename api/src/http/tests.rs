@@ -717,6 +717,8 @@ async fn every_read_waits_for_a_position_and_answers_with_the_one_that_it_reflec
         if reason.is_some() {
             continue;
         }
+        // A download is an event of its own.
+        bench.catch_up().await;
         let address = address_of(path, &id);
         let answer = bench.get(&admin, &format!("{address}min_position=3&wait_ms=0")).await;
         if absent.contains(path) {

@@ -185,7 +185,8 @@ const LEADER: [&str; 2] = ["zhou", "supervisor:zhou"];
 
 fn question(operation: &'static str, query: &str, known: bool) -> Sample {
     let path = operation.split_once(' ').unwrap().1;
-    let path = path.replace("{pipeline}", "landian-6").replace("{list}", "today");
+    let path =
+        path.replace("{pipeline}", "landian-6").replace("{list}", "today").replace("{kind}", "customers");
     let path = format!("{path}?{query}owner={{}}");
     Sample { operation, name: "owner", path, body: None, read: None, known, forms: REP }
 }
@@ -261,6 +262,7 @@ fn questions() -> Vec<Sample> {
         question("get /v1/tasks", "", true),
         question("get /v1/reminders", "", true),
         question("get /v1/reps", "", false),
+        question("get /v1/exports/{kind}", "manifest=true&", false),
         Sample {
             name: "actor",
             path: "/v1/audit/changes?actor={}".to_owned(),
