@@ -191,7 +191,7 @@ impl WorkSnapshot {
         let whose = WorkScope { visibility: filter.visibility.clone(), ..WorkScope::default() };
         let position = self
             .all(&whose, filter.customer, at, |former| {
-                found.extend(tasks_of(&former, filter, at.effective_at))
+                found.extend(tasks_of(&former, filter, at.effective_at));
             })
             .await?;
         found.sort_by_key(|task| (task.due_at, task.id));
