@@ -137,7 +137,7 @@ fn of(deals: &[Closing<'_>], horizon: Option<Micros>) -> CloseForecast {
         overdue: false,
         open: deals.len(),
         amounts: money(amounts),
-        expected: chances.map(|chances| sum_of_any(chances)),
+        expected: chances.map(sum_of_any),
         expected_amounts: rounded_money(expected_amounts),
     }
 }
