@@ -68,7 +68,7 @@ async fn one_request_fills_in_the_quote_and_moves() {
         .flatten()
         .filter_map(|one| one["field"].as_str())
         .collect();
-    assert_eq!(fields, ["amount", "product"]);
+    assert_eq!(fields, ["evidence", "amount", "product"]);
     let mut quote = json!({
         "to": "quoted", "amount": {"amount": "1280.00", "currency": "CNY"}, "fields": {"product": "cold chain"},
         "documents": [{"kind": "quote_receipt_confirmed", "name": "receipt", "reference": "dms-1", "sha256": "0f".repeat(32)}]
