@@ -83,7 +83,7 @@ where
     /// # Errors
     /// 400 and 422 with everything that is wrong with it.
     pub fn read(query: &str) -> Result<Self, Problem> {
-        Self::of(parameters(query)?)
+        Self::of(&parameters(query)?)
     }
 
     /// The same of a read that waits for the log: how long, and for what, every group may leave to the layer that did.
@@ -101,12 +101,12 @@ where
         let (waiting, rest) = given.into_iter().partition(|(name, _)| is_waiting(name));
         let Waiting { wait_ms, .. } = strict::read(&Value::Object(waiting), Source::Query)?;
         check_wait(wait_ms)?;
-        Self::of(rest)
+        Self::of(&rest)
     }
 
-    fn of(given: Map<String, Value>) -> Result<Self, Problem> {
+    fn of(given: &Map<String, Value>) -> Result<Self, Problem> {
         let faults =
-            [faults_of::<A>(&given), faults_of::<B>(&given), faults_of::<C>(&given), faults_of::<D>(&given)];
+            [faults_of::<A>(given), faults_of::<B>(given), faults_of::<C>(given), faults_of::<D>(given)];
         let disowned = |name: &String| faults.iter().all(|of| of.iter().any(|fault| is_unknown(fault, name)));
         let unknown = given.iter().filter(|(name, _)| disowned(name)).flat_map(names_as_given);
         let unknown = unknown.map(|field| Fault { field, kind: FaultKind::Unknown });
@@ -115,7 +115,7 @@ where
         if !all.is_empty() {
             return Err(Faults { source: Source::Query, all }.into());
         }
-        let [a, b, c, d] = faults.map(|faults| known_part(&given, &faults));
+        let [a, b, c, d] = faults.map(|faults| known_part(given, &faults));
         Ok(Self(group(&a)?, group(&b)?, group(&c)?, group(&d)?))
     }
 }
