@@ -84,8 +84,8 @@ async fn three_views_of_the_timeline(li: &Client, customer: &str, slip: &str, co
     let [effective, recorded, both] = &views[..] else { panic!("three views") };
     let with_id = |items: &[Value], id: &str| items.iter().find(|item| item["id"] == id).cloned();
 
-    // One row per event, in the order of recording, newest last.
-    assert_eq!(recorded.len(), 6, "{recorded:#?}");
+    // One row per event, the receipt of the quote included, in the order of recording, newest last.
+    assert_eq!(recorded.len(), 7, "{recorded:#?}");
     let positions: Vec<u64> = recorded.iter().filter_map(|item| item["position"].as_u64()).collect();
     assert!(positions.is_sorted(), "{positions:?}");
     assert_eq!(with_id(recorded, slip).map(|item| item["stage_to"].clone()), Some(json!("deciding")));

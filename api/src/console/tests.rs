@@ -207,6 +207,9 @@ async fn count(bench: &Bench, key: &str, path: &str) -> usize {
     bench.get(key, path).await.json()["items"].as_array().unwrap().len()
 }
 
+/// A form of the settings, the list of what it makes, its fields, and how the secret begins that its answer shows.
+type Form<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 #[tokio::test]
 async fn a_form_that_comes_twice_makes_one_thing_and_shows_its_secret_both_times() {
     let (bench, admin) = Bench::with_pipeline().await;
@@ -215,7 +218,7 @@ async fn a_form_that_comes_twice_makes_one_thing_and_shows_its_secret_both_times
     let link = [("once", "l"), ("actor", "rep:li"), ("roles+rep", "on")];
     let webhook = [("once", "w"), ("url", "https://erp.example/hook")];
     let robot = [("once", "r"), ("kind", "wecom"), ("key", "693a91f6")];
-    let forms: [(&str, &str, &[(&str, &str)], &str); 4] = [
+    let forms: [Form<'_>; 4] = [
         ("keys/create", "/v1/admin/keys", &key, "wm_"),
         ("members/link", "/v1/admin/keys", &link, "wml_"),
         ("receivers/create", "/v1/webhooks", &webhook, "whsec_"),
